@@ -1,0 +1,63 @@
+"""Filter images by convolution, with every convention explicit.
+
+Names load what they need when they are first used: ``from convcli import cross_correlate`` loads
+numpy and nothing else.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convcli.core.correlate import convolve, cross_correlate
+    from convcli.errors import (
+        ConvcliError,
+        GeometryError,
+        KernelError,
+        PictureError,
+        UsageError,
+    )
+    from convcli.geometry import output_size, receptive_field
+    from convcli.kernels.kernel import Kernel
+    from convcli.kernels.spec import get_kernel
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConvcliError",
+    "GeometryError",
+    "Kernel",
+    "KernelError",
+    "PictureError",
+    "UsageError",
+    "convolve",
+    "cross_correlate",
+    "get_kernel",
+    "output_size",
+    "receptive_field",
+]
+
+_HOMES = {
+    "ConvcliError": "convcli.errors",
+    "GeometryError": "convcli.errors",
+    "Kernel": "convcli.kernels.kernel",
+    "KernelError": "convcli.errors",
+    "PictureError": "convcli.errors",
+    "UsageError": "convcli.errors",
+    "convolve": "convcli.core.correlate",
+    "cross_correlate": "convcli.core.correlate",
+    "get_kernel": "convcli.kernels.spec",
+    "output_size": "convcli.geometry",
+    "receptive_field": "convcli.geometry",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,97 @@
+"""Write a file whole or not at all.
+
+The bytes go to a temporary file in the target's own folder, which then takes the target's name
+in one step; a fault or a kill at any moment leaves the old file, or none, never half of one.
+"""
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from convcli.errors import PictureError
+
+TEMPORARY_PREFIX = ".convcli-"
+
+
+def refuse_existing(target: Path) -> PictureError:
+    """Return the error for a target that is there already."""
+    return PictureError(target, "exists already; --overwrite replaces it")
+
+
+def is_stream(target: Path) -> bool:
+    """Tell whether ``target`` is a FIFO, a device or a socket: written to, never replaced."""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+@contextmanager
+def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Open ``target`` for writing; it appears under its name only when the block ends well.
+
+    Missing folders are made. A symbolic link stays, and the file it names is replaced. A new
+    file's permissions follow the umask, a replaced file's are kept. A FIFO or a device is
+    written to as it is.
+
+    Raises:
+        PictureError: the target exists and ``overwrite`` is false, or the system refuses.
+    """
+    try:
+        if is_stream(target):
+            with target.open("wb") as stream:
+                yield stream
+            return
+        final = Path(os.path.realpath(target))
+        if final.exists() and not overwrite:
+            raise refuse_existing(target)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = _open_temporary(final)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            _publish(temporary, final, overwrite=overwrite)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PictureError(target, f"cannot be written: {error.strerror or error}") from error
+
+
+def _open_temporary(final: Path) -> tuple[int, Path]:
+    """Make the temporary file beside ``final``, with the permissions that ``final`` is to have."""
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=".tmp", dir=final.parent)
+    temporary = Path(name)
+    with suppress(OSError):  # a file system without permissions
+        temporary.chmod(_mode_for(final))
+    return handle, temporary
+
+
+def _mode_for(final: Path) -> int:
+    try:
+        return stat.S_IMODE(final.stat().st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask
+
+
+def _publish(temporary: Path, final: Path, *, overwrite: bool) -> None:
+    """Give the finished file its name; without ``overwrite``, never over a file made meanwhile."""
+    if overwrite:
+        temporary.replace(final)
+        return
+    try:
+        os.link(temporary, final)
+    except FileExistsError:
+        raise refuse_existing(final) from None
+    except OSError:  # a file system without hard links
+        if final.exists():
+            raise refuse_existing(final) from None
+        temporary.replace(final)

@@ -1,0 +1,1 @@
+"""Arrays in, feature maps out. Numpy only."""

@@ -1,0 +1,54 @@
+"""Several feature maps made one: what a pair or a set of kernels sees together.
+
+Each function takes the strips of the maps, arrays of one shape, and returns a new one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Block = NDArray[Any]
+
+
+def magnitude(blocks: list[Block]) -> Block:
+    """Return the Euclidean length, in float64.
+
+    >>> magnitude([np.array([3]), np.array([-4])]).tolist()
+    [5.0]
+    """
+    squares = np.square(blocks[0], dtype=np.float64)
+    for block in blocks[1:]:
+        squares += np.square(block, dtype=np.float64)
+    return np.sqrt(squares, out=squares)
+
+
+def greatest(blocks: list[Block]) -> Block:
+    """Return the greatest value, in the blocks' common type."""
+    most = blocks[0].astype(np.result_type(*blocks))
+    for block in blocks[1:]:
+        np.maximum(most, block, out=most)
+    return most
+
+
+def total(blocks: list[Block]) -> Block:
+    """Return the sum, of integers in int64 and of floats in float64."""
+    kind = np.int64 if np.result_type(*blocks).kind == "i" else np.float64
+    added = blocks[0].astype(kind)
+    for block in blocks[1:]:
+        added += block
+    return added
+
+
+def mean(blocks: list[Block]) -> Block:
+    """Return the mean, in float64."""
+    return total(blocks) / len(blocks)
+
+
+COMBINATIONS: dict[str, Callable[[list[Block]], Block]] = {
+    "magnitude": magnitude,
+    "max": greatest,
+    "sum": total,
+    "mean": mean,
+}

@@ -1,0 +1,176 @@
+"""The primitive: cross-correlation of an image with a kernel, strip by strip.
+
+``convolve`` is the same with the kernel flipped; the flip is in :func:`prepare` and nowhere else.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from convcli.core.direct import accumulate
+from convcli.core.plan import Layout, Plan, make_plan, result_dtype
+from convcli.core.saturate import saturate
+from convcli.core.windows import PaddedView
+from convcli.geometry import Padding, Pair
+
+Sink = Callable[[slice, list[NDArray[Any]]], None]
+
+
+def cross_correlate(
+    image: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    padding: Padding = "same",
+    border: str = "edge",
+    fill: float = 0,
+    stride: int | Pair = 1,
+    dilation: int | Pair = 1,
+    divisor: float = 1,
+    bias: float = 0,
+    dtype: DTypeLike | None = None,
+) -> NDArray[Any]:
+    """Slide a kernel over an image, unflipped, as a layer of a CNN does.
+
+    ``out[r, c] = sum(kernel[i, j] * padded[r*s + i*d, c*s + j*d]) / divisor + bias``. Weights of
+    zero take no part, so NaN and infinity reach just the windows that weigh them.
+
+    Args:
+        image: (H, W) or (H, W, C); never modified.
+        kernel: (kh, kw), applied to every channel on its own; (C, kh, kw), summed over the
+            channels to one map; or (N, C, kh, kw), a bank of N such kernels, laid out as torch
+            and ONNX have it.
+        padding: pixels on every side, (vertical, horizontal), (top, bottom, left, right),
+            ``valid``, ``same`` or ``full``; see :func:`convcli.geometry.lay_out`.
+        border: what the padding holds: ``edge``, ``zero``, ``reflect``, ``symmetric``, ``wrap``
+            (as ``numpy.pad`` has them) or ``constant``, which is ``fill``.
+        fill: the constant border's value.
+        stride: step between windows, one number or (rows, columns).
+        dilation: distance between taps, one number or (rows, columns).
+        divisor: the sums are divided by it, after exact summation where the sums are integers.
+        bias: added after the division.
+        dtype: type of the result. An integer type rounds half to even and saturates; NaN
+            becomes 0.
+
+    Returns:
+        (H', W'), (H', W', C) or, for a bank, (H', W', N). An integer image and kernel give exact
+        int32 (int64 for images of 32 bits and more, and where the sums need it). With a divisor,
+        a fractional bias or a floating-point kernel, what numpy promotes the image and float32
+        to: float32 for images of up to 16 bits and float32 ones, else float64.
+
+    Raises:
+        GeometryError: no window fits into the padded image.
+        KernelError: a kernel that cannot be applied to this image.
+        UsageError: another argument is out of its range.
+
+    >>> cross_correlate([[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[0, 1], [0, 1]], padding="valid")
+    array([[ 7,  9],
+           [13, 15]])
+    """
+    layout = Layout("correlate", padding, border, fill, stride, dilation)
+    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype)
+
+
+def convolve(
+    image: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    padding: Padding = "same",
+    border: str = "edge",
+    fill: float = 0,
+    stride: int | Pair = 1,
+    dilation: int | Pair = 1,
+    divisor: float = 1,
+    bias: float = 0,
+    dtype: DTypeLike | None = None,
+) -> NDArray[Any]:
+    """Convolve an image with a kernel: cross-correlate with the kernel flipped in both axes.
+
+    Arguments, result and errors are those of :func:`cross_correlate`. With a zero border,
+    ``full``, ``same`` and ``valid`` equal ``scipy.signal.convolve2d`` and, on one row,
+    ``numpy.convolve``; the anchor of an even kernel flips with it.
+
+    >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
+    array([[ 4, 13, 28, 27, 18]])
+    """
+    layout = Layout("convolve", padding, border, fill, stride, dilation)
+    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype)
+
+
+def feature_map(
+    image: NDArray[Any],
+    kernel: ArrayLike,
+    layout: Layout,
+    divisor: float = 1,
+    bias: float = 0,
+    dtype: DTypeLike | None = None,
+) -> NDArray[Any]:
+    """Filter an image: :func:`cross_correlate` and :func:`convolve` with their layout in one.
+
+    Raises:
+        ConvcliError: as they say.
+    """
+    plan = prepare(image, kernel, layout, divisor, bias)
+    out = np.empty(plan.shape, result_dtype(plan, dtype))
+    run([plan], image, lambda rows, blocks: saturate(blocks[0], out[rows]))
+    return out
+
+
+def prepare(
+    image: NDArray[Any], kernel: ArrayLike, layout: Layout, divisor: float = 1, bias: float = 0
+) -> Plan:
+    """Plan a filtering; here, and only here, a convolution's kernel is flipped.
+
+    Raises:
+        ConvcliError: as :func:`convcli.core.plan.make_plan` says.
+    """
+    weights = np.asarray(kernel)
+    if layout.operation == "convolve":
+        weights = weights[..., ::-1, ::-1]
+    return make_plan(image, weights, layout, divisor, bias)
+
+
+def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink) -> None:
+    """Filter an image strip by strip and hand each finished strip on.
+
+    Args:
+        plans: one for each kernel; their outputs have one size.
+        image: (H, W) or (H, W, C), the one that was planned for.
+        sink: called with a slice of output rows and, for each plan, their finished values, of
+            type ``plan.block`` and shape (rows, W', ...), which it may overwrite.
+    """
+    planes = image if image.ndim == 3 else image[..., np.newaxis]
+    padded = [PaddedView.of(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
+    height = plans[0].geometry.output[0]
+    step = min(plan.strip_rows for plan in plans)
+    for first in range(0, height, step):
+        rows = slice(first, min(first + step, height))
+        pairs = zip(plans, padded, strict=True)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN
+            sink(rows, [_filter_strip(plan, view, rows) for plan, view in pairs])
+
+
+def _filter_strip(plan: Plan, padded: PaddedView, rows: slice) -> NDArray[Any]:
+    """Return the finished values of some output rows."""
+    count, down = rows.stop - rows.start, plan.geometry.stride[0]
+    channels = padded.image.shape[2]
+    needed = (count - 1) * down + plan.geometry.extent[0]
+    strip = np.empty((needed, plan.geometry.padded[1], channels), plan.accumulator)
+    padded.copy_rows(rows.start * down, strip)
+    maps = len(plan.kernel) if plan.kernel.ndim == 4 else channels
+    sums = np.empty((count, plan.geometry.output[1], maps), plan.accumulator)
+    accumulate(strip, plan.kernel, plan.geometry, sums)
+    return _finish(plan, sums).reshape((count, *plan.shape[1:]))
+
+
+def _finish(plan: Plan, sums: NDArray[Any]) -> NDArray[Any]:
+    """Divide the sums and add the bias."""
+    values = sums
+    if plan.divisor != 1:
+        values = np.true_divide(sums, plan.divisor, dtype=plan.block)
+    elif plan.block != plan.accumulator:
+        values = sums.astype(plan.block)
+    if plan.bias:
+        values += plan.bias
+    return values

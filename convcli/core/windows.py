@@ -1,0 +1,149 @@
+"""Every view and copy that a convolution takes of its input.
+
+The padded image never exists as a whole. A *strip* is a band of its rows, copied into a small
+buffer; on the way the numbers take the accumulator's type and the border is filled in. A *tap
+view* is the strip seen by one weight of the kernel: element (r, c) of the view is what the weight
+meets in the window of output (r, c).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import UsageError
+from convcli.geometry import Geometry, Pair, lay_out
+
+BORDERS = ("edge", "zero", "reflect", "symmetric", "wrap", "constant")
+SYNONYMS = {
+    "replicate": "edge",
+    "nearest": "edge",
+    "zeros": "zero",
+    "mirror": "reflect",
+    "circular": "wrap",
+}
+OUTSIDE = -1
+
+
+def border_name(border: str) -> str:
+    """Return numpy's name for a border mode or one of its synonyms.
+
+    Raises:
+        UsageError: no mode has that name.
+
+    >>> border_name("replicate")
+    'edge'
+    """
+    name = SYNONYMS.get(border, border)
+    if name not in BORDERS:
+        known = ", ".join((*BORDERS, *SYNONYMS))
+        raise UsageError(f"border must be one of {known}, not {border!r}")
+    return name
+
+
+def border_index(size: int, before: int, after: int, border: str) -> NDArray[np.intp]:
+    """Return which pixel stands at each place of a padded axis.
+
+    ``size`` pixels get ``before`` and ``after`` more, as ``numpy.pad`` fills them, however far
+    they reach. A place that holds the fill value is ``OUTSIDE``.
+
+    >>> border_index(3, 2, 2, "reflect").tolist()
+    [2, 1, 0, 1, 2, 1, 0]
+    """
+    place = np.arange(-before, size + after, dtype=np.intp)
+    match border:
+        case "edge":
+            return place.clip(0, size - 1)
+        case "wrap":
+            return place % size
+        case "symmetric":
+            place %= 2 * size
+            return np.minimum(place, 2 * size - 1 - place)
+        case "reflect":
+            period = max(2 * size - 2, 1)
+            place %= period
+            return np.minimum(place, period - place) if size > 1 else place
+        case _:
+            place[(place < 0) | (place >= size)] = OUTSIDE
+            return place
+
+
+@dataclass(frozen=True, eq=False)
+class PaddedView:
+    """The padded image, of which any band of rows can be copied out.
+
+    ``image`` is (H, W, C); ``rows`` and ``columns`` say which of its pixels stands at each padded
+    place.
+    """
+
+    image: NDArray[np.generic]
+    geometry: Geometry
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    fill: float
+
+    @classmethod
+    def of(
+        cls, image: NDArray[np.generic], geometry: Geometry, border: str, fill: float
+    ) -> "PaddedView":
+        """Lay ``geometry``'s padding around ``image``."""
+        pads = geometry.pads
+        rows = border_index(geometry.size[0], pads.top, pads.bottom, border)
+        columns = border_index(geometry.size[1], pads.left, pads.right, border)
+        return cls(image, geometry, rows, columns, fill)
+
+    def copy_rows(self, first: int, out: NDArray[np.generic]) -> None:
+        """Copy padded rows from ``first`` on into ``out``, (rows, padded width, C)."""
+        rows = self.rows[first : first + len(out)]
+        width = self.geometry.size[1]
+        left = self.geometry.pads.left
+        # Neighbouring indices never rise by more than 1, so this holds only for unbroken runs.
+        unbroken = rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1
+        source = self.image[rows[0] : rows[-1] + 1] if unbroken else self.image[rows]
+        inside = out[:, left : left + width]
+        inside[...] = source
+        for border in (slice(0, left), slice(left + width, None)):
+            columns = self.columns[border]
+            if len(columns):
+                out[:, border] = inside[:, columns]
+                out[:, border][:, columns == OUTSIDE] = self.fill
+        if not unbroken:
+            out[rows == OUTSIDE] = self.fill
+
+
+def tap_view(
+    strip: NDArray[np.generic], at: Pair, shape: Pair, geometry: Geometry
+) -> NDArray[np.generic]:
+    """Return what the weight at row, column ``at`` of the kernel meets in each window.
+
+    ``strip`` is (rows, padded width, ...) and begins with the first window's first row;
+    ``shape`` is the number of windows down and across.
+    """
+    (down, across), (dilate_down, dilate_across) = geometry.stride, geometry.dilation
+    top, left = at[0] * dilate_down, at[1] * dilate_across
+    bottom, right = top + (shape[0] - 1) * down + 1, left + (shape[1] - 1) * across + 1
+    return strip[top:bottom:down, left:right:across]
+
+
+def under_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArray[Any]:
+    """Return what lies under each window's anchor, (H', W'), of a (H, W) plane.
+
+    Outside the plane it is what the border mode puts there; a border of a fill value counts 0.
+
+    >>> layout = lay_out((3, 3), (2, 2), padding="valid", stride=1)
+    >>> under_anchors(np.arange(9).reshape(3, 3), layout, "edge").tolist()
+    [[0, 1], [3, 4]]
+    """
+    pads = geometry.pads
+    sides = ((pads.top, pads.bottom), (pads.left, pads.right))
+    picked = []
+    for axis, (before, after) in enumerate(sides):
+        places = border_index(geometry.size[axis], before, after, border)
+        places = places[geometry.anchor[axis] :: geometry.stride[axis]]
+        picked.append(places[: geometry.output[axis]])
+    rows, columns = picked
+    under = plane[np.ix_(rows, columns)]
+    under[rows == OUTSIDE] = 0
+    under[:, columns == OUTSIDE] = 0
+    return under

@@ -1,0 +1,54 @@
+"""Every fault that convcli explains to its user, and how a file's name is shown in one.
+
+A message is one line that says what is wrong and what to do about it.
+"""
+
+
+class ConvcliError(Exception):
+    """The kind that all others are; catch it to catch every fault of convcli's own.
+
+    ``exit_code`` is what the command line returns when the fault ends the program.
+    """
+
+    exit_code = 1
+
+
+class UsageError(ConvcliError, ValueError):
+    """Arguments that are wrong in themselves or make no sense together."""
+
+    exit_code = 2
+
+
+class GeometryError(UsageError):
+    """Sizes, padding, stride and dilation that leave no output, or are no sizes at all."""
+
+
+class KernelError(UsageError):
+    """A kernel SPEC, file or matrix that cannot be understood or used."""
+
+
+class PictureError(ConvcliError):
+    """A file that cannot be read, held or written; its message begins with its name."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        super().__init__(f"{shown(path)}: {problem}")
+        self.path = path
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type["PictureError"], tuple[object, str]]:
+        """Travel between processes with both arguments."""
+        return type(self), (self.path, self.problem)
+
+
+def shown(path: object) -> str:
+    r"""Return a file name that is safe to print on one line.
+
+    Control characters and bytes that are not UTF-8 appear as escapes.
+
+    >>> shown("two\nlines.png")
+    'two\\nlines.png'
+    """
+    text = str(path)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,254 @@
+"""Sizes, pads and receptive fields: the integer arithmetic of a convolution layer.
+
+Pairs are always (rows, columns). In messages, ``AxB`` is width x height.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, overload
+
+from convcli.errors import GeometryError
+
+Pair = tuple[int, int]
+Padding = int | str | tuple[int, ...]
+
+PADDINGS = ("valid", "same", "full")
+OPERATIONS = ("correlate", "convolve")
+
+
+class Pads(NamedTuple):
+    """Pixels added on each side of the input."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One layer laid over one input: which window makes which output.
+
+    All pairs are (rows, columns). ``anchor`` is the position inside the window, in input pixels,
+    that the output stands for: ``d(k-1)//2``, the left of the two middles of an even kernel, and
+    the right one where a convolution flips the kernel.
+    """
+
+    size: Pair
+    kernel: Pair
+    pads: Pads
+    stride: Pair
+    dilation: Pair
+    anchor: Pair
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns that the dilated kernel spans."""
+        return _extents(self.kernel, self.dilation)
+
+    @property
+    def padded(self) -> Pair:
+        """Size of the input with its padding."""
+        pads = self.pads
+        return self.size[0] + pads.top + pads.bottom, self.size[1] + pads.left + pads.right
+
+    @property
+    def output(self) -> Pair:
+        """Size of the feature map: ``floor((n + p - d(k-1) - 1)/s) + 1`` on each axis."""
+        (height, width), (rows, columns), (down, right) = self.padded, self.extent, self.stride
+        return (height - rows) // down + 1, (width - columns) // right + 1
+
+    @property
+    def unused(self) -> Pair:
+        """Rows at the bottom and columns at the right that no window reaches."""
+        (height, width), (rows, columns), (down, right) = self.padded, self.extent, self.stride
+        return (height - rows) % down, (width - columns) % right
+
+
+def lay_out(
+    size: Pair,
+    kernel: Pair,
+    padding: Padding = 0,
+    stride: int | Pair = 1,
+    dilation: int | Pair = 1,
+    operation: str = "correlate",
+) -> Geometry:
+    """Resolve a padding rule into pads and check that at least one window fits.
+
+    Args:
+        size: rows and columns of the input.
+        kernel: rows and columns of the kernel.
+        padding: pixels on every side, (vertical, horizontal), (top, bottom, left, right), or one
+            of ``valid`` (none), ``same`` (``d(k-1)`` in all, so that stride 1 keeps the size)
+            and ``full`` (``d(k-1)`` on every side).
+        stride: steps between windows, one for both axes or (rows, columns).
+        dilation: distance between taps, one for both axes or (rows, columns).
+        operation: ``correlate``, or ``convolve``, whose flip moves an even kernel's anchor.
+
+    Raises:
+        GeometryError: a number is out of range, or the kernel exceeds the padded input.
+
+    >>> lay_out((224, 448), (3, 3)).output
+    (222, 446)
+    """
+    size = _pair(size, "size", least=1)
+    kernel = _pair(kernel, "kernel size", least=1)
+    stride = _pair(stride, "stride", least=1)
+    dilation = _pair(dilation, "dilation", least=1)
+    before = _anchor(kernel, dilation, operation)
+    pads = _resolve_pads(padding, _extents(kernel, dilation), before)
+    geometry = Geometry(size, kernel, pads, stride, dilation, before)
+    if any(e > n for e, n in zip(geometry.extent, geometry.padded, strict=True)):
+        raise GeometryError(_exceeds(geometry))
+    return geometry
+
+
+@overload
+def output_size(
+    size: int, kernel: int, padding: Padding = 0, stride: int = 1, dilation: int = 1
+) -> int: ...
+
+
+@overload
+def output_size(
+    size: Pair,
+    kernel: int | Pair,
+    padding: Padding = 0,
+    stride: int | Pair = 1,
+    dilation: int | Pair = 1,
+) -> Pair: ...
+
+
+def output_size(
+    size: int | Pair,
+    kernel: int | Pair,
+    padding: Padding = 0,
+    stride: int | Pair = 1,
+    dilation: int | Pair = 1,
+) -> int | Pair:
+    """Return the feature map's size, ``floor((n + 2p - d(k-1) - 1)/s) + 1`` on each axis.
+
+    The formula is that of Dumoulin and Visin, "A guide to convolution arithmetic for deep
+    learning" (2016), with the dilation of their section 5.1. An integer ``size`` gives an
+    integer; a pair (rows, columns) gives a pair. For ``padding`` see :func:`lay_out`.
+
+    Raises:
+        GeometryError: a number is out of range, or the kernel exceeds the padded input.
+
+    >>> output_size(5, 3)
+    3
+    >>> output_size((224, 448), 3, padding="same", stride=2)
+    (112, 224)
+    """
+    square = _pair(size, "size", least=1)
+    rows, columns = lay_out(
+        square, _pair(kernel, "kernel size", least=1), padding, stride, dilation
+    ).output
+    return rows if isinstance(size, int) else (rows, columns)
+
+
+class ReceptiveField(NamedTuple):
+    """What one output of a chain of layers sees, along one axis.
+
+    Output ``i`` sees the input pixels from ``start + i * jump`` to ``start + i * jump + size - 1``.
+    """
+
+    size: int
+    jump: int
+    start: int
+
+
+def receptive_field(layers: Iterable[tuple[int, ...]]) -> ReceptiveField:
+    """Return the receptive field of a chain of layers, along one axis, first layer first.
+
+    Each layer is ``(kernel,)``, ``(kernel, stride)``, ``(kernel, stride, padding)`` or
+    ``(kernel, stride, padding, dilation)``, the padding being that before the first pixel.
+    The recurrence is that of Araujo, Norris and Sim, "Computing receptive fields of
+    convolutional neural networks" (Distill, 2019).
+
+    Raises:
+        GeometryError: a kernel, stride or dilation below 1, or a negative padding.
+
+    >>> receptive_field([(7, 2, 3), (3, 2, 1)])
+    ReceptiveField(size=11, jump=4, start=-5)
+    """
+    size, jump, start = 1, 1, 0
+    for layer in layers:
+        kernel, stride, padding, dilation = (*layer, *(1, 0, 1)[len(layer) - 1 :])
+        for value, name in ((kernel, "kernel size"), (stride, "stride"), (dilation, "dilation")):
+            _whole(value, name, least=1)
+        size += dilation * (kernel - 1) * jump
+        start -= _whole(padding, "padding", least=0) * jump
+        jump *= stride
+    return ReceptiveField(size, jump, start)
+
+
+def _whole(value: object, name: str, *, least: int) -> int:
+    """Return ``value`` when it is a whole number of at least ``least``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise GeometryError(f"{name} must be a whole number, not {value!r}")
+    number = int(value.__index__())
+    if number < least:
+        raise GeometryError(f"{name} must be at least {least}, not {number}")
+    return number
+
+
+def _pair(value: object, name: str, *, least: int) -> Pair:
+    """Read one number for both axes, or (rows, columns)."""
+    if not isinstance(value, tuple | list):
+        number = _whole(value, name, least=least)
+        return number, number
+    if len(value) != 2:
+        raise GeometryError(f"{name} takes one number or rows,columns, not {len(value)} numbers")
+    return _whole(value[0], name, least=least), _whole(value[1], name, least=least)
+
+
+def _extents(kernel: Pair, dilation: Pair) -> Pair:
+    return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
+
+
+def _anchor(kernel: Pair, dilation: Pair, operation: str) -> Pair:
+    """Return how far into its window the anchor lies, which is also the padding before `same`."""
+    if operation not in OPERATIONS:
+        raise GeometryError(f"operation must be correlate or convolve, not {operation!r}")
+    spans = [extent - 1 for extent in _extents(kernel, dilation)]
+    if operation == "convolve":
+        return spans[0] - spans[0] // 2, spans[1] - spans[1] // 2
+    return spans[0] // 2, spans[1] // 2
+
+
+def _resolve_pads(padding: Padding, extent: Pair, before: Pair) -> Pads:
+    down, across = extent[0] - 1, extent[1] - 1
+    if isinstance(padding, str):
+        match padding:
+            case "valid":
+                return Pads(0, 0, 0, 0)
+            case "same":
+                return Pads(before[0], down - before[0], before[1], across - before[1])
+            case "full":
+                return Pads(down, down, across, across)
+        raise GeometryError(
+            f"padding must be valid, same, full, a number, V,H or T,B,L,R, not {padding!r}"
+        )
+    sides = padding if isinstance(padding, tuple | list) else (padding,)
+    numbers = tuple(_whole(side, "padding", least=0) for side in sides)
+    match numbers:
+        case (every,):
+            return Pads(every, every, every, every)
+        case (vertical, horizontal):
+            return Pads(vertical, vertical, horizontal, horizontal)
+        case (top, bottom, left, right):
+            return Pads(top, bottom, left, right)
+    raise GeometryError(f"padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not {len(numbers)}")
+
+
+def _exceeds(geometry: Geometry) -> str:
+    """Say that no window fits, as widths x heights."""
+    rows, columns = geometry.kernel
+    text = f"kernel {columns}x{rows}"
+    if geometry.dilation != (1, 1):
+        down, across = geometry.dilation
+        dilation = str(down) if down == across else f"{down},{across}"
+        text += f" (dilation {dilation}, extent {geometry.extent[1]}x{geometry.extent[0]})"
+    padded = "padded " if any(geometry.pads) else ""
+    return f"{text} exceeds the {padded}{geometry.padded[1]}x{geometry.padded[0]} input"
