@@ -1,0 +1,100 @@
+"""The commands ``kernels list`` and ``kernels show``."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from convcli.kernels.kernel import Kernel
+
+
+@click.group(
+    epilog="""\b
+    Examples:
+      convcli kernels list
+      convcli kernels show sobel-x
+    """
+)
+def kernels() -> None:
+    """List the kernels that have names, or show one."""
+
+
+@kernels.command(
+    "list",
+    epilog="""\b
+    Examples:
+      convcli kernels list
+      convcli kernels list --json
+    """,
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object a kernel.")
+def list_kernels(as_json: bool) -> None:
+    """List the kernels that have names, by group."""
+    from convcli.kernels.listing import list_json, list_text
+
+    click.echo(list_json() if as_json else list_text())
+
+
+@kernels.command(
+    "show",
+    context_settings={"ignore_unknown_options": True},  # a matrix may begin with a minus
+    epilog="""\b
+    Examples:
+      convcli kernels show outline
+      convcli kernels show gaussian:5,sigma=1.2
+      convcli kernels show sobel-x@45
+      convcli kernels show "0 -1 0; -1 5 -1; 0 -1 0" --json
+      convcli kernels show blur -o blur.png
+    """,
+)
+@click.argument("spec")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, which -k can read again.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(allow_dash=True),
+    metavar="FILE",
+    help="Write the kernel to FILE (.npy, .csv, .txt, .json; .png draws it); - prints the matrix.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+def show_kernel(spec: str, as_json: bool, output: str | None, overwrite: bool) -> None:
+    """Show a kernel's weights and what follows from them.
+
+    SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), or - for
+    standard input; @ANGLE turns it counter-clockwise.
+    """
+    from convcli.errors import UsageError
+    from convcli.kernels.describe import set_json, set_text
+    from convcli.kernels.spec import find_recipe, only_kernel, read_spec
+
+    if as_json and output is not None:
+        raise UsageError("--json prints; for a file, leave it out and use -o with a .json name")
+    found = read_spec(spec, getattr(sys.stdin, "buffer", None))
+    if output is not None:
+        _write(only_kernel(found), output, overwrite)
+    elif as_json:
+        click.echo(set_json(found))
+    else:
+        click.echo(set_text(found, find_recipe(spec)))
+
+
+def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
+    """Write one kernel and print the file's name, or print its matrix for ``-``."""
+    from pathlib import Path
+
+    from convcli.errors import shown
+    from convcli.kernels.saving import matrix_text, save_kernel
+
+    if output == "-":
+        click.echo(matrix_text(kernel), nl=False)
+        return
+    target = Path(output)
+    if target.suffix.lower() == ".png":
+        from convcli.figures.heatmap import draw_kernel
+        from convcli.figures.saving import save_figure
+
+        save_figure(draw_kernel(kernel), target, overwrite=overwrite)
+    else:
+        save_kernel(kernel, target, overwrite=overwrite)
+    click.echo(shown(target))

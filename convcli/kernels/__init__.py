@@ -1,0 +1,1 @@
+"""Names, text and files to kernels."""

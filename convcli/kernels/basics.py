@@ -1,0 +1,218 @@
+"""Kernels of every textbook and tool: smoothing, sharpening, lines, Laplacians, Pillow's own."""
+
+from convcli.kernels.entries import Table, outer
+
+SETOSA = "V. Powell, Image Kernels Explained Visually, setosa.io/ev/image-kernels, 2015"
+GONZALEZ = "R. Gonzalez and R. Woods, Digital Image Processing, 4th ed., 2018"
+PILLOW = "Pillow, PIL.ImageFilter"
+
+RING_OF_MINUS_ONE = ((-1, -1, -1), (-1, 8, -1), (-1, -1, -1))
+
+SIMPLE = (
+    Table(
+        "identity",
+        "simple",
+        ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
+        "leaves the picture as it is",
+        SETOSA,
+    ),
+    Table(
+        "plus",
+        "simple",
+        ((0, 1, 0), (1, 1, 1), (0, 1, 0)),
+        "sum of a pixel and its four neighbours, unscaled",
+        GONZALEZ,
+    ),
+    Table(
+        "vertical-line",
+        "simple",
+        ((0, 1, 0), (0, 1, 0), (0, 1, 0)),
+        "sum of a pixel and those above and below it",
+        GONZALEZ,
+    ),
+    Table(
+        "horizontal-line",
+        "simple",
+        ((0, 0, 0), (1, 1, 1), (0, 0, 0)),
+        "sum of a pixel and those left and right of it",
+        GONZALEZ,
+    ),
+    Table(
+        "emboss",
+        "simple",
+        ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
+        "relief, as if lit from the upper left",
+        SETOSA,
+    ),
+)
+
+SMOOTHING = (
+    Table(
+        "blur",
+        "smoothing",
+        outer((1, 2, 1), (1, 2, 1)),
+        "weighted mean of 3x3 pixels, 1-2-1 by 1-2-1",
+        SETOSA,
+        divisor=16,
+    ),
+    Table(
+        "cross-blur",
+        "smoothing",
+        ((0, 1, 0), (1, 1, 1), (0, 1, 0)),
+        "mean of a pixel and its four neighbours",
+        GONZALEZ,
+        divisor=5,
+    ),
+)
+
+SHARPENING = (
+    Table(
+        "sharpen",
+        "sharpening",
+        ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
+        "adds the difference from the four neighbours",
+        SETOSA,
+    ),
+)
+
+LAPLACIANS = (
+    Table(
+        "outline",
+        "Laplacian",
+        RING_OF_MINUS_ONE,
+        "difference from the eight neighbours",
+        SETOSA,
+    ),
+    Table(
+        "laplacian",
+        "Laplacian",
+        ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
+        "sum of both second differences, four neighbours",
+        GONZALEZ,
+    ),
+    Table(
+        "laplacian-negative",
+        "Laplacian",
+        ((0, -1, 0), (-1, 4, -1), (0, -1, 0)),
+        "the same with a positive centre",
+        GONZALEZ,
+    ),
+    Table(
+        "laplacian-8",
+        "Laplacian",
+        ((1, 1, 1), (1, -8, 1), (1, 1, 1)),
+        "with the diagonals, eight neighbours",
+        GONZALEZ,
+    ),
+    Table(
+        "laplacian-8-negative",
+        "Laplacian",
+        RING_OF_MINUS_ONE,
+        "the same with a positive centre, as outline",
+        GONZALEZ,
+    ),
+    Table(
+        "laplacian-5x5",
+        "Laplacian",
+        ((0, 0, 1, 0, 0), (0, 1, 2, 1, 0), (1, 2, -16, 2, 1), (0, 1, 2, 1, 0), (0, 0, 1, 0, 0)),
+        "5x5 approximation of the Laplacian of a Gaussian",
+        GONZALEZ,
+    ),
+    Table(
+        "laplacian-oono-puri",
+        "Laplacian",
+        ((1, 2, 1), (2, -12, 2), (1, 2, 1)),
+        "nine points, nearly the same in all directions",
+        "Y. Oono and S. Puri, Phys. Rev. Lett. 58(8), 1987",
+        divisor=4,
+    ),
+    Table(
+        "laplacian-patra-karttunen",
+        "Laplacian",
+        ((1, 4, 1), (4, -20, 4), (1, 4, 1)),
+        "nine points, isotropic to fourth order",
+        "M. Patra and M. Karttunen, Numer. Methods Partial Differ. Equ. 22(4), 2006",
+        divisor=6,
+    ),
+)
+
+PILLOWS = (
+    Table(
+        "contour",
+        "Pillow",
+        RING_OF_MINUS_ONE,
+        "find-edges on white paper: 255 is added",
+        f"{PILLOW}.CONTOUR",
+        bias=255,
+    ),
+    Table(
+        "detail",
+        "Pillow",
+        ((0, -1, 0), (-1, 10, -1), (0, -1, 0)),
+        "gentle sharpening by four neighbours",
+        f"{PILLOW}.DETAIL",
+        divisor=6,
+    ),
+    Table(
+        "edge-enhance",
+        "Pillow",
+        ((-1, -1, -1), (-1, 10, -1), (-1, -1, -1)),
+        "sharpening by eight neighbours",
+        f"{PILLOW}.EDGE_ENHANCE",
+        divisor=2,
+    ),
+    Table(
+        "edge-enhance-more",
+        "Pillow",
+        ((-1, -1, -1), (-1, 9, -1), (-1, -1, -1)),
+        "strong sharpening by eight neighbours",
+        f"{PILLOW}.EDGE_ENHANCE_MORE",
+    ),
+    Table(
+        "find-edges",
+        "Pillow",
+        RING_OF_MINUS_ONE,
+        "bright on edges, as outline",
+        f"{PILLOW}.FIND_EDGES",
+    ),
+    Table(
+        "smooth",
+        "Pillow",
+        ((1, 1, 1), (1, 5, 1), (1, 1, 1)),
+        "gentle blur of 3x3 pixels",
+        f"{PILLOW}.SMOOTH",
+        divisor=13,
+    ),
+    Table(
+        "smooth-more",
+        "Pillow",
+        ((1, 1, 1, 1, 1), (1, 5, 5, 5, 1), (1, 5, 44, 5, 1), (1, 5, 5, 5, 1), (1, 1, 1, 1, 1)),
+        "gentle blur of 5x5 pixels",
+        f"{PILLOW}.SMOOTH_MORE",
+        divisor=100,
+    ),
+    Table(
+        "pillow-blur",
+        "Pillow",
+        ((1, 1, 1, 1, 1), (1, 0, 0, 0, 1), (1, 0, 0, 0, 1), (1, 0, 0, 0, 1), (1, 1, 1, 1, 1)),
+        "mean of the 16 pixels on the rim of a 5x5 square",
+        f"{PILLOW}.BLUR",
+        divisor=16,
+    ),
+    Table(
+        "pillow-sharpen",
+        "Pillow",
+        ((-2, -2, -2), (-2, 32, -2), (-2, -2, -2)),
+        "sharpening by eight neighbours, sum 1",
+        f"{PILLOW}.SHARPEN",
+        divisor=16,
+    ),
+    Table(  # Pillow lays its rows out from the bottom up: this is what EMBOSS computes
+        "pillow-emboss",
+        "Pillow",
+        ((0, 0, 0), (0, 1, 0), (-1, 0, 0)),
+        "relief on mid-grey: 128 is added",
+        f"{PILLOW}.EMBOSS",
+        bias=128,
+    ),
+)

@@ -1,0 +1,168 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from convcli.cli.kernels import kernels
+from convcli.errors import ConvcliError, KernelError, PictureError, UsageError
+from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.spec import get_kernel
+
+
+def run(*arguments, stdin=None):
+    """Run the command and return what it printed; its own faults are raised as they are."""
+    result = CliRunner().invoke(kernels, arguments, input=stdin)
+    if isinstance(result.exception, ConvcliError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def facts(page):
+    """The lines under a matrix, as a dictionary."""
+    lines = (line.split(maxsplit=1) for line in page.splitlines() if line[:1].isalpha())
+    return {line[0]: line[1] for line in lines if len(line) == 2}
+
+
+def test_list_has_every_kernel_on_one_line_of_80_columns():
+    lines = run("list").splitlines()
+    for name in CATALOGUE:
+        assert len([line for line in lines if line.startswith(f"  {name} ")]) == 1
+    assert max(map(len, lines)) <= 80
+
+
+def test_list_shows_the_arguments_of_recipes():
+    assert "motion:length=9,angle=0" in run("list")
+
+
+def test_list_as_json():
+    entries = {entry["name"]: entry for entry in json.loads(run("list", "--json"))}
+    assert list(entries) == list(CATALOGUE)
+    assert entries["sobel"]["members"] == ["sobel-x", "sobel-y"]
+    assert entries["gaussian"]["arguments"][1]["name"] == "sigma"
+    assert entries["outline"]["kind"] == "table"
+
+
+def test_show_prints_the_matrix_and_what_follows_from_it():
+    page = run("show", "sobel-y")
+    assert "  -1 -2 -1\n   0  0  0\n   1  2  1\n" in page
+    found = facts(page)
+    assert found["sum"] == "0"
+    assert found["symmetry"].startswith("antisymmetric")
+    assert found["separable"].startswith("yes (rank 1)")
+    assert (found["column"], found["row"]) == ("-1 0 1", "1 2 1")
+    assert found["output"].startswith("-1020 to 1020")
+    assert "Sobel" in found["source"]
+
+
+def test_show_gives_the_output_with_divisor_and_bias():
+    assert facts(run("show", "cross-blur"))["output"].startswith("0 to 255 ")
+    assert facts(run("show", "contour"))["output"].startswith("-1785 to 2295 ")
+    assert facts(run("show", "outline"))["separable"] == "no (rank 2)"
+
+
+def test_show_calls_rounding_noise_zero():
+    assert facts(run("show", "log:9"))["sum"] == "0"
+
+
+def test_show_a_family_shows_each_member():
+    page = run("show", "kirsch")
+    assert page.startswith("kirsch: 8 kernels, combined by max")
+    assert all(f"\n{name}: " in page for name in CATALOGUE["kirsch"].members)
+    data = json.loads(run("show", "kirsch", "--json"))
+    assert (data["label"], data["combine"], len(data["kernels"])) == ("kirsch", "max", 8)
+
+
+def test_show_a_recipe_explains_its_arguments():
+    page = run("show", "gaussian:5,sigma=1.2")
+    assert all(f"\n  {p.name} " in page for p in CATALOGUE["gaussian"].parameters)
+
+
+def test_show_as_json_is_a_kernel_that_can_be_read_again():
+    text = run("show", "blur", "--json")
+    data = json.loads(text)
+    assert (data["sum"], data["rank"], data["separable"]) == (1, 1, [[1, 2, 1], [1, 2, 1]])
+    assert (data["least"], data["greatest"], data["size"]) == (0, 255, "3x3")
+    assert json.loads(run("show", "-", "--json", stdin=text)) == data
+
+
+def test_show_reads_standard_input():
+    assert "  1 2 1\n" in run("show", "-", stdin="1 2 1\n")
+
+
+def test_show_takes_a_matrix_that_begins_with_a_minus():
+    assert run("show", "-1 0 1; -2 0 2", "-o", "-") == "-1 0 1\n-2 0 2\n"
+    assert CliRunner().invoke(kernels, ["show", "blur", "--jsno"]).exit_code == 2
+
+
+def test_show_a_channel_kernel(tmp_path):
+    np.save(tmp_path / "k.npy", np.arange(12).reshape(3, 2, 2))
+    page = run("show", str(tmp_path / "k.npy"))
+    assert "channel 3\n   8  9\n  10 11" in page
+    assert "separable" not in page
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".txt", ".json"])
+def test_output_writes_a_file_and_prints_its_name(suffix, tmp_path):
+    target = tmp_path / f"k{suffix}"
+    assert run("show", "blur", "-o", str(target)) == f"{target}\n"
+    assert np.array_equal(get_kernel(str(target)).weights, get_kernel("blur").weights)
+    with pytest.raises(PictureError, match="--overwrite"):
+        run("show", "outline", "-o", str(target))
+    run("show", "outline", "-o", str(target), "--overwrite")
+    assert np.array_equal(get_kernel(str(target)).weights, get_kernel("outline").weights)
+
+
+def test_output_draws_a_png(tmp_path):
+    target = tmp_path / "k.png"
+    assert run("show", "blur", "-o", str(target)) == f"{target}\n"
+    with Image.open(target) as picture:
+        assert min(picture.size) > 100
+    with pytest.raises(PictureError, match="--overwrite"):
+        run("show", "blur", "-o", str(target))
+
+
+def test_output_to_stdout_is_the_matrix_alone():
+    assert run("show", "cross-blur", "-o", "-") == "  0 1/5   0\n1/5 1/5 1/5\n  0 1/5   0\n"
+
+
+def test_what_cannot_be_shown_or_written_is_explained(tmp_path):
+    with pytest.raises(KernelError, match="did you mean outline"):
+        run("show", "outlin")
+    with pytest.raises(KernelError, match="sobel names 2 kernels"):
+        run("show", "sobel", "-o", str(tmp_path / "k.npy"))
+    with pytest.raises(UsageError, match="--json"):
+        run("show", "sobel-x", "--json", "-o", str(tmp_path / "k.json"))
+    with pytest.raises(UsageError, match=r"\.npy, \.csv, \.txt, \.json or \.png"):
+        run("show", "sobel-x", "-o", str(tmp_path / "k.gif"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["show"]])
+def test_help_carries_an_example(command):
+    assert "convcli kernels " in run(*command, "--help").partition("Examples:")[2]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "convcli.cli.kernels.kernels(['list'], standalone_mode=False)",
+        "convcli.cli.kernels.kernels(['list', '--json'], standalone_mode=False)",
+        "convcli.cli.kernels.kernels(['--help'], standalone_mode=False)",
+        "convcli.kernels.catalogue.complete_kernel('so')",
+    ],
+)
+def test_names_are_listed_and_completed_without_numpy(code):
+    imports = "import sys, convcli.cli.kernels, convcli.kernels.catalogue"
+    watch = "print([m for m in ('numpy', 'PIL', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{imports}\n{code}\n{watch}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,195 @@
+import numpy as np
+import PIL.ImageFilter
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from convcli.errors import KernelError
+from convcli.kernels.catalogue import CATALOGUE, complete_kernel, find_entry
+from convcli.kernels.edges import COMPASS
+from convcli.kernels.entries import Family, Recipe, Table
+from convcli.kernels.naming import safe_name
+from convcli.kernels.spec import get_kernel, read_spec
+
+TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, Table)]
+FAMILIES = [name for name, entry in CATALOGUE.items() if isinstance(entry, Family)]
+RECIPES = [name for name, entry in CATALOGUE.items() if isinstance(entry, Recipe)]
+RAMP_RIGHT = np.tile(np.arange(20.0), (20, 1))
+ASKED_FOR = """
+identity sharpen blur outline laplacian cross-blur plus vertical-line horizontal-line sobel sobel-x
+sobel-y left-sobel right-sobel top-sobel bottom-sobel prewitt scharr roberts kirsch robinson
+frei-chen farid emboss box binomial gaussian disk motion log dog unsharp gabor comet edge-enhance
+edge-enhance-more detail smooth smooth-more contour find-edges
+"""
+
+
+def respond(spec, image):
+    """Cross-correlate as scipy does, at the middle of the image."""
+    kernel = get_kernel(spec)
+    return ndimage.correlate(image, kernel.weights, mode="nearest")[10, 10]
+
+
+@pytest.mark.parametrize("name", ASKED_FOR.split())
+def test_every_kernel_asked_for_is_there(name):
+    assert read_spec(name).kernels
+
+
+@pytest.mark.parametrize("name", list(CATALOGUE))
+def test_every_entry_is_complete_and_builds(name):
+    entry = CATALOGUE[name]
+    built = read_spec(name)
+    assert entry.summary
+    assert entry.source
+    assert built.label == name == safe_name(name)
+    assert all(kernel.source and kernel.summary for kernel in built.kernels)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "divisor"),
+    [
+        ("sharpen", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], 1),
+        ("blur", [[1, 2, 1], [2, 4, 2], [1, 2, 1]], 16),
+        ("outline", [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], 1),
+        ("cross-blur", [[0, 1, 0], [1, 1, 1], [0, 1, 0]], 5),
+        ("vertical-line", [[0, 1, 0]] * 3, 1),
+        ("horizontal-line", [[0, 0, 0], [1, 1, 1], [0, 0, 0]], 1),
+        ("emboss", [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], 1),
+        ("left-sobel", [[1, 0, -1], [2, 0, -2], [1, 0, -1]], 1),
+        ("right-sobel", [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], 1),
+        ("top-sobel", [[1, 2, 1], [0, 0, 0], [-1, -2, -1]], 1),
+        ("bottom-sobel", [[-1, -2, -1], [0, 0, 0], [1, 2, 1]], 1),
+        ("sobel-x", [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], 1),
+        ("scharr-y", [[-3, -10, -3], [0, 0, 0], [3, 10, 3]], 1),
+        ("kirsch-ne", [[-3, 5, 5], [-3, 0, 5], [-3, -3, -3]], 1),
+        ("kirsch-e", [[-3, -3, 5], [-3, 0, 5], [-3, -3, 5]], 1),
+        ("robinson-sw", [[0, -1, -2], [1, 0, -1], [2, 1, 0]], 1),
+    ],
+)
+def test_the_weights_are_those_of_the_source(name, rows, divisor):
+    kernel = get_kernel(name)
+    assert kernel.matrix.tolist() == rows
+    assert kernel.divisor == divisor
+    assert kernel.matrix.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in TABLES if CATALOGUE[n].group in ("gradient", "compass")]
+)
+def test_a_derivative_ignores_flat_pictures(name):
+    assert get_kernel(name).sum == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", [n for n in CATALOGUE if CATALOGUE[n].group == "Laplacian"])
+def test_a_laplacian_ignores_flat_and_sloping_pictures(name):
+    assert get_kernel(name).sum == pytest.approx(0, abs=1e-12)
+    assert respond(name, RAMP_RIGHT) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [n for n in CATALOGUE if CATALOGUE[n].group == "smoothing"])
+def test_a_smoothing_kernel_keeps_flat_pictures(name):
+    kernel = get_kernel(name)
+    assert kernel.sum == pytest.approx(1, abs=1e-12)
+    assert (kernel.matrix >= 0).all()
+
+
+@pytest.mark.parametrize("name", ["sobel", "prewitt", "scharr", "frei-chen", "farid"])
+def test_x_answers_to_brightness_on_the_right_and_y_below(name):
+    assert respond(f"{name}-x", RAMP_RIGHT) > 0
+    assert respond(f"{name}-y", RAMP_RIGHT.T) > 0
+    assert respond(f"{name}-x", RAMP_RIGHT.T) == pytest.approx(0, abs=1e-12)
+
+
+def test_roberts_answers_along_the_diagonals():
+    falling = RAMP_RIGHT + RAMP_RIGHT.T
+    assert respond("roberts-x", falling) > 0
+    assert respond("roberts-y", falling) == 0
+    assert respond("roberts-y", RAMP_RIGHT.T - RAMP_RIGHT) > 0
+
+
+@pytest.mark.parametrize("family", ["kirsch", "robinson"])
+@pytest.mark.parametrize(("point", "turn"), COMPASS.items())
+def test_a_compass_name_is_the_brighter_side(family, point, turn):
+    north_is_up = -RAMP_RIGHT.T
+    angle = np.radians(90 + turn)
+    toward = np.cos(angle) * RAMP_RIGHT + np.sin(angle) * north_is_up
+    answers = {p: respond(f"{family}-{p}", toward) for p in COMPASS}
+    assert max(answers, key=answers.get) == point
+
+
+@pytest.mark.parametrize("name", ["sobel", "prewitt"])
+def test_gradients_are_scipys(name):
+    image = np.random.default_rng(1).integers(0, 256, (12, 14))
+    reference = getattr(ndimage, name)
+    for suffix, axis in (("x", 1), ("y", 0)):
+        ours = ndimage.correlate(image, get_kernel(f"{name}-{suffix}").matrix, mode="reflect")
+        assert np.array_equal(ours, reference(image, axis=axis))
+
+
+def test_laplacian_is_scipys():
+    image = np.random.default_rng(2).integers(0, 256, (12, 14))
+    ours = ndimage.correlate(image, get_kernel("laplacian").matrix, mode="reflect")
+    assert np.array_equal(ours, ndimage.laplace(image))
+
+
+@pytest.mark.parametrize("name", ["laplacian-oono-puri", "laplacian-patra-karttunen", "laplacian"])
+def test_a_laplacian_of_a_paraboloid_is_4(name):
+    x, y = np.meshgrid(np.arange(20.0), np.arange(20.0))
+    assert respond(name, x * x + y * y) == pytest.approx(4)
+
+
+@pytest.mark.parametrize(
+    ("name", "pillow"),
+    [
+        ("contour", "CONTOUR"),
+        ("detail", "DETAIL"),
+        ("edge-enhance", "EDGE_ENHANCE"),
+        ("edge-enhance-more", "EDGE_ENHANCE_MORE"),
+        ("find-edges", "FIND_EDGES"),
+        ("smooth", "SMOOTH"),
+        ("smooth-more", "SMOOTH_MORE"),
+        ("pillow-blur", "BLUR"),
+        ("pillow-sharpen", "SHARPEN"),
+        ("pillow-emboss", "EMBOSS"),
+    ],
+)
+def test_pillows_kernels_do_what_pillow_does(name, pillow):
+    kernel = get_kernel(name)
+    reference = getattr(PIL.ImageFilter, pillow)
+    (width, height), divisor, offset, weights = reference.filterargs
+    rows = np.array(weights).reshape(height, width)[::-1]  # Pillow's rows run upward
+    assert np.array_equal(kernel.matrix, rows)
+    assert (kernel.divisor, kernel.bias) == (divisor, offset)
+    image = np.random.default_rng(3).integers(0, 256, (30, 40), dtype=np.uint8)
+    theirs = np.asarray(Image.fromarray(image).filter(reference)).astype(int)[3:-3, 3:-3]
+    sums = ndimage.correlate(image.astype(float), kernel.weights) + kernel.bias
+    ours = np.clip(np.floor(sums + 0.5), 0, 255)[3:-3, 3:-3]
+    assert np.abs(ours - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_names_its_members(name):
+    built = read_spec(name)
+    assert [kernel.name for kernel in built.kernels] == list(CATALOGUE[name].members)
+    assert built.combine == ("max" if len(built.kernels) == 8 else "magnitude")
+    assert len(built.kernels) in (2, 8)
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest():
+    with pytest.raises(KernelError, match="did you mean gaussian"):
+        find_entry("gausian")
+    with pytest.raises(KernelError, match="kernels list"):
+        find_entry("zzzzzz")
+
+
+def test_names_and_arguments_are_completed():
+    assert complete_kernel("sobel-") == ["sobel-x", "sobel-y"]
+    assert set(complete_kernel("")) == set(CATALOGUE)
+    assert complete_kernel("motion:") == ["motion:length=", "motion:angle="]
+    assert complete_kernel("gaussian:5,sigma-") == ["gaussian:5,sigma-x=", "gaussian:5,sigma-y="]
+    assert complete_kernel("motion:length=3,") == ["motion:length=3,angle="]
+    assert complete_kernel("blur:") == []
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipes_example_works(name):
+    assert get_kernel(CATALOGUE[name].example).matrix.size > 1

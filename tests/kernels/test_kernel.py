@@ -1,0 +1,192 @@
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.signal import convolve2d
+
+from convcli.errors import KernelError
+from convcli.kernels.kernel import Kernel
+
+SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 5))
+INTEGERS = arrays(np.int64, SHAPES, elements=st.integers(-9, 9))
+
+
+def test_integers_become_int64_and_reals_float64():
+    assert Kernel(np.array([[1, 2]], dtype=np.uint8)).matrix.dtype == np.int64
+    assert Kernel(np.array([[1, 2]], dtype=np.float16)).matrix.dtype == np.float64
+    assert Kernel([[1.0, 2.0]]).matrix.dtype == np.float64
+
+
+def test_the_matrix_is_a_read_only_copy():
+    given_matrix = np.ones((2, 2), dtype=np.int64)
+    kernel = Kernel(given_matrix)
+    given_matrix[0, 0] = 9
+    assert kernel.matrix[0, 0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        kernel.matrix[0, 0] = 2
+    assert not pickle.loads(pickle.dumps(kernel)).matrix.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        ([[True]], "not bool"),
+        ([[1j]], "not complex"),
+        ([["1"]], "not str"),
+        ([[None]], "not object"),
+        ([[1, 2], [3]], "equally many"),
+        ([1, 2], "dimensions, not 1"),
+        (np.ones((1, 1, 1, 1, 1)), "dimensions, not 5"),
+        (np.ones((0, 3)), "at least one"),
+        ([[np.nan]], "NaN or infinity"),
+        ([[np.inf]], "NaN or infinity"),
+        ([[1e31]], "within"),
+        (np.array([[2**63]], dtype=np.uint64), "64 bits"),
+        ([[-(2**63)]], "64 bits"),
+        ([[2**70]], "object"),
+    ],
+)
+def test_a_matrix_that_is_no_kernel_is_refused(matrix, message):
+    with pytest.raises(KernelError, match=message):
+        Kernel(matrix)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 2**63, True, "1", None, 1e31])
+@pytest.mark.parametrize("field", ["divisor", "bias"])
+def test_a_divisor_or_bias_that_is_no_number_is_refused(field, number):
+    with pytest.raises(KernelError, match=field):
+        Kernel([[1]], **{field: number})
+
+
+def test_a_divisor_of_0_is_refused():
+    with pytest.raises(KernelError, match="cannot be 0"):
+        Kernel([[1]], divisor=0)
+
+
+def test_a_divisor_that_makes_weights_overflow_is_refused():
+    with pytest.raises(KernelError):
+        Kernel([[1e20]], divisor=1e-320)
+
+
+def test_numpy_takes_a_kernel_for_its_weights():
+    assert np.asarray(Kernel([[1, 2]])).dtype == np.int64
+    assert np.array_equal(np.asarray(Kernel([[1, 2]], divisor=2)), [[0.5, 1.0]])
+    assert np.array(Kernel([[1, 2]]), dtype=np.float32).dtype == np.float32
+    assert np.asarray(Kernel([[1, 2]]), copy=True).flags.writeable
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(Kernel([[1, 2]]), dtype=np.float32, copy=False)
+
+
+def test_the_name_is_safe_in_a_file_name():
+    assert Kernel([[1]], name="../../etc/passwd\n\0").name == "etc-passwd"
+    assert len(Kernel([[1]], name="ж" * 500).name.encode()) <= 80
+    assert Kernel([[1]], name="...").name == "custom"
+
+
+def test_the_sum_of_large_integers_is_exact():
+    assert Kernel([[2**62, 2**62, 2**62, 1]]).sum == 3 * 2**62 + 1
+
+
+def test_a_channel_kernel_has_a_size_and_no_rank():
+    kernel = Kernel(np.ones((3, 2, 5)))
+    assert kernel.size == (2, 5)
+    assert kernel.rank is None
+    assert kernel.separable is None
+
+
+@given(INTEGERS, st.sampled_from([1, -3, 16, 0.5]), st.integers(-50, 300))
+def test_the_output_range_is_reached_and_never_left(matrix, divisor, bias):
+    kernel = Kernel(matrix, divisor=divisor, bias=bias)
+    least, greatest = kernel.output_range()
+    extremes = [np.where(sign * kernel.weights > 0, 255, 0) for sign in (-1, 1)]
+    reached = [(kernel.weights * window).sum() + bias for window in extremes]
+    assert reached == pytest.approx([least, greatest])
+
+
+@given(INTEGERS)
+def test_the_rank_is_numpys(matrix):
+    assert Kernel(matrix).rank == np.linalg.matrix_rank(matrix)
+
+
+@given(
+    arrays(np.int64, st.integers(1, 6), elements=st.integers(-50, 50)),
+    arrays(np.int64, st.integers(1, 6), elements=st.integers(-50, 50)),
+)
+def test_the_factors_of_an_outer_product_multiply_back_exactly(column, row):
+    product = np.outer(column, row)
+    factors = Kernel(product).separable
+    if not product.any():
+        assert factors is None
+        return
+    assert factors[0].dtype == np.int64
+    assert np.array_equal(np.outer(*factors), product)
+    reals = Kernel(product / 7).separable
+    assert np.allclose(np.outer(*reals), product / 7, rtol=1e-12, atol=0)
+
+
+def test_the_factors_of_sobel_are_those_of_the_textbook():
+    column, row = Kernel([[-1, -2, -1], [0, 0, 0], [1, 2, 1]]).separable
+    assert (column.tolist(), row.tolist()) == ([-1, 0, 1], [1, 2, 1])
+
+
+@given(INTEGERS)
+def test_symmetry_tells_whether_convolving_differs(matrix):
+    image = np.arange(49).reshape(7, 7) ** 2 % 31
+    convolved = convolve2d(image, matrix, "full")
+    correlated = convolve2d(image, matrix[::-1, ::-1], "full")
+    word = Kernel(matrix).symmetry
+    assert (word == "symmetric") == np.array_equal(convolved, correlated)
+    if matrix.any():
+        assert (word == "antisymmetric") == np.array_equal(convolved, -correlated)
+
+
+def test_normalized_weights_sum_to_1():
+    kernel = Kernel([[1, 2, 1]]).normalized()
+    assert (kernel.divisor, kernel.sum, kernel.matrix.dtype) == (4, 1, np.int64)
+    assert Kernel([[0.1, 0.7]]).normalized().sum == pytest.approx(1)
+    with pytest.raises(KernelError, match="sum to 0"):
+        Kernel([[-1, 0, 1]], name="difference").normalized()
+    with pytest.raises(KernelError, match="sum to 0"):
+        Kernel([[0.1, 0.2, -0.3]]).normalized()
+
+
+def test_a_divisor_or_bias_is_replaced_in_a_new_kernel():
+    kernel = Kernel([[4]], divisor=2, bias=1)
+    assert (kernel.with_divisor(4).sum, kernel.with_bias(7).bias, kernel.sum) == (1, 7, 2)
+
+
+@given(arrays(np.int64, (3, 3), elements=st.integers(-9, 9)), st.integers(-20, 20))
+def test_eight_turns_of_45_degrees_are_none(matrix, steps):
+    turned = Kernel(matrix)
+    for _ in range(8):
+        turned = turned.turned(45)
+    assert np.array_equal(turned.matrix, matrix)
+    there_and_back = Kernel(matrix).turned(45 * steps).turned(-45 * steps)
+    assert np.array_equal(there_and_back.matrix, matrix)
+
+
+@given(arrays(np.int64, (3, 3), elements=st.integers(-9, 9)))
+def test_two_turns_of_45_degrees_are_a_quarter(matrix):
+    assert np.array_equal(Kernel(matrix).turned(45).turned(45).matrix, np.rot90(matrix))
+
+
+@given(INTEGERS, st.integers(-9, 9))
+def test_right_angles_turn_any_shape(matrix, quarters):
+    assert np.array_equal(Kernel(matrix).turned(90 * quarters).matrix, np.rot90(matrix, quarters))
+
+
+def test_every_channel_turns():
+    matrix = np.arange(18).reshape(2, 3, 3)
+    for angle in (45, 90):
+        turned = Kernel(matrix).turned(angle).matrix
+        for channel in range(2):
+            assert np.array_equal(turned[channel], Kernel(matrix[channel]).turned(angle).matrix)
+
+
+@pytest.mark.parametrize(("shape", "angle"), [((3, 3), 30), ((5, 5), 45), ((1, 3), 45)])
+def test_an_angle_that_would_interpolate_is_refused(shape, angle):
+    with pytest.raises(KernelError, match="turns by multiples of"):
+        Kernel(np.ones(shape)).turned(angle)

@@ -1,0 +1,255 @@
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from convcli.errors import KernelError
+from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.spec import KernelSet, find_recipe, get_kernel, read_spec
+
+ROWS = st.integers(1, 4).flatmap(
+    lambda columns: st.lists(
+        st.lists(st.fractions(-9, 9, max_denominator=20), min_size=columns, max_size=columns),
+        min_size=1,
+        max_size=4,
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "matrix", "divisor"),
+    [
+        ("0 -1 0; -1 5 -1; 0 -1 0", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], 1),
+        ("0,-1,0;-1,5,-1;0,-1,0;", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], 1),
+        ("1 2\n3, 4", [[1, 2], [3, 4]], 1),
+        ("2", [[2]], 1),
+        ("-2", [[-2]], 1),
+        ("−2 +1", [[-2, 1]], 1),
+        ("1 2 1", [[1, 2, 1]], 1),
+        ("1/16", [[1]], 16),
+        ("1/4 1/6; 0 1", [[3, 2], [0, 12]], 12),
+        ("2/4 1", [[1, 2]], 2),
+        (".5 1e-1; 1 2.", [[0.5, 0.1], [1, 2]], 1),
+        ("1/2 0.25", [[0.5, 0.25]], 1),
+    ],
+)
+def test_a_matrix_is_read_from_its_text(text, matrix, divisor):
+    kernel = get_kernel(text)
+    assert kernel.matrix.tolist() == matrix
+    assert kernel.divisor == divisor
+    assert kernel.matrix.dtype == (np.float64 if "." in text else np.int64)
+    assert read_spec(text).label == "custom"
+
+
+@given(ROWS)
+def test_fractions_are_read_to_the_bit(rows):
+    kernel = get_kernel(";".join(" ".join(map(str, row)) for row in rows))
+    assert kernel.matrix.dtype == np.int64
+    assert kernel.weights.tolist() == [[float(weight) for weight in row] for row in rows]
+
+
+def test_fractions_without_a_handy_divisor_become_reals():
+    primes = (97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151)
+    kernel = get_kernel(" ".join(f"1/{p}" for p in primes))
+    assert kernel.matrix.dtype == np.float64
+    assert kernel.weights.tolist() == [[1 / p for p in primes]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no kernel is given"),
+        ("  ", "no kernel is given"),
+        ("@45", "no kernel is named"),
+        (";", "empty"),
+        ("1 2; 3", "row 2 has 1 weight and row 1 has 2 weights"),
+        ("1,,2", "row 1 has an empty cell"),
+        ("1 2,", "row 1 has an empty cell"),
+        ("1 2; 3 x", "row 2: 'x' is not a finite number"),
+        ("nan 1", "'nan' is not a finite number"),
+        ("1 inf", "'inf' is not a finite number"),
+        ("1/0", "divides by 0"),
+        ("1e999", "too large"),
+        ("1e40", "within"),
+        ("9223372036854775808", "64 bits"),
+        ("9" * 5000, "not a finite number"),
+        ("1.5/2", "no kernel is named|no such file"),
+        ("true", "no kernel is named 'true'"),
+        ("soble", "did you mean sobel"),
+        ("Sobel_X", "did you mean sobel-x"),
+        ("sobel-x@", "followed by an angle"),
+        ("sobel-x@north", "followed by an angle"),
+        ("sobel-x@nan", "followed by an angle"),
+        ("sobel-x@1e300", "followed by an angle"),
+        ("sobel-x@30", "multiples of 45"),
+        ("sobel@30", "multiples of 45"),
+        ("farid-x@45", "multiples of 90"),
+        ("roberts-x@45", "multiples of 90"),
+        ("box:5@45", "multiples of 90"),
+        ("sobel-x@45@45", "no kernel is named 'sobel-x@45'"),
+        ("gaussian:5:6", "size is N or WxH"),
+        ("no-such.txt", "no-such.txt: there is no such file"),
+        ("folder/kernel", "folder/kernel: there is no such file"),
+        ("-", "cannot be read here"),
+    ],
+)
+def test_a_spec_that_names_no_kernel_is_explained(text, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KernelError, match=message) as caught:
+        read_spec(text)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_family_is_several_kernels():
+    sobel = read_spec("sobel@45")
+    assert sobel.label == "sobel-45deg"
+    assert sobel.combine == "magnitude"
+    assert [kernel.matrix.tolist() for kernel in sobel.kernels] == [
+        [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]],
+        [[-2, -1, 0], [-1, 0, 1], [0, 1, 2]],
+    ]
+    with pytest.raises(KernelError, match=r"sobel names 2 kernels, .*: sobel-x, sobel-y"):
+        get_kernel("sobel")
+    assert "kirsch-n" in read_spec("kirsch").kernels[0].name
+
+
+@pytest.mark.parametrize(
+    ("spec", "label"),
+    [
+        ("gaussian:5,sigma=1.2", "gaussian-5-sigma-1.2"),
+        ("gaussian: 5, sigma = 1.2", "gaussian-5-sigma-1.2"),
+        ("sobel-x@45", "sobel-x-45deg"),
+        ("sobel-x@-45", "sobel-x-315deg"),
+        ("sobel-x@360", "sobel-x"),
+        ("motion:15@30", "motion-15-30deg"),
+        ("box:3x5", "box-3x5"),
+    ],
+)
+def test_a_label_is_safe_in_a_file_name(spec, label):
+    kernels = read_spec(spec)
+    assert kernels.label == kernels.kernels[0].name == label
+
+
+def test_an_inline_matrix_turns():
+    assert get_kernel("1/2 1/4@90").weights.tolist() == [[0.25], [0.5]]
+    assert get_kernel("1 2 3; 8 0 4; 7 6 5@-45").matrix.tolist() == [
+        [8, 1, 2],
+        [7, 0, 3],
+        [6, 5, 4],
+    ]
+
+
+def test_an_angle_is_added_to_a_recipes_own():
+    assert np.allclose(get_kernel("motion:15,10@20").matrix, get_kernel("motion:15,30").matrix)
+
+
+def test_names_come_before_files_and_files_are_found_by_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("blur", "2", "k@2x.txt", "odd.name", "3 by 3.txt"):
+        (tmp_path / name).write_text("7 7 7")
+    assert get_kernel("blur").divisor == 16
+    assert get_kernel("2").matrix.tolist() == [[2]]
+    for path in ("./blur", "./2", "k@2x.txt", "odd.name", "3 by 3.txt"):
+        assert get_kernel(path).matrix.tolist() == [[7, 7, 7]]
+    assert get_kernel("k@2x.txt@90").matrix.shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"1 2\n3 4", b"\xef\xbb\xbf1,2\r\n3,4\r\n", b"[[1, 2], [3, 4]]", b'{"matrix": [[1,2],[3,4]]}'],
+)
+def test_standard_input_is_told_by_its_content(content):
+    assert get_kernel_from(content).matrix.tolist() == [[1, 2], [3, 4]]
+
+
+def test_standard_input_may_be_npy():
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([[1.5, 2]]))
+    assert get_kernel_from(buffer.getvalue()).matrix.tolist() == [[1.5, 2]]
+
+
+def get_kernel_from(content):
+    return read_spec("-", io.BytesIO(content)).kernels[0]
+
+
+def test_a_bank_is_split_into_its_filters(tmp_path):
+    bank = np.arange(2 * 3 * 2 * 2).reshape(2, 3, 2, 2)
+    np.save(tmp_path / "bank.npy", bank)
+    found = read_spec(str(tmp_path / "bank.npy"))
+    assert found.label == "bank"
+    assert found.combine is None
+    assert [kernel.name for kernel in found.kernels] == ["bank-1", "bank-2"]
+    assert np.array_equal([kernel.matrix for kernel in found.kernels], bank)
+
+
+def test_the_recipe_behind_a_spec_is_found():
+    assert find_recipe("motion:15@30").name == "motion"
+    assert find_recipe("outline") is None
+    assert find_recipe("1 2 1") is None
+
+
+CHARACTERS = ":,=@; -./ex5[{#\n\0\udcff−٣²"
+PIECES = st.sampled_from(
+    [*CATALOGUE, *CHARACTERS, "1.2", "45", "nan", "size", "sigma", "angle", ".txt", ".npy"]
+)
+
+
+def outcome(text, stdin):
+    """What a SPEC names, or the message that it names nothing; any other fault is a failure."""
+    try:
+        return read_spec(text, io.BytesIO(stdin))
+    except KernelError as error:
+        return str(error)
+
+
+@given(st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=8).map("".join)))
+@example("\0.txt")
+@example("a" * 5000 + ".npy")
+@example("a" * 5000)
+@example("@1" * 3000)
+@example("1/" + "0" * 300)
+@example("1\x1c2")
+def test_any_text_is_a_kernel_or_a_kernel_error(text):
+    found = outcome(text, text.encode(errors="surrogateescape"))
+    if isinstance(found, str):
+        assert found.isprintable()
+    else:
+        assert all(kernel.matrix.dtype in (np.int64, np.float64) for kernel in found.kernels)
+        assert "/" not in found.label
+
+
+@given(st.binary(max_size=200))
+@example(b"[" * 100_000)
+@example(b'{"matrix": [[1]], "divisor": [1]}')
+@example(b'{"matrix": [[1]], "name": 3}')
+@example(b"[[" + b"9" * 6000 + b"]]")
+@example(b"[[[[[[1]]]]]]")
+@example(b"[]")
+@example(b"[[], []]")
+@example(b"[1, [2]]")
+@example(
+    b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f8', 'fortran_order': False, 'shape': (10**12,9), }   \n"
+)
+def test_any_bytes_are_a_kernel_or_a_kernel_error(content):
+    found = outcome("-", content)
+    assert isinstance(found, KernelSet) or found.startswith("standard input: ")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=4),
+    )
+)
+def test_any_json_is_a_kernel_or_a_kernel_error(value):
+    found = outcome("-", json.dumps([value]).encode())
+    if isinstance(found, KernelSet):
+        assert np.array_equal(np.array([k.matrix for k in found.kernels]).reshape(-1), flat(value))
+
+
+def flat(value):
+    return [x for inner in value for x in flat(inner)] if isinstance(value, list) else [value]
