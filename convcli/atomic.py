@@ -4,9 +4,10 @@ The bytes go to a temporary file in the target's own folder, which then takes th
 in one step; a fault or a kill at any moment leaves the old file, or none, never half of one.
 """
 
+import errno
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,6 +49,8 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
                 yield stream
             return
         final = Path(os.path.realpath(target))
+        if final.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if final.exists() and not overwrite:
             raise refuse_existing(target)
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -66,20 +69,11 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
 
 def _open_temporary(final: Path) -> tuple[int, Path]:
     """Make the temporary file beside ``final``, with the permissions that ``final`` is to have."""
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=".tmp", dir=final.parent)
-    temporary = Path(name)
-    with suppress(OSError):  # a file system without permissions
-        temporary.chmod(_mode_for(final))
+    temporary = final.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with suppress(OSError):  # nothing to keep the permissions of, or nowhere to keep them
+        temporary.chmod(stat.S_IMODE(final.stat().st_mode))
     return handle, temporary
-
-
-def _mode_for(final: Path) -> int:
-    try:
-        return stat.S_IMODE(final.stat().st_mode)
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
 
 
 def _publish(temporary: Path, final: Path, *, overwrite: bool) -> None:

@@ -140,11 +140,11 @@ def output_size(
     >>> output_size((224, 448), 3, padding="same", stride=2)
     (112, 224)
     """
-    square = _pair(size, "size", least=1)
-    rows, columns = lay_out(
-        square, _pair(kernel, "kernel size", least=1), padding, stride, dilation
-    ).output
-    return rows if isinstance(size, int) else (rows, columns)
+    both = _pair(size, "size", least=1)
+    taps = _pair(kernel, "kernel size", least=1)
+    rows, columns = lay_out(both, taps, padding, stride, dilation).output
+    pairs = isinstance(size, tuple | list) or rows != columns
+    return (rows, columns) if pairs else rows
 
 
 class ReceptiveField(NamedTuple):
@@ -174,6 +174,10 @@ def receptive_field(layers: Iterable[tuple[int, ...]]) -> ReceptiveField:
     """
     size, jump, start = 1, 1, 0
     for layer in layers:
+        if not 1 <= len(layer) <= 4:
+            raise GeometryError(
+                f"a layer is (kernel, stride, padding, dilation), not {len(layer)} numbers"
+            )
         kernel, stride, padding, dilation = (*layer, *(1, 0, 1)[len(layer) - 1 :])
         for value, name in ((kernel, "kernel size"), (stride, "stride"), (dilation, "dilation")):
             _whole(value, name, least=1)

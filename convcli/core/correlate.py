@@ -126,7 +126,7 @@ def prepare(
         ConvcliError: as :func:`convcli.core.plan.make_plan` says.
     """
     weights = np.asarray(kernel)
-    if layout.operation == "convolve":
+    if layout.operation == "convolve" and weights.ndim > 1:
         weights = weights[..., ::-1, ::-1]
     return make_plan(image, weights, layout, divisor, bias)
 

@@ -15,8 +15,6 @@ from convcli.geometry import Geometry, Padding, Pair, lay_out
 
 # The strip, its sums and the scratch are to stay in the second-level cache together.
 STRIP_BYTES = 1 << 19
-# A quotient below this bound is told from a half by float32, whatever the whole divisor.
-EXACT_IN_FLOAT32 = 1 << 22
 
 Bounds = tuple[int, int]
 
@@ -108,7 +106,9 @@ def make_plan(
     if isinstance(fill, int) and {image.dtype.kind, kernel.dtype.kind} <= set("bui"):
         return _exact_plan(laid, divisor, whole(bias))
     floats = np.dtype(np.float64)
-    weights = summed.astype(floats) / divisor
+    with np.errstate(over="ignore"):
+        weights = summed.astype(floats) / divisor
+    _check_finite(weights)
     return laid.plan(weights, floats, block=floats, result=_float_for(image), bias=bias)
 
 
@@ -156,11 +156,11 @@ def _exact_plan(laid: _Laid, divisor: float, bias: float) -> Plan:
         least = np.dtype(np.int64 if laid.image.dtype.itemsize > 2 else np.int32)
         result = max(least, accumulator, key=lambda kind: kind.itemsize)
         return laid.plan(laid.kernel, accumulator, block=accumulator, result=result, bias=bias)
-    narrow = max(-bounds[0], bounds[1]) < EXACT_IN_FLOAT32 and float(divisor).is_integer()
+    floats = np.dtype(np.float64)  # float32 quotients, rounded again, would miss the nearest pixel
     return laid.plan(
         laid.kernel,
         accumulator,
-        block=np.dtype(np.float32 if narrow else np.float64),
+        block=floats,
         result=_float_for(laid.image),
         divisor=divisor,
         bias=bias,
@@ -234,12 +234,16 @@ def _check_numbers(
             "kernel must be (kh, kw), (C, kh, kw) or (N, C, kh, kw) real numbers, "
             f"not {kernel.shape} {kernel.dtype}"
         )
-    if not np.isfinite(kernel).all():
-        raise KernelError("kernel weights must be finite")
+    _check_finite(kernel)
     if not math.isfinite(divisor) or divisor == 0:
         raise KernelError(f"divisor must be a finite number other than 0, not {divisor:g}")
     if not math.isfinite(bias):
         raise KernelError(f"bias must be a finite number, not {bias:g}")
+
+
+def _check_finite(weights: NDArray[np.generic]) -> None:
+    if not np.isfinite(weights).all():
+        raise KernelError("kernel weights must be finite, divided as well")
 
 
 def _float_for(image: NDArray[np.generic]) -> np.dtype[np.generic]:
@@ -261,7 +265,10 @@ def result_dtype(plan: Plan, dtype: DTypeLike | None) -> np.dtype[np.generic]:
     """
     if dtype is None:
         return plan.result
-    asked = np.dtype(dtype)
+    try:
+        asked = np.dtype(dtype)
+    except TypeError as error:
+        raise UsageError(f"dtype {dtype!r} is no type of numbers") from error
     if asked.kind not in "uif":
         raise UsageError(f"dtype must be an integer or floating-point type, not {asked}")
     return asked

@@ -27,6 +27,8 @@ def saturate(values: NDArray[Any], out: NDArray[Any]) -> None:
         if np.isnan(whole.min()):
             whole[np.isnan(whole)] = 0
         np.clip(whole, least, greatest, out=out, casting="unsafe")
+        if greatest < bounds.max:
+            out[whole > greatest] = bounds.max
         return
     held = np.iinfo(values.dtype)
     if held.min >= bounds.min and held.max <= bounds.max:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
-from convcli.geometry import Geometry, Pair, lay_out
+from convcli.geometry import Geometry, Pair
 
 BORDERS = ("edge", "zero", "reflect", "symmetric", "wrap", "constant")
 SYNONYMS = {
@@ -131,6 +131,7 @@ def under_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArr
 
     Outside the plane it is what the border mode puts there; a border of a fill value counts 0.
 
+    >>> from convcli.geometry import lay_out
     >>> layout = lay_out((3, 3), (2, 2), padding="valid", stride=1)
     >>> under_anchors(np.arange(9).reshape(3, 3), layout, "edge").tolist()
     [[0, 1], [3, 4]]

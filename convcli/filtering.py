@@ -1,0 +1,209 @@
+"""One picture through one layer: a :class:`FilterSpec` and a picture in, a picture out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.combine import COMBINATIONS
+from convcli.core.correlate import feature_map, prepare, run
+from convcli.core.plan import Layout, Plan
+from convcli.core.saturate import saturate
+from convcli.core.windows import border_name, under_anchors
+from convcli.errors import UsageError
+from convcli.images.picture import Picture
+from convcli.images.tone import Tally, Tone
+from convcli.kernels.kernel import Kernel
+
+ALPHAS = ("keep", "premultiply", "drop")
+SAME = Layout()
+
+
+@dataclass(frozen=True)
+class FilterSpec:
+    """What is done to a picture.
+
+    Attributes:
+        label: the kernels' name in file names and figures.
+        kernels: one, or several whose feature maps ``combine`` makes one.
+        combine: a name in :data:`convcli.core.combine.COMBINATIONS`, or None for one kernel.
+        layout: operation, padding, border, stride and dilation.
+        range: how values become pixels; one of :data:`convcli.images.tone.RANGES`.
+        alpha: ``keep`` carries it from under each window's anchor, ``premultiply`` weights the
+            colours with it and filters both, ``drop`` leaves it out.
+        bias: added to every value, in the picture's own units; None for the kernels' own, which
+            are in 8-bit levels.
+    """
+
+    label: str
+    kernels: tuple[Kernel, ...]
+    combine: str | None = None
+    layout: Layout = SAME
+    range: str = "clip"
+    alpha: str = "keep"
+    bias: float | None = None
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """A filtered picture, the count of its values, and how they were computed."""
+
+    picture: Picture
+    tally: Tally
+    method: str
+
+
+def filter_picture(
+    picture: Picture,
+    spec: FilterSpec,
+    depth: int | None,
+    extremes: tuple[float, float] | None = None,
+) -> Filtered:
+    """Filter one picture, strip by strip from its pixels to the result's.
+
+    Args:
+        picture: (H, W) or (H, W, C); never modified.
+        spec: what to do.
+        depth: bits of the result's pixels, 8 or 16; None for plain numbers.
+        extremes: the values that ``rescale`` makes black and white; None for the least and the
+            greatest of this feature map.
+
+    Raises:
+        GeometryError: the kernel exceeds the padded picture.
+        KernelError: a kernel does not suit the picture's channels.
+        UsageError: the kernels' maps differ in size, alpha cannot be premultiplied with these
+            kernels, or the range needs a depth.
+    """
+    layer = _Layer.of(picture, spec)
+    if spec.range == "rescale" and extremes is None:
+        extremes = layer.extremes()
+    white = None if depth is None else 2**depth - 1
+    tone = Tone(spec.range, white, *(extremes or ()))
+    tally = Tally(tone)
+    pixels = np.empty(layer.shape, tone.dtype_for(layer.result))
+
+    def finish(rows: slice, values: NDArray[Any]) -> None:
+        tally.add(values)
+        tone.apply(values, pixels[rows])
+
+    layer.run(finish)
+    raw = spec.range == "raw"
+    result = replace(
+        picture, pixels=pixels, depth=None if raw else depth, alpha=layer.alpha, notes=()
+    )
+    return Filtered(result, tally, layer.plans[0].why())
+
+
+def measure(picture: Picture, spec: FilterSpec) -> tuple[float, float]:
+    """Return the least and the greatest finite value of a picture's feature map.
+
+    Raises:
+        ConvcliError: as :func:`filter_picture`.
+    """
+    return _Layer.of(picture, spec).extremes()
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A spec laid over one picture.
+
+    ``alpha`` is the result's. ``weight`` is the filtered alpha by which premultiplied colours are
+    divided, with ``bias`` still to be added; None where nothing was premultiplied.
+    """
+
+    planes: NDArray[Any]
+    plans: list[Plan]
+    combine: str | None
+    alpha: NDArray[Any] | None
+    weight: NDArray[Any] | None = None
+    bias: float = 0
+
+    @classmethod
+    def of(cls, picture: Picture, spec: FilterSpec) -> "_Layer":
+        if picture.alpha is not None and spec.alpha == "premultiply":
+            return _premultiplied(picture, picture.alpha, spec)
+        plans = [
+            prepare(
+                picture.pixels,
+                kernel.matrix,
+                spec.layout,
+                kernel.divisor,
+                _bias(picture, spec, kernel),
+            )
+            for kernel in spec.kernels
+        ]
+        sizes = {plan.geometry.output for plan in plans}
+        if len(sizes) > 1:
+            text = ", ".join(f"{columns}x{rows}" for rows, columns in sorted(sizes))
+            raise UsageError(f"the kernels' maps differ in size ({text}): --padding same keeps it")
+        alpha = None
+        if picture.alpha is not None and spec.alpha == "keep":
+            alpha = under_anchors(picture.alpha, plans[0].geometry, border_name(spec.layout.border))
+        return cls(picture.pixels, plans, spec.combine, alpha)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the result: a bank of one map is a grey picture."""
+        return self.plans[0].shape
+
+    @property
+    def result(self) -> np.dtype[Any]:
+        """Type of the values where the range maps them to no other."""
+        kinds = [plan.result for plan in self.plans]
+        if self.combine in ("magnitude", "mean"):
+            kinds.append(np.dtype(np.float32))
+        if self.weight is not None:
+            kinds.append(self.weight.dtype)
+        return np.result_type(*kinds)
+
+    def run(self, sink: Callable[[slice, NDArray[Any]], None]) -> None:
+        """Hand on the finished values of each strip."""
+        run(self.plans, self.planes, lambda rows, blocks: sink(rows, self._values(rows, blocks)))
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the least and the greatest finite value."""
+        tally = Tally(Tone("raw", None))
+        self.run(lambda _, values: tally.add(values))
+        return tally.minimum, tally.maximum
+
+    def _values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
+        values = COMBINATIONS[self.combine](blocks) if self.combine else blocks[0]
+        if self.weight is None:
+            return values
+        weight = self.weight[rows]
+        weight = weight if values.ndim == weight.ndim else weight[..., np.newaxis]
+        colours = np.zeros(values.shape, np.float64)
+        np.divide(values, weight, out=colours, where=weight > 0)
+        colours += self.bias
+        return colours
+
+
+def _premultiplied(picture: Picture, visible: NDArray[Any], spec: FilterSpec) -> _Layer:
+    """Weight the colours with alpha, so that what cannot be seen does not bleed into what can.
+
+    A value is ``sum(k*c*a) / (sum(k*a) / sum(k))``, and the new alpha ``sum(k*a) / sum(k)``: the
+    weighted mean for a blur, and the plain sum where alpha is opaque.
+    """
+    kernel = spec.kernels[0]
+    if len(spec.kernels) > 1 or kernel.matrix.ndim > 2 or kernel.sum == 0:
+        raise UsageError(
+            "--alpha premultiply takes one 2-D kernel whose weights do not sum to 0; "
+            "--alpha keep works with any"
+        )
+    wide = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
+    alpha = visible if picture.pixels.ndim == 2 else visible[..., np.newaxis]
+    planes = np.multiply(picture.pixels, alpha, dtype=wide)
+    plan = prepare(planes, kernel.matrix, spec.layout, kernel.divisor)
+    weight = feature_map(visible, kernel.matrix, spec.layout, float(kernel.matrix.sum()))
+    carried = np.empty(weight.shape, visible.dtype)
+    saturate(weight, carried)
+    return _Layer(planes, [plan], None, carried, weight, _bias(picture, spec, kernel))
+
+
+def _bias(picture: Picture, spec: FilterSpec, kernel: Kernel) -> float:
+    """Return what is added: the user's own number, or the kernel's at the picture's depth."""
+    if spec.bias is not None:
+        return spec.bias
+    return kernel.bias * (picture.white // 255 if picture.white else 1)

@@ -1,0 +1,253 @@
+"""Integers never wrap; what is divided is rounded once, half to even, and saturates."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli.core.correlate import cross_correlate
+from convcli.core.saturate import saturate
+from convcli.errors import UsageError
+
+LIMIT = 2**63
+
+
+def extremes(dtype):
+    if dtype == "?":
+        return [0, 1]
+    bounds = np.iinfo(dtype)
+    return [int(bounds.min), int(bounds.max)]
+
+
+def nearest(value, dtype):
+    """Round a Fraction half to even and saturate it."""
+    low, high = extremes(dtype)
+    return min(max(round(value), low), high)
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u2", "i2", "i4", "u4"])
+@pytest.mark.parametrize("weight", [1, -1, 127, 30_000, -128, 2**15, -(2**16) - 1, 2**24 + 1])
+def test_extremes_never_wrap(dtype, weight, by_loops):
+    image = np.array(extremes(dtype) * 8, dtype).reshape(4, 4)
+    for kernel in ([[weight] * 3] * 3, [[weight, -weight, 1]], [[0, weight], [-1, weight - 1]]):
+        expected = by_loops(image, kernel)
+        actual = cross_correlate(image, kernel)
+        np.testing.assert_array_equal(actual, expected)
+        fits = all(-(2**31) <= v < 2**31 for v in expected.flat)
+        assert actual.dtype == np.int64 or (fits and np.dtype(dtype).itemsize <= 2)
+
+
+def test_every_kernel_of_a_bank_counts_in_the_bound(by_loops):
+    image = np.full((2, 2), 255, np.uint8)
+    bank = np.array([1, 2**20, -(2**40), 0]).reshape(4, 1, 1, 1)
+    np.testing.assert_array_equal(cross_correlate(image, bank), by_loops(image, bank))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kernel", "expected"),
+    [
+        ("?", [[1]], np.int32),
+        ("u1", [[1]], np.int32),
+        ("i2", [[65535]], np.int32),
+        ("u2", [[32767]], np.int32),
+        ("u2", [[65537]], np.int64),
+        ("u1", [[2**31 - 1]], np.int64),
+        ("i4", [[1]], np.int64),
+        ("u4", [[1]], np.int64),
+        ("u8", [[1]], np.int64),
+    ],
+)
+def test_result_type_follows_the_bound_on_the_sums(dtype, kernel, expected):
+    assert cross_correlate(np.zeros((2, 2), dtype), kernel).dtype == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "kernel"),
+    [
+        (LIMIT - 1, "i8", [[1]]),
+        (-LIMIT, "i8", [[1]]),
+        (LIMIT - 1, "i8", [[-1]]),
+        (LIMIT - 1, "u8", [[1]]),
+        (2**62, "u8", [[1, 0, -1]]),
+        (2**62 - 1, "i8", [[1, 1]]),
+        (-(2**62), "i8", [[1, 1]]),
+        (2**32 - 1, "u4", [[2**31 - 1]]),
+        (3, "i8", [[-(2**61), 2**60]]),
+        (1, "u8", [[2**63 - 1]]),
+        (255, "u1", [[2**53 + 1]]),
+    ],
+)
+def test_sums_up_to_64_bits_are_exact(value, dtype, kernel, by_loops):
+    image = np.full((2, 3), value, dtype)
+    np.testing.assert_array_equal(cross_correlate(image, kernel), by_loops(image, kernel))
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "kernel", "bias"),
+    [
+        (-LIMIT, "i8", [[-1]], 0),
+        (LIMIT - 1, "i8", [[1, 1]], 0),
+        (LIMIT, "u8", [[1]], 0),
+        (2 * LIMIT - 1, "u8", [[1]], 0),
+        (2**32 - 1, "u4", [[2**32]], 0),
+        (255, "u1", [[2**60]], 0),
+        (LIMIT - 1, "i8", [[1]], 1),
+        (-LIMIT, "i8", [[1]], -1),
+        (1, "u1", [[1]], 2**64),
+    ],
+)
+def test_sums_beyond_64_bits_are_refused(value, dtype, kernel, bias):
+    with pytest.raises(UsageError, match=r"beyond 64-bit integers; convert the image to float64"):
+        cross_correlate(np.full((2, 3), value, dtype), kernel, bias=bias)
+
+
+@settings(max_examples=300)
+@given(
+    dtype=st.sampled_from(["i4", "u4", "i8", "u8"]),
+    weights=st.lists(st.integers(-(2**33), 2**33), min_size=4, max_size=4),
+    shift=st.integers(0, 40),
+    seed=st.integers(0, 999),
+)
+def test_wide_sums_are_exact_or_refused(dtype, weights, shift, seed, by_loops):
+    low, high = extremes(dtype)
+    rng = np.random.default_rng(seed)
+    image = rng.choice(np.array([low >> shift, high >> shift, 0, 1], dtype), (3, 3))
+    kernel = np.array(weights).reshape(2, 2)
+    try:
+        actual = cross_correlate(image, kernel)
+    except UsageError:
+        brightest = max(abs(int(v)) for v in image.flat)
+        assert brightest * max(1, sum(abs(w) for w in weights)) >= LIMIT
+    else:
+        np.testing.assert_array_equal(actual, by_loops(image, kernel))
+
+
+@pytest.mark.parametrize("bias", [0, 1, -7, 300, 100_000, -(2**40)])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u4"])
+def test_whole_biases_stay_exact(bias, dtype, by_loops, rng):
+    image, kernel = rng.integers(0, 128, (4, 4)).astype(dtype), rng.integers(-9, 10, (3, 3))
+    for given_bias in (bias, float(bias)):
+        actual = cross_correlate(image, kernel, bias=given_bias)
+        assert actual.dtype.kind == "i"
+        np.testing.assert_array_equal(actual, by_loops(image, kernel) + bias)
+
+
+def test_a_fractional_bias_or_fill_makes_floats(by_loops, exactly):
+    image, kernel = np.arange(6, dtype=np.uint8).reshape(2, 3), np.ones((3, 3), int)
+    biased = cross_correlate(image, kernel, bias=0.25)
+    assert biased.dtype == np.float32
+    np.testing.assert_array_equal(biased, by_loops(image, kernel) + 0.25)
+    filled = cross_correlate(image, kernel, border="constant", fill=0.5)
+    assert filled.dtype == np.float32
+    expected = by_loops(exactly(image), kernel, border="constant", fill=Fraction(1, 2))
+    np.testing.assert_array_equal(filled, expected.astype(float))
+
+
+def test_a_fill_takes_part_only_in_a_constant_border():
+    for border in ("zero", "edge", "wrap"):
+        plain = cross_correlate([[5]], [[1, 1, 1]], border=border)
+        np.testing.assert_array_equal(
+            cross_correlate([[5]], [[1, 1, 1]], border=border, fill=0.5), plain
+        )
+
+
+@pytest.mark.parametrize("fill", [300, -1, 65536, 2**40])
+def test_a_fill_beyond_the_pixels_type_is_not_wrapped(fill, by_loops):
+    image, kernel = np.array([[250, 3]], np.uint8), [[1, 2, -1]]
+    options = {"border": "constant", "fill": fill}
+    expected = by_loops(image, kernel, **options)
+    np.testing.assert_array_equal(cross_correlate(image, kernel, **options), expected)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4"])
+@pytest.mark.parametrize("divisor", [2, 3, 7, 9, 16, 255, 1001, 65537, -3, 0.5, 2.5, 0.375])
+def test_quotients_are_rounded_once(dtype, divisor, by_loops, rng):
+    image, kernel = rng.integers(0, 256, (6, 7)).astype(dtype), rng.integers(-9, 10, (3, 3))
+    exact = by_loops(image, kernel) / Fraction(divisor)
+    actual = cross_correlate(image, kernel, divisor=divisor)
+    assert actual.dtype == (np.float64 if dtype == "i4" else np.float32)
+    np.testing.assert_array_equal(actual, exact.astype(float).astype(actual.dtype))
+    for target in ("u1", "i1", "u2", "i2", "i4"):
+        rounded = cross_correlate(image, kernel, divisor=divisor, dtype=target)
+        assert rounded.dtype == target
+        expected = [nearest(v, target) for v in exact.flat]
+        np.testing.assert_array_equal(rounded.ravel(), expected)
+
+
+@settings(max_examples=200)
+@given(
+    pixel=st.integers(0, 255),
+    weight=st.integers(-300, 300),
+    divisor=st.integers(1, 5000),
+    bias=st.integers(-(10**6), 10**6).map(lambda n: n / 2),
+    dtype=st.sampled_from(["u1", "i2", "u2", "i4"]),
+)
+def test_a_quotient_with_a_bias_is_rounded_once(pixel, weight, divisor, bias, dtype):
+    exact = Fraction(pixel * weight, divisor) + Fraction(bias)
+    image = np.array([[pixel]], np.uint8)
+    actual = cross_correlate(image, [[weight]], divisor=divisor, bias=bias, dtype=dtype)
+    assert actual.tolist() == [[nearest(exact, dtype)]]
+
+
+def test_a_bias_just_beside_a_half_is_rounded_once():
+    image = np.array([[167]], np.uint8)  # 501/1001 is just above a half
+    actual = cross_correlate(image, [[3]], divisor=1001, bias=50000, dtype=np.uint16)
+    assert actual.tolist() == [[50001]]
+
+
+def test_a_bias_that_cancels_leaves_the_quotient_accurate():
+    actual = cross_correlate(np.array([[200]], np.uint8), [[5]], divisor=3, bias=-333)
+    assert abs(float(actual[0, 0]) - 1 / 3) <= 1e-5 / 3
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8"])
+@pytest.mark.parametrize("source", ["u1", "i2", "i4", "i8", "f4", "f8"])
+def test_asking_for_an_integer_type_saturates(source, dtype, by_loops, rng):
+    if source.startswith("f"):
+        image = (rng.integers(-(2**20), 2**20, (5, 6)) / 2).astype(source)
+    else:
+        low, high = (max(min(v, 2**55), -(2**55)) for v in extremes(source))
+        image = rng.integers(low, high, (5, 6), endpoint=True).astype(source)
+    kernel = np.array([[1, -2, 1], [0, 3, 1]])
+    expected = [nearest(Fraction(v), dtype) for v in by_loops(image, kernel).flat]
+    actual = cross_correlate(image, kernel, dtype=dtype)
+    assert actual.dtype == dtype
+    np.testing.assert_array_equal(actual.ravel(), np.array(expected, dtype))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8", ">u2"])
+@pytest.mark.parametrize("source", [np.float32, np.float64])
+def test_saturate_takes_every_float(dtype, source):
+    low, high = extremes(dtype)
+    values = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.5, 1.5, 2.5, -0.5], source)
+    before, out = values.copy(), np.empty(len(values), dtype)
+    saturate(values, out)
+    assert out.tolist() == [0, high, low, high, low, 0, 2, 2, 0]
+    np.testing.assert_array_equal(values, before)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8", ">i2"])
+@pytest.mark.parametrize("source", ["u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8"])
+def test_saturate_takes_every_integer(dtype, source):
+    low, high = extremes(source)
+    values = np.array([low, high, 0, 1, low // 2, high // 2], source)
+    before, out = values.copy(), np.empty(len(values), dtype)
+    saturate(values, out)
+    assert out.tolist() == [nearest(v, dtype) for v in before.tolist()]
+    np.testing.assert_array_equal(values, before)
+
+
+def test_quotients_in_float64_have_its_accuracy():
+    asked = cross_correlate(np.array([[1]], np.uint8), [[1]], divisor=3, dtype=np.float64)
+    assert asked.tolist() == [[1 / 3]]
+    wide = cross_correlate(np.array([[1]], np.int32), [[1]], divisor=3, bias=0.5)
+    assert abs(wide[0, 0] - 5 / 6) <= 1e-12
+
+
+def test_asking_for_floats_converts_exact_sums():
+    image = np.array([[2**40 + 1]])
+    assert cross_correlate(image, [[1]], dtype=np.float64).tolist() == [[2.0**40 + 1]]
+    assert cross_correlate(image, [[1]], dtype="f4").tolist() == [[2.0**40]]
+    assert np.isposinf(cross_correlate(image, [[1]], dtype=np.float16)).all()

@@ -1,0 +1,44 @@
+"""Strips keep memory near input + output."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from convcli.core.correlate import cross_correlate
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((3000, 4000), {}),
+        ((4000, 1000, 3), {"border": "reflect", "padding": "full"}),
+        ((3000, 4000), {"divisor": 9, "bias": 3}),
+        ((3000, 4000), {"dilation": 3, "stride": 2}),
+    ],
+    ids=["grey", "colour", "divided", "strided"],
+)
+def test_peak_is_output_and_a_few_mib(shape, options):
+    image = np.zeros(shape, np.uint8)
+    kernel = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
+    tracemalloc.start()
+    try:
+        out = cross_correlate(image, kernel, dtype=np.uint8, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert out.nbytes <= peak <= out.nbytes + 6 * MIB
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_wide_types_are_not_copied_whole(dtype):
+    image = np.zeros((2000, 2000), dtype)
+    tracemalloc.start()
+    try:
+        out = cross_correlate(image, np.ones((15, 15)), dtype=np.uint8)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= out.nbytes + 6 * MIB

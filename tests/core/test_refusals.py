@@ -1,0 +1,99 @@
+"""Arguments that make no sense are refused in one line that says why."""
+
+import numpy as np
+import pytest
+
+from convcli.core.correlate import convolve, cross_correlate
+from convcli.errors import ConvcliError, GeometryError, KernelError, UsageError
+
+ONE = [[1]]
+IMAGE = np.ones((7, 3))
+
+
+@pytest.mark.parametrize("operation", [cross_correlate, convolve])
+@pytest.mark.parametrize(
+    ("image", "kernel", "options", "kind", "message"),
+    [
+        (
+            IMAGE,
+            np.ones((7, 7)),
+            {"padding": 1, "dilation": 2},
+            GeometryError,
+            "kernel 7x7 (dilation 2, extent 13x13) exceeds the padded 5x9 input",
+        ),
+        (
+            IMAGE,
+            np.ones((2, 4)),
+            {"padding": "valid"},
+            GeometryError,
+            "kernel 4x2 exceeds the 3x7 input",
+        ),
+        (IMAGE, ONE, {"stride": 0}, GeometryError, "stride must be at least 1, not 0"),
+        (IMAGE, ONE, {"stride": (1, -1)}, GeometryError, "stride must be at least 1, not -1"),
+        (IMAGE, ONE, {"stride": 1.5}, GeometryError, "stride must be a whole number, not 1.5"),
+        (IMAGE, ONE, {"dilation": 0}, GeometryError, "dilation must be at least 1, not 0"),
+        (IMAGE, ONE, {"padding": -1}, GeometryError, "padding must be at least 0, not -1"),
+        (
+            IMAGE,
+            ONE,
+            {"padding": "Same"},
+            GeometryError,
+            "padding must be valid, same, full, a number, V,H or T,B,L,R, not 'Same'",
+        ),
+        (
+            IMAGE,
+            ONE,
+            {"padding": (1, 2, 3)},
+            GeometryError,
+            "padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not 3",
+        ),
+        (IMAGE, ONE, {"border": "mirrored"}, UsageError, "not 'mirrored'"),
+        (IMAGE * 1j, ONE, {}, UsageError, "real numbers, not (7, 3) complex128"),
+        (np.ones(3), ONE, {}, UsageError, "image must be (H, W) or (H, W, C) real numbers"),
+        (np.ones((2, 2, 2, 2)), ONE, {}, UsageError, "not (2, 2, 2, 2) float64"),
+        (np.float64(3), ONE, {}, UsageError, "not () float64"),
+        (np.ones((0, 3)), ONE, {}, UsageError, "not (0, 3) float64"),
+        (np.ones((3, 0)), ONE, {}, UsageError, "not (3, 0) float64"),
+        (np.ones((3, 3, 0)), ONE, {}, UsageError, "not (3, 3, 0) float64"),
+        ([["a"]], ONE, {}, UsageError, "real numbers, not (1, 1) <U1"),
+        ([[None]], ONE, {}, UsageError, "real numbers, not (1, 1) object"),
+        (IMAGE, [[np.nan]], {}, KernelError, "kernel weights must be finite"),
+        (IMAGE, [[-np.inf]], {}, KernelError, "kernel weights must be finite"),
+        (IMAGE, [1, 2, 3], {}, KernelError, "kernel must be (kh, kw), (C, kh, kw) or"),
+        (IMAGE, 3, {}, KernelError, "kernel must be (kh, kw), (C, kh, kw) or"),
+        (IMAGE, np.ones((1, 1, 1, 1, 1)), {}, KernelError, "not (1, 1, 1, 1, 1) float64"),
+        (IMAGE, np.ones((0, 3)), {}, KernelError, "not (0, 3) float64"),
+        (IMAGE, np.ones((0, 1, 3, 3)), {}, KernelError, "not (0, 1, 3, 3) float64"),
+        (IMAGE, [[1j]], {}, KernelError, "real numbers, not (1, 1) complex128"),
+        (IMAGE, [[2**70]], {}, KernelError, "real numbers, not (1, 1) object"),
+        (IMAGE, np.ones((3, 1, 1)), {}, KernelError, "sums over 3 channels, the image has 1"),
+        (
+            np.ones((4, 4, 3)),
+            np.ones((5, 2, 1, 1)),
+            {},
+            KernelError,
+            "kernel sums over 2 channels, the image has 3",
+        ),
+        (IMAGE, ONE, {"divisor": 0}, KernelError, "divisor must be a finite number other than 0"),
+        (IMAGE, ONE, {"divisor": np.nan}, KernelError, "other than 0, not nan"),
+        (IMAGE, ONE, {"divisor": np.inf}, KernelError, "other than 0, not inf"),
+        (IMAGE, ONE, {"bias": np.nan}, KernelError, "bias must be a finite number, not nan"),
+        (IMAGE, ONE, {"dtype": bool}, UsageError, "integer or floating-point type, not bool"),
+        (IMAGE, ONE, {"dtype": complex}, UsageError, "floating-point type, not complex128"),
+    ],
+)
+def test_refusals(operation, image, kernel, options, kind, message):
+    with pytest.raises(ConvcliError) as caught:
+        operation(image, kernel, **options)
+    assert type(caught.value) is kind
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_same_padding_always_fits():
+    assert cross_correlate([[1]], np.ones((9, 8)), dilation=5).shape == (1, 1)
+
+
+def test_a_type_that_numpy_does_not_know_is_refused():
+    with pytest.raises(UsageError, match="dtype"):
+        cross_correlate([[1]], [[1]], dtype="nonsense")

@@ -1,0 +1,62 @@
+"""Kinds of errors, and file names that are safe to print."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from convcli.errors import (
+    ConvcliError,
+    GeometryError,
+    KernelError,
+    PictureError,
+    UsageError,
+    shown,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConvcliError("x"), 1),
+        (PictureError("a.png", "x"), 1),
+        (UsageError("x"), 2),
+        (GeometryError("x"), 2),
+        (KernelError("x"), 2),
+    ],
+)
+def test_one_catch_and_one_exit_code(error, code):
+    assert isinstance(error, ConvcliError)
+    assert isinstance(error, ValueError) == (code == 2)
+    assert error.exit_code == code
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy)) == (type(error), str(error))
+
+
+def test_a_picture_error_begins_with_the_name():
+    error = PictureError(Path("a/b.png"), "is broken")
+    assert str(error) == "a/b.png: is broken"
+    copy = pickle.loads(pickle.dumps(error))
+    assert (
+        (copy.path, copy.problem) == (error.path, error.problem) == (Path("a/b.png"), "is broken")
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("plain name.png", "plain name.png"),
+        ("Küche 写真.png", "Küche 写真.png"),
+        ("two\nlines", "two\\nlines"),
+        ("\r\t\x1b[31m\0", "\\r\\t\\x1b[31m\\x00"),
+        ("a\u2028b\u202eC\x85", "a\\u2028b\\u202eC\\x85"),
+        (os.fsdecode(b"caf\xe9.png"), "caf\\udce9.png"),
+        ("\\", "\\"),
+        (Path("x"), "x"),
+    ],
+)
+def test_shown_prints_on_one_line(name, expected):
+    assert shown(name) == expected
+    shown(name).encode("utf-8")
+    assert len(shown(name).splitlines()) == 1

@@ -1,0 +1,148 @@
+"""The layout holds: arrows point down, libraries stay in their rooms, nothing loads unasked."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convcli
+
+PACKAGE = Path(convcli.__file__).parent
+FLOORS = [
+    "errors",
+    "atomic",
+    "geometry",
+    "core",
+    "kernels",
+    "images",
+    "layers",
+    "filtering",
+    "lessons",
+    "figures",
+    "batch",
+    "cli",
+]
+LIBRARIES = {
+    "numpy": {"core", "kernels", "images", "layers", "filtering", "lessons", "figures"},
+    "PIL": {"images"},
+    "matplotlib": {"figures"},
+    "click": {"cli"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """Every module named by an import anywhere in a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_rooms_below_it(path):
+    room = room_of(path)
+    if room.startswith("__"):
+        return
+    for name in imported(path):
+        first, _, rest = name.partition(".")
+        if first == "convcli" and rest:
+            other = rest.split(".")[0]
+            assert FLOORS.index(other) <= FLOORS.index(room), f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_libraries_stay_in_their_rooms(path):
+    for name in imported(path):
+        rooms = LIBRARIES.get(name.split(".")[0])
+        assert rooms is None or room_of(path) in rooms, f"{room_of(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_pyplot_is_imported_where_windows_open_and_nowhere_else(path):
+    if "matplotlib.pyplot" in imported(path):
+        assert path == PACKAGE / "figures" / "saving.py"
+
+
+def test_geometry_and_errors_need_no_library():
+    assert set(imported(PACKAGE / "errors.py")) == set()
+    standard = set(sys.stdlib_module_names) | {"convcli"}
+    assert {name.split(".")[0] for name in imported(PACKAGE / "geometry.py")} <= standard
+
+
+def test_no_module_has_the_name_of_a_public_function():
+    stems = {path.stem for path in MODULES} | {path.parent.name for path in MODULES}
+    assert stems.isdisjoint(convcli.__all__)
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in convcli.__all__:
+        assert getattr(convcli, name).__doc__
+    assert set(convcli.__all__) <= set(dir(convcli))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = convcli.nothing
+
+
+HEAVY = {"numpy", "PIL", "matplotlib"}
+
+
+def loaded_by(code):
+    """The top-level modules loaded after running some code in a fresh interpreter."""
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return {name.split(".")[0] for name in done.stderr.split()}
+
+
+def running(*arguments):
+    return (
+        "from convcli.cli.main import root\n"
+        f"try: root.main({list(arguments)!r}, prog_name='convcli')\n"
+        "except SystemExit as end: assert end.code == 0, end.code"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["size", "--n", "5", "--k", "3"],
+        ["size", "--n", "5", "--k", "3", "--explain"],
+        ["size", "--help"],
+        ["apply", "--help"],
+        ["kernels", "--help"],
+        ["kernels", "list"],
+        ["kernels", "list", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_light_commands_load_nothing_heavy(arguments):
+    assert HEAVY.isdisjoint(loaded_by(running(*arguments)))
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed"),
+    [
+        ("import convcli", set()),
+        ("from convcli import output_size, receptive_field, ConvcliError", set()),
+        ("from convcli import cross_correlate, convolve", {"numpy"}),
+        ("from convcli import Kernel, get_kernel; get_kernel('gaussian:5')", {"numpy"}),
+        (running("kernels", "show", "sobel"), {"numpy"}),
+        (running("apply", "-k", "outline", "sample_images/rocket.jpg", "--dry-run"),
+         {"numpy", "PIL"}),
+        (running("apply", "-k", "outline", "sample_images/letter-h.txt", "-o", "-"),
+         {"numpy", "PIL"}),
+    ],
+)  # fmt: skip
+def test_nothing_loads_before_it_is_used(code, allowed):
+    assert loaded_by(code) & (HEAVY | {"scipy", "cv2", "torch"}) <= allowed
