@@ -1,0 +1,1 @@
+"""Figures of filtering. Matplotlib only here."""

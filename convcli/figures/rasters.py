@@ -1,0 +1,189 @@
+"""Pictures and matrices drawn into axes: thinned if huge, numbered if small, with a colour bar."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize, to_rgb
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from convcli.errors import UsageError
+from convcli.figures.cells import (
+    MOST_TICKED,
+    WIDE,
+    Drawn,
+    add_colour_bar,
+    finite_extremes,
+    round_ticks,
+    set_ticks,
+)
+from convcli.figures.lettering import cell_texts, text_width
+from convcli.figures.style import DIVERGING, DPI, NAN_COLOUR
+
+_MOST_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
+_CELL, _LEAST_CELL = 0.6, 0.34  # inches, of a numbered matrix
+_LEGIBLE = 7.0  # a cell has room for its number at about this many points
+_LEAST_SIDE = 0.3  # inches; what is thinner is stretched
+_LONG = 1.4  # how much longer a strip may be than the box
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Something to draw: (H, W) grey or (H, W, 3) RGB, and its white, None for plain numbers."""
+
+    pixels: NDArray[np.generic]
+    white: int | None
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if len(shape) == 3 and shape[2] == 1:
+            object.__setattr__(self, "pixels", self.pixels[..., 0])
+        elif len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3):
+            channels = shape[2] if len(shape) == 3 else f"{len(shape)} axes"
+            raise UsageError(f"a figure shows pictures of 1 or 3 channels, not of {channels}")
+
+    @property
+    def rows(self) -> int:
+        """The height in pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """The width in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def size(self) -> str:
+        """Width x height."""
+        return f"{self.columns}x{self.rows}"
+
+    @property
+    def numbered(self) -> bool:
+        """Whether it is small enough to be read cell by cell."""
+        if self.pixels.ndim == 3:
+            return False
+        longest = max(self.rows, self.columns)
+        line = min(self.rows, self.columns) == 1
+        return longest <= (_MOST_NUMBERED_LINE if line else MOST_TICKED)
+
+    def nans(self) -> int:
+        """Count the samples that are not a number, row by row to spare memory."""
+        if self.pixels.dtype.kind != "f":
+            return 0
+        return sum(int(np.isnan(row).sum()) for row in self.pixels)
+
+    def value_range(self) -> tuple[float, float]:
+        """Return the values of the colour bar's ends; symmetric where plain values go below 0."""
+        if self.white is not None:
+            return 0.0, float(self.white)
+        rows = [finite_extremes(row) for row in self.pixels]
+        low, high = min(least for least, _ in rows), max(greatest for _, greatest in rows)
+        if low < 0 and self.pixels.ndim == 2:
+            most = max(-low, high)
+            return -most, most
+        if low == high:
+            return min(low, 0.0), max(high, 0.0) or 1.0
+        return low, high
+
+
+def box_sides(raster: Raster, box: float) -> tuple[float, float]:
+    """Return the width and height in inches that a raster is to have, within ``box``.
+
+    A numbered matrix gets the cells that its numbers need, and a strip may be longer than the
+    box. Pixels are square unless one side would be too thin to see.
+    """
+    rows, columns = raster.rows, raster.columns
+    longest = max(rows, columns)
+    scale = box / longest
+    if longest >= WIDE * min(rows, columns):
+        scale *= _LONG
+    if raster.numbered:
+        widest = max(text_width(text, _LEGIBLE) for text in cell_texts(raster.pixels))
+        scale = min(_CELL, max(scale, _LEAST_CELL, widest))
+    return max(columns * scale, _LEAST_SIDE), max(rows * scale, _LEAST_SIDE)
+
+
+def stretched(raster: Raster, inches: tuple[float, float]) -> bool:
+    """Tell whether pixels in a box of these sides are clearly not square."""
+    ratio = (inches[0] / raster.columns) / (inches[1] / raster.rows)
+    return not 0.9 < ratio < 1.1
+
+
+def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Drawn:
+    """Draw a raster with its colour bar into axes of the planned width and height.
+
+    Grey is black to white from 0 to the raster's white. Plain numbers go from their least to
+    their greatest, or, where some are negative, from blue through white (0) to red. NaN is
+    magenta. What has more pixels than the page is thinned first by the means of equal blocks, so
+    the work after that needs little memory; what has fewer is magnified without interpolation.
+    """
+    width, height = inches
+    low, high = raster.value_range()
+    most = max(round(height * DPI), 1), max(round(width * DPI), 1)
+    samples = _block_means(raster.pixels, *most)
+    shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
+    shown = np.clip(samples, low, high)  # so that infinity has the colour of its end
+    if raster.pixels.ndim == 3:
+        shown = _displayable(shown, low, high)
+    image = axes.imshow(
+        shown,
+        cmap=_colours(low),
+        vmin=low,
+        vmax=high,
+        aspect="auto",
+        extent=(-0.5, raster.columns - 0.5, raster.rows - 0.5, -0.5),
+        interpolation="hanning" if shrunk else "nearest",
+    )
+    set_ticks(axes, raster.rows, raster.columns, inches=inches)
+    _add_bar(axes, raster, image, below=width >= WIDE * height)
+    texts = tuple(cell_texts(raster.pixels)) if raster.numbered else ()
+    widest = max((text_width(text, 1.0) for text in texts), default=0.0)
+    return Drawn(image, height / width, (raster.rows, raster.columns), texts, widest)
+
+
+def _colours(low: float) -> Colormap:
+    return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOUR)
+
+
+def _add_bar(axes: Axes, raster: Raster, image: AxesImage, *, below: bool) -> None:
+    low, high = image.get_clim()
+    ticks = round_ticks(low, high)
+    if raster.white is not None:
+        ticks = [raster.white * step / 5 for step in range(6)]  # whole numbers for 255 and 65535
+    if raster.pixels.ndim == 2:
+        add_colour_bar(axes, image, ticks, "value", below=below)
+        return
+    ramp = ScalarMappable(Normalize(low, high), "gray")
+    add_colour_bar(axes, ramp, ticks, "value in each channel", below=below)
+
+
+def _block_means(
+    pixels: NDArray[np.generic], most_rows: int, most_columns: int
+) -> NDArray[np.float64]:
+    """Return the means of equal blocks, about ``most_rows`` x ``most_columns`` to twice as many.
+
+    One strip of blocks is in work at a time. NaN anywhere in a block makes its mean NaN.
+    """
+    down = max(1, pixels.shape[0] // most_rows)
+    across = max(1, pixels.shape[1] // most_columns)
+    if down == across == 1:
+        return pixels.astype(np.float64)
+    starts = np.arange(0, pixels.shape[1], across)
+    widths = np.diff(starts, append=pixels.shape[1]).reshape(-1, *[1] * (pixels.ndim - 2))
+    strips = []
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN, and shown as such
+        for top in range(0, pixels.shape[0], down):
+            strip = pixels[top : top + down]
+            sums = np.add.reduceat(strip.sum(axis=0, dtype=np.float64), starts, axis=0)
+            strips.append(sums / (widths * len(strip)))
+    return np.stack(strips)
+
+
+def _displayable(samples: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Return RGB samples from 0 to 1, magenta where a channel is NaN."""
+    shares = (samples - low) / (high - low)
+    shares[np.isnan(shares).any(axis=2)] = to_rgb(NAN_COLOUR)
+    return shares
