@@ -52,3 +52,13 @@ def shown(path: object) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def unforeseen(error: Exception) -> str:
+    """Describe a fault that is convcli's own, in one line.
+
+    >>> unforeseen(ZeroDivisionError("division by zero"))
+    'a fault in convcli: ZeroDivisionError: division by zero (CONVCLI_DEBUG=1 shows where)'
+    """
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"a fault in convcli: {text} (CONVCLI_DEBUG=1 shows where)"

@@ -79,16 +79,24 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
         figure.savefig(file, format=file_format, dpi=DPI, **options)
 
 
+def check_display() -> None:
+    """See that there is a display, as far as the environment tells.
+
+    Raises:
+        UsageError: there is none.
+    """
+    displays = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.platform.startswith("linux") and not displays:
+        raise UsageError("--show needs a display: none was found; use --plot FILE")
+
+
 def show_figure(figures: Sequence[Figure]) -> None:
     """Open a window for each figure, and return when all have been closed.
 
     Raises:
         UsageError: there is no display, or no window system for matplotlib to use.
     """
-    if sys.platform.startswith("linux") and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
-        raise UsageError("--show needs a display: none was found; use --plot FILE")
+    check_display()
     with house_style():
         try:
             _open_windows(figures)

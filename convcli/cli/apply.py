@@ -1,0 +1,218 @@
+"""``convcli apply``: filter pictures."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli.cli.options import (
+    KernelSpecValue,
+    gathered,
+    layout_options,
+    option,
+    reading_options,
+    writing_options,
+)
+
+if TYPE_CHECKING:
+    from convcli.batch.inputs import Search
+    from convcli.batch.naming import Naming
+    from convcli.batch.settings import Reading, Writing
+    from convcli.cli.choice import KernelChoice
+    from convcli.cli.reporting import Voice
+    from convcli.core.plan import Layout
+
+BORDER_PICTURES = """\b
+Borders, around a row a b c d:
+  edge       aaa|abcd|ddd      (default; replicate, nearest)
+  zero       000|abcd|000      (zeros)
+  reflect    dcb|abcd|cba      (mirror)
+  symmetric  cba|abcd|dcb
+  wrap       bcd|abcd|abc      (circular)
+  constant   VVV|abcd|VVV      (V is --fill)
+"""
+
+
+def _choice(**values: Any) -> Any:
+    from convcli.cli.choice import KernelChoice
+
+    return KernelChoice(**values)
+
+
+kernel_options = gathered(
+    "choice",
+    _choice,
+    option(
+        "-k",
+        "--kernel",
+        "specs",
+        type=KernelSpecValue(),
+        multiple=True,
+        required=True,
+        metavar="SPEC",
+        help="A name (outline), with arguments (gaussian:5,sigma=1.2), turned (sobel-x@45), "
+        'a matrix ("0 -1 0; -1 5 -1; 0 -1 0"), a file (k.txt, .csv, .npy, .json), or -. '
+        "`convcli kernels list` has the names. Several -k give one result each.",
+    ),
+    option(
+        "--combine",
+        type=click.Choice(["magnitude", "max", "sum", "mean"]),
+        help="Make one feature map of several kernels'.  "
+        "[default: magnitude for a pair such as sobel, max for a compass set]",
+    ),
+    option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
+    option("--divisor", type=float, metavar="D", help="Divide by D in place of the kernel's own."),
+    option(
+        "--bias",
+        type=float,
+        metavar="B",
+        help="Add B after the division, in the picture's units.  [default: the kernel's own]",
+    ),
+    option(
+        "--range",
+        "range_",
+        type=click.Choice(["clip", "abs", "offset", "rescale", "raw"]),
+        default="clip",
+        show_default=True,
+        help="How values become pixels: clip rounds and cuts at black and white; abs takes "
+        "magnitudes; offset makes mid-grey zero; rescale spreads min..max; raw maps nothing "
+        "(.npy, or float .tif of one channel). Text and float matrices have no white to clip at.",
+    ),
+    option(
+        "--alpha",
+        type=click.Choice(["keep", "premultiply", "drop"]),
+        default="keep",
+        show_default=True,
+        help="keep filters the colours and carries alpha; premultiply weights the colours "
+        "with it and filters both; drop leaves it out.",
+    ),
+)
+
+
+def _search(**values: Any) -> Any:
+    from convcli.batch.inputs import Search
+
+    return Search(**values)
+
+
+search_options = gathered(
+    "search",
+    _search,
+    option("-r", "--recursive", is_flag=True, help="Descend into the folders inside a folder."),
+    option(
+        "--files-from",
+        "list_file",
+        metavar="FILE|-",
+        help="Read more inputs from a file or standard input, one a line.",
+    ),
+)
+
+
+def _naming(**values: Any) -> Any:
+    from convcli.batch.naming import Naming
+
+    return Naming(**values)
+
+
+naming_options = gathered(
+    "naming",
+    _naming,
+    option(
+        "-o",
+        "--output",
+        metavar="FILE|-",
+        help="The result of one input; - is standard output.",
+    ),
+    option(
+        "--out-dir",
+        metavar="DIR",
+        help="A folder for the results, in which the inputs' tree is repeated.",
+    ),
+    option(
+        "--name",
+        "template",
+        default="{stem}_{kernel}{suffix}",
+        show_default=True,
+        metavar="TEMPLATE",
+        help="Names of results, also with {index}; a / in it makes folders.",
+    ),
+    option(
+        "--plot",
+        metavar="FILE",
+        help="Draw original, kernel and feature map in place of the picture, or beside it where "
+        "-o or --out-dir is given; for several inputs FILE is a folder.",
+    ),
+    option("--show", is_flag=True, help="The same figure in a window."),
+)
+
+
+def _voice(**values: Any) -> Any:
+    from convcli.cli.reporting import Voice
+
+    if values["verbose"] and values["quiet"]:
+        raise click.UsageError("-v and -q contradict each other")
+    return Voice(**values)
+
+
+voice_options = gathered(
+    "voice",
+    _voice,
+    option(
+        "-0", "--null", is_flag=True, help="NUL instead of newline, in --files-from and on stdout."
+    ),
+    option("--json", "as_json", is_flag=True, help="A JSON line for each result on stdout."),
+    option("-v", "--verbose", is_flag=True, help="Sizes, min, max, share clipped and method."),
+    option("-q", "--quiet", is_flag=True, help="Neither names nor notes: errors only."),
+)
+
+
+@click.command(
+    epilog=BORDER_PICTURES
+    + """
+\b
+Examples:
+  convcli apply --kernel outline photo.png
+  convcli apply -k gaussian:9,sigma=2 photo.jpg -o soft.jpg
+  convcli apply -k sobel photos --recursive --out-dir edges
+  convcli apply -k "1 2 1" --normalize --border reflect signal.csv -o -
+  cat a.png | convcli apply -k outline - -o - --format png > b.png
+  find . -name '*.jpg' -print0 | convcli apply -k sharpen --files-from - -0 --out-dir out
+"""
+)
+@kernel_options
+@layout_options
+@reading_options
+@search_options
+@naming_options
+@writing_options
+@voice_options
+@click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+def apply(
+    inputs: tuple[str, ...],
+    choice: "KernelChoice",
+    layout: "Layout",
+    reading: "Reading",
+    search: "Search",
+    naming: "Naming",
+    writing: "Writing",
+    voice: "Voice",
+    dry_run: bool,
+) -> int:
+    """Filter pictures with kernels, and print the names of the files written.
+
+    INPUT is a file, a folder, a pattern or - for standard input: whatever Pillow reads, and
+    .npy, .csv and .txt matrices. Each result is {stem}_{kernel}{suffix} beside its input, unless
+    -o or --out-dir says otherwise; nothing is overwritten unasked. The kernel is not flipped
+    unless --operation convolve asks for it.
+    """
+    from convcli.batch.inputs import find_sources
+    from convcli.batch.naming import plan_jobs
+    from convcli.batch.settings import Work
+    from convcli.cli.running import dry_report, run
+
+    asked = replace(search, names=inputs, null=voice.null, output=naming.out_dir)
+    asked.check(kernel_from_stdin=choice.reads_stdin)
+    work = Work(choice.filters(layout), reading, writing, naming.show)
+    jobs = plan_jobs(list(find_sources(asked)), work, naming)
+    return dry_report(jobs, voice) if dry_run else run(jobs, work, voice)

@@ -1,0 +1,87 @@
+"""From the kernel options of a command line to what is done to a picture."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from convcli.core.plan import Layout, whole
+from convcli.errors import UsageError
+from convcli.filtering import FilterSpec
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet, read_spec
+
+
+@dataclass(frozen=True)
+class KernelChoice:
+    """The kernel options as they were given."""
+
+    specs: tuple[str, ...]
+    combine: str | None
+    normalize: bool
+    divisor: float | None
+    bias: float | None
+    range_: str
+    alpha: str
+
+    @property
+    def reads_stdin(self) -> bool:
+        """Whether a kernel comes from standard input."""
+        return any(spec.strip() == "-" for spec in self.specs)
+
+    def filters(self, layout: Layout) -> tuple[FilterSpec, ...]:
+        """Return one spec for each result that every input is to have.
+
+        Raises:
+            KernelError: a SPEC names no kernel.
+            UsageError: the options contradict each other.
+        """
+        if self.normalize and self.divisor is not None:
+            raise UsageError("--normalize sets the divisor, and --divisor names one; choose one")
+        sets = [read_spec(text, sys.stdin.buffer) for text in self.specs]
+        return tuple(
+            FilterSpec(
+                label=group.label,
+                kernels=tuple(self._scaled(kernel) for kernel in group.kernels),
+                combine=group.combine,
+                layout=layout,
+                range=self.range_,
+                alpha=self.alpha,
+                bias=self.bias,
+            )
+            for group in _told_apart(self._groups(sets))
+        )
+
+    def _groups(self, sets: list[KernelSet]) -> Iterator[KernelSet]:
+        """Yield the kernels of each result."""
+        if self.combine is not None:
+            kernels = tuple(kernel for each in sets for kernel in each.kernels)
+            if len(kernels) < 2:
+                raise UsageError("--combine takes two kernels or more; give -k again, or a family")
+            yield KernelSet("+".join(each.label for each in sets), kernels, self.combine)
+            return
+        for each in sets:
+            if each.combine is not None or len(each.kernels) == 1:
+                yield each
+            else:
+                yield from (KernelSet(kernel.name, (kernel,)) for kernel in each.kernels)
+
+    def _scaled(self, kernel: Kernel) -> Kernel:
+        if self.normalize:
+            return kernel.normalized()
+        if self.divisor is None:
+            return kernel
+        return kernel.with_divisor(whole(self.divisor))
+
+
+def _told_apart(groups: Iterable[KernelSet]) -> list[KernelSet]:
+    """Number the labels that occur twice."""
+    listed = list(groups)
+    count = Counter(group.label for group in listed)
+    seen: Counter[str] = Counter()
+    apart = []
+    for group in listed:
+        seen[group.label] += 1
+        label = f"{group.label}-{seen[group.label]}" if count[group.label] > 1 else group.label
+        apart.append(KernelSet(label, group.kernels, group.combine))
+    return apart

@@ -1,0 +1,197 @@
+"""Options that commands share, each defined once.
+
+A group of options reaches its command as one object: ``@layout_options`` adds six options and
+hands their values on as ``layout=Layout(...)``.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from convcli.cli.values import PaddingValue, PairValue, SizeValue
+
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+Declared = tuple[tuple[str, ...], dict[str, Any]]
+
+
+def option(*names: str, **attributes: Any) -> Declared:
+    """Declare an option for :func:`gathered`; arguments as those of ``click.option``."""
+    return names, attributes
+
+
+def gathered(name: str, build: Callable[..., Any], *options: Declared) -> Decorator:
+    """Return a decorator that adds options and passes ``name=build(**their_values)``."""
+    keys = [click.Option(names, **attributes).name or "" for names, attributes in options]
+
+    def decorate(callback: Command) -> Command:
+        @wraps(callback)
+        def collected(**values: Any) -> Any:
+            own = {key: values.pop(key) for key in keys}
+            return callback(**values, **{name: build(**own)})
+
+        decorated: Command = collected
+        for names, attributes in reversed(options):
+            decorated = click.option(*names, **attributes)(decorated)
+        return decorated
+
+    return decorate
+
+
+class KernelSpecValue(click.ParamType[str]):
+    """A kernel SPEC, completed by the catalogue's names."""
+
+    name = "spec"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Read one SPEC a line from an environment variable: a matrix has blanks in it."""
+        return [line for line in rv.splitlines() if line.strip()]
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer kernel names, then files."""
+        from convcli.kernels.catalogue import complete_kernel
+
+        names = [CompletionItem(name) for name in complete_kernel(incomplete)]
+        return names or [CompletionItem(incomplete, type="file")]
+
+
+class BorderValue(click.Choice[str]):
+    """A border mode, or one of its synonyms, which the help leaves out."""
+
+    names = ("edge", "zero", "reflect", "symmetric", "wrap", "constant")
+    synonyms = ("replicate", "nearest", "zeros", "mirror", "circular")
+
+    def __init__(self) -> None:
+        super().__init__([*self.names, *self.synonyms])
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the modes alone."""
+        return "|".join(self.names)
+
+
+def _layout(**values: Any) -> Any:
+    from convcli.core.plan import Layout
+
+    if values["border"] != "constant" and values["fill"] is not None:
+        raise click.UsageError("--fill is the value of --border constant; name both")
+    return Layout(**values | {"fill": values["fill"] or 0})
+
+
+layout_options = gathered(
+    "layout",
+    _layout,
+    option(
+        "--operation",
+        type=click.Choice(["correlate", "convolve"]),
+        default="correlate",
+        show_default=True,
+        help="correlate slides the kernel as it stands, as CNNs do; convolve flips it in both "
+        "axes first.",
+    ),
+    option(
+        "--padding",
+        type=PaddingValue(),
+        default="same",
+        show_default=True,
+        help="Pixels added around the picture: same keeps its size, valid adds none, full adds "
+        "all that a window can touch; or N, rows,columns, or top,bottom,left,right.",
+    ),
+    option(
+        "--border",
+        type=BorderValue(),
+        default="edge",
+        show_default=True,
+        help="What the padding holds; see the pictures below.",
+    ),
+    option("--fill", type=float, metavar="V", help="The value of --border constant.  [default: 0]"),
+    option(
+        "--stride",
+        type=PairValue(),
+        default="1",
+        show_default=True,
+        help="Step between windows: N, or rows,columns.",
+    ),
+    option(
+        "--dilation",
+        type=PairValue(),
+        default="1",
+        show_default=True,
+        help="Distance between the kernel's taps: N, or rows,columns.",
+    ),
+)
+
+
+def _reading(**values: Any) -> Any:
+    from convcli.batch.settings import Reading
+
+    return Reading(**values)
+
+
+reading_options = gathered(
+    "reading",
+    _reading,
+    option(
+        "--channels",
+        type=click.Choice(["auto", "gray", "rgb", "r", "g", "b"]),
+        default="auto",
+        show_default=True,
+        help="auto keeps grey grey and colour RGB; gray is luma; r, g, b pick one channel.",
+    ),
+    option(
+        "--resize",
+        type=SizeValue("WxH"),
+        metavar="WxH",
+        help="Resize to width x height before filtering.",
+    ),
+    option(
+        "--frames",
+        type=click.Choice(["first", "all"]),
+        default="first",
+        show_default=True,
+        help="Of an animation or a multi-page file.",
+    ),
+    option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        default=89_478_485,
+        show_default=True,
+        help="Refuse pictures with more pixels before decoding them.",
+    ),
+)
+
+
+def _writing(**values: Any) -> Any:
+    from convcli.batch.settings import Writing
+
+    if values["overwrite"] and values["skip_existing"]:
+        raise click.UsageError("--overwrite and --skip-existing contradict each other")
+    return Writing(**values)
+
+
+writing_options = gathered(
+    "writing",
+    _writing,
+    option(
+        "--format",
+        metavar="NAME",
+        help="Format of the results: png, jpeg, tiff, webp, npy, csv, txt, ...  "
+        "[default: the output's suffix, else the input's own format, else PNG]",
+    ),
+    option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        help="Of JPEG, WebP and AVIF.  [default: 95]",
+    ),
+    option(
+        "--compress-level",
+        type=click.IntRange(0, 9),
+        help="Of PNG: 0 none to 9 smallest.  [default: 1 with run lengths, for speed]",
+    ),
+    option("--overwrite", is_flag=True, help="Replace files that exist."),
+    option("--skip-existing", is_flag=True, help="Leave files that exist, and go on."),
+)

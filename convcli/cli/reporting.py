@@ -1,0 +1,147 @@
+"""What a run says: data on stdout, everything else on stderr."""
+
+import json
+import math
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from convcli.batch.inputs import Missing
+from convcli.batch.naming import Job
+from convcli.batch.outcome import Outcome, Result
+from convcli.errors import UsageError, shown
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How much is said, and in which form.
+
+    Attributes:
+        null: names on stdout end in NUL instead of a newline.
+        as_json: a JSON line for each result or fault, in place of the names.
+        verbose: numbers of each result on stderr.
+        quiet: no names and no notes; errors only.
+    """
+
+    null: bool = False
+    as_json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+
+class Reporter:
+    """Tells of each outcome as it comes, and counts."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.voice = voice
+        self.done = self.skipped = self.failed = 0
+
+    def tell(self, outcome: Outcome) -> None:
+        """Say what became of one input."""
+        for result in outcome.results:
+            self._tell_result(outcome, result)
+        if outcome.figure is not None and not self.voice.as_json:
+            self._name(outcome.figure)
+        if not self.voice.quiet:
+            for note in outcome.notes:
+                click.echo(f"{shown(outcome.path)}: {note}", err=True)
+        if outcome.error is None:
+            self.done += 1
+            return
+        self.failed += 1
+        click.echo(f"Error: {outcome.error}", err=True)
+        if self.voice.as_json:
+            self._json({"input": outcome.path, "error": str(outcome.error)})
+
+    def foretell(self, job: Job | Missing) -> None:
+        """Say what a job would write, or why it cannot."""
+        if isinstance(job, Missing):
+            self.tell(Outcome(job.path, error=job.error))
+            return
+        self.done += 1
+        for target in (*job.outputs, *([job.figure] if job.figure else [])):
+            if self.voice.as_json:
+                self._json({"input": job.source.path, "output": target})
+            else:
+                self._name(target)
+
+    def finish(self, inputs: int) -> int:
+        """Sum up a run of several inputs, and return its exit code."""
+        if inputs > 1 and (self.failed or (self.skipped and not self.voice.quiet)):
+            parts = [f"{self.done} of {inputs} done"]
+            parts += [f"{self.skipped} left as they were"] * bool(self.skipped)
+            parts += [f"{self.failed} failed"] * bool(self.failed)
+            click.echo(", ".join(parts), err=True)
+        return 1 if self.failed else 0
+
+    def _tell_result(self, outcome: Outcome, result: Result) -> None:
+        self.skipped += result.skipped
+        if result.data is not None:
+            _check_terminal(result.data)
+            _write(result.data)
+        elif self.voice.as_json:
+            self._json(_record(outcome, result))
+        elif result.output is not None and not result.skipped:
+            self._name(result.output)
+        if self.voice.verbose and not result.skipped:
+            click.echo(f"{shown(outcome.path)}: {_sentence(result)}", err=True)
+
+    def _name(self, path: str) -> None:
+        if not (self.voice.quiet or self.voice.as_json):
+            _write(os.fsencode(path) + (b"\0" if self.voice.null else b"\n"))
+
+    def _json(self, record: dict[str, Any]) -> None:
+        _write(json.dumps(record).encode() + b"\n")
+
+
+def _check_terminal(data: bytes) -> None:
+    """Refuse to fill a terminal with what is not text."""
+    if sys.stdout.isatty() and b"\0" in data:
+        raise UsageError("-o - would write a picture to the terminal; pipe it, or name a file")
+
+
+def _write(data: bytes) -> None:
+    """Write bytes to stdout at once, so that a reader sees each as it is done."""
+    stream = sys.stdout.buffer
+    stream.write(data)
+    stream.flush()
+
+
+def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
+    """Return the JSON line of one result; sizes are rows and columns, NaN and infinity null."""
+    record: dict[str, Any] = {
+        "input": outcome.path,
+        "output": result.output,
+        "kernel": result.kernel,
+    }
+    if result.skipped:
+        return record | {"skipped": True}
+    if outcome.figure is not None:
+        record["figure"] = outcome.figure
+    return record | {
+        "input_rows": result.input_size[0],
+        "input_columns": result.input_size[1],
+        "rows": result.size[0],
+        "columns": result.size[1],
+        "method": result.method,
+        "seconds": round(outcome.seconds, 6),
+        "min": _finite(result.minimum),
+        "max": _finite(result.maximum),
+        "clipped": round(result.clipped, 6),
+    }
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _sentence(result: Result) -> str:
+    (rows, columns), (input_rows, input_columns) = result.size, result.input_size
+    return (
+        f"{result.kernel}: {input_columns}x{input_rows} to {columns}x{rows}, "
+        f"min {result.minimum:g}, max {result.maximum:g}, "
+        f"{100 * result.clipped:.1f} % clipped; {result.method}"
+    )

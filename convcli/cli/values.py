@@ -1,0 +1,86 @@
+"""What an option's text may say: sizes, pairs and padding, each read in one place.
+
+Everywhere ``AxB`` is width x height and ``A,B`` is rows,columns.
+"""
+
+import re
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from convcli.geometry import PADDINGS, Pair
+
+
+class PairValue(click.ParamType[Pair]):
+    """A whole number for both axes, ``rows,columns``, or ``WIDTHxHEIGHT``."""
+
+    name = "pair"
+
+    def __init__(self, metavar: str = "N|V,H", *, least: int = 1) -> None:
+        self.metavar = metavar
+        self.least = least
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the forms in the help."""
+        return self.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
+        """Read the text as (rows, columns)."""
+        if isinstance(value, tuple):
+            return value
+        numbers = [int(number) for number in re.findall(r"\d+", value)]
+        if re.fullmatch(r"\s*\d+\s*", value):
+            pair = (numbers[0], numbers[0])
+        elif re.fullmatch(r"\s*\d+\s*,\s*\d+\s*", value):
+            pair = (numbers[0], numbers[1])
+        elif re.fullmatch(r"\s*\d+\s*[xX×]\s*\d+\s*", value):
+            pair = (numbers[1], numbers[0])
+        else:
+            self.fail(
+                f"{value!r} is not a number N, rows,columns such as 3,5, "
+                "or widthxheight such as 5x3",
+                param,
+                ctx,
+            )
+        if min(pair) < self.least:
+            self.fail(f"{value!r}: numbers must be at least {self.least}", param, ctx)
+        return pair
+
+
+class SizeValue(PairValue):
+    """``WIDTHxHEIGHT`` or ``rows,columns``: a size, for which one number says too little."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
+        """Read the text as (rows, columns)."""
+        if isinstance(value, str) and value.strip().isdigit():
+            self.fail(f"{value!r} has one side; write {value}x{value} for a square", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class PaddingValue(click.ParamType[str | tuple[int, ...]]):
+    """``same``, ``valid``, ``full``, ``N``, ``V,H`` or ``T,B,L,R``."""
+
+    name = "padding"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the forms in the help."""
+        return "same|valid|full|N|V,H|T,B,L,R"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | tuple[int, ...]:
+        """Read the text as a rule's name or as 1, 2 or 4 numbers of pixels."""
+        if isinstance(value, tuple):
+            return value
+        if value in PADDINGS:
+            return str(value)
+        if not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*){0,3}", value) or value.count(",") == 2:
+            self.fail(f"{value!r} is not one of same, valid, full, N, V,H and T,B,L,R", param, ctx)
+        return tuple(int(number) for number in value.split(","))
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the rules' names."""
+        return [CompletionItem(name) for name in PADDINGS if name.startswith(incomplete)]

@@ -1,0 +1,107 @@
+"""``convcli size``: every form of size, the worked formula, the JSON, and what is refused."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from convcli.cli.main import root
+
+
+def size(*arguments):
+    return CliRunner().invoke(root, ["size", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ("--n 5 --k 3 --p 0 --s 1", "3"),
+        ("--n 448x224 --k 3", "446x222"),
+        ("--n 224,448 --k 3", "222,446"),
+        ("--size 5 --kernel 3 --padding 0 --stride 1 --dilation 1", "3"),
+        ("--n 5 --k 3 --p same", "5"),
+        ("--n 5 --k 3 --p full", "7"),
+        ("--n 5 --k 3 --p valid", "3"),
+        ("--n 5 --k 4 --p same --s 2", "3"),
+        ("--n 224 --k 7 --p 3 --s 2", "112"),
+        ("--n 32 --k 3 --d 2", "28"),
+        ("--n 10x8 --k 5x3", "6x6"),
+        ("--n 8,10 --k 3,5", "6,6"),
+        ("--n 10x8 --k 3 --s 1,2", "4x6"),
+        ("--n 10x8 --k 3 --p 1,0", "8x8"),
+        ("--n 10x8 --k 3 --p 1,0,2,0", "10x7"),
+        ("--n 5 --k 3x1", "5,3"),
+        ("--n 1 --k 1", "1"),
+    ],
+)
+def test_answer_has_the_form_of_the_input(arguments, answer):
+    result = size(*arguments.split())
+    assert (result.exit_code, result.output) == (0, answer + "\n")
+
+
+def test_explain_substitutes_the_numbers_and_names_the_unused_pixels():
+    result = size(*"--n 224 --k 7 --p 3 --s 2 --explain".split())
+    assert result.output.splitlines() == [
+        "size = floor((n + p - d*(k - 1) - 1) / s) + 1, where p is the padding before and after",
+        "     = floor((224 + 3+3 - 1*(7 - 1) - 1) / 2) + 1",
+        "     = floor(223 / 2) + 1",
+        "     = 111 + 1",
+        "     = 112",
+        "floor drops 1/2: of 230 padded pixels the last pixel is in no window",
+        "112",
+    ]
+
+
+def test_explain_works_each_axis_where_they_differ():
+    lines = size(*"--n 9x5 --k 3 --s 3 --explain".split()).output.splitlines()
+    assert "columns:" in lines
+    assert "rows:" in lines
+    assert "floor drops nothing: the last window ends on the last of 9 padded pixels" in lines
+    assert "floor drops 2/3: of 5 padded pixels the last 2 pixels are in no window" in lines
+    assert lines[-1] == "3x1"
+
+
+def test_json_has_every_number():
+    numbers = json.loads(size(*"--n 10x8 --k 3 --p 1,0,2,0 --s 2 --d 2 --json".split()).output)
+    assert numbers == {
+        "size": {"rows": 8, "columns": 10},
+        "kernel": {"rows": 3, "columns": 3},
+        "stride": {"rows": 2, "columns": 2},
+        "dilation": {"rows": 2, "columns": 2},
+        "extent": {"rows": 5, "columns": 5},
+        "padded": {"rows": 9, "columns": 12},
+        "output": {"rows": 3, "columns": 4},
+        "unused": {"rows": 0, "columns": 1},
+        "pads": {"top": 1, "bottom": 0, "left": 2, "right": 0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--n 9x5 --k 7 --d 2", "kernel 7x7 (dilation 2, extent 13x13) exceeds the 9x5 input"),
+        ("--n 3x7 --k 7 --p 1", "kernel 7x7 exceeds the padded 5x9 input"),
+        ("--n 5 --k 3 --s 0", "'0': numbers must be at least 1"),
+        ("--n 0 --k 3", "'0': numbers must be at least 1"),
+        ("--n five --k 3", "'five' is not a number N"),
+        ("--n 5 --k 3 --p 1,2,3", "'1,2,3' is not one of same, valid, full"),
+        ("--n 5 --k 3 --p -1", "'-1' is not one of same"),
+        ("--n 5", "Missing option '--k'"),
+        ("--n 5 --k 3 --explain --json", "choose one"),
+    ],
+)
+def test_what_is_impossible_is_one_line_and_exit_code_2(arguments, said):
+    result = size(*arguments.split())
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_options_come_from_the_environment_too():
+    result = CliRunner().invoke(
+        root, ["size", "--n", "5", "--k", "3"], auto_envvar_prefix="CONVCLI",
+        env={"CONVCLI_SIZE_PADDING": "same"},
+    )  # fmt: skip
+    assert result.output == "5\n"

@@ -1,0 +1,65 @@
+"""Every console example in the README does what it says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = re.findall(r"^```console\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+
+
+def steps(block):
+    """Split a block into commands and what each prints."""
+    for step in re.split(r"^\$ ", block, flags=re.M)[1:]:
+        command, _, output = step.partition("\n")
+        yield command, output
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with the sample images, and ``convcli`` and ``python`` of this interpreter."""
+    shutil.copytree(ROOT / "sample_images", tmp_path / "sample_images")
+    programs = tmp_path / ".programs"
+    programs.mkdir()
+    for name, arguments in (("convcli", "-m convcli"), ("python", "")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+        program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0][2:60])
+def test_example(block, checkout):
+    environment = dict(os.environ, LC_ALL="C.UTF-8", PYTHONPATH=str(ROOT))
+    environment["PATH"] = f"{checkout / '.programs'}{os.pathsep}{environment['PATH']}"
+    environment["CONVCLI_DEBUG"] = "1"
+    for command, expected in steps(block):
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=checkout,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.stdout, done.returncode) == (expected, 0), command
+
+
+def test_there_are_examples():
+    assert sum(len(list(steps(block))) for block in BLOCKS) >= 24
+
+
+def test_the_border_pictures_of_the_help_are_those_of_the_readme():
+    from convcli.cli.apply import BORDER_PICTURES
+
+    pictures = re.findall(r"^ *(\w+ +\w{3}\|abcd\|\w{3})", BORDER_PICTURES, re.M)
+    readme = (ROOT / "README.md").read_text()
+    assert len(pictures) == 6
+    assert all(re.search(rf"^{re.escape(picture)}", readme, re.M) for picture in pictures)
