@@ -6,7 +6,6 @@ in one step; a fault or a kill at any moment leaves the old file, or none, never
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -69,7 +68,7 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
 
 def _open_temporary(final: Path) -> tuple[int, Path]:
     """Make the temporary file beside ``final``, with the permissions that ``final`` is to have."""
-    temporary = final.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp"
+    temporary = final.parent / f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}.tmp"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with suppress(OSError):  # nothing to keep the permissions of, or nowhere to keep them
         temporary.chmod(stat.S_IMODE(final.stat().st_mode))

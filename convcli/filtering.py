@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,9 @@ from convcli.images.tone import Tally, Tone
 from convcli.kernels.kernel import Kernel
 
 ALPHAS = ("keep", "premultiply", "drop")
-SAME = Layout()
 
 
-@dataclass(frozen=True)
-class FilterSpec:
+class FilterSpec(NamedTuple):
     """What is done to a picture.
 
     Attributes:
@@ -40,14 +38,13 @@ class FilterSpec:
     label: str
     kernels: tuple[Kernel, ...]
     combine: str | None = None
-    layout: Layout = SAME
+    layout: Layout = Layout()
     range: str = "clip"
     alpha: str = "keep"
     bias: float | None = None
 
 
-@dataclass(frozen=True)
-class Filtered:
+class Filtered(NamedTuple):
     """A filtered picture, the count of its values, and how they were computed."""
 
     picture: Picture
@@ -93,7 +90,7 @@ def filter_picture(
     result = replace(
         picture, pixels=pixels, depth=None if raw else depth, alpha=layer.alpha, notes=()
     )
-    return Filtered(result, tally, layer.plans[0].why())
+    return Filtered(result, tally, layer.why())
 
 
 def measure(picture: Picture, spec: FilterSpec) -> tuple[float, float]:
@@ -157,6 +154,11 @@ class _Layer:
         if self.weight is not None:
             kinds.append(self.weight.dtype)
         return np.result_type(*kinds)
+
+    def why(self) -> str:
+        """Say in a line how the values are computed."""
+        maps = f"{self.combine} of {len(self.plans)} maps, each " if self.combine else ""
+        return maps + self.plans[0].why()
 
     def run(self, sink: Callable[[slice, NDArray[Any]], None]) -> None:
         """Hand on the finished values of each strip."""

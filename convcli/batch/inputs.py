@@ -5,9 +5,8 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import cast
+from typing import NamedTuple, cast
 
 from convcli.errors import ConvcliError, PictureError, UsageError, shown
 from convcli.images.formats import picture_suffixes
@@ -15,8 +14,7 @@ from convcli.images.formats import picture_suffixes
 STDIN = "-"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """One input: a file, or standard input.
 
     ``folder`` is where it lies below the folder, the pattern or the list that it was found in;
@@ -32,16 +30,14 @@ class Source:
         return self.path == STDIN
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(NamedTuple):
     """An input that cannot be taken up, and why; its neighbours go on."""
 
     path: str
     error: ConvcliError
 
 
-@dataclass(frozen=True)
-class Search:
+class Search(NamedTuple):
     """What to look for.
 
     Attributes:

@@ -3,8 +3,8 @@
 import os
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from convcli.atomic import is_stream
 from convcli.batch.inputs import Missing, Source
@@ -17,8 +17,7 @@ TEMPLATE = "{stem}_{kernel}{suffix}"
 FIELDS = ("stem", "kernel", "suffix", "index")
 
 
-@dataclass(frozen=True)
-class Naming:
+class Naming(NamedTuple):
     """How results are named.
 
     Attributes:
@@ -42,8 +41,7 @@ class Naming:
         return not figures_only
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One input and where its results go: an output for each kernel, and a figure.
 
     ``outputs`` is empty where only a figure is asked for.

@@ -1,13 +1,11 @@
 """What became of an input: its results, what to tell of them, and what went wrong."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from convcli.errors import ConvcliError
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """One picture made, or left as it was.
 
     Attributes:
@@ -33,8 +31,7 @@ class Result:
     clipped: float = 0
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one input came to.
 
     Attributes:

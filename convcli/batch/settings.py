@@ -1,13 +1,12 @@
 """What is done to every input: frozen data that can travel to another process."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcli.filtering import FilterSpec
 from convcli.images.reading import DEFAULT_MAX_PIXELS
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """How inputs are read; ``resize`` is (rows, columns)."""
 
     channels: str = "auto"
@@ -16,8 +15,7 @@ class Reading:
     max_pixels: int = DEFAULT_MAX_PIXELS
 
 
-@dataclass(frozen=True)
-class Writing:
+class Writing(NamedTuple):
     """How results are written."""
 
     format: str | None = None
@@ -27,8 +25,7 @@ class Writing:
     skip_existing: bool = False
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """The kernels, and how pictures are read and written."""
 
     specs: tuple[FilterSpec, ...]

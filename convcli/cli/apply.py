@@ -1,6 +1,5 @@
 """``convcli apply``: filter pictures."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -211,7 +210,7 @@ def apply(
     from convcli.batch.settings import Work
     from convcli.cli.running import dry_report, run
 
-    asked = replace(search, names=inputs, null=voice.null, output=naming.out_dir)
+    asked = search._replace(names=inputs, null=voice.null, output=naming.out_dir)
     asked.check(kernel_from_stdin=choice.reads_stdin)
     work = Work(choice.filters(layout), reading, writing, naming.show)
     jobs = plan_jobs(list(find_sources(asked)), work, naming)

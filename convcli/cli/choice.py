@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcli.core.plan import Layout, whole
 from convcli.errors import UsageError
@@ -12,8 +12,7 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 
 
-@dataclass(frozen=True)
-class KernelChoice:
+class KernelChoice(NamedTuple):
     """The kernel options as they were given."""
 
     specs: tuple[str, ...]

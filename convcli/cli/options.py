@@ -6,12 +6,14 @@ hands their values on as ``layout=Layout(...)``.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
-from click.shell_completion import CompletionItem
 
 from convcli.cli.values import PaddingValue, PairValue, SizeValue
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -25,7 +27,7 @@ def option(*names: str, **attributes: Any) -> Declared:
 
 def gathered(name: str, build: Callable[..., Any], *options: Declared) -> Decorator:
     """Return a decorator that adds options and passes ``name=build(**their_values)``."""
-    keys = [click.Option(names, **attributes).name or "" for names, attributes in options]
+    keys: list[str] = []
 
     def decorate(callback: Command) -> Command:
         @wraps(callback)
@@ -33,10 +35,11 @@ def gathered(name: str, build: Callable[..., Any], *options: Declared) -> Decora
             own = {key: values.pop(key) for key in keys}
             return callback(**values, **{name: build(**own)})
 
-        decorated: Command = collected
+        decorated: Any = collected
         for names, attributes in reversed(options):
             decorated = click.option(*names, **attributes)(decorated)
-        return decorated
+            keys.append(decorated.__click_params__[-1].name)
+        return cast(Command, decorated)
 
     return decorate
 
@@ -52,8 +55,10 @@ class KernelSpecValue(click.ParamType[str]):
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    ) -> list["CompletionItem"]:
         """Offer kernel names, then files."""
+        from click.shell_completion import CompletionItem
+
         from convcli.kernels.catalogue import complete_kernel
 
         names = [CompletionItem(name) for name in complete_kernel(incomplete)]

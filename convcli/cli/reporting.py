@@ -1,11 +1,9 @@
 """What a run says: data on stdout, everything else on stderr."""
 
-import json
 import math
 import os
 import sys
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -15,8 +13,7 @@ from convcli.batch.outcome import Outcome, Result
 from convcli.errors import UsageError, shown
 
 
-@dataclass(frozen=True)
-class Voice:
+class Voice(NamedTuple):
     """How much is said, and in which form.
 
     Attributes:
@@ -94,6 +91,8 @@ class Reporter:
             _write(os.fsencode(path) + (b"\0" if self.voice.null else b"\n"))
 
     def _json(self, record: dict[str, Any]) -> None:
+        import json
+
         _write(json.dumps(record).encode() + b"\n")
 
 

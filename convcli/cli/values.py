@@ -4,12 +4,14 @@ Everywhere ``AxB`` is width x height and ``A,B`` is rows,columns.
 """
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from convcli.geometry import PADDINGS, Pair
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class PairValue(click.ParamType[Pair]):
@@ -81,6 +83,8 @@ class PaddingValue(click.ParamType[str | tuple[int, ...]]):
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    ) -> list["CompletionItem"]:
         """Offer the rules' names."""
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(name) for name in PADDINGS if name.startswith(incomplete)]

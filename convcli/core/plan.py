@@ -5,6 +5,7 @@ The plan holds the layout, the number types and the method; it can say in a line
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -19,8 +20,7 @@ STRIP_BYTES = 1 << 19
 Bounds = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How a kernel is laid over an image; see :func:`convcli.cross_correlate` for each field."""
 
     operation: str = "correlate"

@@ -1,0 +1,135 @@
+"""Every fault of a decoder in friendly words, and Pillow's process-wide settings meanwhile."""
+
+import errno
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from convcli.errors import ConvcliError, PictureError
+
+# What decoders have been seen to raise on damaged files, by their common base classes.
+DECODER_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+_BY_ERRNO = {
+    errno.ENOENT: "no such file",
+    errno.EISDIR: "is a folder, not a picture",
+    errno.EACCES: "permission denied",
+}
+
+
+@contextmanager
+def explained(name: str, max_pixels: int) -> Iterator[None]:
+    """Turn any fault of the block into a :class:`PictureError` of ``name``."""
+    try:
+        yield
+    except ConvcliError:
+        raise
+    except DECODER_FAULTS as fault:
+        raise PictureError(name, _problem(fault, max_pixels)) from fault
+
+
+@contextmanager
+def pillow(name: str, max_pixels: int, notes: list[str], *, decodes: bool = True) -> Iterator[None]:
+    """Run a block inside Pillow: faults explained, its warnings added to ``notes``.
+
+    Where it decodes, Pillow's own limit on sizes is ``max_pixels``, for files inside files as well.
+    While headers are read there is none: the caller looks at the size and can name it.
+    """
+    _settings.enter(max_pixels if decodes else None)
+    _heard.notes = notes
+    try:
+        with explained(name, max_pixels):
+            yield
+    finally:
+        _heard.notes = None
+        _settings.leave()
+
+
+def too_large(name: str, width: int, height: int, max_pixels: int) -> PictureError:
+    """Return the error for a picture over the limit."""
+    return PictureError(name, f"is {width}x{height}, {_over(max_pixels)}")
+
+
+def _over(max_pixels: int) -> str:
+    return f"over the limit of {max_pixels} pixels; --max-pixels N raises it"
+
+
+def _problem(fault: BaseException, max_pixels: int) -> str:
+    if isinstance(fault, Image.DecompressionBombError):
+        return f"is {_over(max_pixels)}"
+    if isinstance(fault, UnidentifiedImageError):
+        return "is not a picture that can be read"
+    if isinstance(fault, MemoryError):
+        return "does not fit into memory"
+    if isinstance(fault, OSError) and fault.errno is not None:
+        return _BY_ERRNO.get(fault.errno, f"cannot be read: {fault.strerror}")
+    detail = " ".join(str(fault).split())
+    return f"is truncated or damaged ({detail})" if detail else "is truncated or damaged"
+
+
+class _Settings:
+    """Pillow's and Python's global settings, changed while any thread is inside Pillow.
+
+    The first thread in changes them and the last one out puts them back, whatever the order.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._undo = ExitStack()
+
+    def enter(self, max_pixels: int | None) -> None:
+        with self._lock:
+            if not self._threads:
+                self._undo = _changed()
+            self._threads += 1
+            # Pillow refuses what is above twice its limit, and only warns below that.
+            Image.MAX_IMAGE_PIXELS = max_pixels and max_pixels / 2  # type: ignore[assignment]
+
+    def leave(self) -> None:
+        with self._lock:
+            self._threads -= 1
+            if not self._threads:
+                self._undo.close()
+
+
+def _changed() -> ExitStack:
+    with ExitStack() as stack:
+        stack.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = _hear
+        return stack.pop_all()
+
+
+def _hear(message: Warning | str, *_: Any, **__: Any) -> None:
+    notes = getattr(_heard, "notes", None)
+    if notes is not None:
+        notes.append(" ".join(str(message).split()))
+
+
+_settings = _Settings()
+_heard = threading.local()

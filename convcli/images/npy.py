@@ -1,0 +1,95 @@
+"""The ``.npy`` format, in and out; its header is not trusted, and nothing is unpickled."""
+
+import math
+import os
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+MAGIC = b"\x93NUMPY"
+
+
+class ArrayError(ValueError):
+    """An ``.npy`` file that holds no picture; the message says why."""
+
+
+def read_npy(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], int | None]:
+    """Read an array as a picture.
+
+    A 1-D array is one row, and a single channel is a grey picture. Booleans become 0 and 1 (uint8),
+    float16 becomes float32, and extended floats float64; other types stay as they are, in the
+    machine's byte order.
+
+    Args:
+        file: seekable, at its beginning.
+        max_pixels: larger pictures are refused before they are read.
+
+    Returns:
+        The array, (H, W) or (H, W, C), C-contiguous; and its depth as a picture: 8 or 16 for uint8
+        or uint16, else None.
+
+    Raises:
+        ArrayError: it is no array of numbers in 1, 2 or 3 dimensions, is empty, too large or
+            cut short.
+        ValueError: the header is damaged.
+    """
+    shape, fortran_order, dtype = _read_header(file)
+    _check(shape, dtype, max_pixels)
+    begin = file.tell()
+    promised = math.prod(shape) * dtype.itemsize
+    there = file.seek(0, os.SEEK_END) - begin
+    if there < promised:
+        raise ArrayError(f"is truncated: {promised} bytes of numbers promised, {there} there")
+    file.seek(begin)
+    stored = np.empty(math.prod(shape), dtype)
+    file.readinto(stored.view(np.uint8))  # type: ignore[attr-defined]
+    array = stored.reshape(shape, order="F" if fortran_order else "C")
+    array = np.ascontiguousarray(array, _native(dtype))
+    if array.ndim == 1:
+        array = array[np.newaxis]
+    elif array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    return array, dtype.itemsize * 8 if dtype.kind == "u" and dtype.itemsize <= 2 else None
+
+
+def write_npy(file: BinaryIO, array: NDArray[Any]) -> None:
+    """Write an array; unlike ``np.save``, to pipes as well."""
+    array = np.ascontiguousarray(array)
+    npy_format.write_array_header_1_0(file, npy_format.header_data_from_array_1_0(array))
+    file.write(array.reshape(-1).view(np.uint8).data)
+
+
+def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy_format.read_magic(file)
+    if version == (1, 0):
+        return npy_format.read_array_header_1_0(file)
+    if version in ((2, 0), (3, 0)):  # 3.0 differs in the names of fields, which are refused
+        return npy_format.read_array_header_2_0(file)
+    raise ArrayError(f"is of .npy version {version[0]}.{version[1]}, which is unknown")
+
+
+def _check(shape: tuple[int, ...], dtype: np.dtype[Any], max_pixels: int) -> None:
+    if dtype.kind not in "biuf":
+        raise ArrayError(f"holds {dtype.name} values; a picture is of integers or real numbers")
+    if not 1 <= len(shape) <= 3:
+        raise ArrayError(
+            f"holds an array of {len(shape)} dimensions; a picture has 2, or 3 with its channels"
+        )
+    if 0 in shape:
+        raise ArrayError(f"holds an empty array, of shape {shape}")
+    columns, rows = (shape[0], 1) if len(shape) == 1 else (shape[1], shape[0])
+    if columns * rows > max_pixels:
+        raise ArrayError(
+            f"is {columns}x{rows}, over the limit of {max_pixels} pixels; --max-pixels N raises it"
+        )
+
+
+def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type to compute with: native, and one that the core knows."""
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind == "f" and dtype.itemsize not in (4, 8):
+        return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+    return dtype.newbyteorder("=")

@@ -1,0 +1,199 @@
+"""Files to pictures: pictures that Pillow knows, ``.npy`` arrays, and matrices as text."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
+
+from convcli.errors import PictureError
+from convcli.images.channels import check_choice, chosen, resized
+from convcli.images.faults import explained
+from convcli.images.matrices import MatrixError, parse_matrix
+from convcli.images.npy import MAGIC, ArrayError, read_npy
+from convcli.images.picture import Picture
+from convcli.images.rasters import Raster, Request
+
+DEFAULT_MAX_PIXELS = 89_478_485  # Pillow's own
+_TEXT = {".csv": "csv", ".txt": "txt"}
+_HEAD = 4096
+
+
+def read_picture(
+    source: Path | BinaryIO,
+    *,
+    name: str,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    channels: str = "auto",
+    resize: tuple[int, int] | None = None,
+) -> Picture:
+    r"""Read a picture; of several frames the first, with a note that counts the others.
+
+    What a file is shows in its content: a PNG may be called ``.jpg``. A matrix as text is known
+    by its suffix, ``.csv`` or ``.txt``; a stream is one if it is text and no picture.
+
+    The picture is set upright (EXIF orientation), then channels are chosen, then it is resized.
+
+    Args:
+        source: a file, or a binary stream that can seek; the stream stays open.
+        name: what messages call it.
+        max_pixels: a picture of more (width times height) is refused before it is decoded.
+        channels: ``auto`` keeps grey as grey and makes RGB of all colour; ``gray``, ``rgb``; or
+            one of ``r``, ``g``, ``b``.
+        resize: width and height, by Pillow's bicubic filter; None for the picture's own.
+
+    Raises:
+        PictureError: the file cannot be read as a picture, for whatever reason.
+        UsageError: ``channels`` or ``resize`` make no sense.
+
+    >>> matrix = read_picture(io.BytesIO(b"1 2\n3 4"), name="stdin")
+    >>> matrix.pixels.tolist(), matrix.depth, matrix.format
+    ([[1, 2], [3, 4]], None, 'txt')
+    """
+    request = Request(name, max_pixels, channels, resize)
+    with _opened(source, request) as opened:
+        if isinstance(opened, Picture):
+            return opened
+        picture = opened.picture()
+        return _with_notes(picture, _frames_left_out(opened))
+
+
+def read_frames(
+    source: Path | BinaryIO,
+    *,
+    name: str,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    channels: str = "auto",
+    resize: tuple[int, int] | None = None,
+) -> Iterator[Picture]:
+    """Yield every frame of a picture as it is shown, one at a time; see :func:`read_picture`.
+
+    Frames of an animation are whole pictures, with their duration in the metadata. Pages of a
+    TIFF may differ in size and kind. A file of one picture yields one.
+
+    Raises:
+        ConvcliError: as :func:`read_picture`; also after some frames, at one that is damaged.
+    """
+    request = Request(name, max_pixels, channels, resize)
+    with _opened(source, request) as opened:
+        if isinstance(opened, Picture):
+            yield opened
+            return
+        picture = opened.picture()
+        begin, end = opened.frames()
+        if begin == 0:
+            yield picture
+        del picture
+        for frame in range(max(begin, 1), end):
+            yield opened.picture(frame)
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO, request: Request) -> Iterator[Picture | Raster]:
+    """Open a source: a matrix is read at once, the frames of a raster when they are asked for."""
+    request.check()
+    with _file(source, request) as file:
+        with explained(request.name, request.max_pixels):
+            head = file.read(_HEAD)
+            file.seek(0)
+        if not head:
+            raise PictureError(request.name, "is empty")
+        kind = _TEXT.get(source.suffix.lower()) if isinstance(source, Path) else None
+        if head.startswith(MAGIC):
+            yield _array_picture(file, request)
+        elif kind is not None and _is_text(head):
+            yield _text_picture(file, request, kind)
+        else:
+            raster = _raster(file, request, head if not isinstance(source, Path) else b"")
+            if isinstance(raster, Picture):
+                yield raster
+                return
+            with raster:
+                yield raster
+
+
+@contextmanager
+def _file(source: Path | BinaryIO, request: Request) -> Iterator[BinaryIO]:
+    """Open a path; a pipe is read whole, since decoders seek."""
+    if not isinstance(source, Path):
+        source.seek(0)
+        yield source
+        return
+    with explained(request.name, request.max_pixels):
+        file = source.open("rb")
+    with file:
+        yield file if file.seekable() else io.BytesIO(file.read())
+
+
+def _raster(file: BinaryIO, request: Request, text_head: bytes) -> Raster | Picture:
+    """Open a picture; a stream that begins with ``text_head`` may be a matrix instead."""
+    try:
+        return Raster(file, request)
+    except PictureError as error:
+        unknown = isinstance(error.__cause__, UnidentifiedImageError)
+        if not (unknown and text_head and _is_text(text_head)):
+            raise
+    file.seek(0)
+    return _text_picture(file, request, "txt")
+
+
+def _is_text(head: bytes) -> bool:
+    """Tell whether bytes look like UTF-8, the last character perhaps cut in two."""
+    if b"\0" in head:
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.start >= len(head) - 3 and error.reason == "unexpected end of data"
+    return True
+
+
+def _text_picture(file: BinaryIO, request: Request, kind: str) -> Picture:
+    with explained(request.name, request.max_pixels):
+        try:
+            text = file.read().decode("utf-8-sig")
+            matrix, notes = parse_matrix(text, request.max_pixels)
+        except MatrixError as error:
+            raise PictureError(request.name, str(error)) from error
+        except UnicodeDecodeError as error:
+            raise PictureError(request.name, "is neither a picture nor UTF-8 text") from error
+        return _with_notes(_matrix_picture(matrix, None, kind, request), notes)
+
+
+def _array_picture(file: BinaryIO, request: Request) -> Picture:
+    with explained(request.name, request.max_pixels):
+        try:
+            array, depth = read_npy(file, request.max_pixels)
+        except ArrayError as error:
+            raise PictureError(request.name, str(error)) from error
+        return _matrix_picture(array, depth, "npy", request)
+
+
+def _matrix_picture(
+    pixels: NDArray[Any], depth: int | None, kind: str, request: Request
+) -> Picture:
+    check_choice(request.name, request.channels, 1 if pixels.ndim == 2 else pixels.shape[2])
+    pixels = chosen(pixels, request.channels)
+    if request.resize is not None:
+        pixels, _ = resized(pixels, None, request.resize)
+    return Picture(pixels, depth, format=kind)
+
+
+def _frames_left_out(raster: Raster) -> tuple[str, ...]:
+    try:
+        begin, end = raster.frames()
+    except PictureError:
+        return ("what follows the first frame is damaged and was left out",)
+    further = end - max(begin, 1)
+    if further <= 0:
+        return ()
+    plural = "" if further == 1 else "s"
+    return (f"{further} further frame{plural} left out; --frames all filters every one",)
+
+
+def _with_notes(picture: Picture, notes: tuple[str, ...]) -> Picture:
+    return replace(picture, notes=picture.notes + notes) if notes else picture

@@ -1,0 +1,127 @@
+"""Which format a result gets, and that every format holds what its entry says."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcli.errors import UsageError
+from convcli.images.formats import (
+    FORMATS,
+    check_suffix,
+    choose_format,
+    default_suffix,
+    picture_suffixes,
+)
+from convcli.images.picture import Picture
+from convcli.images.reading import read_picture
+from convcli.images.writing import write_picture
+
+
+def chosen(output=None, requested=None, own="PNG", channels=3, depth=8, frames=False):
+    output = None if output is None else Path(output)
+    form = choose_format(output, requested, own, channels=channels, depth=depth, frames=frames)
+    return form.suffix
+
+
+@pytest.mark.parametrize(
+    ("expected", "case"),
+    [
+        (".jpg", {"output": "a.JPEG"}),
+        (".tif", {"output": "a.png", "requested": "tiff"}),
+        (".jpg", {"requested": ".jpg"}),
+        (".jpg", {"requested": "JPEG"}),
+        (".jp2", {"requested": "jpeg2000"}),
+        (".jpg", {"own": "JPEG"}),
+        (".jpg", {"own": "MPO"}),
+        (".png", {"own": "MPO", "frames": True}),
+        (".jpg", {"own": "JPEG", "frames": True}),
+        (".gif", {"own": "GIF", "frames": True}),
+        (".png", {"own": "PSD"}),
+        (".bmp", {"own": "DIB"}),
+        (".pgm", {"own": "PPM", "channels": 1}),
+        (".ppm", {"own": "PPM"}),
+        (".pfm", {"own": "PPM", "channels": 1, "depth": None}),
+        (".png", {"own": "JPEG", "channels": 1, "depth": 16}),
+        (".tif", {"own": "PNG", "channels": 1, "depth": None}),
+        (".npy", {"own": "PNG", "depth": None}),
+        (".npy", {"own": "PNG", "channels": 5}),
+        (".csv", {"own": "csv", "channels": 1, "depth": None}),
+        (".npy", {"own": "csv", "channels": 4, "depth": None}),
+        (".npy", {"own": "npy", "depth": 16}),
+    ],
+)
+def test_choice(expected, case):
+    assert chosen(**case) == expected
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"output": "a.tif", "depth": None},
+        {"output": "a.csv"},
+        {"output": "a.png", "channels": 5},
+        {"output": "a.jpg", "channels": 1, "depth": None},
+        {"output": "a.pgm"},
+        {"output": "a.dat"},
+        {"output": "a"},
+        {"requested": "webm"},
+    ],
+)
+def test_refusals_are_one_sentence(case):
+    with pytest.raises(UsageError) as caught:
+        chosen(**case)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_before_any_decoding():
+    check_suffix("x.png", None)
+    with pytest.raises(UsageError, match=r"\.png, \.jpg"):
+        check_suffix("x.dat", None)
+    check_suffix("x.dat", "png")
+    assert default_suffix(".tiff", None) == ".tiff"
+    assert default_suffix(".txt", None, raw=True) == ".txt"
+    assert default_suffix(".png", None, raw=True) == ".npy"
+    assert default_suffix(".ico", None) == ".png"
+
+
+def test_walks_take_pictures_only():
+    suffixes = picture_suffixes()
+    assert {".png", ".jpg", ".webp", ".psd"} <= suffixes
+    assert not {".csv", ".txt", ".npy", ".eps", ".pdf"} & suffixes
+    Image.init()
+    pillow = {suffix for suffix in suffixes if suffix in Image.EXTENSION}
+    assert suffixes - pillow <= {".jpx"}
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.suffix)
+@pytest.mark.parametrize("depth", [8, 16, None])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_every_format_holds_what_its_entry_says(form, depth, channels, transparent):
+    rng = np.random.default_rng(1)
+    shape = (6, 7) if channels == 1 else (6, 7, 3)
+    dtype = {8: np.uint8, 16: np.uint16, None: np.float32}[depth]
+    pixels = (rng.random(shape) * (1 if depth is None else 2**depth - 1)).astype(dtype)
+    alpha = None
+    if transparent and depth == 8:
+        alpha = rng.integers(0, 2, (6, 7)).astype(np.uint8) * 255
+    picture = Picture(pixels, depth, alpha)
+    file = io.BytesIO()
+    if not form.holds(channels, depth):
+        with pytest.raises(UsageError):
+            write_picture(picture, file, form)
+        return
+    notes = write_picture(picture, file, form)
+    file.seek(0)
+    back = read_picture(file, name=f"x{form.suffix}")
+    assert back.size == picture.size
+    assert (back.alpha is not None) == (alpha is not None and form.alpha)
+    if form.holds_whole(channels, depth) and form.name not in ("JPEG", "WEBP", "AVIF", "GIF"):
+        np.testing.assert_array_equal(back.pixels.astype(dtype), pixels)
+    assert any("alpha left out" in note for note in notes) == (alpha is not None and not form.alpha)
+    assert any("scaled to 8" in note for note in notes) == (
+        depth == 16 and not form.holds_whole(channels, 16)
+    )

@@ -1,0 +1,96 @@
+"""Text matrices against np.loadtxt and np.savetxt."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from convcli.images.matrices import MatrixError, comma_lines, format_matrix, parse_matrix
+
+LIMIT = 10**6
+SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 5))
+DTYPES = st.sampled_from([np.uint8, np.int16, np.int64, np.float32, np.float64])
+
+
+@given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, SHAPES)))
+def test_what_is_written_reads_back_to_the_bit(matrix):
+    for text in (format_matrix(matrix), "".join(comma_lines(matrix))):
+        read, notes = parse_matrix(text, LIMIT)
+        assert not notes
+        back = read.astype(matrix.dtype)
+        np.testing.assert_array_equal(back, matrix)
+        if matrix.dtype.kind == "f":
+            signs = [np.signbit(m[~np.isnan(m)]) for m in (back, matrix)]
+            np.testing.assert_array_equal(*signs)
+
+
+@given(hnp.arrays(np.float64, SHAPES))
+def test_reads_what_savetxt_writes_as_loadtxt_does(matrix):
+    for delimiter in (" ", ",", "\t", ";"):
+        file = io.StringIO()
+        np.savetxt(file, matrix, delimiter=delimiter, header="made by numpy\nin two lines")
+        expected = np.loadtxt(io.StringIO(file.getvalue()), delimiter=delimiter, ndmin=2)
+        np.testing.assert_array_equal(parse_matrix(file.getvalue(), LIMIT)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 2\r\n3 4\r\n", [[1, 2], [3, 4]]),
+        ("\n# a comment\n1, 2  # more\n\n3 ,4\n", [[1, 2], [3, 4]]),
+        ('"1","2"\n"3","4"', [[1, 2], [3, 4]]),
+        ('"1,5","2,5"\n"3","4"', [[1.5, 2.5], [3, 4]]),
+        ("1,5;2\n-3;4,25e1", [[1.5, 2], [-3, 42.5]]),
+        ("1,5;2,5", [[1.5, 2.5]]),
+        ("1.5;2", [[1.5, 2]]),
+        ("+1 -2", [[1, -2]]),
+        ("nan inf\n-inf 0", [[np.nan, np.inf], [-np.inf, 0]]),
+        ("5", [[5]]),
+    ],
+)
+def test_ways_of_writing(text, expected):
+    matrix, notes = parse_matrix(text, LIMIT)
+    np.testing.assert_array_equal(matrix, expected)
+    assert matrix.dtype == np.array(expected).dtype
+    assert not notes
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "no numbers"),
+        ("# nothing\n\n", "no numbers"),
+        ("1 2\n\n3 4 5\n", "line 3 has 3 numbers, where the first row has 2"),
+        ("1 2\n3 four\n", "line 2: 'four' is no number"),
+        ("1,2,\n3,4,\n", "line 1 has an empty cell"),
+        ("1,5\t2,5\n", r"line 1: '5\\t2' is no number"),
+        ("1_000 2\n", "'1_000' is no number"),
+        ("٣ 4\n", "is no number"),
+        ("1.5;2,5\n", "decimal points and decimal commas"),
+        ("name,1\n", "line 1: 'name'"),
+    ],
+)
+def test_faults_name_the_line_and_the_word(text, problem):
+    with pytest.raises(MatrixError, match=problem):
+        parse_matrix(text, LIMIT)
+
+
+def test_size_is_checked_before_parsing():
+    with pytest.raises(MatrixError, match=r"is 3x2, over the limit of 5 .*--max-pixels"):
+        parse_matrix("a b c\nd e f", 5)
+
+
+def test_huge_integers_become_floats_with_a_note():
+    matrix, notes = parse_matrix("99999999999999999999 1", LIMIT)
+    assert matrix.dtype == np.float64
+    assert matrix.tolist() == [[1e20, 1.0]]
+    assert "64 bits" in notes[0]
+
+
+def test_fewest_digits():
+    assert format_matrix(np.array([[0.8, 28, 1e300]], np.float64)) == "0.8  28  1e+300\n"
+    assert format_matrix(np.array([[0.8], [-10]], np.float32)) == "0.8\n-10\n"
+    assert format_matrix(np.array([[1, 20], [300, 4]])) == "  1  20\n300   4\n"

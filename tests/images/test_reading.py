@@ -1,0 +1,399 @@
+"""Pictures of every kind, against Pillow's and numpy's own reading."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image, ImageOps
+
+from convcli.errors import PictureError, UsageError
+from convcli.images.picture import Picture
+from convcli.images.rasters import RASTER_FORMATS
+from convcli.images.reading import read_frames, read_picture
+
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+RNG = np.random.default_rng(7)
+BYTES = RNG.integers(0, 256, (37, 23, 4)).astype(np.uint8)
+SHORTS = RNG.integers(0, 65536, (37, 23)).astype(np.uint16)
+
+
+def encoded(im, form, **params):
+    file = io.BytesIO()
+    im.save(file, form, **params)
+    return file
+
+
+def read(file, **options) -> Picture:
+    return read_picture(file, name="it", **options)
+
+
+def image(mode):
+    """Return a random picture of any mode."""
+    im = Image.new(mode, (23, 37))
+    bits = BYTES.tobytes() * 4
+    im.frombytes(bits[: len(im.tobytes())])
+    return im
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, bits, colour, samples, *more):
+    """Write a PNG of any bit depth and colour type by hand; ``samples`` has a row an item."""
+    body = zlib.compress(b"".join(b"\0" + row for row in samples))
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    chunks = [chunk(b"IHDR", header), *more, chunk(b"IDAT", body), chunk(b"IEND", b"")]
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+@pytest.mark.parametrize("name", ["astronaut.png", "camera.png", "chelsea.png", "rocket.jpg"])
+def test_samples_are_as_pillow_reads_them(name):
+    picture = read(SAMPLES / name)
+    with Image.open(SAMPLES / name) as im:
+        np.testing.assert_array_equal(picture.pixels, np.asarray(im))
+        assert picture.format == im.format
+    assert picture.depth == 8
+    assert picture.alpha is None
+    assert picture.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "form", "target"),
+    [
+        ("1", "PNG", "L"),
+        ("L", "PNG", "L"),
+        ("LA", "PNG", "LA"),
+        ("PA", "TIFF", "RGBA"),
+        ("RGB", "PNG", "RGB"),
+        ("RGBA", "PNG", "RGBA"),
+        ("RGBX", "TIFF", "RGB"),
+        ("CMYK", "TIFF", "RGB"),
+        ("CMYK", "JPEG", "RGB"),
+        ("YCbCr", "TIFF", "RGB"),
+        ("LAB", "TIFF", "RGB"),
+    ],
+)
+def test_8_bit_modes_equal_pillows_conversion(mode, form, target):
+    im = image(mode)
+    if mode == "PA":
+        im.putpalette(RNG.integers(0, 256, 768).astype(np.uint8).tobytes())
+    file = encoded(im, form)
+    with Image.open(file) as again:
+        expected = np.asarray(again.convert(target))
+    picture = read(file)
+    assert (picture.depth, picture.pixels.dtype) == (8, np.uint8)
+    if target.endswith("A"):
+        np.testing.assert_array_equal(picture.alpha, expected[..., -1])
+        expected = expected[..., 0] if target == "LA" else expected[..., :3]
+    else:
+        assert picture.alpha is None
+    np.testing.assert_array_equal(picture.pixels, expected)
+    assert picture.pixels.flags.c_contiguous
+
+
+def test_modes_without_a_file_format_of_their_own():
+    from convcli.images.modes import Stored, layout_of, upright
+
+    for mode in ("HSV", "RGBa", "La", "I;16L", "I;16N"):
+        im = image(mode)
+        pixels, _ = upright(im, layout_of(im, Stored.of(im)), "auto", 1)
+        if mode == "HSV":
+            np.testing.assert_array_equal(pixels, np.asarray(im.convert("RGB")))
+        elif mode == "La":
+            np.testing.assert_array_equal(pixels, np.asarray(im.convert("LA"))[..., 0])
+        elif mode == "RGBa":
+            np.testing.assert_array_equal(pixels, np.asarray(im.convert("RGBA"))[..., :3])
+        else:
+            np.testing.assert_array_equal(pixels, np.asarray(im))
+            assert pixels.dtype == np.uint16
+
+
+@pytest.mark.parametrize("how", ["index", "bytes", "none"])
+def test_palettes_become_rgb_and_their_transparency_alpha(how):
+    im = Image.fromarray(BYTES[..., 0] % 4).convert("P")
+    im.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9])
+    params = {"index": {"transparency": 2}, "bytes": {"transparency": bytes([0, 128, 255, 7])}}
+    file = encoded(im, "PNG", **params.get(how, {}))
+    with Image.open(file) as again:
+        expected = np.asarray(again.convert("RGBA"))
+    picture = read(file)
+    np.testing.assert_array_equal(picture.pixels, expected[..., :3])
+    if how == "none":
+        assert picture.alpha is None
+    else:
+        np.testing.assert_array_equal(picture.alpha, expected[..., 3])
+        assert len(set(picture.alpha.flat)) > 1
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_a_transparent_colour_becomes_alpha(mode):
+    im = image(mode)
+    key = im.getpixel((5, 5))
+    key = int(key > 0) if mode == "1" else key
+    file = encoded(im, "PNG", transparency=key)
+    picture = read(file)
+    alike = picture.pixels == picture.pixels[5, 5]
+    alike = alike.all(axis=-1) if mode == "RGB" else alike
+    np.testing.assert_array_equal(picture.alpha, np.where(alike, 0, 255))
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_a_transparent_grey_of_few_bits(bits):
+    samples = bytes([0b00011011]) if bits == 2 else bytes([0x0F, 0x30])
+    key = chunk(b"tRNS", struct.pack(">H", 3))
+    picture = read(png(4, 1, bits, 0, [samples], key))
+    expected = {
+        2: ([0, 85, 170, 255], [255, 255, 255, 0]),
+        4: ([0, 255, 51, 0], [255, 255, 0, 255]),
+    }
+    assert picture.pixels.tolist() == [expected[bits][0]]
+    assert picture.alpha.tolist() == [expected[bits][1]]
+
+
+def test_16_bit_grey_png_with_transparency():
+    samples = SHORTS.astype(">u2")
+    key = chunk(b"tRNS", struct.pack(">H", SHORTS[3, 3]))
+    picture = read(png(23, 37, 16, 0, [row.tobytes() for row in samples], key))
+    assert picture.depth == 16
+    np.testing.assert_array_equal(picture.pixels, SHORTS)
+    np.testing.assert_array_equal(picture.alpha, np.where(SHORTS[3, 3] == SHORTS, 0, 65535))
+    assert picture.alpha.dtype == np.uint16
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM", "JPEG2000"])
+def test_16_bit_grey_stays_16_bit(form):
+    picture = read(encoded(Image.fromarray(SHORTS), form))
+    assert (picture.depth, picture.pixels.dtype, picture.white) == (16, np.uint16, 65535)
+    np.testing.assert_array_equal(picture.pixels, SHORTS)
+    assert picture.notes == ()
+
+
+def test_16_bit_big_endian_tiff():
+    im = Image.frombytes("I;16B", (23, 37), SHORTS.astype(">u2").tobytes())
+    picture = read(encoded(im, "TIFF"))
+    np.testing.assert_array_equal(picture.pixels, SHORTS)
+    assert picture.pixels.dtype.isnative
+
+
+def test_pgm_of_12_bits_and_text_pgm():
+    assert read(io.BytesIO(b"P2 2 1 65535 7 65535\n")).pixels.tolist() == [[7, 65535]]
+    assert read(io.BytesIO(b"P5 2 1 255\n\x05\xff")).depth == 8
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_16_bit_colour_is_narrowed_and_said_so(colour, channels):
+    samples = RNG.integers(0, 65536, (5, 4, channels)).astype(">u2")
+    picture = read(png(4, 5, 16, colour, [row.tobytes() for row in samples]))
+    assert picture.depth == 8
+    assert "16-bit colour was read as 8-bit" in picture.notes[0]
+    eight = samples >> 8
+    np.testing.assert_array_equal(picture.pixels, eight[..., 0] if colour == 4 else eight[..., :3])
+    if colour != 2:
+        np.testing.assert_array_equal(picture.alpha, eight[..., -1])
+
+
+def test_16_bit_ppm_is_narrowed_and_said_so():
+    picture = read(io.BytesIO(b"P6 1 1 65535\n\xff\xff\x80\x00\x00\x00"))
+    assert picture.pixels.tolist() == [[[255, 128, 0]]]
+    assert "8-bit" in picture.notes[0]
+
+
+@pytest.mark.parametrize(("mode", "dtype"), [("I", np.int32), ("F", np.float32)])
+def test_plain_numbers(mode, dtype):
+    values = ((RNG.random((4, 5)) - 0.5) * 1e6).astype(dtype)
+    picture = read(encoded(Image.fromarray(values), "TIFF"))
+    assert (picture.depth, picture.white, picture.pixels.dtype) == (None, None, dtype)
+    np.testing.assert_array_equal(picture.pixels, values)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_every_orientation_is_set_upright(orientation, form):
+    im = Image.fromarray(BYTES[..., :3])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010E] = "a description"
+    params = {"lossless": True} if form == "WEBP" else {}
+    file = encoded(im, form, exif=exif, dpi=(72, 144), **params)
+    with Image.open(file) as again:
+        expected = np.asarray(ImageOps.exif_transpose(again))
+    picture = read(file)
+    np.testing.assert_array_equal(picture.pixels, expected)
+    carried = Image.Exif()
+    carried.load(picture.metadata.exif)
+    assert 0x0112 not in carried
+    assert carried[0x010E] == "a description"
+    if form != "WEBP":
+        expected_dpi = (144, 72) if orientation in (5, 6, 7, 8) else (72, 144)
+        assert picture.metadata.dpi == pytest.approx(expected_dpi, rel=1e-3)
+
+
+def test_large_pictures_cross_many_bands_the_same():
+    im = Image.effect_noise((1900, 700), 80).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 7
+    file = encoded(im, "PNG", exif=exif, compress_level=1)
+    with Image.open(file) as again:
+        np.testing.assert_array_equal(read(file).pixels, np.asarray(ImageOps.exif_transpose(again)))
+
+
+def test_xmp_orientation():
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
+    file = encoded(Image.fromarray(BYTES[..., :3]), "JPEG", xmp=xmp)
+    assert read(file).size == (23, 37)
+
+
+@pytest.mark.parametrize("name", ["astronaut.png", "rocket.jpg"])
+def test_gray_is_pillows_and_channels_are_picked(name):
+    with Image.open(SAMPLES / name) as im:
+        np.testing.assert_array_equal(read(SAMPLES / name, channels="gray").pixels, im.convert("L"))
+        for number, channel in enumerate("rgb"):
+            picked = read(SAMPLES / name, channels=channel).pixels
+            np.testing.assert_array_equal(picked, np.asarray(im)[..., number])
+            assert picked.flags.c_contiguous
+
+
+def test_channels_of_grey():
+    camera = read(SAMPLES / "camera.png")
+    tripled = read(SAMPLES / "camera.png", channels="rgb")
+    np.testing.assert_array_equal(tripled.pixels, np.dstack([camera.pixels] * 3))
+    np.testing.assert_array_equal(
+        read(SAMPLES / "camera.png", channels="gray").pixels, camera.pixels
+    )
+    with pytest.raises(PictureError, match="is grey and has no channel g"):
+        read(SAMPLES / "camera.png", channels="g")
+    with pytest.raises(UsageError, match="none of auto, gray"):
+        read(SAMPLES / "camera.png", channels="cyan")
+
+
+@pytest.mark.parametrize("name", ["camera.png", "astronaut.png"])
+@pytest.mark.parametrize("size", [(448, 224), (30, 900)])
+def test_resize_is_pillows(name, size):
+    with Image.open(SAMPLES / name) as im:
+        expected = np.asarray(im.resize(size, Image.Resampling.BICUBIC))
+        grey = np.asarray(im.convert("L").resize(size, Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(read(SAMPLES / name, resize=size).pixels, expected)
+    again = read(SAMPLES / name, resize=size, channels="gray").pixels
+    np.testing.assert_array_equal(again, grey)
+
+
+def test_resize_weights_with_alpha_and_saturates():
+    file = encoded(image("RGBA"), "PNG")
+    with Image.open(file) as im:
+        expected = np.asarray(im.resize((11, 50), Image.Resampling.BICUBIC))
+    picture = read(file, resize=(11, 50))
+    np.testing.assert_array_equal(picture.pixels, expected[..., :3])
+    np.testing.assert_array_equal(picture.alpha, expected[..., 3])
+
+    step = np.repeat(np.array([[0] * 20 + [65535] * 20], np.uint16), 8, axis=0)
+    stretched = read(encoded(Image.fromarray(step), "PNG"), resize=(173, 8)).pixels
+    assert stretched.dtype == np.uint16
+    assert (np.diff(stretched[0].astype(int)) >= -3000).all()  # overshoot saturates, never wraps
+    with pytest.raises(UsageError, match="0x5"):
+        read(SAMPLES / "camera.png", resize=(0, 5))
+    with pytest.raises(UsageError, match="--max-pixels"):
+        read(SAMPLES / "camera.png", resize=(100_000, 100_000))
+
+
+def test_resize_of_transparent_16_bit_grey_ignores_hidden_values():
+    values = np.full((8, 8), 1000, ">u2")
+    values[:4] = 60000
+    key = chunk(b"tRNS", struct.pack(">H", 60000))
+    picture = read(png(8, 8, 16, 0, [row.tobytes() for row in values], key), resize=(8, 5))
+    assert set(picture.pixels[picture.alpha > 655].tolist()) <= {999, 1000, 1001}
+
+
+def test_png_named_jpg_and_a_path_that_cannot_seek(tmp_path):
+    path = tmp_path / "x.jpg"
+    path.write_bytes((SAMPLES / "camera.png").read_bytes())
+    assert read(path).format == "PNG"
+
+
+ARRAYS = st.sampled_from([np.uint8, np.uint16, np.int32, np.int64, np.float32, np.float64])
+
+
+@given(
+    ARRAYS.flatmap(
+        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=2, max_dims=3, min_side=2))
+    ),
+    st.sampled_from("<>"),
+    st.sampled_from("CF"),
+)
+def test_npy_reads_back_what_numpy_saved(array, byte_order, memory_order):
+    file = io.BytesIO()
+    np.save(file, np.asarray(array, array.dtype.newbyteorder(byte_order), order=memory_order))
+    picture = read(file)
+    np.testing.assert_array_equal(picture.pixels, array)
+    assert picture.pixels.dtype == array.dtype
+    assert picture.pixels.dtype.isnative
+    assert picture.pixels.flags.c_contiguous
+    assert picture.depth == {"uint8": 8, "uint16": 16}.get(array.dtype.name)
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.array([True, False]), np.array([[1, 0]], np.uint8)),
+        (np.array([[0.5]], np.float16), np.array([[0.5]], np.float32)),
+        (np.array([[0.1]], np.longdouble), np.array([[0.1]], np.float64)),
+        (np.arange(3), np.array([[0, 1, 2]])),
+        (np.ones((2, 3, 1)), np.ones((2, 3))),
+    ],
+)
+def test_npy_of_other_types_and_shapes(array, expected):
+    file = io.BytesIO()
+    np.save(file, array)
+    picture = read(file)
+    np.testing.assert_array_equal(picture.pixels, expected)
+    assert picture.pixels.dtype == expected.dtype
+    assert picture.depth is None
+
+
+def test_channels_of_arrays():
+    file = io.BytesIO()
+    pixels = RNG.integers(0, 65536, (4, 5, 3)).astype(np.uint16)
+    np.save(file, pixels)
+    assert read(file, channels="b").pixels.tolist() == pixels[..., 2].tolist()
+    grey = read(file, channels="gray").pixels
+    weights = np.array([19595, 38470, 7471], object)
+    exact = [(int(v) + 0x8000) >> 16 for v in (pixels.astype(object) @ weights).ravel()]
+    assert grey.ravel().tolist() == exact
+    np.save(stack := io.BytesIO(), np.zeros((4, 5, 6)))
+    assert read(stack).channels == 6
+    with pytest.raises(PictureError, match="has 6 channels"):
+        read(stack, channels="gray")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "txt", "CSV"])
+def test_text_files_are_known_by_suffix(tmp_path, suffix):
+    path = tmp_path / f"m.{suffix}"
+    path.write_bytes(b"\xef\xbb\xbf1,2\r\n3,4\r\n")
+    picture = read(path)
+    assert picture.format == suffix.lower()
+    assert picture.pixels.tolist() == [[1, 2], [3, 4]]
+    assert (picture.pixels.dtype, picture.depth) == (np.int64, None)
+
+
+def test_a_stream_of_text_is_a_matrix():
+    assert read(io.BytesIO(b"0.5 1\n2 3\n")).pixels.tolist() == [[0.5, 1], [2, 3]]
+
+
+def test_formats_are_pillows_and_start_no_program():
+    Image.init()
+    assert set(RASTER_FORMATS) <= set(Image.OPEN)
+    left_out = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC"}
+    assert set(Image.OPEN) - set(RASTER_FORMATS) == left_out
+
+
+def test_frames_of_one_picture_are_that_picture():
+    (frame,) = read_frames(SAMPLES / "camera.png", name="camera")
+    np.testing.assert_array_equal(frame.pixels, read(SAMPLES / "camera.png").pixels)
+    (matrix,) = read_frames(io.BytesIO(b"1 2"), name="m")
+    assert matrix.pixels.tolist() == [[1, 2]]
