@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from convcli.atomic import atomic_write, is_stream, refuse_existing
 from convcli.batch.inputs import Missing, Source
@@ -74,6 +74,7 @@ class _Task:
         self.notes: list[str] = []
         self.figure: str | None = None
         self.window: Any = None
+        self.source: Path | io.BytesIO = Path(job.source.path)
 
     @property
     def draws(self) -> bool:
@@ -85,12 +86,12 @@ class _Task:
         steps = self._steps()
         if not steps:
             return
-        stream = _opened(self.job.source)
+        self.source = _opened(self.job.source)
         if self.work.all_frames:
             for step in steps:
-                self._filter_frames(stream, *step)
+                self._filter_frames(*step)
         else:
-            self._filter_picture(stream, steps)
+            self._filter_picture(steps)
 
     def _steps(self) -> list[Step]:
         """Return what is to be made; what exists is skipped, or refused before any work."""
@@ -127,8 +128,8 @@ class _Task:
             "resize": None if size is None else (size[1], size[0]),
         }
 
-    def _filter_picture(self, stream: Path | BinaryIO, steps: list[Step]) -> None:
-        pictures = [read_picture(stream, **self._reading)]
+    def _filter_picture(self, steps: list[Step]) -> None:
+        pictures = [read_picture(self.source, **self._reading)]
         self.notes += pictures[0].notes
         drawn: list[tuple[FilterSpec, Filtered]] = []
         for number, (spec, output) in enumerate(steps, 1):
@@ -147,13 +148,13 @@ class _Task:
         if self.draws:
             self._draw(pictures[0], drawn)
 
-    def _filter_frames(self, stream: Path | BinaryIO, spec: FilterSpec, output: str | None) -> None:
+    def _filter_frames(self, spec: FilterSpec, output: str | None) -> None:
         """Filter every frame into one file; ``rescale`` gives all of them one scale."""
         extremes = None
         if spec.range == "rescale":
-            ends = [measure(frame, spec) for frame in read_frames(stream, **self._reading)]
+            ends = [measure(frame, spec) for frame in self._frames()]
             extremes = min(low for low, _ in ends), max(high for _, high in ends)
-        frames = read_frames(stream, **self._reading)
+        frames = self._frames()
         first = next(frames)
         target = self._target(first, spec, output)
         done: list[Filtered] = []
@@ -172,6 +173,12 @@ class _Task:
         if target is not None:
             data = self._write(output, target, partial(write_frames, filtered()))
         self._add(spec, output, data, first.size, done[0])
+
+    def _frames(self) -> Iterator[Picture]:
+        """Read the frames from the beginning."""
+        if isinstance(self.source, io.BytesIO):
+            self.source.seek(0)
+        return read_frames(self.source, **self._reading)
 
     def _target(self, picture: Picture, spec: FilterSpec, output: str | None) -> Format | None:
         """Choose the format of a result; None where no file is asked for."""
@@ -277,6 +284,12 @@ def _exists(output: str) -> bool:
     return output != STDOUT and os.path.lexists(output) and not is_stream(Path(output))
 
 
-def _opened(source: Source) -> Path | BinaryIO:
-    """Return what to read from; standard input is read whole, since decoders seek."""
-    return io.BytesIO(sys.stdin.buffer.read()) if source.is_stdin else Path(source.path)
+def _opened(source: Source) -> Path | io.BytesIO:
+    """Return what to read from; a pipe is read whole, since decoders go back and forth."""
+    if source.is_stdin:
+        return io.BytesIO(sys.stdin.buffer.read())
+    path = Path(source.path)
+    try:
+        return io.BytesIO(path.read_bytes()) if path.is_fifo() else path
+    except OSError as error:
+        raise PictureError(path, f"cannot be read: {error.strerror or error}") from error
