@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.direct import accumulate
-from convcli.core.plan import Layout, Plan, make_plan, result_dtype
+from convcli.core.plan import Layout, Numbers, Plan, make_plan, result_dtype
 from convcli.core.saturate import saturate
 from convcli.core.windows import PaddedView
 from convcli.geometry import Padding, Pair
@@ -118,7 +118,12 @@ def feature_map(
 
 
 def prepare(
-    image: NDArray[Any], kernel: ArrayLike, layout: Layout, divisor: float = 1, bias: float = 0
+    image: NDArray[Any],
+    kernel: ArrayLike,
+    layout: Layout,
+    divisor: float = 1,
+    bias: float = 0,
+    method: str = "auto",
 ) -> Plan:
     """Plan a filtering; here, and only here, a convolution's kernel is flipped.
 
@@ -128,7 +133,7 @@ def prepare(
     weights = np.asarray(kernel)
     if layout.operation == "convolve" and weights.ndim > 1:
         weights = weights[..., ::-1, ::-1]
-    return make_plan(image, weights, layout, divisor, bias)
+    return make_plan(image, weights, layout, divisor, bias, method)
 
 
 def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink) -> None:
@@ -143,7 +148,7 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink) -> None:
     planes = image if image.ndim == 3 else image[..., np.newaxis]
     padded = [PaddedView.of(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
     height = plans[0].geometry.output[0]
-    step = min(plan.strip_rows for plan in plans)
+    step = min(plan.strip_rows(planes.shape[2]) for plan in plans)
     for first in range(0, height, step):
         rows = slice(first, min(first + step, height))
         pairs = zip(plans, padded, strict=True)
@@ -154,23 +159,21 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink) -> None:
 def _filter_strip(plan: Plan, padded: PaddedView, rows: slice) -> NDArray[Any]:
     """Return the finished values of some output rows."""
     count, down = rows.stop - rows.start, plan.geometry.stride[0]
-    channels = padded.image.shape[2]
     needed = (count - 1) * down + plan.geometry.extent[0]
-    strip = np.empty((needed, plan.geometry.padded[1], channels), plan.accumulator)
+    shape = (needed, plan.geometry.padded[1], padded.image.shape[2])
+    strip = np.empty(shape, plan.numbers.accumulator)
     padded.copy_rows(rows.start * down, strip)
-    maps = len(plan.kernel) if plan.kernel.ndim == 4 else channels
-    sums = np.empty((count, plan.geometry.output[1], maps), plan.accumulator)
-    accumulate(strip, plan.kernel, plan.geometry, sums)
-    return _finish(plan, sums).reshape((count, *plan.shape[1:]))
+    sums = accumulate(strip, plan.passes, plan.geometry, count, summed=plan.summed)
+    return _finish(plan.numbers, sums).reshape((count, *plan.shape[1:]))
 
 
-def _finish(plan: Plan, sums: NDArray[Any]) -> NDArray[Any]:
+def _finish(numbers: Numbers, sums: NDArray[Any]) -> NDArray[Any]:
     """Divide the sums and add the bias."""
     values = sums
-    if plan.divisor != 1:
-        values = np.true_divide(sums, plan.divisor, dtype=plan.block)
-    elif plan.block != plan.accumulator:
-        values = sums.astype(plan.block)
-    if plan.bias:
-        values += plan.bias
+    if numbers.divisor != 1:
+        values = np.true_divide(sums, numbers.divisor, dtype=numbers.block)
+    elif numbers.block != numbers.accumulator:
+        values = sums.astype(numbers.block)
+    if numbers.bias:
+        values += numbers.bias
     return values

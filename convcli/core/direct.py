@@ -1,70 +1,165 @@
-"""Shift and accumulate: one pass over a strip for each weight of the kernel.
+"""Shift and accumulate: one pass over a strip for each tap.
 
-For a weight at (i, j) the strip is seen shifted by (i, j), multiplied, and added to the sums of
-all windows at once. Integers stay integers, so the result is exact; the cost is one multiply and
-one add per weight and sample (an add or a subtract alone where the weight is 1 or -1), all of it
-on data that stays in the cache. A zero weight takes no part: NaN under it does not spread.
+A strip is flat: one row follows the next, so that a tap's view of it is the same numbers read
+from a later place, and every pass runs over one unbroken stretch of memory. The sums of a row are
+followed by some that straddle two rows and mean nothing; they are never looked at. A stride
+splits the strip into *phases* first (every s-th row and column, from each start), within which
+neighbouring windows are neighbours again, so that nothing is computed that the stride skips.
+
+Integers are summed modulo two to the bits of their type. Since the final sum fits, it is exact,
+whatever the passes overflow in between. The cost is a pass for each tap and one for each
+magnitude other than 1; see :mod:`convcli.core.passes`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.windows import tap_view
-from convcli.geometry import Geometry, Pair
+from convcli.core.passes import Group, Passes, Tap
+from convcli.geometry import Geometry
 
-Channel = int | slice
+Flat = NDArray[Any]
+View = Callable[[Tap], Flat]
+
+
+class Phases(NamedTuple):
+    """A strip as flat planes, [channel][row phase][column phase], and how far apart its rows are.
+
+    A plane holds ``samples`` interleaved channels: all of a picture's, or 1 where a kernel sums
+    over the channels and each has planes of its own.
+    """
+
+    planes: NDArray[Any]
+    pitch: int
+    samples: int
+
+    @classmethod
+    def of(cls, strip: NDArray[Any], geometry: Geometry, *, summed: bool) -> "Phases":
+        """Split a strip, (rows, padded width, C); one phase of all channels is not copied."""
+        down, across = geometry.stride
+        rows, width, channels = strip.shape
+        apart, samples = (channels, 1) if summed else (1, channels)
+        if (apart, down, across) == (1, 1, 1):
+            return cls(strip.reshape(1, 1, 1, -1), width * samples, samples)
+        shape = (apart, down, across, -(-rows // down), -(-width // across), samples)
+        planes = np.empty(shape, strip.dtype)
+        for channel, i, j in product(range(apart), range(down), range(across)):
+            chosen = slice(channel, channel + 1) if summed else slice(None)
+            part = strip[i::down, j::across, chosen]
+            planes[channel, i, j, : part.shape[0], : part.shape[1]] = part
+        return cls(planes.reshape(*shape[:3], -1), shape[4] * samples, samples)
 
 
 def accumulate(
-    strip: NDArray[np.generic],
-    kernel: NDArray[np.generic],
-    geometry: Geometry,
-    out: NDArray[np.generic],
-) -> None:
-    """Sum the windows of one strip into ``out``; all arrays have the accumulator's type.
+    strip: NDArray[Any], banks: list[Passes], geometry: Geometry, rows: int, *, summed: bool
+) -> NDArray[Any]:
+    """Sum the windows of one strip.
 
     Args:
-        strip: (rows, padded width, C), beginning with the first window's first row.
-        kernel: (kh, kw) for every channel on its own, with ``out`` (R, W', C); or
-            (N, C, kh, kw) summed over the channels, with ``out`` (R, W', N).
+        strip: (rows, padded width, C) in the accumulator's type, beginning with the first
+            window's first row.
+        banks: the kernel's passes; one for each map where the kernel sums over channels.
         geometry: gives stride and dilation.
-        out: the sums, overwritten.
+        rows: number of output rows.
+        summed: whether the kernel sums over the channels.
+
+    Returns:
+        (rows, W', C), or (rows, W', N) where channels are summed.
     """
-    scratch = np.empty_like(out[..., 0] if kernel.ndim == 4 else out)
-    for number in range(len(kernel) if kernel.ndim == 4 else 1):
-        sums = out[..., number] if kernel.ndim == 4 else out
-        bank = kernel[number] if kernel.ndim == 4 else kernel
-        _sum_taps(strip, bank, geometry, sums, scratch)
+    phases = Phases.of(strip, geometry, summed=summed)
+    columns = geometry.output[1]
+    maps = [_one_map(phases, passes, geometry, rows) for passes in banks]
+    shaped = [sums.reshape(rows, -1, phases.samples)[:, :columns] for sums in maps]
+    return shaped[0] if len(shaped) == 1 else np.concatenate(shaped, axis=2)
 
 
-def _sum_taps(
-    strip: NDArray[np.generic],
-    kernel: NDArray[np.generic],
-    geometry: Geometry,
-    sums: NDArray[np.generic],
-    scratch: NDArray[np.generic],
-) -> None:
-    empty = True
-    for channel, at, weight in _taps(kernel):
-        seen = tap_view(strip[..., channel], at, sums.shape[:2], geometry)
-        if empty:
-            np.multiply(seen, weight, out=sums)
-            empty = False
-        elif weight == 1:
-            np.add(sums, seen, out=sums)
-        elif weight == -1:
-            np.subtract(sums, seen, out=sums)
-        else:
-            np.multiply(seen, weight, out=scratch)
-            np.add(sums, scratch, out=sums)
-    if empty:
+def _one_map(phases: Phases, passes: Passes, geometry: Geometry, rows: int) -> Flat:
+    """Return the flat sums of one kernel, (rows * pitch,)."""
+    pitch = phases.pitch
+    size = (rows - 1) * pitch + geometry.output[1] * phases.samples
+    sums = np.empty(rows * pitch, phases.planes.dtype)
+    used, scratch = sums[:size], np.empty(rows * pitch, sums.dtype)
+    fresh = True
+    if passes.column:
+        halves = _column_sums(phases, passes.column, geometry, rows, scratch)
+        view = _views(halves, geometry, size)
+        fresh = _sum_groups(passes.row, view, used, scratch[:size], fresh=True)
+    view = _views(phases, geometry, size)
+    if _sum_groups(passes.rest, view, used, scratch[:size], fresh=fresh):
         sums[...] = 0
+    return sums
 
 
-def _taps(kernel: NDArray[np.generic]) -> Iterator[tuple[Channel, Pair, np.generic]]:
-    """Yield channel, position and weight of each tap; 2-D kernels see all channels at once."""
-    for place in np.argwhere(kernel):
-        *channel, row, column = (int(index) for index in place)
-        yield (channel[0] if channel else slice(None)), (row, column), kernel[tuple(place)]
+def _column_sums(
+    phases: Phases, column: tuple[Group, ...], geometry: Geometry, rows: int, scratch: Flat
+) -> Phases:
+    """Sum down the columns of each column phase; what is left to do is a kernel of one row.
+
+    A column's taps stand in column 0 and a row's in row 0, so each finds its phase first.
+    """
+    across = geometry.stride[1]
+    size = rows * phases.pitch
+    halves = np.empty((1, 1, across, size), scratch.dtype)
+    for phase in range(across):
+        one = phases._replace(planes=phases.planes[:, :, phase : phase + 1])
+        _sum_groups(column, _views(one, geometry, size), halves[0, 0, phase], scratch, fresh=True)
+    return phases._replace(planes=halves)
+
+
+def _views(phases: Phases, geometry: Geometry, size: int) -> View:
+    """Return what shows a tap the ``size`` samples that it meets."""
+    (down, across), (dilate_down, dilate_across) = geometry.stride, geometry.dilation
+
+    def view(tap: Tap) -> Flat:
+        row, i = divmod(tap.row * dilate_down, down)
+        column, j = divmod(tap.column * dilate_across, across)
+        start = row * phases.pitch + column * phases.samples
+        plane: Flat = phases.planes[tap.channel, i, j]
+        return plane[start : start + size]
+
+    return view
+
+
+def _sum_groups(
+    groups: tuple[Group, ...], view: View, sums: Flat, scratch: Flat, *, fresh: bool
+) -> bool:
+    """Add groups to ``sums``, or store them where it is ``fresh``; return whether it still is."""
+    for group in groups:
+        if fresh:
+            _store(group, view, sums)
+        elif group.magnitude == 1:
+            _add(group, view, sums)
+        else:
+            _store(group, view, scratch)
+            np.add(sums, scratch, out=sums)
+        fresh = False
+    return fresh
+
+
+def _add(group: Group, view: View, sums: Flat) -> None:
+    for tap in group.plus:
+        np.add(sums, view(tap), out=sums)
+    for tap in group.minus:
+        np.subtract(sums, view(tap), out=sums)
+
+
+def _store(group: Group, view: View, out: Flat) -> None:
+    """Store a group's sum in ``out``; it begins with a positive tap if there is one."""
+    negate = not group.plus
+    plus, minus = (group.minus, group.plus) if negate else (group.plus, group.minus)
+    # Taken modulo the type: as the sum of all groups fits, so it comes out right.
+    factor = np.asarray(-group.magnitude if negate else group.magnitude).astype(out.dtype)
+    first, *others = plus
+    total = view(first)
+    if not others and not minus:
+        np.multiply(total, factor, out=out)
+        return
+    for operation, taps in ((np.add, others), (np.subtract, minus)):
+        for tap in taps:
+            operation(total, view(tap), out=out)
+            total = out
+    if factor != 1:
+        np.multiply(out, factor, out=out)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from convcli.core.passes import Passes, direct_passes, fewest_passes, separable_passes
 from convcli.core.windows import border_name
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import Geometry, Padding, Pair, lay_out
@@ -17,6 +18,7 @@ from convcli.geometry import Geometry, Padding, Pair, lay_out
 # The strip, its sums and the scratch are to stay in the second-level cache together.
 STRIP_BYTES = 1 << 19
 
+METHODS = ("auto", "direct", "separable")
 Bounds = tuple[int, int]
 
 
@@ -31,49 +33,73 @@ class Layout(NamedTuple):
     dilation: int | Pair = 1
 
 
+class Numbers(NamedTuple):
+    """The weights as they are summed, and the types on the way from sums to results.
+
+    Attributes:
+        weights: int64 for exact sums, else float64 with the divisor in them.
+        accumulator: type of the sums.
+        block: type of the finished values of a strip.
+        result: type of the feature map where none is asked for.
+        divisor: the sums are divided by it.
+        bias: added after the division.
+    """
+
+    weights: NDArray[np.generic]
+    accumulator: np.dtype[np.generic]
+    block: np.dtype[np.generic]
+    result: np.dtype[np.generic]
+    divisor: float
+    bias: float
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """How one image is filtered with one kernel.
 
     Attributes:
-        kernel: the weights as they are applied, in the accumulator's type: (kh, kw), or
-            (N, C, kh, kw) where channels are summed.
+        passes: how the windows are summed; one for each map where the kernel sums over channels.
+        summed: whether the kernel sums over the channels.
         geometry: pads, stride, dilation and sizes.
         border: numpy's name of what the padding holds.
         fill: the value of ``constant`` and ``zero`` borders.
-        accumulator: type of the sums.
-        divisor: the sums are divided by it; 1 where the weights hold it already.
-        bias: added after the division.
-        block: type of the finished values of a strip.
-        result: type of the feature map where none is asked for.
+        numbers: the types.
         shape: (H', W'), (H', W', C) or (H', W', N).
     """
 
-    kernel: NDArray[np.generic]
+    passes: list[Passes]
+    summed: bool
     geometry: Geometry
     border: str
     fill: float
-    accumulator: np.dtype[np.generic]
-    divisor: float
-    bias: float
-    block: np.dtype[np.generic]
-    result: np.dtype[np.generic]
+    numbers: Numbers
     shape: tuple[int, ...]
 
     @property
-    def strip_rows(self) -> int:
-        """Output rows computed at a time, so that a strip stays in the cache."""
-        channels = self.kernel.shape[1] if self.kernel.ndim == 4 else math.prod(self.shape[2:])
-        row = self.geometry.padded[1] * channels * self.accumulator.itemsize
+    def result(self) -> np.dtype[np.generic]:
+        """Type of the feature map where none is asked for."""
+        return self.numbers.result
+
+    @property
+    def block(self) -> np.dtype[np.generic]:
+        """Type of the finished values of a strip."""
+        return self.numbers.block
+
+    def strip_rows(self, channels: int) -> int:
+        """Return how many output rows to compute at a time, so that a strip stays in the cache."""
+        row = self.geometry.padded[1] * channels * self.numbers.accumulator.itemsize
         rows = STRIP_BYTES // row // self.geometry.stride[0]
         # Rows that two strips share are copied twice: a tall kernel asks for tall strips.
         return max(rows, self.geometry.extent[0] // self.geometry.stride[0], 1)
 
     def why(self) -> str:
-        """Name the method, its number types and the reason, in one line."""
-        taps = int(np.count_nonzero(self.kernel))
-        kind = "exact integers" if self.accumulator.kind == "i" else "floating point"
-        return f"direct: {taps} taps shifted and accumulated in {self.accumulator} ({kind})"
+        """Name the method, its cost, its number type and the reason, in one line."""
+        taps = sum(passes.taps for passes in self.passes)
+        cost = sum(passes.cost for passes in self.passes)
+        accumulator = self.numbers.accumulator
+        kind = "exact integers" if accumulator.kind == "i" else "floating point"
+        method = self.passes[0].method
+        return f"{method}: {taps} taps in {cost} passes over {accumulator} ({kind})"
 
 
 def make_plan(
@@ -82,89 +108,82 @@ def make_plan(
     layout: Layout,
     divisor: float = 1,
     bias: float = 0,
+    method: str = "auto",
 ) -> Plan:
-    """Lay a kernel over an image and choose the number types.
+    """Lay a kernel over an image, choose the number types and the method.
 
     ``image`` is (H, W) or (H, W, C) and only its shape, type and, for integers of 32 bits and
     more, its extremes matter. ``kernel`` is as it is to be applied: a convolution's is already
-    flipped, and the layout's operation only places the anchor.
+    flipped, and the layout's operation only places the anchor. ``method`` is one of ``METHODS``.
 
     Raises:
-        KernelError: a kernel that is empty, not of real finite numbers, or whose channels are
-            not the image's.
+        KernelError: a kernel that is empty, not of real finite numbers, whose channels are not
+            the image's, or which the method cannot sum.
         GeometryError: no window fits.
         UsageError: another argument is wrong, or the sums exceed 64-bit integers.
     """
     _check_numbers(image, kernel, divisor, bias)
-    summed = _as_bank(kernel, image)
+    bank = _as_bank(kernel, image)
     size, taps = (image.shape[0], image.shape[1]), (kernel.shape[-2], kernel.shape[-1])
     geometry = lay_out(size, taps, layout.padding, layout.stride, layout.dilation, layout.operation)
     border = border_name(layout.border)
     fill = whole(layout.fill) if border == "constant" else 0
-    shape = geometry.output + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
-    laid = _Laid(image, summed, geometry, border, fill, shape)
     if isinstance(fill, int) and {image.dtype.kind, kernel.dtype.kind} <= set("bui"):
-        return _exact_plan(laid, divisor, whole(bias))
+        numbers = _exact_numbers(image, bank, fill, divisor, whole(bias))
+    else:
+        numbers = _float_numbers(image, bank, divisor, bias)
+    shape = geometry.output + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
+    weights = numbers.weights if bank.ndim == 4 else numbers.weights[np.newaxis]
+    passes = [_passes(each, method) for each in weights]
+    return Plan(passes, bank.ndim == 4, geometry, border, fill, numbers, shape)
+
+
+def _passes(kernel: NDArray[np.generic], method: str) -> Passes:
+    """Return the passes that sum one kernel by the method asked for."""
+    if method not in METHODS:
+        raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
+    if method == "auto":
+        return fewest_passes(kernel)
+    if method == "direct":
+        return direct_passes(kernel)
+    separable = separable_passes(kernel) if kernel.ndim == 2 else None
+    if separable is None:
+        raise KernelError(
+            "the kernel is no column times a row, and cannot be summed by the method separable; "
+            "the method auto finds another"
+        )
+    return separable
+
+
+def _exact_numbers(
+    image: NDArray[np.generic],
+    kernel: NDArray[np.generic],
+    fill: int,
+    divisor: float,
+    bias: float,
+) -> Numbers:
+    """Choose types for sums of integers; a division or a fractional bias comes after the sum."""
+    exact_bias = bias if isinstance(bias, int) else 0
+    accumulator = smallest_integer(_sum_bounds(image, kernel, fill, exact_bias))
+    weights = kernel.astype(np.int64)
+    if divisor == 1 and isinstance(bias, int):
+        least = np.dtype(np.int64 if image.dtype.itemsize > 2 else np.int32)
+        result = max(least, accumulator, key=lambda kind: kind.itemsize)
+        return Numbers(weights, accumulator, accumulator, result, divisor, bias)
+    # Quotients in float64: from float32, rounded once more, the nearest pixel could be missed.
+    floats = np.dtype(np.float64)
+    return Numbers(weights, accumulator, floats, _float_for(image), divisor, bias)
+
+
+def _float_numbers(
+    image: NDArray[np.generic], kernel: NDArray[np.generic], divisor: float, bias: float
+) -> Numbers:
+    """Choose float64 for all but the result: float32 sums of float32 pixels can lose too much."""
     floats = np.dtype(np.float64)
     with np.errstate(over="ignore"):
-        weights = summed.astype(floats) / divisor
+        weights = kernel.astype(floats) / divisor
     _check_finite(weights)
-    return laid.plan(weights, floats, block=floats, result=_float_for(image), bias=bias)
-
-
-@dataclass(frozen=True, eq=False)
-class _Laid:
-    """A kernel laid over an image, its number types still open."""
-
-    image: NDArray[np.generic]
-    kernel: NDArray[np.generic]
-    geometry: Geometry
-    border: str
-    fill: float
-    shape: tuple[int, ...]
-
-    def plan(
-        self,
-        weights: NDArray[np.generic],
-        accumulator: np.dtype[np.generic],
-        *,
-        block: np.dtype[np.generic],
-        result: np.dtype[np.generic],
-        divisor: float = 1,
-        bias: float = 0,
-    ) -> Plan:
-        return Plan(
-            kernel=weights.astype(accumulator),
-            geometry=self.geometry,
-            border=self.border,
-            fill=self.fill,
-            accumulator=accumulator,
-            divisor=divisor,
-            bias=bias,
-            block=block,
-            result=result,
-            shape=self.shape,
-        )
-
-
-def _exact_plan(laid: _Laid, divisor: float, bias: float) -> Plan:
-    """Plan sums of integers; a division or a fractional bias comes after the exact sum."""
-    exact_bias = bias if isinstance(bias, int) else 0
-    bounds = _sum_bounds(laid.image, laid.kernel, int(laid.fill), exact_bias)
-    accumulator = smallest_integer(bounds)
-    if divisor == 1 and isinstance(bias, int):
-        least = np.dtype(np.int64 if laid.image.dtype.itemsize > 2 else np.int32)
-        result = max(least, accumulator, key=lambda kind: kind.itemsize)
-        return laid.plan(laid.kernel, accumulator, block=accumulator, result=result, bias=bias)
-    floats = np.dtype(np.float64)  # float32 quotients, rounded again, would miss the nearest pixel
-    return laid.plan(
-        laid.kernel,
-        accumulator,
-        block=floats,
-        result=_float_for(laid.image),
-        divisor=divisor,
-        bias=bias,
-    )
+    return Numbers(weights, floats, floats, _float_for(image), 1, bias)
 
 
 def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
@@ -188,18 +207,14 @@ def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
 def _sum_bounds(
     image: NDArray[np.generic], kernel: NDArray[np.generic], fill: int, bias: int
 ) -> Bounds:
-    """Bound every product, partial sum and input of the accumulation."""
+    """Bound the sums; what is added up on the way may exceed them, as it wraps back."""
     low, high = _image_bounds(image)
-    low, high = min(low, fill, 0), max(high, fill, 0)
+    low, high = min(low, fill), max(high, fill)
     banks = kernel.reshape(1 if kernel.ndim == 2 else len(kernel), -1).tolist()
     up = max(sum(w for w in bank if w > 0) for bank in banks)
     down = min(sum(w for w in bank if w < 0) for bank in banks)
     least, greatest = up * low + down * high, up * high + down * low
-    weights = [weight for bank in banks for weight in bank]
-    return (
-        min(least + min(bias, 0), low, *weights),
-        max(greatest + max(bias, 0), high, *weights),
-    )
+    return least + min(bias, 0), greatest + max(bias, 0)
 
 
 def _image_bounds(image: NDArray[np.generic]) -> Bounds:
