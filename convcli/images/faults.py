@@ -1,8 +1,10 @@
 """Every fault of a decoder in friendly words, and Pillow's process-wide settings meanwhile."""
 
 import errno
+import re
 import struct
 import threading
+import tokenize
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ DECODER_FAULTS = (
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,  # the header of an .npy file is Python text
     zlib.error,
     Image.DecompressionBombError,
 )
@@ -51,13 +54,13 @@ def explained(name: str, max_pixels: int) -> Iterator[None]:
 
 
 @contextmanager
-def pillow(name: str, max_pixels: int, notes: list[str], *, decodes: bool = True) -> Iterator[None]:
+def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
     """Run a block inside Pillow: faults explained, its warnings added to ``notes``.
 
-    Where it decodes, Pillow's own limit on sizes is ``max_pixels``, for files inside files as well.
-    While headers are read there is none: the caller looks at the size and can name it.
+    Pillow's own limit is ``max_pixels`` meanwhile. It holds for files inside files as well, but
+    Pillow only warns up to twice its limit: there the caller is to look at the size.
     """
-    _settings.enter(max_pixels if decodes else None)
+    _settings.enter(max_pixels)
     _heard.notes = notes
     try:
         with explained(name, max_pixels):
@@ -69,16 +72,17 @@ def pillow(name: str, max_pixels: int, notes: list[str], *, decodes: bool = True
 
 def too_large(name: str, width: int, height: int, max_pixels: int) -> PictureError:
     """Return the error for a picture over the limit."""
-    return PictureError(name, f"is {width}x{height}, {_over(max_pixels)}")
+    return PictureError(name, f"is of {width}x{height} pixels, {_over(max_pixels)}")
 
 
 def _over(max_pixels: int) -> str:
-    return f"over the limit of {max_pixels} pixels; --max-pixels N raises it"
+    return f"over the limit of {max_pixels}; --max-pixels N raises it"
 
 
 def _problem(fault: BaseException, max_pixels: int) -> str:
     if isinstance(fault, Image.DecompressionBombError):
-        return f"is {_over(max_pixels)}"
+        pixels = re.search(r"\d+", str(fault))  # Pillow's message alone knows the number
+        return f"is of {pixels[0] if pixels else 'many'} pixels, {_over(max_pixels)}"
     if isinstance(fault, UnidentifiedImageError):
         return "is not a picture that can be read"
     if isinstance(fault, MemoryError):
@@ -100,13 +104,12 @@ class _Settings:
         self._threads = 0
         self._undo = ExitStack()
 
-    def enter(self, max_pixels: int | None) -> None:
+    def enter(self, max_pixels: int) -> None:
         with self._lock:
             if not self._threads:
                 self._undo = _changed()
             self._threads += 1
-            # Pillow refuses what is above twice its limit, and only warns below that.
-            Image.MAX_IMAGE_PIXELS = max_pixels and max_pixels / 2  # type: ignore[assignment]
+            Image.MAX_IMAGE_PIXELS = max_pixels
 
     def leave(self) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ Plain data: neither Pillow nor numpy is imported.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from convcli.errors import UsageError
+from convcli.errors import UsageError, shown
 
 ANY = None
 GREY = frozenset({1})
@@ -161,7 +161,9 @@ def named_format(output: Path | None, requested: str | None) -> Format | None:
     if output is None:
         return None
     if not output.suffix:
-        raise UsageError(f"{output.name}: no suffix to tell the format by; add one, or --format")
+        raise UsageError(
+            f"{shown(output.name)}: no suffix to tell the format by; add one, or --format"
+        )
     return _look_up(output.suffix, f"suffix {output.suffix}")
 
 
@@ -264,7 +266,9 @@ def _look_up(name: str, said: str) -> Format:
         return _BY_NAME[name.lower()]
     except KeyError:
         known = ", ".join(dict.fromkeys(form.suffix for form in FORMATS))
-        raise UsageError(f"{said} names no format that can be written; known: {known}") from None
+        raise UsageError(
+            f"{shown(said)} names no format that can be written; known: {known}"
+        ) from None
 
 
 def _within(channels: int, held: frozenset[int] | None) -> bool:

@@ -50,7 +50,7 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     columns = len(_split(lines[0][1], separator))
     if columns * len(lines) > max_numbers:
         raise MatrixError(
-            f"is {columns}x{len(lines)}, over the limit of {max_numbers} pixels; "
+            f"is of {columns}x{len(lines)} pixels, over the limit of {max_numbers}; "
             "--max-pixels N raises it"
         )
     whole = all(_INTEGERS.fullmatch(content) for _, content in lines)

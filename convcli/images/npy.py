@@ -82,7 +82,8 @@ def _check(shape: tuple[int, ...], dtype: np.dtype[Any], max_pixels: int) -> Non
     columns, rows = (shape[0], 1) if len(shape) == 1 else (shape[1], shape[0])
     if columns * rows > max_pixels:
         raise ArrayError(
-            f"is {columns}x{rows}, over the limit of {max_pixels} pixels; --max-pixels N raises it"
+            f"is of {columns}x{rows} pixels, over the limit of {max_pixels}; "
+            "--max-pixels N raises it"
         )
 
 

@@ -66,7 +66,7 @@ class Raster:
         """
         self._request = request
         self._notes: list[str] = []
-        with pillow(request.name, request.max_pixels, self._notes, decodes=False):
+        with self._pillow():
             self._im = Image.open(file, formats=RASTER_FORMATS)
         self._frame = 0
 
@@ -107,14 +107,19 @@ class Raster:
         self._notes.clear()
         return replace(picture, notes=notes)
 
+    def _check_size(self) -> None:
+        (width, height), limit = self._im.size, self._request.max_pixels
+        if width * height > limit:
+            raise too_large(self._request.name, width, height, limit)
+
     def _decoded(self) -> Picture:
         request, im = self._request, self._im
-        if im.width * im.height > request.max_pixels:
-            raise too_large(request.name, im.width, im.height, request.max_pixels)
+        self._check_size()
         stored = Stored.of(im)
         # The TIFF decoder sets its pictures upright itself.
         turned = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
         im.load()
+        self._check_size()  # an icon's header may say less
         exif = exif_of(im)
         layout = layout_of(im, stored)
         check_choice(request.name, request.channels, 3 if layout.colour else 1)

@@ -1,5 +1,6 @@
 """Feature map to pixels: the ranges, and the count of what they cut off. numpy only."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,7 @@ class Tone:
 class Tally:
     """Counts over a feature map, gathered strip by strip.
 
-    ``minimum`` and ``maximum`` are of the finite values, 0 where there is none.
+    ``minimum`` and ``maximum`` are of the finite values, NaN where there is none.
 
     >>> tally = Tally(Tone("clip", 255))
     >>> tally.add(np.array([[-1, 0], [255, 300]]))
@@ -138,12 +139,12 @@ class Tally:
     @property
     def minimum(self) -> float:
         """The least finite value: an int where the map is of integers."""
-        return self._ends[0] if self._ends else 0
+        return self._ends[0] if self._ends else math.nan
 
     @property
     def maximum(self) -> float:
         """The greatest finite value."""
-        return self._ends[1] if self._ends else 0
+        return self._ends[1] if self._ends else math.nan
 
     @property
     def clipped(self) -> float:

@@ -105,8 +105,6 @@ class _Encoding:
 
     def one(self, picture: Picture, file: BinaryIO) -> None:
         """Write a single picture."""
-        if not self.format.holds(picture.channels, picture.depth):
-            raise UsageError(refusal(self.format, picture.channels, picture.depth))
         if self.format.is_matrix:
             self._matrix(picture, file)
             return
@@ -197,6 +195,7 @@ class _Encoding:
         return carried
 
     def _matrix(self, picture: Picture, file: BinaryIO) -> None:
+        self._check(picture)
         self._alpha_of(picture)
         if self.format.name == "npy":
             write_npy(file, picture.pixels)
@@ -208,8 +207,7 @@ class _Encoding:
 
     def _image(self, picture: Picture) -> Image.Image:
         """Return a picture in the nearest form that the format holds."""
-        if not self.format.holds(picture.channels, picture.depth):
-            raise UsageError(refusal(self.format, picture.channels, picture.depth))
+        self._check(picture)
         alpha = self._alpha_of(picture)
         pixels = picture.pixels
         if picture.channels == 1:
@@ -225,6 +223,10 @@ class _Encoding:
         if alpha is not None:
             image.putalpha(Image.fromarray(alpha))
         return self._for_palette(image) if self.format.name == "GIF" else image
+
+    def _check(self, picture: Picture) -> None:
+        if not self.format.holds(picture.channels, picture.depth):
+            raise UsageError(refusal(self.format, picture.channels, picture.depth))
 
     def _alpha_of(self, picture: Picture) -> NDArray[Any] | None:
         """Return alpha where the format holds it; no background is invented where not."""
@@ -263,9 +265,8 @@ def _duration(picture: Picture) -> int:
 
 
 def _narrowed(samples: NDArray[Any]) -> NDArray[Any]:
-    """Return uint16 samples divided by 257 and rounded, as uint8, without leaving 16 bits."""
-    narrow = samples >> 8
-    np.subtract(samples, narrow, out=narrow)
-    narrow += 127
-    narrow >>= 8
-    return narrow.astype(np.uint8)
+    """Return uint16 samples divided by 257 and rounded, as uint8; 32895 is 2**15 + 127."""
+    wide: NDArray[Any] = np.multiply(samples, 255, dtype=np.uint32)
+    wide += 32895
+    wide >>= 16
+    return wide.astype(np.uint8)

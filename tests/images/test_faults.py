@@ -125,12 +125,21 @@ def test_broken_exif_is_left_out_with_a_note():
 @pytest.mark.parametrize("size", [(10_000, 10_000), (100_000, 100_000)])
 def test_bombs_below_and_above_twice_the_limit(form, size):
     message = problem(io.BytesIO(bomb(form, *size)))
-    assert f"over the limit of {DEFAULT_MAX_PIXELS} pixels; --max-pixels N" in message
+    assert f"over the limit of {DEFAULT_MAX_PIXELS}; --max-pixels N" in message
+
+
+@pytest.mark.parametrize("inner", [encoded("PNG", (1000, 1001)), bomb("PNG", 2000, 2000)])
+def test_a_bomb_inside_an_icon(inner):
+    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 8, len(inner), 22)
+    icon = io.BytesIO(struct.pack("<HHH", 0, 1, 1) + entry + inner)
+    assert "pixels, over the limit of 1000000;" in problem(icon, max_pixels=10**6)
 
 
 def test_the_limit_is_exact_and_can_be_raised():
     camera = SAMPLES / "camera.png"
-    assert "is 512x512, over the limit of 262143" in problem(camera, max_pixels=512 * 512 - 1)
+    assert "is of 512x512 pixels, over the limit of 262143;" in problem(
+        camera, max_pixels=512 * 512 - 1
+    )
     assert read_picture(camera, name="it", max_pixels=512 * 512).size == (512, 512)
     assert "is truncated" in problem(io.BytesIO(bomb("PPM", 10_000, 10_000)), max_pixels=10**8)
 
@@ -141,10 +150,10 @@ def test_the_limit_holds_for_later_frames_and_matrices():
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
     frames = read_frames(file, name="it", max_pixels=100)
     assert next(frames).size == (5, 5)
-    with pytest.raises(PictureError, match="50x50, over the limit"):
+    with pytest.raises(PictureError, match="50x50 pixels, over the limit"):
         next(frames)
     np.save(array := io.BytesIO(), np.zeros((3, 4)))
-    assert "is 4x3, over the limit of 11" in problem(array, max_pixels=11)
+    assert "is of 4x3 pixels, over the limit of 11" in problem(array, max_pixels=11)
     assert "over the limit of 3" in problem(io.BytesIO(b"1 2\n3 4"), max_pixels=3)
 
 
@@ -171,6 +180,7 @@ def test_pickled_truncated_and_foreign_arrays():
     np.save(file := io.BytesIO(), np.zeros((5, 5)))
     assert "is truncated: 200 bytes" in problem(io.BytesIO(file.getvalue()[:-1]))
     assert "damaged" in problem(io.BytesIO(file.getvalue()[:30]))
+    assert "damaged" in problem(io.BytesIO(file.getvalue().replace(b"}", b"(")))
     assert "version 9.0" in problem(io.BytesIO(b"\x93NUMPY\x09\x00" + bytes(100)))
 
 

@@ -68,6 +68,9 @@ def test_choice(expected, case):
         {"output": "a.dat"},
         {"output": "a"},
         {"requested": "webm"},
+        {"requested": "a\nb"},
+        {"output": "a\nb"},
+        {"output": "a.b\nc"},
     ],
 )
 def test_refusals_are_one_sentence(case):

@@ -199,6 +199,14 @@ def test_16_bit_colour_is_narrowed_and_said_so(colour, channels):
         np.testing.assert_array_equal(picture.alpha, eight[..., -1])
 
 
+def test_a_transparent_16_bit_colour_is_compared_as_pillow_narrowed_it():
+    samples = np.array([[[0x1234, 0x5678, 0x9ABC], [0xFFFF, 0, 0]]], ">u2")
+    key = chunk(b"tRNS", samples[0, 0].tobytes())
+    picture = read(png(2, 1, 16, 2, [samples[0].tobytes()], key))
+    assert picture.pixels.tolist() == [[[0x12, 0x56, 0x9A], [255, 0, 0]]]
+    assert picture.alpha.tolist() == [[0, 255]]
+
+
 def test_16_bit_ppm_is_narrowed_and_said_so():
     picture = read(io.BytesIO(b"P6 1 1 65535\n\xff\xff\x80\x00\x00\x00"))
     assert picture.pixels.tolist() == [[[255, 128, 0]]]
@@ -258,6 +266,12 @@ def test_gray_is_pillows_and_channels_are_picked(name):
             picked = read(SAMPLES / name, channels=channel).pixels
             np.testing.assert_array_equal(picked, np.asarray(im)[..., number])
             assert picked.flags.c_contiguous
+
+
+def test_gray_rounds_half_up_as_pillow_does():
+    pixels = np.array([[[0, 52, 184], [0, 52, 183]]], np.uint8)  # the first is a half exactly
+    im = Image.fromarray(pixels)
+    np.testing.assert_array_equal(read(encoded(im, "PNG"), channels="gray").pixels, im.convert("L"))
 
 
 def test_channels_of_grey():

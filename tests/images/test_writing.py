@@ -20,6 +20,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_images"
 RNG = np.random.default_rng(3)
 GREY = RNG.integers(0, 256, (20, 30)).astype(np.uint8)
 RGB = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)
+SUFFIXES = ["png", "jpg", "tif", "webp", "gif", "bmp", "ppm", "jp2", "tga", "npy", "csv"]
 ALPHA = RNG.integers(0, 256, (20, 30)).astype(np.uint8)
 
 
@@ -301,9 +302,7 @@ def test_what_cannot_be_encoded_is_one_sentence():
         written(Picture(RGB.astype(float), None), "png")
 
 
-@pytest.mark.parametrize(
-    "suffix", ["png", "jpg", "tif", "webp", "gif", "bmp", "ppm", "jp2", "tga", "npy", "csv"]
-)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_full_disk_is_an_os_error(suffix):
     picture = Picture(RNG.integers(0, 256, (400, 400)).astype(np.uint8), 8)
     with pytest.raises(OSError, match="No space left") as caught:  # noqa: SIM117
@@ -312,9 +311,7 @@ def test_a_full_disk_is_an_os_error(suffix):
     assert caught.value.errno is not None
 
 
-@pytest.mark.parametrize(
-    "suffix", ["png", "jpg", "tif", "webp", "gif", "bmp", "ppm", "jp2", "tga", "npy", "csv"]
-)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_pipe_will_do(suffix):
     expected, _ = written(Picture(GREY, 8), suffix)
     reading, writing = os.pipe()
