@@ -1,0 +1,122 @@
+"""Names, folders, patterns and lists, to inputs."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convcli.batch.inputs import Missing, Search, Source, find_sources
+from convcli.errors import UsageError
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.png", "a.PNG", "n.txt", "sub/c.jpg", "sub/deep/d.tif", ".e.png", "out/f.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def found(*names, **options):
+    return list(find_sources(Search(names, **options)))
+
+
+def test_a_name_is_taken_as_it_is(tree):
+    assert found("n.txt", "./b.png", "nowhere.png", "-") == [
+        Source("n.txt"),
+        Source("./b.png"),
+        Source("nowhere.png"),
+        Source("-"),
+    ]
+    assert [source.is_stdin for source in found("-", "./-")] == [True, False]
+
+
+def test_a_folder_gives_its_pictures_sorted(tree):
+    assert found(".") == [Source("./a.PNG", "."), Source("./b.png", ".")]
+
+
+def test_a_recursive_search_leaves_out_the_output_folder(tree):
+    inside = [
+        (source.path, source.folder) for source in found(".", recursive=True, output="./out/")
+    ]
+    assert inside == [
+        ("./a.PNG", "."),
+        ("./b.png", "."),
+        ("./sub/c.jpg", "sub"),
+        ("./sub/deep/d.tif", "sub/deep"),
+    ]
+
+
+def test_the_output_folder_is_searched_where_it_is_named_itself(tree):
+    assert found("out", output="out") == [Source("out/f.png", ".")]
+
+
+def test_a_pattern_gives_files_sorted(tree):
+    assert [source.path for source in found("*.png")] == ["b.png"]
+    assert found("**/*.[jt]*") == [
+        Source("n.txt", "."),
+        Source("sub/c.jpg", "sub"),
+        Source("sub/deep/d.tif", "sub/deep"),
+    ]
+
+
+def test_what_matches_nothing_is_missing(tree):
+    (tree / "empty").mkdir()
+    for name in ("*.bmp", "empty"):
+        (missing,) = found(name)
+        assert isinstance(missing, Missing)
+        assert str(missing.error).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [
+        ("a.png", ""),
+        ("x/y/a.png", "x/y"),
+        ("./x/a.png", "x"),
+        ("../../x/a.png", "x"),
+        ("/abs/x/a.png", "abs/x"),
+        ("x/../../../y/a.png", "y"),
+    ],
+)
+def test_a_list_never_leads_out_of_the_output_folder(tmp_path, path, folder):
+    (tmp_path / "list").write_text(path + "\n")
+    assert found(list_file=str(tmp_path / "list")) == [Source(path, folder)]
+
+
+names = st.lists(
+    st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name), max_size=6
+)
+
+
+@given(names)
+def test_a_list_ended_by_nul_gives_any_name_back(tmp_path_factory, given_names):
+    file = tmp_path_factory.mktemp("lists") / "list"
+    file.write_bytes(b"".join(name + b"\0" for name in given_names))
+    back = [os.fsencode(source.path) for source in found(list_file=str(file), null=True)]
+    wanted = [b"./-" if name == b"-" else name for name in given_names]
+    assert [os.path.normpath(name) for name in back] == [os.path.normpath(name) for name in wanted]
+    assert not any(source.is_stdin for source in found(list_file=str(file), null=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "kernel"),
+    [
+        ({}, False),
+        ({"names": ("-", "-")}, False),
+        ({"names": ("-",), "list_file": "-"}, False),
+        ({"names": ("-",)}, True),
+        ({"list_file": "-"}, True),
+    ],
+)
+def test_a_search_without_an_input_or_with_two_of_stdin(options, kernel):
+    with pytest.raises(UsageError):
+        Search(**options).check(kernel_from_stdin=kernel)
+
+
+def test_a_list_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="--files-from"):
+        found(list_file=str(tmp_path / "nope"))

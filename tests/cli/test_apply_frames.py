@@ -1,0 +1,147 @@
+"""Animations and files of several pages."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def shades(count=3, size=(8, 6)):
+    """Grey frames that differ in brightness, each with an edge."""
+    frames = []
+    for number in range(count):
+        pixels = np.full(size, 20 + 40 * number, np.uint8)
+        pixels[:, 4:] += 30
+        frames.append(pixels)
+    return frames
+
+
+def animate(name, frames, **options):
+    first, *rest = (Image.fromarray(frame) for frame in frames)
+    first.save(name, save_all=True, append_images=rest, **options)
+
+
+def frames_of(name):
+    with Image.open(name) as picture:
+        count = picture.n_frames
+        durations, frames = [], []
+        for number in range(count):
+            picture.seek(number)
+            picture.load()
+            durations.append(picture.info.get("duration"))
+            frames.append(np.asarray(picture.convert("L")))
+    return frames, durations
+
+
+@pytest.fixture
+def moving(here):
+    animate("in.gif", shades(), duration=[50, 70, 90], loop=0)
+    animate("in.png", shades(), duration=[50, 70, 90], loop=0)
+    animate("in.tif", shades())
+    animate("in.webp", shades(), duration=[50, 70, 90], lossless=True)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "tif", "webp"])
+def test_the_first_frame_and_a_note_that_counts_the_rest(apply, moving, suffix):
+    ran = apply("-k", "identity", f"in.{suffix}", "-o", "o.png")
+    assert (ran.code, ran.out) == (0, b"o.png\n")
+    assert ran.err == f"in.{suffix}: 2 further frames left out; --frames all filters every one\n"
+    assert len(frames_of("o.png")[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("png", "png"), ("tif", "tif"), ("gif", "png"), ("png", "tif")]
+)
+def test_every_frame(apply, moving, by_scipy, to_pixels, source, target):
+    ran = apply("-k", "blur", "--frames", "all", f"in.{source}", "-o", f"o.{target}")
+    assert (ran.code, ran.err) == (0, "")
+    frames, durations = frames_of(f"o.{target}")
+    assert len(frames) == 3
+    kernel = np.outer([1, 2, 1], [1, 2, 1]) / 16
+    for before, after in zip(shades(), frames, strict=True):
+        assert np.array_equal(after, to_pixels(by_scipy(before, kernel)))
+    if "tif" not in (source, target):
+        assert durations == [50, 70, 90]
+
+
+def test_the_numbers_are_those_of_all_frames(apply, moving):
+    flags = ("--frames", "all", "--bias", "-30", "--json")
+    ran = apply("-k", "identity", *flags, "in.png", "-o", "o.png")
+    values = np.array(shades()).astype(int) - 30
+    record = json.loads(ran.out)
+    assert (record["min"], record["max"]) == (values.min(), values.max())
+    assert record["clipped"] == pytest.approx((values < 0).mean(), abs=1e-6)
+
+
+def test_an_animated_gif_stays_one(apply, moving):
+    assert apply("-k", "blur", "--frames", "all", "in.gif", "--out-dir", "out").code == 0
+    frames, durations = frames_of("out/in_blur.gif")
+    assert (len(frames), durations) == (3, [50, 70, 90])
+
+
+def test_a_format_of_one_frame_refuses_several(apply, moving, here):
+    ran = apply("-k", "blur", "--frames", "all", "in.gif", "-o", "o.jpg")
+    ran.fails(1, "in.gif: ", "one frame")
+    assert not (here / "o.jpg").exists()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_rescale_gives_all_frames_one_scale(apply, moving, suffix):
+    ran = apply(
+        *("-k", "identity", "--frames", "all", "--range", "rescale"),
+        *(f"in.{suffix}", "-o", f"o.{suffix}"),
+    )
+    assert ran.code == 0, ran
+    before = np.array(shades(), float)
+    expected = (before - before.min()) / (before.max() - before.min()) * 255
+    after = np.array(frames_of(f"o.{suffix}")[0])
+    assert np.abs(after - expected).max() <= 0.5
+    assert (after.min(), after.max()) == (0, 255)
+
+
+def test_rescale_of_a_pipe_reads_it_once(process, moving, here):
+    data = (here / "in.png").read_bytes()
+    ran = process(
+        *("apply", "-k", "identity", "--frames", "all", "--range", "rescale"),
+        *("/dev/stdin", "-o", "o.png"),
+        stdin=data,
+    )
+    assert ran.code == 0, ran
+    assert len(frames_of("o.png")[0]) == 3
+
+
+def test_several_kernels_over_every_frame_of_standard_input(apply, moving, here):
+    data = (here / "in.png").read_bytes()
+    ran = apply(
+        *("-k", "blur", "-k", "identity", "--frames", "all", "-", "--out-dir", "out"), stdin=data
+    )
+    assert ran.names == ["out/stdin_blur.png", "out/stdin_identity.png"]
+    assert all(len(frames_of(name)[0]) == 3 for name in ran.names)
+
+
+def test_pages_of_different_sizes(apply, here):
+    animate("in.tif", [np.zeros((5, 6), np.uint8), np.ones((7, 4), np.uint8)])
+    assert apply("-k", "blur", "--frames", "all", "in.tif", "-o", "o.tif").code == 0
+    assert [frame.shape for frame in frames_of("o.tif")[0]] == [(5, 6), (7, 4)]
+    ran = apply("-k", "blur", "--frames", "all", "in.tif", "-o", "o.gif")
+    ran.fails(1, "in.tif: ", "differ in size")
+
+
+def test_a_file_of_one_frame_is_not_an_animation(apply, grey, here):
+    assert apply("-k", "blur", "--frames", "all", "grey.png", "-o", "a.png").code == 0
+    assert apply("-k", "blur", "grey.png", "-o", "b.png").code == 0
+    assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
+
+
+def test_frames_that_break_off_leave_nothing(apply, moving, here):
+    whole = (here / "in.tif").read_bytes()
+    animate(
+        "big.gif", [np.random.default_rng(n).integers(0, 256, (40, 40), np.uint8) for n in range(3)]
+    )
+    cut = (here / "big.gif").read_bytes()
+    (here / "cut.gif").write_bytes(cut[: len(cut) * 2 // 3])
+    ran = apply("-k", "blur", "--frames", "all", "cut.gif", "-o", "o.gif")
+    ran.fails(1, "cut.gif: ")
+    assert not (here / "o.gif").exists()
+    assert (here / "in.tif").read_bytes() == whole

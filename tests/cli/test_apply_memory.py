@@ -1,0 +1,44 @@
+"""A large picture is filtered in little more memory than it and its result take."""
+
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+MIB = 1 << 20
+MEASURE = """
+import sys
+import numpy, PIL.Image
+if sys.argv[1:]:
+    from convcli.cli.main import root
+    try:
+        root.main(sys.argv[1:], prog_name="convcli")
+    except SystemExit as end:
+        assert end.code == 0, end.code
+# Not ru_maxrss, which an exec inherits from the process that started this one.
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")), file=sys.stderr)
+"""
+
+
+def peak(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return int(done.stderr.splitlines()[-1]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_outline_of_24_megapixels(here):
+    tile = Image.radial_gradient("L").resize((6000, 4000), Image.Resampling.NEAREST)
+    Image.merge("RGB", (tile, tile.transpose(Image.Transpose.FLIP_LEFT_RIGHT), tile)).save("in.jpg")
+    pixels = 6000 * 4000 * 3
+    used = peak("apply", "-k", "outline", "in.jpg", "-o", "out.jpg") - peak()
+    assert pixels < used <= 2 * pixels + 80 * MIB, f"{used / MIB:.0f} MiB"
+    with Image.open("out.jpg") as picture:
+        assert picture.size == (6000, 4000)

@@ -1,0 +1,179 @@
+"""Readers that leave, devices that are full, streams that are closed, and terminals."""
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+
+def ok(ran):
+    assert (ran.code, ran.errors) == (0, []), ran
+    return ran
+
+
+# Pipes that end, full devices
+
+
+def test_a_full_device_is_one_line(program, grey):
+    for arguments in (["grey.png"], ["grey.png", "-o", "-", "--overwrite"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [*program, "apply", "-k", "blur", *arguments, "--overwrite"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: standard output: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_full_device_as_the_output(process, grey):
+    ran = process("apply", "-k", "blur", "grey.png", "-o", "/dev/full", "--format", "png")
+    ran.fails(1, "Error: /dev/full: ")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_ends_quietly(program, samples, unbuffered):
+    writer = subprocess.Popen(
+        [*program, "apply", "-k", "blur", samples / "astronaut.png", "-o", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )
+    assert len(writer.stdout.read(1)) == 1
+    writer.stdout.close()
+    assert writer.stderr.read() == b""
+    writer.stderr.close()
+    assert writer.wait(60) == 141
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_that_fills_up_is_not_passed_over(program, samples, here, unbuffered):
+    command = [*program, "apply", "-k", "blur", samples / "astronaut.png", "-o", "-"]
+    with Path("o.png").open("wb") as out:
+        done = subprocess.run(
+            ["sh", "-c", 'ulimit -f 100; exec "$@"', "sh", *command],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert done.stderr.startswith(b"Error: standard output: ")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_of_names_that_leaves_ends_quietly(program, grey, photo, unbuffered):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*program, "apply", "-k", "blur", "grey.png", "photo.png"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        timeout=60,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_closed_stdout(program, grey):
+    command = [*program, "apply", "-k", "blur", "grey.png"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode in (0, 1)
+    assert b"Traceback" not in done.stderr
+    assert b"fault in convcli" not in done.stderr
+    assert done.stderr.count(b"\n") <= 1
+
+
+def test_closed_stdin(program, grey):
+    command = [*program, "apply", "-k", "blur", "-", "-o", "o.png"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: standard input: ")
+    assert b"fault in convcli" not in done.stderr
+
+
+# Terminals
+
+
+@pytest.fixture
+def on_terminal(program):
+    """Run with the streams named on a terminal; return its exit code and what the screen got."""
+
+    def run(arguments, *streams):
+        leader, follower = pty.openpty()
+        shown = bytearray()
+
+        def watch():
+            try:
+                while piece := os.read(leader, 4096):
+                    shown.extend(piece)
+            except OSError:  # the other side is closed
+                pass
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        process = subprocess.Popen(
+            [*program, *arguments], **pipes | dict.fromkeys(streams, follower)
+        )
+        os.close(follower)
+        out, err = process.communicate(timeout=60)
+        watcher.join(60)
+        os.close(leader)
+        return process.returncode, bytes(shown), out or b"", err or b""
+
+    return run
+
+
+def test_no_picture_on_a_terminal(on_terminal, grey):
+    code, shown, _, err = on_terminal(["apply", "-k", "blur", "grey.png", "-o", "-"], "stdout")
+    assert (code, shown) == (2, b"")
+    assert err.startswith(b"Error: ")
+    assert b"terminal" in err
+
+
+def test_a_matrix_on_a_terminal(on_terminal, here):
+    (here / "in.txt").write_text("1 2 3\n")
+    code, shown, _, err = on_terminal(["apply", "-k", "1", "in.txt", "-o", "-"], "stdout")
+    assert (code, shown, err) == (0, b"1  2  3\r\n", b"")
+
+
+def test_progress_only_on_a_terminal(on_terminal, grey, photo):
+    arguments = ["apply", "-k", "blur", "grey.png", "photo.png", "--overwrite"]
+    code, shown, out, _ = on_terminal(arguments, "stderr")
+    assert (code, out) == (0, b"grey_blur.png\nphoto_blur.png\n")
+    assert b"filtering" in shown
+    assert b"2/2" in shown
+    assert on_terminal(arguments)[3] == b""
+    assert on_terminal([*arguments, "-q"], "stderr")[1] == b""
+    assert on_terminal([*arguments[:4], "--overwrite"], "stderr")[1] == b""
+
+
+def test_progress_does_not_mix_with_messages(on_terminal, grey, photo, here):
+    (here / "bad.png").write_bytes(b"bad")
+    _, shown, _, _ = on_terminal(
+        ["apply", "-k", "blur", "grey.png", "bad.png", "photo.png"], "stderr"
+    )
+    lines = shown.replace(b"\r\n", b"\n").replace(b"\x1b[K", b"").replace(b"\r", b"\n").split(b"\n")
+    assert any(line.startswith(b"Error: bad.png: ") for line in lines)
+
+
+def test_python_dash_m_and_the_script_are_one(process, here):
+    script = Path(sys.executable).parent / "convcli"
+    done = subprocess.run([script, "--version"], capture_output=True, timeout=60, check=True)
+    assert done.stdout == process("--version").out

@@ -1,0 +1,176 @@
+"""Signals, permissions, links and devices: what only a process of its own can show."""
+
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def many(save, rng):
+    """More pictures than are done before a signal comes."""
+    pixels = rng.integers(0, 256, (700, 700, 3), np.uint8)
+    save("in/00.bmp", pixels)
+    for number in range(1, 60):
+        os.link("in/00.bmp", f"in/{number:02}.bmp")
+
+
+@pytest.fixture
+def started(program):
+    """Start a run, and wait for its first line on stdout."""
+    running = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [*program, "apply", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        assert process.stdout.readline()
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "Error: interrupted\n"), (signal.SIGTERM, 143, "")],
+)
+def test_a_signal_keeps_what_is_finished_and_leaves_no_rest(started, many, number, code, said):
+    process = started("-k", "gaussian:9,sigma=2", "in", "--out-dir", "out")
+    process.send_signal(number)
+    printed, err = process.communicate(timeout=30)
+    assert (process.returncode, err.lstrip("\n")) == (code, said)
+    files = sorted(path.name for path in Path("out").iterdir())
+    assert 1 <= len(files) < 60
+    assert len(files) - 2 <= printed.count("\n") <= len(files)
+    for name in files:
+        assert name.endswith(".bmp")
+        with Image.open(f"out/{name}") as picture:
+            picture.load()
+
+
+def test_a_kill_leaves_no_half_written_file(started, many):
+    process = started("-k", "gaussian:9,sigma=2", "in", "--out-dir", "out")
+    process.kill()
+    process.communicate(timeout=30)
+    for path in Path("out").glob("*.bmp"):
+        with Image.open(path) as picture:
+            picture.load()
+            assert picture.size == (700, 700)
+
+
+def test_a_kill_while_a_large_file_is_written(program, save, here):
+    save("in.npy", np.random.default_rng(3).normal(size=(900, 900)))
+    (here / "out.txt").write_text("old")
+    arguments = ["apply", "-k", "identity", "in.npy", "-o", "out.txt", "--overwrite"]
+    process = subprocess.Popen([*program, *arguments], stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 30
+    while not any(p.stat().st_size for p in here.glob(".convcli-*")):
+        assert process.poll() is None, "it ended before it was seen to write"
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.kill()
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGKILL
+    assert (here / "out.txt").read_text() == "old"
+
+
+def mode(path):
+    return stat.S_IMODE(Path(path).stat().st_mode)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_permissions_follow_the_umask(process, grey, mask):
+    ran = process("apply", "-k", "blur", "grey.png", "-o", "o.png", umask=mask)
+    assert ran.code == 0
+    assert mode("o.png") == 0o666 & ~mask
+
+
+def test_permissions_of_a_replaced_file_stay(process, grey):
+    Path("o.png").write_bytes(b"old")
+    Path("o.png").chmod(0o640)
+    assert process("apply", "-k", "blur", "grey.png", "-o", "o.png", "--overwrite").code == 0
+    assert mode("o.png") == 0o640
+
+
+def test_a_link_stays_and_its_target_is_replaced(process, grey, load):
+    Path("sub").mkdir()
+    Path("sub/real.png").write_bytes(b"old")
+    Path("o.png").symlink_to("sub/real.png")
+    process("apply", "-k", "blur", "grey.png", "-o", "o.png").fails(1, "o.png", "--overwrite")
+    assert process("apply", "-k", "blur", "grey.png", "-o", "o.png", "--overwrite").code == 0
+    assert str(Path("o.png").readlink()) == "sub/real.png"
+    assert load("sub/real.png").shape == grey.shape
+
+
+def test_a_link_to_nothing_is_not_overwritten_unasked(process, grey):
+    Path("o.png").symlink_to("nowhere.png")
+    ran = process("apply", "-k", "blur", "grey.png", "-o", "o.png")
+    assert (ran.code, Path("o.png").is_symlink()) == (1, True)
+
+
+def test_a_fifo_is_written_to(process, grey, here):
+    os.mkfifo("fifo.png")
+    received = []
+    reader = threading.Thread(target=lambda: received.append(Path("fifo.png").read_bytes()))
+    reader.start()
+    ran = process("apply", "-k", "blur", "grey.png", "-o", "fifo.png")
+    reader.join(30)
+    assert ran.code == 0
+    assert process("apply", "-k", "blur", "grey.png", "-o", "file.png").code == 0
+    assert received == [Path("file.png").read_bytes()]
+    assert stat.S_ISFIFO(Path("fifo.png").stat().st_mode)
+
+
+def test_a_fifo_is_read(process, grey):
+    os.mkfifo("in")
+    data = Path("grey.png").read_bytes()
+    writer = threading.Thread(target=lambda: Path("in").write_bytes(data))
+    writer.start()
+    ran = process("apply", "-k", "blur", "in", "-o", "o.png")
+    writer.join(30)
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_devices_are_written_to(process, grey):
+    ran = process("apply", "-k", "blur", "grey.png", "-o", "/dev/null", "--format", "png")
+    assert (ran.code, ran.out) == (0, b"/dev/null\n")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    ran = process("apply", "-k", "blur", "grey.png", "-o", "/dev/stdout", "--format", "png")
+    assert ran.code == 0
+    assert ran.out.startswith(b"\x89PNG")
+
+
+def test_folders_that_cannot_be_written_to(process, grey):
+    Path("file").write_text("mine")
+    process("apply", "-k", "blur", "grey.png", "-o", "file/o.png").fails(1, "Error: file/o.png: ")
+    process("apply", "-k", "blur", "grey.png", "--out-dir", "file").fails(1, "Error: file/")
+    process("apply", "-k", "blur", "grey.png", "-o", "/proc/o.png").fails(1, "Error: /proc/o.png: ")
+    assert Path("file").read_text() == "mine"
+
+
+def test_a_folder_in_the_place_of_the_output(process, grey):
+    Path("o.png").mkdir()
+    process("apply", "-k", "blur", "grey.png", "-o", "o.png").fails(1, "Error: o.png: ")
+    ran = process("apply", "-k", "blur", "grey.png", "-o", "o.png", "--overwrite")
+    ran.fails(1, "Error: o.png: ")
+    assert list(Path("o.png").iterdir()) == []
+
+
+def test_a_name_that_is_too_long(process, save):
+    name = "x" * 250 + ".png"
+    save(name, np.zeros((3, 3), np.uint8))
+    process("apply", "-k", "blur", name).fails(1, "x" * 250)
