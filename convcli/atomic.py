@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import PictureError
+from convcli.errors import PictureError, shown
 
 TEMPORARY_PREFIX = ".convcli-"
 
@@ -52,7 +52,7 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if final.exists() and not overwrite:
             raise refuse_existing(target)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(final.parent)
         handle, temporary = _open_temporary(final)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -64,6 +64,13 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
         raise
     except OSError as error:
         raise PictureError(target, f"cannot be written: {error.strerror or error}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, f"{shown(folder)} is a file") from error
 
 
 def _open_temporary(final: Path) -> tuple[int, Path]:

@@ -12,7 +12,7 @@ from convcli.core.correlate import feature_map, prepare, run
 from convcli.core.plan import Layout, Plan
 from convcli.core.saturate import saturate
 from convcli.core.windows import border_name, under_anchors
-from convcli.errors import UsageError
+from convcli.errors import KernelError, UsageError
 from convcli.images.picture import Picture
 from convcli.images.tone import Tally, Tone
 from convcli.kernels.kernel import Kernel
@@ -121,20 +121,13 @@ class _Layer:
     def of(cls, picture: Picture, spec: FilterSpec) -> "_Layer":
         if picture.alpha is not None and spec.alpha == "premultiply":
             return _premultiplied(picture, picture.alpha, spec)
-        plans = [
-            prepare(
-                picture.pixels,
-                kernel.matrix,
-                spec.layout,
-                kernel.divisor,
-                _bias(picture, spec, kernel),
+        plans = [_plan(picture, spec, kernel) for kernel in spec.kernels]
+        if len({plan.shape for plan in plans}) > 1:
+            sizes = ", ".join(dict.fromkeys(_size_text(plan.shape) for plan in plans))
+            raise UsageError(
+                f"the kernels' maps differ in size ({sizes}) and cannot be combined; "
+                "--padding same keeps the picture's"
             )
-            for kernel in spec.kernels
-        ]
-        sizes = {plan.geometry.output for plan in plans}
-        if len(sizes) > 1:
-            text = ", ".join(f"{columns}x{rows}" for rows, columns in sorted(sizes))
-            raise UsageError(f"the kernels' maps differ in size ({text}): --padding same keeps it")
         alpha = None
         if picture.alpha is not None and spec.alpha == "keep":
             alpha = under_anchors(picture.alpha, plans[0].geometry, border_name(spec.layout.border))
@@ -182,6 +175,14 @@ class _Layer:
         return colours
 
 
+def _plan(picture: Picture, spec: FilterSpec, kernel: Kernel) -> Plan:
+    bias = _bias(picture, spec, kernel)
+    try:
+        return prepare(picture.pixels, kernel.matrix, spec.layout, kernel.divisor, bias)
+    except KernelError as error:
+        raise KernelError(f"{kernel.name}: {error}") from error
+
+
 def _premultiplied(picture: Picture, visible: NDArray[Any], spec: FilterSpec) -> _Layer:
     """Weight the colours with alpha, so that what cannot be seen does not bleed into what can.
 
@@ -202,6 +203,12 @@ def _premultiplied(picture: Picture, visible: NDArray[Any], spec: FilterSpec) ->
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
     return _Layer(planes, [plan], None, carried, weight, _bias(picture, spec, kernel))
+
+
+def _size_text(shape: tuple[int, ...]) -> str:
+    """Write a map's size as width x height, and its channels if there are several."""
+    channels = f" in {shape[2]} channels" if len(shape) == 3 else ""
+    return f"{shape[1]}x{shape[0]}{channels}"
 
 
 def _bias(picture: Picture, spec: FilterSpec, kernel: Kernel) -> float:

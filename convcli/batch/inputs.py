@@ -17,17 +17,18 @@ STDIN = "-"
 class Source(NamedTuple):
     """One input: a file, or standard input.
 
-    ``folder`` is where it lies below the folder, the pattern or the list that it was found in;
-    an output folder repeats it.
+    Attributes:
+        path: its name, as it was given or found.
+        folder: where it lies below the folder, the pattern or the list that it was found in; an
+            output folder repeats it.
+        found: whether it was found in a folder or by a pattern, not named.
+        is_stdin: whether it is standard input.
     """
 
     path: str
     folder: str = ""
-
-    @property
-    def is_stdin(self) -> bool:
-        """Tell whether the bytes come from standard input."""
-        return self.path == STDIN
+    found: bool = False
+    is_stdin: bool = False
 
 
 class Missing(NamedTuple):
@@ -42,14 +43,14 @@ class Search(NamedTuple):
 
     Attributes:
         names: files, folders, patterns, or ``-`` for standard input.
-        list_file: a file of names, or ``-`` for standard input; None for no list.
+        files_from: a file of names, or ``-`` for standard input; None for no list.
         null: the list's names end in NUL instead of a newline.
         recursive: descend into the folders inside a folder.
         output: a folder that is never searched: the results of this run or the last.
     """
 
     names: tuple[str, ...] = ()
-    list_file: str | None = None
+    files_from: str | None = None
     null: bool = False
     recursive: bool = False
     output: str | None = None
@@ -60,9 +61,9 @@ class Search(NamedTuple):
         Raises:
             UsageError: it is not so.
         """
-        if not self.names and self.list_file is None:
+        if not self.names and self.files_from is None:
             raise UsageError("no INPUT: name files, folders or patterns, or use --files-from")
-        readers = self.names.count(STDIN) + (self.list_file == STDIN) + kernel_from_stdin
+        readers = self.names.count(STDIN) + (self.files_from == STDIN) + kernel_from_stdin
         if readers > 1:
             raise UsageError(
                 "- (standard input) can be one picture, the --files-from list or the kernel, once"
@@ -80,13 +81,15 @@ def find_sources(search: Search) -> Iterator[Source | Missing]:
     """
     for name in search.names:
         yield from _expand(name, search)
-    if search.list_file is not None:
-        yield from _listed(search.list_file, null=search.null)
+    if search.files_from is not None:
+        yield from _listed(search.files_from, null=search.null)
 
 
 def _expand(name: str, search: Search) -> Iterator[Source | Missing]:
     if name == STDIN:
-        yield Source(name)
+        yield Source(name, is_stdin=True)
+    elif not name:
+        yield Missing(name, PictureError("''", "is no file's name"))
     elif os.path.isdir(name):
         yield from _in_folder(name, search)
     elif os.path.lexists(name) or not glob.has_magic(name):
@@ -103,24 +106,35 @@ def _in_folder(top: str, search: Search) -> Iterator[Source | Missing]:
     def note(error: OSError) -> None:
         problems.append(Missing(str(error.filename), _refused(str(error.filename), error)))
 
-    found = False
+    found = descends = False
     for folder, inside, files in os.walk(top, onerror=note):
-        inside[:] = sorted(name for name in inside if not _is_output(folder, name, search.output))
+        inside[:] = sorted(name for name in inside if _is_searched(folder, name, search.output))
+        files = [name for name in files if not name.startswith(".")]
         if not search.recursive:
+            descends = bool(inside)
             inside.clear()
         for name in sorted(files):
-            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):
+            path = os.path.join(folder, name)
+            if os.path.splitext(name)[1].lower() in suffixes and _is_file(path):
                 found = True
-                yield Source(os.path.join(folder, name), os.path.relpath(folder, top))
+                yield Source(path, os.path.relpath(folder, top), found=True)
     yield from problems
     if not found and not problems:
-        hint = "" if search.recursive else "; --recursive descends into its folders"
+        hint = "; --recursive descends into its folders" if descends else ""
         yield Missing(top, PictureError(top, f"no picture in this folder{hint}"))
 
 
-def _is_output(folder: str, name: str, output: str | None) -> bool:
+def _is_searched(folder: str, name: str, output: str | None) -> bool:
+    """Leave out hidden folders, and the one that results go to."""
+    if name.startswith(".") or output is None or not os.path.exists(output):
+        return not name.startswith(".")
     path = os.path.join(folder, name)
-    return output is not None and os.path.exists(output) and os.path.samefile(path, output)
+    return not (os.path.exists(path) and os.path.samefile(path, output))
+
+
+def _is_file(path: str) -> bool:
+    """Tell whether a name is a file's, or a link's to nowhere, which is worth an error."""
+    return os.path.isfile(path) or not os.path.exists(path)
 
 
 def _matching(pattern: str) -> Iterator[Source | Missing]:
@@ -132,7 +146,8 @@ def _matching(pattern: str) -> Iterator[Source | Missing]:
     if not matches:
         yield Missing(pattern, PictureError(pattern, "no such file, and no file matches it"))
     for path in matches:
-        yield Source(path, os.path.relpath(os.path.dirname(path) or ".", base))
+        folder = os.path.relpath(os.path.dirname(path) or ".", base)
+        yield Source(path, folder, found=True)
 
 
 def _listed(list_file: str, *, null: bool) -> Iterator[Source]:
@@ -140,6 +155,8 @@ def _listed(list_file: str, *, null: bool) -> Iterator[Source]:
     end = b"\0" if null else b"\n"
     for name in _pieces(_chunks(list_file), end):
         path = os.fsdecode(name if null else name.removesuffix(b"\r"))
+        if "\0" in path:
+            raise UsageError(f"--files-from {shown(list_file)}: has NUL in a name; -0 reads it so")
         if path:
             folder = PurePath(os.path.normpath(os.path.dirname(path)))
             inner = [part for part in folder.parts if part not in (folder.anchor, "..")]

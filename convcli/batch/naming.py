@@ -1,6 +1,7 @@
 """Where each result goes, decided and checked before any pixel is touched."""
 
 import os
+import re
 import string
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,14 +24,14 @@ class Naming(NamedTuple):
     Attributes:
         output: the one result's file, or ``-`` for standard output.
         out_dir: a folder in which the inputs' tree is repeated.
-        template: a result's name, with {stem}, {kernel}, {suffix} and {index}.
+        name: a result's name, with {stem}, {kernel}, {suffix} and {index}.
         plot: the figure's file; for several inputs, or where it is a folder, the figures' folder.
         show: figures are shown in a window.
     """
 
     output: str | None = None
     out_dir: str | None = None
-    template: str = TEMPLATE
+    name: str = TEMPLATE
     plot: str | None = None
     show: bool = False
 
@@ -50,6 +51,11 @@ class Job(NamedTuple):
     source: Source
     outputs: tuple[str, ...]
     figure: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every file that is to be written."""
+        return (*self.outputs, *([self.figure] if self.figure else []))
 
 
 def plan_jobs(
@@ -72,13 +78,27 @@ def plan_jobs(
             outputs = [_output(source, label, index, work, naming) for label in work.labels]
         figure = _figure(source, work.labels, naming, several=len(sources) > 1)
         jobs.append(Job(source, tuple(outputs), figure))
+    jobs = _without_own_results(jobs)
     named = [job for job in jobs if isinstance(job, Job)]
     _check_clashes(named, overwrite=work.writing.overwrite)
     return jobs
 
 
+def _without_own_results(jobs: list[Job | Missing]) -> list[Job | Missing]:
+    """Leave out what was found but is a result of this very command, from when it last ran."""
+    targets = {
+        os.path.realpath(target) for job in jobs if isinstance(job, Job) for target in job.targets
+    }
+    return [
+        job
+        for job in jobs
+        if isinstance(job, Missing)
+        or not (job.source.found and os.path.realpath(job.source.path) in targets)
+    ]
+
+
 def _check_options(sources: Sequence[Source | Missing], work: Work, naming: Naming) -> None:
-    _check_template(naming.template)
+    _check_template(naming.name)
     if work.all_frames and (naming.plot or naming.show):
         raise UsageError("--plot and --show draw one frame; leave out --frames all")
     stdin = any(isinstance(source, Source) and source.is_stdin for source in sources)
@@ -86,7 +106,7 @@ def _check_options(sources: Sequence[Source | Missing], work: Work, naming: Nami
         raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
     if naming.output is None:
         return
-    if naming.out_dir is not None or naming.template != TEMPLATE:
+    if naming.out_dir is not None or naming.name != TEMPLATE:
         raise UsageError("-o names the one result; --out-dir and --name are for several")
     if len(sources) > 1:
         raise UsageError(f"-o names one result, and there are {len(sources)} inputs: use --out-dir")
@@ -95,39 +115,52 @@ def _check_options(sources: Sequence[Source | Missing], work: Work, naming: Nami
             f"-o names one result, and {len(work.specs)} kernels give one each: "
             "use --out-dir, or --combine"
         )
-    if naming.output != STDOUT:
-        check_suffix(naming.output, work.writing.format)
 
 
 def _check_template(template: str) -> None:
-    fields = {field for _, field, _, _ in _parsed(template) if field is not None}
-    unknown = fields.difference(FIELDS)
-    if unknown or not fields:
-        known = ", ".join(f"{{{field}}}" for field in FIELDS)
-        wrong = f"{{{unknown.pop()}}} is none of them" if unknown else "it has none"
-        raise UsageError(f"--name takes {known}; {wrong}")
-
-
-def _parsed(template: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    """See that a template has fields that are known; {index} may be padded, as {index:04}."""
+    known = ", ".join(f"{{{field}}}" for field in FIELDS)
     try:
-        return list(string.Formatter().parse(template))
+        parsed = [part for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
         raise UsageError(f"--name {template!r}: {error}") from error
+    if not parsed:
+        raise UsageError(f"--name takes {known}; it has none")
+    for _, field, width, conversion in parsed:
+        padded = field == "index" and re.fullmatch("0?[0-9]d?", width or "")
+        if field not in FIELDS or conversion or (width and not padded):
+            shape = "".join(
+                (field or "", f"!{conversion}" * bool(conversion), f":{width}" * bool(width))
+            )
+            raise UsageError(f"--name takes {known}; {{{shape}}} is none of them")
 
 
 def _output(source: Source, label: str, index: int, work: Work, naming: Naming) -> str:
     if naming.output is not None:
+        _check_output(naming.output, work)
         return naming.output
     stem, suffix = os.path.splitext(os.path.basename(source.path))
-    name = naming.template.format(
+    name = naming.name.format(
         stem="stdin" if source.is_stdin else stem,
         kernel=label,
         index=index,
         suffix=default_suffix(suffix, work.writing.format, raw=work.raw, frames=work.all_frames),
     )
+    _check_output(name, work)
     if naming.out_dir is None:
         return os.path.join(os.path.dirname(source.path), name)
+    if os.path.isabs(name):
+        raise UsageError(f"--name {naming.name!r} is absolute; with --out-dir it must not be")
     return os.path.normpath(os.path.join(naming.out_dir, source.folder, name))
+
+
+def _check_output(output: str, work: Work) -> None:
+    """Refuse a result whose format cannot be told, or which holds no raw values."""
+    if output == STDOUT or is_stream(Path(output)):
+        return
+    if output.endswith(os.sep) or os.path.isdir(output):
+        raise UsageError(f"{shown(output)}: is a folder; --out-dir puts results into folders")
+    check_suffix(output, work.writing.format, raw=work.raw)
 
 
 def _figure(source: Source, labels: Sequence[str], naming: Naming, *, several: bool) -> str | None:
@@ -143,7 +176,7 @@ def _check_clashes(jobs: Sequence[Job], *, overwrite: bool) -> None:
     inputs = {os.path.realpath(job.source.path): job for job in jobs if overwrite}
     taken: dict[str, Job] = {}
     for job in jobs:
-        for target in (*job.outputs, *([job.figure] if job.figure else [])):
+        for target in job.targets:
             real = os.path.realpath(target)
             if target == STDOUT or is_stream(Path(real)):
                 continue

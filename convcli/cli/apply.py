@@ -44,7 +44,6 @@ kernel_options = gathered(
     option(
         "-k",
         "--kernel",
-        "specs",
         type=KernelSpecValue(),
         multiple=True,
         required=True,
@@ -69,7 +68,6 @@ kernel_options = gathered(
     ),
     option(
         "--range",
-        "range_",
         type=click.Choice(["clip", "abs", "offset", "rescale", "raw"]),
         default="clip",
         show_default=True,
@@ -100,7 +98,7 @@ search_options = gathered(
     option("-r", "--recursive", is_flag=True, help="Descend into the folders inside a folder."),
     option(
         "--files-from",
-        "list_file",
+        type=click.Path(),
         metavar="FILE|-",
         help="Read more inputs from a file or standard input, one a line.",
     ),
@@ -119,17 +117,18 @@ naming_options = gathered(
     option(
         "-o",
         "--output",
+        type=click.Path(),
         metavar="FILE|-",
         help="The result of one input; - is standard output.",
     ),
     option(
         "--out-dir",
+        type=click.Path(),
         metavar="DIR",
         help="A folder for the results, in which the inputs' tree is repeated.",
     ),
     option(
         "--name",
-        "template",
         default="{stem}_{kernel}{suffix}",
         show_default=True,
         metavar="TEMPLATE",
@@ -137,6 +136,7 @@ naming_options = gathered(
     ),
     option(
         "--plot",
+        type=click.Path(),
         metavar="FILE",
         help="Draw original, kernel and feature map in place of the picture, or beside it where "
         "-o or --out-dir is given; for several inputs FILE is a folder.",
@@ -159,7 +159,7 @@ voice_options = gathered(
     option(
         "-0", "--null", is_flag=True, help="NUL instead of newline, in --files-from and on stdout."
     ),
-    option("--json", "as_json", is_flag=True, help="A JSON line for each result on stdout."),
+    option("--json", is_flag=True, help="A JSON line for each result on stdout."),
     option("-v", "--verbose", is_flag=True, help="Sizes, min, max, share clipped and method."),
     option("-q", "--quiet", is_flag=True, help="Neither names nor notes: errors only."),
 )
@@ -186,7 +186,7 @@ Examples:
 @writing_options
 @voice_options
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
-@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, metavar="INPUT...", type=click.Path())
 def apply(
     inputs: tuple[str, ...],
     choice: "KernelChoice",
@@ -214,4 +214,4 @@ def apply(
     asked.check(kernel_from_stdin=choice.reads_stdin)
     work = Work(choice.filters(layout), reading, writing, naming.show)
     jobs = plan_jobs(list(find_sources(asked)), work, naming)
-    return dry_report(jobs, voice) if dry_run else run(jobs, work, voice)
+    return dry_report(jobs, work, voice) if dry_run else run(jobs, work, voice)

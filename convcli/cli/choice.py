@@ -1,5 +1,6 @@
 """From the kernel options of a command line to what is done to a picture."""
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,18 +16,18 @@ from convcli.kernels.spec import KernelSet, read_spec
 class KernelChoice(NamedTuple):
     """The kernel options as they were given."""
 
-    specs: tuple[str, ...]
+    kernel: tuple[str, ...]
     combine: str | None
     normalize: bool
     divisor: float | None
     bias: float | None
-    range_: str
+    range: str
     alpha: str
 
     @property
     def reads_stdin(self) -> bool:
         """Whether a kernel comes from standard input."""
-        return any(spec.strip() == "-" for spec in self.specs)
+        return any(spec.strip() == "-" for spec in self.kernel)
 
     def filters(self, layout: Layout) -> tuple[FilterSpec, ...]:
         """Return one spec for each result that every input is to have.
@@ -37,14 +38,16 @@ class KernelChoice(NamedTuple):
         """
         if self.normalize and self.divisor is not None:
             raise UsageError("--normalize sets the divisor, and --divisor names one; choose one")
-        sets = [read_spec(text, sys.stdin.buffer) for text in self.specs]
+        if self.bias is not None and not math.isfinite(self.bias):
+            raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
+        sets = [read_spec(text, sys.stdin.buffer) for text in self.kernel]
         return tuple(
             FilterSpec(
                 label=group.label,
                 kernels=tuple(self._scaled(kernel) for kernel in group.kernels),
                 combine=group.combine,
                 layout=layout,
-                range=self.range_,
+                range=self.range,
                 alpha=self.alpha,
                 bias=self.bias,
             )

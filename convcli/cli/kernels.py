@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convcli.cli.options import KernelSpecValue
+
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
 
@@ -28,12 +30,12 @@ def kernels() -> None:
       convcli kernels list --json
     """,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object a kernel.")
-def list_kernels(as_json: bool) -> None:
+@click.option("--json", is_flag=True, help="Print a JSON array, one object a kernel.")
+def list_kernels(json: bool) -> None:
     """List the kernels that have names, by group."""
     from convcli.kernels.listing import list_json, list_text
 
-    click.echo(list_json() if as_json else list_text())
+    click.echo(list_json() if json else list_text())
 
 
 @kernels.command(
@@ -48,8 +50,8 @@ def list_kernels(as_json: bool) -> None:
       convcli kernels show blur -o blur.png
     """,
 )
-@click.argument("spec")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, which -k can read again.")
+@click.argument("spec", type=KernelSpecValue())
+@click.option("--json", is_flag=True, help="Print JSON, which -k can read again.")
 @click.option(
     "-o",
     "--output",
@@ -58,7 +60,7 @@ def list_kernels(as_json: bool) -> None:
     help="Write the kernel to FILE (.npy, .csv, .txt, .json; .png draws it); - prints the matrix.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
-def show_kernel(spec: str, as_json: bool, output: str | None, overwrite: bool) -> None:
+def show_kernel(spec: str, json: bool, output: str | None, overwrite: bool) -> None:
     """Show a kernel's weights and what follows from them.
 
     SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), or - for
@@ -68,12 +70,12 @@ def show_kernel(spec: str, as_json: bool, output: str | None, overwrite: bool) -
     from convcli.kernels.describe import set_json, set_text
     from convcli.kernels.spec import find_recipe, only_kernel, read_spec
 
-    if as_json and output is not None:
+    if json and output is not None:
         raise UsageError("--json prints; for a file, leave it out and use -o with a .json name")
     found = read_spec(spec, getattr(sys.stdin, "buffer", None))
     if output is not None:
         _write(only_kernel(found), output, overwrite)
-    elif as_json:
+    elif json:
         click.echo(set_json(found))
     else:
         click.echo(set_text(found, find_recipe(spec)))

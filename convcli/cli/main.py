@@ -3,11 +3,11 @@
 Exit codes: 0 all done, 1 a file failed, 2 usage, 130 interrupted, 141 the reader of a pipe left.
 """
 
-import errno
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from types import FrameType
@@ -40,10 +40,40 @@ class Root(click.Group):
         module, name = COMMANDS[cmd_name].split(":")
         return cast(click.Command, getattr(import_module(module), name))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the command line; help and version are printed on the way."""
+        with _own_endings():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _own_endings():
+            return super().invoke(ctx)
+
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command line; with ``standalone_mode``, end the process with its exit code."""
         run = partial(click.Group.main, self, *args, standalone_mode=False, **extra)
         return sys.exit(_exit_code(run)) if standalone_mode else run()
+
+
+class _PipeClosedError(Exception):
+    """The pipe that stdout writes to has no reader any more."""
+
+
+class _InterruptError(Exception):
+    """Ctrl-C."""
+
+
+@contextmanager
+def _own_endings() -> Iterator[None]:
+    """Keep click from ending the process in its own way, which is exit code 1."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise _PipeClosedError from error
+    except KeyboardInterrupt as error:
+        raise _InterruptError from error
 
 
 @click.group(
@@ -74,6 +104,9 @@ def root() -> None:
 
 def main() -> NoReturn:
     """Run the command line as a program."""
+    # A closed stream is None; what is read from nowhere is empty, and what is written there lost.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - open until the end
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(root.main(prog_name="convcli"))
 
@@ -87,19 +120,19 @@ def _exit_code(command: Callable[[], Any]) -> int:
     """Run a command; turn whatever ends it into a line on stderr and an exit code."""
     try:
         code = command()
-        sys.stdout.flush()
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except ConvcliError as error:
         return _fail(str(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, _InterruptError):
         return _fail("interrupted", INTERRUPTED)
+    except _PipeClosedError:
+        _drop_stdout()
+        return PIPE_CLOSED
     except MemoryError:
-        return _fail("not enough memory; --max-pixels refuses large pictures early", FAILED)
+        return _fail("not enough memory", FAILED)
     except OSError as error:
         _drop_stdout()
-        if error.errno == errno.EPIPE:
-            return PIPE_CLOSED
         return _fail(f"standard output: {error.strerror or error}", FAILED)
     except Exception as error:  # the last resort: no traceback reaches a user
         if os.environ.get("CONVCLI_DEBUG"):

@@ -104,7 +104,8 @@ layout_options = gathered(
         default="same",
         show_default=True,
         help="Pixels added around the picture: same keeps its size, valid adds none, full adds "
-        "all that a window can touch; or N, rows,columns, or top,bottom,left,right.",
+        "all that a window can touch; or N, rows,columns, or top,bottom,left,right. An even "
+        "kernel's extra pixel is at the bottom and the right.",
     ),
     option(
         "--border",

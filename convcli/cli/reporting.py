@@ -1,14 +1,13 @@
 """What a run says: data on stdout, everything else on stderr."""
 
+import io
 import math
 import os
 import sys
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import click
 
-from convcli.batch.inputs import Missing
-from convcli.batch.naming import Job
 from convcli.batch.outcome import Outcome, Result
 from convcli.errors import UsageError, shown
 
@@ -18,13 +17,13 @@ class Voice(NamedTuple):
 
     Attributes:
         null: names on stdout end in NUL instead of a newline.
-        as_json: a JSON line for each result or fault, in place of the names.
+        json: a JSON line for each result or fault, in place of the names.
         verbose: numbers of each result on stderr.
         quiet: no names and no notes; errors only.
     """
 
     null: bool = False
-    as_json: bool = False
+    json: bool = False
     verbose: bool = False
     quiet: bool = False
 
@@ -32,38 +31,28 @@ class Voice(NamedTuple):
 class Reporter:
     """Tells of each outcome as it comes, and counts."""
 
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, voice: Voice, *, over_progress: bool = False) -> None:
         self.voice = voice
+        self.over_progress = over_progress
         self.done = self.skipped = self.failed = 0
 
     def tell(self, outcome: Outcome) -> None:
         """Say what became of one input."""
         for result in outcome.results:
             self._tell_result(outcome, result)
-        if outcome.figure is not None and not self.voice.as_json:
+        printed = any(result.data is not None for result in outcome.results)
+        if outcome.figure is not None and not printed:
             self._name(outcome.figure)
         if not self.voice.quiet:
             for note in outcome.notes:
-                click.echo(f"{shown(outcome.path)}: {note}", err=True)
+                self._say(f"{shown(outcome.path)}: {note}")
         if outcome.error is None:
             self.done += 1
             return
         self.failed += 1
-        click.echo(f"Error: {outcome.error}", err=True)
-        if self.voice.as_json:
+        self._say(f"Error: {outcome.error}")
+        if self.voice.json:
             self._json({"input": outcome.path, "error": str(outcome.error)})
-
-    def foretell(self, job: Job | Missing) -> None:
-        """Say what a job would write, or why it cannot."""
-        if isinstance(job, Missing):
-            self.tell(Outcome(job.path, error=job.error))
-            return
-        self.done += 1
-        for target in (*job.outputs, *([job.figure] if job.figure else [])):
-            if self.voice.as_json:
-                self._json({"input": job.source.path, "output": target})
-            else:
-                self._name(target)
 
     def finish(self, inputs: int) -> int:
         """Sum up a run of several inputs, and return its exit code."""
@@ -71,7 +60,7 @@ class Reporter:
             parts = [f"{self.done} of {inputs} done"]
             parts += [f"{self.skipped} left as they were"] * bool(self.skipped)
             parts += [f"{self.failed} failed"] * bool(self.failed)
-            click.echo(", ".join(parts), err=True)
+            self._say(", ".join(parts))
         return 1 if self.failed else 0
 
     def _tell_result(self, outcome: Outcome, result: Result) -> None:
@@ -79,21 +68,25 @@ class Reporter:
         if result.data is not None:
             _check_terminal(result.data)
             _write(result.data)
-        elif self.voice.as_json:
+        elif self.voice.json:
             self._json(_record(outcome, result))
         elif result.output is not None and not result.skipped:
             self._name(result.output)
         if self.voice.verbose and not result.skipped:
-            click.echo(f"{shown(outcome.path)}: {_sentence(result)}", err=True)
+            self._say(f"{shown(outcome.path)}: {_sentence(result)}")
+
+    def _say(self, message: str) -> None:
+        """Write a line to stderr, in place of the progress that may stand there."""
+        click.echo("\r\x1b[K" * self.over_progress + message, err=True)
 
     def _name(self, path: str) -> None:
-        if not (self.voice.quiet or self.voice.as_json):
+        if not (self.voice.quiet or self.voice.json):
             _write(os.fsencode(path) + (b"\0" if self.voice.null else b"\n"))
 
     def _json(self, record: dict[str, Any]) -> None:
-        import json
+        from json import dumps
 
-        _write(json.dumps(record).encode() + b"\n")
+        _write(dumps(record).encode() + b"\n")
 
 
 def _check_terminal(data: bytes) -> None:
@@ -104,8 +97,10 @@ def _check_terminal(data: bytes) -> None:
 
 def _write(data: bytes) -> None:
     """Write bytes to stdout at once, so that a reader sees each as it is done."""
-    stream = sys.stdout.buffer
-    stream.write(data)
+    stream = cast(io.BufferedIOBase, sys.stdout.buffer)
+    left = memoryview(data)
+    while left:  # an unbuffered stream takes what it can
+        left = left[stream.write(left) :]
     stream.flush()
 
 

@@ -8,8 +8,10 @@ import click
 
 from convcli.batch.inputs import Missing
 from convcli.batch.naming import STDOUT, Job
+from convcli.batch.outcome import Outcome
 from convcli.batch.settings import Work
 from convcli.batch.task import run_jobs
+from convcli.batch.todo import foretell
 from convcli.cli.reporting import Reporter, Voice
 from convcli.errors import UsageError
 
@@ -19,15 +21,16 @@ Jobs = Sequence[Job | Missing]
 def run(jobs: Jobs, work: Work, voice: Voice) -> int:
     """Do all jobs; return 0, or 1 if some failed."""
     _check_figures(jobs, work)
-    if voice.as_json and any(STDOUT in job.outputs for job in jobs if isinstance(job, Job)):
+    if voice.json and any(STDOUT in job.outputs for job in jobs if isinstance(job, Job)):
         raise UsageError("--json and -o - both write to standard output; choose one")
-    reporter = Reporter(voice)
+    progress = _shows_progress(jobs, voice)
+    reporter = Reporter(voice, over_progress=progress)
     windows = []
     with click.progressbar(
         length=len(jobs),
         label="filtering",
         file=sys.stderr,
-        hidden=not _shows_progress(jobs, voice),
+        hidden=not progress,
         show_pos=True,
     ) as bar:
         for outcome in run_jobs(jobs, work):
@@ -41,11 +44,15 @@ def run(jobs: Jobs, work: Work, voice: Voice) -> int:
     return reporter.finish(len(jobs))
 
 
-def dry_report(jobs: Jobs, voice: Voice) -> int:
-    """Name what would be written; return 1 if some input is already known to fail."""
-    reporter = Reporter(voice)
+def dry_report(jobs: Jobs, work: Work, voice: Voice) -> int:
+    """Name what would be written; return 1 if something is already known to fail."""
+    _check_figures(jobs, work)
+    reporter = Reporter(voice._replace(verbose=False))
     for job in jobs:
-        reporter.foretell(job)
+        if isinstance(job, Missing):
+            reporter.tell(Outcome(job.path, error=job.error))
+        else:
+            reporter.tell(foretell(job, work))
     return reporter.finish(len(jobs))
 
 

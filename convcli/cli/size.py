@@ -1,7 +1,7 @@
 """``convcli size``: the size of a feature map, from numbers alone."""
 
-import json
 from collections.abc import Iterator
+from json import dumps
 from typing import Any, NamedTuple
 
 import click
@@ -75,7 +75,7 @@ class InputSizeValue(PairValue):
     help="Tap distance.",
 )
 @click.option("--explain", is_flag=True, help="Substitute the numbers into the formula.")
-@click.option("--json", "as_json", is_flag=True, help="Print every number as JSON.")
+@click.option("--json", is_flag=True, help="Print every number as JSON.")
 def size(
     size: InputSize,
     kernel: Pair,
@@ -83,17 +83,17 @@ def size(
     stride: Pair,
     dilation: Pair,
     explain: bool,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Print the size of a feature map: floor((n + 2p - d(k-1) - 1)/s) + 1 on each axis.
 
     The answer has the form of --n: one number, WIDTHxHEIGHT, or ROWS,COLUMNS.
     """
-    if explain and as_json:
+    if explain and json:
         raise click.UsageError("--explain is text and --json is data; choose one")
     geometry = lay_out(size.pair, kernel, padding, stride, dilation)
-    if as_json:
-        click.echo(json.dumps(_numbers(geometry)))
+    if json:
+        click.echo(dumps(_numbers(geometry)))
         return
     if explain:
         click.echo("\n".join(_explanation(geometry)))

@@ -12,12 +12,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli.core.passes import Passes, direct_passes, fewest_passes, separable_passes
 from convcli.core.windows import border_name
-from convcli.errors import KernelError, UsageError
+from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Geometry, Padding, Pair, lay_out
 
 # The strip, its sums and the scratch are to stay in the second-level cache together.
 STRIP_BYTES = 1 << 19
 
+LONGEST = 2**31 - 1  # pixels on a side
 METHODS = ("auto", "direct", "separable")
 Bounds = tuple[int, int]
 
@@ -126,6 +127,8 @@ def make_plan(
     bank = _as_bank(kernel, image)
     size, taps = (image.shape[0], image.shape[1]), (kernel.shape[-2], kernel.shape[-1])
     geometry = lay_out(size, taps, layout.padding, layout.stride, layout.dilation, layout.operation)
+    if max(geometry.padded) > LONGEST:
+        raise GeometryError(f"a padded side has {max(geometry.padded)} pixels; {LONGEST} is most")
     border = border_name(layout.border)
     fill = whole(layout.fill) if border == "constant" else 0
     if isinstance(fill, int) and {image.dtype.kind, kernel.dtype.kind} <= set("bui"):

@@ -64,6 +64,8 @@ def resized(
         alpha: (H, W) of the same type, or None.
         size: width and height.
     """
+    if size == pixels.shape[1::-1]:
+        return pixels, alpha
     if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3):
         return _resized_bytes(pixels, alpha, size)
     if alpha is None:

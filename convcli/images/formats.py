@@ -9,6 +9,7 @@ from pathlib import Path
 from convcli.errors import UsageError, shown
 
 ANY = None
+NONE: frozenset[int] = frozenset()
 GREY = frozenset({1})
 COLOUR = frozenset({1, 3})
 
@@ -208,13 +209,15 @@ def choose_format(
     return PNG if depth is not None and channels in COLOUR else NPY
 
 
-def check_suffix(output: str, requested: str | None) -> None:
-    """Refuse an output whose format cannot be told, before any work is done.
+def check_suffix(output: str, requested: str | None, *, raw: bool = False) -> None:
+    """Refuse an output whose format cannot be told, or holds no ``raw`` values, before any work.
 
     Raises:
-        UsageError: neither ``requested`` nor the suffix names a format.
+        UsageError: neither ``requested`` nor the suffix names a format, or a fitting one.
     """
-    named_format(Path(output), requested)
+    named = named_format(Path(output), requested)
+    if raw and named is not None and named.plain == NONE:
+        raise UsageError(refusal(named, 1, None))
 
 
 def default_suffix(

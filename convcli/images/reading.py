@@ -176,11 +176,15 @@ def _array_picture(file: BinaryIO, request: Request) -> Picture:
 def _matrix_picture(
     pixels: NDArray[Any], depth: int | None, kind: str, request: Request
 ) -> Picture:
-    check_choice(request.name, request.channels, 1 if pixels.ndim == 2 else pixels.shape[2])
+    count = 1 if pixels.ndim == 2 else pixels.shape[2]
+    check_choice(request.name, request.channels, count)
+    notes: tuple[str, ...] = ()
     pixels = chosen(pixels, request.channels)
     if request.resize is not None:
+        if pixels.dtype.itemsize >= 4 and pixels.dtype != "f4":
+            notes = ("was resized in single precision",)
         pixels, _ = resized(pixels, None, request.resize)
-    return Picture(pixels, depth, format=kind)
+    return Picture(pixels, depth, format=kind, notes=notes)
 
 
 def _frames_left_out(raster: Raster) -> tuple[str, ...]:

@@ -29,13 +29,13 @@ def test_a_name_is_taken_as_it_is(tree):
         Source("n.txt"),
         Source("./b.png"),
         Source("nowhere.png"),
-        Source("-"),
+        Source("-", is_stdin=True),
     ]
     assert [source.is_stdin for source in found("-", "./-")] == [True, False]
 
 
 def test_a_folder_gives_its_pictures_sorted(tree):
-    assert found(".") == [Source("./a.PNG", "."), Source("./b.png", ".")]
+    assert found(".") == [Source("./a.PNG", ".", found=True), Source("./b.png", ".", found=True)]
 
 
 def test_a_recursive_search_leaves_out_the_output_folder(tree):
@@ -51,15 +51,15 @@ def test_a_recursive_search_leaves_out_the_output_folder(tree):
 
 
 def test_the_output_folder_is_searched_where_it_is_named_itself(tree):
-    assert found("out", output="out") == [Source("out/f.png", ".")]
+    assert found("out", output="out") == [Source("out/f.png", ".", found=True)]
 
 
 def test_a_pattern_gives_files_sorted(tree):
     assert [source.path for source in found("*.png")] == ["b.png"]
     assert found("**/*.[jt]*") == [
-        Source("n.txt", "."),
-        Source("sub/c.jpg", "sub"),
-        Source("sub/deep/d.tif", "sub/deep"),
+        Source("n.txt", ".", found=True),
+        Source("sub/c.jpg", "sub", found=True),
+        Source("sub/deep/d.tif", "sub/deep", found=True),
     ]
 
 
@@ -84,7 +84,7 @@ def test_what_matches_nothing_is_missing(tree):
 )
 def test_a_list_never_leads_out_of_the_output_folder(tmp_path, path, folder):
     (tmp_path / "list").write_text(path + "\n")
-    assert found(list_file=str(tmp_path / "list")) == [Source(path, folder)]
+    assert found(files_from=str(tmp_path / "list")) == [Source(path, folder)]
 
 
 names = st.lists(
@@ -96,10 +96,10 @@ names = st.lists(
 def test_a_list_ended_by_nul_gives_any_name_back(tmp_path_factory, given_names):
     file = tmp_path_factory.mktemp("lists") / "list"
     file.write_bytes(b"".join(name + b"\0" for name in given_names))
-    back = [os.fsencode(source.path) for source in found(list_file=str(file), null=True)]
+    back = [os.fsencode(source.path) for source in found(files_from=str(file), null=True)]
     wanted = [b"./-" if name == b"-" else name for name in given_names]
     assert [os.path.normpath(name) for name in back] == [os.path.normpath(name) for name in wanted]
-    assert not any(source.is_stdin for source in found(list_file=str(file), null=True))
+    assert not any(source.is_stdin for source in found(files_from=str(file), null=True))
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_a_list_ended_by_nul_gives_any_name_back(tmp_path_factory, given_names):
     [
         ({}, False),
         ({"names": ("-", "-")}, False),
-        ({"names": ("-",), "list_file": "-"}, False),
+        ({"names": ("-",), "files_from": "-"}, False),
         ({"names": ("-",)}, True),
-        ({"list_file": "-"}, True),
+        ({"files_from": "-"}, True),
     ],
 )
 def test_a_search_without_an_input_or_with_two_of_stdin(options, kernel):
@@ -119,4 +119,4 @@ def test_a_search_without_an_input_or_with_two_of_stdin(options, kernel):
 
 def test_a_list_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match="--files-from"):
-        found(list_file=str(tmp_path / "nope"))
+        found(files_from=str(tmp_path / "nope"))

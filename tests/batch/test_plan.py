@@ -34,7 +34,7 @@ def test_the_tree_is_repeated(folder):
 
 def test_an_index_counts_all_inputs_from_1():
     sources = [Source("a.png"), Missing("b", PictureError("b", "is not there")), Source("c.png")]
-    jobs = plan_jobs(sources, work(), Naming(template="{index}{suffix}"))
+    jobs = plan_jobs(sources, work(), Naming(name="{index}{suffix}"))
     assert [jobs[0].outputs, jobs[2].outputs] == [("1.png",), ("3.png",)]
     assert jobs[1] is sources[1]
 
@@ -60,27 +60,31 @@ def test_figures_of_several_inputs_repeat_the_tree():
         (["a.png", "b.png"], {"output": "o.png"}, {}),
         (["a.png"], {"output": "o.png", "out_dir": "out"}, {}),
         (["x/a.png", "y/a.png"], {"out_dir": "out"}, {}),
-        (["a.png", "b.png"], {"template": "{kernel}{suffix}"}, {}),
+        (["a.png", "b.png"], {"name": "{kernel}{suffix}"}, {}),
         (["a.png", "a.jpg"], {}, {"format": "png"}),
         (["a.png", "a_blur.png"], {}, {"overwrite": True}),
         (["-"], {}, {}),
-        (["a.png"], {"template": "fixed.png"}, {}),
+        (["a.png"], {"name": "fixed.png"}, {}),
     ],
 )
 def test_what_is_refused(tmp_path, monkeypatch, paths, naming, writing):
     monkeypatch.chdir(tmp_path)
+    sources = [Source(path, is_stdin=path == "-") for path in paths]
     with pytest.raises(UsageError) as caught:
-        outputs([Source(path) for path in paths], work(**writing), **naming)
+        outputs(sources, work(**writing), **naming)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_result_may_replace_its_own_input():
-    (names,) = outputs([Source("a.png")], work(overwrite=True), template="{stem}{suffix}")
+    (names,) = outputs([Source("a.png")], work(overwrite=True), name="{stem}{suffix}")
     assert names == ("a.png",)
 
 
-def test_many_results_may_go_to_one_device():
+def test_many_results_may_go_to_one_device(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a_x.png", "b_x.png"):
+        (tmp_path / name).symlink_to("/dev/null")
     sources = [Source("a.png"), Source("b.png")]
-    jobs = plan_jobs(sources, work(format="png"), Naming(template="/dev/null{stem:.0}"))
-    assert [job.outputs for job in jobs] == [("/dev/null",), ("/dev/null",)]
+    jobs = plan_jobs(sources, work(), Naming(name="{stem}_x{suffix}"))
+    assert [job.outputs for job in jobs] == [("a_x.png",), ("b_x.png",)]

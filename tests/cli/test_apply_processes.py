@@ -164,9 +164,9 @@ def test_folders_that_cannot_be_written_to(process, grey):
 
 def test_a_folder_in_the_place_of_the_output(process, grey):
     Path("o.png").mkdir()
-    process("apply", "-k", "blur", "grey.png", "-o", "o.png").fails(1, "Error: o.png: ")
+    process("apply", "-k", "blur", "grey.png", "-o", "o.png").fails(2, "Error: o.png: ")
     ran = process("apply", "-k", "blur", "grey.png", "-o", "o.png", "--overwrite")
-    ran.fails(1, "Error: o.png: ")
+    ran.fails(2, "Error: o.png: ")
     assert list(Path("o.png").iterdir()) == []
 
 

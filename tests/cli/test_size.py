@@ -40,7 +40,7 @@ def test_answer_has_the_form_of_the_input(arguments, answer):
 
 
 def test_explain_substitutes_the_numbers_and_names_the_unused_pixels():
-    result = size(*"--n 224 --k 7 --p 3 --s 2 --explain".split())
+    result = size(*["--n", "224", "--k", "7", "--p", "3", "--s", "2", "--explain"])
     assert result.output.splitlines() == [
         "size = floor((n + p - d*(k - 1) - 1) / s) + 1, where p is the padding before and after",
         "     = floor((224 + 3+3 - 1*(7 - 1) - 1) / 2) + 1",
@@ -53,7 +53,7 @@ def test_explain_substitutes_the_numbers_and_names_the_unused_pixels():
 
 
 def test_explain_works_each_axis_where_they_differ():
-    lines = size(*"--n 9x5 --k 3 --s 3 --explain".split()).output.splitlines()
+    lines = size(*["--n", "9x5", "--k", "3", "--s", "3", "--explain"]).output.splitlines()
     assert "columns:" in lines
     assert "rows:" in lines
     assert "floor drops nothing: the last window ends on the last of 9 padded pixels" in lines
@@ -62,7 +62,11 @@ def test_explain_works_each_axis_where_they_differ():
 
 
 def test_json_has_every_number():
-    numbers = json.loads(size(*"--n 10x8 --k 3 --p 1,0,2,0 --s 2 --d 2 --json".split()).output)
+    numbers = json.loads(
+        size(
+            *["--n", "10x8", "--k", "3", "--p", "1,0,2,0", "--s", "2", "--d", "2", "--json"]
+        ).output
+    )
     assert numbers == {
         "size": {"rows": 8, "columns": 10},
         "kernel": {"rows": 3, "columns": 3},

@@ -1,0 +1,95 @@
+"""Which format and depth a result has, and its bytes into a file or onto standard output."""
+
+import io
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+from convcli.atomic import atomic_write, is_stream
+from convcli.batch.naming import STDOUT
+from convcli.batch.settings import Work, Writing
+from convcli.filtering import FilterSpec
+from convcli.images.formats import Format, choose_format, named_format
+from convcli.images.picture import Picture
+
+MATRICES = ("npy", "csv", "txt")
+EIGHT_BITS = (
+    "plain numbers were rounded and cut to 8-bit pixels; --range rescale spreads them, "
+    "and .npy, .csv and .tif keep them"
+)
+
+
+class Encode(Protocol):
+    """Writes a picture, or several, to an open file and returns what the user should know."""
+
+    def __call__(
+        self, file: BinaryIO, form: Format, /, *, quality: int | None, compress_level: int | None
+    ) -> tuple[str, ...]:
+        """Encode; ``quality`` and ``compress_level`` as on the command line."""
+
+
+class Target(NamedTuple):
+    """Where a result goes, in which format, and with how many bits; None for plain numbers."""
+
+    output: str
+    format: Format
+    depth: int | None
+    notes: tuple[str, ...]
+
+
+def choose_target(picture: Picture, spec: FilterSpec, output: str, work: Work) -> Target:
+    """Choose the format and the depth of a result.
+
+    Raises:
+        UsageError: the named format cannot hold it.
+    """
+    requested = work.writing.format
+    path = None if output == STDOUT else Path(output)
+    if path is not None and is_stream(path) and not path.suffix:
+        path = None  # a device's name says nothing of the format
+    channels = 1 if spec.kernels[0].matrix.ndim == 3 else picture.channels
+    if output == STDOUT and requested is None and channels == 1 and picture.format in MATRICES:
+        requested = "txt"  # a matrix is printed
+    named = named_format(path, requested)
+    depth, notes = picture.depth, _misnamed(path, requested)
+    if spec.range == "raw":
+        depth = None
+    elif depth is None and named is not None and not named.holds(channels, None):
+        depth = 8
+        notes += () if spec.range == "rescale" else (EIGHT_BITS,)
+    form = choose_format(
+        path,
+        requested,
+        picture.format,
+        channels=channels,
+        depth=depth,
+        frames=work.all_frames,
+    )
+    return Target(output, form, depth, notes)
+
+
+def write_result(
+    target: Target, encode: Encode, writing: Writing
+) -> tuple[bytes | None, tuple[str, ...]]:
+    """Encode a result into its file, or into the bytes for standard output; return also the notes.
+
+    Raises:
+        ConvcliError: the result cannot be encoded, or the file not be written.
+    """
+    quality, level = writing.quality, writing.compress_level
+    if target.output == STDOUT:
+        memory = io.BytesIO()
+        notes = encode(memory, target.format, quality=quality, compress_level=level)
+        return memory.getvalue(), notes
+    with atomic_write(Path(target.output), overwrite=writing.overwrite) as file:
+        notes = encode(file, target.format, quality=quality, compress_level=level)
+    return None, notes
+
+
+def _misnamed(path: Path | None, requested: str | None) -> tuple[str, ...]:
+    """Say so where ``--format`` and the suffix name different formats."""
+    if path is None or requested is None or not path.suffix:
+        return ()
+    asked = named_format(None, requested)
+    if asked is None or path.suffix.lower() in asked.suffixes:
+        return ()
+    return (f"is written as {asked.name} under a {path.suffix} name",)

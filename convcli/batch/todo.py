@@ -1,0 +1,80 @@
+"""What is still to be made of a job, and what stands in the way: known before any work is done."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from convcli.atomic import is_stream, refuse_existing
+from convcli.batch.naming import STDOUT, Job
+from convcli.batch.outcome import Outcome, Result
+from convcli.batch.settings import Work
+from convcli.errors import ConvcliError, PictureError
+from convcli.filtering import FilterSpec
+
+
+class Step(NamedTuple):
+    """One feature map to make; ``output`` is None where it is only drawn."""
+
+    spec: FilterSpec
+    output: str | None
+
+
+class Todo(NamedTuple):
+    """What is to be made, what is left as it is, and whether a figure is drawn into its file."""
+
+    steps: list[Step]
+    skipped: list[Result]
+    figure: str | None
+
+
+def still_to_do(job: Job, work: Work) -> Todo:
+    """Return what of a job is still to be made.
+
+    Raises:
+        PictureError: something exists that may neither be replaced nor left.
+    """
+    skipped: list[Result] = []
+    figure = job.figure
+    if figure is not None and not _may_be_made(figure, job, work):
+        skipped.append(Result("+".join(work.labels), figure, skipped=True))
+        figure = None
+    steps = [Step(spec, None) for spec in work.specs]
+    for place, output in enumerate(job.outputs):
+        if _may_be_made(output, job, work):
+            steps[place] = Step(work.specs[place], output)
+        else:
+            skipped.append(Result(work.specs[place].label, output, skipped=True))
+    if figure is None and not work.show:
+        steps = [step for step in steps if step.output is not None]
+    return Todo(steps, skipped, figure)
+
+
+def foretell(job: Job, work: Work) -> Outcome:
+    """Return what a job would make, or why it cannot."""
+    path = job.source.path
+    try:
+        if not (job.source.is_stdin or os.path.exists(path)):
+            raise PictureError(path, "no such file")
+        todo = still_to_do(job, work)
+    except ConvcliError as error:
+        return Outcome(path, error=error)
+    made = [Result(step.spec.label, step.output) for step in todo.steps if step.output is not None]
+    return Outcome(path, (*todo.skipped, *made), todo.figure)
+
+
+def _may_be_made(output: str, job: Job, work: Work) -> bool:
+    """Tell whether a file is to be written, or else left as it is."""
+    if work.writing.overwrite or not _exists(output):
+        return True
+    if work.writing.skip_existing:
+        return False
+    source = job.source.path
+    there = not job.source.is_stdin and os.path.exists(source) and os.path.exists(output)
+    if there and os.path.samefile(output, source):
+        raise PictureError(output, "is the input itself; --overwrite replaces it")
+    raise refuse_existing(Path(output))
+
+
+def _exists(output: str) -> bool:
+    """Tell whether a file is there that would be replaced; a FIFO or a device never is."""
+    return output != STDOUT and os.path.lexists(output) and not is_stream(Path(output))
