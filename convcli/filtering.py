@@ -31,6 +31,7 @@ class FilterSpec(NamedTuple):
         range: how values become pixels; one of :data:`convcli.images.tone.RANGES`.
         alpha: ``keep`` carries it from under each window's anchor, ``premultiply`` weights the
             colours with it and filters both, ``drop`` leaves it out.
+        method: how the sums are computed; one of :data:`convcli.core.methods.METHODS`.
         bias: added to every value, in the picture's own units; None for the kernels' own, which
             are in 8-bit levels.
     """
@@ -42,6 +43,7 @@ class FilterSpec(NamedTuple):
     range: str = "clip"
     alpha: str = "keep"
     bias: float | None = None
+    method: str = "auto"
 
 
 class Filtered(NamedTuple):
@@ -178,7 +180,9 @@ class _Layer:
 def _plan(picture: Picture, spec: FilterSpec, kernel: Kernel) -> Plan:
     bias = _bias(picture, spec, kernel)
     try:
-        return prepare(picture.pixels, kernel.matrix, spec.layout, kernel.divisor, bias)
+        return prepare(
+            picture.pixels, kernel.matrix, spec.layout, kernel.divisor, bias, spec.method
+        )
     except KernelError as error:
         raise KernelError(f"{kernel.name}: {error}") from error
 
@@ -198,7 +202,7 @@ def _premultiplied(picture: Picture, visible: NDArray[Any], spec: FilterSpec) ->
     wide = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
     alpha = visible if picture.pixels.ndim == 2 else visible[..., np.newaxis]
     planes = np.multiply(picture.pixels, alpha, dtype=wide)
-    plan = prepare(planes, kernel.matrix, spec.layout, kernel.divisor)
+    plan = prepare(planes, kernel.matrix, spec.layout, kernel.divisor, method=spec.method)
     weight = feature_map(visible, kernel.matrix, spec.layout, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)

@@ -76,6 +76,14 @@ kernel_options = gathered(
         "(.npy, or float .tif of one channel). Text and float matrices have no white to clip at.",
     ),
     option(
+        "--method",
+        type=click.Choice(["auto", "direct", "separable", "fft"]),
+        default="auto",
+        show_default=True,
+        help="How sums are computed: auto takes whichever costs least, and -v says why; integers "
+        "are the same to the bit by all.",
+    ),
+    option(
         "--alpha",
         type=click.Choice(["keep", "premultiply", "drop"]),
         default="keep",

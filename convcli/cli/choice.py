@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from convcli.core.plan import Layout, whole
+from convcli.core.arithmetic import whole
+from convcli.core.plan import Layout
 from convcli.errors import UsageError
 from convcli.filtering import FilterSpec
 from convcli.kernels.kernel import Kernel
@@ -23,6 +24,7 @@ class KernelChoice(NamedTuple):
     bias: float | None
     range: str
     alpha: str
+    method: str
 
     @property
     def reads_stdin(self) -> bool:
@@ -50,6 +52,7 @@ class KernelChoice(NamedTuple):
                 range=self.range,
                 alpha=self.alpha,
                 bias=self.bias,
+                method=self.method,
             )
             for group in _told_apart(self._groups(sets))
         )

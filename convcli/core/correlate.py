@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from convcli.core.arithmetic import Numbers
 from convcli.core.direct import accumulate
-from convcli.core.plan import Layout, Numbers, Plan, make_plan, result_dtype
+from convcli.core.fourier import correlate_tiles, is_transformable
+from convcli.core.plan import Layout, Plan, make_plan, result_dtype
 from convcli.core.saturate import saturate
 from convcli.core.windows import PaddedView
 from convcli.geometry import Padding, Pair
@@ -30,6 +32,7 @@ def cross_correlate(
     divisor: float = 1,
     bias: float = 0,
     dtype: DTypeLike | None = None,
+    method: str = "auto",
 ) -> NDArray[Any]:
     """Slide a kernel over an image, unflipped, as a layer of a CNN does.
 
@@ -52,6 +55,8 @@ def cross_correlate(
         bias: added after the division.
         dtype: type of the result. An integer type rounds half to even and saturates; NaN
             becomes 0.
+        method: how the sums are computed: ``direct``, ``separable``, ``fft``, or ``auto`` for
+            whichever costs least. Integers come out the same to the bit.
 
     Returns:
         (H', W'), (H', W', C) or, for a bank, (H', W', N). An integer image and kernel give exact
@@ -69,7 +74,7 @@ def cross_correlate(
            [13, 15]])
     """
     layout = Layout("correlate", padding, border, fill, stride, dilation)
-    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype)
+    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype, method)
 
 
 def convolve(
@@ -84,6 +89,7 @@ def convolve(
     divisor: float = 1,
     bias: float = 0,
     dtype: DTypeLike | None = None,
+    method: str = "auto",
 ) -> NDArray[Any]:
     """Convolve an image with a kernel: cross-correlate with the kernel flipped in both axes.
 
@@ -95,7 +101,7 @@ def convolve(
     array([[ 4, 13, 28, 27, 18]])
     """
     layout = Layout("convolve", padding, border, fill, stride, dilation)
-    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype)
+    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype, method)
 
 
 def feature_map(
@@ -105,13 +111,14 @@ def feature_map(
     divisor: float = 1,
     bias: float = 0,
     dtype: DTypeLike | None = None,
+    method: str = "auto",
 ) -> NDArray[Any]:
     """Filter an image: :func:`cross_correlate` and :func:`convolve` with their layout in one.
 
     Raises:
         ConvcliError: as they say.
     """
-    plan = prepare(image, kernel, layout, divisor, bias)
+    plan = prepare(image, kernel, layout, divisor, bias, method)
     out = np.empty(plan.shape, result_dtype(plan, dtype))
     run([plan], image, lambda rows, blocks: saturate(blocks[0], out[rows]))
     return out
@@ -158,13 +165,26 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink) -> None:
 
 def _filter_strip(plan: Plan, padded: PaddedView, rows: slice) -> NDArray[Any]:
     """Return the finished values of some output rows."""
-    count, down = rows.stop - rows.start, plan.geometry.stride[0]
-    needed = (count - 1) * down + plan.geometry.extent[0]
-    shape = (needed, plan.geometry.padded[1], padded.image.shape[2])
-    strip = np.empty(shape, plan.numbers.accumulator)
-    padded.copy_rows(rows.start * down, strip)
+    count = rows.stop - rows.start
+    if plan.spectra is not None:
+        strip = _strip(plan, padded, rows, padded.own_dtype)
+        if is_transformable(strip):
+            sums = correlate_tiles(strip, plan.spectra, count)
+            if plan.numbers.accumulator.kind == "i":
+                sums = np.rint(sums, out=sums).astype(plan.numbers.accumulator)
+            return _finish(plan.numbers, sums).reshape((count, *plan.shape[1:]))
+    strip = _strip(plan, padded, rows, plan.numbers.accumulator)
     sums = accumulate(strip, plan.passes, plan.geometry, count, summed=plan.summed)
     return _finish(plan.numbers, sums).reshape((count, *plan.shape[1:]))
+
+
+def _strip(plan: Plan, padded: PaddedView, rows: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Copy the padded rows that some output rows see."""
+    down = plan.geometry.stride[0]
+    needed = (rows.stop - rows.start - 1) * down + plan.geometry.extent[0]
+    strip = np.empty((needed, plan.geometry.padded[1], padded.image.shape[2]), dtype)
+    padded.copy_rows(rows.start * down, strip)
+    return strip
 
 
 def _finish(numbers: Numbers, sums: NDArray[Any]) -> NDArray[Any]:

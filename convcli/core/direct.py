@@ -45,7 +45,7 @@ class Phases(NamedTuple):
         if (apart, down, across) == (1, 1, 1):
             return cls(strip.reshape(1, 1, 1, -1), width * samples, samples)
         shape = (apart, down, across, -(-rows // down), -(-width // across), samples)
-        planes = np.empty(shape, strip.dtype)
+        planes = np.zeros(shape, strip.dtype)
         for channel, i, j in product(range(apart), range(down), range(across)):
             chosen = slice(channel, channel + 1) if summed else slice(None)
             part = strip[i::down, j::across, chosen]

@@ -93,6 +93,14 @@ class PaddedView:
         columns = border_index(geometry.size[1], pads.left, pads.right, border)
         return cls(image, geometry, rows, columns, fill)
 
+    @property
+    def own_dtype(self) -> np.dtype[Any]:
+        """The image's own type, or float64 where it does not hold the fill value."""
+        dtype = self.image.dtype
+        with np.errstate(over="ignore"):
+            held = np.asarray(self.fill).astype(dtype) == self.fill
+        return dtype if held else np.dtype(np.float64)
+
     def copy_rows(self, first: int, out: NDArray[np.generic]) -> None:
         """Copy padded rows from ``first`` on into ``out``, (rows, padded width, C)."""
         rows = self.rows[first : first + len(out)]

@@ -41,4 +41,4 @@ def test_wide_types_are_not_copied_whole(dtype):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak <= out.nbytes + 6 * MIB
+    assert peak <= out.nbytes + 14 * MIB  # a row of tiles; a copy of the image would be 32

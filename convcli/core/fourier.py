@@ -1,0 +1,141 @@
+"""Overlap-save: large kernels as products of spectra, a tile at a time.
+
+A correlation is a product in the frequency domain: ``F(out) = F(tile) * conj(F(kernel))``. A tile's
+product is right wherever the window does not leave the tile, so tiles overlap by the kernel's
+span and their right parts are put side by side. A stride's phases each have a part of the kernel;
+their products are added before the one inverse transform, so nothing is computed that the stride
+skips. The cost, some 13 ns a sample in float64, hardly depends on the kernel's size.
+
+Rounding spreads over a whole tile: it is relative to the tile's largest value, in float64. Sums of
+integers are rounded to the nearest, which is exact while that error is far below a half; NaN and
+infinity would spread, so strips that hold them are left to the direct method.
+"""
+
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.direct import Phases
+from convcli.geometry import Geometry, Pair
+
+TILE = (512, 512)  # rows and columns of a tile, for kernels that are small beside it
+# The error of a transform of n samples is near 1e-16 * log2(n) of their root sum of squares.
+ROUNDING = 1e-14
+LARGEST = 1e100
+
+
+def integers_are_exact(kernel: NDArray[Any], largest: float) -> bool:
+    """Tell whether sums of integers up to ``largest`` come out within a quarter of the truth."""
+    rows, columns = _tile_for(kernel.shape[0], kernel.shape[1])
+    energy = float(np.sqrt(np.square(kernel, dtype=np.float64).sum()))
+    return bool(ROUNDING * largest * energy * (rows * columns) ** 0.5 < 0.25)
+
+
+class Spectra:
+    """The transforms of a (kh, kw) kernel, made once for each size of tile.
+
+    ``tile`` is chosen so that an even number of like tiles covers the feature map; ``right`` is
+    how many rows and columns of a tile's product are right.
+    """
+
+    def __init__(self, kernel: NDArray[Any], geometry: Geometry) -> None:
+        self.kernel = kernel
+        self.geometry = geometry
+        rows, columns = (
+            (extent - 1) // stride
+            for extent, stride in zip(geometry.extent, geometry.stride, strict=True)
+        )
+        self.span = rows, columns
+        most = _tile_for(rows + 1, columns + 1)
+        self.right = (
+            _even(geometry.output[0], most[0] - rows),
+            _even(geometry.output[1], most[1] - columns),
+        )
+        self.tile = fast_length(self.right[0] + rows), fast_length(self.right[1] + columns)
+        self.of = cache(self._transformed)
+
+    def _transformed(self, tile: Pair) -> dict[Pair, NDArray[Any]]:
+        """Return the conjugate spectrum of each phase's part of the kernel."""
+        (down, across), (dilate_down, dilate_across) = self.geometry.stride, self.geometry.dilation
+        parts: dict[Pair, NDArray[Any]] = {}
+        for row, column in np.argwhere(self.kernel).tolist():
+            y, i = divmod(row * dilate_down, down)
+            x, j = divmod(column * dilate_across, across)
+            if (i, j) not in parts:
+                parts[i, j] = np.zeros(tile)
+            parts[i, j][y, x] = self.kernel[row, column]
+        return {phase: np.conj(np.fft.rfft2(part)) for phase, part in parts.items()}
+
+
+def correlate_tiles(strip: NDArray[Any], spectra: Spectra, rows: int) -> NDArray[Any]:
+    """Sum the windows of one strip, channel by channel.
+
+    Args:
+        strip: (rows, padded width, C) of finite numbers, beginning with the first window's first
+            row.
+        spectra: the kernel's.
+        rows: number of output rows, at most ``spectra.right[0]``.
+
+    Returns:
+        (rows, W', C), float64.
+    """
+    phases = Phases.of(strip, spectra.geometry, summed=True)
+    channels, down, across = phases.planes.shape[:3]
+    planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
+    width, step = spectra.geometry.output[1], spectra.right[1]
+    tile = fast_length(rows + spectra.span[0]), spectra.tile[1]
+    sums = np.empty((rows, width, channels))
+    for channel, left in product(range(channels), range(0, width, step)):
+        seen = planes[channel, ..., : tile[0], left : left + tile[1]]
+        found = _product(seen, spectra.of(tile), tile)
+        right = min(left + step, width)
+        sums[:, left:right, channel] = found[:rows, : right - left]
+    return sums
+
+
+def _product(
+    seen: NDArray[Any], parts: dict[Pair, NDArray[Any]], tile: Pair
+) -> NDArray[np.float64]:
+    """Return the circular correlation of a tile's phases with the kernel's parts, added up."""
+    total: NDArray[Any] | None = None
+    for phase, part in parts.items():
+        spectrum = np.fft.rfft2(seen[phase].astype(np.float64), s=tile)
+        spectrum *= part
+        total = spectrum if total is None else np.add(total, spectrum, out=total)
+    return np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
+
+
+def is_transformable(strip: NDArray[Any]) -> bool:
+    """Tell whether a strip holds nothing that would spread: neither NaN nor infinity."""
+    return strip.dtype.kind != "f" or bool(strip.min() > -LARGEST and strip.max() < LARGEST)
+
+
+def fast_length(least: int) -> int:
+    """Return the smallest product of 2, 3 and 5 that is at least ``least``.
+
+    >>> fast_length(257), fast_length(512)
+    (270, 512)
+    """
+    best = 1 << (least - 1).bit_length()
+    five = 1
+    while five < best:
+        three = five
+        while three < best:
+            two = three << max((-(-least // three) - 1).bit_length(), 0)
+            best = min(best, two) if two >= least else best
+            three *= 3
+        five *= 5
+    return best
+
+
+def _even(size: int, most: int) -> int:
+    """Return the step of the fewest like steps, of at most ``most``, that cover ``size``."""
+    return -(-size // -(-size // most))
+
+
+def _tile_for(rows: int, columns: int) -> Pair:
+    """Return a tile of which a kernel's span leaves at least three quarters."""
+    return max(TILE[0], fast_length(4 * rows)), max(TILE[1], fast_length(4 * columns))

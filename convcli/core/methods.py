@@ -1,0 +1,72 @@
+"""Which method sums the windows: the one that costs least, or the one that is asked for."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.arithmetic import Numbers, image_bounds
+from convcli.core.fourier import Spectra, integers_are_exact
+from convcli.core.passes import Passes, direct_passes, fewest_passes, separable_passes
+from convcli.errors import KernelError, UsageError
+from convcli.geometry import Geometry
+
+METHODS = ("auto", "direct", "separable", "fft")
+# Nanoseconds a sample, as tests/benchmarks/crossovers.py measures them: a pass over an
+# accumulator of so many bytes, and a transform of a tile there or back.
+PASS_COST = {2: 0.05, 4: 0.09, 8: 0.21}
+TRANSFORM_COST = 6.3
+
+
+def choose_passes(kernel: NDArray[np.generic], method: str) -> Passes:
+    """Return the passes that sum one (kh, kw) or (C, kh, kw) kernel.
+
+    Raises:
+        KernelError: the method separable is asked for, and the kernel is no column times a row.
+        UsageError: there is no such method.
+    """
+    if method not in METHODS:
+        raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
+    if method == "direct":
+        return direct_passes(kernel)
+    if method != "separable":
+        return fewest_passes(kernel)
+    passes = separable_passes(kernel) if kernel.ndim == 2 else None
+    if passes is None:
+        raise KernelError("is no column times a row, as the method separable needs; auto sums it")
+    return passes
+
+
+def choose_spectra(
+    image: NDArray[np.generic],
+    numbers: Numbers,
+    geometry: Geometry,
+    fill: float,
+    passes: Passes,
+    method: str,
+) -> Spectra | None:
+    """Return the spectra of a (kh, kw) kernel where transforms are wanted or win, else None.
+
+    Raises:
+        KernelError: they are asked for, and integers would not come out exactly.
+    """
+    if method not in ("auto", "fft"):
+        return None
+    exact = numbers.accumulator.kind != "i" or _comes_out_exactly(image, numbers, fill)
+    if method == "fft":
+        if not exact:
+            raise KernelError("sums too large for the method fft to be exact; auto sums it exactly")
+        return Spectra(numbers.weights, geometry)
+    # Rounding relative to the largest value is too much for what float64 is chosen for.
+    if not exact or image.dtype.itemsize == 8 or not _transforms_win(passes, numbers, geometry):
+        return None
+    return Spectra(numbers.weights, geometry)
+
+
+def _comes_out_exactly(image: NDArray[np.generic], numbers: Numbers, fill: float) -> bool:
+    low, high = image_bounds(image)
+    return integers_are_exact(numbers.weights, max(-low, high, abs(fill)))
+
+
+def _transforms_win(passes: Passes, numbers: Numbers, geometry: Geometry) -> bool:
+    """Compare the passes with one transform back and one there for each phase of the stride."""
+    phases = geometry.stride[0] * geometry.stride[1]
+    return PASS_COST[numbers.accumulator.itemsize] * passes.cost > TRANSFORM_COST * (1 + phases)

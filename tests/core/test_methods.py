@@ -1,0 +1,144 @@
+"""Every method gives the same sums, whatever the kernel, the numbers and the layout."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convcli import KernelError, UsageError, cross_correlate
+from convcli.core.correlate import prepare
+from convcli.core.fourier import TILE, fast_length
+from convcli.core.passes import direct_passes, fewest_passes, separable_passes
+from convcli.core.plan import Layout
+
+LAYOUTS = st.fixed_dictionaries(
+    {
+        "padding": st.sampled_from(["same", "full", (9, 3, 4, 9)]),
+        "border": st.sampled_from(["edge", "zero", "reflect", "wrap"]),
+        "stride": st.tuples(st.integers(1, 3), st.integers(1, 3)),
+        "dilation": st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    }
+)
+SHAPES = st.sampled_from([(30, 23), (17, 40, 3), (9, 9, 1), (40, 21, 2)])
+KINDS = ("u1", "i1", "u2", "i4", "?", "f4", "f8")
+
+
+def random(shape, kind, seed):
+    rng = np.random.default_rng(seed)
+    if kind in ("f4", "f8"):
+        return rng.standard_normal(shape).astype(kind)
+    return rng.integers(0, 2 if kind == "?" else 120, shape).astype(kind)
+
+
+@given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
+def test_fft_is_direct(shape, kind, layout, seed, whole):
+    image = random(shape, kind, seed)
+    rows, columns = 1 + seed % 4, 1 + seed % 3
+    kernel = random((rows, columns), "i4" if whole else "f8", seed + 1) - 40 * whole
+    direct = cross_correlate(image, kernel, method="direct", **layout)
+    fourier = cross_correlate(image, kernel, method="fft", **layout)
+    assert fourier.dtype == direct.dtype
+    if direct.dtype.kind == "i":
+        assert np.array_equal(fourier, direct)
+    else:
+        reach = np.abs(direct).max() + 1
+        assert np.abs(fourier - direct).max() <= (1e-6 if direct.dtype == "f4" else 1e-12) * reach
+
+
+@given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
+def test_separable_is_direct(shape, kind, layout, seed, whole):
+    image = random(shape, kind, seed)
+    sides = [random(1 + seed % n, "i4" if whole else "f8", seed) - 60 * whole for n in (4, 3)]
+    kernel = np.outer(*sides)
+    if not kernel.any():
+        return
+    direct = cross_correlate(image, kernel, method="direct", **layout)
+    separable = cross_correlate(image, kernel, method="separable", **layout)
+    if direct.dtype.kind == "i":
+        assert np.array_equal(separable, direct)
+    else:
+        reach = np.abs(direct).max() + 1
+        assert np.abs(separable - direct).max() <= 1e-6 * reach
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+@pytest.mark.parametrize("side", [3, 20, 70])
+def test_the_largest_integers_are_exact_over_many_tiles(kind, side):
+    rng = np.random.default_rng(side)
+    top = np.iinfo(kind).max
+    image = rng.choice(np.array([0, top], kind), (TILE[0] + 150, TILE[1] + 200))
+    kernel = rng.integers(-100, 101, (side, side))
+    exact = cross_correlate(image, kernel, method="direct", padding="valid")
+    assert np.array_equal(cross_correlate(image, kernel, method="fft", padding="valid"), exact)
+
+
+def test_sums_that_fft_would_round_are_refused_and_never_chosen():
+    image = np.full((300, 300), 2**40)
+    kernel = np.full((25, 25), 2**10) + np.eye(25, dtype=int)
+    with pytest.raises(KernelError, match="exact"):
+        cross_correlate(image, kernel, method="fft")
+    assert prepare(image, kernel, Layout()).spectra is None
+
+
+@pytest.mark.parametrize("spot", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_stay_where_they_are_seen(spot):
+    rng = np.random.default_rng(5)
+    image = rng.standard_normal((400, 300)).astype(np.float32)
+    clean = cross_correlate(image, np.ones((9, 7)) + np.eye(9, 7), method="fft")
+    image[350, 100] = spot
+    kernel = np.ones((9, 7)) + np.eye(9, 7)
+    found = cross_correlate(image, kernel, method="fft")
+    touched = ~np.isfinite(found)
+    assert touched[346:355, 97:104].all()
+    assert touched.sum() == 63
+    assert np.allclose(found[~touched], clean[~touched], rtol=1e-5, atol=1e-5)
+
+
+def test_auto_chooses_by_cost():
+    image = np.zeros((50, 50), np.uint8)
+    rng = np.random.default_rng(1)
+    chosen = {
+        "direct": rng.integers(-9, 10, (3, 3)),
+        "separable": np.outer([1, 2, 1], [1, 2, 1]),
+        "fft": rng.standard_normal((31, 31)),
+    }
+    for method, kernel in chosen.items():
+        assert prepare(image, kernel, Layout()).why().startswith(f"{method}: ")
+    assert prepare(image, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], Layout()).why() == (
+        "separable: 7 taps in 8 passes over int16 (exact integers)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "method", "error", "said"),
+    [
+        ([[1, 2], [3, 4]], "separable", KernelError, "no column times a row"),
+        (np.ones((1, 3, 3)), "fft", KernelError, "sums over channels"),
+        ([[1]], "magic", UsageError, "method must be one of auto, direct, separable, fft"),
+    ],
+)
+def test_what_a_method_cannot_do_is_refused(kernel, method, error, said):
+    with pytest.raises(error, match=said):
+        cross_correlate(np.zeros((9, 9)), kernel, method=method)
+
+
+@given(st.integers(1, 5000))
+def test_fast_lengths_are_the_next_products_of_2_3_and_5(least):
+    length = fast_length(least)
+    assert least <= length < 2 * least + 1
+
+    def smooth(number):
+        for factor in (2, 3, 5):
+            while number % factor == 0:
+                number //= factor
+        return number == 1
+
+    assert length == next(number for number in range(least, 2 * least + 1) if smooth(number))
+
+
+def test_a_factored_float_kernel_keeps_its_zeros():
+    kernel = np.outer([1.0, 0.0, 2.0], [3.0, 0.0, 1.0])
+    assert separable_passes(kernel) is not None
+    kernel[1, 1] = 1e-30
+    assert separable_passes(kernel) is None
+    assert fewest_passes(kernel) == direct_passes(kernel)
