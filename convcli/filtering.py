@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ class FilterSpec(NamedTuple):
         alpha: ``keep`` carries it from under each window's anchor, ``premultiply`` weights the
             colours with it and filters both, ``drop`` leaves it out.
         method: how the sums are computed; one of :data:`convcli.core.methods.METHODS`.
+        threads: how many at most; None for one a processor.
         bias: added to every value, in the picture's own units; None for the kernels' own, which
             are in 8-bit levels.
     """
@@ -44,6 +46,7 @@ class FilterSpec(NamedTuple):
     alpha: str = "keep"
     bias: float | None = None
     method: str = "auto"
+    threads: int | None = None
 
 
 class Filtered(NamedTuple):
@@ -80,14 +83,12 @@ def filter_picture(
         extremes = layer.extremes()
     white = None if depth is None else 2**depth - 1
     tone = Tone(spec.range, white, *(extremes or ()))
-    tally = Tally(tone)
     pixels = np.empty(layer.shape, tone.dtype_for(layer.result))
 
     def finish(rows: slice, values: NDArray[Any]) -> None:
-        tally.add(values)
         tone.apply(values, pixels[rows])
 
-    layer.run(finish)
+    tally = layer.run(tone, finish)
     raw = spec.range == "raw"
     result = replace(
         picture, pixels=pixels, depth=None if raw else depth, alpha=layer.alpha, notes=()
@@ -116,6 +117,7 @@ class _Layer:
     plans: list[Plan]
     combine: str | None
     alpha: NDArray[Any] | None
+    threads: int | None
     weight: NDArray[Any] | None = None
     bias: float = 0
 
@@ -133,7 +135,7 @@ class _Layer:
         alpha = None
         if picture.alpha is not None and spec.alpha == "keep":
             alpha = under_anchors(picture.alpha, plans[0].geometry, border_name(spec.layout.border))
-        return cls(picture.pixels, plans, spec.combine, alpha)
+        return cls(picture.pixels, plans, spec.combine, alpha, spec.threads)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -155,14 +157,24 @@ class _Layer:
         maps = f"{self.combine} of {len(self.plans)} maps, each " if self.combine else ""
         return maps + self.plans[0].why()
 
-    def run(self, sink: Callable[[slice, NDArray[Any]], None]) -> None:
-        """Hand on the finished values of each strip."""
-        run(self.plans, self.planes, lambda rows, blocks: sink(rows, self._values(rows, blocks)))
+    def run(self, tone: Tone, sink: Callable[[slice, NDArray[Any]], None]) -> Tally:
+        """Hand on the finished values of each strip, on several threads, and count them."""
+        tally, lock = Tally(tone), Lock()
+
+        def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
+            values = self._values(rows, blocks)
+            counted = Tally(tone)
+            counted.add(values)
+            with lock:
+                tally.merge(counted)
+            sink(rows, values)
+
+        run(self.plans, self.planes, finish, self.threads)
+        return tally
 
     def extremes(self) -> tuple[float, float]:
         """Return the least and the greatest finite value."""
-        tally = Tally(Tone("raw", None))
-        self.run(lambda _, values: tally.add(values))
+        tally = self.run(Tone("raw", None), lambda _rows, _values: None)
         return tally.minimum, tally.maximum
 
     def _values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
@@ -206,7 +218,8 @@ def _premultiplied(picture: Picture, visible: NDArray[Any], spec: FilterSpec) ->
     weight = feature_map(visible, kernel.matrix, spec.layout, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
-    return _Layer(planes, [plan], None, carried, weight, _bias(picture, spec, kernel))
+    bias = _bias(picture, spec, kernel)
+    return _Layer(planes, [plan], None, carried, spec.threads, weight, bias)
 
 
 def _size_text(shape: tuple[int, ...]) -> str:

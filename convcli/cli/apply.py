@@ -84,6 +84,14 @@ kernel_options = gathered(
         "are the same to the bit by all.",
     ),
     option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        envvar=["CONVCLI_APPLY_THREADS", "CONVCLI_THREADS"],
+        help="Threads for one picture; the result does not depend on it.  [default: one a "
+        "processor]",
+    ),
+    option(
         "--alpha",
         type=click.Choice(["keep", "premultiply", "drop"]),
         default="keep",

@@ -25,6 +25,7 @@ class KernelChoice(NamedTuple):
     range: str
     alpha: str
     method: str
+    threads: int | None
 
     @property
     def reads_stdin(self) -> bool:
@@ -53,6 +54,7 @@ class KernelChoice(NamedTuple):
                 alpha=self.alpha,
                 bias=self.bias,
                 method=self.method,
+                threads=self.threads,
             )
             for group in _told_apart(self._groups(sets))
         )

@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from convcli.core.arithmetic import Numbers
 from convcli.core.direct import accumulate
 from convcli.core.fourier import correlate_tiles, is_transformable
-from convcli.core.plan import Layout, Plan, make_plan, result_dtype
+from convcli.core.plan import WORTH_THREADS, Layout, Plan, make_plan, result_dtype
 from convcli.core.saturate import saturate
+from convcli.core.threads import for_each, thread_count
 from convcli.core.windows import PaddedView
+from convcli.core.workspace import Workspace
 from convcli.geometry import Padding, Pair
 
 Sink = Callable[[slice, list[NDArray[Any]]], None]
@@ -33,6 +35,7 @@ def cross_correlate(
     bias: float = 0,
     dtype: DTypeLike | None = None,
     method: str = "auto",
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """Slide a kernel over an image, unflipped, as a layer of a CNN does.
 
@@ -57,6 +60,8 @@ def cross_correlate(
             becomes 0.
         method: how the sums are computed: ``direct``, ``separable``, ``fft``, or ``auto`` for
             whichever costs least. Integers come out the same to the bit.
+        threads: how many at most; None for ``CONVCLI_THREADS``, or one a processor. The result
+            does not depend on it.
 
     Returns:
         (H', W'), (H', W', C) or, for a bank, (H', W', N). An integer image and kernel give exact
@@ -74,7 +79,7 @@ def cross_correlate(
            [13, 15]])
     """
     layout = Layout("correlate", padding, border, fill, stride, dilation)
-    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype, method)
+    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype, method, threads)
 
 
 def convolve(
@@ -90,6 +95,7 @@ def convolve(
     bias: float = 0,
     dtype: DTypeLike | None = None,
     method: str = "auto",
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """Convolve an image with a kernel: cross-correlate with the kernel flipped in both axes.
 
@@ -101,7 +107,7 @@ def convolve(
     array([[ 4, 13, 28, 27, 18]])
     """
     layout = Layout("convolve", padding, border, fill, stride, dilation)
-    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype, method)
+    return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype, method, threads)
 
 
 def feature_map(
@@ -112,6 +118,7 @@ def feature_map(
     bias: float = 0,
     dtype: DTypeLike | None = None,
     method: str = "auto",
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """Filter an image: :func:`cross_correlate` and :func:`convolve` with their layout in one.
 
@@ -120,7 +127,7 @@ def feature_map(
     """
     plan = prepare(image, kernel, layout, divisor, bias, method)
     out = np.empty(plan.shape, result_dtype(plan, dtype))
-    run([plan], image, lambda rows, blocks: saturate(blocks[0], out[rows]))
+    run([plan], image, lambda rows, blocks: saturate(blocks[0], out[rows], overwrite=True), threads)
     return out
 
 
@@ -143,55 +150,73 @@ def prepare(
     return make_plan(image, weights, layout, divisor, bias, method)
 
 
-def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink) -> None:
+def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | None = None) -> None:
     """Filter an image strip by strip and hand each finished strip on.
 
     Args:
         plans: one for each kernel; their outputs have one size.
         image: (H, W) or (H, W, C), the one that was planned for.
         sink: called with a slice of output rows and, for each plan, their finished values, of
-            type ``plan.block`` and shape (rows, W', ...), which it may overwrite.
+            type ``plan.block`` and shape (rows, W', ...), which it may overwrite; on several
+            threads at once, and in any order.
+        threads: how many at most; None as :func:`convcli.core.threads.thread_count` says.
     """
     planes = image if image.ndim == 3 else image[..., np.newaxis]
     padded = [PaddedView.of(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
     height = plans[0].geometry.output[0]
     step = min(plan.strip_rows(planes.shape[2]) for plan in plans)
-    for first in range(0, height, step):
+
+    idle: list[list[Workspace]] = []  # one list for each thread that has ever been at work
+
+    def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
-        pairs = zip(plans, padded, strict=True)
+        spaces = idle.pop() if idle else [Workspace() for _ in plans]
         with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN
-            sink(rows, [_filter_strip(plan, view, rows) for plan, view in pairs])
+            blocks = [
+                _filter_strip(plan, view, rows, space)
+                for plan, view, space in zip(plans, padded, spaces, strict=True)
+            ]
+            sink(rows, blocks)
+        idle.append(spaces)
+
+    worth = 1 if planes.size < WORTH_THREADS else thread_count(threads)
+    for_each(work, range(0, height, step), min(worth, -(-height // step)))
 
 
-def _filter_strip(plan: Plan, padded: PaddedView, rows: slice) -> NDArray[Any]:
-    """Return the finished values of some output rows."""
+def _filter_strip(plan: Plan, padded: PaddedView, rows: slice, space: Workspace) -> NDArray[Any]:
+    """Return the finished values of some output rows, in the workspace's memory."""
     count = rows.stop - rows.start
+    sums = None
     if plan.spectra is not None:
-        strip = _strip(plan, padded, rows, padded.own_dtype)
+        strip = _strip(plan, padded, rows, padded.own_dtype, space)
         if is_transformable(strip):
-            sums = correlate_tiles(strip, plan.spectra, count)
+            sums = correlate_tiles(strip, plan.spectra, count, space)
             if plan.numbers.accumulator.kind == "i":
                 sums = np.rint(sums, out=sums).astype(plan.numbers.accumulator)
-            return _finish(plan.numbers, sums).reshape((count, *plan.shape[1:]))
-    strip = _strip(plan, padded, rows, plan.numbers.accumulator)
-    sums = accumulate(strip, plan.passes, plan.geometry, count, summed=plan.summed)
-    return _finish(plan.numbers, sums).reshape((count, *plan.shape[1:]))
+    if sums is None:
+        strip = _strip(plan, padded, rows, plan.numbers.accumulator, space)
+        sums = accumulate(strip, plan.passes, plan.geometry, count, space, summed=plan.summed)
+    return _finish(plan.numbers, sums, space).reshape((count, *plan.shape[1:]))
 
 
-def _strip(plan: Plan, padded: PaddedView, rows: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _strip(
+    plan: Plan, padded: PaddedView, rows: slice, dtype: np.dtype[Any], space: Workspace
+) -> NDArray[Any]:
     """Copy the padded rows that some output rows see."""
     down = plan.geometry.stride[0]
     needed = (rows.stop - rows.start - 1) * down + plan.geometry.extent[0]
-    strip = np.empty((needed, plan.geometry.padded[1], padded.image.shape[2]), dtype)
+    shape = (needed, plan.geometry.padded[1], padded.image.shape[2])
+    strip = space.take("strip", shape, dtype)
     padded.copy_rows(rows.start * down, strip)
     return strip
 
 
-def _finish(numbers: Numbers, sums: NDArray[Any]) -> NDArray[Any]:
+def _finish(numbers: Numbers, sums: NDArray[Any], space: Workspace) -> NDArray[Any]:
     """Divide the sums and add the bias."""
     values = sums
     if numbers.divisor != 1:
-        values = np.true_divide(sums, numbers.divisor, dtype=numbers.block)
+        values = space.take("values", sums.shape, numbers.block)
+        np.true_divide(sums, numbers.divisor, out=values)
     elif numbers.block != numbers.accumulator:
         values = sums.astype(numbers.block)
     if numbers.bias:

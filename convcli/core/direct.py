@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.passes import Group, Passes, Tap
+from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry
 
 Flat = NDArray[Any]
@@ -37,7 +38,9 @@ class Phases(NamedTuple):
     samples: int
 
     @classmethod
-    def of(cls, strip: NDArray[Any], geometry: Geometry, *, summed: bool) -> "Phases":
+    def of(
+        cls, strip: NDArray[Any], geometry: Geometry, space: Workspace, *, summed: bool
+    ) -> "Phases":
         """Split a strip, (rows, padded width, C); one phase of all channels is not copied."""
         down, across = geometry.stride
         rows, width, channels = strip.shape
@@ -45,7 +48,8 @@ class Phases(NamedTuple):
         if (apart, down, across) == (1, 1, 1):
             return cls(strip.reshape(1, 1, 1, -1), width * samples, samples)
         shape = (apart, down, across, -(-rows // down), -(-width // across), samples)
-        planes = np.zeros(shape, strip.dtype)
+        planes = space.take("phases", shape, strip.dtype)
+        planes[:, :, :, -1], planes[..., -1, :] = 0, 0  # where a phase has a row or column less
         for channel, i, j in product(range(apart), range(down), range(across)):
             chosen = slice(channel, channel + 1) if summed else slice(None)
             part = strip[i::down, j::across, chosen]
@@ -54,7 +58,13 @@ class Phases(NamedTuple):
 
 
 def accumulate(
-    strip: NDArray[Any], banks: list[Passes], geometry: Geometry, rows: int, *, summed: bool
+    strip: NDArray[Any],
+    banks: list[Passes],
+    geometry: Geometry,
+    rows: int,
+    space: Workspace,
+    *,
+    summed: bool,
 ) -> NDArray[Any]:
     """Sum the windows of one strip.
 
@@ -64,28 +74,34 @@ def accumulate(
         banks: the kernel's passes; one for each map where the kernel sums over channels.
         geometry: gives stride and dilation.
         rows: number of output rows.
+        space: where the sums are kept until they are asked for again.
         summed: whether the kernel sums over the channels.
 
     Returns:
         (rows, W', C), or (rows, W', N) where channels are summed.
     """
-    phases = Phases.of(strip, geometry, summed=summed)
+    phases = Phases.of(strip, geometry, space, summed=summed)
     columns = geometry.output[1]
-    maps = [_one_map(phases, passes, geometry, rows) for passes in banks]
-    shaped = [sums.reshape(rows, -1, phases.samples)[:, :columns] for sums in maps]
-    return shaped[0] if len(shaped) == 1 else np.concatenate(shaped, axis=2)
+    maps = []
+    for passes in banks:
+        sums = _one_map(phases, passes, geometry, rows, space).reshape(rows, -1, phases.samples)
+        maps.append(sums[:, :columns] if len(banks) == 1 else sums[:, :columns].copy())
+    return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
 
 
-def _one_map(phases: Phases, passes: Passes, geometry: Geometry, rows: int) -> Flat:
+def _one_map(
+    phases: Phases, passes: Passes, geometry: Geometry, rows: int, space: Workspace
+) -> Flat:
     """Return the flat sums of one kernel, (rows * pitch,)."""
     pitch = phases.pitch
     size = (rows - 1) * pitch + geometry.output[1] * phases.samples
-    sums = np.empty(rows * pitch, phases.planes.dtype)
-    used, scratch = sums[:size], np.empty(rows * pitch, sums.dtype)
+    sums = space.take("sums", (rows * pitch,), phases.planes.dtype)
+    used, scratch = sums[:size], space.take("scratch", sums.shape, sums.dtype)
     fresh = True
     if passes.column:
-        halves = _column_sums(phases, passes.column, geometry, rows, scratch)
-        view = _views(halves, geometry, size)
+        halves = space.take("halves", (1, 1, geometry.stride[1], sums.size), sums.dtype)
+        _sum_columns(phases, passes.column, geometry, halves, scratch)
+        view = _views(phases._replace(planes=halves), geometry, size)
         fresh = _sum_groups(passes.row, view, used, scratch[:size], fresh=True)
     view = _views(phases, geometry, size)
     if _sum_groups(passes.rest, view, used, scratch[:size], fresh=fresh):
@@ -93,20 +109,21 @@ def _one_map(phases: Phases, passes: Passes, geometry: Geometry, rows: int) -> F
     return sums
 
 
-def _column_sums(
-    phases: Phases, column: tuple[Group, ...], geometry: Geometry, rows: int, scratch: Flat
-) -> Phases:
+def _sum_columns(
+    phases: Phases,
+    column: tuple[Group, ...],
+    geometry: Geometry,
+    halves: NDArray[Any],
+    scratch: Flat,
+) -> None:
     """Sum down the columns of each column phase; what is left to do is a kernel of one row.
 
     A column's taps stand in column 0 and a row's in row 0, so each finds its phase first.
     """
-    across = geometry.stride[1]
-    size = rows * phases.pitch
-    halves = np.empty((1, 1, across, size), scratch.dtype)
-    for phase in range(across):
+    for phase in range(geometry.stride[1]):
         one = phases._replace(planes=phases.planes[:, :, phase : phase + 1])
-        _sum_groups(column, _views(one, geometry, size), halves[0, 0, phase], scratch, fresh=True)
-    return phases._replace(planes=halves)
+        view = _views(one, geometry, scratch.size)
+        _sum_groups(column, view, halves[0, 0, phase], scratch, fresh=True)
 
 
 def _views(phases: Phases, geometry: Geometry, size: int) -> View:

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.direct import Phases
+from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry, Pair
 
-TILE = (512, 512)  # rows and columns of a tile, for kernels that are small beside it
+TILE = (256, 512)  # rows and columns of a tile, for kernels that are small beside it
 # The error of a transform of n samples is near 1e-16 * log2(n) of their root sum of squares.
 ROUNDING = 1e-14
 LARGEST = 1e100
@@ -70,7 +71,9 @@ class Spectra:
         return {phase: np.conj(np.fft.rfft2(part)) for phase, part in parts.items()}
 
 
-def correlate_tiles(strip: NDArray[Any], spectra: Spectra, rows: int) -> NDArray[Any]:
+def correlate_tiles(
+    strip: NDArray[Any], spectra: Spectra, rows: int, space: Workspace
+) -> NDArray[Any]:
     """Sum the windows of one strip, channel by channel.
 
     Args:
@@ -78,16 +81,17 @@ def correlate_tiles(strip: NDArray[Any], spectra: Spectra, rows: int) -> NDArray
             row.
         spectra: the kernel's.
         rows: number of output rows, at most ``spectra.right[0]``.
+        space: where the sums are kept until they are asked for again.
 
     Returns:
         (rows, W', C), float64.
     """
-    phases = Phases.of(strip, spectra.geometry, summed=True)
+    phases = Phases.of(strip, spectra.geometry, space, summed=True)
     channels, down, across = phases.planes.shape[:3]
     planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
     width, step = spectra.geometry.output[1], spectra.right[1]
     tile = fast_length(rows + spectra.span[0]), spectra.tile[1]
-    sums = np.empty((rows, width, channels))
+    sums = space.take("sums", (rows, width, channels), np.float64)
     for channel, left in product(range(channels), range(0, width, step)):
         seen = planes[channel, ..., : tile[0], left : left + tile[1]]
         found = _product(seen, spectra.of(tile), tile)

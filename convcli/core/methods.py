@@ -13,7 +13,7 @@ METHODS = ("auto", "direct", "separable", "fft")
 # Nanoseconds a sample, as tests/benchmarks/crossovers.py measures them: a pass over an
 # accumulator of so many bytes, and a transform of a tile there or back.
 PASS_COST = {2: 0.05, 4: 0.09, 8: 0.21}
-TRANSFORM_COST = 6.3
+TRANSFORM_COST = 7.5
 
 
 def choose_passes(kernel: NDArray[np.generic], method: str) -> Passes:

@@ -18,8 +18,10 @@ from convcli.core.windows import border_name
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Geometry, Padding, Pair, lay_out
 
-# The strip, its sums and the scratch are to stay in the second-level cache together.
-STRIP_BYTES = 1 << 19
+# Small enough for the cache, large enough that threads seldom meet between two passes; a quarter
+# of it where there is one thread, for which fresh memory is the greater cost.
+STRIP_BYTES = 1 << 20
+WORTH_THREADS = 1 << 20  # samples; fewer are done before a second thread has begun
 LONGEST = 2**31 - 1  # pixels on a side
 
 
@@ -74,7 +76,9 @@ class Plan:
         if self.spectra is not None:
             return self.spectra.right[0]
         row = self.geometry.padded[1] * channels * self.numbers.accumulator.itemsize
-        rows = STRIP_BYTES // row // self.geometry.stride[0]
+        samples = channels * self.geometry.size[0] * self.geometry.size[1]
+        most = STRIP_BYTES if samples >= WORTH_THREADS else STRIP_BYTES // 4
+        rows = most // row // self.geometry.stride[0]
         # Rows that two strips share are copied twice: a tall kernel asks for tall strips.
         return max(rows, self.geometry.extent[0] // self.geometry.stride[0], 1)
 

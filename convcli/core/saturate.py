@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def saturate(values: NDArray[Any], out: NDArray[Any]) -> None:
+def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False) -> None:
     """Store ``values`` in ``out``, an array of the same shape and any integer or float type.
 
     Into an integer type, fractions are rounded half to even, what lies outside its range becomes
-    its nearest end, and NaN becomes 0. Into a floating-point type it is a plain conversion.
+    its nearest end, and NaN becomes 0. Into a floating-point type it is a plain conversion. With
+    ``overwrite``, ``values`` may be spoilt, which saves a copy.
 
     >>> pixels = np.empty(4, np.uint8)
     >>> saturate(np.array([-3.0, 2.5, 300.0, np.nan]), pixels)
@@ -23,7 +24,7 @@ def saturate(values: NDArray[Any], out: NDArray[Any]) -> None:
     bounds = np.iinfo(out.dtype)
     if values.dtype.kind == "f":
         least, greatest = _float_bounds(bounds, values.dtype)
-        whole = np.rint(values)
+        whole = np.rint(values, out=values if overwrite else None)
         if np.isnan(whole.min()):
             whole[np.isnan(whole)] = 0
         np.clip(whole, least, greatest, out=out, casting="unsafe")

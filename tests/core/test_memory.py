@@ -13,10 +13,10 @@ MIB = 1 << 20
 @pytest.mark.parametrize(
     ("shape", "options"),
     [
-        ((3000, 4000), {}),
-        ((4000, 1000, 3), {"border": "reflect", "padding": "full"}),
-        ((3000, 4000), {"divisor": 9, "bias": 3}),
-        ((3000, 4000), {"dilation": 3, "stride": 2}),
+        ((6000, 8000), {}),
+        ((6000, 2500, 3), {"border": "reflect", "padding": "full"}),
+        ((6000, 8000), {"divisor": 9, "bias": 3}),
+        ((6000, 8000), {"dilation": 3, "stride": 2}),
     ],
     ids=["grey", "colour", "divided", "strided"],
 )
@@ -25,20 +25,22 @@ def test_peak_is_output_and_a_few_mib(shape, options):
     kernel = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
     tracemalloc.start()
     try:
-        out = cross_correlate(image, kernel, dtype=np.uint8, **options)
+        out = cross_correlate(image, kernel, dtype=np.uint8, threads=2, **options)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert out.nbytes <= peak <= out.nbytes + 6 * MIB
+    assert (
+        out.nbytes <= peak <= out.nbytes + 24 * MIB
+    )  # the strips of two threads; a wider copy is 90
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
 def test_wide_types_are_not_copied_whole(dtype):
-    image = np.zeros((2000, 2000), dtype)
+    image = np.zeros((5000, 2000), dtype)
     tracemalloc.start()
     try:
-        out = cross_correlate(image, np.ones((15, 15)), dtype=np.uint8)
+        out = cross_correlate(image, np.ones((15, 15)), dtype=np.uint8, threads=2)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak <= out.nbytes + 14 * MIB  # a row of tiles; a copy of the image would be 32
+    assert peak <= out.nbytes + 36 * MIB  # rows of tiles; a copy of the image would be 80

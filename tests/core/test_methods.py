@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli import KernelError, UsageError, cross_correlate
-from convcli.core.correlate import prepare
+from convcli.core.correlate import prepare, run
 from convcli.core.fourier import TILE, fast_length
 from convcli.core.passes import direct_passes, fewest_passes, separable_passes
 from convcli.core.plan import Layout
@@ -142,3 +142,35 @@ def test_a_factored_float_kernel_keeps_its_zeros():
     kernel[1, 1] = 1e-30
     assert separable_passes(kernel) is None
     assert fewest_passes(kernel) == direct_passes(kernel)
+
+
+@pytest.mark.parametrize("method", ["direct", "separable", "fft"])
+@pytest.mark.parametrize("kind", ["u1", "f4"])
+def test_bytes_do_not_depend_on_the_threads(method, kind):
+    image = random((1100, 1000), kind, 3)
+    kernel = np.outer(random((5,), "f8", 1), random((7,), "f8", 2))
+    results = [
+        cross_correlate(image, kernel, method=method, threads=threads) for threads in (1, 2, 5)
+    ]
+    assert all(result.tobytes() == results[0].tobytes() for result in results)
+
+
+def test_a_fault_on_a_thread_is_raised():
+    image = np.zeros((1500, 1000), np.uint8)
+    plan = prepare(image, [[1]], Layout())
+
+    def sink(rows, _):
+        if rows.start:
+            raise RuntimeError("full")
+
+    with pytest.raises(RuntimeError, match="full"):
+        run([plan], image, sink, threads=3)
+
+
+@pytest.mark.parametrize("text", ["0", "two", "-1", ""])
+def test_a_variable_that_is_no_number_of_threads_is_refused(monkeypatch, text):
+    monkeypatch.setenv("CONVCLI_THREADS", text)
+    with pytest.raises(UsageError, match="CONVCLI_THREADS"):
+        cross_correlate(np.zeros((1500, 1000)), [[1]])
+    monkeypatch.setenv("CONVCLI_THREADS", "2")
+    cross_correlate(np.zeros((1500, 1000)), [[1]])

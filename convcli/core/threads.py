@@ -1,0 +1,44 @@
+"""Strips on several threads: numpy lets go of the interpreter while it works on one."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from convcli.errors import UsageError
+
+VARIABLE = "CONVCLI_THREADS"
+Item = TypeVar("Item")
+
+
+def thread_count(asked: int | None = None) -> int:
+    """Return the threads asked for, by argument or by ``CONVCLI_THREADS``; else one a processor.
+
+    Raises:
+        UsageError: the variable is no whole number of at least 1.
+
+    >>> thread_count(3)
+    3
+    """
+    if asked is not None:
+        return asked
+    text = os.environ.get(VARIABLE)
+    if text is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"{VARIABLE} must be a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
+def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
+    """Do ``work`` on every item, on so many threads; the first fault ends it all and is raised."""
+    if threads == 1:
+        for item in items:
+            work(item)
+        return
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for future in [pool.submit(work, item) for item in items]:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
