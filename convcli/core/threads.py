@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from convcli.errors import UsageError
@@ -36,6 +35,8 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) 
         for item in items:
             work(item)
         return
+    from concurrent.futures import ThreadPoolExecutor  # not for a small picture's start
+
     pool = ThreadPoolExecutor(threads)
     try:
         for future in [pool.submit(work, item) for item in items]:
