@@ -1,5 +1,7 @@
 """Which method sums the windows: the one that costs least, or the one that is asked for."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,13 @@ def choose_passes(kernel: NDArray[np.generic], method: str) -> Passes:
     """
     if method not in METHODS:
         raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
+    return _passes_of(kernel.tobytes(), kernel.shape, kernel.dtype.str, method)
+
+
+@lru_cache(maxsize=64)
+def _passes_of(content: bytes, shape: tuple[int, ...], kind: str, method: str) -> Passes:
+    """Find a kernel's passes once: for a small picture that takes longer than its sums."""
+    kernel = np.frombuffer(content, kind).reshape(shape)
     if method == "direct":
         return direct_passes(kernel)
     if method != "separable":
@@ -50,14 +59,15 @@ def choose_spectra(
     """
     if method not in ("auto", "fft"):
         return None
-    exact = numbers.accumulator.kind != "i" or _comes_out_exactly(image, numbers, fill)
-    if method == "fft":
-        if not exact:
-            raise KernelError("sums too large for the method fft to be exact; auto sums it exactly")
-        return Spectra(numbers.weights, geometry)
-    # Rounding relative to the largest value is too much for what float64 is chosen for.
-    if not exact or image.dtype.itemsize == 8 or not _transforms_win(passes, numbers, geometry):
+    # Rounding relative to a tile's largest value is too much for what float64 is chosen for.
+    if method == "auto" and (
+        image.dtype.itemsize == 8 or not _transforms_win(passes, numbers, geometry)
+    ):
         return None
+    if numbers.accumulator.kind == "i" and not _comes_out_exactly(image, numbers, fill):
+        if method == "auto":
+            return None
+        raise KernelError("sums too large for the method fft to be exact; auto sums it exactly")
     return Spectra(numbers.weights, geometry)
 
 
