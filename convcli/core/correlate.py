@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from convcli.core.arithmetic import Numbers
 from convcli.core.direct import accumulate
 from convcli.core.fourier import correlate_tiles, is_transformable
+from convcli.core.matrix import multiply_windows
 from convcli.core.plan import WORTH_THREADS, Layout, Plan, make_plan, result_dtype
 from convcli.core.saturate import saturate
 from convcli.core.threads import for_each, thread_count
@@ -58,8 +59,8 @@ def cross_correlate(
         bias: added after the division.
         dtype: type of the result. An integer type rounds half to even and saturates; NaN
             becomes 0.
-        method: how the sums are computed: ``direct``, ``separable``, ``fft``, or ``auto`` for
-            whichever costs least. Integers come out the same to the bit.
+        method: how the sums are computed: ``direct``, ``separable``, ``fft``, ``matrix`` (banks),
+            or ``auto`` for whichever costs least. Integers come out the same to the bit.
         threads: how many at most; None for ``CONVCLI_THREADS``, or one a processor. The result
             does not depend on it.
 
@@ -179,7 +180,8 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
             sink(rows, blocks)
         idle.append(spaces)
 
-    worth = 1 if planes.size < WORTH_THREADS else thread_count(threads)
+    few = planes.size < WORTH_THREADS or any(plan.bank is not None for plan in plans)
+    worth = 1 if few else thread_count(threads)  # a matrix product has threads of its own
     for_each(work, range(0, height, step), min(worth, -(-height // step)))
 
 
@@ -187,12 +189,15 @@ def _filter_strip(plan: Plan, padded: PaddedView, rows: slice, space: Workspace)
     """Return the finished values of some output rows, in the workspace's memory."""
     count = rows.stop - rows.start
     sums = None
-    if plan.spectra is not None:
+    if plan.spectra is not None or plan.bank is not None:
         strip = _strip(plan, padded, rows, padded.own_dtype, space)
         if is_transformable(strip):
-            sums = correlate_tiles(strip, plan.spectra, count, space)
-            if plan.numbers.accumulator.kind == "i":
-                sums = np.rint(sums, out=sums).astype(plan.numbers.accumulator)
+            if plan.spectra is not None:
+                sums = correlate_tiles(strip, plan.spectra, count, space)
+            elif plan.bank is not None:
+                sums = multiply_windows(strip, plan.bank, count, space)
+        if sums is not None and plan.numbers.accumulator.kind == "i":
+            sums = np.rint(sums, out=sums).astype(plan.numbers.accumulator)
     if sums is None:
         strip = _strip(plan, padded, rows, plan.numbers.accumulator, space)
         sums = accumulate(strip, plan.passes, plan.geometry, count, space, summed=plan.summed)

@@ -7,15 +7,18 @@ from numpy.typing import NDArray
 
 from convcli.core.arithmetic import Numbers, image_bounds
 from convcli.core.fourier import Spectra, integers_are_exact
+from convcli.core.matrix import EXACT, Bank
 from convcli.core.passes import Passes, direct_passes, fewest_passes, separable_passes
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import Geometry
 
-METHODS = ("auto", "direct", "separable", "fft")
+METHODS = ("auto", "direct", "separable", "fft", "matrix")
 # Nanoseconds a sample, as tests/benchmarks/crossovers.py measures them: a pass over an
 # accumulator of so many bytes, and a transform of a tile there or back.
 PASS_COST = {2: 0.05, 4: 0.09, 8: 0.21}
 TRANSFORM_COST = 7.5
+# The same: a tap of a window copied, and multiplied for one filter.
+WINDOW_COST, PRODUCT_COST = 1.0, 0.03
 
 
 def choose_passes(kernel: NDArray[np.generic], method: str) -> Passes:
@@ -69,6 +72,35 @@ def choose_spectra(
             return None
         raise KernelError("sums too large for the method fft to be exact; auto sums it exactly")
     return Spectra(numbers.weights, geometry)
+
+
+def choose_bank(
+    image: NDArray[np.generic],
+    numbers: Numbers,
+    geometry: Geometry,
+    fill: float,
+    passes: list[Passes],
+    method: str,
+) -> Bank | None:
+    """Return a (N, C, kh, kw) kernel as a bank where a matrix product is wanted or wins, else None.
+
+    Raises:
+        KernelError: it is asked for, and integers would not come out exactly.
+    """
+    if method not in ("auto", "matrix"):
+        return None
+    taps = numbers.weights[0].size
+    direct = PASS_COST[numbers.accumulator.itemsize] * sum(each.cost for each in passes)
+    if method == "auto" and direct < taps * (WINDOW_COST + PRODUCT_COST * len(passes)):
+        return None
+    if numbers.accumulator.kind == "i":
+        low, high = image_bounds(image)
+        reach = np.abs(numbers.weights.astype(np.float64)).sum(axis=(1, 2, 3)).max()
+        if reach * max(-low, high, abs(fill)) >= EXACT:
+            if method == "auto":
+                return None
+            raise KernelError("sums too large for the method matrix to be exact; auto is exact")
+    return Bank(numbers.weights, geometry)
 
 
 def _comes_out_exactly(image: NDArray[np.generic], numbers: Numbers, fill: float) -> bool:

@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli.core.arithmetic import Numbers, check_finite, choose_numbers, whole
 from convcli.core.fourier import Spectra
-from convcli.core.methods import choose_passes, choose_spectra
+from convcli.core.matrix import Bank
+from convcli.core.methods import choose_bank, choose_passes, choose_spectra
 from convcli.core.passes import Passes
 from convcli.core.windows import border_name
 from convcli.errors import GeometryError, KernelError, UsageError
@@ -44,6 +45,7 @@ class Plan:
         passes: how the windows are summed; one for each map where the kernel sums over channels.
             A plan with ``spectra`` keeps them for strips that hold NaN or infinity.
         spectra: the kernel's, where the method is fft.
+        bank: the kernel's, where the method is matrix.
         summed: whether the kernel sums over the channels.
         geometry: pads, stride, dilation and sizes.
         border: numpy's name of what the padding holds.
@@ -54,6 +56,7 @@ class Plan:
 
     passes: list[Passes]
     spectra: Spectra | None
+    bank: Bank | None
     summed: bool
     geometry: Geometry
     border: str
@@ -75,6 +78,8 @@ class Plan:
         """Return how many output rows to compute at a time."""
         if self.spectra is not None:
             return self.spectra.right[0]
+        if self.bank is not None:
+            return self.bank.strip_rows
         row = self.geometry.padded[1] * channels * self.numbers.accumulator.itemsize
         samples = channels * self.geometry.size[0] * self.geometry.size[1]
         most = STRIP_BYTES if samples >= WORTH_THREADS else STRIP_BYTES // 4
@@ -93,6 +98,9 @@ class Plan:
             return (
                 f"fft: tiles of {columns}x{rows} in place of {cost} passes, {accumulator} ({kind})"
             )
+        if self.bank is not None:
+            size, filters = self.bank.columns.shape
+            return f"matrix: windows of {size} taps times {filters} filters, {accumulator} ({kind})"
         method = self.passes[0].method
         return f"{method}: {taps} taps in {cost} passes over {accumulator} ({kind})"
 
@@ -131,12 +139,16 @@ def make_plan(
     passes = [
         choose_passes(each, method) for each in (numbers.weights if summed else [numbers.weights])
     ]
-    spectra = None
-    if not summed:
-        spectra = choose_spectra(image, numbers, geometry, fill, passes[0], method)
-    elif method == "fft":
+    spectra, product = None, None
+    if summed and method == "fft":
         raise KernelError("sums over channels, which the method fft does not; auto sums it")
-    return Plan(passes, spectra, summed, geometry, border, fill, numbers, shape)
+    if not summed and method == "matrix":
+        raise KernelError("sums over no channels, as the method matrix does; auto sums it")
+    if summed:
+        product = choose_bank(image, numbers, geometry, fill, passes, method)
+    else:
+        spectra = choose_spectra(image, numbers, geometry, fill, passes[0], method)
+    return Plan(passes, spectra, product, summed, geometry, border, fill, numbers, shape)
 
 
 def _as_bank(kernel: NDArray[np.generic], image: NDArray[np.generic]) -> NDArray[np.generic]:

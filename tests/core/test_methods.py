@@ -46,6 +46,43 @@ def test_fft_is_direct(shape, kind, layout, seed, whole):
 
 
 @given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
+def test_matrix_is_direct(shape, kind, layout, seed, whole):
+    image = random(shape, kind, seed)
+    channels = shape[2] if len(shape) == 3 else 1
+    size = (1 + seed % 5, channels, 1 + seed % 4, 1 + seed % 3)
+    kernel = random(size, "i4" if whole else "f8", seed + 1) - 40 * whole
+    direct = cross_correlate(image, kernel, method="direct", **layout)
+    product = cross_correlate(image, kernel, method="matrix", **layout)
+    assert (product.dtype, product.shape) == (direct.dtype, direct.shape)
+    if direct.dtype.kind == "i":
+        assert np.array_equal(product, direct)
+    else:
+        reach = np.abs(direct).max() + 1
+        assert np.abs(product - direct).max() <= (1e-6 if direct.dtype == "f4" else 1e-12) * reach
+
+
+def test_a_bank_keeps_nan_where_it_is_weighed():
+    image = np.ones((40, 30, 3), np.float32)
+    image[20, 10, 1] = np.nan
+    kernel = np.random.default_rng(2).standard_normal((40, 3, 3, 3))
+    kernel[0, 1] = 0
+    found = cross_correlate(image, kernel)
+    assert np.isfinite(found[..., 0]).all()
+    assert np.isnan(found[19:22, 9:12, 1:]).all()
+    assert np.isnan(found).sum() == 9 * 39
+
+
+def test_sums_that_float64_would_round_go_another_way():
+    image = np.full((20, 20, 3), 2**40)
+    kernel = np.full((30, 3, 3, 3), 2**10) + 1
+    assert prepare(image, kernel, Layout()).bank is None
+    with pytest.raises(KernelError, match="exact"):
+        cross_correlate(image, kernel, method="matrix")
+    small = np.zeros((20, 20, 3), np.uint8)
+    assert prepare(small, kernel, Layout()).why().startswith("matrix: windows of 27 taps times 30")
+
+
+@given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
 def test_separable_is_direct(shape, kind, layout, seed, whole):
     image = random(shape, kind, seed)
     sides = [random(1 + seed % n, "i4" if whole else "f8", seed) - 60 * whole for n in (4, 3)]
@@ -114,7 +151,8 @@ def test_auto_chooses_by_cost():
     [
         ([[1, 2], [3, 4]], "separable", KernelError, "no column times a row"),
         (np.ones((1, 3, 3)), "fft", KernelError, "sums over channels"),
-        ([[1]], "magic", UsageError, "method must be one of auto, direct, separable, fft"),
+        ([[1]], "matrix", KernelError, "sums over no channels"),
+        ([[1]], "magic", UsageError, "method must be one of auto, direct, separable, fft, matrix"),
     ],
 )
 def test_what_a_method_cannot_do_is_refused(kernel, method, error, said):
