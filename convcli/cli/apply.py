@@ -8,6 +8,7 @@ from convcli.cli.options import (
     KernelSpecValue,
     gathered,
     layout_options,
+    lazily,
     option,
     reading_options,
     writing_options,
@@ -32,15 +33,9 @@ Borders, around a row a b c d:
 """
 
 
-def _choice(**values: Any) -> Any:
-    from convcli.cli.choice import KernelChoice
-
-    return KernelChoice(**values)
-
-
 kernel_options = gathered(
     "choice",
-    _choice,
+    lazily("convcli.cli.choice", "KernelChoice"),
     option(
         "-k",
         "--kernel",
@@ -102,15 +97,9 @@ kernel_options = gathered(
 )
 
 
-def _search(**values: Any) -> Any:
-    from convcli.batch.inputs import Search
-
-    return Search(**values)
-
-
 search_options = gathered(
     "search",
-    _search,
+    lazily("convcli.batch.inputs", "Search"),
     option("-r", "--recursive", is_flag=True, help="Descend into the folders inside a folder."),
     option(
         "--files-from",
@@ -121,15 +110,9 @@ search_options = gathered(
 )
 
 
-def _naming(**values: Any) -> Any:
-    from convcli.batch.naming import Naming
-
-    return Naming(**values)
-
-
 naming_options = gathered(
     "naming",
-    _naming,
+    lazily("convcli.batch.naming", "Naming"),
     option(
         "-o",
         "--output",

@@ -6,6 +6,7 @@ hands their values on as ``layout=Layout(...)``.
 
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -42,6 +43,15 @@ def gathered(name: str, build: Callable[..., Any], *options: Declared) -> Decora
         return cast(Command, decorated)
 
     return decorate
+
+
+def lazily(module: str, name: str) -> Callable[..., Any]:
+    """Return a constructor that imports its class when it is called: not for ``--help``."""
+
+    def construct(**values: Any) -> Any:
+        return getattr(import_module(module), name)(**values)
+
+    return construct
 
 
 class KernelSpecValue(click.ParamType[str]):
@@ -132,15 +142,9 @@ layout_options = gathered(
 )
 
 
-def _reading(**values: Any) -> Any:
-    from convcli.batch.settings import Reading
-
-    return Reading(**values)
-
-
 reading_options = gathered(
     "reading",
-    _reading,
+    lazily("convcli.batch.settings", "Reading"),
     option(
         "--channels",
         type=click.Choice(["auto", "gray", "rgb", "r", "g", "b"]),

@@ -1,0 +1,42 @@
+"""The choices of the command line, typed there so that help stays light, are the library's."""
+
+import click
+import pytest
+
+from convcli.cli.apply import apply
+from convcli.cli.options import BorderValue
+from convcli.core.combine import COMBINATIONS
+from convcli.core.methods import METHODS
+from convcli.core.windows import BORDERS, SYNONYMS
+from convcli.filtering import ALPHAS
+from convcli.geometry import OPERATIONS
+from convcli.images.channels import CHANNELS
+from convcli.images.reading import DEFAULT_MAX_PIXELS
+from convcli.images.tone import RANGES
+
+OPTIONS = {parameter.name: parameter for parameter in apply.params}
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("combine", COMBINATIONS),
+        ("method", METHODS),
+        ("alpha", ALPHAS),
+        ("operation", OPERATIONS),
+        ("channels", CHANNELS),
+        ("range", RANGES),
+    ],
+)
+def test_choices(name, known):
+    assert isinstance(OPTIONS[name].type, click.Choice)
+    assert list(OPTIONS[name].type.choices) == list(known)
+
+
+def test_borders_and_their_synonyms():
+    assert BorderValue.names == BORDERS
+    assert set(BorderValue.synonyms) == set(SYNONYMS)
+
+
+def test_the_limit_of_pixels():
+    assert OPTIONS["max_pixels"].default == DEFAULT_MAX_PIXELS
