@@ -169,7 +169,8 @@ def _figure(source: Source, labels: Sequence[str], naming: Naming, *, several: b
     if not several and not naming.plot.endswith(os.sep) and not os.path.isdir(naming.plot):
         return naming.plot
     stem = "stdin" if source.is_stdin else os.path.splitext(os.path.basename(source.path))[0]
-    return os.path.join(naming.plot, source.folder, f"{stem}_{'+'.join(labels)}.png")
+    name = f"{stem}_{'+'.join(labels)}.png"
+    return os.path.normpath(os.path.join(naming.plot, source.folder, name))
 
 
 def _check_clashes(jobs: Sequence[Job], *, overwrite: bool) -> None:

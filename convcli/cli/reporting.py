@@ -115,6 +115,8 @@ def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
         return record | {"skipped": True}
     if outcome.figure is not None:
         record["figure"] = outcome.figure
+    if not result.method:  # foretold, not made
+        return record
     return record | {
         "input_rows": result.input_size[0],
         "input_columns": result.input_size[1],

@@ -128,7 +128,8 @@ def _sum_bounds(
     up = max(sum(w for w in bank if w > 0) for bank in banks)
     down = min(sum(w for w in bank if w < 0) for bank in banks)
     least, greatest = up * low + down * high, up * high + down * low
-    return least + min(bias, 0), greatest + max(bias, 0)
+    # The padding's value has to fit as well, also where every weight is 0.
+    return min(least + min(bias, 0), fill), max(greatest + max(bias, 0), fill)
 
 
 def image_bounds(image: NDArray[np.generic]) -> Bounds:

@@ -181,7 +181,8 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
         idle.append(spaces)
 
     few = planes.size < WORTH_THREADS or any(plan.bank is not None for plan in plans)
-    worth = 1 if few else thread_count(threads)  # a matrix product has threads of its own
+    count = thread_count(threads)
+    worth = 1 if few else count  # a matrix product has threads of its own
     for_each(work, range(0, height, step), min(worth, -(-height // step)))
 
 

@@ -29,6 +29,8 @@ View = Callable[[Tap], Flat]
 class Phases(NamedTuple):
     """A strip as flat planes, [channel][row phase][column phase], and how far apart its rows are.
 
+    Only phases that a tap can meet are there; ``row_places`` and ``column_places`` say where.
+
     A plane holds ``samples`` interleaved channels: all of a picture's, or 1 where a kernel sums
     over the channels and each has planes of its own.
     """
@@ -36,6 +38,8 @@ class Phases(NamedTuple):
     planes: NDArray[Any]
     pitch: int
     samples: int
+    row_places: dict[int, int]
+    column_places: dict[int, int]
 
     @classmethod
     def of(
@@ -45,16 +49,27 @@ class Phases(NamedTuple):
         down, across = geometry.stride
         rows, width, channels = strip.shape
         apart, samples = (channels, 1) if summed else (1, channels)
+        places = _places(geometry, 0), _places(geometry, 1)
         if (apart, down, across) == (1, 1, 1):
-            return cls(strip.reshape(1, 1, 1, -1), width * samples, samples)
-        shape = (apart, down, across, -(-rows // down), -(-width // across), samples)
+            return cls(strip.reshape(1, 1, 1, -1), width * samples, samples, *places)
+        counts = len(places[0]), len(places[1])
+        shape = (apart, *counts, -(-rows // down), -(-width // across), samples)
         planes = space.take("phases", shape, strip.dtype)
         planes[:, :, :, -1], planes[..., -1, :] = 0, 0  # where a phase has a row or column less
-        for channel, i, j in product(range(apart), range(down), range(across)):
+        for channel, (i, row), (j, column) in product(
+            range(apart), places[0].items(), places[1].items()
+        ):
             chosen = slice(channel, channel + 1) if summed else slice(None)
             part = strip[i::down, j::across, chosen]
-            planes[channel, i, j, : part.shape[0], : part.shape[1]] = part
-        return cls(planes.reshape(*shape[:3], -1), shape[4] * samples, samples)
+            planes[channel, row, column, : part.shape[0], : part.shape[1]] = part
+        return cls(planes.reshape(*shape[:3], -1), shape[4] * samples, samples, *places)
+
+
+def _places(geometry: Geometry, axis: int) -> dict[int, int]:
+    """Number the phases that the taps of an axis fall into; there are no more than taps."""
+    stride, dilation = geometry.stride[axis], geometry.dilation[axis]
+    met = {tap * dilation % stride for tap in range(min(geometry.kernel[axis], stride))}
+    return {phase: place for place, phase in enumerate(sorted(met))}
 
 
 def accumulate(
@@ -99,7 +114,8 @@ def _one_map(
     used, scratch = sums[:size], space.take("scratch", sums.shape, sums.dtype)
     fresh = True
     if passes.column:
-        halves = space.take("halves", (1, 1, geometry.stride[1], sums.size), sums.dtype)
+        count = len(phases.column_places)
+        halves = space.take("halves", (1, 1, count, sums.size), sums.dtype)
         _sum_columns(phases, passes.column, geometry, halves, scratch)
         view = _views(phases._replace(planes=halves), geometry, size)
         fresh = _sum_groups(passes.row, view, used, scratch[:size], fresh=True)
@@ -120,7 +136,7 @@ def _sum_columns(
 
     A column's taps stand in column 0 and a row's in row 0, so each finds its phase first.
     """
-    for phase in range(geometry.stride[1]):
+    for phase in range(len(phases.column_places)):
         one = phases._replace(planes=phases.planes[:, :, phase : phase + 1])
         view = _views(one, geometry, scratch.size)
         _sum_groups(column, view, halves[0, 0, phase], scratch, fresh=True)
@@ -134,7 +150,8 @@ def _views(phases: Phases, geometry: Geometry, size: int) -> View:
         row, i = divmod(tap.row * dilate_down, down)
         column, j = divmod(tap.column * dilate_across, across)
         start = row * phases.pitch + column * phases.samples
-        plane: Flat = phases.planes[tap.channel, i, j]
+        place = tap.channel, phases.row_places[i], phases.column_places[j]
+        plane: Flat = phases.planes[place]
         return plane[start : start + size]
 
     return view

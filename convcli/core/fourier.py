@@ -11,6 +11,7 @@ integers are rounded to the nearest, which is exact while that error is far belo
 infinity would spread, so strips that hold them are left to the direct method.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import product
 from typing import Any
@@ -89,24 +90,24 @@ def correlate_tiles(
     phases = Phases.of(strip, spectra.geometry, space, summed=True)
     channels, down, across = phases.planes.shape[:3]
     planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
+    places = phases.row_places, phases.column_places
     width, step = spectra.geometry.output[1], spectra.right[1]
     tile = fast_length(rows + spectra.span[0]), spectra.tile[1]
     sums = space.take("sums", (rows, width, channels), np.float64)
     for channel, left in product(range(channels), range(0, width, step)):
         seen = planes[channel, ..., : tile[0], left : left + tile[1]]
-        found = _product(seen, spectra.of(tile), tile)
+        parts = spectra.of(tile).items()
+        found = _product(((seen[places[0][i], places[1][j]], part) for (i, j), part in parts), tile)
         right = min(left + step, width)
         sums[:, left:right, channel] = found[:rows, : right - left]
     return sums
 
 
-def _product(
-    seen: NDArray[Any], parts: dict[Pair, NDArray[Any]], tile: Pair
-) -> NDArray[np.float64]:
+def _product(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], tile: Pair) -> NDArray[np.float64]:
     """Return the circular correlation of a tile's phases with the kernel's parts, added up."""
     total: NDArray[Any] | None = None
-    for phase, part in parts.items():
-        spectrum = np.fft.rfft2(seen[phase].astype(np.float64), s=tile)
+    for seen, part in pairs:
+        spectrum = np.fft.rfft2(seen.astype(np.float64), s=tile)
         spectrum *= part
         total = spectrum if total is None else np.add(total, spectrum, out=total)
     return np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)

@@ -7,7 +7,6 @@ float64 it is exact for integers whose sums stay below 2**53. NaN would spread u
 so strips that hold NaN or infinity are left to the direct method.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -72,9 +71,12 @@ def multiply_windows(
         ),
         writeable=False,
     )
-    windows = space.take("windows", shape, np.float64)
-    windows[...] = seen
     sums = space.take("sums", (*shape[:2], filters), np.float64)
-    positions = math.prod(shape[:2])
-    np.matmul(windows.reshape(positions, taps), bank.columns, out=sums.reshape(positions, filters))
+    step = max(WINDOWS_BYTES // (rows * taps * sums.itemsize), 1)
+    for left in range(0, shape[1], step):
+        part = seen[:, left : left + step]
+        windows = space.take("windows", part.shape, np.float64)
+        windows[...] = part
+        product = windows.reshape(-1, taps) @ bank.columns
+        sums[:, left : left + step] = product.reshape(rows, -1, filters)
     return sums

@@ -14,12 +14,14 @@ def thread_count(asked: int | None = None) -> int:
     """Return the threads asked for, by argument or by ``CONVCLI_THREADS``; else one a processor.
 
     Raises:
-        UsageError: the variable is no whole number of at least 1.
+        UsageError: the argument or the variable is no whole number of at least 1.
 
     >>> thread_count(3)
     3
     """
     if asked is not None:
+        if asked < 1:
+            raise UsageError(f"threads must be at least 1, not {asked}")
         return asked
     text = os.environ.get(VARIABLE)
     if text is None:

@@ -212,3 +212,32 @@ def test_a_variable_that_is_no_number_of_threads_is_refused(monkeypatch, text):
         cross_correlate(np.zeros((1500, 1000)), [[1]])
     monkeypatch.setenv("CONVCLI_THREADS", "2")
     cross_correlate(np.zeros((1500, 1000)), [[1]])
+
+
+@pytest.mark.parametrize("method", ["direct", "separable", "fft"])
+def test_a_stride_far_beyond_the_image_costs_nothing(method):
+    image = random((60, 50, 3), "u1", 4)
+    kernel = np.ones((3, 3), int)
+    for stride in (49, 1000, 10**9):
+        found = cross_correlate(image, kernel, stride=stride, method=method)
+        assert np.array_equal(found, cross_correlate(image, kernel)[::stride, ::stride])
+
+
+def test_a_kernel_of_zeros_on_a_large_fill():
+    image = np.zeros((4, 4), np.uint8)
+    found = cross_correlate(image, [[0]], border="constant", fill=10**5, padding=1)
+    assert np.array_equal(found, np.zeros((6, 6)))
+
+
+def test_a_wide_bank_is_multiplied_piece_by_piece(monkeypatch):
+    image = random((5, 300, 8), "u1", 4)
+    kernel = random((20, 8, 3, 3), "i4", 5)
+    whole = cross_correlate(image, kernel, method="matrix")
+    monkeypatch.setattr("convcli.core.matrix.WINDOWS_BYTES", 10_000)
+    assert np.array_equal(cross_correlate(image, kernel, method="matrix"), whole)
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads_are_refused(threads):
+    with pytest.raises(UsageError, match="threads must be at least 1"):
+        cross_correlate(np.zeros((3, 3)), [[1]], threads=threads)
