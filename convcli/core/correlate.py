@@ -68,7 +68,8 @@ def cross_correlate(
         (H', W'), (H', W', C) or, for a bank, (H', W', N). An integer image and kernel give exact
         int32 (int64 for images of 32 bits and more, and where the sums need it). With a divisor,
         a fractional bias or a floating-point kernel, what numpy promotes the image and float32
-        to: float32 for images of up to 16 bits and float32 ones, else float64.
+        to: float32 for images of up to 16 bits and float32 ones, else float64. All of these are
+        computed in float64; by ``fft`` their error is relative to the largest pixel of a tile.
 
     Raises:
         GeometryError: no window fits into the padded image.
