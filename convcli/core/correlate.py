@@ -3,6 +3,7 @@
 ``convolve`` is the same with the kernel flipped; the flip is in :func:`prepare` and nowhere else.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -167,19 +168,18 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
     padded = [PaddedView.of(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
     height = plans[0].geometry.output[0]
     step = min(plan.strip_rows(planes.shape[2]) for plan in plans)
-
-    idle: list[list[Workspace]] = []  # one list for each thread that has ever been at work
+    own = threading.local()
 
     def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
-        spaces = idle.pop() if idle else [Workspace() for _ in plans]
+        if not hasattr(own, "spaces"):
+            own.spaces = [Workspace() for _ in plans]
         with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN
             blocks = [
                 _filter_strip(plan, view, rows, space)
-                for plan, view, space in zip(plans, padded, spaces, strict=True)
+                for plan, view, space in zip(plans, padded, own.spaces, strict=True)
             ]
             sink(rows, blocks)
-        idle.append(spaces)
 
     few = planes.size < WORTH_THREADS or any(plan.bank is not None for plan in plans)
     count = thread_count(threads)

@@ -43,7 +43,7 @@ class Plan:
 
     Attributes:
         passes: how the windows are summed; one for each map where the kernel sums over channels.
-            A plan with ``spectra`` keeps them for strips that hold NaN or infinity.
+            With ``spectra`` or ``bank`` they serve strips that hold NaN or infinity.
         spectra: the kernel's, where the method is fft.
         bank: the kernel's, where the method is matrix.
         summed: whether the kernel sums over the channels.

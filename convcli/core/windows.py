@@ -1,9 +1,7 @@
-"""Every view and copy that a convolution takes of its input.
+"""What a convolution copies of its input: padded strips, and the pixels under the anchors.
 
 The padded image never exists as a whole. A *strip* is a band of its rows, copied into a small
-buffer; on the way the numbers take the accumulator's type and the border is filled in. A *tap
-view* is the strip seen by one weight of the kernel: element (r, c) of the view is what the weight
-meets in the window of output (r, c).
+buffer; on the way the numbers take another type and the border is filled in.
 """
 
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
-from convcli.geometry import Geometry, Pair
+from convcli.geometry import Geometry
 
 BORDERS = ("edge", "zero", "reflect", "symmetric", "wrap", "constant")
 SYNONYMS = {
@@ -118,20 +116,6 @@ class PaddedView:
                 out[:, border][:, columns == OUTSIDE] = self.fill
         if not unbroken:
             out[rows == OUTSIDE] = self.fill
-
-
-def tap_view(
-    strip: NDArray[np.generic], at: Pair, shape: Pair, geometry: Geometry
-) -> NDArray[np.generic]:
-    """Return what the weight at row, column ``at`` of the kernel meets in each window.
-
-    ``strip`` is (rows, padded width, ...) and begins with the first window's first row;
-    ``shape`` is the number of windows down and across.
-    """
-    (down, across), (dilate_down, dilate_across) = geometry.stride, geometry.dilation
-    top, left = at[0] * dilate_down, at[1] * dilate_across
-    bottom, right = top + (shape[0] - 1) * down + 1, left + (shape[1] - 1) * across + 1
-    return strip[top:bottom:down, left:right:across]
 
 
 def under_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArray[Any]:
