@@ -5,6 +5,7 @@ Pairs are always (rows, columns). In messages, ``AxB`` is width x height.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, overload
 
 from convcli.errors import GeometryError
@@ -41,22 +42,26 @@ class Geometry:
     dilation: Pair
     anchor: Pair
 
-    @property
+    @cached_property
     def extent(self) -> Pair:
         """Rows and columns that the dilated kernel spans."""
         return _extents(self.kernel, self.dilation)
 
-    @property
+    @cached_property
     def padded(self) -> Pair:
         """Size of the input with its padding."""
         pads = self.pads
         return self.size[0] + pads.top + pads.bottom, self.size[1] + pads.left + pads.right
 
-    @property
+    @cached_property
     def output(self) -> Pair:
         """Size of the feature map: ``floor((n + p - d(k-1) - 1)/s) + 1`` on each axis."""
         (height, width), (rows, columns), (down, right) = self.padded, self.extent, self.stride
         return (height - rows) // down + 1, (width - columns) // right + 1
+
+    def rows_seen(self, rows: int) -> int:
+        """Return how many padded rows so many output rows see."""
+        return (rows - 1) * self.stride[0] + self.extent[0]
 
     @property
     def unused(self) -> Pair:

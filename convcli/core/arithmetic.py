@@ -1,6 +1,6 @@
-"""Number types: exact integers where the image and the kernel are, else float64."""
+"""Number types: exact integers where the image and the kernel are, else floating-point ones."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError, UsageError
 
 Bounds = tuple[int, int]
+
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
 class Numbers(NamedTuple):
@@ -30,22 +32,48 @@ class Numbers(NamedTuple):
     bias: float
 
 
+class Samples(NamedTuple):
+    """What a plan has to know of an image's numbers: their type, and integers' bounds."""
+
+    dtype: np.dtype[Any]
+    bounds: Bounds | None
+
+    @classmethod
+    def of(cls, image: NDArray[Any]) -> "Samples":
+        """Bound what an image holds: by its type where that is narrow, else by its values."""
+        kind = image.dtype
+        if kind.kind == "f":
+            return cls(kind, None)
+        if kind.kind == "b":
+            return cls(kind, (0, 1))
+        if kind.itemsize <= 2:
+            info = np.iinfo(kind)
+            return cls(kind, (int(info.min), int(info.max)))
+        return cls(kind, (int(image.min()), int(image.max())))
+
+    def largest(self) -> int:
+        """Return the greatest magnitude of integers."""
+        return max(-self.bounds[0], self.bounds[1]) if self.bounds else 0
+
+
 def choose_numbers(
-    image: NDArray[np.generic],
+    samples: Samples,
     kernel: NDArray[np.generic],
     fill: float,
     divisor: float,
     bias: float,
+    floats: np.dtype[Any] = SINGLE,
 ) -> Numbers:
-    """Choose the types for an image, a kernel and what the padding may hold.
+    """Choose the types for an image, a kernel, what the padding may hold, and the least of floats.
 
     Raises:
         KernelError: the weights are not finite.
         UsageError: sums of integers exceed 64 bits.
     """
-    if isinstance(fill, int) and {image.dtype.kind, kernel.dtype.kind} <= set("bui"):
-        return _exact_numbers(image, kernel, fill, divisor, whole(bias))
-    return _float_numbers(image, kernel, divisor, bias)
+    if samples.bounds and isinstance(fill, int) and kernel.dtype.kind != "f":
+        bounds = _sum_bounds(samples.bounds, kernel, fill)
+        return _exact_numbers(samples.dtype, bounds, kernel, divisor, whole(bias), floats)
+    return _float_numbers(kernel, divisor, bias, np.result_type(samples.dtype, floats))
 
 
 def whole(number: float) -> float:
@@ -54,34 +82,45 @@ def whole(number: float) -> float:
 
 
 def _exact_numbers(
-    image: NDArray[np.generic],
+    image: np.dtype[Any],
+    bounds: Bounds,
     kernel: NDArray[np.generic],
-    fill: int,
     divisor: float,
     bias: float,
+    floats: np.dtype[Any],
 ) -> Numbers:
     """Choose types for sums of integers; a division or a fractional bias comes after the sum."""
     exact_bias = bias if isinstance(bias, int) else 0
-    accumulator = smallest_integer(_sum_bounds(image, kernel, fill, exact_bias))
+    least, greatest = bounds[0] + min(exact_bias, 0), bounds[1] + max(exact_bias, 0)
+    accumulator = smallest_integer((least, greatest))
     weights = kernel.astype(np.int64)
     if divisor == 1 and isinstance(bias, int):
-        least = np.dtype(np.int64 if image.dtype.itemsize > 2 else np.int32)
-        result = max(least, accumulator, key=lambda kind: kind.itemsize)
+        least_kind = np.dtype(np.int64 if image.itemsize > 2 else np.int32)
+        result = max(least_kind, accumulator, key=lambda kind: kind.itemsize)
         return Numbers(weights, accumulator, accumulator, result, divisor, bias)
-    # Quotients in float64: from float32, rounded once more, the nearest pixel could be missed.
-    floats = np.dtype(np.float64)
-    return Numbers(weights, accumulator, floats, _float_for(image), divisor, bias)
+    result = np.result_type(image, floats)
+    block = result if _rounds_alike(bounds, divisor, bias) else DOUBLE
+    return Numbers(weights, accumulator, block, result, divisor, bias)
+
+
+def _rounds_alike(bounds: Bounds, divisor: float, bias: float) -> bool:
+    """Tell whether quotients in float32 round to the integers that the true ones round to.
+
+    A quotient is a half or at least ``1 / (2 * divisor)`` away from one. Rounding moves it by at
+    most ``2**-24`` of itself, which is less while the sums are small. A bias could cancel most of
+    it.
+    """
+    return bias == 0 and float(divisor).is_integer() and max(-bounds[0], bounds[1]) < 2**23
 
 
 def _float_numbers(
-    image: NDArray[np.generic], kernel: NDArray[np.generic], divisor: float, bias: float
+    kernel: NDArray[np.generic], divisor: float, bias: float, kind: np.dtype[Any]
 ) -> Numbers:
-    """Choose float64 for all but the result: float32 sums of float32 pixels can lose too much."""
-    floats = np.dtype(np.float64)
+    """Choose the result's type for the sums too; a method sums in float64 where float32 is poor."""
     with np.errstate(over="ignore"):
-        weights = kernel.astype(floats) / divisor
+        weights = kernel.astype(np.float64) / divisor
     check_finite(weights)
-    return Numbers(weights, floats, floats, _float_for(image), 1, bias)
+    return Numbers(weights, kind, kind, kind, 1, bias)
 
 
 def check_finite(weights: NDArray[np.generic]) -> None:
@@ -92,12 +131,6 @@ def check_finite(weights: NDArray[np.generic]) -> None:
     """
     if not np.isfinite(weights).all():
         raise KernelError("kernel weights must be finite, divided as well")
-
-
-def _float_for(image: NDArray[np.generic]) -> np.dtype[np.generic]:
-    """Return float32 where it holds the image's values, else float64, as numpy promotes them."""
-    narrow = np.result_type(image.dtype, np.float32) == np.float32
-    return np.dtype(np.float32 if narrow else np.float64)
 
 
 def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
@@ -118,25 +151,12 @@ def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
     )
 
 
-def _sum_bounds(
-    image: NDArray[np.generic], kernel: NDArray[np.generic], fill: int, bias: int
-) -> Bounds:
+def _sum_bounds(bounds: Bounds, kernel: NDArray[np.generic], fill: int) -> Bounds:
     """Bound the sums; what is added up on the way may exceed them, as it wraps back."""
-    low, high = image_bounds(image)
-    low, high = min(low, fill), max(high, fill)
+    low, high = min(bounds[0], fill), max(bounds[1], fill)
     banks = kernel.reshape(1 if kernel.ndim == 2 else len(kernel), -1).tolist()
     up = max(sum(w for w in bank if w > 0) for bank in banks)
     down = min(sum(w for w in bank if w < 0) for bank in banks)
     least, greatest = up * low + down * high, up * high + down * low
     # The padding's value has to fit as well, also where every weight is 0.
-    return min(least + min(bias, 0), fill), max(greatest + max(bias, 0), fill)
-
-
-def image_bounds(image: NDArray[np.generic]) -> Bounds:
-    """Return what an integer image can hold: by its type when narrow, else by its values."""
-    if image.dtype.kind == "b":
-        return 0, 1
-    if image.dtype.itemsize <= 2:
-        info = np.iinfo(image.dtype.type)  # type: ignore[type-var]
-        return int(info.min), int(info.max)
-    return int(image.min()), int(image.max())
+    return min(least, fill), max(greatest, fill)

@@ -7,8 +7,9 @@ splits the strip into *phases* first (every s-th row and column, from each start
 neighbouring windows are neighbours again, so that nothing is computed that the stride skips.
 
 Integers are summed modulo two to the bits of their type. Since the final sum fits, it is exact,
-whatever the passes overflow in between. The cost is a pass for each tap and one for each
-magnitude other than 1; see :mod:`convcli.core.passes`.
+whatever the passes overflow in between. Sums in float32 are trusted where they are known to be
+near enough. The cost is a pass for each tap and one for each magnitude other than 1; see
+:mod:`convcli.core.passes`.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.passes import Group, Passes, Tap
+from convcli.core.precision import Precision
 from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry
+
+# Small enough for the cache, large enough that threads seldom meet between two passes; a quarter
+# of it where there is one thread, for which fresh memory is the greater cost.
+STRIP_BYTES = 1 << 20
+WORTH_THREADS = 1 << 20  # samples; fewer are done before a second thread has begun
 
 Flat = NDArray[Any]
 View = Callable[[Tap], Flat]
@@ -72,36 +79,72 @@ def _places(geometry: Geometry, axis: int) -> dict[int, int]:
     return {phase: place for place, phase in enumerate(sorted(met))}
 
 
-def accumulate(
-    strip: NDArray[Any],
-    banks: list[Passes],
-    geometry: Geometry,
-    rows: int,
-    space: Workspace,
-    *,
-    summed: bool,
-) -> NDArray[Any]:
-    """Sum the windows of one strip.
+class Direct:
+    """The passes of a kernel over strips of one number type.
 
-    Args:
-        strip: (rows, padded width, C) in the accumulator's type, beginning with the first
-            window's first row.
-        banks: the kernel's passes; one for each map where the kernel sums over channels.
-        geometry: gives stride and dilation.
-        rows: number of output rows.
-        space: where the sums are kept until they are asked for again.
-        summed: whether the kernel sums over the channels.
-
-    Returns:
-        (rows, W', C), or (rows, W', N) where channels are summed.
+    ``passes`` has one entry for each map where the kernel sums over channels, else one; ``dtype``
+    is that of the strips and the sums. ``summed`` is whether the kernel sums over the channels;
+    ``bias`` is what will be added.
     """
-    phases = Phases.of(strip, geometry, space, summed=summed)
-    columns = geometry.output[1]
-    maps = []
-    for passes in banks:
-        sums = _one_map(phases, passes, geometry, rows, space).reshape(rows, -1, phases.samples)
-        maps.append(sums[:, :columns] if len(banks) == 1 else sums[:, :columns].copy())
-    return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
+
+    def __init__(
+        self,
+        passes: list[Passes],
+        geometry: Geometry,
+        dtype: np.dtype[Any],
+        *,
+        summed: bool,
+        bias: float,
+    ) -> None:
+        self.passes, self.geometry, self.dtype = passes, geometry, dtype
+        self.summed, self.bias = summed, bias
+
+    def strip_rows(self, channels: int) -> int:
+        """Return how many output rows to compute at a time."""
+        return rows_at_a_time(self.geometry, channels, self.dtype)
+
+    def rows_seen(self, rows: int) -> int:
+        """Return how many padded rows some output rows see."""
+        return self.geometry.rows_seen(rows)
+
+    def why(self) -> str:
+        """Name the method and its cost."""
+        taps, cost = (sum(getattr(each, name) for each in self.passes) for name in ("taps", "cost"))
+        return f"{self.passes[0].method}: {taps} taps in {cost} passes over {self.dtype}"
+
+    def sums(self, strip: NDArray[Any], rows: int, space: Workspace) -> NDArray[Any] | None:
+        """Sum the windows of one strip.
+
+        Args:
+            strip: (rows, padded width, C) of type ``dtype``, beginning with the first window's
+                first row.
+            rows: number of output rows.
+            space: where the sums are kept until they are asked for again.
+
+        Returns:
+            (rows, W', C), or (rows, W', N) where channels are summed; None where float32 is not
+            near enough.
+        """
+        phases = Phases.of(strip, self.geometry, space, summed=self.summed)
+        columns = self.geometry.output[1]
+        maps = []
+        for passes in self.passes:
+            flat = _one_map(phases, passes, self.geometry, rows, space)
+            sums = flat.reshape(rows, -1, phases.samples)[:, :columns]
+            precision = Precision(passes.cost, passes.reach, self.bias)
+            if self.dtype == np.float32 and not precision.suffices(strip, sums):
+                return None
+            maps.append(sums if len(self.passes) == 1 else sums.copy())
+        return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
+
+
+def rows_at_a_time(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> int:
+    """Return of how many output rows a strip is made, for passes over samples of one type."""
+    row = geometry.padded[1] * channels * dtype.itemsize
+    samples = channels * geometry.size[0] * geometry.size[1]
+    most = STRIP_BYTES if samples >= WORTH_THREADS else STRIP_BYTES // 4
+    # Rows that two strips share are copied twice: a tall kernel asks for tall strips.
+    return max(most // row // geometry.stride[0], geometry.extent[0] // geometry.stride[0], 1)
 
 
 def _one_map(

@@ -40,12 +40,18 @@ class Spectra:
     """The transforms of a (kh, kw) kernel, made once for each size of tile.
 
     ``tile`` is chosen so that an even number of like tiles covers the feature map; ``right`` is
-    how many rows and columns of a tile's product are right.
+    how many rows and columns of a tile's product are right. Sums of integers become
+    ``accumulator``.
     """
 
-    def __init__(self, kernel: NDArray[Any], geometry: Geometry) -> None:
+    dtype = None  # strips in the image's own type
+
+    def __init__(
+        self, kernel: NDArray[Any], geometry: Geometry, accumulator: np.dtype[Any]
+    ) -> None:
         self.kernel = kernel
         self.geometry = geometry
+        self.accumulator = accumulator
         rows, columns = (
             (extent - 1) // stride
             for extent, stride in zip(geometry.extent, geometry.stride, strict=True)
@@ -71,36 +77,51 @@ class Spectra:
             parts[i, j][y, x] = self.kernel[row, column]
         return {phase: np.conj(np.fft.rfft2(part)) for phase, part in parts.items()}
 
+    def strip_rows(self, channels: int) -> int:
+        """Return how many output rows to compute at a time."""
+        return self.right[0]
 
-def correlate_tiles(
-    strip: NDArray[Any], spectra: Spectra, rows: int, space: Workspace
-) -> NDArray[Any]:
-    """Sum the windows of one strip, channel by channel.
+    def rows_seen(self, rows: int) -> int:
+        """Return how many padded rows some output rows see."""
+        return self.geometry.rows_seen(rows)
 
-    Args:
-        strip: (rows, padded width, C) of finite numbers, beginning with the first window's first
-            row.
-        spectra: the kernel's.
-        rows: number of output rows, at most ``spectra.right[0]``.
-        space: where the sums are kept until they are asked for again.
+    def why(self) -> str:
+        """Name the method and its cost."""
+        return f"fft: tiles of {self.tile[1]}x{self.tile[0]} over float64"
 
-    Returns:
-        (rows, W', C), float64.
-    """
-    phases = Phases.of(strip, spectra.geometry, space, summed=True)
-    channels, down, across = phases.planes.shape[:3]
-    planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
-    places = phases.row_places, phases.column_places
-    width, step = spectra.geometry.output[1], spectra.right[1]
-    tile = fast_length(rows + spectra.span[0]), spectra.tile[1]
-    sums = space.take("sums", (rows, width, channels), np.float64)
-    for channel, left in product(range(channels), range(0, width, step)):
-        seen = planes[channel, ..., : tile[0], left : left + tile[1]]
-        parts = spectra.of(tile).items()
-        found = _product(((seen[places[0][i], places[1][j]], part) for (i, j), part in parts), tile)
-        right = min(left + step, width)
-        sums[:, left:right, channel] = found[:rows, : right - left]
-    return sums
+    def sums(self, strip: NDArray[Any], rows: int, space: Workspace) -> NDArray[Any] | None:
+        """Sum the windows of one strip, channel by channel.
+
+        Args:
+            strip: (rows, padded width, C), beginning with the first window's first row.
+            rows: number of output rows, at most ``right[0]``.
+            space: where the sums are kept until they are asked for again.
+
+        Returns:
+            (rows, W', C), of the accumulator's type where that is an integer, else float64; None
+            where the strip holds something that is not finite.
+        """
+        if not is_transformable(strip):
+            return None
+        phases = Phases.of(strip, self.geometry, space, summed=True)
+        channels, down, across = phases.planes.shape[:3]
+        planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
+        places = phases.row_places, phases.column_places
+        width, step = self.geometry.output[1], self.right[1]
+        tile = fast_length(rows + self.span[0]), self.tile[1]
+        sums = space.take("sums", (rows, width, channels), np.float64)
+        for channel, left in product(range(channels), range(0, width, step)):
+            seen = planes[channel, ..., : tile[0], left : left + tile[1]]
+            parts = self.of(tile).items()
+            found = _product(
+                ((seen[places[0][i], places[1][j]], part) for (i, j), part in parts), tile
+            )
+            right = min(left + step, width)
+            sums[:, left:right, channel] = found[:rows, : right - left]
+        if self.accumulator.kind == "i":
+            np.rint(sums, out=sums)
+            sums = sums.astype(self.accumulator)
+        return sums
 
 
 def _product(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], tile: Pair) -> NDArray[np.float64]:

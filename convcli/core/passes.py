@@ -55,6 +55,17 @@ class Passes(NamedTuple):
         return sum(len(plus) + len(minus) for _, plus, minus in self.rest + self.column + self.row)
 
     @property
+    def reach(self) -> float:
+        """Sum of the magnitudes that take part, those that cancel between factors and rest too."""
+        rest, column, row = (
+            sum(
+                abs(float(group.magnitude)) * (len(group.plus) + len(group.minus)) for group in part
+            )
+            for part in (self.rest, self.column, self.row)
+        )
+        return rest + column * row
+
+    @property
     def method(self) -> str:
         """``separable`` where factors do part of the work, else ``direct``."""
         return "separable" if self.column else "direct"

@@ -5,24 +5,19 @@ The plan holds the layout, the number types and the method; it can say in a line
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from convcli.core.arithmetic import Numbers, check_finite, choose_numbers, whole
-from convcli.core.fourier import Spectra
+from convcli.core.arithmetic import SINGLE, Numbers, Samples, check_finite, choose_numbers, whole
 from convcli.core.matrix import Bank
-from convcli.core.methods import choose_bank, choose_passes, choose_spectra
-from convcli.core.passes import Passes
+from convcli.core.methods import Method, Task, choose_methods
 from convcli.core.windows import border_name
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Geometry, Padding, Pair, lay_out
 
-# Small enough for the cache, large enough that threads seldom meet between two passes; a quarter
-# of it where there is one thread, for which fresh memory is the greater cost.
-STRIP_BYTES = 1 << 20
-WORTH_THREADS = 1 << 20  # samples; fewer are done before a second thread has begun
 LONGEST = 2**31 - 1  # pixels on a side
 
 
@@ -42,11 +37,7 @@ class Plan:
     """How one image is filtered with one kernel.
 
     Attributes:
-        passes: how the windows are summed; one for each map where the kernel sums over channels.
-            With ``spectra`` or ``bank`` they serve strips that hold NaN or infinity.
-        spectra: the kernel's, where the method is fft.
-        bank: the kernel's, where the method is matrix.
-        summed: whether the kernel sums over the channels.
+        methods: how the windows are summed; a strip that one cannot sum well goes to the next.
         geometry: pads, stride, dilation and sizes.
         border: numpy's name of what the padding holds.
         fill: the value of ``constant`` and ``zero`` borders.
@@ -54,10 +45,7 @@ class Plan:
         shape: (H', W'), (H', W', C) or (H', W', N).
     """
 
-    passes: list[Passes]
-    spectra: Spectra | None
-    bank: Bank | None
-    summed: bool
+    methods: list[Method]
     geometry: Geometry
     border: str
     fill: float
@@ -74,35 +62,15 @@ class Plan:
         """Type of the finished values of a strip."""
         return self.numbers.block
 
-    def strip_rows(self, channels: int) -> int:
-        """Return how many output rows to compute at a time."""
-        if self.spectra is not None:
-            return self.spectra.right[0]
-        if self.bank is not None:
-            return self.bank.strip_rows
-        row = self.geometry.padded[1] * channels * self.numbers.accumulator.itemsize
-        samples = channels * self.geometry.size[0] * self.geometry.size[1]
-        most = STRIP_BYTES if samples >= WORTH_THREADS else STRIP_BYTES // 4
-        rows = most // row // self.geometry.stride[0]
-        # Rows that two strips share are copied twice: a tall kernel asks for tall strips.
-        return max(rows, self.geometry.extent[0] // self.geometry.stride[0], 1)
+    @property
+    def uses_blas_threads(self) -> bool:
+        """Whether strips are so large that BLAS divides them among threads of its own."""
+        return isinstance(self.methods[0], Bank)
 
     def why(self) -> str:
         """Name the method, its cost, its number type and the reason, in one line."""
-        accumulator = self.numbers.accumulator
-        kind = "exact integers" if accumulator.kind == "i" else "floating point"
-        taps = sum(passes.taps for passes in self.passes)
-        cost = sum(passes.cost for passes in self.passes)
-        if self.spectra is not None:
-            rows, columns = self.spectra.tile
-            return (
-                f"fft: tiles of {columns}x{rows} in place of {cost} passes, {accumulator} ({kind})"
-            )
-        if self.bank is not None:
-            size, filters = self.bank.columns.shape
-            return f"matrix: windows of {size} taps times {filters} filters, {accumulator} ({kind})"
-        method = self.passes[0].method
-        return f"{method}: {taps} taps in {cost} passes over {accumulator} ({kind})"
+        exact = self.numbers.accumulator.kind == "i"
+        return f"{self.methods[0].why()} ({'exact integers' if exact else 'floating point'})"
 
 
 def make_plan(
@@ -112,12 +80,14 @@ def make_plan(
     divisor: float = 1,
     bias: float = 0,
     method: str = "auto",
+    floats: np.dtype[np.generic] = SINGLE,
 ) -> Plan:
     """Lay a kernel over an image, choose the number types and the method.
 
     ``image`` is (H, W) or (H, W, C) and only its shape, type and, for integers of 32 bits and
     more, its extremes matter. ``kernel`` is as it is to be applied: a convolution's is already
-    flipped, and the layout's operation only places the anchor. ``method`` is one of ``METHODS``.
+    flipped, and the layout's operation only places the anchor. ``method`` is one of ``METHODS``;
+    ``floats`` is the least type for values that are no integers.
 
     Raises:
         KernelError: a kernel that is empty, not of real finite numbers, whose channels are not
@@ -128,27 +98,46 @@ def make_plan(
     _check_numbers(image, kernel, divisor, bias)
     bank = _as_bank(kernel, image)
     size, taps = (image.shape[0], image.shape[1]), (kernel.shape[-2], kernel.shape[-1])
-    geometry = lay_out(size, taps, layout.padding, layout.stride, layout.dilation, layout.operation)
+    geometry = _laid_out(size, taps, layout)
     if max(geometry.padded) > LONGEST:
         raise GeometryError(f"a padded side has {max(geometry.padded)} pixels; {LONGEST} is most")
     border = border_name(layout.border)
     fill = whole(layout.fill) if border == "constant" else 0
-    numbers = choose_numbers(image, bank, fill, divisor, bias)
     shape = geometry.output + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
-    summed = bank.ndim == 4
-    passes = [
-        choose_passes(each, method) for each in (numbers.weights if summed else [numbers.weights])
-    ]
-    spectra, product = None, None
-    if summed and method == "fft":
-        raise KernelError("sums over channels, which the method fft does not; auto sums it")
-    if not summed and method == "matrix":
-        raise KernelError("sums over no channels, as the method matrix does; auto sums it")
-    if summed:
-        product = choose_bank(image, numbers, geometry, fill, passes, method)
-    else:
-        spectra = choose_spectra(image, numbers, geometry, fill, passes[0], method)
-    return Plan(passes, spectra, product, summed, geometry, border, fill, numbers, shape)
+    samples = Samples.of(image)
+    content = bank.tobytes(), bank.shape, bank.dtype.str
+    numbers, methods = _choose(
+        samples, content, geometry, fill, float(divisor), whole(bias), method, floats
+    )
+    return Plan(methods, geometry, border, fill, numbers, shape)
+
+
+def _laid_out(size: Pair, taps: Pair, layout: Layout) -> Geometry:
+    """Lay out once what can be remembered: all but lists."""
+    rules = layout.padding, layout.stride, layout.dilation, layout.operation
+    lists = any(isinstance(rule, list) for rule in rules)
+    return (lay_out if lists else _remembered_layout)(size, taps, *rules)
+
+
+_remembered_layout = lru_cache(maxsize=64, typed=True)(lay_out)
+
+
+@lru_cache(maxsize=16)
+def _choose(
+    samples: Samples,
+    content: tuple[bytes, tuple[int, ...], str],
+    geometry: Geometry,
+    fill: float,
+    divisor: float,
+    bias: float,
+    method: str,
+    floats: np.dtype[np.generic],
+) -> tuple[Numbers, list[Method]]:
+    """Choose the types and methods once for like images: it can take longer than small sums."""
+    weights, shape, kind = content
+    kernel = np.frombuffer(weights, kind).reshape(shape)
+    numbers = choose_numbers(samples, kernel, fill, divisor, bias, floats)
+    return numbers, choose_methods(Task(samples, numbers, geometry, fill), method)
 
 
 def _as_bank(kernel: NDArray[np.generic], image: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -180,14 +169,14 @@ def _check_numbers(
         raise KernelError(f"bias must be a finite number, not {bias:g}")
 
 
-def result_dtype(plan: Plan, dtype: DTypeLike | None) -> np.dtype[np.generic]:
-    """Return the type of the feature map: the plan's own, or the one asked for.
+def asked_dtype(dtype: DTypeLike | None) -> np.dtype[np.generic] | None:
+    """Return the type asked for, or None.
 
     Raises:
-        UsageError: the type asked for is not one of real numbers.
+        UsageError: it is not one of real numbers.
     """
     if dtype is None:
-        return plan.result
+        return None
     try:
         asked = np.dtype(dtype)
     except TypeError as error:

@@ -1,7 +1,9 @@
 """Strips on several threads: numpy lets go of the interpreter while it works on one."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
+from threading import Thread
 from typing import TypeVar
 
 from convcli.errors import UsageError
@@ -32,16 +34,29 @@ def thread_count(asked: int | None = None) -> int:
 
 
 def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
-    """Do ``work`` on every item, on so many threads; the first fault ends it all and is raised."""
-    if threads == 1:
-        for item in items:
-            work(item)
-        return
-    from concurrent.futures import ThreadPoolExecutor  # not for a small picture's start
+    """Do ``work`` on every item, on so many threads; the first fault ends it all and is raised.
 
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for future in [pool.submit(work, item) for item in items]:
-            future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    The caller's thread is one of them: it is at work before the others have begun.
+    """
+    waiting = deque(items)
+    faults: list[BaseException] = []
+
+    def serve() -> None:
+        while not faults:
+            try:
+                item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                work(item)
+            except BaseException as fault:  # noqa: BLE001 - raised by the caller
+                faults.append(fault)
+
+    helpers = [Thread(target=serve) for _ in range(threads - 1)]
+    for helper in helpers:
+        helper.start()
+    serve()
+    for helper in helpers:
+        helper.join()
+    if faults:
+        raise faults[0]

@@ -5,6 +5,7 @@ buffer; on the way the numbers take another type and the border is filled in.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ SYNONYMS = {
     "mirror": "reflect",
     "circular": "wrap",
 }
+FILLED = ("zero", "constant")
 OUTSIDE = -1
 
 
@@ -40,16 +42,22 @@ def border_name(border: str) -> str:
     return name
 
 
+@lru_cache(maxsize=16)
 def border_index(size: int, before: int, after: int, border: str) -> NDArray[np.intp]:
     """Return which pixel stands at each place of a padded axis.
 
     ``size`` pixels get ``before`` and ``after`` more, as ``numpy.pad`` fills them, however far
-    they reach. A place that holds the fill value is ``OUTSIDE``.
+    they reach. A place that holds the fill value is ``OUTSIDE``. The array is not to be changed.
 
     >>> border_index(3, 2, 2, "reflect").tolist()
     [2, 1, 0, 1, 2, 1, 0]
     """
-    place = np.arange(-before, size + after, dtype=np.intp)
+    index = _border_index(np.arange(-before, size + after, dtype=np.intp), size, border)
+    index.flags.writeable = False
+    return index
+
+
+def _border_index(place: NDArray[np.intp], size: int, border: str) -> NDArray[np.intp]:
     match border:
         case "edge":
             return place.clip(0, size - 1)
@@ -72,7 +80,7 @@ class PaddedView:
     """The padded image, of which any band of rows can be copied out.
 
     ``image`` is (H, W, C); ``rows`` and ``columns`` say which of its pixels stands at each padded
-    place.
+    place, ``holds_fill`` whether the padding is ``fill`` instead of pixels.
     """
 
     image: NDArray[np.generic]
@@ -80,6 +88,7 @@ class PaddedView:
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
     fill: float
+    holds_fill: bool
 
     @classmethod
     def of(
@@ -89,7 +98,7 @@ class PaddedView:
         pads = geometry.pads
         rows = border_index(geometry.size[0], pads.top, pads.bottom, border)
         columns = border_index(geometry.size[1], pads.left, pads.right, border)
-        return cls(image, geometry, rows, columns, fill)
+        return cls(image, geometry, rows, columns, fill, border in FILLED)
 
     @property
     def own_dtype(self) -> np.dtype[Any]:
@@ -113,8 +122,9 @@ class PaddedView:
             columns = self.columns[border]
             if len(columns):
                 out[:, border] = inside[:, columns]
-                out[:, border][:, columns == OUTSIDE] = self.fill
-        if not unbroken:
+                if self.holds_fill:
+                    out[:, border][:, columns == OUTSIDE] = self.fill
+        if self.holds_fill and not unbroken:
             out[rows == OUTSIDE] = self.fill
 
 

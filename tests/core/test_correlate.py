@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli.core import plan
+from convcli.core import direct, plan
 from convcli.core.correlate import convolve, cross_correlate, prepare, run
 from convcli.errors import GeometryError
 
@@ -170,7 +170,7 @@ def test_a_kernel_of_zeros_gives_zeros(rng):
 @pytest.mark.parametrize("strip_bytes", [1, 500, 1 << 19])
 def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
     """Blocks arrive in order, cover every row once, and the sink may overwrite them."""
-    monkeypatch.setattr(plan, "STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(direct, "STRIP_BYTES", strip_bytes)
     image = rng.integers(0, 256, (13, 9, 3)).astype(np.uint8)
     kernels = [rng.integers(-9, 9, size) for size in ((3, 3), (1, 6), (7, 2), (1, 1))]
     layout = plan.Layout("convolve", border="reflect", stride=(2, 1))

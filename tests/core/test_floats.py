@@ -75,7 +75,9 @@ def test_only_windows_that_weigh_a_spot_see_it(spot, border, dtype, by_loops, rn
             actual = cross_correlate(spotted, kernel, **options)
             np.testing.assert_array_equal(~np.isfinite(actual), touched)
             clean = cross_correlate(image, kernel, **options)
-            np.testing.assert_array_equal(actual[~touched], clean[~touched])
+            # What the spot sends to another method may be rounded otherwise.
+            near = 1e-12 if dtype == "f8" else 1e-5
+            np.testing.assert_allclose(actual[~touched], clean[~touched], rtol=0, atol=near)
 
 
 @given(

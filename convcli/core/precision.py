@@ -1,0 +1,54 @@
+"""How far sums in float32 can be from the truth, and whether that is near enough.
+
+A sum of products in which no term takes part in more than ``n`` roundings is off by at most
+``n * u * sum(|weight| * |pixel|)``, to first order, with ``u = 2**-24`` in float32 (Higham,
+*Accuracy and Stability of Numerical Algorithms*, 2nd edition, section 3.1). So what a strip's sums
+can be off by is known from its largest pixel, and set against its largest sum. Where weights cancel
+(a Laplacian on a bright, even sky) it is too much, and the strip is summed again in float64.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from convcli.core.arithmetic import DOUBLE, SINGLE
+
+UNIT = 2.0**-24  # what rounding to float32 is off by at most, relatively
+SMALLEST = 2.0**-126  # below it float32 loses digits
+NEAR = 0.9e-5  # of the largest sum; results are promised to 1e-5
+EXACT = {SINGLE: 2**24, DOUBLE: 2**53}  # whole numbers up to it
+
+
+class Precision(NamedTuple):
+    """What sums can be off by.
+
+    Attributes:
+        roundings: how many a term takes part in at most, those of weight and bias not counted.
+        reach: the sum of the weights' magnitudes.
+        bias: what is added to the sums afterwards; it may cancel most of them.
+    """
+
+    roundings: int
+    reach: float
+    bias: float
+
+    def suffices(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+        """Tell whether a strip's sums are finite and, if in float32, near enough to the truth.
+
+        >>> precision = Precision(roundings=9, reach=9.0, bias=0)
+        >>> precision.suffices(np.float32([9, 9]), np.float32([81]))
+        True
+        >>> precision.suffices(np.float32([9, 9]), np.float32([1e-3]))
+        False
+        """
+        greatest, least = float(sums.max()), float(sums.min())
+        if not math.isfinite(greatest - least):
+            return False
+        if sums.dtype != SINGLE:
+            return True
+        highest = max(float(strip.max()), -float(strip.min()))
+        steps = self.roundings + 3
+        error = steps * (UNIT * self.reach * highest + SMALLEST * (1 + self.reach + highest))
+        largest = max(abs(greatest + self.bias), abs(least + self.bias))
+        return error <= NEAR * largest or highest == 0
