@@ -72,7 +72,7 @@ kernel_options = gathered(
     ),
     option(
         "--method",
-        type=click.Choice(["auto", "direct", "separable", "fft", "matrix"]),
+        type=click.Choice(["auto", "direct", "toeplitz", "separable", "fft", "matrix"]),
         default="auto",
         show_default=True,
         help="How sums are computed: auto takes whichever costs least, and -v says why; integers "

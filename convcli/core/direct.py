@@ -24,10 +24,11 @@ from convcli.core.precision import Precision
 from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry
 
-# Small enough for the cache, large enough that threads seldom meet between two passes; a quarter
-# of it where there is one thread, for which fresh memory is the greater cost.
-STRIP_BYTES = 1 << 20
-WORTH_THREADS = 1 << 20  # samples; fewer are done before a second thread has begun
+# Threads meet at every pass, and pay for it: strips are larger than the cache would ask for, but
+# enough of them that no thread is left without work.
+STRIP_BYTES = 1 << 21
+LEAST_STRIPS = 4
+WORTH_THREADS = 1 << 19  # samples; fewer are done before a second thread has begun
 
 Flat = NDArray[Any]
 View = Callable[[Tap], Flat]
@@ -52,7 +53,10 @@ class Phases(NamedTuple):
     def of(
         cls, strip: NDArray[Any], geometry: Geometry, space: Workspace, *, summed: bool
     ) -> "Phases":
-        """Split a strip, (rows, padded width, C); one phase of all channels is not copied."""
+        """Split a strip, (rows, padded width, C), with a spare row of zeros at the end.
+
+        One phase of all channels is the strip itself, and has none.
+        """
         down, across = geometry.stride
         rows, width, channels = strip.shape
         apart, samples = (channels, 1) if summed else (1, channels)
@@ -60,9 +64,10 @@ class Phases(NamedTuple):
         if (apart, down, across) == (1, 1, 1):
             return cls(strip.reshape(1, 1, 1, -1), width * samples, samples, *places)
         counts = len(places[0]), len(places[1])
-        shape = (apart, *counts, -(-rows // down), -(-width // across), samples)
+        shape = (apart, *counts, -(-rows // down) + 1, -(-width // across), samples)
         planes = space.take("phases", shape, strip.dtype)
-        planes[:, :, :, -1], planes[..., -1, :] = 0, 0  # where a phase has a row or column less
+        # The spare row, and where a phase has a row or column less.
+        planes[:, :, :, -2:], planes[..., -1, :] = 0, 0
         for channel, (i, row), (j, column) in product(
             range(apart), places[0].items(), places[1].items()
         ):
@@ -141,8 +146,11 @@ class Direct:
 def rows_at_a_time(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> int:
     """Return of how many output rows a strip is made, for passes over samples of one type."""
     row = geometry.padded[1] * channels * dtype.itemsize
-    samples = channels * geometry.size[0] * geometry.size[1]
-    most = STRIP_BYTES if samples >= WORTH_THREADS else STRIP_BYTES // 4
+    whole = row * geometry.size[0]
+    threads = channels * geometry.size[0] * geometry.size[1] >= WORTH_THREADS
+    most = (
+        min(STRIP_BYTES, max(whole // LEAST_STRIPS, STRIP_BYTES // 2)) if threads else STRIP_BYTES
+    )
     # Rows that two strips share are copied twice: a tall kernel asks for tall strips.
     return max(most // row // geometry.stride[0], geometry.extent[0] // geometry.stride[0], 1)
 

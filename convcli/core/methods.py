@@ -23,13 +23,13 @@ from convcli.geometry import Geometry
 
 METHODS = ("auto", "direct", "toeplitz", "separable", "fft", "matrix")
 # Nanoseconds a sample, as tests/benchmarks/crossovers.py measures them, by the bytes of a number:
-# a pass over a strip, a multiplication of a banded product, and that product's own pass.
-PASS_COST = {2: 0.05, 4: 0.09, 8: 0.21}
-MULTIPLY_COST = {4: 0.036, 8: 0.075}
+# a pass over a strip, and a multiplication of a banded product.
+PASS_COST = {2: 0.05, 4: 0.10, 8: 0.21}
+MULTIPLY_COST = {4: 0.035, 8: 0.078}
 # The same: a transform of a tile there or back; a tap of a window copied, and multiplied for one
 # filter.
-TRANSFORM_COST = 7.5
-WINDOW_COST, PRODUCT_COST = {4: 0.6, 8: 1.0}, {4: 0.015, 8: 0.03}
+TRANSFORM_COST = 7.0
+WINDOW_COST, PRODUCT_COST = {4: 0.8, 8: 0.95}, {4: 0.024, 8: 0.055}
 
 
 class Method(Protocol):

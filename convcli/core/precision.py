@@ -1,10 +1,13 @@
 """How far sums in float32 can be from the truth, and whether that is near enough.
 
-A sum of products in which no term takes part in more than ``n`` roundings is off by at most
-``n * u * sum(|weight| * |pixel|)``, to first order, with ``u = 2**-24`` in float32 (Higham,
-*Accuracy and Stability of Numerical Algorithms*, 2nd edition, section 3.1). So what a strip's sums
-can be off by is known from its largest pixel, and set against its largest sum. Where weights cancel
-(a Laplacian on a bright, even sky) it is too much, and the strip is summed again in float64.
+Each rounding moves a partial sum by up to ``u = 2**-24`` of itself, by 0.4 u in the root mean
+square, and no partial sum exceeds ``sum(|weight|) * max|pixel|``. The errors of ``n`` roundings
+that have nothing to do with each other add up to ``0.4 * sqrt(n)`` of that, and five standard
+deviations are ``2 * sqrt(n)``; those of an even picture under even weights go one way while the sum
+grows, and come to ``n / 4`` (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd edition,
+chapter 4; Higham and Mary, *A New Approach to Probabilistic Rounding Error Analysis*, 2019). The
+greater of the two, set against the strip's largest sum, decides. Where weights cancel, as a
+Laplacian's on a bright, even sky, it is too much, and the strip is summed again in float64.
 """
 
 import math
@@ -49,6 +52,8 @@ class Precision(NamedTuple):
             return True
         highest = max(float(strip.max()), -float(strip.min()))
         steps = self.roundings + 3
-        error = steps * (UNIT * self.reach * highest + SMALLEST * (1 + self.reach + highest))
+        error = max(2 * math.sqrt(steps), steps / 4) * (
+            UNIT * self.reach * highest + SMALLEST * (1 + self.reach + highest)
+        )
         largest = max(abs(greatest + self.bias), abs(least + self.bias))
         return error <= NEAR * largest or highest == 0

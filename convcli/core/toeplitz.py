@@ -57,9 +57,8 @@ class Bands:
 
     def rows_seen(self, rows: int) -> int:
         """Return how many padded rows all bands of some output rows see, and a spare one."""
-        return (
-            self.geometry.rows_seen(_count(rows, self.rows) * self.rows) + self.geometry.stride[0]
-        )
+        spare = int(self.geometry.stride == (1, 1))  # else it comes with the phases
+        return self.geometry.rows_seen(_count(rows, self.rows) * self.rows) + spare
 
     def why(self) -> str:
         """Name the method and its cost."""
@@ -121,7 +120,8 @@ class Bands:
 
 def band_rows(geometry: Geometry) -> int:
     """Return R, the rows of a band: few for a kernel of few rows, lest most products be by 0."""
-    return 4 if geometry.extent[0] <= 5 * geometry.stride[0] else 8
+    most = 4 if geometry.extent[0] <= 5 * geometry.stride[0] else 8
+    return min(most, geometry.output[0])
 
 
 def products(geometry: Geometry) -> tuple[int, int]:

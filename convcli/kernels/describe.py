@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from convcli.core.correlate import prepare
+from convcli.core.plan import Layout
 from convcli.kernels.entries import Recipe
 from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.saving import kernel_fields
@@ -67,6 +69,13 @@ def _matrix_block(kernel: Kernel) -> str:
     return "\n".join(f"channel {number}\n{block}" for number, block in enumerate(blocks, 1))
 
 
+def _method(kernel: Kernel) -> str:
+    """Say how the kernel would be summed over a picture of a megapixel."""
+    shape = (1024, 1024, *kernel.matrix.shape[:-2][-1:])
+    picture = np.broadcast_to(np.uint8(0), shape)
+    return prepare(picture, kernel.matrix, Layout(), kernel.divisor).why()
+
+
 def _facts(kernel: Kernel) -> list[tuple[str, str]]:
     rows, columns = kernel.size
     least, greatest = kernel.output_range()
@@ -78,6 +87,7 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
         ("symmetry", _symmetry(kernel.symmetry)),
         *_separable(kernel),
         ("output", f"{_short(least)} to {_short(greatest)} for input from 0 to 255"),
+        ("method", f"{_method(kernel)}, for 8-bit pictures"),
         *([("source", kernel.source)] if kernel.source else []),
     ]
 

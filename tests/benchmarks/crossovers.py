@@ -1,8 +1,8 @@
-"""Measure what a pass and a transform cost, for the table in ``convcli/core/methods.py``.
+"""Measure what passes, products and transforms cost, for the table in ``convcli/core/methods.py``.
 
-Run ``python tests/benchmarks/crossovers.py``; it prints nanoseconds a sample on this machine: for
-each size of accumulator the cost of a pass (the slope over kernels of more and more taps), and
-the cost of one transform of a tile (half of what a large kernel takes at stride 1).
+Run ``python tests/benchmarks/crossovers.py``; it prints nanoseconds a sample on this machine, on
+one thread. A cost is a slope: the time that a larger kernel takes beyond a smaller one, over what
+it has to do beyond it. A transform is half of what a large kernel takes at stride 1.
 """
 
 import time
@@ -11,28 +11,35 @@ import numpy as np
 
 from convcli import cross_correlate
 from convcli.core.correlate import prepare
+from convcli.core.passes import direct_passes
 from convcli.core.plan import Layout
+from convcli.core.toeplitz import products
 
 SHAPE = (1500, 2000)
+SMALL = (300, 400, 3)
+FLOATS = {4: np.float32, 8: np.float64}
 
 
 def seconds(image, kernel, method):
-    """The best of several runs."""
+    """The best of several runs on one thread."""
     best = np.inf
     for _ in range(5):
         start = time.perf_counter()
-        cross_correlate(image, kernel, method=method)
+        cross_correlate(image, kernel, method=method, threads=1)
         best = min(best, time.perf_counter() - start)
     return best
 
 
-def pass_cost(image, kernels):
-    """Nanoseconds a sample and pass: the slope between a small kernel and a larger one."""
-    spent = [seconds(image, kernel, "direct") for kernel in kernels]
-    passes = [
-        prepare(image, kernel, Layout(), method="direct").passes[0].cost for kernel in kernels
-    ]
-    return 1e9 * (spent[1] - spent[0]) / (passes[1] - passes[0]) / image.size
+def slope(image, kernels, method, work):
+    """Nanoseconds a pixel of the first channel and unit of work, between two kernels."""
+    spent = [seconds(image, kernel, method) for kernel in kernels]
+    done = [work(kernel) for kernel in kernels]
+    return 1e9 * (spent[1] - spent[0]) / (done[1] - done[0]) / (image.shape[0] * image.shape[1])
+
+
+def multiplications(kernel):
+    """Multiplications a sample of a kernel's bands."""
+    return products(prepare(np.zeros(SHAPE, np.uint8), kernel, Layout()).geometry)[1]
 
 
 def main():
@@ -40,17 +47,25 @@ def main():
     images = {
         2: rng.integers(0, 256, SHAPE, np.uint8),
         4: rng.integers(0, 65536, SHAPE, np.uint16),
-        8: rng.standard_normal(SHAPE).astype(np.float32),
+        8: rng.random(SHAPE),
     }
     for size, image in images.items():
-        sides = (3, 7)
-        if size == 8:
-            kernels = [rng.standard_normal((side, side)) for side in sides]
-        else:
-            kernels = [rng.choice([-2, -1, 1, 2], (side, side)) for side in sides]
-        print(f"a pass over {size} bytes: {pass_cost(image, kernels):.3f} ns a sample")
-    spent = seconds(images[8], rng.standard_normal((31, 31)), "fft")
-    print(f"a transform: {1e9 * spent / images[8].size / 2:.2f} ns a sample")
+        kernels = [rng.choice([-2, -1, 1, 2], (side, side)) for side in (3, 7)]
+        cost = slope(image, kernels, "direct", lambda kernel: direct_passes(kernel).cost)
+        print(f"a pass over {size} bytes: {cost:.3f} ns")
+    for size, kind in FLOATS.items():
+        image, bands = images[8].astype(kind), [np.ones((side, side)) / 9 for side in (7, 15)]
+        cost = slope(image, bands, "toeplitz", multiplications)
+        print(f"a multiplication in {size} bytes: {cost:.3f} ns")
+    spent = seconds(images[8].astype(np.float32), rng.standard_normal((31, 31)), "fft")
+    print(f"a transform: {1e9 * spent / images[8].size / 2:.2f} ns")
+    for size, kind in FLOATS.items():
+        image = rng.random(SMALL).astype(kind)
+        banks = [np.abs(rng.standard_normal((count, 3, 5, 5))) for count in (8, 64)]
+        filters = slope(image, banks, "matrix", lambda bank: bank.size)
+        few = 1e9 * seconds(image, banks[0], "matrix") / (SMALL[0] * SMALL[1])
+        window = few / banks[0][0].size - filters * len(banks[0])
+        print(f"a tap of a window in {size} bytes: {window:.3f} ns, times a filter {filters:.4f}")
 
 
 if __name__ == "__main__":

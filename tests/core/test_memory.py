@@ -30,8 +30,8 @@ def test_peak_is_output_and_a_few_mib(shape, options):
     finally:
         tracemalloc.stop()
     assert (
-        out.nbytes <= peak <= out.nbytes + 24 * MIB
-    )  # the strips of two threads; a wider copy is 90
+        out.nbytes <= peak <= out.nbytes + 48 * MIB
+    )  # the strips of two threads; asked are at most 64
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])

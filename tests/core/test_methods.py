@@ -46,6 +46,43 @@ def test_fft_is_direct(shape, kind, layout, seed, whole):
 
 
 @given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
+def test_toeplitz_is_direct(shape, kind, layout, seed, whole):
+    image = random(shape, kind, seed)
+    rows, columns = 1 + seed % 7, 1 + seed % 5
+    kernel = random((rows, columns), "i4" if whole else "f8", seed + 1) - 40 * whole
+    if seed % 3 == 0:
+        kernel[:, 0] = 0
+    direct = cross_correlate(image, kernel, method="direct", **layout)
+    banded = cross_correlate(image, kernel, method="toeplitz", **layout)
+    assert banded.dtype == direct.dtype
+    if direct.dtype.kind == "i":
+        assert np.array_equal(banded, direct)
+    else:
+        reach = np.abs(direct).max() + 1
+        assert np.abs(banded - direct).max() <= (1e-5 if direct.dtype == "f4" else 1e-12) * reach
+
+
+@pytest.mark.parametrize("width", [1, 1023, 1024, 1025, 3000])
+@pytest.mark.parametrize("height", [1, 3, 4, 5, 9])
+def test_bands_and_tiles_of_any_size_cover_the_picture(width, height):
+    image = random((height, width), "u1", 6)
+    kernel = random((7, 6), "i4", 7)
+    exact = cross_correlate(image, kernel, method="direct", padding="full")
+    assert np.array_equal(cross_correlate(image, kernel, method="toeplitz", padding="full"), exact)
+
+
+def test_integers_go_to_bands_in_the_smallest_type_that_keeps_them_exact():
+    kernel = np.arange(1, 50).reshape(7, 7)
+    for kind, floats in (("u1", "float32"), ("u2", "float64")):
+        top = np.full((60, 60), np.iinfo(kind).max, kind)
+        assert floats in prepare(top, kernel, Layout(), method="toeplitz").why()
+        exact = cross_correlate(top, kernel, method="direct")
+        assert np.array_equal(cross_correlate(top, kernel, method="toeplitz"), exact)
+    with pytest.raises(KernelError, match="toeplitz to be exact"):
+        cross_correlate(np.full((9, 9), 2**50), kernel, method="toeplitz")
+
+
+@given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
 def test_matrix_is_direct(shape, kind, layout, seed, whole):
     image = random(shape, kind, seed)
     channels = shape[2] if len(shape) == 3 else 1
@@ -137,6 +174,7 @@ def test_auto_chooses_by_cost():
     chosen = {
         "direct": rng.integers(-9, 10, (3, 3)),
         "separable": np.outer([1, 2, 1], [1, 2, 1]),
+        "toeplitz": rng.standard_normal((5, 5)),
         "fft": rng.standard_normal((31, 31)),
     }
     for method, kernel in chosen.items():
@@ -188,7 +226,7 @@ def test_a_factored_float_kernel_keeps_its_zeros():
     assert fewest_passes(kernel) == direct_passes(kernel)
 
 
-@pytest.mark.parametrize("method", ["direct", "separable", "fft"])
+@pytest.mark.parametrize("method", ["direct", "toeplitz", "separable", "fft"])
 @pytest.mark.parametrize("kind", ["u1", "f4"])
 def test_bytes_do_not_depend_on_the_threads(method, kind):
     image = random((1100, 1000), kind, 3)
@@ -220,7 +258,7 @@ def test_a_variable_that_is_no_number_of_threads_is_refused(monkeypatch, text):
     cross_correlate(np.zeros((1500, 1000)), [[1]])
 
 
-@pytest.mark.parametrize("method", ["direct", "separable", "fft"])
+@pytest.mark.parametrize("method", ["direct", "toeplitz", "separable", "fft"])
 def test_a_stride_far_beyond_the_image_costs_nothing(method):
     image = random((60, 50, 3), "u1", 4)
     kernel = np.ones((3, 3), int)
@@ -239,7 +277,7 @@ def test_a_wide_bank_is_multiplied_piece_by_piece(monkeypatch):
     image = random((5, 300, 8), "u1", 4)
     kernel = random((20, 8, 3, 3), "i4", 5)
     whole = cross_correlate(image, kernel, method="matrix")
-    monkeypatch.setattr("convcli.core.matrix.WINDOWS_BYTES", 10_000)
+    monkeypatch.setattr("convcli.core.matrix.STRIP_BYTES", 10_000)
     assert np.array_equal(cross_correlate(image, kernel, method="matrix"), whole)
 
 

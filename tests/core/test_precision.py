@@ -1,0 +1,119 @@
+"""Floats are within 1e-5 of the largest output by every method, also where weights cancel."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from convcli import cross_correlate, get_kernel
+from convcli.core.direct import Direct
+from convcli.core.matrix import Bank
+from convcli.core.precision import Precision
+from convcli.core.toeplitz import Bands
+
+SINGLE = np.dtype(np.float32)
+
+
+def images(kind, offset, spread, seed, shape=(60, 50)):
+    rng = np.random.default_rng(seed)
+    values = offset + spread * rng.standard_normal(shape)
+    if kind == "f4":
+        return values.astype("f4")
+    return values.clip(0, np.iinfo(kind).max).astype(kind)
+
+
+def kernels(form, side, seed):
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((side, side))
+    if form == "cancelling":
+        return noise - noise.mean()
+    if form == "positive":
+        return np.abs(noise)
+    if form == "wild":
+        return noise * 10.0 ** rng.integers(-6, 7, noise.shape)
+    return np.outer(noise[0], noise[-1])
+
+
+def error(found, image, kernel, **options):
+    """The largest deviation from sums in float64, relative to the largest of them."""
+    truth = cross_correlate(
+        image.astype(np.float64), kernel.astype(np.float64), method="direct", **options
+    )
+    rounding = 1e-9 * np.abs(kernel).sum() * np.abs(image.astype(float)).max()  # the truth's own
+    return np.abs(found - truth).max() / max(np.abs(truth).max(), rounding, 1e-300)
+
+
+@settings(max_examples=150)
+@given(
+    method=st.sampled_from(["auto", "direct", "toeplitz"]),
+    kind=st.sampled_from(["u1", "u2", "f4"]),
+    offset=st.sampled_from([0, 100, 3e4, 1e6, -1e6]),
+    spread=st.sampled_from([0, 1e-3, 1, 50, 1e4]),
+    form=st.sampled_from(["cancelling", "positive", "wild", "rank one"]),
+    side=st.sampled_from([1, 2, 3, 5, 8, 15, 24]),
+    bias=st.sampled_from([0, 0.5, -1000]),
+    seed=st.integers(0, 9),
+)
+@example("toeplitz", "f4", 1e6, 1, "cancelling", 15, 0, 0)
+@example("direct", "u2", 3e4, 1e-3, "cancelling", 24, -1000, 0)
+def test_floats_are_near_enough(method, kind, offset, spread, form, side, bias, seed):
+    image, kernel = images(kind, offset, spread, seed), kernels(form, side, seed)
+    found = cross_correlate(image, kernel, method=method, bias=bias, padding="valid")
+    assert found.dtype == SINGLE
+    rounding = 2**-24  # of the result itself
+    assert error(found, image, kernel, bias=bias, padding="valid") <= 1e-5 + rounding
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("offset", [0, 200, 5e4])
+@pytest.mark.parametrize("form", ["cancelling", "positive", "wild"])
+def test_banks_are_near_enough(kind, offset, form):
+    image = images(kind, offset, 10, 1, (40, 30, 3))
+    planes = [kernels(form, 5, seed) for seed in range(36)]
+    bank = np.array(planes).reshape(12, 3, 5, 5)
+    found = cross_correlate(image, bank, method="matrix")
+    assert error(found, image, bank) <= 1.1e-5
+
+
+def test_strips_that_cancel_are_summed_again(monkeypatch):
+    """A bright, even half and a busy one: only the first is too much for float32."""
+    used = []
+    for method in (Bands, Direct, Bank):
+        whole = method.sums
+
+        def sums(self, strip, rows, space, whole=whole):
+            found = whole(self, strip, rows, space)
+            used.append((type(self).__name__, strip.dtype.name, found is not None))
+            return found
+
+        monkeypatch.setattr(method, "sums", sums)
+    kernel = kernels("cancelling", 7, 0)
+    even = np.full((50, 50), 250, np.uint8)
+    busy = images("u1", 100, 60, 0)
+    cross_correlate(busy, kernel)
+    assert used == [("Bands", "float32", True)]
+    used.clear()
+    cross_correlate(even, kernel)
+    assert used == [
+        ("Bands", "float32", False), ("Direct", "float32", False), ("Direct", "float64", True)
+    ]  # fmt: skip
+
+
+def test_float64_is_kept_where_it_is_asked_for():
+    image = np.full((9, 9), 200, np.uint8)
+    found = cross_correlate(image, get_kernel("gaussian:5").matrix, dtype=np.float64)
+    assert found.dtype == np.float64
+    assert np.abs(found - 200).max() <= 200e-12
+
+
+@pytest.mark.parametrize("spread", [1e-30, 1e30])
+def test_what_float32_cannot_hold_on_the_way(spread):
+    image = (spread * np.random.default_rng(0).standard_normal((30, 30))).astype("f4")
+    kernel = kernels("positive", 5, 0) / spread
+    assert error(cross_correlate(image, kernel), image, kernel) <= 1e-5
+
+
+def test_black_is_black_without_a_second_sum():
+    black = np.zeros((4, 4), np.float32)
+    assert Precision(9, 5.0, 0).suffices(black, black)
+    assert not Precision(9, 5.0, 0).suffices(black + np.float32(np.nan), black * np.float32(np.nan))
