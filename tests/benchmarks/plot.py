@@ -31,7 +31,8 @@ def draw(rows: list[Record], machine: Record, target: Path) -> None:
     panels[0, 0].set_ylim(min(*ratios, 1) / 1.3, max(*ratios, 1) * 1.3)
     figure.supylabel("time of convcli / time of the faster of filter2D and sepFilter2D")
     figure.suptitle(f"Below 1, convcli is faster.  {machine['cpu']}, {machine['cores']} cores")
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=8, frameon=False)
+    sizes = [size for size in SIZES if any(row["megapixels"] == size for row in rows)]
+    figure.legend(handles=_legend(sizes), loc="outside lower center", ncols=8, frameon=False)
     figure.savefig(target, dpi=110)
 
 
@@ -63,8 +64,8 @@ def _panel(panel: Axes, types: tuple[str, str], rows: list[Record]) -> None:
     panel.set_xlim(-0.5, len(KERNELS) - 0.5)
 
 
-def _legend() -> list[Line2D]:
-    marks = [(COLOURS[size], "o", "full", f"{size:g} megapixels") for size in SIZES]
+def _legend(sizes: list[float]) -> list[Line2D]:
+    marks = [(COLOURS[size], "o", "full", f"{size:g} MP") for size in sizes]
     marks += [
         ("grey", MARKERS[steps], "full" if steps == (1, 1) else "none", word)
         for steps, word in WORDS.items()
