@@ -39,6 +39,7 @@ class Precision(NamedTuple):
     def suffices(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
         """Tell whether a strip's sums are finite and, if in float32, near enough to the truth.
 
+        >>> import numpy as np
         >>> precision = Precision(roundings=9, reach=9.0, bias=0)
         >>> precision.suffices(np.float32([9, 9]), np.float32([81]))
         True
