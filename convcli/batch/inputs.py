@@ -1,13 +1,16 @@
-"""Which files: names, folders, patterns and lists, to pictures one by one."""
+"""Which files: names, folders, patterns and lists, found as the work goes on."""
 
 import glob
 import io
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import PurePath
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import translate
+from pathlib import Path, PurePath
 from typing import NamedTuple, cast
 
+from convcli.atomic import is_stream
 from convcli.errors import ConvcliError, PictureError, UsageError, shown
 from convcli.images.formats import picture_suffixes
 
@@ -19,14 +22,14 @@ class Source(NamedTuple):
 
     Attributes:
         path: its name, as it was given or found.
-        folder: where it lies below the folder, the pattern or the list that it was found in; an
+        below: where it lies below the folder, the pattern or the list that it was found in; an
             output folder repeats it.
         found: whether it was found in a folder or by a pattern, not named.
         is_stdin: whether it is standard input.
     """
 
     path: str
-    folder: str = ""
+    below: str = ""
     found: bool = False
     is_stdin: bool = False
 
@@ -38,6 +41,30 @@ class Missing(NamedTuple):
     error: ConvcliError
 
 
+class Group(NamedTuple):
+    """Inputs that lie in one folder: all that was found there, or one that was named.
+
+    Attributes:
+        folder: the folder, as it was given or found.
+        below, found, is_stdin: as in :class:`Source`.
+        names: the files' names inside it.
+        strangers: how many other files it has, which are no pictures by their names.
+    """
+
+    folder: str
+    names: list[str]
+    below: str = ""
+    found: bool = False
+    is_stdin: bool = False
+    strangers: int = 0
+
+    def sources(self) -> Iterator[Source]:
+        """Yield the inputs one by one."""
+        for name in self.names:
+            path = os.path.join(self.folder, name)
+            yield Source(path, self.below, self.found, self.is_stdin)
+
+
 class Search(NamedTuple):
     """What to look for.
 
@@ -46,6 +73,8 @@ class Search(NamedTuple):
         files_from: a file of names, or ``-`` for standard input; None for no list.
         null: the list's names end in NUL instead of a newline.
         recursive: descend into the folders inside a folder.
+        include: patterns of which a found file matches one, instead of a picture's suffixes.
+        exclude: patterns of which a found file or folder matches none.
         output: a folder that is never searched: the results of this run or the last.
     """
 
@@ -53,6 +82,8 @@ class Search(NamedTuple):
     files_from: str | None = None
     null: bool = False
     recursive: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     output: str | None = None
 
     def check(self, *, kernel_from_stdin: bool = False) -> None:
@@ -69,98 +100,177 @@ class Search(NamedTuple):
                 "- (standard input) can be one picture, the --files-from list or the kernel, once"
             )
 
+    @property
+    def streams(self) -> bool:
+        """Whether the list comes through a pipe, so that it can be read but once."""
+        if self.files_from is None:
+            return False
+        return self.files_from == STDIN or is_stream(Path(self.files_from))
 
-def find_sources(search: Search) -> Iterator[Source | Missing]:
-    """Yield the inputs in the order given, a folder's sorted by name.
+    def wanted(self) -> Callable[[str, str], bool]:
+        """Return what tells, by its name and its folder, whether a found file is taken."""
+        suffixes = picture_suffixes()
+        includes, excludes = _pattern(self.include), _pattern(self.exclude)
 
-    Inside a folder only files with a picture's suffix count; what is named outright is taken
-    whatever it is.
+        def is_wanted(name: str, below: str) -> bool:
+            if excludes and excludes(name, below):
+                return False
+            if includes:
+                return includes(name, below)
+            return os.path.splitext(name)[1].lower() in suffixes
+
+        return is_wanted
+
+
+def find_named(search: Search) -> Iterator[Group | Missing]:
+    """Yield the inputs that are named, and those found in folders and by patterns.
+
+    They come in the order given, a folder's sorted by name. Inside a folder only files with a
+    picture's suffix count; what is named outright is taken whatever it is. Folders are read when
+    their turn comes.
+    """
+    for name in search.names:
+        if name == STDIN:
+            yield Group("", [name], is_stdin=True)
+        elif not name:
+            yield Missing(name, PictureError("''", "is no file's name"))
+        elif os.path.isdir(name):
+            yield from _in_folder(name, search)
+        elif os.path.lexists(name) or not glob.has_magic(name):
+            yield Group("", [name])
+        else:
+            yield from _matching(name, search)
+
+
+def find_all(search: Search) -> Iterator[Group | Missing]:
+    """Yield every input: those that are named or found, then those of the list."""
+    yield from find_named(search)
+    yield from find_listed(search)
+
+
+def find_listed(search: Search) -> Iterator[Group]:
+    """Yield the inputs in the list as they arrive, byte for byte.
 
     Raises:
         UsageError: the list cannot be read.
     """
-    for name in search.names:
-        yield from _expand(name, search)
-    if search.files_from is not None:
-        yield from _listed(search.files_from, null=search.null)
+    if search.files_from is None:
+        return
+    end = b"\0" if search.null else b"\n"
+    for name in _pieces(_chunks(search.files_from), end):
+        path = os.fsdecode(name if search.null else name.removesuffix(b"\r"))
+        if "\0" in path:
+            raise UsageError(
+                f"--files-from {shown(search.files_from)}: has NUL in a name; -0 reads it so"
+            )
+        if path:
+            folder = PurePath(os.path.normpath(os.path.dirname(path)))
+            inner = [part for part in folder.parts if part not in (folder.anchor, "..")]
+            yield Group("", [path], os.path.join("", *inner))
 
 
-def _expand(name: str, search: Search) -> Iterator[Source | Missing]:
-    if name == STDIN:
-        yield Source(name, is_stdin=True)
-    elif not name:
-        yield Missing(name, PictureError("''", "is no file's name"))
-    elif os.path.isdir(name):
-        yield from _in_folder(name, search)
-    elif os.path.lexists(name) or not glob.has_magic(name):
-        yield Source(name)
-    else:
-        yield from _matching(name)
-
-
-def _in_folder(top: str, search: Search) -> Iterator[Source | Missing]:
+def _in_folder(top: str, search: Search) -> Iterator[Group | Missing]:
     """Yield the pictures of a folder; links to folders are not followed, so no loop is entered."""
-    suffixes = picture_suffixes()
+    is_wanted, output = search.wanted(), _identity(search.output)
+    excludes = _pattern(search.exclude)
     problems: list[Missing] = []
-
-    def note(error: OSError) -> None:
-        problems.append(Missing(str(error.filename), _refused(str(error.filename), error)))
-
-    found = descends = False
-    for folder, inside, files in os.walk(top, onerror=note):
-        inside[:] = sorted(name for name in inside if _is_searched(folder, name, search.output))
-        files = [name for name in files if not name.startswith(".")]
-        if not search.recursive:
-            descends = bool(inside)
-            inside.clear()
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            if os.path.splitext(name)[1].lower() in suffixes and _is_file(path):
-                found = True
-                yield Source(path, os.path.relpath(folder, top), found=True)
+    waiting, any_found, descends = [top], False, False
+    while waiting:
+        folder = waiting.pop()
+        below = os.path.relpath(folder, top)
+        try:
+            group, inside = _scanned(folder, below, is_wanted)
+        except OSError as error:
+            problems.append(Missing(folder, _refused(folder, error)))
+            continue
+        inside = [
+            name
+            for name in inside
+            if not (excludes and excludes(name, below))
+            and (output is None or _identity(os.path.join(folder, name)) != output)
+        ]
+        if search.recursive:
+            waiting += [os.path.join(folder, name) for name in sorted(inside, reverse=True)]
+        descends = descends or bool(inside)
+        any_found = any_found or bool(group.names)
+        yield group
     yield from problems
-    if not found and not problems:
-        hint = "; --recursive descends into its folders" if descends else ""
+    if not any_found and not problems:
+        hint = "; --recursive descends into its folders" if descends > search.recursive else ""
         yield Missing(top, PictureError(top, f"no picture in this folder{hint}"))
 
 
-def _is_searched(folder: str, name: str, output: str | None) -> bool:
-    """Leave out hidden folders, and the one that results go to."""
-    if name.startswith(".") or output is None or not os.path.exists(output):
-        return not name.startswith(".")
-    path = os.path.join(folder, name)
-    return not (os.path.exists(path) and os.path.samefile(path, output))
+def _scanned(
+    folder: str, below: str, is_wanted: Callable[[str, str], bool]
+) -> tuple[Group, list[str]]:
+    """Return the pictures in one folder, sorted, and the folders inside it; none is hidden."""
+    names, folders, strangers = [], [], 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(name)
+            elif entry.is_dir():
+                continue
+            elif is_wanted(name, below) and _is_file(entry):
+                names.append(name)
+            else:
+                strangers += 1
+    names.sort()
+    return Group(folder, names, below, found=True, strangers=strangers), folders
 
 
-def _is_file(path: str) -> bool:
+def _is_file(entry: os.DirEntry[str]) -> bool:
     """Tell whether a name is a file's, or a link's to nowhere, which is worth an error."""
-    return os.path.isfile(path) or not os.path.exists(path)
+    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
 
 
-def _matching(pattern: str) -> Iterator[Source | Missing]:
+def _identity(path: str | None) -> tuple[int, int] | None:
+    """Return what tells a file from all others, or None where there is none."""
+    try:
+        found = os.stat(path or "")
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _matching(pattern: str, search: Search) -> Iterator[Group | Missing]:
     """Yield the files that a pattern matches; ``**`` stands for any number of folders."""
     fixed = PurePath(pattern).parts
     wild = next(index for index, part in enumerate(fixed) if glob.has_magic(part))
     base = PurePath(*fixed[:wild])
+    excludes, includes = _pattern(search.exclude), _pattern(search.include)
     matches = sorted(path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
     if not matches:
         yield Missing(pattern, PictureError(pattern, "no such file, and no file matches it"))
     for path in matches:
-        folder = os.path.relpath(os.path.dirname(path) or ".", base)
-        yield Source(path, folder, found=True)
+        name, below = os.path.basename(path), os.path.relpath(os.path.dirname(path) or ".", base)
+        if (excludes and excludes(name, below)) or (includes and not includes(name, below)):
+            continue
+        yield Group("", [path], below, found=True)
 
 
-def _listed(list_file: str, *, null: bool) -> Iterator[Source]:
-    """Yield the names in a list as they arrive, byte for byte."""
-    end = b"\0" if null else b"\n"
-    for name in _pieces(_chunks(list_file), end):
-        path = os.fsdecode(name if null else name.removesuffix(b"\r"))
-        if "\0" in path:
-            raise UsageError(f"--files-from {shown(list_file)}: has NUL in a name; -0 reads it so")
-        if path:
-            folder = PurePath(os.path.normpath(os.path.dirname(path)))
-            inner = [part for part in folder.parts if part not in (folder.anchor, "..")]
-            yield Source(path, os.path.join("", *inner))
+def _pattern(patterns: tuple[str, ...]) -> Callable[[str, str], bool] | None:
+    """Return what tells whether a name, or with its folder where a pattern has a /, matches one."""
+    if not patterns:
+        return None
+    names = _either(each for each in patterns if "/" not in each)
+    paths = _either(each for each in patterns if "/" in each)
+
+    def matches(name: str, below: str) -> bool:
+        if names.match(name):
+            return True
+        path = name if below in ("", ".") else f"{below}/{name}"
+        return paths.match(path.replace(os.sep, "/")) is not None
+
+    return matches
+
+
+def _either(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return what matches any of the patterns; nothing where there are none."""
+    return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 
 def _chunks(list_file: str) -> Iterator[bytes]:

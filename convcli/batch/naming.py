@@ -1,14 +1,15 @@
-"""Where each result goes, decided and checked before any pixel is touched."""
+"""Where each result goes, decided before any pixel is touched."""
 
 import os
 import re
 import string
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from convcli.atomic import is_stream
-from convcli.batch.inputs import Missing, Source
+from convcli.batch.inputs import Source
 from convcli.batch.settings import Work
 from convcli.errors import UsageError, shown
 from convcli.images.formats import check_suffix, default_suffix
@@ -55,61 +56,38 @@ class Job(NamedTuple):
     @property
     def targets(self) -> tuple[str, ...]:
         """Every file that is to be written."""
-        return (*self.outputs, *([self.figure] if self.figure else []))
+        return (*self.outputs, self.figure) if self.figure else self.outputs
 
 
-def plan_jobs(
-    sources: Sequence[Source | Missing], work: Work, naming: Naming
-) -> list[Job | Missing]:
-    """Name every result of every input, and see that no two share a name.
+def named(source: Source, index: int, work: Work, naming: Naming, *, several: bool) -> Job:
+    """Name every result of an input, the ``index``-th of perhaps ``several``.
 
     Raises:
-        UsageError: the options do not suit the number of results; or two results would be one
-            file; or, where files are overwritten, a result would replace another input.
+        UsageError: no result can be written there, or in that format.
     """
-    _check_options(sources, work, naming)
-    jobs: list[Job | Missing] = []
-    for index, source in enumerate(sources, 1):
-        if isinstance(source, Missing):
-            jobs.append(source)
-            continue
-        outputs: list[str] = []
-        if naming.pictures:
-            outputs = [_output(source, label, index, work, naming) for label in work.labels]
-        figure = _figure(source, work.labels, naming, several=len(sources) > 1)
-        jobs.append(Job(source, tuple(outputs), figure))
-    jobs = _without_own_results(jobs)
-    named = [job for job in jobs if isinstance(job, Job)]
-    _check_clashes(named, overwrite=work.writing.overwrite)
-    return jobs
+    outputs: tuple[str, ...] = ()
+    if naming.pictures:
+        outputs = tuple(_output(source, label, index, work, naming) for label in work.labels)
+    return Job(source, outputs, _figure(source, work.labels, naming, several=several))
 
 
-def _without_own_results(jobs: list[Job | Missing]) -> list[Job | Missing]:
-    """Leave out what was found but is a result of this very command, from when it last ran."""
-    targets = {
-        os.path.realpath(target) for job in jobs if isinstance(job, Job) for target in job.targets
-    }
-    return [
-        job
-        for job in jobs
-        if isinstance(job, Missing)
-        or not (job.source.found and os.path.realpath(job.source.path) in targets)
-    ]
+def check_options(work: Work, naming: Naming, *, several: bool, stdin: bool) -> None:
+    """See that the options suit each other and the number of inputs.
 
-
-def _check_options(sources: Sequence[Source | Missing], work: Work, naming: Naming) -> None:
+    Raises:
+        UsageError: they do not.
+    """
     _check_template(naming.name)
     if work.all_frames and (naming.plot or naming.show):
         raise UsageError("--plot and --show draw one frame; leave out --frames all")
-    stdin = any(isinstance(source, Source) and source.is_stdin for source in sources)
     if stdin and naming.pictures and not (naming.output or naming.out_dir):
         raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
     if naming.output is None:
         return
     if naming.out_dir is not None or naming.name != TEMPLATE:
         raise UsageError("-o names the one result; --out-dir and --name are for several")
-    if len(sources) > 1:
-        raise UsageError(f"-o names one result, and there are {len(sources)} inputs: use --out-dir")
+    if several:
+        raise UsageError("-o names one result, and there are several inputs: use --out-dir")
     if len(work.specs) > 1:
         raise UsageError(
             f"-o names one result, and {len(work.specs)} kernels give one each: "
@@ -139,19 +117,28 @@ def _output(source: Source, label: str, index: int, work: Work, naming: Naming) 
     if naming.output is not None:
         _check_output(naming.output, work)
         return naming.output
-    stem, suffix = os.path.splitext(os.path.basename(source.path))
-    name = naming.name.format(
-        stem="stdin" if source.is_stdin else stem,
-        kernel=label,
-        index=index,
-        suffix=default_suffix(suffix, work.writing.format, raw=work.raw, frames=work.all_frames),
-    )
-    _check_output(name, work)
+    folder, base = os.path.split(source.path)
+    stem, suffix = os.path.splitext(base)
+    kept = _suffix(suffix, work.writing.format, raw=work.raw, frames=work.all_frames)
+    stem = "stdin" if source.is_stdin else stem
+    if naming.name == TEMPLATE:
+        name = f"{stem}_{label}{kept}"
+    else:
+        name = naming.name.format(stem=stem, kernel=label, index=index, suffix=kept)
+        check_suffix(name, work.writing.format, raw=work.raw)
     if naming.out_dir is None:
-        return os.path.join(os.path.dirname(source.path), name)
+        return os.path.join(folder, name)
     if os.path.isabs(name):
         raise UsageError(f"--name {naming.name!r} is absolute; with --out-dir it must not be")
-    return os.path.normpath(os.path.join(naming.out_dir, source.folder, name))
+    return os.path.normpath(os.path.join(naming.out_dir, source.below, name))
+
+
+@lru_cache(maxsize=64)
+def _suffix(suffix: str, asked: str | None, *, raw: bool, frames: bool) -> str:
+    """Return a result's suffix, once seen that such results can be written."""
+    kept = default_suffix(suffix, asked, raw=raw, frames=frames)
+    check_suffix(f"x{kept}", asked, raw=raw)
+    return kept
 
 
 def _check_output(output: str, work: Work) -> None:
@@ -170,28 +157,4 @@ def _figure(source: Source, labels: Sequence[str], naming: Naming, *, several: b
         return naming.plot
     stem = "stdin" if source.is_stdin else os.path.splitext(os.path.basename(source.path))[0]
     name = f"{stem}_{'+'.join(labels)}.png"
-    return os.path.normpath(os.path.join(naming.plot, source.folder, name))
-
-
-def _check_clashes(jobs: Sequence[Job], *, overwrite: bool) -> None:
-    inputs = {os.path.realpath(job.source.path): job for job in jobs if overwrite}
-    taken: dict[str, Job] = {}
-    for job in jobs:
-        for target in job.targets:
-            real = os.path.realpath(target)
-            if target == STDOUT or is_stream(Path(real)):
-                continue
-            name, own = shown(target), shown(job.source.path)
-            if real in taken:
-                other = shown(taken[real].source.path)
-                both = f"of {own}" if own == other else f"of {other} and of {own}"
-                raise UsageError(
-                    f"{name}: two results, {both}, would be this one file; "
-                    "--out-dir, --name or --format can part them"
-                )
-            if inputs.get(real, job) is not job:
-                raise UsageError(
-                    f"{name}: is an input, and would be replaced by the result of {own}; "
-                    "--out-dir or --name can part them"
-                )
-            taken[real] = job
+    return os.path.normpath(os.path.join(naming.plot, source.below, name))

@@ -25,6 +25,32 @@ class Writing(NamedTuple):
     skip_existing: bool = False
 
 
+class Effort(NamedTuple):
+    """Who does the work, and how long it may take.
+
+    Attributes:
+        jobs: pictures at a time; None for one a processor.
+        timeout: seconds that a picture may take; None for any.
+        max_memory: bytes that the pictures under way may take together, or a share of what is
+            available now.
+        fail_fast: whether the first fault ends the run.
+        scheduler: the address of a Dask cluster's scheduler; None for processes of this machine.
+    """
+
+    jobs: int | None = None
+    timeout: float | None = None
+    max_memory: int | float = 0.8
+    fail_fast: bool = False
+    scheduler: str | None = None
+
+
+class Limits(NamedTuple):
+    """What pictures may take: bytes for all workers together, seconds for each."""
+
+    memory: int
+    timeout: float | None = None
+
+
 class Work(NamedTuple):
     """The kernels, and how pictures are read and written."""
 
@@ -32,6 +58,11 @@ class Work(NamedTuple):
     reading: Reading = Reading()
     writing: Writing = Writing()
     show: bool = False
+
+    def single_threaded(self) -> "Work":
+        """Return the same work on one compute thread, unless more were asked for."""
+        specs = (spec._replace(threads=spec.threads or 1) for spec in self.specs)
+        return self._replace(specs=tuple(specs))
 
     @property
     def labels(self) -> list[str]:

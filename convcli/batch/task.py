@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,28 @@ from convcli.images.picture import Picture
 from convcli.images.reading import read_frames, read_picture
 from convcli.images.writing import write_frames, write_picture
 
+Check = Callable[[Job], object]
 
-def run_jobs(jobs: Iterable[Job | Missing], work: Work) -> Iterator[Outcome]:
+
+def run_jobs(
+    jobs: Iterable[Job | Missing], work: Work, check: Check | None = None
+) -> Generator[Outcome, None, None]:
     """Do the jobs in order and yield what became of each; a fault does not stop the next."""
     for job in jobs:
-        yield Outcome(job.path, error=job.error) if isinstance(job, Missing) else do_job(job, work)
+        if isinstance(job, Missing):
+            yield Outcome(job.path, error=job.error)
+        else:
+            yield do_job(job, work, check)
 
 
-def do_job(job: Job, work: Work) -> Outcome:
-    """Do the work on one input; what goes wrong is in the outcome."""
+def do_job(job: Job, work: Work, check: Check | None = None) -> Outcome:
+    """Do the work on one input, once ``check`` lets it; what goes wrong is in the outcome."""
     began = time.perf_counter()
     task = _Task(job, work)
     error: ConvcliError | None = None
     try:
+        if check is not None:
+            check(job)
         task.run()
     except PictureError as fault:
         error = fault

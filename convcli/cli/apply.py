@@ -13,11 +13,12 @@ from convcli.cli.options import (
     reading_options,
     writing_options,
 )
+from convcli.cli.values import MemoryValue
 
 if TYPE_CHECKING:
     from convcli.batch.inputs import Search
     from convcli.batch.naming import Naming
-    from convcli.batch.settings import Reading, Writing
+    from convcli.batch.settings import Effort, Reading, Writing
     from convcli.cli.choice import KernelChoice
     from convcli.cli.reporting import Voice
     from convcli.core.plan import Layout
@@ -107,6 +108,54 @@ search_options = gathered(
         metavar="FILE|-",
         help="Read more inputs from a file or standard input, one a line.",
     ),
+    option(
+        "--include",
+        multiple=True,
+        metavar="PATTERN",
+        help="Of the files found in folders and by patterns, take those whose names match, as "
+        "'*.jpg'; a pattern with a / is for the path below the folder.  [default: by suffix, "
+        "what can be read]",
+    ),
+    option(
+        "--exclude",
+        multiple=True,
+        metavar="PATTERN",
+        help="Of the files and folders found, pass over those that match.",
+    ),
+)
+
+
+effort_options = gathered(
+    "effort",
+    lazily("convcli.batch.settings", "Effort"),
+    option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Pictures at a time, each in a process of its own.  [default: one a processor]",
+    ),
+    option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Give a picture up that takes longer.",
+    ),
+    option(
+        "--max-memory",
+        type=MemoryValue(),
+        default="80%",
+        show_default=True,
+        help="Bytes that the pictures under way may take together, as 500M or 2G, or a share of "
+        "what is available; workers wait, and a picture that alone takes more is refused.",
+    ),
+    option("--fail-fast", is_flag=True, help="End at the first picture that fails."),
+    option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Work on a Dask cluster, as tcp://HOST:8786; its workers share the files "
+        "(needs the extra: pip install 'convcli[dask]').",
+    ),
 )
 
 
@@ -171,7 +220,7 @@ voice_options = gathered(
 Examples:
   convcli apply --kernel outline photo.png
   convcli apply -k gaussian:9,sigma=2 photo.jpg -o soft.jpg
-  convcli apply -k sobel photos --recursive --out-dir edges
+  convcli apply -k sobel photos --recursive --out-dir edges -j 4
   convcli apply -k "1 2 1" --normalize --border reflect signal.csv -o -
   cat a.png | convcli apply -k outline - -o - --format png > b.png
   find . -name '*.jpg' -print0 | convcli apply -k sharpen --files-from - -0 --out-dir out
@@ -183,6 +232,7 @@ Examples:
 @search_options
 @naming_options
 @writing_options
+@effort_options
 @voice_options
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
 @click.argument("inputs", nargs=-1, metavar="INPUT...", type=click.Path())
@@ -194,6 +244,7 @@ def apply(
     search: "Search",
     naming: "Naming",
     writing: "Writing",
+    effort: "Effort",
     voice: "Voice",
     dry_run: bool,
 ) -> int:
@@ -204,13 +255,15 @@ def apply(
     -o or --out-dir says otherwise; nothing is overwritten unasked. The kernel is not flipped
     unless --operation convolve asks for it.
     """
-    from convcli.batch.inputs import find_sources
-    from convcli.batch.naming import plan_jobs
+    from convcli.batch.agenda import Agenda
     from convcli.batch.settings import Work
-    from convcli.cli.running import dry_report, run
+    from convcli.batch.team import check_effort
+    from convcli.cli.running import check_output, dry_report, run
 
     asked = search._replace(names=inputs, null=voice.null, output=naming.out_dir)
     asked.check(kernel_from_stdin=choice.reads_stdin)
+    check_effort(effort)
     work = Work(choice.filters(layout), reading, writing, naming.show)
-    jobs = plan_jobs(list(find_sources(asked)), work, naming)
-    return dry_report(jobs, work, voice) if dry_run else run(jobs, work, voice)
+    agenda = Agenda(asked, work, naming)
+    check_output(agenda, work, naming, voice)
+    return dry_report(agenda, work, voice) if dry_run else run(agenda, work, effort, voice)

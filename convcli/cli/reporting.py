@@ -4,11 +4,13 @@ import io
 import math
 import os
 import sys
+import time
 from typing import Any, NamedTuple, cast
 
 import click
 
 from convcli.batch.outcome import Outcome, Result
+from convcli.cli.progress import Progress
 from convcli.errors import UsageError, shown
 
 
@@ -31,13 +33,26 @@ class Voice(NamedTuple):
 class Reporter:
     """Tells of each outcome as it comes, and counts."""
 
-    def __init__(self, voice: Voice, *, over_progress: bool = False) -> None:
+    def __init__(self, voice: Voice, progress: Progress | None = None) -> None:
         self.voice = voice
-        self.over_progress = over_progress
+        self._progress = progress
+        self._began = time.monotonic()
         self.done = self.skipped = self.failed = 0
 
     def tell(self, outcome: Outcome) -> None:
         """Say what became of one input."""
+        if self._progress is not None and (outcome.error or outcome.notes or self._names_stdout):
+            self._progress.clear()
+        self._tell(outcome)
+        if self._progress is not None:
+            self._progress.count(outcome)
+
+    @property
+    def _names_stdout(self) -> bool:
+        """Whether names appear on the terminal that the progress is on."""
+        return sys.stdout.isatty()
+
+    def _tell(self, outcome: Outcome) -> None:
         for result in outcome.results:
             self._tell_result(outcome, result)
         printed = any(result.data is not None for result in outcome.results)
@@ -54,12 +69,23 @@ class Reporter:
         if self.voice.json:
             self._json({"input": outcome.path, "error": str(outcome.error)})
 
-    def finish(self, inputs: int) -> int:
-        """Sum up a run of several inputs, and return its exit code."""
-        if inputs > 1 and (self.failed or (self.skipped and not self.voice.quiet)):
-            parts = [f"{self.done} of {inputs} done"]
+    def finish(self, strangers: int) -> int:
+        """Sum up a run of several inputs, and return its exit code.
+
+        On a terminal that is always done, else where there is something to be said: failures,
+        results left as they were, and files in folders that are no pictures by their names.
+        """
+        if self._progress is not None:
+            self._progress.clear()
+        told = self.done + self.failed
+        news = self.failed or ((self.skipped or strangers) and not self.voice.quiet)
+        if (told > 1 and self._progress is not None) or (news and (told > 1 or strangers)):
+            parts = [f"{self.done} of {told} done"]
             parts += [f"{self.skipped} left as they were"] * bool(self.skipped)
             parts += [f"{self.failed} failed"] * bool(self.failed)
+            parts += [f"{strangers} other files passed over"] * bool(strangers)
+            if self._progress is not None:
+                parts.append(f"in {time.monotonic() - self._began:.1f} s")
             self._say(", ".join(parts))
         return 1 if self.failed else 0
 
@@ -76,8 +102,8 @@ class Reporter:
             self._say(f"{shown(outcome.path)}: {_sentence(result)}")
 
     def _say(self, message: str) -> None:
-        """Write a line to stderr, in place of the progress that may stand there."""
-        click.echo("\r\x1b[K" * self.over_progress + message, err=True)
+        """Write a line to stderr."""
+        click.echo(message, err=True)
 
     def _name(self, path: str) -> None:
         if not (self.voice.quiet or self.voice.json):

@@ -88,3 +88,30 @@ class PaddingValue(click.ParamType[str | tuple[int, ...]]):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(name) for name in PADDINGS if name.startswith(incomplete)]
+
+
+class MemoryValue(click.ParamType[int | float]):
+    """Bytes, with k, M, G or T for powers of 1024, or a share in percent."""
+
+    name = "size"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the forms in the help."""
+        return "SIZE|P%"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | float:
+        """Read the text as bytes, an int, or as a share, a float."""
+        if isinstance(value, int | float):
+            return value
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kKmMgGtT])?(?:i?[bB])?|(%))\s*", value)
+        number = float(found[1]) if found else 0
+        if not number or (found and found[3] and number > 100):
+            self.fail(
+                f"{value!r} is no size such as 500M or 2G, and no share such as 80%", param, ctx
+            )
+        if found and found[3]:
+            return number / 100
+        power = "kmgt".index(found[2].lower()) + 1 if found and found[2] else 0
+        return int(number * 1024**power)

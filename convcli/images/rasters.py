@@ -107,6 +107,14 @@ class Raster:
         self._notes.clear()
         return replace(picture, notes=notes)
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the decoded picture, its array, the result and its encoder's copy take."""
+        width, height = self._im.size
+        bands = 4 if self._im.mode == "P" else len(self._im.getbands())
+        each = 2 if "16" in self._im.mode else 4 if self._im.mode in ("I", "F") else 1
+        return width * height * (8 + 2 * bands * each)
+
     def _check_size(self) -> None:
         (width, height), limit = self._im.size, self._request.max_pixels
         if width * height > limit:

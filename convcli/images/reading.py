@@ -21,6 +21,7 @@ from convcli.images.rasters import Raster, Request
 DEFAULT_MAX_PIXELS = 89_478_485  # Pillow's own
 _TEXT = {".csv": "csv", ".txt": "txt"}
 _HEAD = 4096
+BASE_BYTES = 32 << 20  # strips and buffers, whatever the picture's size
 
 
 def read_picture(
@@ -90,6 +91,29 @@ def read_frames(
         del picture
         for frame in range(max(begin, 1), end):
             yield opened.picture(frame)
+
+
+def memory_needed(source: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
+    """Estimate from its header how many bytes a file's picture and its result take.
+
+    0 where the file cannot be read as a picture, or is over the limit: reading it says why.
+    """
+    request = Request(str(source), max_pixels, "auto", None)
+    try:
+        with source.open("rb") as file:
+            if not file.seekable():
+                return 0
+            head = file.read(_HEAD)
+            file.seek(0)
+            size = source.stat().st_size
+            if head.startswith(MAGIC):
+                return BASE_BYTES + 4 * size
+            if source.suffix.lower() in _TEXT and _is_text(head):
+                return BASE_BYTES + 16 * size  # a number takes two characters at least
+            with Raster(file, request) as raster:
+                return BASE_BYTES + raster.memory
+    except (OSError, PictureError):
+        return 0
 
 
 @contextmanager

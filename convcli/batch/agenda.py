@@ -1,0 +1,253 @@
+"""What is to be done: every input with its results' names, checked first, then one by one.
+
+The inputs are gone through twice: once to see that no two results share a name, before anything is
+written, and once to do the work. Of each name an eight-byte fingerprint is kept, so a million take
+16 MB at most. A list that comes through a pipe can be read but once: its inputs are checked against
+those before them, each when its turn comes, and the second of two is refused.
+"""
+
+import os
+from array import array
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from convcli.atomic import is_stream
+from convcli.batch.inputs import (
+    STDIN,
+    Group,
+    Missing,
+    Search,
+    Source,
+    find_all,
+    find_listed,
+    find_named,
+)
+from convcli.batch.naming import STDOUT, Job, Naming, check_options, named
+from convcli.batch.settings import Work
+from convcli.errors import PictureError, UsageError, shown
+
+
+class Fingerprints:
+    """A set of eight-byte marks in an array with open addressing, at most half full.
+
+    >>> marks = Fingerprints()
+    >>> marks.add(5), marks.add(5), 5 in marks, 6 in marks
+    (True, False, True, False)
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 << 10))
+        self._used = 0
+
+    def add(self, mark: int) -> bool:
+        """Add a mark; return whether it is new."""
+        if 2 * self._used >= len(self._slots):
+            self._grow()
+        place = self._place(mark)
+        if self._slots[place]:
+            return False
+        self._slots[place] = mark
+        self._used += 1
+        return True
+
+    def __contains__(self, mark: int) -> bool:
+        return bool(self._slots[self._place(mark)])
+
+    def _place(self, mark: int) -> int:
+        """Return where a mark is, or where it belongs."""
+        slots, last = self._slots, len(self._slots) - 1
+        place = mark & last
+        while slots[place] not in (0, mark):
+            place = (place + 1) & last
+        return place
+
+    def _grow(self) -> None:
+        old = self._slots
+        self._slots = array("Q", bytes(16 * len(old)))
+        for mark in old:
+            if mark:
+                self._slots[self._place(mark)] = mark
+
+
+class Claims:
+    """Which files results have been promised, and which are inputs, of the jobs seen so far."""
+
+    def __init__(self, *, overwrite: bool) -> None:
+        self._overwrite = overwrite
+        self._targets, self._inputs = Fingerprints(), Fingerprints()
+
+    def lay(self, source: str, files: tuple[str, ...]) -> str | None:
+        """Promise an input its files; return the one that is another's, or another's input."""
+        own = self._mark(source)
+        if self._overwrite and own in self._targets:
+            return source
+        for target in files:
+            mark = self._mark(target)
+            if mark != own and self._overwrite and mark in self._inputs:
+                return target
+            if not self._targets.add(mark):
+                return target
+        if self._overwrite:
+            self._inputs.add(own)
+        return None
+
+    def _mark(self, path: str) -> int:
+        # Only what is replaced can be replaced through a link.
+        return fingerprint(os.path.realpath(path) if self._overwrite else path)
+
+
+def fingerprint(path: str) -> int:
+    """Return eight bytes that stand for a file's name in its real folder; never 0."""
+    folder, name = os.path.split(path)
+    return hash((_real(folder), name)) & 0xFFFF_FFFF_FFFF_FFFF or 1
+
+
+@lru_cache(maxsize=256)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+class Agenda:
+    """The jobs of a run.
+
+    Attributes:
+        count: how many inputs there are; None where a list comes through a pipe.
+        reads_stdin: whether standard input is one of the pictures.
+        strangers: how many files in folders are passed over, being no pictures by their names.
+    """
+
+    def __init__(self, search: Search, work: Work, naming: Naming) -> None:
+        """Look at every name there is, before anything is written.
+
+        Raises:
+            UsageError: the options do not suit the number of results; or two results would be one
+                file; or, where files are overwritten, a result would replace another input.
+        """
+        self._search, self._work, self._naming = search, work, naming
+        self.reads_stdin = STDIN in search.names
+        self._several = self._has_several()
+        check_options(work, naming, several=self._several, stdin=self.reads_stdin)
+        self._results = Fingerprints()
+        self._seen, parted = 0, True
+        for item in self._all():
+            self._seen += 1
+            for target in self._files(item):
+                parted &= self._results.add(fingerprint(target))
+        self.count = None if search.streams else self._seen
+        if work.writing.overwrite or not parted:
+            self._check_exactly()
+
+    def jobs(self) -> Iterator[Job | Missing]:
+        """Yield what is to be done, in order; what was found but is a result of ours is left out.
+
+        Raises:
+            UsageError: a list cannot be read.
+        """
+        for item in self._all():
+            if isinstance(item, Missing) or not self._is_result(item):
+                yield item
+        if self._search.streams:
+            yield from self._streamed()
+
+    @property
+    def figure(self) -> str | None:
+        """The file of the one figure; several figures have names of their own."""
+        plot = self._naming.plot
+        is_folder = plot is not None and (plot.endswith(os.sep) or os.path.isdir(plot))
+        return None if self._several or is_folder else plot
+
+    def _has_several(self) -> bool:
+        """Tell whether there may be more than one input; it matters for single files only."""
+        if not (self._naming.output or self._naming.plot):
+            return True
+        total = 2 * self._search.streams
+        for group in self._groups():
+            total += len(group.names) if isinstance(group, Group) else 1
+            if total > 1:
+                break
+        return total > 1
+
+    def _groups(self) -> Iterator[Group | Missing]:
+        """Yield all inputs that can be gone through more than once."""
+        return find_named(self._search) if self._search.streams else find_all(self._search)
+
+    def _all(self) -> Iterator[Job | Missing]:
+        """Yield the jobs of these inputs, results of ours among them."""
+        index = self.strangers = 0
+        for group in self._groups():
+            if isinstance(group, Missing):
+                index += 1
+                yield group
+                continue
+            self.strangers += group.strangers
+            for source in group.sources():
+                index += 1
+                yield self._job(source, index)
+
+    def _job(self, source: Source, index: int) -> Job:
+        return named(source, index, self._work, self._naming, several=self._several)
+
+    def _is_result(self, job: Job) -> bool:
+        """Tell whether an input was found, but made by this very command when it last ran."""
+        return job.source.found and fingerprint(job.source.path) in self._results
+
+    def _streamed(self) -> Iterator[Job | Missing]:
+        """Yield the jobs of a list in a pipe; one whose result is another's is refused."""
+        claims = Claims(overwrite=self._work.writing.overwrite)
+        for item in self._all():
+            if isinstance(item, Job):
+                claims.lay(item.source.path, self._files(item))
+        for index, group in enumerate(find_listed(self._search), self._seen + 1):
+            for source in group.sources():
+                job = self._job(source, index)
+                claimed = claims.lay(source.path, self._files(job))
+                if claimed is None:
+                    yield job
+                else:
+                    problem = f"its result {shown(claimed)} is another input's, or another input"
+                    yield Missing(source.path, PictureError(source.path, problem))
+
+    def _check_exactly(self) -> None:
+        """See that no two results are one file, and none replaces another input.
+
+        Raises:
+            UsageError: it is so.
+        """
+        claims = Claims(overwrite=self._work.writing.overwrite)
+        for job in self._all():
+            if isinstance(job, Job) and not self._is_result(job):
+                claimed = claims.lay(job.source.path, self._files(job))
+                if claimed is not None:
+                    raise self._clash(claimed)
+
+    def _clash(self, claimed: str) -> UsageError:
+        """Return the error for a file that two inputs lay claim to."""
+        real, makers = os.path.realpath(claimed), []
+        for job in self._all():
+            if isinstance(job, Job) and not self._is_result(job):
+                made = [os.path.realpath(file) for file in self._files(job)]
+                makers += [shown(job.source.path)] * made.count(real)
+        if len(makers) == 1:
+            return UsageError(
+                f"{shown(claimed)}: is an input, and would be replaced by the result of "
+                f"{makers[0]}; --out-dir or --name can part them"
+            )
+        first, second = makers[:2]
+        both = f"of {first}" if first == second else f"of {first} and of {second}"
+        return UsageError(
+            f"{shown(claimed)}: two results, {both}, would be this one file; "
+            "--out-dir, --name or --format can part them"
+        )
+
+    def _files(self, item: Job | Missing) -> tuple[str, ...]:
+        """Return the files that a job makes; standard output and pipes hold any number."""
+        if isinstance(item, Missing):
+            return ()
+        if self._naming.output is None:
+            return item.targets
+        return tuple(
+            target
+            for target in item.targets
+            if target != STDOUT and not is_stream(Path(os.path.realpath(target)))
+        )

@@ -1,0 +1,196 @@
+"""Worker processes, each an executor of its own: one that dies takes one picture with it.
+
+A process pool that loses a process fails every job it holds, and cannot tell which of them was to
+blame. An executor with a single worker can: it was at the first of its jobs. The others are given
+out again.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from multiprocessing import get_all_start_methods, get_context
+from typing import Any, NamedTuple
+
+from convcli.batch import worker
+from convcli.batch.naming import Job
+from convcli.batch.outcome import Outcome
+from convcli.batch.settings import Limits, Work
+from convcli.errors import PictureError
+
+AHEAD = 2  # jobs that a worker has: the one it is at, and the next
+GRACE = 0.4  # seconds that workers have for clearing up when a run is broken off
+# One compute thread a worker: that many processes leave no processor idle.
+SINGLE = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+class _Held(NamedTuple):
+    number: int
+    job: Job
+    future: Future[Outcome]
+
+
+class Crew:
+    """So many workers.
+
+    ``submit`` gives out a job, ``finished`` waits and returns what became of some, by number.
+    """
+
+    def __init__(self, size: int, work: Work, limits: Limits) -> None:
+        self.size = size
+        start = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+        self._context: Any = get_context(start)
+        if start == "forkserver":
+            self._context.set_forkserver_preload([worker.__name__])
+        ledger = self._context.RawArray("q", size)
+        with _single_threaded():
+            self._members = [
+                _Member(self._context, (work, limits, slot, ledger)) for slot in range(size)
+            ]
+        self._again: deque[tuple[int, Job]] = deque()
+        self._timeout = limits.timeout
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another job can be given out."""
+        return any(len(member.held) < AHEAD for member in self._members)
+
+    def submit(self, number: int, job: Job) -> None:
+        """Give a job to the worker that has the least to do."""
+        min(self._members, key=lambda member: len(member.held)).take(number, job)
+
+    def finished(self) -> dict[int, Outcome]:
+        """Wait until something happens; return what became of the jobs that are done, if any."""
+        heads = [member.held[0].future for member in self._members if member.held]
+        wait(heads, timeout=self._patience(), return_when=FIRST_COMPLETED)
+        done: dict[int, Outcome] = {}
+        for member in self._members:
+            if self._timeout is not None and member.spent() > self._timeout:
+                member.stop(f"took longer than --timeout {self._timeout:g} seconds")
+            done.update(member.finished(self._again))
+        while self._again:
+            self.submit(*self._again.popleft())
+        return done
+
+    def close(self) -> None:
+        """End all workers, at once; what they are at is cleared up."""
+        with _deaf_to_interrupts():
+            at_work = [member for member in self._members if member.held]
+            for member in at_work:
+                member.signal(signal.SIGTERM)
+            wait([member.held[0].future for member in at_work], timeout=GRACE)
+            for member in self._members:
+                member.end()
+
+    def _patience(self) -> float | None:
+        """Return how long to wait before a worker has to be looked at."""
+        if self._timeout is None:
+            return None
+        left = (self._timeout - member.spent() for member in self._members if member.held)
+        return max(min(left, default=0), 0) + 0.01
+
+
+class _Member:
+    """One worker process and the jobs it has, the first of which it is at."""
+
+    def __init__(self, context: Any, outfit: tuple[Any, ...]) -> None:
+        self._context, self._outfit = context, outfit
+        self.held: deque[_Held] = deque()
+        self._start()
+
+    def _start(self) -> None:
+        self._verdict: str | None = None
+        self._executor = ProcessPoolExecutor(
+            1, mp_context=self._context, initializer=worker.begin, initargs=self._outfit
+        )
+        self._pid = self._executor.submit(os.getpid)  # the first job starts the process
+        self._since = time.monotonic()
+
+    def take(self, number: int, job: Job) -> None:
+        """Queue a job."""
+        if not self.held:
+            self._since = time.monotonic()
+        self.held.append(_Held(number, job, self._executor.submit(worker.work_on, job)))
+
+    def spent(self) -> float:
+        """Return for how many seconds it has been at its first job."""
+        *_, slot, ledger = self._outfit
+        if not self.held or not self._pid.done() or ledger[slot] == worker.WAITING:
+            self._since = time.monotonic()
+        return time.monotonic() - self._since
+
+    def finished(self, again: deque[tuple[int, Job]]) -> Iterator[tuple[int, Outcome]]:
+        """Yield what became of the jobs that are done; after a death, the rest goes ``again``."""
+        while self.held and self.held[0].future.done():
+            number, job, future = self.held.popleft()
+            self._since = time.monotonic()
+            try:
+                yield number, future.result()
+            except BrokenProcessPool:
+                yield number, Outcome(job.source.path, error=self._obituary(job))
+                again.extend((held.number, held.job) for held in self.held)
+                self.held.clear()
+                self._restart()
+
+    def stop(self, verdict: str) -> None:
+        """Kill the process for what its first job did."""
+        self._verdict = verdict
+        self.signal(signal.SIGKILL)
+        wait([self.held[0].future])
+
+    def signal(self, number: int) -> None:
+        """Send the process a signal, if it is there."""
+        if self._pid.done() and self._pid.exception() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid.result(), number)
+
+    def end(self) -> None:
+        """Kill the process and let go of it."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self.signal(signal.SIGKILL)
+
+    def _obituary(self, job: Job) -> PictureError:
+        verdict = self._verdict or (
+            "the process at work on it died; perhaps its decoder crashed, or memory ran out"
+        )
+        return PictureError(job.source.path, verdict)
+
+    def _restart(self) -> None:
+        *_, slot, ledger = self._outfit
+        ledger[slot] = 0
+        self._executor.shutdown(wait=False)
+        with _single_threaded():
+            self._start()
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Have processes that start meanwhile compute on one thread each."""
+    before = {name: os.environ.get(name) for name in SINGLE}
+    os.environ.update(dict.fromkeys(SINGLE, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let a second Ctrl-C not interrupt what the first has begun."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,72 @@
+"""Inside a worker process: do one job at a time, with no more memory than there is."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import MutableSequence
+from multiprocessing import parent_process
+from typing import Any, NoReturn
+
+from convcli.batch.memory import checked_need
+from convcli.batch.naming import Job
+from convcli.batch.outcome import Outcome
+from convcli.batch.settings import Limits, Work
+from convcli.batch.task import do_job
+from convcli.errors import PictureError
+
+WAITING = -1
+_own: dict[str, Any] = {}
+
+
+class Stopped(BaseException):
+    """The run is broken off."""
+
+
+def begin(work: Work, limits: Limits, slot: int, ledger: MutableSequence[int]) -> None:
+    """Set a process up; ``ledger`` holds what memory each worker has taken, in bytes."""
+    _own.update(work=work, limits=limits, slot=slot, ledger=ledger)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of it, and says what to do
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def work_on(job: Job) -> Outcome:
+    """Do one job as soon as there is memory for it."""
+    try:
+        return do_job(job, _own["work"], _take_memory)
+    except Stopped:
+        return Outcome(job.source.path, error=PictureError(job.source.path, "broken off"))
+    finally:
+        _own["ledger"][_own["slot"]] = 0
+
+
+def _take_memory(job: Job) -> None:
+    """Wait until the picture fits beside those of the other workers.
+
+    There is no lock that a dying process could keep: each worker writes down what it would take,
+    then looks at what all would; if it is too much, it waits, a little longer than its neighbour.
+
+    Raises:
+        PictureError: it does not fit by itself.
+    """
+    limit, ledger, slot = _own["limits"].memory, _own["ledger"], _own["slot"]
+    need = checked_need(job, _own["work"], limit)
+    while True:
+        ledger[slot] = need
+        if sum(taken for taken in ledger if taken > 0) <= limit:
+            return
+        ledger[slot] = WAITING
+        time.sleep(0.01 + 0.003 * slot)
+
+
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    raise Stopped
+
+
+def _outlive_nobody() -> None:
+    """End when the parent is gone, however it ended."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
