@@ -90,9 +90,9 @@ def _exact_numbers(
     floats: np.dtype[Any],
 ) -> Numbers:
     """Choose types for sums of integers; a division or a fractional bias comes after the sum."""
-    exact_bias = bias if isinstance(bias, int) else 0
-    least, greatest = bounds[0] + min(exact_bias, 0), bounds[1] + max(exact_bias, 0)
-    accumulator = smallest_integer((least, greatest))
+    added = bias if isinstance(bias, int) else 0
+    ends = (*bounds, bounds[0] + added, bounds[1] + added, added)
+    accumulator = smallest_integer((min(ends), max(ends)))
     weights = kernel.astype(np.int64)
     if divisor == 1 and isinstance(bias, int):
         least_kind = np.dtype(np.int64 if image.itemsize > 2 else np.int32)

@@ -68,9 +68,9 @@ def cross_correlate(
         (H', W'), (H', W', C) or, for a bank, (H', W', N). An integer image and kernel give exact
         int32 (int64 for images of 32 bits and more, and where the sums need it). With a divisor,
         a fractional bias or a floating-point kernel, what numpy promotes the image and float32
-        to: float32 for images of up to 16 bits and float32 ones, else float64. Floats
-        are within 1e-5 of the largest, float64 within 1e-12; by ``fft`` the error is relative to
-        the largest pixel of a tile.
+        to: float32 for images of up to 16 bits and float32 ones, else float64. Floats are within
+        1e-5 of the largest output, float64 within 1e-12; by ``fft`` the error is relative to the
+        largest pixel of a tile.
 
     Raises:
         GeometryError: no window fits into the padded image.
@@ -129,7 +129,8 @@ def feature_map(
         ConvcliError: as they say.
     """
     asked = asked_dtype(dtype)
-    floats = DOUBLE if asked is not None and asked == DOUBLE else SINGLE
+    wide = asked is not None and asked.kind == "f" and asked.itemsize >= DOUBLE.itemsize
+    floats = DOUBLE if wide else SINGLE
     plan = prepare(image, kernel, layout, divisor, bias, method, floats)
     out = np.empty(plan.shape, asked or plan.result)
     run([plan], image, lambda rows, blocks: saturate(blocks[0], out[rows], overwrite=True), threads)
@@ -184,9 +185,9 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
         for space in spaces:
             give_back(space)
 
-    few = planes.size < WORTH_THREADS or any(plan.uses_blas_threads for plan in plans)
     count = thread_count(threads)
-    worth = 1 if few else count  # a matrix product has threads of its own
+    work_load = planes.size * max(plan.maps for plan in plans)
+    worth = count if work_load >= WORTH_THREADS else 1
     for_each(work, range(0, height, step), min(worth, -(-height // step)))
 
 
@@ -212,13 +213,19 @@ def _strip(method: Method, padded: PaddedView, rows: slice, space: Workspace) ->
 
 
 def _finish(numbers: Numbers, sums: NDArray[Any], space: Workspace) -> NDArray[Any]:
-    """Divide the sums and add the bias."""
-    values = sums
+    """Divide the sums and add the bias.
+
+    A bias may cancel most of the sums: where they are finer than the block, it is added first.
+    """
+    values, bias = sums, numbers.bias
+    if bias and sums.dtype == DOUBLE and numbers.block == SINGLE:
+        sums += bias
+        bias = 0
     if numbers.block != sums.dtype:
         values = space.take("values", sums.shape, numbers.block)
         values[...] = sums
     if numbers.divisor != 1:
         np.true_divide(values, numbers.divisor, out=values)
-    if numbers.bias:
-        values += numbers.bias
+    if bias:
+        values += bias
     return values

@@ -147,10 +147,9 @@ def rows_at_a_time(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> i
     """Return of how many output rows a strip is made, for passes over samples of one type."""
     row = geometry.padded[1] * channels * dtype.itemsize
     whole = row * geometry.size[0]
-    threads = channels * geometry.size[0] * geometry.size[1] >= WORTH_THREADS
-    most = (
-        min(STRIP_BYTES, max(whole // LEAST_STRIPS, STRIP_BYTES // 2)) if threads else STRIP_BYTES
-    )
+    most = STRIP_BYTES
+    if channels * geometry.size[0] * geometry.size[1] >= WORTH_THREADS:
+        most = min(most, max(whole // LEAST_STRIPS, STRIP_BYTES // 2))
     # Rows that two strips share are copied twice: a tall kernel asks for tall strips.
     return max(most // row // geometry.stride[0], geometry.extent[0] // geometry.stride[0], 1)
 

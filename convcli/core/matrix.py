@@ -3,8 +3,7 @@
 What each tap sees at all positions of a few output rows is copied, tap after tap, (C * kh * kw,
 positions): long runs, since the channels are separated first. Transposed, that is every window as
 a row; times the bank, (C * kh * kw, N), it gives the sums. The copy costs about a tenth of a
-nanosecond a tap whatever the number of filters, and the product runs at the speed of BLAS, on its
-own threads.
+nanosecond a tap whatever the number of filters, and the product runs at the speed of BLAS.
 
 Integers whose sums the floating-point type holds come out exactly. NaN would spread under weights
 of 0, and float32 may not be near enough: such strips are left to another method.
@@ -21,6 +20,7 @@ from convcli.core.precision import Precision
 from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry
 
+ALONE = 1 << 18  # multiplications of a product, for which BLAS takes no further threads
 CHAIN = 32  # taps added one after the other: the more of them, the more is lost to rounding
 STRIP_BYTES = 1 << 22  # windows and sums of a strip
 
@@ -86,12 +86,27 @@ class Bank:
         return sums if self.precision.suffices(strip, sums) else None
 
     def _multiply(self, windows: NDArray[Any], out: NDArray[Any], space: Workspace) -> None:
-        """Store the product of the transposed windows and the filters in ``out``."""
-        np.matmul(windows[:CHAIN].T, self.columns[:CHAIN], out=out)
-        for first in range(CHAIN, len(windows), CHAIN):
+        """Store the product of the transposed windows and the filters in ``out``.
+
+        It is made in blocks of positions, so small that BLAS keeps to one thread: with several it
+        would round otherwise.
+        """
+        positions, filters = out.shape
+        block = max(ALONE // (CHAIN * filters), 1)
+        whole = positions - positions % block
+        for part in (slice(0, whole), slice(whole, positions)):
+            size = min(block, part.stop - part.start)
+            if size:
+                seen = windows[:, part].reshape(len(windows), -1, size).transpose(1, 2, 0)
+                self._multiply_blocks(seen, out[part].reshape(-1, size, filters), space)
+
+    def _multiply_blocks(self, seen: NDArray[Any], out: NDArray[Any], space: Workspace) -> None:
+        """Multiply (blocks, positions, taps) by the filters, a chain of taps at a time."""
+        np.matmul(seen[..., :CHAIN], self.columns[:CHAIN], out=out)
+        for first in range(CHAIN, len(self.columns), CHAIN):
             chain = slice(first, first + CHAIN)
             scratch = space.take("scratch", out.shape, out.dtype)
-            np.matmul(windows[chain].T, self.columns[chain], out=scratch)
+            np.matmul(seen[..., chain], self.columns[chain], out=scratch)
             np.add(out, scratch, out=out)
 
     def _windows(self, phases: Phases, rows: int, part: slice, space: Workspace) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from convcli.core.passes import Passes, direct_passes, fewest_passes, separable_
 from convcli.core.precision import EXACT
 from convcli.core.toeplitz import Bands, products
 from convcli.core.workspace import Workspace
-from convcli.errors import KernelError, UsageError
+from convcli.errors import KernelError
 from convcli.geometry import Geometry
 
 METHODS = ("auto", "direct", "toeplitz", "separable", "fft", "matrix")
@@ -80,14 +80,12 @@ def choose_methods(task: Task, method: str) -> list[Method]:
 
     Raises:
         KernelError: the method asked for cannot sum this kernel.
-        UsageError: there is no such method.
     """
-    if method not in METHODS:
-        raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
     kernels = list(task.numbers.weights) if task.summed else [task.numbers.weights]
     passes = [_passes_of(kernel, method) for kernel in kernels]
     choose = _for_banks if task.summed else _for_planes
-    return [*choose(task, passes, method), *_plain(task, passes)]
+    first = choose(task, passes, method)
+    return [*first, *_plain(task, passes, again=bool(first))]
 
 
 def _passes_of(kernel: NDArray[np.generic], method: str) -> Passes:
@@ -102,10 +100,10 @@ def _passes_of(kernel: NDArray[np.generic], method: str) -> Passes:
     return passes
 
 
-def _plain(task: Task, passes: list[Passes]) -> list[Method]:
-    """Return shift and accumulate; after float32 comes float64."""
+def _plain(task: Task, passes: list[Passes], *, again: bool) -> list[Method]:
+    """Return shift and accumulate; float64 comes after float32, in which it is not tried again."""
     own, bias = task.numbers.accumulator, task.numbers.bias
-    kinds = [own, DOUBLE] if own == SINGLE else [own]
+    kinds = [own] if task.is_exact or own == DOUBLE else [DOUBLE] if again else [own, DOUBLE]
     return [Direct(passes, task.geometry, kind, summed=task.summed, bias=bias) for kind in kinds]
 
 
@@ -131,9 +129,10 @@ def _for_banks(task: Task, passes: list[Passes], method: str) -> list[Method]:
         raise KernelError(f"sums over channels, which the method {method} does not; auto sums it")
     if method not in ("auto", "matrix"):
         return []
-    kind = _floats_for(task)
-    if method == "auto" and (kind is None or not _products_win(task, passes, kind)):
-        return []
+    if method == "auto":
+        found = _floats_for(task)
+        if found is None or not _products_win(task, passes, found):
+            return []
     kind = _exact_floats(task, "matrix")
     kinds = [kind, DOUBLE] if kind == SINGLE and not task.is_exact else [kind]
     return [Bank(task.numbers, task.geometry, each) for each in kinds]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convcli.geometry import Pair
 
-RANK_ONE = 1e-14  # of the largest weight: what a factored float kernel may be off by
+RANK_ONE = 1e-14  # what each weight of a factored float kernel may be off by, relatively
 
 
 class Tap(NamedTuple):
@@ -147,6 +147,6 @@ def _float_factors(kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] | 
         return None
     column, row = kernel[:, place[1]], kernel[place[0]] / pivot
     product = np.outer(column, row)
-    # A weight of 0 has to stay 0, since what lies under it takes no part.
-    same = np.abs(product - kernel).max() <= RANK_ONE * abs(pivot)
-    return (column, row) if same and np.array_equal(product != 0, kernel != 0) else None
+    # A weight of 0 stays 0: what lies under it takes no part.
+    same = np.abs(product - kernel) <= RANK_ONE * np.abs(kernel)
+    return (column, row) if same.all() else None

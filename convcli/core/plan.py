@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from convcli.core.arithmetic import SINGLE, Numbers, Samples, check_finite, choose_numbers, whole
-from convcli.core.matrix import Bank
-from convcli.core.methods import Method, Task, choose_methods
+from convcli.core.methods import METHODS, Method, Task, choose_methods
 from convcli.core.windows import border_name
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Geometry, Padding, Pair, lay_out
 
+REMEMBERED = 1 << 15  # bytes of a kernel; what is made of a larger one takes too much memory
 LONGEST = 2**31 - 1  # pixels on a side
 
 
@@ -63,9 +63,9 @@ class Plan:
         return self.numbers.block
 
     @property
-    def uses_blas_threads(self) -> bool:
-        """Whether strips are so large that BLAS divides them among threads of its own."""
-        return isinstance(self.methods[0], Bank)
+    def maps(self) -> int:
+        """How many maps a kernel that sums over the channels makes; else 1."""
+        return self.numbers.weights.shape[0] if self.numbers.weights.ndim == 4 else 1
 
     def why(self) -> str:
         """Name the method, its cost, its number type and the reason, in one line."""
@@ -104,22 +104,26 @@ def make_plan(
     border = border_name(layout.border)
     fill = whole(layout.fill) if border == "constant" else 0
     shape = geometry.output + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
+    if method not in METHODS:
+        raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
     samples = Samples.of(image)
+    choose = _choose if bank.nbytes <= REMEMBERED else _choose.__wrapped__
     content = bank.tobytes(), bank.shape, bank.dtype.str
-    numbers, methods = _choose(
+    numbers, methods = choose(
         samples, content, geometry, fill, float(divisor), whole(bias), method, floats
     )
     return Plan(methods, geometry, border, fill, numbers, shape)
 
 
 def _laid_out(size: Pair, taps: Pair, layout: Layout) -> Geometry:
-    """Lay out once what can be remembered: all but lists."""
+    """Lay out once what can be remembered: words and whole numbers, which equal no other things."""
     rules = layout.padding, layout.stride, layout.dilation, layout.operation
-    lists = any(isinstance(rule, list) for rule in rules)
-    return (lay_out if lists else _remembered_layout)(size, taps, *rules)
+    parts = [part for rule in rules for part in (rule if isinstance(rule, tuple) else (rule,))]
+    plain = all(type(part) in (int, str) for part in parts)
+    return (_remembered_layout if plain else lay_out)(size, taps, *rules)
 
 
-_remembered_layout = lru_cache(maxsize=64, typed=True)(lay_out)
+_remembered_layout = lru_cache(maxsize=64)(lay_out)
 
 
 @lru_cache(maxsize=16)
@@ -157,6 +161,8 @@ def _check_numbers(
         raise UsageError(
             f"image must be (H, W) or (H, W, C) real numbers, not {image.shape} {image.dtype}"
         )
+    if image.dtype.itemsize > 8:
+        raise UsageError(f"image must be of at most 64 bits, not {image.dtype}; use float64")
     if kernel.ndim not in (2, 3, 4) or kernel.dtype.kind not in "buif" or 0 in kernel.shape:
         raise KernelError(
             "kernel must be (kh, kw), (C, kh, kw) or (N, C, kh, kw) real numbers, "

@@ -22,6 +22,8 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
         out[...] = values
         return
     bounds = np.iinfo(out.dtype)
+    if values.dtype == np.float16:  # holds few integers' ends
+        values = values.astype(np.float32)
     if values.dtype.kind == "f":
         least, greatest = _float_bounds(bounds, values.dtype)
         whole = np.rint(values, out=values if overwrite else None)

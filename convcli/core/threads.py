@@ -22,15 +22,22 @@ def thread_count(asked: int | None = None) -> int:
     3
     """
     if asked is not None:
-        if asked < 1:
-            raise UsageError(f"threads must be at least 1, not {asked}")
-        return asked
+        if asked < 1 or asked % 1:
+            raise UsageError(f"threads must be a whole number of at least 1, not {asked}")
+        return int(asked)
     text = os.environ.get(VARIABLE)
     if text is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        return processors()
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"{VARIABLE} must be a whole number of at least 1, not {text!r}")
     return int(text)
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
@@ -55,8 +62,12 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) 
     helpers = [Thread(target=serve) for _ in range(threads - 1)]
     for helper in helpers:
         helper.start()
-    serve()
-    for helper in helpers:
-        helper.join()
+    try:
+        serve()
+    except BaseException as fault:  # noqa: BLE001 - Ctrl-C between two items; raised below
+        faults.append(fault)
+    finally:
+        for helper in helpers:
+            helper.join()
     if faults:
         raise faults[0]

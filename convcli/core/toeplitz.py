@@ -28,7 +28,9 @@ from convcli.core.precision import Precision
 from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry, Pair
 
-ACROSS = 1024  # columns of a product: its rows stay in the cache, and BLAS keeps to one thread
+ACROSS = 1024  # columns of a product: its rows stay in the cache
+# Multiplications of a product: BLAS takes further threads to one of 2**19, and rounds otherwise.
+ALONE = 1 << 18
 
 
 class Bands:
@@ -92,7 +94,8 @@ class Bands:
     def _shares(self, phases: Phases, count: int, space: Workspace) -> NDArray[Any]:
         """Return the added shares of all bands, (count * R, at least W' * C)."""
         width = self.geometry.output[1] * phases.samples
-        tiles = _count(width, ACROSS)
+        deepest = max((band.size for band in self.bands.values()), default=1)
+        tiles = _count(width, min(ACROSS, max(ALONE // deepest, 1)))
         across = _count(width, tiles)
         shape = (count, self.rows, tiles, across)
         sums, scratch = (space.take(name, shape, self.dtype) for name in ("sums", "scratch"))

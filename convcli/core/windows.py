@@ -104,8 +104,11 @@ class PaddedView:
     def own_dtype(self) -> np.dtype[Any]:
         """The image's own type, or float64 where it does not hold the fill value."""
         dtype = self.image.dtype
-        with np.errstate(over="ignore"):
-            held = np.asarray(self.fill).astype(dtype) == self.fill
+        try:
+            with np.errstate(over="ignore"):
+                held = float(dtype.type(self.fill)) == self.fill
+        except OverflowError:
+            held = False
         return dtype if held else np.dtype(np.float64)
 
     def copy_rows(self, first: int, out: NDArray[np.generic]) -> None:

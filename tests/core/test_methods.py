@@ -281,7 +281,7 @@ def test_a_wide_bank_is_multiplied_piece_by_piece(monkeypatch):
     assert np.array_equal(cross_correlate(image, kernel, method="matrix"), whole)
 
 
-@pytest.mark.parametrize("threads", [0, -1])
+@pytest.mark.parametrize("threads", [0, -1, 2.5])
 def test_no_threads_are_refused(threads):
-    with pytest.raises(UsageError, match="threads must be at least 1"):
+    with pytest.raises(UsageError, match="threads must be a whole number of at least 1"):
         cross_correlate(np.zeros((3, 3)), [[1]], threads=threads)

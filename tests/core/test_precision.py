@@ -1,11 +1,15 @@
 """Floats are within 1e-5 of the largest output by every method, also where weights cancel."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from convcli import cross_correlate, get_kernel
+from convcli import GeometryError, KernelError, UsageError, cross_correlate, get_kernel
 from convcli.core.direct import Direct
 from convcli.core.matrix import Bank
 from convcli.core.precision import Precision
@@ -94,9 +98,78 @@ def test_strips_that_cancel_are_summed_again(monkeypatch):
     assert used == [("Bands", "float32", True)]
     used.clear()
     cross_correlate(even, kernel)
-    assert used == [
-        ("Bands", "float32", False), ("Direct", "float32", False), ("Direct", "float64", True)
-    ]  # fmt: skip
+    assert used == [("Bands", "float32", False), ("Direct", "float64", True)]
+
+
+@pytest.mark.parametrize("method", ["auto", "direct", "toeplitz", "separable", "fft"])
+@pytest.mark.parametrize(("kind", "offset"), [("f4", 1e6), ("u2", 40000)])
+def test_a_bias_that_cancels_costs_no_digits(method, kind, offset, by_loops):
+    image = images(kind, offset, 1, 0, (9, 8))
+    kernel = np.full((3, 3), 0.125)
+    found = cross_correlate(image, kernel, method=method, bias=-offset * 1.125, padding="valid")
+    exact = by_loops(image.astype(float), kernel, padding="valid") - offset * 1.125
+    assert np.abs(found - exact).max() <= 1e-5 * np.abs(exact).max()
+
+
+def test_weights_of_any_size_are_factored_truly():
+    kernel = np.array([[1, 1e-10], [1e-10, 1e-15]])
+    image = np.array([[1, 1], [1, 1e30]])
+    with pytest.raises(KernelError, match="no column times a row"):
+        cross_correlate(image, kernel, padding="valid", method="separable")
+    assert np.isclose(cross_correlate(image, kernel, padding="valid")[0, 0], 1e15)
+
+
+@pytest.mark.parametrize("form", ["tall", "bank"])
+def test_bytes_do_not_depend_on_the_threads_of_blas(form):
+    """Workers have one each; a picture by itself has as many as there are."""
+    shape = "(61, 3)" if form == "tall" else "(16, 3, 5, 5)"
+    code = (
+        "import numpy as np, hashlib; from convcli import cross_correlate\n"
+        "rng = np.random.default_rng(0)\n"
+        f"image = rng.random((400, 1500{', 3' if form == 'bank' else ''}), np.float32)\n"
+        f"found = cross_correlate(image, rng.random({shape}))\n"
+        "print(hashlib.md5(found.tobytes()).hexdigest())"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
+            capture_output=True, text=True, check=True, timeout=60,
+        ).stdout
+        for threads in ("1", "2", "4")
+    }  # fmt: skip
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("fill", [0.1, 1e20, 1e39])
+@pytest.mark.parametrize("kind", ["u1", "?", "f2", "f4"])
+@pytest.mark.parametrize("method", ["direct", "fft", "auto"])
+def test_fills_that_the_image_cannot_hold(fill, kind, method):
+    image = np.ones((8, 8), kind)
+    kernel = kernels("positive", 3, 0)
+    found = cross_correlate(image, kernel, border="constant", fill=fill, method=method, dtype="f8")
+    padded = np.pad(image.astype(float), 1, constant_values=fill)
+    expected = cross_correlate(padded, kernel, padding="valid", method="direct")
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_what_would_break_the_types_is_refused_or_fits():
+    image = np.array([[100, 110]], np.int32)
+    found = cross_correlate(image, [[1]], border="constant", fill=100, bias=-32800)
+    assert found.tolist() == [[-32700, -32690]]
+    with pytest.raises(UsageError, match="64 bits"):
+        cross_correlate(np.ones((3, 3), np.longdouble), [[1]])
+    ramp = np.arange(25, dtype="f4").reshape(5, 5)
+    kernel = kernels("cancelling", 3, 0)
+    asked = [cross_correlate(ramp, kernel, dtype=kind).astype("f8") for kind in ("f8", ">f8")]
+    np.testing.assert_array_equal(*asked)
+
+
+def test_true_is_no_number_however_often_1_was():
+    image = np.zeros((5, 5))
+    cross_correlate(image, [[1]], stride=(1, 1))
+    with pytest.raises(GeometryError, match="whole number"):
+        cross_correlate(image, [[1]], stride=(True, 1))
 
 
 def test_float64_is_kept_where_it_is_asked_for():
