@@ -1,20 +1,29 @@
 """Write a file whole or not at all.
 
 The bytes go to a temporary file in the target's own folder, which then takes the target's name
-in one step; a fault or a kill at any moment leaves the old file, or none, never half of one.
+in one step; a fault or a kill at any moment leaves the old file, or none, never half of one. The
+temporary's name tells which process of which machine is writing it, so that what a killed one
+left behind can be told and cleared.
 """
 
 import errno
 import os
+import platform
+import re
 import stat
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from convcli.errors import PictureError, shown
 
 TEMPORARY_PREFIX = ".convcli-"
+_TEMPORARY = re.compile(r"\.convcli-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{16}\.tmp")
+_LONG_AGO = 24 * 3600  # seconds, after which no machine is still writing a file
 
 
 def refuse_existing(target: Path) -> PictureError:
@@ -66,6 +75,44 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
         raise PictureError(target, f"cannot be written: {error.strerror or error}") from error
 
 
+def clear_stale(folder: Path) -> None:
+    """Remove the temporaries in a folder whose processes are gone.
+
+    Those of another machine, or of a process number that has come to be another's, go after a day.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _TEMPORARY.fullmatch(entry.name)
+            if found is not None and _is_stale(entry, found["host"], int(found["process"])):
+                with suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+def _is_stale(entry: os.DirEntry[str], host: str, process: int) -> bool:
+    if host == _host() and not _is_running(process):
+        return True
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _LONG_AGO
+
+
+def _is_running(process: int) -> bool:
+    """Tell whether a process of this machine is there, and not just its exit code."""
+    with suppress(OSError):
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        pass
+    return True
+
+
+@cache
+def _host() -> str:
+    """Return eight digits that stand for this machine."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +122,8 @@ def _make_folder(folder: Path) -> None:
 
 def _open_temporary(final: Path) -> tuple[int, Path]:
     """Make the temporary file beside ``final``, with the permissions that ``final`` is to have."""
-    temporary = final.parent / f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}.tmp"
+    mark = f"{_host()}-{os.getpid()}-{os.urandom(8).hex()}"
+    temporary = final.parent / f"{TEMPORARY_PREFIX}{mark}.tmp"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with suppress(OSError):  # nothing to keep the permissions of, or nowhere to keep them
         temporary.chmod(stat.S_IMODE(final.stat().st_mode))

@@ -8,7 +8,7 @@ those before them, each when its turn comes, and the second of two is refused.
 
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -76,6 +76,7 @@ class Claims:
     def __init__(self, *, overwrite: bool) -> None:
         self._overwrite = overwrite
         self._targets, self._inputs = Fingerprints(), Fingerprints()
+        self._fingerprint = fingerprinter()
 
     def lay(self, source: str, files: tuple[str, ...]) -> str | None:
         """Promise an input its files; return the one that is another's, or another's input."""
@@ -94,18 +95,18 @@ class Claims:
 
     def _mark(self, path: str) -> int:
         # Only what is replaced can be replaced through a link.
-        return fingerprint(os.path.realpath(path) if self._overwrite else path)
+        return self._fingerprint(os.path.realpath(path) if self._overwrite else path)
 
 
-def fingerprint(path: str) -> int:
-    """Return eight bytes that stand for a file's name in its real folder; never 0."""
-    folder, name = os.path.split(path)
-    return hash((_real(folder), name)) & 0xFFFF_FFFF_FFFF_FFFF or 1
+def fingerprinter() -> Callable[[str], int]:
+    """Return what makes eight bytes of a file's name in its real folder, never 0."""
+    real = lru_cache(maxsize=256)(os.path.realpath)
 
+    def fingerprint(path: str) -> int:
+        folder, name = os.path.split(path)
+        return hash((real(folder), name)) & 0xFFFF_FFFF_FFFF_FFFF or 1
 
-@lru_cache(maxsize=256)
-def _real(folder: str) -> str:
-    return os.path.realpath(folder)
+    return fingerprint
 
 
 class Agenda:
@@ -128,12 +129,12 @@ class Agenda:
         self.reads_stdin = STDIN in search.names
         self._several = self._has_several()
         check_options(work, naming, several=self._several, stdin=self.reads_stdin)
-        self._results = Fingerprints()
+        self._results, self._fingerprint = Fingerprints(), fingerprinter()
         self._seen, parted = 0, True
         for item in self._all():
             self._seen += 1
             for target in self._files(item):
-                parted &= self._results.add(fingerprint(target))
+                parted &= self._results.add(self._fingerprint(target))
         self.count = None if search.streams else self._seen
         if work.writing.overwrite or not parted:
             self._check_exactly()
@@ -190,7 +191,7 @@ class Agenda:
 
     def _is_result(self, job: Job) -> bool:
         """Tell whether an input was found, but made by this very command when it last ran."""
-        return job.source.found and fingerprint(job.source.path) in self._results
+        return job.source.found and self._fingerprint(job.source.path) in self._results
 
     def _streamed(self) -> Iterator[Job | Missing]:
         """Yield the jobs of a list in a pipe; one whose result is another's is refused."""
@@ -244,7 +245,7 @@ class Agenda:
         """Return the files that a job makes; standard output and pipes hold any number."""
         if isinstance(item, Missing):
             return ()
-        if self._naming.output is None:
+        if self._naming.output is None and not self._work.writing.overwrite:
             return item.targets
         return tuple(
             target

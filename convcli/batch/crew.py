@@ -7,7 +7,7 @@ out again.
 
 import os
 import signal
-import threading
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -15,8 +15,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from convcli.atomic import clear_stale
 from convcli.batch import worker
 from convcli.batch.naming import Job
 from convcli.batch.outcome import Outcome
@@ -48,7 +50,7 @@ class Crew:
         if start == "forkserver":
             self._context.set_forkserver_preload([worker.__name__])
         ledger = self._context.RawArray("q", size)
-        with _single_threaded():
+        with _upbringing():
             self._members = [
                 _Member(self._context, (work, limits, slot, ledger)) for slot in range(size)
             ]
@@ -79,13 +81,12 @@ class Crew:
 
     def close(self) -> None:
         """End all workers, at once; what they are at is cleared up."""
-        with _deaf_to_interrupts():
-            at_work = [member for member in self._members if member.held]
-            for member in at_work:
-                member.signal(signal.SIGTERM)
-            wait([member.held[0].future for member in at_work], timeout=GRACE)
-            for member in self._members:
-                member.end()
+        at_work = [member for member in self._members if member.held]
+        for member in at_work:
+            member.signal(signal.SIGTERM)
+        wait([member.held[0].future for member in at_work], timeout=GRACE)
+        for member in self._members:
+            member.end()
 
     def _patience(self) -> float | None:
         """Return how long to wait before a worker has to be looked at."""
@@ -132,6 +133,7 @@ class _Member:
             try:
                 yield number, future.result()
             except BrokenProcessPool:
+                clear_after(job)
                 yield number, Outcome(job.source.path, error=self._obituary(job))
                 again.extend((held.number, held.job) for held in self.held)
                 self.held.clear()
@@ -150,9 +152,12 @@ class _Member:
                 os.kill(self._pid.result(), number)
 
     def end(self) -> None:
-        """Kill the process and let go of it."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        self.signal(signal.SIGKILL)
+        """End the process, by force if it is at work, and let go of it."""
+        if self.held:
+            self.signal(signal.SIGKILL)
+        self._executor.shutdown(cancel_futures=True)
+        for held in self.held:
+            clear_after(held.job)
 
     def _obituary(self, job: Job) -> PictureError:
         verdict = self._verdict or (
@@ -163,34 +168,35 @@ class _Member:
     def _restart(self) -> None:
         *_, slot, ledger = self._outfit
         ledger[slot] = 0
-        self._executor.shutdown(wait=False)
-        with _single_threaded():
+        self._executor.shutdown()
+        with _upbringing():
             self._start()
 
 
+def clear_after(job: Job) -> None:
+    """Remove what a process that died may have left where the job's results go."""
+    for folder in {os.path.dirname(target) or "." for target in job.targets}:
+        clear_stale(Path(folder))
+
+
 @contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Have processes that start meanwhile compute on one thread each."""
+def _upbringing() -> Iterator[None]:
+    """Have processes that start meanwhile compute on one thread, and not run our script again.
+
+    A new process imports the main module of its parent, to find in it what it is to do; ours is
+    found in this package.
+    """
     before = {name: os.environ.get(name) for name in SINGLE}
     os.environ.update(dict.fromkeys(SINGLE, "1"))
+    main = sys.modules["__main__"]
+    script = main.__dict__.pop("__file__", None)
     try:
         yield
     finally:
+        if script is not None:
+            main.__dict__["__file__"] = script
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let a second Ctrl-C not interrupt what the first has begun."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

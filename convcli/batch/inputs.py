@@ -276,14 +276,21 @@ def _either(patterns: Iterable[str]) -> re.Pattern[str]:
 def _chunks(list_file: str) -> Iterator[bytes]:
     try:
         if list_file == STDIN:
-            stdin = cast(io.BufferedReader, sys.stdin.buffer)
-            yield from iter(lambda: stdin.read1(1 << 16), b"")
+            yield from iter(_read_stdin, b"")
             return
         with open(list_file, "rb") as file:
             yield from iter(lambda: file.read(1 << 16), b"")
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"--files-from {shown(list_file)}: {reason}") from error
+
+
+def _read_stdin() -> bytes:
+    """Read what there is; without the stream's lock, which a thread that waits would keep."""
+    try:
+        return os.read(sys.stdin.fileno(), 1 << 16)
+    except io.UnsupportedOperation:  # no real file
+        return cast(io.BufferedReader, sys.stdin.buffer).read1(1 << 16)
 
 
 def _pieces(chunks: Iterable[bytes], end: bytes) -> Iterator[bytes]:

@@ -1,12 +1,18 @@
 """Who does the jobs: this process, processes of this machine, or a cluster."""
 
 import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from convcli.atomic import clear_stale
 from convcli.batch.agenda import Agenda
+from convcli.batch.inputs import Missing
 from convcli.batch.memory import checked_need, memory_limit
-from convcli.batch.order import Outcomes, in_order
+from convcli.batch.naming import Job
+from convcli.batch.order import Ahead, Outcomes, in_order
 from convcli.batch.settings import Effort, Limits, Work
 from convcli.batch.task import run_jobs
+from convcli.core.threads import processors
 from convcli.errors import UsageError
 
 
@@ -19,19 +25,35 @@ def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
     Raises:
         UsageError: the cluster cannot be used.
     """
+    jobs = _cleared(agenda.jobs())
+    if agenda.count is None:
+        jobs = Ahead(jobs)
     if effort.scheduler is not None:
         from convcli.batch.cluster import Cluster
 
-        return in_order(agenda.jobs(), Cluster(effort, work.single_threaded()))
+        return in_order(jobs, Cluster(effort, work.single_threaded()))
     limits = Limits(memory_limit(effort.max_memory), effort.timeout)
     if work.show or agenda.reads_stdin or (agenda.count == 1 and effort.timeout is None):
-        return run_jobs(agenda.jobs(), work, lambda job: checked_need(job, work, limits.memory))
+        return run_jobs(jobs, work, lambda job: checked_need(job, work, limits.memory))
     from convcli.batch.crew import Crew
 
-    size = min(effort.jobs or _processors(), agenda.count or _processors())
+    asked = effort.jobs or processors()
+    size = min(asked, asked if agenda.count is None else agenda.count)
     if agenda.count != 1:
         work = work.single_threaded()
-    return in_order(agenda.jobs(), Crew(max(size, 1), work, limits))
+    return in_order(jobs, Crew(max(size, 1), work, limits))
+
+
+def _cleared(jobs: Iterable[Job | Missing]) -> Iterator[Job | Missing]:
+    """Clear each folder that results go to of what a killed run left there, when it comes up."""
+    last: frozenset[str] = frozenset()
+    for job in jobs:
+        if isinstance(job, Job):
+            folders = frozenset(os.path.dirname(target) or "." for target in job.targets)
+            for folder in folders - last:
+                clear_stale(Path(folder))
+            last = folders
+        yield job
 
 
 def check_effort(effort: Effort) -> None:
@@ -46,7 +68,3 @@ def check_effort(effort: Effort) -> None:
         raise UsageError("--jobs is for this machine; a cluster has the workers it has")
     if effort.max_memory != Effort().max_memory:
         raise UsageError("--max-memory is for this machine; see `dask worker --memory-limit`")
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -108,7 +108,15 @@ def main() -> NoReturn:
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - open until the end
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+        signal.signal(signal.SIGINT, _interrupt)
     sys.exit(root.main(prog_name="convcli"))
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End by an exception; a second Ctrl-C does not break off the clearing up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

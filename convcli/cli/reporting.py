@@ -80,12 +80,12 @@ class Reporter:
         told = self.done + self.failed
         news = self.failed or ((self.skipped or strangers) and not self.voice.quiet)
         if (told > 1 and self._progress is not None) or (news and (told > 1 or strangers)):
-            parts = [f"{self.done} of {told} done"]
+            took = f" in {time.monotonic() - self._began:.1f} s" * (self._progress is not None)
+            parts = [f"{self.done} of {told} done{took}"]
             parts += [f"{self.skipped} left as they were"] * bool(self.skipped)
             parts += [f"{self.failed} failed"] * bool(self.failed)
-            parts += [f"{strangers} other files passed over"] * bool(strangers)
-            if self._progress is not None:
-                parts.append(f"in {time.monotonic() - self._began:.1f} s")
+            others = f"{strangers} other file{'s' * (strangers > 1)} passed over"
+            parts += [others] * bool(strangers)
             self._say(", ".join(parts))
         return 1 if self.failed else 0
 

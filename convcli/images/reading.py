@@ -96,16 +96,17 @@ def read_frames(
 def memory_needed(source: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
     """Estimate from its header how many bytes a file's picture and its result take.
 
-    0 where the file cannot be read as a picture, or is over the limit: reading it says why.
+    0 where the file cannot be read as a picture, or is over the limit: reading it says why. A pipe
+    is left alone.
     """
     request = Request(str(source), max_pixels, "auto", None)
     try:
+        if not source.is_file():
+            return 0
+        size = source.stat().st_size
         with source.open("rb") as file:
-            if not file.seekable():
-                return 0
             head = file.read(_HEAD)
             file.seek(0)
-            size = source.stat().st_size
             if head.startswith(MAGIC):
                 return BASE_BYTES + 4 * size
             if source.suffix.lower() in _TEXT and _is_text(head):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.batch.inputs import Missing, Search, Source, find_sources
+from convcli.batch.inputs import Missing, Search, Source, find_all
 from convcli.errors import UsageError
 
 
@@ -21,7 +21,14 @@ def tree(tmp_path, monkeypatch):
 
 
 def found(*names, **options):
-    return list(find_sources(Search(names, **options)))
+    return sources(Search(names, **options))
+
+
+def sources(search):
+    items = []
+    for group in find_all(search):
+        items += [group] if isinstance(group, Missing) else group.sources()
+    return items
 
 
 def test_a_name_is_taken_as_it_is(tree):
@@ -39,9 +46,7 @@ def test_a_folder_gives_its_pictures_sorted(tree):
 
 
 def test_a_recursive_search_leaves_out_the_output_folder(tree):
-    inside = [
-        (source.path, source.folder) for source in found(".", recursive=True, output="./out/")
-    ]
+    inside = [(source.path, source.below) for source in found(".", recursive=True, output="./out/")]
     assert inside == [
         ("./a.PNG", "."),
         ("./b.png", "."),

@@ -49,7 +49,7 @@ def test_an_output_folder_inside_the_input_is_not_searched(apply, tree):
     assert second.names == first.names
     third = ok(apply("-k", "blur", "in", "-r", "--out-dir", "in/out", "--skip-existing"))
     assert third.names == []
-    assert third.err == "4 of 4 done, 4 left as they were\n"
+    assert third.err == "4 of 4 done, 4 left as they were, 4 other files passed over\n"
 
 
 def test_what_is_no_regular_file_in_a_folder_does_not_stop_the_run(process, tree, here):

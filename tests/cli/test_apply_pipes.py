@@ -157,8 +157,8 @@ def test_progress_only_on_a_terminal(on_terminal, grey, photo):
     arguments = ["apply", "-k", "blur", "grey.png", "photo.png", "--overwrite"]
     code, shown, out, _ = on_terminal(arguments, "stderr")
     assert (code, out) == (0, b"grey_blur.png\nphoto_blur.png\n")
-    assert b"filtering" in shown
-    assert b"2/2" in shown
+    assert b"pictures/s" in shown
+    assert b"2 of 2 done in " in shown
     assert on_terminal(arguments)[3] == b""
     assert on_terminal([*arguments, "-q"], "stderr")[1] == b""
     assert on_terminal([*arguments[:4], "--overwrite"], "stderr")[1] == b""
