@@ -13,17 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from convcli.atomic import is_stream
-from convcli.batch.inputs import (
-    STDIN,
-    Group,
-    Missing,
-    Search,
-    Source,
-    find_all,
-    find_listed,
-    find_named,
-)
-from convcli.batch.naming import STDOUT, Job, Naming, check_options, named
+from convcli.batch.inputs import STDIN, Group, Missing, Search, Source, find_named
+from convcli.batch.lists import find_all, find_listed
+from convcli.batch.naming import STDOUT, Job, Naming, check_options, named, own_folder
 from convcli.batch.settings import Work
 from convcli.errors import PictureError, UsageError, shown
 
@@ -50,6 +42,9 @@ class Fingerprints:
         self._slots[place] = mark
         self._used += 1
         return True
+
+    def __iter__(self) -> Iterator[int]:
+        return (mark for mark in self._slots if mark)
 
     def __contains__(self, mark: int) -> bool:
         return bool(self._slots[self._place(mark)])
@@ -130,14 +125,10 @@ class Agenda:
         self._several = self._has_several()
         check_options(work, naming, several=self._several, stdin=self.reads_stdin)
         self._results, self._fingerprint = Fingerprints(), fingerprinter()
-        self._seen, parted = 0, True
-        for item in self._all():
-            self._seen += 1
-            for target in self._files(item):
-                parted &= self._results.add(self._fingerprint(target))
-        self.count = None if search.streams else self._seen
-        if work.writing.overwrite or not parted:
+        self._seen = self.strangers = 0
+        if not self._folders_are_apart() and not self._files_are_apart():
             self._check_exactly()
+        self.count = None if search.streams else self._seen
 
     def jobs(self) -> Iterator[Job | Missing]:
         """Yield what is to be done, in order; what was found but is a result of ours is left out.
@@ -169,19 +160,43 @@ class Agenda:
                 break
         return total > 1
 
+    def _folders_are_apart(self) -> bool:
+        """Count the inputs; tell whether each folder's results have a folder for themselves.
+
+        Then no two can clash, none is an input, and no name has to be looked at more closely.
+        """
+        sources, targets = Fingerprints(), Fingerprints()
+        naming, apart = self._naming, not self._work.writing.overwrite
+        for group in self._groups():
+            self._seen += len(group.names) if isinstance(group, Group) else 1
+            self.strangers += group.strangers if isinstance(group, Group) else 0
+            if not apart or isinstance(group, Missing):
+                continue
+            into = own_folder(group, self._work, naming)
+            apart = into is not None and targets.add(self._fingerprint(into))
+            sources.add(self._fingerprint(os.path.join(group.folder, "")))
+        return apart and not any(mark in targets for mark in sources)
+
+    def _files_are_apart(self) -> bool:
+        """Remember every result; tell whether none is another's, where none may be replaced."""
+        apart = not self._work.writing.overwrite
+        for item in self._all():
+            for target in self._files(item):
+                apart &= self._results.add(self._fingerprint(target))
+        return apart
+
     def _groups(self) -> Iterator[Group | Missing]:
         """Yield all inputs that can be gone through more than once."""
         return find_named(self._search) if self._search.streams else find_all(self._search)
 
     def _all(self) -> Iterator[Job | Missing]:
         """Yield the jobs of these inputs, results of ours among them."""
-        index = self.strangers = 0
+        index = 0
         for group in self._groups():
             if isinstance(group, Missing):
                 index += 1
                 yield group
                 continue
-            self.strangers += group.strangers
             for source in group.sources():
                 index += 1
                 yield self._job(source, index)

@@ -1,17 +1,16 @@
-"""Which files: names, folders, patterns and lists, found as the work goes on."""
+"""Which files: names, folders and patterns, looked up as the work goes on."""
 
 import glob
-import io
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import translate
+from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from convcli.atomic import is_stream
-from convcli.errors import ConvcliError, PictureError, UsageError, shown
+from convcli.errors import ConvcliError, PictureError, UsageError
 from convcli.images.formats import picture_suffixes
 
 STDIN = "-"
@@ -142,44 +141,18 @@ def find_named(search: Search) -> Iterator[Group | Missing]:
             yield from _matching(name, search)
 
 
-def find_all(search: Search) -> Iterator[Group | Missing]:
-    """Yield every input: those that are named or found, then those of the list."""
-    yield from find_named(search)
-    yield from find_listed(search)
-
-
-def find_listed(search: Search) -> Iterator[Group]:
-    """Yield the inputs in the list as they arrive, byte for byte.
-
-    Raises:
-        UsageError: the list cannot be read.
-    """
-    if search.files_from is None:
-        return
-    end = b"\0" if search.null else b"\n"
-    for name in _pieces(_chunks(search.files_from), end):
-        path = os.fsdecode(name if search.null else name.removesuffix(b"\r"))
-        if "\0" in path:
-            raise UsageError(
-                f"--files-from {shown(search.files_from)}: has NUL in a name; -0 reads it so"
-            )
-        if path:
-            folder = PurePath(os.path.normpath(os.path.dirname(path)))
-            inner = [part for part in folder.parts if part not in (folder.anchor, "..")]
-            yield Group("", [path], os.path.join("", *inner))
-
-
 def _in_folder(top: str, search: Search) -> Iterator[Group | Missing]:
     """Yield the pictures of a folder; links to folders are not followed, so no loop is entered."""
-    is_wanted, output = search.wanted(), _identity(search.output)
-    excludes = _pattern(search.exclude)
+    output, excludes = _identity(search.output), _pattern(search.exclude)
     problems: list[Missing] = []
     waiting, any_found, descends = [top], False, False
     while waiting:
         folder = waiting.pop()
         below = os.path.relpath(folder, top)
         try:
-            group, inside = _scanned(folder, below, is_wanted)
+            found = os.stat(folder)
+            state = (found.st_dev, found.st_ino, found.st_mtime_ns)
+            group, inside = _scanned(folder, below, search, state)
         except OSError as error:
             problems.append(Missing(folder, _refused(folder, error)))
             continue
@@ -200,10 +173,16 @@ def _in_folder(top: str, search: Search) -> Iterator[Group | Missing]:
         yield Missing(top, PictureError(top, f"no picture in this folder{hint}"))
 
 
+@lru_cache(maxsize=1)
 def _scanned(
-    folder: str, below: str, is_wanted: Callable[[str, str], bool]
+    folder: str, below: str, search: Search, _state: tuple[int, int, int]
 ) -> tuple[Group, list[str]]:
-    """Return the pictures in one folder, sorted, and the folders inside it; none is hidden."""
+    """Return the pictures in one folder, sorted, and the folders inside it; none is hidden.
+
+    Inputs are gone through twice, and a large folder is often the only one: it is remembered while
+    its state is the same.
+    """
+    is_wanted = search.wanted()
     names, folders, strangers = [], [], 0
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -271,35 +250,6 @@ def _pattern(patterns: tuple[str, ...]) -> Callable[[str, str], bool] | None:
 def _either(patterns: Iterable[str]) -> re.Pattern[str]:
     """Return what matches any of the patterns; nothing where there are none."""
     return re.compile("|".join(map(translate, patterns)) or "(?!)")
-
-
-def _chunks(list_file: str) -> Iterator[bytes]:
-    try:
-        if list_file == STDIN:
-            yield from iter(_read_stdin, b"")
-            return
-        with open(list_file, "rb") as file:
-            yield from iter(lambda: file.read(1 << 16), b"")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(f"--files-from {shown(list_file)}: {reason}") from error
-
-
-def _read_stdin() -> bytes:
-    """Read what there is; without the stream's lock, which a thread that waits would keep."""
-    try:
-        return os.read(sys.stdin.fileno(), 1 << 16)
-    except io.UnsupportedOperation:  # no real file
-        return cast(io.BufferedReader, sys.stdin.buffer).read1(1 << 16)
-
-
-def _pieces(chunks: Iterable[bytes], end: bytes) -> Iterator[bytes]:
-    """Cut a stream of bytes at each ``end``."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(end)
-        yield from whole
-    yield rest
 
 
 def _refused(path: str, error: OSError) -> PictureError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.atomic import is_stream
-from convcli.batch.inputs import Source
+from convcli.batch.inputs import Group, Source
 from convcli.batch.settings import Work
 from convcli.errors import UsageError, shown
 from convcli.images.formats import check_suffix, default_suffix
@@ -69,6 +69,24 @@ def named(source: Source, index: int, work: Work, naming: Naming, *, several: bo
     if naming.pictures:
         outputs = tuple(_output(source, label, index, work, naming) for label in work.labels)
     return Job(source, outputs, _figure(source, work.labels, naming, several=several))
+
+
+def own_folder(group: Group, work: Work, naming: Naming) -> str | None:
+    """Return the folder, with a separator at its end, that the results of a folder's files go to.
+
+    None where that is not all there is to it: results in several folders, figures, or two files
+    whose results would have one name.
+    """
+    if not group.found or not group.folder or naming.name != TEMPLATE or not naming.out_dir:
+        return None
+    if naming.plot or not naming.pictures:
+        return None
+    endings = {name.rpartition(".")[2] for name in group.names}
+    writing, raw = work.writing, work.raw
+    kept = {_suffix(f".{end}", writing.format, raw=raw, frames=work.all_frames) for end in endings}
+    if len(kept) < len(endings):
+        return None
+    return os.path.join(naming.out_dir, os.path.normpath(group.below), "")
 
 
 def check_options(work: Work, naming: Naming, *, several: bool, stdin: bool) -> None:

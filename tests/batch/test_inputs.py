@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.batch.inputs import Missing, Search, Source, find_all
+from convcli.batch.inputs import Missing, Search, Source
+from convcli.batch.lists import find_all
 from convcli.errors import UsageError
 
 
