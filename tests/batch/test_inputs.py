@@ -126,3 +126,45 @@ def test_a_search_without_an_input_or_with_two_of_stdin(options, kernel):
 def test_a_list_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match="--files-from"):
         found(files_from=str(tmp_path / "nope"))
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "expected"),
+    [
+        (("*.png",), (), ["b.png", "out/f.png"]),
+        (("*.txt",), (), ["n.txt"]),
+        (("sub/*",), (), ["sub/c.jpg", "sub/deep/d.tif"]),
+        (("sub/*", "b*"), ("deep",), ["b.png", "sub/c.jpg"]),
+        ((), ("out",), ["a.PNG", "b.png", "sub/c.jpg", "sub/deep/d.tif"]),
+        ((), ("sub/deep/*", "*.PNG"), ["b.png", "out/f.png", "sub/c.jpg"]),
+        (("nothing",), (), []),
+    ],
+)
+def test_patterns_choose_what_is_found(tree, include, exclude, expected):
+    items = found(".", recursive=True, include=include, exclude=exclude)
+    assert [item.path[2:] for item in items if isinstance(item, Source)] == expected
+    assert found("n.txt", include=("*.png",)) == [Source("n.txt")]
+
+
+def test_patterns_choose_among_a_pattern_s_matches(tree):
+    paths = [source.path for source in found("*", include=("*.txt", "*.PNG"), exclude=("a*",))]
+    assert paths == ["n.txt"]
+
+
+def test_other_files_are_counted(tree):
+    (tree / "link.png").symlink_to(tree / "sub")
+    os.mkfifo(tree / "pipe.png")
+    groups = list(find_all(Search((".",))))
+    assert [(group.names, group.strangers) for group in groups] == [(["a.PNG", "b.png"], 2)]
+
+
+def test_a_folder_that_cannot_be_read_is_told(tree, monkeypatch):
+    def refused(folder, *rest, whole=os.scandir):
+        if str(folder).endswith("sub"):
+            raise PermissionError(13, "Permission denied", folder)
+        return whole(folder, *rest)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    *_, last = found(".", recursive=True)
+    assert isinstance(last, Missing)
+    assert str(last.error) == "./sub: cannot be read: Permission denied"
