@@ -63,6 +63,9 @@ def resized(
         pixels: (H, W) or (H, W, C).
         alpha: (H, W) of the same type, or None.
         size: width and height.
+
+    Raises:
+        FloatingPointError: a number is too large for float32.
     """
     if size == pixels.shape[1::-1]:
         return pixels, alpha
@@ -84,7 +87,8 @@ def resized(
 def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
     red, green, blue = (pixels[..., channel] for channel in range(3))
     if pixels.dtype.kind == "f" or pixels.dtype.itemsize > 4:
-        luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+        with np.errstate(invalid="ignore"):  # infinities that cancel are NaN, and that is right
+            luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
         return _stored(luma, pixels.dtype)
     # The weights sum to 2**16, so that 16 more bits than the pixels' are enough.
     wide = np.uint32 if pixels.dtype in (np.uint8, np.uint16) else np.int64
@@ -114,7 +118,8 @@ def _resized_planes(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]
     planes = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
     result = np.empty((size[1], size[0], planes.shape[2]), np.float32)
     for channel in range(planes.shape[2]):
-        plane = Image.fromarray(np.ascontiguousarray(planes[..., channel], np.float32))
+        with np.errstate(over="raise", invalid="ignore"):  # of NaN, which stays NaN
+            plane = Image.fromarray(np.ascontiguousarray(planes[..., channel], np.float32))
         result[..., channel] = np.asarray(plane.resize(size, Image.Resampling.BICUBIC))
     return result[..., 0] if pixels.ndim == 2 else result
 

@@ -4,7 +4,6 @@ import errno
 import re
 import struct
 import threading
-import tokenize
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -30,7 +29,6 @@ DECODER_FAULTS = (
     TypeError,
     ValueError,
     struct.error,
-    tokenize.TokenError,  # the header of an .npy file is Python text
     zlib.error,
     Image.DecompressionBombError,
 )

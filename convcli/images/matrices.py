@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.kernels.naming import quoted
+
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -47,7 +49,7 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     if not lines:
         raise MatrixError("holds no numbers")
     separator = _separator(content for _, content in lines)
-    columns = len(_split(lines[0][1], separator))
+    columns = len(_split(*lines[0], separator))
     if columns * len(lines) > max_numbers:
         raise MatrixError(
             f"is of {columns}x{len(lines)} pixels, over the limit of {max_numbers}; "
@@ -108,10 +110,15 @@ def _separator(contents: Iterable[str]) -> str | None:
     return found
 
 
-def _split(content: str, separator: str | None) -> list[str]:
+def _split(line: int, content: str, separator: str | None) -> list[str]:
     if separator is None:
         return [word.strip('"') for word in content.split()]
-    cells = next(csv.reader([content], delimiter=separator, skipinitialspace=True))
+    try:
+        cells = next(csv.reader([content], delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:  # its one limit
+        raise MatrixError(
+            f"line {line} has a cell of over {csv.field_size_limit()} characters; shorten it"
+        ) from error
     return [cell.strip() for cell in cells]
 
 
@@ -130,7 +137,7 @@ def _careful(
     """Parse word by word: spreadsheets' ways of writing, and the place of the first fault."""
     rows: list[list[str]] = []
     for number, content in lines:
-        words = _split(content, separator)
+        words = _split(number, content, separator)
         if len(words) != columns:
             raise MatrixError(
                 f"line {number} has {len(words)} numbers, where the first row has {columns}"
@@ -164,4 +171,4 @@ def _check(word: str, line: int) -> None:
     except ValueError:
         number = False
     if number is False:
-        raise MatrixError(f"line {line}: {word!r} is no number")
+        raise MatrixError(f"line {line}: {quoted(word)} is no number")

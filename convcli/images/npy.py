@@ -1,18 +1,12 @@
-"""The ``.npy`` format, in and out; its header is not trusted, and nothing is unpickled."""
+"""Pictures in the ``.npy`` format, in and out."""
 
-import math
-import os
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-MAGIC = b"\x93NUMPY"
-
-
-class ArrayError(ValueError):
-    """An ``.npy`` file that holds no picture; the message says why."""
+from convcli.kernels.npy import ArrayError, read_array, read_header
 
 
 def read_npy(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], int | None]:
@@ -31,27 +25,17 @@ def read_npy(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], int | None]
         or uint16, else None.
 
     Raises:
-        ArrayError: it is no array of numbers in 1, 2 or 3 dimensions, is empty, too large or
-            cut short.
-        ValueError: the header is damaged.
+        ArrayError: it is no array of numbers in 1, 2 or 3 dimensions, is empty, too large,
+            damaged or cut short, or holds numbers beyond float64's range.
     """
-    shape, fortran_order, dtype = _read_header(file)
-    _check(shape, dtype, max_pixels)
-    begin = file.tell()
-    promised = math.prod(shape) * dtype.itemsize
-    there = file.seek(0, os.SEEK_END) - begin
-    if there < promised:
-        raise ArrayError(f"is truncated: {promised} bytes of numbers promised, {there} there")
-    file.seek(begin)
-    stored = np.empty(math.prod(shape), dtype)
-    file.readinto(stored.view(np.uint8))  # type: ignore[attr-defined]
-    array = stored.reshape(shape, order="F" if fortran_order else "C")
-    array = np.ascontiguousarray(array, _native(dtype))
+    header = read_header(file)
+    _check(header.shape, max_pixels)
+    array = _converted(read_array(file, header))
     if array.ndim == 1:
         array = array[np.newaxis]
     elif array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    return array, dtype.itemsize * 8 if dtype.kind == "u" and dtype.itemsize <= 2 else None
+    return array, _depth(header.dtype)
 
 
 def write_npy(file: BinaryIO, array: NDArray[Any]) -> None:
@@ -61,18 +45,7 @@ def write_npy(file: BinaryIO, array: NDArray[Any]) -> None:
     file.write(array.reshape(-1).view(np.uint8).data)
 
 
-def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy_format.read_magic(file)
-    if version == (1, 0):
-        return npy_format.read_array_header_1_0(file)
-    if version in ((2, 0), (3, 0)):  # 3.0 differs in the names of fields, which are refused
-        return npy_format.read_array_header_2_0(file)
-    raise ArrayError(f"is of .npy version {version[0]}.{version[1]}, which is unknown")
-
-
-def _check(shape: tuple[int, ...], dtype: np.dtype[Any], max_pixels: int) -> None:
-    if dtype.kind not in "biuf":
-        raise ArrayError(f"holds {dtype.name} values; a picture is of integers or real numbers")
+def _check(shape: tuple[int, ...], max_pixels: int) -> None:
     if not 1 <= len(shape) <= 3:
         raise ArrayError(
             f"holds an array of {len(shape)} dimensions; a picture has 2, or 3 with its channels"
@@ -85,6 +58,19 @@ def _check(shape: tuple[int, ...], dtype: np.dtype[Any], max_pixels: int) -> Non
             f"is of {columns}x{rows} pixels, over the limit of {max_pixels}; "
             "--max-pixels N raises it"
         )
+
+
+def _converted(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array C-contiguous, in the type to compute with."""
+    try:
+        with np.errstate(over="raise", invalid="ignore"):  # what is no number becomes NaN
+            return np.ascontiguousarray(array, _native(array.dtype))
+    except FloatingPointError as error:
+        raise ArrayError("holds numbers beyond float64's range; scale them down first") from error
+
+
+def _depth(dtype: np.dtype[Any]) -> int | None:
+    return dtype.itemsize * 8 if dtype.kind == "u" and dtype.itemsize <= 2 else None
 
 
 def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:

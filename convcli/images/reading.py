@@ -14,9 +14,10 @@ from convcli.errors import PictureError
 from convcli.images.channels import check_choice, chosen, resized
 from convcli.images.faults import explained
 from convcli.images.matrices import MatrixError, parse_matrix
-from convcli.images.npy import MAGIC, ArrayError, read_npy
+from convcli.images.npy import read_npy
 from convcli.images.picture import Picture
 from convcli.images.rasters import Raster, Request
+from convcli.kernels.npy import MAGIC, ArrayError
 
 DEFAULT_MAX_PIXELS = 89_478_485  # Pillow's own
 _TEXT = {".csv": "csv", ".txt": "txt"}
@@ -208,7 +209,13 @@ def _matrix_picture(
     if request.resize is not None:
         if pixels.dtype.itemsize >= 4 and pixels.dtype != "f4":
             notes = ("was resized in single precision",)
-        pixels, _ = resized(pixels, None, request.resize)
+        try:
+            pixels, _ = resized(pixels, None, request.resize)
+        except FloatingPointError as error:
+            raise PictureError(
+                request.name,
+                "holds numbers beyond ±3.4e38, too large to resize; scale them down first",
+            ) from error
     return Picture(pixels, depth, format=kind, notes=notes)
 
 

@@ -1,5 +1,6 @@
 """Kernel files: text, CSV, JSON and .npy, told apart by suffix or by their first bytes."""
 
+import io
 import json
 import os
 from pathlib import Path
@@ -10,12 +11,11 @@ import numpy as np
 from convcli.errors import KernelError, shown
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.naming import quoted
-from convcli.kernels.npy import read_npy
+from convcli.kernels.npy import MAGIC, ArrayError, read_array, read_header
 from convcli.kernels.text import parse_text
 
 KERNEL_SUFFIXES = (".txt", ".csv", ".npy", ".json")
 MOST_BYTES = 64 * 2**20
-NPY_MAGIC = b"\x93NUMPY"
 WRITTEN_BY_SHOW = {  # what `kernels show --json` adds to a kernel, and follows from the rest
     "size",
     "sum",
@@ -79,8 +79,8 @@ def read_content(content: bytes, suffix: str, name: str) -> Kernel:
     """
     if len(content) > MOST_BYTES:
         raise KernelError(f"a kernel file is at most {MOST_BYTES >> 20} MiB long")
-    if suffix == ".npy" or content.startswith(NPY_MAGIC):
-        return Kernel(read_npy(content), name=name)
+    if suffix == ".npy" or content.startswith(MAGIC):
+        return _read_npy(content, name)
     text = _decoded(content)
     if suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
         return _read_json(text, name)
@@ -99,6 +99,15 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise KernelError("is neither UTF-8 text nor an .npy file") from error
+
+
+def _read_npy(content: bytes, name: str) -> Kernel:
+    file = io.BytesIO(content)
+    try:
+        array = read_array(file, read_header(file))
+    except ArrayError as error:
+        raise KernelError(str(error)) from error
+    return Kernel(array, name=name)
 
 
 def _read_json(text: str, name: str) -> Kernel:

@@ -185,7 +185,8 @@ def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
     whole = array.dtype.kind in "iu"
     if whole and not -INT64.max <= int(array.min()) <= int(array.max()) <= INT64.max:
         raise KernelError("a kernel's integers must fit in 64 bits")
-    with np.errstate(over="ignore"):  # of a long double; the infinity is refused below
+    # what float64 cannot hold of a long double becomes infinity or NaN, refused below
+    with np.errstate(over="ignore", invalid="ignore"):
         # adding 0.0 turns the negative zeros of a float kernel into plain ones
         matrix = array.astype(np.int64) if whole else array.astype(np.float64) + 0.0
     if not whole:

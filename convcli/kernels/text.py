@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.kernel import INT64, Kernel, Number
+from convcli.kernels.kernel import INT64, LARGEST, Kernel, Number
 from convcli.kernels.naming import quoted
 
-NUMBER = re.compile(r"[+-]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
+# Digits match in one way only: otherwise a long run of them takes quadratic time.
+NUMBER = re.compile(r"[+-]?(?:\d+/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
 INTEGER_OR_FRACTION = re.compile(r"[+-]?\d+(?:/\d+)?", re.ASCII)
 MOST_DIGITS = 400  # of one number: more is no weight, and slow to read
 MOST_DIVISOR = 2**31  # beyond it the integers of a common denominator would only grow unwieldy
@@ -118,17 +119,18 @@ def _number(cell: str, row: int) -> Fraction | float:
     word = _plain(cell)
     if not word:
         raise KernelError(f"row {row} has an empty cell")
-    if NUMBER.fullmatch(word) is None or len(word) > MOST_DIGITS:
+    if len(word) > MOST_DIGITS or NUMBER.fullmatch(word) is None:
         raise KernelError(f"row {row}: {quoted(cell)} is not a finite number")
-    if INTEGER_OR_FRACTION.fullmatch(word) is None:
-        number = float(word)
-        if math.isinf(number):
-            raise KernelError(f"row {row}: {quoted(cell)} is too large")
-        return number
+    number: Fraction | float
     try:
-        return Fraction(word)
+        number = Fraction(word) if INTEGER_OR_FRACTION.fullmatch(word) else float(word)
     except ZeroDivisionError:
         raise KernelError(f"row {row}: {quoted(cell)} divides by 0") from None
+    if not -LARGEST <= number <= LARGEST:
+        raise KernelError(
+            f"row {row}: {quoted(cell)} is too large; weights lie within ±{LARGEST:g}"
+        )
+    return number
 
 
 def _common_kernel(cells: list[list[Fraction | float]], name: str) -> Kernel:

@@ -55,7 +55,7 @@ def test_a_signal_keeps_what_is_finished_and_leaves_no_rest(started, many, numbe
     assert (process.returncode, err.lstrip("\n")) == (code, said)
     files = sorted(path.name for path in Path("out").iterdir())
     assert 1 <= len(files) < 60
-    assert 1 <= printed.count("\n") <= len(files)  # in order: a slow one holds back the next
+    assert printed.count("\n") <= len(files)  # in order: a slow one holds back the next
     for name in files:
         assert name.endswith(".bmp")
         with Image.open(f"out/{name}") as picture:

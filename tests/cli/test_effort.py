@@ -40,9 +40,9 @@ def test_the_line_tells_how_far_it_is(capsys):
     assert progress.line(2.0) == "2/8, 1 failed, 1 pictures/s, 1 MP/s, 0:06 left"
     assert Progress(None).line(1.0) == "0 done"
     progress.clear()
-    shown = capsys.readouterr().err
-    assert shown.startswith("\r\x1b[K1/8")
-    assert shown.endswith("\r\x1b[K")
+    first, shown, last = capsys.readouterr().err.split("\r")  # click writes no codes to a file
+    assert (first, last) == ("", "")
+    assert shown.startswith("1/8")
 
 
 @pytest.mark.parametrize(

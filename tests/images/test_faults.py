@@ -163,10 +163,10 @@ def test_the_limit_holds_for_later_frames_and_matrices():
         (np.array(3.0), "0 dimensions"),
         (np.zeros((1, 2, 3, 4)), "4 dimensions"),
         (np.zeros((0, 3)), "empty"),
-        (np.zeros((2, 2), complex), "complex128"),
-        (np.array([["a"]]), "str"),
-        (np.zeros(3, [("x", "f4")]), "void"),
-        (np.array([["2020"]], "M8[Y]"), "datetime64"),
+        (np.zeros((2, 2), complex), "holds complex numbers"),
+        (np.array([["a"]]), "holds text"),
+        (np.zeros(3, [("x", "f4")]), "holds records"),
+        (np.array([["2020"]], "M8[Y]"), "holds dates"),
     ],
 )
 def test_arrays_that_are_no_pictures(array, words):
@@ -176,12 +176,33 @@ def test_arrays_that_are_no_pictures(array, words):
 
 def test_pickled_truncated_and_foreign_arrays():
     np.save(file := io.BytesIO(), np.array([{}], object), allow_pickle=True)
-    assert "object" in problem(file)
+    assert "holds Python objects" in problem(file)
     np.save(file := io.BytesIO(), np.zeros((5, 5)))
     assert "is truncated: 200 bytes" in problem(io.BytesIO(file.getvalue()[:-1]))
     assert "damaged" in problem(io.BytesIO(file.getvalue()[:30]))
     assert "damaged" in problem(io.BytesIO(file.getvalue().replace(b"}", b"(")))
     assert "version 9.0" in problem(io.BytesIO(b"\x93NUMPY\x09\x00" + bytes(100)))
+
+
+@pytest.mark.skipif(np.finfo("g").max <= np.finfo("d").max, reason="no wider type here")
+def test_a_long_double_over_the_range_of_float64():
+    np.save(file := io.BytesIO(), np.array([[np.finfo("g").max, 1]]))
+    assert "beyond float64's range; scale" in problem(file)
+    np.save(file := io.BytesIO(), np.array([[np.inf, 0.5, np.nan]], "g"))
+    picture = read_picture(file, name="it")
+    assert picture.pixels.dtype == np.float64
+    np.testing.assert_array_equal(picture.pixels, [[np.inf, 0.5, np.nan]])
+
+
+def test_what_single_precision_cannot_hold_is_not_resized():
+    for sign in ("", "-"):
+        text = io.BytesIO(f"{sign}1e300 2\n3 4".encode())
+        assert "too large to resize; scale" in problem(text, resize=(3, 3))
+        assert read_picture(text, name="it", resize=(2, 2)).pixels[0, 0] == float(f"{sign}1e300")
+    text = io.BytesIO(b"3e38 inf 1 1 1 1 1 1")
+    resized = read_picture(text, name="it", resize=(4, 1)).pixels
+    assert not np.isfinite(resized[0, 0])
+    assert np.isfinite(resized[0, -1])
 
 
 def test_ghostscript_is_never_run(tmp_path, monkeypatch):

@@ -71,6 +71,9 @@ def test_ways_of_writing(text, expected):
         ("٣ 4\n", "is no number"),
         ("1.5;2,5\n", "decimal points and decimal commas"),
         ("name,1\n", "line 1: 'name'"),
+        ("x" * 3000, r"line 1: 'x{57}\.\.\.' is no number$"),
+        ("1,2\n3," + "0" * 131_073 + '"', "line 2 has a cell of over 131072 characters"),
+        ("1," + "0" * 131_073, "line 1 has a cell of over"),
     ],
 )
 def test_faults_name_the_line_and_the_word(text, problem):

@@ -385,6 +385,12 @@ def test_channels_of_arrays():
         read(stack, channels="gray")
 
 
+def test_gray_of_infinities_is_infinite_or_no_number():
+    np.save(file := io.BytesIO(), np.array([[[np.inf, -np.inf, 0], [1, np.inf, 1], [1, 1, 1]]]))
+    grey = read(file, channels="gray").pixels
+    np.testing.assert_allclose(grey, [[np.nan, np.inf, 1]], rtol=1e-15)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "txt", "CSV"])
 def test_text_files_are_known_by_suffix(tmp_path, suffix):
     path = tmp_path / f"m.{suffix}"

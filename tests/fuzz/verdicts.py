@@ -1,0 +1,199 @@
+"""What must hold of every input, however damaged: the same for hypothesis and for atheris.
+
+A reader gives something sound, or refuses in one line. Any other exception, and any warning, is
+left to escape: the caller sees where it came from. Warnings are taken for errors here, since a
+warning is a line on stderr that no one asked for.
+"""
+
+import io
+import math
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from convcli.errors import ConvcliError, KernelError, PictureError, UsageError, shown
+from convcli.images.channels import CHANNELS
+from convcli.images.picture import Picture
+from convcli.images.reading import read_frames, read_picture
+from convcli.kernels.kernel import LARGEST, Kernel
+from convcli.kernels.spec import KernelSet, get_kernel, read_spec
+
+MOST_PIXELS = 10**6
+MOST_FRAMES = 40
+SECONDS = 10  # for one small file: a hundred times what it takes, so that only hanging is caught
+LONGEST = 2000  # characters of a message
+ESCAPE = len(r"\U0010ffff")  # the most that a character of a name takes there
+SMALL = 64  # pixels a side: of larger kernels the rank takes long
+WHITES = {8: np.uint8, 16: np.uint16}
+
+
+class OverdueError(BaseException):
+    """An input takes too long; no ``except Exception`` keeps it back."""
+
+
+def judge_picture(source: Path | BinaryIO, name: str = "it", **options: Any) -> bool:
+    """Read a picture, and all its frames; return whether it could be read.
+
+    Args:
+        source: what is read.
+        name: what messages are to begin with.
+        options: as :func:`read_picture` takes them; ``max_pixels`` is small unless given.
+    """
+    options = {"max_pixels": MOST_PIXELS, "name": name} | options
+    # An open file sets room aside for whatever length it is told to read; BytesIO does not.
+    may_run_out = isinstance(source, Path)
+    with _bounded():
+        first = _read(lambda: [read_picture(source, **options)], options, may_run_out)
+        frames = _read(
+            lambda: list(islice(read_frames(source, **options), MOST_FRAMES)), options, may_run_out
+        )
+    for picture in (*first, *frames):
+        check_picture(picture, options["max_pixels"])
+    return bool(first)
+
+
+def judge_spec(text: str, stdin: bytes = b"") -> bool:
+    """Read a SPEC; return whether it could be read."""
+    with _bounded():
+        try:
+            found = read_spec(text, io.BytesIO(stdin))
+        except ConvcliError as error:
+            _check_message(error, KernelError, ESCAPE * len(text))
+            found = None
+        if text.strip().startswith("-"):  # standard input, which was read
+            return found is not None
+        try:
+            one = get_kernel(text)
+        except ConvcliError as error:
+            _check_message(error, KernelError, ESCAPE * len(text))
+            assert found is None or len(found.kernels) > 1
+        else:
+            assert found is not None
+            np.testing.assert_array_equal(one.matrix, found.kernels[0].matrix)
+        if found is not None:
+            _check_set(found)
+    return found is not None
+
+
+def check_picture(picture: Picture, max_pixels: int) -> None:
+    """See that a picture is what its description promises."""
+    pixels, alpha = picture.pixels, picture.alpha
+    assert pixels.ndim in (2, 3)
+    assert 1 <= math.prod(pixels.shape[:2]) <= max_pixels
+    assert pixels.size >= 1
+    assert pixels.dtype.kind in "iuf"
+    assert pixels.dtype.isnative
+    assert pixels.flags.c_contiguous
+    if picture.depth is not None:
+        assert pixels.dtype == WHITES[picture.depth]
+    if alpha is not None:
+        assert (alpha.shape, alpha.dtype) == (pixels.shape[:2], pixels.dtype)
+    _check_metadata(picture)
+
+
+def check_kernel(kernel: Kernel) -> None:
+    """See that a kernel can be computed with, and described."""
+    assert kernel.matrix.ndim in (2, 3, 4)
+    assert kernel.matrix.dtype in (np.int64, np.float64)
+    assert not kernel.matrix.flags.writeable
+    assert np.isfinite(kernel.weights).all()
+    assert np.abs(kernel.weights).max() <= LARGEST
+    assert math.isfinite(kernel.sum)
+    assert all(math.isfinite(end) for end in kernel.output_range())
+    assert kernel.name == Path(kernel.name).name
+    assert kernel.name.isprintable()
+    assert kernel.symmetry in ("symmetric", "antisymmetric", "none")
+    if max(kernel.size) <= SMALL:
+        assert kernel.separable is None or kernel.rank == 1
+
+
+def _read(
+    reader: Callable[[], list[Picture]], options: dict[str, Any], may_run_out: bool
+) -> list[Picture]:
+    """Return what a reader gives; nothing where it refuses, and in the right words."""
+    try:
+        return reader()
+    except UsageError as error:
+        refusal: ConvcliError = error
+        sound = _is_senseless(options)
+    except PictureError as error:
+        refusal = error
+        sound = may_run_out or "memory" not in error.problem
+        sound = sound and str(error).startswith(f"{shown(options['name'])}: ")
+    _check_message(refusal, ConvcliError)
+    assert sound, repr(refusal)
+    return []
+
+
+def _is_senseless(options: dict[str, Any]) -> bool:
+    """Tell whether the options are wrong whatever the picture."""
+    width, height = options.get("resize") or (1, 1)
+    fits = min(width, height) >= 1 and width * height <= options["max_pixels"]
+    return not fits or options.get("channels", "auto") not in CHANNELS
+
+
+def _check_message(error: ConvcliError, kind: type[ConvcliError], room: int = 0) -> None:
+    """See that a message is one line; it may quote a name whole, and of contents only a little."""
+    assert isinstance(error, kind), repr(error)
+    message = str(error)
+    assert message.isprintable(), ascii(message)
+    assert message.strip() == message != ""
+    assert len(message) <= LONGEST + room, len(message)
+
+
+def _check_metadata(picture: Picture) -> None:
+    metadata = picture.metadata
+    assert picture.format
+    for note in picture.notes:
+        assert note.isprintable(), ascii(note)
+    for data in (metadata.icc, metadata.exif):
+        assert data is None or isinstance(data, bytes)
+    for number in metadata.dpi or ():
+        assert math.isfinite(number)
+        assert number > 0
+
+
+def _check_set(found: KernelSet) -> None:
+    assert found.kernels
+    assert found.label.isprintable()
+    assert found.combine in (None, "magnitude", "max")
+    for kernel in found.kernels:
+        check_kernel(kernel)
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Take warnings for errors, end what hangs, and see that global settings come back."""
+    before = warnings.showwarning, Image.MAX_IMAGE_PIXELS
+    with warnings.catch_warnings(), _on_time():
+        warnings.simplefilter("error")
+        filters = list(warnings.filters)
+        yield
+        assert warnings.filters == filters
+    assert (warnings.showwarning, Image.MAX_IMAGE_PIXELS) == before
+
+
+@contextmanager
+def _on_time() -> Iterator[None]:
+    """Raise where a block takes far too long; without the signal, on Windows, it may."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise OverdueError(f"over {SECONDS} seconds")
+
+    old = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
