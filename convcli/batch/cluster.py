@@ -5,6 +5,7 @@ not know of is a file: a picture that comes up again may have been written by th
 lost. Such a result is told from others' by not having been there when the job was given out.
 """
 
+import asyncio
 import logging
 import os
 import time
@@ -65,7 +66,7 @@ class Cluster:
     def __init__(self, effort: Effort, work: Work) -> None:
         if work.show:
             raise UsageError("--show opens a window on this machine; leave out --scheduler")
-        self._address = str(effort.scheduler)
+        self._address = shown(effort.scheduler)
         self._work, self._timeout = work, effort.timeout
         self._here = os.getcwd()
         self._held: dict[Future[Outcome], _Held] = {}
@@ -73,13 +74,16 @@ class Cluster:
         self._suspects: list[_Held] = []
         self._littered: set[str] = set()
         self._losses, self._looked = 0, float("-inf")
-        self._client = _connected(self._address)
+        self._client = _connected(str(effort.scheduler))
         try:
             _check_versions(self._client)
             self._executor = self._client.get_executor(pure=False)
             self._threads: dict[str, int] = {}
             self._peopled = time.monotonic()
             self._look()
+        except OSError as error:
+            self.close()
+            raise self._gone() from error
         except BaseException:
             self.close()
             raise
@@ -92,7 +96,9 @@ class Cluster:
     @property
     def has_room(self) -> bool:
         """Whether another job can be given out."""
-        return not self._suspects and len(self._held) < AHEAD * self.size
+        if self._suspects or any(held.alone for held in self._held.values()):
+            return False
+        return len(self._held) < AHEAD * self.size
 
     def submit(self, number: int, job: Job) -> None:
         """Give a job to the scheduler.
@@ -135,6 +141,8 @@ class Cluster:
             clear_stale(Path(folder))
 
     def _give_out(self, held: _Held) -> None:
+        if self._client.status != "running":
+            raise self._gone()
         job = placed(held.job, self._here)
         task = partial(work_on, job, self._work, self._timeout, stamp_of(job))
         future = self._executor.submit(task)
@@ -219,16 +227,30 @@ def _connected(address: str) -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.filterwarnings("ignore", module="distributed")
     try:
-        client: Any = Client(address, timeout=CONNECTING, set_as_default=False)  # type: ignore[no-untyped-call]
+        asyncio.run(_knock(address))
+        client = Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
-        reason = " ".join(f"{error}".split())
+        reason = " ".join(str(error).split()) or "what answers there is no scheduler"
         raise UsageError(f"--scheduler {shown(address)}: cannot be reached: {reason}") from error
     try:
         client.wait_for_workers(1, timeout=CONNECTING)
     except TimeoutError as error:
         client.close(timeout=CLOSING)
-        raise UsageError(f"{address}: has no worker; start one: dask worker {address}") from error
+        raise UsageError(
+            f"{shown(address)}: has no worker; start one: dask worker {shown(address)}"
+        ) from error
     return client
+
+
+async def _knock(address: str) -> None:
+    """See that there is a server; a client would wait for ever for one that does not speak Dask."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    arguments = Security().get_connection_args("client")
+    reached = connect(address, timeout=CONNECTING, **arguments)
+    comm = await asyncio.wait_for(reached, CONNECTING + LOOKING)
+    await comm.close()
 
 
 def _check_versions(client: Any) -> None:

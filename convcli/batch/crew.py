@@ -7,28 +7,25 @@ out again.
 
 import os
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from multiprocessing import get_all_start_methods, get_context
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from convcli.atomic import clear_stale
 from convcli.batch import worker
 from convcli.batch.naming import Job
+from convcli.batch.nursery import context, upbringing
 from convcli.batch.outcome import Outcome
 from convcli.batch.settings import Limits, Work
 from convcli.errors import PictureError
 
 AHEAD = 2  # jobs that a worker has: the one it is at, and the next
 GRACE = 0.4  # seconds that workers have for clearing up when a run is broken off
-# One compute thread a worker: that many processes leave no processor idle.
-SINGLE = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class _Held(NamedTuple):
@@ -45,12 +42,9 @@ class Crew:
 
     def __init__(self, size: int, work: Work, limits: Limits) -> None:
         self.size = size
-        start = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
-        self._context: Any = get_context(start)
-        if start == "forkserver":
-            self._context.set_forkserver_preload([worker.__name__])
+        self._context = context()
         ledger = self._context.RawArray("q", size)
-        with _upbringing():
+        with upbringing():
             self._members = [
                 _Member(self._context, (work, limits, slot, ledger)) for slot in range(size)
             ]
@@ -169,7 +163,7 @@ class _Member:
         *_, slot, ledger = self._outfit
         ledger[slot] = 0
         self._executor.shutdown()
-        with _upbringing():
+        with upbringing():
             self._start()
 
 
@@ -177,26 +171,3 @@ def clear_after(job: Job) -> None:
     """Remove what a process that died may have left where the job's results go."""
     for folder in {os.path.dirname(target) or "." for target in job.targets}:
         clear_stale(Path(folder))
-
-
-@contextmanager
-def _upbringing() -> Iterator[None]:
-    """Have processes that start meanwhile compute on one thread, and not run our script again.
-
-    A new process imports the main module of its parent, to find in it what it is to do; ours is
-    found in this package.
-    """
-    before = {name: os.environ.get(name) for name in SINGLE}
-    os.environ.update(dict.fromkeys(SINGLE, "1"))
-    main = sys.modules["__main__"]
-    script = main.__dict__.pop("__file__", None)
-    try:
-        yield
-    finally:
-        if script is not None:
-            main.__dict__["__file__"] = script
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

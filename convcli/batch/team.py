@@ -29,6 +29,8 @@ def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
     if agenda.count is None:
         jobs = Ahead(jobs)
     if effort.scheduler is not None:
+        if agenda.reads_stdin:
+            raise UsageError("a cluster reads files, not standard input; leave out --scheduler")
         from convcli.batch.cluster import Cluster
 
         return in_order(jobs, Cluster(effort, work.single_threaded()))

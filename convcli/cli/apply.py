@@ -1,5 +1,6 @@
 """``convcli apply``: filter pictures."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -213,6 +214,18 @@ voice_options = gathered(
 )
 
 
+def _foresee(
+    context: click.Context, _param: click.Parameter, inputs: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Have worker processes get ready, where there is likely more than one picture."""
+    one = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not set(inputs[0]) & set("*?[")
+    if not (one or context.resilient_parsing):
+        from convcli.batch.nursery import warm_up
+
+        warm_up()
+    return inputs
+
+
 @click.command(
     epilog=BORDER_PICTURES
     + """
@@ -235,7 +248,9 @@ Examples:
 @effort_options
 @voice_options
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
-@click.argument("inputs", nargs=-1, metavar="INPUT...", type=click.Path())
+@click.argument(
+    "inputs", nargs=-1, metavar="INPUT...", type=click.Path(), is_eager=True, callback=_foresee
+)
 def apply(
     inputs: tuple[str, ...],
     choice: "KernelChoice",
@@ -263,7 +278,8 @@ def apply(
     asked = search._replace(names=inputs, null=voice.null, output=naming.out_dir)
     asked.check(kernel_from_stdin=choice.reads_stdin)
     check_effort(effort)
-    work = Work(choice.filters(layout), reading, writing, naming.show)
+    counted = voice.verbose or voice.json or bool(naming.plot) or naming.show
+    work = Work(choice.filters(layout, counted=counted), reading, writing, naming.show)
     agenda = Agenda(asked, work, naming)
     check_output(agenda, work, naming, voice)
     return dry_report(agenda, work, voice) if dry_run else run(agenda, work, effort, voice)

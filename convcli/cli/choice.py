@@ -32,8 +32,8 @@ class KernelChoice(NamedTuple):
         """Whether a kernel comes from standard input."""
         return any(spec.strip() == "-" for spec in self.kernel)
 
-    def filters(self, layout: Layout) -> tuple[FilterSpec, ...]:
-        """Return one spec for each result that every input is to have.
+    def filters(self, layout: Layout, *, counted: bool = True) -> tuple[FilterSpec, ...]:
+        """Return one spec for each result that every input is to have, its values counted or not.
 
         Raises:
             KernelError: a SPEC names no kernel.
@@ -55,6 +55,7 @@ class KernelChoice(NamedTuple):
                 bias=self.bias,
                 method=self.method,
                 threads=self.threads,
+                counted=counted,
             )
             for group in _told_apart(self._groups(sets))
         )

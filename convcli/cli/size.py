@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from convcli.cli.stack import Layer, LayerValue, numbers, stacked, table
 from convcli.cli.values import PaddingValue, PairValue
 from convcli.geometry import Geometry, Pair, lay_out
 
@@ -39,13 +40,14 @@ class InputSizeValue(PairValue):
       convcli size --n 448x224 --k 3                446x222  (width x height)
       convcli size --n 224,448 --k 3                222,446  (rows,columns)
       convcli size --n 224 --k 7 --p 3 --s 2 --explain
+      convcli size --n 224 --layer k=7,s=2,p=3 --layer k=3,s=2,p=1
     """
 )
 @click.option(
     "--n", "--size", "size", type=InputSizeValue("N|WxH|R,C"), required=True, help="Input size."
 )
 @click.option(
-    "--k", "--kernel", "kernel", type=PairValue("N|WxH|R,C"), required=True, help="Kernel size."
+    "--k", "--kernel", "kernel", type=PairValue("N|WxH|R,C"), help="Kernel size; or use --layer."
 )
 @click.option(
     "--p",
@@ -74,23 +76,40 @@ class InputSizeValue(PairValue):
     show_default=True,
     help="Tap distance.",
 )
+@click.option(
+    "--layer",
+    "layer",
+    type=LayerValue(),
+    multiple=True,
+    help="A layer of a stack, the first first, as k=7,s=2,p=3: sizes, and the receptive field.",
+)
 @click.option("--explain", is_flag=True, help="Substitute the numbers into the formula.")
 @click.option("--json", is_flag=True, help="Print every number as JSON.")
 def size(
     size: InputSize,
-    kernel: Pair,
+    kernel: Pair | None,
     padding: str | tuple[int, ...],
     stride: Pair,
     dilation: Pair,
+    layer: tuple[Layer, ...],
     explain: bool,
     json: bool,
 ) -> None:
     """Print the size of a feature map: floor((n + 2p - d(k-1) - 1)/s) + 1 on each axis.
 
-    The answer has the form of --n: one number, WIDTHxHEIGHT, or ROWS,COLUMNS.
+    The answer has the form of --n: one number, WIDTHxHEIGHT, or ROWS,COLUMNS. With --layer it is a
+    table: what each layer's outputs see of the input (field), how far apart (jump), and where the
+    first begins (start, negative in the padding).
     """
     if explain and json:
         raise click.UsageError("--explain is text and --json is data; choose one")
+    if layer:
+        _check_alone()
+        steps = list(stacked(size.pair, layer))
+        click.echo(dumps([numbers(step) for step in steps]) if json else "\n".join(table(steps)))
+        return
+    if kernel is None:
+        raise click.UsageError("Missing option '--k' / '--kernel', or '--layer' for a stack.")
     geometry = lay_out(size.pair, kernel, padding, stride, dilation)
     if json:
         click.echo(dumps(_numbers(geometry)))
@@ -98,6 +117,14 @@ def size(
     if explain:
         click.echo("\n".join(_explanation(geometry)))
     click.echo(size.write(geometry.output))
+
+
+def _check_alone() -> None:
+    """Refuse what --layer says for each layer."""
+    context = click.get_current_context()
+    for name in ("kernel", "padding", "stride", "dilation", "explain"):
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError(f"--layer has its own numbers; leave out --{name}")
 
 
 def _numbers(geometry: Geometry) -> dict[str, Any]:
