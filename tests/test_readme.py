@@ -64,3 +64,14 @@ def test_the_border_pictures_of_the_help_are_those_of_the_readme():
     readme = (ROOT / "README.md").read_text()
     assert len(pictures) == 6
     assert all(re.search(rf"^{re.escape(picture)}", readme, re.M) for picture in pictures)
+
+
+def test_every_fault_in_the_table_is_held_by_a_test_that_exists():
+    readme = (ROOT / "README.md").read_text()
+    rows = [line for line in readme.splitlines() if line.startswith("| ") and "::test_" in line]
+    assert len(rows) > 35
+    for row in rows:
+        file = None
+        for path, name in re.findall(r"`(\S*?)::(test_\w+)`", row):
+            file = path or file
+            assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{file}::{name}"

@@ -6,9 +6,10 @@ loads while the parent does.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
@@ -32,24 +33,27 @@ def warm_up() -> None:
         from multiprocessing import forkserver
 
         context()
-        with upbringing():
+        with suppress(OSError), upbringing():  # a system without room for it works without
             forkserver.ensure_running()
 
 
 @contextmanager
 def upbringing() -> Iterator[None]:
-    """Have processes that start meanwhile compute on one thread, and not run our script again.
+    """Have processes that start meanwhile compute on one thread, and leave Ctrl-C to us.
 
-    A new process imports the main module of its parent, to find in it what it is to do; ours is
-    found in this package.
+    Nor do they run our script again: a new process imports the main module of its parent, to find
+    in it what it is to do; ours is found in this package.
     """
     before = {name: os.environ.get(name) for name in SINGLE}
     os.environ.update(dict.fromkeys(SINGLE, "1"))
     main = sys.modules["__main__"]
     script = main.__dict__.pop("__file__", None)
+    mask = getattr(signal, "pthread_sigmask", lambda *_: ())
+    held = mask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the parent's; processes inherit it
     try:
         yield
     finally:
+        mask(signal.SIG_SETMASK, held)
         if script is not None:
             main.__dict__["__file__"] = script
         for name, value in before.items():

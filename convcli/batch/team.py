@@ -43,7 +43,11 @@ def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
     size = min(asked, asked if agenda.count is None else agenda.count)
     if agenda.count != 1:
         work = work.single_threaded()
-    return in_order(jobs, Crew(max(size, 1), work, limits))
+    try:
+        crew = Crew(max(size, 1), work, limits)
+    except OSError:  # no room for processes: a read-only system, or few files that may be open
+        return run_jobs(jobs, work, lambda job: checked_need(job, work, limits.memory))
+    return in_order(jobs, crew)
 
 
 def _cleared(jobs: Iterable[Job | Missing]) -> Iterator[Job | Missing]:

@@ -25,7 +25,7 @@ class Stopped(BaseException):
 
 def begin(work: Work, limits: Limits, slot: int, ledger: MutableSequence[int]) -> None:
     """Set a process up; ``ledger`` holds what memory each worker has taken, in bytes."""
-    _own.update(work=work, limits=limits, slot=slot, ledger=ledger)
+    _own.update(work=work, limits=limits, slot=slot, ledger=ledger, busy=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of it, and says what to do
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
@@ -34,10 +34,12 @@ def begin(work: Work, limits: Limits, slot: int, ledger: MutableSequence[int]) -
 def work_on(job: Job) -> Outcome:
     """Do one job as soon as there is memory for it."""
     try:
+        _own["busy"] = True
         return do_job(job, _own["work"], _take_memory)
     except Stopped:
         return Outcome(job.source.path, error=PictureError(job.source.path, "broken off"))
     finally:
+        _own["busy"] = False
         _own["ledger"][_own["slot"]] = 0
 
 
@@ -61,6 +63,10 @@ def _take_memory(job: Job) -> None:
 
 
 def _stop(_signal: int, _frame: object) -> NoReturn:
+    """Break off the job that is under way, so that its temporary goes; once is enough."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if not _own["busy"]:
+        os._exit(1)
     raise Stopped
 
 

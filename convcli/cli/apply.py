@@ -249,7 +249,12 @@ Examples:
 @voice_options
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
 @click.argument(
-    "inputs", nargs=-1, metavar="INPUT...", type=click.Path(), is_eager=True, callback=_foresee
+    "inputs",
+    nargs=-1,
+    metavar="INPUT...",
+    type=click.Path(readable=False),
+    is_eager=True,
+    callback=_foresee,
 )
 def apply(
     inputs: tuple[str, ...],
