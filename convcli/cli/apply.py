@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convcli.cli.kernel_options import BORDER_PICTURES, kernel_options
 from convcli.cli.options import (
-    KernelSpecValue,
     gathered,
     layout_options,
     lazily,
@@ -23,81 +23,6 @@ if TYPE_CHECKING:
     from convcli.cli.choice import KernelChoice
     from convcli.cli.reporting import Voice
     from convcli.core.plan import Layout
-
-BORDER_PICTURES = """\b
-Borders, around a row a b c d:
-  edge       aaa|abcd|ddd      (default; replicate, nearest)
-  zero       000|abcd|000      (zeros)
-  reflect    dcb|abcd|cba      (mirror)
-  symmetric  cba|abcd|dcb
-  wrap       bcd|abcd|abc      (circular)
-  constant   VVV|abcd|VVV      (V is --fill)
-"""
-
-
-kernel_options = gathered(
-    "choice",
-    lazily("convcli.cli.choice", "KernelChoice"),
-    option(
-        "-k",
-        "--kernel",
-        type=KernelSpecValue(),
-        multiple=True,
-        required=True,
-        metavar="SPEC",
-        help="A name (outline), with arguments (gaussian:5,sigma=1.2), turned (sobel-x@45), "
-        'a matrix ("0 -1 0; -1 5 -1; 0 -1 0"), a file (k.txt, .csv, .npy, .json), or -. '
-        "`convcli kernels list` has the names. Several -k give one result each.",
-    ),
-    option(
-        "--combine",
-        type=click.Choice(["magnitude", "max", "sum", "mean"]),
-        help="Make one feature map of several kernels'.  "
-        "[default: magnitude for a pair such as sobel, max for a compass set]",
-    ),
-    option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
-    option("--divisor", type=float, metavar="D", help="Divide by D in place of the kernel's own."),
-    option(
-        "--bias",
-        type=float,
-        metavar="B",
-        help="Add B after the division, in the picture's units.  [default: the kernel's own]",
-    ),
-    option(
-        "--range",
-        type=click.Choice(["clip", "abs", "offset", "rescale", "raw"]),
-        default="clip",
-        show_default=True,
-        help="How values become pixels: clip rounds and cuts at black and white; abs takes "
-        "magnitudes; offset makes mid-grey zero; rescale spreads min..max; raw maps nothing "
-        "(.npy, or float .tif of one channel). Text and float matrices have no white to clip at.",
-    ),
-    option(
-        "--method",
-        type=click.Choice(["auto", "direct", "toeplitz", "separable", "fft", "matrix"]),
-        default="auto",
-        show_default=True,
-        help="How sums are computed: auto takes whichever costs least, and -v says why; integers "
-        "are the same to the bit by all.",
-    ),
-    option(
-        "--threads",
-        type=click.IntRange(min=1),
-        metavar="N",
-        envvar=["CONVCLI_APPLY_THREADS", "CONVCLI_THREADS"],
-        help="Threads for one picture; the result does not depend on it.  [default: one a "
-        "processor]",
-    ),
-    option(
-        "--alpha",
-        type=click.Choice(["keep", "premultiply", "drop"]),
-        default="keep",
-        show_default=True,
-        help="keep filters the colours and carries alpha; premultiply weights the colours "
-        "with it and filters both; drop leaves it out.",
-    ),
-)
-
 
 search_options = gathered(
     "search",

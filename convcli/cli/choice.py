@@ -23,9 +23,9 @@ class KernelChoice(NamedTuple):
     divisor: float | None
     bias: float | None
     range: str
-    alpha: str
-    method: str
-    threads: int | None
+    alpha: str = "keep"
+    method: str = "auto"
+    threads: int | None = None
 
     @property
     def reads_stdin(self) -> bool:

@@ -28,9 +28,10 @@ def option(*names: str, **attributes: Any) -> Declared:
 
 def gathered(name: str, build: Callable[..., Any], *options: Declared) -> Decorator:
     """Return a decorator that adds options and passes ``name=build(**their_values)``."""
-    keys: list[str] = []
 
     def decorate(callback: Command) -> Command:
+        keys: list[str] = []
+
         @wraps(callback)
         def collected(**values: Any) -> Any:
             own = {key: values.pop(key) for key in keys}
@@ -142,37 +143,37 @@ layout_options = gathered(
 )
 
 
-reading_options = gathered(
-    "reading",
-    lazily("convcli.batch.settings", "Reading"),
-    option(
-        "--channels",
-        type=click.Choice(["auto", "gray", "rgb", "r", "g", "b"]),
-        default="auto",
-        show_default=True,
-        help="auto keeps grey grey and colour RGB; gray is luma; r, g, b pick one channel.",
-    ),
-    option(
-        "--resize",
-        type=SizeValue("WxH"),
-        metavar="WxH",
-        help="Resize to width x height before filtering.",
-    ),
-    option(
-        "--frames",
-        type=click.Choice(["first", "all"]),
-        default="first",
-        show_default=True,
-        help="Of an animation or a multi-page file.",
-    ),
-    option(
-        "--max-pixels",
-        type=click.IntRange(min=1),
-        default=89_478_485,
-        show_default=True,
-        help="Refuse pictures with more pixels before decoding them.",
-    ),
+_CHANNELS = option(
+    "--channels",
+    type=click.Choice(["auto", "gray", "rgb", "r", "g", "b"]),
+    default="auto",
+    show_default=True,
+    help="auto keeps grey grey and colour RGB; gray is luma; r, g, b pick one channel.",
 )
+_RESIZE = option(
+    "--resize",
+    type=SizeValue("WxH"),
+    metavar="WxH",
+    help="Resize to width x height before filtering.",
+)
+_FRAMES = option(
+    "--frames",
+    type=click.Choice(["first", "all"]),
+    default="first",
+    show_default=True,
+    help="Of an animation or a multi-page file.",
+)
+_MAX_PIXELS = option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=89_478_485,
+    show_default=True,
+    help="Refuse pictures with more pixels before decoding them.",
+)
+_reading = lazily("convcli.batch.settings", "Reading")
+
+reading_options = gathered("reading", _reading, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
+one_picture_options = gathered("reading", _reading, _CHANNELS, _RESIZE, _MAX_PIXELS)
 
 
 def _writing(**values: Any) -> Any:

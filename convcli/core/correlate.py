@@ -1,6 +1,6 @@
 """The primitive: cross-correlation of an image with a kernel, strip by strip.
 
-``convolve`` is the same with the kernel flipped; the flip is in :func:`prepare` and nowhere else.
+``convolve`` is the same with the kernel flipped; the flip is in :func:`as_applied`, nowhere else.
 """
 
 from collections.abc import Callable, Sequence
@@ -146,15 +146,25 @@ def prepare(
     method: str = "auto",
     floats: np.dtype[Any] = SINGLE,
 ) -> Plan:
-    """Plan a filtering; here, and only here, a convolution's kernel is flipped.
+    """Plan a filtering.
 
     Raises:
         ConvcliError: as :func:`convcli.core.plan.make_plan` says.
     """
-    weights = np.asarray(kernel)
-    if layout.operation == "convolve" and weights.ndim > 1:
-        weights = weights[..., ::-1, ::-1]
+    weights = as_applied(kernel, layout.operation)
     return make_plan(image, weights, layout, divisor, bias, method, floats)
+
+
+def as_applied(kernel: ArrayLike, operation: str) -> NDArray[Any]:
+    """Return a kernel as it slides; here, and only here, a convolution's is flipped.
+
+    >>> as_applied([[1, 2, 3]], "convolve").tolist()
+    [[3, 2, 1]]
+    """
+    weights = np.asarray(kernel)
+    if operation == "convolve" and weights.ndim > 1:
+        return weights[..., ::-1, ::-1]
+    return weights
 
 
 def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | None = None) -> None:
