@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convcli.geometry import output_size, receptive_field
     from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import get_kernel
+    from convcli.lessons.explaining import explain
 
 __version__ = "0.1.0"
 
@@ -31,6 +32,7 @@ __all__ = [
     "UsageError",
     "convolve",
     "cross_correlate",
+    "explain",
     "get_kernel",
     "output_size",
     "receptive_field",
@@ -45,6 +47,7 @@ _HOMES = {
     "UsageError": "convcli.errors",
     "convolve": "convcli.core.correlate",
     "cross_correlate": "convcli.core.correlate",
+    "explain": "convcli.lessons.explaining",
     "get_kernel": "convcli.kernels.spec",
     "output_size": "convcli.geometry",
     "receptive_field": "convcli.geometry",

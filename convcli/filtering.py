@@ -13,7 +13,8 @@ from convcli.core.correlate import feature_map, prepare, run
 from convcli.core.plan import Layout, Plan
 from convcli.core.saturate import saturate
 from convcli.core.windows import border_name, under_anchors
-from convcli.errors import KernelError, UsageError
+from convcli.errors import GeometryError, KernelError, UsageError
+from convcli.geometry import Pair
 from convcli.images.picture import Picture
 from convcli.images.tone import Tally, Tone
 from convcli.kernels.kernel import Kernel
@@ -108,6 +109,39 @@ def measure(picture: Picture, spec: FilterSpec) -> tuple[float, float]:
     return _Layer.of(picture, spec).extremes()
 
 
+class Probed(NamedTuple):
+    """One position of a feature map; each array has a number for every channel of the map.
+
+    Attributes:
+        plans: how each kernel meets the picture.
+        maps: each kernel's value, divided and with its bias.
+        values: the feature map's value: the one map's, or what several are combined to.
+        kind: type of the values where the range maps them to no other.
+    """
+
+    plans: list[Plan]
+    maps: list[NDArray[Any]]
+    values: NDArray[Any]
+    kind: np.dtype[Any]
+
+
+def probe_picture(picture: Picture, spec: FilterSpec, at: Pair) -> Probed:
+    """Return the values that :func:`filter_picture` computes at one position, to the last digit.
+
+    Raises:
+        GeometryError: the position is outside the feature map.
+        ConvcliError: as :func:`filter_picture`.
+    """
+    layer = _Layer.of(picture, spec)
+    rows, columns = layer.shape[:2]
+    if not (0 <= at[0] < rows and 0 <= at[1] < columns):
+        raise GeometryError(
+            f"position {at[0]},{at[1]} is outside the {columns}x{rows} feature map: "
+            f"rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
+        )
+    return layer.probe(at)
+
+
 @dataclass(frozen=True)
 class _Layer:
     """A spec laid over one picture.
@@ -182,6 +216,20 @@ class _Layer:
         """Return the least and the greatest finite value."""
         tally = self.run(Tone("raw", None), lambda _rows, _values: None, counted=True)
         return tally.minimum, tally.maximum
+
+    def probe(self, at: Pair) -> Probed:
+        """Keep the values of one position; its strip is summed as it is in a whole run."""
+        kept: list[NDArray[Any]] = []
+
+        def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
+            if rows.start <= at[0] < rows.stop:
+                place = at[0] - rows.start, at[1]
+                values = self._values(rows, blocks)
+                kept.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
+
+        run(self.plans, self.planes, keep, self.threads)
+        values, *maps = kept
+        return Probed(self.plans, maps, values, self.result)
 
     def _values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
         values = COMBINATIONS[self.combine](blocks) if self.combine else blocks[0]

@@ -60,6 +60,25 @@ class SizeValue(PairValue):
         return super().convert(value, param, ctx)
 
 
+class PositionValue(click.ParamType[Pair]):
+    """``ROW,COL``, each from 0 on."""
+
+    name = "position"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the form in the help."""
+        return "ROW,COL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
+        """Read the text as (row, column)."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"\s*(\d{1,10})\s*,\s*(\d{1,10})\s*", value)
+        if found is None:
+            self.fail(f"{value!r} is not ROW,COL, two whole numbers from 0 on", param, ctx)
+        return int(found[1]), int(found[2])
+
+
 class PaddingValue(click.ParamType[str | tuple[int, ...]]):
     """``same``, ``valid``, ``full``, ``N``, ``V,H`` or ``T,B,L,R``."""
 

@@ -1,0 +1,202 @@
+"""``convcli explain``: the arithmetic of one output value."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli.cli.kernel_options import BORDER_PICTURES, one_value_options
+from convcli.cli.options import layout_options, one_picture_options
+from convcli.cli.values import PositionValue
+
+if TYPE_CHECKING:
+    from convcli.batch.settings import Reading
+    from convcli.cli.choice import KernelChoice
+    from convcli.core.plan import Layout
+    from convcli.filtering import FilterSpec
+    from convcli.geometry import Pair
+    from convcli.images.picture import Picture
+    from convcli.lessons.explanation import Explanation
+
+PAINTS: dict[str, dict[str, Any]] = {
+    "heading": {"bold": True},
+    "place": {"dim": True},
+    "padding": {"fg": "yellow"},
+    "result": {"fg": "green", "bold": True},
+}
+
+
+@click.command(
+    epilog=BORDER_PICTURES
+    + """
+\b
+Examples:
+  convcli explain -k outline --at 10,20 photo.png
+  convcli explain -k "0.4 0.2; 1 0.3" --at 0,0 --padding valid matrix.csv
+  convcli explain -k sobel --at 0,3 --channels gray --range abs photo.png
+  convcli explain -k blur --at 4,4 --stride 2 --json photo.png
+  convcli explain -k gaussian:5 --at 10,20 photo.png -o explained.png
+"""
+)
+@click.option(
+    "--at",
+    type=PositionValue(),
+    required=True,
+    help="Which value: row and column in the feature map, from 0 on.",
+)
+@one_value_options
+@click.option(
+    "--filter",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="N",
+    envvar="CONVCLI_EXPLAIN_FILTER",
+    help="Of a bank, the number of the kernel to explain, from 1 on.",
+)
+@click.option(
+    "--activation",
+    type=click.Choice(["none", "relu"]),
+    default="none",
+    show_default=True,
+    help="What happens to the value before it becomes a pixel: relu makes negative ones 0.",
+)
+@layout_options
+@one_picture_options
+@click.option("--json", is_flag=True, help="Print every number as JSON.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...), and print its name.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+@click.argument("source", metavar="INPUT", type=click.Path())
+def explain(
+    source: str,
+    at: "Pair",
+    choice: "KernelChoice",
+    number: int | None,
+    activation: str,
+    layout: "Layout",
+    reading: "Reading",
+    json: bool,
+    output: str | None,
+    overwrite: bool,
+) -> None:
+    """Explain one value of a feature map, number by number.
+
+    Shows the window of the input under the kernel, padding in brackets; the kernel as it is
+    applied, flipped only by --operation convolve; every product, pixel*weight; their sum; divisor,
+    bias and activation; and the pixel that apply writes there, to the last digit. A number after
+    ~ in place of = was rounded. INPUT is a picture, a .npy, .csv or .txt matrix, or -.
+    """
+    if json and output is not None:
+        raise click.UsageError("--json prints, and -o draws; choose one")
+    if output is not None:
+        _check_suffix(output)
+    if choice.reads_stdin and source == "-":
+        raise click.UsageError("standard input is one thing only: a kernel or a picture")
+    spec = _only_spec(choice, layout, number)
+    explanation = _explained(source, reading, spec, at, activation)
+    if output is not None:
+        _draw(explanation, output, overwrite)
+    elif json:
+        _print_json(explanation, source)
+    else:
+        _print_text(explanation)
+
+
+def _only_spec(choice: "KernelChoice", layout: "Layout", number: int | None) -> "FilterSpec":
+    """Return what makes the one result that is explained."""
+    from convcli.errors import UsageError
+
+    specs = choice.filters(layout)
+    if number is not None and number > len(specs):
+        raise UsageError(f"--filter {number} is beyond the last: there are {len(specs)} results")
+    if number is None and len(specs) > 1:
+        labels = ", ".join(spec.label for spec in specs[:4]) + ", ..." * (len(specs) > 4)
+        raise UsageError(
+            f"{len(specs)} kernels give {len(specs)} results ({labels}): "
+            "--filter N picks one, --combine joins them"
+        )
+    return specs[(number or 1) - 1]
+
+
+def _explained(
+    source: str, reading: "Reading", spec: "FilterSpec", at: "Pair", activation: str
+) -> "Explanation":
+    """Read the input and explain its value; a fault is told with the input's name."""
+    from convcli.errors import ConvcliError
+    from convcli.lessons.explaining import explain_picture
+
+    picture, name = _read(source, reading)
+    try:
+        return explain_picture(picture, spec, at, activation)
+    except ConvcliError as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _read(source: str, reading: "Reading") -> tuple["Picture", str]:
+    """Read the input and say on stderr what is to be known of it; return also its name."""
+    import io
+    from pathlib import Path
+
+    from convcli.errors import shown
+    from convcli.images.reading import read_picture
+
+    stdin = source == "-"
+    name = "standard input" if stdin else shown(source)
+    size = reading.resize
+    picture = read_picture(
+        io.BytesIO(sys.stdin.buffer.read()) if stdin else Path(source),
+        name=name if stdin else source,
+        max_pixels=reading.max_pixels,
+        channels=reading.channels,
+        resize=None if size is None else (size[1], size[0]),
+    )
+    for note in picture.notes:
+        click.echo(f"{name}: {note}", err=True)
+    return picture, name
+
+
+def _check_suffix(output: str) -> None:
+    """See that a figure can have this name, before anything is read."""
+    from pathlib import Path
+
+    from convcli.figures.saving import check_suffix
+
+    check_suffix(Path(output))
+
+
+def _draw(explanation: "Explanation", output: str, overwrite: bool) -> None:
+    from pathlib import Path
+
+    from convcli.errors import shown
+    from convcli.figures.explanation import draw_explanation
+    from convcli.figures.saving import save_figure
+
+    save_figure(draw_explanation(explanation), Path(output), overwrite=overwrite)
+    click.echo(shown(output))
+
+
+def _print_json(explanation: "Explanation", source: str) -> None:
+    from json import dumps
+
+    from convcli.lessons.explanation_text import explanation_data
+
+    click.echo(dumps({"input": source} | explanation_data(explanation)))
+
+
+def _print_text(explanation: "Explanation") -> None:
+    """Print the lines, in colours on a terminal that is to have them."""
+    from convcli.lessons.explanation_text import explanation_text
+    from convcli.lessons.tables import unpainted
+
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(explanation_text(explanation, _painted if coloured else unpainted))
+
+
+def _painted(role: str, text: str) -> str:
+    return click.style(text, **PAINTS[role]) if role and text else text

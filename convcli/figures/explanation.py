@@ -1,0 +1,244 @@
+"""One output value as a figure: window, kernel and products, and what becomes of their sum."""
+
+# Before matplotlib, whose start it makes quiet:
+from convcli.figures.style import (
+    DIVERGING,
+    HEADING_POINTS,
+    NAN_COLOUR,
+    TICK_POINTS,
+    TITLE_POINTS,
+    house_style,
+)
+
+# isort: split
+import math
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from convcli.figures.cells import (
+    MOST_TICKED,
+    WIDE,
+    Drawn,
+    add_colour_bar,
+    finite_extremes,
+    round_ticks,
+    settle,
+)
+from convcli.figures.heatmap import draw_weights
+from convcli.figures.lettering import cell_texts, short, text_width, wrap
+from convcli.figures.rasters import Raster, draw_raster
+from convcli.lessons.explanation_text import heading, placement
+from convcli.lessons.numbers import written
+from convcli.lessons.steps import result_lines, value_lines
+
+if TYPE_CHECKING:
+    from convcli.lessons.explanation import Explanation, Grid, Response
+
+_MOST_ROWS = 12
+_CELL, _LEAST_CELL, _BOX, _LEAST_BOX = 0.6, 0.34, 5.0, 1.6  # inches
+_PICTURE = 3.0  # inches, of a window too large for numbers
+_THIN = 0.4  # inches; a window of one row or column is at least so thick
+_LEGIBLE = 7.0  # points
+_AROUND, _BESIDE, _BELOW = 0.75, 1.35, 0.55  # inches: titles and ticks; bars
+_TEXT_POINTS, _LINE = 8.0, 0.15
+_HATCH, _HATCH_COLOUR = "////", "tab:orange"
+
+
+class _Row(NamedTuple):
+    """One channel under one kernel."""
+
+    response: "Response"
+    window: NDArray[Any]
+    weights: NDArray[Any]
+    products: NDArray[Any]
+    titles: tuple[str, str, str]
+
+
+def draw_explanation(explanation: "Explanation") -> Figure:
+    """Draw how one output value comes about: window, kernel and products, a row for each sum.
+
+    Padding is hatched; kernel and products are white at zero. Small windows have their numbers in
+    the cells. Below stands what becomes of the sums, up to the pixel. At most 12 rows are drawn.
+
+    Returns:
+        A figure that no pyplot knows; `convcli.figures.saving.save_figure` writes it.
+
+    >>> from convcli.lessons.explaining import explain
+    >>> figure = draw_explanation(explain([[1, 2], [3, 4]], [[1, 0, -1]], (0, 0)))
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['1', '1', '2']
+    """
+    with house_style():
+        return _draw(explanation)
+
+
+def _draw(explanation: "Explanation") -> Figure:
+    every = list(_rows(explanation))
+    rows = every[:_MOST_ROWS]
+    boxes = [_box(row) for row in rows]
+    width = max(3 * (max(box[0] for box in boxes) + _BESIDE), 7.0)
+    title = wrap(_title(explanation, len(rows), len(every)), width - 0.5, HEADING_POINTS)
+    below = _results(explanation, rows)
+    heights = [height + _AROUND + _BELOW * (across >= WIDE * height) for across, height in boxes]
+    lines = 1.5 * (1 + title.count("\n")) + len(below) + 1
+    engine = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
+    figure = Figure(figsize=(width, sum(heights) + _LINE * lines), layout=engine)
+    figure.suptitle(title)
+    figure.supxlabel(
+        "\n".join(below), x=0.5, ha="center", size=_TEXT_POINTS, family="monospace", ma="left"
+    )
+    grid = figure.subplots(len(rows), 3, squeeze=False, height_ratios=heights)
+    drawn = [
+        each
+        for axes, row, box in zip(grid, rows, boxes, strict=True)
+        for each in _draw_row(list(axes), row, box, explanation.white)
+    ]
+    settle(figure, drawn)
+    _clear_numbers(list(grid[:, 0]), rows)
+    return figure
+
+
+def _title(explanation: "Explanation", drawn: int, count: int) -> str:
+    """Say which value it is, where its window lies, and how many of the sums are drawn."""
+    responses = explanation.outputs[0].responses
+    lines = [heading(explanation)]
+    places = [placement(explanation, each).replace("in brackets", "hatched") for each in responses]
+    if len(set(places)) == 1:
+        lines.append(places[0])
+    else:
+        lines += [f"{each.kernel}, {place}" for each, place in zip(responses, places, strict=True)]
+    if drawn < count:
+        lines.append(f"{drawn} of {count} sums")
+    return "\n".join(lines)
+
+
+def _rows(explanation: "Explanation") -> Iterator[_Row]:
+    for output in explanation.outputs:
+        for response in output.responses:
+            for part in response.sums:
+                window, weights, products = map(_array, (part.window, part.weights, part.products))
+                name = output.channel or part.channel
+                flipped = ", flipped" if explanation.operation == "convolve" else ""
+                titles = (
+                    name or "window",
+                    f"{response.kernel}{flipped}",
+                    f"products, sum {_sum_text(part.sum)}",
+                )
+                yield _Row(response, window, weights, products, titles)
+
+
+def _sum_text(total: float) -> str:
+    """Write a sum, after ~ where digits are left out."""
+    text = short(total, 10)
+    return f"~ {text}" if math.isfinite(total) and float(text) != total else text
+
+
+def _array(grid: "Grid") -> NDArray[Any]:
+    """Return a grid as int64 where it holds whole numbers that fit, else as float64."""
+    fits = all(isinstance(n, int) and abs(n) < 2**62 for n in chain.from_iterable(grid))
+    return np.array(grid, np.int64 if fits else np.float64)
+
+
+def _box(row: _Row) -> tuple[float, float]:
+    """Return the width and height in inches of each of a row's three grids."""
+    rows, columns = row.window.shape
+    if max(rows, columns) > MOST_TICKED:
+        cell = _PICTURE / max(rows, columns)
+    else:
+        texts = chain(*map(cell_texts, (row.window, row.weights, row.products)))
+        widest = max(text_width(text, _LEGIBLE) for text in texts)
+        cell = max(_LEAST_CELL, min(widest / 0.75, _CELL))
+        cell = min(max(cell, _LEAST_BOX / max(rows, columns)), _BOX / max(rows, columns))
+    return max(columns * cell, _THIN), max(rows * cell, _THIN)
+
+
+def _draw_row(
+    axes: Sequence[Axes],
+    row: _Row,
+    inches: tuple[float, float],
+    white: int | None,
+) -> list[Drawn]:
+    drawn = [
+        draw_raster(axes[0], Raster(row.window, white), inches),
+        _draw_signed(axes[1], row.weights, "weight", inches),
+        _draw_signed(axes[2], row.products, "pixel × weight", inches),
+    ]
+    for each, title in zip(axes, row.titles, strict=True):
+        each.set_title(wrap(title, inches[0] + 0.9, TITLE_POINTS))
+        _number(each.xaxis, row.response.columns, inches[0], along=True)
+        _number(each.yaxis, row.response.rows, inches[1], along=False)
+    _hatch(axes[0], row.response)
+    return drawn
+
+
+def _draw_signed(axes: Axes, values: NDArray[Any], unit: str, inches: tuple[float, float]) -> Drawn:
+    """Draw a grid in colours centred on zero, with its bar."""
+    width, height = inches
+    least, greatest = finite_extremes(values)
+    limit = max(-least, greatest) or 1.0
+    image = draw_weights(axes, values, limit, inches=inches)
+    image.set_cmap(colormaps[DIVERGING].with_extremes(bad=NAN_COLOUR))
+    add_colour_bar(axes, image, round_ticks(-limit, limit), unit, below=width >= WIDE * height)
+    rows, columns = values.shape
+    texts = tuple(cell_texts(values)) if max(rows, columns) <= MOST_TICKED else ()
+    widest = max((text_width(text, 1.0) for text in texts), default=0.0)
+    return Drawn(image, height / width, (rows, columns), texts, widest)
+
+
+def _number(axis: Axis, places: tuple[int, ...], inches: float, *, along: bool) -> None:
+    """Label taps with the rows or columns of the input that they lie on, as many as have room."""
+    widest = max(text_width(f"{place} ", TICK_POINTS) for place in places)
+    step = math.ceil(len(places) * (widest if along else TICK_POINTS * 1.6 / 72) / (0.8 * inches))
+    axis.set_ticks(range(0, len(places), step), labels=[str(place) for place in places[::step]])
+
+
+def _hatch(axes: Axes, response: "Response") -> None:
+    """Hatch the cells that lie on padding."""
+    for row, line in enumerate(response.padding):
+        for column in np.flatnonzero(line):
+            corner = column - 0.5, row - 0.5
+            axes.add_patch(
+                Rectangle(
+                    corner, 1, 1, fill=False, hatch=_HATCH, edgecolor=_HATCH_COLOUR, linewidth=0
+                )
+            )
+
+
+def _clear_numbers(axes: Sequence[Axes], rows: Sequence[_Row]) -> None:
+    """Keep the hatching from crossing the numbers, each on the colour of its cell."""
+    for each, row in zip(axes, rows, strict=True):
+        image = each.images[0]
+        colours = image.to_rgba(np.ma.asarray(image.get_array())).reshape(-1, 4)
+        padded = chain.from_iterable(row.response.padding)
+        for text, colour, outside in zip(each.texts, colours, padded, strict=False):
+            if outside:
+                text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 1.0})
+
+
+def _results(explanation: "Explanation", rows: Sequence[_Row]) -> list[str]:
+    """Return the lines from the sums to the pixels, of the outputs that are drawn."""
+    shown = {id(row.response) for row in rows}
+    lines: list[str] = []
+    for output in explanation.outputs:
+        if not any(id(response) in shown for response in output.responses):
+            continue
+        if output.channel:
+            lines += [""] * bool(lines) + [f"channel {output.channel}"]
+        for response in output.responses:
+            worked = value_lines(response)
+            if len(output.responses) > 1:
+                lines += [f"{response.kernel}:", *worked] if worked else []
+            else:
+                lines += worked or [f"{'sum':<10}{written(response.sum)}"]
+        lines += result_lines(explanation, output)
+    return lines

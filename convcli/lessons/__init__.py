@@ -1,0 +1,1 @@
+"""What a teacher needs: every number of a filtering, explained."""
