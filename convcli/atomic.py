@@ -66,7 +66,7 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
-            _publish(temporary, final, overwrite=overwrite)
+            _publish(temporary, final, target, overwrite=overwrite)
         finally:
             temporary.unlink(missing_ok=True)
     except BrokenPipeError:
@@ -109,8 +109,11 @@ def _is_running(process: int) -> bool:
 
 @cache
 def _host() -> str:
-    """Return eight digits that stand for this machine."""
-    return f"{zlib.crc32(platform.node().encode()):08x}"
+    """Return eight digits that stand for this machine, and the container whose processes we see."""
+    name = platform.node()
+    with suppress(OSError):
+        name += str(Path("/proc/self/ns/pid").stat().st_ino)
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 def _make_folder(folder: Path) -> None:
@@ -130,7 +133,7 @@ def _open_temporary(final: Path) -> tuple[int, Path]:
     return handle, temporary
 
 
-def _publish(temporary: Path, final: Path, *, overwrite: bool) -> None:
+def _publish(temporary: Path, final: Path, target: Path, *, overwrite: bool) -> None:
     """Give the finished file its name; without ``overwrite``, never over a file made meanwhile."""
     if overwrite:
         temporary.replace(final)
@@ -138,8 +141,8 @@ def _publish(temporary: Path, final: Path, *, overwrite: bool) -> None:
     try:
         os.link(temporary, final)
     except FileExistsError:
-        raise refuse_existing(final) from None
+        raise refuse_existing(target) from None
     except OSError:  # a file system without hard links
         if final.exists():
-            raise refuse_existing(final) from None
+            raise refuse_existing(target) from None
         temporary.replace(final)

@@ -205,8 +205,12 @@ class Agenda:
         return named(source, index, self._work, self._naming, several=self._several)
 
     def _is_result(self, job: Job) -> bool:
-        """Tell whether an input was found, but made by this very command when it last ran."""
-        return job.source.found and self._fingerprint(job.source.path) in self._results
+        """Tell whether an input was found, but made of another when this command last ran."""
+        if not job.source.found:
+            return False
+        mark = self._fingerprint(job.source.path)
+        # What would be replaced by its own result was not made of another's.
+        return mark in self._results and mark not in map(self._fingerprint, job.targets)
 
     def _streamed(self) -> Iterator[Job | Missing]:
         """Yield the jobs of a list in a pipe; one whose result is another's is refused."""
@@ -249,7 +253,7 @@ class Agenda:
                 f"{shown(claimed)}: is an input, and would be replaced by the result of "
                 f"{makers[0]}; --out-dir or --name can part them"
             )
-        first, second = makers[:2]
+        first, second = (makers * 2)[:2] or ("an input", "another")
         both = f"of {first}" if first == second else f"of {first} and of {second}"
         return UsageError(
             f"{shown(claimed)}: two results, {both}, would be this one file; "

@@ -32,7 +32,6 @@ CONNECTING = 5.0  # seconds until a scheduler, or its first worker, counts as no
 ALONE = 30.0  # seconds without any worker that end a run
 LOOKING = 0.5  # seconds between looks at who is there
 CLOSING = 0.5  # seconds for taking leave; the scheduler drops a client's jobs when it is gone
-DEADLY = "worker after worker died at it; perhaps its decoder crashed, or memory ran out"
 CHATTY = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
 

@@ -110,7 +110,12 @@ class _Member:
         """Queue a job."""
         if not self.held:
             self._since = time.monotonic()
-        self.held.append(_Held(number, job, self._executor.submit(worker.work_on, job)))
+        try:
+            future = self._executor.submit(worker.work_on, job)
+        except BrokenProcessPool:  # it died with nothing to do
+            self._restart()
+            future = self._executor.submit(worker.work_on, job)
+        self.held.append(_Held(number, job, future))
 
     def spent(self) -> float:
         """Return for how many seconds it has been at its first job."""
@@ -121,17 +126,22 @@ class _Member:
 
     def finished(self, again: deque[tuple[int, Job]]) -> Iterator[tuple[int, Outcome]]:
         """Yield what became of the jobs that are done; after a death, the rest goes ``again``."""
+        dead = self._verdict is not None
         while self.held and self.held[0].future.done():
             number, job, future = self.held.popleft()
             self._since = time.monotonic()
             try:
                 yield number, future.result()
             except BrokenProcessPool:
+                dead = True
                 clear_after(job)
                 yield number, Outcome(job.source.path, error=self._obituary(job))
-                again.extend((held.number, held.job) for held in self.held)
-                self.held.clear()
-                self._restart()
+            if dead:  # the others were not begun
+                break
+        if dead:
+            again.extend((held.number, held.job) for held in self.held)
+            self.held.clear()
+            self._restart()
 
     def stop(self, verdict: str) -> None:
         """Kill the process for what its first job did."""

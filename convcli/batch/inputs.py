@@ -191,7 +191,7 @@ def _scanned(
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(name)
-            elif entry.is_dir():
+            elif entry.is_symlink() and os.path.isdir(entry.path):
                 continue
             elif is_wanted(name, below) and _is_file(entry):
                 names.append(name)
@@ -203,7 +203,9 @@ def _scanned(
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
     """Tell whether a name is a file's, or a link's to nowhere, which is worth an error."""
-    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    if entry.is_symlink():  # whose own methods raise where it leads in a circle
+        return os.path.isfile(entry.path) or not os.path.exists(entry.path)
+    return entry.is_file()
 
 
 def _identity(path: str | None) -> tuple[int, int] | None:
@@ -224,7 +226,12 @@ def _matching(pattern: str, search: Search) -> Iterator[Group | Missing]:
     matches = sorted(path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
     if not matches:
         yield Missing(pattern, PictureError(pattern, "no such file, and no file matches it"))
+    seen: set[str] = set()
     for path in matches:
+        real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        if real in seen:  # through a link to a folder above
+            continue
+        seen.add(real)
         name, below = os.path.basename(path), os.path.relpath(os.path.dirname(path) or ".", base)
         if (excludes and excludes(name, below)) or (includes and not includes(name, below)):
             continue

@@ -10,6 +10,8 @@ from typing import cast
 from convcli.batch.inputs import STDIN, Group, Missing, Search, find_named
 from convcli.errors import UsageError, shown
 
+LONGEST = 1 << 16  # bytes of a name
+
 
 def find_all(search: Search) -> Iterator[Group | Missing]:
     """Yield every input: those that are named or found, then those of the list."""
@@ -63,5 +65,9 @@ def _pieces(chunks: Iterable[bytes], end: bytes) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(end)
+        if len(rest) > LONGEST:
+            raise UsageError(
+                "--files-from: has a name of over 64 KiB; newlines end names, or NUL with -0"
+            )
         yield from whole
     yield rest

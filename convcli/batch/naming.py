@@ -98,6 +98,8 @@ def check_options(work: Work, naming: Naming, *, several: bool, stdin: bool) -> 
     _check_template(naming.name)
     if work.all_frames and (naming.plot or naming.show):
         raise UsageError("--plot and --show draw one frame; leave out --frames all")
+    if naming.out_dir == "":
+        raise UsageError("--out-dir is empty; name a folder, . for this one")
     if stdin and naming.pictures and not (naming.output or naming.out_dir):
         raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
     if naming.output is None:
@@ -146,8 +148,8 @@ def _output(source: Source, label: str, index: int, work: Work, naming: Naming) 
         check_suffix(name, work.writing.format, raw=work.raw)
     if naming.out_dir is None:
         return os.path.join(folder, name)
-    if os.path.isabs(name):
-        raise UsageError(f"--name {naming.name!r} is absolute; with --out-dir it must not be")
+    if os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir + os.sep):
+        raise UsageError(f"--name {naming.name!r} leaves the folder that --out-dir names")
     return os.path.normpath(os.path.join(naming.out_dir, source.below, name))
 
 

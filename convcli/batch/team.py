@@ -1,5 +1,6 @@
 """Who does the jobs: this process, processes of this machine, or a cluster."""
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from convcli.batch.settings import Effort, Limits, Work
 from convcli.batch.task import run_jobs
 from convcli.core.threads import processors
 from convcli.errors import UsageError
+
+FILES = 10  # that the parent holds open for a worker
 
 
 def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
@@ -40,7 +43,7 @@ def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
     from convcli.batch.crew import Crew
 
     asked = effort.jobs or processors()
-    size = min(asked, asked if agenda.count is None else agenda.count)
+    size = min(asked, _room(), asked if agenda.count is None else agenda.count)
     if agenda.count != 1:
         work = work.single_threaded()
     try:
@@ -62,12 +65,24 @@ def _cleared(jobs: Iterable[Job | Missing]) -> Iterator[Job | Missing]:
         yield job
 
 
+def _room() -> int:
+    """Return how many processes can be held by the files that may be open."""
+    try:
+        import resource
+    except ImportError:  # a system without such a limit
+        return 1 << 10
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 10 if most == resource.RLIM_INFINITY else max((most - 32) // FILES, 1)
+
+
 def check_effort(effort: Effort) -> None:
     """See that the options suit each other.
 
     Raises:
         UsageError: they do not.
     """
+    if effort.timeout is not None and not math.isfinite(effort.timeout):
+        raise UsageError("--timeout takes a number of seconds; leave it out for no limit")
     if effort.scheduler is None:
         return
     if effort.jobs is not None:

@@ -75,7 +75,11 @@ effort_options = gathered(
         help="Bytes that the pictures under way may take together, as 500M or 2G, or a share of "
         "what is available; workers wait, and a picture that alone takes more is refused.",
     ),
-    option("--fail-fast", is_flag=True, help="End at the first picture that fails."),
+    option(
+        "--fail-fast",
+        is_flag=True,
+        help="End at the first picture that fails; of those after it some may be done.",
+    ),
     option(
         "--scheduler",
         metavar="ADDRESS",

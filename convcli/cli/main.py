@@ -109,6 +109,7 @@ def main() -> NoReturn:
     # A closed stream is None; what is read from nowhere is empty, and what is written there lost.
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - open until the end
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _interrupt)

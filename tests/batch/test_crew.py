@@ -240,3 +240,44 @@ def test_an_interrupt_while_waiting_for_a_list():
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (130, "Error: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_worker_killed_with_nothing_to_do_costs_nothing():
+    pictures(5)
+    process = start("-k", "blur", "--files-from", "-", "--out-dir", "out", stdin=subprocess.PIPE)
+    process.stdin.write("in/000.png\nin/001.png\n")
+    process.stdin.flush()
+    assert process.stdout.readline()
+    time.sleep(0.5)
+    for worker in workers(process):
+        os.kill(worker, signal.SIGKILL)
+    time.sleep(0.5)
+    _, err = process.communicate("in/002.png\nin/003.png\nin/004.png\n", timeout=30)
+    assert (process.returncode, err, len(names("out/in"))) == (0, "", 5)
+
+
+@pytest.mark.parametrize("seconds", ["0.001", "0.02"])
+def test_a_timeout_that_all_but_few_exceed(seconds):
+    pictures(12, (300, 300))
+    done = run("-k", "blur", "in", "--out-dir", "out", "--timeout", seconds)
+    failed = done.stderr.count("took longer")
+    assert done.returncode == (1 if failed else 0)
+    assert failed + done.stdout.count("\n") == 12
+    assert "fault" not in done.stderr
+
+
+def test_a_timeout_is_a_number(here):
+    for text in ("inf", "nan"):
+        assert run("-k", "blur", "x.png", "y.png", "--timeout", text).returncode == 2
+
+
+def test_closed_streams_and_many_jobs(here):
+    pictures(4)
+    command = " ".join([*COMMAND, "-k blur in --out-dir out --overwrite"])
+    for ending in ("2>&-", ">&-", "-j 500", "</dev/null >&- 2>&-"):
+        done = subprocess.run(
+            ["sh", "-c", f"ulimit -n 64; {command} {ending}"], check=False, timeout=60
+        )
+        assert done.returncode == 0
+        assert len(names("out")) == 4

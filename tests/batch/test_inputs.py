@@ -168,3 +168,16 @@ def test_a_folder_that_cannot_be_read_is_told(tree, monkeypatch):
     *_, last = found(".", recursive=True)
     assert isinstance(last, Missing)
     assert str(last.error) == "./sub: cannot be read: Permission denied"
+
+
+def test_links_that_lead_in_a_circle(tree):
+    (tree / "self.png").symlink_to("self.png")
+    (tree / "sub" / "up").symlink_to("..")
+    assert [item.path for item in found(".")] == ["./a.PNG", "./b.png", "./self.png"]
+    assert [item.path for item in found("sub/**/*.jpg")] == ["sub/c.jpg"]
+
+
+def test_a_list_without_ends_is_refused_soon(tree):
+    (tree / "list").write_bytes(b"a" * (1 << 20))
+    with pytest.raises(UsageError, match="newlines end names"):
+        found(files_from="list")

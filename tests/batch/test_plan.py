@@ -181,3 +181,25 @@ def test_many_fingerprints_grow():
     kept = Fingerprints()
     assert all(kept.add(hash(str(number)) & (2**64 - 1) or 1) for number in range(50_000))
     assert sys.getsizeof(kept._slots) < 1.5e6
+
+
+def test_a_folder_overwritten_in_place(here):
+    make(here, "a.png", "b.png")
+    found = jobs(["."], work(overwrite=True), name="{stem}{suffix}")
+    assert [(job.source.path, job.outputs) for job in found] == [
+        ("./a.png", ("./a.png",)), ("./b.png", ("./b.png",))
+    ]  # fmt: skip
+
+
+def test_a_folder_in_which_a_result_would_replace_another_picture(here):
+    make(here, "p.jpg", "p.png")
+    with pytest.raises(UsageError, match="two results"):
+        jobs(["."], work(overwrite=True), name="{stem}.png")
+
+
+@pytest.mark.parametrize("name", ["../x{stem}{suffix}", "a/../../{stem}{suffix}"])
+def test_a_name_may_not_leave_the_output_folder(here, name):
+    with pytest.raises(UsageError, match="leaves the folder"):
+        jobs(["a.png"], work(), out_dir="out", name=name)
+    with pytest.raises(UsageError, match="--out-dir is empty"):
+        jobs(["a.png"], work(), out_dir="")
