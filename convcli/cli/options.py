@@ -201,7 +201,7 @@ writing_options = gathered(
     option(
         "--compress-level",
         type=click.IntRange(0, 9),
-        help="Of PNG: 0 none to 9 smallest.  [default: 1 with run lengths, for speed]",
+        help="Of PNG: 0 none to 9 smallest.  [default: 1, for speed]",
     ),
     option("--overwrite", is_flag=True, help="Replace files that exist."),
     option("--skip-existing", is_flag=True, help="Leave files that exist, and go on."),

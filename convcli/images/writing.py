@@ -1,6 +1,7 @@
 """Pictures to files."""
 
 import io
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -17,9 +18,9 @@ from convcli.images.matrices import aligned_lines, comma_lines
 from convcli.images.metadata import matching_profile
 from convcli.images.npy import write_npy
 from convcli.images.picture import Picture
+from convcli.images.png import write_png
 
 DEFAULT_QUALITY = 95
-_ZLIB_RLE = 3
 _EXIF_LIMIT = 65_527
 _PAGE_DURATION = 100  # milliseconds, of a frame that comes without
 _BUFFERED = ("JPEG2000",)  # its encoder never returns when the disk is full
@@ -43,8 +44,8 @@ def write_picture(
         file: binary, open for writing; a pipe will do.
         format: from :func:`convcli.images.formats.choose_format`.
         quality: of JPEG, WebP and AVIF, 0 to 100; None for 95.
-        compress_level: of PNG, 0 to 9; None for level 1 with zlib's run-length strategy, which is
-            fast.
+        compress_level: of PNG, 0 to 9; None for level 1, by runs alone where that does not take
+            more bytes, which is fast.
 
     Returns:
         Notes for the user.
@@ -98,8 +99,6 @@ class _Encoding:
         self.notes: list[str] = []
         self._options = self._checked("quality", quality, 100)
         self._options |= self._checked("compress_level", compress_level, 9)
-        if form.name == "PNG" and not self._options:
-            self._options = {"compress_level": 1, "compress_type": _ZLIB_RLE}
         if "quality" in form.options:
             self._options.setdefault("quality", DEFAULT_QUALITY)
 
@@ -107,6 +106,12 @@ class _Encoding:
         """Write a single picture."""
         if self.format.is_matrix:
             self._matrix(picture, file)
+            return
+        if self.format.name == "PNG":
+            pixels, alpha = self._samples(picture)
+            level = self._options.get("compress_level")
+            with self._sink(file) as sink:
+                write_png(sink, pixels, alpha, compress_level=level, **self._carried(picture))
             return
         image = self._image(picture)
         with self._sink(file) as sink:
@@ -138,6 +143,9 @@ class _Encoding:
 
         image = self._image(first)
         loop = first.metadata.loop
+        options = self._options
+        if self.format.name == "PNG" and not options:
+            options = {"compress_level": 1, "compress_type": zlib.Z_RLE}
         with self._sink(file) as sink:
             image.save(
                 sink,
@@ -147,7 +155,7 @@ class _Encoding:
                 append_images=images() if self.format.name == "GIF" else list(images()),
                 duration=durations,
                 **({} if loop is None else {"loop": loop}),
-                **self._options,
+                **options,
                 **self._carried(first),
             )
 
@@ -207,22 +215,27 @@ class _Encoding:
 
     def _image(self, picture: Picture) -> Image.Image:
         """Return a picture in the nearest form that the format holds."""
+        pixels, alpha = self._samples(picture)
+        if picture.depth is None:
+            return Image.fromarray(self._plain(pixels))
+        image = Image.fromarray(pixels)
+        if alpha is not None:
+            image.putalpha(Image.fromarray(alpha))
+        return self._for_palette(image) if self.format.name == "GIF" else image
+
+    def _samples(self, picture: Picture) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return pixels, (H, W) if grey, and alpha, in a depth that the format holds."""
         self._check(picture)
         alpha = self._alpha_of(picture)
         pixels = picture.pixels
         if picture.channels == 1:
             pixels = pixels.reshape(picture.size)
-        if picture.depth is None:
-            return Image.fromarray(self._plain(pixels))
         whole = self.format.holds_whole(picture.channels, picture.depth)
         if picture.depth == 16 and (alpha is not None or not whole):
             self.notes.append(f"scaled to 8 bits: {self.format.suffix} holds no more of this kind")
             pixels = _narrowed(pixels)
             alpha = None if alpha is None else _narrowed(alpha)
-        image = Image.fromarray(pixels)
-        if alpha is not None:
-            image.putalpha(Image.fromarray(alpha))
-        return self._for_palette(image) if self.format.name == "GIF" else image
+        return pixels, alpha
 
     def _check(self, picture: Picture) -> None:
         if not self.format.holds(picture.channels, picture.depth):

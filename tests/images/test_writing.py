@@ -31,16 +31,20 @@ def written(picture, suffix, **options):
     return file, notes
 
 
-def test_png_options_reach_the_encoder():
-    picture = Picture(read_picture(SAMPLES / "camera.png", name="camera").pixels, 8)
+def test_options_of_animated_png_reach_pillow():
+    images = [Image.fromarray(RGB), Image.fromarray(RGB[::-1].copy())]
     for ours, theirs in [
         ({}, {"compress_level": 1, "compress_type": 3}),
         ({"compress_level": 9}, {"compress_level": 9}),
         ({"compress_level": 0}, {"compress_level": 0}),
     ]:
-        expected = io.BytesIO()
-        Image.fromarray(picture.pixels).save(expected, "PNG", **theirs)
-        assert written(picture, "png", **ours)[0].getvalue() == expected.getvalue()
+        expected, file = io.BytesIO(), io.BytesIO()
+        images[0].save(
+            expected, "PNG", save_all=True, append_images=images[1:], duration=100, **theirs
+        )
+        frames = [Picture(np.asarray(image), 8) for image in images]
+        write_frames(frames, file, named_format(None, "png"), **ours)
+        assert file.getvalue() == expected.getvalue()
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF"])

@@ -1,0 +1,261 @@
+"""PNG files that we encode ourselves, read back by Pillow and OpenCV and held against Pillow's."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from convcli.errors import ConvcliError
+from convcli.images import png
+from convcli.images.formats import PNG
+from convcli.images.picture import Metadata, Picture
+from convcli.images.png import write_png
+from convcli.images.reading import read_picture
+from convcli.images.writing import write_picture
+
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+PHOTOGRAPHS = ["astronaut.png", "camera.png", "chelsea.png", "rocket.jpg"]
+RGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+GREY_PROFILE = RGB_PROFILE[:16] + b"GRAY" + RGB_PROFILE[20:]
+KINDS = [(1, False, 8), (3, False, 8), (1, True, 8), (3, True, 8), (1, False, 16)]
+DEEP_KINDS = [(3, False, 16), (3, True, 16)]  # Pillow reads 8 bits of these
+SIZES = [(1, 1), (1, 2), (2, 1), (1, 17), (19, 1), (3, 5), (7, 9), (31, 33), (64, 8)]
+
+
+def encoded(pixels, alpha=None, **options):
+    file = io.BytesIO()
+    write_png(file, pixels, alpha, **options)
+    return file.getvalue()
+
+
+def by_pillow(picture, **options):
+    """The file that Pillow makes of a picture, in the way that convcli used to ask for it."""
+    image = Image.fromarray(picture.pixels)
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(picture.alpha))
+    known = picture.metadata
+    carried = {"icc_profile": known.icc, "dpi": known.dpi, "exif": known.exif}
+    carried = {name: value for name, value in carried.items() if value is not None}
+    file = io.BytesIO()
+    options = options or {"compress_level": 1, "compress_type": zlib.Z_RLE}
+    image.save(file, "PNG", **options, **carried)
+    return file.getvalue()
+
+
+def by_us(picture, **options):
+    file = io.BytesIO()
+    write_picture(picture, file, PNG, **options)
+    return file.getvalue()
+
+
+def chunks(data):
+    """Names and contents, every length and CRC checked."""
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    found, at = [], 8
+    while at < len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        name, content = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        (crc,) = struct.unpack_from(">I", data, at + 8 + length)
+        assert zlib.crc32(name + content) == crc
+        found.append((name, content))
+        at += 12 + length
+    return found
+
+
+def raw_rows(data):
+    """The filter types and the filtered rows of a file."""
+    parts = chunks(data)
+    width, height, depth, kind = struct.unpack(">IIBB", parts[0][1][:10])
+    row = 1 + width * {0: 1, 4: 2, 2: 3, 6: 4}[kind] * depth // 8
+    raw = zlib.decompress(b"".join(content for name, content in parts if name == b"IDAT"))
+    assert len(raw) == height * row
+    return np.frombuffer(raw, np.uint8).reshape(height, row)
+
+
+def random_picture(rng, size, kind, texture="noise"):
+    """Pixels and alpha whose best filter is, for most seeds, the one that the texture asks for."""
+    channels, transparent, depth = kind
+    dtype = {8: np.uint8, 16: np.uint16}[depth]
+    noise = rng.integers(0, 2**depth, (*size, channels + transparent))
+    if texture == "rows":
+        noise[1:] = noise[:1]
+    elif texture == "columns":
+        noise[:, 1:] = noise[:, :1]
+    elif texture == "flat":
+        noise[...] = noise[0, 0]
+    elif texture == "smooth":
+        noise = np.cumsum(np.cumsum(noise % 3, axis=0), axis=1)
+    samples = noise.astype(dtype)
+    pixels = samples[..., 0] if channels == 1 else samples[..., :3]
+    return pixels.copy(), samples[..., -1].copy() if transparent else None
+
+
+def check_read_back(data, pixels, alpha):
+    grey = pixels.ndim == 2
+    planes = [pixels] if grey else list(np.moveaxis(pixels, 2, 0))
+    expected = np.stack(planes if alpha is None else [*planes, alpha], axis=2)
+    seen = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert seen.dtype == pixels.dtype
+    if grey and alpha is not None:  # OpenCV makes these BGRA
+        seen = seen[..., 2:]
+    elif not grey:
+        seen = seen[..., [2, 1, 0] if alpha is None else [2, 1, 0, 3]]
+    np.testing.assert_array_equal(seen.reshape(expected.shape), expected)
+    if pixels.dtype == np.uint8 or grey:
+        with Image.open(io.BytesIO(data)) as im:
+            assert im.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[len(expected[0, 0])] or (
+                im.mode == "I;16" and pixels.dtype == np.uint16
+            )
+            np.testing.assert_array_equal(np.asarray(im).reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *DEEP_KINDS], ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_pillow_and_opencv_read_the_same_pixels(size, kind):
+    for texture in ("noise", "rows", "columns", "smooth"):
+        pixels, alpha = random_picture(np.random.default_rng(size), size, kind, texture)
+        check_read_back(encoded(pixels, alpha), pixels, alpha)
+
+
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.sampled_from([*KINDS, *DEEP_KINDS]),
+    st.sampled_from(["noise", "rows", "columns", "flat", "smooth"]),
+    st.none() | st.integers(0, 9),
+    st.integers(0, 2**32 - 1),
+)
+def test_any_picture_is_read_back(size, kind, texture, level, seed):
+    pixels, alpha = random_picture(np.random.default_rng(seed), size, kind, texture)
+    check_read_back(encoded(pixels, alpha, compress_level=level), pixels, alpha)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("texture", ["noise", "rows", "columns", "smooth"])
+def test_bands_meet_without_a_seam(monkeypatch, kind, texture):
+    pixels, alpha = random_picture(np.random.default_rng(5), (37, 23), kind, texture)
+    whole = raw_rows(encoded(pixels, alpha))
+    for band in (1, 200, 1000):
+        monkeypatch.setattr(png, "_BAND", band)
+        data = encoded(pixels, alpha)
+        np.testing.assert_array_equal(raw_rows(data), whole)
+        check_read_back(data, pixels, alpha)
+
+
+def test_the_filter_is_the_one_that_fits():
+    rng = np.random.default_rng(6)
+    for texture, kind in [("noise", 0), ("columns", 1), ("rows", 2)]:
+        pixels, _ = random_picture(rng, (50, 60), (3, False, 8), texture)
+        assert set(raw_rows(encoded(pixels))[:, 0]) == {kind}
+
+
+def test_arrays_of_any_layout():
+    pixels, alpha = random_picture(np.random.default_rng(7), (20, 30), (3, True, 8))
+    for view in (np.s_[:, ::-1], np.s_[::-1], np.s_[::2, ::3]):
+        check_read_back(encoded(pixels[view], alpha[view]), pixels[view], alpha[view])
+    check_read_back(encoded(np.asfortranarray(pixels)), pixels, None)
+    deep = pixels[..., 0].astype(">u2") * 257
+    check_read_back(encoded(deep[:, ::-1]), deep[:, ::-1].astype(np.uint16), None)
+    assert encoded(pixels[..., :1]) == encoded(pixels[..., 0])
+
+
+METADATA = [
+    Metadata(),
+    Metadata(dpi=(300, 150)),
+    Metadata(dpi=(72.009, 1e-9)),
+    Metadata(exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"),
+    Metadata(exif=b"MM\0*\0\0\0\x08\0\0\0\0\0\0"),
+    Metadata(icc=RGB_PROFILE),
+    Metadata(icc=RGB_PROFILE, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0", dpi=(96, 96)),
+    Metadata(icc=GREY_PROFILE, exif=b"", dpi=(96.5, 97.5)),
+]
+
+
+@pytest.mark.parametrize("metadata", METADATA)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_every_chunk_but_the_pixels_is_pillows(kind, metadata):
+    icc = metadata.icc and (GREY_PROFILE if kind[0] == 1 else RGB_PROFILE)
+    metadata = Metadata(icc=icc, exif=metadata.exif, dpi=metadata.dpi)
+    pixels, alpha = random_picture(np.random.default_rng(8), (5, 6), kind)
+    picture = Picture(pixels, kind[2], alpha, metadata=metadata)
+    ours, theirs = (
+        [chunk for chunk in chunks(data) if chunk[0] != b"IDAT"]
+        for data in (by_us(picture), by_pillow(picture))
+    )
+    assert ours == theirs
+
+
+@given(st.tuples(*[st.floats(1e-3, 1e7)] * 2))
+def test_resolutions_are_rounded_as_pillow_rounds(dpi):
+    picture = Picture(np.zeros((1, 1), np.uint8), 8, metadata=Metadata(dpi=dpi))
+    assert dict(chunks(by_us(picture)))[b"pHYs"] == dict(chunks(by_pillow(picture)))[b"pHYs"]
+
+
+def test_the_order_of_the_chunks(monkeypatch):
+    monkeypatch.setattr(png, "_BAND", 4000)
+    pixels, _ = random_picture(np.random.default_rng(9), (300, 400), (3, False, 8))
+    data = encoded(pixels, exif=b"MM\0*", dpi=(1, 1), icc_profile=RGB_PROFILE)
+    names = [name for name, _ in chunks(data)]
+    assert names[:4] == [b"IHDR", b"iCCP", b"pHYs", b"eXIf"]
+    assert len(names) > 10
+    assert set(names[4:-1]) == {b"IDAT"}
+    assert names[-1] == b"IEND"
+
+
+@pytest.mark.parametrize("level", [None, *range(10)])
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_photographs_are_hardly_larger_than_pillows(name, level):
+    picture = read_picture(SAMPLES / name, name=name)
+    options = {} if level is None else {"compress_level": level}
+    data = by_us(picture, **options)
+    check_read_back(data, picture.pixels, picture.alpha)
+    assert len(data) <= 1.1 * len(by_pillow(picture, **options))
+    assert data == by_us(picture, **options)
+
+
+def test_levels_reach_the_encoder():
+    pixels = read_picture(SAMPLES / "camera.png", name="it").pixels
+    lengths = [len(encoded(pixels, compress_level=level)) for level in (0, 1, 6, 9)]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] > pixels.size > lengths[1] > lengths[3]
+
+
+def test_flat_drawings_are_not_left_to_runs():
+    drawing = np.zeros((200, 200), np.uint8)
+    drawing[20:180:2, 20:180:5] = 255
+    assert len(encoded(drawing)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("pixels", "alpha"),
+    [
+        (np.zeros((0, 5), np.uint8), None),
+        (np.zeros((5, 0, 3), np.uint8), None),
+        (np.zeros((5, 5, 2), np.uint8), None),
+        (np.zeros((5, 5)), None),
+        (np.zeros((5, 5), np.int8), None),
+        (np.zeros((5, 5), np.uint8), np.zeros((6, 5), np.uint8)),
+        (np.zeros((5, 5), np.uint8), np.zeros((5, 5), np.uint16)),
+    ],
+)
+def test_what_is_no_picture_is_refused(pixels, alpha):
+    with pytest.raises(ValueError, match=r"no picture|is empty|does not match"):
+        encoded(pixels, alpha)
+
+
+def test_faults_are_one_sentence():
+    pixels = np.zeros((5, 5), np.uint8)
+    for picture in (
+        Picture(pixels[:0], 8),
+        Picture(pixels, 8, metadata=Metadata(dpi=(1e9, 1))),
+        Picture(pixels, 8, metadata=Metadata(dpi=(float("inf"), 1))),
+    ):
+        with pytest.raises(ConvcliError, match="cannot be encoded as PNG: ") as caught:
+            by_us(picture)
+        assert "\n" not in str(caught.value)
