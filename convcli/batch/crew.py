@@ -50,11 +50,13 @@ class Crew:
             ]
         self._again: deque[tuple[int, Job]] = deque()
         self._timeout = limits.timeout
+        # A worker that is killed for its time may by then be at its next job, if it has one.
+        self._ahead = AHEAD if limits.timeout is None else 1
 
     @property
     def has_room(self) -> bool:
         """Whether another job can be given out."""
-        return any(len(member.held) < AHEAD for member in self._members)
+        return any(len(member.held) < self._ahead for member in self._members)
 
     def submit(self, number: int, job: Job) -> None:
         """Give a job to the worker that has the least to do."""
