@@ -19,16 +19,16 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import PictureError, shown
+from convcli.errors import ExistingError, PictureError, shown
 
 TEMPORARY_PREFIX = ".convcli-"
 _TEMPORARY = re.compile(r"\.convcli-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{16}\.tmp")
 _LONG_AGO = 24 * 3600  # seconds, after which no machine is still writing a file
 
 
-def refuse_existing(target: Path) -> PictureError:
+def refuse_existing(target: Path) -> ExistingError:
     """Return the error for a target that is there already."""
-    return PictureError(target, "exists already; --overwrite replaces it")
+    return ExistingError(target, "exists already; --overwrite replaces it")
 
 
 def is_stream(target: Path) -> bool:

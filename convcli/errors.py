@@ -40,6 +40,10 @@ class PictureError(ConvcliError):
         return type(self), (self.path, self.problem)
 
 
+class ExistingError(PictureError):
+    """A file that is there already and may not be replaced."""
+
+
 def shown(path: object) -> str:
     r"""Return a file name that is safe to print on one line.
 

@@ -170,6 +170,8 @@ def _in_folder(top: str, search: Search) -> Iterator[Group | Missing]:
     yield from problems
     if not any_found and not problems:
         hint = "; --recursive descends into its folders" if descends > search.recursive else ""
+        if search.include or search.exclude:
+            hint = f" that --include and --exclude let through{hint}"
         yield Missing(top, PictureError(top, f"no picture in this folder{hint}"))
 
 

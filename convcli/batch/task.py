@@ -16,7 +16,7 @@ from convcli.batch.naming import Job
 from convcli.batch.outcome import Outcome, Result
 from convcli.batch.settings import Work
 from convcli.batch.todo import Step, still_to_do
-from convcli.errors import ConvcliError, PictureError, unforeseen
+from convcli.errors import ConvcliError, ExistingError, PictureError, unforeseen
 from convcli.filtering import Filtered, FilterSpec, filter_picture, measure
 from convcli.images.picture import Picture
 from convcli.images.reading import read_frames, read_picture
@@ -148,9 +148,15 @@ class _Task:
     def _keep(
         self, step: Step, target: Target | None, filtered: Filtered, size: tuple[int, int]
     ) -> None:
-        """Write a result and record it."""
-        data = self._write(target, partial(write_picture, filtered.picture))
-        self._add(step, data, filtered, size)
+        """Write a result and record it; one that another run has made meanwhile may be skipped."""
+        try:
+            data = self._write(target, partial(write_picture, filtered.picture))
+        except ExistingError:
+            if not self.work.writing.skip_existing:
+                raise
+            self.results.append(Result(step.spec.label, step.output, skipped=True))
+        else:
+            self._add(step, data, filtered, size)
 
     def _write(self, target: Target | None, encode: Encode) -> bytes | None:
         if target is None:

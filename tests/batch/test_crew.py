@@ -281,3 +281,14 @@ def test_closed_streams_and_many_jobs(here):
         )
         assert done.returncode == 0
         assert len(names("out")) == 4
+
+
+def test_two_runs_share_a_folder():
+    pictures(60, (120, 120))
+    arguments = ("-k", "blur", "in", "--out-dir", "out", "--skip-existing")
+    both = [start(*arguments) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "failed" not in err
+    assert len(names("out")) == 60

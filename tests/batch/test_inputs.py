@@ -181,3 +181,10 @@ def test_a_list_without_ends_is_refused_soon(tree):
     (tree / "list").write_bytes(b"a" * (1 << 20))
     with pytest.raises(UsageError, match="newlines end names"):
         found(files_from="list")
+
+
+def test_patterns_that_leave_nothing_are_named(tree):
+    (missing,) = [item for item in found("sub", exclude=("*",)) if isinstance(item, Missing)]
+    assert "no picture in this folder that --include and --exclude let through" in str(
+        missing.error
+    )
