@@ -114,9 +114,13 @@ class _Member:
             self._since = time.monotonic()
         try:
             future = self._executor.submit(worker.work_on, job)
-        except BrokenProcessPool:  # it died with nothing to do
-            self._restart()
-            future = self._executor.submit(worker.work_on, job)
+        except BrokenProcessPool as death:
+            if self.held:  # what it died at is told first, and this job given out again
+                future = Future()
+                future.set_exception(death)
+            else:
+                self._restart()
+                future = self._executor.submit(worker.work_on, job)
         self.held.append(_Held(number, job, future))
 
     def spent(self) -> float:

@@ -12,6 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convcli.batch.crew import Crew
+from convcli.batch.inputs import Source
+from convcli.batch.naming import Job
+from convcli.batch.settings import Limits, Work
+from convcli.cli.choice import KernelChoice
+from convcli.core.plan import Layout
+
 COMMAND = [sys.executable, "-m", "convcli", "apply"]
 SLOW = ["-k", "gaussian:21,sigma=4", "--method", "direct"]
 
@@ -292,3 +299,27 @@ def test_two_runs_share_a_folder():
         assert process.returncode == 0
         assert "failed" not in err
     assert len(names("out")) == 60
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_job_given_to_a_worker_that_has_just_died_at_another(here):
+    """Whoever died is told of first, and what it was given since is done by the next, once."""
+    pictures(3, (900, 900), suffix=".bmp")
+    (spec,) = KernelChoice(("gaussian:21,sigma=4",), None, False, None, None, "clip", "keep",
+                           "direct", 1).filters(Layout())  # fmt: skip
+    crew = Crew(1, Work((spec,)), Limits(1 << 40))
+    try:
+        jobs = [Job(Source(f"in/00{n}.bmp"), (f"out/{n}.bmp",)) for n in range(3)]
+        crew.submit(0, jobs[0])
+        (member,) = crew._members
+        os.kill(member._pid.result(), signal.SIGKILL)
+        member.held[0].future.exception()
+        crew.submit(1, jobs[1])
+        outcomes = {}
+        while len(outcomes) < 2:
+            outcomes.update(crew.finished())
+        assert "died" in str(outcomes[0].error)
+        assert outcomes[1].error is None
+        assert names("out") == ["1.bmp"]
+    finally:
+        crew.close()
