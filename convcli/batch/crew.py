@@ -44,10 +44,15 @@ class Crew:
         self.size = size
         self._context = context()
         ledger = self._context.RawArray("q", size)
-        with upbringing():
-            self._members = [
-                _Member(self._context, (work, limits, slot, ledger)) for slot in range(size)
-            ]
+        self._members: list[_Member] = []
+        try:
+            with upbringing():
+                for slot in range(size):
+                    outfit = work, limits, slot, ledger
+                    self._members.append(_Member(self._context, outfit))
+        except BaseException:  # Ctrl-C, or no room for so many
+            self.close()
+            raise
         self._again: deque[tuple[int, Job]] = deque()
         self._timeout = limits.timeout
         # A worker that is killed for its time may by then be at its next job, if it has one.

@@ -1,33 +1,25 @@
-"""How much memory there is, and how much a picture takes."""
+"""How much memory there is, and whether a picture fits."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 
-from convcli.batch.naming import Job
-from convcli.batch.settings import Work
-from convcli.errors import PictureError
-from convcli.images.reading import memory_needed
+from convcli.errors import ConvcliError
 
 MEBI = 1 << 20
 
 
-def checked_need(job: Job, work: Work, limit: int) -> int:
-    """Return the bytes that an input takes, by its header; 0 where that cannot be told.
+def check_fits(need: int, limit: int) -> None:
+    """See that a picture fits by itself; both are bytes.
 
     Raises:
-        PictureError: they are more than the limit.
+        ConvcliError: it needs more than the limit.
     """
-    if job.source.is_stdin:
-        return 0
-    need = memory_needed(Path(job.source.path), work.reading.max_pixels)
     if need > limit:
-        raise PictureError(
-            job.source.path,
+        raise ConvcliError(
             f"needs about {need // MEBI} MiB, over the limit of {limit // MEBI}; "
-            "--max-memory SIZE raises it",
+            "--max-memory SIZE raises it"
         )
-    return need
 
 
 def memory_limit(asked: int | float) -> int:

@@ -15,7 +15,12 @@ from typing import Any
 
 # One compute thread a worker: that many processes leave no processor idle.
 SINGLE = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-LOADED = ["convcli.batch.worker", "PIL.PngImagePlugin", "PIL.JpegImagePlugin"]
+LOADED = [
+    "convcli.batch.worker",
+    "concurrent.futures.process",
+    "multiprocessing.sharedctypes",
+    *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
+]
 
 
 def context() -> Any:
@@ -30,11 +35,13 @@ def context() -> Any:
 def warm_up() -> None:
     """Start the server, if there is to be one."""
     if "forkserver" in get_all_start_methods():
-        from multiprocessing import forkserver
+        from multiprocessing import forkserver, resource_tracker
 
         context()
-        with suppress(OSError), upbringing():  # a system without room for it works without
-            forkserver.ensure_running()
+        with suppress(OSError):  # a system without room for it works without
+            resource_tracker.ensure_running()  # first, since it lets Ctrl-C through again
+            with upbringing():
+                forkserver.ensure_running()
 
 
 @contextmanager
@@ -53,7 +60,6 @@ def upbringing() -> Iterator[None]:
     try:
         yield
     finally:
-        mask(signal.SIG_SETMASK, held)
         if script is not None:
             main.__dict__["__file__"] = script
         for name, value in before.items():
@@ -61,3 +67,4 @@ def upbringing() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+        mask(signal.SIG_SETMASK, held)

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,31 +19,34 @@ from convcli.batch.todo import Step, still_to_do
 from convcli.errors import ConvcliError, ExistingError, PictureError, unforeseen
 from convcli.filtering import Filtered, FilterSpec, filter_picture, measure
 from convcli.images.picture import Picture
+from convcli.images.rasters import Admit, admit_all
 from convcli.images.reading import read_frames, read_picture
 from convcli.images.writing import write_frames, write_picture
 
-Check = Callable[[Job], object]
-
 
 def run_jobs(
-    jobs: Iterable[Job | Missing], work: Work, check: Check | None = None
+    jobs: Iterable[Job | Missing], work: Work, admit: Admit = admit_all
 ) -> Generator[Outcome, None, None]:
     """Do the jobs in order and yield what became of each; a fault does not stop the next."""
     for job in jobs:
         if isinstance(job, Missing):
             yield Outcome(job.path, error=job.error)
         else:
-            yield do_job(job, work, check)
+            yield do_job(job, work, admit)
 
 
-def do_job(job: Job, work: Work, check: Check | None = None) -> Outcome:
-    """Do the work on one input, once ``check`` lets it; what goes wrong is in the outcome."""
+def do_job(job: Job, work: Work, admit: Admit = admit_all) -> Outcome:
+    """Do the work on one input; what goes wrong is in the outcome.
+
+    Args:
+        job: what to read, and where the results go.
+        work: what to make of it.
+        admit: asked before a picture is decoded; see :func:`convcli.images.reading.read_picture`.
+    """
     began = time.perf_counter()
-    task = _Task(job, work)
+    task = _Task(job, work, admit)
     error: ConvcliError | None = None
     try:
-        if check is not None:
-            check(job)
         task.run()
     except PictureError as fault:
         error = fault
@@ -69,9 +72,10 @@ def do_job(job: Job, work: Work, check: Check | None = None) -> Outcome:
 class _Task:
     """One job in progress: what has been made so far, whatever happens next."""
 
-    def __init__(self, job: Job, work: Work) -> None:
+    def __init__(self, job: Job, work: Work, admit: Admit) -> None:
         self.job = job
         self.work = work
+        self.admit = admit
         self.name = "standard input" if job.source.is_stdin else job.source.path
         self.source: Path | io.BytesIO = Path(job.source.path)
         self.results: list[Result] = []
@@ -205,6 +209,7 @@ class _Task:
             "max_pixels": reading.max_pixels,
             "channels": reading.channels,
             "resize": None if size is None else (size[1], size[0]),
+            "admit": self.admit,
         }
 
 

@@ -3,12 +3,13 @@
 import math
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from convcli.atomic import clear_stale
 from convcli.batch.agenda import Agenda
 from convcli.batch.inputs import Missing
-from convcli.batch.memory import checked_need, memory_limit
+from convcli.batch.memory import check_fits, memory_limit
 from convcli.batch.naming import Job
 from convcli.batch.order import Ahead, Outcomes, in_order
 from convcli.batch.settings import Effort, Limits, Work
@@ -38,8 +39,9 @@ def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
 
         return in_order(jobs, Cluster(effort, work.single_threaded()))
     limits = Limits(memory_limit(effort.max_memory), effort.timeout)
+    admit = partial(check_fits, limit=limits.memory)
     if work.show or agenda.reads_stdin or (agenda.count == 1 and effort.timeout is None):
-        return run_jobs(jobs, work, lambda job: checked_need(job, work, limits.memory))
+        return run_jobs(jobs, work, admit)
     from convcli.batch.crew import Crew
 
     asked = effort.jobs or processors()
@@ -49,7 +51,7 @@ def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
     try:
         crew = Crew(max(size, 1), work, limits)
     except OSError:  # no room for processes: a read-only system, or few files that may be open
-        return run_jobs(jobs, work, lambda job: checked_need(job, work, limits.memory))
+        return run_jobs(jobs, work, admit)
     return in_order(jobs, crew)
 
 

@@ -8,7 +8,7 @@ from collections.abc import MutableSequence
 from multiprocessing import parent_process
 from typing import Any, NoReturn
 
-from convcli.batch.memory import checked_need
+from convcli.batch.memory import check_fits
 from convcli.batch.naming import Job
 from convcli.batch.outcome import Outcome
 from convcli.batch.settings import Limits, Work
@@ -32,7 +32,7 @@ def begin(work: Work, limits: Limits, slot: int, ledger: MutableSequence[int]) -
 
 
 def work_on(job: Job) -> Outcome:
-    """Do one job as soon as there is memory for it."""
+    """Do one job, its picture as soon as there is memory for it."""
     try:
         _own["busy"] = True
         return do_job(job, _own["work"], _take_memory)
@@ -43,17 +43,17 @@ def work_on(job: Job) -> Outcome:
         _own["ledger"][_own["slot"]] = 0
 
 
-def _take_memory(job: Job) -> None:
-    """Wait until the picture fits beside those of the other workers.
+def _take_memory(need: int) -> None:
+    """Wait until a picture fits beside those of the other workers.
 
     There is no lock that a dying process could keep: each worker writes down what it would take,
     then looks at what all would; if it is too much, it waits, a little longer than its neighbour.
 
     Raises:
-        PictureError: it does not fit by itself.
+        ConvcliError: it does not fit by itself.
     """
     limit, ledger, slot = _own["limits"].memory, _own["ledger"], _own["slot"]
-    need = checked_need(job, _own["work"], limit)
+    check_fits(need, limit)
     while True:
         ledger[slot] = need
         if sum(taken for taken in ledger if taken > 0) <= limit:

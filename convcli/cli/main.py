@@ -3,6 +3,7 @@
 Exit codes: 0 all done, 1 a file failed, 2 usage, 130 interrupted, 141 the reader of a pipe left.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -113,7 +114,11 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _interrupt)
-    sys.exit(root.main(prog_name="convcli"))
+    try:
+        root.main(prog_name="convcli")
+    finally:
+        gc.freeze()  # memory is about to be given back whole: no search for what could go first
+    sys.exit()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

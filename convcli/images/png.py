@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the samples of a pixel, alpha counted
 _NONE, _SUB, _UP = range(3)  # filters
 _BAND = 2**17  # bytes, which stay in the processor's cache
-_TRIED = 24  # rows, or one in 16 of a small picture
+_TRIED = 12  # rows, or one in 16 of a small picture
 
 
 def write_png(

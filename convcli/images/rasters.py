@@ -1,5 +1,6 @@
 """Picture files that Pillow decodes, a frame at a time."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -24,6 +25,13 @@ RASTER_FORMATS = (
 )
 # fmt: on
 _LAYERED = ("PSD",)  # what Pillow counts as frames are layers
+_BASE_BYTES = 32 << 20  # strips and buffers, whatever the picture's size
+
+Admit = Callable[[int], object]
+
+
+def admit_all(_size: int) -> None:
+    """Let every picture in at once."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,11 @@ class Request:
     max_pixels: int
     channels: str
     resize: tuple[int, int] | None
+    admit: Admit
+
+    def take_memory(self, size: int) -> None:
+        """Ask for the memory of a picture and its result, in bytes; ``admit`` waits or raises."""
+        self.admit(_BASE_BYTES + size)
 
     def check(self) -> None:
         """Refuse what no picture can satisfy.
@@ -107,9 +120,8 @@ class Raster:
         self._notes.clear()
         return replace(picture, notes=notes)
 
-    @property
-    def memory(self) -> int:
-        """Bytes that the decoded picture, its array, the result and its encoder's copy take."""
+    def _memory(self) -> int:
+        """Return what the decoded picture, its array, the result and its encoder's copy take."""
         width, height = self._im.size
         bands = 4 if self._im.mode == "P" else len(self._im.getbands())
         each = 2 if "16" in self._im.mode else 4 if self._im.mode in ("I", "F") else 1
@@ -123,6 +135,7 @@ class Raster:
     def _decoded(self) -> Picture:
         request, im = self._request, self._im
         self._check_size()
+        request.take_memory(self._memory())
         stored = Stored.of(im)
         # The TIFF decoder sets its pictures upright itself.
         turned = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)

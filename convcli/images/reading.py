@@ -16,13 +16,12 @@ from convcli.images.faults import explained
 from convcli.images.matrices import MatrixError, parse_matrix
 from convcli.images.npy import read_npy
 from convcli.images.picture import Picture
-from convcli.images.rasters import Raster, Request
+from convcli.images.rasters import Admit, Raster, Request, admit_all
 from convcli.kernels.npy import MAGIC, ArrayError
 
 DEFAULT_MAX_PIXELS = 89_478_485  # Pillow's own
 _TEXT = {".csv": "csv", ".txt": "txt"}
 _HEAD = 4096
-BASE_BYTES = 32 << 20  # strips and buffers, whatever the picture's size
 
 
 def read_picture(
@@ -32,6 +31,7 @@ def read_picture(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     channels: str = "auto",
     resize: tuple[int, int] | None = None,
+    admit: Admit = admit_all,
 ) -> Picture:
     r"""Read a picture; of several frames the first, with a note that counts the others.
 
@@ -47,6 +47,8 @@ def read_picture(
         channels: ``auto`` keeps grey as grey and makes RGB of all colour; ``gray``, ``rgb``; or
             one of ``r``, ``g``, ``b``.
         resize: width and height, by Pillow's bicubic filter; None for the picture's own.
+        admit: called, before anything is decoded, with the bytes that the picture and a result
+            of its size take; it may wait, or raise.
 
     Raises:
         PictureError: the file cannot be read as a picture, for whatever reason.
@@ -56,7 +58,7 @@ def read_picture(
     >>> matrix.pixels.tolist(), matrix.depth, matrix.format
     ([[1, 2], [3, 4]], None, 'txt')
     """
-    request = Request(name, max_pixels, channels, resize)
+    request = Request(name, max_pixels, channels, resize, admit)
     with _opened(source, request) as opened:
         if isinstance(opened, Picture):
             return opened
@@ -71,6 +73,7 @@ def read_frames(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     channels: str = "auto",
     resize: tuple[int, int] | None = None,
+    admit: Admit = admit_all,
 ) -> Iterator[Picture]:
     """Yield every frame of a picture as it is shown, one at a time; see :func:`read_picture`.
 
@@ -80,7 +83,7 @@ def read_frames(
     Raises:
         ConvcliError: as :func:`read_picture`; also after some frames, at one that is damaged.
     """
-    request = Request(name, max_pixels, channels, resize)
+    request = Request(name, max_pixels, channels, resize, admit)
     with _opened(source, request) as opened:
         if isinstance(opened, Picture):
             yield opened
@@ -92,30 +95,6 @@ def read_frames(
         del picture
         for frame in range(max(begin, 1), end):
             yield opened.picture(frame)
-
-
-def memory_needed(source: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
-    """Estimate from its header how many bytes a file's picture and its result take.
-
-    0 where the file cannot be read as a picture, or is over the limit: reading it says why. A pipe
-    is left alone.
-    """
-    request = Request(str(source), max_pixels, "auto", None)
-    try:
-        if not source.is_file():
-            return 0
-        size = source.stat().st_size
-        with source.open("rb") as file:
-            head = file.read(_HEAD)
-            file.seek(0)
-            if head.startswith(MAGIC):
-                return BASE_BYTES + 4 * size
-            if source.suffix.lower() in _TEXT and _is_text(head):
-                return BASE_BYTES + 16 * size  # a number takes two characters at least
-            with Raster(file, request) as raster:
-                return BASE_BYTES + raster.memory
-    except (OSError, PictureError):
-        return 0
 
 
 @contextmanager
@@ -178,8 +157,16 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
+def _size(file: BinaryIO) -> int:
+    """Return the length of a file that is at its beginning."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return size
+
+
 def _text_picture(file: BinaryIO, request: Request, kind: str) -> Picture:
     with explained(request.name, request.max_pixels):
+        request.take_memory(16 * _size(file))  # a number takes two characters at least
         try:
             text = file.read().decode("utf-8-sig")
             matrix, notes = parse_matrix(text, request.max_pixels)
@@ -192,6 +179,7 @@ def _text_picture(file: BinaryIO, request: Request, kind: str) -> Picture:
 
 def _array_picture(file: BinaryIO, request: Request) -> Picture:
     with explained(request.name, request.max_pixels):
+        request.take_memory(4 * _size(file))
         try:
             array, depth = read_npy(file, request.max_pixels)
         except ArrayError as error:

@@ -23,8 +23,8 @@ import os
 from pathlib import Path
 from convcli.batch import remote
 
-def do_job(job, work, check=None):
-    outcome = real(job, work, check)
+def do_job(job, work):
+    outcome = real(job, work)
     if "last-breath" in job.source.path:
         mark = Path("died")
         if not mark.exists():
