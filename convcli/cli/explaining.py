@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convcli.cli.files import check_figure, read_one, write_figure
 from convcli.cli.kernel_options import BORDER_PICTURES, one_value_options
 from convcli.cli.options import layout_options, one_picture_options
 from convcli.cli.values import PositionValue
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from convcli.core.plan import Layout
     from convcli.filtering import FilterSpec
     from convcli.geometry import Pair
-    from convcli.images.picture import Picture
     from convcli.lessons.explanation import Explanation
 
 PAINTS: dict[str, dict[str, Any]] = {
@@ -95,13 +95,15 @@ def explain(
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
     if output is not None:
-        _check_suffix(output)
+        check_figure(output)
     if choice.reads_stdin and source == "-":
         raise click.UsageError("standard input is one thing only: a kernel or a picture")
     spec = _only_spec(choice, layout, number)
     explanation = _explained(source, reading, spec, at, activation)
     if output is not None:
-        _draw(explanation, output, overwrite)
+        from convcli.figures.explanation import draw_explanation
+
+        write_figure(draw_explanation(explanation), output, overwrite=overwrite)
     elif json:
         _print_json(explanation, source)
     else:
@@ -131,54 +133,11 @@ def _explained(
     from convcli.errors import ConvcliError
     from convcli.lessons.explaining import explain_picture
 
-    picture, name = _read(source, reading)
+    picture, name = read_one(source, reading)
     try:
         return explain_picture(picture, spec, at, activation)
     except ConvcliError as error:
         raise type(error)(f"{name}: {error}") from error
-
-
-def _read(source: str, reading: "Reading") -> tuple["Picture", str]:
-    """Read the input and say on stderr what is to be known of it; return also its name."""
-    import io
-    from pathlib import Path
-
-    from convcli.errors import shown
-    from convcli.images.reading import read_picture
-
-    stdin = source == "-"
-    name = "standard input" if stdin else shown(source)
-    size = reading.resize
-    picture = read_picture(
-        io.BytesIO(sys.stdin.buffer.read()) if stdin else Path(source),
-        name=name if stdin else source,
-        max_pixels=reading.max_pixels,
-        channels=reading.channels,
-        resize=None if size is None else (size[1], size[0]),
-    )
-    for note in picture.notes:
-        click.echo(f"{name}: {note}", err=True)
-    return picture, name
-
-
-def _check_suffix(output: str) -> None:
-    """See that a figure can have this name, before anything is read."""
-    from pathlib import Path
-
-    from convcli.figures.saving import check_suffix
-
-    check_suffix(Path(output))
-
-
-def _draw(explanation: "Explanation", output: str, overwrite: bool) -> None:
-    from pathlib import Path
-
-    from convcli.errors import shown
-    from convcli.figures.explanation import draw_explanation
-    from convcli.figures.saving import save_figure
-
-    save_figure(draw_explanation(explanation), Path(output), overwrite=overwrite)
-    click.echo(shown(output))
 
 
 def _print_json(explanation: "Explanation", source: str) -> None:
