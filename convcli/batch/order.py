@@ -76,11 +76,12 @@ def _raised(fault: BaseException) -> NoReturn:
     raise fault
 
 
-def in_order(jobs: Iterator[Job | Missing], team: Team) -> Outcomes:
+def in_order(jobs: Iterator[Job | Missing], team: Team, *, fail_fast: bool = False) -> Outcomes:
     """Yield what becomes of each job, in the jobs' order.
 
     The jobs are taken one by one as workers become free, and only so far ahead of the one to be
-    told next; memory is the same however many there are.
+    told next; memory is the same however many there are. With ``fail_fast`` none is given out
+    after a fault; those under way are finished.
     """
     known: dict[int, Outcome] = {}
     given = told = 0
@@ -100,7 +101,9 @@ def in_order(jobs: Iterator[Job | Missing], team: Team) -> Outcomes:
             if given - told > len(known):
                 known.update(team.finished())
             while told in known:
-                yield known.pop(told)
+                outcome = known.pop(told)
+                yield outcome
                 told += 1
+                more = more and not (fail_fast and outcome.error is not None)
     finally:
         team.close()

@@ -25,14 +25,21 @@ from convcli.images.writing import write_frames, write_picture
 
 
 def run_jobs(
-    jobs: Iterable[Job | Missing], work: Work, admit: Admit = admit_all
+    jobs: Iterable[Job | Missing],
+    work: Work,
+    admit: Admit = admit_all,
+    *,
+    fail_fast: bool = False,
 ) -> Generator[Outcome, None, None]:
-    """Do the jobs in order and yield what became of each; a fault does not stop the next."""
+    """Do the jobs in order and yield what became of each; unless asked to, no fault ends it."""
     for job in jobs:
         if isinstance(job, Missing):
-            yield Outcome(job.path, error=job.error)
+            outcome = Outcome(job.path, error=job.error)
         else:
-            yield do_job(job, work, admit)
+            outcome = do_job(job, work, admit)
+        yield outcome
+        if fail_fast and outcome.error is not None:
+            return
 
 
 def do_job(job: Job, work: Work, admit: Admit = admit_all) -> Outcome:

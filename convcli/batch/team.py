@@ -37,11 +37,11 @@ def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
             raise UsageError("a cluster reads files, not standard input; leave out --scheduler")
         from convcli.batch.cluster import Cluster
 
-        return in_order(jobs, Cluster(effort, work.single_threaded()))
+        return in_order(jobs, Cluster(effort, work.single_threaded()), fail_fast=effort.fail_fast)
     limits = Limits(memory_limit(effort.max_memory), effort.timeout)
     admit = partial(check_fits, limit=limits.memory)
     if work.show or agenda.reads_stdin or (agenda.count == 1 and effort.timeout is None):
-        return run_jobs(jobs, work, admit)
+        return run_jobs(jobs, work, admit, fail_fast=effort.fail_fast)
     from convcli.batch.crew import Crew
 
     asked = effort.jobs or processors()
@@ -51,8 +51,8 @@ def outcomes(agenda: Agenda, work: Work, effort: Effort) -> Outcomes:
     try:
         crew = Crew(max(size, 1), work, limits)
     except OSError:  # no room for processes: a read-only system, or few files that may be open
-        return run_jobs(jobs, work, admit)
-    return in_order(jobs, crew)
+        return run_jobs(jobs, work, admit, fail_fast=effort.fail_fast)
+    return in_order(jobs, crew, fail_fast=effort.fail_fast)
 
 
 def _cleared(jobs: Iterable[Job | Missing]) -> Iterator[Job | Missing]:

@@ -78,7 +78,7 @@ effort_options = gathered(
     option(
         "--fail-fast",
         is_flag=True,
-        help="End at the first picture that fails; of those after it some may be done.",
+        help="Begin no picture after one that failed; those under way are finished.",
     ),
     option(
         "--scheduler",

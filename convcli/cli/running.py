@@ -25,8 +25,6 @@ def run(agenda: Agenda, work: Work, effort: Effort, voice: Voice) -> int:
         for outcome in done:
             reporter.tell(outcome)
             windows += [outcome.window] if outcome.window is not None else []
-            if effort.fail_fast and outcome.error is not None:
-                break
     code = reporter.finish(agenda.strangers)
     if windows:
         from convcli.figures.saving import show_figure
