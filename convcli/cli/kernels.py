@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convcli.cli.files import check_figure, write_figure
 from convcli.cli.options import KernelSpecValue
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def list_kernels(json: bool) -> None:
       convcli kernels show sobel-x@45
       convcli kernels show "0 -1 0; -1 5 -1; 0 -1 0" --json
       convcli kernels show blur -o blur.png
+      convcli kernels show gaussian:15 --plot gaussian.png
     """,
 )
 @click.argument("spec", type=KernelSpecValue())
@@ -59,26 +61,58 @@ def list_kernels(json: bool) -> None:
     metavar="FILE",
     help="Write the kernel to FILE (.npy, .csv, .txt, .json; .png draws it); - prints the matrix.",
 )
+@click.option(
+    "--plot",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw weights, contours, impulse and frequency response into FILE (.png, .pdf, .svg, "
+    "...) in place of the text.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
-def show_kernel(spec: str, json: bool, output: str | None, overwrite: bool) -> None:
+def show_kernel(
+    spec: str, json: bool, output: str | None, plot: str | None, overwrite: bool
+) -> None:
     """Show a kernel's weights and what follows from them.
 
     SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), or - for
-    standard input; @ANGLE turns it counter-clockwise.
+    standard input; @ANGLE turns it counter-clockwise. With -o, --plot or both, the files are
+    written and their names printed.
     """
-    from convcli.errors import UsageError
     from convcli.kernels.describe import set_json, set_text
     from convcli.kernels.spec import find_recipe, only_kernel, read_spec
 
-    if json and output is not None:
-        raise UsageError("--json prints; for a file, leave it out and use -o with a .json name")
+    _check_outputs(json, output, plot)
     found = read_spec(spec, getattr(sys.stdin, "buffer", None))
     if output is not None:
         _write(only_kernel(found), output, overwrite)
-    elif json:
+    if plot is not None:
+        from convcli.figures.portrait import draw_portrait
+
+        write_figure(draw_portrait(found), plot, overwrite=overwrite)
+    if output is not None or plot is not None:
+        return
+    if json:
         click.echo(set_json(found))
     else:
         click.echo(set_text(found, find_recipe(spec)))
+
+
+def _check_outputs(json: bool, output: str | None, plot: str | None) -> None:
+    """See that what is asked for goes together, before anything is read or written."""
+    import os
+
+    from convcli.errors import UsageError
+
+    if json and output is not None:
+        raise UsageError("--json prints; for a file, leave it out and use -o with a .json name")
+    if plot is None:
+        return
+    if json or output == "-":
+        asked = "--json" if json else "-o -"
+        raise UsageError(f"{asked} prints, and --plot draws; choose one")
+    check_figure(plot)
+    if output is not None and os.path.realpath(output) == os.path.realpath(plot):
+        raise UsageError("-o and --plot name the same file; give each its own")
 
 
 def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
@@ -94,9 +128,8 @@ def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
     target = Path(output)
     if target.suffix.lower() == ".png":
         from convcli.figures.heatmap import draw_kernel
-        from convcli.figures.saving import save_figure
 
-        save_figure(draw_kernel(kernel), target, overwrite=overwrite)
-    else:
-        save_kernel(kernel, target, overwrite=overwrite)
+        write_figure(draw_kernel(kernel), output, overwrite=overwrite)
+        return
+    save_kernel(kernel, target, overwrite=overwrite)
     click.echo(shown(target))

@@ -48,10 +48,15 @@ def settle(figure: Figure, drawn: Sequence[Drawn]) -> None:
     figure.set_layout_engine("none")
     for each in drawn:
         axes = _axes_of(each.image)
-        axes.set_box_aspect(each.ratio)
-        axes.apply_aspect()
+        shape_box(axes, each.ratio)
         if each.texts:
             _write(axes, each)
+
+
+def shape_box(axes: Axes, ratio: float) -> None:
+    """Shrink the box of settled axes to a ratio of height to width."""
+    axes.set_box_aspect(ratio)
+    axes.apply_aspect()
 
 
 def _write(axes: Axes, grid: Drawn) -> None:
@@ -129,7 +134,7 @@ def add_colour_bar(
     axis.set_label_text(label, fontsize=TICK_POINTS)
 
 
-def bar_number(value: float, _place: int | None = None) -> str:
+def bar_number(value: float, _place: float | None = None) -> str:
     """Label a tick of a colour bar; its ticks are round, so ten digits only drop the noise."""
     return short(value, digits=10)
 

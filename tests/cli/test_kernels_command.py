@@ -130,6 +130,45 @@ def test_output_to_stdout_is_the_matrix_alone():
     assert run("show", "cross-blur", "-o", "-") == "  0 1/5   0\n1/5 1/5 1/5\n  0 1/5   0\n"
 
 
+@pytest.mark.parametrize("spec", ["blur", "sobel"])
+def test_plot_draws_in_place_of_the_text(spec, tmp_path):
+    target = tmp_path / "k.png"
+    assert run("show", spec, "--plot", str(target)) == f"{target}\n"
+    with Image.open(target) as picture:
+        assert min(picture.size) > 700
+    content = target.read_bytes()
+    with pytest.raises(PictureError, match="--overwrite"):
+        run("show", spec, "--plot", str(target))
+    run("show", spec, "--plot", str(target), "--overwrite")
+    assert target.read_bytes() == content
+
+
+def test_plot_and_output_write_both(tmp_path):
+    kernel, figure = tmp_path / "k.json", tmp_path / "k.svg"
+    printed = run("show", "blur", "-o", str(kernel), "--plot", str(figure))
+    assert printed.splitlines() == [str(kernel), str(figure)]
+    assert kernel.exists()
+    assert figure.read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--plot", "k.png", "--json"], "--json prints, and --plot draws; choose one"),
+        (["--plot", "k.png", "-o", "-"], "-o - prints, and --plot draws; choose one"),
+        (["--plot", "k.png", "-o", "./k.png"], "name the same file"),
+        (["--plot", "k.npy", "-o", "k.txt"], "must end with one of .png"),
+    ],
+)
+def test_what_does_not_go_with_a_plot_is_refused_before_anything_is_written(
+    arguments, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        run("show", "blur", *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_cannot_be_shown_or_written_is_explained(tmp_path):
     with pytest.raises(KernelError, match="did you mean outline"):
         run("show", "outlin")
