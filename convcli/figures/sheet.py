@@ -69,6 +69,7 @@ def draw_sheet(
     Raises:
         UsageError: there are no tiles, or a picture has neither 1 nor 3 channels.
 
+    >>> import numpy as np
     >>> figure = draw_sheet([SheetTile("ramp", np.array([[0, 128, 255]]), 255)])
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['0', '128', '255']
