@@ -47,10 +47,15 @@ def settle(figure: Figure, drawn: Sequence[Drawn]) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for each in drawn:
-        axes = _axes_of(each.image)
-        shape_box(axes, each.ratio)
+        shape_box(_axes_of(each.image), each.ratio)
+    write_numbers(drawn)
+
+
+def write_numbers(drawn: Sequence[Drawn]) -> None:
+    """Write the numbers that fit into their cells; every box has its place already."""
+    for each in drawn:
         if each.texts:
-            _write(axes, each)
+            _write(_axes_of(each.image), each)
 
 
 def shape_box(axes: Axes, ratio: float) -> None:
@@ -156,9 +161,9 @@ def _bar_locator(parent: Axes, *, below: bool) -> Callable[[Artist, RendererBase
     return locate
 
 
-def round_ticks(low: float, high: float) -> list[float]:
-    """Return about five round numbers from ``low`` to ``high``."""
-    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return about ``most`` round numbers from ``low`` to ``high``."""
+    ticks = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return [float(tick) for tick in ticks if low <= tick <= high]
 
 

@@ -1,7 +1,7 @@
 """A filtering in one figure: original | kernel with its numbers | feature map, a row per result."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.figures.style import HEADING_POINTS, NAN_COLOUR, TITLE_POINTS, house_style
+from convcli.figures.style import HEADING_POINTS, TITLE_POINTS, house_style
 
 # isort: split
 import math
@@ -26,7 +26,7 @@ from convcli.figures.heatmap import (
     tiles_of,
 )
 from convcli.figures.lettering import short, wrap
-from convcli.figures.rasters import Raster, box_sides, draw_raster, stretched
+from convcli.figures.rasters import Raster, box_sides, cautions, draw_raster
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
@@ -214,12 +214,7 @@ def _label(row: PanelRow) -> str:
 
 def _facts(raster: Raster, box: float, facts: list[str]) -> list[str]:
     """Return the lines under a picture's name: the facts, and what the eye could be misled by."""
-    lines = [", ".join(facts)]
-    if stretched(raster, box_sides(raster, box)):
-        lines.append("pixels stretched to be seen")
-    if nans := raster.nans():
-        lines.append(f"{nans} NaN in {NAN_COLOUR}")
-    return lines
+    return [", ".join(facts), *cautions(raster, box_sides(raster, box))]
 
 
 def _percent(share: float) -> str:
