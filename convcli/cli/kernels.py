@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convcli.cli.files import check_figure, write_figure
+from convcli.cli.files import check_figure, read_one, write_figure
 from convcli.cli.options import KernelSpecValue
 
 if TYPE_CHECKING:
@@ -29,14 +29,53 @@ def kernels() -> None:
     Examples:
       convcli kernels list
       convcli kernels list --json
+      convcli kernels list --plot kernels.png
+      convcli kernels list --plot kernels.png --on photo.jpg
     """,
 )
 @click.option("--json", is_flag=True, help="Print a JSON array, one object a kernel.")
-def list_kernels(json: bool) -> None:
-    """List the kernels that have names, by group."""
+@click.option(
+    "--plot",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw what each kernel makes of one picture into FILE (.png, .pdf, .svg, ...), and "
+    "print its name.",
+)
+@click.option(
+    "--on",
+    "source",
+    type=click.Path(),
+    metavar="PICTURE",
+    help="The picture for --plot, made grey, and small by block means; - is standard input.  "
+    "[default: one made for the purpose]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+def list_kernels(json: bool, plot: str | None, source: str | None, overwrite: bool) -> None:
+    """List the kernels that have names, by group.
+
+    With --plot, draw them all at work: recipes with their defaults, families combined.
+    """
+    if plot is not None:
+        if json:
+            raise click.UsageError("--json prints, and --plot draws; choose one")
+        _draw_catalogue(plot, source, overwrite)
+        return
+    if source is not None:
+        raise click.UsageError("--on is the picture of --plot; name its FILE as well")
     from convcli.kernels.listing import list_json, list_text
 
     click.echo(list_json() if json else list_text())
+
+
+def _draw_catalogue(plot: str, source: str | None, overwrite: bool) -> None:
+    """Draw what each kernel of the catalogue makes of one picture."""
+    from convcli.batch.settings import Reading
+    from convcli.figures.poster import draw_poster
+    from convcli.lessons.catalogue_maps import built_in_picture, catalogue_maps, reduced
+
+    check_figure(plot)
+    picture = built_in_picture() if source is None else reduced(*read_one(source, Reading()))
+    write_figure(draw_poster(picture, catalogue_maps(picture)), plot, overwrite=overwrite)
 
 
 @kernels.command(

@@ -48,6 +48,7 @@ def draw_sheet(
     title: str = "",
     columns: int | None = None,
     scale: Literal["common", "own"] = "own",
+    box: float | None = None,
 ) -> Figure:
     """Draw a labelled grid of tiles: equal boxes, every picture in its true shape.
 
@@ -62,6 +63,7 @@ def draw_sheet(
         title: a heading.
         columns: tiles side by side; None for about as many as rows.
         scale: ``own`` or ``common`` colours for plain numbers.
+        box: inches of a tile's longer side; None for what makes a page of bounded size.
 
     Returns:
         A figure that no pyplot knows; `convcli.figures.saving.save_figure` writes it.
@@ -81,7 +83,7 @@ def draw_sheet(
     if scale not in ("common", "own"):
         raise UsageError(f"scale must be common or own, not {scale!r}")
     with house_style():
-        return _draw(plan_sheet(tiles, columns, common=scale == "common"), title)
+        return _draw(plan_sheet(tiles, columns, common=scale == "common", box=box), title)
 
 
 def _draw(plan: Plan, title: str) -> Figure:
@@ -95,6 +97,8 @@ def _draw(plan: Plan, title: str) -> Figure:
         figure.suptitle(heading, y=1 - EDGE / figure.get_figheight(), va="top")
     left = EDGE + (width - 2 * EDGE - across) / 2
     drawn = [_draw_tile(figure, each, plan, left, above) for each in plan.placed]
+    for text, top in plan.headings:
+        _write_heading(figure, text, left + AIR, above + top + AIR)
     write_numbers(_alike(drawn))
     left += plan.size[0] + AIR
     long = min(max(tall - 4 * AIR, _LEAST_BAR), _MOST_BAR)
@@ -122,6 +126,13 @@ def _draw_tile(figure: Figure, placed: Placed, plan: Plan, left: float, above: f
         ticks = scale.ticks(width if below else height, below=below)
         add_colour_bar(axes, colours, ticks, label if plan.ticked else "", below=below)
     return drawn
+
+
+def _write_heading(figure: Figure, text: str, left: float, top: float) -> None:
+    """Write the name of a group at inches from the left and from the top."""
+    across, down = figure.get_size_inches()
+    place = left / across, 1 - top / down
+    figure.text(*place, text, size=HEADING_POINTS, weight="bold", ha="left", va="top")
 
 
 def _alike(drawn: Sequence[Drawn]) -> list[Drawn]:

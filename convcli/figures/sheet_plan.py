@@ -23,6 +23,7 @@ BAR = 0.12  # thickness of a bar
 _PAGE, _LARGEST, _LEAST = 14.0, 5.0, 0.9  # the page's sides at most; a tile's at most, at least
 _CELL, _THIN = 0.6, 0.3  # a cell at most, the short side of a tile at least
 _TICK, _LABEL, _BESIDE, _BELOW = 0.12, 0.2, 0.08, 0.55  # a tick, a label; from tile to bar
+_HEADING = 0.3  # the name of a group, and the air over it
 _MOST_TICKED = 16  # tiles with numbered rows and columns
 
 
@@ -35,6 +36,7 @@ class SheetTile(NamedTuple):
         white: 255 or 65535, or None for plain numbers.
         caption: what else is to be said of it, under the title.
         unit: what its numbers are, for the colour bar.
+        group: tiles of one group, one after the other, stand under its name in rows of their own.
     """
 
     title: str
@@ -42,6 +44,14 @@ class SheetTile(NamedTuple):
     white: int | None
     caption: str = ""
     unit: str = "value"
+    group: str = ""
+
+
+class Heading(NamedTuple):
+    """The name of a group, at so many inches from the sheet's top."""
+
+    text: str
+    top: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +109,7 @@ class Plan:
 
     Attributes:
         placed: the tiles.
+        headings: the names of groups.
         bars: the scales whose bars stand at the right of all tiles.
         size: width and height in inches of all tiles, without bars.
         points: size of the titles' letters.
@@ -106,14 +117,19 @@ class Plan:
     """
 
     placed: list[Placed]
+    headings: list[Heading]
     bars: list[Scale]
     size: tuple[float, float]
     points: float
     ticked: bool
 
 
-def plan_sheet(tiles: Sequence[SheetTile], columns: int | None, *, common: bool) -> Plan:
+def plan_sheet(
+    tiles: Sequence[SheetTile], columns: int | None, *, common: bool, box: float | None = None
+) -> Plan:
     """Lay out a sheet of so many tiles side by side; None for about as many as rows.
+
+    ``box`` is a tile's longer side in inches; None for one that keeps the page small.
 
     Raises:
         UsageError: a picture has neither 1 nor 3 channels.
@@ -123,32 +139,57 @@ def plan_sheet(tiles: Sequence[SheetTile], columns: int | None, *, common: bool)
     across = min(columns or _columns(rasters), len(tiles))
     ticked = len(tiles) <= _MOST_TICKED
     left, right = _margins(rasters, scales, ticked=ticked)
-    box = _box(len(tiles), across, left + right)
+    rows = _rows(tiles, across)
+    box = box or _box(len(rows), across, left + right)
     sides = [_sides(raster, box) for raster in rasters]
     width = max(*(w for w, _ in sides), _LEAST)
     height = max(h for _, h in sides)
     points = TITLE_POINTS if across <= 4 else TICK_POINTS
     room = width + 2 * min(left, right) - AIR
     titles = [_title(*each, room, points) for each in zip(tiles, rasters, sides, strict=True)]
-    over = [_title_height(titles[n : n + across], points) for n in range(0, len(tiles), across)]
+    named = [bool(tiles[row[0]].group) and _begins(tiles, row[0]) for row in rows]
+    over = [
+        _title_height([titles[n] for n in row], points) + _HEADING * headed
+        for row, headed in zip(rows, named, strict=True)
+    ]
     under = _under(scales, sides, ticked=ticked)
     tops = list(accumulate((each + height + under for each in over), initial=0.0))
     placed = [
         Placed(
-            tile,
-            raster,
-            scale,
-            title,
-            left=(n % across) * (left + width + right) + left + (width - inches[0]) / 2,
-            top=tops[n // across] + over[n // across],
-            sides=inches,
+            tiles[n],
+            rasters[n],
+            scales[n],
+            titles[n],
+            left=place * (left + width + right) + left + (width - sides[n][0]) / 2,
+            top=top + above,
+            sides=sides[n],
         )
-        for n, (tile, raster, scale, title, inches) in enumerate(
-            zip(tiles, rasters, scales, titles, sides, strict=True)
-        )
+        for row, top, above in zip(rows, tops, over, strict=False)
+        for place, n in enumerate(row)
+    ]
+    headings = [
+        Heading(tiles[row[0]].group, top)
+        for row, top, headed in zip(rows, tops, named, strict=False)
+        if headed
     ]
     bars = [scale for scale in dict.fromkeys(scales) if scale.shared and scale.has_bar]
-    return Plan(placed, bars, (across * (left + width + right), tops[-1]), points, ticked)
+    size = across * (left + width + right), tops[-1]
+    return Plan(placed, headings, bars, size, points, ticked)
+
+
+def _rows(tiles: Sequence[SheetTile], across: int) -> list[list[int]]:
+    """Return the places of the tiles in each row; a new group begins a new row."""
+    rows: list[list[int]] = []
+    for n in range(len(tiles)):
+        if not rows or len(rows[-1]) == across or _begins(tiles, n):
+            rows.append([])
+        rows[-1].append(n)
+    return rows
+
+
+def _begins(tiles: Sequence[SheetTile], n: int) -> bool:
+    """Tell whether a tile is the first of its group."""
+    return n == 0 or tiles[n].group != tiles[n - 1].group
 
 
 def _scales(tiles: Sequence[SheetTile], rasters: Sequence[Raster], *, common: bool) -> list[Scale]:
@@ -194,9 +235,8 @@ def _under(scales: Sequence[Scale], sides: Sequence[tuple[float, float]], *, tic
     return AIR + (_BELOW + _LABEL * ticked if below else ticks)
 
 
-def _box(count: int, across: int, beside: float) -> float:
+def _box(down: int, across: int, beside: float) -> float:
     """Return the inches of a tile's longer side, so that the page stays of bounded size."""
-    down = math.ceil(count / across)
     return max(min(_PAGE / across - beside, 1.5 * _PAGE / down - 0.6, _LARGEST), _LEAST)
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -141,6 +142,45 @@ def test_plot_draws_in_place_of_the_text(spec, tmp_path):
         run("show", spec, "--plot", str(target))
     run("show", spec, "--plot", str(target), "--overwrite")
     assert target.read_bytes() == content
+
+
+def test_list_plot_draws_the_whole_catalogue(tmp_path):
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    assert run("list", "--plot", str(first)) == f"{first}\n"
+    run("list", "--plot", str(second))
+    assert first.read_bytes() == second.read_bytes()
+    with Image.open(first) as poster:
+        assert min(poster.size) > 2000
+    with pytest.raises(PictureError, match="--overwrite"):
+        run("list", "--plot", str(first))
+
+
+def test_list_plot_on_a_picture(tmp_path):
+    Image.new("RGB", (300, 200), "red").save(tmp_path / "red.png")
+    target = tmp_path / "poster.png"
+    run("list", "--plot", str(target), "--on", str(tmp_path / "red.png"))
+    assert target.exists()
+    np.save(tmp_path / "five.npy", np.zeros((2, 2, 5)))
+    with pytest.raises(PictureError, match=r"five\.npy: has 5 channels; kernels are shown on grey"):
+        run("list", "--plot", str(target), "--on", str(tmp_path / "five.npy"))
+    with pytest.raises(PictureError, match="no such file"):
+        run("list", "--plot", str(target), "--on", str(tmp_path / "nothing.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--json", "--plot", "k.png"], "--json prints, and --plot draws"),
+        (["--on", "k.png"], "--on is the picture of --plot"),
+        (["--plot", "k.npy"], r"must end with one of \.png"),
+    ],
+)
+def test_what_does_not_go_with_a_list_is_refused(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(kernels, ["list", *arguments])
+    assert result.exit_code != 0
+    assert re.search(message, result.output or str(result.exception))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plot_and_output_write_both(tmp_path):

@@ -209,3 +209,24 @@ def test_inputs_are_not_modified():
 def test_what_cannot_be_drawn_is_refused(arguments, said):
     with pytest.raises(UsageError, match=said):
         draw_sheet(**arguments)
+
+
+def test_groups_stand_in_rows_of_their_own_under_their_names(legible):
+    names = ["one"] * 3 + ["two"] * 2
+    figure = draw_sheet(
+        [SheetTile(str(n), np.eye(4), None, group=name) for n, name in enumerate(names)], columns=2
+    )
+    legible(figure)
+    assert [text.get_text() for text in figure.texts] == ["one", "two"]
+    tops = [round(axes.get_position().y1, 6) for axes in figure.axes if axes.images]
+    assert tops[0] == tops[1] > tops[2] > tops[3] == tops[4]
+    one, two = (text.get_position()[1] for text in figure.texts)
+    assert one > tops[0] > tops[2] > two > tops[3]
+
+
+def test_a_box_of_so_many_inches(legible):
+    figure = draw_sheet([SheetTile(str(n), np.eye(20), None) for n in range(5)], box=1.5)
+    legible(figure)
+    for axes in figure.axes:
+        if axes.images:
+            assert axes.bbox.width / figure.dpi == pytest.approx(1.5)
