@@ -124,6 +124,13 @@ class Plan:
     ticked: bool
 
 
+class _Row(NamedTuple):
+    """Tiles side by side, by their numbers, and the name of the group that they begin."""
+
+    places: list[int]
+    heading: str
+
+
 def plan_sheet(
     tiles: Sequence[SheetTile], columns: int | None, *, common: bool, box: float | None = None
 ) -> Plan:
@@ -147,49 +154,40 @@ def plan_sheet(
     points = TITLE_POINTS if across <= 4 else TICK_POINTS
     room = width + 2 * min(left, right) - AIR
     titles = [_title(*each, room, points) for each in zip(tiles, rasters, sides, strict=True)]
-    named = [bool(tiles[row[0]].group) and _begins(tiles, row[0]) for row in rows]
     over = [
-        _title_height([titles[n] for n in row], points) + _HEADING * headed
-        for row, headed in zip(rows, named, strict=True)
+        _title_height([titles[n] for n in row.places], points) + _HEADING * bool(row.heading)
+        for row in rows
     ]
     under = _under(scales, sides, ticked=ticked)
     tops = list(accumulate((each + height + under for each in over), initial=0.0))
     placed = [
         Placed(
-            tiles[n],
-            rasters[n],
-            scales[n],
-            titles[n],
+            *(tiles[n], rasters[n], scales[n], titles[n]),
             left=place * (left + width + right) + left + (width - sides[n][0]) / 2,
             top=top + above,
             sides=sides[n],
         )
-        for row, top, above in zip(rows, tops, over, strict=False)
-        for place, n in enumerate(row)
+        for row, top, above in zip(rows, tops[:-1], over, strict=True)
+        for place, n in enumerate(row.places)
     ]
-    headings = [
-        Heading(tiles[row[0]].group, top)
-        for row, top, headed in zip(rows, tops, named, strict=False)
-        if headed
-    ]
+    pairs = zip(rows, tops[:-1], strict=True)
+    headings = [Heading(row.heading, top) for row, top in pairs if row.heading]
     bars = [scale for scale in dict.fromkeys(scales) if scale.shared and scale.has_bar]
     size = across * (left + width + right), tops[-1]
     return Plan(placed, headings, bars, size, points, ticked)
 
 
-def _rows(tiles: Sequence[SheetTile], across: int) -> list[list[int]]:
-    """Return the places of the tiles in each row; a new group begins a new row."""
-    rows: list[list[int]] = []
-    for n in range(len(tiles)):
-        if not rows or len(rows[-1]) == across or _begins(tiles, n):
-            rows.append([])
-        rows[-1].append(n)
+def _rows(tiles: Sequence[SheetTile], across: int) -> list[_Row]:
+    """Cut the tiles into rows; a new group begins a new one."""
+    rows: list[_Row] = []
+    before = None
+    for n, tile in enumerate(tiles):
+        begins = tile.group != before
+        if begins or len(rows[-1].places) == across:
+            rows.append(_Row([], tile.group if begins else ""))
+        rows[-1].places.append(n)
+        before = tile.group
     return rows
-
-
-def _begins(tiles: Sequence[SheetTile], n: int) -> bool:
-    """Tell whether a tile is the first of its group."""
-    return n == 0 or tiles[n].group != tiles[n - 1].group
 
 
 def _scales(tiles: Sequence[SheetTile], rasters: Sequence[Raster], *, common: bool) -> list[Scale]:
