@@ -43,14 +43,13 @@ def kernels() -> None:
 )
 @click.option(
     "--on",
-    "source",
     type=click.Path(),
     metavar="PICTURE",
     help="The picture for --plot, made grey, and small by block means; - is standard input.  "
     "[default: one made for the purpose]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
-def list_kernels(json: bool, plot: str | None, source: str | None, overwrite: bool) -> None:
+def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) -> None:
     """List the kernels that have names, by group.
 
     With --plot, draw them all at work: recipes with their defaults, families combined.
@@ -58,9 +57,9 @@ def list_kernels(json: bool, plot: str | None, source: str | None, overwrite: bo
     if plot is not None:
         if json:
             raise click.UsageError("--json prints, and --plot draws; choose one")
-        _draw_catalogue(plot, source, overwrite)
+        _draw_catalogue(plot, on, overwrite)
         return
-    if source is not None:
+    if on is not None:
         raise click.UsageError("--on is the picture of --plot; name its FILE as well")
     from convcli.kernels.listing import list_json, list_text
 
