@@ -1,30 +1,23 @@
-"""The figure of a job: original, kernels and feature maps."""
+"""The figures of a job: original, kernels and feature maps; or a sheet of all its results."""
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from convcli.batch.settings import Work
 from convcli.errors import shown
 from convcli.filtering import Filtered, FilterSpec
 from convcli.images.picture import Picture
 
+MOST_CAPTIONED = 16  # tiles of a sheet with room for numbers
 
-def draw_figure(
-    name: str,
-    picture: Picture,
-    results: Sequence[tuple[FilterSpec, Filtered]],
-    file: str | None,
-    work: Work,
-) -> Any:
-    """Draw the results of one input, into a file too if one is named; return the figure.
+
+def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Filtered]]) -> Any:
+    """Return the figure of one input's results.
 
     Raises:
-        ConvcliError: the file cannot be written, or the picture not be drawn.
+        UsageError: the picture has neither 1 nor 3 channels.
     """
     from convcli.figures.panels import PanelRow, draw_filtering
-    from convcli.figures.saving import save_figure
 
     rows = [
         PanelRow(
@@ -37,10 +30,40 @@ def draw_figure(
             clipped=filtered.tally.clipped,
             combine=spec.combine,
         )
-        for spec, filtered in results
+        for spec, filtered in made
     ]
     title = shown(os.path.basename(name))
-    figure = draw_filtering(picture.pixels, rows, title=title, white=picture.white)
-    if file is not None:
-        save_figure(figure, Path(file), overwrite=work.writing.overwrite)
-    return figure
+    return draw_filtering(picture.pixels, rows, title=title, white=picture.white)
+
+
+def draw_grid(
+    name: str, made: Sequence[tuple[FilterSpec, Filtered]], scale: Literal["common", "own"]
+) -> Any:
+    """Return a contact sheet of one input's results.
+
+    With scales of their own, grey pictures are stretched as plain numbers are, each beside its bar.
+
+    Raises:
+        UsageError: a result has neither 1 nor 3 channels.
+    """
+    from convcli.figures.sheet import SheetTile, draw_sheet
+
+    tiles = []
+    for spec, filtered in made:
+        result = filtered.picture
+        stretched = scale == "own" and result.channels == 1
+        white = None if stretched else result.white
+        caption = caption_of(filtered) if len(made) <= MOST_CAPTIONED else ""
+        tiles.append(SheetTile(spec.label, result.pixels, white, caption))
+    return draw_sheet(tiles, title=shown(os.path.basename(name)), scale=scale)
+
+
+def caption_of(filtered: Filtered) -> str:
+    """Return the size, the extremes before the range mapping, and the share clipped."""
+    from convcli.figures.lettering import percent, short
+
+    (rows, columns), tally = filtered.picture.size, filtered.tally
+    facts = [f"{columns}x{rows}", f"min {short(tally.minimum)}", f"max {short(tally.maximum)}"]
+    if filtered.picture.white is not None:
+        facts.append(f"{percent(tally.clipped)} clipped")
+    return ", ".join(facts)
