@@ -9,6 +9,7 @@ from convcli.filtering import Filtered, FilterSpec
 from convcli.images.picture import Picture
 
 MOST_CAPTIONED = 16  # tiles of a sheet with room for numbers
+HUES = "brighter to the right red, up yellow-green, left cyan, down violet"
 
 
 def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Filtered]]) -> Any:
@@ -29,6 +30,7 @@ def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Fi
             maximum=filtered.tally.maximum,
             clipped=filtered.tally.clipped,
             combine=spec.combine,
+            caption=HUES if spec.combine == "direction" else "",
         )
         for spec, filtered in made
     ]
@@ -53,17 +55,17 @@ def draw_grid(
         result = filtered.picture
         stretched = scale == "own" and result.channels == 1
         white = None if stretched else result.white
-        caption = caption_of(filtered) if len(made) <= MOST_CAPTIONED else ""
+        caption = caption_of(spec, filtered) if len(made) <= MOST_CAPTIONED else ""
         tiles.append(SheetTile(spec.label, result.pixels, white, caption))
     return draw_sheet(tiles, title=shown(os.path.basename(name)), scale=scale)
 
 
-def caption_of(filtered: Filtered) -> str:
-    """Return the size, the extremes before the range mapping, and the share clipped."""
+def caption_of(spec: FilterSpec, filtered: Filtered) -> str:
+    """Return the size, the extremes before the range mapping, and what else is to be known."""
     from convcli.figures.lettering import percent, short
 
     (rows, columns), tally = filtered.picture.size, filtered.tally
     facts = [f"{columns}x{rows}", f"min {short(tally.minimum)}", f"max {short(tally.maximum)}"]
     if filtered.picture.white is not None:
         facts.append(f"{percent(tally.clipped)} clipped")
-    return ", ".join(facts)
+    return "\n".join([", ".join(facts), *[HUES] * (spec.combine == "direction")])
