@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
+from convcli.batch.settings import Work
 from convcli.errors import shown
 from convcli.filtering import Filtered, FilterSpec
 from convcli.images.picture import Picture
-
-MOST_CAPTIONED = 16  # tiles of a sheet with room for numbers
-HUES = "brighter to the right red, up yellow-green, left cyan, down violet"
 
 
 def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Filtered]]) -> Any:
@@ -19,6 +17,7 @@ def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Fi
         UsageError: the picture has neither 1 nor 3 channels.
     """
     from convcli.figures.panels import PanelRow, draw_filtering
+    from convcli.figures.results import HUES
 
     rows = [
         PanelRow(
@@ -38,34 +37,12 @@ def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Fi
     return draw_filtering(picture.pixels, rows, title=title, white=picture.white)
 
 
-def draw_grid(
-    name: str, made: Sequence[tuple[FilterSpec, Filtered]], scale: Literal["common", "own"]
-) -> Any:
+def draw_grid(name: str, made: Sequence[tuple[FilterSpec, Filtered]], work: Work) -> Any:
     """Return a contact sheet of one input's results.
-
-    With scales of their own, grey pictures are stretched as plain numbers are, each beside its bar.
 
     Raises:
         UsageError: a result has neither 1 nor 3 channels.
     """
-    from convcli.figures.sheet import SheetTile, draw_sheet
+    from convcli.figures.results import draw_results
 
-    tiles = []
-    for spec, filtered in made:
-        result = filtered.picture
-        stretched = scale == "own" and result.channels == 1
-        white = None if stretched else result.white
-        caption = caption_of(spec, filtered) if len(made) <= MOST_CAPTIONED else ""
-        tiles.append(SheetTile(spec.label, result.pixels, white, caption))
-    return draw_sheet(tiles, title=shown(os.path.basename(name)), scale=scale)
-
-
-def caption_of(spec: FilterSpec, filtered: Filtered) -> str:
-    """Return the size, the extremes before the range mapping, and what else is to be known."""
-    from convcli.figures.lettering import percent, short
-
-    (rows, columns), tally = filtered.picture.size, filtered.tally
-    facts = [f"{columns}x{rows}", f"min {short(tally.minimum)}", f"max {short(tally.maximum)}"]
-    if filtered.picture.white is not None:
-        facts.append(f"{percent(tally.clipped)} clipped")
-    return "\n".join([", ".join(facts), *[HUES] * (spec.combine == "direction")])
+    return draw_results(made, title=shown(os.path.basename(name)), scale=work.scale)

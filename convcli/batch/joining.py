@@ -28,7 +28,7 @@ def join(joint: Joint, name: str, picture: Picture, made: Made, work: Work) -> t
     from convcli.figures.saving import save_figure
 
     if joint.kind == "grid":
-        figure = draw_grid(name, made, work.scale)
+        figure = draw_grid(name, made, work)
     else:
         figure = draw_figure(name, picture, made)
     save_figure(figure, Path(joint.path), overwrite=work.writing.overwrite)

@@ -95,3 +95,6 @@ kernel_options = gathered(
 one_value_options = gathered(
     "choice", _choice, _kernel("Several -k are for --combine."), *_WEIGHING
 )
+compared_options = gathered(
+    "choice", _choice, _kernel("Several -k are for --vary kernel, or --combine."), *_WEIGHING
+)

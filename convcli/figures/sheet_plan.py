@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.cm import ScalarMappable
 from numpy.typing import NDArray
 
-from convcli.figures.cells import WIDE, bar_number
+from convcli.figures.cells import MOST_TICKED, WIDE, bar_number
 from convcli.figures.heatmap import arrangement
 from convcli.figures.lettering import text_width, wrap
 from convcli.figures.rasters import Raster, bar_colours, bar_ticks, cautions, common_range
@@ -31,17 +32,19 @@ class SheetTile(NamedTuple):
 
     Attributes:
         title: what stands over it, such as the kernel's name.
-        pixels: (H, W) grey or plain numbers, or (H, W, 3) RGB.
+        pixels: (H, W) grey or plain numbers, or (H, W, 3) RGB; None leaves the place empty.
         white: 255 or 65535, or None for plain numbers.
         caption: what else is to be said of it, under the title.
         unit: what its numbers are, for the colour bar.
+        centred: plain numbers have colours centred on zero even where none is negative.
     """
 
     title: str
-    pixels: NDArray[Any]
+    pixels: NDArray[Any] | None
     white: int | None
     caption: str = ""
     unit: str = "value"
+    centred: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +91,9 @@ class Placed:
     raster: Raster
     scale: Scale
     title: str
+    sides: tuple[float, float]
     left: float
     top: float
-    sides: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +121,7 @@ def plan_sheet(tiles: Sequence[SheetTile], columns: int | None, *, common: bool)
     Raises:
         UsageError: a picture has neither 1 nor 3 channels.
     """
-    rasters = [Raster(tile.pixels, tile.white) for tile in tiles]
+    rasters = [_raster(tile) for tile in tiles]
     scales = _scales(tiles, rasters, common=common)
     across = min(columns or _columns(rasters), len(tiles))
     ticked = len(tiles) <= _MOST_TICKED
@@ -133,22 +136,25 @@ def plan_sheet(tiles: Sequence[SheetTile], columns: int | None, *, common: bool)
     over = [_title_height(titles[n : n + across], points) for n in range(0, len(tiles), across)]
     under = _under(scales, sides, ticked=ticked)
     tops = list(accumulate((each + height + under for each in over), initial=0.0))
-    placed = [
-        Placed(
-            tile,
-            raster,
-            scale,
-            title,
-            left=(n % across) * (left + width + right) + left + (width - inches[0]) / 2,
-            top=tops[n // across] + over[n // across],
-            sides=inches,
+    cell = left + width + right
+    places = [
+        (
+            (n % across) * cell + left + (width - inches[0]) / 2,
+            tops[n // across] + over[n // across],
         )
-        for n, (tile, raster, scale, title, inches) in enumerate(
-            zip(tiles, rasters, scales, titles, sides, strict=True)
-        )
+        for n, inches in enumerate(sides)
     ]
+    parts = zip(tiles, rasters, scales, titles, sides, places, strict=True)
+    placed = [Placed(*part, *place) for *part, place in parts]
     bars = [scale for scale in dict.fromkeys(scales) if scale.shared and scale.has_bar]
-    return Plan(placed, bars, (across * (left + width + right), tops[-1]), points, ticked)
+    return Plan(placed, bars, (across * cell, tops[-1]), points, ticked)
+
+
+def _raster(tile: SheetTile) -> Raster:
+    """Return what a tile shows; an empty one counts as a white spot, which has no bar."""
+    if tile.pixels is None:
+        return Raster(np.full((1, 1, 3), 255, np.uint8), 255)
+    return Raster(tile.pixels, tile.white, tile.centred)
 
 
 def _scales(tiles: Sequence[SheetTile], rasters: Sequence[Raster], *, common: bool) -> list[Scale]:
@@ -157,7 +163,8 @@ def _scales(tiles: Sequence[SheetTile], rasters: Sequence[Raster], *, common: bo
     groups: dict[tuple[object, ...], list[Raster]] = {}
     for place, (tile, raster) in enumerate(zip(tiles, rasters, strict=True)):
         shared = common or raster.white is not None
-        keys.append((raster.white, raster.pixels.ndim, tile.unit) if shared else (place,))
+        kind = raster.white, raster.pixels.ndim, tile.unit, tile.centred
+        keys.append(kind if shared else (place,))
         groups.setdefault(keys[-1], []).append(raster)
     scales = {
         key: Scale(groups[key][0], common_range(groups[key]), tile.unit, shared=len(key) > 1)
@@ -203,7 +210,8 @@ def _box(count: int, across: int, beside: float) -> float:
 def _sides(raster: Raster, box: float) -> tuple[float, float]:
     """Return the width and height in inches of a tile within a square box."""
     scale = box / max(raster.rows, raster.columns)
-    scale = min(scale, _CELL) if raster.numbered else scale
+    if max(raster.rows, raster.columns) <= MOST_TICKED:
+        scale = min(scale, _CELL)
     return max(raster.columns * scale, _THIN), max(raster.rows * scale, _THIN)
 
 
