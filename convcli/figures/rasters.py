@@ -32,10 +32,14 @@ _LONG = 1.4  # how much longer a strip may be than the box
 
 @dataclass(frozen=True)
 class Raster:
-    """Something to draw: (H, W) grey or (H, W, 3) RGB, and its white, None for plain numbers."""
+    """Something to draw: (H, W) grey or (H, W, 3) RGB, and its white, None for plain numbers.
+
+    ``centred`` plain numbers have colours centred on zero even where none is negative.
+    """
 
     pixels: NDArray[np.generic]
     white: int | None
+    centred: bool = False
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -91,8 +95,8 @@ def common_range(rasters: Sequence[Raster]) -> tuple[float, float]:
         return 0.0, float(first.white)
     rows = [finite_extremes(row) for raster in rasters for row in raster.pixels]
     low, high = min(least for least, _ in rows), max(greatest for _, greatest in rows)
-    if low < 0 and first.pixels.ndim == 2:
-        most = max(-low, high)
+    if (low < 0 or first.centred) and first.pixels.ndim == 2:
+        most = max(-low, high) or 1.0
         return -most, most
     if low == high:
         return min(low, 0.0), max(high, 0.0) or 1.0

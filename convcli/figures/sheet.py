@@ -99,7 +99,7 @@ def _draw(plan: Plan, title: str) -> Figure:
     drawn = [_draw_tile(figure, each, plan, left, above) for each in plan.placed]
     for text, top in plan.headings:
         _write_heading(figure, text, left + AIR, above + top + AIR)
-    write_numbers(_alike(drawn))
+    write_numbers(_alike([each for each in drawn if each is not None]))
     left += plan.size[0] + AIR
     long = min(max(tall - 4 * AIR, _LEAST_BAR), _MOST_BAR)
     for bar in plan.bars:
@@ -108,10 +108,16 @@ def _draw(plan: Plan, title: str) -> Figure:
     return figure
 
 
-def _draw_tile(figure: Figure, placed: Placed, plan: Plan, left: float, above: float) -> Drawn:
+def _draw_tile(
+    figure: Figure, placed: Placed, plan: Plan, left: float, above: float
+) -> Drawn | None:
+    """Draw a tile with its title; return what its numbers can be written into, if there is any."""
     width, height = placed.sides
     axes = _add_axes(figure, (left + placed.left, above + placed.top, width, height))
     axes.set_title(placed.title, fontsize=plan.points, pad=PAD * 72)
+    if placed.tile.pixels is None:
+        axes.set_axis_off()
+        return None
     raster, scale = placed.raster, placed.scale
     drawn = draw_pixels(axes, raster, placed.sides, scale.ends)
     if plan.ticked:

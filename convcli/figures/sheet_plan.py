@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.cm import ScalarMappable
 from numpy.typing import NDArray
 
-from convcli.figures.cells import WIDE, bar_number
+from convcli.figures.cells import MOST_TICKED, WIDE, bar_number
 from convcli.figures.heatmap import arrangement
 from convcli.figures.lettering import text_width, wrap
 from convcli.figures.rasters import Raster, bar_colours, bar_ticks, cautions, common_range
@@ -32,18 +33,20 @@ class SheetTile(NamedTuple):
 
     Attributes:
         title: what stands over it, such as the kernel's name.
-        pixels: (H, W) grey or plain numbers, or (H, W, 3) RGB.
+        pixels: (H, W) grey or plain numbers, or (H, W, 3) RGB; None leaves the place empty.
         white: 255 or 65535, or None for plain numbers.
         caption: what else is to be said of it, under the title.
         unit: what its numbers are, for the colour bar.
+        centred: plain numbers have colours centred on zero even where none is negative.
         group: tiles of one group, one after the other, stand under its name in rows of their own.
     """
 
     title: str
-    pixels: NDArray[Any]
+    pixels: NDArray[Any] | None
     white: int | None
     caption: str = ""
     unit: str = "value"
+    centred: bool = False
     group: str = ""
 
 
@@ -98,9 +101,9 @@ class Placed:
     raster: Raster
     scale: Scale
     title: str
+    sides: tuple[float, float]
     left: float
     top: float
-    sides: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +144,7 @@ def plan_sheet(
     Raises:
         UsageError: a picture has neither 1 nor 3 channels.
     """
-    rasters = [Raster(tile.pixels, tile.white) for tile in tiles]
+    rasters = [_raster(tile) for tile in tiles]
     scales = _scales(tiles, rasters, common=common)
     across = min(columns or _columns(rasters), len(tiles))
     ticked = len(tiles) <= _MOST_TICKED
@@ -160,21 +163,25 @@ def plan_sheet(
     ]
     under = _under(scales, sides, ticked=ticked)
     tops = list(accumulate((each + height + under for each in over), initial=0.0))
-    placed = [
-        Placed(
-            *(tiles[n], rasters[n], scales[n], titles[n]),
-            left=place * (left + width + right) + left + (width - sides[n][0]) / 2,
-            top=top + above,
-            sides=sides[n],
-        )
+    cell = left + width + right
+    places = [
+        (number * cell + left + (width - sides[n][0]) / 2, top + above)
         for row, top, above in zip(rows, tops[:-1], over, strict=True)
-        for place, n in enumerate(row.places)
+        for number, n in enumerate(row.places)
     ]
-    pairs = zip(rows, tops[:-1], strict=True)
-    headings = [Heading(row.heading, top) for row, top in pairs if row.heading]
+    parts = zip(tiles, rasters, scales, titles, sides, places, strict=True)
+    placed = [Placed(*part, *place) for *part, place in parts]
+    starts = zip(rows, tops[:-1], strict=True)
+    headings = [Heading(row.heading, top) for row, top in starts if row.heading]
     bars = [scale for scale in dict.fromkeys(scales) if scale.shared and scale.has_bar]
-    size = across * (left + width + right), tops[-1]
-    return Plan(placed, headings, bars, size, points, ticked)
+    return Plan(placed, headings, bars, (across * cell, tops[-1]), points, ticked)
+
+
+def _raster(tile: SheetTile) -> Raster:
+    """Return what a tile shows; an empty one counts as a white spot, which has no bar."""
+    if tile.pixels is None:
+        return Raster(np.full((1, 1, 3), 255, np.uint8), 255)
+    return Raster(tile.pixels, tile.white, tile.centred)
 
 
 def _rows(tiles: Sequence[SheetTile], across: int) -> list[_Row]:
@@ -196,7 +203,8 @@ def _scales(tiles: Sequence[SheetTile], rasters: Sequence[Raster], *, common: bo
     groups: dict[tuple[object, ...], list[Raster]] = {}
     for place, (tile, raster) in enumerate(zip(tiles, rasters, strict=True)):
         shared = common or raster.white is not None
-        keys.append((raster.white, raster.pixels.ndim, tile.unit) if shared else (place,))
+        kind = raster.white, raster.pixels.ndim, tile.unit, tile.centred
+        keys.append(kind if shared else (place,))
         groups.setdefault(keys[-1], []).append(raster)
     scales = {
         key: Scale(groups[key][0], common_range(groups[key]), tile.unit, shared=len(key) > 1)
@@ -241,7 +249,8 @@ def _box(down: int, across: int, beside: float) -> float:
 def _sides(raster: Raster, box: float) -> tuple[float, float]:
     """Return the width and height in inches of a tile within a square box."""
     scale = box / max(raster.rows, raster.columns)
-    scale = min(scale, _CELL) if raster.numbered else scale
+    if max(raster.rows, raster.columns) <= MOST_TICKED:
+        scale = min(scale, _CELL)
     return max(raster.columns * scale, _THIN), max(raster.rows * scale, _THIN)
 
 
