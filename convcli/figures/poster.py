@@ -12,7 +12,7 @@ _COLUMNS, _BOX = 10, 1.28  # inches: the built-in picture's pixels are three dot
 _GREY = "Tiles without a bar of their own are pixels as apply writes them, cut at black and white. "
 _VALUES = (
     "A bar beside a tile gives the values of its feature map: "
-    "blue below zero, red above; grey where none is negative."
+    "blue below zero, red above, or grey from the least to the greatest."
 )
 
 
@@ -28,7 +28,15 @@ def draw_poster(picture: Picture, maps: Iterable[CatalogueMap]) -> Figure:
     """
     rows, columns = picture.size
     tiles = [
-        SheetTile(each.name, each.values, each.white, each.about, group=each.group) for each in maps
+        SheetTile(
+            each.name,
+            each.values,
+            each.white,
+            each.about,
+            centred=each.signed,
+            group=each.group,
+        )
+        for each in maps
     ]
     title = f"{len(tiles)} kernels applied to one picture\n{_GREY * bool(picture.white)}{_VALUES}"
     original = SheetTile(

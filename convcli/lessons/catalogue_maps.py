@@ -30,6 +30,7 @@ class CatalogueMap(NamedTuple):
         about: the kernel's size as width x height, or how a family's maps were combined.
         values: (H, W), pixels where there is a ``white``, else the feature map itself.
         white: 255 or 65535, or None for plain numbers.
+        signed: whether the values lie to both sides of zero, on most pictures.
     """
 
     name: str
@@ -37,6 +38,7 @@ class CatalogueMap(NamedTuple):
     about: str
     values: NDArray[np.generic]
     white: int | None
+    signed: bool
 
 
 def built_in_picture() -> Picture:
@@ -101,12 +103,16 @@ def catalogue_maps(picture: Picture) -> Iterator[CatalogueMap]:
     """
     for entry in CATALOGUE.values():
         found = read_spec(entry.name)
-        depth = picture.depth if _gives_picture(found) else None
+        is_picture = _gives_picture(found)
+        depth = picture.depth if is_picture else None
         spec = FilterSpec(
             found.label, found.kernels, found.combine, range="raw" if depth is None else "clip"
         )
         result = filter_picture(picture, spec, depth).picture
-        yield CatalogueMap(entry.name, entry.group, _about(found), result.pixels, result.white)
+        signed = found.combine is None and not is_picture
+        yield CatalogueMap(
+            entry.name, entry.group, _about(found), result.pixels, result.white, signed
+        )
 
 
 def _gives_picture(found: KernelSet) -> bool:

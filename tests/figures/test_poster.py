@@ -42,6 +42,15 @@ def test_signed_maps_are_centred_on_zero_and_have_a_bar(built_in):
         assert (len(axes.child_axes) == 1) == ((low, high) != (0, 255)), name
 
 
+def test_signed_maps_are_so_on_any_picture():
+    ramp = np.arange(12.0).reshape(3, 4)
+    maps = tiles(poster(Picture(ramp, None)))
+    for name in ("sobel-x", "left-sobel", "laplacian"):
+        assert maps[name].images[0].get_cmap().name == "RdBu_r"
+    for name in ("sobel", "kirsch", "blur"):
+        assert maps[name].images[0].get_cmap().name == "gray"
+
+
 def test_the_title_says_how_values_became_colours(built_in):
     assert built_in.get_suptitle().startswith(f"{len(CATALOGUE)} kernels applied to one picture\n")
     assert "cut at black and white" in built_in.get_suptitle()

@@ -33,6 +33,7 @@ def test_there_is_one_of_each_entry_in_its_order(maps):
 @pytest.mark.parametrize("name", ["outline", "sobel-x", "roberts-y", "log", "gabor", "find-edges"])
 def test_signed_maps_are_the_values_themselves(maps, name):
     assert maps[name].white is None
+    assert maps[name].signed
     expected = responses(name)
     np.testing.assert_allclose(maps[name].values, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -49,6 +50,7 @@ def test_families_are_combined(maps):
     np.testing.assert_allclose(maps["sobel"].values, np.hypot(across, down), rtol=1e-6)
     members = [responses(name) for name in CATALOGUE["kirsch"].members]
     assert np.array_equal(maps["kirsch"].values, np.max(members, axis=0))
+    assert not maps["sobel"].signed
     assert (maps["sobel"].about, maps["kirsch"].about) == ("magnitude of 2", "max of 8")
     assert (maps["motion"].about, maps["sobel-x"].about) == ("9x1", "3x3")
 
