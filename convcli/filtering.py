@@ -1,5 +1,6 @@
 """One picture through one layer: a :class:`FilterSpec` and a picture in, a picture out."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -15,6 +16,7 @@ from convcli.core.saturate import saturate
 from convcli.core.windows import border_name, under_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Pair
+from convcli.images.hues import HueTone, check_hues, eight_bits
 from convcli.images.picture import Picture
 from convcli.images.tone import Tally, Tone
 from convcli.kernels.kernel import Kernel
@@ -72,21 +74,24 @@ def filter_picture(
     Args:
         picture: (H, W) or (H, W, C); never modified.
         spec: what to do.
-        depth: bits of the result's pixels, 8 or 16; None for plain numbers.
+        depth: bits of the result's pixels, 8 or 16; None for plain numbers. Directions have 8.
         extremes: the values that ``rescale`` makes black and white; None for the least and the
             greatest of this feature map.
 
     Raises:
         GeometryError: the kernel exceeds the padded picture.
         KernelError: a kernel does not suit the picture's channels.
-        UsageError: the kernels' maps differ in size, alpha cannot be premultiplied with these
-            kernels, or the range needs a depth.
+        UsageError: the kernels' maps cannot be combined so, alpha cannot be premultiplied with
+            these kernels, or the range needs a depth.
     """
     layer = _Layer.of(picture, spec)
     if spec.range == "rescale" and extremes is None:
         extremes = layer.extremes()
-    white = None if depth is None else 2**depth - 1
-    tone = Tone(spec.range, white, *(extremes or ()))
+    tone: Tone | HueTone
+    if spec.combine == "direction":
+        tone, depth = HueTone(spec.range, picture.white, *(extremes or ())), 8
+    else:
+        tone = Tone(spec.range, None if depth is None else 2**depth - 1, *(extremes or ()))
     pixels = np.empty(layer.shape, tone.dtype_for(layer.result))
 
     def finish(rows: slice, values: NDArray[Any]) -> None:
@@ -172,12 +177,16 @@ class _Layer:
         alpha = None
         if picture.alpha is not None and spec.alpha == "keep":
             alpha = under_anchors(picture.alpha, plans[0].geometry, border_name(spec.layout.border))
+        if spec.combine == "direction":
+            check_hues(len(plans), spec.range, math.prod(plans[0].shape[2:]))
+            alpha = None if alpha is None else eight_bits(alpha)
         return cls(picture.pixels, plans, spec.combine, alpha, spec.threads)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the result: a bank of one map is a grey picture."""
-        return self.plans[0].shape
+        shape = self.plans[0].shape
+        return (*shape[:2], 3) if self.combine == "direction" else shape
 
     @property
     def result(self) -> np.dtype[Any]:
@@ -195,16 +204,16 @@ class _Layer:
         return maps + self.plans[0].why()
 
     def run(
-        self, tone: Tone, sink: Callable[[slice, NDArray[Any]], None], *, counted: bool
+        self, tone: Tone | HueTone, sink: Callable[[slice, NDArray[Any]], None], *, counted: bool
     ) -> Tally:
         """Hand on the finished values of each strip, on several threads, and count them."""
         tally, lock = Tally(tone), Lock()
 
         def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
             values = self._values(rows, blocks)
-            if counted or values.dtype.kind == "f":  # NaN is always told of
+            if counted or values.dtype.kind in "fc":  # NaN is always told of
                 part = Tally(tone)
-                part.add(values)
+                part.add(np.abs(values) if values.dtype.kind == "c" else values)
                 with lock:
                     tally.merge(part)
             sink(rows, values)

@@ -15,7 +15,16 @@ from pathlib import Path
 from convcli.atomic import is_stream
 from convcli.batch.inputs import STDIN, Group, Missing, Search, Source, find_named
 from convcli.batch.lists import find_all, find_listed
-from convcli.batch.naming import STDOUT, Job, Naming, check_options, named, own_folder
+from convcli.batch.naming import (
+    STDOUT,
+    Job,
+    Joint,
+    Naming,
+    check_options,
+    named,
+    names_folder,
+    own_folder,
+)
 from convcli.batch.settings import Work
 from convcli.errors import PictureError, UsageError, shown
 
@@ -143,15 +152,14 @@ class Agenda:
             yield from self._streamed()
 
     @property
-    def figure(self) -> str | None:
-        """The file of the one figure; several figures have names of their own."""
-        plot = self._naming.plot
-        is_folder = plot is not None and (plot.endswith(os.sep) or os.path.isdir(plot))
-        return None if self._several or is_folder else plot
+    def joint(self) -> tuple[Joint, ...]:
+        """The joint files that were named; in a folder they have names of their own."""
+        joint = () if self._several else self._naming.joint
+        return tuple(each for each in joint if not names_folder(each.path))
 
     def _has_several(self) -> bool:
         """Tell whether there may be more than one input; it matters for single files only."""
-        if not (self._naming.output or self._naming.plot):
+        if not (self._naming.output or self._naming.joint):
             return True
         total = 2 * self._search.streams
         for group in self._groups():

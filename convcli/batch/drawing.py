@@ -1,8 +1,7 @@
-"""The figure of a job: original, kernels and feature maps."""
+"""The figures of a job: original, kernels and feature maps; or a sheet of all its results."""
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from convcli.batch.settings import Work
@@ -11,20 +10,14 @@ from convcli.filtering import Filtered, FilterSpec
 from convcli.images.picture import Picture
 
 
-def draw_figure(
-    name: str,
-    picture: Picture,
-    results: Sequence[tuple[FilterSpec, Filtered]],
-    file: str | None,
-    work: Work,
-) -> Any:
-    """Draw the results of one input, into a file too if one is named; return the figure.
+def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Filtered]]) -> Any:
+    """Return the figure of one input's results.
 
     Raises:
-        ConvcliError: the file cannot be written, or the picture not be drawn.
+        UsageError: the picture has neither 1 nor 3 channels.
     """
     from convcli.figures.panels import PanelRow, draw_filtering
-    from convcli.figures.saving import save_figure
+    from convcli.figures.results import HUES
 
     rows = [
         PanelRow(
@@ -36,11 +29,20 @@ def draw_figure(
             maximum=filtered.tally.maximum,
             clipped=filtered.tally.clipped,
             combine=spec.combine,
+            caption=HUES if spec.combine == "direction" else "",
         )
-        for spec, filtered in results
+        for spec, filtered in made
     ]
     title = shown(os.path.basename(name))
-    figure = draw_filtering(picture.pixels, rows, title=title, white=picture.white)
-    if file is not None:
-        save_figure(figure, Path(file), overwrite=work.writing.overwrite)
-    return figure
+    return draw_filtering(picture.pixels, rows, title=title, white=picture.white)
+
+
+def draw_grid(name: str, made: Sequence[tuple[FilterSpec, Filtered]], work: Work) -> Any:
+    """Return a contact sheet of one input's results.
+
+    Raises:
+        UsageError: a result has neither 1 nor 3 channels.
+    """
+    from convcli.figures.results import draw_results
+
+    return draw_results(made, title=shown(os.path.basename(name)), scale=work.scale)

@@ -7,6 +7,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from convcli.atomic import atomic_write, is_stream
 from convcli.batch.naming import STDOUT
 from convcli.batch.settings import Work, Writing
+from convcli.errors import UsageError
 from convcli.filtering import FilterSpec
 from convcli.images.formats import Format, choose_format, named_format
 from convcli.images.picture import Picture
@@ -46,11 +47,16 @@ def choose_target(picture: Picture, spec: FilterSpec, output: str, work: Work) -
     path = None if output == STDOUT else Path(output)
     if path is not None and is_stream(path) and not path.suffix:
         path = None  # a device's name says nothing of the format
-    channels = 1 if spec.kernels[0].matrix.ndim == 3 else picture.channels
+    hues = spec.combine == "direction"
+    channels = 3 if hues else 1 if spec.kernels[0].matrix.ndim == 3 else picture.channels
     if output == STDOUT and requested is None and channels == 1 and picture.format in MATRICES:
         requested = "txt"  # a matrix is printed
     named = named_format(path, requested)
-    depth, notes = picture.depth, _misnamed(path, requested)
+    if hues and named is not None and not named.holds(3, 8):
+        raise UsageError(
+            f"--combine direction makes colours, which {named.suffix} cannot hold: --format png can"
+        )
+    depth, notes = 8 if hues else picture.depth, _misnamed(path, requested)
     if spec.range == "raw":
         depth = None
     elif depth is None and named is not None and not named.holds(channels, None):

@@ -6,7 +6,7 @@ import string
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from convcli.atomic import is_stream
 from convcli.batch.inputs import Group, Source
@@ -17,6 +17,14 @@ from convcli.images.formats import check_suffix, default_suffix
 STDOUT = "-"
 TEMPLATE = "{stem}_{kernel}{suffix}"
 FIELDS = ("stem", "kernel", "suffix", "index")
+LONGEST_LABELS = 80  # letters of several kernels' names in a file's name
+
+
+class Joint(NamedTuple):
+    """A file made of all results of one input: their ``figure``, ``grid`` or ``stack``."""
+
+    kind: str
+    path: str
 
 
 class Naming(NamedTuple):
@@ -27,6 +35,9 @@ class Naming(NamedTuple):
         out_dir: a folder in which the inputs' tree is repeated.
         name: a result's name, with {stem}, {kernel}, {suffix} and {index}.
         plot: the figure's file; for several inputs, or where it is a folder, the figures' folder.
+        grid: the contact sheet's, likewise.
+        stack: the array's, likewise.
+        scale: ``common`` or ``own`` colours for the contact sheet's tiles; None for the default.
         show: figures are shown in a window.
     """
 
@@ -34,29 +45,38 @@ class Naming(NamedTuple):
     out_dir: str | None = None
     name: str = TEMPLATE
     plot: str | None = None
+    grid: str | None = None
+    stack: str | None = None
+    scale: Literal["common", "own"] | None = None
     show: bool = False
 
     @property
+    def joint(self) -> tuple[Joint, ...]:
+        """What is made of all results of an input, each with the file or the folder asked for."""
+        asked = (("figure", self.plot), ("grid", self.grid), ("stack", self.stack))
+        return tuple(Joint(kind, path) for kind, path in asked if path is not None)
+
+    @property
     def pictures(self) -> bool:
-        """Whether pictures are written: always, unless figures alone are asked for."""
-        figures_only = (self.plot is not None or self.show) and not (self.output or self.out_dir)
-        return not figures_only
+        """Whether pictures are written: always, unless joint files alone are asked for."""
+        joint_only = (self.joint or self.show) and not (self.output or self.out_dir)
+        return not joint_only
 
 
 class Job(NamedTuple):
-    """One input and where its results go: an output for each kernel, and a figure.
+    """One input and where its results go: an output for each kernel, and files made of all.
 
-    ``outputs`` is empty where only a figure is asked for.
+    ``outputs`` is empty where only joint files are asked for.
     """
 
     source: Source
     outputs: tuple[str, ...]
-    figure: str | None = None
+    joint: tuple[Joint, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Every file that is to be written."""
-        return (*self.outputs, self.figure) if self.figure else self.outputs
+        return (*self.outputs, *(each.path for each in self.joint))
 
 
 def named(source: Source, index: int, work: Work, naming: Naming, *, several: bool) -> Job:
@@ -68,18 +88,19 @@ def named(source: Source, index: int, work: Work, naming: Naming, *, several: bo
     outputs: tuple[str, ...] = ()
     if naming.pictures:
         outputs = tuple(_output(source, label, index, work, naming) for label in work.labels)
-    return Job(source, outputs, _figure(source, work.labels, naming, several=several))
+    joint = (_placed(each, source, work.labels, several=several) for each in naming.joint)
+    return Job(source, outputs, tuple(joint))
 
 
 def own_folder(group: Group, work: Work, naming: Naming) -> str | None:
     """Return the folder, with a separator at its end, that the results of a folder's files go to.
 
-    None where that is not all there is to it: results in several folders, figures, or two files
-    whose results would have one name.
+    None where that is not all there is to it: results in several folders, joint files, or two
+    files whose results would have one name.
     """
     if not group.found or not group.folder or naming.name != TEMPLATE or not naming.out_dir:
         return None
-    if naming.plot or not naming.pictures:
+    if naming.joint or not naming.pictures:
         return None
     endings = {name.rpartition(".")[2] for name in group.names}
     writing, raw = work.writing, work.raw
@@ -96,8 +117,12 @@ def check_options(work: Work, naming: Naming, *, several: bool, stdin: bool) -> 
         UsageError: they do not.
     """
     _check_template(naming.name)
-    if work.all_frames and (naming.plot or naming.show):
-        raise UsageError("--plot and --show draw one frame; leave out --frames all")
+    if work.all_frames and (naming.joint or naming.show):
+        raise UsageError(
+            "--plot, --grid, --stack and --show take one frame; leave out --frames all"
+        )
+    if naming.scale is not None and naming.grid is None:
+        raise UsageError("--scale is of a contact sheet; name its file with --grid")
     if naming.out_dir == "":
         raise UsageError("--out-dir is empty; name a folder, . for this one")
     if stdin and naming.pictures and not (naming.output or naming.out_dir):
@@ -170,11 +195,26 @@ def _check_output(output: str, work: Work) -> None:
     check_suffix(output, work.writing.format, raw=work.raw)
 
 
-def _figure(source: Source, labels: Sequence[str], naming: Naming, *, several: bool) -> str | None:
-    if naming.plot is None:
-        return None
-    if not several and not naming.plot.endswith(os.sep) and not os.path.isdir(naming.plot):
-        return naming.plot
+def names_folder(path: str) -> bool:
+    """Tell whether what was asked for is a folder, by its end or as it stands."""
+    return path.endswith(os.sep) or os.path.isdir(path)
+
+
+def joined(labels: Sequence[str]) -> str:
+    """Return one name for several kernels.
+
+    >>> joined(["outline", "blur"]), joined([f"layer1-{n}" for n in range(1, 65)])
+    ('outline+blur', 'layer1-1+63-more')
+    """
+    name = "+".join(labels)
+    return name if len(name) <= LONGEST_LABELS else f"{labels[0]}+{len(labels) - 1}-more"
+
+
+def _placed(joint: Joint, source: Source, labels: Sequence[str], *, several: bool) -> Joint:
+    """Return a joint file of one input, in the folder that was asked for if it is one."""
+    if not several and not names_folder(joint.path):
+        return joint
     stem = "stdin" if source.is_stdin else os.path.splitext(os.path.basename(source.path))[0]
-    name = f"{stem}_{'+'.join(labels)}.png"
-    return os.path.normpath(os.path.join(naming.plot, source.below, name))
+    ending = {"figure": ".png", "grid": "_grid.png", "stack": ".npy"}[joint.kind]
+    name = f"{stem}_{joined(labels)}{ending}"
+    return Joint(joint.kind, os.path.normpath(os.path.join(joint.path, source.below, name)))

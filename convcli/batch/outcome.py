@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from convcli.batch.naming import Joint
 from convcli.errors import ConvcliError
 
 
@@ -10,7 +11,8 @@ class Result(NamedTuple):
 
     Attributes:
         kernel: label of the kernel or the set.
-        output: the file's name, ``-`` for standard output; None where only a figure was drawn.
+        output: the file's name, ``-`` for standard output; None where the result only went into
+            joint files.
         data: the bytes for standard output.
         skipped: it existed and was left alone; what follows is then empty.
         input_size, size: (rows, columns) before and after.
@@ -37,7 +39,7 @@ class Outcome(NamedTuple):
     Attributes:
         path: the input.
         results: what was made, also before a fault.
-        figure: the figure's file, if one was written.
+        joint: the files made of all results.
         window: a figure to be shown in a window.
         notes: what the user should know.
         error: what stopped it.
@@ -46,7 +48,7 @@ class Outcome(NamedTuple):
 
     path: str
     results: tuple[Result, ...] = ()
-    figure: str | None = None
+    joint: tuple[Joint, ...] = ()
     window: Any = None
     notes: tuple[str, ...] = ()
     error: ConvcliError | None = None

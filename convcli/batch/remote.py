@@ -62,8 +62,8 @@ def placed(job: Job, here: str) -> Job:
     """Return a job with names that are the same wherever a worker runs."""
     source = job.source._replace(path=os.path.join(here, job.source.path))
     outputs = (name if name == STDOUT else os.path.join(here, name) for name in job.outputs)
-    figure = job.figure and os.path.join(here, job.figure)
-    return Job(source, tuple(outputs), figure)
+    joint = (each._replace(path=os.path.join(here, each.path)) for each in job.joint)
+    return Job(source, tuple(outputs), tuple(joint))
 
 
 def as_given(outcome: Outcome, job: Job, here: str) -> Outcome:
@@ -82,6 +82,6 @@ def as_given(outcome: Outcome, job: Job, here: str) -> Outcome:
             result._replace(output=result.output and names.get(result.output, result.output))
             for result in outcome.results
         ),
-        figure=job.figure if outcome.figure else None,
+        joint=tuple(each._replace(path=names[each.path]) for each in outcome.joint),
         error=error,
     )

@@ -1,6 +1,6 @@
 """What is done to every input: frozen data that can travel to another process."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from convcli.filtering import FilterSpec
 from convcli.images.reading import DEFAULT_MAX_PIXELS
@@ -52,12 +52,16 @@ class Limits(NamedTuple):
 
 
 class Work(NamedTuple):
-    """The kernels, and how pictures are read and written."""
+    """The kernels, and how pictures are read and written.
+
+    ``scale`` is of contact sheets: ``common`` colours for plain numbers, or each tile's ``own``.
+    """
 
     specs: tuple[FilterSpec, ...]
     reading: Reading = Reading()
     writing: Writing = Writing()
     show: bool = False
+    scale: Literal["common", "own"] = "common"
 
     def single_threaded(self) -> "Work":
         """Return the same work on one compute thread, unless more were asked for."""

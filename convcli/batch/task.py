@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 from convcli.batch.drawing import draw_figure
 from convcli.batch.encoding import Encode, Target, choose_target, write_result
 from convcli.batch.inputs import Missing, Source
-from convcli.batch.naming import Job
+from convcli.batch.joining import join
+from convcli.batch.naming import Job, Joint, joined
 from convcli.batch.outcome import Outcome, Result
 from convcli.batch.settings import Work
 from convcli.batch.todo import Step, still_to_do
@@ -68,7 +70,7 @@ def do_job(job: Job, work: Work, admit: Admit = admit_all) -> Outcome:
     return Outcome(
         path=job.source.path,
         results=tuple(task.results),
-        figure=task.figure,
+        joint=tuple(task.joint),
         window=task.window,
         notes=tuple(dict.fromkeys(task.notes)),
         error=error,
@@ -87,7 +89,7 @@ class _Task:
         self.source: Path | io.BytesIO = Path(job.source.path)
         self.results: list[Result] = []
         self.notes: list[str] = []
-        self.figure: str | None = None
+        self.joint: list[Joint] = []
         self.window: Any = None
 
     def run(self) -> None:
@@ -100,8 +102,8 @@ class _Task:
         if self.work.all_frames:
             for step in todo.steps:
                 self._filter_frames(step)
-        elif todo.figure is not None or self.work.show:
-            self._filter_and_draw(todo.steps, todo.figure)
+        elif todo.joint or self.work.show:
+            self._filter_and_join(todo.steps, todo.joint)
         else:
             self._filter_picture(todo.steps)
 
@@ -114,16 +116,19 @@ class _Task:
                 pictures.clear()  # the encoder needs the memory
             self._keep(step, target, filtered, size)
 
-    def _filter_and_draw(self, steps: list[Step], figure: str | None) -> None:
+    def _filter_and_join(self, steps: list[Step], joint: list[Joint]) -> None:
         picture = self._read()
-        drawn: list[tuple[FilterSpec, Filtered]] = []
+        made: list[tuple[FilterSpec, Filtered]] = []
         for step in steps:
             target, filtered = self._filter(picture, step)
             self._keep(step, target, filtered, picture.size)
-            drawn.append((step.spec, filtered))
-        made = draw_figure(self.name, picture, drawn, figure, self.work)
-        self.figure = figure
-        self.window = made if self.work.show else None
+            made.append((step.spec, filtered))
+        if self.work.show:
+            self.window = draw_figure(self.name, picture, made)
+        for each in joint:
+            with self._unless_made(joined(self.work.labels), each.path):
+                self.notes += join(each, self.name, picture, made, self.work)
+                self.joint.append(each)
 
     def _filter_frames(self, step: Step) -> None:
         """Filter every frame into one file; ``rescale`` gives all of them one scale."""
@@ -149,7 +154,7 @@ class _Task:
     def _filter(
         self, picture: Picture, step: Step, extremes: tuple[float, float] | None = None
     ) -> tuple[Target | None, Filtered]:
-        """Return what is made of a picture, and where it goes; None where it is only drawn."""
+        """Return what is made of a picture, and where it goes by itself, or None."""
         if step.output is None:
             return None, filter_picture(picture, step.spec, picture.depth, extremes)
         target = choose_target(picture, step.spec, step.output, self.work)
@@ -160,14 +165,19 @@ class _Task:
         self, step: Step, target: Target | None, filtered: Filtered, size: tuple[int, int]
     ) -> None:
         """Write a result and record it; one that another run has made meanwhile may be skipped."""
-        try:
+        with self._unless_made(step.spec.label, step.output):
             data = self._write(target, partial(write_picture, filtered.picture))
+            self._add(step, data, filtered, size)
+
+    @contextmanager
+    def _unless_made(self, label: str, output: str | None) -> Iterator[None]:
+        """Leave a file that another run has made meanwhile, where files that exist are left."""
+        try:
+            yield
         except ExistingError:
             if not self.work.writing.skip_existing:
                 raise
-            self.results.append(Result(step.spec.label, step.output, skipped=True))
-        else:
-            self._add(step, data, filtered, size)
+            self.results.append(Result(label, output, skipped=True))
 
     def _write(self, target: Target | None, encode: Encode) -> bytes | None:
         if target is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.atomic import is_stream, refuse_existing
-from convcli.batch.naming import STDOUT, Job
+from convcli.batch.naming import STDOUT, Job, Joint, joined
 from convcli.batch.outcome import Outcome, Result
 from convcli.batch.settings import Work
 from convcli.errors import ConvcliError, PictureError
@@ -13,18 +13,18 @@ from convcli.filtering import FilterSpec
 
 
 class Step(NamedTuple):
-    """One feature map to make; ``output`` is None where it is only drawn."""
+    """One feature map to make; ``output`` is None where it only goes into joint files."""
 
     spec: FilterSpec
     output: str | None
 
 
 class Todo(NamedTuple):
-    """What is to be made, what is left as it is, and whether a figure is drawn into its file."""
+    """What is to be made, what is left as it is, and what is made of all results."""
 
     steps: list[Step]
     skipped: list[Result]
-    figure: str | None
+    joint: list[Joint]
 
 
 def still_to_do(job: Job, work: Work) -> Todo:
@@ -34,19 +34,21 @@ def still_to_do(job: Job, work: Work) -> Todo:
         PictureError: something exists that may neither be replaced nor left.
     """
     skipped: list[Result] = []
-    figure = job.figure
-    if figure is not None and not _may_be_made(figure, job, work):
-        skipped.append(Result("+".join(work.labels), figure, skipped=True))
-        figure = None
+    joint: list[Joint] = []
+    for each in job.joint:
+        if _may_be_made(each.path, job, work):
+            joint.append(each)
+        else:
+            skipped.append(Result(joined(work.labels), each.path, skipped=True))
     steps = [Step(spec, None) for spec in work.specs]
     for place, output in enumerate(job.outputs):
         if _may_be_made(output, job, work):
             steps[place] = Step(work.specs[place], output)
         else:
             skipped.append(Result(work.specs[place].label, output, skipped=True))
-    if figure is None and not work.show:
+    if not joint and not work.show:
         steps = [step for step in steps if step.output is not None]
-    return Todo(steps, skipped, figure)
+    return Todo(steps, skipped, joint)
 
 
 def foretell(job: Job, work: Work) -> Outcome:
@@ -58,8 +60,8 @@ def foretell(job: Job, work: Work) -> Outcome:
         todo = still_to_do(job, work)
     except ConvcliError as error:
         return Outcome(path, error=error)
-    made = [Result(step.spec.label, step.output) for step in todo.steps if step.output is not None]
-    return Outcome(path, (*todo.skipped, *made), todo.figure)
+    made = [Result(step.spec.label, step.output) for step in todo.steps]
+    return Outcome(path, (*todo.skipped, *made), tuple(todo.joint))
 
 
 def _may_be_made(output: str, job: Job, work: Work) -> bool:

@@ -119,6 +119,27 @@ naming_options = gathered(
         help="Draw original, kernel and feature map in place of the picture, or beside it where "
         "-o or --out-dir is given; for several inputs FILE is a folder.",
     ),
+    option(
+        "--grid",
+        type=click.Path(),
+        metavar="FILE",
+        help="Draw all results of an input as one contact sheet, in place of the pictures as "
+        "--plot does.",
+    ),
+    option(
+        "--scale",
+        type=click.Choice(["common", "own"]),
+        help="Of --grid: colours from one least to one greatest value of all maps, black to white "
+        "where they are pixels, or from each map's own.  [default: common]",
+    ),
+    option(
+        "--stack",
+        type=click.Path(),
+        metavar="FILE.npy",
+        help="Write all results of an input as one array, rows x columns x maps, in place of the "
+        "pictures as --plot does; a colour map takes three places. --range raw stores the "
+        "values themselves.",
+    ),
     option("--show", is_flag=True, help="The same figure in a window."),
 )
 
@@ -163,6 +184,7 @@ Examples:
   convcli apply --kernel outline photo.png
   convcli apply -k gaussian:9,sigma=2 photo.jpg -o soft.jpg
   convcli apply -k sobel photos --recursive --out-dir edges -j 4
+  convcli apply -k bank.npy photo.png --range raw --grid maps.png --scale own
   convcli apply -k "1 2 1" --normalize --border reflect signal.csv -o -
   cat a.png | convcli apply -k outline - -o - --format png > b.png
   find . -name '*.jpg' -print0 | convcli apply -k sharpen --files-from - -0 --out-dir out
@@ -212,8 +234,9 @@ def apply(
     asked = search._replace(names=inputs, null=voice.null, output=naming.out_dir)
     asked.check(kernel_from_stdin=choice.reads_stdin)
     check_effort(effort)
-    counted = voice.verbose or voice.json or bool(naming.plot) or naming.show
-    work = Work(choice.filters(layout, counted=counted), reading, writing, naming.show)
+    counted = voice.verbose or voice.json or bool(naming.plot or naming.grid) or naming.show
+    specs = choice.filters(layout, counted=counted)
+    work = Work(specs, reading, writing, naming.show, naming.scale or "common")
     agenda = Agenda(asked, work, naming)
     check_output(agenda, work, naming, voice)
     return dry_report(agenda, work, voice) if dry_run else run(agenda, work, effort, voice)

@@ -10,6 +10,7 @@ from convcli.core.arithmetic import whole
 from convcli.core.plan import Layout
 from convcli.errors import UsageError
 from convcli.filtering import FilterSpec
+from convcli.images.hues import check_hues
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 
@@ -44,6 +45,10 @@ class KernelChoice(NamedTuple):
         if self.bias is not None and not math.isfinite(self.bias):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
         sets = [read_spec(text, sys.stdin.buffer) for text in self.kernel]
+        groups = _told_apart(self._groups(sets))
+        for group in groups:
+            if group.combine == "direction":
+                check_hues(len(group.kernels), self.range)
         return tuple(
             FilterSpec(
                 label=group.label,
@@ -57,7 +62,7 @@ class KernelChoice(NamedTuple):
                 threads=self.threads,
                 counted=counted,
             )
-            for group in _told_apart(self._groups(sets))
+            for group in groups
         )
 
     def _groups(self, sets: list[KernelSet]) -> Iterator[KernelSet]:

@@ -52,8 +52,8 @@ def check_figure(output: str) -> None:
     check_suffix(Path(output))
 
 
-def write_figure(figure: Any, output: str, *, overwrite: bool) -> None:
-    """Write a figure, and print its name.
+def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = False) -> None:
+    """Write a figure, and print its name unless ``quiet``.
 
     Raises:
         PictureError: the file exists and is not to be replaced, or cannot be written.
@@ -64,4 +64,5 @@ def write_figure(figure: Any, output: str, *, overwrite: bool) -> None:
     from convcli.figures.saving import save_figure
 
     save_figure(figure, Path(output), overwrite=overwrite)
-    click.echo(shown(output))
+    if not quiet:
+        click.echo(shown(output))

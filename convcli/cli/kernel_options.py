@@ -33,8 +33,10 @@ def _kernel(several: str) -> Declared:
 _WEIGHING = (
     option(
         "--combine",
-        type=click.Choice(["magnitude", "max", "sum", "mean"]),
-        help="Make one feature map of several kernels'.  "
+        type=click.Choice(["magnitude", "max", "sum", "mean", "direction"]),
+        help="Make one feature map of several kernels'. direction makes a colour picture of a pair "
+        "such as sobel, on grey: hue is where it grows brighter (red to the right, then counter-"
+        "clockwise: yellow-green up, cyan left, violet down), brightness how much.  "
         "[default: magnitude for a pair such as sobel, max for a compass set]",
     ),
     option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
@@ -92,4 +94,7 @@ kernel_options = gathered(
 
 one_value_options = gathered(
     "choice", _choice, _kernel("Several -k are for --combine."), *_WEIGHING
+)
+compared_options = gathered(
+    "choice", _choice, _kernel("Several -k are for --vary kernel, or --combine."), *_WEIGHING
 )

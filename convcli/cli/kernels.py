@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convcli.cli.files import check_figure, read_one, write_figure
 from convcli.cli.options import KernelSpecValue
 
 if TYPE_CHECKING:
@@ -28,14 +29,52 @@ def kernels() -> None:
     Examples:
       convcli kernels list
       convcli kernels list --json
+      convcli kernels list --plot kernels.png
+      convcli kernels list --plot kernels.png --on photo.jpg
     """,
 )
 @click.option("--json", is_flag=True, help="Print a JSON array, one object a kernel.")
-def list_kernels(json: bool) -> None:
-    """List the kernels that have names, by group."""
+@click.option(
+    "--plot",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw what each kernel makes of one picture into FILE (.png, .pdf, .svg, ...), and "
+    "print its name.",
+)
+@click.option(
+    "--on",
+    type=click.Path(),
+    metavar="PICTURE",
+    help="The picture for --plot, made grey, and small by block means; - is standard input.  "
+    "[default: one made for the purpose]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) -> None:
+    """List the kernels that have names, by group.
+
+    With --plot, draw them all at work: recipes with their defaults, families combined.
+    """
+    if plot is not None:
+        if json:
+            raise click.UsageError("--json prints, and --plot draws; choose one")
+        _draw_catalogue(plot, on, overwrite)
+        return
+    if on is not None:
+        raise click.UsageError("--on is the picture of --plot; name its FILE as well")
     from convcli.kernels.listing import list_json, list_text
 
     click.echo(list_json() if json else list_text())
+
+
+def _draw_catalogue(plot: str, source: str | None, overwrite: bool) -> None:
+    """Draw what each kernel of the catalogue makes of one picture."""
+    from convcli.batch.settings import Reading
+    from convcli.figures.poster import draw_poster
+    from convcli.lessons.catalogue_maps import built_in_picture, catalogue_maps, reduced
+
+    check_figure(plot)
+    picture = built_in_picture() if source is None else reduced(*read_one(source, Reading()))
+    write_figure(draw_poster(picture, catalogue_maps(picture)), plot, overwrite=overwrite)
 
 
 @kernels.command(
@@ -48,6 +87,7 @@ def list_kernels(json: bool) -> None:
       convcli kernels show sobel-x@45
       convcli kernels show "0 -1 0; -1 5 -1; 0 -1 0" --json
       convcli kernels show blur -o blur.png
+      convcli kernels show gaussian:15 --plot gaussian.png
     """,
 )
 @click.argument("spec", type=KernelSpecValue())
@@ -59,26 +99,58 @@ def list_kernels(json: bool) -> None:
     metavar="FILE",
     help="Write the kernel to FILE (.npy, .csv, .txt, .json; .png draws it); - prints the matrix.",
 )
+@click.option(
+    "--plot",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw weights, contours, impulse and frequency response into FILE (.png, .pdf, .svg, "
+    "...) in place of the text.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
-def show_kernel(spec: str, json: bool, output: str | None, overwrite: bool) -> None:
+def show_kernel(
+    spec: str, json: bool, output: str | None, plot: str | None, overwrite: bool
+) -> None:
     """Show a kernel's weights and what follows from them.
 
     SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), or - for
-    standard input; @ANGLE turns it counter-clockwise.
+    standard input; @ANGLE turns it counter-clockwise. With -o, --plot or both, the files are
+    written and their names printed.
     """
-    from convcli.errors import UsageError
     from convcli.kernels.describe import set_json, set_text
     from convcli.kernels.spec import find_recipe, only_kernel, read_spec
 
-    if json and output is not None:
-        raise UsageError("--json prints; for a file, leave it out and use -o with a .json name")
+    _check_outputs(json, output, plot)
     found = read_spec(spec, getattr(sys.stdin, "buffer", None))
     if output is not None:
         _write(only_kernel(found), output, overwrite)
-    elif json:
+    if plot is not None:
+        from convcli.figures.portrait import draw_portrait
+
+        write_figure(draw_portrait(found), plot, overwrite=overwrite)
+    if output is not None or plot is not None:
+        return
+    if json:
         click.echo(set_json(found))
     else:
         click.echo(set_text(found, find_recipe(spec)))
+
+
+def _check_outputs(json: bool, output: str | None, plot: str | None) -> None:
+    """See that what is asked for goes together, before anything is read or written."""
+    import os
+
+    from convcli.errors import UsageError
+
+    if json and output is not None:
+        raise UsageError("--json prints; for a file, leave it out and use -o with a .json name")
+    if plot is None:
+        return
+    if json or output == "-":
+        asked = "--json" if json else "-o -"
+        raise UsageError(f"{asked} prints, and --plot draws; choose one")
+    check_figure(plot)
+    if output is not None and os.path.realpath(output) == os.path.realpath(plot):
+        raise UsageError("-o and --plot name the same file; give each its own")
 
 
 def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
@@ -94,9 +166,8 @@ def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
     target = Path(output)
     if target.suffix.lower() == ".png":
         from convcli.figures.heatmap import draw_kernel
-        from convcli.figures.saving import save_figure
 
-        save_figure(draw_kernel(kernel), target, overwrite=overwrite)
-    else:
-        save_kernel(kernel, target, overwrite=overwrite)
+        write_figure(draw_kernel(kernel), output, overwrite=overwrite)
+        return
+    save_kernel(kernel, target, overwrite=overwrite)
     click.echo(shown(target))

@@ -90,7 +90,8 @@ class BorderValue(click.Choice[str]):
         return "|".join(self.names)
 
 
-def _layout(**values: Any) -> Any:
+def as_layout(**values: Any) -> Any:
+    """Return the layout that the layout options ask for."""
     from convcli.core.plan import Layout
 
     if values["border"] != "constant" and values["fill"] is not None:
@@ -98,9 +99,7 @@ def _layout(**values: Any) -> Any:
     return Layout(**values | {"fill": values["fill"] or 0})
 
 
-layout_options = gathered(
-    "layout",
-    _layout,
+_LAYOUT = (
     option(
         "--operation",
         type=click.Choice(["correlate", "convolve"]),
@@ -141,6 +140,8 @@ layout_options = gathered(
         help="Distance between the kernel's taps: N, or rows,columns.",
     ),
 )
+layout_options = gathered("layout", as_layout, *_LAYOUT)
+layout_values = gathered("layout", dict, *_LAYOUT)  # for what varies one of them
 
 
 _CHANNELS = option(

@@ -56,8 +56,8 @@ class Reporter:
         for result in outcome.results:
             self._tell_result(outcome, result)
         printed = any(result.data is not None for result in outcome.results)
-        if outcome.figure is not None and not printed:
-            self._name(outcome.figure)
+        for joint in outcome.joint if not printed else ():
+            self._name(joint.path)
         if not self.voice.quiet:
             for note in outcome.notes:
                 self._say(f"{shown(outcome.path)}: {note}")
@@ -139,8 +139,7 @@ def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
     }
     if result.skipped:
         return record | {"skipped": True}
-    if outcome.figure is not None:
-        record["figure"] = outcome.figure
+    record |= {joint.kind: joint.path for joint in outcome.joint}
     if not result.method:  # foretold, not made
         return record
     return record | {

@@ -13,7 +13,7 @@ from convcli.batch.team import outcomes
 from convcli.batch.todo import foretell
 from convcli.cli.progress import Progress
 from convcli.cli.reporting import Reporter, Voice
-from convcli.errors import UsageError
+from convcli.errors import UsageError, shown
 
 
 def run(agenda: Agenda, work: Work, effort: Effort, voice: Voice) -> int:
@@ -52,13 +52,17 @@ def check_output(agenda: Agenda, work: Work, naming: Naming, voice: Voice) -> No
     """
     if voice.json and naming.output == STDOUT:
         raise UsageError("--json and -o - both write to standard output; choose one")
-    if work.show or agenda.figure is not None:
+    for each in agenda.joint:
+        if each.kind == "stack" and not each.path.lower().endswith(".npy"):
+            raise UsageError(f"{shown(each.path)}: a stack's file name must end with .npy")
+    figures = [each for each in agenda.joint if each.kind != "stack"]
+    if work.show or figures:
         from convcli.figures.saving import check_display, check_suffix
 
         if work.show:
             check_display()
-        if agenda.figure is not None:
-            check_suffix(Path(agenda.figure))
+        for each in figures:
+            check_suffix(Path(each.path))
 
 
 def _shows_progress(agenda: Agenda, voice: Voice) -> bool:

@@ -46,9 +46,25 @@ def mean(blocks: list[Block]) -> Block:
     return total(blocks) / len(blocks)
 
 
+def direction(blocks: list[Block]) -> Block:
+    """Return the gradient as complex numbers, from its parts to the right and downwards.
+
+    Their angle is counter-clockwise as one sees the picture, 0 for what grows to the right.
+
+    >>> direction([np.array([1]), np.array([-2])]).tolist()
+    [(1+2j)]
+    """
+    across, down = blocks
+    gradient = np.empty(across.shape, np.complex128)
+    gradient.real = across
+    np.negative(down, out=gradient.imag, dtype=np.float64)
+    return gradient
+
+
 COMBINATIONS: dict[str, Callable[[list[Block]], Block]] = {
     "magnitude": magnitude,
     "max": greatest,
     "sum": total,
     "mean": mean,
+    "direction": direction,
 }

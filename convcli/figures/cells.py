@@ -47,11 +47,21 @@ def settle(figure: Figure, drawn: Sequence[Drawn]) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for each in drawn:
-        axes = _axes_of(each.image)
-        axes.set_box_aspect(each.ratio)
-        axes.apply_aspect()
+        shape_box(_axes_of(each.image), each.ratio)
+    write_numbers(drawn)
+
+
+def write_numbers(drawn: Sequence[Drawn]) -> None:
+    """Write the numbers that fit into their cells; every box has its place already."""
+    for each in drawn:
         if each.texts:
-            _write(axes, each)
+            _write(_axes_of(each.image), each)
+
+
+def shape_box(axes: Axes, ratio: float) -> None:
+    """Shrink the box of settled axes to a ratio of height to width."""
+    axes.set_box_aspect(ratio)
+    axes.apply_aspect()
 
 
 def _write(axes: Axes, grid: Drawn) -> None:
@@ -129,7 +139,7 @@ def add_colour_bar(
     axis.set_label_text(label, fontsize=TICK_POINTS)
 
 
-def bar_number(value: float, _place: int | None = None) -> str:
+def bar_number(value: float, _place: float | None = None) -> str:
     """Label a tick of a colour bar; its ticks are round, so ten digits only drop the noise."""
     return short(value, digits=10)
 
@@ -151,9 +161,9 @@ def _bar_locator(parent: Axes, *, below: bool) -> Callable[[Artist, RendererBase
     return locate
 
 
-def round_ticks(low: float, high: float) -> list[float]:
-    """Return about five round numbers from ``low`` to ``high``."""
-    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return about ``most`` round numbers from ``low`` to ``high``."""
+    ticks = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return [float(tick) for tick in ticks if low <= tick <= high]
 
 

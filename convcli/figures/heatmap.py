@@ -50,7 +50,12 @@ class Tiles(NamedTuple):
 
     tiles: tuple[Tile, ...]
     limit: float
-    unit: str  # what the numbers are
+    divisor: float  # that the numbers are still to be divided by
+
+    @property
+    def unit(self) -> str:
+        """What the numbers are."""
+        return "weight" if self.divisor == 1 else f"weight × {short(self.divisor)}"
 
 
 def draw_kernel(kernel: "Kernel") -> Figure:
@@ -98,7 +103,11 @@ def _draw_channels(kernel: "Kernel", tiles: Tiles) -> Figure:
     rows, columns = arrangement(count)
     width, height = _tile_sides(tiles, count)
     across = columns * (width + 0.35)
-    title = wrap(kernel_title(kernel), max(across, 3.0), HEADING_POINTS)
+    channels = math.prod(kernel.matrix.shape[:-2])
+    title = kernel_title(kernel)
+    if channels > count:
+        title += f", the first {count} of {channels} channels"
+    title = wrap(title, max(across, 3.0), HEADING_POINTS)
     down = rows * (height + 0.5)
     size = (max(across, 3.0) + 1.1, max(down, 1.2) + 0.5 + 0.2 * title.count("\n"))
     figure = Figure(figsize=size, layout="constrained")
@@ -134,7 +143,8 @@ def draw_tiles(
     ``inches`` is the planned width and height of each; titles wrap to that width. The numbers
     appear with `convcli.figures.cells.settle`, in one size.
     """
-    widest = max(text_width(text, 1.0) for tile in tiles.tiles for text in tile.texts)
+    every = (text_width(text, 1.0) for tile in tiles.tiles for text in tile.texts)
+    widest = max(every, default=0.0)
     drawn = []
     for axes, tile in zip(grid, tiles.tiles, strict=False):
         image = draw_weights(axes, tile.values, tiles.limit, inches=inches if ticks else None)
@@ -183,36 +193,42 @@ def tiles_of(kernels: Sequence["Kernel"], *, most: int) -> Tiles:
     """
     divisors = {kernel.divisor for kernel in kernels}
     divisor = divisors.pop() if len(divisors) == 1 else None
+    alone = len(kernels) == 1
     parts = [
         part
         for kernel in kernels
-        for part in _channels(kernel.name, kernel.weights if divisor is None else kernel.matrix)
+        for part in _channels(kernel, kernel.weights if divisor is None else kernel.matrix, alone)
     ][:most]
     every = np.concatenate([values.ravel() for _, values in parts])
     texts = iter(cell_texts(every))
     tiles = tuple(Tile(name, values, tuple(islice(texts, values.size))) for name, values in parts)
     least, greatest = finite_extremes(every)
-    unit = "weight" if divisor in (None, 1) else f"weight × {short(divisor)}"
-    return Tiles(tiles, max(-least, greatest) or 1.0, unit)
+    return Tiles(tiles, max(-least, greatest) or 1.0, divisor or 1)
 
 
-def _channels(name: str, values: NDArray[np.generic]) -> list[tuple[str, NDArray[np.generic]]]:
+def _channels(
+    kernel: "Kernel", values: NDArray[np.generic], alone: bool
+) -> list[tuple[str, NDArray[np.generic]]]:
     """Return the 2-D parts of a kernel in the order of its array, with their names."""
     if values.ndim == 2:
-        return [(name, values)]
+        return [(kernel.name, values)]
     names = [f"channel {channel}" for channel in range(values.shape[-3])]
     if values.ndim == 4:
         names = [f"filter {n}, {name}" for n in range(len(values)) for name in names]
+    if not alone:
+        names = [f"{kernel.name}, {name}" for name in names]
     return list(zip(names, values.reshape(-1, *values.shape[-2:]), strict=True))
 
 
 def kernel_title(kernel: "Kernel") -> str:
     """Return the name, the size as width x height, and the divisor and bias if there are any."""
-    rows, columns = kernel.matrix.shape[-2:]
-    parts = [f"{kernel.name}, {columns}x{rows}"]
-    channels = math.prod(kernel.matrix.shape[:-2])
-    if channels > _MOST_TILES:
-        parts.append(f", the first {_MOST_TILES} of {channels} channels")
+    rows, columns = kernel.size
+    return f"{kernel.name}, {columns}x{rows}{scale_text(kernel)}"
+
+
+def scale_text(kernel: "Kernel") -> str:
+    """Return what is done to the sums, as it follows a name: ``, × 1/16 + 128``, or nothing."""
+    parts = []
     if kernel.divisor != 1:
         divisor = short(kernel.divisor)
         parts.append(f", × 1/{divisor}" if kernel.divisor > 0 else f", × 1/({divisor})")

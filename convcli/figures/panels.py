@@ -1,7 +1,7 @@
 """A filtering in one figure: original | kernel with its numbers | feature map, a row per result."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.figures.style import HEADING_POINTS, NAN_COLOUR, TITLE_POINTS, house_style
+from convcli.figures.style import HEADING_POINTS, TITLE_POINTS, house_style
 
 # isort: split
 import math
@@ -25,8 +25,8 @@ from convcli.figures.heatmap import (
     kernel_title,
     tiles_of,
 )
-from convcli.figures.lettering import short, wrap
-from convcli.figures.rasters import Raster, box_sides, draw_raster, stretched
+from convcli.figures.lettering import percent, short, wrap
+from convcli.figures.rasters import Raster, box_sides, cautions, draw_raster
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
@@ -190,7 +190,7 @@ def _titles(layout: _Layout, before: Raster, after: Raster, row: PanelRow) -> tu
     kernel = kernel_title(row.kernels[0]) if len(row.kernels) == 1 else ""
     facts = [after.size, f"min {short(row.minimum)}", f"max {short(row.maximum)}"]
     if row.white is not None:
-        facts.append(f"{_percent(row.clipped)} clipped")
+        facts.append(f"{percent(row.clipped)} clipped")
     result = "\n".join(
         [_label(row), *_facts(after, layout.box, facts), *filter(None, [row.caption])]
     )
@@ -214,21 +214,7 @@ def _label(row: PanelRow) -> str:
 
 def _facts(raster: Raster, box: float, facts: list[str]) -> list[str]:
     """Return the lines under a picture's name: the facts, and what the eye could be misled by."""
-    lines = [", ".join(facts)]
-    if stretched(raster, box_sides(raster, box)):
-        lines.append("pixels stretched to be seen")
-    if nans := raster.nans():
-        lines.append(f"{nans} NaN in {NAN_COLOUR}")
-    return lines
-
-
-def _percent(share: float) -> str:
-    """Return a share as per cent; only none is 0 and only all is 100."""
-    if share in (0, 1):
-        return f"{100 * share:.0f} %"
-    if not 0.0005 <= share < 0.9995:
-        return "< 0.1 %" if share < 0.5 else "> 99.9 %"
-    return f"{100 * share:.1f} %"
+    return [", ".join(facts), *cautions(raster, box_sides(raster, box))]
 
 
 def _draw_picture(

@@ -1,5 +1,6 @@
 """Pictures and matrices drawn into axes: thinned if huge, numbered if small, with a colour bar."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize, to_rgb
-from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
@@ -32,10 +32,14 @@ _LONG = 1.4  # how much longer a strip may be than the box
 
 @dataclass(frozen=True)
 class Raster:
-    """Something to draw: (H, W) grey or (H, W, 3) RGB, and its white, None for plain numbers."""
+    """Something to draw: (H, W) grey or (H, W, 3) RGB, and its white, None for plain numbers.
+
+    ``centred`` plain numbers have colours centred on zero even where none is negative.
+    """
 
     pixels: NDArray[np.generic]
     white: int | None
+    centred: bool = False
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -77,16 +81,26 @@ class Raster:
 
     def value_range(self) -> tuple[float, float]:
         """Return the values of the colour bar's ends; symmetric where plain values go below 0."""
-        if self.white is not None:
-            return 0.0, float(self.white)
-        rows = [finite_extremes(row) for row in self.pixels]
-        low, high = min(least for least, _ in rows), max(greatest for _, greatest in rows)
-        if low < 0 and self.pixels.ndim == 2:
-            most = max(-low, high)
-            return -most, most
-        if low == high:
-            return min(low, 0.0), max(high, 0.0) or 1.0
-        return low, high
+        return common_range([self])
+
+
+def common_range(rasters: Sequence[Raster]) -> tuple[float, float]:
+    """Return the ends of the one colour bar of rasters of one white and one number of channels.
+
+    Pictures run from 0 to white. Plain numbers run from the least to the greatest of all, and
+    where some of one channel are negative, equally far to both sides of 0.
+    """
+    first = rasters[0]
+    if first.white is not None:
+        return 0.0, float(first.white)
+    rows = [finite_extremes(row) for raster in rasters for row in raster.pixels]
+    low, high = min(least for least, _ in rows), max(greatest for _, greatest in rows)
+    if (low < 0 or first.centred) and first.pixels.ndim == 2:
+        most = max(-low, high) or 1.0
+        return -most, most
+    if low == high:
+        return min(low, 0.0), max(high, 0.0) or 1.0
+    return low, high
 
 
 def box_sides(raster: Raster, box: float) -> tuple[float, float]:
@@ -112,6 +126,14 @@ def stretched(raster: Raster, inches: tuple[float, float]) -> bool:
     return not 0.9 < ratio < 1.1
 
 
+def cautions(raster: Raster, inches: tuple[float, float]) -> list[str]:
+    """Return what the eye could be misled by in a box of these sides, a line each."""
+    lines = ["pixels stretched to be seen"] if stretched(raster, inches) else []
+    if nans := raster.nans():
+        lines.append(f"{nans} NaN in {NAN_COLOUR}")
+    return lines
+
+
 def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Drawn:
     """Draw a raster with its colour bar into axes of the planned width and height.
 
@@ -121,7 +143,21 @@ def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Draw
     the work after that needs little memory; what has fewer is magnified without interpolation.
     """
     width, height = inches
-    low, high = raster.value_range()
+    ends = raster.value_range()
+    drawn = draw_pixels(axes, raster, inches, ends)
+    set_ticks(axes, raster.rows, raster.columns, inches=inches)
+    colours, label = bar_colours(raster, ends)
+    below = width >= WIDE * height
+    add_colour_bar(axes, colours, bar_ticks(raster, ends), label, below=below)
+    return drawn
+
+
+def draw_pixels(
+    axes: Axes, raster: Raster, inches: tuple[float, float], ends: tuple[float, float]
+) -> Drawn:
+    """Draw a raster on a given scale, as :func:`draw_raster` does, without ticks or bar."""
+    width, height = inches
+    low, high = ends
     most = max(round(height * DPI), 1), max(round(width * DPI), 1)
     samples = _block_means(raster.pixels, *most)
     shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
@@ -137,8 +173,6 @@ def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Draw
         extent=(-0.5, raster.columns - 0.5, raster.rows - 0.5, -0.5),
         interpolation="hanning" if shrunk else "nearest",
     )
-    set_ticks(axes, raster.rows, raster.columns, inches=inches)
-    _add_bar(axes, raster, image, below=width >= WIDE * height)
     texts = tuple(cell_texts(raster.pixels)) if raster.numbered else ()
     widest = max((text_width(text, 1.0) for text in texts), default=0.0)
     return Drawn(image, height / width, (raster.rows, raster.columns), texts, widest)
@@ -148,16 +182,20 @@ def _colours(low: float) -> Colormap:
     return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOUR)
 
 
-def _add_bar(axes: Axes, raster: Raster, image: AxesImage, *, below: bool) -> None:
-    low, high = image.get_clim()
-    ticks = round_ticks(low, high)
+def bar_colours(raster: Raster, ends: tuple[float, float]) -> tuple[ScalarMappable, str]:
+    """Return what a raster's colour bar shows between these ends, and what it is of."""
+    if raster.pixels.ndim == 3:
+        return ScalarMappable(Normalize(*ends), "gray"), "value in each channel"
+    return ScalarMappable(Normalize(*ends), _colours(ends[0])), "value"
+
+
+def bar_ticks(raster: Raster, ends: tuple[float, float], most: int = 5) -> list[float]:
+    """Return about ``most`` numbers for a raster's colour bar, black and white among them."""
+    if raster.white is not None and most >= 5:
+        return [raster.white * step / 5 for step in range(6)]  # whole numbers for 255 and 65535
     if raster.white is not None:
-        ticks = [raster.white * step / 5 for step in range(6)]  # whole numbers for 255 and 65535
-    if raster.pixels.ndim == 2:
-        add_colour_bar(axes, image, ticks, "value", below=below)
-        return
-    ramp = ScalarMappable(Normalize(low, high), "gray")
-    add_colour_bar(axes, ramp, ticks, "value in each channel", below=below)
+        return [0, raster.white]
+    return round_ticks(*ends, most=most)
 
 
 def _block_means(

@@ -25,6 +25,7 @@ HEADING_POINTS = 11.0
 TITLE_POINTS = 9.0
 TICK_POINTS = 7.0
 DIVERGING = "RdBu_r"
+SEQUENTIAL = "viridis"
 NAN_COLOUR = "magenta"
 
 _SETTINGS: Any = {  # matplotlib's versions type the keys differently

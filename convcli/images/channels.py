@@ -1,5 +1,7 @@
-"""Which channels of a picture are read, and its size: on arrays."""
+"""Which channels of a picture are read, its size, and channels put together."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ from PIL import Image
 
 from convcli.core.saturate import saturate
 from convcli.errors import PictureError, UsageError
+from convcli.images.picture import Picture
 
 CHANNELS = ("auto", "gray", "rgb", "r", "g", "b")
 
@@ -128,3 +131,24 @@ def _stored(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     out = np.empty(values.shape, dtype)
     saturate(values, out)
     return out
+
+
+def stack_channels(pictures: Sequence[Picture]) -> Picture:
+    """Return pictures of one size as one, (H, W, N), their channels one after another.
+
+    What else there is to it is the first one's.
+
+    Raises:
+        UsageError: they differ in size.
+
+    >>> grey, colour = Picture(np.zeros((2, 3)), None), Picture(np.ones((2, 3, 3)), None)
+    >>> stack_channels([grey, colour]).pixels.shape
+    (2, 3, 4)
+    """
+    sizes = dict.fromkeys(f"{each.size[1]}x{each.size[0]}" for each in pictures)
+    if len(sizes) > 1:
+        raise UsageError(
+            f"maps that differ in size ({', '.join(sizes)}) cannot be stacked; "
+            "--padding same keeps the picture's"
+        )
+    return replace(pictures[0], pixels=np.dstack([each.pixels for each in pictures]))

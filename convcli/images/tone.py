@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +118,13 @@ class Tone:
             saturate(values, out)
 
 
+class Limited(Protocol):
+    """A tone that can say what it cuts."""
+
+    def limits(self) -> tuple[int, int] | None:
+        """Return the least and greatest rounded value that is not cut; None where none is."""
+
+
 class Tally:
     """Counts over a feature map, gathered strip by strip.
 
@@ -129,7 +136,7 @@ class Tally:
     (-1, 300, 0.5)
     """
 
-    def __init__(self, tone: Tone) -> None:
+    def __init__(self, tone: Limited) -> None:
         self.nans = 0
         self._limits = tone.limits()
         self._samples = 0

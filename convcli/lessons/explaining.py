@@ -107,6 +107,11 @@ def explain_picture(
             f"{spec.label} is a bank of {len(spec.kernels)} kernels: explain one of them, or "
             "combine them"
         )
+    if spec.combine == "direction":
+        raise UsageError(
+            "direction makes a colour, and one value is explained: combine by magnitude, or "
+            "explain one of the kernels"
+        )
     spec, at = spec._replace(alpha="drop"), _position(at)
     probed = probe_picture(picture, spec, at)
     activate = ACTIVATIONS[activation]

@@ -62,18 +62,19 @@ def test_an_index_counts_all_inputs_from_1():
 
 def test_figures_alone_make_no_pictures():
     (job,) = jobs(["a.png"], work(), plot="p.png")
-    assert (job.outputs, job.figure) == ((), "p.png")
+    assert (job.outputs, job.joint) == ((), (("figure", "p.png"),))
     (job,) = jobs(["a.png"], work(), plot="p.png", output="o.png")
-    assert (job.outputs, job.figure) == (("o.png",), "p.png")
+    assert (job.outputs, job.joint) == (("o.png",), (("figure", "p.png"),))
     (job,) = jobs(["a.png"], work(), show=True)
-    assert (job.outputs, job.figure) == ((), None)
+    assert (job.outputs, job.joint) == ((), ())
 
 
 def test_figures_of_several_inputs_repeat_the_tree(here):
     make(here, "in/x/a.png", "in/y/b.png")
     search = Search(("in",), recursive=True)
     found = jobs([], work("k1", "k2"), search, plot="plots")
-    assert [job.figure for job in found] == ["plots/x/a_k1+k2.png", "plots/y/b_k1+k2.png"]
+    places = [each.path for job in found for each in job.joint]
+    assert places == ["plots/x/a_k1+k2.png", "plots/y/b_k1+k2.png"]
 
 
 REFUSED = [

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -128,6 +129,84 @@ def test_output_draws_a_png(tmp_path):
 
 def test_output_to_stdout_is_the_matrix_alone():
     assert run("show", "cross-blur", "-o", "-") == "  0 1/5   0\n1/5 1/5 1/5\n  0 1/5   0\n"
+
+
+@pytest.mark.parametrize("spec", ["blur", "sobel"])
+def test_plot_draws_in_place_of_the_text(spec, tmp_path):
+    target = tmp_path / "k.png"
+    assert run("show", spec, "--plot", str(target)) == f"{target}\n"
+    with Image.open(target) as picture:
+        assert min(picture.size) > 700
+    content = target.read_bytes()
+    with pytest.raises(PictureError, match="--overwrite"):
+        run("show", spec, "--plot", str(target))
+    run("show", spec, "--plot", str(target), "--overwrite")
+    assert target.read_bytes() == content
+
+
+def test_list_plot_draws_the_whole_catalogue(tmp_path):
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    assert run("list", "--plot", str(first)) == f"{first}\n"
+    run("list", "--plot", str(second))
+    assert first.read_bytes() == second.read_bytes()
+    with Image.open(first) as poster:
+        assert min(poster.size) > 2000
+    with pytest.raises(PictureError, match="--overwrite"):
+        run("list", "--plot", str(first))
+
+
+def test_list_plot_on_a_picture(tmp_path):
+    Image.new("RGB", (300, 200), "red").save(tmp_path / "red.png")
+    target = tmp_path / "poster.png"
+    run("list", "--plot", str(target), "--on", str(tmp_path / "red.png"))
+    assert target.exists()
+    np.save(tmp_path / "five.npy", np.zeros((2, 2, 5)))
+    with pytest.raises(PictureError, match=r"five\.npy: has 5 channels; kernels are shown on grey"):
+        run("list", "--plot", str(target), "--on", str(tmp_path / "five.npy"))
+    with pytest.raises(PictureError, match="no such file"):
+        run("list", "--plot", str(target), "--on", str(tmp_path / "nothing.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--json", "--plot", "k.png"], "--json prints, and --plot draws"),
+        (["--on", "k.png"], "--on is the picture of --plot"),
+        (["--plot", "k.npy"], r"must end with one of \.png"),
+    ],
+)
+def test_what_does_not_go_with_a_list_is_refused(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(kernels, ["list", *arguments])
+    assert result.exit_code != 0
+    assert re.search(message, result.output or str(result.exception))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plot_and_output_write_both(tmp_path):
+    kernel, figure = tmp_path / "k.json", tmp_path / "k.svg"
+    printed = run("show", "blur", "-o", str(kernel), "--plot", str(figure))
+    assert printed.splitlines() == [str(kernel), str(figure)]
+    assert kernel.exists()
+    assert figure.read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--plot", "k.png", "--json"], "--json prints, and --plot draws; choose one"),
+        (["--plot", "k.png", "-o", "-"], "-o - prints, and --plot draws; choose one"),
+        (["--plot", "k.png", "-o", "./k.png"], "name the same file"),
+        (["--plot", "k.npy", "-o", "k.txt"], "must end with one of .png"),
+    ],
+)
+def test_what_does_not_go_with_a_plot_is_refused_before_anything_is_written(
+    arguments, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        run("show", "blur", *arguments)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_shown_or_written_is_explained(tmp_path):

@@ -1,0 +1,260 @@
+"""--grid and --stack: all results of an input in one file."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+PAIR = ("-k", "sobel-x", "-k", "outline")
+
+
+def ok(ran):
+    assert (ran.code, ran.errors) == (0, []), ran
+    return ran
+
+
+@pytest.fixture
+def bank(save, rng):
+    """Five filters over three channels, ``bank.npy``."""
+    weights = rng.normal(size=(5, 3, 3, 3)).astype(np.float32)
+    save("bank.npy", weights)
+    return weights
+
+
+def drawn(name):
+    with Image.open(name) as picture:
+        picture.load()
+        return picture.size
+
+
+def maps(image, bank):
+    """What torch's conv2d gives with replicated borders, in float64."""
+    planes = [
+        sum(
+            ndimage.correlate(image[..., c].astype(float), kernel[c].astype(float), mode="nearest")
+            for c in range(3)
+        )
+        for kernel in bank
+    ]
+    return np.stack(planes, axis=-1)
+
+
+# The stack
+
+
+def test_a_bank_becomes_one_array(apply, photo, bank, load, contents):
+    before = set(contents())
+    flags = ("-k", "bank.npy", "photo.png", "--range", "raw", "--stack", "s.npy")
+    assert ok(apply(*flags)).names == ["s.npy"]
+    assert set(contents()) - before == {b"s.npy"}
+    stacked = load("s.npy")
+    expected = maps(photo, bank)
+    assert stacked.shape == (13, 17, 5)
+    assert stacked.dtype == np.float32
+    np.testing.assert_allclose(stacked, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_stack_holds_what_the_files_hold_in_their_order(apply, grey, load):
+    ok(apply(*PAIR, "grey.png", "--stack", "s.npy", "--out-dir", "out"))
+    stacked = load("s.npy")
+    assert stacked.dtype == np.uint8
+    for place, label in enumerate(("sobel-x", "outline")):
+        assert np.array_equal(stacked[..., place], load(f"out/grey_{label}.png"))
+
+
+def test_a_colour_map_takes_three_places(apply, photo, load):
+    ok(apply(*PAIR, "photo.png", "--stack", "s.npy", "--out-dir", "out"))
+    stacked = load("s.npy")
+    assert stacked.shape == (13, 17, 6)
+    assert np.array_equal(stacked[..., 3:], load("out/photo_outline.png"))
+
+
+def test_a_stack_can_be_filtered_on(apply, grey, save):
+    ok(apply(*PAIR, "grey.png", "--stack", "s.npy", "--range", "raw"))
+    save("k.npy", np.ones((2, 1, 1)))
+    ok(apply("-k", "k.npy", "s.npy", "-o", "sum.npy"))
+
+
+def test_one_kernel_makes_a_stack_of_one(apply, grey, load):
+    ok(apply("-k", "blur", "grey.png", "--stack", "s.npy"))
+    assert load("s.npy").shape == (11, 14, 1)
+
+
+def test_a_stack_is_not_narrowed_with_the_pictures(apply, save, load, rng):
+    values = rng.normal(size=(6, 7))
+    save("in.npy", values)
+    ok(apply("-k", "1", "in.npy", "--out-dir", "out", "--format", "png", "--stack", "s.npy"))
+    np.testing.assert_allclose(load("s.npy")[..., 0], values)
+
+
+def test_16_bits_stay(apply, save, load):
+    save("in.png", np.arange(200, 212, dtype=np.uint16).reshape(3, 4) * 257)
+    ok(apply("-k", "1", "in.png", "--stack", "s.npy"))
+    assert np.array_equal(load("s.npy")[..., 0], load("in.png"))
+
+
+def test_alpha_is_told_to_be_left_out(apply, save):
+    save("in.png", np.full((5, 5, 4), 99, np.uint8))
+    ran = ok(apply("-k", "blur", "in.png", "--stack", "s.npy"))
+    assert "alpha left out" in ran.err
+
+
+def test_maps_of_different_sizes_are_refused(apply, grey, contents):
+    before = contents()
+    flags = ("-k", "box:3", "-k", "box:5", "--padding", "valid", "grey.png", "--stack", "s.npy")
+    apply(*flags).fails(1, "grey.png: ", "12x9, 10x7", "--padding same")
+    assert contents() == before
+
+
+# The contact sheet
+
+
+def test_a_sheet_in_place_of_the_pictures(apply, photo, bank, contents):
+    before = set(contents())
+    assert ok(apply("-k", "bank.npy", "photo.png", "--grid", "g.png")).names == ["g.png"]
+    assert set(contents()) - before == {b"g.png"}
+    assert min(drawn("g.png")) > 400
+
+
+def test_sheet_stack_and_figure_beside_the_picture(apply, grey, contents):
+    extra = ("--plot", "p.png", "--grid", "g.pdf", "--stack", "s.npy")
+    ran = ok(apply("-k", "outline", "grey.png", "-o", "o.png", *extra))
+    assert ran.names == ["o.png", "p.png", "g.pdf", "s.npy"]
+    assert set(contents()) == {b"grey.png", b"o.png", b"p.png", b"g.pdf", b"s.npy"}
+
+
+@pytest.mark.parametrize("more", [[], ["--range", "raw"], ["--range", "rescale"]])
+def test_scales_differ(apply, grey, here, more):
+    for scale in ("common", "own"):
+        ok(apply(*PAIR, "grey.png", "--grid", f"{scale}.png", "--scale", scale, *more))
+    ok(apply(*PAIR, "grey.png", "--grid", "default.png", *more))
+    common, own, default = (
+        (here / f"{name}.png").read_bytes() for name in ("common", "own", "default")
+    )
+    assert common == default
+    assert common != own
+
+
+def test_sizes_may_differ_in_a_sheet(apply, grey):
+    ok(apply("-k", "box:3", "-k", "box:5", "--padding", "valid", "grey.png", "--grid", "g.png"))
+
+
+def test_64_maps(apply, grey, save, rng):
+    save("many.npy", rng.normal(size=(64, 1, 3, 3)))
+    ok(apply("-k", "many.npy", "grey.png", "--grid", "g.png", "--stack", "s.npy"))
+    assert max(drawn("g.png")) < 4500
+
+
+# Both, with many inputs
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_several_inputs_make_folders(apply, grey, photo, jobs):
+    ran = ok(
+        apply(*PAIR, "grey.png", "photo.png", "--grid", "g", "--stack", "s", "--plot", "g",
+              "-j", jobs)
+    )  # fmt: skip
+    assert ran.names == [
+        name
+        for stem in ("grey", "photo")
+        for name in (
+            f"g/{stem}_sobel-x+outline.png",
+            f"g/{stem}_sobel-x+outline_grid.png",
+            f"s/{stem}_sobel-x+outline.npy",
+        )
+    ]
+    assert all(drawn(name) for name in ran.names if name.endswith(".png"))
+
+
+def test_processes_make_the_same_bytes(apply, grey, photo, contents):
+    for jobs in ("1", "2"):
+        flags = ("--grid", f"g{jobs}", "--stack", f"s{jobs}", "-j", jobs)
+        ok(apply(*PAIR, "grey.png", "photo.png", *flags))
+    made = contents()
+    for name in [name for name in made if name[1:2] == b"1"]:
+        assert made[name] == made[name.replace(b"1/", b"2/", 1)]
+
+
+def test_names_of_many_kernels_stay_short(apply, grey, photo, save, rng):
+    save("many.npy", rng.normal(size=(64, 1, 3, 3)))
+    ran = ok(apply("-k", "many.npy", "grey.png", "--stack", "s/"))
+    assert ran.names == ["s/grey_many-1+63-more.npy"]
+
+
+def test_a_fault_stays_with_its_input(apply, grey, here):
+    (here / "broken.png").write_bytes(b"no picture")
+    ran = apply(*PAIR, "broken.png", "grey.png", "--stack", "s")
+    assert ran.code == 1
+    assert ran.names == ["s/grey_sobel-x+outline.npy"]
+    assert len(ran.errors) == 1
+
+
+# Existing files, JSON, dry runs
+
+
+@pytest.mark.parametrize("flags", [["--grid", "g.png"], ["--stack", "g.npy"]])
+def test_nothing_is_overwritten_unasked(apply, grey, here, flags):
+    made = here / flags[1]
+    made.write_bytes(b"mine")
+    apply(*PAIR, "grey.png", *flags).fails(1, flags[1], "--overwrite")
+    assert made.read_bytes() == b"mine"
+    ok(apply(*PAIR, "grey.png", *flags, "--skip-existing"))
+    assert made.read_bytes() == b"mine"
+    ok(apply(*PAIR, "grey.png", *flags, "--overwrite"))
+    assert made.read_bytes() != b"mine"
+
+
+def test_what_is_missing_is_made_beside_what_exists(apply, grey, here, contents):
+    (here / "g.png").write_bytes(b"mine")
+    both = ("--grid", "g.png", "--stack", "s.npy", "--skip-existing")
+    assert ok(apply(*PAIR, "grey.png", *both)).names == ["s.npy"]
+    assert contents()[b"g.png"] == b"mine"
+
+
+def test_json_names_them(apply, grey):
+    ran = ok(apply(*PAIR, "grey.png", "--grid", "g.png", "--stack", "s.npy", "--json"))
+    for line, kernel in zip(ran.names, ("sobel-x", "outline"), strict=True):
+        record = json.loads(line)
+        assert (record["kernel"], record["output"]) == (kernel, None)
+        assert (record["grid"], record["stack"]) == ("g.png", "s.npy")
+        assert "figure" not in record
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_dry_run_names_them(apply, grey, contents, form):
+    before = contents()
+    ran = ok(apply(*PAIR, "grey.png", "--grid", "g.png", "--stack", "s.npy", "--dry-run", *form))
+    assert contents() == before
+    if form:
+        assert {json.loads(line)["stack"] for line in ran.names} == {"s.npy"}
+    else:
+        assert ran.names == ["g.png", "s.npy"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--stack", "s.png"], ".npy"),
+        (["--stack", "-"], ".npy"),
+        (["--grid", "g.npy"], "must end with"),
+        (["--scale", "own"], "--grid"),
+        (["--scale", "own", "--plot", "p.png"], "--grid"),
+        (["--grid", "g.png", "--frames", "all"], "--frames all"),
+        (["--stack", "s.npy", "--frames", "all"], "--frames all"),
+        (["--grid", "g.png", "--plot", "g.png"], "g.png"),
+        (["--grid", "g.png", "--out-dir", ".", "--name", "g.png{kernel:0}"], "--name"),
+    ],
+)
+def test_contradictions(apply, grey, contents, flags, said):
+    before = contents()
+    apply(*PAIR, "grey.png", *flags).fails(2, said)
+    assert contents() == before
+
+
+def test_the_input_is_not_replaced_by_its_stack(apply, save, contents):
+    save("in.npy", np.ones((4, 4)))
+    before = contents()
+    apply(*PAIR, "in.npy", "--stack", "in.npy").fails(1, "is the input itself")
+    assert contents() == before

@@ -1,0 +1,236 @@
+"""``convcli compare``: what is tried, what is drawn and printed, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+OUTLINE = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
+
+
+@pytest.fixture
+def compare(convcli):
+    """Run ``convcli compare`` inside this process."""
+    return lambda *arguments, **extra: convcli("compare", *arguments, **extra)
+
+
+def ok(ran):
+    assert (ran.code, ran.err) == (0, ""), ran
+    return ran
+
+
+def records(ran):
+    return [json.loads(line) for line in ok(ran).out.decode().splitlines()]
+
+
+def drawn(name):
+    with Image.open(name) as picture:
+        picture.load()
+        return picture.size
+
+
+DEFAULTS = {
+    "border": ["edge", "zero", "reflect", "symmetric", "wrap"],
+    "padding": ["same", "valid", "full"],
+    "stride": ["1", "2", "3"],
+    "dilation": ["1", "2", "3"],
+    "operation": ["correlate", "convolve"],
+    "range": ["clip", "abs", "offset", "rescale", "raw"],
+}
+
+
+@pytest.mark.parametrize("vary", DEFAULTS)
+def test_a_figure_beside_the_input(compare, grey, contents, vary):
+    before = contents()
+    ran = ok(compare("-k", "sobel-x", "--vary", vary, "grey.png"))
+    name = f"grey_compare-{vary}.png"
+    assert ran.names == [name]
+    assert set(contents()) - set(before) == {name.encode()}
+    assert min(drawn(name)) > 300
+
+
+@pytest.mark.parametrize(("vary", "values"), DEFAULTS.items())
+def test_what_is_tried_where_nothing_is_named(compare, grey, contents, vary, values):
+    before = contents()
+    found = records(compare("-k", "sobel-x", "--vary", vary, "grey.png", "--json"))
+    assert [each["value"] for each in found] == values
+    assert {(each["vary"], each["kernel"], each["input"]) for each in found} == {
+        (vary, "sobel-x", "grey.png")
+    }
+    assert found[0]["mean_difference"] == 0
+    assert contents() == before
+
+
+@pytest.mark.parametrize("border", DEFAULTS["border"])
+def test_numbers_are_those_of_apply_and_scipy(compare, apply, grey, by_scipy, to_pixels, border):
+    values = f"edge {border}"
+    flags = ("-k", "outline", "--vary", "border", "--values", values, "grey.png", "--json")
+    _, other = records(compare(*flags))
+    ran = apply("-k", "outline", "--border", border, "grey.png", "-o", "o.png", "--json")
+    applied = json.loads(ran.out)
+    for key in ("min", "max", "clipped", "rows", "columns"):
+        assert other[key] == applied[key]
+    one, two = (to_pixels(by_scipy(grey, OUTLINE, border=each)) for each in ("edge", border))
+    assert other["mean_difference"] == pytest.approx(np.abs(two - one).mean())
+
+
+def test_kernels(compare, photo):
+    flags = ("-k", "outline", "-k", "sobel", "-k", "outline", "--vary", "kernel", "photo.png")
+    assert ok(compare(*flags, "--diff", "-o", "k.pdf")).names == ["k.pdf"]
+    found = records(compare(*flags, "--json"))
+    assert [each["value"] for each in found] == ["outline-1", "sobel", "outline-2"]
+    assert found[2]["mean_difference"] == 0 < found[1]["mean_difference"]
+
+
+def test_a_bank_is_several_kernels(compare, photo, save, rng):
+    save("bank.npy", rng.normal(size=(4, 3, 3, 3)))
+    found = records(compare("-k", "bank.npy", "--vary", "kernel", "photo.png", "--json"))
+    assert [each["value"] for each in found] == [f"bank-{n}" for n in (1, 2, 3, 4)]
+
+
+def test_sizes_that_meet_nowhere_have_no_difference(compare, grey):
+    flags = ("-k", "outline", "--vary", "padding", "--values", "0 1 2", "--stride", "2", "grey.png")
+    found = records(compare(*flags, "--json"))
+    assert [each["mean_difference"] for each in found] == [0, None, 0]
+    ok(compare(*flags, "--diff"))
+
+
+def test_pairs_keep_their_comma(compare, grey):
+    flags = ("-k", "blur", "--vary", "stride", "--values", "1 2,3 3x2", "grey.png", "--json")
+    assert [(each["rows"], each["columns"]) for each in records(compare(*flags))] == [
+        (11, 14),
+        (6, 5),
+        (6, 5),
+    ]
+
+
+def test_other_options_hold_for_all(compare, photo):
+    flags = ("-k", "blur", "--vary", "border", "--padding", "valid", "--channels", "r")
+    found = records(compare(*flags, "--resize", "9x8", "photo.png", "--json"))
+    assert {(each["rows"], each["columns"], each["mean_difference"]) for each in found} == {
+        (6, 7, 0.0)
+    }
+
+
+def test_a_fill_adds_the_border_that_it_is_for(compare, grey):
+    flags = ("-k", "blur", "--vary", "border", "--fill", "200", "grey.png", "--json")
+    found = records(compare(*flags))
+    assert [each["value"] for each in found] == [*DEFAULTS["border"], "constant"]
+    flags = ("-k", "blur", "--vary", "border", "--values", "zero constant", "grey.png", "--json")
+    assert records(compare(*flags))[1]["mean_difference"] == 0
+    assert records(compare(*flags, "--fill", "200"))[1]["mean_difference"] > 0
+
+
+def test_plain_numbers_have_no_offset(compare, save, rng):
+    save("m.csv", rng.normal(size=(5, 6)))
+    found = records(compare("-k", "sobel-x", "--vary", "range", "m.csv", "--json"))
+    assert [each["value"] for each in found] == ["clip", "abs", "rescale", "raw"]
+    ok(compare("-k", "sobel-x", "--vary", "range", "--diff", "--scale", "own", "m.csv"))
+
+
+def test_directions_have_the_ranges_of_colours(compare, grey):
+    flags = ("-k", "sobel", "--combine", "direction", "--vary", "range", "grey.png")
+    assert [each["value"] for each in records(compare(*flags, "--json"))] == ["clip", "rescale"]
+    ok(compare(*flags, "--diff"))
+
+
+def test_numbers_that_json_has_not_are_null(compare, save):
+    save("nan.npy", np.full((3, 3), np.nan))
+    first, second = records(compare("-k", "1", "--vary", "border", "--values", "edge zero",
+                                    "nan.npy", "--json"))  # fmt: skip
+    assert (first["min"], second["mean_difference"]) == (None, None)
+
+
+def test_json_draws_where_a_file_is_named(compare, grey):
+    found = records(compare("-k", "blur", "--vary", "border", "grey.png", "--json", "-o", "c.png"))
+    assert {each["figure"] for each in found} == {"c.png"}
+    assert drawn("c.png")
+
+
+@pytest.mark.parametrize("source", ["grey.png", "photo.png", "m.csv", "signal.txt"])
+@pytest.mark.parametrize("scale", ["common", "own"])
+def test_any_input(compare, grey, photo, save, rng, source, scale):
+    save("m.csv", rng.integers(-9, 9, (6, 6)))
+    save("signal.txt", rng.normal(size=(1, 30)))
+    flags = ("-k", "box:3", "--vary", "border", "--diff", "--scale", scale, source)
+    ok(compare(*flags, "-o", "c.png"))
+    assert max(drawn("c.png")) < 4000
+
+
+def test_standard_input(compare, grey, here):
+    data = (here / "grey.png").read_bytes()
+    flags = ("-k", "outline", "--vary", "border", "-")
+    assert ok(compare(*flags, "-o", "c.png", stdin=data)).names == ["c.png"]
+    compare(*flags, stdin=data).fails(2, "-o FILE")
+    flags = ("-k", "-", "--vary", "stride", "grey.png", "--json")
+    assert len(records(compare(*flags, stdin=b"1 0; 0 1"))) == 3
+
+
+def test_the_same_bytes_each_time(compare, photo, here):
+    for name in ("a.png", "b.png"):
+        ok(compare("-k", "outline", "--vary", "border", "--diff", "photo.png", "-o", name))
+    assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
+
+
+def test_a_figure_is_not_overwritten_unasked(compare, grey, here):
+    (here / "c.png").write_bytes(b"mine")
+    flags = ("-k", "blur", "--vary", "stride", "grey.png", "-o", "c.png")
+    compare(*flags).fails(1, "c.png", "--overwrite")
+    assert (here / "c.png").read_bytes() == b"mine"
+    ok(compare(*flags, "--overwrite"))
+    assert drawn("c.png")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--vary", "kernel"], "-k for each"),
+        (["--vary", "kernel", "-k", "blur", "--values", "a b"], "-k for each"),
+        (["--vary", "border", "-k", "blur"], "2 kernels give 2 results"),
+        (["--vary", "border", "--border", "zero"], "--values"),
+        (["--vary", "stride", "--stride", "2"], "--values"),
+        (["--vary", "border", "--values", "edge"], "two or more"),
+        (["--vary", "border", "--values", ""], "two or more"),
+        (["--vary", "border", "--values", "edge around"], "'around'"),
+        (["--vary", "stride", "--values", "1 0"], "--values: '0'"),
+        (["--vary", "padding", "--values", "same lots"], "'lots'"),
+        (["--vary", "border", "--values", "edge zero", "--fill", "3"], "--fill"),
+        (["--vary", "stride", "--fill", "3"], "--border constant"),
+        (["--vary", "colour"], "colour"),
+        ([], "--vary"),
+        (["--vary", "border", "-o", "c.npy"], "c.npy"),
+        (["--vary", "border", "-o", "-"], "must end with"),
+        (["--vary", "kernel", "-k", "blur", "--combine", "sum"], "-k for each"),
+    ],
+)
+def test_contradictions(compare, grey, contents, flags, said):
+    before = contents()
+    compare("-k", "outline", *flags, "grey.png").fails(2, said)
+    assert contents() == before
+
+
+def test_files_that_cannot_be_read(compare, here):
+    (here / "broken.png").write_bytes(b"no picture")
+    flags = ("-k", "outline", "--vary", "border")
+    compare(*flags, "broken.png").fails(1, "broken.png")
+    compare(*flags, "nothing.png").fails(1, "nothing.png: no such file")
+
+
+def test_a_choice_that_does_not_fit_is_named_with_the_input(compare, save):
+    save("tiny.png", np.zeros((4, 4), np.uint8))
+    flags = ("-k", "box:3", "--vary", "dilation", "--padding", "valid", "tiny.png")
+    compare(*flags).fails(2, "tiny.png: dilation 2: kernel 3x3")
+
+
+def test_five_channels_can_be_compared_but_not_drawn(compare, save):
+    save("five.npy", np.zeros((6, 6, 5)))
+    flags = ("-k", "blur", "--vary", "border", "five.npy")
+    assert len(records(compare(*flags, "--json"))) == 5
+    compare(*flags).fails(2, "1 or 3 channels")
+
+
+def test_as_a_program(process, grey):
+    ran = process("compare", "-k", "outline", "--vary", "border", "grey.png")
+    assert (ran.code, ran.err) == (0, "")
+    process("compare", "-k", "outline", "--vary", "border", "gone.png").fails(1, "gone.png")
