@@ -191,6 +191,19 @@ def test_a_fault_stays_with_its_input(apply, grey, here):
     assert len(ran.errors) == 1
 
 
+def test_results_that_are_kept_count_as_memory(apply, save, rng, contents):
+    save("in.png", np.zeros((300, 300), np.uint8))
+    save("many.npy", rng.normal(size=(64, 1, 3, 3)))
+    before = contents()
+    flags = ("-k", "many.npy", "in.png", "--max-memory", "100M")
+    apply(*flags, "--range", "raw", "--stack", "s.npy").fails(
+        1, "in.png: needs about", "limit of 100;"
+    )
+    assert contents() == before
+    ok(apply(*flags, "--stack", "s.npy"))
+    ok(apply(*flags, "--range", "raw", "--out-dir", "out"))
+
+
 # Existing files, JSON, dry runs
 
 
