@@ -152,20 +152,21 @@ def test_64_maps(apply, grey, save, rng):
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_several_inputs_make_folders(apply, grey, photo, jobs):
-    ran = ok(
-        apply(*PAIR, "grey.png", "photo.png", "--grid", "g", "--stack", "s", "--plot", "g",
-              "-j", jobs)
-    )  # fmt: skip
+    ran = ok(apply(*PAIR, "grey.png", "photo.png", "--grid", "g", "--stack", "s", "-j", jobs))
     assert ran.names == [
         name
         for stem in ("grey", "photo")
         for name in (
-            f"g/{stem}_sobel-x+outline.png",
             f"g/{stem}_sobel-x+outline_grid.png",
             f"s/{stem}_sobel-x+outline.npy",
         )
     ]
     assert all(drawn(name) for name in ran.names if name.endswith(".png"))
+
+
+def test_a_figure_and_a_sheet_can_share_a_folder(apply, grey):
+    ran = ok(apply("-k", "blur", "grey.png", "--grid", "g/", "--plot", "g/"))
+    assert ran.names == ["g/grey_blur.png", "g/grey_blur_grid.png"]
 
 
 def test_processes_make_the_same_bytes(apply, grey, photo, contents):
