@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from convcli.figures.cells import WIDE
 from convcli.figures.lettering import short
 from convcli.figures.results import MOST_CAPTIONED, result_tile
 from convcli.figures.sheet import SheetTile, draw_sheet
@@ -55,6 +56,8 @@ def draw_comparison(
     beside += [_difference(each, compared[0], captioned=captioned) for each in compared[1:]]
     paired = [tile for pair in zip(tiles, beside, strict=True) for tile in pair]
     pairs = next((pairs for most, pairs in _PAIRS if len(tiles) <= most), _MOST_PAIRS)
+    if columns >= WIDE * rows:
+        pairs = math.ceil(pairs / 2)
     return draw_sheet(paired, title=title, columns=2 * pairs, scale=scale)
 
 
@@ -64,12 +67,12 @@ def _difference(each: "Compared", first: "Compared", *, captioned: bool) -> Shee
         return SheetTile(title, None, None, each.obstacle)
     rows, columns = each.difference.shape[:2]
     facts = [f"{columns}x{rows}", f"mean |difference| {short(each.mean_difference, 4)}"]
-    pixels = _greatest(each.difference)
     block = math.ceil(max(rows, columns) / _MOST_CELLS)
-    across = [f"{block}x{block} pixels"] * (block > 1) + ["3 channels"] * (each.difference.ndim > 2)
+    across = [f"{min(block, columns)}x{min(block, rows)} pixels"] * (block > 1)
+    across += ["3 channels"] * (each.difference.ndim > 2)
     if across:
         facts.append(f"the greatest of {' and '.join(across)}")
-    pixels = _spread(pixels, block)
+    pixels = _spread(_greatest(each.difference), block)
     caption = ", ".join(facts) if captioned else ""
     return SheetTile(title, pixels, None, caption, "difference", centred=True)
 

@@ -129,13 +129,14 @@ def plan_sheet(tiles: Sequence[SheetTile], columns: int | None, *, common: bool)
     box = _box(len(tiles), across, left + right)
     sides = [_sides(raster, box) for raster in rasters]
     width = max(*(w for w, _ in sides), _LEAST)
-    height = max(h for _, h in sides)
     points = TITLE_POINTS if across <= 4 else TICK_POINTS
     room = width + 2 * min(left, right) - AIR
     titles = [_title(*each, room, points) for each in zip(tiles, rasters, sides, strict=True)]
-    over = [_title_height(titles[n : n + across], points) for n in range(0, len(tiles), across)]
+    rows = [slice(n, n + across) for n in range(0, len(tiles), across)]
+    over = [_title_height(titles[row], points) for row in rows]
     under = _under(scales, sides, ticked=ticked)
-    tops = list(accumulate((each + height + under for each in over), initial=0.0))
+    heights = [max(height for _, height in sides[row]) + under for row in rows]
+    tops = list(accumulate(map(sum, zip(over, heights, strict=True)), initial=0.0))
     cell = left + width + right
     places = [
         (
