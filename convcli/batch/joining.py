@@ -14,6 +14,8 @@ from convcli.images.formats import NPY
 from convcli.images.picture import Picture
 from convcli.images.writing import write_picture
 
+# What a result that is kept takes beside the other arrays of its picture, as a share of theirs.
+_KEPT, _KEPT_RAW = 0.2, 0.9
 Made = Sequence[tuple[FilterSpec, Filtered]]
 
 
@@ -33,6 +35,12 @@ def join(joint: Joint, name: str, picture: Picture, made: Made, work: Work) -> t
         figure = draw_figure(name, picture, made)
     save_figure(figure, Path(joint.path), overwrite=work.writing.overwrite)
     return ()
+
+
+def kept_share(joint: Sequence[Joint], results: int, *, raw: bool) -> float:
+    """Return what keeping all results takes, as a share of what a picture and one result take."""
+    copies = 1 + any(each.kind == "stack" for each in joint)
+    return results * copies * (_KEPT_RAW if raw else _KEPT)
 
 
 def _write_stack(path: str, picture: Picture, made: Made, work: Work) -> tuple[str, ...]:

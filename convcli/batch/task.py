@@ -13,7 +13,7 @@ from typing import Any
 from convcli.batch.drawing import draw_figure
 from convcli.batch.encoding import Encode, Target, choose_target, write_result
 from convcli.batch.inputs import Missing, Source
-from convcli.batch.joining import join
+from convcli.batch.joining import join, kept_share
 from convcli.batch.naming import Job, Joint, joined
 from convcli.batch.outcome import Outcome, Result
 from convcli.batch.settings import Work
@@ -21,7 +21,7 @@ from convcli.batch.todo import Step, still_to_do
 from convcli.errors import ConvcliError, ExistingError, PictureError, unforeseen
 from convcli.filtering import Filtered, FilterSpec, filter_picture, measure
 from convcli.images.picture import Picture
-from convcli.images.rasters import Admit, admit_all
+from convcli.images.rasters import BASE_BYTES, Admit, admit_all
 from convcli.images.reading import read_frames, read_picture
 from convcli.images.writing import write_frames, write_picture
 
@@ -85,6 +85,7 @@ class _Task:
         self.job = job
         self.work = work
         self.admit = admit
+        self.kept = 0.0
         self.name = "standard input" if job.source.is_stdin else job.source.path
         self.source: Path | io.BytesIO = Path(job.source.path)
         self.results: list[Result] = []
@@ -103,6 +104,7 @@ class _Task:
             for step in todo.steps:
                 self._filter_frames(step)
         elif todo.joint or self.work.show:
+            self.kept = kept_share(todo.joint, len(todo.steps), raw=self.work.raw)
             self._filter_and_join(todo.steps, todo.joint)
         else:
             self._filter_picture(todo.steps)
@@ -206,6 +208,10 @@ class _Task:
         if tally.nans and filtered.picture.depth is not None:
             self.notes.append(f"{tally.nans} NaN values of the feature map became black")
 
+    def _admit(self, size: int) -> None:
+        """Ask for the memory of a picture, and for that of all results that are kept."""
+        self.admit(size + int(self.kept * max(size - BASE_BYTES, 0)))
+
     def _read(self) -> Picture:
         picture = read_picture(self.source, **self._reading)
         self.notes += picture.notes
@@ -226,7 +232,7 @@ class _Task:
             "max_pixels": reading.max_pixels,
             "channels": reading.channels,
             "resize": None if size is None else (size[1], size[0]),
-            "admit": self.admit,
+            "admit": self._admit,
         }
 
 

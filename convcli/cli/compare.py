@@ -108,12 +108,8 @@ def compare(
     picture, name = read_one(source, reading)
     compared = _compared(picture, variation.choices(specs, picture), name)
     if file is not None:
-        from convcli.figures.comparison import draw_comparison
-
-        original = picture if diff else None
-        figure = draw_comparison(
-            compared, title=_title(name, vary, specs), scale=scale, original=original
-        )
+        title = _title(name, vary, specs)
+        figure = _drawn(compared, title, scale, picture if diff else None)
         write_figure(figure, file, overwrite=overwrite, quiet=json)
     if json:
         _print_json(compared, source, vary, file)
@@ -141,6 +137,17 @@ def _compared(picture: "Picture", choices: list["Choice"], name: str) -> list["C
         return compare_choices(picture, choices)
     except ConvcliError as error:
         raise type(error)(f"{name}: {error}") from error
+
+
+def _drawn(
+    compared: list["Compared"],
+    title: str,
+    scale: Literal["common", "own"],
+    original: "Picture | None",
+) -> Any:
+    from convcli.figures.comparison import draw_comparison
+
+    return draw_comparison(compared, title=title, scale=scale, original=original)
 
 
 def _print_json(compared: list["Compared"], source: str, vary: str, file: str | None) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from convcli.figures.cells import WIDE
 from convcli.figures.lettering import short
-from convcli.figures.results import result_tile
+from convcli.figures.results import MOST_CAPTIONED, result_tile
 from convcli.figures.sheet import SheetTile, draw_sheet
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from convcli.images.picture import Picture
     from convcli.lessons.comparing import Compared
 
-_PAIRS = ((3, 1), (8, 2), (18, 3))  # up to so many choices, so many pairs side by side
-_MOST_PAIRS = 4
+_PAIRS = ((3, 1), (8, 2), (18, 3), (32, 4))  # up to so many choices, so many pairs side by side
+_MOST_PAIRS = 6
 _MOST_CELLS = 128  # of a difference's longer side, that are told apart
 
 
@@ -42,33 +43,38 @@ def draw_comparison(
     Raises:
         UsageError: there is nothing to compare, or a picture has neither 1 nor 3 channels.
     """
+    captioned = len(compared) <= MOST_CAPTIONED
     tiles = [
-        result_tile(each.choice.name, each.choice.spec, each.filtered, scale) for each in compared
+        result_tile(each.choice.name, each.choice.spec, each.filtered, scale, captioned=captioned)
+        for each in compared
     ]
     if original is None:
         return draw_sheet(tiles, title=title, scale=scale)
     rows, columns = original.size
     size = f"{columns}x{rows}"
     beside = [SheetTile("original", original.pixels, original.white, size)]
-    beside += [_difference(each, compared[0]) for each in compared[1:]]
+    beside += [_difference(each, compared[0], captioned=captioned) for each in compared[1:]]
     paired = [tile for pair in zip(tiles, beside, strict=True) for tile in pair]
     pairs = next((pairs for most, pairs in _PAIRS if len(tiles) <= most), _MOST_PAIRS)
+    if columns >= WIDE * rows:
+        pairs = math.ceil(pairs / 2)
     return draw_sheet(paired, title=title, columns=2 * pairs, scale=scale)
 
 
-def _difference(each: "Compared", first: "Compared") -> SheetTile:
+def _difference(each: "Compared", first: "Compared", *, captioned: bool) -> SheetTile:
     title = f"{each.choice.name} - {first.choice.name}"
     if each.difference is None or each.mean_difference is None:
         return SheetTile(title, None, None, each.obstacle)
     rows, columns = each.difference.shape[:2]
     facts = [f"{columns}x{rows}", f"mean |difference| {short(each.mean_difference, 4)}"]
-    pixels = _greatest(each.difference)
     block = math.ceil(max(rows, columns) / _MOST_CELLS)
-    across = [f"{block}x{block} pixels"] * (block > 1) + ["3 channels"] * (each.difference.ndim > 2)
+    across = [f"{min(block, columns)}x{min(block, rows)} pixels"] * (block > 1)
+    across += ["3 channels"] * (each.difference.ndim > 2)
     if across:
         facts.append(f"the greatest of {' and '.join(across)}")
-    pixels = _spread(pixels, block)
-    return SheetTile(title, pixels, None, ", ".join(facts), "difference", centred=True)
+    pixels = _spread(_greatest(each.difference), block)
+    caption = ", ".join(facts) if captioned else ""
+    return SheetTile(title, pixels, None, caption, "difference", centred=True)
 
 
 def _greatest(difference: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from convcli.filtering import Filtered, FilterSpec
 
 HUES = "brighter to the right red, up yellow-green, left cyan, down violet"
-_MOST_CAPTIONED = 16  # tiles with room for numbers
+MOST_CAPTIONED = 16  # tiles with room for numbers
 
 
 def draw_results(
@@ -26,7 +26,7 @@ def draw_results(
     Raises:
         UsageError: there are no results, or one has neither 1 nor 3 channels.
     """
-    captioned = len(made) <= _MOST_CAPTIONED
+    captioned = len(made) <= MOST_CAPTIONED
     tiles = [
         result_tile(spec.label, spec, filtered, scale, captioned=captioned)
         for spec, filtered in made

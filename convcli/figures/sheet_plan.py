@@ -153,7 +153,6 @@ def plan_sheet(
     box = box or _box(len(rows), across, left + right)
     sides = [_sides(raster, box) for raster in rasters]
     width = max(*(w for w, _ in sides), _LEAST)
-    height = max(h for _, h in sides)
     points = TITLE_POINTS if across <= 4 else TICK_POINTS
     room = width + 2 * min(left, right) - AIR
     titles = [_title(*each, room, points) for each in zip(tiles, rasters, sides, strict=True)]
@@ -162,7 +161,8 @@ def plan_sheet(
         for row in rows
     ]
     under = _under(scales, sides, ticked=ticked)
-    tops = list(accumulate((each + height + under for each in over), initial=0.0))
+    heights = [max(sides[n][1] for n in row.places) + under for row in rows]
+    tops = list(accumulate(map(sum, zip(over, heights, strict=True)), initial=0.0))
     cell = left + width + right
     places = [
         (number * cell + left + (width - sides[n][0]) / 2, top + above)

@@ -25,7 +25,7 @@ RASTER_FORMATS = (
 )
 # fmt: on
 _LAYERED = ("PSD",)  # what Pillow counts as frames are layers
-_BASE_BYTES = 32 << 20  # strips and buffers, whatever the picture's size
+BASE_BYTES = 32 << 20  # strips and buffers, whatever the picture's size
 
 Admit = Callable[[int], object]
 
@@ -46,7 +46,7 @@ class Request:
 
     def take_memory(self, size: int) -> None:
         """Ask for the memory of a picture and its result, in bytes; ``admit`` waits or raises."""
-        self.admit(_BASE_BYTES + size)
+        self.admit(BASE_BYTES + size)
 
     def check(self) -> None:
         """Refuse what no picture can satisfy.

@@ -152,20 +152,21 @@ def test_64_maps(apply, grey, save, rng):
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_several_inputs_make_folders(apply, grey, photo, jobs):
-    ran = ok(
-        apply(*PAIR, "grey.png", "photo.png", "--grid", "g", "--stack", "s", "--plot", "g",
-              "-j", jobs)
-    )  # fmt: skip
+    ran = ok(apply(*PAIR, "grey.png", "photo.png", "--grid", "g", "--stack", "s", "-j", jobs))
     assert ran.names == [
         name
         for stem in ("grey", "photo")
         for name in (
-            f"g/{stem}_sobel-x+outline.png",
             f"g/{stem}_sobel-x+outline_grid.png",
             f"s/{stem}_sobel-x+outline.npy",
         )
     ]
     assert all(drawn(name) for name in ran.names if name.endswith(".png"))
+
+
+def test_a_figure_and_a_sheet_can_share_a_folder(apply, grey):
+    ran = ok(apply("-k", "blur", "grey.png", "--grid", "g/", "--plot", "g/"))
+    assert ran.names == ["g/grey_blur.png", "g/grey_blur_grid.png"]
 
 
 def test_processes_make_the_same_bytes(apply, grey, photo, contents):
@@ -189,6 +190,19 @@ def test_a_fault_stays_with_its_input(apply, grey, here):
     assert ran.code == 1
     assert ran.names == ["s/grey_sobel-x+outline.npy"]
     assert len(ran.errors) == 1
+
+
+def test_results_that_are_kept_count_as_memory(apply, save, rng, contents):
+    save("in.png", np.zeros((300, 300), np.uint8))
+    save("many.npy", rng.normal(size=(64, 1, 3, 3)))
+    before = contents()
+    flags = ("-k", "many.npy", "in.png", "--max-memory", "100M")
+    apply(*flags, "--range", "raw", "--stack", "s.npy").fails(
+        1, "in.png: needs about", "limit of 100;"
+    )
+    assert contents() == before
+    ok(apply(*flags, "--stack", "s.npy"))
+    ok(apply(*flags, "--range", "raw", "--out-dir", "out"))
 
 
 # Existing files, JSON, dry runs

@@ -36,7 +36,7 @@ SHEETS = {
     "constant": tiles(np.full((4, 4), -7), 2),
     "64-maps": tiles(SIGNED * 1e4, 64),
     "64-pictures": tiles(GREY, 64, 255),
-    "100-cells": tiles(RNG.integers(0, 9, (4, 4)), 100),
+    "49-cells": tiles(RNG.integers(0, 9, (4, 4)), 49),
     "long-names": [SheetTile(LONG, GREY, 255, "so long " * 9)] * 5,
     "64-long-names": [SheetTile(LONG, SIGNED, None)] * 64,
     "every-kind": [
