@@ -13,10 +13,13 @@ from convcli.errors import ConvcliError, KernelError, PictureError, UsageError
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.spec import get_kernel
 
+# As the root has them: click keeps the first that it hears.
+HELP = {"help_option_names": ["-h", "--help"]}
+
 
 def run(*arguments, stdin=None):
     """Run the command and return what it printed; its own faults are raised as they are."""
-    result = CliRunner().invoke(kernels, arguments, input=stdin)
+    result = CliRunner().invoke(kernels, arguments, input=stdin, **HELP)
     if isinstance(result.exception, ConvcliError):
         raise result.exception
     assert result.exit_code == 0, result.output
@@ -97,7 +100,7 @@ def test_show_reads_standard_input():
 
 def test_show_takes_a_matrix_that_begins_with_a_minus():
     assert run("show", "-1 0 1; -2 0 2", "-o", "-") == "-1 0 1\n-2 0 2\n"
-    assert CliRunner().invoke(kernels, ["show", "blur", "--jsno"]).exit_code == 2
+    assert CliRunner().invoke(kernels, ["show", "blur", "--jsno"], **HELP).exit_code == 2
 
 
 def test_show_a_channel_kernel(tmp_path):
@@ -177,7 +180,7 @@ def test_list_plot_on_a_picture(tmp_path):
 )
 def test_what_does_not_go_with_a_list_is_refused(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(kernels, ["list", *arguments])
+    result = CliRunner().invoke(kernels, ["list", *arguments], **HELP)
     assert result.exit_code != 0
     assert re.search(message, result.output or str(result.exception))
     assert list(tmp_path.iterdir()) == []
