@@ -42,27 +42,50 @@ def choose_target(picture: Picture, spec: FilterSpec, output: str, work: Work) -
     Raises:
         UsageError: the named format cannot hold it.
     """
-    requested = work.writing.format
+    channels = 1 if spec.kernels[0].matrix.ndim == 3 else picture.channels
+    return target_for(
+        picture,
+        output,
+        work.writing.format,
+        channels=channels,
+        range=spec.range,
+        frames=work.all_frames,
+    )
+
+
+def target_for(
+    picture: Picture,
+    output: str,
+    requested: str | None,
+    *,
+    channels: int,
+    range: str,  # noqa: A002 - the option's name
+    frames: bool = False,
+) -> Target:
+    """Choose the format and the depth of a result of so many channels; see :func:`choose_target`.
+
+    Raises:
+        UsageError: the format named by ``requested``, or by the output's suffix, cannot hold it.
+    """
     path = None if output == STDOUT else Path(output)
     if path is not None and is_stream(path) and not path.suffix:
         path = None  # a device's name says nothing of the format
-    channels = 1 if spec.kernels[0].matrix.ndim == 3 else picture.channels
     if output == STDOUT and requested is None and channels == 1 and picture.format in MATRICES:
         requested = "txt"  # a matrix is printed
     named = named_format(path, requested)
     depth, notes = picture.depth, _misnamed(path, requested)
-    if spec.range == "raw":
+    if range == "raw":
         depth = None
     elif depth is None and named is not None and not named.holds(channels, None):
         depth = 8
-        notes += () if spec.range == "rescale" else (EIGHT_BITS,)
+        notes += () if range == "rescale" else (EIGHT_BITS,)
     form = choose_format(
         path,
         requested,
         picture.format,
         channels=channels,
         depth=depth,
-        frames=work.all_frames,
+        frames=frames,
     )
     return Target(output, form, depth, notes)
 

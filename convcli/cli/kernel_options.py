@@ -30,7 +30,7 @@ def _kernel(several: str) -> Declared:
     )
 
 
-_WEIGHING = (
+_WEIGHTS = (
     option(
         "--combine",
         type=click.Choice(["magnitude", "max", "sum", "mean"]),
@@ -39,6 +39,9 @@ _WEIGHING = (
     ),
     option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
     option("--divisor", type=float, metavar="D", help="Divide by D in place of the kernel's own."),
+)
+_WEIGHING = (
+    *_WEIGHTS,
     option(
         "--bias",
         type=float,
@@ -56,6 +59,31 @@ _WEIGHING = (
     ),
 )
 
+
+def _method(told: str = "") -> Declared:
+    """Declare --method."""
+    return option(
+        "--method",
+        type=click.Choice(["auto", "direct", "toeplitz", "separable", "fft", "matrix"]),
+        default="auto",
+        show_default=True,
+        help=f"How sums are computed: auto takes whichever costs least{told}; integers "
+        "are the same to the bit by all.",
+    )
+
+
+def _threads(command: str) -> Declared:
+    """Declare --threads, which CONVCLI_THREADS sets for every command."""
+    return option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        envvar=[f"CONVCLI_{command}_THREADS", "CONVCLI_THREADS"],
+        help="Threads for one picture; the result does not depend on it.  [default: one a "
+        "processor]",
+    )
+
+
 _choice = lazily("convcli.cli.choice", "KernelChoice")
 
 kernel_options = gathered(
@@ -63,22 +91,8 @@ kernel_options = gathered(
     _choice,
     _kernel("Several -k give one result each."),
     *_WEIGHING,
-    option(
-        "--method",
-        type=click.Choice(["auto", "direct", "toeplitz", "separable", "fft", "matrix"]),
-        default="auto",
-        show_default=True,
-        help="How sums are computed: auto takes whichever costs least, and -v says why; integers "
-        "are the same to the bit by all.",
-    ),
-    option(
-        "--threads",
-        type=click.IntRange(min=1),
-        metavar="N",
-        envvar=["CONVCLI_APPLY_THREADS", "CONVCLI_THREADS"],
-        help="Threads for one picture; the result does not depend on it.  [default: one a "
-        "processor]",
-    ),
+    _method(", and -v says why"),
+    _threads("APPLY"),
     option(
         "--alpha",
         type=click.Choice(["keep", "premultiply", "drop"]),
@@ -92,4 +106,13 @@ kernel_options = gathered(
 
 one_value_options = gathered(
     "choice", _choice, _kernel("Several -k are for --combine."), *_WEIGHING
+)
+
+layer_kernel_options = gathered(
+    "choice",
+    _choice,
+    _kernel("The maps of several -k follow each other; a bank, a 4-D .npy, makes one each."),
+    *_WEIGHTS,
+    _method(),
+    _threads("CHAIN_CONV"),
 )

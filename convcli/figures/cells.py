@@ -51,10 +51,10 @@ def settle(figure: Figure, drawn: Sequence[Drawn]) -> None:
         axes.set_box_aspect(each.ratio)
         axes.apply_aspect()
         if each.texts:
-            _write(axes, each)
+            write_numbers(axes, each)
 
 
-def _write(axes: Axes, grid: Drawn) -> None:
+def write_numbers(axes: Axes, grid: Drawn) -> None:
     """Write every number of one grid in one size, or none where they would not be legible."""
     rows, columns = grid.shape
     width, height = _inches(axes)

@@ -123,14 +123,14 @@ def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Draw
     width, height = inches
     low, high = raster.value_range()
     most = max(round(height * DPI), 1), max(round(width * DPI), 1)
-    samples = _block_means(raster.pixels, *most)
+    samples = block_means(raster.pixels, *most)
     shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
     shown = np.clip(samples, low, high)  # so that infinity has the colour of its end
     if raster.pixels.ndim == 3:
-        shown = _displayable(shown, low, high)
+        shown = displayable(shown, low, high)
     image = axes.imshow(
         shown,
-        cmap=_colours(low),
+        cmap=colours_from(low),
         vmin=low,
         vmax=high,
         aspect="auto",
@@ -144,7 +144,8 @@ def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Draw
     return Drawn(image, height / width, (raster.rows, raster.columns), texts, widest)
 
 
-def _colours(low: float) -> Colormap:
+def colours_from(low: float) -> Colormap:
+    """Return grey, or blue through white to red where there are values below 0."""
     return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOUR)
 
 
@@ -160,7 +161,7 @@ def _add_bar(axes: Axes, raster: Raster, image: AxesImage, *, below: bool) -> No
     add_colour_bar(axes, ramp, ticks, "value in each channel", below=below)
 
 
-def _block_means(
+def block_means(
     pixels: NDArray[np.generic], most_rows: int, most_columns: int
 ) -> NDArray[np.float64]:
     """Return the means of equal blocks, about ``most_rows`` x ``most_columns`` to twice as many.
@@ -182,7 +183,7 @@ def _block_means(
     return np.stack(strips)
 
 
-def _displayable(samples: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def displayable(samples: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """Return RGB samples from 0 to 1, magenta where a channel is NaN."""
     shares = (samples - low) / (high - low)
     shares[np.isnan(shares).any(axis=2)] = to_rgb(NAN_COLOUR)
