@@ -62,7 +62,7 @@ class ChainGroup(click.Group):
         asked = set(self.get_help_option_names(ctx))
         layer = self.get_command(ctx, args[0]) if len(args) == 2 and args[1] in asked else None
         if layer is not None:  # `chain conv --help` is no picture named conv
-            layer.make_context(f"INPUT {args[0]}", args[1:], parent=ctx)
+            layer.make_context(args[0], args[1:], parent=ctx)
         return super().parse_args(ctx, list(_Order(self, ctx, args).words()))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -125,28 +125,38 @@ class _Order:
         layers_own = bool(self._layers) and param is not None
         param = param or self._chain_options.get(name)
         taken = [word]
-        if _takes_next(param, word, name) and self._left:
-            taken.append(self._left.pop(0))
-        if layers_own or (param is None and self._layers):
+        if _takes_next(param, word, name):
+            if self._left:
+                taken.append(self._left.pop(0))
+            elif self._ctx.resilient_parsing:  # its value is being completed
+                return
+            else:
+                raise click.UsageError(f"Option {name!r} requires an argument.", self._ctx)
+        if not self._ctx.resilient_parsing:
+            self._check_option(param, name, layers_own=layers_own)
+        if layers_own:
             self._layers[-1] += taken
-            return
-        self._check_chain_option(param, name)
-        self._own += taken
+        else:
+            self._own += taken
 
-    def _check_chain_option(self, param: click.Parameter | None, name: str) -> None:
-        """Refuse an option of the chain that is given twice, or a layer in INPUT's place."""
-        if self._ctx.resilient_parsing:
-            return
-        if param is None and self._source and self._source[0] in self._chain.commands:
-            raise click.UsageError(
-                f"No such option: {name}; INPUT comes first, then the layers: "
-                f"convcli chain INPUT {self._source[0]} ...",
-                self._ctx,
-            )
-        if isinstance(param, click.Option) and param.name and not param.is_flag:
+    def _check_option(self, param: click.Parameter | None, name: str, *, layers_own: bool) -> None:
+        """Refuse an unknown option, and one of the chain that is given twice."""
+        if param is None:
+            raise click.UsageError(f"No such option {name!r}{self._hint()}", self._ctx)
+        single = isinstance(param, click.Option) and not (param.is_flag or layers_own)
+        if single and param.name:
             if param.name in self._given:
                 raise click.UsageError(f"{'/'.join(param.opts)} is given twice", self._ctx)
             self._given.add(param.name)
+
+    def _hint(self) -> str:
+        """Say what is likely amiss where an option is unknown."""
+        if self._layers:
+            return f" of {self._layers[-1][0]}; --help after it lists them"
+        first = self._source[0] if self._source else ""
+        if first in self._chain.commands:
+            return f": INPUT comes first, then the layers, as in convcli chain INPUT {first} ..."
+        return ": those of a layer come after its name"
 
     def _begin_layer(self, name: str) -> bool:
         """Begin a layer; an unknown one is refused, unless the line is being completed."""

@@ -1,4 +1,4 @@
-"""The maps after each layer of a chain: a labelled block for each, a grid of its maps."""
+"""The maps after each layer of a chain: a row of labelled blocks, each a grid of its maps."""
 
 # Before matplotlib, whose start it makes quiet:
 from convcli.figures.style import DPI, HEADING_POINTS, NAN_COLOUR, TICK_POINTS, house_style
@@ -7,7 +7,7 @@ from convcli.figures.style import DPI, HEADING_POINTS, NAN_COLOUR, TICK_POINTS, 
 import math
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,11 +32,14 @@ from convcli.figures.rasters import Raster, block_means, colours_from, displayab
 MOST_BLOCKS = 100
 MOST_MAPS = 64  # of a block; more are said to be left out
 
-_WIDTH, _MARGIN, _BAR_ROOM, _BAR = 8.0, 0.3, 0.9, 0.12  # inches
+_WIDTH, _MARGIN, _BAR_ROOM, _BAR = 10.0, 0.3, 0.85, 0.12  # inches
 _GAP, _NUMBER, _LINE, _BETWEEN = 0.07, 0.13, 0.17, 0.22
-_MOST_ALONE, _MOST_TILE, _MOST_HEIGHT = 2.8, 1.5, 4.2  # a single map, one of several, a grid
-_LEAST_TILE, _LEAST_HEIGHT = 0.2, 0.7  # what is thinner is stretched; a colour bar
+_MOST_ALONE, _MOST_TILE, _MOST_HEIGHT = 2.25, 1.5, 4.2  # a single map, one of several, a grid
+_CELL, _LEAST_TILE, _LEAST_HEIGHT, _LEAST_WIDTH = 0.6, 0.2, 0.7, 2.3  # the last two of a block
 _TITLE_POINTS, _NUMBER_POINTS = 9.0, 6.0
+_EVEN = 1e-4  # values so alike, of their size, are one grey
+_SHARE, _FAR = 99.5, 1.5  # per cent of values; a scale ends there if the last is so much farther
+_SAMPLES = 1 << 20  # are enough to tell
 
 
 class Block(NamedTuple):
@@ -46,26 +49,43 @@ class Block(NamedTuple):
     maps: NDArray[np.generic]
 
 
+class _Scale(NamedTuple):
+    """The values of the colour bar's ends, and at which of them others lie beyond."""
+
+    low: float
+    high: float
+    extend: Literal["neither", "both", "max"] = "neither"
+
+
 class _Planned(NamedTuple):
     """A block before it is drawn; lengths are inches."""
 
     rasters: list[Raster]
-    low: float
-    high: float
+    scale: _Scale
     columns: int
     tile: tuple[float, float]  # width, height
-    numbered: bool  # whether each map has its number above it
     text: str
+
+    @property
+    def number(self) -> float:
+        """The height of the numbers above the maps, where there are several."""
+        return _NUMBER if len(self.rasters) > 1 else 0.0
 
     @property
     def pitch(self) -> float:
         """From one row of maps to the next."""
-        return self.tile[1] + _GAP + (_NUMBER if self.numbered else 0)
+        return self.tile[1] + _GAP + self.number
 
     @property
-    def grid(self) -> float:
-        """The height of all rows."""
-        return math.ceil(len(self.rasters) / self.columns) * self.pitch
+    def grid(self) -> tuple[float, float]:
+        """The width and height of all maps with their numbers."""
+        across, down = self.columns, math.ceil(len(self.rasters) / self.columns)
+        return across * (self.tile[0] + _GAP) - _GAP, down * self.pitch - _GAP
+
+    @property
+    def width(self) -> float:
+        """The width of it all."""
+        return max(self.grid[0] + _BAR_ROOM, _LEAST_WIDTH)
 
     @property
     def heading(self) -> float:
@@ -75,15 +95,16 @@ class _Planned(NamedTuple):
     @property
     def height(self) -> float:
         """The height of it all."""
-        return self.heading + max(self.grid, _LEAST_HEIGHT) + _BETWEEN
+        return self.heading + max(self.grid[1], _LEAST_HEIGHT) + _BETWEEN
 
 
 def draw_chain(blocks: Sequence[Block], *, title: str = "", white: int | None = None) -> Figure:
     """Draw the maps after each layer, the input first.
 
     A block has one scale for all its maps: from the least value to the greatest, or, where some
-    are negative, from blue through white (0) to red. NaN is magenta. Small maps have their
-    numbers in the cells. At most 64 maps of a layer are drawn.
+    are negative, from blue through white (0) to red. It ends before a few values that lie far
+    out, and its bar is pointed there. NaN is magenta. Small maps have their numbers in the cells.
+    At most 64 maps of a layer are drawn.
 
     Args:
         blocks: the input and what comes out of each layer.
@@ -113,8 +134,9 @@ def _plan(block: Block, white: int | None) -> _Planned:
         count = min(channels, MOST_MAPS)
         rasters = [Raster(block.maps[..., channel], white) for channel in range(count)]
     least, greatest = finite_extremes(block.maps)
-    low, high = (0.0, float(white)) if white is not None else _scale(least, greatest)
+    scale = _scale(block.maps, least, greatest) if white is None else _Scale(0.0, float(white))
     across, tile = _arranged(len(rasters), rows, columns)
+    planned = _Planned(rasters, scale, across, tile, "")
     facts = [f"{columns}x{rows}", f"{channels} map{'s' * (channels > 1)}"]
     facts += [f"min {short(least)}", f"max {short(greatest)}"]
     if channels > len(rasters) > 1:
@@ -123,16 +145,23 @@ def _plan(block: Block, white: int | None) -> _Planned:
         facts.append(f"{nans} NaN in {NAN_COLOUR}")
     if not 0.9 < tile[0] / columns / (tile[1] / rows) < 1.1:
         facts.append("pixels stretched to be seen")
-    text = wrap(f"{block.title}\n{', '.join(facts)}", _WIDTH - 2 * _MARGIN, _TITLE_POINTS)
-    return _Planned(rasters, low, high, across, tile, len(rasters) > 1, text)
+    text = wrap(f"{block.title}\n{', '.join(facts)}", planned.width - 0.1, _TITLE_POINTS)
+    return planned._replace(text=text)
 
 
-def _scale(least: float, greatest: float) -> tuple[float, float]:
-    """Return the values of the colour bar's ends, symmetric where there are negative ones."""
+def _scale(maps: NDArray[np.generic], least: float, greatest: float) -> _Scale:
+    """Return the ends of the scale, symmetric where there are negative values."""
+    most = max(-least, greatest)
+    sample = maps.reshape(-1)[:: -(-maps.size // _SAMPLES)]
+    magnitudes = np.abs(sample[np.isfinite(sample)].astype(np.float64))
+    usual = float(np.percentile(magnitudes, _SHARE)) if magnitudes.size else 0.0
+    far = 0 < usual * _FAR < most
     if least < 0:
-        most = max(-least, greatest)
-        return -most, most
-    return (least, greatest) if least < greatest else (0.0, greatest or 1.0)
+        end = usual if far else most
+        return _Scale(-end, end, "both" if far else "neither")
+    if far and usual > least:
+        return _Scale(least, usual, "max")
+    return _Scale(least if greatest - least > _EVEN * greatest else 0.0, greatest or 1.0)
 
 
 def _arranged(count: int, rows: int, columns: int) -> tuple[int, tuple[float, float]]:
@@ -141,50 +170,74 @@ def _arranged(count: int, rows: int, columns: int) -> tuple[int, tuple[float, fl
     most = _MOST_ALONE if count == 1 else _MOST_TILE
     best = (0.0, 1)
     for across in range(1, count + 1):
-        down = math.ceil(count / across)
         width = (room - (across - 1) * _GAP) / across
-        height = min(_MOST_HEIGHT / down - _GAP - _NUMBER, most)
+        height = min(_MOST_HEIGHT / math.ceil(count / across) - _GAP - _NUMBER, most)
         longest = room if count == 1 else most * 2
-        best = max(best, (min(width / columns, height / rows, longest / columns), across))
-    scale, across = best
+        scale = min(width / columns, height / rows, longest / columns, _CELL)
+        best = max(best, (scale, across))
+    scale, most_across = best
+    across = math.ceil(count / math.ceil(count / most_across))  # rows of like length
     widest = (room - (across - 1) * _GAP) / across
-    width, height = columns * scale, rows * scale
-    return across, (min(max(width, _LEAST_TILE), widest), max(height, _LEAST_TILE))
+    return across, (
+        min(max(columns * scale, _LEAST_TILE), widest),
+        max(rows * scale, _LEAST_TILE),
+    )
+
+
+def _rows(planned: Sequence[_Planned]) -> list[list[_Planned]]:
+    """Set as many blocks beside each other as the page has room for."""
+    rows: list[list[_Planned]] = []
+    left = 0.0
+    for block in planned:
+        if not rows or left < block.width:
+            rows.append([])
+            left = _WIDTH - 2 * _MARGIN
+        rows[-1].append(block)
+        left -= block.width
+    return rows
 
 
 def _draw(planned: Sequence[_Planned], heading: str) -> Figure:
+    rows = _rows(planned)
+    heights = [max(block.height for block in row) for row in rows]
     top = 0.25 + (0.22 * (1 + heading.count("\n")) if heading else 0)
-    height = top + sum(block.height for block in planned)
-    figure = Figure(figsize=(_WIDTH, height))
+    page = top + sum(heights)
+    figure = Figure(figsize=(_WIDTH, page))
     if heading:
-        figure.text(_MARGIN / _WIDTH, 1 - 0.15 / height, heading, va="top", size=HEADING_POINTS)
-    for block in planned:
-        figure.text(_MARGIN / _WIDTH, 1 - top / height, block.text, va="top", size=_TITLE_POINTS)
-        _draw_block(figure, block, top + block.heading)
-        top += block.height
+        figure.text(_MARGIN / _WIDTH, 1 - 0.15 / page, heading, va="top", size=HEADING_POINTS)
+    for row, height in zip(rows, heights, strict=True):
+        left = _MARGIN
+        for block in row:
+            place = left / _WIDTH, 1 - top / page
+            figure.text(*place, block.text, va="top", size=_TITLE_POINTS)
+            _draw_block(figure, block, left, top + block.heading)
+            left += block.width
+        top += height
     return figure
 
 
-def _draw_block(figure: Figure, block: _Planned, top: float) -> None:
-    """Draw the grid of one block, from ``top`` inches below the upper edge on."""
+def _draw_block(figure: Figure, block: _Planned, left: float, top: float) -> None:
+    """Draw the grid of one block, its corner so many inches from the page's left upper one."""
     width, height = block.tile
-    texts = [cell_texts(raster.pixels) if raster.numbered else [] for raster in block.rasters]
-    if texts[0]:  # digits alike in all maps
-        every = iter(cell_texts(np.stack([raster.pixels for raster in block.rasters])))
-        texts = [list(islice(every, raster.pixels.size)) for raster in block.rasters]
+    texts = _texts(block.rasters)
     widest = max((text_width(text, 1.0) for each in texts for text in each), default=0.0)
     for number, (raster, numbers) in enumerate(zip(block.rasters, texts, strict=True)):
         row, column = divmod(number, block.columns)
-        left = _MARGIN + column * (width + _GAP)
-        upper = top + row * block.pitch + (_NUMBER if block.numbered else 0)
-        axes = _add_axes(figure, left, upper, width, height)
+        across, down = column * (width + _GAP), row * block.pitch + block.number
+        axes = _add_axes(figure, left + across, top + down, width, height)
         axes.set(xticks=[], yticks=[])
-        if block.numbered:
+        if block.number:
             axes.set_title(str(number + 1), fontsize=_NUMBER_POINTS, pad=1.5)
         _draw_map(axes, raster, block, tuple(numbers), widest)
-    across = min(block.columns, len(block.rasters))
-    right = _MARGIN + across * width + (across - 1) * _GAP
-    _add_bar(figure, block, right + 0.12, top + (_NUMBER if block.numbered else 0))
+    _add_bar(figure, block, left + block.grid[0] + 0.1, top + block.number)
+
+
+def _texts(rasters: Sequence[Raster]) -> list[list[str]]:
+    """Return the numbers for the cells of each map, alike in their digits; none of a picture."""
+    if not rasters[0].numbered:
+        return [[] for _ in rasters]
+    every = iter(cell_texts(np.stack([raster.pixels for raster in rasters])))
+    return [list(islice(every, raster.pixels.size)) for raster in rasters]
 
 
 def _draw_map(
@@ -194,12 +247,14 @@ def _draw_map(
     most = max(round(height * DPI), 1), max(round(width * DPI), 1)
     samples = block_means(raster.pixels, *most)
     shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
-    shown = np.clip(samples, block.low, block.high)  # so that infinity has the colour of its end
+    shown = np.clip(
+        samples, block.scale.low, block.scale.high
+    )  # so that infinity has the colour of its end
     image = axes.imshow(
-        displayable(shown, block.low, block.high) if shown.ndim == 3 else shown,
-        cmap=colours_from(block.low),
-        vmin=block.low,
-        vmax=block.high,
+        displayable(shown, block.scale.low, block.scale.high) if shown.ndim == 3 else shown,
+        cmap=colours_from(block.scale.low),
+        vmin=block.scale.low,
+        vmax=block.scale.high,
         aspect="auto",
         extent=(-0.5, raster.columns - 0.5, raster.rows - 0.5, -0.5),
         interpolation="hanning" if shrunk else "nearest",
@@ -214,18 +269,19 @@ def _draw_map(
 
 def _add_bar(figure: Figure, block: _Planned, left: float, top: float) -> None:
     """Add the colour bar of a block, with as many ticks as it has room for."""
+    low, high, extend = block.scale
     colour = block.rasters[0].pixels.ndim == 3
-    colours = "gray" if colour else colours_from(block.low)
-    height = min(max(block.grid - _GAP - _NUMBER, _LEAST_HEIGHT - _NUMBER), 2.5)
+    height = max(block.grid[1] - block.number, _LEAST_HEIGHT - block.number)
     axes = _add_axes(figure, left, top, _BAR, height)
-    ticks = round_ticks(block.low, block.high)
+    ticks = round_ticks(low, high)
     if height < len(ticks) * TICK_POINTS * 1.6 / 72:
         ticks = ticks[:: max(1, len(ticks) - 1)]
     figure.colorbar(
-        ScalarMappable(Normalize(block.low, block.high), colours),
+        ScalarMappable(Normalize(low, high), "gray" if colour else colours_from(low)),
         cax=axes,
         ticks=ticks,
         format=bar_number,
+        extend=extend,
     )
 
 

@@ -1,0 +1,352 @@
+"""Layers and chains of them: torch on the same weights, exact integers, sizes, and refusals."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+from scipy.special import expit
+
+from convcli import GeometryError, KernelError, UsageError
+from convcli.core.plan import Layout
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet, read_spec
+from convcli.layers.chain import lay_chain, run_chain
+from convcli.layers.conv import Conv
+from convcli.layers.elementwise import Activation, LeakyRelu
+from convcli.layers.layer import settled
+from convcli.layers.pools import ChannelPool, GlobalPool, Normalize, Pool
+
+
+def bank(weights, bias=None, **layout):
+    """A layer of a bank (N, C, kh, kw), as torch has it unless told otherwise."""
+    sets = tuple(KernelSet(f"b-{n}", (Kernel(each),)) for n, each in enumerate(weights))
+    rules = {"padding": 0, "border": "zero"} | layout
+    return Conv(sets, "b", Layout(**rules), bias)
+
+
+def named(spec, **more):
+    """A layer of a kernel by its name."""
+    return Conv((read_spec(spec),), spec, Layout(), **more)
+
+
+def result(layers, image):
+    stages = lay_chain(layers, image.shape)
+    every = list(run_chain(stages, image))
+    for stage, maps in zip(stages, every, strict=True):
+        assert maps.shape == stage.laid.shape
+    return every[-1]
+
+
+class Build:
+    """A random chain, as layers of ours and as a function of torch's."""
+
+    def __init__(self, draw, torch, shape):
+        self.draw, self.torch = draw, torch
+        self.shape = shape
+        self.layers, self.modules = [], []
+        self.rng = np.random.default_rng(draw(st.integers(0, 999)))
+
+    def add(self):
+        kinds = ["conv", "conv", "depthwise", "activation", "pool", "global", "channel", "norm"]
+        layer, module = getattr(self, self.draw(st.sampled_from(kinds)))()
+        try:
+            [stage] = lay_chain([layer], self.shape)
+        except GeometryError:
+            return
+        self.shape = stage.laid.shape
+        self.layers.append(layer)
+        self.modules.append(module)
+
+    def weights(self, *shape):
+        return self.rng.normal(size=shape).astype(np.float32)
+
+    def conv(self):
+        maps, (kh, kw) = self.draw(st.integers(1, 5)), self.pair(1, 3)
+        weights, bias = self.weights(maps, self.shape[2], kh, kw), self.weights(maps)
+        rules = {"stride": self.pair(1, 2), "padding": self.pair(0, 2), "dilation": self.pair(1, 2)}
+        tensors = self.torch.tensor(weights), self.torch.tensor(bias)
+        conv = self.torch.nn.functional.conv2d
+        return bank(weights, tuple(bias.tolist()), **rules), lambda x: conv(x, *tensors, **rules)
+
+    def depthwise(self):
+        weights, channels = self.weights(3, 2), self.shape[2]
+        tensor = self.torch.tensor(weights).expand(channels, 1, 3, 2)
+        layout = Layout(padding=(1, 0), border="zero")
+        layer = Conv((KernelSet("d", (Kernel(weights),)),), "d", layout, 0.5)
+        bias = self.torch.full((channels,), 0.5)
+        conv = self.torch.nn.functional.conv2d
+        return layer, lambda x: conv(x, tensor, bias, padding=(1, 0), groups=channels)
+
+    def activation(self):
+        name = self.draw(st.sampled_from(["relu", "sigmoid", "tanh", "abs", "leaky"]))
+        if name == "leaky":
+            leaky = self.torch.nn.functional.leaky_relu
+            return LeakyRelu(0.2), lambda x: leaky(x, 0.2)
+        return Activation(name), getattr(self.torch, name)
+
+    def pool(self):
+        kind, size, stride = self.draw(st.sampled_from(["max", "avg"])), self.pair(1, 3), None
+        if self.draw(st.booleans()):
+            stride = self.pair(1, 3)
+        padding = size[0] // 2, size[1] // 2
+        ceil = self.draw(st.booleans())
+        module = getattr(self.torch.nn.functional, f"{kind}_pool2d")
+        layer = Pool(kind, size, stride, padding, ceil=ceil)
+        return layer, lambda x: module(x, size, stride, padding, ceil_mode=ceil)
+
+    def global_(self, layer, axes):
+        kind = self.draw(st.sampled_from(["max", "avg"]))
+        if kind == "max":
+            return layer(kind), lambda x: x.amax(axes, keepdim=True)
+        return layer(kind), lambda x: x.mean(axes, keepdim=True)
+
+    def channel(self):
+        return self.global_(ChannelPool, (1,))
+
+    def norm(self):
+        # A tensor of one position has no deviation, which torch's instance_norm refuses.
+        def module(x):
+            mean = x.mean((2, 3), keepdim=True)
+            return (x - mean) / self.torch.sqrt(((x - mean) ** 2).mean((2, 3), True) + 1e-5)
+
+        return Normalize(), module
+
+    def pair(self, least, most):
+        whole = st.integers(least, most)
+        return self.draw(whole), self.draw(whole)
+
+
+setattr(Build, "global", lambda self: self.global_(GlobalPool, (2, 3)))
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_random_chains_agree_with_torch(data):
+    torch = pytest.importorskip("torch")
+    channels = data.draw(st.integers(1, 3))
+    shape = data.draw(st.integers(1, 16)), data.draw(st.integers(1, 16)), channels
+    build = Build(data.draw, torch, shape)
+    for _ in range(data.draw(st.integers(1, 7))):
+        build.add()
+    if not build.layers:
+        return
+    image = build.rng.normal(size=shape).astype(np.float32)
+    ours = result(build.layers, image)
+    # In float64, so that it is ours alone whose rounding is measured.
+    tensor = torch.tensor(image.astype(np.float64)).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        for module in build.modules:
+            tensor = module_in_double(module, tensor, torch)
+    theirs = tensor[0].permute(1, 2, 0).numpy()
+    # A normalisation after one enlarges what rounding leaves of a constant map.
+    norms = sum(isinstance(layer, Normalize) for layer in build.layers)
+    loose = 3e-3 if norms else 1e-5
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=loose * max(1, np.abs(theirs).max()))
+
+
+def module_in_double(module, tensor, torch):
+    """Run a module whose weights are float32 on float64 values."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        cells = module.__closure__ or () if hasattr(module, "__closure__") else ()
+        for cell in cells:
+            content = cell.cell_contents
+            if isinstance(content, torch.Tensor):
+                cell.cell_contents = content.double()
+            elif isinstance(content, tuple) and all(torch.is_tensor(each) for each in content):
+                cell.cell_contents = tuple(each.double() for each in content)
+        return module(tensor)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def test_a_network_agrees_with_torch_in_single_precision():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(4)
+    image = rng.random((40, 36, 3), np.float32)
+    first, second = rng.normal(size=(8, 3, 3, 3)), rng.normal(size=(5, 8, 3, 3))
+    bias = rng.normal(size=8)
+    layers = [
+        bank(first, tuple(bias.tolist()), padding=1), Activation("relu"), Pool("max", (2, 2)),
+        Normalize(), bank(second, stride=2), LeakyRelu(0.1), Activation("sigmoid"),
+        GlobalPool("avg"),
+    ]  # fmt: skip
+    functional = torch.nn.functional
+    one, two, added = (torch.tensor(each, dtype=torch.float32) for each in (first, second, bias))
+    x = torch.tensor(image).permute(2, 0, 1)[None]
+    x = functional.max_pool2d(functional.conv2d(x, one, added, padding=1).relu(), 2)
+    x = functional.conv2d(functional.instance_norm(x), two, stride=2)
+    x = torch.sigmoid(functional.leaky_relu(x, 0.1)).mean((2, 3))
+    np.testing.assert_allclose(result(layers, image).ravel(), x.numpy().ravel(), atol=1e-5)
+
+
+def test_the_default_padding_is_that_of_apply():
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 1), np.uint8)
+    ours = result([named("outline")], image)[..., 0]
+    weights = read_spec("outline").kernels[0].matrix
+    expected = ndimage.correlate(image[..., 0].astype(int), weights, mode="nearest")
+    np.testing.assert_array_equal(ours, expected)
+
+
+def test_integers_stay_exact_through_many_layers():
+    """Products of 16-bit pixels beyond what float32 holds, and then beyond 32 bits."""
+    image = np.random.default_rng(0).integers(0, 65536, (7, 7, 1), np.uint16)
+    layers = [named("1 2 1; 2 4 2; 1 2 1")] * 6
+    expected = image[..., 0].astype(object)
+    weights = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], object)
+    for _ in layers:
+        padded = np.pad(expected, 1, mode="edge")
+        expected = sum(
+            weights[i, j] * padded[i : i + 7, j : j + 7] for i in range(3) for j in range(3)
+        )
+    assert result(layers, image)[..., 0].astype(object).tolist() == expected.tolist()
+
+
+def test_integers_beyond_64_bits_become_floats():
+    image = np.full((4, 4, 1), 255, np.uint8)
+    maps = result([named("16")] * 40, image)
+    assert maps.dtype == np.float64
+    np.testing.assert_allclose(maps, 255.0 * 16.0**40, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (np.array([[True]]), np.uint8),
+        (np.array([[-128]], np.int8), np.int32),
+        (np.array([[-(2**31)]], np.int32), np.float64),
+        (np.array([[2**40]]), np.float64),
+        (np.array([[7]], np.uint64), np.int32),
+        (np.array([[7]], np.uint16), np.uint16),
+        (np.array([[7]], np.float16), np.float32),
+    ],
+)
+def test_the_numbers_that_layers_work_on(given, kind):
+    maps = settled(given[..., np.newaxis])
+    assert maps.dtype == kind
+    assert maps.ravel().tolist() == given.ravel().tolist()
+    assert result([Activation("abs")], given[..., np.newaxis]).item() == abs(given.item())
+
+
+def test_activations():
+    values = np.array([-np.inf, -800, -1.5, 0, 2, 800, np.inf, np.nan]).reshape(2, 4, 1)
+    np.testing.assert_allclose(result([Activation("sigmoid")], values), expit(values), rtol=1e-14)
+    np.testing.assert_array_equal(result([Activation("tanh")], values), np.tanh(values))
+    relu = result([Activation("relu")], values)
+    np.testing.assert_array_equal(relu, np.where(values < 0, 0, values))
+    leaky = result([LeakyRelu(0.5)], values)
+    np.testing.assert_array_equal(leaky, np.where(values < 0, values / 2, values))
+
+
+def test_normalisation():
+    rng = np.random.default_rng(1)
+    maps = rng.normal(5, 3, (20, 30, 4)).astype(np.float32)
+    maps[..., 1] = np.float32(0.1)
+    maps[3, 4, 3] = np.nan
+    done = result([Normalize()], maps)
+    assert done.dtype == np.float32
+    np.testing.assert_allclose(done[..., 0].mean(), 0, atol=1e-6)
+    np.testing.assert_allclose(done[..., 0].std(), 1, atol=1e-4)
+    assert not done[..., 1].any()
+    assert np.isnan(done[..., 3]).all()
+    assert not np.isnan(done[..., :3]).any()
+
+
+def test_global_and_channel_pools():
+    maps = np.random.default_rng(1).integers(-99, 99, (4, 5, 3), np.int32)
+    assert result([GlobalPool("max")], maps).ravel().tolist() == maps.max((0, 1)).tolist()
+    np.testing.assert_allclose(result([GlobalPool("avg")], maps).ravel(), maps.mean((0, 1)))
+    assert result([ChannelPool("max")], maps)[..., 0].tolist() == maps.max(2).tolist()
+    np.testing.assert_allclose(result([ChannelPool("avg")], maps)[..., 0], maps.mean(2))
+
+
+def test_a_family_is_combined_as_apply_does():
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
+    maps = result([named("sobel")], image)
+    planes = image.astype(float)
+    expected = [
+        np.hypot(*(ndimage.sobel(planes[..., c], axis, mode="nearest") for axis in (0, 1)))
+        for c in range(3)
+    ]
+    np.testing.assert_allclose(maps, np.stack(expected, 2), rtol=1e-6)
+
+
+def test_maps_of_several_kernels_follow_each_other():
+    image = np.random.default_rng(0).integers(0, 256, (5, 5, 2), np.uint8)
+    sets = (*(read_spec(name) for name in ("sobel-x", "sobel-y")),)
+    both = result([Conv(sets, "both", Layout())], image)
+    one, two = (result([named(name)], image) for name in ("sobel-x", "sobel-y"))
+    np.testing.assert_array_equal(both, np.concatenate([one, two], axis=2))
+
+
+def test_the_bias_of_a_kernel_is_at_the_depth_of_the_picture():
+    kernel = Kernel([[1]], bias=2)
+    sets = (KernelSet("k", (kernel,)),)
+    image = np.zeros((1, 1, 1), np.uint16)
+    assert result([Conv(sets, "k", Layout(), levels=257)], image).item() == 514
+    assert result([Conv(sets, "k", Layout(), 0.0)], image).item() == 0
+
+
+def test_whole_biases_keep_integers():
+    image = np.full((2, 2, 1), 9, np.uint8)
+    maps = result([bank(np.ones((2, 1, 1, 1), int), (1.0, -300.0))], image)
+    assert (maps.dtype, maps[0, 0].tolist()) == (np.int32, [10, -291])
+    maps = result([bank(np.ones((2, 1, 1, 1), int), (1.5, 0.0))], image)
+    assert (maps.dtype.kind, maps[0, 0].tolist()) == ("f", [10.5, 9])
+
+
+def vgg_block(maps, given):
+    return [bank(np.zeros((maps, given, 3, 3)), (0.0,) * maps, padding=1), Activation("relu")]
+
+
+def test_a_vgg_like_stack_has_the_published_numbers():
+    """Parameters and sizes of VGG-16's first blocks (Simonyan and Zisserman 2015), and fields."""
+    pooling = Pool("max", (2, 2))
+    layers = [
+        *vgg_block(64, 3), *vgg_block(64, 64), pooling,
+        *vgg_block(128, 64), *vgg_block(128, 128), pooling,
+        *vgg_block(256, 128), *vgg_block(256, 256), *vgg_block(256, 256), pooling,
+    ]  # fmt: skip
+    stages = lay_chain(layers, (224, 224, 3))
+    convs = [stage.laid for stage in stages if stage.layer.name == "conv"]
+    assert [laid.parameters for laid in convs] == [
+        1792, 36928, 73856, 147584, 295168, 590080, 590080
+    ]  # fmt: skip
+    assert convs[0].multiply_adds == 224 * 224 * 64 * 27
+    assert convs[-1].multiply_adds == 56 * 56 * 256 * 256 * 9
+    assert stages[-1].laid.shape == (28, 28, 256)
+    pools = [stage.rows for stage in stages if stage.layer.name == "maxpool"]
+    assert [(field.size, field.jump) for field in pools] == [(6, 2), (16, 4), (44, 8)]
+
+
+def test_the_field_of_a_global_pool_is_all_that_came_in():
+    stages = lay_chain([Pool("max", (2, 2)), GlobalPool("max")], (8, 6, 1))
+    assert (stages[1].rows.size, stages[1].columns.size) == (8, 6)
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "said"),
+    [
+        ([Pool("max", (2, 2)), Pool("avg", (9, 3))], GeometryError,
+         r"layer 2 \(avgpool 3x9\): window 3x9 exceeds the 4x4 input"),
+        ([bank(np.ones((1, 1, 3, 3))), bank(np.ones((1, 1, 7, 7)))], GeometryError,
+         r"layer 2 \(conv b\): kernel 7x7 exceeds the 6x6 input"),
+        ([bank(np.ones((2, 3, 1, 1)))], KernelError,
+         r"layer 1 \(conv b\): kernel custom sums over 3 channels, .* given 1 channel$"),
+        ([bank(np.ones((2, 1, 1, 1)), (1.0,) * 3)], UsageError, "3 numbers for 2 maps"),
+        ([Conv((KernelSet("a", (Kernel([[1]]), Kernel([[1, 1]]))),), "a", Layout(padding=0))],
+         UsageError, "maps differ in size, 7x8 and 8x8"),
+    ],
+)  # fmt: skip
+def test_refusals_name_the_layer(layers, error, said):
+    with pytest.raises(error, match=said):
+        lay_chain(layers, (8, 8, 1))
+
+
+def test_a_layer_that_fails_on_the_numbers_is_named():
+    image = np.full((2, 2, 1), 2**31 - 1, np.int32)
+    stages = lay_chain([Activation("relu"), named(str(2**62))], image.shape)
+    with pytest.raises(UsageError, match=r"layer 2 \(conv .*beyond 64-bit integers"):
+        list(run_chain(stages, image))
