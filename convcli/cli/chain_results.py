@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import numpy as np
 
 from convcli.atomic import atomic_write, is_stream, refuse_existing
 from convcli.batch.encoding import Target, target_for, write_result
@@ -21,15 +20,15 @@ from convcli.errors import ConvcliError, PictureError, UsageError, shown
 from convcli.images.formats import check_suffix, choose_format, default_suffix
 from convcli.images.npy import write_npy
 from convcli.images.picture import Picture
-from convcli.images.tone import Tally, Tone
+from convcli.images.tone import Tone
 from convcli.images.writing import write_picture
 from convcli.kernels.naming import safe_name
 from convcli.layers.chain import Stage, lay_chain, run_chain
 from convcli.layers.conv import Conv
 from convcli.layers.layer import Layer, Maps
+from convcli.layers.pictures import maps_of, picture_of, plane
 
 MOST_LABEL = 60  # letters of a layer in a file's name
-STRIP = 1 << 20  # values that become pixels at a time
 
 
 class Wanted(NamedTuple):
@@ -128,8 +127,7 @@ class _Run:
 
     def run(self, layers: Sequence[Layer]) -> None:
         """Check everything, then compute what was asked for, then tell of it."""
-        pixels = self.picture.pixels
-        maps = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+        maps = maps_of(self.picture)
         rows, columns, channels = maps.shape
         stages = lay_chain(_at_depth(layers, self.picture.white), (rows, columns, channels))
         self.told |= record((rows, columns, channels), stages)
@@ -177,7 +175,8 @@ class _Run:
         )
         if asked is None and target.format.is_matrix:
             return target._replace(depth=None)
-        Tone(asked or "clip", _white(target.depth))  # refuses what has no meaning at this depth
+        white = None if target.depth is None else 2**target.depth - 1
+        Tone(self._range(target), white)  # refuses what has no meaning at this depth
         return target
 
     def _refuse_existing(self, each: Sequence[tuple[Path, Path | None]]) -> None:
@@ -197,13 +196,10 @@ class _Run:
         """Write one layer's values, and its picture where it makes one."""
         overwrite = self.writing.overwrite
         with atomic_write(values, overwrite=overwrite) as file:
-            write_npy(file, _squeezed(maps))
+            write_npy(file, plane(maps))
         self._tell("each", values)
         if pixels is not None:
-            tally = Tally(tone := Tone("rescale", 255))
-            tally.add(maps)
-            tone = replace(tone, low=tally.minimum, high=tally.maximum)
-            picture = Picture(_toned(maps, tone), 8)
+            picture, _ = picture_of(maps, "rescale", 8, Picture(self.picture.pixels, 8))
             form = choose_format(pixels, None, "PNG", channels=picture.channels, depth=8)
             with atomic_write(pixels, overwrite=overwrite) as file:
                 write_picture(picture, file, form)
@@ -211,17 +207,9 @@ class _Run:
 
     def _write(self, maps: Maps, target: Target) -> None:
         """Make pixels of the last layer's values, and write them."""
-        matrix = self.wanted.range is None and target.format.is_matrix
-        tone = Tone("raw" if matrix else self.wanted.range or "clip", _white(target.depth))
-        tally = Tally(tone)
-        tally.add(maps)
-        if tone.range == "rescale":
-            tone = replace(tone, low=tally.minimum, high=tally.maximum)
-        depth = None if tone.range == "raw" else target.depth
-        pixels = _toned(maps, tone)
-        picture = replace(self.picture, pixels=pixels, depth=depth, alpha=None, notes=())
+        picture, tally = picture_of(maps, self._range(target), target.depth, self.picture)
         self.data, notes = write_result(target, partial(write_picture, picture), self.writing)
-        if tally.nans and depth is not None:
+        if tally.nans and picture.depth is not None:
             notes += (f"{tally.nans} NaN values of the last layer became black",)
         for note in (*target.notes, *notes):
             click.echo(f"{self.name}: {note}", err=True)
@@ -232,6 +220,10 @@ class _Run:
         }
         if self.data is None:
             self._tell("output", target.output)
+
+    def _range(self, target: Target) -> str:
+        """Return the range that was asked for, or else the one that suits the format."""
+        return self.wanted.range or ("raw" if target.format.is_matrix else "clip")
 
     def _draw(self, stages: Sequence[Stage], drawn: Sequence[Maps], plot: str) -> None:
         from convcli.figures.chain import Block, draw_chain
@@ -268,21 +260,3 @@ def _each_paths(folder: str | None, stages: Sequence[Stage]) -> Iterator[tuple[P
         path = Path(folder, f"{stage.number:0{digits}}_{label}.npy")
         visible = stage.laid.shape[2] in (1, 3)
         yield path, path.with_name(f"{path.name.removesuffix('.npy')}.png") if visible else None
-
-
-def _squeezed(maps: Maps) -> Maps:
-    return maps[..., 0] if maps.shape[2] == 1 else maps
-
-
-def _toned(maps: Maps, tone: Tone) -> Maps:
-    """Return pixels, (H, W) of one map; made in strips, so that no second copy is in between."""
-    pixels = np.empty(maps.shape, tone.dtype_for(maps.dtype))
-    step = max(1, STRIP // maps[0].size)
-    for first in range(0, len(maps), step):
-        rows = slice(first, first + step)
-        tone.apply(maps[rows], pixels[rows])
-    return _squeezed(pixels)
-
-
-def _white(depth: int | None) -> int | None:
-    return None if depth is None else 2**depth - 1

@@ -20,7 +20,6 @@ from convcli.errors import UsageError
 from convcli.figures.cells import (
     MOST_TICKED,
     Drawn,
-    bar_number,
     draw_cell_lines,
     finite_extremes,
     round_ticks,
@@ -280,9 +279,14 @@ def _add_bar(figure: Figure, block: _Planned, left: float, top: float) -> None:
         ScalarMappable(Normalize(low, high), "gray" if colour else colours_from(low)),
         cax=axes,
         ticks=ticks,
-        format=bar_number,
+        format=_bar_number,
         extend=extend,
     )
+
+
+def _bar_number(value: float, _place: int | None = None) -> str:
+    """Label a tick, briefly: another block may follow."""
+    return short(value, digits=6)
 
 
 def _add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
