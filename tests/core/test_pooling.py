@@ -64,7 +64,7 @@ def test_windows_one_by_one(pooling, kind, channels, seed):
 
 
 @given(poolings(), st.integers(0, 99))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_torch(pooling, seed):
     functional = pytest.importorskip("torch.nn.functional")
     torch = pytest.importorskip("torch")

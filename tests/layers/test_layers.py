@@ -16,27 +16,12 @@ from convcli.layers.layer import settled
 from convcli.layers.pools import ChannelPool, GlobalPool, Normalize, Pool
 
 
-def bank(weights, bias=None, **layout):
-    """A layer of a bank (N, C, kh, kw), as torch has it unless told otherwise."""
-    sets = tuple(KernelSet(f"b-{n}", (Kernel(each),)) for n, each in enumerate(weights))
-    rules = {"padding": 0, "border": "zero"} | layout
-    return Conv(sets, "b", Layout(**rules), bias)
-
-
 def named(spec, **more):
     """A layer of a kernel by its name."""
     return Conv((read_spec(spec),), spec, Layout(), **more)
 
 
-def result(layers, image):
-    stages = lay_chain(layers, image.shape)
-    every = list(run_chain(stages, image))
-    for stage, maps in zip(stages, every, strict=True):
-        assert maps.shape == stage.laid.shape
-    return every[-1]
-
-
-def test_the_default_padding_is_that_of_apply():
+def test_the_default_padding_is_that_of_apply(result):
     image = np.random.default_rng(0).integers(0, 256, (9, 8, 1), np.uint8)
     ours = result([named("outline")], image)[..., 0]
     weights = read_spec("outline").kernels[0].matrix
@@ -44,7 +29,7 @@ def test_the_default_padding_is_that_of_apply():
     np.testing.assert_array_equal(ours, expected)
 
 
-def test_integers_stay_exact_through_many_layers():
+def test_integers_stay_exact_through_many_layers(result):
     """Products of 16-bit pixels beyond what float32 holds, and then beyond 32 bits."""
     image = np.random.default_rng(0).integers(0, 65536, (7, 7, 1), np.uint16)
     layers = [named("1 2 1; 2 4 2; 1 2 1")] * 6
@@ -58,7 +43,7 @@ def test_integers_stay_exact_through_many_layers():
     assert result(layers, image)[..., 0].astype(object).tolist() == expected.tolist()
 
 
-def test_integers_beyond_64_bits_become_floats():
+def test_integers_beyond_64_bits_become_floats(result):
     image = np.full((4, 4, 1), 255, np.uint8)
     maps = result([named("16")] * 40, image)
     assert maps.dtype == np.float64
@@ -77,14 +62,14 @@ def test_integers_beyond_64_bits_become_floats():
         (np.array([[7]], np.float16), np.float32),
     ],
 )
-def test_the_numbers_that_layers_work_on(given, kind):
+def test_the_numbers_that_layers_work_on(given, kind, result):
     maps = settled(given[..., np.newaxis])
     assert maps.dtype == kind
     assert maps.ravel().tolist() == given.ravel().tolist()
     assert result([Activation("abs")], given[..., np.newaxis]).item() == abs(given.item())
 
 
-def test_activations():
+def test_activations(result):
     values = np.array([-np.inf, -800, -1.5, 0, 2, 800, np.inf, np.nan]).reshape(2, 4, 1)
     np.testing.assert_allclose(result([Activation("sigmoid")], values), expit(values), rtol=1e-14)
     np.testing.assert_array_equal(result([Activation("tanh")], values), np.tanh(values))
@@ -94,7 +79,7 @@ def test_activations():
     np.testing.assert_array_equal(leaky, np.where(values < 0, values / 2, values))
 
 
-def test_normalisation():
+def test_normalisation(result):
     rng = np.random.default_rng(1)
     maps = rng.normal(5, 3, (20, 30, 4)).astype(np.float32)
     maps[..., 1] = np.float32(0.1)
@@ -108,7 +93,7 @@ def test_normalisation():
     assert not np.isnan(done[..., :3]).any()
 
 
-def test_global_and_channel_pools():
+def test_global_and_channel_pools(result):
     maps = np.random.default_rng(1).integers(-99, 99, (4, 5, 3), np.int32)
     assert result([GlobalPool("max")], maps).ravel().tolist() == maps.max((0, 1)).tolist()
     np.testing.assert_allclose(result([GlobalPool("avg")], maps).ravel(), maps.mean((0, 1)))
@@ -116,7 +101,7 @@ def test_global_and_channel_pools():
     np.testing.assert_allclose(result([ChannelPool("avg")], maps)[..., 0], maps.mean(2))
 
 
-def test_a_family_is_combined_as_apply_does():
+def test_a_family_is_combined_as_apply_does(result):
     image = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
     maps = result([named("sobel")], image)
     planes = image.astype(float)
@@ -127,7 +112,7 @@ def test_a_family_is_combined_as_apply_does():
     np.testing.assert_allclose(maps, np.stack(expected, 2), rtol=1e-6)
 
 
-def test_maps_of_several_kernels_follow_each_other():
+def test_maps_of_several_kernels_follow_each_other(result):
     image = np.random.default_rng(0).integers(0, 256, (5, 5, 2), np.uint8)
     sets = (*(read_spec(name) for name in ("sobel-x", "sobel-y")),)
     both = result([Conv(sets, "both", Layout())], image)
@@ -135,7 +120,7 @@ def test_maps_of_several_kernels_follow_each_other():
     np.testing.assert_array_equal(both, np.concatenate([one, two], axis=2))
 
 
-def test_the_bias_of_a_kernel_is_at_the_depth_of_the_picture():
+def test_the_bias_of_a_kernel_is_at_the_depth_of_the_picture(result):
     kernel = Kernel([[1]], bias=2)
     sets = (KernelSet("k", (kernel,)),)
     image = np.zeros((1, 1, 1), np.uint16)
@@ -143,7 +128,7 @@ def test_the_bias_of_a_kernel_is_at_the_depth_of_the_picture():
     assert result([Conv(sets, "k", Layout(), 0.0)], image).item() == 0
 
 
-def test_whole_biases_keep_integers():
+def test_whole_biases_keep_integers(bank, result):
     image = np.full((2, 2, 1), 9, np.uint8)
     maps = result([bank(np.ones((2, 1, 1, 1), int), (1.0, -300.0))], image)
     assert (maps.dtype, maps[0, 0].tolist()) == (np.int32, [10, -291])
@@ -151,17 +136,17 @@ def test_whole_biases_keep_integers():
     assert (maps.dtype.kind, maps[0, 0].tolist()) == ("f", [10.5, 9])
 
 
-def vgg_block(maps, given):
+def vgg_block(bank, maps, given):
     return [bank(np.zeros((maps, given, 3, 3)), (0.0,) * maps, padding=1), Activation("relu")]
 
 
-def test_a_vgg_like_stack_has_the_published_numbers():
+def test_a_vgg_like_stack_has_the_published_numbers(bank):
     """Parameters and sizes of VGG-16's first blocks (Simonyan and Zisserman 2015), and fields."""
     pooling = Pool("max", (2, 2))
     layers = [
-        *vgg_block(64, 3), *vgg_block(64, 64), pooling,
-        *vgg_block(128, 64), *vgg_block(128, 128), pooling,
-        *vgg_block(256, 128), *vgg_block(256, 256), *vgg_block(256, 256), pooling,
+        *vgg_block(bank, 64, 3), *vgg_block(bank, 64, 64), pooling,
+        *vgg_block(bank, 128, 64), *vgg_block(bank, 128, 128), pooling,
+        *vgg_block(bank, 256, 128), *vgg_block(bank, 256, 256), *vgg_block(bank, 256, 256), pooling,
     ]  # fmt: skip
     stages = lay_chain(layers, (224, 224, 3))
     convs = [stage.laid for stage in stages if stage.layer.name == "conv"]
@@ -183,20 +168,21 @@ def test_the_field_of_a_global_pool_is_all_that_came_in():
 @pytest.mark.parametrize(
     ("layers", "error", "said"),
     [
-        ([Pool("max", (2, 2)), Pool("avg", (9, 3))], GeometryError,
+        (lambda _: [Pool("max", (2, 2)), Pool("avg", (9, 3))], GeometryError,
          r"layer 2 \(avgpool 3x9\): window 3x9 exceeds the 4x4 input"),
-        ([bank(np.ones((1, 1, 3, 3))), bank(np.ones((1, 1, 7, 7)))], GeometryError,
+        (lambda bank: [bank(np.ones((1, 1, 3, 3))), bank(np.ones((1, 1, 7, 7)))], GeometryError,
          r"layer 2 \(conv b\): kernel 7x7 exceeds the 6x6 input"),
-        ([bank(np.ones((2, 3, 1, 1)))], KernelError,
+        (lambda bank: [bank(np.ones((2, 3, 1, 1)))], KernelError,
          r"layer 1 \(conv b\): kernel custom sums over 3 channels, .* given 1 channel$"),
-        ([bank(np.ones((2, 1, 1, 1)), (1.0,) * 3)], UsageError, "3 numbers for 2 maps"),
-        ([Conv((KernelSet("a", (Kernel([[1]]), Kernel([[1, 1]]))),), "a", Layout(padding=0))],
+        (lambda bank: [bank(np.ones((2, 1, 1, 1)), (1.0,) * 3)],
+         UsageError, "3 numbers for 2 maps"),
+        (lambda _: [Conv((read_spec("1"), read_spec("1 1")), "a", Layout(padding=0))],
          UsageError, "maps differ in size, 7x8 and 8x8"),
     ],
 )  # fmt: skip
-def test_refusals_name_the_layer(layers, error, said):
+def test_refusals_name_the_layer(layers, error, said, bank):
     with pytest.raises(error, match=said):
-        lay_chain(layers, (8, 8, 1))
+        lay_chain(layers(bank), (8, 8, 1))
 
 
 def test_a_layer_that_fails_on_the_numbers_is_named():
