@@ -165,18 +165,18 @@ class _Run:
         Raises:
             UsageError: the format that was named cannot hold so many maps, or the range.
         """
-        output, asked = self.wanted.output or "", self.wanted.range
+        output, asked = self.wanted.output or "", self.wanted.range or "clip"
         target = target_for(
             self.picture,
             output,
             self.writing.format,
             channels=channels,
-            range=asked or "clip",
+            range=asked,
         )
-        if asked is None and target.format.is_matrix:
-            return target._replace(depth=None)
+        if self.wanted.range is None and target.format.is_matrix:
+            return target._replace(depth=None)  # there is no white to cut at: all digits stay
         white = None if target.depth is None else 2**target.depth - 1
-        Tone(self._range(target), white)  # refuses what has no meaning at this depth
+        Tone(asked, white)  # refuses what has no meaning at this depth
         return target
 
     def _refuse_existing(self, each: Sequence[tuple[Path, Path | None]]) -> None:
@@ -207,7 +207,7 @@ class _Run:
 
     def _write(self, maps: Maps, target: Target) -> None:
         """Make pixels of the last layer's values, and write them."""
-        picture, tally = picture_of(maps, self._range(target), target.depth, self.picture)
+        picture, tally = picture_of(maps, self.wanted.range or "clip", target.depth, self.picture)
         self.data, notes = write_result(target, partial(write_picture, picture), self.writing)
         if tally.nans and picture.depth is not None:
             notes += (f"{tally.nans} NaN values of the last layer became black",)
@@ -220,10 +220,6 @@ class _Run:
         }
         if self.data is None:
             self._tell("output", target.output)
-
-    def _range(self, target: Target) -> str:
-        """Return the range that was asked for, or else the one that suits the format."""
-        return self.wanted.range or ("raw" if target.format.is_matrix else "clip")
 
     def _draw(self, stages: Sequence[Stage], drawn: Sequence[Maps], plot: str) -> None:
         from convcli.figures.chain import Block, draw_chain

@@ -89,6 +89,15 @@ def test_sixteen_bits(chain, save, load, rng):
     np.testing.assert_array_equal(load("o.png"), pooled(image))
 
 
+def test_the_bias_of_a_kernel_is_at_the_depth_of_the_picture(chain, apply, save, load, rng):
+    for name, kind in (("a.png", np.uint8), ("b.png", np.uint16)):
+        save(name, rng.integers(0, np.iinfo(kind).max, (6, 6), kind))
+        told(chain(name, "conv", "-k", "contour", "-o", f"chain-{name}"))
+        told(apply("-k", "contour", name, "-o", f"apply-{name}"))
+        np.testing.assert_array_equal(load(f"chain-{name}"), load(f"apply-{name}"))
+        assert load(f"chain-{name}").dtype == kind
+
+
 def test_a_bank_agrees_with_torch(chain, photo, bank, save, load, rng):
     torch = pytest.importorskip("torch")
     bias = rng.normal(size=4).astype(np.float32)

@@ -190,3 +190,41 @@ def test_a_layer_that_fails_on_the_numbers_is_named():
     stages = lay_chain([Activation("relu"), named(str(2**62))], image.shape)
     with pytest.raises(UsageError, match=r"layer 2 \(conv .*beyond 64-bit integers"):
         list(run_chain(stages, image))
+
+
+def test_kernels_over_channels_of_any_size_divisor_and_bias():
+    """Neighbours that are alike are summed as one bank; those that are not, are not."""
+    rng = np.random.default_rng(5)
+    kernels = [
+        Kernel(rng.integers(-5, 5, (2, side, side)), divisor, bias)
+        for side, divisor, bias in (
+            (3, 1, 0),
+            (3, 1, 0),
+            (3, 4, 0),
+            (3, 4, 7),
+            (5, 1, 0),
+            (1, 2, 7),
+        )
+    ]
+    sets = tuple(KernelSet("k", (kernel,)) for kernel in kernels)
+    image = rng.integers(0, 256, (8, 9, 2), np.uint8)
+    maps = result_of(Conv(sets, "k", Layout()), image)
+    for number, kernel in enumerate(kernels):
+        summed = sum(
+            ndimage.correlate(image[..., c].astype(float), kernel.weights[c], mode="nearest")
+            for c in range(2)
+        )
+        np.testing.assert_allclose(maps[..., number], summed + kernel.bias, rtol=1e-6, atol=1e-3)
+
+
+def result_of(layer, image):
+    [maps] = run_chain(lay_chain([layer], image.shape), image)
+    return maps
+
+
+def test_the_field_of_several_kernels_is_that_of_the_largest():
+    sets = (read_spec("gaussian:5"), read_spec("sobel-x"), read_spec("1 2 1"))
+    [stage] = lay_chain([Conv(sets, "k", Layout())], (9, 9, 1))
+    assert (stage.rows.size, stage.rows.start) == (5, -2)
+    assert (stage.columns.size, stage.columns.start) == (5, -2)
+    assert stage.laid.parameters == 25 + 9 + 3
