@@ -192,7 +192,7 @@ def test_a_layer_that_fails_on_the_numbers_is_named():
         list(run_chain(stages, image))
 
 
-def test_kernels_over_channels_of_any_size_divisor_and_bias():
+def test_kernels_over_channels_of_any_size_divisor_and_bias(result):
     """Neighbours that are alike are summed as one bank; those that are not, are not."""
     rng = np.random.default_rng(5)
     kernels = [
@@ -208,18 +208,13 @@ def test_kernels_over_channels_of_any_size_divisor_and_bias():
     ]
     sets = tuple(KernelSet("k", (kernel,)) for kernel in kernels)
     image = rng.integers(0, 256, (8, 9, 2), np.uint8)
-    maps = result_of(Conv(sets, "k", Layout()), image)
+    maps = result([Conv(sets, "k", Layout())], image)
     for number, kernel in enumerate(kernels):
         summed = sum(
             ndimage.correlate(image[..., c].astype(float), kernel.weights[c], mode="nearest")
             for c in range(2)
         )
         np.testing.assert_allclose(maps[..., number], summed + kernel.bias, rtol=1e-6, atol=1e-3)
-
-
-def result_of(layer, image):
-    [maps] = run_chain(lay_chain([layer], image.shape), image)
-    return maps
 
 
 def test_the_field_of_several_kernels_is_that_of_the_largest():
