@@ -31,6 +31,8 @@ class BiasValue(click.ParamType[Bias]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Bias:
         """Read the text as a number, if it is one."""
+        if isinstance(value, str) and not value.strip():
+            self.fail("it is empty: give a number, or a file of numbers", param, ctx)
         try:
             return float(value)
         except ValueError:

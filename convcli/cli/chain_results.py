@@ -104,7 +104,7 @@ def _output(source: str, wanted: Wanted, writing: Writing) -> str:
             )
         path = Path(source)
         suffix = default_suffix(path.suffix, writing.format, raw=raw)
-        return str(path.with_name(f"{path.stem}_chain{suffix}"))
+        return str(path.parent / f"{path.stem}_chain{suffix}")
     if wanted.output != STDOUT and not is_stream(Path(wanted.output)):
         check_suffix(wanted.output, writing.format, raw=raw)
     return wanted.output

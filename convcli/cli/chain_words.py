@@ -115,7 +115,8 @@ class _Order:
         yield from self._source
         for layer in self._layers:
             yield from layer
-        if self._source and not (self._layers or self._ctx.resilient_parsing):
+        helped = set(self._own) & set(self._chain.get_help_option_names(self._ctx))
+        if self._source and not (self._layers or helped or self._ctx.resilient_parsing):
             raise click.UsageError(f"Missing layer: {_known(self._chain)}", self._ctx)
 
     def _take_option(self, word: str) -> None:

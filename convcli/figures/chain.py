@@ -33,7 +33,7 @@ MOST_MAPS = 64  # of a block; more are said to be left out
 
 _WIDTH, _MARGIN, _BAR_ROOM, _BAR = 10.0, 0.3, 0.85, 0.12  # inches
 _GAP, _NUMBER, _LINE, _BETWEEN = 0.07, 0.13, 0.17, 0.22
-_MOST_ALONE, _MOST_TILE, _MOST_HEIGHT = 2.25, 1.5, 4.2  # a single map, one of several, a grid
+_MOST_ALONE, _MOST_TILE, _MOST_HEIGHT = 2.25, 1.25, 3.7  # a single map, one of several, a grid
 _CELL, _LEAST_TILE, _LEAST_HEIGHT, _LEAST_WIDTH = 0.6, 0.2, 0.7, 2.3  # the last two of a block
 _TITLE_POINTS, _NUMBER_POINTS = 9.0, 6.0
 _EVEN = 1e-4  # values so alike, of their size, are one grey

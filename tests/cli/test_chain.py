@@ -220,6 +220,12 @@ def test_alpha_and_nan_are_told_of(chain, save):
     ("words", "code", "said"),
     [
         (["no.png", "relu"], 1, "no.png: no such file"),
+        ([".", "relu"], 1, ".: is a folder"),
+        (["photo.png", "conv", "-k", "blur", "--bias", "m.csv"], 2, "2 numbers for 3 maps"),
+        (["photo.png", "conv", "-k", "1", "--bias", "bad.txt"], 2, "--bias bad.txt: row 1: 'a'"),
+        (["photo.png", "conv", "-k", "1", "--bias", "nan.npy"], 2, "nan.npy: must hold finite"),
+        (["photo.png", "conv", "-k", "1", "--bias", "photo.png"], 2, "--bias photo.png: "),
+        (["photo.png", "relu", "--each-dir", "m.csv"], 1, "m.csv is a file"),
         (["photo.png", "conv", "-k", "bank.npy", "conv", "-k", "bank.npy"], 2,
          "photo.png: layer 2 (conv bank): kernel bank-1 sums over 3 channels, and the layer is "
          "given 4 channels"),
@@ -242,6 +248,8 @@ def test_alpha_and_nan_are_told_of(chain, save):
 )  # fmt: skip
 def test_refusals(chain, photo, bank, save, contents, words, code, said):
     save("m.csv", [[1, 2]])
+    save("nan.npy", np.array([np.nan]))
+    Path("bad.txt").write_text("a b")
     before = contents()
     chain(*words).fails(code, said)
     assert contents() == before

@@ -110,6 +110,7 @@ def test_standard_input_is_one_thing(convcli, grey):
         (["grey.png", "relu", "conv", "-k", "bogus"], "layer 2 (conv): no kernel is named"),
         (["grey.png", "conv", "-k", "blur", "--bias", "no.npy"], "layer 1 (conv): --bias no.npy"),
         (["grey.png", "conv", "-k", "blur", "--bias", "nan"], "--bias must be a finite number"),
+        (["grey.png", "conv", "-k", "blur", "--bias", ""], "it is empty"),
         (["grey.png", "conv", "-k", "blur", "--fill", "3"], "--border constant"),
         (["grey.png", "conv", "-k", "blur", "--combine", "max"], "two kernels or more"),
         (["grey.png", "leaky-relu", "--slope", "inf"], "--slope must be a finite number"),
@@ -135,10 +136,16 @@ def test_every_layer_is_explained_and_has_an_example(convcli, here, name):
     assert f" {name}" in page.partition("Examples:\n")[2]
     assert max(map(len, page.splitlines())) <= 100
     assert convcli("chain", name, "-h").out.decode() == page
+    assert convcli("chain", "photo.png", "relu", name, "-h").out.decode() == page
     for parameter in chain.commands[name].params:
         if isinstance(parameter, click.Option):
             assert parameter.help
             assert parameter.help.endswith((".", "]"))
+
+
+@pytest.mark.parametrize("words", [["-h", "x.png"], ["x.png", "-h"], ["x.png", "-h", "relu"]])
+def test_the_chains_own_help_may_be_asked_for_anywhere(convcli, words):
+    assert convcli("chain", *words).out == convcli("chain", "--help").out
 
 
 def test_choices_are_those_of_the_library():
