@@ -117,7 +117,6 @@ class _Run:
         self, picture: Picture, source: str, name: str, wanted: Wanted, writing: Writing
     ) -> None:
         self.picture = picture
-        self.source = source
         self.name = name
         self.wanted = wanted
         self.writing = writing
