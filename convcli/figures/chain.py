@@ -171,7 +171,7 @@ def _arranged(count: int, rows: int, columns: int) -> tuple[int, tuple[float, fl
     for across in range(1, count + 1):
         width = (room - (across - 1) * _GAP) / across
         height = min(_MOST_HEIGHT / math.ceil(count / across) - _GAP - _NUMBER, most)
-        longest = room if count == 1 else most * 2
+        longest = room if count == 1 else most * 3
         scale = min(width / columns, height / rows, longest / columns, _CELL)
         best = max(best, (scale, across))
     scale, most_across = best
