@@ -23,13 +23,30 @@ Options = Mapping[str, click.Parameter]
 class LayerCommand(click.Command):
     """One layer; its callback returns what :class:`convcli.layers.layer.Layer` describes."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the layer's words; a fault is told with its number and name."""
+        meta = {} if parent is None else parent.meta
+        number = meta["convcli.layers"] = meta.get("convcli.layers", 0) + 1
+        try:
+            ctx = super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            problem = f"layer {number} ({info_name}): {error.format_message()}"
+            raise click.UsageError(problem, error.ctx) from error
+        ctx.obj = number
+        return ctx
+
     def invoke(self, ctx: click.Context) -> Any:
         """Make the layer; a fault is told with its number and name."""
-        number = ctx.meta["convcli.layer"] = ctx.meta.get("convcli.layer", 0) + 1
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            raise type(error)(f"layer {number} ({self.name}): {error}") from error
+            raise type(error)(f"layer {ctx.obj} ({self.name}): {error}") from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """List the options; where they are completed, with those of the chain."""

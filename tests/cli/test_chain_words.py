@@ -100,10 +100,12 @@ def test_standard_input_is_one_thing(convcli, grey):
         (["conv", "-k", "blur", "relu"], "INPUT comes first"),
         (["grey.png", "relu", "--bogus"], "No such option"),
         (["grey.png", "maxpool", "2", "--slope", "3"], "No such option"),
-        (["grey.png", "maxpool"], "Missing argument 'SIZE'"),
+        (["grey.png", "relu", "maxpool"], "layer 2 (maxpool): Missing argument 'SIZE'"),
         (["grey.png", "maxpool", "0"], "at least 1"),
         (["grey.png", "globalpool", "relu"], "'relu' is not one of"),
-        (["grey.png", "conv"], "Missing option '-k'"),
+        (["grey.png", "conv"], "layer 1 (conv): Missing option '-k'"),
+        (["grey.png", "conv", "-k", "blur", "conv", "-k", "blur", "--stride", "x"],
+         "layer 2 (conv): Invalid value for '--stride': 'x'"),
         (["grey.png", "relu", "-o"], "requires an argument"),
         (["grey.png", "relu", "-o", "a.png", "-o", "b.png"], "-o/--output is given twice"),
         (["-o", "a.png", "grey.png", "relu", "--output", "b.png"], "is given twice"),
@@ -116,7 +118,7 @@ def test_standard_input_is_one_thing(convcli, grey):
         (["grey.png", "leaky-relu", "--slope", "inf"], "--slope must be a finite number"),
         (["grey.png", "normalize", "--eps", "0"], "eps"),
     ],
-)
+)  # fmt: skip
 def test_what_is_typed_wrong_is_told_in_a_line(refused, words, said):
     assert said in refused(*words).err
 
