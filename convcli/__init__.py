@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from convcli.core.correlate import convolve, cross_correlate
+    from convcli.core.pooling import pool
     from convcli.errors import (
         ConvcliError,
         GeometryError,
@@ -35,6 +36,7 @@ __all__ = [
     "explain",
     "get_kernel",
     "output_size",
+    "pool",
     "receptive_field",
 ]
 
@@ -50,6 +52,7 @@ _HOMES = {
     "explain": "convcli.lessons.explaining",
     "get_kernel": "convcli.kernels.spec",
     "output_size": "convcli.geometry",
+    "pool": "convcli.core.pooling",
     "receptive_field": "convcli.geometry",
 }
 

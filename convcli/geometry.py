@@ -96,10 +96,10 @@ def lay_out(
     >>> lay_out((224, 448), (3, 3)).output
     (222, 446)
     """
-    size = _pair(size, "size", least=1)
-    kernel = _pair(kernel, "kernel size", least=1)
-    stride = _pair(stride, "stride", least=1)
-    dilation = _pair(dilation, "dilation", least=1)
+    size = as_pair(size, "size", least=1)
+    kernel = as_pair(kernel, "kernel size", least=1)
+    stride = as_pair(stride, "stride", least=1)
+    dilation = as_pair(dilation, "dilation", least=1)
     before = _anchor(kernel, dilation, operation)
     pads = _resolve_pads(padding, _extents(kernel, dilation), before)
     geometry = Geometry(size, kernel, pads, stride, dilation, before)
@@ -145,8 +145,8 @@ def output_size(
     >>> output_size((224, 448), 3, padding="same", stride=2)
     (112, 224)
     """
-    both = _pair(size, "size", least=1)
-    taps = _pair(kernel, "kernel size", least=1)
+    both = as_pair(size, "size", least=1)
+    taps = as_pair(kernel, "kernel size", least=1)
     rows, columns = lay_out(both, taps, padding, stride, dilation).output
     pairs = isinstance(size, tuple | list) or rows != columns
     return (rows, columns) if pairs else rows
@@ -202,7 +202,7 @@ def _whole(value: object, name: str, *, least: int) -> int:
     return number
 
 
-def _pair(value: object, name: str, *, least: int) -> Pair:
+def as_pair(value: object, name: str, *, least: int) -> Pair:
     """Read one number for both axes, or (rows, columns)."""
     if not isinstance(value, tuple | list):
         number = _whole(value, name, least=least)

@@ -44,31 +44,55 @@ def choose_target(picture: Picture, spec: FilterSpec, output: str, work: Work) -
         UsageError: the named format cannot hold it.
     """
     requested = work.writing.format
-    path = None if output == STDOUT else Path(output)
-    if path is not None and is_stream(path) and not path.suffix:
-        path = None  # a device's name says nothing of the format
-    hues = spec.combine == "direction"
-    channels = 3 if hues else 1 if spec.kernels[0].matrix.ndim == 3 else picture.channels
-    if output == STDOUT and requested is None and channels == 1 and picture.format in MATRICES:
+    channels, depth = picture.channels, picture.depth
+    if spec.combine == "direction":
+        _check_hues(output, requested)
+        channels, depth = 3, 8
+    elif spec.kernels[0].matrix.ndim == 3:
+        channels = 1
+    return target_for(
+        picture.format,
+        output,
+        requested,
+        channels=channels,
+        depth=depth,
+        range=spec.range,
+        frames=work.all_frames,
+    )
+
+
+def target_for(
+    input_format: str,
+    output: str,
+    requested: str | None,
+    *,
+    channels: int,
+    depth: int | None,
+    range: str,  # noqa: A002 - the option's name
+    frames: bool = False,
+) -> Target:
+    """Choose the format and the depth of a result of so many channels; see :func:`choose_target`.
+
+    Raises:
+        UsageError: the format named by ``requested``, or by the output's suffix, cannot hold it.
+    """
+    path = _telling(output)
+    if output == STDOUT and requested is None and channels == 1 and input_format in MATRICES:
         requested = "txt"  # a matrix is printed
     named = named_format(path, requested)
-    if hues and named is not None and not named.holds(3, 8):
-        raise UsageError(
-            f"--combine direction makes colours, which {named.suffix} cannot hold: --format png can"
-        )
-    depth, notes = 8 if hues else picture.depth, _misnamed(path, requested)
-    if spec.range == "raw":
+    notes = _misnamed(path, requested)
+    if range == "raw":
         depth = None
     elif depth is None and named is not None and not named.holds(channels, None):
         depth = 8
-        notes += () if spec.range == "rescale" else (EIGHT_BITS,)
+        notes += () if range == "rescale" else (EIGHT_BITS,)
     form = choose_format(
         path,
         requested,
-        picture.format,
+        input_format,
         channels=channels,
         depth=depth,
-        frames=work.all_frames,
+        frames=frames,
     )
     return Target(output, form, depth, notes)
 
@@ -89,6 +113,21 @@ def write_result(
     with atomic_write(Path(target.output), overwrite=writing.overwrite) as file:
         notes = encode(file, target.format, quality=quality, compress_level=level)
     return None, notes
+
+
+def _telling(output: str) -> Path | None:
+    """Return a path whose suffix tells the format; a device's name says nothing of it."""
+    path = Path(output)
+    return None if output == STDOUT or (is_stream(path) and not path.suffix) else path
+
+
+def _check_hues(output: str, requested: str | None) -> None:
+    """See that a named format holds colours."""
+    named = named_format(_telling(output), requested)
+    if named is not None and not named.holds(3, 8):
+        raise UsageError(
+            f"--combine direction makes colours, which {named.suffix} cannot hold: --format png can"
+        )
 
 
 def _misnamed(path: Path | None, requested: str | None) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from convcli.core.arithmetic import whole
@@ -22,8 +23,8 @@ class KernelChoice(NamedTuple):
     combine: str | None
     normalize: bool
     divisor: float | None
-    bias: float | None
-    range: str
+    bias: float | None = None
+    range: str = "clip"
     alpha: str = "keep"
     method: str = "auto"
     threads: int | None = None
@@ -40,19 +41,16 @@ class KernelChoice(NamedTuple):
             KernelError: a SPEC names no kernel.
             UsageError: the options contradict each other.
         """
-        if self.normalize and self.divisor is not None:
-            raise UsageError("--normalize sets the divisor, and --divisor names one; choose one")
         if self.bias is not None and not math.isfinite(self.bias):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
-        sets = [read_spec(text, sys.stdin.buffer) for text in self.kernel]
-        groups = _told_apart(self._groups(sets))
+        groups = _told_apart(self.groups(self.sets()))
         for group in groups:
             if group.combine == "direction":
                 check_hues(len(group.kernels), self.range)
         return tuple(
             FilterSpec(
                 label=group.label,
-                kernels=tuple(self._scaled(kernel) for kernel in group.kernels),
+                kernels=group.kernels,
                 combine=group.combine,
                 layout=layout,
                 range=self.range,
@@ -65,8 +63,27 @@ class KernelChoice(NamedTuple):
             for group in groups
         )
 
-    def _groups(self, sets: list[KernelSet]) -> Iterator[KernelSet]:
-        """Yield the kernels of each result."""
+    def sets(self) -> list[KernelSet]:
+        """Return the kernels of each SPEC, divided as the options say.
+
+        Raises:
+            KernelError: a SPEC names no kernel.
+            UsageError: the options contradict each other.
+        """
+        if self.normalize and self.divisor is not None:
+            raise UsageError("--normalize sets the divisor, and --divisor names one; choose one")
+        named = (read_spec(text, sys.stdin.buffer) for text in self.kernel)
+        return [
+            replace(each, kernels=tuple(self._scaled(kernel) for kernel in each.kernels))
+            for each in named
+        ]
+
+    def groups(self, sets: list[KernelSet]) -> Iterator[KernelSet]:
+        """Yield the kernels of each result.
+
+        Raises:
+            UsageError: there are not several kernels to combine.
+        """
         if self.combine is not None:
             kernels = tuple(kernel for each in sets for kernel in each.kernels)
             if len(kernels) < 2:

@@ -30,17 +30,29 @@ def _kernel(several: str) -> Declared:
     )
 
 
-_WEIGHING = (
-    option(
-        "--combine",
-        type=click.Choice(["magnitude", "max", "sum", "mean", "direction"]),
-        help="Make one feature map of several kernels'. direction makes a colour picture of a pair "
-        "such as sobel, on grey: hue is where it grows brighter (red to the right, then counter-"
-        "clockwise: yellow-green up, cyan left, violet down), brightness how much.  "
-        "[default: magnitude for a pair such as sobel, max for a compass set]",
-    ),
-    option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
-    option("--divisor", type=float, metavar="D", help="Divide by D in place of the kernel's own."),
+def _weights(*, colours: bool = False) -> tuple[Declared, ...]:
+    """Declare what the weights are divided by, and --combine, perhaps to a picture in colours."""
+    names = ["magnitude", "max", "sum", "mean"] + ["direction"] * colours
+    direction = (
+        "direction makes a colour picture of a pair such as sobel, on grey: hue is where it grows "
+        "brighter (red to the right, then counter-clockwise: yellow-green up, cyan left, violet "
+        "down), brightness how much. "
+    )
+    return (
+        option(
+            "--combine",
+            type=click.Choice(names),
+            help=f"Make one feature map of several kernels'. {direction * colours} "
+            "[default: magnitude for a pair such as sobel, max for a compass set]",
+        ),
+        option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
+        option(
+            "--divisor", type=float, metavar="D", help="Divide by D in place of the kernel's own."
+        ),
+    )
+
+
+_VALUES = (
     option(
         "--bias",
         type=float,
@@ -58,29 +70,41 @@ _WEIGHING = (
     ),
 )
 
+
+def _method(told: str = "") -> Declared:
+    """Declare --method."""
+    return option(
+        "--method",
+        type=click.Choice(["auto", "direct", "toeplitz", "separable", "fft", "matrix"]),
+        default="auto",
+        show_default=True,
+        help=f"How sums are computed: auto takes whichever costs least{told}; integers "
+        "are the same to the bit by all.",
+    )
+
+
+def _threads(command: str) -> Declared:
+    """Declare --threads, which CONVCLI_THREADS sets for every command."""
+    return option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        envvar=[f"CONVCLI_{command}_THREADS", "CONVCLI_THREADS"],
+        help="Threads for one picture; the result does not depend on it.  [default: one a "
+        "processor]",
+    )
+
+
 _choice = lazily("convcli.cli.choice", "KernelChoice")
 
 kernel_options = gathered(
     "choice",
     _choice,
     _kernel("Several -k give one result each."),
-    *_WEIGHING,
-    option(
-        "--method",
-        type=click.Choice(["auto", "direct", "toeplitz", "separable", "fft", "matrix"]),
-        default="auto",
-        show_default=True,
-        help="How sums are computed: auto takes whichever costs least, and -v says why; integers "
-        "are the same to the bit by all.",
-    ),
-    option(
-        "--threads",
-        type=click.IntRange(min=1),
-        metavar="N",
-        envvar=["CONVCLI_APPLY_THREADS", "CONVCLI_THREADS"],
-        help="Threads for one picture; the result does not depend on it.  [default: one a "
-        "processor]",
-    ),
+    *_weights(colours=True),
+    *_VALUES,
+    _method(", and -v says why"),
+    _threads("APPLY"),
     option(
         "--alpha",
         type=click.Choice(["keep", "premultiply", "drop"]),
@@ -93,8 +117,22 @@ kernel_options = gathered(
 
 
 one_value_options = gathered(
-    "choice", _choice, _kernel("Several -k are for --combine."), *_WEIGHING
+    "choice", _choice, _kernel("Several -k are for --combine."), *_weights(), *_VALUES
 )
+
 compared_options = gathered(
-    "choice", _choice, _kernel("Several -k are for --vary kernel, or --combine."), *_WEIGHING
+    "choice",
+    _choice,
+    _kernel("Several -k are for --vary kernel, or --combine."),
+    *_weights(colours=True),
+    *_VALUES,
+)
+
+layer_kernel_options = gathered(
+    "choice",
+    _choice,
+    _kernel("The maps of several -k follow each other; a bank, a 4-D .npy, makes one each."),
+    *_weights(),
+    _method(),
+    _threads("CHAIN_CONV"),
 )

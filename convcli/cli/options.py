@@ -185,9 +185,7 @@ def _writing(**values: Any) -> Any:
     return Writing(**values)
 
 
-writing_options = gathered(
-    "writing",
-    _writing,
+_ENCODING = (
     option(
         "--format",
         metavar="NAME",
@@ -205,5 +203,12 @@ writing_options = gathered(
         help="Of PNG: 0 none to 9 smallest.  [default: 1, for speed]",
     ),
     option("--overwrite", is_flag=True, help="Replace files that exist."),
+)
+
+writing_options = gathered(
+    "writing",
+    _writing,
+    *_ENCODING,
     option("--skip-existing", is_flag=True, help="Leave files that exist, and go on."),
 )
+one_writing_options = gathered("writing", lazily("convcli.batch.settings", "Writing"), *_ENCODING)

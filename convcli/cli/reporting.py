@@ -92,8 +92,8 @@ class Reporter:
     def _tell_result(self, outcome: Outcome, result: Result) -> None:
         self.skipped += result.skipped
         if result.data is not None:
-            _check_terminal(result.data)
-            _write(result.data)
+            check_terminal(result.data)
+            write_stdout(result.data)
         elif self.voice.json:
             self._json(_record(outcome, result))
         elif result.output is not None and not result.skipped:
@@ -107,21 +107,21 @@ class Reporter:
 
     def _name(self, path: str) -> None:
         if not (self.voice.quiet or self.voice.json):
-            _write(os.fsencode(path) + (b"\0" if self.voice.null else b"\n"))
+            write_stdout(os.fsencode(path) + (b"\0" if self.voice.null else b"\n"))
 
     def _json(self, record: dict[str, Any]) -> None:
         from json import dumps
 
-        _write(dumps(record).encode() + b"\n")
+        write_stdout(dumps(record).encode() + b"\n")
 
 
-def _check_terminal(data: bytes) -> None:
+def check_terminal(data: bytes) -> None:
     """Refuse to fill a terminal with what is not text."""
     if sys.stdout.isatty() and b"\0" in data:
         raise UsageError("-o - would write a picture to the terminal; pipe it, or name a file")
 
 
-def _write(data: bytes) -> None:
+def write_stdout(data: bytes) -> None:
     """Write bytes to stdout at once, so that a reader sees each as it is done."""
     stream = cast(io.BufferedIOBase, sys.stdout.buffer)
     left = memoryview(data)
@@ -149,13 +149,14 @@ def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
         "columns": result.size[1],
         "method": result.method,
         "seconds": round(outcome.seconds, 6),
-        "min": _finite(result.minimum),
-        "max": _finite(result.maximum),
+        "min": finite(result.minimum),
+        "max": finite(result.maximum),
         "clipped": round(result.clipped, 6),
     }
 
 
-def _finite(number: float) -> float | None:
+def finite(number: float) -> float | None:
+    """Return a number as JSON can hold it: null for NaN and infinity."""
     return number if math.isfinite(number) else None
 
 

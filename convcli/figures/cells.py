@@ -55,7 +55,7 @@ def write_numbers(drawn: Sequence[Drawn]) -> None:
     """Write the numbers that fit into their cells; every box has its place already."""
     for each in drawn:
         if each.texts:
-            _write(_axes_of(each.image), each)
+            write_cells(_axes_of(each.image), each)
 
 
 def shape_box(axes: Axes, ratio: float) -> None:
@@ -64,7 +64,7 @@ def shape_box(axes: Axes, ratio: float) -> None:
     axes.apply_aspect()
 
 
-def _write(axes: Axes, grid: Drawn) -> None:
+def write_cells(axes: Axes, grid: Drawn) -> None:
     """Write every number of one grid in one size, or none where they would not be legible."""
     rows, columns = grid.shape
     width, height = _inches(axes)

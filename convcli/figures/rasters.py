@@ -159,14 +159,14 @@ def draw_pixels(
     width, height = inches
     low, high = ends
     most = max(round(height * DPI), 1), max(round(width * DPI), 1)
-    samples = _block_means(raster.pixels, *most)
+    samples = block_means(raster.pixels, *most)
     shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
     shown = np.clip(samples, low, high)  # so that infinity has the colour of its end
     if raster.pixels.ndim == 3:
-        shown = _displayable(shown, low, high)
+        shown = displayable(shown, low, high)
     image = axes.imshow(
         shown,
-        cmap=_colours(low),
+        cmap=colours_from(low),
         vmin=low,
         vmax=high,
         aspect="auto",
@@ -178,7 +178,8 @@ def draw_pixels(
     return Drawn(image, height / width, (raster.rows, raster.columns), texts, widest)
 
 
-def _colours(low: float) -> Colormap:
+def colours_from(low: float) -> Colormap:
+    """Return grey, or blue through white to red where there are values below 0."""
     return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOUR)
 
 
@@ -186,7 +187,7 @@ def bar_colours(raster: Raster, ends: tuple[float, float]) -> tuple[ScalarMappab
     """Return what a raster's colour bar shows between these ends, and what it is of."""
     if raster.pixels.ndim == 3:
         return ScalarMappable(Normalize(*ends), "gray"), "value in each channel"
-    return ScalarMappable(Normalize(*ends), _colours(ends[0])), "value"
+    return ScalarMappable(Normalize(*ends), colours_from(ends[0])), "value"
 
 
 def bar_ticks(raster: Raster, ends: tuple[float, float], most: int = 5) -> list[float]:
@@ -198,7 +199,7 @@ def bar_ticks(raster: Raster, ends: tuple[float, float], most: int = 5) -> list[
     return round_ticks(*ends, most=most)
 
 
-def _block_means(
+def block_means(
     pixels: NDArray[np.generic], most_rows: int, most_columns: int
 ) -> NDArray[np.float64]:
     """Return the means of equal blocks, about ``most_rows`` x ``most_columns`` to twice as many.
@@ -220,7 +221,7 @@ def _block_means(
     return np.stack(strips)
 
 
-def _displayable(samples: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def displayable(samples: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """Return RGB samples from 0 to 1, magenta where a channel is NaN."""
     shares = (samples - low) / (high - low)
     shares[np.isnan(shares).any(axis=2)] = to_rgb(NAN_COLOUR)

@@ -1,0 +1,1 @@
+"""Layers of a network, one after the other: maps in, maps out."""

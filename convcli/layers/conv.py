@@ -1,0 +1,187 @@
+"""The convolutional layer: kernels over maps, in full numbers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.arithmetic import whole
+from convcli.core.combine import COMBINATIONS
+from convcli.core.correlate import prepare, run
+from convcli.core.plan import Layout
+from convcli.core.pooling import mean_type
+from convcli.errors import KernelError, UsageError
+from convcli.geometry import Geometry, lay_out
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet
+from convcli.layers.layer import Laid, Maps, Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """Kernels laid over the maps, unflipped unless the layout says otherwise.
+
+    A 2-D kernel makes as many maps as there are, each of one; a 3-D kernel makes one map of all.
+    The maps of several kernels follow each other in the kernels' order, unless a set combines
+    them.
+
+    Attributes:
+        sets: what each result is made by: one kernel, or several that are combined.
+        spec: the kernels' name.
+        layout: operation, padding, border, stride and dilation.
+        bias: added to every map, or a number for each; None for the kernels' own.
+        levels: what one of 256 levels is among the values; the kernels' own biases are in those.
+        method: how the sums are computed; one of :data:`convcli.core.methods.METHODS`.
+        threads: how many at most; None for one a processor.
+    """
+
+    sets: tuple[KernelSet, ...]
+    spec: str
+    layout: Layout
+    bias: float | tuple[float, ...] | None = None
+    levels: int = 1
+    method: str = "auto"
+    threads: int | None = None
+
+    name = "conv"
+
+    @property
+    def label(self) -> str:
+        """Its name, the kernels' and, where it is one, the size of a bank."""
+        return f"{self.name} {self.spec}"
+
+    @property
+    def kernels(self) -> list[Kernel]:
+        """Every kernel, in order."""
+        return [kernel for group in self.sets for kernel in group.kernels]
+
+    def lay_out(self, shape: Shape) -> Laid:
+        """Lay every kernel over the maps.
+
+        Raises:
+            GeometryError: no window fits.
+            KernelError: a kernel's channels are not the maps'.
+            UsageError: the maps differ in size, or there are not as many biases as maps.
+        """
+        laid = [self._laid(kernel, shape) for kernel in self.kernels]
+        sizes = {each.output for each in laid}
+        if len(sizes) > 1:
+            texts = " and ".join(f"{columns}x{rows}" for rows, columns in sorted(sizes))
+            raise UsageError(
+                f"the kernels' maps differ in size, {texts}: --padding same makes them alike"
+            )
+        channels = sum(_maps(group, shape) for group in self.sets)
+        if isinstance(self.bias, tuple) and len(self.bias) != channels:
+            raise UsageError(f"--bias has {len(self.bias)} numbers for {channels} maps")
+        (rows, columns), [size] = (_widest(laid, axis) for axis in (0, 1)), sizes
+        products = sum(
+            kernel.matrix.size * (shape[2] if kernel.matrix.ndim == 2 else 1)
+            for kernel in self.kernels
+        )
+        weights = sum(kernel.matrix.size for kernel in self.kernels)
+        parameters = weights + self._count_biases()
+        return Laid((*size, channels), rows, columns, parameters, products * size[0] * size[1])
+
+    def apply(self, maps: Maps) -> Maps:
+        """Return the kernels' maps; exact integers of integers, else floats."""
+        results = [self._apply_set(group, maps) for group in self._banked()]
+        result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
+        if not isinstance(self.bias, tuple):
+            return result
+        numbers = [whole(number) for number in self.bias]
+        exact = result.dtype.kind != "f" and all(isinstance(number, int) for number in numbers)
+        kind = np.dtype(np.int64) if exact else mean_type(result.dtype)
+        return result + np.array(numbers, kind)
+
+    def _laid(self, kernel: Kernel, shape: Shape) -> Geometry:
+        if kernel.matrix.ndim == 3 and len(kernel.matrix) != shape[2]:
+            raise KernelError(
+                f"kernel {kernel.name} sums over {_channels(len(kernel.matrix))}, "
+                f"and the layer is given {_channels(shape[2])}"
+            )
+        rules = self.layout
+        return lay_out(
+            shape[:2], kernel.size, rules.padding, rules.stride, rules.dilation, rules.operation
+        )
+
+    def _count_biases(self) -> int:
+        if isinstance(self.bias, tuple):
+            return len(self.bias)
+        own = (kernel.bias if self.bias is None else 1 for kernel in self.kernels)
+        return sum(bias != 0 for bias in own)
+
+    def _banked(self) -> Iterator[KernelSet]:
+        """Yield the sets, with neighbours that can be summed as one bank made one."""
+
+        def alike(group: KernelSet) -> Any:
+            kernel = group.kernels[0]
+            bank = group.combine is None and kernel.matrix.ndim == 3
+            return (kernel.matrix.shape, kernel.bias) if bank else None
+
+        for key, found in groupby(self.sets, alike):
+            groups = list(found)
+            if key is None or len(groups) == 1:
+                yield from groups
+            else:
+                yield KernelSet(self.spec, (_bank([each.kernels[0] for each in groups]),))
+
+    def _apply_set(self, group: KernelSet, maps: Maps) -> Maps:
+        """Filter with one kernel, or with several that are combined strip by strip."""
+        plans = [
+            prepare(
+                maps, kernel.matrix, self.layout, kernel.divisor, self._bias(kernel), self.method
+            )
+            for kernel in group.kernels
+        ]
+        kind = np.result_type(*(plan.result for plan in plans))
+        if group.combine in ("magnitude", "mean"):
+            kind = mean_type(kind)
+        elif group.combine == "sum" and kind.kind != "f":
+            kind = np.dtype(np.int64)
+        out = np.empty(plans[0].shape, kind)
+
+        def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
+            out[rows] = COMBINATIONS[group.combine](blocks) if group.combine else blocks[0]
+
+        run(plans, maps, keep, self.threads)
+        return out if out.ndim == 3 else out[..., np.newaxis]
+
+    def _bias(self, kernel: Kernel) -> float:
+        """Return what is added to the sums; biases of the maps come later."""
+        if isinstance(self.bias, tuple):
+            return 0
+        return kernel.bias * self.levels if self.bias is None else self.bias
+
+
+def _bank(kernels: list[Kernel]) -> Kernel:
+    """Return kernels over channels as one 4-D kernel."""
+    divisors = {kernel.divisor for kernel in kernels}
+    divisor = divisors.pop() if len(divisors) == 1 else None
+    matrices = [kernel.weights if divisor is None else kernel.matrix for kernel in kernels]
+    return Kernel(np.stack(matrices), divisor or 1, kernels[0].bias)
+
+
+def _maps(group: KernelSet, shape: Shape) -> int:
+    """Return how many maps a set makes.
+
+    Raises:
+        UsageError: those of its kernels cannot be combined.
+    """
+    counts = {shape[2] if kernel.matrix.ndim == 2 else 1 for kernel in group.kernels}
+    if len(counts) > 1:
+        raise UsageError("--combine takes kernels over one channel or kernels over all, not both")
+    return counts.pop()
+
+
+def _widest(laid: list[Geometry], axis: int) -> tuple[int, ...]:
+    """Return the kernel that sees most along an axis."""
+    most = max(laid, key=lambda each: each.extent[axis])
+    before = (most.pads.top, most.pads.left)[axis]
+    return most.kernel[axis], most.stride[axis], before, most.dilation[axis]
+
+
+def _channels(count: int) -> str:
+    return f"{count} channel{'' if count == 1 else 's'}"

@@ -1,0 +1,54 @@
+"""From a picture to maps, and from the last maps to a picture."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from convcli.images.picture import Picture
+from convcli.images.tone import Tally, Tone
+from convcli.layers.layer import Maps
+
+STRIP = 1 << 20  # values that become pixels at a time
+
+
+def maps_of(picture: Picture) -> Maps:
+    """Return a picture's colours as maps, (H, W, C); alpha is left out."""
+    pixels = picture.pixels
+    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+
+
+def plane(maps: Maps) -> Maps:
+    """Return maps as files hold them: (H, W) where there is one."""
+    return maps[..., 0] if maps.shape[2] == 1 else maps
+
+
+def picture_of(
+    maps: Maps,
+    range: str,  # noqa: A002 - the option's name
+    depth: int | None,
+    like: Picture,
+) -> tuple[Picture, Tally]:
+    """Make pixels of maps, and count their values.
+
+    Args:
+        maps: (H, W, C).
+        range: how values become pixels; one of :data:`convcli.images.tone.RANGES`.
+        depth: bits of the pixels, 8 or 16; None for plain numbers.
+        like: its metadata and format are carried over.
+
+    Raises:
+        UsageError: the range needs a depth.
+    """
+    tone = Tone(range, None if depth is None else 2**depth - 1)
+    tally = Tally(tone)
+    tally.add(maps)
+    if range == "rescale":
+        tone = replace(tone, low=tally.minimum, high=tally.maximum)
+    pixels = np.empty(maps.shape, tone.dtype_for(maps.dtype))
+    strips = min(-(-maps.size // STRIP), len(maps))
+    for values, out in zip(
+        np.array_split(maps, strips), np.array_split(pixels, strips), strict=True
+    ):
+        tone.apply(values, out)
+    kept = None if range == "raw" else depth
+    return replace(like, pixels=plane(pixels), depth=kept, alpha=None, notes=()), tally

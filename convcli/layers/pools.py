@@ -1,0 +1,137 @@
+"""Layers that make one value of several: windows, whole maps, channels; and the normalisation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from convcli.core.arithmetic import DOUBLE
+from convcli.core.pooling import lay_windows, mean_type, pool
+from convcli.geometry import Pair
+from convcli.layers.layer import Laid, Maps, Shape
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The maximum or the mean of each window; see :func:`convcli.core.pooling.pool`."""
+
+    kind: str
+    size: Pair
+    stride: Pair | None = None
+    padding: Pair = (0, 0)
+    count_padding: bool = True
+    ceil: bool = False
+
+    @property
+    def name(self) -> str:
+        """``maxpool`` or ``avgpool``."""
+        return f"{self.kind}pool"
+
+    @property
+    def label(self) -> str:
+        """Its name, the window's width x height, and the stride where it is another."""
+        stride = self.stride or self.size
+        step = "" if stride == self.size else f" stride {_text(stride)}"
+        return f"{self.name} {self.size[1]}x{self.size[0]}{step}"
+
+    def lay_out(self, shape: Shape) -> Laid:
+        """Lay the windows over each channel."""
+        laid = lay_windows(shape[:2], self.size, self.stride, self.padding, ceil=self.ceil)
+        pads = laid.pads.top, laid.pads.left
+        rows, columns = zip(laid.kernel, laid.stride, pads, strict=True)
+        return Laid((*laid.output, shape[2]), rows, columns)
+
+    def apply(self, maps: Maps) -> Maps:
+        """Pool each channel."""
+        return pool(
+            maps,
+            self.size,
+            self.kind,
+            self.stride,
+            self.padding,
+            count_padding=self.count_padding,
+            ceil=self.ceil,
+        )
+
+
+@dataclass(frozen=True)
+class GlobalPool:
+    """The maximum or the mean over all positions of each map."""
+
+    kind: str
+    name = "globalpool"
+
+    @property
+    def label(self) -> str:
+        """Its name and kind."""
+        return f"{self.name} {self.kind}"
+
+    def lay_out(self, shape: Shape) -> Laid:
+        """Leave one position, which sees all of them."""
+        return Laid((1, 1, shape[2]), (shape[0],), (shape[1],))
+
+    def apply(self, maps: Maps) -> Maps:
+        """Return (1, 1, C)."""
+        return _reduced(maps, self.kind, (0, 1))
+
+
+@dataclass(frozen=True)
+class ChannelPool:
+    """The maximum or the mean over the channels at each position."""
+
+    kind: str
+    name = "channelpool"
+
+    @property
+    def label(self) -> str:
+        """Its name and kind."""
+        return f"{self.name} {self.kind}"
+
+    def lay_out(self, shape: Shape) -> Laid:
+        """Leave one channel."""
+        return Laid((*shape[:2], 1))
+
+    def apply(self, maps: Maps) -> Maps:
+        """Return (H, W, 1)."""
+        return _reduced(maps, self.kind, (2,))
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """``(x - mean) / sqrt(variance + eps)`` of each map over all its positions.
+
+    The variance is the mean square distance from the mean (divided by n, not n - 1), as in the
+    instance normalisation of networks. A constant map becomes 0.
+    """
+
+    eps: float = 1e-5
+
+    name = "normalize"
+    label = "normalize"
+
+    def lay_out(self, shape: Shape) -> Laid:
+        """Return what is as it was; that a map's mean sees all of it is left out of account."""
+        return Laid(shape)
+
+    def apply(self, maps: Maps) -> Maps:
+        """Return floats; the sums are in float64, map by map."""
+        out = np.empty(maps.shape, mean_type(maps.dtype))
+        with np.errstate(invalid="ignore", over="ignore"):  # of infinities come NaN
+            for channel in range(maps.shape[2]):
+                # Away from the first value: of a constant map nothing at all is left.
+                values = maps[..., channel] - DOUBLE.type(maps[0, 0, channel])
+                values -= values.mean()
+                values /= np.sqrt(np.square(values).mean() + self.eps)
+                out[..., channel] = values
+        return out
+
+
+def _reduced(maps: Maps, kind: str, axes: tuple[int, ...]) -> Maps:
+    if kind == "max":
+        return np.asarray(maps.max(axis=axes, keepdims=True))
+    with np.errstate(invalid="ignore", over="ignore"):
+        means = maps.mean(axis=axes, keepdims=True, dtype=np.float64)
+        return np.asarray(means, mean_type(maps.dtype))
+
+
+def _text(pair: Pair) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"

@@ -1,0 +1,225 @@
+"""Layers and chains of them: exact integers, sizes, and refusals."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.special import expit
+
+from convcli import GeometryError, KernelError, UsageError
+from convcli.core.plan import Layout
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet, read_spec
+from convcli.layers.chain import lay_chain, run_chain
+from convcli.layers.conv import Conv
+from convcli.layers.elementwise import Activation, LeakyRelu
+from convcli.layers.layer import settled
+from convcli.layers.pools import ChannelPool, GlobalPool, Normalize, Pool
+
+
+def named(spec, **more):
+    """A layer of a kernel by its name."""
+    return Conv((read_spec(spec),), spec, Layout(), **more)
+
+
+def test_the_default_padding_is_that_of_apply(result):
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 1), np.uint8)
+    ours = result([named("outline")], image)[..., 0]
+    weights = read_spec("outline").kernels[0].matrix
+    expected = ndimage.correlate(image[..., 0].astype(int), weights, mode="nearest")
+    np.testing.assert_array_equal(ours, expected)
+
+
+def test_integers_stay_exact_through_many_layers(result):
+    """Products of 16-bit pixels beyond what float32 holds, and then beyond 32 bits."""
+    image = np.random.default_rng(0).integers(0, 65536, (7, 7, 1), np.uint16)
+    layers = [named("1 2 1; 2 4 2; 1 2 1")] * 6
+    expected = image[..., 0].astype(object)
+    weights = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], object)
+    for _ in layers:
+        padded = np.pad(expected, 1, mode="edge")
+        expected = sum(
+            weights[i, j] * padded[i : i + 7, j : j + 7] for i in range(3) for j in range(3)
+        )
+    assert result(layers, image)[..., 0].astype(object).tolist() == expected.tolist()
+
+
+def test_integers_beyond_64_bits_become_floats(result):
+    image = np.full((4, 4, 1), 255, np.uint8)
+    maps = result([named("16")] * 40, image)
+    assert maps.dtype == np.float64
+    np.testing.assert_allclose(maps, 255.0 * 16.0**40, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (np.array([[True]]), np.uint8),
+        (np.array([[-128]], np.int8), np.int32),
+        (np.array([[-(2**31)]], np.int32), np.float64),
+        (np.array([[2**40]]), np.float64),
+        (np.array([[7]], np.uint64), np.int32),
+        (np.array([[7]], np.uint16), np.uint16),
+        (np.array([[7]], np.float16), np.float32),
+    ],
+)
+def test_the_numbers_that_layers_work_on(given, kind, result):
+    maps = settled(given[..., np.newaxis])
+    assert maps.dtype == kind
+    assert maps.ravel().tolist() == given.ravel().tolist()
+    assert result([Activation("abs")], given[..., np.newaxis]).item() == abs(given.item())
+
+
+def test_activations(result):
+    values = np.array([-np.inf, -800, -1.5, 0, 2, 800, np.inf, np.nan]).reshape(2, 4, 1)
+    np.testing.assert_allclose(result([Activation("sigmoid")], values), expit(values), rtol=1e-14)
+    np.testing.assert_array_equal(result([Activation("tanh")], values), np.tanh(values))
+    relu = result([Activation("relu")], values)
+    np.testing.assert_array_equal(relu, np.where(values < 0, 0, values))
+    leaky = result([LeakyRelu(0.5)], values)
+    np.testing.assert_array_equal(leaky, np.where(values < 0, values / 2, values))
+
+
+def test_normalisation(result):
+    rng = np.random.default_rng(1)
+    maps = rng.normal(5, 3, (20, 30, 4)).astype(np.float32)
+    maps[..., 1] = np.float32(0.1)
+    maps[3, 4, 3] = np.nan
+    done = result([Normalize()], maps)
+    assert done.dtype == np.float32
+    np.testing.assert_allclose(done[..., 0].mean(), 0, atol=1e-6)
+    np.testing.assert_allclose(done[..., 0].std(), 1, atol=1e-4)
+    assert not done[..., 1].any()
+    assert np.isnan(done[..., 3]).all()
+    assert not np.isnan(done[..., :3]).any()
+
+
+def test_global_and_channel_pools(result):
+    maps = np.random.default_rng(1).integers(-99, 99, (4, 5, 3), np.int32)
+    assert result([GlobalPool("max")], maps).ravel().tolist() == maps.max((0, 1)).tolist()
+    np.testing.assert_allclose(result([GlobalPool("avg")], maps).ravel(), maps.mean((0, 1)))
+    assert result([ChannelPool("max")], maps)[..., 0].tolist() == maps.max(2).tolist()
+    np.testing.assert_allclose(result([ChannelPool("avg")], maps)[..., 0], maps.mean(2))
+
+
+def test_a_family_is_combined_as_apply_does(result):
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
+    maps = result([named("sobel")], image)
+    planes = image.astype(float)
+    expected = [
+        np.hypot(*(ndimage.sobel(planes[..., c], axis, mode="nearest") for axis in (0, 1)))
+        for c in range(3)
+    ]
+    np.testing.assert_allclose(maps, np.stack(expected, 2), rtol=1e-6)
+
+
+def test_maps_of_several_kernels_follow_each_other(result):
+    image = np.random.default_rng(0).integers(0, 256, (5, 5, 2), np.uint8)
+    sets = (*(read_spec(name) for name in ("sobel-x", "sobel-y")),)
+    both = result([Conv(sets, "both", Layout())], image)
+    one, two = (result([named(name)], image) for name in ("sobel-x", "sobel-y"))
+    np.testing.assert_array_equal(both, np.concatenate([one, two], axis=2))
+
+
+def test_the_bias_of_a_kernel_is_at_the_depth_of_the_picture(result):
+    kernel = Kernel([[1]], bias=2)
+    sets = (KernelSet("k", (kernel,)),)
+    image = np.zeros((1, 1, 1), np.uint16)
+    assert result([Conv(sets, "k", Layout(), levels=257)], image).item() == 514
+    assert result([Conv(sets, "k", Layout(), 0.0)], image).item() == 0
+
+
+def test_whole_biases_keep_integers(bank, result):
+    image = np.full((2, 2, 1), 9, np.uint8)
+    maps = result([bank(np.ones((2, 1, 1, 1), int), (1.0, -300.0))], image)
+    assert (maps.dtype, maps[0, 0].tolist()) == (np.int32, [10, -291])
+    maps = result([bank(np.ones((2, 1, 1, 1), int), (1.5, 0.0))], image)
+    assert (maps.dtype.kind, maps[0, 0].tolist()) == ("f", [10.5, 9])
+
+
+def vgg_block(bank, maps, given):
+    return [bank(np.zeros((maps, given, 3, 3)), (0.0,) * maps, padding=1), Activation("relu")]
+
+
+def test_a_vgg_like_stack_has_the_published_numbers(bank):
+    """Parameters and sizes of VGG-16's first blocks (Simonyan and Zisserman 2015), and fields."""
+    pooling = Pool("max", (2, 2))
+    layers = [
+        *vgg_block(bank, 64, 3), *vgg_block(bank, 64, 64), pooling,
+        *vgg_block(bank, 128, 64), *vgg_block(bank, 128, 128), pooling,
+        *vgg_block(bank, 256, 128), *vgg_block(bank, 256, 256), *vgg_block(bank, 256, 256), pooling,
+    ]  # fmt: skip
+    stages = lay_chain(layers, (224, 224, 3))
+    convs = [stage.laid for stage in stages if stage.layer.name == "conv"]
+    assert [laid.parameters for laid in convs] == [
+        1792, 36928, 73856, 147584, 295168, 590080, 590080
+    ]  # fmt: skip
+    assert convs[0].multiply_adds == 224 * 224 * 64 * 27
+    assert convs[-1].multiply_adds == 56 * 56 * 256 * 256 * 9
+    assert stages[-1].laid.shape == (28, 28, 256)
+    pools = [stage.rows for stage in stages if stage.layer.name == "maxpool"]
+    assert [(field.size, field.jump) for field in pools] == [(6, 2), (16, 4), (44, 8)]
+
+
+def test_the_field_of_a_global_pool_is_all_that_came_in():
+    stages = lay_chain([Pool("max", (2, 2)), GlobalPool("max")], (8, 6, 1))
+    assert (stages[1].rows.size, stages[1].columns.size) == (8, 6)
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "said"),
+    [
+        (lambda _: [Pool("max", (2, 2)), Pool("avg", (9, 3))], GeometryError,
+         r"layer 2 \(avgpool 3x9\): window 3x9 exceeds the 4x4 input"),
+        (lambda bank: [bank(np.ones((1, 1, 3, 3))), bank(np.ones((1, 1, 7, 7)))], GeometryError,
+         r"layer 2 \(conv b\): kernel 7x7 exceeds the 6x6 input"),
+        (lambda bank: [bank(np.ones((2, 3, 1, 1)))], KernelError,
+         r"layer 1 \(conv b\): kernel custom sums over 3 channels, .* given 1 channel$"),
+        (lambda bank: [bank(np.ones((2, 1, 1, 1)), (1.0,) * 3)],
+         UsageError, "3 numbers for 2 maps"),
+        (lambda _: [Conv((read_spec("1"), read_spec("1 1")), "a", Layout(padding=0))],
+         UsageError, "maps differ in size, 7x8 and 8x8"),
+    ],
+)  # fmt: skip
+def test_refusals_name_the_layer(layers, error, said, bank):
+    with pytest.raises(error, match=said):
+        lay_chain(layers(bank), (8, 8, 1))
+
+
+def test_a_layer_that_fails_on_the_numbers_is_named():
+    image = np.full((2, 2, 1), 2**31 - 1, np.int32)
+    stages = lay_chain([Activation("relu"), named(str(2**62))], image.shape)
+    with pytest.raises(UsageError, match=r"layer 2 \(conv .*beyond 64-bit integers"):
+        list(run_chain(stages, image))
+
+
+def test_kernels_over_channels_of_any_size_divisor_and_bias(result):
+    """Neighbours that are alike are summed as one bank; those that are not, are not."""
+    rng = np.random.default_rng(5)
+    kernels = [
+        Kernel(rng.integers(-5, 5, (2, side, side)), divisor, bias)
+        for side, divisor, bias in (
+            (3, 1, 0),
+            (3, 1, 0),
+            (3, 4, 0),
+            (3, 4, 7),
+            (5, 1, 0),
+            (1, 2, 7),
+        )
+    ]
+    sets = tuple(KernelSet("k", (kernel,)) for kernel in kernels)
+    image = rng.integers(0, 256, (8, 9, 2), np.uint8)
+    maps = result([Conv(sets, "k", Layout())], image)
+    for number, kernel in enumerate(kernels):
+        summed = sum(
+            ndimage.correlate(image[..., c].astype(float), kernel.weights[c], mode="nearest")
+            for c in range(2)
+        )
+        np.testing.assert_allclose(maps[..., number], summed + kernel.bias, rtol=1e-6, atol=1e-3)
+
+
+def test_the_field_of_several_kernels_is_that_of_the_largest():
+    sets = (read_spec("gaussian:5"), read_spec("sobel-x"), read_spec("1 2 1"))
+    [stage] = lay_chain([Conv(sets, "k", Layout())], (9, 9, 1))
+    assert (stage.rows.size, stage.rows.start) == (5, -2)
+    assert (stage.columns.size, stage.columns.start) == (5, -2)
+    assert stage.laid.parameters == 25 + 9 + 3

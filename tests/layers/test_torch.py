@@ -1,0 +1,147 @@
+"""Chains of layers against torch with the same weights."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli import GeometryError
+from convcli.core.plan import Layout
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet
+from convcli.layers.chain import lay_chain
+from convcli.layers.conv import Conv
+from convcli.layers.elementwise import Activation, LeakyRelu
+from convcli.layers.pools import ChannelPool, GlobalPool, Normalize, Pool
+
+KINDS = ["conv", "depthwise", "activation", "pool", "global_pool", "channel_pool", "norm"]
+
+
+class Build:
+    """A random chain, as layers of ours and as a function of torch's."""
+
+    def __init__(self, draw, torch, bank, shape):
+        self.draw, self.torch, self.bank = draw, torch, bank
+        self.shape = shape
+        self.layers, self.modules = [], []
+        self.rng = np.random.default_rng(draw(st.integers(0, 999)))
+
+    def add(self, kind):
+        layer, module = getattr(self, kind)()
+        try:
+            [stage] = lay_chain([layer], self.shape)
+        except GeometryError:
+            return
+        self.shape = stage.laid.shape
+        self.layers.append(layer)
+        self.modules.append(module)
+
+    def weights(self, *shape):
+        return self.rng.normal(size=shape)
+
+    def conv(self):
+        maps, (kh, kw) = self.draw(st.integers(1, 5)), self.pair(1, 3)
+        weights, bias = self.weights(maps, self.shape[2], kh, kw), self.weights(maps)
+        rules = {"stride": self.pair(1, 2), "padding": self.pair(0, 2), "dilation": self.pair(1, 2)}
+        tensors = self.torch.tensor(weights), self.torch.tensor(bias)
+        conv = self.torch.nn.functional.conv2d
+        layer = self.bank(weights, tuple(bias.tolist()), **rules)
+        return layer, lambda x: conv(x, *tensors, **rules)
+
+    def depthwise(self):
+        weights, channels = self.weights(3, 2), self.shape[2]
+        tensor = self.torch.tensor(weights).expand(channels, 1, 3, 2)
+        layout = Layout(padding=(1, 0), border="zero")
+        layer = Conv((KernelSet("d", (Kernel(weights),)),), "d", layout, 0.5)
+        bias = self.torch.full((channels,), 0.5, dtype=tensor.dtype)
+        conv = self.torch.nn.functional.conv2d
+        return layer, lambda x: conv(x, tensor, bias, padding=(1, 0), groups=channels)
+
+    def activation(self):
+        name = self.draw(st.sampled_from(["relu", "sigmoid", "tanh", "abs", "leaky"]))
+        if name == "leaky":
+            leaky = self.torch.nn.functional.leaky_relu
+            return LeakyRelu(0.2), lambda x: leaky(x, 0.2)
+        return Activation(name), getattr(self.torch, name)
+
+    def pool(self):
+        kind, size, stride = self.draw(st.sampled_from(["max", "avg"])), self.pair(1, 3), None
+        if self.draw(st.booleans()):
+            stride = self.pair(1, 3)
+        padding = size[0] // 2, size[1] // 2
+        ceil = self.draw(st.booleans())
+        module = getattr(self.torch.nn.functional, f"{kind}_pool2d")
+        layer = Pool(kind, size, stride, padding, ceil=ceil)
+        return layer, lambda x: module(x, size, stride, padding, ceil_mode=ceil)
+
+    def global_pool(self):
+        return self.reduced(GlobalPool, (2, 3))
+
+    def channel_pool(self):
+        return self.reduced(ChannelPool, (1,))
+
+    def reduced(self, layer, axes):
+        kind = self.draw(st.sampled_from(["max", "avg"]))
+        if kind == "max":
+            return layer(kind), lambda x: x.amax(axes, keepdim=True)
+        return layer(kind), lambda x: x.mean(axes, keepdim=True)
+
+    def norm(self):
+        # A tensor of one position has no deviation, which torch's instance_norm refuses.
+        def module(x):
+            mean = x.mean((2, 3), keepdim=True)
+            return (x - mean) / self.torch.sqrt(((x - mean) ** 2).mean((2, 3), True) + 1e-5)
+
+        return Normalize(), module
+
+    def pair(self, least, most):
+        whole = st.integers(least, most)
+        return self.draw(whole), self.draw(whole)
+
+
+@pytest.mark.parametrize(
+    ("kind", "near", "kinds"),
+    [
+        (np.float32, 1e-5, KINDS[:-1]),  # a norm enlarges what rounding leaves of an even map
+        (np.float64, 1e-9, KINDS),
+    ],
+)
+@given(data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_random_chains_agree_with_torch(bank, result, kind, near, kinds, data):
+    """The same weights in torch, in double precision, so that only our rounding is measured."""
+    torch = pytest.importorskip("torch")
+    shape = tuple(data.draw(st.integers(1, most)) for most in (16, 16, 3))
+    build = Build(data.draw, torch, bank, shape)
+    for _ in range(data.draw(st.integers(1, 7))):
+        build.add(data.draw(st.sampled_from(kinds)))
+    if not build.layers:
+        return
+    image = build.rng.normal(size=shape).astype(kind)
+    ours = result(build.layers, image)
+    tensor = torch.tensor(image.astype(np.float64)).permute(2, 0, 1)[None]
+    for module in build.modules:
+        tensor = module(tensor)
+    theirs = tensor[0].permute(1, 2, 0).numpy()
+    assert ours.dtype == kind
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=near * max(1, np.abs(theirs).max()))
+
+
+def test_a_network_agrees_with_torch_in_single_precision(bank, result):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(4)
+    image = rng.random((40, 36, 3), np.float32)
+    first, second = rng.normal(size=(8, 3, 3, 3)), rng.normal(size=(5, 8, 3, 3))
+    bias = rng.normal(size=8)
+    layers = [
+        bank(first, tuple(bias.tolist()), padding=1), Activation("relu"), Pool("max", (2, 2)),
+        Normalize(), bank(second, stride=2), LeakyRelu(0.1), Activation("sigmoid"),
+        GlobalPool("avg"),
+    ]  # fmt: skip
+    functional = torch.nn.functional
+    one, two, added = (torch.tensor(each, dtype=torch.float32) for each in (first, second, bias))
+    x = torch.tensor(image).permute(2, 0, 1)[None]
+    x = functional.max_pool2d(functional.conv2d(x, one, added, padding=1).relu(), 2)
+    x = functional.conv2d(functional.instance_norm(x), two, stride=2)
+    x = torch.sigmoid(functional.leaky_relu(x, 0.1)).mean((2, 3))
+    np.testing.assert_allclose(result(layers, image).ravel(), x.numpy().ravel(), atol=1e-5)
