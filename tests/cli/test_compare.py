@@ -154,8 +154,10 @@ def test_json_draws_where_a_file_is_named(compare, grey):
     assert drawn("c.png")
 
 
-@pytest.mark.parametrize("source", ["grey.png", "photo.png", "m.csv", "signal.txt"])
-@pytest.mark.parametrize("scale", ["common", "own"])
+@pytest.mark.parametrize(
+    ("source", "scale"),
+    [("grey.png", "own"), ("photo.png", "common"), ("m.csv", "common"), ("signal.txt", "own")],
+)
 def test_any_input(compare, grey, photo, save, rng, source, scale):
     save("m.csv", rng.integers(-9, 9, (6, 6)))
     save("signal.txt", rng.normal(size=(1, 30)))
