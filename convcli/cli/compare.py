@@ -120,7 +120,7 @@ def _beside(source: str, vary: str) -> str:
     if source == "-":
         raise click.UsageError("name the figure of standard input: -o FILE")
     path = Path(source)
-    return str(path.with_name(f"{path.stem}_compare-{vary}.png"))
+    return str(path.parent / f"{path.stem}_compare-{vary}.png")
 
 
 def _title(name: str, vary: str, specs: tuple["FilterSpec", ...]) -> str:

@@ -125,7 +125,7 @@ def test_sheet_stack_and_figure_beside_the_picture(apply, grey, contents):
     assert set(contents()) == {b"grey.png", b"o.png", b"p.png", b"g.pdf", b"s.npy"}
 
 
-@pytest.mark.parametrize("more", [[], ["--range", "raw"], ["--range", "rescale"]])
+@pytest.mark.parametrize("more", [[], ["--range", "raw"]])
 def test_scales_differ(apply, grey, here, more):
     for scale in ("common", "own"):
         ok(apply(*PAIR, "grey.png", "--grid", f"{scale}.png", "--scale", scale, *more))

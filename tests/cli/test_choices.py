@@ -5,11 +5,13 @@ import pytest
 
 from convcli.cli.apply import apply
 from convcli.cli.options import BorderValue
+from convcli.cli.varying import VARIED
 from convcli.core.combine import COMBINATIONS
 from convcli.core.methods import METHODS
+from convcli.core.plan import Layout
 from convcli.core.windows import BORDERS, SYNONYMS
 from convcli.filtering import ALPHAS
-from convcli.geometry import OPERATIONS
+from convcli.geometry import OPERATIONS, PADDINGS
 from convcli.images.channels import CHANNELS
 from convcli.images.reading import DEFAULT_MAX_PIXELS
 from convcli.images.tone import RANGES
@@ -40,3 +42,12 @@ def test_borders_and_their_synonyms():
 
 def test_the_limit_of_pixels():
     assert OPTIONS["max_pixels"].default == DEFAULT_MAX_PIXELS
+
+
+def test_what_a_comparison_varies():
+    tried = {vary: values for vary, (_, values) in VARIED.items()}
+    assert tried["range"] == RANGES
+    assert tried["operation"] == OPERATIONS
+    assert tried["border"] == BORDERS
+    assert set(tried["padding"]) == set(PADDINGS)
+    assert set(tried) <= set(Layout._fields) | {"range"}

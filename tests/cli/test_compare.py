@@ -50,6 +50,12 @@ def test_a_figure_beside_the_input(compare, grey, contents, vary):
     assert min(drawn(name)) > 300
 
 
+def test_the_figure_is_in_the_folder_of_its_input(compare, save, grey):
+    save("sub.d/no suffix.png", grey)
+    ran = ok(compare("-k", "blur", "--vary", "stride", "sub.d/no suffix.png"))
+    assert ran.names == ["sub.d/no suffix_compare-stride.png"]
+
+
 @pytest.mark.parametrize(("vary", "values"), DEFAULTS.items())
 def test_what_is_tried_where_nothing_is_named(compare, grey, contents, vary, values):
     before = contents()
@@ -148,8 +154,10 @@ def test_json_draws_where_a_file_is_named(compare, grey):
     assert drawn("c.png")
 
 
-@pytest.mark.parametrize("source", ["grey.png", "photo.png", "m.csv", "signal.txt"])
-@pytest.mark.parametrize("scale", ["common", "own"])
+@pytest.mark.parametrize(
+    ("source", "scale"),
+    [("grey.png", "own"), ("photo.png", "common"), ("m.csv", "common"), ("signal.txt", "own")],
+)
 def test_any_input(compare, grey, photo, save, rng, source, scale):
     save("m.csv", rng.integers(-9, 9, (6, 6)))
     save("signal.txt", rng.normal(size=(1, 30)))
@@ -215,6 +223,8 @@ def test_files_that_cannot_be_read(compare, here):
     flags = ("-k", "outline", "--vary", "border")
     compare(*flags, "broken.png").fails(1, "broken.png")
     compare(*flags, "nothing.png").fails(1, "nothing.png: no such file")
+    for folder in (".", "..", "/", ""):
+        compare(*flags, folder).fails(1)
 
 
 def test_a_choice_that_does_not_fit_is_named_with_the_input(compare, save):

@@ -25,7 +25,7 @@ BORDERS = ("edge", "zero", "reflect", "symmetric", "wrap")
 
 
 def borders(picture, count=5):
-    names = (BORDERS * 13)[:count]
+    names = (BORDERS * 4)[:count]
     specs = [SPEC._replace(layout=Layout(border=name)) for name in names]
     choices = [
         Choice(name, f"border {name}", spec) for name, spec in zip(names, specs, strict=True)
@@ -46,11 +46,10 @@ def titles(figure):
 def test_nothing_is_cut_or_overlaps(name, scale, legible):
     picture = PICTURES[name]
     compared = borders(picture)
-    legible(draw_comparison(compared, title=f"{name}.png: outline", scale=scale))
     legible(draw_comparison(compared, title=f"{name}.png", scale=scale, original=picture))
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 9, 19, 64])
+@pytest.mark.parametrize("count", [1, 3, 20])
 def test_any_number_of_choices(count, legible):
     picture = PICTURES["grey"]
     figure = draw_comparison(borders(picture, count), original=picture)

@@ -36,9 +36,9 @@ SHEETS = {
     "constant": tiles(np.full((4, 4), -7), 2),
     "64-maps": tiles(SIGNED * 1e4, 64),
     "64-pictures": tiles(GREY, 64, 255),
-    "49-cells": tiles(RNG.integers(0, 9, (4, 4)), 49),
+    "25-cells": tiles(RNG.integers(0, 9, (4, 4)), 25),
     "long-names": [SheetTile(LONG, GREY, 255, "so long " * 9)] * 5,
-    "64-long-names": [SheetTile(LONG, SIGNED, None)] * 64,
+    "36-long-names": [SheetTile(LONG, SIGNED, None)] * 36,
     "every-kind": [
         *tiles(GREY, 2, 255), *tiles(COLOUR, 1, 255), *tiles(SIGNED), *tiles(GREY[:5], 1, 255),
         *tiles(GREY[:, :4], 1, 255), *tiles(SIGNED, 1, unit="difference"), *tiles(SIGNED > 0),
