@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.threads import thread_count
-from convcli.errors import UsageError
+from convcli.errors import ConvcliError, UsageError
 from convcli.lessons.descent import Descent, descend
 from convcli.lessons.lag_sums import lag_moments, lag_residuals
 from convcli.lessons.learned import Floats, Learned
@@ -76,10 +76,9 @@ class _Fit:
     def _moments(self) -> Moments:
         found: Moments | None = None
         for number, example in enumerate(self.examples):
-            _check_finite(example)
             if not number:
                 self.origin = Origin(_middle(example.before), _middle(example.after))
-            for windows in windows_of(example, self.model):
+            for windows in self._windows(example):
                 shape = (len(windows.planes), *windows.taps)
                 if self.shape not in ((), shape):
                     raise UsageError("all pairs are to have the same channels")
@@ -95,10 +94,18 @@ class _Fit:
     def _residuals(self, weights: Floats, bias: float) -> Residuals:
         found = Residuals(np.zeros(len(weights)), 0.0, 0.0)
         for example in self.examples:
-            for windows in windows_of(example, self.model):
+            for windows in self._windows(example):
                 method = window_residuals if _by_windows(windows) else lag_residuals
                 found += method(windows, self.origin, weights, bias, self.threads)
         return found
+
+    def _windows(self, example: Example) -> list[Windows]:
+        """Return a pair's windows; a fault is told with the pair's name."""
+        try:
+            _check_finite(example)
+            return windows_of(example, self.model)
+        except ConvcliError as error:
+            raise type(error)(f"{example.name}: {error}" if example.name else str(error)) from error
 
     def _check(self) -> None:
         """See that there is one solution."""

@@ -19,6 +19,8 @@ _CERTAIN = (1e-4, 0.02)  # shares of the largest weight: the least and the most 
 _NEAR = 0.25  # the same, beyond which no kernel is worth a word
 _MOST_RECIPE = 31  # rows or columns of a computed kernel that is tried
 _MOST_DIVISOR = 1024
+_FAR = 2.0  # levels: biases further apart are not the same
+_UNFIT = 100  # after every way that fits
 _SIZED = ("box", "binomial", "gaussian", "unsharp", "log", "dog", "motion")
 _TURNS = (45, 90, 135, 225, 270, 315)
 
@@ -70,16 +72,25 @@ def recognise(weights: Floats, bias: float, error: float) -> Match | None:
     if not every:
         return None
     best = min(every, key=lambda found: found.rank)
-    also = tuple(
-        found.known.spec
-        for found in every
-        if found is not best
-        and not found.known.turned
-        and (found.flipped, found.scale) == (best.flipped, best.scale)
-        and np.allclose(found.known.weights, best.known.weights, rtol=0, atol=1e-12 * largest)
-    )
+    also = (found.known.spec for found in every if _same(found, best, 1e-12 * largest))
     certain = best.difference <= tolerance
-    return Match(best.known.spec, also, best.flipped, best.scale, best.difference, certain=certain)
+    return Match(
+        best.known.spec,
+        tuple(dict.fromkeys(also)),
+        best.flipped,
+        best.scale,
+        best.difference,
+        certain=certain,
+    )
+
+
+def framed(weights: Floats, size: Pair) -> Floats:
+    """Put weights, (..., rows, columns), in the middle of so many taps, zeros around them."""
+    around = []
+    for own, room in zip(weights.shape[-2:], size, strict=True):
+        before = (room - 1) // 2 - (own - 1) // 2
+        around.append((before, room - own - before))
+    return np.pad(weights, [(0, 0)] * (weights.ndim - 2) + around)
 
 
 def rational(weights: Floats, error: float) -> Rational | None:
@@ -100,23 +111,26 @@ def rational(weights: Floats, error: float) -> Rational | None:
     return None
 
 
+def _same(found: _Found, best: _Found, tolerance: float) -> bool:
+    """Tell whether another kernel, seen in the same way, has the very weights of the best."""
+    if found.known.spec == best.known.spec or found.known.turned or found.rank[1]:
+        return False
+    if (found.flipped, found.scale) != (best.flipped, best.scale):
+        return False
+    return bool(np.abs(found.known.weights - best.known.weights).max() <= tolerance)
+
+
 def _ways(weights: Floats, known: _Known, bias: float, tolerance: float) -> Iterator[_Found]:
     """Yield a known kernel as it stands, flipped, and both scaled to fit best."""
-    far = abs(bias - known.bias) > 2
+    far = abs(bias - known.bias) > _FAR
     for flipped in (False, True):
         shape = known.weights[::-1, ::-1] if flipped else known.weights
         best = float(np.vdot(weights, shape) / np.vdot(shape, shape))
-        for scale in (1.0, -1.0, _plain(best, weights, shape, tolerance)):
+        for scale in dict.fromkeys((1.0, -1.0, _plain(best, weights, shape, tolerance))):
             difference = float(np.abs(weights - scale * shape).max())
             kind = 1 + flipped + 2 * known.turned + 4 * (scale == -1) + 8 * (abs(scale) != 1)
-            fits = difference <= tolerance
-            yield _Found(
-                (kind if fits else 100, far if fits else False, 0.0 if fits else difference),
-                known,
-                flipped,
-                scale,
-                difference,
-            )
+            rank = (kind, far, 0.0) if difference <= tolerance else (_UNFIT, False, difference)
+            yield _Found(rank, known, flipped, scale, difference)
 
 
 def _plain(scale: float, weights: Floats, shape: Floats, tolerance: float) -> float:
@@ -132,10 +146,10 @@ def _candidates(weights: Floats) -> Iterator[_Known]:
     """Yield the known kernels that are no larger, once each; those turned come last."""
     size = (weights.shape[0], weights.shape[1])
     yield from _catalogue(size)
-    bell = _bell(weights)
-    known = bell and _placed(bell, size)
-    if known:
-        yield known
+    for spec in _bells(weights):
+        known = _placed(spec, size)
+        if known is not None:
+            yield known
 
 
 @lru_cache(maxsize=4)
@@ -165,21 +179,17 @@ def _placed(spec: str, size: Pair, *, turned: bool = False) -> _Known | None:
         return None
     if not kernel.weights.any():
         return None
-    weights = np.zeros(size)
-    corner = [(room - 1) // 2 - (own - 1) // 2 for own, room in zip(kernel.size, size, strict=True)]
-    inside = tuple(slice(at, at + own) for at, own in zip(corner, kernel.size, strict=True))
-    weights[inside] = kernel.weights
-    return _Known(spec, weights, float(kernel.bias), turned)
+    return _Known(spec, framed(kernel.weights, size), float(kernel.bias), turned)
 
 
-def _bell(weights: Floats) -> str | None:
-    """Return the SPEC of the Gaussian that two neighbouring weights tell of."""
-    rows, columns = weights.shape
-    centre = weights[(rows - 1) // 2, (columns - 1) // 2]
-    if columns < 3 or rows % 2 == 0 or columns % 2 == 0 or centre == 0:
-        return None
-    share = float(weights[(rows - 1) // 2, (columns + 1) // 2] / centre)
-    if not 1e-6 < share < 1 - 1e-6:
-        return None
-    sigma = math.sqrt(-0.5 / math.log(share))
-    return f"gaussian:{columns}x{rows},sigma={sigma:.3g}"
+def _bells(weights: Floats) -> Iterator[str]:
+    """Yield the Gaussians, by size, that the middle weights tell of."""
+    rows, columns = size = weights.shape[0], weights.shape[1]
+    if columns < 3 or rows % 2 == 0 or columns % 2 == 0:
+        return
+    centre, beside = weights[rows // 2, columns // 2 : columns // 2 + 2].tolist()
+    if not 1e-6 * abs(centre) < beside * math.copysign(1, centre) < (1 - 1e-6) * abs(centre):
+        return
+    sigma = math.sqrt(-0.5 / math.log(beside / centre))
+    for text in _recipe_sizes(size):
+        yield f"gaussian:{text},sigma={sigma:.3g}"

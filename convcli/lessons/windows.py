@@ -42,11 +42,18 @@ class Model(NamedTuple):
 
 
 class Example(NamedTuple):
-    """Two pictures, (H, W) or (H, W, C), and the second one's white, None for plain numbers."""
+    """Two pictures.
+
+    Attributes:
+        before, after: (H, W) or (H, W, C).
+        white: of the second; None for plain numbers.
+        name: what messages begin with, where there are several pairs.
+    """
 
     before: NDArray[Any]
     after: NDArray[Any]
     white: int | None
+    name: str = ""
 
 
 @dataclass(frozen=True, eq=False)
