@@ -107,7 +107,7 @@ def _matched(firsts: list[str], seconds: list[str]) -> tuple[list[Pair], list[st
     """Pair names by their stems, and return those left over."""
     stems = {Path(name).stem: name for name in firsts}
     double = [
-        stem for stem, count in Counter((Path(name).stem for name in firsts)).items() if count > 1
+        stem for stem, count in Counter(Path(name).stem for name in firsts).items() if count > 1
     ]
     if double:
         raise UsageError(f"two pictures before are called {shown(double[0])}; leave one")

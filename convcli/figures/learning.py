@@ -4,13 +4,13 @@
 from convcli.figures.style import HEADING_POINTS, TICK_POINTS, TITLE_POINTS, house_style
 
 # isort: split
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convcli.figures.cells import (
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from convcli.lessons.learned import Course, Learned
     from convcli.lessons.learned_text import Truth
 
-_MOST_CHANNELS = 8
+_MOST_CHANNELS, _MOST_COURSE_CHANNELS = 8, 3
 _CELL, _LEAST, _MOST, _TILE, _LONG = 0.62, 1.3, 4.2, 2.2, 5.0  # inches: sides of heat maps
 _THIN = 0.4  # of one row or column
 _LOSS = 2.4  # inches, the height of the loss's curve
-_AROUND, _BESIDE, _BELOW = 0.65, 1.15, 0.55  # titles and ticks; bars
+_AROUND, _TITLED = 0.65, 0.4  # titles, with ticks and without
+_BESIDE, _BELOW = 1.15, 0.55  # bars
+_FAR = 1e-3  # of the least loss; a floor below that is told, and not drawn
 
 
 class _Map(NamedTuple):
@@ -93,15 +95,21 @@ def _draw_solution(learned: "Learned", truth: "Truth | None") -> Figure:
 
 def _draw_course(learned: "Learned", course: "Course", truth: "Truth | None") -> Figure:
     """Draw the loss above, and heat maps of one scale below."""
-    maps = _course_maps(course, truth)
+    maps = [
+        each._replace(
+            weights=each.weights[:_MOST_COURSE_CHANNELS], texts=each.texts[:_MOST_COURSE_CHANNELS]
+        )
+        for each in _course_maps(course, truth)
+    ]
     rows, columns = learned.weights.shape[-2:]
     inches = _sides(rows, columns, _TILE)
     count = len(maps[0].weights)
     across = _columns(len(maps), columns >= WIDE * rows)
     down = -(-len(maps) // across) * count
-    width = max(across * (inches[0] + 0.45) + 0.9, 5.0)
+    named = max(text_width(each.title, TITLE_POINTS) for each in maps if each.title[:5] == "epoch")
+    width = max(across * (max(inches[0], named) + 0.45) + 0.9, 5.0)
     title = wrap(_title(learned), width - 0.3, HEADING_POINTS)
-    tall = inches[1] + _AROUND
+    tall = inches[1] + _TITLED
     height = _LOSS + down * tall + 0.35 + 0.2 * (1 + title.count("\n"))
     figure = _page(width, height, title)
     grid = figure.add_gridspec(1 + down, across, height_ratios=[_LOSS, *[tall] * down])
@@ -134,9 +142,11 @@ def _page(width: float, height: float, title: str) -> Figure:
 def _title(learned: "Learned") -> str:
     """Say what the kernel is and how well it explains the picture."""
     rows, columns = learned.weights.shape[-2:]
-    channels = _planes(learned.weights)
-    some = f", the first {_MOST_CHANNELS} of {len(channels)} channels"
-    parts = [f"kernel {columns}x{rows}" + (some if len(channels) > _MOST_CHANNELS else "")]
+    channels, most = len(_planes(learned.weights)), _MOST_CHANNELS
+    if learned.course is not None:
+        most = _MOST_COURSE_CHANNELS
+    some = f", the first {most} of {channels} channels" if channels > most else ""
+    parts = [f"kernel {columns}x{rows}{some}"]
     if learned.has_bias:
         parts.append(f"bias {short(learned.bias, 4)}")
     parts.append(f"residual {learned.residual:.3g}")
@@ -200,28 +210,29 @@ def _draw_map(
 
 
 def _draw_loss(axes: Axes, course: "Course") -> None:
-    """Draw the loss over the epochs, and that of least squares as the floor."""
+    """Draw the loss over the epochs, and that of least squares where it is near."""
     losses = course.losses
     axes.plot(np.arange(len(losses)), losses, linewidth=1.2, label="gradient descent")
-    if course.least > 0:
+    shown = losses[losses > 0].tolist()
+    if course.least > _FAR * min(shown, default=0.0):
         axes.axhline(
             course.least, color="0.4", linewidth=0.8, linestyle="--", label="least squares"
         )
-    positive = losses[losses > 0]
-    if len(positive):
+        shown.append(course.least)
+    if shown:
         axes.set_yscale("log")
-        _keep_apart(axes, [*positive.tolist(), *([course.least] if course.least > 0 else [])])
+        low, high = np.log10(min(shown)) - 0.05, np.log10(max(shown)) + 0.05
+        axes.set_ylim(10.0 ** np.floor(low), 10.0 ** np.ceil(high))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, 3)))
     axes.set_xlabel("epoch", fontsize=TICK_POINTS)
     axes.set_ylabel("loss: mean squared residual", fontsize=TICK_POINTS)
     axes.set_xlim(0, len(losses) - 1)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.legend(fontsize=TICK_POINTS, loc="upper right")
-
-
-def _keep_apart(axes: Axes, values: Sequence[float]) -> None:
-    """Let the axis reach over a power of ten at least, so that it has two labels."""
-    low, high = min(values), max(values)
-    axes.set_ylim(10.0 ** np.floor(np.log10(low) - 0.05), 10.0 ** np.ceil(np.log10(high) + 0.05))
+    axes.set_title(
+        f"rate {course.rate:.3g}, momentum {course.momentum:g}; "
+        f"least squares has a loss of {course.least:.3g}"
+    )
 
 
 def _sides(rows: int, columns: int, most: float) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from convcli.kernels.spec import get_kernel
 from convcli.lessons.learned import Floats, Match, Rational
 
 _CERTAIN = (1e-4, 0.02)  # shares of the largest weight: the least and the most that noise explains
-_NEAR = 0.25  # the same, beyond which no kernel is worth a word
+_NEAR = 0.1  # the same, beyond which no kernel is worth a word
 _MOST_RECIPE = 31  # rows or columns of a computed kernel that is tried
 _MOST_DIVISOR = 1024
 _FAR = 2.0  # levels: biases further apart are not the same
@@ -175,11 +175,19 @@ def _placed(spec: str, size: Pair, *, turned: bool = False) -> _Known | None:
         kernel: Kernel = get_kernel(spec)
     except KernelError:
         return None
-    if any(own > room for own, room in zip(kernel.size, size, strict=True)):
+    weights = _cut(kernel.weights, size)
+    if not weights.any() or np.count_nonzero(weights) < np.count_nonzero(kernel.weights):
         return None
-    if not kernel.weights.any():
-        return None
-    return _Known(spec, framed(kernel.weights, size), float(kernel.bias), turned)
+    return _Known(spec, framed(weights, size), float(kernel.bias), turned)
+
+
+def _cut(weights: Floats, size: Pair) -> Floats:
+    """Return the middle of a kernel, of so many taps at most."""
+    inside = []
+    for own, room in zip(weights.shape, size, strict=True):
+        before = max((own - 1) // 2 - (room - 1) // 2, 0)
+        inside.append(slice(before, before + room))
+    return weights[tuple(inside)]
 
 
 def _bells(weights: Floats) -> Iterator[str]:
