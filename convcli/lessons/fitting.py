@@ -22,6 +22,7 @@ MOST_WEIGHTS = 2500
 _FEW_TAPS, _MOST_PLANES = 10, 4  # beyond the one, and up to the other, lags are the faster way
 _PASSES = 3  # over the residuals, each of which makes the weights more exact
 _SETTLED = 1e-3  # of the squares: a pass that gains less is the last
+_ROUNDING, _UNSEEN = 1e-14, 0.01  # of the sums; of a weight's error, below which it is nothing
 _SAMPLED = 1 << 16
 
 Examples = Iterable[Example]
@@ -121,7 +122,14 @@ class _Fit:
     def _solved(self) -> tuple[Floats, float]:
         """Return the weights, made exact by what they leave unexplained, and its squares."""
         normal = self.normal
-        weights, squares = normal.solve(normal.right), 0.0
+        weights = normal.solve(normal.right)
+        squares = normal.unexplained(weights)
+        errors = normal.deviations(max(squares, 0.0) / normal.moments.count)
+        rounding = _ROUNDING * normal.condition**2
+        if squares > rounding * normal.moments.squares and (
+            rounding * np.abs(weights).max() < _UNSEEN * errors.min()
+        ):
+            return weights, squares  # the pictures' noise is far above that of the sums
         for _ in range(_PASSES):
             left = self._residuals(weights, normal.bias(weights))
             change = normal.correction(left)

@@ -97,23 +97,23 @@ def _correlated(windows: Windows, origin: Origin, sides: Pair) -> _Correlations:
     spectrum = (sides[0], sides[1] // 2 + 1)
     ahead, behind = (np.zeros((channels, channels, *spectrum), complex) for _ in range(2))
     crossed = np.zeros((channels, *spectrum), complex)
+    first, last = np.zeros((channels, *sides)), np.zeros((channels, *sides))
     sums = np.zeros(channels + 2)
     for tile in _tiles(windows, origin, sides):
         height, width = tile.size
-        first, last = np.zeros_like(tile.pixels), np.zeros_like(tile.pixels)
         right = slice(columns - 1, columns - 1 + width)
+        first[...], last[...] = 0, 0
         first[:, :height, :width] = tile.pixels[:, :height, :width]
         last[:, :height, right] = tile.pixels[:, :height, right]
         seen = np.fft.rfft2(tile.pixels)
-        ahead += np.fft.rfft2(first).conj()[:, np.newaxis] * seen
-        behind += np.fft.rfft2(last).conj()[:, np.newaxis] * seen
-        crossed += np.fft.rfft2(tile.values).conj() * seen
+        np.conjugate(seen, out=seen)
+        ahead += np.fft.rfft2(first)[:, np.newaxis] * seen
+        behind += np.fft.rfft2(last)[:, np.newaxis] * seen
+        crossed += np.fft.rfft2(tile.values) * seen
         sums[:-2] += first.sum(axis=(1, 2))
         sums[-2:] += tile.values.sum(), np.vdot(tile.values, tile.values)
-    ahead_lags, behind_lags, crossed_lags = (
-        np.fft.irfft2(each, sides) for each in (ahead, behind, crossed)
-    )
-    return _Correlations(ahead_lags, behind_lags, crossed_lags, sums)
+    lags = [np.fft.irfft2(each.conj(), sides) for each in (ahead, behind, crossed)]
+    return _Correlations(lags[0], lags[1], lags[2], sums)
 
 
 def _left_over(

@@ -175,6 +175,11 @@ class Normal:
         solution: Floats = vectors @ ((vectors.T @ right) / values)
         return solution
 
+    def unexplained(self, weights: Floats) -> float:
+        """Return the sum of the squared residuals, up to rounding of what it is taken from."""
+        whole = self.moments.spread if self.with_bias else self.moments.squares
+        return float(whole - 2 * weights @ self.right + weights @ self.matrix @ weights)
+
     def correction(self, residuals: Residuals) -> Floats:
         """Return what to add to the weights that left these residuals."""
         return self.solve(self._about_means(residuals.cross, residuals.total))
