@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from convcli.lessons.learned_text import Truth
     from convcli.lessons.windows import Model
 
+_ROUNDING = 0.35  # levels; rounding leaves a residual of 0.29
+
 
 def _model(no_bias: bool, **values: Any) -> "Model":
     from convcli.lessons.windows import Model
@@ -223,14 +225,15 @@ def _write(
     from pathlib import Path
 
     if output is not None:
+        from convcli.errors import shown
         from convcli.kernels.saving import save_kernel
 
-        kernel = learned.kernel
-        if output.lower().endswith(".json"):
-            kernel = kernel.with_bias(learned.bias / scale)
-        elif learned.has_bias:
-            click.echo(f"{output} holds no bias; apply it with --bias {learned.bias:.6g}", err=True)
+        biased = output.lower().endswith(".json")
+        kernel = learned.kernel.with_bias(learned.bias / scale) if biased else learned.kernel
         save_kernel(kernel, Path(output), overwrite=overwrite)
+        if learned.has_bias and not biased:
+            note = f"{shown(output)} holds no bias; apply it with --bias {learned.bias:.6g}"
+            click.echo(note, err=True)
     if plot is not None:
         from convcli.figures.learning import draw_learned
         from convcli.figures.saving import save_figure
@@ -240,7 +243,8 @@ def _write(
 
 def _tell(learned: "Learned") -> None:
     """Say on stderr what may have spoilt the kernel."""
-    if learned.clipped > 0.001 * learned.windows and learned.residual:
+    rounded = learned.residual < _ROUNDING  # which is all that was done to the values
+    if learned.clipped > 0.001 * learned.windows and not rounded:
         share = learned.clipped / learned.windows
         click.echo(
             f"{share:.1%} of AFTER's pixels are black or white; if they were cut, "

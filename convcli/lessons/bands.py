@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from convcli.core.direct import WORTH_THREADS
 from convcli.core.threads import for_each
 from convcli.lessons.windows import Windows
 
@@ -23,5 +24,6 @@ def in_bands(
         band = windows.part(slice(start, min(start + tall, height)), slice(0, width))
         results[start] = work(band)
 
-    for_each(take, starts, min(threads, len(starts)))
+    worth = threads if windows.target.size * windows.count >= WORTH_THREADS else 1
+    for_each(take, starts, min(worth, len(starts)))
     return [results[start] for start in starts]

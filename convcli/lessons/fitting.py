@@ -77,7 +77,7 @@ class _Fit:
     def _moments(self) -> Moments:
         found: Moments | None = None
         for number, example in enumerate(self.examples):
-            if not number:
+            if not number and self.model.with_bias:  # without one, 0 is where both begin
                 self.origin = Origin(_middle(example.before), _middle(example.after))
             for windows in self._windows(example):
                 shape = (len(windows.planes), *windows.taps)

@@ -17,6 +17,7 @@ from convcli.lessons.tables import Cell, Table, side_by_side, unpainted
 
 _LABEL = 11  # letters of a fact's name and the blanks after it
 _MOST_DECIMALS, _DESCENT_DECIMALS = 6, 4
+_EXACT = 1e-12  # of the variance; less is rounding
 _TOLD = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # epochs with a line
 
 
@@ -201,9 +202,9 @@ def _with_error(value: float, error: float) -> str:
 
 def _share(share: float) -> str:
     """Write a share of 1, with as many nines as it has."""
-    if share == 1:
+    if 1 - share < _EXACT:
         return "1"
-    digits = 4 if share <= 0 else min(max(4, 2 - math.floor(math.log10(1 - share))), 12)
+    digits = 4 if share <= 0 else max(4, 2 - math.floor(math.log10(1 - share)))
     return f"{share:.{digits}f}"
 
 

@@ -104,4 +104,4 @@ def _examples(before: Any, after: Any) -> list[Example]:
 
 def _several(given: Any) -> bool:
     """Tell a list of pictures from one picture written as lists."""
-    return isinstance(given, list | tuple) and bool(given) and np.ndim(given[0]) > 1
+    return isinstance(given, list | tuple) and (not given or np.ndim(given[0]) > 1)

@@ -113,7 +113,9 @@ def rational(weights: Floats, error: float) -> Rational | None:
 
 def _same(found: _Found, best: _Found, tolerance: float) -> bool:
     """Tell whether another kernel, seen in the same way, has the very weights of the best."""
-    if found.known.spec == best.known.spec or found.known.turned or found.rank[1]:
+    if found.known.spec == best.known.spec or found.known.turned:
+        return False
+    if found.known.bias != best.known.bias:
         return False
     if (found.flipped, found.scale) != (best.flipped, best.scale):
         return False
