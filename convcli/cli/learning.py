@@ -21,6 +21,7 @@ from convcli.cli.values import PaddingValue, PairValue
 
 if TYPE_CHECKING:
     from convcli.batch.settings import Reading
+    from convcli.cli.pairs import Examples
     from convcli.lessons.descent import Descent
     from convcli.lessons.learned import Learned
     from convcli.lessons.learned_text import Truth
@@ -177,7 +178,8 @@ def learn(
     compared = _compared(true, learned)
     _write(learned, compared, examples.scale, output, plot, overwrite)
     _tell(learned)
-    _print(learned, compared, json=json)
+    written = [name for name in (output, plot) if name is not None]
+    _print(learned, compared, examples, written, json=json)
 
 
 def _check(output: str | None, plot: str | None) -> None:
@@ -253,12 +255,25 @@ def _tell(learned: "Learned") -> None:
         )
 
 
-def _print(learned: "Learned", truth: "Truth | None", *, json: bool) -> None:
+def _print(
+    learned: "Learned",
+    truth: "Truth | None",
+    examples: "Examples",
+    written: list[str],
+    *,
+    json: bool,
+) -> None:
+    """Print the report, and the names of the files written."""
+    from convcli.errors import shown
     from convcli.lessons.learned_text import learned_data, learned_text
 
     if json:
         from json import dumps
 
-        click.echo(dumps(learned_data(learned, truth)))
-    else:
-        click.echo(learned_text(learned, truth))
+        pairs = [pair._asdict() for pair in examples.pairs]
+        data = learned_data(learned, truth)
+        click.echo(dumps({"pairs": pairs} | data | {"written": written}))
+        return
+    click.echo(learned_text(learned, truth))
+    for name in written:
+        click.echo(f"written    {shown(name)}")

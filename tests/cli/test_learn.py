@@ -75,7 +75,9 @@ def test_the_file_is_for_apply(learn, apply, noise, load, suffix):
     apply("-k", "gaussian:5", "noise.png", "-o", "after.npy", "--range", "raw")
     name = f"kernel.{suffix}"
     ran = learn("noise.png", "after.npy", "--size", "5", "-o", name)
-    assert told(ran).endswith("this is gaussian:5 (also called gaussian:5,sigma=1.1)\n")
+    assert told(ran).endswith(
+        f"this is gaussian:5 (also called gaussian:5,sigma=1.1)\nwritten    {name}\n"
+    )
     assert apply("-k", name, "noise.png", "-o", "again.npy", "--range", "raw").code == 0
     np.testing.assert_allclose(load("again.npy"), load("after.npy"), atol=1e-3)
     learn("noise.png", "after.npy", "-o", name).fails(1, name, "--overwrite")
@@ -121,7 +123,9 @@ def test_descent_tells_its_losses(learn, apply, noise):
 def test_a_figure(learn, apply, noise, contents, flags):
     apply("-k", "blur", "noise.png", "-o", "after.png")
     for name in ("a.png", "b.png"):
-        assert learn("noise.png", "after.png", "--plot", name, *flags).code == 0
+        ran = learn("noise.png", "after.png", "--plot", name, *flags, "--json")
+        assert data_of(ran)["written"] == [name]
+        assert data_of(ran)["pairs"] == [{"before": "noise.png", "after": "after.png"}]
     made = contents()
     assert made[b"a.png"] == made[b"b.png"]
     with Image.open("a.png") as picture:
