@@ -147,6 +147,20 @@ def test_15x15_from_photographs(name):
     assert np.abs(learned.weights - kernel).max() < 1e-3
 
 
+@pytest.mark.parametrize("size", [3, 5])
+def test_what_the_residuals_show_makes_up_for_a_smooth_picture(size):
+    """Its condition number, squared by the normal equations, would leave 5 digits."""
+    rows, columns = np.mgrid[:80, :90]
+    smooth = 100 * np.sin(columns / 17) + 60 * np.cos(rows / 11 + columns / 30)
+    rng = np.random.default_rng(0)
+    picture = smooth + 1e-3 * rng.normal(size=smooth.shape)
+    kernel = rng.normal(size=(size, size))
+    after = cross_correlate(picture, kernel, padding="valid", method="direct")
+    learned = learn_kernel(picture, after, size)
+    assert learned.condition > 1e5
+    assert np.abs(learned.weights - kernel).max() < 2e-11
+
+
 def test_clipped_values_spoil_the_kernel_unless_ignored():
     picture, kernel = sample("camera.png"), get_kernel("sobel-x").matrix
     cut = cross_correlate(picture, kernel, dtype=np.uint8)
