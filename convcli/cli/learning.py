@@ -31,11 +31,28 @@ _ROUNDING = 0.35  # levels; rounding leaves a residual of 0.29
 
 
 def _model(no_bias: bool, **values: Any) -> "Model":
+    _share_no_sums()
     from convcli.lessons.windows import Model
 
     if values["border"] != "constant" and values["fill"] is not None:
         raise click.UsageError("--fill is the value of --border constant; name both")
     return Model(with_bias=not no_bias, **values | {"fill": values["fill"] or 0})
+
+
+def _share_no_sums() -> None:
+    """Let BLAS compute on one thread, before numpy loads it.
+
+    The threads are ours, a part of the windows each. BLAS's own would wait for each other at every
+    step, for seconds where other programs are at work.
+    """
+    import os
+    import sys
+
+    from convcli.batch.nursery import SINGLE
+
+    if "numpy" not in sys.modules:
+        for name in SINGLE:
+            os.environ.setdefault(name, "1")
 
 
 def _descent(descent: bool, **values: Any) -> "Descent | None":

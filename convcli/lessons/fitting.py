@@ -23,6 +23,9 @@ _FEW_TAPS, _MOST_PLANES = 10, 4  # beyond the one, and up to the other, lags are
 _PASSES = 3  # over the residuals, each of which makes the weights more exact
 _SETTLED = 1e-3  # of the squares: a pass that gains less is the last
 _ROUNDING, _UNSEEN = 1e-14, 0.01  # of the sums; of a weight's error, below which it is nothing
+# Rounding to whole numbers leaves a mean square of 1/12. It is not quite noise: where a picture is
+# smooth it repeats, and weights are off by more than their errors tell.
+_ROUNDED, _UNEVEN = 0.05, 1e-3  # the mean square; of the largest weight
 _SAMPLED = 1 << 16
 
 Examples = Iterable[Example]
@@ -55,7 +58,7 @@ class _Fit:
 
     def __init__(self, examples: Examples, model: Model, threads: int) -> None:
         self.examples, self.model, self.threads = examples, model, threads
-        self.clipped = 0
+        self.clipped, self.whole = 0, True
         self.shape: tuple[int, ...] = ()
         self.origin = Origin()
         self.normal = Normal(self._moments(), self.origin, model.with_bias)
@@ -84,6 +87,7 @@ class _Fit:
                 if self.shape not in ((), shape):
                     raise UsageError("all pairs are to have the same channels")
                 self.shape = shape
+                self.whole &= windows.target.dtype.kind in "iu"
                 self.clipped += _clipped(windows, example.white)
                 method = window_moments if _by_windows(windows) else lag_moments
                 sums = method(windows, self.origin, self.threads)
@@ -145,6 +149,8 @@ class _Fit:
         freedom = max(moments.count - len(weights) - self.model.with_bias, 1)
         errors = self.normal.deviations(squares / freedom)
         error, shaped = float(errors.max()), self._shaped(weights)
+        rounded = self.whole and squares > _ROUNDED * moments.count
+        doubt = max(error, _UNEVEN * float(np.abs(shaped).max())) if rounded else error
         bias = self._bias(weights)
         flat = shaped.ndim == 2
         return Learned(
@@ -157,7 +163,7 @@ class _Fit:
             residual=math.sqrt(squares / moments.count),
             r_squared=1 - squares / spread if spread else None,
             condition=self.normal.condition,
-            match=recognise(shaped, bias, error) if flat else None,
+            match=recognise(shaped, bias, doubt) if flat else None,
             rational=rational(shaped, error),
         )
 

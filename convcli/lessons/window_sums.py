@@ -18,13 +18,12 @@ from convcli.lessons.windows import Windows
 
 _ALONE = 1 << 18  # multiplications of a product, for which BLAS takes no further threads
 _LEAST, _MOST = 1 << 11, 1 << 17  # positions, and numbers, of a tile
-_NARROW = 12  # rows of a matrix, up to which small tiles on threads of our own are the fastest
+_NARROW = 12  # rows of a matrix, up to which a product is of no more
 
 
 def window_moments(windows: Windows, origin: Origin, threads: int) -> Moments:
     """Return the sums of least squares over all windows."""
-    own = threads if windows.count + 2 <= _NARROW else 1
-    bands = in_bands(lambda band: products_of(band, origin), windows, own)
+    bands = in_bands(lambda band: products_of(band, origin), windows, threads)
     return Moments.of_products(added(bands))
 
 

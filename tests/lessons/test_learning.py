@@ -177,6 +177,18 @@ def test_clipped_values_spoil_the_kernel_unless_ignored():
     np.testing.assert_allclose(learned.weights, kernel, atol=1e-12)
 
 
+@pytest.mark.parametrize("spec", ["gaussian:3", "gaussian:7", "blur", "box:5", "unsharp:5"])
+@pytest.mark.parametrize("name", ["camera.png", "rocket.jpg"])
+def test_rounding_does_not_hide_a_name(name, spec):
+    """Not even where a smooth picture repeats what was rounded away."""
+    picture, kernel = sample(name), get_kernel(spec)
+    rounded = cross_correlate(picture, kernel.matrix, divisor=kernel.divisor, dtype=np.uint8)
+    learned = learn_kernel(picture, rounded, kernel.size, ignore_clipped=True)
+    assert learned.match.certain
+    assert spec in (learned.match.spec, *learned.match.also)
+    assert learned.match.scale == 1
+
+
 def test_several_pairs_are_learned_from_together():
     kernel = RNG.normal(size=(2, 2))
     small = [RNG.normal(size=(3, 4)) for _ in range(3)]
