@@ -31,7 +31,7 @@ _ROUNDING = 0.35  # levels; rounding leaves a residual of 0.29
 
 
 def _model(no_bias: bool, **values: Any) -> "Model":
-    _share_no_sums()
+    _calm_blas()
     from convcli.lessons.windows import Model
 
     if values["border"] != "constant" and values["fill"] is not None:
@@ -39,7 +39,7 @@ def _model(no_bias: bool, **values: Any) -> "Model":
     return Model(with_bias=not no_bias, **values | {"fill": values["fill"] or 0})
 
 
-def _share_no_sums() -> None:
+def _calm_blas() -> None:
     """Let BLAS compute on one thread, before numpy loads it.
 
     The threads are ours, a part of the windows each. BLAS's own would wait for each other at every

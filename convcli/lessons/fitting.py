@@ -42,11 +42,6 @@ def learn_from(
     Raises:
         ConvcliError: as :func:`convcli.learn_kernel`.
     """
-    if math.prod(model.size) > MOST_WEIGHTS:
-        raise UsageError(
-            f"a kernel {model.size[1]}x{model.size[0]} has {math.prod(model.size)} weights; "
-            f"{MOST_WEIGHTS} is the most that are learned"
-        )
     if descent is not None:
         descent.check()
     fit = _Fit(examples, model, thread_count(threads))
@@ -80,13 +75,11 @@ class _Fit:
     def _moments(self) -> Moments:
         found: Moments | None = None
         for number, example in enumerate(self.examples):
+            groups = self._windows(example)
             if not number and self.model.with_bias:  # without one, 0 is where both begin
                 self.origin = Origin(_middle(example.before), _middle(example.after))
-            for windows in self._windows(example):
-                shape = (len(windows.planes), *windows.taps)
-                if self.shape not in ((), shape):
-                    raise UsageError("all pairs are to have the same channels")
-                self.shape = shape
+            for windows in groups:
+                self._take_shape(windows)
                 self.whole &= windows.target.dtype.kind in "iu"
                 self.clipped += _clipped(windows, example.white)
                 method = window_moments if _by_windows(windows) else lag_moments
@@ -95,6 +88,19 @@ class _Fit:
         if found is None:
             raise UsageError("there is no pair of pictures to learn from")
         return found
+
+    def _take_shape(self, windows: Windows) -> None:
+        """See that the windows have the shape of all others, and not too many weights."""
+        shape = (len(windows.planes), *windows.taps)
+        if self.shape not in ((), shape):
+            raise UsageError("all pairs are to have the same channels")
+        self.shape = shape
+        if windows.count > MOST_WEIGHTS:
+            channels = f" of {shape[0]} channels" if shape[0] > 1 else ""
+            raise UsageError(
+                f"a kernel {shape[2]}x{shape[1]}{channels} has {windows.count} weights; "
+                f"{MOST_WEIGHTS} is the most that are learned"
+            )
 
     def _residuals(self, weights: Floats, bias: float) -> Residuals:
         found = Residuals(np.zeros(len(weights)), 0.0, 0.0)
