@@ -72,7 +72,8 @@ def learned_text(learned: Learned, truth: Truth | None = None) -> str:
     for name, value in _facts(learned, truth):
         first, *others = wrapped(value.split(" "), " " * _LABEL)
         lines += [f"{name:<{_LABEL}}{first[_LABEL:]}", *others]
-    lines += wrapped(verdict(learned).split(" "))
+    if learned.weights.ndim == 2:  # kernels over channels have no names
+        lines += wrapped(verdict(learned).split(" "))
     return "\n".join(lines)
 
 

@@ -107,6 +107,7 @@ def test_channels_have_their_colours():
     text = learned_text(learned_from(RNG.normal(size=(3, 2, 2)), COLOUR))
     for name in ("red", "green", "blue"):
         assert f"kernel 2x2 {name}" in text
+    assert "this is" not in text
     many = RNG.normal(size=(20, 20, 4))
     assert "channel 3" in learned_text(learned_from(RNG.normal(size=(4, 1, 2)), many))
 
