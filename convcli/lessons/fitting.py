@@ -25,7 +25,7 @@ _SETTLED = 1e-3  # of the squares: a pass that gains less is the last
 _ROUNDING, _UNSEEN = 1e-14, 0.01  # of the sums; of a weight's error, below which it is nothing
 # Rounding to whole numbers leaves a mean square of 1/12. It is not quite noise: where a picture is
 # smooth it repeats, and weights are off by more than their errors tell.
-_ROUNDED, _UNEVEN = 0.05, 1e-3  # the mean square; of the largest weight
+_ROUNDED, _UNEVEN = 0.05, 2.5e-3  # the mean square; of the largest weight
 _SAMPLED = 1 << 16
 
 Examples = Iterable[Example]
