@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import get_kernel
     from convcli.lessons.explaining import explain
+    from convcli.lessons.learning import learn_kernel
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "cross_correlate",
     "explain",
     "get_kernel",
+    "learn_kernel",
     "output_size",
     "pool",
     "receptive_field",
@@ -51,6 +53,7 @@ _HOMES = {
     "cross_correlate": "convcli.core.correlate",
     "explain": "convcli.lessons.explaining",
     "get_kernel": "convcli.kernels.spec",
+    "learn_kernel": "convcli.lessons.learning",
     "output_size": "convcli.geometry",
     "pool": "convcli.core.pooling",
     "receptive_field": "convcli.geometry",

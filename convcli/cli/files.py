@@ -18,6 +18,18 @@ def read_one(source: str, reading: "Reading") -> tuple["Picture", str]:
     Raises:
         PictureError: it cannot be read as a picture.
     """
+    picture, name = read_quietly(source, reading)
+    for note in picture.notes:
+        click.echo(f"{name}: {note}", err=True)
+    return picture, name
+
+
+def read_quietly(source: str, reading: "Reading") -> tuple["Picture", str]:
+    """Read one input as :func:`read_one` does, and leave it to the caller to tell its notes.
+
+    Raises:
+        PictureError: it cannot be read as a picture.
+    """
     import io
     from pathlib import Path
 
@@ -34,8 +46,6 @@ def read_one(source: str, reading: "Reading") -> tuple["Picture", str]:
         channels=reading.channels,
         resize=None if size is None else (size[1], size[0]),
     )
-    for note in picture.notes:
-        click.echo(f"{name}: {note}", err=True)
     return picture, name
 
 

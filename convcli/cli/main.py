@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": "convcli.cli.explaining:explain",
     "compare": "convcli.cli.compare:compare",
     "chain": "convcli.cli.chaining:chain",
+    "learn": "convcli.cli.learning:learn",
 }
 FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143
 
@@ -95,6 +96,7 @@ def _own_endings() -> Iterator[None]:
       convcli explain -k outline --at 10,20 photo.png
       convcli compare -k outline --vary border photo.png
       convcli chain photo.png conv -k sobel-x relu maxpool 2
+      convcli learn photo.png filtered.png
 
     Everywhere, AxB is width x height, and A,B is rows,columns. Every option can be set by an
     environment variable: CONVCLI_APPLY_BORDER=zero stands for `apply --border zero`.

@@ -99,15 +99,34 @@ def as_layout(**values: Any) -> Any:
     return Layout(**values | {"fill": values["fill"] or 0})
 
 
+OPERATION = option(
+    "--operation",
+    type=click.Choice(["correlate", "convolve"]),
+    default="correlate",
+    show_default=True,
+    help="correlate slides the kernel as it stands, as CNNs do; convolve flips it in both "
+    "axes first.",
+)
+FILL = option(
+    "--fill", type=float, metavar="V", help="The value of --border constant.  [default: 0]"
+)
+STRIDE = option(
+    "--stride",
+    type=PairValue(),
+    default="1",
+    show_default=True,
+    help="Step between windows: N, or rows,columns.",
+)
+DILATION = option(
+    "--dilation",
+    type=PairValue(),
+    default="1",
+    show_default=True,
+    help="Distance between the kernel's taps: N, or rows,columns.",
+)
+
 _LAYOUT = (
-    option(
-        "--operation",
-        type=click.Choice(["correlate", "convolve"]),
-        default="correlate",
-        show_default=True,
-        help="correlate slides the kernel as it stands, as CNNs do; convolve flips it in both "
-        "axes first.",
-    ),
+    OPERATION,
     option(
         "--padding",
         type=PaddingValue(),
@@ -124,21 +143,9 @@ _LAYOUT = (
         show_default=True,
         help="What the padding holds; see the pictures below.",
     ),
-    option("--fill", type=float, metavar="V", help="The value of --border constant.  [default: 0]"),
-    option(
-        "--stride",
-        type=PairValue(),
-        default="1",
-        show_default=True,
-        help="Step between windows: N, or rows,columns.",
-    ),
-    option(
-        "--dilation",
-        type=PairValue(),
-        default="1",
-        show_default=True,
-        help="Distance between the kernel's taps: N, or rows,columns.",
-    ),
+    FILL,
+    STRIDE,
+    DILATION,
 )
 layout_options = gathered("layout", as_layout, *_LAYOUT)
 layout_values = gathered("layout", dict, *_LAYOUT)  # for what varies one of them
@@ -174,6 +181,7 @@ _MAX_PIXELS = option(
 _reading = lazily("convcli.batch.settings", "Reading")
 
 reading_options = gathered("reading", _reading, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
+as_stored_options = gathered("reading", _reading, _CHANNELS, _MAX_PIXELS)
 one_picture_options = gathered("reading", _reading, _CHANNELS, _RESIZE, _MAX_PIXELS)
 
 

@@ -115,7 +115,7 @@ def test_several_kernels_in_a_variable_and_the_command_line_wins(apply, grey):
 @pytest.mark.parametrize(
     ("words", "offered", "not_offered"),
     [
-        (["convcli", ""], ["apply", "size", "kernels", "explain", "compare", "chain"], []),
+        (["convcli", ""], ["apply", "size", "kernels", "explain", "compare", "chain", "learn"], []),
         (["convcli", "explain", "-k", "sobel"], ["sobel", "sobel-x", "sobel-y"], ["outline"]),
         (["convcli", "apply", "--bo"], ["--border"], ["--bias"]),
         (["convcli", "apply", "--border", "re"], ["reflect"], ["edge"]),

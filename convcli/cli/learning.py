@@ -1,0 +1,296 @@
+"""``convcli learn``: the kernel that turns one picture into another."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convcli.cli.files import check_figure
+from convcli.cli.kernel_options import BORDER_PICTURES
+from convcli.cli.options import (
+    DILATION,
+    FILL,
+    OPERATION,
+    STRIDE,
+    BorderValue,
+    KernelSpecValue,
+    as_stored_options,
+    gathered,
+    option,
+)
+from convcli.cli.values import PaddingValue, PairValue
+
+if TYPE_CHECKING:
+    from convcli.batch.settings import Reading
+    from convcli.cli.pairs import Examples
+    from convcli.lessons.descent import Descent
+    from convcli.lessons.learned import Learned
+    from convcli.lessons.learned_text import Truth
+    from convcli.lessons.windows import Model
+
+_ROUNDING = 0.35  # levels; rounding leaves a residual of 0.29
+
+
+def _model(no_bias: bool, **values: Any) -> "Model":
+    _calm_blas()
+    from convcli.lessons.windows import Model
+
+    if values["border"] != "constant" and values["fill"] is not None:
+        raise click.UsageError("--fill is the value of --border constant; name both")
+    return Model(with_bias=not no_bias, **values | {"fill": values["fill"] or 0})
+
+
+def _calm_blas() -> None:
+    """Let BLAS compute on one thread, before numpy loads it.
+
+    The threads are ours, a part of the windows each. BLAS's own would wait for each other at every
+    step, for seconds where other programs are at work.
+    """
+    import os
+    import sys
+
+    from convcli.batch.nursery import SINGLE
+
+    if "numpy" not in sys.modules:
+        for name in SINGLE:
+            os.environ.setdefault(name, "1")
+
+
+def _descent(descent: bool, **values: Any) -> "Descent | None":
+    from convcli.lessons.descent import Descent
+
+    given = {name: value for name, value in values.items() if value is not None}
+    if given and not descent:
+        raise click.UsageError(f"--{next(iter(given))} is for --descent; name both")
+    return Descent(**given) if descent else None
+
+
+_model_options = gathered(
+    "model",
+    _model,
+    option(
+        "--size",
+        type=PairValue("N|WxH|R,C"),
+        default="3",
+        show_default=True,
+        help="Size of the kernel.",
+    ),
+    OPERATION,
+    option(
+        "--padding",
+        type=PaddingValue(),
+        help="Pixels that were added around BEFORE.  [default: same, valid or full, by the sizes]",
+    ),
+    option(
+        "--border",
+        type=BorderValue(),
+        help="What the padding held, so that all windows can be used.  [default: unknown; only "
+        "windows that touch no padding are used]",
+    ),
+    FILL,
+    STRIDE,
+    DILATION,
+    option("--no-bias", is_flag=True, help="Nothing was added to the sums."),
+    option(
+        "--ignore-clipped",
+        is_flag=True,
+        help="Leave out AFTER's pixels that are black or white (0, and 255 or 65535): they were "
+        "perhaps cut.",
+    ),
+)
+_descent_options = gathered(
+    "descent",
+    _descent,
+    option(
+        "--descent",
+        is_flag=True,
+        help="Learn step by step, from random weights down the gradient of the loss.",
+    ),
+    option(
+        "--rate",
+        type=float,
+        metavar="R",
+        help="Of descent: the step along the gradient, for pixels scaled to variance 1.  "
+        "[default: the inverse of the steepest curvature]",
+    ),
+    option("--epochs", type=int, metavar="N", help="Of descent: how many steps.  [default: 200]"),
+    option(
+        "--momentum",
+        type=float,
+        metavar="M",
+        help="Of descent: the share of a step that is kept for the next.  [default: 0.9]",
+    ),
+    option("--seed", type=int, metavar="N", help="Of descent's random start.  [default: 0]"),
+)
+
+
+@click.command(
+    epilog=BORDER_PICTURES
+    + """
+\b
+Examples:
+  convcli learn photo.png filtered.png
+  convcli learn photo.png filtered.png --size 5x3 -o kernel.npy
+  convcli learn photo.png filtered.png --ignore-clipped --truth sobel-x
+  convcli learn photo.png filtered.png --descent --plot learning.png
+  convcli learn originals/ results/ --size 7 --json
+"""
+)
+@_model_options
+@_descent_options
+@click.option(
+    "--truth",
+    type=KernelSpecValue(),
+    metavar="SPEC",
+    help="Compare with this kernel: a name, a matrix or a file, as for apply -k.",
+)
+@as_stored_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the kernel to FILE (.npy, .csv, .txt, .json), which apply -k reads; only .json "
+    "holds the bias.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(),
+    metavar="FILE",
+    help="Draw the kernel, the true one beside it, and a descent's course (.png, .pdf, .svg, ...).",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option("--json", is_flag=True, help="Print every number as JSON.")
+@click.argument("before", metavar="BEFORE", type=click.Path())
+@click.argument("after", metavar="AFTER", type=click.Path())
+def learn(
+    before: str,
+    after: str,
+    model: "Model",
+    descent: "Descent | None",
+    truth: str | None,
+    reading: "Reading",
+    output: str | None,
+    plot: str | None,
+    overwrite: bool,
+    json: bool,
+) -> None:
+    """Learn the kernel, and the bias, that turn BEFORE into AFTER.
+
+    Least squares over all windows: the kernel whose result differs least from AFTER. Prints it,
+    with the residual, the share of AFTER's variance that it explains (R squared), the condition
+    number, by which noise may be magnified, and the name if it is a known kernel. Where BEFORE
+    has colours and AFTER is grey, the kernel has a channel for each colour.
+
+    BEFORE and AFTER are pictures, .npy, .csv or .txt matrices, one of them perhaps -; or two
+    folders, whose pictures pair up by name (photo.png with photo.png or photo_KERNEL.png) and are
+    learned from together.
+    """
+    from convcli.cli.pairs import Examples, find_pairs
+    from convcli.lessons.fitting import learn_from
+
+    _check(output, plot)
+    examples = Examples(find_pairs(before, after), reading)
+    true = _truth_kernel(truth, taken="-" in (before, after))
+    learned = learn_from(examples, model, descent)
+    compared = _compared(true, learned)
+    _write(learned, compared, examples.scale, output, plot, overwrite)
+    _tell(learned)
+    written = [name for name in (output, plot) if name is not None]
+    _print(learned, compared, examples, written, json=json)
+
+
+def _check(output: str | None, plot: str | None) -> None:
+    """See that the files can have these names, before anything is read."""
+    from convcli.errors import UsageError, shown
+    from convcli.kernels.files import KERNEL_SUFFIXES
+
+    if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
+        raise UsageError(f"{shown(output)}: a kernel is written as .npy, .csv, .txt or .json")
+    if plot is not None:
+        check_figure(plot)
+
+
+def _truth_kernel(truth: str | None, *, taken: bool) -> Any:
+    import sys
+
+    from convcli.errors import UsageError
+    from convcli.kernels.spec import only_kernel, read_spec
+
+    if truth is None:
+        return None
+    if truth.strip() == "-" and taken:
+        raise UsageError("standard input is one thing only: a kernel or a picture")
+    return only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None)))
+
+
+def _compared(true: Any, learned: "Learned") -> "Truth | None":
+    from convcli.lessons.learned_text import Truth
+
+    if true is None:
+        return None
+    *channels, rows, columns = learned.weights.shape
+    return Truth.of(true, (rows, columns), channels[0] if channels else None)
+
+
+def _write(
+    learned: "Learned",
+    truth: "Truth | None",
+    scale: int,
+    output: str | None,
+    plot: str | None,
+    overwrite: bool,
+) -> None:
+    """Write the kernel and the figure that are asked for."""
+    from pathlib import Path
+
+    if output is not None:
+        from convcli.errors import shown
+        from convcli.kernels.saving import save_kernel
+
+        biased = output.lower().endswith(".json")
+        kernel = learned.kernel.with_bias(learned.bias / scale) if biased else learned.kernel
+        save_kernel(kernel, Path(output), overwrite=overwrite)
+        if learned.has_bias and not biased:
+            note = f"{shown(output)} holds no bias; apply it with --bias {learned.bias:.6g}"
+            click.echo(note, err=True)
+    if plot is not None:
+        from convcli.figures.learning import draw_learned
+        from convcli.figures.saving import save_figure
+
+        save_figure(draw_learned(learned, truth), Path(plot), overwrite=overwrite)
+
+
+def _tell(learned: "Learned") -> None:
+    """Say on stderr what may have spoilt the kernel."""
+    rounded = learned.residual < _ROUNDING  # which is all that was done to the values
+    if learned.clipped > 0.001 * learned.windows and not rounded:
+        share = learned.clipped / learned.windows
+        click.echo(
+            f"{share:.1%} of AFTER's pixels are black or white; if they were cut, "
+            "--ignore-clipped leaves them out",
+            err=True,
+        )
+
+
+def _print(
+    learned: "Learned",
+    truth: "Truth | None",
+    examples: "Examples",
+    written: list[str],
+    *,
+    json: bool,
+) -> None:
+    """Print the report, and the names of the files written."""
+    from convcli.errors import shown
+    from convcli.lessons.learned_text import learned_data, learned_text
+
+    if json:
+        from json import dumps
+
+        pairs = [pair._asdict() for pair in examples.pairs]
+        data = learned_data(learned, truth)
+        click.echo(dumps({"pairs": pairs} | data | {"written": written}))
+        return
+    click.echo(learned_text(learned, truth))
+    for name in written:
+        click.echo(f"written    {shown(name)}")

@@ -1,0 +1,255 @@
+"""``convcli learn``: the round trip through apply, its files, its messages, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def learn(convcli):
+    """Run ``convcli learn`` inside this process."""
+    return lambda *arguments, **extra: convcli("learn", *arguments, **extra)
+
+
+@pytest.fixture
+def noise(save, rng):
+    """A colour picture, ``noise.png``, large enough to learn from."""
+    pixels = rng.integers(0, 256, (40, 50, 3), np.uint8)
+    save("noise.png", pixels)
+    return pixels
+
+
+def data_of(ran):
+    assert ran.code == 0, ran
+    return json.loads(ran.out)
+
+
+def told(ran):
+    """The text of a run that went well."""
+    assert (ran.code, ran.err) == (0, ""), ran
+    return ran.out.decode()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [],
+        ["--operation", "convolve"],
+        ["--stride", "2", "--dilation", "1,2"],
+        ["--padding", "valid"],
+        ["--padding", "2,1", "--border", "wrap"],
+        ["--border", "constant", "--fill", "9"],
+        ["--channels", "gray"],
+    ],
+    ids=" ".join,
+)
+def test_what_apply_does_learn_finds(learn, apply, noise, flags):
+    kernel = "1 2 0.5; -1 0.25 3"
+    apply("-k", kernel, "--bias", "4", *flags, "noise.png", "-o", "after.npy", "--range", "raw")
+    more = [flag for flag in flags if flag not in ("--channels", "gray")]
+    if "--channels" in flags:
+        more += ["--channels", "gray"]
+        before = Image.open("noise.png").convert("L")
+        before.save("grey.png")
+        found = data_of(learn("grey.png", "after.npy", "--size", "3x2", *more, "--json"))
+    else:
+        found = data_of(learn("noise.png", "after.npy", "--size", "3x2", *more, "--json"))
+    np.testing.assert_allclose(found["kernel"], [[1, 2, 0.5], [-1, 0.25, 3]], atol=1e-6)
+    assert found["bias"] == pytest.approx(4, abs=1e-3)
+
+
+def test_the_report(learn, apply, noise):
+    apply("-k", "blur", "noise.png", "-o", "after.png")
+    text = told(learn("noise.png", "after.png", "--truth", "blur"))
+    assert text.startswith("kernel 3x3")
+    assert "windows    5472\n" in text
+    assert "truth      blur, largest difference" in text
+    assert text.endswith("this is blur (also called binomial:3)\n")
+
+
+@pytest.mark.parametrize("suffix", ["npy", "txt", "csv", "json"])
+def test_the_file_is_for_apply(learn, apply, noise, load, suffix):
+    apply("-k", "gaussian:5", "noise.png", "-o", "after.npy", "--range", "raw")
+    name = f"kernel.{suffix}"
+    ran = learn("noise.png", "after.npy", "--size", "5", "-o", name)
+    assert told(ran).endswith(
+        f"this is gaussian:5 (also called gaussian:5,sigma=1.1)\nwritten    {name}\n"
+    )
+    assert apply("-k", name, "noise.png", "-o", "again.npy", "--range", "raw").code == 0
+    np.testing.assert_allclose(load("again.npy"), load("after.npy"), atol=1e-3)
+    learn("noise.png", "after.npy", "-o", name).fails(1, name, "--overwrite")
+    assert learn("noise.png", "after.npy", "-o", name, "--overwrite").code == 0
+
+
+def test_a_bias_is_in_json_and_told_for_the_others(learn, apply, save, load, rng):
+    deep = rng.integers(20000, 40000, (30, 30), np.uint16)
+    save("deep.png", deep)
+    apply("-k", "blur", "--bias", "1000", "deep.png", "-o", "after.png")
+    ran = learn("deep.png", "after.png", "-o", "kernel.json")
+    assert (ran.code, ran.err) == (0, "")
+    apply("-k", "kernel.json", "deep.png", "-o", "again.png")
+    assert np.abs(load("again.png").astype(int) - load("after.png")).max() <= 1
+    ran = learn("deep.png", "after.png", "-o", "kernel.npy")
+    assert "kernel.npy holds no bias; apply it with --bias 1000" in ran.err
+
+
+def test_a_kernel_over_channels(learn, noise, save, apply, load, rng):
+    kernel = rng.normal(size=(3, 3, 3))
+    save("k.npy", kernel)
+    apply("-k", "k.npy", "noise.png", "-o", "after.npy", "--range", "raw")
+    text = told(learn("noise.png", "after.npy", "-o", "learned.npy", "--truth", "k.npy"))
+    assert "kernel 3x3 red" in text
+    np.testing.assert_allclose(load("learned.npy"), kernel, atol=1e-5)
+    learn("noise.png", "after.npy", "-o", "learned.txt").fails(2, "only .npy and JSON")
+    learn("noise.png", "after.npy", "--truth", "blur").fails(2, "blur has no channels")
+
+
+def test_descent_tells_its_losses(learn, apply, noise):
+    apply("-k", "sobel-x", "noise.png", "-o", "after.npy", "--range", "raw")
+    text = told(learn("noise.png", "after.npy", "--descent", "--epochs", "50", "--seed", "3"))
+    assert text.startswith("epoch  loss (mean squared residual)\n    0  ")
+    assert "\n   50  " in text
+    found = data_of(learn("noise.png", "after.npy", "--descent", "--rate", "0.1", "--json"))
+    assert found["descent"]["rate"] == 0.1
+    assert len(found["descent"]["losses"]) == 201
+    ran = learn("noise.png", "after.npy", "--descent", "--rate", "50")
+    ran.fails(2, "the loss grows", "a rate below", "converges")
+
+
+@pytest.mark.parametrize("flags", [[], ["--descent"], ["--truth", "blur", "--descent"]])
+def test_a_figure(learn, apply, noise, contents, flags):
+    apply("-k", "blur", "noise.png", "-o", "after.png")
+    for name in ("a.png", "b.png"):
+        ran = learn("noise.png", "after.png", "--plot", name, *flags, "--json")
+        assert data_of(ran)["written"] == [name]
+        assert data_of(ran)["pairs"] == [{"before": "noise.png", "after": "after.png"}]
+    made = contents()
+    assert made[b"a.png"] == made[b"b.png"]
+    with Image.open("a.png") as picture:
+        assert picture.format == "PNG"
+    learn("noise.png", "after.png", "--plot", "a.png").fails(1, "a.png", "--overwrite")
+
+
+def test_clipped_pixels_are_told_of_and_left_out(learn, apply, noise):
+    apply("-k", "sobel-x", "noise.png", "-o", "after.png")
+    ran = learn("noise.png", "after.png")
+    assert "% of AFTER's pixels are black or white; if they were cut, --ignore-clipped" in ran.err
+    assert "this is sobel-x" not in ran.out.decode()
+    text = told(learn("noise.png", "after.png", "--ignore-clipped"))
+    assert "this is sobel-x (also called" in text
+
+
+def test_folders_are_paired_by_name(learn, apply, save, rng):
+    for name in ("a", "a_b", "c"):
+        save(f"in/{name}.png", rng.integers(0, 256, (12, 13), np.uint8))
+    apply("-k", "blur", "in", "--out-dir", "out")
+    assert {path.name for path in Path("out").iterdir()} == {
+        "a_b_blur.png",
+        "a_blur.png",
+        "c_blur.png",
+    }
+    found = data_of(learn("in", "out", "--json"))
+    assert found["windows"] == 3 * 10 * 11
+    assert found["match"]["spec"] == "blur"
+    Path("out/c_blur.png").rename("out/d.png")
+    Path("in/notes.md").touch()
+    ran = learn("in", "out", "--json")
+    assert data_of(ran)["windows"] == 2 * 10 * 11
+    assert ran.err == "2 without a partner left out: c.png, d.png\n"
+
+
+def test_folders_whose_pairs_are_unclear(learn, save, grey, here):
+    save("in/a.png", grey)
+    (here / "out").mkdir()
+    learn("in", "out").fails(2, "no picture in out has the name of one in in")
+    learn("in", "grey.png").fails(2, "two files or two folders")
+    for name in ("a_x", "a_y"):
+        save(f"out/{name}.png", grey)
+    learn("in", "out").fails(2, "a.png has several results: a_x.png, a_y.png")
+    save("out/a.npy", grey)
+    assert learn("in", "out").code == 0  # the very name goes first
+    save("in/a.csv", grey)
+    learn("in", "out").fails(2, "two pictures before are called a")
+    Path("in/a.csv").unlink()
+    save("in/b.png", grey)
+    save("out/b.png", grey[:5])
+    ran = learn("in", "out")
+    assert ran.code == 2
+    assert "Error: in/b.png and out/b.png: BEFORE is 14x11 and AFTER 14x5" in ran.err
+
+
+def test_standard_input(learn, save, rng):
+    grey = rng.integers(0, 256, (20, 21), np.uint8)
+    png = save("p.png", grey).read_bytes()
+    assert "this is identity" in told(learn("-", "p.png", stdin=png))
+    assert "this is identity" in told(learn("p.png", "-", stdin=png))
+    learn("-", "-", stdin=png).fails(2, "standard input")
+    learn("-", "p.png", "--truth", "-", stdin=png).fails(2, "standard input")
+    text = told(learn("p.png", "p.png", "--truth", "-", stdin=b"0 1 0"))
+    assert "truth      custom, largest difference " in text
+
+
+def test_alpha_and_depth_are_told_of(learn, save, rng):
+    pixels = rng.integers(0, 256, (20, 21, 4), np.uint8)
+    save("a.png", pixels)
+    save("b.png", pixels[..., :3])
+    ran = learn("a.png", "b.png")
+    assert (ran.code, ran.err) == (0, "a.png: alpha is left out\n")
+    save("grey.png", pixels[..., 0])
+    save("deep.png", pixels[..., 0].astype(np.uint16) * 257)
+    ran = learn("grey.png", "deep.png")
+    assert ran.err.startswith("deep.png: has 16 bits, and the picture before 8;")
+    assert "this is 257 times identity" in ran.out.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["noise.png", "none.png"], 1, ["none.png"]),
+        (["none.png", "noise.png"], 1, ["none.png"]),
+        (["noise.png", "grey.png"], 2, ["BEFORE is 50x40 and AFTER 14x11", "50x40 (same)"]),
+        (["flat.png", "grey.png"], 2, ["BEFORE is flat"]),
+        (["grey.png", "two.npy"], 2, ["1 channel and AFTER 2"]),
+        (["grey.png", "grey.png", "--ignore-clipped", "--size", "9"], 2, ["windows cannot"]),
+        (["grey.csv", "grey.csv", "--ignore-clipped"], 2, ["no white"]),
+        (["grey.png", "nan.npy"], 2, ["AFTER holds NaN"]),
+        (["grey.png", "grey.png", "--size", "0"], 2, ["--size", "at least 1"]),
+        (["grey.png", "grey.png", "--size", "x"], 2, ["--size"]),
+        (["grey.png", "grey.png", "-o", "k.png"], 2, ["k.png", ".npy"]),
+        (["none.png", "none.png", "-o", "k.xyz"], 2, ["k.xyz", ".npy"]),
+        (["none.png", "none.png", "--plot", "k.xyz"], 2, ["k.xyz", ".png"]),
+        (["none.png", "none.png", "--truth", "nonsense"], 2, ["nonsense"]),
+        (["grey.png", "grey.png", "--truth", "gaussian:5"], 2, ["--size 5x5"]),
+        (["grey.png", "grey.png", "--rate", "1"], 2, ["--rate is for --descent"]),
+        (["grey.png", "grey.png", "--seed", "0"], 2, ["--seed is for --descent"]),
+        (["grey.png", "grey.png", "--descent", "--epochs", "0"], 2, ["epochs"]),
+        (["grey.png", "grey.png", "--descent", "--momentum", "1"], 2, ["momentum"]),
+        (["grey.png", "grey.png", "--fill", "3"], 2, ["--border constant"]),
+        (["grey.png", "grey.png", "--max-pixels", "3"], 1, ["grey.png", "--max-pixels"]),
+        (["grey.png", "grey.png", "-o", "grey.csv/k.npy"], 1, ["grey.csv"]),
+    ],
+)
+def test_faults_are_one_line(learn, grey, noise, save, contents, arguments, code, words):
+    save("flat.png", np.full((11, 14), 7, np.uint8))
+    save("grey.csv", grey)
+    save("two.npy", np.stack([grey, grey], axis=-1))
+    save("nan.npy", np.where(grey > 9, grey, np.nan))
+    before = contents()
+    learn(*arguments).fails(code, *words)
+    assert contents() == before
+
+
+def test_as_a_process(process, noise, apply):
+    apply("-k", "emboss", "noise.png", "-o", "after.npy", "--range", "raw")
+    ran = process("learn", "noise.png", "after.npy")
+    assert told(ran).endswith("this is emboss\n")
+    assert process("learn", "noise.png", "none.png").code == 1
+    assert process("learn", "noise.png").code == 2
+
+
+def test_the_environment_sets_options(learn, grey):
+    text = told(learn("grey.png", "grey.png", CONVCLI_LEARN_SIZE="2x1", CONVCLI_LEARN_NO_BIAS="1"))
+    assert text.startswith("kernel 2x1\n1 0\n\nbias       0\n")
