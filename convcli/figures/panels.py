@@ -17,14 +17,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
-from convcli.figures.cells import WIDE, Drawn, add_colour_bar, round_ticks, settle
-from convcli.figures.heatmap import (
-    Tiles,
-    add_shared_bar,
-    draw_tiles,
-    kernel_title,
-    tiles_of,
-)
+from convcli.figures.cells import WIDE, Drawn, settle
+from convcli.figures.heatmap import Tiles, draw_kernels, kernel_title, tiles_of
 from convcli.figures.lettering import short, wrap
 from convcli.figures.rasters import Raster, box_sides, draw_raster, stretched
 
@@ -136,7 +130,7 @@ def _draw(before: Raster, rows: Sequence[PanelRow], title: str) -> Figure:
         first, second, third = row.titles
         inches = layout.widths[1], row.height
         drawn += _draw_picture(figure, grid[place, 0], before, layout.box, first)
-        drawn += _draw_kernels(figure, grid[place, 1], row.tiles, inches, second)
+        drawn += draw_kernels(figure, grid[place, 1], row.tiles, inches, second)
         drawn += _draw_picture(figure, grid[place, 2], row.after, layout.box, third)
     settle(figure, drawn)
     return figure
@@ -237,30 +231,3 @@ def _draw_picture(
     axes = figure.add_subplot(place)
     axes.set_title(title)
     return [draw_raster(axes, raster, box_sides(raster, box))]
-
-
-def _draw_kernels(
-    figure: Figure, place: SubplotSpec, tiles: Tiles, inches: tuple[float, float], title: str
-) -> list[Drawn]:
-    """Draw one kernel, or the members of a family as small heat maps."""
-    if len(tiles.tiles) == 1:
-        axes = figure.add_subplot(place)
-        axes.set_title(title)
-        return [_draw_one_kernel(axes, tiles, inches)]
-    count = len(tiles.tiles)
-    columns = 1 if count == 2 else math.ceil(math.sqrt(count))
-    down = math.ceil(count / columns)
-    inner = place.subgridspec(down, columns)
-    grid = [figure.add_subplot(inner[divmod(n, columns)]) for n in range(down * columns)]
-    sides = inches[0] / columns - 0.1, inches[1] / down
-    drawn = draw_tiles(grid, tiles, inches=sides, ticks=False)
-    add_shared_bar(figure, grid, drawn[0].image, tiles.unit, inches=inches[1])
-    return drawn
-
-
-def _draw_one_kernel(axes: Axes, tiles: Tiles, inches: tuple[float, float]) -> Drawn:
-    rows, columns = tiles.tiles[0].values.shape
-    [drawn] = draw_tiles([axes], tiles, inches=inches, titles=False)
-    ticks = round_ticks(-tiles.limit, tiles.limit)
-    add_colour_bar(axes, drawn.image, ticks, tiles.unit, below=columns >= WIDE * rows)
-    return drawn
