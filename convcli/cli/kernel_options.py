@@ -2,7 +2,7 @@
 
 import click
 
-from convcli.cli.options import Declared, KernelSpecValue, gathered, lazily, option
+from convcli.cli.options import Declared, Decorator, KernelSpecValue, gathered, lazily, option
 
 BORDER_PICTURES = """\b
 Borders, around a row a b c d:
@@ -93,3 +93,15 @@ kernel_options = gathered(
 one_value_options = gathered(
     "choice", _choice, _kernel("Several -k are for --combine."), *_WEIGHING
 )
+
+
+def filter_option(command: str) -> Decorator:
+    """Return the option that picks one kernel of a bank."""
+    return click.option(
+        "--filter",
+        "number",
+        type=click.IntRange(min=1),
+        metavar="N",
+        envvar=f"CONVCLI_{command.upper()}_FILTER",
+        help=f"Of a bank, the number of the kernel to {command}, from 1 on.",
+    )

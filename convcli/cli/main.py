@@ -24,6 +24,7 @@ COMMANDS = {
     "size": "convcli.cli.size:size",
     "kernels": "convcli.cli.kernels:kernels",
     "explain": "convcli.cli.explaining:explain",
+    "animate": "convcli.cli.animate:animate",
 }
 FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143
 
@@ -91,6 +92,7 @@ def _own_endings() -> Iterator[None]:
       convcli size --n 448x224 --k 3
       convcli kernels show sobel-x
       convcli explain -k outline --at 10,20 photo.png
+      convcli animate -k outline photo.png -o outline.gif
 
     Everywhere, AxB is width x height, and A,B is rows,columns. Every option can be set by an
     environment variable: CONVCLI_APPLY_BORDER=zero stands for `apply --border zero`.

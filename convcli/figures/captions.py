@@ -56,10 +56,8 @@ def applied_kernels(slide: Slide) -> tuple[Kernel, ...]:
 def kernels_title(slide: Slide) -> str:
     """Say which kernels slide, and whether they are flipped."""
     first, *others = slide.spec.kernels
-    if others:
-        title = f"{slide.spec.combine} of {1 + len(others)} kernels"
-    else:
-        title = kernel_title(first)
+    several = f"{slide.spec.combine} of {1 + len(others)} kernels"
+    title = several if others else kernel_title(first)
     flipped = slide.spec.layout.operation == "convolve"
     return f"{title}\nflipped, as it is convolved" if flipped else title
 

@@ -28,10 +28,8 @@ class Film:
         moving: the artists that change from frame to frame, in the order of drawing.
     """
 
-    def __init__(
-        self, figure: Figure, results: Sequence[Artist], moving: Sequence[Artist]
-    ) -> None:
-        self._canvas = FigureCanvasAgg(figure)
+    def __init__(self, figure: Figure, results: Sequence[Artist], moving: Sequence[Artist]) -> None:
+        self._canvas: Any = FigureCanvasAgg(figure)  # matplotlib types little of it
         self._moving = moving
         for artist in (*results, *moving):
             artist.set_visible(False)
@@ -50,6 +48,10 @@ class Film:
         rows = _span(len(self._page) - ends[:, 1])
         self._page[rows, columns] = self._whole[rows, columns]
 
+    def samples(self) -> list[Pixels]:
+        """Return the page as it is, and with all results, each (H, W, 3)."""
+        return [self._page[..., :3], self._whole[..., :3]]
+
     def frame(self) -> Pixels:
         """Return the figure as it is now, (H, W, 3)."""
         buffer = self._buffer()
@@ -67,7 +69,7 @@ class Film:
 
     def _buffer(self) -> Pixels:
         """Return the canvas's own pixels, (H, W, 4)."""
-        buffer: Any = np.asarray(self._canvas.buffer_rgba())
+        buffer: Pixels = np.asarray(self._canvas.buffer_rgba())
         return buffer
 
 

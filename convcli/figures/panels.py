@@ -4,13 +4,11 @@
 from convcli.figures.style import HEADING_POINTS, NAN_COLOUR, TITLE_POINTS, house_style
 
 # isort: split
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -152,7 +153,7 @@ class PicturePage:
         """Keep the hatching from crossing the numbers, each on the colour of its cell."""
         image, pads = self.input.images[0], self._slide.pads
         rows, columns = self._slide.picture.size
-        colours = image.to_rgba(image.get_array())
+        colours = image.to_rgba(np.ma.asarray(image.get_array()))
         for text in self.input.texts:
             column, row = map(round, text.get_position())
             if not (0 <= row - pads.top < rows and 0 <= column - pads.left < columns):

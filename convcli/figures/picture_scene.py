@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from convcli.figures.captions import captions, line_count
-from convcli.figures.cells import settle
-from convcli.figures.film import Film, Pixels
+from convcli.figures.film import Film
 from convcli.figures.picture_page import PicturePage
 from convcli.figures.window_marks import CellMark, WindowMarks
 from convcli.geometry import Pair
@@ -13,7 +12,11 @@ from convcli.lessons.sliding import Slide
 
 
 class PictureScene:
-    """The figure, drawn once, and what moves in it."""
+    """A figure, drawn once, and what moves in it.
+
+    Attributes:
+        film: takes the frames.
+    """
 
     def __init__(self, slide: Slide, stops: Sequence[Pair], title: str) -> None:
         page = PicturePage(slide, title)
@@ -25,11 +28,11 @@ class PictureScene:
         self._maps = page.maps
         distinct = dict.fromkeys(plan.geometry for plan in slide.plans)
         windows = [WindowMarks(page.input, each, slide.pads) for each in distinct]
-        self._marks = [*windows, *map(CellMark, self._maps)]
+        self._marks: list[WindowMarks | CellMark] = [*windows, *map(CellMark, self._maps)]
         self._caption = caption
         results = [artist for axes in self._maps for artist in (*axes.images, *axes.texts)]
         moving = chain.from_iterable(mark.artists for mark in self._marks)
-        self._film = Film(figure, results, [*moving, caption])
+        self.film = Film(figure, results, [*moving, caption])
 
     def move(self, stop: int) -> None:
         """Lay the window at one of the stops, and let the results up to it appear."""
@@ -40,12 +43,8 @@ class PictureScene:
         after = self._place(at) + 1
         for top, left, bottom, right in _runs(self._done, after, self._columns):
             for axes in self._maps:
-                self._film.reveal(axes, (left - 0.5, top - 0.5, right - 0.5, bottom - 0.5))
+                self.film.reveal(axes, (left - 0.5, top - 0.5, right - 0.5, bottom - 0.5))
         self._done = after
-
-    def frame(self) -> Pixels:
-        """Return the figure as it is now."""
-        return self._film.frame()
 
     def _place(self, at: Pair) -> int:
         """Return a position as its number in reading order."""

@@ -20,6 +20,7 @@ _LEAST_PIXELS = 9.0  # on the page, of an outline
 _LEAST_TAP = 4.0
 _WIDE, _THIN = 2.0, 1.0  # points
 _HALO = [withStroke(linewidth=3.6, foreground="white")]
+_FAINT_HALO = [withStroke(linewidth=2.2, foreground="white")]
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -33,7 +34,7 @@ class WindowMarks:
     def __init__(self, axes: Axes, geometry: Geometry, pads: Pads) -> None:
         self._axes, self._geometry = axes, geometry
         self._offset = pads.top - geometry.pads.top, pads.left - geometry.pads.left
-        self._before = _outline(axes, _THIN, linestyle=(0, (2, 2)))
+        self._before = _outline(axes, _THIN, linestyle=(0, (3, 2)), path_effects=_FAINT_HALO)
         self._taps = _outline(axes, _THIN)
         self._window = _outline(axes, _WIDE, path_effects=_HALO)
         self._last: Box | None = None
@@ -149,7 +150,13 @@ def at_least(axes: Axes, box: Box, pixels: float) -> Box:
 
 def _outline(axes: Axes, width: float, **style: Any) -> Line2D:
     line = Line2D(
-        [], [], color=WINDOW_COLOUR, linewidth=width, solid_joinstyle="miter", clip_on=False, **style
+        [],
+        [],
+        color=WINDOW_COLOUR,
+        linewidth=width,
+        solid_joinstyle="miter",
+        clip_on=False,
+        **style,
     )
     axes.add_artist(line)
     return line

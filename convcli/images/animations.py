@@ -24,18 +24,16 @@ _WEBP: dict[str, Any] = {"lossless": True, "quality": 0, "method": 1, "kmin": 99
 def write_animation(
     frames: Iterable[Frame],
     file: BinaryIO,
-    format: str,  # noqa: A002 - as in Pillow's save
     durations: list[int],
-    samples: list[Frame],
+    palette: Palette | None = None,
 ) -> None:
     """Encode frames into an open file; the animation runs for ever.
 
     Args:
         frames: (H, W, 3), at least one, all of one size; taken one at a time.
         file: binary, open for writing, seekable.
-        format: ``GIF`` or ``WEBP``.
         durations: how long each frame is shown, in milliseconds; a GIF's are rounded to 10.
-        samples: frames that have, together, the colours of all; a GIF's palette is theirs.
+        palette: the colours of a GIF; None for a WebP, which has all.
 
     Raises:
         ConvcliError: the encoder refuses the frames.
@@ -43,23 +41,23 @@ def write_animation(
 
     >>> from io import BytesIO
     >>> frame, file = np.zeros((2, 4, 3), np.uint8), BytesIO()
-    >>> write_animation([frame, frame + 9], file, "GIF", [200, 1000], [frame, frame + 9])
+    >>> palette = Palette([frame, frame + 9])
+    >>> write_animation([frame, frame + 9], file, [200, 1000], palette)
     >>> Image.open(file).n_frames
     2
     """
     try:
-        if format == "GIF":
-            _save_gif(frames, file, durations, Palette(samples))
+        if palette is not None:
+            _save_gif(frames, file, durations, palette)
         else:
-            images = map(Image.fromarray, frames)
-            reel = _Reel(images, len(durations))
-            reel.save(file, format, save_all=True, duration=durations, loop=0, **_WEBP)
+            reel = _Reel(map(Image.fromarray, frames), len(durations))
+            reel.save(file, "WEBP", save_all=True, duration=durations, loop=0, **_WEBP)
     except (ConvcliError, MemoryError):
         raise
     except DECODER_FAULTS as fault:
         if isinstance(fault, OSError) and fault.errno is not None:
             raise
-        raise ConvcliError(f"cannot be encoded as {format}: {fault}") from fault
+        raise ConvcliError(f"the frames cannot be encoded: {fault}") from fault
 
 
 def _save_gif(

@@ -12,14 +12,19 @@ MOST_COLOURS = 255  # one more index says: as it was
 _EXACT = 64  # the colours that most pixels have come out to the bit
 _BITS = 6  # of each channel, by which the nearest colour is looked up
 _CHUNK = 1 << 14
+_NONE = np.empty((0, 3), np.uint8)
 
 
 class Palette:
     """Up to 255 colours, and which of them each colour becomes.
 
-    The most frequent colours of the samples are there as they are: page, letters and lines do
-    not change. The others come from a median cut. Nothing is dithered, so that what stands still
-    looks the same in every frame.
+    The colours to keep and the most frequent ones of the samples are there as they are: page,
+    letters and lines do not change. The others come from a median cut. Nothing is dithered, so
+    that what stands still looks the same in every frame.
+
+    Args:
+        samples: frames that have, together, the colours of all.
+        kept: (n, 3), at most 128 colours that matter however few pixels they have.
 
     >>> frame = np.array([[[255, 255, 255], [10, 20, 30]]], np.uint8)
     >>> palette = Palette([frame])
@@ -27,15 +32,15 @@ class Palette:
     [[[255, 255, 255], [10, 20, 30]]]
     """
 
-    def __init__(self, samples: Sequence[Frame]) -> None:
+    def __init__(self, samples: Sequence[Frame], kept: Frame = _NONE) -> None:
         pixels = np.concatenate([sample.reshape(-1, 3) for sample in samples])
         packed, counts = np.unique(_packed(pixels), return_counts=True)
         order = np.lexsort((packed, -counts))
-        if len(packed) <= MOST_COLOURS:
-            chosen = packed[order]
-        else:
-            exact = packed[order[:_EXACT]]
-            chosen = np.concatenate([exact, _median_cut(pixels, MOST_COLOURS - _EXACT)])
+        exact = list(dict.fromkeys([*_packed(kept).tolist(), *packed[order].tolist()]))
+        if len(exact) > MOST_COLOURS:
+            exact = exact[: len(kept) + _EXACT]
+            exact += _median_cut(pixels, MOST_COLOURS - len(exact)).tolist()
+        chosen = np.array(exact, np.uint32)
         self.colours = _unpacked(chosen)
         self._table = _nearest(self.colours)
         # Of two colours that share an entry, the more frequent one comes out to the bit.
@@ -68,12 +73,14 @@ def _nearest(colours: Frame) -> NDArray[np.uint8]:
 
 def _entries(colours: Frame) -> NDArray[np.intp]:
     red, green, blue = np.moveaxis(colours >> (8 - _BITS), -1, 0).astype(np.intp)
-    return (red << 2 * _BITS) | (green << _BITS) | blue
+    entries: NDArray[np.intp] = (red << 2 * _BITS) | (green << _BITS) | blue
+    return entries
 
 
 def _packed(colours: Frame) -> NDArray[np.uint32]:
     red, green, blue = np.moveaxis(colours, -1, 0).astype(np.uint32)
-    return (red << 16) | (green << 8) | blue
+    packed: NDArray[np.uint32] = (red << 16) | (green << 8) | blue
+    return packed
 
 
 def _unpacked(packed: NDArray[np.uint32]) -> Frame:

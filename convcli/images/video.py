@@ -52,16 +52,14 @@ def write_video(frames: Iterable[NDArray[np.uint8]], file: BinaryIO, fps: float)
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}")
     with tempfile.TemporaryDirectory(prefix="convcli-") as folder:
         video = Path(folder, "video.mp4")  # the encoder goes back in its file at the end
-        command = (program, "-v", "error", "-nostdin", *source, "-i", "-")
-        command += (*_EVEN, *_CODEC, *_SAME_BYTES, *_WHOLE, str(video))
+        encoding = (*_EVEN, *_CODEC, *_SAME_BYTES, *_WHOLE)
+        command = [program, "-v", "error", "-nostdin", *source, "-i", "-", *encoding, str(video)]
         _feed(command, first, rest)
         with video.open("rb") as finished:
             shutil.copyfileobj(finished, file)
 
 
-def _feed(
-    command: tuple[str, ...], first: NDArray[np.uint8], rest: Iterable[NDArray[np.uint8]]
-) -> None:
+def _feed(command: list[str], first: NDArray[np.uint8], rest: Iterable[NDArray[np.uint8]]) -> None:
     """Run ffmpeg on frames through its standard input."""
     with (
         tempfile.TemporaryFile() as said,

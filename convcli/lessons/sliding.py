@@ -63,7 +63,8 @@ class Slide:
     @property
     def pads(self) -> Pads:
         """The padding that the kernels see, on each side the widest."""
-        return Pads(*(max(sides) for sides in zip(*(p.geometry.pads for p in self.plans))))
+        every = [plan.geometry.pads for plan in self.plans]
+        return Pads(*map(max, zip(*every, strict=True)))
 
     @property
     def weights(self) -> tuple[NDArray[Any], ...]:
@@ -108,7 +109,7 @@ def slide_over(picture: Picture, spec: FilterSpec) -> Slide:
     extremes = measure(picture, spec) if spec.range == "rescale" else None
     raw = spec._replace(range="raw")
     values = _filtered(picture, raw)
-    maps = (values,)
+    maps: tuple[NDArray[Any], ...] = (values,)
     if spec.combine is not None:
         single = (raw._replace(kernels=(kernel,), combine=None) for kernel in spec.kernels)
         maps = tuple(_filtered(picture, each) for each in single)
