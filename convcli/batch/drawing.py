@@ -36,6 +36,7 @@ def draw_figure(
             maximum=filtered.tally.maximum,
             clipped=filtered.tally.clipped,
             combine=spec.combine,
+            layout=spec.layout,
         )
         for spec, filtered in results
     ]

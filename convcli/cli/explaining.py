@@ -92,11 +92,11 @@ def explain(
     if choice.reads_stdin and source == "-":
         raise click.UsageError("standard input is one thing only: a kernel or a picture")
     spec = choice.only_filter(layout, number)
-    explanation = _explained(source, reading, spec, at, activation)
+    explanation, pixels = _explained(source, reading, spec, at, activation)
     if output is not None:
         from convcli.figures.explanation import draw_explanation
 
-        write_figure(draw_explanation(explanation), output, overwrite=overwrite)
+        write_figure(draw_explanation(explanation, pixels), output, overwrite=overwrite)
     elif json:
         _print_json(explanation, source)
     else:
@@ -105,14 +105,14 @@ def explain(
 
 def _explained(
     source: str, reading: "Reading", spec: "FilterSpec", at: "Pair", activation: str
-) -> "Explanation":
-    """Read the input and explain its value; a fault is told with the input's name."""
+) -> tuple["Explanation", Any]:
+    """Read the input, explain its value, return both; a fault is told with the input's name."""
     from convcli.errors import ConvcliError
     from convcli.lessons.explaining import explain_picture
 
     picture, name = read_one(source, reading)
     try:
-        return explain_picture(picture, spec, at, activation)
+        return explain_picture(picture, spec, at, activation), picture.pixels
     except ConvcliError as error:
         raise type(error)(f"{name}: {error}") from error
 

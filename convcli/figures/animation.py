@@ -12,8 +12,9 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
 from convcli.figures.film import Film, Pixels
-from convcli.figures.picture_page import EMPTY_COLOUR
+from convcli.figures.frames import EMPTY_COLOUR
 from convcli.figures.picture_scene import PictureScene
+from convcli.figures.signal_scene import SignalScene, slides_along
 from convcli.figures.window_marks import PAD_COLOUR, WINDOW_COLOUR
 from convcli.geometry import Pair
 from convcli.lessons.sliding import Slide
@@ -36,7 +37,8 @@ class Animation:
     def __init__(self, slide: Slide, stops: Sequence[Pair], title: str = "") -> None:
         self._count = len(stops)
         with house_style():
-            self._scene: Scene = PictureScene(slide, stops, title)
+            make = SignalScene if slides_along(slide) else PictureScene
+            self._scene: Scene = make(slide, stops, title)
 
     def __len__(self) -> int:
         return self._count

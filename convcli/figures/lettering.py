@@ -65,6 +65,15 @@ def short(number: float, digits: int = 5) -> str:
     return _exponent(f"{number:.{digits}g}")
 
 
+def percent(share: float) -> str:
+    """Return a share as per cent; only none is 0 and only all is 100."""
+    if share in (0, 1):
+        return f"{100 * share:.0f} %"
+    if not 0.0005 <= share < 0.9995:
+        return "< 0.1 %" if share < 0.5 else "> 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
 def cell_texts(values: NDArray[np.generic]) -> list[str]:
     """Return the numbers for the cells of a grid, row by row, with the fewest honest digits.
 

@@ -14,11 +14,14 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from convcli.core.plan import Layout
 from convcli.errors import UsageError
 from convcli.figures.cells import WIDE, Drawn, settle
 from convcli.figures.heatmap import Tiles, draw_kernels, kernel_title, tiles_of
-from convcli.figures.lettering import short, wrap
+from convcli.figures.lettering import percent, short, wrap
 from convcli.figures.rasters import Raster, box_sides, draw_raster, stretched
+from convcli.figures.samples import are_signals
+from convcli.figures.signals import draw_signal_filtering
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
@@ -29,6 +32,9 @@ _LEAST_COLUMN = 2.4  # inches, so that a caption has room
 _MOST_TILES = 16
 _WHITES = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 _TICKS, _BAR, _BAR_BELOW, _LINE, _AROUND, _AIR = 0.4, 0.85, 0.55, 0.17, 0.5, 0.08  # inches
+
+
+_USUAL = Layout()
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class PanelRow:
         clipped: the share of its samples that the range mapping clipped, 0 to 1.
         combine: how several kernels were combined: "magnitude", "max", ...
         caption: what else is to be said of it.
+        layout: how the kernels were laid over the input; a signal's figure shows its padding.
     """
 
     label: str
@@ -56,6 +63,18 @@ class PanelRow:
     clipped: float
     combine: str | None
     caption: str = ""
+    layout: Layout = _USUAL
+
+    @property
+    def heading(self) -> str:
+        """What it is called and, where the kernels have no title, what joined them."""
+        first = self.kernels[0]
+        bias = f", bias {short(first.bias)}" if first.bias else ""
+        if len(self.kernels) > 1:
+            return f"{self.label}: {self.combine or 'one'} of {len(self.kernels)} kernels{bias}"
+        if first.matrix.ndim > 2:
+            return f"{self.label}: sum over {first.matrix.shape[-3]} channels{bias}"
+        return self.label
 
 
 class _Layout(NamedTuple):
@@ -97,7 +116,8 @@ def draw_filtering(
 
     Over each feature map stand its size as width x height, its extremes before the range mapping
     and the share of it that was clipped. Small matrices have their numbers in the cells.
-    Pictures larger than the page are thinned by block means, strip by strip.
+    Pictures larger than the page are thinned by block means, strip by strip. A signal of one row
+    or one column is drawn as stems or a line, its padding hatched, and so are its results.
 
     Args:
         original: (H, W) grey or (H, W, 3) RGB, without alpha.
@@ -112,8 +132,11 @@ def draw_filtering(
     if not rows:
         raise UsageError("a figure needs at least one result")
     known_white = _WHITES.get(original.dtype) if white == "by dtype" else white
+    before = Raster(original, known_white)
     with house_style():
-        return _draw(Raster(original, known_white), rows, title)
+        if are_signals([original, *(row.pixels for row in rows)]):
+            return draw_signal_filtering(original, rows, title)
+        return _draw(before, rows, title)
 
 
 def _draw(before: Raster, rows: Sequence[PanelRow], title: str) -> Figure:
@@ -182,26 +205,15 @@ def _titles(layout: _Layout, before: Raster, after: Raster, row: PanelRow) -> tu
     kernel = kernel_title(row.kernels[0]) if len(row.kernels) == 1 else ""
     facts = [after.size, f"min {short(row.minimum)}", f"max {short(row.maximum)}"]
     if row.white is not None:
-        facts.append(f"{_percent(row.clipped)} clipped")
+        facts.append(f"{percent(row.clipped)} clipped")
     result = "\n".join(
-        [_label(row), *_facts(after, layout.box, facts), *filter(None, [row.caption])]
+        [row.heading, *_facts(after, layout.box, facts), *filter(None, [row.caption])]
     )
     texts = (original, kernel, result)
     first, second, third = (
         wrap(text, inches, TITLE_POINTS) for text, inches in zip(texts, layout.widths, strict=True)
     )
     return first, second, third
-
-
-def _label(row: PanelRow) -> str:
-    """Return what a result is called and, where the kernels have no title, what joined them."""
-    first = row.kernels[0]
-    bias = f", bias {short(first.bias)}" if first.bias else ""
-    if len(row.kernels) > 1:
-        return f"{row.label}: {row.combine or 'one'} of {len(row.kernels)} kernels{bias}"
-    if first.matrix.ndim > 2:
-        return f"{row.label}: sum over {first.matrix.shape[-3]} channels{bias}"
-    return row.label
 
 
 def _facts(raster: Raster, box: float, facts: list[str]) -> list[str]:
@@ -212,15 +224,6 @@ def _facts(raster: Raster, box: float, facts: list[str]) -> list[str]:
     if nans := raster.nans():
         lines.append(f"{nans} NaN in {NAN_COLOUR}")
     return lines
-
-
-def _percent(share: float) -> str:
-    """Return a share as per cent; only none is 0 and only all is 100."""
-    if share in (0, 1):
-        return f"{100 * share:.0f} %"
-    if not 0.0005 <= share < 0.9995:
-        return "< 0.1 %" if share < 0.5 else "> 99.9 %"
-    return f"{100 * share:.1f} %"
 
 
 def _draw_picture(

@@ -6,19 +6,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from convcli.figures.captions import (
-    CAPTION_LINE,
-    CAPTION_POINTS,
     applied_kernels,
     heading,
     kernels_title,
     padding_text,
 )
 from convcli.figures.cells import MOST_TICKED, WIDE, Drawn, draw_cell_lines, settle
+from convcli.figures.frames import AIR, EMPTY_COLOUR, empty_frame
 from convcli.figures.heatmap import draw_kernels, tiles_of
 from convcli.figures.lettering import cell_texts, text_width, wrap
 from convcli.figures.rasters import Raster, draw_raster
@@ -26,15 +24,13 @@ from convcli.figures.style import HEADING_POINTS, TICK_POINTS, TITLE_POINTS
 from convcli.figures.window_marks import hatch_padding
 from convcli.lessons.sliding import Slide
 
-FRAME_DPI = 100  # most screens show a frame whole
-EMPTY_COLOUR = "#fbf5d3"  # where values are still to come: neither grey, nor blue or red
 _CELL, _BOX, _NUMBERED_BOX, _LEAST_BOX = 0.46, 3.8, 5.4, 1.4  # inches
 _SEVERAL_BOX = 1.9  # of one map among several
 _LONG = 1.6  # how much longer a strip may be than the box
 _THIN, _KERNEL, _COLUMN = 0.3, 2.0, 2.0
 _MOST_NUMBERED = 2 * MOST_TICKED  # cells with the padding
 _MOST_TILES = 16
-_TICKS, _BAR, _BAR_BELOW, _LINE, _AROUND, _AIR = 0.4, 0.75, 0.5, 0.17, 0.3, 0.08
+_TICKS, _BAR, _BAR_BELOW, _LINE, _AROUND = 0.4, 0.75, 0.5, 0.17, 0.2
 
 Sides = tuple[float, float]  # inches: width, height
 
@@ -62,14 +58,13 @@ class PicturePage:
         self._heading = wrap(heading(slide, title), width - 0.5, HEADING_POINTS)
         self._titles = self._written_titles()
         self._width = width
-        self.text_inches = width - 4 * _AIR
+        self.text_inches = width - 4 * AIR
         self.input: Axes
         self.maps: list[Axes]
 
     def draw(self, lines: int) -> tuple[Figure, Text]:
         """Draw all that stays, with room for so many lines below; return also their text."""
-        below = lines * CAPTION_LINE + 2 * _AIR
-        figure = even_figure(self._width, self._height() + below, below)
+        figure, caption = empty_frame(self._width, self._height(), lines)
         figure.suptitle(self._heading)
         count = len(self._after)
         grid = figure.add_gridspec(count, 3, width_ratios=self._widths)
@@ -80,7 +75,7 @@ class PicturePage:
         drawn += map(self._draw_map, self.maps, self._after, self._titles[2:])
         settle(figure, drawn)
         self._clear_numbers()
-        return figure, caption_of(figure, below)
+        return figure, caption
 
     def _plan(self) -> None:
         """Choose the inches of every box, and of the columns."""
@@ -159,29 +154,6 @@ class PicturePage:
             if not (0 <= row - pads.top < rows and 0 <= column - pads.left < columns):
                 colour = colours[row, column]
                 text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
-
-
-def even_figure(width: float, height: float, below: float) -> Figure:
-    """Return an empty figure of an even number of pixels, with inches kept free below."""
-    across, down = (2 * round(inches * FRAME_DPI / 2) for inches in (width, height))
-    share = below / height
-    engine = ConstrainedLayoutEngine(h_pad=_AIR, w_pad=_AIR, rect=(0, share, 1, 1 - share))
-    size = across / FRAME_DPI, down / FRAME_DPI
-    return Figure(figsize=size, dpi=FRAME_DPI, layout=engine)
-
-
-def caption_of(figure: Figure, below: float) -> Text:
-    """Return the empty text that stands at the foot of a figure."""
-    width, height = figure.get_size_inches()
-    return figure.text(
-        2 * _AIR / width,
-        (below - _AIR) / height,
-        "",
-        size=CAPTION_POINTS,
-        family="monospace",
-        va="top",
-        linespacing=1.3,
-    )
 
 
 def _sides(raster: Raster, cell: float) -> Sides:
