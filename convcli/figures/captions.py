@@ -40,7 +40,8 @@ def _wrapped(lines: Sequence[str], inches: float) -> str:
 def heading(slide: Slide, title: str) -> str:
     """Return what is filtered with what and how; what is as usual is left out."""
     layout, geometry = slide.spec.layout, slide.geometry
-    parts = [", ".join(filter(None, [title, slide.spec.label])), layout.operation]
+    operation = layout.operation + " (kernel flipped)" * (layout.operation == "convolve")
+    parts = [", ".join(filter(None, [title, slide.spec.label])), operation]
     parts += [f"stride {_pair(geometry.stride)}"] * (geometry.stride != (1, 1))
     parts += [f"dilation {_pair(geometry.dilation)}"] * (geometry.dilation != (1, 1))
     parts += [f"range {slide.spec.range}"] * (slide.spec.range != "clip")

@@ -26,11 +26,14 @@ class Film:
         figure: laid out, with everything in it.
         results: the artists that appear bit by bit.
         moving: the artists that change from frame to frame, in the order of drawing.
+
+    Attributes:
+        figure: the figure.
     """
 
     def __init__(self, figure: Figure, results: Sequence[Artist], moving: Sequence[Artist]) -> None:
         self._canvas: Any = FigureCanvasAgg(figure)  # matplotlib types little of it
-        self._moving = moving
+        self.figure, self._moving = figure, moving
         for artist in (*results, *moving):
             artist.set_visible(False)
         self._page = self._drawn()

@@ -16,7 +16,7 @@ from convcli.figures.captions import (
     padding_text,
 )
 from convcli.figures.cells import MOST_TICKED, WIDE, Drawn, draw_cell_lines, settle
-from convcli.figures.frames import AIR, EMPTY_COLOUR, empty_frame
+from convcli.figures.frames import AIR, EMPTY_COLOUR, HINTED, empty_frame
 from convcli.figures.heatmap import draw_kernels, tiles_of
 from convcli.figures.lettering import cell_texts, text_width, wrap
 from convcli.figures.rasters import Raster, draw_raster
@@ -27,7 +27,8 @@ from convcli.lessons.sliding import Slide
 _CELL, _BOX, _NUMBERED_BOX, _LEAST_BOX = 0.46, 3.8, 5.4, 1.4  # inches
 _SEVERAL_BOX = 1.9  # of one map among several
 _LONG = 1.6  # how much longer a strip may be than the box
-_THIN, _KERNEL, _COLUMN = 0.3, 2.0, 2.0
+_THIN, _KERNEL, _COLUMN = 0.3, 2.0, 2.2
+_PAD = 9.0  # points below a title, for the numbers at a bar's end
 _MOST_NUMBERED = 2 * MOST_TICKED  # cells with the padding
 _MOST_TILES = 16
 _TICKS, _BAR, _BAR_BELOW, _LINE, _AROUND = 0.4, 0.75, 0.5, 0.17, 0.2
@@ -55,7 +56,7 @@ class PicturePage:
         self._numbered = max(slide.picture.size) <= MOST_TICKED
         self._plan()
         width = sum(self._widths) + 3 * (_TICKS + _BAR)
-        self._heading = wrap(heading(slide, title), width - 0.5, HEADING_POINTS)
+        self._heading = wrap(heading(slide, title), HINTED * width - 0.5, HEADING_POINTS)
         self._titles = self._written_titles()
         self._width = width
         self.text_inches = width - 4 * AIR
@@ -109,7 +110,10 @@ class PicturePage:
         maps[0] = f"feature map {maps[0]}"
         titles = [f"input {columns}x{rows}\n{padding_text(slide)}", kernels_title(slide), *maps]
         widths = [*self._widths, *[self._widths[2]] * (len(maps) - 1)]
-        return [wrap(*each, TITLE_POINTS) for each in zip(titles, widths, strict=True)]
+        return [
+            wrap(title, HINTED * width, TITLE_POINTS)
+            for title, width in zip(titles, widths, strict=True)
+        ]
 
     def _height(self) -> float:
         """Return the inches of all but the caption."""
@@ -123,7 +127,7 @@ class PicturePage:
     def _draw_input(self) -> Drawn:
         axes, before, pads = self.input, self._before, self._slide.pads
         rows, columns = self._slide.picture.size
-        axes.set_title(self._titles[0])
+        axes.set_title(self._titles[0], pad=_PAD)
         drawn = draw_raster(axes, before, self._sides[0])
         _set_ticks(axes.xaxis, columns, (pads.left, pads.right), self._sides[0][0], along=True)
         _set_ticks(axes.yaxis, rows, (pads.top, pads.bottom), self._sides[0][1], along=False)
@@ -131,7 +135,7 @@ class PicturePage:
         return self._with_numbers(axes, before, drawn)
 
     def _draw_map(self, axes: Axes, after: Raster, title: str) -> Drawn:
-        axes.set_title(title)
+        axes.set_title(title, pad=_PAD)
         axes.set_facecolor(EMPTY_COLOUR)
         return self._with_numbers(axes, after, draw_raster(axes, after, self._sides[2]))
 
@@ -167,7 +171,7 @@ def _set_ticks(axis: Axis, size: int, pads: tuple[int, int], inches: float, *, a
     widest = text_width(f"-{cells}0", TICK_POINTS) if along else TICK_POINTS * 1.6 / 72
     places = list(range(-before, size + after))
     if size > MOST_TICKED or cells * widest > inches:
-        most = max(2, min(5, int(inches / widest)))
+        most = max(1, min(5, int((size - 1) / cells * inches / widest)))
         locator = MaxNLocator(most, integer=True, steps=[1, 2, 5, 10])
         ticks = [round(tick) for tick in locator.tick_values(0, size - 1)]
         places = [tick for tick in ticks if 0 <= tick < size]

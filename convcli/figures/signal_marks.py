@@ -56,8 +56,7 @@ class SignalMark:
         more = max(_LEAST_BAND * self._cells - (last - first + 1), 0) / 2
         self._band.set_x(first - 0.5 - more)
         self._band.set_width(last - first + 1 + 2 * more)
-        step = (last - first) / max(len(places) - 1, 1) or 1
-        if step < _LEAST_RING * self._cells:
+        if len(places) > 1 and places[1] - first < _LEAST_RING * self._cells:
             return
         heights = self._padded[np.array(places) + self._before]
         across = np.repeat(np.array(places), heights.shape[1])

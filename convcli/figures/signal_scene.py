@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from convcli.figures.captions import captions, heading, line_count
 from convcli.figures.cells import settle
 from convcli.figures.film import Film
-from convcli.figures.frames import AIR, EMPTY_COLOUR, empty_frame
+from convcli.figures.frames import AIR, EMPTY_COLOUR, HINTED, empty_frame
 from convcli.figures.lettering import wrap
 from convcli.figures.samples import (
     Padding,
@@ -63,7 +63,7 @@ class SignalScene:
         self._stops = [stop[axis] for stop in stops]
         self._done = self._stops[0]
         self._captions = captions(slide, stops, _WIDTH - 4 * AIR)
-        text = wrap(heading(slide, title), _WIDTH - 0.5, HEADING_POINTS)
+        text = wrap(heading(slide, title), HINTED * _WIDTH - 0.5, HEADING_POINTS)
         height = 2 * (PLOT_HEIGHT + _FRAME) + 0.2 * (1 + text.count("\n"))
         figure, self._caption = empty_frame(_WIDTH, height, max(map(line_count, self._captions)))
         figure.suptitle(text)
@@ -111,7 +111,8 @@ class SignalScene:
         artists = draw_samples(axes, range(len(values)), values, inches=SIGNAL_INCHES, exact=exact)
         align(axes, limits, slide.geometry, self._axis)
         axes.set_title(wrap(f"result, {count_text(values)}", SIGNAL_INCHES, TITLE_POINTS))
-        axes.set_facecolor(EMPTY_COLOUR)
-        page = axes.axvspan(-0.5, len(values) - 0.5, facecolor="white", linewidth=0, zorder=0)
+        ends = -0.5, len(values) - 0.5
+        axes.axvspan(*ends, facecolor=EMPTY_COLOUR, linewidth=0, zorder=0.1)
+        page = axes.axvspan(*ends, facecolor="white", linewidth=0, zorder=0.2)
         self._cell = SignalMark(axes, values, 0, inches=SIGNAL_INCHES)
         return [page, *artists]
