@@ -122,9 +122,7 @@ def test_too_many_frames_are_refused_with_the_least_step():
 
 def test_a_short_sum_is_written_out():
     slide = slide_over(Picture(np.array([[1, 2], [3, 4]]), None), spec_of("1 -1; 0 2"))
-    assert position_lines(slide, (0, 0)) == [
-        "row 0, column 0: (1*1) + (2*-1) + (3*0) + (4*2) = 7"
-    ]
+    assert position_lines(slide, (0, 0)) == ["row 0, column 0: (1*1) + (2*-1) + (3*0) + (4*2) = 7"]
     assert position_lines(slide, (0, 0), brief=True) == ["row 0, column 0: value 7"]
 
 
