@@ -121,6 +121,7 @@ def running(*arguments):
         ["size", "--help"],
         ["apply", "--help"],
         ["explain", "--help"],
+        ["animate", "--help"],
         ["kernels", "--help"],
         ["kernels", "list"],
         ["kernels", "list", "--json"],

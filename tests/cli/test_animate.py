@@ -72,7 +72,7 @@ def test_a_gif_does_not_flicker(animate, save):
 def test_a_folder_of_frames(animate):
     names = told(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
     assert names == [f"steps/frame-000{n}.png" for n in range(1, 9)]
-    assert sorted(os.listdir("steps")) == [os.path.basename(name) for name in names]
+    assert sorted(map(str, Path("steps").iterdir())) == names
 
 
 @needs_ffmpeg
@@ -161,7 +161,7 @@ def test_frames_of_a_longer_run_do_not_stay(animate):
     Path("steps/notes.txt").write_text("mine")
     told(animate("-k", "blur", "toy.csv", "--step", "20", "-o", "steps", "--overwrite"))
     left = ["frame-0001.png", "frame-0002.png", "frame-0003.png", "notes.txt"]
-    assert sorted(os.listdir("steps")) == left
+    assert sorted(path.name for path in Path("steps").iterdir()) == left
 
 
 @pytest.mark.parametrize(

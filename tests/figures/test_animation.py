@@ -227,4 +227,6 @@ def test_channels_that_no_figure_shows_are_refused():
 @pytest.mark.parametrize("name", ["3x3", "holes", "rgb", "row", "column"])
 def test_frames_look_as_they_did(name, golden):
     frame = frames_of(slide_of(*SLIDES[name]), step=2)[2]
-    golden(frame[::2, ::2], f"frame-{name}")
+    height, width, _ = frame.shape
+    halved = frame.reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
+    golden(halved.astype(np.uint8), f"frame-{name}")

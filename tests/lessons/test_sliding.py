@@ -115,7 +115,7 @@ def test_a_way_that_is_none_is_refused(asked, message):
 
 
 def test_too_many_frames_are_refused_with_the_least_step():
-    with pytest.raises(UsageError, match="--step 2 makes 5000 frames, .* --step 6 shows fewer"):
+    with pytest.raises(UsageError, match=r"--step 2 makes 5000 frames, .* --step 6 shows fewer"):
         choose_stops((100, 100), step=2)
     assert len(choose_stops((100, 100), step=6).shown) <= 2000
 
