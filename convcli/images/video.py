@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -73,7 +74,8 @@ def _feed(command: list[str], first: NDArray[np.uint8], rest: Iterable[NDArray[n
                 pipe.write(frame.tobytes())
             pipe.close()
         except BrokenPipeError:  # it ended early, and says why
-            pass
+            with suppress(BrokenPipeError):
+                pipe.close()
         except BaseException:
             encoder.kill()
             raise

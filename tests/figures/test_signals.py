@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from convcli import cross_correlate, explain
+from convcli.batch.drawing import draw_figure
+from convcli.batch.settings import Work
 from convcli.core.plan import Layout
 from convcli.figures.explanation import draw_explanation
 from convcli.figures.panels import PanelRow, draw_filtering
@@ -18,6 +20,8 @@ from convcli.figures.samples import (
     taps_of,
 )
 from convcli.figures.saving import save_figure
+from convcli.filtering import FilterSpec, filter_picture
+from convcli.images.picture import Picture
 from convcli.kernels.kernel import Kernel
 
 RNG = np.random.default_rng(7)
@@ -118,6 +122,15 @@ def test_a_result_stands_below_the_middle_of_its_window(name):
             for axes, x in ((signal, middle), (result, place))
         ]
         assert across[0] == pytest.approx(across[1])
+
+
+def test_apply_hands_on_how_the_kernel_was_laid():
+    layout = Layout("correlate", "full", "reflect")
+    spec = FilterSpec("k", (Kernel([[1, 2, 3, 4]]),), layout=layout)
+    picture = Picture(SHORT, None)
+    results = [(spec, filter_picture(picture, spec, None))]
+    figure = draw_figure("row.csv", picture, results, None, Work((spec,)))
+    assert figure.axes[0].get_title() == "signal, 10 samples; hatched: padding 3 (reflect)"
 
 
 def test_pictures_and_mixed_results_are_no_signals():
