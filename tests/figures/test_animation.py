@@ -135,6 +135,16 @@ def test_the_numbers_on_the_page_are_those_of_the_input_and_the_map():
     assert [text.get_text() for text in page.maps[0].texts] == list(map(str, values))
 
 
+@pytest.mark.parametrize(("operation", "shown"), [("correlate", "1234"), ("convolve", "4321")])
+def test_the_kernel_is_shown_as_it_is_applied(operation, shown):
+    figure, _ = PicturePage(slide_of(TOY, "1 2; 3 4", operation), "t").draw(1)
+    [kernel] = [axes for axes in figure.axes if axes.get_title().startswith("custom")]
+    assert "".join(text.get_text() for text in kernel.texts) == shown
+    flipped = operation == "convolve"
+    assert ("flipped" in kernel.get_title()) == flipped
+    assert ("kernel flipped" in figure.get_suptitle()) == flipped
+
+
 @pytest.mark.parametrize("name", ["rgb", "15x15"])
 def test_pictures_have_no_numbers_in_the_input(name):
     page = PicturePage(slide_of(*SLIDES[name]), "t")
