@@ -167,7 +167,7 @@ class _Layer:
     def of(cls, picture: Picture, spec: FilterSpec) -> "_Layer":
         if picture.alpha is not None and spec.alpha == "premultiply":
             return _premultiplied(picture, picture.alpha, spec)
-        plans = [_plan(picture, spec, kernel) for kernel in spec.kernels]
+        plans = [plan_kernel(picture, spec, kernel) for kernel in spec.kernels]
         if len({plan.shape for plan in plans}) > 1:
             sizes = ", ".join(dict.fromkeys(_size_text(plan.shape) for plan in plans))
             raise UsageError(
@@ -252,7 +252,12 @@ class _Layer:
         return colours
 
 
-def _plan(picture: Picture, spec: FilterSpec, kernel: Kernel) -> Plan:
+def plan_kernel(picture: Picture, spec: FilterSpec, kernel: Kernel) -> Plan:
+    """Plan how one of a spec's kernels meets a picture.
+
+    Raises:
+        ConvcliError: as :func:`filter_picture`.
+    """
     bias = _bias(picture, spec, kernel)
     try:
         return prepare(

@@ -121,6 +121,7 @@ def running(*arguments):
         ["size", "--help"],
         ["apply", "--help"],
         ["explain", "--help"],
+        ["animate", "--help"],
         ["compare", "--help"],
         ["chain", "--help"],
         ["chain", "conv", "--help"],

@@ -30,6 +30,7 @@ def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Fi
             clipped=filtered.tally.clipped,
             combine=spec.combine,
             caption=HUES if spec.combine == "direction" else "",
+            layout=spec.layout,
         )
         for spec, filtered in made
     ]

@@ -63,6 +63,26 @@ class KernelChoice(NamedTuple):
             for group in groups
         )
 
+    def only_filter(self, layout: Layout, number: int | None = None) -> FilterSpec:
+        """Return what makes the one result that is shown, the ``number``-th where there are more.
+
+        Raises:
+            KernelError: a SPEC names no kernel.
+            UsageError: there are several results and no number, or it is beyond the last.
+        """
+        specs = self.filters(layout)
+        if number is not None and number > len(specs):
+            raise UsageError(
+                f"--filter {number} is beyond the last: there are {len(specs)} results"
+            )
+        if number is None and len(specs) > 1:
+            labels = ", ".join(spec.label for spec in specs[:4]) + ", ..." * (len(specs) > 4)
+            raise UsageError(
+                f"{len(specs)} kernels give {len(specs)} results ({labels}): "
+                "--filter N picks one, --combine joins them"
+            )
+        return specs[(number or 1) - 1]
+
     def sets(self) -> list[KernelSet]:
         """Return the kernels of each SPEC, divided as the options say.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.cli.files import check_figure, read_one, write_figure
-from convcli.cli.kernel_options import BORDER_PICTURES, one_value_options
+from convcli.cli.kernel_options import BORDER_PICTURES, filter_option, one_value_options
 from convcli.cli.options import layout_options, one_picture_options
 from convcli.cli.values import PositionValue
 
@@ -46,14 +46,7 @@ Examples:
     help="Which value: row and column in the feature map, from 0 on.",
 )
 @one_value_options
-@click.option(
-    "--filter",
-    "number",
-    type=click.IntRange(min=1),
-    metavar="N",
-    envvar="CONVCLI_EXPLAIN_FILTER",
-    help="Of a bank, the number of the kernel to explain, from 1 on.",
-)
+@filter_option("explain")
 @click.option(
     "--activation",
     type=click.Choice(["none", "relu"]),
@@ -98,44 +91,28 @@ def explain(
         check_figure(output)
     if choice.reads_stdin and source == "-":
         raise click.UsageError("standard input is one thing only: a kernel or a picture")
-    spec = _only_spec(choice, layout, number)
-    explanation = _explained(source, reading, spec, at, activation)
+    spec = choice.only_filter(layout, number)
+    explanation, pixels = _explained(source, reading, spec, at, activation)
     if output is not None:
         from convcli.figures.explanation import draw_explanation
 
-        write_figure(draw_explanation(explanation), output, overwrite=overwrite)
+        write_figure(draw_explanation(explanation, pixels), output, overwrite=overwrite)
     elif json:
         _print_json(explanation, source)
     else:
         _print_text(explanation)
 
 
-def _only_spec(choice: "KernelChoice", layout: "Layout", number: int | None) -> "FilterSpec":
-    """Return what makes the one result that is explained."""
-    from convcli.errors import UsageError
-
-    specs = choice.filters(layout)
-    if number is not None and number > len(specs):
-        raise UsageError(f"--filter {number} is beyond the last: there are {len(specs)} results")
-    if number is None and len(specs) > 1:
-        labels = ", ".join(spec.label for spec in specs[:4]) + ", ..." * (len(specs) > 4)
-        raise UsageError(
-            f"{len(specs)} kernels give {len(specs)} results ({labels}): "
-            "--filter N picks one, --combine joins them"
-        )
-    return specs[(number or 1) - 1]
-
-
 def _explained(
     source: str, reading: "Reading", spec: "FilterSpec", at: "Pair", activation: str
-) -> "Explanation":
-    """Read the input and explain its value; a fault is told with the input's name."""
+) -> tuple["Explanation", Any]:
+    """Read the input, explain its value, return both; a fault is told with the input's name."""
     from convcli.errors import ConvcliError
     from convcli.lessons.explaining import explain_picture
 
     picture, name = read_one(source, reading)
     try:
-        return explain_picture(picture, spec, at, activation)
+        return explain_picture(picture, spec, at, activation), picture.pixels
     except ConvcliError as error:
         raise type(error)(f"{name}: {error}") from error
 

@@ -2,7 +2,7 @@
 
 import click
 
-from convcli.cli.options import Declared, KernelSpecValue, gathered, lazily, option
+from convcli.cli.options import Declared, Decorator, KernelSpecValue, gathered, lazily, option
 
 BORDER_PICTURES = """\b
 Borders, around a row a b c d:
@@ -136,3 +136,15 @@ layer_kernel_options = gathered(
     _method(),
     _threads("CHAIN_CONV"),
 )
+
+
+def filter_option(command: str) -> Decorator:
+    """Return the option that picks one kernel of a bank."""
+    return click.option(
+        "--filter",
+        "number",
+        type=click.IntRange(min=1),
+        metavar="N",
+        envvar=f"CONVCLI_{command.upper()}_FILTER",
+        help=f"Of a bank, the number of the kernel to {command}, from 1 on.",
+    )

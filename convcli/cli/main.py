@@ -24,6 +24,7 @@ COMMANDS = {
     "size": "convcli.cli.size:size",
     "kernels": "convcli.cli.kernels:kernels",
     "explain": "convcli.cli.explaining:explain",
+    "animate": "convcli.cli.animate:animate",
     "compare": "convcli.cli.compare:compare",
     "chain": "convcli.cli.chaining:chain",
     "learn": "convcli.cli.learning:learn",
@@ -94,6 +95,7 @@ def _own_endings() -> Iterator[None]:
       convcli size --n 448x224 --k 3
       convcli kernels show sobel-x
       convcli explain -k outline --at 10,20 photo.png
+      convcli animate -k outline photo.png -o outline.gif
       convcli compare -k outline --vary border photo.png
       convcli chain photo.png conv -k sobel-x relu maxpool 2
       convcli learn photo.png filtered.png

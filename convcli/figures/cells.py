@@ -110,7 +110,7 @@ def _set_axis_ticks(axis: Axis, cells: int, most_labels: float) -> None:
     if cells <= min(MOST_TICKED, most_labels):
         axis.set_ticks(range(cells))
     else:
-        bins = int(min(5, max(1, most_labels)))
+        bins = int(min(5, max(1, most_labels - 1)))  # so many steps, and a label more
         axis.set_major_locator(MaxNLocator(bins, integer=True, steps=[1, 2, 5, 10]))
 
 

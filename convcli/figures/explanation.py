@@ -12,9 +12,9 @@ from convcli.figures.style import (
 
 # isort: split
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -34,41 +34,42 @@ from convcli.figures.cells import (
     round_ticks,
     settle,
 )
+from convcli.figures.explanation_parts import (
+    MOST_ROWS,
+    SumRow,
+    explanation_title,
+    result_text_lines,
+    sum_rows,
+)
 from convcli.figures.heatmap import draw_weights
-from convcli.figures.lettering import cell_texts, short, text_width, wrap
+from convcli.figures.lettering import cell_texts, text_width, wrap
 from convcli.figures.rasters import Raster, draw_raster
-from convcli.lessons.explanation_text import heading, placement
-from convcli.lessons.numbers import written
-from convcli.lessons.steps import result_lines, value_lines
+from convcli.figures.signal_explanation import draw_signal_explanation, explained_axis
+from convcli.figures.window_marks import PAD_COLOUR, PAD_HATCH
 
 if TYPE_CHECKING:
-    from convcli.lessons.explanation import Explanation, Grid, Response
+    from convcli.lessons.explanation import Explanation, Response
 
-_MOST_ROWS = 12
 _CELL, _LEAST_CELL, _BOX, _LEAST_BOX = 0.6, 0.34, 5.0, 1.6  # inches
 _PICTURE = 3.0  # inches, of a window too large for numbers
 _THIN = 0.4  # inches; a window of one row or column is at least so thick
 _LEGIBLE = 7.0  # points
 _AROUND, _BESIDE, _BELOW = 0.75, 1.35, 0.55  # inches: titles and ticks; bars
 _TEXT_POINTS, _LINE = 8.0, 0.15
-_HATCH, _HATCH_COLOUR = "////", "tab:orange"
 
 
-class _Row(NamedTuple):
-    """One channel under one kernel."""
-
-    response: "Response"
-    window: NDArray[Any]
-    weights: NDArray[Any]
-    products: NDArray[Any]
-    titles: tuple[str, str, str]
-
-
-def draw_explanation(explanation: "Explanation") -> Figure:
+def draw_explanation(
+    explanation: "Explanation", pixels: NDArray[np.generic] | None = None
+) -> Figure:
     """Draw how one output value comes about: window, kernel and products, a row for each sum.
 
     Padding is hatched; kernel and products are white at zero. Small windows have their numbers in
     the cells. Below stands what becomes of the sums, up to the pixel. At most 12 rows are drawn.
+
+    Args:
+        explanation: of one value.
+        pixels: what it is a value of; a signal of one row or one column under kernels that run
+            along it is drawn as such, with the window on it.
 
     Returns:
         A figure that no pyplot knows; `convcli.figures.saving.save_figure` writes it.
@@ -79,16 +80,19 @@ def draw_explanation(explanation: "Explanation") -> Figure:
     ['1', '1', '2']
     """
     with house_style():
-        return _draw(explanation)
+        axis = None if pixels is None else explained_axis(explanation, pixels)
+        if pixels is None or axis is None:
+            return _draw(explanation)
+        return draw_signal_explanation(explanation, pixels, axis)
 
 
 def _draw(explanation: "Explanation") -> Figure:
-    every = list(_rows(explanation))
-    rows = every[:_MOST_ROWS]
+    every = list(sum_rows(explanation))
+    rows = every[:MOST_ROWS]
     boxes = [_box(row) for row in rows]
     width = max(3 * (max(box[0] for box in boxes) + _BESIDE), 7.0)
-    title = wrap(_title(explanation, len(rows), len(every)), width - 0.5, HEADING_POINTS)
-    below = _results(explanation, rows)
+    title = wrap(explanation_title(explanation, len(rows), len(every)), width - 0.5, HEADING_POINTS)
+    below = result_text_lines(explanation, rows)
     heights = [height + _AROUND + _BELOW * (across >= WIDE * height) for across, height in boxes]
     lines = 1.5 * (1 + title.count("\n")) + len(below) + 1
     engine = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
@@ -108,48 +112,7 @@ def _draw(explanation: "Explanation") -> Figure:
     return figure
 
 
-def _title(explanation: "Explanation", drawn: int, count: int) -> str:
-    """Say which value it is, where its window lies, and how many of the sums are drawn."""
-    responses = explanation.outputs[0].responses
-    lines = [heading(explanation)]
-    places = [placement(explanation, each).replace("in brackets", "hatched") for each in responses]
-    if len(set(places)) == 1:
-        lines.append(places[0])
-    else:
-        lines += [f"{each.kernel}, {place}" for each, place in zip(responses, places, strict=True)]
-    if drawn < count:
-        lines.append(f"{drawn} of {count} sums")
-    return "\n".join(lines)
-
-
-def _rows(explanation: "Explanation") -> Iterator[_Row]:
-    for output in explanation.outputs:
-        for response in output.responses:
-            for part in response.sums:
-                window, weights, products = map(_array, (part.window, part.weights, part.products))
-                name = output.channel or part.channel
-                flipped = ", flipped" if explanation.operation == "convolve" else ""
-                titles = (
-                    name or "window",
-                    f"{response.kernel}{flipped}",
-                    f"products, sum {_sum_text(part.sum)}",
-                )
-                yield _Row(response, window, weights, products, titles)
-
-
-def _sum_text(total: float) -> str:
-    """Write a sum, after ~ where digits are left out."""
-    text = short(total, 10)
-    return f"~ {text}" if math.isfinite(total) and float(text) != total else text
-
-
-def _array(grid: "Grid") -> NDArray[Any]:
-    """Return a grid as int64 where it holds whole numbers that fit, else as float64."""
-    fits = all(isinstance(n, int) and abs(n) < 2**62 for n in chain.from_iterable(grid))
-    return np.array(grid, np.int64 if fits else np.float64)
-
-
-def _box(row: _Row) -> tuple[float, float]:
+def _box(row: SumRow) -> tuple[float, float]:
     """Return the width and height in inches of each of a row's three grids."""
     rows, columns = row.window.shape
     if max(rows, columns) > MOST_TICKED:
@@ -164,7 +127,7 @@ def _box(row: _Row) -> tuple[float, float]:
 
 def _draw_row(
     axes: Sequence[Axes],
-    row: _Row,
+    row: SumRow,
     inches: tuple[float, float],
     white: int | None,
 ) -> list[Drawn]:
@@ -209,12 +172,12 @@ def _hatch(axes: Axes, response: "Response") -> None:
             corner = column - 0.5, row - 0.5
             axes.add_patch(
                 Rectangle(
-                    corner, 1, 1, fill=False, hatch=_HATCH, edgecolor=_HATCH_COLOUR, linewidth=0
+                    corner, 1, 1, fill=False, hatch=PAD_HATCH, edgecolor=PAD_COLOUR, linewidth=0
                 )
             )
 
 
-def _clear_numbers(axes: Sequence[Axes], rows: Sequence[_Row]) -> None:
+def _clear_numbers(axes: Sequence[Axes], rows: Sequence[SumRow]) -> None:
     """Keep the hatching from crossing the numbers, each on the colour of its cell."""
     for each, row in zip(axes, rows, strict=True):
         image = each.images[0]
@@ -223,22 +186,3 @@ def _clear_numbers(axes: Sequence[Axes], rows: Sequence[_Row]) -> None:
         for text, colour, outside in zip(each.texts, colours, padded, strict=False):
             if outside:
                 text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 1.0})
-
-
-def _results(explanation: "Explanation", rows: Sequence[_Row]) -> list[str]:
-    """Return the lines from the sums to the pixels, of the outputs that are drawn."""
-    shown = {id(row.response) for row in rows}
-    lines: list[str] = []
-    for output in explanation.outputs:
-        if not any(id(response) in shown for response in output.responses):
-            continue
-        if output.channel:
-            lines += [""] * bool(lines) + [f"channel {output.channel}"]
-        for response in output.responses:
-            worked = value_lines(response)
-            if len(output.responses) > 1:
-                lines += [f"{response.kernel}:", *worked] if worked else []
-            else:
-                lines += worked or [f"{'sum':<10}{written(response.sum)}"]
-        lines += result_lines(explanation, output)
-    return lines

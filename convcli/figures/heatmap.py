@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
@@ -128,6 +129,33 @@ def add_shared_bar(
         image, ax=list(grid), ticks=ticks, format=bar_number, aspect=max(inches, 1.0) / 0.12
     )
     bar.set_label(unit, fontsize=TICK_POINTS)
+
+
+def draw_kernels(
+    figure: Figure, place: SubplotSpec, tiles: Tiles, inches: tuple[float, float], title: str
+) -> list[Drawn]:
+    """Draw one kernel, or the members of a family as small heat maps, into a part of a figure."""
+    if len(tiles.tiles) == 1:
+        axes = figure.add_subplot(place)
+        axes.set_title(title)
+        return [_draw_one_kernel(axes, tiles, inches)]
+    count = len(tiles.tiles)
+    columns = 1 if count == 2 else math.ceil(math.sqrt(count))
+    down = math.ceil(count / columns)
+    inner = place.subgridspec(down, columns)
+    grid = [figure.add_subplot(inner[divmod(n, columns)]) for n in range(down * columns)]
+    sides = inches[0] / columns - 0.1, inches[1] / down
+    drawn = draw_tiles(grid, tiles, inches=sides, ticks=False)
+    add_shared_bar(figure, grid, drawn[0].image, tiles.unit, inches=inches[1])
+    return drawn
+
+
+def _draw_one_kernel(axes: Axes, tiles: Tiles, inches: tuple[float, float]) -> Drawn:
+    rows, columns = tiles.tiles[0].values.shape
+    [drawn] = draw_tiles([axes], tiles, inches=inches, titles=False)
+    ticks = round_ticks(-tiles.limit, tiles.limit)
+    add_colour_bar(axes, drawn.image, ticks, tiles.unit, below=columns >= WIDE * rows)
+    return drawn
 
 
 def draw_tiles(

@@ -4,29 +4,24 @@
 from convcli.figures.style import HEADING_POINTS, TITLE_POINTS, house_style
 
 # isort: split
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from convcli.core.plan import Layout
 from convcli.errors import UsageError
-from convcli.figures.cells import WIDE, Drawn, add_colour_bar, round_ticks, settle
-from convcli.figures.heatmap import (
-    Tiles,
-    add_shared_bar,
-    draw_tiles,
-    kernel_title,
-    tiles_of,
-)
+from convcli.figures.cells import WIDE, Drawn, settle
+from convcli.figures.heatmap import Tiles, draw_kernels, kernel_title, tiles_of
 from convcli.figures.lettering import percent, short, wrap
 from convcli.figures.rasters import Raster, box_sides, cautions, draw_raster
+from convcli.figures.samples import are_signals
+from convcli.figures.signals import draw_signal_filtering
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
@@ -37,6 +32,9 @@ _LEAST_COLUMN = 2.4  # inches, so that a caption has room
 _MOST_TILES = 16
 _WHITES = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 _TICKS, _BAR, _BAR_BELOW, _LINE, _AROUND, _AIR = 0.4, 0.85, 0.55, 0.17, 0.5, 0.08  # inches
+
+
+_USUAL = Layout()
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class PanelRow:
         clipped: the share of its samples that the range mapping clipped, 0 to 1.
         combine: how several kernels were combined: "magnitude", "max", ...
         caption: what else is to be said of it.
+        layout: how the kernels were laid over the input; a signal's figure shows its padding.
     """
 
     label: str
@@ -64,6 +63,18 @@ class PanelRow:
     clipped: float
     combine: str | None
     caption: str = ""
+    layout: Layout = _USUAL
+
+    @property
+    def heading(self) -> str:
+        """What it is called and, where the kernels have no title, what joined them."""
+        first = self.kernels[0]
+        bias = f", bias {short(first.bias)}" if first.bias else ""
+        if len(self.kernels) > 1:
+            return f"{self.label}: {self.combine or 'one'} of {len(self.kernels)} kernels{bias}"
+        if first.matrix.ndim > 2:
+            return f"{self.label}: sum over {first.matrix.shape[-3]} channels{bias}"
+        return self.label
 
 
 class _Layout(NamedTuple):
@@ -105,7 +116,8 @@ def draw_filtering(
 
     Over each feature map stand its size as width x height, its extremes before the range mapping
     and the share of it that was clipped. Small matrices have their numbers in the cells.
-    Pictures larger than the page are thinned by block means, strip by strip.
+    Pictures larger than the page are thinned by block means, strip by strip. A signal of one row
+    or one column is drawn as stems or a line, its padding hatched, and so are its results.
 
     Args:
         original: (H, W) grey or (H, W, 3) RGB, without alpha.
@@ -120,8 +132,11 @@ def draw_filtering(
     if not rows:
         raise UsageError("a figure needs at least one result")
     known_white = _WHITES.get(original.dtype) if white == "by dtype" else white
+    before = Raster(original, known_white)
     with house_style():
-        return _draw(Raster(original, known_white), rows, title)
+        if are_signals([original, *(row.pixels for row in rows)]):
+            return draw_signal_filtering(original, rows, title)
+        return _draw(before, rows, title)
 
 
 def _draw(before: Raster, rows: Sequence[PanelRow], title: str) -> Figure:
@@ -136,7 +151,7 @@ def _draw(before: Raster, rows: Sequence[PanelRow], title: str) -> Figure:
         first, second, third = row.titles
         inches = layout.widths[1], row.height
         drawn += _draw_picture(figure, grid[place, 0], before, layout.box, first)
-        drawn += _draw_kernels(figure, grid[place, 1], row.tiles, inches, second)
+        drawn += draw_kernels(figure, grid[place, 1], row.tiles, inches, second)
         drawn += _draw_picture(figure, grid[place, 2], row.after, layout.box, third)
     settle(figure, drawn)
     return figure
@@ -192,24 +207,13 @@ def _titles(layout: _Layout, before: Raster, after: Raster, row: PanelRow) -> tu
     if row.white is not None:
         facts.append(f"{percent(row.clipped)} clipped")
     result = "\n".join(
-        [_label(row), *_facts(after, layout.box, facts), *filter(None, [row.caption])]
+        [row.heading, *_facts(after, layout.box, facts), *filter(None, [row.caption])]
     )
     texts = (original, kernel, result)
     first, second, third = (
         wrap(text, inches, TITLE_POINTS) for text, inches in zip(texts, layout.widths, strict=True)
     )
     return first, second, third
-
-
-def _label(row: PanelRow) -> str:
-    """Return what a result is called and, where the kernels have no title, what joined them."""
-    first = row.kernels[0]
-    bias = f", bias {short(first.bias)}" if first.bias else ""
-    if len(row.kernels) > 1:
-        return f"{row.label}: {row.combine or 'one'} of {len(row.kernels)} kernels{bias}"
-    if first.matrix.ndim > 2:
-        return f"{row.label}: sum over {first.matrix.shape[-3]} channels{bias}"
-    return row.label
 
 
 def _facts(raster: Raster, box: float, facts: list[str]) -> list[str]:
@@ -223,30 +227,3 @@ def _draw_picture(
     axes = figure.add_subplot(place)
     axes.set_title(title)
     return [draw_raster(axes, raster, box_sides(raster, box))]
-
-
-def _draw_kernels(
-    figure: Figure, place: SubplotSpec, tiles: Tiles, inches: tuple[float, float], title: str
-) -> list[Drawn]:
-    """Draw one kernel, or the members of a family as small heat maps."""
-    if len(tiles.tiles) == 1:
-        axes = figure.add_subplot(place)
-        axes.set_title(title)
-        return [_draw_one_kernel(axes, tiles, inches)]
-    count = len(tiles.tiles)
-    columns = 1 if count == 2 else math.ceil(math.sqrt(count))
-    down = math.ceil(count / columns)
-    inner = place.subgridspec(down, columns)
-    grid = [figure.add_subplot(inner[divmod(n, columns)]) for n in range(down * columns)]
-    sides = inches[0] / columns - 0.1, inches[1] / down
-    drawn = draw_tiles(grid, tiles, inches=sides, ticks=False)
-    add_shared_bar(figure, grid, drawn[0].image, tiles.unit, inches=inches[1])
-    return drawn
-
-
-def _draw_one_kernel(axes: Axes, tiles: Tiles, inches: tuple[float, float]) -> Drawn:
-    rows, columns = tiles.tiles[0].values.shape
-    [drawn] = draw_tiles([axes], tiles, inches=inches, titles=False)
-    ticks = round_ticks(-tiles.limit, tiles.limit)
-    add_colour_bar(axes, drawn.image, ticks, tiles.unit, below=columns >= WIDE * rows)
-    return drawn

@@ -116,8 +116,20 @@ def explain_picture(
     probed = probe_picture(picture, spec, at)
     activate = ACTIVATIONS[activation]
     extremes = _extremes(picture, spec, activate) if spec.range == "rescale" else None
+    return explain_probed(picture, spec, at, probed, activation, extremes)
+
+
+def explain_probed(
+    picture: Picture,
+    spec: FilterSpec,
+    at: Pair,
+    probed: Probed,
+    activation: str = "none",
+    extremes: tuple[Number, Number] | None = None,
+) -> Explanation:
+    """Explain a value that has been computed already; ``extremes`` are those of ``rescale``."""
+    activated = ACTIVATIONS[activation](probed.values)
     tone = Tone(spec.range, None if spec.range == "raw" else picture.white, *(extremes or ()))
-    outputs = _outputs(picture, spec, at, probed, activate(probed.values), tone)
     plan = probed.plans[0]
     geometry = plan.geometry
     return Explanation(
@@ -136,7 +148,7 @@ def explain_picture(
         range=spec.range,
         white=picture.white,
         extremes=extremes and _plain_ends(extremes, probed.values.dtype),
-        outputs=tuple(outputs),
+        outputs=tuple(_outputs(picture, spec, at, probed, activated, tone)),
     )
 
 
@@ -191,7 +203,7 @@ def _outputs(
     pixels = np.empty(activated.shape, tone.dtype_for(probed.kind))
     tone.apply(activated, pixels)
     several = len(pixels) > 1
-    names = _names(picture)
+    names = channel_names(picture)
     taps = [Taps.of(picture.pixels, plan, at) for plan in probed.plans]
     for channel, name in enumerate(names if several else [""]):
         responses = []
@@ -250,7 +262,7 @@ def _response(
     )
 
 
-def _names(picture: Picture) -> list[str]:
+def channel_names(picture: Picture) -> list[str]:
     """Return the names of a picture's channels; an array's have numbers."""
     if picture.channels == 3 and picture.depth is not None:
         return list(COLOURS)

@@ -226,3 +226,15 @@ def test_the_environment_sets_options(explain, save):
     save("m.csv", [[1, 2]])
     text = told(explain("m.csv", CONVCLI_EXPLAIN_KERNEL="3", CONVCLI_EXPLAIN_AT="0,1"))
     assert text.endswith("pixel     6\n")
+
+
+def test_a_signal_is_drawn_with_its_window(explain, save):
+    save("row.csv", [[0, 1, 3, 2, 5]])
+    drawn = []
+    for kernel in ("1 2 1", "outline"):  # along the signal, and across it too
+        ran = explain("-k", kernel, "--at", "0,1", "row.csv", "-o", "e.png", "--overwrite")
+        assert told(ran) == "e.png\n"
+        with Image.open("e.png") as figure:
+            drawn.append(figure.size)
+    assert drawn[0][0] == 1440
+    assert drawn[1] != drawn[0]

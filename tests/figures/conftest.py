@@ -1,12 +1,16 @@
-"""What makes a figure legible, as a check that any test of this room can run."""
+"""What makes a figure legible, and pictures to compare it with, for any test of this room."""
 
+import os
 from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from convcli.figures.style import house_style
 
@@ -70,3 +74,53 @@ def assert_legible(figure: Figure) -> None:
 @pytest.fixture
 def legible() -> Callable[[Figure], None]:
     return assert_legible
+
+
+GOLDEN = Path(__file__).parent / "golden"
+GOLDEN_DPI = 60  # the references stay small
+MEAN_DIFFERENCE, FAR, FAR_SHARE = 3.0, 48, 0.03  # of 255: on average, of one pixel; of all pixels
+
+
+def rendered(drawing: Figure | np.ndarray) -> np.ndarray:
+    """Return what is drawn as (H, W, 3) uint8; an array is that already."""
+    if isinstance(drawing, np.ndarray):
+        return drawing
+    file = BytesIO()
+    with house_style():
+        drawing.savefig(file, format="png", dpi=GOLDEN_DPI)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def assert_golden(drawing: Figure | np.ndarray, name: str, failed: Path) -> None:
+    path = GOLDEN / f"{name}.png"
+    pixels = rendered(drawing)
+    if os.environ.get("GOLDEN") == "write":
+        Image.fromarray(pixels).save(path, optimize=True)
+        assert path.stat().st_size < 60_000, f"{path.name} is too large to be kept"
+        return
+    assert path.exists(), f"{path} is missing: GOLDEN=write writes it"
+    expected = np.asarray(Image.open(path).convert("RGB"))
+    kept = failed / path.name
+    Image.fromarray(pixels).save(kept)
+    assert pixels.shape == expected.shape, f"the size differs; what was drawn: {kept}"
+    apart = np.abs(pixels.astype(int) - expected).max(axis=2)
+    mean, share = apart.mean(), (apart > FAR).mean()
+    assert mean <= MEAN_DIFFERENCE, f"differs by {mean:.2f} on average; what was drawn: {kept}"
+    assert share <= FAR_SHARE, f"{share:.1%} of the pixels differ; what was drawn: {kept}"
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Callable[[Figure | np.ndarray, str], None]:
+    """Compare what is drawn with a picture that was looked at: ``golden(figure, "name")``.
+
+    It takes a figure, or pixels (H, W, 3) uint8, and compares with ``golden/name.png``. Letters
+    and lines may be rasterised a little differently by another version of matplotlib: the mean
+    difference and the share of pixels that are far off have to be small. After a change that is
+    meant, look at what a run of ``GOLDEN=write pytest tests/figures`` writes, and commit it.
+    """
+    return lambda drawing, name: assert_golden(drawing, name, tmp_path)
+
+
+@pytest.fixture
+def render() -> Callable[[Figure | np.ndarray], np.ndarray]:
+    return rendered

@@ -1,0 +1,83 @@
+"""From a picture and a layer to the files of an animation."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import click
+
+from convcli.errors import ConvcliError, shown
+from convcli.filtering import FilterSpec
+from convcli.geometry import Pair
+from convcli.images.picture import Picture
+from convcli.images.reels import Target, write_reel
+from convcli.lessons.sliding import Stops, choose_stops, slide_over
+
+_RATES = ((40, 5.0), (100, 10.0))  # up to so many frames, so many a second
+_FASTEST = 20.0
+
+
+class Journey(NamedTuple):
+    """The window's way, as it was asked for."""
+
+    first: Pair | None
+    last: Pair | None
+    step: int | None
+    fps: float | None
+
+    def rate(self, frames: int) -> float:
+        """Return the frames a second.
+
+        >>> Journey(None, None, None, None).rate(36)
+        5.0
+        """
+        chosen = (rate for most, rate in _RATES if frames <= most)
+        return self.fps or next(chosen, _FASTEST)
+
+
+def make_animation(
+    picture: Picture, name: str, spec: FilterSpec, journey: Journey, target: Target
+) -> Iterator[str]:
+    """Draw and write the frames; yield the names of the files.
+
+    Raises:
+        ConvcliError: the layer does not suit the picture, there is no such way over it, or the
+            file cannot be written.
+    """
+    from convcli.figures.animation import Animation, kept_colours
+    from convcli.images.palette import Palette
+
+    try:
+        slide = slide_over(picture, spec)
+        stops = choose_stops(slide.output, journey.first, journey.last, journey.step)
+        animation = Animation(slide, stops.shown, title=name.rpartition("/")[2])
+    except ConvcliError as error:
+        raise type(error)(f"{name}: {error}") from error
+    _tell(name, stops, journey)
+    count = len(animation)
+    with _progress(animation, count) as frames:
+        for path in write_reel(
+            frames,
+            count,
+            target,
+            journey.rate(count),
+            lambda: Palette(animation.samples(), kept_colours()),
+        ):
+            yield shown(path)
+
+
+def _tell(name: str, stops: Stops, journey: Journey) -> None:
+    """Say what is left out unasked."""
+    if journey.step is None and len(stops.shown) < stops.passed:
+        click.echo(
+            f"{name}: {len(stops.shown)} of {stops.passed} positions shown; "
+            "--step N, or --from and --to, choose others",
+            err=True,
+        )
+
+
+def _progress(frames: Any, count: int) -> Any:
+    """Return the frames, counted by a bar where stderr is a terminal."""
+    return click.progressbar(
+        frames, count, label="frames", file=sys.stderr, hidden=not sys.stderr.isatty()
+    )

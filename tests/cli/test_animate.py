@@ -1,0 +1,240 @@
+"""``convcli animate``: what it writes, that others can read it, and what is refused."""
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+TOY = np.array([[10, 10, 10, 0, 0, 0]] * 6)
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+
+
+@pytest.fixture
+def animate(convcli, save):
+    """Run ``convcli animate`` inside this process, on a toy that is there."""
+    save("toy.csv", TOY)
+    return lambda *arguments, **extra: convcli("animate", *arguments, **extra)
+
+
+def told(ran):
+    """The names printed by a run that went well and had nothing to tell."""
+    assert (ran.code, ran.err) == (0, ""), ran
+    return ran.names
+
+
+def frames_in(name):
+    """Every frame of an animation as RGB, and how long each is shown."""
+    with Image.open(name) as film:
+        frames, durations = [], []
+        for number in range(film.n_frames):
+            film.seek(number)
+            film.load()
+            durations.append(film.info["duration"])
+            frames.append(np.asarray(film.convert("RGB")))
+        return np.array(frames), durations
+
+
+def test_a_gif_has_a_frame_for_each_value(animate):
+    assert told(animate("-k", "prewitt-x", "toy.csv", "-o", "a.gif")) == ["a.gif"]
+    frames, durations = frames_in("a.gif")
+    assert len(frames) == 36
+    assert durations == [200] * 35 + [2000]
+    with Image.open("a.gif") as film:
+        assert (film.format, film.info["loop"]) == ("GIF", 0)
+
+
+def test_webp_is_to_the_bit_and_gif_nearly(animate):
+    for name in ("a.gif", "a.webp", "pngs/"):
+        told(animate("-k", "sobel", "toy.csv", "-o", name, "--to", "0,4"))
+    exact = [np.asarray(Image.open(f"pngs/frame-000{n}.png")) for n in range(1, 6)]
+    webp, durations = frames_in("a.webp")
+    assert np.array_equal(webp, exact)
+    assert durations == [200] * 4 + [2000]
+    gif, _ = frames_in("a.gif")
+    assert np.abs(gif.astype(int) - exact).mean() < 1
+
+
+def test_a_gif_does_not_flicker(animate, save):
+    save("photo.png", np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8))
+    ran = animate("-k", "outline", "photo.png", "-o", "a.gif", "--from", "9,0", "--to", "9,5")
+    assert ran.code == 0
+    frames, _ = frames_in("a.gif")
+    assert (frames != frames[0]).any(axis=(0, 3)).mean() < 0.1
+
+
+def test_a_folder_of_frames(animate):
+    names = told(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
+    assert names == [f"steps/frame-000{n}.png" for n in range(1, 9)]
+    assert sorted(map(str, Path("steps").iterdir())) == names
+
+
+@needs_ffmpeg
+def test_a_video(animate):
+    told(animate("-k", "outline", "toy.csv", "--to", "0,5", "--fps", "4", "-o", "a.mp4"))
+    probe = shutil.which("ffprobe")
+    if probe is None:
+        pytest.skip("ffprobe is not installed")
+    asked = ["-count_frames", "-select_streams", "v", "-show_streams", "-of", "json", "a.mp4"]
+    done = subprocess.run([probe, "-v", "error", *asked], capture_output=True, check=True)
+    [stream] = json.loads(done.stdout)["streams"]
+    assert (stream["codec_name"], stream["pix_fmt"]) == ("h264", "yuv420p")
+    assert stream["r_frame_rate"] == "4/1"
+    assert int(stream["nb_read_frames"]) == 6 + 7  # the last one stays for two seconds
+    assert stream["width"] % 2 == stream["height"] % 2 == 0
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", pytest.param("a.mp4", marks=needs_ffmpeg)])
+def test_the_same_command_gives_the_same_bytes(animate, name):
+    arguments = ["-k", "emboss", "toy.csv", "--to", "0,2", "-o", name, "--overwrite"]
+    told(animate(*arguments))
+    first = Path(name).read_bytes()
+    told(animate(*arguments))
+    assert Path(name).read_bytes() == first
+
+
+def test_ways_over_the_map(animate):
+    told(animate("-k", "blur", "toy.csv", "-o", "a.webp", "--from", "1,4", "--to", "2,1"))
+    assert len(frames_in("a.webp")[0]) == 4
+    told(animate("-k", "blur", "toy.csv", "-o", "b.webp", "--step", "7", "--fps", "25"))
+    frames, durations = frames_in("b.webp")
+    assert len(frames) == 6
+    assert durations[0] == 40
+
+
+def test_many_positions_are_thinned_and_said(animate, save, monkeypatch):
+    monkeypatch.setattr("convcli.lessons.sliding.MOST_STOPS", 20)
+    save("row.npy", np.random.default_rng(2).integers(0, 256, (1, 300), np.uint8))
+    ran = animate("-k", "3", "row.npy", "-o", "a.webp")
+    assert ran.code == 0
+    assert ran.err == (
+        "row.npy: 20 of 300 positions shown; --step N, or --from and --to, choose others\n"
+    )
+    assert len(frames_in("a.webp")[0]) == 20
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["-k", "sobel", "--operation", "convolve", "--padding", "full", "--border", "reflect"],
+        ["-k", "gaussian:15", "--stride", "2,3", "--dilation", "2", "--border", "zero"],
+        ["-k", "blur", "-k", "outline", "--combine", "max", "--range", "rescale"],
+        ["-k", "blur", "--channels", "gray", "--resize", "5x4", "--range", "raw"],
+        ["-k", "bank.npy", "--filter", "2"],
+    ],
+)
+def test_layers_of_every_kind(animate, save, flags):
+    rng = np.random.default_rng(3)
+    save("photo.png", rng.integers(0, 256, (9, 8, 3), np.uint8))
+    save("bank.npy", rng.integers(-3, 4, (2, 3, 3, 3)))
+    assert told(animate(*flags, "photo.png", "--to", "0,1", "-o", "a.webp")) == ["a.webp"]
+
+
+def test_signals_along_rows_and_columns(animate, save):
+    save("row.txt", [[1, 5, 2, 4]])
+    save("column.txt", [[1], [5], [2], [4]])
+    told(animate("-k", "1 -1", "row.txt", "-o", "row.webp"))
+    told(animate("-k", "1; -1", "column.txt", "-o", "column.webp"))
+    assert len(frames_in("row.webp")[0]) == len(frames_in("column.webp")[0]) == 4
+
+
+def test_a_picture_from_standard_input(animate):
+    ran = animate("-k", "blur", "-", "--to", "0,1", "-o", "a.gif", stdin=b"1 2 3\n4 5 6\n7 8 9\n")
+    assert told(ran) == ["a.gif"]
+
+
+def test_nothing_is_replaced_unasked(animate):
+    arguments = ["-k", "blur", "toy.csv", "--step", "9", "-o"]
+    for name in ("a.webp", "steps/"):
+        told(animate(*arguments, name))
+        animate(*arguments, name).fails(1, "already", "--overwrite")
+        told(animate(*arguments, name, "--overwrite"))
+
+
+def test_frames_of_a_longer_run_do_not_stay(animate):
+    told(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
+    Path("steps/notes.txt").write_text("mine")
+    told(animate("-k", "blur", "toy.csv", "--step", "20", "-o", "steps", "--overwrite"))
+    left = ["frame-0001.png", "frame-0002.png", "frame-0003.png", "notes.txt"]
+    assert sorted(path.name for path in Path("steps").iterdir()) == left
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (["-k", "blur", "toy.csv", "-o", "a.avi"], 2, "one of .gif, .webp, .mp4, or with /"),
+        (["-k", "blur", "toy.csv", "-o", "-"], 2, "to a file or a folder"),
+        (["-k", "blur", "toy.csv"], 2, "--output"),
+        (["-k", "no-such", "toy.csv", "-o", "a.gif"], 2, "no-such"),
+        (["-k", "blur", "missing.csv", "-o", "a.gif"], 1, "missing.csv"),
+        (["-k", "blur", "-k", "outline", "toy.csv", "-o", "a.gif"], 2, "--combine"),
+        (["-k", "blur", "toy.csv", "-o", "a.gif", "--from", "6,0"], 2, "outside the 6x6"),
+        (["-k", "blur", "toy.csv", "-o", "a.gif", "--from", "2,0", "--to", "1,5"], 2, "before"),
+        (["-k", "box:9", "toy.csv", "-o", "a.gif", "--padding", "valid"], 2, "exceeds the 6x6"),
+        (["-k", "-", "-", "-o", "a.gif"], 2, "standard input"),
+        (["-k", "blur", "deep.npy", "-o", "a.gif"], 2, "1 or 3 channels, not of 5"),
+        (["-k", "blur", "toy.csv", "-o", "toy.csv/a.gif"], 1, "toy.csv"),
+    ],
+)
+def test_what_cannot_be_is_one_line(animate, save, flags, code, said):
+    save("deep.npy", np.zeros((4, 4, 5)))
+    ran = animate(*flags)
+    assert ran.code == code, ran
+    assert said in ran.err
+    assert len(ran.errors) == 1
+    assert "Traceback" not in ran.err
+    assert not list(Path().glob("a.*"))
+    assert not list(Path().glob(".convcli-*"))
+
+
+@pytest.mark.parametrize("flags", [["--fps", "0"], ["--fps", "99"], ["--step", "0"], ["--to", "3"]])
+def test_numbers_out_of_range(animate, flags):
+    ran = animate("-k", "blur", "toy.csv", "-o", "a.gif", *flags)
+    assert ran.code == 2
+    assert flags[0] in ran.err
+
+
+def test_without_ffmpeg_a_video_is_refused_before_anything_is_read(animate, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    animate("-k", "blur", "missing.csv", "-o", "a.mp4").fails(2, "needs the program ffmpeg", ".gif")
+
+
+def test_an_ffmpeg_that_fails_is_quoted_and_leaves_nothing(animate, monkeypatch, tmp_path):
+    program = tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'Unknown encoder' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    animate("-k", "blur", "toy.csv", "-o", "a.mp4").fails(1, "ffmpeg", "Unknown encoder")
+    assert not list(tmp_path.glob("a.mp4"))
+    assert not list(tmp_path.glob(".convcli-*"))
+
+
+def test_a_bar_shows_on_a_terminal_only(program, animate):
+    master, slave = pty.openpty()
+    command = [*program, "animate", "-k", "blur", "toy.csv", "--to", "0,3", "-o", "a.gif"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=slave, timeout=60)
+    os.close(slave)
+    shown = os.read(master, 1 << 16)
+    os.close(master)
+    assert done.stdout == b"a.gif\n"
+    assert b"frames" in shown
+    assert b"100%" in shown
+    quiet = subprocess.run([*command, "--overwrite"], capture_output=True, timeout=60)
+    assert (quiet.stdout, quiet.stderr) == (b"a.gif\n", b"")
+
+
+def test_help_has_examples(animate):
+    text = "\n".join(told(animate("--help")))
+    assert "  convcli animate -k prewitt-x toy.csv -o edges.gif" in text
+
+
+def test_a_gif_of_one_frame(animate):
+    told(animate("-k", "3", "toy.csv", "--from", "1,1", "--to", "1,1", "-o", "a.gif"))
+    assert Image.open(BytesIO(Path("a.gif").read_bytes())).n_frames == 1
