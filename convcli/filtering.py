@@ -194,6 +194,8 @@ class _Layer:
         kinds = [plan.result for plan in self.plans]
         if self.combine in ("magnitude", "mean"):
             kinds.append(np.dtype(np.float32))
+        elif self.combine == "sum" and np.result_type(*kinds).kind != "f":
+            kinds.append(np.dtype(np.int64))  # the maps' own type need not hold their sum
         if self.weight is not None:
             kinds.append(self.weight.dtype)
         return np.result_type(*kinds)

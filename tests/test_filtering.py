@@ -174,3 +174,10 @@ def test_a_bias_is_added_after_the_weighting_with_alpha():
     done = through(picture, spec("blur", alpha="premultiply", bias=7)).picture
     assert (done.pixels == 107).all()
     assert (done.alpha == 51).all()
+
+
+def test_a_sum_of_maps_may_be_beyond_their_own_type():
+    kernels = (Kernel(np.array([[8_000_000]])),) * 3
+    picture = Picture(np.array([[255]], np.uint8), None)
+    summed = filter_picture(picture, FilterSpec("k", kernels, "sum", range="raw"), None).picture
+    assert summed.pixels.item() == 3 * 255 * 8_000_000

@@ -49,10 +49,11 @@ Examples:
 @filter_option("explain")
 @click.option(
     "--activation",
-    type=click.Choice(["none", "relu"]),
+    type=click.Choice(["none", "relu", "leaky-relu", "sigmoid", "tanh"]),
     default="none",
     show_default=True,
-    help="What happens to the value before it becomes a pixel: relu makes negative ones 0.",
+    help="What happens to the value before it becomes a pixel: relu makes negative ones 0, "
+    "leaky-relu a hundredth; sigmoid squashes to 0..1, tanh to -1..1.",
 )
 @layout_options
 @one_picture_options

@@ -23,13 +23,18 @@ from convcli.images.picture import Picture
 from convcli.images.tone import Tone
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
+from convcli.layers.elementwise import LeakyRelu, relu, sigmoid, tanh
 from convcli.lessons.explanation import Explanation, Grid, Output, Response, Sum
 from convcli.lessons.numbers import Number, plain, product, sum_of_products
 from convcli.lessons.taps import Taps
 
+# None of them ever falls, so that the least and the greatest value stay those.
 ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "none": lambda values: values,
-    "relu": lambda values: np.maximum(values, values.dtype.type(0)),
+    "relu": relu,
+    "leaky-relu": LeakyRelu().apply,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
 }
 COLOURS = ("red", "green", "blue")
 
@@ -65,7 +70,7 @@ def explain(
         divisor: in place of the kernel's own.
         bias: in place of the kernel's own, in the picture's units.
         combine: ``magnitude``, ``max``, ``sum`` or ``mean``, in place of the family's own.
-        activation: ``none`` or ``relu``, which makes negative values 0.
+        activation: ``none``, ``relu``, ``leaky-relu`` (of slope 0.01), ``sigmoid`` or ``tanh``.
         range: how the value becomes a pixel; one of ``convcli.images.tone.RANGES``.
 
     Raises:
@@ -147,7 +152,7 @@ def explain_probed(
         activation=activation,
         range=spec.range,
         white=picture.white,
-        extremes=extremes and _plain_ends(extremes, probed.values.dtype),
+        extremes=extremes and _plain_ends(extremes, activated.dtype),
         outputs=tuple(_outputs(picture, spec, at, probed, activated, tone)),
     )
 
@@ -200,7 +205,8 @@ def _outputs(
     tone: Tone,
 ) -> Iterator[Output]:
     """Yield each channel of the feature map."""
-    pixels = np.empty(activated.shape, tone.dtype_for(probed.kind))
+    kind = probed.kind if probed.kind.kind == "f" else activated.dtype
+    pixels = np.empty(activated.shape, tone.dtype_for(kind))
     tone.apply(activated, pixels)
     several = len(pixels) > 1
     names = channel_names(picture)

@@ -53,8 +53,8 @@ def result_lines(
     if explanation.combine is not None:
         values = [response.value for response in output.responses]
         yield from _combined(explanation.combine, values, output.value)
-    if explanation.activation == "relu":
-        yield f"{'relu':<{LABEL}}max(0, {written(output.value)}) = {written(output.activated)}"
+    if explanation.activation != "none":
+        yield _activated(explanation.activation, output.value, output.activated)
     yield from step(explanation.range, tone_line(explanation, output).split(" "))
     yield f"{'pixel':<{LABEL}}" + paint("result", written(output.pixel))
 
@@ -75,6 +75,20 @@ def wrapped(words: Iterable[str], indent: str = "") -> list[str]:
         else:
             lines.append(indent + word)
     return lines
+
+
+def _activated(activation: str, value: Number, activated: Number) -> str:
+    """Return the line of an activation."""
+    name, text = activation, f"max(0, {written(value)})"
+    right = activation == "relu" or value == 0
+    if activation == "leaky-relu":
+        name, text = "leaky", f"max(0.01*{_signed(value)}, {written(value)})"
+        right = value >= 0
+    elif activation == "sigmoid":
+        text = f"1 / (1 + exp({written(-value)}))"
+    elif activation == "tanh":
+        text = f"tanh({written(value)})"
+    return f"{name:<{LABEL}}{text} {_equal(activated, right=right)}"
 
 
 def _combined(combine: str, values: list[Number], value: Number) -> list[str]:

@@ -217,6 +217,21 @@ def test_a_family_can_be_combined_otherwise(combine):
     assert output.value == COMBINED[combine]([response.value for response in output.responses])
 
 
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        ("leaky-relu", lambda x: x if x > 0 else 0.01 * x),
+        ("sigmoid", lambda x: 1 / (1 + math.exp(-x))),
+        ("tanh", math.tanh),
+    ],
+)
+@pytest.mark.parametrize("weight", [-1, 0.25])
+def test_activations_keep_their_fractions(activation, expected, weight):
+    [output] = explain([[1, 2], [3, 4]], [[weight]], (1, 0), activation=activation).outputs
+    assert output.activated == pytest.approx(expected(3 * weight), rel=1e-6)
+    assert output.pixel == output.activated
+
+
 def test_relu_comes_before_the_range():
     at = np.unravel_index(cross_correlate(GREY, [[-1, 0, 1]]).argmin(), GREY.shape)
     [output] = explain(GREY, [[-1, 0, 1]], at, range="abs", activation="relu").outputs
@@ -283,7 +298,7 @@ def test_a_bank_is_refused():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"activation": "softmax"}, "activation must be one of none, relu"),
+        ({"activation": "softmax"}, "activation must be one of none, relu, leaky-relu"),
         ({"combine": "max"}, "combine takes two kernels"),
         ({"range": "wide"}, "range"),
         ({"border": "wide"}, "border"),
