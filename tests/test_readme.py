@@ -12,6 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"^```console\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
 
+SHOWN = [
+    ROOT / name
+    for name in re.findall(r"^!\[.*\]\((\S+)\)$", (ROOT / "README.md").read_text(), re.M)
+    if not name.endswith("/speed.png")  # by a benchmark
+]
+
 
 def steps(block):
     """Split a block into commands and what each prints."""
@@ -35,7 +41,8 @@ def checkout(tmp_path):
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0][2:60])
-def test_example(block, checkout):
+def test_example(block, checkout, alike):
+    """It prints what it says, and draws the picture that the README shows."""
     environment = dict(os.environ, LC_ALL="C.UTF-8", PYTHONPATH=str(ROOT))
     environment["PATH"] = f"{checkout / '.programs'}{os.pathsep}{environment['PATH']}"
     environment["CONVCLI_DEBUG"] = "1"
@@ -51,6 +58,18 @@ def test_example(block, checkout):
             check=False,
         )
         assert (done.stdout, done.returncode) == (expected, 0), command
+    for picture in SHOWN:
+        if (checkout / picture.name).exists():
+            alike(checkout / picture.name, picture)
+
+
+def test_the_command_of_every_picture_is_shown():
+    commands = "\n".join(command for block in BLOCKS for command, _ in steps(block))
+    assert len(SHOWN) > 8
+    for picture in SHOWN:
+        assert re.search(rf"(-o|--plot) {re.escape(picture.name)}( |$)", commands, re.M), picture
+    kept = {path.name for path in (ROOT / "sample_images" / "made").iterdir()}
+    assert kept == {picture.name for picture in SHOWN} | {"speed.png"}
 
 
 def test_there_are_examples():

@@ -1,6 +1,5 @@
 """What makes a figure legible, and pictures to compare it with, for any test of this room."""
 
-import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -78,7 +77,6 @@ def legible() -> Callable[[Figure], None]:
 
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_DPI = 60  # the references stay small
-MEAN_DIFFERENCE, FAR, FAR_SHARE = 3.0, 48, 0.03  # of 255: on average, of one pixel; of all pixels
 
 
 def rendered(drawing: Figure | np.ndarray) -> np.ndarray:
@@ -91,34 +89,19 @@ def rendered(drawing: Figure | np.ndarray) -> np.ndarray:
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def assert_golden(drawing: Figure | np.ndarray, name: str, failed: Path) -> None:
-    path = GOLDEN / f"{name}.png"
-    pixels = rendered(drawing)
-    if os.environ.get("GOLDEN") == "write":
-        Image.fromarray(pixels).save(path, optimize=True)
-        assert path.stat().st_size < 60_000, f"{path.name} is too large to be kept"
-        return
-    assert path.exists(), f"{path} is missing: GOLDEN=write writes it"
-    expected = np.asarray(Image.open(path).convert("RGB"))
-    kept = failed / path.name
-    Image.fromarray(pixels).save(kept)
-    assert pixels.shape == expected.shape, f"the size differs; what was drawn: {kept}"
-    apart = np.abs(pixels.astype(int) - expected).max(axis=2)
-    mean, share = apart.mean(), (apart > FAR).mean()
-    assert mean <= MEAN_DIFFERENCE, f"differs by {mean:.2f} on average; what was drawn: {kept}"
-    assert share <= FAR_SHARE, f"{share:.1%} of the pixels differ; what was drawn: {kept}"
-
-
 @pytest.fixture
-def golden(tmp_path: Path) -> Callable[[Figure | np.ndarray, str], None]:
-    """Compare what is drawn with a picture that was looked at: ``golden(figure, "name")``.
+def golden(
+    tmp_path: Path, alike: Callable[[Path, Path], None]
+) -> Callable[[Figure | np.ndarray, str], None]:
+    """Compare a figure, or pixels (H, W, 3) uint8, with ``golden/NAME.png``; see ``alike``."""
 
-    It takes a figure, or pixels (H, W, 3) uint8, and compares with ``golden/name.png``. Letters
-    and lines may be rasterised a little differently by another version of matplotlib: the mean
-    difference and the share of pixels that are far off have to be small. After a change that is
-    meant, look at what a run of ``GOLDEN=write pytest tests/figures`` writes, and commit it.
-    """
-    return lambda drawing, name: assert_golden(drawing, name, tmp_path)
+    def compare(drawing: Figure | np.ndarray, name: str) -> None:
+        drawn = tmp_path / f"{name}.png"
+        Image.fromarray(rendered(drawing)).save(drawn, optimize=True)
+        assert drawn.stat().st_size < 60_000, f"{drawn.name} is too large to be kept"
+        alike(drawn, GOLDEN / drawn.name)
+
+    return compare
 
 
 @pytest.fixture
