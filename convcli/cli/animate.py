@@ -52,6 +52,7 @@ journey_options = gathered(
 
 
 @click.command(
+    short_help="Slide a kernel's window over a picture.",
     epilog=BORDER_PICTURES
     + """
 \b
@@ -60,7 +61,7 @@ Examples:
   convcli animate -k outline --stride 2 --dilation 2 --border zero toy.csv -o holes.webp
   convcli animate -k sobel --from 40,0 --to 44,99 --fps 25 photo.png -o rows.mp4
   convcli animate -k "1 2 1" --normalize --padding full signal.csv -o frames/
-"""
+""",
 )
 @one_value_options
 @filter_option("animate")

@@ -177,6 +177,7 @@ def _foresee(
 
 
 @click.command(
+    short_help="Filter pictures with kernels.",
     epilog=BORDER_PICTURES
     + """
 \b
@@ -188,7 +189,7 @@ Examples:
   convcli apply -k "1 2 1" --normalize --border reflect signal.csv -o -
   cat a.png | convcli apply -k outline - -o - --format png > b.png
   find . -name '*.jpg' -print0 | convcli apply -k sharpen --files-from - -0 --out-dir out
-"""
+""",
 )
 @kernel_options
 @layout_options

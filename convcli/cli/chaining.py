@@ -61,6 +61,7 @@ wanted_options = gathered(
 
 @click.group(
     cls=ChainGroup,
+    short_help="Send a picture through layers, one after the other.",
     chain=True,
     no_args_is_help=False,
     commands={command.name or "": command for command in layer_commands()},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Filter one picture in several ways, as one sheet.",
     epilog=BORDER_PICTURES
     + """
 \b
@@ -30,7 +31,7 @@ Examples:
   convcli compare -k sobel-x --vary stride --values "1 2 4" --border zero photo.png
   convcli compare -k sobel-x --vary range --scale own photo.png
   convcli compare -k blur --vary dilation --json photo.png
-"""
+""",
 )
 @click.option(
     "--vary",

@@ -28,6 +28,7 @@ PAINTS: dict[str, dict[str, Any]] = {
 
 
 @click.command(
+    short_help="Explain one value of a feature map, number by number.",
     epilog=BORDER_PICTURES
     + """
 \b
@@ -37,7 +38,7 @@ Examples:
   convcli explain -k sobel --at 0,3 --channels gray --range abs photo.png
   convcli explain -k blur --at 4,4 --stride 2 --json photo.png
   convcli explain -k gaussian:5 --at 10,20 photo.png -o explained.png
-"""
+""",
 )
 @click.option(
     "--at",

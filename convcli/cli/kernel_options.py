@@ -6,7 +6,7 @@ from convcli.cli.options import Declared, Decorator, KernelSpecValue, gathered, 
 
 BORDER_PICTURES = """\b
 Borders, around a row a b c d:
-  edge       aaa|abcd|ddd      (default; replicate, nearest)
+  edge       aaa|abcd|ddd      (replicate, nearest)
   zero       000|abcd|000      (zeros)
   reflect    dcb|abcd|cba      (mirror)
   symmetric  cba|abcd|dcb

@@ -124,6 +124,7 @@ _descent_options = gathered(
 
 
 @click.command(
+    short_help="Learn the kernel that turns one picture into another.",
     epilog=BORDER_PICTURES
     + """
 \b
@@ -133,7 +134,7 @@ Examples:
   convcli learn photo.png filtered.png --ignore-clipped --truth sobel-x
   convcli learn photo.png filtered.png --descent --plot learning.png
   convcli learn originals/ results/ --size 7 --json
-"""
+""",
 )
 @_model_options
 @_descent_options

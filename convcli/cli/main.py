@@ -144,6 +144,9 @@ def _exit_code(command: Callable[[], Any]) -> int:
     """Run a command; turn whatever ends it into a line on stderr and an exit code."""
     try:
         code = command()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except ConvcliError as error:

@@ -34,6 +34,7 @@ class InputSizeValue(PairValue):
 
 
 @click.command(
+    short_help="Compute the size of a feature map.",
     epilog="""\b
     Examples:
       convcli size --n 5 --k 3 --p 0 --s 1          3
@@ -41,7 +42,7 @@ class InputSizeValue(PairValue):
       convcli size --n 224,448 --k 3                222,446  (rows,columns)
       convcli size --n 224 --k 7 --p 3 --s 2 --explain
       convcli size --n 224 --layer k=7,s=2,p=3 --layer k=3,s=2,p=1
-    """
+    """,
 )
 @click.option(
     "--n", "--size", "size", type=InputSizeValue("N|WxH|R,C"), required=True, help="Input size."

@@ -1,6 +1,8 @@
 """Help, environment variables and completion, for every command and every option."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -148,3 +150,13 @@ def test_completion_falls_back_to_files_for_inputs_and_kernels(process):
             "COMP_CWORD": str(len(words) - 1),
         }
         assert process(env=env).out.startswith(b"file,")
+
+
+@pytest.mark.parametrize("words", [[], ["kernels"]])
+def test_without_a_command_the_help_page_is_shown_as_it_is(words):
+    done = subprocess.run(
+        [sys.executable, "-m", "convcli", *words], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: convcli ")
+    assert "\n  Examples:\n" in done.stderr
