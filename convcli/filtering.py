@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.combine import COMBINATIONS
+from convcli.core.combine import COMBINATIONS, direction, gradient_axes
 from convcli.core.correlate import feature_map, prepare, run
 from convcli.core.plan import Layout, Plan
 from convcli.core.saturate import saturate
@@ -152,7 +152,8 @@ class _Layer:
     """A spec laid over one picture.
 
     ``alpha`` is the result's. ``weight`` is the filtered alpha by which premultiplied colours are
-    divided, with ``bias`` still to be added; None where nothing was premultiplied.
+    divided, with ``bias`` still to be added; None where nothing was premultiplied. ``axes`` are
+    those of a picture of directions.
     """
 
     planes: NDArray[Any]
@@ -162,6 +163,7 @@ class _Layer:
     threads: int | None
     weight: NDArray[Any] | None = None
     bias: float = 0
+    axes: tuple[complex, complex] | None = None
 
     @classmethod
     def of(cls, picture: Picture, spec: FilterSpec) -> "_Layer":
@@ -177,10 +179,12 @@ class _Layer:
         alpha = None
         if picture.alpha is not None and spec.alpha == "keep":
             alpha = under_anchors(picture.alpha, plans[0].geometry, border_name(spec.layout.border))
+        axes = None
         if spec.combine == "direction":
             check_hues(len(plans), spec.range, math.prod(plans[0].shape[2:]))
+            axes = hue_axes(spec)
             alpha = None if alpha is None else eight_bits(alpha)
-        return cls(picture.pixels, plans, spec.combine, alpha, spec.threads)
+        return cls(picture.pixels, plans, spec.combine, alpha, spec.threads, axes=axes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -243,6 +247,8 @@ class _Layer:
         return Probed(self.plans, maps, values, self.result)
 
     def _values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
+        if self.axes is not None:
+            return direction(blocks, self.axes)
         values = COMBINATIONS[self.combine](blocks) if self.combine else blocks[0]
         if self.weight is None:
             return values
@@ -252,6 +258,22 @@ class _Layer:
         np.divide(values, weight, out=colours, where=weight > 0)
         colours += self.bias
         return colours
+
+
+def hue_axes(spec: FilterSpec) -> tuple[complex, complex]:
+    """Return where the two derivatives of a picture of directions point, as they are applied.
+
+    Raises:
+        UsageError: there are others than two derivatives at a right angle, or a bias.
+    """
+    check_hues(len(spec.kernels), spec.range)
+    if spec.bias or any(kernel.bias for kernel in spec.kernels):
+        raise UsageError("--combine direction takes no bias: it would turn the directions")
+    planes = (kernel.weights.reshape(-1, *kernel.size).sum(axis=0) for kernel in spec.kernels)
+    first, second = planes
+    one, two = gradient_axes(first, second)
+    flipped = spec.layout.operation == "convolve"
+    return (-one, -two) if flipped else (one, two)
 
 
 def plan_kernel(picture: Picture, spec: FilterSpec, kernel: Kernel) -> Plan:

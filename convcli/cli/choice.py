@@ -10,8 +10,7 @@ from typing import NamedTuple
 from convcli.core.arithmetic import whole
 from convcli.core.plan import Layout
 from convcli.errors import UsageError
-from convcli.filtering import FilterSpec
-from convcli.images.hues import check_hues
+from convcli.filtering import FilterSpec, hue_axes
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 
@@ -43,11 +42,7 @@ class KernelChoice(NamedTuple):
         """
         if self.bias is not None and not math.isfinite(self.bias):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
-        groups = _told_apart(self.groups(self.sets()))
-        for group in groups:
-            if group.combine == "direction":
-                check_hues(len(group.kernels), self.range)
-        return tuple(
+        specs = tuple(
             FilterSpec(
                 label=group.label,
                 kernels=group.kernels,
@@ -60,8 +55,12 @@ class KernelChoice(NamedTuple):
                 threads=self.threads,
                 counted=counted,
             )
-            for group in groups
+            for group in _told_apart(self.groups(self.sets()))
         )
+        for spec in specs:
+            if spec.combine == "direction":
+                hue_axes(spec)
+        return specs
 
     def only_filter(self, layout: Layout, number: int | None = None) -> FilterSpec:
         """Return what makes the one result that is shown, the ``number``-th where there are more.

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.errors import UsageError
+
 Block = NDArray[Any]
+_SAME = 1e-6  # what two lengths may differ by, and a right angle be off
 
 
 def magnitude(blocks: list[Block]) -> Block:
@@ -46,19 +49,57 @@ def mean(blocks: list[Block]) -> Block:
     return total(blocks) / len(blocks)
 
 
-def direction(blocks: list[Block]) -> Block:
-    """Return the gradient as complex numbers, from its parts to the right and downwards.
+def direction(blocks: list[Block], axes: tuple[complex, complex] = (1, -1j)) -> Block:
+    """Return the gradient as complex numbers, from two derivatives.
 
     Their angle is counter-clockwise as one sees the picture, 0 for what grows to the right.
+
+    Args:
+        blocks: the derivatives' maps.
+        axes: what each derivative points to; by default to the right and downwards.
 
     >>> direction([np.array([1]), np.array([-2])]).tolist()
     [(1+2j)]
     """
-    across, down = blocks
-    gradient = np.empty(across.shape, np.complex128)
-    gradient.real = across
-    np.negative(down, out=gradient.imag, dtype=np.float64)
+    first, second = blocks
+    gradient = first * np.complex128(axes[0])
+    gradient += second * np.complex128(axes[1])
     return gradient
+
+
+def gradient_axes(first: Block, second: Block) -> tuple[complex, complex]:
+    """Return where two derivatives point: 1 is to the right, 1j up; each is of length 1.
+
+    On a ramp, which grows by one a pixel, a kernel of sum 0 gives its first moment, the sum of
+    weights times places: that is where it points.
+
+    Args:
+        first: weights as they are applied to windows, (kh, kw).
+        second: those of the other kernel.
+
+    Raises:
+        UsageError: they are not two derivatives of one strength, at a right angle.
+
+    >>> gradient_axes(np.array([[-1, 1]]), np.array([[-1], [1]]))
+    ((1+0j), -1j)
+    """
+    one, two = _moment(first), _moment(second)
+    length = abs(one)
+    even = length > 0 and abs(length - abs(two)) < _SAME * length
+    if not even or abs((one * two.conjugate()).real) > _SAME * length**2:
+        raise UsageError(
+            "--combine direction takes two derivatives of one strength at a right angle, such as "
+            "sobel: these are not"
+        )
+    return one / length, two / length
+
+
+def _moment(weights: Block) -> complex:
+    """Return a kernel's first moment, downwards being -1j; 0 for one that is no derivative."""
+    rows, columns = np.indices(weights.shape)
+    if abs(weights.sum()) > _SAME * np.abs(weights).sum():
+        return 0j
+    return complex((weights * columns).sum(), -(weights * rows).sum())
 
 
 COMBINATIONS: dict[str, Callable[[list[Block]], Block]] = {

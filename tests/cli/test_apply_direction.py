@@ -83,7 +83,8 @@ def test_a_colour_picture_is_refused_and_grey_of_it_is_not(apply, photo, content
 
 
 def test_kernels_that_sum_over_channels_do(apply, photo, save, load):
-    save("k.npy", np.random.default_rng(1).normal(size=(2, 3, 3, 3)))
+    across = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    save("k.npy", np.stack([np.stack([kernel] * 3) for kernel in (across, across.T)]))
     ok(apply("-k", "k.npy", *DIRECTION, "photo.png", "-o", "o.png"))
     assert load("o.png").shape == photo.shape
 
@@ -135,3 +136,43 @@ def test_contradictions(apply, grey, contents, flags, said):
 def test_a_colour_is_not_explained(convcli, grey):
     flags = ("-k", "sobel", *DIRECTION, "--at", "1,1", "grey.png")
     convcli("explain", *flags).fails(2, "magnitude")
+
+
+RAMP = np.broadcast_to(np.arange(0, 192, 3, dtype=np.uint8), (48, 64))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-k", "sobel"],
+        ["-k", "sobel", "--operation", "convolve"],
+        ["-k", "sobel-y", "-k", "sobel-x"],
+        ["-k", "roberts"],
+        ["-k", "roberts", "--operation", "convolve"],
+        ["-k", "farid"],
+        ["-k", "frei-chen"],
+        ["-k", "sobel@90"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(("turns", "hue"), [(0, (1, 0, 0)), (2, (0, 1, 1))])
+def test_what_grows_to_the_right_is_red_whatever_the_pair(apply, save, load, options, turns, hue):
+    save("ramp.png", np.rot90(RAMP, turns).copy())
+    ok(apply(*options, *DIRECTION, "ramp.png", "-o", "d.png"))
+    colour = load("d.png")[20, 30]
+    assert colour.max() > 0
+    assert np.array_equal(colour > 0, np.array(hue) > 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["-k", "blur", "-k", "gaussian:3"], "two derivatives of one strength at a right angle"),
+        (["-k", "sobel-x", "-k", "sobel-x"], "two derivatives of one strength at a right angle"),
+        (["-k", "sobel-x", "-k", "prewitt-y"], "two derivatives of one strength at a right angle"),
+        (["-k", "sobel", "--bias", "5"], "takes no bias"),
+    ],
+)
+def test_pairs_that_have_no_direction_are_refused(apply, save, options, problem):
+    save("ramp.png", RAMP)
+    apply(*options, *DIRECTION, "ramp.png", "-o", "d.png").fails(2, problem)
