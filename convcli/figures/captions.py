@@ -11,6 +11,7 @@ from convcli.lessons.position_text import position_lines
 from convcli.lessons.sliding import Slide
 
 CAPTION_POINTS = 8.0
+HINTED = 0.88  # of a width may be text: letters are wider where pixels are few
 CAPTION_LINE = CAPTION_POINTS * 1.45 / 72  # inches
 _LETTER = 0.61 * CAPTION_POINTS / 72  # inches, of the monospaced font
 _MOST_LINES = 9
@@ -32,7 +33,7 @@ def line_count(text: str) -> int:
 
 def _wrapped(lines: Sequence[str], inches: float) -> str:
     wrapper = textwrap.TextWrapper(
-        max(int(inches / _LETTER), 20), subsequent_indent="    ", break_on_hyphens=False
+        max(int(HINTED * inches / _LETTER), 20), subsequent_indent="    ", break_on_hyphens=False
     )
     return "\n".join(part for line in lines for part in wrapper.wrap(line))
 

@@ -8,7 +8,6 @@ from convcli.figures.captions import CAPTION_LINE, CAPTION_POINTS
 
 EMPTY_COLOUR = "#fbf5d3"  # where values are still to come: neither grey, nor blue or red
 AIR = 0.08  # inches
-HINTED = 0.88  # of a width may be text: letters are wider where pixels are few
 _DPI = 100  # most screens show a frame whole
 
 

@@ -14,6 +14,9 @@ from convcli.errors import shown
 _DIGITS = 3  # significant digits of the largest number, where no few digits are exact
 _PLAIN = (1e-3, 1e6)  # outside, the largest number is written with an exponent
 _LONG = 1e7  # from here on a whole number is, too
+# A line may break after a blank or a joint of a name, but not inside a number.
+_JOINT = r"(?:[\s_/,]|(?<!\d)\.|\.(?!\d)|(?<=\S)(?<!\de)-)"
+_PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
 
 
 @lru_cache(maxsize=4096)
@@ -32,6 +35,8 @@ def wrap(text: str, inches: float, points: float) -> str:
 
     >>> wrap("kirsch-north-west", 0.6, 9)
     'kirsch-\nnorth-\nwest'
+    >>> wrap("min -0.73106", 0.7, 9)
+    'min\n-0.73106'
     """
     return "\n".join(_wrap_line(shown(line), inches, points) for line in text.split("\n"))
 
@@ -48,7 +53,7 @@ def _wrap_line(text: str, inches: float, points: float) -> str:
 def _pieces(text: str, inches: float, points: float) -> list[str]:
     """Cut at the joints, and a piece too wide for a line into its letters."""
     pieces: list[str] = []
-    for piece in re.findall(r"[^\s\-_./,]*[\s\-_./,]*", text):
+    for piece in _PIECE.findall(text):
         fits = text_width(piece.rstrip(), points) <= inches
         pieces.extend([piece] if fits else piece)
     return pieces

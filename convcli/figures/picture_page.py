@@ -9,14 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from convcli.figures.captions import (
-    applied_kernels,
-    heading,
-    kernels_title,
-    padding_text,
-)
+from convcli.figures.captions import HINTED, applied_kernels, heading, kernels_title, padding_text
 from convcli.figures.cells import MOST_TICKED, WIDE, Drawn, draw_cell_lines, settle
-from convcli.figures.frames import AIR, EMPTY_COLOUR, HINTED, empty_frame
+from convcli.figures.frames import AIR, EMPTY_COLOUR, empty_frame
 from convcli.figures.heatmap import draw_kernels, tiles_of
 from convcli.figures.lettering import cell_texts, text_width, wrap
 from convcli.figures.rasters import Raster, draw_raster

@@ -74,10 +74,18 @@ class Raster:
         return longest <= (_MOST_NUMBERED_LINE if line else MOST_TICKED)
 
     def nans(self) -> int:
-        """Count the samples that are not a number, row by row to spare memory."""
+        """Count the samples that are not a number."""
+        return self._count(np.isnan)
+
+    def infinities(self) -> int:
+        """Count the samples that are infinite."""
+        return self._count(np.isinf)
+
+    def _count(self, which: np.ufunc) -> int:
+        """Count samples row by row, to spare memory."""
         if self.pixels.dtype.kind != "f":
             return 0
-        return sum(int(np.isnan(row).sum()) for row in self.pixels)
+        return sum(int(which(row).sum()) for row in self.pixels)
 
     def value_range(self) -> tuple[float, float]:
         """Return the values of the colour bar's ends; symmetric where plain values go below 0."""
@@ -131,6 +139,8 @@ def cautions(raster: Raster, inches: tuple[float, float]) -> list[str]:
     lines = ["pixels stretched to be seen"] if stretched(raster, inches) else []
     if nans := raster.nans():
         lines.append(f"{nans} NaN in {NAN_COLOUR}")
+    if infinite := raster.infinities():
+        lines.append(f"{infinite} infinite, in the colour of the bar's end")
     return lines
 
 

@@ -10,10 +10,10 @@ from itertools import chain
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
-from convcli.figures.captions import captions, heading, line_count
+from convcli.figures.captions import HINTED, captions, heading, line_count
 from convcli.figures.cells import settle
 from convcli.figures.film import Film
-from convcli.figures.frames import AIR, EMPTY_COLOUR, HINTED, empty_frame
+from convcli.figures.frames import AIR, EMPTY_COLOUR, empty_frame
 from convcli.figures.lettering import wrap
 from convcli.figures.samples import (
     Padding,

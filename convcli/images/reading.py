@@ -216,7 +216,7 @@ def _frames_left_out(raster: Raster) -> tuple[str, ...]:
     if further <= 0:
         return ()
     plural = "" if further == 1 else "s"
-    return (f"{further} further frame{plural} left out; --frames all filters every one",)
+    return (f"{further} further frame{plural} left out; apply --frames all filters every one",)
 
 
 def _with_notes(picture: Picture, notes: tuple[str, ...]) -> Picture:

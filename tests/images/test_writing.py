@@ -238,7 +238,7 @@ def test_frames_are_read_as_pillow_composes_them(form):
         assert frames[0].metadata.loop == 2
     first = read_picture(file, name="it")
     np.testing.assert_array_equal(first.pixels, frames[0].pixels)
-    assert first.notes == ("3 further frames left out; --frames all filters every one",)
+    assert first.notes == ("3 further frames left out; apply --frames all filters every one",)
 
 
 @pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif", "avif"])
