@@ -103,7 +103,7 @@ def compare(
         raise click.UsageError("standard input is one thing only: a kernel or a picture")
     file = output if json else output or _beside(source, vary)
     if file is not None:
-        check_figure(file)
+        check_figure(file, overwrite=overwrite)
     variation = read_variation(vary, values, layout)
     specs = variation.specs(choice)
     picture, name = read_one(source, reading)

@@ -90,7 +90,7 @@ def explain(
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
     if output is not None:
-        check_figure(output)
+        check_figure(output, overwrite=overwrite)
     if choice.reads_stdin and source == "-":
         raise click.UsageError("standard input is one thing only: a kernel or a picture")
     spec = choice.only_filter(layout, number)

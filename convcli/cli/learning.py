@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.files import check_figure
+from convcli.cli.files import check_outputs
 from convcli.cli.kernel_options import BORDER_PICTURES
 from convcli.cli.options import (
     DILATION,
@@ -189,7 +189,8 @@ def learn(
     from convcli.cli.pairs import Examples, find_pairs
     from convcli.lessons.fitting import learn_from
 
-    _check(output, plot)
+    _check_suffix(output)
+    check_outputs(output, plot, overwrite=overwrite)
     examples = Examples(find_pairs(before, after), reading)
     true = _truth_kernel(truth, taken="-" in (before, after))
     learned = learn_from(examples, model, descent)
@@ -200,15 +201,13 @@ def learn(
     _print(learned, compared, examples, written, json=json)
 
 
-def _check(output: str | None, plot: str | None) -> None:
-    """See that the files can have these names, before anything is read."""
+def _check_suffix(output: str | None) -> None:
+    """See that a kernel can have this name, before anything is read."""
     from convcli.errors import UsageError, shown
     from convcli.kernels.files import KERNEL_SUFFIXES
 
     if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
         raise UsageError(f"{shown(output)}: a kernel is written as .npy, .csv, .txt or .json")
-    if plot is not None:
-        check_figure(plot)
 
 
 def _truth_kernel(truth: str | None, *, taken: bool) -> Any:

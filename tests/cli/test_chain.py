@@ -237,7 +237,7 @@ def test_alpha_and_nan_are_told_of(chain, save):
         (["photo.png", "relu", "-o", "photo.png"], 1, "exists already; --overwrite"),
         (["photo.png", "relu", "--plot", "photo.png"], 1, "exists already; --overwrite"),
         (["photo.png", "relu", "--plot", "p.txt"], 2, "a figure's file name must end with"),
-        (["photo.png", "relu", "-o", "o.png", "--plot", "./o.png"], 2, "name two files"),
+        (["photo.png", "relu", "-o", "o.png", "--plot", "./o.png"], 2, "name the same file"),
         (["photo.png", "relu", "-o", "-", "--json"], 2, "choose one"),
         (["photo.png", "relu", "-o", "o.xyz"], 2, "names no format"),
         (["photo.png", "relu", "--range", "raw", "-o", "o.png"], 2, ".npy can"),

@@ -1,0 +1,51 @@
+"""What commands on single pictures write: refused before any work, and named byte for byte."""
+
+from pathlib import Path
+
+import pytest
+
+DRAWN = {
+    "compare": ["compare", "-k", "blur", "--vary", "stride", "broken.png", "-o"],
+    "explain": ["explain", "-k", "blur", "--at", "0,0", "broken.png", "-o"],
+    "learn": ["learn", "broken.png", "broken.png", "--plot"],
+    "chain": ["chain", "broken.png", "relu", "--plot"],
+    "animate": ["animate", "-k", "blur", "broken.png", "-o"],
+    "list": ["kernels", "list", "--on", "broken.png", "--plot"],
+}
+BOTH = {
+    "learn": ["learn", "grey.png", "grey.png"],
+    "chain": ["chain", "grey.png", "relu"],
+    "show": ["kernels", "show", "blur"],
+}
+
+
+@pytest.mark.parametrize("command", DRAWN)
+def test_a_figure_that_is_there_is_refused_before_the_input_is_read(convcli, here, command):
+    Path("broken.png").write_bytes(b"no picture")
+    name = "there.gif" if command == "animate" else "there.png"
+    Path(name).write_bytes(b"mine")
+    convcli(*DRAWN[command], name).fails(1, f"{name}: exists already; --overwrite replaces it")
+    convcli(*DRAWN[command], name, "--overwrite").fails(1, "broken.png: ")
+
+
+@pytest.mark.parametrize("command", BOTH)
+@pytest.mark.parametrize(
+    ("output", "plot", "code", "said"),
+    [
+        ("k.npy", "there.png", 1, "there.png: exists already"),
+        ("there.npy", "p.png", 1, "there.npy: exists already"),
+        ("k.npy", "folder.png", 1, "folder.png: cannot be written: Is a directory"),
+        ("k.npy", "n" * 300 + ".png", 1, "cannot be written: File name too long"),
+        ("same.npy", "link.png", 2, "-o and --plot name the same file; give each its own"),
+    ],
+)
+def test_of_two_files_none_is_written_where_one_cannot_be(
+    convcli, grey, here, contents, command, output, plot, code, said
+):
+    Path("there.png").write_bytes(b"mine")
+    Path("there.npy").write_bytes(b"mine")
+    (here / "folder.png").mkdir()
+    (here / "link.png").symlink_to("same.npy")
+    before = contents()
+    convcli(*BOTH[command], "-o", output, "--plot", plot).fails(code, said)
+    assert contents() == before
