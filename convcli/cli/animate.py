@@ -97,6 +97,7 @@ def animate(
     or -. Prints the names of the files written.
     """
     from convcli.cli.moving import make_animation
+    from convcli.cli.reporting import print_name
     from convcli.images.reels import choose_target
 
     target = choose_target(output, overwrite=overwrite)
@@ -105,4 +106,4 @@ def animate(
     spec = choice.only_filter(layout, number)
     picture, name = read_one(source, reading)
     for written in make_animation(picture, name, spec, journey, target):
-        click.echo(written)
+        print_name(written)

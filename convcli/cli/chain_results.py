@@ -15,8 +15,8 @@ from convcli.batch.naming import STDOUT
 from convcli.batch.settings import Reading, Writing
 from convcli.cli.chain_summary import record, table
 from convcli.cli.files import check_outputs, read_one
-from convcli.cli.reporting import check_terminal, finite, write_stdout
-from convcli.errors import ConvcliError, PictureError, UsageError, shown
+from convcli.cli.reporting import check_terminal, finite, print_name, write_stdout
+from convcli.errors import ConvcliError, PictureError, UsageError
 from convcli.images.formats import check_suffix, choose_format, default_suffix
 from convcli.images.npy import write_npy
 from convcli.images.picture import Picture
@@ -136,8 +136,10 @@ class _Run:
             click.echo(dumps(self.told))
         else:
             lines = table((rows, columns, channels), stages) if self.wanted.summary else ()
-            for line in (*lines, *map(shown, self.names)):
+            for line in lines:
                 click.echo(line)
+            for name in self.names:
+                print_name(name)
 
     def _compute(self, stages: Sequence[Stage], given: Maps) -> None:
         target = self._target(stages[-1].laid.shape[2]) if self.wanted.result else None

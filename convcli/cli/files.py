@@ -96,9 +96,9 @@ def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = Fal
     """
     from pathlib import Path
 
-    from convcli.errors import shown
+    from convcli.cli.reporting import print_name
     from convcli.figures.saving import save_figure
 
     save_figure(figure, Path(output), overwrite=overwrite)
     if not quiet:
-        click.echo(shown(output))
+        print_name(output)

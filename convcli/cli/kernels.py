@@ -151,7 +151,7 @@ def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
     """Write one kernel and print the file's name, or print its matrix for ``-``."""
     from pathlib import Path
 
-    from convcli.errors import shown
+    from convcli.cli.reporting import print_name
     from convcli.kernels.saving import matrix_text, save_kernel
 
     if output == "-":
@@ -164,4 +164,4 @@ def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
         write_figure(draw_kernel(kernel), output, overwrite=overwrite)
         return
     save_kernel(kernel, target, overwrite=overwrite)
-    click.echo(shown(target))
+    print_name(target)

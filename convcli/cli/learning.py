@@ -281,7 +281,7 @@ def _print(
     json: bool,
 ) -> None:
     """Print the report, and the names of the files written."""
-    from convcli.errors import shown
+    from convcli.cli.reporting import print_name
     from convcli.lessons.learned_text import learned_data, learned_text
 
     if json:
@@ -293,4 +293,4 @@ def _print(
         return
     click.echo(learned_text(learned, truth))
     for name in written:
-        click.echo(f"written    {shown(name)}")
+        print_name(f"written    {name}")

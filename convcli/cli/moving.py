@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
-from convcli.errors import ConvcliError, shown
+from convcli.errors import ConvcliError
 from convcli.filtering import FilterSpec
 from convcli.geometry import Pair
 from convcli.images.picture import Picture
@@ -37,7 +38,7 @@ class Journey(NamedTuple):
 
 def make_animation(
     picture: Picture, name: str, spec: FilterSpec, journey: Journey, target: Target
-) -> Iterator[str]:
+) -> Iterator[Path]:
     """Draw and write the frames; yield the names of the files.
 
     Raises:
@@ -56,14 +57,13 @@ def make_animation(
     _tell(name, stops, journey)
     count = len(animation)
     with _progress(animation, count) as frames:
-        for path in write_reel(
+        yield from write_reel(
             frames,
             count,
             target,
             journey.rate(count),
             lambda: Palette(animation.samples(), kept_colours()),
-        ):
-            yield shown(path)
+        )
 
 
 def _tell(name: str, stops: Stops, journey: Journey) -> None:

@@ -130,6 +130,11 @@ def write_stdout(data: bytes) -> None:
     stream.flush()
 
 
+def print_name(path: str | os.PathLike[str]) -> None:
+    """Print the name of a file that was written, byte for byte, so that others can find it."""
+    write_stdout(os.fsencode(path) + b"\n")
+
+
 def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
     """Return the JSON line of one result; sizes are rows and columns, NaN and infinity null."""
     record: dict[str, Any] = {

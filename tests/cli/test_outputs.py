@@ -1,5 +1,6 @@
 """What commands on single pictures write: refused before any work, and named byte for byte."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,29 @@ def test_of_two_files_none_is_written_where_one_cannot_be(
     before = contents()
     convcli(*BOTH[command], "-o", output, "--plot", plot).fails(code, said)
     assert contents() == before
+
+
+NAMED = {
+    "compare": ["compare", "-k", "blur", "--vary", "stride", "grey.png", "-o", ".png"],
+    "explain": ["explain", "-k", "blur", "--at", "0,0", "grey.png", "-o", ".png"],
+    "chain": ["chain", "grey.png", "relu", "-o", ".png"],
+    "chain --plot": ["chain", "grey.png", "relu", "--plot", ".png"],
+    "animate": ["animate", "-k", "blur", "grey.png", "--to", "0,1", "-o", ".gif"],
+    "show -o": ["kernels", "show", "blur", "-o", ".npy"],
+    "show --plot": ["kernels", "show", "blur", "--plot", ".png"],
+}
+
+
+@pytest.mark.parametrize("command", NAMED)
+@pytest.mark.parametrize("stem", [b"not-utf-8-\xff", b"two\nlines"])
+def test_a_name_is_printed_byte_for_byte(convcli, grey, command, stem):
+    *words, suffix = NAMED[command]
+    name = stem + suffix.encode()
+    ran = convcli(*words, os.fsdecode(name))
+    assert (ran.code, ran.out) == (0, name + b"\n")
+    assert Path(os.fsdecode(name)).exists()
+
+
+def test_the_report_of_learn_has_the_name_byte_for_byte(convcli, grey):
+    ran = convcli("learn", "grey.png", "grey.png", "-o", os.fsdecode(b"k-\xff.npy"))
+    assert ran.out.endswith(b"\nwritten    k-\xff.npy\n")
