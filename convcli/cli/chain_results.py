@@ -16,7 +16,7 @@ from convcli.batch.settings import Reading, Writing
 from convcli.cli.chain_summary import record, table
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.reporting import check_terminal, finite, print_name, write_stdout
-from convcli.errors import ConvcliError, PictureError, UsageError
+from convcli.errors import Named, UsageError
 from convcli.images.formats import check_suffix, choose_format, default_suffix
 from convcli.images.npy import write_npy
 from convcli.images.picture import Picture
@@ -79,12 +79,8 @@ def run(
     picture, name = read_one(source, reading)
     if picture.alpha is not None:
         click.echo(f"{name}: its alpha is left out", err=True)
-    try:
+    with Named(name):
         _Run(picture, source, name, wanted, writing).run(layers)
-    except PictureError:
-        raise
-    except ConvcliError as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 def _output(source: str, wanted: Wanted, writing: Writing) -> str:

@@ -131,13 +131,11 @@ def _title(name: str, vary: str, specs: tuple["FilterSpec", ...]) -> str:
 
 def _compared(picture: "Picture", choices: list["Choice"], name: str) -> list["Compared"]:
     """Compare; a fault is told with the input's name."""
-    from convcli.errors import ConvcliError
+    from convcli.errors import Named
     from convcli.lessons.comparing import compare_choices
 
-    try:
+    with Named(name):
         return compare_choices(picture, choices)
-    except ConvcliError as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 def _drawn(

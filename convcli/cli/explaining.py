@@ -109,14 +109,12 @@ def _explained(
     source: str, reading: "Reading", spec: "FilterSpec", at: "Pair", activation: str
 ) -> tuple["Explanation", Any]:
     """Read the input, explain its value, return both; a fault is told with the input's name."""
-    from convcli.errors import ConvcliError
+    from convcli.errors import Named
     from convcli.lessons.explaining import explain_picture
 
     picture, name = read_one(source, reading)
-    try:
+    with Named(name):
         return explain_picture(picture, spec, at, activation), picture.pixels
-    except ConvcliError as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 def _print_json(explanation: "Explanation", source: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from convcli.errors import ConvcliError
+from convcli.errors import Named
 from convcli.filtering import FilterSpec
 from convcli.geometry import Pair
 from convcli.images.picture import Picture
@@ -48,12 +48,10 @@ def make_animation(
     from convcli.figures.animation import Animation, kept_colours
     from convcli.images.palette import Palette
 
-    try:
+    with Named(name):
         slide = slide_over(picture, spec)
         stops = choose_stops(slide.output, journey.first, journey.last, journey.step)
         animation = Animation(slide, stops.shown, title=name.rpartition("/")[2])
-    except ConvcliError as error:
-        raise type(error)(f"{name}: {error}") from error
     _tell(name, stops, journey)
     count = len(animation)
     with _progress(animation, count) as frames:
