@@ -212,7 +212,7 @@ class _Run:
         blocks = [Block(title, maps) for title, maps in zip(titles, drawn, strict=True)]
         figure = draw_chain(blocks, title=self.name, white=self.picture.white)
         save_figure(figure, Path(plot), overwrite=self.writing.overwrite)
-        self._tell("plot", plot)
+        self._tell("figure", plot)
 
     def _tell(self, what: str, path: str | Path) -> None:
         """Note the name of a file that was written."""

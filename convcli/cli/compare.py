@@ -1,6 +1,5 @@
 """``convcli compare``: one picture filtered in several ways, side by side."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -153,6 +152,8 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
     """Print a line for each choice; sizes are rows and columns, NaN and infinity null."""
     from json import dumps
 
+    from convcli.cli.reporting import finite
+
     for each in compared:
         tally, (rows, columns) = each.filtered.tally, each.filtered.picture.size
         record = {
@@ -162,13 +163,9 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
             "kernel": each.choice.spec.label,
             "rows": rows,
             "columns": columns,
-            "min": _finite(tally.minimum),
-            "max": _finite(tally.maximum),
+            "min": finite(tally.minimum),
+            "max": finite(tally.maximum),
             "clipped": round(tally.clipped, 6),
-            "mean_difference": _finite(each.mean_difference),
+            "mean_difference": finite(each.mean_difference),
         }
         click.echo(dumps(record | ({"figure": file} if file is not None else {})))
-
-
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and math.isfinite(number) else None

@@ -197,8 +197,8 @@ def learn(
     compared = _compared(true, learned)
     _write(learned, compared, examples.scale, output, plot, overwrite)
     _tell(learned)
-    written = [name for name in (output, plot) if name is not None]
-    _print(learned, compared, examples, written, json=json)
+    files = {"output": output, "figure": plot}
+    _print(learned, compared, examples, files, json=json)
 
 
 def _check_suffix(output: str | None) -> None:
@@ -276,7 +276,7 @@ def _print(
     learned: "Learned",
     truth: "Truth | None",
     examples: "Examples",
-    written: list[str],
+    files: dict[str, str | None],
     *,
     json: bool,
 ) -> None:
@@ -289,8 +289,9 @@ def _print(
 
         pairs = [pair._asdict() for pair in examples.pairs]
         data = learned_data(learned, truth)
-        click.echo(dumps({"pairs": pairs} | data | {"written": written}))
+        click.echo(dumps({"pairs": pairs} | data | files))
         return
     click.echo(learned_text(learned, truth))
-    for name in written:
-        print_name(f"written    {name}")
+    for name in files.values():
+        if name is not None:
+            print_name(f"written    {name}")

@@ -160,9 +160,9 @@ def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
     }
 
 
-def finite(number: float) -> float | None:
-    """Return a number as JSON can hold it: null for NaN and infinity."""
-    return number if math.isfinite(number) else None
+def finite(number: float | None) -> float | None:
+    """Return a number as JSON can hold it: null for NaN, infinity and none at all."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _sentence(result: Result) -> str:

@@ -156,7 +156,7 @@ def test_the_summary_as_json(chain, save):
     record = json.loads(told(chain("wide.png", *words, "--summary", "--json")))
     assert (record["input"], record["size"]) == ("wide.png", {"rows": 7, "columns": 9})
     [layer] = record["layers"]
-    assert layer["output"] == {"rows": 4, "columns": 5}
+    assert layer["size"] == {"rows": 4, "columns": 5}
     assert layer["start"] == {"rows": -1, "columns": -1}
     assert layer["jump"] == {"rows": 2, "columns": 2}
     assert layer["receptive_field"] == {"rows": 3, "columns": 3}

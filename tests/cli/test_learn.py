@@ -124,7 +124,7 @@ def test_a_figure(learn, apply, noise, contents, flags):
     apply("-k", "blur", "noise.png", "-o", "after.png")
     for name in ("a.png", "b.png"):
         ran = learn("noise.png", "after.png", "--plot", name, *flags, "--json")
-        assert data_of(ran)["written"] == [name]
+        assert (data_of(ran)["figure"], data_of(ran)["output"]) == (name, None)
         assert data_of(ran)["pairs"] == [{"before": "noise.png", "after": "after.png"}]
     made = contents()
     assert made[b"a.png"] == made[b"b.png"]

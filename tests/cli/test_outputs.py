@@ -1,5 +1,6 @@
 """What commands on single pictures write: refused before any work, and named byte for byte."""
 
+import json
 import os
 from pathlib import Path
 
@@ -71,6 +72,18 @@ def test_a_name_is_printed_byte_for_byte(convcli, grey, command, stem):
     ran = convcli(*words, os.fsdecode(name))
     assert (ran.code, ran.out) == (0, name + b"\n")
     assert Path(os.fsdecode(name)).exists()
+
+
+def test_in_json_output_and_figure_are_the_names_of_files(convcli, grey):
+    learned = json.loads(
+        convcli("learn", "grey.png", "grey.png", "-o", "k.npy", "--plot", "k.png", "--json").out
+    )
+    assert (learned["output"], learned["figure"]) == ("k.npy", "k.png")
+    chained = json.loads(
+        convcli("chain", "grey.png", "relu", "-o", "c.png", "--plot", "p.png", "--json").out
+    )
+    assert (chained["output"], chained["figure"]) == ("c.png", "p.png")
+    assert chained["layers"][0]["size"] == chained["size"] == {"rows": 11, "columns": 14}
 
 
 def test_the_report_of_learn_has_the_name_byte_for_byte(convcli, grey):
