@@ -101,8 +101,7 @@ def animate(
     from convcli.images.reels import choose_target
 
     target = choose_target(output, overwrite=overwrite)
-    if choice.reads_stdin and source == "-":
-        raise click.UsageError("standard input is one thing only: a kernel or a picture")
+    choice.check_stdin(source)
     spec = choice.only_filter(layout, number)
     picture, name = read_one(source, reading)
     for written in make_animation(picture, name, spec, journey, target):

@@ -98,8 +98,7 @@ def compare(
     the share of it that was clipped. The name of the figure is printed. INPUT is a picture, a
     .npy, .csv or .txt matrix, or -.
     """
-    if choice.reads_stdin and source == "-":
-        raise click.UsageError("standard input is one thing only: a kernel or a picture")
+    choice.check_stdin(source)
     file = output if json else output or _beside(source, vary)
     if file is not None:
         check_figure(file, overwrite=overwrite)

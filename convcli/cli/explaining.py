@@ -91,8 +91,7 @@ def explain(
         raise click.UsageError("--json prints, and -o draws; choose one")
     if output is not None:
         check_figure(output, overwrite=overwrite)
-    if choice.reads_stdin and source == "-":
-        raise click.UsageError("standard input is one thing only: a kernel or a picture")
+    choice.check_stdin(source)
     spec = choice.only_filter(layout, number)
     explanation, pixels = _explained(source, reading, spec, at, activation)
     if output is not None:

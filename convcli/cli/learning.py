@@ -14,6 +14,7 @@ from convcli.cli.options import (
     BorderValue,
     KernelSpecValue,
     as_stored_options,
+    filled,
     gathered,
     option,
 )
@@ -34,9 +35,7 @@ def _model(no_bias: bool, **values: Any) -> "Model":
     _calm_blas()
     from convcli.lessons.windows import Model
 
-    if values["border"] != "constant" and values["fill"] is not None:
-        raise click.UsageError("--fill is the value of --border constant; name both")
-    return Model(with_bias=not no_bias, **values | {"fill": values["fill"] or 0})
+    return Model(with_bias=not no_bias, **filled(values))
 
 
 def _calm_blas() -> None:
@@ -192,7 +191,7 @@ def learn(
     _check_suffix(output)
     check_outputs(output, plot, overwrite=overwrite)
     examples = Examples(find_pairs(before, after), reading)
-    true = _truth_kernel(truth, taken="-" in (before, after))
+    true = _truth_kernel(truth, before, after)
     learned = learn_from(examples, model, descent)
     compared = _compared(true, learned)
     _write(learned, compared, examples.scale, output, plot, overwrite)
@@ -210,16 +209,15 @@ def _check_suffix(output: str | None) -> None:
         raise UsageError(f"{shown(output)}: a kernel is written as .npy, .csv, .txt or .json")
 
 
-def _truth_kernel(truth: str | None, *, taken: bool) -> Any:
+def _truth_kernel(truth: str | None, *sources: str) -> Any:
     import sys
 
-    from convcli.errors import UsageError
+    from convcli.cli.choice import check_stdin
     from convcli.kernels.spec import only_kernel, read_spec
 
     if truth is None:
         return None
-    if truth.strip() == "-" and taken:
-        raise UsageError("standard input is one thing only: a kernel or a picture")
+    check_stdin([truth], *sources)
     return only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None)))
 
 
