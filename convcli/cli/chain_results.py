@@ -11,7 +11,7 @@ import click
 
 from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.encoding import Target, target_for, write_result
-from convcli.batch.naming import STDOUT
+from convcli.batch.naming import STDOUT, base_name
 from convcli.batch.settings import Reading, Writing
 from convcli.cli.chain_summary import record, table
 from convcli.cli.files import check_outputs, read_one
@@ -210,7 +210,7 @@ class _Run:
 
         titles = ["input", *(f"{stage.number}  {stage.layer.label}" for stage in stages)]
         blocks = [Block(title, maps) for title, maps in zip(titles, drawn, strict=True)]
-        figure = draw_chain(blocks, title=self.name, white=self.picture.white)
+        figure = draw_chain(blocks, title=base_name(self.name), white=self.picture.white)
         save_figure(figure, Path(plot), overwrite=self.writing.overwrite)
         self._tell("figure", plot)
 

@@ -123,7 +123,9 @@ def _beside(source: str, vary: str) -> str:
 
 
 def _title(name: str, vary: str, specs: tuple["FilterSpec", ...]) -> str:
-    base = Path(name).name
+    from convcli.batch.naming import base_name
+
+    base = base_name(name)
     return base if vary == "kernel" else f"{base}: {specs[0].label}"
 
 

@@ -264,7 +264,7 @@ def _tell(learned: "Learned") -> None:
     if learned.clipped > 0.001 * learned.windows and not rounded:
         share = learned.clipped / learned.windows
         click.echo(
-            f"{share:.1%} of AFTER's pixels are black or white; if they were cut, "
+            f"{100 * share:.1f} % of AFTER's pixels are black or white; if they were cut, "
             "--ignore-clipped leaves them out",
             err=True,
         )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from convcli.batch.naming import base_name
 from convcli.errors import Named
 from convcli.filtering import FilterSpec
 from convcli.geometry import Pair
@@ -51,7 +52,7 @@ def make_animation(
     with Named(name):
         slide = slide_over(picture, spec)
         stops = choose_stops(slide.output, journey.first, journey.last, journey.step)
-        animation = Animation(slide, stops.shown, title=name.rpartition("/")[2])
+        animation = Animation(slide, stops.shown, title=base_name(name))
     _tell(name, stops, journey)
     count = len(animation)
     with _progress(animation, count) as frames:

@@ -205,6 +205,8 @@ def test_a_figure(chain, photo, contents):
         assert picture.format == "PNG"
     told(chain(*words, "--overwrite"))
     assert contents()[b"p.png"] == first
+    told(chain(Path("photo.png").resolve(), *words[1:], "--overwrite"))
+    assert contents()[b"p.png"] == first  # its title is the bare name
 
 
 def test_alpha_and_nan_are_told_of(chain, save):
