@@ -40,6 +40,21 @@ def is_stream(target: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def check_target(target: Path, *, overwrite: bool = False) -> None:
+    """See that ``target`` is free, or may be replaced; cheap enough to ask before any work.
+
+    Raises:
+        PictureError: it is a folder, a file that is to stay, or nothing that the system can name.
+    """
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and not (overwrite or is_stream(target)):
+            raise refuse_existing(target)
+    except OSError as error:
+        raise _refused(target, error) from error
+
+
 @contextmanager
 def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Open ``target`` for writing; it appears under its name only when the block ends well.
@@ -57,10 +72,7 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
                 yield stream
             return
         final = Path(os.path.realpath(target))
-        if final.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if final.exists() and not overwrite:
-            raise refuse_existing(target)
+        check_target(target, overwrite=overwrite)
         _make_folder(final.parent)
         handle, temporary = _open_temporary(final)
         try:
@@ -72,7 +84,11 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise PictureError(target, f"cannot be written: {error.strerror or error}") from error
+        raise _refused(target, error) from error
+
+
+def _refused(target: Path, error: OSError) -> PictureError:
+    return PictureError(target, f"cannot be written: {error.strerror or error}")
 
 
 def clear_stale(folder: Path) -> None:

@@ -44,6 +44,34 @@ class ExistingError(PictureError):
     """A file that is there already and may not be replaced."""
 
 
+class Named:
+    """A block whose faults are told with a name before them: of an input, or of a layer.
+
+    A :class:`PictureError` stays as it is, as its message begins with a name already; an empty
+    name adds nothing.
+
+    >>> with Named("photo.png"):
+    ...     raise UsageError("is too small")
+    Traceback (most recent call last):
+    convcli.errors.UsageError: photo.png: is too small
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        """Put the name before the fault, if there is one."""
+        if not self.name or isinstance(error, PictureError):
+            return
+        if isinstance(error, ConvcliError):
+            raise type(error)(f"{self.name}: {error}") from error
+
+
 def shown(path: object) -> str:
     r"""Return a file name that is safe to print on one line.
 

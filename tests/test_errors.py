@@ -8,8 +8,10 @@ import pytest
 
 from convcli.errors import (
     ConvcliError,
+    ExistingError,
     GeometryError,
     KernelError,
+    Named,
     PictureError,
     UsageError,
     shown,
@@ -41,6 +43,23 @@ def test_a_picture_error_begins_with_the_name():
     assert (
         (copy.path, copy.problem) == (error.path, error.problem) == (Path("a/b.png"), "is broken")
     )
+
+
+@pytest.mark.parametrize("kind", [ConvcliError, UsageError, GeometryError, KernelError])
+def test_a_named_block_puts_its_name_before_faults(kind):
+    with pytest.raises(kind) as caught, Named("a.png"), Named("layer 2 (relu)"), Named(""):
+        raise kind("is too small")
+    assert (type(caught.value), str(caught.value)) == (kind, "a.png: layer 2 (relu): is too small")
+    assert isinstance(caught.value.__cause__, kind)
+
+
+@pytest.mark.parametrize(
+    "error", [PictureError("b.png", "x"), ExistingError("b.png", "x"), OSError("x")]
+)
+def test_a_named_block_leaves_what_has_a_name_and_what_is_not_ours(error):
+    with pytest.raises(type(error)) as caught, Named("a.png"):
+        raise error
+    assert caught.value is error
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """The figures of a job: original, kernels and feature maps; or a sheet of all its results."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
+from convcli.batch.naming import base_name
 from convcli.batch.settings import Work
-from convcli.errors import shown
 from convcli.filtering import Filtered, FilterSpec
 from convcli.images.picture import Picture
 
@@ -34,7 +33,7 @@ def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Fi
         )
         for spec, filtered in made
     ]
-    title = shown(os.path.basename(name))
+    title = base_name(name)
     return draw_filtering(picture.pixels, rows, title=title, white=picture.white)
 
 
@@ -46,4 +45,4 @@ def draw_grid(name: str, made: Sequence[tuple[FilterSpec, Filtered]], work: Work
     """
     from convcli.figures.results import draw_results
 
-    return draw_results(made, title=shown(os.path.basename(name)), scale=work.scale)
+    return draw_results(made, title=base_name(name), scale=work.scale)

@@ -210,6 +210,15 @@ def joined(labels: Sequence[str]) -> str:
     return name if len(name) <= LONGEST_LABELS else f"{labels[0]}+{len(labels) - 1}-more"
 
 
+def base_name(path: str) -> str:
+    """Return an input's name without its folders, as figures are titled.
+
+    >>> base_name("holiday/photo.png"), base_name("standard input")
+    ('photo.png', 'standard input')
+    """
+    return shown(os.path.basename(path))
+
+
 def _placed(joint: Joint, source: Source, labels: Sequence[str], *, several: bool) -> Joint:
     """Return a joint file of one input, in the folder that was asked for if it is one."""
     if not several and not names_folder(joint.path):

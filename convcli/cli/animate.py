@@ -97,12 +97,12 @@ def animate(
     or -. Prints the names of the files written.
     """
     from convcli.cli.moving import make_animation
+    from convcli.cli.reporting import print_name
     from convcli.images.reels import choose_target
 
     target = choose_target(output, overwrite=overwrite)
-    if choice.reads_stdin and source == "-":
-        raise click.UsageError("standard input is one thing only: a kernel or a picture")
+    choice.check_stdin(source)
     spec = choice.only_filter(layout, number)
     picture, name = read_one(source, reading)
     for written in make_animation(picture, name, spec, journey, target):
-        click.echo(written)
+        print_name(written)

@@ -72,8 +72,10 @@ def conv(
     from convcli.kernels.biases import read_biases
     from convcli.layers.conv import Conv
 
+    chain = ctx.parent.params if ctx.parent else {}
+    choice.check_stdin(chain.get("source", ""), ctx.meta.get("convcli.stdin", ""))
     if choice.reads_stdin:
-        _take_stdin(ctx)
+        ctx.meta["convcli.stdin"] = "-"
     sets = choice.sets()
     numbers = read_biases(bias) if isinstance(bias, str) else _finite("--bias", bias)
     return Conv(
@@ -84,14 +86,6 @@ def conv(
         method=choice.method,
         threads=choice.threads,
     )
-
-
-def _take_stdin(ctx: click.Context) -> None:
-    """See that nothing else comes from standard input."""
-    parent = ctx.parent
-    if (parent and parent.params.get("source") == "-") or ctx.meta.get("convcli.stdin"):
-        raise UsageError("standard input is one thing only: a kernel or a picture")
-    ctx.meta["convcli.stdin"] = True
 
 
 def _finite(name: str, number: float | None) -> float | None:

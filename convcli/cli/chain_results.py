@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import click
 
-from convcli.atomic import atomic_write, is_stream, refuse_existing
+from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.encoding import Target, target_for, write_result
-from convcli.batch.naming import STDOUT
+from convcli.batch.naming import STDOUT, base_name
 from convcli.batch.settings import Reading, Writing
 from convcli.cli.chain_summary import record, table
-from convcli.cli.files import check_figure, read_one
-from convcli.cli.reporting import check_terminal, finite, write_stdout
-from convcli.errors import ConvcliError, PictureError, UsageError, shown
+from convcli.cli.files import check_outputs, read_one
+from convcli.cli.reporting import check_terminal, finite, print_name, write_stdout
+from convcli.errors import Named, UsageError
 from convcli.images.formats import check_suffix, choose_format, default_suffix
 from convcli.images.npy import write_npy
 from convcli.images.picture import Picture
@@ -51,20 +51,17 @@ class Wanted(NamedTuple):
         """Whether sizes are not enough."""
         return self.result or self.plot is not None or self.each_dir is not None
 
-    def check(self) -> None:
-        """Refuse what contradicts itself, before anything is read.
+    def check(self, *, overwrite: bool) -> None:
+        """Refuse what contradicts itself or cannot be written, before anything is read.
 
         Raises:
-            UsageError: two things on standard output or in one file, or a file of no known format.
+            UsageError: two things on standard output or in one file, or a figure of no known
+                format.
+            PictureError: a file exists and is not to be replaced.
         """
         if self.output == STDOUT and (self.summary or self.json):
             raise UsageError("--summary and --json print, and so does -o -; choose one")
-        if self.plot is not None:
-            check_figure(self.plot)
-            if self.output and Path(self.output).resolve() == Path(self.plot).resolve():
-                raise UsageError(
-                    f"{shown(self.plot)}: is named by -o and by --plot; name two files"
-                )
+        check_outputs(self.output, self.plot, overwrite=overwrite)
 
 
 def run(
@@ -76,18 +73,14 @@ def run(
         ConvcliError: the input cannot be read, a layer does not suit what it is given, or a file
             cannot be written.
     """
-    wanted.check()
     if wanted.result:
         wanted = wanted._replace(output=_output(source, wanted, writing))
+    wanted.check(overwrite=writing.overwrite)
     picture, name = read_one(source, reading)
     if picture.alpha is not None:
         click.echo(f"{name}: its alpha is left out", err=True)
-    try:
+    with Named(name):
         _Run(picture, source, name, wanted, writing).run(layers)
-    except PictureError:
-        raise
-    except ConvcliError as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 def _output(source: str, wanted: Wanted, writing: Writing) -> str:
@@ -139,13 +132,16 @@ class _Run:
             click.echo(dumps(self.told))
         else:
             lines = table((rows, columns, channels), stages) if self.wanted.summary else ()
-            for line in (*lines, *map(shown, self.names)):
+            for line in lines:
                 click.echo(line)
+            for name in self.names:
+                print_name(name)
 
     def _compute(self, stages: Sequence[Stage], given: Maps) -> None:
         target = self._target(stages[-1].laid.shape[2]) if self.wanted.result else None
         each = list(_each_paths(self.wanted.each_dir, stages))
-        self._refuse_existing(each)
+        for path in (path for pair in each for path in pair if path is not None):
+            check_target(path, overwrite=self.writing.overwrite)
         drawn = [given]
         maps = given
         for number, maps in enumerate(run_chain(stages, given)):
@@ -178,19 +174,6 @@ class _Run:
         white = None if target.depth is None else 2**target.depth - 1
         Tone(asked, white)  # refuses what has no meaning at this depth
         return target
-
-    def _refuse_existing(self, each: Sequence[tuple[Path, Path | None]]) -> None:
-        """See that nothing is there yet that would be written.
-
-        Raises:
-            PictureError: a file is, and may not be replaced.
-        """
-        named = [self.wanted.plot, self.wanted.output if self.wanted.result else None]
-        paths = [Path(name) for name in named if name not in (None, STDOUT)]
-        paths += [path for pair in each for path in pair if path is not None]
-        for path in paths:
-            if path.exists() and not is_stream(path) and not self.writing.overwrite:
-                raise refuse_existing(path)
 
     def _write_each(self, maps: Maps, values: Path, pixels: Path | None) -> None:
         """Write one layer's values, and its picture where it makes one."""
@@ -227,9 +210,9 @@ class _Run:
 
         titles = ["input", *(f"{stage.number}  {stage.layer.label}" for stage in stages)]
         blocks = [Block(title, maps) for title, maps in zip(titles, drawn, strict=True)]
-        figure = draw_chain(blocks, title=self.name, white=self.picture.white)
+        figure = draw_chain(blocks, title=base_name(self.name), white=self.picture.white)
         save_figure(figure, Path(plot), overwrite=self.writing.overwrite)
-        self._tell("plot", plot)
+        self._tell("figure", plot)
 
     def _tell(self, what: str, path: str | Path) -> None:
         """Note the name of a file that was written."""

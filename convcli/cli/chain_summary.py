@@ -60,7 +60,7 @@ def _numbers(stage: Stage) -> dict[str, Any]:
         "number": stage.number,
         "layer": stage.layer.name,
         "label": stage.layer.label,
-        "output": _named(laid.shape[:2]),
+        "size": _named(laid.shape[:2]),
         "channels": laid.shape[2],
         "parameters": laid.parameters,
         "receptive_field": _named((rows.size, columns.size)),

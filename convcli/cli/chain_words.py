@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.errors import UsageError
+from convcli.errors import Named
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -43,10 +43,8 @@ class LayerCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Make the layer; a fault is told with its number and name."""
-        try:
+        with Named(f"layer {ctx.obj} ({self.name})"):
             return super().invoke(ctx)
-        except UsageError as error:
-            raise type(error)(f"layer {ctx.obj} ({self.name}): {error}") from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """List the options; where they are completed, with those of the chain."""

@@ -7,6 +7,7 @@ import click
 from convcli.cli.chain_layers import layer_commands
 from convcli.cli.chain_words import ChainGroup
 from convcli.cli.options import (
+    RANGES,
     gathered,
     lazily,
     one_picture_options,
@@ -32,7 +33,7 @@ wanted_options = gathered(
     ),
     option(
         "--range",
-        type=click.Choice(["clip", "abs", "offset", "rescale", "raw"]),
+        type=click.Choice(RANGES),
         help="How the last values become pixels, as with apply.  [default: raw in .npy, .csv and "
         ".txt, else clip]",
     ),

@@ -15,6 +15,16 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 
 
+def check_stdin(specs: Iterable[str], *sources: str) -> None:
+    """See that standard input is one thing only.
+
+    Raises:
+        UsageError: a SPEC is ``-``, and so is a source of something else.
+    """
+    if "-" in sources and any(spec.strip() == "-" for spec in specs):
+        raise UsageError("standard input is one thing only: a kernel or a picture")
+
+
 class KernelChoice(NamedTuple):
     """The kernel options as they were given."""
 
@@ -32,6 +42,10 @@ class KernelChoice(NamedTuple):
     def reads_stdin(self) -> bool:
         """Whether a kernel comes from standard input."""
         return any(spec.strip() == "-" for spec in self.kernel)
+
+    def check_stdin(self, *sources: str) -> None:
+        """See that standard input is not both a kernel and a picture, as :func:`check_stdin`."""
+        check_stdin(self.kernel, *sources)
 
     def filters(self, layout: Layout, *, counted: bool = True) -> tuple[FilterSpec, ...]:
         """Return one spec for each result that every input is to have, its values counted or not.

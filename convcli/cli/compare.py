@@ -1,6 +1,5 @@
 """``convcli compare``: one picture filtered in several ways, side by side."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -99,11 +98,10 @@ def compare(
     the share of it that was clipped. The name of the figure is printed. INPUT is a picture, a
     .npy, .csv or .txt matrix, or -.
     """
-    if choice.reads_stdin and source == "-":
-        raise click.UsageError("standard input is one thing only: a kernel or a picture")
+    choice.check_stdin(source)
     file = output if json else output or _beside(source, vary)
     if file is not None:
-        check_figure(file)
+        check_figure(file, overwrite=overwrite)
     variation = read_variation(vary, values, layout)
     specs = variation.specs(choice)
     picture, name = read_one(source, reading)
@@ -125,19 +123,19 @@ def _beside(source: str, vary: str) -> str:
 
 
 def _title(name: str, vary: str, specs: tuple["FilterSpec", ...]) -> str:
-    base = Path(name).name
+    from convcli.batch.naming import base_name
+
+    base = base_name(name)
     return base if vary == "kernel" else f"{base}: {specs[0].label}"
 
 
 def _compared(picture: "Picture", choices: list["Choice"], name: str) -> list["Compared"]:
     """Compare; a fault is told with the input's name."""
-    from convcli.errors import ConvcliError
+    from convcli.errors import Named
     from convcli.lessons.comparing import compare_choices
 
-    try:
+    with Named(name):
         return compare_choices(picture, choices)
-    except ConvcliError as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 def _drawn(
@@ -155,6 +153,8 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
     """Print a line for each choice; sizes are rows and columns, NaN and infinity null."""
     from json import dumps
 
+    from convcli.cli.reporting import finite
+
     for each in compared:
         tally, (rows, columns) = each.filtered.tally, each.filtered.picture.size
         record = {
@@ -164,13 +164,9 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
             "kernel": each.choice.spec.label,
             "rows": rows,
             "columns": columns,
-            "min": _finite(tally.minimum),
-            "max": _finite(tally.maximum),
+            "min": finite(tally.minimum),
+            "max": finite(tally.maximum),
             "clipped": round(tally.clipped, 6),
-            "mean_difference": _finite(each.mean_difference),
+            "mean_difference": finite(each.mean_difference),
         }
         click.echo(dumps(record | ({"figure": file} if file is not None else {})))
-
-
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and math.isfinite(number) else None

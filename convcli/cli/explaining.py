@@ -90,9 +90,8 @@ def explain(
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
     if output is not None:
-        check_figure(output)
-    if choice.reads_stdin and source == "-":
-        raise click.UsageError("standard input is one thing only: a kernel or a picture")
+        check_figure(output, overwrite=overwrite)
+    choice.check_stdin(source)
     spec = choice.only_filter(layout, number)
     explanation, pixels = _explained(source, reading, spec, at, activation)
     if output is not None:
@@ -109,14 +108,12 @@ def _explained(
     source: str, reading: "Reading", spec: "FilterSpec", at: "Pair", activation: str
 ) -> tuple["Explanation", Any]:
     """Read the input, explain its value, return both; a fault is told with the input's name."""
-    from convcli.errors import ConvcliError
+    from convcli.errors import Named
     from convcli.lessons.explaining import explain_picture
 
     picture, name = read_one(source, reading)
-    try:
+    with Named(name):
         return explain_picture(picture, spec, at, activation), picture.pixels
-    except ConvcliError as error:
-        raise type(error)(f"{name}: {error}") from error
 
 
 def _print_json(explanation: "Explanation", source: str) -> None:

@@ -49,17 +49,43 @@ def read_quietly(source: str, reading: "Reading") -> tuple["Picture", str]:
     return picture, name
 
 
-def check_figure(output: str) -> None:
-    """See that a figure can have this name, before anything is read.
+def check_figure(output: str, *, overwrite: bool) -> None:
+    """See that a figure can be written under this name, before anything is read.
 
     Raises:
         UsageError: its suffix names no format of figures.
+        PictureError: the file exists and is not to be replaced.
     """
     from pathlib import Path
 
+    from convcli.atomic import check_target
     from convcli.figures.saving import check_suffix
 
     check_suffix(Path(output))
+    check_target(Path(output), overwrite=overwrite)
+
+
+def check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> None:
+    """See that the files of -o and --plot can be written, before anything is read.
+
+    Raises:
+        UsageError: both are one file, or no figure can have the name of --plot.
+        PictureError: a file exists and is not to be replaced.
+    """
+    import os
+    from pathlib import Path
+
+    from convcli.atomic import check_target
+    from convcli.errors import UsageError
+
+    if output == "-":
+        output = None
+    if output and plot and os.path.realpath(output) == os.path.realpath(plot):
+        raise UsageError("-o and --plot name the same file; give each its own")
+    if plot is not None:
+        check_figure(plot, overwrite=overwrite)
+    if output is not None:
+        check_target(Path(output), overwrite=overwrite)
 
 
 def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = False) -> None:
@@ -70,9 +96,9 @@ def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = Fal
     """
     from pathlib import Path
 
-    from convcli.errors import shown
+    from convcli.cli.reporting import print_name
     from convcli.figures.saving import save_figure
 
     save_figure(figure, Path(output), overwrite=overwrite)
     if not quiet:
-        click.echo(shown(output))
+        print_name(output)

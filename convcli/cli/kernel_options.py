@@ -2,7 +2,15 @@
 
 import click
 
-from convcli.cli.options import Declared, Decorator, KernelSpecValue, gathered, lazily, option
+from convcli.cli.options import (
+    RANGES,
+    Declared,
+    Decorator,
+    KernelSpecValue,
+    gathered,
+    lazily,
+    option,
+)
 
 BORDER_PICTURES = """\b
 Borders, around a row a b c d:
@@ -61,7 +69,7 @@ _VALUES = (
     ),
     option(
         "--range",
-        type=click.Choice(["clip", "abs", "offset", "rescale", "raw"]),
+        type=click.Choice(RANGES),
         default="clip",
         show_default=True,
         help="How values become pixels: clip rounds and cuts at black and white; abs takes "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convcli.cli.files import check_figure, read_one, write_figure
+from convcli.cli.files import check_figure, check_outputs, read_one, write_figure
 from convcli.cli.options import KernelSpecValue
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _draw_catalogue(plot: str, source: str | None, overwrite: bool) -> None:
     from convcli.figures.poster import draw_poster
     from convcli.lessons.catalogue_maps import built_in_picture, catalogue_maps, reduced
 
-    check_figure(plot)
+    check_figure(plot, overwrite=overwrite)
     picture = built_in_picture() if source is None else reduced(*read_one(source, Reading()))
     write_figure(draw_poster(picture, catalogue_maps(picture)), plot, overwrite=overwrite)
 
@@ -119,7 +119,8 @@ def show_kernel(
     from convcli.kernels.describe import set_json, set_text
     from convcli.kernels.spec import find_recipe, only_kernel, read_spec
 
-    _check_outputs(json, output, plot)
+    _check_printing(json, output, plot)
+    check_outputs(output, plot, overwrite=overwrite)
     found = read_spec(spec, getattr(sys.stdin, "buffer", None))
     if output is not None:
         _write(only_kernel(found), output, overwrite)
@@ -135,29 +136,22 @@ def show_kernel(
         click.echo(set_text(found, find_recipe(spec)))
 
 
-def _check_outputs(json: bool, output: str | None, plot: str | None) -> None:
-    """See that what is asked for goes together, before anything is read or written."""
-    import os
-
+def _check_printing(json: bool, output: str | None, plot: str | None) -> None:
+    """See that what is to be printed goes with the files, before anything is read or written."""
     from convcli.errors import UsageError
 
     if json and output is not None:
         raise UsageError("--json prints; for a file, leave it out and use -o with a .json name")
-    if plot is None:
-        return
-    if json or output == "-":
+    if plot is not None and (json or output == "-"):
         asked = "--json" if json else "-o -"
         raise UsageError(f"{asked} prints, and --plot draws; choose one")
-    check_figure(plot)
-    if output is not None and os.path.realpath(output) == os.path.realpath(plot):
-        raise UsageError("-o and --plot name the same file; give each its own")
 
 
 def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
     """Write one kernel and print the file's name, or print its matrix for ``-``."""
     from pathlib import Path
 
-    from convcli.errors import shown
+    from convcli.cli.reporting import print_name
     from convcli.kernels.saving import matrix_text, save_kernel
 
     if output == "-":
@@ -170,4 +164,4 @@ def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
         write_figure(draw_kernel(kernel), output, overwrite=overwrite)
         return
     save_kernel(kernel, target, overwrite=overwrite)
-    click.echo(shown(target))
+    print_name(target)

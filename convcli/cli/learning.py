@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.files import check_figure
+from convcli.cli.files import check_outputs
 from convcli.cli.kernel_options import BORDER_PICTURES
 from convcli.cli.options import (
     DILATION,
@@ -14,6 +14,7 @@ from convcli.cli.options import (
     BorderValue,
     KernelSpecValue,
     as_stored_options,
+    filled,
     gathered,
     option,
 )
@@ -34,9 +35,7 @@ def _model(no_bias: bool, **values: Any) -> "Model":
     _calm_blas()
     from convcli.lessons.windows import Model
 
-    if values["border"] != "constant" and values["fill"] is not None:
-        raise click.UsageError("--fill is the value of --border constant; name both")
-    return Model(with_bias=not no_bias, **values | {"fill": values["fill"] or 0})
+    return Model(with_bias=not no_bias, **filled(values))
 
 
 def _calm_blas() -> None:
@@ -189,38 +188,36 @@ def learn(
     from convcli.cli.pairs import Examples, find_pairs
     from convcli.lessons.fitting import learn_from
 
-    _check(output, plot)
+    _check_suffix(output)
+    check_outputs(output, plot, overwrite=overwrite)
     examples = Examples(find_pairs(before, after), reading)
-    true = _truth_kernel(truth, taken="-" in (before, after))
+    true = _truth_kernel(truth, before, after)
     learned = learn_from(examples, model, descent)
     compared = _compared(true, learned)
     _write(learned, compared, examples.scale, output, plot, overwrite)
     _tell(learned)
-    written = [name for name in (output, plot) if name is not None]
-    _print(learned, compared, examples, written, json=json)
+    files = {"output": output, "figure": plot}
+    _print(learned, compared, examples, files, json=json)
 
 
-def _check(output: str | None, plot: str | None) -> None:
-    """See that the files can have these names, before anything is read."""
+def _check_suffix(output: str | None) -> None:
+    """See that a kernel can have this name, before anything is read."""
     from convcli.errors import UsageError, shown
     from convcli.kernels.files import KERNEL_SUFFIXES
 
     if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
         raise UsageError(f"{shown(output)}: a kernel is written as .npy, .csv, .txt or .json")
-    if plot is not None:
-        check_figure(plot)
 
 
-def _truth_kernel(truth: str | None, *, taken: bool) -> Any:
+def _truth_kernel(truth: str | None, *sources: str) -> Any:
     import sys
 
-    from convcli.errors import UsageError
+    from convcli.cli.choice import check_stdin
     from convcli.kernels.spec import only_kernel, read_spec
 
     if truth is None:
         return None
-    if truth.strip() == "-" and taken:
-        raise UsageError("standard input is one thing only: a kernel or a picture")
+    check_stdin([truth], *sources)
     return only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None)))
 
 
@@ -267,7 +264,7 @@ def _tell(learned: "Learned") -> None:
     if learned.clipped > 0.001 * learned.windows and not rounded:
         share = learned.clipped / learned.windows
         click.echo(
-            f"{share:.1%} of AFTER's pixels are black or white; if they were cut, "
+            f"{100 * share:.1f} % of AFTER's pixels are black or white; if they were cut, "
             "--ignore-clipped leaves them out",
             err=True,
         )
@@ -277,12 +274,12 @@ def _print(
     learned: "Learned",
     truth: "Truth | None",
     examples: "Examples",
-    written: list[str],
+    files: dict[str, str | None],
     *,
     json: bool,
 ) -> None:
     """Print the report, and the names of the files written."""
-    from convcli.errors import shown
+    from convcli.cli.reporting import print_name
     from convcli.lessons.learned_text import learned_data, learned_text
 
     if json:
@@ -290,8 +287,9 @@ def _print(
 
         pairs = [pair._asdict() for pair in examples.pairs]
         data = learned_data(learned, truth)
-        click.echo(dumps({"pairs": pairs} | data | {"written": written}))
+        click.echo(dumps({"pairs": pairs} | data | files))
         return
     click.echo(learned_text(learned, truth))
-    for name in written:
-        click.echo(f"written    {shown(name)}")
+    for name in files.values():
+        if name is not None:
+            print_name(f"written    {name}")

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
-from convcli.errors import ConvcliError, shown
+from convcli.batch.naming import base_name
+from convcli.errors import Named
 from convcli.filtering import FilterSpec
 from convcli.geometry import Pair
 from convcli.images.picture import Picture
@@ -37,7 +39,7 @@ class Journey(NamedTuple):
 
 def make_animation(
     picture: Picture, name: str, spec: FilterSpec, journey: Journey, target: Target
-) -> Iterator[str]:
+) -> Iterator[Path]:
     """Draw and write the frames; yield the names of the files.
 
     Raises:
@@ -47,23 +49,20 @@ def make_animation(
     from convcli.figures.animation import Animation, kept_colours
     from convcli.images.palette import Palette
 
-    try:
+    with Named(name):
         slide = slide_over(picture, spec)
         stops = choose_stops(slide.output, journey.first, journey.last, journey.step)
-        animation = Animation(slide, stops.shown, title=name.rpartition("/")[2])
-    except ConvcliError as error:
-        raise type(error)(f"{name}: {error}") from error
+        animation = Animation(slide, stops.shown, title=base_name(name))
     _tell(name, stops, journey)
     count = len(animation)
     with _progress(animation, count) as frames:
-        for path in write_reel(
+        yield from write_reel(
             frames,
             count,
             target,
             journey.rate(count),
             lambda: Palette(animation.samples(), kept_colours()),
-        ):
-            yield shown(path)
+        )
 
 
 def _tell(name: str, stops: Stops, journey: Journey) -> None:

@@ -16,6 +16,8 @@ from convcli.cli.values import PaddingValue, PairValue, SizeValue
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+RANGES = ("clip", "abs", "offset", "rescale", "raw")  # those of convcli.images.tone
+
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 Declared = tuple[tuple[str, ...], dict[str, Any]]
@@ -94,9 +96,18 @@ def as_layout(**values: Any) -> Any:
     """Return the layout that the layout options ask for."""
     from convcli.core.plan import Layout
 
+    return Layout(**filled(values))
+
+
+def filled(values: dict[str, Any]) -> dict[str, Any]:
+    """Return options with a fill; where none is given it is 0.
+
+    Raises:
+        UsageError: one is given, and there is no constant border.
+    """
     if values["border"] != "constant" and values["fill"] is not None:
         raise click.UsageError("--fill is the value of --border constant; name both")
-    return Layout(**values | {"fill": values["fill"] or 0})
+    return values | {"fill": values["fill"] or 0}
 
 
 OPERATION = option(

@@ -130,6 +130,11 @@ def write_stdout(data: bytes) -> None:
     stream.flush()
 
 
+def print_name(path: str | os.PathLike[str]) -> None:
+    """Print the name of a file that was written, byte for byte, so that others can find it."""
+    write_stdout(os.fsencode(path) + b"\n")
+
+
 def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
     """Return the JSON line of one result; sizes are rows and columns, NaN and infinity null."""
     record: dict[str, Any] = {
@@ -155,9 +160,9 @@ def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
     }
 
 
-def finite(number: float) -> float | None:
-    """Return a number as JSON can hold it: null for NaN and infinity."""
-    return number if math.isfinite(number) else None
+def finite(number: float | None) -> float | None:
+    """Return a number as JSON can hold it: null for NaN, infinity and none at all."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _sentence(result: Result) -> str:

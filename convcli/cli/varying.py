@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from convcli.cli.options import BorderValue, as_layout
+from convcli.cli.options import RANGES, BorderValue, as_layout
 from convcli.cli.values import PaddingValue, PairValue
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from convcli.images.picture import Picture
     from convcli.lessons.comparing import Choice
 
-_RANGES = ("clip", "abs", "offset", "rescale", "raw")
 _OPERATIONS = ("correlate", "convolve")
 
 # What varies beside the kernel: how a value is read, and those tried where none are named.
@@ -23,7 +22,7 @@ VARIED: dict[str, tuple[click.ParamType[Any], tuple[str, ...]]] = {
     "stride": (PairValue(), ("1", "2", "3")),
     "dilation": (PairValue(), ("1", "2", "3")),
     "operation": (click.Choice(_OPERATIONS), _OPERATIONS),
-    "range": (click.Choice(_RANGES), _RANGES),
+    "range": (click.Choice(RANGES), RANGES),
 }
 
 

@@ -17,7 +17,7 @@ from convcli.images.writing import write_picture
 
 FOLDER = ""
 SUFFIXES = (".gif", ".webp", ".mp4")
-_HOLD = 2.0  # seconds that the last frame stays
+_HOLD = 2.0  # seconds that the last frame stays, and no less than any other
 _NAME = re.compile(r"frame-\d{4,}\.png")
 
 
@@ -74,7 +74,7 @@ def write_reel(
         frames: (H, W, 3), all of one size; taken one at a time.
         count: how many they are, at least one.
         target: where they go.
-        fps: frames a second; the last stays for two seconds.
+        fps: frames a second; the last stays for two seconds, or as long as the others.
         palette: makes the colours of a GIF.
 
     Raises:
@@ -84,22 +84,23 @@ def write_reel(
     if target.suffix == FOLDER:
         yield from _write_folder(frames, count, target)
         return
+    hold = max(_HOLD, 1 / fps)
     with atomic_write(target.path, overwrite=target.overwrite) as file:
         if target.suffix == ".mp4":
-            write_video(_held(frames, fps), file, fps)
+            write_video(_held(frames, round(fps * hold)), file, fps)
         else:
-            durations = [round(1000 / fps)] * (count - 1) + [round(1000 * _HOLD)]
+            durations = [round(1000 / fps)] * (count - 1) + [round(1000 * hold)]
             colours = palette() if target.suffix == ".gif" else None
             write_animation(frames, file, durations, colours)
     yield target.path
 
 
-def _held(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
-    """Yield the frames, and the last one as often as it is to stay."""
+def _held(frames: Iterable[Frame], times: int) -> Iterator[Frame]:
+    """Yield the frames, the last one so many times."""
     for frame in frames:
         yield frame
         last = frame
-    for _ in range(round(fps * _HOLD) - 1):
+    for _ in range(times - 1):
         yield last
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from convcli.errors import UsageError
+from convcli.errors import Named
 from convcli.geometry import ReceptiveField, receptive_field
 from convcli.layers.layer import Laid, Layer, Maps, Shape, settled
 
@@ -45,10 +45,8 @@ def lay_chain(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     """
     stages: list[Stage] = []
     for number, layer in enumerate(layers, 1):
-        try:
+        with Named(f"layer {number} ({layer.label})"):
             laid = layer.lay_out(shape)
-        except UsageError as error:
-            raise type(error)(f"layer {number} ({layer.label}): {error}") from error
         seen = [*(stage.laid for stage in stages), laid]
         rows = receptive_field(each.rows for each in seen)
         columns = receptive_field(each.columns for each in seen)
@@ -72,8 +70,6 @@ def run_chain(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:
     """
     maps = settled(maps)
     for stage in stages:
-        try:
+        with Named(f"layer {stage.number} ({stage.layer.label})"):
             maps = settled(stage.layer.apply(maps))
-        except UsageError as error:
-            raise type(error)(f"layer {stage.number} ({stage.layer.label}): {error}") from error
         yield maps

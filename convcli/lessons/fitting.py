@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.threads import thread_count
-from convcli.errors import ConvcliError, UsageError
+from convcli.errors import Named, UsageError
 from convcli.lessons.descent import Descent, descend
 from convcli.lessons.lag_sums import lag_moments, lag_residuals
 from convcli.lessons.learned import Floats, Learned
@@ -112,11 +112,9 @@ class _Fit:
 
     def _windows(self, example: Example) -> list[Windows]:
         """Return a pair's windows; a fault is told with the pair's name."""
-        try:
+        with Named(example.name):
             _check_finite(example)
             return windows_of(example, self.model)
-        except ConvcliError as error:
-            raise type(error)(f"{example.name}: {error}" if example.name else str(error)) from error
 
     def _check(self) -> None:
         """See that there is one solution."""

@@ -168,13 +168,13 @@ def choose_stops(
         count = min(passed, MOST_STOPS)
         places = np.round(np.linspace(start, end, count)).astype(int).tolist()
     else:
-        places = range(start, end + 1, step)
-        if len(places) >= MOST_FRAMES:
+        count = -(-(passed - 1) // step) + 1  # the last is shown, too
+        if count > MOST_FRAMES:
             raise UsageError(
-                f"--step {step} makes {len(places)} frames, and {MOST_FRAMES} are most: "
-                f"--step {-(-passed // (MOST_FRAMES - 1))} shows fewer, or --from and --to"
+                f"--step {step} makes {count} frames, and {MOST_FRAMES} are most: "
+                f"--step {-(-(passed - 1) // (MOST_FRAMES - 1))} shows fewer, or --from and --to"
             )
-        places = [*places, *[end] * (places[-1] != end)]
+        places = [*range(start, end, step), end]
     return Stops(tuple(divmod(place, columns) for place in places), passed)
 
 

@@ -90,6 +90,12 @@ def test_a_video(animate):
     assert stream["width"] % 2 == stream["height"] % 2 == 0
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_the_last_frame_is_never_shorter_than_the_others(animate, name):
+    told(animate("-k", "blur", "toy.csv", "--to", "0,2", "--fps", "0.2", "-o", name))
+    assert frames_in(name)[1] == [5000] * 3
+
+
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", pytest.param("a.mp4", marks=needs_ffmpeg)])
 def test_the_same_command_gives_the_same_bytes(animate, name):
     arguments = ["-k", "emboss", "toy.csv", "--to", "0,2", "-o", name, "--overwrite"]

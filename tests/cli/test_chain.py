@@ -156,7 +156,7 @@ def test_the_summary_as_json(chain, save):
     record = json.loads(told(chain("wide.png", *words, "--summary", "--json")))
     assert (record["input"], record["size"]) == ("wide.png", {"rows": 7, "columns": 9})
     [layer] = record["layers"]
-    assert layer["output"] == {"rows": 4, "columns": 5}
+    assert layer["size"] == {"rows": 4, "columns": 5}
     assert layer["start"] == {"rows": -1, "columns": -1}
     assert layer["jump"] == {"rows": 2, "columns": 2}
     assert layer["receptive_field"] == {"rows": 3, "columns": 3}
@@ -205,6 +205,8 @@ def test_a_figure(chain, photo, contents):
         assert picture.format == "PNG"
     told(chain(*words, "--overwrite"))
     assert contents()[b"p.png"] == first
+    told(chain(Path("photo.png").resolve(), *words[1:], "--overwrite"))
+    assert contents()[b"p.png"] == first  # its title is the bare name
 
 
 def test_alpha_and_nan_are_told_of(chain, save):
@@ -237,7 +239,7 @@ def test_alpha_and_nan_are_told_of(chain, save):
         (["photo.png", "relu", "-o", "photo.png"], 1, "exists already; --overwrite"),
         (["photo.png", "relu", "--plot", "photo.png"], 1, "exists already; --overwrite"),
         (["photo.png", "relu", "--plot", "p.txt"], 2, "a figure's file name must end with"),
-        (["photo.png", "relu", "-o", "o.png", "--plot", "./o.png"], 2, "name two files"),
+        (["photo.png", "relu", "-o", "o.png", "--plot", "./o.png"], 2, "name the same file"),
         (["photo.png", "relu", "-o", "-", "--json"], 2, "choose one"),
         (["photo.png", "relu", "-o", "o.xyz"], 2, "names no format"),
         (["photo.png", "relu", "--range", "raw", "-o", "o.png"], 2, ".npy can"),

@@ -165,9 +165,9 @@ def test_list_plot_on_a_picture(tmp_path):
     assert target.exists()
     np.save(tmp_path / "five.npy", np.zeros((2, 2, 5)))
     with pytest.raises(PictureError, match=r"five\.npy: has 5 channels; kernels are shown on grey"):
-        run("list", "--plot", str(target), "--on", str(tmp_path / "five.npy"))
+        run("list", "--plot", str(tmp_path / "no.png"), "--on", str(tmp_path / "five.npy"))
     with pytest.raises(PictureError, match="no such file"):
-        run("list", "--plot", str(target), "--on", str(tmp_path / "nothing.png"))
+        run("list", "--plot", str(tmp_path / "no.png"), "--on", str(tmp_path / "nothing.png"))
 
 
 @pytest.mark.parametrize(

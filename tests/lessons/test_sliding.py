@@ -115,9 +115,15 @@ def test_a_way_that_is_none_is_refused(asked, message):
 
 
 def test_too_many_frames_are_refused_with_the_least_step():
-    with pytest.raises(UsageError, match=r"--step 2 makes 5000 frames, .* --step 6 shows fewer"):
+    with pytest.raises(UsageError, match=r"--step 2 makes 5001 frames, .* --step 6 shows fewer"):
         choose_stops((100, 100), step=2)
     assert len(choose_stops((100, 100), step=6).shown) <= 2000
+    assert len(choose_stops((1, 2000), step=1).shown) == 2000
+    assert len(choose_stops((1, 3999), step=2).shown) == 2000
+    for width, step, better in [(2001, 1, 2), (4000, 2, 3)]:
+        with pytest.raises(UsageError, match=f"makes 2001 frames, .*: --step {better} shows fewer"):
+            choose_stops((1, width), step=step)
+        assert len(choose_stops((1, width), step=better).shown) <= 2000
 
 
 def test_a_short_sum_is_written_out():
