@@ -194,7 +194,7 @@ def learn(
     true = _truth_kernel(truth, taken="-" in (before, after))
     learned = learn_from(examples, model, descent)
     compared = _compared(true, learned)
-    _write(learned, compared, examples.scale, output, plot, overwrite)
+    _write(learned, compared, output, plot, overwrite)
     _tell(learned)
     written = [name for name in (output, plot) if name is not None]
     _print(learned, compared, examples, written, json=json)
@@ -236,7 +236,6 @@ def _compared(true: Any, learned: "Learned") -> "Truth | None":
 def _write(
     learned: "Learned",
     truth: "Truth | None",
-    scale: int,
     output: str | None,
     plot: str | None,
     overwrite: bool,
@@ -249,7 +248,8 @@ def _write(
         from convcli.kernels.saving import save_kernel
 
         biased = output.lower().endswith(".json")
-        kernel = learned.kernel.with_bias(learned.bias / scale) if biased else learned.kernel
+        bias = learned.bias / learned.level if biased else 0
+        kernel = learned.kernel.with_bias(bias)
         save_kernel(kernel, Path(output), overwrite=overwrite)
         if learned.has_bias and not biased:
             note = f"{shown(output)} holds no bias; apply it with --bias {learned.bias:.6g}"

@@ -32,12 +32,11 @@ class Examples:
 
     Attributes:
         pairs: their names.
-        scale: what an 8-bit level is in the first picture before; 1 for plain numbers.
     """
 
     def __init__(self, pairs: list[Pair], reading: Reading) -> None:
         """Read nothing yet."""
-        self.pairs, self.scale = pairs, 1
+        self.pairs = pairs
         self._reading = reading
         self._kept: dict[int, Example] = {}
         self._told: set[int] = set()
@@ -53,15 +52,13 @@ class Examples:
             self._told.add(number)
             self._tell(number, before, after)
         name = f"{shown(pair.before)} and {shown(pair.after)}" if len(self.pairs) > 1 else ""
-        example = Example(before.pixels, after.pixels, after.white, name)
+        example = Example(before.pixels, after.pixels, after.white, before.depth, name)
         held = sum(each.before.nbytes + each.after.nbytes for each in self._kept.values())
         if held + example.before.nbytes + example.after.nbytes <= _KEPT or len(self.pairs) == 1:
             self._kept[number] = example
         return example
 
     def _tell(self, number: int, before: Picture, after: Picture) -> None:
-        if not number and before.white:
-            self.scale = before.white // 255
         for name, picture in zip(self.pairs[number], (before, after), strict=True):
             alpha = ("alpha is left out",) if picture.alpha is not None else ()
             for note in (*picture.notes, *alpha):

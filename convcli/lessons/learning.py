@@ -95,9 +95,10 @@ def _examples(before: Any, after: Any) -> list[Example]:
                 f"a picture must be (H, W) or (H, W, C) real numbers, not {image.shape} "
                 f"{image.dtype}"
             )
+    depths = {"uint8": 8, "uint16": 16}
     whites = {"uint8": 255, "uint16": 65535}
     return [
-        Example(one, two, whites.get(two.dtype.name))
+        Example(one, two, whites.get(two.dtype.name), depths.get(one.dtype.name))
         for one, two in zip(befores, afters, strict=True)
     ]
 

@@ -47,12 +47,14 @@ class Example(NamedTuple):
     Attributes:
         before, after: (H, W) or (H, W, C).
         white: of the second; None for plain numbers.
+        depth: bits of the first picture's pixels; None for plain numbers.
         name: what messages begin with, where there are several pairs.
     """
 
     before: NDArray[Any]
     after: NDArray[Any]
     white: int | None
+    depth: int | None = None
     name: str = ""
 
 

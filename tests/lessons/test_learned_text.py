@@ -108,6 +108,9 @@ def test_channels_have_their_colours():
     for name in ("red", "green", "blue"):
         assert f"kernel 2x2 {name}" in text
     assert "this is" not in text
+    plain = learned_text(learned_from(RNG.normal(size=(3, 2, 2)), COLOUR / 255))
+    assert "kernel 2x2 red" not in plain
+    assert "kernel 2x2 channel 0" in plain
     many = RNG.normal(size=(20, 20, 4))
     assert "channel 3" in learned_text(learned_from(RNG.normal(size=(4, 1, 2)), many))
 

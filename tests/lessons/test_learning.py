@@ -189,6 +189,17 @@ def test_rounding_does_not_hide_a_name(name, spec):
     assert learned.match.scale == 1
 
 
+@pytest.mark.parametrize("name", ["contour", "outline", "emboss"])
+def test_a_bias_of_16_bit_pictures_tells_kernels_apart_in_levels(name):
+    kernel = get_kernel(name)
+    bias = 257 * kernel.bias
+    deep = GREY.astype(np.uint16) * 257
+    after = cross_correlate(deep.astype(float), kernel.weights, bias=bias)
+    learned = learn_kernel(deep, after)
+    assert name in (learned.match.spec, *learned.match.also)
+    assert learned.bias == pytest.approx(bias, abs=1e-3)  # as the picture has it
+
+
 def test_several_pairs_are_learned_from_together():
     kernel = RNG.normal(size=(2, 2))
     small = [RNG.normal(size=(3, 4)) for _ in range(3)]
