@@ -42,6 +42,7 @@ def learn_from(
     Raises:
         ConvcliError: as :func:`convcli.learn_kernel`.
     """
+    model.check()
     if descent is not None:
         descent.check()
     fit = _Fit(examples, model, thread_count(threads))

@@ -40,6 +40,15 @@ class Model(NamedTuple):
     with_bias: bool = True
     ignore_clipped: bool = False
 
+    def check(self) -> None:
+        """See that the border holds a number.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if not math.isfinite(self.fill):
+            raise UsageError(f"fill must be a finite number, not {self.fill:g}")
+
 
 class Example(NamedTuple):
     """Two pictures.

@@ -228,6 +228,8 @@ def test_alpha_and_depth_are_told_of(learn, save, rng):
         (["grey.png", "grey.png", "--descent", "--epochs", "0"], 2, ["epochs"]),
         (["grey.png", "grey.png", "--descent", "--momentum", "1"], 2, ["momentum"]),
         (["grey.png", "grey.png", "--fill", "3"], 2, ["--border constant"]),
+        (["grey.png", "grey.png", "--border", "constant", "--fill", "nan"], 2, ["finite"]),
+        (["grey.png", "grey.png", "--border", "constant", "--fill", "inf"], 2, ["finite"]),
         (["grey.png", "grey.png", "--max-pixels", "3"], 1, ["grey.png", "--max-pixels"]),
         (["grey.png", "grey.png", "-o", "grey.csv/k.npy"], 1, ["grey.csv"]),
     ],

@@ -296,6 +296,8 @@ STRIPES = np.tile(np.uint8([0, 200]), (20, 10))
         (GREY[0], GREY, {}, "must be"),
         (GREY, GREY + 1j, {}, "real numbers"),
         (GREY, GREY, {"border": "odd"}, "border must be"),
+        (GREY, GREY, {"border": "constant", "fill": np.nan}, "fill must be a finite number"),
+        (GREY, GREY, {"border": "constant", "fill": -np.inf}, "fill must be a finite number"),
         (GREY, GREY, {"operation": "odd"}, "operation must be"),
         (GREY, GREY, {"threads": 0}, "threads"),
     ],
