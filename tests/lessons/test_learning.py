@@ -250,7 +250,7 @@ def test_a_flat_result_has_no_share_of_variance():
     ("before", "after", "options", "words"),
     [
         (GREY, GREY[:20], {}, ["40x31", "40x20", "40x31 (same)", "38x29 (valid)", "42x33 (full)"]),
-        (GREY, GREY[::2, ::2], {}, ["20x16", "--stride 2 would do"]),
+        (GREY, GREY[::2, ::2], {}, ["20x16", "stride=2 (--stride 2) would do"]),
         (GREY, GREY, {"padding": 3}, ["40x31", "44x35 (with this padding)"]),
         (GREY[:2], GREY[:2], {"padding": "valid"}, ["kernel 3x3 exceeds"]),
         (GREY[:2], GREY[:2], {}, ["touches the padding", "--border"]),
@@ -266,7 +266,7 @@ def test_sizes_that_do_not_suit_each_other(before, after, options, words):
 def test_the_stride_that_is_advised_does():
     after = GREY[::3, ::3]
     assert output_size(GREY.shape, 3, "same", 3) == after.shape
-    with pytest.raises(GeometryError, match="--stride 3 would do"):
+    with pytest.raises(GeometryError, match=r"stride=3 \(--stride 3\) would do"):
         learn_kernel(GREY, after)
     assert learn_kernel(GREY, after, stride=3).match.spec == "identity"
 
