@@ -6,120 +6,18 @@ import click
 
 from convcli.cli.files import check_outputs
 from convcli.cli.kernel_options import BORDER_PICTURES
-from convcli.cli.options import (
-    DILATION,
-    FILL,
-    OPERATION,
-    STRIDE,
-    BorderValue,
-    KernelSpecValue,
-    as_stored_options,
-    filled,
-    gathered,
-    option,
-)
-from convcli.cli.values import PaddingValue, PairValue
+from convcli.cli.learning_options import descent_options, model_options
+from convcli.cli.options import KernelSpecValue, as_stored_options
 
 if TYPE_CHECKING:
+    from convcli.batch.pairs import Examples
     from convcli.batch.settings import Reading
-    from convcli.cli.pairs import Examples
     from convcli.lessons.descent import Descent
     from convcli.lessons.learned import Learned
     from convcli.lessons.learned_text import Truth
     from convcli.lessons.windows import Model
 
 _ROUNDING = 0.35  # levels; rounding leaves a residual of 0.29
-
-
-def _model(no_bias: bool, **values: Any) -> "Model":
-    _calm_blas()
-    from convcli.lessons.windows import Model
-
-    return Model(with_bias=not no_bias, **filled(values))
-
-
-def _calm_blas() -> None:
-    """Let BLAS compute on one thread, before numpy loads it.
-
-    The threads are ours, a part of the windows each. BLAS's own would wait for each other at every
-    step, for seconds where other programs are at work.
-    """
-    import os
-    import sys
-
-    from convcli.batch.nursery import SINGLE
-
-    if "numpy" not in sys.modules:
-        for name in SINGLE:
-            os.environ.setdefault(name, "1")
-
-
-def _descent(descent: bool, **values: Any) -> "Descent | None":
-    from convcli.lessons.descent import Descent
-
-    given = {name: value for name, value in values.items() if value is not None}
-    if given and not descent:
-        raise click.UsageError(f"--{next(iter(given))} is for --descent; name both")
-    return Descent(**given) if descent else None
-
-
-_model_options = gathered(
-    "model",
-    _model,
-    option(
-        "--size",
-        type=PairValue("N|WxH|R,C"),
-        default="3",
-        show_default=True,
-        help="Size of the kernel.",
-    ),
-    OPERATION,
-    option(
-        "--padding",
-        type=PaddingValue(),
-        help="Pixels that were added around BEFORE.  [default: same, valid or full, by the sizes]",
-    ),
-    option(
-        "--border",
-        type=BorderValue(),
-        help="What the padding held, so that all windows can be used.  [default: unknown; only "
-        "windows that touch no padding are used]",
-    ),
-    FILL,
-    STRIDE,
-    DILATION,
-    option("--no-bias", is_flag=True, help="Nothing was added to the sums."),
-    option(
-        "--ignore-clipped",
-        is_flag=True,
-        help="Leave out AFTER's pixels that are black or white (0, and 255 or 65535): they were "
-        "perhaps cut.",
-    ),
-)
-_descent_options = gathered(
-    "descent",
-    _descent,
-    option(
-        "--descent",
-        is_flag=True,
-        help="Learn step by step, from random weights down the gradient of the loss.",
-    ),
-    option(
-        "--rate",
-        type=float,
-        metavar="R",
-        help="Of descent: the step along the gradient, for pixels scaled to variance 1.  "
-        "[default: the inverse of the steepest curvature]",
-    ),
-    option("--epochs", type=int, metavar="N", help="Of descent: how many steps.  [default: 200]"),
-    option(
-        "--momentum",
-        type=float,
-        metavar="M",
-        help="Of descent: the share of a step that is kept for the next.  [default: 0.9]",
-    ),
-    option("--seed", type=int, metavar="N", help="Of descent's random start.  [default: 0]"),
-)
 
 
 @click.command(
@@ -135,8 +33,8 @@ Examples:
   convcli learn originals/ results/ --size 7 --json
 """,
 )
-@_model_options
-@_descent_options
+@model_options
+@descent_options
 @click.option(
     "--truth",
     type=KernelSpecValue(),
@@ -183,18 +81,18 @@ def learn(
 
     BEFORE and AFTER are pictures, .npy, .csv or .txt matrices, one of them perhaps -; or two
     folders, whose pictures pair up by name (photo.png with photo.png or photo_KERNEL.png) and are
-    learned from together.
+    learned from together. They may be the same folder, where photo.png pairs with
+    photo_KERNEL.png alone.
     """
-    from convcli.cli.pairs import Examples, find_pairs
     from convcli.lessons.fitting import learn_from
 
     _check_suffix(output)
     check_outputs(output, plot, overwrite=overwrite)
-    examples = Examples(find_pairs(before, after), reading)
+    examples = _examples(before, after, reading)
     true = _truth_kernel(truth, before, after)
     learned = learn_from(examples, model, descent)
     compared = _compared(true, learned)
-    _write(learned, compared, examples.scale, output, plot, overwrite)
+    _write(learned, compared, output, plot, overwrite)
     _tell(learned)
     files = {"output": output, "figure": plot}
     _print(learned, compared, examples, files, json=json)
@@ -207,6 +105,19 @@ def _check_suffix(output: str | None) -> None:
 
     if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
         raise UsageError(f"{shown(output)}: a kernel is written as .npy, .csv, .txt or .json")
+
+
+def _examples(before: str, after: str, reading: "Reading") -> "Examples":
+    """Find the pairs; what is to be known of them is said on stderr."""
+    from functools import partial
+
+    from convcli.batch.pairs import Examples, few, find_pairs
+    from convcli.cli.files import read_quietly
+
+    pairs, left = find_pairs(before, after)
+    if left:
+        click.echo(f"{len(left)} without a partner left out: {few(left)}", err=True)
+    return Examples(pairs, partial(read_quietly, reading=reading), partial(click.echo, err=True))
 
 
 def _truth_kernel(truth: str | None, *sources: str) -> Any:
@@ -233,7 +144,6 @@ def _compared(true: Any, learned: "Learned") -> "Truth | None":
 def _write(
     learned: "Learned",
     truth: "Truth | None",
-    scale: int,
     output: str | None,
     plot: str | None,
     overwrite: bool,
@@ -246,7 +156,8 @@ def _write(
         from convcli.kernels.saving import save_kernel
 
         biased = output.lower().endswith(".json")
-        kernel = learned.kernel.with_bias(learned.bias / scale) if biased else learned.kernel
+        bias = learned.bias / learned.level if biased else 0
+        kernel = learned.kernel.with_bias(bias)
         save_kernel(kernel, Path(output), overwrite=overwrite)
         if learned.has_bias and not biased:
             note = f"{shown(output)} holds no bias; apply it with --bias {learned.bias:.6g}"

@@ -24,7 +24,7 @@ from convcli.figures.cells import (
 )
 from convcli.figures.heatmap import add_shared_bar, draw_weights
 from convcli.figures.lettering import cell_texts, short, text_width, wrap
-from convcli.lessons.learned_text import channel_names, shown_weights, verdict
+from convcli.lessons.learned_text import shown_weights, verdict
 
 if TYPE_CHECKING:
     from convcli.lessons.learned import Course, Learned
@@ -192,7 +192,7 @@ def _limit(*weights: NDArray[np.float64]) -> float:
 
 
 def _map_title(learned: "Learned", each: _Map, channel: int, inches: float) -> str:
-    name = channel_names(learned.weights)[channel]
+    name = learned.channels[channel]
     return wrap(f"{each.title}, {name}" if name else each.title, inches, TITLE_POINTS)
 
 

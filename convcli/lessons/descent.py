@@ -43,10 +43,12 @@ class Descent(NamedTuple):
             raise UsageError(f"rate must be a number above 0, not {self.rate:g}")
         if not 0 <= self.momentum < 1:
             raise UsageError(f"momentum must be from 0 to below 1, not {self.momentum:g}")
-        if not 1 <= self.epochs <= _MOST_EPOCHS:
-            raise UsageError(f"epochs must be from 1 to {_MOST_EPOCHS}, not {self.epochs}")
-        if self.seed < 0:
-            raise UsageError(f"seed must be at least 0, not {self.seed}")
+        if not _whole(self.epochs) or not 1 <= self.epochs <= _MOST_EPOCHS:
+            raise UsageError(
+                f"epochs must be a whole number from 1 to {_MOST_EPOCHS}, not {self.epochs}"
+            )
+        if not _whole(self.seed) or self.seed < 0:
+            raise UsageError(f"seed must be a whole number, at least 0, not {self.seed}")
 
 
 def descend(normal: Normal, best: Floats, least: float, settings: Descent) -> Course:
@@ -62,7 +64,7 @@ def descend(normal: Normal, best: Floats, least: float, settings: Descent) -> Co
         UsageError: the loss grows, since the rate is too large.
     """
     count, taps = normal.moments.count, len(best)
-    scale = count * np.trace(normal.matrix) / count / taps  # the sum of the squares of one tap
+    scale = np.trace(normal.matrix) / taps  # the sum of the squares of one tap, on average
     hessian = 2 * normal.matrix / scale
     limit = 2 * (1 + settings.momentum) * scale / (2 * normal.greatest)
     rate = scale / (2 * normal.greatest) if settings.rate is None else settings.rate
@@ -81,6 +83,10 @@ def descend(normal: Normal, best: Floats, least: float, settings: Descent) -> Co
     course = Course(losses, tuple(shown), tuple(kept), rate, limit, settings.momentum, least)
     _check(course)
     return course
+
+
+def _whole(number: object) -> bool:
+    return isinstance(number, int | np.integer)
 
 
 def _check(course: Course) -> None:

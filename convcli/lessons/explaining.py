@@ -25,6 +25,7 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.elementwise import LeakyRelu, relu, sigmoid, tanh
 from convcli.lessons.explanation import Explanation, Grid, Output, Response, Sum
+from convcli.lessons.naming import channel_names
 from convcli.lessons.numbers import Number, plain, product, sum_of_products
 from convcli.lessons.taps import Taps
 
@@ -36,7 +37,6 @@ ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "sigmoid": sigmoid,
     "tanh": tanh,
 }
-COLOURS = ("red", "green", "blue")
 
 
 def explain(
@@ -209,7 +209,7 @@ def _outputs(
     pixels = np.empty(activated.shape, tone.dtype_for(kind))
     tone.apply(activated, pixels)
     several = len(pixels) > 1
-    names = channel_names(picture)
+    names = channel_names(picture.channels, picture.depth)
     taps = [Taps.of(picture.pixels, plan, at) for plan in probed.plans]
     for channel, name in enumerate(names if several else [""]):
         responses = []
@@ -266,10 +266,3 @@ def _response(
         bias=plan.numbers.bias,
         value=value,
     )
-
-
-def channel_names(picture: Picture) -> list[str]:
-    """Return the names of a picture's channels; an array's have numbers."""
-    if picture.channels == 3 and picture.depth is not None:
-        return list(COLOURS)
-    return [f"channel {channel}" for channel in range(picture.channels)]

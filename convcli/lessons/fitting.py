@@ -42,6 +42,7 @@ def learn_from(
     Raises:
         ConvcliError: as :func:`convcli.learn_kernel`.
     """
+    model.check()
     if descent is not None:
         descent.check()
     fit = _Fit(examples, model, thread_count(threads))
@@ -54,6 +55,7 @@ class _Fit:
     def __init__(self, examples: Examples, model: Model, threads: int) -> None:
         self.examples, self.model, self.threads = examples, model, threads
         self.clipped, self.whole = 0, True
+        self.depth: int | None = None
         self.shape: tuple[int, ...] = ()
         self.origin = Origin()
         self.normal = Normal(self._moments(), self.origin, model.with_bias)
@@ -76,8 +78,10 @@ class _Fit:
         found: Moments | None = None
         for number, example in enumerate(self.examples):
             groups = self._windows(example)
-            if not number and self.model.with_bias:  # without one, 0 is where both begin
-                self.origin = Origin(_middle(example.before), _middle(example.after))
+            if not number:
+                self.depth = example.depth
+                if self.model.with_bias:  # without one, 0 is where both begin
+                    self.origin = Origin(_middle(example.before), _middle(example.after))
             for windows in groups:
                 self._take_shape(windows)
                 self.whole &= windows.target.dtype.kind in "iu"
@@ -155,11 +159,9 @@ class _Fit:
         error, shaped = float(errors.max()), self._shaped(weights)
         rounded = self.whole and squares > _ROUNDED * moments.count
         doubt = max(error, _UNEVEN * float(np.abs(shaped).max())) if rounded else error
-        bias = self._bias(weights)
-        flat = shaped.ndim == 2
-        return Learned(
+        learned = Learned(
             weights=shaped,
-            bias=bias,
+            bias=self._bias(weights),
             errors=self._shaped(errors),
             bias_error=self._bias_error(squares / freedom),
             windows=int(moments.count),
@@ -167,9 +169,13 @@ class _Fit:
             residual=math.sqrt(squares / moments.count),
             r_squared=1 - squares / spread if spread else None,
             condition=self.normal.condition,
-            match=recognise(shaped, bias, doubt) if flat else None,
+            match=None,
             rational=rational(shaped, error),
+            depth=self.depth,
         )
+        if shaped.ndim > 2:  # kernels over channels have no names
+            return learned
+        return replace(learned, match=recognise(shaped, learned.bias / learned.level, doubt))
 
     def _bias(self, weights: Floats) -> float:
         if not self.model.with_bias:

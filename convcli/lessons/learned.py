@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernels.kernel import Kernel
+from convcli.lessons.naming import channel_names
 
 Floats = NDArray[np.float64]
 
@@ -82,6 +83,7 @@ class Learned:
         match: the kernel with a name that it is or comes nearest to, None where none is near.
         rational: the same weights as whole numbers over a divisor, None where they are none.
         course: how descent went, None for least squares.
+        depth: bits of the first picture's pixels, None for plain numbers.
     """
 
     weights: Floats
@@ -96,6 +98,7 @@ class Learned:
     match: Match | None
     rational: Rational | None
     course: Course | None = None
+    depth: int | None = None
 
     @property
     def kernel(self) -> Kernel:
@@ -106,6 +109,18 @@ class Learned:
     def has_bias(self) -> bool:
         """Whether the bias is more than what noise makes of 0."""
         return abs(self.bias) > max(6 * self.bias_error, 1e-9)
+
+    @property
+    def level(self) -> int:
+        """What an 8-bit level, the unit of a kernel's bias, is in the pictures' numbers."""
+        return 1 if self.depth is None else (2**self.depth - 1) // 255
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of the kernel's channels: nothing for the one of a 2-D kernel."""
+        if self.weights.ndim == 2:
+            return [""]
+        return channel_names(len(self.weights), self.depth)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the weights."""

@@ -9,7 +9,6 @@ import numpy as np
 from convcli.errors import UsageError
 from convcli.geometry import Pair
 from convcli.kernels.kernel import Kernel
-from convcli.lessons.explaining import COLOURS
 from convcli.lessons.learned import Course, Floats, Learned, Match
 from convcli.lessons.recognition import framed
 from convcli.lessons.steps import wrapped
@@ -150,18 +149,18 @@ def _kernel_lines(learned: Learned, truth: Truth | None) -> list[str]:
     """Return the learned weights, as whole numbers too, and the true ones beside them."""
     rounded, decimals = shown_weights(learned)
     rows, columns = rounded.shape[-2:]
-    tables = _tables(f"kernel {columns}x{rows}", rounded, decimals)
+    names = learned.channels
+    tables = _tables(f"kernel {columns}x{rows}", names, rounded, decimals)
     ratio = learned.rational
     if ratio is not None and ratio.divisor > 1:
-        tables += _tables(f"times {ratio.divisor}", ratio.matrix.astype(float), 0)
+        tables += _tables(f"times {ratio.divisor}", names, ratio.matrix.astype(float), 0)
     if truth is not None:
-        tables += _tables(truth.name, np.round(truth.weights, decimals), decimals)
+        tables += _tables(truth.name, names, np.round(truth.weights, decimals), decimals)
     return side_by_side(tables, unpainted)
 
 
-def _tables(heading: str, weights: Floats, decimals: int) -> list[Table]:
+def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> list[Table]:
     """Return a table for each channel."""
-    names = channel_names(weights)
     planes = weights.reshape(-1, *weights.shape[-2:])
     return [
         Table(
@@ -170,15 +169,6 @@ def _tables(heading: str, weights: Floats, decimals: int) -> list[Table]:
         )
         for name, plane in zip(names, planes, strict=True)
     ]
-
-
-def channel_names(weights: Floats) -> list[str]:
-    """Name the channels of a kernel: nothing for the one of a 2-D kernel."""
-    if weights.ndim == 2:
-        return [""]
-    if len(weights) == len(COLOURS):
-        return list(COLOURS)
-    return [f"channel {number}" for number in range(len(weights))]
 
 
 def _facts(learned: Learned, truth: Truth | None) -> Iterator[tuple[str, str]]:

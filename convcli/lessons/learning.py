@@ -60,6 +60,12 @@ def learn_kernel(
         seed: of the random start.
         threads: how many at most; the result does not depend on it.
 
+    Returns:
+        A record of ``weights``, float64 (kh, kw), or (C, kh, kw) where one channel is made of
+        all, as ``operation`` takes them; ``bias``, a float in the units of ``after``, 0 where
+        none is fitted; the standard errors of both; ``residual``, in those units too; and
+        ``match``, the kernel with a name that it is or comes nearest to.
+
     Raises:
         GeometryError: no kernel of this size makes the one picture's size of the other's.
         UsageError: the pictures do not determine the kernel, or an argument is wrong.
@@ -95,9 +101,10 @@ def _examples(before: Any, after: Any) -> list[Example]:
                 f"a picture must be (H, W) or (H, W, C) real numbers, not {image.shape} "
                 f"{image.dtype}"
             )
+    depths = {"uint8": 8, "uint16": 16}
     whites = {"uint8": 255, "uint16": 65535}
     return [
-        Example(one, two, whites.get(two.dtype.name))
+        Example(one, two, whites.get(two.dtype.name), depths.get(one.dtype.name))
         for one, two in zip(befores, afters, strict=True)
     ]
 

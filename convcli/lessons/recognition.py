@@ -51,7 +51,7 @@ def recognise(weights: Floats, bias: float, error: float) -> Match | None:
 
     Args:
         weights: what was learned.
-        bias: by which kernels of the same weights are told apart.
+        bias: in 8-bit levels; kernels of the same weights are told apart by it.
         error: the standard error of a weight.
 
     >>> found = recognise(2 * get_kernel("sobel-x").weights, 0.0, 0.0)

@@ -13,8 +13,9 @@ from convcli.errors import UsageError
 from convcli.filtering import FilterSpec, Probed, filter_picture, measure, plan_kernel
 from convcli.geometry import Geometry, Pads, Pair
 from convcli.images.picture import Picture
-from convcli.lessons.explaining import channel_names, explain_probed
+from convcli.lessons.explaining import explain_probed
 from convcli.lessons.explanation import Explanation
+from convcli.lessons.naming import channel_names
 
 MOST_STOPS = 200  # where no step is asked for
 MOST_FRAMES = 2000  # at all: encoders keep every frame in memory
@@ -58,7 +59,8 @@ class Slide:
     def channels(self) -> tuple[str, ...]:
         """The names of the feature map's channels; an empty one where there is but one."""
         several = self.values.shape[2] > 1
-        return tuple(channel_names(self.picture)) if several else ("",)
+        names = channel_names(self.picture.channels, self.picture.depth)
+        return tuple(names) if several else ("",)
 
     @property
     def pads(self) -> Pads:

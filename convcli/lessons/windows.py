@@ -40,6 +40,15 @@ class Model(NamedTuple):
     with_bias: bool = True
     ignore_clipped: bool = False
 
+    def check(self) -> None:
+        """See that the border holds a number.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if not math.isfinite(self.fill):
+            raise UsageError(f"fill must be a finite number, not {self.fill:g}")
+
 
 class Example(NamedTuple):
     """Two pictures.
@@ -47,12 +56,14 @@ class Example(NamedTuple):
     Attributes:
         before, after: (H, W) or (H, W, C).
         white: of the second; None for plain numbers.
+        depth: bits of the first picture's pixels; None for plain numbers.
         name: what messages begin with, where there are several pairs.
     """
 
     before: NDArray[Any]
     after: NDArray[Any]
     white: int | None
+    depth: int | None = None
     name: str = ""
 
 
@@ -111,7 +122,7 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
     if results not in (1, channels):
         raise UsageError(
             f"BEFORE has {channels} channel{'s' * (channels > 1)} and AFTER {results}: they are "
-            "to have equally many, or AFTER one; --channels gray makes both grey"
+            "to have equally many, or AFTER one; or make both grey (--channels gray)"
         )
     groups = [slice(None)] if results == 1 else [slice(n, n + 1) for n in range(channels)]
     return [
@@ -162,7 +173,7 @@ def _unrelated(size: Pair, wanted: Pair, model: Model, found: dict[str, Geometry
         for guess in GUESSES
         if stride != model.stride and _gives(size, wanted, model, guess, stride)
     ]
-    hint = f"; --stride {strides[0]} would do" if strides else ""
+    hint = f"; stride={strides[0]} (--stride {strides[0]}) would do" if strides else ""
     return (
         f"BEFORE is {_text(size)} and AFTER {_text(wanted)}: a kernel {_text(model.size)} at "
         f"stride {_pair(model.stride)} would make it {' or '.join(sizes)}{hint}"
@@ -188,7 +199,7 @@ def _inside(
         if last < first:
             raise GeometryError(
                 f"every window of a kernel {_text(geometry.kernel)} on {_text(geometry.size)} "
-                "pixels touches the padding; --border says what that held"
+                "pixels touches the padding; border= (--border) says what that held"
             )
         values.append(slice(first, last + 1))
         pixels.append(slice(first * step - pad, last * step - pad + extent))
@@ -207,12 +218,15 @@ def _padded(image: NDArray[Any], geometry: Geometry, border: str, fill: float) -
 def _kept(after: NDArray[Any], white: int | None) -> NDArray[np.bool_]:
     if white is None:
         raise UsageError(
-            "--ignore-clipped leaves out black and white, and plain numbers have no white: AFTER "
-            "is to be an 8-bit or 16-bit picture"
+            "black and white are to be left out (--ignore-clipped), and plain numbers have no "
+            "white: AFTER is to be an 8-bit or 16-bit picture"
         )
     kept = (after > 0) & (after < white)
     if not kept.any():
-        raise UsageError("every pixel of AFTER is black or white: --ignore-clipped leaves none")
+        raise UsageError(
+            "every pixel of AFTER is black or white: leaving those out (--ignore-clipped) leaves "
+            "none"
+        )
     return kept
 
 

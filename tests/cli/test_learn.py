@@ -163,6 +163,28 @@ def test_folders_are_paired_by_name(learn, apply, save, rng):
     assert ran.err == "2 without a partner left out: c.png, d.png\n"
 
 
+def test_one_folder_holds_pictures_and_their_results(learn, apply, save, rng):
+    for name in ("a", "b_c"):
+        save(f"in/{name}.png", rng.integers(0, 256, (12, 13), np.uint8))
+    learn("in", "in").fails(2, "no picture in in has the name of another and _KERNEL")
+    apply("-k", "blur", "in")
+    assert len(list(Path("in").iterdir())) == 4
+    for after in ("in", "./in/../in"):
+        found = data_of(learn("in", after, "--json"))
+        assert found["match"]["spec"] == "blur"
+        assert [Path(pair["before"]).name for pair in found["pairs"]] == ["a.png", "b_c.png"]
+        assert [Path(pair["after"]).name for pair in found["pairs"]] == [
+            "a_blur.png",
+            "b_c_blur.png",
+        ]
+    Path("in/b_c_blur.png").unlink()
+    ran = learn("in", "in", "--json")
+    assert data_of(ran)["windows"] == 10 * 11
+    assert ran.err == "1 without a partner left out: b_c.png\n"
+    save("in/a_x.png", rng.integers(0, 256, (12, 13), np.uint8))
+    learn("in", "in").fails(2, "a.png has several results: a_blur.png, a_x.png; leave one")
+
+
 def test_folders_whose_pairs_are_unclear(learn, save, grey, here):
     save("in/a.png", grey)
     (here / "out").mkdir()
@@ -230,6 +252,8 @@ def test_alpha_and_depth_are_told_of(learn, save, rng):
         (["grey.png", "grey.png", "--descent", "--epochs", "0"], 2, ["epochs"]),
         (["grey.png", "grey.png", "--descent", "--momentum", "1"], 2, ["momentum"]),
         (["grey.png", "grey.png", "--fill", "3"], 2, ["--border constant"]),
+        (["grey.png", "grey.png", "--border", "constant", "--fill", "nan"], 2, ["finite"]),
+        (["grey.png", "grey.png", "--border", "constant", "--fill", "inf"], 2, ["finite"]),
         (["grey.png", "grey.png", "--max-pixels", "3"], 1, ["grey.png", "--max-pixels"]),
         (["grey.png", "grey.png", "-o", "grey.csv/k.npy"], 1, ["grey.csv"]),
     ],

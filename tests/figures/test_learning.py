@@ -1,5 +1,7 @@
 """The figure of a learned kernel: legible, on one scale with the truth, the same bytes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,7 @@ def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0)
         match=recognise(weights, 3.0, error) if kernel.ndim == 2 else None,
         rational=None,
         course=course_to(weights, epochs, least) if descent else None,
+        depth=8,
     )
     channels = kernel.shape[0] if kernel.ndim == 3 else None
     true = truth and Truth.of(Kernel(kernel, name=truth), kernel.shape[-2:], channels)
@@ -105,6 +108,9 @@ def test_a_row_for_each_channel():
         "difference, red",
     ]
     assert len(figure.axes) == 9
+    learned, _ = drawn("colour")
+    plain = draw_learned(replace(learned, depth=None))
+    assert plain.axes[0].get_title() == "learned, channel 0"
     assert "the first 8 of 12 channels" in drawn("channels")[1].get_suptitle()
 
 

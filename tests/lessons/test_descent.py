@@ -94,7 +94,9 @@ def test_seeds_differ_and_repeat():
         ({"momentum": 1}, "momentum must be"),
         ({"momentum": -0.1}, "momentum must be"),
         ({"epochs": 0}, "epochs must be"),
+        ({"epochs": 2.5}, "epochs must be a whole number"),
         ({"seed": -1}, "seed must be"),
+        ({"seed": 0.5}, "seed must be a whole number"),
     ],
 )
 def test_numbers_that_make_no_sense(options, words):

@@ -189,6 +189,17 @@ def test_rounding_does_not_hide_a_name(name, spec):
     assert learned.match.scale == 1
 
 
+@pytest.mark.parametrize("name", ["contour", "outline", "emboss"])
+def test_a_bias_of_16_bit_pictures_tells_kernels_apart_in_levels(name):
+    kernel = get_kernel(name)
+    bias = 257 * kernel.bias
+    deep = GREY.astype(np.uint16) * 257
+    after = cross_correlate(deep.astype(float), kernel.weights, bias=bias)
+    learned = learn_kernel(deep, after)
+    assert name in (learned.match.spec, *learned.match.also)
+    assert learned.bias == pytest.approx(bias, abs=1e-3)  # as the picture has it
+
+
 def test_several_pairs_are_learned_from_together():
     kernel = RNG.normal(size=(2, 2))
     small = [RNG.normal(size=(3, 4)) for _ in range(3)]
@@ -239,7 +250,7 @@ def test_a_flat_result_has_no_share_of_variance():
     ("before", "after", "options", "words"),
     [
         (GREY, GREY[:20], {}, ["40x31", "40x20", "40x31 (same)", "38x29 (valid)", "42x33 (full)"]),
-        (GREY, GREY[::2, ::2], {}, ["20x16", "--stride 2 would do"]),
+        (GREY, GREY[::2, ::2], {}, ["20x16", "stride=2 (--stride 2) would do"]),
         (GREY, GREY, {"padding": 3}, ["40x31", "44x35 (with this padding)"]),
         (GREY[:2], GREY[:2], {"padding": "valid"}, ["kernel 3x3 exceeds"]),
         (GREY[:2], GREY[:2], {}, ["touches the padding", "--border"]),
@@ -255,7 +266,7 @@ def test_sizes_that_do_not_suit_each_other(before, after, options, words):
 def test_the_stride_that_is_advised_does():
     after = GREY[::3, ::3]
     assert output_size(GREY.shape, 3, "same", 3) == after.shape
-    with pytest.raises(GeometryError, match="--stride 3 would do"):
+    with pytest.raises(GeometryError, match=r"stride=3 \(--stride 3\) would do"):
         learn_kernel(GREY, after)
     assert learn_kernel(GREY, after, stride=3).match.spec == "identity"
 
@@ -285,6 +296,8 @@ STRIPES = np.tile(np.uint8([0, 200]), (20, 10))
         (GREY[0], GREY, {}, "must be"),
         (GREY, GREY + 1j, {}, "real numbers"),
         (GREY, GREY, {"border": "odd"}, "border must be"),
+        (GREY, GREY, {"border": "constant", "fill": np.nan}, "fill must be a finite number"),
+        (GREY, GREY, {"border": "constant", "fill": -np.inf}, "fill must be a finite number"),
         (GREY, GREY, {"operation": "odd"}, "operation must be"),
         (GREY, GREY, {"threads": 0}, "threads"),
     ],

@@ -9,7 +9,11 @@ from convcli.kernels.entries import Table
 from convcli.lessons.recognition import framed, rational, recognise
 
 TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, Table)]
-RNG = np.random.default_rng(6)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(6)
 
 
 def seen(weights, bias=0.0, error=0.0):
@@ -80,21 +84,21 @@ def test_noise_is_allowed_for_as_far_as_it_explains():
     assert not seen(sobel + 0.1 * np.eye(3), error=10).certain  # nothing explains so much
 
 
-def test_what_no_kernel_is_near():
-    assert seen(RNG.normal(size=(5, 5))) is None
+def test_what_no_kernel_is_near(rng):
+    assert seen(rng.normal(size=(5, 5))) is None
     assert seen(np.zeros((3, 3))) is None
 
 
 @pytest.mark.parametrize("divisor", [1, 3, 9, 16, 273])
-def test_whole_numbers_over_a_divisor(divisor):
-    matrix = RNG.integers(-20, 20, (3, 3))
+def test_whole_numbers_over_a_divisor(divisor, rng):
+    matrix = rng.integers(-20, 20, (3, 3))
     matrix[0, 0] = 1  # no common factor
-    found = rational(matrix / divisor + RNG.normal(0, 1e-7, (3, 3)), 1e-7)
+    found = rational(matrix / divisor + rng.normal(0, 1e-7, (3, 3)), 1e-7)
     assert found.divisor == divisor
     np.testing.assert_array_equal(found.matrix, matrix)
 
 
-def test_what_is_no_fraction():
-    assert rational(RNG.normal(size=(3, 3)), 1e-9) is None
+def test_what_is_no_fraction(rng):
+    assert rational(rng.normal(size=(3, 3)), 1e-9) is None
     assert rational(np.zeros((3, 3)), 0.0) is None
     assert rational(np.array([[0.26, 0.49]]), 0.02) is None  # any divisor would do

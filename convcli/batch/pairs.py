@@ -1,14 +1,10 @@
 """The pairs of pictures that a kernel is learned from: two files, or two folders."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
-from convcli.batch.settings import Reading
-from convcli.cli.files import read_quietly
 from convcli.core.threads import for_each
 from convcli.errors import PictureError, UsageError, shown
 from convcli.images.formats import picture_suffixes
@@ -20,7 +16,10 @@ _KEPT = 1 << 29  # bytes of pictures that are read once; others are read each ti
 _SHOWN = 3  # names in a message
 
 
-class Pair(NamedTuple):
+Read = Callable[[str], tuple[Picture, str]]  # a file's picture, and what messages call it
+
+
+class FilePair(NamedTuple):
     """The names of two pictures."""
 
     before: str
@@ -32,13 +31,18 @@ class Examples:
 
     Attributes:
         pairs: their names.
-        scale: what an 8-bit level is in the first picture before; 1 for plain numbers.
     """
 
-    def __init__(self, pairs: list[Pair], reading: Reading) -> None:
-        """Read nothing yet."""
-        self.pairs, self.scale = pairs, 1
-        self._reading = reading
+    def __init__(self, pairs: list[FilePair], read: Read, tell: Callable[[str], None]) -> None:
+        """Read nothing yet.
+
+        Args:
+            pairs: the names of the pictures.
+            read: reads a picture.
+            tell: is given what the user should know of the pictures.
+        """
+        self.pairs = pairs
+        self._reads, self._tells = read, tell
         self._kept: dict[int, Example] = {}
         self._told: set[int] = set()
 
@@ -47,37 +51,32 @@ class Examples:
         for number, pair in enumerate(self.pairs):
             yield self._kept.get(number) or self._read(number, pair)
 
-    def _read(self, number: int, pair: Pair) -> Example:
-        before, after = _both(pair, self._reading)
+    def _read(self, number: int, pair: FilePair) -> Example:
+        (before, first), (after, second) = _both(pair, self._reads)
         if number not in self._told:
             self._told.add(number)
-            self._tell(number, before, after)
+            for note in (*_notes(before, first), *_notes(after, second)):
+                self._tells(note)
+            if before.depth and after.depth and before.depth != after.depth:
+                self._tells(
+                    f"{second}: has {after.depth} bits, and the picture before {before.depth}; "
+                    "the numbers are used as they are"
+                )
         name = f"{shown(pair.before)} and {shown(pair.after)}" if len(self.pairs) > 1 else ""
-        example = Example(before.pixels, after.pixels, after.white, name)
+        example = Example(before.pixels, after.pixels, after.white, before.depth, name)
         held = sum(each.before.nbytes + each.after.nbytes for each in self._kept.values())
         if held + example.before.nbytes + example.after.nbytes <= _KEPT or len(self.pairs) == 1:
             self._kept[number] = example
         return example
 
-    def _tell(self, number: int, before: Picture, after: Picture) -> None:
-        if not number and before.white:
-            self.scale = before.white // 255
-        for name, picture in zip(self.pairs[number], (before, after), strict=True):
-            alpha = ("alpha is left out",) if picture.alpha is not None else ()
-            for note in (*picture.notes, *alpha):
-                click.echo(f"{_called(name)}: {note}", err=True)
-        if before.depth and after.depth and before.depth != after.depth:
-            click.echo(
-                f"{_called(self.pairs[number].after)}: has {after.depth} bits, and the picture "
-                f"before {before.depth}; the numbers are used as they are",
-                err=True,
-            )
 
-
-def find_pairs(before: str, after: str) -> list[Pair]:
+def find_pairs(before: str, after: str) -> tuple[list[FilePair], list[str]]:
     """Return the pairs of two files, or of two folders: those of one name, ``_KERNEL`` apart.
 
-    What has no partner is named on stderr.
+    In one and the same folder, no picture is paired with itself.
+
+    Returns:
+        The pairs, and the names of the pictures without a partner.
 
     Raises:
         PictureError: a folder cannot be read.
@@ -87,45 +86,50 @@ def find_pairs(before: str, after: str) -> list[Pair]:
         raise UsageError("standard input is one picture only; name a file for the other")
     folders = [Path(name).is_dir() for name in (before, after)]
     if not any(folders):
-        return [Pair(before, after)]
+        return [FilePair(before, after)], []
     if not all(folders):
         raise UsageError("BEFORE and AFTER are two files or two folders, not one of each")
-    firsts, seconds = _pictures(before), _pictures(after)
-    pairs, left = _matched(firsts, seconds)
+    same = Path(before).samefile(after)
+    pairs, left = _matched(_pictures(before), _pictures(after), same=same)
     if not pairs:
         raise UsageError(
-            f"no picture in {shown(after)} has the name of one in {shown(before)}, nor that name "
-            "and _KERNEL"
+            f"no picture in {shown(before)} has the name of another and _KERNEL"
+            if same
+            else f"no picture in {shown(after)} has the name of one in {shown(before)}, nor that "
+            "name and _KERNEL"
         )
-    if left:
-        names = ", ".join(map(shown, left[:_SHOWN])) + ", ..." * (len(left) > _SHOWN)
-        click.echo(f"{len(left)} without a partner left out: {names}", err=True)
-    return [Pair(str(Path(before, first)), str(Path(after, second))) for first, second in pairs]
+    named = [FilePair(str(Path(before, one)), str(Path(after, two))) for one, two in pairs]
+    return named, left
 
 
-def _matched(firsts: list[str], seconds: list[str]) -> tuple[list[Pair], list[str]]:
+def few(names: list[str]) -> str:
+    """Return the first names of some, for a message."""
+    return ", ".join(map(shown, names[:_SHOWN])) + ", ..." * (len(names) > _SHOWN)
+
+
+def _matched(
+    firsts: list[str], seconds: list[str], *, same: bool
+) -> tuple[list[FilePair], list[str]]:
     """Pair names by their stems, and return those left over."""
     stems = {Path(name).stem: name for name in firsts}
-    double = [
-        stem for stem, count in Counter(Path(name).stem for name in firsts).items() if count > 1
-    ]
-    if double:
-        raise UsageError(f"two pictures before are called {shown(double[0])}; leave one")
     found: dict[str, list[str]] = {}
     for name in seconds:
-        owner = _owner(Path(name).stem, stems)
+        stem = Path(name).stem
+        owner = _owner(stem.rpartition("_")[0] if same else stem, stems)
         if owner is not None:
             found.setdefault(owner, []).append(name)
+    counts = Counter(Path(name).stem for name in firsts)
     pairs = []
     for stem, results in found.items():
+        if counts[stem] > 1:
+            raise UsageError(f"two pictures before are called {shown(stem)}; leave one")
         own = [name for name in results if Path(name).stem == stem] or results
         if len(own) > 1:
-            names = ", ".join(map(shown, own[:_SHOWN])) + ", ..." * (len(own) > _SHOWN)
-            raise UsageError(f"{shown(stems[stem])} has several results: {names}; leave one")
-        pairs.append(Pair(stems[stem], own[0]))
+            raise UsageError(f"{shown(stems[stem])} has several results: {few(own)}; leave one")
+        pairs.append(FilePair(stems[stem], own[0]))
     pairs.sort()
     used = {name for pair in pairs for name in pair}
-    return pairs, [name for name in (*firsts, *seconds) if name not in used]
+    return pairs, [name for name in dict.fromkeys((*firsts, *seconds)) if name not in used]
 
 
 def _owner(stem: str, stems: dict[str, str]) -> str | None:
@@ -148,22 +152,24 @@ def _pictures(folder: str) -> list[str]:
     )
 
 
-def _both(pair: Pair, reading: Reading) -> tuple[Picture, Picture]:
+def _both(pair: FilePair, read: Read) -> tuple[tuple[Picture, str], tuple[Picture, str]]:
     """Read both at a time; the fault of the first comes first."""
-    found: dict[int, Picture] = {}
+    found: dict[int, tuple[Picture, str]] = {}
     faults: dict[int, Exception] = {}
 
-    def read(side: int) -> None:
+    def read_side(side: int) -> None:
         try:
-            found[side], _ = read_quietly(pair[side], reading)
+            found[side] = read(pair[side])
         except Exception as fault:  # noqa: BLE001 - raised below
             faults[side] = fault
 
-    for_each(read, (0, 1), 2)
+    for_each(read_side, (0, 1), 2)
     for side in sorted(faults):
         raise faults[side]
     return found[0], found[1]
 
 
-def _called(name: str) -> str:
-    return "standard input" if name == "-" else shown(name)
+def _notes(picture: Picture, name: str) -> Iterator[str]:
+    alpha = ("alpha is left out",) if picture.alpha is not None else ()
+    for note in (*picture.notes, *alpha):
+        yield f"{name}: {note}"
