@@ -118,6 +118,22 @@ def test_biases_in_a_text_file(chain, save):
     assert told(chain(*words, "-o", "-")) == "22  24\n"
 
 
+def test_a_bias_beyond_64_bits_is_refused_alike(chain, grey, save):
+    save("b.txt", [[1e30]])
+    save("b.npy", np.array([2**63 - 1024]))
+    for bias in ("1e30", "b.txt", "b.npy"):
+        words = ["grey.png", "conv", "-k", "outline", "--bias", bias, "-o", "o.npy"]
+        chain(*words).fails(2, "layer 1 (conv outline): sums may reach", "beyond 64-bit integers")
+
+
+def test_a_bias_and_a_file_of_it_are_alike_for_combined_kernels(chain, grey, save, load):
+    save("b.txt", [[10]])
+    for bias in ("0", "10", "b.txt"):
+        told(chain("grey.png", "conv", "-k", "sobel", "--bias", bias, "-o", f"{bias}.npy"))
+    np.testing.assert_array_equal(load("10.npy"), load("b.txt.npy"))
+    np.testing.assert_allclose(load("10.npy"), load("0.npy") + 10, rtol=1e-6)
+
+
 def test_a_global_pool_of_a_colour_picture_is_one_pixel(chain, photo, load):
     told(chain("photo.png", "globalpool", "max", "-o", "o.png"))
     assert load("o.png").tolist() == [[photo.max((0, 1)).tolist()]]
