@@ -180,15 +180,20 @@ class _Run:
         return target
 
     def _refuse_existing(self, each: Sequence[tuple[Path, Path | None]]) -> None:
-        """See that nothing is there yet that would be written.
+        """See that nothing is there yet that would be written, and that nothing is twice.
 
         Raises:
             PictureError: a file is, and may not be replaced.
+            UsageError: one would be written twice.
         """
         named = [self.wanted.plot, self.wanted.output if self.wanted.result else None]
         paths = [Path(name) for name in named if name not in (None, STDOUT)]
         paths += [path for pair in each for path in pair if path is not None]
+        seen: set[Path] = set()
         for path in paths:
+            if path.resolve() in seen and not is_stream(path):
+                raise UsageError(f"two results go to {shown(str(path))}; name another file")
+            seen.add(path.resolve())
             if path.exists() and not is_stream(path) and not self.writing.overwrite:
                 raise refuse_existing(path)
 
