@@ -1,11 +1,12 @@
 """The maps after each layer of a chain: a row of labelled blocks, each a grid of its maps."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.figures.style import DPI, HEADING_POINTS, NAN_COLOUR, TICK_POINTS, house_style
+from convcli.figures.style import HEADING_POINTS, TICK_POINTS, house_style
 
 # isort: split
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -19,14 +20,14 @@ from numpy.typing import NDArray
 from convcli.errors import UsageError
 from convcli.figures.cells import (
     MOST_TICKED,
-    Drawn,
+    add_axes,
     draw_cell_lines,
     finite_extremes,
     round_ticks,
     write_cells,
 )
 from convcli.figures.lettering import cell_texts, short, text_width, wrap
-from convcli.figures.rasters import Raster, block_means, colours_from, displayable
+from convcli.figures.rasters import Raster, cautions, colours_from, draw_pixels
 
 MOST_BLOCKS = 100
 MOST_MAPS = 64  # of a block; more are said to be left out
@@ -140,10 +141,7 @@ def _plan(block: Block, white: int | None) -> _Planned:
     facts += [f"min {short(least)}", f"max {short(greatest)}"]
     if channels > len(rasters) > 1:
         facts.append(f"the first {len(rasters)} are drawn")
-    if nans := sum(raster.nans() for raster in rasters):
-        facts.append(f"{nans} NaN in {NAN_COLOUR}")
-    if not 0.9 < tile[0] / columns / (tile[1] / rows) < 1.1:
-        facts.append("pixels stretched to be seen")
+    facts += cautions(rasters, tile)
     text = wrap(f"{block.title}\n{', '.join(facts)}", planned.width - 0.1, _TITLE_POINTS)
     return planned._replace(text=text)
 
@@ -223,7 +221,7 @@ def _draw_block(figure: Figure, block: _Planned, left: float, top: float) -> Non
     for number, (raster, numbers) in enumerate(zip(block.rasters, texts, strict=True)):
         row, column = divmod(number, block.columns)
         across, down = column * (width + _GAP), row * block.pitch + block.number
-        axes = _add_axes(figure, left + across, top + down, width, height)
+        axes = add_axes(figure, left + across, top + down, width, height)
         axes.set(xticks=[], yticks=[])
         if block.number:
             axes.set_title(str(number + 1), fontsize=_NUMBER_POINTS, pad=1.5)
@@ -242,28 +240,11 @@ def _texts(rasters: Sequence[Raster]) -> list[list[str]]:
 def _draw_map(
     axes: Axes, raster: Raster, block: _Planned, texts: tuple[str, ...], widest: float
 ) -> None:
-    width, height = block.tile
-    most = max(round(height * DPI), 1), max(round(width * DPI), 1)
-    samples = block_means(raster.pixels, *most)
-    shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
-    shown = np.clip(
-        samples, block.scale.low, block.scale.high
-    )  # so that infinity has the colour of its end
-    image = axes.imshow(
-        displayable(shown, block.scale.low, block.scale.high) if shown.ndim == 3 else shown,
-        cmap=colours_from(block.scale.low),
-        vmin=block.scale.low,
-        vmax=block.scale.high,
-        aspect="auto",
-        extent=(-0.5, raster.columns - 0.5, raster.rows - 0.5, -0.5),
-        interpolation="hanning" if shrunk else "nearest",
-    )
+    drawn = draw_pixels(axes, raster, block.tile, (block.scale.low, block.scale.high))
     if max(raster.rows, raster.columns) <= MOST_TICKED:
         draw_cell_lines(axes, raster.rows, raster.columns)
     if texts:
-        write_cells(
-            axes, Drawn(image, height / width, (raster.rows, raster.columns), texts, widest)
-        )
+        write_cells(axes, replace(drawn, texts=texts, widest=widest))
 
 
 def _add_bar(figure: Figure, block: _Planned, left: float, top: float) -> None:
@@ -271,7 +252,7 @@ def _add_bar(figure: Figure, block: _Planned, left: float, top: float) -> None:
     low, high, extend = block.scale
     colour = block.rasters[0].pixels.ndim == 3
     height = max(block.grid[1] - block.number, _LEAST_HEIGHT - block.number)
-    axes = _add_axes(figure, left, top, _BAR, height)
+    axes = add_axes(figure, left, top, _BAR, height)
     ticks = round_ticks(low, high)
     if height < len(ticks) * TICK_POINTS * 1.6 / 72:
         ticks = ticks[:: max(1, len(ticks) - 1)]
@@ -287,10 +268,3 @@ def _add_bar(figure: Figure, block: _Planned, left: float, top: float) -> None:
 def _bar_number(value: float, _place: int | None = None) -> str:
     """Label a tick, briefly: another block may follow."""
     return short(value, digits=6)
-
-
-def _add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Add axes by inches from the left and from the upper edge."""
-    page_width, page = figure.get_size_inches()
-    box = (left / page_width, 1 - (top + height) / page, width / page_width, height / page)
-    return figure.add_axes(box)

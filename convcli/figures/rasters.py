@@ -126,10 +126,13 @@ def stretched(raster: Raster, inches: tuple[float, float]) -> bool:
     return not 0.9 < ratio < 1.1
 
 
-def cautions(raster: Raster, inches: tuple[float, float]) -> list[str]:
-    """Return what the eye could be misled by in a box of these sides, a line each."""
-    lines = ["pixels stretched to be seen"] if stretched(raster, inches) else []
-    if nans := raster.nans():
+def cautions(rasters: Sequence[Raster], inches: tuple[float, float]) -> list[str]:
+    """Return what the eye could be misled by in boxes of these sides, rasters of one size in them.
+
+    A line each.
+    """
+    lines = ["pixels stretched to be seen"] if stretched(rasters[0], inches) else []
+    if nans := sum(raster.nans() for raster in rasters):
         lines.append(f"{nans} NaN in {NAN_COLOUR}")
     return lines
 
