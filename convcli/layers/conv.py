@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.arithmetic import smallest_integer, whole
-from convcli.core.combine import COMBINATIONS
+from convcli.core.arithmetic import float_type, smallest_integer, whole
+from convcli.core.combine import COMBINATIONS, combined_type
 from convcli.core.correlate import prepare, run
 from convcli.core.plan import Layout
-from convcli.core.pooling import mean_type
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import Geometry, lay_out
 from convcli.kernels.kernel import Kernel
@@ -134,12 +133,8 @@ class Conv:
             prepare(maps, kernel.matrix, self.layout, kernel.divisor, bias, self.method)
             for kernel, bias in zip(group.kernels, biases, strict=True)
         ]
-        kind = np.result_type(*(plan.result for plan in plans))
-        if group.combine in ("magnitude", "mean"):
-            kind = mean_type(kind)
-        elif group.combine == "sum" and kind.kind != "f":
-            kind = np.dtype(np.int64)
-        out = np.empty(plans[0].shape, kind)
+        kinds = [plan.result for plan in plans]
+        out = np.empty(plans[0].shape, combined_type(kinds, group.combine))
 
         def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
             out[rows] = COMBINATIONS[group.combine](blocks) if group.combine else blocks[0]
@@ -165,7 +160,7 @@ def _added(maps: Maps, biases: tuple[float, ...]) -> Maps:
     numbers = [number for number in map(whole, biases) if isinstance(number, int)]
     if maps.dtype.kind == "f" or len(numbers) < len(biases):
         with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 lies infinity
-            return np.asarray(maps + np.array(biases, mean_type(maps.dtype)))
+            return np.asarray(maps + np.array(biases, float_type(maps.dtype)))
     least, most = min(numbers), max(numbers)
     ends = least, most, int(maps.min()) + least, int(maps.max()) + most
     return np.asarray(maps + np.array(numbers, smallest_integer((min(ends), max(ends)))))
