@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -27,6 +27,9 @@ from convcli.layers.chain import Stage, lay_chain, run_chain
 from convcli.layers.conv import Conv
 from convcli.layers.layer import Layer, Maps
 from convcli.layers.pictures import maps_of, picture_of, plane
+
+if TYPE_CHECKING:
+    from convcli.figures.chain import PlannedBlock
 
 MOST_LABEL = 60  # letters of a layer in a file's name
 
@@ -146,17 +149,18 @@ class _Run:
         target = self._target(stages[-1].laid.shape[2]) if self.wanted.result else None
         each = list(_each_paths(self.wanted.each_dir, stages))
         self._refuse_existing(each)
-        drawn = [given]
+        drawn = [] if self.wanted.plot is None else [_planned("input", given, self.picture.white)]
         maps = given
         for number, maps in enumerate(run_chain(stages, given)):
             if each:
                 self._write_each(maps, *each[number])
             if self.wanted.plot is not None:
-                drawn.append(maps)
+                stage = stages[number]
+                drawn.append(_planned(f"{stage.number}  {stage.layer.label}", maps))
         if target is not None:
             self._write(maps, target)
         if self.wanted.plot is not None:
-            self._draw(stages, drawn, self.wanted.plot)
+            self._draw(drawn, self.wanted.plot)
 
     def _target(self, channels: int) -> Target:
         """Choose format, depth and range of the result.
@@ -226,13 +230,11 @@ class _Run:
         if self.data is None:
             self._tell("output", target.output)
 
-    def _draw(self, stages: Sequence[Stage], drawn: Sequence[Maps], plot: str) -> None:
-        from convcli.figures.chain import Block, draw_chain
+    def _draw(self, drawn: "Sequence[PlannedBlock]", plot: str) -> None:
+        from convcli.figures.chain import draw_blocks
         from convcli.figures.saving import save_figure
 
-        titles = ["input", *(f"{stage.number}  {stage.layer.label}" for stage in stages)]
-        blocks = [Block(title, maps) for title, maps in zip(titles, drawn, strict=True)]
-        figure = draw_chain(blocks, title=self.name, white=self.picture.white)
+        figure = draw_blocks(drawn, title=self.name)
         save_figure(figure, Path(plot), overwrite=self.writing.overwrite)
         self._tell("plot", plot)
 
@@ -243,6 +245,13 @@ class _Run:
             self.told.setdefault(what, []).append(str(path))
         else:
             self.told[what] = str(path)
+
+
+def _planned(title: str, maps: Maps, white: int | None = None) -> "PlannedBlock":
+    """Keep what a figure shows of one layer's maps."""
+    from convcli.figures.chain import Block, plan_block
+
+    return plan_block(Block(title, maps), white)
 
 
 def _at_depth(layers: Sequence[Layer], white: int | None) -> list[Layer]:
