@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.combine import COMBINATIONS, direction, gradient_axes
+from convcli.core.combine import COMBINATIONS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, prepare, run
 from convcli.core.plan import Layout, Plan
 from convcli.core.saturate import saturate
@@ -195,14 +195,8 @@ class _Layer:
     @property
     def result(self) -> np.dtype[Any]:
         """Type of the values where the range maps them to no other."""
-        kinds = [plan.result for plan in self.plans]
-        if self.combine in ("magnitude", "mean"):
-            kinds.append(np.dtype(np.float32))
-        elif self.combine == "sum" and np.result_type(*kinds).kind != "f":
-            kinds.append(np.dtype(np.int64))  # the maps' own type need not hold their sum
-        if self.weight is not None:
-            kinds.append(self.weight.dtype)
-        return np.result_type(*kinds)
+        kind = combined_type([plan.result for plan in self.plans], self.combine)
+        return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
     def why(self) -> str:
         """Say in a line how the values are computed."""

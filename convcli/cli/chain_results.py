@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,7 +16,7 @@ from convcli.batch.settings import Reading, Writing
 from convcli.cli.chain_summary import record, table
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.reporting import check_terminal, finite, print_name, write_stdout
-from convcli.errors import Named, UsageError
+from convcli.errors import Named, UsageError, shown
 from convcli.images.formats import check_suffix, choose_format, default_suffix
 from convcli.images.npy import write_npy
 from convcli.images.picture import Picture
@@ -27,6 +27,9 @@ from convcli.layers.chain import Stage, lay_chain, run_chain
 from convcli.layers.conv import Conv
 from convcli.layers.layer import Layer, Maps
 from convcli.layers.pictures import maps_of, picture_of, plane
+
+if TYPE_CHECKING:
+    from convcli.figures.chain import PlannedBlock
 
 MOST_LABEL = 60  # letters of a layer in a file's name
 
@@ -140,19 +143,19 @@ class _Run:
     def _compute(self, stages: Sequence[Stage], given: Maps) -> None:
         target = self._target(stages[-1].laid.shape[2]) if self.wanted.result else None
         each = list(_each_paths(self.wanted.each_dir, stages))
-        for path in (path for pair in each for path in pair if path is not None):
-            check_target(path, overwrite=self.writing.overwrite)
-        drawn = [given]
+        self._check(each)
+        drawn = [] if self.wanted.plot is None else [_planned("input", given, self.picture.white)]
         maps = given
         for number, maps in enumerate(run_chain(stages, given)):
             if each:
                 self._write_each(maps, *each[number])
             if self.wanted.plot is not None:
-                drawn.append(maps)
+                stage = stages[number]
+                drawn.append(_planned(f"{stage.number}  {stage.layer.label}", maps))
         if target is not None:
             self._write(maps, target)
         if self.wanted.plot is not None:
-            self._draw(stages, drawn, self.wanted.plot)
+            self._draw(drawn, self.wanted.plot)
 
     def _target(self, channels: int) -> Target:
         """Choose format, depth and range of the result.
@@ -174,6 +177,23 @@ class _Run:
         white = None if target.depth is None else 2**target.depth - 1
         Tone(asked, white)  # refuses what has no meaning at this depth
         return target
+
+    def _check(self, each: Sequence[tuple[Path, Path | None]]) -> None:
+        """See that nothing is there yet that would be written, and that nothing is twice.
+
+        Raises:
+            PictureError: a file is, and may not be replaced.
+            UsageError: one would be written twice.
+        """
+        named = [self.wanted.plot, self.wanted.output if self.wanted.result else None]
+        paths = [Path(name) for name in named if name not in (None, STDOUT)]
+        paths += [path for pair in each for path in pair if path is not None]
+        seen: set[Path] = set()
+        for path in paths:
+            if path.resolve() in seen and not is_stream(path):
+                raise UsageError(f"two results go to {shown(str(path))}; name another file")
+            seen.add(path.resolve())
+            check_target(path, overwrite=self.writing.overwrite)
 
     def _write_each(self, maps: Maps, values: Path, pixels: Path | None) -> None:
         """Write one layer's values, and its picture where it makes one."""
@@ -204,13 +224,11 @@ class _Run:
         if self.data is None:
             self._tell("output", target.output)
 
-    def _draw(self, stages: Sequence[Stage], drawn: Sequence[Maps], plot: str) -> None:
-        from convcli.figures.chain import Block, draw_chain
+    def _draw(self, drawn: "Sequence[PlannedBlock]", plot: str) -> None:
+        from convcli.figures.chain import draw_blocks
         from convcli.figures.saving import save_figure
 
-        titles = ["input", *(f"{stage.number}  {stage.layer.label}" for stage in stages)]
-        blocks = [Block(title, maps) for title, maps in zip(titles, drawn, strict=True)]
-        figure = draw_chain(blocks, title=base_name(self.name), white=self.picture.white)
+        figure = draw_blocks(drawn, title=base_name(self.name))
         save_figure(figure, Path(plot), overwrite=self.writing.overwrite)
         self._tell("figure", plot)
 
@@ -221,6 +239,13 @@ class _Run:
             self.told.setdefault(what, []).append(str(path))
         else:
             self.told[what] = str(path)
+
+
+def _planned(title: str, maps: Maps, white: int | None = None) -> "PlannedBlock":
+    """Keep what a figure shows of one layer's maps."""
+    from convcli.figures.chain import Block, plan_block
+
+    return plan_block(Block(title, maps), white)
 
 
 def _at_depth(layers: Sequence[Layer], white: int | None) -> list[Layer]:

@@ -123,6 +123,15 @@ def _float_numbers(
     return Numbers(weights, kind, kind, kind, 1, bias)
 
 
+def float_type(kind: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type of fractions that are computed of values of a type: float32 or wider.
+
+    >>> float_type(np.dtype(np.uint8)), float_type(np.dtype(np.int32))
+    (dtype('float32'), dtype('float64'))
+    """
+    return np.result_type(kind, SINGLE)
+
+
 def check_finite(weights: NDArray[np.generic]) -> None:
     """Refuse weights that are not finite.
 

@@ -3,12 +3,13 @@
 Each function takes the strips of the maps, arrays of one shape, and returns a new one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.core.arithmetic import float_type
 from convcli.errors import UsageError
 
 Block = NDArray[Any]
@@ -100,6 +101,25 @@ def _moment(weights: Block) -> complex:
     if abs(weights.sum()) > _SAME * np.abs(weights).sum():
         return 0j
     return complex((weights * columns).sum(), -(weights * rows).sum())
+
+
+def combined_type(kinds: Sequence[np.dtype[Any]], combine: str | None) -> np.dtype[Any]:
+    """Return the type that holds what maps of these types are combined to.
+
+    Args:
+        kinds: the maps' own types.
+        combine: a name in :data:`COMBINATIONS`; None where there is only one map.
+
+    >>> narrow = np.dtype(np.int32)
+    >>> combined_type([narrow, narrow], "sum"), combined_type([narrow, narrow], "mean")
+    (dtype('int64'), dtype('float64'))
+    """
+    kind = np.result_type(*kinds)
+    if combine in ("magnitude", "mean"):
+        return float_type(kind)
+    if combine == "sum" and kind.kind != "f":
+        return np.dtype(np.int64)  # the maps' own type need not hold their sum
+    return kind
 
 
 COMBINATIONS: dict[str, Callable[[list[Block]], Block]] = {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.core.arithmetic import DOUBLE, SINGLE
+from convcli.core.arithmetic import DOUBLE, float_type
 from convcli.core.direct import WORTH_THREADS
 from convcli.core.threads import for_each, thread_count
 from convcli.errors import GeometryError, UsageError
@@ -200,7 +200,7 @@ def _greatest(planes: NDArray[Any], down: _Axis, across: _Axis) -> NDArray[Any]:
 
 
 def _means(planes: NDArray[Any], down: _Axis, across: _Axis, *, padded: bool) -> NDArray[Any]:
-    out = np.empty((down.windows, across.windows, planes.shape[2]), mean_type(planes.dtype))
+    out = np.empty((down.windows, across.windows, planes.shape[2]), float_type(planes.dtype))
     widths = across.counts(padded=padded)[:, np.newaxis]
 
     def work(windows: slice) -> None:
@@ -221,15 +221,6 @@ def _means(planes: NDArray[Any], down: _Axis, across: _Axis, *, padded: bool) ->
 
     _in_strips(work, planes, down)
     return out
-
-
-def mean_type(kind: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type of what is computed of values that may be integers, as a layer's are.
-
-    >>> mean_type(np.dtype(np.uint8)), mean_type(np.dtype(np.int32))
-    (dtype('float32'), dtype('float64'))
-    """
-    return np.result_type(kind, SINGLE)
 
 
 def _in_strips(work: Any, planes: NDArray[Any], down: _Axis) -> None:

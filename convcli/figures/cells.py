@@ -38,6 +38,14 @@ class Drawn:
     widest: float = 0.0  # inches at 1 point, of the widest among all grids of one size
 
 
+def add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes by inches from the left and from the upper edge."""
+    across, down = figure.get_size_inches()
+    return figure.add_axes(
+        (left / across, 1 - (top + height) / down, width / across, height / down)
+    )
+
+
 def settle(figure: Figure, drawn: Sequence[Drawn]) -> None:
     """Lay the figure out, keep that layout, and write the numbers that fit their cells.
 

@@ -1,11 +1,12 @@
 """The maps after each layer of a chain: a row of labelled blocks, each a grid of its maps."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.figures.style import DPI, HEADING_POINTS, NAN_COLOUR, TICK_POINTS, house_style
+from convcli.figures.style import HEADING_POINTS, TICK_POINTS, house_style
 
 # isort: split
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -19,14 +20,14 @@ from numpy.typing import NDArray
 from convcli.errors import UsageError
 from convcli.figures.cells import (
     MOST_TICKED,
-    Drawn,
+    add_axes,
     draw_cell_lines,
     finite_extremes,
     round_ticks,
     write_cells,
 )
 from convcli.figures.lettering import cell_texts, short, text_width, wrap
-from convcli.figures.rasters import Raster, block_means, colours_from, displayable
+from convcli.figures.rasters import Raster, cautions, colours_from, draw_pixels
 
 MOST_BLOCKS = 100
 MOST_MAPS = 64  # of a block; more are said to be left out
@@ -56,10 +57,14 @@ class _Scale(NamedTuple):
     extend: Literal["neither", "both", "max"] = "neither"
 
 
-class _Planned(NamedTuple):
-    """A block before it is drawn; lengths are inches."""
+class PlannedBlock(NamedTuple):
+    """A block before it is drawn, of whose maps only what the page shows is kept.
+
+    Lengths are inches. ``numbers`` are those in the cells of each map.
+    """
 
     rasters: list[Raster]
+    numbers: list[list[str]]
     scale: _Scale
     columns: int
     tile: tuple[float, float]  # width, height
@@ -118,14 +123,34 @@ def draw_chain(blocks: Sequence[Block], *, title: str = "", white: int | None = 
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['0', '1', '2', '3']
     """
+    planned = [plan_block(block, None if place else white) for place, block in enumerate(blocks)]
+    return draw_blocks(planned, title=title)
+
+
+def draw_blocks(blocks: Sequence[PlannedBlock], *, title: str = "") -> Figure:
+    """Draw what :func:`plan_block` kept of each layer, as :func:`draw_chain` does.
+
+    Raises:
+        UsageError: there are no blocks, or more than a figure holds.
+    """
     if not 1 <= len(blocks) <= MOST_BLOCKS:
         raise UsageError(f"a figure shows 1 to {MOST_BLOCKS} layers, not {len(blocks)}")
     with house_style():
-        planned = [_plan(blocks[0], white), *(_plan(block, None) for block in blocks[1:])]
-        return _draw(planned, wrap(title, _WIDTH - 2 * _MARGIN, HEADING_POINTS))
+        return _draw(blocks, wrap(title, _WIDTH - 2 * _MARGIN, HEADING_POINTS))
 
 
-def _plan(block: Block, white: int | None) -> _Planned:
+def plan_block(block: Block, white: int | None = None) -> PlannedBlock:
+    """Plan how a block is drawn; its maps are not needed after that.
+
+    Args:
+        block: what comes out of one layer.
+        white: what is white, for a picture; None for plain numbers.
+    """
+    with house_style():
+        return _plan(block, white)
+
+
+def _plan(block: Block, white: int | None) -> PlannedBlock:
     rows, columns, channels = block.maps.shape
     if white is not None and channels == 3:
         rasters = [Raster(block.maps, white)]
@@ -135,17 +160,14 @@ def _plan(block: Block, white: int | None) -> _Planned:
     least, greatest = finite_extremes(block.maps)
     scale = _scale(block.maps, least, greatest) if white is None else _Scale(0.0, float(white))
     across, tile = _arranged(len(rasters), rows, columns)
-    planned = _Planned(rasters, scale, across, tile, "")
+    planned = PlannedBlock(rasters, _texts(rasters), scale, across, tile, "")
     facts = [f"{columns}x{rows}", f"{channels} map{'s' * (channels > 1)}"]
     facts += [f"min {short(least)}", f"max {short(greatest)}"]
     if channels > len(rasters) > 1:
         facts.append(f"the first {len(rasters)} are drawn")
-    if nans := sum(raster.nans() for raster in rasters):
-        facts.append(f"{nans} NaN in {NAN_COLOUR}")
-    if not 0.9 < tile[0] / columns / (tile[1] / rows) < 1.1:
-        facts.append("pixels stretched to be seen")
+    facts += cautions(rasters, tile)
     text = wrap(f"{block.title}\n{', '.join(facts)}", planned.width - 0.1, _TITLE_POINTS)
-    return planned._replace(text=text)
+    return planned._replace(text=text, rasters=[raster.thinned(tile) for raster in rasters])
 
 
 def _scale(maps: NDArray[np.generic], least: float, greatest: float) -> _Scale:
@@ -183,9 +205,9 @@ def _arranged(count: int, rows: int, columns: int) -> tuple[int, tuple[float, fl
     )
 
 
-def _rows(planned: Sequence[_Planned]) -> list[list[_Planned]]:
+def _rows(planned: Sequence[PlannedBlock]) -> list[list[PlannedBlock]]:
     """Set as many blocks beside each other as the page has room for."""
-    rows: list[list[_Planned]] = []
+    rows: list[list[PlannedBlock]] = []
     left = 0.0
     for block in planned:
         if not rows or left < block.width:
@@ -196,7 +218,7 @@ def _rows(planned: Sequence[_Planned]) -> list[list[_Planned]]:
     return rows
 
 
-def _draw(planned: Sequence[_Planned], heading: str) -> Figure:
+def _draw(planned: Sequence[PlannedBlock], heading: str) -> Figure:
     rows = _rows(planned)
     heights = [max(block.height for block in row) for row in rows]
     top = 0.25 + (0.22 * (1 + heading.count("\n")) if heading else 0)
@@ -215,19 +237,18 @@ def _draw(planned: Sequence[_Planned], heading: str) -> Figure:
     return figure
 
 
-def _draw_block(figure: Figure, block: _Planned, left: float, top: float) -> None:
+def _draw_block(figure: Figure, block: PlannedBlock, left: float, top: float) -> None:
     """Draw the grid of one block, its corner so many inches from the page's left upper one."""
     width, height = block.tile
-    texts = _texts(block.rasters)
-    widest = max((text_width(text, 1.0) for each in texts for text in each), default=0.0)
-    for number, (raster, numbers) in enumerate(zip(block.rasters, texts, strict=True)):
+    widest = max((text_width(text, 1.0) for each in block.numbers for text in each), default=0.0)
+    for number, (raster, texts) in enumerate(zip(block.rasters, block.numbers, strict=True)):
         row, column = divmod(number, block.columns)
         across, down = column * (width + _GAP), row * block.pitch + block.number
-        axes = _add_axes(figure, left + across, top + down, width, height)
+        axes = add_axes(figure, left + across, top + down, width, height)
         axes.set(xticks=[], yticks=[])
         if block.number:
             axes.set_title(str(number + 1), fontsize=_NUMBER_POINTS, pad=1.5)
-        _draw_map(axes, raster, block, tuple(numbers), widest)
+        _draw_map(axes, raster, block, tuple(texts), widest)
     _add_bar(figure, block, left + block.grid[0] + 0.1, top + block.number)
 
 
@@ -240,38 +261,21 @@ def _texts(rasters: Sequence[Raster]) -> list[list[str]]:
 
 
 def _draw_map(
-    axes: Axes, raster: Raster, block: _Planned, texts: tuple[str, ...], widest: float
+    axes: Axes, raster: Raster, block: PlannedBlock, texts: tuple[str, ...], widest: float
 ) -> None:
-    width, height = block.tile
-    most = max(round(height * DPI), 1), max(round(width * DPI), 1)
-    samples = block_means(raster.pixels, *most)
-    shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
-    shown = np.clip(
-        samples, block.scale.low, block.scale.high
-    )  # so that infinity has the colour of its end
-    image = axes.imshow(
-        displayable(shown, block.scale.low, block.scale.high) if shown.ndim == 3 else shown,
-        cmap=colours_from(block.scale.low),
-        vmin=block.scale.low,
-        vmax=block.scale.high,
-        aspect="auto",
-        extent=(-0.5, raster.columns - 0.5, raster.rows - 0.5, -0.5),
-        interpolation="hanning" if shrunk else "nearest",
-    )
+    drawn = draw_pixels(axes, raster, block.tile, (block.scale.low, block.scale.high))
     if max(raster.rows, raster.columns) <= MOST_TICKED:
         draw_cell_lines(axes, raster.rows, raster.columns)
     if texts:
-        write_cells(
-            axes, Drawn(image, height / width, (raster.rows, raster.columns), texts, widest)
-        )
+        write_cells(axes, replace(drawn, texts=texts, widest=widest))
 
 
-def _add_bar(figure: Figure, block: _Planned, left: float, top: float) -> None:
+def _add_bar(figure: Figure, block: PlannedBlock, left: float, top: float) -> None:
     """Add the colour bar of a block, with as many ticks as it has room for."""
     low, high, extend = block.scale
     colour = block.rasters[0].pixels.ndim == 3
     height = max(block.grid[1] - block.number, _LEAST_HEIGHT - block.number)
-    axes = _add_axes(figure, left, top, _BAR, height)
+    axes = add_axes(figure, left, top, _BAR, height)
     ticks = round_ticks(low, high)
     if height < len(ticks) * TICK_POINTS * 1.6 / 72:
         ticks = ticks[:: max(1, len(ticks) - 1)]
@@ -287,10 +291,3 @@ def _add_bar(figure: Figure, block: _Planned, left: float, top: float) -> None:
 def _bar_number(value: float, _place: int | None = None) -> str:
     """Label a tick, briefly: another block may follow."""
     return short(value, digits=6)
-
-
-def _add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Add axes by inches from the left and from the upper edge."""
-    page_width, page = figure.get_size_inches()
-    box = (left / page_width, 1 - (top + height) / page, width / page_width, height / page)
-    return figure.add_axes(box)

@@ -218,7 +218,7 @@ def _titles(layout: _Layout, before: Raster, after: Raster, row: PanelRow) -> tu
 
 def _facts(raster: Raster, box: float, facts: list[str]) -> list[str]:
     """Return the lines under a picture's name: the facts, and what the eye could be misled by."""
-    return [", ".join(facts), *cautions(raster, box_sides(raster, box))]
+    return [", ".join(facts), *cautions([raster], box_sides(raster, box))]
 
 
 def _draw_picture(

@@ -1,7 +1,7 @@
 """Pictures and matrices drawn into axes: thinned if huge, numbered if small, with a colour bar."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib import colormaps
@@ -34,12 +34,14 @@ _LONG = 1.4  # how much longer a strip may be than the box
 class Raster:
     """Something to draw: (H, W) grey or (H, W, 3) RGB, and its white, None for plain numbers.
 
-    ``centred`` plain numbers have colours centred on zero even where none is negative.
+    ``centred`` plain numbers have colours centred on zero even where none is negative. ``full`` is
+    the rows and columns of what was thinned, which it is still drawn and told as.
     """
 
     pixels: NDArray[np.generic]
     white: int | None
     centred: bool = False
+    full: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -52,12 +54,12 @@ class Raster:
     @property
     def rows(self) -> int:
         """The height in pixels."""
-        return int(self.pixels.shape[0])
+        return self.full[0] if self.full else int(self.pixels.shape[0])
 
     @property
     def columns(self) -> int:
         """The width in pixels."""
-        return int(self.pixels.shape[1])
+        return self.full[1] if self.full else int(self.pixels.shape[1])
 
     @property
     def size(self) -> str:
@@ -86,6 +88,11 @@ class Raster:
         if self.pixels.dtype.kind != "f":
             return 0
         return sum(int(which(row).sum()) for row in self.pixels)
+
+    def thinned(self, inches: tuple[float, float]) -> "Raster":
+        """Return a copy with the pixels that are drawn in a box of these sides."""
+        pixels = block_means(self.pixels, *_dots(inches))
+        return replace(self, pixels=pixels, full=(self.rows, self.columns))
 
     def value_range(self) -> tuple[float, float]:
         """Return the values of the colour bar's ends; symmetric where plain values go below 0."""
@@ -134,12 +141,15 @@ def stretched(raster: Raster, inches: tuple[float, float]) -> bool:
     return not 0.9 < ratio < 1.1
 
 
-def cautions(raster: Raster, inches: tuple[float, float]) -> list[str]:
-    """Return what the eye could be misled by in a box of these sides, a line each."""
-    lines = ["pixels stretched to be seen"] if stretched(raster, inches) else []
-    if nans := raster.nans():
+def cautions(rasters: Sequence[Raster], inches: tuple[float, float]) -> list[str]:
+    """Return what the eye could be misled by in boxes of these sides, rasters of one size in them.
+
+    A line each.
+    """
+    lines = ["pixels stretched to be seen"] if stretched(rasters[0], inches) else []
+    if nans := sum(raster.nans() for raster in rasters):
         lines.append(f"{nans} NaN in {NAN_COLOUR}")
-    if infinite := raster.infinities():
+    if infinite := sum(raster.infinities() for raster in rasters):
         lines.append(f"{infinite} infinite, in the colour of the bar's end")
     return lines
 
@@ -162,13 +172,18 @@ def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Draw
     return drawn
 
 
+def _dots(inches: tuple[float, float]) -> tuple[int, int]:
+    """Return the rows and columns of the page's pixels in a box of this width and height."""
+    return max(round(inches[1] * DPI), 1), max(round(inches[0] * DPI), 1)
+
+
 def draw_pixels(
     axes: Axes, raster: Raster, inches: tuple[float, float], ends: tuple[float, float]
 ) -> Drawn:
     """Draw a raster on a given scale, as :func:`draw_raster` does, without ticks or bar."""
     width, height = inches
     low, high = ends
-    most = max(round(height * DPI), 1), max(round(width * DPI), 1)
+    most = _dots(inches)
     samples = block_means(raster.pixels, *most)
     shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
     shown = np.clip(samples, low, high)  # so that infinity has the colour of its end

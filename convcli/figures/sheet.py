@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from convcli.errors import UsageError
@@ -16,6 +15,7 @@ from convcli.figures.cells import (
     MOST_TICKED,
     WIDE,
     Drawn,
+    add_axes,
     add_colour_bar,
     bar_number,
     draw_cell_lines,
@@ -113,7 +113,7 @@ def _draw_tile(
 ) -> Drawn | None:
     """Draw a tile with its title; return what its numbers can be written into, if there is any."""
     width, height = placed.sides
-    axes = _add_axes(figure, (left + placed.left, above + placed.top, width, height))
+    axes = add_axes(figure, left + placed.left, above + placed.top, width, height)
     axes.set_title(placed.title, fontsize=plan.points, pad=PAD * 72)
     if placed.tile.pixels is None:
         axes.set_axis_off()
@@ -152,15 +152,6 @@ def _alike(drawn: Sequence[Drawn]) -> list[Drawn]:
 def _draw_bar(figure: Figure, scale: Scale, place: tuple[float, float, float, float]) -> None:
     colours, label = scale.colours()
     ticks = scale.ticks(place[3], below=False)
-    axes = _add_axes(figure, place)
+    axes = add_axes(figure, *place)
     bar = figure.colorbar(colours, cax=axes, ticks=ticks, format=bar_number)
     bar.set_label(label, fontsize=TICK_POINTS)
-
-
-def _add_axes(figure: Figure, place: tuple[float, float, float, float]) -> Axes:
-    """Add axes at inches from the left and from the top, of a width and a height."""
-    left, top, width, height = place
-    across, down = figure.get_size_inches()
-    return figure.add_axes(
-        (left / across, 1 - (top + height) / down, width / across, height / down)
-    )

@@ -258,7 +258,7 @@ def _title(
     tile: SheetTile, raster: Raster, sides: tuple[float, float], room: float, points: float
 ) -> str:
     """Return what stands over a tile, in lines that have room."""
-    lines = [tile.title, tile.caption, *cautions(raster, sides)]
+    lines = [tile.title, tile.caption, *cautions([raster], sides)]
     return wrap("\n".join(filter(None, lines)), room, points)
 
 

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.arithmetic import whole
-from convcli.core.combine import COMBINATIONS
+from convcli.core.arithmetic import float_type, smallest_integer, whole
+from convcli.core.combine import COMBINATIONS, combined_type
 from convcli.core.correlate import prepare, run
 from convcli.core.plan import Layout
-from convcli.core.pooling import mean_type
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import Geometry, lay_out
 from convcli.kernels.kernel import Kernel
@@ -32,7 +31,8 @@ class Conv:
         sets: what each result is made by: one kernel, or several that are combined.
         spec: the kernels' name.
         layout: operation, padding, border, stride and dilation.
-        bias: added to every map, or a number for each; None for the kernels' own.
+        bias: added to every map, or a number for each, once kernels are combined; None for the
+            kernels' own, which are added before.
         levels: what one of 256 levels is among the values; the kernels' own biases are in those.
         method: how the sums are computed; one of :data:`convcli.core.methods.METHODS`.
         threads: how many at most; None for one a processor.
@@ -50,7 +50,7 @@ class Conv:
 
     @property
     def label(self) -> str:
-        """Its name, the kernels' and, where it is one, the size of a bank."""
+        """Its name and the kernels'."""
         return f"{self.name} {self.spec}"
 
     @property
@@ -82,19 +82,18 @@ class Conv:
             for kernel in self.kernels
         )
         weights = sum(kernel.matrix.size for kernel in self.kernels)
-        parameters = weights + self._count_biases()
+        parameters = weights + self._count_biases(channels)
         return Laid((*size, channels), rows, columns, parameters, products * size[0] * size[1])
 
     def apply(self, maps: Maps) -> Maps:
-        """Return the kernels' maps; exact integers of integers, else floats."""
+        """Return the kernels' maps; exact integers of integers, else floats.
+
+        Raises:
+            UsageError: the sums exceed 64-bit integers.
+        """
         results = [self._apply_set(group, maps) for group in self._banked()]
         result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
-        if not isinstance(self.bias, tuple):
-            return result
-        numbers = [whole(number) for number in self.bias]
-        exact = result.dtype.kind != "f" and all(isinstance(number, int) for number in numbers)
-        kind = np.dtype(np.int64) if exact else mean_type(result.dtype)
-        return result + np.array(numbers, kind)
+        return _added(result, self.bias) if isinstance(self.bias, tuple) else result
 
     def _laid(self, kernel: Kernel, shape: Shape) -> Geometry:
         if kernel.matrix.ndim == 3 and len(kernel.matrix) != shape[2]:
@@ -107,11 +106,10 @@ class Conv:
             shape[:2], kernel.size, rules.padding, rules.stride, rules.dilation, rules.operation
         )
 
-    def _count_biases(self) -> int:
-        if isinstance(self.bias, tuple):
-            return len(self.bias)
-        own = (kernel.bias if self.bias is None else 1 for kernel in self.kernels)
-        return sum(bias != 0 for bias in own)
+    def _count_biases(self, channels: int) -> int:
+        if self.bias is not None:
+            return channels
+        return sum(kernel.bias != 0 for kernel in self.kernels)
 
     def _banked(self) -> Iterator[KernelSet]:
         """Yield the sets, with neighbours that can be summed as one bank made one."""
@@ -130,30 +128,42 @@ class Conv:
 
     def _apply_set(self, group: KernelSet, maps: Maps) -> Maps:
         """Filter with one kernel, or with several that are combined strip by strip."""
+        biases = [self._bias(kernel, group.combine) for kernel in group.kernels]
         plans = [
-            prepare(
-                maps, kernel.matrix, self.layout, kernel.divisor, self._bias(kernel), self.method
-            )
-            for kernel in group.kernels
+            prepare(maps, kernel.matrix, self.layout, kernel.divisor, bias, self.method)
+            for kernel, bias in zip(group.kernels, biases, strict=True)
         ]
-        kind = np.result_type(*(plan.result for plan in plans))
-        if group.combine in ("magnitude", "mean"):
-            kind = mean_type(kind)
-        elif group.combine == "sum" and kind.kind != "f":
-            kind = np.dtype(np.int64)
-        out = np.empty(plans[0].shape, kind)
+        kinds = [plan.result for plan in plans]
+        out = np.empty(plans[0].shape, combined_type(kinds, group.combine))
 
         def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
             out[rows] = COMBINATIONS[group.combine](blocks) if group.combine else blocks[0]
 
         run(plans, maps, keep, self.threads)
+        if group.combine and isinstance(self.bias, int | float):
+            out = _added(out, (self.bias,))
         return out if out.ndim == 3 else out[..., np.newaxis]
 
-    def _bias(self, kernel: Kernel) -> float:
-        """Return what is added to the sums; biases of the maps come later."""
-        if isinstance(self.bias, tuple):
-            return 0
-        return kernel.bias * self.levels if self.bias is None else self.bias
+    def _bias(self, kernel: Kernel, combine: str | None) -> float:
+        """Return what is added to a kernel's sums; biases of the finished maps come later."""
+        if self.bias is None:
+            return kernel.bias * self.levels
+        return 0 if combine or isinstance(self.bias, tuple) else self.bias
+
+
+def _added(maps: Maps, biases: tuple[float, ...]) -> Maps:
+    """Add a number to every map, or one to each; integers stay exact.
+
+    Raises:
+        UsageError: they would exceed 64 bits.
+    """
+    numbers = [number for number in map(whole, biases) if isinstance(number, int)]
+    if maps.dtype.kind == "f" or len(numbers) < len(biases):
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 lies infinity
+            return np.asarray(maps + np.array(biases, float_type(maps.dtype)))
+    least, most = min(numbers), max(numbers)
+    ends = least, most, int(maps.min()) + least, int(maps.max()) + most
+    return np.asarray(maps + np.array(numbers, smallest_integer((min(ends), max(ends)))))
 
 
 def _bank(kernels: list[Kernel]) -> Kernel:

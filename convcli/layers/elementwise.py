@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convcli.core.pooling import mean_type
+from convcli.core.arithmetic import float_type
 from convcli.layers.layer import Laid, Maps, Shape
 
 
@@ -20,14 +20,14 @@ def sigmoid(maps: Maps) -> Maps:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
     """
-    values = maps.astype(mean_type(maps.dtype))
+    values = maps.astype(float_type(maps.dtype))
     small = np.exp(-np.abs(values))
     return np.asarray(np.where(values < 0, small, values.dtype.type(1)) / (1 + small))
 
 
 def tanh(maps: Maps) -> Maps:
     """Return the hyperbolic tangent."""
-    return np.asarray(np.tanh(maps, dtype=mean_type(maps.dtype)))
+    return np.asarray(np.tanh(maps, dtype=float_type(maps.dtype)))
 
 
 def magnitude(maps: Maps) -> Maps:
@@ -83,5 +83,5 @@ class LeakyRelu:
 
     def apply(self, maps: Maps) -> Maps:
         """Return floats, as a slope makes them."""
-        values = maps.astype(mean_type(maps.dtype))
+        values = maps.astype(float_type(maps.dtype))
         return np.where(values < 0, values * values.dtype.type(self.slope), values)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convcli.core.arithmetic import DOUBLE
-from convcli.core.pooling import lay_windows, mean_type, pool
+from convcli.core.arithmetic import DOUBLE, float_type
+from convcli.core.pooling import lay_windows, pool
 from convcli.geometry import Pair
 from convcli.layers.layer import Laid, Maps, Shape
 
@@ -114,7 +114,7 @@ class Normalize:
 
     def apply(self, maps: Maps) -> Maps:
         """Return floats; the sums are in float64, map by map."""
-        out = np.empty(maps.shape, mean_type(maps.dtype))
+        out = np.empty(maps.shape, float_type(maps.dtype))
         with np.errstate(invalid="ignore", over="ignore"):  # of infinities come NaN
             for channel in range(maps.shape[2]):
                 # Away from the first value: of a constant map nothing at all is left.
@@ -130,7 +130,7 @@ def _reduced(maps: Maps, kind: str, axes: tuple[int, ...]) -> Maps:
         return np.asarray(maps.max(axis=axes, keepdims=True))
     with np.errstate(invalid="ignore", over="ignore"):
         means = maps.mean(axis=axes, keepdims=True, dtype=np.float64)
-        return np.asarray(means, mean_type(maps.dtype))
+        return np.asarray(means, float_type(maps.dtype))
 
 
 def _text(pair: Pair) -> str:

@@ -118,6 +118,14 @@ def test_biases_in_a_text_file(chain, save):
     assert told(chain(*words, "-o", "-")) == "22  24\n"
 
 
+def test_a_bias_and_a_file_of_it_are_alike_for_combined_kernels(chain, grey, save, load):
+    save("b.txt", [[10]])
+    for bias in ("0", "10", "b.txt"):
+        told(chain("grey.png", "conv", "-k", "sobel", "--bias", bias, "-o", f"{bias}.npy"))
+    np.testing.assert_array_equal(load("10.npy"), load("b.txt.npy"))
+    np.testing.assert_allclose(load("10.npy"), load("0.npy") + 10, rtol=1e-6)
+
+
 def test_a_global_pool_of_a_colour_picture_is_one_pixel(chain, photo, load):
     told(chain("photo.png", "globalpool", "max", "-o", "o.png"))
     assert load("o.png").tolist() == [[photo.max((0, 1)).tolist()]]
@@ -197,6 +205,17 @@ def test_every_layer_in_a_folder(chain, photo, bank, load):
     chain("photo.png", "conv", "-k", "bank.npy", "--each-dir", "each").fails(1, "exists already")
 
 
+@pytest.mark.parametrize("option", ["-o", "--plot"])
+@pytest.mark.parametrize("flags", [[], ["--overwrite"]])
+def test_no_file_is_written_twice(chain, grey, here, contents, option, flags):
+    (here / "each").mkdir()
+    name = "each/../each/01_relu.png"
+    before = contents()
+    ran = chain("grey.png", "relu", option, name, "--each-dir", "each", *flags)
+    ran.fails(2, "two results go to each/01_relu.png")
+    assert contents() == before
+
+
 def test_a_figure(chain, photo, contents):
     words = ["photo.png", "conv", "-k", "sobel", "relu", "--plot", "p.png"]
     assert told(chain(*words)) == "p.png\n"
@@ -227,6 +246,8 @@ def test_alpha_and_nan_are_told_of(chain, save):
         (["photo.png", "conv", "-k", "1", "--bias", "bad.txt"], 2, "--bias bad.txt: row 1: 'a'"),
         (["photo.png", "conv", "-k", "1", "--bias", "nan.npy"], 2, "nan.npy: must hold finite"),
         (["photo.png", "conv", "-k", "1", "--bias", "photo.png"], 2, "--bias photo.png: "),
+        (["photo.png", "conv", "-k", "outline", "--bias", "big.txt"], 2,
+         "photo.png: layer 1 (conv outline): sums may reach 1e+30, beyond 64-bit integers"),
         (["photo.png", "relu", "--each-dir", "m.csv"], 1, "m.csv is a file"),
         (["photo.png", "conv", "-k", "bank.npy", "conv", "-k", "bank.npy"], 2,
          "photo.png: layer 2 (conv bank): kernel bank-1 sums over 3 channels, and the layer is "
@@ -252,6 +273,7 @@ def test_refusals(chain, photo, bank, save, contents, words, code, said):
     save("m.csv", [[1, 2]])
     save("nan.npy", np.array([np.nan]))
     Path("bad.txt").write_text("a b")
+    Path("big.txt").write_text("1e30 1e30 1e30")
     before = contents()
     chain(*words).fails(code, said)
     assert contents() == before

@@ -5,7 +5,7 @@ import pytest
 from matplotlib import colormaps
 
 from convcli.errors import UsageError
-from convcli.figures.chain import Block, draw_chain
+from convcli.figures.chain import Block, draw_chain, plan_block
 from convcli.figures.saving import save_figure
 
 RNG = np.random.default_rng(3)
@@ -108,6 +108,17 @@ def test_small_maps_are_drawn_cell_by_cell_with_their_numbers():
     [image] = images(figure)
     assert image.get_interpolation() == "nearest"
     assert [text.get_text() for text in image.axes.texts] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize(("shape", "white"), [((900, 700, 80), None), ((2000, 1500, 3), 255)])
+def test_of_large_maps_only_what_is_drawn_is_kept(shape, white):
+    maps = RNG.random(shape).astype(np.float32)
+    kept = [raster.pixels for raster in plan_block(Block("x", maps), white).rasters]
+    assert not any(np.shares_memory(pixels, maps) for pixels in kept)
+    assert sum(pixels.nbytes for pixels in kept) < maps.nbytes / 4
+    rows, columns = shape[:2]
+    extents = {tuple(image.get_extent()) for image in images(draw_chain([Block("x", maps)]))}
+    assert extents == {(-0.5, columns - 0.5, rows - 0.5, -0.5)}
 
 
 def test_every_block_has_a_colour_bar():

@@ -1,5 +1,7 @@
 """Layers and chains of them: exact integers, sizes, and refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -134,6 +136,53 @@ def test_whole_biases_keep_integers(bank, result):
     assert (maps.dtype, maps[0, 0].tolist()) == (np.int32, [10, -291])
     maps = result([bank(np.ones((2, 1, 1, 1), int), (1.5, 0.0))], image)
     assert (maps.dtype.kind, maps[0, 0].tolist()) == ("f", [10.5, 9])
+
+
+@pytest.mark.parametrize("bias", [2**40, 2**63 - 1024, -(2**62)])
+def test_large_biases_stay_exact(bias, bank):
+    image = np.array([[[0], [9]]], np.uint8)
+    layer = bank(np.ones((1, 1, 1, 1), int), (float(bias),))
+    assert layer.apply(image).ravel().tolist() == [bias, bias + 9]
+
+
+@pytest.mark.parametrize("bias", [1e30, -1e30, 2.0**63, 2.0**63 - 1024])
+@pytest.mark.parametrize("spec", ["outline", "sobel"])
+@pytest.mark.parametrize("combine", ["max", "sum"])
+def test_a_bias_never_wraps(bias, spec, combine, result):
+    """One that 64 bits do not hold with the sums is refused, as a number or from a file."""
+    image = np.arange(0, 64000, 1000, np.uint16).reshape(8, 8, 1)
+    sets = read_spec(spec)
+    sets = replace(sets, combine=sets.combine and combine)
+    for given in (bias, (bias,)):
+        with pytest.raises(UsageError, match="beyond 64-bit integers"):
+            result([Conv((sets,), spec, Layout(), given)], image)
+
+
+def test_floats_take_a_bias_of_any_size(result):
+    image = np.full((2, 2, 1), 0.5, np.float32)
+    for given in (1e30, (1e30,)):
+        maps = result([named("1", bias=given)], image)
+        np.testing.assert_array_equal(maps, np.full((2, 2, 1), 1e30, np.float32))
+    assert np.isinf(result([named("sobel", bias=1e300)], image)).all()
+
+
+@pytest.mark.parametrize("bias", [10.0, -300.0, 0.5])
+@pytest.mark.parametrize("combine", ["magnitude", "max", "sum", "mean"])
+def test_a_bias_is_added_once_kernels_are_combined(bias, combine, result):
+    """A number does what a file of that number for every map does, also beside other kernels."""
+    image = np.random.default_rng(0).integers(0, 256, (5, 6, 2), np.uint8)
+    sets = (replace(read_spec("sobel"), combine=combine), read_spec("sobel-x"))
+    plain, number, each = (
+        result([Conv(sets, "both", Layout(), given)], image) for given in (0.0, bias, (bias,) * 4)
+    )
+    np.testing.assert_allclose(number, plain + bias, rtol=1e-6)
+    np.testing.assert_allclose(number, each, rtol=1e-6)
+
+
+@pytest.mark.parametrize("given", [10.0, (10.0,) * 3])
+def test_every_map_has_one_bias(given):
+    [stage] = lay_chain([named("sobel", bias=given)], (9, 9, 3))
+    assert stage.laid.parameters == 18 + 3
 
 
 def vgg_block(bank, maps, given):
