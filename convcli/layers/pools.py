@@ -6,7 +6,7 @@ import numpy as np
 
 from convcli.core.arithmetic import DOUBLE
 from convcli.core.pooling import lay_windows, mean_type, pool
-from convcli.geometry import Pair
+from convcli.geometry import Pair, pair_text, size_text
 from convcli.layers.layer import Laid, Maps, Shape
 
 
@@ -30,8 +30,8 @@ class Pool:
     def label(self) -> str:
         """Its name, the window's width x height, and the stride where it is another."""
         stride = self.stride or self.size
-        step = "" if stride == self.size else f" stride {_text(stride)}"
-        return f"{self.name} {self.size[1]}x{self.size[0]}{step}"
+        step = "" if stride == self.size else f" stride {pair_text(stride)}"
+        return f"{self.name} {size_text(self.size)}{step}"
 
     def lay_out(self, shape: Shape) -> Laid:
         """Lay the windows over each channel."""
@@ -131,7 +131,3 @@ def _reduced(maps: Maps, kind: str, axes: tuple[int, ...]) -> Maps:
     with np.errstate(invalid="ignore", over="ignore"):
         means = maps.mean(axis=axes, keepdims=True, dtype=np.float64)
         return np.asarray(means, mean_type(maps.dtype))
-
-
-def _text(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"
