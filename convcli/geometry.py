@@ -212,6 +212,24 @@ def as_pair(value: object, name: str, *, least: int) -> Pair:
     return _whole(value[0], name, least=least), _whole(value[1], name, least=least)
 
 
+def size_text(size: Pair) -> str:
+    """Write a size as width x height.
+
+    >>> size_text((3, 5))
+    '5x3'
+    """
+    return f"{size[1]}x{size[0]}"
+
+
+def pair_text(pair: Pair) -> str:
+    """Write rows and columns with a comma between, or one number for both.
+
+    >>> pair_text((1, 2)), pair_text((2, 2))
+    ('1,2', '2')
+    """
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"
+
+
 def _extents(kernel: Pair, dilation: Pair) -> Pair:
     return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
 
@@ -253,11 +271,9 @@ def _resolve_pads(padding: Padding, extent: Pair, before: Pair) -> Pads:
 
 def _exceeds(geometry: Geometry) -> str:
     """Say that no window fits, as widths x heights."""
-    rows, columns = geometry.kernel
-    text = f"kernel {columns}x{rows}"
+    text = f"kernel {size_text(geometry.kernel)}"
     if geometry.dilation != (1, 1):
-        down, across = geometry.dilation
-        dilation = str(down) if down == across else f"{down},{across}"
-        text += f" (dilation {dilation}, extent {geometry.extent[1]}x{geometry.extent[0]})"
+        dilation = pair_text(geometry.dilation)
+        text += f" (dilation {dilation}, extent {size_text(geometry.extent)})"
     padded = "padded " if any(geometry.pads) else ""
-    return f"{text} exceeds the {padded}{geometry.padded[1]}x{geometry.padded[0]} input"
+    return f"{text} exceeds the {padded}{size_text(geometry.padded)} input"

@@ -14,7 +14,7 @@ from convcli.core.arithmetic import DOUBLE, float_type
 from convcli.core.direct import WORTH_THREADS
 from convcli.core.threads import for_each, thread_count
 from convcli.errors import GeometryError, UsageError
-from convcli.geometry import Geometry, Pads, Pair, as_pair, lay_out
+from convcli.geometry import Geometry, Pads, Pair, as_pair, lay_out, pair_text, size_text
 
 POOLINGS = ("max", "avg")
 STRIP_BYTES = 1 << 18  # of a strip's rows once they are pooled downwards
@@ -99,7 +99,7 @@ def lay_windows(
     margin = as_pair(padding, "padding", least=0)
     if margin[0] * 2 > window[0] or margin[1] * 2 > window[1]:
         raise GeometryError(
-            f"padding {_pair_text(margin)} is more than half of the {_size_text(window)} window"
+            f"padding {pair_text(margin)} is more than half of the {size_text(window)} window"
         )
     after = [
         pad + (_beyond(n, k, s, pad) if ceil else 0)
@@ -110,7 +110,7 @@ def lay_windows(
     if window[0] > padded[0] or window[1] > padded[1]:
         beside = "padded " if any(pads) else ""
         raise GeometryError(
-            f"window {_size_text(window)} exceeds the {beside}{_size_text(padded)} input"
+            f"window {size_text(window)} exceeds the {beside}{size_text(padded)} input"
         )
     return lay_out(image, window, pads, step)
 
@@ -125,14 +125,6 @@ def _beyond(size: int, window: int, stride: int, pad: int) -> int:
     if last * stride >= size + pad:
         last -= 1
     return max(0, last * stride + window - padded) if last >= 0 else 0
-
-
-def _size_text(pair: Pair) -> str:
-    return f"{pair[1]}x{pair[0]}"
-
-
-def _pair_text(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"
 
 
 class _Axis(NamedTuple):

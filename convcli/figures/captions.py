@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from convcli.figures.heatmap import kernel_title
-from convcli.geometry import Pads, Pair
+from convcli.geometry import Pads, Pair, pair_text
 from convcli.kernels.kernel import Kernel
 from convcli.lessons.position_text import position_lines
 from convcli.lessons.sliding import Slide
@@ -43,8 +43,8 @@ def heading(slide: Slide, title: str) -> str:
     layout, geometry = slide.spec.layout, slide.geometry
     operation = layout.operation + " (kernel flipped)" * (layout.operation == "convolve")
     parts = [", ".join(filter(None, [title, slide.spec.label])), operation]
-    parts += [f"stride {_pair(geometry.stride)}"] * (geometry.stride != (1, 1))
-    parts += [f"dilation {_pair(geometry.dilation)}"] * (geometry.dilation != (1, 1))
+    parts += [f"stride {pair_text(geometry.stride)}"] * (geometry.stride != (1, 1))
+    parts += [f"dilation {pair_text(geometry.dilation)}"] * (geometry.dilation != (1, 1))
     parts += [f"range {slide.spec.range}"] * (slide.spec.range != "clip")
     return ", ".join(parts)
 
@@ -60,8 +60,12 @@ def kernels_title(slide: Slide) -> str:
     first, *others = slide.spec.kernels
     several = f"{slide.spec.combine} of {1 + len(others)} kernels"
     title = several if others else kernel_title(first)
-    flipped = slide.spec.layout.operation == "convolve"
-    return f"{title}\nflipped, as it is convolved" if flipped else title
+    return applied_title(title, slide.spec.layout.operation)
+
+
+def applied_title(title: str, operation: str) -> str:
+    """Add to a kernel's title that it is flipped, where it is."""
+    return f"{title}\nflipped, as it is convolved" if operation == "convolve" else title
 
 
 def padding_text(slide: Slide) -> str:
@@ -69,9 +73,10 @@ def padding_text(slide: Slide) -> str:
     pads: Pads = slide.pads
     if not any(pads):
         return "no padding"
-    width = str(pads.top) if len(set(pads)) == 1 else ",".join(map(str, pads))
-    return f"hatched: padding {width} ({slide.plans[0].border})"
+    return hatched_text(pads, slide.plans[0].border)
 
 
-def _pair(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"
+def hatched_text(sides: Sequence[int], border: str) -> str:
+    """Say how wide padding is, by its sides or one number for all, and what it holds."""
+    width = str(sides[0]) if len(set(sides)) == 1 else ",".join(map(str, sides))
+    return f"hatched: padding {width} ({border})"

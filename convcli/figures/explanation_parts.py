@@ -79,7 +79,7 @@ def result_text_lines(explanation: "Explanation", rows: Sequence[SumRow]) -> lis
         if not any(id(response) in shown for response in output.responses):
             continue
         if output.channel:
-            lines += [""] * bool(lines) + [f"channel {output.channel}"]
+            lines += [""] * bool(lines) + [output.heading]
         for response in output.responses:
             worked = value_lines(response)
             if len(output.responses) > 1:

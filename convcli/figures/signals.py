@@ -15,6 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from convcli.core.windows import border_name
+from convcli.figures.captions import applied_title, hatched_text
 from convcli.figures.cells import Drawn, settle
 from convcli.figures.heatmap import draw_kernels, kernel_title, tiles_of
 from convcli.figures.lettering import percent, short, wrap
@@ -84,7 +85,9 @@ def draw_padded(
     draw_samples(axes, places, padded, inches=inches, exact=exact)
     hatch_ends(axes, len(values), padding)
     set_places(axes, places[0] - 0.5, places[-1] + 0.5, inches)
-    text = f"signal, {count_text(values)}{padding_text(padding)}"
+    text = f"signal, {count_text(values)}"
+    if padding.before or padding.after:
+        text += f"; {hatched_text((padding.before, padding.after), padding.border)}"
     axes.set_title(_wrapped(text, inches))
     return padded
 
@@ -105,8 +108,7 @@ def draw_taps(
         inches = KERNEL_INCHES, PLOT_HEIGHT
         return draw_kernels(figure, place, tiles, inches, _wrapped(title, KERNEL_INCHES))
     axes = figure.add_subplot(place)
-    flipped = "\nflipped, as it is convolved" if operation == "convolve" else ""
-    axes.set_title(_wrapped(title + flipped, KERNEL_INCHES))
+    axes.set_title(_wrapped(applied_title(title, operation), KERNEL_INCHES))
     places = dilation * np.arange(len(taps))
     draw_samples(axes, places, taps, inches=KERNEL_INCHES * len(taps) / (places[-1] + 1))
     set_places(axes, -0.5, places[-1] + 0.5, KERNEL_INCHES)
@@ -127,15 +129,6 @@ def count_text(values: Values) -> str:
     """Say how many samples there are, and how many of their values are not a number."""
     nans = int(np.isnan(values).sum())
     return f"{len(values)} samples" + f", {nans} NaN left out" * bool(nans)
-
-
-def padding_text(padding: Padding) -> str:
-    """Say how wide the hatched padding is, and what it holds."""
-    if not (padding.before or padding.after):
-        return ""
-    same = padding.before == padding.after
-    width = padding.before if same else f"{padding.before},{padding.after}"
-    return f"; hatched: padding {width} ({padding.border})"
 
 
 def _laid_out(original: NDArray[np.generic], row: "PanelRow", axis: int) -> Geometry:

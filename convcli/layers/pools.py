@@ -6,8 +6,10 @@ import numpy as np
 
 from convcli.core.arithmetic import DOUBLE, float_type
 from convcli.core.pooling import lay_windows, pool
-from convcli.geometry import Pair
+from convcli.geometry import Pair, pair_text, size_text
 from convcli.layers.layer import Laid, Maps, Shape
+
+_SQUARED = 1e100  # greater numbers may overflow when they are squared
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Pool:
     def label(self) -> str:
         """Its name, the window's width x height, and the stride where it is another."""
         stride = self.stride or self.size
-        step = "" if stride == self.size else f" stride {_text(stride)}"
-        return f"{self.name} {self.size[1]}x{self.size[0]}{step}"
+        step = "" if stride == self.size else f" stride {pair_text(stride)}"
+        return f"{self.name} {size_text(self.size)}{step}"
 
     def lay_out(self, shape: Shape) -> Laid:
         """Lay the windows over each channel."""
@@ -120,7 +122,10 @@ class Normalize:
                 # Away from the first value: of a constant map nothing at all is left.
                 values = maps[..., channel] - DOUBLE.type(maps[0, 0, channel])
                 values -= values.mean()
-                values /= np.sqrt(np.square(values).mean() + self.eps)
+                greatest = np.abs(values).max()
+                if greatest > _SQUARED:  # eps is nothing beside such numbers
+                    values /= greatest
+                values /= np.sqrt(np.square(values).mean() + self.eps * (greatest <= _SQUARED))
                 out[..., channel] = values
         return out
 
@@ -131,7 +136,3 @@ def _reduced(maps: Maps, kind: str, axes: tuple[int, ...]) -> Maps:
     with np.errstate(invalid="ignore", over="ignore"):
         means = maps.mean(axis=axes, keepdims=True, dtype=np.float64)
         return np.asarray(means, float_type(maps.dtype))
-
-
-def _text(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"

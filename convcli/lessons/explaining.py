@@ -119,7 +119,7 @@ def explain_picture(
         )
     spec, at = spec._replace(alpha="drop"), _position(at)
     probed = probe_picture(picture, spec, at)
-    activate = ACTIVATIONS[activation]
+    activate = _activation(activation)
     extremes = _extremes(picture, spec, activate) if spec.range == "rescale" else None
     return explain_probed(picture, spec, at, probed, activation, extremes)
 
@@ -133,7 +133,7 @@ def explain_probed(
     extremes: tuple[Number, Number] | None = None,
 ) -> Explanation:
     """Explain a value that has been computed already; ``extremes`` are those of ``rescale``."""
-    activated = ACTIVATIONS[activation](probed.values)
+    activated = _activation(activation)(probed.values)
     tone = Tone(spec.range, None if spec.range == "raw" else picture.white, *(extremes or ()))
     plan = probed.plans[0]
     geometry = plan.geometry
@@ -155,6 +155,14 @@ def explain_probed(
         extremes=extremes and _plain_ends(extremes, activated.dtype),
         outputs=tuple(_outputs(picture, spec, at, probed, activated, tone)),
     )
+
+
+def _activation(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return a function of values; fractions of integers are computed in float64."""
+    function = ACTIVATIONS[name]
+    if name in ("none", "relu"):
+        return function
+    return lambda values: function(values if values.dtype.kind == "f" else values.astype(float))
 
 
 def _picture(pixels: NDArray[Any]) -> Picture:

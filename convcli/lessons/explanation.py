@@ -72,6 +72,12 @@ class Output:
     activated: Number
     pixel: Number
 
+    @property
+    def heading(self) -> str:
+        """The channel's name as that of a channel: red is channel red."""
+        named = self.channel.startswith("channel ")
+        return self.channel if named else f"channel {self.channel}"
+
 
 @dataclass(frozen=True)
 class Explanation:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from convcli.geometry import size_text
 from convcli.lessons.explanation import Explanation, Response, Sum
 from convcli.lessons.numbers import written
 from convcli.lessons.steps import result_lines, step, sum_lines, value_lines, wrapped
@@ -36,7 +37,7 @@ def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
     told: set[str] = set()
     for output in explanation.outputs:
         if output.channel:
-            lines += ["", paint("heading", f"channel {output.channel}")]
+            lines += ["", paint("heading", output.heading)]
         for response in output.responses:
             lines += _response_lines(explanation, response, paint, told)
         lines += [""] * (explanation.combine is not None)
@@ -65,7 +66,7 @@ def heading(explanation: Explanation) -> str:
     """Say which value is explained, and whether the kernel is flipped."""
     (row, column), operation = explanation.at, explanation.operation
     flip = "flipped" if operation == "convolve" else "not flipped"
-    size = _size(explanation.output_size)
+    size = size_text(explanation.output_size)
     return (
         f"{explanation.kernel} at row {row}, column {column} of the {size} feature map "
         f"({operation}: {flip})"
@@ -100,7 +101,7 @@ def placement(explanation: Explanation, response: Response) -> str:
     """Say where the window lies, and which of it is padding."""
     rows = _range_text("row", response.rows, explanation.dilation[0])
     columns = _range_text("column", response.columns, explanation.dilation[1])
-    text = f"window: {rows}, {columns} of the {_size(explanation.input_size)} input"
+    text = f"window: {rows}, {columns} of the {size_text(explanation.input_size)} input"
     if any(map(any, response.padding)):
         border = explanation.border
         fill = f" {written(explanation.fill)}" if border == "constant" else ""
@@ -134,7 +135,3 @@ def _tables(response: Response, part: Sum, kernel: str) -> list[Table]:
         Table(kernel, weights, columns, rows),
         Table("pixel*weight", products, columns, rows),
     ]
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[1]}x{size[0]}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.core.windows import PaddedView, border_name
 from convcli.errors import GeometryError, UsageError
-from convcli.geometry import Geometry, Padding, Pair, lay_out
+from convcli.geometry import Geometry, Padding, Pair, as_pair, lay_out, pair_text, size_text
 
 GUESSES = ("same", "valid", "full")
 _MOST_STRIDE = 16  # that an error tries
@@ -165,22 +165,30 @@ def _related(before: tuple[int, ...], after: tuple[int, ...], model: Model) -> G
 
 
 def _unrelated(size: Pair, wanted: Pair, model: Model, found: dict[str, Geometry]) -> str:
-    """Say both sizes, what would do, and a stride that fits."""
-    sizes = [f"{_text(geometry.output)} ({name})" for name, geometry in found.items()]
+    """Say both sizes, what would do, and a padding or a stride that fits."""
+    stride = as_pair(model.stride, "stride", least=1)
+    step = pair_text(stride)
+    sizes = [f"{size_text(geometry.output)} ({name})" for name, geometry in found.items()]
+    paddings = [guess for guess in GUESSES if _gives(size, wanted, model, guess, stride)]
     strides = [
-        stride
-        for stride in range(1, _MOST_STRIDE + 1)
+        step
+        for step in range(1, _MOST_STRIDE + 1)
         for guess in GUESSES
-        if stride != model.stride and _gives(size, wanted, model, guess, stride)
+        if _gives(size, wanted, model, guess, (step, step))
     ]
-    hint = f"; stride={strides[0]} (--stride {strides[0]}) would do" if strides else ""
+    hint = ""
+    if paddings:
+        hint = f"; padding={paddings[0]} (--padding {paddings[0]}) would do"
+    elif strides:
+        hint = f"; stride={strides[0]} (--stride {strides[0]}) would do"
     return (
-        f"BEFORE is {_text(size)} and AFTER {_text(wanted)}: a kernel {_text(model.size)} at "
-        f"stride {_pair(model.stride)} would make it {' or '.join(sizes)}{hint}"
+        f"BEFORE is {size_text(size)} and AFTER {size_text(wanted)}: "
+        f"a kernel {size_text(model.size)} at stride {step} would make it "
+        f"{' or '.join(sizes)}{hint}"
     )
 
 
-def _gives(size: Pair, wanted: Pair, model: Model, guess: str, stride: int) -> bool:
+def _gives(size: Pair, wanted: Pair, model: Model, guess: str, stride: Pair) -> bool:
     try:
         return lay_out(size, model.size, guess, stride, model.dilation).output == wanted
     except GeometryError:
@@ -198,8 +206,9 @@ def _inside(
         last = min((geometry.size[axis] + pad - extent) // step, geometry.output[axis] - 1)
         if last < first:
             raise GeometryError(
-                f"every window of a kernel {_text(geometry.kernel)} on {_text(geometry.size)} "
-                "pixels touches the padding; border= (--border) says what that held"
+                f"every window of a kernel {size_text(geometry.kernel)} on "
+                f"{size_text(geometry.size)} pixels touches the padding; "
+                "border= (--border) says what that held"
             )
         values.append(slice(first, last + 1))
         pixels.append(slice(first * step - pad, last * step - pad + extent))
@@ -228,13 +237,3 @@ def _kept(after: NDArray[Any], white: int | None) -> NDArray[np.bool_]:
             "none"
         )
     return kept
-
-
-def _text(size: Pair) -> str:
-    return f"{size[1]}x{size[0]}"
-
-
-def _pair(pair: int | Pair) -> str:
-    if isinstance(pair, int) or pair[0] == pair[1]:
-        return str(pair if isinstance(pair, int) else pair[0])
-    return f"{pair[0]},{pair[1]}"

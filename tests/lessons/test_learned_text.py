@@ -34,7 +34,7 @@ def learned_from(kernel, picture=GREY, noise=0.0, **options):
 def test_the_whole_report():
     text = learned_text(learned_from(get_kernel("blur").weights, noise=0.3, add=5))
     lines = text.splitlines()
-    assert lines[0] == "kernel 3x3             times 16"
+    assert lines[0] == "kernel 3x3                times 16"
     assert [line.split()[-3:] for line in lines[1:4]] == [
         ["1", "2", "1"],
         ["2", "4", "2"],
@@ -54,9 +54,15 @@ def test_whole_weights_have_no_decimals_and_others_as_many_as_are_known(rng):
     text = learned_text(learned_from([[-1, 0], [2, 30]]))
     assert text.startswith("kernel 2x2\n-1  0\n 2 30\n")
     rounded, decimals = shown_weights(learned_from(rng.normal(size=(3, 3)), noise=1))
-    assert decimals == 3  # errors are about 1 / (74 * sqrt(4000))
-    np.testing.assert_array_equal(rounded, rounded.round(3))
+    assert decimals == 4  # errors are about 1 / (74 * sqrt(4000))
+    np.testing.assert_array_equal(rounded, rounded.round(4))
     assert shown_weights(learned_from(np.full((2, 2), 0.25)))[1] == 2
+
+
+def test_a_kernel_that_fits_badly_is_not_rounded_to_another():
+    learned = learned_from([[-0.62, 0.39, 0.79]], noise=20)
+    rounded, _ = shown_weights(learned)
+    assert (np.abs(rounded - learned.weights) < learned.errors).all()
 
 
 def test_a_bias_that_is_noise_is_0():
