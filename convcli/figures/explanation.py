@@ -30,7 +30,6 @@ from convcli.figures.cells import (
     WIDE,
     Drawn,
     add_colour_bar,
-    finite_extremes,
     round_ticks,
     settle,
 )
@@ -41,7 +40,7 @@ from convcli.figures.explanation_parts import (
     result_text_lines,
     sum_rows,
 )
-from convcli.figures.heatmap import draw_weights
+from convcli.figures.heatmap import draw_weights, symmetric_limit
 from convcli.figures.lettering import cell_texts, text_width, wrap
 from convcli.figures.rasters import Raster, draw_raster
 from convcli.figures.signal_explanation import draw_signal_explanation, explained_axis
@@ -147,8 +146,7 @@ def _draw_row(
 def _draw_signed(axes: Axes, values: NDArray[Any], unit: str, inches: tuple[float, float]) -> Drawn:
     """Draw a grid in colours centred on zero, with its bar."""
     width, height = inches
-    least, greatest = finite_extremes(values)
-    limit = max(-least, greatest) or 1.0
+    limit = symmetric_limit(values)
     image = draw_weights(axes, values, limit, inches=inches)
     image.set_cmap(colormaps[DIVERGING].with_extremes(bad=NAN_COLOUR))
     add_colour_bar(axes, image, round_ticks(-limit, limit), unit, below=width >= WIDE * height)

@@ -230,8 +230,13 @@ def tiles_of(kernels: Sequence["Kernel"], *, most: int) -> Tiles:
     every = np.concatenate([values.ravel() for _, values in parts])
     texts = iter(cell_texts(every))
     tiles = tuple(Tile(name, values, tuple(islice(texts, values.size))) for name, values in parts)
-    least, greatest = finite_extremes(every)
-    return Tiles(tiles, max(-least, greatest) or 1.0, divisor or 1)
+    return Tiles(tiles, symmetric_limit(every), divisor or 1)
+
+
+def symmetric_limit(values: NDArray[np.generic]) -> float:
+    """Return how far from zero finite values go, 1 where all are zero: the colours' limit."""
+    least, greatest = finite_extremes(values)
+    return max(-least, greatest) or 1.0
 
 
 def _channels(

@@ -18,11 +18,10 @@ from convcli.figures.cells import (
     WIDE,
     Drawn,
     add_colour_bar,
-    finite_extremes,
     round_ticks,
     settle,
 )
-from convcli.figures.heatmap import add_shared_bar, draw_weights
+from convcli.figures.heatmap import add_shared_bar, draw_weights, symmetric_limit
 from convcli.figures.lettering import cell_texts, short, text_width, wrap
 from convcli.lessons.learned_text import shown_weights, verdict
 
@@ -187,8 +186,7 @@ def _planes(weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _limit(*weights: NDArray[np.float64]) -> float:
-    least, greatest = finite_extremes(np.concatenate([each.ravel() for each in weights]))
-    return max(-least, greatest) or 1.0
+    return symmetric_limit(np.concatenate([each.ravel() for each in weights]))
 
 
 def _map_title(learned: "Learned", each: _Map, channel: int, inches: float) -> str:
