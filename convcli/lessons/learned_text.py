@@ -132,19 +132,19 @@ def _name(match: Match) -> str:
 def shown_weights(learned: Learned) -> tuple[Floats, int]:
     """Return the weights rounded to the decimals that the pictures tell of, and how many.
 
-    As few as move no weight by more than a quarter of its standard error, since a kernel rounded
-    further is another one; and no more than the largest standard error has.
+    As few as are within the standard errors and move no weight by more than half a per cent of
+    the largest, since a kernel rounded further is another one; and no more than the errors allow.
     """
     largest = float(np.abs(learned.weights).max())
     error = 0.0 if learned.course else float(learned.errors.max())
-    tolerance = np.maximum(0 if learned.course else learned.errors / 4, 1e-9 * largest)
+    tolerance = max(min(6 * error, 5e-3 * largest), 1e-9 * largest)
     start = 0 if largest == 0 else max(0, 1 - math.ceil(math.log10(largest)))
     most = start + (_DESCENT_DECIMALS if learned.course else _MOST_DECIMALS)
     if error:
         most = min(most, max(start, math.ceil(-math.log10(error))))
     for decimals in range(most):
         rounded = np.round(learned.weights, decimals)
-        if (np.abs(learned.weights - rounded) <= tolerance).all():
+        if np.abs(learned.weights - rounded).max() <= tolerance:
             return rounded + 0.0, decimals
     return np.round(learned.weights, most) + 0.0, most
 

@@ -34,7 +34,7 @@ def learned_from(kernel, picture=GREY, noise=0.0, **options):
 def test_the_whole_report():
     text = learned_text(learned_from(get_kernel("blur").weights, noise=0.3, add=5))
     lines = text.splitlines()
-    assert lines[0] == "kernel 3x3                times 16"
+    assert lines[0] == "kernel 3x3             times 16"
     assert [line.split()[-3:] for line in lines[1:4]] == [
         ["1", "2", "1"],
         ["2", "4", "2"],
@@ -54,8 +54,8 @@ def test_whole_weights_have_no_decimals_and_others_as_many_as_are_known(rng):
     text = learned_text(learned_from([[-1, 0], [2, 30]]))
     assert text.startswith("kernel 2x2\n-1  0\n 2 30\n")
     rounded, decimals = shown_weights(learned_from(rng.normal(size=(3, 3)), noise=1))
-    assert decimals == 4  # errors are about 1 / (74 * sqrt(4000))
-    np.testing.assert_array_equal(rounded, rounded.round(4))
+    assert decimals == 3  # errors are about 1 / (74 * sqrt(4000))
+    np.testing.assert_array_equal(rounded, rounded.round(3))
     assert shown_weights(learned_from(np.full((2, 2), 0.25)))[1] == 2
 
 
