@@ -76,7 +76,9 @@ Examples:
     required=True,
     help="A .gif, .webp or .mp4 file (which takes ffmpeg), or a folder for frame-0001.png and on.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace what is there; in a folder, all its frame-NNNN.png."
+)
 @click.argument("source", metavar="INPUT", type=click.Path())
 def animate(
     source: str,

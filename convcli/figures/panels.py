@@ -202,7 +202,9 @@ def _kernel_sides(tiles: Tiles) -> tuple[float, float]:
 def _titles(layout: _Layout, before: Raster, after: Raster, row: PanelRow) -> tuple[str, str, str]:
     """Return what stands over the original, the kernel and the feature map."""
     original = "\n".join(["original", *_facts(before, layout.box, [before.size])])
-    kernel = kernel_title(row.kernels[0]) if len(row.kernels) == 1 else ""
+    flipped = ["flipped before it is applied"] * (row.layout.operation == "convolve")
+    named = [kernel_title(row.kernels[0])] if len(row.kernels) == 1 else []
+    kernel = "\n".join(named + flipped)
     facts = [after.size, f"min {short(row.minimum)}", f"max {short(row.maximum)}"]
     if row.white is not None:
         facts.append(f"{percent(row.clipped)} clipped")

@@ -27,6 +27,7 @@ _ROUNDING, _UNSEEN = 1e-14, 0.01  # of the sums; of a weight's error, below whic
 # smooth it repeats, and weights are off by more than their errors tell.
 _ROUNDED, _UNEVEN = 0.05, 2.5e-3  # the mean square; of the largest weight
 _SAMPLED = 1 << 16
+_LARGEST = 1e100  # of pixels
 
 Examples = Iterable[Example]
 
@@ -220,3 +221,8 @@ def _check_finite(example: Example) -> None:
     for name, image in (("BEFORE", example.before), ("AFTER", example.after)):
         if image.dtype.kind == "f" and not np.isfinite(image).all():
             raise UsageError(f"{name} holds NaN or infinity, and no kernel can be learned from it")
+        if image.dtype == np.float64 and max(-image.min(), image.max()) > _LARGEST:
+            raise UsageError(
+                f"{name} holds numbers beyond {_LARGEST:g}, whose sums of squares overflow: "
+                "scale both pictures down"
+            )

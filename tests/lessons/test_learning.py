@@ -306,3 +306,11 @@ def test_what_determines_no_kernel(before, after, options, words):
     with pytest.raises(UsageError, match=words) as raised:
         learn_kernel(before, after, **options)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_numbers_whose_squares_overflow_are_refused(which):
+    pictures = [np.random.default_rng(0).normal(size=(9, 9)) for _ in range(2)]
+    pictures[which] *= 1e300
+    with pytest.raises(UsageError, match="scale both pictures down"):
+        learn_kernel(*pictures)
