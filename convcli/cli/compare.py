@@ -7,7 +7,7 @@ import click
 
 from convcli.cli.files import check_figure, read_one, write_figure
 from convcli.cli.kernel_options import BORDER_PICTURES, compared_options
-from convcli.cli.options import layout_values, one_picture_options
+from convcli.cli.options import layout_values, one_picture_options, overwrite_option
 from convcli.cli.varying import VARIED, read_variation
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ Examples:
     help="The figure's file (.png, .pdf, .svg, ...).  [default: {stem}_compare-{vary}.png beside "
     "the input]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+@overwrite_option
 @click.argument("source", metavar="INPUT", type=click.Path())
 def compare(
     source: str,

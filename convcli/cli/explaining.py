@@ -8,7 +8,7 @@ import click
 
 from convcli.cli.files import check_figure, read_one, write_figure
 from convcli.cli.kernel_options import BORDER_PICTURES, filter_option, one_value_options
-from convcli.cli.options import layout_options, one_picture_options
+from convcli.cli.options import layout_options, one_picture_options, overwrite_option
 from convcli.cli.values import PositionValue
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ Examples:
     metavar="FILE",
     help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...), and print its name.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+@overwrite_option
 @click.argument("source", metavar="INPUT", type=click.Path())
 def explain(
     source: str,

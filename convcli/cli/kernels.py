@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convcli.cli.files import check_figure, check_outputs, read_one, write_figure
-from convcli.cli.options import KernelSpecValue
+from convcli.cli.options import KernelSpecValue, overwrite_option
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
@@ -48,7 +48,7 @@ def kernels() -> None:
     help="The picture for --plot, made grey, and small by block means; - is standard input.  "
     "[default: one made for the purpose]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+@overwrite_option
 def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) -> None:
     """List the kernels that have names, by group.
 
@@ -106,7 +106,7 @@ def _draw_catalogue(plot: str, source: str | None, overwrite: bool) -> None:
     help="Draw weights, contours, impulse and frequency response into FILE (.png, .pdf, .svg, "
     "...) in place of the text.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+@overwrite_option
 def show_kernel(
     spec: str, json: bool, output: str | None, plot: str | None, overwrite: bool
 ) -> None:

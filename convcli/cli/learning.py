@@ -7,7 +7,7 @@ import click
 from convcli.cli.files import check_outputs
 from convcli.cli.kernel_options import BORDER_PICTURES
 from convcli.cli.learning_options import descent_options, model_options
-from convcli.cli.options import KernelSpecValue, as_stored_options
+from convcli.cli.options import KernelSpecValue, as_stored_options, overwrite_option
 
 if TYPE_CHECKING:
     from convcli.batch.pairs import Examples
@@ -56,7 +56,7 @@ Examples:
     metavar="FILE",
     help="Draw the kernel, the true one beside it, and a descent's course (.png, .pdf, .svg, ...).",
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@overwrite_option
 @click.option("--json", is_flag=True, help="Print every number as JSON.")
 @click.argument("before", metavar="BEFORE", type=click.Path())
 @click.argument("after", metavar="AFTER", type=click.Path())

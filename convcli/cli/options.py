@@ -204,6 +204,8 @@ def _writing(**values: Any) -> Any:
     return Writing(**values)
 
 
+OVERWRITE = option("--overwrite", is_flag=True, help="Replace files that exist.")
+overwrite_option = click.option(*OVERWRITE[0], **OVERWRITE[1])
 _ENCODING = (
     option(
         "--format",
@@ -221,7 +223,7 @@ _ENCODING = (
         type=click.IntRange(0, 9),
         help="Of PNG: 0 none to 9 smallest.  [default: 1, for speed]",
     ),
-    option("--overwrite", is_flag=True, help="Replace files that exist."),
+    OVERWRITE,
 )
 
 writing_options = gathered(
