@@ -27,6 +27,7 @@ _ROUNDING, _UNSEEN = 1e-14, 0.01  # of the sums; of a weight's error, below whic
 # smooth it repeats, and weights are off by more than their errors tell.
 _ROUNDED, _UNEVEN = 0.05, 2.5e-3  # the mean square; of the largest weight
 _SAMPLED = 1 << 16
+_EXPLAINED = 0.9  # of R squared, below which no kernel is recognised for certain
 _LARGEST = 1e100  # of pixels
 
 Examples = Iterable[Example]
@@ -176,7 +177,11 @@ class _Fit:
         )
         if shaped.ndim > 2:  # kernels over channels have no names
             return learned
-        return replace(learned, match=recognise(shaped, learned.bias / learned.level, doubt))
+        match = recognise(shaped, learned.bias / learned.level, doubt)
+        explained = 1.0 if learned.r_squared is None else learned.r_squared
+        if match is not None and explained < _EXPLAINED:
+            match = match._replace(certain=False)  # it fits, but AFTER is not of its making alone
+        return replace(learned, match=match)
 
     def _bias(self, weights: Floats) -> float:
         if not self.model.with_bias:
