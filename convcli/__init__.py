@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from convcli.geometry import output_size, receptive_field
     from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import get_kernel
-    from convcli.lessons.explaining import explain
-    from convcli.lessons.learning import learn_kernel
+    from convcli.teaching.explain.arithmetic import explain
+    from convcli.teaching.learn.learning import learn_kernel
 
 __version__ = "0.1.0"
 
@@ -51,9 +51,9 @@ _HOMES = {
     "UsageError": "convcli.errors",
     "convolve": "convcli.core.correlate",
     "cross_correlate": "convcli.core.correlate",
-    "explain": "convcli.lessons.explaining",
+    "explain": "convcli.teaching.explain.arithmetic",
     "get_kernel": "convcli.kernels.spec",
-    "learn_kernel": "convcli.lessons.learning",
+    "learn_kernel": "convcli.teaching.learn.learning",
     "output_size": "convcli.geometry",
     "pool": "convcli.core.pooling",
     "receptive_field": "convcli.geometry",

@@ -13,12 +13,12 @@ from convcli.core.combine import COMBINATIONS, combined_type, direction, gradien
 from convcli.core.correlate import feature_map, prepare, run
 from convcli.core.plan import Layout, Plan
 from convcli.core.saturate import saturate
-from convcli.core.windows import border_name, under_anchors
+from convcli.core.strips import border_name, under_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Pair
-from convcli.images.hues import HueTone, check_hues, eight_bits
-from convcli.images.picture import Picture
-from convcli.images.tone import Tally, Tone
+from convcli.images.direction_colors import HueTone, check_hues, eight_bits
+from convcli.images.image import Picture
+from convcli.images.value_range import Tally, Tone
 from convcli.kernels.kernel import Kernel
 
 ALPHAS = ("keep", "premultiply", "drop")
@@ -32,10 +32,10 @@ class FilterSpec(NamedTuple):
         kernels: one, or several whose feature maps ``combine`` makes one.
         combine: a name in :data:`convcli.core.combine.COMBINATIONS`, or None for one kernel.
         layout: operation, padding, border, stride and dilation.
-        range: how values become pixels; one of :data:`convcli.images.tone.RANGES`.
+        range: how values become pixels; one of :data:`convcli.images.value_range.RANGES`.
         alpha: ``keep`` carries it from under each window's anchor, ``premultiply`` weights the
             colours with it and filters both, ``drop`` leaves it out.
-        method: how the sums are computed; one of :data:`convcli.core.methods.METHODS`.
+        method: how the sums are computed; one of :data:`convcli.core.methods.choose.METHODS`.
         threads: how many at most; None for one a processor.
         bias: added to every value, in the picture's own units; None for the kernels' own, which
             are in 8-bit levels.

@@ -3,12 +3,18 @@
 import os
 import shutil
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
+
+from convcli.plotting.style import house_style
 
 settings.register_profile(
     "same-everywhere",
@@ -57,3 +63,98 @@ def alike() -> Callable[[Path, Path], None]:
     commit it.
     """
     return assert_alike
+
+
+def every_axes(figure: Figure) -> list[Axes]:
+    return [*figure.axes, *(child for axes in figure.axes for child in axes.child_axes)]
+
+
+def tick_labels(axes: Axes) -> list[Text]:
+    """The labels that are drawn: matplotlib keeps more than those, outside the limits."""
+    labels = []
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        labels += [
+            label
+            for tick in axis.get_major_ticks()
+            if low <= tick.get_loc() <= high
+            for label in (tick.label1, tick.label2)
+        ]
+    return labels
+
+
+def visible_texts(figure: Figure) -> list[Text]:
+    texts = list(figure.texts)
+    for axes in every_axes(figure):
+        texts += axes.texts
+        if axes.axison:
+            texts += [axes.title, axes.xaxis.label, axes.yaxis.label, *tick_labels(axes)]
+    return [text for text in texts if text.get_visible() and text.get_text()]
+
+
+def overlaps(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Which boxes (x0, y0, x1, y1) of the first list share more than half a pixel with which."""
+    one, two = one[:, None, :], two[None, :, :]
+    width = np.minimum(one[..., 2], two[..., 2]) - np.maximum(one[..., 0], two[..., 0])
+    height = np.minimum(one[..., 3], two[..., 3]) - np.maximum(one[..., 1], two[..., 1])
+    return (width > 0.5) & (height > 0.5)
+
+
+def assert_legible(figure: Figure) -> None:
+    """Nothing is cut off, no text touches another text, no label touches a picture."""
+    with house_style():
+        figure.draw_without_rendering()
+        texts = visible_texts(figure)
+        boxes = np.array([text.get_window_extent().extents for text in texts])
+    page = figure.bbox
+    for text, (x0, y0, x1, y1) in zip(texts, boxes, strict=True):
+        inside = x0 >= -0.5 and y0 >= -0.5 and x1 <= page.width + 0.5 and y1 <= page.height + 0.5
+        assert inside, f"cut off: {text.get_text()!r} at {x0, y0, x1, y1} of {page}"
+    both = overlaps(boxes, boxes)
+    np.fill_diagonal(both, False)
+    assert not both.any(), [texts[i].get_text() for i in np.unique(np.argwhere(both))]
+
+    frames = np.array([axes.bbox.extents for axes in every_axes(figure) if axes.axison])
+    numbers = {id(text) for axes in figure.axes for text in axes.texts}
+    outside = [n for n, text in enumerate(texts) if id(text) not in numbers]
+    hidden = overlaps(boxes[outside], frames).any(axis=1)
+    assert not hidden.any(), [texts[outside[n]].get_text() for n in np.flatnonzero(hidden)]
+
+
+@pytest.fixture
+def legible() -> Callable[[Figure], None]:
+    return assert_legible
+
+
+GOLDEN = Path(__file__).parent / "golden"
+GOLDEN_DPI = 60  # the references stay small
+
+
+def rendered(drawing: Figure | np.ndarray) -> np.ndarray:
+    """Return what is drawn as (H, W, 3) uint8; an array is that already."""
+    if isinstance(drawing, np.ndarray):
+        return drawing
+    file = BytesIO()
+    with house_style():
+        drawing.savefig(file, format="png", dpi=GOLDEN_DPI)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+@pytest.fixture
+def golden(
+    tmp_path: Path, alike: Callable[[Path, Path], None]
+) -> Callable[[Figure | np.ndarray, str], None]:
+    """Compare a figure, or pixels (H, W, 3) uint8, with ``golden/NAME.png``; see ``alike``."""
+
+    def compare(drawing: Figure | np.ndarray, name: str) -> None:
+        drawn = tmp_path / f"{name}.png"
+        Image.fromarray(rendered(drawing)).save(drawn, optimize=True)
+        assert drawn.stat().st_size < 60_000, f"{drawn.name} is too large to be kept"
+        alike(drawn, GOLDEN / drawn.name)
+
+    return compare
+
+
+@pytest.fixture
+def render() -> Callable[[Figure | np.ndarray], np.ndarray]:
+    return rendered

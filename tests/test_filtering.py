@@ -10,7 +10,7 @@ from scipy import ndimage
 from convcli.core.plan import Layout
 from convcli.errors import ConvcliError, KernelError, UsageError
 from convcli.filtering import FilterSpec, filter_picture, measure
-from convcli.images.picture import Metadata, Picture
+from convcli.images.image import Metadata, Picture
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel, read_spec
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from convcli.atomic import atomic_write, is_stream
-from convcli.batch.naming import STDOUT
-from convcli.batch.settings import Work, Writing
+from convcli.batch.options import Work, Writing
+from convcli.batch.outputs import STDOUT
 from convcli.errors import UsageError
 from convcli.filtering import FilterSpec
 from convcli.images.formats import Format, choose_format, named_format
-from convcli.images.picture import Picture
+from convcli.images.image import Picture
 
 MATRICES = ("npy", "csv", "txt")
 EIGHT_BITS = (

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.atomic import is_stream, refuse_existing
-from convcli.batch.naming import STDOUT, Job, Joint, joined
-from convcli.batch.outcome import Outcome, Result
-from convcli.batch.settings import Work
+from convcli.batch.job import Outcome, Result
+from convcli.batch.options import Work
+from convcli.batch.outputs import STDOUT, Job, Joint, joined
 from convcli.errors import ConvcliError, PictureError
 from convcli.filtering import FilterSpec
 

@@ -7,11 +7,11 @@ import click
 from convcli.cli.files import read_one
 from convcli.cli.kernel_options import BORDER_PICTURES, filter_option, one_value_options
 from convcli.cli.options import gathered, layout_options, lazily, one_picture_options, option
-from convcli.cli.values import PositionValue
+from convcli.cli.types import PositionValue
 
 if TYPE_CHECKING:
-    from convcli.batch.settings import Reading
-    from convcli.cli.choice import KernelChoice
+    from convcli.batch.options import Reading
+    from convcli.cli.kernel_args import KernelChoice
     from convcli.cli.moving import Journey
     from convcli.core.plan import Layout
 
@@ -99,7 +99,7 @@ def animate(
     or -. Prints the names of the files written.
     """
     from convcli.cli.moving import make_animation
-    from convcli.cli.reporting import print_name
+    from convcli.cli.report import print_name
     from convcli.images.reels import choose_target
 
     target = choose_target(output, overwrite=overwrite)

@@ -14,14 +14,14 @@ from convcli.cli.options import (
     reading_options,
     writing_options,
 )
-from convcli.cli.values import MemoryValue
+from convcli.cli.types import MemoryValue
 
 if TYPE_CHECKING:
     from convcli.batch.inputs import Search
-    from convcli.batch.naming import Naming
-    from convcli.batch.settings import Effort, Reading, Writing
-    from convcli.cli.choice import KernelChoice
-    from convcli.cli.reporting import Voice
+    from convcli.batch.options import Effort, Reading, Writing
+    from convcli.batch.outputs import Naming
+    from convcli.cli.kernel_args import KernelChoice
+    from convcli.cli.report import Voice
     from convcli.core.plan import Layout
 
 search_options = gathered(
@@ -53,7 +53,7 @@ search_options = gathered(
 
 effort_options = gathered(
     "effort",
-    lazily("convcli.batch.settings", "Effort"),
+    lazily("convcli.batch.options", "Effort"),
     option(
         "-j",
         "--jobs",
@@ -91,7 +91,7 @@ effort_options = gathered(
 
 naming_options = gathered(
     "naming",
-    lazily("convcli.batch.naming", "Naming"),
+    lazily("convcli.batch.outputs", "Naming"),
     option(
         "-o",
         "--output",
@@ -145,7 +145,7 @@ naming_options = gathered(
 
 
 def _voice(**values: Any) -> Any:
-    from convcli.cli.reporting import Voice
+    from convcli.cli.report import Voice
 
     if values["verbose"] and values["quiet"]:
         raise click.UsageError("-v and -q contradict each other")
@@ -170,7 +170,7 @@ def _foresee(
     """Have worker processes get ready, where there is likely more than one picture."""
     one = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not set(inputs[0]) & set("*?[")
     if not (one or context.resilient_parsing):
-        from convcli.batch.nursery import warm_up
+        from convcli.batch.executors.forkserver import warm_up
 
         warm_up()
     return inputs
@@ -227,9 +227,9 @@ def apply(
     -o or --out-dir says otherwise; nothing is overwritten unasked. The kernel is not flipped
     unless --operation convolve asks for it.
     """
-    from convcli.batch.agenda import Agenda
-    from convcli.batch.settings import Work
-    from convcli.batch.team import check_effort
+    from convcli.batch.joblist import Agenda
+    from convcli.batch.options import Work
+    from convcli.batch.run import check_effort
     from convcli.cli.running import check_output, dry_report, run
 
     asked = search._replace(names=inputs, null=voice.null, output=naming.out_dir)

@@ -11,11 +11,11 @@ from convcli.cli.options import layout_values, one_picture_options, overwrite_op
 from convcli.cli.varying import VARIED, read_variation
 
 if TYPE_CHECKING:
-    from convcli.batch.settings import Reading
-    from convcli.cli.choice import KernelChoice
+    from convcli.batch.options import Reading
+    from convcli.cli.kernel_args import KernelChoice
     from convcli.filtering import FilterSpec
-    from convcli.images.picture import Picture
-    from convcli.lessons.comparing import Choice, Compared
+    from convcli.images.image import Picture
+    from convcli.teaching.compare.comparison import Choice, Compared
 
 
 @click.command(
@@ -123,7 +123,7 @@ def _beside(source: str, vary: str) -> str:
 
 
 def _title(name: str, vary: str, specs: tuple["FilterSpec", ...]) -> str:
-    from convcli.batch.naming import base_name
+    from convcli.batch.outputs import base_name
 
     base = base_name(name)
     return base if vary == "kernel" else f"{base}: {specs[0].label}"
@@ -132,7 +132,7 @@ def _title(name: str, vary: str, specs: tuple["FilterSpec", ...]) -> str:
 def _compared(picture: "Picture", choices: list["Choice"], name: str) -> list["Compared"]:
     """Compare; a fault is told with the input's name."""
     from convcli.errors import Named
-    from convcli.lessons.comparing import compare_choices
+    from convcli.teaching.compare.comparison import compare_choices
 
     with Named(name):
         return compare_choices(picture, choices)
@@ -144,7 +144,7 @@ def _drawn(
     scale: Literal["common", "own"],
     original: "Picture | None",
 ) -> Any:
-    from convcli.figures.comparison import draw_comparison
+    from convcli.teaching.compare.figure import draw_comparison
 
     return draw_comparison(compared, title=title, scale=scale, original=original)
 
@@ -153,7 +153,7 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
     """Print a line for each choice; sizes are rows and columns, NaN and infinity null."""
     from json import dumps
 
-    from convcli.cli.reporting import finite
+    from convcli.cli.report import finite
 
     for each in compared:
         tally, (rows, columns) = each.filtered.tally, each.filtered.picture.size

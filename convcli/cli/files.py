@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from convcli.batch.settings import Reading
-    from convcli.images.picture import Picture
+    from convcli.batch.options import Reading
+    from convcli.images.image import Picture
 
 
 def read_one(source: str, reading: "Reading") -> tuple["Picture", str]:
@@ -59,7 +59,7 @@ def check_figure(output: str, *, overwrite: bool) -> None:
     from pathlib import Path
 
     from convcli.atomic import check_target
-    from convcli.figures.saving import check_suffix
+    from convcli.plotting.saving import check_suffix
 
     check_suffix(Path(output))
     check_target(Path(output), overwrite=overwrite)
@@ -96,8 +96,8 @@ def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = Fal
     """
     from pathlib import Path
 
-    from convcli.cli.reporting import print_name
-    from convcli.figures.saving import save_figure
+    from convcli.cli.report import print_name
+    from convcli.plotting.saving import save_figure
 
     save_figure(figure, Path(output), overwrite=overwrite)
     if not quiet:

@@ -103,7 +103,7 @@ def _threads(command: str) -> Declared:
     )
 
 
-_choice = lazily("convcli.cli.choice", "KernelChoice")
+_choice = lazily("convcli.cli.kernel_args", "KernelChoice")
 
 kernel_options = gathered(
     "choice",

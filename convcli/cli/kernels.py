@@ -68,9 +68,9 @@ def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) 
 
 def _draw_catalogue(plot: str, source: str | None, overwrite: bool) -> None:
     """Draw what each kernel of the catalogue makes of one picture."""
-    from convcli.batch.settings import Reading
-    from convcli.figures.poster import draw_poster
-    from convcli.lessons.catalogue_maps import built_in_picture, catalogue_maps, reduced
+    from convcli.batch.options import Reading
+    from convcli.teaching.kernels.catalogue_maps import built_in_picture, catalogue_maps, reduced
+    from convcli.teaching.kernels.catalogue_sheet import draw_poster
 
     check_figure(plot, overwrite=overwrite)
     picture = built_in_picture() if source is None else reduced(*read_one(source, Reading()))
@@ -116,8 +116,8 @@ def show_kernel(
     standard input; @ANGLE turns it counter-clockwise. With -o, --plot or both, the files are
     written and their names printed.
     """
-    from convcli.kernels.describe import set_json, set_text
     from convcli.kernels.spec import find_recipe, only_kernel, read_spec
+    from convcli.teaching.kernels.describe import set_json, set_text
 
     _check_printing(json, output, plot)
     check_outputs(output, plot, overwrite=overwrite)
@@ -125,7 +125,7 @@ def show_kernel(
     if output is not None:
         _write(only_kernel(found), output, overwrite)
     if plot is not None:
-        from convcli.figures.portrait import draw_portrait
+        from convcli.teaching.kernels.kernel_sheet import draw_portrait
 
         write_figure(draw_portrait(found), plot, overwrite=overwrite)
     if output is not None or plot is not None:
@@ -151,7 +151,7 @@ def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
     """Write one kernel and print the file's name, or print its matrix for ``-``."""
     from pathlib import Path
 
-    from convcli.cli.reporting import print_name
+    from convcli.cli.report import print_name
     from convcli.kernels.saving import matrix_text, save_kernel
 
     if output == "-":
@@ -159,7 +159,7 @@ def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
         return
     target = Path(output)
     if target.suffix.lower() == ".png":
-        from convcli.figures.heatmap import draw_kernel
+        from convcli.plotting.heatmap import draw_kernel
 
         write_figure(draw_kernel(kernel), output, overwrite=overwrite)
         return

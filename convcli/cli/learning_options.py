@@ -14,16 +14,16 @@ from convcli.cli.options import (
     gathered,
     option,
 )
-from convcli.cli.values import PaddingValue, PairValue
+from convcli.cli.types import PaddingValue, PairValue
 
 if TYPE_CHECKING:
-    from convcli.lessons.descent import Descent
-    from convcli.lessons.windows import Model
+    from convcli.teaching.learn.descent import Descent
+    from convcli.teaching.learn.windows import Model
 
 
 def _model(no_bias: bool, **values: Any) -> "Model":
     _calm_blas()
-    from convcli.lessons.windows import Model
+    from convcli.teaching.learn.windows import Model
 
     return Model(with_bias=not no_bias, **filled(values))
 
@@ -37,7 +37,7 @@ def _calm_blas() -> None:
     import os
     import sys
 
-    from convcli.batch.nursery import SINGLE
+    from convcli.batch.executors.forkserver import SINGLE
 
     if "numpy" not in sys.modules:
         for name in SINGLE:
@@ -45,7 +45,7 @@ def _calm_blas() -> None:
 
 
 def _descent(descent: bool, **values: Any) -> "Descent | None":
-    from convcli.lessons.descent import Descent
+    from convcli.teaching.learn.descent import Descent
 
     given = {name: value for name, value in values.items() if value is not None}
     if given and not descent:

@@ -23,11 +23,11 @@ COMMANDS = {
     "apply": "convcli.cli.apply:apply",
     "size": "convcli.cli.size:size",
     "kernels": "convcli.cli.kernels:kernels",
-    "explain": "convcli.cli.explaining:explain",
+    "explain": "convcli.cli.explain:explain",
     "animate": "convcli.cli.animate:animate",
     "compare": "convcli.cli.compare:compare",
-    "chain": "convcli.cli.chaining:chain",
-    "learn": "convcli.cli.learning:learn",
+    "chain": "convcli.cli.chain.command:chain",
+    "learn": "convcli.cli.learn:learn",
 }
 FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143
 

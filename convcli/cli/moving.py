@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import click
 
-from convcli.batch.naming import base_name
+from convcli.batch.outputs import base_name
 from convcli.errors import Named
 from convcli.filtering import FilterSpec
 from convcli.geometry import Pair
-from convcli.images.picture import Picture
+from convcli.images.image import Picture
 from convcli.images.reels import Target, write_reel
-from convcli.lessons.sliding import Stops, choose_stops, slide_over
+from convcli.teaching.animate.sliding import Stops, choose_stops, slide_over
 
 _RATES = ((40, 5.0), (100, 10.0))  # up to so many frames, so many a second
 _FASTEST = 20.0
@@ -46,8 +46,8 @@ def make_animation(
         ConvcliError: the layer does not suit the picture, there is no such way over it, or the
             file cannot be written.
     """
-    from convcli.figures.animation import Animation, kept_colours
     from convcli.images.palette import Palette
+    from convcli.teaching.animate.frames import Animation, kept_colours
 
     with Named(name):
         slide = slide_over(picture, spec)

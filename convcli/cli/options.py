@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from convcli.cli.values import PaddingValue, PairValue, SizeValue
+from convcli.cli.types import PaddingValue, PairValue, SizeValue
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-RANGES = ("clip", "abs", "offset", "rescale", "raw")  # those of convcli.images.tone
+RANGES = ("clip", "abs", "offset", "rescale", "raw")  # those of convcli.images.value_range
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -189,7 +189,7 @@ _MAX_PIXELS = option(
     show_default=True,
     help="Refuse pictures with more pixels before decoding them.",
 )
-_reading = lazily("convcli.batch.settings", "Reading")
+_reading = lazily("convcli.batch.options", "Reading")
 
 reading_options = gathered("reading", _reading, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
 as_stored_options = gathered("reading", _reading, _CHANNELS, _MAX_PIXELS)
@@ -197,7 +197,7 @@ one_picture_options = gathered("reading", _reading, _CHANNELS, _RESIZE, _MAX_PIX
 
 
 def _writing(**values: Any) -> Any:
-    from convcli.batch.settings import Writing
+    from convcli.batch.options import Writing
 
     if values["overwrite"] and values["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing contradict each other")
@@ -232,4 +232,4 @@ writing_options = gathered(
     *_ENCODING,
     option("--skip-existing", is_flag=True, help="Leave files that exist, and go on."),
 )
-one_writing_options = gathered("writing", lazily("convcli.batch.settings", "Writing"), *_ENCODING)
+one_writing_options = gathered("writing", lazily("convcli.batch.options", "Writing"), *_ENCODING)

@@ -5,7 +5,7 @@ import time
 
 import click
 
-from convcli.batch.outcome import Outcome
+from convcli.batch.job import Outcome
 
 EVERY = 0.1  # seconds between two looks of the line
 

@@ -4,15 +4,15 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from convcli.batch.agenda import Agenda
 from convcli.batch.inputs import Missing
-from convcli.batch.naming import STDOUT, Naming
-from convcli.batch.outcome import Outcome
-from convcli.batch.settings import Effort, Work
-from convcli.batch.team import outcomes
+from convcli.batch.job import Outcome
+from convcli.batch.joblist import Agenda
+from convcli.batch.options import Effort, Work
+from convcli.batch.outputs import STDOUT, Naming
+from convcli.batch.run import outcomes
 from convcli.batch.todo import foretell
 from convcli.cli.progress import Progress
-from convcli.cli.reporting import Reporter, Voice
+from convcli.cli.report import Reporter, Voice
 from convcli.errors import UsageError, shown
 
 
@@ -27,7 +27,7 @@ def run(agenda: Agenda, work: Work, effort: Effort, voice: Voice) -> int:
             windows += [outcome.window] if outcome.window is not None else []
     code = reporter.finish(agenda.strangers)
     if windows:
-        from convcli.figures.saving import show_figure
+        from convcli.plotting.saving import show_figure
 
         show_figure(windows)
     return code
@@ -57,7 +57,7 @@ def check_output(agenda: Agenda, work: Work, naming: Naming, voice: Voice) -> No
             raise UsageError(f"{shown(each.path)}: a stack's file name must end with .npy")
     figures = [each for each in agenda.joint if each.kind != "stack"]
     if work.show or figures:
-        from convcli.figures.saving import check_display, check_suffix
+        from convcli.plotting.saving import check_display, check_suffix
 
         if work.show:
             check_display()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import click
 
 from convcli.cli.stack import Layer, LayerValue, numbers, stacked, table
-from convcli.cli.values import PaddingValue, PairValue
+from convcli.cli.types import PaddingValue, PairValue
 from convcli.geometry import Geometry, Pair, lay_out
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from convcli.cli.values import PaddingValue, PairValue
+from convcli.cli.types import PaddingValue, PairValue
 from convcli.errors import GeometryError
 from convcli.geometry import Geometry, Padding, Pair, ReceptiveField, lay_out, receptive_field
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from convcli.cli.options import RANGES, BorderValue, as_layout
-from convcli.cli.values import PaddingValue, PairValue
+from convcli.cli.types import PaddingValue, PairValue
 
 if TYPE_CHECKING:
-    from convcli.cli.choice import KernelChoice
+    from convcli.cli.kernel_args import KernelChoice
     from convcli.filtering import FilterSpec
-    from convcli.images.picture import Picture
-    from convcli.lessons.comparing import Choice
+    from convcli.images.image import Picture
+    from convcli.teaching.compare.comparison import Choice
 
 _OPERATIONS = ("correlate", "convolve")
 
@@ -59,7 +59,7 @@ class Variation(NamedTuple):
 
     def choices(self, specs: tuple["FilterSpec", ...], picture: "Picture") -> list["Choice"]:
         """Return the ways to filter a picture that are compared."""
-        from convcli.lessons.comparing import Choice
+        from convcli.teaching.compare.comparison import Choice
 
         if self.vary == "kernel":
             return [Choice(spec.label, spec.label, spec) for spec in specs]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.arithmetic import float_type
+from convcli.core.dtypes import float_type
 from convcli.errors import UsageError
 
 Block = NDArray[Any]

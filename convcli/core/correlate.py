@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from convcli.core.arithmetic import DOUBLE, SINGLE, Numbers
-from convcli.core.direct import WORTH_THREADS
-from convcli.core.methods import Method
+from convcli.core.dtypes import DOUBLE, SINGLE, Numbers
+from convcli.core.methods.choose import Method
+from convcli.core.methods.direct import WORTH_THREADS
 from convcli.core.plan import Layout, Plan, asked_dtype, make_plan
 from convcli.core.saturate import saturate
+from convcli.core.strips import PaddedView
 from convcli.core.threads import for_each, thread_count
-from convcli.core.windows import PaddedView
 from convcli.core.workspace import Workspace, borrow, give_back
 from convcli.geometry import Padding, Pair
 

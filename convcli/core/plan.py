@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from convcli.core.arithmetic import SINGLE, Numbers, Samples, check_finite, choose_numbers, whole
-from convcli.core.methods import METHODS, Method, Task, choose_methods
-from convcli.core.windows import border_name
+from convcli.core.dtypes import SINGLE, Numbers, Samples, check_finite, choose_numbers, whole
+from convcli.core.methods.choose import METHODS, Method, Task, choose_methods
+from convcli.core.strips import border_name
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Geometry, Padding, Pair, lay_out
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.core.arithmetic import DOUBLE, float_type
-from convcli.core.direct import WORTH_THREADS
+from convcli.core.dtypes import DOUBLE, float_type
+from convcli.core.methods.direct import WORTH_THREADS
 from convcli.core.threads import for_each, thread_count
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import Geometry, Pads, Pair, as_pair, lay_out, pair_text, size_text

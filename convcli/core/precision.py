@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from convcli.core.arithmetic import DOUBLE, SINGLE
+from convcli.core.dtypes import DOUBLE, SINGLE
 
 UNIT = 2.0**-24  # what rounding to float32 is off by at most, relatively
 SMALLEST = 2.0**-126  # below it float32 loses digits

@@ -10,7 +10,7 @@ from PIL import Image
 
 from convcli.core.saturate import saturate
 from convcli.errors import PictureError, UsageError
-from convcli.images.picture import Picture
+from convcli.images.image import Picture
 
 CHANNELS = ("auto", "gray", "rgb", "r", "g", "b")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from convcli.images.faults import DECODER_FAULTS
-from convcli.images.picture import Metadata
+from convcli.images.image import Metadata
+from convcli.images.pillow_errors import DECODER_FAULTS
 
 # Tags that describe the picture; all others in the first directory say how the file is stored.
 _DESCRIPTIVE = (

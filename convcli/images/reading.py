@@ -12,11 +12,11 @@ from PIL import UnidentifiedImageError
 
 from convcli.errors import PictureError
 from convcli.images.channels import check_choice, chosen, resized
-from convcli.images.faults import explained
+from convcli.images.image import Picture
 from convcli.images.matrices import MatrixError, parse_matrix
 from convcli.images.npy import read_npy
-from convcli.images.picture import Picture
-from convcli.images.rasters import Admit, Raster, Request, admit_all
+from convcli.images.pillow_errors import explained
+from convcli.images.pillow_reader import Admit, Raster, Request, admit_all
 from convcli.kernels.npy import MAGIC, ArrayError
 
 DEFAULT_MAX_PIXELS = 89_478_485  # Pillow's own

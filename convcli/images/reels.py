@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from convcli.atomic import atomic_write, refuse_existing
 from convcli.errors import PictureError, UsageError, shown
-from convcli.images.animations import Frame, write_animation
+from convcli.images.animation import Frame, write_animation
 from convcli.images.formats import PNG
+from convcli.images.image import Picture
 from convcli.images.palette import Palette
-from convcli.images.picture import Picture
 from convcli.images.video import find_ffmpeg, write_video
 from convcli.images.writing import write_picture
 

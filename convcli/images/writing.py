@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from convcli.errors import ConvcliError, UsageError
-from convcli.images.faults import DECODER_FAULTS
 from convcli.images.formats import Format, refusal
+from convcli.images.image import Picture
 from convcli.images.matrices import aligned_lines, comma_lines
 from convcli.images.metadata import matching_profile
 from convcli.images.npy import write_npy
-from convcli.images.picture import Picture
+from convcli.images.pillow_errors import DECODER_FAULTS
 from convcli.images.png import write_png
 
 DEFAULT_QUALITY = 95

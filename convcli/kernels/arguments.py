@@ -7,8 +7,8 @@ from typing import Any
 
 from convcli.errors import KernelError
 from convcli.kernels.entries import Parameter, Recipe
+from convcli.kernels.formulas import check_extent
 from convcli.kernels.naming import quoted
-from convcli.kernels.recipes import check_extent
 
 LEAST_POSITIVE, MOST = 1e-6, 1e6  # sane in pixels and degrees, and squares stay finite
 SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)

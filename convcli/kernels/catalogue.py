@@ -6,7 +6,7 @@ Numpy is not imported here: names are listed and completed without it.
 from collections.abc import Iterable
 
 from convcli.errors import KernelError
-from convcli.kernels import basics, edges, formulas
+from convcli.kernels.data import basics, computed, edges
 from convcli.kernels.entries import Entry, Recipe
 from convcli.kernels.naming import quoted
 
@@ -19,13 +19,13 @@ CATALOGUE: dict[str, Entry] = _index(
     (
         *basics.SIMPLE,
         *basics.SMOOTHING,
-        *formulas.SMOOTHING_RECIPES,
+        *computed.SMOOTHING_RECIPES,
         *basics.SHARPENING,
-        *formulas.SHARPENING_RECIPES,
+        *computed.SHARPENING_RECIPES,
         *edges.GRADIENTS,
         *edges.COMPASSES,
         *basics.LAPLACIANS,
-        *formulas.DIFFERENCE_RECIPES,
+        *computed.DIFFERENCE_RECIPES,
         *basics.PILLOWS,
     )
 )

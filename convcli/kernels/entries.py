@@ -46,7 +46,7 @@ class Parameter(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """A kernel computed from arguments; ``convcli.kernels.recipes`` holds the computation."""
+    """A kernel computed from arguments; ``convcli.kernels.formulas`` holds the computation."""
 
     name: str
     group: str

@@ -1,149 +1,219 @@
-"""The recipes as data: their arguments with defaults, meanings and units, and their sources.
+"""The computed kernels. Their arguments are declared in ``convcli.kernels.data.computed``.
 
-The computation of each is the function of the same name in ``convcli.kernels.recipes``.
+x runs to the right and y downward, in pixels, from the middle of the kernel; angles run
+counter-clockwise as seen on the screen. A mean of equal weights stays integers with a divisor.
 """
 
-from convcli.kernels.entries import Parameter, Recipe
+import math
+from collections.abc import Callable
+from typing import Any
 
-OPENCV = "OpenCV, getGaussianKernel"
-PIXELS, DEGREES = "pixels", "degrees"
+import numpy as np
+from numpy.typing import NDArray
 
-SIZE_FROM_SIGMA = Parameter(
-    "size", "size", "", "N or WxH (width x height); derived from sigma", PIXELS
-)
-ANGLE = Parameter("angle", "number", "0", "direction, counter-clockwise from the right", DEGREES)
+from convcli.errors import KernelError
+from convcli.kernels.kernel import Kernel
 
-SMOOTHING_RECIPES = (
-    Recipe(
-        "box",
-        "smoothing",
-        (Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS),),
-        "box:5",
-        "mean of a rectangle",
-        "M. McDonnell, Computer Graphics and Image Processing 17(1), 1981",
-    ),
-    Recipe(
-        "binomial",
-        "smoothing",
-        (Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS),),
-        "binomial:5",
-        "Pascal's triangle, the Gaussian of integers",
-        "B. Jaehne, Digital Image Processing, 6th ed., 2005",
-    ),
-    Recipe(
-        "gaussian",
-        "smoothing",
-        (
-            Parameter(
-                "size", "size", "", "N or WxH; 2 ceil(3 sigma / step) + 1 where missing", PIXELS
-            ),
-            Parameter(
-                "sigma",
-                "positive",
-                "",
-                "standard deviation; 1, or 0.3 ((size - 1) / 2 - 1) + 0.8 where size is given",
-                PIXELS,
-            ),
-            Parameter("sigma-x", "positive", "", "across; sigma where missing", PIXELS),
-            Parameter("sigma-y", "positive", "", "down; sigma where missing", PIXELS),
-            Parameter(
-                "rho",
-                "correlation",
-                "0",
-                "correlation of x (right) and y (down), between -1 and 1",
-            ),
-            Parameter("angle", "number", "0", "turns the bell counter-clockwise", DEGREES),
-            Parameter(
-                "start", "number", "", "x and y of the first sample; centred where missing", PIXELS
-            ),
-            Parameter("step", "positive", "1", "distance between samples", PIXELS),
-            Parameter("normalize", "flag", "yes", "no: the weights are the density's values"),
-        ),
-        "gaussian:5,sigma=1.2",
-        "Gaussian bell, also oblong or correlated",
-        f"{OPENCV} (default sigma); bivariate normal density",
-    ),
-    Recipe(
-        "disk",
-        "smoothing",
-        (Parameter("radius", "positive", "2", "pixel centres up to it count", PIXELS),),
-        "disk:4.5",
-        "mean of a disk, as a lens out of focus",
-        "M. Potmesil and I. Chakravarty, Computer Graphics 15(3), 1981",
-    ),
-    Recipe(
-        "motion",
-        "smoothing",
-        (Parameter("length", "positive", "9", "length of the streak", PIXELS), ANGLE),
-        "motion:15,angle=30",
-        "mean along a line, as a camera moved",
-        "MATLAB, fspecial('motion')",
-    ),
-    Recipe(
-        "comet",
-        "smoothing",
-        (
-            Parameter("length", "positive", "9", "length from head to tail", PIXELS),
-            Parameter("sigma", "positive", "", "how fast it fades; length / 3", PIXELS),
-            ANGLE,
-        ),
-        "comet:15,angle=30",
-        "streak that fades: half a Gaussian along a line",
-        "ImageMagick, Comet kernel",
-    ),
-)
+Grid = NDArray[np.float64]
+Size = tuple[int, int]
 
-SHARPENING_RECIPES = (
-    Recipe(
-        "unsharp",
-        "sharpening",
-        (
-            SIZE_FROM_SIGMA._replace(meaning="odd N or WxH; derived from sigma"),
-            Parameter("sigma", "positive", "1", "standard deviation of the blur", PIXELS),
-            Parameter("amount", "number", "1", "how much of the difference is added"),
-        ),
-        "unsharp:sigma=2,amount=0.8",
-        "adds the difference from a Gaussian blur",
-        "W. Schreiber, Pattern Recognition 2(2), 1970",
-    ),
-)
+MOST_WEIGHTS_A_SIDE = 2047
+MOST_INTEGER_BITS = 46  # so that the sums of a 16-bit picture stay within int64
 
-DIFFERENCE_RECIPES = (
-    Recipe(
-        "log",
-        "Laplacian",
-        (SIZE_FROM_SIGMA, Parameter("sigma", "positive", "1.4", "standard deviation", PIXELS)),
-        "log:9,sigma=1.4",
-        "Laplacian of a Gaussian, sum 0",
-        "D. Marr and E. Hildreth, Proc. R. Soc. Lond. B 207, 1980",
-    ),
-    Recipe(
-        "dog",
-        "Laplacian",
-        (
-            SIZE_FROM_SIGMA,
-            Parameter("sigma", "positive", "1", "standard deviation of the narrower", PIXELS),
-            Parameter("ratio", "positive", "1.6", "the wider one's sigma over the narrower one's"),
-        ),
-        "dog:sigma=1.5,ratio=1.6",
-        "narrow Gaussian less a wider one, sum 0",
-        "D. Marr and E. Hildreth, Proc. R. Soc. Lond. B 207, 1980",
-    ),
-    Recipe(
-        "gabor",
-        "texture",
-        (
-            SIZE_FROM_SIGMA,
-            Parameter("sigma", "positive", "3", "standard deviation along the wave", PIXELS),
-            Parameter("wavelength", "positive", "6", "length of one wave", PIXELS),
-            ANGLE._replace(meaning="the way the wave runs, counter-clockwise from the right"),
-            Parameter("aspect", "positive", "0.5", "sigma along the wave over sigma across"),
-            Parameter(
-                "phase", "number", "0", "0: a bright bar in the middle; 90: an edge", DEGREES
-            ),
-        ),
-        "gabor:21,wavelength=8,angle=45",
-        "wave under a Gaussian: stripes of one direction",
-        "J. Daugman, J. Opt. Soc. Am. A 2(7), 1985; OpenCV, getGaborKernel",
-    ),
-)
+
+def box(size: Size) -> Kernel:
+    """Ones, divided by their number."""
+    return _mean(np.ones(size, dtype=np.int64))
+
+
+def binomial(size: Size) -> Kernel:
+    """Pascal's triangle down by Pascal's triangle across, divided by the sum, a power of 2."""
+    rows, columns = size
+    if rows + columns - 2 <= MOST_INTEGER_BITS:
+        down, across = (np.array(_pascal(n), dtype=np.int64) for n in size)
+        return _mean(np.outer(down, across))
+    down, across = (np.array([c / 2 ** (n - 1) for c in _pascal(n)]) for n in size)
+    return Kernel(np.outer(down, across))
+
+
+def gaussian(
+    size: Size | None,
+    sigma: float | None,
+    sigma_x: float | None,
+    sigma_y: float | None,
+    rho: float,
+    angle: float,
+    start: float | None,
+    step: float,
+    normalize: bool,
+) -> Kernel:
+    """Samples of the bivariate normal density, with correlation ``rho`` and turned by ``angle``.
+
+    Sample i lies at ``start + i * step``; without ``start`` the samples are centred.
+    """
+    rows, columns = size or (None, None)
+    across = sigma_x or sigma or _default_sigma(columns, step)
+    down = sigma_y or sigma or _default_sigma(rows, step)
+    size = size or _square(3 * max(across, down) / step)
+    x, y = _turned(*_grid(size, step, start), angle)
+    x, y = x / across, y / down
+    room = 1 - rho * rho
+    density = np.exp(-(x * x - 2 * rho * x * y + y * y) / (2 * room))
+    density /= 2 * math.pi * across * down * math.sqrt(room)
+    return Kernel(_normalized(density) if normalize else density)
+
+
+def disk(radius: float) -> Kernel:
+    """Ones where a pixel's centre lies within the radius, divided by their number."""
+    x, y = _grid(_square(math.floor(radius)), 1, None)
+    return _mean((x * x + y * y <= radius * radius).astype(np.int64))
+
+
+def motion(length: float, angle: float) -> Kernel:
+    """A line through the middle; a pixel weighs 1 less its distance from the line, at least 0."""
+    half = max(length - 1, 0) / 2
+    weights, _ = _streak(-half, half, angle)
+    return _mean(weights)
+
+
+def comet(length: float, sigma: float | None, angle: float) -> Kernel:
+    """A line from the middle whose weights fall as half a Gaussian.
+
+    The kernel lies opposite to ``angle``, so that under cross-correlation a bright dot grows
+    its tail toward ``angle``.
+    """
+    weights, along = _streak(-max(length - 1, 0), 0, angle)
+    fading = np.exp(-0.5 * (along / (sigma or length / 3)) ** 2)
+    return Kernel(_normalized(weights * fading))
+
+
+def unsharp(size: Size | None, sigma: float, amount: float) -> Kernel:
+    """Return identity + amount * (identity - Gaussian)."""
+    rows, columns = size = size or _square(3 * sigma)
+    if rows % 2 == 0 or columns % 2 == 0:
+        raise KernelError(f"unsharp needs a middle pixel: {columns}x{rows} is not odd by odd")
+    weights = -amount * _bell(size, sigma)
+    weights[rows // 2, columns // 2] += 1 + amount
+    return Kernel(weights)
+
+
+def log(size: Size | None, sigma: float) -> Kernel:
+    """The Laplacian of the Gaussian density, less its mean, so that a flat picture gives 0."""
+    x, y = _grid(size or _square(4 * sigma), 1, None)
+    square = (x * x + y * y) / (2 * sigma * sigma)
+    weights = (square - 1) * np.exp(-square) / (math.pi * sigma**4)
+    return Kernel(weights - weights.mean())
+
+
+def dog(size: Size | None, sigma: float, ratio: float) -> Kernel:
+    """A Gaussian less one that is ``ratio`` times as wide, both summing to 1."""
+    wider = sigma * ratio
+    size = size or _square(3 * max(sigma, wider))
+    return Kernel(_bell(size, sigma) - _bell(size, wider))
+
+
+def gabor(
+    size: Size | None, sigma: float, wavelength: float, angle: float, aspect: float, phase: float
+) -> Kernel:
+    """A cosine wave that runs toward ``angle``, under a Gaussian ``1 / aspect`` times as wide."""
+    x, y = _turned(*_grid(size or _square(3 * sigma / min(aspect, 1)), 1, None), angle)
+    bell = np.exp(-(x * x + (aspect * y) ** 2) / (2 * sigma * sigma))
+    return Kernel(bell * np.cos(2 * math.pi * x / wavelength + math.radians(phase)))
+
+
+def _mean(weights: NDArray[Any]) -> Kernel:
+    """Return the kernel that sums to 1, in integers with a divisor where the weights are whole."""
+    if np.array_equal(weights, np.rint(weights)):
+        whole = weights.astype(np.int64)
+        return Kernel(whole, divisor=int(whole.sum()))
+    return Kernel(_normalized(weights))
+
+
+def _normalized(weights: Grid) -> Grid:
+    total = weights.sum()
+    if total == 0:
+        raise KernelError("every weight is 0 here; give a larger sigma or a start nearer to 0")
+    normalized: Grid = weights / total
+    return normalized
+
+
+def _pascal(n: int) -> list[int]:
+    return [math.comb(n - 1, k) for k in range(n)]
+
+
+def _default_sigma(extent: int | None, step: float) -> float:
+    """Return the sigma that suits an extent, as OpenCV's getGaussianKernel has it; else 1."""
+    return 1.0 if extent is None else step * (0.3 * ((extent - 1) / 2 - 1) + 0.8)
+
+
+def _square(radius: float) -> Size:
+    """Return the odd square that reaches at least ``radius`` to each side of its middle."""
+    extent = 2 * math.ceil(radius) + 1
+    check_extent(extent)
+    return extent, extent
+
+
+def check_extent(extent: int) -> None:
+    """Refuse a side that no kernel needs.
+
+    Raises:
+        KernelError: the extent is not from 1 to 2047.
+    """
+    if not 1 <= extent <= MOST_WEIGHTS_A_SIDE:
+        raise KernelError(
+            f"a kernel's sides are 1 to {MOST_WEIGHTS_A_SIDE} pixels long, not {extent}"
+        )
+
+
+def _grid(size: Size, step: float, start: float | None) -> tuple[Grid, Grid]:
+    """Return x and y of every sample, each (rows, columns)."""
+    down, across = (
+        (np.arange(n) - (n - 1) / 2) * step if start is None else start + np.arange(n) * step
+        for n in size
+    )
+    x, y = np.meshgrid(across, down)
+    return x, y
+
+
+def _turned(x: Grid, y: Grid, angle: float) -> tuple[Grid, Grid]:
+    """Return the coordinates along ``angle`` and across it."""
+    cosine, sine = _direction(angle)
+    return cosine * x - sine * y, sine * x + cosine * y
+
+
+def _direction(angle: float) -> tuple[float, float]:
+    """Return cosine and sine of degrees, exact at right angles."""
+    quarter, rest = divmod(angle, 90)
+    cosine, sine = math.cos(math.radians(rest)), math.sin(math.radians(rest))
+    for _ in range(int(quarter) % 4):
+        cosine, sine = -sine, cosine
+    return cosine, sine
+
+
+def _bell(size: Size, sigma: float) -> Grid:
+    """Return a round Gaussian that sums to 1."""
+    return np.asarray(gaussian(size, sigma, None, None, 0, 0, None, 1, True).matrix)
+
+
+def _streak(begin: float, end: float, angle: float) -> tuple[Grid, Grid]:
+    """Return the weights of a line along ``angle``, and where along it each pixel lies.
+
+    The line runs from ``begin`` to ``end``. Weights fall from 1 on it to 0 at a distance of one
+    pixel. Margins of zeros are cut, as many on both sides, so that the middle stays the middle.
+    """
+    grid = _grid(_square(max(-begin, end) + 1), 1, None)
+    along, across = _turned(*grid, angle)
+    along_line = np.clip(along, begin, end)
+    weights = np.maximum(1 - np.hypot(along - along_line, across), 0)
+    weights[weights < 1e-9] = 0
+    marked_rows, marked_columns = np.nonzero(weights)
+    middle = weights.shape[0] // 2
+    tall, wide = (int(np.abs(m - middle).max()) for m in (marked_rows, marked_columns))
+    kept = np.s_[middle - tall : middle + tall + 1, middle - wide : middle + wide + 1]
+    return weights[kept], along_line[kept]
+
+
+BUILDERS: dict[str, Callable[..., Kernel]] = {
+    builder.__name__: builder
+    for builder in (box, binomial, gaussian, disk, motion, comet, unsharp, log, dog, gabor)
+}

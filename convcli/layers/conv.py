@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.arithmetic import float_type, smallest_integer, whole
 from convcli.core.combine import COMBINATIONS, combined_type
 from convcli.core.correlate import prepare, run
+from convcli.core.dtypes import float_type, smallest_integer, whole
 from convcli.core.plan import Layout
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import Geometry, lay_out
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
-from convcli.layers.layer import Laid, Maps, Shape
+from convcli.layers.base import Laid, Maps, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Conv:
         bias: added to every map, or a number for each, once kernels are combined; None for the
             kernels' own, which are added before.
         levels: what one of 256 levels is among the values; the kernels' own biases are in those.
-        method: how the sums are computed; one of :data:`convcli.core.methods.METHODS`.
+        method: how the sums are computed; one of :data:`convcli.core.methods.choose.METHODS`.
         threads: how many at most; None for one a processor.
     """
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from convcli.images.picture import Picture
-from convcli.images.tone import Tally, Tone
-from convcli.layers.layer import Maps
+from convcli.images.image import Picture
+from convcli.images.value_range import Tally, Tone
+from convcli.layers.base import Maps
 
 STRIP = 1 << 20  # values that become pixels at a time
 
@@ -32,7 +32,7 @@ def picture_of(
 
     Args:
         maps: (H, W, C).
-        range: how values become pixels; one of :data:`convcli.images.tone.RANGES`.
+        range: how values become pixels; one of :data:`convcli.images.value_range.RANGES`.
         depth: bits of the pixels, 8 or 16; None for plain numbers.
         like: its metadata and format are carried over.
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from convcli import cross_correlate
 from convcli.core.correlate import prepare
-from convcli.core.passes import direct_passes
+from convcli.core.methods.taps import direct_passes
+from convcli.core.methods.toeplitz import products
 from convcli.core.plan import Layout
-from convcli.core.toeplitz import products
 
 SHAPE = (1500, 2000)
 SMALL = (300, 400, 3)

@@ -7,14 +7,14 @@ from convcli.cli.apply import apply
 from convcli.cli.options import BorderValue
 from convcli.cli.varying import VARIED
 from convcli.core.combine import COMBINATIONS
-from convcli.core.methods import METHODS
+from convcli.core.methods.choose import METHODS
 from convcli.core.plan import Layout
-from convcli.core.windows import BORDERS, SYNONYMS
+from convcli.core.strips import BORDERS, SYNONYMS
 from convcli.filtering import ALPHAS
 from convcli.geometry import OPERATIONS, PADDINGS
 from convcli.images.channels import CHANNELS
 from convcli.images.reading import DEFAULT_MAX_PIXELS
-from convcli.images.tone import RANGES
+from convcli.images.value_range import RANGES
 
 OPTIONS = {parameter.name: parameter for parameter in apply.params}
 

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convcli import GeometryError, KernelError, UsageError, cross_correlate, get_kernel
-from convcli.core.direct import Direct
-from convcli.core.matrix import Bank
+from convcli.core.methods.direct import Direct
+from convcli.core.methods.im2col import Bank
+from convcli.core.methods.toeplitz import Bands
 from convcli.core.precision import Precision
-from convcli.core.toeplitz import Bands
 
 SINGLE = np.dtype(np.float32)
 

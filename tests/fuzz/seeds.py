@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from convcli.images.rasters import RASTER_FORMATS
+from convcli.images.pillow_reader import RASTER_FORMATS
 
 SIZE = (7, 5)
 MOST_BYTES = 4096  # larger files only slow the search down

@@ -14,7 +14,7 @@ from verdicts import judge_spec
 from convcli.errors import KernelError
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import Recipe
-from convcli.kernels.recipes import MOST_WEIGHTS_A_SIDE
+from convcli.kernels.formulas import MOST_WEIGHTS_A_SIDE
 from convcli.kernels.spec import get_kernel, read_spec
 
 FILES = ("k.txt", "k.csv", "k.json", "k.npy", "k.NPY", "k.png", "k")

@@ -20,7 +20,7 @@ from PIL import Image
 
 from convcli.errors import ConvcliError, KernelError, PictureError, UsageError, shown
 from convcli.images.channels import CHANNELS
-from convcli.images.picture import Picture
+from convcli.images.image import Picture
 from convcli.images.reading import read_frames, read_picture
 from convcli.kernels.kernel import LARGEST, Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec

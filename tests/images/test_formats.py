@@ -15,7 +15,7 @@ from convcli.images.formats import (
     default_suffix,
     picture_suffixes,
 )
-from convcli.images.picture import Picture
+from convcli.images.image import Picture
 from convcli.images.reading import read_picture
 from convcli.images.writing import write_picture
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from convcli.errors import ConvcliError
 from convcli.images import png
 from convcli.images.formats import PNG
-from convcli.images.picture import Metadata, Picture
+from convcli.images.image import Metadata, Picture
 from convcli.images.png import write_png
 from convcli.images.reading import read_picture
 from convcli.images.writing import write_picture

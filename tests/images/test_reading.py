@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
 from convcli.errors import PictureError, UsageError
-from convcli.images.picture import Picture
-from convcli.images.rasters import RASTER_FORMATS
+from convcli.images.image import Picture
+from convcli.images.pillow_reader import RASTER_FORMATS
 from convcli.images.reading import read_frames, read_picture
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -99,7 +99,7 @@ def test_8_bit_modes_equal_pillows_conversion(mode, form, target):
 
 
 def test_modes_without_a_file_format_of_their_own():
-    from convcli.images.modes import Stored, layout_of, upright
+    from convcli.images.pillow_modes import Stored, layout_of, upright
 
     for mode in ("HSV", "RGBa", "La", "I;16L", "I;16N"):
         im = image(mode)

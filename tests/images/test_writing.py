@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from convcli.errors import ConvcliError, UsageError
 from convcli.images.formats import named_format
-from convcli.images.picture import Metadata, Picture
+from convcli.images.image import Metadata, Picture
 from convcli.images.reading import read_frames, read_picture
 from convcli.images.writing import write_frames, write_picture
 

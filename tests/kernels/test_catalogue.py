@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from convcli.errors import KernelError
 from convcli.kernels.catalogue import CATALOGUE, complete_kernel, find_entry
-from convcli.kernels.edges import COMPASS
+from convcli.kernels.data.edges import COMPASS
 from convcli.kernels.entries import Family, Recipe, Table
 from convcli.kernels.naming import safe_name
 from convcli.kernels.spec import get_kernel, read_spec

@@ -5,8 +5,8 @@ import pytest
 from convcli.core.plan import Layout
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
-from convcli.layers.chain import lay_chain, run_chain
 from convcli.layers.conv import Conv
+from convcli.layers.network import lay_chain, run_chain
 
 
 def bank_layer(weights, bias=None, **layout):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from convcli.layers.pools import Normalize
+from convcli.layers.pooling import Normalize
 
 
 def test_huge_numbers_are_normalized():

@@ -11,11 +11,11 @@ from convcli import GeometryError, KernelError, UsageError
 from convcli.core.plan import Layout
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
-from convcli.layers.chain import lay_chain, run_chain
+from convcli.layers.activations import Activation, LeakyRelu
+from convcli.layers.base import settled
 from convcli.layers.conv import Conv
-from convcli.layers.elementwise import Activation, LeakyRelu
-from convcli.layers.layer import settled
-from convcli.layers.pools import ChannelPool, GlobalPool, Normalize, Pool
+from convcli.layers.network import lay_chain, run_chain
+from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 
 
 def named(spec, **more):

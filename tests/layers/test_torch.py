@@ -9,10 +9,10 @@ from convcli import GeometryError
 from convcli.core.plan import Layout
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
-from convcli.layers.chain import lay_chain
+from convcli.layers.activations import Activation, LeakyRelu
 from convcli.layers.conv import Conv
-from convcli.layers.elementwise import Activation, LeakyRelu
-from convcli.layers.pools import ChannelPool, GlobalPool, Normalize, Pool
+from convcli.layers.network import lay_chain
+from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 
 KINDS = ["conv", "depthwise", "activation", "pool", "global_pool", "channel_pool", "norm"]
 

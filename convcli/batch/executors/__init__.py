@@ -1,0 +1,1 @@
+"""Who runs the jobs: this process, a pool of processes, or a Dask cluster."""

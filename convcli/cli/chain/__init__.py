@@ -1,0 +1,1 @@
+"""``convcli chain``: layers one after the other."""

@@ -1,0 +1,1 @@
+"""The catalogue as plain tables, each with its source."""

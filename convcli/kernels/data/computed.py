@@ -1,0 +1,149 @@
+"""The recipes as data: their arguments with defaults, meanings and units, and their sources.
+
+The computation of each is the function of the same name in ``convcli.kernels.formulas``.
+"""
+
+from convcli.kernels.entries import Parameter, Recipe
+
+OPENCV = "OpenCV, getGaussianKernel"
+PIXELS, DEGREES = "pixels", "degrees"
+
+SIZE_FROM_SIGMA = Parameter(
+    "size", "size", "", "N or WxH (width x height); derived from sigma", PIXELS
+)
+ANGLE = Parameter("angle", "number", "0", "direction, counter-clockwise from the right", DEGREES)
+
+SMOOTHING_RECIPES = (
+    Recipe(
+        "box",
+        "smoothing",
+        (Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS),),
+        "box:5",
+        "mean of a rectangle",
+        "M. McDonnell, Computer Graphics and Image Processing 17(1), 1981",
+    ),
+    Recipe(
+        "binomial",
+        "smoothing",
+        (Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS),),
+        "binomial:5",
+        "Pascal's triangle, the Gaussian of integers",
+        "B. Jaehne, Digital Image Processing, 6th ed., 2005",
+    ),
+    Recipe(
+        "gaussian",
+        "smoothing",
+        (
+            Parameter(
+                "size", "size", "", "N or WxH; 2 ceil(3 sigma / step) + 1 where missing", PIXELS
+            ),
+            Parameter(
+                "sigma",
+                "positive",
+                "",
+                "standard deviation; 1, or 0.3 ((size - 1) / 2 - 1) + 0.8 where size is given",
+                PIXELS,
+            ),
+            Parameter("sigma-x", "positive", "", "across; sigma where missing", PIXELS),
+            Parameter("sigma-y", "positive", "", "down; sigma where missing", PIXELS),
+            Parameter(
+                "rho",
+                "correlation",
+                "0",
+                "correlation of x (right) and y (down), between -1 and 1",
+            ),
+            Parameter("angle", "number", "0", "turns the bell counter-clockwise", DEGREES),
+            Parameter(
+                "start", "number", "", "x and y of the first sample; centred where missing", PIXELS
+            ),
+            Parameter("step", "positive", "1", "distance between samples", PIXELS),
+            Parameter("normalize", "flag", "yes", "no: the weights are the density's values"),
+        ),
+        "gaussian:5,sigma=1.2",
+        "Gaussian bell, also oblong or correlated",
+        f"{OPENCV} (default sigma); bivariate normal density",
+    ),
+    Recipe(
+        "disk",
+        "smoothing",
+        (Parameter("radius", "positive", "2", "pixel centres up to it count", PIXELS),),
+        "disk:4.5",
+        "mean of a disk, as a lens out of focus",
+        "M. Potmesil and I. Chakravarty, Computer Graphics 15(3), 1981",
+    ),
+    Recipe(
+        "motion",
+        "smoothing",
+        (Parameter("length", "positive", "9", "length of the streak", PIXELS), ANGLE),
+        "motion:15,angle=30",
+        "mean along a line, as a camera moved",
+        "MATLAB, fspecial('motion')",
+    ),
+    Recipe(
+        "comet",
+        "smoothing",
+        (
+            Parameter("length", "positive", "9", "length from head to tail", PIXELS),
+            Parameter("sigma", "positive", "", "how fast it fades; length / 3", PIXELS),
+            ANGLE,
+        ),
+        "comet:15,angle=30",
+        "streak that fades: half a Gaussian along a line",
+        "ImageMagick, Comet kernel",
+    ),
+)
+
+SHARPENING_RECIPES = (
+    Recipe(
+        "unsharp",
+        "sharpening",
+        (
+            SIZE_FROM_SIGMA._replace(meaning="odd N or WxH; derived from sigma"),
+            Parameter("sigma", "positive", "1", "standard deviation of the blur", PIXELS),
+            Parameter("amount", "number", "1", "how much of the difference is added"),
+        ),
+        "unsharp:sigma=2,amount=0.8",
+        "adds the difference from a Gaussian blur",
+        "W. Schreiber, Pattern Recognition 2(2), 1970",
+    ),
+)
+
+DIFFERENCE_RECIPES = (
+    Recipe(
+        "log",
+        "Laplacian",
+        (SIZE_FROM_SIGMA, Parameter("sigma", "positive", "1.4", "standard deviation", PIXELS)),
+        "log:9,sigma=1.4",
+        "Laplacian of a Gaussian, sum 0",
+        "D. Marr and E. Hildreth, Proc. R. Soc. Lond. B 207, 1980",
+    ),
+    Recipe(
+        "dog",
+        "Laplacian",
+        (
+            SIZE_FROM_SIGMA,
+            Parameter("sigma", "positive", "1", "standard deviation of the narrower", PIXELS),
+            Parameter("ratio", "positive", "1.6", "the wider one's sigma over the narrower one's"),
+        ),
+        "dog:sigma=1.5,ratio=1.6",
+        "narrow Gaussian less a wider one, sum 0",
+        "D. Marr and E. Hildreth, Proc. R. Soc. Lond. B 207, 1980",
+    ),
+    Recipe(
+        "gabor",
+        "texture",
+        (
+            SIZE_FROM_SIGMA,
+            Parameter("sigma", "positive", "3", "standard deviation along the wave", PIXELS),
+            Parameter("wavelength", "positive", "6", "length of one wave", PIXELS),
+            ANGLE._replace(meaning="the way the wave runs, counter-clockwise from the right"),
+            Parameter("aspect", "positive", "0.5", "sigma along the wave over sigma across"),
+            Parameter(
+                "phase", "number", "0", "0: a bright bar in the middle; 90: an edge", DEGREES
+            ),
+        ),
+        "gabor:21,wavelength=8,angle=45",
+        "wave under a Gaussian: stripes of one direction",
+        "J. Daugman, J. Opt. Soc. Am. A 2(7), 1985; OpenCV, getGaborKernel",
+    ),
+)

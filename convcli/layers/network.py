@@ -1,0 +1,75 @@
+"""Layers one after the other: what each makes of a size, and of maps."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from convcli.errors import Named
+from convcli.geometry import ReceptiveField, receptive_field
+from convcli.layers.base import Laid, Layer, Maps, Shape, settled
+
+
+class Stage(NamedTuple):
+    """A layer in its place.
+
+    Attributes:
+        number: from 1 on.
+        layer: the layer.
+        given: the shape that comes in.
+        laid: the layer laid over it.
+        rows: what one of its outputs sees of the chain's input, downwards.
+        columns: the same across.
+    """
+
+    number: int
+    layer: Layer
+    given: Shape
+    laid: Laid
+    rows: ReceptiveField
+    columns: ReceptiveField
+
+
+def lay_chain(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
+    """Lay each layer over what comes out of the one before it.
+
+    Args:
+        layers: the first first.
+        shape: rows, columns and channels of the input.
+
+    Raises:
+        UsageError: a layer leaves nothing, or does not suit its input's channels; the message
+            names it by its number and says what it was given.
+
+    >>> from convcli.layers.pooling import Pool
+    >>> [stage.laid.shape for stage in lay_chain([Pool("max", (2, 2))] * 2, (9, 8, 3))]
+    [(4, 4, 3), (2, 2, 3)]
+    """
+    stages: list[Stage] = []
+    for number, layer in enumerate(layers, 1):
+        with Named(f"layer {number} ({layer.label})"):
+            laid = layer.lay_out(shape)
+        seen = [*(stage.laid for stage in stages), laid]
+        rows = receptive_field(each.rows for each in seen)
+        columns = receptive_field(each.columns for each in seen)
+        stages.append(Stage(number, layer, shape, laid, rows, columns))
+        shape = laid.shape
+    return stages
+
+
+def run_chain(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:
+    """Yield what comes out of each layer, (H', W', C'), made when it is asked for.
+
+    Nothing is rounded or cut between layers. Integers stay exact until a layer makes fractions
+    of them: float32, or float64 of 32-bit integers and of float64.
+
+    Args:
+        stages: from :func:`lay_chain`.
+        maps: (H, W, C), of the shape that the chain was laid over.
+
+    Raises:
+        UsageError: a layer cannot be applied to these numbers; the message names it.
+    """
+    maps = settled(maps)
+    for stage in stages:
+        with Named(f"layer {stage.number} ({stage.layer.label})"):
+            maps = settled(stage.layer.apply(maps))
+        yield maps

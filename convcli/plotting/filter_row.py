@@ -1,0 +1,55 @@
+"""One result of filtering, as figures show it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.plan import Layout
+from convcli.plotting.text import short
+
+if TYPE_CHECKING:
+    from convcli.kernels.kernel import Kernel
+
+_USUAL = Layout()
+
+
+@dataclass(frozen=True)
+class PanelRow:
+    """One result of filtering, as a row of the figure shows it.
+
+    Args:
+        label: what the result is called, such as the kernel's name.
+        kernels: the kernels it comes from, several where they were combined.
+        pixels: the result after the range mapping, (H, W) grey or (H, W, 3) RGB.
+        white: 255 or 65535, or None where ``pixels`` are plain numbers.
+        minimum: the least value of the feature map, before the range mapping.
+        maximum: its greatest.
+        clipped: the share of its samples that the range mapping clipped, 0 to 1.
+        combine: how several kernels were combined: "magnitude", "max", ...
+        caption: what else is to be said of it.
+        layout: how the kernels were laid over the input; a signal's figure shows its padding.
+    """
+
+    label: str
+    kernels: tuple["Kernel", ...]
+    pixels: NDArray[np.generic]
+    white: int | None
+    minimum: float
+    maximum: float
+    clipped: float
+    combine: str | None
+    caption: str = ""
+    layout: Layout = _USUAL
+
+    @property
+    def heading(self) -> str:
+        """What it is called and, where the kernels have no title, what joined them."""
+        first = self.kernels[0]
+        bias = f", bias {short(first.bias)}" if first.bias else ""
+        if len(self.kernels) > 1:
+            return f"{self.label}: {self.combine or 'one'} of {len(self.kernels)} kernels{bias}"
+        if first.matrix.ndim > 2:
+            return f"{self.label}: sum over {first.matrix.shape[-3]} channels{bias}"
+        return self.label

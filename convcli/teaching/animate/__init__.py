@@ -1,0 +1,1 @@
+"""A window sliding over its input while the feature map fills in."""

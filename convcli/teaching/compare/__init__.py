@@ -1,0 +1,1 @@
+"""One image filtered in several ways, side by side."""

@@ -1,0 +1,53 @@
+"""How a value becomes a pixel, said in a line."""
+
+import math
+
+from convcli.teaching.decimals import Number, written
+from convcli.teaching.explain.explanation import Explanation, Output
+
+
+def tone_line(explanation: Explanation, output: Output) -> str:
+    """Return the range mapping of one value with its numbers, and what was done to it."""
+    value, pixel, white = output.activated, output.pixel, explanation.white
+    if explanation.range == "raw":
+        return "the value itself"
+    if explanation.extremes is not None:
+        return _rescaled(value, pixel, explanation.extremes, white)
+    if white is None:
+        magnitude = f"|{written(value)}| = {written(pixel)}; " if explanation.range == "abs" else ""
+        return f"{magnitude}plain numbers have no white to be cut at"
+    mid = white // 2 + 1
+    match explanation.range:
+        case "abs":
+            start, shifted = f"|{written(value)}| = {written(abs(value))}", abs(value)
+        case "offset":
+            start, shifted = f"{written(value)} + {mid}", value + mid
+        case _:
+            start, shifted = written(value), value
+    return f"{start} -> {written(pixel)}{_why(shifted, white)}"
+
+
+def _why(value: Number, white: int) -> str:
+    """Say what was done to a value to make it a pixel; nothing to a whole one within range."""
+    if math.isnan(value):
+        return " (not a number: black)"
+    if math.isinf(value) or not 0 <= round(value) <= white:
+        return f" (cut to 0..{white})"
+    return "" if float(value).is_integer() else " (rounded, halves to even)"
+
+
+def _rescaled(
+    value: Number, pixel: Number, extremes: tuple[Number, Number], white: int | None
+) -> str:
+    low, high = extremes
+    if not high > low:
+        return f"a constant map becomes black -> {written(pixel)}"
+    text = f"({written(value)} - {_signed(low)}) / ({written(high)} - {_signed(low)})"
+    if white is None:
+        return f"{text} -> {written(pixel)}"
+    return f"{text} * {white} -> {written(pixel)}{_why(value, white) if math.isnan(value) else ''}"
+
+
+def _signed(number: Number) -> str:
+    text = written(number)
+    return f"({text})" if text.startswith("-") else text

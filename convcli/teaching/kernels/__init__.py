@@ -1,0 +1,1 @@
+"""What a kernel does, as text and as figures."""

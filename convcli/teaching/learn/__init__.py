@@ -1,0 +1,1 @@
+"""The kernel that turns one image into another."""

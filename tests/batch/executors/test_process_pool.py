@@ -1,0 +1,326 @@
+"""Real processes: what happens when they are killed, slow, hungry, or interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcli.batch.executors.process_pool import Crew
+from convcli.batch.inputs import Source
+from convcli.batch.options import Limits, Work
+from convcli.batch.outputs import Job
+from convcli.cli.kernel_args import KernelChoice
+from convcli.core.plan import Layout
+
+COMMAND = [sys.executable, "-m", "convcli", "apply"]
+SLOW = ["-k", "gaussian:21,sigma=4", "--method", "direct"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pictures(count, size=(60, 40), folder="in", suffix=".png"):
+    """Make pictures that differ; large ones are one and the same file."""
+    Path(folder).mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    first = Path(folder) / f"000{suffix}"
+    for number in range(count):
+        path = Path(folder) / f"{number:03}{suffix}"
+        if size[0] > 500 and number:
+            os.link(first, path)
+        else:
+            Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(path)
+
+
+def run(*arguments, **options):
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False, **options
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def start(*arguments, **options):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*COMMAND, *arguments], **pipes, **options)
+
+
+def children(parent):
+    """Process numbers of a process's children."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (entry / "stat").read_text()
+        except OSError:
+            continue
+        if int(stat.rpartition(")")[2].split()[1]) == parent:
+            found.append(int(entry.name))
+    return found
+
+
+def workers(process):
+    """The workers of a run: children of the server that it has them started by."""
+    return [worker for child in children(process.pid) for worker in children(child)]
+
+
+def names(folder):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def no_rest(folder):
+    return not [name for name in names(folder) if name.startswith(".")]
+
+
+def test_results_and_their_order_do_not_depend_on_the_jobs():
+    pictures(12)
+    for jobs in ("1", "2", "5"):
+        done = run("-k", "outline", "in", "--out-dir", f"out{jobs}", "-j", jobs)
+        told = [Path(name).name for name in done.stdout.split()]
+        assert (done.returncode, told) == (0, [f"{n:03}_outline.png" for n in range(12)])
+    for name in names("out1"):
+        contents = {Path(f"out{jobs}/{name}").read_bytes() for jobs in "125"}
+        assert len(contents) == 1
+
+
+def test_a_slow_first_picture_holds_back_names_but_not_work():
+    pictures(1, (900, 900))
+    pictures(1, (20, 20), "more")
+    for number in range(1, 9):
+        os.link("more/000.png", f"in/{number:03}.png")
+    done = run(*SLOW, "in", "--out-dir", "out", "-j", "2", "--json")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["input"] for record in records] == [f"in/{n:03}.png" for n in range(9)]
+
+
+def test_500_broken_among_500():
+    pictures(1, (8, 8))
+    for number in range(1, 500):
+        os.link("in/000.png", f"in/{number:03}.png")
+    for number in range(500):
+        Path(f"in/bad{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(number))
+    done = run("-k", "outline", "in", "--out-dir", "out")
+    assert done.returncode == 1
+    assert (len(names("out")), no_rest("out")) == (500, True)
+    *errors, last = done.stderr.splitlines()
+    assert len(errors) == 500
+    assert all(line.startswith("Error: in/bad") for line in errors)
+    assert last == "500 of 1000 done, 500 failed"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_killed_worker_costs_its_own_picture():
+    pictures(12, (700, 700), suffix=".bmp")
+    process = start(*SLOW, "in", "--out-dir", "out", "-j", "2")
+    process.stdout.readline()
+    os.kill(workers(process)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    error, last = err.splitlines()
+    assert "the process at work on it died" in error
+    assert last == "11 of 12 done, 1 failed"
+    made = names("out")
+    assert len(made) == 11
+    lost = error.removeprefix("Error: in/").partition(".bmp")[0]
+    assert f"{lost}_gaussian-21-sigma-4.bmp" not in made
+    assert 9 <= out.count("\n") <= 10  # one was read above, perhaps two
+
+
+def test_a_picture_that_takes_too_long_is_given_up():
+    pictures(4)
+    pictures(1, (3000, 3000), "large")
+    Path("large/000.png").rename("in/001large.png")
+    done = run(*SLOW, "in", "--out-dir", "out", "--timeout", "1")
+    assert done.returncode == 1
+    assert "Error: in/001large.png: took longer than --timeout 1 seconds" in done.stderr
+    assert len(names("out")) == 4
+    assert no_rest("out")
+
+
+def test_one_picture_has_a_timeout_as_well():
+    pictures(1, (3000, 3000))
+    began = time.monotonic()
+    done = run(*SLOW, "in/000.png", "-o", "o.png", "--timeout", "0.5")
+    assert (done.returncode, Path("o.png").exists()) == (1, False)
+    assert "took longer" in done.stderr
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_picture_that_needs_more_memory_than_there_is(count):
+    pictures(count)
+    Image.new("RGB", (4000, 3000)).save("in/001.png")
+    done = run("-k", "blur", "in", "--out-dir", "out", "--max-memory", "120M")
+    assert done.returncode == 1
+    assert "Error: in/001.png: needs about " in done.stderr
+    assert "--max-memory SIZE raises it" in done.stderr
+    assert len(names("out")) == max(count - 1, 1)
+
+
+def test_workers_wait_for_memory():
+    pictures(8, (1500, 1000))
+    for memory in ("60M", "100%"):
+        done = run("-k", "blur", "in", "--out-dir", "out", "--max-memory", memory, "--overwrite")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_fail_fast_ends_at_the_first_fault():
+    pictures(30)
+    Path("in/003.png").write_bytes(b"no")
+    done = run("-k", "blur", "in", "--out-dir", "out", "--fail-fast", "-j", "2")
+    assert done.returncode == 1
+    assert "Error: in/003.png" in done.stderr
+    assert sorted(done.stdout.split()) == sorted(map(str, Path("out").iterdir()))
+    assert 3 <= done.stdout.count("\n") < 29
+    assert no_rest("out")
+
+
+@pytest.mark.parametrize("strokes", [1, 2, 3])
+def test_an_interrupt_ends_within_a_second(strokes):
+    pictures(40, (900, 900), suffix=".bmp")
+    process = start(*SLOW, "in", "--out-dir", "out", start_new_session=True)
+    process.stdout.readline()
+    began = time.monotonic()
+    for _ in range(strokes):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.1)
+    _, err = process.communicate(timeout=20)
+    assert time.monotonic() - began < 8  # a second, on a machine that does nothing else
+    assert (process.returncode, err.strip()) == (130, "Error: interrupted")
+    assert no_rest("out")
+    for path in Path("out").iterdir():
+        with Image.open(path) as picture:
+            picture.load()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_killed_outright_it_leaves_no_worker_and_the_next_run_clears_up():
+    pictures(20, (900, 900), suffix=".bmp")
+    process = start(*SLOW, "in", "--out-dir", "out")
+    process.stdout.readline()
+    left = workers(process)
+    process.kill()
+    process.communicate(timeout=20)
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{worker}/exe").exists() for worker in left):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    dead = f".convcli-{_host()}-{left[0]}-0123456789abcdef.tmp"
+    alive = f".convcli-{_host()}-{os.getpid()}-0123456789abcdef.tmp"
+    for name in (dead, alive, ".convcli-mine"):
+        Path("out", name).touch()
+    done = run("-k", "blur", "in", "--out-dir", "out", "--skip-existing")
+    assert done.returncode == 0
+    assert [name for name in names("out") if name.startswith(".")] == [alive, ".convcli-mine"]
+
+
+def _host():
+    from convcli.atomic import _host
+
+    return _host()
+
+
+def test_a_slow_list_does_not_hold_back_what_is_done():
+    pictures(3)
+    process = start("-k", "blur", "--files-from", "-", "--out-dir", "out", stdin=subprocess.PIPE)
+    process.stdin.write("in/000.png\nin/001.png\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "out/in/000_blur.png\n"
+    assert process.stdout.readline() == "out/in/001_blur.png\n"
+    out, err = process.communicate("in/002.png\nin/000.png\n", timeout=20)
+    assert out == "out/in/002_blur.png\n"
+    assert process.returncode == 1
+    assert "another input's" in err
+
+
+def test_an_interrupt_while_waiting_for_a_list():
+    process = start("-k", "blur", "--files-from", "-", "--out-dir", "out", stdin=subprocess.PIPE)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (130, "Error: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_worker_killed_with_nothing_to_do_costs_nothing():
+    pictures(5)
+    process = start("-k", "blur", "--files-from", "-", "--out-dir", "out", stdin=subprocess.PIPE)
+    process.stdin.write("in/000.png\nin/001.png\n")
+    process.stdin.flush()
+    assert process.stdout.readline()
+    time.sleep(0.5)
+    for worker in workers(process):
+        os.kill(worker, signal.SIGKILL)
+    time.sleep(0.5)
+    _, err = process.communicate("in/002.png\nin/003.png\nin/004.png\n", timeout=30)
+    assert (process.returncode, err, len(names("out/in"))) == (0, "", 5)
+
+
+@pytest.mark.parametrize("seconds", ["0.001", "0.02"])
+def test_a_timeout_that_all_but_few_exceed(seconds):
+    pictures(12, (300, 300))
+    done = run("-k", "blur", "in", "--out-dir", "out", "--timeout", seconds)
+    failed = done.stderr.count("took longer")
+    assert done.returncode == (1 if failed else 0)
+    assert failed + done.stdout.count("\n") == 12
+    assert "fault" not in done.stderr
+
+
+def test_a_timeout_is_a_number(here):
+    for text in ("inf", "nan"):
+        assert run("-k", "blur", "x.png", "y.png", "--timeout", text).returncode == 2
+
+
+def test_closed_streams_and_many_jobs(here):
+    pictures(4)
+    command = " ".join([*COMMAND, "-k blur in --out-dir out --overwrite"])
+    for ending in ("2>&-", ">&-", "-j 500", "</dev/null >&- 2>&-"):
+        done = subprocess.run(
+            ["sh", "-c", f"ulimit -n 64; {command} {ending}"], check=False, timeout=60
+        )
+        assert done.returncode == 0
+        assert len(names("out")) == 4
+
+
+def test_two_runs_share_a_folder():
+    pictures(60, (120, 120))
+    arguments = ("-k", "blur", "in", "--out-dir", "out", "--skip-existing")
+    both = [start(*arguments) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "failed" not in err
+    assert len(names("out")) == 60
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_job_given_to_a_worker_that_has_just_died_at_another(here):
+    """Whoever died is told of first, and what it was given since is done by the next, once."""
+    pictures(3, (900, 900), suffix=".bmp")
+    (spec,) = KernelChoice(("gaussian:21,sigma=4",), None, False, None, None, "clip", "keep",
+                           "direct", 1).filters(Layout())  # fmt: skip
+    crew = Crew(1, Work((spec,)), Limits(1 << 40))
+    try:
+        jobs = [Job(Source(f"in/00{n}.bmp"), (f"out/{n}.bmp",)) for n in range(3)]
+        crew.submit(0, jobs[0])
+        (member,) = crew._members
+        os.kill(member._pid.result(), signal.SIGKILL)
+        member.held[0].future.exception()
+        crew.submit(1, jobs[1])
+        outcomes = {}
+        while len(outcomes) < 2:
+            outcomes.update(crew.finished())
+        assert "died" in str(outcomes[0].error)
+        assert outcomes[1].error is None
+        assert names("out") == ["1.bmp"]
+    finally:
+        crew.close()

@@ -1,0 +1,206 @@
+"""Where each result goes, and what is refused before any work."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convcli.batch.inputs import Missing, Search, Source
+from convcli.batch.joblist import Agenda, Fingerprints
+from convcli.batch.options import Reading, Work, Writing
+from convcli.batch.outputs import Naming, named
+from convcli.errors import UsageError
+from convcli.filtering import FilterSpec
+from convcli.kernels.spec import get_kernel
+
+
+def work(*labels, **writing):
+    kernel = get_kernel("blur")
+    specs = tuple(FilterSpec(label, (kernel,)) for label in labels or ("blur",))
+    return Work(specs, Reading(), Writing(**writing))
+
+
+def jobs(paths, settings, search=None, **naming):
+    return list(Agenda(search or Search(tuple(paths)), settings, Naming(**naming)).jobs())
+
+
+def outputs(paths, settings, **naming):
+    return [job.outputs for job in jobs(paths, settings, **naming)]
+
+
+def make(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_one_output_for_each_kernel():
+    assert outputs(["x/a.png"], work("k1", "k2")) == [("x/a_k1.png", "x/a_k2.png")]
+
+
+@pytest.mark.parametrize("below", ["", ".", "sub", "sub/deep"])
+def test_the_tree_is_repeated(below):
+    job = named(Source("in/a.png", below), 1, work(), Naming(out_dir="out"), several=True)
+    assert job.outputs == (os.path.normpath(f"out/{below}/a_blur.png"),)
+
+
+def test_an_index_counts_all_inputs_from_1():
+    first, missing, third = jobs(["a.png", "nothing*.png", "c.png"], work(), name="{index}{suffix}")
+    assert [first.outputs, third.outputs] == [("1.png",), ("3.png",)]
+    assert isinstance(missing, Missing)
+
+
+def test_figures_alone_make_no_pictures():
+    (job,) = jobs(["a.png"], work(), plot="p.png")
+    assert (job.outputs, job.joint) == ((), (("figure", "p.png"),))
+    (job,) = jobs(["a.png"], work(), plot="p.png", output="o.png")
+    assert (job.outputs, job.joint) == (("o.png",), (("figure", "p.png"),))
+    (job,) = jobs(["a.png"], work(), show=True)
+    assert (job.outputs, job.joint) == ((), ())
+
+
+def test_figures_of_several_inputs_repeat_the_tree(here):
+    make(here, "in/x/a.png", "in/y/b.png")
+    search = Search(("in",), recursive=True)
+    found = jobs([], work("k1", "k2"), search, plot="plots")
+    places = [each.path for job in found for each in job.joint]
+    assert places == ["plots/x/a_k1+k2.png", "plots/y/b_k1+k2.png"]
+
+
+REFUSED = [
+    (["a.png", "b.png"], {"output": "o.png"}, {}),
+    (["a.png"], {"output": "o.png", "out_dir": "out"}, {}),
+    (["x/a.png", "y/a.png"], {"out_dir": "out"}, {}),
+    (["a.png", "b.png"], {"name": "{kernel}{suffix}"}, {}),
+    (["a.png", "a.jpg"], {}, {"format": "png"}),
+    (["a.png", "./a.png"], {}, {}),
+    (["a.png", "a_blur.png"], {}, {"overwrite": True}),
+    (["a_blur.png", "a.png"], {}, {"overwrite": True}),
+    (["-"], {}, {}),
+    (["a.png"], {"name": "fixed.png"}, {}),
+]
+
+
+@pytest.mark.parametrize(("paths", "naming", "writing"), REFUSED)
+def test_what_is_refused(here, paths, naming, writing):
+    with pytest.raises(UsageError) as caught:
+        outputs(paths, work(**writing), **naming)
+    assert "\n" not in str(caught.value)
+    assert list(here.iterdir()) == []
+
+
+def test_a_clash_names_both_inputs_and_the_file(here):
+    make(here, "in/a.png", "in/a.jpg", "in/b.png")
+    with pytest.raises(
+        UsageError, match=r"a_blur\.png: two results, of in/a\.jpg and of in/a\.png"
+    ):
+        outputs(["in"], work(format="png"), out_dir="out")
+
+
+@pytest.mark.parametrize("other", ["b.png", "a.jpg"])
+def test_a_list_through_a_pipe_refuses_the_second_of_two(here, other):
+    """It can be read but once, so what clashes shows when its turn comes."""
+    os.mkfifo("list")
+    with Opened(f"a.png\nx/a.png\n{other}\n"):
+        found = jobs(
+            [], work(), Search((), files_from="list"), out_dir="out", name="{stem}{suffix}"
+        )
+    first, second, third, *rest = found
+    assert first.outputs == ("out/a.png",)
+    assert second.outputs == ("out/x/a.png",)
+    assert isinstance(third, Missing) == (other == "a.png")
+    assert not rest
+
+
+class Opened:
+    """Write to the pipe ``list`` meanwhile."""
+
+    def __init__(self, text):
+        self._thread = threading.Thread(target=lambda: Path("list").write_text(text))
+
+    def __enter__(self):
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._thread.join()
+
+
+def test_names_twice_in_a_pipe(here):
+    os.mkfifo("list")
+    with Opened("a.png\na.png\n"):
+        first, second = jobs(["z.png"], work(), Search((), files_from="list"))
+    assert first.outputs == ("a_blur.png",)
+    assert isinstance(second, Missing)
+    assert "another input's" in str(second.error)
+
+
+def test_results_of_the_last_run_are_no_inputs(here):
+    make(here, "a.png", "a_blur.png", "b.png", "blur_c.png")
+    assert [job.source.path for job in jobs(["."], work())] == [
+        "./a.png",
+        "./b.png",
+        "./blur_c.png",
+    ]
+    again = [job.source.path for job in jobs(["."], work(overwrite=True))]
+    assert again == ["./a.png", "./b.png", "./blur_c.png"]
+
+
+def test_a_result_may_replace_its_own_input():
+    (names,) = outputs(["a.png"], work(overwrite=True), name="{stem}{suffix}")
+    assert names == ("a.png",)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_many_results_may_go_to_one_device(here, overwrite):
+    for name in ("a_x.png", "b_x.png"):
+        (here / name).symlink_to("/dev/null")
+    found = outputs(["a.png", "b.png"], work(overwrite=overwrite), name="{stem}_x{suffix}")
+    assert found == [("a_x.png",), ("b_x.png",)]
+
+
+@given(st.lists(st.integers(1, 2**64 - 1)))
+def test_fingerprints_are_a_set(marks):
+    kept, seen = Fingerprints(), set()
+    for mark in [*marks, *marks]:
+        assert kept.add(mark) == (mark not in seen)
+        seen.add(mark)
+    assert all(mark in kept for mark in seen)
+    assert all(mark + 1 in seen or mark + 1 not in kept for mark in seen if mark < 2**64 - 1)
+
+
+def test_many_fingerprints_grow():
+    kept = Fingerprints()
+    assert all(kept.add(hash(str(number)) & (2**64 - 1) or 1) for number in range(50_000))
+    assert sys.getsizeof(kept._slots) < 1.5e6
+
+
+def test_a_folder_overwritten_in_place(here):
+    make(here, "a.png", "b.png")
+    found = jobs(["."], work(overwrite=True), name="{stem}{suffix}")
+    assert [(job.source.path, job.outputs) for job in found] == [
+        ("./a.png", ("./a.png",)), ("./b.png", ("./b.png",))
+    ]  # fmt: skip
+
+
+def test_a_folder_in_which_a_result_would_replace_another_picture(here):
+    make(here, "p.jpg", "p.png")
+    with pytest.raises(UsageError, match="two results"):
+        jobs(["."], work(overwrite=True), name="{stem}.png")
+
+
+@pytest.mark.parametrize("name", ["../x{stem}{suffix}", "a/../../{stem}{suffix}"])
+def test_a_name_may_not_leave_the_output_folder(here, name):
+    with pytest.raises(UsageError, match="leaves the folder"):
+        jobs(["a.png"], work(), out_dir="out", name=name)
+    with pytest.raises(UsageError, match="--out-dir is empty"):
+        jobs(["a.png"], work(), out_dir="")

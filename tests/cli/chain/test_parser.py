@@ -1,0 +1,205 @@
+"""``convcli chain`` as it is typed: where options may stand, help, variables, completion."""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from convcli.cli.chain.command import chain
+from convcli.core.methods.choose import METHODS
+from convcli.images.value_range import RANGES
+from convcli.layers.activations import ACTIVATIONS
+
+LAYERS = list(chain.commands)
+
+
+@pytest.fixture
+def laid(convcli, grey):
+    """Run with --summary, and return the labels of the layers."""
+
+    def labels(*words, **env):
+        ran = convcli("chain", *words, "--summary", "--json", **env)
+        assert (ran.code, ran.err) == (0, ""), ran
+        return [layer["label"] for layer in json.loads(ran.out)["layers"]]
+
+    return labels
+
+
+@pytest.fixture
+def refused(convcli, grey):
+    return lambda *words, **env: convcli("chain", *words, **env).fails(2)
+
+
+def test_the_example_of_the_design(convcli, grey):
+    line = "grey.png conv -k gaussian:5 relu maxpool 2 conv -k sobel-x relu globalpool max"
+    ran = convcli("chain", *line.split(), "-o", "out.png")
+    assert (ran.code, ran.out, ran.err) == (0, b"out.png\n", "")
+
+
+def test_options_may_follow_arguments(laid):
+    first = laid("grey.png", "maxpool", "3", "--stride", "1", "--padding", "1", "relu")
+    assert first == ["maxpool 3x3 stride 1", "relu"]
+    assert laid("grey.png", "maxpool", "--stride=1", "--padding=1", "3", "relu") == first
+    assert laid("grey.png", "maxpool", "--stride", "1", "3", "--padding", "1", "relu") == first
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-o", "x.npy", "grey.png", "conv", "-k", "blur", "relu"],
+        ["grey.png", "-o", "x.npy", "conv", "-k", "blur", "relu"],
+        ["grey.png", "conv", "-o", "x.npy", "-k", "blur", "relu"],
+        ["grey.png", "conv", "-k", "blur", "-ox.npy", "relu"],
+        ["grey.png", "conv", "-k", "blur", "relu", "--output", "x.npy"],
+        ["grey.png", "conv", "-kblur", "relu", "--output=x.npy"],
+        ["--overwrite", "-o", "x.npy", "--", "grey.png", "conv", "-k", "blur", "relu"],
+    ],
+)
+def test_the_chains_options_may_stand_anywhere(convcli, grey, load, words):
+    ran = convcli("chain", *words)
+    assert (ran.code, ran.out) == (0, b"x.npy\n"), ran
+    assert load("x.npy").shape == grey.shape
+
+
+def test_a_matrix_may_begin_with_a_minus(convcli, save):
+    save("m.csv", [[1, 2, 4]])
+    ran = convcli("chain", "m.csv", "conv", "-k", "-1 0 1", "-o", "-")
+    assert ran.out.split() == [b"1", b"3", b"2"]
+
+
+def test_pictures_with_the_names_of_layers_and_options(laid, save):
+    for name in ("relu", "-o.png", "conv"):
+        save("x.png", np.zeros((4, 4), np.uint8)).rename(name)
+    assert laid("relu", "relu", "relu") == ["relu", "relu"]
+    assert laid("--", "-o.png", "abs") == ["abs"]
+    assert laid("conv", "conv", "-k", "blur") == ["conv blur"]
+
+
+def test_standard_input_is_one_thing(convcli, grey):
+    picture = Path("grey.png").read_bytes()
+    ran = convcli("chain", "-", "relu", "-o", "out.png", stdin=picture)
+    assert (ran.code, ran.out) == (0, b"out.png\n")
+    ran = convcli("chain", "grey.png", "conv", "-k", "-", "-o", "k.png", stdin="1 2 1")
+    assert (ran.code, ran.out) == (0, b"k.png\n")
+    said = "standard input is one thing only"
+    convcli("chain", "-", "conv", "-k", "-", "-o", "-", stdin=picture).fails(2, said)
+    convcli("chain", "grey.png", "conv", "-k", "-", "conv", "-k", "-", stdin="1").fails(2, said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "Missing argument 'INPUT'"),
+        (["grey.png"], "Missing layer: conv, relu"),
+        (["grey.png", "--summary"], "Missing layer"),
+        (["grey.png", "maxpol", "2"], "No such layer 'maxpol': did you mean maxpool?"),
+        (["grey.png", "xyzzy"], "the layers are conv, relu"),
+        (["grey.png", "-k", "blur", "conv"], "those of a layer come after its name"),
+        (["conv", "-k", "blur", "relu"], "INPUT comes first"),
+        (["grey.png", "relu", "--bogus"], "No such option"),
+        (["grey.png", "maxpool", "2", "--slope", "3"], "No such option"),
+        (["grey.png", "relu", "maxpool"], "layer 2 (maxpool): Missing argument 'SIZE'"),
+        (["grey.png", "maxpool", "0"], "at least 1"),
+        (["grey.png", "globalpool", "relu"], "'relu' is not one of"),
+        (["grey.png", "conv"], "layer 1 (conv): Missing option '-k'"),
+        (["grey.png", "conv", "-k", "blur", "conv", "-k", "blur", "--stride", "x"],
+         "layer 2 (conv): Invalid value for '--stride': 'x'"),
+        (["grey.png", "relu", "-o"], "requires an argument"),
+        (["grey.png", "relu", "-o", "a.png", "-o", "b.png"], "-o/--output is given twice"),
+        (["-o", "a.png", "grey.png", "relu", "--output", "b.png"], "is given twice"),
+        (["grey.png", "relu", "conv", "-k", "bogus"], "layer 2 (conv): no kernel is named"),
+        (["grey.png", "conv", "-k", "blur", "--bias", "no.npy"], "layer 1 (conv): --bias no.npy"),
+        (["grey.png", "conv", "-k", "blur", "--bias", "nan"], "--bias must be a finite number"),
+        (["grey.png", "conv", "-k", "blur", "--bias", ""], "it is empty"),
+        (["grey.png", "conv", "-k", "blur", "--fill", "3"], "--border constant"),
+        (["grey.png", "conv", "-k", "blur", "--combine", "max"], "two kernels or more"),
+        (["grey.png", "leaky-relu", "--slope", "inf"], "--slope must be a finite number"),
+        (["grey.png", "normalize", "--eps", "0"], "eps"),
+    ],
+)  # fmt: skip
+def test_what_is_typed_wrong_is_told_in_a_line(refused, words, said):
+    assert said in refused(*words).err
+
+
+def test_the_help_lists_every_layer_on_a_line(convcli):
+    page = convcli("chain", "--help").out.decode()
+    assert "chain [OPTIONS] INPUT LAYER [ARGS]... " in page
+    listed = page.partition("Layers:\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in listed] == LAYERS
+    assert all(line.endswith(".") for line in listed)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_is_explained_and_has_an_example(convcli, here, name):
+    page = convcli("chain", "photo.png", name, "--help").out.decode()
+    assert page.partition("\n")[0].startswith(f"Usage: root chain INPUT {name} ")
+    assert f" {name}" in page.partition("Examples:\n")[2]
+    assert max(map(len, page.splitlines())) <= 100
+    assert convcli("chain", name, "-h").out.decode() == page
+    assert convcli("chain", "photo.png", "relu", name, "-h").out.decode() == page
+    for parameter in chain.commands[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help
+            assert parameter.help.endswith((".", "]"))
+
+
+@pytest.mark.parametrize("words", [["-h", "x.png"], ["x.png", "-h"], ["x.png", "-h", "relu"]])
+def test_the_chains_own_help_may_be_asked_for_anywhere(convcli, words):
+    assert convcli("chain", *words).out == convcli("chain", "--help").out
+
+
+def test_choices_are_those_of_the_library():
+    known = {parameter.name: parameter.type for parameter in chain.params}
+    assert tuple(known["range"].choices) == RANGES
+    method = {each.name: each.type for each in chain.commands["conv"].params}["method"]
+    assert list(method.choices) == list(METHODS)
+    assert set(ACTIVATIONS) <= set(LAYERS)
+
+
+def test_variables(laid, convcli, grey, load):
+    env = {
+        "CONVCLI_CHAIN_CONV_KERNEL": "blur\nsobel-x",
+        "CONVCLI_CHAIN_LEAKY_RELU_SLOPE": "0.5",
+        "CONVCLI_CHAIN_MAXPOOL_STRIDE": "1",
+    }
+    words = ["grey.png", "conv", "leaky-relu", "maxpool", "2"]
+    labels = laid(*words, **env)
+    assert labels == ["conv blur+sobel-x", "leaky-relu 0.5", "maxpool 2x2 stride 1"]
+    ran = convcli("chain", "grey.png", "relu", CONVCLI_CHAIN_OUTPUT="v.npy", CONVCLI_CHAIN_JSON="1")
+    assert json.loads(ran.out)["output"] == "v.npy"
+    ran = convcli("chain", "grey.png", "relu", "-o", "w.npy", CONVCLI_CHAIN_OUTPUT="v.npy")
+    assert ran.names == ["w.npy"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered", "not_offered"),
+    [
+        ([""], [], ["conv"]),
+        (["--ra"], ["--range"], []),
+        (["x.png", ""], LAYERS, []),
+        (["x.png", "relu", ""], LAYERS, []),
+        (["x.png", "relu", "max"], ["maxpool"], ["conv"]),
+        (["x.png", "conv", "-k", "sobel"], ["sobel", "sobel-x"], ["conv"]),
+        (["x.png", "conv", "-k", "blur", "--pad"], ["--padding"], []),
+        (["x.png", "conv", "-k", "blur", "--padding", "f"], ["full"], []),
+        (["x.png", "relu", "--ran"], ["--range"], []),
+        (["x.png", "relu", "--range", "r"], ["rescale", "raw"], ["clip"]),
+        (["x.png", "globalpool", ""], ["max", "avg"], ["conv"]),
+        (["x.png", "maxpool", "2", "--st"], ["--stride"], []),
+        (["x.png", "bogus", ""], [], []),
+    ],
+)
+def test_completion(convcli, process, words, offered, not_offered):
+    every = ["convcli", "chain", *words]
+    env = {
+        "_CONVCLI_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(every),
+        "COMP_CWORD": str(len(every) - 1),
+    }
+    ran = process(env=env)
+    found = [line.partition(",")[2] for line in ran.out.decode().splitlines()]
+    assert set(offered) <= set(found)
+    assert not set(not_offered) & set(found)
+    assert ran.err == ""

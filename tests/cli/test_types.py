@@ -1,0 +1,61 @@
+"""The options that say who does the work, and the line that tells how far it is."""
+
+import click
+import pytest
+
+from convcli.batch.executors.memory import available_memory, memory_limit
+from convcli.batch.job import Outcome, Result
+from convcli.cli.progress import Progress
+from convcli.cli.types import MemoryValue
+from convcli.errors import PictureError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("500M", 500 << 20), ("2G", 2 << 30), ("1.5k", 1536), ("2GiB", 2 << 30), ("64mb", 64 << 20),
+        ("4096", 4096), ("80%", 0.8), ("100 %", 1.0), ("0.5%", 0.005),
+    ],
+)  # fmt: skip
+def test_sizes_and_shares(text, value):
+    assert MemoryValue().convert(text, None, None) == value
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "2X", "120%", "much", "1e9", "%"])
+def test_what_is_no_size(text):
+    with pytest.raises(click.BadParameter, match="is no size such as 500M"):
+        MemoryValue().convert(text, None, None)
+
+
+def test_a_share_is_of_what_is_available():
+    assert memory_limit(12345) == 12345
+    half = memory_limit(0.5)
+    assert 0 < half < available_memory()
+
+
+def test_the_line_tells_how_far_it_is(capsys):
+    progress = Progress(8)
+    progress.count(Outcome("a", (Result("k", "o", input_size=(1000, 2000)),)))
+    progress.count(Outcome("b", error=PictureError("b", "bad")))
+    assert progress.line(2.0) == "2/8, 1 failed, 1 pictures/s, 1 MP/s, 0:06 left"
+    assert Progress(None).line(1.0) == "0 done"
+    progress.clear()
+    first, shown, last = capsys.readouterr().err.split("\r")  # click writes no codes to a file
+    assert (first, last) == ("", "")
+    assert shown.startswith("1/8")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--jobs", "0"], "--jobs"),
+        (["--timeout", "0"], "--timeout"),
+        (["--max-memory", "lots"], "--max-memory"),
+        (["--scheduler", "tcp://x:1", "-j", "2"], "--jobs is for this machine"),
+        (["--scheduler", "tcp://x:1", "--max-memory", "1G"], "--max-memory is for this machine"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(apply, grey, options, said):
+    ran = apply("-k", "blur", "grey.png", "grey.png", "--out-dir", "out", *options)
+    assert ran.code == 2
+    assert said in ran.err

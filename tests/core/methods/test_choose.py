@@ -1,0 +1,287 @@
+"""Every method gives the same sums, whatever the kernel, the numbers and the layout."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convcli import KernelError, UsageError, cross_correlate
+from convcli.core.correlate import prepare, run
+from convcli.core.methods.fft import TILE, fast_length
+from convcli.core.methods.taps import direct_passes, fewest_passes, separable_passes
+from convcli.core.plan import Layout
+
+LAYOUTS = st.fixed_dictionaries(
+    {
+        "padding": st.sampled_from(["same", "full", (9, 3, 4, 9)]),
+        "border": st.sampled_from(["edge", "zero", "reflect", "wrap"]),
+        "stride": st.tuples(st.integers(1, 3), st.integers(1, 3)),
+        "dilation": st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    }
+)
+SHAPES = st.sampled_from([(30, 23), (17, 40, 3), (9, 9, 1), (40, 21, 2)])
+KINDS = ("u1", "i1", "u2", "i4", "?", "f4", "f8")
+
+
+def random(shape, kind, seed):
+    rng = np.random.default_rng(seed)
+    if kind in ("f4", "f8"):
+        return rng.standard_normal(shape).astype(kind)
+    return rng.integers(0, 2 if kind == "?" else 120, shape).astype(kind)
+
+
+@given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
+def test_fft_is_direct(shape, kind, layout, seed, whole):
+    image = random(shape, kind, seed)
+    rows, columns = 1 + seed % 4, 1 + seed % 3
+    kernel = random((rows, columns), "i4" if whole else "f8", seed + 1) - 40 * whole
+    direct = cross_correlate(image, kernel, method="direct", **layout)
+    fourier = cross_correlate(image, kernel, method="fft", **layout)
+    assert fourier.dtype == direct.dtype
+    if direct.dtype.kind == "i":
+        assert np.array_equal(fourier, direct)
+    else:
+        reach = np.abs(direct).max() + 1
+        assert np.abs(fourier - direct).max() <= (1e-6 if direct.dtype == "f4" else 1e-12) * reach
+
+
+@given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
+def test_toeplitz_is_direct(shape, kind, layout, seed, whole):
+    image = random(shape, kind, seed)
+    rows, columns = 1 + seed % 7, 1 + seed % 5
+    kernel = random((rows, columns), "i4" if whole else "f8", seed + 1) - 40 * whole
+    if seed % 3 == 0:
+        kernel[:, 0] = 0
+    direct = cross_correlate(image, kernel, method="direct", **layout)
+    banded = cross_correlate(image, kernel, method="toeplitz", **layout)
+    assert banded.dtype == direct.dtype
+    if direct.dtype.kind == "i":
+        assert np.array_equal(banded, direct)
+    else:
+        reach = np.abs(direct).max() + 1
+        assert np.abs(banded - direct).max() <= (1e-5 if direct.dtype == "f4" else 1e-12) * reach
+
+
+@pytest.mark.parametrize("width", [1, 1023, 1024, 1025, 3000])
+@pytest.mark.parametrize("height", [1, 3, 4, 5, 9])
+def test_bands_and_tiles_of_any_size_cover_the_picture(width, height):
+    image = random((height, width), "u1", 6)
+    kernel = random((7, 6), "i4", 7)
+    exact = cross_correlate(image, kernel, method="direct", padding="full")
+    assert np.array_equal(cross_correlate(image, kernel, method="toeplitz", padding="full"), exact)
+
+
+def test_integers_go_to_bands_in_the_smallest_type_that_keeps_them_exact():
+    kernel = np.arange(1, 50).reshape(7, 7)
+    for kind, floats in (("u1", "float32"), ("u2", "float64")):
+        top = np.full((60, 60), np.iinfo(kind).max, kind)
+        assert floats in prepare(top, kernel, Layout(), method="toeplitz").why()
+        exact = cross_correlate(top, kernel, method="direct")
+        assert np.array_equal(cross_correlate(top, kernel, method="toeplitz"), exact)
+    with pytest.raises(KernelError, match="toeplitz to be exact"):
+        cross_correlate(np.full((9, 9), 2**50), kernel, method="toeplitz")
+
+
+@given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
+def test_matrix_is_direct(shape, kind, layout, seed, whole):
+    image = random(shape, kind, seed)
+    channels = shape[2] if len(shape) == 3 else 1
+    size = (1 + seed % 5, channels, 1 + seed % 4, 1 + seed % 3)
+    kernel = random(size, "i4" if whole else "f8", seed + 1) - 40 * whole
+    direct = cross_correlate(image, kernel, method="direct", **layout)
+    product = cross_correlate(image, kernel, method="matrix", **layout)
+    assert (product.dtype, product.shape) == (direct.dtype, direct.shape)
+    if direct.dtype.kind == "i":
+        assert np.array_equal(product, direct)
+    else:
+        reach = np.abs(direct).max() + 1
+        assert np.abs(product - direct).max() <= (1e-6 if direct.dtype == "f4" else 1e-12) * reach
+
+
+def test_a_bank_keeps_nan_where_it_is_weighed():
+    image = np.ones((40, 30, 3), np.float32)
+    image[20, 10, 1] = np.nan
+    kernel = np.random.default_rng(2).standard_normal((40, 3, 3, 3))
+    kernel[0, 1] = 0
+    found = cross_correlate(image, kernel)
+    assert np.isfinite(found[..., 0]).all()
+    assert np.isnan(found[19:22, 9:12, 1:]).all()
+    assert np.isnan(found).sum() == 9 * 39
+
+
+def test_sums_that_float64_would_round_go_another_way():
+    image = np.full((20, 20, 3), 2**40)
+    kernel = np.full((30, 3, 3, 3), 2**10) + 1
+    assert not prepare(image, kernel, Layout()).why().startswith("matrix")
+    with pytest.raises(KernelError, match="exact"):
+        cross_correlate(image, kernel, method="matrix")
+    small = np.zeros((20, 20, 3), np.uint8)
+    assert prepare(small, kernel, Layout()).why().startswith("matrix: windows of 27 taps times 30")
+
+
+@given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
+def test_separable_is_direct(shape, kind, layout, seed, whole):
+    image = random(shape, kind, seed)
+    sides = [random(1 + seed % n, "i4" if whole else "f8", seed) - 60 * whole for n in (4, 3)]
+    kernel = np.outer(*sides)
+    if not kernel.any():
+        return
+    direct = cross_correlate(image, kernel, method="direct", **layout)
+    separable = cross_correlate(image, kernel, method="separable", **layout)
+    if direct.dtype.kind == "i":
+        assert np.array_equal(separable, direct)
+    else:
+        reach = np.abs(direct).max() + 1
+        assert np.abs(separable - direct).max() <= 1e-6 * reach
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+@pytest.mark.parametrize("side", [3, 20, 70])
+def test_the_largest_integers_are_exact_over_many_tiles(kind, side):
+    rng = np.random.default_rng(side)
+    top = np.iinfo(kind).max
+    image = rng.choice(np.array([0, top], kind), (TILE[0] + 150, TILE[1] + 200))
+    kernel = rng.integers(-100, 101, (side, side))
+    exact = cross_correlate(image, kernel, method="direct", padding="valid")
+    assert np.array_equal(cross_correlate(image, kernel, method="fft", padding="valid"), exact)
+
+
+def test_sums_that_fft_would_round_are_refused_and_never_chosen():
+    image = np.full((300, 300), 2**40)
+    kernel = np.full((25, 25), 2**10) + np.eye(25, dtype=int)
+    with pytest.raises(KernelError, match="exact"):
+        cross_correlate(image, kernel, method="fft")
+    assert not prepare(image, kernel, Layout()).why().startswith("fft")
+
+
+@pytest.mark.parametrize("spot", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_stay_where_they_are_seen(spot):
+    rng = np.random.default_rng(5)
+    image = rng.standard_normal((400, 300)).astype(np.float32)
+    clean = cross_correlate(image, np.ones((9, 7)) + np.eye(9, 7), method="fft")
+    image[350, 100] = spot
+    kernel = np.ones((9, 7)) + np.eye(9, 7)
+    found = cross_correlate(image, kernel, method="fft")
+    touched = ~np.isfinite(found)
+    assert touched[346:355, 97:104].all()
+    assert touched.sum() == 63
+    assert np.allclose(found[~touched], clean[~touched], rtol=1e-5, atol=1e-5)
+
+
+def test_auto_chooses_by_cost():
+    image = np.zeros((50, 50), np.uint8)
+    rng = np.random.default_rng(1)
+    chosen = {
+        "direct": rng.integers(-9, 10, (3, 3)),
+        "separable": np.outer([1, 2, 1], [1, 2, 1]),
+        "toeplitz": rng.standard_normal((5, 5)),
+        "fft": rng.standard_normal((31, 31)),
+    }
+    for method, kernel in chosen.items():
+        assert prepare(image, kernel, Layout()).why().startswith(f"{method}: ")
+    assert prepare(image, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], Layout()).why() == (
+        "separable: 7 taps in 8 passes over int16 (exact integers)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "method", "error", "said"),
+    [
+        ([[1, 2], [3, 4]], "separable", KernelError, "no column times a row"),
+        (np.ones((1, 3, 3)), "fft", KernelError, "sums over channels"),
+        (np.ones((1, 3, 3)), "toeplitz", KernelError, "sums over channels"),
+        ([[1]], "matrix", KernelError, "sums over no channels"),
+        (
+            [[1]],
+            "magic",
+            UsageError,
+            "method must be one of auto, direct, toeplitz, separable, fft, matrix",
+        ),
+    ],
+)
+def test_what_a_method_cannot_do_is_refused(kernel, method, error, said):
+    with pytest.raises(error, match=said):
+        cross_correlate(np.zeros((9, 9)), kernel, method=method)
+
+
+@given(st.integers(1, 5000))
+def test_fast_lengths_are_the_next_products_of_2_3_and_5(least):
+    length = fast_length(least)
+    assert least <= length < 2 * least + 1
+
+    def smooth(number):
+        for factor in (2, 3, 5):
+            while number % factor == 0:
+                number //= factor
+        return number == 1
+
+    assert length == next(number for number in range(least, 2 * least + 1) if smooth(number))
+
+
+def test_a_factored_float_kernel_keeps_its_zeros():
+    kernel = np.outer([1.0, 0.0, 2.0], [3.0, 0.0, 1.0])
+    assert separable_passes(kernel) is not None
+    kernel[1, 1] = 1e-30
+    assert separable_passes(kernel) is None
+    assert fewest_passes(kernel) == direct_passes(kernel)
+
+
+@pytest.mark.parametrize("method", ["direct", "toeplitz", "separable", "fft"])
+@pytest.mark.parametrize("kind", ["u1", "f4"])
+def test_bytes_do_not_depend_on_the_threads(method, kind):
+    image = random((1100, 1000), kind, 3)
+    kernel = np.outer(random((5,), "f8", 1), random((7,), "f8", 2))
+    results = [
+        cross_correlate(image, kernel, method=method, threads=threads) for threads in (1, 2, 5)
+    ]
+    assert all(result.tobytes() == results[0].tobytes() for result in results)
+
+
+def test_a_fault_on_a_thread_is_raised():
+    image = np.zeros((1500, 1000), np.uint8)
+    plan = prepare(image, [[1]], Layout())
+
+    def sink(rows, _):
+        if rows.start:
+            raise RuntimeError("full")
+
+    with pytest.raises(RuntimeError, match="full"):
+        run([plan], image, sink, threads=3)
+
+
+@pytest.mark.parametrize("text", ["0", "two", "-1", ""])
+def test_a_variable_that_is_no_number_of_threads_is_refused(monkeypatch, text):
+    monkeypatch.setenv("CONVCLI_THREADS", text)
+    with pytest.raises(UsageError, match="CONVCLI_THREADS"):
+        cross_correlate(np.zeros((1500, 1000)), [[1]])
+    monkeypatch.setenv("CONVCLI_THREADS", "2")
+    cross_correlate(np.zeros((1500, 1000)), [[1]])
+
+
+@pytest.mark.parametrize("method", ["direct", "toeplitz", "separable", "fft"])
+def test_a_stride_far_beyond_the_image_costs_nothing(method):
+    image = random((60, 50, 3), "u1", 4)
+    kernel = np.ones((3, 3), int)
+    for stride in (49, 1000, 10**9):
+        found = cross_correlate(image, kernel, stride=stride, method=method)
+        assert np.array_equal(found, cross_correlate(image, kernel)[::stride, ::stride])
+
+
+def test_a_kernel_of_zeros_on_a_large_fill():
+    image = np.zeros((4, 4), np.uint8)
+    found = cross_correlate(image, [[0]], border="constant", fill=10**5, padding=1)
+    assert np.array_equal(found, np.zeros((6, 6)))
+
+
+def test_a_wide_bank_is_multiplied_piece_by_piece(monkeypatch):
+    image = random((5, 300, 8), "u1", 4)
+    kernel = random((20, 8, 3, 3), "i4", 5)
+    whole = cross_correlate(image, kernel, method="matrix")
+    monkeypatch.setattr("convcli.core.methods.im2col.STRIP_BYTES", 10_000)
+    assert np.array_equal(cross_correlate(image, kernel, method="matrix"), whole)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 2.5])
+def test_no_threads_are_refused(threads):
+    with pytest.raises(UsageError, match="threads must be a whole number of at least 1"):
+        cross_correlate(np.zeros((3, 3)), [[1]], threads=threads)

@@ -1,0 +1,101 @@
+"""Animations' encoders: colours to the bit where it matters, durations, faults."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from convcli.errors import ConvcliError
+from convcli.images.animation import write_animation
+from convcli.images.palette import MOST_COLOURS, Palette
+from convcli.images.reels import choose_target, write_reel
+
+NOISE = np.random.default_rng(5).integers(0, 256, (3, 80, 90, 3), np.uint8)
+KEPT = np.array([[0, 166, 81], [1, 167, 82], [255, 127, 14]], np.uint8)
+
+
+def encoded(frames, durations, palette=None):
+    file = BytesIO()
+    write_animation(iter(frames), file, durations, palette)
+    return file
+
+
+def decoded(file):
+    with Image.open(file) as film:
+        frames = []
+        for number in range(film.n_frames):
+            film.seek(number)
+            frames.append(np.asarray(film.convert("RGB")))
+    return np.array(frames)
+
+
+def test_a_palette_keeps_the_frequent_colours_and_those_asked_for():
+    noisy = NOISE[0].copy()
+    noisy[:40] = 255
+    noisy[40:50] = (3, 3, 3)
+    palette = Palette([noisy, NOISE[1]], KEPT)
+    assert len(palette.colours) <= MOST_COLOURS
+    colours = np.array([[[255, 255, 255], [3, 3, 3], *KEPT[[0, 2]].tolist()]], np.uint8)
+    assert np.array_equal(palette.colours[palette.mapped(colours)], colours)
+    assert {tuple(colour) for colour in KEPT} <= {tuple(colour) for colour in palette.colours}
+
+
+def test_other_colours_become_near_ones():
+    palette = Palette(list(NOISE), KEPT)
+    apart = palette.colours[palette.mapped(NOISE[0])].astype(int) - NOISE[0]
+    assert np.sqrt((apart**2).sum(axis=2)).mean() < 32
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=40))
+def test_few_colours_that_lie_apart_are_all_exact(colours):
+    frame = np.array([colours], np.uint8) & 0xFC  # an entry of the table for each
+    palette = Palette([frame])
+    assert np.array_equal(palette.colours[palette.mapped(frame)], frame)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_webp_is_lossless(count):
+    file = encoded(NOISE[:count], [100] * count)
+    assert np.array_equal(decoded(file), NOISE[:count])
+
+
+def test_a_gif_keeps_what_stands_still():
+    frames = np.repeat(NOISE[:1], 3, axis=0)
+    frames[1, :5], frames[2, -5:] = 0, 0
+    film = decoded(encoded(frames, [100] * 3, Palette([NOISE[0]])))
+    assert np.array_equal(film[0, 5:-5], film[1, 5:-5])
+    assert np.array_equal(film[0, 5:-5], film[2, 5:-5])
+
+
+def test_a_frame_that_repeats_stays_for_both_times():
+    frames = np.array([NOISE[0], NOISE[0], NOISE[1]])
+    with Image.open(encoded(frames, [100, 200, 50], Palette([NOISE[0]]))) as film:
+        durations = []
+        for number in range(film.n_frames):
+            film.seek(number)
+            film.load()
+            durations.append(film.info["duration"])
+    assert durations == [300, 50]
+
+
+def test_frames_that_an_encoder_refuses():
+    wide = np.zeros((1, 20_000, 3), np.uint8)  # more than WebP holds
+    with pytest.raises(ConvcliError, match="cannot be encoded"):
+        encoded([wide, wide + 1], [100, 100])
+
+
+def test_the_frames_are_written_one_by_one(tmp_path):
+    target = choose_target(f"{tmp_path}/frames", overwrite=False)
+    taken = []
+
+    def frames():
+        for frame in NOISE:
+            taken.append(1)
+            yield frame
+
+    for number, path in enumerate(write_reel(frames(), 3, target, 5, lambda: None), 1):
+        assert len(taken) == number
+        assert np.array_equal(np.asarray(Image.open(path)), NOISE[number - 1])

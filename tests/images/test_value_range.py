@@ -1,0 +1,156 @@
+"""Ranges against a plain reference in exact rational arithmetic."""
+
+import math
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from convcli.errors import UsageError
+from convcli.images.value_range import RANGES, Tally, Tone
+
+WHITES = (255, 65535)
+DTYPES = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.float32, np.float64]
+
+
+def blocks():
+    def values(dtype):
+        if np.dtype(dtype).kind == "f":
+            return st.one_of(
+                st.floats(width=np.dtype(dtype).itemsize * 8),
+                st.integers(-600, 600).map(lambda n: n / 2),
+                st.sampled_from([math.nan, math.inf, -math.inf, 65535.5, 32767.5, -32768.5]),
+            )
+        info = np.iinfo(dtype)
+        near = [v for v in (-1, 0, 127, 128, 255, 256, 65535, 65536) if info.min <= v <= info.max]
+        return st.one_of(
+            st.integers(int(info.min), int(info.max)),
+            st.sampled_from([int(info.min), int(info.max), *near]),
+        )
+
+    return st.sampled_from(DTYPES).flatmap(
+        lambda dtype: hnp.arrays(
+            dtype, st.tuples(st.just(2), st.integers(1, 9)), elements=values(dtype)
+        )
+    )
+
+
+def cut(value, white, range_):
+    """Return the pixel, and whether it was cut; exact where the value is finite."""
+    if math.isnan(value):
+        return 0, False
+    mid = {255: 128, 65535: 32768}[white]
+    if math.isinf(value):
+        return (white if value > 0 or range_ == "abs" else 0), True
+    level = round(Fraction(value))  # half to even
+    level = {"clip": level, "abs": abs(level), "offset": level + mid}[range_]
+    return min(max(level, 0), white), not 0 <= level <= white
+
+
+def applied(tone, block):
+    out = np.empty(block.shape, tone.dtype_for(block.dtype))
+    before = block.copy()
+    tone.apply(block, out)
+    np.testing.assert_array_equal(block, before)
+    return out
+
+
+@given(blocks(), st.sampled_from(WHITES), st.sampled_from(["clip", "abs", "offset"]))
+def test_pixels_and_share_clipped_are_those_of_the_plain_reference(block, white, range_):
+    tone = Tone(range_, white)
+    expected = [cut(value, white, range_) for value in block.ravel().tolist()]
+    out = applied(tone, block)
+    assert out.ravel().tolist() == [pixel for pixel, _ in expected]
+    tally = Tally(tone)
+    tally.add(block)
+    assert tally.clipped == sum(was_cut for _, was_cut in expected) / block.size
+
+
+@given(blocks(), st.sampled_from(RANGES))
+def test_tally_of_strips_merges_to_that_of_the_whole(block, range_):
+    tone = Tone(range_, 255)
+    whole, parts = Tally(tone), Tally(tone)
+    whole.add(block)
+    for row in block:
+        part = Tally(tone)
+        part.add(row[np.newaxis])
+        parts.merge(part)
+    for tally in (whole, parts):
+        finite = [v for v in block.ravel().tolist() if math.isfinite(v)]
+        ends = [min(finite, default=math.nan), max(finite, default=math.nan)]
+        np.testing.assert_array_equal([tally.minimum, tally.maximum], ends)
+        assert tally.nans == sum(math.isnan(v) for v in block.ravel().tolist())
+    assert whole.clipped == parts.clipped
+
+
+@given(blocks(), st.sampled_from([*WHITES, None]))
+def test_rescale_sends_the_ends_to_black_and_white(block, white):
+    tally = Tally(Tone("raw", None))
+    tally.add(block)
+    low, high = tally.minimum, tally.maximum
+    tone = Tone("rescale", white, low, high)
+    out = applied(tone, block)
+    assert tone.limits() is None
+    if math.isnan(low):
+        assert not out.any() if white else np.isnan(out).all()
+    if not low < high or (white is None and block.dtype.kind != "f"):
+        return
+    span = Fraction(high) - Fraction(low)
+    for value, pixel in zip(block.ravel().tolist(), out.ravel().tolist(), strict=True):
+        if math.isnan(value):
+            assert pixel == 0 if white else math.isnan(pixel)
+        elif math.isfinite(value):
+            exact = (Fraction(value) - Fraction(low)) / span * (white or 1)
+            assert abs(pixel - exact) <= (0.51 if white else 1e-6)
+        elif white:
+            assert pixel == (white if value > 0 else 0)
+        if value == low:
+            assert pixel == 0
+        if value == high:
+            assert pixel == (white or 1)
+
+
+@pytest.mark.parametrize("white", [*WHITES, None])
+def test_a_constant_map_is_rescaled_to_black(white):
+    for value in (7, -2.5):
+        assert not applied(Tone("rescale", white, value, value), np.full((3, 4), value)).any()
+
+
+@given(blocks())
+def test_plain_numbers_stay_as_they_are(block):
+    for range_ in ("clip", "raw"):
+        out = applied(Tone(range_, None), block)
+        assert out.dtype == block.dtype
+        np.testing.assert_array_equal(out, block)
+    if block.dtype.kind == "f" or block.min() > np.iinfo(block.dtype).min:
+        np.testing.assert_array_equal(applied(Tone("abs", None), block), np.abs(block))
+
+
+def test_raw_is_the_identity_whatever_the_depth():
+    block = np.array([[-3.5, 900.0]], np.float32)
+    np.testing.assert_array_equal(applied(Tone("raw", 255), block), block)
+
+
+def test_colour_blocks():
+    block = np.arange(-12, 12, dtype=np.int16).reshape(2, 4, 3) * 30
+    np.testing.assert_array_equal(applied(Tone("clip", 255), block), np.clip(block, 0, 255))
+
+
+def test_bad_arguments():
+    with pytest.raises(UsageError, match="mid-grey"):
+        Tone("offset", None)
+    with pytest.raises(UsageError, match="none of clip, abs"):
+        Tone("log", 255)
+    with pytest.raises(UsageError, match="neither 255 nor 65535"):
+        Tone("clip", 100)
+
+
+@pytest.mark.parametrize("module", ["tone", "formats", "picture"])
+def test_imports_without_pillow(module):
+    code = f"import sys, convcli.images.{module}; sys.exit('PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

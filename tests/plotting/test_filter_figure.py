@@ -1,0 +1,272 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import correlate
+
+from convcli.errors import UsageError
+from convcli.kernels.kernel import Kernel
+from convcli.plotting.filter_figure import draw_filtering
+from convcli.plotting.filter_row import PanelRow
+
+OUTLINE = Kernel([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], name="outline")
+BLUR = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
+SOBEL = tuple(
+    Kernel(matrix, name=f"sobel-{axis}")
+    for axis, matrix in (
+        ("x", [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
+        ("y", [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]),
+    )
+)
+KIRSCH = tuple(
+    Kernel([[5, 5, 5], [-3, 0, -3], [-3, -3, -3]], name=f"kirsch-{point}")
+    for point in ("n", "north-west", "w", "south-west", "s", "south-east", "e", "north-east")
+)
+CHANNELS = Kernel(np.random.default_rng(5).normal(size=(3, 5, 5)), name="conv1-1")
+
+
+def picture(*shape, dtype=np.uint8):
+    most = np.iinfo(dtype).max
+    return np.random.default_rng(3).integers(0, most, shape, dtype=dtype, endpoint=True)
+
+
+def plain_row(image, kernel=OUTLINE, label="outline"):
+    """A row of plain numbers."""
+    values = correlate(image.astype(float), kernel.weights, mode="nearest")
+    extremes = float(np.nanmin(values)), float(np.nanmax(values))
+    return PanelRow(label, (kernel,), values, None, *extremes, 0.0, None)
+
+
+def row(image, kernels=(OUTLINE,), label="outline", **more):
+    """A row of an 8- or 16-bit result."""
+    row = PanelRow(
+        label, kernels, 255 - image if image.dtype == np.uint8 else image,
+        np.iinfo(image.dtype).max, -765.0, 1020.25, 0.413, None,
+    )  # fmt: skip
+    return replace(row, **more)
+
+
+GREY, COLOUR = picture(120, 160), picture(90, 80, 3)
+STEP = np.array([[10, 10, 10, 0, 0, 0]] * 6)
+SIGNAL = np.array([[0, 0, 0, 1, 2, 3, 2, 1, 0, 0]])
+LONG = "a-name-without-an-end_" * 9
+FIGURES = {
+    "grey": (GREY, [row(GREY)]),
+    "colour": (COLOUR, [row(COLOUR)]),
+    "16-bit": (picture(50, 40, dtype=np.uint16), [row(picture(50, 40, dtype=np.uint16))]),
+    "16-bit-colour": (picture(9, 9, 3, dtype=np.uint16), [row(picture(9, 9, 3, dtype=np.uint16))]),
+    "step": (STEP, [plain_row(STEP, SOBEL[0], "sobel-x")]),
+    "letters": (picture(16, 16), [plain_row(picture(16, 16))]),
+    "fractions": (picture(16, 16) / 7, [plain_row(picture(16, 16) / 7)]),
+    "signal": (SIGNAL, [plain_row(SIGNAL, Kernel([[1, 2, 3, 2, 1]]))]),
+    "column": (SIGNAL.T, [plain_row(SIGNAL.T, Kernel([[1], [2], [1]]))]),
+    "long-signal": (picture(1, 300), [plain_row(picture(1, 300))]),
+    "wide": (picture(20, 300), [row(picture(20, 300))]),
+    "tall": (picture(300, 20), [row(picture(300, 20))]),
+    "one-pixel": (picture(1, 1), [row(picture(1, 1))]),
+    "pair": (GREY, [row(GREY, SOBEL, "sobel", combine="magnitude")]),
+    "compass": (GREY, [row(GREY, KIRSCH, "kirsch", combine="max")]),
+    "channels": (COLOUR, [row(GREY, (CHANNELS,), "conv1-1")]),
+    "large-kernel": (GREY, [row(GREY, (Kernel(np.outer(*[np.hanning(63)] * 2)),))]),
+    "long-names": (GREY, [row(GREY, (Kernel([[1]], name=LONG),), LONG, caption="so long " * 20)]),
+    "different-sizes": (GREY, [row(GREY[:60, :20]), row(GREY[::4]), row(GREY, (BLUR,))]),
+    "mixed-rows": (GREY, [row(GREY, KIRSCH, combine="max"), row(GREY), plain_row(GREY)]),
+    "eight-rows": (GREY, [row(GREY, label=f"outline-{n}") for n in range(8)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_nothing_is_cut_or_overlaps(name, legible):
+    image, rows = FIGURES[name]
+    legible(draw_filtering(image, rows, title="/a/folder/of pictures/" * 12 + "$a$_b.png"))
+
+
+def shown(figure):
+    """The axes that hold an image, in the order of the page."""
+    return [axes for axes in figure.axes if axes.images]
+
+
+def cells(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def test_a_row_is_original_kernel_and_feature_map():
+    original, kernel, result = shown(draw_filtering(GREY, [row(GREY)]))
+    assert original.get_title() == "original\n160x120"
+    assert kernel.get_title() == "outline, 3x3"
+    assert cells(kernel) == [str(n) for n in OUTLINE.matrix.ravel()]
+    assert (
+        " ".join(result.get_title().split())
+        == "outline 160x120, min -765, max 1020.2, 41.3 % clipped"
+    )
+    assert original.get_position().x1 < kernel.get_position().x0 < result.get_position().x0
+
+
+def test_dollars_in_a_name_are_no_formula():
+    figure = draw_filtering(GREY, [row(GREY, label="$a_b$")], title="$a_b$.png")
+    assert not figure.texts[0].get_parse_math()
+    assert not shown(figure)[2].title.get_parse_math()
+
+
+def test_every_result_is_a_row_below_the_last():
+    axes = shown(draw_filtering(GREY, [row(GREY, label=f"row-{n}") for n in range(3)]))
+    assert len(axes) == 9
+    tops = [each.get_position().y1 for each in axes[2::3]]
+    assert tops == sorted(tops, reverse=True)
+    assert [each.get_title().split("\n")[0] for each in axes[2::3]] == ["row-0", "row-1", "row-2"]
+
+
+@pytest.mark.parametrize("white", [255, 65535])
+def test_grey_runs_from_0_to_white(white):
+    image = picture(20, 30, dtype=np.uint8 if white == 255 else np.uint16)
+    for axes in shown(draw_filtering(image, [row(image)]))[::2]:
+        assert axes.images[0].get_clim() == (0, white)
+        assert axes.images[0].get_cmap().name == "gray"
+        [bar] = axes.child_axes
+        assert [tick.get_text() for tick in bar.get_yticklabels()][-1] == str(white)
+        assert bar.get_ylabel() == "value"
+
+
+@pytest.mark.parametrize(("white", "ends"), [(None, (0, 1)), (255, (0, 255)), (7, (0, 7))])
+def test_white_can_be_told(white, ends):
+    image = np.array([[0, 1], [1, 0]], np.uint8)
+    original = shown(draw_filtering(image, [row(GREY)], white=white))[0]
+    assert original.images[0].get_clim() == ends
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colours_are_shown_as_they_are(dtype):
+    image = picture(20, 30, 3, dtype=dtype)
+    original, _, _ = shown(draw_filtering(image, [row(image)]))
+    np.testing.assert_allclose(
+        original.images[0].get_array(), image / np.iinfo(dtype).max, atol=1e-12
+    )
+    [bar] = original.child_axes
+    assert bar.get_ylabel() == "value in each channel"
+
+
+def test_negative_numbers_have_colours_centred_on_zero():
+    _, _, result = shown(draw_filtering(STEP, [plain_row(STEP, SOBEL[0])]))
+    low, high = result.images[0].get_clim()
+    assert (low, high) == (-40, 40)
+    assert result.images[0].get_cmap().name == "RdBu_r"
+    assert "clipped" not in result.get_title()
+
+
+def test_a_small_matrix_has_its_numbers_and_ticks():
+    original, _, result = shown(draw_filtering(STEP, [plain_row(STEP, SOBEL[0])]))
+    assert cells(original) == [str(n) for n in STEP.ravel()]
+    assert [float(text) for text in cells(result)] == plain_row(
+        STEP, SOBEL[0]
+    ).pixels.ravel().tolist()
+    assert original.get_xticks().tolist() == original.get_yticks().tolist() == list(range(6))
+
+
+def test_a_16x16_grid_has_its_numbers_and_a_17x17_has_none():
+    axes = shown(draw_filtering(picture(16, 16), [row(picture(17, 17))]))
+    assert len(cells(axes[0])) == 256
+    assert cells(axes[2]) == []
+
+
+def test_a_signal_has_its_numbers():
+    original, *_ = draw_filtering(SIGNAL, [plain_row(SIGNAL, Kernel([[1]]))]).axes
+    assert cells(original) == [str(n) for n in SIGNAL.ravel()]
+
+
+def test_nan_is_magenta_and_counted_and_infinity_ends_the_scale():
+    values = np.array([[0.0, 1.0, np.nan], [np.inf, -2.0, 0.5]])
+    result = replace(plain_row(STEP), pixels=values)
+    axes = shown(draw_filtering(values, [result]))[2]
+    image = axes.images[0]
+    colours = image.to_rgba(image.get_array())
+    assert colours[0, 2].tolist() == [1, 0, 1, 1]
+    assert image.get_array()[1, 0] == image.get_clim()[1] == 2
+    assert "1 NaN in magenta" in axes.get_title()
+    assert cells(axes)[2:4] == ["nan", "inf"]
+
+
+def test_nan_in_colours_is_magenta_after_thinning_too():
+    values = np.zeros((3000, 30, 3))
+    values[1500, 3, 1] = np.nan
+    axes = shown(draw_filtering(values, [replace(row(COLOUR), pixels=values, white=None)]))[2]
+    samples = axes.images[0].get_array()
+    assert len(samples) < 3000
+    assert (samples == [1, 0, 1]).all(axis=2).any()
+    assert "1 NaN in magenta" in axes.get_title()
+
+
+def test_a_large_picture_is_thinned_to_the_means_of_its_blocks():
+    image = picture(4000, 3001)
+    axes = shown(draw_filtering(image, [row(image)]))[0]
+    samples = axes.images[0].get_array()
+    down, across = (-(-n // m) for n, m in zip(image.shape, samples.shape, strict=True))
+    assert down > 1
+    assert across > 1
+    assert samples[2, 1] == pytest.approx(
+        image[2 * down : 3 * down, across : 2 * across].mean(dtype=float)
+    )
+    last = image[-(4000 % down or down) :, -(3001 % across or across) :]
+    assert samples[-1, -1] == pytest.approx(last.mean(dtype=float))
+    assert axes.images[0].get_extent() == [-0.5, 3000.5, 3999.5, -0.5]
+
+
+def test_magnified_pixels_are_never_blended():
+    axes = shown(draw_filtering(picture(40, 40), [row(picture(2000, 2000))]))
+    assert axes[0].images[0].get_interpolation() == "nearest"
+
+
+def test_a_stretched_strip_is_said_to_be():
+    strip = np.tile(SIGNAL, (2, 90))
+    original, _, _ = shown(draw_filtering(strip, [plain_row(strip)]))
+    assert "pixels stretched" in original.get_title()
+
+
+def test_a_family_is_one_heat_map_each_and_its_combination_in_the_title():
+    axes = shown(draw_filtering(*FIGURES["compass"]))
+    assert [each.get_title().replace("\n", "") for each in axes[1:-1]] == [k.name for k in KIRSCH]
+    assert axes[-1].get_title().startswith("kirsch: max of 8 kernels")
+
+
+def test_a_kernel_over_channels_is_said_to_sum():
+    axes = shown(draw_filtering(*FIGURES["channels"]))
+    assert len(axes) == 5
+    assert axes[-1].get_title().startswith("conv1-1: sum over 3 channels")
+
+
+def test_members_of_different_divisors_show_their_weights():
+    kernels = Kernel([[1, 1]], divisor=2), Kernel([[1, 0, 1]], divisor=4)
+    axes = shown(draw_filtering(GREY, [row(GREY, kernels, combine="sum")]))
+    assert [cells(each) for each in axes[1:-1]] == [["0.50", "0.50"], ["0.25", "0", "0.25"]]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (1e-6, "< 0.1 %"), (0.5, "50.0 %"), (0.99999, "> 99.9 %"), (1.0, "100 %")],
+)
+def test_only_none_is_0_per_cent_and_only_all_is_100(share, text):
+    result = shown(draw_filtering(GREY, [row(GREY, clipped=share)]))[2]
+    assert f"{text} clipped" in " ".join(result.get_title().split())
+
+
+def test_inputs_are_not_modified():
+    image = picture(60, 60, 3) / 255
+    image[3, 3] = np.nan
+    before = image.copy()
+    draw_filtering(image, [replace(row(COLOUR), pixels=image, white=None)])
+    np.testing.assert_array_equal(image, before)
+
+
+def test_one_channel_with_an_axis_of_its_own_is_grey():
+    original = shown(draw_filtering(GREY[..., None], [row(GREY)]))[0]
+    assert original.images[0].get_array().ndim == 2
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(UsageError, match="at least one result"):
+        draw_filtering(GREY, [])
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 2), (4, 4, 5), (4,)])
+def test_other_channels_are_refused(shape):
+    with pytest.raises(UsageError, match="1 or 3 channels"):
+        draw_filtering(np.zeros(shape), [row(GREY)])

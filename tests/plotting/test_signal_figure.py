@@ -1,0 +1,209 @@
+"""Signals as stems and lines: apply's figure and explain's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from convcli import cross_correlate, explain
+from convcli.batch.summary_figures import draw_figure
+from convcli.core.plan import Layout
+from convcli.filtering import FilterSpec, filter_picture
+from convcli.images.image import Picture
+from convcli.kernels.kernel import Kernel
+from convcli.plotting.filter_figure import draw_filtering
+from convcli.plotting.filter_row import PanelRow
+from convcli.plotting.saving import save_figure
+from convcli.plotting.signal_plot import (
+    Padding,
+    are_signals,
+    padded_samples,
+    samples_of,
+    signal_axis,
+    taps_of,
+)
+from convcli.teaching.explain.figure import draw_explanation
+
+RNG = np.random.default_rng(7)
+SHORT = np.array([[0, 0, 1, 3, 5, 5, -2, 0, 0, 4]])
+LONG = np.sin(np.arange(4000) / 90)[np.newaxis]
+COLOUR = RNG.integers(0, 256, (1, 50, 3), np.uint8)
+NAME = "a-name-without-an-end_" * 9
+
+
+def row_of(pixels, matrix, label="k", **layout):
+    values = cross_correlate(pixels, matrix, **layout)
+    extremes = float(values.min()), float(values.max())
+    kernel = Kernel(matrix, name=label)
+    return PanelRow(
+        label, (kernel,), values, None, *extremes, 0.0, None, layout=Layout("correlate", **layout)
+    )
+
+
+FIGURES = {
+    "short": (SHORT, [row_of(SHORT, [[1, 2, 1]])]),
+    "column": (SHORT.T, [row_of(SHORT.T, [[1], [2], [-1]], padding="full", stride=(2, 1))]),
+    "long": (LONG, [row_of(LONG, np.ones((1, 31)), border="reflect")]),
+    "2-d": (SHORT, [row_of(SHORT, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])]),
+    "several": (SHORT, [row_of(SHORT, [[1] * n], f"box-{n}") for n in (1, 3, 5, 9, 30)]),
+    "30": (LONG[:, :200], [row_of(LONG[:, :200], RNG.normal(size=(1, 30)))]),
+    "colour": (COLOUR, [row_of(COLOUR, [[1, 0, -1]], border="zero")]),
+    "fractions": (SHORT / 7, [row_of(SHORT / 7, [[0.25, 0.5, 0.25]])]),
+    "flat": (SHORT * 0, [row_of(SHORT * 0, [[1, 1]])]),
+    "nan": (np.where(SHORT == 5, np.nan, SHORT), [row_of(SHORT / 1.0, [[1]])]),
+    "holes": (SHORT, [row_of(SHORT, [[1, 2, 3]], dilation=(1, 4), padding=(0, 4))]),
+    "name": (SHORT, [row_of(SHORT, [[1, 2]], NAME[:120])]),
+}
+
+
+def numbers(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_nothing_is_cut_or_overlaps(name, legible):
+    signal, rows = FIGURES[name]
+    legible(draw_filtering(signal, rows, title=NAME if name == "name" else name))
+
+
+def test_signal_result_and_kernel_have_their_numbers():
+    signal, result, kernel = draw_filtering(*FIGURES["short"]).axes
+    padded = np.pad(SHORT[0], 1, "edge")
+    assert numbers(signal) == [str(n) for n in padded]
+    assert numbers(result) == [str(n) for n in np.convolve(padded, [1, 2, 1], "valid")]
+    assert numbers(kernel) == ["1", "2", "1"]
+
+
+def test_a_convolved_kernel_is_shown_flipped():
+    row = row_of(SHORT, [[1, 2, 3]])
+    row = replace(row, layout=row.layout._replace(operation="convolve"))
+    *_, kernel = draw_filtering(SHORT, [row]).axes
+    assert numbers(kernel) == ["3", "2", "1"]
+    assert "flipped" in kernel.get_title()
+
+
+def test_long_signals_are_lines_without_numbers():
+    signal, result, _ = draw_filtering(*FIGURES["long"]).axes
+    for axes in (signal, result):
+        assert not axes.texts
+        line = max(axes.lines, key=lambda line: len(line.get_xdata()))
+        assert line.get_marker() in ("", "None")
+    assert len(line.get_xdata()) == 4000
+
+
+def test_padding_is_hatched_where_it_is():
+    signal, *_ = draw_filtering(*FIGURES["column"]).axes
+    spans = [patch.get_extents().bounds for patch in signal.patches if patch.get_hatch()]
+    assert len(spans) == 2
+    places = [
+        tuple(signal.transData.inverted().transform([(x, y), (x + w, y + h)])[:, 0].round(6))
+        for x, y, w, h in spans
+    ]
+    assert places == [(-2.5, -0.5), (9.5, 11.5)]
+
+
+@pytest.mark.parametrize("name", ["short", "column", "holes", "several"])
+def test_a_result_stands_below_the_middle_of_its_window(name):
+    figure = draw_filtering(*FIGURES[name])
+    signal, result = figure.axes[:2]
+    row = FIGURES[name][1][0]
+    axis = 0 if name == "column" else 1
+    stride = row.layout.stride
+    step = stride if isinstance(stride, int) else stride[axis]
+    taps = max(row.kernels[0].matrix.shape)
+    dilation = row.layout.dilation
+    apart = dilation if isinstance(dilation, int) else dilation[axis]
+    extent = apart * (taps - 1)
+    before = {"short": 1, "column": 2, "holes": 4, "several": 0}[name]
+    for place in (0, 3):
+        middle = place * step - before + extent / 2
+        across = [
+            axes.transAxes.inverted().transform(axes.transData.transform((x, 0)))[0]
+            for axes, x in ((signal, middle), (result, place))
+        ]
+        assert across[0] == pytest.approx(across[1])
+
+
+def test_apply_hands_on_how_the_kernel_was_laid():
+    layout = Layout("correlate", "full", "reflect")
+    spec = FilterSpec("k", (Kernel([[1, 2, 3, 4]]),), layout=layout)
+    picture = Picture(SHORT, None)
+    results = [(spec, filter_picture(picture, spec, None))]
+    figure = draw_figure("row.csv", picture, results)
+    assert figure.axes[0].get_title() == "signal, 10 samples; hatched: padding 3 (reflect)"
+
+
+def test_pictures_and_mixed_results_are_no_signals():
+    assert are_signals([SHORT, SHORT])
+    assert not are_signals([SHORT, SHORT.T])
+    assert not are_signals([SHORT, np.zeros((3, 10))])
+    assert signal_axis(np.zeros((1, 1))) is None
+    figure = draw_filtering(SHORT, [row_of(SHORT, [[1, 1]], padding=1)])
+    assert len(figure.axes[0].images) == 1
+
+
+@pytest.mark.parametrize("border", ["edge", "zero", "reflect", "wrap", "symmetric"])
+def test_padded_samples_are_those_of_numpy(border):
+    padded = padded_samples(samples_of(COLOUR), Padding(3, 60, border, 0))
+    mode = "constant" if border == "zero" else border
+    assert np.array_equal(padded, np.pad(COLOUR[0].astype(float), ((3, 60), (0, 0)), mode))
+
+
+def test_taps_run_along_the_signal_or_there_are_none():
+    assert taps_of(np.array([[1, 2, 3]]), 1, "convolve").tolist() == [[3], [2], [1]]
+    assert taps_of(np.array([[1], [2]]), 0, "correlate").tolist() == [[1], [2]]
+    assert taps_of(np.array([[1, 2, 3]]), 0, "correlate") is None
+    assert taps_of(np.ones((3, 3)), 1, "correlate") is None
+    assert taps_of(np.arange(6).reshape(3, 1, 2), 1, "correlate").shape == (2, 3)
+
+
+EXPLAINED = {
+    "short": (SHORT, [[1, 2, 1]], (0, 0), {"border": "zero"}),
+    "column": (SHORT.T, [[1], [2], [-1]], (4, 0), {"operation": "convolve", "dilation": (3, 1)}),
+    "long": (LONG, np.ones((1, 31)), (0, 3999), {}),
+    "colour": (COLOUR, [[1, 2, 1]], (0, 7), {"divisor": 4}),
+    "channels": (COLOUR, RNG.integers(-3, 4, (3, 1, 3)), (0, 0), {}),
+    "name": (SHORT, Kernel([[1, 2]], name=NAME[:120]), (0, 3), {}),
+}
+
+
+def explained(name):
+    pixels, kernel, at, options = EXPLAINED[name]
+    explanation = explain(pixels, kernel, at, **options)
+    return explanation, draw_explanation(explanation, np.asarray(pixels))
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_explanations_are_legible(name, legible):
+    legible(explained(name)[1])
+
+
+@pytest.mark.parametrize("name", ["short", "column", "channels"])
+def test_the_taps_are_ringed_and_the_products_are_there(name):
+    explanation, figure = explained(name)
+    response = explanation.outputs[0].responses[0]
+    signal, window, weights, products = figure.axes[:4]
+    rings = signal.lines[-1].get_xdata()
+    places = response.rows if name == "column" else response.columns
+    assert sorted(set(rings)) == list(places)
+    part = response.sums[0]
+    for axes, grid in ((window, part.window), (weights, part.weights), (products, part.products)):
+        assert numbers(axes) == [str(number) for line in grid for number in line]
+
+
+def test_pictures_and_2_d_kernels_are_explained_as_before():
+    for pixels, kernel in ((SHORT, np.ones((3, 3))), (np.ones((4, 4)), np.ones((1, 3)))):
+        figure = draw_explanation(explain(pixels, kernel, (0, 1)), pixels)
+        assert figure.axes[0].images
+
+
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_the_same_bytes_every_time(name, tmp_path):
+    for number in (1, 2):
+        save_figure(draw_filtering(*FIGURES[name]), tmp_path / f"{number}.png")
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+def test_signals_look_as_they_did(golden):
+    golden(draw_filtering(*FIGURES["column"], title="column"), "signal-column")
+    golden(explained("short")[1], "signal-explained")

@@ -1,0 +1,69 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convcli.plotting.style import house_style
+from convcli.plotting.text import cell_texts, short, text_width, wrap
+
+
+@given(st.lists(st.integers(-999_999, 999_999), min_size=1, max_size=30))
+def test_integers_are_exact(numbers):
+    assert [int(text) for text in cell_texts(np.array(numbers))] == numbers
+
+
+@given(st.lists(st.floats(-1e40, 1e40), min_size=1, max_size=30))
+def test_floats_are_within_their_last_digit_and_zero_means_zero(numbers):
+    texts = cell_texts(np.array(numbers))
+    largest = max(abs(number) for number in numbers)
+    for text, number in zip(texts, numbers, strict=True):
+        assert (float(text) == 0) == (number == 0)
+        assert abs(float(text) - number) <= max(0.006 * largest, 0.5 * abs(number))
+        assert not text.startswith("-0.0") or float(text) != 0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ([0.2, 0, -0.2], ["0.2", "0", "-0.2"]),
+        ([0.0625, 0.125], ["0.0625", "0.1250"]),
+        ([1 / 3, 2 / 3], ["0.333", "0.667"]),
+        ([1.0, 2.0], ["1", "2"]),
+        ([255.0, 0.5], ["255.0", "0.5"]),
+        ([1.0, 0.0001], ["1.0000", "0.0001"]),
+        ([1 / 3, 1e-9], ["0.333", "1e-9"]),
+        ([1.5e-7, 3e20], ["1.5e-7", "3e20"]),
+        ([math.nan, math.inf, 1.0], ["nan", "inf", "1"]),
+    ],
+)
+def test_digits(numbers, texts):
+    assert cell_texts(np.array(numbers)) == texts
+
+
+def test_booleans_and_small_types():
+    assert cell_texts(np.array([True, False])) == ["1", "0"]
+    assert cell_texts(np.array([255], np.uint8)) == ["255"]
+    assert cell_texts(np.array([0.1], np.float32)) == ["0.1"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(-765, "-765"), (930.1123, "930.11"), (374449.0, "374449"), (1e9, "1e9"), (-0.0, "0")],
+)
+def test_short(number, text):
+    assert short(number) == text
+
+
+@given(st.text(min_size=1, max_size=80), st.floats(0.5, 5))
+def test_wrapped_lines_fit_and_lose_no_letter(text, inches):
+    with house_style():
+        lines = wrap(text, inches, 9).split("\n")
+        assert all(text_width(line, 9) <= inches for line in lines)
+    kept = "".join("".join(lines).split())
+    assert all(letter in kept for letter in text if letter.isalnum())
+
+
+def test_control_characters_are_escaped():
+    assert wrap("a\x1bb", 5, 9) == "a\\x1bb"

@@ -1,0 +1,246 @@
+"""Frames of a sliding window: what is where, what fills in, and that nothing is cut or flickers."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from convcli.core.plan import Layout
+from convcli.errors import UsageError
+from convcli.filtering import FilterSpec
+from convcli.geometry import Pads, lay_out
+from convcli.images.image import Picture
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import read_spec
+from convcli.plotting.window_marks import WINDOW_COLOUR, WindowMarks
+from convcli.teaching.animate.frames import Animation, animate_filtering, kept_colours
+from convcli.teaching.animate.image_page import PicturePage
+from convcli.teaching.animate.image_scene import PictureScene
+from convcli.teaching.animate.page import EMPTY_COLOUR
+from convcli.teaching.animate.signal_scene import SignalScene, slides_along
+from convcli.teaching.animate.sliding import choose_stops, slide_over
+
+RNG = np.random.default_rng(6)
+TOY = np.array([[10, 10, 10, 0, 0, 0]] * 6)
+GREY = RNG.integers(0, 256, (40, 50), np.uint8)
+COLOUR = RNG.integers(0, 256, (6, 6, 3), np.uint8)
+SIGNAL = np.array([[0, 0, 1, 3, 5, 5, -2, 0, 0, 4]])
+LONG = "a-name-without-an-end_" * 9
+
+
+def slide_of(pixels, kernel="outline", *layout, **more):
+    depth = {"uint8": 8, "uint16": 16}.get(pixels.dtype.name)
+    if isinstance(kernel, str):
+        group = read_spec(kernel)
+        spec = FilterSpec(group.label, group.kernels, group.combine, Layout(*layout), **more)
+    else:
+        spec = FilterSpec(kernel.name, (kernel,), None, Layout(*layout), **more)
+    return slide_over(Picture(pixels, depth), spec)
+
+
+def frames_of(slide, **asked):
+    return list(animate_filtering(slide, choose_stops(slide.output, **asked).shown, title="t"))
+
+
+def share(frame, colour):
+    """Which part of a frame has exactly one colour."""
+    return found(frame[::2, ::2], colour).mean()
+
+
+def found(frame, colour):
+    """Where a frame has exactly one colour."""
+    wanted = np.round(255 * np.array(to_rgb(colour))).astype(int)
+    red, green, blue = (frame[..., channel] == wanted[channel] for channel in range(3))
+    return red & green & blue
+
+
+SLIDES = {
+    "3x3": (TOY, "prewitt-x"),
+    "15x15": (GREY, "gaussian:15"),
+    "30x30": (GREY, Kernel(RNG.normal(size=(30, 30)))),
+    "16x16": (RNG.integers(0, 256, (16, 16), np.uint8), "blur"),
+    "deep": (RNG.integers(0, 65536, (5, 4), np.uint16), "outline", "correlate", "full"),
+    "rgb": (COLOUR, "outline"),
+    "rgb-30x30": (RNG.integers(0, 256, (50, 40, 3), np.uint8), Kernel(np.ones((30, 30)))),
+    "channels": (COLOUR, Kernel(RNG.normal(size=(3, 5, 5)))),
+    "compass": (GREY, "kirsch"),
+    "pair": (RNG.normal(size=(5, 7)), "sobel", "convolve"),
+    "holes": (TOY, "outline", "correlate", "same", "zero", 0, 2, 2),
+    "tall": (GREY[:, :3], "outline", "correlate", "full", "constant", 99, 1, 3),
+    "strip": (GREY[:4], "outline"),
+    "one": (np.array([[5]]), "3"),
+    "nan": (np.array([[np.nan, 1e9, 3], [0, -1, np.inf], [2, 3, 4]]), "-1 0 1"),
+    "row-2-d": (SIGNAL, "outline"),
+    "long-name": (TOY, Kernel([[1, 0], [0, -1]], name=LONG[:200])),
+    "row": (SIGNAL, "1 2 1"),
+    "column": (SIGNAL.T, "1; 0; -2", "convolve", "full", "zero", 0, 2, 2),
+    "rgb-row": (COLOUR[:1], "1 1"),
+    "long-row": (np.sin(np.arange(4000) / 90)[np.newaxis], "gaussian:31x1"),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in SLIDES if name not in ("3x3", "rgb", "pair")])
+def test_nothing_is_cut_or_overlaps(name, legible):
+    slide = slide_of(*SLIDES[name])
+    stops = choose_stops(slide.output).shown[-3:]
+    make = SignalScene if slides_along(slide) else PictureScene
+    scene = make(slide, stops, LONG if name == "long-name" else name)
+    scene.move(len(stops) - 1)
+    figure = scene.film.figure
+    assert isinstance(figure, Figure)
+    legible(figure)
+
+
+@pytest.mark.parametrize("name", ["rgb", "nan", "holes", "row", "column"])
+def test_a_frame_for_each_stop_all_alike_and_even_until_the_map_is_full(name):
+    slide = slide_of(*SLIDES[name])
+    stops = choose_stops(slide.output, step=max(1, math.prod(slide.output) // 4)).shown
+    frames = list(animate_filtering(slide, stops, title="t"))
+    assert len(frames) == len(stops) > 2
+    assert {frame.shape for frame in frames} == {frames[0].shape}
+    assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
+    height, width, channels = frames[0].shape
+    assert (height % 2, width % 2, channels) == (0, 0, 3)
+    empty = [share(frame, EMPTY_COLOUR) for frame in frames]
+    assert empty[0] > 0.02
+    assert (np.diff(empty) < 0).all()
+    assert empty[-1] == 0
+
+
+def test_what_lies_before_the_first_stop_stays_empty():
+    [whole] = frames_of(slide_of(TOY), last=(0, 0))
+    part = frames_of(slide_of(TOY), first=(1, 4), last=(3, 1), step=4)
+    assert len(part) == 4
+    left = share(part[-1], EMPTY_COLOUR) / share(whole, EMPTY_COLOUR)
+    assert left == pytest.approx(26 / 35, abs=0.03)
+
+
+def test_large_steps_fill_all_that_they_pass():
+    for pixels, step in ((TOY, 35), (GREY, 999)):
+        assert share(frames_of(slide_of(pixels), step=step)[-1], EMPTY_COLOUR) == 0
+
+
+def test_the_numbers_on_the_page_are_those_of_the_input_and_the_map():
+    slide = slide_of(TOY, "prewitt-x")
+    page = PicturePage(slide, "t")
+    page.draw(1)
+    assert [text.get_text() for text in page.input.texts] == [
+        str(n) for n in np.pad(TOY, 1, "edge").ravel()
+    ]
+    values = [0, 0, -30, -30, 0, 0] * 6
+    assert [text.get_text() for text in page.maps[0].texts] == list(map(str, values))
+
+
+@pytest.mark.parametrize(("operation", "shown"), [("correlate", "1234"), ("convolve", "4321")])
+def test_the_kernel_is_shown_as_it_is_applied(operation, shown):
+    figure, _ = PicturePage(slide_of(TOY, "1 2; 3 4", operation), "t").draw(1)
+    [kernel] = [axes for axes in figure.axes if axes.get_title().startswith("custom")]
+    assert "".join(text.get_text() for text in kernel.texts) == shown
+    flipped = operation == "convolve"
+    assert ("flipped" in kernel.get_title()) == flipped
+    assert ("kernel flipped" in figure.get_suptitle()) == flipped
+
+
+@pytest.mark.parametrize("name", ["rgb", "15x15"])
+def test_pictures_have_no_numbers_in_the_input(name):
+    page = PicturePage(slide_of(*SLIDES[name]), "t")
+    page.draw(1)
+    assert not page.input.texts
+    assert len(page.maps) == (3 if name == "rgb" else 1)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "padding", "hatched"),
+    [(TOY, "valid", False), (TOY, "same", True), (SIGNAL, "valid", False), (SIGNAL, "full", True)],
+    ids=["toy-valid", "toy-same", "signal-valid", "signal-full"],
+)
+def test_padding_is_hatched(pixels, padding, hatched):
+    [frame] = frames_of(slide_of(pixels, "1 1 1", "correlate", padding), last=(0, 0))
+    red, green, blue = np.moveaxis(frame.astype(int), 2, 0)
+    orange = ((red - blue > 80) & (red - green > 20) & (green - blue > 20)).mean()
+    assert (orange > 0.002) == hatched
+
+
+def test_the_window_and_its_taps_are_where_the_geometry_has_them():
+    figure = Figure()
+    axes = figure.subplots()
+    axes.imshow(np.zeros((12, 14)))
+    geometry = lay_out((6, 8), (2, 3), (3, 2, 3, 1), (2, 1), (3, 2))
+    marks = WindowMarks(axes, geometry, Pads(4, 2, 3, 3))
+    before, window, taps = marks.artists
+    marks.move((1, 2))
+    xs, ys = window.get_data()
+    assert (np.nanmin(xs), np.nanmax(xs)) == (1.5, 6.5)
+    assert (np.nanmin(ys), np.nanmax(ys)) == (2.5, 6.5)
+    corners = np.array(taps.get_data()).T.reshape(-1, 6, 2)[:, :4]
+    middles = {tuple(np.round(corner.mean(axis=0)).astype(int)) for corner in corners}
+    assert middles == {(x, y) for x in (2, 4, 6) for y in (3, 6)}
+    assert len(before.get_xdata()) == 0
+    marks.move((2, 2))
+    xs, ys = before.get_data()
+    assert (np.nanmin(ys), np.nanmax(ys)) == (2.5, 6.5)
+
+
+def test_without_stride_no_window_stays_behind_and_without_dilation_no_taps_are_drawn():
+    axes = Figure().subplots()
+    axes.imshow(np.zeros((8, 8)))
+    marks = WindowMarks(axes, lay_out((6, 6), (3, 3), "same"), Pads(1, 1, 1, 1))
+    for at in ((0, 0), (0, 1)):
+        marks.move(at)
+    before, _, taps = marks.artists
+    assert len(before.get_xdata()) == len(taps.get_xdata()) == 0
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (700, 900)])
+def test_the_window_can_be_seen_however_small(shape):
+    slide = slide_of(np.full(shape, 90, np.uint8), "1")
+    frame = frames_of(slide, first=(20, 20), last=(20, 20))[0]
+    rows, columns = np.nonzero(found(frame, WINDOW_COLOUR))
+    left = columns < frame.shape[1] / 2
+    assert np.ptp(rows[left]) >= 6
+    assert np.ptp(columns[left]) >= 6
+
+
+def test_frames_are_the_same_every_time():
+    slide = slide_of(COLOUR[:, :, 0], "blur")
+    ways = (frames_of(slide, first=(5, 4)) for _ in range(2))
+    for one, two in zip(*ways, strict=True):
+        assert np.array_equal(one, two)
+
+
+def test_what_stands_still_does_not_change():
+    frames = np.array(frames_of(slide_of(TOY), last=(0, 3)))
+    changed = (frames != frames[0]).any(axis=(0, 3)).mean()
+    assert 0.005 < changed < 0.15
+
+
+def test_frames_do_not_share_memory():
+    one, two = list(animate_filtering(slide_of(TOY), [(0, 0), (3, 3)]))
+    assert not np.shares_memory(one, two)
+    assert (one != two).any()
+
+
+def test_the_samples_are_the_empty_page_and_the_full_one():
+    empty, full = Animation(slide_of(TOY), [(0, 0)]).samples()
+    assert share(empty, EMPTY_COLOUR) > 0.05
+    assert share(full, EMPTY_COLOUR) == 0
+    assert kept_colours().shape[1] == 3
+    assert len(kept_colours()) <= 128
+
+
+def test_channels_that_no_figure_shows_are_refused():
+    slide = slide_of(np.zeros((4, 4, 5)))
+    with pytest.raises(UsageError, match="1 or 3 channels, not of 5"):
+        next(animate_filtering(slide, [(0, 0)]))
+
+
+@pytest.mark.parametrize("name", ["3x3", "holes", "rgb", "row", "column"])
+def test_frames_look_as_they_did(name, golden):
+    slide = slide_of(*SLIDES[name])
+    stops = choose_stops(slide.output, step=2).shown[:3]
+    *_, frame = animate_filtering(slide, stops, title="t")
+    height, width, _ = frame.shape
+    halved = frame.reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
+    golden(halved.astype(np.uint8), f"frame-{name}")

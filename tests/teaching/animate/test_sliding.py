@@ -1,0 +1,160 @@
+"""The values under a sliding window, its padded input, its stops, and the lines about them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import correlate
+
+from convcli.core.plan import Layout
+from convcli.errors import KernelError, UsageError
+from convcli.filtering import FilterSpec, filter_picture
+from convcli.images.image import Picture
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import read_spec
+from convcli.teaching.animate.position_text import position_lines
+from convcli.teaching.animate.sliding import choose_stops, slide_over
+
+RNG = np.random.default_rng(4)
+GREY = Picture(RNG.integers(0, 256, (6, 7), np.uint8), 8)
+COLOUR = Picture(RNG.integers(0, 256, (5, 6, 3), np.uint8), 8)
+NUMBERS = Picture(RNG.integers(-9, 10, (6, 6)), None)
+
+
+def spec_of(kernel, layout=None, **more):
+    group = read_spec(kernel)
+    return FilterSpec(group.label, group.kernels, group.combine, layout or Layout(), **more)
+
+
+@pytest.mark.parametrize("picture", [GREY, COLOUR, NUMBERS], ids=["grey", "colour", "numbers"])
+@pytest.mark.parametrize("kernel", ["outline", "sobel", "gaussian:5"])
+@pytest.mark.parametrize("how", ["clip", "abs", "rescale", "raw"])
+def test_pixels_are_those_that_apply_writes(picture, kernel, how):
+    layout = Layout("convolve", "full", "reflect", 0, (2, 1), (1, 2))
+    spec = spec_of(kernel, layout, range=how)
+    slide = slide_over(picture, spec)
+    depth = None if how == "raw" else picture.depth
+    written = filter_picture(picture, spec, depth).picture
+    assert np.array_equal(slide.pixels.reshape(written.pixels.shape), written.pixels)
+    assert slide.white == written.white
+
+
+def test_values_are_those_of_scipy():
+    slide = slide_over(NUMBERS, spec_of("outline"))
+    expected = correlate(NUMBERS.pixels, [[-1] * 3, [-1, 8, -1], [-1] * 3], mode="nearest")
+    assert np.array_equal(slide.values[..., 0], expected)
+
+
+@given(
+    pads=st.tuples(*[st.integers(0, 9)] * 4),
+    border=st.sampled_from(["edge", "zero", "reflect", "symmetric", "wrap", "constant"]),
+    shape=st.sampled_from([(1, 1), (2, 3), (4, 1), (3, 4, 3)]),
+)
+def test_the_padded_input_is_that_of_numpy(pads, border, shape):
+    pixels = RNG.integers(0, 256, shape, np.uint8)
+    layout = Layout("correlate", pads, border, 7.5 if border == "constant" else 0)
+    slide = slide_over(Picture(pixels, 8), FilterSpec("k", (Kernel([[1]]),), layout=layout))
+    widths = [(pads[0], pads[1]), (pads[2], pads[3]), (0, 0)][: pixels.ndim]
+    mode = "constant" if border in ("zero", "constant") else border
+    fill = {"constant_values": 7.5 if border == "constant" else 0} if mode == "constant" else {}
+    wide = pixels.astype(float)
+    assert np.array_equal(slide.padded(), np.pad(wide, widths, mode, **fill))
+
+
+def test_kernels_of_several_sizes_share_the_widest_padding():
+    kernels = Kernel(np.ones((3, 5))), Kernel(np.ones((7, 1)))
+    slide = slide_over(GREY, FilterSpec("k", kernels, "max"))
+    assert slide.pads == (3, 3, 2, 2)
+    assert slide.padded().shape == (12, 11)
+
+
+def test_a_bank_is_refused():
+    with pytest.raises(UsageError, match="bank of 2 kernels"):
+        slide_over(GREY, FilterSpec("k", (Kernel([[1]]),) * 2))
+
+
+def test_a_kernel_for_other_channels_is_refused():
+    with pytest.raises(KernelError, match="sums over 2 channels"):
+        slide_over(COLOUR, FilterSpec("k", (Kernel(np.ones((2, 3, 3))),)))
+
+
+@given(
+    rows=st.integers(1, 60),
+    columns=st.integers(1, 60),
+    step=st.none() | st.integers(2, 4000),
+    data=st.data(),
+)
+def test_stops_are_in_reading_order_from_first_to_last(rows, columns, step, data):
+    places = st.integers(0, rows * columns - 1)
+    start, end = sorted([data.draw(places), data.draw(places)])
+    stops = choose_stops((rows, columns), divmod(start, columns), divmod(end, columns), step)
+    numbers = [row * columns + column for row, column in stops.shown]
+    assert stops.passed == end - start + 1
+    assert numbers[0] == start
+    assert numbers[-1] == end
+    gaps = np.diff(numbers)
+    assert (gaps > 0).all()
+    if step is None:
+        assert len(numbers) == min(stops.passed, 200)
+        assert gaps.size == 0 or gaps.max() - gaps.min() <= 1
+    else:
+        assert (gaps[:-1] == step).all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"first": (6, 0)}, "--from 6,0 is outside the 5x6 feature map: rows are 0 to 5"),
+        ({"last": (0, 5)}, "--to 0,5 is outside the 5x6 feature map"),
+        ({"first": (1, 1), "last": (1, 0)}, "--to 1,0 comes before --from 1,1"),
+    ],
+)
+def test_a_way_that_is_none_is_refused(asked, message):
+    with pytest.raises(UsageError, match=message):
+        choose_stops((6, 5), **asked)
+
+
+def test_too_many_frames_are_refused_with_the_least_step():
+    with pytest.raises(UsageError, match=r"--step 2 makes 5001 frames, .* --step 6 shows fewer"):
+        choose_stops((100, 100), step=2)
+    assert len(choose_stops((100, 100), step=6).shown) <= 2000
+    assert len(choose_stops((1, 2000), step=1).shown) == 2000
+    assert len(choose_stops((1, 3999), step=2).shown) == 2000
+    for width, step, better in [(2001, 1, 2), (4000, 2, 3)]:
+        with pytest.raises(UsageError, match=f"makes 2001 frames, .*: --step {better} shows fewer"):
+            choose_stops((1, width), step=step)
+        assert len(choose_stops((1, width), step=better).shown) <= 2000
+
+
+def test_a_short_sum_is_written_out():
+    slide = slide_over(Picture(np.array([[1, 2], [3, 4]]), None), spec_of("1 -1; 0 2"))
+    assert position_lines(slide, (0, 0)) == ["row 0, column 0: (1*1) + (2*-1) + (3*0) + (4*2) = 7"]
+    assert position_lines(slide, (0, 0), brief=True) == ["row 0, column 0: value 7"]
+
+
+def test_channels_have_a_line_each_and_their_pixels():
+    slide = slide_over(COLOUR, spec_of("3"))
+    first, red, *_ = lines = position_lines(slide, (1, 2))
+    assert first == "row 1, column 2"
+    assert [line.split(":")[0] for line in lines[1:]] == ["red", "green", "blue"]
+    value = int(COLOUR.pixels[1, 2, 0])
+    pixel = f"; pixel {min(3 * value, 255)}" * (3 * value > 255)
+    assert red == f"red: ({value}*3) = {3 * value}{pixel}"
+
+
+def test_a_pair_has_its_two_sums_and_what_they_are_combined_to():
+    slide = slide_over(NUMBERS, spec_of("sobel"))
+    _, across, down, both = position_lines(slide, (2, 3))
+    assert across.startswith("sobel-x: (")
+    assert down.startswith("sobel-y: (")
+    x, y = (values[2, 3, 0] for values in slide.maps)
+    assert both.startswith("magnitude sqrt(")
+    assert float(both.split()[-1]) == pytest.approx(np.hypot(x, y))
+
+
+@pytest.mark.parametrize("kernel", ["gaussian:7", "kirsch"])
+def test_long_sums_and_many_have_their_values_alone(kernel):
+    slide = slide_over(GREY, spec_of(kernel))
+    [line] = position_lines(slide, (1, 1))
+    assert line.startswith("row 1, column 1: value ")
+    assert "*" not in line

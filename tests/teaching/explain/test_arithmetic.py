@@ -1,0 +1,311 @@
+"""The arithmetic of one value agrees with the filtering, and with loops that are not ours."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from convcli import GeometryError, KernelError, UsageError, convolve, cross_correlate, explain
+from convcli.core.plan import Layout
+from convcli.filtering import FilterSpec, filter_picture
+from convcli.images.image import Picture
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import read_spec
+from convcli.teaching.explain.arithmetic import explain_picture
+from convcli.teaching.explain.text import explanation_data
+
+RNG = np.random.default_rng(4)
+GREY = RNG.integers(0, 256, (9, 11), np.uint8)
+COLOUR = RNG.integers(0, 256, (7, 8, 3), np.uint8)
+NUMPY_MODES = {"zero": "constant", "constant": "constant"}
+
+small = st.integers(1, 4)
+pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+kernels = st.one_of(
+    hnp.arrays(np.int64, st.tuples(small, small), elements=st.integers(-9, 9)),
+    hnp.arrays(
+        np.float64,
+        st.tuples(small, small),
+        elements=st.floats(-4, 4, width=16, allow_subnormal=False),
+    ),
+)
+images = st.one_of(
+    hnp.arrays(np.uint8, st.tuples(st.integers(4, 9), st.integers(4, 9))),
+    hnp.arrays(np.uint8, st.tuples(st.integers(4, 6), st.integers(4, 6), st.just(3))),
+    hnp.arrays(np.uint16, st.tuples(st.integers(4, 9), st.integers(4, 9))),
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(4, 9), st.integers(4, 9)),
+        elements=st.floats(-100, 100, width=32),
+    ),
+)
+layouts = st.builds(
+    Layout,
+    operation=st.sampled_from(["correlate", "convolve"]),
+    padding=st.sampled_from(["same", "full", 3, (2, 5), (7, 0, 1, 12)]),
+    border=st.sampled_from(["edge", "zero", "reflect", "symmetric", "wrap", "constant"]),
+    fill=st.sampled_from([0, 7, 2.5]),
+    stride=pairs,
+    dilation=st.just((1, 1)) | pairs,
+)
+
+
+def position(draw_at, output):
+    return int(draw_at[0] * output[0]), int(draw_at[1] * output[1])
+
+
+@settings(max_examples=150)
+@given(
+    image=images,
+    kernel=kernels,
+    layout=layouts,
+    divisor=st.sampled_from([1, 16, -3, 0.5]),
+    bias=st.sampled_from([None, 0, 12, -0.75]),
+    mapping=st.sampled_from(["clip", "abs", "offset", "rescale", "raw"]),
+    share=st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)),
+)
+def test_every_number_is_that_of_the_filtering(
+    image, kernel, layout, divisor, bias, mapping, share
+):
+    if mapping == "offset" and image.dtype == np.float32:
+        mapping = "clip"
+    function = convolve if layout.operation == "convolve" else cross_correlate
+    options = layout._asdict()
+    options.pop("operation")
+    whole = function(image, kernel, divisor=divisor, bias=bias or 0, **options)
+    at = position(share, whole.shape[:2])
+    explained = explain(
+        image, kernel, at, divisor=divisor, bias=bias, range=mapping, **layout._asdict()
+    )
+
+    depth = {"uint8": 8, "uint16": 16}.get(image.dtype.name)
+    spec = FilterSpec("k", (Kernel(kernel, divisor),), layout=layout, range=mapping, bias=bias)
+    applied = filter_picture(Picture(image, depth), spec, depth).picture.pixels
+    values = np.atleast_1d(whole[at])
+    pixels = np.atleast_1d(applied[at])
+    assert explained.output_size == whole.shape[:2]
+    assert len(explained.outputs) == len(values)
+    for output, value, pixel in zip(explained.outputs, values, pixels, strict=True):
+        assert whole.dtype.type(output.value) == value
+        assert applied.dtype.type(output.pixel) == pixel
+        [response] = output.responses
+        assert response.value == output.value == output.activated
+        reach = sum(abs(w * p) for rows in zip(
+            response.sums[0].window, response.sums[0].weights, strict=True
+        ) for w, p in zip(*rows, strict=True))  # fmt: skip
+        worked = response.sum / response.divisor + response.bias
+        assert math.isclose(worked, value, rel_tol=1e-6, abs_tol=2e-5 * (reach + 1))
+
+
+@settings(max_examples=100)
+@given(image=images, kernel=kernels, layout=layouts, share=st.tuples(*[st.floats(0, 0.999)] * 2))
+def test_the_window_is_what_numpy_pads(image, kernel, layout, share):
+    """np.pad and plain indexing, and products one by one."""
+    options = layout._asdict() | {"operation": "correlate"}
+    output = cross_correlate(
+        image, kernel, **{k: v for k, v in options.items() if k != "operation"}
+    ).shape
+    at = position(share, output)
+    explained = explain(image, kernel, at, **options)
+    pads = explained.pads
+    around = [(pads.top, pads.bottom), (pads.left, pads.right)] + [(0, 0)] * (image.ndim - 2)
+    fill = layout.fill if layout.border == "constant" else 0
+    more = {"constant_values": fill} if layout.border in NUMPY_MODES else {}
+    wide = image.astype(float)
+    padded = np.pad(wide, around, NUMPY_MODES.get(layout.border, layout.border), **more)
+    marks = np.pad(np.zeros(image.shape[:2], bool), around[:2], constant_values=True)
+    window = np.ix_(*(
+        at[axis] * layout.stride[axis] + np.arange(kernel.shape[axis]) * layout.dilation[axis]
+        for axis in (0, 1)
+    ))  # fmt: skip
+    for channel, out in enumerate(explained.outputs):
+        [response] = out.responses
+        [part] = response.sums
+        plane = padded if image.ndim == 2 else padded[..., channel]
+        np.testing.assert_allclose(part.window, plane[window], rtol=1e-7)
+        np.testing.assert_array_equal(response.padding, marks[window])
+        np.testing.assert_array_equal(part.weights, kernel)
+        np.testing.assert_allclose(
+            part.products, np.multiply(part.window, kernel), rtol=1e-12, atol=1e-300
+        )
+        total = math.fsum(np.ravel(part.products).astype(float))
+        assert math.isclose(part.sum, total, rel_tol=1e-9, abs_tol=1e-9 * np.abs(plane).max())
+
+
+def test_integers_stay_integers():
+    [output] = explain(GREY, [[1, 2], [3, -4]], (2, 3)).outputs
+    [part] = output.responses[0].sums
+    numbers = [*np.ravel(np.array(part.products, object)), part.sum, output.value, output.pixel]
+    assert {type(number) for number in numbers} == {int}
+
+
+def test_sums_are_those_of_paper():
+    [output] = explain([[0.1, 0.2], [3, 1]], [[1, 1], [0.1, 0.4]], (0, 0)).outputs
+    [part] = output.responses[0].sums
+    assert part.products == ((0.1, 0.2), (0.3, 0.4))
+    assert part.sum == 1
+
+
+def test_what_floats_cannot_hold_is_infinite():
+    [output] = explain([[1e308, 1e308]], [[1, 1]], (0, 0)).outputs
+    [part] = output.responses[0].sums
+    assert part.products == ((1e308, 1e308),)
+    assert type(part.products[0][0]) is float
+    assert part.sum == output.pixel == math.inf
+
+
+def test_a_convolution_shows_the_flipped_kernel():
+    kernel = np.arange(6).reshape(2, 3)
+    [output] = explain(GREY, kernel, (4, 4), operation="convolve").outputs
+    np.testing.assert_array_equal(output.responses[0].sums[0].weights, kernel[::-1, ::-1])
+
+
+def test_taps_have_the_places_of_the_input():
+    [output] = explain(GREY, np.ones((2, 3)), (0, 2), stride=2, dilation=(3, 2)).outputs
+    response = output.responses[0]
+    assert (response.rows, response.columns) == ((-1, 2), (2, 4, 6))
+    assert response.padding == ((True,) * 3, (False,) * 3)
+
+
+def test_a_kernel_over_channels_has_a_sum_for_each_and_a_total():
+    kernel = RNG.integers(-5, 5, (3, 2, 2))
+    [output] = explain(COLOUR, kernel, (3, 4), padding="valid").outputs
+    [response] = output.responses
+    assert [part.channel for part in response.sums] == ["red", "green", "blue"]
+    parts = [int((COLOUR[3:5, 4:6, c].astype(int) * kernel[c]).sum()) for c in range(3)]
+    assert [part.sum for part in response.sums] == parts
+    assert response.sum == response.value == sum(parts)
+
+
+def test_channels_on_their_own_have_an_output_each():
+    explained = explain(COLOUR, [[1]], (3, 4))
+    assert [output.channel for output in explained.outputs] == ["red", "green", "blue"]
+    assert [output.pixel for output in explained.outputs] == COLOUR[3, 4].tolist()
+    plain = explain(COLOUR.astype(float), [[1]], (3, 4))
+    assert [output.channel for output in plain.outputs] == ["channel 0", "channel 1", "channel 2"]
+
+
+@pytest.mark.parametrize("spec", ["sobel", "kirsch", "prewitt"])
+@pytest.mark.parametrize("mapping", ["clip", "rescale", "raw"])
+def test_a_family_is_explained_member_by_member(spec, mapping):
+    kernels = read_spec(spec)
+    filtering = FilterSpec(spec, kernels.kernels, kernels.combine, range=mapping)
+    applied = filter_picture(Picture(GREY, 8), filtering, None if mapping == "raw" else 8)
+    for at in ((0, 0), (3, 7), (8, 10)):
+        explained = explain(GREY, spec, at, range=mapping)
+        [output] = explained.outputs
+        assert [r.kernel for r in output.responses] == [k.name for k in kernels.kernels]
+        for response, kernel in zip(output.responses, kernels.kernels, strict=True):
+            assert response.value == cross_correlate(GREY, kernel.matrix)[at]
+        values = [response.value for response in output.responses]
+        expected = max(values) if kernels.combine == "max" else math.hypot(*values)
+        assert output.value == pytest.approx(expected, rel=1e-12)
+        pixels = applied.picture.pixels
+        assert pixels.dtype.type(output.pixel) == pixels[at]
+
+
+COMBINED = {"sum": sum, "max": max, "mean": lambda values: sum(values) / len(values)}
+
+
+@pytest.mark.parametrize("combine", COMBINED)
+def test_a_family_can_be_combined_otherwise(combine):
+    [output] = explain(GREY, "sobel", (4, 4), combine=combine).outputs
+    assert output.value == COMBINED[combine]([response.value for response in output.responses])
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        ("leaky-relu", lambda x: x if x > 0 else 0.01 * x),
+        ("sigmoid", lambda x: 1 / (1 + math.exp(-x))),
+        ("tanh", math.tanh),
+    ],
+)
+@pytest.mark.parametrize("weight", [-1, 0.25])
+def test_activations_keep_their_fractions(activation, expected, weight):
+    [output] = explain([[1, 2], [3, 4]], [[weight]], (1, 0), activation=activation).outputs
+    assert output.activated == pytest.approx(expected(3 * weight), rel=1e-6)
+    assert output.pixel == output.activated
+
+
+def test_relu_comes_before_the_range():
+    at = np.unravel_index(cross_correlate(GREY, [[-1, 0, 1]]).argmin(), GREY.shape)
+    [output] = explain(GREY, [[-1, 0, 1]], at, range="abs", activation="relu").outputs
+    assert output.value < 0
+    assert (output.activated, output.pixel) == (0, 0)
+    low = explain(GREY, [[-1, 0, 1]], at, range="rescale", activation="relu").extremes[0]
+    assert low == 0
+
+
+def test_a_kernel_keeps_its_divisor_and_its_bias_at_the_pictures_depth():
+    emboss = Kernel([[1, 2, 1]], divisor=4, bias=128)
+    eight = explain(GREY, emboss, (2, 2)).outputs[0].responses[0]
+    assert (eight.divisor, eight.bias) == (4, 128)
+    sixteen = explain(GREY.astype(np.uint16), emboss, (2, 2)).outputs[0].responses[0]
+    assert sixteen.bias == 128 * 257
+    own = explain(GREY, emboss, (2, 2), divisor=2, bias=1).outputs[0].responses[0]
+    assert (own.divisor, own.bias) == (2, 1)
+
+
+def test_weights_of_zero_take_no_part_and_nan_reaches_the_sum():
+    image = [[math.nan, 1.0], [2.0, math.inf]]
+    [output] = explain(image, [[0, 1], [1, 0]], (0, 0), padding="valid").outputs
+    assert output.pixel == 3
+    assert output.responses[0].sums[0].products == ((0, 1), (2, 0))
+    [output] = explain(image, [[1, 1], [1, 1]], (0, 0), padding="valid").outputs
+    assert math.isnan(output.value)
+    data = explanation_data(explain(image, [[1]], (0, 0)))
+    assert data["outputs"][0]["pixel"] is None
+    json.dumps(data, allow_nan=False)
+
+
+def test_alpha_has_no_part():
+    alpha = np.zeros_like(GREY)
+    spec = FilterSpec("k", (Kernel([[1, 2, 1]], 4),), alpha="premultiply")
+    explained = explain_picture(Picture(GREY, 8, alpha), spec, (3, 3))
+    assert explained.outputs == explain(GREY, Kernel([[1, 2, 1]], 4), (3, 3)).outputs
+
+
+def test_the_image_is_not_modified():
+    before = GREY.copy()
+    explain(GREY, "gaussian:5", (0, 0), range="rescale")
+    np.testing.assert_array_equal(GREY, before)
+
+
+@pytest.mark.parametrize("at", [(9, 0), (0, 11), (-1, 0), (0, -1)])
+def test_a_position_outside_says_what_there_is(at):
+    with pytest.raises(GeometryError, match="rows are 0 to 8, columns 0 to 10"):
+        explain(GREY, "blur", at)
+    with pytest.raises(GeometryError, match="5x4 feature map: rows are 0 to 3, columns 0 to 4"):
+        explain(GREY, "blur", at, padding="valid", stride=2)
+
+
+@pytest.mark.parametrize("at", [3, (1,), (1, 2, 3), (1.0, 2), "3,4", None])
+def test_what_is_no_position_is_refused(at):
+    with pytest.raises(UsageError, match="row and column"):
+        explain(GREY, "blur", at)
+
+
+def test_a_bank_is_refused():
+    with pytest.raises(KernelError, match="bank"):
+        explain(GREY, np.ones((2, 1, 3, 3)), (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"activation": "softmax"}, "activation must be one of none, relu, leaky-relu"),
+        ({"combine": "max"}, "combine takes two kernels"),
+        ({"range": "wide"}, "range"),
+        ({"border": "wide"}, "border"),
+        ({"operation": "wide"}, "operation"),
+        ({"divisor": 0}, "divisor"),
+    ],
+)
+def test_wrong_arguments_are_refused(options, words):
+    with pytest.raises(UsageError, match=words):
+        explain(GREY, "blur", (0, 0), **options)

@@ -1,0 +1,166 @@
+"""Explanations as text: aligned, at most 80 columns, every number exact."""
+
+import re
+
+import numpy as np
+import pytest
+
+from convcli import explain
+from convcli.teaching.explain.text import explanation_text
+from convcli.teaching.text_table import Cell, Table, side_by_side, unpainted
+
+RNG = np.random.default_rng(6)
+GREY = RNG.integers(0, 256, (40, 40), np.uint8)
+COLOUR = RNG.integers(0, 256, (40, 40, 3), np.uint8)
+CASES = {
+    "3x3": (GREY, "sobel-x", (0, 0), {}),
+    "pair": (GREY, "sobel", (3, 3), {"range": "rescale"}),
+    "compass": (GREY, "kirsch", (3, 3), {}),
+    "colour": (COLOUR, "blur", (0, 39), {"bias": 3}),
+    "channels": (COLOUR, RNG.integers(-9, 9, (3, 2, 2)), (0, 3), {"dilation": 3}),
+    "floats": (GREY / 7, "gaussian:5", (0, 0), {"range": "rescale"}),
+    "15x15": (GREY, RNG.integers(-9, 9, (15, 15)), (9, 9), {"operation": "convolve"}),
+    "30x30": (GREY, RNG.normal(size=(30, 30)), (0, 0), {"range": "offset"}),
+    "row": (GREY[:1], [[1, 2, 1]], (0, 0), {"divisor": 3, "activation": "relu"}),
+    "large": (np.full((3, 3), 10**15), [[10**3] * 3] * 3, (0, 0), {}),
+}
+
+
+def text(name, **more):
+    image, kernel, at, options = CASES[name]
+    return explanation_text(explain(image, kernel, at, **options | more))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_lines_have_at_most_80_columns_and_no_blanks_at_the_end(name):
+    lines = text(name).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(line == line.rstrip() for line in lines)
+
+
+@pytest.mark.parametrize("name", ["3x3", "colour", "15x15", "30x30", "channels", "floats"])
+def test_the_sums_written_are_right(name):
+    """Read the additions back and do them."""
+    page = text(name)
+    found = re.findall(r"^sum +(.*?) [=~] (\S+)$", page, re.M | re.S)
+    assert found
+    for terms, total in found:
+        products = re.findall(r"\((\S+)\*(\S+)\)", terms)
+        assert sum(float(a) * float(b) for a, b in products) == pytest.approx(float(total))
+    image, kernel, at, options = CASES[name]
+    outputs = explain(image, kernel, at, **options).outputs
+    taps = sum(np.size(part.window) for o in outputs for r in o.responses for part in r.sums)
+    assert len(re.findall(r"\(\S+\*\S+\)", page)) == taps
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_last_line_is_the_pixel(name):
+    image, kernel, at, options = CASES[name]
+    pixels = [output.pixel for output in explain(image, kernel, at, **options).outputs]
+    last = text(name).splitlines()[-1]
+    assert [float(n) for n in last.removeprefix("pixel").split(",")] == pixels
+
+
+def test_a_page():
+    page = explanation_text(
+        explain(
+            [[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[1, 0], [-1, 0.5]], (0, 2), border="zero", bias=-1
+        )
+    )
+    assert (
+        page
+        == """\
+custom at row 0, column 2 of the 3x3 feature map (correlate: not flipped)
+window: rows 0 to 1, columns 2 to 3 of the 3x3 input; in brackets: padding
+(zero)
+
+window     kernel   pixel*weight
+   2   3
+0  3 [0]    1   0    3 0
+1  6 [0]   -1 0.5   -6 0
+
+sum       (3*1) + (0*0) + (6*-1) + (0*0.5) = -3
+value     -3 - 1 = -4
+clip      plain numbers have no white to be cut at
+pixel     -4"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "weight", "options", "line"),
+    [
+        (100, 1, {}, "clip      100 -> 100"),
+        (100, 3, {}, "clip      300 -> 255 (cut to 0..255)"),
+        (100, -1, {}, "clip      -100 -> 0 (cut to 0..255)"),
+        (0, 1, {"bias": 255.5}, "clip      255.5 -> 255 (cut to 0..255)"),
+        (0, 1, {"bias": -0.5}, "clip      -0.5 -> 0 (rounded, halves to even)"),
+        (5, 1, {"divisor": 2}, "clip      2.5 -> 2 (rounded, halves to even)"),
+        (5, -1, {"range": "abs"}, "abs       |-5| = 5 -> 5"),
+        (5, -1, {"range": "offset"}, "offset    -5 + 128 -> 123"),
+        (5, -1, {"range": "raw"}, "raw       the value itself"),
+        (5, -1, {"range": "rescale"}, "rescale   a constant map becomes black -> 0"),
+        (5, -1, {"activation": "leaky-relu"}, "leaky     max(0.01*(-5), -5) ~ -0.05"),
+        (0, -1, {"activation": "sigmoid"}, "sigmoid   1 / (1 + exp(0)) = 0.5"),
+        (0, 1, {"activation": "tanh"}, "tanh      tanh(0) = 0"),
+        (5, -1, {"activation": "relu"}, "relu      max(0, -5) = 0"),
+        (5, 1, {"divisor": -3}, "value     5 / (-3) ~ -1.6666666"),
+        (6, 1, {"divisor": 3, "bias": 0.5}, "value     6 / 3 + 0.5 = 2.5"),
+    ],
+)
+def test_every_step_has_its_line(image, weight, options, line):
+    page = explanation_text(explain(np.uint8([[image]]), [[weight]], (0, 0), **options))
+    assert line in page.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("combine", "line"),
+    [
+        ("magnitude", "magnitude sqrt(3^2 + (-4)^2) = 5"),
+        ("sum", "sum       3 + (-4) = -1"),
+        ("max", "max       max(3, -4) = 3"),
+        ("mean", "mean      (3 + (-4)) / 2 = -0.5"),
+    ],
+)
+def test_combinations_have_their_line(combine, line):
+    page = explanation_text(explain([[0, 4], [0, 3]], "roberts", (0, 0), combine=combine))
+    assert line in page.splitlines()
+
+
+def test_what_was_rounded_is_told_from_what_is_exact():
+    third = 1 / 3
+    page = explanation_text(explain([[0.1, 3]], [[third, 0.2]], (0, 0)))
+    assert f"sum       (0.1*{third}) + (3*0.2) ~ 0.6333333333333333" in page
+    page = explanation_text(explain([[0.1, 3]], [[0.3, 0.2]], (0, 0)))
+    assert "sum       (0.1*0.3) + (3*0.2) = 0.63" in page
+
+
+def test_the_flip_is_said_and_padding_is_told_once():
+    assert "(convolve: flipped)" in text("3x3", operation="convolve")
+    assert "flipped kernel" in text("3x3", operation="convolve")
+    assert text("colour").count("in brackets: padding") == 1
+    assert text("compass").count("window: rows") == 1
+    assert "padding" not in explanation_text(explain(GREY, "blur", (5, 5)))
+
+
+def test_paint_does_not_move_anything():
+    def paint(role, text):
+        return f"<{role}|{text}>" if role else text
+
+    image, kernel, at, options = CASES["3x3"]
+    painted = explanation_text(explain(image, kernel, at, **options), paint)
+    plain = re.sub(r"<\w+\|(.*?)>", r"\1", painted)
+    assert plain == text("3x3")
+    assert "<padding|" in painted
+    assert "<result|" in painted
+
+
+def test_a_table_too_wide_is_broken_between_columns():
+    cells = [[Cell(f"{10**9 + n}") for n in range(20)] for _ in range(2)]
+    table = Table("wide", cells, [str(n) for n in range(20)], ["0", "1"])
+    lines = side_by_side([table], unpainted)
+    assert max(map(len, lines)) <= 80
+    assert lines.count("wide") == 1
+    assert "wide, continued" in lines
+    assert sorted(re.findall(r"\d{10}", "\n".join(lines))) == sorted(
+        2 * [f"{10**9 + n}" for n in range(20)]
+    )

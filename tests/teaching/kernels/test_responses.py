@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from scipy import signal
+
+from convcli.teaching.kernels.responses import frequency_response, gain_at_zero, impulse_responses
+
+WHOLE = arrays(
+    np.int64,
+    array_shapes(min_dims=2, max_dims=2, max_side=7),
+    elements=st.integers(-(2**40), 2**40),
+)
+REAL = arrays(
+    np.float64,
+    array_shapes(min_dims=2, max_dims=2, max_side=7),
+    elements=st.floats(-1e6, 1e6, width=32),
+)
+
+
+@given(WHOLE | REAL)
+def test_one_bright_pixel_is_the_kernel_flipped_or_as_it_stands(weights):
+    found = impulse_responses(weights)
+    dot = np.zeros(found.correlated.shape, weights.dtype)
+    dot[found.dot] = 1
+    assert dot.shape[0] % 2 == dot.shape[1] % 2 == 1
+    assert found.dot == (dot.shape[0] // 2, dot.shape[1] // 2)
+    assert np.array_equal(found.convolved, signal.convolve2d(dot, weights, mode="same"))
+    rows, columns = weights.shape
+    top, left = (n // 2 - e // 2 for n, e in zip(dot.shape, weights.shape, strict=True))
+    inside = np.s_[top : top + rows, left : left + columns]
+    assert np.array_equal(found.correlated[inside], weights[::-1, ::-1])
+    assert np.count_nonzero(found.correlated) == np.count_nonzero(weights)
+    assert found.correlated.dtype.kind == weights.dtype.kind
+
+
+def test_a_rim_of_zeros_is_left_around_both():
+    for shape in ((1, 1), (2, 3), (4, 4)):
+        found = impulse_responses(np.ones(shape))
+        for response in found[:2]:
+            assert response[1:-1, 1:-1].sum() == response.sum() == np.prod(shape)
+
+
+def test_a_kernel_too_large_to_sum_directly():
+    weights = np.random.default_rng(3).normal(size=(129, 131))
+    found = impulse_responses(weights)
+    np.testing.assert_allclose(found.correlated[1:-1, 1:-1], weights[::-1, ::-1], atol=1e-12)
+    np.testing.assert_allclose(found.convolved[1:-1, 1:-1], weights, atol=1e-12)
+
+
+def direct_sum(weights, down, across):
+    """The Fourier sum, term by term."""
+    total = 0
+    for (row, column), weight in np.ndenumerate(weights):
+        total += weight * np.exp(-2j * np.pi * (down * row + across * column))
+    return abs(total)
+
+
+@given(REAL)
+def test_the_frequency_response_is_the_fourier_sum(weights):
+    response = frequency_response(weights)
+    scale = np.abs(weights).sum()
+    for place in ((0, 0), (64, 64), (64, 128), (97, 13), (128, 0)):
+        down, across = ((n - 64) / 129 for n in place)
+        expected = direct_sum(weights, down, across)
+        assert response[place] == pytest.approx(expected, rel=1e-9, abs=1e-12 * scale + 1e-300)
+
+
+def test_along_an_axis_it_is_that_of_scipy():
+    taps = np.array([0.1, -0.5, 2.0, 0.7])
+    frequencies, expected = signal.freqz(taps, worN=2 * np.pi * np.arange(65) / 129)
+    assert frequencies[-1] < np.pi
+    response = frequency_response(taps[np.newaxis])
+    np.testing.assert_allclose(response[64, 64:], np.abs(expected), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(response[:, 64], taps.sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("shape", "samples"), [((3, 3), 129), ((129, 2), 129), ((2, 130), 131)])
+def test_the_samples_hold_the_whole_kernel(shape, samples):
+    weights = np.arange(np.prod(shape)).reshape(shape)
+    response = frequency_response(weights)
+    assert response.shape == (samples, samples)
+    assert response[samples // 2, samples // 2] == pytest.approx(weights.sum())
+    assert np.allclose(response, response[::-1, ::-1])
+
+
+def test_gain_at_zero_is_the_sum_without_noise():
+    assert gain_at_zero(np.array([[1, 2, 3]]) / 6) == 1
+    assert gain_at_zero(np.array([[0.1, 0.2, -0.3]])) == 0
+    assert gain_at_zero(np.array([[1e-9, 0.0]])) == 1e-9
+    assert gain_at_zero(np.zeros((2, 2))) == 0

@@ -1,0 +1,316 @@
+"""Learned kernels against least squares on the full matrix, and against the kernels applied."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from convcli import (
+    GeometryError,
+    UsageError,
+    convolve,
+    cross_correlate,
+    get_kernel,
+    learn_kernel,
+    output_size,
+)
+
+SAMPLES = Path(__file__).parents[3] / "sample_images"
+RNG = np.random.default_rng(4)
+GREY = RNG.integers(0, 256, (31, 40), np.uint8)
+COLOUR = RNG.integers(0, 256, (26, 29, 3), np.uint8)
+
+
+def sample(name):
+    with Image.open(SAMPLES / name) as picture:
+        return np.array(picture)
+
+
+def by_lstsq(before, after, taps, *, bias=True):
+    """Solve for the valid windows of one channel by numpy, on the matrix of all windows."""
+    views = np.lib.stride_tricks.sliding_window_view(before.astype(float), taps)
+    matrix = views.reshape(-1, taps[0] * taps[1])
+    if bias:
+        matrix = np.column_stack([matrix, np.ones(len(matrix))])
+    target = after.astype(float).ravel()
+    solution, *_ = np.linalg.lstsq(matrix, target)
+    left = target - matrix @ solution
+    share = 1 - left @ left / ((target - target.mean()) ** 2).sum()
+    weights = solution[: taps[0] * taps[1]].reshape(taps)
+    return weights, solution[-1] if bias else 0.0, np.sqrt((left**2).mean()), share
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("taps", [(3, 3), (1, 1), (2, 4), (5, 5), (1, 7)])
+def test_least_squares_of_unrelated_pictures(taps, bias):
+    after = RNG.normal(40, 9, [n - k + 1 for n, k in zip(GREY.shape, taps, strict=True)])
+    learned = learn_kernel(GREY, after, taps, padding="valid", bias=bias)
+    weights, offset, residual, share = by_lstsq(GREY, after, taps, bias=bias)
+    np.testing.assert_allclose(learned.weights, weights, atol=1e-12)
+    np.testing.assert_allclose(learned.bias, offset, atol=1e-9)
+    np.testing.assert_allclose([learned.residual, learned.r_squared], [residual, share], rtol=1e-9)
+
+
+def test_condition_and_errors_are_those_of_the_windows():
+    after = RNG.normal(size=(29, 38))
+    learned = learn_kernel(GREY, after, 3, padding="valid")
+    views = np.lib.stride_tricks.sliding_window_view(GREY.astype(float), (3, 3)).reshape(-1, 9)
+    centred = views - views.mean(axis=0)
+    singular = np.linalg.svd(centred, compute_uv=False)
+    np.testing.assert_allclose(learned.condition, singular[0] / singular[-1], rtol=1e-9)
+    full = np.column_stack([views, np.ones(len(views))])
+    left = after.ravel() - full @ np.append(learned.weights, learned.bias)
+    spread = left @ left / (len(full) - 10)
+    errors = np.sqrt(spread * np.diag(np.linalg.inv(full.T @ full)))
+    np.testing.assert_allclose(learned.errors.ravel(), errors[:9], rtol=1e-8)
+    np.testing.assert_allclose(learned.bias_error, errors[9], rtol=1e-8)
+
+
+MODELS = [
+    {},
+    {"operation": "convolve"},
+    {"stride": 2},
+    {"stride": (1, 3), "dilation": 2},
+    {"dilation": (2, 1), "operation": "convolve"},
+    {"padding": "valid"},
+    {"padding": "full"},
+    {"padding": (2, 0, 1, 3)},
+    {"border": "zero"},
+    {"border": "constant", "fill": 300},
+    {"border": "reflect", "stride": 2},
+    {"border": "wrap", "padding": "full", "operation": "convolve"},
+]
+
+
+@pytest.mark.parametrize("taps", [(3, 3), (2, 4), (5, 5)])
+@pytest.mark.parametrize("model", MODELS, ids=str)
+@pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
+def test_what_was_applied_is_learned(image, model, taps):
+    kernel = RNG.normal(size=taps)
+    options = {"padding": "same", **model}
+    function = convolve if options.pop("operation", "") == "convolve" else cross_correlate
+    after = function(image.astype(float), kernel, bias=7, **options)
+    learned = learn_kernel(image, after, taps, **model)
+    np.testing.assert_allclose(learned.weights, kernel, atol=1e-11)
+    np.testing.assert_allclose(learned.bias, 7, atol=1e-9)
+    rows, columns = after.shape[:2]
+    assert (learned.windows == rows * columns * image[0, 0].size) == (
+        "border" in model or model.get("padding") == "valid"
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_random_layer_is_recovered(data):
+    taps = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    stride = data.draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    dilation = data.draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    padding = data.draw(st.sampled_from(["same", "valid", "full", 1]))
+    operation = data.draw(st.sampled_from(["correlate", "convolve"]))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    image, kernel = rng.normal(size=(24, 25)), rng.normal(size=taps)
+    function = convolve if operation == "convolve" else cross_correlate
+    layout = {"padding": padding, "stride": stride, "dilation": dilation}
+    after = function(image, kernel, bias=0.5, **layout)
+    learned = learn_kernel(image, after, taps, operation=operation, **layout)
+    np.testing.assert_allclose(learned.weights, kernel, atol=1e-9)
+    np.testing.assert_allclose(learned.bias, 0.5, atol=1e-9)
+
+
+@pytest.mark.parametrize("operation", ["correlate", "convolve"])
+@pytest.mark.parametrize("size", [3, 5])
+def test_colours_to_one_channel_make_a_kernel_of_channels(operation, size):
+    kernel = RNG.normal(size=(3, size, size))
+    function = convolve if operation == "convolve" else cross_correlate
+    after = function(COLOUR, kernel)
+    learned = learn_kernel(COLOUR, after, size, operation=operation)
+    assert learned.weights.shape == kernel.shape
+    np.testing.assert_allclose(learned.weights, kernel, atol=1e-5)
+    assert learned.match is None
+
+
+@pytest.mark.parametrize("name", ["camera.png", "astronaut.png", "chelsea.png", "rocket.jpg"])
+def test_15x15_from_photographs(name):
+    """To 1e-6 from float output and to 1e-3 from output rounded to 8 bits."""
+    picture = sample(name)
+    kernel = np.random.default_rng(1).normal(size=(15, 15))
+    kernel /= np.abs(kernel).sum()
+    exact = cross_correlate(picture, kernel, bias=100)
+    assert exact.dtype == np.float32
+    learned = learn_kernel(picture, exact, 15)
+    assert np.abs(learned.weights - kernel).max() < 1e-6
+    rounded = cross_correlate(picture, kernel, bias=100, dtype=np.uint8)
+    learned = learn_kernel(picture, rounded, 15, ignore_clipped=True)
+    assert np.abs(learned.weights - kernel).max() < 1e-3
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_what_the_residuals_show_makes_up_for_a_smooth_picture(size):
+    """Its condition number, squared by the normal equations, would leave 5 digits."""
+    rows, columns = np.mgrid[:80, :90]
+    smooth = 100 * np.sin(columns / 17) + 60 * np.cos(rows / 11 + columns / 30)
+    rng = np.random.default_rng(0)
+    picture = smooth + 1e-3 * rng.normal(size=smooth.shape)
+    kernel = rng.normal(size=(size, size))
+    after = cross_correlate(picture, kernel, padding="valid", method="direct")
+    learned = learn_kernel(picture, after, size)
+    assert learned.condition > 1e5
+    assert np.abs(learned.weights - kernel).max() < 2e-11
+
+
+def test_clipped_values_spoil_the_kernel_unless_ignored():
+    picture, kernel = sample("camera.png"), get_kernel("sobel-x").matrix
+    cut = cross_correlate(picture, kernel, dtype=np.uint8)
+    spoilt = learn_kernel(picture, cut)
+    assert np.abs(spoilt.weights - kernel).max() > 0.5
+    inside = ((cut > 0) & (cut < 255))[1:-1, 1:-1].sum()
+    assert spoilt.clipped == cut[1:-1, 1:-1].size - inside
+    learned = learn_kernel(picture, cut, ignore_clipped=True)
+    np.testing.assert_allclose(learned.weights, kernel, atol=1e-12)
+    assert (learned.windows, learned.clipped) == (inside, 0)
+    deep = picture.astype(np.uint16) * 257
+    cut = cross_correlate(deep, kernel, dtype=np.uint16)
+    learned = learn_kernel(deep, cut, ignore_clipped=True)
+    np.testing.assert_allclose(learned.weights, kernel, atol=1e-12)
+
+
+@pytest.mark.parametrize("spec", ["gaussian:3", "gaussian:7", "blur", "box:5", "unsharp:5"])
+@pytest.mark.parametrize("name", ["camera.png", "rocket.jpg"])
+def test_rounding_does_not_hide_a_name(name, spec):
+    """Not even where a smooth picture repeats what was rounded away."""
+    picture, kernel = sample(name), get_kernel(spec)
+    rounded = cross_correlate(picture, kernel.matrix, divisor=kernel.divisor, dtype=np.uint8)
+    learned = learn_kernel(picture, rounded, kernel.size, ignore_clipped=True)
+    assert learned.match.certain
+    assert spec in (learned.match.spec, *learned.match.also)
+    assert learned.match.scale == 1
+
+
+@pytest.mark.parametrize("name", ["contour", "outline", "emboss"])
+def test_a_bias_of_16_bit_pictures_tells_kernels_apart_in_levels(name):
+    kernel = get_kernel(name)
+    bias = 257 * kernel.bias
+    deep = GREY.astype(np.uint16) * 257
+    after = cross_correlate(deep.astype(float), kernel.weights, bias=bias)
+    learned = learn_kernel(deep, after)
+    assert name in (learned.match.spec, *learned.match.also)
+    assert learned.bias == pytest.approx(bias, abs=1e-3)  # as the picture has it
+
+
+def test_several_pairs_are_learned_from_together():
+    kernel = RNG.normal(size=(2, 2))
+    small = [RNG.normal(size=(3, 4)) for _ in range(3)]
+    results = [cross_correlate(each, kernel, padding="valid") for each in small]
+    together = learn_kernel(small, results, 2)
+    assert together.windows == 3 * 2 * 3
+    np.testing.assert_allclose(together.weights, kernel, atol=1e-9)
+    with pytest.raises(UsageError, match="3 pictures before, and 2 after"):
+        learn_kernel(small, results[:2], 2)
+    with pytest.raises(UsageError, match="same channels"):
+        learn_kernel([GREY, COLOUR], [GREY, COLOUR[..., 0]])
+    with pytest.raises(UsageError, match="no pair"):
+        learn_kernel([], [])
+
+
+def test_large_offsets_lose_no_digits():
+    kernel = np.array([[1.0, -2.0, 0.5]])
+    image = RNG.normal(size=(30, 30)) + 1e6
+    after = cross_correlate(image, kernel, padding="valid")
+    learned = learn_kernel(image, after, (1, 3))
+    np.testing.assert_allclose(learned.weights, kernel, atol=1e-8)
+
+
+def test_inputs_are_not_modified():
+    before, after = GREY.copy(), GREY.copy()
+    learn_kernel(before, after, ignore_clipped=True)
+    np.testing.assert_array_equal(before, GREY)
+    np.testing.assert_array_equal(after, GREY)
+
+
+def test_the_same_whatever_the_threads():
+    picture = sample("camera.png")
+    after = cross_correlate(picture, get_kernel("gaussian:5").weights)
+    one, two = (learn_kernel(picture, after, 5, threads=count) for count in (1, 2))
+    np.testing.assert_array_equal(one.weights, two.weights)
+    assert (one.bias, one.residual) == (two.bias, two.residual)
+
+
+def test_a_flat_result_has_no_share_of_variance():
+    learned = learn_kernel(GREY, np.full(GREY.shape, 9))
+    assert learned.r_squared is None
+    np.testing.assert_allclose(learned.weights, 0, atol=1e-12)
+    np.testing.assert_allclose(learned.bias, 9)
+    assert learned.match is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "options", "words"),
+    [
+        (GREY, GREY[:20], {}, ["40x31", "40x20", "40x31 (same)", "38x29 (valid)", "42x33 (full)"]),
+        (GREY, GREY[::2, ::2], {}, ["20x16", "stride=2 (--stride 2) would do"]),
+        (GREY, GREY, {"padding": 3}, ["40x31", "44x35 (with this padding)"]),
+        (GREY[:2], GREY[:2], {"padding": "valid"}, ["kernel 3x3 exceeds"]),
+        (GREY[:2], GREY[:2], {}, ["touches the padding", "--border"]),
+    ],
+)
+def test_sizes_that_do_not_suit_each_other(before, after, options, words):
+    with pytest.raises(GeometryError) as raised:
+        learn_kernel(before, after, **options)
+    for text in words:
+        assert text in str(raised.value)
+
+
+def test_the_stride_that_is_advised_does():
+    after = GREY[::3, ::3]
+    assert output_size(GREY.shape, 3, "same", 3) == after.shape
+    with pytest.raises(GeometryError, match=r"stride=3 \(--stride 3\) would do"):
+        learn_kernel(GREY, after)
+    assert learn_kernel(GREY, after, stride=3).match.spec == "identity"
+
+
+STRIPES = np.tile(np.uint8([0, 200]), (20, 10))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "options", "words"),
+    [
+        (np.full((9, 9), 7), GREY[:9, :9], {}, "BEFORE is flat"),
+        (np.full((9, 9), 0.1), GREY[:9, :9], {}, "BEFORE is flat"),
+        (STRIPES, STRIPES, {}, "of 9 weights, only 1 combinations"),
+        (GREY[:4, :4], GREY[:4, :4], {}, "4 windows cannot determine 9 weights and a bias"),
+        (GREY[:4, :4], GREY[:4, :4], {"bias": False}, "4 windows cannot determine 9 weights:"),
+        (COLOUR, COLOUR[..., :2], {}, "3 channels and AFTER 2"),
+        (GREY, COLOUR[..., :2][:26, :29], {}, "40x31"),
+        (GREY[:26, :29], COLOUR, {}, "1 channel and AFTER 3"),
+        (GREY, GREY / 255, {"ignore_clipped": True}, "no white"),
+        (GREY, np.uint8(255 * (GREY > 9)), {"ignore_clipped": True}, "leaves none"),
+        (GREY / np.where(GREY > 3, 1, np.nan), GREY, {}, "BEFORE holds NaN"),
+        (GREY, GREY / np.where(GREY > 3, 1, np.nan), {}, "AFTER holds NaN"),
+        (np.zeros((51, 51)), np.zeros((51, 51)), {"size": 51, "padding": 25}, "2601 weights"),
+        (np.zeros((9, 9, 999)), np.zeros((9, 9)), {}, "3x3 of 999 channels has 8991 weights"),
+        (np.array([[np.inf, -np.inf]]), np.zeros((1, 2)), {"size": 1}, "BEFORE holds NaN"),
+        (GREY, GREY, {"size": 0}, "kernel size must be at least 1"),
+        (GREY[0], GREY, {}, "must be"),
+        (GREY, GREY + 1j, {}, "real numbers"),
+        (GREY, GREY, {"border": "odd"}, "border must be"),
+        (GREY, GREY, {"border": "constant", "fill": np.nan}, "fill must be a finite number"),
+        (GREY, GREY, {"border": "constant", "fill": -np.inf}, "fill must be a finite number"),
+        (GREY, GREY, {"operation": "odd"}, "operation must be"),
+        (GREY, GREY, {"threads": 0}, "threads"),
+    ],
+)
+def test_what_determines_no_kernel(before, after, options, words):
+    with pytest.raises(UsageError, match=words) as raised:
+        learn_kernel(before, after, **options)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_numbers_whose_squares_overflow_are_refused(which):
+    pictures = [np.random.default_rng(0).normal(size=(9, 9)) for _ in range(2)]
+    pictures[which] *= 1e300
+    with pytest.raises(UsageError, match="scale both pictures down"):
+        learn_kernel(*pictures)

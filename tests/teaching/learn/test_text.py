@@ -1,0 +1,168 @@
+"""The report of a learned kernel: its digits, its sentences, its lines, its data."""
+
+import json
+
+import numpy as np
+import pytest
+
+from convcli import UsageError, cross_correlate, get_kernel, learn_kernel
+from convcli.kernels.kernel import Kernel
+from convcli.teaching.learn.text import (
+    Truth,
+    learned_data,
+    learned_text,
+    shown_weights,
+    verdict,
+)
+
+GREY = np.random.default_rng(7).integers(0, 256, (60, 70), np.uint8)
+COLOUR = np.random.default_rng(8).integers(0, 256, (30, 31, 3), np.uint8)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(9)
+
+
+def learned_from(kernel, picture=GREY, noise=0.0, **options):
+    kernel = np.asarray(kernel, float)
+    after = cross_correlate(picture.astype(float), kernel, bias=options.pop("add", 0))
+    after = after + np.random.default_rng(10).normal(0, noise, after.shape) if noise else after
+    return learn_kernel(picture, after, kernel.shape[-2:], **options)
+
+
+def test_the_whole_report():
+    text = learned_text(learned_from(get_kernel("blur").weights, noise=0.3, add=5))
+    lines = text.splitlines()
+    assert lines[0] == "kernel 3x3             times 16"
+    assert [line.split()[-3:] for line in lines[1:4]] == [
+        ["1", "2", "1"],
+        ["2", "4", "2"],
+        ["1", "2", "1"],
+    ]
+    facts = {line[:11].strip(): line[11:] for line in lines[5:-1]}
+    assert list(facts) == ["bias", "windows", "residual", "R squared", "condition"]
+    assert facts["windows"] == str(58 * 68)
+    assert float(facts["bias"]) == pytest.approx(5, abs=0.2)
+    residual, meaning = facts["residual"].split(" ", 1)
+    assert float(residual) == pytest.approx(0.3, rel=0.05)
+    assert meaning == "(root mean square)"
+    assert lines[-1] == "this is blur (also called binomial:3)"
+
+
+def test_whole_weights_have_no_decimals_and_others_as_many_as_are_known(rng):
+    text = learned_text(learned_from([[-1, 0], [2, 30]]))
+    assert text.startswith("kernel 2x2\n-1  0\n 2 30\n")
+    rounded, decimals = shown_weights(learned_from(rng.normal(size=(3, 3)), noise=1))
+    assert decimals == 3  # errors are about 1 / (74 * sqrt(4000))
+    np.testing.assert_array_equal(rounded, rounded.round(3))
+    assert shown_weights(learned_from(np.full((2, 2), 0.25)))[1] == 2
+
+
+def test_a_kernel_that_fits_badly_is_not_rounded_to_another():
+    learned = learned_from([[-0.62, 0.39, 0.79]], noise=20)
+    rounded, _ = shown_weights(learned)
+    assert (np.abs(rounded - learned.weights) < learned.errors).all()
+
+
+def test_a_bias_that_is_noise_is_0():
+    assert "bias       0\n" in learned_text(learned_from([[1, 2]], noise=0.1))
+    assert "bias       7\n" in learned_text(learned_from([[1, 2]], add=7))
+    assert "bias       0\n" in learned_text(learned_from([[1, 2]], bias=False))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "sentence"),
+    [
+        (get_kernel("sobel-x").weights, "this is sobel-x (also called right-sobel, robinson-e)"),
+        (2.5 * get_kernel("emboss").weights, "this is 2.5 times emboss"),
+        (
+            get_kernel("emboss").weights[::-1, ::-1],
+            "this is emboss, flipped (what --operation convolve makes of it)",
+        ),
+        (-1 * get_kernel("blur").weights, "this is the negative of blur"),
+        (
+            get_kernel("sobel-x").weights + 0.1 * np.eye(3),
+            "this is near sobel-x: the largest difference is 0.1",
+        ),
+        ([[1, 5, -7]], "this is no kernel with a name"),
+    ],
+)
+def test_verdicts(kernel, sentence):
+    assert verdict(learned_from(kernel)).startswith(sentence)
+
+
+def test_a_truth_stands_beside_and_its_difference_is_told():
+    learned = learned_from([[1, 2, 1]], noise=0.5)
+    truth = Truth.of(Kernel([[2]], name="two"), (1, 3), None)
+    np.testing.assert_array_equal(truth.weights, [[0, 2, 0]])
+    assert truth.difference(learned) == np.abs(learned.weights - [[0, 2, 0]]).max()
+    text = learned_text(learned, truth)
+    assert "two" in text.splitlines()[0]
+    assert "truth      two, largest difference 1" in text
+
+
+@pytest.mark.parametrize(
+    ("truth", "words"),
+    [
+        (Kernel(np.ones((5, 3))), "3x5, larger than the kernel that is learned: --size 3x5"),
+        (Kernel(np.ones((2, 3, 3))), "has 2 channels, and the learned kernel none"),
+    ],
+)
+def test_a_truth_of_another_shape(truth, words):
+    with pytest.raises(UsageError, match=words):
+        Truth.of(truth, (3, 3), None)
+
+
+def test_channels_have_their_colours(rng):
+    text = learned_text(learned_from(rng.normal(size=(3, 2, 2)), COLOUR))
+    for name in ("red", "green", "blue"):
+        assert f"kernel 2x2 {name}" in text
+    assert "this is" not in text
+    plain = learned_text(learned_from(rng.normal(size=(3, 2, 2)), COLOUR / 255))
+    assert "kernel 2x2 red" not in plain
+    assert "kernel 2x2 channel 0" in plain
+    many = rng.normal(size=(20, 20, 4))
+    assert "channel 3" in learned_text(learned_from(rng.normal(size=(4, 1, 2)), many))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(3, 3), (9, 11), (1, 40), (40, 1)])
+@pytest.mark.parametrize("descent", [False, True])
+def test_lines_fit_the_terminal(rows, columns, descent, rng):
+    learned = learned_from(rng.normal(size=(rows, columns)), noise=0.1, descent=descent)
+    truth = Truth.of(Kernel(np.ones((1, 1)), name="a" * 60), (rows, columns), None)
+    for line in learned_text(learned, truth).splitlines():
+        assert len(line) <= 80
+        assert line == line.rstrip()
+
+
+def test_descent_tells_its_losses():
+    learned = learned_from([[1, 2, 1]], noise=1, descent=True, epochs=30)
+    lines = learned_text(learned).splitlines()
+    assert lines[0] == "epoch  loss (mean squared residual)"
+    table = {int(epoch): float(loss) for epoch, loss in map(str.split, lines[1:8])}
+    assert list(table) == [0, 1, 2, 5, 10, 20, 30]
+    for epoch, loss in table.items():
+        assert loss == pytest.approx(learned.course.losses[epoch], rel=1e-5)
+    rest = " ".join(lines[8:])
+    assert "converges), momentum 0.9; least squares has a loss of" in rest
+
+
+def test_data_is_json_with_every_number():
+    learned = learned_from(get_kernel("sobel-x").weights, descent=True, epochs=3)
+    truth = Truth.of(get_kernel("sobel-x"), (3, 3), None)
+    data = json.loads(json.dumps(learned_data(learned, truth), allow_nan=False))
+    assert data["kernel"] == learned.weights.tolist()
+    assert len(data["descent"]["losses"]) == 4
+    assert data["truth"]["difference"] == truth.difference(learned)
+    exact = learned_data(learned_from(get_kernel("blur").weights))
+    assert exact["rational"] == {"matrix": [[1, 2, 1], [2, 4, 2], [1, 2, 1]], "divisor": 16}
+    assert exact["match"]["spec"] == "blur"
+    assert exact["descent"] is exact["truth"] is None
+    json.dumps(learned_data(learn_kernel(GREY, np.ones(GREY.shape))), allow_nan=False)
+
+
+def test_a_flat_result_is_said():
+    text = learned_text(learn_kernel(GREY, np.ones(GREY.shape)))
+    assert "R squared  none: AFTER is flat" in text
+    assert "this is no kernel with a name" in text
