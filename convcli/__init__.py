@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from convcli.errors import (
         ConvcliError,
         GeometryError,
+        ImageError,
         KernelError,
         PictureError,
         UsageError,
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ConvcliError",
     "GeometryError",
+    "ImageError",
     "Kernel",
     "KernelError",
     "PictureError",
@@ -47,6 +49,7 @@ _HOMES = {
     "GeometryError": "convcli.errors",
     "Kernel": "convcli.kernels.kernel",
     "KernelError": "convcli.errors",
+    "ImageError": "convcli.errors",
     "PictureError": "convcli.errors",
     "UsageError": "convcli.errors",
     "convolve": "convcli.core.correlate",

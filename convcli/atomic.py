@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import ExistingError, PictureError, shown
+from convcli.errors import ExistingError, ImageError, shown
 
 TEMPORARY_PREFIX = ".convcli-"
 _TEMPORARY = re.compile(r"\.convcli-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{16}\.tmp")
@@ -44,7 +44,7 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
     """See that ``target`` is free, or may be replaced; cheap enough to ask before any work.
 
     Raises:
-        PictureError: it is a folder, a file that is to stay, or nothing that the system can name.
+        ImageError: it is a folder, a file that is to stay, or nothing that the system can name.
     """
     try:
         if target.is_dir():
@@ -64,7 +64,7 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
     written to as it is.
 
     Raises:
-        PictureError: the target exists and ``overwrite`` is false, or the system refuses.
+        ImageError: the target exists and ``overwrite`` is false, or the system refuses.
     """
     try:
         if is_stream(target):
@@ -87,8 +87,8 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
         raise _refused(target, error) from error
 
 
-def _refused(target: Path, error: OSError) -> PictureError:
-    return PictureError(target, f"cannot be written: {error.strerror or error}")
+def _refused(target: Path, error: OSError) -> ImageError:
+    return ImageError(target, f"cannot be written: {error.strerror or error}")
 
 
 def clear_stale(folder: Path) -> None:

@@ -27,7 +27,7 @@ class KernelError(UsageError):
     """A kernel SPEC, file or matrix that cannot be understood or used."""
 
 
-class PictureError(ConvcliError):
+class ImageError(ConvcliError):
     """A file that cannot be read, held or written; its message begins with its name."""
 
     def __init__(self, path: object, problem: str) -> None:
@@ -35,19 +35,22 @@ class PictureError(ConvcliError):
         self.path = path
         self.problem = problem
 
-    def __reduce__(self) -> tuple[type["PictureError"], tuple[object, str]]:
+    def __reduce__(self) -> tuple[type["ImageError"], tuple[object, str]]:
         """Travel between processes with both arguments."""
         return type(self), (self.path, self.problem)
 
 
-class ExistingError(PictureError):
+PictureError = ImageError  # its name in the first version
+
+
+class ExistingError(ImageError):
     """A file that is there already and may not be replaced."""
 
 
 class Named:
     """A block whose faults are told with a name before them: of an input, or of a layer.
 
-    A :class:`PictureError` stays as it is, as its message begins with a name already; an empty
+    A :class:`ImageError` stays as it is, as its message begins with a name already; an empty
     name adds nothing.
 
     >>> with Named("photo.png"):
@@ -66,7 +69,7 @@ class Named:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         """Put the name before the fault, if there is one."""
-        if not self.name or isinstance(error, PictureError):
+        if not self.name or isinstance(error, ImageError):
             return
         if isinstance(error, ConvcliError):
             raise type(error)(f"{self.name}: {error}") from error

@@ -1,4 +1,4 @@
-"""One picture through one layer: a :class:`FilterSpec` and a picture in, a picture out."""
+"""One image through one layer: a :class:`Filter` and an image in, an image out."""
 
 import math
 from collections.abc import Callable
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINATIONS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, prepare, run
-from convcli.core.plan import Layout, Plan
+from convcli.core.plan import ConvOptions, Plan
 from convcli.core.saturate import saturate
-from convcli.core.strips import border_name, under_anchors
+from convcli.core.strips import border_name, sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Pair
-from convcli.images.direction_colors import HueTone, check_hues, eight_bits
-from convcli.images.image import Picture
-from convcli.images.value_range import Tally, Tone
+from convcli.images.direction_colors import DirectionColors, check_hues, eight_bits
+from convcli.images.image import ImageData
+from convcli.images.value_range import ValueRange, ValueStats
 from convcli.kernels.kernel import Kernel
 
 ALPHAS = ("keep", "premultiply", "drop")
 
 
-class FilterSpec(NamedTuple):
-    """What is done to a picture.
+class Filter(NamedTuple):
+    """What is done to an image.
 
     Attributes:
         label: the kernels' name in file names and figures.
@@ -34,10 +34,10 @@ class FilterSpec(NamedTuple):
         layout: operation, padding, border, stride and dilation.
         range: how values become pixels; one of :data:`convcli.images.value_range.RANGES`.
         alpha: ``keep`` carries it from under each window's anchor, ``premultiply`` weights the
-            colours with it and filters both, ``drop`` leaves it out.
+            colors with it and filters both, ``drop`` leaves it out.
         method: how the sums are computed; one of :data:`convcli.core.methods.choose.METHODS`.
         threads: how many at most; None for one a processor.
-        bias: added to every value, in the picture's own units; None for the kernels' own, which
+        bias: added to every value, in the image's own units; None for the kernels' own, which
             are in 8-bit levels.
         counted: whether least, greatest and clipped values are asked for; to count takes a third
             of the time.
@@ -46,7 +46,7 @@ class FilterSpec(NamedTuple):
     label: str
     kernels: tuple[Kernel, ...]
     combine: str | None = None
-    layout: Layout = Layout()
+    layout: ConvOptions = ConvOptions()
     range: str = "clip"
     alpha: str = "keep"
     bias: float | None = None
@@ -56,42 +56,42 @@ class FilterSpec(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """A filtered picture, the count of its values, and how they were computed."""
+    """A filtered image, the count of its values, and how they were computed."""
 
-    picture: Picture
-    tally: Tally
+    image: ImageData
+    tally: ValueStats
     method: str
 
 
-def filter_picture(
-    picture: Picture,
-    spec: FilterSpec,
+def filter_image(
+    image: ImageData,
+    spec: Filter,
     depth: int | None,
     extremes: tuple[float, float] | None = None,
 ) -> Filtered:
-    """Filter one picture, strip by strip from its pixels to the result's.
+    """Filter one image, strip by strip from its pixels to the result's.
 
     Args:
-        picture: (H, W) or (H, W, C); never modified.
+        image: (H, W) or (H, W, C); never modified.
         spec: what to do.
         depth: bits of the result's pixels, 8 or 16; None for plain numbers. Directions have 8.
         extremes: the values that ``rescale`` makes black and white; None for the least and the
             greatest of this feature map.
 
     Raises:
-        GeometryError: the kernel exceeds the padded picture.
-        KernelError: a kernel does not suit the picture's channels.
+        GeometryError: the kernel exceeds the padded image.
+        KernelError: a kernel does not suit the image's channels.
         UsageError: the kernels' maps cannot be combined so, alpha cannot be premultiplied with
             these kernels, or the range needs a depth.
     """
-    layer = _Layer.of(picture, spec)
+    layer = _Layer.of(image, spec)
     if spec.range == "rescale" and extremes is None:
         extremes = layer.extremes()
-    tone: Tone | HueTone
+    tone: ValueRange | DirectionColors
     if spec.combine == "direction":
-        tone, depth = HueTone(spec.range, picture.white, *(extremes or ())), 8
+        tone, depth = DirectionColors(spec.range, image.max_value, *(extremes or ())), 8
     else:
-        tone = Tone(spec.range, None if depth is None else 2**depth - 1, *(extremes or ()))
+        tone = ValueRange(spec.range, None if depth is None else 2**depth - 1, *(extremes or ()))
     pixels = np.empty(layer.shape, tone.dtype_for(layer.result))
 
     def finish(rows: slice, values: NDArray[Any]) -> None:
@@ -100,25 +100,25 @@ def filter_picture(
     tally = layer.run(tone, finish, counted=spec.counted)
     raw = spec.range == "raw"
     result = replace(
-        picture, pixels=pixels, depth=None if raw else depth, alpha=layer.alpha, notes=()
+        image, pixels=pixels, depth=None if raw else depth, alpha=layer.alpha, notes=()
     )
-    return Filtered(result, tally, layer.why())
+    return Filtered(result, tally, layer.describe())
 
 
-def measure(picture: Picture, spec: FilterSpec) -> tuple[float, float]:
-    """Return the least and the greatest finite value of a picture's feature map.
+def measure(image: ImageData, spec: Filter) -> tuple[float, float]:
+    """Return the least and the greatest finite value of an image's feature map.
 
     Raises:
-        ConvcliError: as :func:`filter_picture`.
+        ConvcliError: as :func:`filter_image`.
     """
-    return _Layer.of(picture, spec).extremes()
+    return _Layer.of(image, spec).extremes()
 
 
 class Probed(NamedTuple):
     """One position of a feature map; each array has a number for every channel of the map.
 
     Attributes:
-        plans: how each kernel meets the picture.
+        plans: how each kernel meets the image.
         maps: each kernel's value, divided and with its bias.
         values: the feature map's value: the one map's, or what several are combined to.
         kind: type of the values where the range maps them to no other.
@@ -130,14 +130,14 @@ class Probed(NamedTuple):
     kind: np.dtype[Any]
 
 
-def probe_picture(picture: Picture, spec: FilterSpec, at: Pair) -> Probed:
-    """Return the values that :func:`filter_picture` computes at one position, to the last digit.
+def probe_image(image: ImageData, spec: Filter, at: Pair) -> Probed:
+    """Return the values that :func:`filter_image` computes at one position, to the last digit.
 
     Raises:
         GeometryError: the position is outside the feature map.
-        ConvcliError: as :func:`filter_picture`.
+        ConvcliError: as :func:`filter_image`.
     """
-    layer = _Layer.of(picture, spec)
+    layer = _Layer.of(image, spec)
     rows, columns = layer.shape[:2]
     if not (0 <= at[0] < rows and 0 <= at[1] < columns):
         raise GeometryError(
@@ -149,11 +149,11 @@ def probe_picture(picture: Picture, spec: FilterSpec, at: Pair) -> Probed:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A spec laid over one picture.
+    """A spec laid over one image.
 
-    ``alpha`` is the result's. ``weight`` is the filtered alpha by which premultiplied colours are
+    ``alpha`` is the result's. ``weight`` is the filtered alpha by which premultiplied colors are
     divided, with ``bias`` still to be added; None where nothing was premultiplied. ``axes`` are
-    those of a picture of directions.
+    those of an image of directions.
     """
 
     planes: NDArray[Any]
@@ -166,29 +166,31 @@ class _Layer:
     axes: tuple[complex, complex] | None = None
 
     @classmethod
-    def of(cls, picture: Picture, spec: FilterSpec) -> "_Layer":
-        if picture.alpha is not None and spec.alpha == "premultiply":
-            return _premultiplied(picture, picture.alpha, spec)
-        plans = [plan_kernel(picture, spec, kernel) for kernel in spec.kernels]
+    def of(cls, image: ImageData, spec: Filter) -> "_Layer":
+        if image.alpha is not None and spec.alpha == "premultiply":
+            return _premultiplied(image, image.alpha, spec)
+        plans = [plan_kernel(image, spec, kernel) for kernel in spec.kernels]
         if len({plan.shape for plan in plans}) > 1:
             sizes = ", ".join(dict.fromkeys(_size_text(plan.shape) for plan in plans))
             raise UsageError(
                 f"the kernels' maps differ in size ({sizes}) and cannot be combined; "
-                "--padding same keeps the picture's"
+                "--padding same keeps the image's"
             )
         alpha = None
-        if picture.alpha is not None and spec.alpha == "keep":
-            alpha = under_anchors(picture.alpha, plans[0].geometry, border_name(spec.layout.border))
+        if image.alpha is not None and spec.alpha == "keep":
+            alpha = sample_at_anchors(
+                image.alpha, plans[0].geometry, border_name(spec.layout.border)
+            )
         axes = None
         if spec.combine == "direction":
             check_hues(len(plans), spec.range, math.prod(plans[0].shape[2:]))
             axes = hue_axes(spec)
             alpha = None if alpha is None else eight_bits(alpha)
-        return cls(picture.pixels, plans, spec.combine, alpha, spec.threads, axes=axes)
+        return cls(image.pixels, plans, spec.combine, alpha, spec.threads, axes=axes)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the result: a bank of one map is a grey picture."""
+        """Shape of the result: a bank of one map is a gray image."""
         shape = self.plans[0].shape
         return (*shape[:2], 3) if self.combine == "direction" else shape
 
@@ -198,21 +200,25 @@ class _Layer:
         kind = combined_type([plan.result for plan in self.plans], self.combine)
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
-    def why(self) -> str:
+    def describe(self) -> str:
         """Say in a line how the values are computed."""
         maps = f"{self.combine} of {len(self.plans)} maps, each " if self.combine else ""
-        return maps + self.plans[0].why()
+        return maps + self.plans[0].describe()
 
     def run(
-        self, tone: Tone | HueTone, sink: Callable[[slice, NDArray[Any]], None], *, counted: bool
-    ) -> Tally:
+        self,
+        tone: ValueRange | DirectionColors,
+        sink: Callable[[slice, NDArray[Any]], None],
+        *,
+        counted: bool,
+    ) -> ValueStats:
         """Hand on the finished values of each strip, on several threads, and count them."""
-        tally, lock = Tally(tone), Lock()
+        tally, lock = ValueStats(tone), Lock()
 
         def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
             values = self._values(rows, blocks)
             if counted or values.dtype.kind in "fc":  # NaN is always told of
-                part = Tally(tone)
+                part = ValueStats(tone)
                 part.add(np.abs(values) if values.dtype.kind == "c" else values)
                 with lock:
                     tally.merge(part)
@@ -223,7 +229,7 @@ class _Layer:
 
     def extremes(self) -> tuple[float, float]:
         """Return the least and the greatest finite value."""
-        tally = self.run(Tone("raw", None), lambda _rows, _values: None, counted=True)
+        tally = self.run(ValueRange("raw", None), lambda _rows, _values: None, counted=True)
         return tally.minimum, tally.maximum
 
     def probe(self, at: Pair) -> Probed:
@@ -248,14 +254,14 @@ class _Layer:
             return values
         weight = self.weight[rows]
         weight = weight if values.ndim == weight.ndim else weight[..., np.newaxis]
-        colours = np.zeros(values.shape, np.float64)
-        np.divide(values, weight, out=colours, where=weight > 0)
-        colours += self.bias
-        return colours
+        colors = np.zeros(values.shape, np.float64)
+        np.divide(values, weight, out=colors, where=weight > 0)
+        colors += self.bias
+        return colors
 
 
-def hue_axes(spec: FilterSpec) -> tuple[complex, complex]:
-    """Return where the two derivatives of a picture of directions point, as they are applied.
+def hue_axes(spec: Filter) -> tuple[complex, complex]:
+    """Return where the two derivatives of an image of directions point, as they are applied.
 
     Raises:
         UsageError: there are others than two derivatives at a right angle, or a bias.
@@ -263,30 +269,28 @@ def hue_axes(spec: FilterSpec) -> tuple[complex, complex]:
     check_hues(len(spec.kernels), spec.range)
     if spec.bias or any(kernel.bias for kernel in spec.kernels):
         raise UsageError("--combine direction takes no bias: it would turn the directions")
-    planes = (kernel.weights.reshape(-1, *kernel.size).sum(axis=0) for kernel in spec.kernels)
+    planes = (kernel.weights.reshape(-1, *kernel.shape).sum(axis=0) for kernel in spec.kernels)
     first, second = planes
     one, two = gradient_axes(first, second)
     flipped = spec.layout.operation == "convolve"
     return (-one, -two) if flipped else (one, two)
 
 
-def plan_kernel(picture: Picture, spec: FilterSpec, kernel: Kernel) -> Plan:
-    """Plan how one of a spec's kernels meets a picture.
+def plan_kernel(image: ImageData, spec: Filter, kernel: Kernel) -> Plan:
+    """Plan how one of a spec's kernels meets an image.
 
     Raises:
-        ConvcliError: as :func:`filter_picture`.
+        ConvcliError: as :func:`filter_image`.
     """
-    bias = _bias(picture, spec, kernel)
+    bias = _bias(image, spec, kernel)
     try:
-        return prepare(
-            picture.pixels, kernel.matrix, spec.layout, kernel.divisor, bias, spec.method
-        )
+        return prepare(image.pixels, kernel.matrix, spec.layout, kernel.divisor, bias, spec.method)
     except KernelError as error:
         raise KernelError(f"{kernel.name}: {error}") from error
 
 
-def _premultiplied(picture: Picture, visible: NDArray[Any], spec: FilterSpec) -> _Layer:
-    """Weight the colours with alpha, so that what cannot be seen does not bleed into what can.
+def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _Layer:
+    """Weight the colors with alpha, so that what cannot be seen does not bleed into what can.
 
     A value is ``sum(k*c*a) / (sum(k*a) / sum(k))``, and the new alpha ``sum(k*a) / sum(k)``: the
     weighted mean for a blur, and the plain sum where alpha is opaque.
@@ -298,13 +302,13 @@ def _premultiplied(picture: Picture, visible: NDArray[Any], spec: FilterSpec) ->
             "--alpha keep works with any"
         )
     wide = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
-    alpha = visible if picture.pixels.ndim == 2 else visible[..., np.newaxis]
-    planes = np.multiply(picture.pixels, alpha, dtype=wide)
+    alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
+    planes = np.multiply(image.pixels, alpha, dtype=wide)
     plan = prepare(planes, kernel.matrix, spec.layout, kernel.divisor, method=spec.method)
     weight = feature_map(visible, kernel.matrix, spec.layout, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
-    bias = _bias(picture, spec, kernel)
+    bias = _bias(image, spec, kernel)
     return _Layer(planes, [plan], None, carried, spec.threads, weight, bias)
 
 
@@ -314,8 +318,8 @@ def _size_text(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}{channels}"
 
 
-def _bias(picture: Picture, spec: FilterSpec, kernel: Kernel) -> float:
-    """Return what is added: the user's own number, or the kernel's at the picture's depth."""
+def _bias(image: ImageData, spec: Filter, kernel: Kernel) -> float:
+    """Return what is added: the user's own number, or the kernel's at the image's depth."""
     if spec.bias is not None:
         return spec.bias
-    return kernel.bias * (picture.white // 255 if picture.white else 1)
+    return kernel.bias * (image.max_value // 255 if image.max_value else 1)

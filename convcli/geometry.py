@@ -35,7 +35,7 @@ class Geometry:
     the right one where a convolution flips the kernel.
     """
 
-    size: Pair
+    input_shape: Pair
     kernel: Pair
     pads: Pads
     stride: Pair
@@ -48,15 +48,21 @@ class Geometry:
         return _extents(self.kernel, self.dilation)
 
     @cached_property
-    def padded(self) -> Pair:
+    def padded_shape(self) -> Pair:
         """Size of the input with its padding."""
         pads = self.pads
-        return self.size[0] + pads.top + pads.bottom, self.size[1] + pads.left + pads.right
+        return self.input_shape[0] + pads.top + pads.bottom, self.input_shape[
+            1
+        ] + pads.left + pads.right
 
     @cached_property
-    def output(self) -> Pair:
+    def output_shape(self) -> Pair:
         """Size of the feature map: ``floor((n + p - d(k-1) - 1)/s) + 1`` on each axis."""
-        (height, width), (rows, columns), (down, right) = self.padded, self.extent, self.stride
+        (height, width), (rows, columns), (down, right) = (
+            self.padded_shape,
+            self.extent,
+            self.stride,
+        )
         return (height - rows) // down + 1, (width - columns) // right + 1
 
     def rows_seen(self, rows: int) -> int:
@@ -66,11 +72,15 @@ class Geometry:
     @property
     def unused(self) -> Pair:
         """Rows at the bottom and columns at the right that no window reaches."""
-        (height, width), (rows, columns), (down, right) = self.padded, self.extent, self.stride
+        (height, width), (rows, columns), (down, right) = (
+            self.padded_shape,
+            self.extent,
+            self.stride,
+        )
         return (height - rows) % down, (width - columns) % right
 
 
-def lay_out(
+def conv_geometry(
     size: Pair,
     kernel: Pair,
     padding: Padding = 0,
@@ -103,7 +113,7 @@ def lay_out(
     before = _anchor(kernel, dilation, operation)
     pads = _resolve_pads(padding, _extents(kernel, dilation), before)
     geometry = Geometry(size, kernel, pads, stride, dilation, before)
-    if any(e > n for e, n in zip(geometry.extent, geometry.padded, strict=True)):
+    if any(e > n for e, n in zip(geometry.extent, geometry.padded_shape, strict=True)):
         raise GeometryError(_exceeds(geometry))
     return geometry
 
@@ -135,7 +145,7 @@ def output_size(
 
     The formula is that of Dumoulin and Visin, "A guide to convolution arithmetic for deep
     learning" (2016), with the dilation of their section 5.1. An integer ``size`` gives an
-    integer; a pair (rows, columns) gives a pair. For ``padding`` see :func:`lay_out`.
+    integer; a pair (rows, columns) gives a pair. For ``padding`` see :func:`conv_geometry`.
 
     Raises:
         GeometryError: a number is out of range, or the kernel exceeds the padded input.
@@ -147,7 +157,7 @@ def output_size(
     """
     both = as_pair(size, "size", least=1)
     taps = as_pair(kernel, "kernel size", least=1)
-    rows, columns = lay_out(both, taps, padding, stride, dilation).output
+    rows, columns = conv_geometry(both, taps, padding, stride, dilation).output_shape
     pairs = isinstance(size, tuple | list) or rows != columns
     return (rows, columns) if pairs else rows
 
@@ -276,4 +286,4 @@ def _exceeds(geometry: Geometry) -> str:
         dilation = pair_text(geometry.dilation)
         text += f" (dilation {dilation}, extent {size_text(geometry.extent)})"
     padded = "padded " if any(geometry.pads) else ""
-    return f"{text} exceeds the {padded}{size_text(geometry.padded)} input"
+    return f"{text} exceeds the {padded}{size_text(geometry.padded_shape)} input"

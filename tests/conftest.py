@@ -1,4 +1,4 @@
-"""Settings of every test, and pictures to compare with what is drawn."""
+"""Settings of every test, and images to compare with what is drawn."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from convcli.plotting.style import house_style
+from convcli.plotting.style import style_context
 
 settings.register_profile(
     "same-everywhere",
@@ -30,7 +30,7 @@ MEAN_DIFFERENCE, FAR, FAR_SHARE = 3.0, 48, 0.03  # of 255: on average, of one pi
 
 
 def frames(path: Path) -> list[np.ndarray]:
-    """Return the first, the middle and the last picture of a file as (H, W, 3)."""
+    """Return the first, the middle and the last image of a file as (H, W, 3)."""
     with Image.open(path) as image:
         count = getattr(image, "n_frames", 1)
         taken = []
@@ -55,9 +55,9 @@ def assert_alike(drawn: Path, kept: Path) -> None:
 
 @pytest.fixture
 def alike() -> Callable[[Path, Path], None]:
-    """Compare a drawn picture with one that was looked at: ``alike(drawn, kept)``.
+    """Compare a drawn image with one that was looked at: ``alike(drawn, kept)``.
 
-    Letters and lines may be rasterised a little differently by another version of matplotlib: the
+    Letters and lines may be rasterized a little differently by another version of matplotlib: the
     mean difference and the share of pixels that are far off have to be small. After a change that
     is meant, look at what a run with ``GOLDEN=write`` in the environment puts in place, and
     commit it.
@@ -101,8 +101,8 @@ def overlaps(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def assert_legible(figure: Figure) -> None:
-    """Nothing is cut off, no text touches another text, no label touches a picture."""
-    with house_style():
+    """Nothing is cut off, no text touches another text, no label touches an image."""
+    with style_context():
         figure.draw_without_rendering()
         texts = visible_texts(figure)
         boxes = np.array([text.get_window_extent().extents for text in texts])
@@ -135,7 +135,7 @@ def rendered(drawing: Figure | np.ndarray) -> np.ndarray:
     if isinstance(drawing, np.ndarray):
         return drawing
     file = BytesIO()
-    with house_style():
+    with style_context():
         drawing.savefig(file, format="png", dpi=GOLDEN_DPI)
     return np.asarray(Image.open(file).convert("RGB"))
 

@@ -12,7 +12,7 @@ import pytest
 
 import convcli
 from convcli.atomic import atomic_write
-from convcli.errors import PictureError
+from convcli.errors import ImageError
 
 
 def write(target, content=b"new", then=lambda: None, **options):
@@ -67,7 +67,7 @@ def test_a_replaced_file_keeps_its_permissions(old, umask, kept):
 
 
 def test_an_existing_file_is_refused_before_any_work(old):
-    with pytest.raises(PictureError, match=r"out\.png: exists already; --overwrite replaces it"):
+    with pytest.raises(ImageError, match=r"out\.png: exists already; --overwrite replaces it"):
         write(old, then=lambda: pytest.fail("the block was entered"))
     assert old.read_bytes() == b"old"
     assert only(old.parent) == ["out.png"]
@@ -98,7 +98,7 @@ def test_a_fault_in_the_block_leaves_nothing(tmp_path, fault, overwrite):
 
 def test_a_full_disk_is_told_with_the_name_and_leaves_the_old_file(old):
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(PictureError, match=r"out\.png: cannot be written: No space left"):
+    with pytest.raises(ImageError, match=r"out\.png: cannot be written: No space left"):
         write(old, then=lambda: fail(full), overwrite=True)
     assert old.read_bytes() == b"old"
     assert only(old.parent) == ["out.png"]
@@ -112,7 +112,7 @@ def test_missing_folders_are_made(tmp_path):
 @pytest.mark.parametrize("below", ["out.png/x.png", "out.png/deep/x.png"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_parent_that_is_a_file(old, below, overwrite):
-    with pytest.raises(PictureError, match=r"x\.png: cannot be written"):
+    with pytest.raises(ImageError, match=r"x\.png: cannot be written"):
         write(old.parent / below, overwrite=overwrite)
     assert old.read_bytes() == b"old"
 
@@ -120,7 +120,7 @@ def test_a_parent_that_is_a_file(old, below, overwrite):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_target_that_is_a_folder(tmp_path, overwrite):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(PictureError, match="folder: "):
+    with pytest.raises(ImageError, match="folder: "):
         write(tmp_path / "folder", overwrite=overwrite)
     assert only(tmp_path) == ["folder"]
     assert only(tmp_path / "folder") == []
@@ -128,13 +128,13 @@ def test_a_target_that_is_a_folder(tmp_path, overwrite):
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
 def test_a_folder_that_cannot_be_written():
-    with pytest.raises(PictureError, match=r"^/proc/convcli\.png: cannot be written"):
+    with pytest.raises(ImageError, match=r"^/proc/convcli\.png: cannot be written"):
         write(Path("/proc/convcli.png"))
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_name_that_is_too_long(tmp_path, overwrite):
-    with pytest.raises(PictureError, match="File name too long"):
+    with pytest.raises(ImageError, match="File name too long"):
         write(tmp_path / ("x" * 300 + ".png"), overwrite=overwrite)
     assert only(tmp_path) == []
 
@@ -145,7 +145,7 @@ def test_a_name_that_is_too_long(tmp_path, overwrite):
 def test_unusual_names(tmp_path, name):
     write(tmp_path / name)
     assert only(tmp_path) == [name]
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         write(tmp_path / name)
     str(caught.value).encode("utf-8")
     assert "\n" not in str(caught.value)
@@ -155,7 +155,7 @@ def test_a_link_stays_and_its_target_is_replaced(old):
     old.chmod(0o640)
     link = old.parent / "link"
     link.symlink_to("out.png")
-    with pytest.raises(PictureError, match="link: exists already"):
+    with pytest.raises(ImageError, match="link: exists already"):
         write(link)
     write(link, overwrite=True)
     assert link.is_symlink()
@@ -178,7 +178,7 @@ def test_a_dangling_link_stays_and_its_target_is_made(tmp_path, overwrite):
 def test_a_link_to_itself_is_refused(tmp_path):
     link = tmp_path / "link"
     link.symlink_to("link")
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         write(link)
     assert only(tmp_path) == ["link"]
     assert link.is_symlink()
@@ -217,7 +217,7 @@ def test_devices_are_written_to():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("size", [1, 200_000])
 def test_a_full_device_is_told(size):
-    with pytest.raises(PictureError, match=r"^/dev/full: cannot be written: No space left"):
+    with pytest.raises(ImageError, match=r"^/dev/full: cannot be written: No space left"):
         write(Path("/dev/full"), b"x" * size)
 
 
@@ -235,7 +235,7 @@ def links(request, monkeypatch):
 @pytest.mark.usefixtures("links")
 def test_a_file_made_meanwhile_is_not_replaced(tmp_path):
     target = tmp_path / "out.png"
-    with pytest.raises(PictureError, match="exists already"):
+    with pytest.raises(ImageError, match="exists already"):
         write(target, then=lambda: target.write_bytes(b"theirs"))
     assert target.read_bytes() == b"theirs"
     assert only(tmp_path) == ["out.png"]
@@ -262,7 +262,7 @@ def test_one_of_many_writers_wins(tmp_path):
         start.wait()
         try:
             write(target, bytes([number]) * 100_000)
-        except PictureError:
+        except ImageError:
             refused.append(number)
 
     writers = [threading.Thread(target=race, args=(number,)) for number in range(8)]

@@ -10,9 +10,9 @@ from convcli.errors import (
     ConvcliError,
     ExistingError,
     GeometryError,
+    ImageError,
     KernelError,
     Named,
-    PictureError,
     UsageError,
     shown,
 )
@@ -22,7 +22,7 @@ from convcli.errors import (
     ("error", "code"),
     [
         (ConvcliError("x"), 1),
-        (PictureError("a.png", "x"), 1),
+        (ImageError("a.png", "x"), 1),
         (UsageError("x"), 2),
         (GeometryError("x"), 2),
         (KernelError("x"), 2),
@@ -36,8 +36,8 @@ def test_one_catch_and_one_exit_code(error, code):
     assert (type(copy), str(copy)) == (type(error), str(error))
 
 
-def test_a_picture_error_begins_with_the_name():
-    error = PictureError(Path("a/b.png"), "is broken")
+def test_a_image_error_begins_with_the_name():
+    error = ImageError(Path("a/b.png"), "is broken")
     assert str(error) == "a/b.png: is broken"
     copy = pickle.loads(pickle.dumps(error))
     assert (
@@ -54,7 +54,7 @@ def test_a_named_block_puts_its_name_before_faults(kind):
 
 
 @pytest.mark.parametrize(
-    "error", [PictureError("b.png", "x"), ExistingError("b.png", "x"), OSError("x")]
+    "error", [ImageError("b.png", "x"), ExistingError("b.png", "x"), OSError("x")]
 )
 def test_a_named_block_leaves_what_has_a_name_and_what_is_not_ours(error):
     with pytest.raises(type(error)) as caught, Named("a.png"):

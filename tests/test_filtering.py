@@ -1,4 +1,4 @@
-"""One picture through one layer."""
+"""One image through one layer."""
 
 import numpy as np
 import pytest
@@ -7,48 +7,48 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.errors import ConvcliError, KernelError, UsageError
-from convcli.filtering import FilterSpec, filter_picture, measure
-from convcli.images.image import Metadata, Picture
+from convcli.filtering import Filter, filter_image, measure
+from convcli.images.image import ImageData, Metadata
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel, read_spec
 
 
 def spec(*names, **options):
-    return FilterSpec("test", tuple(map(get_kernel, names)), **options)
+    return Filter("test", tuple(map(get_kernel, names)), **options)
 
 
-def grey(*shape, depth=8):
+def gray(*shape, depth=8):
     rng = np.random.default_rng(4)
-    return Picture(rng.integers(0, 2**depth, shape, f"uint{depth}"), depth)
+    return ImageData(rng.integers(0, 2**depth, shape, f"uint{depth}"), depth)
 
 
-def through(picture, layer):
-    return filter_picture(picture, layer, picture.depth)
+def through(image, layer):
+    return filter_image(image, layer, image.depth)
 
 
 bytes_ = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9))
 
 
 @given(bytes_)
-def test_identity_gives_the_picture_back(pixels):
+def test_identity_gives_the_image_back(pixels):
     for range_ in ("clip", "abs", "raw"):
-        done = through(Picture(pixels, 8), spec("identity", range=range_))
-        assert np.array_equal(done.picture.pixels, pixels)
+        done = through(ImageData(pixels, 8), spec("identity", range=range_))
+        assert np.array_equal(done.image.pixels, pixels)
 
 
 @given(bytes_, st.sampled_from(["edge", "reflect", "symmetric", "wrap"]))
-def test_a_kernel_that_sums_to_zero_makes_a_constant_picture_black(pixels, border):
+def test_a_kernel_that_sums_to_zero_makes_a_constant_image_black(pixels, border):
     flat = np.full_like(pixels, 77)
-    done = through(Picture(flat, 8), spec("outline", layout=Layout(border=border)))
-    assert not done.picture.pixels.any()
+    done = through(ImageData(flat, 8), spec("outline", layout=ConvOptions(border=border)))
+    assert not done.image.pixels.any()
 
 
 @given(bytes_)
-def test_the_transposed_kernel_filters_the_transposed_picture(pixels):
-    across = through(Picture(pixels, 8), spec("sobel-x")).picture.pixels
-    down = through(Picture(np.ascontiguousarray(pixels.T), 8), spec("sobel-y")).picture.pixels
+def test_the_transposed_kernel_filters_the_transposed_image(pixels):
+    across = through(ImageData(pixels, 8), spec("sobel-x")).image.pixels
+    down = through(ImageData(np.ascontiguousarray(pixels.T), 8), spec("sobel-y")).image.pixels
     assert np.array_equal(across, down.T)
 
 
@@ -56,9 +56,9 @@ def test_the_transposed_kernel_filters_the_transposed_picture(pixels):
 def test_the_input_is_never_modified(pixels):
     before = pixels.copy()
     alpha = pixels // 2
-    picture = Picture(pixels, 8, alpha)
+    image = ImageData(pixels, 8, alpha)
     for layer in (spec("blur"), spec("blur", alpha="premultiply"), spec("sobel-x", range="abs")):
-        through(picture, layer)
+        through(image, layer)
     assert np.array_equal(pixels, before)
     assert np.array_equal(alpha, before // 2)
 
@@ -66,102 +66,104 @@ def test_the_input_is_never_modified(pixels):
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("shape", [(1, 1), (2, 70), (70, 2), (65, 33), (40, 20, 3)])
 def test_values_and_counts_do_not_depend_on_the_strips(shape, depth):
-    picture = grey(*shape, depth=depth)
-    done = through(picture, spec("laplacian", range="offset"))
-    wide = picture.pixels.astype(int).reshape(*shape[:2], -1)
+    image = gray(*shape, depth=depth)
+    done = through(image, spec("laplacian", range="offset"))
+    wide = image.pixels.astype(int).reshape(*shape[:2], -1)
     kernel = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
     values = ndimage.correlate(wide, kernel[..., np.newaxis], mode="nearest").reshape(shape)
     mid = 2 ** (depth - 1)
-    assert np.array_equal(done.picture.pixels, np.clip(values + mid, 0, 2 * mid - 1))
+    assert np.array_equal(done.image.pixels, np.clip(values + mid, 0, 2 * mid - 1))
     assert (done.tally.minimum, done.tally.maximum) == (values.min(), values.max())
     outside = (values < -mid) | (values >= mid)
     assert done.tally.clipped == pytest.approx(outside.mean())
-    assert measure(picture, spec("laplacian")) == (values.min(), values.max())
+    assert measure(image, spec("laplacian")) == (values.min(), values.max())
 
 
 def test_extremes_replace_the_maps_own():
-    picture = Picture(np.array([[10, 20]], np.uint8), 8)
+    image = ImageData(np.array([[10, 20]], np.uint8), 8)
     layer = spec("identity", range="rescale")
-    assert filter_picture(picture, layer, 8).picture.pixels.tolist() == [[0, 255]]
-    assert filter_picture(picture, layer, 8, (0, 20)).picture.pixels.tolist() == [[128, 255]]
+    assert filter_image(image, layer, 8).image.pixels.tolist() == [[0, 255]]
+    assert filter_image(image, layer, 8, (0, 20)).image.pixels.tolist() == [[128, 255]]
 
 
-def test_metadata_and_format_go_with_the_picture_and_notes_do_not():
+def test_metadata_and_format_go_with_the_image_and_notes_do_not():
     metadata = Metadata(dpi=(72.0, 72.0), duration=40.0)
-    picture = Picture(np.zeros((3, 3), np.uint8), 8, None, "JPEG", metadata, ("told already",))
-    done = through(picture, spec("blur")).picture
+    image = ImageData(np.zeros((3, 3), np.uint8), 8, None, "JPEG", metadata, ("told already",))
+    done = through(image, spec("blur")).image
     assert (done.metadata, done.format, done.notes) == (metadata, "JPEG", ())
 
 
 def test_nan_is_counted_and_stays_local():
     pixels = np.zeros((9, 9))
     pixels[4, 4] = np.nan
-    done = filter_picture(Picture(pixels, None), spec("box:3"), None)
+    done = filter_image(ImageData(pixels, None), spec("box:3"), None)
     assert done.tally.nans == 9
-    assert np.isnan(done.picture.pixels[3:6, 3:6]).all()
-    assert np.isfinite(done.picture.pixels).sum() == 72
+    assert np.isnan(done.image.pixels[3:6, 3:6]).all()
+    assert np.isfinite(done.image.pixels).sum() == 72
 
 
-@pytest.mark.parametrize("layout", [Layout(), Layout(padding="full"), Layout(stride=(2, 3))])
+@pytest.mark.parametrize(
+    "layout", [ConvOptions(), ConvOptions(padding="full"), ConvOptions(stride=(2, 3))]
+)
 def test_alpha_has_the_size_of_the_pixels(layout):
     pixels = np.zeros((7, 8, 3), np.uint8)
-    picture = Picture(pixels, 8, np.full((7, 8), 255, np.uint8))
+    image = ImageData(pixels, 8, np.full((7, 8), 255, np.uint8))
     for alpha in ("keep", "premultiply"):
-        done = through(picture, spec("blur", layout=layout, alpha=alpha)).picture
+        done = through(image, spec("blur", layout=layout, alpha=alpha)).image
         assert done.alpha.shape == done.pixels.shape[:2]
         assert (done.alpha == 255).all()
-    assert through(picture, spec("blur", alpha="drop")).picture.alpha is None
+    assert through(image, spec("blur", alpha="drop")).image.alpha is None
 
 
 def test_premultiply_at_16_bits_does_not_wrap():
-    white = np.full((40, 40, 3), 65535, np.uint16)
-    picture = Picture(white, 16, np.full((40, 40), 65535, np.uint16))
-    done = through(picture, spec("box:31", alpha="premultiply")).picture
+    max_value = np.full((40, 40, 3), 65535, np.uint16)
+    image = ImageData(max_value, 16, np.full((40, 40), 65535, np.uint16))
+    done = through(image, spec("box:31", alpha="premultiply")).image
     assert (done.pixels == 65535).all()
     assert (done.alpha == 65535).all()
 
 
 @pytest.mark.parametrize("layer", [spec("outline"), spec("blur", "box", combine="max")])
 def test_premultiply_needs_one_kernel_that_sums_to_something(layer):
-    picture = Picture(np.zeros((4, 4), np.uint8), 8, np.zeros((4, 4), np.uint8))
-    layer = FilterSpec("test", layer.kernels, layer.combine, alpha="premultiply")
+    image = ImageData(np.zeros((4, 4), np.uint8), 8, np.zeros((4, 4), np.uint8))
+    layer = Filter("test", layer.kernels, layer.combine, alpha="premultiply")
     with pytest.raises(UsageError, match="premultiply"):
-        through(picture, layer)
+        through(image, layer)
 
 
-def test_a_kernel_over_the_channels_makes_grey():
-    picture = grey(5, 6, 3)
+def test_a_kernel_over_the_channels_makes_gray():
+    image = gray(5, 6, 3)
     kernel = Kernel(np.arange(12).reshape(3, 2, 2))
-    done = through(picture, FilterSpec("test", (kernel,), range="raw")).picture
+    done = through(image, Filter("test", (kernel,), range="raw")).image
     assert (done.pixels.shape, done.depth) == ((5, 6), None)
     with pytest.raises(KernelError, match="3 channels"):
-        through(grey(5, 6), FilterSpec("test", (kernel,)))
+        through(gray(5, 6), Filter("test", (kernel,)))
 
 
 @pytest.mark.parametrize("names", [("blur", "flat"), ("flat", "blur")])
-def test_maps_of_grey_and_of_colour_do_not_combine(names):
+def test_maps_of_gray_and_of_color_do_not_combine(names):
     flat = Kernel(np.ones((3, 3, 3)))
     kernels = tuple(flat if name == "flat" else get_kernel(name) for name in names)
     for shape in [(5, 6, 3), (5, 3, 3), (3, 3, 3)]:
         with pytest.raises(ConvcliError):
-            through(grey(*shape), FilterSpec("test", kernels, "sum"))
+            through(gray(*shape), Filter("test", kernels, "sum"))
 
 
 @pytest.mark.parametrize(("depth", "white"), [(8, 255), (16, 65535)])
-def test_a_kernels_own_bias_is_in_the_pictures_depth(depth, white):
-    flat = Picture(np.full((3, 3), white // 3, f"uint{depth}"), depth)
-    assert (through(flat, spec("contour")).picture.pixels == white).all()
-    assert (through(flat, spec("contour", bias=7)).picture.pixels == 7).all()
+def test_a_kernels_own_bias_is_in_the_images_depth(depth, max_value):
+    flat = ImageData(np.full((3, 3), max_value // 3, f"uint{depth}"), depth)
+    assert (through(flat, spec("contour")).image.pixels == max_value).all()
+    assert (through(flat, spec("contour", bias=7)).image.pixels == 7).all()
 
 
 def test_families_combine_as_they_say():
-    picture = grey(8, 9)
+    image = gray(8, 9)
     for name in ("sobel", "kirsch"):
         family = read_spec(name)
-        layer = FilterSpec(name, family.kernels, family.combine, range="raw")
-        values = through(picture, layer).picture.pixels
+        layer = Filter(name, family.kernels, family.combine, range="raw")
+        values = through(image, layer).image.pixels
         maps = [
-            ndimage.correlate(picture.pixels.astype(int), kernel.matrix, mode="nearest")
+            ndimage.correlate(image.pixels.astype(int), kernel.matrix, mode="nearest")
             for kernel in family.kernels
         ]
         expected = np.hypot(*maps) if family.combine == "magnitude" else np.max(maps, axis=0)
@@ -170,14 +172,14 @@ def test_families_combine_as_they_say():
 
 def test_a_bias_is_added_after_the_weighting_with_alpha():
     pixels = np.full((5, 5), 100, np.uint8)
-    picture = Picture(pixels, 8, np.full((5, 5), 51, np.uint8))
-    done = through(picture, spec("blur", alpha="premultiply", bias=7)).picture
+    image = ImageData(pixels, 8, np.full((5, 5), 51, np.uint8))
+    done = through(image, spec("blur", alpha="premultiply", bias=7)).image
     assert (done.pixels == 107).all()
     assert (done.alpha == 51).all()
 
 
 def test_a_sum_of_maps_may_be_beyond_their_own_type():
     kernels = (Kernel(np.array([[8_000_000]])),) * 3
-    picture = Picture(np.array([[255]], np.uint8), None)
-    summed = filter_picture(picture, FilterSpec("k", kernels, "sum", range="raw"), None).picture
+    image = ImageData(np.array([[255]], np.uint8), None)
+    summed = filter_image(image, Filter("k", kernels, "sum", range="raw"), None).image
     assert summed.pixels.item() == 3 * 255 * 8_000_000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli.errors import GeometryError
-from convcli.geometry import Pads, lay_out, output_size, receptive_field
+from convcli.geometry import Pads, conv_geometry, output_size, receptive_field
 
 SMALL = st.integers(1, 6)
 LAYERS = st.lists(st.tuples(SMALL, st.integers(1, 3), st.integers(0, 4), SMALL), max_size=4)
@@ -34,13 +34,15 @@ def test_size_equals_the_number_of_windows(n, k, p, s, d):
     assert output_size(n, k, p, s, d) == len(found)
     assert len(found) == math.floor((n + 2 * p - d * (k - 1) - 1) / s) + 1
     last = found[-1][-1]
-    assert lay_out((n, n), (k, k), p, s, d).unused == (n + p - 1 - last,) * 2
+    assert conv_geometry((n, n), (k, k), p, s, d).unused == (n + p - 1 - last,) * 2
 
 
 @given(*[st.tuples(SMALL, SMALL)] * 3, st.tuples(*[st.integers(0, 5)] * 4))
 def test_axes_are_apart(kernel, stride, dilation, pads):
     geometry = (
-        lay_out((11, 23), kernel, pads, stride, dilation) if fits(kernel, dilation, pads) else None
+        conv_geometry((11, 23), kernel, pads, stride, dilation)
+        if fits(kernel, dilation, pads)
+        else None
     )
     axes = [
         windows(n, kernel[a], pads[2 * a], pads[2 * a + 1], stride[a], dilation[a])
@@ -76,7 +78,7 @@ def fits(kernel, dilation, pads):
     ],
 )
 def test_pads_of_each_rule(padding, pads):
-    geometry = lay_out((9, 9), (4, 5), padding)
+    geometry = conv_geometry((9, 9), (4, 5), padding)
     assert geometry.pads == pads
     assert isinstance(geometry.pads, Pads)
 
@@ -86,7 +88,7 @@ def test_pads_of_each_rule(padding, pads):
     [("correlate", (1, 2, 3, 3), (1, 3)), ("convolve", (2, 1, 3, 3), (2, 3))],
 )
 def test_a_flip_moves_the_anchor_of_an_even_kernel(operation, pads, anchor):
-    geometry = lay_out((9, 9), (4, 3), "same", dilation=(1, 3), operation=operation)
+    geometry = conv_geometry((9, 9), (4, 3), "same", dilation=(1, 3), operation=operation)
     assert geometry.pads == pads
     assert geometry.anchor == anchor
 
@@ -96,7 +98,7 @@ def test_same_gives_the_size_over_the_stride_rounded_up(n, k, s, d):
     assert output_size(n, k, "same", s, d) == math.ceil(n / s)
     assert output_size(n, k, "full", 1, d) == n + d * (k - 1)
     for operation in ("correlate", "convolve"):
-        pads = lay_out((n, n), (k, k), "same", s, d, operation).pads
+        pads = conv_geometry((n, n), (k, k), "same", s, d, operation).pads
         assert pads.top + pads.bottom == pads.left + pads.right == d * (k - 1)
         assert abs(pads.top - pads.bottom) <= 1
 
@@ -168,7 +170,7 @@ def test_refusals(arguments, message):
 
 def test_an_unknown_operation_is_refused():
     with pytest.raises(GeometryError, match="operation must be correlate or convolve, not 'flip'"):
-        lay_out((3, 3), (1, 1), operation="flip")
+        conv_geometry((3, 3), (1, 1), operation="flip")
 
 
 def seen(layers, output):

@@ -42,7 +42,7 @@ def checkout(tmp_path):
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0][2:60])
 def test_example(block, checkout, alike):
-    """It prints what it says, and draws the picture that the README shows."""
+    """It prints what it says, and draws the image that the README shows."""
     environment = dict(os.environ, LC_ALL="C.UTF-8", PYTHONPATH=str(ROOT))
     environment["PATH"] = f"{checkout / '.programs'}{os.pathsep}{environment['PATH']}"
     environment["CONVCLI_DEBUG"] = "1"
@@ -58,31 +58,31 @@ def test_example(block, checkout, alike):
             check=False,
         )
         assert (done.stdout, done.returncode) == (expected, 0), command
-    for picture in SHOWN:
-        if (checkout / picture.name).exists():
-            alike(checkout / picture.name, picture)
+    for image in SHOWN:
+        if (checkout / image.name).exists():
+            alike(checkout / image.name, image)
 
 
-def test_the_command_of_every_picture_is_shown():
+def test_the_command_of_every_image_is_shown():
     commands = "\n".join(command for block in BLOCKS for command, _ in steps(block))
     assert len(SHOWN) > 8
-    for picture in SHOWN:
-        assert re.search(rf"(-o|--plot) {re.escape(picture.name)}( |$)", commands, re.M), picture
+    for image in SHOWN:
+        assert re.search(rf"(-o|--plot) {re.escape(image.name)}( |$)", commands, re.M), image
     kept = {path.name for path in (ROOT / "sample_images" / "made").iterdir()}
-    assert kept == {picture.name for picture in SHOWN} | {"speed.png"}
+    assert kept == {image.name for image in SHOWN} | {"speed.png"}
 
 
 def test_there_are_examples():
     assert sum(len(list(steps(block))) for block in BLOCKS) >= 24
 
 
-def test_the_border_pictures_of_the_help_are_those_of_the_readme():
-    from convcli.cli.apply import BORDER_PICTURES
+def test_the_border_images_of_the_help_are_those_of_the_readme():
+    from convcli.cli.apply import BORDER_DIAGRAMS
 
-    pictures = re.findall(r"^ *(\w+ +\w{3}\|abcd\|\w{3})", BORDER_PICTURES, re.M)
+    images = re.findall(r"^ *(\w+ +\w{3}\|abcd\|\w{3})", BORDER_DIAGRAMS, re.M)
     readme = (ROOT / "README.md").read_text()
-    assert len(pictures) == 6
-    assert all(re.search(rf"^{re.escape(picture)}", readme, re.M) for picture in pictures)
+    assert len(images) == 6
+    assert all(re.search(rf"^{re.escape(image)}", readme, re.M) for image in images)
 
 
 def test_every_fault_in_the_table_is_held_by_a_test_that_exists():

@@ -1,1 +1,1 @@
-"""Many pictures: which files, where each result goes, who runs them, what went wrong."""
+"""Many images: which files, where each result goes, who runs them, what went wrong."""

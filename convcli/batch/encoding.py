@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from convcli.atomic import atomic_write, is_stream
-from convcli.batch.options import Work, Writing
+from convcli.batch.options import JobOptions, WriteOptions
 from convcli.batch.outputs import STDOUT
 from convcli.errors import UsageError
-from convcli.filtering import FilterSpec
+from convcli.filtering import Filter
 from convcli.images.formats import Format, choose_format, named_format
-from convcli.images.image import Picture
+from convcli.images.image import ImageData
 
 MATRICES = ("npy", "csv", "txt")
 EIGHT_BITS = (
@@ -20,7 +20,7 @@ EIGHT_BITS = (
 
 
 class Encode(Protocol):
-    """Writes a picture, or several, to an open file and returns what the user should know."""
+    """Writes an image, or several, to an open file and returns what the user should know."""
 
     def __call__(
         self, file: BinaryIO, form: Format, /, *, quality: int | None, compress_level: int | None
@@ -37,21 +37,21 @@ class Target(NamedTuple):
     notes: tuple[str, ...]
 
 
-def choose_target(picture: Picture, spec: FilterSpec, output: str, work: Work) -> Target:
+def choose_target(image: ImageData, spec: Filter, output: str, work: JobOptions) -> Target:
     """Choose the format and the depth of a result.
 
     Raises:
         UsageError: the named format cannot hold it.
     """
     requested = work.writing.format
-    channels, depth = picture.channels, picture.depth
+    channels, depth = image.channels, image.depth
     if spec.combine == "direction":
         _check_hues(output, requested)
         channels, depth = 3, 8
     elif spec.kernels[0].matrix.ndim == 3:
         channels = 1
     return target_for(
-        picture.format,
+        image.format,
         output,
         requested,
         channels=channels,
@@ -98,7 +98,7 @@ def target_for(
 
 
 def write_result(
-    target: Target, encode: Encode, writing: Writing
+    target: Target, encode: Encode, writing: WriteOptions
 ) -> tuple[bytes | None, tuple[str, ...]]:
     """Encode a result into its file, or into the bytes for standard output; return also the notes.
 
@@ -122,11 +122,11 @@ def _telling(output: str) -> Path | None:
 
 
 def _check_hues(output: str, requested: str | None) -> None:
-    """See that a named format holds colours."""
+    """See that a named format holds colors."""
     named = named_format(_telling(output), requested)
     if named is not None and not named.holds(3, 8):
         raise UsageError(
-            f"--combine direction makes colours, which {named.suffix} cannot hold: --format png can"
+            f"--combine direction makes colors, which {named.suffix} cannot hold: --format png can"
         )
 
 

@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from convcli.atomic import is_stream
-from convcli.errors import ConvcliError, PictureError, UsageError
-from convcli.images.formats import picture_suffixes
+from convcli.errors import ConvcliError, ImageError, UsageError
+from convcli.images.formats import image_suffixes
 
 STDIN = "-"
 
@@ -34,7 +34,7 @@ class Source(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """An input that cannot be taken up, and why; its neighbours go on."""
+    """An input that cannot be taken up, and why; its neighbors go on."""
 
     path: str
     error: ConvcliError
@@ -47,7 +47,7 @@ class Group(NamedTuple):
         folder: the folder, as it was given or found.
         below, found, is_stdin: as in :class:`Source`.
         names: the files' names inside it.
-        strangers: how many other files it has, which are no pictures by their names.
+        strangers: how many other files it has, which are no images by their names.
     """
 
     folder: str
@@ -55,7 +55,7 @@ class Group(NamedTuple):
     below: str = ""
     found: bool = False
     is_stdin: bool = False
-    strangers: int = 0
+    ignored: int = 0
 
     def sources(self) -> Iterator[Source]:
         """Yield the inputs one by one."""
@@ -64,7 +64,7 @@ class Group(NamedTuple):
             yield Source(path, self.below, self.found, self.is_stdin)
 
 
-class Search(NamedTuple):
+class InputOptions(NamedTuple):
     """What to look for.
 
     Attributes:
@@ -72,7 +72,7 @@ class Search(NamedTuple):
         files_from: a file of names, or ``-`` for standard input; None for no list.
         null: the list's names end in NUL instead of a newline.
         recursive: descend into the folders inside a folder.
-        include: patterns of which a found file matches one, instead of a picture's suffixes.
+        include: patterns of which a found file matches one, instead of an image's suffixes.
         exclude: patterns of which a found file or folder matches none.
         output: a folder that is never searched: the results of this run or the last.
     """
@@ -96,7 +96,7 @@ class Search(NamedTuple):
         readers = self.names.count(STDIN) + (self.files_from == STDIN) + kernel_from_stdin
         if readers > 1:
             raise UsageError(
-                "- (standard input) can be one picture, the --files-from list or the kernel, once"
+                "- (standard input) can be one image, the --files-from list or the kernel, once"
             )
 
     @property
@@ -108,7 +108,7 @@ class Search(NamedTuple):
 
     def wanted(self) -> Callable[[str, str], bool]:
         """Return what tells, by its name and its folder, whether a found file is taken."""
-        suffixes = picture_suffixes()
+        suffixes = image_suffixes()
         includes, excludes = _pattern(self.include), _pattern(self.exclude)
 
         def is_wanted(name: str, below: str) -> bool:
@@ -121,18 +121,18 @@ class Search(NamedTuple):
         return is_wanted
 
 
-def find_named(search: Search) -> Iterator[Group | Missing]:
+def find_named(search: InputOptions) -> Iterator[Group | Missing]:
     """Yield the inputs that are named, and those found in folders and by patterns.
 
     They come in the order given, a folder's sorted by name. Inside a folder only files with a
-    picture's suffix count; what is named outright is taken whatever it is. Folders are read when
+    image's suffix count; what is named outright is taken whatever it is. Folders are read when
     their turn comes.
     """
     for name in search.names:
         if name == STDIN:
             yield Group("", [name], is_stdin=True)
         elif not name:
-            yield Missing(name, PictureError("''", "is no file's name"))
+            yield Missing(name, ImageError("''", "is no file's name"))
         elif os.path.isdir(name):
             yield from _in_folder(name, search)
         elif os.path.lexists(name) or not glob.has_magic(name):
@@ -141,8 +141,8 @@ def find_named(search: Search) -> Iterator[Group | Missing]:
             yield from _matching(name, search)
 
 
-def _in_folder(top: str, search: Search) -> Iterator[Group | Missing]:
-    """Yield the pictures of a folder; links to folders are not followed, so no loop is entered."""
+def _in_folder(top: str, search: InputOptions) -> Iterator[Group | Missing]:
+    """Yield the images of a folder; links to folders are not followed, so no loop is entered."""
     output, excludes = _identity(search.output), _pattern(search.exclude)
     problems: list[Missing] = []
     waiting, any_found, descends = [top], False, False
@@ -172,20 +172,20 @@ def _in_folder(top: str, search: Search) -> Iterator[Group | Missing]:
         hint = "; --recursive descends into its folders" if descends > search.recursive else ""
         if search.include or search.exclude:
             hint = f" that --include and --exclude let through{hint}"
-        yield Missing(top, PictureError(top, f"no picture in this folder{hint}"))
+        yield Missing(top, ImageError(top, f"no image in this folder{hint}"))
 
 
 @lru_cache(maxsize=1)
 def _scanned(
-    folder: str, below: str, search: Search, _state: tuple[int, int, int]
+    folder: str, below: str, search: InputOptions, _state: tuple[int, int, int]
 ) -> tuple[Group, list[str]]:
-    """Return the pictures in one folder, sorted, and the folders inside it; none is hidden.
+    """Return the images in one folder, sorted, and the folders inside it; none is hidden.
 
     Inputs are gone through twice, and a large folder is often the only one: it is remembered while
     its state is the same.
     """
     is_wanted = search.wanted()
-    names, folders, strangers = [], [], 0
+    names, folders, ignored = [], [], 0
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
@@ -198,9 +198,9 @@ def _scanned(
             elif is_wanted(name, below) and _is_file(entry):
                 names.append(name)
             else:
-                strangers += 1
+                ignored += 1
     names.sort()
-    return Group(folder, names, below, found=True, strangers=strangers), folders
+    return Group(folder, names, below, found=True, ignored=ignored), folders
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -219,7 +219,7 @@ def _identity(path: str | None) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _matching(pattern: str, search: Search) -> Iterator[Group | Missing]:
+def _matching(pattern: str, search: InputOptions) -> Iterator[Group | Missing]:
     """Yield the files that a pattern matches; ``**`` stands for any number of folders."""
     fixed = PurePath(pattern).parts
     wild = next(index for index, part in enumerate(fixed) if glob.has_magic(part))
@@ -227,7 +227,7 @@ def _matching(pattern: str, search: Search) -> Iterator[Group | Missing]:
     excludes, includes = _pattern(search.exclude), _pattern(search.include)
     matches = sorted(path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
     if not matches:
-        yield Missing(pattern, PictureError(pattern, "no such file, and no file matches it"))
+        yield Missing(pattern, ImageError(pattern, "no such file, and no file matches it"))
     seen: set[str] = set()
     for path in matches:
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -261,5 +261,5 @@ def _either(patterns: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 
-def _refused(path: str, error: OSError) -> PictureError:
-    return PictureError(path, f"cannot be read: {error.strerror or error}")
+def _refused(path: str, error: OSError) -> ImageError:
+    return ImageError(path, f"cannot be read: {error.strerror or error}")

@@ -2,12 +2,12 @@
 
 from typing import Any, NamedTuple
 
-from convcli.batch.outputs import Joint
+from convcli.batch.outputs import SummaryFile
 from convcli.errors import ConvcliError
 
 
-class Result(NamedTuple):
-    """One picture made, or left as it was.
+class OutputResult(NamedTuple):
+    """One image made, or left as it was.
 
     Attributes:
         kernel: label of the kernel or the set.
@@ -15,7 +15,7 @@ class Result(NamedTuple):
             joint files.
         data: the bytes for standard output.
         skipped: it existed and was left alone; what follows is then empty.
-        input_size, size: (rows, columns) before and after.
+        input_shape, shape: (rows, columns) before and after.
         method: how the feature map was computed, in a line.
         minimum, maximum: of the feature map, before the range mapping.
         clipped: share of its values that the mapping clipped, 0 to 1.
@@ -25,15 +25,15 @@ class Result(NamedTuple):
     output: str | None
     data: bytes | None = None
     skipped: bool = False
-    input_size: tuple[int, int] = (0, 0)
-    size: tuple[int, int] = (0, 0)
+    input_shape: tuple[int, int] = (0, 0)
+    shape: tuple[int, int] = (0, 0)
     method: str = ""
     minimum: float = 0
     maximum: float = 0
     clipped: float = 0
 
 
-class Outcome(NamedTuple):
+class JobResult(NamedTuple):
     """What one input came to.
 
     Attributes:
@@ -47,8 +47,8 @@ class Outcome(NamedTuple):
     """
 
     path: str
-    results: tuple[Result, ...] = ()
-    joint: tuple[Joint, ...] = ()
+    results: tuple[OutputResult, ...] = ()
+    joint: tuple[SummaryFile, ...] = ()
     window: Any = None
     notes: tuple[str, ...] = ()
     error: ConvcliError | None = None

@@ -13,20 +13,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from convcli.atomic import is_stream
-from convcli.batch.inputs import STDIN, Group, Missing, Search, Source, find_named
+from convcli.batch.inputs import STDIN, Group, InputOptions, Missing, Source, find_named
 from convcli.batch.lists import find_all, find_listed
-from convcli.batch.options import Work
+from convcli.batch.options import JobOptions
 from convcli.batch.outputs import (
     STDOUT,
     Job,
-    Joint,
-    Naming,
+    OutputOptions,
+    SummaryFile,
     check_options,
-    named,
+    exclusive_folder,
     names_folder,
-    own_folder,
+    output_paths,
 )
-from convcli.errors import PictureError, UsageError, shown
+from convcli.errors import ImageError, UsageError, shown
 
 
 class Fingerprints:
@@ -74,7 +74,7 @@ class Fingerprints:
                 self._slots[self._place(mark)] = mark
 
 
-class Claims:
+class OutputConflicts:
     """Which files results have been promised, and which are inputs, of the jobs seen so far."""
 
     def __init__(self, *, overwrite: bool) -> None:
@@ -113,16 +113,16 @@ def fingerprinter() -> Callable[[str], int]:
     return fingerprint
 
 
-class Agenda:
+class JobList:
     """The jobs of a run.
 
     Attributes:
         count: how many inputs there are; None where a list comes through a pipe.
-        reads_stdin: whether standard input is one of the pictures.
-        strangers: how many files in folders are passed over, being no pictures by their names.
+        reads_stdin: whether standard input is one of the images.
+        strangers: how many files in folders are passed over, being no images by their names.
     """
 
-    def __init__(self, search: Search, work: Work, naming: Naming) -> None:
+    def __init__(self, search: InputOptions, work: JobOptions, naming: OutputOptions) -> None:
         """Look at every name there is, before anything is written.
 
         Raises:
@@ -134,7 +134,7 @@ class Agenda:
         self._several = self._has_several()
         check_options(work, naming, several=self._several, stdin=self.reads_stdin)
         self._results, self._fingerprint = Fingerprints(), fingerprinter()
-        self._seen = self.strangers = 0
+        self._seen = self.ignored = 0
         if not self._folders_are_apart() and not self._files_are_apart():
             self._check_exactly()
         self.count = None if search.streams else self._seen
@@ -152,7 +152,7 @@ class Agenda:
             yield from self._streamed()
 
     @property
-    def joint(self) -> tuple[Joint, ...]:
+    def joint(self) -> tuple[SummaryFile, ...]:
         """The joint files that were named; in a folder they have names of their own."""
         joint = () if self._several else self._naming.joint
         return tuple(each for each in joint if not names_folder(each.path))
@@ -177,10 +177,10 @@ class Agenda:
         naming, apart = self._naming, not self._work.writing.overwrite
         for group in self._groups():
             self._seen += len(group.names) if isinstance(group, Group) else 1
-            self.strangers += group.strangers if isinstance(group, Group) else 0
+            self.ignored += group.ignored if isinstance(group, Group) else 0
             if not apart or isinstance(group, Missing):
                 continue
-            into = own_folder(group, self._work, naming)
+            into = exclusive_folder(group, self._work, naming)
             apart = into is not None and targets.add(self._fingerprint(into))
             sources.add(self._fingerprint(os.path.join(group.folder, "")))
         return apart and not any(mark in targets for mark in sources)
@@ -210,7 +210,7 @@ class Agenda:
                 yield self._job(source, index)
 
     def _job(self, source: Source, index: int) -> Job:
-        return named(source, index, self._work, self._naming, several=self._several)
+        return output_paths(source, index, self._work, self._naming, several=self._several)
 
     def _is_result(self, job: Job) -> bool:
         """Tell whether an input was found, but made of another when this command last ran."""
@@ -222,7 +222,7 @@ class Agenda:
 
     def _streamed(self) -> Iterator[Job | Missing]:
         """Yield the jobs of a list in a pipe; one whose result is another's is refused."""
-        claims = Claims(overwrite=self._work.writing.overwrite)
+        claims = OutputConflicts(overwrite=self._work.writing.overwrite)
         for item in self._all():
             if isinstance(item, Job):
                 claims.lay(item.source.path, self._files(item))
@@ -234,7 +234,7 @@ class Agenda:
                     yield job
                 else:
                     problem = f"its result {shown(claimed)} is another input's, or another input"
-                    yield Missing(source.path, PictureError(source.path, problem))
+                    yield Missing(source.path, ImageError(source.path, problem))
 
     def _check_exactly(self) -> None:
         """See that no two results are one file, and none replaces another input.
@@ -242,7 +242,7 @@ class Agenda:
         Raises:
             UsageError: it is so.
         """
-        claims = Claims(overwrite=self._work.writing.overwrite)
+        claims = OutputConflicts(overwrite=self._work.writing.overwrite)
         for job in self._all():
             if isinstance(job, Job) and not self._is_result(job):
                 claimed = claims.lay(job.source.path, self._files(job))

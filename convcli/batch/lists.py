@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import cast
 
-from convcli.batch.inputs import STDIN, Group, Missing, Search, find_named
+from convcli.batch.inputs import STDIN, Group, InputOptions, Missing, find_named
 from convcli.errors import UsageError, shown
 
 LONGEST = 1 << 16  # bytes of a name
 
 
-def find_all(search: Search) -> Iterator[Group | Missing]:
+def find_all(search: InputOptions) -> Iterator[Group | Missing]:
     """Yield every input: those that are named or found, then those of the list."""
     yield from find_named(search)
     yield from find_listed(search)
 
 
-def find_listed(search: Search) -> Iterator[Group]:
+def find_listed(search: InputOptions) -> Iterator[Group]:
     """Yield the inputs in the list as they arrive, byte for byte.
 
     Raises:

@@ -2,11 +2,11 @@
 
 from typing import Literal, NamedTuple
 
-from convcli.filtering import FilterSpec
+from convcli.filtering import Filter
 from convcli.images.reading import DEFAULT_MAX_PIXELS
 
 
-class Reading(NamedTuple):
+class ReadOptions(NamedTuple):
     """How inputs are read; ``resize`` is (rows, columns)."""
 
     channels: str = "auto"
@@ -15,7 +15,7 @@ class Reading(NamedTuple):
     max_pixels: int = DEFAULT_MAX_PIXELS
 
 
-class Writing(NamedTuple):
+class WriteOptions(NamedTuple):
     """How results are written."""
 
     format: str | None = None
@@ -25,13 +25,13 @@ class Writing(NamedTuple):
     skip_existing: bool = False
 
 
-class Effort(NamedTuple):
+class ExecutionOptions(NamedTuple):
     """Who does the work, and how long it may take.
 
     Attributes:
-        jobs: pictures at a time; None for one a processor.
-        timeout: seconds that a picture may take; None for any.
-        max_memory: bytes that the pictures under way may take together, or a share of what is
+        jobs: images at a time; None for one a processor.
+        timeout: seconds that an image may take; None for any.
+        max_memory: bytes that the images under way may take together, or a share of what is
             available now.
         fail_fast: whether the first fault ends the run.
         scheduler: the address of a Dask cluster's scheduler; None for processes of this machine.
@@ -45,25 +45,25 @@ class Effort(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What pictures may take: bytes for all workers together, seconds for each."""
+    """What images may take: bytes for all workers together, seconds for each."""
 
     memory: int
     timeout: float | None = None
 
 
-class Work(NamedTuple):
-    """The kernels, and how pictures are read and written.
+class JobOptions(NamedTuple):
+    """The kernels, and how images are read and written.
 
-    ``scale`` is of contact sheets: ``common`` colours for plain numbers, or each tile's ``own``.
+    ``scale`` is of contact sheets: ``common`` colors for plain numbers, or each tile's ``own``.
     """
 
-    specs: tuple[FilterSpec, ...]
-    reading: Reading = Reading()
-    writing: Writing = Writing()
+    specs: tuple[Filter, ...]
+    reading: ReadOptions = ReadOptions()
+    writing: WriteOptions = WriteOptions()
     show: bool = False
     scale: Literal["common", "own"] = "common"
 
-    def single_threaded(self) -> "Work":
+    def single_threaded(self) -> "JobOptions":
         """Return the same work on one compute thread, unless more were asked for."""
         specs = (spec._replace(threads=spec.threads or 1) for spec in self.specs)
         return self._replace(specs=tuple(specs))

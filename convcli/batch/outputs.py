@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from convcli.atomic import is_stream
 from convcli.batch.inputs import Group, Source
-from convcli.batch.options import Work
+from convcli.batch.options import JobOptions
 from convcli.errors import UsageError, shown
 from convcli.images.formats import check_suffix, default_suffix
 
@@ -20,14 +20,14 @@ FIELDS = ("stem", "kernel", "suffix", "index")
 LONGEST_LABELS = 80  # letters of several kernels' names in a file's name
 
 
-class Joint(NamedTuple):
+class SummaryFile(NamedTuple):
     """A file made of all results of one input: their ``figure``, ``grid`` or ``stack``."""
 
     kind: str
     path: str
 
 
-class Naming(NamedTuple):
+class OutputOptions(NamedTuple):
     """How results are named.
 
     Attributes:
@@ -37,7 +37,7 @@ class Naming(NamedTuple):
         plot: the figure's file; for several inputs, or where it is a folder, the figures' folder.
         grid: the contact sheet's, likewise.
         stack: the array's, likewise.
-        scale: ``common`` or ``own`` colours for the contact sheet's tiles; None for the default.
+        scale: ``common`` or ``own`` colors for the contact sheet's tiles; None for the default.
         show: figures are shown in a window.
     """
 
@@ -51,14 +51,14 @@ class Naming(NamedTuple):
     show: bool = False
 
     @property
-    def joint(self) -> tuple[Joint, ...]:
+    def joint(self) -> tuple[SummaryFile, ...]:
         """What is made of all results of an input, each with the file or the folder asked for."""
         asked = (("figure", self.plot), ("grid", self.grid), ("stack", self.stack))
-        return tuple(Joint(kind, path) for kind, path in asked if path is not None)
+        return tuple(SummaryFile(kind, path) for kind, path in asked if path is not None)
 
     @property
-    def pictures(self) -> bool:
-        """Whether pictures are written: always, unless joint files alone are asked for."""
+    def images(self) -> bool:
+        """Whether images are written: always, unless joint files alone are asked for."""
         joint_only = (self.joint or self.show) and not (self.output or self.out_dir)
         return not joint_only
 
@@ -71,7 +71,7 @@ class Job(NamedTuple):
 
     source: Source
     outputs: tuple[str, ...]
-    joint: tuple[Joint, ...] = ()
+    joint: tuple[SummaryFile, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -79,20 +79,22 @@ class Job(NamedTuple):
         return (*self.outputs, *(each.path for each in self.joint))
 
 
-def named(source: Source, index: int, work: Work, naming: Naming, *, several: bool) -> Job:
+def output_paths(
+    source: Source, index: int, work: JobOptions, naming: OutputOptions, *, several: bool
+) -> Job:
     """Name every result of an input, the ``index``-th of perhaps ``several``.
 
     Raises:
         UsageError: no result can be written there, or in that format.
     """
     outputs: tuple[str, ...] = ()
-    if naming.pictures:
+    if naming.images:
         outputs = tuple(_output(source, label, index, work, naming) for label in work.labels)
     joint = (_placed(each, source, work.labels, several=several) for each in naming.joint)
     return Job(source, outputs, tuple(joint))
 
 
-def own_folder(group: Group, work: Work, naming: Naming) -> str | None:
+def exclusive_folder(group: Group, work: JobOptions, naming: OutputOptions) -> str | None:
     """Return the folder, with a separator at its end, that the results of a folder's files go to.
 
     None where that is not all there is to it: results in several folders, joint files, or two
@@ -100,7 +102,7 @@ def own_folder(group: Group, work: Work, naming: Naming) -> str | None:
     """
     if not group.found or not group.folder or naming.name != TEMPLATE or not naming.out_dir:
         return None
-    if naming.joint or not naming.pictures:
+    if naming.joint or not naming.images:
         return None
     endings = {name.rpartition(".")[2] for name in group.names}
     writing, raw = work.writing, work.raw
@@ -110,7 +112,7 @@ def own_folder(group: Group, work: Work, naming: Naming) -> str | None:
     return os.path.join(naming.out_dir, os.path.normpath(group.below), "")
 
 
-def check_options(work: Work, naming: Naming, *, several: bool, stdin: bool) -> None:
+def check_options(work: JobOptions, naming: OutputOptions, *, several: bool, stdin: bool) -> None:
     """See that the options suit each other and the number of inputs.
 
     Raises:
@@ -125,7 +127,7 @@ def check_options(work: Work, naming: Naming, *, several: bool, stdin: bool) -> 
         raise UsageError("--scale is of a contact sheet; name its file with --grid")
     if naming.out_dir == "":
         raise UsageError("--out-dir is empty; name a folder, . for this one")
-    if stdin and naming.pictures and not (naming.output or naming.out_dir):
+    if stdin and naming.images and not (naming.output or naming.out_dir):
         raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
     if naming.output is None:
         return
@@ -158,7 +160,7 @@ def _check_template(template: str) -> None:
             raise UsageError(f"--name takes {known}; {{{shape}}} is none of them")
 
 
-def _output(source: Source, label: str, index: int, work: Work, naming: Naming) -> str:
+def _output(source: Source, label: str, index: int, work: JobOptions, naming: OutputOptions) -> str:
     if naming.output is not None:
         _check_output(naming.output, work)
         return naming.output
@@ -186,7 +188,7 @@ def _suffix(suffix: str, asked: str | None, *, raw: bool, frames: bool) -> str:
     return kept
 
 
-def _check_output(output: str, work: Work) -> None:
+def _check_output(output: str, work: JobOptions) -> None:
     """Refuse a result whose format cannot be told, or which holds no raw values."""
     if output == STDOUT or is_stream(Path(output)):
         return
@@ -219,11 +221,13 @@ def base_name(path: str) -> str:
     return shown(os.path.basename(path))
 
 
-def _placed(joint: Joint, source: Source, labels: Sequence[str], *, several: bool) -> Joint:
+def _placed(
+    joint: SummaryFile, source: Source, labels: Sequence[str], *, several: bool
+) -> SummaryFile:
     """Return a joint file of one input, in the folder that was asked for if it is one."""
     if not several and not names_folder(joint.path):
         return joint
     stem = "stdin" if source.is_stdin else os.path.splitext(os.path.basename(source.path))[0]
     ending = {"figure": ".png", "grid": "_grid.png", "stack": ".npy"}[joint.kind]
     name = f"{stem}_{joined(labels)}{ending}"
-    return Joint(joint.kind, os.path.normpath(os.path.join(joint.path, source.below, name)))
+    return SummaryFile(joint.kind, os.path.normpath(os.path.join(joint.path, source.below, name)))

@@ -12,31 +12,31 @@ from typing import Any
 
 from convcli.batch.encoding import Encode, Target, choose_target, write_result
 from convcli.batch.inputs import Missing, Source
-from convcli.batch.job import Outcome, Result
-from convcli.batch.options import Work
-from convcli.batch.outputs import Job, Joint, joined
+from convcli.batch.job import JobResult, OutputResult
+from convcli.batch.options import JobOptions
+from convcli.batch.outputs import Job, SummaryFile, joined
 from convcli.batch.summary_figures import draw_figure
-from convcli.batch.summary_files import join, kept_share
-from convcli.batch.todo import Step, still_to_do
-from convcli.errors import ConvcliError, ExistingError, PictureError, unforeseen
-from convcli.filtering import Filtered, FilterSpec, filter_picture, measure
-from convcli.images.image import Picture
-from convcli.images.pillow_reader import BASE_BYTES, Admit, admit_all
-from convcli.images.reading import read_frames, read_picture
-from convcli.images.writing import write_frames, write_picture
+from convcli.batch.summary_files import memory_factor, write_summary
+from convcli.batch.todo import Step, pending_outputs
+from convcli.errors import ConvcliError, ExistingError, ImageError, unforeseen
+from convcli.filtering import Filter, Filtered, filter_image, measure
+from convcli.images.image import ImageData
+from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, admit_all
+from convcli.images.reading import read_frames, read_image
+from convcli.images.writing import write_frames, write_image
 
 
-def run_jobs(
+def run_serially(
     jobs: Iterable[Job | Missing],
-    work: Work,
-    admit: Admit = admit_all,
+    work: JobOptions,
+    admit: ReserveMemory = admit_all,
     *,
     fail_fast: bool = False,
-) -> Generator[Outcome, None, None]:
+) -> Generator[JobResult, None, None]:
     """Do the jobs in order and yield what became of each; unless asked to, no fault ends it."""
     for job in jobs:
         if isinstance(job, Missing):
-            outcome = Outcome(job.path, error=job.error)
+            outcome = JobResult(job.path, error=job.error)
         else:
             outcome = do_job(job, work, admit)
         yield outcome
@@ -44,30 +44,30 @@ def run_jobs(
             return
 
 
-def do_job(job: Job, work: Work, admit: Admit = admit_all) -> Outcome:
+def do_job(job: Job, work: JobOptions, admit: ReserveMemory = admit_all) -> JobResult:
     """Do the work on one input; what goes wrong is in the outcome.
 
     Args:
         job: what to read, and where the results go.
         work: what to make of it.
-        admit: asked before a picture is decoded; see :func:`convcli.images.reading.read_picture`.
+        admit: asked before an image is decoded; see :func:`convcli.images.reading.read_image`.
     """
     began = time.perf_counter()
     task = _Task(job, work, admit)
     error: ConvcliError | None = None
     try:
         task.run()
-    except PictureError as fault:
+    except ImageError as fault:
         error = fault
     except ConvcliError as fault:
-        error = PictureError(task.name, str(fault))
+        error = ImageError(task.name, str(fault))
     except MemoryError:
-        error = PictureError(task.name, "not enough memory for it and its result")
-    except Exception as fault:  # whatever it is, the other pictures go on
+        error = ImageError(task.name, "not enough memory for it and its result")
+    except Exception as fault:  # whatever it is, the other images go on
         if os.environ.get("CONVCLI_DEBUG"):
             raise
-        error = PictureError(task.name, unforeseen(fault))
-    return Outcome(
+        error = ImageError(task.name, unforeseen(fault))
+    return JobResult(
         path=job.source.path,
         results=tuple(task.results),
         joint=tuple(task.joint),
@@ -81,21 +81,21 @@ def do_job(job: Job, work: Work, admit: Admit = admit_all) -> Outcome:
 class _Task:
     """One job in progress: what has been made so far, whatever happens next."""
 
-    def __init__(self, job: Job, work: Work, admit: Admit) -> None:
+    def __init__(self, job: Job, work: JobOptions, admit: ReserveMemory) -> None:
         self.job = job
         self.work = work
         self.admit = admit
         self.kept = 0.0
         self.name = "standard input" if job.source.is_stdin else job.source.path
         self.source: Path | io.BytesIO = Path(job.source.path)
-        self.results: list[Result] = []
+        self.results: list[OutputResult] = []
         self.notes: list[str] = []
-        self.joint: list[Joint] = []
+        self.joint: list[SummaryFile] = []
         self.window: Any = None
 
     def run(self) -> None:
         """Make every result that is still to be made."""
-        todo = still_to_do(self.job, self.work)
+        todo = pending_outputs(self.job, self.work)
         self.results += todo.skipped
         if not todo.steps:
             return
@@ -104,32 +104,32 @@ class _Task:
             for step in todo.steps:
                 self._filter_frames(step)
         elif todo.joint or self.work.show:
-            self.kept = kept_share(todo.joint, len(todo.steps), raw=self.work.raw)
+            self.kept = memory_factor(todo.joint, len(todo.steps), raw=self.work.raw)
             self._filter_and_join(todo.steps, todo.joint)
         else:
-            self._filter_picture(todo.steps)
+            self._filter_image(todo.steps)
 
-    def _filter_picture(self, steps: list[Step]) -> None:
-        pictures = [self._read()]
+    def _filter_image(self, steps: list[Step]) -> None:
+        images = [self._read()]
         for number, step in enumerate(steps, 1):
-            target, filtered = self._filter(pictures[0], step)
-            size = pictures[0].size
+            target, filtered = self._filter(images[0], step)
+            size = images[0].shape
             if number == len(steps):
-                pictures.clear()  # the encoder needs the memory
+                images.clear()  # the encoder needs the memory
             self._keep(step, target, filtered, size)
 
-    def _filter_and_join(self, steps: list[Step], joint: list[Joint]) -> None:
-        picture = self._read()
-        made: list[tuple[FilterSpec, Filtered]] = []
+    def _filter_and_join(self, steps: list[Step], joint: list[SummaryFile]) -> None:
+        image = self._read()
+        made: list[tuple[Filter, Filtered]] = []
         for step in steps:
-            target, filtered = self._filter(picture, step)
-            self._keep(step, target, filtered, picture.size)
+            target, filtered = self._filter(image, step)
+            self._keep(step, target, filtered, image.shape)
             made.append((step.spec, filtered))
         if self.work.show:
-            self.window = draw_figure(self.name, picture, made)
+            self.window = draw_figure(self.name, image, made)
         for each in joint:
             with self._unless_made(joined(self.work.labels), each.path):
-                self.notes += join(each, self.name, picture, made, self.work)
+                self.notes += write_summary(each, self.name, image, made, self.work)
                 self.joint.append(each)
 
     def _filter_frames(self, step: Step) -> None:
@@ -142,33 +142,33 @@ class _Task:
         first = next(frames)
         target, total = self._filter(first, step, extremes)
 
-        def filtered() -> Iterator[Picture]:
-            yield total.picture
+        def filtered() -> Iterator[ImageData]:
+            yield total.image
             for frame in frames:
                 self.notes += frame.notes
                 _, result = self._filter(frame, step, extremes)
                 total.tally.merge(result.tally)
-                yield result.picture
+                yield result.image
 
         data = self._write(target, partial(write_frames, filtered()))
-        self._add(step, data, total, first.size)
+        self._add(step, data, total, first.shape)
 
     def _filter(
-        self, picture: Picture, step: Step, extremes: tuple[float, float] | None = None
+        self, image: ImageData, step: Step, extremes: tuple[float, float] | None = None
     ) -> tuple[Target | None, Filtered]:
-        """Return what is made of a picture, and where it goes by itself, or None."""
+        """Return what is made of an image, and where it goes by itself, or None."""
         if step.output is None:
-            return None, filter_picture(picture, step.spec, picture.depth, extremes)
-        target = choose_target(picture, step.spec, step.output, self.work)
+            return None, filter_image(image, step.spec, image.depth, extremes)
+        target = choose_target(image, step.spec, step.output, self.work)
         self.notes += target.notes
-        return target, filter_picture(picture, step.spec, target.depth, extremes)
+        return target, filter_image(image, step.spec, target.depth, extremes)
 
     def _keep(
         self, step: Step, target: Target | None, filtered: Filtered, size: tuple[int, int]
     ) -> None:
         """Write a result and record it; one that another run has made meanwhile may be skipped."""
         with self._unless_made(step.spec.label, step.output):
-            data = self._write(target, partial(write_picture, filtered.picture))
+            data = self._write(target, partial(write_image, filtered.image))
             self._add(step, data, filtered, size)
 
     @contextmanager
@@ -179,7 +179,7 @@ class _Task:
         except ExistingError:
             if not self.work.writing.skip_existing:
                 raise
-            self.results.append(Result(label, output, skipped=True))
+            self.results.append(OutputResult(label, output, skipped=True))
 
     def _write(self, target: Target | None, encode: Encode) -> bytes | None:
         if target is None:
@@ -193,31 +193,31 @@ class _Task:
     ) -> None:
         tally = filtered.tally
         self.results.append(
-            Result(
+            OutputResult(
                 kernel=step.spec.label,
                 output=step.output,
                 data=data,
-                input_size=size,
-                size=filtered.picture.size,
+                input_shape=size,
+                shape=filtered.image.shape,
                 method=filtered.method,
                 minimum=tally.minimum,
                 maximum=tally.maximum,
                 clipped=tally.clipped,
             )
         )
-        if tally.nans and filtered.picture.depth is not None:
+        if tally.nans and filtered.image.depth is not None:
             self.notes.append(f"{tally.nans} NaN values of the feature map became black")
 
     def _admit(self, size: int) -> None:
-        """Ask for the memory of a picture, and for that of all results that are kept."""
+        """Ask for the memory of an image, and for that of all results that are kept."""
         self.admit(size + int(self.kept * max(size - BASE_BYTES, 0)))
 
-    def _read(self) -> Picture:
-        picture = read_picture(self.source, **self._reading)
-        self.notes += picture.notes
-        return picture
+    def _read(self) -> ImageData:
+        image = read_image(self.source, **self._reading)
+        self.notes += image.notes
+        return image
 
-    def _frames(self) -> Iterator[Picture]:
+    def _frames(self) -> Iterator[ImageData]:
         """Read the frames from the beginning."""
         if isinstance(self.source, io.BytesIO):
             self.source.seek(0)
@@ -244,4 +244,4 @@ def _opened(source: Source) -> Path | io.BytesIO:
     try:
         return io.BytesIO(path.read_bytes()) if path.is_fifo() else path
     except OSError as error:
-        raise PictureError(path, f"cannot be read: {error.strerror or error}") from error
+        raise ImageError(path, f"cannot be read: {error.strerror or error}") from error

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from convcli.batch.options import Work
+from convcli.batch.options import JobOptions
 from convcli.batch.outputs import base_name
-from convcli.filtering import Filtered, FilterSpec
-from convcli.images.image import Picture
+from convcli.filtering import Filter, Filtered
+from convcli.images.image import ImageData
 
 
-def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Filtered]]) -> Any:
+def draw_figure(name: str, image: ImageData, made: Sequence[tuple[Filter, Filtered]]) -> Any:
     """Return the figure of one input's results.
 
     Raises:
-        UsageError: the picture has neither 1 nor 3 channels.
+        UsageError: the image has neither 1 nor 3 channels.
     """
     from convcli.plotting.filter_figure import draw_filtering
     from convcli.plotting.filter_row import PanelRow
@@ -23,8 +23,8 @@ def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Fi
         PanelRow(
             label=spec.label,
             kernels=spec.kernels,
-            pixels=filtered.picture.pixels,
-            white=filtered.picture.white,
+            pixels=filtered.image.pixels,
+            max_value=filtered.image.max_value,
             minimum=filtered.tally.minimum,
             maximum=filtered.tally.maximum,
             clipped=filtered.tally.clipped,
@@ -35,10 +35,10 @@ def draw_figure(name: str, picture: Picture, made: Sequence[tuple[FilterSpec, Fi
         for spec, filtered in made
     ]
     title = base_name(name)
-    return draw_filtering(picture.pixels, rows, title=title, white=picture.white)
+    return draw_filtering(image.pixels, rows, title=title, max_value=image.max_value)
 
 
-def draw_grid(name: str, made: Sequence[tuple[FilterSpec, Filtered]], work: Work) -> Any:
+def draw_grid(name: str, made: Sequence[tuple[Filter, Filtered]], work: JobOptions) -> Any:
     """Return a contact sheet of one input's results.
 
     Raises:

@@ -5,66 +5,66 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.atomic import is_stream, refuse_existing
-from convcli.batch.job import Outcome, Result
-from convcli.batch.options import Work
-from convcli.batch.outputs import STDOUT, Job, Joint, joined
-from convcli.errors import ConvcliError, PictureError
-from convcli.filtering import FilterSpec
+from convcli.batch.job import JobResult, OutputResult
+from convcli.batch.options import JobOptions
+from convcli.batch.outputs import STDOUT, Job, SummaryFile, joined
+from convcli.errors import ConvcliError, ImageError
+from convcli.filtering import Filter
 
 
 class Step(NamedTuple):
     """One feature map to make; ``output`` is None where it only goes into joint files."""
 
-    spec: FilterSpec
+    spec: Filter
     output: str | None
 
 
-class Todo(NamedTuple):
+class Pending(NamedTuple):
     """What is to be made, what is left as it is, and what is made of all results."""
 
     steps: list[Step]
-    skipped: list[Result]
-    joint: list[Joint]
+    skipped: list[OutputResult]
+    joint: list[SummaryFile]
 
 
-def still_to_do(job: Job, work: Work) -> Todo:
+def pending_outputs(job: Job, work: JobOptions) -> Pending:
     """Return what of a job is still to be made.
 
     Raises:
-        PictureError: something exists that may neither be replaced nor left.
+        ImageError: something exists that may neither be replaced nor left.
     """
-    skipped: list[Result] = []
-    joint: list[Joint] = []
+    skipped: list[OutputResult] = []
+    joint: list[SummaryFile] = []
     for each in job.joint:
         if _may_be_made(each.path, job, work):
             joint.append(each)
         else:
-            skipped.append(Result(joined(work.labels), each.path, skipped=True))
+            skipped.append(OutputResult(joined(work.labels), each.path, skipped=True))
     steps = [Step(spec, None) for spec in work.specs]
     for place, output in enumerate(job.outputs):
         if _may_be_made(output, job, work):
             steps[place] = Step(work.specs[place], output)
         else:
-            skipped.append(Result(work.specs[place].label, output, skipped=True))
+            skipped.append(OutputResult(work.specs[place].label, output, skipped=True))
     if not joint and not work.show:
         steps = [step for step in steps if step.output is not None]
-    return Todo(steps, skipped, joint)
+    return Pending(steps, skipped, joint)
 
 
-def foretell(job: Job, work: Work) -> Outcome:
+def dry_run(job: Job, work: JobOptions) -> JobResult:
     """Return what a job would make, or why it cannot."""
     path = job.source.path
     try:
         if not (job.source.is_stdin or os.path.exists(path)):
-            raise PictureError(path, "no such file")
-        todo = still_to_do(job, work)
+            raise ImageError(path, "no such file")
+        todo = pending_outputs(job, work)
     except ConvcliError as error:
-        return Outcome(path, error=error)
-    made = [Result(step.spec.label, step.output) for step in todo.steps]
-    return Outcome(path, (*todo.skipped, *made), tuple(todo.joint))
+        return JobResult(path, error=error)
+    made = [OutputResult(step.spec.label, step.output) for step in todo.steps]
+    return JobResult(path, (*todo.skipped, *made), tuple(todo.joint))
 
 
-def _may_be_made(output: str, job: Job, work: Work) -> bool:
+def _may_be_made(output: str, job: Job, work: JobOptions) -> bool:
     """Tell whether a file is to be written, or else left as it is."""
     if work.writing.overwrite or not _exists(output):
         return True
@@ -73,7 +73,7 @@ def _may_be_made(output: str, job: Job, work: Work) -> bool:
     source = job.source.path
     there = not job.source.is_stdin and os.path.exists(source) and os.path.exists(output)
     if there and os.path.samefile(output, source):
-        raise PictureError(output, "is the input itself; --overwrite replaces it")
+        raise ImageError(output, "is the input itself; --overwrite replaces it")
     raise refuse_existing(Path(output))
 
 

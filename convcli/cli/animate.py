@@ -1,24 +1,24 @@
-"""``convcli animate``: the window on its way, as a moving picture."""
+"""``convcli animate``: the window on its way, as a moving image."""
 
 from typing import TYPE_CHECKING
 
 import click
 
 from convcli.cli.files import read_one
-from convcli.cli.kernel_options import BORDER_PICTURES, filter_option, one_value_options
-from convcli.cli.options import gathered, layout_options, lazily, one_picture_options, option
+from convcli.cli.kernel_options import BORDER_DIAGRAMS, filter_option, one_value_options
+from convcli.cli.options import layout_options, lazily, one_image_options, option, option_group
 from convcli.cli.types import PositionValue
 
 if TYPE_CHECKING:
-    from convcli.batch.options import Reading
-    from convcli.cli.kernel_args import KernelChoice
-    from convcli.cli.moving import Journey
-    from convcli.core.plan import Layout
+    from convcli.batch.options import ReadOptions
+    from convcli.cli.kernel_args import KernelArgs
+    from convcli.cli.moving import FrameRange
+    from convcli.core.plan import ConvOptions
 
 
-journey_options = gathered(
+journey_options = option_group(
     "journey",
-    lazily("convcli.cli.moving", "Journey"),
+    lazily("convcli.cli.moving", "FrameRange"),
     option(
         "--from",
         "first",
@@ -52,8 +52,8 @@ journey_options = gathered(
 
 
 @click.command(
-    short_help="Slide a kernel's window over a picture.",
-    epilog=BORDER_PICTURES
+    short_help="Slide a kernel's window over an image.",
+    epilog=BORDER_DIAGRAMS
     + """
 \b
 Examples:
@@ -66,7 +66,7 @@ Examples:
 @one_value_options
 @filter_option("animate")
 @layout_options
-@one_picture_options
+@one_image_options
 @journey_options
 @click.option(
     "-o",
@@ -82,20 +82,20 @@ Examples:
 @click.argument("source", metavar="INPUT", type=click.Path())
 def animate(
     source: str,
-    choice: "KernelChoice",
+    choice: "KernelArgs",
     number: int | None,
-    layout: "Layout",
-    reading: "Reading",
-    journey: "Journey",
+    layout: "ConvOptions",
+    reading: "ReadOptions",
+    journey: "FrameRange",
     output: str,
     overwrite: bool,
 ) -> None:
-    """Show a kernel's window slide over a picture while the feature map fills in.
+    """Show a kernel's window slide over an image while the feature map fills in.
 
     The padded input, its padding hatched, and the window on it, with its taps where a dilation
     parts them; the kernel as it is applied; and the feature map as apply writes it, up to the
     window's place. Up to 16x16 the numbers stand in the cells, and short sums below; a signal of
-    one row or one column is drawn as a line. INPUT is a picture, a .npy, .csv or .txt matrix,
+    one row or one column is drawn as a line. INPUT is an image, a .npy, .csv or .txt matrix,
     or -. Prints the names of the files written.
     """
     from convcli.cli.moving import make_animation
@@ -105,6 +105,6 @@ def animate(
     target = choose_target(output, overwrite=overwrite)
     choice.check_stdin(source)
     spec = choice.only_filter(layout, number)
-    picture, name = read_one(source, reading)
-    for written in make_animation(picture, name, spec, journey, target):
+    image, name = read_one(source, reading)
+    for written in make_animation(image, name, spec, journey, target):
         print_name(written)

@@ -1,32 +1,32 @@
-"""``convcli apply``: filter pictures."""
+"""``convcli apply``: filter images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.kernel_options import BORDER_PICTURES, kernel_options
+from convcli.cli.kernel_options import BORDER_DIAGRAMS, kernel_options
 from convcli.cli.options import (
-    gathered,
     layout_options,
     lazily,
     option,
+    option_group,
     reading_options,
     writing_options,
 )
 from convcli.cli.types import MemoryValue
 
 if TYPE_CHECKING:
-    from convcli.batch.inputs import Search
-    from convcli.batch.options import Effort, Reading, Writing
-    from convcli.batch.outputs import Naming
-    from convcli.cli.kernel_args import KernelChoice
-    from convcli.cli.report import Voice
-    from convcli.core.plan import Layout
+    from convcli.batch.inputs import InputOptions
+    from convcli.batch.options import ExecutionOptions, ReadOptions, WriteOptions
+    from convcli.batch.outputs import OutputOptions
+    from convcli.cli.kernel_args import KernelArgs
+    from convcli.cli.report import MessageOptions
+    from convcli.core.plan import ConvOptions
 
-search_options = gathered(
+search_options = option_group(
     "search",
-    lazily("convcli.batch.inputs", "Search"),
+    lazily("convcli.batch.inputs", "InputOptions"),
     option("-r", "--recursive", is_flag=True, help="Descend into the folders inside a folder."),
     option(
         "--files-from",
@@ -51,34 +51,34 @@ search_options = gathered(
 )
 
 
-effort_options = gathered(
+effort_options = option_group(
     "effort",
-    lazily("convcli.batch.options", "Effort"),
+    lazily("convcli.batch.options", "ExecutionOptions"),
     option(
         "-j",
         "--jobs",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Pictures at a time, each in a process of its own.  [default: one a processor]",
+        help="Images at a time, each in a process of its own.  [default: one a processor]",
     ),
     option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="Give a picture up that takes longer.",
+        help="Give an image up that takes longer.",
     ),
     option(
         "--max-memory",
         type=MemoryValue(),
         default="80%",
         show_default=True,
-        help="Bytes that the pictures under way may take together, as 500M or 2G, or a share of "
-        "what is available; workers wait, and a picture that alone takes more is refused.",
+        help="Bytes that the images under way may take together, as 500M or 2G, or a share of "
+        "what is available; workers wait, and an image that alone takes more is refused.",
     ),
     option(
         "--fail-fast",
         is_flag=True,
-        help="Begin no picture after one that failed; those under way are finished.",
+        help="Begin no image after one that failed; those under way are finished.",
     ),
     option(
         "--scheduler",
@@ -89,9 +89,9 @@ effort_options = gathered(
 )
 
 
-naming_options = gathered(
+naming_options = option_group(
     "naming",
-    lazily("convcli.batch.outputs", "Naming"),
+    lazily("convcli.batch.outputs", "OutputOptions"),
     option(
         "-o",
         "--output",
@@ -116,20 +116,20 @@ naming_options = gathered(
         "--plot",
         type=click.Path(),
         metavar="FILE",
-        help="Draw original, kernel and feature map in place of the picture, or beside it where "
+        help="Draw original, kernel and feature map in place of the image, or beside it where "
         "-o or --out-dir is given; for several inputs FILE is a folder.",
     ),
     option(
         "--grid",
         type=click.Path(),
         metavar="FILE",
-        help="Draw all results of an input as one contact sheet, in place of the pictures as "
+        help="Draw all results of an input as one contact sheet, in place of the images as "
         "--plot does.",
     ),
     option(
         "--scale",
         type=click.Choice(["common", "own"]),
-        help="Of --grid: colours from one least to one greatest value of all maps, black to white "
+        help="Of --grid: colors from one least to one greatest value of all maps, black to white "
         "where they are pixels, or from each map's own.  [default: common]",
     ),
     option(
@@ -137,7 +137,7 @@ naming_options = gathered(
         type=click.Path(),
         metavar="FILE.npy",
         help="Write all results of an input as one array, rows x columns x maps, in place of the "
-        "pictures as --plot does; a colour map takes three places. --range raw stores the "
+        "images as --plot does; a color map takes three places. --range raw stores the "
         "values themselves.",
     ),
     option("--show", is_flag=True, help="The same figure in a window."),
@@ -145,14 +145,14 @@ naming_options = gathered(
 
 
 def _voice(**values: Any) -> Any:
-    from convcli.cli.report import Voice
+    from convcli.cli.report import MessageOptions
 
     if values["verbose"] and values["quiet"]:
         raise click.UsageError("-v and -q contradict each other")
-    return Voice(**values)
+    return MessageOptions(**values)
 
 
-voice_options = gathered(
+voice_options = option_group(
     "voice",
     _voice,
     option(
@@ -167,7 +167,7 @@ voice_options = gathered(
 def _foresee(
     context: click.Context, _param: click.Parameter, inputs: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Have worker processes get ready, where there is likely more than one picture."""
+    """Have worker processes get ready, where there is likely more than one image."""
     one = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not set(inputs[0]) & set("*?[")
     if not (one or context.resilient_parsing):
         from convcli.batch.executors.forkserver import warm_up
@@ -177,8 +177,8 @@ def _foresee(
 
 
 @click.command(
-    short_help="Filter pictures with kernels.",
-    epilog=BORDER_PICTURES
+    short_help="Filter images with kernels.",
+    epilog=BORDER_DIAGRAMS
     + """
 \b
 Examples:
@@ -210,25 +210,25 @@ Examples:
 )
 def apply(
     inputs: tuple[str, ...],
-    choice: "KernelChoice",
-    layout: "Layout",
-    reading: "Reading",
-    search: "Search",
-    naming: "Naming",
-    writing: "Writing",
-    effort: "Effort",
-    voice: "Voice",
+    choice: "KernelArgs",
+    layout: "ConvOptions",
+    reading: "ReadOptions",
+    search: "InputOptions",
+    naming: "OutputOptions",
+    writing: "WriteOptions",
+    effort: "ExecutionOptions",
+    voice: "MessageOptions",
     dry_run: bool,
 ) -> int:
-    """Filter pictures with kernels, and print the names of the files written.
+    """Filter images with kernels, and print the names of the files written.
 
     INPUT is a file, a folder, a pattern or - for standard input: whatever Pillow reads, and
     .npy, .csv and .txt matrices. Each result is {stem}_{kernel}{suffix} beside its input, unless
     -o or --out-dir says otherwise; nothing is overwritten unasked. The kernel is not flipped
     unless --operation convolve asks for it.
     """
-    from convcli.batch.joblist import Agenda
-    from convcli.batch.options import Work
+    from convcli.batch.joblist import JobList
+    from convcli.batch.options import JobOptions
     from convcli.batch.run import check_effort
     from convcli.cli.running import check_output, dry_report, run
 
@@ -237,7 +237,7 @@ def apply(
     check_effort(effort)
     counted = voice.verbose or voice.json or bool(naming.plot or naming.grid) or naming.show
     specs = choice.filters(layout, counted=counted)
-    work = Work(specs, reading, writing, naming.show, naming.scale or "common")
-    agenda = Agenda(asked, work, naming)
+    work = JobOptions(specs, reading, writing, naming.show, naming.scale or "common")
+    agenda = JobList(asked, work, naming)
     check_output(agenda, work, naming, voice)
     return dry_report(agenda, work, voice) if dry_run else run(agenda, work, effort, voice)

@@ -1,4 +1,4 @@
-"""``convcli compare``: one picture filtered in several ways, side by side."""
+"""``convcli compare``: one image filtered in several ways, side by side."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from convcli.cli.files import check_figure, read_one, write_figure
-from convcli.cli.kernel_options import BORDER_PICTURES, compared_options
-from convcli.cli.options import layout_values, one_picture_options, overwrite_option
+from convcli.cli.kernel_options import BORDER_DIAGRAMS, compared_options
+from convcli.cli.options import layout_values, one_image_options, overwrite_option
 from convcli.cli.varying import VARIED, read_variation
 
 if TYPE_CHECKING:
-    from convcli.batch.options import Reading
-    from convcli.cli.kernel_args import KernelChoice
-    from convcli.filtering import FilterSpec
-    from convcli.images.image import Picture
+    from convcli.batch.options import ReadOptions
+    from convcli.cli.kernel_args import KernelArgs
+    from convcli.filtering import Filter
+    from convcli.images.image import ImageData
     from convcli.teaching.compare.comparison import Choice, Compared
 
 
 @click.command(
-    short_help="Filter one picture in several ways, as one sheet.",
-    epilog=BORDER_PICTURES
+    short_help="Filter one image in several ways, as one sheet.",
+    epilog=BORDER_DIAGRAMS
     + """
 \b
 Examples:
@@ -47,19 +47,19 @@ Examples:
 )
 @compared_options
 @layout_values
-@one_picture_options
+@one_image_options
 @click.option(
     "--diff",
     is_flag=True,
     help="Draw beside each result its difference to the first, where both have a value for a "
-    "position, and beside the first the picture itself.",
+    "position, and beside the first the image itself.",
 )
 @click.option(
     "--scale",
     type=click.Choice(["common", "own"]),
     default="common",
     show_default=True,
-    help="Colours from one least to one greatest value of all results, black to white where they "
+    help="Colors from one least to one greatest value of all results, black to white where they "
     "are pixels, or from each result's own.",
 )
 @click.option(
@@ -82,20 +82,20 @@ def compare(
     source: str,
     vary: str,
     values: str | None,
-    choice: "KernelChoice",
+    choice: "KernelArgs",
     layout: dict[str, Any],
-    reading: "Reading",
+    reading: "ReadOptions",
     diff: bool,
     scale: Literal["common", "own"],
     json: bool,
     output: str | None,
     overwrite: bool,
 ) -> None:
-    """Filter one picture in several ways, and draw the results as one labelled sheet.
+    """Filter one image in several ways, and draw the results as one labeled sheet.
 
     --vary says what differs: the kernel, the border, the padding, the stride, the dilation, the
     operation or the range. Each tile has its result's size, the extremes of its feature map, and
-    the share of it that was clipped. The name of the figure is printed. INPUT is a picture, a
+    the share of it that was clipped. The name of the figure is printed. INPUT is an image, a
     .npy, .csv or .txt matrix, or -.
     """
     choice.check_stdin(source)
@@ -104,11 +104,11 @@ def compare(
         check_figure(file, overwrite=overwrite)
     variation = read_variation(vary, values, layout)
     specs = variation.specs(choice)
-    picture, name = read_one(source, reading)
-    compared = _compared(picture, variation.choices(specs, picture), name)
+    image, name = read_one(source, reading)
+    compared = _compared(image, variation.choices(specs, image), name)
     if file is not None:
         title = _title(name, vary, specs)
-        figure = _drawn(compared, title, scale, picture if diff else None)
+        figure = _drawn(compared, title, scale, image if diff else None)
         write_figure(figure, file, overwrite=overwrite, quiet=json)
     if json:
         _print_json(compared, source, vary, file)
@@ -122,27 +122,27 @@ def _beside(source: str, vary: str) -> str:
     return str(path.parent / f"{path.stem}_compare-{vary}.png")
 
 
-def _title(name: str, vary: str, specs: tuple["FilterSpec", ...]) -> str:
+def _title(name: str, vary: str, specs: tuple["Filter", ...]) -> str:
     from convcli.batch.outputs import base_name
 
     base = base_name(name)
     return base if vary == "kernel" else f"{base}: {specs[0].label}"
 
 
-def _compared(picture: "Picture", choices: list["Choice"], name: str) -> list["Compared"]:
+def _compared(image: "ImageData", choices: list["Choice"], name: str) -> list["Compared"]:
     """Compare; a fault is told with the input's name."""
     from convcli.errors import Named
     from convcli.teaching.compare.comparison import compare_choices
 
     with Named(name):
-        return compare_choices(picture, choices)
+        return compare_choices(image, choices)
 
 
 def _drawn(
     compared: list["Compared"],
     title: str,
     scale: Literal["common", "own"],
-    original: "Picture | None",
+    original: "ImageData | None",
 ) -> Any:
     from convcli.teaching.compare.figure import draw_comparison
 
@@ -156,7 +156,7 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
     from convcli.cli.report import finite
 
     for each in compared:
-        tally, (rows, columns) = each.filtered.tally, each.filtered.picture.size
+        tally, (rows, columns) = each.filtered.tally, each.filtered.image.shape
         record = {
             "input": source,
             "vary": vary,

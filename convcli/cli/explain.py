@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.cli.files import check_figure, read_one, write_figure
-from convcli.cli.kernel_options import BORDER_PICTURES, filter_option, one_value_options
-from convcli.cli.options import layout_options, one_picture_options, overwrite_option
+from convcli.cli.kernel_options import BORDER_DIAGRAMS, filter_option, one_value_options
+from convcli.cli.options import layout_options, one_image_options, overwrite_option
 from convcli.cli.types import PositionValue
 
 if TYPE_CHECKING:
-    from convcli.batch.options import Reading
-    from convcli.cli.kernel_args import KernelChoice
-    from convcli.core.plan import Layout
-    from convcli.filtering import FilterSpec
+    from convcli.batch.options import ReadOptions
+    from convcli.cli.kernel_args import KernelArgs
+    from convcli.core.plan import ConvOptions
+    from convcli.filtering import Filter
     from convcli.geometry import Pair
     from convcli.teaching.explain.explanation import Explanation
 
@@ -29,7 +29,7 @@ PAINTS: dict[str, dict[str, Any]] = {
 
 @click.command(
     short_help="Explain one value of a feature map, number by number.",
-    epilog=BORDER_PICTURES
+    epilog=BORDER_DIAGRAMS
     + """
 \b
 Examples:
@@ -57,7 +57,7 @@ Examples:
     "leaky-relu a hundredth; sigmoid squashes to 0..1, tanh to -1..1.",
 )
 @layout_options
-@one_picture_options
+@one_image_options
 @click.option("--json", is_flag=True, help="Print every number as JSON.")
 @click.option(
     "-o",
@@ -71,11 +71,11 @@ Examples:
 def explain(
     source: str,
     at: "Pair",
-    choice: "KernelChoice",
+    choice: "KernelArgs",
     number: int | None,
     activation: str,
-    layout: "Layout",
-    reading: "Reading",
+    layout: "ConvOptions",
+    reading: "ReadOptions",
     json: bool,
     output: str | None,
     overwrite: bool,
@@ -85,7 +85,7 @@ def explain(
     Shows the window of the input under the kernel, padding in brackets; the kernel as it is
     applied, flipped only by --operation convolve; every product, pixel*weight; their sum; divisor,
     bias and activation; and the pixel that apply writes there, to the last digit. A number after
-    ~ in place of = was rounded. INPUT is a picture, a .npy, .csv or .txt matrix, or -.
+    ~ in place of = was rounded. INPUT is an image, a .npy, .csv or .txt matrix, or -.
     """
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
@@ -105,15 +105,15 @@ def explain(
 
 
 def _explained(
-    source: str, reading: "Reading", spec: "FilterSpec", at: "Pair", activation: str
+    source: str, reading: "ReadOptions", spec: "Filter", at: "Pair", activation: str
 ) -> tuple["Explanation", Any]:
     """Read the input, explain its value, return both; a fault is told with the input's name."""
     from convcli.errors import Named
-    from convcli.teaching.explain.arithmetic import explain_picture
+    from convcli.teaching.explain.arithmetic import explain_image
 
-    picture, name = read_one(source, reading)
+    image, name = read_one(source, reading)
     with Named(name):
-        return explain_picture(picture, spec, at, activation), picture.pixels
+        return explain_image(image, spec, at, activation), image.pixels
 
 
 def _print_json(explanation: "Explanation", source: str) -> None:
@@ -125,12 +125,12 @@ def _print_json(explanation: "Explanation", source: str) -> None:
 
 
 def _print_text(explanation: "Explanation") -> None:
-    """Print the lines, in colours on a terminal that is to have them."""
+    """Print the lines, in colors on a terminal that is to have them."""
     from convcli.teaching.explain.text import explanation_text
     from convcli.teaching.text_table import unpainted
 
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    click.echo(explanation_text(explanation, _painted if coloured else unpainted))
+    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(explanation_text(explanation, _painted if colored else unpainted))
 
 
 def _painted(role: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The files of commands that work on single pictures: reading one, writing a figure."""
+"""The files of commands that work on single images: reading one, writing a figure."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -6,47 +6,47 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from convcli.batch.options import Reading
-    from convcli.images.image import Picture
+    from convcli.batch.options import ReadOptions
+    from convcli.images.image import ImageData
 
 
-def read_one(source: str, reading: "Reading") -> tuple["Picture", str]:
+def read_one(source: str, reading: "ReadOptions") -> tuple["ImageData", str]:
     """Read one input, ``-`` being standard input; return also the name that messages call it.
 
     What is to be known of it is said on stderr.
 
     Raises:
-        PictureError: it cannot be read as a picture.
+        ImageError: it cannot be read as an image.
     """
-    picture, name = read_quietly(source, reading)
-    for note in picture.notes:
+    image, name = read_quietly(source, reading)
+    for note in image.notes:
         click.echo(f"{name}: {note}", err=True)
-    return picture, name
+    return image, name
 
 
-def read_quietly(source: str, reading: "Reading") -> tuple["Picture", str]:
+def read_quietly(source: str, reading: "ReadOptions") -> tuple["ImageData", str]:
     """Read one input as :func:`read_one` does, and leave it to the caller to tell its notes.
 
     Raises:
-        PictureError: it cannot be read as a picture.
+        ImageError: it cannot be read as an image.
     """
     import io
     from pathlib import Path
 
     from convcli.errors import shown
-    from convcli.images.reading import read_picture
+    from convcli.images.reading import read_image
 
     stdin = source == "-"
     name = "standard input" if stdin else shown(source)
     size = reading.resize
-    picture = read_picture(
+    image = read_image(
         io.BytesIO(sys.stdin.buffer.read()) if stdin else Path(source),
         name=name if stdin else source,
         max_pixels=reading.max_pixels,
         channels=reading.channels,
         resize=None if size is None else (size[1], size[0]),
     )
-    return picture, name
+    return image, name
 
 
 def check_figure(output: str, *, overwrite: bool) -> None:
@@ -54,7 +54,7 @@ def check_figure(output: str, *, overwrite: bool) -> None:
 
     Raises:
         UsageError: its suffix names no format of figures.
-        PictureError: the file exists and is not to be replaced.
+        ImageError: the file exists and is not to be replaced.
     """
     from pathlib import Path
 
@@ -70,7 +70,7 @@ def check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> N
 
     Raises:
         UsageError: both are one file, or no figure can have the name of --plot.
-        PictureError: a file exists and is not to be replaced.
+        ImageError: a file exists and is not to be replaced.
     """
     import os
     from pathlib import Path
@@ -92,7 +92,7 @@ def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = Fal
     """Write a figure, and print its name unless ``quiet``.
 
     Raises:
-        PictureError: the file exists and is not to be replaced, or cannot be written.
+        ImageError: the file exists and is not to be replaced, or cannot be written.
     """
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""From the kernel options of a command line to what is done to a picture."""
+"""From the kernel options of a command line to what is done to an image."""
 
 import math
 import sys
@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from convcli.core.dtypes import whole
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.errors import UsageError
-from convcli.filtering import FilterSpec, hue_axes
+from convcli.filtering import Filter, hue_axes
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 
@@ -22,10 +22,10 @@ def check_stdin(specs: Iterable[str], *sources: str) -> None:
         UsageError: a SPEC is ``-``, and so is a source of something else.
     """
     if "-" in sources and any(spec.strip() == "-" for spec in specs):
-        raise UsageError("standard input is one thing only: a kernel or a picture")
+        raise UsageError("standard input is one thing only: a kernel or an image")
 
 
-class KernelChoice(NamedTuple):
+class KernelArgs(NamedTuple):
     """The kernel options as they were given."""
 
     kernel: tuple[str, ...]
@@ -44,10 +44,10 @@ class KernelChoice(NamedTuple):
         return any(spec.strip() == "-" for spec in self.kernel)
 
     def check_stdin(self, *sources: str) -> None:
-        """See that standard input is not both a kernel and a picture, as :func:`check_stdin`."""
+        """See that standard input is not both a kernel and an image, as :func:`check_stdin`."""
         check_stdin(self.kernel, *sources)
 
-    def filters(self, layout: Layout, *, counted: bool = True) -> tuple[FilterSpec, ...]:
+    def filters(self, layout: ConvOptions, *, counted: bool = True) -> tuple[Filter, ...]:
         """Return one spec for each result that every input is to have, its values counted or not.
 
         Raises:
@@ -57,7 +57,7 @@ class KernelChoice(NamedTuple):
         if self.bias is not None and not math.isfinite(self.bias):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
         specs = tuple(
-            FilterSpec(
+            Filter(
                 label=group.label,
                 kernels=group.kernels,
                 combine=group.combine,
@@ -76,7 +76,7 @@ class KernelChoice(NamedTuple):
                 hue_axes(spec)
         return specs
 
-    def only_filter(self, layout: Layout, number: int | None = None) -> FilterSpec:
+    def only_filter(self, layout: ConvOptions, number: int | None = None) -> Filter:
         """Return what makes the one result that is shown, the ``number``-th where there are more.
 
         Raises:

@@ -4,15 +4,15 @@ import click
 
 from convcli.cli.options import (
     RANGES,
-    Declared,
     Decorator,
     KernelSpecValue,
-    gathered,
+    OptionDecl,
     lazily,
     option,
+    option_group,
 )
 
-BORDER_PICTURES = """\b
+BORDER_DIAGRAMS = """\b
 Borders, around a row a b c d:
   edge       aaa|abcd|ddd      (replicate, nearest)
   zero       000|abcd|000      (zeros)
@@ -23,7 +23,7 @@ Borders, around a row a b c d:
 """
 
 
-def _kernel(several: str) -> Declared:
+def _kernel(several: str) -> OptionDecl:
     """Declare -k; what becomes of several is the command's own."""
     return option(
         "-k",
@@ -38,11 +38,11 @@ def _kernel(several: str) -> Declared:
     )
 
 
-def _weights(*, colours: bool = False) -> tuple[Declared, ...]:
-    """Declare what the weights are divided by, and --combine, perhaps to a picture in colours."""
-    names = ["magnitude", "max", "sum", "mean"] + ["direction"] * colours
+def _weights(*, colors: bool = False) -> tuple[OptionDecl, ...]:
+    """Declare what the weights are divided by, and --combine, perhaps to an image in colors."""
+    names = ["magnitude", "max", "sum", "mean"] + ["direction"] * colors
     direction = (
-        "direction makes a colour picture of a pair such as sobel, on grey: hue is where it grows "
+        "direction makes a color image of a pair such as sobel, on gray: hue is where it grows "
         "brighter (red to the right, then counter-clockwise: yellow-green up, cyan left, violet "
         "down), brightness how much. "
     )
@@ -50,7 +50,7 @@ def _weights(*, colours: bool = False) -> tuple[Declared, ...]:
         option(
             "--combine",
             type=click.Choice(names),
-            help=f"Make one feature map of several kernels'. {direction * colours} "
+            help=f"Make one feature map of several kernels'. {direction * colors} "
             "[default: magnitude for a pair such as sobel, max for a compass set]",
         ),
         option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
@@ -65,7 +65,7 @@ _VALUES = (
         "--bias",
         type=float,
         metavar="B",
-        help="Add B after the division, in the picture's units.  [default: the kernel's own]",
+        help="Add B after the division, in the image's units.  [default: the kernel's own]",
     ),
     option(
         "--range",
@@ -73,13 +73,13 @@ _VALUES = (
         default="clip",
         show_default=True,
         help="How values become pixels: clip rounds and cuts at black and white; abs takes "
-        "magnitudes; offset makes mid-grey zero; rescale spreads min..max; raw maps nothing "
+        "magnitudes; offset makes mid-gray zero; rescale spreads min..max; raw maps nothing "
         "(.npy, or float .tif of one channel). Text and float matrices have no white to clip at.",
     ),
 )
 
 
-def _method(told: str = "") -> Declared:
+def _method(told: str = "") -> OptionDecl:
     """Declare --method."""
     return option(
         "--method",
@@ -91,25 +91,24 @@ def _method(told: str = "") -> Declared:
     )
 
 
-def _threads(command: str) -> Declared:
+def _threads(command: str) -> OptionDecl:
     """Declare --threads, which CONVCLI_THREADS sets for every command."""
     return option(
         "--threads",
         type=click.IntRange(min=1),
         metavar="N",
         envvar=[f"CONVCLI_{command}_THREADS", "CONVCLI_THREADS"],
-        help="Threads for one picture; the result does not depend on it.  [default: one a "
-        "processor]",
+        help="Threads for one image; the result does not depend on it.  [default: one a processor]",
     )
 
 
-_choice = lazily("convcli.cli.kernel_args", "KernelChoice")
+_choice = lazily("convcli.cli.kernel_args", "KernelArgs")
 
-kernel_options = gathered(
+kernel_options = option_group(
     "choice",
     _choice,
     _kernel("Several -k give one result each."),
-    *_weights(colours=True),
+    *_weights(colors=True),
     *_VALUES,
     _method(", and -v says why"),
     _threads("APPLY"),
@@ -118,25 +117,25 @@ kernel_options = gathered(
         type=click.Choice(["keep", "premultiply", "drop"]),
         default="keep",
         show_default=True,
-        help="keep filters the colours and carries alpha; premultiply weights the colours "
+        help="keep filters the colors and carries alpha; premultiply weights the colors "
         "with it and filters both; drop leaves it out.",
     ),
 )
 
 
-one_value_options = gathered(
+one_value_options = option_group(
     "choice", _choice, _kernel("Several -k are for --combine."), *_weights(), *_VALUES
 )
 
-compared_options = gathered(
+compared_options = option_group(
     "choice",
     _choice,
     _kernel("Several -k are for --vary kernel, or --combine."),
-    *_weights(colours=True),
+    *_weights(colors=True),
     *_VALUES,
 )
 
-layer_kernel_options = gathered(
+layer_kernel_options = option_group(
     "choice",
     _choice,
     _kernel("The maps of several -k follow each other; a bank, a 4-D .npy, makes one each."),

@@ -38,14 +38,14 @@ def kernels() -> None:
     "--plot",
     type=click.Path(),
     metavar="FILE",
-    help="Draw what each kernel makes of one picture into FILE (.png, .pdf, .svg, ...), and "
+    help="Draw what each kernel makes of one image into FILE (.png, .pdf, .svg, ...), and "
     "print its name.",
 )
 @click.option(
     "--on",
     type=click.Path(),
-    metavar="PICTURE",
-    help="The picture for --plot, made grey, and small by block means; - is standard input.  "
+    metavar="IMAGE",
+    help="The image for --plot, made gray, and small by block means; - is standard input.  "
     "[default: one made for the purpose]",
 )
 @overwrite_option
@@ -60,21 +60,21 @@ def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) 
         _draw_catalogue(plot, on, overwrite)
         return
     if on is not None:
-        raise click.UsageError("--on is the picture of --plot; name its FILE as well")
+        raise click.UsageError("--on is the image of --plot; name its FILE as well")
     from convcli.kernels.listing import list_json, list_text
 
     click.echo(list_json() if json else list_text())
 
 
 def _draw_catalogue(plot: str, source: str | None, overwrite: bool) -> None:
-    """Draw what each kernel of the catalogue makes of one picture."""
-    from convcli.batch.options import Reading
-    from convcli.teaching.kernels.catalogue_maps import built_in_picture, catalogue_maps, reduced
+    """Draw what each kernel of the catalogue makes of one image."""
+    from convcli.batch.options import ReadOptions
+    from convcli.teaching.kernels.catalogue_maps import built_in_image, catalogue_maps, reduced
     from convcli.teaching.kernels.catalogue_sheet import draw_poster
 
     check_figure(plot, overwrite=overwrite)
-    picture = built_in_picture() if source is None else reduced(*read_one(source, Reading()))
-    write_figure(draw_poster(picture, catalogue_maps(picture)), plot, overwrite=overwrite)
+    image = built_in_image() if source is None else reduced(*read_one(source, ReadOptions()))
+    write_figure(draw_poster(image, catalogue_maps(image)), plot, overwrite=overwrite)
 
 
 @kernels.command(

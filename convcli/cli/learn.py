@@ -1,19 +1,19 @@
-"""``convcli learn``: the kernel that turns one picture into another."""
+"""``convcli learn``: the kernel that turns one image into another."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli.cli.files import check_outputs
-from convcli.cli.kernel_options import BORDER_PICTURES
+from convcli.cli.kernel_options import BORDER_DIAGRAMS
 from convcli.cli.learning_options import descent_options, model_options
 from convcli.cli.options import KernelSpecValue, as_stored_options, overwrite_option
 
 if TYPE_CHECKING:
-    from convcli.batch.options import Reading
+    from convcli.batch.options import ReadOptions
     from convcli.teaching.learn.descent import Descent
     from convcli.teaching.learn.pairs import Examples
-    from convcli.teaching.learn.result import Learned
+    from convcli.teaching.learn.result import LearnResult
     from convcli.teaching.learn.text import Truth
     from convcli.teaching.learn.windows import Model
 
@@ -21,8 +21,8 @@ _ROUNDING = 0.35  # levels; rounding leaves a residual of 0.29
 
 
 @click.command(
-    short_help="Learn the kernel that turns one picture into another.",
-    epilog=BORDER_PICTURES
+    short_help="Learn the kernel that turns one image into another.",
+    epilog=BORDER_DIAGRAMS
     + """
 \b
 Examples:
@@ -66,7 +66,7 @@ def learn(
     model: "Model",
     descent: "Descent | None",
     truth: str | None,
-    reading: "Reading",
+    reading: "ReadOptions",
     output: str | None,
     plot: str | None,
     overwrite: bool,
@@ -77,10 +77,10 @@ def learn(
     Least squares over all windows: the kernel whose result differs least from AFTER. Prints it,
     with the residual, the share of AFTER's variance that it explains (R squared), the condition
     number, by which noise may be magnified, and the name if it is a known kernel. Where BEFORE
-    has colours and AFTER is grey, the kernel has a channel for each colour.
+    has colors and AFTER is gray, the kernel has a channel for each color.
 
-    BEFORE and AFTER are pictures, .npy, .csv or .txt matrices, one of them perhaps -; or two
-    folders, whose pictures pair up by name (photo.png with photo.png or photo_KERNEL.png) and are
+    BEFORE and AFTER are images, .npy, .csv or .txt matrices, one of them perhaps -; or two
+    folders, whose images pair up by name (photo.png with photo.png or photo_KERNEL.png) and are
     learned from together. They may be the same folder, where photo.png pairs with
     photo_KERNEL.png alone.
     """
@@ -107,7 +107,7 @@ def _check_suffix(output: str | None) -> None:
         raise UsageError(f"{shown(output)}: a kernel is written as .npy, .csv, .txt or .json")
 
 
-def _examples(before: str, after: str, reading: "Reading") -> "Examples":
+def _examples(before: str, after: str, reading: "ReadOptions") -> "Examples":
     """Find the pairs; what is to be known of them is said on stderr."""
     from functools import partial
 
@@ -132,7 +132,7 @@ def _truth_kernel(truth: str | None, *sources: str) -> Any:
     return only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None)))
 
 
-def _compared(true: Any, learned: "Learned") -> "Truth | None":
+def _compared(true: Any, learned: "LearnResult") -> "Truth | None":
     from convcli.teaching.learn.text import Truth
 
     if true is None:
@@ -142,7 +142,7 @@ def _compared(true: Any, learned: "Learned") -> "Truth | None":
 
 
 def _write(
-    learned: "Learned",
+    learned: "LearnResult",
     truth: "Truth | None",
     output: str | None,
     plot: str | None,
@@ -169,7 +169,7 @@ def _write(
         save_figure(draw_learned(learned, truth), Path(plot), overwrite=overwrite)
 
 
-def _tell(learned: "Learned") -> None:
+def _tell(learned: "LearnResult") -> None:
     """Say on stderr what may have spoilt the kernel."""
     rounded = learned.residual < _ROUNDING  # which is all that was done to the values
     if learned.clipped > 0.001 * learned.windows and not rounded:
@@ -182,7 +182,7 @@ def _tell(learned: "Learned") -> None:
 
 
 def _print(
-    learned: "Learned",
+    learned: "LearnResult",
     truth: "Truth | None",
     examples: "Examples",
     files: dict[str, str | None],

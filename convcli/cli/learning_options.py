@@ -1,4 +1,4 @@
-"""The options of ``convcli learn``: how the pictures were made, and how to descend."""
+"""The options of ``convcli learn``: how the images were made, and how to descend."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,8 @@ from convcli.cli.options import (
     STRIDE,
     BorderValue,
     filled,
-    gathered,
     option,
+    option_group,
 )
 from convcli.cli.types import PaddingValue, PairValue
 
@@ -37,10 +37,10 @@ def _calm_blas() -> None:
     import os
     import sys
 
-    from convcli.batch.executors.forkserver import SINGLE
+    from convcli.batch.executors.forkserver import BLAS_THREAD_VARIABLES
 
     if "numpy" not in sys.modules:
-        for name in SINGLE:
+        for name in BLAS_THREAD_VARIABLES:
             os.environ.setdefault(name, "1")
 
 
@@ -53,7 +53,7 @@ def _descent(descent: bool, **values: Any) -> "Descent | None":
     return Descent(**given) if descent else None
 
 
-model_options = gathered(
+model_options = option_group(
     "model",
     _model,
     option(
@@ -86,7 +86,7 @@ model_options = gathered(
         "perhaps cut.",
     ),
 )
-descent_options = gathered(
+descent_options = option_group(
     "descent",
     _descent,
     option(

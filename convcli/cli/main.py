@@ -48,12 +48,12 @@ class Root(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse the command line; help and version are printed on the way."""
-        with _own_endings():
+        with _exit_handling():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with _own_endings():
+        with _exit_handling():
             return super().invoke(ctx)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
@@ -71,7 +71,7 @@ class _InterruptError(Exception):
 
 
 @contextmanager
-def _own_endings() -> Iterator[None]:
+def _exit_handling() -> Iterator[None]:
     """Keep click from ending the process in its own way, which is exit code 1."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""From a picture and a layer to the files of an animation."""
+"""From an image and a layer to the files of an animation."""
 
 import sys
 from collections.abc import Iterator
@@ -9,17 +9,17 @@ import click
 
 from convcli.batch.outputs import base_name
 from convcli.errors import Named
-from convcli.filtering import FilterSpec
+from convcli.filtering import Filter
 from convcli.geometry import Pair
-from convcli.images.image import Picture
+from convcli.images.image import ImageData
 from convcli.images.reels import Target, write_reel
-from convcli.teaching.animate.sliding import Stops, choose_stops, slide_over
+from convcli.teaching.animate.sliding import Positions, choose_stops, slide_over
 
 _RATES = ((40, 5.0), (100, 10.0))  # up to so many frames, so many a second
 _FASTEST = 20.0
 
 
-class Journey(NamedTuple):
+class FrameRange(NamedTuple):
     """The window's way, as it was asked for."""
 
     first: Pair | None
@@ -38,19 +38,19 @@ class Journey(NamedTuple):
 
 
 def make_animation(
-    picture: Picture, name: str, spec: FilterSpec, journey: Journey, target: Target
+    image: ImageData, name: str, spec: Filter, journey: FrameRange, target: Target
 ) -> Iterator[Path]:
     """Draw and write the frames; yield the names of the files.
 
     Raises:
-        ConvcliError: the layer does not suit the picture, there is no such way over it, or the
+        ConvcliError: the layer does not suit the image, there is no such way over it, or the
             file cannot be written.
     """
     from convcli.images.palette import Palette
-    from convcli.teaching.animate.frames import Animation, kept_colours
+    from convcli.teaching.animate.frames import Animation, kept_colors
 
     with Named(name):
-        slide = slide_over(picture, spec)
+        slide = slide_over(image, spec)
         stops = choose_stops(slide.output, journey.first, journey.last, journey.step)
         animation = Animation(slide, stops.shown, title=base_name(name))
     _tell(name, stops, journey)
@@ -61,11 +61,11 @@ def make_animation(
             count,
             target,
             journey.rate(count),
-            lambda: Palette(animation.samples(), kept_colours()),
+            lambda: Palette(animation.samples(), kept_colors()),
         )
 
 
-def _tell(name: str, stops: Stops, journey: Journey) -> None:
+def _tell(name: str, stops: Positions, journey: FrameRange) -> None:
     """Say what is left out unasked."""
     if journey.step is None and len(stops.shown) < stops.passed:
         click.echo(

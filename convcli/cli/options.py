@@ -1,7 +1,7 @@
 """Options that commands share, each defined once.
 
 A group of options reaches its command as one object: ``@layout_options`` adds six options and
-hands their values on as ``layout=Layout(...)``.
+hands their values on as ``layout=ConvOptions(...)``.
 """
 
 from collections.abc import Callable
@@ -20,15 +20,15 @@ RANGES = ("clip", "abs", "offset", "rescale", "raw")  # those of convcli.images.
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
-Declared = tuple[tuple[str, ...], dict[str, Any]]
+OptionDecl = tuple[tuple[str, ...], dict[str, Any]]
 
 
-def option(*names: str, **attributes: Any) -> Declared:
-    """Declare an option for :func:`gathered`; arguments as those of ``click.option``."""
+def option(*names: str, **attributes: Any) -> OptionDecl:
+    """Declare an option for :func:`option_group`; arguments as those of ``click.option``."""
     return names, attributes
 
 
-def gathered(name: str, build: Callable[..., Any], *options: Declared) -> Decorator:
+def option_group(name: str, build: Callable[..., Any], *options: OptionDecl) -> Decorator:
     """Return a decorator that adds options and passes ``name=build(**their_values)``."""
 
     def decorate(callback: Command) -> Command:
@@ -94,9 +94,9 @@ class BorderValue(click.Choice[str]):
 
 def as_layout(**values: Any) -> Any:
     """Return the layout that the layout options ask for."""
-    from convcli.core.plan import Layout
+    from convcli.core.plan import ConvOptions
 
-    return Layout(**filled(values))
+    return ConvOptions(**filled(values))
 
 
 def filled(values: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ _LAYOUT = (
         type=PaddingValue(),
         default="same",
         show_default=True,
-        help="Pixels added around the picture: same keeps its size, valid adds none, full adds "
+        help="Pixels added around the image: same keeps its size, valid adds none, full adds "
         "all that a window can touch; or N, rows,columns, or top,bottom,left,right. An even "
         "kernel's extra pixel is at the bottom and the right.",
     ),
@@ -152,14 +152,14 @@ _LAYOUT = (
         type=BorderValue(),
         default="edge",
         show_default=True,
-        help="What the padding holds; see the pictures below.",
+        help="What the padding holds; see the images below.",
     ),
     FILL,
     STRIDE,
     DILATION,
 )
-layout_options = gathered("layout", as_layout, *_LAYOUT)
-layout_values = gathered("layout", dict, *_LAYOUT)  # for what varies one of them
+layout_options = option_group("layout", as_layout, *_LAYOUT)
+layout_values = option_group("layout", dict, *_LAYOUT)  # for what varies one of them
 
 
 _CHANNELS = option(
@@ -167,7 +167,7 @@ _CHANNELS = option(
     type=click.Choice(["auto", "gray", "rgb", "r", "g", "b"]),
     default="auto",
     show_default=True,
-    help="auto keeps grey grey and colour RGB; gray is luma; r, g, b pick one channel.",
+    help="auto keeps gray gray and color RGB; gray is luma; r, g, b pick one channel.",
 )
 _RESIZE = option(
     "--resize",
@@ -187,21 +187,21 @@ _MAX_PIXELS = option(
     type=click.IntRange(min=1),
     default=89_478_485,
     show_default=True,
-    help="Refuse pictures with more pixels before decoding them.",
+    help="Refuse images with more pixels before decoding them.",
 )
-_reading = lazily("convcli.batch.options", "Reading")
+_reading = lazily("convcli.batch.options", "ReadOptions")
 
-reading_options = gathered("reading", _reading, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
-as_stored_options = gathered("reading", _reading, _CHANNELS, _MAX_PIXELS)
-one_picture_options = gathered("reading", _reading, _CHANNELS, _RESIZE, _MAX_PIXELS)
+reading_options = option_group("reading", _reading, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
+as_stored_options = option_group("reading", _reading, _CHANNELS, _MAX_PIXELS)
+one_image_options = option_group("reading", _reading, _CHANNELS, _RESIZE, _MAX_PIXELS)
 
 
 def _writing(**values: Any) -> Any:
-    from convcli.batch.options import Writing
+    from convcli.batch.options import WriteOptions
 
     if values["overwrite"] and values["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing contradict each other")
-    return Writing(**values)
+    return WriteOptions(**values)
 
 
 OVERWRITE = option("--overwrite", is_flag=True, help="Replace files that exist.")
@@ -226,10 +226,12 @@ _ENCODING = (
     OVERWRITE,
 )
 
-writing_options = gathered(
+writing_options = option_group(
     "writing",
     _writing,
     *_ENCODING,
     option("--skip-existing", is_flag=True, help="Leave files that exist, and go on."),
 )
-one_writing_options = gathered("writing", lazily("convcli.batch.options", "Writing"), *_ENCODING)
+one_writing_options = option_group(
+    "writing", lazily("convcli.batch.options", "WriteOptions"), *_ENCODING
+)

@@ -5,7 +5,7 @@ import time
 
 import click
 
-from convcli.batch.job import Outcome
+from convcli.batch.job import JobResult
 
 EVERY = 0.1  # seconds between two looks of the line
 
@@ -19,12 +19,12 @@ class Progress:
         self._done = self._failed = self._pixels = 0
         self._shown = False
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, outcome: JobResult) -> None:
         """Take an input as done, and draw the line now and then."""
         self._done += 1
         self._failed += outcome.error is not None
         self._pixels += sum(
-            result.input_size[0] * result.input_size[1] for result in outcome.results
+            result.input_shape[0] * result.input_shape[1] for result in outcome.results
         )
         now = time.monotonic()
         if not self._shown or now - self._drawn >= EVERY:
@@ -48,7 +48,7 @@ class Progress:
         parts = [f"{self._done}/{self._total}" if self._total else f"{self._done} done"]
         parts += [f"{self._failed} failed"] * bool(self._failed)
         if self._done and seconds > 0:
-            parts.append(f"{self._done / seconds:.3g} pictures/s")
+            parts.append(f"{self._done / seconds:.3g} images/s")
             parts.append(f"{self._pixels / seconds / 1e6:.3g} MP/s")
             left = ((self._total or 0) - self._done) * seconds / self._done
             parts += [f"{_clock(left)} left"] * (left > 0)

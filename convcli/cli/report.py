@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, cast
 
 import click
 
-from convcli.batch.job import Outcome, Result
+from convcli.batch.job import JobResult, OutputResult
 from convcli.cli.progress import Progress
 from convcli.errors import UsageError, shown
 
 
-class Voice(NamedTuple):
+class MessageOptions(NamedTuple):
     """How much is said, and in which form.
 
     Attributes:
@@ -33,13 +33,13 @@ class Voice(NamedTuple):
 class Reporter:
     """Tells of each outcome as it comes, and counts."""
 
-    def __init__(self, voice: Voice, progress: Progress | None = None) -> None:
+    def __init__(self, voice: MessageOptions, progress: Progress | None = None) -> None:
         self.voice = voice
         self._progress = progress
         self._began = time.monotonic()
         self.done = self.skipped = self.failed = 0
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: JobResult) -> None:
         """Say what became of one input."""
         if self._progress is not None and (outcome.error or outcome.notes or self._names_stdout):
             self._progress.clear()
@@ -52,7 +52,7 @@ class Reporter:
         """Whether names appear on the terminal that the progress is on."""
         return sys.stdout.isatty()
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: JobResult) -> None:
         for result in outcome.results:
             self._tell_result(outcome, result)
         printed = any(result.data is not None for result in outcome.results)
@@ -69,27 +69,27 @@ class Reporter:
         if self.voice.json:
             self._json({"input": outcome.path, "error": str(outcome.error)})
 
-    def finish(self, strangers: int) -> int:
+    def finish(self, ignored: int) -> int:
         """Sum up a run of several inputs, and return its exit code.
 
         On a terminal that is always done, else where there is something to be said: failures,
-        results left as they were, and files in folders that are no pictures by their names.
+        results left as they were, and files in folders that are no images by their names.
         """
         if self._progress is not None:
             self._progress.clear()
         told = self.done + self.failed
-        news = self.failed or ((self.skipped or strangers) and not self.voice.quiet)
-        if (told > 1 and self._progress is not None) or (news and (told > 1 or strangers)):
+        news = self.failed or ((self.skipped or ignored) and not self.voice.quiet)
+        if (told > 1 and self._progress is not None) or (news and (told > 1 or ignored)):
             took = f" in {time.monotonic() - self._began:.1f} s" * (self._progress is not None)
             parts = [f"{self.done} of {told} done{took}"]
             parts += [f"{self.skipped} left as they were"] * bool(self.skipped)
             parts += [f"{self.failed} failed"] * bool(self.failed)
-            others = f"{strangers} other file{'s' * (strangers > 1)} passed over"
-            parts += [others] * bool(strangers)
+            others = f"{ignored} other file{'s' * (ignored > 1)} passed over"
+            parts += [others] * bool(ignored)
             self._say(", ".join(parts))
         return 1 if self.failed else 0
 
-    def _tell_result(self, outcome: Outcome, result: Result) -> None:
+    def _tell_result(self, outcome: JobResult, result: OutputResult) -> None:
         self.skipped += result.skipped
         if result.data is not None:
             check_terminal(result.data)
@@ -118,7 +118,7 @@ class Reporter:
 def check_terminal(data: bytes) -> None:
     """Refuse to fill a terminal with what is not text."""
     if sys.stdout.isatty() and b"\0" in data:
-        raise UsageError("-o - would write a picture to the terminal; pipe it, or name a file")
+        raise UsageError("-o - would write an image to the terminal; pipe it, or name a file")
 
 
 def write_stdout(data: bytes) -> None:
@@ -135,7 +135,7 @@ def print_name(path: str | os.PathLike[str]) -> None:
     write_stdout(os.fsencode(path) + b"\n")
 
 
-def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
+def _record(outcome: JobResult, result: OutputResult) -> dict[str, Any]:
     """Return the JSON line of one result; sizes are rows and columns, NaN and infinity null."""
     record: dict[str, Any] = {
         "input": outcome.path,
@@ -148,10 +148,10 @@ def _record(outcome: Outcome, result: Result) -> dict[str, Any]:
     if not result.method:  # foretold, not made
         return record
     return record | {
-        "input_rows": result.input_size[0],
-        "input_columns": result.input_size[1],
-        "rows": result.size[0],
-        "columns": result.size[1],
+        "input_rows": result.input_shape[0],
+        "input_columns": result.input_shape[1],
+        "rows": result.shape[0],
+        "columns": result.shape[1],
         "method": result.method,
         "seconds": round(outcome.seconds, 6),
         "min": finite(result.minimum),
@@ -165,8 +165,8 @@ def finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
-def _sentence(result: Result) -> str:
-    (rows, columns), (input_rows, input_columns) = result.size, result.input_size
+def _sentence(result: OutputResult) -> str:
+    (rows, columns), (input_rows, input_columns) = result.shape, result.input_shape
     return (
         f"{result.kernel}: {input_columns}x{input_rows} to {columns}x{rows}, "
         f"min {result.minimum:g}, max {result.maximum:g}, "

@@ -5,27 +5,27 @@ from contextlib import closing
 from pathlib import Path
 
 from convcli.batch.inputs import Missing
-from convcli.batch.job import Outcome
-from convcli.batch.joblist import Agenda
-from convcli.batch.options import Effort, Work
-from convcli.batch.outputs import STDOUT, Naming
-from convcli.batch.run import outcomes
-from convcli.batch.todo import foretell
+from convcli.batch.job import JobResult
+from convcli.batch.joblist import JobList
+from convcli.batch.options import ExecutionOptions, JobOptions
+from convcli.batch.outputs import STDOUT, OutputOptions
+from convcli.batch.run import run_jobs
+from convcli.batch.todo import dry_run
 from convcli.cli.progress import Progress
-from convcli.cli.report import Reporter, Voice
+from convcli.cli.report import MessageOptions, Reporter
 from convcli.errors import UsageError, shown
 
 
-def run(agenda: Agenda, work: Work, effort: Effort, voice: Voice) -> int:
+def run(agenda: JobList, work: JobOptions, effort: ExecutionOptions, voice: MessageOptions) -> int:
     """Do all jobs; return 0, or 1 if some failed."""
     progress = Progress(agenda.count) if _shows_progress(agenda, voice) else None
     reporter = Reporter(voice, progress)
     windows = []
-    with closing(outcomes(agenda, work, effort)) as done:
+    with closing(run_jobs(agenda, work, effort)) as done:
         for outcome in done:
             reporter.tell(outcome)
             windows += [outcome.window] if outcome.window is not None else []
-    code = reporter.finish(agenda.strangers)
+    code = reporter.finish(agenda.ignored)
     if windows:
         from convcli.plotting.saving import show_figure
 
@@ -33,18 +33,20 @@ def run(agenda: Agenda, work: Work, effort: Effort, voice: Voice) -> int:
     return code
 
 
-def dry_report(agenda: Agenda, work: Work, voice: Voice) -> int:
+def dry_report(agenda: JobList, work: JobOptions, voice: MessageOptions) -> int:
     """Name what would be written; return 1 if something is already known to fail."""
     reporter = Reporter(voice._replace(verbose=False))
     for job in agenda.jobs():
         if isinstance(job, Missing):
-            reporter.tell(Outcome(job.path, error=job.error))
+            reporter.tell(JobResult(job.path, error=job.error))
         else:
-            reporter.tell(foretell(job, work))
-    return reporter.finish(agenda.strangers)
+            reporter.tell(dry_run(job, work))
+    return reporter.finish(agenda.ignored)
 
 
-def check_output(agenda: Agenda, work: Work, naming: Naming, voice: Voice) -> None:
+def check_output(
+    agenda: JobList, work: JobOptions, naming: OutputOptions, voice: MessageOptions
+) -> None:
     """Refuse what cannot be written or shown, before any work is done.
 
     Raises:
@@ -65,6 +67,6 @@ def check_output(agenda: Agenda, work: Work, naming: Naming, voice: Voice) -> No
             check_suffix(Path(each.path))
 
 
-def _shows_progress(agenda: Agenda, voice: Voice) -> bool:
+def _shows_progress(agenda: JobList, voice: MessageOptions) -> bool:
     """Tell whether there is a terminal to show progress on, and something to wait for."""
     return agenda.count != 1 and not (voice.quiet or voice.verbose) and sys.stderr.isatty()

@@ -8,7 +8,7 @@ import click
 
 from convcli.cli.stack import Layer, LayerValue, numbers, stacked, table
 from convcli.cli.types import PaddingValue, PairValue
-from convcli.geometry import Geometry, Pair, lay_out
+from convcli.geometry import Geometry, Pair, conv_geometry
 
 
 class InputSize(NamedTuple):
@@ -111,13 +111,13 @@ def size(
         return
     if kernel is None:
         raise click.UsageError("Missing option '--k' / '--kernel', or '--layer' for a stack.")
-    geometry = lay_out(size.pair, kernel, padding, stride, dilation)
+    geometry = conv_geometry(size.pair, kernel, padding, stride, dilation)
     if json:
         click.echo(dumps(_numbers(geometry)))
         return
     if explain:
         click.echo("\n".join(_explanation(geometry)))
-    click.echo(size.write(geometry.output))
+    click.echo(size.write(geometry.output_shape))
 
 
 def _check_alone() -> None:
@@ -130,9 +130,18 @@ def _check_alone() -> None:
 
 def _numbers(geometry: Geometry) -> dict[str, Any]:
     """Return every number of a geometry under its name; pairs are rows and columns."""
-    pairs = ("size", "kernel", "stride", "dilation", "extent", "padded", "output", "unused")
+    pairs = {
+        "size": geometry.input_shape,
+        "kernel": geometry.kernel,
+        "stride": geometry.stride,
+        "dilation": geometry.dilation,
+        "extent": geometry.extent,
+        "padded": geometry.padded_shape,
+        "output": geometry.output_shape,
+        "unused": geometry.unused,
+    }
     numbers: dict[str, Any] = {
-        name: dict(zip(("rows", "columns"), getattr(geometry, name), strict=True)) for name in pairs
+        name: {"rows": rows, "columns": columns} for name, (rows, columns) in pairs.items()
     }
     return numbers | {"pads": geometry.pads._asdict()}
 
@@ -155,9 +164,13 @@ def _explanation(geometry: Geometry) -> Iterator[str]:
 
 
 def _worked_axis(geometry: Geometry, axis: int, before: int, after: int) -> Iterator[str]:
-    n, k = geometry.size[axis], geometry.kernel[axis]
+    n, k = geometry.input_shape[axis], geometry.kernel[axis]
     s, d = geometry.stride[axis], geometry.dilation[axis]
-    padded, unused, result = geometry.padded[axis], geometry.unused[axis], geometry.output[axis]
+    padded, unused, result = (
+        geometry.padded_shape[axis],
+        geometry.unused[axis],
+        geometry.output_shape[axis],
+    )
     span = padded - geometry.extent[axis]
     yield f"     = floor(({n} + {before}+{after} - {d}*({k} - 1) - 1) / {s}) + 1"
     yield f"     = floor({span} / {s}) + 1"

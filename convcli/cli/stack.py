@@ -7,7 +7,7 @@ import click
 
 from convcli.cli.types import PaddingValue, PairValue
 from convcli.errors import GeometryError
-from convcli.geometry import Geometry, Padding, Pair, ReceptiveField, lay_out, receptive_field
+from convcli.geometry import Geometry, Padding, Pair, ReceptiveField, conv_geometry, receptive_field
 
 HEADINGS = ("layer", "kernel", "stride", "padding", "dilation", "output", "field", "jump", "start")
 
@@ -67,12 +67,14 @@ def stacked(size: Pair, layers: Sequence[Layer]) -> Iterator[Step]:
     seen: list[Geometry] = []
     for number, layer in enumerate(layers, 1):
         try:
-            geometry = lay_out(size, layer.kernel, layer.padding, layer.stride, layer.dilation)
+            geometry = conv_geometry(
+                size, layer.kernel, layer.padding, layer.stride, layer.dilation
+            )
         except GeometryError as error:
             raise GeometryError(f"layer {number} ({layer.text}): {error}") from error
         seen.append(geometry)
         yield Step(geometry, *(_field(seen, axis) for axis in (0, 1)))
-        size = geometry.output
+        size = geometry.output_shape
 
 
 def _field(seen: Sequence[Geometry], axis: int) -> ReceptiveField:
@@ -96,7 +98,7 @@ def _cells(number: int, step: Step) -> tuple[str, ...]:
     geometry, fields = step.geometry, (step.rows, step.columns)
     pads = [str(pad) for pad in geometry.pads]
     padding = pads[0] if len(set(pads)) == 1 else ",".join(pads)
-    pairs = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output)
+    pairs = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_shape)
     kernel, stride, dilation, output = (_text(pair) for pair in pairs)
     seen = (_text((fields[0][place], fields[1][place])) for place in range(3))
     return str(number), kernel, stride, padding, dilation, output, *seen
@@ -111,8 +113,8 @@ def numbers(step: Step) -> dict[str, Any]:
     """Return a layer's numbers under their names; pairs are rows and columns."""
     geometry = step.geometry
     pairs: dict[str, Sequence[int]] = {
-        "size": geometry.size, "kernel": geometry.kernel, "stride": geometry.stride,
-        "dilation": geometry.dilation, "output": geometry.output,
+        "size": geometry.input_shape, "kernel": geometry.kernel, "stride": geometry.stride,
+        "dilation": geometry.dilation, "output": geometry.output_shape,
         "receptive_field": (step.rows.size, step.columns.size),
         "jump": (step.rows.jump, step.columns.jump),
         "start": (step.rows.start, step.columns.start),

@@ -8,9 +8,9 @@ from convcli.cli.options import RANGES, BorderValue, as_layout
 from convcli.cli.types import PaddingValue, PairValue
 
 if TYPE_CHECKING:
-    from convcli.cli.kernel_args import KernelChoice
-    from convcli.filtering import FilterSpec
-    from convcli.images.image import Picture
+    from convcli.cli.kernel_args import KernelArgs
+    from convcli.filtering import Filter
+    from convcli.images.image import ImageData
     from convcli.teaching.compare.comparison import Choice
 
 _OPERATIONS = ("correlate", "convolve")
@@ -39,7 +39,7 @@ class Variation(NamedTuple):
     values: tuple[str, ...]
     layout: dict[str, Any]
 
-    def specs(self, choice: "KernelChoice") -> tuple["FilterSpec", ...]:
+    def specs(self, choice: "KernelArgs") -> tuple["Filter", ...]:
         """Return what is done where nothing varies but the kernel: several, or else one.
 
         Raises:
@@ -57,8 +57,8 @@ class Variation(NamedTuple):
             )
         return specs
 
-    def choices(self, specs: tuple["FilterSpec", ...], picture: "Picture") -> list["Choice"]:
-        """Return the ways to filter a picture that are compared."""
+    def choices(self, specs: tuple["Filter", ...], image: "ImageData") -> list["Choice"]:
+        """Return the ways to filter an image that are compared."""
         from convcli.teaching.compare.comparison import Choice
 
         if self.vary == "kernel":
@@ -70,10 +70,10 @@ class Variation(NamedTuple):
                 f"{self.vary} {text}",
                 self._varied(specs[0], kind.convert(text, None, None)),
             )
-            for text in self.values or self._fitting(specs[0], picture)
+            for text in self.values or self._fitting(specs[0], image)
         ]
 
-    def _varied(self, spec: "FilterSpec", value: Any) -> "FilterSpec":
+    def _varied(self, spec: "Filter", value: Any) -> "Filter":
         if self.vary == "range":
             return spec._replace(range=value)
         layout = self.layout | {self.vary: value}
@@ -81,16 +81,16 @@ class Variation(NamedTuple):
             layout["fill"] = None
         return spec._replace(layout=as_layout(**layout))
 
-    def _fitting(self, spec: "FilterSpec", picture: "Picture") -> tuple[str, ...]:
+    def _fitting(self, spec: "Filter", image: "ImageData") -> tuple[str, ...]:
         """Return the kind's own values without those that say nothing here."""
         _, values = VARIED[self.vary]
         without: set[str] = set()
         if self.vary == "border" and self.layout["fill"] is None:
             without = {"constant"}  # is zero
-        if self.vary == "range" and picture.white is None:
+        if self.vary == "range" and image.max_value is None:
             without = {"offset"}
         if self.vary == "range" and spec.combine == "direction":
-            without = {"abs", "offset", "raw"} | ({"clip"} if picture.white is None else set())
+            without = {"abs", "offset", "raw"} | ({"clip"} if image.max_value is None else set())
         return tuple(value for value in values if value not in without)
 
 

@@ -53,7 +53,7 @@ def mean(blocks: list[Block]) -> Block:
 def direction(blocks: list[Block], axes: tuple[complex, complex] = (1, -1j)) -> Block:
     """Return the gradient as complex numbers, from two derivatives.
 
-    Their angle is counter-clockwise as one sees the picture, 0 for what grows to the right.
+    Their angle is counter-clockwise as one sees the image, 0 for what grows to the right.
 
     Args:
         blocks: the derivatives' maps.

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from convcli.core.dtypes import DOUBLE, SINGLE, Numbers
+from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes
 from convcli.core.methods.choose import Method
 from convcli.core.methods.direct import WORTH_THREADS
-from convcli.core.plan import Layout, Plan, asked_dtype, make_plan
+from convcli.core.plan import ConvOptions, Plan, asked_dtype, make_plan
 from convcli.core.saturate import saturate
 from convcli.core.strips import PaddedView
 from convcli.core.threads import for_each, thread_count
@@ -48,7 +48,7 @@ def cross_correlate(
             channels to one map; or (N, C, kh, kw), a bank of N such kernels, laid out as torch
             and ONNX have it.
         padding: pixels on every side, (vertical, horizontal), (top, bottom, left, right),
-            ``valid``, ``same`` or ``full``; see :func:`convcli.geometry.lay_out`.
+            ``valid``, ``same`` or ``full``; see :func:`convcli.geometry.conv_geometry`.
         border: what the padding holds: ``edge``, ``zero``, ``reflect``, ``symmetric``, ``wrap``
             (as ``numpy.pad`` has them) or ``constant``, which is ``fill``.
         fill: the constant border's value.
@@ -81,7 +81,7 @@ def cross_correlate(
     array([[ 7,  9],
            [13, 15]])
     """
-    layout = Layout("correlate", padding, border, fill, stride, dilation)
+    layout = ConvOptions("correlate", padding, border, fill, stride, dilation)
     return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype, method, threads)
 
 
@@ -109,14 +109,14 @@ def convolve(
     >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
     array([[ 4, 13, 28, 27, 18]])
     """
-    layout = Layout("convolve", padding, border, fill, stride, dilation)
+    layout = ConvOptions("convolve", padding, border, fill, stride, dilation)
     return feature_map(np.asarray(image), kernel, layout, divisor, bias, dtype, method, threads)
 
 
 def feature_map(
     image: NDArray[Any],
     kernel: ArrayLike,
-    layout: Layout,
+    layout: ConvOptions,
     divisor: float = 1,
     bias: float = 0,
     dtype: DTypeLike | None = None,
@@ -140,7 +140,7 @@ def feature_map(
 def prepare(
     image: NDArray[Any],
     kernel: ArrayLike,
-    layout: Layout,
+    layout: ConvOptions,
     divisor: float = 1,
     bias: float = 0,
     method: str = "auto",
@@ -180,7 +180,7 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
     """
     planes = image if image.ndim == 3 else image[..., np.newaxis]
     padded = [PaddedView.of(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
-    height = plans[0].geometry.output[0]
+    height = plans[0].geometry.output_shape[0]
     step = min(plan.methods[0].strip_rows(planes.shape[2]) for plan in plans)
 
     def work(first: int) -> None:
@@ -214,7 +214,7 @@ def _filter_strip(plan: Plan, padded: PaddedView, rows: slice, space: Workspace)
 def _strip(method: Method, padded: PaddedView, rows: slice, space: Workspace) -> NDArray[Any]:
     """Copy the padded rows that a method sees for some output rows; 0 where there are no more."""
     first = rows.start * padded.geometry.stride[0]
-    height, width = padded.geometry.padded
+    height, width = padded.geometry.padded_shape
     shape = (method.rows_seen(rows.stop - rows.start), width, padded.image.shape[2])
     strip = space.take("strip", shape, method.dtype or padded.own_dtype)
     padded.copy_rows(first, strip[: height - first])
@@ -222,7 +222,7 @@ def _strip(method: Method, padded: PaddedView, rows: slice, space: Workspace) ->
     return strip
 
 
-def _finish(numbers: Numbers, sums: NDArray[Any], space: Workspace) -> NDArray[Any]:
+def _finish(numbers: SumTypes, sums: NDArray[Any], space: Workspace) -> NDArray[Any]:
     """Divide the sums and add the bias.
 
     A bias may cancel most of the sums: where they are finer than the block, it is added first.

@@ -12,7 +12,7 @@ Bounds = tuple[int, int]
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
-class Numbers(NamedTuple):
+class SumTypes(NamedTuple):
     """The weights as they are summed, and the types on the way from sums to results.
 
     Attributes:
@@ -32,14 +32,14 @@ class Numbers(NamedTuple):
     bias: float
 
 
-class Samples(NamedTuple):
+class ImageInfo(NamedTuple):
     """What a plan has to know of an image's numbers: their type, and integers' bounds."""
 
     dtype: np.dtype[Any]
     bounds: Bounds | None
 
     @classmethod
-    def of(cls, image: NDArray[Any]) -> "Samples":
+    def of(cls, image: NDArray[Any]) -> "ImageInfo":
         """Bound what an image holds: by its type where that is narrow, else by its values."""
         kind = image.dtype
         if kind.kind == "f":
@@ -57,13 +57,13 @@ class Samples(NamedTuple):
 
 
 def choose_numbers(
-    samples: Samples,
+    samples: ImageInfo,
     kernel: NDArray[np.generic],
     fill: float,
     divisor: float,
     bias: float,
     floats: np.dtype[Any] = SINGLE,
-) -> Numbers:
+) -> SumTypes:
     """Choose the types for an image, a kernel, what the padding may hold, and the least of floats.
 
     Raises:
@@ -88,7 +88,7 @@ def _exact_numbers(
     divisor: float,
     bias: float,
     floats: np.dtype[Any],
-) -> Numbers:
+) -> SumTypes:
     """Choose types for sums of integers; a division or a fractional bias comes after the sum."""
     added = bias if isinstance(bias, int) else 0
     ends = (*bounds, bounds[0] + added, bounds[1] + added, added)
@@ -97,10 +97,10 @@ def _exact_numbers(
     if divisor == 1 and isinstance(bias, int):
         least_kind = np.dtype(np.int64 if image.itemsize > 2 else np.int32)
         result = max(least_kind, accumulator, key=lambda kind: kind.itemsize)
-        return Numbers(weights, accumulator, accumulator, result, divisor, bias)
+        return SumTypes(weights, accumulator, accumulator, result, divisor, bias)
     result = np.result_type(image, floats)
     block = result if _rounds_alike(bounds, divisor, bias) else DOUBLE
-    return Numbers(weights, accumulator, block, result, divisor, bias)
+    return SumTypes(weights, accumulator, block, result, divisor, bias)
 
 
 def _rounds_alike(bounds: Bounds, divisor: float, bias: float) -> bool:
@@ -115,12 +115,12 @@ def _rounds_alike(bounds: Bounds, divisor: float, bias: float) -> bool:
 
 def _float_numbers(
     kernel: NDArray[np.generic], divisor: float, bias: float, kind: np.dtype[Any]
-) -> Numbers:
+) -> SumTypes:
     """Choose the result's type for the sums too; a method sums in float64 where float32 is poor."""
     with np.errstate(over="ignore"):
         weights = kernel.astype(np.float64) / divisor
     check_finite(weights)
-    return Numbers(weights, kind, kind, kind, 1, bias)
+    return SumTypes(weights, kind, kind, kind, 1, bias)
 
 
 def float_type(kind: np.dtype[Any]) -> np.dtype[Any]:
@@ -154,9 +154,9 @@ def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
     for kind in (np.int16, np.int32, np.int64):
         if np.iinfo(kind).min <= bounds[0] and bounds[1] <= np.iinfo(kind).max:
             return np.dtype(kind)
-    reach = max(-bounds[0], bounds[1])
+    l1_norm = max(-bounds[0], bounds[1])
     raise UsageError(
-        f"sums may reach {reach:.3g}, beyond 64-bit integers; convert the image to float64"
+        f"sums may reach {l1_norm:.3g}, beyond 64-bit integers; convert the image to float64"
     )
 
 

@@ -11,17 +11,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from convcli.core.dtypes import SINGLE, Numbers, Samples, check_finite, choose_numbers, whole
-from convcli.core.methods.choose import METHODS, Method, Task, choose_methods
+from convcli.core.dtypes import SINGLE, ImageInfo, SumTypes, check_finite, choose_numbers, whole
+from convcli.core.methods.choose import METHODS, Method, Problem, choose_methods
 from convcli.core.strips import border_name
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import Geometry, Padding, Pair, lay_out
+from convcli.geometry import Geometry, Padding, Pair, conv_geometry
 
 REMEMBERED = 1 << 15  # bytes of a kernel; what is made of a larger one takes too much memory
 LONGEST = 2**31 - 1  # pixels on a side
 
 
-class Layout(NamedTuple):
+class ConvOptions(NamedTuple):
     """How a kernel is laid over an image; see :func:`convcli.cross_correlate` for each field."""
 
     operation: str = "correlate"
@@ -49,7 +49,7 @@ class Plan:
     geometry: Geometry
     border: str
     fill: float
-    numbers: Numbers
+    numbers: SumTypes
     shape: tuple[int, ...]
 
     @property
@@ -67,16 +67,16 @@ class Plan:
         """How many maps a kernel that sums over the channels makes; else 1."""
         return self.numbers.weights.shape[0] if self.numbers.weights.ndim == 4 else 1
 
-    def why(self) -> str:
+    def describe(self) -> str:
         """Name the method, its cost, its number type and the reason, in one line."""
         exact = self.numbers.accumulator.kind == "i"
-        return f"{self.methods[0].why()} ({'exact integers' if exact else 'floating point'})"
+        return f"{self.methods[0].describe()} ({'exact integers' if exact else 'floating point'})"
 
 
 def make_plan(
     image: NDArray[np.generic],
     kernel: NDArray[np.generic],
-    layout: Layout,
+    layout: ConvOptions,
     divisor: float = 1,
     bias: float = 0,
     method: str = "auto",
@@ -98,15 +98,17 @@ def make_plan(
     _check_numbers(image, kernel, divisor, bias)
     bank = _as_bank(kernel, image)
     size, taps = (image.shape[0], image.shape[1]), (kernel.shape[-2], kernel.shape[-1])
-    geometry = _laid_out(size, taps, layout)
-    if max(geometry.padded) > LONGEST:
-        raise GeometryError(f"a padded side has {max(geometry.padded)} pixels; {LONGEST} is most")
+    geometry = _geometry_of(size, taps, layout)
+    if max(geometry.padded_shape) > LONGEST:
+        raise GeometryError(
+            f"a padded side has {max(geometry.padded_shape)} pixels; {LONGEST} is most"
+        )
     border = border_name(layout.border)
     fill = whole(layout.fill) if border == "constant" else 0
-    shape = geometry.output + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
+    shape = geometry.output_shape + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
     if method not in METHODS:
         raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
-    samples = Samples.of(image)
+    samples = ImageInfo.of(image)
     choose = _choose if bank.nbytes <= REMEMBERED else _choose.__wrapped__
     content = bank.tobytes(), bank.shape, bank.dtype.str
     numbers, methods = choose(
@@ -115,20 +117,20 @@ def make_plan(
     return Plan(methods, geometry, border, fill, numbers, shape)
 
 
-def _laid_out(size: Pair, taps: Pair, layout: Layout) -> Geometry:
+def _geometry_of(size: Pair, taps: Pair, layout: ConvOptions) -> Geometry:
     """Lay out once what can be remembered: words and whole numbers, which equal no other things."""
     rules = layout.padding, layout.stride, layout.dilation, layout.operation
     parts = [part for rule in rules for part in (rule if isinstance(rule, tuple) else (rule,))]
     plain = all(type(part) in (int, str) for part in parts)
-    return (_remembered_layout if plain else lay_out)(size, taps, *rules)
+    return (_remembered_layout if plain else conv_geometry)(size, taps, *rules)
 
 
-_remembered_layout = lru_cache(maxsize=64)(lay_out)
+_remembered_layout = lru_cache(maxsize=64)(conv_geometry)
 
 
 @lru_cache(maxsize=16)
 def _choose(
-    samples: Samples,
+    samples: ImageInfo,
     content: tuple[bytes, tuple[int, ...], str],
     geometry: Geometry,
     fill: float,
@@ -136,12 +138,12 @@ def _choose(
     bias: float,
     method: str,
     floats: np.dtype[np.generic],
-) -> tuple[Numbers, list[Method]]:
+) -> tuple[SumTypes, list[Method]]:
     """Choose the types and methods once for like images: it can take longer than small sums."""
     weights, shape, kind = content
     kernel = np.frombuffer(weights, kind).reshape(shape)
     numbers = choose_numbers(samples, kernel, fill, divisor, bias, floats)
-    return numbers, choose_methods(Task(samples, numbers, geometry, fill), method)
+    return numbers, choose_methods(Problem(samples, numbers, geometry, fill), method)
 
 
 def _as_bank(kernel: NDArray[np.generic], image: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -14,7 +14,7 @@ from convcli.core.dtypes import DOUBLE, float_type
 from convcli.core.methods.direct import WORTH_THREADS
 from convcli.core.threads import for_each, thread_count
 from convcli.errors import GeometryError, UsageError
-from convcli.geometry import Geometry, Pads, Pair, as_pair, lay_out, pair_text, size_text
+from convcli.geometry import Geometry, Pads, Pair, as_pair, conv_geometry, pair_text, size_text
 
 POOLINGS = ("max", "avg")
 STRIP_BYTES = 1 << 18  # of a strip's rows once they are pooled downwards
@@ -65,9 +65,9 @@ def pool(
     if kind not in POOLINGS:
         raise UsageError(f"kind must be max or avg, not {kind!r}")
     rows, columns = pixels.shape[:2]
-    laid = lay_windows((rows, columns), size, stride, padding, ceil=ceil)
+    geometry = pool_geometry((rows, columns), size, stride, padding, ceil=ceil)
     planes = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
-    down, across = (_Axis.of(laid, axis) for axis in (0, 1))
+    down, across = (_Axis.of(geometry, axis) for axis in (0, 1))
     maps = (
         _greatest(planes, down, across)
         if kind == "max"
@@ -76,7 +76,7 @@ def pool(
     return maps.reshape(maps.shape[: pixels.ndim])
 
 
-def lay_windows(
+def pool_geometry(
     image: Pair,
     size: int | Pair,
     stride: int | Pair | None = None,
@@ -112,7 +112,7 @@ def lay_windows(
         raise GeometryError(
             f"window {size_text(window)} exceeds the {beside}{size_text(padded)} input"
         )
-    return lay_out(image, window, pads, step)
+    return conv_geometry(image, window, pads, step)
 
 
 def _beyond(size: int, window: int, stride: int, pad: int) -> int:
@@ -138,11 +138,16 @@ class _Axis(NamedTuple):
     end: int  # of the padding that may be counted
 
     @classmethod
-    def of(cls, laid: Geometry, axis: int) -> "_Axis":
-        before = (laid.pads.top, laid.pads.left)[axis]
-        size = laid.size[axis]
+    def of(cls, geometry: Geometry, axis: int) -> "_Axis":
+        before = (geometry.pads.top, geometry.pads.left)[axis]
+        size = geometry.input_shape[axis]
         return cls(
-            laid.output[axis], laid.kernel[axis], laid.stride[axis], -before, size, size + before
+            geometry.output_shape[axis],
+            geometry.kernel[axis],
+            geometry.stride[axis],
+            -before,
+            size,
+            size + before,
         )
 
     def part(self, windows: slice) -> "_Axis":

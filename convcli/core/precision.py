@@ -3,7 +3,7 @@
 Each rounding moves a partial sum by up to ``u = 2**-24`` of itself, by 0.4 u in the root mean
 square, and no partial sum exceeds ``sum(|weight|) * max|pixel|``. The errors of ``n`` roundings
 that have nothing to do with each other add up to ``0.4 * sqrt(n)`` of that, and five standard
-deviations are ``2 * sqrt(n)``; those of an even picture under even weights go one way while the sum
+deviations are ``2 * sqrt(n)``; those of an even image under even weights go one way while the sum
 grows, and come to ``n / 4`` (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd edition,
 chapter 4; Higham and Mary, *A New Approach to Probabilistic Rounding Error Analysis*, 2019). The
 greater of the two, set against the strip's largest sum, decides. Where weights cancel, as a
@@ -20,7 +20,7 @@ from convcli.core.dtypes import DOUBLE, SINGLE
 UNIT = 2.0**-24  # what rounding to float32 is off by at most, relatively
 SMALLEST = 2.0**-126  # below it float32 loses digits
 NEAR = 0.9e-5  # of the largest sum; results are promised to 1e-5
-EXACT = {SINGLE: 2**24, DOUBLE: 2**53}  # whole numbers up to it
+MAX_EXACT_INT = {SINGLE: 2**24, DOUBLE: 2**53}  # whole numbers up to it
 
 
 class Precision(NamedTuple):
@@ -33,10 +33,10 @@ class Precision(NamedTuple):
     """
 
     roundings: int
-    reach: float
+    l1_norm: float
     bias: float
 
-    def suffices(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
         """Tell whether a strip's sums are finite and, if in float32, near enough to the truth.
 
         >>> import numpy as np
@@ -54,7 +54,7 @@ class Precision(NamedTuple):
         highest = max(float(strip.max()), -float(strip.min()))
         steps = self.roundings + 3
         error = max(2 * math.sqrt(steps), steps / 4) * (
-            UNIT * self.reach * highest + SMALLEST * (1 + self.reach + highest)
+            UNIT * self.l1_norm * highest + SMALLEST * (1 + self.l1_norm + highest)
         )
         largest = max(abs(greatest + self.bias), abs(least + self.bias))
         return error <= NEAR * largest or highest == 0

@@ -96,8 +96,8 @@ class PaddedView:
     ) -> "PaddedView":
         """Lay ``geometry``'s padding around ``image``."""
         pads = geometry.pads
-        rows = border_index(geometry.size[0], pads.top, pads.bottom, border)
-        columns = border_index(geometry.size[1], pads.left, pads.right, border)
+        rows = border_index(geometry.input_shape[0], pads.top, pads.bottom, border)
+        columns = border_index(geometry.input_shape[1], pads.left, pads.right, border)
         return cls(image, geometry, rows, columns, fill, border in FILLED)
 
     @property
@@ -114,9 +114,9 @@ class PaddedView:
     def copy_rows(self, first: int, out: NDArray[np.generic]) -> None:
         """Copy padded rows from ``first`` on into ``out``, (rows, padded width, C)."""
         rows = self.rows[first : first + len(out)]
-        width = self.geometry.size[1]
+        width = self.geometry.input_shape[1]
         left = self.geometry.pads.left
-        # Neighbouring indices never rise by more than 1, so this holds only for unbroken runs.
+        # Neighboring indices never rise by more than 1, so this holds only for unbroken runs.
         unbroken = rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1
         source = self.image[rows[0] : rows[-1] + 1] if unbroken else self.image[rows]
         inside = out[:, left : left + width]
@@ -131,7 +131,7 @@ class PaddedView:
             out[rows == OUTSIDE] = self.fill
 
 
-def under_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArray[Any]:
+def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArray[Any]:
     """Return what lies under each window's anchor, (H', W'), of a (H, W) plane.
 
     Outside the plane it is what the border mode puts there; a border of a fill value counts 0.
@@ -145,9 +145,9 @@ def under_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArr
     sides = ((pads.top, pads.bottom), (pads.left, pads.right))
     picked = []
     for axis, (before, after) in enumerate(sides):
-        places = border_index(geometry.size[axis], before, after, border)
+        places = border_index(geometry.input_shape[axis], before, after, border)
         places = places[geometry.anchor[axis] :: geometry.stride[axis]]
-        picked.append(places[: geometry.output[axis]])
+        picked.append(places[: geometry.output_shape[axis]])
     rows, columns = picked
     under = plane[np.ix_(rows, columns)]
     under[rows == OUTSIDE] = 0

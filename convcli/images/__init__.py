@@ -1,1 +1,1 @@
-"""Files to pictures and back. Pillow only here."""
+"""Files to images and back. Pillow only here."""

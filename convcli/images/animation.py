@@ -1,6 +1,6 @@
 """Frames of one size to an animation: GIF with one palette throughout, or lossless WebP.
 
-What stands still keeps its colours to the bit from frame to frame, so nothing flickers.
+What stands still keeps its colors to the bit from frame to frame, so nothing flickers.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import ConvcliError
-from convcli.images.palette import MOST_COLOURS, Palette
+from convcli.images.palette import MOST_COLORS, Palette
 from convcli.images.pillow_errors import DECODER_FAULTS
 
 Frame = NDArray[np.uint8]
@@ -33,7 +33,7 @@ def write_animation(
         frames: (H, W, 3), at least one, all of one size; taken one at a time.
         file: binary, open for writing, seekable.
         durations: how long each frame is shown, in milliseconds; a GIF's are rounded to 10.
-        palette: the colours of a GIF; None for a WebP, which has all.
+        palette: the colors of a GIF; None for a WebP, which has all.
 
     Raises:
         ConvcliError: the encoder refuses the frames.
@@ -64,8 +64,8 @@ def _save_gif(
     frames: Iterable[Frame], file: BinaryIO, durations: list[int], palette: Palette
 ) -> None:
     """Write each frame as what has changed; the rest is transparent."""
-    table = palette.colours.tobytes().ljust(3 * 256, b"\0")
-    images = (_in_colours(palette.mapped(frame), table) for frame in frames)
+    table = palette.colors.tobytes().ljust(3 * 256, b"\0")
+    images = (_in_colors(palette.mapped(frame), table) for frame in frames)
     next(images).save(
         file,
         "GIF",
@@ -74,13 +74,13 @@ def _save_gif(
         duration=[max(2, round(each / _FINEST)) * _FINEST for each in durations],
         loop=0,
         palette=table,
-        transparency=MOST_COLOURS,
+        transparency=MOST_COLORS,
         optimize=True,
         disposal=1,
     )
 
 
-def _in_colours(indices: NDArray[np.uint8], table: bytes) -> Image.Image:
+def _in_colors(indices: NDArray[np.uint8], table: bytes) -> Image.Image:
     image = Image.fromarray(indices, "P")
     image.putpalette(table)
     return image

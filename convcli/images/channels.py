@@ -1,4 +1,4 @@
-"""Which channels of a picture are read, its size, and channels put together."""
+"""Which channels of an image are read, its size, and channels put together."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.core.saturate import saturate
-from convcli.errors import PictureError, UsageError
-from convcli.images.image import Picture
+from convcli.errors import ImageError, UsageError
+from convcli.images.image import ImageData
 
 CHANNELS = ("auto", "gray", "rgb", "r", "g", "b")
 
@@ -20,27 +20,27 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def check_choice(name: str, channels: str, count: int) -> None:
-    """Refuse channels that a picture of ``count`` channels does not have.
+    """Refuse channels that an image of ``count`` channels does not have.
 
     Raises:
-        PictureError: the picture has no such channel.
+        ImageError: the image has no such channel.
         UsageError: ``channels`` is none of :data:`CHANNELS`.
     """
     if channels not in CHANNELS:
         raise UsageError(f"channels {channels!r} are none of {', '.join(CHANNELS)}")
     if count not in (1, 3) and channels != "auto":
-        raise PictureError(
-            name, f"has {count} channels, which are neither grey nor RGB; use --channels auto"
+        raise ImageError(
+            name, f"has {count} channels, which are neither gray nor RGB; use --channels auto"
         )
     if count == 1 and channels in ("r", "g", "b"):
-        raise PictureError(name, f"is grey and has no channel {channels}; use --channels gray")
+        raise ImageError(name, f"is gray and has no channel {channels}; use --channels gray")
 
 
-def chosen(pixels: NDArray[Any], channels: str) -> NDArray[Any]:
-    """Return the chosen channels of grey (H, W) or RGB (H, W, 3) pixels.
+def select_channels(pixels: NDArray[Any], channels: str) -> NDArray[Any]:
+    """Return the chosen channels of gray (H, W) or RGB (H, W, 3) pixels.
 
     ``gray`` of integers is Pillow's ``(19595 R + 38470 G + 7471 B + 32768) >> 16``, and of other
-    numbers ``0.299 R + 0.587 G + 0.114 B``; ``rgb`` of grey repeats it.
+    numbers ``0.299 R + 0.587 G + 0.114 B``; ``rgb`` of gray repeats it.
 
     >>> chosen(np.array([[[255, 0, 0]]], np.uint8), "gray").tolist()
     [[76]]
@@ -76,15 +76,15 @@ def resized(
         return _resized_bytes(pixels, alpha, size)
     if alpha is None:
         return _stored(_resized_planes(pixels, size), pixels.dtype), None
-    white = np.iinfo(alpha.dtype).max
-    opacity = alpha / np.float32(white)
+    max_value = np.iinfo(alpha.dtype).max
+    opacity = alpha / np.float32(max_value)
     weights = opacity if pixels.ndim == 2 else opacity[..., np.newaxis]
-    colours = _resized_planes(pixels * weights, size)
+    colors = _resized_planes(pixels * weights, size)
     opacity = _resized_planes(opacity, size)
     weights = opacity if pixels.ndim == 2 else opacity[..., np.newaxis]
-    np.divide(colours, weights, out=colours, where=weights > 0)
-    opacity *= white
-    return _stored(colours, pixels.dtype), _stored(opacity, alpha.dtype)
+    np.divide(colors, weights, out=colors, where=weights > 0)
+    opacity *= max_value
+    return _stored(colors, pixels.dtype), _stored(opacity, alpha.dtype)
 
 
 def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -112,8 +112,8 @@ def _resized_bytes(
     result = np.asarray(im.resize(size, Image.Resampling.BICUBIC))
     if alpha is None:
         return result, None
-    colours = result[..., 0] if pixels.ndim == 2 else result[..., :3]
-    return np.ascontiguousarray(colours), np.ascontiguousarray(result[..., -1])
+    colors = result[..., 0] if pixels.ndim == 2 else result[..., :3]
+    return np.ascontiguousarray(colors), np.ascontiguousarray(result[..., -1])
 
 
 def _resized_planes(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
@@ -133,22 +133,22 @@ def _stored(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return out
 
 
-def stack_channels(pictures: Sequence[Picture]) -> Picture:
-    """Return pictures of one size as one, (H, W, N), their channels one after another.
+def stack_channels(images: Sequence[ImageData]) -> ImageData:
+    """Return images of one size as one, (H, W, N), their channels one after another.
 
     What else there is to it is the first one's.
 
     Raises:
         UsageError: they differ in size.
 
-    >>> grey, colour = Picture(np.zeros((2, 3)), None), Picture(np.ones((2, 3, 3)), None)
-    >>> stack_channels([grey, colour]).pixels.shape
+    >>> gray, color = Image(np.zeros((2, 3)), None), Image(np.ones((2, 3, 3)), None)
+    >>> stack_channels([gray, color]).pixels.shape
     (2, 3, 4)
     """
-    sizes = dict.fromkeys(f"{each.size[1]}x{each.size[0]}" for each in pictures)
+    sizes = dict.fromkeys(f"{each.shape[1]}x{each.shape[0]}" for each in images)
     if len(sizes) > 1:
         raise UsageError(
             f"maps that differ in size ({', '.join(sizes)}) cannot be stacked; "
-            "--padding same keeps the picture's"
+            "--padding same keeps the image's"
         )
-    return replace(pictures[0], pixels=np.dstack([each.pixels for each in pictures]))
+    return replace(images[0], pixels=np.dstack([each.pixels for each in images]))

@@ -1,4 +1,4 @@
-"""Two derivatives to one colour: the direction as hue, the strength as brightness. numpy only."""
+"""Two derivatives to one color: the direction as hue, the strength as brightness. numpy only."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ def check_hues(maps: int, range_name: str, channels: int = 1) -> None:
     """Refuse maps that make no hues.
 
     Raises:
-        UsageError: there are not two, of one channel each, or the range gives no colours.
+        UsageError: there are not two, of one channel each, or the range gives no colors.
     """
     if maps != 2:
         raise UsageError(
@@ -24,7 +24,7 @@ def check_hues(maps: int, range_name: str, channels: int = 1) -> None:
         )
     if range_name not in RANGES:
         raise UsageError(
-            f"--combine direction makes colours, and --range {range_name} none: use clip or rescale"
+            f"--combine direction makes colors, and --range {range_name} none: use clip or rescale"
         )
     if channels != 1:
         raise UsageError(
@@ -40,12 +40,12 @@ def eight_bits(alpha: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class HueTone:
+class DirectionColors:
     """How gradients, complex numbers as of :func:`convcli.core.combine.direction`, become RGB.
 
     The hue is the angle, counter-clockwise from red at 0 (to the right): yellow-green is up, cyan
     to the left, violet down. The brightness is the magnitude: cut at white by ``clip`` and ``abs``,
-    or by ``rescale`` from black at ``low`` to full at ``high``. Colours are saturated, of 8 bits.
+    or by ``rescale`` from black at ``low`` to full at ``high``. Colors are saturated, of 8 bits.
     NaN becomes black.
 
     Args:
@@ -64,12 +64,12 @@ class HueTone:
     """
 
     range: str
-    white: int | None
+    max_value: int | None
     low: float = 0
     high: float = 0
 
     def __post_init__(self) -> None:
-        if self.white is None and self.range != "rescale":
+        if self.max_value is None and self.range != "rescale":
             raise UsageError(
                 "--combine direction has no white for the brightness of plain numbers: "
                 "use --range rescale"
@@ -81,10 +81,10 @@ class HueTone:
 
     def limits(self) -> tuple[int, int] | None:
         """Return the least and greatest rounded magnitude that is not cut; None where none is."""
-        return None if self.white is None or self.range == "rescale" else (0, self.white)
+        return None if self.max_value is None or self.range == "rescale" else (0, self.max_value)
 
     def apply(self, block: NDArray[Any], out: NDArray[Any]) -> None:
-        """Map one strip of gradients, (rows, W) or (rows, W, 1), into colours (rows, W, 3)."""
+        """Map one strip of gradients, (rows, W) or (rows, W, 1), into colors (rows, W, 3)."""
         block = block.reshape(out.shape[:-1])
         with np.errstate(invalid="ignore"):
             value = self._brightness(np.abs(block))
@@ -92,8 +92,8 @@ class HueTone:
             for channel, offset in enumerate((5, 3, 1)):  # red, green, blue; A. R. Smith, 1978
                 place = (sextant + offset) % 6
                 share = np.clip(np.minimum(place, 4 - place), 0, 1)
-                colour = np.rint(255 * value * (1 - share))
-                out[..., channel] = np.nan_to_num(colour)
+                color = np.rint(255 * value * (1 - share))
+                out[..., channel] = np.nan_to_num(color)
 
     def _brightness(self, magnitude: NDArray[Any]) -> NDArray[Any]:
         """Return magnitudes as shares of full brightness, from 0 to 1."""
@@ -101,6 +101,6 @@ class HueTone:
             span = self.high - self.low
             share = (magnitude - self.low) / (span if span > 0 else np.inf)
         else:
-            assert self.white is not None  # noqa: S101 - else it would have been refused
-            share = magnitude / self.white
+            assert self.max_value is not None  # noqa: S101 - else it would have been refused
+            share = magnitude / self.max_value
         return np.clip(share, 0, 1)

@@ -10,8 +10,8 @@ from convcli.errors import UsageError, shown
 
 ANY = None
 NONE: frozenset[int] = frozenset()
-GREY = frozenset({1})
-COLOUR = frozenset({1, 3})
+GRAY = frozenset({1})
+COLOR = frozenset({1, 3})
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,18 @@ class Format:
     Attributes:
         name: Pillow's name of it, or ``npy``, ``csv``, ``txt``.
         suffixes: lower case; the first is the usual one.
-        channels: the numbers of colour channels that it holds at 8 bits; None for any.
+        channels: the numbers of color channels that it holds at 8 bits; None for any.
         deep: the same for 16 bits; other 16-bit pixels are scaled to 8.
         plain: the same for numbers without a depth (floats, wide integers).
         alpha: holds transparency.
-        frames: holds several pictures.
+        frames: holds several images.
         exif, icc, dpi: holds them.
         options: which of ``quality`` and ``compress_level`` mean something to it.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    channels: frozenset[int] | None = COLOUR
+    channels: frozenset[int] | None = COLOR
     deep: frozenset[int] | None = field(default_factory=frozenset)
     plain: frozenset[int] | None = field(default_factory=frozenset)
     alpha: bool = False
@@ -53,11 +53,11 @@ class Format:
         return self.name in ("npy", "csv", "txt")
 
     def holds(self, channels: int, depth: int | None) -> bool:
-        """Tell whether a picture can be stored, 16 bits scaled to 8 if need be."""
+        """Tell whether an image can be stored, 16 bits scaled to 8 if need be."""
         return _within(channels, self.plain if depth is None else self.channels)
 
     def holds_whole(self, channels: int, depth: int | None) -> bool:
-        """Tell whether a picture can be stored with every bit of its pixels."""
+        """Tell whether an image can be stored with every bit of its pixels."""
         return _within(channels, {8: self.channels, 16: self.deep, None: self.plain}[depth])
 
 
@@ -67,7 +67,7 @@ _LEVEL = frozenset({"compress_level"})
 PNG = Format(
     "PNG",
     (".png", ".apng"),
-    deep=GREY,
+    deep=GRAY,
     alpha=True,
     frames=True,
     exif=True,
@@ -78,8 +78,8 @@ PNG = Format(
 TIFF = Format(
     "TIFF",
     (".tif", ".tiff"),
-    deep=GREY,
-    plain=GREY,
+    deep=GRAY,
+    plain=GRAY,
     alpha=True,
     frames=True,
     exif=True,
@@ -103,14 +103,14 @@ FORMATS = (
     Format("AVIF", (".avif",), alpha=True, frames=True, exif=True, icc=True, options=_QUALITY),
     Format("GIF", (".gif",), alpha=True, frames=True),
     Format("BMP", (".bmp", ".dib"), dpi=True),
-    Format("PPM", (".pgm",), channels=GREY, deep=GREY),
-    Format("PPM", (".ppm", ".pnm"), deep=GREY),
-    Format("PPM", (".pfm",), channels=frozenset(), plain=GREY),
-    Format("JPEG2000", (".jp2", ".jpx", ".j2k"), deep=GREY, alpha=True),
+    Format("PPM", (".pgm",), channels=GRAY, deep=GRAY),
+    Format("PPM", (".ppm", ".pnm"), deep=GRAY),
+    Format("PPM", (".pfm",), channels=frozenset(), plain=GRAY),
+    Format("JPEG2000", (".jp2", ".jpx", ".j2k"), deep=GRAY, alpha=True),
     Format("TGA", (".tga",), alpha=True),
     NPY,
-    Format("csv", (".csv",), channels=GREY, deep=GREY, plain=GREY),
-    Format("txt", (".txt",), channels=GREY, deep=GREY, plain=GREY),
+    Format("csv", (".csv",), channels=GRAY, deep=GRAY, plain=GRAY),
+    Format("txt", (".txt",), channels=GRAY, deep=GRAY, plain=GRAY),
 )
 
 # Formats that Pillow reads under one name and writes under another. A MPO is a JPEG that holds
@@ -128,13 +128,13 @@ _READ_ONLY_SUFFIXES = frozenset((
 # fmt: on
 
 
-def picture_suffixes() -> frozenset[str]:
-    """Return the suffixes, in lower case, that a walk through a folder takes for pictures.
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes, in lower case, that a walk through a folder takes for images.
 
     Matrices are left out, since a folder's ``.csv``, ``.txt`` and ``.npy`` files are more often
-    labels and lists than pictures; they are read when they are named.
+    labels and lists than images; they are read when they are named.
 
-    >>> ".png" in picture_suffixes(), ".csv" in picture_suffixes()
+    >>> ".png" in image_suffixes(), ".csv" in image_suffixes()
     (True, False)
     """
     written = {suffix for form in FORMATS if not form.is_matrix for suffix in form.suffixes}
@@ -185,7 +185,7 @@ def choose_format(
     Args:
         output: the file to write; None for standard output.
         requested: the value of ``--format``.
-        input_format: ``Picture.format``.
+        input_format: ``ImageData.format``.
         channels: of the result's pixels, alpha not counted.
         depth: of the result; None for plain numbers.
         frames: whether every frame of the input is written, not the first alone.
@@ -206,7 +206,7 @@ def choose_format(
             return own
     if depth is None and channels == 1:
         return TIFF
-    return PNG if depth is not None and channels in COLOUR else NPY
+    return PNG if depth is not None and channels in COLOR else NPY
 
 
 def check_suffix(output: str, requested: str | None, *, raw: bool = False) -> None:

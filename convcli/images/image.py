@@ -1,4 +1,4 @@
-"""What is known of a picture once it has been read."""
+"""What is known of an image once it has been read."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Metadata:
-    r"""What a file says about its picture, as far as it stays true of the pixels.
+    r"""What a file says about its image, as far as it stays true of the pixels.
 
     Attributes:
-        icc: a colour profile whose colour space is that of the pixels.
+        icc: a color profile whose color space is that of the pixels.
         exif: the descriptive EXIF tags, in Pillow's form (``Exif\0\0`` and a TIFF header);
             neither the orientation, which has been applied, nor how the file was stored.
         dpi: pixels per inch, horizontally and vertically.
@@ -27,11 +27,11 @@ class Metadata:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class ImageData:
     """Pixels, upright, and what came with them.
 
     Attributes:
-        pixels: (H, W) grey, (H, W, 3) RGB, or (H, W, C) from an ``.npy`` file; C-contiguous,
+        pixels: (H, W) gray, (H, W, 3) RGB, or (H, W, C) from an ``.npy`` file; C-contiguous,
             in the machine's byte order.
         depth: 8 (uint8 pixels), 16 (uint16), or None for plain numbers that have no white.
         alpha: (H, W) of the pixels' type, or None.
@@ -48,17 +48,17 @@ class Picture:
     notes: tuple[str, ...] = ()
 
     @property
-    def white(self) -> int | None:
+    def max_value(self) -> int | None:
         """The greatest pixel value: 255, 65535, or None for plain numbers."""
         return None if self.depth is None else 2**self.depth - 1
 
     @property
-    def size(self) -> tuple[int, int]:
+    def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         rows, columns = self.pixels.shape[:2]
         return rows, columns
 
     @property
     def channels(self) -> int:
-        """The number of colour channels, alpha not counted."""
+        """The number of color channels, alpha not counted."""
         return 1 if self.pixels.ndim == 2 else self.pixels.shape[2]

@@ -1,4 +1,4 @@
-"""ICC profile, EXIF and resolution of an open picture, as far as a result may carry them."""
+"""ICC profile, EXIF and resolution of an open image, as far as a result may carry them."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 from convcli.images.image import Metadata
 from convcli.images.pillow_errors import DECODER_FAULTS
 
-# Tags that describe the picture; all others in the first directory say how the file is stored.
+# Tags that describe the image; all others in the first directory say how the file is stored.
 _DESCRIPTIVE = (
     ExifTags.Base.ImageDescription,
     ExifTags.Base.Make,
@@ -52,7 +52,7 @@ class Exif:
 
 
 def exif_of(im: Image.Image) -> Exif:
-    """Return the EXIF of a picture whose pixels are loaded.
+    """Return the EXIF of an image whose pixels are loaded.
 
     Loaded before, because a fault in EXIF can make a later ``load`` give black pixels.
     """
@@ -67,19 +67,19 @@ def exif_of(im: Image.Image) -> Exif:
     return Exif(tags, orientation if orientation in range(1, 9) else 1)
 
 
-def metadata_of(im: Image.Image, exif: bytes | None, *, colour: bool, turned: bool) -> Metadata:
-    """Return what may be carried over from a loaded picture.
+def metadata_of(im: Image.Image, exif: bytes | None, *, color: bool, turned: bool) -> Metadata:
+    """Return what may be carried over from a loaded image.
 
     Args:
-        im: the picture.
+        im: the image.
         exif: its descriptive tags.
-        colour: the pixels are RGB, not grey.
-        turned: width and height changed places when the picture was set upright.
+        color: the pixels are RGB, not gray.
+        turned: width and height changed places when the image was set upright.
     """
     dpi = _dpi(im.info)
     duration, loop = im.info.get("duration"), im.info.get("loop")
     return Metadata(
-        icc=matching_profile(im.info.get("icc_profile"), colour=colour),
+        icc=matching_profile(im.info.get("icc_profile"), color=color),
         exif=exif,
         dpi=dpi[::-1] if dpi is not None and turned else dpi,
         duration=float(duration) if isinstance(duration, int | float) else None,
@@ -87,9 +87,9 @@ def metadata_of(im: Image.Image, exif: bytes | None, *, colour: bool, turned: bo
     )
 
 
-def matching_profile(icc: bytes | None, *, colour: bool) -> bytes | None:
-    """Return a profile if its colour space (bytes 16..19) is that of the pixels."""
-    return icc if icc and icc[16:20] == (b"RGB " if colour else b"GRAY") else None
+def matching_profile(icc: bytes | None, *, color: bool) -> bytes | None:
+    """Return a profile if its color space (bytes 16..19) is that of the pixels."""
+    return icc if icc and icc[16:20] == (b"RGB " if color else b"GRAY") else None
 
 
 def _descriptive(exif: Image.Exif) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Pictures in the ``.npy`` format, in and out."""
+"""Images in the ``.npy`` format, in and out."""
 
 from typing import Any, BinaryIO
 
@@ -10,18 +10,18 @@ from convcli.kernels.npy import ArrayError, read_array, read_header
 
 
 def read_npy(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], int | None]:
-    """Read an array as a picture.
+    """Read an array as an image.
 
-    A 1-D array is one row, and a single channel is a grey picture. Booleans become 0 and 1 (uint8),
+    A 1-D array is one row, and a single channel is a gray image. Booleans become 0 and 1 (uint8),
     float16 becomes float32, and extended floats float64; other types stay as they are, in the
     machine's byte order.
 
     Args:
         file: seekable, at its beginning.
-        max_pixels: larger pictures are refused before they are read.
+        max_pixels: larger images are refused before they are read.
 
     Returns:
-        The array, (H, W) or (H, W, C), C-contiguous; and its depth as a picture: 8 or 16 for uint8
+        The array, (H, W) or (H, W, C), C-contiguous; and its depth as an image: 8 or 16 for uint8
         or uint16, else None.
 
     Raises:
@@ -48,7 +48,7 @@ def write_npy(file: BinaryIO, array: NDArray[Any]) -> None:
 def _check(shape: tuple[int, ...], max_pixels: int) -> None:
     if not 1 <= len(shape) <= 3:
         raise ArrayError(
-            f"holds an array of {len(shape)} dimensions; a picture has 2, or 3 with its channels"
+            f"holds an array of {len(shape)} dimensions; an image has 2, or 3 with its channels"
         )
     if 0 in shape:
         raise ArrayError(f"holds an empty array, of shape {shape}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from convcli.errors import ConvcliError, PictureError
+from convcli.errors import ConvcliError, ImageError
 
 # What decoders have been seen to raise on damaged files, by their common base classes.
 DECODER_FAULTS = (
@@ -35,20 +35,20 @@ DECODER_FAULTS = (
 
 _BY_ERRNO = {
     errno.ENOENT: "no such file",
-    errno.EISDIR: "is a folder, not a picture",
+    errno.EISDIR: "is a folder, not an image",
     errno.EACCES: "permission denied",
 }
 
 
 @contextmanager
-def explained(name: str, max_pixels: int) -> Iterator[None]:
-    """Turn any fault of the block into a :class:`PictureError` of ``name``."""
+def translate_errors(name: str, max_pixels: int) -> Iterator[None]:
+    """Turn any fault of the block into a :class:`ImageError` of ``name``."""
     try:
         yield
     except ConvcliError:
         raise
     except DECODER_FAULTS as fault:
-        raise PictureError(name, _problem(fault, max_pixels)) from fault
+        raise ImageError(name, _problem(fault, max_pixels)) from fault
 
 
 @contextmanager
@@ -61,16 +61,16 @@ def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
     _settings.enter(max_pixels)
     _heard.notes = notes
     try:
-        with explained(name, max_pixels):
+        with translate_errors(name, max_pixels):
             yield
     finally:
         _heard.notes = None
         _settings.leave()
 
 
-def too_large(name: str, width: int, height: int, max_pixels: int) -> PictureError:
-    """Return the error for a picture over the limit."""
-    return PictureError(name, f"is of {width}x{height} pixels, {_over(max_pixels)}")
+def too_large(name: str, width: int, height: int, max_pixels: int) -> ImageError:
+    """Return the error for an image over the limit."""
+    return ImageError(name, f"is of {width}x{height} pixels, {_over(max_pixels)}")
 
 
 def _over(max_pixels: int) -> str:
@@ -82,7 +82,7 @@ def _problem(fault: BaseException, max_pixels: int) -> str:
         pixels = re.search(r"\d+", str(fault))  # Pillow's message alone knows the number
         return f"is of {pixels[0] if pixels else 'many'} pixels, {_over(max_pixels)}"
     if isinstance(fault, UnidentifiedImageError):
-        return "is not a picture that can be read"
+        return "is not an image that can be read"
     if isinstance(fault, MemoryError):
         return "does not fit into memory"
     if isinstance(fault, OSError) and fault.errno is not None:
@@ -122,11 +122,11 @@ def _changed() -> ExitStack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = _hear
+        warnings.showwarning = _collect_warning
         return stack.pop_all()
 
 
-def _hear(message: Warning | str, *_: Any, **__: Any) -> None:
+def _collect_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     notes = getattr(_heard, "notes", None)
     if notes is not None:
         notes.append(" ".join(str(message).split()))

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.images.channels import chosen
+from convcli.images.channels import select_channels
 
 # The mode that each mode is converted to before its samples are taken. The palette of a P may be
-# of greys alone; it becomes RGB all the same, so that a picture's channels do not depend on it.
+# of grays alone; it becomes RGB all the same, so that an image's channels do not depend on it.
 _TARGETS = {
     "1": "L",
     "L": "L",
@@ -34,8 +34,8 @@ _TARGETS = {
     "F": "F",
 }
 _BAND_BYTES = 2**18
-_SMALL_GREYS = {"L;2": 85, "L;4": 17}  # rawmode: white is 3 or 15, and Pillow makes it 255
-NARROWED = "16-bit colour was read as 8-bit: Pillow holds no more"
+_SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # rawmode: white is 3 or 15, and Pillow makes it 255
+NARROWED = "16-bit color was read as 8-bit: Pillow holds no more"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Layout:
+class SampleLayout:
     """How an image's samples are laid out as arrays.
 
     Attributes:
@@ -76,8 +76,8 @@ class Layout:
     key: tuple[int, ...] | None = None
 
     @property
-    def colour(self) -> bool:
-        """Whether pixels are RGB, not grey."""
+    def color(self) -> bool:
+        """Whether pixels are RGB, not gray."""
         return self.target.startswith("RGB")
 
     @property
@@ -86,7 +86,7 @@ class Layout:
         return self.target.endswith("A") or self.key is not None
 
 
-def layout_of(im: Image.Image, stored: Stored) -> Layout:
+def layout_of(im: Image.Image, stored: Stored) -> SampleLayout:
     """Return the layout of a loaded image.
 
     Raises:
@@ -100,15 +100,15 @@ def layout_of(im: Image.Image, stored: Stored) -> Layout:
     if any(rawmode.startswith("LA;16") for rawmode in stored.rawmodes):
         target = "LA"  # Pillow reads it as RGBA
     if target.startswith("I;16") or (target == "I" and im.format == "PPM"):
-        return Layout(target, np.dtype(np.uint16), 16, _key(im, stored))
+        return SampleLayout(target, np.dtype(np.uint16), 16, _key(im, stored))
     if target in ("I", "F"):
-        return Layout(target, np.dtype(np.int32 if target == "I" else np.float32), None)
+        return SampleLayout(target, np.dtype(np.int32 if target == "I" else np.float32), None)
     key = _key(im, stored) if target in ("L", "RGB") and im.mode != "P" else None
-    return Layout(target, np.dtype(np.uint8), 8, key)
+    return SampleLayout(target, np.dtype(np.uint8), 8, key)
 
 
-def upright(
-    im: Image.Image, layout: Layout, channels: str, orientation: int
+def apply_orientation(
+    im: Image.Image, layout: SampleLayout, channels: str, orientation: int
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the chosen channels of a loaded image, and its alpha, turned upright.
 
@@ -122,23 +122,23 @@ def upright(
     """
     width, height = im.size
     shape = (width, height) if orientation >= 5 else (height, width)
-    three = channels == "rgb" or (layout.colour and channels == "auto")
+    three = channels == "rgb" or (layout.color and channels == "auto")
     pixels = np.empty((*shape, 3) if three else shape, layout.dtype)
     alpha = np.empty(shape, layout.dtype) if layout.has_alpha else None
-    lying_pixels = _lying(pixels, orientation)
-    lying_alpha = None if alpha is None else _lying(alpha, orientation)
+    lying_pixels = _file_order_view(pixels, orientation)
+    lying_alpha = None if alpha is None else _file_order_view(alpha, orientation)
     rows = max(1, _BAND_BYTES // (4 * width))
     for top in range(0, height, rows):
         band = slice(top, min(height, top + rows))
-        colours, opacity = _samples(im.crop((0, band.start, width, band.stop)), layout)
-        lying_pixels[band] = chosen(colours, channels)
+        colors, opacity = _samples(im.crop((0, band.start, width, band.stop)), layout)
+        lying_pixels[band] = select_channels(colors, channels)
         if lying_alpha is not None:
             lying_alpha[band] = opacity
     return pixels, alpha
 
 
-def _samples(band: Image.Image, layout: Layout) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return the colours and the alpha of some rows."""
+def _samples(band: Image.Image, layout: SampleLayout) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return the colors and the alpha of some rows."""
     if band.mode != layout.target:
         band = band.convert(layout.target)
     samples = np.asarray(band)
@@ -148,8 +148,8 @@ def _samples(band: Image.Image, layout: Layout) -> tuple[NDArray[Any], NDArray[A
         return samples[..., :3], samples[..., 3]
     if layout.key is None:
         return samples, None
-    differs = samples != (layout.key if layout.colour else layout.key[0])
-    opaque = differs.any(axis=-1) if layout.colour else differs
+    differs = samples != (layout.key if layout.color else layout.key[0])
+    opaque = differs.any(axis=-1) if layout.color else differs
     return samples, opaque * layout.dtype.type(np.iinfo(layout.dtype).max)
 
 
@@ -160,10 +160,10 @@ def _key(im: Image.Image, stored: Stored) -> tuple[int, ...] | None:
         return tuple(part >> 8 for part in value) if stored.narrowed else value
     if not isinstance(value, int):
         return None
-    return (value * next((_SMALL_GREYS[raw] for raw in stored.rawmodes if raw in _SMALL_GREYS), 1),)
+    return (value * next((_SMALL_GRAYS[raw] for raw in stored.rawmodes if raw in _SMALL_GRAYS), 1),)
 
 
-def _lying(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def _file_order_view(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Return a view of upright pixels in which they lie as the file stores them."""
     turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
     bottom_up, right_to_left = orientation in (3, 4, 6, 7), orientation in (2, 3, 7, 8)

@@ -1,4 +1,4 @@
-"""Picture files that Pillow decodes, a frame at a time."""
+"""Image files that Pillow decodes, a frame at a time."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,10 +9,10 @@ from PIL import ExifTags, Image
 
 from convcli.errors import UsageError
 from convcli.images.channels import check_choice, resized
-from convcli.images.image import Picture
+from convcli.images.image import ImageData
 from convcli.images.metadata import exif_of, metadata_of
 from convcli.images.pillow_errors import pillow, too_large
-from convcli.images.pillow_modes import NARROWED, Stored, layout_of, upright
+from convcli.images.pillow_modes import NARROWED, Stored, apply_orientation, layout_of
 
 # The common ones first: they are tried without loading the plugins of all others. Left out are
 # formats that are programs or hold other files (EPS starts Ghostscript; IPTC opens anything), and
@@ -25,34 +25,34 @@ RASTER_FORMATS = (
 )
 # fmt: on
 _LAYERED = ("PSD",)  # what Pillow counts as frames are layers
-BASE_BYTES = 32 << 20  # strips and buffers, whatever the picture's size
+BASE_BYTES = 32 << 20  # strips and buffers, whatever the image's size
 
-Admit = Callable[[int], object]
+ReserveMemory = Callable[[int], object]
 
 
 def admit_all(_size: int) -> None:
-    """Let every picture in at once."""
+    """Let every image in at once."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """How a picture is to be read; see :func:`convcli.images.reading.read_picture`."""
+class ReadRequest:
+    """How an image is to be read; see :func:`convcli.images.reading.read_image`."""
 
     name: str
     max_pixels: int
     channels: str
     resize: tuple[int, int] | None
-    admit: Admit
+    admit: ReserveMemory
 
     def take_memory(self, size: int) -> None:
-        """Ask for the memory of a picture and its result, in bytes; ``admit`` waits or raises."""
+        """Ask for the memory of an image and its result, in bytes; ``admit`` waits or raises."""
         self.admit(BASE_BYTES + size)
 
     def check(self) -> None:
-        """Refuse what no picture can satisfy.
+        """Refuse what no image can satisfy.
 
         Raises:
-            PictureError: the new size is over the limit.
+            ImageError: the new size is over the limit.
             UsageError: the new size is none, or the channels are unknown.
         """
         check_choice(self.name, self.channels, 3)
@@ -68,14 +68,14 @@ class Request:
             )
 
 
-class Raster:
-    """An open picture file; a context manager that frees the decoded image."""
+class ImageFile:
+    """An open image file; a context manager that frees the decoded image."""
 
-    def __init__(self, file: BinaryIO, request: Request) -> None:
+    def __init__(self, file: BinaryIO, request: ReadRequest) -> None:
         """Read the header.
 
         Raises:
-            PictureError: it is no picture, damaged, or over the limit.
+            ImageError: it is no image, damaged, or over the limit.
         """
         self._request = request
         self._notes: list[str] = []
@@ -86,7 +86,7 @@ class Raster:
     def _pillow(self) -> AbstractContextManager[None]:
         return pillow(self._request.name, self._request.max_pixels, self._notes)
 
-    def __enter__(self) -> "Raster":
+    def __enter__(self) -> "ImageFile":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,30 +98,30 @@ class Raster:
         To be asked after the first frame was read: counting moves some decoders.
 
         Raises:
-            PictureError: what follows the first frame is damaged.
+            ImageError: what follows the first frame is damaged.
         """
         with self._pillow():
             count = 1 if self._im.format in _LAYERED else int(getattr(self._im, "n_frames", 1))
-        # An animated PNG may begin with a picture for viewers that do not know animation.
+        # An animated PNG may begin with an image for viewers that do not know animation.
         return (1 if count > 1 and getattr(self._im, "default_image", False) else 0), count
 
-    def picture(self, frame: int = 0) -> Picture:
+    def image(self, frame: int = 0) -> ImageData:
         """Decode a frame; frames are asked for in order.
 
         Raises:
-            PictureError: it is damaged, over the limit, or lacks the requested channels.
+            ImageError: it is damaged, over the limit, or lacks the requested channels.
         """
         with self._pillow():
             if frame != self._frame:
                 self._im.seek(frame)
                 self._frame = frame
-            picture = self._decoded()
-        notes = tuple(dict.fromkeys((*picture.notes, *self._notes)))
+            image = self._decoded()
+        notes = tuple(dict.fromkeys((*image.notes, *self._notes)))
         self._notes.clear()
-        return replace(picture, notes=notes)
+        return replace(image, notes=notes)
 
     def _memory(self) -> int:
-        """Return what the decoded picture, its array, the result and its encoder's copy take."""
+        """Return what the decoded image, its array, the result and its encoder's copy take."""
         width, height = self._im.size
         bands = 4 if self._im.mode == "P" else len(self._im.getbands())
         each = 2 if "16" in self._im.mode else 4 if self._im.mode in ("I", "F") else 1
@@ -132,26 +132,26 @@ class Raster:
         if width * height > limit:
             raise too_large(self._request.name, width, height, limit)
 
-    def _decoded(self) -> Picture:
+    def _decoded(self) -> ImageData:
         request, im = self._request, self._im
         self._check_size()
         request.take_memory(self._memory())
         stored = Stored.of(im)
-        # The TIFF decoder sets its pictures upright itself.
+        # The TIFF decoder sets its images upright itself.
         turned = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
         im.load()
         self._check_size()  # an icon's header may say less
         exif = exif_of(im)
         layout = layout_of(im, stored)
-        check_choice(request.name, request.channels, 3 if layout.colour else 1)
-        pixels, alpha = upright(im, layout, request.channels, exif.orientation)
+        check_choice(request.name, request.channels, 3 if layout.color else 1)
+        pixels, alpha = apply_orientation(im, layout, request.channels, exif.orientation)
         metadata = metadata_of(
             im,
             exif.tags,
-            colour=pixels.ndim == 3,
+            color=pixels.ndim == 3,
             turned=turned in range(5, 9) or exif.orientation >= 5,
         )
         if request.resize is not None:
             pixels, alpha = resized(pixels, alpha, request.resize)
         notes = ((NARROWED,) if stored.narrowed else ()) + exif.notes
-        return Picture(pixels, layout.depth, alpha, str(im.format), metadata, notes)
+        return ImageData(pixels, layout.depth, alpha, str(im.format), metadata, notes)

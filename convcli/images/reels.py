@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.atomic import atomic_write, refuse_existing
-from convcli.errors import PictureError, UsageError, shown
+from convcli.errors import ImageError, UsageError, shown
 from convcli.images.animation import Frame, write_animation
 from convcli.images.formats import PNG
-from convcli.images.image import Picture
+from convcli.images.image import ImageData
 from convcli.images.palette import Palette
 from convcli.images.video import find_ffmpeg, write_video
-from convcli.images.writing import write_picture
+from convcli.images.writing import write_image
 
 FOLDER = ""
 SUFFIXES = (".gif", ".webp", ".mp4")
@@ -36,7 +36,7 @@ def choose_target(output: str, *, overwrite: bool) -> Target:
 
     Raises:
         UsageError: the suffix is none of ``SUFFIXES``, or ffmpeg is needed and not there.
-        PictureError: the file, or frames in the folder, are there and not to be replaced.
+        ImageError: the file, or frames in the folder, are there and not to be replaced.
 
     >>> choose_target("steps/", overwrite=False).suffix == FOLDER
     True
@@ -48,7 +48,7 @@ def choose_target(output: str, *, overwrite: bool) -> Target:
     if path.is_dir() or output.endswith(("/", os.sep)) or not suffix:
         suffix = FOLDER
         if not overwrite and any(_frames_in(path)):
-            raise PictureError(path, "has frames already; --overwrite replaces them")
+            raise ImageError(path, "has frames already; --overwrite replaces them")
     elif suffix not in SUFFIXES:
         raise UsageError(
             f"{shown(output)}: an animation's name must end with one of {', '.join(SUFFIXES)}, "
@@ -75,10 +75,10 @@ def write_reel(
         count: how many they are, at least one.
         target: where they go.
         fps: frames a second; the last stays for two seconds, or as long as the others.
-        palette: makes the colours of a GIF.
+        palette: makes the colors of a GIF.
 
     Raises:
-        PictureError: a file cannot be written.
+        ImageError: a file cannot be written.
         ConvcliError: the encoder refuses the frames.
     """
     if target.suffix == FOLDER:
@@ -90,8 +90,8 @@ def write_reel(
             write_video(_held(frames, round(fps * hold)), file, fps)
         else:
             durations = [round(1000 / fps)] * (count - 1) + [round(1000 * hold)]
-            colours = palette() if target.suffix == ".gif" else None
-            write_animation(frames, file, durations, colours)
+            colors = palette() if target.suffix == ".gif" else None
+            write_animation(frames, file, durations, colors)
     yield target.path
 
 
@@ -110,7 +110,7 @@ def _write_folder(frames: Iterable[Frame], count: int, target: Target) -> Iterat
     for number, frame in enumerate(frames, 1):
         path = target.path / f"frame-{number:0{digits}}.png"
         with atomic_write(path, overwrite=target.overwrite) as file:
-            write_picture(Picture(frame, 8, format="PNG"), file, PNG)
+            write_image(ImageData(frame, 8, format="PNG"), file, PNG)
         left.discard(path)
         yield path
     for path in left:  # of a longer run before

@@ -14,16 +14,16 @@ RANGES = ("clip", "abs", "offset", "rescale", "raw")
 
 
 @dataclass(frozen=True)
-class Tone:
+class ValueRange:
     """How the values of a feature map become pixels.
 
     - ``clip``: rounded half to even, then cut at black and white.
     - ``abs``: magnitudes, then as ``clip``.
-    - ``offset``: mid-grey (128 or 32768) is zero, then as ``clip``.
+    - ``offset``: mid-gray (128 or 32768) is zero, then as ``clip``.
     - ``rescale``: ``low`` becomes black and ``high`` white; a constant map becomes black.
     - ``raw``: the values themselves.
 
-    NaN becomes black, and infinities black or white. Plain numbers (``white`` None) have nothing
+    NaN becomes black, and infinities black or white. Plain numbers (``max_value`` None) have nothing
     to be cut at: ``clip`` leaves them as they are, ``abs`` takes magnitudes, ``rescale`` makes
     floats from 0 to 1, and NaN stays NaN.
 
@@ -43,18 +43,18 @@ class Tone:
     """
 
     range: str
-    white: int | None
+    max_value: int | None
     low: float = 0
     high: float = 0
 
     def __post_init__(self) -> None:
         if self.range not in RANGES:
             raise UsageError(f"range {self.range!r} is none of {', '.join(RANGES)}")
-        if self.white not in (None, 255, 65535):
-            raise UsageError(f"white {self.white} is neither 255 nor 65535")
-        if self.range == "offset" and self.white is None:
+        if self.max_value not in (None, 255, 65535):
+            raise UsageError(f"white {self.max_value} is neither 255 nor 65535")
+        if self.range == "offset" and self.max_value is None:
             raise UsageError(
-                "range offset needs a depth, and plain numbers have no mid-grey: "
+                "range offset needs a depth, and plain numbers have no mid-gray: "
                 "use clip, rescale or raw"
             )
 
@@ -63,8 +63,8 @@ class Tone:
         dtype: np.dtype[Any] = np.dtype(block_dtype)
         if self.range == "raw":
             return dtype
-        if self.white is not None:
-            return np.dtype(np.uint8 if self.white == 255 else np.uint16)
+        if self.max_value is not None:
+            return np.dtype(np.uint8 if self.max_value == 255 else np.uint16)
         if self.range == "rescale":
             return _float_for(dtype)
         return dtype
@@ -82,22 +82,22 @@ class Tone:
             self._rescale(block, out)
         else:
             values = _magnitudes(block) if self.range == "abs" else block
-            if self.white is None:
+            if self.max_value is None:
                 out[...] = values
             elif self.range == "offset":
-                _shift(values, self.white // 2 + 1, out)
+                _shift(values, self.max_value // 2 + 1, out)
             else:
                 saturate(values, out)
 
     def limits(self) -> tuple[int, int] | None:
         """Return the least and greatest rounded value that is not cut; None where none is."""
-        if self.white is None or self.range in ("rescale", "raw"):
+        if self.max_value is None or self.range in ("rescale", "raw"):
             return None
-        mid = self.white // 2 + 1
+        mid = self.max_value // 2 + 1
         return {
-            "clip": (0, self.white),
-            "abs": (-self.white, self.white),
-            "offset": (-mid, self.white - mid),
+            "clip": (0, self.max_value),
+            "abs": (-self.max_value, self.max_value),
+            "offset": (-mid, self.max_value - mid),
         }[self.range]
 
     def _rescale(self, block: NDArray[Any], out: NDArray[Any]) -> None:
@@ -106,13 +106,13 @@ class Tone:
         values = block.astype(np.float64 if wide else _float_for(block.dtype))
         # In halves, since the span itself can exceed what a float holds.
         low, high = values.dtype.type(self.low / 2), values.dtype.type(self.high / 2)
-        white = 1 if self.white is None else self.white
+        max_value = 1 if self.max_value is None else self.max_value
         with np.errstate(invalid="ignore"):
             values *= 0.5
             values -= low
             values /= high - low if high > low else np.inf
-            values *= white
-        if self.white is None:
+            values *= max_value
+        if self.max_value is None:
             out[...] = values
         else:
             saturate(values, out)
@@ -125,7 +125,7 @@ class Limited(Protocol):
         """Return the least and greatest rounded value that is not cut; None where none is."""
 
 
-class Tally:
+class ValueStats:
     """Counts over a feature map, gathered strip by strip.
 
     ``minimum`` and ``maximum`` are of the finite values, NaN where there is none.
@@ -174,7 +174,7 @@ class Tally:
         if finite.size:
             self._widen(finite.min().item(), finite.max().item())
 
-    def merge(self, other: "Tally") -> None:
+    def merge(self, other: "ValueStats") -> None:
         """Add the counts of ``other``, made with the same tone."""
         self.nans += other.nans
         self._samples += other._samples

@@ -1,4 +1,4 @@
-"""Pictures to files."""
+"""Images to files."""
 
 import io
 import zlib
@@ -13,7 +13,7 @@ from PIL import Image, TiffImagePlugin
 
 from convcli.errors import ConvcliError, UsageError
 from convcli.images.formats import Format, refusal
-from convcli.images.image import Picture
+from convcli.images.image import ImageData
 from convcli.images.matrices import aligned_lines, comma_lines
 from convcli.images.metadata import matching_profile
 from convcli.images.npy import write_npy
@@ -26,21 +26,21 @@ _PAGE_DURATION = 100  # milliseconds, of a frame that comes without
 _BUFFERED = ("JPEG2000",)  # its encoder never returns when the disk is full
 
 
-def write_picture(
-    picture: Picture,
+def write_image(
+    image: ImageData,
     file: BinaryIO,
     format: Format,  # noqa: A002  -- as in Pillow's save
     *,
     quality: int | None = None,
     compress_level: int | None = None,
 ) -> tuple[str, ...]:
-    """Encode a picture into an open file.
+    """Encode an image into an open file.
 
     16-bit pixels are scaled to 8 bits where the format holds no more, alpha is left out where it
     holds none, and both are noted; so is whatever else is lost.
 
     Args:
-        picture: what to write.
+        image: what to write.
         file: binary, open for writing; a pipe will do.
         format: from :func:`convcli.images.formats.choose_format`.
         quality: of JPEG, WebP and AVIF, 0 to 100; None for 95.
@@ -51,35 +51,35 @@ def write_picture(
         Notes for the user.
 
     Raises:
-        ConvcliError: the encoder refuses the picture.
+        ConvcliError: the encoder refuses the image.
         OSError: the file cannot be written.
-        UsageError: the format cannot hold the picture.
+        UsageError: the format cannot hold the image.
     """
-    return write_frames([picture], file, format, quality=quality, compress_level=compress_level)
+    return write_frames([image], file, format, quality=quality, compress_level=compress_level)
 
 
 def write_frames(
-    pictures: Iterable[Picture],
+    images: Iterable[ImageData],
     file: BinaryIO,
     format: Format,  # noqa: A002
     *,
     quality: int | None = None,
     compress_level: int | None = None,
 ) -> tuple[str, ...]:
-    """Encode pictures into one animation or multi-page file; see :func:`write_picture`.
+    """Encode images into one animation or multi-page file; see :func:`write_image`.
 
     They are taken one at a time. Durations are theirs; loop count, EXIF, profile and resolution
     are those of the first.
 
     Raises:
-        ConvcliError: as :func:`write_picture`; also where the format holds one picture, and
+        ConvcliError: as :func:`write_image`; also where the format holds one image, and
             several are given.
     """
     encoding = _Encoding(format, quality, compress_level)
-    rest = iter(pictures)
+    rest = iter(images)
     first, second = next(rest, None), next(rest, None)
     if first is None:
-        raise UsageError("there are no pictures to write")
+        raise UsageError("there are no images to write")
     if second is None:
         encoding.one(first, file)
     elif not format.frames:
@@ -102,52 +102,52 @@ class _Encoding:
         if "quality" in form.options:
             self._options.setdefault("quality", DEFAULT_QUALITY)
 
-    def one(self, picture: Picture, file: BinaryIO) -> None:
-        """Write a single picture."""
+    def one(self, image: ImageData, file: BinaryIO) -> None:
+        """Write a single image."""
         if self.format.is_matrix:
-            self._matrix(picture, file)
+            self._matrix(image, file)
             return
         if self.format.name == "PNG":
-            pixels, alpha = self._samples(picture)
+            pixels, alpha = self._samples(image)
             level = self._options.get("compress_level")
             with self._sink(file) as sink:
-                write_png(sink, pixels, alpha, compress_level=level, **self._carried(picture))
+                write_png(sink, pixels, alpha, compress_level=level, **self._carried(image))
             return
-        image = self._image(picture)
+        pil_image = self._image(image)
         with self._sink(file) as sink:
-            image.save(sink, self.format.name, **self._options, **self._carried(picture))
+            pil_image.save(sink, self.format.name, **self._options, **self._carried(image))
 
-    def pages(self, pictures: Iterable[Picture], file: BinaryIO) -> None:
+    def pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
         """Write a TIFF of several pages, of any sizes."""
         with (
             self._sink(file, reads=True) as sink,
             TiffImagePlugin.AppendingTiffWriter(sink) as writer,
         ):
-            for picture in pictures:
-                image = self._image(picture)
-                image.save(writer, "TIFF", **self._options, **self._carried(picture))
+            for image in images:
+                pil_image = self._image(image)
+                pil_image.save(writer, "TIFF", **self._options, **self._carried(image))
                 writer.newFrame()
 
-    def animation(self, first: Picture, rest: Iterable[Picture], file: BinaryIO) -> None:
+    def animation(self, first: ImageData, rest: Iterable[ImageData], file: BinaryIO) -> None:
         """Write frames of one size; the list of durations grows as the encoder takes frames."""
         durations = [_duration(first)]
 
         def images() -> Iterator[Image.Image]:
-            for picture in rest:
-                if picture.size != first.size:
+            for image in rest:
+                if image.shape != first.shape:
                     raise UsageError(
                         f"frames differ in size, which {self.format.suffix} cannot hold; .tif can"
                     )
-                durations.append(_duration(picture))
-                yield self._image(picture)
+                durations.append(_duration(image))
+                yield self._image(image)
 
-        image = self._image(first)
+        pil_image = self._image(first)
         loop = first.metadata.loop
         options = self._options
         if self.format.name == "PNG" and not options:
             options = {"compress_level": 1, "compress_type": zlib.Z_RLE}
         with self._sink(file) as sink:
-            image.save(
+            pil_image.save(
                 sink,
                 self.format.name,
                 save_all=True,
@@ -186,12 +186,12 @@ class _Encoding:
         if isinstance(sink, io.BytesIO) and sink is not file:
             file.write(sink.getbuffer())
 
-    def _carried(self, picture: Picture) -> dict[str, Any]:
+    def _carried(self, image: ImageData) -> dict[str, Any]:
         """Return the metadata that the format holds."""
-        known, form = picture.metadata, self.format
+        known, form = image.metadata, self.format
         carried: dict[str, Any] = {}
-        icc = matching_profile(known.icc, colour=picture.channels == 3)
-        if form.icc and icc and picture.depth is not None:
+        icc = matching_profile(known.icc, color=image.channels == 3)
+        if form.icc and icc and image.depth is not None:
             carried["icc_profile"] = icc
         if form.dpi and known.dpi:
             carried["dpi"] = known.dpi
@@ -202,49 +202,49 @@ class _Encoding:
                 carried["exif"] = known.exif
         return carried
 
-    def _matrix(self, picture: Picture, file: BinaryIO) -> None:
-        self._check(picture)
-        self._alpha_of(picture)
+    def _matrix(self, image: ImageData, file: BinaryIO) -> None:
+        self._check(image)
+        self._alpha_of(image)
         if self.format.name == "npy":
-            write_npy(file, picture.pixels)
+            write_npy(file, image.pixels)
             return
-        matrix = picture.pixels.reshape(picture.size)
+        matrix = image.pixels.reshape(image.shape)
         lines = comma_lines(matrix) if self.format.name == "csv" else aligned_lines(matrix)
         for line in lines:
             file.write(line.encode())
 
-    def _image(self, picture: Picture) -> Image.Image:
-        """Return a picture in the nearest form that the format holds."""
-        pixels, alpha = self._samples(picture)
-        if picture.depth is None:
+    def _image(self, image: ImageData) -> Image.Image:
+        """Return an image in the nearest form that the format holds."""
+        pixels, alpha = self._samples(image)
+        if image.depth is None:
             return Image.fromarray(self._plain(pixels))
-        image = Image.fromarray(pixels)
+        pil_image = Image.fromarray(pixels)
         if alpha is not None:
-            image.putalpha(Image.fromarray(alpha))
-        return self._for_palette(image) if self.format.name == "GIF" else image
+            pil_image.putalpha(Image.fromarray(alpha))
+        return self._for_palette(pil_image) if self.format.name == "GIF" else pil_image
 
-    def _samples(self, picture: Picture) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """Return pixels, (H, W) if grey, and alpha, in a depth that the format holds."""
-        self._check(picture)
-        alpha = self._alpha_of(picture)
-        pixels = picture.pixels
-        if picture.channels == 1:
-            pixels = pixels.reshape(picture.size)
-        whole = self.format.holds_whole(picture.channels, picture.depth)
-        if picture.depth == 16 and (alpha is not None or not whole):
+    def _samples(self, image: ImageData) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return pixels, (H, W) if gray, and alpha, in a depth that the format holds."""
+        self._check(image)
+        alpha = self._alpha_of(image)
+        pixels = image.pixels
+        if image.channels == 1:
+            pixels = pixels.reshape(image.shape)
+        whole = self.format.holds_whole(image.channels, image.depth)
+        if image.depth == 16 and (alpha is not None or not whole):
             self.notes.append(f"scaled to 8 bits: {self.format.suffix} holds no more of this kind")
             pixels = _narrowed(pixels)
             alpha = None if alpha is None else _narrowed(alpha)
         return pixels, alpha
 
-    def _check(self, picture: Picture) -> None:
-        if not self.format.holds(picture.channels, picture.depth):
-            raise UsageError(refusal(self.format, picture.channels, picture.depth))
+    def _check(self, image: ImageData) -> None:
+        if not self.format.holds(image.channels, image.depth):
+            raise UsageError(refusal(self.format, image.channels, image.depth))
 
-    def _alpha_of(self, picture: Picture) -> NDArray[Any] | None:
+    def _alpha_of(self, image: ImageData) -> NDArray[Any] | None:
         """Return alpha where the format holds it; no background is invented where not."""
-        if picture.alpha is None or self.format.alpha:
-            return picture.alpha
+        if image.alpha is None or self.format.alpha:
+            return image.alpha
         self.notes.append(f"alpha left out: {self.format.suffix} holds none")
         return None
 
@@ -266,14 +266,14 @@ class _Encoding:
 
     def _for_palette(self, image: Image.Image) -> Image.Image:
         if image.mode != "L":
-            self.notes.append("colours reduced to a palette of 256: .gif holds no more")
+            self.notes.append("colors reduced to a palette of 256: .gif holds no more")
         if image.mode in ("LA", "RGBA"):
             self.notes.append("alpha reduced to on and off: .gif holds no more")
         return image.convert("RGBA") if image.mode == "LA" else image
 
 
-def _duration(picture: Picture) -> int:
-    known = picture.metadata.duration
+def _duration(image: ImageData) -> int:
+    known = image.metadata.duration
     return _PAGE_DURATION if known is None else round(known)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from convcli.errors import KernelError
-from convcli.kernels.entries import Parameter, Recipe
+from convcli.kernels.entries import ComputedKernel, Parameter
 from convcli.kernels.formulas import check_extent
 from convcli.kernels.naming import quoted
 
@@ -15,7 +15,7 @@ SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)
 FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
-def bind_arguments(recipe: Recipe, text: str) -> dict[str, Any]:
+def bind_arguments(recipe: ComputedKernel, text: str) -> dict[str, Any]:
     """Return every argument of ``recipe`` by the name of its function's parameter.
 
     Args:
@@ -33,7 +33,7 @@ def bind_arguments(recipe: Recipe, text: str) -> dict[str, Any]:
     return values
 
 
-def _assign(recipe: Recipe, text: str) -> dict[str, str]:
+def _assign(recipe: ComputedKernel, text: str) -> dict[str, str]:
     """Give each typed value to the parameter it is meant for."""
     names = [parameter.name for parameter in recipe.parameters]
     typed: dict[str, str] = {}
@@ -53,7 +53,7 @@ def _assign(recipe: Recipe, text: str) -> dict[str, str]:
     return typed
 
 
-def _usage(recipe: Recipe) -> str:
+def _usage(recipe: ComputedKernel) -> str:
     names = ", ".join(parameter.name for parameter in recipe.parameters)
     return f"{recipe.name} takes {names}; for example {recipe.example}"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from convcli.errors import KernelError
 from convcli.kernels.data import basics, computed, edges
-from convcli.kernels.entries import Entry, Recipe
+from convcli.kernels.entries import ComputedKernel, Entry
 from convcli.kernels.naming import quoted
 
 
@@ -26,7 +26,7 @@ CATALOGUE: dict[str, Entry] = _index(
         *edges.COMPASSES,
         *basics.LAPLACIANS,
         *computed.DIFFERENCE_RECIPES,
-        *basics.PILLOWS,
+        *basics.PILLOW_KERNELS,
     )
 )
 
@@ -46,7 +46,7 @@ def find_entry(name: str) -> Entry:
         KernelError: there is none; the message suggests the nearest names.
 
     >>> find_entry("sharpen").summary
-    'adds the difference from the four neighbours'
+    'adds the difference from the four neighbors'
     """
     if name in CATALOGUE:
         return CATALOGUE[name]
@@ -68,7 +68,7 @@ def complete_kernel(incomplete: str) -> list[str]:
     if not colon:
         return [known for known in CATALOGUE if known.startswith(incomplete)]
     entry = CATALOGUE.get(name)
-    if not isinstance(entry, Recipe):
+    if not isinstance(entry, ComputedKernel):
         return []
     done, comma, last = arguments.rpartition(",")
     given = {piece.partition("=")[0] for piece in done.split(",")}

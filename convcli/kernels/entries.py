@@ -8,7 +8,7 @@ from typing import NamedTuple
 Rows = tuple[tuple[int | float, ...], ...]
 
 
-class Table(NamedTuple):
+class FixedKernel(NamedTuple):
     """A kernel written down: ``rows / divisor + bias``, cross-correlated as it stands.
 
     ``turn`` is the angle, in degrees counter-clockwise, by which the rows are turned when built.
@@ -24,7 +24,7 @@ class Table(NamedTuple):
     turn: int = 0
 
 
-class Family(NamedTuple):
+class KernelFamily(NamedTuple):
     """Several tables under one name, whose feature maps are combined into one."""
 
     name: str
@@ -45,7 +45,7 @@ class Parameter(NamedTuple):
     unit: str = ""
 
 
-class Recipe(NamedTuple):
+class ComputedKernel(NamedTuple):
     """A kernel computed from arguments; ``convcli.kernels.formulas`` holds the computation."""
 
     name: str
@@ -67,7 +67,7 @@ class Recipe(NamedTuple):
         return any(p.name == "angle" for p in self.parameters)
 
 
-Entry = Table | Family | Recipe
+Entry = FixedKernel | KernelFamily | ComputedKernel
 
 
 def outer(column: tuple[int | float, ...], row: tuple[int | float, ...]) -> Rows:

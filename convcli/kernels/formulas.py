@@ -18,7 +18,7 @@ Grid = NDArray[np.float64]
 Size = tuple[int, int]
 
 MOST_WEIGHTS_A_SIDE = 2047
-MOST_INTEGER_BITS = 46  # so that the sums of a 16-bit picture stay within int64
+MOST_INTEGER_BITS = 46  # so that the sums of a 16-bit image stay within int64
 
 
 def box(size: Size) -> Kernel:
@@ -49,7 +49,7 @@ def gaussian(
 ) -> Kernel:
     """Samples of the bivariate normal density, with correlation ``rho`` and turned by ``angle``.
 
-    Sample i lies at ``start + i * step``; without ``start`` the samples are centred.
+    Sample i lies at ``start + i * step``; without ``start`` the samples are centered.
     """
     rows, columns = size or (None, None)
     across = sigma_x or sigma or _default_sigma(columns, step)
@@ -64,7 +64,7 @@ def gaussian(
 
 
 def disk(radius: float) -> Kernel:
-    """Ones where a pixel's centre lies within the radius, divided by their number."""
+    """Ones where a pixel's center lies within the radius, divided by their number."""
     x, y = _grid(_square(math.floor(radius)), 1, None)
     return _mean((x * x + y * y <= radius * radius).astype(np.int64))
 
@@ -98,7 +98,7 @@ def unsharp(size: Size | None, sigma: float, amount: float) -> Kernel:
 
 
 def log(size: Size | None, sigma: float) -> Kernel:
-    """The Laplacian of the Gaussian density, less its mean, so that a flat picture gives 0."""
+    """The Laplacian of the Gaussian density, less its mean, so that a flat image gives 0."""
     x, y = _grid(size or _square(4 * sigma), 1, None)
     square = (x * x + y * y) / (2 * sigma * sigma)
     weights = (square - 1) * np.exp(-square) / (math.pi * sigma**4)

@@ -75,14 +75,14 @@ class Kernel:
         return weights
 
     @property
-    def size(self) -> tuple[int, int]:
+    def shape(self) -> tuple[int, int]:
         """(rows, columns) of the window."""
         rows, columns = self.matrix.shape[-2:]
         return rows, columns
 
     @property
     def sum(self) -> Number:
-        """The sum of the weights: what becomes of a pixel in a flat picture. Exact for integers."""
+        """The sum of the weights: what becomes of a pixel in a flat image. Exact for integers."""
         return _divided(_total(self.matrix), self.divisor)
 
     @property
@@ -137,7 +137,7 @@ class Kernel:
         """
         total = _total(self.matrix)
         if abs(total) <= 1e-12 * float(np.abs(self.matrix, dtype=np.float64).sum()):
-            raise KernelError(f"the weights of {self.name} sum to 0 and cannot be normalised to 1")
+            raise KernelError(f"the weights of {self.name} sum to 0 and cannot be normalized to 1")
         return self.with_divisor(total if INT64.min <= total <= INT64.max else float(total))
 
     def with_divisor(self, divisor: Number) -> "Kernel":

@@ -3,7 +3,7 @@
 from typing import Any
 
 from convcli.kernels.catalogue import CATALOGUE, groups
-from convcli.kernels.entries import Entry, Family, Recipe
+from convcli.kernels.entries import ComputedKernel, Entry, KernelFamily
 
 
 def list_text() -> str:
@@ -13,7 +13,7 @@ def list_text() -> str:
         "\n".join((group, *(f"  {entry.name:<{width}}  {_summary(entry)}" for entry in entries)))
         for group, entries in groups().items()
     ]
-    recipes = [entry for entry in CATALOGUE.values() if isinstance(entry, Recipe)]
+    recipes = [entry for entry in CATALOGUE.values() if isinstance(entry, ComputedKernel)]
     signatures = "\n".join(f"  {recipe.signature}" for recipe in recipes)
     return "\n\n".join((*sections, f"arguments ('kernels show NAME' explains them)\n{signatures}"))
 
@@ -27,7 +27,9 @@ def list_json() -> str:
 
 def _summary(entry: Entry) -> str:
     """Return the summary; a family's says how its members are combined."""
-    return f"{entry.summary} ({entry.combine})" if isinstance(entry, Family) else entry.summary
+    return (
+        f"{entry.summary} ({entry.combine})" if isinstance(entry, KernelFamily) else entry.summary
+    )
 
 
 def _entry_data(entry: Entry) -> dict[str, Any]:
@@ -38,9 +40,9 @@ def _entry_data(entry: Entry) -> dict[str, Any]:
         "summary": entry.summary,
         "source": entry.source,
     }
-    if isinstance(entry, Family):
+    if isinstance(entry, KernelFamily):
         return {**common, "members": list(entry.members), "combine": entry.combine}
-    if isinstance(entry, Recipe):
+    if isinstance(entry, ComputedKernel):
         arguments = [parameter._asdict() for parameter in entry.parameters]
         return {**common, "example": entry.example, "arguments": arguments}
     return common

@@ -1,6 +1,6 @@
 """Names that are safe in a file name, and user's text that is safe in a message."""
 
-LONGEST_NAME = 80  # bytes of UTF-8: a file name holds 255, and the picture's own name comes first
+LONGEST_NAME = 80  # bytes of UTF-8: a file name holds 255, and the image's own name comes first
 LONGEST_QUOTE = 60
 UNSAFE = frozenset('/\\:*?"<>|,;=@')
 

@@ -22,7 +22,7 @@ def save_kernel(kernel: Kernel, target: Path, *, overwrite: bool = False) -> Non
     Raises:
         UsageError: the suffix is none of these.
         KernelError: the format cannot hold the kernel.
-        PictureError: the target exists and ``overwrite`` is false, or cannot be written.
+        ImageError: the target exists and ``overwrite`` is false, or cannot be written.
     """
     content = _content(kernel, target)
     with atomic_write(target, overwrite=overwrite) as file:

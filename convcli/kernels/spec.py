@@ -15,7 +15,7 @@ import numpy as np
 from convcli.errors import KernelError
 from convcli.kernels.arguments import bind_arguments
 from convcli.kernels.catalogue import CATALOGUE, find_entry, no_such_name
-from convcli.kernels.entries import Entry, Recipe, Table
+from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel
 from convcli.kernels.files import KERNEL_SUFFIXES, looks_like_path, read_kernel_file, read_stream
 from convcli.kernels.formulas import BUILDERS
 from convcli.kernels.kernel import Kernel
@@ -90,10 +90,10 @@ def only_kernel(kernel_set: KernelSet) -> Kernel:
     return kernel_set.kernels[0]
 
 
-def find_recipe(spec: str) -> Recipe | None:
+def find_recipe(spec: str) -> ComputedKernel | None:
     """Return the recipe behind a SPEC, or None where the SPEC names none."""
     entry = CATALOGUE.get(spec.strip().partition("@")[0].partition(":")[0])
-    return entry if isinstance(entry, Recipe) else None
+    return entry if isinstance(entry, ComputedKernel) else None
 
 
 def _split_angle(text: str) -> tuple[str, float]:
@@ -116,23 +116,23 @@ def _split_angle(text: str) -> tuple[str, float]:
 
 def _build(entry: Entry, spec: str, angle: float) -> KernelSet:
     """Return the kernels of a catalogue entry."""
-    if isinstance(entry, Recipe):
+    if isinstance(entry, ComputedKernel):
         return _as_set(_from_recipe(entry, spec, angle))
     if ":" in spec:
         raise KernelError(f"{entry.name} takes no arguments")
-    if isinstance(entry, Table):
+    if isinstance(entry, FixedKernel):
         return _as_set(_from_table(entry).turned(angle))
-    tables = (table for table in map(find_entry, entry.members) if isinstance(table, Table))
+    tables = (table for table in map(find_entry, entry.members) if isinstance(table, FixedKernel))
     members = tuple(_from_table(table).turned(angle) for table in tables)
     return KernelSet(turned_name(entry.name, angle), members, entry.combine)
 
 
-def _from_table(table: Table) -> Kernel:
+def _from_table(table: FixedKernel) -> Kernel:
     matrix = turn(np.array(table.rows), table.turn)
     return Kernel(matrix, table.divisor, table.bias, table.name, table.summary, table.source)
 
 
-def _from_recipe(recipe: Recipe, spec: str, angle: float) -> Kernel:
+def _from_recipe(recipe: ComputedKernel, spec: str, angle: float) -> Kernel:
     """Compute a recipe, with ``angle`` among its arguments where turning would not be exact."""
     arguments = spec.partition(":")[2]
     values = bind_arguments(recipe, arguments)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError
 
-# The eight places around the centre of a 3x3, clockwise from the upper left.
+# The eight places around the center of a 3x3, clockwise from the upper left.
 RING_ROWS = [0, 0, 0, 1, 2, 2, 2, 1]
 RING_COLUMNS = [0, 1, 2, 2, 2, 1, 0, 0]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convcli.core.dtypes import float_type
-from convcli.layers.base import Laid, Maps, Shape
+from convcli.layers.base import LayerPlan, Maps, Shape
 
 
 def relu(maps: Maps) -> Maps:
@@ -54,9 +54,9 @@ class Activation:
         """Its name."""
         return self.name
 
-    def lay_out(self, shape: Shape) -> Laid:
+    def plan(self, shape: Shape) -> LayerPlan:
         """Return what is as it was."""
-        return Laid(shape)
+        return LayerPlan(shape)
 
     def apply(self, maps: Maps) -> Maps:
         """Return the function's values."""
@@ -77,9 +77,9 @@ class LeakyRelu:
         """Its name and slope."""
         return f"{self.name} {self.slope:g}"
 
-    def lay_out(self, shape: Shape) -> Laid:
+    def plan(self, shape: Shape) -> LayerPlan:
         """Return what is as it was."""
-        return Laid(shape)
+        return LayerPlan(shape)
 
     def apply(self, maps: Maps) -> Maps:
         """Return floats, as a slope makes them."""

@@ -11,7 +11,7 @@ Maps = NDArray[Any]
 LARGEST = 2**31 - 1
 
 
-class Laid(NamedTuple):
+class LayerPlan(NamedTuple):
     """A layer laid over an input.
 
     Attributes:
@@ -41,7 +41,7 @@ class Layer(Protocol):
     def label(self) -> str:
         """Its name and what tells it from others of its kind: ``conv sobel-x``, ``maxpool 2x2``."""
 
-    def lay_out(self, shape: Shape) -> Laid:
+    def plan(self, shape: Shape) -> LayerPlan:
         """Lay it over an input of this shape.
 
         Raises:
@@ -54,7 +54,7 @@ class Layer(Protocol):
         Integers are of at most 32 bits, and larger than their type's least: see :func:`settled`.
 
         Raises:
-            UsageError: as :meth:`lay_out`.
+            UsageError: as :meth:`conv_geometry`.
         """
 
 

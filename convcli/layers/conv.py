@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from convcli.core.combine import COMBINATIONS, combined_type
 from convcli.core.correlate import prepare, run
 from convcli.core.dtypes import float_type, smallest_integer, whole
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.errors import KernelError, UsageError
-from convcli.geometry import Geometry, lay_out
+from convcli.geometry import Geometry, conv_geometry
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
-from convcli.layers.base import Laid, Maps, Shape
+from convcli.layers.base import LayerPlan, Maps, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Conv:
 
     sets: tuple[KernelSet, ...]
     spec: str
-    layout: Layout
+    layout: ConvOptions
     bias: float | tuple[float, ...] | None = None
     levels: int = 1
     method: str = "auto"
@@ -58,7 +58,7 @@ class Conv:
         """Every kernel, in order."""
         return [kernel for group in self.sets for kernel in group.kernels]
 
-    def lay_out(self, shape: Shape) -> Laid:
+    def plan(self, shape: Shape) -> LayerPlan:
         """Lay every kernel over the maps.
 
         Raises:
@@ -66,8 +66,8 @@ class Conv:
             KernelError: a kernel's channels are not the maps'.
             UsageError: the maps differ in size, or there are not as many biases as maps.
         """
-        laid = [self._laid(kernel, shape) for kernel in self.kernels]
-        sizes = {each.output for each in laid}
+        plan = [self._laid(kernel, shape) for kernel in self.kernels]
+        sizes = {each.output_shape for each in plan}
         if len(sizes) > 1:
             texts = " and ".join(f"{columns}x{rows}" for rows, columns in sorted(sizes))
             raise UsageError(
@@ -76,14 +76,14 @@ class Conv:
         channels = sum(_maps(group, shape) for group in self.sets)
         if isinstance(self.bias, tuple) and len(self.bias) != channels:
             raise UsageError(f"--bias has {len(self.bias)} numbers for {channels} maps")
-        (rows, columns), [size] = (_widest(laid, axis) for axis in (0, 1)), sizes
+        (rows, columns), [size] = (_widest(plan, axis) for axis in (0, 1)), sizes
         products = sum(
             kernel.matrix.size * (shape[2] if kernel.matrix.ndim == 2 else 1)
             for kernel in self.kernels
         )
         weights = sum(kernel.matrix.size for kernel in self.kernels)
         parameters = weights + self._count_biases(channels)
-        return Laid((*size, channels), rows, columns, parameters, products * size[0] * size[1])
+        return LayerPlan((*size, channels), rows, columns, parameters, products * size[0] * size[1])
 
     def apply(self, maps: Maps) -> Maps:
         """Return the kernels' maps; exact integers of integers, else floats.
@@ -102,8 +102,8 @@ class Conv:
                 f"and the layer is given {_channels(shape[2])}"
             )
         rules = self.layout
-        return lay_out(
-            shape[:2], kernel.size, rules.padding, rules.stride, rules.dilation, rules.operation
+        return conv_geometry(
+            shape[:2], kernel.shape, rules.padding, rules.stride, rules.dilation, rules.operation
         )
 
     def _count_biases(self, channels: int) -> int:
@@ -112,7 +112,7 @@ class Conv:
         return sum(kernel.bias != 0 for kernel in self.kernels)
 
     def _banked(self) -> Iterator[KernelSet]:
-        """Yield the sets, with neighbours that can be summed as one bank made one."""
+        """Yield the sets, with neighbors that can be summed as one bank made one."""
 
         def alike(group: KernelSet) -> Any:
             kernel = group.kernels[0]
@@ -186,9 +186,9 @@ def _maps(group: KernelSet, shape: Shape) -> int:
     return counts.pop()
 
 
-def _widest(laid: list[Geometry], axis: int) -> tuple[int, ...]:
+def _widest(plan: list[Geometry], axis: int) -> tuple[int, ...]:
     """Return the kernel that sees most along an axis."""
-    most = max(laid, key=lambda each: each.extent[axis])
+    most = max(plan, key=lambda each: each.extent[axis])
     before = (most.pads.top, most.pads.left)[axis]
     return most.kernel[axis], most.stride[axis], before, most.dilation[axis]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from convcli.errors import Named
 from convcli.geometry import ReceptiveField, receptive_field
-from convcli.layers.base import Laid, Layer, Maps, Shape, settled
+from convcli.layers.base import Layer, LayerPlan, Maps, Shape, settled
 
 
 class Stage(NamedTuple):
@@ -23,12 +23,12 @@ class Stage(NamedTuple):
     number: int
     layer: Layer
     given: Shape
-    laid: Laid
+    plan: LayerPlan
     rows: ReceptiveField
     columns: ReceptiveField
 
 
-def lay_chain(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
+def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     """Lay each layer over what comes out of the one before it.
 
     Args:
@@ -46,23 +46,23 @@ def lay_chain(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     stages: list[Stage] = []
     for number, layer in enumerate(layers, 1):
         with Named(f"layer {number} ({layer.label})"):
-            laid = layer.lay_out(shape)
-        seen = [*(stage.laid for stage in stages), laid]
+            plan = layer.plan(shape)
+        seen = [*(stage.plan for stage in stages), plan]
         rows = receptive_field(each.rows for each in seen)
         columns = receptive_field(each.columns for each in seen)
-        stages.append(Stage(number, layer, shape, laid, rows, columns))
-        shape = laid.shape
+        stages.append(Stage(number, layer, shape, plan, rows, columns))
+        shape = plan.shape
     return stages
 
 
-def run_chain(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:
+def run_network(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:
     """Yield what comes out of each layer, (H', W', C'), made when it is asked for.
 
     Nothing is rounded or cut between layers. Integers stay exact until a layer makes fractions
     of them: float32, or float64 of 32-bit integers and of float64.
 
     Args:
-        stages: from :func:`lay_chain`.
+        stages: from :func:`plan_network`.
         maps: (H, W, C), of the shape that the chain was laid over.
 
     Raises:

@@ -1,13 +1,13 @@
-"""Layers that make one value of several: windows, whole maps, channels; and the normalisation."""
+"""Layers that make one value of several: windows, whole maps, channels; and the normalization."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from convcli.core.dtypes import DOUBLE, float_type
-from convcli.core.pooling import lay_windows, pool
+from convcli.core.pooling import pool, pool_geometry
 from convcli.geometry import Pair, pair_text, size_text
-from convcli.layers.base import Laid, Maps, Shape
+from convcli.layers.base import LayerPlan, Maps, Shape
 
 _SQUARED = 1e100  # greater numbers may overflow when they are squared
 
@@ -35,12 +35,12 @@ class Pool:
         step = "" if stride == self.size else f" stride {pair_text(stride)}"
         return f"{self.name} {size_text(self.size)}{step}"
 
-    def lay_out(self, shape: Shape) -> Laid:
+    def plan(self, shape: Shape) -> LayerPlan:
         """Lay the windows over each channel."""
-        laid = lay_windows(shape[:2], self.size, self.stride, self.padding, ceil=self.ceil)
-        pads = laid.pads.top, laid.pads.left
-        rows, columns = zip(laid.kernel, laid.stride, pads, strict=True)
-        return Laid((*laid.output, shape[2]), rows, columns)
+        plan = pool_geometry(shape[:2], self.size, self.stride, self.padding, ceil=self.ceil)
+        pads = plan.pads.top, plan.pads.left
+        rows, columns = zip(plan.kernel, plan.stride, pads, strict=True)
+        return LayerPlan((*plan.output_shape, shape[2]), rows, columns)
 
     def apply(self, maps: Maps) -> Maps:
         """Pool each channel."""
@@ -67,9 +67,9 @@ class GlobalPool:
         """Its name and kind."""
         return f"{self.name} {self.kind}"
 
-    def lay_out(self, shape: Shape) -> Laid:
+    def plan(self, shape: Shape) -> LayerPlan:
         """Leave one position, which sees all of them."""
-        return Laid((1, 1, shape[2]), (shape[0],), (shape[1],))
+        return LayerPlan((1, 1, shape[2]), (shape[0],), (shape[1],))
 
     def apply(self, maps: Maps) -> Maps:
         """Return (1, 1, C)."""
@@ -88,9 +88,9 @@ class ChannelPool:
         """Its name and kind."""
         return f"{self.name} {self.kind}"
 
-    def lay_out(self, shape: Shape) -> Laid:
+    def plan(self, shape: Shape) -> LayerPlan:
         """Leave one channel."""
-        return Laid((*shape[:2], 1))
+        return LayerPlan((*shape[:2], 1))
 
     def apply(self, maps: Maps) -> Maps:
         """Return (H, W, 1)."""
@@ -102,7 +102,7 @@ class Normalize:
     """``(x - mean) / sqrt(variance + eps)`` of each map over all its positions.
 
     The variance is the mean square distance from the mean (divided by n, not n - 1), as in the
-    instance normalisation of networks. A constant map becomes 0.
+    instance normalization of networks. A constant map becomes 0.
     """
 
     eps: float = 1e-5
@@ -110,9 +110,9 @@ class Normalize:
     name = "normalize"
     label = "normalize"
 
-    def lay_out(self, shape: Shape) -> Laid:
+    def plan(self, shape: Shape) -> LayerPlan:
         """Return what is as it was; that a map's mean sees all of it is left out of account."""
-        return Laid(shape)
+        return LayerPlan(shape)
 
     def apply(self, maps: Maps) -> Maps:
         """Return floats; the sums are in float64, map by map."""

@@ -1,4 +1,4 @@
-"""What grids and pictures share: ticks, the numbers in the cells, a colour bar of equal length."""
+"""What grids and images share: ticks, the numbers in the cells, a color bar of equal length."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from convcli.plotting.style import TICK_POINTS
-from convcli.plotting.text import short, text_width
+from convcli.plotting.text import format_short, text_width
 
-WIDE = 2.5  # from this ratio of width to height on, a colour bar stands below its image
+WIDE = 2.5  # from this ratio of width to height on, a color bar stands below its image
 MOST_TICKED = 16  # a grid of up to so many cells has a tick at each
 
 _LARGEST_POINTS, _LEAST_POINTS = 11.0, 5.0
@@ -28,13 +28,13 @@ _BAR, _GAP, _GAP_BELOW = 0.12, 0.08, 0.32  # inches
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnImage:
     """An image in its axes, whose box gets its true shape once the figure is laid out."""
 
     image: AxesImage
     ratio: float  # of the box: height / width
     shape: tuple[int, int]  # rows, columns of cells
-    texts: tuple[str, ...] = ()  # the numbers in the cells, row by row; none for a picture
+    texts: tuple[str, ...] = ()  # the numbers in the cells, row by row; none for an image
     widest: float = 0.0  # inches at 1 point, of the widest among all grids of one size
 
 
@@ -46,7 +46,7 @@ def add_axes(figure: Figure, left: float, top: float, width: float, height: floa
     )
 
 
-def settle(figure: Figure, drawn: Sequence[Drawn]) -> None:
+def finalize_layout(figure: Figure, drawn: Sequence[DrawnImage]) -> None:
     """Lay the figure out, keep that layout, and write the numbers that fit their cells.
 
     Constrained layout cuts off the labels of axes that keep an aspect of their own. So every box
@@ -59,7 +59,7 @@ def settle(figure: Figure, drawn: Sequence[Drawn]) -> None:
     write_numbers(drawn)
 
 
-def write_numbers(drawn: Sequence[Drawn]) -> None:
+def write_numbers(drawn: Sequence[DrawnImage]) -> None:
     """Write the numbers that fit into their cells; every box has its place already."""
     for each in drawn:
         if each.texts:
@@ -72,7 +72,7 @@ def shape_box(axes: Axes, ratio: float) -> None:
     axes.apply_aspect()
 
 
-def write_cells(axes: Axes, grid: Drawn) -> None:
+def write_cells(axes: Axes, grid: DrawnImage) -> None:
     """Write every number of one grid in one size, or none where they would not be legible."""
     rows, columns = grid.shape
     width, height = _inches(axes)
@@ -81,11 +81,11 @@ def write_cells(axes: Axes, grid: Drawn) -> None:
     points = min(by_width, by_height, _LARGEST_POINTS)
     if points < _LEAST_POINTS:
         return
-    colours = _contrasting(grid.image)
+    colors = _contrasting(grid.image)
     for place, text in enumerate(grid.texts):
         row, column = divmod(place, columns)
-        colour = colours[place]
-        axes.text(column, row, text, size=points, color=colour, ha="center", va="center_baseline")
+        color = colors[place]
+        axes.text(column, row, text, size=points, color=color, ha="center", va="center_baseline")
 
 
 def _inches(axes: Axes) -> tuple[float, float]:
@@ -95,7 +95,7 @@ def _inches(axes: Axes) -> tuple[float, float]:
 
 
 def _contrasting(image: AxesImage) -> list[str]:
-    """Return black or white for each cell, whichever stands out from the cell's colour."""
+    """Return black or white for each cell, whichever stands out from the cell's color."""
     rgb = image.to_rgba(np.ma.asarray(image.get_array()))[..., :3].reshape(-1, 3)
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]  # relative luminance, WCAG 2
@@ -123,21 +123,21 @@ def _set_axis_ticks(axis: Axis, cells: int, most_labels: float) -> None:
 
 
 def draw_cell_lines(axes: Axes, rows: int, columns: int) -> None:
-    """Part the cells by thin lines, so that equal neighbours can be counted."""
+    """Part the cells by thin lines, so that equal neighbors can be counted."""
     axes.set_xticks(np.arange(1, columns) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, rows) - 0.5, minor=True)
     axes.tick_params(which="minor", length=0)
     axes.grid(which="minor", color="0.6", linewidth=0.4)
 
 
-def add_colour_bar(
-    axes: Axes, colours: ScalarMappable, ticks: Sequence[float], label: str, *, below: bool
+def add_colorbar(
+    axes: Axes, colors: ScalarMappable, ticks: Sequence[float], label: str, *, below: bool
 ) -> None:
-    """Add a colour bar exactly as long as the box of the axes, at its right or below it."""
+    """Add a color bar exactly as long as the box of the axes, at its right or below it."""
     bar = axes.inset_axes((1.0, 0.0, 0.1, 1.0))
     bar.set_axes_locator(_bar_locator(axes, below=below))
     axes.figure.colorbar(
-        colours,
+        colors,
         cax=bar,
         orientation="horizontal" if below else "vertical",
         ticks=list(ticks),
@@ -148,8 +148,8 @@ def add_colour_bar(
 
 
 def bar_number(value: float, _place: float | None = None) -> str:
-    """Label a tick of a colour bar; its ticks are round, so ten digits only drop the noise."""
-    return short(value, digits=10)
+    """Label a tick of a color bar; its ticks are round, so ten digits only drop the noise."""
+    return format_short(value, digits=10)
 
 
 def _bar_locator(parent: Axes, *, below: bool) -> Callable[[Artist, RendererBase], Bbox]:

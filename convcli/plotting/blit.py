@@ -10,12 +10,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convcli.plotting.style import house_style
+from convcli.plotting.style import style_context
 
 Pixels = NDArray[np.uint8]
 
 
-class Film:
+class BlitCanvas:
     """The frames of one figure.
 
     It is drawn twice at the start: without its results, which is the page, and with them. Results
@@ -60,13 +60,13 @@ class Film:
         buffer = self._buffer()
         buffer[...] = self._page
         renderer = self._canvas.get_renderer()
-        with house_style():
+        with style_context():
             for artist in self._moving:
                 artist.draw(renderer)
         return buffer[..., :3].copy()
 
     def _drawn(self) -> Pixels:
-        with house_style():
+        with style_context():
             self._canvas.draw()
         return self._buffer().copy()
 

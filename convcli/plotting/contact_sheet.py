@@ -1,7 +1,7 @@
-"""A contact sheet: many pictures or feature maps as equal tiles, each with its name."""
+"""A contact sheet: many images or feature maps as equal tiles, each with its name."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, house_style
+from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, style_context
 
 # isort: split
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from convcli.errors import UsageError
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
-    Drawn,
+    DrawnImage,
     add_axes,
-    add_colour_bar,
+    add_colorbar,
     bar_number,
     draw_cell_lines,
     set_ticks,
@@ -50,26 +50,26 @@ def draw_sheet(
     scale: Literal["common", "own"] = "own",
     box: float | None = None,
 ) -> Figure:
-    """Draw a labelled grid of tiles: equal boxes, every picture in its true shape.
+    """Draw a labeled grid of tiles: equal boxes, every image in its true shape.
 
-    A picture is black to white from 0 to its white, with one colour bar for all grey ones. Plain
+    An image is black to white from 0 to its white, with one color bar for all gray ones. Plain
     numbers go from least to greatest, or where some are negative from blue through white (0) to
     red: of each tile by itself, with a bar beside it, or of all tiles with one unit together. Small
-    grids are cells, with their numbers where these are legible; pictures larger than their box are
+    grids are cells, with their numbers where these are legible; images larger than their box are
     thinned by block means. The more tiles, the smaller they are.
 
     Args:
         tiles: at least one; sizes and kinds may differ.
         title: a heading.
         columns: tiles side by side; None for about as many as rows.
-        scale: ``own`` or ``common`` colours for plain numbers.
+        scale: ``own`` or ``common`` colors for plain numbers.
         box: inches of a tile's longer side; None for what makes a page of bounded size.
 
     Returns:
         A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
 
     Raises:
-        UsageError: there are no tiles, or a picture has neither 1 nor 3 channels.
+        UsageError: there are no tiles, or an image has neither 1 nor 3 channels.
 
     >>> import numpy as np
     >>> figure = draw_sheet([SheetTile("ramp", np.array([[0, 128, 255]]), 255)])
@@ -82,12 +82,12 @@ def draw_sheet(
         raise UsageError(f"a sheet has at least one column, not {columns}")
     if scale not in ("common", "own"):
         raise UsageError(f"scale must be common or own, not {scale!r}")
-    with house_style():
+    with style_context():
         return _draw(plan_sheet(tiles, columns, common=scale == "common", box=box), title)
 
 
 def _draw(plan: Plan, title: str) -> Figure:
-    across = plan.size[0] + sum(AIR + bar.beside(labelled=True) for bar in plan.bars)
+    across = plan.size[0] + sum(AIR + bar.beside(labeled=True) for bar in plan.bars)
     width = max(across, _LEAST_WIDTH) + 2 * EDGE
     heading = wrap(title, width - 2 * EDGE, HEADING_POINTS)
     above = EDGE + _LINE * (heading.count("\n") + 1.5) * bool(heading)
@@ -104,13 +104,13 @@ def _draw(plan: Plan, title: str) -> Figure:
     long = min(max(tall - 4 * AIR, _LEAST_BAR), _MOST_BAR)
     for bar in plan.bars:
         _draw_bar(figure, bar, (left, above + 2 * AIR, BAR, long))
-        left += bar.beside(labelled=True) + AIR
+        left += bar.beside(labeled=True) + AIR
     return figure
 
 
 def _draw_tile(
     figure: Figure, placed: Placed, plan: Plan, left: float, above: float
-) -> Drawn | None:
+) -> DrawnImage | None:
     """Draw a tile with its title; return what its numbers can be written into, if there is any."""
     width, height = placed.sides
     axes = add_axes(figure, left + placed.left, above + placed.top, width, height)
@@ -128,9 +128,9 @@ def _draw_tile(
             draw_cell_lines(axes, raster.rows, raster.columns)
     if not scale.shared:
         below = width >= WIDE * height
-        colours, label = scale.colours()
+        colors, label = scale.colors()
         ticks = scale.ticks(width if below else height, below=below)
-        add_colour_bar(axes, colours, ticks, label if plan.ticked else "", below=below)
+        add_colorbar(axes, colors, ticks, label if plan.ticked else "", below=below)
     return drawn
 
 
@@ -141,7 +141,7 @@ def _write_heading(figure: Figure, text: str, left: float, top: float) -> None:
     figure.text(*place, text, size=HEADING_POINTS, weight="bold", ha="left", va="top")
 
 
-def _alike(drawn: Sequence[Drawn]) -> list[Drawn]:
+def _alike(drawn: Sequence[DrawnImage]) -> list[DrawnImage]:
     """Let grids of one shape have numbers of one size, or none of them any."""
     widest: dict[tuple[int, int], float] = {}
     for each in drawn:
@@ -150,8 +150,8 @@ def _alike(drawn: Sequence[Drawn]) -> list[Drawn]:
 
 
 def _draw_bar(figure: Figure, scale: Scale, place: tuple[float, float, float, float]) -> None:
-    colours, label = scale.colours()
+    colors, label = scale.colors()
     ticks = scale.ticks(place[3], below=False)
     axes = add_axes(figure, *place)
-    bar = figure.colorbar(colours, cax=axes, ticks=ticks, format=bar_number)
+    bar = figure.colorbar(colors, cax=axes, ticks=ticks, format=bar_number)
     bar.set_label(label, fontsize=TICK_POINTS)

@@ -1,7 +1,7 @@
 """A filtering in one figure: original | kernel with its numbers | feature map, a row per result."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import HEADING_POINTS, TITLE_POINTS, house_style
+from convcli.plotting.style import HEADING_POINTS, TITLE_POINTS, style_context
 
 # isort: split
 from collections.abc import Sequence
@@ -14,27 +14,27 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
-from convcli.plotting.axes import WIDE, Drawn, settle
+from convcli.plotting.axes import WIDE, DrawnImage, finalize_layout
 from convcli.plotting.filter_row import PanelRow
 from convcli.plotting.heatmap import Tiles, draw_kernels, kernel_title, tiles_of
-from convcli.plotting.image_panel import Raster, box_sides, cautions, draw_raster
+from convcli.plotting.image_panel import ImagePanel, box_sides, display_notes, draw_raster
 from convcli.plotting.signal_figure import draw_signal_filtering
 from convcli.plotting.signal_plot import are_signals
-from convcli.plotting.text import percent, short, wrap
+from convcli.plotting.text import format_short, percent, wrap
 
 if TYPE_CHECKING:
     pass
 
-_BOXES, _LEAST_BOX = ((4, 4.0), (8, 3.2)), 2.2  # up to so many rows, pictures of so many inches
+_BOXES, _LEAST_BOX = ((4, 4.0), (8, 3.2)), 2.2  # up to so many rows, images of so many inches
 _KERNEL, _FAMILY = 2.4, 3.6  # inches across: one kernel, several
 _LEAST_COLUMN = 2.4  # inches, so that a caption has room
 _MOST_TILES = 16
-_WHITES = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+_MAX_VALUES = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 _TICKS, _BAR, _BAR_BELOW, _LINE, _AROUND, _AIR = 0.4, 0.85, 0.55, 0.17, 0.5, 0.08  # inches
 
 
 class _Layout(NamedTuple):
-    """The planned inches of the three columns and of the box of a picture."""
+    """The planned inches of the three columns and of the box of an image."""
 
     box: float
     widths: tuple[float, float, float]
@@ -43,7 +43,7 @@ class _Layout(NamedTuple):
 class _Planned(NamedTuple):
     """A row before it is drawn: its parts, their titles, and the inches (width, height) of each."""
 
-    after: Raster
+    after: ImagePanel
     tiles: Tiles
     titles: tuple[str, str, str]
     boxes: tuple[tuple[float, float], ...]
@@ -55,7 +55,7 @@ class _Planned(NamedTuple):
 
     @property
     def around(self) -> float:
-        """What titles, ticks and colour bars take above and below."""
+        """What titles, ticks and color bars take above and below."""
         lines = 1 + max(title.count("\n") for title in self.titles)
         wide = any(width >= WIDE * height for width, height in self.boxes)
         return _AROUND + _LINE * lines + (_BAR_BELOW if wide else 0)
@@ -66,50 +66,50 @@ def draw_filtering(
     rows: Sequence[PanelRow],
     *,
     title: str = "",
-    white: int | Literal["by dtype"] | None = "by dtype",
+    max_value: int | Literal["by dtype"] | None = "by dtype",
 ) -> Figure:
-    """Draw results of filtering one picture: original | kernel | feature map, a row for each.
+    """Draw results of filtering one image: original | kernel | feature map, a row for each.
 
     Over each feature map stand its size as width x height, its extremes before the range mapping
     and the share of it that was clipped. Small matrices have their numbers in the cells.
-    Pictures larger than the page are thinned by block means, strip by strip. A signal of one row
+    Images larger than the page are thinned by block means, strip by strip. A signal of one row
     or one column is drawn as stems or a line, its padding hatched, and so are its results.
 
     Args:
-        original: (H, W) grey or (H, W, 3) RGB, without alpha.
+        original: (H, W) gray or (H, W, 3) RGB, without alpha.
         rows: the results, at least one.
-        title: a heading for the figure, such as the picture's name.
+        title: a heading for the figure, such as the image's name.
         white: what is white in ``original``, None where it holds plain numbers. By dtype it is
             255 for uint8, 65535 for uint16, and None for any other.
 
     Raises:
-        UsageError: there are no rows, or a picture has neither 1 nor 3 channels.
+        UsageError: there are no rows, or an image has neither 1 nor 3 channels.
     """
     if not rows:
         raise UsageError("a figure needs at least one result")
-    known_white = _WHITES.get(original.dtype) if white == "by dtype" else white
-    before = Raster(original, known_white)
-    with house_style():
+    known_white = _MAX_VALUES.get(original.dtype) if max_value == "by dtype" else max_value
+    before = ImagePanel(original, known_white)
+    with style_context():
         if are_signals([original, *(row.pixels for row in rows)]):
             return draw_signal_filtering(original, rows, title)
         return _draw(before, rows, title)
 
 
-def _draw(before: Raster, rows: Sequence[PanelRow], title: str) -> Figure:
-    maps = [Raster(row.pixels, row.white) for row in rows]
+def _draw(before: ImagePanel, rows: Sequence[PanelRow], title: str) -> Figure:
+    maps = [ImagePanel(row.pixels, row.max_value) for row in rows]
     layout = _plan(before, maps, rows)
     planned = [_plan_row(layout, before, *each) for each in zip(maps, rows, strict=True)]
     figure = _page(layout, planned, title)
     heights = [row.height for row in planned]
     grid = figure.add_gridspec(len(rows), 3, width_ratios=layout.widths, height_ratios=heights)
-    drawn: list[Drawn] = []
+    drawn: list[DrawnImage] = []
     for place, row in enumerate(planned):
         first, second, third = row.titles
         inches = layout.widths[1], row.height
-        drawn += _draw_picture(figure, grid[place, 0], before, layout.box, first)
+        drawn += _draw_image(figure, grid[place, 0], before, layout.box, first)
         drawn += draw_kernels(figure, grid[place, 1], row.tiles, inches, second)
-        drawn += _draw_picture(figure, grid[place, 2], row.after, layout.box, third)
-    settle(figure, drawn)
+        drawn += _draw_image(figure, grid[place, 2], row.after, layout.box, third)
+    finalize_layout(figure, drawn)
     return figure
 
 
@@ -127,7 +127,7 @@ def _page(layout: _Layout, planned: Sequence[_Planned], title: str) -> Figure:
     return figure
 
 
-def _plan(before: Raster, maps: Sequence[Raster], rows: Sequence[PanelRow]) -> _Layout:
+def _plan(before: ImagePanel, maps: Sequence[ImagePanel], rows: Sequence[PanelRow]) -> _Layout:
     box = next((inches for most, inches in _BOXES if len(rows) <= most), _LEAST_BOX)
     several = any(len(row.kernels) > 1 or row.kernels[0].matrix.ndim > 2 for row in rows)
     return _Layout(
@@ -140,7 +140,7 @@ def _plan(before: Raster, maps: Sequence[Raster], rows: Sequence[PanelRow]) -> _
     )
 
 
-def _plan_row(layout: _Layout, before: Raster, after: Raster, row: PanelRow) -> _Planned:
+def _plan_row(layout: _Layout, before: ImagePanel, after: ImagePanel, row: PanelRow) -> _Planned:
     tiles = tiles_of(row.kernels, most=_MOST_TILES)
     boxes = box_sides(before, layout.box), _kernel_sides(tiles), box_sides(after, layout.box)
     return _Planned(after, tiles, _titles(layout, before, after, row), boxes)
@@ -155,14 +155,16 @@ def _kernel_sides(tiles: Tiles) -> tuple[float, float]:
     return columns * cell, max(rows * cell, 0.3)
 
 
-def _titles(layout: _Layout, before: Raster, after: Raster, row: PanelRow) -> tuple[str, str, str]:
+def _titles(
+    layout: _Layout, before: ImagePanel, after: ImagePanel, row: PanelRow
+) -> tuple[str, str, str]:
     """Return what stands over the original, the kernel and the feature map."""
     original = "\n".join(["original", *_facts(before, layout.box, [before.size])])
     flipped = ["flipped before it is applied"] * (row.layout.operation == "convolve")
     named = [kernel_title(row.kernels[0])] if len(row.kernels) == 1 else []
     kernel = "\n".join(named + flipped)
-    facts = [after.size, f"min {short(row.minimum)}", f"max {short(row.maximum)}"]
-    if row.white is not None:
+    facts = [after.size, f"min {format_short(row.minimum)}", f"max {format_short(row.maximum)}"]
+    if row.max_value is not None:
         facts.append(f"{percent(row.clipped)} clipped")
     result = "\n".join(
         [row.heading, *_facts(after, layout.box, facts), *filter(None, [row.caption])]
@@ -174,14 +176,14 @@ def _titles(layout: _Layout, before: Raster, after: Raster, row: PanelRow) -> tu
     return first, second, third
 
 
-def _facts(raster: Raster, box: float, facts: list[str]) -> list[str]:
-    """Return the lines under a picture's name: the facts, and what the eye could be misled by."""
-    return [", ".join(facts), *cautions([raster], box_sides(raster, box))]
+def _facts(raster: ImagePanel, box: float, facts: list[str]) -> list[str]:
+    """Return the lines under an image's name: the facts, and what the eye could be misled by."""
+    return [", ".join(facts), *display_notes([raster], box_sides(raster, box))]
 
 
-def _draw_picture(
-    figure: Figure, place: SubplotSpec, raster: Raster, box: float, title: str
-) -> list[Drawn]:
+def _draw_image(
+    figure: Figure, place: SubplotSpec, raster: ImagePanel, box: float, title: str
+) -> list[DrawnImage]:
     axes = figure.add_subplot(place)
     axes.set_title(title)
     return [draw_raster(axes, raster, box_sides(raster, box))]

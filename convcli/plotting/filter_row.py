@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.plan import Layout
-from convcli.plotting.text import short
+from convcli.core.plan import ConvOptions
+from convcli.plotting.text import format_short
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
 
-_USUAL = Layout()
+_USUAL = ConvOptions()
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class PanelRow:
     Args:
         label: what the result is called, such as the kernel's name.
         kernels: the kernels it comes from, several where they were combined.
-        pixels: the result after the range mapping, (H, W) grey or (H, W, 3) RGB.
+        pixels: the result after the range mapping, (H, W) gray or (H, W, 3) RGB.
         white: 255 or 65535, or None where ``pixels`` are plain numbers.
         minimum: the least value of the feature map, before the range mapping.
         maximum: its greatest.
@@ -35,19 +35,19 @@ class PanelRow:
     label: str
     kernels: tuple["Kernel", ...]
     pixels: NDArray[np.generic]
-    white: int | None
+    max_value: int | None
     minimum: float
     maximum: float
     clipped: float
     combine: str | None
     caption: str = ""
-    layout: Layout = _USUAL
+    layout: ConvOptions = _USUAL
 
     @property
     def heading(self) -> str:
         """What it is called and, where the kernels have no title, what joined them."""
         first = self.kernels[0]
-        bias = f", bias {short(first.bias)}" if first.bias else ""
+        bias = f", bias {format_short(first.bias)}" if first.bias else ""
         if len(self.kernels) > 1:
             return f"{self.label}: {self.combine or 'one'} of {len(self.kernels)} kernels{bias}"
         if first.matrix.ndim > 2:

@@ -1,7 +1,7 @@
 """Kernels as heat maps with their numbers in the cells."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import DIVERGING, HEADING_POINTS, TICK_POINTS, house_style
+from convcli.plotting.style import DIVERGING, HEADING_POINTS, TICK_POINTS, style_context
 
 # isort: split
 import math
@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
-    Drawn,
-    add_colour_bar,
+    DrawnImage,
+    add_colorbar,
     bar_number,
     draw_cell_lines,
+    finalize_layout,
     finite_extremes,
     round_ticks,
     set_ticks,
-    settle,
 )
-from convcli.plotting.text import cell_texts, short, text_width, wrap
+from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
@@ -47,7 +47,7 @@ class Tile(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """Heat maps that share one colour scale, -limit to limit."""
+    """Heat maps that share one color scale, -limit to limit."""
 
     tiles: tuple[Tile, ...]
     limit: float
@@ -56,15 +56,15 @@ class Tiles(NamedTuple):
     @property
     def unit(self) -> str:
         """What the numbers are."""
-        return "weight" if self.divisor == 1 else f"weight × {short(self.divisor)}"
+        return "weight" if self.divisor == 1 else f"weight × {format_short(self.divisor)}"
 
 
 def draw_kernel(kernel: "Kernel") -> Figure:
     """Draw a kernel as a heat map, white at zero, with its numbers in the cells.
 
     Cells are square. A kernel with a divisor shows its matrix, and the divisor in the title. A
-    3-D or 4-D kernel has one heat map a channel, all on one colour scale; at most the first 64.
-    Cells too small for legible numbers have none: the colour bar serves.
+    3-D or 4-D kernel has one heat map a channel, all on one color scale; at most the first 64.
+    Cells too small for legible numbers have none: the color bar serves.
 
     Returns:
         A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
@@ -75,7 +75,7 @@ def draw_kernel(kernel: "Kernel") -> Figure:
     ['1', '0', '-1']
     """
     tiles = tiles_of((kernel,), most=_MOST_TILES)
-    with house_style():
+    with style_context():
         if len(tiles.tiles) == 1:
             return _draw_single(kernel, tiles)
         return _draw_channels(kernel, tiles)
@@ -93,9 +93,9 @@ def _draw_single(kernel: "Kernel", tiles: Tiles) -> Figure:
     axes = figure.subplots()
     drawn = draw_tiles([axes], tiles, inches=(width, height), titles=False)
     ticks = round_ticks(-tiles.limit, tiles.limit)
-    add_colour_bar(axes, drawn[0].image, ticks, tiles.unit, below=below)
+    add_colorbar(axes, drawn[0].image, ticks, tiles.unit, below=below)
     figure.suptitle(title)
-    settle(figure, drawn)
+    finalize_layout(figure, drawn)
     return figure
 
 
@@ -116,14 +116,14 @@ def _draw_channels(kernel: "Kernel", tiles: Tiles) -> Figure:
     drawn = draw_tiles(grid, tiles, inches=(width, height), ticks=count <= _MOST_TICKED)
     add_shared_bar(figure, grid, drawn[0].image, tiles.unit, inches=down)
     figure.suptitle(title)
-    settle(figure, drawn)
+    finalize_layout(figure, drawn)
     return figure
 
 
 def add_shared_bar(
     figure: Figure, grid: Sequence[Axes], image: AxesImage, unit: str, *, inches: float
 ) -> None:
-    """Add the one colour bar of several heat maps, about ``inches`` high, at their right."""
+    """Add the one color bar of several heat maps, about ``inches`` high, at their right."""
     ticks = round_ticks(*image.get_clim())
     bar = figure.colorbar(
         image, ax=list(grid), ticks=ticks, format=bar_number, aspect=max(inches, 1.0) / 0.12
@@ -133,7 +133,7 @@ def add_shared_bar(
 
 def draw_kernels(
     figure: Figure, place: SubplotSpec, tiles: Tiles, inches: tuple[float, float], title: str
-) -> list[Drawn]:
+) -> list[DrawnImage]:
     """Draw one kernel, or the members of a family as small heat maps, into a part of a figure."""
     if len(tiles.tiles) == 1:
         axes = figure.add_subplot(place)
@@ -150,11 +150,11 @@ def draw_kernels(
     return drawn
 
 
-def _draw_one_kernel(axes: Axes, tiles: Tiles, inches: tuple[float, float]) -> Drawn:
+def _draw_one_kernel(axes: Axes, tiles: Tiles, inches: tuple[float, float]) -> DrawnImage:
     rows, columns = tiles.tiles[0].values.shape
     [drawn] = draw_tiles([axes], tiles, inches=inches, titles=False)
     ticks = round_ticks(-tiles.limit, tiles.limit)
-    add_colour_bar(axes, drawn.image, ticks, tiles.unit, below=columns >= WIDE * rows)
+    add_colorbar(axes, drawn.image, ticks, tiles.unit, below=columns >= WIDE * rows)
     return drawn
 
 
@@ -165,11 +165,11 @@ def draw_tiles(
     inches: tuple[float, float],
     ticks: bool = True,
     titles: bool = True,
-) -> list[Drawn]:
+) -> list[DrawnImage]:
     """Draw heat maps into the given axes, one each; axes left over are emptied.
 
     ``inches`` is the planned width and height of each; titles wrap to that width. The numbers
-    appear with `convcli.plotting.axes.settle`, in one size.
+    appear with `convcli.plotting.axes.finalize_layout`, in one size.
     """
     every = (text_width(text, 1.0) for tile in tiles.tiles for text in tile.texts)
     widest = max(every, default=0.0)
@@ -179,7 +179,7 @@ def draw_tiles(
         if titles:
             axes.set_title(wrap(tile.title, inches[0], TICK_POINTS), fontsize=TICK_POINTS, pad=3)
         rows, columns = tile.values.shape
-        drawn.append(Drawn(image, rows / columns, (rows, columns), tile.texts, widest))
+        drawn.append(DrawnImage(image, rows / columns, (rows, columns), tile.texts, widest))
     for axes in grid[len(tiles.tiles) :]:
         axes.set_axis_off()
     return drawn
@@ -192,7 +192,7 @@ def draw_weights(
     *,
     inches: tuple[float, float] | None,
 ) -> AxesImage:
-    """Draw one matrix (rows, columns) into the given axes, in colours from -limit to limit.
+    """Draw one matrix (rows, columns) into the given axes, in colors from -limit to limit.
 
     ``inches`` is the planned width and height; without it, no row or column is numbered.
     """
@@ -234,7 +234,7 @@ def tiles_of(kernels: Sequence["Kernel"], *, most: int) -> Tiles:
 
 
 def symmetric_limit(values: NDArray[np.generic]) -> float:
-    """Return how far from zero finite values go, 1 where all are zero: the colours' limit."""
+    """Return how far from zero finite values go, 1 where all are zero: the colors' limit."""
     least, greatest = finite_extremes(values)
     return max(-least, greatest) or 1.0
 
@@ -255,7 +255,7 @@ def _channels(
 
 def kernel_title(kernel: "Kernel") -> str:
     """Return the name, the size as width x height, and the divisor and bias if there are any."""
-    rows, columns = kernel.size
+    rows, columns = kernel.shape
     return f"{kernel.name}, {columns}x{rows}{scale_text(kernel)}"
 
 
@@ -268,11 +268,11 @@ def scale_text(kernel: "Kernel") -> str:
     """Return what is done to the sums, as it follows a name: ``, × 1/16 + 128``, or nothing."""
     parts = []
     if kernel.divisor != 1:
-        divisor = short(kernel.divisor)
+        divisor = format_short(kernel.divisor)
         parts.append(f", × 1/{divisor}" if kernel.divisor > 0 else f", × 1/({divisor})")
     if kernel.bias:
         comma = "" if kernel.divisor != 1 else ","
-        parts.append(f"{comma} {'+' if kernel.bias > 0 else '-'} {short(abs(kernel.bias))}")
+        parts.append(f"{comma} {'+' if kernel.bias > 0 else '-'} {format_short(abs(kernel.bias))}")
     return "".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Pictures and matrices drawn into axes: thinned if huge, numbered if small, with a colour bar."""
+"""Images and matrices drawn into axes: thinned if huge, numbered if small, with a color bar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from convcli.errors import UsageError
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
-    Drawn,
-    add_colour_bar,
+    DrawnImage,
+    add_colorbar,
     finite_extremes,
     round_ticks,
     set_ticks,
 )
-from convcli.plotting.style import DIVERGING, DPI, NAN_COLOUR
+from convcli.plotting.style import DIVERGING, DPI, NAN_COLOR
 from convcli.plotting.text import cell_texts, text_width
 
 _MOST_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
@@ -31,16 +31,16 @@ _LONG = 1.4  # how much longer a strip may be than the box
 
 
 @dataclass(frozen=True)
-class Raster:
-    """Something to draw: (H, W) grey or (H, W, 3) RGB, and its white, None for plain numbers.
+class ImagePanel:
+    """Something to draw: (H, W) gray or (H, W, 3) RGB, and its white, None for plain numbers.
 
-    ``centred`` plain numbers have colours centred on zero even where none is negative. ``full`` is
+    ``centered`` plain numbers have colors centered on zero even where none is negative. ``full`` is
     the rows and columns of what was thinned, which it is still drawn and told as.
     """
 
     pixels: NDArray[np.generic]
-    white: int | None
-    centred: bool = False
+    max_value: int | None
+    centered: bool = False
     full: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class Raster:
             object.__setattr__(self, "pixels", self.pixels[..., 0])
         elif len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3):
             channels = shape[2] if len(shape) == 3 else f"{len(shape)} axes"
-            raise UsageError(f"a figure shows pictures of 1 or 3 channels, not of {channels}")
+            raise UsageError(f"a figure shows images of 1 or 3 channels, not of {channels}")
 
     @property
     def rows(self) -> int:
@@ -89,28 +89,28 @@ class Raster:
             return 0
         return sum(int(which(row).sum()) for row in self.pixels)
 
-    def thinned(self, inches: tuple[float, float]) -> "Raster":
+    def thinned(self, inches: tuple[float, float]) -> "ImagePanel":
         """Return a copy with the pixels that are drawn in a box of these sides."""
         pixels = block_means(self.pixels, *_dots(inches))
         return replace(self, pixels=pixels, full=(self.rows, self.columns))
 
     def value_range(self) -> tuple[float, float]:
-        """Return the values of the colour bar's ends; symmetric where plain values go below 0."""
+        """Return the values of the color bar's ends; symmetric where plain values go below 0."""
         return common_range([self])
 
 
-def common_range(rasters: Sequence[Raster]) -> tuple[float, float]:
-    """Return the ends of the one colour bar of rasters of one white and one number of channels.
+def common_range(rasters: Sequence[ImagePanel]) -> tuple[float, float]:
+    """Return the ends of the one color bar of rasters of one white and one number of channels.
 
-    Pictures run from 0 to white. Plain numbers run from the least to the greatest of all, and
+    Images run from 0 to white. Plain numbers run from the least to the greatest of all, and
     where some of one channel are negative, equally far to both sides of 0.
     """
     first = rasters[0]
-    if first.white is not None:
-        return 0.0, float(first.white)
+    if first.max_value is not None:
+        return 0.0, float(first.max_value)
     rows = [finite_extremes(row) for raster in rasters for row in raster.pixels]
     low, high = min(least for least, _ in rows), max(greatest for _, greatest in rows)
-    if (low < 0 or first.centred) and first.pixels.ndim == 2:
+    if (low < 0 or first.centered) and first.pixels.ndim == 2:
         most = max(-low, high) or 1.0
         return -most, most
     if low == high:
@@ -118,7 +118,7 @@ def common_range(rasters: Sequence[Raster]) -> tuple[float, float]:
     return low, high
 
 
-def box_sides(raster: Raster, box: float) -> tuple[float, float]:
+def box_sides(raster: ImagePanel, box: float) -> tuple[float, float]:
     """Return the width and height in inches that a raster is to have, within ``box``.
 
     A numbered matrix gets the cells that its numbers need, and a strip may be longer than the
@@ -135,29 +135,29 @@ def box_sides(raster: Raster, box: float) -> tuple[float, float]:
     return max(columns * scale, _LEAST_SIDE), max(rows * scale, _LEAST_SIDE)
 
 
-def stretched(raster: Raster, inches: tuple[float, float]) -> bool:
+def is_stretched(raster: ImagePanel, inches: tuple[float, float]) -> bool:
     """Tell whether pixels in a box of these sides are clearly not square."""
     ratio = (inches[0] / raster.columns) / (inches[1] / raster.rows)
     return not 0.9 < ratio < 1.1
 
 
-def cautions(rasters: Sequence[Raster], inches: tuple[float, float]) -> list[str]:
+def display_notes(rasters: Sequence[ImagePanel], inches: tuple[float, float]) -> list[str]:
     """Return what the eye could be misled by in boxes of these sides, rasters of one size in them.
 
     A line each.
     """
-    lines = ["pixels stretched to be seen"] if stretched(rasters[0], inches) else []
+    lines = ["pixels stretched to be seen"] if is_stretched(rasters[0], inches) else []
     if nans := sum(raster.nans() for raster in rasters):
-        lines.append(f"{nans} NaN in {NAN_COLOUR}")
+        lines.append(f"{nans} NaN in {NAN_COLOR}")
     if infinite := sum(raster.infinities() for raster in rasters):
-        lines.append(f"{infinite} infinite, in the colour of the bar's end")
+        lines.append(f"{infinite} infinite, in the color of the bar's end")
     return lines
 
 
-def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Drawn:
-    """Draw a raster with its colour bar into axes of the planned width and height.
+def draw_raster(axes: Axes, raster: ImagePanel, inches: tuple[float, float]) -> DrawnImage:
+    """Draw a raster with its color bar into axes of the planned width and height.
 
-    Grey is black to white from 0 to the raster's white. Plain numbers go from their least to
+    Gray is black to white from 0 to the raster's white. Plain numbers go from their least to
     their greatest, or, where some are negative, from blue through white (0) to red. NaN is
     magenta. What has more pixels than the page is thinned first by the means of equal blocks, so
     the work after that needs little memory; what has fewer is magnified without interpolation.
@@ -166,9 +166,9 @@ def draw_raster(axes: Axes, raster: Raster, inches: tuple[float, float]) -> Draw
     ends = raster.value_range()
     drawn = draw_pixels(axes, raster, inches, ends)
     set_ticks(axes, raster.rows, raster.columns, inches=inches)
-    colours, label = bar_colours(raster, ends)
+    colors, label = bar_colors(raster, ends)
     below = width >= WIDE * height
-    add_colour_bar(axes, colours, bar_ticks(raster, ends), label, below=below)
+    add_colorbar(axes, colors, bar_ticks(raster, ends), label, below=below)
     return drawn
 
 
@@ -178,20 +178,20 @@ def _dots(inches: tuple[float, float]) -> tuple[int, int]:
 
 
 def draw_pixels(
-    axes: Axes, raster: Raster, inches: tuple[float, float], ends: tuple[float, float]
-) -> Drawn:
+    axes: Axes, raster: ImagePanel, inches: tuple[float, float], ends: tuple[float, float]
+) -> DrawnImage:
     """Draw a raster on a given scale, as :func:`draw_raster` does, without ticks or bar."""
     width, height = inches
     low, high = ends
     most = _dots(inches)
     samples = block_means(raster.pixels, *most)
     shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
-    shown = np.clip(samples, low, high)  # so that infinity has the colour of its end
+    shown = np.clip(samples, low, high)  # so that infinity has the color of its end
     if raster.pixels.ndim == 3:
         shown = displayable(shown, low, high)
     image = axes.imshow(
         shown,
-        cmap=colours_from(low),
+        cmap=colors_from(low),
         vmin=low,
         vmax=high,
         aspect="auto",
@@ -200,27 +200,27 @@ def draw_pixels(
     )
     texts = tuple(cell_texts(raster.pixels)) if raster.numbered else ()
     widest = max((text_width(text, 1.0) for text in texts), default=0.0)
-    return Drawn(image, height / width, (raster.rows, raster.columns), texts, widest)
+    return DrawnImage(image, height / width, (raster.rows, raster.columns), texts, widest)
 
 
-def colours_from(low: float) -> Colormap:
-    """Return grey, or blue through white to red where there are values below 0."""
-    return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOUR)
+def colors_from(low: float) -> Colormap:
+    """Return gray, or blue through white to red where there are values below 0."""
+    return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOR)
 
 
-def bar_colours(raster: Raster, ends: tuple[float, float]) -> tuple[ScalarMappable, str]:
-    """Return what a raster's colour bar shows between these ends, and what it is of."""
+def bar_colors(raster: ImagePanel, ends: tuple[float, float]) -> tuple[ScalarMappable, str]:
+    """Return what a raster's color bar shows between these ends, and what it is of."""
     if raster.pixels.ndim == 3:
         return ScalarMappable(Normalize(*ends), "gray"), "value in each channel"
-    return ScalarMappable(Normalize(*ends), colours_from(ends[0])), "value"
+    return ScalarMappable(Normalize(*ends), colors_from(ends[0])), "value"
 
 
-def bar_ticks(raster: Raster, ends: tuple[float, float], most: int = 5) -> list[float]:
-    """Return about ``most`` numbers for a raster's colour bar, black and white among them."""
-    if raster.white is not None and most >= 5:
-        return [raster.white * step / 5 for step in range(6)]  # whole numbers for 255 and 65535
-    if raster.white is not None:
-        return [0, raster.white]
+def bar_ticks(raster: ImagePanel, ends: tuple[float, float], most: int = 5) -> list[float]:
+    """Return about ``most`` numbers for a raster's color bar, black and white among them."""
+    if raster.max_value is not None and most >= 5:
+        return [raster.max_value * step / 5 for step in range(6)]  # whole numbers for 255 and 65535
+    if raster.max_value is not None:
+        return [0, raster.max_value]
     return round_ticks(*ends, most=most)
 
 
@@ -249,5 +249,5 @@ def block_means(
 def displayable(samples: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """Return RGB samples from 0 to 1, magenta where a channel is NaN."""
     shares = (samples - low) / (high - low)
-    shares[np.isnan(shares).any(axis=2)] = to_rgb(NAN_COLOUR)
+    shares[np.isnan(shares).any(axis=2)] = to_rgb(NAN_COLOR)
     return shares

@@ -4,24 +4,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from convcli.plotting.contact_sheet import SheetTile, draw_sheet
-from convcli.plotting.text import percent, short
+from convcli.plotting.text import format_short, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from convcli.filtering import Filtered, FilterSpec
+    from convcli.filtering import Filter, Filtered
 
 HUES = "brighter to the right red, up yellow-green, left cyan, down violet"
 MOST_CAPTIONED = 16  # tiles with room for numbers
 
 
 def draw_results(
-    made: Sequence[tuple["FilterSpec", "Filtered"]],
+    made: Sequence[tuple["Filter", "Filtered"]],
     *,
     title: str = "",
     scale: Literal["common", "own"] = "common",
 ) -> "Figure":
-    """Draw one picture's results as a contact sheet; see :func:`convcli.plotting.contact_sheet.draw_sheet`.
+    """Draw one image's results as a contact sheet, as ``contact_sheet.draw_sheet`` does.
 
     Raises:
         UsageError: there are no results, or one has neither 1 nor 3 channels.
@@ -36,7 +36,7 @@ def draw_results(
 
 def result_tile(
     title: str,
-    spec: "FilterSpec",
+    spec: "Filter",
     filtered: "Filtered",
     scale: Literal["common", "own"],
     *,
@@ -44,18 +44,22 @@ def result_tile(
 ) -> SheetTile:
     """Return a result as a tile, perhaps with its size, extremes and share clipped as caption.
 
-    With a scale of its own, a grey picture is stretched as plain numbers are, beside its bar.
+    With a scale of its own, a gray image is stretched as plain numbers are, beside its bar.
     """
-    result = filtered.picture
-    stretched = scale == "own" and result.channels == 1
-    white = None if stretched else result.white
+    result = filtered.image
+    is_stretched = scale == "own" and result.channels == 1
+    max_value = None if is_stretched else result.max_value
     caption = _caption(spec, filtered) if captioned else ""
-    return SheetTile(title, result.pixels, white, caption)
+    return SheetTile(title, result.pixels, max_value, caption)
 
 
-def _caption(spec: "FilterSpec", filtered: "Filtered") -> str:
-    (rows, columns), tally = filtered.picture.size, filtered.tally
-    facts = [f"{columns}x{rows}", f"min {short(tally.minimum)}", f"max {short(tally.maximum)}"]
-    if filtered.picture.white is not None:
+def _caption(spec: "Filter", filtered: "Filtered") -> str:
+    (rows, columns), tally = filtered.image.shape, filtered.tally
+    facts = [
+        f"{columns}x{rows}",
+        f"min {format_short(tally.minimum)}",
+        f"max {format_short(tally.maximum)}",
+    ]
+    if filtered.image.max_value is not None:
         facts.append(f"{percent(tally.clipped)} clipped")
     return "\n".join([", ".join(facts), *[HUES] * (spec.combine == "direction")])

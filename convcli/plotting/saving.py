@@ -1,7 +1,7 @@
 """Figures into files and windows."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import DPI, house_style
+from convcli.plotting.style import DPI, style_context
 
 # isort: split
 import os
@@ -69,13 +69,13 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
 
     Raises:
         UsageError: no figure can have this suffix.
-        PictureError: the target exists and ``overwrite`` is false, or cannot be written.
+        ImageError: the target exists and ``overwrite`` is false, or cannot be written.
     """
     file_format = check_suffix(target)
     options: dict[str, Any] = {"metadata": _METADATA.get(file_format)}
     if file_format == "jpg":
         options["pil_kwargs"] = {"quality": _JPEG_QUALITY}
-    with atomic_write(target, overwrite=overwrite) as file, house_style():
+    with atomic_write(target, overwrite=overwrite) as file, style_context():
         figure.savefig(file, format=file_format, dpi=DPI, **options)
 
 
@@ -97,7 +97,7 @@ def show_figure(figures: Sequence[Figure]) -> None:
         UsageError: there is no display, or no window system for matplotlib to use.
     """
     check_display()
-    with house_style():
+    with style_context():
         try:
             _open_windows(figures)
         except Exception as error:  # each window system fails in a way of its own

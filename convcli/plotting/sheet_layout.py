@@ -1,4 +1,4 @@
-"""The measures of a contact sheet: the colours, the size and the place of every tile."""
+"""The measures of a contact sheet: the colors, the size and the place of every tile."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from convcli.plotting.axes import MOST_TICKED, WIDE, bar_number
 from convcli.plotting.heatmap import arrangement
-from convcli.plotting.image_panel import Raster, bar_colours, bar_ticks, cautions, common_range
+from convcli.plotting.image_panel import (
+    ImagePanel,
+    bar_colors,
+    bar_ticks,
+    common_range,
+    display_notes,
+)
 from convcli.plotting.style import TICK_POINTS, TITLE_POINTS
 from convcli.plotting.text import text_width, wrap
 
@@ -29,24 +35,24 @@ _MOST_TICKED = 16  # tiles with numbered rows and columns
 
 
 class SheetTile(NamedTuple):
-    """One picture of a sheet.
+    """One image of a sheet.
 
     Attributes:
         title: what stands over it, such as the kernel's name.
-        pixels: (H, W) grey or plain numbers, or (H, W, 3) RGB; None leaves the place empty.
+        pixels: (H, W) gray or plain numbers, or (H, W, 3) RGB; None leaves the place empty.
         white: 255 or 65535, or None for plain numbers.
         caption: what else is to be said of it, under the title.
-        unit: what its numbers are, for the colour bar.
-        centred: plain numbers have colours centred on zero even where none is negative.
+        unit: what its numbers are, for the color bar.
+        centered: plain numbers have colors centered on zero even where none is negative.
         group: tiles of one group, one after the other, stand under its name in rows of their own.
     """
 
     title: str
     pixels: NDArray[Any] | None
-    white: int | None
+    max_value: int | None
     caption: str = ""
     unit: str = "value"
-    centred: bool = False
+    centered: bool = False
     group: str = ""
 
 
@@ -59,17 +65,17 @@ class Heading(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """The colours of a tile, or of several alike, which then share a bar."""
+    """The colors of a tile, or of several alike, which then share a bar."""
 
-    raster: Raster
+    raster: ImagePanel
     ends: tuple[float, float]
     unit: str
     shared: bool
 
     @property
     def has_bar(self) -> bool:
-        """Colours that are the picture's own need none."""
-        return self.raster.pixels.ndim == 2 or self.raster.white is None
+        """Colors that are the image's own need none."""
+        return self.raster.pixels.ndim == 2 or self.raster.max_value is None
 
     def ticks(self, inches: float, *, below: bool) -> list[float]:
         """Return numbers for a bar so long, as many as have room."""
@@ -81,16 +87,16 @@ class Scale:
                 break
         return ticks
 
-    def colours(self) -> tuple[ScalarMappable, str]:
+    def colors(self) -> tuple[ScalarMappable, str]:
         """Return what the bar shows, and its label."""
-        colours, label = bar_colours(self.raster, self.ends)
-        return colours, label.replace("value", self.unit)
+        colors, label = bar_colors(self.raster, self.ends)
+        return colors, label.replace("value", self.unit)
 
-    def beside(self, *, labelled: bool) -> float:
+    def beside(self, *, labeled: bool) -> float:
         """Return the inches that a bar takes with its numbers and label."""
         ticks = bar_ticks(self.raster, self.ends)
         widest = max(text_width(bar_number(tick), TICK_POINTS) for tick in ticks)
-        return _BESIDE + BAR + _TICK + widest + _LABEL * labelled
+        return _BESIDE + BAR + _TICK + widest + _LABEL * labeled
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +104,7 @@ class Placed:
     """A tile in its place: inches from the sheet's left and top."""
 
     tile: SheetTile
-    raster: Raster
+    raster: ImagePanel
     scale: Scale
     title: str
     sides: tuple[float, float]
@@ -142,7 +148,7 @@ def plan_sheet(
     ``box`` is a tile's longer side in inches; None for one that keeps the page small.
 
     Raises:
-        UsageError: a picture has neither 1 nor 3 channels.
+        UsageError: an image has neither 1 nor 3 channels.
     """
     rasters = [_raster(tile) for tile in tiles]
     scales = _scales(tiles, rasters, common=common)
@@ -177,11 +183,11 @@ def plan_sheet(
     return Plan(placed, headings, bars, (across * cell, tops[-1]), points, ticked)
 
 
-def _raster(tile: SheetTile) -> Raster:
+def _raster(tile: SheetTile) -> ImagePanel:
     """Return what a tile shows; an empty one counts as a white spot, which has no bar."""
     if tile.pixels is None:
-        return Raster(np.full((1, 1, 3), 255, np.uint8), 255)
-    return Raster(tile.pixels, tile.white, tile.centred)
+        return ImagePanel(np.full((1, 1, 3), 255, np.uint8), 255)
+    return ImagePanel(tile.pixels, tile.max_value, tile.centered)
 
 
 def _rows(tiles: Sequence[SheetTile], across: int) -> list[_Row]:
@@ -197,13 +203,15 @@ def _rows(tiles: Sequence[SheetTile], across: int) -> list[_Row]:
     return rows
 
 
-def _scales(tiles: Sequence[SheetTile], rasters: Sequence[Raster], *, common: bool) -> list[Scale]:
+def _scales(
+    tiles: Sequence[SheetTile], rasters: Sequence[ImagePanel], *, common: bool
+) -> list[Scale]:
     """Return every tile's scale: the same one for all that are alike, where they share it."""
     keys: list[tuple[object, ...]] = []
-    groups: dict[tuple[object, ...], list[Raster]] = {}
+    groups: dict[tuple[object, ...], list[ImagePanel]] = {}
     for place, (tile, raster) in enumerate(zip(tiles, rasters, strict=True)):
-        shared = common or raster.white is not None
-        kind = raster.white, raster.pixels.ndim, tile.unit, tile.centred
+        shared = common or raster.max_value is not None
+        kind = raster.max_value, raster.pixels.ndim, tile.unit, tile.centered
         keys.append(kind if shared else (place,))
         groups.setdefault(keys[-1], []).append(raster)
     scales = {
@@ -213,7 +221,7 @@ def _scales(tiles: Sequence[SheetTile], rasters: Sequence[Raster], *, common: bo
     return [scales[key] for key in keys]
 
 
-def _columns(rasters: Sequence[Raster]) -> int:
+def _columns(rasters: Sequence[ImagePanel]) -> int:
     """Return how many tiles stand side by side; wide ones are stacked."""
     count = len(rasters)
     if all(raster.columns >= WIDE * raster.rows for raster in rasters):
@@ -222,12 +230,12 @@ def _columns(rasters: Sequence[Raster]) -> int:
 
 
 def _margins(
-    rasters: Sequence[Raster], scales: Sequence[Scale], *, ticked: bool
+    rasters: Sequence[ImagePanel], scales: Sequence[Scale], *, ticked: bool
 ) -> tuple[float, float]:
     """Return what ticks and bars take at the left and the right of a tile."""
     digits = "0" * max(len(str(raster.rows)) for raster in rasters)
     left = AIR + (_TICK + text_width(digits, TICK_POINTS)) * ticked
-    own = [scale.beside(labelled=ticked) for scale in scales if not scale.shared]
+    own = [scale.beside(labeled=ticked) for scale in scales if not scale.shared]
     return left, AIR + max(own, default=0.0)
 
 
@@ -246,7 +254,7 @@ def _box(down: int, across: int, beside: float) -> float:
     return max(min(_PAGE / across - beside, 1.5 * _PAGE / down - 0.6, _LARGEST), _LEAST)
 
 
-def _sides(raster: Raster, box: float) -> tuple[float, float]:
+def _sides(raster: ImagePanel, box: float) -> tuple[float, float]:
     """Return the width and height in inches of a tile within a square box."""
     scale = box / max(raster.rows, raster.columns)
     if max(raster.rows, raster.columns) <= MOST_TICKED:
@@ -255,10 +263,10 @@ def _sides(raster: Raster, box: float) -> tuple[float, float]:
 
 
 def _title(
-    tile: SheetTile, raster: Raster, sides: tuple[float, float], room: float, points: float
+    tile: SheetTile, raster: ImagePanel, sides: tuple[float, float], room: float, points: float
 ) -> str:
     """Return what stands over a tile, in lines that have room."""
-    lines = [tile.title, tile.caption, *cautions([raster], sides)]
+    lines = [tile.title, tile.caption, *display_notes([raster], sides)]
     return wrap("\n".join(filter(None, lines)), room, points)
 
 

@@ -15,8 +15,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from convcli.core.strips import border_name
-from convcli.geometry import Geometry, lay_out
-from convcli.plotting.axes import Drawn, settle
+from convcli.geometry import Geometry, conv_geometry
+from convcli.plotting.axes import DrawnImage, finalize_layout
 from convcli.plotting.filter_row import PanelRow
 from convcli.plotting.heatmap import applied_title, draw_kernels, kernel_title, tiles_of
 from convcli.plotting.signal_plot import (
@@ -30,7 +30,7 @@ from convcli.plotting.signal_plot import (
     signal_axis,
     taps_of,
 )
-from convcli.plotting.text import percent, short, wrap
+from convcli.plotting.text import format_short, percent, wrap
 from convcli.plotting.window_marks import hatched_text
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def draw_signal_filtering(
     figure, plots, places = _page(len(rows), title)
     draw_padded(plots[0], original, padding)
     low, high = plots[0].get_xlim()
-    drawn: list[Drawn] = []
+    drawn: list[DrawnImage] = []
     for axes, place, row, geometry in zip(plots[1:], places, rows, along, strict=True):
         dilation = geometry.dilation[axis]
         drawn += draw_taps(figure, place, row.kernels, axis, row.layout.operation, dilation)
@@ -66,7 +66,7 @@ def draw_signal_filtering(
         draw_samples(axes, range(len(values)), values, inches=SIGNAL_INCHES, exact=exact)
         align(axes, (low, high), geometry, axis)
         axes.set_title(_wrapped(_result_title(row, values), SIGNAL_INCHES))
-    settle(figure, drawn)
+    finalize_layout(figure, drawn)
     return figure
 
 
@@ -99,7 +99,7 @@ def draw_taps(
     axis: int,
     operation: str,
     dilation: int = 1,
-) -> list[Drawn]:
+) -> list[DrawnImage]:
     """Draw one kernel along the signal as stems, ``dilation`` apart; others as heat maps."""
     taps = taps_of(kernels[0].matrix, axis, operation) if len(kernels) == 1 else None
     title = kernel_title(kernels[0]) if len(kernels) == 1 else ""
@@ -120,7 +120,7 @@ def align(axes: Axes, limits: tuple[float, float], geometry: Geometry, axis: int
     middle = (geometry.extent[axis] - 1) / 2 - geometry.pads[2 * axis]
     low, high = ((limit - middle) / geometry.stride[axis] for limit in limits)
     set_places(axes, low, high, SIGNAL_INCHES)
-    last = geometry.output[axis] - 1
+    last = geometry.output_shape[axis] - 1
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= last])
     axes.set_xlim(low, high)
 
@@ -135,7 +135,8 @@ def _laid_out(original: NDArray[np.generic], row: PanelRow, axis: int) -> Geomet
     layout = row.layout
     rules = layout.padding, layout.stride, layout.dilation, layout.operation
     every = [
-        lay_out(original.shape[:2], kernel.matrix.shape[-2:], *rules) for kernel in row.kernels
+        conv_geometry(original.shape[:2], kernel.matrix.shape[-2:], *rules)
+        for kernel in row.kernels
     ]
     return max(every, key=lambda geometry: geometry.extent[axis])
 
@@ -164,8 +165,8 @@ def _page(count: int, title: str) -> tuple[Figure, list[Axes], list[SubplotSpec]
 
 def _result_title(row: PanelRow, values: Values) -> str:
     facts = [row.heading, count_text(values)]
-    facts += [f"min {short(row.minimum)}", f"max {short(row.maximum)}"]
-    facts += [f"{percent(row.clipped)} clipped"] * (row.white is not None)
+    facts += [f"min {format_short(row.minimum)}", f"max {format_short(row.maximum)}"]
+    facts += [f"{percent(row.clipped)} clipped"] * (row.max_value is not None)
     return "\n".join([", ".join(facts), *filter(None, [row.caption])])
 
 

@@ -14,15 +14,15 @@ from convcli.core.strips import OUTSIDE, border_index
 from convcli.plotting.axes import bar_number, finite_extremes
 from convcli.plotting.style import TICK_POINTS
 from convcli.plotting.text import cell_texts, text_width
-from convcli.plotting.window_marks import PAD_COLOUR, PAD_HATCH
+from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
 
 Values = NDArray[np.float64]  # (n, C): n samples of 1 or 3 channels
 
 MOST_STEMS = 64
 _MOST_NUMBERS = 40
 _LARGEST_POINTS, _LEAST_POINTS = 8.0, 5.0
-_COLOURS = ("tab:red", "tab:green", "tab:blue")
-_ONE_COLOUR = "tab:blue"
+_COLORS = ("tab:red", "tab:green", "tab:blue")
+_ONE_COLOR = "tab:blue"
 _AIR, _AIR_FOR_NUMBERS = 0.08, 0.2  # of the values' range, above and below
 _FOOT = 0.04  # the same below stems that all stand on zero
 _DOT = 3.5  # points
@@ -38,7 +38,7 @@ class Padding(NamedTuple):
 
 
 def signal_axis(pixels: NDArray[np.generic]) -> int | None:
-    """Return along which axis a signal runs: 1 for one row, 0 for one column; None for a picture.
+    """Return along which axis a signal runs: 1 for one row, 0 for one column; None for an image.
 
     >>> signal_axis(np.zeros((1, 9))), signal_axis(np.zeros((9, 1))), signal_axis(np.zeros((9, 9)))
     (1, 0, None)
@@ -49,9 +49,9 @@ def signal_axis(pixels: NDArray[np.generic]) -> int | None:
     return 1 if rows == 1 else 0
 
 
-def are_signals(pictures: Iterable[NDArray[np.generic]]) -> bool:
+def are_signals(images: Iterable[NDArray[np.generic]]) -> bool:
     """Tell whether all are signals that run the same way."""
-    axes = {signal_axis(pixels) for pixels in pictures}
+    axes = {signal_axis(pixels) for pixels in images}
     return len(axes) == 1 and None not in axes
 
 
@@ -98,15 +98,15 @@ def draw_samples(
     few = len(values) <= MOST_STEMS
     texts = _numbers(values if exact is None else exact, inches) if values.shape[1] == 1 else []
     _set_limits(axes, values, with_numbers=bool(texts), from_zero=few)
-    colours = _COLOURS if values.shape[1] > 1 else (_ONE_COLOUR,)
+    colors = _COLORS if values.shape[1] > 1 else (_ONE_COLOR,)
     axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
-    for channel, colour in enumerate(colours):
+    for channel, color in enumerate(colors):
         heights = values[:, channel]
         style: dict[str, Any] = {"marker": "o", "markersize": _DOT} if few else {}
-        width = 0.0 if few and len(colours) == 1 else 1.0
-        artists += axes.plot(places, heights, color=colour, linewidth=width, **style)
-        if few and len(colours) == 1:
-            artists.append(axes.vlines(places, 0, heights, color=colour, linewidth=1.2))
+        width = 0.0 if few and len(colors) == 1 else 1.0
+        artists += axes.plot(places, heights, color=color, linewidth=width, **style)
+        if few and len(colors) == 1:
+            artists.append(axes.vlines(places, 0, heights, color=color, linewidth=1.2))
     return artists + _write(axes, places, values[:, 0], texts, inches)
 
 
@@ -124,7 +124,7 @@ def hatch_span(axes: Axes, low: float, high: float) -> None:
         high,
         fill=False,
         hatch=PAD_HATCH,
-        edgecolor=PAD_COLOUR,
+        edgecolor=PAD_COLOR,
         linewidth=0,
         alpha=0.5,
         zorder=0.2,

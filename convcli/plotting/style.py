@@ -26,7 +26,7 @@ TITLE_POINTS = 9.0
 TICK_POINTS = 7.0
 DIVERGING = "RdBu_r"
 SEQUENTIAL = "viridis"
-NAN_COLOUR = "magenta"
+NAN_COLOR = "magenta"
 
 _SETTINGS: Any = {  # matplotlib's versions type the keys differently
     "figure.dpi": DPI,
@@ -44,7 +44,7 @@ _SETTINGS: Any = {  # matplotlib's versions type the keys differently
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
+def style_context() -> Iterator[None]:
     """Draw or save under matplotlib's defaults and the house's settings; the user's come back.
 
     Letters that the font lacks, as in a Chinese file name, are boxes, without a warning.

@@ -59,7 +59,7 @@ def _pieces(text: str, inches: float, points: float) -> list[str]:
     return pieces
 
 
-def short(number: float, digits: int = 5) -> str:
+def format_short(number: float, digits: int = 5) -> str:
     """Return a number as people write it, to so many significant digits; whole ones are exact.
 
     >>> short(1020.0), short(0.30000000000000004), short(-2.5e7)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from convcli.geometry import Geometry, Pads, Pair
 
-WINDOW_COLOUR = "#00a651"
-PAD_HATCH, PAD_COLOUR = "////", "tab:orange"
+WINDOW_COLOR = "#00a651"
+PAD_HATCH, PAD_COLOR = "////", "tab:orange"
 _LEAST_PIXELS = 9.0  # on the page, of an outline
 _LEAST_TAP = 4.0
 _WIDE, _THIN = 2.0, 1.0  # points
@@ -116,7 +116,7 @@ def hatch_padding(axes: Axes, size: Pair, pads: Pads) -> None:
                     down,
                     fill=False,
                     hatch=PAD_HATCH,
-                    edgecolor=PAD_COLOUR,
+                    edgecolor=PAD_COLOR,
                     linewidth=0,
                 )
             )
@@ -127,7 +127,7 @@ def hatch_padding(axes: Axes, size: Pair, pads: Pads) -> None:
                 columns,
                 rows,
                 fill=False,
-                edgecolor=PAD_COLOUR,
+                edgecolor=PAD_COLOR,
                 linewidth=1.0,
             )
         )
@@ -152,7 +152,7 @@ def _outline(axes: Axes, width: float, **style: Any) -> Line2D:
     line = Line2D(
         [],
         [],
-        color=WINDOW_COLOUR,
+        color=WINDOW_COLOR,
         linewidth=width,
         solid_joinstyle="miter",
         clip_on=False,

@@ -21,7 +21,7 @@ class Cell(NamedTuple):
     role: str = ""
 
 
-class Table(NamedTuple):
+class TextTable(NamedTuple):
     """A grid of cells under a heading, with what stands above its columns and before its rows."""
 
     heading: str
@@ -64,7 +64,7 @@ class Table(NamedTuple):
             lines.append(start + " ".join(cells) + rest)
         return lines
 
-    def parts(self) -> list["Table"]:
+    def parts(self) -> list["TextTable"]:
         """Break a table too wide for the page between its columns."""
         parts, left = [], self
         while left.width > WIDTH and len(left.cells[0]) > 1:
@@ -76,7 +76,7 @@ class Table(NamedTuple):
             left = left.part(count, None)._replace(heading=f"{self.heading}, continued")
         return [*parts, left]
 
-    def part(self, first: int, last: int | None) -> "Table":
+    def part(self, first: int, last: int | None) -> "TextTable":
         """Return some of its columns."""
         chosen = slice(first, last)
         return self._replace(
@@ -84,7 +84,7 @@ class Table(NamedTuple):
         )
 
 
-def side_by_side(tables: Sequence[Table], paint: Paint) -> list[str]:
+def side_by_side(tables: Sequence[TextTable], paint: Paint) -> list[str]:
     """Return the lines of tables beside each other, or below each other where they do not fit.
 
     Tables of one shape share their places: beside each other, only the first shows them.

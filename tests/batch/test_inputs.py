@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.batch.inputs import Missing, Search, Source
+from convcli.batch.inputs import InputOptions, Missing, Source
 from convcli.batch.lists import find_all
 from convcli.errors import UsageError
 
@@ -22,7 +22,7 @@ def tree(tmp_path, monkeypatch):
 
 
 def found(*names, **options):
-    return sources(Search(names, **options))
+    return sources(InputOptions(names, **options))
 
 
 def sources(search):
@@ -42,7 +42,7 @@ def test_a_name_is_taken_as_it_is(tree):
     assert [source.is_stdin for source in found("-", "./-")] == [True, False]
 
 
-def test_a_folder_gives_its_pictures_sorted(tree):
+def test_a_folder_gives_its_images_sorted(tree):
     assert found(".") == [Source("./a.PNG", ".", found=True), Source("./b.png", ".", found=True)]
 
 
@@ -120,7 +120,7 @@ def test_a_list_ended_by_nul_gives_any_name_back(tmp_path_factory, given_names):
 )
 def test_a_search_without_an_input_or_with_two_of_stdin(options, kernel):
     with pytest.raises(UsageError):
-        Search(**options).check(kernel_from_stdin=kernel)
+        InputOptions(**options).check(kernel_from_stdin=kernel)
 
 
 def test_a_list_that_is_not_there(tmp_path):
@@ -154,8 +154,8 @@ def test_patterns_choose_among_a_pattern_s_matches(tree):
 def test_other_files_are_counted(tree):
     (tree / "link.png").symlink_to(tree / "sub")
     os.mkfifo(tree / "pipe.png")
-    groups = list(find_all(Search((".",))))
-    assert [(group.names, group.strangers) for group in groups] == [(["a.PNG", "b.png"], 2)]
+    groups = list(find_all(InputOptions((".",))))
+    assert [(group.names, group.ignored) for group in groups] == [(["a.PNG", "b.png"], 2)]
 
 
 def test_a_folder_that_cannot_be_read_is_told(tree, monkeypatch):
@@ -185,6 +185,4 @@ def test_a_list_without_ends_is_refused_soon(tree):
 
 def test_patterns_that_leave_nothing_are_named(tree):
     (missing,) = [item for item in found("sub", exclude=("*",)) if isinstance(item, Missing)]
-    assert "no picture in this folder that --include and --exclude let through" in str(
-        missing.error
-    )
+    assert "no image in this folder that --include and --exclude let through" in str(missing.error)

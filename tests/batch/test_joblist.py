@@ -9,23 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.batch.inputs import Missing, Search, Source
-from convcli.batch.joblist import Agenda, Fingerprints
-from convcli.batch.options import Reading, Work, Writing
-from convcli.batch.outputs import Naming, named
+from convcli.batch.inputs import InputOptions, Missing, Source
+from convcli.batch.joblist import Fingerprints, JobList
+from convcli.batch.options import JobOptions, ReadOptions, WriteOptions
+from convcli.batch.outputs import OutputOptions, output_paths
 from convcli.errors import UsageError
-from convcli.filtering import FilterSpec
+from convcli.filtering import Filter
 from convcli.kernels.spec import get_kernel
 
 
 def work(*labels, **writing):
     kernel = get_kernel("blur")
-    specs = tuple(FilterSpec(label, (kernel,)) for label in labels or ("blur",))
-    return Work(specs, Reading(), Writing(**writing))
+    specs = tuple(Filter(label, (kernel,)) for label in labels or ("blur",))
+    return JobOptions(specs, ReadOptions(), WriteOptions(**writing))
 
 
 def jobs(paths, settings, search=None, **naming):
-    return list(Agenda(search or Search(tuple(paths)), settings, Naming(**naming)).jobs())
+    return list(
+        JobList(search or InputOptions(tuple(paths)), settings, OutputOptions(**naming)).jobs()
+    )
 
 
 def outputs(paths, settings, **naming):
@@ -50,7 +52,9 @@ def test_one_output_for_each_kernel():
 
 @pytest.mark.parametrize("below", ["", ".", "sub", "sub/deep"])
 def test_the_tree_is_repeated(below):
-    job = named(Source("in/a.png", below), 1, work(), Naming(out_dir="out"), several=True)
+    job = output_paths(
+        Source("in/a.png", below), 1, work(), OutputOptions(out_dir="out"), several=True
+    )
     assert job.outputs == (os.path.normpath(f"out/{below}/a_blur.png"),)
 
 
@@ -60,7 +64,7 @@ def test_an_index_counts_all_inputs_from_1():
     assert isinstance(missing, Missing)
 
 
-def test_figures_alone_make_no_pictures():
+def test_figures_alone_make_no_images():
     (job,) = jobs(["a.png"], work(), plot="p.png")
     assert (job.outputs, job.joint) == ((), (("figure", "p.png"),))
     (job,) = jobs(["a.png"], work(), plot="p.png", output="o.png")
@@ -71,7 +75,7 @@ def test_figures_alone_make_no_pictures():
 
 def test_figures_of_several_inputs_repeat_the_tree(here):
     make(here, "in/x/a.png", "in/y/b.png")
-    search = Search(("in",), recursive=True)
+    search = InputOptions(("in",), recursive=True)
     found = jobs([], work("k1", "k2"), search, plot="plots")
     places = [each.path for job in found for each in job.joint]
     assert places == ["plots/x/a_k1+k2.png", "plots/y/b_k1+k2.png"]
@@ -113,7 +117,7 @@ def test_a_list_through_a_pipe_refuses_the_second_of_two(here, other):
     os.mkfifo("list")
     with Opened(f"a.png\nx/a.png\n{other}\n"):
         found = jobs(
-            [], work(), Search((), files_from="list"), out_dir="out", name="{stem}{suffix}"
+            [], work(), InputOptions((), files_from="list"), out_dir="out", name="{stem}{suffix}"
         )
     first, second, third, *rest = found
     assert first.outputs == ("out/a.png",)
@@ -138,7 +142,7 @@ class Opened:
 def test_names_twice_in_a_pipe(here):
     os.mkfifo("list")
     with Opened("a.png\na.png\n"):
-        first, second = jobs(["z.png"], work(), Search((), files_from="list"))
+        first, second = jobs(["z.png"], work(), InputOptions((), files_from="list"))
     assert first.outputs == ("a_blur.png",)
     assert isinstance(second, Missing)
     assert "another input's" in str(second.error)
@@ -192,7 +196,7 @@ def test_a_folder_overwritten_in_place(here):
     ]  # fmt: skip
 
 
-def test_a_folder_in_which_a_result_would_replace_another_picture(here):
+def test_a_folder_in_which_a_result_would_replace_another_image(here):
     make(here, "p.jpg", "p.png")
     with pytest.raises(UsageError, match="two results"):
         jobs(["."], work(overwrite=True), name="{stem}.png")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from convcli.batch.inputs import Missing, Source
-from convcli.batch.options import Work
+from convcli.batch.options import JobOptions
 from convcli.batch.outputs import Job
-from convcli.batch.run_job import run_jobs
-from convcli.errors import PictureError
-from convcli.filtering import FilterSpec
+from convcli.batch.run_job import run_serially
+from convcli.errors import ImageError
+from convcli.filtering import Filter
 from convcli.kernels.spec import get_kernel
 
 
@@ -21,14 +21,14 @@ def here(tmp_path, monkeypatch):
 
 
 def test_a_fault_does_not_stop_the_next(here):
-    work = Work((FilterSpec("outline", (get_kernel("outline"),)),))
+    work = JobOptions((Filter("outline", (get_kernel("outline"),)),))
     jobs = [
         Job(Source("a.npy"), ("a-out.npy",)),
         Job(Source("nowhere.npy"), ("no.npy",)),
-        Missing("gone", PictureError("gone", "is gone")),
+        Missing("gone", ImageError("gone", "is gone")),
         Job(Source("b.npy"), ("b-out.npy",)),
     ]
-    outcomes = list(run_jobs(jobs, work))
+    outcomes = list(run_serially(jobs, work))
     assert [outcome.path for outcome in outcomes] == ["a.npy", "nowhere.npy", "gone", "b.npy"]
     assert [str(outcome.error) for outcome in outcomes if outcome.error] == [
         "nowhere.npy: no such file",
@@ -43,8 +43,10 @@ def test_a_fault_does_not_stop_the_next(here):
 
 
 def test_jobs_are_done_as_they_are_asked_for(here):
-    work = Work((FilterSpec("blur", (get_kernel("blur"),)),))
-    outcomes = run_jobs((Job(Source(name), (f"{name}.npy",)) for name in ("a.npy", "b.npy")), work)
+    work = JobOptions((Filter("blur", (get_kernel("blur"),)),))
+    outcomes = run_serially(
+        (Job(Source(name), (f"{name}.npy",)) for name in ("a.npy", "b.npy")), work
+    )
     next(outcomes)
     assert (here / "a.npy.npy").exists()
     assert not (here / "b.npy.npy").exists()
@@ -52,9 +54,9 @@ def test_jobs_are_done_as_they_are_asked_for(here):
 
 def test_an_outcome_has_what_was_made_before_the_fault(here):
     kernels = [get_kernel("outline"), get_kernel("box:9")]
-    work = Work(tuple(FilterSpec(kernel.name, (kernel,)) for kernel in kernels))
+    work = JobOptions(tuple(Filter(kernel.name, (kernel,)) for kernel in kernels))
     (here / "second.npy").write_bytes(b"mine")
-    (outcome,) = run_jobs([Job(Source("a.npy"), ("first.npy", "second.xyz"))], work)
+    (outcome,) = run_serially([Job(Source("a.npy"), ("first.npy", "second.xyz"))], work)
     assert [result.output for result in outcome.results] == ["first.npy"]
     assert outcome.error is not None
     result = outcome.results[0]
@@ -64,8 +66,8 @@ def test_an_outcome_has_what_was_made_before_the_fault(here):
 
 def test_an_existing_result_of_any_kernel_stops_before_any_is_made(here):
     kernels = [get_kernel("outline"), get_kernel("blur")]
-    work = Work(tuple(FilterSpec(kernel.name, (kernel,)) for kernel in kernels))
+    work = JobOptions(tuple(Filter(kernel.name, (kernel,)) for kernel in kernels))
     (here / "second.npy").write_bytes(b"mine")
-    (outcome,) = run_jobs([Job(Source("a.npy"), ("first.npy", "second.npy"))], work)
+    (outcome,) = run_serially([Job(Source("a.npy"), ("first.npy", "second.npy"))], work)
     assert str(outcome.error) == "second.npy: exists already; --overwrite replaces it"
     assert not (here / "first.npy").exists()

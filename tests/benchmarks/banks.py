@@ -19,7 +19,7 @@ SHAPE = (512, 512, 3)
 PEERS = ("torch", "torch-last")
 
 
-class Bank(NamedTuple):
+class Im2colMethod(NamedTuple):
     """A row: ``count`` filters of ``side`` x ``side`` x 3."""
 
     count: int
@@ -30,15 +30,15 @@ class Bank(NamedTuple):
         return f"bank of {self.count} {self.side}x{self.side}x3"
 
 
-def banks(quick: bool = False) -> Iterator[Bank]:
+def banks(quick: bool = False) -> Iterator[Im2colMethod]:
     """Yield the banks."""
     for side in SIDES:
         for count in COUNTS:
             if not quick or (count <= 64 and side == 3):
-                yield Bank(count, side)
+                yield Im2colMethod(count, side)
 
 
-def contestants(bank: Bank) -> dict[str, Contestant]:
+def contestants(bank: Im2colMethod) -> dict[str, Contestant]:
     """Return convcli and torch, ready to run."""
     rng = np.random.default_rng(bank.count)
     image = rng.normal(size=SHAPE).astype(np.float32)

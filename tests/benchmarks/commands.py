@@ -67,7 +67,7 @@ def _launch(arguments: list[str]) -> dict[str, Any]:
 
 
 def _difference(ours: Path, theirs: Path) -> dict[str, Any]:
-    """Compare two pictures: levels at most 1 apart, or as close as JPEG leaves them."""
+    """Compare two images: levels at most 1 apart, or as close as JPEG leaves them."""
     with Image.open(ours) as mine, Image.open(theirs) as other:
         first, second = np.asarray(mine), np.asarray(other)
     if first.shape != second.shape:
@@ -80,8 +80,8 @@ def _difference(ours: Path, theirs: Path) -> dict[str, Any]:
 
 def _enlarged(target: Path) -> None:
     """Write a photograph of 24 megapixels: a small one enlarged, with the noise of a sensor."""
-    with Image.open(SAMPLES / "rocket.jpg") as picture:
-        large = np.asarray(picture.convert("RGB").resize(LARGE, Image.Resampling.BICUBIC))
+    with Image.open(SAMPLES / "rocket.jpg") as image:
+        large = np.asarray(image.convert("RGB").resize(LARGE, Image.Resampling.BICUBIC))
     noise = np.random.default_rng(0).normal(0, 3, large.shape[:2]).astype(np.float32)
     noisy = np.clip(np.rint(large + noise[..., np.newaxis]), 0, 255).astype(np.uint8)
     options = {"quality": 95} if target.suffix == ".jpg" else {"compress_level": 1}

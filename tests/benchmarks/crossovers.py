@@ -13,7 +13,7 @@ from convcli import cross_correlate
 from convcli.core.correlate import prepare
 from convcli.core.methods.taps import direct_passes
 from convcli.core.methods.toeplitz import products
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 
 SHAPE = (1500, 2000)
 SMALL = (300, 400, 3)
@@ -39,7 +39,7 @@ def slope(image, kernels, method, work):
 
 def multiplications(kernel):
     """Multiplications a sample of a kernel's bands."""
-    return products(prepare(np.zeros(SHAPE, np.uint8), kernel, Layout()).geometry)[1]
+    return products(prepare(np.zeros(SHAPE, np.uint8), kernel, ConvOptions()).geometry)[1]
 
 
 def main():

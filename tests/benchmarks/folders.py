@@ -4,8 +4,8 @@ Rows ``folder JPEG`` and ``folder PNG`` time whole commands on 256 photographs o
 kernel outline: ``convcli apply -j 2``, a script with OpenCV in two processes
 (``opencv_folder.py``), and ImageMagick's mogrify with its own threads, if it is installed. All
 write JPEG of quality 95, or PNG as each does by default. ``jobs JPEG`` and ``jobs PNG`` time
-``-j 1`` against ``-j 2``. ``tiny N`` is a folder of N pictures of 16x16: the peak memory of the
-parent process alone, the time per picture, and the time until the first name is on stdout.
+``-j 1`` against ``-j 2``. ``tiny N`` is a folder of N images of 16x16: the peak memory of the
+parent process alone, the time per image, and the time until the first name is on stdout.
 
 All contestants take turns in one run (A B A B ...), and medians are compared. The inputs lie in
 the page cache, the results are written to the same file system (TMPDIR names another) and removed
@@ -38,11 +38,11 @@ ASKED = {"opencv": 1.0, "mogrify": 0.25}
 TEXTS = {
     "faster": "{:.2f} times as fast (asked 1.85)",
     "peak_mib": "peak of the parent {:.1f} MiB",
-    "each_ms": "{:.3f} ms a picture after the first",
+    "each_ms": "{:.3f} ms an image after the first",
     "whole_ms": "{:.3f} from the start",
     "first": "first name after {:.2f} s (asked 0.5)",
     "peak_ratio": "peak {:.2f} times as much (asked 1.2)",
-    "each_ratio": "a picture {:.2f} times as long (asked 1)",
+    "each_ratio": "an image {:.2f} times as long (asked 1)",
 }
 KERNEL = "3x3: -1,-1,-1 -1,8,-1 -1,-1,-1"
 MEBI = 2**20
@@ -54,16 +54,16 @@ Command = list[str]
 
 
 class Scale(NamedTuple):
-    """How many pictures, of which (width, height), in how many turns."""
+    """How many images, of which (width, height), in how many turns."""
 
-    pictures: int = 256
+    images: int = 256
     size: tuple[int, int] = (1024, 768)
     repeats: int = 5
     tiny: tuple[int, ...] = (1_000, 100_000)
     tiny_repeats: int = 3
 
 
-FULL, QUICK = Scale(), Scale(pictures=32, repeats=3, tiny=(200, 2_000))
+FULL, QUICK = Scale(), Scale(images=32, repeats=3, tiny=(200, 2_000))
 
 
 def main() -> None:
@@ -166,7 +166,7 @@ def _turns(
             seconds = time.perf_counter() - start
             results = sorted(out.iterdir())
             if len(results) != len(list(folder.iterdir())):
-                raise RuntimeError(f"{who} wrote {len(results)} pictures")
+                raise RuntimeError(f"{who} wrote {len(results)} images")
             if turn == 0:  # also warms up
                 written[who] = sum(path.stat().st_size for path in results) / MEBI
                 samples[who] = folder.with_name(f"{who} {results[0].name}")
@@ -179,9 +179,9 @@ def _turns(
 
 
 def _tiny(convcli: Command, counts: list[int], repeats: int, place: Path) -> Iterator[Record]:
-    """Watch convcli on folders of tiny pictures, by turns, and compare the largest and the least.
+    """Watch convcli on folders of tiny images, by turns, and compare the largest and the least.
 
-    What the start costs is told apart, so a picture's time is that after the first name.
+    What the start costs is told apart, so an image's time is that after the first name.
     """
     folders = {count: place / f"tiny{count}" for count in counts}
     for count, folder in folders.items():
@@ -246,11 +246,11 @@ def make_photographs(folder: Path, suffix: str, scale: Scale) -> None:
     """Write crops of an enlarged photograph, turned and with the noise of a sensor."""
     folder.mkdir(parents=True)
     width, height = scale.size
-    with Image.open(SAMPLES / "rocket.jpg") as picture:
-        large = picture.convert("RGB").resize((2 * width, 2 * height), Image.Resampling.BICUBIC)
+    with Image.open(SAMPLES / "rocket.jpg") as image:
+        large = image.convert("RGB").resize((2 * width, 2 * height), Image.Resampling.BICUBIC)
     pixels = np.asarray(large)
     options = {"quality": 95} if suffix == ".jpg" else {"compress_level": 1}
-    for number in range(scale.pictures):
+    for number in range(scale.images):
         random = np.random.default_rng(number)
         top, left = random.integers(height), random.integers(width)
         crop = pixels[top : top + height, left : left + width, :][:, :: (-1) ** number]
@@ -260,7 +260,7 @@ def make_photographs(folder: Path, suffix: str, scale: Scale) -> None:
 
 
 def make_tiny(folder: Path, count: int) -> None:
-    """Fill a folder with links to a few pictures of 16x16."""
+    """Fill a folder with links to a few images of 16x16."""
     folder.mkdir()
     few = [folder.with_name(f"{folder.name}-{number}.png") for number in range(8)]
     for number, path in enumerate(few):
@@ -272,7 +272,7 @@ def make_tiny(folder: Path, count: int) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[2])
-    parser.add_argument("--quick", action="store_true", help="fewer pictures, in a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer images, in a minute")
     parser.add_argument(
         "--only", type=re.compile, default=re.compile(""), metavar="PATTERN",
         help="rows whose name a regular expression is found in, as in '^folder|^jobs PNG'",

@@ -1,4 +1,4 @@
-"""The grid: which kernels meet which pictures."""
+"""The grid: which kernels meet which images."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -25,7 +25,7 @@ NAMED = (
 )
 KERNELS = (*(f"random:{side}" for side in RANDOM_SIDES), *NAMED)
 TYPES = (("uint8", "uint8"), ("uint8", "float32"), ("float32", "float32"), ("uint16", "uint16"))
-CHANNELS = {"grey": 1, "RGB": 3}
+CHANNELS = {"gray": 1, "RGB": 3}
 SIDES = {  # megapixels: rows, columns
     0.004: (64, 64),
     0.25: (512, 512),
@@ -38,7 +38,7 @@ SIZES = (0.25, 1, 9, 24)
 STEPS = ((1, 1), (2, 1), (1, 2))  # stride, dilation
 STEPPED_SIZES = (1, 9)  # where strides and dilations other than 1 are timed
 
-# Beyond the product: the cost of a call on a small picture, and of a sample on a large one.
+# Beyond the product: the cost of a call on a small image, and of a sample on a large one.
 ENDS = tuple(product((0.004, 100), (TYPES[0], TYPES[2]), ("outline", "random:3", "gaussian:9")))
 
 QUICK_KERNELS = ("random:3", "random:7", "random:15", "outline", "gaussian:9", "box:15")
@@ -81,7 +81,7 @@ class Job(NamedTuple):
 
 
 def rows(quick: bool = False) -> Iterator[Row]:
-    """Yield the grid; rows that share a picture follow each other."""
+    """Yield the grid; rows that share an image follow each other."""
     for size, (source, target), channels in product(SIDES, TYPES, CHANNELS):
         for (stride, dilation), kernel in product(STEPS, KERNELS):
             row = Row(kernel, source, target, channels, size, stride, dilation)
@@ -98,7 +98,7 @@ def job(row: Row) -> Job:
 def _belongs(row: Row) -> bool:
     if row.megapixels not in SIZES:
         end = (row.megapixels, (row.source, row.target), row.kernel)
-        return end in ENDS and row.channels == "grey" and row.stride == row.dilation == 1
+        return end in ENDS and row.channels == "gray" and row.stride == row.dilation == 1
     return row.stride == row.dilation == 1 or row.megapixels in STEPPED_SIZES
 
 
@@ -106,8 +106,8 @@ def _is_quick(row: Row) -> bool:
     if row.megapixels not in (*QUICK_SIZES, 0.004) or row.kernel not in QUICK_KERNELS:
         return False
     if row.stride == row.dilation == 1:
-        return row.channels == "grey" or row.kernel in ("random:3", "outline")
-    return row.kernel == "random:3" and row.channels == "grey"
+        return row.channels == "gray" or row.kernel in ("random:3", "outline")
+    return row.kernel == "random:3" and row.channels == "gray"
 
 
 @lru_cache(maxsize=1)

@@ -78,7 +78,7 @@ def measure(contestants: dict[str, Contestant], repeats: int) -> Measured:
 def compare(ours: NDArray[Any], theirs: NDArray[Any], margin: int = 0) -> tuple[float, bool]:
     """Return the greatest difference, and whether it is no more than rounding explains.
 
-    That is one grey level, or 1e-4 of the largest value: single precision over many taps.
+    That is one gray level, or 1e-4 of the largest value: single precision over many taps.
     """
     if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
         return math.inf, False
@@ -95,7 +95,7 @@ def compare(ours: NDArray[Any], theirs: NDArray[Any], margin: int = 0) -> tuple[
 
 
 def estimate(job: Job, prepare: Prepare) -> float:
-    """Return the seconds that a run would take, from some on a corner of the picture.
+    """Return the seconds that a run would take, from some on a corner of the image.
 
     Where a small corner says that it is too slow, it may have waited for a core: a larger one
     decides.

@@ -11,7 +11,7 @@ OUTLINE = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], np.float32)
 
 
 def work(paths: tuple[Path, Path]) -> None:
-    """Filter one picture into a file."""
+    """Filter one image into a file."""
     source, target = map(str, paths)
     image = cv2.imread(source, cv2.IMREAD_UNCHANGED)
     result = cv2.filter2D(image, -1, OUTLINE, borderType=cv2.BORDER_REPLICATE)

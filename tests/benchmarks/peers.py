@@ -1,7 +1,7 @@
 """The contestants: convcli and the libraries that can do the same job.
 
 Each function takes a job and returns a `Contestant`, or None where the library cannot do it. What
-a user of the library does once is not timed: the kernel's conversion, the library's own picture
+a user of the library does once is not timed: the kernel's conversion, the library's own image
 class or channel order. What the job itself asks for is: padding, the sums, rounding, clipping and
 the type of the result.
 """
@@ -99,11 +99,11 @@ def oaconvolve(job: Job) -> Contestant | None:
 
 
 def torch(job: Job) -> Contestant:
-    """Colour is three groups with the channels last, which torch is fastest with."""
+    """Color is three groups with the channels last, which torch is fastest with."""
     import torch
 
-    grey = job.image.ndim == 2
-    groups, layout = (1, torch.contiguous_format) if grey else (3, torch.channels_last)
+    gray = job.image.ndim == 2
+    groups, layout = (1, torch.contiguous_format) if gray else (3, torch.channels_last)
     batch = torch.from_numpy(np.atleast_3d(job.image)).permute(2, 0, 1)[None]
     kernel = torch.from_numpy(job.kernel.weights.astype(np.float32))
     weights = kernel.repeat(groups, 1, 1, 1).contiguous(memory_format=layout)
@@ -121,7 +121,7 @@ def torch(job: Job) -> Contestant:
         return sums.round_().clamp_(0, np.iinfo(job.dtype).max).to(batch.dtype)
 
     def read(result: Any) -> Array:
-        return result[0, 0].numpy() if grey else result[0].permute(1, 2, 0).numpy()
+        return result[0, 0].numpy() if gray else result[0].permute(1, 2, 0).numpy()
 
     return Contestant(run, read)
 
@@ -135,10 +135,10 @@ def pillow(job: Job) -> Contestant | None:
         return None
     if (job.stride, job.dilation) != (1, 1):
         return None
-    picture = Image.fromarray(job.image)
+    image = Image.fromarray(job.image)
     upwards = [float(weight) for weight in job.kernel.matrix[::-1].ravel()]
     kernel = ImageFilter.Kernel(job.kernel.size, upwards, scale=job.kernel.divisor)
-    return Contestant(lambda: picture.filter(kernel), margin=job.kernel.size[0] // 2)
+    return Contestant(lambda: image.filter(kernel), margin=job.kernel.size[0] // 2)
 
 
 def einsum(job: Job) -> Contestant:

@@ -11,10 +11,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from report import OPENCV, geometric_mean
 
 Record = dict[str, Any]
-COLOURS = dict(zip(SIZES, ("#fdb863", "#e66101", "#8073ac", "#2d004b"), strict=True))
+COLORS = dict(zip(SIZES, ("#fdb863", "#e66101", "#8073ac", "#2d004b"), strict=True))
 MARKERS = dict(zip(STEPS, ("o", "^", "s"), strict=True))
 WORDS = dict(zip(STEPS, ("stride 1", "stride 2", "dilation 2"), strict=True))
-SHIFT = {"grey": -0.2, "RGB": 0.2}
+SHIFT = {"gray": -0.2, "RGB": 0.2}
 SPREAD = dict(zip(SIZES, (-0.09, -0.03, 0.03, 0.09), strict=True))
 
 
@@ -47,7 +47,7 @@ def _panel(panel: Axes, types: tuple[str, str], rows: list[Record]) -> None:
             KERNELS.index(row["kernel"]) + SHIFT[row["channels"]] + SPREAD[row["megapixels"]],
             row["ratio"][OPENCV],
             MARKERS[steps],
-            color=COLOURS[row["megapixels"]],
+            color=COLORS[row["megapixels"]],
             fillstyle="full" if steps == (1, 1) else "none",
             markersize=5,
             alpha=0.85,
@@ -65,14 +65,14 @@ def _panel(panel: Axes, types: tuple[str, str], rows: list[Record]) -> None:
 
 
 def _legend(sizes: list[float]) -> list[Line2D]:
-    marks = [(COLOURS[size], "o", "full", f"{size:g} MP") for size in sizes]
+    marks = [(COLORS[size], "o", "full", f"{size:g} MP") for size in sizes]
     marks += [
-        ("grey", MARKERS[steps], "full" if steps == (1, 1) else "none", word)
+        ("gray", MARKERS[steps], "full" if steps == (1, 1) else "none", word)
         for steps, word in WORDS.items()
     ]
     handles = [
-        Line2D([], [], color=colour, marker=marker, fillstyle=style, linestyle="", label=label)
-        for colour, marker, style, label in marks
+        Line2D([], [], color=color, marker=marker, fillstyle=style, linestyle="", label=label)
+        for color, marker, style, label in marks
     ]
     sides = f"left of a tick {next(iter(CHANNELS))}, right RGB"
     return [*handles, Line2D([], [], linestyle="", label=sides)]

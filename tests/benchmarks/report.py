@@ -86,14 +86,14 @@ def summary(rows: Sequence[Record]) -> Iterable[str]:
 
 
 def _overhead(row: Record) -> str:
-    """Say what a call costs on a small picture."""
+    """Say what a call costs on a small image."""
     spent = {who: figure * row["samples"] / 1000 for who, figure in row["ns_per_sample"].items()}
     calls = ", ".join(f"{who} {figure:.0f} us" for who, figure in spent.items())
     return f"a call on 64x64 pixels: {calls}"
 
 
 def _flatness(row: Record, rows: Sequence[Record]) -> Iterable[str]:
-    """Say what a sample costs in a large picture, over what it does at 1 megapixel."""
+    """Say what a sample costs in a large image, over what it does at 1 megapixel."""
     name = row["row"].replace(" 100MP", " 1MP")
     for small in rows:
         if small["row"] == name:

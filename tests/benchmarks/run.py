@@ -9,7 +9,7 @@ scikit-image is no peer: it has no correlation of its own, and calls scipy.ndima
 Run it on a machine that does nothing else: a thread that waits for its core costs milliseconds,
 and the JSON keeps the load before and after.
 
-Every row first compares the results (one grey level, or 1e-4 of the largest value), then times the
+Every row first compares the results (one gray level, or 1e-4 of the largest value), then times the
 contestants by turns in one process (A B A B ...) and keeps the best of each, with the threads that
 each takes by default. A sample is one channel of one pixel of the input, for banks one pixel; a
 ratio is convcli's time over the peer's: below 1, convcli is faster. OpenCV has no strides, so it

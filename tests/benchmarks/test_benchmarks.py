@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("cv2")
 RUN = Path(__file__).with_name("run.py")
-ROW = "outline uint8->uint8 grey 0.004MP"
+ROW = "outline uint8->uint8 gray 0.004MP"
 
 
 def test_smallest_row(tmp_path):
@@ -73,7 +73,7 @@ def test_a_slow_peer_is_left_out(monkeypatch):
     import peers
 
     monkeypatch.setattr(measure, "CAP", 0)
-    job = grid.job(grid.Row("outline", "uint8", "uint8", "grey", 0.25))
+    job = grid.job(grid.Row("outline", "uint8", "uint8", "gray", 0.25))
     rivals = {"filter2d": peers.filter2d, "einsum": peers.einsum}
     measured, left_out = measure.contest(job, rivals, 0)
     assert left_out.keys() == {"einsum"}

@@ -19,7 +19,7 @@ CONVCLI = [sys.executable, "-m", "convcli"]
 def measured(place, only):
     import folders
 
-    scale = folders.Scale(pictures=3, size=(40, 30), repeats=0, tiny=(3, 6), tiny_repeats=1)
+    scale = folders.Scale(images=3, size=(40, 30), repeats=0, tiny=(3, 6), tiny_repeats=1)
     return list(folders.measure(CONVCLI, [], scale, re.compile(only), place))
 
 
@@ -37,7 +37,7 @@ def test_contestants_agree(tmp_path, monkeypatch):
     assert folders.line(folder | {"agree": False}).endswith("!")
 
 
-def test_tiny_pictures(tmp_path):
+def test_tiny_images(tmp_path):
     few, many, compared = measured(tmp_path, "tiny")
     assert (few["row"], many["row"]) == ("tiny 3", "tiny 6")
     (run,) = many["runs"]
@@ -49,7 +49,7 @@ def test_tiny_pictures(tmp_path):
 def test_photographs_are_the_same_every_time(tmp_path):
     import folders
 
-    scale = folders.Scale(pictures=2, size=(40, 30))
+    scale = folders.Scale(images=2, size=(40, 30))
     for name in ("a", "b"):
         folders.make_photographs(tmp_path / name, ".png", scale)
     paths = sorted(tmp_path.glob("*/*.png"))

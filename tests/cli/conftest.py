@@ -1,4 +1,4 @@
-"""Commands as a user runs them, and the pictures that they run on."""
+"""Commands as a user runs them, and the images that they run on."""
 
 import os
 import subprocess
@@ -105,7 +105,7 @@ def rng():
 
 
 def write(name, array, **options):
-    """Write an array as a picture or a matrix, by numpy or Pillow, and return its path."""
+    """Write an array as an image or a matrix, by numpy or Pillow, and return its path."""
     path = Path(os.fsdecode(name))
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
@@ -119,14 +119,14 @@ def write(name, array, **options):
 
 
 def read(name):
-    """Read a picture or a matrix, by numpy or Pillow."""
+    """Read an image or a matrix, by numpy or Pillow."""
     path = Path(os.fsdecode(name))
     if path.suffix == ".npy":
         return np.load(path)
     if path.suffix in (".txt", ".csv"):
         return np.loadtxt(path, delimiter="," if path.suffix == ".csv" else None, ndmin=2)
-    with Image.open(path) as picture:
-        return np.array(picture)
+    with Image.open(path) as image:
+        return np.array(image)
 
 
 @pytest.fixture
@@ -141,17 +141,17 @@ def load(here):
 
 @pytest.fixture
 def photo(save, rng):
-    """A small colour picture, ``photo.png``, and its pixels."""
+    """A small color image, ``photo.png``, and its pixels."""
     pixels = rng.integers(0, 256, (13, 17, 3), np.uint8)
     save("photo.png", pixels)
     return pixels
 
 
 @pytest.fixture
-def grey(save, rng):
-    """A small grey picture, ``grey.png``, and its pixels."""
+def gray(save, rng):
+    """A small gray image, ``gray.png``, and its pixels."""
     pixels = rng.integers(0, 256, (11, 14), np.uint8)
-    save("grey.png", pixels)
+    save("gray.png", pixels)
     return pixels
 
 
@@ -163,7 +163,7 @@ def samples():
 @pytest.fixture(scope="session")
 def to_pixels():
     """Round half to even and cut at black and white."""
-    return lambda values, white=255: np.clip(np.rint(values), 0, white)
+    return lambda values, max_value=255: np.clip(np.rint(values), 0, max_value)
 
 
 @pytest.fixture(scope="session")
@@ -207,8 +207,8 @@ def contents(here):
 
 @pytest.fixture
 def tree(save):
-    """Pictures in folders, and strangers among them."""
+    """Images in folders, and strangers among them."""
     for name in ("in/a.png", "in/b.jpg", "in/sub/a.png", "in/sub/deep/c.tif"):
         save(name, np.arange(20, dtype=np.uint8).reshape(4, 5))
     for name in ("in/notes.txt", "in/data.csv", "in/array.npy", "in/readme", "in/.hidden.png"):
-        Path(name).write_text("no picture")
+        Path(name).write_text("no image")

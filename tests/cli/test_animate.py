@@ -150,7 +150,7 @@ def test_signals_along_rows_and_columns(animate, save):
     assert len(frames_in("row.webp")[0]) == len(frames_in("column.webp")[0]) == 4
 
 
-def test_a_picture_from_standard_input(animate):
+def test_a_image_from_standard_input(animate):
     ran = animate("-k", "blur", "-", "--to", "0,1", "-o", "a.gif", stdin=b"1 2 3\n4 5 6\n7 8 9\n")
     assert told(ran) == ["a.gif"]
 

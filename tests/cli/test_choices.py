@@ -8,7 +8,7 @@ from convcli.cli.options import BorderValue
 from convcli.cli.varying import VARIED
 from convcli.core.combine import COMBINATIONS
 from convcli.core.methods.choose import METHODS
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.core.strips import BORDERS, SYNONYMS
 from convcli.filtering import ALPHAS
 from convcli.geometry import OPERATIONS, PADDINGS
@@ -50,4 +50,4 @@ def test_what_a_comparison_varies():
     assert tried["operation"] == OPERATIONS
     assert tried["border"] == BORDERS
     assert set(tried["padding"]) == set(PADDINGS)
-    assert set(tried) <= set(Layout._fields) | {"range"}
+    assert set(tried) <= set(ConvOptions._fields) | {"range"}

@@ -25,9 +25,9 @@ def records(ran):
 
 
 def drawn(name):
-    with Image.open(name) as picture:
-        picture.load()
-        return picture.size
+    with Image.open(name) as image:
+        image.load()
+        return image.size
 
 
 DEFAULTS = {
@@ -41,43 +41,43 @@ DEFAULTS = {
 
 
 @pytest.mark.parametrize("vary", ["padding", "range"])
-def test_a_figure_beside_the_input(compare, grey, contents, vary):
+def test_a_figure_beside_the_input(compare, gray, contents, vary):
     before = contents()
-    ran = ok(compare("-k", "sobel-x", "--vary", vary, "grey.png"))
-    name = f"grey_compare-{vary}.png"
+    ran = ok(compare("-k", "sobel-x", "--vary", vary, "gray.png"))
+    name = f"gray_compare-{vary}.png"
     assert ran.names == [name]
     assert set(contents()) - set(before) == {name.encode()}
     assert min(drawn(name)) > 300
 
 
-def test_the_figure_is_in_the_folder_of_its_input(compare, save, grey):
-    save("sub.d/no suffix.png", grey)
+def test_the_figure_is_in_the_folder_of_its_input(compare, save, gray):
+    save("sub.d/no suffix.png", gray)
     ran = ok(compare("-k", "blur", "--vary", "operation", "sub.d/no suffix.png"))
     assert ran.names == ["sub.d/no suffix_compare-operation.png"]
 
 
 @pytest.mark.parametrize(("vary", "values"), DEFAULTS.items())
-def test_what_is_tried_where_nothing_is_named(compare, grey, contents, vary, values):
+def test_what_is_tried_where_nothing_is_named(compare, gray, contents, vary, values):
     before = contents()
-    found = records(compare("-k", "sobel-x", "--vary", vary, "grey.png", "--json"))
+    found = records(compare("-k", "sobel-x", "--vary", vary, "gray.png", "--json"))
     assert [each["value"] for each in found] == values
     assert {(each["vary"], each["kernel"], each["input"]) for each in found} == {
-        (vary, "sobel-x", "grey.png")
+        (vary, "sobel-x", "gray.png")
     }
     assert found[0]["mean_difference"] == 0
     assert contents() == before
 
 
 @pytest.mark.parametrize("border", DEFAULTS["border"])
-def test_numbers_are_those_of_apply_and_scipy(compare, apply, grey, by_scipy, to_pixels, border):
+def test_numbers_are_those_of_apply_and_scipy(compare, apply, gray, by_scipy, to_pixels, border):
     values = f"edge {border}"
-    flags = ("-k", "outline", "--vary", "border", "--values", values, "grey.png", "--json")
+    flags = ("-k", "outline", "--vary", "border", "--values", values, "gray.png", "--json")
     _, other = records(compare(*flags))
-    ran = apply("-k", "outline", "--border", border, "grey.png", "-o", "o.png", "--json")
+    ran = apply("-k", "outline", "--border", border, "gray.png", "-o", "o.png", "--json")
     applied = json.loads(ran.out)
     for key in ("min", "max", "clipped", "rows", "columns"):
         assert other[key] == applied[key]
-    one, two = (to_pixels(by_scipy(grey, OUTLINE, border=each)) for each in ("edge", border))
+    one, two = (to_pixels(by_scipy(gray, OUTLINE, border=each)) for each in ("edge", border))
     assert other["mean_difference"] == pytest.approx(np.abs(two - one).mean())
 
 
@@ -95,15 +95,15 @@ def test_a_bank_is_several_kernels(compare, photo, save, rng):
     assert [each["value"] for each in found] == [f"bank-{n}" for n in (1, 2, 3, 4)]
 
 
-def test_sizes_that_meet_nowhere_have_no_difference(compare, grey):
-    flags = ("-k", "outline", "--vary", "padding", "--values", "0 1 2", "--stride", "2", "grey.png")
+def test_sizes_that_meet_nowhere_have_no_difference(compare, gray):
+    flags = ("-k", "outline", "--vary", "padding", "--values", "0 1 2", "--stride", "2", "gray.png")
     found = records(compare(*flags, "--json"))
     assert [each["mean_difference"] for each in found] == [0, None, 0]
     ok(compare(*flags, "--diff"))
 
 
-def test_pairs_keep_their_comma(compare, grey):
-    flags = ("-k", "blur", "--vary", "stride", "--values", "1 2,3 3x2", "grey.png", "--json")
+def test_pairs_keep_their_comma(compare, gray):
+    flags = ("-k", "blur", "--vary", "stride", "--values", "1 2,3 3x2", "gray.png", "--json")
     assert [(each["rows"], each["columns"]) for each in records(compare(*flags))] == [
         (11, 14),
         (6, 5),
@@ -119,11 +119,11 @@ def test_other_options_hold_for_all(compare, photo):
     }
 
 
-def test_a_fill_adds_the_border_that_it_is_for(compare, grey):
-    flags = ("-k", "blur", "--vary", "border", "--fill", "200", "grey.png", "--json")
+def test_a_fill_adds_the_border_that_it_is_for(compare, gray):
+    flags = ("-k", "blur", "--vary", "border", "--fill", "200", "gray.png", "--json")
     found = records(compare(*flags))
     assert [each["value"] for each in found] == [*DEFAULTS["border"], "constant"]
-    flags = ("-k", "blur", "--vary", "border", "--values", "zero constant", "grey.png", "--json")
+    flags = ("-k", "blur", "--vary", "border", "--values", "zero constant", "gray.png", "--json")
     assert records(compare(*flags))[1]["mean_difference"] == 0
     assert records(compare(*flags, "--fill", "200"))[1]["mean_difference"] > 0
 
@@ -136,8 +136,8 @@ def test_plain_numbers_have_no_offset(compare, save, rng):
     ok(compare(*flags, "--scale", "own"))
 
 
-def test_directions_have_the_ranges_of_colours(compare, grey):
-    flags = ("-k", "sobel", "--combine", "direction", "--vary", "range", "grey.png")
+def test_directions_have_the_ranges_of_colors(compare, gray):
+    flags = ("-k", "sobel", "--combine", "direction", "--vary", "range", "gray.png")
     assert [each["value"] for each in records(compare(*flags, "--json"))] == ["clip", "rescale"]
     ok(compare(*flags, "--diff"))
 
@@ -149,8 +149,8 @@ def test_numbers_that_json_has_not_are_null(compare, save):
     assert (first["min"], second["mean_difference"]) == (None, None)
 
 
-def test_json_draws_where_a_file_is_named(compare, grey):
-    found = records(compare("-k", "blur", "--vary", "border", "grey.png", "--values", "edge wrap",
+def test_json_draws_where_a_file_is_named(compare, gray):
+    found = records(compare("-k", "blur", "--vary", "border", "gray.png", "--values", "edge wrap",
                           "--json", "-o", "c.png"))  # fmt: skip
     assert {each["figure"] for each in found} == {"c.png"}
     assert drawn("c.png")
@@ -158,9 +158,9 @@ def test_json_draws_where_a_file_is_named(compare, grey):
 
 @pytest.mark.parametrize(
     ("source", "scale"),
-    [("grey.png", "own"), ("photo.png", "common"), ("m.csv", "common"), ("signal.txt", "own")],
+    [("gray.png", "own"), ("photo.png", "common"), ("m.csv", "common"), ("signal.txt", "own")],
 )
-def test_any_input(compare, grey, photo, save, rng, source, scale):
+def test_any_input(compare, gray, photo, save, rng, source, scale):
     save("m.csv", rng.integers(-9, 9, (6, 6)))
     save("signal.txt", rng.normal(size=(1, 30)))
     flags = ("-k", "box:3", "--vary", "border", "--values", "edge wrap", "--diff", source)
@@ -168,12 +168,12 @@ def test_any_input(compare, grey, photo, save, rng, source, scale):
     assert max(drawn("c.png")) < 4000
 
 
-def test_standard_input(compare, grey, here):
-    data = (here / "grey.png").read_bytes()
+def test_standard_input(compare, gray, here):
+    data = (here / "gray.png").read_bytes()
     flags = ("-k", "outline", "--vary", "border", "--values", "edge wrap", "-")
     assert ok(compare(*flags, "-o", "c.png", stdin=data)).names == ["c.png"]
     compare(*flags, stdin=data).fails(2, "-o FILE")
-    flags = ("-k", "-", "--vary", "stride", "grey.png", "--json")
+    flags = ("-k", "-", "--vary", "stride", "gray.png", "--json")
     assert len(records(compare(*flags, stdin=b"1 0; 0 1"))) == 3
 
 
@@ -184,9 +184,9 @@ def test_the_same_bytes_each_time(compare, photo, here):
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
 
 
-def test_a_figure_is_not_overwritten_unasked(compare, grey, here):
+def test_a_figure_is_not_overwritten_unasked(compare, gray, here):
     (here / "c.png").write_bytes(b"mine")
-    flags = ("-k", "blur", "--vary", "stride", "--values", "1 2", "grey.png", "-o", "c.png")
+    flags = ("-k", "blur", "--vary", "stride", "--values", "1 2", "gray.png", "-o", "c.png")
     compare(*flags).fails(1, "c.png", "--overwrite")
     assert (here / "c.png").read_bytes() == b"mine"
     ok(compare(*flags, "--overwrite"))
@@ -208,21 +208,21 @@ def test_a_figure_is_not_overwritten_unasked(compare, grey, here):
         (["--vary", "padding", "--values", "same lots"], "'lots'"),
         (["--vary", "border", "--values", "edge zero", "--fill", "3"], "--fill"),
         (["--vary", "stride", "--fill", "3"], "--border constant"),
-        (["--vary", "colour"], "colour"),
+        (["--vary", "color"], "color"),
         ([], "--vary"),
         (["--vary", "border", "-o", "c.npy"], "c.npy"),
         (["--vary", "border", "-o", "-"], "must end with"),
         (["--vary", "kernel", "-k", "blur", "--combine", "sum"], "-k for each"),
     ],
 )
-def test_contradictions(compare, grey, contents, flags, said):
+def test_contradictions(compare, gray, contents, flags, said):
     before = contents()
-    compare("-k", "outline", *flags, "grey.png").fails(2, said)
+    compare("-k", "outline", *flags, "gray.png").fails(2, said)
     assert contents() == before
 
 
 def test_files_that_cannot_be_read(compare, here):
-    (here / "broken.png").write_bytes(b"no picture")
+    (here / "broken.png").write_bytes(b"no image")
     flags = ("-k", "outline", "--vary", "border")
     compare(*flags, "broken.png").fails(1, "broken.png")
     compare(*flags, "nothing.png").fails(1, "nothing.png: no such file")
@@ -243,7 +243,7 @@ def test_five_channels_can_be_compared_but_not_drawn(compare, save):
     compare(*flags).fails(2, "1 or 3 channels")
 
 
-def test_as_a_program(process, grey):
-    ran = process("compare", "-k", "1", "--vary", "operation", "grey.png")
+def test_as_a_program(process, gray):
+    ran = process("compare", "-k", "1", "--vary", "operation", "gray.png")
     assert (ran.code, ran.err) == (0, "")
     process("compare", "-k", "outline", "--vary", "border", "gone.png").fails(1, "gone.png")

@@ -93,17 +93,17 @@ def test_json_has_every_number(explain, save):
     assert record["outputs"][0]["pixel"] == part["sum"] == 2
 
 
-def test_a_figure(explain, grey, contents):
-    ran = explain("-k", "sobel-x", "--at", "0,0", "grey.png", "-o", "e.png")
+def test_a_figure(explain, gray, contents):
+    ran = explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "e.png")
     assert told(ran) == "e.png\n"
-    with Image.open("e.png") as picture:
-        assert picture.format == "PNG"
-        assert picture.width > 500
+    with Image.open("e.png") as image:
+        assert image.format == "PNG"
+        assert image.width > 500
     first = contents()[b"e.png"]
-    assert explain("-k", "sobel-x", "--at", "0,0", "grey.png", "-o", "again.png").code == 0
+    assert explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "again.png").code == 0
     assert contents()[b"again.png"] == first
-    explain("-k", "sobel-x", "--at", "0,0", "grey.png", "-o", "e.png").fails(1, "--overwrite")
-    again = explain("-k", "blur", "--at", "0,0", "grey.png", "-o", "e.png", "--overwrite")
+    explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "e.png").fails(1, "--overwrite")
+    again = explain("-k", "blur", "--at", "0,0", "gray.png", "-o", "e.png", "--overwrite")
     assert told(again) == "e.png\n"
     assert contents()[b"e.png"] != first
 
@@ -141,65 +141,65 @@ def on_a_terminal(command, **env):
     return written.decode().replace("\r\n", "\n")
 
 
-def test_colours_are_for_terminals_that_want_them(program, save):
+def test_colors_are_for_terminals_that_want_them(program, save):
     save("m.csv", [[1, 2], [3, 4]])
     command = [*program, "explain", "-k", "blur", "--at", "0,0", "m.csv"]
-    coloured = on_a_terminal(command)
+    colored = on_a_terminal(command)
     plain = on_a_terminal(command, NO_COLOR="1")
-    assert "\x1b[33m" in coloured
+    assert "\x1b[33m" in colored
     assert "\x1b" not in plain
-    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
+    assert re.sub(r"\x1b\[\d+m", "", colored) == plain
     assert "\x1b" in on_a_terminal(command, NO_COLOR="")
 
 
 @pytest.mark.parametrize("at", ["11,0", "0,14", "99999,99999"])
-def test_outside_says_the_valid_range(explain, grey, at):
-    ran = explain("-k", "blur", "--at", at, "grey.png")
-    ran.fails(2, "grey.png", at, "14x11 feature map", "rows are 0 to 10, columns 0 to 13")
+def test_outside_says_the_valid_range(explain, gray, at):
+    ran = explain("-k", "blur", "--at", at, "gray.png")
+    ran.fails(2, "gray.png", at, "14x11 feature map", "rows are 0 to 10, columns 0 to 13")
 
 
 @pytest.mark.parametrize("at", ["1", "1x2", "1,2,3", "-1,2", "a,b", "", "1.5,2"])
-def test_what_is_no_position_is_refused(explain, grey, at):
-    ran = explain("-k", "blur", "--at", at, "grey.png")
+def test_what_is_no_position_is_refused(explain, gray, at):
+    ran = explain("-k", "blur", "--at", at, "gray.png")
     ran.fails(2, "--at", "ROW,COL")
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["-k", "nonsense", "grey.png"], 2, ["nonsense"]),
+        (["-k", "nonsense", "gray.png"], 2, ["nonsense"]),
         (["-k", "blur", "none.png"], 1, ["none.png"]),
-        (["-k", "blur", "-k", "outline", "grey.png"], 2, ["2 kernels", "--combine"]),
-        (["-k", "blur", "--combine", "max", "grey.png"], 2, ["--combine"]),
-        (["-k", "blur", "--json", "-o", "e.png", "grey.png"], 2, ["--json", "-o"]),
-        (["-k", "blur", "-o", "e.xyz", "grey.png"], 2, ["e.xyz", ".png"]),
+        (["-k", "blur", "-k", "outline", "gray.png"], 2, ["2 kernels", "--combine"]),
+        (["-k", "blur", "--combine", "max", "gray.png"], 2, ["--combine"]),
+        (["-k", "blur", "--json", "-o", "e.png", "gray.png"], 2, ["--json", "-o"]),
+        (["-k", "blur", "-o", "e.xyz", "gray.png"], 2, ["e.xyz", ".png"]),
         (["-k", "blur", "-o", "e.xyz", "none.png"], 2, ["e.xyz", ".png"]),
-        (["-k", "blur", "--max-pixels", "3", "grey.png"], 1, ["grey.png", "--max-pixels"]),
-        (["-k", "ones.npy", "grey.png"], 2, ["grey.png", "ones", "2 channels"]),
-        (["-k", "1" + " 1" * 20, "--padding", "valid", "grey.png"], 2, ["grey.png", "21x1"]),
+        (["-k", "blur", "--max-pixels", "3", "gray.png"], 1, ["gray.png", "--max-pixels"]),
+        (["-k", "ones.npy", "gray.png"], 2, ["gray.png", "ones", "2 channels"]),
+        (["-k", "1" + " 1" * 20, "--padding", "valid", "gray.png"], 2, ["gray.png", "21x1"]),
     ],
 )
-def test_faults_are_one_line(explain, grey, save, contents, arguments, code, words):
+def test_faults_are_one_line(explain, gray, save, contents, arguments, code, words):
     save("ones.npy", np.ones((2, 3, 3)))
     before = contents()
     explain("--at", "0,0", *arguments).fails(code, *words)
     assert contents() == before
 
 
-def test_of_a_bank_one_is_explained_or_all_are_combined(explain, grey, save):
+def test_of_a_bank_one_is_explained_or_all_are_combined(explain, gray, save):
     bank = np.stack([np.ones((1, 3, 3), int), np.zeros((1, 3, 3), int)])
     save("bank.npy", bank)
-    flags = ["-k", "bank.npy", "--at", "4,5", "grey.png", "--range", "raw"]
+    flags = ["-k", "bank.npy", "--at", "4,5", "gray.png", "--range", "raw"]
     explain(*flags).fails(2, "bank-1, bank-2", "--filter N", "--combine")
     explain(*flags, "--filter", "3").fails(2, "--filter 3", "2 results")
-    total = int(grey[3:6, 4:7].astype(int).sum())
+    total = int(gray[3:6, 4:7].astype(int).sum())
     for more, value in ((["--filter", "1"], total), (["--filter", "2"], 0)):
         assert told(explain(*flags, *more)).endswith(f"pixel     {value}\n")
     assert told(explain(*flags, "--combine", "mean")).endswith(f"pixel     {total / 2:g}\n")
 
 
-def test_kernels_of_different_sizes_have_windows_of_their_own(explain, grey):
-    flags = ["-k", "blur", "-k", "gaussian:5", "--combine", "sum", "--at", "0,0", "grey.png"]
+def test_kernels_of_different_sizes_have_windows_of_their_own(explain, gray):
+    flags = ["-k", "blur", "-k", "gaussian:5", "--combine", "sum", "--at", "0,0", "gray.png"]
     text = told(explain(*flags))
     assert "window: rows -1 to 1" in text
     assert "window: rows -2 to 2" in text
@@ -215,11 +215,11 @@ def test_relu(explain, save):
     )
 
 
-def test_apply_and_explain_share_their_options(explain, apply, grey):
+def test_apply_and_explain_share_their_options(explain, apply, gray):
     """Loaded into one process, and in either order, both keep all of theirs."""
     for _ in range(2):
-        assert apply("-k", "blur", "grey.png", "--overwrite", "--stride", "2").code == 0
-        assert told(explain("-k", "blur", "--at", "0,0", "grey.png", "--stride", "2"))
+        assert apply("-k", "blur", "gray.png", "--overwrite", "--stride", "2").code == 0
+        assert told(explain("-k", "blur", "--at", "0,0", "gray.png", "--stride", "2"))
 
 
 def test_the_environment_sets_options(explain, save):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from convcli.cli.kernels import kernels
-from convcli.errors import ConvcliError, KernelError, PictureError, UsageError
+from convcli.errors import ConvcliError, ImageError, KernelError, UsageError
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.spec import get_kernel
 
@@ -115,7 +115,7 @@ def test_output_writes_a_file_and_prints_its_name(suffix, tmp_path):
     target = tmp_path / f"k{suffix}"
     assert run("show", "blur", "-o", str(target)) == f"{target}\n"
     assert np.array_equal(get_kernel(str(target)).weights, get_kernel("blur").weights)
-    with pytest.raises(PictureError, match="--overwrite"):
+    with pytest.raises(ImageError, match="--overwrite"):
         run("show", "outline", "-o", str(target))
     run("show", "outline", "-o", str(target), "--overwrite")
     assert np.array_equal(get_kernel(str(target)).weights, get_kernel("outline").weights)
@@ -124,9 +124,9 @@ def test_output_writes_a_file_and_prints_its_name(suffix, tmp_path):
 def test_output_draws_a_png(tmp_path):
     target = tmp_path / "k.png"
     assert run("show", "blur", "-o", str(target)) == f"{target}\n"
-    with Image.open(target) as picture:
-        assert min(picture.size) > 100
-    with pytest.raises(PictureError, match="--overwrite"):
+    with Image.open(target) as image:
+        assert min(image.size) > 100
+    with pytest.raises(ImageError, match="--overwrite"):
         run("show", "blur", "-o", str(target))
 
 
@@ -138,10 +138,10 @@ def test_output_to_stdout_is_the_matrix_alone():
 def test_plot_draws_in_place_of_the_text(spec, tmp_path):
     target = tmp_path / "k.png"
     assert run("show", spec, "--plot", str(target)) == f"{target}\n"
-    with Image.open(target) as picture:
-        assert min(picture.size) > 700
+    with Image.open(target) as image:
+        assert min(image.size) > 700
     content = target.read_bytes()
-    with pytest.raises(PictureError, match="--overwrite"):
+    with pytest.raises(ImageError, match="--overwrite"):
         run("show", spec, "--plot", str(target))
     run("show", spec, "--plot", str(target), "--overwrite")
     assert target.read_bytes() == content
@@ -154,19 +154,19 @@ def test_list_plot_draws_the_whole_catalogue(tmp_path):
     assert first.read_bytes() == second.read_bytes()
     with Image.open(first) as poster:
         assert min(poster.size) > 2000
-    with pytest.raises(PictureError, match="--overwrite"):
+    with pytest.raises(ImageError, match="--overwrite"):
         run("list", "--plot", str(first))
 
 
-def test_list_plot_on_a_picture(tmp_path):
+def test_list_plot_on_a_image(tmp_path):
     Image.new("RGB", (300, 200), "red").save(tmp_path / "red.png")
     target = tmp_path / "poster.png"
     run("list", "--plot", str(target), "--on", str(tmp_path / "red.png"))
     assert target.exists()
     np.save(tmp_path / "five.npy", np.zeros((2, 2, 5)))
-    with pytest.raises(PictureError, match=r"five\.npy: has 5 channels; kernels are shown on grey"):
+    with pytest.raises(ImageError, match=r"five\.npy: has 5 channels; kernels are shown on gray"):
         run("list", "--plot", str(tmp_path / "no.png"), "--on", str(tmp_path / "five.npy"))
-    with pytest.raises(PictureError, match="no such file"):
+    with pytest.raises(ImageError, match="no such file"):
         run("list", "--plot", str(tmp_path / "no.png"), "--on", str(tmp_path / "nothing.png"))
 
 
@@ -174,7 +174,7 @@ def test_list_plot_on_a_picture(tmp_path):
     ("arguments", "message"),
     [
         (["--json", "--plot", "k.png"], "--json prints, and --plot draws"),
-        (["--on", "k.png"], "--on is the picture of --plot"),
+        (["--on", "k.png"], "--on is the image of --plot"),
         (["--plot", "k.npy"], r"must end with one of \.png"),
     ],
 )

@@ -17,7 +17,7 @@ def learn(convcli):
 
 @pytest.fixture
 def noise(save, rng):
-    """A colour picture, ``noise.png``, large enough to learn from."""
+    """A color image, ``noise.png``, large enough to learn from."""
     pixels = rng.integers(0, 256, (40, 50, 3), np.uint8)
     save("noise.png", pixels)
     return pixels
@@ -54,8 +54,8 @@ def test_what_apply_does_learn_finds(learn, apply, noise, flags):
     if "--channels" in flags:
         more += ["--channels", "gray"]
         before = Image.open("noise.png").convert("L")
-        before.save("grey.png")
-        found = data_of(learn("grey.png", "after.npy", "--size", "3x2", *more, "--json"))
+        before.save("gray.png")
+        found = data_of(learn("gray.png", "after.npy", "--size", "3x2", *more, "--json"))
     else:
         found = data_of(learn("noise.png", "after.npy", "--size", "3x2", *more, "--json"))
     np.testing.assert_allclose(found["kernel"], [[1, 2, 0.5], [-1, 0.25, 3]], atol=1e-6)
@@ -129,8 +129,8 @@ def test_a_figure(learn, apply, noise, contents, flags):
         assert data_of(ran)["pairs"] == [{"before": "noise.png", "after": "after.png"}]
     made = contents()
     assert made[b"a.png"] == made[b"b.png"]
-    with Image.open("a.png") as picture:
-        assert picture.format == "PNG"
+    with Image.open("a.png") as image:
+        assert image.format == "PNG"
     learn("noise.png", "after.png", "--plot", "a.png").fails(1, "a.png", "--overwrite")
 
 
@@ -163,10 +163,10 @@ def test_folders_are_paired_by_name(learn, apply, save, rng):
     assert ran.err == "2 without a partner left out: c.png, d.png\n"
 
 
-def test_one_folder_holds_pictures_and_their_results(learn, apply, save, rng):
+def test_one_folder_holds_images_and_their_results(learn, apply, save, rng):
     for name in ("a", "b_c"):
         save(f"in/{name}.png", rng.integers(0, 256, (12, 13), np.uint8))
-    learn("in", "in").fails(2, "no picture in in has the name of another and _KERNEL")
+    learn("in", "in").fails(2, "no image in in has the name of another and _KERNEL")
     apply("-k", "blur", "in")
     assert len(list(Path("in").iterdir())) == 4
     for after in ("in", "./in/../in"):
@@ -185,29 +185,29 @@ def test_one_folder_holds_pictures_and_their_results(learn, apply, save, rng):
     learn("in", "in").fails(2, "a.png has several results: a_blur.png, a_x.png; leave one")
 
 
-def test_folders_whose_pairs_are_unclear(learn, save, grey, here):
-    save("in/a.png", grey)
+def test_folders_whose_pairs_are_unclear(learn, save, gray, here):
+    save("in/a.png", gray)
     (here / "out").mkdir()
-    learn("in", "out").fails(2, "no picture in out has the name of one in in")
-    learn("in", "grey.png").fails(2, "two files or two folders")
+    learn("in", "out").fails(2, "no image in out has the name of one in in")
+    learn("in", "gray.png").fails(2, "two files or two folders")
     for name in ("a_x", "a_y"):
-        save(f"out/{name}.png", grey)
+        save(f"out/{name}.png", gray)
     learn("in", "out").fails(2, "a.png has several results: a_x.png, a_y.png")
-    save("out/a.npy", grey)
+    save("out/a.npy", gray)
     assert learn("in", "out").code == 0  # the very name goes first
-    save("in/a.csv", grey)
-    learn("in", "out").fails(2, "two pictures before are called a")
+    save("in/a.csv", gray)
+    learn("in", "out").fails(2, "two images before are called a")
     Path("in/a.csv").unlink()
-    save("in/b.png", grey)
-    save("out/b.png", grey[:5])
+    save("in/b.png", gray)
+    save("out/b.png", gray[:5])
     ran = learn("in", "out")
     assert ran.code == 2
     assert "Error: in/b.png and out/b.png: BEFORE is 14x11 and AFTER 14x5" in ran.err
 
 
 def test_standard_input(learn, save, rng):
-    grey = rng.integers(0, 256, (20, 21), np.uint8)
-    png = save("p.png", grey).read_bytes()
+    gray = rng.integers(0, 256, (20, 21), np.uint8)
+    png = save("p.png", gray).read_bytes()
     assert "this is identity" in told(learn("-", "p.png", stdin=png))
     assert "this is identity" in told(learn("p.png", "-", stdin=png))
     learn("-", "-", stdin=png).fails(2, "standard input")
@@ -222,10 +222,10 @@ def test_alpha_and_depth_are_told_of(learn, save, rng):
     save("b.png", pixels[..., :3])
     ran = learn("a.png", "b.png")
     assert (ran.code, ran.err) == (0, "a.png: alpha is left out\n")
-    save("grey.png", pixels[..., 0])
+    save("gray.png", pixels[..., 0])
     save("deep.png", pixels[..., 0].astype(np.uint16) * 257)
-    ran = learn("grey.png", "deep.png")
-    assert ran.err.startswith("deep.png: has 16 bits, and the picture before 8;")
+    ran = learn("gray.png", "deep.png")
+    assert ran.err.startswith("deep.png: has 16 bits, and the image before 8;")
     assert "this is 257 times identity" in ran.out.decode()
 
 
@@ -234,35 +234,35 @@ def test_alpha_and_depth_are_told_of(learn, save, rng):
     [
         (["noise.png", "none.png"], 1, ["none.png"]),
         (["none.png", "noise.png"], 1, ["none.png"]),
-        (["noise.png", "grey.png"], 2, ["BEFORE is 50x40 and AFTER 14x11", "50x40 (same)"]),
-        (["flat.png", "grey.png"], 2, ["BEFORE is flat"]),
-        (["grey.png", "two.npy"], 2, ["1 channel and AFTER 2"]),
-        (["grey.png", "grey.png", "--ignore-clipped", "--size", "9"], 2, ["windows cannot"]),
-        (["grey.csv", "grey.csv", "--ignore-clipped"], 2, ["no white"]),
-        (["grey.png", "nan.npy"], 2, ["AFTER holds NaN"]),
-        (["grey.png", "grey.png", "--size", "0"], 2, ["--size", "at least 1"]),
-        (["grey.png", "grey.png", "--size", "x"], 2, ["--size"]),
-        (["grey.png", "grey.png", "-o", "k.png"], 2, ["k.png", ".npy"]),
+        (["noise.png", "gray.png"], 2, ["BEFORE is 50x40 and AFTER 14x11", "50x40 (same)"]),
+        (["flat.png", "gray.png"], 2, ["BEFORE is flat"]),
+        (["gray.png", "two.npy"], 2, ["1 channel and AFTER 2"]),
+        (["gray.png", "gray.png", "--ignore-clipped", "--size", "9"], 2, ["windows cannot"]),
+        (["gray.csv", "gray.csv", "--ignore-clipped"], 2, ["no white"]),
+        (["gray.png", "nan.npy"], 2, ["AFTER holds NaN"]),
+        (["gray.png", "gray.png", "--size", "0"], 2, ["--size", "at least 1"]),
+        (["gray.png", "gray.png", "--size", "x"], 2, ["--size"]),
+        (["gray.png", "gray.png", "-o", "k.png"], 2, ["k.png", ".npy"]),
         (["none.png", "none.png", "-o", "k.xyz"], 2, ["k.xyz", ".npy"]),
         (["none.png", "none.png", "--plot", "k.xyz"], 2, ["k.xyz", ".png"]),
         (["none.png", "none.png", "--truth", "nonsense"], 2, ["nonsense"]),
-        (["grey.png", "grey.png", "--truth", "gaussian:5"], 2, ["--size 5x5"]),
-        (["grey.png", "grey.png", "--rate", "1"], 2, ["--rate is for --descent"]),
-        (["grey.png", "grey.png", "--seed", "0"], 2, ["--seed is for --descent"]),
-        (["grey.png", "grey.png", "--descent", "--epochs", "0"], 2, ["epochs"]),
-        (["grey.png", "grey.png", "--descent", "--momentum", "1"], 2, ["momentum"]),
-        (["grey.png", "grey.png", "--fill", "3"], 2, ["--border constant"]),
-        (["grey.png", "grey.png", "--border", "constant", "--fill", "nan"], 2, ["finite"]),
-        (["grey.png", "grey.png", "--border", "constant", "--fill", "inf"], 2, ["finite"]),
-        (["grey.png", "grey.png", "--max-pixels", "3"], 1, ["grey.png", "--max-pixels"]),
-        (["grey.png", "grey.png", "-o", "grey.csv/k.npy"], 1, ["grey.csv"]),
+        (["gray.png", "gray.png", "--truth", "gaussian:5"], 2, ["--size 5x5"]),
+        (["gray.png", "gray.png", "--rate", "1"], 2, ["--rate is for --descent"]),
+        (["gray.png", "gray.png", "--seed", "0"], 2, ["--seed is for --descent"]),
+        (["gray.png", "gray.png", "--descent", "--epochs", "0"], 2, ["epochs"]),
+        (["gray.png", "gray.png", "--descent", "--momentum", "1"], 2, ["momentum"]),
+        (["gray.png", "gray.png", "--fill", "3"], 2, ["--border constant"]),
+        (["gray.png", "gray.png", "--border", "constant", "--fill", "nan"], 2, ["finite"]),
+        (["gray.png", "gray.png", "--border", "constant", "--fill", "inf"], 2, ["finite"]),
+        (["gray.png", "gray.png", "--max-pixels", "3"], 1, ["gray.png", "--max-pixels"]),
+        (["gray.png", "gray.png", "-o", "gray.csv/k.npy"], 1, ["gray.csv"]),
     ],
 )
-def test_faults_are_one_line(learn, grey, noise, save, contents, arguments, code, words):
+def test_faults_are_one_line(learn, gray, noise, save, contents, arguments, code, words):
     save("flat.png", np.full((11, 14), 7, np.uint8))
-    save("grey.csv", grey)
-    save("two.npy", np.stack([grey, grey], axis=-1))
-    save("nan.npy", np.where(grey > 9, grey, np.nan))
+    save("gray.csv", gray)
+    save("two.npy", np.stack([gray, gray], axis=-1))
+    save("nan.npy", np.where(gray > 9, gray, np.nan))
     before = contents()
     learn(*arguments).fails(code, *words)
     assert contents() == before
@@ -276,6 +276,6 @@ def test_as_a_process(process, noise, apply):
     assert process("learn", "noise.png").code == 2
 
 
-def test_the_environment_sets_options(learn, grey):
-    text = told(learn("grey.png", "grey.png", CONVCLI_LEARN_SIZE="2x1", CONVCLI_LEARN_NO_BIAS="1"))
+def test_the_environment_sets_options(learn, gray):
+    text = told(learn("gray.png", "gray.png", CONVCLI_LEARN_SIZE="2x1", CONVCLI_LEARN_NO_BIAS="1"))
     assert text.startswith("kernel 2x1\n1 0\n\nbias       0\n")

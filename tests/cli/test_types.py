@@ -4,10 +4,10 @@ import click
 import pytest
 
 from convcli.batch.executors.memory import available_memory, memory_limit
-from convcli.batch.job import Outcome, Result
+from convcli.batch.job import JobResult, OutputResult
 from convcli.cli.progress import Progress
 from convcli.cli.types import MemoryValue
-from convcli.errors import PictureError
+from convcli.errors import ImageError
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_a_share_is_of_what_is_available():
 
 def test_the_line_tells_how_far_it_is(capsys):
     progress = Progress(8)
-    progress.count(Outcome("a", (Result("k", "o", input_size=(1000, 2000)),)))
-    progress.count(Outcome("b", error=PictureError("b", "bad")))
-    assert progress.line(2.0) == "2/8, 1 failed, 1 pictures/s, 1 MP/s, 0:06 left"
+    progress.count(JobResult("a", (OutputResult("k", "o", input_size=(1000, 2000)),)))
+    progress.count(JobResult("b", error=ImageError("b", "bad")))
+    assert progress.line(2.0) == "2/8, 1 failed, 1 images/s, 1 MP/s, 0:06 left"
     assert Progress(None).line(1.0) == "0 done"
     progress.clear()
     first, shown, last = capsys.readouterr().err.split("\r")  # click writes no codes to a file
@@ -55,7 +55,7 @@ def test_the_line_tells_how_far_it_is(capsys):
         (["--scheduler", "tcp://x:1", "--max-memory", "1G"], "--max-memory is for this machine"),
     ],
 )
-def test_what_makes_no_sense_is_refused(apply, grey, options, said):
-    ran = apply("-k", "blur", "grey.png", "grey.png", "--out-dir", "out", *options)
+def test_what_makes_no_sense_is_refused(apply, gray, options, said):
+    ran = apply("-k", "blur", "gray.png", "gray.png", "--out-dir", "out", *options)
     assert ran.code == 2
     assert said in ran.err

@@ -153,7 +153,7 @@ def test_kernels_that_sum_over_channels(operation, kernels, options, channels, s
 
 
 @pytest.mark.parametrize(("kernels", "tail"), [((), ()), ((2,), (2,))])
-def test_a_grey_image_is_one_channel(kernels, tail, by_loops, rng):
+def test_a_gray_image_is_one_channel(kernels, tail, by_loops, rng):
     image, kernel = rng.integers(0, 9, (4, 5)), rng.integers(0, 9, (*kernels, 1, 3, 3))
     actual = cross_correlate(image, kernel)
     assert actual.shape == (4, 5, *tail)
@@ -175,11 +175,11 @@ def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
     kernels = [rng.integers(-9, 9, size) for size in ((3, 3), (1, 6), (7, 2), (1, 1))]
     layout = plan.Layout("convolve", border="reflect", stride=(2, 1))
     plans = [prepare(image, kernel, layout, divisor=d) for d, kernel in enumerate(kernels, 1)]
-    gathered, starts = [[] for _ in plans], []
+    option_group, starts = [[] for _ in plans], []
 
     def sink(rows, blocks):
         starts.append((rows.start, rows.stop))
-        for plan_, block, parts in zip(plans, blocks, gathered, strict=True):
+        for plan_, block, parts in zip(plans, blocks, option_group, strict=True):
             assert block.dtype == plan_.block
             assert block.shape == (rows.stop - rows.start, *plan_.shape[1:])
             parts.append(block.copy())
@@ -187,16 +187,16 @@ def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
 
     run(plans, image, sink)
     assert [row for pair in starts for row in range(*pair)] == list(range(7))
-    for d, (kernel, parts) in enumerate(zip(kernels, gathered, strict=True), 1):
+    for d, (kernel, parts) in enumerate(zip(kernels, option_group, strict=True), 1):
         options = {"border": "reflect", "stride": (2, 1), "divisor": d}
         expected = convolve(image, kernel, **options)
         np.testing.assert_array_equal(np.concatenate(parts).astype(expected.dtype), expected)
 
 
 def test_a_plan_says_why_in_one_line():
-    exact = prepare(np.zeros((3, 3), np.uint8), [[1, 0, -1]], plan.Layout()).why()
+    exact = prepare(np.zeros((3, 3), np.uint8), [[1, 0, -1]], plan.Layout()).describe()
     assert "2 taps" in exact
     assert "exact integers" in exact
-    floats = prepare(np.zeros((3, 3)), [[0.5]], plan.Layout()).why()
+    floats = prepare(np.zeros((3, 3)), [[0.5]], plan.Layout()).describe()
     assert "floating point" in floats
     assert "\n" not in exact + floats

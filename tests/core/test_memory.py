@@ -18,7 +18,7 @@ MIB = 1 << 20
         ((6000, 8000), {"divisor": 9, "bias": 3}),
         ((6000, 8000), {"dilation": 3, "stride": 2}),
     ],
-    ids=["grey", "colour", "divided", "strided"],
+    ids=["gray", "color", "divided", "strided"],
 )
 def test_peak_is_output_and_a_few_mib(shape, options):
     image = np.zeros(shape, np.uint8)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from convcli import GeometryError, UsageError, pool
-from convcli.core.pooling import lay_windows
+from convcli.core.pooling import pool_geometry
 
 
 def by_loops(image, size, kind, stride, padding, count_padding, ceil):
@@ -167,6 +167,6 @@ def test_no_image(image):
 
 
 def test_a_window_larger_than_the_image_where_the_count_is_ceiled():
-    assert lay_windows((4, 4), 5, 4, ceil=True).output == (1, 1)
+    assert pool_geometry((4, 4), 5, 4, ceil=True).output == (1, 1)
     with pytest.raises(GeometryError, match="exceeds"):
-        lay_windows((4, 4), 9, 4, ceil=True)
+        pool_geometry((4, 4), 9, 4, ceil=True)

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convcli import GeometryError, KernelError, UsageError, cross_correlate, get_kernel
-from convcli.core.methods.direct import Direct
-from convcli.core.methods.im2col import Bank
-from convcli.core.methods.toeplitz import Bands
+from convcli.core.methods.direct import DirectMethod
+from convcli.core.methods.im2col import Im2colMethod
+from convcli.core.methods.toeplitz import ToeplitzMethod
 from convcli.core.precision import Precision
 
 SINGLE = np.dtype(np.float32)
@@ -82,7 +82,7 @@ def test_banks_are_near_enough(kind, offset, form):
 def test_strips_that_cancel_are_summed_again(monkeypatch):
     """A bright, even half and a busy one: only the first is too much for float32."""
     used = []
-    for method in (Bands, Direct, Bank):
+    for method in (ToeplitzMethod, DirectMethod, Im2colMethod):
         whole = method.sums
 
         def sums(self, strip, rows, space, whole=whole):
@@ -95,10 +95,10 @@ def test_strips_that_cancel_are_summed_again(monkeypatch):
     even = np.full((50, 50), 250, np.uint8)
     busy = images("u1", 100, 60, 0)
     cross_correlate(busy, kernel)
-    assert used == [("Bands", "float32", True)]
+    assert used == [("ToeplitzMethod", "float32", True)]
     used.clear()
     cross_correlate(even, kernel)
-    assert used == [("Bands", "float32", False), ("Direct", "float64", True)]
+    assert used == [("ToeplitzMethod", "float32", False), ("Direct", "float64", True)]
 
 
 @pytest.mark.parametrize("method", ["auto", "direct", "toeplitz", "separable", "fft"])
@@ -121,7 +121,7 @@ def test_weights_of_any_size_are_factored_truly():
 
 @pytest.mark.parametrize("form", ["tall", "bank"])
 def test_bytes_do_not_depend_on_the_threads_of_blas(form):
-    """Workers have one each; a picture by itself has as many as there are."""
+    """Workers have one each; an image by itself has as many as there are."""
     shape = "(61, 3)" if form == "tall" else "(16, 3, 5, 5)"
     code = (
         "import numpy as np, hashlib; from convcli import cross_correlate\n"
@@ -188,5 +188,7 @@ def test_what_float32_cannot_hold_on_the_way(spread):
 
 def test_black_is_black_without_a_second_sum():
     black = np.zeros((4, 4), np.float32)
-    assert Precision(9, 5.0, 0).suffices(black, black)
-    assert not Precision(9, 5.0, 0).suffices(black + np.float32(np.nan), black * np.float32(np.nan))
+    assert Precision(9, 5.0, 0).is_accurate(black, black)
+    assert not Precision(9, 5.0, 0).is_accurate(
+        black + np.float32(np.nan), black * np.float32(np.nan)
+    )

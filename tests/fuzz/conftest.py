@@ -11,7 +11,7 @@ collect_ignore = [
 ]
 sys.path.insert(0, str(HERE))  # before the tests are imported: they share modules with guided.py
 
-ROOM = 512 << 20  # bytes; a picture of a million pixels takes a few dozen MiB
+ROOM = 512 << 20  # bytes; an image of a million pixels takes a few dozen MiB
 
 
 @pytest.fixture(scope="module")

@@ -62,22 +62,22 @@ Mutate = Callable[[bytes, int, int], bytes]
 
 
 def readers(keep: Path) -> tuple[Judge, Mutate]:
-    """Return what reads a picture from bytes, and what damages a picture."""
+    """Return what reads an image from bytes, and what damages an image."""
     import io
 
     from mutations import damaged
     from seeds import groups
-    from verdicts import judge_picture
+    from verdicts import judge_image
 
     files = tuple(data for group in groups().values() for data in group.values())
     _write_corpus(keep, files)
     path = keep / "it.csv"  # as text, a file is read only by its suffix
 
     def judge(data: bytes) -> None:
-        judge_picture(io.BytesIO(data))
+        judge_image(io.BytesIO(data))
         if b"\0" not in data:
             path.write_bytes(data)
-            judge_picture(path)
+            judge_image(path)
 
     return judge, _mutator(lambda data, rng: damaged(data, rng, files))
 

@@ -43,7 +43,7 @@ VARIANTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 @cache
-def pictures() -> dict[str, dict[str, bytes]]:
+def images() -> dict[str, dict[str, bytes]]:
     """Return files that Pillow writes here and convcli reads, by format and kind."""
     Image.init()
     found: dict[str, dict[str, bytes]] = {}
@@ -108,12 +108,12 @@ def documents() -> dict[str, bytes]:
 
 
 def groups() -> dict[str, dict[str, bytes]]:
-    """Return all files that may be read as pictures, by format."""
-    return {**pictures(), "npy": arrays(), "text": texts()}
+    """Return all files that may be read as images, by format."""
+    return {**images(), "npy": arrays(), "text": texts()}
 
 
 def _written(form: str, mode: str, frames: int = 1, **options: Any) -> bytes:
-    """Return a picture as a file; nothing where the format does not take the mode."""
+    """Return an image as a file; nothing where the format does not take the mode."""
     first, *further = _images(mode, frames)
     if options.pop("exif", False):
         exif = Image.Exif()

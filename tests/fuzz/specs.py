@@ -5,9 +5,9 @@ from random import Random
 from seeds import documents, texts
 
 from convcli.kernels.catalogue import CATALOGUE
-from convcli.kernels.entries import Parameter, Recipe
+from convcli.kernels.entries import ComputedKernel, Parameter
 
-RECIPES = [entry for entry in CATALOGUE.values() if isinstance(entry, Recipe)]
+RECIPES = [entry for entry in CATALOGUE.values() if isinstance(entry, ComputedKernel)]
 NAMES = list(CATALOGUE)
 SENSIBLE = {
     "size": ("1", "2", "3", "5", "7x3", "1x9", "21"),

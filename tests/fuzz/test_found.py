@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from verdicts import judge_picture, judge_spec
+from verdicts import judge_image, judge_spec
 
 pytestmark = pytest.mark.usefixtures("folder", "little_memory")
 
@@ -41,7 +41,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("data", HEADERS.values(), ids=HEADERS)
 def test_arrays(data):
-    judge_picture(io.BytesIO(data))
+    judge_image(io.BytesIO(data))
     judge_spec("-", data)
 
 
@@ -57,8 +57,8 @@ def test_arrays(data):
     ],
     ids=["long cell", "long quoted cell", "long word", "large", "infinite", "infinite halves"],
 )
-def test_pictures(data, options):
-    judge_picture(io.BytesIO(data), **options)
+def test_images(data, options):
+    judge_image(io.BytesIO(data), **options)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import verdicts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import damaged
-from seeds import arrays, groups, pictures, texts
-from verdicts import check_picture, judge_picture
+from seeds import arrays, groups, images, texts
+from verdicts import check_image, judge_image
 
-from convcli.errors import PictureError
+from convcli.errors import ImageError
 from convcli.images.channels import CHANNELS
-from convcli.images.reading import read_frames, read_picture
+from convcli.images.reading import read_frames, read_image
 
 GROUPS = groups()
 EVERY_FILE = tuple(data for files in GROUPS.values() for data in files.values())
@@ -35,55 +35,55 @@ def damage_to(files):
 
 def test_what_is_damaged_is_sound_to_begin_with():
     assert set(GROUPS) >= WELL_KNOWN
-    for form, files in pictures().items():
+    for form, files in images().items():
         for data in files.values():
             frames = list(read_frames(io.BytesIO(data), name="it"))
             assert frames[0].format in (form, "JPEG", "MPO", "BMP", "ICO")
-    assert sum(judge_picture(io.BytesIO(data)) for data in texts().values()) >= 5
+    assert sum(judge_image(io.BytesIO(data)) for data in texts().values()) >= 5
 
 
 def test_the_verdict_is_guilty_where_it_should_be():
-    picture = read_picture(io.BytesIO(GROUPS["PNG"]["RGB"]), name="it")
+    image = read_image(io.BytesIO(GROUPS["PNG"]["RGB"]), name="it")
     with pytest.raises(AssertionError):
-        check_picture(picture, max_pixels=34)
-    object.__setattr__(picture, "notes", ("two\nlines",))
+        check_image(image, max_pixels=34)
+    object.__setattr__(image, "notes", ("two\nlines",))
     with pytest.raises(AssertionError):
-        check_picture(picture, max_pixels=35)
+        check_image(image, max_pixels=35)
 
 
-@pytest.mark.parametrize("fault", [LookupError, UserWarning, PictureError])
+@pytest.mark.parametrize("fault", [LookupError, UserWarning, ImageError])
 def test_no_fault_of_a_reader_goes_unseen(fault, monkeypatch):
     """What escapes from a reader escapes from the verdict; so does a refusal of another name."""
 
     def faulty(*_, **__):
         if fault is UserWarning:
             warnings.warn("x", fault, stacklevel=1)
-        raise fault("other", "words") if fault is PictureError else fault
+        raise fault("other", "words") if fault is ImageError else fault
 
-    monkeypatch.setattr(verdicts, "read_picture", faulty)
-    with pytest.raises(AssertionError if fault is PictureError else fault):
-        judge_picture(io.BytesIO(b"x"))
+    monkeypatch.setattr(verdicts, "read_image", faulty)
+    with pytest.raises(AssertionError if fault is ImageError else fault):
+        judge_image(io.BytesIO(b"x"))
 
 
 def test_what_hangs_is_ended(monkeypatch):
     monkeypatch.setattr(verdicts, "SECONDS", 0.05)
-    monkeypatch.setattr(verdicts, "read_picture", lambda *_, **__: time.sleep(9))
+    monkeypatch.setattr(verdicts, "read_image", lambda *_, **__: time.sleep(9))
     with pytest.raises(verdicts.OverdueError):
-        judge_picture(io.BytesIO(b"x"))
+        judge_image(io.BytesIO(b"x"))
 
 
 @pytest.mark.parametrize("form", GROUPS)
 def test_files_cut_short_at_every_byte(form):
     data = min(GROUPS[form].values(), key=len)
     for end in range(0, len(data), 1 + len(data) // 300):
-        judge_picture(io.BytesIO(data[:end]))
+        judge_image(io.BytesIO(data[:end]))
 
 
 @pytest.mark.parametrize("form", GROUPS)
 @settings(max_examples=50)
 @given(data=st.data())
 def test_damaged_streams(form, data):
-    judge_picture(io.BytesIO(data.draw(damage_to(list(GROUPS[form].values())))))
+    judge_image(io.BytesIO(data.draw(damage_to(list(GROUPS[form].values())))))
 
 
 @settings(max_examples=200)
@@ -91,7 +91,7 @@ def test_damaged_streams(form, data):
 def test_damaged_files_under_any_suffix(folder, data, suffix):
     path = folder / f"it{suffix}"
     path.write_bytes(data)
-    judge_picture(path, name=str(path))
+    judge_image(path, name=str(path))
 
 
 @settings(max_examples=250)
@@ -103,7 +103,7 @@ def test_damaged_files_under_any_suffix(folder, data, suffix):
     max_pixels=st.sampled_from((0, 1, 34, 35, 10**6)),
 )
 def test_damaged_files_with_every_option(data, **options):
-    judge_picture(io.BytesIO(data), **options)
+    judge_image(io.BytesIO(data), **options)
 
 
 @settings(max_examples=250)
@@ -116,20 +116,20 @@ def test_damaged_matrices(folder, data, suffix, channels):
     """Arrays and text are read by our own code, not Pillow's: they get more of the time."""
     path = folder / f"it{suffix}"
     path.write_bytes(data)
-    judge_picture(path)
-    judge_picture(io.BytesIO(data), resize=(3, 9), channels=channels)
+    judge_image(path)
+    judge_image(io.BytesIO(data), resize=(3, 9), channels=channels)
 
 
 @given(data=st.binary(max_size=300))
 def test_bytes_that_are_nothing(data):
-    judge_picture(io.BytesIO(data))
+    judge_image(io.BytesIO(data))
 
 
 @given(text=st.text(st.characters(codec="utf-8"), max_size=100), suffix=st.sampled_from(SUFFIXES))
 def test_text_of_any_kind(folder, text, suffix):
     path = folder / f"text{suffix}"
     path.write_text(text, encoding="utf-8", newline="")
-    judge_picture(path)
+    judge_image(path)
 
 
 def test_a_circle_of_pages_is_not_followed_for_ever():

@@ -13,13 +13,13 @@ from verdicts import judge_spec
 
 from convcli.errors import KernelError
 from convcli.kernels.catalogue import CATALOGUE
-from convcli.kernels.entries import Recipe
+from convcli.kernels.entries import ComputedKernel
 from convcli.kernels.formulas import MOST_WEIGHTS_A_SIDE
 from convcli.kernels.spec import get_kernel, read_spec
 
 FILES = ("k.txt", "k.csv", "k.json", "k.npy", "k.NPY", "k.png", "k")
 ARRAYS = tuple(arrays().values())
-RECIPES = [entry for entry in CATALOGUE.values() if isinstance(entry, Recipe)]
+RECIPES = [entry for entry in CATALOGUE.values() if isinstance(entry, ComputedKernel)]
 ABSURD = ("999999999", "999999999x1", "2048", "1x2048", "1e9", "1000000", "inf")
 chance = st.randoms(use_true_random=False)
 DAMAGED_TEXT = chance.map(lambda rng: damaged(content(rng), rng, ARRAYS))

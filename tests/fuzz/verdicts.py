@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from convcli.errors import ConvcliError, KernelError, PictureError, UsageError, shown
+from convcli.errors import ConvcliError, ImageError, KernelError, UsageError, shown
 from convcli.images.channels import CHANNELS
-from convcli.images.image import Picture
-from convcli.images.reading import read_frames, read_picture
+from convcli.images.image import ImageData
+from convcli.images.reading import read_frames, read_image
 from convcli.kernels.kernel import LARGEST, Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 
@@ -38,24 +38,24 @@ class OverdueError(BaseException):
     """An input takes too long; no ``except Exception`` keeps it back."""
 
 
-def judge_picture(source: Path | BinaryIO, name: str = "it", **options: Any) -> bool:
-    """Read a picture, and all its frames; return whether it could be read.
+def judge_image(source: Path | BinaryIO, name: str = "it", **options: Any) -> bool:
+    """Read an image, and all its frames; return whether it could be read.
 
     Args:
         source: what is read.
         name: what messages are to begin with.
-        options: as :func:`read_picture` takes them; ``max_pixels`` is small unless given.
+        options: as :func:`read_image` takes them; ``max_pixels`` is small unless given.
     """
     options = {"max_pixels": MOST_PIXELS, "name": name} | options
     # An open file sets room aside for whatever length it is told to read; BytesIO does not.
     may_run_out = isinstance(source, Path)
     with _bounded():
-        first = _read(lambda: [read_picture(source, **options)], options, may_run_out)
+        first = _read(lambda: [read_image(source, **options)], options, may_run_out)
         frames = _read(
             lambda: list(islice(read_frames(source, **options), MOST_FRAMES)), options, may_run_out
         )
-    for picture in (*first, *frames):
-        check_picture(picture, options["max_pixels"])
+    for image in (*first, *frames):
+        check_image(image, options["max_pixels"])
     return bool(first)
 
 
@@ -82,20 +82,20 @@ def judge_spec(text: str, stdin: bytes = b"") -> bool:
     return found is not None
 
 
-def check_picture(picture: Picture, max_pixels: int) -> None:
-    """See that a picture is what its description promises."""
-    pixels, alpha = picture.pixels, picture.alpha
+def check_image(image: ImageData, max_pixels: int) -> None:
+    """See that an image is what its description promises."""
+    pixels, alpha = image.pixels, image.alpha
     assert pixels.ndim in (2, 3)
     assert 1 <= math.prod(pixels.shape[:2]) <= max_pixels
     assert pixels.size >= 1
     assert pixels.dtype.kind in "iuf"
     assert pixels.dtype.isnative
     assert pixels.flags.c_contiguous
-    if picture.depth is not None:
-        assert pixels.dtype == WHITES[picture.depth]
+    if image.depth is not None:
+        assert pixels.dtype == WHITES[image.depth]
     if alpha is not None:
         assert (alpha.shape, alpha.dtype) == (pixels.shape[:2], pixels.dtype)
-    _check_metadata(picture)
+    _check_metadata(image)
 
 
 def check_kernel(kernel: Kernel) -> None:
@@ -115,15 +115,15 @@ def check_kernel(kernel: Kernel) -> None:
 
 
 def _read(
-    reader: Callable[[], list[Picture]], options: dict[str, Any], may_run_out: bool
-) -> list[Picture]:
+    reader: Callable[[], list[ImageData]], options: dict[str, Any], may_run_out: bool
+) -> list[ImageData]:
     """Return what a reader gives; nothing where it refuses, and in the right words."""
     try:
         return reader()
     except UsageError as error:
         refusal: ConvcliError = error
         sound = _is_senseless(options)
-    except PictureError as error:
+    except ImageError as error:
         refusal = error
         sound = may_run_out or "memory" not in error.problem
         sound = sound and str(error).startswith(f"{shown(options['name'])}: ")
@@ -133,7 +133,7 @@ def _read(
 
 
 def _is_senseless(options: dict[str, Any]) -> bool:
-    """Tell whether the options are wrong whatever the picture."""
+    """Tell whether the options are wrong whatever the image."""
     width, height = options.get("resize") or (1, 1)
     fits = min(width, height) >= 1 and width * height <= options["max_pixels"]
     return not fits or options.get("channels", "auto") not in CHANNELS
@@ -148,10 +148,10 @@ def _check_message(error: ConvcliError, kind: type[ConvcliError], room: int = 0)
     assert len(message) <= LONGEST + room, len(message)
 
 
-def _check_metadata(picture: Picture) -> None:
-    metadata = picture.metadata
-    assert picture.format
-    for note in picture.notes:
+def _check_metadata(image: ImageData) -> None:
+    metadata = image.metadata
+    assert image.format
+    for note in image.notes:
         assert note.isprintable(), ascii(note)
     for data in (metadata.icc, metadata.exif):
         assert data is None or isinstance(data, bytes)

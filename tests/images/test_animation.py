@@ -1,4 +1,4 @@
-"""Animations' encoders: colours to the bit where it matters, durations, faults."""
+"""Animations' encoders: colors to the bit where it matters, durations, faults."""
 
 from io import BytesIO
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from convcli.errors import ConvcliError
 from convcli.images.animation import write_animation
-from convcli.images.palette import MOST_COLOURS, Palette
+from convcli.images.palette import MOST_COLORS, Palette
 from convcli.images.reels import choose_target, write_reel
 
 NOISE = np.random.default_rng(5).integers(0, 256, (3, 80, 90, 3), np.uint8)
@@ -32,28 +32,28 @@ def decoded(file):
     return np.array(frames)
 
 
-def test_a_palette_keeps_the_frequent_colours_and_those_asked_for():
+def test_a_palette_keeps_the_frequent_colors_and_those_asked_for():
     noisy = NOISE[0].copy()
     noisy[:40] = 255
     noisy[40:50] = (3, 3, 3)
     palette = Palette([noisy, NOISE[1]], KEPT)
-    assert len(palette.colours) <= MOST_COLOURS
-    colours = np.array([[[255, 255, 255], [3, 3, 3], *KEPT[[0, 2]].tolist()]], np.uint8)
-    assert np.array_equal(palette.colours[palette.mapped(colours)], colours)
-    assert {tuple(colour) for colour in KEPT} <= {tuple(colour) for colour in palette.colours}
+    assert len(palette.colors) <= MOST_COLORS
+    colors = np.array([[[255, 255, 255], [3, 3, 3], *KEPT[[0, 2]].tolist()]], np.uint8)
+    assert np.array_equal(palette.colors[palette.mapped(colors)], colors)
+    assert {tuple(color) for color in KEPT} <= {tuple(color) for color in palette.colors}
 
 
-def test_other_colours_become_near_ones():
+def test_other_colors_become_near_ones():
     palette = Palette(list(NOISE), KEPT)
-    apart = palette.colours[palette.mapped(NOISE[0])].astype(int) - NOISE[0]
+    apart = palette.colors[palette.mapped(NOISE[0])].astype(int) - NOISE[0]
     assert np.sqrt((apart**2).sum(axis=2)).mean() < 32
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=40))
-def test_few_colours_that_lie_apart_are_all_exact(colours):
-    frame = np.array([colours], np.uint8) & 0xFC  # an entry of the table for each
+def test_few_colors_that_lie_apart_are_all_exact(colors):
+    frame = np.array([colors], np.uint8) & 0xFC  # an entry of the table for each
     palette = Palette([frame])
-    assert np.array_equal(palette.colours[palette.mapped(frame)], frame)
+    assert np.array_equal(palette.colors[palette.mapped(frame)], frame)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

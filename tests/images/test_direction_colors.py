@@ -8,12 +8,12 @@ from matplotlib.colors import hsv_to_rgb
 
 from convcli.core.combine import direction
 from convcli.errors import UsageError
-from convcli.images.direction_colors import HueTone, check_hues, eight_bits
+from convcli.images.direction_colors import DirectionColors, check_hues, eight_bits
 
 PARTS = st.floats(-1e6, 1e6)
 
 
-def coloured(tone, gradients):
+def colored(tone, gradients):
     gradients = np.atleast_2d(gradients)
     out = np.empty((*gradients.shape, 3), np.uint8)
     tone.apply(gradients, out)
@@ -21,42 +21,42 @@ def coloured(tone, gradients):
 
 
 @given(st.lists(st.tuples(PARTS, PARTS), min_size=1, max_size=20), st.sampled_from([255, 65535]))
-def test_colours_are_those_of_hsv(parts, white):
+def test_colors_are_those_of_hsv(parts, max_value):
     across, down = np.array(parts).T
-    value = np.clip(np.hypot(across, down) / white, 0, 1)
+    value = np.clip(np.hypot(across, down) / max_value, 0, 1)
     hue = np.arctan2(-down, across) / (2 * np.pi) % 1
     expected = 255 * hsv_to_rgb(np.stack([hue, np.ones_like(hue), value], axis=-1))
-    pixels = coloured(HueTone("clip", white), direction([across, down]))
+    pixels = colored(DirectionColors("clip", max_value), direction([across, down]))
     assert np.abs(pixels[0] - expected).max() <= 0.5 + 1e-6
 
 
 @pytest.mark.parametrize("degrees", range(0, 360, 15))
 def test_the_hue_is_the_angle_that_is_seen(degrees):
     gradient = 255 * np.exp(1j * np.radians(degrees))
-    [[pixel]] = coloured(HueTone("clip", 255), gradient)
+    [[pixel]] = colored(DirectionColors("clip", 255), gradient)
     expected = colorsys.hsv_to_rgb(degrees / 360, 1, 1)
     assert np.abs(pixel - 255 * np.array(expected)).max() <= 0.5 + 1e-6
 
 
 def test_brightness_is_the_magnitude_from_low_to_high():
-    tone = HueTone("rescale", None, low=2, high=12)
-    assert coloured(tone, [2, 7, 12, 99])[0, :, 0].tolist() == [0, 128, 255, 255]
+    tone = DirectionColors("rescale", None, low=2, high=12)
+    assert colored(tone, [2, 7, 12, 99])[0, :, 0].tolist() == [0, 128, 255, 255]
 
 
 def test_a_map_of_one_magnitude_is_black():
-    assert not coloured(HueTone("rescale", None, low=5, high=5), [5, -5]).any()
+    assert not colored(DirectionColors("rescale", None, low=5, high=5), [5, -5]).any()
 
 
 @pytest.mark.filterwarnings("error")
 def test_what_is_no_number_is_black_and_infinity_is_bright():
     values = [np.nan, complex(np.nan, 3), np.inf, complex(0, -np.inf)]
-    pixels = coloured(HueTone("clip", 255), values)[0]
+    pixels = colored(DirectionColors("clip", 255), values)[0]
     assert pixels.tolist() == [[0, 0, 0], [0, 0, 0], [255, 0, 0], [128, 0, 255]]
 
 
 def test_gradients_are_not_modified():
     gradients = np.array([[3 + 4j]])
-    coloured(HueTone("clip", 255), gradients)
+    colored(DirectionColors("clip", 255), gradients)
     assert gradients == 3 + 4j
 
 
@@ -67,7 +67,7 @@ def test_gradients_are_not_modified():
         (lambda: check_hues(2, "raw"), "range raw"),
         (lambda: check_hues(2, "offset"), "range offset"),
         (lambda: check_hues(2, "clip", 3), "--channels gray"),
-        (lambda: HueTone("clip", None), "--range rescale"),
+        (lambda: DirectionColors("clip", None), "--range rescale"),
     ],
 )
 def test_what_makes_no_hues_is_refused(call, said):

@@ -13,14 +13,14 @@ from convcli.images.formats import (
     check_suffix,
     choose_format,
     default_suffix,
-    picture_suffixes,
+    image_suffixes,
 )
-from convcli.images.image import Picture
-from convcli.images.reading import read_picture
-from convcli.images.writing import write_picture
+from convcli.images.image import ImageData
+from convcli.images.reading import read_image
+from convcli.images.writing import write_image
 
 
-def chosen(output=None, requested=None, own="PNG", channels=3, depth=8, frames=False):
+def select_channels(output=None, requested=None, own="PNG", channels=3, depth=8, frames=False):
     output = None if output is None else Path(output)
     form = choose_format(output, requested, own, channels=channels, depth=depth, frames=frames)
     return form.suffix
@@ -54,7 +54,7 @@ def chosen(output=None, requested=None, own="PNG", channels=3, depth=8, frames=F
     ],
 )
 def test_choice(expected, case):
-    assert chosen(**case) == expected
+    assert select_channels(**case) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_choice(expected, case):
 )
 def test_refusals_are_one_sentence(case):
     with pytest.raises(UsageError) as caught:
-        chosen(**case)
+        select_channels(**case)
     assert "\n" not in str(caught.value)
 
 
@@ -90,8 +90,8 @@ def test_names_before_any_decoding():
     assert default_suffix(".ico", None) == ".png"
 
 
-def test_walks_take_pictures_only():
-    suffixes = picture_suffixes()
+def test_walks_take_images_only():
+    suffixes = image_suffixes()
     assert {".png", ".jpg", ".webp", ".psd"} <= suffixes
     assert not {".csv", ".txt", ".npy", ".eps", ".pdf"} & suffixes
     Image.init()
@@ -111,16 +111,16 @@ def test_every_format_holds_what_its_entry_says(form, depth, channels, transpare
     alpha = None
     if transparent and depth == 8:
         alpha = rng.integers(0, 2, (6, 7)).astype(np.uint8) * 255
-    picture = Picture(pixels, depth, alpha)
+    image = ImageData(pixels, depth, alpha)
     file = io.BytesIO()
     if not form.holds(channels, depth):
         with pytest.raises(UsageError):
-            write_picture(picture, file, form)
+            write_image(image, file, form)
         return
-    notes = write_picture(picture, file, form)
+    notes = write_image(image, file, form)
     file.seek(0)
-    back = read_picture(file, name=f"x{form.suffix}")
-    assert back.size == picture.size
+    back = read_image(file, name=f"x{form.suffix}")
+    assert back.size == image.size
     assert (back.alpha is not None) == (alpha is not None and form.alpha)
     if form.holds_whole(channels, depth) and form.name not in ("JPEG", "WEBP", "AVIF", "GIF"):
         np.testing.assert_array_equal(back.pixels.astype(dtype), pixels)

@@ -1,4 +1,4 @@
-"""Bad files: each is one PictureError with one line, and nothing else happens."""
+"""Bad files: each is one ImageError with one line, and nothing else happens."""
 
 import io
 import os
@@ -18,15 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli.errors import PictureError
-from convcli.images.reading import DEFAULT_MAX_PIXELS, read_frames, read_picture
+from convcli.errors import ImageError
+from convcli.images.reading import DEFAULT_MAX_PIXELS, read_frames, read_image
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 
 
 def problem(source, **options):
-    with pytest.raises(PictureError) as caught:
-        read_picture(source, name="it", **options)
+    with pytest.raises(ImageError) as caught:
+        read_image(source, name="it", **options)
     message = str(caught.value)
     assert message.startswith("it: ")
     assert "\n" not in message
@@ -41,7 +41,7 @@ def encoded(form, size=(64, 48), **params):
 
 
 def bomb(form, width, height):
-    """Return a small file whose header claims a large picture."""
+    """Return a small file whose header claims a large image."""
     if form == "PNG":
         header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
         return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -53,7 +53,7 @@ def bomb(form, width, height):
 
 def test_files_that_cannot_be_opened(tmp_path):
     assert problem(tmp_path / "none.png") == "it: no such file"
-    assert problem(tmp_path) == "it: is a folder, not a picture"
+    assert problem(tmp_path) == "it: is a folder, not an image"
     secret = tmp_path / "secret.png"
     secret.write_bytes(b"x")
     secret.chmod(0)
@@ -64,34 +64,34 @@ def test_files_that_cannot_be_opened(tmp_path):
     assert problem(io.BytesIO()) == "it: is empty"
 
 
-def test_text_is_no_picture_unless_it_is_a_matrix(tmp_path):
+def test_text_is_no_image_unless_it_is_a_matrix(tmp_path):
     path = tmp_path / "x.png"
     path.write_text("1 2 3\n")
-    assert problem(path) == "it: is not a picture that can be read"
+    assert problem(path) == "it: is not an image that can be read"
     assert "line 1: 'hello' is no number" in problem(io.BytesIO(b"hello world\n"))
     path = tmp_path / "x.csv"
     path.write_bytes(b"1,2\n3,\xff\n")
-    assert problem(path) == "it: is not a picture that can be read"
+    assert problem(path) == "it: is not an image that can be read"
     path.write_bytes(b"1,2\n" * 3000 + b"\xff")
-    assert problem(path) == "it: is neither a picture nor UTF-8 text"
+    assert problem(path) == "it: is neither an image nor UTF-8 text"
     path.write_text("1,2\n3\n")
     assert problem(path) == "it: line 2 has 1 numbers, where the first row has 2"
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000"])
-def test_truncated_pictures(form):
+def test_truncated_images(form):
     data = encoded(form)
     assert "damaged" in problem(io.BytesIO(data[: len(data) // 2]))
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000"])
 @given(data=st.data())
-def test_damaged_pictures_are_read_or_refused(form, data):
+def test_damaged_images_are_read_or_refused(form, data):
     whole = bytearray(FILES[form])
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     whole = whole[: data.draw(st.integers(1, len(whole)))]
-    with suppress(PictureError):
+    with suppress(ImageError):
         list(read_frames(io.BytesIO(bytes(whole)), name="it", max_pixels=10**6))
 
 
@@ -115,10 +115,10 @@ def test_broken_exif_is_left_out_with_a_note():
     file = io.BytesIO()
     with Image.open(io.BytesIO(good)) as im:
         im.save(file, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0broken")
-    picture = read_picture(file, name="it")
-    assert picture.size == (48, 64)
-    assert picture.metadata.exif is None
-    assert picture.notes
+    image = read_image(file, name="it")
+    assert image.size == (48, 64)
+    assert image.metadata.exif is None
+    assert image.notes
 
 
 @pytest.mark.parametrize("form", ["PNG", "PPM"])
@@ -140,7 +140,7 @@ def test_the_limit_is_exact_and_can_be_raised():
     assert "is of 512x512 pixels, over the limit of 262143;" in problem(
         camera, max_pixels=512 * 512 - 1
     )
-    assert read_picture(camera, name="it", max_pixels=512 * 512).size == (512, 512)
+    assert read_image(camera, name="it", max_pixels=512 * 512).size == (512, 512)
     assert "is truncated" in problem(io.BytesIO(bomb("PPM", 10_000, 10_000)), max_pixels=10**8)
 
 
@@ -150,7 +150,7 @@ def test_the_limit_holds_for_later_frames_and_matrices():
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
     frames = read_frames(file, name="it", max_pixels=100)
     assert next(frames).size == (5, 5)
-    with pytest.raises(PictureError, match="50x50 pixels, over the limit"):
+    with pytest.raises(ImageError, match="50x50 pixels, over the limit"):
         next(frames)
     np.save(array := io.BytesIO(), np.zeros((3, 4)))
     assert "is of 4x3 pixels, over the limit of 11" in problem(array, max_pixels=11)
@@ -169,7 +169,7 @@ def test_the_limit_holds_for_later_frames_and_matrices():
         (np.array([["2020"]], "M8[Y]"), "holds dates"),
     ],
 )
-def test_arrays_that_are_no_pictures(array, words):
+def test_arrays_that_are_no_images(array, words):
     np.save(file := io.BytesIO(), array)
     assert words in problem(file)
 
@@ -189,18 +189,18 @@ def test_a_long_double_over_the_range_of_float64():
     np.save(file := io.BytesIO(), np.array([[np.finfo("g").max, 1]]))
     assert "beyond float64's range; scale" in problem(file)
     np.save(file := io.BytesIO(), np.array([[np.inf, 0.5, np.nan]], "g"))
-    picture = read_picture(file, name="it")
-    assert picture.pixels.dtype == np.float64
-    np.testing.assert_array_equal(picture.pixels, [[np.inf, 0.5, np.nan]])
+    image = read_image(file, name="it")
+    assert image.pixels.dtype == np.float64
+    np.testing.assert_array_equal(image.pixels, [[np.inf, 0.5, np.nan]])
 
 
 def test_what_single_precision_cannot_hold_is_not_resized():
     for sign in ("", "-"):
         text = io.BytesIO(f"{sign}1e300 2\n3 4".encode())
         assert "too large to resize; scale" in problem(text, resize=(3, 3))
-        assert read_picture(text, name="it", resize=(2, 2)).pixels[0, 0] == float(f"{sign}1e300")
+        assert read_image(text, name="it", resize=(2, 2)).pixels[0, 0] == float(f"{sign}1e300")
     text = io.BytesIO(b"3e38 inf 1 1 1 1 1 1")
-    resized = read_picture(text, name="it", resize=(4, 1)).pixels
+    resized = read_image(text, name="it", resize=(4, 1)).pixels
     assert not np.isfinite(resized[0, 0])
     assert np.isfinite(resized[0, -1])
 
@@ -213,7 +213,7 @@ def test_ghostscript_is_never_run(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     eps = tmp_path / "x.png"
     Image.new("L", (9, 9)).save(eps, "EPS")
-    assert problem(eps) == "it: is not a picture that can be read"
+    assert problem(eps) == "it: is not an image that can be read"
     assert not ran.exists()
     with Image.open(eps) as im, pytest.raises(OSError):  # the fake is what Pillow would start
         im.load()
@@ -229,9 +229,9 @@ def test_warnings_become_notes():
     data[entry + 4] = 2
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        picture = read_picture(io.BytesIO(bytes(data)), name="it")
+        image = read_image(io.BytesIO(bytes(data)), name="it")
     assert not caught
-    assert any("259" in note for note in picture.notes)
+    assert any("259" in note for note in image.notes)
 
 
 def test_settings_come_back_when_threads_overlap():
@@ -241,8 +241,8 @@ def test_settings_come_back_when_threads_overlap():
     def work(limit):
         for _ in range(30):
             try:
-                read_picture(io.BytesIO(FILES["PNG"]), name="it", max_pixels=limit)
-            except PictureError as error:
+                read_image(io.BytesIO(FILES["PNG"]), name="it", max_pixels=limit)
+            except ImageError as error:
                 errors.append(error)
 
     threads = [threading.Thread(target=work, args=(10**6 + n,)) for n in range(4)]
@@ -259,5 +259,5 @@ def test_a_pipe_is_read(tmp_path):
     os.mkfifo(fifo)
     code = f"import sys; open({str(fifo)!r}, 'wb').write(open(sys.argv[1], 'rb').read())"
     writer = subprocess.Popen([sys.executable, "-c", code, SAMPLES / "camera.png"])
-    assert read_picture(fifo, name="it").size == (512, 512)
+    assert read_image(fifo, name="it").size == (512, 512)
     writer.wait()

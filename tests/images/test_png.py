@@ -15,15 +15,15 @@ from PIL import Image, ImageCms
 from convcli.errors import ConvcliError
 from convcli.images import png
 from convcli.images.formats import PNG
-from convcli.images.image import Metadata, Picture
+from convcli.images.image import ImageData, Metadata
 from convcli.images.png import write_png
-from convcli.images.reading import read_picture
-from convcli.images.writing import write_picture
+from convcli.images.reading import read_image
+from convcli.images.writing import write_image
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ["astronaut.png", "camera.png", "chelsea.png", "rocket.jpg"]
 RGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-GREY_PROFILE = RGB_PROFILE[:16] + b"GRAY" + RGB_PROFILE[20:]
+GRAY_PROFILE = RGB_PROFILE[:16] + b"GRAY" + RGB_PROFILE[20:]
 KINDS = [(1, False, 8), (3, False, 8), (1, True, 8), (3, True, 8), (1, False, 16)]
 DEEP_KINDS = [(3, False, 16), (3, True, 16)]  # Pillow reads 8 bits of these
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 17), (19, 1), (3, 5), (7, 9), (31, 33), (64, 8)]
@@ -35,23 +35,23 @@ def encoded(pixels, alpha=None, **options):
     return file.getvalue()
 
 
-def by_pillow(picture, **options):
-    """The file that Pillow makes of a picture, in the way that convcli used to ask for it."""
-    image = Image.fromarray(picture.pixels)
-    if picture.alpha is not None:
-        image.putalpha(Image.fromarray(picture.alpha))
-    known = picture.metadata
+def by_pillow(image, **options):
+    """The file that Pillow makes of an image, in the way that convcli used to ask for it."""
+    pil_image = Image.fromarray(image.pixels)
+    if image.alpha is not None:
+        pil_image.putalpha(Image.fromarray(image.alpha))
+    known = image.metadata
     carried = {"icc_profile": known.icc, "dpi": known.dpi, "exif": known.exif}
     carried = {name: value for name, value in carried.items() if value is not None}
     file = io.BytesIO()
     options = options or {"compress_level": 1, "compress_type": zlib.Z_RLE}
-    image.save(file, "PNG", **options, **carried)
+    pil_image.save(file, "PNG", **options, **carried)
     return file.getvalue()
 
 
-def by_us(picture, **options):
+def by_us(image, **options):
     file = io.BytesIO()
-    write_picture(picture, file, PNG, **options)
+    write_image(image, file, PNG, **options)
     return file.getvalue()
 
 
@@ -79,7 +79,7 @@ def raw_rows(data):
     return np.frombuffer(raw, np.uint8).reshape(height, row)
 
 
-def random_picture(rng, size, kind, texture="noise"):
+def random_image(rng, size, kind, texture="noise"):
     """Pixels and alpha whose best filter is, for most seeds, the one that the texture asks for."""
     channels, transparent, depth = kind
     dtype = {8: np.uint8, 16: np.uint16}[depth]
@@ -98,17 +98,17 @@ def random_picture(rng, size, kind, texture="noise"):
 
 
 def check_read_back(data, pixels, alpha):
-    grey = pixels.ndim == 2
-    planes = [pixels] if grey else list(np.moveaxis(pixels, 2, 0))
+    gray = pixels.ndim == 2
+    planes = [pixels] if gray else list(np.moveaxis(pixels, 2, 0))
     expected = np.stack(planes if alpha is None else [*planes, alpha], axis=2)
     seen = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert seen.dtype == pixels.dtype
-    if grey and alpha is not None:  # OpenCV makes these BGRA
+    if gray and alpha is not None:  # OpenCV makes these BGRA
         seen = seen[..., 2:]
-    elif not grey:
+    elif not gray:
         seen = seen[..., [2, 1, 0] if alpha is None else [2, 1, 0, 3]]
     np.testing.assert_array_equal(seen.reshape(expected.shape), expected)
-    if pixels.dtype == np.uint8 or grey:
+    if pixels.dtype == np.uint8 or gray:
         with Image.open(io.BytesIO(data)) as im:
             assert im.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[len(expected[0, 0])] or (
                 im.mode == "I;16" and pixels.dtype == np.uint16
@@ -120,7 +120,7 @@ def check_read_back(data, pixels, alpha):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_pillow_and_opencv_read_the_same_pixels(size, kind):
     for texture in ("noise", "rows", "columns", "smooth"):
-        pixels, alpha = random_picture(np.random.default_rng(size), size, kind, texture)
+        pixels, alpha = random_image(np.random.default_rng(size), size, kind, texture)
         check_read_back(encoded(pixels, alpha), pixels, alpha)
 
 
@@ -131,15 +131,15 @@ def test_pillow_and_opencv_read_the_same_pixels(size, kind):
     st.none() | st.integers(0, 9),
     st.integers(0, 2**32 - 1),
 )
-def test_any_picture_is_read_back(size, kind, texture, level, seed):
-    pixels, alpha = random_picture(np.random.default_rng(seed), size, kind, texture)
+def test_any_image_is_read_back(size, kind, texture, level, seed):
+    pixels, alpha = random_image(np.random.default_rng(seed), size, kind, texture)
     check_read_back(encoded(pixels, alpha, compress_level=level), pixels, alpha)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("texture", ["noise", "rows", "columns", "smooth"])
 def test_bands_meet_without_a_seam(monkeypatch, kind, texture):
-    pixels, alpha = random_picture(np.random.default_rng(5), (37, 23), kind, texture)
+    pixels, alpha = random_image(np.random.default_rng(5), (37, 23), kind, texture)
     whole = raw_rows(encoded(pixels, alpha))
     for band in (1, 200, 1000):
         monkeypatch.setattr(png, "_BAND", band)
@@ -151,12 +151,12 @@ def test_bands_meet_without_a_seam(monkeypatch, kind, texture):
 def test_the_filter_is_the_one_that_fits():
     rng = np.random.default_rng(6)
     for texture, kind in [("noise", 0), ("columns", 1), ("rows", 2)]:
-        pixels, _ = random_picture(rng, (50, 60), (3, False, 8), texture)
+        pixels, _ = random_image(rng, (50, 60), (3, False, 8), texture)
         assert set(raw_rows(encoded(pixels))[:, 0]) == {kind}
 
 
 def test_arrays_of_any_layout():
-    pixels, alpha = random_picture(np.random.default_rng(7), (20, 30), (3, True, 8))
+    pixels, alpha = random_image(np.random.default_rng(7), (20, 30), (3, True, 8))
     for view in (np.s_[:, ::-1], np.s_[::-1], np.s_[::2, ::3]):
         check_read_back(encoded(pixels[view], alpha[view]), pixels[view], alpha[view])
     check_read_back(encoded(np.asfortranarray(pixels)), pixels, None)
@@ -173,33 +173,33 @@ METADATA = [
     Metadata(exif=b"MM\0*\0\0\0\x08\0\0\0\0\0\0"),
     Metadata(icc=RGB_PROFILE),
     Metadata(icc=RGB_PROFILE, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0", dpi=(96, 96)),
-    Metadata(icc=GREY_PROFILE, exif=b"", dpi=(96.5, 97.5)),
+    Metadata(icc=GRAY_PROFILE, exif=b"", dpi=(96.5, 97.5)),
 ]
 
 
 @pytest.mark.parametrize("metadata", METADATA)
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_every_chunk_but_the_pixels_is_pillows(kind, metadata):
-    icc = metadata.icc and (GREY_PROFILE if kind[0] == 1 else RGB_PROFILE)
+    icc = metadata.icc and (GRAY_PROFILE if kind[0] == 1 else RGB_PROFILE)
     metadata = Metadata(icc=icc, exif=metadata.exif, dpi=metadata.dpi)
-    pixels, alpha = random_picture(np.random.default_rng(8), (5, 6), kind)
-    picture = Picture(pixels, kind[2], alpha, metadata=metadata)
+    pixels, alpha = random_image(np.random.default_rng(8), (5, 6), kind)
+    image = ImageData(pixels, kind[2], alpha, metadata=metadata)
     ours, theirs = (
         [chunk for chunk in chunks(data) if chunk[0] != b"IDAT"]
-        for data in (by_us(picture), by_pillow(picture))
+        for data in (by_us(image), by_pillow(image))
     )
     assert ours == theirs
 
 
 @given(st.tuples(*[st.floats(1e-3, 1e7)] * 2))
 def test_resolutions_are_rounded_as_pillow_rounds(dpi):
-    picture = Picture(np.zeros((1, 1), np.uint8), 8, metadata=Metadata(dpi=dpi))
-    assert dict(chunks(by_us(picture)))[b"pHYs"] == dict(chunks(by_pillow(picture)))[b"pHYs"]
+    image = ImageData(np.zeros((1, 1), np.uint8), 8, metadata=Metadata(dpi=dpi))
+    assert dict(chunks(by_us(image)))[b"pHYs"] == dict(chunks(by_pillow(image)))[b"pHYs"]
 
 
 def test_the_order_of_the_chunks(monkeypatch):
     monkeypatch.setattr(png, "_BAND", 4000)
-    pixels, _ = random_picture(np.random.default_rng(9), (300, 400), (3, False, 8))
+    pixels, _ = random_image(np.random.default_rng(9), (300, 400), (3, False, 8))
     data = encoded(pixels, exif=b"MM\0*", dpi=(1, 1), icc_profile=RGB_PROFILE)
     names = [name for name, _ in chunks(data)]
     assert names[:4] == [b"IHDR", b"iCCP", b"pHYs", b"eXIf"]
@@ -211,16 +211,16 @@ def test_the_order_of_the_chunks(monkeypatch):
 @pytest.mark.parametrize("level", [None, *range(10)])
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_photographs_are_hardly_larger_than_pillows(name, level):
-    picture = read_picture(SAMPLES / name, name=name)
+    image = read_image(SAMPLES / name, name=name)
     options = {} if level is None else {"compress_level": level}
-    data = by_us(picture, **options)
-    check_read_back(data, picture.pixels, picture.alpha)
-    assert len(data) <= 1.1 * len(by_pillow(picture, **options))
-    assert data == by_us(picture, **options)
+    data = by_us(image, **options)
+    check_read_back(data, image.pixels, image.alpha)
+    assert len(data) <= 1.1 * len(by_pillow(image, **options))
+    assert data == by_us(image, **options)
 
 
 def test_levels_reach_the_encoder():
-    pixels = read_picture(SAMPLES / "camera.png", name="it").pixels
+    pixels = read_image(SAMPLES / "camera.png", name="it").pixels
     lengths = [len(encoded(pixels, compress_level=level)) for level in (0, 1, 6, 9)]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[0] > pixels.size > lengths[1] > lengths[3]
@@ -244,18 +244,18 @@ def test_flat_drawings_are_not_left_to_runs():
         (np.zeros((5, 5), np.uint8), np.zeros((5, 5), np.uint16)),
     ],
 )
-def test_what_is_no_picture_is_refused(pixels, alpha):
-    with pytest.raises(ValueError, match=r"no picture|is empty|does not match"):
+def test_what_is_no_image_is_refused(pixels, alpha):
+    with pytest.raises(ValueError, match=r"no image|is empty|does not match"):
         encoded(pixels, alpha)
 
 
 def test_faults_are_one_sentence():
     pixels = np.zeros((5, 5), np.uint8)
-    for picture in (
-        Picture(pixels[:0], 8),
-        Picture(pixels, 8, metadata=Metadata(dpi=(1e9, 1))),
-        Picture(pixels, 8, metadata=Metadata(dpi=(float("inf"), 1))),
+    for image in (
+        ImageData(pixels[:0], 8),
+        ImageData(pixels, 8, metadata=Metadata(dpi=(1e9, 1))),
+        ImageData(pixels, 8, metadata=Metadata(dpi=(float("inf"), 1))),
     ):
         with pytest.raises(ConvcliError, match="cannot be encoded as PNG: ") as caught:
-            by_us(picture)
+            by_us(image)
         assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Pictures of every kind, against Pillow's and numpy's own reading."""
+"""Images of every kind, against Pillow's and numpy's own reading."""
 
 import io
 import struct
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
-from convcli.errors import PictureError, UsageError
-from convcli.images.image import Picture
+from convcli.errors import ImageError, UsageError
+from convcli.images.image import ImageData
 from convcli.images.pillow_reader import RASTER_FORMATS
-from convcli.images.reading import read_frames, read_picture
+from convcli.images.reading import read_frames, read_image
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 RNG = np.random.default_rng(7)
@@ -29,12 +29,12 @@ def encoded(im, form, **params):
     return file
 
 
-def read(file, **options) -> Picture:
-    return read_picture(file, name="it", **options)
+def read(file, **options) -> ImageData:
+    return read_image(file, name="it", **options)
 
 
-def image(mode):
-    """Return a random picture of any mode."""
+def pil_image(mode):
+    """Return a random image of any mode."""
     im = Image.new(mode, (23, 37))
     bits = BYTES.tobytes() * 4
     im.frombytes(bits[: len(im.tobytes())])
@@ -45,23 +45,23 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width, height, bits, colour, samples, *more):
-    """Write a PNG of any bit depth and colour type by hand; ``samples`` has a row an item."""
+def png(width, height, bits, color, samples, *more):
+    """Write a PNG of any bit depth and color type by hand; ``samples`` has a row an item."""
     body = zlib.compress(b"".join(b"\0" + row for row in samples))
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
     chunks = [chunk(b"IHDR", header), *more, chunk(b"IDAT", body), chunk(b"IEND", b"")]
     return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
 @pytest.mark.parametrize("name", ["astronaut.png", "camera.png", "chelsea.png", "rocket.jpg"])
 def test_samples_are_as_pillow_reads_them(name):
-    picture = read(SAMPLES / name)
+    image = read(SAMPLES / name)
     with Image.open(SAMPLES / name) as im:
-        np.testing.assert_array_equal(picture.pixels, np.asarray(im))
-        assert picture.format == im.format
-    assert picture.depth == 8
-    assert picture.alpha is None
-    assert picture.notes == ()
+        np.testing.assert_array_equal(image.pixels, np.asarray(im))
+        assert image.format == im.format
+    assert image.depth == 8
+    assert image.alpha is None
+    assert image.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -81,29 +81,29 @@ def test_samples_are_as_pillow_reads_them(name):
     ],
 )
 def test_8_bit_modes_equal_pillows_conversion(mode, form, target):
-    im = image(mode)
+    im = pil_image(mode)
     if mode == "PA":
         im.putpalette(RNG.integers(0, 256, 768).astype(np.uint8).tobytes())
     file = encoded(im, form)
     with Image.open(file) as again:
         expected = np.asarray(again.convert(target))
-    picture = read(file)
-    assert (picture.depth, picture.pixels.dtype) == (8, np.uint8)
+    image = read(file)
+    assert (image.depth, image.pixels.dtype) == (8, np.uint8)
     if target.endswith("A"):
-        np.testing.assert_array_equal(picture.alpha, expected[..., -1])
+        np.testing.assert_array_equal(image.alpha, expected[..., -1])
         expected = expected[..., 0] if target == "LA" else expected[..., :3]
     else:
-        assert picture.alpha is None
-    np.testing.assert_array_equal(picture.pixels, expected)
-    assert picture.pixels.flags.c_contiguous
+        assert image.alpha is None
+    np.testing.assert_array_equal(image.pixels, expected)
+    assert image.pixels.flags.c_contiguous
 
 
 def test_modes_without_a_file_format_of_their_own():
-    from convcli.images.pillow_modes import Stored, layout_of, upright
+    from convcli.images.pillow_modes import Stored, apply_orientation, layout_of
 
     for mode in ("HSV", "RGBa", "La", "I;16L", "I;16N"):
-        im = image(mode)
-        pixels, _ = upright(im, layout_of(im, Stored.of(im)), "auto", 1)
+        im = pil_image(mode)
+        pixels, _ = apply_orientation(im, layout_of(im, Stored.of(im)), "auto", 1)
         if mode == "HSV":
             np.testing.assert_array_equal(pixels, np.asarray(im.convert("RGB")))
         elif mode == "La":
@@ -123,63 +123,63 @@ def test_palettes_become_rgb_and_their_transparency_alpha(how):
     file = encoded(im, "PNG", **params.get(how, {}))
     with Image.open(file) as again:
         expected = np.asarray(again.convert("RGBA"))
-    picture = read(file)
-    np.testing.assert_array_equal(picture.pixels, expected[..., :3])
+    image = read(file)
+    np.testing.assert_array_equal(image.pixels, expected[..., :3])
     if how == "none":
-        assert picture.alpha is None
+        assert image.alpha is None
     else:
-        np.testing.assert_array_equal(picture.alpha, expected[..., 3])
-        assert len(set(picture.alpha.flat)) > 1
+        np.testing.assert_array_equal(image.alpha, expected[..., 3])
+        assert len(set(image.alpha.flat)) > 1
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-def test_a_transparent_colour_becomes_alpha(mode):
-    im = image(mode)
+def test_a_transparent_color_becomes_alpha(mode):
+    im = pil_image(mode)
     key = im.getpixel((5, 5))
     key = int(key > 0) if mode == "1" else key
     file = encoded(im, "PNG", transparency=key)
-    picture = read(file)
-    alike = picture.pixels == picture.pixels[5, 5]
+    image = read(file)
+    alike = image.pixels == image.pixels[5, 5]
     alike = alike.all(axis=-1) if mode == "RGB" else alike
-    np.testing.assert_array_equal(picture.alpha, np.where(alike, 0, 255))
+    np.testing.assert_array_equal(image.alpha, np.where(alike, 0, 255))
 
 
 @pytest.mark.parametrize("bits", [2, 4])
-def test_a_transparent_grey_of_few_bits(bits):
+def test_a_transparent_gray_of_few_bits(bits):
     samples = bytes([0b00011011]) if bits == 2 else bytes([0x0F, 0x30])
     key = chunk(b"tRNS", struct.pack(">H", 3))
-    picture = read(png(4, 1, bits, 0, [samples], key))
+    image = read(png(4, 1, bits, 0, [samples], key))
     expected = {
         2: ([0, 85, 170, 255], [255, 255, 255, 0]),
         4: ([0, 255, 51, 0], [255, 255, 0, 255]),
     }
-    assert picture.pixels.tolist() == [expected[bits][0]]
-    assert picture.alpha.tolist() == [expected[bits][1]]
+    assert image.pixels.tolist() == [expected[bits][0]]
+    assert image.alpha.tolist() == [expected[bits][1]]
 
 
-def test_16_bit_grey_png_with_transparency():
+def test_16_bit_gray_png_with_transparency():
     samples = SHORTS.astype(">u2")
     key = chunk(b"tRNS", struct.pack(">H", SHORTS[3, 3]))
-    picture = read(png(23, 37, 16, 0, [row.tobytes() for row in samples], key))
-    assert picture.depth == 16
-    np.testing.assert_array_equal(picture.pixels, SHORTS)
-    np.testing.assert_array_equal(picture.alpha, np.where(SHORTS[3, 3] == SHORTS, 0, 65535))
-    assert picture.alpha.dtype == np.uint16
+    image = read(png(23, 37, 16, 0, [row.tobytes() for row in samples], key))
+    assert image.depth == 16
+    np.testing.assert_array_equal(image.pixels, SHORTS)
+    np.testing.assert_array_equal(image.alpha, np.where(SHORTS[3, 3] == SHORTS, 0, 65535))
+    assert image.alpha.dtype == np.uint16
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM", "JPEG2000"])
-def test_16_bit_grey_stays_16_bit(form):
-    picture = read(encoded(Image.fromarray(SHORTS), form))
-    assert (picture.depth, picture.pixels.dtype, picture.white) == (16, np.uint16, 65535)
-    np.testing.assert_array_equal(picture.pixels, SHORTS)
-    assert picture.notes == ()
+def test_16_bit_gray_stays_16_bit(form):
+    image = read(encoded(Image.fromarray(SHORTS), form))
+    assert (image.depth, image.pixels.dtype, image.max_value) == (16, np.uint16, 65535)
+    np.testing.assert_array_equal(image.pixels, SHORTS)
+    assert image.notes == ()
 
 
 def test_16_bit_big_endian_tiff():
     im = Image.frombytes("I;16B", (23, 37), SHORTS.astype(">u2").tobytes())
-    picture = read(encoded(im, "TIFF"))
-    np.testing.assert_array_equal(picture.pixels, SHORTS)
-    assert picture.pixels.dtype.isnative
+    image = read(encoded(im, "TIFF"))
+    np.testing.assert_array_equal(image.pixels, SHORTS)
+    assert image.pixels.dtype.isnative
 
 
 def test_pgm_of_12_bits_and_text_pgm():
@@ -187,38 +187,38 @@ def test_pgm_of_12_bits_and_text_pgm():
     assert read(io.BytesIO(b"P5 2 1 255\n\x05\xff")).depth == 8
 
 
-@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
-def test_16_bit_colour_is_narrowed_and_said_so(colour, channels):
+@pytest.mark.parametrize(("color", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_16_bit_color_is_narrowed_and_said_so(color, channels):
     samples = RNG.integers(0, 65536, (5, 4, channels)).astype(">u2")
-    picture = read(png(4, 5, 16, colour, [row.tobytes() for row in samples]))
-    assert picture.depth == 8
-    assert "16-bit colour was read as 8-bit" in picture.notes[0]
+    image = read(png(4, 5, 16, color, [row.tobytes() for row in samples]))
+    assert image.depth == 8
+    assert "16-bit color was read as 8-bit" in image.notes[0]
     eight = samples >> 8
-    np.testing.assert_array_equal(picture.pixels, eight[..., 0] if colour == 4 else eight[..., :3])
-    if colour != 2:
-        np.testing.assert_array_equal(picture.alpha, eight[..., -1])
+    np.testing.assert_array_equal(image.pixels, eight[..., 0] if color == 4 else eight[..., :3])
+    if color != 2:
+        np.testing.assert_array_equal(image.alpha, eight[..., -1])
 
 
-def test_a_transparent_16_bit_colour_is_compared_as_pillow_narrowed_it():
+def test_a_transparent_16_bit_color_is_compared_as_pillow_narrowed_it():
     samples = np.array([[[0x1234, 0x5678, 0x9ABC], [0xFFFF, 0, 0]]], ">u2")
     key = chunk(b"tRNS", samples[0, 0].tobytes())
-    picture = read(png(2, 1, 16, 2, [samples[0].tobytes()], key))
-    assert picture.pixels.tolist() == [[[0x12, 0x56, 0x9A], [255, 0, 0]]]
-    assert picture.alpha.tolist() == [[0, 255]]
+    image = read(png(2, 1, 16, 2, [samples[0].tobytes()], key))
+    assert image.pixels.tolist() == [[[0x12, 0x56, 0x9A], [255, 0, 0]]]
+    assert image.alpha.tolist() == [[0, 255]]
 
 
 def test_16_bit_ppm_is_narrowed_and_said_so():
-    picture = read(io.BytesIO(b"P6 1 1 65535\n\xff\xff\x80\x00\x00\x00"))
-    assert picture.pixels.tolist() == [[[255, 128, 0]]]
-    assert "8-bit" in picture.notes[0]
+    image = read(io.BytesIO(b"P6 1 1 65535\n\xff\xff\x80\x00\x00\x00"))
+    assert image.pixels.tolist() == [[[255, 128, 0]]]
+    assert "8-bit" in image.notes[0]
 
 
 @pytest.mark.parametrize(("mode", "dtype"), [("I", np.int32), ("F", np.float32)])
 def test_plain_numbers(mode, dtype):
     values = ((RNG.random((4, 5)) - 0.5) * 1e6).astype(dtype)
-    picture = read(encoded(Image.fromarray(values), "TIFF"))
-    assert (picture.depth, picture.white, picture.pixels.dtype) == (None, None, dtype)
-    np.testing.assert_array_equal(picture.pixels, values)
+    image = read(encoded(Image.fromarray(values), "TIFF"))
+    assert (image.depth, image.max_value, image.pixels.dtype) == (None, None, dtype)
+    np.testing.assert_array_equal(image.pixels, values)
 
 
 @pytest.mark.parametrize("orientation", range(10))
@@ -232,18 +232,18 @@ def test_every_orientation_is_set_upright(orientation, form):
     file = encoded(im, form, exif=exif, dpi=(72, 144), **params)
     with Image.open(file) as again:
         expected = np.asarray(ImageOps.exif_transpose(again))
-    picture = read(file)
-    np.testing.assert_array_equal(picture.pixels, expected)
+    image = read(file)
+    np.testing.assert_array_equal(image.pixels, expected)
     carried = Image.Exif()
-    carried.load(picture.metadata.exif)
+    carried.load(image.metadata.exif)
     assert 0x0112 not in carried
     assert carried[0x010E] == "a description"
     if form != "WEBP":
         expected_dpi = (144, 72) if orientation in (5, 6, 7, 8) else (72, 144)
-        assert picture.metadata.dpi == pytest.approx(expected_dpi, rel=1e-3)
+        assert image.metadata.dpi == pytest.approx(expected_dpi, rel=1e-3)
 
 
-def test_large_pictures_cross_many_bands_the_same():
+def test_large_images_cross_many_bands_the_same():
     im = Image.effect_noise((1900, 700), 80).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = 7
@@ -274,14 +274,14 @@ def test_gray_rounds_half_up_as_pillow_does():
     np.testing.assert_array_equal(read(encoded(im, "PNG"), channels="gray").pixels, im.convert("L"))
 
 
-def test_channels_of_grey():
+def test_channels_of_gray():
     camera = read(SAMPLES / "camera.png")
     tripled = read(SAMPLES / "camera.png", channels="rgb")
     np.testing.assert_array_equal(tripled.pixels, np.dstack([camera.pixels] * 3))
     np.testing.assert_array_equal(
         read(SAMPLES / "camera.png", channels="gray").pixels, camera.pixels
     )
-    with pytest.raises(PictureError, match="is grey and has no channel g"):
+    with pytest.raises(ImageError, match="is gray and has no channel g"):
         read(SAMPLES / "camera.png", channels="g")
     with pytest.raises(UsageError, match="none of auto, gray"):
         read(SAMPLES / "camera.png", channels="cyan")
@@ -292,19 +292,19 @@ def test_channels_of_grey():
 def test_resize_is_pillows(name, size):
     with Image.open(SAMPLES / name) as im:
         expected = np.asarray(im.resize(size, Image.Resampling.BICUBIC))
-        grey = np.asarray(im.convert("L").resize(size, Image.Resampling.BICUBIC))
+        gray = np.asarray(im.convert("L").resize(size, Image.Resampling.BICUBIC))
     np.testing.assert_array_equal(read(SAMPLES / name, resize=size).pixels, expected)
     again = read(SAMPLES / name, resize=size, channels="gray").pixels
-    np.testing.assert_array_equal(again, grey)
+    np.testing.assert_array_equal(again, gray)
 
 
 def test_resize_weights_with_alpha_and_saturates():
-    file = encoded(image("RGBA"), "PNG")
+    file = encoded(pil_image("RGBA"), "PNG")
     with Image.open(file) as im:
         expected = np.asarray(im.resize((11, 50), Image.Resampling.BICUBIC))
-    picture = read(file, resize=(11, 50))
-    np.testing.assert_array_equal(picture.pixels, expected[..., :3])
-    np.testing.assert_array_equal(picture.alpha, expected[..., 3])
+    image = read(file, resize=(11, 50))
+    np.testing.assert_array_equal(image.pixels, expected[..., :3])
+    np.testing.assert_array_equal(image.alpha, expected[..., 3])
 
     step = np.repeat(np.array([[0] * 20 + [65535] * 20], np.uint16), 8, axis=0)
     stretched = read(encoded(Image.fromarray(step), "PNG"), resize=(173, 8)).pixels
@@ -316,12 +316,12 @@ def test_resize_weights_with_alpha_and_saturates():
         read(SAMPLES / "camera.png", resize=(100_000, 100_000))
 
 
-def test_resize_of_transparent_16_bit_grey_ignores_hidden_values():
+def test_resize_of_transparent_16_bit_gray_ignores_hidden_values():
     values = np.full((8, 8), 1000, ">u2")
     values[:4] = 60000
     key = chunk(b"tRNS", struct.pack(">H", 60000))
-    picture = read(png(8, 8, 16, 0, [row.tobytes() for row in values], key), resize=(8, 5))
-    assert set(picture.pixels[picture.alpha > 655].tolist()) <= {999, 1000, 1001}
+    image = read(png(8, 8, 16, 0, [row.tobytes() for row in values], key), resize=(8, 5))
+    assert set(image.pixels[image.alpha > 655].tolist()) <= {999, 1000, 1001}
 
 
 def test_png_named_jpg_and_a_path_that_cannot_seek(tmp_path):
@@ -343,12 +343,12 @@ ARRAYS = st.sampled_from([np.uint8, np.uint16, np.int32, np.int64, np.float32, n
 def test_npy_reads_back_what_numpy_saved(array, byte_order, memory_order):
     file = io.BytesIO()
     np.save(file, np.asarray(array, array.dtype.newbyteorder(byte_order), order=memory_order))
-    picture = read(file)
-    np.testing.assert_array_equal(picture.pixels, array)
-    assert picture.pixels.dtype == array.dtype
-    assert picture.pixels.dtype.isnative
-    assert picture.pixels.flags.c_contiguous
-    assert picture.depth == {"uint8": 8, "uint16": 16}.get(array.dtype.name)
+    image = read(file)
+    np.testing.assert_array_equal(image.pixels, array)
+    assert image.pixels.dtype == array.dtype
+    assert image.pixels.dtype.isnative
+    assert image.pixels.flags.c_contiguous
+    assert image.depth == {"uint8": 8, "uint16": 16}.get(array.dtype.name)
 
 
 @pytest.mark.parametrize(
@@ -364,10 +364,10 @@ def test_npy_reads_back_what_numpy_saved(array, byte_order, memory_order):
 def test_npy_of_other_types_and_shapes(array, expected):
     file = io.BytesIO()
     np.save(file, array)
-    picture = read(file)
-    np.testing.assert_array_equal(picture.pixels, expected)
-    assert picture.pixels.dtype == expected.dtype
-    assert picture.depth is None
+    image = read(file)
+    np.testing.assert_array_equal(image.pixels, expected)
+    assert image.pixels.dtype == expected.dtype
+    assert image.depth is None
 
 
 def test_channels_of_arrays():
@@ -375,30 +375,30 @@ def test_channels_of_arrays():
     pixels = RNG.integers(0, 65536, (4, 5, 3)).astype(np.uint16)
     np.save(file, pixels)
     assert read(file, channels="b").pixels.tolist() == pixels[..., 2].tolist()
-    grey = read(file, channels="gray").pixels
+    gray = read(file, channels="gray").pixels
     weights = np.array([19595, 38470, 7471], object)
     exact = [(int(v) + 0x8000) >> 16 for v in (pixels.astype(object) @ weights).ravel()]
-    assert grey.ravel().tolist() == exact
+    assert gray.ravel().tolist() == exact
     np.save(stack := io.BytesIO(), np.zeros((4, 5, 6)))
     assert read(stack).channels == 6
-    with pytest.raises(PictureError, match="has 6 channels"):
+    with pytest.raises(ImageError, match="has 6 channels"):
         read(stack, channels="gray")
 
 
 def test_gray_of_infinities_is_infinite_or_no_number():
     np.save(file := io.BytesIO(), np.array([[[np.inf, -np.inf, 0], [1, np.inf, 1], [1, 1, 1]]]))
-    grey = read(file, channels="gray").pixels
-    np.testing.assert_allclose(grey, [[np.nan, np.inf, 1]], rtol=1e-15)
+    gray = read(file, channels="gray").pixels
+    np.testing.assert_allclose(gray, [[np.nan, np.inf, 1]], rtol=1e-15)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "txt", "CSV"])
 def test_text_files_are_known_by_suffix(tmp_path, suffix):
     path = tmp_path / f"m.{suffix}"
     path.write_bytes(b"\xef\xbb\xbf1,2\r\n3,4\r\n")
-    picture = read(path)
-    assert picture.format == suffix.lower()
-    assert picture.pixels.tolist() == [[1, 2], [3, 4]]
-    assert (picture.pixels.dtype, picture.depth) == (np.int64, None)
+    image = read(path)
+    assert image.format == suffix.lower()
+    assert image.pixels.tolist() == [[1, 2], [3, 4]]
+    assert (image.pixels.dtype, image.depth) == (np.int64, None)
 
 
 def test_a_stream_of_text_is_a_matrix():
@@ -412,7 +412,7 @@ def test_formats_are_pillows_and_start_no_program():
     assert set(Image.OPEN) - set(RASTER_FORMATS) == left_out
 
 
-def test_frames_of_one_picture_are_that_picture():
+def test_frames_of_one_image_are_that_image():
     (frame,) = read_frames(SAMPLES / "camera.png", name="camera")
     np.testing.assert_array_equal(frame.pixels, read(SAMPLES / "camera.png").pixels)
     (matrix,) = read_frames(io.BytesIO(b"1 2"), name="m")

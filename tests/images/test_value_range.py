@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from convcli.errors import UsageError
-from convcli.images.value_range import RANGES, Tally, Tone
+from convcli.images.value_range import RANGES, ValueRange, ValueStats
 
 WHITES = (255, 65535)
 DTYPES = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.float32, np.float64]
@@ -40,16 +40,16 @@ def blocks():
     )
 
 
-def cut(value, white, range_):
+def cut(value, max_value, range_):
     """Return the pixel, and whether it was cut; exact where the value is finite."""
     if math.isnan(value):
         return 0, False
-    mid = {255: 128, 65535: 32768}[white]
+    mid = {255: 128, 65535: 32768}[max_value]
     if math.isinf(value):
-        return (white if value > 0 or range_ == "abs" else 0), True
+        return (max_value if value > 0 or range_ == "abs" else 0), True
     level = round(Fraction(value))  # half to even
     level = {"clip": level, "abs": abs(level), "offset": level + mid}[range_]
-    return min(max(level, 0), white), not 0 <= level <= white
+    return min(max(level, 0), max_value), not 0 <= level <= max_value
 
 
 def applied(tone, block):
@@ -61,23 +61,23 @@ def applied(tone, block):
 
 
 @given(blocks(), st.sampled_from(WHITES), st.sampled_from(["clip", "abs", "offset"]))
-def test_pixels_and_share_clipped_are_those_of_the_plain_reference(block, white, range_):
-    tone = Tone(range_, white)
-    expected = [cut(value, white, range_) for value in block.ravel().tolist()]
+def test_pixels_and_share_clipped_are_those_of_the_plain_reference(block, max_value, range_):
+    tone = ValueRange(range_, max_value)
+    expected = [cut(value, max_value, range_) for value in block.ravel().tolist()]
     out = applied(tone, block)
     assert out.ravel().tolist() == [pixel for pixel, _ in expected]
-    tally = Tally(tone)
+    tally = ValueStats(tone)
     tally.add(block)
     assert tally.clipped == sum(was_cut for _, was_cut in expected) / block.size
 
 
 @given(blocks(), st.sampled_from(RANGES))
 def test_tally_of_strips_merges_to_that_of_the_whole(block, range_):
-    tone = Tone(range_, 255)
-    whole, parts = Tally(tone), Tally(tone)
+    tone = ValueRange(range_, 255)
+    whole, parts = ValueStats(tone), ValueStats(tone)
     whole.add(block)
     for row in block:
-        part = Tally(tone)
+        part = ValueStats(tone)
         part.add(row[np.newaxis])
         parts.merge(part)
     for tally in (whole, parts):
@@ -89,68 +89,70 @@ def test_tally_of_strips_merges_to_that_of_the_whole(block, range_):
 
 
 @given(blocks(), st.sampled_from([*WHITES, None]))
-def test_rescale_sends_the_ends_to_black_and_white(block, white):
-    tally = Tally(Tone("raw", None))
+def test_rescale_sends_the_ends_to_black_and_white(block, max_value):
+    tally = ValueStats(ValueRange("raw", None))
     tally.add(block)
     low, high = tally.minimum, tally.maximum
-    tone = Tone("rescale", white, low, high)
+    tone = ValueRange("rescale", max_value, low, high)
     out = applied(tone, block)
     assert tone.limits() is None
     if math.isnan(low):
-        assert not out.any() if white else np.isnan(out).all()
-    if not low < high or (white is None and block.dtype.kind != "f"):
+        assert not out.any() if max_value else np.isnan(out).all()
+    if not low < high or (max_value is None and block.dtype.kind != "f"):
         return
     span = Fraction(high) - Fraction(low)
     for value, pixel in zip(block.ravel().tolist(), out.ravel().tolist(), strict=True):
         if math.isnan(value):
-            assert pixel == 0 if white else math.isnan(pixel)
+            assert pixel == 0 if max_value else math.isnan(pixel)
         elif math.isfinite(value):
-            exact = (Fraction(value) - Fraction(low)) / span * (white or 1)
-            assert abs(pixel - exact) <= (0.51 if white else 1e-6)
-        elif white:
-            assert pixel == (white if value > 0 else 0)
+            exact = (Fraction(value) - Fraction(low)) / span * (max_value or 1)
+            assert abs(pixel - exact) <= (0.51 if max_value else 1e-6)
+        elif max_value:
+            assert pixel == (max_value if value > 0 else 0)
         if value == low:
             assert pixel == 0
         if value == high:
-            assert pixel == (white or 1)
+            assert pixel == (max_value or 1)
 
 
 @pytest.mark.parametrize("white", [*WHITES, None])
-def test_a_constant_map_is_rescaled_to_black(white):
+def test_a_constant_map_is_rescaled_to_black(max_value):
     for value in (7, -2.5):
-        assert not applied(Tone("rescale", white, value, value), np.full((3, 4), value)).any()
+        assert not applied(
+            ValueRange("rescale", max_value, value, value), np.full((3, 4), value)
+        ).any()
 
 
 @given(blocks())
 def test_plain_numbers_stay_as_they_are(block):
     for range_ in ("clip", "raw"):
-        out = applied(Tone(range_, None), block)
+        out = applied(ValueRange(range_, None), block)
         assert out.dtype == block.dtype
         np.testing.assert_array_equal(out, block)
     if block.dtype.kind == "f" or block.min() > np.iinfo(block.dtype).min:
-        np.testing.assert_array_equal(applied(Tone("abs", None), block), np.abs(block))
+        np.testing.assert_array_equal(applied(ValueRange("abs", None), block), np.abs(block))
 
 
 def test_raw_is_the_identity_whatever_the_depth():
     block = np.array([[-3.5, 900.0]], np.float32)
-    np.testing.assert_array_equal(applied(Tone("raw", 255), block), block)
+    np.testing.assert_array_equal(applied(ValueRange("raw", 255), block), block)
 
 
-def test_colour_blocks():
+def test_color_blocks():
     block = np.arange(-12, 12, dtype=np.int16).reshape(2, 4, 3) * 30
-    np.testing.assert_array_equal(applied(Tone("clip", 255), block), np.clip(block, 0, 255))
+    np.testing.assert_array_equal(applied(ValueRange("clip", 255), block), np.clip(block, 0, 255))
 
 
 def test_bad_arguments():
-    with pytest.raises(UsageError, match="mid-grey"):
-        Tone("offset", None)
+    with pytest.raises(UsageError, match="mid-gray"):
+        ValueRange("offset", None)
     with pytest.raises(UsageError, match="none of clip, abs"):
-        Tone("log", 255)
+        ValueRange("log", 255)
     with pytest.raises(UsageError, match="neither 255 nor 65535"):
-        Tone("clip", 100)
+        ValueRange("clip", 100)
 
 
-@pytest.mark.parametrize("module", ["tone", "formats", "picture"])
+@pytest.mark.parametrize("module", ["tone", "formats", "image"])
 def test_imports_without_pillow(module):
     code = f"import sys, convcli.images.{module}; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,21 +12,21 @@ from PIL import Image, ImageCms
 
 from convcli.errors import ConvcliError, UsageError
 from convcli.images.formats import named_format
-from convcli.images.image import Metadata, Picture
-from convcli.images.reading import read_frames, read_picture
-from convcli.images.writing import write_frames, write_picture
+from convcli.images.image import ImageData, Metadata
+from convcli.images.reading import read_frames, read_image
+from convcli.images.writing import write_frames, write_image
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 RNG = np.random.default_rng(3)
-GREY = RNG.integers(0, 256, (20, 30)).astype(np.uint8)
+GRAY = RNG.integers(0, 256, (20, 30)).astype(np.uint8)
 RGB = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)
 SUFFIXES = ["png", "jpg", "tif", "webp", "gif", "bmp", "ppm", "jp2", "tga", "npy", "csv"]
 ALPHA = RNG.integers(0, 256, (20, 30)).astype(np.uint8)
 
 
-def written(picture, suffix, **options):
+def written(image, suffix, **options):
     file = io.BytesIO()
-    notes = write_picture(picture, file, named_format(None, suffix), **options)
+    notes = write_image(image, file, named_format(None, suffix), **options)
     file.seek(0)
     return file, notes
 
@@ -42,7 +42,7 @@ def test_options_of_animated_png_reach_pillow():
         images[0].save(
             expected, "PNG", save_all=True, append_images=images[1:], duration=100, **theirs
         )
-        frames = [Picture(np.asarray(image), 8) for image in images]
+        frames = [ImageData(np.asarray(image), 8) for image in images]
         write_frames(frames, file, named_format(None, "png"), **ours)
         assert file.getvalue() == expected.getvalue()
 
@@ -52,25 +52,27 @@ def test_quality_is_95_unless_said_otherwise(form):
     for ours, theirs in (({}, 95), ({"quality": 20}, 20)):
         expected = io.BytesIO()
         Image.fromarray(RGB).save(expected, form, quality=theirs)
-        assert written(Picture(RGB, 8), form, **ours)[0].getvalue() == expected.getvalue()
+        assert written(ImageData(RGB, 8), form, **ours)[0].getvalue() == expected.getvalue()
 
 
 def test_options_that_mean_nothing_or_are_out_of_range():
-    assert "--quality left aside" in written(Picture(GREY, 8), "png", quality=9)[1][0]
-    assert "--compress-level left aside" in written(Picture(GREY, 8), "jpg", compress_level=9)[1][0]
+    assert "--quality left aside" in written(ImageData(GRAY, 8), "png", quality=9)[1][0]
+    assert (
+        "--compress-level left aside" in written(ImageData(GRAY, 8), "jpg", compress_level=9)[1][0]
+    )
     for options in ({"quality": 101}, {"compress_level": -1}):
         with pytest.raises(UsageError, match=r"not within 0\.\."):
-            written(Picture(GREY, 8), "png", **options)
+            written(ImageData(GRAY, 8), "png", **options)
 
 
 def test_scaling_to_8_bits_is_rounded_for_every_value():
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    file, notes = written(Picture(values, 16), "bmp")
+    file, notes = written(ImageData(values, 16), "bmp")
     with Image.open(file) as im:
         np.testing.assert_array_equal(im, np.rint(values / 257))
     assert "scaled to 8 bits" in notes[0]
     alpha = values[::-1].copy()
-    file, notes = written(Picture(values, 16, alpha), "png")
+    file, notes = written(ImageData(values, 16, alpha), "png")
     with Image.open(file) as im:
         assert im.mode == "LA"
         np.testing.assert_array_equal(np.asarray(im)[..., 1], np.rint(alpha / 257))
@@ -78,10 +80,10 @@ def test_scaling_to_8_bits_is_rounded_for_every_value():
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jp2", "tga"])
-@pytest.mark.parametrize("pixels", [GREY, RGB], ids=["grey", "rgb"])
+@pytest.mark.parametrize("pixels", [GRAY, RGB], ids=["gray", "rgb"])
 def test_alpha_is_kept_where_the_format_can(suffix, pixels):
-    file, notes = written(Picture(pixels, 8, ALPHA), suffix, quality=None)
-    back = read_picture(file, name="it")
+    file, notes = written(ImageData(pixels, 8, ALPHA), suffix, quality=None)
+    back = read_image(file, name="it")
     np.testing.assert_array_equal(back.alpha, ALPHA)
     assert not notes
     if suffix != "webp":
@@ -89,14 +91,14 @@ def test_alpha_is_kept_where_the_format_can(suffix, pixels):
 
 
 def test_gif_says_what_it_loses():
-    file, notes = written(Picture(GREY, 8), "gif")
-    np.testing.assert_array_equal(read_picture(file, name="it", channels="gray").pixels, GREY)
+    file, notes = written(ImageData(GRAY, 8), "gif")
+    np.testing.assert_array_equal(read_image(file, name="it", channels="gray").pixels, GRAY)
     assert not notes
-    _, notes = written(Picture(RGB, 8), "gif")
+    _, notes = written(ImageData(RGB, 8), "gif")
     assert "palette of 256" in notes[0]
-    file, notes = written(Picture(GREY, 8, (ALPHA > 99) * np.uint8(255)), "gif")
+    file, notes = written(ImageData(GRAY, 8, (ALPHA > 99) * np.uint8(255)), "gif")
     assert "on and off" in notes[1]
-    np.testing.assert_array_equal(read_picture(file, name="it").alpha > 0, ALPHA > 99)
+    np.testing.assert_array_equal(read_image(file, name="it").alpha > 0, ALPHA > 99)
 
 
 @pytest.mark.parametrize(
@@ -113,41 +115,41 @@ def test_gif_says_what_it_loses():
         (np.array([[0, 2**24 + 1]]), "pfm", "F", True),
     ],
 )
-def test_plain_numbers_in_pictures(values, suffix, mode, note):
-    file, notes = written(Picture(values, None), suffix)
+def test_plain_numbers_in_images(values, suffix, mode, note):
+    file, notes = written(ImageData(values, None), suffix)
     assert any("rounded to 32-bit floats" in text for text in notes) == note
     with Image.open(file) as im:
         assert im.mode == mode
         if not note:
             np.testing.assert_array_equal(im, values)
-    assert read_picture(file, name="it").depth is None
+    assert read_image(file, name="it").depth is None
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64, np.float32, np.float64])
 def test_npy_holds_anything_as_it_is(dtype):
     values = (RNG.random((4, 5, 6)) * 100).astype(dtype)[:, ::-1]
-    file, notes = written(Picture(values, None), "npy")
+    file, notes = written(ImageData(values, None), "npy")
     back = np.load(file)
     np.testing.assert_array_equal(back, values)
     assert back.dtype == dtype
     assert not notes
-    assert "alpha" in written(Picture(GREY, 8, ALPHA), "npy")[1][0]
+    assert "alpha" in written(ImageData(GRAY, 8, ALPHA), "npy")[1][0]
 
 
 def test_text_is_numpys_to_read():
     values = RNG.standard_normal((3, 4))
-    file, _ = written(Picture(values, None), "csv")
+    file, _ = written(ImageData(values, None), "csv")
     np.testing.assert_array_equal(np.loadtxt(file, delimiter=","), values)
-    file, _ = written(Picture(values, None), "txt")
+    file, _ = written(ImageData(values, None), "txt")
     np.testing.assert_array_equal(np.loadtxt(file), values)
-    assert written(Picture(GREY[:1, :3], 8), "csv")[0].getvalue().decode() == (
-        ",".join(map(str, GREY[0, :3])) + "\n"
+    assert written(ImageData(GRAY[:1, :3], 8), "csv")[0].getvalue().decode() == (
+        ",".join(map(str, GRAY[0, :3])) + "\n"
     )
 
 
-def test_a_single_channel_array_is_a_grey_picture():
-    file, _ = written(Picture(GREY[..., np.newaxis], 8), "png")
-    np.testing.assert_array_equal(read_picture(file, name="it").pixels, GREY)
+def test_a_single_channel_array_is_a_gray_image():
+    file, _ = written(ImageData(GRAY[..., np.newaxis], 8), "png")
+    np.testing.assert_array_equal(read_image(file, name="it").pixels, GRAY)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "avif"])
@@ -162,8 +164,8 @@ def test_metadata_is_carried(suffix):
     exif.get_ifd(0x8825)[1] = "N"
     source = io.BytesIO()
     Image.fromarray(RGB).save(source, "JPEG", icc_profile=icc, exif=exif, dpi=(300, 150))
-    picture = read_picture(source, name="it")
-    file, notes = written(picture, suffix)
+    image = read_image(source, name="it")
+    file, notes = written(image, suffix)
     assert not notes
     with Image.open(file) as im:
         im.load()
@@ -178,9 +180,9 @@ def test_metadata_is_carried(suffix):
         assert back.get_ifd(0x8769)[0x9003] == "2024:01:02 03:04:05"
         assert 0xA002 not in back.get_ifd(0x8769)
         assert back.get_ifd(0x8825)[1] == "N"
-    grey = read_picture(source, name="it", channels="gray")
-    assert grey.metadata.icc is None
-    file, _ = written(Picture(picture.pixels[..., 0], 8, metadata=picture.metadata), suffix)
+    gray = read_image(source, name="it", channels="gray")
+    assert gray.metadata.icc is None
+    file, _ = written(ImageData(image.pixels[..., 0], 8, metadata=image.metadata), suffix)
     with Image.open(file) as im:
         assert "icc_profile" not in im.info
 
@@ -190,21 +192,21 @@ def test_structural_tags_of_a_tiff_stay_behind():
     Image.fromarray(RGB).save(
         source, "TIFF", compression="tiff_lzw", description="what it shows", dpi=(72, 72)
     )
-    picture = read_picture(source, name="it")
-    file, _ = written(Picture(GREY[:5, :5], 8, metadata=picture.metadata), "tif")
+    image = read_image(source, name="it")
+    file, _ = written(ImageData(GRAY[:5, :5], 8, metadata=image.metadata), "tif")
     with Image.open(file) as im:
         assert im.size == (5, 5)
         assert im.tag_v2[0x010E] == "what it shows"
         assert im.tag_v2[259] == 1
-        np.testing.assert_array_equal(im, GREY[:5, :5])
+        np.testing.assert_array_equal(im, GRAY[:5, :5])
 
 
 def test_an_exif_too_long_for_jpeg_is_noted():
     exif = Image.Exif()
     exif[0x010E] = "long " * 20_000
-    picture = Picture(RGB, 8, metadata=Metadata(exif=exif.tobytes()))
-    assert "EXIF left out" in written(picture, "jpg")[1][0]
-    assert not written(picture, "png")[1]
+    image = ImageData(RGB, 8, metadata=Metadata(exif=exif.tobytes()))
+    assert "EXIF left out" in written(image, "jpg")[1][0]
+    assert not written(image, "png")[1]
 
 
 def animation(form, count=4, **params):
@@ -236,7 +238,7 @@ def test_frames_are_read_as_pillow_composes_them(form):
         assert [frame.metadata.duration for frame in frames] == timing["duration"]
     if "loop" in timing:
         assert frames[0].metadata.loop == 2
-    first = read_picture(file, name="it")
+    first = read_image(file, name="it")
     np.testing.assert_array_equal(first.pixels, frames[0].pixels)
     assert first.notes == ("3 further frames left out; apply --frames all filters every one",)
 
@@ -268,10 +270,10 @@ def test_frames_are_written_lazily_and_read_back(suffix):
 
 def test_pages_may_differ_in_size_and_kind():
     pages = [
-        Picture(GREY, 8),
-        Picture(RGB[:5], 8, ALPHA[:5]),
-        Picture(GREY.astype(np.uint16) * 200, 16),
-        Picture(GREY / np.float32(7), None),
+        ImageData(GRAY, 8),
+        ImageData(RGB[:5], 8, ALPHA[:5]),
+        ImageData(GRAY.astype(np.uint16) * 200, 16),
+        ImageData(GRAY / np.float32(7), None),
     ]
     file = io.BytesIO()
     write_frames(iter(pages), file, named_format(None, "tif"))
@@ -282,53 +284,53 @@ def test_pages_may_differ_in_size_and_kind():
         write_frames(pages[:2], io.BytesIO(), named_format(None, "gif"))
 
 
-def test_an_apng_whose_first_picture_is_not_animated():
+def test_an_apng_whose_first_image_is_not_animated():
     file = animation("PNG", default_image=True)
     assert len(list(read_frames(file, name="it"))) == 3
-    assert "3 further frames" in read_picture(file, name="it").notes[0]
+    assert "3 further frames" in read_image(file, name="it").notes[0]
 
 
 def test_formats_of_one_frame_refuse_several():
-    frame = Picture(GREY, 8)
+    frame = ImageData(GRAY, 8)
     for suffix in ("jpg", "npy", "csv"):
         with pytest.raises(UsageError, match="holds one frame"):
             write_frames([frame, frame], io.BytesIO(), named_format(None, suffix))
         write_frames([frame], io.BytesIO(), named_format(None, suffix))
-    with pytest.raises(UsageError, match="no pictures"):
+    with pytest.raises(UsageError, match="no images"):
         write_frames([], io.BytesIO(), named_format(None, "gif"))
 
 
 def test_what_cannot_be_encoded_is_one_sentence():
     with pytest.raises(ConvcliError, match="cannot be encoded as JPEG: ") as caught:
-        written(Picture(np.zeros((1, 70_000), np.uint8), 8), "jpg")
+        written(ImageData(np.zeros((1, 70_000), np.uint8), 8), "jpg")
     assert "\n" not in str(caught.value)
     with pytest.raises(UsageError):
-        written(Picture(RGB.astype(float), None), "png")
+        written(ImageData(RGB.astype(float), None), "png")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_full_disk_is_an_os_error(suffix):
-    picture = Picture(RNG.integers(0, 256, (400, 400)).astype(np.uint8), 8)
+    image = ImageData(RNG.integers(0, 256, (400, 400)).astype(np.uint8), 8)
     with pytest.raises(OSError, match="No space left") as caught:  # noqa: SIM117
         with Path("/dev/full").open("wb") as file:
-            write_picture(picture, file, named_format(None, suffix))
+            write_image(image, file, named_format(None, suffix))
     assert caught.value.errno is not None
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_pipe_will_do(suffix):
-    expected, _ = written(Picture(GREY, 8), suffix)
+    expected, _ = written(ImageData(GRAY, 8), suffix)
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb") as sink:
-        write_picture(Picture(GREY, 8), sink, named_format(None, suffix))
+        write_image(ImageData(GRAY, 8), sink, named_format(None, suffix))
         sink.close()
         assert source.read() == expected.getvalue()
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "gif", "npy", "txt"])
-def test_the_same_picture_gives_the_same_bytes(suffix):
-    picture = Picture(GREY, 8)
-    assert written(picture, suffix)[0].getvalue() == written(picture, suffix)[0].getvalue()
+def test_the_same_image_gives_the_same_bytes(suffix):
+    image = ImageData(GRAY, 8)
+    assert written(image, suffix)[0].getvalue() == written(image, suffix)[0].getvalue()
 
 
 MEMORY = """
@@ -338,17 +340,17 @@ import numpy, PIL.Image
 from convcli.images import reading, writing, formats
 PIL.Image.preinit()
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-reading.read_picture(Path(sys.argv[2]), name="small")
+reading.read_image(Path(sys.argv[2]), name="small")
 before = peak()
-picture = reading.read_picture(Path(sys.argv[1]), name="it")
+image = reading.read_image(Path(sys.argv[1]), name="it")
 read = peak() - before
 with open(sys.argv[1] + ".out", "wb") as file:
-    writing.write_picture(picture, file, formats.named_format(None, "jpg"))
-print(picture.pixels.nbytes / 2**20, read, peak() - before)
+    writing.write_image(image, file, formats.named_format(None, "jpg"))
+print(image.pixels.nbytes / 2**20, read, peak() - before)
 """
 
 
-def test_memory_stays_near_the_decoded_picture_and_its_array(tmp_path):
+def test_memory_stays_near_the_decoded_image_and_its_array(tmp_path):
     path = tmp_path / "large.jpg"
     Image.linear_gradient("L").resize((4000, 3000)).convert("RGB").save(path)
     command = [sys.executable, "-c", MEMORY, path, SAMPLES / "rocket.jpg"]

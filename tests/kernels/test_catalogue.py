@@ -7,13 +7,13 @@ from scipy import ndimage
 from convcli.errors import KernelError
 from convcli.kernels.catalogue import CATALOGUE, complete_kernel, find_entry
 from convcli.kernels.data.edges import COMPASS
-from convcli.kernels.entries import Family, Recipe, Table
+from convcli.kernels.entries import ComputedKernel, FixedKernel, KernelFamily
 from convcli.kernels.naming import safe_name
 from convcli.kernels.spec import get_kernel, read_spec
 
-TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, Table)]
-FAMILIES = [name for name, entry in CATALOGUE.items() if isinstance(entry, Family)]
-RECIPES = [name for name, entry in CATALOGUE.items() if isinstance(entry, Recipe)]
+TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, FixedKernel)]
+FAMILIES = [name for name, entry in CATALOGUE.items() if isinstance(entry, KernelFamily)]
+RECIPES = [name for name, entry in CATALOGUE.items() if isinstance(entry, ComputedKernel)]
 RAMP_RIGHT = np.tile(np.arange(20.0), (20, 1))
 ASKED_FOR = """
 identity sharpen blur outline laplacian cross-blur plus vertical-line horizontal-line sobel sobel-x
@@ -75,18 +75,18 @@ def test_the_weights_are_those_of_the_source(name, rows, divisor):
 @pytest.mark.parametrize(
     "name", [n for n in TABLES if CATALOGUE[n].group in ("gradient", "compass")]
 )
-def test_a_derivative_ignores_flat_pictures(name):
+def test_a_derivative_ignores_flat_images(name):
     assert get_kernel(name).sum == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", [n for n in CATALOGUE if CATALOGUE[n].group == "Laplacian"])
-def test_a_laplacian_ignores_flat_and_sloping_pictures(name):
+def test_a_laplacian_ignores_flat_and_sloping_images(name):
     assert get_kernel(name).sum == pytest.approx(0, abs=1e-12)
     assert respond(name, RAMP_RIGHT) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", [n for n in CATALOGUE if CATALOGUE[n].group == "smoothing"])
-def test_a_smoothing_kernel_keeps_flat_pictures(name):
+def test_a_smoothing_kernel_keeps_flat_images(name):
     kernel = get_kernel(name)
     assert kernel.sum == pytest.approx(1, abs=1e-12)
     assert (kernel.matrix >= 0).all()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from convcli.errors import KernelError, PictureError, UsageError
+from convcli.errors import ImageError, KernelError, UsageError
 from convcli.kernels.files import MOST_BYTES, read_content, read_kernel_file
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.saving import matrix_text, save_kernel
@@ -74,7 +74,7 @@ def test_a_channel_kernel_goes_to_npy_and_json_only(tmp_path):
 def test_saving_keeps_what_is_there_and_refuses_other_formats(tmp_path):
     target = tmp_path / "k.txt"
     target.write_text("precious")
-    with pytest.raises(PictureError, match="--overwrite"):
+    with pytest.raises(ImageError, match="--overwrite"):
         save_kernel(get_kernel("blur"), target)
     assert target.read_text() == "precious"
     save_kernel(get_kernel("blur"), target, overwrite=True)

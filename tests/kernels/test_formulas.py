@@ -17,9 +17,9 @@ ANGLES = st.integers(-400, 400)
 
 def impulse_response(spec, extent=61):
     """What becomes of one bright pixel in the middle, under cross-correlation."""
-    picture = np.zeros((extent, extent))
-    picture[extent // 2, extent // 2] = 1
-    return ndimage.correlate(picture, get_kernel(spec).weights, mode="constant")
+    image = np.zeros((extent, extent))
+    image[extent // 2, extent // 2] = 1
+    return ndimage.correlate(image, get_kernel(spec).weights, mode="constant")
 
 
 def test_the_correlated_gaussian_is_the_density_on_its_grid():

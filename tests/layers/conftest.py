@@ -2,18 +2,18 @@
 
 import pytest
 
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.conv import Conv
-from convcli.layers.network import lay_chain, run_chain
+from convcli.layers.network import plan_network, run_network
 
 
 def bank_layer(weights, bias=None, **layout):
     """A layer of a bank (N, C, kh, kw), as torch has it unless told otherwise."""
     sets = tuple(KernelSet(f"b-{n}", (Kernel(each),)) for n, each in enumerate(weights))
     rules = {"padding": 0, "border": "zero"} | layout
-    return Conv(sets, "b", Layout(**rules), bias)
+    return Conv(sets, "b", ConvOptions(**rules), bias)
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +22,10 @@ def bank():
 
 
 def last_maps(layers, image):
-    stages = lay_chain(layers, image.shape)
-    every = list(run_chain(stages, image))
+    stages = plan_network(layers, image.shape)
+    every = list(run_network(stages, image))
     for stage, maps in zip(stages, every, strict=True):
-        assert maps.shape == stage.laid.shape
+        assert maps.shape == stage.plan.shape
     return every[-1]
 
 

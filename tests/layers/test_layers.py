@@ -8,19 +8,19 @@ from scipy import ndimage
 from scipy.special import expit
 
 from convcli import GeometryError, KernelError, UsageError
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.activations import Activation, LeakyRelu
 from convcli.layers.base import settled
 from convcli.layers.conv import Conv
-from convcli.layers.network import lay_chain, run_chain
+from convcli.layers.network import plan_network, run_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 
 
 def named(spec, **more):
     """A layer of a kernel by its name."""
-    return Conv((read_spec(spec),), spec, Layout(), **more)
+    return Conv((read_spec(spec),), spec, ConvOptions(), **more)
 
 
 def test_the_default_padding_is_that_of_apply(result):
@@ -81,7 +81,7 @@ def test_activations(result):
     np.testing.assert_array_equal(leaky, np.where(values < 0, values / 2, values))
 
 
-def test_normalisation(result):
+def test_normalization(result):
     rng = np.random.default_rng(1)
     maps = rng.normal(5, 3, (20, 30, 4)).astype(np.float32)
     maps[..., 1] = np.float32(0.1)
@@ -117,17 +117,17 @@ def test_a_family_is_combined_as_apply_does(result):
 def test_maps_of_several_kernels_follow_each_other(result):
     image = np.random.default_rng(0).integers(0, 256, (5, 5, 2), np.uint8)
     sets = (*(read_spec(name) for name in ("sobel-x", "sobel-y")),)
-    both = result([Conv(sets, "both", Layout())], image)
+    both = result([Conv(sets, "both", ConvOptions())], image)
     one, two = (result([named(name)], image) for name in ("sobel-x", "sobel-y"))
     np.testing.assert_array_equal(both, np.concatenate([one, two], axis=2))
 
 
-def test_the_bias_of_a_kernel_is_at_the_depth_of_the_picture(result):
+def test_the_bias_of_a_kernel_is_at_the_depth_of_the_image(result):
     kernel = Kernel([[1]], bias=2)
     sets = (KernelSet("k", (kernel,)),)
     image = np.zeros((1, 1, 1), np.uint16)
-    assert result([Conv(sets, "k", Layout(), levels=257)], image).item() == 514
-    assert result([Conv(sets, "k", Layout(), 0.0)], image).item() == 0
+    assert result([Conv(sets, "k", ConvOptions(), levels=257)], image).item() == 514
+    assert result([Conv(sets, "k", ConvOptions(), 0.0)], image).item() == 0
 
 
 def test_whole_biases_keep_integers(bank, result):
@@ -155,7 +155,7 @@ def test_a_bias_never_wraps(bias, spec, combine, result):
     sets = replace(sets, combine=sets.combine and combine)
     for given in (bias, (bias,)):
         with pytest.raises(UsageError, match="beyond 64-bit integers"):
-            result([Conv((sets,), spec, Layout(), given)], image)
+            result([Conv((sets,), spec, ConvOptions(), given)], image)
 
 
 def test_floats_take_a_bias_of_any_size(result):
@@ -173,7 +173,8 @@ def test_a_bias_is_added_once_kernels_are_combined(bias, combine, result):
     image = np.random.default_rng(0).integers(0, 256, (5, 6, 2), np.uint8)
     sets = (replace(read_spec("sobel"), combine=combine), read_spec("sobel-x"))
     plain, number, each = (
-        result([Conv(sets, "both", Layout(), given)], image) for given in (0.0, bias, (bias,) * 4)
+        result([Conv(sets, "both", ConvOptions(), given)], image)
+        for given in (0.0, bias, (bias,) * 4)
     )
     np.testing.assert_allclose(number, plain + bias, rtol=1e-6)
     np.testing.assert_allclose(number, each, rtol=1e-6)
@@ -181,8 +182,8 @@ def test_a_bias_is_added_once_kernels_are_combined(bias, combine, result):
 
 @pytest.mark.parametrize("given", [10.0, (10.0,) * 3])
 def test_every_map_has_one_bias(given):
-    [stage] = lay_chain([named("sobel", bias=given)], (9, 9, 3))
-    assert stage.laid.parameters == 18 + 3
+    [stage] = plan_network([named("sobel", bias=given)], (9, 9, 3))
+    assert stage.plan.parameters == 18 + 3
 
 
 def vgg_block(bank, maps, given):
@@ -197,20 +198,20 @@ def test_a_vgg_like_stack_has_the_published_numbers(bank):
         *vgg_block(bank, 128, 64), *vgg_block(bank, 128, 128), pooling,
         *vgg_block(bank, 256, 128), *vgg_block(bank, 256, 256), *vgg_block(bank, 256, 256), pooling,
     ]  # fmt: skip
-    stages = lay_chain(layers, (224, 224, 3))
-    convs = [stage.laid for stage in stages if stage.layer.name == "conv"]
-    assert [laid.parameters for laid in convs] == [
+    stages = plan_network(layers, (224, 224, 3))
+    convs = [stage.plan for stage in stages if stage.layer.name == "conv"]
+    assert [plan.parameters for plan in convs] == [
         1792, 36928, 73856, 147584, 295168, 590080, 590080
     ]  # fmt: skip
     assert convs[0].multiply_adds == 224 * 224 * 64 * 27
     assert convs[-1].multiply_adds == 56 * 56 * 256 * 256 * 9
-    assert stages[-1].laid.shape == (28, 28, 256)
+    assert stages[-1].plan.shape == (28, 28, 256)
     pools = [stage.rows for stage in stages if stage.layer.name == "maxpool"]
     assert [(field.size, field.jump) for field in pools] == [(6, 2), (16, 4), (44, 8)]
 
 
 def test_the_field_of_a_global_pool_is_all_that_came_in():
-    stages = lay_chain([Pool("max", (2, 2)), GlobalPool("max")], (8, 6, 1))
+    stages = plan_network([Pool("max", (2, 2)), GlobalPool("max")], (8, 6, 1))
     assert (stages[1].rows.size, stages[1].columns.size) == (8, 6)
 
 
@@ -225,24 +226,24 @@ def test_the_field_of_a_global_pool_is_all_that_came_in():
          r"layer 1 \(conv b\): kernel custom sums over 3 channels, .* given 1 channel$"),
         (lambda bank: [bank(np.ones((2, 1, 1, 1)), (1.0,) * 3)],
          UsageError, "3 numbers for 2 maps"),
-        (lambda _: [Conv((read_spec("1"), read_spec("1 1")), "a", Layout(padding=0))],
+        (lambda _: [Conv((read_spec("1"), read_spec("1 1")), "a", ConvOptions(padding=0))],
          UsageError, "maps differ in size, 7x8 and 8x8"),
     ],
 )  # fmt: skip
 def test_refusals_name_the_layer(layers, error, said, bank):
     with pytest.raises(error, match=said):
-        lay_chain(layers(bank), (8, 8, 1))
+        plan_network(layers(bank), (8, 8, 1))
 
 
 def test_a_layer_that_fails_on_the_numbers_is_named():
     image = np.full((2, 2, 1), 2**31 - 1, np.int32)
-    stages = lay_chain([Activation("relu"), named(str(2**62))], image.shape)
+    stages = plan_network([Activation("relu"), named(str(2**62))], image.shape)
     with pytest.raises(UsageError, match=r"layer 2 \(conv .*beyond 64-bit integers"):
-        list(run_chain(stages, image))
+        list(run_network(stages, image))
 
 
 def test_kernels_over_channels_of_any_size_divisor_and_bias(result):
-    """Neighbours that are alike are summed as one bank; those that are not, are not."""
+    """Neighbors that are alike are summed as one bank; those that are not, are not."""
     rng = np.random.default_rng(5)
     kernels = [
         Kernel(rng.integers(-5, 5, (2, side, side)), divisor, bias)
@@ -257,7 +258,7 @@ def test_kernels_over_channels_of_any_size_divisor_and_bias(result):
     ]
     sets = tuple(KernelSet("k", (kernel,)) for kernel in kernels)
     image = rng.integers(0, 256, (8, 9, 2), np.uint8)
-    maps = result([Conv(sets, "k", Layout())], image)
+    maps = result([Conv(sets, "k", ConvOptions())], image)
     for number, kernel in enumerate(kernels):
         summed = sum(
             ndimage.correlate(image[..., c].astype(float), kernel.weights[c], mode="nearest")
@@ -268,7 +269,7 @@ def test_kernels_over_channels_of_any_size_divisor_and_bias(result):
 
 def test_the_field_of_several_kernels_is_that_of_the_largest():
     sets = (read_spec("gaussian:5"), read_spec("sobel-x"), read_spec("1 2 1"))
-    [stage] = lay_chain([Conv(sets, "k", Layout())], (9, 9, 1))
+    [stage] = plan_network([Conv(sets, "k", ConvOptions())], (9, 9, 1))
     assert (stage.rows.size, stage.rows.start) == (5, -2)
     assert (stage.columns.size, stage.columns.start) == (5, -2)
-    assert stage.laid.parameters == 25 + 9 + 3
+    assert stage.plan.parameters == 25 + 9 + 3

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli import GeometryError
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import Activation, LeakyRelu
 from convcli.layers.conv import Conv
-from convcli.layers.network import lay_chain
+from convcli.layers.network import plan_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 
 KINDS = ["conv", "depthwise", "activation", "pool", "global_pool", "channel_pool", "norm"]
@@ -29,10 +29,10 @@ class Build:
     def add(self, kind):
         layer, module = getattr(self, kind)()
         try:
-            [stage] = lay_chain([layer], self.shape)
+            [stage] = plan_network([layer], self.shape)
         except GeometryError:
             return
-        self.shape = stage.laid.shape
+        self.shape = stage.plan.shape
         self.layers.append(layer)
         self.modules.append(module)
 
@@ -51,7 +51,7 @@ class Build:
     def depthwise(self):
         weights, channels = self.weights(3, 2), self.shape[2]
         tensor = self.torch.tensor(weights).expand(channels, 1, 3, 2)
-        layout = Layout(padding=(1, 0), border="zero")
+        layout = ConvOptions(padding=(1, 0), border="zero")
         layer = Conv((KernelSet("d", (Kernel(weights),)),), "d", layout, 0.5)
         bias = self.torch.full((channels,), 0.5, dtype=tensor.dtype)
         conv = self.torch.nn.functional.conv2d

@@ -8,21 +8,21 @@ from convcli.plotting.contact_sheet import SheetTile, draw_sheet
 from convcli.plotting.saving import save_figure
 
 RNG = np.random.default_rng(8)
-GREY = RNG.integers(0, 256, (60, 80), np.uint8)
-COLOUR = RNG.integers(0, 256, (50, 40, 3), np.uint8)
+GRAY = RNG.integers(0, 256, (60, 80), np.uint8)
+COLOR = RNG.integers(0, 256, (50, 40, 3), np.uint8)
 SIGNED = RNG.normal(size=(40, 50))
 LONG = "a-name-without-an-end_" * 9
 
 
-def tiles(pixels, count=1, white=None, **more):
-    return [SheetTile(f"map-{n + 1}", pixels, white, **more) for n in range(count)]
+def tiles(pixels, count=1, max_value=None, **more):
+    return [SheetTile(f"map-{n + 1}", pixels, max_value, **more) for n in range(count)]
 
 
 SHEETS = {
-    "one": tiles(GREY, 1, 255, caption="80x60, min -3, max 900"),
-    "grey": tiles(GREY, 7, 255),
-    "colour": tiles(COLOUR, 6, 255),
-    "16-bit": tiles(GREY.astype(np.uint16) * 257, 2, 65535),
+    "one": tiles(GRAY, 1, 255, caption="80x60, min -3, max 900"),
+    "gray": tiles(GRAY, 7, 255),
+    "color": tiles(COLOR, 6, 255),
+    "16-bit": tiles(GRAY.astype(np.uint16) * 257, 2, 65535),
     "kernels-3x3": tiles(RNG.integers(-9, 10, (3, 3)), 9),
     "kernels-15x15": tiles(RNG.normal(size=(15, 15)), 3),
     "kernels-30x30": tiles(RNG.normal(size=(30, 30)), 5),
@@ -35,35 +35,35 @@ SHEETS = {
     "one-value": tiles(np.zeros((1, 1)), 2),
     "constant": tiles(np.full((4, 4), -7), 2),
     "64-maps": tiles(SIGNED * 1e4, 64),
-    "64-pictures": tiles(GREY, 64, 255),
+    "64-images": tiles(GRAY, 64, 255),
     "25-cells": tiles(RNG.integers(0, 9, (2, 2)), 25),
-    "long-names": [SheetTile(LONG, GREY, 255, "so long " * 9)] * 5,
+    "long-names": [SheetTile(LONG, GRAY, 255, "so long " * 9)] * 5,
     "36-long-names": [SheetTile(LONG, SIGNED, None)] * 36,
     "every-kind": [
-        *tiles(GREY, 2, 255), *tiles(COLOUR, 1, 255), *tiles(SIGNED), *tiles(GREY[:5], 1, 255),
-        *tiles(GREY[:, :4], 1, 255), *tiles(SIGNED, 1, unit="difference"), *tiles(SIGNED > 0),
-        *tiles(COLOUR / 7.0),
+        *tiles(GRAY, 2, 255), *tiles(COLOR, 1, 255), *tiles(SIGNED), *tiles(GRAY[:5], 1, 255),
+        *tiles(GRAY[:, :4], 1, 255), *tiles(SIGNED, 1, unit="difference"), *tiles(SIGNED > 0),
+        *tiles(COLOR / 7.0),
     ],
 }  # fmt: skip
 
 
-COMMON = ("16-bit", "25-cells", "64-pictures", "huge-values", "kernels-3x3", "one", "every-kind")
+COMMON = ("16-bit", "25-cells", "64-images", "huge-values", "kernels-3x3", "one", "every-kind")
 
 
 @pytest.mark.parametrize(
     ("name", "scale"),
-    [(name, "own") for name in SHEETS if name != "64-pictures"]
+    [(name, "own") for name in SHEETS if name != "64-images"]
     + [(name, "common") for name in COMMON],
 )
 def test_nothing_is_cut_or_overlaps(name, scale, legible):
-    figure = draw_sheet(SHEETS[name], title="/a/folder/of pictures/$a$_b.png", scale=scale)
+    figure = draw_sheet(SHEETS[name], title="/a/folder/of images/$a$_b.png", scale=scale)
     legible(figure)
     assert max(figure.get_size_inches()) < 30
 
 
 @pytest.mark.parametrize("columns", [1, 2, 9])
 def test_so_many_columns(columns, legible):
-    figure = draw_sheet(tiles(GREY, 9, 255), columns=columns)
+    figure = draw_sheet(tiles(GRAY, 9, 255), columns=columns)
     legible(figure)
     places = [axes.get_position() for axes in shown(figure)]
     assert len({round(place.x0, 6) for place in places}) == columns
@@ -84,7 +84,7 @@ def limits(figure):
 
 
 def test_tiles_go_row_by_row_under_their_titles():
-    axes = shown(draw_sheet(tiles(GREY, 9, 255, caption="two\nlines")))
+    axes = shown(draw_sheet(tiles(GRAY, 9, 255, caption="two\nlines")))
     assert [each.get_title() for each in axes] == [f"map-{n}\ntwo\nlines" for n in range(1, 10)]
     places = [(-round(each.get_position().y0, 6), each.get_position().x0) for each in axes]
     assert places == sorted(places)
@@ -99,7 +99,7 @@ def test_pixels_are_square_and_boxes_equal(shape):
 
 
 def test_more_tiles_are_smaller():
-    boxes = [shown(draw_sheet(tiles(GREY, n, 255)))[0].bbox.width for n in (1, 9, 64)]
+    boxes = [shown(draw_sheet(tiles(GRAY, n, 255)))[0].bbox.width for n in (1, 9, 64)]
     assert boxes == sorted(boxes, reverse=True)
     assert boxes[-1] > 100
 
@@ -140,16 +140,16 @@ def test_a_flat_map_does_not_widen_the_common_scale():
 
 
 @pytest.mark.parametrize("scale", ["own", "common"])
-def test_pictures_run_from_0_to_white_with_one_bar(scale):
-    figure = draw_sheet([*tiles(GREY // 2, 3, 255), *tiles(COLOUR, 2, 255)], scale=scale)
+def test_images_run_from_0_to_white_with_one_bar(scale):
+    figure = draw_sheet([*tiles(GRAY // 2, 3, 255), *tiles(COLOR, 2, 255)], scale=scale)
     assert limits(figure)[:3] == [(0, 255)] * 3
     [bar] = shared_bars(figure)
     assert bar.get_ylim() == (0, 255)
-    np.testing.assert_allclose(shown(figure)[4].images[0].get_array(), COLOUR / 255)
+    np.testing.assert_allclose(shown(figure)[4].images[0].get_array(), COLOR / 255)
 
 
-def test_colour_pictures_have_no_bar():
-    figure = draw_sheet(tiles(COLOUR, 3, 255))
+def test_color_images_have_no_bar():
+    figure = draw_sheet(tiles(COLOR, 3, 255))
     assert not shared_bars(figure)
     assert not any(axes.child_axes for axes in shown(figure))
 
@@ -181,12 +181,12 @@ def test_nan_is_told_of():
     values = np.array([[1.0, np.nan], [np.inf, -1]])
     [axes] = shown(draw_sheet([SheetTile("k", values, None)]))
     told = " ".join(axes.get_title().split("\n"))
-    assert told == "k 1 NaN in magenta 1 infinite, in the colour of the bar's end"
+    assert told == "k 1 NaN in magenta 1 infinite, in the color of the bar's end"
     assert axes.images[0].get_clim() == (-1, 1)
 
 
 def test_the_heading_is_no_formula():
-    figure = draw_sheet(tiles(GREY, 1, 255), title="$a_b$")
+    figure = draw_sheet(tiles(GRAY, 1, 255), title="$a_b$")
     assert figure.get_suptitle() == "$a_b$"
     assert not figure.texts[0].get_parse_math()
 
@@ -198,10 +198,10 @@ def test_the_same_sheet_gives_the_same_bytes(tmp_path):
 
 
 def test_inputs_are_not_modified():
-    before = SIGNED.copy(), COLOUR.copy()
-    draw_sheet([*tiles(SIGNED), *tiles(COLOUR, 1, 255)])
+    before = SIGNED.copy(), COLOR.copy()
+    draw_sheet([*tiles(SIGNED), *tiles(COLOR, 1, 255)])
     np.testing.assert_array_equal(before[0], SIGNED)
-    np.testing.assert_array_equal(before[1], COLOUR)
+    np.testing.assert_array_equal(before[1], COLOR)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ KIRSCH = tuple(
 CHANNELS = Kernel(np.random.default_rng(5).normal(size=(3, 5, 5)), name="conv1-1")
 
 
-def picture(*shape, dtype=np.uint8):
+def image(*shape, dtype=np.uint8):
     most = np.iinfo(dtype).max
     return np.random.default_rng(3).integers(0, most, shape, dtype=dtype, endpoint=True)
 
@@ -46,39 +46,39 @@ def row(image, kernels=(OUTLINE,), label="outline", **more):
     return replace(row, **more)
 
 
-GREY, COLOUR = picture(120, 160), picture(90, 80, 3)
+GRAY, COLOR = image(120, 160), image(90, 80, 3)
 STEP = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 SIGNAL = np.array([[0, 0, 0, 1, 2, 3, 2, 1, 0, 0]])
 LONG = "a-name-without-an-end_" * 9
 FIGURES = {
-    "grey": (GREY, [row(GREY)]),
-    "colour": (COLOUR, [row(COLOUR)]),
-    "16-bit": (picture(50, 40, dtype=np.uint16), [row(picture(50, 40, dtype=np.uint16))]),
-    "16-bit-colour": (picture(9, 9, 3, dtype=np.uint16), [row(picture(9, 9, 3, dtype=np.uint16))]),
+    "gray": (GRAY, [row(GRAY)]),
+    "color": (COLOR, [row(COLOR)]),
+    "16-bit": (image(50, 40, dtype=np.uint16), [row(image(50, 40, dtype=np.uint16))]),
+    "16-bit-color": (image(9, 9, 3, dtype=np.uint16), [row(image(9, 9, 3, dtype=np.uint16))]),
     "step": (STEP, [plain_row(STEP, SOBEL[0], "sobel-x")]),
-    "letters": (picture(16, 16), [plain_row(picture(16, 16))]),
-    "fractions": (picture(16, 16) / 7, [plain_row(picture(16, 16) / 7)]),
+    "letters": (image(16, 16), [plain_row(image(16, 16))]),
+    "fractions": (image(16, 16) / 7, [plain_row(image(16, 16) / 7)]),
     "signal": (SIGNAL, [plain_row(SIGNAL, Kernel([[1, 2, 3, 2, 1]]))]),
     "column": (SIGNAL.T, [plain_row(SIGNAL.T, Kernel([[1], [2], [1]]))]),
-    "long-signal": (picture(1, 300), [plain_row(picture(1, 300))]),
-    "wide": (picture(20, 300), [row(picture(20, 300))]),
-    "tall": (picture(300, 20), [row(picture(300, 20))]),
-    "one-pixel": (picture(1, 1), [row(picture(1, 1))]),
-    "pair": (GREY, [row(GREY, SOBEL, "sobel", combine="magnitude")]),
-    "compass": (GREY, [row(GREY, KIRSCH, "kirsch", combine="max")]),
-    "channels": (COLOUR, [row(GREY, (CHANNELS,), "conv1-1")]),
-    "large-kernel": (GREY, [row(GREY, (Kernel(np.outer(*[np.hanning(63)] * 2)),))]),
-    "long-names": (GREY, [row(GREY, (Kernel([[1]], name=LONG),), LONG, caption="so long " * 20)]),
-    "different-sizes": (GREY, [row(GREY[:60, :20]), row(GREY[::4]), row(GREY, (BLUR,))]),
-    "mixed-rows": (GREY, [row(GREY, KIRSCH, combine="max"), row(GREY), plain_row(GREY)]),
-    "eight-rows": (GREY, [row(GREY, label=f"outline-{n}") for n in range(8)]),
+    "long-signal": (image(1, 300), [plain_row(image(1, 300))]),
+    "wide": (image(20, 300), [row(image(20, 300))]),
+    "tall": (image(300, 20), [row(image(300, 20))]),
+    "one-pixel": (image(1, 1), [row(image(1, 1))]),
+    "pair": (GRAY, [row(GRAY, SOBEL, "sobel", combine="magnitude")]),
+    "compass": (GRAY, [row(GRAY, KIRSCH, "kirsch", combine="max")]),
+    "channels": (COLOR, [row(GRAY, (CHANNELS,), "conv1-1")]),
+    "large-kernel": (GRAY, [row(GRAY, (Kernel(np.outer(*[np.hanning(63)] * 2)),))]),
+    "long-names": (GRAY, [row(GRAY, (Kernel([[1]], name=LONG),), LONG, caption="so long " * 20)]),
+    "different-sizes": (GRAY, [row(GRAY[:60, :20]), row(GRAY[::4]), row(GRAY, (BLUR,))]),
+    "mixed-rows": (GRAY, [row(GRAY, KIRSCH, combine="max"), row(GRAY), plain_row(GRAY)]),
+    "eight-rows": (GRAY, [row(GRAY, label=f"outline-{n}") for n in range(8)]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_is_cut_or_overlaps(name, legible):
     image, rows = FIGURES[name]
-    legible(draw_filtering(image, rows, title="/a/folder/of pictures/" * 12 + "$a$_b.png"))
+    legible(draw_filtering(image, rows, title="/a/folder/of images/" * 12 + "$a$_b.png"))
 
 
 def shown(figure):
@@ -91,7 +91,7 @@ def cells(axes):
 
 
 def test_a_row_is_original_kernel_and_feature_map():
-    original, kernel, result = shown(draw_filtering(GREY, [row(GREY)]))
+    original, kernel, result = shown(draw_filtering(GRAY, [row(GRAY)]))
     assert original.get_title() == "original\n160x120"
     assert kernel.get_title() == "outline, 3x3"
     assert cells(kernel) == [str(n) for n in OUTLINE.matrix.ravel()]
@@ -103,13 +103,13 @@ def test_a_row_is_original_kernel_and_feature_map():
 
 
 def test_dollars_in_a_name_are_no_formula():
-    figure = draw_filtering(GREY, [row(GREY, label="$a_b$")], title="$a_b$.png")
+    figure = draw_filtering(GRAY, [row(GRAY, label="$a_b$")], title="$a_b$.png")
     assert not figure.texts[0].get_parse_math()
     assert not shown(figure)[2].title.get_parse_math()
 
 
 def test_every_result_is_a_row_below_the_last():
-    axes = shown(draw_filtering(GREY, [row(GREY, label=f"row-{n}") for n in range(3)]))
+    axes = shown(draw_filtering(GRAY, [row(GRAY, label=f"row-{n}") for n in range(3)]))
     assert len(axes) == 9
     tops = [each.get_position().y1 for each in axes[2::3]]
     assert tops == sorted(tops, reverse=True)
@@ -117,35 +117,35 @@ def test_every_result_is_a_row_below_the_last():
 
 
 @pytest.mark.parametrize("white", [255, 65535])
-def test_grey_runs_from_0_to_white(white):
-    image = picture(20, 30, dtype=np.uint8 if white == 255 else np.uint16)
-    for axes in shown(draw_filtering(image, [row(image)]))[::2]:
-        assert axes.images[0].get_clim() == (0, white)
+def test_gray_runs_from_0_to_white(max_value):
+    artist = image(20, 30, dtype=np.uint8 if max_value == 255 else np.uint16)
+    for axes in shown(draw_filtering(artist, [row(artist)]))[::2]:
+        assert axes.images[0].get_clim() == (0, max_value)
         assert axes.images[0].get_cmap().name == "gray"
         [bar] = axes.child_axes
-        assert [tick.get_text() for tick in bar.get_yticklabels()][-1] == str(white)
+        assert [tick.get_text() for tick in bar.get_yticklabels()][-1] == str(max_value)
         assert bar.get_ylabel() == "value"
 
 
 @pytest.mark.parametrize(("white", "ends"), [(None, (0, 1)), (255, (0, 255)), (7, (0, 7))])
-def test_white_can_be_told(white, ends):
+def test_white_can_be_told(max_value, ends):
     image = np.array([[0, 1], [1, 0]], np.uint8)
-    original = shown(draw_filtering(image, [row(GREY)], white=white))[0]
+    original = shown(draw_filtering(image, [row(GRAY)], max_value=max_value))[0]
     assert original.images[0].get_clim() == ends
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_colours_are_shown_as_they_are(dtype):
-    image = picture(20, 30, 3, dtype=dtype)
-    original, _, _ = shown(draw_filtering(image, [row(image)]))
+def test_colors_are_shown_as_they_are(dtype):
+    artist = image(20, 30, 3, dtype=dtype)
+    original, _, _ = shown(draw_filtering(artist, [row(artist)]))
     np.testing.assert_allclose(
-        original.images[0].get_array(), image / np.iinfo(dtype).max, atol=1e-12
+        original.images[0].get_array(), artist / np.iinfo(dtype).max, atol=1e-12
     )
     [bar] = original.child_axes
     assert bar.get_ylabel() == "value in each channel"
 
 
-def test_negative_numbers_have_colours_centred_on_zero():
+def test_negative_numbers_have_colors_centered_on_zero():
     _, _, result = shown(draw_filtering(STEP, [plain_row(STEP, SOBEL[0])]))
     low, high = result.images[0].get_clim()
     assert (low, high) == (-40, 40)
@@ -163,7 +163,7 @@ def test_a_small_matrix_has_its_numbers_and_ticks():
 
 
 def test_a_16x16_grid_has_its_numbers_and_a_17x17_has_none():
-    axes = shown(draw_filtering(picture(16, 16), [row(picture(17, 17))]))
+    axes = shown(draw_filtering(image(16, 16), [row(image(17, 17))]))
     assert len(cells(axes[0])) == 256
     assert cells(axes[2]) == []
 
@@ -178,40 +178,40 @@ def test_nan_is_magenta_and_counted_and_infinity_ends_the_scale():
     result = replace(plain_row(STEP), pixels=values)
     axes = shown(draw_filtering(values, [result]))[2]
     image = axes.images[0]
-    colours = image.to_rgba(image.get_array())
-    assert colours[0, 2].tolist() == [1, 0, 1, 1]
+    colors = image.to_rgba(image.get_array())
+    assert colors[0, 2].tolist() == [1, 0, 1, 1]
     assert image.get_array()[1, 0] == image.get_clim()[1] == 2
     assert "1 NaN in magenta" in axes.get_title()
     assert cells(axes)[2:4] == ["nan", "inf"]
 
 
-def test_nan_in_colours_is_magenta_after_thinning_too():
+def test_nan_in_colors_is_magenta_after_thinning_too():
     values = np.zeros((3000, 30, 3))
     values[1500, 3, 1] = np.nan
-    axes = shown(draw_filtering(values, [replace(row(COLOUR), pixels=values, white=None)]))[2]
+    axes = shown(draw_filtering(values, [replace(row(COLOR), pixels=values, max_value=None)]))[2]
     samples = axes.images[0].get_array()
     assert len(samples) < 3000
     assert (samples == [1, 0, 1]).all(axis=2).any()
     assert "1 NaN in magenta" in axes.get_title()
 
 
-def test_a_large_picture_is_thinned_to_the_means_of_its_blocks():
-    image = picture(4000, 3001)
-    axes = shown(draw_filtering(image, [row(image)]))[0]
+def test_a_large_image_is_thinned_to_the_means_of_its_blocks():
+    artist = image(4000, 3001)
+    axes = shown(draw_filtering(artist, [row(artist)]))[0]
     samples = axes.images[0].get_array()
-    down, across = (-(-n // m) for n, m in zip(image.shape, samples.shape, strict=True))
+    down, across = (-(-n // m) for n, m in zip(artist.shape, samples.shape, strict=True))
     assert down > 1
     assert across > 1
     assert samples[2, 1] == pytest.approx(
-        image[2 * down : 3 * down, across : 2 * across].mean(dtype=float)
+        artist[2 * down : 3 * down, across : 2 * across].mean(dtype=float)
     )
-    last = image[-(4000 % down or down) :, -(3001 % across or across) :]
+    last = artist[-(4000 % down or down) :, -(3001 % across or across) :]
     assert samples[-1, -1] == pytest.approx(last.mean(dtype=float))
     assert axes.images[0].get_extent() == [-0.5, 3000.5, 3999.5, -0.5]
 
 
 def test_magnified_pixels_are_never_blended():
-    axes = shown(draw_filtering(picture(40, 40), [row(picture(2000, 2000))]))
+    axes = shown(draw_filtering(image(40, 40), [row(image(2000, 2000))]))
     assert axes[0].images[0].get_interpolation() == "nearest"
 
 
@@ -235,7 +235,7 @@ def test_a_kernel_over_channels_is_said_to_sum():
 
 def test_members_of_different_divisors_show_their_weights():
     kernels = Kernel([[1, 1]], divisor=2), Kernel([[1, 0, 1]], divisor=4)
-    axes = shown(draw_filtering(GREY, [row(GREY, kernels, combine="sum")]))
+    axes = shown(draw_filtering(GRAY, [row(GRAY, kernels, combine="sum")]))
     assert [cells(each) for each in axes[1:-1]] == [["0.50", "0.50"], ["0.25", "0", "0.25"]]
 
 
@@ -244,29 +244,29 @@ def test_members_of_different_divisors_show_their_weights():
     [(0.0, "0 %"), (1e-6, "< 0.1 %"), (0.5, "50.0 %"), (0.99999, "> 99.9 %"), (1.0, "100 %")],
 )
 def test_only_none_is_0_per_cent_and_only_all_is_100(share, text):
-    result = shown(draw_filtering(GREY, [row(GREY, clipped=share)]))[2]
+    result = shown(draw_filtering(GRAY, [row(GRAY, clipped=share)]))[2]
     assert f"{text} clipped" in " ".join(result.get_title().split())
 
 
 def test_inputs_are_not_modified():
-    image = picture(60, 60, 3) / 255
-    image[3, 3] = np.nan
-    before = image.copy()
-    draw_filtering(image, [replace(row(COLOUR), pixels=image, white=None)])
-    np.testing.assert_array_equal(image, before)
+    artist = image(60, 60, 3) / 255
+    artist[3, 3] = np.nan
+    before = artist.copy()
+    draw_filtering(artist, [replace(row(COLOR), pixels=artist, max_value=None)])
+    np.testing.assert_array_equal(artist, before)
 
 
-def test_one_channel_with_an_axis_of_its_own_is_grey():
-    original = shown(draw_filtering(GREY[..., None], [row(GREY)]))[0]
+def test_one_channel_with_an_axis_of_its_own_is_gray():
+    original = shown(draw_filtering(GRAY[..., None], [row(GRAY)]))[0]
     assert original.images[0].get_array().ndim == 2
 
 
 def test_no_rows_are_refused():
     with pytest.raises(UsageError, match="at least one result"):
-        draw_filtering(GREY, [])
+        draw_filtering(GRAY, [])
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 2), (4, 4, 5), (4,)])
 def test_other_channels_are_refused(shape):
     with pytest.raises(UsageError, match="1 or 3 channels"):
-        draw_filtering(np.zeros(shape), [row(GREY)])
+        draw_filtering(np.zeros(shape), [row(GRAY)])

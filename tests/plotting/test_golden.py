@@ -1,4 +1,4 @@
-"""The comparison with golden pictures can fail, and bears what other versions may do."""
+"""The comparison with golden images can fail, and bears what other versions may do."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_faint_differences_pass(golden, rendered_kernel, shift):
     ],
     ids=["size", "moved", "empty"],
 )
-def test_another_picture_fails(golden, rendered_kernel, change):
+def test_another_image_fails(golden, rendered_kernel, change):
     with pytest.raises(AssertionError, match="differ"):
         golden(change(rendered_kernel), "kernel")
 

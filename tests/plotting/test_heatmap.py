@@ -47,7 +47,7 @@ KERNELS = {
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_legible_centred_on_zero_and_of_square_cells(name, legible):
+def test_legible_centered_on_zero_and_of_square_cells(name, legible):
     figure = draw_kernel(KERNELS[name])
     legible(figure)
     weights = KERNELS[name].matrix

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.backend_bases import FigureCanvasBase, FigureManagerBase
 from PIL import Image
 
-from convcli.errors import PictureError, UsageError
+from convcli.errors import ImageError, UsageError
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.heatmap import draw_kernel
 from convcli.plotting.saving import check_suffix, figure_suffixes, save_figure, show_figure
-from convcli.plotting.style import house_style
+from convcli.plotting.style import style_context
 
 KERNEL = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
 MAGIC = {
@@ -68,9 +68,9 @@ def test_no_date_and_no_version_is_in_the_file(suffix, tmp_path):
 def test_a_png_has_150_pixels_to_the_inch(tmp_path):
     figure = draw_kernel(KERNEL)
     save_figure(figure, tmp_path / "k.PNG")
-    with Image.open(tmp_path / "k.PNG") as picture:
+    with Image.open(tmp_path / "k.PNG") as image:
         width, height = figure.get_size_inches()
-        assert picture.size == (int(width * 150), int(height * 150))
+        assert image.size == (int(width * 150), int(height * 150))
 
 
 def test_the_users_settings_change_neither_the_bytes_nor_stderr(tmp_path):
@@ -117,7 +117,7 @@ def test_check_suffix_ignores_case():
 def test_a_file_is_replaced_only_on_demand(tmp_path):
     target = tmp_path / "k.png"
     target.write_bytes(b"mine")
-    with pytest.raises(PictureError, match="--overwrite"):
+    with pytest.raises(ImageError, match="--overwrite"):
         save_figure(draw_kernel(KERNEL), target)
     assert target.read_bytes() == b"mine"
     save_figure(draw_kernel(KERNEL), target, overwrite=True)
@@ -126,7 +126,7 @@ def test_a_file_is_replaced_only_on_demand(tmp_path):
 
 def test_letters_that_the_font_lacks_are_drawn_without_a_warning(tmp_path):
     figure = draw_kernel(KERNEL)
-    with house_style():
+    with style_context():
         figure.suptitle("卷积 $x")
     save_figure(figure, tmp_path / "k.png")
     assert (tmp_path / "k.png").exists()

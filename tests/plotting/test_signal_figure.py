@@ -7,9 +7,9 @@ import pytest
 
 from convcli import cross_correlate, explain
 from convcli.batch.summary_figures import draw_figure
-from convcli.core.plan import Layout
-from convcli.filtering import FilterSpec, filter_picture
-from convcli.images.image import Picture
+from convcli.core.plan import ConvOptions
+from convcli.filtering import Filter, filter_image
+from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.filter_figure import draw_filtering
 from convcli.plotting.filter_row import PanelRow
@@ -27,7 +27,7 @@ from convcli.teaching.explain.figure import draw_explanation
 RNG = np.random.default_rng(7)
 SHORT = np.array([[0, 0, 1, 3, 5, 5, -2, 0, 0, 4]])
 LONG = np.sin(np.arange(4000) / 90)[np.newaxis]
-COLOUR = RNG.integers(0, 256, (1, 50, 3), np.uint8)
+COLOR = RNG.integers(0, 256, (1, 50, 3), np.uint8)
 NAME = "a-name-without-an-end_" * 9
 
 
@@ -36,7 +36,14 @@ def row_of(pixels, matrix, label="k", **layout):
     extremes = float(values.min()), float(values.max())
     kernel = Kernel(matrix, name=label)
     return PanelRow(
-        label, (kernel,), values, None, *extremes, 0.0, None, layout=Layout("correlate", **layout)
+        label,
+        (kernel,),
+        values,
+        None,
+        *extremes,
+        0.0,
+        None,
+        layout=ConvOptions("correlate", **layout),
     )
 
 
@@ -47,7 +54,7 @@ FIGURES = {
     "2-d": (SHORT, [row_of(SHORT, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])]),
     "several": (SHORT, [row_of(SHORT, [[1] * n], f"box-{n}") for n in (1, 3, 5, 9, 30)]),
     "30": (LONG[:, :200], [row_of(LONG[:, :200], RNG.normal(size=(1, 30)))]),
-    "colour": (COLOUR, [row_of(COLOUR, [[1, 0, -1]], border="zero")]),
+    "color": (COLOR, [row_of(COLOR, [[1, 0, -1]], border="zero")]),
     "fractions": (SHORT / 7, [row_of(SHORT / 7, [[0.25, 0.5, 0.25]])]),
     "flat": (SHORT * 0, [row_of(SHORT * 0, [[1, 1]])]),
     "nan": (np.where(SHORT == 5, np.nan, SHORT), [row_of(SHORT / 1.0, [[1]])]),
@@ -125,15 +132,15 @@ def test_a_result_stands_below_the_middle_of_its_window(name):
 
 
 def test_apply_hands_on_how_the_kernel_was_laid():
-    layout = Layout("correlate", "full", "reflect")
-    spec = FilterSpec("k", (Kernel([[1, 2, 3, 4]]),), layout=layout)
-    picture = Picture(SHORT, None)
-    results = [(spec, filter_picture(picture, spec, None))]
-    figure = draw_figure("row.csv", picture, results)
+    layout = ConvOptions("correlate", "full", "reflect")
+    spec = Filter("k", (Kernel([[1, 2, 3, 4]]),), layout=layout)
+    image = ImageData(SHORT, None)
+    results = [(spec, filter_image(image, spec, None))]
+    figure = draw_figure("row.csv", image, results)
     assert figure.axes[0].get_title() == "signal, 10 samples; hatched: padding 3 (reflect)"
 
 
-def test_pictures_and_mixed_results_are_no_signals():
+def test_images_and_mixed_results_are_no_signals():
     assert are_signals([SHORT, SHORT])
     assert not are_signals([SHORT, SHORT.T])
     assert not are_signals([SHORT, np.zeros((3, 10))])
@@ -144,9 +151,9 @@ def test_pictures_and_mixed_results_are_no_signals():
 
 @pytest.mark.parametrize("border", ["edge", "zero", "reflect", "wrap", "symmetric"])
 def test_padded_samples_are_those_of_numpy(border):
-    padded = padded_samples(samples_of(COLOUR), Padding(3, 60, border, 0))
+    padded = padded_samples(samples_of(COLOR), Padding(3, 60, border, 0))
     mode = "constant" if border == "zero" else border
-    assert np.array_equal(padded, np.pad(COLOUR[0].astype(float), ((3, 60), (0, 0)), mode))
+    assert np.array_equal(padded, np.pad(COLOR[0].astype(float), ((3, 60), (0, 0)), mode))
 
 
 def test_taps_run_along_the_signal_or_there_are_none():
@@ -161,8 +168,8 @@ EXPLAINED = {
     "short": (SHORT, [[1, 2, 1]], (0, 0), {"border": "zero"}),
     "column": (SHORT.T, [[1], [2], [-1]], (4, 0), {"operation": "convolve", "dilation": (3, 1)}),
     "long": (LONG, np.ones((1, 31)), (0, 3999), {}),
-    "colour": (COLOUR, [[1, 2, 1]], (0, 7), {"divisor": 4}),
-    "channels": (COLOUR, RNG.integers(-3, 4, (3, 1, 3)), (0, 0), {}),
+    "color": (COLOR, [[1, 2, 1]], (0, 7), {"divisor": 4}),
+    "channels": (COLOR, RNG.integers(-3, 4, (3, 1, 3)), (0, 0), {}),
     "name": (SHORT, Kernel([[1, 2]], name=NAME[:120]), (0, 3), {}),
 }
 
@@ -191,7 +198,7 @@ def test_the_taps_are_ringed_and_the_products_are_there(name):
         assert numbers(axes) == [str(number) for line in grid for number in line]
 
 
-def test_pictures_and_2_d_kernels_are_explained_as_before():
+def test_images_and_2_d_kernels_are_explained_as_before():
     for pixels, kernel in ((SHORT, np.ones((3, 3))), (np.ones((4, 4)), np.ones((1, 3)))):
         figure = draw_explanation(explain(pixels, kernel, (0, 1)), pixels)
         assert figure.axes[0].images

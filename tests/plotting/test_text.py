@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.plotting.style import house_style
-from convcli.plotting.text import cell_texts, short, text_width, wrap
+from convcli.plotting.style import style_context
+from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 
 
 @given(st.lists(st.integers(-999_999, 999_999), min_size=1, max_size=30))
@@ -53,12 +53,12 @@ def test_booleans_and_small_types():
     [(-765, "-765"), (930.1123, "930.11"), (374449.0, "374449"), (1e9, "1e9"), (-0.0, "0")],
 )
 def test_short(number, text):
-    assert short(number) == text
+    assert format_short(number) == text
 
 
 @given(st.text(min_size=1, max_size=80), st.floats(0.5, 5))
 def test_wrapped_lines_fit_and_lose_no_letter(text, inches):
-    with house_style():
+    with style_context():
         lines = wrap(text, inches, 9).split("\n")
         assert all(text_width(line, 9) <= inches for line in lines)
     kept = "".join("".join(lines).split())

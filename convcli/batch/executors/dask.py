@@ -1,7 +1,7 @@
-"""A Dask cluster as a team: the same picture function, on workers that share the files.
+"""A Dask cluster as a team: the same image function, on workers that share the files.
 
-``distributed`` decides who does what, and gives a lost worker's pictures to others. What it does
-not know of is a file: a picture that comes up again may have been written by the worker that was
+``distributed`` decides who does what, and gives a lost worker's images to others. What it does
+not know of is a file: an image that comes up again may have been written by the worker that was
 lost. Such a result is told from others' by not having been there when the job was given out.
 """
 
@@ -21,21 +21,21 @@ from typing import Any, NamedTuple
 
 from convcli import __version__
 from convcli.atomic import clear_stale, is_stream, refuse_existing
-from convcli.batch.executors.dask_worker import as_given, placed, stamp_of, work_on
-from convcli.batch.job import Outcome
-from convcli.batch.options import Effort, Work
+from convcli.batch.executors.dask_worker import input_stamp, to_absolute, to_relative, work_on
+from convcli.batch.job import JobResult
+from convcli.batch.options import ExecutionOptions, JobOptions
 from convcli.batch.outputs import STDOUT, Job
-from convcli.errors import ConvcliError, PictureError, UsageError, shown, unforeseen
+from convcli.errors import ConvcliError, ImageError, UsageError, shown, unforeseen
 
-AHEAD = 2  # jobs for each thread: the one it is at, and the next
+QUEUE_DEPTH = 2  # jobs for each thread: the one it is at, and the next
 CONNECTING = 5.0  # seconds until a scheduler, or its first worker, counts as not there
-ALONE = 30.0  # seconds without any worker that end a run
-LOOKING = 0.5  # seconds between looks at who is there
+NO_WORKER_TIMEOUT = 30.0  # seconds without any worker that end a run
+CHECK_INTERVAL = 0.5  # seconds between looks at who is there
 CLOSING = 0.5  # seconds for taking leave; the scheduler drops a client's jobs when it is gone
-CHATTY = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
+NOISY_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
 
-class _Held(NamedTuple):
+class _Submitted(NamedTuple):
     """A job that was given out.
 
     ``fresh`` are the results that were not there then, ``losses`` how many times workers had been
@@ -52,7 +52,7 @@ class _Held(NamedTuple):
 class Cluster:
     """The workers of a Dask scheduler.
 
-    A picture counts for its time on the worker, not for its wait. One that takes longer than
+    An image counts for its time on the worker, not for its wait. One that takes longer than
     ``effort.timeout`` is given up there and then, and its result is not counted. No thread can be
     killed: it ends when the decoder or the sum that it is at returns, and writes nothing then.
     What workers are at when a run is broken off they finish; what they have not begun they drop.
@@ -62,15 +62,15 @@ class Cluster:
             have other versions than we.
     """
 
-    def __init__(self, effort: Effort, work: Work) -> None:
+    def __init__(self, effort: ExecutionOptions, work: JobOptions) -> None:
         if work.show:
             raise UsageError("--show opens a window on this machine; leave out --scheduler")
         self._address = shown(effort.scheduler)
         self._work, self._timeout = work, effort.timeout
         self._here = os.getcwd()
-        self._held: dict[Future[Outcome], _Held] = {}
-        self._ended: SimpleQueue[Future[Outcome]] = SimpleQueue()
-        self._suspects: list[_Held] = []
+        self._held: dict[Future[JobResult], _Submitted] = {}
+        self._ended: SimpleQueue[Future[JobResult]] = SimpleQueue()
+        self._suspects: list[_Submitted] = []
         self._littered: set[str] = set()
         self._losses, self._looked = 0, float("-inf")
         self._client = _connected(str(effort.scheduler))
@@ -97,7 +97,7 @@ class Cluster:
         """Whether another job can be given out."""
         if self._suspects or any(held.alone for held in self._held.values()):
             return False
-        return len(self._held) < AHEAD * self.size
+        return len(self._held) < QUEUE_DEPTH * self.size
 
     def submit(self, number: int, job: Job) -> None:
         """Give a job to the scheduler.
@@ -112,9 +112,9 @@ class Cluster:
         for target in set(files).difference(fresh):
             if is_stream(Path(target)):
                 raise UsageError(f"{shown(target)}: no worker of a cluster can write to this")
-        self._give_out(_Held(number, job, fresh, self._losses, alone=False))
+        self._give_out(_Submitted(number, job, fresh, self._losses, alone=False))
 
-    def finished(self) -> dict[int, Outcome]:
+    def finished(self) -> dict[int, JobResult]:
         """Wait until something happens; return what became of the jobs that are done, if any.
 
         Raises:
@@ -122,9 +122,9 @@ class Cluster:
         """
         if self._suspects and not self._held:
             self._give_out(self._suspects.pop()._replace(alone=True))
-        if time.monotonic() > self._looked + LOOKING:
+        if time.monotonic() > self._looked + CHECK_INTERVAL:
             self._look()
-        done: dict[int, Outcome] = {}
+        done: dict[int, JobResult] = {}
         for future in self._newly_ended():
             held = self._held.pop(future)
             outcome = self._outcome(held, future)
@@ -139,23 +139,23 @@ class Cluster:
         for folder in self._littered:
             clear_stale(Path(folder))
 
-    def _give_out(self, held: _Held) -> None:
+    def _give_out(self, held: _Submitted) -> None:
         if self._client.status != "running":
             raise self._gone()
-        job = placed(held.job, self._here)
-        task = partial(work_on, job, self._work, self._timeout, stamp_of(job))
+        job = to_absolute(held.job, self._here)
+        task = partial(work_on, job, self._work, self._timeout, input_stamp(job))
         future = self._executor.submit(task)
         self._held[future] = held
         future.add_done_callback(self._ended.put)
 
-    def _newly_ended(self) -> Iterator[Future[Outcome]]:
+    def _newly_ended(self) -> Iterator[Future[JobResult]]:
         """Yield the jobs that have ended; wait a moment for the first."""
         with suppress(Empty):
-            yield self._ended.get(timeout=LOOKING)
+            yield self._ended.get(timeout=CHECK_INTERVAL)
             while True:
                 yield self._ended.get_nowait()
 
-    def _outcome(self, held: _Held, future: Future[Outcome]) -> Outcome | None:
+    def _outcome(self, held: _Submitted, future: Future[JobResult]) -> JobResult | None:
         """Return what became of a job, or None where it is given out again."""
         from distributed import KilledWorker
 
@@ -170,10 +170,10 @@ class Cluster:
             problem = (
                 "worker after worker died at it; perhaps its decoder crashed, or memory ran out"
             )
-            return Outcome(path, error=PictureError(path, problem))
+            return JobResult(path, error=ImageError(path, problem))
         if isinstance(fault, Exception):
-            return Outcome(path, error=PictureError(path, unforeseen(fault)))
-        outcome = as_given(future.result(), held.job, self._here)
+            return JobResult(path, error=ImageError(path, unforeseen(fault)))
+        outcome = to_relative(future.result(), held.job, self._here)
         if held.fresh and _is_done_before(outcome, held.fresh):
             self._look()
             if self._losses > held.losses:
@@ -205,7 +205,7 @@ class Cluster:
             self._littered.update(os.path.dirname(target) or "." for target in targets)
         if self._threads:
             self._peopled = self._looked
-        elif self._looked > self._peopled + ALONE:
+        elif self._looked > self._peopled + NO_WORKER_TIMEOUT:
             raise ConvcliError(f"{self._address}: its workers are gone; --skip-existing goes on")
 
     def _gone(self) -> ConvcliError:
@@ -222,11 +222,11 @@ def _connected(address: str) -> Any:
         from distributed import Client
     except ImportError as error:
         raise UsageError("--scheduler needs the extra: pip install 'convcli[dask]'") from error
-    for name in CHATTY:
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.filterwarnings("ignore", module="distributed")
     try:
-        asyncio.run(_knock(address))
+        asyncio.run(_check_reachable(address))
         client = Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
         reason = " ".join(str(error).split()) or "what answers there is no scheduler"
@@ -241,14 +241,14 @@ def _connected(address: str) -> Any:
     return client
 
 
-async def _knock(address: str) -> None:
+async def _check_reachable(address: str) -> None:
     """See that there is a server; a client would wait for ever for one that does not speak Dask."""
     from distributed.comm import connect
     from distributed.security import Security
 
     arguments = Security().get_connection_args("client")
     reached = connect(address, timeout=CONNECTING, **arguments)
-    comm = await asyncio.wait_for(reached, CONNECTING + LOOKING)
+    comm = await asyncio.wait_for(reached, CONNECTING + CHECK_INTERVAL)
     await comm.close()
 
 
@@ -287,10 +287,10 @@ def _versions(found: Any, convcli: object) -> dict[str, str | None]:
     return known | {name: packages.get(name) for name in names}
 
 
-def _is_done_before(outcome: Outcome, fresh: tuple[str, ...]) -> bool:
+def _is_done_before(outcome: JobResult, fresh: tuple[str, ...]) -> bool:
     """Tell whether a result stood in the way that was not there when the job was given out."""
     there = [result.output for result in outcome.results if result.skipped and result.output]
     error = outcome.error
-    if isinstance(error, PictureError) and error.problem == refuse_existing(Path()).problem:
+    if isinstance(error, ImageError) and error.problem == refuse_existing(Path()).problem:
         there.append(str(error.path))
     return not {*map(os.path.realpath, there)}.isdisjoint(map(os.path.realpath, fresh))

@@ -14,8 +14,13 @@ from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
 # One compute thread a worker: that many processes leave no processor idle.
-SINGLE = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-LOADED = [
+BLAS_THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+PRELOAD = [
     "convcli.batch.executors.worker",
     "concurrent.futures.process",
     "multiprocessing.sharedctypes",
@@ -28,7 +33,7 @@ def context() -> Any:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     chosen = get_context("forkserver")
-    chosen.set_forkserver_preload(LOADED)
+    chosen.set_forkserver_preload(PRELOAD)
     return chosen
 
 
@@ -40,19 +45,19 @@ def warm_up() -> None:
         context()
         with suppress(OSError):  # a system without room for it works without
             resource_tracker.ensure_running()  # first, since it lets Ctrl-C through again
-            with upbringing():
+            with child_environment():
                 forkserver.ensure_running()
 
 
 @contextmanager
-def upbringing() -> Iterator[None]:
+def child_environment() -> Iterator[None]:
     """Have processes that start meanwhile compute on one thread, and leave Ctrl-C to us.
 
     Nor do they run our script again: a new process imports the main module of its parent, to find
     in it what it is to do; ours is found in this package.
     """
-    before = {name: os.environ.get(name) for name in SINGLE}
-    os.environ.update(dict.fromkeys(SINGLE, "1"))
+    before = {name: os.environ.get(name) for name in BLAS_THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(BLAS_THREAD_VARIABLES, "1"))
     main = sys.modules["__main__"]
     script = main.__dict__.pop("__file__", None)
     mask = getattr(signal, "pthread_sigmask", lambda *_: ())

@@ -1,4 +1,4 @@
-"""How much memory there is, and whether a picture fits."""
+"""How much memory there is, and whether an image fits."""
 
 import os
 from contextlib import suppress
@@ -10,7 +10,7 @@ MEBI = 1 << 20
 
 
 def check_fits(need: int, limit: int) -> None:
-    """See that a picture fits by itself; both are bytes.
+    """See that an image fits by itself; both are bytes.
 
     Raises:
         ConvcliError: it needs more than the limit.

@@ -7,15 +7,15 @@ from threading import Thread
 from typing import NoReturn, Protocol, TypeVar
 
 from convcli.batch.inputs import Missing
-from convcli.batch.job import Outcome
+from convcli.batch.job import JobResult
 from convcli.batch.outputs import Job
 
 Item = TypeVar("Item")
-Outcomes = Generator[Outcome, None, None]
-WINDOW = 8  # jobs for each worker that may be done or under way before the first of them is told
+JobResults = Generator[JobResult, None, None]
+RUN_AHEAD = 8  # jobs for each worker that may be done or under way before the first of them is told
 
 
-class Team(Protocol):
+class Executor(Protocol):
     """Workers somewhere: processes here, or a cluster."""
 
     @property
@@ -29,14 +29,14 @@ class Team(Protocol):
     def submit(self, number: int, job: Job) -> None:
         """Give out a job."""
 
-    def finished(self) -> dict[int, Outcome]:
+    def finished(self) -> dict[int, JobResult]:
         """Wait until something happens; return what became of the jobs that are done, if any."""
 
     def close(self) -> None:
         """End at once whatever is still under way."""
 
 
-class Ahead(Iterator[Item]):
+class Prefetch(Iterator[Item]):
     """An iterator that is gone through on a thread of its own, a little ahead.
 
     ``is_ready`` tells whether the next item, or the end, is there already.
@@ -76,24 +76,26 @@ def _raised(fault: BaseException) -> NoReturn:
     raise fault
 
 
-def in_order(jobs: Iterator[Job | Missing], team: Team, *, fail_fast: bool = False) -> Outcomes:
+def run_in_order(
+    jobs: Iterator[Job | Missing], team: Executor, *, fail_fast: bool = False
+) -> JobResults:
     """Yield what becomes of each job, in the jobs' order.
 
     The jobs are taken one by one as workers become free, and only so far ahead of the one to be
     told next; memory is the same however many there are. With ``fail_fast`` none is given out
     after a fault; those under way are finished.
     """
-    known: dict[int, Outcome] = {}
+    known: dict[int, JobResult] = {}
     given = told = 0
     more = True
     try:
         while more or told < given:
-            while more and team.has_room and given - told < WINDOW * team.size:
-                if given - told > len(known) and isinstance(jobs, Ahead) and not jobs.is_ready:
+            while more and team.has_room and given - told < RUN_AHEAD * team.size:
+                if given - told > len(known) and isinstance(jobs, Prefetch) and not jobs.is_ready:
                     break  # what is under way comes first
                 job = next(jobs, None)
                 if isinstance(job, Missing):
-                    known[given] = Outcome(job.path, error=job.error)
+                    known[given] = JobResult(job.path, error=job.error)
                 elif job is not None:
                     team.submit(given, job)
                 more = job is not None

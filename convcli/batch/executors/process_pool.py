@@ -1,4 +1,4 @@
-"""Worker processes, each an executor of its own: one that dies takes one picture with it.
+"""Worker processes, each an executor of its own: one that dies takes one image with it.
 
 A process pool that loses a process fails every job it holds, and cannot tell which of them was to
 blame. An executor with a single worker can: it was at the first of its jobs. The others are given
@@ -18,45 +18,45 @@ from typing import Any, NamedTuple
 
 from convcli.atomic import clear_stale
 from convcli.batch.executors import worker
-from convcli.batch.executors.forkserver import context, upbringing
-from convcli.batch.job import Outcome
-from convcli.batch.options import Limits, Work
+from convcli.batch.executors.forkserver import child_environment, context
+from convcli.batch.job import JobResult
+from convcli.batch.options import JobOptions, Limits
 from convcli.batch.outputs import Job
-from convcli.errors import PictureError
+from convcli.errors import ImageError
 
-AHEAD = 2  # jobs that a worker has: the one it is at, and the next
+QUEUE_DEPTH = 2  # jobs that a worker has: the one it is at, and the next
 GRACE = 0.4  # seconds that workers have for clearing up when a run is broken off
 
 
-class _Held(NamedTuple):
+class _Submitted(NamedTuple):
     number: int
     job: Job
-    future: Future[Outcome]
+    future: Future[JobResult]
 
 
-class Crew:
+class ProcessPool:
     """So many workers.
 
     ``submit`` gives out a job, ``finished`` waits and returns what became of some, by number.
     """
 
-    def __init__(self, size: int, work: Work, limits: Limits) -> None:
+    def __init__(self, size: int, work: JobOptions, limits: Limits) -> None:
         self.size = size
         self._context = context()
-        ledger = self._context.RawArray("q", size)
-        self._members: list[_Member] = []
+        reserved_bytes = self._context.RawArray("q", size)
+        self._members: list[_Worker] = []
         try:
-            with upbringing():
+            with child_environment():
                 for slot in range(size):
-                    outfit = work, limits, slot, ledger
-                    self._members.append(_Member(self._context, outfit))
+                    initargs = work, limits, slot, reserved_bytes
+                    self._members.append(_Worker(self._context, initargs))
         except BaseException:  # Ctrl-C, or no room for so many
             self.close()
             raise
         self._again: deque[tuple[int, Job]] = deque()
         self._timeout = limits.timeout
         # A worker that is killed for its time may by then be at its next job, if it has one.
-        self._ahead = AHEAD if limits.timeout is None else 1
+        self._ahead = QUEUE_DEPTH if limits.timeout is None else 1
 
     @property
     def has_room(self) -> bool:
@@ -67,11 +67,11 @@ class Crew:
         """Give a job to the worker that has the least to do."""
         min(self._members, key=lambda member: len(member.held)).take(number, job)
 
-    def finished(self) -> dict[int, Outcome]:
+    def finished(self) -> dict[int, JobResult]:
         """Wait until something happens; return what became of the jobs that are done, if any."""
         heads = [member.held[0].future for member in self._members if member.held]
-        wait(heads, timeout=self._patience(), return_when=FIRST_COMPLETED)
-        done: dict[int, Outcome] = {}
+        wait(heads, timeout=self._wait_timeout(), return_when=FIRST_COMPLETED)
+        done: dict[int, JobResult] = {}
         for member in self._members:
             if self._timeout is not None and member.spent() > self._timeout:
                 member.stop(f"took longer than --timeout {self._timeout:g} seconds")
@@ -89,7 +89,7 @@ class Crew:
         for member in self._members:
             member.end()
 
-    def _patience(self) -> float | None:
+    def _wait_timeout(self) -> float | None:
         """Return how long to wait before a worker has to be looked at."""
         if self._timeout is None:
             return None
@@ -97,12 +97,12 @@ class Crew:
         return max(min(left, default=0), 0) + 0.01
 
 
-class _Member:
+class _Worker:
     """One worker process and the jobs it has, the first of which it is at."""
 
-    def __init__(self, context: Any, outfit: tuple[Any, ...]) -> None:
-        self._context, self._outfit = context, outfit
-        self.held: deque[_Held] = deque()
+    def __init__(self, context: Any, initargs: tuple[Any, ...]) -> None:
+        self._context, self._outfit = context, initargs
+        self.held: deque[_Submitted] = deque()
         self._start()
 
     def _start(self) -> None:
@@ -126,16 +126,16 @@ class _Member:
             else:
                 self._restart()
                 future = self._executor.submit(worker.work_on, job)
-        self.held.append(_Held(number, job, future))
+        self.held.append(_Submitted(number, job, future))
 
     def spent(self) -> float:
         """Return for how many seconds it has been at its first job."""
-        *_, slot, ledger = self._outfit
-        if not self.held or not self._pid.done() or ledger[slot] == worker.WAITING:
+        *_, slot, reserved_bytes = self._outfit
+        if not self.held or not self._pid.done() or reserved_bytes[slot] == worker.WAITING:
             self._since = time.monotonic()
         return time.monotonic() - self._since
 
-    def finished(self, again: deque[tuple[int, Job]]) -> Iterator[tuple[int, Outcome]]:
+    def finished(self, again: deque[tuple[int, Job]]) -> Iterator[tuple[int, JobResult]]:
         """Yield what became of the jobs that are done; after a death, the rest goes ``again``."""
         dead = self._verdict is not None
         while self.held and self.held[0].future.done():
@@ -146,7 +146,7 @@ class _Member:
             except BrokenProcessPool:
                 dead = True
                 clear_after(job)
-                yield number, Outcome(job.source.path, error=self._obituary(job))
+                yield number, JobResult(job.source.path, error=self._crash_error(job))
             if dead:  # the others were not begun
                 break
         if dead:
@@ -154,9 +154,9 @@ class _Member:
             self.held.clear()
             self._restart()
 
-    def stop(self, verdict: str) -> None:
+    def stop(self, kill_reason: str) -> None:
         """Kill the process for what its first job did."""
-        self._verdict = verdict
+        self._verdict = kill_reason
         self.signal(signal.SIGKILL)
         wait([self.held[0].future])
 
@@ -174,17 +174,17 @@ class _Member:
         for held in self.held:
             clear_after(held.job)
 
-    def _obituary(self, job: Job) -> PictureError:
-        verdict = self._verdict or (
+    def _crash_error(self, job: Job) -> ImageError:
+        kill_reason = self._verdict or (
             "the process at work on it died; perhaps its decoder crashed, or memory ran out"
         )
-        return PictureError(job.source.path, verdict)
+        return ImageError(job.source.path, kill_reason)
 
     def _restart(self) -> None:
-        *_, slot, ledger = self._outfit
-        ledger[slot] = 0
+        *_, slot, reserved_bytes = self._outfit
+        reserved_bytes[slot] = 0
         self._executor.shutdown()
-        with upbringing():
+        with child_environment():
             self._start()
 
 

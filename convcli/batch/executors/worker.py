@@ -9,56 +9,58 @@ from multiprocessing import parent_process
 from typing import Any, NoReturn
 
 from convcli.batch.executors.memory import check_fits
-from convcli.batch.job import Outcome
-from convcli.batch.options import Limits, Work
+from convcli.batch.job import JobResult
+from convcli.batch.options import JobOptions, Limits
 from convcli.batch.outputs import Job
 from convcli.batch.run_job import do_job
-from convcli.errors import PictureError
+from convcli.errors import ImageError
 
 WAITING = -1
 _own: dict[str, Any] = {}
 
 
-class Stopped(BaseException):
+class Cancelled(BaseException):
     """The run is broken off."""
 
 
-def begin(work: Work, limits: Limits, slot: int, ledger: MutableSequence[int]) -> None:
-    """Set a process up; ``ledger`` holds what memory each worker has taken, in bytes."""
-    _own.update(work=work, limits=limits, slot=slot, ledger=ledger, busy=False)
+def begin(
+    work: JobOptions, limits: Limits, slot: int, reserved_bytes: MutableSequence[int]
+) -> None:
+    """Set a process up; ``reserved_bytes`` holds what memory each worker has taken, in bytes."""
+    _own.update(work=work, limits=limits, slot=slot, reserved_bytes=reserved_bytes, busy=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of it, and says what to do
     signal.signal(signal.SIGTERM, _stop)
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def work_on(job: Job) -> Outcome:
-    """Do one job, its picture as soon as there is memory for it."""
+def work_on(job: Job) -> JobResult:
+    """Do one job, its image as soon as there is memory for it."""
     try:
         _own["busy"] = True
         return do_job(job, _own["work"], _take_memory)
-    except Stopped:
-        return Outcome(job.source.path, error=PictureError(job.source.path, "broken off"))
+    except Cancelled:
+        return JobResult(job.source.path, error=ImageError(job.source.path, "broken off"))
     finally:
         _own["busy"] = False
-        _own["ledger"][_own["slot"]] = 0
+        _own["reserved_bytes"][_own["slot"]] = 0
 
 
 def _take_memory(need: int) -> None:
-    """Wait until a picture fits beside those of the other workers.
+    """Wait until an image fits beside those of the other workers.
 
     There is no lock that a dying process could keep: each worker writes down what it would take,
-    then looks at what all would; if it is too much, it waits, a little longer than its neighbour.
+    then looks at what all would; if it is too much, it waits, a little longer than its neighbor.
 
     Raises:
         ConvcliError: it does not fit by itself.
     """
-    limit, ledger, slot = _own["limits"].memory, _own["ledger"], _own["slot"]
+    limit, reserved_bytes, slot = _own["limits"].memory, _own["reserved_bytes"], _own["slot"]
     check_fits(need, limit)
     while True:
-        ledger[slot] = need
-        if sum(taken for taken in ledger if taken > 0) <= limit:
+        reserved_bytes[slot] = need
+        if sum(taken for taken in reserved_bytes if taken > 0) <= limit:
             return
-        ledger[slot] = WAITING
+        reserved_bytes[slot] = WAITING
         time.sleep(0.01 + 0.003 * slot)
 
 
@@ -67,10 +69,10 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if not _own["busy"]:
         os._exit(1)
-    raise Stopped
+    raise Cancelled
 
 
-def _outlive_nobody() -> None:
+def _exit_with_parent() -> None:
     """End when the parent is gone, however it ended."""
     parent = parent_process()
     if parent is not None:

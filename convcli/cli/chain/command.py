@@ -8,21 +8,21 @@ from convcli.cli.chain.layers import layer_commands
 from convcli.cli.chain.parser import ChainGroup
 from convcli.cli.options import (
     RANGES,
-    gathered,
     lazily,
-    one_picture_options,
+    one_image_options,
     one_writing_options,
     option,
+    option_group,
 )
 
 if TYPE_CHECKING:
-    from convcli.batch.options import Reading, Writing
-    from convcli.cli.chain.results import Wanted
+    from convcli.batch.options import ReadOptions, WriteOptions
+    from convcli.cli.chain.results import ChainOutputs
     from convcli.layers.base import Layer
 
-wanted_options = gathered(
+wanted_options = option_group(
     "wanted",
-    lazily("convcli.cli.chain.results", "Wanted"),
+    lazily("convcli.cli.chain.results", "ChainOutputs"),
     option(
         "-o",
         "--output",
@@ -62,7 +62,7 @@ wanted_options = gathered(
 
 @click.group(
     cls=ChainGroup,
-    short_help="Send a picture through layers, one after the other.",
+    short_help="Send an image through layers, one after the other.",
     chain=True,
     no_args_is_help=False,
     commands={command.name or "": command for command in layer_commands()},
@@ -79,19 +79,23 @@ wanted_options = gathered(
     """,
 )
 @wanted_options
-@one_picture_options
+@one_image_options
 @one_writing_options
 @click.argument("source", metavar="INPUT", type=click.Path())
 @click.pass_context
 def chain(
-    ctx: click.Context, source: str, wanted: "Wanted", reading: "Reading", writing: "Writing"
+    ctx: click.Context,
+    source: str,
+    wanted: "ChainOutputs",
+    reading: "ReadOptions",
+    writing: "WriteOptions",
 ) -> None:
-    """Send a picture through layers, one after the other, as a network does.
+    """Send an image through layers, one after the other, as a network does.
 
     Between layers nothing is rounded or cut: integers stay exact until a layer makes fractions of
-    them, which are float32 (float64 of float64). A colour picture is three maps, from 0 to 255 or
+    them, which are float32 (float64 of float64). A color image is three maps, from 0 to 255 or
     to 65535 as its file has them. At the end the values become pixels as --range says: one map is
-    a grey picture and three are red, green and blue; .npy holds any number. Alpha is left out.
+    a gray image and three are red, green and blue; .npy holds any number. Alpha is left out.
     """
     ctx.obj = source, wanted, reading, writing
 
@@ -99,7 +103,10 @@ def chain(
 @chain.result_callback()
 @click.pass_obj
 def finish(
-    given: "tuple[str, Wanted, Reading, Writing]", layers: "list[Layer]", /, **_: object
+    given: "tuple[str, ChainOutputs, ReadOptions, WriteOptions]",
+    layers: "list[Layer]",
+    /,
+    **_: object,
 ) -> None:
     """Run the layers that the commands made."""
     from convcli.cli.chain.results import run

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.cli.chain.parser import LayerCommand
-from convcli.cli.kernel_options import BORDER_PICTURES, layer_kernel_options
+from convcli.cli.kernel_options import BORDER_DIAGRAMS, layer_kernel_options
 from convcli.cli.options import layout_options
 from convcli.cli.types import PairValue
 from convcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from convcli.cli.kernel_args import KernelChoice
-    from convcli.core.plan import Layout
+    from convcli.cli.kernel_args import KernelArgs
+    from convcli.core.plan import ConvOptions
     from convcli.geometry import Pair
     from convcli.layers.base import Layer
 
@@ -41,7 +41,7 @@ class BiasValue(click.ParamType[Bias]):
 
 @click.command(
     cls=LayerCommand,
-    epilog=BORDER_PICTURES
+    epilog=BORDER_DIAGRAMS
     + """
 \b
 Examples:
@@ -60,7 +60,7 @@ Examples:
 @layout_options
 @click.pass_context
 def conv(
-    ctx: click.Context, choice: "KernelChoice", layout: "Layout", bias: Bias | None
+    ctx: click.Context, choice: "KernelArgs", layout: "ConvOptions", bias: Bias | None
 ) -> "Layer":
     """Filter with kernels: one for every map, or a bank.
 
@@ -243,7 +243,7 @@ def channelpool(kind: str) -> "Layer":
 def normalize(eps: float) -> "Layer":
     """Subtract each map's mean and divide by its deviation.
 
-    (x - mean) / sqrt(variance + eps), over all positions of a map, as instance normalisation does.
+    (x - mean) / sqrt(variance + eps), over all positions of a map, as instance normalization does.
     """
     from convcli.layers.pooling import Normalize
 

@@ -76,7 +76,7 @@ class ChainGroup(click.Group):
         """Read the words, put into click's order."""
         asked = set(self.get_help_option_names(ctx))
         layer = self.get_command(ctx, args[0]) if len(args) == 2 and args[1] in asked else None
-        if layer is not None:  # `chain conv --help` is no picture named conv
+        if layer is not None:  # `chain conv --help` is no image named conv
             layer.make_context(args[0], args[1:], parent=ctx)
         return super().parse_args(ctx, list(_Order(self, ctx, args).words()))
 

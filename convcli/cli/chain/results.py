@@ -11,21 +11,21 @@ import click
 
 from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.encoding import Target, target_for, write_result
-from convcli.batch.options import Reading, Writing
+from convcli.batch.options import ReadOptions, WriteOptions
 from convcli.batch.outputs import STDOUT, base_name
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import check_terminal, finite, print_name, write_stdout
 from convcli.errors import Named, UsageError, shown
 from convcli.images.formats import check_suffix, choose_format, default_suffix
-from convcli.images.image import Picture
+from convcli.images.image import ImageData
 from convcli.images.npy import write_npy
-from convcli.images.value_range import Tone
-from convcli.images.writing import write_picture
+from convcli.images.value_range import ValueRange
+from convcli.images.writing import write_image
 from convcli.kernels.naming import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
-from convcli.layers.network import Stage, lay_chain, run_chain
-from convcli.layers.pictures import maps_of, picture_of, plane
+from convcli.layers.images import image_of, maps_of, plane
+from convcli.layers.network import Stage, plan_network, run_network
 from convcli.teaching.chain.summary import record, table
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_LABEL = 60  # letters of a layer in a file's name
 
 
-class Wanted(NamedTuple):
+class ChainOutputs(NamedTuple):
     """What is to come of a chain, as it was asked for."""
 
     output: str | None
@@ -60,7 +60,7 @@ class Wanted(NamedTuple):
         Raises:
             UsageError: two things on standard output or in one file, or a figure of no known
                 format.
-            PictureError: a file exists and is not to be replaced.
+            ImageError: a file exists and is not to be replaced.
         """
         if self.output == STDOUT and (self.summary or self.json):
             raise UsageError("--summary and --json print, and so does -o -; choose one")
@@ -68,7 +68,11 @@ class Wanted(NamedTuple):
 
 
 def run(
-    source: str, wanted: Wanted, reading: Reading, writing: Writing, layers: Sequence[Layer]
+    source: str,
+    wanted: ChainOutputs,
+    reading: ReadOptions,
+    writing: WriteOptions,
+    layers: Sequence[Layer],
 ) -> None:
     """Send one input through the layers, and say what was made.
 
@@ -79,14 +83,14 @@ def run(
     if wanted.result:
         wanted = wanted._replace(output=_output(source, wanted, writing))
     wanted.check(overwrite=writing.overwrite)
-    picture, name = read_one(source, reading)
-    if picture.alpha is not None:
+    image, name = read_one(source, reading)
+    if image.alpha is not None:
         click.echo(f"{name}: its alpha is left out", err=True)
     with Named(name):
-        _Run(picture, source, name, wanted, writing).run(layers)
+        _Run(image, source, name, wanted, writing).run(layers)
 
 
-def _output(source: str, wanted: Wanted, writing: Writing) -> str:
+def _output(source: str, wanted: ChainOutputs, writing: WriteOptions) -> str:
     """Return where the result goes, once seen that its name says a format.
 
     Raises:
@@ -107,12 +111,12 @@ def _output(source: str, wanted: Wanted, writing: Writing) -> str:
 
 
 class _Run:
-    """One picture on its way through the layers, and the names of the files made so far."""
+    """One image on its way through the layers, and the names of the files made so far."""
 
     def __init__(
-        self, picture: Picture, source: str, name: str, wanted: Wanted, writing: Writing
+        self, image: ImageData, source: str, name: str, wanted: ChainOutputs, writing: WriteOptions
     ) -> None:
-        self.picture = picture
+        self.image = image
         self.name = name
         self.wanted = wanted
         self.writing = writing
@@ -122,9 +126,9 @@ class _Run:
 
     def run(self, layers: Sequence[Layer]) -> None:
         """Check everything, then compute what was asked for, then tell of it."""
-        maps = maps_of(self.picture)
+        maps = maps_of(self.image)
         rows, columns, channels = maps.shape
-        stages = lay_chain(_at_depth(layers, self.picture.white), (rows, columns, channels))
+        stages = plan_network(_at_depth(layers, self.image.max_value), (rows, columns, channels))
         self.told |= record((rows, columns, channels), stages)
         if self.wanted.computed:
             self._compute(stages, maps)
@@ -141,12 +145,12 @@ class _Run:
                 print_name(name)
 
     def _compute(self, stages: Sequence[Stage], given: Maps) -> None:
-        target = self._target(stages[-1].laid.shape[2]) if self.wanted.result else None
+        target = self._target(stages[-1].plan.shape[2]) if self.wanted.result else None
         each = list(_each_paths(self.wanted.each_dir, stages))
         self._check(each)
-        drawn = [] if self.wanted.plot is None else [_planned("input", given, self.picture.white)]
+        drawn = [] if self.wanted.plot is None else [_planned("input", given, self.image.max_value)]
         maps = given
-        for number, maps in enumerate(run_chain(stages, given)):
+        for number, maps in enumerate(run_network(stages, given)):
             if each:
                 self._write_each(maps, *each[number])
             if self.wanted.plot is not None:
@@ -165,24 +169,24 @@ class _Run:
         """
         output, asked = self.wanted.output or "", self.wanted.range or "clip"
         target = target_for(
-            self.picture.format,
+            self.image.format,
             output,
             self.writing.format,
             channels=channels,
-            depth=self.picture.depth,
+            depth=self.image.depth,
             range=asked,
         )
         if self.wanted.range is None and target.format.is_matrix:
             return target._replace(depth=None)  # there is no white to cut at: all digits stay
-        white = None if target.depth is None else 2**target.depth - 1
-        Tone(asked, white)  # refuses what has no meaning at this depth
+        max_value = None if target.depth is None else 2**target.depth - 1
+        ValueRange(asked, max_value)  # refuses what has no meaning at this depth
         return target
 
     def _check(self, each: Sequence[tuple[Path, Path | None]]) -> None:
         """See that nothing is there yet that would be written, and that nothing is twice.
 
         Raises:
-            PictureError: a file is, and may not be replaced.
+            ImageError: a file is, and may not be replaced.
             UsageError: one would be written twice.
         """
         named = [self.wanted.plot, self.wanted.output if self.wanted.result else None]
@@ -196,23 +200,23 @@ class _Run:
             check_target(path, overwrite=self.writing.overwrite)
 
     def _write_each(self, maps: Maps, values: Path, pixels: Path | None) -> None:
-        """Write one layer's values, and its picture where it makes one."""
+        """Write one layer's values, and its image where it makes one."""
         overwrite = self.writing.overwrite
         with atomic_write(values, overwrite=overwrite) as file:
             write_npy(file, plane(maps))
         self._tell("each", values)
         if pixels is not None:
-            picture, _ = picture_of(maps, "rescale", 8, Picture(self.picture.pixels, 8))
-            form = choose_format(pixels, None, "PNG", channels=picture.channels, depth=8)
+            image, _ = image_of(maps, "rescale", 8, ImageData(self.image.pixels, 8))
+            form = choose_format(pixels, None, "PNG", channels=image.channels, depth=8)
             with atomic_write(pixels, overwrite=overwrite) as file:
-                write_picture(picture, file, form)
+                write_image(image, file, form)
             self._tell("each", pixels)
 
     def _write(self, maps: Maps, target: Target) -> None:
         """Make pixels of the last layer's values, and write them."""
-        picture, tally = picture_of(maps, self.wanted.range or "clip", target.depth, self.picture)
-        self.data, notes = write_result(target, partial(write_picture, picture), self.writing)
-        if tally.nans and picture.depth is not None:
+        image, tally = image_of(maps, self.wanted.range or "clip", target.depth, self.image)
+        self.data, notes = write_result(target, partial(write_image, image), self.writing)
+        if tally.nans and image.depth is not None:
             notes += (f"{tally.nans} NaN values of the last layer became black",)
         for note in (*target.notes, *notes):
             click.echo(f"{self.name}: {note}", err=True)
@@ -241,26 +245,26 @@ class _Run:
             self.told[what] = str(path)
 
 
-def _planned(title: str, maps: Maps, white: int | None = None) -> "PlannedBlock":
+def _planned(title: str, maps: Maps, max_value: int | None = None) -> "PlannedBlock":
     """Keep what a figure shows of one layer's maps."""
     from convcli.teaching.chain.figure import Block, plan_block
 
-    return plan_block(Block(title, maps), white)
+    return plan_block(Block(title, maps), max_value)
 
 
-def _at_depth(layers: Sequence[Layer], white: int | None) -> list[Layer]:
-    """Let the kernels' own biases, in 8-bit levels, be those of the picture's depth."""
-    levels = white // 255 if white else 1
+def _at_depth(layers: Sequence[Layer], max_value: int | None) -> list[Layer]:
+    """Let the kernels' own biases, in 8-bit levels, be those of the image's depth."""
+    levels = max_value // 255 if max_value else 1
     return [replace(each, levels=levels) if isinstance(each, Conv) else each for each in layers]
 
 
 def _each_paths(folder: str | None, stages: Sequence[Stage]) -> Iterator[tuple[Path, Path | None]]:
-    """Yield where the values of each layer go, and its picture if it has 1 or 3 maps."""
+    """Yield where the values of each layer go, and its image if it has 1 or 3 maps."""
     if folder is None:
         return
     digits = max(2, len(str(len(stages))))
     for stage in stages:
         label = safe_name(stage.layer.label)[:MOST_LABEL]
         path = Path(folder, f"{stage.number:0{digits}}_{label}.npy")
-        visible = stage.laid.shape[2] in (1, 3)
+        visible = stage.plan.shape[2] in (1, 3)
         yield path, path.with_name(f"{path.name.removesuffix('.npy')}.png") if visible else None

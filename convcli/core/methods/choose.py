@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, SINGLE, Numbers, Samples
-from convcli.core.methods.direct import Direct
-from convcli.core.methods.fft import Spectra, integers_are_exact
-from convcli.core.methods.im2col import Bank
-from convcli.core.methods.taps import Passes, direct_passes, fewest_passes, separable_passes
-from convcli.core.methods.toeplitz import Bands, products
-from convcli.core.precision import EXACT
+from convcli.core.dtypes import DOUBLE, SINGLE, ImageInfo, SumTypes
+from convcli.core.methods.direct import DirectMethod
+from convcli.core.methods.fft import FftMethod, integers_are_exact
+from convcli.core.methods.im2col import Im2colMethod
+from convcli.core.methods.taps import TapSchedule, direct_passes, fewest_passes, separable_passes
+from convcli.core.methods.toeplitz import ToeplitzMethod, products
+from convcli.core.precision import MAX_EXACT_INT
 from convcli.core.workspace import Workspace
 from convcli.errors import KernelError
 from convcli.geometry import Geometry
@@ -48,15 +48,15 @@ class Method(Protocol):
     def sums(self, strip: NDArray[Any], rows: int, space: Workspace) -> NDArray[Any] | None:
         """Sum the windows, or return None for a strip that it cannot sum well."""
 
-    def why(self) -> str:
+    def describe(self) -> str:
         """Name the method and its cost."""
 
 
-class Task(NamedTuple):
+class Problem(NamedTuple):
     """What is to be summed: a kernel, (kh, kw) or (N, C, kh, kw), laid over an image."""
 
-    samples: Samples
-    numbers: Numbers
+    samples: ImageInfo
+    numbers: SumTypes
     geometry: Geometry
     fill: float
 
@@ -75,7 +75,7 @@ class Task(NamedTuple):
         return max(self.samples.largest(), abs(self.fill))
 
 
-def choose_methods(task: Task, method: str) -> list[Method]:
+def choose_methods(task: Problem, method: str) -> list[Method]:
     """Return the method to sum with, and after it those for strips that it cannot sum well.
 
     Raises:
@@ -88,7 +88,7 @@ def choose_methods(task: Task, method: str) -> list[Method]:
     return [*first, *_plain(task, passes, again=bool(first))]
 
 
-def _passes_of(kernel: NDArray[np.generic], method: str) -> Passes:
+def _passes_of(kernel: NDArray[np.generic], method: str) -> TapSchedule:
     """Return the passes that sum one (kh, kw) or (C, kh, kw) kernel."""
     if method == "direct":
         return direct_passes(kernel)
@@ -100,14 +100,16 @@ def _passes_of(kernel: NDArray[np.generic], method: str) -> Passes:
     return passes
 
 
-def _plain(task: Task, passes: list[Passes], *, again: bool) -> list[Method]:
+def _plain(task: Problem, passes: list[TapSchedule], *, again: bool) -> list[Method]:
     """Return shift and accumulate; float64 comes after float32, in which it is not tried again."""
     own, bias = task.numbers.accumulator, task.numbers.bias
     kinds = [own] if task.is_exact or own == DOUBLE else [DOUBLE] if again else [own, DOUBLE]
-    return [Direct(passes, task.geometry, kind, summed=task.summed, bias=bias) for kind in kinds]
+    return [
+        DirectMethod(passes, task.geometry, kind, summed=task.summed, bias=bias) for kind in kinds
+    ]
 
 
-def _for_planes(task: Task, passes: list[Passes], method: str) -> list[Method]:
+def _for_planes(task: Problem, passes: list[TapSchedule], method: str) -> list[Method]:
     """Return what goes before the passes for a (kh, kw) kernel."""
     if method == "matrix":
         raise KernelError("sums over no channels, as the method matrix does; auto sums it")
@@ -115,15 +117,15 @@ def _for_planes(task: Task, passes: list[Passes], method: str) -> list[Method]:
         method = _cheapest(task, passes[0])
     if method == "toeplitz":
         kind = _exact_floats(task, "toeplitz")
-        return [Bands(task.numbers, task.geometry, kind)]
+        return [ToeplitzMethod(task.numbers, task.geometry, kind)]
     if method == "fft":
         if not _transforms_are_exact(task):
             raise KernelError("sums too large for the method fft to be exact; auto sums it exactly")
-        return [Spectra(task.numbers.weights, task.geometry, task.numbers.accumulator)]
+        return [FftMethod(task.numbers.weights, task.geometry, task.numbers.accumulator)]
     return []
 
 
-def _for_banks(task: Task, passes: list[Passes], method: str) -> list[Method]:
+def _for_banks(task: Problem, passes: list[TapSchedule], method: str) -> list[Method]:
     """Return what goes before the passes for a (N, C, kh, kw) kernel."""
     if method in ("fft", "toeplitz"):
         raise KernelError(f"sums over channels, which the method {method} does not; auto sums it")
@@ -135,10 +137,10 @@ def _for_banks(task: Task, passes: list[Passes], method: str) -> list[Method]:
             return []
     kind = _exact_floats(task, "matrix")
     kinds = [kind, DOUBLE] if kind == SINGLE and not task.is_exact else [kind]
-    return [Bank(task.numbers, task.geometry, each) for each in kinds]
+    return [Im2colMethod(task.numbers, task.geometry, each) for each in kinds]
 
 
-def _cheapest(task: Task, passes: Passes) -> str:
+def _cheapest(task: Problem, passes: TapSchedule) -> str:
     """Compare what the methods cost; those that integers would not come out of are left out."""
     size = task.numbers.accumulator.itemsize
     costs = {"direct": PASS_COST[size] * passes.cost}
@@ -154,7 +156,7 @@ def _cheapest(task: Task, passes: Passes) -> str:
     return min(costs, key=lambda name: costs[name])
 
 
-def _products_win(task: Task, passes: list[Passes], kind: np.dtype[Any]) -> bool:
+def _products_win(task: Problem, passes: list[TapSchedule], kind: np.dtype[Any]) -> bool:
     """Compare the passes of a bank with one product for all its filters."""
     taps, size = task.numbers.weights[0].size, kind.itemsize
     direct = PASS_COST[task.numbers.accumulator.itemsize] * sum(each.cost for each in passes)
@@ -162,23 +164,23 @@ def _products_win(task: Task, passes: list[Passes], kind: np.dtype[Any]) -> bool
     return direct > product
 
 
-def _floats_for(task: Task) -> np.dtype[Any] | None:
+def _floats_for(task: Problem) -> np.dtype[Any] | None:
     """Return the smallest type to multiply in that keeps integers exact, or None."""
     if not task.is_exact:
         return task.numbers.accumulator
     weights = np.abs(task.numbers.weights.astype(np.float64))
-    reach = weights.sum(axis=(-3, -2, -1) if task.summed else None).max() * task.largest()
-    if reach < EXACT[SINGLE]:
+    l1_norm = weights.sum(axis=(-3, -2, -1) if task.summed else None).max() * task.largest()
+    if l1_norm < MAX_EXACT_INT[SINGLE]:
         return SINGLE
-    return DOUBLE if reach < EXACT[DOUBLE] else None
+    return DOUBLE if l1_norm < MAX_EXACT_INT[DOUBLE] else None
 
 
-def _exact_floats(task: Task, method: str) -> np.dtype[Any]:
+def _exact_floats(task: Problem, method: str) -> np.dtype[Any]:
     kind = _floats_for(task)
     if kind is None:
         raise KernelError(f"sums too large for the method {method} to be exact; auto is exact")
     return kind
 
 
-def _transforms_are_exact(task: Task) -> bool:
+def _transforms_are_exact(task: Problem) -> bool:
     return not task.is_exact or integers_are_exact(task.numbers.weights, task.largest())

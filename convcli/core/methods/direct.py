@@ -4,7 +4,7 @@ A strip is flat: one row follows the next, so that a tap's view of it is the sam
 from a later place, and every pass runs over one unbroken stretch of memory. The sums of a row are
 followed by some that straddle two rows and mean nothing; they are never looked at. A stride
 splits the strip into *phases* first (every s-th row and column, from each start), within which
-neighbouring windows are neighbours again, so that nothing is computed that the stride skips.
+neighboring windows are neighbors again, so that nothing is computed that the stride skips.
 
 Integers are summed modulo two to the bits of their type. Since the final sum fits, it is exact,
 whatever the passes overflow in between. Sums in float32 are trusted where they are known to be
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.methods.taps import Group, Passes, Tap
+from convcli.core.methods.taps import Group, Tap, TapSchedule
 from convcli.core.precision import Precision
 from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry
@@ -34,12 +34,12 @@ Flat = NDArray[Any]
 View = Callable[[Tap], Flat]
 
 
-class Phases(NamedTuple):
+class Polyphase(NamedTuple):
     """A strip as flat planes, [channel][row phase][column phase], and how far apart its rows are.
 
     Only phases that a tap can meet are there; ``row_places`` and ``column_places`` say where.
 
-    A plane holds ``samples`` interleaved channels: all of a picture's, or 1 where a kernel sums
+    A plane holds ``samples`` interleaved channels: all of an image's, or 1 where a kernel sums
     over the channels and each has planes of its own.
     """
 
@@ -52,7 +52,7 @@ class Phases(NamedTuple):
     @classmethod
     def of(
         cls, strip: NDArray[Any], geometry: Geometry, space: Workspace, *, summed: bool
-    ) -> "Phases":
+    ) -> "Polyphase":
         """Split a strip, (rows, padded width, C), with a spare row of zeros at the end.
 
         One phase of all channels is the strip itself, and has none.
@@ -84,7 +84,7 @@ def _places(geometry: Geometry, axis: int) -> dict[int, int]:
     return {phase: place for place, phase in enumerate(sorted(met))}
 
 
-class Direct:
+class DirectMethod:
     """The passes of a kernel over strips of one number type.
 
     ``passes`` has one entry for each map where the kernel sums over channels, else one; ``dtype``
@@ -94,7 +94,7 @@ class Direct:
 
     def __init__(
         self,
-        passes: list[Passes],
+        passes: list[TapSchedule],
         geometry: Geometry,
         dtype: np.dtype[Any],
         *,
@@ -112,7 +112,7 @@ class Direct:
         """Return how many padded rows some output rows see."""
         return self.geometry.rows_seen(rows)
 
-    def why(self) -> str:
+    def describe(self) -> str:
         """Name the method and its cost."""
         taps, cost = (sum(getattr(each, name) for each in self.passes) for name in ("taps", "cost"))
         return f"{self.passes[0].method}: {taps} taps in {cost} passes over {self.dtype}"
@@ -130,14 +130,14 @@ class Direct:
             (rows, W', C), or (rows, W', N) where channels are summed; None where float32 is not
             near enough.
         """
-        phases = Phases.of(strip, self.geometry, space, summed=self.summed)
-        columns = self.geometry.output[1]
+        phases = Polyphase.of(strip, self.geometry, space, summed=self.summed)
+        columns = self.geometry.output_shape[1]
         maps = []
         for passes in self.passes:
             flat = _one_map(phases, passes, self.geometry, rows, space)
             sums = flat.reshape(rows, -1, phases.samples)[:, :columns]
-            precision = Precision(passes.cost, passes.reach, self.bias)
-            if self.dtype == np.float32 and not precision.suffices(strip, sums):
+            precision = Precision(passes.cost, passes.l1_norm, self.bias)
+            if self.dtype == np.float32 and not precision.is_accurate(strip, sums):
                 return None
             maps.append(sums if len(self.passes) == 1 else sums.copy())
         return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
@@ -145,21 +145,21 @@ class Direct:
 
 def rows_at_a_time(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> int:
     """Return of how many output rows a strip is made, for passes over samples of one type."""
-    row = geometry.padded[1] * channels * dtype.itemsize
-    whole = row * geometry.size[0]
+    row = geometry.padded_shape[1] * channels * dtype.itemsize
+    whole = row * geometry.input_shape[0]
     most = STRIP_BYTES
-    if channels * geometry.size[0] * geometry.size[1] >= WORTH_THREADS:
+    if channels * geometry.input_shape[0] * geometry.input_shape[1] >= WORTH_THREADS:
         most = min(most, max(whole // LEAST_STRIPS, STRIP_BYTES // 2))
     # Rows that two strips share are copied twice: a tall kernel asks for tall strips.
     return max(most // row // geometry.stride[0], geometry.extent[0] // geometry.stride[0], 1)
 
 
 def _one_map(
-    phases: Phases, passes: Passes, geometry: Geometry, rows: int, space: Workspace
+    phases: Polyphase, passes: TapSchedule, geometry: Geometry, rows: int, space: Workspace
 ) -> Flat:
     """Return the flat sums of one kernel, (rows * pitch,)."""
     pitch = phases.pitch
-    size = (rows - 1) * pitch + geometry.output[1] * phases.samples
+    size = (rows - 1) * pitch + geometry.output_shape[1] * phases.samples
     sums = space.take("sums", (rows * pitch,), phases.planes.dtype)
     used, scratch = sums[:size], space.take("scratch", sums.shape, sums.dtype)
     fresh = True
@@ -176,7 +176,7 @@ def _one_map(
 
 
 def _sum_columns(
-    phases: Phases,
+    phases: Polyphase,
     column: tuple[Group, ...],
     geometry: Geometry,
     halves: NDArray[Any],
@@ -192,7 +192,7 @@ def _sum_columns(
         _sum_groups(column, view, halves[0, 0, phase], scratch, fresh=True)
 
 
-def _views(phases: Phases, geometry: Geometry, size: int) -> View:
+def _views(phases: Polyphase, geometry: Geometry, size: int) -> View:
     """Return what shows a tap the ``size`` samples that it meets."""
     (down, across), (dilate_down, dilate_across) = geometry.stride, geometry.dilation
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.methods.direct import Phases
+from convcli.core.methods.direct import Polyphase
 from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry, Pair
 
@@ -36,7 +36,7 @@ def integers_are_exact(kernel: NDArray[Any], largest: float) -> bool:
     return bool(ROUNDING * largest * energy * (rows * columns) ** 0.5 < 0.25)
 
 
-class Spectra:
+class FftMethod:
     """The transforms of a (kh, kw) kernel, made once for each size of tile.
 
     ``tile`` is chosen so that an even number of like tiles covers the feature map; ``right`` is
@@ -59,8 +59,8 @@ class Spectra:
         self.span = rows, columns
         most = _tile_for(rows + 1, columns + 1)
         self.right = (
-            _even(geometry.output[0], most[0] - rows),
-            _even(geometry.output[1], most[1] - columns),
+            _even(geometry.output_shape[0], most[0] - rows),
+            _even(geometry.output_shape[1], most[1] - columns),
         )
         self.tile = fast_length(self.right[0] + rows), fast_length(self.right[1] + columns)
         self.of = cache(self._transformed)
@@ -85,7 +85,7 @@ class Spectra:
         """Return how many padded rows some output rows see."""
         return self.geometry.rows_seen(rows)
 
-    def why(self) -> str:
+    def describe(self) -> str:
         """Name the method and its cost."""
         return f"fft: tiles of {self.tile[1]}x{self.tile[0]} over float64"
 
@@ -103,11 +103,11 @@ class Spectra:
         """
         if not is_transformable(strip):
             return None
-        phases = Phases.of(strip, self.geometry, space, summed=True)
+        phases = Polyphase.of(strip, self.geometry, space, summed=True)
         channels, down, across = phases.planes.shape[:3]
         planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
         places = phases.row_places, phases.column_places
-        width, step = self.geometry.output[1], self.right[1]
+        width, step = self.geometry.output_shape[1], self.right[1]
         tile = fast_length(rows + self.span[0]), self.tile[1]
         sums = space.take("sums", (rows, width, channels), np.float64)
         for channel, left in product(range(channels), range(0, width, step)):

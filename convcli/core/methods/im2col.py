@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import Numbers
-from convcli.core.methods.direct import Phases
+from convcli.core.dtypes import SumTypes
+from convcli.core.methods.direct import Polyphase
 from convcli.core.precision import Precision
 from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry
 
-ALONE = 1 << 18  # multiplications of a product, for which BLAS takes no further threads
+SINGLE_THREAD_GEMM = (
+    1 << 18
+)  # multiplications of a product, for which BLAS takes no further threads
 CHAIN = 32  # taps added one after the other: the more of them, the more is lost to rounding
 STRIP_BYTES = 1 << 22  # windows and sums of a strip
 
 
-class Bank:
+class Im2colMethod:
     """A bank of filters laid over an image.
 
     Attributes:
@@ -37,25 +39,25 @@ class Bank:
 
     dtype = None  # strips in the image's own type
 
-    def __init__(self, numbers: Numbers, geometry: Geometry, floats: np.dtype[Any]) -> None:
+    def __init__(self, numbers: SumTypes, geometry: Geometry, floats: np.dtype[Any]) -> None:
         """Take a (N, C, kh, kw) kernel's numbers and the type to multiply in."""
         kernel, self.accumulator = numbers.weights, numbers.accumulator
         self.columns = np.ascontiguousarray(kernel.reshape(len(kernel), -1).T, floats)
-        reach = float(np.abs(kernel.astype(np.float64)).sum(axis=(1, 2, 3)).max())
+        l1_norm = float(np.abs(kernel.astype(np.float64)).sum(axis=(1, 2, 3)).max())
         roundings = CHAIN + len(self.columns) // CHAIN
-        self.precision = Precision(roundings, reach, numbers.bias)
+        self.precision = Precision(roundings, l1_norm, numbers.bias)
         self.geometry = geometry
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
-        row = self.geometry.output[1] * sum(self.columns.shape) * self.columns.itemsize
+        row = self.geometry.output_shape[1] * sum(self.columns.shape) * self.columns.itemsize
         return max(STRIP_BYTES // row, 1)
 
     def rows_seen(self, rows: int) -> int:
         """Return how many padded rows some output rows see."""
         return self.geometry.rows_seen(rows)
 
-    def why(self) -> str:
+    def describe(self) -> str:
         """Name the method and its cost."""
         taps, filters = self.columns.shape
         return f"matrix: windows of {taps} taps times {filters} filters, over {self.columns.dtype}"
@@ -72,9 +74,9 @@ class Bank:
             (rows, W', N), of the accumulator's type where that is an integer, else of the bank's;
             None where they are not finite or not near enough.
         """
-        kind, columns = self.columns.dtype, self.geometry.output[1]
+        kind, columns = self.columns.dtype, self.geometry.output_shape[1]
         sums = space.take("sums", (rows, columns, self.columns.shape[1]), kind)
-        phases = Phases.of(strip, self.geometry, space, summed=True)
+        phases = Polyphase.of(strip, self.geometry, space, summed=True)
         # A strip of several rows is small enough to be copied at once.
         step = columns if rows > 1 else max(STRIP_BYTES // self.columns[:, :1].nbytes, 1)
         for left in range(0, columns, step):
@@ -83,7 +85,7 @@ class Bank:
             self._multiply(windows, sums[:, part].reshape(-1, sums.shape[2]), space)
         if self.accumulator.kind == "i":
             return sums.astype(self.accumulator)
-        return sums if self.precision.suffices(strip, sums) else None
+        return sums if self.precision.is_accurate(strip, sums) else None
 
     def _multiply(self, windows: NDArray[Any], out: NDArray[Any], space: Workspace) -> None:
         """Store the product of the transposed windows and the filters in ``out``.
@@ -92,7 +94,7 @@ class Bank:
         would round otherwise.
         """
         positions, filters = out.shape
-        block = max(ALONE // (CHAIN * filters), 1)
+        block = max(SINGLE_THREAD_GEMM // (CHAIN * filters), 1)
         whole = positions - positions % block
         for part in (slice(0, whole), slice(whole, positions)):
             size = min(block, part.stop - part.start)
@@ -109,7 +111,7 @@ class Bank:
             np.matmul(seen[..., chain], self.columns[chain], out=scratch)
             np.add(out, scratch, out=out)
 
-    def _windows(self, phases: Phases, rows: int, part: slice, space: Workspace) -> NDArray[Any]:
+    def _windows(self, phases: Polyphase, rows: int, part: slice, space: Workspace) -> NDArray[Any]:
         """Copy what each tap sees, (taps, rows * columns of the part)."""
         stride, dilation = self.geometry.stride, self.geometry.dilation
         width = part.stop - part.start

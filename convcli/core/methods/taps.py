@@ -4,7 +4,7 @@ A pass adds, subtracts or multiplies whole strips. Two ideas save passes, both e
 
 - *Groups.* Taps of equal magnitude are added and subtracted first, and multiplied once.
 - *Factors.* A kernel of rank 1 is a column times a row: ``kh + kw`` taps do the work of
-  ``kh * kw``. A kernel that is a box but for a few taps (outline is ``9 * centre - box``) is the
+  ``kh * kw``. A kernel that is a box but for a few taps (outline is ``9 * center - box``) is the
   box's column and row, and a rest.
 """
 
@@ -36,7 +36,7 @@ class Group(NamedTuple):
     minus: tuple[Tap, ...]
 
 
-class Passes(NamedTuple):
+class TapSchedule(NamedTuple):
     """What is summed: ``rest`` and, if there are any, the taps of ``column`` times ``row``."""
 
     rest: tuple[Group, ...]
@@ -55,7 +55,7 @@ class Passes(NamedTuple):
         return sum(len(plus) + len(minus) for _, plus, minus in self.rest + self.column + self.row)
 
     @property
-    def reach(self) -> float:
+    def l1_norm(self) -> float:
         """Sum of the magnitudes that take part, those that cancel between factors and rest too."""
         rest, column, row = (
             sum(
@@ -71,17 +71,17 @@ class Passes(NamedTuple):
         return "separable" if self.column else "direct"
 
 
-def direct_passes(kernel: NDArray[Any]) -> Passes:
+def direct_passes(kernel: NDArray[Any]) -> TapSchedule:
     """Return the taps of a (kh, kw) or (C, kh, kw) kernel as they are.
 
     >>> [(group.magnitude, len(group.plus), len(group.minus))
     ...     for group in direct_passes(np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])).rest]
     [(2, 1, 1), (1, 2, 2)]
     """
-    return Passes(_grouped(kernel if kernel.ndim == 3 else kernel[np.newaxis]))
+    return TapSchedule(_grouped(kernel if kernel.ndim == 3 else kernel[np.newaxis]))
 
 
-def separable_passes(kernel: NDArray[Any]) -> Passes | None:
+def separable_passes(kernel: NDArray[Any]) -> TapSchedule | None:
     """Return a (kh, kw) kernel with a column and a row in place of most taps, or None.
 
     >>> outline = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
@@ -98,7 +98,7 @@ def separable_passes(kernel: NDArray[Any]) -> Passes | None:
     return _factored(kernel, column, row, rest=kernel - common) if common else None
 
 
-def fewest_passes(kernel: NDArray[Any]) -> Passes:
+def fewest_passes(kernel: NDArray[Any]) -> TapSchedule:
     """Return whichever form of a kernel takes fewer passes.
 
     >>> fewest_passes(np.outer([1, 2, 1], [1, 2, 1])).method
@@ -122,9 +122,9 @@ def _grouped(kernel: NDArray[Any]) -> tuple[Group, ...]:
 
 def _factored(
     kernel: NDArray[Any], column: NDArray[Any], row: NDArray[Any], rest: NDArray[Any]
-) -> Passes:
+) -> TapSchedule:
     down, across = column.reshape(1, -1, 1), row.reshape(1, 1, -1)
-    return Passes(_grouped(rest[np.newaxis]), _grouped(down), _grouped(across))
+    return TapSchedule(_grouped(rest[np.newaxis]), _grouped(down), _grouped(across))
 
 
 def _integer_factors(kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] | None:

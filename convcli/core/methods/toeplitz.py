@@ -22,18 +22,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import Numbers
-from convcli.core.methods.direct import Phases, rows_at_a_time
+from convcli.core.dtypes import SumTypes
+from convcli.core.methods.direct import Polyphase, rows_at_a_time
 from convcli.core.precision import Precision
 from convcli.core.workspace import Workspace
 from convcli.geometry import Geometry, Pair
 
 ACROSS = 1024  # columns of a product: its rows stay in the cache
 # Multiplications of a product: BLAS takes further threads to one of 2**19, and rounds otherwise.
-ALONE = 1 << 18
+SINGLE_THREAD_GEMM = 1 << 18
 
 
-class Bands:
+class ToeplitzMethod:
     """The banded matrices of a (kh, kw) kernel.
 
     Attributes:
@@ -43,14 +43,14 @@ class Bands:
         accumulator: what sums of integers become.
     """
 
-    def __init__(self, numbers: Numbers, geometry: Geometry, floats: np.dtype[Any]) -> None:
+    def __init__(self, numbers: SumTypes, geometry: Geometry, floats: np.dtype[Any]) -> None:
         """Take a (kh, kw) kernel's numbers and the type to multiply in, float32 or float64."""
         kernel, self.accumulator = numbers.weights, numbers.accumulator
         self.dtype, self.geometry = floats, geometry
         self.rows = band_rows(geometry)
         self.bands = _bands(kernel.astype(floats), geometry, self.rows)
-        reach = float(np.abs(kernel.astype(np.float64)).sum())
-        self.precision = Precision(sum(geometry.kernel), reach, numbers.bias)
+        l1_norm = float(np.abs(kernel.astype(np.float64)).sum())
+        self.precision = Precision(sum(geometry.kernel), l1_norm, numbers.bias)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -62,7 +62,7 @@ class Bands:
         spare = int(self.geometry.stride == (1, 1))  # else it comes with the phases
         return self.geometry.rows_seen(_count(rows, self.rows) * self.rows) + spare
 
-    def why(self) -> str:
+    def describe(self) -> str:
         """Name the method and its cost."""
         height, width = next(iter(self.bands.values()), np.zeros((self.rows, 0))).shape
         return (
@@ -82,20 +82,20 @@ class Bands:
             (rows, W', C), of the accumulator's type where that is an integer; None where they are
             not finite or not near enough.
         """
-        phases = Phases.of(strip, self.geometry, space, summed=False)
-        columns = self.geometry.output[1]
+        phases = Polyphase.of(strip, self.geometry, space, summed=False)
+        columns = self.geometry.output_shape[1]
         wide = self._shares(phases, _count(rows, self.rows), space)
         flat = wide[:rows, : columns * phases.samples]
         sums = flat.reshape(rows, columns, phases.samples)
         if self.accumulator.kind == "i":
             return sums.astype(self.accumulator)
-        return sums if self.precision.suffices(strip, sums) else None
+        return sums if self.precision.is_accurate(strip, sums) else None
 
-    def _shares(self, phases: Phases, count: int, space: Workspace) -> NDArray[Any]:
+    def _shares(self, phases: Polyphase, count: int, space: Workspace) -> NDArray[Any]:
         """Return the added shares of all bands, (count * R, at least W' * C)."""
-        width = self.geometry.output[1] * phases.samples
+        width = self.geometry.output_shape[1] * phases.samples
         deepest = max((band.size for band in self.bands.values()), default=1)
-        tiles = _count(width, min(ACROSS, max(ALONE // deepest, 1)))
+        tiles = _count(width, min(ACROSS, max(SINGLE_THREAD_GEMM // deepest, 1)))
         across = _count(width, tiles)
         shape = (count, self.rows, tiles, across)
         sums, scratch = (space.take(name, shape, self.dtype) for name in ("sums", "scratch"))
@@ -124,7 +124,7 @@ class Bands:
 def band_rows(geometry: Geometry) -> int:
     """Return R, the rows of a band: few for a kernel of few rows, lest most products be by 0."""
     most = 4 if geometry.extent[0] <= 5 * geometry.stride[0] else 8
-    return min(most, geometry.output[0])
+    return min(most, geometry.output_shape[0])
 
 
 def products(geometry: Geometry) -> tuple[int, int]:

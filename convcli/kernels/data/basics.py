@@ -1,6 +1,6 @@
 """Kernels of every textbook and tool: smoothing, sharpening, lines, Laplacians, Pillow's own."""
 
-from convcli.kernels.entries import Table, outer
+from convcli.kernels.entries import FixedKernel, outer
 
 SETOSA = "V. Powell, Image Kernels Explained Visually, setosa.io/ev/image-kernels, 2015"
 GONZALEZ = "R. Gonzalez and R. Woods, Digital Image Processing, 4th ed., 2018"
@@ -9,35 +9,35 @@ PILLOW = "Pillow, PIL.ImageFilter"
 RING_OF_MINUS_ONE = ((-1, -1, -1), (-1, 8, -1), (-1, -1, -1))
 
 SIMPLE = (
-    Table(
+    FixedKernel(
         "identity",
         "simple",
         ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
-        "leaves the picture as it is",
+        "leaves the image as it is",
         SETOSA,
     ),
-    Table(
+    FixedKernel(
         "plus",
         "simple",
         ((0, 1, 0), (1, 1, 1), (0, 1, 0)),
-        "sum of a pixel and its four neighbours, unscaled",
+        "sum of a pixel and its four neighbors, unscaled",
         GONZALEZ,
     ),
-    Table(
+    FixedKernel(
         "vertical-line",
         "simple",
         ((0, 1, 0), (0, 1, 0), (0, 1, 0)),
         "sum of a pixel and those above and below it",
         GONZALEZ,
     ),
-    Table(
+    FixedKernel(
         "horizontal-line",
         "simple",
         ((0, 0, 0), (1, 1, 1), (0, 0, 0)),
         "sum of a pixel and those left and right of it",
         GONZALEZ,
     ),
-    Table(
+    FixedKernel(
         "emboss",
         "simple",
         ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
@@ -47,7 +47,7 @@ SIMPLE = (
 )
 
 SMOOTHING = (
-    Table(
+    FixedKernel(
         "blur",
         "smoothing",
         outer((1, 2, 1), (1, 2, 1)),
@@ -55,70 +55,70 @@ SMOOTHING = (
         SETOSA,
         divisor=16,
     ),
-    Table(
+    FixedKernel(
         "cross-blur",
         "smoothing",
         ((0, 1, 0), (1, 1, 1), (0, 1, 0)),
-        "mean of a pixel and its four neighbours",
+        "mean of a pixel and its four neighbors",
         GONZALEZ,
         divisor=5,
     ),
 )
 
 SHARPENING = (
-    Table(
+    FixedKernel(
         "sharpen",
         "sharpening",
         ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
-        "adds the difference from the four neighbours",
+        "adds the difference from the four neighbors",
         SETOSA,
     ),
 )
 
 LAPLACIANS = (
-    Table(
+    FixedKernel(
         "outline",
         "Laplacian",
         RING_OF_MINUS_ONE,
-        "difference from the eight neighbours",
+        "difference from the eight neighbors",
         SETOSA,
     ),
-    Table(
+    FixedKernel(
         "laplacian",
         "Laplacian",
         ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
-        "sum of both second differences, four neighbours",
+        "sum of both second differences, four neighbors",
         GONZALEZ,
     ),
-    Table(
+    FixedKernel(
         "laplacian-negative",
         "Laplacian",
         ((0, -1, 0), (-1, 4, -1), (0, -1, 0)),
-        "the same with a positive centre",
+        "the same with a positive center",
         GONZALEZ,
     ),
-    Table(
+    FixedKernel(
         "laplacian-8",
         "Laplacian",
         ((1, 1, 1), (1, -8, 1), (1, 1, 1)),
-        "with the diagonals, eight neighbours",
+        "with the diagonals, eight neighbors",
         GONZALEZ,
     ),
-    Table(
+    FixedKernel(
         "laplacian-8-negative",
         "Laplacian",
         RING_OF_MINUS_ONE,
-        "the same with a positive centre, as outline",
+        "the same with a positive center, as outline",
         GONZALEZ,
     ),
-    Table(
+    FixedKernel(
         "laplacian-5x5",
         "Laplacian",
         ((0, 0, 1, 0, 0), (0, 1, 2, 1, 0), (1, 2, -16, 2, 1), (0, 1, 2, 1, 0), (0, 0, 1, 0, 0)),
         "5x5 approximation of the Laplacian of a Gaussian",
         GONZALEZ,
     ),
-    Table(
+    FixedKernel(
         "laplacian-oono-puri",
         "Laplacian",
         ((1, 2, 1), (2, -12, 2), (1, 2, 1)),
@@ -126,7 +126,7 @@ LAPLACIANS = (
         "Y. Oono and S. Puri, Phys. Rev. Lett. 58(8), 1987",
         divisor=4,
     ),
-    Table(
+    FixedKernel(
         "laplacian-patra-karttunen",
         "Laplacian",
         ((1, 4, 1), (4, -20, 4), (1, 4, 1)),
@@ -136,8 +136,8 @@ LAPLACIANS = (
     ),
 )
 
-PILLOWS = (
-    Table(
+PILLOW_KERNELS = (
+    FixedKernel(
         "contour",
         "Pillow",
         RING_OF_MINUS_ONE,
@@ -145,37 +145,37 @@ PILLOWS = (
         f"{PILLOW}.CONTOUR",
         bias=255,
     ),
-    Table(
+    FixedKernel(
         "detail",
         "Pillow",
         ((0, -1, 0), (-1, 10, -1), (0, -1, 0)),
-        "gentle sharpening by four neighbours",
+        "gentle sharpening by four neighbors",
         f"{PILLOW}.DETAIL",
         divisor=6,
     ),
-    Table(
+    FixedKernel(
         "edge-enhance",
         "Pillow",
         ((-1, -1, -1), (-1, 10, -1), (-1, -1, -1)),
-        "sharpening by eight neighbours",
+        "sharpening by eight neighbors",
         f"{PILLOW}.EDGE_ENHANCE",
         divisor=2,
     ),
-    Table(
+    FixedKernel(
         "edge-enhance-more",
         "Pillow",
         ((-1, -1, -1), (-1, 9, -1), (-1, -1, -1)),
-        "strong sharpening by eight neighbours",
+        "strong sharpening by eight neighbors",
         f"{PILLOW}.EDGE_ENHANCE_MORE",
     ),
-    Table(
+    FixedKernel(
         "find-edges",
         "Pillow",
         RING_OF_MINUS_ONE,
         "bright on edges, as outline",
         f"{PILLOW}.FIND_EDGES",
     ),
-    Table(
+    FixedKernel(
         "smooth",
         "Pillow",
         ((1, 1, 1), (1, 5, 1), (1, 1, 1)),
@@ -183,7 +183,7 @@ PILLOWS = (
         f"{PILLOW}.SMOOTH",
         divisor=13,
     ),
-    Table(
+    FixedKernel(
         "smooth-more",
         "Pillow",
         ((1, 1, 1, 1, 1), (1, 5, 5, 5, 1), (1, 5, 44, 5, 1), (1, 5, 5, 5, 1), (1, 1, 1, 1, 1)),
@@ -191,7 +191,7 @@ PILLOWS = (
         f"{PILLOW}.SMOOTH_MORE",
         divisor=100,
     ),
-    Table(
+    FixedKernel(
         "pillow-blur",
         "Pillow",
         ((1, 1, 1, 1, 1), (1, 0, 0, 0, 1), (1, 0, 0, 0, 1), (1, 0, 0, 0, 1), (1, 1, 1, 1, 1)),
@@ -199,19 +199,19 @@ PILLOWS = (
         f"{PILLOW}.BLUR",
         divisor=16,
     ),
-    Table(
+    FixedKernel(
         "pillow-sharpen",
         "Pillow",
         ((-2, -2, -2), (-2, 32, -2), (-2, -2, -2)),
-        "sharpening by eight neighbours, sum 1",
+        "sharpening by eight neighbors, sum 1",
         f"{PILLOW}.SHARPEN",
         divisor=16,
     ),
-    Table(  # Pillow lays its rows out from the bottom up: this is what EMBOSS computes
+    FixedKernel(  # Pillow lays its rows out from the bottom up: this is what EMBOSS computes
         "pillow-emboss",
         "Pillow",
         ((0, 0, 0), (0, 1, 0), (-1, 0, 0)),
-        "relief on mid-grey: 128 is added",
+        "relief on mid-gray: 128 is added",
         f"{PILLOW}.EMBOSS",
         bias=128,
     ),

@@ -3,7 +3,7 @@
 The computation of each is the function of the same name in ``convcli.kernels.formulas``.
 """
 
-from convcli.kernels.entries import Parameter, Recipe
+from convcli.kernels.entries import ComputedKernel, Parameter
 
 OPENCV = "OpenCV, getGaussianKernel"
 PIXELS, DEGREES = "pixels", "degrees"
@@ -14,7 +14,7 @@ SIZE_FROM_SIGMA = Parameter(
 ANGLE = Parameter("angle", "number", "0", "direction, counter-clockwise from the right", DEGREES)
 
 SMOOTHING_RECIPES = (
-    Recipe(
+    ComputedKernel(
         "box",
         "smoothing",
         (Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS),),
@@ -22,7 +22,7 @@ SMOOTHING_RECIPES = (
         "mean of a rectangle",
         "M. McDonnell, Computer Graphics and Image Processing 17(1), 1981",
     ),
-    Recipe(
+    ComputedKernel(
         "binomial",
         "smoothing",
         (Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS),),
@@ -30,7 +30,7 @@ SMOOTHING_RECIPES = (
         "Pascal's triangle, the Gaussian of integers",
         "B. Jaehne, Digital Image Processing, 6th ed., 2005",
     ),
-    Recipe(
+    ComputedKernel(
         "gaussian",
         "smoothing",
         (
@@ -54,7 +54,7 @@ SMOOTHING_RECIPES = (
             ),
             Parameter("angle", "number", "0", "turns the bell counter-clockwise", DEGREES),
             Parameter(
-                "start", "number", "", "x and y of the first sample; centred where missing", PIXELS
+                "start", "number", "", "x and y of the first sample; centered where missing", PIXELS
             ),
             Parameter("step", "positive", "1", "distance between samples", PIXELS),
             Parameter("normalize", "flag", "yes", "no: the weights are the density's values"),
@@ -63,15 +63,15 @@ SMOOTHING_RECIPES = (
         "Gaussian bell, also oblong or correlated",
         f"{OPENCV} (default sigma); bivariate normal density",
     ),
-    Recipe(
+    ComputedKernel(
         "disk",
         "smoothing",
-        (Parameter("radius", "positive", "2", "pixel centres up to it count", PIXELS),),
+        (Parameter("radius", "positive", "2", "pixel centers up to it count", PIXELS),),
         "disk:4.5",
         "mean of a disk, as a lens out of focus",
         "M. Potmesil and I. Chakravarty, Computer Graphics 15(3), 1981",
     ),
-    Recipe(
+    ComputedKernel(
         "motion",
         "smoothing",
         (Parameter("length", "positive", "9", "length of the streak", PIXELS), ANGLE),
@@ -79,7 +79,7 @@ SMOOTHING_RECIPES = (
         "mean along a line, as a camera moved",
         "MATLAB, fspecial('motion')",
     ),
-    Recipe(
+    ComputedKernel(
         "comet",
         "smoothing",
         (
@@ -94,7 +94,7 @@ SMOOTHING_RECIPES = (
 )
 
 SHARPENING_RECIPES = (
-    Recipe(
+    ComputedKernel(
         "unsharp",
         "sharpening",
         (
@@ -109,7 +109,7 @@ SHARPENING_RECIPES = (
 )
 
 DIFFERENCE_RECIPES = (
-    Recipe(
+    ComputedKernel(
         "log",
         "Laplacian",
         (SIZE_FROM_SIGMA, Parameter("sigma", "positive", "1.4", "standard deviation", PIXELS)),
@@ -117,7 +117,7 @@ DIFFERENCE_RECIPES = (
         "Laplacian of a Gaussian, sum 0",
         "D. Marr and E. Hildreth, Proc. R. Soc. Lond. B 207, 1980",
     ),
-    Recipe(
+    ComputedKernel(
         "dog",
         "Laplacian",
         (
@@ -129,7 +129,7 @@ DIFFERENCE_RECIPES = (
         "narrow Gaussian less a wider one, sum 0",
         "D. Marr and E. Hildreth, Proc. R. Soc. Lond. B 207, 1980",
     ),
-    Recipe(
+    ComputedKernel(
         "gabor",
         "texture",
         (

@@ -8,7 +8,7 @@ Gradients are not divided by the sum of their weights.
 
 from math import sqrt
 
-from convcli.kernels.entries import Family, Rows, Table, outer
+from convcli.kernels.entries import FixedKernel, KernelFamily, Rows, outer
 
 SOBEL = "I. Sobel and G. Feldman, talk at the Stanford AI Project, 1968"
 PREWITT = "J. Prewitt, Object Enhancement and Extraction, 1970"
@@ -54,24 +54,28 @@ def _pair(
     difference: tuple[int | float, ...],
     summary: str,
     source: str,
-) -> tuple[Family | Table, ...]:
+) -> tuple[KernelFamily | FixedKernel, ...]:
     """Return a gradient: a difference along one axis, smoothed along the other."""
     x, y = f"{name}-x", f"{name}-y"
     group = "gradient"
     return (
-        Family(name, group, (x, y), "magnitude", summary, source),
-        Table(
+        KernelFamily(name, group, (x, y), "magnitude", summary, source),
+        FixedKernel(
             x, group, outer(smoothing, difference), "positive where brighter to the right", source
         ),
-        Table(y, group, outer(difference, smoothing), "positive where brighter below", source),
+        FixedKernel(
+            y, group, outer(difference, smoothing), "positive where brighter below", source
+        ),
     )
 
 
-def _compass(name: str, north: Rows, summary: str, source: str) -> tuple[Family | Table, ...]:
+def _compass(
+    name: str, north: Rows, summary: str, source: str
+) -> tuple[KernelFamily | FixedKernel, ...]:
     """Return eight tables, each ``north`` turned toward one point of the compass."""
     group = "compass"
     tables = tuple(
-        Table(
+        FixedKernel(
             f"{name}-{point}",
             group,
             north,
@@ -82,33 +86,33 @@ def _compass(name: str, north: Rows, summary: str, source: str) -> tuple[Family 
         for point, turn in COMPASS.items()
     )
     members = tuple(table.name for table in tables)
-    return (Family(name, group, members, "max", summary, source), *tables)
+    return (KernelFamily(name, group, members, "max", summary, source), *tables)
 
 
 GRADIENTS = (
     *_pair("sobel", (1, 2, 1), DIFFERENCE, "gradient, smoothed by 1-2-1", SOBEL),
-    Table(
+    FixedKernel(
         "left-sobel",
         "gradient",
         outer((1, 2, 1), (1, 0, -1)),
         "positive where brighter to the left",
         SETOSA_SOBEL,
     ),
-    Table(
+    FixedKernel(
         "right-sobel",
         "gradient",
         outer((1, 2, 1), (-1, 0, 1)),
         "positive where brighter to the right",
         SETOSA_SOBEL,
     ),
-    Table(
+    FixedKernel(
         "top-sobel",
         "gradient",
         outer((1, 0, -1), (1, 2, 1)),
         "positive where brighter above",
         SETOSA_SOBEL,
     ),
-    Table(
+    FixedKernel(
         "bottom-sobel",
         "gradient",
         outer((-1, 0, 1), (1, 2, 1)),
@@ -117,7 +121,7 @@ GRADIENTS = (
     ),
     *_pair("prewitt", (1, 1, 1), DIFFERENCE, "gradient, smoothed by 1-1-1", PREWITT),
     *_pair("scharr", (3, 10, 3), DIFFERENCE, "gradient, nearly isotropic, by 3-10-3", SCHARR),
-    Family(
+    KernelFamily(
         "roberts",
         "gradient",
         ("roberts-x", "roberts-y"),
@@ -125,14 +129,14 @@ GRADIENTS = (
         "gradient along the diagonals, 2x2",
         ROBERTS,
     ),
-    Table(
+    FixedKernel(
         "roberts-x",
         "gradient",
         ((-1, 0), (0, 1)),
         "positive where brighter at the lower right",
         ROBERTS,
     ),
-    Table(
+    FixedKernel(
         "roberts-y",
         "gradient",
         ((0, -1), (1, 0)),

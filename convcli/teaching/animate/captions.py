@@ -9,7 +9,7 @@ from convcli.kernels.kernel import Kernel
 from convcli.plotting.heatmap import applied_title, kernel_title
 from convcli.plotting.window_marks import hatched_text
 from convcli.teaching.animate.position_text import position_lines
-from convcli.teaching.animate.sliding import Slide
+from convcli.teaching.animate.sliding import SlidingWindow
 
 CAPTION_POINTS = 8.0
 HINTED = 0.88  # of a width may be text: letters are wider where pixels are few
@@ -18,7 +18,7 @@ _LETTER = 0.61 * CAPTION_POINTS / 72  # inches, of the monospaced font
 _MOST_LINES = 9
 
 
-def captions(slide: Slide, stops: Sequence[Pair], inches: float) -> list[str]:
+def captions(slide: SlidingWindow, stops: Sequence[Pair], inches: float) -> list[str]:
     """Return the text for each stop, wrapped, with the sums written out if there is room."""
     for brief in (False, True):
         texts = [_wrapped(position_lines(slide, at, brief=brief), inches) for at in stops]
@@ -39,7 +39,7 @@ def _wrapped(lines: Sequence[str], inches: float) -> str:
     return "\n".join(part for line in lines for part in wrapper.wrap(line))
 
 
-def heading(slide: Slide, title: str) -> str:
+def heading(slide: SlidingWindow, title: str) -> str:
     """Return what is filtered with what and how; what is as usual is left out."""
     layout, geometry = slide.spec.layout, slide.geometry
     operation = layout.operation + " (kernel flipped)" * (layout.operation == "convolve")
@@ -50,13 +50,13 @@ def heading(slide: Slide, title: str) -> str:
     return ", ".join(parts)
 
 
-def applied_kernels(slide: Slide) -> tuple[Kernel, ...]:
+def applied_kernels(slide: SlidingWindow) -> tuple[Kernel, ...]:
     """Return the kernels as they slide, flipped where they are convolved."""
     pairs = zip(slide.spec.kernels, slide.weights, strict=True)
     return tuple(replace(kernel, matrix=weights) for kernel, weights in pairs)
 
 
-def kernels_title(slide: Slide) -> str:
+def kernels_title(slide: SlidingWindow) -> str:
     """Say which kernels slide, and whether they are flipped."""
     first, *others = slide.spec.kernels
     several = f"{slide.spec.combine} of {1 + len(others)} kernels"
@@ -64,7 +64,7 @@ def kernels_title(slide: Slide) -> str:
     return applied_title(title, slide.spec.layout.operation)
 
 
-def padding_text(slide: Slide) -> str:
+def padding_text(slide: SlidingWindow) -> str:
     """Say how wide the hatched padding is, and what it holds."""
     pads: Pads = slide.pads
     if not any(pads):

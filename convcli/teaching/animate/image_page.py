@@ -1,4 +1,4 @@
-"""The page of a picture's scene: padded input | kernel | feature maps, and room for a caption."""
+"""The page of an image's scene: padded input | kernel | feature maps, and room for a caption."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from convcli.plotting.axes import MOST_TICKED, WIDE, Drawn, draw_cell_lines, settle
+from convcli.plotting.axes import MOST_TICKED, WIDE, DrawnImage, draw_cell_lines, finalize_layout
 from convcli.plotting.heatmap import draw_kernels, tiles_of
-from convcli.plotting.image_panel import Raster, draw_raster
+from convcli.plotting.image_panel import ImagePanel, draw_raster
 from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, TITLE_POINTS
 from convcli.plotting.text import cell_texts, text_width, wrap
 from convcli.plotting.window_marks import hatch_padding
@@ -22,8 +22,8 @@ from convcli.teaching.animate.captions import (
     kernels_title,
     padding_text,
 )
-from convcli.teaching.animate.page import AIR, EMPTY_COLOUR, empty_frame
-from convcli.teaching.animate.sliding import Slide
+from convcli.teaching.animate.page import AIR, EMPTY_COLOR, empty_frame
+from convcli.teaching.animate.sliding import SlidingWindow
 
 _CELL, _BOX, _NUMBERED_BOX, _LEAST_BOX = 0.46, 3.8, 5.4, 1.4  # inches
 _SEVERAL_BOX = 1.9  # of one map among several
@@ -37,7 +37,7 @@ _TICKS, _BAR, _BAR_BELOW, _LINE, _AROUND = 0.4, 0.75, 0.5, 0.17, 0.2
 Sides = tuple[float, float]  # inches: width, height
 
 
-class PicturePage:
+class ImagePage:
     """A figure in the making, and its parts.
 
     Attributes:
@@ -46,15 +46,15 @@ class PicturePage:
         text_inches: the room for a line of the caption.
     """
 
-    def __init__(self, slide: Slide, title: str) -> None:
+    def __init__(self, slide: SlidingWindow, title: str) -> None:
         self._slide = slide
-        self._before = Raster(slide.padded(), slide.picture.white)
+        self._before = ImagePanel(slide.padded(), slide.image.max_value)
         self._after = [
-            Raster(slide.pixels[..., channel], slide.white)
+            ImagePanel(slide.pixels[..., channel], slide.max_value)
             for channel in range(slide.pixels.shape[2])
         ]
         self._tiles = tiles_of(applied_kernels(slide), most=_MOST_TILES)
-        self._numbered = max(slide.picture.size) <= MOST_TICKED
+        self._numbered = max(slide.image.shape) <= MOST_TICKED
         self._plan()
         width = sum(self._widths) + 3 * (_TICKS + _BAR)
         self._heading = wrap(heading(slide, title), HINTED * width - 0.5, HEADING_POINTS)
@@ -75,7 +75,7 @@ class PicturePage:
         drawn = [self._draw_input()]
         drawn += draw_kernels(figure, grid[:, 1], self._tiles, self._sides[1], self._titles[1])
         drawn += map(self._draw_map, self.maps, self._after, self._titles[2:])
-        settle(figure, drawn)
+        finalize_layout(figure, drawn)
         self._clear_numbers()
         return figure, caption
 
@@ -105,7 +105,7 @@ class PicturePage:
     def _written_titles(self) -> list[str]:
         """Return what stands over input, kernel and each map."""
         slide = self._slide
-        rows, columns = slide.picture.size
+        rows, columns = slide.image.shape
         size = "x".join(map(str, slide.output[::-1]))
         maps = [", ".join(filter(None, [name, size])) for name in slide.channels]
         maps[0] = f"feature map {maps[0]}"
@@ -125,9 +125,9 @@ class PicturePage:
         highest = max(self._sides[0][1] + around, self._sides[1][1] + around, maps)
         return highest + 0.2 * (2 + self._heading.count("\n"))
 
-    def _draw_input(self) -> Drawn:
+    def _draw_input(self) -> DrawnImage:
         axes, before, pads = self.input, self._before, self._slide.pads
-        rows, columns = self._slide.picture.size
+        rows, columns = self._slide.image.shape
         axes.set_title(self._titles[0], pad=_PAD)
         drawn = draw_raster(axes, before, self._sides[0])
         _set_ticks(axes.xaxis, columns, (pads.left, pads.right), self._sides[0][0], along=True)
@@ -135,12 +135,12 @@ class PicturePage:
         hatch_padding(axes, (rows, columns), pads)
         return self._with_numbers(axes, before, drawn)
 
-    def _draw_map(self, axes: Axes, after: Raster, title: str) -> Drawn:
+    def _draw_map(self, axes: Axes, after: ImagePanel, title: str) -> DrawnImage:
         axes.set_title(title, pad=_PAD)
-        axes.set_facecolor(EMPTY_COLOUR)
+        axes.set_facecolor(EMPTY_COLOR)
         return self._with_numbers(axes, after, draw_raster(axes, after, self._sides[2]))
 
-    def _with_numbers(self, axes: Axes, raster: Raster, drawn: Drawn) -> Drawn:
+    def _with_numbers(self, axes: Axes, raster: ImagePanel, drawn: DrawnImage) -> DrawnImage:
         """Have the cells numbered where the input is small, however wide its padding."""
         fits = max(raster.rows, raster.columns) <= _MOST_NUMBERED
         if not (self._numbered and fits) or raster.pixels.ndim == 3:
@@ -150,18 +150,18 @@ class PicturePage:
         return replace(drawn, texts=texts, widest=max(text_width(text, 1.0) for text in texts))
 
     def _clear_numbers(self) -> None:
-        """Keep the hatching from crossing the numbers, each on the colour of its cell."""
+        """Keep the hatching from crossing the numbers, each on the color of its cell."""
         image, pads = self.input.images[0], self._slide.pads
-        rows, columns = self._slide.picture.size
-        colours = image.to_rgba(np.ma.asarray(image.get_array()))
+        rows, columns = self._slide.image.shape
+        colors = image.to_rgba(np.ma.asarray(image.get_array()))
         for text in self.input.texts:
             column, row = map(round, text.get_position())
             if not (0 <= row - pads.top < rows and 0 <= column - pads.left < columns):
-                colour = colours[row, column]
-                text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
+                color = colors[row, column]
+                text.set_bbox({"facecolor": color, "edgecolor": "none", "pad": 0.6})
 
 
-def _sides(raster: Raster, cell: float) -> Sides:
+def _sides(raster: ImagePanel, cell: float) -> Sides:
     return max(raster.columns * cell, _THIN), max(raster.rows * cell, _THIN)
 
 

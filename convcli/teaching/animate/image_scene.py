@@ -1,25 +1,25 @@
-"""The scene of a picture or a matrix: its window on the way, and the maps that fill in."""
+"""The scene of an image or a matrix: its window on the way, and the maps that fill in."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from convcli.geometry import Pair
-from convcli.plotting.blit import Film
+from convcli.plotting.blit import BlitCanvas
 from convcli.plotting.window_marks import CellMark, WindowMarks
 from convcli.teaching.animate.captions import captions, line_count
-from convcli.teaching.animate.image_page import PicturePage
-from convcli.teaching.animate.sliding import Slide
+from convcli.teaching.animate.image_page import ImagePage
+from convcli.teaching.animate.sliding import SlidingWindow
 
 
-class PictureScene:
+class ImageScene:
     """A figure, drawn once, and what moves in it.
 
     Attributes:
         film: takes the frames.
     """
 
-    def __init__(self, slide: Slide, stops: Sequence[Pair], title: str) -> None:
-        page = PicturePage(slide, title)
+    def __init__(self, slide: SlidingWindow, stops: Sequence[Pair], title: str) -> None:
+        page = ImagePage(slide, title)
         self._stops = stops
         self._columns = slide.output[1]
         self._done = self._place(stops[0])
@@ -32,7 +32,7 @@ class PictureScene:
         self._caption = caption
         results = [artist for axes in self._maps for artist in (*axes.images, *axes.texts)]
         moving = chain.from_iterable(mark.artists for mark in self._marks)
-        self.film = Film(figure, results, [*moving, caption])
+        self.film = BlitCanvas(figure, results, [*moving, caption])
 
     def move(self, stop: int) -> None:
         """Lay the window at one of the stops, and let the results up to it appear."""

@@ -6,7 +6,7 @@ from matplotlib.text import Text
 
 from convcli.teaching.animate.captions import CAPTION_LINE, CAPTION_POINTS
 
-EMPTY_COLOUR = "#fbf5d3"  # where values are still to come: neither grey, nor blue or red
+EMPTY_COLOR = "#fbf5d3"  # where values are still to come: neither gray, nor blue or red
 AIR = 0.08  # inches
 _DPI = 100  # most screens show a frame whole
 

@@ -1,9 +1,9 @@
-"""What happens at one position, in a few lines that can stand below a picture."""
+"""What happens at one position, in a few lines that can stand below an image."""
 
 from collections.abc import Iterator
 
 from convcli.geometry import Pair
-from convcli.teaching.animate.sliding import Slide
+from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.decimals import Number, plain, written
 from convcli.teaching.explain.explanation import Explanation, Output, Response
 from convcli.teaching.explain.steps import result_lines, sum_lines, value_lines
@@ -12,7 +12,7 @@ _MOST_TERMS = 25  # products of a sum that are written out
 _MOST_SUMS = 4  # sums that are
 
 
-def position_lines(slide: Slide, at: Pair, *, brief: bool = False) -> list[str]:
+def position_lines(slide: SlidingWindow, at: Pair, *, brief: bool = False) -> list[str]:
     """Return the lines that say what the value at one position is.
 
     Short sums are written out, product by product; of longer ones, and of many, only the values
@@ -20,11 +20,11 @@ def position_lines(slide: Slide, at: Pair, *, brief: bool = False) -> list[str]:
 
     >>> import numpy as np
     >>> from convcli.filtering import FilterSpec
-    >>> from convcli.images.image import Picture
+    >>> from convcli.images.image import Image
     >>> from convcli.kernels.kernel import Kernel
     >>> from convcli.teaching.animate.sliding import slide_over
     >>> layer = FilterSpec("step", (Kernel([[-1, 1]]),))
-    >>> position_lines(slide_over(Picture(np.array([[1, 3, 4]]), None), layer), (0, 1))
+    >>> position_lines(slide_over(Image(np.array([[1, 3, 4]]), None), layer), (0, 1))
     ['row 0, column 1: (3*-1) + (4*1) = 1']
     """
     place = f"row {at[0]}, column {at[1]}"
@@ -36,7 +36,7 @@ def position_lines(slide: Slide, at: Pair, *, brief: bool = False) -> list[str]:
     return [f"{place}: {lines[0]}"] if len(lines) == 1 else [place, *lines]
 
 
-def _values(slide: Slide, at: Pair) -> str:
+def _values(slide: SlidingWindow, at: Pair) -> str:
     """Return the value of each channel, and the pixel where it is another number."""
     parts = []
     for channel, value, pixel in zip(
@@ -62,8 +62,8 @@ def _worked(explanation: Explanation) -> Iterator[str]:
 
 def _sum(response: Response) -> str:
     """Write the products of one kernel and what becomes of their sum."""
-    sums = [_unlabelled(sum_lines(part)) for part in response.sums]
-    return "; ".join([*sums, *map(_unlabelled, filter(None, [value_lines(response)]))])
+    sums = [_unlabeled(sum_lines(part)) for part in response.sums]
+    return "; ".join([*sums, *map(_unlabeled, filter(None, [value_lines(response)]))])
 
 
 def _combined(explanation: Explanation, output: Output) -> str:
@@ -73,7 +73,7 @@ def _combined(explanation: Explanation, output: Output) -> str:
     return f"{' '.join(' '.join(lines[:start]).split())}{_pixel(output.value, output.pixel)}"
 
 
-def _unlabelled(lines: list[str]) -> str:
+def _unlabeled(lines: list[str]) -> str:
     """Join the lines of a step without its name."""
     return " ".join(" ".join(lines).split()[1:])
 

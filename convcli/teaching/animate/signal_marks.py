@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from convcli.plotting.signal_plot import Values
-from convcli.plotting.window_marks import WINDOW_COLOUR
+from convcli.plotting.window_marks import WINDOW_COLOR
 
 _LEAST_BAND, _LEAST_RING = 0.08, 0.06  # inches: a band's width, the distance between rings
 _BAND_ALPHA = 0.18
@@ -30,7 +30,7 @@ class SignalMark:
         self._cells = (right - left) / inches  # to the inch
         bottom, top = axes.get_ylim()
         self._band = Rectangle(
-            (0, bottom), 0, top - bottom, color=WINDOW_COLOUR, alpha=_BAND_ALPHA, zorder=0.4
+            (0, bottom), 0, top - bottom, color=WINDOW_COLOR, alpha=_BAND_ALPHA, zorder=0.4
         )
         self._rings = Line2D(
             [],
@@ -39,7 +39,7 @@ class SignalMark:
             marker="o",
             markersize=7.0,
             markerfacecolor="none",
-            markeredgecolor=WINDOW_COLOUR,
+            markeredgecolor=WINDOW_COLOR,
             markeredgewidth=1.5,
         )
         axes.add_patch(self._band)

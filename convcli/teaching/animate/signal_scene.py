@@ -11,8 +11,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from convcli.geometry import Geometry, Pair
-from convcli.plotting.axes import settle
-from convcli.plotting.blit import Film
+from convcli.plotting.axes import finalize_layout
+from convcli.plotting.blit import BlitCanvas
 from convcli.plotting.signal_figure import (
     KERNEL_INCHES,
     PLOT_HEIGHT,
@@ -32,18 +32,18 @@ from convcli.plotting.signal_plot import (
 )
 from convcli.plotting.text import wrap
 from convcli.teaching.animate.captions import HINTED, captions, heading, line_count
-from convcli.teaching.animate.page import AIR, EMPTY_COLOUR, empty_frame
+from convcli.teaching.animate.page import AIR, EMPTY_COLOR, empty_frame
 from convcli.teaching.animate.signal_marks import SignalMark
-from convcli.teaching.animate.sliding import Slide
+from convcli.teaching.animate.sliding import SlidingWindow
 
 _FRAME = 0.8  # inches: titles and ticks above and below a plot
 _WIDTH = KERNEL_INCHES + SIGNAL_INCHES + 1.3
 
 
-def slides_along(slide: Slide) -> bool:
+def slides_along(slide: SlidingWindow) -> bool:
     """Tell whether a signal is filtered by kernels that run along it, to a signal."""
-    axis = signal_axis(slide.picture.pixels)
-    if axis is None or not are_signals([slide.picture.pixels, slide.pixels]):
+    axis = signal_axis(slide.image.pixels)
+    if axis is None or not are_signals([slide.image.pixels, slide.pixels]):
         return False
     operation = slide.spec.layout.operation
     return all(taps_of(kernel.matrix, axis, operation) is not None for kernel in slide.spec.kernels)
@@ -56,8 +56,8 @@ class SignalScene:
         film: takes the frames.
     """
 
-    def __init__(self, slide: Slide, stops: Sequence[Pair], title: str) -> None:
-        axis = signal_axis(slide.picture.pixels)
+    def __init__(self, slide: SlidingWindow, stops: Sequence[Pair], title: str) -> None:
+        axis = signal_axis(slide.image.pixels)
         assert axis is not None  # noqa: S101 - see slides_along
         self._slide, self._axis = slide, axis
         self._stops = [stop[axis] for stop in stops]
@@ -74,10 +74,10 @@ class SignalScene:
         layout, dilation = slide.spec.layout, slide.geometry.dilation[axis]
         kernels = slide.spec.kernels
         drawn = draw_taps(figure, grid[:, 0], kernels, axis, layout.operation, dilation)
-        settle(figure, drawn)
+        finalize_layout(figure, drawn)
         marks = [*self._windows.values(), self._cell]
         moving = chain.from_iterable(mark.artists for mark in marks)
-        self.film = Film(figure, results, [*moving, self._caption])
+        self.film = BlitCanvas(figure, results, [*moving, self._caption])
 
     def move(self, stop: int) -> None:
         """Lay the window at one of the stops, and let the results up to it appear."""
@@ -97,14 +97,14 @@ class SignalScene:
         slide, plan = self._slide, self._slide.plans[0]
         before, after = slide.pads[2 * self._axis : 2 * self._axis + 2]
         padding = Padding(before, after, plan.border, plan.fill)
-        padded = draw_padded(axes, slide.picture.pixels, padding)
+        padded = draw_padded(axes, slide.image.pixels, padding)
         every = dict.fromkeys(plan.geometry for plan in slide.plans)
         return {
             geometry: SignalMark(axes, padded, before, inches=SIGNAL_INCHES) for geometry in every
         }
 
     def _draw_result(self, limits: tuple[float, float]) -> list[Artist]:
-        """Draw the whole result, whose artists are returned, on the colour of what is to come."""
+        """Draw the whole result, whose artists are returned, on the color of what is to come."""
         slide, axes = self._slide, self._result
         exact = slide.pixels.reshape(-1, slide.pixels.shape[2])
         values = samples_of(slide.pixels)
@@ -112,7 +112,7 @@ class SignalScene:
         align(axes, limits, slide.geometry, self._axis)
         axes.set_title(wrap(f"result, {count_text(values)}", SIGNAL_INCHES, TITLE_POINTS))
         ends = -0.5, len(values) - 0.5
-        axes.axvspan(*ends, facecolor=EMPTY_COLOUR, linewidth=0, zorder=0.1)
+        axes.axvspan(*ends, facecolor=EMPTY_COLOR, linewidth=0, zorder=0.1)
         page = axes.axvspan(*ends, facecolor="white", linewidth=0, zorder=0.2)
         self._cell = SignalMark(axes, values, 0, inches=SIGNAL_INCHES)
         return [page, *artists]

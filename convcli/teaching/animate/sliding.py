@@ -1,4 +1,4 @@
-"""A window on its way over a picture: every value of the feature map, and the stops on the way."""
+"""A window on its way over an image: every value of the feature map, and the stops on the way."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,9 +10,9 @@ from convcli.core.correlate import as_applied
 from convcli.core.plan import Plan
 from convcli.core.strips import PaddedView
 from convcli.errors import UsageError
-from convcli.filtering import FilterSpec, Probed, filter_picture, measure, plan_kernel
+from convcli.filtering import Filter, Probed, filter_image, measure, plan_kernel
 from convcli.geometry import Geometry, Pads, Pair
-from convcli.images.image import Picture
+from convcli.images.image import ImageData
 from convcli.teaching.channel_names import channel_names
 from convcli.teaching.explain.arithmetic import explain_probed
 from convcli.teaching.explain.explanation import Explanation
@@ -22,13 +22,13 @@ MOST_FRAMES = 2000  # at all: encoders keep every frame in memory
 
 
 @dataclass(frozen=True, eq=False)
-class Slide:
-    """A layer laid over a picture, with all its values.
+class SlidingWindow:
+    """A layer laid over an image, with all its values.
 
     Attributes:
-        picture: the input.
+        image: the input.
         spec: the layer; its alpha is dropped.
-        plans: how each kernel meets the picture.
+        plans: how each kernel meets the image.
         maps: each kernel's values, (H', W', C).
         values: what they are combined to, (H', W', C).
         pixels: the values after the range mapping, as ``apply`` writes them, (H', W', C).
@@ -36,30 +36,30 @@ class Slide:
         extremes: the values that ``rescale`` makes black and white; None for other ranges.
     """
 
-    picture: Picture
-    spec: FilterSpec
+    image: ImageData
+    spec: Filter
     plans: tuple[Plan, ...]
     maps: tuple[NDArray[Any], ...]
     values: NDArray[Any]
     pixels: NDArray[Any]
-    white: int | None
+    max_value: int | None
     extremes: tuple[float, float] | None
 
     @property
     def geometry(self) -> Geometry:
-        """How the first kernel is laid over the picture."""
+        """How the first kernel is laid over the image."""
         return self.plans[0].geometry
 
     @property
     def output(self) -> Pair:
         """Rows and columns of the feature map."""
-        return self.geometry.output
+        return self.geometry.output_shape
 
     @property
     def channels(self) -> tuple[str, ...]:
         """The names of the feature map's channels; an empty one where there is but one."""
         several = self.values.shape[2] > 1
-        names = channel_names(self.picture.channels, self.picture.depth)
+        names = channel_names(self.image.channels, self.image.depth)
         return tuple(names) if several else ("",)
 
     @property
@@ -75,13 +75,13 @@ class Slide:
         return tuple(as_applied(kernel.matrix, operation) for kernel in self.spec.kernels)
 
     def padded(self) -> NDArray[Any]:
-        """Return the picture with its widest padding, (H, W) or (H, W, C)."""
+        """Return the image with its widest padding, (H, W) or (H, W, C)."""
         plan, pads = self.plans[0], self.pads
-        pixels = self.picture.pixels
+        pixels = self.image.pixels
         planes = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
-        bare = Geometry(self.picture.size, (1, 1), pads, (1, 1), (1, 1), (0, 0))
+        bare = Geometry(self.image.shape, (1, 1), pads, (1, 1), (1, 1), (0, 0))
         view = PaddedView.of(planes, bare, plan.border, plan.fill)
-        out = np.empty((*bare.padded, planes.shape[2]), view.own_dtype)
+        out = np.empty((*bare.padded_shape, planes.shape[2]), view.own_dtype)
         view.copy_rows(0, out)
         return out if pixels.ndim == 3 else out[..., 0]
 
@@ -89,53 +89,53 @@ class Slide:
         """Explain one value, number by number."""
         maps = [values[at] for values in self.maps]
         probed = Probed(list(self.plans), maps, self.values[at], self.values.dtype)
-        return explain_probed(self.picture, self.spec, at, probed, extremes=self.extremes)
+        return explain_probed(self.image, self.spec, at, probed, extremes=self.extremes)
 
 
-def slide_over(picture: Picture, spec: FilterSpec) -> Slide:
-    """Filter a picture for a window to be followed on its way.
+def slide_over(image: ImageData, spec: Filter) -> SlidingWindow:
+    """Filter an image for a window to be followed on its way.
 
     Raises:
-        ConvcliError: as :func:`convcli.filtering.filter_picture`; also where several kernels
+        ConvcliError: as :func:`convcli.filtering.filter_image`; also where several kernels
             are not combined.
 
     >>> from convcli.kernels.kernel import Kernel
     >>> layer = FilterSpec("step", (Kernel([[-1, 1]]),))
-    >>> slide_over(Picture(np.array([[1, 3, 4]]), None), layer).values[..., 0].tolist()
+    >>> slide_over(Image(np.array([[1, 3, 4]]), None), layer).values[..., 0].tolist()
     [[2, 1, 0]]
     """
     if len(spec.kernels) > 1 and spec.combine is None:
         raise UsageError(f"{spec.label} is a bank of {len(spec.kernels)} kernels: combine them")
     spec = spec._replace(alpha="drop", counted=False)
-    depth = None if spec.range == "raw" else picture.depth
-    extremes = measure(picture, spec) if spec.range == "rescale" else None
+    depth = None if spec.range == "raw" else image.depth
+    extremes = measure(image, spec) if spec.range == "rescale" else None
     raw = spec._replace(range="raw")
-    values = _filtered(picture, raw)
+    values = _filtered(image, raw)
     maps: tuple[NDArray[Any], ...] = (values,)
     if spec.combine is not None:
         single = (raw._replace(kernels=(kernel,), combine=None) for kernel in spec.kernels)
-        maps = tuple(_filtered(picture, each) for each in single)
-    return Slide(
-        picture=picture,
+        maps = tuple(_filtered(image, each) for each in single)
+    return SlidingWindow(
+        image=image,
         spec=spec,
-        plans=tuple(plan_kernel(picture, spec, kernel) for kernel in spec.kernels),
+        plans=tuple(plan_kernel(image, spec, kernel) for kernel in spec.kernels),
         maps=maps,
         values=values,
-        pixels=_with_channels(filter_picture(picture, spec, depth, extremes).picture.pixels),
-        white=None if depth is None else picture.white,
+        pixels=_with_channels(filter_image(image, spec, depth, extremes).image.pixels),
+        max_value=None if depth is None else image.max_value,
         extremes=extremes,
     )
 
 
-def _filtered(picture: Picture, raw: FilterSpec) -> NDArray[Any]:
-    return _with_channels(filter_picture(picture, raw, None).picture.pixels)
+def _filtered(image: ImageData, raw: Filter) -> NDArray[Any]:
+    return _with_channels(filter_image(image, raw, None).image.pixels)
 
 
 def _with_channels(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
 
 
-class Stops(NamedTuple):
+class Positions(NamedTuple):
     """The positions at which a window is shown, of so many that it passes."""
 
     shown: tuple[Pair, ...]
@@ -144,7 +144,7 @@ class Stops(NamedTuple):
 
 def choose_stops(
     output: Pair, first: Pair | None = None, last: Pair | None = None, step: int | None = None
-) -> Stops:
+) -> Positions:
     """Choose positions of a feature map in reading order, row by row from ``first`` to ``last``.
 
     With a ``step``, each step-th and the last; without, all of up to 200, and of more 200 that
@@ -177,7 +177,7 @@ def choose_stops(
                 f"--step {-(-(passed - 1) // (MOST_FRAMES - 1))} shows fewer, or --from and --to"
             )
         places = [*range(start, end, step), end]
-    return Stops(tuple(divmod(place, columns) for place in places), passed)
+    return Positions(tuple(divmod(place, columns) for place in places), passed)
 
 
 def _place(option: str, at: Pair, output: Pair) -> int:

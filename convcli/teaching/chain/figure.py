@@ -1,7 +1,7 @@
-"""The maps after each layer of a chain: a row of labelled blocks, each a grid of its maps."""
+"""The maps after each layer of a chain: a row of labeled blocks, each a grid of its maps."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, house_style
+from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, style_context
 
 # isort: split
 import math
@@ -26,8 +26,8 @@ from convcli.plotting.axes import (
     round_ticks,
     write_cells,
 )
-from convcli.plotting.image_panel import Raster, cautions, colours_from, draw_pixels
-from convcli.plotting.text import cell_texts, short, text_width, wrap
+from convcli.plotting.image_panel import ImagePanel, colors_from, display_notes, draw_pixels
+from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 
 MOST_BLOCKS = 100
 MOST_MAPS = 64  # of a block; more are said to be left out
@@ -37,7 +37,7 @@ _GAP, _NUMBER, _LINE, _BETWEEN = 0.07, 0.13, 0.17, 0.22
 _MOST_ALONE, _MOST_TILE, _MOST_HEIGHT = 2.25, 1.25, 3.7  # a single map, one of several, a grid
 _CELL, _LEAST_TILE, _LEAST_HEIGHT, _LEAST_WIDTH = 0.6, 0.2, 0.7, 2.3  # the last two of a block
 _TITLE_POINTS, _NUMBER_POINTS = 9.0, 6.0
-_EVEN = 1e-4  # values so alike, of their size, are one grey
+_EVEN = 1e-4  # values so alike, of their size, are one gray
 _SHARE, _FAR = 99.5, 1.5  # per cent of values; a scale ends there if the last is so much farther
 _SAMPLES = 1 << 20  # are enough to tell
 
@@ -50,7 +50,7 @@ class Block(NamedTuple):
 
 
 class _Scale(NamedTuple):
-    """The values of the colour bar's ends, and at which of them others lie beyond."""
+    """The values of the color bar's ends, and at which of them others lie beyond."""
 
     low: float
     high: float
@@ -63,7 +63,7 @@ class PlannedBlock(NamedTuple):
     Lengths are inches. ``numbers`` are those in the cells of each map.
     """
 
-    rasters: list[Raster]
+    rasters: list[ImagePanel]
     numbers: list[list[str]]
     scale: _Scale
     columns: int
@@ -102,7 +102,7 @@ class PlannedBlock(NamedTuple):
         return self.heading + max(self.grid[1], _LEAST_HEIGHT) + _BETWEEN
 
 
-def draw_chain(blocks: Sequence[Block], *, title: str = "", white: int | None = None) -> Figure:
+def draw_chain(blocks: Sequence[Block], *, title: str = "", max_value: int | None = None) -> Figure:
     """Draw the maps after each layer, the input first.
 
     A block has one scale for all its maps: from the least value to the greatest, or, where some
@@ -112,8 +112,8 @@ def draw_chain(blocks: Sequence[Block], *, title: str = "", white: int | None = 
 
     Args:
         blocks: the input and what comes out of each layer.
-        title: a heading, such as the picture's name.
-        white: what is white in the input, 255 or 65535, which is drawn as a picture then, colour
+        title: a heading, such as the image's name.
+        white: what is white in the input, 255 or 65535, which is drawn as an image then, color
             in one; None for plain numbers.
 
     Raises:
@@ -123,7 +123,9 @@ def draw_chain(blocks: Sequence[Block], *, title: str = "", white: int | None = 
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['0', '1', '2', '3']
     """
-    planned = [plan_block(block, None if place else white) for place, block in enumerate(blocks)]
+    planned = [
+        plan_block(block, None if place else max_value) for place, block in enumerate(blocks)
+    ]
     return draw_blocks(planned, title=title)
 
 
@@ -135,37 +137,39 @@ def draw_blocks(blocks: Sequence[PlannedBlock], *, title: str = "") -> Figure:
     """
     if not 1 <= len(blocks) <= MOST_BLOCKS:
         raise UsageError(f"a figure shows 1 to {MOST_BLOCKS} layers, not {len(blocks)}")
-    with house_style():
+    with style_context():
         return _draw(blocks, wrap(title, _WIDTH - 2 * _MARGIN, HEADING_POINTS))
 
 
-def plan_block(block: Block, white: int | None = None) -> PlannedBlock:
+def plan_block(block: Block, max_value: int | None = None) -> PlannedBlock:
     """Plan how a block is drawn; its maps are not needed after that.
 
     Args:
         block: what comes out of one layer.
-        white: what is white, for a picture; None for plain numbers.
+        white: what is white, for an image; None for plain numbers.
     """
-    with house_style():
-        return _plan(block, white)
+    with style_context():
+        return _plan(block, max_value)
 
 
-def _plan(block: Block, white: int | None) -> PlannedBlock:
+def _plan(block: Block, max_value: int | None) -> PlannedBlock:
     rows, columns, channels = block.maps.shape
-    if white is not None and channels == 3:
-        rasters = [Raster(block.maps, white)]
+    if max_value is not None and channels == 3:
+        rasters = [ImagePanel(block.maps, max_value)]
     else:
         count = min(channels, MOST_MAPS)
-        rasters = [Raster(block.maps[..., channel], white) for channel in range(count)]
+        rasters = [ImagePanel(block.maps[..., channel], max_value) for channel in range(count)]
     least, greatest = finite_extremes(block.maps)
-    scale = _scale(block.maps, least, greatest) if white is None else _Scale(0.0, float(white))
+    scale = (
+        _scale(block.maps, least, greatest) if max_value is None else _Scale(0.0, float(max_value))
+    )
     across, tile = _arranged(len(rasters), rows, columns)
     planned = PlannedBlock(rasters, _texts(rasters), scale, across, tile, "")
     facts = [f"{columns}x{rows}", f"{channels} map{'s' * (channels > 1)}"]
-    facts += [f"min {short(least)}", f"max {short(greatest)}"]
+    facts += [f"min {format_short(least)}", f"max {format_short(greatest)}"]
     if channels > len(rasters) > 1:
         facts.append(f"the first {len(rasters)} are drawn")
-    facts += cautions(rasters, tile)
+    facts += display_notes(rasters, tile)
     text = wrap(f"{block.title}\n{', '.join(facts)}", planned.width - 0.1, _TITLE_POINTS)
     return planned._replace(text=text, rasters=[raster.thinned(tile) for raster in rasters])
 
@@ -252,8 +256,8 @@ def _draw_block(figure: Figure, block: PlannedBlock, left: float, top: float) ->
     _add_bar(figure, block, left + block.grid[0] + 0.1, top + block.number)
 
 
-def _texts(rasters: Sequence[Raster]) -> list[list[str]]:
-    """Return the numbers for the cells of each map, alike in their digits; none of a picture."""
+def _texts(rasters: Sequence[ImagePanel]) -> list[list[str]]:
+    """Return the numbers for the cells of each map, alike in their digits; none of an image."""
     if not rasters[0].numbered:
         return [[] for _ in rasters]
     every = iter(cell_texts(np.stack([raster.pixels for raster in rasters])))
@@ -261,7 +265,7 @@ def _texts(rasters: Sequence[Raster]) -> list[list[str]]:
 
 
 def _draw_map(
-    axes: Axes, raster: Raster, block: PlannedBlock, texts: tuple[str, ...], widest: float
+    axes: Axes, raster: ImagePanel, block: PlannedBlock, texts: tuple[str, ...], widest: float
 ) -> None:
     drawn = draw_pixels(axes, raster, block.tile, (block.scale.low, block.scale.high))
     if max(raster.rows, raster.columns) <= MOST_TICKED:
@@ -271,16 +275,16 @@ def _draw_map(
 
 
 def _add_bar(figure: Figure, block: PlannedBlock, left: float, top: float) -> None:
-    """Add the colour bar of a block, with as many ticks as it has room for."""
+    """Add the color bar of a block, with as many ticks as it has room for."""
     low, high, extend = block.scale
-    colour = block.rasters[0].pixels.ndim == 3
+    color = block.rasters[0].pixels.ndim == 3
     height = max(block.grid[1] - block.number, _LEAST_HEIGHT - block.number)
     axes = add_axes(figure, left, top, _BAR, height)
     ticks = round_ticks(low, high)
     if height < len(ticks) * TICK_POINTS * 1.6 / 72:
         ticks = ticks[:: max(1, len(ticks) - 1)]
     figure.colorbar(
-        ScalarMappable(Normalize(low, high), "gray" if colour else colours_from(low)),
+        ScalarMappable(Normalize(low, high), "gray" if color else colors_from(low)),
         cax=axes,
         ticks=ticks,
         format=_bar_number,
@@ -290,4 +294,4 @@ def _add_bar(figure: Figure, block: PlannedBlock, left: float, top: float) -> No
 
 def _bar_number(value: float, _place: int | None = None) -> str:
     """Label a tick, briefly: another block may follow."""
-    return short(value, digits=6)
+    return format_short(value, digits=6)

@@ -41,32 +41,32 @@ def record(shape: Shape, stages: Sequence[Stage]) -> dict[str, Any]:
 def totals(stages: Sequence[Stage]) -> tuple[int, int]:
     """Return the parameters and the multiply-adds of all layers together."""
     return (
-        sum(stage.laid.parameters for stage in stages),
-        sum(stage.laid.multiply_adds for stage in stages),
+        sum(stage.plan.parameters for stage in stages),
+        sum(stage.plan.multiply_adds for stage in stages),
     )
 
 
 def _cells(stage: Stage) -> tuple[str, ...]:
-    laid, rows, columns = stage.laid, stage.rows, stage.columns
+    plan, rows, columns = stage.plan, stage.rows, stage.columns
     field = f"{columns.size}x{rows.size}"
     jump = str(rows.jump) if rows.jump == columns.jump else f"{columns.jump}x{rows.jump}"
-    numbers = str(laid.parameters), field, jump, str(laid.multiply_adds)
-    return (str(stage.number), stage.layer.label, *_size(laid.shape), *numbers)
+    numbers = str(plan.parameters), field, jump, str(plan.multiply_adds)
+    return (str(stage.number), stage.layer.label, *_size(plan.shape), *numbers)
 
 
 def _numbers(stage: Stage) -> dict[str, Any]:
-    laid, rows, columns = stage.laid, stage.rows, stage.columns
+    plan, rows, columns = stage.plan, stage.rows, stage.columns
     return {
         "number": stage.number,
         "layer": stage.layer.name,
         "label": stage.layer.label,
-        "size": _named(laid.shape[:2]),
-        "channels": laid.shape[2],
-        "parameters": laid.parameters,
+        "size": _named(plan.shape[:2]),
+        "channels": plan.shape[2],
+        "parameters": plan.parameters,
         "receptive_field": _named((rows.size, columns.size)),
         "jump": _named((rows.jump, columns.jump)),
         "start": _named((rows.start, columns.start)),
-        "multiply_adds": laid.multiply_adds,
+        "multiply_adds": plan.multiply_adds,
     }
 
 

@@ -1,4 +1,4 @@
-"""What a choice changes: one picture filtered in several ways, each set against the first."""
+"""What a choice changes: one image filtered in several ways, each set against the first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ConvcliError, UsageError
-from convcli.filtering import Filtered, FilterSpec, filter_picture
-from convcli.geometry import lay_out
-from convcli.images.image import Picture
+from convcli.filtering import Filter, Filtered, filter_image
+from convcli.geometry import conv_geometry
+from convcli.images.image import ImageData
 
 
 class Choice(NamedTuple):
-    """One of several ways to filter a picture.
+    """One of several ways to filter an image.
 
     Attributes:
         value: what is chosen, such as ``reflect``.
@@ -24,7 +24,7 @@ class Choice(NamedTuple):
 
     value: str
     name: str
-    spec: FilterSpec
+    spec: Filter
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Compared:
         choice: the choice.
         filtered: its result.
         difference: this result less the first's, (H, W) or (H, W, C), at the positions of the
-            picture that both have a value for; None where there are none.
+            image that both have a value for; None where there are none.
         obstacle: why there is no difference; else empty.
     """
 
@@ -50,50 +50,50 @@ class Compared:
         return None if self.difference is None else float(np.abs(self.difference).mean())
 
 
-def compare_choices(picture: Picture, choices: Sequence[Choice]) -> list[Compared]:
-    """Filter a picture in each of the ways and subtract the first result from each.
+def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compared]:
+    """Filter an image in each of the ways and subtract the first result from each.
 
-    Results are aligned by what their values stand for: the position in the picture under the
+    Results are aligned by what their values stand for: the position in the image under the
     kernel's anchor. So maps that differ in padding or stride are subtracted where they meet.
 
     Raises:
-        ConvcliError: a choice does not suit the picture; the message names the choice.
+        ConvcliError: a choice does not suit the image; the message names the choice.
 
     >>> from convcli.core.plan import Layout
     >>> from convcli.kernels.spec import get_kernel
     >>> spec = FilterSpec("box", (get_kernel("box"),))
-    >>> picture = Picture(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), 8)
+    >>> image = Image(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), 8)
     >>> padded = [spec._replace(layout=Layout(padding=way)) for way in ("same", "valid")]
-    >>> same, valid = compare_choices(picture, [Choice("", "", each) for each in padded])
-    >>> valid.filtered.picture.size, valid.difference.tolist()
+    >>> same, valid = compare_choices(image, [Choice("", "", each) for each in padded])
+    >>> valid.filtered.image.size, valid.difference.tolist()
     ((2, 2), [[0, 0], [0, 0]])
     """
     compared: list[Compared] = []
     for choice in choices:
-        filtered = _filtered(picture, choice)
+        filtered = _filtered(image, choice)
         first = compared[0] if compared else Compared(choice, filtered, None)
-        difference, obstacle = _difference(picture, first, choice, filtered)
+        difference, obstacle = _difference(image, first, choice, filtered)
         compared.append(Compared(choice, filtered, difference, obstacle))
     return compared
 
 
-def _filtered(picture: Picture, choice: Choice) -> Filtered:
+def _filtered(image: ImageData, choice: Choice) -> Filtered:
     try:
-        return filter_picture(picture, choice.spec, picture.depth)
+        return filter_image(image, choice.spec, image.depth)
     except ConvcliError as error:
         raise UsageError(f"{choice.name}: {error}") from error
 
 
 def _difference(
-    picture: Picture, first: Compared, choice: Choice, filtered: Filtered
+    image: ImageData, first: Compared, choice: Choice, filtered: Filtered
 ) -> tuple[NDArray[Any] | None, str]:
     """Return the difference to the first, or why there is none."""
-    minuend, subtrahend = filtered.picture, first.filtered.picture
+    minuend, subtrahend = filtered.image, first.filtered.image
     if minuend.channels != subtrahend.channels:
         return None, f"channels differ: {minuend.channels} and {subtrahend.channels}"
     own, others = [], []
     for ours, theirs in zip(
-        _positions(picture, choice.spec), _positions(picture, first.choice.spec), strict=True
+        _positions(image, choice.spec), _positions(image, first.choice.spec), strict=True
     ):
         _, here, there = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
         if not here.size:
@@ -108,12 +108,12 @@ def _difference(
     return difference, ""
 
 
-def _positions(picture: Picture, spec: FilterSpec) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the rows and the columns of the picture that the result's values stand for."""
-    rows, columns = spec.kernels[0].size
+def _positions(image: ImageData, spec: Filter) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the rows and the columns of the image that the result's values stand for."""
+    rows, columns = spec.kernels[0].shape
     layout = spec.layout
-    geometry = lay_out(
-        picture.size,
+    geometry = conv_geometry(
+        image.shape,
         (rows, columns),
         layout.padding,
         layout.stride,
@@ -122,6 +122,6 @@ def _positions(picture: Picture, spec: FilterSpec) -> tuple[NDArray[Any], NDArra
     )
     (down, right), pads = geometry.stride, geometry.pads
     return (
-        geometry.anchor[0] - pads.top + down * np.arange(geometry.output[0]),
-        geometry.anchor[1] - pads.left + right * np.arange(geometry.output[1]),
+        geometry.anchor[0] - pads.top + down * np.arange(geometry.output_shape[0]),
+        geometry.anchor[1] - pads.left + right * np.arange(geometry.output_shape[1]),
     )

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from convcli.plotting.axes import WIDE
 from convcli.plotting.contact_sheet import SheetTile, draw_sheet
 from convcli.plotting.result_tiles import MOST_CAPTIONED, result_tile
-from convcli.plotting.text import short
+from convcli.plotting.text import format_short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from convcli.images.image import Picture
+    from convcli.images.image import ImageData
     from convcli.teaching.compare.comparison import Compared
 
 _PAIRS = ((3, 1), (8, 2), (18, 3), (32, 4))  # up to so many choices, so many pairs side by side
@@ -29,19 +29,19 @@ def draw_comparison(
     *,
     title: str = "",
     scale: Literal["common", "own"] = "common",
-    original: "Picture | None" = None,
+    original: "ImageData | None" = None,
 ) -> "Figure":
     """Draw the results of all choices, with their names, sizes and extremes.
 
     Args:
         compared: from :func:`convcli.teaching.compare.comparison.compare_choices`.
         title: a heading.
-        scale: the colours; see :func:`convcli.plotting.contact_sheet.draw_sheet`.
-        original: the picture that was filtered. With it, differences are drawn too: it stands
+        scale: the colors; see :func:`convcli.plotting.contact_sheet.draw_sheet`.
+        original: the image that was filtered. With it, differences are drawn too: it stands
             beside the first result, and the difference to the first beside each other one.
 
     Raises:
-        UsageError: there is nothing to compare, or a picture has neither 1 nor 3 channels.
+        UsageError: there is nothing to compare, or an image has neither 1 nor 3 channels.
     """
     captioned = len(compared) <= MOST_CAPTIONED
     tiles = [
@@ -50,9 +50,9 @@ def draw_comparison(
     ]
     if original is None:
         return draw_sheet(tiles, title=title, scale=scale)
-    rows, columns = original.size
+    rows, columns = original.shape
     size = f"{columns}x{rows}"
-    beside = [SheetTile("original", original.pixels, original.white, size)]
+    beside = [SheetTile("original", original.pixels, original.max_value, size)]
     beside += [_difference(each, compared[0], captioned=captioned) for each in compared[1:]]
     paired = [tile for pair in zip(tiles, beside, strict=True) for tile in pair]
     pairs = next((pairs for most, pairs in _PAIRS if len(tiles) <= most), _MOST_PAIRS)
@@ -66,7 +66,7 @@ def _difference(each: "Compared", first: "Compared", *, captioned: bool) -> Shee
     if each.difference is None or each.mean_difference is None:
         return SheetTile(title, None, None, each.obstacle)
     rows, columns = each.difference.shape[:2]
-    facts = [f"{columns}x{rows}", f"mean |difference| {short(each.mean_difference, 4)}"]
+    facts = [f"{columns}x{rows}", f"mean |difference| {format_short(each.mean_difference, 4)}"]
     block = math.ceil(max(rows, columns) / _MOST_CELLS)
     across = [f"{min(block, columns)}x{min(block, rows)} pixels"] * (block > 1)
     across += ["3 channels"] * (each.difference.ndim > 2)
@@ -74,7 +74,7 @@ def _difference(each: "Compared", first: "Compared", *, captioned: bool) -> Shee
         facts.append(f"the greatest of {' and '.join(across)}")
     pixels = _spread(_greatest(each.difference), block)
     caption = ", ".join(facts) if captioned else ""
-    return SheetTile(title, pixels, None, caption, "difference", centred=True)
+    return SheetTile(title, pixels, None, caption, "difference", centered=True)
 
 
 def _greatest(difference: NDArray[Any]) -> NDArray[Any]:

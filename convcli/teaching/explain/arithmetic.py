@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.core.combine import COMBINATIONS
 from convcli.core.correlate import as_applied
 from convcli.core.dtypes import whole
-from convcli.core.plan import Layout, Plan
+from convcli.core.plan import ConvOptions, Plan
 from convcli.errors import KernelError, UsageError
-from convcli.filtering import FilterSpec, Probed, measure, probe_picture
+from convcli.filtering import Filter, Probed, measure, probe_image
 from convcli.geometry import Padding, Pair
-from convcli.images.image import Picture
-from convcli.images.value_range import Tone
+from convcli.images.image import ImageData
+from convcli.images.value_range import ValueRange
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
@@ -68,7 +68,7 @@ def explain(
         padding: as for :func:`convcli.cross_correlate`, and so ``border``, ``fill``, ``stride``
             and ``dilation``.
         divisor: in place of the kernel's own.
-        bias: in place of the kernel's own, in the picture's units.
+        bias: in place of the kernel's own, in the image's units.
         combine: ``magnitude``, ``max``, ``sum`` or ``mean``, in place of the family's own.
         activation: ``none``, ``relu``, ``leaky-relu`` (of slope 0.01), ``sigmoid`` or ``tanh``.
         range: how the value becomes a pixel; one of ``convcli.images.value_range.RANGES``.
@@ -91,16 +91,16 @@ def explain(
     members = kernels.kernels
     if divisor is not None:
         members = tuple(each.with_divisor(whole(divisor)) for each in members)
-    layout = Layout(operation, padding, border, fill, stride, dilation)
+    layout = ConvOptions(operation, padding, border, fill, stride, dilation)
     together = combine or kernels.combine
-    spec = FilterSpec(kernels.label, members, together, layout, range=range, bias=bias)
-    return explain_picture(_picture(np.asarray(image)), spec, at, activation)
+    spec = Filter(kernels.label, members, together, layout, range=range, bias=bias)
+    return explain_image(_image(np.asarray(image)), spec, at, activation)
 
 
-def explain_picture(
-    picture: Picture, spec: FilterSpec, at: Pair, activation: str = "none"
+def explain_image(
+    image: ImageData, spec: Filter, at: Pair, activation: str = "none"
 ) -> Explanation:
-    """Explain one value of a picture under a layer; :func:`explain` says what of.
+    """Explain one value of an image under a layer; :func:`explain` says what of.
 
     Raises:
         ConvcliError: as :func:`explain`.
@@ -114,19 +114,19 @@ def explain_picture(
         )
     if spec.combine == "direction":
         raise UsageError(
-            "direction makes a colour, and one value is explained: combine by magnitude, or "
+            "direction makes a color, and one value is explained: combine by magnitude, or "
             "explain one of the kernels"
         )
     spec, at = spec._replace(alpha="drop"), _position(at)
-    probed = probe_picture(picture, spec, at)
+    probed = probe_image(image, spec, at)
     activate = _activation(activation)
-    extremes = _extremes(picture, spec, activate) if spec.range == "rescale" else None
-    return explain_probed(picture, spec, at, probed, activation, extremes)
+    extremes = _extremes(image, spec, activate) if spec.range == "rescale" else None
+    return explain_probed(image, spec, at, probed, activation, extremes)
 
 
 def explain_probed(
-    picture: Picture,
-    spec: FilterSpec,
+    image: ImageData,
+    spec: Filter,
     at: Pair,
     probed: Probed,
     activation: str = "none",
@@ -134,14 +134,16 @@ def explain_probed(
 ) -> Explanation:
     """Explain a value that has been computed already; ``extremes`` are those of ``rescale``."""
     activated = _activation(activation)(probed.values)
-    tone = Tone(spec.range, None if spec.range == "raw" else picture.white, *(extremes or ()))
+    tone = ValueRange(
+        spec.range, None if spec.range == "raw" else image.max_value, *(extremes or ())
+    )
     plan = probed.plans[0]
     geometry = plan.geometry
     return Explanation(
         kernel=spec.label,
         at=at,
-        input_size=geometry.size,
-        output_size=geometry.output,
+        input_size=geometry.input_shape,
+        output_size=geometry.output_shape,
         operation=spec.layout.operation,
         pads=geometry.pads,
         border=plan.border,
@@ -151,9 +153,9 @@ def explain_probed(
         combine=spec.combine,
         activation=activation,
         range=spec.range,
-        white=picture.white,
+        max_value=image.max_value,
         extremes=extremes and _plain_ends(extremes, activated.dtype),
-        outputs=tuple(_outputs(picture, spec, at, probed, activated, tone)),
+        outputs=tuple(_outputs(image, spec, at, probed, activated, tone)),
     )
 
 
@@ -165,12 +167,12 @@ def _activation(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
     return lambda values: function(values if values.dtype.kind == "f" else values.astype(float))
 
 
-def _picture(pixels: NDArray[Any]) -> Picture:
-    """Return an array as a picture; unsigned integers of 8 and 16 bits have a white."""
+def _image(pixels: NDArray[Any]) -> ImageData:
+    """Return an array as an image; unsigned integers of 8 and 16 bits have a white."""
     if pixels.dtype.kind == "b":
-        return Picture(pixels.astype(np.uint8), None)
+        return ImageData(pixels.astype(np.uint8), None)
     bits = 8 * pixels.dtype.itemsize
-    return Picture(pixels, bits if pixels.dtype.kind == "u" and bits <= 16 else None)
+    return ImageData(pixels, bits if pixels.dtype.kind == "u" and bits <= 16 else None)
 
 
 def _kernels(kernel: ArrayLike | Kernel | str) -> KernelSet:
@@ -192,10 +194,10 @@ def _position(at: Any) -> Pair:
 
 
 def _extremes(
-    picture: Picture, spec: FilterSpec, activate: Callable[[NDArray[Any]], NDArray[Any]]
+    image: ImageData, spec: Filter, activate: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> tuple[Number, Number]:
     """Return the least and the greatest activated value of the whole feature map."""
-    low, high = activate(np.array(measure(picture, spec))).tolist()
+    low, high = activate(np.array(measure(image, spec))).tolist()
     return low, high
 
 
@@ -205,20 +207,20 @@ def _plain_ends(ends: tuple[Number, Number], kind: np.dtype[Any]) -> tuple[Numbe
 
 
 def _outputs(
-    picture: Picture,
-    spec: FilterSpec,
+    image: ImageData,
+    spec: Filter,
     at: Pair,
     probed: Probed,
     activated: NDArray[Any],
-    tone: Tone,
+    tone: ValueRange,
 ) -> Iterator[Output]:
     """Yield each channel of the feature map."""
     kind = probed.kind if probed.kind.kind == "f" else activated.dtype
     pixels = np.empty(activated.shape, tone.dtype_for(kind))
     tone.apply(activated, pixels)
     several = len(pixels) > 1
-    names = channel_names(picture.channels, picture.depth)
-    taps = [Taps.of(picture.pixels, plan, at) for plan in probed.plans]
+    names = channel_names(image.channels, image.depth)
+    taps = [Taps.of(image.pixels, plan, at) for plan in probed.plans]
     for channel, name in enumerate(names if several else [""]):
         responses = []
         for kernel, plan, under, values in zip(

@@ -86,7 +86,7 @@ class Explanation:
     Attributes:
         kernel: the name of what was asked for: of the kernel, or of several together.
         at: the position in the feature map.
-        input_size: of the picture, without padding.
+        input_size: of the image, without padding.
         output_size: of the feature map.
         operation: ``correlate``, or ``convolve``, which flips the kernel.
         pads: the padding, of the first kernel where there are several.
@@ -96,8 +96,8 @@ class Explanation:
         dilation: distance between taps.
         combine: how several kernels' values become one.
         activation: what happens to the value before it becomes a pixel.
-        range: how it becomes a pixel; see :class:`convcli.images.value_range.Tone`.
-        white: of the picture: 255, 65535, or None for plain numbers.
+        range: how it becomes a pixel; see :class:`convcli.images.value_range.ValueRange`.
+        white: of the image: 255, 65535, or None for plain numbers.
         extremes: the values that ``rescale`` makes black and white; None for other ranges.
         outputs: one for each channel of the feature map.
     """
@@ -115,6 +115,6 @@ class Explanation:
     combine: str | None
     activation: str
     range: str
-    white: int | None
+    max_value: int | None
     extremes: tuple[Number, Number] | None
     outputs: tuple[Output, ...]

@@ -4,10 +4,10 @@
 from convcli.plotting.style import (
     DIVERGING,
     HEADING_POINTS,
-    NAN_COLOUR,
+    NAN_COLOR,
     TICK_POINTS,
     TITLE_POINTS,
-    house_style,
+    style_context,
 )
 
 # isort: split
@@ -28,15 +28,15 @@ from numpy.typing import NDArray
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
-    Drawn,
-    add_colour_bar,
+    DrawnImage,
+    add_colorbar,
+    finalize_layout,
     round_ticks,
-    settle,
 )
 from convcli.plotting.heatmap import draw_weights, symmetric_limit
-from convcli.plotting.image_panel import Raster, draw_raster
+from convcli.plotting.image_panel import ImagePanel, draw_raster
 from convcli.plotting.text import cell_texts, text_width, wrap
-from convcli.plotting.window_marks import PAD_COLOUR, PAD_HATCH
+from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
 from convcli.teaching.explain.figure_rows import (
     MOST_ROWS,
     SumRow,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from convcli.teaching.explain.explanation import Explanation, Response
 
 _CELL, _LEAST_CELL, _BOX, _LEAST_BOX = 0.6, 0.34, 5.0, 1.6  # inches
-_PICTURE = 3.0  # inches, of a window too large for numbers
+_IMAGE = 3.0  # inches, of a window too large for numbers
 _THIN = 0.4  # inches; a window of one row or column is at least so thick
 _LEGIBLE = 7.0  # points
 _AROUND, _BESIDE, _BELOW = 0.75, 1.35, 0.55  # inches: titles and ticks; bars
@@ -78,7 +78,7 @@ def draw_explanation(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '1', '2']
     """
-    with house_style():
+    with style_context():
         axis = None if pixels is None else explained_axis(explanation, pixels)
         if pixels is None or axis is None:
             return _draw(explanation)
@@ -104,9 +104,9 @@ def _draw(explanation: "Explanation") -> Figure:
     drawn = [
         each
         for axes, row, box in zip(grid, rows, boxes, strict=True)
-        for each in _draw_row(list(axes), row, box, explanation.white)
+        for each in _draw_row(list(axes), row, box, explanation.max_value)
     ]
-    settle(figure, drawn)
+    finalize_layout(figure, drawn)
     _clear_numbers(list(grid[:, 0]), rows)
     return figure
 
@@ -115,7 +115,7 @@ def _box(row: SumRow) -> tuple[float, float]:
     """Return the width and height in inches of each of a row's three grids."""
     rows, columns = row.window.shape
     if max(rows, columns) > MOST_TICKED:
-        cell = _PICTURE / max(rows, columns)
+        cell = _IMAGE / max(rows, columns)
     else:
         texts = chain(*map(cell_texts, (row.window, row.weights, row.products)))
         widest = max(text_width(text, _LEGIBLE) for text in texts)
@@ -128,10 +128,10 @@ def _draw_row(
     axes: Sequence[Axes],
     row: SumRow,
     inches: tuple[float, float],
-    white: int | None,
-) -> list[Drawn]:
+    max_value: int | None,
+) -> list[DrawnImage]:
     drawn = [
-        draw_raster(axes[0], Raster(row.window, white), inches),
+        draw_raster(axes[0], ImagePanel(row.window, max_value), inches),
         _draw_signed(axes[1], row.weights, "weight", inches),
         _draw_signed(axes[2], row.products, "pixel × weight", inches),
     ]
@@ -143,17 +143,19 @@ def _draw_row(
     return drawn
 
 
-def _draw_signed(axes: Axes, values: NDArray[Any], unit: str, inches: tuple[float, float]) -> Drawn:
-    """Draw a grid in colours centred on zero, with its bar."""
+def _draw_signed(
+    axes: Axes, values: NDArray[Any], unit: str, inches: tuple[float, float]
+) -> DrawnImage:
+    """Draw a grid in colors centered on zero, with its bar."""
     width, height = inches
     limit = symmetric_limit(values)
     image = draw_weights(axes, values, limit, inches=inches)
-    image.set_cmap(colormaps[DIVERGING].with_extremes(bad=NAN_COLOUR))
-    add_colour_bar(axes, image, round_ticks(-limit, limit), unit, below=width >= WIDE * height)
+    image.set_cmap(colormaps[DIVERGING].with_extremes(bad=NAN_COLOR))
+    add_colorbar(axes, image, round_ticks(-limit, limit), unit, below=width >= WIDE * height)
     rows, columns = values.shape
     texts = tuple(cell_texts(values)) if max(rows, columns) <= MOST_TICKED else ()
     widest = max((text_width(text, 1.0) for text in texts), default=0.0)
-    return Drawn(image, height / width, (rows, columns), texts, widest)
+    return DrawnImage(image, height / width, (rows, columns), texts, widest)
 
 
 def _number(axis: Axis, places: tuple[int, ...], inches: float, *, along: bool) -> None:
@@ -170,17 +172,17 @@ def _hatch(axes: Axes, response: "Response") -> None:
             corner = column - 0.5, row - 0.5
             axes.add_patch(
                 Rectangle(
-                    corner, 1, 1, fill=False, hatch=PAD_HATCH, edgecolor=PAD_COLOUR, linewidth=0
+                    corner, 1, 1, fill=False, hatch=PAD_HATCH, edgecolor=PAD_COLOR, linewidth=0
                 )
             )
 
 
 def _clear_numbers(axes: Sequence[Axes], rows: Sequence[SumRow]) -> None:
-    """Keep the hatching from crossing the numbers, each on the colour of its cell."""
+    """Keep the hatching from crossing the numbers, each on the color of its cell."""
     for each, row in zip(axes, rows, strict=True):
         image = each.images[0]
-        colours = image.to_rgba(np.ma.asarray(image.get_array())).reshape(-1, 4)
+        colors = image.to_rgba(np.ma.asarray(image.get_array())).reshape(-1, 4)
         padded = chain.from_iterable(row.response.padding)
-        for text, colour, outside in zip(each.texts, colours, padded, strict=False):
+        for text, color, outside in zip(each.texts, colors, padded, strict=False):
             if outside:
-                text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 1.0})
+                text.set_bbox({"facecolor": color, "edgecolor": "none", "pad": 1.0})

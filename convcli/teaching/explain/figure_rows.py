@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.plotting.text import short
+from convcli.plotting.text import format_short
 from convcli.teaching.decimals import written
 from convcli.teaching.explain.steps import result_lines, value_lines
 from convcli.teaching.explain.text import heading, placement
@@ -61,7 +61,7 @@ def sum_rows(explanation: "Explanation") -> Iterator[SumRow]:
 
 def _sum_text(total: float) -> str:
     """Write a sum, after ~ where digits are left out."""
-    text = short(total, 10)
+    text = format_short(total, 10)
     return f"~ {text}" if math.isfinite(total) and float(text) != total else text
 
 

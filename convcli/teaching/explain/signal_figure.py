@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from convcli.plotting.axes import settle
+from convcli.plotting.axes import finalize_layout
 from convcli.plotting.signal_figure import draw_padded
 from convcli.plotting.signal_plot import (
     Padding,
@@ -72,7 +72,7 @@ def draw_signal_explanation(
     for number, row in enumerate(rows, 1):
         parts = [figure.add_subplot(grid[number, column]) for column in range(3)]
         _draw_sum(parts, row, axis)
-    settle(figure, [])
+    finalize_layout(figure, [])
     return figure
 
 

@@ -51,7 +51,7 @@ def _along(
     """Return, on one axis, the taps' places, the pixels that stand there, and what is padding."""
     geometry = plan.geometry
     before, after = geometry.pads[2 * axis : 2 * axis + 2]
-    size, taps = geometry.size[axis], np.arange(geometry.kernel[axis])
+    size, taps = geometry.input_shape[axis], np.arange(geometry.kernel[axis])
     padded = position * geometry.stride[axis] + taps * geometry.dilation[axis]
     places = padded - before
     sources = border_index(size, before, after, plan.border)[padded]

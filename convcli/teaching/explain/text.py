@@ -9,7 +9,9 @@ from convcli.geometry import size_text
 from convcli.teaching.decimals import written
 from convcli.teaching.explain.explanation import Explanation, Response, Sum
 from convcli.teaching.explain.steps import result_lines, step, sum_lines, value_lines, wrapped
-from convcli.teaching.text_table import Cell, Paint, Table, side_by_side, unpainted
+from convcli.teaching.text_table import Cell, Paint, TextTable, side_by_side, unpainted
+
+_JSON_NAMES = {"max_value": "white"}  # what JSON has called it from the first version
 
 
 def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
@@ -18,7 +20,7 @@ def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
     Args:
         explanation: what to write.
         paint: given a role (``heading``, ``place``, ``padding`` or ``result``) and a text, returns
-            the text in the role's colour.
+            the text in the role's color.
 
     >>> from convcli.teaching.explain.arithmetic import explain
     >>> print(explanation_text(explain([[3, 4]], [[1, 2]], (0, 1), border="zero")))
@@ -51,6 +53,7 @@ def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
 def explanation_data(explanation: Explanation) -> dict[str, Any]:
     """Return an explanation as dictionaries and lists; what is not finite is None."""
     data: dict[str, Any] = _finite(asdict(explanation))
+    data = {_JSON_NAMES.get(key, key): value for key, value in data.items()}
     return data | {"pads": explanation.pads._asdict()}
 
 
@@ -116,7 +119,7 @@ def _range_text(name: str, places: tuple[int, ...], step: int) -> str:
     return f"{name}s {places[0]} to {places[-1]}{steps}"
 
 
-def _tables(response: Response, part: Sum, kernel: str) -> list[Table]:
+def _tables(response: Response, part: Sum, kernel: str) -> list[TextTable]:
     """Return window, kernel and products; padding is in brackets."""
     window = [
         [
@@ -131,7 +134,7 @@ def _tables(response: Response, part: Sum, kernel: str) -> list[Table]:
     )
     rows, columns = (tuple(map(str, each)) for each in (response.rows, response.columns))
     return [
-        Table("window", window, columns, rows),
-        Table(kernel, weights, columns, rows),
-        Table("pixel*weight", products, columns, rows),
+        TextTable("window", window, columns, rows),
+        TextTable(kernel, weights, columns, rows),
+        TextTable("pixel*weight", products, columns, rows),
     ]

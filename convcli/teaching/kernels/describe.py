@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from convcli.core.correlate import prepare
-from convcli.core.plan import Layout
-from convcli.kernels.entries import Recipe
+from convcli.core.plan import ConvOptions
+from convcli.kernels.entries import ComputedKernel
 from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.saving import kernel_fields
 from convcli.kernels.spec import KernelSet
@@ -16,7 +16,7 @@ from convcli.kernels.text import aligned, number_text
 
 def kernel_data(kernel: Kernel) -> dict[str, Any]:
     """Return a kernel and its properties, ready for JSON; a kernel file may hold it too."""
-    rows, columns = kernel.size
+    rows, columns = kernel.shape
     factors = kernel.separable
     least, greatest = kernel.output_range()
     return {
@@ -39,7 +39,7 @@ def set_json(kernels: KernelSet) -> str:
     return json.dumps({"label": kernels.label, "combine": kernels.combine, "kernels": members})
 
 
-def set_text(kernels: KernelSet, recipe: Recipe | None = None) -> str:
+def set_text(kernels: KernelSet, recipe: ComputedKernel | None = None) -> str:
     """Return the page that ``kernels show`` prints; a recipe's arguments come last."""
     parts = [_kernel_text(kernel) for kernel in kernels.kernels]
     if len(parts) > 1:
@@ -58,7 +58,7 @@ def _kernel_text(kernel: Kernel) -> str:
 
 def _matrix_block(kernel: Kernel) -> str:
     """Return the matrix, one block for each channel."""
-    rows, columns = kernel.size
+    rows, columns = kernel.shape
     planes = kernel.matrix.reshape(-1, rows, columns).tolist()
     blocks = [
         "\n".join(f"  {line}" for line in aligned([[number_text(w) for w in row] for row in plane]))
@@ -70,14 +70,14 @@ def _matrix_block(kernel: Kernel) -> str:
 
 
 def _method(kernel: Kernel) -> str:
-    """Say how the kernel would be summed over a picture of a megapixel."""
+    """Say how the kernel would be summed over an image of a megapixel."""
     shape = (1024, 1024, *kernel.matrix.shape[:-2][-1:])
-    picture = np.broadcast_to(np.uint8(0), shape)
-    return prepare(picture, kernel.matrix, Layout(), kernel.divisor).why()
+    image = np.broadcast_to(np.uint8(0), shape)
+    return prepare(image, kernel.matrix, ConvOptions(), kernel.divisor).describe()
 
 
 def _facts(kernel: Kernel) -> list[tuple[str, str]]:
-    rows, columns = kernel.size
+    rows, columns = kernel.shape
     least, greatest = kernel.output_range()
     return [
         ("size", f"{columns}x{rows} (width x height)"),
@@ -87,7 +87,7 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
         ("symmetry", _symmetry(kernel.symmetry)),
         *_separable(kernel),
         ("output", f"{_short(least)} to {_short(greatest)} for input from 0 to 255"),
-        ("method", f"{_method(kernel)}, for 8-bit pictures"),
+        ("method", f"{_method(kernel)}, for 8-bit images"),
         *([("source", kernel.source)] if kernel.source else []),
     ]
 
@@ -122,7 +122,7 @@ def _short(number: Number) -> str:
     return number_text(number) if isinstance(number, int) else f"{number:.10g}"
 
 
-def _recipe_text(recipe: Recipe) -> str:
+def _recipe_text(recipe: ComputedKernel) -> str:
     """Return a table of a recipe's arguments."""
     names = max(len(parameter.name) for parameter in recipe.parameters)
     lines = [f"arguments of {recipe.name}, as in {recipe.example}:"]

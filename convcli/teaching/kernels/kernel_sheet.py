@@ -1,7 +1,7 @@
 """The portrait of a kernel: its weights, and what it does to a bright pixel and to waves."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import HEADING_POINTS, house_style
+from convcli.plotting.style import HEADING_POINTS, style_context
 
 # isort: split
 import math
@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from convcli.plotting.axes import MOST_TICKED, Drawn, settle, shape_box
+from convcli.plotting.axes import MOST_TICKED, DrawnImage, finalize_layout, shape_box
 from convcli.plotting.heatmap import Tile, Tiles, kernel_title, scale_text, tiles_of
-from convcli.plotting.text import short, wrap
+from convcli.plotting.text import format_short, wrap
 from convcli.teaching.kernels.response_panels import (
     contoured,
     draw_contours,
@@ -53,7 +53,7 @@ def draw_portrait(kernels: "KernelSet") -> Figure:
     convolved (the kernel as it stands); the contours of a large smooth kernel, else its gain
     along four directions; and the frequency response, the magnitude of the Fourier transform. A
     family has a row for each kernel, a kernel over channels one for each channel; at most 8. All
-    weights are on one colour scale.
+    weights are on one color scale.
 
     Returns:
         A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
@@ -64,7 +64,7 @@ def draw_portrait(kernels: "KernelSet") -> Figure:
     ['-1', '0', '1']
     """
     tiles = tiles_of(kernels.kernels, most=_MOST)
-    with house_style():
+    with style_context():
         return _draw_one(kernels, tiles) if len(tiles.tiles) == 1 else _draw_rows(kernels, tiles)
 
 
@@ -117,7 +117,7 @@ def _title(kernels: "KernelSet", tiles: Tiles) -> str:
     if len(members) == 1:
         title = f"{kernel_title(first)}{over}"
     else:
-        rows, columns = first.size
+        rows, columns = first.shape
         how = f"combined by {kernels.combine}" if kernels.combine else "one result each"
         what = f"{len(members)} kernels {columns}x{rows}{over}{scale_text(first)}"
         title = f"{kernels.label}: {what}, {how}"
@@ -128,7 +128,7 @@ def _title(kernels: "KernelSet", tiles: Tiles) -> str:
 
 def _draw_panels(
     panels: _Panels, tile: Tile, tiles: Tiles, boxes: tuple[float, float]
-) -> list[Drawn]:
+) -> list[DrawnImage]:
     """Draw one kernel; ``boxes`` are the inches of its weights and of the other panels."""
     weights = tile.values.astype(np.float64) / tiles.divisor
     response = frequency_response(weights)
@@ -138,7 +138,7 @@ def _draw_panels(
     else:
         draw_gains(panels.curves, response)
         curves = "gain along four directions"
-    gain = short(gain_at_zero(weights))
+    gain = format_short(gain_at_zero(weights))
     panels.curves.set_title(curves)
     panels.frequencies.set_title(f"frequency response, magnitude\ngain at frequency zero: {gain}")
     return [
@@ -148,7 +148,7 @@ def _draw_panels(
     ]
 
 
-def _draw_impulses(panels: _Panels, tile: Tile, tiles: Tiles, box: float) -> list[Drawn]:
+def _draw_impulses(panels: _Panels, tile: Tile, tiles: Tiles, box: float) -> list[DrawnImage]:
     """Draw one bright pixel as correlation and as convolution leave it."""
     responses = impulse_responses(tile.values)
     inches = _sides(responses.correlated.shape, box)
@@ -194,9 +194,9 @@ def _sides(shape: Sequence[int], longest: float) -> tuple[float, float]:
     return max(columns * cell, _THIN), max(rows * cell, _THIN)
 
 
-def _settle(figure: Figure, drawn: Sequence[Drawn], rows: Sequence[_Panels]) -> None:
+def _settle(figure: Figure, drawn: Sequence[DrawnImage], rows: Sequence[_Panels]) -> None:
     """Lay the figure out; boxes without an image are square, contours as the matrix is."""
-    settle(figure, drawn)
+    finalize_layout(figure, drawn)
     for panels in rows:
         image = panels.weights.images[0].get_array()
         contours = bool(panels.curves.collections)

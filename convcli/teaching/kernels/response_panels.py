@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from convcli.geometry import Pair
 from convcli.plotting.axes import (
     WIDE,
-    Drawn,
-    add_colour_bar,
+    DrawnImage,
+    add_colorbar,
     bar_number,
     finite_extremes,
     round_ticks,
@@ -40,7 +40,7 @@ _HEADROOM = 1.3  # over the highest gain, so that the legend hides no line
 def contoured(weights: NDArray[np.generic]) -> bool:
     """Tell whether contours say something: the kernel is large, and smooth but not flat.
 
-    Smooth is told by the squares of the differences between neighbours, over the squares of the
+    Smooth is told by the squares of the differences between neighbors, over the squares of the
     weights: near 0 for a wide bell, 4 for independent weights.
     """
     values = weights.astype(np.float64)
@@ -52,7 +52,7 @@ def contoured(weights: NDArray[np.generic]) -> bool:
 
 
 def draw_contours(axes: Axes, weights: NDArray[np.generic], tiles: Tiles) -> None:
-    """Draw contours at round levels, in the colours that the kernels ``tiles`` have."""
+    """Draw contours at round levels, in the colors that the kernels ``tiles`` have."""
     low, high = finite_extremes(weights)
     levels = MaxNLocator(_LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     values = weights.astype(np.float64)
@@ -61,11 +61,11 @@ def draw_contours(axes: Axes, weights: NDArray[np.generic], tiles: Tiles) -> Non
     axes.invert_yaxis()
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-    add_colour_bar(axes, bands, round_ticks(levels[0], levels[-1]), tiles.unit, below=False)
+    add_colorbar(axes, bands, round_ticks(levels[0], levels[-1]), tiles.unit, below=False)
 
 
-def draw_impulse(axes: Axes, response: Tile, dot: Pair, tiles: Tiles, inches: Sides) -> Drawn:
-    """Draw what became of one bright pixel, in the kernels' colours, its place framed."""
+def draw_impulse(axes: Axes, response: Tile, dot: Pair, tiles: Tiles, inches: Sides) -> DrawnImage:
+    """Draw what became of one bright pixel, in the kernels' colors, its place framed."""
     row, column = dot
     drawn = draw_signed(axes, response, tiles, inches)
     corner = column - 0.5, row - 0.5
@@ -73,12 +73,12 @@ def draw_impulse(axes: Axes, response: Tile, dot: Pair, tiles: Tiles, inches: Si
     return drawn
 
 
-def draw_signed(axes: Axes, tile: Tile, tiles: Tiles, inches: Sides) -> Drawn:
-    """Draw a matrix as the kernels ``tiles`` are drawn, with its title and a colour bar."""
+def draw_signed(axes: Axes, tile: Tile, tiles: Tiles, inches: Sides) -> DrawnImage:
+    """Draw a matrix as the kernels ``tiles`` are drawn, with its title and a color bar."""
     width, height = inches
     [drawn] = draw_tiles([axes], tiles._replace(tiles=(tile,)), inches=inches, titles=False)
     ticks = round_ticks(-tiles.limit, tiles.limit)
-    add_colour_bar(axes, drawn.image, ticks, tiles.unit, below=width >= WIDE * height)
+    add_colorbar(axes, drawn.image, ticks, tiles.unit, below=width >= WIDE * height)
     axes.set_title(wrap(tile.title, max(width, _LEAST_TITLE), TITLE_POINTS))
     widest = max(text_width(text, 1.0) for each in tiles.tiles for text in each.texts)
     return replace(drawn, ratio=height / width, widest=widest)
@@ -93,8 +93,8 @@ def draw_gains(axes: Axes, response: NDArray[np.float64]) -> None:
         for rows, columns in ((0 * out, out), (out, 0 * out), (out, out), (-out, out))
     )
     curves = {"→": across, "↓": down, "↘": falling, "↗": rising}
-    for (name, gains), (style, colour, width) in zip(curves.items(), _LINES, strict=True):
-        axes.plot(out / len(response), gains, style, color=colour, label=name, linewidth=width)
+    for (name, gains), (style, color, width) in zip(curves.items(), _LINES, strict=True):
+        axes.plot(out / len(response), gains, style, color=color, label=name, linewidth=width)
     greatest = float(response.max()) or 1.0
     axes.set_xlim(0, 0.5)
     axes.set_ylim(-0.04 * greatest, _HEADROOM * greatest)
@@ -103,7 +103,7 @@ def draw_gains(axes: Axes, response: NDArray[np.float64]) -> None:
     axes.legend(loc="upper center", ncol=4, fontsize=TICK_POINTS, frameon=False, handlelength=1.6)
 
 
-def draw_frequencies(axes: Axes, response: NDArray[np.float64]) -> Drawn:
+def draw_frequencies(axes: Axes, response: NDArray[np.float64]) -> DrawnImage:
     """Draw a frequency response (n, n), frequency zero in the middle, as a map with its bar."""
     greatest = float(f"{response.max():.12g}") or 1.0  # 1, not 0.9999999999999999
     image = axes.imshow(
@@ -121,6 +121,6 @@ def draw_frequencies(axes: Axes, response: NDArray[np.float64]) -> Drawn:
     axes.yaxis.set_major_formatter(bar_number)
     axes.set_xlabel("cycles per pixel, across", fontsize=TICK_POINTS)
     axes.set_ylabel("cycles per pixel, down", fontsize=TICK_POINTS)
-    add_colour_bar(axes, image, round_ticks(0, greatest), "gain", below=False)
+    add_colorbar(axes, image, round_ticks(0, greatest), "gain", below=False)
     rows, columns = response.shape
-    return Drawn(image, 1.0, (rows, columns))
+    return DrawnImage(image, 1.0, (rows, columns))

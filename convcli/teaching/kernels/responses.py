@@ -15,7 +15,7 @@ _NOISE = 1e-12  # of the sum of magnitudes: what rounding may leave of a sum tha
 
 
 class ImpulseResponses(NamedTuple):
-    """What becomes of a picture of one bright pixel, which is 1 at ``dot`` (row, column)."""
+    """What becomes of an image of one bright pixel, which is 1 at ``dot`` (row, column)."""
 
     correlated: NDArray[np.generic]
     convolved: NDArray[np.generic]
@@ -23,10 +23,10 @@ class ImpulseResponses(NamedTuple):
 
 
 def impulse_responses(weights: NDArray[np.generic]) -> ImpulseResponses:
-    """Filter a picture of one bright pixel by both operations.
+    """Filter an image of one bright pixel by both operations.
 
     Correlation leaves the kernel flipped in both axes around the pixel, convolution leaves it as
-    it stands. The picture is just large enough for that and a rim of zeros.
+    it stands. The image is just large enough for that and a rim of zeros.
 
     Args:
         weights: (rows, columns).
@@ -41,12 +41,12 @@ def impulse_responses(weights: NDArray[np.generic]) -> ImpulseResponses:
     """
     rows, columns = (extent + 2 + (extent + 1) % 2 for extent in weights.shape)
     dot = rows // 2, columns // 2
-    picture = np.zeros((rows, columns), np.int64 if weights.dtype.kind == "i" else np.float64)
-    picture[dot] = 1
+    image = np.zeros((rows, columns), np.int64 if weights.dtype.kind == "i" else np.float64)
+    image[dot] = 1
     method = "direct" if weights.size <= _MOST_DIRECT else "fft"
     return ImpulseResponses(
-        cross_correlate(picture, weights, border="zero", method=method),
-        convolve(picture, weights, border="zero", method=method),
+        cross_correlate(image, weights, border="zero", method=method),
+        convolve(image, weights, border="zero", method=method),
         dot,
     )
 
@@ -74,7 +74,7 @@ def frequency_response(weights: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def gain_at_zero(weights: NDArray[np.generic]) -> float:
-    """Return what a flat picture is multiplied by: the sum of the weights, 0 if only rounding.
+    """Return what a flat image is multiplied by: the sum of the weights, 0 if only rounding.
 
     >>> gain_at_zero(np.array([[0.1, 0.2, -0.3]]))
     0.0

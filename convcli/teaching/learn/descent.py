@@ -1,7 +1,7 @@
 """Gradient descent on the squares that least squares solves at once: to watch it learn.
 
 The loss is the mean squared residual. Its gradient, ``2 (G w - c) / n``, needs no pixel but the
-sums of the normal equations. Rates mean the same for every picture, because the pixels are scaled
+sums of the normal equations. Rates mean the same for every image, because the pixels are scaled
 to a mean square of 1 (about their means where a bias is fitted: the bias then follows from the
 means); that leaves the weights as they are.
 """
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.errors import UsageError
-from convcli.teaching.learn.normal_equations import Normal
-from convcli.teaching.learn.result import Course, Floats
+from convcli.teaching.learn.normal_equations import NormalEquations
+from convcli.teaching.learn.result import Floats, History
 
 _SHOWN = (0, 1, 5, 20, 100)
 _MOST_EPOCHS = 1_000_000
@@ -51,7 +51,7 @@ class Descent(NamedTuple):
             raise UsageError(f"seed must be a whole number, at least 0, not {self.seed}")
 
 
-def descend(normal: Normal, best: Floats, least: float, settings: Descent) -> Course:
+def descend(normal: NormalEquations, best: Floats, least: float, settings: Descent) -> History:
     """Descend from random weights, (taps,); heavy ball, all windows at every step.
 
     Args:
@@ -80,7 +80,7 @@ def descend(normal: Normal, best: Floats, least: float, settings: Descent) -> Co
             losses[epoch] = least + away @ normal.matrix @ away / count
             if epoch in shown:
                 kept.append(weights)
-    course = Course(losses, tuple(shown), tuple(kept), rate, limit, settings.momentum, least)
+    course = History(losses, tuple(shown), tuple(kept), rate, limit, settings.momentum, least)
     _check(course)
     return course
 
@@ -89,7 +89,7 @@ def _whole(number: object) -> bool:
     return isinstance(number, int | np.integer)
 
 
-def _check(course: Course) -> None:
+def _check(course: History) -> None:
     first, last = course.losses[0], course.losses[-1]
     if not last <= first:
         raise UsageError(

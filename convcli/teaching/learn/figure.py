@@ -1,7 +1,7 @@
 """A learned kernel as a figure: beside the true one, and as descent came to it."""
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, TITLE_POINTS, house_style
+from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, TITLE_POINTS, style_context
 
 # isort: split
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
-    Drawn,
-    add_colour_bar,
+    DrawnImage,
+    add_colorbar,
+    finalize_layout,
     round_ticks,
-    settle,
 )
 from convcli.plotting.heatmap import add_shared_bar, draw_weights, symmetric_limit
-from convcli.plotting.text import cell_texts, short, text_width, wrap
+from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 from convcli.teaching.learn.text import shown_weights, verdict
 
 if TYPE_CHECKING:
-    from convcli.teaching.learn.result import Course, Learned
+    from convcli.teaching.learn.result import History, LearnResult
     from convcli.teaching.learn.text import Truth
 
 _MOST_CHANNELS, _MOST_COURSE_CHANNELS = 8, 3
@@ -44,10 +44,10 @@ class _Map(NamedTuple):
     title: str
     weights: NDArray[np.float64]  # (C, kh, kw)
     texts: NDArray[np.float64]  # the same, with the digits that are shown
-    limit: float  # of the colours
+    limit: float  # of the colors
 
 
-def draw_learned(learned: "Learned", truth: "Truth | None" = None) -> Figure:
+def draw_learned(learned: "LearnResult", truth: "Truth | None" = None) -> Figure:
     """Draw a learned kernel, white at zero, with the true one and the difference beside it.
 
     For a kernel learned by descent: the loss, and the kernel at some epochs, the true one last.
@@ -57,18 +57,18 @@ def draw_learned(learned: "Learned", truth: "Truth | None" = None) -> Figure:
         A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
 
     >>> from convcli.teaching.learn.learning import learn_kernel
-    >>> picture = np.arange(36).reshape(6, 6) ** 2 % 17
-    >>> figure = draw_learned(learn_kernel(picture, 2 * picture, (1, 3)))
+    >>> image = np.arange(36).reshape(6, 6) ** 2 % 17
+    >>> figure = draw_learned(learn_kernel(image, 2 * image, (1, 3)))
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['0', '2', '0']
     """
-    with house_style():
+    with style_context():
         if learned.course is None:
             return _draw_solution(learned, truth)
         return _draw_course(learned, learned.course, truth)
 
 
-def _draw_solution(learned: "Learned", truth: "Truth | None") -> Figure:
+def _draw_solution(learned: "LearnResult", truth: "Truth | None") -> Figure:
     """Draw heat maps in a row for each channel, each with a bar of its own."""
     maps = _solution_maps(learned, truth)
     rows, columns = learned.weights.shape[-2:]
@@ -85,14 +85,14 @@ def _draw_solution(learned: "Learned", truth: "Truth | None") -> Figure:
         for channel, axes in enumerate(grid[:, column]):
             drawing = _draw_map(axes, each, channel, inches, ticks=True)
             ticks = round_ticks(-each.limit, each.limit)
-            add_colour_bar(axes, drawing.image, ticks, "weight", below=below)
+            add_colorbar(axes, drawing.image, ticks, "weight", below=below)
             axes.set_title(_map_title(learned, each, channel, inches[0] + 0.6))
             drawn.append(drawing)
-    settle(figure, drawn)
+    finalize_layout(figure, drawn)
     return figure
 
 
-def _draw_course(learned: "Learned", course: "Course", truth: "Truth | None") -> Figure:
+def _draw_course(learned: "LearnResult", course: "History", truth: "Truth | None") -> Figure:
     """Draw the loss above, and heat maps of one scale below."""
     maps = [
         each._replace(
@@ -127,7 +127,7 @@ def _draw_course(learned: "Learned", course: "Course", truth: "Truth | None") ->
         if axes not in used:
             axes.set_axis_off()
     add_shared_bar(figure, every, drawn[0].image, "weight", inches=down * tall)
-    settle(figure, drawn)
+    finalize_layout(figure, drawn)
     return figure
 
 
@@ -138,8 +138,8 @@ def _page(width: float, height: float, title: str) -> Figure:
     return figure
 
 
-def _title(learned: "Learned") -> str:
-    """Say what the kernel is and how well it explains the picture."""
+def _title(learned: "LearnResult") -> str:
+    """Say what the kernel is and how well it explains the image."""
     rows, columns = learned.weights.shape[-2:]
     channels, most = len(_planes(learned.weights)), _MOST_CHANNELS
     if learned.course is not None:
@@ -147,13 +147,13 @@ def _title(learned: "Learned") -> str:
     some = f", the first {most} of {channels} channels" if channels > most else ""
     parts = [f"kernel {columns}x{rows}{some}"]
     if learned.has_bias:
-        parts.append(f"bias {short(learned.bias, 4)}")
+        parts.append(f"bias {format_short(learned.bias, 4)}")
     parts.append(f"residual {learned.residual:.3g}")
     lines = ", ".join(parts)
     return f"{lines}\n{verdict(learned)}" if learned.weights.ndim == 2 else lines
 
 
-def _solution_maps(learned: "Learned", truth: "Truth | None") -> list[_Map]:
+def _solution_maps(learned: "LearnResult", truth: "Truth | None") -> list[_Map]:
     rounded, decimals = shown_weights(learned)
     limit = _limit(learned.weights, *([] if truth is None else [truth.weights]))
     maps = [_map("learned", learned.weights, rounded, limit)]
@@ -164,7 +164,7 @@ def _solution_maps(learned: "Learned", truth: "Truth | None") -> list[_Map]:
     return maps
 
 
-def _course_maps(course: "Course", truth: "Truth | None") -> list[_Map]:
+def _course_maps(course: "History", truth: "Truth | None") -> list[_Map]:
     kernels = [
         (f"epoch {epoch}", kernel)
         for epoch, kernel in zip(course.epochs, course.kernels, strict=True)
@@ -189,14 +189,14 @@ def _limit(*weights: NDArray[np.float64]) -> float:
     return symmetric_limit(np.concatenate([each.ravel() for each in weights]))
 
 
-def _map_title(learned: "Learned", each: _Map, channel: int, inches: float) -> str:
+def _map_title(learned: "LearnResult", each: _Map, channel: int, inches: float) -> str:
     name = learned.channels[channel]
     return wrap(f"{each.title}, {name}" if name else each.title, inches, TITLE_POINTS)
 
 
 def _draw_map(
     axes: Axes, each: _Map, channel: int, inches: tuple[float, float], *, ticks: bool
-) -> Drawn:
+) -> DrawnImage:
     """Draw one channel of a kernel; its numbers come when the figure is settled."""
     weights = each.weights[channel]
     image = draw_weights(axes, weights, each.limit, inches=inches if ticks else None)
@@ -204,10 +204,10 @@ def _draw_map(
     texts = tuple(cell_texts(each.texts[channel])) if small else ()
     every = cell_texts(each.texts) if small else []
     widest = max((text_width(text, 1.0) for text in every), default=0.0)
-    return Drawn(image, inches[1] / inches[0], weights.shape, texts, widest)
+    return DrawnImage(image, inches[1] / inches[0], weights.shape, texts, widest)
 
 
-def _draw_loss(axes: Axes, course: "Course") -> None:
+def _draw_loss(axes: Axes, course: "History") -> None:
     """Draw the loss over the epochs, and that of least squares where it is near."""
     losses = course.losses
     axes.plot(np.arange(len(losses)), losses, linewidth=1.2, label="gradient descent")
@@ -221,7 +221,7 @@ def _draw_loss(axes: Axes, course: "Course") -> None:
         axes.set_yscale("log")
         low, high = np.log10(min(shown)) - 0.05, np.log10(max(shown)) + 0.05
         axes.set_ylim(10.0 ** np.floor(low), 10.0 ** np.ceil(high))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, 3)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_short(value, 3)))
     axes.set_xlabel("epoch", fontsize=TICK_POINTS)
     axes.set_ylabel("loss: mean squared residual", fontsize=TICK_POINTS)
     axes.set_xlim(0, len(losses) - 1)

@@ -1,4 +1,4 @@
-"""Least squares over all windows of some pairs of pictures, and what it tells of the kernel."""
+"""Least squares over all windows of some pairs of images, and what it tells of the kernel."""
 
 import math
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ from convcli.errors import Named, UsageError
 from convcli.teaching.learn.descent import Descent, descend
 from convcli.teaching.learn.gram import window_moments, window_residuals
 from convcli.teaching.learn.gram_fft import lag_moments, lag_residuals
-from convcli.teaching.learn.lookup import rational, recognise
-from convcli.teaching.learn.normal_equations import Moments, Normal, Origin, Residuals
-from convcli.teaching.learn.result import Floats, Learned
+from convcli.teaching.learn.lookup import rational, recognize
+from convcli.teaching.learn.normal_equations import Moments, NormalEquations, Origin, Residuals
+from convcli.teaching.learn.result import Floats, LearnResult
 from convcli.teaching.learn.windows import Example, Model, Windows, windows_of
 
 MOST_WEIGHTS = 2500
@@ -23,11 +23,11 @@ _FEW_TAPS, _MOST_PLANES = 10, 4  # beyond the one, and up to the other, lags are
 _PASSES = 3  # over the residuals, each of which makes the weights more exact
 _SETTLED = 1e-3  # of the squares: a pass that gains less is the last
 _ROUNDING, _UNSEEN = 1e-14, 0.01  # of the sums; of a weight's error, below which it is nothing
-# Rounding to whole numbers leaves a mean square of 1/12. It is not quite noise: where a picture is
+# Rounding to whole numbers leaves a mean square of 1/12. It is not quite noise: where an image is
 # smooth it repeats, and weights are off by more than their errors tell.
 _ROUNDED, _UNEVEN = 0.05, 2.5e-3  # the mean square; of the largest weight
 _SAMPLED = 1 << 16
-_EXPLAINED = 0.9  # of R squared, below which no kernel is recognised for certain
+_EXPLAINED = 0.9  # of R squared, below which no kernel is recognized for certain
 _LARGEST = 1e100  # of pixels
 
 Examples = Iterable[Example]
@@ -38,8 +38,8 @@ def learn_from(
     model: Model,
     descent: Descent | None = None,
     threads: int | None = None,
-) -> Learned:
-    """Learn one kernel from pairs of pictures, which are gone through several times.
+) -> LearnResult:
+    """Learn one kernel from pairs of images, which are gone through several times.
 
     Raises:
         ConvcliError: as :func:`convcli.learn_kernel`.
@@ -60,15 +60,15 @@ class _Fit:
         self.depth: int | None = None
         self.shape: tuple[int, ...] = ()
         self.origin = Origin()
-        self.normal = Normal(self._moments(), self.origin, model.with_bias)
+        self.normal = NormalEquations(self._moments(), self.origin, model.with_bias)
         self._check()
         self.weights, self.squares = self._solved()
 
-    def learned(self) -> Learned:
+    def learned(self) -> LearnResult:
         """Return the kernel of least squares."""
         return self._told(self.weights, self.squares)
 
-    def descended(self, settings: Descent) -> Learned:
+    def descended(self, settings: Descent) -> LearnResult:
         """Return the kernel that descent reaches."""
         count = self.normal.moments.count
         course = descend(self.normal, self.weights, self.squares / count, settings)
@@ -87,12 +87,12 @@ class _Fit:
             for windows in groups:
                 self._take_shape(windows)
                 self.whole &= windows.target.dtype.kind in "iu"
-                self.clipped += _clipped(windows, example.white)
+                self.clipped += _clipped(windows, example.max_value)
                 method = window_moments if _by_windows(windows) else lag_moments
                 sums = method(windows, self.origin, self.threads)
                 found = sums if found is None else found + sums
         if found is None:
-            raise UsageError("there is no pair of pictures to learn from")
+            raise UsageError("there is no pair of images to learn from")
         return found
 
     def _take_shape(self, windows: Windows) -> None:
@@ -128,7 +128,7 @@ class _Fit:
         if count < unknown + self.model.with_bias:
             bias = " and a bias" if self.model.with_bias else ""
             raise UsageError(
-                f"{count} windows cannot determine {unknown} weights{bias}: take a larger picture "
+                f"{count} windows cannot determine {unknown} weights{bias}: take a larger image "
                 "or a smaller kernel"
             )
         self.normal.check()
@@ -143,7 +143,7 @@ class _Fit:
         if squares > rounding * normal.moments.squares and (
             rounding * np.abs(weights).max() < _UNSEEN * errors.min()
         ):
-            return weights, squares  # the pictures' noise is far above that of the sums
+            return weights, squares  # the images' noise is far above that of the sums
         for _ in range(_PASSES):
             left = self._residuals(weights, normal.bias(weights))
             change = normal.correction(left)
@@ -154,14 +154,14 @@ class _Fit:
                 break
         return weights, squares
 
-    def _told(self, weights: Floats, squares: float) -> Learned:
+    def _told(self, weights: Floats, squares: float) -> LearnResult:
         moments, spread = self.normal.moments, self.normal.moments.spread
         freedom = max(moments.count - len(weights) - self.model.with_bias, 1)
         errors = self.normal.deviations(squares / freedom)
         error, shaped = float(errors.max()), self._shaped(weights)
         rounded = self.whole and squares > _ROUNDED * moments.count
         doubt = max(error, _UNEVEN * float(np.abs(shaped).max())) if rounded else error
-        learned = Learned(
+        learned = LearnResult(
             weights=shaped,
             bias=self._bias(weights),
             errors=self._shaped(errors),
@@ -177,7 +177,7 @@ class _Fit:
         )
         if shaped.ndim > 2:  # kernels over channels have no names
             return learned
-        match = recognise(shaped, learned.bias / learned.level, doubt)
+        match = recognize(shaped, learned.bias / learned.level, doubt)
         explained = 1.0 if learned.r_squared is None else learned.r_squared
         if match is not None and explained < _EXPLAINED:
             match = match._replace(certain=False)  # it fits, but AFTER is not of its making alone
@@ -215,11 +215,11 @@ def _middle(image: NDArray[Any]) -> float:
     return mean if image.dtype.kind == "f" else float(round(mean))
 
 
-def _clipped(windows: Windows, white: int | None) -> int:
+def _clipped(windows: Windows, max_value: int | None) -> int:
     target = windows.target
-    if white is None or windows.kept is not None:
+    if max_value is None or windows.kept is not None:
         return 0
-    return int(np.count_nonzero(target == 0) + np.count_nonzero(target == white))
+    return int(np.count_nonzero(target == 0) + np.count_nonzero(target == max_value))
 
 
 def _check_finite(example: Example) -> None:
@@ -229,5 +229,5 @@ def _check_finite(example: Example) -> None:
         if image.dtype == np.float64 and max(-image.min(), image.max()) > _LARGEST:
             raise UsageError(
                 f"{name} holds numbers beyond {_LARGEST:g}, whose sums of squares overflow: "
-                "scale both pictures down"
+                "scale both images down"
             )

@@ -2,7 +2,7 @@
 
 A tile's windows are copied tap by tap, (taps, positions), with a row of ones and one of the values
 that they became; the product of that with itself holds every sum. Pixels of 8 and 16 bits make it
-exact: they are whole numbers, and so are their sums, below 2**53 for any picture.
+exact: they are whole numbers, and so are their sums, below 2**53 for any image.
 """
 
 from collections.abc import Iterator

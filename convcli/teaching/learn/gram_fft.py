@@ -1,6 +1,6 @@
 """Sums over windows at stride 1 by correlations: what two taps see depends on their distance.
 
-The sum of ``x x'`` over all windows, for two taps, is the picture's correlation with itself at
+The sum of ``x x'`` over all windows, for two taps, is the image's correlation with itself at
 their distance, over the rectangle that the first tap sees. One correlation by Fourier transforms
 of tiles gives every distance at once, whatever the size of the kernel. Moving both taps by one
 row shifts that rectangle by a row: it loses the first row of windows and gains the last.
@@ -137,7 +137,7 @@ def _left_over(
 
 
 def _sides(windows: Windows) -> Pair:
-    """Return the rows and columns of a tile: powers of 2, of four kernels or the whole picture."""
+    """Return the rows and columns of a tile: powers of 2, of four kernels or the whole image."""
     down, across = (
         1 << (min(max(_SIDE, 4 * taps), seen) - 1).bit_length()
         for taps, seen in zip(windows.taps, windows.planes.shape[1:], strict=True)

@@ -1,4 +1,4 @@
-"""``learn_kernel``: the kernel that turns one picture into another."""
+"""``learn_kernel``: the kernel that turns one image into another."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from convcli.errors import UsageError
 from convcli.geometry import Padding, Pair
 from convcli.teaching.learn.descent import Descent
 from convcli.teaching.learn.fit import learn_from
-from convcli.teaching.learn.result import Learned
+from convcli.teaching.learn.result import LearnResult
 from convcli.teaching.learn.windows import Example, Model
 
 
@@ -33,14 +33,14 @@ def learn_kernel(
     momentum: float = 0.9,
     seed: int = 0,
     threads: int | None = None,
-) -> Learned:
-    """Learn the kernel, and the bias, that turn one picture into another.
+) -> LearnResult:
+    """Learn the kernel, and the bias, that turn one image into another.
 
     ``after[r, c] = sum(kernel[i, j] * before[r*s + i*d - top, c*s + j*d - left]) + bias`` is
     solved by least squares over all windows, from the sums of their products.
 
     Args:
-        before: (H, W) or (H, W, C), any real numbers; or a list of such pictures.
+        before: (H, W) or (H, W, C), any real numbers; or a list of such images.
         after: what became of it, with as many channels, each made by the same kernel, or with
             one, made of all channels by a (C, kh, kw) kernel; or a list of them.
         size: rows and columns of the kernel, or one number for both.
@@ -67,12 +67,12 @@ def learn_kernel(
         ``match``, the kernel with a name that it is or comes nearest to.
 
     Raises:
-        GeometryError: no kernel of this size makes the one picture's size of the other's.
-        UsageError: the pictures do not determine the kernel, or an argument is wrong.
+        GeometryError: no kernel of this size makes the one image's size of the other's.
+        UsageError: the images do not determine the kernel, or an argument is wrong.
 
     >>> from convcli import cross_correlate
-    >>> picture = np.random.default_rng(0).integers(0, 256, (20, 30))
-    >>> learned = learn_kernel(picture, cross_correlate(picture, [[1, 2, 1]]) + 5, (1, 3))
+    >>> image = np.random.default_rng(0).integers(0, 256, (20, 30))
+    >>> learned = learn_kernel(image, cross_correlate(image, [[1, 2, 1]]) + 5, (1, 3))
     >>> learned.weights.round(6).tolist(), round(learned.bias, 6)
     ([[1.0, 2.0, 1.0]], 5.0)
     """
@@ -94,21 +94,21 @@ def _examples(before: Any, after: Any) -> list[Example]:
         for given in (before, after)
     )
     if len(befores) != len(afters):
-        raise UsageError(f"{len(befores)} pictures before, and {len(afters)} after")
+        raise UsageError(f"{len(befores)} images before, and {len(afters)} after")
     for image in (*befores, *afters):
         if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
             raise UsageError(
-                f"a picture must be (H, W) or (H, W, C) real numbers, not {image.shape} "
+                f"an image must be (H, W) or (H, W, C) real numbers, not {image.shape} "
                 f"{image.dtype}"
             )
     depths = {"uint8": 8, "uint16": 16}
-    whites = {"uint8": 255, "uint16": 65535}
+    max_values = {"uint8": 255, "uint16": 65535}
     return [
-        Example(one, two, whites.get(two.dtype.name), depths.get(one.dtype.name))
+        Example(one, two, max_values.get(two.dtype.name), depths.get(one.dtype.name))
         for one, two in zip(befores, afters, strict=True)
     ]
 
 
 def _several(given: Any) -> bool:
-    """Tell a list of pictures from one picture written as lists."""
+    """Tell a list of images from one image written as lists."""
     return isinstance(given, list | tuple) and (not given or np.ndim(given[0]) > 1)

@@ -10,7 +10,7 @@ import numpy as np
 from convcli.errors import KernelError
 from convcli.geometry import Pair
 from convcli.kernels.catalogue import CATALOGUE
-from convcli.kernels.entries import Table
+from convcli.kernels.entries import FixedKernel
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel
 from convcli.teaching.learn.result import Floats, Match, Rational
@@ -44,7 +44,7 @@ class _Found(NamedTuple):
     difference: float
 
 
-def recognise(weights: Floats, bias: float, error: float) -> Match | None:
+def recognize(weights: Floats, bias: float, error: float) -> Match | None:
     """Return the known kernel nearest to some weights, (kh, kw); None where none is near.
 
     What fits as it stands goes before what is flipped, turned or scaled.
@@ -54,7 +54,7 @@ def recognise(weights: Floats, bias: float, error: float) -> Match | None:
         bias: in 8-bit levels; kernels of the same weights are told apart by it.
         error: the standard error of a weight.
 
-    >>> found = recognise(2 * get_kernel("sobel-x").weights, 0.0, 0.0)
+    >>> found = recognize(2 * get_kernel("sobel-x").weights, 0.0, 0.0)
     >>> found.spec, found.scale, found.certain
     ('sobel-x', 2.0, True)
     """
@@ -138,9 +138,9 @@ def _ways(weights: Floats, known: _Known, bias: float, tolerance: float) -> Iter
 def _plain(scale: float, weights: Floats, shape: Floats, tolerance: float) -> float:
     """Return a factor with the fewest digits that fits as well."""
     for digits in range(1, 6):
-        short = float(f"{scale:.{digits}g}")
-        if np.abs(weights - short * shape).max() <= tolerance:
-            return short
+        format_short = float(f"{scale:.{digits}g}")
+        if np.abs(weights - format_short * shape).max() <= tolerance:
+            return format_short
     return scale
 
 
@@ -156,7 +156,7 @@ def _candidates(weights: Floats) -> Iterator[_Known]:
 
 @lru_cache(maxsize=4)
 def _catalogue(size: Pair) -> tuple[_Known, ...]:
-    tables = [entry.name for entry in CATALOGUE.values() if isinstance(entry, Table)]
+    tables = [entry.name for entry in CATALOGUE.values() if isinstance(entry, FixedKernel)]
     recipes = [f"{name}:{text}" for text in _recipe_sizes(size) for name in _SIZED]
     disks = [f"disk:radius={radius}" for radius in range(1, min(max(size), _MOST_RECIPE) // 2 + 1)]
     plain = [_placed(spec, size) for spec in (*tables, *recipes, *disks)]
@@ -197,9 +197,9 @@ def _bells(weights: Floats) -> Iterator[str]:
     rows, columns = size = weights.shape[0], weights.shape[1]
     if columns < 3 or rows % 2 == 0 or columns % 2 == 0:
         return
-    centre, beside = weights[rows // 2, columns // 2 : columns // 2 + 2].tolist()
-    if not 1e-6 * abs(centre) < beside * math.copysign(1, centre) < (1 - 1e-6) * abs(centre):
+    center, beside = weights[rows // 2, columns // 2 : columns // 2 + 2].tolist()
+    if not 1e-6 * abs(center) < beside * math.copysign(1, center) < (1 - 1e-6) * abs(center):
         return
-    sigma = math.sqrt(-0.5 / math.log(beside / centre))
+    sigma = math.sqrt(-0.5 / math.log(beside / center))
     for text in _recipe_sizes(size):
         yield f"gaussian:{text},sigma={sigma:.3g}"

@@ -37,7 +37,7 @@ def added(parts: Sequence[Sum]) -> Sum:
 
 
 class Origin(NamedTuple):
-    """What the pixels of each picture are counted from."""
+    """What the pixels of each image are counted from."""
 
     before: float = 0.0
     after: float = 0.0
@@ -108,7 +108,7 @@ class Residuals:
 
 
 @dataclass(frozen=True, eq=False)
-class Normal:
+class NormalEquations:
     """The normal equations, ready to be solved.
 
     Attributes:
@@ -161,12 +161,12 @@ class Normal:
         if rank == 0:
             raise UsageError(
                 "BEFORE is flat and does not determine the kernel: kernels of one sum all make "
-                "the same of it; take a picture with detail"
+                "the same of it; take an image with detail"
             )
         if rank < len(values):
             raise UsageError(
                 f"BEFORE does not determine the kernel: of {len(values)} weights, only {rank} "
-                "combinations show in it; take a picture with more detail, or a smaller kernel"
+                "combinations show in it; take an image with more detail, or a smaller kernel"
             )
 
     def solve(self, right: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The pairs of pictures that a kernel is learned from: two files, or two folders."""
+"""The pairs of images that a kernel is learned from: two files, or two folders."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -6,28 +6,28 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.core.threads import for_each
-from convcli.errors import PictureError, UsageError, shown
-from convcli.images.formats import picture_suffixes
-from convcli.images.image import Picture
+from convcli.errors import ImageError, UsageError, shown
+from convcli.images.formats import image_suffixes
+from convcli.images.image import ImageData
 from convcli.teaching.learn.windows import Example
 
 _MATRICES = (".npy", ".csv", ".txt")
-_KEPT = 1 << 29  # bytes of pictures that are read once; others are read each time
+_KEPT = 1 << 29  # bytes of images that are read once; others are read each time
 _SHOWN = 3  # names in a message
 
 
-Read = Callable[[str], tuple[Picture, str]]  # a file's picture, and what messages call it
+Read = Callable[[str], tuple[ImageData, str]]  # a file's image, and what messages call it
 
 
 class FilePair(NamedTuple):
-    """The names of two pictures."""
+    """The names of two images."""
 
     before: str
     after: str
 
 
 class Examples:
-    """Pairs of pictures that can be gone through more than once; each has its notes told once.
+    """Pairs of images that can be gone through more than once; each has its notes told once.
 
     Attributes:
         pairs: their names.
@@ -37,9 +37,9 @@ class Examples:
         """Read nothing yet.
 
         Args:
-            pairs: the names of the pictures.
-            read: reads a picture.
-            tell: is given what the user should know of the pictures.
+            pairs: the names of the images.
+            read: reads an image.
+            tell: is given what the user should know of the images.
         """
         self.pairs = pairs
         self._reads, self._tells = read, tell
@@ -59,11 +59,11 @@ class Examples:
                 self._tells(note)
             if before.depth and after.depth and before.depth != after.depth:
                 self._tells(
-                    f"{second}: has {after.depth} bits, and the picture before {before.depth}; "
+                    f"{second}: has {after.depth} bits, and the image before {before.depth}; "
                     "the numbers are used as they are"
                 )
         name = f"{shown(pair.before)} and {shown(pair.after)}" if len(self.pairs) > 1 else ""
-        example = Example(before.pixels, after.pixels, after.white, before.depth, name)
+        example = Example(before.pixels, after.pixels, after.max_value, before.depth, name)
         held = sum(each.before.nbytes + each.after.nbytes for each in self._kept.values())
         if held + example.before.nbytes + example.after.nbytes <= _KEPT or len(self.pairs) == 1:
             self._kept[number] = example
@@ -73,29 +73,29 @@ class Examples:
 def find_pairs(before: str, after: str) -> tuple[list[FilePair], list[str]]:
     """Return the pairs of two files, or of two folders: those of one name, ``_KERNEL`` apart.
 
-    In one and the same folder, no picture is paired with itself.
+    In one and the same folder, no image is paired with itself.
 
     Returns:
-        The pairs, and the names of the pictures without a partner.
+        The pairs, and the names of the images without a partner.
 
     Raises:
-        PictureError: a folder cannot be read.
+        ImageError: a folder cannot be read.
         UsageError: it is one file and one folder, no two names agree, or several do.
     """
     if before == after == "-":
-        raise UsageError("standard input is one picture only; name a file for the other")
+        raise UsageError("standard input is one image only; name a file for the other")
     folders = [Path(name).is_dir() for name in (before, after)]
     if not any(folders):
         return [FilePair(before, after)], []
     if not all(folders):
         raise UsageError("BEFORE and AFTER are two files or two folders, not one of each")
     same = Path(before).samefile(after)
-    pairs, left = _matched(_pictures(before), _pictures(after), same=same)
+    pairs, left = _matched(_images(before), _images(after), same=same)
     if not pairs:
         raise UsageError(
-            f"no picture in {shown(before)} has the name of another and _KERNEL"
+            f"no image in {shown(before)} has the name of another and _KERNEL"
             if same
-            else f"no picture in {shown(after)} has the name of one in {shown(before)}, nor that "
+            else f"no image in {shown(after)} has the name of one in {shown(before)}, nor that "
             "name and _KERNEL"
         )
     named = [FilePair(str(Path(before, one)), str(Path(after, two))) for one, two in pairs]
@@ -122,7 +122,7 @@ def _matched(
     pairs = []
     for stem, results in found.items():
         if counts[stem] > 1:
-            raise UsageError(f"two pictures before are called {shown(stem)}; leave one")
+            raise UsageError(f"two images before are called {shown(stem)}; leave one")
         own = [name for name in results if Path(name).stem == stem] or results
         if len(own) > 1:
             raise UsageError(f"{shown(stems[stem])} has several results: {few(own)}; leave one")
@@ -141,20 +141,20 @@ def _owner(stem: str, stems: dict[str, str]) -> str | None:
     return stem
 
 
-def _pictures(folder: str) -> list[str]:
-    suffixes = (*picture_suffixes(), *_MATRICES)
+def _images(folder: str) -> list[str]:
+    suffixes = (*image_suffixes(), *_MATRICES)
     try:
         names = [path.name for path in Path(folder).iterdir()]
     except OSError as error:
-        raise PictureError(folder, f"cannot be read: {error.strerror or error}") from error
+        raise ImageError(folder, f"cannot be read: {error.strerror or error}") from error
     return sorted(
         name for name in names if not name.startswith(".") and name.lower().endswith(suffixes)
     )
 
 
-def _both(pair: FilePair, read: Read) -> tuple[tuple[Picture, str], tuple[Picture, str]]:
+def _both(pair: FilePair, read: Read) -> tuple[tuple[ImageData, str], tuple[ImageData, str]]:
     """Read both at a time; the fault of the first comes first."""
-    found: dict[int, tuple[Picture, str]] = {}
+    found: dict[int, tuple[ImageData, str]] = {}
     faults: dict[int, Exception] = {}
 
     def read_side(side: int) -> None:
@@ -169,7 +169,7 @@ def _both(pair: FilePair, read: Read) -> tuple[tuple[Picture, str], tuple[Pictur
     return found[0], found[1]
 
 
-def _notes(picture: Picture, name: str) -> Iterator[str]:
-    alpha = ("alpha is left out",) if picture.alpha is not None else ()
-    for note in (*picture.notes, *alpha):
+def _notes(image: ImageData, name: str) -> Iterator[str]:
+    alpha = ("alpha is left out",) if image.alpha is not None else ()
+    for note in (*image.notes, *alpha):
         yield f"{name}: {note}"

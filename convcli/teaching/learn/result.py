@@ -1,4 +1,4 @@
-"""What is known of a kernel that was learned from pictures."""
+"""What is known of a kernel that was learned from images."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ class Match(NamedTuple):
         flipped: whether it is turned by half a turn, as a convolution does.
         scale: what its weights are to be multiplied by.
         difference: the largest, of any weight.
-        certain: whether the difference is within what the pictures leave open.
+        certain: whether the difference is within what the images leave open.
     """
 
     spec: str
@@ -40,7 +40,7 @@ class Rational(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class History:
     """How gradient descent went.
 
     Attributes:
@@ -63,27 +63,27 @@ class Course:
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
-    """A kernel that turns one picture into another, and how well it does.
+class LearnResult:
+    """A kernel that turns one image into another, and how well it does.
 
     Attributes:
         weights: (kh, kw), or (C, kh, kw) where it makes one channel of all; as the operation
             takes it, so that a convolution's is flipped once more when it is applied.
-        bias: what is added, in the units of the second picture.
+        bias: what is added, in the units of the second image.
         errors: the standard error of each weight.
         bias_error: that of the bias, 0 where none was fitted.
         windows: how many values were compared.
         clipped: how many of them were black or white.
-        residual: the root of the mean squared difference between the second picture and the one
+        residual: the root of the mean squared difference between the second image and the one
             that the kernel makes of the first.
-        r_squared: the share of the second picture's variance that it explains; None where that
-            picture is flat.
+        r_squared: the share of the second image's variance that it explains; None where that
+            image is flat.
         condition: the largest over the least singular value of the matrix of all windows; by so
-            much the pictures' noise may be magnified in the weights.
+            much the images' noise may be magnified in the weights.
         match: the kernel with a name that it is or comes nearest to, None where none is near.
         rational: the same weights as whole numbers over a divisor, None where they are none.
         course: how descent went, None for least squares.
-        depth: bits of the first picture's pixels, None for plain numbers.
+        depth: bits of the first image's pixels, None for plain numbers.
     """
 
     weights: Floats
@@ -97,12 +97,12 @@ class Learned:
     condition: float
     match: Match | None
     rational: Rational | None
-    course: Course | None = None
+    course: History | None = None
     depth: int | None = None
 
     @property
     def kernel(self) -> Kernel:
-        """The weights as a kernel, without the bias, whose unit is the picture's."""
+        """The weights as a kernel, without the bias, whose unit is the image's."""
         return Kernel(self.weights, name="learned")
 
     @property
@@ -112,7 +112,7 @@ class Learned:
 
     @property
     def level(self) -> int:
-        """What an 8-bit level, the unit of a kernel's bias, is in the pictures' numbers."""
+        """What an 8-bit level, the unit of a kernel's bias, is in the images' numbers."""
         return 1 if self.depth is None else (2**self.depth - 1) // 255
 
     @property

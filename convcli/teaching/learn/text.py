@@ -11,8 +11,8 @@ from convcli.geometry import Pair
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.explain.steps import wrapped
 from convcli.teaching.learn.lookup import framed
-from convcli.teaching.learn.result import Course, Floats, Learned, Match
-from convcli.teaching.text_table import Cell, Table, side_by_side, unpainted
+from convcli.teaching.learn.result import Floats, History, LearnResult, Match
+from convcli.teaching.text_table import Cell, TextTable, side_by_side, unpainted
 
 _LABEL = 11  # letters of a fact's name and the blanks after it
 _MOST_DECIMALS, _DESCENT_DECIMALS = 6, 4
@@ -38,7 +38,7 @@ class Truth(NamedTuple):
         Raises:
             UsageError: it is larger, or has other channels.
         """
-        rows, columns = kernel.size
+        rows, columns = kernel.shape
         if rows > size[0] or columns > size[1]:
             raise UsageError(
                 f"--truth {kernel.name} is {columns}x{rows}, larger than the kernel that is "
@@ -52,17 +52,17 @@ class Truth(NamedTuple):
             )
         return cls(kernel.name, framed(kernel.weights, size))
 
-    def difference(self, learned: Learned) -> float:
+    def difference(self, learned: LearnResult) -> float:
         """Return the largest difference of any weight."""
         return float(np.abs(learned.weights - self.weights).max())
 
 
-def learned_text(learned: Learned, truth: Truth | None = None) -> str:
+def learned_text(learned: LearnResult, truth: Truth | None = None) -> str:
     """Return the course of a descent, the kernel, and what is known of it.
 
     >>> from convcli.teaching.learn.learning import learn_kernel
-    >>> picture = np.random.default_rng(0).integers(0, 256, (9, 9))
-    >>> print(learned_text(learn_kernel(picture, 3 * picture, 1)).splitlines()[1])
+    >>> image = np.random.default_rng(0).integers(0, 256, (9, 9))
+    >>> print(learned_text(learn_kernel(image, 3 * image, 1)).splitlines()[1])
     3
     """
     lines = _course_lines(learned.course) if learned.course else []
@@ -76,7 +76,7 @@ def learned_text(learned: Learned, truth: Truth | None = None) -> str:
     return "\n".join(lines)
 
 
-def learned_data(learned: Learned, truth: Truth | None = None) -> dict[str, Any]:
+def learned_data(learned: LearnResult, truth: Truth | None = None) -> dict[str, Any]:
     """Return everything as dictionaries and lists."""
     match, ratio, course = learned.match, learned.rational, learned.course
     return {
@@ -108,7 +108,7 @@ def learned_data(learned: Learned, truth: Truth | None = None) -> dict[str, Any]
     }
 
 
-def verdict(learned: Learned) -> str:
+def verdict(learned: LearnResult) -> str:
     """Say which known kernel it is, comes near, or that there is none."""
     match = learned.match
     if match is None:
@@ -129,8 +129,8 @@ def _name(match: Match) -> str:
     return f"{match.scale:.5g} times {match.spec}{flipped}"
 
 
-def shown_weights(learned: Learned) -> tuple[Floats, int]:
-    """Return the weights rounded to the decimals that the pictures tell of, and how many.
+def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
+    """Return the weights rounded to the decimals that the images tell of, and how many.
 
     As few as are within the standard errors and move no weight by more than half a per cent of
     the largest, since a kernel rounded further is another one; and no more than the errors allow.
@@ -149,7 +149,7 @@ def shown_weights(learned: Learned) -> tuple[Floats, int]:
     return np.round(learned.weights, most) + 0.0, most
 
 
-def _kernel_lines(learned: Learned, truth: Truth | None) -> list[str]:
+def _kernel_lines(learned: LearnResult, truth: Truth | None) -> list[str]:
     """Return the learned weights, as whole numbers too, and the true ones beside them."""
     rounded, decimals = shown_weights(learned)
     rows, columns = rounded.shape[-2:]
@@ -163,11 +163,11 @@ def _kernel_lines(learned: Learned, truth: Truth | None) -> list[str]:
     return side_by_side(tables, unpainted)
 
 
-def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> list[Table]:
+def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> list[TextTable]:
     """Return a table for each channel."""
     planes = weights.reshape(-1, *weights.shape[-2:])
     return [
-        Table(
+        TextTable(
             f"{heading} {name}".strip(),
             [[Cell(f"{weight:.{decimals}f}") for weight in row] for row in plane.tolist()],
         )
@@ -175,7 +175,7 @@ def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> l
     ]
 
 
-def _facts(learned: Learned, truth: Truth | None) -> Iterator[tuple[str, str]]:
+def _facts(learned: LearnResult, truth: Truth | None) -> Iterator[tuple[str, str]]:
     yield "bias", _with_error(learned.bias, learned.bias_error)
     yield "windows", str(learned.windows)
     yield "residual", f"{learned.residual:.3g} (root mean square)"
@@ -203,7 +203,7 @@ def _share(share: float) -> str:
     return f"{share:.{digits}f}"
 
 
-def _course_lines(course: Course) -> list[str]:
+def _course_lines(course: History) -> list[str]:
     last = len(course.losses) - 1
     epochs = [epoch for epoch in _TOLD if epoch < last] + [last]
     numbers = [f"{course.losses[epoch]:.6g}" for epoch in epochs]

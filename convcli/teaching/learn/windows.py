@@ -1,4 +1,4 @@
-"""Which windows of one picture made which pixels of the other."""
+"""Which windows of one image made which pixels of the other."""
 
 import math
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from convcli.core.strips import PaddedView, border_name
 from convcli.errors import GeometryError, UsageError
-from convcli.geometry import Geometry, Padding, Pair, as_pair, lay_out, pair_text, size_text
+from convcli.geometry import Geometry, Padding, Pair, as_pair, conv_geometry, pair_text, size_text
 
 GUESSES = ("same", "valid", "full")
 _MOST_STRIDE = 16  # that an error tries
 
 
 class Model(NamedTuple):
-    """What is known of how one picture was made from the other.
+    """What is known of how one image was made from the other.
 
     Attributes:
         size: rows and columns of the kernel.
@@ -51,18 +51,18 @@ class Model(NamedTuple):
 
 
 class Example(NamedTuple):
-    """Two pictures.
+    """Two images.
 
     Attributes:
         before, after: (H, W) or (H, W, C).
         white: of the second; None for plain numbers.
-        depth: bits of the first picture's pixels; None for plain numbers.
+        depth: bits of the first image's pixels; None for plain numbers.
         name: what messages begin with, where there are several pairs.
     """
 
     before: NDArray[Any]
     after: NDArray[Any]
-    white: int | None
+    max_value: int | None
     depth: int | None = None
     name: str = ""
 
@@ -117,12 +117,12 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
         before, after = _inside(before, after, geometry)
     else:
         before = _padded(before, geometry, border_name(model.border), model.fill)
-    kept = _kept(after, example.white) if model.ignore_clipped else None
+    kept = _kept(after, example.max_value) if model.ignore_clipped else None
     channels, results = before.shape[2], after.shape[2]
     if results not in (1, channels):
         raise UsageError(
             f"BEFORE has {channels} channel{'s' * (channels > 1)} and AFTER {results}: they are "
-            "to have equally many, or AFTER one; or make both grey (--channels gray)"
+            "to have equally many, or AFTER one; or make both gray (--channels gray)"
         )
     groups = [slice(None)] if results == 1 else [slice(n, n + 1) for n in range(channels)]
     return [
@@ -150,13 +150,13 @@ def _related(before: tuple[int, ...], after: tuple[int, ...], model: Model) -> G
     fault = None
     for guess in guesses:
         try:
-            geometry = lay_out(
+            geometry = conv_geometry(
                 size, model.size, guess, model.stride, model.dilation, model.operation
             )
         except GeometryError as error:
             fault = error
             continue
-        if geometry.output == wanted:
+        if geometry.output_shape == wanted:
             return geometry
         found[guess if isinstance(guess, str) else "with this padding"] = geometry
     if fault and not found:
@@ -168,7 +168,7 @@ def _unrelated(size: Pair, wanted: Pair, model: Model, found: dict[str, Geometry
     """Say both sizes, what would do, and a padding or a stride that fits."""
     stride = as_pair(model.stride, "stride", least=1)
     step = pair_text(stride)
-    sizes = [f"{size_text(geometry.output)} ({name})" for name, geometry in found.items()]
+    sizes = [f"{size_text(geometry.output_shape)} ({name})" for name, geometry in found.items()]
     paddings = [guess for guess in GUESSES if _gives(size, wanted, model, guess, stride)]
     strides = [
         step
@@ -190,7 +190,7 @@ def _unrelated(size: Pair, wanted: Pair, model: Model, found: dict[str, Geometry
 
 def _gives(size: Pair, wanted: Pair, model: Model, guess: str, stride: Pair) -> bool:
     try:
-        return lay_out(size, model.size, guess, stride, model.dilation).output == wanted
+        return conv_geometry(size, model.size, guess, stride, model.dilation).output_shape == wanted
     except GeometryError:
         return False
 
@@ -203,11 +203,13 @@ def _inside(
     for axis, pad in enumerate((geometry.pads.top, geometry.pads.left)):
         step, extent = geometry.stride[axis], geometry.extent[axis]
         first = math.ceil(pad / step)
-        last = min((geometry.size[axis] + pad - extent) // step, geometry.output[axis] - 1)
+        last = min(
+            (geometry.input_shape[axis] + pad - extent) // step, geometry.output_shape[axis] - 1
+        )
         if last < first:
             raise GeometryError(
                 f"every window of a kernel {size_text(geometry.kernel)} on "
-                f"{size_text(geometry.size)} pixels touches the padding; "
+                f"{size_text(geometry.input_shape)} pixels touches the padding; "
                 "border= (--border) says what that held"
             )
         values.append(slice(first, last + 1))
@@ -217,20 +219,20 @@ def _inside(
 
 def _padded(image: NDArray[Any], geometry: Geometry, border: str, fill: float) -> NDArray[Any]:
     view = PaddedView.of(image, geometry, border, fill if border == "constant" else 0)
-    padded = np.empty((*geometry.padded, image.shape[2]), view.own_dtype)
+    padded = np.empty((*geometry.padded_shape, image.shape[2]), view.own_dtype)
     view.copy_rows(0, padded)
-    rows, columns = geometry.output
+    rows, columns = geometry.output_shape
     seen = (columns - 1) * geometry.stride[1] + geometry.extent[1]
     return padded[: geometry.rows_seen(rows), :seen]
 
 
-def _kept(after: NDArray[Any], white: int | None) -> NDArray[np.bool_]:
-    if white is None:
+def _kept(after: NDArray[Any], max_value: int | None) -> NDArray[np.bool_]:
+    if max_value is None:
         raise UsageError(
             "black and white are to be left out (--ignore-clipped), and plain numbers have no "
-            "white: AFTER is to be an 8-bit or 16-bit picture"
+            "white: AFTER is to be an 8-bit or 16-bit image"
         )
-    kept = (after > 0) & (after < white)
+    kept = (after > 0) & (after < max_value)
     if not kept.any():
         raise UsageError(
             "every pixel of AFTER is black or white: leaving those out (--ignore-clipped) leaves "

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes")
 
 COMMAND = [sys.executable, "-m", "convcli", "apply"]
 SLOW = ["-k", "gaussian:63,sigma=9", "--method", "direct"]
-# A worker that dies once it has written a certain picture, before it can tell.
+# A worker that dies once it has written a certain image, before it can tell.
 PRELOAD = """
 import os
 from pathlib import Path
@@ -122,8 +122,8 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def pictures(number, size=(40, 60)):
-    """Make pictures that differ."""
+def images(number, size=(40, 60)):
+    """Make images that differ."""
     Path("in").mkdir()
     rng = np.random.default_rng(0)
     for index in range(number):
@@ -154,8 +154,8 @@ def contents(folder):
 
 
 def test_the_same_bytes_names_and_errors_as_without(address):
-    pictures(12)
-    Path("in/05.png").write_bytes(b"no picture")
+    images(12)
+    Path("in/05.png").write_bytes(b"no image")
     Path("out").mkdir()
     Path("out/07_outline.png").write_bytes(b"mine")
     Path("out/a file").touch()
@@ -171,7 +171,7 @@ def test_the_same_bytes_names_and_errors_as_without(address):
 
 
 def test_names_are_ours_wherever_the_workers_are(address, here):
-    pictures(2)
+    images(2)
     Path("sub").mkdir()
     os.chdir("sub")
     Path("file").touch()
@@ -192,7 +192,7 @@ def test_names_are_ours_wherever_the_workers_are(address, here):
 
 
 def test_standard_output_is_ours(address):
-    pictures(1)
+    images(1)
     run("-k", "blur", "in/00.png", "-o", "alone.png")
     at = ["--scheduler", address, "-k", "blur", "in/00.png"]
     done = subprocess.run([*COMMAND, *at, "-o", "-"], capture_output=True, timeout=60, check=True)
@@ -203,7 +203,7 @@ def test_standard_output_is_ours(address):
 
 
 def test_a_timeout_holds(address):
-    pictures(3)
+    images(3)
     Image.new("RGB", (3000, 3000)).save("in/01.png")
     limit = ["--timeout", "1.5", "--scheduler", address]
     code, out, err = run(*SLOW, "in", "--out-dir", "out", *limit)
@@ -214,7 +214,7 @@ def test_a_timeout_holds(address):
 
 
 def test_an_interrupt_ends_at_once(address):
-    pictures(40, (300, 300))
+    images(40, (300, 300))
     process = start(*SLOW, "in", "--out-dir", "out", "--scheduler", address)
     process.stdout.readline()
     began = time.monotonic()
@@ -227,9 +227,9 @@ def test_an_interrupt_ends_at_once(address):
     assert len(names("out")) < 40
 
 
-def test_a_killed_workers_pictures_are_done_elsewhere(dask):
+def test_a_killed_workers_images_are_done_elsewhere(dask):
     scheduler, workers = dask.cluster(2)
-    pictures(12, (200, 200))
+    images(12, (200, 200))
     Path("in/05.png").rename("in/last-breath.png")
     blurred = [f"out/{name[:-4]}_blur.png" for name in names("in")]
     at = ["--scheduler", scheduler.address, "--out-dir", "out"]
@@ -249,7 +249,7 @@ def test_a_killed_workers_pictures_are_done_elsewhere(dask):
 
 def test_a_scheduler_that_vanishes_ends_the_run(dask):
     scheduler, _ = dask.cluster(1)
-    pictures(40, (300, 300))
+    images(40, (300, 300))
     process = start(*SLOW, "in", "--out-dir", "out", "--scheduler", scheduler.address)
     process.stdout.readline()
     scheduler.kill()
@@ -259,7 +259,7 @@ def test_a_scheduler_that_vanishes_ends_the_run(dask):
 
 
 def test_nobody_there(dask):
-    pictures(1)
+    images(1)
     empty = dask.scheduler().address
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
@@ -290,7 +290,7 @@ def test_nobody_there(dask):
 def test_a_worker_with_another_version_or_none(dask, here, code, said):
     Path("other/convcli").mkdir(parents=True)
     Path("other/convcli/__init__.py").write_text(code)
-    pictures(1)
+    images(1)
     scheduler = dask.scheduler()
     until_registered(dask.worker(scheduler, PYTHONPATH=str(here / "other")))
     code, out, (err,) = run("-k", "blur", "in", "--scheduler", scheduler.address)

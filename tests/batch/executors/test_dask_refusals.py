@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from convcli.batch.executors.dask_worker import stamp_of, work_on
+from convcli.batch.executors.dask_worker import input_stamp, work_on
 from convcli.batch.inputs import Source
-from convcli.batch.options import Work
+from convcli.batch.options import JobOptions
 from convcli.batch.outputs import Job
 
 COMMAND = [sys.executable, "-m", "convcli", "apply", "-k", "blur", "in.png"]
@@ -64,11 +64,11 @@ def test_without_distributed_the_extra_is_named():
 
 def test_an_input_that_an_earlier_attempt_replaced_is_not_filtered_twice():
     job = Job(Source("in.png"), ("in.png",))
-    before = stamp_of(job)
+    before = input_stamp(job)
     assert before is not None
     Image.new("L", (3, 3)).save("in.png")
     replaced = Path("in.png").read_bytes()
-    outcome = work_on(job, Work(()), None, before)
+    outcome = work_on(job, JobOptions(()), None, before)
     assert "was replaced" in str(outcome.error)
     assert Path("in.png").read_bytes() == replaced
-    assert stamp_of(Job(Source("in.png"), ("out.png",))) is None
+    assert input_stamp(Job(Source("in.png"), ("out.png",))) is None

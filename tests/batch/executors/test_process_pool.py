@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.batch.executors.process_pool import Crew
+from convcli.batch.executors.process_pool import ProcessPool
 from convcli.batch.inputs import Source
-from convcli.batch.options import Limits, Work
+from convcli.batch.options import JobOptions, Limits
 from convcli.batch.outputs import Job
-from convcli.cli.kernel_args import KernelChoice
-from convcli.core.plan import Layout
+from convcli.cli.kernel_args import KernelArgs
+from convcli.core.plan import ConvOptions
 
 COMMAND = [sys.executable, "-m", "convcli", "apply"]
 SLOW = ["-k", "gaussian:21,sigma=4", "--method", "direct"]
@@ -29,8 +29,8 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def pictures(count, size=(60, 40), folder="in", suffix=".png"):
-    """Make pictures that differ; large ones are one and the same file."""
+def images(count, size=(60, 40), folder="in", suffix=".png"):
+    """Make images that differ; large ones are one and the same file."""
     Path(folder).mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     first = Path(folder) / f"000{suffix}"
@@ -82,7 +82,7 @@ def no_rest(folder):
 
 
 def test_results_and_their_order_do_not_depend_on_the_jobs():
-    pictures(12)
+    images(12)
     for jobs in ("1", "2", "5"):
         done = run("-k", "outline", "in", "--out-dir", f"out{jobs}", "-j", jobs)
         told = [Path(name).name for name in done.stdout.split()]
@@ -92,9 +92,9 @@ def test_results_and_their_order_do_not_depend_on_the_jobs():
         assert len(contents) == 1
 
 
-def test_a_slow_first_picture_holds_back_names_but_not_work():
-    pictures(1, (900, 900))
-    pictures(1, (20, 20), "more")
+def test_a_slow_first_image_holds_back_names_but_not_work():
+    images(1, (900, 900))
+    images(1, (20, 20), "more")
     for number in range(1, 9):
         os.link("more/000.png", f"in/{number:03}.png")
     done = run(*SLOW, "in", "--out-dir", "out", "-j", "2", "--json")
@@ -103,7 +103,7 @@ def test_a_slow_first_picture_holds_back_names_but_not_work():
 
 
 def test_500_broken_among_500():
-    pictures(1, (8, 8))
+    images(1, (8, 8))
     for number in range(1, 500):
         os.link("in/000.png", f"in/{number:03}.png")
     for number in range(500):
@@ -118,8 +118,8 @@ def test_500_broken_among_500():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_a_killed_worker_costs_its_own_picture():
-    pictures(12, (700, 700), suffix=".bmp")
+def test_a_killed_worker_costs_its_own_image():
+    images(12, (700, 700), suffix=".bmp")
     process = start(*SLOW, "in", "--out-dir", "out", "-j", "2")
     process.stdout.readline()
     os.kill(workers(process)[0], signal.SIGKILL)
@@ -135,9 +135,9 @@ def test_a_killed_worker_costs_its_own_picture():
     assert 9 <= out.count("\n") <= 10  # one was read above, perhaps two
 
 
-def test_a_picture_that_takes_too_long_is_given_up():
-    pictures(4)
-    pictures(1, (3000, 3000), "large")
+def test_a_image_that_takes_too_long_is_given_up():
+    images(4)
+    images(1, (3000, 3000), "large")
     Path("large/000.png").rename("in/001large.png")
     done = run(*SLOW, "in", "--out-dir", "out", "--timeout", "1")
     assert done.returncode == 1
@@ -146,8 +146,8 @@ def test_a_picture_that_takes_too_long_is_given_up():
     assert no_rest("out")
 
 
-def test_one_picture_has_a_timeout_as_well():
-    pictures(1, (3000, 3000))
+def test_one_image_has_a_timeout_as_well():
+    images(1, (3000, 3000))
     began = time.monotonic()
     done = run(*SLOW, "in/000.png", "-o", "o.png", "--timeout", "0.5")
     assert (done.returncode, Path("o.png").exists()) == (1, False)
@@ -156,8 +156,8 @@ def test_one_picture_has_a_timeout_as_well():
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_a_picture_that_needs_more_memory_than_there_is(count):
-    pictures(count)
+def test_a_image_that_needs_more_memory_than_there_is(count):
+    images(count)
     Image.new("RGB", (4000, 3000)).save("in/001.png")
     done = run("-k", "blur", "in", "--out-dir", "out", "--max-memory", "120M")
     assert done.returncode == 1
@@ -167,14 +167,14 @@ def test_a_picture_that_needs_more_memory_than_there_is(count):
 
 
 def test_workers_wait_for_memory():
-    pictures(8, (1500, 1000))
+    images(8, (1500, 1000))
     for memory in ("60M", "100%"):
         done = run("-k", "blur", "in", "--out-dir", "out", "--max-memory", memory, "--overwrite")
         assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_fail_fast_ends_at_the_first_fault():
-    pictures(30)
+    images(30)
     Path("in/003.png").write_bytes(b"no")
     done = run("-k", "blur", "in", "--out-dir", "out", "--fail-fast", "-j", "2")
     assert done.returncode == 1
@@ -186,7 +186,7 @@ def test_fail_fast_ends_at_the_first_fault():
 
 @pytest.mark.parametrize("strokes", [1, 2, 3])
 def test_an_interrupt_ends_within_a_second(strokes):
-    pictures(40, (900, 900), suffix=".bmp")
+    images(40, (900, 900), suffix=".bmp")
     process = start(*SLOW, "in", "--out-dir", "out", start_new_session=True)
     process.stdout.readline()
     began = time.monotonic()
@@ -198,13 +198,13 @@ def test_an_interrupt_ends_within_a_second(strokes):
     assert (process.returncode, err.strip()) == (130, "Error: interrupted")
     assert no_rest("out")
     for path in Path("out").iterdir():
-        with Image.open(path) as picture:
-            picture.load()
+        with Image.open(path) as image:
+            image.load()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_killed_outright_it_leaves_no_worker_and_the_next_run_clears_up():
-    pictures(20, (900, 900), suffix=".bmp")
+    images(20, (900, 900), suffix=".bmp")
     process = start(*SLOW, "in", "--out-dir", "out")
     process.stdout.readline()
     left = workers(process)
@@ -230,7 +230,7 @@ def _host():
 
 
 def test_a_slow_list_does_not_hold_back_what_is_done():
-    pictures(3)
+    images(3)
     process = start("-k", "blur", "--files-from", "-", "--out-dir", "out", stdin=subprocess.PIPE)
     process.stdin.write("in/000.png\nin/001.png\n")
     process.stdin.flush()
@@ -252,7 +252,7 @@ def test_an_interrupt_while_waiting_for_a_list():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_worker_killed_with_nothing_to_do_costs_nothing():
-    pictures(5)
+    images(5)
     process = start("-k", "blur", "--files-from", "-", "--out-dir", "out", stdin=subprocess.PIPE)
     process.stdin.write("in/000.png\nin/001.png\n")
     process.stdin.flush()
@@ -267,7 +267,7 @@ def test_a_worker_killed_with_nothing_to_do_costs_nothing():
 
 @pytest.mark.parametrize("seconds", ["0.001", "0.02"])
 def test_a_timeout_that_all_but_few_exceed(seconds):
-    pictures(12, (300, 300))
+    images(12, (300, 300))
     done = run("-k", "blur", "in", "--out-dir", "out", "--timeout", seconds)
     failed = done.stderr.count("took longer")
     assert done.returncode == (1 if failed else 0)
@@ -281,7 +281,7 @@ def test_a_timeout_is_a_number(here):
 
 
 def test_closed_streams_and_many_jobs(here):
-    pictures(4)
+    images(4)
     command = " ".join([*COMMAND, "-k blur in --out-dir out --overwrite"])
     for ending in ("2>&-", ">&-", "-j 500", "</dev/null >&- 2>&-"):
         done = subprocess.run(
@@ -292,7 +292,7 @@ def test_closed_streams_and_many_jobs(here):
 
 
 def test_two_runs_share_a_folder():
-    pictures(60, (120, 120))
+    images(60, (120, 120))
     arguments = ("-k", "blur", "in", "--out-dir", "out", "--skip-existing")
     both = [start(*arguments) for _ in range(2)]
     for process in both:
@@ -305,10 +305,10 @@ def test_two_runs_share_a_folder():
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_job_given_to_a_worker_that_has_just_died_at_another(here):
     """Whoever died is told of first, and what it was given since is done by the next, once."""
-    pictures(3, (900, 900), suffix=".bmp")
-    (spec,) = KernelChoice(("gaussian:21,sigma=4",), None, False, None, None, "clip", "keep",
-                           "direct", 1).filters(Layout())  # fmt: skip
-    crew = Crew(1, Work((spec,)), Limits(1 << 40))
+    images(3, (900, 900), suffix=".bmp")
+    (spec,) = KernelArgs(("gaussian:21,sigma=4",), None, False, None, None, "clip", "keep",
+                           "direct", 1).filters(ConvOptions())  # fmt: skip
+    crew = ProcessPool(1, JobOptions((spec,)), Limits(1 << 40))
     try:
         jobs = [Job(Source(f"in/00{n}.bmp"), (f"out/{n}.bmp",)) for n in range(3)]
         crew.submit(0, jobs[0])

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 @pytest.fixture
 def clear(save, rng):
-    """A picture with alpha, ``clear.png``."""
+    """An image with alpha, ``clear.png``."""
     pixels = rng.integers(0, 256, (9, 10, 4), np.uint8)
     pixels[2:5, 3:7, 3] = 0
     save("clear.png", pixels)
@@ -44,7 +44,7 @@ def test_alpha_is_that_under_the_anchor(apply, clear, load, kernel, flags, expec
     assert np.array_equal(load("o.png")[..., 3], expected(clear[..., 3]))
 
 
-def test_colours_are_filtered_as_if_there_were_no_alpha(apply, clear, save, load):
+def test_colors_are_filtered_as_if_there_were_no_alpha(apply, clear, save, load):
     save("opaque.png", clear[..., :3])
     ok(apply("-k", "sharpen", "clear.png", "-o", "a.png"))
     ok(apply("-k", "sharpen", "opaque.png", "-o", "b.png"))
@@ -100,11 +100,11 @@ def test_premultiply_is_refused_where_it_means_nothing(apply, clear, here, kerne
     assert not (here / "o.png").exists()
 
 
-def test_premultiply_means_nothing_to_an_opaque_picture(apply, photo):
+def test_premultiply_means_nothing_to_an_opaque_image(apply, photo):
     ok(apply("-k", "outline", "--alpha", "premultiply", "photo.png", "-o", "o.png"))
 
 
-def test_grey_with_alpha(apply, save, load, rng):
+def test_gray_with_alpha(apply, save, load, rng):
     pixels = rng.integers(0, 256, (6, 7, 2), np.uint8)
     save("in.png", pixels)
     ok(apply("-k", "identity", "in.png", "-o", "o.png"))

@@ -17,7 +17,7 @@ def ok(ran):
 
 
 def by_hsv(image, low=0.0, high=255.0):
-    """The picture by scipy's Sobel and matplotlib's HSV, before it is rounded."""
+    """The image by scipy's Sobel and matplotlib's HSV, before it is rounded."""
     across = ndimage.sobel(image.astype(float), axis=1, mode="nearest")
     down = ndimage.sobel(image.astype(float), axis=0, mode="nearest")
     value = np.clip((np.hypot(across, down) - low) / (high - low), 0, 1)
@@ -30,22 +30,22 @@ def near(pixels, expected):
 
 
 @pytest.mark.parametrize("pair", [["-k", "sobel"], ["-k", "sobel-x", "-k", "sobel-y"]])
-def test_a_picture_of_directions(apply, grey, load, pair):
-    ok(apply(*pair, *DIRECTION, "grey.png", "-o", "o.png"))
-    assert near(load("o.png"), by_hsv(grey))
+def test_a_image_of_directions(apply, gray, load, pair):
+    ok(apply(*pair, *DIRECTION, "gray.png", "-o", "o.png"))
+    assert near(load("o.png"), by_hsv(gray))
 
 
-def test_rescale_spreads_to_the_greatest(apply, grey, load):
-    ok(apply("-k", "sobel", *DIRECTION, "--range", "rescale", "grey.png", "-o", "o.png"))
+def test_rescale_spreads_to_the_greatest(apply, gray, load):
+    ok(apply("-k", "sobel", *DIRECTION, "--range", "rescale", "gray.png", "-o", "o.png"))
     strength = np.hypot(
-        *(ndimage.sobel(grey.astype(float), axis=axis, mode="nearest") for axis in (0, 1))
+        *(ndimage.sobel(gray.astype(float), axis=axis, mode="nearest") for axis in (0, 1))
     )
-    assert near(load("o.png"), by_hsv(grey, strength.min(), strength.max()))
+    assert near(load("o.png"), by_hsv(gray, strength.min(), strength.max()))
 
 
 @pytest.mark.parametrize("family", ["prewitt", "scharr", "roberts"])
-def test_other_pairs(apply, grey, load, family):
-    ok(apply("-k", family, *DIRECTION, "grey.png", "-o", "o.png"))
+def test_other_pairs(apply, gray, load, family):
+    ok(apply("-k", family, *DIRECTION, "gray.png", "-o", "o.png"))
     assert load("o.png").shape == (11, 14, 3)
 
 
@@ -54,9 +54,9 @@ def test_an_edge_to_the_right_is_red_and_one_upwards_yellow_green(apply, save, l
     step[:, 4:] = 60
     save("right.png", step)
     save("up.png", np.ascontiguousarray(np.rot90(step)))
-    for name, colour in (("right", [240, 0, 0]), ("up", [120, 240, 0])):
+    for name, color in (("right", [240, 0, 0]), ("up", [120, 240, 0])):
         ok(apply("-k", "sobel", *DIRECTION, f"{name}.png", "-o", f"{name}-o.png"))
-        assert load(f"{name}-o.png")[4, 4].tolist() == colour
+        assert load(f"{name}-o.png")[4, 4].tolist() == color
 
 
 def test_16_bits_become_8(apply, save, load):
@@ -75,7 +75,7 @@ def test_a_matrix_needs_rescale(apply, save, load, rng):
     assert load("o.png").shape == (6, 7, 3)
 
 
-def test_a_colour_picture_is_refused_and_grey_of_it_is_not(apply, photo, contents):
+def test_a_color_image_is_refused_and_gray_of_it_is_not(apply, photo, contents):
     before = contents()
     apply("-k", "sobel", *DIRECTION, "photo.png").fails(1, "photo.png", "--channels gray")
     assert contents() == before
@@ -89,10 +89,10 @@ def test_kernels_that_sum_over_channels_do(apply, photo, save, load):
     assert load("o.png").shape == photo.shape
 
 
-def test_one_channel_with_an_axis_of_its_own(apply, save, load, grey):
-    save("in.npy", grey[..., None])
+def test_one_channel_with_an_axis_of_its_own(apply, save, load, gray):
+    save("in.npy", gray[..., None])
     ok(apply("-k", "sobel", *DIRECTION, "in.npy", "-o", "o.npy"))
-    assert near(load("o.npy"), by_hsv(grey))
+    assert near(load("o.npy"), by_hsv(gray))
 
 
 def test_alpha_is_carried(apply, save, load, rng):
@@ -102,19 +102,19 @@ def test_alpha_is_carried(apply, save, load, rng):
     assert np.array_equal(load("o.png")[..., 3], pixels[..., 1])
 
 
-def test_magnitudes_are_counted(apply, grey):
-    ran = ok(apply("-k", "sobel", *DIRECTION, "grey.png", "--json"))
+def test_magnitudes_are_counted(apply, gray):
+    ran = ok(apply("-k", "sobel", *DIRECTION, "gray.png", "--json"))
     record = json.loads(ran.out)
     strength = np.hypot(
-        *(ndimage.sobel(grey.astype(float), axis=axis, mode="nearest") for axis in (0, 1))
+        *(ndimage.sobel(gray.astype(float), axis=axis, mode="nearest") for axis in (0, 1))
     )
     assert record["min"] == pytest.approx(strength.min())
     assert record["max"] == pytest.approx(strength.max())
     assert record["clipped"] == pytest.approx((np.rint(strength) > 255).mean(), abs=1e-6)
 
 
-def test_figures_of_directions(apply, grey, contents):
-    ok(apply("-k", "sobel", *DIRECTION, "grey.png", "--plot", "p.png", "--grid", "g.png"))
+def test_figures_of_directions(apply, gray, contents):
+    ok(apply("-k", "sobel", *DIRECTION, "gray.png", "--plot", "p.png", "--grid", "g.png"))
     assert {b"p.png", b"g.png"} < set(contents())
 
 
@@ -127,14 +127,14 @@ def test_figures_of_directions(apply, grey, contents):
         (["-k", "sobel", "--range", "offset"], "--range offset"),
     ],
 )
-def test_contradictions(apply, grey, contents, flags, said):
+def test_contradictions(apply, gray, contents, flags, said):
     before = contents()
-    apply(*flags, *DIRECTION, "grey.png").fails(2, said)
+    apply(*flags, *DIRECTION, "gray.png").fails(2, said)
     assert contents() == before
 
 
-def test_a_colour_is_not_explained(convcli, grey):
-    flags = ("-k", "sobel", *DIRECTION, "--at", "1,1", "grey.png")
+def test_a_color_is_not_explained(convcli, gray):
+    flags = ("-k", "sobel", *DIRECTION, "--at", "1,1", "gray.png")
     convcli("explain", *flags).fails(2, "magnitude")
 
 
@@ -159,9 +159,9 @@ RAMP = np.broadcast_to(np.arange(0, 192, 3, dtype=np.uint8), (48, 64))
 def test_what_grows_to_the_right_is_red_whatever_the_pair(apply, save, load, options, turns, hue):
     save("ramp.png", np.rot90(RAMP, turns).copy())
     ok(apply(*options, *DIRECTION, "ramp.png", "-o", "d.png"))
-    colour = load("d.png")[20, 30]
-    assert colour.max() > 0
-    assert np.array_equal(colour > 0, np.array(hue) > 0)
+    color = load("d.png")[20, 30]
+    assert color.max() > 0
+    assert np.array_equal(color > 0, np.array(hue) > 0)
 
 
 @pytest.mark.parametrize(

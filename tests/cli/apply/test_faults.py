@@ -16,49 +16,49 @@ from convcli.batch.encoding import EIGHT_BITS
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["grey.png"], "--kernel"),
-        (["-k", "outlin", "grey.png"], "outline"),
-        (["-k", "", "grey.png"], "kernel"),
-        (["-k", "1 2; 3", "grey.png"], "row"),
-        (["-k", "missing.npy", "grey.png"], "missing.npy"),
-        (["-k", "blur", "grey.png", "--fill", "3"], "--border constant"),
-        (["-k", "blur", "grey.png", "--fill", "x", "--border", "constant"], "--fill"),
-        (["-k", "blur", "grey.png", "-v", "-q"], "-q"),
-        (["-k", "blur", "grey.png", "--overwrite", "--skip-existing"], "--skip-existing"),
-        (["-k", "blur", "grey.png", "photo.png", "-o", "o.png"], "--out-dir"),
-        (["-k", "blur", "-k", "box", "grey.png", "-o", "o.png"], "2 kernels"),
-        (["-k", "blur", "grey.png", "-o", "o.png", "--out-dir", "out"], "--out-dir"),
-        (["-k", "blur", "grey.png", "-o", "o.png", "--name", "{stem}{suffix}"], "--name"),
-        (["-k", "blur", "grey.png", "--normalize", "--divisor", "2"], "--divisor"),
-        (["-k", "blur", "grey.png", "--divisor", "0"], "divisor"),
-        (["-k", "blur", "grey.png", "--divisor", "nan"], "divisor"),
-        (["-k", "blur", "grey.png", "--bias", "nan"], "bias"),
-        (["-k", "blur", "grey.png", "--bias", "inf"], "bias"),
-        (["-k", "blur", "grey.png", "--combine", "sum"], "--combine"),
-        (["-k", "blur", "grey.png", "--plot", "p.png", "--frames", "all"], "--frames all"),
-        (["-k", "blur", "grey.png", "--show", "--frames", "all"], "--frames all"),
-        (["-k", "blur", "grey.png", "--plot", "p.xyz"], "p.xyz"),
-        (["-k", "blur", "grey.png", "--padding", "1,2,3"], "1,2,3"),
-        (["-k", "blur", "grey.png", "--padding", "-1"], "-1"),
-        (["-k", "blur", "grey.png", "--stride", "0"], "at least 1"),
-        (["-k", "blur", "grey.png", "--dilation", "0"], "at least 1"),
-        (["-k", "blur", "grey.png", "--border", "mirrored"], "mirrored"),
-        (["-k", "blur", "grey.png", "--resize", "448"], "448x448"),
-        (["-k", "blur", "grey.png", "--resize", "0x4"], "at least 1"),
-        (["-k", "blur", "grey.png", "--quality", "101"], "101"),
-        (["-k", "blur", "grey.png", "--compress-level", "10"], "10"),
-        (["-k", "blur", "grey.png", "--max-pixels", "0"], "0"),
-        (["-k", "blur", "grey.png", "--nonsense"], "--nonsense"),
-        (["-k", "blur", "grey.png", "-o", ""], ""),
+        (["gray.png"], "--kernel"),
+        (["-k", "outlin", "gray.png"], "outline"),
+        (["-k", "", "gray.png"], "kernel"),
+        (["-k", "1 2; 3", "gray.png"], "row"),
+        (["-k", "missing.npy", "gray.png"], "missing.npy"),
+        (["-k", "blur", "gray.png", "--fill", "3"], "--border constant"),
+        (["-k", "blur", "gray.png", "--fill", "x", "--border", "constant"], "--fill"),
+        (["-k", "blur", "gray.png", "-v", "-q"], "-q"),
+        (["-k", "blur", "gray.png", "--overwrite", "--skip-existing"], "--skip-existing"),
+        (["-k", "blur", "gray.png", "photo.png", "-o", "o.png"], "--out-dir"),
+        (["-k", "blur", "-k", "box", "gray.png", "-o", "o.png"], "2 kernels"),
+        (["-k", "blur", "gray.png", "-o", "o.png", "--out-dir", "out"], "--out-dir"),
+        (["-k", "blur", "gray.png", "-o", "o.png", "--name", "{stem}{suffix}"], "--name"),
+        (["-k", "blur", "gray.png", "--normalize", "--divisor", "2"], "--divisor"),
+        (["-k", "blur", "gray.png", "--divisor", "0"], "divisor"),
+        (["-k", "blur", "gray.png", "--divisor", "nan"], "divisor"),
+        (["-k", "blur", "gray.png", "--bias", "nan"], "bias"),
+        (["-k", "blur", "gray.png", "--bias", "inf"], "bias"),
+        (["-k", "blur", "gray.png", "--combine", "sum"], "--combine"),
+        (["-k", "blur", "gray.png", "--plot", "p.png", "--frames", "all"], "--frames all"),
+        (["-k", "blur", "gray.png", "--show", "--frames", "all"], "--frames all"),
+        (["-k", "blur", "gray.png", "--plot", "p.xyz"], "p.xyz"),
+        (["-k", "blur", "gray.png", "--padding", "1,2,3"], "1,2,3"),
+        (["-k", "blur", "gray.png", "--padding", "-1"], "-1"),
+        (["-k", "blur", "gray.png", "--stride", "0"], "at least 1"),
+        (["-k", "blur", "gray.png", "--dilation", "0"], "at least 1"),
+        (["-k", "blur", "gray.png", "--border", "mirrored"], "mirrored"),
+        (["-k", "blur", "gray.png", "--resize", "448"], "448x448"),
+        (["-k", "blur", "gray.png", "--resize", "0x4"], "at least 1"),
+        (["-k", "blur", "gray.png", "--quality", "101"], "101"),
+        (["-k", "blur", "gray.png", "--compress-level", "10"], "10"),
+        (["-k", "blur", "gray.png", "--max-pixels", "0"], "0"),
+        (["-k", "blur", "gray.png", "--nonsense"], "--nonsense"),
+        (["-k", "blur", "gray.png", "-o", ""], ""),
     ],
 )
-def test_contradictions_are_refused(apply, grey, photo, contents, arguments, said):
+def test_contradictions_are_refused(apply, gray, photo, contents, arguments, said):
     before = contents()
     apply(*arguments).fails(2, said)
     assert contents() == before
 
 
-def test_plain_numbers_have_no_mid_grey(apply, here, contents):
+def test_plain_numbers_have_no_mid_gray(apply, here, contents):
     (here / "m.txt").write_text("1 2 3\n")
     apply("-k", "blur", "--range", "offset", "m.txt", "-o", "o.txt").fails(1, "m.txt: ", "offset")
     assert list(contents()) == [b"m.txt"]
@@ -68,7 +68,7 @@ def test_an_unknown_command_is_refused(convcli):
     convcli("aply").fails(2, "aply")
 
 
-# Bad pictures: exit 1, the others go on.
+# Bad images: exit 1, the others go on.
 
 
 def chunk(kind, data):
@@ -110,7 +110,7 @@ def bad(apply, here):
     ("data", "said"),
     [
         (b"", "is empty"),
-        (b"not a picture\n", "not a picture"),
+        (b"not an image\n", "not an image"),
         (b"\x89PNG\r\n\x1a\n", ""),
         (png_header(0, 5), ""),
         (b"\xff\xd8\xff\xe0", ""),
@@ -123,13 +123,13 @@ def bad(apply, here):
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ""),
     ],
 )
-def test_what_is_no_picture(bad, data, said):
+def test_what_is_no_image(bad, data, said):
     bad(data, said)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "PPM", "JPEG2000"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-def test_truncated_pictures(bad, encoded, form, kept):
+def test_truncated_images(bad, encoded, form, kept):
     data = encoded(form)
     bad(data[: int(len(data) * kept)])
 
@@ -145,12 +145,12 @@ def test_a_header_that_is_a_bomb(bad, size):
     bad(png_header(*size), "89478485", "--max-pixels N")
 
 
-def test_the_limit_is_the_users(apply, grey, here):
-    pixels = grey.size
-    apply("-k", "blur", "--max-pixels", pixels - 1, "grey.png").fails(1, "--max-pixels")
-    assert apply("-k", "blur", "--max-pixels", pixels, "grey.png").code == 0
+def test_the_limit_is_the_users(apply, gray, here):
+    pixels = gray.size
+    apply("-k", "blur", "--max-pixels", pixels - 1, "gray.png").fails(1, "--max-pixels")
+    assert apply("-k", "blur", "--max-pixels", pixels, "gray.png").code == 0
     flags = ("--resize", "500x500", "--max-pixels", pixels, "-o", "o.png")
-    apply("-k", "blur", *flags, "grey.png").fails(1, "500x500", "--max-pixels")
+    apply("-k", "blur", *flags, "gray.png").fails(1, "500x500", "--max-pixels")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_bad_matrices(bad, name, data, said):
     bad(data, said, name=name)
 
 
-def test_arrays_that_are_no_pictures(apply, save):
+def test_arrays_that_are_no_images(apply, save):
     save("objects.npy", np.array([[1, None]], object))
     save("complex.npy", np.ones((3, 3), complex))
     save("deep.npy", np.ones((2, 3, 4, 5)))
@@ -197,10 +197,10 @@ def test_ghostscript_is_never_started(process, here):
     assert not (here / "started").exists()
 
 
-def test_one_bad_file_among_good_ones(apply, grey, photo, here, contents):
+def test_one_bad_file_among_good_ones(apply, gray, photo, here, contents):
     (here / "bad.png").write_bytes(b"")
-    ran = apply("-k", "blur", "grey.png", "bad.png", "missing.png", "photo.png")
-    assert (ran.code, ran.names) == (1, ["grey_blur.png", "photo_blur.png"])
+    ran = apply("-k", "blur", "gray.png", "bad.png", "missing.png", "photo.png")
+    assert (ran.code, ran.names) == (1, ["gray_blur.png", "photo_blur.png"])
     assert ran.err.splitlines() == [
         "Error: bad.png: is empty",
         "Error: missing.png: no such file",
@@ -209,16 +209,16 @@ def test_one_bad_file_among_good_ones(apply, grey, photo, here, contents):
     assert set(ran.names) <= {name.decode() for name in contents()}
 
 
-def test_a_kernel_that_does_not_fit_one_picture_spares_the_others(apply, grey, save):
+def test_a_kernel_that_does_not_fit_one_image_spares_the_others(apply, gray, save):
     save("tiny.png", np.zeros((2, 2), np.uint8))
-    ran = apply("-k", "box:5", "--padding", "valid", "tiny.png", "grey.png")
-    assert (ran.code, ran.names) == (1, ["grey_box-5.png"])
+    ran = apply("-k", "box:5", "--padding", "valid", "tiny.png", "gray.png")
+    assert (ran.code, ran.names) == (1, ["gray_box-5.png"])
     assert ran.errors == ["Error: tiny.png: kernel 5x5 exceeds the 2x2 input"]
 
 
-def test_control_characters_do_not_reach_the_terminal(apply, grey, here):
+def test_control_characters_do_not_reach_the_terminal(apply, gray, here):
     for flags in (["--format", "a\x1b[31m\rb"], ["--name", "{a\x1b[31m}"], ["-o", "x.\x1b[31m"]):
-        ran = apply("-k", "blur", "grey.png", *flags)
+        ran = apply("-k", "blur", "gray.png", *flags)
         assert ran.code == 2
         assert "\x1b" not in ran.err
         assert "\r" not in ran.err
@@ -227,7 +227,7 @@ def test_control_characters_do_not_reach_the_terminal(apply, grey, here):
 # What is lost is told.
 
 
-def test_nan_in_a_picture(apply, save, load):
+def test_nan_in_a_image(apply, save, load):
     values = np.full((5, 5), 100.0, np.float32)
     values[2, 2] = np.nan
     save("in.npy", values)
@@ -252,8 +252,8 @@ def test_16_bits_that_become_8(apply, save, load, rng):
     assert np.array_equal(load("o.bmp"), np.rint(pixels / 257))
 
 
-def test_options_that_mean_nothing_to_the_format(apply, grey):
-    ran = apply("-k", "blur", "grey.png", "-o", "o.png", "--quality", "50")
+def test_options_that_mean_nothing_to_the_format(apply, gray):
+    ran = apply("-k", "blur", "gray.png", "-o", "o.png", "--quality", "50")
     assert (ran.code, ran.errors) == (0, [])
     assert "--quality" in ran.err
 

@@ -1,4 +1,4 @@
-"""Folders as they are found: each fault is told by its name, and costs its own picture only."""
+"""Folders as they are found: each fault is told by its name, and costs its own image only."""
 
 import os
 import subprocess
@@ -23,33 +23,33 @@ def made(folder):
     return sorted(path.name for path in Path(folder).iterdir())
 
 
-def store(name, picture, **options):
-    """Write a picture in the mode that it has."""
+def store(name, image, **options):
+    """Write an image in the mode that it has."""
     Path(name).parent.mkdir(exist_ok=True)
-    picture.save(name, **options)
+    image.save(name, **options)
 
 
 def turned(upright, orientation):
-    """The picture that a viewer turns back into ``upright``."""
-    picture = Image.fromarray(upright)
+    """The image that a viewer turns back into ``upright``."""
+    image = Image.fromarray(upright)
     for other in range(1, 9):
         exif = Image.Exif()
         exif[ORIENTATION] = other
-        stored = ImageOps.exif_transpose(with_tag(picture, exif))
+        stored = ImageOps.exif_transpose(with_tag(image, exif))
         exif[ORIENTATION] = orientation
         if np.array_equal(ImageOps.exif_transpose(with_tag(stored, exif)), upright):
             return stored, exif
     raise AssertionError(orientation)
 
 
-def with_tag(picture, exif):
-    tagged = picture.copy()
+def with_tag(image, exif):
+    tagged = image.copy()
     tagged.getexif()[ORIENTATION] = exif[ORIENTATION]
     return tagged
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_eight_orientations_are_eight_upright_pictures(process, load, suffix):
+def test_eight_orientations_are_eight_upright_images(process, load, suffix):
     rows, columns = np.mgrid[:24, :36].astype(np.uint8)
     upright = np.dstack([7 * columns, 10 * rows, 3 * (rows + columns)])
     for orientation in range(1, 9):
@@ -58,8 +58,8 @@ def test_eight_orientations_are_eight_upright_pictures(process, load, suffix):
     ok(process("apply", "-k", "identity", "in", "--out-dir", "out"))
     assert len(made("out")) == 8
     for name in made("out"):
-        with Image.open(f"out/{name}") as picture:
-            assert picture.getexif().get(ORIENTATION, 1) == 1
+        with Image.open(f"out/{name}") as image:
+            assert image.getexif().get(ORIENTATION, 1) == 1
         allowed = 0 if suffix == "png" else 24  # a JPEG of a JPEG
         assert load(f"out/{name}").shape == upright.shape
         assert np.abs(load(f"out/{name}").astype(int) - upright).max() <= allowed
@@ -94,46 +94,46 @@ def test_strangers_in_a_folder(process, save):
     ran = process("apply", "-k", "outline", "in", "--out-dir", "out")
     assert (ran.code, ran.names) == (1, ["out/good_outline.png", "out/misnamed_outline.jpg"])
     assert ran.err.splitlines() == [
-        "Error: in/page.jpg: is not a picture that can be read",
-        "Error: in/post.png: is not a picture that can be read",
+        "Error: in/page.jpg: is not an image that can be read",
+        "Error: in/post.png: is not an image that can be read",
         "Error: in/zero.png: is empty",
         "2 of 5 done, 3 failed, 2 other files passed over",
     ]
-    with Image.open("out/misnamed_outline.jpg") as picture:
-        assert picture.format == "JPEG"
+    with Image.open("out/misnamed_outline.jpg") as image:
+        assert image.format == "JPEG"
 
 
 def palette(indices):
-    """A picture whose palette is darker where its index is higher."""
-    picture = Image.fromarray(indices).convert("P")
-    picture.putpalette([255, 0, 0, 0, 200, 0, 0, 0, 99, 9, 9, 9])
-    return picture
+    """An image whose palette is darker where its index is higher."""
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette([255, 0, 0, 0, 200, 0, 0, 0, 99, 9, 9, 9])
+    return image
 
 
 def test_indices_of_a_palette_are_never_filtered(process, load, rng, by_scipy, to_pixels):
-    colours = palette(rng.integers(0, 4, (20, 30), np.uint8))
+    colors = palette(rng.integers(0, 4, (20, 30), np.uint8))
     for suffix in ("png", "gif", "bmp", "tif"):
-        store(f"in/{suffix}.{suffix}", colours)
+        store(f"in/{suffix}.{suffix}", colors)
     ok(process("apply", "-k", "box:3", "in", "--out-dir", "out", "--format", "png"))
-    expected = to_pixels(by_scipy(np.array(colours.convert("RGB")), np.full((3, 3), 1 / 9)))
+    expected = to_pixels(by_scipy(np.array(colors.convert("RGB")), np.full((3, 3), 1 / 9)))
     for suffix in ("png", "gif", "bmp", "tif"):
         assert np.array_equal(load(f"out/{suffix}_box-3.png"), expected)
 
 
 def test_alpha_and_palettes_become_jpeg(process, save, rng):
     patches = rng.integers(0, 4, (3, 4), np.uint8)
-    colours = palette(np.kron(patches, np.ones((16, 16), np.uint8)))
+    colors = palette(np.kron(patches, np.ones((16, 16), np.uint8)))
     save("in/a.png", rng.integers(0, 256, (20, 30, 4), np.uint8))
-    store("in/b.png", colours)
-    store("in/c.png", colours, transparency=2)
+    store("in/b.png", colors)
+    store("in/c.png", colors, transparency=2)
     ran = process("apply", "-k", "identity", "in", "--out-dir", "out", "--format", "jpeg")
     assert (ran.code, ran.err.splitlines()) == (
         0,
         [f"in/{name}.png: alpha left out: .jpg holds none" for name in "ac"],
     )
-    with Image.open("out/b_identity.jpg") as picture:
-        assert picture.mode == "RGB"
-        assert np.abs(np.array(picture).astype(int) - colours.convert("RGB")).mean() < 5
+    with Image.open("out/b_identity.jpg") as image:
+        assert image.mode == "RGB"
+        assert np.abs(np.array(image).astype(int) - colors.convert("RGB")).mean() < 5
 
 
 def test_identity_is_exact_in_16_bits(process, save, load, rng):
@@ -147,26 +147,26 @@ def test_identity_is_exact_in_16_bits(process, save, load, rng):
         assert np.array_equal(load(f"out/{name}"), pixels)
 
 
-def test_rare_kinds_of_pictures(process, load, rng):
+def test_rare_kinds_of_images(process, load, rng):
     for mode in ("CMYK", "LAB", "YCbCr", "PA"):
-        picture = Image.new(mode, (20, 10))
-        picture.frombytes(rng.bytes(len(picture.tobytes())))
+        image = Image.new(mode, (20, 10))
+        image.frombytes(rng.bytes(len(image.tobytes())))
         if mode == "PA":
-            picture.putpalette(rng.bytes(768))
-        store(f"in/{mode}.tif", picture)
+            image.putpalette(rng.bytes(768))
+        store(f"in/{mode}.tif", image)
     page = Image.fromarray(rng.integers(0, 256, (5, 6), np.uint8))
     store("in/pages.tif", page, save_all=True, append_images=[page, page])
     ran = process("apply", "-k", "identity", "in", "--out-dir", "out")
     note = "in/pages.tif: 2 further frames left out; apply --frames all filters every one\n"
     assert (ran.code, ran.err, len(ran.names)) == (0, note, 5)
     for mode in ("CMYK", "LAB", "YCbCr", "PA"):
-        with Image.open(f"in/{mode}.tif") as picture:
-            assert picture.mode == mode
-            expected = picture.convert("RGBA" if mode == "PA" else "RGB")
+        with Image.open(f"in/{mode}.tif") as image:
+            assert image.mode == mode
+            expected = image.convert("RGBA" if mode == "PA" else "RGB")
         assert np.array_equal(load(f"out/{mode}_identity.tif"), expected)
 
 
-def test_pictures_smaller_than_the_kernel(process, save, load):
+def test_images_smaller_than_the_kernel(process, save, load):
     save("in/a.png", np.full((2, 3), 7, np.uint8))
     save("in/b.png", np.full((30, 40), 7, np.uint8))
     ran = process("apply", "-k", "box:5", "in", "--out-dir", "out", "--padding", "valid")
@@ -176,7 +176,7 @@ def test_pictures_smaller_than_the_kernel(process, save, load):
     assert np.array_equal(load("same/a_box-5.png"), np.full((2, 3), 7))
 
 
-def test_float_pictures_with_nan(process, save, load):
+def test_float_images_with_nan(process, save, load):
     values = np.full((5, 5), 100, np.float32)
     values[2, 2] = np.nan
     save("in/a.tif", values)
@@ -189,11 +189,11 @@ def test_float_pictures_with_nan(process, save, load):
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero")
-def test_devices_among_the_inputs(process, grey):
-    ran = process("apply", "-k", "blur", "/dev/zero", "/dev/null", "grey.png", "--out-dir", "out")
-    assert (ran.code, ran.names) == (1, ["out/grey_blur.png"])
+def test_devices_among_the_inputs(process, gray):
+    ran = process("apply", "-k", "blur", "/dev/zero", "/dev/null", "gray.png", "--out-dir", "out")
+    assert (ran.code, ran.names) == (1, ["out/gray_blur.png"])
     assert ran.errors == [
-        "Error: /dev/zero: is not a picture that can be read",
+        "Error: /dev/zero: is not an image that can be read",
         "Error: /dev/null: is empty",
     ]
 
@@ -237,13 +237,13 @@ def test_bombs_end_soon_and_in_little_memory(here):
     assert not Path("out.png").exists()
 
 
-def test_neither_home_nor_display(process, grey, photo):
+def test_neither_home_nor_display(process, gray, photo):
     nowhere = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), "/dev/null/nowhere")
     none = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
     flags = ("--out-dir", "out", "--plot", "plots")
-    ran = ok(process("apply", "-k", "blur", "grey.png", "photo.png", *flags, env=nowhere | none))
+    ran = ok(process("apply", "-k", "blur", "gray.png", "photo.png", *flags, env=nowhere | none))
     assert len(ran.names) == len([*made("out"), *made("plots")]) == 4
-    process("apply", "-k", "blur", "grey.png", "--show", env=nowhere | none).fails(
+    process("apply", "-k", "blur", "gray.png", "--show", env=nowhere | none).fails(
         2, "Error: --show needs a display: none was found; use --plot FILE"
     )
 

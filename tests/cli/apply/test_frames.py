@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def shades(count=3, size=(8, 6)):
-    """Grey frames that differ in brightness, each with an edge."""
+    """Gray frames that differ in brightness, each with an edge."""
     frames = []
     for number in range(count):
         pixels = np.full(size, 20 + 40 * number, np.uint8)
@@ -23,14 +23,14 @@ def animate(name, frames, **options):
 
 
 def frames_of(name):
-    with Image.open(name) as picture:
-        count = picture.n_frames
+    with Image.open(name) as image:
+        count = image.n_frames
         durations, frames = [], []
         for number in range(count):
-            picture.seek(number)
-            picture.load()
-            durations.append(picture.info.get("duration"))
-            frames.append(np.asarray(picture.convert("L")))
+            image.seek(number)
+            image.load()
+            durations.append(image.info.get("duration"))
+            frames.append(np.asarray(image.convert("L")))
     return frames, durations
 
 
@@ -130,9 +130,9 @@ def test_pages_of_different_sizes(apply, here):
     ran.fails(1, "in.tif: ", "differ in size")
 
 
-def test_a_file_of_one_frame_is_not_an_animation(apply, grey, here):
-    assert apply("-k", "blur", "--frames", "all", "grey.png", "-o", "a.png").code == 0
-    assert apply("-k", "blur", "grey.png", "-o", "b.png").code == 0
+def test_a_file_of_one_frame_is_not_an_animation(apply, gray, here):
+    assert apply("-k", "blur", "--frames", "all", "gray.png", "-o", "a.png").code == 0
+    assert apply("-k", "blur", "gray.png", "-o", "b.png").code == 0
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
 
 

@@ -61,8 +61,8 @@ def test_every_option_has_a_variable_of_its_own_name(path, command):
 
 def test_the_help_shows_the_borders_and_the_flip(convcli):
     page = convcli("apply", "--help").out.decode()
-    for picture in ("aaa|abcd|ddd", "000|abcd|000", "dcb|abcd|cba", "cba|abcd|dcb", "bcd|abcd|abc"):
-        assert picture in page
+    for image in ("aaa|abcd|ddd", "000|abcd|000", "dcb|abcd|cba", "cba|abcd|dcb", "bcd|abcd|abc"):
+        assert image in page
     assert "not" in page.partition("flipped")[0]
 
 
@@ -86,10 +86,10 @@ def test_the_help_shows_the_borders_and_the_flip(convcli):
         ("FILES_FROM", "list", ["--files-from", "list"]),
     ],
 )
-def test_a_variable_does_what_its_option_does(apply, grey, here, contents, name, value, flags):
-    (here / "list").write_text("grey.png\n")
+def test_a_variable_does_what_its_option_does(apply, gray, here, contents, name, value, flags):
+    (here / "list").write_text("gray.png\n")
     others = [] if name == "KERNEL" else ["-k", "blur"]
-    others += [] if name == "FILES_FROM" else ["grey.png"]
+    others += [] if name == "FILES_FROM" else ["gray.png"]
     results = []
     before = set(contents())
     for arguments, env in ((flags, {}), ([], {f"CONVCLI_APPLY_{name}": value})):
@@ -102,16 +102,16 @@ def test_a_variable_does_what_its_option_does(apply, grey, here, contents, name,
     assert results[0] == results[1]
 
 
-def test_a_variable_of_json(apply, grey):
-    ran = apply("-k", "blur", "grey.png", CONVCLI_APPLY_JSON="1")
-    assert ran.out.startswith(b'{"input": "grey.png"')
+def test_a_variable_of_json(apply, gray):
+    ran = apply("-k", "blur", "gray.png", CONVCLI_APPLY_JSON="1")
+    assert ran.out.startswith(b'{"input": "gray.png"')
 
 
-def test_several_kernels_in_a_variable_and_the_command_line_wins(apply, grey):
-    ran = apply("grey.png", CONVCLI_APPLY_KERNEL="outline\n1 2 1; 2 4 2\n")
-    assert ran.names == ["grey_outline.png", "grey_custom.png"]
-    ran = apply("-k", "blur", "grey.png", CONVCLI_APPLY_KERNEL="outline")
-    assert ran.names == ["grey_blur.png"]
+def test_several_kernels_in_a_variable_and_the_command_line_wins(apply, gray):
+    ran = apply("gray.png", CONVCLI_APPLY_KERNEL="outline\n1 2 1; 2 4 2\n")
+    assert ran.names == ["gray_outline.png", "gray_custom.png"]
+    ran = apply("-k", "blur", "gray.png", CONVCLI_APPLY_KERNEL="outline")
+    assert ran.names == ["gray_blur.png"]
 
 
 @pytest.mark.parametrize(

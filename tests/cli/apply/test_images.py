@@ -1,4 +1,4 @@
-"""Pictures through ``apply``, against scipy and numpy: layouts, ranges, channels, sizes."""
+"""Images through ``apply``, against scipy and numpy: layouts, ranges, channels, sizes."""
 
 import json
 
@@ -27,7 +27,7 @@ def ok(ran):
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("border", BORDERS)
 @pytest.mark.parametrize("operation", ["correlate", "convolve"])
-def test_colour_equals_scipy_channel_by_channel(
+def test_color_equals_scipy_channel_by_channel(
     apply, photo, load, by_scipy, to_pixels, kernel, border, operation
 ):
     options = {"border": border, "operation": operation}
@@ -48,23 +48,23 @@ def test_stride_and_dilation_equal_scipy(
     assert np.array_equal(load("o.png"), to_pixels(expected))
 
 
-def test_stride_and_dilation_of_each_axis(apply, grey, load):
+def test_stride_and_dilation_of_each_axis(apply, gray, load):
     ok(
         apply(
             *("-k", "1 2; 3 4", "--stride", "1,3", "--dilation", "2,1", "--padding", "valid"),
-            *("--range", "raw", "grey.png", "-o", "o.npy"),
+            *("--range", "raw", "gray.png", "-o", "o.npy"),
         )
     )
-    wide = grey.astype(int)
+    wide = gray.astype(int)
     expected = wide[:-2, :-1] + 2 * wide[:-2, 1:] + 3 * wide[2:, :-1] + 4 * wide[2:, 1:]
     assert np.array_equal(load("o.npy"), expected[:, ::3])
 
 
 @pytest.mark.parametrize("fill", ["0", "255", "-3", "0.5"])
-def test_a_border_of_a_value(apply, grey, load, by_scipy, fill):
+def test_a_border_of_a_value(apply, gray, load, by_scipy, fill):
     flags = ("--border", "constant", "--fill", fill, "--range", "raw")
-    ok(apply("-k", "sobel-x", *flags, "grey.png", "-o", "o.npy"))
-    expected = by_scipy(grey, KERNELS["sobel-x"], border="constant", fill=float(fill))
+    ok(apply("-k", "sobel-x", *flags, "gray.png", "-o", "o.npy"))
+    expected = by_scipy(gray, KERNELS["sobel-x"], border="constant", fill=float(fill))
     assert np.allclose(load("o.npy"), expected, rtol=0, atol=1e-5 * 255 * 4)
 
 
@@ -78,19 +78,19 @@ def test_a_border_of_a_value(apply, grey, load, by_scipy, fill):
         ("circular", "wrap"),
     ],
 )
-def test_synonyms_of_borders(apply, grey, load, synonym, name):
-    ok(apply("-k", "outline", "--border", synonym, "grey.png", "-o", "a.png"))
-    ok(apply("-k", "outline", "--border", name, "grey.png", "-o", "b.png"))
+def test_synonyms_of_borders(apply, gray, load, synonym, name):
+    ok(apply("-k", "outline", "--border", synonym, "gray.png", "-o", "a.png"))
+    ok(apply("-k", "outline", "--border", name, "gray.png", "-o", "b.png"))
     assert np.array_equal(load("a.png"), load("b.png"))
 
 
 @pytest.mark.parametrize("padding", ["4", "0,20", "1,2,3,4", "full", "valid"])
 @pytest.mark.parametrize("border", BORDERS)
-def test_padding_is_that_of_numpy(apply, grey, load, padding, border):
+def test_padding_is_that_of_numpy(apply, gray, load, padding, border):
     ok(
         apply(
             *("-k", "outline", "--padding", padding, "--border", border, "--range", "raw"),
-            *("grey.png", "-o", "o.npy"),
+            *("gray.png", "-o", "o.npy"),
         )
     )
     numbers = {"full": "2", "valid": "0"}.get(padding, padding).split(",")
@@ -100,7 +100,7 @@ def test_padding_is_that_of_numpy(apply, grey, load, padding, border):
         4: lambda t, b, le, r: (t, b, le, r),
     }[len(numbers)](*map(int, numbers))
     mode = "constant" if border == "zero" else border
-    padded = np.pad(grey.astype(int), ((top, bottom), (left, right)), mode=mode)
+    padded = np.pad(gray.astype(int), ((top, bottom), (left, right)), mode=mode)
     inner = ndimage.correlate(padded, KERNELS["outline"])[1:-1, 1:-1]
     assert np.array_equal(load("o.npy"), inner)
 
@@ -120,15 +120,15 @@ def test_jpeg_in_and_out(apply, save, load, rng, by_scipy, to_pixels):
 # Ranges
 
 
-def mapped(values, name, white):
+def mapped(values, name, max_value):
     """What --range does, in float64."""
-    mid = white // 2 + 1
+    mid = max_value // 2 + 1
     low, high = values.min(), values.max()
     return {
         "clip": values,
         "abs": np.abs(values),
         "offset": values + mid,
-        "rescale": (values - low) / (high - low) * white,
+        "rescale": (values - low) / (high - low) * max_value,
     }[name]
 
 
@@ -136,23 +136,23 @@ def mapped(values, name, white):
 @pytest.mark.parametrize("name", ["clip", "abs", "offset", "rescale"])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_ranges(apply, save, load, rng, by_scipy, kernel, name, dtype):
-    white = np.iinfo(dtype).max
-    pixels = rng.integers(0, white + 1, (9, 12), dtype)
+    max_value = np.iinfo(dtype).max
+    pixels = rng.integers(0, max_value + 1, (9, 12), dtype)
     save("in.png", pixels)
     ran = ok(apply("-k", kernel, "--range", name, "--json", "in.png", "-o", "o.png"))
     values = by_scipy(pixels, KERNELS[kernel])
-    expected = np.clip(mapped(values, name, white), 0, white)
+    expected = np.clip(mapped(values, name, max_value), 0, max_value)
     out = load("o.png")
     assert out.dtype == dtype
     # float32 at the core, so a half may round to either side
     assert np.abs(out - expected).max() <= 0.5 + 1e-5 * np.abs(values).max()
     if name == "rescale":
-        assert (out.min(), out.max()) == (0, white)
+        assert (out.min(), out.max()) == (0, max_value)
     record = json.loads(ran.out)
     assert record["min"] == pytest.approx(values.min(), rel=1e-5, abs=1e-3)
     assert record["max"] == pytest.approx(values.max(), rel=1e-5, abs=1e-3)
-    cut = np.rint(mapped(values, name, white))
-    share = 0 if name == "rescale" else ((cut < 0) | (cut > white)).mean()
+    cut = np.rint(mapped(values, name, max_value))
+    share = 0 if name == "rescale" else ((cut < 0) | (cut > max_value)).mean()
     assert record["clipped"] == pytest.approx(share, abs=1e-6)
 
 
@@ -163,18 +163,18 @@ def test_raw_keeps_exact_integers(apply, photo, load, by_scipy):
     assert np.array_equal(out, by_scipy(photo, KERNELS["outline"]))
 
 
-def test_raw_into_a_float_tiff(apply, grey, load, by_scipy):
-    ok(apply("-k", "laplacian", "--range", "raw", "grey.png", "-o", "o.tif"))
+def test_raw_into_a_float_tiff(apply, gray, load, by_scipy):
+    ok(apply("-k", "laplacian", "--range", "raw", "gray.png", "-o", "o.tif"))
     out = load("o.tif")
     assert out.dtype == np.float32
-    assert np.array_equal(out, by_scipy(grey, [[0, 1, 0], [1, -4, 1], [0, 1, 0]]))
+    assert np.array_equal(out, by_scipy(gray, [[0, 1, 0], [1, -4, 1], [0, 1, 0]]))
 
 
 def test_raw_without_an_output_name_is_an_array(apply, photo, here):
     assert ok(apply("-k", "outline", "--range", "raw", "photo.png")).names == ["photo_outline.npy"]
 
 
-def test_raw_of_colour_does_not_fit_a_tiff(apply, photo, here):
+def test_raw_of_color_does_not_fit_a_tiff(apply, photo, here):
     apply("-k", "outline", "--range", "raw", "photo.png", "-o", "o.tif").fails(
         1, "photo.png", ".npy"
     )
@@ -199,7 +199,7 @@ def test_numbers_without_a_white_are_not_clipped(apply, save, load, rng, by_scip
     assert np.allclose(out, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_matrix_becomes_a_picture_by_its_suffix(apply, save, load):
+def test_a_matrix_becomes_a_image_by_its_suffix(apply, save, load):
     save("in.csv", np.array([[0, 100], [200, 300]]))
     ok(apply("-k", "identity", "in.csv", "-o", "o.png"))
     assert load("o.png").tolist() == [[0, 100], [200, 255]]
@@ -214,14 +214,14 @@ def test_channels(apply, photo, load):
     for index, name in enumerate("rgb"):
         ok(apply("-k", "identity", "--channels", name, "photo.png", "-o", f"{name}.png"))
         assert np.array_equal(load(f"{name}.png"), photo[..., index])
-    ok(apply("-k", "identity", "--channels", "gray", "photo.png", "-o", "grey.png"))
-    assert np.array_equal(load("grey.png"), np.asarray(Image.fromarray(photo).convert("L")))
+    ok(apply("-k", "identity", "--channels", "gray", "photo.png", "-o", "gray.png"))
+    assert np.array_equal(load("gray.png"), np.asarray(Image.fromarray(photo).convert("L")))
 
 
-def test_grey_as_rgb_and_the_channels_it_lacks(apply, grey, load):
-    ok(apply("-k", "identity", "--channels", "rgb", "grey.png", "-o", "o.png"))
-    assert np.array_equal(load("o.png"), np.stack([grey] * 3, axis=-1))
-    apply("-k", "identity", "--channels", "r", "grey.png", "-o", "r.png").fails(1, "grey.png: ")
+def test_gray_as_rgb_and_the_channels_it_lacks(apply, gray, load):
+    ok(apply("-k", "identity", "--channels", "rgb", "gray.png", "-o", "o.png"))
+    assert np.array_equal(load("o.png"), np.stack([gray] * 3, axis=-1))
+    apply("-k", "identity", "--channels", "r", "gray.png", "-o", "r.png").fails(1, "gray.png: ")
 
 
 def test_resize_comes_before_the_kernel(apply, photo, load, by_scipy, to_pixels):
@@ -233,12 +233,12 @@ def test_resize_comes_before_the_kernel(apply, photo, load, by_scipy, to_pixels)
     assert load("rows-columns.png").shape == (20, 30, 3)
 
 
-def test_a_kernel_larger_than_the_picture_is_explained(apply, grey):
-    ran = apply("-k", "box:15", "--padding", "valid", "grey.png", "-o", "o.png")
-    ran.fails(1, "grey.png: kernel 15x15 exceeds the 14x11 input")
+def test_a_kernel_larger_than_the_image_is_explained(apply, gray):
+    ran = apply("-k", "box:15", "--padding", "valid", "gray.png", "-o", "o.png")
+    ran.fails(1, "gray.png: kernel 15x15 exceeds the 14x11 input")
 
 
-def test_pictures_of_one_pixel_row_and_column(apply, save, load):
+def test_images_of_one_pixel_row_and_column(apply, save, load):
     for shape in [(1, 1), (1, 9), (9, 1)]:
         save("in.png", np.full(shape, 7, np.uint8))
         ok(apply("-k", "gaussian:9,sigma=2", "in.png", "-o", "o.png", "--overwrite"))
@@ -255,7 +255,7 @@ def test_two_runs_give_the_same_bytes(apply, photo, here):
         assert (here / f"a.{suffix}").read_bytes() == (here / f"b.{suffix}").read_bytes()
 
 
-def test_inputs_are_not_touched(apply, photo, grey, contents, here):
+def test_inputs_are_not_touched(apply, photo, gray, contents, here):
     before = contents(), {path: path.stat().st_mtime_ns for path in here.iterdir()}
     ok(apply("-k", "outline", "-k", "blur", ".", "--out-dir", "out"))
     after = contents()

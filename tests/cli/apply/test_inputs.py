@@ -15,7 +15,7 @@ def ok(ran):
 # Folders, patterns, lists
 
 
-def test_a_folder_is_its_pictures_in_order(apply, tree):
+def test_a_folder_is_its_images_in_order(apply, tree):
     ran = ok(apply("-k", "blur", "in", "--out-dir", "out"))
     assert ran.names == ["out/a_blur.png", "out/b_blur.jpg"]
 
@@ -67,7 +67,7 @@ def test_links_to_folders_are_not_entered(apply, tree, here):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("empty", "no picture in this folder"),
+        ("empty", "no image in this folder"),
         ("missing.png", "no such file"),
         ("*.jpg", "no file matches"),
         ("missing/**/*.png", "no file matches"),

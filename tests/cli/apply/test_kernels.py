@@ -47,29 +47,29 @@ def test_a_pair_is_its_magnitude(apply, photo, load, by_scipy, to_pixels):
     assert np.array_equal(load("o.png"), to_pixels(expected))
 
 
-def test_a_compass_set_is_its_maximum(apply, grey, load, by_scipy):
+def test_a_compass_set_is_its_maximum(apply, gray, load, by_scipy):
     ring = [5, 5, 5, -3, -3, -3, -3, -3]
     places = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
     turned = np.zeros((8, 3, 3))
     for turn in range(8):
         for place, weight in zip(places, np.roll(ring, turn), strict=True):
             turned[(turn, *place)] = weight
-    expected = np.max(maps(by_scipy, grey, *turned), axis=0)
-    ok(apply("-k", "kirsch", "--range", "raw", "grey.png", "-o", "o.npy"))
+    expected = np.max(maps(by_scipy, gray, *turned), axis=0)
+    ok(apply("-k", "kirsch", "--range", "raw", "gray.png", "-o", "o.npy"))
     assert np.array_equal(load("o.npy"), expected)
 
 
-def test_combine_overrules_a_familys_own(apply, grey, load, by_scipy):
-    ok(apply("-k", "sobel", "--combine", "sum", "--range", "raw", "grey.png", "-o", "o.npy"))
-    assert np.array_equal(load("o.npy"), sum(maps(by_scipy, grey, SOBEL_X, SOBEL_Y)))
+def test_combine_overrules_a_familys_own(apply, gray, load, by_scipy):
+    ok(apply("-k", "sobel", "--combine", "sum", "--range", "raw", "gray.png", "-o", "o.npy"))
+    assert np.array_equal(load("o.npy"), sum(maps(by_scipy, gray, SOBEL_X, SOBEL_Y)))
 
 
-def test_maps_of_different_sizes_cannot_be_combined(apply, grey):
+def test_maps_of_different_sizes_cannot_be_combined(apply, gray):
     flags = ("-k", "box:3", "-k", "box:5", "--combine", "sum", "--padding", "valid")
-    apply(*flags, "grey.png", "-o", "o.png").fails(1, "grey.png: ", "differ in size")
+    apply(*flags, "gray.png", "-o", "o.png").fails(1, "gray.png: ", "differ in size")
 
 
-def test_a_grey_map_and_a_colour_map_cannot_be_combined(apply, photo, save):
+def test_a_gray_map_and_a_color_map_cannot_be_combined(apply, photo, save):
     save("k.npy", np.ones((3, 3, 3)))
     flags = ("-k", "k.npy", "-k", "outline", "--combine", "sum")
     apply(*flags, "photo.png", "-o", "o.png").fails(1, "photo.png: ")
@@ -78,9 +78,9 @@ def test_a_grey_map_and_a_colour_map_cannot_be_combined(apply, photo, save):
 # Scale and bias
 
 
-def test_normalize_divisor_and_bias(apply, grey, load, by_scipy, to_pixels):
+def test_normalize_divisor_and_bias(apply, gray, load, by_scipy, to_pixels):
     kernel = np.array([[1, 2, 1], [0, 3, 0]])
-    values = ndimage.correlate(grey.astype(float), kernel, mode="nearest", origin=(-1, 0))
+    values = ndimage.correlate(gray.astype(float), kernel, mode="nearest", origin=(-1, 0))
     for flags, expected in [
         (["--normalize"], values / 7),
         (["--divisor", "4"], values / 4),
@@ -88,7 +88,7 @@ def test_normalize_divisor_and_bias(apply, grey, load, by_scipy, to_pixels):
         (["--normalize", "--bias", "3"], values / 7 + 3),
         (["--divisor", "-7", "--bias", "255"], 255 - values / 7),
     ]:
-        ok(apply("-k", "1 2 1; 0 3 0", *flags, "grey.png", "-o", "o.png", "--overwrite"))
+        ok(apply("-k", "1 2 1; 0 3 0", *flags, "gray.png", "-o", "o.png", "--overwrite"))
         assert np.array_equal(load("o.png"), to_pixels(expected)), flags
 
 
@@ -104,22 +104,22 @@ def test_the_bias_of_contour_is_white_at_any_depth(apply, save, load, rng, by_sc
 
 
 def test_divisor_and_bias_apply_to_each_kernel_before_they_are_combined(
-    apply, grey, load, by_scipy
+    apply, gray, load, by_scipy
 ):
     flags = ("-k", "sobel", "--combine", "mean", "--divisor", "8", "--bias", "100")
-    ok(apply(*flags, "--range", "raw", "grey.png", "-o", "o.npy"))
-    expected = sum(maps(by_scipy, grey, SOBEL_X, SOBEL_Y)) / 16 + 100
+    ok(apply(*flags, "--range", "raw", "gray.png", "-o", "o.npy"))
+    expected = sum(maps(by_scipy, gray, SOBEL_X, SOBEL_Y)) / 16 + 100
     assert np.allclose(load("o.npy"), expected, rtol=1e-6)
 
 
-def test_a_kernel_that_sums_to_zero_cannot_be_normalized(apply, grey):
-    apply("-k", "sobel-x", "--normalize", "grey.png", "-o", "o.png").fails(2, "sum")
+def test_a_kernel_that_sums_to_zero_cannot_be_normalized(apply, gray):
+    apply("-k", "sobel-x", "--normalize", "gray.png", "-o", "o.png").fails(2, "sum")
 
 
 # Kernels with channels, and banks
 
 
-def test_a_kernel_over_the_channels_gives_one_grey_map(apply, photo, save, load, by_scipy):
+def test_a_kernel_over_the_channels_gives_one_gray_map(apply, photo, save, load, by_scipy):
     kernel = np.arange(-13, 14).reshape(3, 3, 3)
     save("k.npy", kernel)
     ok(apply("-k", "k.npy", "--range", "raw", "photo.png", "-o", "o.npy"))
@@ -129,9 +129,9 @@ def test_a_kernel_over_the_channels_gives_one_grey_map(apply, photo, save, load,
     assert np.array_equal(load("o.png"), np.clip(expected, 0, 255))
 
 
-def test_a_kernel_over_other_channels_is_refused(apply, grey, photo, save):
+def test_a_kernel_over_other_channels_is_refused(apply, gray, photo, save):
     save("k.npy", np.ones((3, 3, 3)))
-    apply("-k", "k.npy", "grey.png", "-o", "o.png").fails(1, "grey.png: ", "3 channels")
+    apply("-k", "k.npy", "gray.png", "-o", "o.png").fails(1, "gray.png: ", "3 channels")
     save("k4.npy", np.ones((4, 3, 3)))
     apply("-k", "k4.npy", "photo.png", "-o", "o.png").fails(1, "photo.png: ", "4 channels")
 

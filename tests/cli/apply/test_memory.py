@@ -1,4 +1,4 @@
-"""A large picture is filtered in little more memory than it and its result take."""
+"""A large image is filtered in little more memory than it and its result take."""
 
 import subprocess
 import sys
@@ -40,5 +40,5 @@ def test_outline_of_24_megapixels(here):
     pixels = 6000 * 4000 * 3
     used = peak("apply", "-k", "outline", "in.jpg", "-o", "out.jpg") - peak()
     assert pixels < used <= 2 * pixels + 80 * MIB, f"{used / MIB:.0f} MiB"
-    with Image.open("out.jpg") as picture:
-        assert picture.size == (6000, 4000)
+    with Image.open("out.jpg") as image:
+        assert image.size == (6000, 4000)

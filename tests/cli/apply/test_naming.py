@@ -32,15 +32,15 @@ def test_a_result_lies_beside_its_input(apply, save):
         ("sobel", "sobel"),
     ],
 )
-def test_the_name_carries_the_kernel(apply, grey, spec, label):
-    assert ok(apply("-k", spec, "grey.png")).names == [f"grey_{label}.png"]
+def test_the_name_carries_the_kernel(apply, gray, spec, label):
+    assert ok(apply("-k", spec, "gray.png")).names == [f"gray_{label}.png"]
 
 
-def test_two_kernels_of_one_label_are_numbered(apply, grey, contents):
-    ran = ok(apply("-k", "1 2 1", "-k", "outline", "-k", "1 0 -1", "grey.png"))
-    assert ran.names == ["grey_custom-1.png", "grey_outline.png", "grey_custom-2.png"]
+def test_two_kernels_of_one_label_are_numbered(apply, gray, contents):
+    ran = ok(apply("-k", "1 2 1", "-k", "outline", "-k", "1 0 -1", "gray.png"))
+    assert ran.names == ["gray_custom-1.png", "gray_outline.png", "gray_custom-2.png"]
     files = contents()
-    assert files[b"grey_custom-1.png"] != files[b"grey_custom-2.png"]
+    assert files[b"gray_custom-1.png"] != files[b"gray_custom-2.png"]
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,18 @@ def test_the_suffix_is_the_inputs_where_it_can_be_written(apply, save, name, res
 def test_the_suffix_is_that_of_the_format_asked_for(apply, photo, requested, suffix):
     ran = ok(apply("-k", "blur", "--format", requested, "photo.png"))
     assert ran.names == [f"photo_blur{suffix}"]
-    with Image.open(ran.names[0]) as picture:
-        assert picture.format == {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
+    with Image.open(ran.names[0]) as image:
+        assert image.format == {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
 
 
-def test_the_template(apply, photo, grey):
+def test_the_template(apply, photo, gray):
     flags = ("--name", "{kernel}/{index:03d} {stem}.r{suffix}", "--out-dir", "out")
-    ran = ok(apply("-k", "outline", "-k", "blur", *flags, "photo.png", "grey.png"))
+    ran = ok(apply("-k", "outline", "-k", "blur", *flags, "photo.png", "gray.png"))
     assert ran.names == [
         "out/outline/001 photo.r.png",
         "out/blur/001 photo.r.png",
-        "out/outline/002 grey.r.png",
-        "out/blur/002 grey.r.png",
+        "out/outline/002 gray.r.png",
+        "out/blur/002 gray.r.png",
     ]
     assert all(Path(name).exists() for name in ran.names)
 
@@ -99,9 +99,9 @@ def test_the_template(apply, photo, grey):
         "{index:{nope}}{suffix}",
     ],
 )
-def test_a_template_that_makes_no_name_is_refused(apply, grey, contents, template):
+def test_a_template_that_makes_no_name_is_refused(apply, gray, contents, template):
     before = contents()
-    apply("-k", "outline", "--name", template, "grey.png").fails(2, "--name")
+    apply("-k", "outline", "--name", template, "gray.png").fails(2, "--name")
     assert contents() == before
 
 
@@ -167,39 +167,39 @@ def test_links_do_not_hide_a_clash(apply, tree, here, contents):
 
 
 @pytest.mark.parametrize(
-    "output", ["grey.png", "./grey.png", "link.png", "hard.png", "sub/../grey.png"]
+    "output", ["gray.png", "./gray.png", "link.png", "hard.png", "sub/../gray.png"]
 )
-def test_the_input_itself_is_replaced_only_on_request(apply, grey, load, here, contents, output):
+def test_the_input_itself_is_replaced_only_on_request(apply, gray, load, here, contents, output):
     (here / "sub").mkdir()
-    (here / "link.png").symlink_to("grey.png")
-    os.link("grey.png", "hard.png")
+    (here / "link.png").symlink_to("gray.png")
+    os.link("gray.png", "hard.png")
     before = contents()
-    apply("-k", "identity", "--bias", "1", "grey.png", "-o", output).fails(1, output, "--overwrite")
+    apply("-k", "identity", "--bias", "1", "gray.png", "-o", output).fails(1, output, "--overwrite")
     assert contents() == before
-    ok(apply("-k", "identity", "--bias", "1", "grey.png", "-o", output, "--overwrite"))
-    assert np.array_equal(load(output), np.minimum(grey, 254) + 1)
+    ok(apply("-k", "identity", "--bias", "1", "gray.png", "-o", output, "--overwrite"))
+    assert np.array_equal(load(output), np.minimum(gray, 254) + 1)
     assert (here / "link.png").is_symlink()
     if output == "hard.png":
-        assert np.array_equal(load("grey.png"), grey)
+        assert np.array_equal(load("gray.png"), gray)
 
 
-def test_nothing_is_overwritten_unasked(apply, grey, photo, here):
+def test_nothing_is_overwritten_unasked(apply, gray, photo, here):
     (here / "photo_blur.png").write_bytes(b"mine")
-    ran = apply("-k", "blur", "photo.png", "grey.png")
-    assert (ran.code, ran.names) == (1, ["grey_blur.png"])
+    ran = apply("-k", "blur", "photo.png", "gray.png")
+    assert (ran.code, ran.names) == (1, ["gray_blur.png"])
     assert ran.errors == ["Error: photo_blur.png: exists already; --overwrite replaces it"]
     assert ran.err.splitlines()[-1] == "1 of 2 done, 1 failed"
     assert (here / "photo_blur.png").read_bytes() == b"mine"
-    again = ok(apply("-k", "blur", "photo.png", "grey.png", "--overwrite"))
-    assert again.names == ["photo_blur.png", "grey_blur.png"]
+    again = ok(apply("-k", "blur", "photo.png", "gray.png", "--overwrite"))
+    assert again.names == ["photo_blur.png", "gray_blur.png"]
     assert (here / "photo_blur.png").read_bytes() != b"mine"
 
 
-def test_skip_existing_does_what_is_missing(apply, photo, grey, here):
+def test_skip_existing_does_what_is_missing(apply, photo, gray, here):
     (here / "photo_blur.png").write_bytes(b"mine")
-    flags = ("-k", "blur", "-k", "box", "photo.png", "grey.png", "--skip-existing")
+    flags = ("-k", "blur", "-k", "box", "photo.png", "gray.png", "--skip-existing")
     ran = ok(apply(*flags))
-    assert ran.names == ["photo_box.png", "grey_blur.png", "grey_box.png"]
+    assert ran.names == ["photo_box.png", "gray_blur.png", "gray_box.png"]
     assert (here / "photo_blur.png").read_bytes() == b"mine"
     assert ok(apply(*flags)).out == b""
 
@@ -219,26 +219,26 @@ def test_dry_run_names_and_writes_nothing(apply, tree, contents):
     assert foretold.out == ok(apply(*flags)).out
 
 
-def test_dry_run_names_figures_too(apply, grey):
-    ran = ok(apply("-k", "blur", "grey.png", "--plot", "p.png", "-o", "o.png", "--dry-run"))
+def test_dry_run_names_figures_too(apply, gray):
+    ran = ok(apply("-k", "blur", "gray.png", "--plot", "p.png", "-o", "o.png", "--dry-run"))
     assert ran.names == ["o.png", "p.png"]
 
 
-def test_dry_run_leaves_out_what_would_be_skipped(apply, grey, photo, here):
+def test_dry_run_leaves_out_what_would_be_skipped(apply, gray, photo, here):
     (here / "photo_blur.png").write_bytes(b"mine")
-    flags = ("-k", "blur", "photo.png", "grey.png", "--skip-existing")
-    assert ok(apply(*flags, "--dry-run")).names == ["grey_blur.png"]
+    flags = ("-k", "blur", "photo.png", "gray.png", "--skip-existing")
+    assert ok(apply(*flags, "--dry-run")).names == ["gray_blur.png"]
 
 
-def test_dry_run_tells_what_is_already_known_to_fail(apply, grey, here):
-    ran = apply("-k", "blur", "grey.png", "missing.png", "--dry-run")
-    assert (ran.code, ran.names) == (1, ["grey_blur.png"])
-    (here / "grey_blur.png").write_bytes(b"mine")
-    assert apply("-k", "blur", "grey.png", "--dry-run").code == 1
+def test_dry_run_tells_what_is_already_known_to_fail(apply, gray, here):
+    ran = apply("-k", "blur", "gray.png", "missing.png", "--dry-run")
+    assert (ran.code, ran.names) == (1, ["gray_blur.png"])
+    (here / "gray_blur.png").write_bytes(b"mine")
+    assert apply("-k", "blur", "gray.png", "--dry-run").code == 1
 
 
-def test_a_missing_output_folder_is_made(apply, grey):
-    ok(apply("-k", "blur", "grey.png", "-o", "new/deep/o.png"))
+def test_a_missing_output_folder_is_made(apply, gray):
+    ok(apply("-k", "blur", "gray.png", "-o", "new/deep/o.png"))
     assert Path("new/deep/o.png").exists()
 
 

@@ -1,4 +1,4 @@
-"""What commands on single pictures write: refused before any work, and named byte for byte."""
+"""What commands on single images write: refused before any work, and named byte for byte."""
 
 import json
 import os
@@ -15,15 +15,15 @@ DRAWN = {
     "list": ["kernels", "list", "--on", "broken.png", "--plot"],
 }
 BOTH = {
-    "learn": ["learn", "grey.png", "grey.png"],
-    "chain": ["chain", "grey.png", "relu"],
+    "learn": ["learn", "gray.png", "gray.png"],
+    "chain": ["chain", "gray.png", "relu"],
     "show": ["kernels", "show", "blur"],
 }
 
 
 @pytest.mark.parametrize("command", DRAWN)
 def test_a_figure_that_is_there_is_refused_before_the_input_is_read(convcli, here, command):
-    Path("broken.png").write_bytes(b"no picture")
+    Path("broken.png").write_bytes(b"no image")
     name = "there.gif" if command == "animate" else "there.png"
     Path(name).write_bytes(b"mine")
     convcli(*DRAWN[command], name).fails(1, f"{name}: exists already; --overwrite replaces it")
@@ -42,7 +42,7 @@ def test_a_figure_that_is_there_is_refused_before_the_input_is_read(convcli, her
     ],
 )
 def test_of_two_files_none_is_written_where_one_cannot_be(
-    convcli, grey, here, contents, command, output, plot, code, said
+    convcli, gray, here, contents, command, output, plot, code, said
 ):
     Path("there.png").write_bytes(b"mine")
     Path("there.npy").write_bytes(b"mine")
@@ -54,11 +54,11 @@ def test_of_two_files_none_is_written_where_one_cannot_be(
 
 
 NAMED = {
-    "compare": ["compare", "-k", "blur", "--vary", "stride", "grey.png", "-o", ".png"],
-    "explain": ["explain", "-k", "blur", "--at", "0,0", "grey.png", "-o", ".png"],
-    "chain": ["chain", "grey.png", "relu", "-o", ".png"],
-    "chain --plot": ["chain", "grey.png", "relu", "--plot", ".png"],
-    "animate": ["animate", "-k", "blur", "grey.png", "--to", "0,1", "-o", ".gif"],
+    "compare": ["compare", "-k", "blur", "--vary", "stride", "gray.png", "-o", ".png"],
+    "explain": ["explain", "-k", "blur", "--at", "0,0", "gray.png", "-o", ".png"],
+    "chain": ["chain", "gray.png", "relu", "-o", ".png"],
+    "chain --plot": ["chain", "gray.png", "relu", "--plot", ".png"],
+    "animate": ["animate", "-k", "blur", "gray.png", "--to", "0,1", "-o", ".gif"],
     "show -o": ["kernels", "show", "blur", "-o", ".npy"],
     "show --plot": ["kernels", "show", "blur", "--plot", ".png"],
 }
@@ -66,7 +66,7 @@ NAMED = {
 
 @pytest.mark.parametrize("command", NAMED)
 @pytest.mark.parametrize("stem", [b"not-utf-8-\xff", b"two\nlines"])
-def test_a_name_is_printed_byte_for_byte(convcli, grey, command, stem):
+def test_a_name_is_printed_byte_for_byte(convcli, gray, command, stem):
     *words, suffix = NAMED[command]
     name = stem + suffix.encode()
     ran = convcli(*words, os.fsdecode(name))
@@ -74,18 +74,18 @@ def test_a_name_is_printed_byte_for_byte(convcli, grey, command, stem):
     assert Path(os.fsdecode(name)).exists()
 
 
-def test_in_json_output_and_figure_are_the_names_of_files(convcli, grey):
+def test_in_json_output_and_figure_are_the_names_of_files(convcli, gray):
     learned = json.loads(
-        convcli("learn", "grey.png", "grey.png", "-o", "k.npy", "--plot", "k.png", "--json").out
+        convcli("learn", "gray.png", "gray.png", "-o", "k.npy", "--plot", "k.png", "--json").out
     )
     assert (learned["output"], learned["figure"]) == ("k.npy", "k.png")
     chained = json.loads(
-        convcli("chain", "grey.png", "relu", "-o", "c.png", "--plot", "p.png", "--json").out
+        convcli("chain", "gray.png", "relu", "-o", "c.png", "--plot", "p.png", "--json").out
     )
     assert (chained["output"], chained["figure"]) == ("c.png", "p.png")
     assert chained["layers"][0]["size"] == chained["size"] == {"rows": 11, "columns": 14}
 
 
-def test_the_report_of_learn_has_the_name_byte_for_byte(convcli, grey):
-    ran = convcli("learn", "grey.png", "grey.png", "-o", os.fsdecode(b"k-\xff.npy"))
+def test_the_report_of_learn_has_the_name_byte_for_byte(convcli, gray):
+    ran = convcli("learn", "gray.png", "gray.png", "-o", os.fsdecode(b"k-\xff.npy"))
     assert ran.out.endswith(b"\nwritten    k-\xff.npy\n")

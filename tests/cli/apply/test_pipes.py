@@ -18,8 +18,8 @@ def ok(ran):
 # Pipes that end, full devices
 
 
-def test_a_full_device_is_one_line(program, grey):
-    for arguments in (["grey.png"], ["grey.png", "-o", "-", "--overwrite"]):
+def test_a_full_device_is_one_line(program, gray):
+    for arguments in (["gray.png"], ["gray.png", "-o", "-", "--overwrite"]):
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run(
                 [*program, "apply", "-k", "blur", *arguments, "--overwrite"],
@@ -34,8 +34,8 @@ def test_a_full_device_is_one_line(program, grey):
         assert done.stderr.count("\n") == 1
 
 
-def test_a_full_device_as_the_output(process, grey):
-    ran = process("apply", "-k", "blur", "grey.png", "-o", "/dev/full", "--format", "png")
+def test_a_full_device_as_the_output(process, gray):
+    ran = process("apply", "-k", "blur", "gray.png", "-o", "/dev/full", "--format", "png")
     ran.fails(1, "Error: /dev/full: ")
 
 
@@ -71,11 +71,11 @@ def test_a_disk_that_fills_up_is_not_passed_over(program, samples, here, unbuffe
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_of_names_that_leaves_ends_quietly(program, grey, photo, unbuffered):
+def test_a_reader_of_names_that_leaves_ends_quietly(program, gray, photo, unbuffered):
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [*program, "apply", "-k", "blur", "grey.png", "photo.png"],
+        [*program, "apply", "-k", "blur", "gray.png", "photo.png"],
         stdout=write,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
@@ -86,8 +86,8 @@ def test_a_reader_of_names_that_leaves_ends_quietly(program, grey, photo, unbuff
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_closed_stdout(program, grey):
-    command = [*program, "apply", "-k", "blur", "grey.png"]
+def test_closed_stdout(program, gray):
+    command = [*program, "apply", "-k", "blur", "gray.png"]
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *command], capture_output=True, timeout=60, check=False
     )
@@ -97,7 +97,7 @@ def test_closed_stdout(program, grey):
     assert done.stderr.count(b"\n") <= 1
 
 
-def test_closed_stdin(program, grey):
+def test_closed_stdin(program, gray):
     command = [*program, "apply", "-k", "blur", "-", "-o", "o.png"]
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, timeout=60, check=False
@@ -140,8 +140,8 @@ def on_terminal(program):
     return run
 
 
-def test_no_picture_on_a_terminal(on_terminal, grey):
-    code, shown, _, err = on_terminal(["apply", "-k", "blur", "grey.png", "-o", "-"], "stdout")
+def test_no_image_on_a_terminal(on_terminal, gray):
+    code, shown, _, err = on_terminal(["apply", "-k", "blur", "gray.png", "-o", "-"], "stdout")
     assert (code, shown) == (2, b"")
     assert err.startswith(b"Error: ")
     assert b"terminal" in err
@@ -153,21 +153,21 @@ def test_a_matrix_on_a_terminal(on_terminal, here):
     assert (code, shown, err) == (0, b"1  2  3\r\n", b"")
 
 
-def test_progress_only_on_a_terminal(on_terminal, grey, photo):
-    arguments = ["apply", "-k", "blur", "grey.png", "photo.png", "--overwrite"]
+def test_progress_only_on_a_terminal(on_terminal, gray, photo):
+    arguments = ["apply", "-k", "blur", "gray.png", "photo.png", "--overwrite"]
     code, shown, out, _ = on_terminal(arguments, "stderr")
-    assert (code, out) == (0, b"grey_blur.png\nphoto_blur.png\n")
-    assert b"pictures/s" in shown
+    assert (code, out) == (0, b"gray_blur.png\nphoto_blur.png\n")
+    assert b"images/s" in shown
     assert b"2 of 2 done in " in shown
     assert on_terminal(arguments)[3] == b""
     assert on_terminal([*arguments, "-q"], "stderr")[1] == b""
     assert on_terminal([*arguments[:4], "--overwrite"], "stderr")[1] == b""
 
 
-def test_progress_does_not_mix_with_messages(on_terminal, grey, photo, here):
+def test_progress_does_not_mix_with_messages(on_terminal, gray, photo, here):
     (here / "bad.png").write_bytes(b"bad")
     _, shown, _, _ = on_terminal(
-        ["apply", "-k", "blur", "grey.png", "bad.png", "photo.png"], "stderr"
+        ["apply", "-k", "blur", "gray.png", "bad.png", "photo.png"], "stderr"
     )
     lines = shown.replace(b"\r\n", b"\n").replace(b"\x1b[K", b"").replace(b"\r", b"\n").split(b"\n")
     assert any(line.startswith(b"Error: bad.png: ") for line in lines)

@@ -15,7 +15,7 @@ from PIL import Image
 
 @pytest.fixture
 def many(save, rng):
-    """More pictures than are done before a signal comes."""
+    """More images than are done before a signal comes."""
     pixels = rng.integers(0, 256, (700, 700, 3), np.uint8)
     save("in/00.bmp", pixels)
     for number in range(1, 60):
@@ -58,8 +58,8 @@ def test_a_signal_keeps_what_is_finished_and_leaves_no_rest(started, many, numbe
     assert printed.count("\n") <= len(files)  # in order: a slow one holds back the next
     for name in files:
         assert name.endswith(".bmp")
-        with Image.open(f"out/{name}") as picture:
-            picture.load()
+        with Image.open(f"out/{name}") as image:
+            image.load()
 
 
 def test_a_kill_leaves_no_half_written_file(started, many):
@@ -67,9 +67,9 @@ def test_a_kill_leaves_no_half_written_file(started, many):
     process.kill()
     process.communicate(timeout=30)
     for path in Path("out").glob("*.bmp"):
-        with Image.open(path) as picture:
-            picture.load()
-            assert picture.size == (700, 700)
+        with Image.open(path) as image:
+            image.load()
+            assert image.size == (700, 700)
 
 
 def test_a_kill_while_a_large_file_is_written(program, save, here):
@@ -93,51 +93,51 @@ def mode(path):
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
-def test_permissions_follow_the_umask(process, grey, mask):
-    ran = process("apply", "-k", "blur", "grey.png", "-o", "o.png", umask=mask)
+def test_permissions_follow_the_umask(process, gray, mask):
+    ran = process("apply", "-k", "blur", "gray.png", "-o", "o.png", umask=mask)
     assert ran.code == 0
     assert mode("o.png") == 0o666 & ~mask
 
 
-def test_permissions_of_a_replaced_file_stay(process, grey):
+def test_permissions_of_a_replaced_file_stay(process, gray):
     Path("o.png").write_bytes(b"old")
     Path("o.png").chmod(0o640)
-    assert process("apply", "-k", "blur", "grey.png", "-o", "o.png", "--overwrite").code == 0
+    assert process("apply", "-k", "blur", "gray.png", "-o", "o.png", "--overwrite").code == 0
     assert mode("o.png") == 0o640
 
 
-def test_a_link_stays_and_its_target_is_replaced(process, grey, load):
+def test_a_link_stays_and_its_target_is_replaced(process, gray, load):
     Path("sub").mkdir()
     Path("sub/real.png").write_bytes(b"old")
     Path("o.png").symlink_to("sub/real.png")
-    process("apply", "-k", "blur", "grey.png", "-o", "o.png").fails(1, "o.png", "--overwrite")
-    assert process("apply", "-k", "blur", "grey.png", "-o", "o.png", "--overwrite").code == 0
+    process("apply", "-k", "blur", "gray.png", "-o", "o.png").fails(1, "o.png", "--overwrite")
+    assert process("apply", "-k", "blur", "gray.png", "-o", "o.png", "--overwrite").code == 0
     assert str(Path("o.png").readlink()) == "sub/real.png"
-    assert load("sub/real.png").shape == grey.shape
+    assert load("sub/real.png").shape == gray.shape
 
 
-def test_a_link_to_nothing_is_not_overwritten_unasked(process, grey):
+def test_a_link_to_nothing_is_not_overwritten_unasked(process, gray):
     Path("o.png").symlink_to("nowhere.png")
-    ran = process("apply", "-k", "blur", "grey.png", "-o", "o.png")
+    ran = process("apply", "-k", "blur", "gray.png", "-o", "o.png")
     assert (ran.code, Path("o.png").is_symlink()) == (1, True)
 
 
-def test_a_fifo_is_written_to(process, grey, here):
+def test_a_fifo_is_written_to(process, gray, here):
     os.mkfifo("fifo.png")
     received = []
     reader = threading.Thread(target=lambda: received.append(Path("fifo.png").read_bytes()))
     reader.start()
-    ran = process("apply", "-k", "blur", "grey.png", "-o", "fifo.png")
+    ran = process("apply", "-k", "blur", "gray.png", "-o", "fifo.png")
     reader.join(30)
     assert ran.code == 0
-    assert process("apply", "-k", "blur", "grey.png", "-o", "file.png").code == 0
+    assert process("apply", "-k", "blur", "gray.png", "-o", "file.png").code == 0
     assert received == [Path("file.png").read_bytes()]
     assert stat.S_ISFIFO(Path("fifo.png").stat().st_mode)
 
 
-def test_a_fifo_is_read(process, grey):
+def test_a_fifo_is_read(process, gray):
     os.mkfifo("in")
-    data = Path("grey.png").read_bytes()
+    data = Path("gray.png").read_bytes()
     writer = threading.Thread(target=lambda: Path("in").write_bytes(data))
     writer.start()
     ran = process("apply", "-k", "blur", "in", "-o", "o.png")
@@ -145,27 +145,27 @@ def test_a_fifo_is_read(process, grey):
     assert (ran.code, ran.err) == (0, "")
 
 
-def test_devices_are_written_to(process, grey):
-    ran = process("apply", "-k", "blur", "grey.png", "-o", "/dev/null", "--format", "png")
+def test_devices_are_written_to(process, gray):
+    ran = process("apply", "-k", "blur", "gray.png", "-o", "/dev/null", "--format", "png")
     assert (ran.code, ran.out) == (0, b"/dev/null\n")
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
-    ran = process("apply", "-k", "blur", "grey.png", "-o", "/dev/stdout", "--format", "png")
+    ran = process("apply", "-k", "blur", "gray.png", "-o", "/dev/stdout", "--format", "png")
     assert ran.code == 0
     assert ran.out.startswith(b"\x89PNG")
 
 
-def test_folders_that_cannot_be_written_to(process, grey):
+def test_folders_that_cannot_be_written_to(process, gray):
     Path("file").write_text("mine")
-    process("apply", "-k", "blur", "grey.png", "-o", "file/o.png").fails(1, "Error: file/o.png: ")
-    process("apply", "-k", "blur", "grey.png", "--out-dir", "file").fails(1, "Error: file/")
-    process("apply", "-k", "blur", "grey.png", "-o", "/proc/o.png").fails(1, "Error: /proc/o.png: ")
+    process("apply", "-k", "blur", "gray.png", "-o", "file/o.png").fails(1, "Error: file/o.png: ")
+    process("apply", "-k", "blur", "gray.png", "--out-dir", "file").fails(1, "Error: file/")
+    process("apply", "-k", "blur", "gray.png", "-o", "/proc/o.png").fails(1, "Error: /proc/o.png: ")
     assert Path("file").read_text() == "mine"
 
 
-def test_a_folder_in_the_place_of_the_output(process, grey):
+def test_a_folder_in_the_place_of_the_output(process, gray):
     Path("o.png").mkdir()
-    process("apply", "-k", "blur", "grey.png", "-o", "o.png").fails(2, "Error: o.png: ")
-    ran = process("apply", "-k", "blur", "grey.png", "-o", "o.png", "--overwrite")
+    process("apply", "-k", "blur", "gray.png", "-o", "o.png").fails(2, "Error: o.png: ")
+    ran = process("apply", "-k", "blur", "gray.png", "-o", "o.png", "--overwrite")
     ran.fails(2, "Error: o.png: ")
     assert list(Path("o.png").iterdir()) == []
 

@@ -83,13 +83,13 @@ def test_the_letter_h_under_lines(letter):
     assert letter("horizontal-line")[7].tolist() == [0, 0, 1, 2, *[3] * 8, 2, 1, 0, 0]
 
 
-def test_a_resized_grey_photograph_equals_plain_loops(apply, load, samples):
+def test_a_resized_gray_photograph_equals_plain_loops(apply, load, samples):
     camera = samples / "camera.png"
     options = ("--resize", "448x224", "--channels", "gray", "--padding", "0", "--range", "raw")
     assert apply("-k", "outline", *options, camera, "-o", "out.npy").code == 0
     assert apply("-k", "outline", *options[:-2], camera, "-o", "out.png").code == 0
-    with Image.open(camera) as picture:
-        pixels = np.asarray(picture.resize((448, 224), Image.Resampling.BICUBIC)).tolist()
+    with Image.open(camera) as image:
+        pixels = np.asarray(image.resize((448, 224), Image.Resampling.BICUBIC)).tolist()
     kernel = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
     expected = [
         [

@@ -15,14 +15,14 @@ def ok(ran):
     return ran
 
 
-# Pictures through pipes
+# Images through pipes
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "tiff", "webp", "gif", "npy", "pgm", "jp2"])
-def test_the_bytes_on_stdout_are_those_of_the_file(process, grey, here, form):
-    data = (here / "grey.png").read_bytes()
+def test_the_bytes_on_stdout_are_those_of_the_file(process, gray, here, form):
+    data = (here / "gray.png").read_bytes()
     piped = ok(process("apply", "-k", "outline", "-", "-o", "-", "--format", form, stdin=data))
-    ok(process("apply", "-k", "outline", "grey.png", "-o", "o.file", "--format", form))
+    ok(process("apply", "-k", "outline", "gray.png", "-o", "o.file", "--format", form))
     assert piped.out == (here / "o.file").read_bytes()
     assert piped.err == ""
 
@@ -54,16 +54,16 @@ def test_without_a_format_stdout_has_the_inputs_own(apply, photo, save, here):
     save("photo.jpg", photo)
     for name, form in (("photo.png", "PNG"), ("photo.jpg", "JPEG")):
         ran = ok(apply("-k", "blur", name, "-o", "-"))
-        with Image.open(io.BytesIO(ran.out)) as picture:
-            assert picture.format == form
+        with Image.open(io.BytesIO(ran.out)) as image:
+            assert image.format == form
 
 
-def test_notes_of_a_picture_on_stdout_go_to_stderr(apply, save, rng, here):
+def test_notes_of_a_image_on_stdout_go_to_stderr(apply, save, rng, here):
     frames = [Image.fromarray(rng.integers(0, 256, (5, 5), np.uint8)) for _ in range(2)]
     frames[0].save("in.gif", save_all=True, append_images=frames[1:])
     ran = apply("-k", "blur", "in.gif", "-o", "-", "--format", "png", "-v")
-    with Image.open(io.BytesIO(ran.out)) as picture:
-        picture.load()
+    with Image.open(io.BytesIO(ran.out)) as image:
+        image.load()
     assert ran.out.endswith(b"IEND\xaeB`\x82")
     assert "1 further frame left out" in ran.err
     assert "min " in ran.err
@@ -94,17 +94,17 @@ def test_matrices_keep_their_numbers_through_a_pipe(apply, here, rng):
         ["-k", "blur", "-", "-", "--out-dir", "out"],
         ["-k", "blur", "-", "--files-from", "-", "--out-dir", "out"],
         ["-k", "-", "--files-from", "-"],
-        ["-k", "-", "-k", "-", "grey.png"],
+        ["-k", "-", "-k", "-", "gray.png"],
     ],
 )
-def test_standard_input_is_one_thing(apply, grey, arguments):
+def test_standard_input_is_one_thing(apply, gray, arguments):
     apply(*arguments, stdin=b"1 2 1").fails(2, "standard input")
 
 
-def test_a_kernel_from_standard_input(apply, grey, load, by_scipy, to_pixels):
-    ok(apply("-k", "-", "grey.png", "-o", "o.png", stdin=b"0 1 2\n-1 0 1\n-2 -1 0\n"))
+def test_a_kernel_from_standard_input(apply, gray, load, by_scipy, to_pixels):
+    ok(apply("-k", "-", "gray.png", "-o", "o.png", stdin=b"0 1 2\n-1 0 1\n-2 -1 0\n"))
     kernel = [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]]
-    assert np.array_equal(load("o.png"), to_pixels(by_scipy(grey, kernel)))
+    assert np.array_equal(load("o.png"), to_pixels(by_scipy(gray, kernel)))
 
 
 def test_standard_input_has_no_name_to_call_its_result(apply, here):
@@ -116,7 +116,7 @@ def test_standard_input_into_a_folder(apply, here):
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"1 2\n3\n", b"hello", b"\0\0\0"])
-def test_standard_input_that_is_no_picture(apply, here, data):
+def test_standard_input_that_is_no_image(apply, here, data):
     apply("-k", "blur", "-", "-o", "o.png", stdin=data).fails(1, "Error: standard input: ")
     assert list(here.iterdir()) == []
 
@@ -132,41 +132,41 @@ def test_standard_input_cut_short(apply, photo, here):
 # Names, JSON, messages
 
 
-def test_stdout_is_the_names_and_stderr_is_empty(apply, grey, photo):
-    ran = ok(apply("-k", "blur", "grey.png", "photo.png"))
-    assert (ran.out, ran.err) == (b"grey_blur.png\nphoto_blur.png\n", "")
+def test_stdout_is_the_names_and_stderr_is_empty(apply, gray, photo):
+    ran = ok(apply("-k", "blur", "gray.png", "photo.png"))
+    assert (ran.out, ran.err) == (b"gray_blur.png\nphoto_blur.png\n", "")
 
 
-def test_names_end_in_nul_on_request(apply, grey, photo):
-    ran = ok(apply("-k", "blur", "-0", "grey.png", "photo.png"))
-    assert ran.out == b"grey_blur.png\0photo_blur.png\0"
+def test_names_end_in_nul_on_request(apply, gray, photo):
+    ran = ok(apply("-k", "blur", "-0", "gray.png", "photo.png"))
+    assert ran.out == b"gray_blur.png\0photo_blur.png\0"
 
 
-def test_quiet_says_errors_only(apply, grey, here):
+def test_quiet_says_errors_only(apply, gray, here):
     (here / "bad.png").write_bytes(b"bad")
-    ran = apply("-k", "blur", "-q", "grey.png")
+    ran = apply("-k", "blur", "-q", "gray.png")
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
-    ran = apply("-k", "blur", "-q", "bad.png", "grey.png", "--overwrite")
+    ran = apply("-k", "blur", "-q", "bad.png", "gray.png", "--overwrite")
     assert (ran.code, ran.out, len(ran.errors)) == (1, b"", 1)
 
 
 def test_verbose_tells_sizes_extremes_and_share(apply, here, save):
     save("in.png", np.array([[0, 0, 0, 255]], np.uint8))
     ran = ok(apply("-k", "1 0 -1", "-v", "--border", "zero", "in.png", "-o", "o.png"))
-    # slides unflipped: left neighbour less right neighbour = 0 0 -255 0
+    # slides unflipped: left neighbor less right neighbor = 0 0 -255 0
     assert ran.out == b"o.png\n"
     assert "4x1 to 4x1, min -255, max 0, 25.0 % clipped" in ran.err
     assert ran.err.startswith("in.png: ")
 
 
-def test_json_has_the_numbers(apply, photo, grey, by_scipy):
-    ran = ok(apply("-k", "outline", "--json", "--stride", "2", "photo.png", "grey.png"))
+def test_json_has_the_numbers(apply, photo, gray, by_scipy):
+    ran = ok(apply("-k", "outline", "--json", "--stride", "2", "photo.png", "gray.png"))
     records = [json.loads(line) for line in ran.out.splitlines()]
     assert [(r["input"], r["output"], r["kernel"]) for r in records] == [
         ("photo.png", "photo_outline.png", "outline"),
-        ("grey.png", "grey_outline.png", "outline"),
+        ("gray.png", "gray_outline.png", "outline"),
     ]
-    for record, pixels in zip(records, (photo, grey), strict=True):
+    for record, pixels in zip(records, (photo, gray), strict=True):
         kernel = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
         values = by_scipy(pixels, kernel, stride=2)
         assert (record["input_rows"], record["input_columns"]) == pixels.shape[:2]
@@ -176,14 +176,14 @@ def test_json_has_the_numbers(apply, photo, grey, by_scipy):
         assert record["clipped"] == pytest.approx(share, abs=1e-6)
 
 
-def test_json_of_faults_and_of_what_is_skipped(apply, grey, here):
+def test_json_of_faults_and_of_what_is_skipped(apply, gray, here):
     (here / "bad.png").write_bytes(b"bad")
-    (here / "grey_blur.png").write_bytes(b"mine")
-    ran = apply("-k", "blur", "--json", "--skip-existing", "bad.png", "grey.png")
+    (here / "gray_blur.png").write_bytes(b"mine")
+    ran = apply("-k", "blur", "--json", "--skip-existing", "bad.png", "gray.png")
     failed, skipped = (json.loads(line) for line in ran.out.splitlines())
     assert failed["input"] == "bad.png"
     assert failed["error"].startswith("bad.png: ")
-    assert (skipped["skipped"], skipped["output"]) == (True, "grey_blur.png")
+    assert (skipped["skipped"], skipped["output"]) == (True, "gray_blur.png")
     assert ran.code == 1
 
 
@@ -198,8 +198,8 @@ def test_json_has_no_nan(apply, here, matrix, least, greatest):
     assert (record["min"], record["max"]) == (least, greatest)
 
 
-def test_json_and_a_picture_cannot_share_stdout(apply, grey):
-    apply("-k", "blur", "--json", "grey.png", "-o", "-").fails(2, "--json")
+def test_json_and_a_image_cannot_share_stdout(apply, gray):
+    apply("-k", "blur", "--json", "gray.png", "-o", "-").fails(2, "--json")
 
 
 def test_json_names_that_are_not_utf8(process, save):

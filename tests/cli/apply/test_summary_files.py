@@ -24,9 +24,9 @@ def bank(save, rng):
 
 
 def drawn(name):
-    with Image.open(name) as picture:
-        picture.load()
-        return picture.size
+    with Image.open(name) as image:
+        image.load()
+        return image.size
 
 
 def maps(image, bank):
@@ -56,33 +56,33 @@ def test_a_bank_becomes_one_array(apply, photo, bank, load, contents):
     np.testing.assert_allclose(stacked, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_stack_holds_what_the_files_hold_in_their_order(apply, grey, load):
-    ok(apply(*PAIR, "grey.png", "--stack", "s.npy", "--out-dir", "out"))
+def test_a_stack_holds_what_the_files_hold_in_their_order(apply, gray, load):
+    ok(apply(*PAIR, "gray.png", "--stack", "s.npy", "--out-dir", "out"))
     stacked = load("s.npy")
     assert stacked.dtype == np.uint8
     for place, label in enumerate(("sobel-x", "outline")):
-        assert np.array_equal(stacked[..., place], load(f"out/grey_{label}.png"))
+        assert np.array_equal(stacked[..., place], load(f"out/gray_{label}.png"))
 
 
-def test_a_colour_map_takes_three_places(apply, photo, load):
+def test_a_color_map_takes_three_places(apply, photo, load):
     ok(apply(*PAIR, "photo.png", "--stack", "s.npy", "--out-dir", "out"))
     stacked = load("s.npy")
     assert stacked.shape == (13, 17, 6)
     assert np.array_equal(stacked[..., 3:], load("out/photo_outline.png"))
 
 
-def test_a_stack_can_be_filtered_on(apply, grey, save):
-    ok(apply(*PAIR, "grey.png", "--stack", "s.npy", "--range", "raw"))
+def test_a_stack_can_be_filtered_on(apply, gray, save):
+    ok(apply(*PAIR, "gray.png", "--stack", "s.npy", "--range", "raw"))
     save("k.npy", np.ones((2, 1, 1)))
     ok(apply("-k", "k.npy", "s.npy", "-o", "sum.npy"))
 
 
-def test_one_kernel_makes_a_stack_of_one(apply, grey, load):
-    ok(apply("-k", "blur", "grey.png", "--stack", "s.npy"))
+def test_one_kernel_makes_a_stack_of_one(apply, gray, load):
+    ok(apply("-k", "blur", "gray.png", "--stack", "s.npy"))
     assert load("s.npy").shape == (11, 14, 1)
 
 
-def test_a_stack_is_not_narrowed_with_the_pictures(apply, save, load, rng):
+def test_a_stack_is_not_narrowed_with_the_images(apply, save, load, rng):
     values = rng.normal(size=(6, 7))
     save("in.npy", values)
     ok(apply("-k", "1", "in.npy", "--out-dir", "out", "--format", "png", "--stack", "s.npy"))
@@ -101,35 +101,35 @@ def test_alpha_is_told_to_be_left_out(apply, save):
     assert "alpha left out" in ran.err
 
 
-def test_maps_of_different_sizes_are_refused(apply, grey, contents):
+def test_maps_of_different_sizes_are_refused(apply, gray, contents):
     before = contents()
-    flags = ("-k", "box:3", "-k", "box:5", "--padding", "valid", "grey.png", "--stack", "s.npy")
-    apply(*flags).fails(1, "grey.png: ", "12x9, 10x7", "--padding same")
+    flags = ("-k", "box:3", "-k", "box:5", "--padding", "valid", "gray.png", "--stack", "s.npy")
+    apply(*flags).fails(1, "gray.png: ", "12x9, 10x7", "--padding same")
     assert contents() == before
 
 
 # The contact sheet
 
 
-def test_a_sheet_in_place_of_the_pictures(apply, photo, bank, contents):
+def test_a_sheet_in_place_of_the_images(apply, photo, bank, contents):
     before = set(contents())
     assert ok(apply("-k", "bank.npy", "photo.png", "--grid", "g.png")).names == ["g.png"]
     assert set(contents()) - before == {b"g.png"}
     assert min(drawn("g.png")) > 400
 
 
-def test_sheet_stack_and_figure_beside_the_picture(apply, grey, contents):
+def test_sheet_stack_and_figure_beside_the_image(apply, gray, contents):
     extra = ("--plot", "p.png", "--grid", "g.pdf", "--stack", "s.npy")
-    ran = ok(apply("-k", "outline", "grey.png", "-o", "o.png", *extra))
+    ran = ok(apply("-k", "outline", "gray.png", "-o", "o.png", *extra))
     assert ran.names == ["o.png", "p.png", "g.pdf", "s.npy"]
-    assert set(contents()) == {b"grey.png", b"o.png", b"p.png", b"g.pdf", b"s.npy"}
+    assert set(contents()) == {b"gray.png", b"o.png", b"p.png", b"g.pdf", b"s.npy"}
 
 
 @pytest.mark.parametrize("more", [[], ["--range", "raw"]])
-def test_scales_differ(apply, grey, here, more):
+def test_scales_differ(apply, gray, here, more):
     for scale in ("common", "own"):
-        ok(apply(*PAIR, "grey.png", "--grid", f"{scale}.png", "--scale", scale, *more))
-    ok(apply(*PAIR, "grey.png", "--grid", "default.png", *more))
+        ok(apply(*PAIR, "gray.png", "--grid", f"{scale}.png", "--scale", scale, *more))
+    ok(apply(*PAIR, "gray.png", "--grid", "default.png", *more))
     common, own, default = (
         (here / f"{name}.png").read_bytes() for name in ("common", "own", "default")
     )
@@ -137,13 +137,13 @@ def test_scales_differ(apply, grey, here, more):
     assert common != own
 
 
-def test_sizes_may_differ_in_a_sheet(apply, grey):
-    ok(apply("-k", "box:3", "-k", "box:5", "--padding", "valid", "grey.png", "--grid", "g.png"))
+def test_sizes_may_differ_in_a_sheet(apply, gray):
+    ok(apply("-k", "box:3", "-k", "box:5", "--padding", "valid", "gray.png", "--grid", "g.png"))
 
 
-def test_64_maps(apply, grey, save, rng):
+def test_64_maps(apply, gray, save, rng):
     save("many.npy", rng.normal(size=(64, 1, 3, 3)))
-    ok(apply("-k", "many.npy", "grey.png", "--grid", "g.png", "--stack", "s.npy"))
+    ok(apply("-k", "many.npy", "gray.png", "--grid", "g.png", "--stack", "s.npy"))
     assert max(drawn("g.png")) < 4500
 
 
@@ -151,11 +151,11 @@ def test_64_maps(apply, grey, save, rng):
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_several_inputs_make_folders(apply, grey, photo, jobs):
-    ran = ok(apply(*PAIR, "grey.png", "photo.png", "--grid", "g", "--stack", "s", "-j", jobs))
+def test_several_inputs_make_folders(apply, gray, photo, jobs):
+    ran = ok(apply(*PAIR, "gray.png", "photo.png", "--grid", "g", "--stack", "s", "-j", jobs))
     assert ran.names == [
         name
-        for stem in ("grey", "photo")
+        for stem in ("gray", "photo")
         for name in (
             f"g/{stem}_sobel-x+outline_grid.png",
             f"s/{stem}_sobel-x+outline.npy",
@@ -164,31 +164,31 @@ def test_several_inputs_make_folders(apply, grey, photo, jobs):
     assert all(drawn(name) for name in ran.names if name.endswith(".png"))
 
 
-def test_a_figure_and_a_sheet_can_share_a_folder(apply, grey):
-    ran = ok(apply("-k", "blur", "grey.png", "--grid", "g/", "--plot", "g/"))
-    assert ran.names == ["g/grey_blur.png", "g/grey_blur_grid.png"]
+def test_a_figure_and_a_sheet_can_share_a_folder(apply, gray):
+    ran = ok(apply("-k", "blur", "gray.png", "--grid", "g/", "--plot", "g/"))
+    assert ran.names == ["g/gray_blur.png", "g/gray_blur_grid.png"]
 
 
-def test_processes_make_the_same_bytes(apply, grey, photo, contents):
+def test_processes_make_the_same_bytes(apply, gray, photo, contents):
     for jobs in ("1", "2"):
         flags = ("--grid", f"g{jobs}", "--stack", f"s{jobs}", "-j", jobs)
-        ok(apply(*PAIR, "grey.png", "photo.png", *flags))
+        ok(apply(*PAIR, "gray.png", "photo.png", *flags))
     made = contents()
     for name in [name for name in made if name[1:2] == b"1"]:
         assert made[name] == made[name.replace(b"1/", b"2/", 1)]
 
 
-def test_names_of_many_kernels_stay_short(apply, grey, photo, save, rng):
+def test_names_of_many_kernels_stay_short(apply, gray, photo, save, rng):
     save("many.npy", rng.normal(size=(64, 1, 3, 3)))
-    ran = ok(apply("-k", "many.npy", "grey.png", "--stack", "s/"))
-    assert ran.names == ["s/grey_many-1+63-more.npy"]
+    ran = ok(apply("-k", "many.npy", "gray.png", "--stack", "s/"))
+    assert ran.names == ["s/gray_many-1+63-more.npy"]
 
 
-def test_a_fault_stays_with_its_input(apply, grey, here):
-    (here / "broken.png").write_bytes(b"no picture")
-    ran = apply(*PAIR, "broken.png", "grey.png", "--stack", "s")
+def test_a_fault_stays_with_its_input(apply, gray, here):
+    (here / "broken.png").write_bytes(b"no image")
+    ran = apply(*PAIR, "broken.png", "gray.png", "--stack", "s")
     assert ran.code == 1
-    assert ran.names == ["s/grey_sobel-x+outline.npy"]
+    assert ran.names == ["s/gray_sobel-x+outline.npy"]
     assert len(ran.errors) == 1
 
 
@@ -209,26 +209,26 @@ def test_results_that_are_kept_count_as_memory(apply, save, rng, contents):
 
 
 @pytest.mark.parametrize("flags", [["--grid", "g.png"], ["--stack", "g.npy"]])
-def test_nothing_is_overwritten_unasked(apply, grey, here, flags):
+def test_nothing_is_overwritten_unasked(apply, gray, here, flags):
     made = here / flags[1]
     made.write_bytes(b"mine")
-    apply(*PAIR, "grey.png", *flags).fails(1, flags[1], "--overwrite")
+    apply(*PAIR, "gray.png", *flags).fails(1, flags[1], "--overwrite")
     assert made.read_bytes() == b"mine"
-    ok(apply(*PAIR, "grey.png", *flags, "--skip-existing"))
+    ok(apply(*PAIR, "gray.png", *flags, "--skip-existing"))
     assert made.read_bytes() == b"mine"
-    ok(apply(*PAIR, "grey.png", *flags, "--overwrite"))
+    ok(apply(*PAIR, "gray.png", *flags, "--overwrite"))
     assert made.read_bytes() != b"mine"
 
 
-def test_what_is_missing_is_made_beside_what_exists(apply, grey, here, contents):
+def test_what_is_missing_is_made_beside_what_exists(apply, gray, here, contents):
     (here / "g.png").write_bytes(b"mine")
     both = ("--grid", "g.png", "--stack", "s.npy", "--skip-existing")
-    assert ok(apply(*PAIR, "grey.png", *both)).names == ["s.npy"]
+    assert ok(apply(*PAIR, "gray.png", *both)).names == ["s.npy"]
     assert contents()[b"g.png"] == b"mine"
 
 
-def test_json_names_them(apply, grey):
-    ran = ok(apply(*PAIR, "grey.png", "--grid", "g.png", "--stack", "s.npy", "--json"))
+def test_json_names_them(apply, gray):
+    ran = ok(apply(*PAIR, "gray.png", "--grid", "g.png", "--stack", "s.npy", "--json"))
     for line, kernel in zip(ran.names, ("sobel-x", "outline"), strict=True):
         record = json.loads(line)
         assert (record["kernel"], record["output"]) == (kernel, None)
@@ -237,9 +237,9 @@ def test_json_names_them(apply, grey):
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_a_dry_run_names_them(apply, grey, contents, form):
+def test_a_dry_run_names_them(apply, gray, contents, form):
     before = contents()
-    ran = ok(apply(*PAIR, "grey.png", "--grid", "g.png", "--stack", "s.npy", "--dry-run", *form))
+    ran = ok(apply(*PAIR, "gray.png", "--grid", "g.png", "--stack", "s.npy", "--dry-run", *form))
     assert contents() == before
     if form:
         assert {json.loads(line)["stack"] for line in ran.names} == {"s.npy"}
@@ -261,9 +261,9 @@ def test_a_dry_run_names_them(apply, grey, contents, form):
         (["--grid", "g.png", "--out-dir", ".", "--name", "g.png{kernel:0}"], "--name"),
     ],
 )
-def test_contradictions(apply, grey, contents, flags, said):
+def test_contradictions(apply, gray, contents, flags, said):
     before = contents()
-    apply(*PAIR, "grey.png", *flags).fails(2, said)
+    apply(*PAIR, "gray.png", *flags).fails(2, said)
     assert contents() == before
 
 

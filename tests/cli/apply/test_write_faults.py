@@ -34,14 +34,14 @@ def made(folder):
 
 
 def is_whole(path):
-    with Image.open(path) as picture:
-        picture.load()
+    with Image.open(path) as image:
+        image.load()
     return True
 
 
 @pytest.fixture
 def six(save, rng):
-    """Six pictures in a folder, and the names of their results."""
+    """Six images in a folder, and the names of their results."""
     for number in range(6):
         save(f"in/{number}.bmp", rng.integers(0, 256, (60, 50, 3), np.uint8))
     return [f"{number}_blur.bmp" for number in range(6)]
@@ -110,12 +110,12 @@ def test_a_worker_killed_at_a_step_of_a_write(process, hooked, six, step):
 
 @linux
 @pytest.mark.parametrize("step", STEPS)
-def test_a_run_killed_at_a_step_of_a_write(process, hooked, grey, step):
+def test_a_run_killed_at_a_step_of_a_write(process, hooked, gray, step):
     event, flags = STEPS[step]
     if flags:
         Path("o.png").write_bytes(b"old")
     env = hooked(event, "os.kill(os.getpid(), signal.SIGKILL)")
-    run = ["apply", "-k", "blur", "grey.png", "-o", "o.png"]
+    run = ["apply", "-k", "blur", "gray.png", "-o", "o.png"]
     assert process(*run, *flags, env=env).code == -signal.SIGKILL
     rest = list(Path().glob(".convcli-*"))
     assert len(rest) == (0 if event == "open" else 1)
@@ -250,7 +250,7 @@ def test_permissions_follow_the_umask_in_every_process(process, six, mask):
 
 @pytest.fixture
 def stuck(program, samples):
-    """A run whose picture has filled the pipe that nobody reads."""
+    """A run whose image has filled the pipe that nobody reads."""
     with subprocess.Popen(
         [*program, "apply", "-k", "blur", samples / "astronaut.png", "-o", "-"],
         stdout=subprocess.PIPE,

@@ -35,7 +35,7 @@ def pooled(image):
     return blocks.max((1, 3))
 
 
-@pytest.mark.parametrize("scene", ["grey", "photo"])
+@pytest.mark.parametrize("scene", ["gray", "photo"])
 def test_a_chain_of_plain_kernels(chain, scene, request, by_scipy, to_pixels, load):
     image = request.getfixturevalue(scene)
     words = ["conv", "-k", "1 1 1; 1 1 1; 1 1 1", "--normalize", "relu", "maxpool", "2"]
@@ -73,11 +73,11 @@ def test_ranges(chain, save, load, range_, pixels):
         assert load("o.png").ravel().tolist() == pixels
 
 
-def test_values_in_npy_are_raw_unless_asked_otherwise(chain, grey, load):
-    told(chain("grey.png", "conv", "-k", "outline", "-o", "raw.npy"))
+def test_values_in_npy_are_raw_unless_asked_otherwise(chain, gray, load):
+    told(chain("gray.png", "conv", "-k", "outline", "-o", "raw.npy"))
     assert load("raw.npy").dtype == np.int32
     assert load("raw.npy").min() < 0
-    told(chain("grey.png", "conv", "-k", "outline", "--range", "clip", "-o", "cut.npy"))
+    told(chain("gray.png", "conv", "-k", "outline", "--range", "clip", "-o", "cut.npy"))
     assert load("cut.npy").dtype == np.uint8
     np.testing.assert_array_equal(load("cut.npy"), load("raw.npy").clip(0, 255))
 
@@ -89,7 +89,7 @@ def test_sixteen_bits(chain, save, load, rng):
     np.testing.assert_array_equal(load("o.png"), pooled(image))
 
 
-def test_the_bias_of_a_kernel_is_at_the_depth_of_the_picture(chain, apply, save, load, rng):
+def test_the_bias_of_a_kernel_is_at_the_depth_of_the_image(chain, apply, save, load, rng):
     for name, kind in (("a.png", np.uint8), ("b.png", np.uint16)):
         save(name, rng.integers(0, np.iinfo(kind).max, (6, 6), kind))
         told(chain(name, "conv", "-k", "contour", "-o", f"chain-{name}"))
@@ -118,15 +118,15 @@ def test_biases_in_a_text_file(chain, save):
     assert told(chain(*words, "-o", "-")) == "22  24\n"
 
 
-def test_a_bias_and_a_file_of_it_are_alike_for_combined_kernels(chain, grey, save, load):
+def test_a_bias_and_a_file_of_it_are_alike_for_combined_kernels(chain, gray, save, load):
     save("b.txt", [[10]])
     for bias in ("0", "10", "b.txt"):
-        told(chain("grey.png", "conv", "-k", "sobel", "--bias", bias, "-o", f"{bias}.npy"))
+        told(chain("gray.png", "conv", "-k", "sobel", "--bias", bias, "-o", f"{bias}.npy"))
     np.testing.assert_array_equal(load("10.npy"), load("b.txt.npy"))
     np.testing.assert_allclose(load("10.npy"), load("0.npy") + 10, rtol=1e-6)
 
 
-def test_a_global_pool_of_a_colour_picture_is_one_pixel(chain, photo, load):
+def test_a_global_pool_of_a_color_image_is_one_pixel(chain, photo, load):
     told(chain("photo.png", "globalpool", "max", "-o", "o.png"))
     assert load("o.png").tolist() == [[photo.max((0, 1)).tolist()]]
     told(chain("photo.png", "globalpool", "avg", "-o", "o.npy"))
@@ -170,18 +170,18 @@ def test_the_summary_as_json(chain, save):
     assert layer["receptive_field"] == {"rows": 3, "columns": 3}
 
 
-def test_a_summary_with_long_names_fits_the_page(chain, grey):
+def test_a_summary_with_long_names_fits_the_page(chain, gray):
     words = ["conv", *["-k", "gaussian:5,sigma=1.2"] * 9, "channelpool", "max"]
-    text = told(chain("grey.png", *words, "--summary"))
+    text = told(chain("gray.png", *words, "--summary"))
     assert max(map(len, text.splitlines())) <= 80
     assert "..." in text
 
 
-def test_summary_and_files(chain, grey):
-    text = told(chain("grey.png", "relu", "--summary", "-o", "o.png"))
+def test_summary_and_files(chain, gray):
+    text = told(chain("gray.png", "relu", "--summary", "-o", "o.png"))
     assert text.splitlines()[-1] == "o.png"
-    record = json.loads(told(chain("grey.png", "relu", "--json")))
-    assert (record["output"], record["max"]) == ("grey_chain.png", int(grey.max()))
+    record = json.loads(told(chain("gray.png", "relu", "--json")))
+    assert (record["output"], record["max"]) == ("gray_chain.png", int(gray.max()))
 
 
 def test_every_layer_in_a_folder(chain, photo, bank, load):
@@ -207,11 +207,11 @@ def test_every_layer_in_a_folder(chain, photo, bank, load):
 
 @pytest.mark.parametrize("option", ["-o", "--plot"])
 @pytest.mark.parametrize("flags", [[], ["--overwrite"]])
-def test_no_file_is_written_twice(chain, grey, here, contents, option, flags):
+def test_no_file_is_written_twice(chain, gray, here, contents, option, flags):
     (here / "each").mkdir()
     name = "each/../each/01_relu.png"
     before = contents()
-    ran = chain("grey.png", "relu", option, name, "--each-dir", "each", *flags)
+    ran = chain("gray.png", "relu", option, name, "--each-dir", "each", *flags)
     ran.fails(2, "two results go to each/01_relu.png")
     assert contents() == before
 
@@ -220,8 +220,8 @@ def test_a_figure(chain, photo, contents):
     words = ["photo.png", "conv", "-k", "sobel", "relu", "--plot", "p.png"]
     assert told(chain(*words)) == "p.png\n"
     first = contents()[b"p.png"]
-    with Image.open("p.png") as picture:
-        assert picture.format == "PNG"
+    with Image.open("p.png") as image:
+        assert image.format == "PNG"
     told(chain(*words, "--overwrite"))
     assert contents()[b"p.png"] == first
     told(chain(Path("photo.png").resolve(), *words[1:], "--overwrite"))
@@ -287,7 +287,7 @@ def test_as_a_process(process, photo):
     assert ran.fails(2, "window 99x99 exceeds the 17x13 input")
 
 
-def test_scipy_on_a_real_picture(chain, samples, load, here):
+def test_scipy_on_a_real_image(chain, samples, load, here):
     camera = samples / "camera.png"
     words = ["conv", "-k", "gaussian:5", "maxpool", "3", "--stride", "1", "--padding", "1"]
     told(chain(camera, *words, "-o", "o.npy"))

@@ -16,7 +16,7 @@ LAYERS = list(chain.commands)
 
 
 @pytest.fixture
-def laid(convcli, grey):
+def plan(convcli, gray):
     """Run with --summary, and return the labels of the layers."""
 
     def labels(*words, **env):
@@ -28,39 +28,39 @@ def laid(convcli, grey):
 
 
 @pytest.fixture
-def refused(convcli, grey):
+def refused(convcli, gray):
     return lambda *words, **env: convcli("chain", *words, **env).fails(2)
 
 
-def test_the_example_of_the_design(convcli, grey):
-    line = "grey.png conv -k gaussian:5 relu maxpool 2 conv -k sobel-x relu globalpool max"
+def test_the_example_of_the_design(convcli, gray):
+    line = "gray.png conv -k gaussian:5 relu maxpool 2 conv -k sobel-x relu globalpool max"
     ran = convcli("chain", *line.split(), "-o", "out.png")
     assert (ran.code, ran.out, ran.err) == (0, b"out.png\n", "")
 
 
-def test_options_may_follow_arguments(laid):
-    first = laid("grey.png", "maxpool", "3", "--stride", "1", "--padding", "1", "relu")
+def test_options_may_follow_arguments(plan):
+    first = plan("gray.png", "maxpool", "3", "--stride", "1", "--padding", "1", "relu")
     assert first == ["maxpool 3x3 stride 1", "relu"]
-    assert laid("grey.png", "maxpool", "--stride=1", "--padding=1", "3", "relu") == first
-    assert laid("grey.png", "maxpool", "--stride", "1", "3", "--padding", "1", "relu") == first
+    assert plan("gray.png", "maxpool", "--stride=1", "--padding=1", "3", "relu") == first
+    assert plan("gray.png", "maxpool", "--stride", "1", "3", "--padding", "1", "relu") == first
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["-o", "x.npy", "grey.png", "conv", "-k", "blur", "relu"],
-        ["grey.png", "-o", "x.npy", "conv", "-k", "blur", "relu"],
-        ["grey.png", "conv", "-o", "x.npy", "-k", "blur", "relu"],
-        ["grey.png", "conv", "-k", "blur", "-ox.npy", "relu"],
-        ["grey.png", "conv", "-k", "blur", "relu", "--output", "x.npy"],
-        ["grey.png", "conv", "-kblur", "relu", "--output=x.npy"],
-        ["--overwrite", "-o", "x.npy", "--", "grey.png", "conv", "-k", "blur", "relu"],
+        ["-o", "x.npy", "gray.png", "conv", "-k", "blur", "relu"],
+        ["gray.png", "-o", "x.npy", "conv", "-k", "blur", "relu"],
+        ["gray.png", "conv", "-o", "x.npy", "-k", "blur", "relu"],
+        ["gray.png", "conv", "-k", "blur", "-ox.npy", "relu"],
+        ["gray.png", "conv", "-k", "blur", "relu", "--output", "x.npy"],
+        ["gray.png", "conv", "-kblur", "relu", "--output=x.npy"],
+        ["--overwrite", "-o", "x.npy", "--", "gray.png", "conv", "-k", "blur", "relu"],
     ],
 )
-def test_the_chains_options_may_stand_anywhere(convcli, grey, load, words):
+def test_the_chains_options_may_stand_anywhere(convcli, gray, load, words):
     ran = convcli("chain", *words)
     assert (ran.code, ran.out) == (0, b"x.npy\n"), ran
-    assert load("x.npy").shape == grey.shape
+    assert load("x.npy").shape == gray.shape
 
 
 def test_a_matrix_may_begin_with_a_minus(convcli, save):
@@ -69,54 +69,54 @@ def test_a_matrix_may_begin_with_a_minus(convcli, save):
     assert ran.out.split() == [b"1", b"3", b"2"]
 
 
-def test_pictures_with_the_names_of_layers_and_options(laid, save):
+def test_images_with_the_names_of_layers_and_options(plan, save):
     for name in ("relu", "-o.png", "conv"):
         save("x.png", np.zeros((4, 4), np.uint8)).rename(name)
-    assert laid("relu", "relu", "relu") == ["relu", "relu"]
-    assert laid("--", "-o.png", "abs") == ["abs"]
-    assert laid("conv", "conv", "-k", "blur") == ["conv blur"]
+    assert plan("relu", "relu", "relu") == ["relu", "relu"]
+    assert plan("--", "-o.png", "abs") == ["abs"]
+    assert plan("conv", "conv", "-k", "blur") == ["conv blur"]
 
 
-def test_standard_input_is_one_thing(convcli, grey):
-    picture = Path("grey.png").read_bytes()
-    ran = convcli("chain", "-", "relu", "-o", "out.png", stdin=picture)
+def test_standard_input_is_one_thing(convcli, gray):
+    image = Path("gray.png").read_bytes()
+    ran = convcli("chain", "-", "relu", "-o", "out.png", stdin=image)
     assert (ran.code, ran.out) == (0, b"out.png\n")
-    ran = convcli("chain", "grey.png", "conv", "-k", "-", "-o", "k.png", stdin="1 2 1")
+    ran = convcli("chain", "gray.png", "conv", "-k", "-", "-o", "k.png", stdin="1 2 1")
     assert (ran.code, ran.out) == (0, b"k.png\n")
     said = "standard input is one thing only"
-    convcli("chain", "-", "conv", "-k", "-", "-o", "-", stdin=picture).fails(2, said)
-    convcli("chain", "grey.png", "conv", "-k", "-", "conv", "-k", "-", stdin="1").fails(2, said)
+    convcli("chain", "-", "conv", "-k", "-", "-o", "-", stdin=image).fails(2, said)
+    convcli("chain", "gray.png", "conv", "-k", "-", "conv", "-k", "-", stdin="1").fails(2, said)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ([], "Missing argument 'INPUT'"),
-        (["grey.png"], "Missing layer: conv, relu"),
-        (["grey.png", "--summary"], "Missing layer"),
-        (["grey.png", "maxpol", "2"], "No such layer 'maxpol': did you mean maxpool?"),
-        (["grey.png", "xyzzy"], "the layers are conv, relu"),
-        (["grey.png", "-k", "blur", "conv"], "those of a layer come after its name"),
+        (["gray.png"], "Missing layer: conv, relu"),
+        (["gray.png", "--summary"], "Missing layer"),
+        (["gray.png", "maxpol", "2"], "No such layer 'maxpol': did you mean maxpool?"),
+        (["gray.png", "xyzzy"], "the layers are conv, relu"),
+        (["gray.png", "-k", "blur", "conv"], "those of a layer come after its name"),
         (["conv", "-k", "blur", "relu"], "INPUT comes first"),
-        (["grey.png", "relu", "--bogus"], "No such option"),
-        (["grey.png", "maxpool", "2", "--slope", "3"], "No such option"),
-        (["grey.png", "relu", "maxpool"], "layer 2 (maxpool): Missing argument 'SIZE'"),
-        (["grey.png", "maxpool", "0"], "at least 1"),
-        (["grey.png", "globalpool", "relu"], "'relu' is not one of"),
-        (["grey.png", "conv"], "layer 1 (conv): Missing option '-k'"),
-        (["grey.png", "conv", "-k", "blur", "conv", "-k", "blur", "--stride", "x"],
+        (["gray.png", "relu", "--bogus"], "No such option"),
+        (["gray.png", "maxpool", "2", "--slope", "3"], "No such option"),
+        (["gray.png", "relu", "maxpool"], "layer 2 (maxpool): Missing argument 'SIZE'"),
+        (["gray.png", "maxpool", "0"], "at least 1"),
+        (["gray.png", "globalpool", "relu"], "'relu' is not one of"),
+        (["gray.png", "conv"], "layer 1 (conv): Missing option '-k'"),
+        (["gray.png", "conv", "-k", "blur", "conv", "-k", "blur", "--stride", "x"],
          "layer 2 (conv): Invalid value for '--stride': 'x'"),
-        (["grey.png", "relu", "-o"], "requires an argument"),
-        (["grey.png", "relu", "-o", "a.png", "-o", "b.png"], "-o/--output is given twice"),
-        (["-o", "a.png", "grey.png", "relu", "--output", "b.png"], "is given twice"),
-        (["grey.png", "relu", "conv", "-k", "bogus"], "layer 2 (conv): no kernel is named"),
-        (["grey.png", "conv", "-k", "blur", "--bias", "no.npy"], "layer 1 (conv): --bias no.npy"),
-        (["grey.png", "conv", "-k", "blur", "--bias", "nan"], "--bias must be a finite number"),
-        (["grey.png", "conv", "-k", "blur", "--bias", ""], "it is empty"),
-        (["grey.png", "conv", "-k", "blur", "--fill", "3"], "--border constant"),
-        (["grey.png", "conv", "-k", "blur", "--combine", "max"], "two kernels or more"),
-        (["grey.png", "leaky-relu", "--slope", "inf"], "--slope must be a finite number"),
-        (["grey.png", "normalize", "--eps", "0"], "eps"),
+        (["gray.png", "relu", "-o"], "requires an argument"),
+        (["gray.png", "relu", "-o", "a.png", "-o", "b.png"], "-o/--output is given twice"),
+        (["-o", "a.png", "gray.png", "relu", "--output", "b.png"], "is given twice"),
+        (["gray.png", "relu", "conv", "-k", "bogus"], "layer 2 (conv): no kernel is named"),
+        (["gray.png", "conv", "-k", "blur", "--bias", "no.npy"], "layer 1 (conv): --bias no.npy"),
+        (["gray.png", "conv", "-k", "blur", "--bias", "nan"], "--bias must be a finite number"),
+        (["gray.png", "conv", "-k", "blur", "--bias", ""], "it is empty"),
+        (["gray.png", "conv", "-k", "blur", "--fill", "3"], "--border constant"),
+        (["gray.png", "conv", "-k", "blur", "--combine", "max"], "two kernels or more"),
+        (["gray.png", "leaky-relu", "--slope", "inf"], "--slope must be a finite number"),
+        (["gray.png", "normalize", "--eps", "0"], "eps"),
     ],
 )  # fmt: skip
 def test_what_is_typed_wrong_is_told_in_a_line(refused, words, said):
@@ -158,18 +158,18 @@ def test_choices_are_those_of_the_library():
     assert set(ACTIVATIONS) <= set(LAYERS)
 
 
-def test_variables(laid, convcli, grey, load):
+def test_variables(plan, convcli, gray, load):
     env = {
         "CONVCLI_CHAIN_CONV_KERNEL": "blur\nsobel-x",
         "CONVCLI_CHAIN_LEAKY_RELU_SLOPE": "0.5",
         "CONVCLI_CHAIN_MAXPOOL_STRIDE": "1",
     }
-    words = ["grey.png", "conv", "leaky-relu", "maxpool", "2"]
-    labels = laid(*words, **env)
+    words = ["gray.png", "conv", "leaky-relu", "maxpool", "2"]
+    labels = plan(*words, **env)
     assert labels == ["conv blur+sobel-x", "leaky-relu 0.5", "maxpool 2x2 stride 1"]
-    ran = convcli("chain", "grey.png", "relu", CONVCLI_CHAIN_OUTPUT="v.npy", CONVCLI_CHAIN_JSON="1")
+    ran = convcli("chain", "gray.png", "relu", CONVCLI_CHAIN_OUTPUT="v.npy", CONVCLI_CHAIN_JSON="1")
     assert json.loads(ran.out)["output"] == "v.npy"
-    ran = convcli("chain", "grey.png", "relu", "-o", "w.npy", CONVCLI_CHAIN_OUTPUT="v.npy")
+    ran = convcli("chain", "gray.png", "relu", "-o", "w.npy", CONVCLI_CHAIN_OUTPUT="v.npy")
     assert ran.names == ["w.npy"]
 
 

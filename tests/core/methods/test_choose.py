@@ -9,7 +9,7 @@ from convcli import KernelError, UsageError, cross_correlate
 from convcli.core.correlate import prepare, run
 from convcli.core.methods.fft import TILE, fast_length
 from convcli.core.methods.taps import direct_passes, fewest_passes, separable_passes
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 
 LAYOUTS = st.fixed_dictionaries(
     {
@@ -41,8 +41,8 @@ def test_fft_is_direct(shape, kind, layout, seed, whole):
     if direct.dtype.kind == "i":
         assert np.array_equal(fourier, direct)
     else:
-        reach = np.abs(direct).max() + 1
-        assert np.abs(fourier - direct).max() <= (1e-6 if direct.dtype == "f4" else 1e-12) * reach
+        l1_norm = np.abs(direct).max() + 1
+        assert np.abs(fourier - direct).max() <= (1e-6 if direct.dtype == "f4" else 1e-12) * l1_norm
 
 
 @given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
@@ -58,13 +58,13 @@ def test_toeplitz_is_direct(shape, kind, layout, seed, whole):
     if direct.dtype.kind == "i":
         assert np.array_equal(banded, direct)
     else:
-        reach = np.abs(direct).max() + 1
-        assert np.abs(banded - direct).max() <= (1e-5 if direct.dtype == "f4" else 1e-12) * reach
+        l1_norm = np.abs(direct).max() + 1
+        assert np.abs(banded - direct).max() <= (1e-5 if direct.dtype == "f4" else 1e-12) * l1_norm
 
 
 @pytest.mark.parametrize("width", [1, 1023, 1024, 1025, 3000])
 @pytest.mark.parametrize("height", [1, 3, 4, 5, 9])
-def test_bands_and_tiles_of_any_size_cover_the_picture(width, height):
+def test_bands_and_tiles_of_any_size_cover_the_image(width, height):
     image = random((height, width), "u1", 6)
     kernel = random((7, 6), "i4", 7)
     exact = cross_correlate(image, kernel, method="direct", padding="full")
@@ -75,7 +75,7 @@ def test_integers_go_to_bands_in_the_smallest_type_that_keeps_them_exact():
     kernel = np.arange(1, 50).reshape(7, 7)
     for kind, floats in (("u1", "float32"), ("u2", "float64")):
         top = np.full((60, 60), np.iinfo(kind).max, kind)
-        assert floats in prepare(top, kernel, Layout(), method="toeplitz").why()
+        assert floats in prepare(top, kernel, ConvOptions(), method="toeplitz").describe()
         exact = cross_correlate(top, kernel, method="direct")
         assert np.array_equal(cross_correlate(top, kernel, method="toeplitz"), exact)
     with pytest.raises(KernelError, match="toeplitz to be exact"):
@@ -94,8 +94,8 @@ def test_matrix_is_direct(shape, kind, layout, seed, whole):
     if direct.dtype.kind == "i":
         assert np.array_equal(product, direct)
     else:
-        reach = np.abs(direct).max() + 1
-        assert np.abs(product - direct).max() <= (1e-6 if direct.dtype == "f4" else 1e-12) * reach
+        l1_norm = np.abs(direct).max() + 1
+        assert np.abs(product - direct).max() <= (1e-6 if direct.dtype == "f4" else 1e-12) * l1_norm
 
 
 def test_a_bank_keeps_nan_where_it_is_weighed():
@@ -112,11 +112,15 @@ def test_a_bank_keeps_nan_where_it_is_weighed():
 def test_sums_that_float64_would_round_go_another_way():
     image = np.full((20, 20, 3), 2**40)
     kernel = np.full((30, 3, 3, 3), 2**10) + 1
-    assert not prepare(image, kernel, Layout()).why().startswith("matrix")
+    assert not prepare(image, kernel, ConvOptions()).describe().startswith("matrix")
     with pytest.raises(KernelError, match="exact"):
         cross_correlate(image, kernel, method="matrix")
     small = np.zeros((20, 20, 3), np.uint8)
-    assert prepare(small, kernel, Layout()).why().startswith("matrix: windows of 27 taps times 30")
+    assert (
+        prepare(small, kernel, ConvOptions())
+        .describe()
+        .startswith("matrix: windows of 27 taps times 30")
+    )
 
 
 @given(SHAPES, st.sampled_from(KINDS), LAYOUTS, st.integers(0, 99), st.booleans())
@@ -131,8 +135,8 @@ def test_separable_is_direct(shape, kind, layout, seed, whole):
     if direct.dtype.kind == "i":
         assert np.array_equal(separable, direct)
     else:
-        reach = np.abs(direct).max() + 1
-        assert np.abs(separable - direct).max() <= 1e-6 * reach
+        l1_norm = np.abs(direct).max() + 1
+        assert np.abs(separable - direct).max() <= 1e-6 * l1_norm
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2"])
@@ -151,7 +155,7 @@ def test_sums_that_fft_would_round_are_refused_and_never_chosen():
     kernel = np.full((25, 25), 2**10) + np.eye(25, dtype=int)
     with pytest.raises(KernelError, match="exact"):
         cross_correlate(image, kernel, method="fft")
-    assert not prepare(image, kernel, Layout()).why().startswith("fft")
+    assert not prepare(image, kernel, ConvOptions()).describe().startswith("fft")
 
 
 @pytest.mark.parametrize("spot", [np.nan, np.inf, -np.inf])
@@ -178,8 +182,8 @@ def test_auto_chooses_by_cost():
         "fft": rng.standard_normal((31, 31)),
     }
     for method, kernel in chosen.items():
-        assert prepare(image, kernel, Layout()).why().startswith(f"{method}: ")
-    assert prepare(image, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], Layout()).why() == (
+        assert prepare(image, kernel, ConvOptions()).describe().startswith(f"{method}: ")
+    assert prepare(image, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], ConvOptions()).describe() == (
         "separable: 7 taps in 8 passes over int16 (exact integers)"
     )
 
@@ -239,7 +243,7 @@ def test_bytes_do_not_depend_on_the_threads(method, kind):
 
 def test_a_fault_on_a_thread_is_raised():
     image = np.zeros((1500, 1000), np.uint8)
-    plan = prepare(image, [[1]], Layout())
+    plan = prepare(image, [[1]], ConvOptions())
 
     def sink(rows, _):
         if rows.start:

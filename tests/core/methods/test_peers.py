@@ -28,7 +28,7 @@ def test_ndimage(ours, theirs, border, size, dtype, rng):
     image = rng.integers(0, 100, (9, 8)).astype(dtype)
     kernel = rng.integers(-9, 10, size)
     fill = 7 if border == "constant" else 0
-    # ndimage centres an even kernel at k // 2; `same` has its anchor one before.
+    # ndimage centers an even kernel at k // 2; `same` has its anchor one before.
     origin = [-(1 - k % 2) for k in size]
     wide = image.astype(np.float64)
     expected = theirs(wide, kernel, mode=NDIMAGE[border], cval=fill, origin=origin)

@@ -7,25 +7,25 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.errors import UsageError
-from convcli.filtering import FilterSpec
-from convcli.geometry import Pads, lay_out
-from convcli.images.image import Picture
+from convcli.filtering import Filter
+from convcli.geometry import Pads, conv_geometry
+from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
-from convcli.plotting.window_marks import WINDOW_COLOUR, WindowMarks
-from convcli.teaching.animate.frames import Animation, animate_filtering, kept_colours
-from convcli.teaching.animate.image_page import PicturePage
-from convcli.teaching.animate.image_scene import PictureScene
-from convcli.teaching.animate.page import EMPTY_COLOUR
+from convcli.plotting.window_marks import WINDOW_COLOR, WindowMarks
+from convcli.teaching.animate.frames import Animation, animate_filtering, kept_colors
+from convcli.teaching.animate.image_page import ImagePage
+from convcli.teaching.animate.image_scene import ImageScene
+from convcli.teaching.animate.page import EMPTY_COLOR
 from convcli.teaching.animate.signal_scene import SignalScene, slides_along
 from convcli.teaching.animate.sliding import choose_stops, slide_over
 
 RNG = np.random.default_rng(6)
 TOY = np.array([[10, 10, 10, 0, 0, 0]] * 6)
-GREY = RNG.integers(0, 256, (40, 50), np.uint8)
-COLOUR = RNG.integers(0, 256, (6, 6, 3), np.uint8)
+GRAY = RNG.integers(0, 256, (40, 50), np.uint8)
+COLOR = RNG.integers(0, 256, (6, 6, 3), np.uint8)
 SIGNAL = np.array([[0, 0, 1, 3, 5, 5, -2, 0, 0, 4]])
 LONG = "a-name-without-an-end_" * 9
 
@@ -34,49 +34,49 @@ def slide_of(pixels, kernel="outline", *layout, **more):
     depth = {"uint8": 8, "uint16": 16}.get(pixels.dtype.name)
     if isinstance(kernel, str):
         group = read_spec(kernel)
-        spec = FilterSpec(group.label, group.kernels, group.combine, Layout(*layout), **more)
+        spec = Filter(group.label, group.kernels, group.combine, ConvOptions(*layout), **more)
     else:
-        spec = FilterSpec(kernel.name, (kernel,), None, Layout(*layout), **more)
-    return slide_over(Picture(pixels, depth), spec)
+        spec = Filter(kernel.name, (kernel,), None, ConvOptions(*layout), **more)
+    return slide_over(ImageData(pixels, depth), spec)
 
 
 def frames_of(slide, **asked):
     return list(animate_filtering(slide, choose_stops(slide.output, **asked).shown, title="t"))
 
 
-def share(frame, colour):
-    """Which part of a frame has exactly one colour."""
-    return found(frame[::2, ::2], colour).mean()
+def share(frame, color):
+    """Which part of a frame has exactly one color."""
+    return found(frame[::2, ::2], color).mean()
 
 
-def found(frame, colour):
-    """Where a frame has exactly one colour."""
-    wanted = np.round(255 * np.array(to_rgb(colour))).astype(int)
+def found(frame, color):
+    """Where a frame has exactly one color."""
+    wanted = np.round(255 * np.array(to_rgb(color))).astype(int)
     red, green, blue = (frame[..., channel] == wanted[channel] for channel in range(3))
     return red & green & blue
 
 
 SLIDES = {
     "3x3": (TOY, "prewitt-x"),
-    "15x15": (GREY, "gaussian:15"),
-    "30x30": (GREY, Kernel(RNG.normal(size=(30, 30)))),
+    "15x15": (GRAY, "gaussian:15"),
+    "30x30": (GRAY, Kernel(RNG.normal(size=(30, 30)))),
     "16x16": (RNG.integers(0, 256, (16, 16), np.uint8), "blur"),
     "deep": (RNG.integers(0, 65536, (5, 4), np.uint16), "outline", "correlate", "full"),
-    "rgb": (COLOUR, "outline"),
+    "rgb": (COLOR, "outline"),
     "rgb-30x30": (RNG.integers(0, 256, (50, 40, 3), np.uint8), Kernel(np.ones((30, 30)))),
-    "channels": (COLOUR, Kernel(RNG.normal(size=(3, 5, 5)))),
-    "compass": (GREY, "kirsch"),
+    "channels": (COLOR, Kernel(RNG.normal(size=(3, 5, 5)))),
+    "compass": (GRAY, "kirsch"),
     "pair": (RNG.normal(size=(5, 7)), "sobel", "convolve"),
     "holes": (TOY, "outline", "correlate", "same", "zero", 0, 2, 2),
-    "tall": (GREY[:, :3], "outline", "correlate", "full", "constant", 99, 1, 3),
-    "strip": (GREY[:4], "outline"),
+    "tall": (GRAY[:, :3], "outline", "correlate", "full", "constant", 99, 1, 3),
+    "strip": (GRAY[:4], "outline"),
     "one": (np.array([[5]]), "3"),
     "nan": (np.array([[np.nan, 1e9, 3], [0, -1, np.inf], [2, 3, 4]]), "-1 0 1"),
     "row-2-d": (SIGNAL, "outline"),
     "long-name": (TOY, Kernel([[1, 0], [0, -1]], name=LONG[:200])),
     "row": (SIGNAL, "1 2 1"),
     "column": (SIGNAL.T, "1; 0; -2", "convolve", "full", "zero", 0, 2, 2),
-    "rgb-row": (COLOUR[:1], "1 1"),
+    "rgb-row": (COLOR[:1], "1 1"),
     "long-row": (np.sin(np.arange(4000) / 90)[np.newaxis], "gaussian:31x1"),
 }
 
@@ -85,7 +85,7 @@ SLIDES = {
 def test_nothing_is_cut_or_overlaps(name, legible):
     slide = slide_of(*SLIDES[name])
     stops = choose_stops(slide.output).shown[-3:]
-    make = SignalScene if slides_along(slide) else PictureScene
+    make = SignalScene if slides_along(slide) else ImageScene
     scene = make(slide, stops, LONG if name == "long-name" else name)
     scene.move(len(stops) - 1)
     figure = scene.film.figure
@@ -103,7 +103,7 @@ def test_a_frame_for_each_stop_all_alike_and_even_until_the_map_is_full(name):
     assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
     height, width, channels = frames[0].shape
     assert (height % 2, width % 2, channels) == (0, 0, 3)
-    empty = [share(frame, EMPTY_COLOUR) for frame in frames]
+    empty = [share(frame, EMPTY_COLOR) for frame in frames]
     assert empty[0] > 0.02
     assert (np.diff(empty) < 0).all()
     assert empty[-1] == 0
@@ -113,18 +113,18 @@ def test_what_lies_before_the_first_stop_stays_empty():
     [whole] = frames_of(slide_of(TOY), last=(0, 0))
     part = frames_of(slide_of(TOY), first=(1, 4), last=(3, 1), step=4)
     assert len(part) == 4
-    left = share(part[-1], EMPTY_COLOUR) / share(whole, EMPTY_COLOUR)
+    left = share(part[-1], EMPTY_COLOR) / share(whole, EMPTY_COLOR)
     assert left == pytest.approx(26 / 35, abs=0.03)
 
 
 def test_large_steps_fill_all_that_they_pass():
-    for pixels, step in ((TOY, 35), (GREY, 999)):
-        assert share(frames_of(slide_of(pixels), step=step)[-1], EMPTY_COLOUR) == 0
+    for pixels, step in ((TOY, 35), (GRAY, 999)):
+        assert share(frames_of(slide_of(pixels), step=step)[-1], EMPTY_COLOR) == 0
 
 
 def test_the_numbers_on_the_page_are_those_of_the_input_and_the_map():
     slide = slide_of(TOY, "prewitt-x")
-    page = PicturePage(slide, "t")
+    page = ImagePage(slide, "t")
     page.draw(1)
     assert [text.get_text() for text in page.input.texts] == [
         str(n) for n in np.pad(TOY, 1, "edge").ravel()
@@ -135,7 +135,7 @@ def test_the_numbers_on_the_page_are_those_of_the_input_and_the_map():
 
 @pytest.mark.parametrize(("operation", "shown"), [("correlate", "1234"), ("convolve", "4321")])
 def test_the_kernel_is_shown_as_it_is_applied(operation, shown):
-    figure, _ = PicturePage(slide_of(TOY, "1 2; 3 4", operation), "t").draw(1)
+    figure, _ = ImagePage(slide_of(TOY, "1 2; 3 4", operation), "t").draw(1)
     [kernel] = [axes for axes in figure.axes if axes.get_title().startswith("custom")]
     assert "".join(text.get_text() for text in kernel.texts) == shown
     flipped = operation == "convolve"
@@ -144,8 +144,8 @@ def test_the_kernel_is_shown_as_it_is_applied(operation, shown):
 
 
 @pytest.mark.parametrize("name", ["rgb", "15x15"])
-def test_pictures_have_no_numbers_in_the_input(name):
-    page = PicturePage(slide_of(*SLIDES[name]), "t")
+def test_images_have_no_numbers_in_the_input(name):
+    page = ImagePage(slide_of(*SLIDES[name]), "t")
     page.draw(1)
     assert not page.input.texts
     assert len(page.maps) == (3 if name == "rgb" else 1)
@@ -167,7 +167,7 @@ def test_the_window_and_its_taps_are_where_the_geometry_has_them():
     figure = Figure()
     axes = figure.subplots()
     axes.imshow(np.zeros((12, 14)))
-    geometry = lay_out((6, 8), (2, 3), (3, 2, 3, 1), (2, 1), (3, 2))
+    geometry = conv_geometry((6, 8), (2, 3), (3, 2, 3, 1), (2, 1), (3, 2))
     marks = WindowMarks(axes, geometry, Pads(4, 2, 3, 3))
     before, window, taps = marks.artists
     marks.move((1, 2))
@@ -186,7 +186,7 @@ def test_the_window_and_its_taps_are_where_the_geometry_has_them():
 def test_without_stride_no_window_stays_behind_and_without_dilation_no_taps_are_drawn():
     axes = Figure().subplots()
     axes.imshow(np.zeros((8, 8)))
-    marks = WindowMarks(axes, lay_out((6, 6), (3, 3), "same"), Pads(1, 1, 1, 1))
+    marks = WindowMarks(axes, conv_geometry((6, 6), (3, 3), "same"), Pads(1, 1, 1, 1))
     for at in ((0, 0), (0, 1)):
         marks.move(at)
     before, _, taps = marks.artists
@@ -197,14 +197,14 @@ def test_without_stride_no_window_stays_behind_and_without_dilation_no_taps_are_
 def test_the_window_can_be_seen_however_small(shape):
     slide = slide_of(np.full(shape, 90, np.uint8), "1")
     frame = frames_of(slide, first=(20, 20), last=(20, 20))[0]
-    rows, columns = np.nonzero(found(frame, WINDOW_COLOUR))
+    rows, columns = np.nonzero(found(frame, WINDOW_COLOR))
     left = columns < frame.shape[1] / 2
     assert np.ptp(rows[left]) >= 6
     assert np.ptp(columns[left]) >= 6
 
 
 def test_frames_are_the_same_every_time():
-    slide = slide_of(COLOUR[:, :, 0], "blur")
+    slide = slide_of(COLOR[:, :, 0], "blur")
     ways = (frames_of(slide, first=(5, 4)) for _ in range(2))
     for one, two in zip(*ways, strict=True):
         assert np.array_equal(one, two)
@@ -224,10 +224,10 @@ def test_frames_do_not_share_memory():
 
 def test_the_samples_are_the_empty_page_and_the_full_one():
     empty, full = Animation(slide_of(TOY), [(0, 0)]).samples()
-    assert share(empty, EMPTY_COLOUR) > 0.05
-    assert share(full, EMPTY_COLOUR) == 0
-    assert kept_colours().shape[1] == 3
-    assert len(kept_colours()) <= 128
+    assert share(empty, EMPTY_COLOR) > 0.05
+    assert share(full, EMPTY_COLOR) == 0
+    assert kept_colors().shape[1] == 3
+    assert len(kept_colors()) <= 128
 
 
 def test_channels_that_no_figure_shows_are_refused():

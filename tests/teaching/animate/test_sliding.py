@@ -6,37 +6,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import correlate
 
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.errors import KernelError, UsageError
-from convcli.filtering import FilterSpec, filter_picture
-from convcli.images.image import Picture
+from convcli.filtering import Filter, filter_image
+from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
 from convcli.teaching.animate.position_text import position_lines
 from convcli.teaching.animate.sliding import choose_stops, slide_over
 
 RNG = np.random.default_rng(4)
-GREY = Picture(RNG.integers(0, 256, (6, 7), np.uint8), 8)
-COLOUR = Picture(RNG.integers(0, 256, (5, 6, 3), np.uint8), 8)
-NUMBERS = Picture(RNG.integers(-9, 10, (6, 6)), None)
+GRAY = ImageData(RNG.integers(0, 256, (6, 7), np.uint8), 8)
+COLOR = ImageData(RNG.integers(0, 256, (5, 6, 3), np.uint8), 8)
+NUMBERS = ImageData(RNG.integers(-9, 10, (6, 6)), None)
 
 
 def spec_of(kernel, layout=None, **more):
     group = read_spec(kernel)
-    return FilterSpec(group.label, group.kernels, group.combine, layout or Layout(), **more)
+    return Filter(group.label, group.kernels, group.combine, layout or ConvOptions(), **more)
 
 
-@pytest.mark.parametrize("picture", [GREY, COLOUR, NUMBERS], ids=["grey", "colour", "numbers"])
+@pytest.mark.parametrize("image", [GRAY, COLOR, NUMBERS], ids=["gray", "color", "numbers"])
 @pytest.mark.parametrize("kernel", ["outline", "sobel", "gaussian:5"])
 @pytest.mark.parametrize("how", ["clip", "abs", "rescale", "raw"])
-def test_pixels_are_those_that_apply_writes(picture, kernel, how):
-    layout = Layout("convolve", "full", "reflect", 0, (2, 1), (1, 2))
+def test_pixels_are_those_that_apply_writes(image, kernel, how):
+    layout = ConvOptions("convolve", "full", "reflect", 0, (2, 1), (1, 2))
     spec = spec_of(kernel, layout, range=how)
-    slide = slide_over(picture, spec)
-    depth = None if how == "raw" else picture.depth
-    written = filter_picture(picture, spec, depth).picture
+    slide = slide_over(image, spec)
+    depth = None if how == "raw" else image.depth
+    written = filter_image(image, spec, depth).image
     assert np.array_equal(slide.pixels.reshape(written.pixels.shape), written.pixels)
-    assert slide.white == written.white
+    assert slide.max_value == written.max_value
 
 
 def test_values_are_those_of_scipy():
@@ -52,8 +52,8 @@ def test_values_are_those_of_scipy():
 )
 def test_the_padded_input_is_that_of_numpy(pads, border, shape):
     pixels = RNG.integers(0, 256, shape, np.uint8)
-    layout = Layout("correlate", pads, border, 7.5 if border == "constant" else 0)
-    slide = slide_over(Picture(pixels, 8), FilterSpec("k", (Kernel([[1]]),), layout=layout))
+    layout = ConvOptions("correlate", pads, border, 7.5 if border == "constant" else 0)
+    slide = slide_over(ImageData(pixels, 8), Filter("k", (Kernel([[1]]),), layout=layout))
     widths = [(pads[0], pads[1]), (pads[2], pads[3]), (0, 0)][: pixels.ndim]
     mode = "constant" if border in ("zero", "constant") else border
     fill = {"constant_values": 7.5 if border == "constant" else 0} if mode == "constant" else {}
@@ -63,19 +63,19 @@ def test_the_padded_input_is_that_of_numpy(pads, border, shape):
 
 def test_kernels_of_several_sizes_share_the_widest_padding():
     kernels = Kernel(np.ones((3, 5))), Kernel(np.ones((7, 1)))
-    slide = slide_over(GREY, FilterSpec("k", kernels, "max"))
+    slide = slide_over(GRAY, Filter("k", kernels, "max"))
     assert slide.pads == (3, 3, 2, 2)
     assert slide.padded().shape == (12, 11)
 
 
 def test_a_bank_is_refused():
     with pytest.raises(UsageError, match="bank of 2 kernels"):
-        slide_over(GREY, FilterSpec("k", (Kernel([[1]]),) * 2))
+        slide_over(GRAY, Filter("k", (Kernel([[1]]),) * 2))
 
 
 def test_a_kernel_for_other_channels_is_refused():
     with pytest.raises(KernelError, match="sums over 2 channels"):
-        slide_over(COLOUR, FilterSpec("k", (Kernel(np.ones((2, 3, 3))),)))
+        slide_over(COLOR, Filter("k", (Kernel(np.ones((2, 3, 3))),)))
 
 
 @given(
@@ -127,17 +127,17 @@ def test_too_many_frames_are_refused_with_the_least_step():
 
 
 def test_a_short_sum_is_written_out():
-    slide = slide_over(Picture(np.array([[1, 2], [3, 4]]), None), spec_of("1 -1; 0 2"))
+    slide = slide_over(ImageData(np.array([[1, 2], [3, 4]]), None), spec_of("1 -1; 0 2"))
     assert position_lines(slide, (0, 0)) == ["row 0, column 0: (1*1) + (2*-1) + (3*0) + (4*2) = 7"]
     assert position_lines(slide, (0, 0), brief=True) == ["row 0, column 0: value 7"]
 
 
 def test_channels_have_a_line_each_and_their_pixels():
-    slide = slide_over(COLOUR, spec_of("3"))
+    slide = slide_over(COLOR, spec_of("3"))
     first, red, *_ = lines = position_lines(slide, (1, 2))
     assert first == "row 1, column 2"
     assert [line.split(":")[0] for line in lines[1:]] == ["red", "green", "blue"]
-    value = int(COLOUR.pixels[1, 2, 0])
+    value = int(COLOR.pixels[1, 2, 0])
     pixel = f"; pixel {min(3 * value, 255)}" * (3 * value > 255)
     assert red == f"red: ({value}*3) = {3 * value}{pixel}"
 
@@ -154,7 +154,7 @@ def test_a_pair_has_its_two_sums_and_what_they_are_combined_to():
 
 @pytest.mark.parametrize("kernel", ["gaussian:7", "kirsch"])
 def test_long_sums_and_many_have_their_values_alone(kernel):
-    slide = slide_over(GREY, spec_of(kernel))
+    slide = slide_over(GRAY, spec_of(kernel))
     [line] = position_lines(slide, (1, 1))
     assert line.startswith("row 1, column 1: value ")
     assert "*" not in line

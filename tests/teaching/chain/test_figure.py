@@ -23,7 +23,7 @@ LONG = "12  conv " + "gaussian-5-sigma-1.2+" * 20
 FIGURES = {
     "one-layer": ([pixels(40, 60, 1), block(40, 60, 1)], 255),
     "nine-layers": ([pixels(40, 60, 3), *(block(40, 60, 1) for _ in range(8))], 255),
-    "colour": ([pixels(64, 48, 3), block(64, 48, 3)], 255),
+    "color": ([pixels(64, 48, 3), block(64, 48, 3)], 255),
     "64-maps": ([pixels(30, 30, 1), block(30, 30, 64)], 255),
     "100-maps": ([pixels(30, 30, 1), block(30, 30, 100)], 255),
     "one-pixel": ([pixels(1, 1, 1), block(1, 1, 1), block(1, 1, 64), block(1, 1, 3)], 255),
@@ -36,14 +36,16 @@ FIGURES = {
     "long-names": ([pixels(30, 30, 1), block(30, 30, 1, title=LONG), block(2, 2, 1, title=LONG)],
                    255),
     "tiny-values": ([block(9, 9, 1, low=1e-9, high=3e-9), block(30, 30, 4, low=-1e-9)], None),
-    "matrix-of-colour": ([block(9, 9, 3)], None),
+    "matrix-of-color": ([block(9, 9, 3)], None),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_is_cut_or_overlaps(name, legible):
-    blocks, white = FIGURES[name]
-    legible(draw_chain(blocks, title="/a/folder/of pictures/" * 12 + "$a$_b.png", white=white))
+    blocks, max_value = FIGURES[name]
+    legible(
+        draw_chain(blocks, title="/a/folder/of images/" * 12 + "$a$_b.png", max_value=max_value)
+    )
 
 
 def images(figure):
@@ -54,13 +56,13 @@ def text_of(figure):
     return "\n".join(text.get_text() for text in figure.texts).replace("\n", " ")
 
 
-def test_the_input_is_a_picture_and_later_maps_of_three_are_maps():
-    figure = draw_chain([pixels(8, 8, 3), block(8, 8, 3)], white=255)
+def test_the_input_is_a_image_and_later_maps_of_three_are_maps():
+    figure = draw_chain([pixels(8, 8, 3), block(8, 8, 3)], max_value=255)
     shown = images(figure)
     assert [image.get_array().ndim for image in shown] == [3, 2, 2, 2]
 
 
-def test_maps_of_one_layer_share_a_scale_centred_on_zero():
+def test_maps_of_one_layer_share_a_scale_centered_on_zero():
     maps = np.stack([np.full((4, 4), -8.0), np.full((4, 4), 2.0)], axis=2)
     shown = images(draw_chain([Block("1  conv", maps)]))
     assert {image.get_clim() for image in shown} == {(-8.0, 8.0)}
@@ -111,9 +113,9 @@ def test_small_maps_are_drawn_cell_by_cell_with_their_numbers():
 
 
 @pytest.mark.parametrize(("shape", "white"), [((900, 700, 80), None), ((2000, 1500, 3), 255)])
-def test_of_large_maps_only_what_is_drawn_is_kept(shape, white):
+def test_of_large_maps_only_what_is_drawn_is_kept(shape, max_value):
     maps = RNG.random(shape).astype(np.float32)
-    kept = [raster.pixels for raster in plan_block(Block("x", maps), white).rasters]
+    kept = [raster.pixels for raster in plan_block(Block("x", maps), max_value).rasters]
     assert not any(np.shares_memory(pixels, maps) for pixels in kept)
     assert sum(pixels.nbytes for pixels in kept) < maps.nbytes / 4
     rows, columns = shape[:2]
@@ -121,8 +123,8 @@ def test_of_large_maps_only_what_is_drawn_is_kept(shape, white):
     assert extents == {(-0.5, columns - 0.5, rows - 0.5, -0.5)}
 
 
-def test_every_block_has_a_colour_bar():
-    figure = draw_chain([pixels(8, 8, 3), block(8, 8, 5), block(1, 1, 5)], white=255)
+def test_every_block_has_a_color_bar():
+    figure = draw_chain([pixels(8, 8, 3), block(8, 8, 5), block(1, 1, 5)], max_value=255)
     bars = [axes for axes in figure.axes if not axes.images]
     assert len(bars) == 3
     assert all(len(axes.get_yticks()) >= 2 for axes in bars)
@@ -137,6 +139,6 @@ def test_too_few_and_too_many_layers(count):
 def test_the_same_figure_gives_the_same_bytes(tmp_path):
     blocks = [pixels(20, 20, 3), block(20, 20, 4)]
     for name in ("a.png", "b.png", "a.svg", "b.svg"):
-        save_figure(draw_chain(blocks, title="t", white=255), tmp_path / name)
+        save_figure(draw_chain(blocks, title="t", max_value=255), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -3,43 +3,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.core.plan import Layout
+from convcli.core.plan import ConvOptions
 from convcli.errors import UsageError
-from convcli.filtering import FilterSpec, filter_picture
-from convcli.images.image import Picture
+from convcli.filtering import Filter, filter_image
+from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel
 from convcli.teaching.compare.comparison import Choice, compare_choices
 
-GREY = np.random.default_rng(4).integers(0, 256, (12, 15), np.uint8)
-COLOUR = np.random.default_rng(5).integers(0, 256, (9, 8, 3), np.uint8)
+GRAY = np.random.default_rng(4).integers(0, 256, (12, 15), np.uint8)
+COLOR = np.random.default_rng(5).integers(0, 256, (9, 8, 3), np.uint8)
 
 
 def choice(name, kernel="outline", *, tone="clip", **layout):
     each = get_kernel(kernel) if isinstance(kernel, str) else kernel
-    return Choice(name, name, FilterSpec(name, (each,), layout=Layout(**layout), range=tone))
+    return Choice(name, name, Filter(name, (each,), layout=ConvOptions(**layout), range=tone))
 
 
-def differences(picture, *choices):
-    return [each.difference for each in compare_choices(picture, choices)]
+def differences(image, *choices):
+    return [each.difference for each in compare_choices(image, choices)]
 
 
-def pixels(picture, each):
-    return filter_picture(picture, each.spec, picture.depth).picture.pixels.astype(int)
+def pixels(image, each):
+    return filter_image(image, each.spec, image.depth).image.pixels.astype(int)
 
 
 def test_the_first_differs_from_itself_by_nothing():
-    (difference,) = differences(Picture(GREY, 8), choice("one"))
-    assert difference.shape == GREY.shape
+    (difference,) = differences(ImageData(GRAY, 8), choice("one"))
+    assert difference.shape == GRAY.shape
     assert not difference.any()
 
 
-@pytest.mark.parametrize("image", [GREY, COLOUR])
-def test_maps_of_one_size_are_subtracted_without_wrapping(image):
-    picture = Picture(image, 8)
+@pytest.mark.parametrize("image", [GRAY, COLOR])
+def test_maps_of_one_size_are_subtracted_without_wrapping(artist):
+    image = ImageData(artist, 8)
     one, two = choice("outline"), choice("blur", "blur")
-    compared = compare_choices(picture, [one, two])[1]
-    expected = pixels(picture, two) - pixels(picture, one)
+    compared = compare_choices(image, [one, two])[1]
+    expected = pixels(image, two) - pixels(image, one)
     np.testing.assert_array_equal(compared.difference, expected)
     assert expected.min() < 0 < expected.max()
     assert compared.mean_difference == pytest.approx(np.abs(expected).mean())
@@ -59,7 +59,7 @@ LAYOUTS = st.fixed_dictionaries(
 
 @given(LAYOUTS, LAYOUTS)
 def test_values_are_subtracted_at_the_position_under_the_anchor(one, two):
-    """A kernel with 1 at its anchor reads the picture there: equal positions give equal values."""
+    """A kernel with 1 at its anchor reads the image there: equal positions give equal values."""
 
     def reads_its_anchor(layout):
         columns = 2 if layout["dilation"] == 1 else 3  # the anchor of an even side moves in a flip
@@ -67,20 +67,20 @@ def test_values_are_subtracted_at_the_position_under_the_anchor(one, two):
         matrix[1, (columns - 1) // 2] = 1
         return Kernel(matrix, name="anchor")
 
-    picture = Picture(np.arange(1, 181, dtype=np.int32).reshape(12, 15), None)
+    image = ImageData(np.arange(1, 181, dtype=np.int32).reshape(12, 15), None)
     choices = [
         choice(name, reads_its_anchor(layout), border="zero", **layout)
         for name, layout in (("one", one), ("two", two))
     ]
-    difference = compare_choices(picture, choices)[1].difference
+    difference = compare_choices(image, choices)[1].difference
     if difference is not None:
         assert not difference.any()
 
 
 def test_valid_is_the_inside_of_same_and_same_that_of_full():
-    picture = Picture(GREY, 8)
+    image = ImageData(GRAY, 8)
     same, valid, full = (choice(way, padding=way) for way in ("same", "valid", "full"))
-    one, two, three = differences(picture, same, valid, full)
+    one, two, three = differences(image, same, valid, full)
     assert (one.shape, two.shape, three.shape) == ((12, 15), (10, 13), (12, 15))
     assert not two.any()
     assert not three.any()
@@ -88,7 +88,7 @@ def test_valid_is_the_inside_of_same_and_same_that_of_full():
 
 def test_a_stride_picks_every_other_value():
     strides = (choice(f"{n}", stride=n) for n in (1, 2, 3))
-    _, two, three = differences(Picture(GREY, 8), *strides)
+    _, two, three = differences(ImageData(GRAY, 8), *strides)
     assert (two.shape, three.shape) == ((6, 8), (4, 5))
     assert not two.any()
     assert not three.any()
@@ -96,39 +96,39 @@ def test_a_stride_picks_every_other_value():
 
 def test_positions_that_never_meet_are_an_obstacle():
     choices = [choice("0", padding=0, stride=2), choice("1", padding=1, stride=2)]
-    compared = compare_choices(Picture(GREY, 8), choices)[1]
+    compared = compare_choices(ImageData(GRAY, 8), choices)[1]
     assert compared.difference is compared.mean_difference is None
     assert "position" in compared.obstacle
 
 
 def test_channels_that_differ_are_an_obstacle():
     summing = Kernel(np.ones((3, 3, 3), int), name="sum")
-    compared = compare_choices(Picture(COLOUR, 8), [choice("a"), choice("b", summing)])[1]
+    compared = compare_choices(ImageData(COLOR, 8), [choice("a"), choice("b", summing)])[1]
     assert compared.difference is None
     assert compared.obstacle == "channels differ: 1 and 3"
 
 
 def test_raw_values_less_pixels_are_what_was_clipped():
-    picture = Picture(GREY, 8)
+    image = ImageData(GRAY, 8)
     clip, raw = choice("clip"), choice("raw", tone="raw")
-    difference = differences(picture, clip, raw)[1]
-    np.testing.assert_array_equal(difference, pixels(picture, raw) - pixels(picture, clip))
+    difference = differences(image, clip, raw)[1]
+    np.testing.assert_array_equal(difference, pixels(image, raw) - pixels(image, clip))
     assert np.abs(difference).max() > 255
 
 
 @pytest.mark.filterwarnings("error")
 def test_infinity_less_infinity_is_not_a_number():
     image = np.full((3, 3), np.inf)
-    difference = differences(Picture(image, None), choice("a", "1"), choice("b", "1"))[1]
+    difference = differences(ImageData(image, None), choice("a", "1"), choice("b", "1"))[1]
     assert np.isnan(difference).all()
 
 
 def test_a_choice_that_does_not_suit_is_named():
     with pytest.raises(UsageError, match=r"dilation 9: kernel 3x3 .* exceeds"):
-        compare_choices(Picture(GREY, 8), [choice("dilation 9", padding=0, dilation=9)])
+        compare_choices(ImageData(GRAY, 8), [choice("dilation 9", padding=0, dilation=9)])
 
 
-def test_the_picture_is_not_modified():
-    before = COLOUR.copy()
-    differences(Picture(COLOUR, 8), choice("a"), choice("b", "blur"))
-    np.testing.assert_array_equal(before, COLOUR)
+def test_the_image_is_not_modified():
+    before = COLOR.copy()
+    differences(ImageData(COLOR, 8), choice("a"), choice("b", "blur"))
+    np.testing.assert_array_equal(before, COLOR)

@@ -1,36 +1,36 @@
 import numpy as np
 import pytest
 
-from convcli.core.plan import Layout
-from convcli.filtering import FilterSpec, filter_picture
-from convcli.images.image import Picture
+from convcli.core.plan import ConvOptions
+from convcli.filtering import Filter, filter_image
+from convcli.images.image import ImageData
 from convcli.kernels.spec import get_kernel, read_spec
 from convcli.plotting.result_tiles import draw_results
 from convcli.teaching.compare.comparison import Choice, compare_choices
 from convcli.teaching.compare.figure import draw_comparison
 
 RNG = np.random.default_rng(6)
-PICTURES = {
-    "grey": Picture(RNG.integers(0, 256, (60, 80), np.uint8), 8),
-    "large": Picture(RNG.integers(0, 256, (300, 401), np.uint8), 8),
-    "16-bit": Picture(RNG.integers(0, 65536, (40, 30), np.uint16), 16),
-    "colour": Picture(RNG.integers(0, 256, (50, 40, 3), np.uint8), 8),
-    "matrix": Picture(RNG.integers(-9, 10, (6, 6)), None),
-    "signal": Picture(RNG.normal(size=(1, 12)), None),
-    "long-signal": Picture(RNG.normal(size=(1, 400)), None),
-    "column": Picture(RNG.normal(size=(9, 1)), None),
+IMAGES = {
+    "gray": ImageData(RNG.integers(0, 256, (60, 80), np.uint8), 8),
+    "large": ImageData(RNG.integers(0, 256, (300, 401), np.uint8), 8),
+    "16-bit": ImageData(RNG.integers(0, 65536, (40, 30), np.uint16), 16),
+    "color": ImageData(RNG.integers(0, 256, (50, 40, 3), np.uint8), 8),
+    "matrix": ImageData(RNG.integers(-9, 10, (6, 6)), None),
+    "signal": ImageData(RNG.normal(size=(1, 12)), None),
+    "long-signal": ImageData(RNG.normal(size=(1, 400)), None),
+    "column": ImageData(RNG.normal(size=(9, 1)), None),
 }
-SPEC = FilterSpec("outline", (get_kernel("outline"),))
+SPEC = Filter("outline", (get_kernel("outline"),))
 BORDERS = ("edge", "zero", "reflect", "symmetric", "wrap")
 
 
-def borders(picture, count=5):
+def borders(image, count=5):
     names = (BORDERS * 4)[:count]
-    specs = [SPEC._replace(layout=Layout(border=name)) for name in names]
+    specs = [SPEC._replace(layout=ConvOptions(border=name)) for name in names]
     choices = [
         Choice(name, f"border {name}", spec) for name, spec in zip(names, specs, strict=True)
     ]
-    return compare_choices(picture, choices)
+    return compare_choices(image, choices)
 
 
 def shown(figure):
@@ -42,33 +42,33 @@ def titles(figure):
 
 
 @pytest.mark.parametrize("scale", ["common", "own"])
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", IMAGES)
 def test_nothing_is_cut_or_overlaps(name, scale, legible):
-    picture = PICTURES[name]
-    compared = borders(picture)
-    legible(draw_comparison(compared, title=f"{name}.png", scale=scale, original=picture))
+    image = IMAGES[name]
+    compared = borders(image)
+    legible(draw_comparison(compared, title=f"{name}.png", scale=scale, original=image))
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])
 def test_any_number_of_choices(count, legible):
-    picture = PICTURES["grey"]
-    figure = draw_comparison(borders(picture, count), original=picture)
+    image = IMAGES["gray"]
+    figure = draw_comparison(borders(image, count), original=image)
     legible(figure)
     assert len(shown(figure)) == 2 * count
 
 
 def test_without_differences_the_results_alone():
-    figure = draw_comparison(borders(PICTURES["grey"]))
+    figure = draw_comparison(borders(IMAGES["gray"]))
     found = titles(figure)
     assert [title.split()[:2] for title in found] == [["border", name] for name in BORDERS]
     assert all("80x60, min" in title and "% clipped" in title for title in found)
 
 
 def test_each_difference_is_at_the_right_of_its_result():
-    picture = PICTURES["grey"]
-    axes = shown(draw_comparison(borders(picture), original=picture))
+    image = IMAGES["gray"]
+    axes = shown(draw_comparison(borders(image), original=image))
     assert axes[1].get_title().startswith("original")
-    np.testing.assert_array_equal(axes[1].images[0].get_array(), picture.pixels)
+    np.testing.assert_array_equal(axes[1].images[0].get_array(), image.pixels)
     for result, difference in zip(axes[2::2], axes[3::2], strict=True):
         name = result.get_title().split("\n")[0]
         assert difference.get_title().startswith(f"{name} - border edge")
@@ -76,30 +76,30 @@ def test_each_difference_is_at_the_right_of_its_result():
         assert (one.y0, one.x1 < two.x0) == (pytest.approx(two.y0), True)
 
 
-def test_differences_share_colours_centred_on_zero():
-    picture = PICTURES["grey"]
-    figure = draw_comparison(borders(picture), original=picture)
+def test_differences_share_colors_centered_on_zero():
+    image = IMAGES["gray"]
+    figure = draw_comparison(borders(image), original=image)
     images = [axes.images[0] for axes in shown(figure)[3::2]]
-    assert {image.get_cmap().name for image in images} == {"RdBu_r"}
-    [(low, high)] = {image.get_clim() for image in images}
+    assert {artist.get_cmap().name for artist in images} == {"RdBu_r"}
+    [(low, high)] = {artist.get_clim() for artist in images}
     assert low == -high
     bars = [axes for axes in figure.axes if not axes.images]
     assert [bar.get_ylabel() for bar in bars] == ["value", "difference"]
 
 
 def test_no_difference_at_all_is_white():
-    picture = PICTURES["grey"]
-    compared = compare_choices(picture, [Choice("a", "a", SPEC), Choice("b", "b", SPEC)])
-    image = shown(draw_comparison(compared, original=picture))[3].images[0]
-    low, high = image.get_clim()
-    assert (low, high, image.get_cmap().name) == (-1, 1, "RdBu_r")
+    image = IMAGES["gray"]
+    compared = compare_choices(image, [Choice("a", "a", SPEC), Choice("b", "b", SPEC)])
+    artist = shown(draw_comparison(compared, original=image))[3].images[0]
+    low, high = artist.get_clim()
+    assert (low, high, artist.get_cmap().name) == (-1, 1, "RdBu_r")
 
 
-def test_a_line_of_one_pixel_is_still_seen_in_a_large_picture():
-    picture = PICTURES["large"]
-    [zero] = borders(picture, 2)[1:]
-    compared = borders(picture, 2)
-    axes = shown(draw_comparison(compared, original=picture))[3]
+def test_a_line_of_one_pixel_is_still_seen_in_a_large_image():
+    image = IMAGES["large"]
+    [zero] = borders(image, 2)[1:]
+    compared = borders(image, 2)
+    axes = shown(draw_comparison(compared, original=image))[3]
     drawn = axes.images[0].get_array()
     assert "the greatest of 4x4 pixels" in " ".join(axes.get_title().split())
     for edge in (np.s_[:4], np.s_[:, :4]):
@@ -108,10 +108,10 @@ def test_a_line_of_one_pixel_is_still_seen_in_a_large_picture():
     assert axes.images[0].get_extent() == [-0.5, 400.5, 299.5, -0.5]
 
 
-def test_of_colours_the_channel_that_differs_most():
-    picture = PICTURES["colour"]
-    compared = borders(picture, 2)
-    axes = shown(draw_comparison(compared, original=picture))[3]
+def test_of_colors_the_channel_that_differs_most():
+    image = IMAGES["color"]
+    compared = borders(image, 2)
+    axes = shown(draw_comparison(compared, original=image))[3]
     assert "greatest of 3 channels" in " ".join(axes.get_title().split())
     difference = compared[1].difference
     drawn = axes.images[0].get_array()
@@ -120,28 +120,28 @@ def test_of_colours_the_channel_that_differs_most():
 
 
 def test_what_has_no_difference_has_the_reason_in_its_place(legible):
-    picture = PICTURES["grey"]
-    layouts = [Layout(padding=n, stride=2) for n in (0, 1)]
+    image = IMAGES["gray"]
+    layouts = [ConvOptions(padding=n, stride=2) for n in (0, 1)]
     choices = [
         Choice("", f"padding {n}", SPEC._replace(layout=each)) for n, each in enumerate(layouts)
     ]
-    figure = draw_comparison(compare_choices(picture, choices), original=picture)
+    figure = draw_comparison(compare_choices(image, choices), original=image)
     legible(figure)
     assert len(shown(figure)) == 3
     assert "padding 1 - padding 0 no two values stand for one position" in titles(figure)
 
 
-def test_directions_say_what_their_colours_mean(legible):
+def test_directions_say_what_their_colors_mean(legible):
     pair = read_spec("sobel")
-    spec = FilterSpec("sobel", pair.kernels, "direction")
-    picture = PICTURES["grey"]
-    figure = draw_results([(spec, filter_picture(picture, spec, 8))])
+    spec = Filter("sobel", pair.kernels, "direction")
+    image = IMAGES["gray"]
+    figure = draw_results([(spec, filter_image(image, spec, 8))])
     legible(figure)
     [title] = titles(figure)
     assert "right red" in title
 
 
 def test_many_results_have_their_names_alone():
-    picture = PICTURES["grey"]
-    made = [(SPEC, filter_picture(picture, SPEC, 8))] * 17
+    image = IMAGES["gray"]
+    made = [(SPEC, filter_image(image, SPEC, 8))] * 17
     assert set(titles(draw_results(made))) == {"outline"}

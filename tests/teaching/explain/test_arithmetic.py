@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from convcli import GeometryError, KernelError, UsageError, convolve, cross_correlate, explain
-from convcli.core.plan import Layout
-from convcli.filtering import FilterSpec, filter_picture
-from convcli.images.image import Picture
+from convcli.core.plan import ConvOptions
+from convcli.filtering import Filter, filter_image
+from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
-from convcli.teaching.explain.arithmetic import explain_picture
+from convcli.teaching.explain.arithmetic import explain_image
 from convcli.teaching.explain.text import explanation_data
 
 RNG = np.random.default_rng(4)
-GREY = RNG.integers(0, 256, (9, 11), np.uint8)
-COLOUR = RNG.integers(0, 256, (7, 8, 3), np.uint8)
+GRAY = RNG.integers(0, 256, (9, 11), np.uint8)
+COLOR = RNG.integers(0, 256, (7, 8, 3), np.uint8)
 NUMPY_MODES = {"zero": "constant", "constant": "constant"}
 
 small = st.integers(1, 4)
@@ -44,7 +44,7 @@ images = st.one_of(
     ),
 )
 layouts = st.builds(
-    Layout,
+    ConvOptions,
     operation=st.sampled_from(["correlate", "convolve"]),
     padding=st.sampled_from(["same", "full", 3, (2, 5), (7, 0, 1, 12)]),
     border=st.sampled_from(["edge", "zero", "reflect", "symmetric", "wrap", "constant"]),
@@ -83,8 +83,8 @@ def test_every_number_is_that_of_the_filtering(
     )
 
     depth = {"uint8": 8, "uint16": 16}.get(image.dtype.name)
-    spec = FilterSpec("k", (Kernel(kernel, divisor),), layout=layout, range=mapping, bias=bias)
-    applied = filter_picture(Picture(image, depth), spec, depth).picture.pixels
+    spec = Filter("k", (Kernel(kernel, divisor),), layout=layout, range=mapping, bias=bias)
+    applied = filter_image(ImageData(image, depth), spec, depth).image.pixels
     values = np.atleast_1d(whole[at])
     pixels = np.atleast_1d(applied[at])
     assert explained.output_size == whole.shape[:2]
@@ -137,7 +137,7 @@ def test_the_window_is_what_numpy_pads(image, kernel, layout, share):
 
 
 def test_integers_stay_integers():
-    [output] = explain(GREY, [[1, 2], [3, -4]], (2, 3)).outputs
+    [output] = explain(GRAY, [[1, 2], [3, -4]], (2, 3)).outputs
     [part] = output.responses[0].sums
     numbers = [*np.ravel(np.array(part.products, object)), part.sum, output.value, output.pixel]
     assert {type(number) for number in numbers} == {int}
@@ -160,12 +160,12 @@ def test_what_floats_cannot_hold_is_infinite():
 
 def test_a_convolution_shows_the_flipped_kernel():
     kernel = np.arange(6).reshape(2, 3)
-    [output] = explain(GREY, kernel, (4, 4), operation="convolve").outputs
+    [output] = explain(GRAY, kernel, (4, 4), operation="convolve").outputs
     np.testing.assert_array_equal(output.responses[0].sums[0].weights, kernel[::-1, ::-1])
 
 
 def test_taps_have_the_places_of_the_input():
-    [output] = explain(GREY, np.ones((2, 3)), (0, 2), stride=2, dilation=(3, 2)).outputs
+    [output] = explain(GRAY, np.ones((2, 3)), (0, 2), stride=2, dilation=(3, 2)).outputs
     response = output.responses[0]
     assert (response.rows, response.columns) == ((-1, 2), (2, 4, 6))
     assert response.padding == ((True,) * 3, (False,) * 3)
@@ -173,19 +173,19 @@ def test_taps_have_the_places_of_the_input():
 
 def test_a_kernel_over_channels_has_a_sum_for_each_and_a_total():
     kernel = RNG.integers(-5, 5, (3, 2, 2))
-    [output] = explain(COLOUR, kernel, (3, 4), padding="valid").outputs
+    [output] = explain(COLOR, kernel, (3, 4), padding="valid").outputs
     [response] = output.responses
     assert [part.channel for part in response.sums] == ["red", "green", "blue"]
-    parts = [int((COLOUR[3:5, 4:6, c].astype(int) * kernel[c]).sum()) for c in range(3)]
+    parts = [int((COLOR[3:5, 4:6, c].astype(int) * kernel[c]).sum()) for c in range(3)]
     assert [part.sum for part in response.sums] == parts
     assert response.sum == response.value == sum(parts)
 
 
 def test_channels_on_their_own_have_an_output_each():
-    explained = explain(COLOUR, [[1]], (3, 4))
+    explained = explain(COLOR, [[1]], (3, 4))
     assert [output.channel for output in explained.outputs] == ["red", "green", "blue"]
-    assert [output.pixel for output in explained.outputs] == COLOUR[3, 4].tolist()
-    plain = explain(COLOUR.astype(float), [[1]], (3, 4))
+    assert [output.pixel for output in explained.outputs] == COLOR[3, 4].tolist()
+    plain = explain(COLOR.astype(float), [[1]], (3, 4))
     assert [output.channel for output in plain.outputs] == ["channel 0", "channel 1", "channel 2"]
 
 
@@ -193,18 +193,18 @@ def test_channels_on_their_own_have_an_output_each():
 @pytest.mark.parametrize("mapping", ["clip", "rescale", "raw"])
 def test_a_family_is_explained_member_by_member(spec, mapping):
     kernels = read_spec(spec)
-    filtering = FilterSpec(spec, kernels.kernels, kernels.combine, range=mapping)
-    applied = filter_picture(Picture(GREY, 8), filtering, None if mapping == "raw" else 8)
+    filtering = Filter(spec, kernels.kernels, kernels.combine, range=mapping)
+    applied = filter_image(ImageData(GRAY, 8), filtering, None if mapping == "raw" else 8)
     for at in ((0, 0), (3, 7), (8, 10)):
-        explained = explain(GREY, spec, at, range=mapping)
+        explained = explain(GRAY, spec, at, range=mapping)
         [output] = explained.outputs
         assert [r.kernel for r in output.responses] == [k.name for k in kernels.kernels]
         for response, kernel in zip(output.responses, kernels.kernels, strict=True):
-            assert response.value == cross_correlate(GREY, kernel.matrix)[at]
+            assert response.value == cross_correlate(GRAY, kernel.matrix)[at]
         values = [response.value for response in output.responses]
         expected = max(values) if kernels.combine == "max" else math.hypot(*values)
         assert output.value == pytest.approx(expected, rel=1e-12)
-        pixels = applied.picture.pixels
+        pixels = applied.image.pixels
         assert pixels.dtype.type(output.pixel) == pixels[at]
 
 
@@ -213,7 +213,7 @@ COMBINED = {"sum": sum, "max": max, "mean": lambda values: sum(values) / len(val
 
 @pytest.mark.parametrize("combine", COMBINED)
 def test_a_family_can_be_combined_otherwise(combine):
-    [output] = explain(GREY, "sobel", (4, 4), combine=combine).outputs
+    [output] = explain(GRAY, "sobel", (4, 4), combine=combine).outputs
     assert output.value == COMBINED[combine]([response.value for response in output.responses])
 
 
@@ -233,21 +233,21 @@ def test_activations_keep_their_fractions(activation, expected, weight):
 
 
 def test_relu_comes_before_the_range():
-    at = np.unravel_index(cross_correlate(GREY, [[-1, 0, 1]]).argmin(), GREY.shape)
-    [output] = explain(GREY, [[-1, 0, 1]], at, range="abs", activation="relu").outputs
+    at = np.unravel_index(cross_correlate(GRAY, [[-1, 0, 1]]).argmin(), GRAY.shape)
+    [output] = explain(GRAY, [[-1, 0, 1]], at, range="abs", activation="relu").outputs
     assert output.value < 0
     assert (output.activated, output.pixel) == (0, 0)
-    low = explain(GREY, [[-1, 0, 1]], at, range="rescale", activation="relu").extremes[0]
+    low = explain(GRAY, [[-1, 0, 1]], at, range="rescale", activation="relu").extremes[0]
     assert low == 0
 
 
-def test_a_kernel_keeps_its_divisor_and_its_bias_at_the_pictures_depth():
+def test_a_kernel_keeps_its_divisor_and_its_bias_at_the_images_depth():
     emboss = Kernel([[1, 2, 1]], divisor=4, bias=128)
-    eight = explain(GREY, emboss, (2, 2)).outputs[0].responses[0]
+    eight = explain(GRAY, emboss, (2, 2)).outputs[0].responses[0]
     assert (eight.divisor, eight.bias) == (4, 128)
-    sixteen = explain(GREY.astype(np.uint16), emboss, (2, 2)).outputs[0].responses[0]
+    sixteen = explain(GRAY.astype(np.uint16), emboss, (2, 2)).outputs[0].responses[0]
     assert sixteen.bias == 128 * 257
-    own = explain(GREY, emboss, (2, 2), divisor=2, bias=1).outputs[0].responses[0]
+    own = explain(GRAY, emboss, (2, 2), divisor=2, bias=1).outputs[0].responses[0]
     assert (own.divisor, own.bias) == (2, 1)
 
 
@@ -264,35 +264,35 @@ def test_weights_of_zero_take_no_part_and_nan_reaches_the_sum():
 
 
 def test_alpha_has_no_part():
-    alpha = np.zeros_like(GREY)
-    spec = FilterSpec("k", (Kernel([[1, 2, 1]], 4),), alpha="premultiply")
-    explained = explain_picture(Picture(GREY, 8, alpha), spec, (3, 3))
-    assert explained.outputs == explain(GREY, Kernel([[1, 2, 1]], 4), (3, 3)).outputs
+    alpha = np.zeros_like(GRAY)
+    spec = Filter("k", (Kernel([[1, 2, 1]], 4),), alpha="premultiply")
+    explained = explain_image(ImageData(GRAY, 8, alpha), spec, (3, 3))
+    assert explained.outputs == explain(GRAY, Kernel([[1, 2, 1]], 4), (3, 3)).outputs
 
 
 def test_the_image_is_not_modified():
-    before = GREY.copy()
-    explain(GREY, "gaussian:5", (0, 0), range="rescale")
-    np.testing.assert_array_equal(GREY, before)
+    before = GRAY.copy()
+    explain(GRAY, "gaussian:5", (0, 0), range="rescale")
+    np.testing.assert_array_equal(GRAY, before)
 
 
 @pytest.mark.parametrize("at", [(9, 0), (0, 11), (-1, 0), (0, -1)])
 def test_a_position_outside_says_what_there_is(at):
     with pytest.raises(GeometryError, match="rows are 0 to 8, columns 0 to 10"):
-        explain(GREY, "blur", at)
+        explain(GRAY, "blur", at)
     with pytest.raises(GeometryError, match="5x4 feature map: rows are 0 to 3, columns 0 to 4"):
-        explain(GREY, "blur", at, padding="valid", stride=2)
+        explain(GRAY, "blur", at, padding="valid", stride=2)
 
 
 @pytest.mark.parametrize("at", [3, (1,), (1, 2, 3), (1.0, 2), "3,4", None])
 def test_what_is_no_position_is_refused(at):
     with pytest.raises(UsageError, match="row and column"):
-        explain(GREY, "blur", at)
+        explain(GRAY, "blur", at)
 
 
 def test_a_bank_is_refused():
     with pytest.raises(KernelError, match="bank"):
-        explain(GREY, np.ones((2, 1, 3, 3)), (0, 0))
+        explain(GRAY, np.ones((2, 1, 3, 3)), (0, 0))
 
 
 @pytest.mark.parametrize(
@@ -308,4 +308,4 @@ def test_a_bank_is_refused():
 )
 def test_wrong_arguments_are_refused(options, words):
     with pytest.raises(UsageError, match=words):
-        explain(GREY, "blur", (0, 0), **options)
+        explain(GRAY, "blur", (0, 0), **options)

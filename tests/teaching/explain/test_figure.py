@@ -1,4 +1,4 @@
-"""The figure of an explanation: legible, honest colours, hatched padding, the same bytes."""
+"""The figure of an explanation: legible, honest colors, hatched padding, the same bytes."""
 
 import numpy as np
 import pytest
@@ -11,28 +11,28 @@ from convcli.teaching.explain.figure import draw_explanation
 from convcli.teaching.explain.steps import result_lines
 
 RNG = np.random.default_rng(8)
-GREY = RNG.integers(0, 256, (40, 45), np.uint8)
-COLOUR = RNG.integers(0, 256, (30, 30, 3), np.uint8)
+GRAY = RNG.integers(0, 256, (40, 45), np.uint8)
+COLOR = RNG.integers(0, 256, (30, 30, 3), np.uint8)
 SIGNAL = np.array([[0, 1, 2, 3, 2, 1, 0, 0]])
 LONG = "a-name-without-an-end_" * 6
 CASES = {
-    "3x3": (GREY, "sobel-x", (0, 0), {}),
-    "15x15": (GREY, RNG.integers(-9, 9, (15, 15)), (0, 44), {"operation": "convolve"}),
-    "30x30": (GREY, RNG.normal(size=(30, 30)), (20, 3), {"range": "offset"}),
-    "rgb": (COLOUR, "blur", (0, 3), {"bias": 3}),
-    "rgb-30x30": (COLOUR, RNG.normal(size=(30, 30)), (20, 3), {}),
-    "channels": (COLOUR, RNG.normal(size=(3, 5, 5)), (0, 3), {"stride": 2, "dilation": 3}),
-    "pair": (GREY, "sobel", (0, 3), {"range": "rescale"}),
-    "compass": (GREY, "kirsch", (9, 3), {}),
-    "compass-rgb": (COLOUR, "kirsch", (9, 3), {}),
+    "3x3": (GRAY, "sobel-x", (0, 0), {}),
+    "15x15": (GRAY, RNG.integers(-9, 9, (15, 15)), (0, 44), {"operation": "convolve"}),
+    "30x30": (GRAY, RNG.normal(size=(30, 30)), (20, 3), {"range": "offset"}),
+    "rgb": (COLOR, "blur", (0, 3), {"bias": 3}),
+    "rgb-30x30": (COLOR, RNG.normal(size=(30, 30)), (20, 3), {}),
+    "channels": (COLOR, RNG.normal(size=(3, 5, 5)), (0, 3), {"stride": 2, "dilation": 3}),
+    "pair": (GRAY, "sobel", (0, 3), {"range": "rescale"}),
+    "compass": (GRAY, "kirsch", (9, 3), {}),
+    "compass-rgb": (COLOR, "kirsch", (9, 3), {}),
     "row": (SIGNAL, [[1, 2, 1]], (0, 0), {"divisor": 4, "border": "zero"}),
     "long-row": (np.tile(SIGNAL, 9), [[1] * 31], (0, 0), {"border": "zero"}),
     "column": (SIGNAL.T, [[1], [2], [1]], (0, 0), {"divisor": 4, "border": "zero"}),
     "one": ([[5]], [[3]], (0, 0), {}),
-    "floats": (GREY / 7, "gaussian:7", (0, 0), {"range": "rescale"}),
+    "floats": (GRAY / 7, "gaussian:7", (0, 0), {"range": "rescale"}),
     "nan": (np.array([[np.nan, np.inf], [-1, 1e9]]), [[1, 1], [1, 1]], (0, 0), {}),
     "far": (np.zeros((1, 20000), np.uint8), [[1] * 9], (0, 19999), {}),
-    "long-name": (GREY, Kernel([[1, 0], [0, -1]], name=LONG), (0, 0), {}),
+    "long-name": (GRAY, Kernel([[1, 0], [0, -1]], name=LONG), (0, 0), {}),
     "large": (np.full((3, 3), 10**15), [[10**3] * 3] * 3, (0, 0), {}),
 }
 
@@ -59,7 +59,7 @@ def test_window_kernel_and_products_have_their_numbers():
         assert cells(axes) == [str(n) for row in grid for n in row]
 
 
-def test_signed_grids_are_white_at_zero_and_the_window_grey():
+def test_signed_grids_are_white_at_zero_and_the_window_gray():
     _, figure = drawn("3x3")
     window, *signed = figure.axes
     assert window.images[0].get_clim() == (0, 255)

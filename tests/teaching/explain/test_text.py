@@ -7,21 +7,21 @@ import pytest
 
 from convcli import explain
 from convcli.teaching.explain.text import explanation_text
-from convcli.teaching.text_table import Cell, Table, side_by_side, unpainted
+from convcli.teaching.text_table import Cell, TextTable, side_by_side, unpainted
 
 RNG = np.random.default_rng(6)
-GREY = RNG.integers(0, 256, (40, 40), np.uint8)
-COLOUR = RNG.integers(0, 256, (40, 40, 3), np.uint8)
+GRAY = RNG.integers(0, 256, (40, 40), np.uint8)
+COLOR = RNG.integers(0, 256, (40, 40, 3), np.uint8)
 CASES = {
-    "3x3": (GREY, "sobel-x", (0, 0), {}),
-    "pair": (GREY, "sobel", (3, 3), {"range": "rescale"}),
-    "compass": (GREY, "kirsch", (3, 3), {}),
-    "colour": (COLOUR, "blur", (0, 39), {"bias": 3}),
-    "channels": (COLOUR, RNG.integers(-9, 9, (3, 2, 2)), (0, 3), {"dilation": 3}),
-    "floats": (GREY / 7, "gaussian:5", (0, 0), {"range": "rescale"}),
-    "15x15": (GREY, RNG.integers(-9, 9, (15, 15)), (9, 9), {"operation": "convolve"}),
-    "30x30": (GREY, RNG.normal(size=(30, 30)), (0, 0), {"range": "offset"}),
-    "row": (GREY[:1], [[1, 2, 1]], (0, 0), {"divisor": 3, "activation": "relu"}),
+    "3x3": (GRAY, "sobel-x", (0, 0), {}),
+    "pair": (GRAY, "sobel", (3, 3), {"range": "rescale"}),
+    "compass": (GRAY, "kirsch", (3, 3), {}),
+    "color": (COLOR, "blur", (0, 39), {"bias": 3}),
+    "channels": (COLOR, RNG.integers(-9, 9, (3, 2, 2)), (0, 3), {"dilation": 3}),
+    "floats": (GRAY / 7, "gaussian:5", (0, 0), {"range": "rescale"}),
+    "15x15": (GRAY, RNG.integers(-9, 9, (15, 15)), (9, 9), {"operation": "convolve"}),
+    "30x30": (GRAY, RNG.normal(size=(30, 30)), (0, 0), {"range": "offset"}),
+    "row": (GRAY[:1], [[1, 2, 1]], (0, 0), {"divisor": 3, "activation": "relu"}),
     "large": (np.full((3, 3), 10**15), [[10**3] * 3] * 3, (0, 0), {}),
 }
 
@@ -38,7 +38,7 @@ def test_lines_have_at_most_80_columns_and_no_blanks_at_the_end(name):
     assert all(line == line.rstrip() for line in lines)
 
 
-@pytest.mark.parametrize("name", ["3x3", "colour", "15x15", "30x30", "channels", "floats"])
+@pytest.mark.parametrize("name", ["3x3", "color", "15x15", "30x30", "channels", "floats"])
 def test_the_sums_written_are_right(name):
     """Read the additions back and do them."""
     page = text(name)
@@ -137,9 +137,9 @@ def test_what_was_rounded_is_told_from_what_is_exact():
 def test_the_flip_is_said_and_padding_is_told_once():
     assert "(convolve: flipped)" in text("3x3", operation="convolve")
     assert "flipped kernel" in text("3x3", operation="convolve")
-    assert text("colour").count("in brackets: padding") == 1
+    assert text("color").count("in brackets: padding") == 1
     assert text("compass").count("window: rows") == 1
-    assert "padding" not in explanation_text(explain(GREY, "blur", (5, 5)))
+    assert "padding" not in explanation_text(explain(GRAY, "blur", (5, 5)))
 
 
 def test_paint_does_not_move_anything():
@@ -156,7 +156,7 @@ def test_paint_does_not_move_anything():
 
 def test_a_table_too_wide_is_broken_between_columns():
     cells = [[Cell(f"{10**9 + n}") for n in range(20)] for _ in range(2)]
-    table = Table("wide", cells, [str(n) for n in range(20)], ["0", "1"])
+    table = TextTable("wide", cells, [str(n) for n in range(20)], ["0", "1"])
     lines = side_by_side([table], unpainted)
     assert max(map(len, lines)) <= 80
     assert lines.count("wide") == 1

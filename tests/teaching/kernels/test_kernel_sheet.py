@@ -55,7 +55,7 @@ def drawn(name):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_legible_and_signed_maps_centred_on_zero(name, legible):
+def test_legible_and_signed_maps_centered_on_zero(name, legible):
     figure = drawn(name)
     legible(figure)
     rows = by_row(figure)
@@ -66,7 +66,7 @@ def test_legible_and_signed_maps_centred_on_zero(name, legible):
             low, high = image.get_clim()
             assert low == -high < 0
             assert image.get_interpolation() == "nearest"
-            assert len(axes.child_axes) == 1, "a colour map without its bar"
+            assert len(axes.child_axes) == 1, "a color map without its bar"
         assert panels[4].images[0].get_clim()[0] == 0
         assert panels[4].images[0].get_extent() == [-0.5, 0.5, 0.5, -0.5]
 

@@ -8,8 +8,8 @@ import pytest
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.saving import save_figure
 from convcli.teaching.learn.figure import draw_learned
-from convcli.teaching.learn.lookup import recognise
-from convcli.teaching.learn.result import Course, Learned
+from convcli.teaching.learn.lookup import recognize
+from convcli.teaching.learn.result import History, LearnResult
 from convcli.teaching.learn.text import Truth
 
 RNG = np.random.default_rng(8)
@@ -21,7 +21,7 @@ KERNELS = {
     "column": np.ones((9, 1)),
     "long": RNG.normal(size=(1, 40)),
     "one": np.array([[3.0]]),
-    "colour": RNG.normal(size=(3, 3, 3)),
+    "color": RNG.normal(size=(3, 3, 3)),
     "channels": RNG.normal(size=(12, 2, 2)),
     "tiny": RNG.normal(0, 1e-8, (3, 3)),
     "huge": RNG.normal(0, 1e8, (3, 3)),
@@ -33,7 +33,7 @@ def course_to(weights, epochs, least):
     shown = tuple(sorted({epoch for epoch in (0, 1, 5, 20, 100) if epoch < epochs} | {epochs}))
     losses = 900 * 0.93 ** np.arange(epochs + 1.0) + least
     kernels = tuple(weights * (1 - 0.9 ** (epoch + 1)) for epoch in shown)
-    return Course(losses, shown, kernels, 0.057, 0.218, 0.9, least)
+    return History(losses, shown, kernels, 0.057, 0.218, 0.9, least)
 
 
 def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0):
@@ -41,7 +41,7 @@ def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0)
     kernel = KERNELS[name]
     error = noise * np.abs(kernel).max()
     weights = kernel + RNG.normal(0, error, kernel.shape)
-    learned = Learned(
+    learned = LearnResult(
         weights=weights,
         bias=3.0,
         errors=np.full(kernel.shape, error),
@@ -51,7 +51,7 @@ def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0)
         residual=0.2887,
         r_squared=0.99,
         condition=40.0,
-        match=recognise(weights, 3.0, error) if kernel.ndim == 2 else None,
+        match=recognize(weights, 3.0, error) if kernel.ndim == 2 else None,
         rational=None,
         course=course_to(weights, epochs, least) if descent else None,
         depth=8,
@@ -101,14 +101,14 @@ def test_the_truth_is_on_the_scale_of_what_was_learned():
 
 
 def test_a_row_for_each_channel():
-    _, figure = drawn("colour", truth="truth")
+    _, figure = drawn("color", truth="truth")
     assert [axes.get_title() for axes in figure.axes[:3]] == [
         "learned, red",
         "truth, red",
         "difference, red",
     ]
     assert len(figure.axes) == 9
-    learned, _ = drawn("colour")
+    learned, _ = drawn("color")
     plain = draw_learned(replace(learned, depth=None))
     assert plain.axes[0].get_title() == "learned, channel 0"
     assert "the first 8 of 12 channels" in drawn("channels")[1].get_suptitle()

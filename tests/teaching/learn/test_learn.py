@@ -20,13 +20,13 @@ from convcli import (
 
 SAMPLES = Path(__file__).parents[3] / "sample_images"
 RNG = np.random.default_rng(4)
-GREY = RNG.integers(0, 256, (31, 40), np.uint8)
-COLOUR = RNG.integers(0, 256, (26, 29, 3), np.uint8)
+GRAY = RNG.integers(0, 256, (31, 40), np.uint8)
+COLOR = RNG.integers(0, 256, (26, 29, 3), np.uint8)
 
 
 def sample(name):
-    with Image.open(SAMPLES / name) as picture:
-        return np.array(picture)
+    with Image.open(SAMPLES / name) as image:
+        return np.array(image)
 
 
 def by_lstsq(before, after, taps, *, bias=True):
@@ -45,10 +45,10 @@ def by_lstsq(before, after, taps, *, bias=True):
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("taps", [(3, 3), (1, 1), (2, 4), (5, 5), (1, 7)])
-def test_least_squares_of_unrelated_pictures(taps, bias):
-    after = RNG.normal(40, 9, [n - k + 1 for n, k in zip(GREY.shape, taps, strict=True)])
-    learned = learn_kernel(GREY, after, taps, padding="valid", bias=bias)
-    weights, offset, residual, share = by_lstsq(GREY, after, taps, bias=bias)
+def test_least_squares_of_unrelated_images(taps, bias):
+    after = RNG.normal(40, 9, [n - k + 1 for n, k in zip(GRAY.shape, taps, strict=True)])
+    learned = learn_kernel(GRAY, after, taps, padding="valid", bias=bias)
+    weights, offset, residual, share = by_lstsq(GRAY, after, taps, bias=bias)
     np.testing.assert_allclose(learned.weights, weights, atol=1e-12)
     np.testing.assert_allclose(learned.bias, offset, atol=1e-9)
     np.testing.assert_allclose([learned.residual, learned.r_squared], [residual, share], rtol=1e-9)
@@ -56,10 +56,10 @@ def test_least_squares_of_unrelated_pictures(taps, bias):
 
 def test_condition_and_errors_are_those_of_the_windows():
     after = RNG.normal(size=(29, 38))
-    learned = learn_kernel(GREY, after, 3, padding="valid")
-    views = np.lib.stride_tricks.sliding_window_view(GREY.astype(float), (3, 3)).reshape(-1, 9)
-    centred = views - views.mean(axis=0)
-    singular = np.linalg.svd(centred, compute_uv=False)
+    learned = learn_kernel(GRAY, after, 3, padding="valid")
+    views = np.lib.stride_tricks.sliding_window_view(GRAY.astype(float), (3, 3)).reshape(-1, 9)
+    centered = views - views.mean(axis=0)
+    singular = np.linalg.svd(centered, compute_uv=False)
     np.testing.assert_allclose(learned.condition, singular[0] / singular[-1], rtol=1e-9)
     full = np.column_stack([views, np.ones(len(views))])
     left = after.ravel() - full @ np.append(learned.weights, learned.bias)
@@ -87,7 +87,7 @@ MODELS = [
 
 @pytest.mark.parametrize("taps", [(3, 3), (2, 4), (5, 5)])
 @pytest.mark.parametrize("model", MODELS, ids=str)
-@pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("image", [GRAY, COLOR], ids=["gray", "color"])
 def test_what_was_applied_is_learned(image, model, taps):
     kernel = RNG.normal(size=taps)
     options = {"padding": "same", **model}
@@ -122,11 +122,11 @@ def test_a_random_layer_is_recovered(data):
 
 @pytest.mark.parametrize("operation", ["correlate", "convolve"])
 @pytest.mark.parametrize("size", [3, 5])
-def test_colours_to_one_channel_make_a_kernel_of_channels(operation, size):
+def test_colors_to_one_channel_make_a_kernel_of_channels(operation, size):
     kernel = RNG.normal(size=(3, size, size))
     function = convolve if operation == "convolve" else cross_correlate
-    after = function(COLOUR, kernel)
-    learned = learn_kernel(COLOUR, after, size, operation=operation)
+    after = function(COLOR, kernel)
+    learned = learn_kernel(COLOR, after, size, operation=operation)
     assert learned.weights.shape == kernel.shape
     np.testing.assert_allclose(learned.weights, kernel, atol=1e-5)
     assert learned.match is None
@@ -135,43 +135,43 @@ def test_colours_to_one_channel_make_a_kernel_of_channels(operation, size):
 @pytest.mark.parametrize("name", ["camera.png", "astronaut.png", "chelsea.png", "rocket.jpg"])
 def test_15x15_from_photographs(name):
     """To 1e-6 from float output and to 1e-3 from output rounded to 8 bits."""
-    picture = sample(name)
+    image = sample(name)
     kernel = np.random.default_rng(1).normal(size=(15, 15))
     kernel /= np.abs(kernel).sum()
-    exact = cross_correlate(picture, kernel, bias=100)
+    exact = cross_correlate(image, kernel, bias=100)
     assert exact.dtype == np.float32
-    learned = learn_kernel(picture, exact, 15)
+    learned = learn_kernel(image, exact, 15)
     assert np.abs(learned.weights - kernel).max() < 1e-6
-    rounded = cross_correlate(picture, kernel, bias=100, dtype=np.uint8)
-    learned = learn_kernel(picture, rounded, 15, ignore_clipped=True)
+    rounded = cross_correlate(image, kernel, bias=100, dtype=np.uint8)
+    learned = learn_kernel(image, rounded, 15, ignore_clipped=True)
     assert np.abs(learned.weights - kernel).max() < 1e-3
 
 
 @pytest.mark.parametrize("size", [3, 5])
-def test_what_the_residuals_show_makes_up_for_a_smooth_picture(size):
+def test_what_the_residuals_show_makes_up_for_a_smooth_image(size):
     """Its condition number, squared by the normal equations, would leave 5 digits."""
     rows, columns = np.mgrid[:80, :90]
     smooth = 100 * np.sin(columns / 17) + 60 * np.cos(rows / 11 + columns / 30)
     rng = np.random.default_rng(0)
-    picture = smooth + 1e-3 * rng.normal(size=smooth.shape)
+    image = smooth + 1e-3 * rng.normal(size=smooth.shape)
     kernel = rng.normal(size=(size, size))
-    after = cross_correlate(picture, kernel, padding="valid", method="direct")
-    learned = learn_kernel(picture, after, size)
+    after = cross_correlate(image, kernel, padding="valid", method="direct")
+    learned = learn_kernel(image, after, size)
     assert learned.condition > 1e5
     assert np.abs(learned.weights - kernel).max() < 2e-11
 
 
 def test_clipped_values_spoil_the_kernel_unless_ignored():
-    picture, kernel = sample("camera.png"), get_kernel("sobel-x").matrix
-    cut = cross_correlate(picture, kernel, dtype=np.uint8)
-    spoilt = learn_kernel(picture, cut)
+    image, kernel = sample("camera.png"), get_kernel("sobel-x").matrix
+    cut = cross_correlate(image, kernel, dtype=np.uint8)
+    spoilt = learn_kernel(image, cut)
     assert np.abs(spoilt.weights - kernel).max() > 0.5
     inside = ((cut > 0) & (cut < 255))[1:-1, 1:-1].sum()
     assert spoilt.clipped == cut[1:-1, 1:-1].size - inside
-    learned = learn_kernel(picture, cut, ignore_clipped=True)
+    learned = learn_kernel(image, cut, ignore_clipped=True)
     np.testing.assert_allclose(learned.weights, kernel, atol=1e-12)
     assert (learned.windows, learned.clipped) == (inside, 0)
-    deep = picture.astype(np.uint16) * 257
+    deep = image.astype(np.uint16) * 257
     cut = cross_correlate(deep, kernel, dtype=np.uint16)
     learned = learn_kernel(deep, cut, ignore_clipped=True)
     np.testing.assert_allclose(learned.weights, kernel, atol=1e-12)
@@ -180,24 +180,24 @@ def test_clipped_values_spoil_the_kernel_unless_ignored():
 @pytest.mark.parametrize("spec", ["gaussian:3", "gaussian:7", "blur", "box:5", "unsharp:5"])
 @pytest.mark.parametrize("name", ["camera.png", "rocket.jpg"])
 def test_rounding_does_not_hide_a_name(name, spec):
-    """Not even where a smooth picture repeats what was rounded away."""
-    picture, kernel = sample(name), get_kernel(spec)
-    rounded = cross_correlate(picture, kernel.matrix, divisor=kernel.divisor, dtype=np.uint8)
-    learned = learn_kernel(picture, rounded, kernel.size, ignore_clipped=True)
+    """Not even where a smooth image repeats what was rounded away."""
+    image, kernel = sample(name), get_kernel(spec)
+    rounded = cross_correlate(image, kernel.matrix, divisor=kernel.divisor, dtype=np.uint8)
+    learned = learn_kernel(image, rounded, kernel.size, ignore_clipped=True)
     assert learned.match.certain
     assert spec in (learned.match.spec, *learned.match.also)
     assert learned.match.scale == 1
 
 
 @pytest.mark.parametrize("name", ["contour", "outline", "emboss"])
-def test_a_bias_of_16_bit_pictures_tells_kernels_apart_in_levels(name):
+def test_a_bias_of_16_bit_images_tells_kernels_apart_in_levels(name):
     kernel = get_kernel(name)
     bias = 257 * kernel.bias
-    deep = GREY.astype(np.uint16) * 257
+    deep = GRAY.astype(np.uint16) * 257
     after = cross_correlate(deep.astype(float), kernel.weights, bias=bias)
     learned = learn_kernel(deep, after)
     assert name in (learned.match.spec, *learned.match.also)
-    assert learned.bias == pytest.approx(bias, abs=1e-3)  # as the picture has it
+    assert learned.bias == pytest.approx(bias, abs=1e-3)  # as the image has it
 
 
 def test_several_pairs_are_learned_from_together():
@@ -207,10 +207,10 @@ def test_several_pairs_are_learned_from_together():
     together = learn_kernel(small, results, 2)
     assert together.windows == 3 * 2 * 3
     np.testing.assert_allclose(together.weights, kernel, atol=1e-9)
-    with pytest.raises(UsageError, match="3 pictures before, and 2 after"):
+    with pytest.raises(UsageError, match="3 images before, and 2 after"):
         learn_kernel(small, results[:2], 2)
     with pytest.raises(UsageError, match="same channels"):
-        learn_kernel([GREY, COLOUR], [GREY, COLOUR[..., 0]])
+        learn_kernel([GRAY, COLOR], [GRAY, COLOR[..., 0]])
     with pytest.raises(UsageError, match="no pair"):
         learn_kernel([], [])
 
@@ -224,22 +224,22 @@ def test_large_offsets_lose_no_digits():
 
 
 def test_inputs_are_not_modified():
-    before, after = GREY.copy(), GREY.copy()
+    before, after = GRAY.copy(), GRAY.copy()
     learn_kernel(before, after, ignore_clipped=True)
-    np.testing.assert_array_equal(before, GREY)
-    np.testing.assert_array_equal(after, GREY)
+    np.testing.assert_array_equal(before, GRAY)
+    np.testing.assert_array_equal(after, GRAY)
 
 
 def test_the_same_whatever_the_threads():
-    picture = sample("camera.png")
-    after = cross_correlate(picture, get_kernel("gaussian:5").weights)
-    one, two = (learn_kernel(picture, after, 5, threads=count) for count in (1, 2))
+    image = sample("camera.png")
+    after = cross_correlate(image, get_kernel("gaussian:5").weights)
+    one, two = (learn_kernel(image, after, 5, threads=count) for count in (1, 2))
     np.testing.assert_array_equal(one.weights, two.weights)
     assert (one.bias, one.residual) == (two.bias, two.residual)
 
 
 def test_a_flat_result_has_no_share_of_variance():
-    learned = learn_kernel(GREY, np.full(GREY.shape, 9))
+    learned = learn_kernel(GRAY, np.full(GRAY.shape, 9))
     assert learned.r_squared is None
     np.testing.assert_allclose(learned.weights, 0, atol=1e-12)
     np.testing.assert_allclose(learned.bias, 9)
@@ -249,11 +249,11 @@ def test_a_flat_result_has_no_share_of_variance():
 @pytest.mark.parametrize(
     ("before", "after", "options", "words"),
     [
-        (GREY, GREY[:20], {}, ["40x31", "40x20", "40x31 (same)", "38x29 (valid)", "42x33 (full)"]),
-        (GREY, GREY[::2, ::2], {}, ["20x16", "stride=2 (--stride 2) would do"]),
-        (GREY, GREY, {"padding": 3}, ["40x31", "44x35 (with this padding)"]),
-        (GREY[:2], GREY[:2], {"padding": "valid"}, ["kernel 3x3 exceeds"]),
-        (GREY[:2], GREY[:2], {}, ["touches the padding", "--border"]),
+        (GRAY, GRAY[:20], {}, ["40x31", "40x20", "40x31 (same)", "38x29 (valid)", "42x33 (full)"]),
+        (GRAY, GRAY[::2, ::2], {}, ["20x16", "stride=2 (--stride 2) would do"]),
+        (GRAY, GRAY, {"padding": 3}, ["40x31", "44x35 (with this padding)"]),
+        (GRAY[:2], GRAY[:2], {"padding": "valid"}, ["kernel 3x3 exceeds"]),
+        (GRAY[:2], GRAY[:2], {}, ["touches the padding", "--border"]),
     ],
 )
 def test_sizes_that_do_not_suit_each_other(before, after, options, words):
@@ -264,11 +264,11 @@ def test_sizes_that_do_not_suit_each_other(before, after, options, words):
 
 
 def test_the_stride_that_is_advised_does():
-    after = GREY[::3, ::3]
-    assert output_size(GREY.shape, 3, "same", 3) == after.shape
+    after = GRAY[::3, ::3]
+    assert output_size(GRAY.shape, 3, "same", 3) == after.shape
     with pytest.raises(GeometryError, match=r"stride=3 \(--stride 3\) would do"):
-        learn_kernel(GREY, after)
-    assert learn_kernel(GREY, after, stride=3).match.spec == "identity"
+        learn_kernel(GRAY, after)
+    assert learn_kernel(GRAY, after, stride=3).match.spec == "identity"
 
 
 STRIPES = np.tile(np.uint8([0, 200]), (20, 10))
@@ -277,29 +277,29 @@ STRIPES = np.tile(np.uint8([0, 200]), (20, 10))
 @pytest.mark.parametrize(
     ("before", "after", "options", "words"),
     [
-        (np.full((9, 9), 7), GREY[:9, :9], {}, "BEFORE is flat"),
-        (np.full((9, 9), 0.1), GREY[:9, :9], {}, "BEFORE is flat"),
+        (np.full((9, 9), 7), GRAY[:9, :9], {}, "BEFORE is flat"),
+        (np.full((9, 9), 0.1), GRAY[:9, :9], {}, "BEFORE is flat"),
         (STRIPES, STRIPES, {}, "of 9 weights, only 1 combinations"),
-        (GREY[:4, :4], GREY[:4, :4], {}, "4 windows cannot determine 9 weights and a bias"),
-        (GREY[:4, :4], GREY[:4, :4], {"bias": False}, "4 windows cannot determine 9 weights:"),
-        (COLOUR, COLOUR[..., :2], {}, "3 channels and AFTER 2"),
-        (GREY, COLOUR[..., :2][:26, :29], {}, "40x31"),
-        (GREY[:26, :29], COLOUR, {}, "1 channel and AFTER 3"),
-        (GREY, GREY / 255, {"ignore_clipped": True}, "no white"),
-        (GREY, np.uint8(255 * (GREY > 9)), {"ignore_clipped": True}, "leaves none"),
-        (GREY / np.where(GREY > 3, 1, np.nan), GREY, {}, "BEFORE holds NaN"),
-        (GREY, GREY / np.where(GREY > 3, 1, np.nan), {}, "AFTER holds NaN"),
+        (GRAY[:4, :4], GRAY[:4, :4], {}, "4 windows cannot determine 9 weights and a bias"),
+        (GRAY[:4, :4], GRAY[:4, :4], {"bias": False}, "4 windows cannot determine 9 weights:"),
+        (COLOR, COLOR[..., :2], {}, "3 channels and AFTER 2"),
+        (GRAY, COLOR[..., :2][:26, :29], {}, "40x31"),
+        (GRAY[:26, :29], COLOR, {}, "1 channel and AFTER 3"),
+        (GRAY, GRAY / 255, {"ignore_clipped": True}, "no white"),
+        (GRAY, np.uint8(255 * (GRAY > 9)), {"ignore_clipped": True}, "leaves none"),
+        (GRAY / np.where(GRAY > 3, 1, np.nan), GRAY, {}, "BEFORE holds NaN"),
+        (GRAY, GRAY / np.where(GRAY > 3, 1, np.nan), {}, "AFTER holds NaN"),
         (np.zeros((51, 51)), np.zeros((51, 51)), {"size": 51, "padding": 25}, "2601 weights"),
         (np.zeros((9, 9, 999)), np.zeros((9, 9)), {}, "3x3 of 999 channels has 8991 weights"),
         (np.array([[np.inf, -np.inf]]), np.zeros((1, 2)), {"size": 1}, "BEFORE holds NaN"),
-        (GREY, GREY, {"size": 0}, "kernel size must be at least 1"),
-        (GREY[0], GREY, {}, "must be"),
-        (GREY, GREY + 1j, {}, "real numbers"),
-        (GREY, GREY, {"border": "odd"}, "border must be"),
-        (GREY, GREY, {"border": "constant", "fill": np.nan}, "fill must be a finite number"),
-        (GREY, GREY, {"border": "constant", "fill": -np.inf}, "fill must be a finite number"),
-        (GREY, GREY, {"operation": "odd"}, "operation must be"),
-        (GREY, GREY, {"threads": 0}, "threads"),
+        (GRAY, GRAY, {"size": 0}, "kernel size must be at least 1"),
+        (GRAY[0], GRAY, {}, "must be"),
+        (GRAY, GRAY + 1j, {}, "real numbers"),
+        (GRAY, GRAY, {"border": "odd"}, "border must be"),
+        (GRAY, GRAY, {"border": "constant", "fill": np.nan}, "fill must be a finite number"),
+        (GRAY, GRAY, {"border": "constant", "fill": -np.inf}, "fill must be a finite number"),
+        (GRAY, GRAY, {"operation": "odd"}, "operation must be"),
+        (GRAY, GRAY, {"threads": 0}, "threads"),
     ],
 )
 def test_what_determines_no_kernel(before, after, options, words):
@@ -310,7 +310,7 @@ def test_what_determines_no_kernel(before, after, options, words):
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_numbers_whose_squares_overflow_are_refused(which):
-    pictures = [np.random.default_rng(0).normal(size=(9, 9)) for _ in range(2)]
-    pictures[which] *= 1e300
-    with pytest.raises(UsageError, match="scale both pictures down"):
-        learn_kernel(*pictures)
+    images = [np.random.default_rng(0).normal(size=(9, 9)) for _ in range(2)]
+    images[which] *= 1e300
+    with pytest.raises(UsageError, match="scale both images down"):
+        learn_kernel(*images)

@@ -5,10 +5,10 @@ import pytest
 
 from convcli import cross_correlate, get_kernel, learn_kernel
 from convcli.kernels.catalogue import CATALOGUE
-from convcli.kernels.entries import Table
-from convcli.teaching.learn.lookup import framed, rational, recognise
+from convcli.kernels.entries import FixedKernel
+from convcli.teaching.learn.lookup import framed, rational, recognize
 
-TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, Table)]
+TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, FixedKernel)]
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def rng():
 
 
 def seen(weights, bias=0.0, error=0.0):
-    return recognise(np.asarray(weights, float), bias, error)
+    return recognize(np.asarray(weights, float), bias, error)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -104,7 +104,7 @@ def test_what_is_no_fraction(rng):
     assert rational(np.array([[0.26, 0.49]]), 0.02) is None  # any divisor would do
 
 
-def test_what_explains_little_of_the_picture_is_not_certain():
+def test_what_explains_little_of_the_image_is_not_certain():
     before = np.random.default_rng(0).integers(0, 256, (60, 70)).astype(float)
     after = cross_correlate(before, get_kernel("outline").weights, padding="valid")
     assert learn_kernel(before, after).match.certain

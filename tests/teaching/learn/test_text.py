@@ -15,8 +15,8 @@ from convcli.teaching.learn.text import (
     verdict,
 )
 
-GREY = np.random.default_rng(7).integers(0, 256, (60, 70), np.uint8)
-COLOUR = np.random.default_rng(8).integers(0, 256, (30, 31, 3), np.uint8)
+GRAY = np.random.default_rng(7).integers(0, 256, (60, 70), np.uint8)
+COLOR = np.random.default_rng(8).integers(0, 256, (30, 31, 3), np.uint8)
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def rng():
     return np.random.default_rng(9)
 
 
-def learned_from(kernel, picture=GREY, noise=0.0, **options):
+def learned_from(kernel, image=GRAY, noise=0.0, **options):
     kernel = np.asarray(kernel, float)
-    after = cross_correlate(picture.astype(float), kernel, bias=options.pop("add", 0))
+    after = cross_correlate(image.astype(float), kernel, bias=options.pop("add", 0))
     after = after + np.random.default_rng(10).normal(0, noise, after.shape) if noise else after
-    return learn_kernel(picture, after, kernel.shape[-2:], **options)
+    return learn_kernel(image, after, kernel.shape[-2:], **options)
 
 
 def test_the_whole_report():
@@ -114,12 +114,12 @@ def test_a_truth_of_another_shape(truth, words):
         Truth.of(truth, (3, 3), None)
 
 
-def test_channels_have_their_colours(rng):
-    text = learned_text(learned_from(rng.normal(size=(3, 2, 2)), COLOUR))
+def test_channels_have_their_colors(rng):
+    text = learned_text(learned_from(rng.normal(size=(3, 2, 2)), COLOR))
     for name in ("red", "green", "blue"):
         assert f"kernel 2x2 {name}" in text
     assert "this is" not in text
-    plain = learned_text(learned_from(rng.normal(size=(3, 2, 2)), COLOUR / 255))
+    plain = learned_text(learned_from(rng.normal(size=(3, 2, 2)), COLOR / 255))
     assert "kernel 2x2 red" not in plain
     assert "kernel 2x2 channel 0" in plain
     many = rng.normal(size=(20, 20, 4))
@@ -159,10 +159,10 @@ def test_data_is_json_with_every_number():
     assert exact["rational"] == {"matrix": [[1, 2, 1], [2, 4, 2], [1, 2, 1]], "divisor": 16}
     assert exact["match"]["spec"] == "blur"
     assert exact["descent"] is exact["truth"] is None
-    json.dumps(learned_data(learn_kernel(GREY, np.ones(GREY.shape))), allow_nan=False)
+    json.dumps(learned_data(learn_kernel(GRAY, np.ones(GRAY.shape))), allow_nan=False)
 
 
 def test_a_flat_result_is_said():
-    text = learned_text(learn_kernel(GREY, np.ones(GREY.shape)))
+    text = learned_text(learn_kernel(GRAY, np.ones(GRAY.shape)))
     assert "R squared  none: AFTER is flat" in text
     assert "this is no kernel with a name" in text

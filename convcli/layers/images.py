@@ -1,19 +1,19 @@
-"""From a picture to maps, and from the last maps to a picture."""
+"""From an image to maps, and from the last maps to an image."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from convcli.images.image import Picture
-from convcli.images.value_range import Tally, Tone
+from convcli.images.image import ImageData
+from convcli.images.value_range import ValueRange, ValueStats
 from convcli.layers.base import Maps
 
 STRIP = 1 << 20  # values that become pixels at a time
 
 
-def maps_of(picture: Picture) -> Maps:
-    """Return a picture's colours as maps, (H, W, C); alpha is left out."""
-    pixels = picture.pixels
+def maps_of(image: ImageData) -> Maps:
+    """Return an image's colors as maps, (H, W, C); alpha is left out."""
+    pixels = image.pixels
     return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
 
 
@@ -22,12 +22,12 @@ def plane(maps: Maps) -> Maps:
     return maps[..., 0] if maps.shape[2] == 1 else maps
 
 
-def picture_of(
+def image_of(
     maps: Maps,
     range: str,  # noqa: A002 - the option's name
     depth: int | None,
-    like: Picture,
-) -> tuple[Picture, Tally]:
+    like: ImageData,
+) -> tuple[ImageData, ValueStats]:
     """Make pixels of maps, and count their values.
 
     Args:
@@ -39,8 +39,8 @@ def picture_of(
     Raises:
         UsageError: the range needs a depth.
     """
-    tone = Tone(range, None if depth is None else 2**depth - 1)
-    tally = Tally(tone)
+    tone = ValueRange(range, None if depth is None else 2**depth - 1)
+    tally = ValueStats(tone)
     tally.add(maps)
     if range == "rescale":
         tone = replace(tone, low=tally.minimum, high=tally.maximum)
