@@ -9,19 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.combine import COMBINATIONS, combined_type, direction, gradient_axes
+from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, prepare, run
-from convcli.core.plan import ConvOptions, Plan
+from convcli.core.options import ConvOptions, border_name
+from convcli.core.plan import Plan
 from convcli.core.saturate import saturate
-from convcli.core.strips import border_name, sample_at_anchors
+from convcli.core.strips import sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Pair
 from convcli.images.direction_colors import DirectionColors, check_hues, eight_bits
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.kernels.kernel import Kernel
-
-ALPHAS = ("keep", "premultiply", "drop")
 
 
 class Filter(NamedTuple):
@@ -30,12 +29,12 @@ class Filter(NamedTuple):
     Attributes:
         label: the kernels' name in file names and figures.
         kernels: one, or several whose feature maps ``combine`` makes one.
-        combine: a name in :data:`convcli.core.combine.COMBINATIONS`, or None for one kernel.
+        combine: one of :data:`convcli.choices.COMBINATIONS`, or None for one kernel.
         layout: operation, padding, border, stride and dilation.
-        range: how values become pixels; one of :data:`convcli.images.value_range.RANGES`.
+        range: how values become pixels; one of :data:`convcli.choices.RANGES`.
         alpha: ``keep`` carries it from under each window's anchor, ``premultiply`` weights the
             colors with it and filters both, ``drop`` leaves it out.
-        method: how the sums are computed; one of :data:`convcli.core.methods.choose.METHODS`.
+        method: how the sums are computed; one of :data:`convcli.choices.METHODS`.
         threads: how many at most; None for one a processor.
         bias: added to every value, in the image's own units; None for the kernels' own, which
             are in 8-bit levels.
@@ -249,7 +248,7 @@ class _Layer:
     def _values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
         if self.axes is not None:
             return direction(blocks, self.axes)
-        values = COMBINATIONS[self.combine](blocks) if self.combine else blocks[0]
+        values = COMBINERS[self.combine](blocks) if self.combine else blocks[0]
         if self.weight is None:
             return values
         weight = self.weight[rows]

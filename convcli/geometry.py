@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, overload
 
+from convcli.choices import OPERATIONS
 from convcli.errors import GeometryError
 
 Pair = tuple[int, int]
 Padding = int | str | tuple[int, ...]
-
-PADDINGS = ("valid", "same", "full")
-OPERATIONS = ("correlate", "convolve")
 
 
 class Pads(NamedTuple):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.errors import ConvcliError, KernelError, UsageError
 from convcli.filtering import Filter, filter_image, measure
 from convcli.images.image import ImageData, Metadata

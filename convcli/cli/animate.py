@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from convcli.batch.options import ReadOptions
     from convcli.cli.kernel_args import KernelArgs
     from convcli.cli.moving import FrameRange
-    from convcli.core.plan import ConvOptions
+    from convcli.core.options import ConvOptions
 
 
 journey_options = option_group(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convcli.batch.outputs import OutputOptions
     from convcli.cli.kernel_args import KernelArgs
     from convcli.cli.report import MessageOptions
-    from convcli.core.plan import ConvOptions
+    from convcli.core.options import ConvOptions
 
 search_options = option_group(
     "search",

@@ -14,7 +14,7 @@ from convcli.cli.types import PositionValue
 if TYPE_CHECKING:
     from convcli.batch.options import ReadOptions
     from convcli.cli.kernel_args import KernelArgs
-    from convcli.core.plan import ConvOptions
+    from convcli.core.options import ConvOptions
     from convcli.filtering import Filter
     from convcli.geometry import Pair
     from convcli.teaching.explain.explanation import Explanation

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from convcli.core.dtypes import whole
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.errors import UsageError
 from convcli.filtering import Filter, hue_axes
 from convcli.kernels.kernel import Kernel

@@ -94,7 +94,7 @@ class BorderValue(click.Choice[str]):
 
 def as_layout(**values: Any) -> Any:
     """Return the layout that the layout options ask for."""
-    from convcli.core.plan import ConvOptions
+    from convcli.core.options import ConvOptions
 
     return ConvOptions(**filled(values))
 

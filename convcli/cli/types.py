@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.geometry import PADDINGS, Pair
+from convcli.choices import PADDINGS
+from convcli.geometry import Pair
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -108,7 +108,7 @@ def combined_type(kinds: Sequence[np.dtype[Any]], combine: str | None) -> np.dty
 
     Args:
         kinds: the maps' own types.
-        combine: a name in :data:`COMBINATIONS`; None where there is only one map.
+        combine: one of :data:`convcli.choices.COMBINATIONS`; None where there is only one map.
 
     >>> narrow = np.dtype(np.int32)
     >>> combined_type([narrow, narrow], "sum"), combined_type([narrow, narrow], "mean")
@@ -122,7 +122,7 @@ def combined_type(kinds: Sequence[np.dtype[Any]], combine: str | None) -> np.dty
     return kind
 
 
-COMBINATIONS: dict[str, Callable[[list[Block]], Block]] = {
+COMBINERS: dict[str, Callable[[list[Block]], Block]] = {
     "magnitude": magnitude,
     "max": greatest,
     "sum": total,

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes
-from convcli.core.methods.choose import Method
+from convcli.core.methods.choose import SumMethod
 from convcli.core.methods.direct import WORTH_THREADS
-from convcli.core.plan import ConvOptions, Plan, asked_dtype, make_plan
+from convcli.core.options import ConvOptions
+from convcli.core.plan import Plan, asked_dtype, make_plan
 from convcli.core.saturate import saturate
 from convcli.core.strips import PaddedView
 from convcli.core.threads import for_each, thread_count
@@ -211,7 +212,7 @@ def _filter_strip(plan: Plan, padded: PaddedView, rows: slice, space: Workspace)
     return _finish(plan.numbers, sums, space).reshape((count, *plan.shape[1:]))
 
 
-def _strip(method: Method, padded: PaddedView, rows: slice, space: Workspace) -> NDArray[Any]:
+def _strip(method: SumMethod, padded: PaddedView, rows: slice, space: Workspace) -> NDArray[Any]:
     """Copy the padded rows that a method sees for some output rows; 0 where there are no more."""
     first = rows.start * padded.geometry.stride[0]
     height, width = padded.geometry.padded_shape

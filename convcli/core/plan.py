@@ -6,30 +6,19 @@ The plan holds the layout, the number types and the method; it can say in a line
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from convcli.choices import METHOD_SYNONYMS, METHODS
 from convcli.core.dtypes import SINGLE, ImageInfo, SumTypes, check_finite, choose_numbers, whole
-from convcli.core.methods.choose import METHODS, Method, Problem, choose_methods
-from convcli.core.strips import border_name
+from convcli.core.methods.choose import Problem, SumMethod, choose_methods
+from convcli.core.options import ConvOptions, border_name
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import Geometry, Padding, Pair, conv_geometry
+from convcli.geometry import Geometry, Pair, conv_geometry
 
 REMEMBERED = 1 << 15  # bytes of a kernel; what is made of a larger one takes too much memory
 LONGEST = 2**31 - 1  # pixels on a side
-
-
-class ConvOptions(NamedTuple):
-    """How a kernel is laid over an image; see :func:`convcli.cross_correlate` for each field."""
-
-    operation: str = "correlate"
-    padding: Padding = "same"
-    border: str = "edge"
-    fill: float = 0
-    stride: int | Pair = 1
-    dilation: int | Pair = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +34,7 @@ class Plan:
         shape: (H', W'), (H', W', C) or (H', W', N).
     """
 
-    methods: list[Method]
+    methods: list[SumMethod]
     geometry: Geometry
     border: str
     fill: float
@@ -106,6 +95,7 @@ def make_plan(
     border = border_name(layout.border)
     fill = whole(layout.fill) if border == "constant" else 0
     shape = geometry.output_shape + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
+    method = METHOD_SYNONYMS.get(method, method)
     if method not in METHODS:
         raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
     samples = ImageInfo.of(image)
@@ -138,7 +128,7 @@ def _choose(
     bias: float,
     method: str,
     floats: np.dtype[np.generic],
-) -> tuple[SumTypes, list[Method]]:
+) -> tuple[SumTypes, list[SumMethod]]:
     """Choose the types and methods once for like images: it can take longer than small sums."""
     weights, shape, kind = content
     kernel = np.frombuffer(weights, kind).reshape(shape)

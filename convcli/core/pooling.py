@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from convcli.choices import POOLINGS
 from convcli.core.dtypes import DOUBLE, float_type
 from convcli.core.methods.direct import WORTH_THREADS
 from convcli.core.threads import for_each, thread_count
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import Geometry, Pads, Pair, as_pair, conv_geometry, pair_text, size_text
 
-POOLINGS = ("max", "avg")
 STRIP_BYTES = 1 << 18  # of a strip's rows once they are pooled downwards
 
 

@@ -11,35 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import UsageError
 from convcli.geometry import Geometry
 
-BORDERS = ("edge", "zero", "reflect", "symmetric", "wrap", "constant")
-SYNONYMS = {
-    "replicate": "edge",
-    "nearest": "edge",
-    "zeros": "zero",
-    "mirror": "reflect",
-    "circular": "wrap",
-}
 FILLED = ("zero", "constant")
 OUTSIDE = -1
-
-
-def border_name(border: str) -> str:
-    """Return numpy's name for a border mode or one of its synonyms.
-
-    Raises:
-        UsageError: no mode has that name.
-
-    >>> border_name("replicate")
-    'edge'
-    """
-    name = SYNONYMS.get(border, border)
-    if name not in BORDERS:
-        known = ", ".join((*BORDERS, *SYNONYMS))
-        raise UsageError(f"border must be one of {known}, not {border!r}")
-    return name
 
 
 @lru_cache(maxsize=16)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.combine import COMBINATIONS, combined_type
+from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import prepare, run
 from convcli.core.dtypes import float_type, smallest_integer, whole
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import Geometry, conv_geometry
 from convcli.kernels.kernel import Kernel
@@ -34,7 +34,7 @@ class Conv:
         bias: added to every map, or a number for each, once kernels are combined; None for the
             kernels' own, which are added before.
         levels: what one of 256 levels is among the values; the kernels' own biases are in those.
-        method: how the sums are computed; one of :data:`convcli.core.methods.choose.METHODS`.
+        method: how the sums are computed; one of :data:`convcli.choices.METHODS`.
         threads: how many at most; None for one a processor.
     """
 
@@ -137,7 +137,7 @@ class Conv:
         out = np.empty(plans[0].shape, combined_type(kinds, group.combine))
 
         def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
-            out[rows] = COMBINATIONS[group.combine](blocks) if group.combine else blocks[0]
+            out[rows] = COMBINERS[group.combine](blocks) if group.combine else blocks[0]
 
         run(plans, maps, keep, self.threads)
         if group.combine and isinstance(self.bias, int | float):

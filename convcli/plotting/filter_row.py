@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.plotting.text import format_short
 
 if TYPE_CHECKING:

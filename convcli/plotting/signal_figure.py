@@ -14,7 +14,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from convcli.core.strips import border_name
+from convcli.core.options import border_name
 from convcli.geometry import Geometry, conv_geometry
 from convcli.plotting.axes import DrawnImage, finalize_layout
 from convcli.plotting.filter_row import PanelRow

@@ -13,7 +13,7 @@ from convcli import cross_correlate
 from convcli.core.correlate import prepare
 from convcli.core.methods.taps import direct_passes
 from convcli.core.methods.toeplitz import products
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 
 SHAPE = (1500, 2000)
 SMALL = (300, 400, 3)

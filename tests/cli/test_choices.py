@@ -3,15 +3,19 @@
 import click
 import pytest
 
+from convcli.choices import (
+    ALPHAS,
+    BORDER_SYNONYMS,
+    BORDERS,
+    COMBINATIONS,
+    METHODS,
+    OPERATIONS,
+    PADDINGS,
+)
 from convcli.cli.apply import apply
 from convcli.cli.options import BorderValue
 from convcli.cli.varying import VARIED
-from convcli.core.combine import COMBINATIONS
-from convcli.core.methods.choose import METHODS
-from convcli.core.plan import ConvOptions
-from convcli.core.strips import BORDERS, SYNONYMS
-from convcli.filtering import ALPHAS
-from convcli.geometry import OPERATIONS, PADDINGS
+from convcli.core.options import ConvOptions
 from convcli.images.channels import CHANNELS
 from convcli.images.reading import DEFAULT_MAX_PIXELS
 from convcli.images.value_range import RANGES
@@ -37,7 +41,7 @@ def test_choices(name, known):
 
 def test_borders_and_their_synonyms():
     assert BorderValue.names == BORDERS
-    assert set(BorderValue.synonyms) == set(SYNONYMS)
+    assert set(BorderValue.synonyms) == set(BORDER_SYNONYMS)
 
 
 def test_the_limit_of_pixels():

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.core import direct, plan
 from convcli.core.correlate import cross_correlate
-from convcli.core.strips import BORDERS, SYNONYMS, border_index, border_name
+from convcli.core.options import border_name
+from convcli.core.strips import border_index
 from convcli.errors import UsageError
 
 NUMPY_PAD = ["edge", "reflect", "symmetric", "wrap"]
@@ -42,7 +44,7 @@ def test_pads_larger_than_the_image(border, shape, pads, strip_bytes, monkeypatc
     np.testing.assert_array_equal(actual, expected)
 
 
-@pytest.mark.parametrize(("synonym", "name"), SYNONYMS.items())
+@pytest.mark.parametrize(("synonym", "name"), BORDER_SYNONYMS.items())
 def test_synonyms(synonym, name):
     assert border_name(synonym) == name
     image = [[1, 2, 3], [4, 5, 7]]
@@ -52,7 +54,7 @@ def test_synonyms(synonym, name):
 
 def test_design_names_the_synonyms():
     assert set(BORDERS) == {"edge", "zero", "reflect", "symmetric", "wrap", "constant"}
-    assert SYNONYMS == {
+    assert BORDER_SYNONYMS == {
         "replicate": "edge",
         "nearest": "edge",
         "zeros": "zero",

@@ -7,7 +7,7 @@ import pytest
 
 from convcli import cross_correlate, explain
 from convcli.batch.summary_figures import draw_figure
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.filtering import Filter, filter_image
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel

@@ -12,7 +12,7 @@ from convcli.errors import UsageError
 
 if TYPE_CHECKING:
     from convcli.cli.kernel_args import KernelArgs
-    from convcli.core.plan import ConvOptions
+    from convcli.core.options import ConvOptions
     from convcli.geometry import Pair
     from convcli.layers.base import Layer
 

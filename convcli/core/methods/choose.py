@@ -21,7 +21,6 @@ from convcli.core.workspace import Workspace
 from convcli.errors import KernelError
 from convcli.geometry import Geometry
 
-METHODS = ("auto", "direct", "toeplitz", "separable", "fft", "matrix")
 # Nanoseconds a sample, as tests/benchmarks/crossovers.py measures them, by the bytes of a number:
 # a pass over a strip, and a multiplication of a banded product.
 PASS_COST = {2: 0.05, 4: 0.10, 8: 0.21}
@@ -32,7 +31,7 @@ TRANSFORM_COST = 7.0
 WINDOW_COST, PRODUCT_COST = {4: 0.8, 8: 0.95}, {4: 0.024, 8: 0.055}
 
 
-class Method(Protocol):
+class SumMethod(Protocol):
     """One way to sum the windows of a strip; ``dtype`` is the strip's, None for the image's own."""
 
     @property
@@ -75,7 +74,7 @@ class Problem(NamedTuple):
         return max(self.samples.largest(), abs(self.fill))
 
 
-def choose_methods(task: Problem, method: str) -> list[Method]:
+def choose_methods(task: Problem, method: str) -> list[SumMethod]:
     """Return the method to sum with, and after it those for strips that it cannot sum well.
 
     Raises:
@@ -100,7 +99,7 @@ def _passes_of(kernel: NDArray[np.generic], method: str) -> TapSchedule:
     return passes
 
 
-def _plain(task: Problem, passes: list[TapSchedule], *, again: bool) -> list[Method]:
+def _plain(task: Problem, passes: list[TapSchedule], *, again: bool) -> list[SumMethod]:
     """Return shift and accumulate; float64 comes after float32, in which it is not tried again."""
     own, bias = task.numbers.accumulator, task.numbers.bias
     kinds = [own] if task.is_exact or own == DOUBLE else [DOUBLE] if again else [own, DOUBLE]
@@ -109,7 +108,7 @@ def _plain(task: Problem, passes: list[TapSchedule], *, again: bool) -> list[Met
     ]
 
 
-def _for_planes(task: Problem, passes: list[TapSchedule], method: str) -> list[Method]:
+def _for_planes(task: Problem, passes: list[TapSchedule], method: str) -> list[SumMethod]:
     """Return what goes before the passes for a (kh, kw) kernel."""
     if method == "matrix":
         raise KernelError("sums over no channels, as the method matrix does; auto sums it")
@@ -125,7 +124,7 @@ def _for_planes(task: Problem, passes: list[TapSchedule], method: str) -> list[M
     return []
 
 
-def _for_banks(task: Problem, passes: list[TapSchedule], method: str) -> list[Method]:
+def _for_banks(task: Problem, passes: list[TapSchedule], method: str) -> list[SumMethod]:
     """Return what goes before the passes for a (N, C, kh, kw) kernel."""
     if method in ("fft", "toeplitz"):
         raise KernelError(f"sums over channels, which the method {method} does not; auto sums it")

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.core.combine import COMBINATIONS
+from convcli.core.combine import COMBINERS
 from convcli.core.correlate import as_applied
 from convcli.core.dtypes import whole
-from convcli.core.plan import ConvOptions, Plan
+from convcli.core.options import ConvOptions
+from convcli.core.plan import Plan
 from convcli.errors import KernelError, UsageError
 from convcli.filtering import Filter, Probed, measure, probe_image
 from convcli.geometry import Padding, Pair
@@ -84,10 +85,8 @@ def explain(
     (((2, -3),), -1)
     """
     kernels = _kernels(kernel)
-    if combine is not None and (len(kernels.kernels) < 2 or combine not in COMBINATIONS):
-        raise UsageError(
-            f"combine takes two kernels or more and is one of {', '.join(COMBINATIONS)}"
-        )
+    if combine is not None and (len(kernels.kernels) < 2 or combine not in COMBINERS):
+        raise UsageError(f"combine takes two kernels or more and is one of {', '.join(COMBINERS)}")
     members = kernels.kernels
     if divisor is not None:
         members = tuple(each.with_divisor(whole(divisor)) for each in members)

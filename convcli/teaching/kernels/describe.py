@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from convcli.core.correlate import prepare
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.kernels.entries import ComputedKernel
 from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.saving import kernel_fields

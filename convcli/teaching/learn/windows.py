@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.strips import PaddedView, border_name
+from convcli.core.options import border_name
+from convcli.core.strips import PaddedView
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import Geometry, Padding, Pair, as_pair, conv_geometry, pair_text, size_text
 

@@ -17,7 +17,7 @@ from convcli.batch.inputs import Source
 from convcli.batch.options import JobOptions, Limits
 from convcli.batch.outputs import Job
 from convcli.cli.kernel_args import KernelArgs
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 
 COMMAND = [sys.executable, "-m", "convcli", "apply"]
 SLOW = ["-k", "gaussian:21,sigma=4", "--method", "direct"]

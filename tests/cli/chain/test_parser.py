@@ -7,8 +7,8 @@ import click
 import numpy as np
 import pytest
 
+from convcli.choices import METHODS
 from convcli.cli.chain.command import chain
-from convcli.core.methods.choose import METHODS
 from convcli.images.value_range import RANGES
 from convcli.layers.activations import ACTIVATIONS
 

@@ -9,7 +9,7 @@ from convcli import KernelError, UsageError, cross_correlate
 from convcli.core.correlate import prepare, run
 from convcli.core.methods.fft import TILE, fast_length
 from convcli.core.methods.taps import direct_passes, fewest_passes, separable_passes
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 
 LAYOUTS = st.fixed_dictionaries(
     {

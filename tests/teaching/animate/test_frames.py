@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.errors import UsageError
 from convcli.filtering import Filter
 from convcli.geometry import Pads, conv_geometry

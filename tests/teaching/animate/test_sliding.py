@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import correlate
 
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.errors import KernelError, UsageError
 from convcli.filtering import Filter, filter_image
 from convcli.images.image import ImageData

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.filtering import Filter, filter_image
 from convcli.images.image import ImageData
 from convcli.kernels.spec import get_kernel, read_spec

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from convcli import GeometryError, KernelError, UsageError, convolve, cross_correlate, explain
-from convcli.core.plan import ConvOptions
+from convcli.core.options import ConvOptions
 from convcli.filtering import Filter, filter_image
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel

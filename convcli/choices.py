@@ -1,0 +1,47 @@
+"""The words that options accept, each list written once.
+
+The command line, the Python functions and the figures all read them from here. ``convcli.cli``
+builds its options from them at start-up, so this module imports ``typing`` alone.
+"""
+
+from typing import Literal, get_args
+
+Operation = Literal["correlate", "convolve"]
+PaddingRule = Literal["same", "valid", "full"]
+Border = Literal["edge", "zero", "reflect", "symmetric", "wrap", "constant"]
+BorderSynonym = Literal["replicate", "nearest", "zeros", "mirror", "circular"]
+Method = Literal["auto", "direct", "toeplitz", "separable", "fft", "matrix"]
+MethodSynonym = Literal["im2col"]
+Combine = Literal["magnitude", "max", "sum", "mean", "direction"]
+Range = Literal["clip", "abs", "offset", "rescale", "raw"]
+Channels = Literal["auto", "gray", "rgb", "r", "g", "b"]
+Alpha = Literal["keep", "premultiply", "drop"]
+Frames = Literal["first", "all"]
+Scale = Literal["common", "own"]
+Pooling = Literal["max", "avg"]
+ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
+
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+PADDINGS: tuple[PaddingRule, ...] = get_args(PaddingRule)
+BORDERS: tuple[Border, ...] = get_args(Border)
+METHODS: tuple[Method, ...] = get_args(Method)
+COMBINATIONS: tuple[Combine, ...] = get_args(Combine)
+RANGES: tuple[Range, ...] = get_args(Range)
+CHANNELS: tuple[Channels, ...] = get_args(Channels)
+ALPHAS: tuple[Alpha, ...] = get_args(Alpha)
+FRAMES: tuple[Frames, ...] = get_args(Frames)
+SCALES: tuple[Scale, ...] = get_args(Scale)
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+ACTIVATION_NAMES: tuple[ActivationName, ...] = get_args(ActivationName)
+
+BORDER_SYNONYMS: dict[str, Border] = {
+    "replicate": "edge",
+    "nearest": "edge",
+    "zeros": "zero",
+    "mirror": "reflect",
+    "circular": "wrap",
+}
+METHOD_SYNONYMS: dict[str, Method] = {"im2col": "matrix"}
+
+MAX_PIXELS = 89_478_485  # Pillow's own limit on an image that is decoded
+NAME_TEMPLATE = "{stem}_{kernel}{suffix}"  # of a result's file name
