@@ -91,7 +91,7 @@ def test_absurd_sizes_are_refused_before_anything_is_computed(recipe, value, mon
     for parameter in recipe.parameters[:2]:
         with suppress(KernelError):
             kernel = get_kernel(f"{recipe.name}:{parameter.name}={value}")
-            assert max(kernel.size) <= MOST_WEIGHTS_A_SIDE
+            assert max(kernel.shape) <= MOST_WEIGHTS_A_SIDE
     assert max(made, default=0) <= MOST_WEIGHTS_A_SIDE
 
 

@@ -110,7 +110,7 @@ def check_kernel(kernel: Kernel) -> None:
     assert kernel.name == Path(kernel.name).name
     assert kernel.name.isprintable()
     assert kernel.symmetry in ("symmetric", "antisymmetric", "none")
-    if max(kernel.size) <= SMALL:
+    if max(kernel.shape) <= SMALL:
         assert kernel.separable is None or kernel.rank == 1
 
 

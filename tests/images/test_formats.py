@@ -120,7 +120,7 @@ def test_every_format_holds_what_its_entry_says(form, depth, channels, transpare
     notes = write_image(image, file, form)
     file.seek(0)
     back = read_image(file, name=f"x{form.suffix}")
-    assert back.size == image.size
+    assert back.shape == image.shape
     assert (back.alpha is not None) == (alpha is not None and form.alpha)
     if form.holds_whole(channels, depth) and form.name not in ("JPEG", "WEBP", "AVIF", "GIF"):
         np.testing.assert_array_equal(back.pixels.astype(dtype), pixels)

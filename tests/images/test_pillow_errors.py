@@ -116,7 +116,7 @@ def test_broken_exif_is_left_out_with_a_note():
     with Image.open(io.BytesIO(good)) as im:
         im.save(file, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0broken")
     image = read_image(file, name="it")
-    assert image.size == (48, 64)
+    assert image.shape == (48, 64)
     assert image.metadata.exif is None
     assert image.notes
 
@@ -140,7 +140,7 @@ def test_the_limit_is_exact_and_can_be_raised():
     assert "is of 512x512 pixels, over the limit of 262143;" in problem(
         camera, max_pixels=512 * 512 - 1
     )
-    assert read_image(camera, name="it", max_pixels=512 * 512).size == (512, 512)
+    assert read_image(camera, name="it", max_pixels=512 * 512).shape == (512, 512)
     assert "is truncated" in problem(io.BytesIO(bomb("PPM", 10_000, 10_000)), max_pixels=10**8)
 
 
@@ -149,7 +149,7 @@ def test_the_limit_holds_for_later_frames_and_matrices():
     pages = [Image.new("L", size) for size in ((5, 5), (50, 50))]
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
     frames = read_frames(file, name="it", max_pixels=100)
-    assert next(frames).size == (5, 5)
+    assert next(frames).shape == (5, 5)
     with pytest.raises(ImageError, match="50x50 pixels, over the limit"):
         next(frames)
     np.save(array := io.BytesIO(), np.zeros((3, 4)))
@@ -259,5 +259,5 @@ def test_a_pipe_is_read(tmp_path):
     os.mkfifo(fifo)
     code = f"import sys; open({str(fifo)!r}, 'wb').write(open(sys.argv[1], 'rb').read())"
     writer = subprocess.Popen([sys.executable, "-c", code, SAMPLES / "camera.png"])
-    assert read_image(fifo, name="it").size == (512, 512)
+    assert read_image(fifo, name="it").shape == (512, 512)
     writer.wait()

@@ -255,7 +255,7 @@ def test_large_images_cross_many_bands_the_same():
 def test_xmp_orientation():
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
     file = encoded(Image.fromarray(BYTES[..., :3]), "JPEG", xmp=xmp)
-    assert read(file).size == (23, 37)
+    assert read(file).shape == (23, 37)
 
 
 @pytest.mark.parametrize("name", ["astronaut.png", "rocket.jpg"])

@@ -115,7 +115,7 @@ def test_rescale_sends_the_ends_to_black_and_white(block, max_value):
             assert pixel == (max_value or 1)
 
 
-@pytest.mark.parametrize("white", [*WHITES, None])
+@pytest.mark.parametrize("max_value", [*WHITES, None])
 def test_a_constant_map_is_rescaled_to_black(max_value):
     for value in (7, -2.5):
         assert not applied(
@@ -152,7 +152,7 @@ def test_bad_arguments():
         ValueRange("clip", 100)
 
 
-@pytest.mark.parametrize("module", ["tone", "formats", "image"])
+@pytest.mark.parametrize("module", ["value_range", "formats", "image"])
 def test_imports_without_pillow(module):
     code = f"import sys, convcli.images.{module}; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
