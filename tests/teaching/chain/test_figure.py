@@ -56,7 +56,7 @@ def text_of(figure):
     return "\n".join(text.get_text() for text in figure.texts).replace("\n", " ")
 
 
-def test_the_input_is_a_image_and_later_maps_of_three_are_maps():
+def test_the_input_is_an_image_and_later_maps_of_three_are_maps():
     figure = draw_chain([pixels(8, 8, 3), block(8, 8, 3)], max_value=255)
     shown = images(figure)
     assert [image.get_array().ndim for image in shown] == [3, 2, 2, 2]
@@ -112,7 +112,7 @@ def test_small_maps_are_drawn_cell_by_cell_with_their_numbers():
     assert [text.get_text() for text in image.axes.texts] == ["0", "1", "2", "3"]
 
 
-@pytest.mark.parametrize(("shape", "white"), [((900, 700, 80), None), ((2000, 1500, 3), 255)])
+@pytest.mark.parametrize(("shape", "max_value"), [((900, 700, 80), None), ((2000, 1500, 3), 255)])
 def test_of_large_maps_only_what_is_drawn_is_kept(shape, max_value):
     maps = RNG.random(shape).astype(np.float32)
     kept = [raster.pixels for raster in plan_block(Block("x", maps), max_value).rasters]
