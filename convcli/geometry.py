@@ -3,12 +3,13 @@
 Pairs are always (rows, columns). In messages, ``AxB`` is width x height.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, overload
 
-from convcli.choices import OPERATIONS
+from convcli.choices import OPERATIONS, PADDINGS
 from convcli.errors import GeometryError
 
 Pair = tuple[int, int]
@@ -285,3 +286,66 @@ def _exceeds(geometry: Geometry) -> str:
         text += f" (dilation {dilation}, extent {size_text(geometry.extent)})"
     padded = "padded " if any(geometry.pads) else ""
     return f"{text} exceeds the {padded}{size_text(geometry.padded_shape)} input"
+
+
+def parse_pair(text: str, *, least: int = 1) -> Pair:
+    """Read ``N``, ``rows,columns`` or ``WIDTHxHEIGHT`` as (rows, columns).
+
+    Raises:
+        GeometryError: the text has another form, or a number is below ``least``.
+
+    >>> parse_pair("3"), parse_pair("3,5"), parse_pair("5x3")
+    ((3, 3), (3, 5), (3, 5))
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*(?:([,xX×])\s*(\d+)\s*)?", text)
+    if match is None:
+        raise GeometryError(
+            f"{text!r} is not a number N, rows,columns such as 3,5, or widthxheight such as 5x3"
+        )
+    first, second = int(match[1]), int(match[3] or match[1])
+    if min(first, second) < least:
+        raise GeometryError(f"{text!r}: numbers must be at least {least}")
+    return (first, second) if match[2] in (None, ",") else (second, first)
+
+
+def parse_size(text: str, *, least: int = 1) -> Pair:
+    """Read ``rows,columns`` or ``WIDTHxHEIGHT``; one number is refused.
+
+    Raises:
+        GeometryError: the text has another form, or a number is below ``least``.
+    """
+    side = text.strip()
+    if side.isdigit():
+        raise GeometryError(f"{text!r} has one side; write {side}x{side} for a square")
+    return parse_pair(text, least=least)
+
+
+def parse_position(text: str) -> Pair:
+    """Read ``ROW,COL``, both counted from 0.
+
+    Raises:
+        GeometryError: the text has another form.
+    """
+    match = re.fullmatch(r"\s*(\d{1,10})\s*,\s*(\d{1,10})\s*", text)
+    if match is None:
+        raise GeometryError(f"{text!r} is not ROW,COL, two whole numbers from 0 on")
+    return int(match[1]), int(match[2])
+
+
+def parse_padding(text: str) -> str | tuple[int, ...]:
+    """Read ``same``, ``valid``, ``full``, ``N``, ``V,H`` or ``T,B,L,R``.
+
+    Returns:
+        The rule's name, or 1, 2 or 4 numbers of pixels, as :func:`conv_geometry` takes them.
+
+    Raises:
+        GeometryError: the text has another form.
+
+    >>> parse_padding("same"), parse_padding("1,2")
+    ('same', (1, 2))
+    """
+    if text in PADDINGS:
+        return text
+    if not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*){0,3}", text) or text.count(",") == 2:
+        raise GeometryError(f"{text!r} is not one of same, valid, full, N, V,H and T,B,L,R")
+    return tuple(int(number) for number in text.split(","))

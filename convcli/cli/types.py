@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.choices import PADDINGS
-from convcli.geometry import Pair
+from convcli.geometry import Pair, parse_padding, parse_pair, parse_position, parse_size
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -30,25 +30,10 @@ class PairValue(click.ParamType[Pair]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
         """Read the text as (rows, columns)."""
-        if isinstance(value, tuple):
-            return value
-        numbers = [int(number) for number in re.findall(r"\d+", value)]
-        if re.fullmatch(r"\s*\d+\s*", value):
-            pair = (numbers[0], numbers[0])
-        elif re.fullmatch(r"\s*\d+\s*,\s*\d+\s*", value):
-            pair = (numbers[0], numbers[1])
-        elif re.fullmatch(r"\s*\d+\s*[xX×]\s*\d+\s*", value):
-            pair = (numbers[1], numbers[0])
-        else:
-            self.fail(
-                f"{value!r} is not a number N, rows,columns such as 3,5, "
-                "or widthxheight such as 5x3",
-                param,
-                ctx,
-            )
-        if min(pair) < self.least:
-            self.fail(f"{value!r}: numbers must be at least {self.least}", param, ctx)
-        return pair
+        try:
+            return value if isinstance(value, tuple) else parse_pair(value, least=self.least)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class SizeValue(PairValue):
@@ -56,9 +41,10 @@ class SizeValue(PairValue):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
         """Read the text as (rows, columns)."""
-        if isinstance(value, str) and value.strip().isdigit():
-            self.fail(f"{value!r} has one side; write {value}x{value} for a square", param, ctx)
-        return super().convert(value, param, ctx)
+        try:
+            return value if isinstance(value, tuple) else parse_size(value, least=self.least)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class PositionValue(click.ParamType[Pair]):
@@ -72,12 +58,10 @@ class PositionValue(click.ParamType[Pair]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
         """Read the text as (row, column)."""
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"\s*(\d{1,10})\s*,\s*(\d{1,10})\s*", value)
-        if found is None:
-            self.fail(f"{value!r} is not ROW,COL, two whole numbers from 0 on", param, ctx)
-        return int(found[1]), int(found[2])
+        try:
+            return value if isinstance(value, tuple) else parse_position(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class PaddingValue(click.ParamType[str | tuple[int, ...]]):
@@ -93,13 +77,10 @@ class PaddingValue(click.ParamType[str | tuple[int, ...]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | tuple[int, ...]:
         """Read the text as a rule's name or as 1, 2 or 4 numbers of pixels."""
-        if isinstance(value, tuple):
-            return value
-        if value in PADDINGS:
-            return str(value)
-        if not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*){0,3}", value) or value.count(",") == 2:
-            self.fail(f"{value!r} is not one of same, valid, full, N, V,H and T,B,L,R", param, ctx)
-        return tuple(int(number) for number in value.split(","))
+        try:
+            return value if isinstance(value, tuple) else parse_padding(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
