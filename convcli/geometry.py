@@ -102,7 +102,7 @@ def conv_geometry(
     Raises:
         GeometryError: a number is out of range, or the kernel exceeds the padded input.
 
-    >>> lay_out((224, 448), (3, 3)).output
+    >>> conv_geometry((224, 448), (3, 3)).output_shape
     (222, 446)
     """
     size = as_pair(size, "size", least=1)

@@ -149,7 +149,7 @@ def test_maps_of_gray_and_of_color_do_not_combine(names):
             through(gray(*shape), Filter("test", kernels, "sum"))
 
 
-@pytest.mark.parametrize(("depth", "white"), [(8, 255), (16, 65535)])
+@pytest.mark.parametrize(("depth", "max_value"), [(8, 255), (16, 65535)])
 def test_a_kernels_own_bias_is_in_the_images_depth(depth, max_value):
     flat = ImageData(np.full((3, 3), max_value // 3, f"uint{depth}"), depth)
     assert (through(flat, spec("contour")).image.pixels == max_value).all()

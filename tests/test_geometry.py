@@ -51,8 +51,8 @@ def test_axes_are_apart(kernel, stride, dilation, pads):
     if geometry is None:
         assert not all(axes)
         return
-    assert geometry.output == tuple(map(len, axes))
-    assert geometry.padded == (11 + pads[0] + pads[1], 23 + pads[2] + pads[3])
+    assert geometry.output_shape == tuple(map(len, axes))
+    assert geometry.padded_shape == (11 + pads[0] + pads[1], 23 + pads[2] + pads[3])
     assert geometry.extent == tuple(axis[0][-1] - axis[0][0] + 1 for axis in axes)
     ends = 11 + pads[1] - 1, 23 + pads[3] - 1
     assert geometry.unused == tuple(e - a[-1][-1] for e, a in zip(ends, axes, strict=True))

@@ -91,7 +91,7 @@ def pool_geometry(
     Raises:
         GeometryError: no window fits, or the padding exceeds half of it.
 
-    >>> lay_windows((5, 5), 2).output, lay_windows((5, 5), 2, ceil=True).output
+    >>> pool_geometry((5, 5), 2).output_shape, pool_geometry((5, 5), 2, ceil=True).output_shape
     ((2, 2), (3, 3))
     """
     window = as_pair(size, "window size", least=1)

@@ -28,7 +28,7 @@ class Precision(NamedTuple):
 
     Attributes:
         roundings: how many a term takes part in at most, those of weight and bias not counted.
-        reach: the sum of the weights' magnitudes.
+        l1_norm: the sum of the weights' magnitudes.
         bias: what is added to the sums afterwards; it may cancel most of them.
     """
 
@@ -40,10 +40,10 @@ class Precision(NamedTuple):
         """Tell whether a strip's sums are finite and, if in float32, near enough to the truth.
 
         >>> import numpy as np
-        >>> precision = Precision(roundings=9, reach=9.0, bias=0)
-        >>> precision.suffices(np.float32([9, 9]), np.float32([81]))
+        >>> precision = Precision(roundings=9, l1_norm=9.0, bias=0)
+        >>> precision.is_accurate(np.float32([9, 9]), np.float32([81]))
         True
-        >>> precision.suffices(np.float32([9, 9]), np.float32([1e-3]))
+        >>> precision.is_accurate(np.float32([9, 9]), np.float32([1e-3]))
         False
         """
         greatest, least = float(sums.max()), float(sums.min())

@@ -111,9 +111,9 @@ def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> N
 
     Outside the plane it is what the border mode puts there; a border of a fill value counts 0.
 
-    >>> from convcli.geometry import lay_out
-    >>> layout = lay_out((3, 3), (2, 2), padding="valid", stride=1)
-    >>> under_anchors(np.arange(9).reshape(3, 3), layout, "edge").tolist()
+    >>> from convcli.geometry import conv_geometry
+    >>> geometry = conv_geometry((3, 3), (2, 2), padding="valid", stride=1)
+    >>> sample_at_anchors(np.arange(9).reshape(3, 3), geometry, "edge").tolist()
     [[0, 1], [3, 4]]
     """
     pads = geometry.pads

@@ -167,6 +167,6 @@ def test_no_image(image):
 
 
 def test_a_window_larger_than_the_image_where_the_count_is_ceiled():
-    assert pool_geometry((4, 4), 5, 4, ceil=True).output == (1, 1)
+    assert pool_geometry((4, 4), 5, 4, ceil=True).output_shape == (1, 1)
     with pytest.raises(GeometryError, match="exceeds"):
         pool_geometry((4, 4), 9, 4, ceil=True)

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
-from convcli.core import direct, plan
+from convcli.core import plan
 from convcli.core.correlate import cross_correlate
-from convcli.core.options import border_name
+from convcli.core.methods import direct
+from convcli.core.options import ConvOptions, border_name
 from convcli.core.strips import border_index
 from convcli.errors import UsageError
 
@@ -95,6 +96,6 @@ def test_small_strips_are_many(monkeypatch):
     heights = []
     for size in (1, 1 << 19):
         monkeypatch.setattr(direct, "STRIP_BYTES", size)
-        made = plan.make_plan(np.zeros((50, 50)), np.ones((3, 3)), plan.Layout())
+        made = plan.make_plan(np.zeros((50, 50)), np.ones((3, 3)), ConvOptions())
         heights.append(made.methods[0].strip_rows(1))
     assert heights[0] <= 3 < heights[1]
