@@ -37,7 +37,7 @@ class Kernel:
         KernelError: the matrix, divisor or bias is no kernel.
 
     >>> blur = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
-    >>> blur.size, blur.sum, blur.symmetry, blur.rank
+    >>> blur.shape, blur.sum, blur.symmetry, blur.rank
     ((3, 3), 1, 'symmetric', 1)
     """
 

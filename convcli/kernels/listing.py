@@ -3,7 +3,9 @@
 from typing import Any
 
 from convcli.kernels.catalogue import CATALOGUE, groups
-from convcli.kernels.entries import ComputedKernel, Entry, KernelFamily
+from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
+
+KINDS = {FixedKernel: "table", KernelFamily: "family", ComputedKernel: "recipe"}  # in JSON
 
 
 def list_text() -> str:
@@ -36,7 +38,7 @@ def _entry_data(entry: Entry) -> dict[str, Any]:
     common = {
         "name": entry.name,
         "group": entry.group,
-        "kind": type(entry).__name__.lower(),
+        "kind": KINDS[type(entry)],
         "summary": entry.summary,
         "source": entry.source,
     }

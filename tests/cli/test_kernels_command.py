@@ -48,7 +48,8 @@ def test_list_as_json():
     assert list(entries) == list(CATALOGUE)
     assert entries["sobel"]["members"] == ["sobel-x", "sobel-y"]
     assert entries["gaussian"]["arguments"][1]["name"] == "sigma"
-    assert entries["outline"]["kind"] == "table"
+    kinds = [entries[name]["kind"] for name in ("outline", "sobel", "gaussian")]
+    assert kinds == ["table", "family", "recipe"]
 
 
 def test_show_prints_the_matrix_and_what_follows_from_it():

@@ -26,7 +26,7 @@ def test_the_correlated_gaussian_is_the_density_on_its_grid():
     kernel = get_kernel("gaussian:30,sigma=1,rho=0.5,start=-3,step=0.2,normalize=no")
     x, y = np.meshgrid(np.arange(-3, 3, 0.2), np.arange(-3, 3, 0.2))
     reference = multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]]).pdf(np.dstack((x, y)))
-    assert kernel.size == (30, 30)
+    assert kernel.shape == (30, 30)
     assert np.allclose(kernel.weights, reference, rtol=1e-12, atol=0)
 
 
@@ -96,7 +96,7 @@ def test_a_large_binomial_goes_over_to_reals(size):
 
 def test_box_is_integers_with_a_divisor():
     kernel = get_kernel("box:3x5")
-    assert kernel.size == (5, 3)
+    assert kernel.shape == (5, 3)
     assert (kernel.matrix == 1).all()
     assert kernel.divisor == 15
 
@@ -106,7 +106,7 @@ def test_disk_counts_the_pixels_within_its_radius(radius):
     inside = [(x, y) for x in range(-9, 10) for y in range(-9, 10) if math.hypot(x, y) <= radius]
     kernel = get_kernel(f"disk:{radius}")
     assert kernel.divisor == kernel.matrix.sum() == len(inside)
-    assert kernel.size == (2 * int(radius) + 1,) * 2
+    assert kernel.shape == (2 * int(radius) + 1,) * 2
 
 
 def test_motion_along_an_axis_is_a_mean_of_integers():

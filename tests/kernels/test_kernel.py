@@ -92,7 +92,7 @@ def test_the_sum_of_large_integers_is_exact():
 
 def test_a_channel_kernel_has_a_size_and_no_rank():
     kernel = Kernel(np.ones((3, 2, 5)))
-    assert kernel.size == (2, 5)
+    assert kernel.shape == (2, 5)
     assert kernel.rank is None
     assert kernel.separable is None
 

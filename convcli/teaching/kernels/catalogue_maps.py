@@ -29,7 +29,7 @@ class CatalogueMap(NamedTuple):
         group: the entry's.
         about: the kernel's size as width x height, or how a family's maps were combined.
         values: (H, W), pixels where there is a ``max_value``, else the feature map itself.
-        white: 255 or 65535, or None for plain numbers.
+        max_value: 255 or 65535, or None for plain numbers.
         signed: whether the values lie to both sides of zero, on most images.
     """
 
@@ -98,7 +98,7 @@ def catalogue_maps(image: ImageData) -> Iterator[CatalogueMap]:
         image: (H, W) gray.
 
     >>> first = next(catalogue_maps(built_in_image()))
-    >>> first.name, first.group, first.about, first.white
+    >>> first.name, first.group, first.about, first.max_value
     ('identity', 'simple', '3x3', 255)
     """
     for entry in CATALOGUE.values():

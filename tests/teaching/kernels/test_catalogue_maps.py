@@ -20,7 +20,7 @@ def responses(name):
     """The feature map by scipy: its edge is called nearest, an even kernel's anchor differs."""
     kernel = get_kernel(name)
     pixels = built_in_image().pixels.astype(float)
-    rows, columns = kernel.size
+    rows, columns = kernel.shape
     origin = (rows % 2 - 1, columns % 2 - 1)
     return ndimage.correlate(pixels, kernel.weights, mode="nearest", origin=origin) + kernel.bias
 
