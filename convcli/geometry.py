@@ -64,6 +64,11 @@ class Geometry:
         )
         return (height - rows) // down + 1, (width - columns) // right + 1
 
+    def along(self, axis: int) -> tuple[int, int, int, int]:
+        """Return (kernel, stride, padding before, dilation) of an axis, for a receptive field."""
+        before = self.pads.left if axis else self.pads.top
+        return self.kernel[axis], self.stride[axis], before, self.dilation[axis]
+
     def rows_seen(self, rows: int) -> int:
         """Return how many padded rows so many output rows see."""
         return (rows - 1) * self.stride[0] + self.extent[0]
@@ -167,9 +172,25 @@ class ReceptiveField(NamedTuple):
     Output ``i`` sees the input pixels from ``start + i * jump`` to ``start + i * jump + size - 1``.
     """
 
-    size: int
-    jump: int
-    start: int
+    size: int = 1
+    jump: int = 1
+    start: int = 0
+
+    def then(
+        self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
+    ) -> "ReceptiveField":
+        """Return the receptive field after one more layer; the padding is that before the input.
+
+        Raises:
+            GeometryError: a kernel, stride or dilation below 1, or a negative padding.
+        """
+        for value, name in ((kernel, "kernel size"), (stride, "stride"), (dilation, "dilation")):
+            _whole(value, name, least=1)
+        return ReceptiveField(
+            self.size + dilation * (kernel - 1) * self.jump,
+            self.jump * stride,
+            self.start - _whole(padding, "padding", least=0) * self.jump,
+        )
 
 
 def receptive_field(layers: Iterable[tuple[int, ...]]) -> ReceptiveField:
@@ -186,19 +207,14 @@ def receptive_field(layers: Iterable[tuple[int, ...]]) -> ReceptiveField:
     >>> receptive_field([(7, 2, 3), (3, 2, 1)])
     ReceptiveField(size=11, jump=4, start=-5)
     """
-    size, jump, start = 1, 1, 0
+    field = ReceptiveField()
     for layer in layers:
         if not 1 <= len(layer) <= 4:
             raise GeometryError(
                 f"a layer is (kernel, stride, padding, dilation), not {len(layer)} numbers"
             )
-        kernel, stride, padding, dilation = (*layer, *(1, 0, 1)[len(layer) - 1 :])
-        for value, name in ((kernel, "kernel size"), (stride, "stride"), (dilation, "dilation")):
-            _whole(value, name, least=1)
-        size += dilation * (kernel - 1) * jump
-        start -= _whole(padding, "padding", least=0) * jump
-        jump *= stride
-    return ReceptiveField(size, jump, start)
+        field = field.then(*layer)
+    return field
 
 
 def _whole(value: object, name: str, *, least: int) -> int:

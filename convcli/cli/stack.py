@@ -7,7 +7,7 @@ import click
 
 from convcli.cli.types import PaddingValue, PairValue
 from convcli.errors import GeometryError
-from convcli.geometry import Geometry, Padding, Pair, ReceptiveField, conv_geometry, receptive_field
+from convcli.geometry import Geometry, Padding, Pair, ReceptiveField, conv_geometry
 
 HEADINGS = ("layer", "kernel", "stride", "padding", "dilation", "output", "field", "jump", "start")
 
@@ -64,7 +64,7 @@ def stacked(size: Pair, layers: Sequence[Layer]) -> Iterator[Step]:
     Raises:
         GeometryError: a layer leaves nothing; the message names it and the size it was given.
     """
-    seen: list[Geometry] = []
+    rows, columns = ReceptiveField(), ReceptiveField()
     for number, layer in enumerate(layers, 1):
         try:
             geometry = conv_geometry(
@@ -72,17 +72,9 @@ def stacked(size: Pair, layers: Sequence[Layer]) -> Iterator[Step]:
             )
         except GeometryError as error:
             raise GeometryError(f"layer {number} ({layer.text}): {error}") from error
-        seen.append(geometry)
-        yield Step(geometry, *(_field(seen, axis) for axis in (0, 1)))
+        rows, columns = rows.then(*geometry.along(0)), columns.then(*geometry.along(1))
+        yield Step(geometry, rows, columns)
         size = geometry.output_shape
-
-
-def _field(seen: Sequence[Geometry], axis: int) -> ReceptiveField:
-    return receptive_field(
-        (each.kernel[axis], each.stride[axis], (each.pads.top, each.pads.left)[axis],
-         each.dilation[axis])
-        for each in seen
-    )  # fmt: skip
 
 
 def table(steps: Sequence[Step]) -> Iterator[str]:

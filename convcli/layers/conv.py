@@ -186,11 +186,9 @@ def _maps(group: KernelSet, shape: Shape) -> int:
     return counts.pop()
 
 
-def _widest(plan: list[Geometry], axis: int) -> tuple[int, ...]:
+def _widest(geometries: list[Geometry], axis: int) -> tuple[int, int, int, int]:
     """Return the kernel that sees most along an axis."""
-    most = max(plan, key=lambda each: each.extent[axis])
-    before = (most.pads.top, most.pads.left)[axis]
-    return most.kernel[axis], most.stride[axis], before, most.dilation[axis]
+    return max(geometries, key=lambda geometry: geometry.extent[axis]).along(axis)
 
 
 def _channels(count: int) -> str:

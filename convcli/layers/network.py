@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from convcli.errors import Named
-from convcli.geometry import ReceptiveField, receptive_field
+from convcli.geometry import ReceptiveField
 from convcli.layers.base import Layer, LayerPlan, Maps, Shape, settled
 
 
@@ -14,15 +14,13 @@ class Stage(NamedTuple):
     Attributes:
         number: from 1 on.
         layer: the layer.
-        given: the shape that comes in.
-        laid: the layer laid over it.
+        plan: its sizes and counts on the shape that comes in.
         rows: what one of its outputs sees of the chain's input, downwards.
         columns: the same across.
     """
 
     number: int
     layer: Layer
-    given: Shape
     plan: LayerPlan
     rows: ReceptiveField
     columns: ReceptiveField
@@ -40,17 +38,16 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
             names it by its number and says what it was given.
 
     >>> from convcli.layers.pooling import Pool
-    >>> [stage.laid.shape for stage in lay_chain([Pool("max", (2, 2))] * 2, (9, 8, 3))]
+    >>> [stage.plan.shape for stage in plan_network([Pool("max", (2, 2))] * 2, (9, 8, 3))]
     [(4, 4, 3), (2, 2, 3)]
     """
     stages: list[Stage] = []
+    rows, columns = ReceptiveField(), ReceptiveField()
     for number, layer in enumerate(layers, 1):
         with Named(f"layer {number} ({layer.label})"):
             plan = layer.plan(shape)
-        seen = [*(stage.plan for stage in stages), plan]
-        rows = receptive_field(each.rows for each in seen)
-        columns = receptive_field(each.columns for each in seen)
-        stages.append(Stage(number, layer, shape, plan, rows, columns))
+        rows, columns = rows.then(*plan.rows), columns.then(*plan.columns)
+        stages.append(Stage(number, layer, plan, rows, columns))
         shape = plan.shape
     return stages
 

@@ -38,9 +38,7 @@ class Pool:
     def plan(self, shape: Shape) -> LayerPlan:
         """Lay the windows over each channel."""
         plan = pool_geometry(shape[:2], self.size, self.stride, self.padding, ceil=self.ceil)
-        pads = plan.pads.top, plan.pads.left
-        rows, columns = zip(plan.kernel, plan.stride, pads, strict=True)
-        return LayerPlan((*plan.output_shape, shape[2]), rows, columns)
+        return LayerPlan((*plan.output_shape, shape[2]), plan.along(0), plan.along(1))
 
     def apply(self, maps: Maps) -> Maps:
         """Pool each channel."""
