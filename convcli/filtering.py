@@ -30,7 +30,7 @@ class Filter(NamedTuple):
         label: the kernels' name in file names and figures.
         kernels: one, or several whose feature maps ``combine`` makes one.
         combine: one of :data:`convcli.choices.COMBINATIONS`, or None for one kernel.
-        layout: operation, padding, border, stride and dilation.
+        conv: operation, padding, border, stride and dilation.
         range: how values become pixels; one of :data:`convcli.choices.RANGES`.
         alpha: ``keep`` carries it from under each window's anchor, ``premultiply`` weights the
             colors with it and filters both, ``drop`` leaves it out.
@@ -45,7 +45,7 @@ class Filter(NamedTuple):
     label: str
     kernels: tuple[Kernel, ...]
     combine: str | None = None
-    layout: ConvOptions = ConvOptions()
+    conv: ConvOptions = ConvOptions()
     range: str = "clip"
     alpha: str = "keep"
     bias: float | None = None
@@ -58,7 +58,7 @@ class Filtered(NamedTuple):
     """A filtered image, the count of its values, and how they were computed."""
 
     image: ImageData
-    tally: ValueStats
+    stats: ValueStats
     method: str
 
 
@@ -177,9 +177,7 @@ class _Layer:
             )
         alpha = None
         if image.alpha is not None and spec.alpha == "keep":
-            alpha = sample_at_anchors(
-                image.alpha, plans[0].geometry, border_name(spec.layout.border)
-            )
+            alpha = sample_at_anchors(image.alpha, plans[0].geometry, border_name(spec.conv.border))
         axes = None
         if spec.combine == "direction":
             check_hues(len(plans), spec.range, math.prod(plans[0].shape[2:]))
@@ -271,7 +269,7 @@ def hue_axes(spec: Filter) -> tuple[complex, complex]:
     planes = (kernel.weights.reshape(-1, *kernel.shape).sum(axis=0) for kernel in spec.kernels)
     first, second = planes
     one, two = gradient_axes(first, second)
-    flipped = spec.layout.operation == "convolve"
+    flipped = spec.conv.operation == "convolve"
     return (-one, -two) if flipped else (one, two)
 
 
@@ -283,7 +281,7 @@ def plan_kernel(image: ImageData, spec: Filter, kernel: Kernel) -> Plan:
     """
     bias = _bias(image, spec, kernel)
     try:
-        return prepare(image.pixels, kernel.matrix, spec.layout, kernel.divisor, bias, spec.method)
+        return prepare(image.pixels, kernel.matrix, spec.conv, kernel.divisor, bias, spec.method)
     except KernelError as error:
         raise KernelError(f"{kernel.name}: {error}") from error
 
@@ -303,8 +301,8 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _La
     wide = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
     alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
     planes = np.multiply(image.pixels, alpha, dtype=wide)
-    plan = prepare(planes, kernel.matrix, spec.layout, kernel.divisor, method=spec.method)
-    weight = feature_map(visible, kernel.matrix, spec.layout, float(kernel.matrix.sum()))
+    plan = prepare(planes, kernel.matrix, spec.conv, kernel.divisor, method=spec.method)
+    weight = feature_map(visible, kernel.matrix, spec.conv, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
     bias = _bias(image, spec, kernel)

@@ -69,7 +69,7 @@ class Geometry:
         before = self.pads.left if axis else self.pads.top
         return self.kernel[axis], self.stride[axis], before, self.dilation[axis]
 
-    def rows_seen(self, rows: int) -> int:
+    def rows_needed(self, rows: int) -> int:
         """Return how many padded rows so many output rows see."""
         return (rows - 1) * self.stride[0] + self.extent[0]
 

@@ -41,7 +41,7 @@ def test_identity_gives_the_image_back(pixels):
 @given(bytes_, st.sampled_from(["edge", "reflect", "symmetric", "wrap"]))
 def test_a_kernel_that_sums_to_zero_makes_a_constant_image_black(pixels, border):
     flat = np.full_like(pixels, 77)
-    done = through(ImageData(flat, 8), spec("outline", layout=ConvOptions(border=border)))
+    done = through(ImageData(flat, 8), spec("outline", conv=ConvOptions(border=border)))
     assert not done.image.pixels.any()
 
 
@@ -73,9 +73,9 @@ def test_values_and_counts_do_not_depend_on_the_strips(shape, depth):
     values = ndimage.correlate(wide, kernel[..., np.newaxis], mode="nearest").reshape(shape)
     mid = 2 ** (depth - 1)
     assert np.array_equal(done.image.pixels, np.clip(values + mid, 0, 2 * mid - 1))
-    assert (done.tally.minimum, done.tally.maximum) == (values.min(), values.max())
+    assert (done.stats.minimum, done.stats.maximum) == (values.min(), values.max())
     outside = (values < -mid) | (values >= mid)
-    assert done.tally.clipped == pytest.approx(outside.mean())
+    assert done.stats.clipped == pytest.approx(outside.mean())
     assert measure(image, spec("laplacian")) == (values.min(), values.max())
 
 
@@ -97,7 +97,7 @@ def test_nan_is_counted_and_stays_local():
     pixels = np.zeros((9, 9))
     pixels[4, 4] = np.nan
     done = filter_image(ImageData(pixels, None), spec("box:3"), None)
-    assert done.tally.nans == 9
+    assert done.stats.nans == 9
     assert np.isnan(done.image.pixels[3:6, 3:6]).all()
     assert np.isfinite(done.image.pixels).sum() == 72
 
@@ -109,7 +109,7 @@ def test_alpha_has_the_size_of_the_pixels(layout):
     pixels = np.zeros((7, 8, 3), np.uint8)
     image = ImageData(pixels, 8, np.full((7, 8), 255, np.uint8))
     for alpha in ("keep", "premultiply"):
-        done = through(image, spec("blur", layout=layout, alpha=alpha)).image
+        done = through(image, spec("blur", conv=layout, alpha=alpha)).image
         assert done.alpha.shape == done.pixels.shape[:2]
         assert (done.alpha == 255).all()
     assert through(image, spec("blur", alpha="drop")).image.alpha is None

@@ -147,7 +147,7 @@ class _Task:
             for frame in frames:
                 self.notes += frame.notes
                 _, result = self._filter(frame, step, extremes)
-                total.tally.merge(result.tally)
+                total.stats.merge(result.stats)
                 yield result.image
 
         data = self._write(target, partial(write_frames, filtered()))
@@ -191,7 +191,7 @@ class _Task:
     def _add(
         self, step: Step, data: bytes | None, filtered: Filtered, size: tuple[int, int]
     ) -> None:
-        tally = filtered.tally
+        tally = filtered.stats
         self.results.append(
             OutputResult(
                 kernel=step.spec.label,

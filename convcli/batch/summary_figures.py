@@ -25,12 +25,12 @@ def draw_figure(name: str, image: ImageData, made: Sequence[tuple[Filter, Filter
             kernels=spec.kernels,
             pixels=filtered.image.pixels,
             max_value=filtered.image.max_value,
-            minimum=filtered.tally.minimum,
-            maximum=filtered.tally.maximum,
-            clipped=filtered.tally.clipped,
+            minimum=filtered.stats.minimum,
+            maximum=filtered.stats.maximum,
+            clipped=filtered.stats.clipped,
             combine=spec.combine,
             caption=HUES if spec.combine == "direction" else "",
-            layout=spec.layout,
+            conv=spec.conv,
         )
         for spec, filtered in made
     ]

@@ -156,7 +156,7 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
     from convcli.cli.report import finite
 
     for each in compared:
-        tally, (rows, columns) = each.filtered.tally, each.filtered.image.shape
+        tally, (rows, columns) = each.filtered.stats, each.filtered.image.shape
         record = {
             "input": source,
             "vary": vary,

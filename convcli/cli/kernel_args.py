@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from convcli.core.dtypes import whole
+from convcli.core.dtypes import int_if_whole
 from convcli.core.options import ConvOptions
 from convcli.errors import UsageError
 from convcli.filtering import Filter, hue_axes
@@ -61,7 +61,7 @@ class KernelArgs(NamedTuple):
                 label=group.label,
                 kernels=group.kernels,
                 combine=group.combine,
-                layout=layout,
+                conv=layout,
                 range=self.range,
                 alpha=self.alpha,
                 bias=self.bias,
@@ -134,7 +134,7 @@ class KernelArgs(NamedTuple):
             return kernel.normalized()
         if self.divisor is None:
             return kernel
-        return kernel.with_divisor(whole(self.divisor))
+        return kernel.with_divisor(int_if_whole(self.divisor))
 
 
 def _told_apart(groups: Iterable[KernelSet]) -> list[KernelSet]:

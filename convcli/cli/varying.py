@@ -79,7 +79,7 @@ class Variation(NamedTuple):
         layout = self.layout | {self.vary: value}
         if self.vary == "border" and value != "constant":
             layout["fill"] = None
-        return spec._replace(layout=as_layout(**layout))
+        return spec._replace(conv=as_layout(**layout))
 
     def _fitting(self, spec: "Filter", image: "ImageData") -> tuple[str, ...]:
         """Return the kind's own values without those that say nothing here."""

@@ -209,34 +209,34 @@ def _filter_strip(plan: Plan, padded: PaddedView, rows: slice, space: Workspace)
         method.sums(_strip(method, padded, rows, space), count, space) for method in plan.methods
     )
     sums = next(sums for sums in found if sums is not None)
-    return _finish(plan.numbers, sums, space).reshape((count, *plan.shape[1:]))
+    return _finish(plan.types, sums, space).reshape((count, *plan.shape[1:]))
 
 
 def _strip(method: SumMethod, padded: PaddedView, rows: slice, space: Workspace) -> NDArray[Any]:
     """Copy the padded rows that a method sees for some output rows; 0 where there are no more."""
     first = rows.start * padded.geometry.stride[0]
     height, width = padded.geometry.padded_shape
-    shape = (method.rows_seen(rows.stop - rows.start), width, padded.image.shape[2])
+    shape = (method.rows_needed(rows.stop - rows.start), width, padded.image.shape[2])
     strip = space.take("strip", shape, method.dtype or padded.own_dtype)
     padded.copy_rows(first, strip[: height - first])
     strip[height - first :] = 0
     return strip
 
 
-def _finish(numbers: SumTypes, sums: NDArray[Any], space: Workspace) -> NDArray[Any]:
+def _finish(types: SumTypes, sums: NDArray[Any], space: Workspace) -> NDArray[Any]:
     """Divide the sums and add the bias.
 
     A bias may cancel most of the sums: where they are finer than the block, it is added first.
     """
-    values, bias = sums, numbers.bias
-    if bias and sums.dtype == DOUBLE and numbers.block == SINGLE:
+    values, bias = sums, types.bias
+    if bias and sums.dtype == DOUBLE and types.block == SINGLE:
         sums += bias
         bias = 0
-    if numbers.block != sums.dtype:
-        values = space.take("values", sums.shape, numbers.block)
+    if types.block != sums.dtype:
+        values = space.take("values", sums.shape, types.block)
         values[...] = sums
-    if numbers.divisor != 1:
-        np.true_divide(values, numbers.divisor, out=values)
+    if types.divisor != 1:
+        np.true_divide(values, types.divisor, out=values)
     if bias:
         values += bias
     return values

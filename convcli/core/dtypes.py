@@ -56,7 +56,7 @@ class ImageInfo(NamedTuple):
         return max(-self.bounds[0], self.bounds[1]) if self.bounds else 0
 
 
-def choose_numbers(
+def choose_types(
     samples: ImageInfo,
     kernel: NDArray[np.generic],
     fill: float,
@@ -72,11 +72,11 @@ def choose_numbers(
     """
     if samples.bounds and isinstance(fill, int) and kernel.dtype.kind != "f":
         bounds = _sum_bounds(samples.bounds, kernel, fill)
-        return _exact_numbers(samples.dtype, bounds, kernel, divisor, whole(bias), floats)
+        return _exact_numbers(samples.dtype, bounds, kernel, divisor, int_if_whole(bias), floats)
     return _float_numbers(kernel, divisor, bias, np.result_type(samples.dtype, floats))
 
 
-def whole(number: float) -> float:
+def int_if_whole(number: float) -> float:
     """Return a whole number as an int, so that it takes part in exact arithmetic."""
     return int(number) if float(number).is_integer() else float(number)
 

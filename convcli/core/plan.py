@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from convcli.choices import METHOD_SYNONYMS, METHODS
-from convcli.core.dtypes import SINGLE, ImageInfo, SumTypes, check_finite, choose_numbers, whole
+from convcli.core.dtypes import (
+    SINGLE,
+    ImageInfo,
+    SumTypes,
+    check_finite,
+    choose_types,
+    int_if_whole,
+)
 from convcli.core.methods.choose import Problem, SumMethod, choose_methods
 from convcli.core.options import ConvOptions, border_name
 from convcli.errors import GeometryError, KernelError, UsageError
@@ -38,27 +45,27 @@ class Plan:
     geometry: Geometry
     border: str
     fill: float
-    numbers: SumTypes
+    types: SumTypes
     shape: tuple[int, ...]
 
     @property
     def result(self) -> np.dtype[np.generic]:
         """Type of the feature map where none is asked for."""
-        return self.numbers.result
+        return self.types.result
 
     @property
     def block(self) -> np.dtype[np.generic]:
         """Type of the finished values of a strip."""
-        return self.numbers.block
+        return self.types.block
 
     @property
     def maps(self) -> int:
         """How many maps a kernel that sums over the channels makes; else 1."""
-        return self.numbers.weights.shape[0] if self.numbers.weights.ndim == 4 else 1
+        return self.types.weights.shape[0] if self.types.weights.ndim == 4 else 1
 
     def describe(self) -> str:
         """Name the method, its cost, its number type and the reason, in one line."""
-        exact = self.numbers.accumulator.kind == "i"
+        exact = self.types.accumulator.kind == "i"
         return f"{self.methods[0].describe()} ({'exact integers' if exact else 'floating point'})"
 
 
@@ -93,7 +100,7 @@ def make_plan(
             f"a padded side has {max(geometry.padded_shape)} pixels; {LONGEST} is most"
         )
     border = border_name(layout.border)
-    fill = whole(layout.fill) if border == "constant" else 0
+    fill = int_if_whole(layout.fill) if border == "constant" else 0
     shape = geometry.output_shape + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
     method = METHOD_SYNONYMS.get(method, method)
     if method not in METHODS:
@@ -102,7 +109,7 @@ def make_plan(
     choose = _choose if bank.nbytes <= REMEMBERED else _choose.__wrapped__
     content = bank.tobytes(), bank.shape, bank.dtype.str
     numbers, methods = choose(
-        samples, content, geometry, fill, float(divisor), whole(bias), method, floats
+        samples, content, geometry, fill, float(divisor), int_if_whole(bias), method, floats
     )
     return Plan(methods, geometry, border, fill, numbers, shape)
 
@@ -132,7 +139,7 @@ def _choose(
     """Choose the types and methods once for like images: it can take longer than small sums."""
     weights, shape, kind = content
     kernel = np.frombuffer(weights, kind).reshape(shape)
-    numbers = choose_numbers(samples, kernel, fill, divisor, bias, floats)
+    numbers = choose_types(samples, kernel, fill, divisor, bias, floats)
     return numbers, choose_methods(Problem(samples, numbers, geometry, fill), method)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import prepare, run
-from convcli.core.dtypes import float_type, smallest_integer, whole
+from convcli.core.dtypes import float_type, int_if_whole, smallest_integer
 from convcli.core.options import ConvOptions
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import Geometry, conv_geometry
@@ -157,7 +157,7 @@ def _added(maps: Maps, biases: tuple[float, ...]) -> Maps:
     Raises:
         UsageError: they would exceed 64 bits.
     """
-    numbers = [number for number in map(whole, biases) if isinstance(number, int)]
+    numbers = [number for number in map(int_if_whole, biases) if isinstance(number, int)]
     if maps.dtype.kind == "f" or len(numbers) < len(biases):
         with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 lies infinity
             return np.asarray(maps + np.array(biases, float_type(maps.dtype)))

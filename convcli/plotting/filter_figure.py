@@ -160,7 +160,7 @@ def _titles(
 ) -> tuple[str, str, str]:
     """Return what stands over the original, the kernel and the feature map."""
     original = "\n".join(["original", *_facts(before, layout.box, [before.size])])
-    flipped = ["flipped before it is applied"] * (row.layout.operation == "convolve")
+    flipped = ["flipped before it is applied"] * (row.conv.operation == "convolve")
     named = [kernel_title(row.kernels[0])] if len(row.kernels) == 1 else []
     kernel = "\n".join(named + flipped)
     facts = [after.size, f"min {format_short(row.minimum)}", f"max {format_short(row.maximum)}"]

@@ -29,7 +29,7 @@ class PanelRow:
         clipped: the share of its samples that the range mapping clipped, 0 to 1.
         combine: how several kernels were combined: "magnitude", "max", ...
         caption: what else is to be said of it.
-        layout: how the kernels were laid over the input; a signal's figure shows its padding.
+        conv: how the kernels slid over the input; a signal's figure shows its padding.
     """
 
     label: str
@@ -41,7 +41,7 @@ class PanelRow:
     clipped: float
     combine: str | None
     caption: str = ""
-    layout: ConvOptions = _USUAL
+    conv: ConvOptions = _USUAL
 
     @property
     def heading(self) -> str:

@@ -54,7 +54,7 @@ def result_tile(
 
 
 def _caption(spec: "Filter", filtered: "Filtered") -> str:
-    (rows, columns), tally = filtered.image.shape, filtered.tally
+    (rows, columns), tally = filtered.image.shape, filtered.stats
     facts = [
         f"{columns}x{rows}",
         f"min {format_short(tally.minimum)}",

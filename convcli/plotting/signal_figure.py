@@ -60,7 +60,7 @@ def draw_signal_filtering(
     drawn: list[DrawnImage] = []
     for axes, place, row, geometry in zip(plots[1:], places, rows, along, strict=True):
         dilation = geometry.dilation[axis]
-        drawn += draw_taps(figure, place, row.kernels, axis, row.layout.operation, dilation)
+        drawn += draw_taps(figure, place, row.kernels, axis, row.conv.operation, dilation)
         values = samples_of(row.pixels)
         exact = row.pixels.reshape(values.shape)
         draw_samples(axes, range(len(values)), values, inches=SIGNAL_INCHES, exact=exact)
@@ -132,7 +132,7 @@ def count_text(values: Values) -> str:
 
 
 def _laid_out(original: NDArray[np.generic], row: PanelRow, axis: int) -> Geometry:
-    layout = row.layout
+    layout = row.conv
     rules = layout.padding, layout.stride, layout.dilation, layout.operation
     every = [
         conv_geometry(original.shape[:2], kernel.matrix.shape[-2:], *rules)
@@ -143,8 +143,8 @@ def _laid_out(original: NDArray[np.generic], row: PanelRow, axis: int) -> Geomet
 
 def _widest(row: PanelRow, along: Sequence[Geometry], axis: int) -> Padding:
     before, after = (max(each.pads[2 * axis + side] for each in along) for side in (0, 1))
-    border = border_name(row.layout.border)
-    return Padding(before, after, border, row.layout.fill if border == "constant" else 0)
+    border = border_name(row.conv.border)
+    return Padding(before, after, border, row.conv.fill if border == "constant" else 0)
 
 
 def _page(count: int, title: str) -> tuple[Figure, list[Axes], list[SubplotSpec]]:

@@ -43,7 +43,7 @@ def row_of(pixels, matrix, label="k", **layout):
         *extremes,
         0.0,
         None,
-        layout=ConvOptions("correlate", **layout),
+        conv=ConvOptions("correlate", **layout),
     )
 
 
@@ -83,7 +83,7 @@ def test_signal_result_and_kernel_have_their_numbers():
 
 def test_a_convolved_kernel_is_shown_flipped():
     row = row_of(SHORT, [[1, 2, 3]])
-    row = replace(row, layout=row.layout._replace(operation="convolve"))
+    row = replace(row, conv=row.conv._replace(operation="convolve"))
     *_, kernel = draw_filtering(SHORT, [row]).axes
     assert numbers(kernel) == ["3", "2", "1"]
     assert "flipped" in kernel.get_title()
@@ -115,10 +115,10 @@ def test_a_result_stands_below_the_middle_of_its_window(name):
     signal, result = figure.axes[:2]
     row = FIGURES[name][1][0]
     axis = 0 if name == "column" else 1
-    stride = row.layout.stride
+    stride = row.conv.stride
     step = stride if isinstance(stride, int) else stride[axis]
     taps = max(row.kernels[0].matrix.shape)
-    dilation = row.layout.dilation
+    dilation = row.conv.dilation
     apart = dilation if isinstance(dilation, int) else dilation[axis]
     extent = apart * (taps - 1)
     before = {"short": 1, "column": 2, "holes": 4, "several": 0}[name]
@@ -133,7 +133,7 @@ def test_a_result_stands_below_the_middle_of_its_window(name):
 
 def test_apply_hands_on_how_the_kernel_was_laid():
     layout = ConvOptions("correlate", "full", "reflect")
-    spec = Filter("k", (Kernel([[1, 2, 3, 4]]),), layout=layout)
+    spec = Filter("k", (Kernel([[1, 2, 3, 4]]),), conv=layout)
     image = ImageData(SHORT, None)
     results = [(spec, filter_image(image, spec, None))]
     figure = draw_figure("row.csv", image, results)

@@ -41,7 +41,7 @@ class SumMethod(Protocol):
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
 
-    def rows_seen(self, rows: int) -> int:
+    def rows_needed(self, rows: int) -> int:
         """Return how many padded rows some output rows see."""
 
     def sums(self, strip: NDArray[Any], rows: int, space: Workspace) -> NDArray[Any] | None:
@@ -55,19 +55,19 @@ class Problem(NamedTuple):
     """What is to be summed: a kernel, (kh, kw) or (N, C, kh, kw), laid over an image."""
 
     samples: ImageInfo
-    numbers: SumTypes
+    types: SumTypes
     geometry: Geometry
     fill: float
 
     @property
     def summed(self) -> bool:
         """Whether the kernel sums over the channels."""
-        return self.numbers.weights.ndim == 4
+        return self.types.weights.ndim == 4
 
     @property
     def is_exact(self) -> bool:
         """Whether the sums are of integers."""
-        return self.numbers.accumulator.kind == "i"
+        return self.types.accumulator.kind == "i"
 
     def largest(self) -> float:
         """Return the magnitude that an integer image or its padding may hold."""
@@ -80,7 +80,7 @@ def choose_methods(task: Problem, method: str) -> list[SumMethod]:
     Raises:
         KernelError: the method asked for cannot sum this kernel.
     """
-    kernels = list(task.numbers.weights) if task.summed else [task.numbers.weights]
+    kernels = list(task.types.weights) if task.summed else [task.types.weights]
     passes = [_passes_of(kernel, method) for kernel in kernels]
     choose = _for_banks if task.summed else _for_planes
     first = choose(task, passes, method)
@@ -101,7 +101,7 @@ def _passes_of(kernel: NDArray[np.generic], method: str) -> TapSchedule:
 
 def _plain(task: Problem, passes: list[TapSchedule], *, again: bool) -> list[SumMethod]:
     """Return shift and accumulate; float64 comes after float32, in which it is not tried again."""
-    own, bias = task.numbers.accumulator, task.numbers.bias
+    own, bias = task.types.accumulator, task.types.bias
     kinds = [own] if task.is_exact or own == DOUBLE else [DOUBLE] if again else [own, DOUBLE]
     return [
         DirectMethod(passes, task.geometry, kind, summed=task.summed, bias=bias) for kind in kinds
@@ -116,11 +116,11 @@ def _for_planes(task: Problem, passes: list[TapSchedule], method: str) -> list[S
         method = _cheapest(task, passes[0])
     if method == "toeplitz":
         kind = _exact_floats(task, "toeplitz")
-        return [ToeplitzMethod(task.numbers, task.geometry, kind)]
+        return [ToeplitzMethod(task.types, task.geometry, kind)]
     if method == "fft":
         if not _transforms_are_exact(task):
             raise KernelError("sums too large for the method fft to be exact; auto sums it exactly")
-        return [FftMethod(task.numbers.weights, task.geometry, task.numbers.accumulator)]
+        return [FftMethod(task.types.weights, task.geometry, task.types.accumulator)]
     return []
 
 
@@ -136,12 +136,12 @@ def _for_banks(task: Problem, passes: list[TapSchedule], method: str) -> list[Su
             return []
     kind = _exact_floats(task, "matrix")
     kinds = [kind, DOUBLE] if kind == SINGLE and not task.is_exact else [kind]
-    return [Im2colMethod(task.numbers, task.geometry, each) for each in kinds]
+    return [Im2colMethod(task.types, task.geometry, each) for each in kinds]
 
 
 def _cheapest(task: Problem, passes: TapSchedule) -> str:
     """Compare what the methods cost; those that integers would not come out of are left out."""
-    size = task.numbers.accumulator.itemsize
+    size = task.types.accumulator.itemsize
     costs = {"direct": PASS_COST[size] * passes.cost}
     if (kind := _floats_for(task)) is not None:
         count, multiplications = products(task.geometry)
@@ -157,8 +157,8 @@ def _cheapest(task: Problem, passes: TapSchedule) -> str:
 
 def _products_win(task: Problem, passes: list[TapSchedule], kind: np.dtype[Any]) -> bool:
     """Compare the passes of a bank with one product for all its filters."""
-    taps, size = task.numbers.weights[0].size, kind.itemsize
-    direct = PASS_COST[task.numbers.accumulator.itemsize] * sum(each.cost for each in passes)
+    taps, size = task.types.weights[0].size, kind.itemsize
+    direct = PASS_COST[task.types.accumulator.itemsize] * sum(each.cost for each in passes)
     product: float = taps * (WINDOW_COST[size] + PRODUCT_COST[size] * len(passes))
     return direct > product
 
@@ -166,8 +166,8 @@ def _products_win(task: Problem, passes: list[TapSchedule], kind: np.dtype[Any])
 def _floats_for(task: Problem) -> np.dtype[Any] | None:
     """Return the smallest type to multiply in that keeps integers exact, or None."""
     if not task.is_exact:
-        return task.numbers.accumulator
-    weights = np.abs(task.numbers.weights.astype(np.float64))
+        return task.types.accumulator
+    weights = np.abs(task.types.weights.astype(np.float64))
     l1_norm = weights.sum(axis=(-3, -2, -1) if task.summed else None).max() * task.largest()
     if l1_norm < MAX_EXACT_INT[SINGLE]:
         return SINGLE
@@ -182,4 +182,4 @@ def _exact_floats(task: Problem, method: str) -> np.dtype[Any]:
 
 
 def _transforms_are_exact(task: Problem) -> bool:
-    return not task.is_exact or integers_are_exact(task.numbers.weights, task.largest())
+    return not task.is_exact or integers_are_exact(task.types.weights, task.largest())

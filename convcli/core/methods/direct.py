@@ -108,9 +108,9 @@ class DirectMethod:
         """Return how many output rows to compute at a time."""
         return rows_at_a_time(self.geometry, channels, self.dtype)
 
-    def rows_seen(self, rows: int) -> int:
+    def rows_needed(self, rows: int) -> int:
         """Return how many padded rows some output rows see."""
-        return self.geometry.rows_seen(rows)
+        return self.geometry.rows_needed(rows)
 
     def describe(self) -> str:
         """Name the method and its cost."""

@@ -81,9 +81,9 @@ class FftMethod:
         """Return how many output rows to compute at a time."""
         return self.right[0]
 
-    def rows_seen(self, rows: int) -> int:
+    def rows_needed(self, rows: int) -> int:
         """Return how many padded rows some output rows see."""
-        return self.geometry.rows_seen(rows)
+        return self.geometry.rows_needed(rows)
 
     def describe(self) -> str:
         """Name the method and its cost."""

@@ -39,13 +39,13 @@ class Im2colMethod:
 
     dtype = None  # strips in the image's own type
 
-    def __init__(self, numbers: SumTypes, geometry: Geometry, floats: np.dtype[Any]) -> None:
+    def __init__(self, types: SumTypes, geometry: Geometry, floats: np.dtype[Any]) -> None:
         """Take a (N, C, kh, kw) kernel's numbers and the type to multiply in."""
-        kernel, self.accumulator = numbers.weights, numbers.accumulator
+        kernel, self.accumulator = types.weights, types.accumulator
         self.columns = np.ascontiguousarray(kernel.reshape(len(kernel), -1).T, floats)
         l1_norm = float(np.abs(kernel.astype(np.float64)).sum(axis=(1, 2, 3)).max())
         roundings = CHAIN + len(self.columns) // CHAIN
-        self.precision = Precision(roundings, l1_norm, numbers.bias)
+        self.precision = Precision(roundings, l1_norm, types.bias)
         self.geometry = geometry
 
     def strip_rows(self, channels: int) -> int:
@@ -53,9 +53,9 @@ class Im2colMethod:
         row = self.geometry.output_shape[1] * sum(self.columns.shape) * self.columns.itemsize
         return max(STRIP_BYTES // row, 1)
 
-    def rows_seen(self, rows: int) -> int:
+    def rows_needed(self, rows: int) -> int:
         """Return how many padded rows some output rows see."""
-        return self.geometry.rows_seen(rows)
+        return self.geometry.rows_needed(rows)
 
     def describe(self) -> str:
         """Name the method and its cost."""

@@ -43,24 +43,24 @@ class ToeplitzMethod:
         accumulator: what sums of integers become.
     """
 
-    def __init__(self, numbers: SumTypes, geometry: Geometry, floats: np.dtype[Any]) -> None:
+    def __init__(self, types: SumTypes, geometry: Geometry, floats: np.dtype[Any]) -> None:
         """Take a (kh, kw) kernel's numbers and the type to multiply in, float32 or float64."""
-        kernel, self.accumulator = numbers.weights, numbers.accumulator
+        kernel, self.accumulator = types.weights, types.accumulator
         self.dtype, self.geometry = floats, geometry
         self.rows = band_rows(geometry)
         self.bands = _bands(kernel.astype(floats), geometry, self.rows)
         l1_norm = float(np.abs(kernel.astype(np.float64)).sum())
-        self.precision = Precision(sum(geometry.kernel), l1_norm, numbers.bias)
+        self.precision = Precision(sum(geometry.kernel), l1_norm, types.bias)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
         rows = rows_at_a_time(self.geometry, channels, self.dtype)
         return max(rows // self.rows, 1) * self.rows
 
-    def rows_seen(self, rows: int) -> int:
+    def rows_needed(self, rows: int) -> int:
         """Return how many padded rows all bands of some output rows see, and a spare one."""
         spare = int(self.geometry.stride == (1, 1))  # else it comes with the phases
-        return self.geometry.rows_seen(_count(rows, self.rows) * self.rows) + spare
+        return self.geometry.rows_needed(_count(rows, self.rows) * self.rows) + spare
 
     def describe(self) -> str:
         """Name the method and its cost."""
@@ -73,7 +73,7 @@ class ToeplitzMethod:
         """Sum the windows of one strip.
 
         Args:
-            strip: (``rows_seen(rows)``, padded width, C) of type ``dtype``, beginning with the
+            strip: (``rows_needed(rows)``, padded width, C) of type ``dtype``, beginning with the
                 first window's first row; rows beyond the padded image hold anything finite.
             rows: number of output rows.
             space: where the sums are kept until they are asked for again.

@@ -41,7 +41,7 @@ def _wrapped(lines: Sequence[str], inches: float) -> str:
 
 def heading(slide: SlidingWindow, title: str) -> str:
     """Return what is filtered with what and how; what is as usual is left out."""
-    layout, geometry = slide.spec.layout, slide.geometry
+    layout, geometry = slide.spec.conv, slide.geometry
     operation = layout.operation + " (kernel flipped)" * (layout.operation == "convolve")
     parts = [", ".join(filter(None, [title, slide.spec.label])), operation]
     parts += [f"stride {pair_text(geometry.stride)}"] * (geometry.stride != (1, 1))
@@ -61,7 +61,7 @@ def kernels_title(slide: SlidingWindow) -> str:
     first, *others = slide.spec.kernels
     several = f"{slide.spec.combine} of {1 + len(others)} kernels"
     title = several if others else kernel_title(first)
-    return applied_title(title, slide.spec.layout.operation)
+    return applied_title(title, slide.spec.conv.operation)
 
 
 def padding_text(slide: SlidingWindow) -> str:

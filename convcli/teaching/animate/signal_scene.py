@@ -45,7 +45,7 @@ def slides_along(slide: SlidingWindow) -> bool:
     axis = signal_axis(slide.image.pixels)
     if axis is None or not are_signals([slide.image.pixels, slide.pixels]):
         return False
-    operation = slide.spec.layout.operation
+    operation = slide.spec.conv.operation
     return all(taps_of(kernel.matrix, axis, operation) is not None for kernel in slide.spec.kernels)
 
 
@@ -71,7 +71,7 @@ class SignalScene:
         signal, self._result = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
         self._windows = self._draw_signal(signal)
         results = self._draw_result(signal.get_xlim())
-        layout, dilation = slide.spec.layout, slide.geometry.dilation[axis]
+        layout, dilation = slide.spec.conv, slide.geometry.dilation[axis]
         kernels = slide.spec.kernels
         drawn = draw_taps(figure, grid[:, 0], kernels, axis, layout.operation, dilation)
         finalize_layout(figure, drawn)

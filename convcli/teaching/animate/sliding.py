@@ -71,7 +71,7 @@ class SlidingWindow:
     @property
     def weights(self) -> tuple[NDArray[Any], ...]:
         """The kernels as they are applied, flipped only where they are convolved."""
-        operation = self.spec.layout.operation
+        operation = self.spec.conv.operation
         return tuple(as_applied(kernel.matrix, operation) for kernel in self.spec.kernels)
 
     def padded(self) -> NDArray[Any]:

@@ -59,11 +59,11 @@ def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compare
     Raises:
         ConvcliError: a choice does not suit the image; the message names the choice.
 
-    >>> from convcli.core.plan import Layout
+    >>> from convcli.core.options import ConvOptions
     >>> from convcli.kernels.spec import get_kernel
     >>> spec = FilterSpec("box", (get_kernel("box"),))
     >>> image = Image(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), 8)
-    >>> padded = [spec._replace(layout=Layout(padding=way)) for way in ("same", "valid")]
+    >>> padded = [spec._replace(conv=ConvOptions(padding=way)) for way in ("same", "valid")]
     >>> same, valid = compare_choices(image, [Choice("", "", each) for each in padded])
     >>> valid.filtered.image.size, valid.difference.tolist()
     ((2, 2), [[0, 0], [0, 0]])
@@ -111,7 +111,7 @@ def _difference(
 def _positions(image: ImageData, spec: Filter) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the rows and the columns of the image that the result's values stand for."""
     rows, columns = spec.kernels[0].shape
-    layout = spec.layout
+    layout = spec.conv
     geometry = conv_geometry(
         image.shape,
         (rows, columns),

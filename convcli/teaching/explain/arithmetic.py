@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.core.combine import COMBINERS
 from convcli.core.correlate import as_applied
-from convcli.core.dtypes import whole
+from convcli.core.dtypes import int_if_whole
 from convcli.core.options import ConvOptions
 from convcli.core.plan import Plan
 from convcli.errors import KernelError, UsageError
@@ -89,7 +89,7 @@ def explain(
         raise UsageError(f"combine takes two kernels or more and is one of {', '.join(COMBINERS)}")
     members = kernels.kernels
     if divisor is not None:
-        members = tuple(each.with_divisor(whole(divisor)) for each in members)
+        members = tuple(each.with_divisor(int_if_whole(divisor)) for each in members)
     layout = ConvOptions(operation, padding, border, fill, stride, dilation)
     together = combine or kernels.combine
     spec = Filter(kernels.label, members, together, layout, range=range, bias=bias)
@@ -143,7 +143,7 @@ def explain_probed(
         at=at,
         input_size=geometry.input_shape,
         output_size=geometry.output_shape,
-        operation=spec.layout.operation,
+        operation=spec.conv.operation,
         pads=geometry.pads,
         border=plan.border,
         fill=plan.fill,
@@ -226,7 +226,7 @@ def _outputs(
             spec.kernels, probed.plans, taps, probed.maps, strict=True
         ):
             over = list(range(len(names))) if kernel.matrix.ndim > 2 else [channel]
-            sums = _sums(kernel, under, over, spec.layout.operation, names)
+            sums = _sums(kernel, under, over, spec.conv.operation, names)
             responses.append(_response(kernel, under, sums, plan, plain(values[channel])))
         yield Output(
             channel=name,
@@ -272,6 +272,6 @@ def _response(
         sums=sums,
         sum=sum_of_products(pairs),
         divisor=kernel.divisor,
-        bias=plan.numbers.bias,
+        bias=plan.types.bias,
         value=value,
     )

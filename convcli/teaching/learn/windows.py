@@ -224,7 +224,7 @@ def _padded(image: NDArray[Any], geometry: Geometry, border: str, fill: float) -
     view.copy_rows(0, padded)
     rows, columns = geometry.output_shape
     seen = (columns - 1) * geometry.stride[1] + geometry.extent[1]
-    return padded[: geometry.rows_seen(rows), :seen]
+    return padded[: geometry.rows_needed(rows), :seen]
 
 
 def _kept(after: NDArray[Any], max_value: int | None) -> NDArray[np.bool_]:

@@ -53,7 +53,7 @@ def test_values_are_those_of_scipy():
 def test_the_padded_input_is_that_of_numpy(pads, border, shape):
     pixels = RNG.integers(0, 256, shape, np.uint8)
     layout = ConvOptions("correlate", pads, border, 7.5 if border == "constant" else 0)
-    slide = slide_over(ImageData(pixels, 8), Filter("k", (Kernel([[1]]),), layout=layout))
+    slide = slide_over(ImageData(pixels, 8), Filter("k", (Kernel([[1]]),), conv=layout))
     widths = [(pads[0], pads[1]), (pads[2], pads[3]), (0, 0)][: pixels.ndim]
     mode = "constant" if border in ("zero", "constant") else border
     fill = {"constant_values": 7.5 if border == "constant" else 0} if mode == "constant" else {}

@@ -17,7 +17,7 @@ COLOR = np.random.default_rng(5).integers(0, 256, (9, 8, 3), np.uint8)
 
 def choice(name, kernel="outline", *, tone="clip", **layout):
     each = get_kernel(kernel) if isinstance(kernel, str) else kernel
-    return Choice(name, name, Filter(name, (each,), layout=ConvOptions(**layout), range=tone))
+    return Choice(name, name, Filter(name, (each,), conv=ConvOptions(**layout), range=tone))
 
 
 def differences(image, *choices):

@@ -26,7 +26,7 @@ BORDERS = ("edge", "zero", "reflect", "symmetric", "wrap")
 
 def borders(image, count=5):
     names = (BORDERS * 4)[:count]
-    specs = [SPEC._replace(layout=ConvOptions(border=name)) for name in names]
+    specs = [SPEC._replace(conv=ConvOptions(border=name)) for name in names]
     choices = [
         Choice(name, f"border {name}", spec) for name, spec in zip(names, specs, strict=True)
     ]
@@ -123,7 +123,7 @@ def test_what_has_no_difference_has_the_reason_in_its_place(legible):
     image = IMAGES["gray"]
     layouts = [ConvOptions(padding=n, stride=2) for n in (0, 1)]
     choices = [
-        Choice("", f"padding {n}", SPEC._replace(layout=each)) for n, each in enumerate(layouts)
+        Choice("", f"padding {n}", SPEC._replace(conv=each)) for n, each in enumerate(layouts)
     ]
     figure = draw_comparison(compare_choices(image, choices), original=image)
     legible(figure)

@@ -83,7 +83,7 @@ def test_every_number_is_that_of_the_filtering(
     )
 
     depth = {"uint8": 8, "uint16": 16}.get(image.dtype.name)
-    spec = Filter("k", (Kernel(kernel, divisor),), layout=layout, range=mapping, bias=bias)
+    spec = Filter("k", (Kernel(kernel, divisor),), conv=layout, range=mapping, bias=bias)
     applied = filter_image(ImageData(image, depth), spec, depth).image.pixels
     values = np.atleast_1d(whole[at])
     pixels = np.atleast_1d(applied[at])
