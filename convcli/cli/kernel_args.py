@@ -3,16 +3,13 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from convcli.core.dtypes import int_if_whole
 from convcli.core.options import ConvOptions
 from convcli.errors import UsageError
 from convcli.filtering import Filter, hue_axes
-from convcli.kernels.kernel import Kernel
-from convcli.kernels.spec import KernelSet, read_spec
+from convcli.kernels.spec import KernelSet, group_kernels, read_specs
 
 
 def check_stdin(specs: Iterable[str], *sources: str) -> None:
@@ -56,6 +53,9 @@ class KernelArgs(NamedTuple):
         """
         if self.bias is not None and not math.isfinite(self.bias):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
+        sets = read_specs(
+            self.kernel, sys.stdin.buffer, normalize=self.normalize, divisor=self.divisor
+        )
         specs = tuple(
             Filter(
                 label=group.label,
@@ -69,7 +69,7 @@ class KernelArgs(NamedTuple):
                 threads=self.threads,
                 counted=counted,
             )
-            for group in _told_apart(self.groups(self.sets()))
+            for group in _told_apart(group_kernels(sets, self.combine))
         )
         for spec in specs:
             if spec.combine == "direction":
@@ -95,46 +95,6 @@ class KernelArgs(NamedTuple):
                 "--filter N picks one, --combine joins them"
             )
         return specs[(number or 1) - 1]
-
-    def sets(self) -> list[KernelSet]:
-        """Return the kernels of each SPEC, divided as the options say.
-
-        Raises:
-            KernelError: a SPEC names no kernel.
-            UsageError: the options contradict each other.
-        """
-        if self.normalize and self.divisor is not None:
-            raise UsageError("--normalize sets the divisor, and --divisor names one; choose one")
-        named = (read_spec(text, sys.stdin.buffer) for text in self.kernel)
-        return [
-            replace(each, kernels=tuple(self._scaled(kernel) for kernel in each.kernels))
-            for each in named
-        ]
-
-    def groups(self, sets: list[KernelSet]) -> Iterator[KernelSet]:
-        """Yield the kernels of each result.
-
-        Raises:
-            UsageError: there are not several kernels to combine.
-        """
-        if self.combine is not None:
-            kernels = tuple(kernel for each in sets for kernel in each.kernels)
-            if len(kernels) < 2:
-                raise UsageError("--combine takes two kernels or more; give -k again, or a family")
-            yield KernelSet("+".join(each.label for each in sets), kernels, self.combine)
-            return
-        for each in sets:
-            if each.combine is not None or len(each.kernels) == 1:
-                yield each
-            else:
-                yield from (KernelSet(kernel.name, (kernel,)) for kernel in each.kernels)
-
-    def _scaled(self, kernel: Kernel) -> Kernel:
-        if self.normalize:
-            return kernel.normalized()
-        if self.divisor is None:
-            return kernel
-        return kernel.with_divisor(int_if_whole(self.divisor))
 
 
 def _told_apart(groups: Iterable[KernelSet]) -> list[KernelSet]:

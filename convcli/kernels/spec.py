@@ -7,12 +7,14 @@ standard input; each may be turned by ``@ANGLE``.
 
 import math
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 
-from convcli.errors import KernelError
+from convcli.core.dtypes import int_if_whole
+from convcli.errors import KernelError, UsageError
 from convcli.kernels.arguments import bind_arguments
 from convcli.kernels.catalogue import CATALOGUE, find_entry, no_such_name
 from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel
@@ -61,6 +63,60 @@ def read_spec(text: str, stdin: BinaryIO | None = None) -> KernelSet:
     if entry is not None:
         return _build(entry, base, angle)
     return _as_set(_read_kernel(base, stdin).turned(angle))
+
+
+def read_specs(
+    texts: Iterable[str],
+    stdin: BinaryIO | None = None,
+    *,
+    normalize: bool = False,
+    divisor: float | None = None,
+) -> list[KernelSet]:
+    """Read several SPECs.
+
+    Args:
+        texts: the SPECs.
+        stdin: what ``-`` reads.
+        normalize: divide each kernel by the sum of its weights.
+        divisor: divide each kernel by this number instead of its own divisor.
+
+    Raises:
+        KernelError: a SPEC names no kernel.
+        UsageError: both ``normalize`` and ``divisor`` are given.
+    """
+    if normalize and divisor is not None:
+        raise UsageError("--normalize sets the divisor, and --divisor names one; choose one")
+
+    def divided(kernel: Kernel) -> Kernel:
+        if normalize:
+            return kernel.normalized()
+        return kernel if divisor is None else kernel.with_divisor(int_if_whole(divisor))
+
+    sets = [read_spec(text, stdin) for text in texts]
+    return [replace(found, kernels=tuple(map(divided, found.kernels))) for found in sets]
+
+
+def group_kernels(sets: Sequence[KernelSet], combine: str | None = None) -> Iterator[KernelSet]:
+    """Yield a set for each result: a combined family, or one kernel.
+
+    Args:
+        sets: the kernels of each SPEC.
+        combine: combines all kernels into one result; None leaves each set its own way.
+
+    Raises:
+        UsageError: there is only one kernel to combine.
+    """
+    if combine is not None:
+        kernels = tuple(kernel for found in sets for kernel in found.kernels)
+        if len(kernels) < 2:
+            raise UsageError("--combine takes two kernels or more; give -k again, or a family")
+        yield KernelSet("+".join(found.label for found in sets), kernels, combine)
+        return
+    for found in sets:
+        if found.combine is not None or len(found.kernels) == 1:
+            yield found
+        else:
+            yield from (KernelSet(kernel.name, (kernel,)) for kernel in found.kernels)
 
 
 def get_kernel(spec: str) -> Kernel:

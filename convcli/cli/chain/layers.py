@@ -1,5 +1,6 @@
 """The layers of ``convcli chain``: each command returns one layer."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,16 +71,19 @@ def conv(
     padding=1, write --padding 1 --border zero.
     """
     from convcli.kernels.biases import read_biases
+    from convcli.kernels.spec import group_kernels, read_specs
     from convcli.layers.conv import Conv
 
     chain = ctx.parent.params if ctx.parent else {}
     choice.check_stdin(chain.get("source", ""), ctx.meta.get("convcli.stdin", ""))
     if choice.reads_stdin:
         ctx.meta["convcli.stdin"] = "-"
-    sets = choice.sets()
+    sets = read_specs(
+        choice.kernel, sys.stdin.buffer, normalize=choice.normalize, divisor=choice.divisor
+    )
     numbers = read_biases(bias) if isinstance(bias, str) else _finite("--bias", bias)
     return Conv(
-        tuple(choice.groups(sets)),
+        tuple(group_kernels(sets, choice.combine)),
         "+".join(each.label for each in sets),
         layout,
         numbers,
