@@ -116,7 +116,7 @@ def test_every_result_is_a_row_below_the_last():
     assert [each.get_title().split("\n")[0] for each in axes[2::3]] == ["row-0", "row-1", "row-2"]
 
 
-@pytest.mark.parametrize("white", [255, 65535])
+@pytest.mark.parametrize("max_value", [255, 65535])
 def test_gray_runs_from_0_to_white(max_value):
     artist = image(20, 30, dtype=np.uint8 if max_value == 255 else np.uint16)
     for axes in shown(draw_filtering(artist, [row(artist)]))[::2]:
@@ -127,7 +127,7 @@ def test_gray_runs_from_0_to_white(max_value):
         assert bar.get_ylabel() == "value"
 
 
-@pytest.mark.parametrize(("white", "ends"), [(None, (0, 1)), (255, (0, 255)), (7, (0, 7))])
+@pytest.mark.parametrize(("max_value", "ends"), [(None, (0, 1)), (255, (0, 255)), (7, (0, 7))])
 def test_white_can_be_told(max_value, ends):
     image = np.array([[0, 1], [1, 0]], np.uint8)
     original = shown(draw_filtering(image, [row(GRAY)], max_value=max_value))[0]

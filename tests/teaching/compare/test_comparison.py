@@ -34,9 +34,9 @@ def test_the_first_differs_from_itself_by_nothing():
     assert not difference.any()
 
 
-@pytest.mark.parametrize("image", [GRAY, COLOR])
-def test_maps_of_one_size_are_subtracted_without_wrapping(artist):
-    image = ImageData(artist, 8)
+@pytest.mark.parametrize("pixel_array", [GRAY, COLOR])
+def test_maps_of_one_size_are_subtracted_without_wrapping(pixel_array):
+    image = ImageData(pixel_array, 8)
     one, two = choice("outline"), choice("blur", "blur")
     compared = compare_choices(image, [one, two])[1]
     expected = pixels(image, two) - pixels(image, one)
