@@ -1,28 +1,78 @@
-"""Grids of numbers as text: aligned, side by side where they fit, broken where too wide."""
+"""Tables and paragraphs as text for a terminal of 80 columns."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 WIDTH = 80  # columns of a terminal
-GAP = "   "
+GAP = "   "  # between tables side by side
+_LEAST_SHRUNK = 8  # letters that a shortened column keeps
 
-Paint = Callable[[str, str], str]
+Paint = Callable[[str, str], str]  # (role, text) -> the text in the color of its role
 
 
 def unpainted(_role: str, text: str) -> str:
-    """Leave a text as it is."""
+    """Return the text without color."""
     return text
 
 
+def wrapped(words: Iterable[str], indent: str = "") -> list[str]:
+    """Fill lines of at most 80 columns with words, each line after the same indent."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + 1 + len(word) <= WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(indent + word)
+    return lines
+
+
+def table_lines(
+    rows: Sequence[Sequence[str]],
+    *,
+    left: Collection[int] = (),
+    shrink: int | None = None,
+    gap: str = "  ",
+) -> list[str]:
+    """Return the lines of a table with aligned columns, without spaces at their ends.
+
+    Args:
+        rows: the cells, with the headings as the first row; all rows have the same length.
+        left: the columns to align on the left; the others are aligned on the right.
+        shrink: the column to shorten ("convolutio...") where the table is wider than 80 columns.
+        gap: what separates the columns.
+
+    >>> table_lines([("layer", "output"), ("conv", "30x30"), ("relu", "8x8")], left=[0])
+    ['layer  output', 'conv    30x30', 'relu      8x8']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if shrink is not None:
+        excess = sum(widths) + len(gap) * (len(widths) - 1) - WIDTH
+        widths[shrink] = min(widths[shrink], max(_LEAST_SHRUNK, widths[shrink] - excess))
+    lines = []
+    for row in rows:
+        cells = [
+            cell if len(cell) <= width else cell[: width - 3] + "..."
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        aligned = (
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        lines.append(gap.join(aligned).rstrip())
+    return lines
+
+
 class Cell(NamedTuple):
-    """A text, and the role by which it is painted; empty for none."""
+    """A text and its role, by which it is colored; an empty role has no color."""
 
     text: str
     role: str = ""
 
 
 class TextTable(NamedTuple):
-    """A grid of cells under a heading, with what stands above its columns and before its rows."""
+    """A grid of right-aligned cells under a heading, with optional labels of columns and rows."""
 
     heading: str
     cells: Sequence[Sequence[Cell]]
@@ -31,31 +81,30 @@ class TextTable(NamedTuple):
 
     @property
     def width(self) -> int:
-        """How many letters its widest line has."""
-        numbers = sum(self._widths()) + max(len(self._widths()) - 1, 0)
-        return max(len(self.heading), self._margin + numbers)
+        """The length of its lines."""
+        widths = self._widths()
+        return max(len(self.heading), self._margin + sum(widths) + max(len(widths) - 1, 0))
 
     @property
     def _margin(self) -> int:
         return max(map(len, self.rows), default=-2) + 2
 
     def _widths(self) -> list[int]:
-        heads = self.columns or [""] * len(self.cells[0])
+        labels = self.columns or [""] * len(self.cells[0])
         return [
-            max(len(head), *(len(row[place].text) for row in self.cells))
-            for place, head in enumerate(heads)
+            max(len(label), *(len(row[column].text) for row in self.cells))
+            for column, label in enumerate(labels)
         ]
 
     def lines(self, paint: Paint) -> list[str]:
-        """Return its lines, all of one width on a page without paint."""
+        """Return the lines, all of the same length before they are colored."""
         widths, margin = self._widths(), self._margin
         lines = [paint("heading", self.heading) + " " * (self.width - len(self.heading))]
         rest = " " * (self.width - margin - sum(widths) - len(widths) + 1)
         if self.columns:
-            heads = " ".join(map(str.rjust, self.columns, widths))
-            lines.append(" " * margin + paint("place", heads) + rest)
-        labels = self.rows or [""] * len(self.cells)
-        for label, row in zip(labels, self.cells, strict=True):
+            labels = " ".join(map(str.rjust, self.columns, widths))
+            lines.append(" " * margin + paint("place", labels) + rest)
+        for label, row in zip(self.rows or [""] * len(self.cells), self.cells, strict=True):
             cells = (
                 paint(cell.role, cell.text.rjust(width))
                 for cell, width in zip(row, widths, strict=True)
@@ -64,20 +113,17 @@ class TextTable(NamedTuple):
             lines.append(start + " ".join(cells) + rest)
         return lines
 
-    def parts(self) -> list["TextTable"]:
-        """Break a table too wide for the page between its columns."""
+    def parts(self) -> list[TextTable]:
+        """Split a table that is wider than 80 columns into tables of fewer columns."""
         parts, left = [], self
         while left.width > WIDTH and len(left.cells[0]) > 1:
-            count = next(
-                (n for n in range(len(left.cells[0]) - 1, 0, -1) if left.part(0, n).width <= WIDTH),
-                1,
-            )
-            parts.append(left.part(0, count))
-            left = left.part(count, None)._replace(heading=f"{self.heading}, continued")
+            counts = range(len(left.cells[0]) - 1, 0, -1)
+            count = next((n for n in counts if left._part(0, n).width <= WIDTH), 1)
+            parts.append(left._part(0, count))
+            left = left._part(count, None)._replace(heading=f"{self.heading}, continued")
         return [*parts, left]
 
-    def part(self, first: int, last: int | None) -> "TextTable":
-        """Return some of its columns."""
+    def _part(self, first: int, last: int | None) -> TextTable:
         chosen = slice(first, last)
         return self._replace(
             cells=[row[chosen] for row in self.cells], columns=self.columns[chosen]
@@ -85,9 +131,9 @@ class TextTable(NamedTuple):
 
 
 def side_by_side(tables: Sequence[TextTable], paint: Paint) -> list[str]:
-    """Return the lines of tables beside each other, or below each other where they do not fit.
+    """Return the lines of tables side by side, or one below the other where they do not fit.
 
-    Tables of one shape share their places: beside each other, only the first shows them.
+    All tables have the same labels; side by side, only the first one shows them.
     """
     beside = [tables[0], *(table._replace(columns=(), rows=()) for table in tables[1:])]
     if sum(table.width for table in beside) + len(GAP) * (len(beside) - 1) > WIDTH:

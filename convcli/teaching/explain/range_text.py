@@ -45,7 +45,8 @@ def _rescaled(
     text = f"({written(value)} - {_signed(low)}) / ({written(high)} - {_signed(low)})"
     if max_value is None:
         return f"{text} -> {written(pixel)}"
-    return f"{text} * {max_value} -> {written(pixel)}{_why(value, max_value) if math.isnan(value) else ''}"
+    why = _why(value, max_value) if math.isnan(value) else ""
+    return f"{text} * {max_value} -> {written(pixel)}{why}"
 
 
 def _signed(number: Number) -> str:

@@ -8,7 +8,7 @@ from itertools import chain
 from convcli.teaching.decimals import Number, exact, written
 from convcli.teaching.explain.explanation import Explanation, Output, Response, Sum
 from convcli.teaching.explain.range_text import tone_line
-from convcli.teaching.text_table import WIDTH, Paint, unpainted
+from convcli.teaching.text_table import Paint, unpainted, wrapped
 
 LABEL = 10  # letters of a step's name and the space after it
 
@@ -63,17 +63,6 @@ def step(name: str, words: Iterable[str]) -> list[str]:
     """Return the lines of a step: its name, and words beside it."""
     lines = wrapped(words, " " * LABEL)
     lines[0] = name.ljust(LABEL) + lines[0][LABEL:]
-    return lines
-
-
-def wrapped(words: Iterable[str], indent: str = "") -> list[str]:
-    """Fill lines of the page's width with words, all indented."""
-    lines: list[str] = []
-    for word in words:
-        if lines and len(lines[-1]) + 1 + len(word) <= WIDTH:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(indent + word)
     return lines
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from convcli.geometry import size_text
 from convcli.teaching.decimals import written
 from convcli.teaching.explain.explanation import Explanation, Response, Sum
-from convcli.teaching.explain.steps import result_lines, step, sum_lines, value_lines, wrapped
-from convcli.teaching.text_table import Cell, Paint, TextTable, side_by_side, unpainted
+from convcli.teaching.explain.steps import result_lines, step, sum_lines, value_lines
+from convcli.teaching.text_table import Cell, Paint, TextTable, side_by_side, unpainted, wrapped
 
 _JSON_NAMES = {"max_value": "white"}  # what JSON has called it from the first version
 

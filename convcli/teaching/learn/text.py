@@ -9,10 +9,9 @@ import numpy as np
 from convcli.errors import UsageError
 from convcli.geometry import Pair
 from convcli.kernels.kernel import Kernel
-from convcli.teaching.explain.steps import wrapped
 from convcli.teaching.learn.lookup import framed
 from convcli.teaching.learn.result import Floats, History, LearnResult, Match
-from convcli.teaching.text_table import Cell, TextTable, side_by_side, unpainted
+from convcli.teaching.text_table import Cell, TextTable, side_by_side, unpainted, wrapped
 
 _LABEL = 11  # letters of a fact's name and the blanks after it
 _MOST_DECIMALS, _DESCENT_DECIMALS = 6, 4

@@ -7,7 +7,6 @@ import pytest
 
 from convcli import explain
 from convcli.teaching.explain.text import explanation_text
-from convcli.teaching.text_table import Cell, TextTable, side_by_side, unpainted
 
 RNG = np.random.default_rng(6)
 GRAY = RNG.integers(0, 256, (40, 40), np.uint8)
@@ -152,15 +151,3 @@ def test_paint_does_not_move_anything():
     assert plain == text("3x3")
     assert "<padding|" in painted
     assert "<result|" in painted
-
-
-def test_a_table_too_wide_is_broken_between_columns():
-    cells = [[Cell(f"{10**9 + n}") for n in range(20)] for _ in range(2)]
-    table = TextTable("wide", cells, [str(n) for n in range(20)], ["0", "1"])
-    lines = side_by_side([table], unpainted)
-    assert max(map(len, lines)) <= 80
-    assert lines.count("wide") == 1
-    assert "wide, continued" in lines
-    assert sorted(re.findall(r"\d{10}", "\n".join(lines))) == sorted(
-        2 * [f"{10**9 + n}" for n in range(20)]
-    )

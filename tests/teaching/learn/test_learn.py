@@ -183,7 +183,7 @@ def test_rounding_does_not_hide_a_name(name, spec):
     """Not even where a smooth image repeats what was rounded away."""
     image, kernel = sample(name), get_kernel(spec)
     rounded = cross_correlate(image, kernel.matrix, divisor=kernel.divisor, dtype=np.uint8)
-    learned = learn_kernel(image, rounded, kernel.size, ignore_clipped=True)
+    learned = learn_kernel(image, rounded, kernel.shape, ignore_clipped=True)
     assert learned.match.certain
     assert spec in (learned.match.spec, *learned.match.also)
     assert learned.match.scale == 1

@@ -29,7 +29,7 @@ def test_every_table_is_seen_by_one_of_its_names(name):
     assert name in (match.spec, *match.also)
     for other in (match.spec, *match.also):
         np.testing.assert_allclose(
-            framed(get_kernel(other).weights, kernel.size), kernel.weights, atol=1e-12
+            framed(get_kernel(other).weights, kernel.shape), kernel.weights, atol=1e-12
         )
 
 
