@@ -1,9 +1,9 @@
 """Write a file whole or not at all.
 
-The bytes go to a temporary file in the target's own folder, which then takes the target's name
-in one step; a fault or a kill at any moment leaves the old file, or none, never half of one. The
-temporary's name tells which process of which machine is writing it, so that what a killed one
-left behind can be told and cleared.
+The bytes go to a temporary file in the target's folder, which is then renamed to the target in one
+step. An error or a kill at any moment leaves the old file, or none, but never half a file. The
+temporary file's name contains the machine and the process that writes it; with it, files left by
+killed processes can be recognized and removed.
 """
 
 import errno
@@ -23,16 +23,16 @@ from convcli.errors import ExistingError, ImageError, shown
 
 TEMPORARY_PREFIX = ".convcli-"
 _TEMPORARY = re.compile(r"\.convcli-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{16}\.tmp")
-_LONG_AGO = 24 * 3600  # seconds, after which no machine is still writing a file
+_STALE_AFTER = 24 * 3600  # seconds: no process writes one file for so long
 
 
 def refuse_existing(target: Path) -> ExistingError:
-    """Return the error for a target that is there already."""
+    """Return the error for a target that exists."""
     return ExistingError(target, "exists already; --overwrite replaces it")
 
 
 def is_stream(target: Path) -> bool:
-    """Tell whether ``target`` is a FIFO, a device or a socket: written to, never replaced."""
+    """Tell whether ``target`` is a FIFO, a device or a socket, which is never replaced."""
     try:
         mode = target.stat().st_mode
     except OSError:
@@ -41,10 +41,10 @@ def is_stream(target: Path) -> bool:
 
 
 def check_target(target: Path, *, overwrite: bool = False) -> None:
-    """See that ``target`` is free, or may be replaced; cheap enough to ask before any work.
+    """Check, before any work is done, that ``target`` is free or may be replaced.
 
     Raises:
-        ImageError: it is a folder, a file that is to stay, or nothing that the system can name.
+        ImageError: it is a folder, a file that may not be replaced, or an invalid name.
     """
     try:
         if target.is_dir():
@@ -52,16 +52,16 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
         if target.exists() and not (overwrite or is_stream(target)):
             raise refuse_existing(target)
     except OSError as error:
-        raise _refused(target, error) from error
+        raise _write_error(target, error) from error
 
 
 @contextmanager
 def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
-    """Open ``target`` for writing; it appears under its name only when the block ends well.
+    """Open ``target`` for writing. It appears under its name only if the block succeeds.
 
-    Missing folders are made. A symbolic link stays, and the file it names is replaced. A new
-    file's permissions follow the umask, a replaced file's are kept. A FIFO or a device is
-    written to as it is.
+    Missing folders are created. A symbolic link is kept, and the file it points to is replaced. A
+    new file's permissions follow the umask; those of a replaced file are kept. FIFOs and devices
+    are written to directly.
 
     Raises:
         ImageError: the target exists and ``overwrite`` is false, or the system refuses.
@@ -84,22 +84,23 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _refused(target, error) from error
+        raise _write_error(target, error) from error
 
 
-def _refused(target: Path, error: OSError) -> ImageError:
+def _write_error(target: Path, error: OSError) -> ImageError:
     return ImageError(target, f"cannot be written: {error.strerror or error}")
 
 
 def clear_stale(folder: Path) -> None:
-    """Remove the temporaries in a folder whose processes are gone.
+    """Remove temporary files from a folder if the processes that wrote them are gone.
 
-    Those of another machine, or of a process number that has come to be another's, go after a day.
+    Files of another machine, or whose process number now belongs to another process, are removed
+    after a day.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            found = _TEMPORARY.fullmatch(entry.name)
-            if found is not None and _is_stale(entry, found["host"], int(found["process"])):
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match is not None and _is_stale(entry, match["host"], int(match["process"])):
                 with suppress(OSError):
                     Path(entry.path).unlink()
 
@@ -107,25 +108,25 @@ def clear_stale(folder: Path) -> None:
 def _is_stale(entry: os.DirEntry[str], host: str, process: int) -> bool:
     if host == _host() and not _is_running(process):
         return True
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _LONG_AGO
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_AFTER
 
 
 def _is_running(process: int) -> bool:
-    """Tell whether a process of this machine is there, and not just its exit code."""
+    """Tell whether a process of this machine is running; a zombie is not."""
     with suppress(OSError):
         return ") Z " not in Path(f"/proc/{process}/stat").read_text()
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # another user's
+    except OSError:  # it belongs to another user
         pass
     return True
 
 
 @cache
 def _host() -> str:
-    """Return eight digits that stand for this machine, and the container whose processes we see."""
+    """Return eight hex digits that identify this machine and its process namespace (container)."""
     name = platform.node()
     with suppress(OSError):
         name += str(Path("/proc/self/ns/pid").stat().st_ino)
@@ -140,17 +141,17 @@ def _make_folder(folder: Path) -> None:
 
 
 def _open_temporary(final: Path) -> tuple[int, Path]:
-    """Make the temporary file beside ``final``, with the permissions that ``final`` is to have."""
+    """Create the temporary file beside ``final``, with the permissions that ``final`` gets."""
     mark = f"{_host()}-{os.getpid()}-{os.urandom(8).hex()}"
     temporary = final.parent / f"{TEMPORARY_PREFIX}{mark}.tmp"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with suppress(OSError):  # nothing to keep the permissions of, or nowhere to keep them
+    with suppress(OSError):  # there is no old file, or the file system has no permissions
         temporary.chmod(stat.S_IMODE(final.stat().st_mode))
     return handle, temporary
 
 
 def _publish(temporary: Path, final: Path, target: Path, *, overwrite: bool) -> None:
-    """Give the finished file its name; without ``overwrite``, never over a file made meanwhile."""
+    """Rename the finished file. Without ``overwrite``, keep a file that appeared meanwhile."""
     if overwrite:
         temporary.replace(final)
         return

@@ -1,34 +1,34 @@
-"""Every fault that convcli explains to its user, and how a file's name is shown in one.
+"""The errors that convcli reports, with their exit codes, and how file names appear in them.
 
-A message is one line that says what is wrong and what to do about it.
+A message is one line: the name, what is wrong, and what to do about it.
 """
 
 
 class ConvcliError(Exception):
-    """The kind that all others are; catch it to catch every fault of convcli's own.
+    """The base class: catch it to catch every error that convcli reports.
 
-    ``exit_code`` is what the command line returns when the fault ends the program.
+    ``exit_code`` is the command line's exit code when the error ends the program.
     """
 
     exit_code = 1
 
 
 class UsageError(ConvcliError, ValueError):
-    """Arguments that are wrong in themselves or make no sense together."""
+    """Arguments are wrong in themselves or contradict each other."""
 
     exit_code = 2
 
 
 class GeometryError(UsageError):
-    """Sizes, padding, stride and dilation that leave no output, or are no sizes at all."""
+    """Sizes, padding, stride and dilation leave no output, or are invalid."""
 
 
 class KernelError(UsageError):
-    """A kernel SPEC, file or matrix that cannot be understood or used."""
+    """A kernel SPEC, file or matrix cannot be understood or used."""
 
 
 class ImageError(ConvcliError):
-    """A file that cannot be read, held or written; its message begins with its name."""
+    """A file cannot be read, processed or written. The message begins with its name."""
 
     def __init__(self, path: object, problem: str) -> None:
         super().__init__(f"{shown(path)}: {problem}")
@@ -36,7 +36,7 @@ class ImageError(ConvcliError):
         self.problem = problem
 
     def __reduce__(self) -> tuple[type["ImageError"], tuple[object, str]]:
-        """Travel between processes with both arguments."""
+        """Pickle both arguments, to travel between processes."""
         return type(self), (self.path, self.problem)
 
 
@@ -44,16 +44,16 @@ PictureError = ImageError  # its name in the first version
 
 
 class ExistingError(ImageError):
-    """A file that is there already and may not be replaced."""
+    """A file exists and may not be replaced."""
 
 
-class Named:
-    """A block whose faults are told with a name before them: of an input, or of a layer.
+class prefix_errors:  # noqa: N801 - a context manager that is used like contextlib.suppress
+    """Put the name of an input or a layer before the message of any error in the block.
 
-    A :class:`ImageError` stays as it is, as its message begins with a name already; an empty
-    name adds nothing.
+    An :class:`ImageError` is left unchanged, since its message begins with a name already. An
+    empty name adds nothing.
 
-    >>> with Named("photo.png"):
+    >>> with prefix_errors("photo.png"):
     ...     raise UsageError("is too small")
     Traceback (most recent call last):
     convcli.errors.UsageError: photo.png: is too small
@@ -63,15 +63,13 @@ class Named:
         self.name = name
 
     def __enter__(self) -> None:
-        """Begin."""
+        """Enter the block."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        """Put the name before the fault, if there is one."""
-        if not self.name or isinstance(error, ImageError):
-            return
-        if isinstance(error, ConvcliError):
+        """Raise the error again, with the name before its message."""
+        if self.name and isinstance(error, ConvcliError) and not isinstance(error, ImageError):
             raise type(error)(f"{self.name}: {error}") from error
 
 
@@ -89,11 +87,11 @@ def shown(path: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def unforeseen(error: Exception) -> str:
-    """Describe a fault that is convcli's own, in one line.
+def internal_error(error: Exception) -> str:
+    """Return the one-line message for an exception that is a bug in convcli.
 
-    >>> unforeseen(ZeroDivisionError("division by zero"))
-    'a fault in convcli: ZeroDivisionError: division by zero (CONVCLI_DEBUG=1 shows where)'
+    >>> internal_error(ZeroDivisionError("division by zero"))
+    'internal error: ZeroDivisionError: division by zero (CONVCLI_DEBUG=1 shows the traceback)'
     """
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"a fault in convcli: {text} (CONVCLI_DEBUG=1 shows where)"
+    return f"internal error: {text} (CONVCLI_DEBUG=1 shows the traceback)"

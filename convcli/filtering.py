@@ -17,9 +17,14 @@ from convcli.core.saturate import saturate
 from convcli.core.strips import sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Pair
-from convcli.images.direction_colors import DirectionColors, check_hues, eight_bits
 from convcli.images.image import ImageData
-from convcli.images.value_range import ValueRange, ValueStats
+from convcli.images.value_range import (
+    DirectionColors,
+    ValueRange,
+    ValueStats,
+    check_direction,
+    to_eight_bits,
+)
 from convcli.kernels.kernel import Kernel
 
 
@@ -180,9 +185,9 @@ class _Layer:
             alpha = sample_at_anchors(image.alpha, plans[0].geometry, border_name(spec.conv.border))
         axes = None
         if spec.combine == "direction":
-            check_hues(len(plans), spec.range, math.prod(plans[0].shape[2:]))
+            check_direction(len(plans), spec.range, math.prod(plans[0].shape[2:]))
             axes = hue_axes(spec)
-            alpha = None if alpha is None else eight_bits(alpha)
+            alpha = None if alpha is None else to_eight_bits(alpha)
         return cls(image.pixels, plans, spec.combine, alpha, spec.threads, axes=axes)
 
     @property
@@ -263,7 +268,7 @@ def hue_axes(spec: Filter) -> tuple[complex, complex]:
     Raises:
         UsageError: there are others than two derivatives at a right angle, or a bias.
     """
-    check_hues(len(spec.kernels), spec.range)
+    check_direction(len(spec.kernels), spec.range)
     if spec.bias or any(kernel.bias for kernel in spec.kernels):
         raise UsageError("--combine direction takes no bias: it would turn the directions")
     planes = (kernel.weights.reshape(-1, *kernel.shape).sum(axis=0) for kernel in spec.kernels)

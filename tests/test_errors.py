@@ -12,8 +12,8 @@ from convcli.errors import (
     GeometryError,
     ImageError,
     KernelError,
-    Named,
     UsageError,
+    prefix_errors,
     shown,
 )
 
@@ -47,7 +47,12 @@ def test_a_image_error_begins_with_the_name():
 
 @pytest.mark.parametrize("kind", [ConvcliError, UsageError, GeometryError, KernelError])
 def test_a_named_block_puts_its_name_before_faults(kind):
-    with pytest.raises(kind) as caught, Named("a.png"), Named("layer 2 (relu)"), Named(""):
+    with (
+        pytest.raises(kind) as caught,
+        prefix_errors("a.png"),
+        prefix_errors("layer 2 (relu)"),
+        prefix_errors(""),
+    ):
         raise kind("is too small")
     assert (type(caught.value), str(caught.value)) == (kind, "a.png: layer 2 (relu): is too small")
     assert isinstance(caught.value.__cause__, kind)
@@ -57,7 +62,7 @@ def test_a_named_block_puts_its_name_before_faults(kind):
     "error", [ImageError("b.png", "x"), ExistingError("b.png", "x"), OSError("x")]
 )
 def test_a_named_block_leaves_what_has_a_name_and_what_is_not_ours(error):
-    with pytest.raises(type(error)) as caught, Named("a.png"):
+    with pytest.raises(type(error)) as caught, prefix_errors("a.png"):
         raise error
     assert caught.value is error
 

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from convcli.atomic import atomic_write, is_stream
-from convcli.batch.options import JobOptions, WriteOptions
+from convcli.batch.options import JobOptions
 from convcli.batch.outputs import STDOUT
 from convcli.errors import UsageError
 from convcli.filtering import Filter
 from convcli.images.formats import Format, choose_format, named_format
 from convcli.images.image import ImageData
+from convcli.images.options import WriteOptions
 
 MATRICES = ("npy", "csv", "txt")
 EIGHT_BITS = (

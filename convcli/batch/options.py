@@ -3,26 +3,7 @@
 from typing import Literal, NamedTuple
 
 from convcli.filtering import Filter
-from convcli.images.reading import DEFAULT_MAX_PIXELS
-
-
-class ReadOptions(NamedTuple):
-    """How inputs are read; ``resize`` is (rows, columns)."""
-
-    channels: str = "auto"
-    resize: tuple[int, int] | None = None
-    frames: str = "first"
-    max_pixels: int = DEFAULT_MAX_PIXELS
-
-
-class WriteOptions(NamedTuple):
-    """How results are written."""
-
-    format: str | None = None
-    quality: int | None = None
-    compress_level: int | None = None
-    overwrite: bool = False
-    skip_existing: bool = False
+from convcli.images.options import ReadOptions, WriteOptions
 
 
 class ExecutionOptions(NamedTuple):

@@ -18,10 +18,10 @@ from convcli.batch.outputs import Job, SummaryFile, joined
 from convcli.batch.summary_figures import draw_figure
 from convcli.batch.summary_files import memory_factor, write_summary
 from convcli.batch.todo import Step, pending_outputs
-from convcli.errors import ConvcliError, ExistingError, ImageError, unforeseen
+from convcli.errors import ConvcliError, ExistingError, ImageError, internal_error
 from convcli.filtering import Filter, Filtered, filter_image, measure
 from convcli.images.image import ImageData
-from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, admit_all
+from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
 from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames, write_image
 
@@ -29,7 +29,7 @@ from convcli.images.writing import write_frames, write_image
 def run_serially(
     jobs: Iterable[Job | Missing],
     work: JobOptions,
-    admit: ReserveMemory = admit_all,
+    admit: ReserveMemory = unlimited_memory,
     *,
     fail_fast: bool = False,
 ) -> Generator[JobResult, None, None]:
@@ -44,7 +44,7 @@ def run_serially(
             return
 
 
-def do_job(job: Job, work: JobOptions, admit: ReserveMemory = admit_all) -> JobResult:
+def do_job(job: Job, work: JobOptions, admit: ReserveMemory = unlimited_memory) -> JobResult:
     """Do the work on one input; what goes wrong is in the outcome.
 
     Args:
@@ -66,7 +66,7 @@ def do_job(job: Job, work: JobOptions, admit: ReserveMemory = admit_all) -> JobR
     except Exception as fault:  # whatever it is, the other images go on
         if os.environ.get("CONVCLI_DEBUG"):
             raise
-        error = ImageError(task.name, unforeseen(fault))
+        error = ImageError(task.name, internal_error(fault))
     return JobResult(
         path=job.source.path,
         results=tuple(task.results),
@@ -225,15 +225,7 @@ class _Task:
 
     @property
     def _reading(self) -> dict[str, Any]:
-        reading = self.work.reading
-        size = reading.resize
-        return {
-            "name": self.name,
-            "max_pixels": reading.max_pixels,
-            "channels": reading.channels,
-            "resize": None if size is None else (size[1], size[0]),
-            "admit": self._admit,
-        }
+        return {"name": self.name, "options": self.work.reading, "reserve_memory": self._admit}
 
 
 def _opened(source: Source) -> Path | io.BytesIO:

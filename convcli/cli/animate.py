@@ -10,10 +10,10 @@ from convcli.cli.options import layout_options, lazily, one_image_options, optio
 from convcli.cli.types import PositionValue
 
 if TYPE_CHECKING:
-    from convcli.batch.options import ReadOptions
     from convcli.cli.kernel_args import KernelArgs
     from convcli.cli.moving import FrameRange
     from convcli.core.options import ConvOptions
+    from convcli.images.options import ReadOptions
 
 
 journey_options = option_group(

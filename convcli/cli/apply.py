@@ -18,11 +18,12 @@ from convcli.cli.types import MemoryValue
 
 if TYPE_CHECKING:
     from convcli.batch.inputs import InputOptions
-    from convcli.batch.options import ExecutionOptions, ReadOptions, WriteOptions
+    from convcli.batch.options import ExecutionOptions
     from convcli.batch.outputs import OutputOptions
     from convcli.cli.kernel_args import KernelArgs
     from convcli.cli.report import MessageOptions
     from convcli.core.options import ConvOptions
+    from convcli.images.options import ReadOptions, WriteOptions
 
 search_options = option_group(
     "search",

@@ -11,10 +11,10 @@ from convcli.cli.options import layout_values, one_image_options, overwrite_opti
 from convcli.cli.varying import VARIED, read_variation
 
 if TYPE_CHECKING:
-    from convcli.batch.options import ReadOptions
     from convcli.cli.kernel_args import KernelArgs
     from convcli.filtering import Filter
     from convcli.images.image import ImageData
+    from convcli.images.options import ReadOptions
     from convcli.teaching.compare.comparison import Choice, Compared
 
 
@@ -131,10 +131,10 @@ def _title(name: str, vary: str, specs: tuple["Filter", ...]) -> str:
 
 def _compared(image: "ImageData", choices: list["Choice"], name: str) -> list["Compared"]:
     """Compare; a fault is told with the input's name."""
-    from convcli.errors import Named
+    from convcli.errors import prefix_errors
     from convcli.teaching.compare.comparison import compare_choices
 
-    with Named(name):
+    with prefix_errors(name):
         return compare_choices(image, choices)
 
 

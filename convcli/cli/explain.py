@@ -12,11 +12,11 @@ from convcli.cli.options import layout_options, one_image_options, overwrite_opt
 from convcli.cli.types import PositionValue
 
 if TYPE_CHECKING:
-    from convcli.batch.options import ReadOptions
     from convcli.cli.kernel_args import KernelArgs
     from convcli.core.options import ConvOptions
     from convcli.filtering import Filter
     from convcli.geometry import Pair
+    from convcli.images.options import ReadOptions
     from convcli.teaching.explain.explanation import Explanation
 
 PAINTS: dict[str, dict[str, Any]] = {
@@ -108,11 +108,11 @@ def _explained(
     source: str, reading: "ReadOptions", spec: "Filter", at: "Pair", activation: str
 ) -> tuple["Explanation", Any]:
     """Read the input, explain its value, return both; a fault is told with the input's name."""
-    from convcli.errors import Named
+    from convcli.errors import prefix_errors
     from convcli.teaching.explain.arithmetic import explain_image
 
     image, name = read_one(source, reading)
-    with Named(name):
+    with prefix_errors(name):
         return explain_image(image, spec, at, activation), image.pixels
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from convcli.batch.options import ReadOptions
     from convcli.images.image import ImageData
+    from convcli.images.options import ReadOptions
 
 
 def read_one(source: str, reading: "ReadOptions") -> tuple["ImageData", str]:
@@ -38,13 +38,10 @@ def read_quietly(source: str, reading: "ReadOptions") -> tuple["ImageData", str]
 
     stdin = source == "-"
     name = "standard input" if stdin else shown(source)
-    size = reading.resize
     image = read_image(
         io.BytesIO(sys.stdin.buffer.read()) if stdin else Path(source),
         name=name if stdin else source,
-        max_pixels=reading.max_pixels,
-        channels=reading.channels,
-        resize=None if size is None else (size[1], size[0]),
+        options=reading,
     )
     return image, name
 

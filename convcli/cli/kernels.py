@@ -68,7 +68,7 @@ def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) 
 
 def _draw_catalogue(plot: str, source: str | None, overwrite: bool) -> None:
     """Draw what each kernel of the catalogue makes of one image."""
-    from convcli.batch.options import ReadOptions
+    from convcli.images.options import ReadOptions
     from convcli.teaching.kernels.catalogue_maps import built_in_image, catalogue_maps, reduced
     from convcli.teaching.kernels.catalogue_sheet import draw_poster
 

@@ -10,7 +10,7 @@ from convcli.cli.learning_options import descent_options, model_options
 from convcli.cli.options import KernelSpecValue, as_stored_options, overwrite_option
 
 if TYPE_CHECKING:
-    from convcli.batch.options import ReadOptions
+    from convcli.images.options import ReadOptions
     from convcli.teaching.learn.descent import Descent
     from convcli.teaching.learn.pairs import Examples
     from convcli.teaching.learn.result import LearnResult

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, cast
 import click
 
 from convcli import __version__
-from convcli.errors import ConvcliError, unforeseen
+from convcli.errors import ConvcliError, internal_error
 
 COMMANDS = {
     "apply": "convcli.cli.apply:apply",
@@ -164,7 +164,7 @@ def _exit_code(command: Callable[[], Any]) -> int:
     except Exception as error:  # the last resort: no traceback reaches a user
         if os.environ.get("CONVCLI_DEBUG"):
             raise
-        return _fail(unforeseen(error), FAILED)
+        return _fail(internal_error(error), FAILED)
     return code if isinstance(code, int) else 0
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from convcli.batch.outputs import base_name
-from convcli.errors import Named
+from convcli.errors import prefix_errors
 from convcli.filtering import Filter
 from convcli.geometry import Pair
 from convcli.images.image import ImageData
@@ -49,7 +49,7 @@ def make_animation(
     from convcli.images.palette import Palette
     from convcli.teaching.animate.frames import Animation, kept_colors
 
-    with Named(name):
+    with prefix_errors(name):
         slide = slide_over(image, spec)
         stops = choose_stops(slide.output, journey.first, journey.last, journey.step)
         animation = Animation(slide, stops.shown, title=base_name(name))

@@ -189,7 +189,7 @@ _MAX_PIXELS = option(
     show_default=True,
     help="Refuse images with more pixels before decoding them.",
 )
-_reading = lazily("convcli.batch.options", "ReadOptions")
+_reading = lazily("convcli.images.options", "ReadOptions")
 
 reading_options = option_group("reading", _reading, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
 as_stored_options = option_group("reading", _reading, _CHANNELS, _MAX_PIXELS)
@@ -197,7 +197,7 @@ one_image_options = option_group("reading", _reading, _CHANNELS, _RESIZE, _MAX_P
 
 
 def _writing(**values: Any) -> Any:
-    from convcli.batch.options import WriteOptions
+    from convcli.images.options import WriteOptions
 
     if values["overwrite"] and values["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing contradict each other")
@@ -233,5 +233,5 @@ writing_options = option_group(
     option("--skip-existing", is_flag=True, help="Leave files that exist, and go on."),
 )
 one_writing_options = option_group(
-    "writing", lazily("convcli.batch.options", "WriteOptions"), *_ENCODING
+    "writing", lazily("convcli.images.options", "WriteOptions"), *_ENCODING
 )

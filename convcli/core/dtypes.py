@@ -12,6 +12,11 @@ Bounds = tuple[int, int]
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
+def with_channels(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a (H, W) array as (H, W, 1), and (H, W, C) unchanged."""
+    return array if array.ndim == 3 else array[..., np.newaxis]
+
+
 class SumTypes(NamedTuple):
     """The weights as they are summed, and the types on the way from sums to results.
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from convcli.errors import ConvcliError
 from convcli.images.palette import MOST_COLORS, Palette
-from convcli.images.pillow_errors import DECODER_FAULTS
+from convcli.images.pillow_errors import DECODER_ERRORS
 
 Frame = NDArray[np.uint8]
 
@@ -54,7 +54,7 @@ def write_animation(
             reel.save(file, "WEBP", save_all=True, duration=durations, loop=0, **_WEBP)
     except (ConvcliError, MemoryError):
         raise
-    except DECODER_FAULTS as fault:
+    except DECODER_ERRORS as fault:
         if isinstance(fault, OSError) and fault.errno is not None:
             raise
         raise ConvcliError(f"the frames cannot be encoded: {fault}") from fault

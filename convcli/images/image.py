@@ -1,21 +1,24 @@
-"""What is known of an image once it has been read."""
+"""An image in memory: pixels, alpha and metadata. Pillow is not imported."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class Metadata:
-    r"""What a file says about its image, as far as it stays true of the pixels.
+    r"""What a file says about its image, as far as it is still true of the pixels.
 
     Attributes:
         icc: a color profile whose color space is that of the pixels.
-        exif: the descriptive EXIF tags, in Pillow's form (``Exif\0\0`` and a TIFF header);
-            neither the orientation, which has been applied, nor how the file was stored.
+        exif: the descriptive EXIF tags in Pillow's form (``Exif\0\0`` and a TIFF header), without
+            the orientation, which has been applied, and without the tags about storage.
         dpi: pixels per inch, horizontally and vertically.
-        duration: how long a frame shows, in milliseconds.
+        duration: how long a frame is shown, in milliseconds.
         loop: how often an animation runs; 0 for ever.
     """
 
@@ -28,16 +31,17 @@ class Metadata:
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """Pixels, upright, and what came with them.
+    """An upright image and its metadata.
 
     Attributes:
-        pixels: (H, W) gray, (H, W, 3) RGB, or (H, W, C) from an ``.npy`` file; C-contiguous,
-            in the machine's byte order.
-        depth: 8 (uint8 pixels), 16 (uint16), or None for plain numbers that have no white.
-        alpha: (H, W) of the pixels' type, or None.
+        pixels: (H, W) gray, (H, W, 3) RGB, or (H, W, C) from an ``.npy`` file; C-contiguous, in
+            native byte order.
+        depth: bits per sample: 8 (uint8 pixels), 16 (uint16), or None for plain numbers, which
+            have no greatest value.
+        alpha: (H, W) of the pixels' dtype, or None.
         format: Pillow's name of the file's format, or ``npy``, ``csv``, ``txt``.
         metadata: what is carried over to a result.
-        notes: sentences that the user should be told.
+        notes: sentences for the user.
     """
 
     pixels: NDArray[Any]
@@ -60,5 +64,20 @@ class ImageData:
 
     @property
     def channels(self) -> int:
-        """The number of color channels, alpha not counted."""
+        """The number of color channels, without alpha."""
         return 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
+
+
+def depth_of(dtype: np.dtype[Any]) -> int | None:
+    """Return the depth of an array that is taken for an image: 8, 16, or None for plain numbers.
+
+    >>> depth_of(np.dtype(np.uint16)), depth_of(np.dtype(np.float32))
+    (16, None)
+    """
+    return 8 * dtype.itemsize if dtype.kind == "u" and dtype.itemsize <= 2 else None
+
+
+def max_value_of(dtype: np.dtype[Any]) -> int | None:
+    """Return the greatest pixel value of such an array: 255, 65535, or None for plain numbers."""
+    depth = depth_of(dtype)
+    return None if depth is None else 2**depth - 1

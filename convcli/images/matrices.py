@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.images.options import over_limit
 from convcli.kernels.naming import quoted
 
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)
@@ -51,10 +52,7 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     separator = _separator(content for _, content in lines)
     columns = len(_split(*lines[0], separator))
     if columns * len(lines) > max_numbers:
-        raise MatrixError(
-            f"is of {columns}x{len(lines)} pixels, over the limit of {max_numbers}; "
-            "--max-pixels N raises it"
-        )
+        raise MatrixError(over_limit(f"{columns}x{len(lines)}", max_numbers))
     whole = all(_INTEGERS.fullmatch(content) for _, content in lines)
     plain = separator != ";" and not any('"' in content for _, content in lines)
     if plain and (matrix := _fast([content for _, content in lines], separator, whole=whole)):

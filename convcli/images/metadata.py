@@ -1,4 +1,4 @@
-"""ICC profile, EXIF and resolution of an open image, as far as a result may carry them."""
+"""The ICC profile, EXIF and resolution of an open image, as far as a result may carry them."""
 
 import math
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from convcli.images.image import Metadata
-from convcli.images.pillow_errors import DECODER_FAULTS
+from convcli.images.pillow_errors import DECODER_ERRORS
 
-# Tags that describe the image; all others in the first directory say how the file is stored.
+# Tags that describe the image; all others in the first directory describe how it is stored.
 _DESCRIPTIVE = (
     ExifTags.Base.ImageDescription,
     ExifTags.Base.Make,
@@ -27,7 +27,7 @@ _DESCRIPTIVE = (
     ExifTags.Base.XPKeywords,
     ExifTags.Base.XPSubject,
 )
-# A result's size is its own, and an offset into the source leads nowhere.
+# A result has a size of its own, and offsets into the source are meaningless in it.
 _NOT_CARRIED = (
     ExifTags.Base.ExifImageWidth,
     ExifTags.Base.ExifImageHeight,
@@ -41,9 +41,9 @@ class Exif:
     """What EXIF says.
 
     Attributes:
-        tags: the descriptive ones, as bytes; None where there are none.
+        tags: the descriptive tags as bytes; None if there are none.
         orientation: 1..8, as EXIF numbers them.
-        notes: for the user.
+        notes: sentences for the user.
     """
 
     tags: bytes | None = None
@@ -51,10 +51,10 @@ class Exif:
     notes: tuple[str, ...] = ()
 
 
-def exif_of(im: Image.Image) -> Exif:
+def read_exif(im: Image.Image) -> Exif:
     """Return the EXIF of an image whose pixels are loaded.
 
-    Loaded before, because a fault in EXIF can make a later ``load`` give black pixels.
+    Pixels must be loaded first: an error in EXIF can make a later ``load`` give black pixels.
     """
     if not hasattr(im, "tag_v2") and not any(key in im.info for key in _MAYBE_EXIF):
         return Exif()
@@ -62,26 +62,28 @@ def exif_of(im: Image.Image) -> Exif:
         exif = im.getexif()
         orientation = exif.get(ExifTags.Base.Orientation, 1)
         tags = _descriptive(exif)
-    except DECODER_FAULTS:
+    except DECODER_ERRORS:
         return Exif(notes=("its EXIF data are damaged and were left out",))
     return Exif(tags, orientation if orientation in range(1, 9) else 1)
 
 
-def metadata_of(im: Image.Image, exif: bytes | None, *, color: bool, turned: bool) -> Metadata:
-    """Return what may be carried over from a loaded image.
+def carried_metadata(
+    im: Image.Image, exif: bytes | None, *, color: bool, transposed: bool
+) -> Metadata:
+    """Return the metadata of a loaded image that a result may carry.
 
     Args:
         im: the image.
         exif: its descriptive tags.
-        color: the pixels are RGB, not gray.
-        turned: width and height changed places when the image was set upright.
+        color: whether the pixels are RGB, not gray.
+        transposed: whether the orientation exchanged rows and columns.
     """
     dpi = _dpi(im.info)
     duration, loop = im.info.get("duration"), im.info.get("loop")
     return Metadata(
         icc=matching_profile(im.info.get("icc_profile"), color=color),
         exif=exif,
-        dpi=dpi[::-1] if dpi is not None and turned else dpi,
+        dpi=dpi[::-1] if dpi is not None and transposed else dpi,
         duration=float(duration) if isinstance(duration, int | float) else None,
         loop=loop if isinstance(loop, int) else None,
     )
@@ -109,7 +111,7 @@ def _dpi(info: Mapping[Any, Any]) -> tuple[float, float] | None:
     """Return the resolution, if it is two positive numbers."""
     try:
         across, down = (float(value) for value in info["dpi"])
-    except DECODER_FAULTS:
+    except DECODER_ERRORS:
         return None
     if not all(math.isfinite(value) and value > 0 for value in (across, down)):
         return None

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from convcli.images.image import depth_of
+from convcli.images.options import over_limit
 from convcli.kernels.npy import ArrayError, read_array, read_header
 
 
@@ -35,7 +37,7 @@ def read_npy(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], int | None]
         array = array[np.newaxis]
     elif array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    return array, _depth(header.dtype)
+    return array, depth_of(header.dtype)
 
 
 def write_npy(file: BinaryIO, array: NDArray[Any]) -> None:
@@ -54,10 +56,7 @@ def _check(shape: tuple[int, ...], max_pixels: int) -> None:
         raise ArrayError(f"holds an empty array, of shape {shape}")
     columns, rows = (shape[0], 1) if len(shape) == 1 else (shape[1], shape[0])
     if columns * rows > max_pixels:
-        raise ArrayError(
-            f"is of {columns}x{rows} pixels, over the limit of {max_pixels}; "
-            "--max-pixels N raises it"
-        )
+        raise ArrayError(over_limit(f"{columns}x{rows}", max_pixels))
 
 
 def _converted(array: NDArray[Any]) -> NDArray[Any]:
@@ -67,10 +66,6 @@ def _converted(array: NDArray[Any]) -> NDArray[Any]:
             return np.ascontiguousarray(array, _native(array.dtype))
     except FloatingPointError as error:
         raise ArrayError("holds numbers beyond float64's range; scale them down first") from error
-
-
-def _depth(dtype: np.dtype[Any]) -> int | None:
-    return dtype.itemsize * 8 if dtype.kind == "u" and dtype.itemsize <= 2 else None
 
 
 def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:

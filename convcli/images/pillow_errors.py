@@ -1,4 +1,4 @@
-"""Every fault of a decoder in friendly words, and Pillow's process-wide settings meanwhile."""
+"""Translate Pillow's exceptions and warnings, and manage its global settings while decoding."""
 
 import errno
 import re
@@ -13,9 +13,10 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from convcli.errors import ConvcliError, ImageError
+from convcli.images.options import over_limit
 
 # What decoders have been seen to raise on damaged files, by their common base classes.
-DECODER_FAULTS = (
+DECODER_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -42,59 +43,66 @@ _BY_ERRNO = {
 
 @contextmanager
 def translate_errors(name: str, max_pixels: int) -> Iterator[None]:
-    """Turn any fault of the block into a :class:`ImageError` of ``name``."""
+    """Turn any decoder's exception in the block into an :class:`ImageError` of ``name``."""
     try:
         yield
     except ConvcliError:
         raise
-    except DECODER_FAULTS as fault:
-        raise ImageError(name, _problem(fault, max_pixels)) from fault
+    except DECODER_ERRORS as error:
+        raise ImageError(name, _problem(error, max_pixels)) from error
 
 
 @contextmanager
-def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
-    """Run a block inside Pillow: faults explained, its warnings added to ``notes``.
+def decoding(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
+    """Run a block inside Pillow: translate its exceptions, and add its warnings to ``notes``.
 
-    Pillow's own limit is ``max_pixels`` meanwhile. It holds for files inside files as well, but
-    Pillow only warns up to twice its limit: there the caller is to look at the size.
+    Meanwhile Pillow's own limit is ``max_pixels``, which also covers files inside files. Pillow
+    only warns up to twice its limit: the caller must check the size as well.
     """
     _settings.enter(max_pixels)
-    _heard.notes = notes
+    _collected.notes = notes
     try:
         with translate_errors(name, max_pixels):
             yield
     finally:
-        _heard.notes = None
+        _collected.notes = None
         _settings.leave()
 
 
-def too_large(name: str, width: int, height: int, max_pixels: int) -> ImageError:
-    """Return the error for an image over the limit."""
-    return ImageError(name, f"is of {width}x{height} pixels, {_over(max_pixels)}")
+@contextmanager
+def encoding(format_name: str) -> Iterator[None]:
+    """Turn an encoder's exception in the block into a :class:`ConvcliError` of one line.
+
+    Errors of the file system and of memory pass through.
+    """
+    try:
+        yield
+    except (ConvcliError, MemoryError):
+        raise
+    except DECODER_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ConvcliError(f"cannot be encoded as {format_name}: {error}") from error
 
 
-def _over(max_pixels: int) -> str:
-    return f"over the limit of {max_pixels}; --max-pixels N raises it"
-
-
-def _problem(fault: BaseException, max_pixels: int) -> str:
-    if isinstance(fault, Image.DecompressionBombError):
-        pixels = re.search(r"\d+", str(fault))  # Pillow's message alone knows the number
-        return f"is of {pixels[0] if pixels else 'many'} pixels, {_over(max_pixels)}"
-    if isinstance(fault, UnidentifiedImageError):
+def _problem(error: BaseException, max_pixels: int) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        pixels = re.search(r"\d+", str(error))  # only Pillow's message holds the number
+        return over_limit(f"{int(pixels[0]):,}" if pixels else "too many", max_pixels)
+    if isinstance(error, UnidentifiedImageError):
         return "is not an image that can be read"
-    if isinstance(fault, MemoryError):
+    if isinstance(error, MemoryError):
         return "does not fit into memory"
-    if isinstance(fault, OSError) and fault.errno is not None:
-        return _BY_ERRNO.get(fault.errno, f"cannot be read: {fault.strerror}")
-    detail = " ".join(str(fault).split())
+    if isinstance(error, OSError) and error.errno is not None:
+        return _BY_ERRNO.get(error.errno, f"cannot be read: {error.strerror}")
+    detail = " ".join(str(error).split())
     return f"is truncated or damaged ({detail})" if detail else "is truncated or damaged"
 
 
 class _Settings:
     """Pillow's and Python's global settings, changed while any thread is inside Pillow.
 
-    The first thread in changes them and the last one out puts them back, whatever the order.
+    The first thread that enters changes them; the last one that leaves restores them.
     """
 
     def __init__(self) -> None:
@@ -105,7 +113,7 @@ class _Settings:
     def enter(self, max_pixels: int) -> None:
         with self._lock:
             if not self._threads:
-                self._undo = _changed()
+                self._undo = _change_settings()
             self._threads += 1
             Image.MAX_IMAGE_PIXELS = max_pixels
 
@@ -116,7 +124,7 @@ class _Settings:
                 self._undo.close()
 
 
-def _changed() -> ExitStack:
+def _change_settings() -> ExitStack:
     with ExitStack() as stack:
         stack.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
         stack.enter_context(warnings.catch_warnings())
@@ -127,10 +135,10 @@ def _changed() -> ExitStack:
 
 
 def _collect_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    notes = getattr(_heard, "notes", None)
+    notes = getattr(_collected, "notes", None)
     if notes is not None:
         notes.append(" ".join(str(message).split()))
 
 
 _settings = _Settings()
-_heard = threading.local()
+_collected = threading.local()

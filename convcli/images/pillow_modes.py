@@ -1,4 +1,6 @@
-"""Pillow's modes to arrays: an open, loaded image to upright pixels and alpha."""
+"""Between Pillow's images and arrays: modes, orientation and resizing."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convcli.core.dtypes import with_channels
+from convcli.core.saturate import saturate
 from convcli.images.channels import select_channels
 
-# The mode that each mode is converted to before its samples are taken. The palette of a P may be
-# of grays alone; it becomes RGB all the same, so that an image's channels do not depend on it.
+# The mode that each mode is converted to before its samples are read. A palette becomes RGB even
+# if it holds grays alone: the number of channels must not depend on the colors.
 _TARGETS = {
     "1": "L",
     "L": "L",
@@ -34,19 +38,24 @@ _TARGETS = {
     "F": "F",
 }
 _BAND_BYTES = 2**18
-_SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # rawmode: white is 3 or 15, and Pillow makes it 255
-NARROWED = "16-bit color was read as 8-bit: Pillow holds no more"
+_SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # rawmode: white is 3 or 15, and Pillow scales it to 255
+NARROWED = "16-bit color was read as 8-bit, since Pillow holds no more"
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What the file holds and the loaded image no longer tells; to be asked before loading."""
+class StoredSamples:
+    """How the file stores its samples; a loaded image no longer knows.
+
+    Attributes:
+        rawmodes: Pillow's names of the layouts that its decoder reads.
+        narrowed: 16-bit samples become 8-bit ones.
+    """
 
     rawmodes: tuple[str, ...]
     narrowed: bool
 
     @classmethod
-    def of(cls, im: Image.Image) -> "Stored":
+    def of(cls, im: Image.Image) -> StoredSamples:
         """Look at the tiles that the decoder is about to read."""
         words: list[Any] = []
         for tile in getattr(im, "tile", ()):
@@ -61,13 +70,13 @@ class Stored:
 
 @dataclass(frozen=True)
 class SampleLayout:
-    """How an image's samples are laid out as arrays.
+    """How an image's samples become arrays.
 
     Attributes:
-        target: the mode that bands are converted to.
+        target: the mode that the image is converted to.
         dtype: of the pixels.
         depth: 8, 16 or None.
-        key: the pixel value that stands for full transparency, or None.
+        key: the pixel value that is fully transparent, or None.
     """
 
     target: str
@@ -86,54 +95,57 @@ class SampleLayout:
         return self.target.endswith("A") or self.key is not None
 
 
-def layout_of(im: Image.Image, stored: Stored) -> SampleLayout:
+def sample_layout(im: Image.Image, stored: StoredSamples) -> SampleLayout:
     """Return the layout of a loaded image.
 
     Raises:
-        ValueError: the mode is none that convcli knows.
+        ValueError: the mode is unknown.
     """
     if im.mode not in _TARGETS:
-        raise ValueError(f"mode {im.mode} is unknown")
+        raise ValueError(f"unknown mode {im.mode}")
     target = _TARGETS[im.mode]
     if im.mode == "P" and im.has_transparency_data:
         target = "RGBA"
     if any(rawmode.startswith("LA;16") for rawmode in stored.rawmodes):
         target = "LA"  # Pillow reads it as RGBA
     if target.startswith("I;16") or (target == "I" and im.format == "PPM"):
-        return SampleLayout(target, np.dtype(np.uint16), 16, _key(im, stored))
+        return SampleLayout(target, np.dtype(np.uint16), 16, _transparent_value(im, stored))
     if target in ("I", "F"):
         return SampleLayout(target, np.dtype(np.int32 if target == "I" else np.float32), None)
-    key = _key(im, stored) if target in ("L", "RGB") and im.mode != "P" else None
+    key = _transparent_value(im, stored) if target in ("L", "RGB") and im.mode != "P" else None
     return SampleLayout(target, np.dtype(np.uint8), 8, key)
 
 
 def apply_orientation(
     im: Image.Image, layout: SampleLayout, channels: str, orientation: int
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return the chosen channels of a loaded image, and its alpha, turned upright.
+    """Copy the selected channels and the alpha of a loaded image into upright arrays.
 
     They are copied in bands of rows: converting the whole image at once would need it twice.
 
     Args:
         im: the image.
-        layout: its own.
-        channels: a name in :data:`convcli.images.channels.CHANNELS` that suits the layout.
+        layout: from :func:`sample_layout`.
+        channels: one of :data:`convcli.choices.CHANNELS` that the layout has.
         orientation: EXIF's 1..8.
+
+    Returns:
+        Pixels, (H, W) or (H, W, 3), and alpha, (H, W) or None.
     """
     width, height = im.size
     shape = (width, height) if orientation >= 5 else (height, width)
     three = channels == "rgb" or (layout.color and channels == "auto")
     pixels = np.empty((*shape, 3) if three else shape, layout.dtype)
     alpha = np.empty(shape, layout.dtype) if layout.has_alpha else None
-    lying_pixels = _file_order_view(pixels, orientation)
-    lying_alpha = None if alpha is None else _file_order_view(alpha, orientation)
+    stored_pixels = _file_order_view(pixels, orientation)
+    stored_alpha = None if alpha is None else _file_order_view(alpha, orientation)
     rows = max(1, _BAND_BYTES // (4 * width))
     for top in range(0, height, rows):
         band = slice(top, min(height, top + rows))
         colors, opacity = _samples(im.crop((0, band.start, width, band.stop)), layout)
-        lying_pixels[band] = select_channels(colors, channels)
-        if lying_alpha is not None:
-            lying_alpha[band] = opacity
+        stored_pixels[band] = select_channels(colors, channels)
+        if stored_alpha is not None:
+            stored_alpha[band] = opacity
     return pixels, alpha
 
 
@@ -153,8 +165,8 @@ def _samples(band: Image.Image, layout: SampleLayout) -> tuple[NDArray[Any], NDA
     return samples, opaque * layout.dtype.type(np.iinfo(layout.dtype).max)
 
 
-def _key(im: Image.Image, stored: Stored) -> tuple[int, ...] | None:
-    """Return the transparent pixel value, in the samples' own scale."""
+def _transparent_value(im: Image.Image, stored: StoredSamples) -> tuple[int, ...] | None:
+    """Return the transparent pixel value in the scale of the samples."""
     value = im.info.get("transparency")
     if isinstance(value, tuple):
         return tuple(part >> 8 for part in value) if stored.narrowed else value
@@ -164,7 +176,70 @@ def _key(im: Image.Image, stored: Stored) -> tuple[int, ...] | None:
 
 
 def _file_order_view(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Return a view of upright pixels in which they lie as the file stores them."""
+    """Return a view of upright pixels in the order in which the file stores them."""
     turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
     bottom_up, right_to_left = orientation in (3, 4, 6, 7), orientation in (2, 3, 7, 8)
     return turned[:: -1 if bottom_up else 1, :: -1 if right_to_left else 1]
+
+
+def resize(
+    pixels: NDArray[Any], alpha: NDArray[Any] | None, shape: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Resize pixels and alpha by Pillow's bicubic filter.
+
+    Each pixel is weighted by its alpha. 8-bit pixels are computed by Pillow itself; others in
+    float32, then rounded and saturated to their dtype.
+
+    Args:
+        pixels: (H, W) or (H, W, C).
+        alpha: (H, W) of the same dtype, or None.
+        shape: (rows, columns) of the result.
+
+    Raises:
+        FloatingPointError: a number is too large for float32.
+    """
+    if shape == pixels.shape[:2]:
+        return pixels, alpha
+    if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3):
+        return _resize_bytes(pixels, alpha, shape)
+    if alpha is None:
+        return _rounded(_resize_planes(pixels, shape), pixels.dtype), None
+    max_value = np.iinfo(alpha.dtype).max
+    opacity = alpha / np.float32(max_value)
+    weights = opacity if pixels.ndim == 2 else opacity[..., np.newaxis]
+    colors = _resize_planes(pixels * weights, shape)
+    opacity = _resize_planes(opacity, shape)
+    weights = opacity if pixels.ndim == 2 else opacity[..., np.newaxis]
+    np.divide(colors, weights, out=colors, where=weights > 0)
+    opacity *= max_value
+    return _rounded(colors, pixels.dtype), _rounded(opacity, alpha.dtype)
+
+
+def _resize_bytes(
+    pixels: NDArray[Any], alpha: NDArray[Any] | None, shape: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    im = Image.fromarray(pixels)
+    if alpha is not None:
+        im.putalpha(Image.fromarray(alpha))
+    result = np.asarray(im.resize(shape[::-1], Image.Resampling.BICUBIC))
+    if alpha is None:
+        return result, None
+    colors = result[..., 0] if pixels.ndim == 2 else result[..., :3]
+    return np.ascontiguousarray(colors), np.ascontiguousarray(result[..., -1])
+
+
+def _resize_planes(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Resize each channel in float32."""
+    planes = with_channels(pixels)
+    result = np.empty((*shape, planes.shape[2]), np.float32)
+    for channel in range(planes.shape[2]):
+        with np.errstate(over="raise", invalid="ignore"):  # NaN stays NaN
+            plane = Image.fromarray(np.ascontiguousarray(planes[..., channel], np.float32))
+        result[..., channel] = np.asarray(plane.resize(shape[::-1], Image.Resampling.BICUBIC))
+    return result[..., 0] if pixels.ndim == 2 else result
+
+
+def _rounded(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    out = np.empty(values.shape, dtype)
+    saturate(values, out)
+    return out

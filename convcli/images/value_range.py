@@ -1,43 +1,46 @@
-"""Feature map to pixels: the ranges, and the count of what they cut off. numpy only."""
+"""How values of a feature map become pixels, and statistics of those values. numpy only."""
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.choices import RANGES
 from convcli.core.saturate import saturate
 from convcli.errors import UsageError
 
-RANGES = ("clip", "abs", "offset", "rescale", "raw")
+_DIRECTION_RANGES = ("clip", "abs", "rescale")
 
 
 @dataclass(frozen=True)
 class ValueRange:
-    """How the values of a feature map become pixels.
+    """A rule that maps the values of a feature map to pixels.
 
-    - ``clip``: rounded half to even, then cut at black and white.
-    - ``abs``: magnitudes, then as ``clip``.
-    - ``offset``: mid-gray (128 or 32768) is zero, then as ``clip``.
-    - ``rescale``: ``low`` becomes black and ``high`` white; a constant map becomes black.
-    - ``raw``: the values themselves.
+    - ``clip``: round half to even, then clip to black (0) and white (``max_value``).
+    - ``abs``: take magnitudes, then as ``clip``.
+    - ``offset``: add mid-gray (128 or 32768), then as ``clip``.
+    - ``rescale``: map ``low`` to black and ``high`` to white; a constant map becomes black.
+    - ``raw``: keep the values.
 
-    NaN becomes black, and infinities black or white. Plain numbers (``max_value`` None) have nothing
-    to be cut at: ``clip`` leaves them as they are, ``abs`` takes magnitudes, ``rescale`` makes
-    floats from 0 to 1, and NaN stays NaN.
+    NaN becomes black; infinities become black or white. Plain numbers (``max_value`` None) are
+    never clipped: ``clip`` keeps them, ``abs`` takes magnitudes, ``rescale`` gives floats from 0
+    to 1, and NaN stays NaN.
 
     Args:
-        range: a name in :data:`RANGES`.
-        white: 255, 65535, or None for plain numbers.
+        range: one of :data:`convcli.choices.RANGES`.
+        max_value: 255, 65535, or None for plain numbers.
         low: the map's least finite value; for ``rescale`` only.
         high: the map's greatest finite value; for ``rescale`` only.
 
     Raises:
-        UsageError: the range is unknown, or ``offset`` is asked of plain numbers.
+        UsageError: the range is unknown, or is ``offset`` with plain numbers.
 
     >>> pixels = np.empty(4, np.uint8)
-    >>> Tone("clip", 255).apply(np.array([-7, 0, 255, 300]), pixels)
+    >>> ValueRange("clip", 255).apply(np.array([-7, 0, 255, 300]), pixels)
     >>> pixels.tolist()
     [0, 0, 255, 255]
     """
@@ -49,17 +52,17 @@ class ValueRange:
 
     def __post_init__(self) -> None:
         if self.range not in RANGES:
-            raise UsageError(f"range {self.range!r} is none of {', '.join(RANGES)}")
+            raise UsageError(f"unknown range {self.range!r}; use one of {', '.join(RANGES)}")
         if self.max_value not in (None, 255, 65535):
-            raise UsageError(f"white {self.max_value} is neither 255 nor 65535")
+            raise UsageError(f"max_value must be 255, 65535 or None, not {self.max_value}")
         if self.range == "offset" and self.max_value is None:
             raise UsageError(
-                "range offset needs a depth, and plain numbers have no mid-gray: "
-                "use clip, rescale or raw"
+                "--range offset needs 8- or 16-bit pixels; for plain numbers use clip, rescale "
+                "or raw"
             )
 
     def dtype_for(self, block_dtype: Any) -> np.dtype[Any]:
-        """Return the type of the pixels that values of type ``block_dtype`` become."""
+        """Return the dtype of the pixels for values of dtype ``block_dtype``."""
         dtype: np.dtype[Any] = np.dtype(block_dtype)
         if self.range == "raw":
             return dtype
@@ -69,12 +72,23 @@ class ValueRange:
             return _float_for(dtype)
         return dtype
 
+    def limits(self) -> tuple[int, int] | None:
+        """Return the least and greatest rounded values that are not clipped, or None."""
+        if self.max_value is None or self.range in ("rescale", "raw"):
+            return None
+        mid = self.max_value // 2 + 1
+        return {
+            "clip": (0, self.max_value),
+            "abs": (-self.max_value, self.max_value),
+            "offset": (-mid, self.max_value - mid),
+        }[self.range]
+
     def apply(self, block: NDArray[Any], out: NDArray[Any]) -> None:
-        """Map one strip of a feature map into ``out``; ``block`` is left as it is.
+        """Write the pixels of one strip into ``out``; ``block`` is not modified.
 
         Args:
-            block: (rows, W) or (rows, W, C), of any integer or floating-point type.
-            out: of the same shape and the type that :meth:`dtype_for` gives.
+            block: (rows, W) or (rows, W, C), integers or floats.
+            out: of the same shape and of the dtype that :meth:`dtype_for` returns.
         """
         if self.range == "raw":
             out[...] = block
@@ -89,22 +103,11 @@ class ValueRange:
             else:
                 saturate(values, out)
 
-    def limits(self) -> tuple[int, int] | None:
-        """Return the least and greatest rounded value that is not cut; None where none is."""
-        if self.max_value is None or self.range in ("rescale", "raw"):
-            return None
-        mid = self.max_value // 2 + 1
-        return {
-            "clip": (0, self.max_value),
-            "abs": (-self.max_value, self.max_value),
-            "offset": (-mid, self.max_value - mid),
-        }[self.range]
-
     def _rescale(self, block: NDArray[Any], out: NDArray[Any]) -> None:
-        """Divide before multiplying, so that ``high`` becomes white itself."""
+        """Divide before multiplying: ``high`` must become white exactly."""
         wide = block.dtype.kind != "f" and block.dtype.itemsize >= 4
         values = block.astype(np.float64 if wide else _float_for(block.dtype))
-        # In halves, since the span itself can exceed what a float holds.
+        # In halves, since high - low can exceed what a float holds.
         low, high = values.dtype.type(self.low / 2), values.dtype.type(self.high / 2)
         max_value = 1 if self.max_value is None else self.max_value
         with np.errstate(invalid="ignore"):
@@ -118,54 +121,151 @@ class ValueRange:
             saturate(values, out)
 
 
-class Limited(Protocol):
-    """A tone that can say what it cuts."""
+@dataclass(frozen=True)
+class DirectionColors:
+    """A rule that maps gradients to RGB: direction to hue, magnitude to brightness.
+
+    Gradients are complex numbers from :func:`convcli.core.combine.direction`. The hue is their
+    angle, counter-clockwise from red at 0 (to the right): yellow-green is up, cyan left, violet
+    down. The brightness is their magnitude: ``clip`` and ``abs`` clip it at ``max_value``,
+    ``rescale`` maps ``low`` to black and ``high`` to full brightness. Colors are 8-bit and fully
+    saturated. NaN becomes black.
+
+    Args:
+        range: ``clip``, ``abs`` or ``rescale``.
+        max_value: the magnitude of full brightness, 255 or 65535; None for plain numbers.
+        low: the least magnitude; for ``rescale`` only.
+        high: the greatest magnitude; for ``rescale`` only.
+
+    Raises:
+        UsageError: the numbers are plain, and the range is not ``rescale``.
+
+    >>> pixels = np.empty((2, 3), np.uint8)
+    >>> DirectionColors("clip", 255).apply(np.array([100, -400j]), pixels)
+    >>> pixels.tolist()
+    [[100, 0, 0], [128, 0, 255]]
+    """
+
+    range: str
+    max_value: int | None
+    low: float = 0
+    high: float = 0
+
+    def __post_init__(self) -> None:
+        if self.max_value is None and self.range != "rescale":
+            raise UsageError("--combine direction of plain numbers needs --range rescale")
+
+    def dtype_for(self, _block_dtype: Any) -> np.dtype[Any]:
+        """Return the dtype of the pixels."""
+        return np.dtype(np.uint8)
 
     def limits(self) -> tuple[int, int] | None:
-        """Return the least and greatest rounded value that is not cut; None where none is."""
+        """Return the least and greatest rounded magnitudes that are not clipped, or None."""
+        return None if self.max_value is None or self.range == "rescale" else (0, self.max_value)
+
+    def apply(self, block: NDArray[Any], out: NDArray[Any]) -> None:
+        """Write the colors of one strip of gradients, (rows, W) or (rows, W, 1), into ``out``.
+
+        Source: A. R. Smith, "Color gamut transform pairs", SIGGRAPH 1978.
+        """
+        block = block.reshape(out.shape[:-1])
+        with np.errstate(invalid="ignore"):
+            value = self._brightness(np.abs(block))
+            sextant = np.angle(block) * (3 / np.pi)
+            for channel, offset in enumerate((5, 3, 1)):  # red, green, blue
+                place = (sextant + offset) % 6
+                share = np.clip(np.minimum(place, 4 - place), 0, 1)
+                color = np.rint(255 * value * (1 - share))
+                out[..., channel] = np.nan_to_num(color)
+
+    def _brightness(self, magnitude: NDArray[Any]) -> NDArray[Any]:
+        """Return magnitudes as shares of full brightness, from 0 to 1."""
+        if self.range == "rescale":
+            span = self.high - self.low
+            share = (magnitude - self.low) / (span if span > 0 else np.inf)
+        else:
+            assert self.max_value is not None  # noqa: S101 - checked by __post_init__
+            share = magnitude / self.max_value
+        return np.clip(share, 0, 1)
+
+
+def check_direction(maps: int, range_name: str, channels: int = 1) -> None:
+    """Check that feature maps can be combined into direction colors.
+
+    Raises:
+        UsageError: there are not two maps of one channel each, or the range gives no colors.
+    """
+    if maps != 2:
+        raise UsageError(
+            f"--combine direction takes two kernels, across and down, such as sobel; got {maps}"
+        )
+    if range_name not in _DIRECTION_RANGES:
+        raise UsageError(
+            f"--combine direction does not support --range {range_name}; use clip or rescale"
+        )
+    if channels != 1:
+        raise UsageError(
+            f"--combine direction takes maps of one channel, and these have {channels}; "
+            "use --channels gray"
+        )
+
+
+def to_eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return uint8 samples unchanged, and uint16 ones divided by 257 and rounded.
+
+    >>> to_eight_bits(np.array([0, 128, 129, 65535], np.uint16)).tolist()
+    [0, 0, 1, 255]
+    """
+    if samples.dtype == np.uint8:
+        return samples
+    wide: NDArray[Any] = np.multiply(samples, 255, dtype=np.uint32)
+    wide += 32895  # 2**15 + 127
+    wide >>= 16
+    return wide.astype(np.uint8)
 
 
 class ValueStats:
-    """Counts over a feature map, gathered strip by strip.
+    """Statistics of a feature map, added up strip by strip.
 
-    ``minimum`` and ``maximum`` are of the finite values, NaN where there is none.
+    ``minimum`` and ``maximum`` are those of the finite values, NaN if there is none. ``nans`` is
+    the number of NaN values.
 
-    >>> tally = Tally(Tone("clip", 255))
-    >>> tally.add(np.array([[-1, 0], [255, 300]]))
-    >>> tally.minimum, tally.maximum, tally.clipped
+    >>> stats = ValueStats(ValueRange("clip", 255))
+    >>> stats.add(np.array([[-1, 0], [255, 300]]))
+    >>> stats.minimum, stats.maximum, stats.clipped
     (-1, 300, 0.5)
     """
 
-    def __init__(self, tone: Limited) -> None:
+    def __init__(self, value_range: ValueRange | DirectionColors) -> None:
         self.nans = 0
-        self._limits = tone.limits()
-        self._samples = 0
-        self._cut = 0
-        self._ends: tuple[float, float] | None = None
+        self._limits = value_range.limits()
+        self._count = 0
+        self._clipped = 0
+        self._extremes: tuple[float, float] | None = None
 
     @property
     def minimum(self) -> float:
-        """The least finite value: an int where the map is of integers."""
-        return self._ends[0] if self._ends else math.nan
+        """The least finite value: an int if the map holds integers."""
+        return self._extremes[0] if self._extremes else math.nan
 
     @property
     def maximum(self) -> float:
         """The greatest finite value."""
-        return self._ends[1] if self._ends else math.nan
+        return self._extremes[1] if self._extremes else math.nan
 
     @property
     def clipped(self) -> float:
-        """The share of all samples, from 0 to 1, that the tone cuts at black or white."""
-        return self._cut / self._samples if self._samples else 0.0
+        """The share of values, from 0 to 1, that are clipped at black or white."""
+        return self._clipped / self._count if self._count else 0.0
 
     def add(self, block: NDArray[Any]) -> None:
-        """Count one strip, of any shape and any integer or floating-point type."""
+        """Count one strip of any shape, integers or floats."""
         if not block.size:
             return
-        self._samples += block.size
+        self._count += block.size
         least, greatest = block.min().item(), block.max().item()
         if self._limits is not None:
-            self._cut += _count_outside(block, *self._limits, least, greatest)
+            self._clipped += _count_outside(block, *self._limits, least, greatest)
         if np.isfinite(least) and np.isfinite(greatest):
             self._widen(least, greatest)
             return
@@ -174,21 +274,21 @@ class ValueStats:
         if finite.size:
             self._widen(finite.min().item(), finite.max().item())
 
-    def merge(self, other: "ValueStats") -> None:
-        """Add the counts of ``other``, made with the same tone."""
+    def merge(self, other: ValueStats) -> None:
+        """Add the counts of ``other``, made with the same range."""
         self.nans += other.nans
-        self._samples += other._samples
-        self._cut += other._cut
-        if other._ends is not None:
-            self._widen(*other._ends)
+        self._count += other._count
+        self._clipped += other._clipped
+        if other._extremes is not None:
+            self._widen(*other._extremes)
 
     def _widen(self, least: float, greatest: float) -> None:
-        ends = self._ends or (least, greatest)
-        self._ends = min(ends[0], least), max(ends[1], greatest)
+        low, high = self._extremes or (least, greatest)
+        self._extremes = min(low, least), max(high, greatest)
 
 
 def _count_outside(block: NDArray[Any], low: int, high: int, least: float, greatest: float) -> int:
-    """Count the samples that round to outside low..high; NaN counts as none."""
+    """Count the values that round to outside low..high; NaN is not counted."""
     if low <= least and greatest <= high:
         return 0
     rounded = np.rint(block) if block.dtype.kind == "f" else block
@@ -196,12 +296,12 @@ def _count_outside(block: NDArray[Any], low: int, high: int, least: float, great
 
 
 def _float_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the floating-point type that stands for values of ``dtype``."""
+    """Return the float dtype for values of ``dtype``."""
     return np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
 
 
 def _magnitudes(block: NDArray[Any]) -> NDArray[Any]:
-    """Return |block|; read as unsigned, the magnitude of the least integer is right as well."""
+    """Return |block|. Viewed as unsigned, the magnitude of the least integer is right, too."""
     if block.dtype.kind == "u":
         return block
     magnitudes: NDArray[Any] = np.abs(block)
@@ -211,7 +311,7 @@ def _magnitudes(block: NDArray[Any]) -> NDArray[Any]:
 
 
 def _shift(block: NDArray[Any], mid: int, out: NDArray[Any]) -> None:
-    """Store block + mid, cut to 0..2*mid-1."""
+    """Write block + mid, clipped to 0..2*mid-1, into ``out``."""
     if block.dtype.kind == "f":
         values = np.rint(block)
         values[np.isnan(values)] = -mid
@@ -220,7 +320,7 @@ def _shift(block: NDArray[Any], mid: int, out: NDArray[Any]) -> None:
         out[...] = values
         return
     bounds = np.iinfo(block.dtype)
-    # Cut while signed; the addition modulo the unsigned type then gives what was meant.
+    # Clip while signed; the addition modulo the unsigned type is then correct.
     least, greatest = max(-mid, bounds.min), min(mid - 1, bounds.max)
     np.clip(block, least, greatest, out=out, casting="unsafe")
     out += out.dtype.type(mid)

@@ -17,8 +17,9 @@ from convcli.images.image import ImageData
 from convcli.images.matrices import aligned_lines, comma_lines
 from convcli.images.metadata import matching_profile
 from convcli.images.npy import write_npy
-from convcli.images.pillow_errors import DECODER_FAULTS
+from convcli.images.pillow_errors import DECODER_ERRORS
 from convcli.images.png import write_png
+from convcli.images.value_range import to_eight_bits
 
 DEFAULT_QUALITY = 95
 _EXIF_LIMIT = 65_527
@@ -179,7 +180,7 @@ class _Encoding:
             yield sink
         except (ConvcliError, MemoryError):
             raise
-        except DECODER_FAULTS as fault:
+        except DECODER_ERRORS as fault:
             if isinstance(fault, OSError) and fault.errno is not None:
                 raise
             raise ConvcliError(f"cannot be encoded as {self.format.name}: {fault}") from fault
@@ -233,8 +234,8 @@ class _Encoding:
         whole = self.format.holds_whole(image.channels, image.depth)
         if image.depth == 16 and (alpha is not None or not whole):
             self.notes.append(f"scaled to 8 bits: {self.format.suffix} holds no more of this kind")
-            pixels = _narrowed(pixels)
-            alpha = None if alpha is None else _narrowed(alpha)
+            pixels = to_eight_bits(pixels)
+            alpha = None if alpha is None else to_eight_bits(alpha)
         return pixels, alpha
 
     def _check(self, image: ImageData) -> None:
@@ -275,11 +276,3 @@ class _Encoding:
 def _duration(image: ImageData) -> int:
     known = image.metadata.duration
     return _PAGE_DURATION if known is None else round(known)
-
-
-def _narrowed(samples: NDArray[Any]) -> NDArray[Any]:
-    """Return uint16 samples divided by 257 and rounded, as uint8; 32895 is 2**15 + 127."""
-    wide: NDArray[Any] = np.multiply(samples, 255, dtype=np.uint32)
-    wide += 32895
-    wide >>= 16
-    return wide.astype(np.uint8)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from convcli.errors import Named
+from convcli.errors import prefix_errors
 from convcli.geometry import ReceptiveField
 from convcli.layers.base import Layer, LayerPlan, Maps, Shape, settled
 
@@ -44,7 +44,7 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     stages: list[Stage] = []
     rows, columns = ReceptiveField(), ReceptiveField()
     for number, layer in enumerate(layers, 1):
-        with Named(f"layer {number} ({layer.label})"):
+        with prefix_errors(f"layer {number} ({layer.label})"):
             plan = layer.plan(shape)
         rows, columns = rows.then(*plan.rows), columns.then(*plan.columns)
         stages.append(Stage(number, layer, plan, rows, columns))
@@ -67,6 +67,6 @@ def run_network(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:
     """
     maps = settled(maps)
     for stage in stages:
-        with Named(f"layer {stage.number} ({stage.layer.label})"):
+        with prefix_errors(f"layer {stage.number} ({stage.layer.label})"):
             maps = settled(stage.layer.apply(maps))
         yield maps

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from convcli.batch.inputs import InputOptions, Missing, Source
 from convcli.batch.joblist import Fingerprints, JobList
-from convcli.batch.options import JobOptions, ReadOptions, WriteOptions
+from convcli.batch.options import JobOptions
 from convcli.batch.outputs import OutputOptions, output_paths
 from convcli.errors import UsageError
 from convcli.filtering import Filter
+from convcli.images.options import ReadOptions, WriteOptions
 from convcli.kernels.spec import get_kernel
 
 

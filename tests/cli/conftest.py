@@ -44,7 +44,7 @@ class Ran:
         assert (self.code, self.out) == (code, b""), self
         assert self.err.startswith("Error: "), self
         assert self.err.count("\n") == 1, self
-        assert "fault in convcli" not in self.err, self
+        assert "internal error" not in self.err, self
         assert "Traceback" not in self.err, self
         for words in said:
             assert words in self.err, self

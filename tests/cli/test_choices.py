@@ -7,18 +7,18 @@ from convcli.choices import (
     ALPHAS,
     BORDER_SYNONYMS,
     BORDERS,
+    CHANNELS,
     COMBINATIONS,
+    MAX_PIXELS,
     METHODS,
     OPERATIONS,
     PADDINGS,
+    RANGES,
 )
 from convcli.cli.apply import apply
 from convcli.cli.options import BorderValue
 from convcli.cli.varying import VARIED
 from convcli.core.options import ConvOptions
-from convcli.images.channels import CHANNELS
-from convcli.images.reading import DEFAULT_MAX_PIXELS
-from convcli.images.value_range import RANGES
 
 OPTIONS = {parameter.name: parameter for parameter in apply.params}
 
@@ -45,7 +45,7 @@ def test_borders_and_their_synonyms():
 
 
 def test_the_limit_of_pixels():
-    assert OPTIONS["max_pixels"].default == DEFAULT_MAX_PIXELS
+    assert OPTIONS["max_pixels"].default == MAX_PIXELS
 
 
 def test_what_a_comparison_varies():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from convcli.images.pillow_reader import RASTER_FORMATS
+from convcli.images.pillow_reader import PILLOW_FORMATS
 
 SIZE = (7, 5)
 MOST_BYTES = 4096  # larger files only slow the search down
@@ -47,7 +47,7 @@ def images() -> dict[str, dict[str, bytes]]:
     """Return files that Pillow writes here and convcli reads, by format and kind."""
     Image.init()
     found: dict[str, dict[str, bytes]] = {}
-    plain = ((form, mode, {}) for form in RASTER_FORMATS for mode in MODES)
+    plain = ((form, mode, {}) for form in PILLOW_FORMATS for mode in MODES)
     for form, mode, options in (*plain, *VARIANTS):
         if form == "AVIF" and not features.check("avif"):
             continue

@@ -13,8 +13,8 @@ from mutations import damaged
 from seeds import arrays, groups, images, texts
 from verdicts import check_image, judge_image
 
+from convcli.choices import CHANNELS
 from convcli.errors import ImageError
-from convcli.images.channels import CHANNELS
 from convcli.images.reading import read_frames, read_image
 
 GROUPS = groups()

@@ -18,9 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from convcli.choices import CHANNELS
 from convcli.errors import ConvcliError, ImageError, KernelError, UsageError, shown
-from convcli.images.channels import CHANNELS
 from convcli.images.image import ImageData
+from convcli.images.options import ReadOptions
 from convcli.images.reading import read_frames, read_image
 from convcli.kernels.kernel import LARGEST, Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
@@ -44,18 +45,21 @@ def judge_image(source: Path | BinaryIO, name: str = "it", **options: Any) -> bo
     Args:
         source: what is read.
         name: what messages are to begin with.
-        options: as :func:`read_image` takes them; ``max_pixels`` is small unless given.
+        options: those of :class:`ReadOptions`; ``max_pixels`` is small unless given.
     """
-    options = {"max_pixels": MOST_PIXELS, "name": name} | options
+    reading = ReadOptions(**{"max_pixels": MOST_PIXELS, **options})
     # An open file sets room aside for whatever length it is told to read; BytesIO does not.
     may_run_out = isinstance(source, Path)
     with _bounded():
-        first = _read(lambda: [read_image(source, **options)], options, may_run_out)
-        frames = _read(
-            lambda: list(islice(read_frames(source, **options), MOST_FRAMES)), options, may_run_out
+        first, frames = (
+            _read(reader, name, reading, may_run_out)
+            for reader in (
+                lambda: [read_image(source, name=name, options=reading)],
+                lambda: list(islice(read_frames(source, name=name, options=reading), MOST_FRAMES)),
+            )
         )
     for image in (*first, *frames):
-        check_image(image, options["max_pixels"])
+        check_image(image, reading.max_pixels)
     return bool(first)
 
 
@@ -115,7 +119,7 @@ def check_kernel(kernel: Kernel) -> None:
 
 
 def _read(
-    reader: Callable[[], list[ImageData]], options: dict[str, Any], may_run_out: bool
+    reader: Callable[[], list[ImageData]], name: str, options: ReadOptions, may_run_out: bool
 ) -> list[ImageData]:
     """Return what a reader gives; nothing where it refuses, and in the right words."""
     try:
@@ -126,17 +130,17 @@ def _read(
     except ImageError as error:
         refusal = error
         sound = may_run_out or "memory" not in error.problem
-        sound = sound and str(error).startswith(f"{shown(options['name'])}: ")
+        sound = sound and str(error).startswith(f"{shown(name)}: ")
     _check_message(refusal, ConvcliError)
     assert sound, repr(refusal)
     return []
 
 
-def _is_senseless(options: dict[str, Any]) -> bool:
+def _is_senseless(options: ReadOptions) -> bool:
     """Tell whether the options are wrong whatever the image."""
-    width, height = options.get("resize") or (1, 1)
-    fits = min(width, height) >= 1 and width * height <= options["max_pixels"]
-    return not fits or options.get("channels", "auto") not in CHANNELS
+    rows, columns = options.resize or (1, 1)
+    fits = min(rows, columns) >= 1 and rows * columns <= options.max_pixels
+    return not fits or options.channels not in CHANNELS
 
 
 def _check_message(error: ConvcliError, kind: type[ConvcliError], room: int = 0) -> None:

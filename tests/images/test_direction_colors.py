@@ -8,7 +8,7 @@ from matplotlib.colors import hsv_to_rgb
 
 from convcli.core.combine import direction
 from convcli.errors import UsageError
-from convcli.images.direction_colors import DirectionColors, check_hues, eight_bits
+from convcli.images.value_range import DirectionColors, check_direction, to_eight_bits
 
 PARTS = st.floats(-1e6, 1e6)
 
@@ -63,10 +63,10 @@ def test_gradients_are_not_modified():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: check_hues(8, "clip"), "two kernels.* 8"),
-        (lambda: check_hues(2, "raw"), "range raw"),
-        (lambda: check_hues(2, "offset"), "range offset"),
-        (lambda: check_hues(2, "clip", 3), "--channels gray"),
+        (lambda: check_direction(8, "clip"), "two kernels.* 8"),
+        (lambda: check_direction(2, "raw"), "range raw"),
+        (lambda: check_direction(2, "offset"), "range offset"),
+        (lambda: check_direction(2, "clip", 3), "--channels gray"),
         (lambda: DirectionColors("clip", None), "--range rescale"),
     ],
 )
@@ -76,5 +76,5 @@ def test_what_makes_no_hues_is_refused(call, said):
 
 
 def test_alpha_in_8_bits():
-    assert eight_bits(np.array([0, 128, 65535], np.uint16)).tolist() == [0, 0, 255]
-    assert eight_bits(np.array([0, 128, 255], np.uint8)).tolist() == [0, 128, 255]
+    assert to_eight_bits(np.array([0, 128, 65535], np.uint16)).tolist() == [0, 0, 255]
+    assert to_eight_bits(np.array([0, 128, 255], np.uint8)).tolist() == [0, 128, 255]

@@ -82,7 +82,9 @@ def test_faults_name_the_line_and_the_word(text, problem):
 
 
 def test_size_is_checked_before_parsing():
-    with pytest.raises(MatrixError, match=r"is of 3x2 pixels, over the limit of 5; --max-pixels"):
+    with pytest.raises(
+        MatrixError, match=r"3x2 pixels, above the limit of 5; raise it with --max-pixels"
+    ):
         parse_matrix("a b c\nd e f", 5)
 
 

@@ -18,19 +18,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from convcli.choices import MAX_PIXELS
 from convcli.errors import ImageError
-from convcli.images.reading import DEFAULT_MAX_PIXELS, read_frames, read_image
+from convcli.images.options import ReadOptions
+from convcli.images.reading import read_frames, read_image
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 
 
+def read(source, **options):
+    return read_image(source, name="it", options=ReadOptions(**options))
+
+
 def problem(source, **options):
     with pytest.raises(ImageError) as caught:
-        read_image(source, name="it", **options)
+        read(source, **options)
     message = str(caught.value)
     assert message.startswith("it: ")
     assert "\n" not in message
-    assert Image.MAX_IMAGE_PIXELS == DEFAULT_MAX_PIXELS
+    assert Image.MAX_IMAGE_PIXELS == MAX_PIXELS
     return message
 
 
@@ -92,7 +98,9 @@ def test_damaged_images_are_read_or_refused(form, data):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     whole = whole[: data.draw(st.integers(1, len(whole)))]
     with suppress(ImageError):
-        list(read_frames(io.BytesIO(bytes(whole)), name="it", max_pixels=10**6))
+        list(
+            read_frames(io.BytesIO(bytes(whole)), name="it", options=ReadOptions(max_pixels=10**6))
+        )
 
 
 FILES = {
@@ -115,7 +123,7 @@ def test_broken_exif_is_left_out_with_a_note():
     file = io.BytesIO()
     with Image.open(io.BytesIO(good)) as im:
         im.save(file, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0broken")
-    image = read_image(file, name="it")
+    image = read(file)
     assert image.shape == (48, 64)
     assert image.metadata.exif is None
     assert image.notes
@@ -125,22 +133,22 @@ def test_broken_exif_is_left_out_with_a_note():
 @pytest.mark.parametrize("size", [(10_000, 10_000), (100_000, 100_000)])
 def test_bombs_below_and_above_twice_the_limit(form, size):
     message = problem(io.BytesIO(bomb(form, *size)))
-    assert f"over the limit of {DEFAULT_MAX_PIXELS}; --max-pixels N" in message
+    assert "above the limit of 89,478,485; raise it with --max-pixels" in message
 
 
 @pytest.mark.parametrize("inner", [encoded("PNG", (1000, 1001)), bomb("PNG", 2000, 2000)])
 def test_a_bomb_inside_an_icon(inner):
     entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 8, len(inner), 22)
     icon = io.BytesIO(struct.pack("<HHH", 0, 1, 1) + entry + inner)
-    assert "pixels, over the limit of 1000000;" in problem(icon, max_pixels=10**6)
+    assert "pixels, above the limit of 1,000,000;" in problem(icon, max_pixels=10**6)
 
 
 def test_the_limit_is_exact_and_can_be_raised():
     camera = SAMPLES / "camera.png"
-    assert "is of 512x512 pixels, over the limit of 262143;" in problem(
+    assert "image has 512x512 pixels, above the limit of 262,143;" in problem(
         camera, max_pixels=512 * 512 - 1
     )
-    assert read_image(camera, name="it", max_pixels=512 * 512).shape == (512, 512)
+    assert read(camera, max_pixels=512 * 512).shape == (512, 512)
     assert "is truncated" in problem(io.BytesIO(bomb("PPM", 10_000, 10_000)), max_pixels=10**8)
 
 
@@ -148,13 +156,13 @@ def test_the_limit_holds_for_later_frames_and_matrices():
     file = io.BytesIO()
     pages = [Image.new("L", size) for size in ((5, 5), (50, 50))]
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
-    frames = read_frames(file, name="it", max_pixels=100)
+    frames = read_frames(file, name="it", options=ReadOptions(max_pixels=100))
     assert next(frames).shape == (5, 5)
-    with pytest.raises(ImageError, match="50x50 pixels, over the limit"):
+    with pytest.raises(ImageError, match="50x50 pixels, above the limit"):
         next(frames)
     np.save(array := io.BytesIO(), np.zeros((3, 4)))
-    assert "is of 4x3 pixels, over the limit of 11" in problem(array, max_pixels=11)
-    assert "over the limit of 3" in problem(io.BytesIO(b"1 2\n3 4"), max_pixels=3)
+    assert "image has 4x3 pixels, above the limit of 11;" in problem(array, max_pixels=11)
+    assert "above the limit of 3;" in problem(io.BytesIO(b"1 2\n3 4"), max_pixels=3)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +197,7 @@ def test_a_long_double_over_the_range_of_float64():
     np.save(file := io.BytesIO(), np.array([[np.finfo("g").max, 1]]))
     assert "beyond float64's range; scale" in problem(file)
     np.save(file := io.BytesIO(), np.array([[np.inf, 0.5, np.nan]], "g"))
-    image = read_image(file, name="it")
+    image = read(file)
     assert image.pixels.dtype == np.float64
     np.testing.assert_array_equal(image.pixels, [[np.inf, 0.5, np.nan]])
 
@@ -198,9 +206,9 @@ def test_what_single_precision_cannot_hold_is_not_resized():
     for sign in ("", "-"):
         text = io.BytesIO(f"{sign}1e300 2\n3 4".encode())
         assert "too large to resize; scale" in problem(text, resize=(3, 3))
-        assert read_image(text, name="it", resize=(2, 2)).pixels[0, 0] == float(f"{sign}1e300")
+        assert read(text, resize=(2, 2)).pixels[0, 0] == float(f"{sign}1e300")
     text = io.BytesIO(b"3e38 inf 1 1 1 1 1 1")
-    resized = read_image(text, name="it", resize=(4, 1)).pixels
+    resized = read(text, resize=(1, 4)).pixels
     assert not np.isfinite(resized[0, 0])
     assert np.isfinite(resized[0, -1])
 
@@ -229,7 +237,7 @@ def test_warnings_become_notes():
     data[entry + 4] = 2
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        image = read_image(io.BytesIO(bytes(data)), name="it")
+        image = read(io.BytesIO(bytes(data)))
     assert not caught
     assert any("259" in note for note in image.notes)
 
@@ -241,7 +249,7 @@ def test_settings_come_back_when_threads_overlap():
     def work(limit):
         for _ in range(30):
             try:
-                read_image(io.BytesIO(FILES["PNG"]), name="it", max_pixels=limit)
+                read(io.BytesIO(FILES["PNG"]), max_pixels=limit)
             except ImageError as error:
                 errors.append(error)
 
@@ -259,5 +267,5 @@ def test_a_pipe_is_read(tmp_path):
     os.mkfifo(fifo)
     code = f"import sys; open({str(fifo)!r}, 'wb').write(open(sys.argv[1], 'rb').read())"
     writer = subprocess.Popen([sys.executable, "-c", code, SAMPLES / "camera.png"])
-    assert read_image(fifo, name="it").shape == (512, 512)
+    assert read(fifo).shape == (512, 512)
     writer.wait()

@@ -14,7 +14,9 @@ from PIL import Image, ImageOps
 
 from convcli.errors import ImageError, UsageError
 from convcli.images.image import ImageData
-from convcli.images.pillow_reader import RASTER_FORMATS
+from convcli.images.options import ReadOptions
+from convcli.images.pillow_modes import StoredSamples, apply_orientation, sample_layout
+from convcli.images.pillow_reader import PILLOW_FORMATS
 from convcli.images.reading import read_frames, read_image
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -30,7 +32,7 @@ def encoded(im, form, **params):
 
 
 def read(file, **options) -> ImageData:
-    return read_image(file, name="it", **options)
+    return read_image(file, name="it", options=ReadOptions(**options))
 
 
 def pil_image(mode):
@@ -99,11 +101,9 @@ def test_8_bit_modes_equal_pillows_conversion(mode, form, target):
 
 
 def test_modes_without_a_file_format_of_their_own():
-    from convcli.images.pillow_modes import Stored, apply_orientation, layout_of
-
     for mode in ("HSV", "RGBa", "La", "I;16L", "I;16N"):
         im = pil_image(mode)
-        pixels, _ = apply_orientation(im, layout_of(im, Stored.of(im)), "auto", 1)
+        pixels, _ = apply_orientation(im, sample_layout(im, StoredSamples.of(im)), "auto", 1)
         if mode == "HSV":
             np.testing.assert_array_equal(pixels, np.asarray(im.convert("RGB")))
         elif mode == "La":
@@ -283,18 +283,18 @@ def test_channels_of_gray():
     )
     with pytest.raises(ImageError, match="is gray and has no channel g"):
         read(SAMPLES / "camera.png", channels="g")
-    with pytest.raises(UsageError, match="none of auto, gray"):
+    with pytest.raises(UsageError, match="use one of auto, gray"):
         read(SAMPLES / "camera.png", channels="cyan")
 
 
 @pytest.mark.parametrize("name", ["camera.png", "astronaut.png"])
-@pytest.mark.parametrize("size", [(448, 224), (30, 900)])
-def test_resize_is_pillows(name, size):
+@pytest.mark.parametrize("shape", [(224, 448), (900, 30)])
+def test_resize_is_pillows(name, shape):
     with Image.open(SAMPLES / name) as im:
-        expected = np.asarray(im.resize(size, Image.Resampling.BICUBIC))
-        gray = np.asarray(im.convert("L").resize(size, Image.Resampling.BICUBIC))
-    np.testing.assert_array_equal(read(SAMPLES / name, resize=size).pixels, expected)
-    again = read(SAMPLES / name, resize=size, channels="gray").pixels
+        expected = np.asarray(im.resize(shape[::-1], Image.Resampling.BICUBIC))
+        gray = np.asarray(im.convert("L").resize(shape[::-1], Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(read(SAMPLES / name, resize=shape).pixels, expected)
+    again = read(SAMPLES / name, resize=shape, channels="gray").pixels
     np.testing.assert_array_equal(again, gray)
 
 
@@ -302,16 +302,16 @@ def test_resize_weights_with_alpha_and_saturates():
     file = encoded(pil_image("RGBA"), "PNG")
     with Image.open(file) as im:
         expected = np.asarray(im.resize((11, 50), Image.Resampling.BICUBIC))
-    image = read(file, resize=(11, 50))
+    image = read(file, resize=(50, 11))
     np.testing.assert_array_equal(image.pixels, expected[..., :3])
     np.testing.assert_array_equal(image.alpha, expected[..., 3])
 
     step = np.repeat(np.array([[0] * 20 + [65535] * 20], np.uint16), 8, axis=0)
-    stretched = read(encoded(Image.fromarray(step), "PNG"), resize=(173, 8)).pixels
+    stretched = read(encoded(Image.fromarray(step), "PNG"), resize=(8, 173)).pixels
     assert stretched.dtype == np.uint16
     assert (np.diff(stretched[0].astype(int)) >= -3000).all()  # overshoot saturates, never wraps
     with pytest.raises(UsageError, match="0x5"):
-        read(SAMPLES / "camera.png", resize=(0, 5))
+        read(SAMPLES / "camera.png", resize=(5, 0))
     with pytest.raises(UsageError, match="--max-pixels"):
         read(SAMPLES / "camera.png", resize=(100_000, 100_000))
 
@@ -320,7 +320,7 @@ def test_resize_of_transparent_16_bit_gray_ignores_hidden_values():
     values = np.full((8, 8), 1000, ">u2")
     values[:4] = 60000
     key = chunk(b"tRNS", struct.pack(">H", 60000))
-    image = read(png(8, 8, 16, 0, [row.tobytes() for row in values], key), resize=(8, 5))
+    image = read(png(8, 8, 16, 0, [row.tobytes() for row in values], key), resize=(5, 8))
     assert set(image.pixels[image.alpha > 655].tolist()) <= {999, 1000, 1001}
 
 
@@ -407,9 +407,9 @@ def test_a_stream_of_text_is_a_matrix():
 
 def test_formats_are_pillows_and_start_no_program():
     Image.init()
-    assert set(RASTER_FORMATS) <= set(Image.OPEN)
+    assert set(PILLOW_FORMATS) <= set(Image.OPEN)
     left_out = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC"}
-    assert set(Image.OPEN) - set(RASTER_FORMATS) == left_out
+    assert set(Image.OPEN) - set(PILLOW_FORMATS) == left_out
 
 
 def test_frames_of_one_image_are_that_image():

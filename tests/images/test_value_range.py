@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from convcli.choices import RANGES
 from convcli.errors import UsageError
-from convcli.images.value_range import RANGES, ValueRange, ValueStats
+from convcli.images.value_range import ValueRange, ValueStats
 
 WHITES = (255, 65535)
 DTYPES = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.float32, np.float64]
@@ -144,11 +145,11 @@ def test_color_blocks():
 
 
 def test_bad_arguments():
-    with pytest.raises(UsageError, match="mid-gray"):
+    with pytest.raises(UsageError, match="8- or 16-bit"):
         ValueRange("offset", None)
-    with pytest.raises(UsageError, match="none of clip, abs"):
+    with pytest.raises(UsageError, match="use one of clip, abs"):
         ValueRange("log", 255)
-    with pytest.raises(UsageError, match="neither 255 nor 65535"):
+    with pytest.raises(UsageError, match="255, 65535 or None"):
         ValueRange("clip", 100)
 
 

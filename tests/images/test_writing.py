@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from convcli.errors import ConvcliError, UsageError
 from convcli.images.formats import named_format
 from convcli.images.image import ImageData, Metadata
+from convcli.images.options import ReadOptions
 from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames, write_image
 
@@ -92,7 +93,9 @@ def test_alpha_is_kept_where_the_format_can(suffix, pixels):
 
 def test_gif_says_what_it_loses():
     file, notes = written(ImageData(GRAY, 8), "gif")
-    np.testing.assert_array_equal(read_image(file, name="it", channels="gray").pixels, GRAY)
+    np.testing.assert_array_equal(
+        read_image(file, name="it", options=ReadOptions(channels="gray")).pixels, GRAY
+    )
     assert not notes
     _, notes = written(ImageData(RGB, 8), "gif")
     assert "palette of 256" in notes[0]
@@ -180,7 +183,7 @@ def test_metadata_is_carried(suffix):
         assert back.get_ifd(0x8769)[0x9003] == "2024:01:02 03:04:05"
         assert 0xA002 not in back.get_ifd(0x8769)
         assert back.get_ifd(0x8825)[1] == "N"
-    gray = read_image(source, name="it", channels="gray")
+    gray = read_image(source, name="it", options=ReadOptions(channels="gray"))
     assert gray.metadata.icc is None
     file, _ = written(ImageData(image.pixels[..., 0], 8, metadata=image.metadata), suffix)
     with Image.open(file) as im:
@@ -240,7 +243,7 @@ def test_frames_are_read_as_pillow_composes_them(form):
         assert frames[0].metadata.loop == 2
     first = read_image(file, name="it")
     np.testing.assert_array_equal(first.pixels, frames[0].pixels)
-    assert first.notes == ("3 further frames left out; apply --frames all filters every one",)
+    assert first.notes == ("3 further frames left out; apply --frames all filters every frame",)
 
 
 @pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif", "avif"])

@@ -25,7 +25,7 @@ from convcli.batch.executors.dask_worker import input_stamp, to_absolute, to_rel
 from convcli.batch.job import JobResult
 from convcli.batch.options import ExecutionOptions, JobOptions
 from convcli.batch.outputs import STDOUT, Job
-from convcli.errors import ConvcliError, ImageError, UsageError, shown, unforeseen
+from convcli.errors import ConvcliError, ImageError, UsageError, internal_error, shown
 
 QUEUE_DEPTH = 2  # jobs for each thread: the one it is at, and the next
 CONNECTING = 5.0  # seconds until a scheduler, or its first worker, counts as not there
@@ -172,7 +172,7 @@ class Cluster:
             )
             return JobResult(path, error=ImageError(path, problem))
         if isinstance(fault, Exception):
-            return JobResult(path, error=ImageError(path, unforeseen(fault)))
+            return JobResult(path, error=ImageError(path, internal_error(fault)))
         outcome = to_relative(future.result(), held.job, self._here)
         if held.fresh and _is_done_before(outcome, held.fresh):
             self._look()

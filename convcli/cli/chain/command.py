@@ -16,8 +16,8 @@ from convcli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from convcli.batch.options import ReadOptions, WriteOptions
     from convcli.cli.chain.results import ChainOutputs
+    from convcli.images.options import ReadOptions, WriteOptions
     from convcli.layers.base import Layer
 
 wanted_options = option_group(

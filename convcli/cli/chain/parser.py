@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.errors import Named
+from convcli.errors import prefix_errors
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -43,7 +43,7 @@ class LayerCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Make the layer; a fault is told with its number and name."""
-        with Named(f"layer {ctx.obj} ({self.name})"):
+        with prefix_errors(f"layer {ctx.obj} ({self.name})"):
             return super().invoke(ctx)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

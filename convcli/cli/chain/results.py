@@ -11,14 +11,14 @@ import click
 
 from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.encoding import Target, target_for, write_result
-from convcli.batch.options import ReadOptions, WriteOptions
 from convcli.batch.outputs import STDOUT, base_name
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import check_terminal, finite, print_name, write_stdout
-from convcli.errors import Named, UsageError, shown
+from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.formats import check_suffix, choose_format, default_suffix
 from convcli.images.image import ImageData
 from convcli.images.npy import write_npy
+from convcli.images.options import ReadOptions, WriteOptions
 from convcli.images.value_range import ValueRange
 from convcli.images.writing import write_image
 from convcli.kernels.naming import safe_name
@@ -86,7 +86,7 @@ def run(
     image, name = read_one(source, reading)
     if image.alpha is not None:
         click.echo(f"{name}: its alpha is left out", err=True)
-    with Named(name):
+    with prefix_errors(name):
         _Run(image, source, name, wanted, writing).run(layers)
 
 

@@ -12,8 +12,8 @@ from convcli.core.strips import PaddedView
 from convcli.errors import UsageError
 from convcli.filtering import Filter, Probed, filter_image, measure, plan_kernel
 from convcli.geometry import Geometry, Pads, Pair
+from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
-from convcli.teaching.channel_names import channel_names
 from convcli.teaching.explain.arithmetic import explain_probed
 from convcli.teaching.explain.explanation import Explanation
 

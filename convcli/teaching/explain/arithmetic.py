@@ -20,12 +20,12 @@ from convcli.core.plan import Plan
 from convcli.errors import KernelError, UsageError
 from convcli.filtering import Filter, Probed, measure, probe_image
 from convcli.geometry import Padding, Pair
+from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
-from convcli.teaching.channel_names import channel_names
 from convcli.teaching.decimals import Number, plain, product, sum_of_products
 from convcli.teaching.explain.explanation import Explanation, Grid, Output, Response, Sum
 from convcli.teaching.explain.taps import Taps

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.threads import thread_count
-from convcli.errors import Named, UsageError
+from convcli.errors import UsageError, prefix_errors
 from convcli.teaching.learn.descent import Descent, descend
 from convcli.teaching.learn.gram import window_moments, window_residuals
 from convcli.teaching.learn.gram_fft import lag_moments, lag_residuals
@@ -118,7 +118,7 @@ class _Fit:
 
     def _windows(self, example: Example) -> list[Windows]:
         """Return a pair's windows; a fault is told with the pair's name."""
-        with Named(example.name):
+        with prefix_errors(example.name):
             _check_finite(example)
             return windows_of(example, self.model)
 

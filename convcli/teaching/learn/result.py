@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.images.channels import channel_names
 from convcli.kernels.kernel import Kernel
-from convcli.teaching.channel_names import channel_names
 
 Floats = NDArray[np.float64]
 

@@ -157,7 +157,7 @@ def test_rare_kinds_of_images(process, load, rng):
     page = Image.fromarray(rng.integers(0, 256, (5, 6), np.uint8))
     store("in/pages.tif", page, save_all=True, append_images=[page, page])
     ran = process("apply", "-k", "identity", "in", "--out-dir", "out")
-    note = "in/pages.tif: 2 further frames left out; apply --frames all filters every one\n"
+    note = "in/pages.tif: 2 further frames left out; apply --frames all filters every frame\n"
     assert (ran.code, ran.err, len(ran.names)) == (0, note, 5)
     for mode in ("CMYK", "LAB", "YCbCr", "PA"):
         with Image.open(f"in/{mode}.tif") as image:
@@ -231,7 +231,7 @@ def test_bombs_end_soon_and_in_little_memory(here):
         seconds, mebibytes = map(float, figures.split())
         assert done.returncode == 1
         assert error.startswith(f"Error: {name}: is of ")
-        assert error.endswith("over the limit of 89478485; --max-pixels N raises it")
+        assert error.endswith("above the limit of 89,478,485; raise it with --max-pixels")
         assert seconds < 2  # of computing, whatever else the machine does
         assert mebibytes < 300
     assert not Path("out.png").exists()

@@ -93,7 +93,7 @@ def test_closed_stdout(program, gray):
     )
     assert done.returncode in (0, 1)
     assert b"Traceback" not in done.stderr
-    assert b"fault in convcli" not in done.stderr
+    assert b"internal error" not in done.stderr
     assert done.stderr.count(b"\n") <= 1
 
 
@@ -104,7 +104,7 @@ def test_closed_stdin(program, gray):
     )
     assert done.returncode == 1
     assert done.stderr.startswith(b"Error: standard input: ")
-    assert b"fault in convcli" not in done.stderr
+    assert b"internal error" not in done.stderr
 
 
 # Terminals

@@ -7,9 +7,8 @@ import click
 import numpy as np
 import pytest
 
-from convcli.choices import METHODS
+from convcli.choices import METHODS, RANGES
 from convcli.cli.chain.command import chain
-from convcli.images.value_range import RANGES
 from convcli.layers.activations import ACTIVATIONS
 
 LAYERS = list(chain.commands)
