@@ -47,7 +47,8 @@ def test_the_first_frame_and_a_note_that_counts_the_rest(apply, moving, suffix):
     ran = apply("-k", "identity", f"in.{suffix}", "-o", "o.png")
     assert (ran.code, ran.out) == (0, b"o.png\n")
     assert (
-        ran.err == f"in.{suffix}: 2 further frames left out; apply --frames all filters every frame\n"
+        ran.err
+        == f"in.{suffix}: 2 further frames left out; apply --frames all filters every frame\n"
     )
     assert len(frames_of("o.png")[0]) == 1
 

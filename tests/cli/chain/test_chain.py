@@ -265,7 +265,7 @@ def test_alpha_and_nan_are_told_of(chain, save):
         (["photo.png", "relu", "-o", "o.xyz"], 2, "names no format"),
         (["photo.png", "relu", "--range", "raw", "-o", "o.png"], 2, ".npy can"),
         (["-", "relu"], 2, "name the result of standard input"),
-        (["m.csv", "relu", "--range", "offset"], 2, "m.csv: range offset needs a depth"),
+        (["m.csv", "relu", "--range", "offset"], 2, "m.csv: --range offset needs"),
         (["photo.png", "conv", "-k", "blur", "--bias", "bank.npy"], 2, "108 numbers for 3 maps"),
     ],
 )  # fmt: skip
