@@ -30,7 +30,7 @@ class FrameRange(NamedTuple):
     def rate(self, frames: int) -> float:
         """Return the frames a second.
 
-        >>> Journey(None, None, None, None).rate(36)
+        >>> FrameRange(None, None, None, None).rate(36)
         5.0
         """
         chosen = (rate for most, rate in _RATES if frames <= most)

@@ -62,7 +62,7 @@ def _pieces(text: str, inches: float, points: float) -> list[str]:
 def format_short(number: float, digits: int = 5) -> str:
     """Return a number as people write it, to so many significant digits; whole ones are exact.
 
-    >>> short(1020.0), short(0.30000000000000004), short(-2.5e7)
+    >>> format_short(1020.0), format_short(0.30000000000000004), format_short(-2.5e7)
     ('1020', '0.3', '-2.5e7')
     """
     if float(number).is_integer() and abs(number) < _LONG:

@@ -60,7 +60,7 @@ def test_an_outcome_has_what_was_made_before_the_fault(here):
     assert [result.output for result in outcome.results] == ["first.npy"]
     assert outcome.error is not None
     result = outcome.results[0]
-    assert (result.input_size, result.size) == ((4, 5), (4, 5))
+    assert (result.input_shape, result.shape) == ((4, 5), (4, 5))
     assert np.load("first.npy").shape == (4, 5)
 
 

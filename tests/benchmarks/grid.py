@@ -76,7 +76,7 @@ class Job(NamedTuple):
     @property
     def pads(self) -> tuple[int, int, int, int]:
         """Top, bottom, left, right: as ``same`` for stride 1, so that a stride only picks."""
-        rows, columns = (self.dilation * (side - 1) for side in self.kernel.size)
+        rows, columns = (self.dilation * (side - 1) for side in self.kernel.shape)
         return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
 
 

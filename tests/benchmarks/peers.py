@@ -131,20 +131,20 @@ def pillow(job: Job) -> Contestant | None:
     from PIL import Image, ImageFilter
 
     bytes_only = job.image.dtype == job.dtype == np.uint8
-    if not bytes_only or job.kernel.size not in ((3, 3), (5, 5)):
+    if not bytes_only or job.kernel.shape not in ((3, 3), (5, 5)):
         return None
     if (job.stride, job.dilation) != (1, 1):
         return None
     image = Image.fromarray(job.image)
     upwards = [float(weight) for weight in job.kernel.matrix[::-1].ravel()]
-    kernel = ImageFilter.Kernel(job.kernel.size, upwards, scale=job.kernel.divisor)
-    return Contestant(lambda: image.filter(kernel), margin=job.kernel.size[0] // 2)
+    kernel = ImageFilter.Kernel(job.kernel.shape, upwards, scale=job.kernel.divisor)
+    return Contestant(lambda: image.filter(kernel), margin=job.kernel.shape[0] // 2)
 
 
 def einsum(job: Job) -> Contestant:
     """The three lines that everyone writes first."""
     step, spread = job.stride, job.dilation
-    extent = tuple(spread * (side - 1) + 1 for side in job.kernel.size)
+    extent = tuple(spread * (side - 1) + 1 for side in job.kernel.shape)
     weights = job.kernel.weights.astype(np.float32)
 
     def run() -> Array:

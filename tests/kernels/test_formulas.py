@@ -62,7 +62,7 @@ def test_the_sigma_that_a_size_implies_is_opencvs(size):
 
 
 def test_the_size_that_a_sigma_implies_reaches_three_sigma():
-    assert get_kernel("gaussian:sigma=1.2").size == (9, 9)
+    assert get_kernel("gaussian:sigma=1.2").shape == (9, 9)
     image = np.random.default_rng(0).random((20, 20))
     ours = ndimage.correlate(image, get_kernel("gaussian:sigma=2").weights, mode="reflect")
     assert np.allclose(ours, ndimage.gaussian_filter(image, 2, radius=6, mode="reflect"))

@@ -78,12 +78,12 @@ def animate_filtering(
         UsageError: the image has neither 1 nor 3 channels.
 
     >>> import numpy as np
-    >>> from convcli.filtering import FilterSpec
-    >>> from convcli.images.image import Image
+    >>> from convcli.filtering import Filter
+    >>> from convcli.images.image import ImageData
     >>> from convcli.kernels.kernel import Kernel
     >>> from convcli.teaching.animate.sliding import slide_over
-    >>> layer = FilterSpec("blur", (Kernel(np.ones((3, 3))),))
-    >>> slide = slide_over(Image(np.eye(4), None), layer)
+    >>> layer = Filter("blur", (Kernel(np.ones((3, 3))),))
+    >>> slide = slide_over(ImageData(np.eye(4), None), layer)
     >>> len(list(animate_filtering(slide, [(0, 0), (0, 1)])))
     2
     """

@@ -19,12 +19,12 @@ def position_lines(slide: SlidingWindow, at: Pair, *, brief: bool = False) -> li
     are given, at every position alike. ``brief`` gives but the values of any.
 
     >>> import numpy as np
-    >>> from convcli.filtering import FilterSpec
-    >>> from convcli.images.image import Image
+    >>> from convcli.filtering import Filter
+    >>> from convcli.images.image import ImageData
     >>> from convcli.kernels.kernel import Kernel
     >>> from convcli.teaching.animate.sliding import slide_over
-    >>> layer = FilterSpec("step", (Kernel([[-1, 1]]),))
-    >>> position_lines(slide_over(Image(np.array([[1, 3, 4]]), None), layer), (0, 1))
+    >>> layer = Filter("step", (Kernel([[-1, 1]]),))
+    >>> position_lines(slide_over(ImageData(np.array([[1, 3, 4]]), None), layer), (0, 1))
     ['row 0, column 1: (3*-1) + (4*1) = 1']
     """
     place = f"row {at[0]}, column {at[1]}"

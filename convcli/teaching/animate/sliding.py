@@ -100,8 +100,8 @@ def slide_over(image: ImageData, spec: Filter) -> SlidingWindow:
             are not combined.
 
     >>> from convcli.kernels.kernel import Kernel
-    >>> layer = FilterSpec("step", (Kernel([[-1, 1]]),))
-    >>> slide_over(Image(np.array([[1, 3, 4]]), None), layer).values[..., 0].tolist()
+    >>> layer = Filter("step", (Kernel([[-1, 1]]),))
+    >>> slide_over(ImageData(np.array([[1, 3, 4]]), None), layer).values[..., 0].tolist()
     [[2, 1, 0]]
     """
     if len(spec.kernels) > 1 and spec.combine is None:
@@ -155,7 +155,7 @@ def choose_stops(
             there would be more than 2000 frames.
 
     >>> choose_stops((2, 3), first=(0, 2), step=2)
-    Stops(shown=((0, 2), (1, 1), (1, 2)), passed=4)
+    Positions(shown=((0, 2), (1, 1), (1, 2)), passed=4)
     """
     rows, columns = output
     start = 0 if first is None else _place("--from", first, output)

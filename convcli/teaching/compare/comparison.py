@@ -61,11 +61,11 @@ def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compare
 
     >>> from convcli.core.options import ConvOptions
     >>> from convcli.kernels.spec import get_kernel
-    >>> spec = FilterSpec("box", (get_kernel("box"),))
-    >>> image = Image(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), 8)
+    >>> spec = Filter("box", (get_kernel("box"),))
+    >>> image = ImageData(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), 8)
     >>> padded = [spec._replace(conv=ConvOptions(padding=way)) for way in ("same", "valid")]
     >>> same, valid = compare_choices(image, [Choice("", "", each) for each in padded])
-    >>> valid.filtered.image.size, valid.difference.tolist()
+    >>> valid.filtered.image.shape, valid.difference.tolist()
     ((2, 2), [[0, 0], [0, 0]])
     """
     compared: list[Compared] = []

@@ -21,7 +21,7 @@ SLOW = ["-k", "gaussian:63,sigma=9", "--method", "direct"]
 PRELOAD = """
 import os
 from pathlib import Path
-from convcli.batch import remote
+from convcli.batch.executors import dask_worker as remote
 
 def do_job(job, work):
     outcome = real(job, work)

@@ -122,7 +122,7 @@ def test_figures_of_directions(apply, gray, contents):
     ("flags", "said"),
     [
         (["-k", "kirsch"], "two kernels"),
-        (["-k", "sobel", "-k", "blur"], "there are 3"),
+        (["-k", "sobel", "-k", "blur"], "got 3"),
         (["-k", "sobel", "--range", "raw"], "--range raw"),
         (["-k", "sobel", "--range", "offset"], "--range offset"),
     ],

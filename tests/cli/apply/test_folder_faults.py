@@ -230,7 +230,7 @@ def test_bombs_end_soon_and_in_little_memory(here):
         error, figures = done.stderr.splitlines()
         seconds, mebibytes = map(float, figures.split())
         assert done.returncode == 1
-        assert error.startswith(f"Error: {name}: is of ")
+        assert error.startswith(f"Error: {name}: image has ")
         assert error.endswith("above the limit of 89,478,485; raise it with --max-pixels")
         assert seconds < 2  # of computing, whatever else the machine does
         assert mebibytes < 300
