@@ -87,14 +87,7 @@ def target_for(
     elif depth is None and named is not None and not named.holds(channels, None):
         depth = 8
         notes += () if range == "rescale" else (EIGHT_BITS,)
-    form = choose_format(
-        path,
-        requested,
-        input_format,
-        channels=channels,
-        depth=depth,
-        frames=frames,
-    )
+    form = choose_format(named, input_format, channels=channels, depth=depth, frames=frames)
     return Target(output, form, depth, notes)
 
 

@@ -12,7 +12,7 @@ from convcli.atomic import is_stream
 from convcli.batch.inputs import Group, Source
 from convcli.batch.options import JobOptions
 from convcli.errors import UsageError, shown
-from convcli.images.formats import check_suffix, default_suffix
+from convcli.images.formats import default_suffix, named_format
 
 STDOUT = "-"
 TEMPLATE = "{stem}_{kernel}{suffix}"
@@ -172,7 +172,7 @@ def _output(source: Source, label: str, index: int, work: JobOptions, naming: Ou
         name = f"{stem}_{label}{kept}"
     else:
         name = naming.name.format(stem=stem, kernel=label, index=index, suffix=kept)
-        check_suffix(name, work.writing.format, raw=work.raw)
+        named_format(Path(name), work.writing.format, raw=work.raw)
     if naming.out_dir is None:
         return os.path.join(folder, name)
     if os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir + os.sep):
@@ -183,9 +183,7 @@ def _output(source: Source, label: str, index: int, work: JobOptions, naming: Ou
 @lru_cache(maxsize=64)
 def _suffix(suffix: str, asked: str | None, *, raw: bool, frames: bool) -> str:
     """Return a result's suffix, once seen that such results can be written."""
-    kept = default_suffix(suffix, asked, raw=raw, frames=frames)
-    check_suffix(f"x{kept}", asked, raw=raw)
-    return kept
+    return default_suffix(suffix, asked, raw=raw)
 
 
 def _check_output(output: str, work: JobOptions) -> None:
@@ -194,7 +192,7 @@ def _check_output(output: str, work: JobOptions) -> None:
         return
     if output.endswith(os.sep) or os.path.isdir(output):
         raise UsageError(f"{shown(output)}: is a folder; --out-dir puts results into folders")
-    check_suffix(output, work.writing.format, raw=work.raw)
+    named_format(Path(output), work.writing.format, raw=work.raw)
 
 
 def names_folder(path: str) -> bool:

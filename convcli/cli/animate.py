@@ -100,9 +100,9 @@ def animate(
     """
     from convcli.cli.moving import make_animation
     from convcli.cli.report import print_name
-    from convcli.images.reels import choose_target
+    from convcli.images.animation import check_animation_target
 
-    target = choose_target(output, overwrite=overwrite)
+    target = check_animation_target(output, overwrite=overwrite)
     choice.check_stdin(source)
     spec = choice.only_filter(layout, number)
     image, name = read_one(source, reading)

@@ -11,8 +11,8 @@ from convcli.batch.outputs import base_name
 from convcli.errors import prefix_errors
 from convcli.filtering import Filter
 from convcli.geometry import Pair
+from convcli.images.animation import AnimationTarget, write_animation
 from convcli.images.image import ImageData
-from convcli.images.reels import Target, write_reel
 from convcli.teaching.animate.sliding import Positions, choose_stops, slide_over
 
 _RATES = ((40, 5.0), (100, 10.0))  # up to so many frames, so many a second
@@ -38,7 +38,7 @@ class FrameRange(NamedTuple):
 
 
 def make_animation(
-    image: ImageData, name: str, spec: Filter, journey: FrameRange, target: Target
+    image: ImageData, name: str, spec: Filter, journey: FrameRange, target: AnimationTarget
 ) -> Iterator[Path]:
     """Draw and write the frames; yield the names of the files.
 
@@ -56,7 +56,7 @@ def make_animation(
     _tell(name, stops, journey)
     count = len(animation)
     with _progress(animation, count) as frames:
-        yield from write_reel(
+        yield from write_animation(
             frames,
             count,
             target,

@@ -1,106 +1,279 @@
-"""Frames of one size to an animation: GIF with one palette throughout, or lossless WebP.
+"""Write frames as an animation: a GIF, a WebP, an MP4, or a folder of PNGs.
 
-What stands still keeps its colors to the bit from frame to frame, so nothing flickers.
+A GIF has one palette for all frames, and a WebP is lossless: what does not move keeps its exact
+colors from frame to frame, so nothing flickers.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.errors import ConvcliError
-from convcli.images.palette import MOST_COLORS, Palette
-from convcli.images.pillow_errors import DECODER_ERRORS
+from convcli.atomic import atomic_write, refuse_existing
+from convcli.errors import ConvcliError, ImageError, UsageError, prefix_errors, shown
+from convcli.images.formats import PNG
+from convcli.images.image import ImageData
+from convcli.images.palette import MAX_COLORS, Palette
+from convcli.images.pillow_errors import encoding
+from convcli.images.writing import write_image
 
 Frame = NDArray[np.uint8]
 
-_FINEST = 10  # milliseconds, the unit of a GIF's durations
-# Of the frames after the first only what has changed is kept, which is small and fast.
+FOLDER = ""
+SUFFIXES = (".gif", ".webp", ".mp4")
+_LAST_FRAME_SECONDS = 2.0  # the last frame stays at least so long
+_GIF_TICK = 10  # milliseconds, the unit of a GIF's durations
+_FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
+# After the first frame only the changes are stored, which is small and fast.
 _WEBP: dict[str, Any] = {"lossless": True, "quality": 0, "method": 1, "kmin": 9999, "kmax": 10000}
+# H.264 as every player knows it; one thread and no version strings give the same bytes every time.
+_H264 = (
+    *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-c:v", "libx264", "-preset", "fast"),
+    *("-crf", "18", "-pix_fmt", "yuv420p", "-threads", "1", "-fflags", "+bitexact"),
+    *("-flags:v", "+bitexact", "-movflags", "+faststart", "-map_metadata", "-1"),
+)
+
+
+class AnimationTarget(NamedTuple):
+    """A file with one of ``SUFFIXES``, or a folder, whose ``suffix`` is ``FOLDER``."""
+
+    path: Path
+    suffix: str
+    overwrite: bool
+
+
+def check_animation_target(output: str, *, overwrite: bool) -> AnimationTarget:
+    """Choose the kind of animation by its name, and check that it can be written.
+
+    A name means a folder if the folder exists, if it ends with ``/``, or if it has no suffix.
+
+    Raises:
+        UsageError: the suffix is unknown, or ffmpeg is needed and not installed.
+        ImageError: the file, or frames in the folder, exist and may not be replaced.
+
+    >>> check_animation_target("steps/", overwrite=False).suffix == FOLDER
+    True
+    """
+    path = Path(output)
+    suffix = path.suffix.lower()
+    if output == "-":
+        raise UsageError("an animation cannot be written to standard output; name a file or folder")
+    if path.is_dir() or output.endswith(("/", os.sep)) or not suffix:
+        suffix = FOLDER
+        if not overwrite and any(_frames_in(path)):
+            raise ImageError(path, "has frames already; --overwrite replaces them")
+    elif suffix not in SUFFIXES:
+        raise UsageError(
+            f"{shown(output)}: an animation's name must end with one of {', '.join(SUFFIXES)}, "
+            "or with / for a folder of frames"
+        )
+    elif path.is_file() and not overwrite:
+        raise refuse_existing(path)
+    if suffix == ".mp4":
+        _find_ffmpeg()
+    return AnimationTarget(path, suffix, overwrite)
 
 
 def write_animation(
     frames: Iterable[Frame],
-    file: BinaryIO,
-    durations: list[int],
-    palette: Palette | None = None,
-) -> None:
-    """Encode frames into an open file; the animation runs for ever.
+    count: int,
+    target: AnimationTarget,
+    fps: float,
+    palette: Callable[[], Palette],
+) -> Iterator[Path]:
+    """Write frames, and yield the name of each file once it is written.
 
     Args:
-        frames: (H, W, 3), at least one, all of one size; taken one at a time.
-        file: binary, open for writing, seekable.
-        durations: how long each frame is shown, in milliseconds; a GIF's are rounded to 10.
-        palette: the colors of a GIF; None for a WebP, which has all.
+        frames: (H, W, 3) uint8, all of one shape; taken one at a time.
+        count: the number of frames, at least one.
+        target: from :func:`check_animation_target`.
+        fps: frames per second. The last frame stays for two seconds, or as long as the others.
+        palette: returns the colors of a GIF.
+
+    Raises:
+        ImageError: a file cannot be written.
+        ConvcliError: the encoder refuses the frames.
+    """
+    if target.suffix == FOLDER:
+        yield from _write_folder(frames, count, target)
+        return
+    last = max(_LAST_FRAME_SECONDS, 1 / fps)
+    durations = [round(1000 / fps)] * (count - 1) + [round(1000 * last)]
+    with (
+        prefix_errors(shown(target.path)),
+        atomic_write(target.path, overwrite=target.overwrite) as file,
+    ):
+        if target.suffix == ".mp4":
+            write_mp4(_repeat_last(frames, round(fps * last)), file, fps)
+        elif target.suffix == ".gif":
+            write_gif(frames, file, durations, palette())
+        else:
+            write_webp(frames, file, durations)
+    yield target.path
+
+
+def write_gif(
+    frames: Iterable[Frame], file: BinaryIO, durations: list[int], palette: Palette
+) -> None:
+    """Encode frames as a GIF that runs for ever. Unchanged pixels are stored as transparent.
+
+    Args:
+        frames: (H, W, 3) uint8, at least one, all of one shape.
+        file: binary and seekable, open for writing.
+        durations: of each frame in milliseconds; rounded to 10.
+        palette: the colors of all frames.
 
     Raises:
         ConvcliError: the encoder refuses the frames.
-        OSError: the file cannot be written.
 
     >>> from io import BytesIO
     >>> frame, file = np.zeros((2, 4, 3), np.uint8), BytesIO()
-    >>> palette = Palette([frame, frame + 9])
-    >>> write_animation([frame, frame + 9], file, [200, 1000], palette)
+    >>> write_gif([frame, frame + 9], file, [200, 1000], Palette([frame, frame + 9]))
     >>> Image.open(file).n_frames
     2
     """
-    try:
-        if palette is not None:
-            _save_gif(frames, file, durations, palette)
-        else:
-            reel = _Reel(map(Image.fromarray, frames), len(durations))
-            reel.save(file, "WEBP", save_all=True, duration=durations, loop=0, **_WEBP)
-    except (ConvcliError, MemoryError):
-        raise
-    except DECODER_ERRORS as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:
-            raise
-        raise ConvcliError(f"the frames cannot be encoded: {fault}") from fault
+    colors = palette.colors.tobytes().ljust(3 * 256, b"\0")
+
+    def images() -> Iterator[Image.Image]:
+        for frame in frames:
+            image = Image.fromarray(palette.indices(frame), "P")
+            image.putpalette(colors)
+            yield image
+
+    rest = images()
+    with encoding("GIF"):
+        next(rest).save(
+            file,
+            "GIF",
+            save_all=True,
+            append_images=rest,
+            duration=[max(2, round(each / _GIF_TICK)) * _GIF_TICK for each in durations],
+            loop=0,
+            palette=colors,
+            transparency=MAX_COLORS,
+            optimize=True,
+            disposal=1,
+        )
 
 
-def _save_gif(
-    frames: Iterable[Frame], file: BinaryIO, durations: list[int], palette: Palette
-) -> None:
-    """Write each frame as what has changed; the rest is transparent."""
-    table = palette.colors.tobytes().ljust(3 * 256, b"\0")
-    images = (_in_colors(palette.mapped(frame), table) for frame in frames)
-    next(images).save(
-        file,
-        "GIF",
-        save_all=True,
-        append_images=images,
-        duration=[max(2, round(each / _FINEST)) * _FINEST for each in durations],
-        loop=0,
-        palette=table,
-        transparency=MOST_COLORS,
-        optimize=True,
-        disposal=1,
-    )
+def write_webp(frames: Iterable[Frame], file: BinaryIO, durations: list[int]) -> None:
+    """Encode frames as a lossless WebP that runs for ever; see :func:`write_gif`."""
+    with encoding("WEBP"):
+        images = _LazyFrames(map(Image.fromarray, frames), len(durations))
+        images.save(file, "WEBP", save_all=True, duration=durations, loop=0, **_WEBP)
 
 
-def _in_colors(indices: NDArray[np.uint8], table: bytes) -> Image.Image:
-    image = Image.fromarray(indices, "P")
-    image.putpalette(table)
-    return image
-
-
-class _Reel(Image.Image):
-    """Frames that Pillow's WebP encoder takes one after the other, none kept."""
+class _LazyFrames(Image.Image):
+    """Frames that Pillow's WebP encoder takes one after the other, none kept in memory."""
 
     def __init__(self, images: Iterator[Image.Image], count: int) -> None:
         super().__init__()
         self.n_frames = count
         first = next(images)
         self.im, self._size, self._mode = first.im, first.size, first.mode
-        self._images, self._at = images, 0
+        self._images, self._frame = images, 0
 
     def seek(self, frame: int) -> None:
-        """Go on to the next frame; there is no way back."""
-        if frame > self._at:
+        """Go to the next frame; an earlier one cannot be reached."""
+        if frame > self._frame:
             self.im = next(self._images).im
-            self._at = frame
+            self._frame = frame
 
     def tell(self) -> int:
-        return self._at
+        return self._frame
+
+
+def write_mp4(frames: Iterable[Frame], file: BinaryIO, fps: float) -> None:
+    """Encode frames as H.264 in MP4, with the program ffmpeg.
+
+    Args:
+        frames: (H, W, 3) uint8, at least one, all of one shape. An odd number of rows or columns
+            gets a white one more.
+        file: binary, open for writing.
+        fps: frames per second.
+
+    Raises:
+        ConvcliError: ffmpeg fails.
+        UsageError: ffmpeg is not installed.
+    """
+    rest = iter(frames)
+    first = next(rest)
+    height, width = first.shape[:2]
+    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}")
+    with tempfile.TemporaryDirectory(prefix="convcli-") as folder:
+        video = Path(folder, "video.mp4")  # the encoder seeks back in its file at the end
+        command = [_find_ffmpeg(), "-v", "error", "-nostdin", *source, "-i", "-"]
+        _run_ffmpeg([*command, *_H264, str(video)], first, rest)
+        with video.open("rb") as finished:
+            shutil.copyfileobj(finished, file)
+
+
+def _find_ffmpeg() -> str:
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise UsageError(".mp4 needs the program ffmpeg, which is not installed; use .gif or .webp")
+    return program
+
+
+def _run_ffmpeg(command: list[str], first: Frame, rest: Iterable[Frame]) -> None:
+    """Run ffmpeg on frames through its standard input."""
+    with (
+        tempfile.TemporaryFile() as messages,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as encoder,  # noqa: S603
+    ):
+        pipe = encoder.stdin
+        assert pipe is not None  # noqa: S101 - it is subprocess.PIPE
+        try:
+            pipe.write(first.tobytes())
+            for frame in rest:
+                pipe.write(frame.tobytes())
+            pipe.close()
+        except BrokenPipeError:  # ffmpeg ended early; its message says why
+            with suppress(BrokenPipeError):
+                pipe.close()
+        except BaseException:
+            encoder.kill()
+            raise
+        if encoder.wait() != 0:
+            messages.seek(0)
+            reason = " ".join(messages.read().decode(errors="replace").split())
+            raise ConvcliError(f"ffmpeg cannot encode the video: {reason or 'it gives no reason'}")
+
+
+def _repeat_last(frames: Iterable[Frame], times: int) -> Iterator[Frame]:
+    """Yield the frames, and the last one ``times`` times in all."""
+    for frame in frames:
+        yield frame
+        last = frame
+    for _ in range(times - 1):
+        yield last
+
+
+def _write_folder(frames: Iterable[Frame], count: int, target: AnimationTarget) -> Iterator[Path]:
+    digits = max(4, len(str(count)))
+    old = set(_frames_in(target.path))
+    for number, frame in enumerate(frames, 1):
+        path = target.path / f"frame-{number:0{digits}}.png"
+        with atomic_write(path, overwrite=target.overwrite) as file:
+            write_image(ImageData(frame, 8, format="PNG"), file, PNG)
+        old.discard(path)
+        yield path
+    for path in old:  # of an earlier, longer animation
+        path.unlink(missing_ok=True)
+
+
+def _frames_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if _FRAME_NAME.fullmatch(path.name)]

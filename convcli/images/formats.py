@@ -1,9 +1,11 @@
-"""The formats that results are written in, what each can hold, and which one a result gets.
+"""The formats of results: what each can hold, and which one a result gets.
 
 Plain data: neither Pillow nor numpy is imported.
 """
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from dataclasses import dataclass
 from pathlib import Path
 
 from convcli.errors import UsageError, shown
@@ -16,31 +18,29 @@ COLOR = frozenset({1, 3})
 
 @dataclass(frozen=True)
 class Format:
-    """A file format and its abilities.
+    """A file format and what it can hold.
 
     Attributes:
         name: Pillow's name of it, or ``npy``, ``csv``, ``txt``.
-        suffixes: lower case; the first is the usual one.
-        channels: the numbers of color channels that it holds at 8 bits; None for any.
-        deep: the same for 16 bits; other 16-bit pixels are scaled to 8.
-        plain: the same for numbers without a depth (floats, wide integers).
-        alpha: holds transparency.
-        frames: holds several images.
-        exif, icc, dpi: holds them.
-        options: which of ``quality`` and ``compress_level`` mean something to it.
+        suffixes: in lower case; the first is the usual one.
+        channels: the possible numbers of color channels at 8 bits; None for any.
+        deep: the same at 16 bits; other 16-bit pixels are scaled to 8.
+        plain: the same for plain numbers (floats, wide integers).
+        alpha: whether it holds transparency.
+        frames: whether it holds several images.
+        metadata: which fields of :class:`convcli.images.image.Metadata` it holds.
+        options: which of ``quality`` and ``compress_level`` its encoder knows.
     """
 
     name: str
     suffixes: tuple[str, ...]
     channels: frozenset[int] | None = COLOR
-    deep: frozenset[int] | None = field(default_factory=frozenset)
-    plain: frozenset[int] | None = field(default_factory=frozenset)
+    deep: frozenset[int] | None = NONE
+    plain: frozenset[int] | None = NONE
     alpha: bool = False
     frames: bool = False
-    exif: bool = False
-    icc: bool = False
-    dpi: bool = False
-    options: frozenset[str] = field(default_factory=frozenset)
+    metadata: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:
@@ -53,68 +53,65 @@ class Format:
         return self.name in ("npy", "csv", "txt")
 
     def holds(self, channels: int, depth: int | None) -> bool:
-        """Tell whether an image can be stored, 16 bits scaled to 8 if need be."""
+        """Tell whether it holds such an image, if need be with 16 bits scaled to 8."""
         return _within(channels, self.plain if depth is None else self.channels)
 
-    def holds_whole(self, channels: int, depth: int | None) -> bool:
-        """Tell whether an image can be stored with every bit of its pixels."""
+    def holds_exactly(self, channels: int, depth: int | None) -> bool:
+        """Tell whether it holds such an image with every bit of its pixels."""
         return _within(channels, {8: self.channels, 16: self.deep, None: self.plain}[depth])
 
+    def check(self, channels: int, depth: int | None) -> None:
+        """Check that it holds such an image.
 
-_QUALITY = frozenset({"quality"})
-_LEVEL = frozenset({"compress_level"})
+        Raises:
+            UsageError: it does not; the message names formats that do.
+        """
+        if self.holds(channels, depth):
+            return
+        content = f"{channels} channel{'' if channels == 1 else 's'}"
+        if depth is None:
+            content = f"plain numbers in {content}"
+        remedy = "use .npy"
+        if channels == 1:
+            remedy = "use .tif or .npy"
+        elif channels == 3:
+            remedy = "use .npy, or --channels gray"
+        raise UsageError(f"{self.suffix} cannot hold {content}; {remedy}")
 
+
+_BASIC, _ALL = ("icc", "exif"), ("icc", "exif", "dpi")
+_QUALITY, _LEVEL = ("quality",), ("compress_level",)
+_PNG_SUFFIXES, _JPEG_SUFFIXES = (".png", ".apng"), (".jpg", ".jpeg", ".jpe", ".jfif")
+
+# fmt: off
 PNG = Format(
-    "PNG",
-    (".png", ".apng"),
-    deep=GRAY,
-    alpha=True,
-    frames=True,
-    exif=True,
-    icc=True,
-    dpi=True,
-    options=_LEVEL,
+    "PNG", _PNG_SUFFIXES, deep=GRAY, alpha=True, frames=True, metadata=_ALL, options=_LEVEL
 )
 TIFF = Format(
-    "TIFF",
-    (".tif", ".tiff"),
-    deep=GRAY,
-    plain=GRAY,
-    alpha=True,
-    frames=True,
-    exif=True,
-    icc=True,
-    dpi=True,
+    "TIFF", (".tif", ".tiff"), deep=GRAY, plain=GRAY, alpha=True, frames=True, metadata=_ALL
 )
 NPY = Format("npy", (".npy",), channels=ANY, deep=ANY, plain=ANY)
-
 FORMATS = (
     PNG,
-    Format(
-        "JPEG",
-        (".jpg", ".jpeg", ".jpe", ".jfif"),
-        exif=True,
-        icc=True,
-        dpi=True,
-        options=_QUALITY,
-    ),
+    Format("JPEG", _JPEG_SUFFIXES, metadata=_ALL, options=_QUALITY),
     TIFF,
-    Format("WEBP", (".webp",), alpha=True, frames=True, exif=True, icc=True, options=_QUALITY),
-    Format("AVIF", (".avif",), alpha=True, frames=True, exif=True, icc=True, options=_QUALITY),
+    Format("WEBP", (".webp",), alpha=True, frames=True, metadata=_BASIC, options=_QUALITY),
+    Format("AVIF", (".avif",), alpha=True, frames=True, metadata=_BASIC, options=_QUALITY),
     Format("GIF", (".gif",), alpha=True, frames=True),
-    Format("BMP", (".bmp", ".dib"), dpi=True),
+    Format("BMP", (".bmp", ".dib"), metadata=("dpi",)),
     Format("PPM", (".pgm",), channels=GRAY, deep=GRAY),
     Format("PPM", (".ppm", ".pnm"), deep=GRAY),
-    Format("PPM", (".pfm",), channels=frozenset(), plain=GRAY),
+    Format("PPM", (".pfm",), channels=NONE, plain=GRAY),
     Format("JPEG2000", (".jp2", ".jpx", ".j2k"), deep=GRAY, alpha=True),
     Format("TGA", (".tga",), alpha=True),
     NPY,
     Format("csv", (".csv",), channels=GRAY, deep=GRAY, plain=GRAY),
     Format("txt", (".txt",), channels=GRAY, deep=GRAY, plain=GRAY),
 )
+# fmt: on
 
-# Formats that Pillow reads under one name and writes under another. A MPO is a JPEG that holds
-# several frames, which a JPEG does not.
+# Pillow reads these under another name than it writes them. An MPO is a JPEG with several frames,
+# which a JPEG cannot hold.
 _WRITTEN_AS = {"DIB": "BMP"}
 _STILL_AS = {"MPO": "JPEG"}
 
@@ -129,10 +126,10 @@ _READ_ONLY_SUFFIXES = frozenset((
 
 
 def image_suffixes() -> frozenset[str]:
-    """Return the suffixes, in lower case, that a walk through a folder takes for images.
+    """Return the suffixes, in lower case, of files in a folder that are read as images.
 
-    Matrices are left out, since a folder's ``.csv``, ``.txt`` and ``.npy`` files are more often
-    labels and lists than images; they are read when they are named.
+    Matrices are left out: the ``.csv``, ``.txt`` and ``.npy`` files of a folder are more often
+    labels and lists than images. They are read when they are named.
 
     >>> ".png" in image_suffixes(), ".csv" in image_suffixes()
     (True, False)
@@ -141,152 +138,114 @@ def image_suffixes() -> frozenset[str]:
     return _READ_ONLY_SUFFIXES | written
 
 
-def named_format(output: Path | None, requested: str | None) -> Format | None:
+def named_format(output: Path | None, requested: str | None, *, raw: bool = False) -> Format | None:
     """Return the format that the user named: by ``--format``, else by the output's suffix.
 
     Args:
         output: the file to write; None for standard output.
-        requested: a format's name or suffix, such as ``png``, ``jpg`` or ``.tif``.
+        requested: the value of ``--format``: a name or suffix, such as ``png`` or ``.tif``.
+        raw: the result is plain numbers (``--range raw``).
 
     Returns:
-        None where nothing names a format.
+        The format, or None if nothing names one.
 
     Raises:
-        UsageError: no format is called so.
+        UsageError: the format is unknown, or cannot hold ``raw`` values.
 
     >>> named_format(Path("edges.tiff"), None).name
     'TIFF'
     """
     if requested is not None:
-        return _look_up(requested, f"--format {requested}")
-    if output is None:
+        named = _look_up(requested, f"--format {shown(requested)}: unknown format")
+    elif output is None:
         return None
-    if not output.suffix:
+    elif not output.suffix:
         raise UsageError(
-            f"{shown(output.name)}: no suffix to tell the format by; add one, or --format"
+            f"{shown(output.name)}: has no suffix that names a format; add one, or use --format"
         )
-    return _look_up(output.suffix, f"suffix {output.suffix}")
+    else:
+        named = _look_up(output.suffix, f"cannot write {shown(output.suffix)} files")
+    if raw and named.plain == NONE:
+        named.check(1, None)
+    return named
 
 
 def choose_format(
-    output: Path | None,
-    requested: str | None,
+    named: Format | None,
     input_format: str,
     *,
     channels: int,
     depth: int | None,
     frames: bool = False,
 ) -> Format:
-    """Choose what a result is written as.
+    """Choose the format of a result.
 
-    The format named by ``--format``, else by the output's suffix; else the input's own where it
-    can hold the result; else PNG, or for numbers without a depth TIFF (one channel) and ``.npy``.
+    The named format; else the input's own if it can hold the result; else PNG, or for plain
+    numbers TIFF (one channel) and ``.npy``.
 
     Args:
-        output: the file to write; None for standard output.
-        requested: the value of ``--format``.
-        input_format: ``ImageData.format``.
-        channels: of the result's pixels, alpha not counted.
+        named: from :func:`named_format`.
+        input_format: ``ImageData.format`` of the input.
+        channels: of the result's pixels, without alpha.
         depth: of the result; None for plain numbers.
         frames: whether every frame of the input is written, not the first alone.
 
     Raises:
-        UsageError: the named format is unknown, or cannot hold the result.
+        UsageError: the named format cannot hold the result.
 
-    >>> choose_format(None, None, "JPEG", channels=3, depth=8).name
+    >>> choose_format(None, "JPEG", channels=3, depth=8).name
     'JPEG'
     """
-    named = named_format(output, requested)
     if named is not None:
-        if not named.holds(channels, depth):
-            raise UsageError(refusal(named, channels, depth))
+        named.check(channels, depth)
         return named
-    for own in _own_formats(input_format, frames=frames):
-        if own.holds_whole(channels, depth):
-            return own
+    own = _WRITTEN_AS.get(input_format, input_format)
+    if not frames:
+        own = _STILL_AS.get(own, own)
+    for candidate in FORMATS:
+        if candidate.name == own and candidate.holds_exactly(channels, depth):
+            return candidate
     if depth is None and channels == 1:
         return TIFF
     return PNG if depth is not None and channels in COLOR else NPY
 
 
-def check_suffix(output: str, requested: str | None, *, raw: bool = False) -> None:
-    """Refuse an output whose format cannot be told, or holds no ``raw`` values, before any work.
-
-    Raises:
-        UsageError: neither ``requested`` nor the suffix names a format, or a fitting one.
-    """
-    named = named_format(Path(output), requested)
-    if raw and named is not None and named.plain == NONE:
-        raise UsageError(refusal(named, 1, None))
-
-
-def default_suffix(
-    suffix: str, requested: str | None, *, raw: bool = False, frames: bool = False
-) -> str:
+def default_suffix(suffix: str, requested: str | None, *, raw: bool = False) -> str:
     """Return the suffix of a result that is named after its input.
 
     Args:
-        suffix: the input's own, which is kept, letter case and all, where it can be written.
+        suffix: the input's own. It is kept, with its letter case, if such files can be written.
         requested: the value of ``--format``.
-        raw: the result is plain numbers of any number of channels.
-        frames: every frame is written.
+        raw: the result is plain numbers (``--range raw``).
 
     Raises:
-        UsageError: ``requested`` is unknown.
+        UsageError: the requested format is unknown, or cannot hold ``raw`` values.
 
     >>> default_suffix(".JPG", None), default_suffix(".psd", None), default_suffix(".png", "tiff")
     ('.JPG', '.png', '.tif')
     """
-    if requested is not None:
-        return _look_up(requested, f"--format {requested}").suffix
-    form = _BY_NAME.get(suffix.lower())
+    named = named_format(None, requested, raw=raw)
+    if named is not None:
+        return named.suffix
+    own = _BY_NAME.get(suffix.lower())
     if raw:
-        return suffix if form is not None and form.is_matrix else NPY.suffix
-    return suffix if form is not None else PNG.suffix
+        return suffix if own is not None and own.is_matrix else NPY.suffix
+    return suffix if own is not None else PNG.suffix
 
 
-def refusal(form: Format, channels: int, depth: int | None) -> str:
-    """Return the sentence that says why ``form`` cannot hold a result, and what can."""
-    plural = "" if channels == 1 else "s"
-    what = f"{channels} channel{plural}"
-    if depth is None:
-        what = f"plain numbers in {what}"
-    if channels == 1:
-        return f"{form.suffix} cannot hold {what}: .tif and .npy can"
-    remedy = "--channels gray makes one" if channels == 3 else ".png holds 1 or 3 of 8 bits"
-    return f"{form.suffix} cannot hold {what}: .npy can, and {remedy}"
-
-
-def _own_formats(input_format: str, *, frames: bool) -> list[Format]:
-    name = _WRITTEN_AS.get(input_format, input_format)
-    if not frames:
-        name = _STILL_AS.get(name, name)
-    return [form for form in FORMATS if form.name == name]
-
-
-def _look_up(name: str, said: str) -> Format:
+def _look_up(name: str, problem: str) -> Format:
     try:
         return _BY_NAME[name.lower()]
     except KeyError:
-        known = ", ".join(dict.fromkeys(form.suffix for form in FORMATS))
-        raise UsageError(
-            f"{shown(said)} names no format that can be written; known: {known}"
-        ) from None
+        supported = ", ".join(dict.fromkeys(known.suffix for known in FORMATS))
+        raise UsageError(f"{problem}; supported: {supported}") from None
 
 
 def _within(channels: int, held: frozenset[int] | None) -> bool:
     return held is ANY or channels in held
 
 
-def _names() -> dict[str, Format]:
-    """Return every format under its suffixes, those without their dot, and its name."""
-    names: dict[str, Format] = {}
-    for form in FORMATS:
-        for suffix in form.suffixes:
-            names[suffix] = names[suffix[1:]] = form
-    for form in FORMATS:
-        names.setdefault(form.name.lower(), form)
-    return names
-
-
-_BY_NAME = _names()
+# Every format by its suffixes, with and without their dot, and by its name.
+_BY_NAME = {form.name.lower(): form for form in reversed(FORMATS)}
+_BY_NAME |= {suffix: form for form in FORMATS for suffix in form.suffixes}
+_BY_NAME |= {suffix[1:]: form for form in FORMATS for suffix in form.suffixes}

@@ -1,4 +1,4 @@
-"""One palette for every frame of an animation, and the frames in its colors."""
+"""One palette for all frames of an animation, and frames as indices into it."""
 
 from collections.abc import Sequence
 
@@ -8,27 +8,27 @@ from PIL import Image
 
 Frame = NDArray[np.uint8]
 
-MOST_COLORS = 255  # one more index says: as it was
-_EXACT = 64  # the colors that most pixels have come out to the bit
-_BITS = 6  # of each channel, by which the nearest color is looked up
+MAX_COLORS = 255  # the last index means transparent: unchanged since the frame before
+_EXACT = 64  # so many of the most frequent colors are kept exactly
+_BITS = 6  # of each channel, to look the nearest color up
 _CHUNK = 1 << 14
 _NONE = np.empty((0, 3), np.uint8)
 
 
 class Palette:
-    """Up to 255 colors, and which of them each color becomes.
+    """Up to 255 colors, and a map from any color to the nearest of them.
 
-    The colors to keep and the most frequent ones of the samples are there as they are: page,
-    letters and lines do not change. The others come from a median cut. Nothing is dithered, so
-    that what stands still looks the same in every frame.
+    The colors to keep and the most frequent ones of the samples are in it exactly: background,
+    letters and lines do not change. The others come from a median cut. Nothing is dithered: what
+    does not move looks the same in every frame.
 
     Args:
-        samples: frames that have, together, the colors of all.
-        kept: (n, 3), at most 128 colors that matter however few pixels they have.
+        samples: (H, W, 3) frames that contain together the colors of all.
+        kept: (n, 3), at most 128 colors that are kept however few pixels have them.
 
     >>> frame = np.array([[[255, 255, 255], [10, 20, 30]]], np.uint8)
     >>> palette = Palette([frame])
-    >>> palette.colors[palette.mapped(frame)].tolist()
+    >>> palette.colors[palette.indices(frame)].tolist()
     [[[255, 255, 255], [10, 20, 30]]]
     """
 
@@ -37,17 +37,16 @@ class Palette:
         packed, counts = np.unique(_packed(pixels), return_counts=True)
         order = np.lexsort((packed, -counts))
         exact = list(dict.fromkeys([*_packed(kept).tolist(), *packed[order].tolist()]))
-        if len(exact) > MOST_COLORS:
+        if len(exact) > MAX_COLORS:
             exact = exact[: len(kept) + _EXACT]
-            exact += _median_cut(pixels, MOST_COLORS - len(exact)).tolist()
-        select_channels = np.array(exact, np.uint32)
-        self.colors = _unpacked(select_channels)
+            exact += _median_cut(pixels, MAX_COLORS - len(exact)).tolist()
+        self.colors = _unpacked(np.array(exact, np.uint32))
         self._table = _nearest(self.colors)
-        # Of two colors that share an entry, the more frequent one comes out to the bit.
-        self._table[_entries(self.colors[::-1])] = np.arange(len(select_channels) - 1, -1, -1)
+        # If two colors share an entry, the more frequent one is kept exactly.
+        self._table[_entries(self.colors[::-1])] = np.arange(len(exact) - 1, -1, -1)
 
-    def mapped(self, frame: Frame) -> NDArray[np.uint8]:
-        """Return the numbers of a frame's colors, (H, W)."""
+    def indices(self, frame: Frame) -> NDArray[np.uint8]:
+        """Return the indices, (H, W), of the colors of an (H, W, 3) frame."""
         indices: NDArray[np.uint8] = self._table[_entries(frame)]
         return indices
 
@@ -60,18 +59,19 @@ def _median_cut(pixels: Frame, count: int) -> NDArray[np.uint32]:
 
 
 def _nearest(colors: Frame) -> NDArray[np.uint8]:
-    """Return, for every entry of the table, the color nearest to its middle."""
+    """Return for every entry of the table the index of the color nearest to its center."""
     levels = (np.arange(1 << _BITS, dtype=np.float32) + 0.5) * (256 >> _BITS)
-    middles = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
-    ends = colors.astype(np.float32)
-    table = np.empty(len(middles), np.uint8)
-    for start in range(0, len(middles), _CHUNK):
-        some = middles[start : start + _CHUNK]
-        table[start : start + _CHUNK] = ((ends**2).sum(1) - 2 * some @ ends.T).argmin(1)
+    centers = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    targets = colors.astype(np.float32)
+    table = np.empty(len(centers), np.uint8)
+    for start in range(0, len(centers), _CHUNK):
+        chunk = centers[start : start + _CHUNK]
+        table[start : start + _CHUNK] = ((targets**2).sum(1) - 2 * chunk @ targets.T).argmin(1)
     return table
 
 
 def _entries(colors: Frame) -> NDArray[np.intp]:
+    """Return the table entries of (..., 3) colors."""
     red, green, blue = np.moveaxis(colors >> (8 - _BITS), -1, 0).astype(np.intp)
     entries: NDArray[np.intp] = (red << 2 * _BITS) | (green << _BITS) | blue
     return entries

@@ -1,15 +1,16 @@
-"""One still image as a PNG file, fast.
+"""Write a still image as a PNG file, fast.
 
-The file is a signature and the chunks IHDR, iCCP, pHYs, eXIf, IDAT (several), IEND: the PNG
+The file is a signature and the chunks IHDR, iCCP, pHYs, eXIf, IDAT (several), IEND. Source: PNG
 specification, third edition (W3C Recommendation, 2025), cited by section.
 
-The idea: encoders mostly try five filters on every row, which takes longer than compressing what
-comes out. Here one filter serves the image: None, Sub or Up, each a subtraction of whole rows,
-whichever makes the smallest of a few rows that are tried; zlib's strategy is chosen likewise.
+Most encoders try five filters on every row, which takes longer than compressing the result. Here
+one filter serves the whole image: None, Sub or Up, each a subtraction of whole rows. A few rows
+are compressed with each, and the smallest result decides; zlib's strategy is chosen in the same
+way.
 
-The cost: those rows, one in 16 or fewer, are compressed four times; the image is filtered
-once, band by band, and never copied. Against Pillow, photographs take half the time and 0 to 8 %
-more bytes, smooth ones up to 17 %, since the Paeth filter is not among the three.
+At most one row in 16 is compressed four times for this; the image is filtered once, band by band,
+and never copied. Compared with Pillow, photographs take half the time and 0 to 8 % more bytes,
+smooth ones up to 17 % more, since the Paeth filter is not among the three.
 """
 
 import struct
@@ -22,10 +23,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the samples of a pixel, alpha counted
+_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the samples of a pixel, with alpha
 _NONE, _SUB, _UP = range(3)  # filters
-_BAND = 2**17  # bytes, which stay in the processor's cache
-_TRIED = 12  # rows, or one in 16 of a small image
+_BAND = 2**17  # bytes: a band fits in the processor's cache
+_TRIAL_ROWS = 12  # or one in 16 of a small image
 
 
 def write_png(
@@ -44,19 +45,20 @@ def write_png(
         file: binary, open for writing.
         pixels: (H, W) or (H, W, 1) gray, or (H, W, 3) RGB; uint8 or uint16.
         alpha: (H, W) of the same type, or None.
-        compress_level: of zlib, 0 to 9; None for 1, by runs where that does not take more bytes.
+        compress_level: of zlib, 0 to 9; None for 1, with run lengths only if that takes no more
+            bytes.
         icc_profile: a profile of the pixels' color space.
-        dpi: pixels per inch across and down; stored as whole pixels per metre.
-        exif: as EXIF or as a TIFF file: ``Exif\0\0`` before it is left out.
+        dpi: pixels per inch, horizontally and vertically; stored as whole pixels per meter.
+        exif: a TIFF structure; ``Exif\0\0`` before it is removed.
 
     Raises:
         OSError: the file cannot be written.
         OverflowError, struct.error: a size or a resolution that 32 bits cannot hold.
-        ValueError: the arrays are no image.
+        ValueError: the arrays are not an image.
     """
-    raster = _Raster(pixels, alpha)
+    scanlines = _Scanlines(pixels, alpha)
     file.write(b"\x89PNG\r\n\x1a\n")
-    _write_chunk(file, b"IHDR", raster.header())
+    _write_chunk(file, b"IHDR", scanlines.header())
     if icc_profile:
         _write_chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
     if dpi:
@@ -64,14 +66,14 @@ def write_png(
         _write_chunk(file, b"pHYs", struct.pack(">2IB", across, down, 1))
     if exif:
         _write_chunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
-    for data in _compressed(raster, compress_level):
+    for data in _compressed(scanlines, compress_level):
         _write_chunk(file, b"IDAT", data)
     _write_chunk(file, b"IEND", b"")
 
 
 @dataclass(frozen=True)
-class _Raster:
-    """An image as rows of bytes: its samples interleaved, the high byte first (section 7.2)."""
+class _Scanlines:
+    """An image as rows of bytes: interleaved samples, the high byte first (section 7.2)."""
 
     pixels: NDArray[Any]
     alpha: NDArray[Any] | None
@@ -79,7 +81,7 @@ class _Raster:
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha
         if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((), (1,), (3,)):
-            raise ValueError(f"{pixels.dtype} of shape {pixels.shape} is no image")
+            raise ValueError(f"{pixels.dtype} of shape {pixels.shape} is not an image")
         if pixels.size == 0:
             raise ValueError("the image is empty")
         if alpha is not None and (alpha.shape, alpha.dtype) != (pixels.shape[:2], pixels.dtype):
@@ -93,7 +95,7 @@ class _Raster:
 
     @property
     def step(self) -> int:
-        """From one pixel to the next, in bytes."""
+        """The distance from one pixel to the next, in bytes."""
         return len(self.planes) * self.pixels.itemsize
 
     def header(self) -> bytes:
@@ -103,7 +105,10 @@ class _Raster:
         return struct.pack(">2I5B", width, height, 8 * self.pixels.itemsize, kind, 0, 0, 0)
 
     def lines(self, top: int, bottom: int) -> NDArray[np.uint8]:
-        """Return some rows, (rows, bytes), after the one above them; zeros are above the first."""
+        """Return the row above some rows, then those rows, as (1 + rows, bytes).
+
+        The row above the first one is zeros.
+        """
         if top == 0:
             return np.pad(self._bytes(slice(bottom)), ((1, 0), (0, 0)))
         return self._bytes(slice(top - 1, bottom))
@@ -117,45 +122,47 @@ class _Raster:
         return samples.reshape(len(samples), -1).view(np.uint8)
 
 
-def _compressed(raster: _Raster, level: int | None) -> Iterator[bytes]:
-    """Give the contents of IDAT part by part: filtered rows, compressed (sections 9 and 10)."""
-    kind, level, strategy = _chosen(raster, level)
-    packer = _packer(level, strategy)
-    height, width = raster.pixels.shape[:2]
-    count = max(1, _BAND // (width * raster.step))
+def _compressed(scanlines: _Scanlines, level: int | None) -> Iterator[bytes]:
+    """Yield the contents of IDAT in parts: filtered rows, compressed (sections 9 and 10)."""
+    kind, level, strategy = _choose_filter(scanlines, level)
+    compressor = _compressor(level, strategy)
+    height, width = scanlines.pixels.shape[:2]
+    count = max(1, _BAND // (width * scanlines.step))
     for top in range(0, height, count):
-        if data := packer.compress(_filtered(kind, raster.lines(top, top + count), raster.step)):
+        if data := compressor.compress(
+            _filtered(kind, scanlines.lines(top, top + count), scanlines.step)
+        ):
             yield data
-    yield packer.flush()
+    yield compressor.flush()
 
 
-def _chosen(raster: _Raster, level: int | None) -> tuple[int, int, int]:
-    """Return filter, level and strategy: those that make some rows, here and there, smallest."""
+def _choose_filter(scanlines: _Scanlines, level: int | None) -> tuple[int, int, int]:
+    """Return the filter, level and strategy that compress a few trial rows best."""
     if level is None:
         level, strategies = 1, (zlib.Z_RLE, zlib.Z_FILTERED)
     else:
         strategies = (zlib.Z_FILTERED, zlib.Z_DEFAULT_STRATEGY)
-    height = len(raster.pixels)
-    stride = max(16, height // _TRIED)
-    start = min(stride // 2, height - 1)  # Up finds nothing above the first row
-    tried = [raster.lines(row, row + 1) for row in range(start, height, stride)]
+    height = len(scanlines.pixels)
+    stride = max(16, height // _TRIAL_ROWS)
+    start = min(stride // 2, height - 1)  # the first row has nothing above for Up
+    trials = [scanlines.lines(row, row + 1) for row in range(start, height, stride)]
 
     @cache
     def size(kind: int, strategy: int) -> int:
-        packer = _packer(level, strategy)
-        parts = [packer.compress(_filtered(kind, lines, raster.step)) for lines in tried]
-        return sum(map(len, parts)) + len(packer.flush())
+        compressor = _compressor(level, strategy)
+        parts = [compressor.compress(_filtered(kind, lines, scanlines.step)) for lines in trials]
+        return sum(map(len, parts)) + len(compressor.flush())
 
     kind = min((_NONE, _SUB, _UP), key=lambda kind: size(kind, strategies[0]))
     return kind, level, min(strategies, key=lambda strategy: size(kind, strategy))
 
 
-def _packer(level: int, strategy: int) -> "zlib._Compress":
+def _compressor(level: int, strategy: int) -> "zlib._Compress":
     return zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
 
 
 def _filtered(kind: int, lines: NDArray[np.uint8], step: int) -> memoryview:
-    """Return all lines but the first, each after a byte that names its filter (section 9.2)."""
+    """Filter all lines but the first; each begins with the filter's number (section 9.2)."""
     above, lines = lines[:-1], lines[1:]
     out = np.empty((len(lines), 1 + lines.shape[1]), np.uint8)
     out[:, 0] = kind

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
 from convcli.errors import ImageError
+from convcli.images.arrays import MatrixError, parse_matrix, read_npy
 from convcli.images.channels import check_channels, select_channels
 from convcli.images.image import ImageData
-from convcli.images.matrices import MatrixError, parse_matrix
-from convcli.images.npy import read_npy
 from convcli.images.options import ReadOptions
 from convcli.images.pillow_errors import translate_errors
 from convcli.images.pillow_modes import resize

@@ -1,4 +1,6 @@
-"""Images to files."""
+"""Write images to files."""
+
+from __future__ import annotations
 
 import io
 import zlib
@@ -11,19 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from convcli.errors import ConvcliError, UsageError
-from convcli.images.formats import Format, refusal
+from convcli.errors import UsageError
+from convcli.images.arrays import aligned_lines, comma_lines, write_npy
+from convcli.images.formats import Format
 from convcli.images.image import ImageData
-from convcli.images.matrices import aligned_lines, comma_lines
 from convcli.images.metadata import matching_profile
-from convcli.images.npy import write_npy
-from convcli.images.pillow_errors import DECODER_ERRORS
+from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
 from convcli.images.value_range import to_eight_bits
 
 DEFAULT_QUALITY = 95
-_EXIF_LIMIT = 65_527
-_PAGE_DURATION = 100  # milliseconds, of a frame that comes without
+_MAX_JPEG_EXIF = 65_527  # bytes
+_PAGE_DURATION = 100  # milliseconds, for a frame without one
 _BUFFERED = ("JPEG2000",)  # its encoder never returns when the disk is full
 
 
@@ -37,16 +38,15 @@ def write_image(
 ) -> tuple[str, ...]:
     """Encode an image into an open file.
 
-    16-bit pixels are scaled to 8 bits where the format holds no more, alpha is left out where it
-    holds none, and both are noted; so is whatever else is lost.
+    16-bit pixels are scaled to 8 bits if the format holds no more, and alpha is left out if it
+    holds none; notes say so.
 
     Args:
         image: what to write.
-        file: binary, open for writing; a pipe will do.
+        file: binary, open for writing; it may be a pipe.
         format: from :func:`convcli.images.formats.choose_format`.
         quality: of JPEG, WebP and AVIF, 0 to 100; None for 95.
-        compress_level: of PNG, 0 to 9; None for level 1, by runs alone where that does not take
-            more bytes, which is fast.
+        compress_level: of PNG, 0 to 9; None for a fast level 1.
 
     Returns:
         Notes for the user.
@@ -54,7 +54,7 @@ def write_image(
     Raises:
         ConvcliError: the encoder refuses the image.
         OSError: the file cannot be written.
-        UsageError: the format cannot hold the image.
+        UsageError: the format cannot hold the image, or an option is out of range.
     """
     return write_frames([image], file, format, quality=quality, compress_level=compress_level)
 
@@ -69,80 +69,92 @@ def write_frames(
 ) -> tuple[str, ...]:
     """Encode images into one animation or multi-page file; see :func:`write_image`.
 
-    They are taken one at a time. Durations are theirs; loop count, EXIF, profile and resolution
-    are those of the first.
+    The images are taken one at a time. Each has its own duration; loop count, EXIF, profile and
+    resolution are those of the first.
 
     Raises:
-        ConvcliError: as :func:`write_image`; also where the format holds one image, and
-            several are given.
+        ConvcliError: as :func:`write_image`.
+        UsageError: also if several images are given and the format holds one.
     """
-    encoding = _Encoding(format, quality, compress_level)
+    encoder = _Encoder(format, quality, compress_level)
     rest = iter(images)
     first, second = next(rest, None), next(rest, None)
     if first is None:
         raise UsageError("there are no images to write")
     if second is None:
-        encoding.one(first, file)
+        encoder.write_one(first, file)
     elif not format.frames:
-        raise UsageError(f"{format.suffix} holds one frame; .gif, .png, .webp and .tif hold more")
+        raise UsageError(f"{format.suffix} holds a single frame; use .gif, .png, .webp or .tif")
     elif format.name == "TIFF":
-        encoding.pages(chain([first, second], rest), file)
+        encoder.write_pages(chain([first, second], rest), file)
     else:
-        encoding.animation(first, chain([second], rest), file)
-    return tuple(dict.fromkeys(encoding.notes))
+        encoder.write_frames(first, chain([second], rest), file)
+    return tuple(dict.fromkeys(encoder.notes))
 
 
-class _Encoding:
-    """One file in the making: its format, the user's options, and what there is to tell."""
+class _Encoder:
+    """Encodes images in one format, and collects notes for the user."""
 
     def __init__(self, form: Format, quality: int | None, compress_level: int | None) -> None:
         self.format = form
         self.notes: list[str] = []
-        self._options = self._checked("quality", quality, 100)
-        self._options |= self._checked("compress_level", compress_level, 9)
+        self._options = self._option("quality", quality, 100)
+        self._options |= self._option("compress_level", compress_level, 9)
         if "quality" in form.options:
             self._options.setdefault("quality", DEFAULT_QUALITY)
 
-    def one(self, image: ImageData, file: BinaryIO) -> None:
+    def _option(self, name: str, value: int | None, greatest: int) -> dict[str, int]:
+        """Check an option; one that the format does not know is noted and left out."""
+        if value is None:
+            return {}
+        option = "--" + name.replace("_", "-")
+        if not 0 <= value <= greatest:
+            raise UsageError(f"{option} {value} is not within 0..{greatest}")
+        if name in self.format.options:
+            return {name: value}
+        self.notes.append(f"{option} was ignored: {self.format.suffix} has no such option")
+        return {}
+
+    def write_one(self, image: ImageData, file: BinaryIO) -> None:
         """Write a single image."""
         if self.format.is_matrix:
-            self._matrix(image, file)
+            self._write_matrix(image, file)
             return
         if self.format.name == "PNG":
             pixels, alpha = self._samples(image)
             level = self._options.get("compress_level")
             with self._sink(file) as sink:
-                write_png(sink, pixels, alpha, compress_level=level, **self._carried(image))
+                write_png(sink, pixels, alpha, compress_level=level, **self._metadata(image))
             return
-        pil_image = self._image(image)
+        pil_image = self._pil_image(image)
         with self._sink(file) as sink:
-            pil_image.save(sink, self.format.name, **self._options, **self._carried(image))
+            pil_image.save(sink, self.format.name, **self._options, **self._metadata(image))
 
-    def pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
-        """Write a TIFF of several pages, of any sizes."""
+    def write_pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
+        """Write a TIFF of several pages, which may differ in size."""
         with (
             self._sink(file, reads=True) as sink,
             TiffImagePlugin.AppendingTiffWriter(sink) as writer,
         ):
             for image in images:
-                pil_image = self._image(image)
-                pil_image.save(writer, "TIFF", **self._options, **self._carried(image))
+                pil_image = self._pil_image(image)
+                pil_image.save(writer, "TIFF", **self._options, **self._metadata(image))
                 writer.newFrame()
 
-    def animation(self, first: ImageData, rest: Iterable[ImageData], file: BinaryIO) -> None:
-        """Write frames of one size; the list of durations grows as the encoder takes frames."""
-        durations = [_duration(first)]
+    def write_frames(self, first: ImageData, rest: Iterable[ImageData], file: BinaryIO) -> None:
+        """Write an animation of frames of one size."""
+        durations = [_duration(first)]  # grows while the encoder takes frames
 
         def images() -> Iterator[Image.Image]:
             for image in rest:
                 if image.shape != first.shape:
                     raise UsageError(
-                        f"frames differ in size, which {self.format.suffix} cannot hold; .tif can"
+                        f"frames differ in size, which {self.format.suffix} cannot hold; use .tif"
                     )
                 durations.append(_duration(image))
-                yield self._image(image)
+                yield self._pil_image(image)
 
-        pil_image = self._image(first)
+        pil_image = self._pil_image(first)
         loop = first.metadata.loop
         options = self._options
         if self.format.name == "PNG" and not options:
@@ -152,60 +164,43 @@ class _Encoding:
                 sink,
                 self.format.name,
                 save_all=True,
-                # Pillow's GIF encoder alone takes frames as they come.
+                # Only Pillow's GIF encoder takes frames one by one.
                 append_images=images() if self.format.name == "GIF" else list(images()),
                 duration=durations,
                 **({} if loop is None else {"loop": loop}),
                 **options,
-                **self._carried(first),
+                **self._metadata(first),
             )
-
-    def _checked(self, name: str, value: int | None, greatest: int) -> dict[str, int]:
-        if value is None:
-            return {}
-        option = "--" + name.replace("_", "-")
-        if not 0 <= value <= greatest:
-            raise UsageError(f"{option} {value} is not within 0..{greatest}")
-        if name in self.format.options:
-            return {name: value}
-        self.notes.append(f"{option} left aside: it means nothing to {self.format.suffix}")
-        return {}
 
     @contextmanager
     def _sink(self, file: BinaryIO, *, reads: bool = False) -> Iterator[BinaryIO]:
-        """Give the encoder a file that it can seek in, and translate its faults."""
+        """Give the encoder a file in which it can seek, and translate its exceptions."""
         buffered = reads or self.format.name in _BUFFERED or not file.seekable()
-        sink: BinaryIO = io.BytesIO() if buffered else file
-        try:
+        sink = io.BytesIO() if buffered else file
+        with encoding(self.format.name):
             yield sink
-        except (ConvcliError, MemoryError):
-            raise
-        except DECODER_ERRORS as fault:
-            if isinstance(fault, OSError) and fault.errno is not None:
-                raise
-            raise ConvcliError(f"cannot be encoded as {self.format.name}: {fault}") from fault
         if isinstance(sink, io.BytesIO) and sink is not file:
             file.write(sink.getbuffer())
 
-    def _carried(self, image: ImageData) -> dict[str, Any]:
-        """Return the metadata that the format holds."""
-        known, form = image.metadata, self.format
+    def _metadata(self, image: ImageData) -> dict[str, Any]:
+        """Return the metadata that the format holds, as Pillow's ``save`` takes them."""
+        metadata, held = image.metadata, self.format.metadata
         carried: dict[str, Any] = {}
-        icc = matching_profile(known.icc, color=image.channels == 3)
-        if form.icc and icc and image.depth is not None:
+        icc = matching_profile(metadata.icc, color=image.channels == 3)
+        if "icc" in held and icc and image.depth is not None:
             carried["icc_profile"] = icc
-        if form.dpi and known.dpi:
-            carried["dpi"] = known.dpi
-        if form.exif and known.exif:
-            if form.name == "JPEG" and len(known.exif) > _EXIF_LIMIT:
-                self.notes.append("EXIF left out: .jpg holds no more than 64 KiB")
+        if "dpi" in held and metadata.dpi:
+            carried["dpi"] = metadata.dpi
+        if "exif" in held and metadata.exif:
+            if self.format.name == "JPEG" and len(metadata.exif) > _MAX_JPEG_EXIF:
+                self.notes.append("EXIF left out: .jpg holds at most 64 KiB")
             else:
-                carried["exif"] = known.exif
+                carried["exif"] = metadata.exif
         return carried
 
-    def _matrix(self, image: ImageData, file: BinaryIO) -> None:
-        self._check(image)
-        self._alpha_of(image)
+    def _write_matrix(self, image: ImageData, file: BinaryIO) -> None:
+        self.format.check(image.channels, image.depth)
+        self._alpha(image)
         if self.format.name == "npy":
             write_npy(file, image.pixels)
             return
@@ -214,43 +209,46 @@ class _Encoding:
         for line in lines:
             file.write(line.encode())
 
-    def _image(self, image: ImageData) -> Image.Image:
-        """Return an image in the nearest form that the format holds."""
+    def _pil_image(self, image: ImageData) -> Image.Image:
+        """Return an image in the nearest mode that the format holds."""
         pixels, alpha = self._samples(image)
         if image.depth is None:
             return Image.fromarray(self._plain(pixels))
         pil_image = Image.fromarray(pixels)
         if alpha is not None:
             pil_image.putalpha(Image.fromarray(alpha))
-        return self._for_palette(pil_image) if self.format.name == "GIF" else pil_image
+        if self.format.name == "GIF":
+            if pil_image.mode != "L":
+                self.notes.append("colors reduced to a palette of 256: .gif holds no more")
+            if alpha is not None:
+                self.notes.append("alpha reduced to on and off: .gif holds no more")
+            if pil_image.mode == "LA":
+                return pil_image.convert("RGBA")
+        return pil_image
 
     def _samples(self, image: ImageData) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Return pixels, (H, W) if gray, and alpha, in a depth that the format holds."""
-        self._check(image)
-        alpha = self._alpha_of(image)
+        self.format.check(image.channels, image.depth)
+        alpha = self._alpha(image)
         pixels = image.pixels
         if image.channels == 1:
             pixels = pixels.reshape(image.shape)
-        whole = self.format.holds_whole(image.channels, image.depth)
-        if image.depth == 16 and (alpha is not None or not whole):
-            self.notes.append(f"scaled to 8 bits: {self.format.suffix} holds no more of this kind")
+        exact = self.format.holds_exactly(image.channels, image.depth)
+        if image.depth == 16 and (alpha is not None or not exact):
+            self.notes.append(f"scaled to 8 bits: {self.format.suffix} holds no more")
             pixels = to_eight_bits(pixels)
             alpha = None if alpha is None else to_eight_bits(alpha)
         return pixels, alpha
 
-    def _check(self, image: ImageData) -> None:
-        if not self.format.holds(image.channels, image.depth):
-            raise UsageError(refusal(self.format, image.channels, image.depth))
-
-    def _alpha_of(self, image: ImageData) -> NDArray[Any] | None:
-        """Return alpha where the format holds it; no background is invented where not."""
+    def _alpha(self, image: ImageData) -> NDArray[Any] | None:
+        """Return alpha if the format holds it; otherwise colors stay as they are."""
         if image.alpha is None or self.format.alpha:
             return image.alpha
         self.notes.append(f"alpha left out: {self.format.suffix} holds none")
         return None
 
     def _plain(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return plain numbers as float32, or as int32 where that alone holds them."""
+        """Return plain numbers as float32, or as int32 if only that is exact."""
         if pixels.dtype == np.float32:
             return pixels
         if pixels.dtype.kind in "iu":
@@ -265,14 +263,7 @@ class _Encoding:
             self.notes.append(f"rounded to 32-bit floats: {self.format.suffix} holds no more")
         return floats
 
-    def _for_palette(self, image: Image.Image) -> Image.Image:
-        if image.mode != "L":
-            self.notes.append("colors reduced to a palette of 256: .gif holds no more")
-        if image.mode in ("LA", "RGBA"):
-            self.notes.append("alpha reduced to on and off: .gif holds no more")
-        return image.convert("RGBA") if image.mode == "LA" else image
-
 
 def _duration(image: ImageData) -> int:
-    known = image.metadata.duration
-    return _PAGE_DURATION if known is None else round(known)
+    duration = image.metadata.duration
+    return _PAGE_DURATION if duration is None else round(duration)

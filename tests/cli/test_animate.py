@@ -175,7 +175,7 @@ def test_frames_of_a_longer_run_do_not_stay(animate):
     ("flags", "code", "said"),
     [
         (["-k", "blur", "toy.csv", "-o", "a.avi"], 2, "one of .gif, .webp, .mp4, or with /"),
-        (["-k", "blur", "toy.csv", "-o", "-"], 2, "to a file or a folder"),
+        (["-k", "blur", "toy.csv", "-o", "-"], 2, "name a file or folder"),
         (["-k", "blur", "toy.csv"], 2, "--output"),
         (["-k", "no-such", "toy.csv", "-o", "a.gif"], 2, "no-such"),
         (["-k", "blur", "missing.csv", "-o", "a.gif"], 1, "missing.csv"),

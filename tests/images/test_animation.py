@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.errors import ConvcliError
-from convcli.images.animation import write_animation
-from convcli.images.palette import MOST_COLORS, Palette
-from convcli.images.reels import choose_target, write_reel
+from convcli.images.animation import (
+    check_animation_target,
+    write_animation,
+    write_gif,
+    write_webp,
+)
+from convcli.images.palette import MAX_COLORS, Palette
 
 NOISE = np.random.default_rng(5).integers(0, 256, (3, 80, 90, 3), np.uint8)
 KEPT = np.array([[0, 166, 81], [1, 167, 82], [255, 127, 14]], np.uint8)
@@ -19,7 +23,10 @@ KEPT = np.array([[0, 166, 81], [1, 167, 82], [255, 127, 14]], np.uint8)
 
 def encoded(frames, durations, palette=None):
     file = BytesIO()
-    write_animation(iter(frames), file, durations, palette)
+    if palette is None:
+        write_webp(iter(frames), file, durations)
+    else:
+        write_gif(iter(frames), file, durations, palette)
     return file
 
 
@@ -37,15 +44,15 @@ def test_a_palette_keeps_the_frequent_colors_and_those_asked_for():
     noisy[:40] = 255
     noisy[40:50] = (3, 3, 3)
     palette = Palette([noisy, NOISE[1]], KEPT)
-    assert len(palette.colors) <= MOST_COLORS
+    assert len(palette.colors) <= MAX_COLORS
     colors = np.array([[[255, 255, 255], [3, 3, 3], *KEPT[[0, 2]].tolist()]], np.uint8)
-    assert np.array_equal(palette.colors[palette.mapped(colors)], colors)
+    assert np.array_equal(palette.colors[palette.indices(colors)], colors)
     assert {tuple(color) for color in KEPT} <= {tuple(color) for color in palette.colors}
 
 
 def test_other_colors_become_near_ones():
     palette = Palette(list(NOISE), KEPT)
-    apart = palette.colors[palette.mapped(NOISE[0])].astype(int) - NOISE[0]
+    apart = palette.colors[palette.indices(NOISE[0])].astype(int) - NOISE[0]
     assert np.sqrt((apart**2).sum(axis=2)).mean() < 32
 
 
@@ -53,7 +60,7 @@ def test_other_colors_become_near_ones():
 def test_few_colors_that_lie_apart_are_all_exact(colors):
     frame = np.array([colors], np.uint8) & 0xFC  # an entry of the table for each
     palette = Palette([frame])
-    assert np.array_equal(palette.colors[palette.mapped(frame)], frame)
+    assert np.array_equal(palette.colors[palette.indices(frame)], frame)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -88,7 +95,7 @@ def test_frames_that_an_encoder_refuses():
 
 
 def test_the_frames_are_written_one_by_one(tmp_path):
-    target = choose_target(f"{tmp_path}/frames", overwrite=False)
+    target = check_animation_target(f"{tmp_path}/frames", overwrite=False)
     taken = []
 
     def frames():
@@ -96,6 +103,6 @@ def test_the_frames_are_written_one_by_one(tmp_path):
             taken.append(1)
             yield frame
 
-    for number, path in enumerate(write_reel(frames(), 3, target, 5, lambda: None), 1):
+    for number, path in enumerate(write_animation(frames(), 3, target, 5, lambda: None), 1):
         assert len(taken) == number
         assert np.array_equal(np.asarray(Image.open(path)), NOISE[number - 1])

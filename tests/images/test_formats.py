@@ -10,20 +10,20 @@ from PIL import Image
 from convcli.errors import UsageError
 from convcli.images.formats import (
     FORMATS,
-    check_suffix,
     choose_format,
     default_suffix,
     image_suffixes,
+    named_format,
 )
 from convcli.images.image import ImageData
 from convcli.images.reading import read_image
 from convcli.images.writing import write_image
 
 
-def select_channels(output=None, requested=None, own="PNG", channels=3, depth=8, frames=False):
+def chosen(output=None, requested=None, own="PNG", channels=3, depth=8, frames=False):
     output = None if output is None else Path(output)
-    form = choose_format(output, requested, own, channels=channels, depth=depth, frames=frames)
-    return form.suffix
+    named = named_format(output, requested)
+    return choose_format(named, own, channels=channels, depth=depth, frames=frames).suffix
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def select_channels(output=None, requested=None, own="PNG", channels=3, depth=8,
     ],
 )
 def test_choice(expected, case):
-    assert select_channels(**case) == expected
+    assert chosen(**case) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,15 +75,16 @@ def test_choice(expected, case):
 )
 def test_refusals_are_one_sentence(case):
     with pytest.raises(UsageError) as caught:
-        select_channels(**case)
+        chosen(**case)
     assert "\n" not in str(caught.value)
 
 
 def test_names_before_any_decoding():
-    check_suffix("x.png", None)
     with pytest.raises(UsageError, match=r"\.png, \.jpg"):
-        check_suffix("x.dat", None)
-    check_suffix("x.dat", "png")
+        named_format(Path("x.dat"), None)
+    assert named_format(Path("x.dat"), "png").suffix == ".png"
+    with pytest.raises(UsageError, match=r"use \.tif or \.npy"):
+        named_format(Path("x.jpg"), None, raw=True)
     assert default_suffix(".tiff", None) == ".tiff"
     assert default_suffix(".txt", None, raw=True) == ".txt"
     assert default_suffix(".png", None, raw=True) == ".npy"
@@ -122,9 +123,9 @@ def test_every_format_holds_what_its_entry_says(form, depth, channels, transpare
     back = read_image(file, name=f"x{form.suffix}")
     assert back.shape == image.shape
     assert (back.alpha is not None) == (alpha is not None and form.alpha)
-    if form.holds_whole(channels, depth) and form.name not in ("JPEG", "WEBP", "AVIF", "GIF"):
+    if form.holds_exactly(channels, depth) and form.name not in ("JPEG", "WEBP", "AVIF", "GIF"):
         np.testing.assert_array_equal(back.pixels.astype(dtype), pixels)
     assert any("alpha left out" in note for note in notes) == (alpha is not None and not form.alpha)
     assert any("scaled to 8" in note for note in notes) == (
-        depth == 16 and not form.holds_whole(channels, 16)
+        depth == 16 and not form.holds_exactly(channels, 16)
     )

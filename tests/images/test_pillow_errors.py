@@ -74,14 +74,14 @@ def test_text_is_no_image_unless_it_is_a_matrix(tmp_path):
     path = tmp_path / "x.png"
     path.write_text("1 2 3\n")
     assert problem(path) == "it: is not an image that can be read"
-    assert "line 1: 'hello' is no number" in problem(io.BytesIO(b"hello world\n"))
+    assert "line 1: 'hello' is not a number" in problem(io.BytesIO(b"hello world\n"))
     path = tmp_path / "x.csv"
     path.write_bytes(b"1,2\n3,\xff\n")
     assert problem(path) == "it: is not an image that can be read"
     path.write_bytes(b"1,2\n" * 3000 + b"\xff")
     assert problem(path) == "it: is neither an image nor UTF-8 text"
     path.write_text("1,2\n3\n")
-    assert problem(path) == "it: line 2 has 1 numbers, where the first row has 2"
+    assert problem(path) == "it: line 2 has 1 numbers, but the first row has 2"
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000"])

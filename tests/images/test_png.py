@@ -245,7 +245,7 @@ def test_flat_drawings_are_not_left_to_runs():
     ],
 )
 def test_what_is_no_image_is_refused(pixels, alpha):
-    with pytest.raises(ValueError, match=r"no image|is empty|does not match"):
+    with pytest.raises(ValueError, match=r"not an image|is empty|does not match"):
         encoded(pixels, alpha)
 
 

@@ -57,9 +57,9 @@ def test_quality_is_95_unless_said_otherwise(form):
 
 
 def test_options_that_mean_nothing_or_are_out_of_range():
-    assert "--quality left aside" in written(ImageData(GRAY, 8), "png", quality=9)[1][0]
+    assert "--quality was ignored" in written(ImageData(GRAY, 8), "png", quality=9)[1][0]
     assert (
-        "--compress-level left aside" in written(ImageData(GRAY, 8), "jpg", compress_level=9)[1][0]
+        "--compress-level was ignored" in written(ImageData(GRAY, 8), "jpg", compress_level=9)[1][0]
     )
     for options in ({"quality": 101}, {"compress_level": -1}):
         with pytest.raises(UsageError, match=r"not within 0\.\."):
@@ -296,7 +296,7 @@ def test_an_apng_whose_first_image_is_not_animated():
 def test_formats_of_one_frame_refuse_several():
     frame = ImageData(GRAY, 8)
     for suffix in ("jpg", "npy", "csv"):
-        with pytest.raises(UsageError, match="holds one frame"):
+        with pytest.raises(UsageError, match="holds a single frame"):
             write_frames([frame, frame], io.BytesIO(), named_format(None, suffix))
         write_frames([frame], io.BytesIO(), named_format(None, suffix))
     with pytest.raises(UsageError, match="no images"):

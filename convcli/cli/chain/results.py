@@ -15,9 +15,9 @@ from convcli.batch.outputs import STDOUT, base_name
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import check_terminal, finite, print_name, write_stdout
 from convcli.errors import UsageError, prefix_errors, shown
-from convcli.images.formats import check_suffix, choose_format, default_suffix
+from convcli.images.arrays import write_npy
+from convcli.images.formats import PNG, default_suffix, named_format
 from convcli.images.image import ImageData
-from convcli.images.npy import write_npy
 from convcli.images.options import ReadOptions, WriteOptions
 from convcli.images.value_range import ValueRange
 from convcli.images.writing import write_image
@@ -106,7 +106,7 @@ def _output(source: str, wanted: ChainOutputs, writing: WriteOptions) -> str:
         suffix = default_suffix(path.suffix, writing.format, raw=raw)
         return str(path.parent / f"{path.stem}_chain{suffix}")
     if wanted.output != STDOUT and not is_stream(Path(wanted.output)):
-        check_suffix(wanted.output, writing.format, raw=raw)
+        named_format(Path(wanted.output), writing.format, raw=raw)
     return wanted.output
 
 
@@ -207,9 +207,8 @@ class _Run:
         self._tell("each", values)
         if pixels is not None:
             image, _ = image_of(maps, "rescale", 8, ImageData(self.image.pixels, 8))
-            form = choose_format(pixels, None, "PNG", channels=image.channels, depth=8)
             with atomic_write(pixels, overwrite=overwrite) as file:
-                write_image(image, file, form)
+                write_image(image, file, PNG)
             self._tell("each", pixels)
 
     def _write(self, maps: Maps, target: Target) -> None:

@@ -8,9 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from convcli.images.matrices import MatrixError, comma_lines, format_matrix, parse_matrix
+from convcli.images.arrays import MatrixError, aligned_lines, comma_lines, parse_matrix
 
 LIMIT = 10**6
+
+
+def format_matrix(matrix):
+    return "".join(aligned_lines(matrix))
+
+
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 5))
 DTYPES = st.sampled_from([np.uint8, np.int16, np.int64, np.float32, np.float64])
 
@@ -63,15 +69,15 @@ def test_ways_of_writing(text, expected):
     [
         ("", "no numbers"),
         ("# nothing\n\n", "no numbers"),
-        ("1 2\n\n3 4 5\n", "line 3 has 3 numbers, where the first row has 2"),
-        ("1 2\n3 four\n", "line 2: 'four' is no number"),
+        ("1 2\n\n3 4 5\n", "line 3 has 3 numbers, but the first row has 2"),
+        ("1 2\n3 four\n", "line 2: 'four' is not a number"),
         ("1,2,\n3,4,\n", "line 1 has an empty cell"),
-        ("1,5\t2,5\n", r"line 1: '5\\t2' is no number"),
-        ("1_000 2\n", "'1_000' is no number"),
-        ("٣ 4\n", "is no number"),
+        ("1,5\t2,5\n", r"line 1: '5\\t2' is not a number"),
+        ("1_000 2\n", "'1_000' is not a number"),
+        ("٣ 4\n", "is not a number"),
         ("1.5;2,5\n", "decimal points and decimal commas"),
         ("name,1\n", "line 1: 'name'"),
-        ("x" * 3000, r"line 1: 'x{57}\.\.\.' is no number$"),
+        ("x" * 3000, r"line 1: 'x{57}\.\.\.' is not a number$"),
         ("1,2\n3," + "0" * 131_073 + '"', "line 2 has a cell of over 131072 characters"),
         ("1," + "0" * 131_073, "line 1 has a cell of over"),
     ],
