@@ -263,7 +263,7 @@ def test_alpha_and_nan_are_told_of(chain, save):
         (["photo.png", "relu", "-o", "o.png", "--plot", "./o.png"], 2, "name the same file"),
         (["photo.png", "relu", "-o", "-", "--json"], 2, "choose one"),
         (["photo.png", "relu", "-o", "o.xyz"], 2, "cannot write .xyz files"),
-        (["photo.png", "relu", "--range", "raw", "-o", "o.png"], 2, "use .npy"),
+        (["photo.png", "relu", "--range", "raw", "-o", "o.png"], 2, "use .tif or .npy"),
         (["-", "relu"], 2, "name the result of standard input"),
         (["m.csv", "relu", "--range", "offset"], 2, "m.csv: --range offset needs"),
         (["photo.png", "conv", "-k", "blur", "--bias", "bank.npy"], 2, "108 numbers for 3 maps"),
