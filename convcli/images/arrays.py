@@ -20,10 +20,6 @@ _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*(?:[eE][+-]?\d+)?", re.ASCII)
 
 
-class MatrixError(ValueError):
-    """Text that is not a matrix; the message says where and why."""
-
-
 def read_npy(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], int | None]:
     """Read an array as an image.
 
@@ -97,7 +93,7 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
         for the user.
 
     Raises:
-        MatrixError: there are no numbers, too many, or rows of different lengths; or a word is
+        ArrayError: there are no numbers, too many, or rows of different lengths; or a word is
             not a number.
 
     >>> parse_matrix("1 2 3  # first\n4 5 6", 100)[0].tolist()
@@ -111,11 +107,11 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
         if (content := line.partition("#")[0].strip())
     ]
     if not lines:
-        raise MatrixError("holds no numbers")
+        raise ArrayError("holds no numbers")
     separator = _separator(content for _, content in lines)
     columns = len(_split(*lines[0], separator))
     if columns * len(lines) > max_numbers:
-        raise MatrixError(over_limit(f"{columns}x{len(lines)}", max_numbers))
+        raise ArrayError(over_limit(f"{columns}x{len(lines)}", max_numbers))
     integers = all(_INTEGERS.fullmatch(content) for _, content in lines)
     if separator != ";" and not any('"' in content for _, content in lines):
         dtype = np.int64 if integers else np.float64
@@ -144,7 +140,7 @@ def _split(line: int, content: str, separator: str | None) -> list[str]:
     try:
         cells = next(csv.reader([content], delimiter=separator, skipinitialspace=True))
     except csv.Error as error:  # the csv module's only limit
-        raise MatrixError(
+        raise ArrayError(
             f"line {line} has a cell of over {csv.field_size_limit()} characters; shorten it"
         ) from error
     return [cell.strip() for cell in cells]
@@ -158,7 +154,7 @@ def _parse_words(
     for number, content in lines:
         words = _split(number, content, separator)
         if len(words) != columns:
-            raise MatrixError(
+            raise ArrayError(
                 f"line {number} has {len(words)} numbers, but the first row has {columns}"
             )
         rows.append(words)
@@ -166,7 +162,7 @@ def _parse_words(
             _check_word(word, number)
     commas = any("," in word for row in rows for word in row)
     if commas and any("." in word for row in rows for word in row):
-        raise MatrixError("mixes decimal points and decimal commas; use one of them")
+        raise ArrayError("mixes decimal points and decimal commas; use one of them")
     notes: tuple[str, ...] = ()
     if integers and not commas:
         try:
@@ -179,7 +175,7 @@ def _parse_words(
 def _check_word(word: str, line: int) -> None:
     """Check that a word is a number; Python's ``1_000`` and non-ASCII digits are not."""
     if not word:
-        raise MatrixError(f"line {line} has an empty cell")
+        raise ArrayError(f"line {line} has an empty cell")
     if _DECIMAL_COMMA.fullmatch(word):
         word = word.replace(",", ".")
     try:
@@ -187,7 +183,7 @@ def _check_word(word: str, line: int) -> None:
     except ValueError:
         number = False
     if number is False:
-        raise MatrixError(f"line {line}: {quoted(word)} is not a number")
+        raise ArrayError(f"line {line}: {quoted(word)} is not a number")
 
 
 def aligned_lines(matrix: NDArray[Any]) -> Iterator[str]:

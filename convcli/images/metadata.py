@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import ExifTags, Image
 
@@ -11,22 +10,13 @@ from convcli.images.image import Metadata
 from convcli.images.pillow_errors import DECODER_ERRORS
 
 # Tags that describe the image; all others in the first directory describe how it is stored.
-_DESCRIPTIVE = (
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.Software,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.HostComputer,
-    ExifTags.Base.Rating,
-    ExifTags.Base.Copyright,
-    ExifTags.Base.XPTitle,
-    ExifTags.Base.XPComment,
-    ExifTags.Base.XPAuthor,
-    ExifTags.Base.XPKeywords,
-    ExifTags.Base.XPSubject,
-)
+_DESCRIPTIVE = [
+    ExifTags.Base[name]
+    for name in (
+        *("ImageDescription", "Make", "Model", "Software", "DateTime", "Artist", "HostComputer"),
+        *("Rating", "Copyright", "XPTitle", "XPComment", "XPAuthor", "XPKeywords", "XPSubject"),
+    )
+]
 # A result has a size of its own, and offsets into the source are meaningless in it.
 _NOT_CARRIED = (
     ExifTags.Base.ExifImageWidth,
@@ -36,15 +26,8 @@ _NOT_CARRIED = (
 _MAYBE_EXIF = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 
 
-@dataclass(frozen=True)
-class Exif:
-    """What EXIF says.
-
-    Attributes:
-        tags: the descriptive tags as bytes; None if there are none.
-        orientation: 1..8, as EXIF numbers them.
-        notes: sentences for the user.
-    """
+class Exif(NamedTuple):
+    """The descriptive tags as bytes or None, the orientation (1..8), and notes for the user."""
 
     tags: bytes | None = None
     orientation: int = 1

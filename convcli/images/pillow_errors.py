@@ -113,7 +113,11 @@ class _Settings:
     def enter(self, max_pixels: int) -> None:
         with self._lock:
             if not self._threads:
-                self._undo = _change_settings()
+                self._undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+                self._undo.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("always", UserWarning)
+                warnings.showwarning = _collect_warning
             self._threads += 1
             Image.MAX_IMAGE_PIXELS = max_pixels
 
@@ -122,16 +126,6 @@ class _Settings:
             self._threads -= 1
             if not self._threads:
                 self._undo.close()
-
-
-def _change_settings() -> ExitStack:
-    with ExitStack() as stack:
-        stack.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = _collect_warning
-        return stack.pop_all()
 
 
 def _collect_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
 from convcli.errors import ImageError
-from convcli.images.arrays import MatrixError, parse_matrix, read_npy
+from convcli.images.arrays import parse_matrix, read_npy
 from convcli.images.channels import check_channels, select_channels
 from convcli.images.image import ImageData
 from convcli.images.options import ReadOptions
@@ -60,7 +59,7 @@ def read_image(
         if isinstance(opened, ImageData):
             return opened
         image = opened.image()
-        return _with_notes(image, _frames_left_out(opened))
+        return replace(image, notes=image.notes + _frames_left_out(opened))
 
 
 def read_frames(
@@ -103,18 +102,19 @@ def _open(source: Path | BinaryIO, request: ReadRequest) -> Iterator[ImageData |
             raise ImageError(request.name, "is empty")
         text_format = _TEXT_FORMATS.get(source.suffix.lower()) if isinstance(source, Path) else None
         if head.startswith(MAGIC):
-            yield _read_array(file, request)
+            yield _read_numbers(file, request, "npy")
         elif text_format is not None and _is_text(head):
-            yield _read_text(file, request, text_format)
+            yield _read_numbers(file, request, text_format)
         else:
+            image_file: ImageFile | None = None
             try:
                 image_file = ImageFile(file, request)
             except ImageError as error:
                 unknown = isinstance(error.__cause__, UnidentifiedImageError)
                 if isinstance(source, Path) or not (unknown and _is_text(head)):
                     raise
-                file.seek(0)
-                yield _read_text(file, request, "txt")
+            if image_file is None:
+                yield _read_numbers(file, request, "txt")
                 return
             with image_file:
                 yield image_file
@@ -144,53 +144,35 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _file_size(file: BinaryIO) -> int:
-    """Return the size of a file that is at its beginning."""
+def _read_numbers(file: BinaryIO, request: ReadRequest, format_name: str) -> ImageData:
+    """Read an ``npy`` array, or a matrix from ``csv`` or ``txt``."""
+    name, (channels, shape, _, max_pixels) = request.name, request.options
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    return size
-
-
-def _read_text(file: BinaryIO, request: ReadRequest, text_format: str) -> ImageData:
-    with translate_errors(request.name, request.options.max_pixels):
-        request.reserve(16 * _file_size(file))  # a number takes two characters at least
-        try:
-            text = file.read().decode("utf-8-sig")
-            matrix, notes = parse_matrix(text, request.options.max_pixels)
-        except MatrixError as error:
-            raise ImageError(request.name, str(error)) from error
-        except UnicodeDecodeError as error:
-            raise ImageError(request.name, "is neither an image nor UTF-8 text") from error
-        return _with_notes(_array_image(matrix, None, text_format, request), notes)
-
-
-def _read_array(file: BinaryIO, request: ReadRequest) -> ImageData:
-    with translate_errors(request.name, request.options.max_pixels):
-        request.reserve(4 * _file_size(file))
-        try:
-            array, depth = read_npy(file, request.options.max_pixels)
-        except ArrayError as error:
-            raise ImageError(request.name, str(error)) from error
-        return _array_image(array, depth, "npy", request)
-
-
-def _array_image(
-    pixels: NDArray[Any], depth: int | None, format_name: str, request: ReadRequest
-) -> ImageData:
-    channels, shape = request.options.channels, request.options.resize
-    check_channels(request.name, channels, 1 if pixels.ndim == 2 else pixels.shape[2])
-    pixels = select_channels(pixels, channels)
+    depth: int | None = None
     notes: tuple[str, ...] = ()
-    if shape is not None:
-        if pixels.dtype.itemsize >= 4 and pixels.dtype != "f4":
-            notes = ("was resized in single precision",)
+    with translate_errors(name, max_pixels):
+        request.reserve(size * (4 if format_name == "npy" else 16))  # numbers may be 2 characters
         try:
-            pixels, _ = resize(pixels, None, shape)
-        except FloatingPointError as error:
-            raise ImageError(
-                request.name,
-                "holds numbers beyond ±3.4e38, too large to resize; scale them down first",
-            ) from error
+            if format_name == "npy":
+                pixels, depth = read_npy(file, max_pixels)
+            else:
+                pixels, notes = parse_matrix(file.read().decode("utf-8-sig"), max_pixels)
+        except ArrayError as error:
+            raise ImageError(name, str(error)) from error
+        except UnicodeDecodeError as error:
+            raise ImageError(name, "is neither an image nor UTF-8 text") from error
+        check_channels(name, channels, 1 if pixels.ndim == 2 else pixels.shape[2])
+        pixels = select_channels(pixels, channels)
+        if shape is not None:
+            if pixels.dtype.itemsize >= 4 and pixels.dtype != "f4":
+                notes = ("was resized in single precision", *notes)
+            try:
+                pixels, _ = resize(pixels, None, shape)
+            except FloatingPointError as error:
+                raise ImageError(
+                    name, "holds numbers beyond ±3.4e38, too large to resize; scale them down first"
+                ) from error
     return ImageData(pixels, depth, format=format_name, notes=notes)
 
 
@@ -204,7 +186,3 @@ def _frames_left_out(opened: ImageFile) -> tuple[str, ...]:
         return ()
     plural = "" if further == 1 else "s"
     return (f"{further} further frame{plural} left out; apply --frames all filters every frame",)
-
-
-def _with_notes(image: ImageData, notes: tuple[str, ...]) -> ImageData:
-    return replace(image, notes=image.notes + notes) if notes else image

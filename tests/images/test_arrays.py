@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from convcli.images.arrays import MatrixError, aligned_lines, comma_lines, parse_matrix
+from convcli.images.arrays import aligned_lines, comma_lines, parse_matrix
+from convcli.kernels.npy import ArrayError
 
 LIMIT = 10**6
 
@@ -83,13 +84,13 @@ def test_ways_of_writing(text, expected):
     ],
 )
 def test_faults_name_the_line_and_the_word(text, problem):
-    with pytest.raises(MatrixError, match=problem):
+    with pytest.raises(ArrayError, match=problem):
         parse_matrix(text, LIMIT)
 
 
 def test_size_is_checked_before_parsing():
     with pytest.raises(
-        MatrixError, match=r"3x2 pixels, above the limit of 5; raise it with --max-pixels"
+        ArrayError, match=r"3x2 pixels, above the limit of 5; raise it with --max-pixels"
     ):
         parse_matrix("a b c\nd e f", 5)
 
