@@ -49,6 +49,7 @@ def only(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077, 0o002])
 def test_a_new_files_permissions_follow_the_umask(tmp_path, umask, mask):
     umask(mask)
@@ -57,6 +58,7 @@ def test_a_new_files_permissions_follow_the_umask(tmp_path, umask, mask):
     assert os.umask(mask) == mask
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("kept", [0o600, 0o644, 0o640, 0o777, 0o444])
 def test_a_replaced_file_keeps_its_permissions(old, umask, kept):
     old.chmod(kept)
@@ -96,7 +98,7 @@ def test_a_fault_in_the_block_leaves_nothing(tmp_path, fault, overwrite):
     assert only(tmp_path) == []
 
 
-def test_a_full_disk_is_told_with_the_name_and_leaves_the_old_file(old):
+def test_a_full_disk_names_the_file_and_keeps_the_old_file(old):
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(ImageError, match=r"out\.png: cannot be written: No space left"):
         write(old, then=lambda: fail(full), overwrite=True)
@@ -126,7 +128,7 @@ def test_a_target_that_is_a_folder(tmp_path, overwrite):
     assert only(tmp_path / "folder") == []
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+@pytest.mark.posix
 def test_a_folder_that_cannot_be_written():
     with pytest.raises(ImageError, match=r"^/proc/convcli\.png: cannot be written"):
         write(Path("/proc/convcli.png"))
@@ -184,6 +186,7 @@ def test_a_link_to_itself_is_refused(tmp_path):
     assert link.is_symlink()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_fifo_is_written_to(tmp_path, overwrite):
     fifo = tmp_path / "fifo"
@@ -198,6 +201,7 @@ def test_a_fifo_is_written_to(tmp_path, overwrite):
     assert only(tmp_path) == ["fifo"]
 
 
+@pytest.mark.posix
 def test_a_closed_pipe_stays_a_broken_pipe(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -207,6 +211,7 @@ def test_a_closed_pipe_stays_a_broken_pipe(tmp_path):
         write(fifo, b"buffered until the reader has left", then=reader.join)
 
 
+@pytest.mark.posix
 def test_devices_are_written_to():
     before = Path("/dev/null").stat()
     write(Path("/dev/null"))
@@ -214,9 +219,9 @@ def test_devices_are_written_to():
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.posix
 @pytest.mark.parametrize("size", [1, 200_000])
-def test_a_full_device_is_told(size):
+def test_a_full_device_is_reported(size):
     with pytest.raises(ImageError, match=r"^/dev/full: cannot be written: No space left"):
         write(Path("/dev/full"), b"x" * size)
 
@@ -277,6 +282,8 @@ def test_one_of_many_writers_wins(tmp_path):
     assert only(tmp_path) == ["out.png"]
 
 
+@pytest.mark.posix
+@pytest.mark.processes
 @pytest.mark.parametrize("before", [None, b"old"])
 def test_a_kill_leaves_no_half_file(tmp_path, before):
     target = tmp_path / "out.png"

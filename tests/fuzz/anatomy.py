@@ -49,7 +49,7 @@ class Anatomy(NamedTuple):
 
 
 def anatomy(data: bytes) -> Anatomy:
-    """Return what can be told of a file's structure; of an unknown one, a guess."""
+    """Return the structure of a file; a guess where the format is unknown."""
     if data.startswith(PNG):
         found = Anatomy(*_sections(_png_chunks(data)))
     elif data.startswith(b"\xff\xd8"):

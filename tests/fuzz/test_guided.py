@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.fuzz, pytest.mark.processes]
 GUIDED = Path(__file__).with_name("guided.py")
 RUNS = 1500
 WITHOUT = (

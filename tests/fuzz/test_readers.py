@@ -25,7 +25,7 @@ SUFFIXES = (".png", ".jpg", ".npy", ".csv", ".txt", ".CSV", "")
 NAMES = ("it", "two\nlines.png", "\x1b[31mred", "\udcff.tif", "", "a b: c.csv")
 SIZES = (None, (1, 1), (3, 9), (300, 2), (0, 5), (-1, -1), (1001, 1000), (2**40, 2**40))
 chance = st.randoms(use_true_random=False)
-pytestmark = pytest.mark.usefixtures("folder", "little_memory")
+pytestmark = [pytest.mark.fuzz, pytest.mark.usefixtures("folder", "little_memory")]
 
 
 def damage_to(files):

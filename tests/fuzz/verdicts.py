@@ -48,7 +48,7 @@ def judge_image(source: Path | BinaryIO, name: str = "it", **options: Any) -> bo
         options: those of :class:`ReadOptions`; ``max_pixels`` is small unless given.
     """
     reading = ReadOptions(**{"max_pixels": MOST_PIXELS, **options})
-    # An open file sets room aside for whatever length it is told to read; BytesIO does not.
+    # An open file sets room aside for any length that it is asked to read; BytesIO does not.
     may_run_out = isinstance(source, Path)
     with _bounded():
         first, frames = (

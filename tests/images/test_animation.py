@@ -4,7 +4,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -56,6 +56,7 @@ def test_other_colors_become_near_ones():
     assert np.sqrt((apart**2).sum(axis=2)).mean() < 32
 
 
+@settings(max_examples=20)
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=40))
 def test_few_colors_that_lie_apart_are_all_exact(colors):
     frame = np.array([colors], np.uint8) & 0xFC  # an entry of the table for each

@@ -91,6 +91,7 @@ def test_truncated_images(form):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000"])
+@pytest.mark.fuzz
 @given(data=st.data())
 def test_damaged_images_are_read_or_refused(form, data):
     whole = bytearray(FILES[form])
@@ -213,6 +214,8 @@ def test_what_single_precision_cannot_hold_is_not_resized():
     assert np.isfinite(resized[0, -1])
 
 
+@pytest.mark.posix
+@pytest.mark.processes
 def test_ghostscript_is_never_run(tmp_path, monkeypatch):
     ran = tmp_path / "ran"
     fake = tmp_path / "gs"
@@ -262,6 +265,8 @@ def test_settings_come_back_when_threads_overlap():
     assert (warnings.showwarning, list(warnings.filters), Image.MAX_IMAGE_PIXELS) == before
 
 
+@pytest.mark.posix
+@pytest.mark.processes
 def test_a_pipe_is_read(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

@@ -153,7 +153,9 @@ def test_bad_arguments():
         ValueRange("clip", 100)
 
 
-@pytest.mark.parametrize("module", ["value_range", "formats", "image"])
-def test_imports_without_pillow(module):
-    code = f"import sys, convcli.images.{module}; sys.exit('PIL' in sys.modules)"
+@pytest.mark.processes
+def test_arithmetic_and_records_load_without_pillow():
+    modules = ("value_range", "formats", "image", "options", "channels")
+    names = ", ".join(f"convcli.images.{module}" for module in modules)
+    code = f"import sys, {names}; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
