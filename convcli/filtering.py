@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, prepare, run
+from convcli.core.dtypes import saturate
 from convcli.core.options import ConvOptions, border_name
 from convcli.core.plan import Plan
-from convcli.core.saturate import saturate
 from convcli.core.strips import sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Pair

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes
+from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes, saturate
 from convcli.core.methods.choose import SumMethod
 from convcli.core.methods.direct import WORTH_THREADS
 from convcli.core.options import ConvOptions
 from convcli.core.plan import Plan, asked_dtype, make_plan
-from convcli.core.saturate import saturate
-from convcli.core.strips import PaddedView
+from convcli.core.strips import PaddedView, Workspace, borrow, give_back
 from convcli.core.threads import for_each, thread_count
-from convcli.core.workspace import Workspace, borrow, give_back
 from convcli.geometry import Padding, Pair
 
 Sink = Callable[[slice, list[NDArray[Any]]], None]

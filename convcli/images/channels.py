@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import CHANNELS
-from convcli.core.saturate import saturate
+from convcli.core.dtypes import saturate
 from convcli.errors import ImageError, UsageError
 from convcli.images.image import ImageData
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import RANGES
-from convcli.core.saturate import saturate
+from convcli.core.dtypes import saturate
 from convcli.errors import UsageError
 
 _DIRECTION_RANGES = ("clip", "abs", "rescale")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.core.correlate import cross_correlate
-from convcli.core.saturate import saturate
+from convcli.core.dtypes import saturate
 from convcli.errors import UsageError
 
 LIMIT = 2**63

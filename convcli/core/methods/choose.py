@@ -10,14 +10,13 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, SINGLE, ImageInfo, SumTypes
+from convcli.core.dtypes import DOUBLE, MAX_EXACT_INT, SINGLE, ImageInfo, SumTypes
 from convcli.core.methods.direct import DirectMethod
 from convcli.core.methods.fft import FftMethod, integers_are_exact
 from convcli.core.methods.im2col import Im2colMethod
 from convcli.core.methods.taps import TapSchedule, direct_passes, fewest_passes, separable_passes
 from convcli.core.methods.toeplitz import ToeplitzMethod, products
-from convcli.core.precision import MAX_EXACT_INT
-from convcli.core.workspace import Workspace
+from convcli.core.strips import Workspace
 from convcli.errors import KernelError
 from convcli.geometry import Geometry
 

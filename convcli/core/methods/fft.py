@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.methods.direct import Polyphase
-from convcli.core.workspace import Workspace
+from convcli.core.methods.polyphase import Polyphase
+from convcli.core.strips import Workspace
 from convcli.geometry import Geometry, Pair
 
 TILE = (256, 512)  # rows and columns of a tile, for kernels that are small beside it

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import SumTypes
-from convcli.core.methods.direct import Polyphase
-from convcli.core.precision import Precision
-from convcli.core.workspace import Workspace
+from convcli.core.dtypes import Precision, SumTypes
+from convcli.core.methods.polyphase import Polyphase
+from convcli.core.strips import Workspace
 from convcli.geometry import Geometry
 
 SINGLE_THREAD_GEMM = (

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import SumTypes
-from convcli.core.methods.direct import Polyphase, rows_at_a_time
-from convcli.core.precision import Precision
-from convcli.core.workspace import Workspace
+from convcli.core.dtypes import Precision, SumTypes
+from convcli.core.methods.direct import rows_at_a_time
+from convcli.core.methods.polyphase import Polyphase
+from convcli.core.strips import Workspace
 from convcli.geometry import Geometry, Pair
 
 ACROSS = 1024  # columns of a product: its rows stay in the cache
