@@ -1,75 +1,54 @@
 """Filter images by convolution, with every convention explicit.
 
-Names load what they need when they are first used: ``from convcli import cross_correlate`` loads
-numpy and nothing else.
+Public names are loaded when they are first used (PEP 562): ``from convcli import cross_correlate``
+loads numpy and nothing else.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from convcli.core.correlate import convolve, cross_correlate
-    from convcli.core.pooling import pool
-    from convcli.errors import (
-        ConvcliError,
-        GeometryError,
-        ImageError,
-        KernelError,
-        PictureError,
-        UsageError,
-    )
-    from convcli.geometry import output_size, receptive_field
-    from convcli.kernels.kernel import Kernel
-    from convcli.kernels.spec import get_kernel
-    from convcli.teaching.explain.arithmetic import explain
-    from convcli.teaching.learn.learning import learn_kernel
+    from convcli.api import convolve as convolve
+    from convcli.api import cross_correlate as cross_correlate
+    from convcli.api import explain as explain
+    from convcli.api import get_kernel as get_kernel
+    from convcli.api import learn_kernel as learn_kernel
+    from convcli.api import output_size as output_size
+    from convcli.api import pool as pool
+    from convcli.api import receptive_field as receptive_field
+    from convcli.errors import ConvcliError as ConvcliError
+    from convcli.errors import GeometryError as GeometryError
+    from convcli.errors import ImageError as ImageError
+    from convcli.errors import KernelError as KernelError
+    from convcli.errors import PictureError as PictureError
+    from convcli.errors import UsageError as UsageError
+    from convcli.geometry import ReceptiveField as ReceptiveField
+    from convcli.kernels.kernel import Kernel as Kernel
+    from convcli.teaching.explain.explanation import Explanation as Explanation
+    from convcli.teaching.learn.result import LearnResult as LearnResult
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ConvcliError",
-    "GeometryError",
-    "ImageError",
-    "Kernel",
-    "KernelError",
-    "PictureError",
-    "UsageError",
-    "convolve",
-    "cross_correlate",
-    "explain",
-    "get_kernel",
-    "learn_kernel",
-    "output_size",
-    "pool",
-    "receptive_field",
-]
-
 _HOMES = {
-    "ConvcliError": "convcli.errors",
-    "GeometryError": "convcli.errors",
-    "Kernel": "convcli.kernels.kernel",
-    "KernelError": "convcli.errors",
-    "ImageError": "convcli.errors",
-    "PictureError": "convcli.errors",
-    "UsageError": "convcli.errors",
-    "convolve": "convcli.core.correlate",
-    "cross_correlate": "convcli.core.correlate",
-    "explain": "convcli.teaching.explain.arithmetic",
-    "get_kernel": "convcli.kernels.spec",
-    "learn_kernel": "convcli.teaching.learn.learning",
-    "output_size": "convcli.geometry",
-    "pool": "convcli.core.pooling",
-    "receptive_field": "convcli.geometry",
+    "convcli.api": "convolve cross_correlate explain get_kernel learn_kernel output_size pool "
+    "receptive_field",
+    "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",
+    "convcli.geometry": "ReceptiveField",
+    "convcli.kernels.kernel": "Kernel",
+    "convcli.teaching.explain.explanation": "Explanation",
+    "convcli.teaching.learn.result": "LearnResult",
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its module (PEP 562)."""
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:
     """List the public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
-from convcli.core.correlate import feature_map, prepare, run
+from convcli.core.correlate import feature_map, run
 from convcli.core.dtypes import saturate
 from convcli.core.options import ConvOptions, border_name
-from convcli.core.plan import Plan
+from convcli.core.plan import Plan, make_plan
 from convcli.core.strips import sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Pair
@@ -286,7 +286,7 @@ def plan_kernel(image: ImageData, spec: Filter, kernel: Kernel) -> Plan:
     """
     bias = _bias(image, spec, kernel)
     try:
-        return prepare(image.pixels, kernel.matrix, spec.conv, kernel.divisor, bias, spec.method)
+        return make_plan(image.pixels, kernel.matrix, spec.conv, kernel.divisor, bias, spec.method)
     except KernelError as error:
         raise KernelError(f"{kernel.name}: {error}") from error
 
@@ -306,7 +306,7 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _La
     wide = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
     alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
     planes = np.multiply(image.pixels, alpha, dtype=wide)
-    plan = prepare(planes, kernel.matrix, spec.conv, kernel.divisor, method=spec.method)
+    plan = make_plan(planes, kernel.matrix, spec.conv, kernel.divisor, method=spec.method)
     weight = feature_map(visible, kernel.matrix, spec.conv, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)

@@ -3,17 +3,20 @@
 Pairs are always (rows, columns). In messages, ``AxB`` is width x height.
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 from convcli.choices import OPERATIONS, PADDINGS
 from convcli.errors import GeometryError
 
 Pair = tuple[int, int]
-Padding = int | str | tuple[int, ...]
+Steps = int | Sequence[int]  # one number, or (rows, columns)
+Padding = int | str | Sequence[int]
 
 
 class Pads(NamedTuple):
@@ -27,11 +30,17 @@ class Pads(NamedTuple):
 
 @dataclass(frozen=True)
 class Geometry:
-    """One layer laid over one input: which window makes which output.
+    """The windows of one kernel over one image. All pairs are (rows, columns).
 
-    All pairs are (rows, columns). ``anchor`` is the position inside the window, in input pixels,
-    that the output stands for: ``d(k-1)//2``, the left of the two middles of an even kernel, and
-    the right one where a convolution flips the kernel.
+    Attributes:
+        input_shape: of the image without padding.
+        kernel: rows and columns of the kernel.
+        pads: pixels added on each side.
+        stride: step between windows.
+        dilation: distance between taps.
+        anchor: the place in a window, in input pixels, that its output stands for: ``d(k-1)//2``,
+            the upper or left one of the two middles of an even kernel, and the other one if a
+            convolution flips the kernel.
     """
 
     input_shape: Pair
@@ -43,133 +52,95 @@ class Geometry:
 
     @cached_property
     def extent(self) -> Pair:
-        """Rows and columns that the dilated kernel spans."""
-        return _extents(self.kernel, self.dilation)
+        """Rows and columns that the dilated kernel covers, ``d(k-1) + 1``."""
+        return _extent(self.kernel, self.dilation)
 
     @cached_property
     def padded_shape(self) -> Pair:
-        """Size of the input with its padding."""
-        pads = self.pads
-        return self.input_shape[0] + pads.top + pads.bottom, self.input_shape[
-            1
-        ] + pads.left + pads.right
+        """Rows and columns of the padded image."""
+        (height, width), pads = self.input_shape, self.pads
+        return height + pads.top + pads.bottom, width + pads.left + pads.right
 
     @cached_property
     def output_shape(self) -> Pair:
-        """Size of the feature map: ``floor((n + p - d(k-1) - 1)/s) + 1`` on each axis."""
-        (height, width), (rows, columns), (down, right) = (
-            self.padded_shape,
-            self.extent,
-            self.stride,
-        )
-        return (height - rows) // down + 1, (width - columns) // right + 1
-
-    def along(self, axis: int) -> tuple[int, int, int, int]:
-        """Return (kernel, stride, padding before, dilation) of an axis, for a receptive field."""
-        before = self.pads.left if axis else self.pads.top
-        return self.kernel[axis], self.stride[axis], before, self.dilation[axis]
-
-    def rows_needed(self, rows: int) -> int:
-        """Return how many padded rows so many output rows see."""
-        return (rows - 1) * self.stride[0] + self.extent[0]
+        """Rows and columns of the feature map, ``floor((n + p - d(k-1) - 1)/s) + 1``."""
+        return self._steps(0)[0] + 1, self._steps(1)[0] + 1
 
     @property
     def unused(self) -> Pair:
         """Rows at the bottom and columns at the right that no window reaches."""
-        (height, width), (rows, columns), (down, right) = (
-            self.padded_shape,
-            self.extent,
-            self.stride,
-        )
-        return (height - rows) % down, (width - columns) % right
+        return self._steps(0)[1], self._steps(1)[1]
+
+    def _steps(self, axis: int) -> Pair:
+        """Return how many steps a window can take along an axis, and the pixels left over."""
+        return divmod(self.padded_shape[axis] - self.extent[axis], self.stride[axis])
+
+    def along(self, axis: int) -> tuple[int, int, int, int]:
+        """Return (kernel, stride, padding before, dilation) of one axis."""
+        before = self.pads.left if axis else self.pads.top
+        return self.kernel[axis], self.stride[axis], before, self.dilation[axis]
+
+    def rows_needed(self, rows: int) -> int:
+        """Return how many padded rows the windows of some output rows cover."""
+        return (rows - 1) * self.stride[0] + self.extent[0]
 
 
 def conv_geometry(
-    size: Pair,
+    shape: Pair,
     kernel: Pair,
     padding: Padding = 0,
-    stride: int | Pair = 1,
-    dilation: int | Pair = 1,
+    stride: Steps = 1,
+    dilation: Steps = 1,
     operation: str = "correlate",
 ) -> Geometry:
-    """Resolve a padding rule into pads and check that at least one window fits.
+    """Compute the pads of a padding rule, and check that at least one window fits.
 
     Args:
-        size: rows and columns of the input.
+        shape: rows and columns of the image.
         kernel: rows and columns of the kernel.
-        padding: pixels on every side, (vertical, horizontal), (top, bottom, left, right), or one
-            of ``valid`` (none), ``same`` (``d(k-1)`` in all, so that stride 1 keeps the size)
-            and ``full`` (``d(k-1)`` on every side).
-        stride: steps between windows, one for both axes or (rows, columns).
-        dilation: distance between taps, one for both axes or (rows, columns).
+        padding: pixels on every side, (vertical, horizontal), (top, bottom, left, right), or one of
+            ``valid`` (none), ``same`` (``d(k-1)`` in total, so that stride 1 keeps the size) and
+            ``full`` (``d(k-1)`` on every side).
+        stride: step between windows, one number or (rows, columns).
+        dilation: distance between taps, one number or (rows, columns).
         operation: ``correlate``, or ``convolve``, whose flip moves an even kernel's anchor.
 
     Raises:
-        GeometryError: a number is out of range, or the kernel exceeds the padded input.
+        GeometryError: a number is out of range, or the kernel exceeds the padded image.
 
     >>> conv_geometry((224, 448), (3, 3)).output_shape
     (222, 446)
     """
-    size = as_pair(size, "size", least=1)
+    shape = as_pair(shape, "size", least=1)
     kernel = as_pair(kernel, "kernel size", least=1)
     stride = as_pair(stride, "stride", least=1)
     dilation = as_pair(dilation, "dilation", least=1)
-    before = _anchor(kernel, dilation, operation)
-    pads = _resolve_pads(padding, _extents(kernel, dilation), before)
-    geometry = Geometry(size, kernel, pads, stride, dilation, before)
-    if any(e > n for e, n in zip(geometry.extent, geometry.padded_shape, strict=True)):
-        raise GeometryError(_exceeds(geometry))
+    if operation not in OPERATIONS:
+        raise GeometryError(f"operation must be {' or '.join(OPERATIONS)}, not {operation!r}")
+    extent = _extent(kernel, dilation)
+    flipped = operation == "convolve"
+    anchor = (extent[0] - 1 + flipped) // 2, (extent[1] - 1 + flipped) // 2
+    pads = _resolve_pads(padding, extent, anchor)
+    geometry = Geometry(shape, kernel, pads, stride, dilation, anchor)
+    padded = geometry.padded_shape
+    if extent[0] > padded[0] or extent[1] > padded[1]:
+        text = f"kernel {size_text(kernel)}"
+        if dilation != (1, 1):
+            text += f" (dilation {pair_text(dilation)}, extent {size_text(extent)})"
+        prefix = "padded " if any(pads) else ""
+        raise GeometryError(f"{text} exceeds the {prefix}{size_text(padded)} input")
     return geometry
 
 
-@overload
-def output_size(
-    size: int, kernel: int, padding: Padding = 0, stride: int = 1, dilation: int = 1
-) -> int: ...
-
-
-@overload
-def output_size(
-    size: Pair,
-    kernel: int | Pair,
-    padding: Padding = 0,
-    stride: int | Pair = 1,
-    dilation: int | Pair = 1,
-) -> Pair: ...
-
-
-def output_size(
-    size: int | Pair,
-    kernel: int | Pair,
-    padding: Padding = 0,
-    stride: int | Pair = 1,
-    dilation: int | Pair = 1,
-) -> int | Pair:
-    """Return the feature map's size, ``floor((n + 2p - d(k-1) - 1)/s) + 1`` on each axis.
-
-    The formula is that of Dumoulin and Visin, "A guide to convolution arithmetic for deep
-    learning" (2016), with the dilation of their section 5.1. An integer ``size`` gives an
-    integer; a pair (rows, columns) gives a pair. For ``padding`` see :func:`conv_geometry`.
-
-    Raises:
-        GeometryError: a number is out of range, or the kernel exceeds the padded input.
-
-    >>> output_size(5, 3)
-    3
-    >>> output_size((224, 448), 3, padding="same", stride=2)
-    (112, 224)
-    """
-    both = as_pair(size, "size", least=1)
-    taps = as_pair(kernel, "kernel size", least=1)
-    rows, columns = conv_geometry(both, taps, padding, stride, dilation).output_shape
-    pairs = isinstance(size, tuple | list) or rows != columns
-    return (rows, columns) if pairs else rows
-
-
 class ReceptiveField(NamedTuple):
-    """What one output of a chain of layers sees, along one axis.
+    """The input pixels that one output of a chain of layers sees, along one axis.
 
-    Output ``i`` sees the input pixels from ``start + i * jump`` to ``start + i * jump + size - 1``.
+    Output ``i`` sees the pixels from ``start + i * jump`` to ``start + i * jump + size - 1``.
+
+    Attributes:
+        size: number of pixels.
+        jump: distance between the fields of two neighboring outputs.
+        start: first pixel of the first output's field; negative in the padding.
     """
 
     size: int = 1
@@ -178,11 +149,11 @@ class ReceptiveField(NamedTuple):
 
     def then(
         self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
-    ) -> "ReceptiveField":
-        """Return the receptive field after one more layer; the padding is that before the input.
+    ) -> ReceptiveField:
+        """Return the receptive field after one more layer; only the padding before it counts.
 
         Raises:
-            GeometryError: a kernel, stride or dilation below 1, or a negative padding.
+            GeometryError: a kernel, stride or dilation is below 1, or the padding is negative.
         """
         for value, name in ((kernel, "kernel size"), (stride, "stride"), (dilation, "dilation")):
             _whole(value, name, least=1)
@@ -193,32 +164,8 @@ class ReceptiveField(NamedTuple):
         )
 
 
-def receptive_field(layers: Iterable[tuple[int, ...]]) -> ReceptiveField:
-    """Return the receptive field of a chain of layers, along one axis, first layer first.
-
-    Each layer is ``(kernel,)``, ``(kernel, stride)``, ``(kernel, stride, padding)`` or
-    ``(kernel, stride, padding, dilation)``, the padding being that before the first pixel.
-    The recurrence is that of Araujo, Norris and Sim, "Computing receptive fields of
-    convolutional neural networks" (Distill, 2019).
-
-    Raises:
-        GeometryError: a kernel, stride or dilation below 1, or a negative padding.
-
-    >>> receptive_field([(7, 2, 3), (3, 2, 1)])
-    ReceptiveField(size=11, jump=4, start=-5)
-    """
-    field = ReceptiveField()
-    for layer in layers:
-        if not 1 <= len(layer) <= 4:
-            raise GeometryError(
-                f"a layer is (kernel, stride, padding, dilation), not {len(layer)} numbers"
-            )
-        field = field.then(*layer)
-    return field
-
-
 def _whole(value: object, name: str, *, least: int) -> int:
-    """Return ``value`` when it is a whole number of at least ``least``."""
+    """Return ``value`` if it is a whole number of at least ``least``."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise GeometryError(f"{name} must be a whole number, not {value!r}")
     number = int(value.__index__())
@@ -228,8 +175,12 @@ def _whole(value: object, name: str, *, least: int) -> int:
 
 
 def as_pair(value: object, name: str, *, least: int) -> Pair:
-    """Read one number for both axes, or (rows, columns)."""
-    if not isinstance(value, tuple | list):
+    """Return one number, or (rows, columns), as a pair.
+
+    Raises:
+        GeometryError: the value is neither, or a number is below ``least``; ``name`` names it.
+    """
+    if not isinstance(value, Sequence) or isinstance(value, str):
         number = _whole(value, name, least=least)
         return number, number
     if len(value) != 2:
@@ -255,53 +206,33 @@ def pair_text(pair: Pair) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"
 
 
-def _extents(kernel: Pair, dilation: Pair) -> Pair:
+def _extent(kernel: Pair, dilation: Pair) -> Pair:
     return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
 
 
-def _anchor(kernel: Pair, dilation: Pair, operation: str) -> Pair:
-    """Return how far into its window the anchor lies, which is also the padding before `same`."""
-    if operation not in OPERATIONS:
-        raise GeometryError(f"operation must be correlate or convolve, not {operation!r}")
-    spans = [extent - 1 for extent in _extents(kernel, dilation)]
-    if operation == "convolve":
-        return spans[0] - spans[0] // 2, spans[1] - spans[1] // 2
-    return spans[0] // 2, spans[1] // 2
-
-
-def _resolve_pads(padding: Padding, extent: Pair, before: Pair) -> Pads:
+def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair) -> Pads:
     down, across = extent[0] - 1, extent[1] - 1
     if isinstance(padding, str):
         match padding:
             case "valid":
                 return Pads(0, 0, 0, 0)
             case "same":
-                return Pads(before[0], down - before[0], before[1], across - before[1])
+                return Pads(anchor[0], down - anchor[0], anchor[1], across - anchor[1])
             case "full":
                 return Pads(down, down, across, across)
         raise GeometryError(
             f"padding must be valid, same, full, a number, V,H or T,B,L,R, not {padding!r}"
         )
-    sides = padding if isinstance(padding, tuple | list) else (padding,)
+    sides = padding if isinstance(padding, Sequence) else (padding,)
     numbers = tuple(_whole(side, "padding", least=0) for side in sides)
     match numbers:
-        case (every,):
-            return Pads(every, every, every, every)
+        case (side,):
+            return Pads(side, side, side, side)
         case (vertical, horizontal):
             return Pads(vertical, vertical, horizontal, horizontal)
         case (top, bottom, left, right):
             return Pads(top, bottom, left, right)
     raise GeometryError(f"padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not {len(numbers)}")
-
-
-def _exceeds(geometry: Geometry) -> str:
-    """Say that no window fits, as widths x heights."""
-    text = f"kernel {size_text(geometry.kernel)}"
-    if geometry.dilation != (1, 1):
-        dilation = pair_text(geometry.dilation)
-        text += f" (dilation {dilation}, extent {size_text(geometry.extent)})"
-    padded = "padded " if any(geometry.pads) else ""
-    return f"{text} exceeds the {padded}{size_text(geometry.padded_shape)} input"
 
 
 def parse_pair(text: str, *, least: int = 1) -> Pair:

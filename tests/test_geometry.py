@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convcli import output_size, receptive_field
 from convcli.errors import GeometryError
-from convcli.geometry import Pads, conv_geometry, output_size, receptive_field
+from convcli.geometry import Pads, conv_geometry
 
 SMALL = st.integers(1, 6)
 LAYERS = st.lists(st.tuples(SMALL, st.integers(1, 3), st.integers(0, 4), SMALL), max_size=4)

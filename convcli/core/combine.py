@@ -1,6 +1,6 @@
-"""Several feature maps made one: what a pair or a set of kernels sees together.
+"""Combine the feature maps of several kernels into one.
 
-Each function takes the strips of the maps, arrays of one shape, and returns a new one.
+Each function takes the same strip of every map, as arrays of one shape, and returns a new array.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from convcli.core.dtypes import float_type
 from convcli.errors import UsageError
 
 Block = NDArray[Any]
-_SAME = 1e-6  # what two lengths may differ by, and a right angle be off
+_TOLERANCE = 1e-6  # relative, of the two lengths and of the right angle of a gradient's kernels
 
 
 def magnitude(blocks: list[Block]) -> Block:
@@ -28,8 +28,8 @@ def magnitude(blocks: list[Block]) -> Block:
     return np.sqrt(squares, out=squares)
 
 
-def greatest(blocks: list[Block]) -> Block:
-    """Return the greatest value, in the blocks' common type."""
+def maximum(blocks: list[Block]) -> Block:
+    """Return the maximum, in the blocks' common type."""
     most = blocks[0].astype(np.result_type(*blocks))
     for block in blocks[1:]:
         np.maximum(most, block, out=most)
@@ -37,7 +37,7 @@ def greatest(blocks: list[Block]) -> Block:
 
 
 def total(blocks: list[Block]) -> Block:
-    """Return the sum, of integers in int64 and of floats in float64."""
+    """Return the sum: of integers in int64, of floats in float64."""
     kind = np.int64 if np.result_type(*blocks).kind == "i" else np.float64
     added = blocks[0].astype(kind)
     for block in blocks[1:]:
@@ -53,11 +53,11 @@ def mean(blocks: list[Block]) -> Block:
 def direction(blocks: list[Block], axes: tuple[complex, complex] = (1, -1j)) -> Block:
     """Return the gradient as complex numbers, from two derivatives.
 
-    Their angle is counter-clockwise as one sees the image, 0 for what grows to the right.
+    The angle is counter-clockwise as seen in the image, and 0 where values grow to the right.
 
     Args:
-        blocks: the derivatives' maps.
-        axes: what each derivative points to; by default to the right and downwards.
+        blocks: the two derivatives.
+        axes: the unit vector each derivative points to; by default to the right and down.
 
     >>> direction([np.array([1]), np.array([-2])]).tolist()
     [(1+2j)]
@@ -69,46 +69,46 @@ def direction(blocks: list[Block], axes: tuple[complex, complex] = (1, -1j)) -> 
 
 
 def gradient_axes(first: Block, second: Block) -> tuple[complex, complex]:
-    """Return where two derivatives point: 1 is to the right, 1j up; each is of length 1.
+    """Return the unit vectors that two derivative kernels point to; 1 is to the right, 1j is up.
 
-    On a ramp, which grows by one a pixel, a kernel of sum 0 gives its first moment, the sum of
-    weights times places: that is where it points.
+    On a ramp that grows by one a pixel, a kernel of sum 0 gives its first moment, the sum of
+    weights times positions. The moment is the direction of the derivative.
 
     Args:
         first: weights as they are applied to windows, (kh, kw).
         second: those of the other kernel.
 
     Raises:
-        UsageError: they are not two derivatives of one strength, at a right angle.
+        UsageError: the kernels are not two derivatives of equal strength at a right angle.
 
     >>> gradient_axes(np.array([[-1, 1]]), np.array([[-1], [1]]))
     ((1+0j), -1j)
     """
     one, two = _moment(first), _moment(second)
     length = abs(one)
-    even = length > 0 and abs(length - abs(two)) < _SAME * length
-    if not even or abs((one * two.conjugate()).real) > _SAME * length**2:
+    equal = length > 0 and abs(length - abs(two)) < _TOLERANCE * length
+    if not equal or abs((one * two.conjugate()).real) > _TOLERANCE * length**2:
         raise UsageError(
-            "--combine direction takes two derivatives of one strength at a right angle, such as "
-            "sobel: these are not"
+            "combine direction needs two derivatives of equal strength at a right angle, "
+            "such as sobel; these kernels are not"
         )
     return one / length, two / length
 
 
 def _moment(weights: Block) -> complex:
-    """Return a kernel's first moment, downwards being -1j; 0 for one that is no derivative."""
+    """Return a kernel's first moment, with rows as -1j; 0 for a kernel that is no derivative."""
     rows, columns = np.indices(weights.shape)
-    if abs(weights.sum()) > _SAME * np.abs(weights).sum():
+    if abs(weights.sum()) > _TOLERANCE * np.abs(weights).sum():
         return 0j
     return complex((weights * columns).sum(), -(weights * rows).sum())
 
 
 def combined_type(kinds: Sequence[np.dtype[Any]], combine: str | None) -> np.dtype[Any]:
-    """Return the type that holds what maps of these types are combined to.
+    """Return the type that holds the combination of maps of these types.
 
     Args:
-        kinds: the maps' own types.
-        combine: one of :data:`convcli.choices.COMBINATIONS`; None where there is only one map.
+        kinds: the maps' types.
+        combine: one of :data:`convcli.choices.COMBINATIONS`; None for a single map.
 
     >>> narrow = np.dtype(np.int32)
     >>> combined_type([narrow, narrow], "sum"), combined_type([narrow, narrow], "mean")
@@ -118,13 +118,13 @@ def combined_type(kinds: Sequence[np.dtype[Any]], combine: str | None) -> np.dty
     if combine in ("magnitude", "mean"):
         return float_type(kind)
     if combine == "sum" and kind.kind != "f":
-        return np.dtype(np.int64)  # the maps' own type need not hold their sum
+        return np.dtype(np.int64)  # the maps' type may be too narrow for their sum
     return kind
 
 
 COMBINERS: dict[str, Callable[[list[Block]], Block]] = {
     "magnitude": magnitude,
-    "max": greatest,
+    "max": maximum,
     "sum": total,
     "mean": mean,
     "direction": direction,

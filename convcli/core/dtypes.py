@@ -1,4 +1,10 @@
-"""Number types: exact integers where the image and the kernel are, else floating-point ones."""
+"""Number types: which types a convolution sums in, how accurate they are, and how it rounds.
+
+Integer images with integer kernels are summed exactly in integers; everything else is summed in
+floating point.
+"""
+
+from __future__ import annotations
 
 import math
 from typing import Any, NamedTuple
@@ -11,6 +17,10 @@ from convcli.errors import KernelError, UsageError
 Bounds = tuple[int, int]
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+MAX_EXACT_INT = {SINGLE: 2**24, DOUBLE: 2**53}  # every integer up to here is exact in the type
+SINGLE_EPSILON = 2.0**-24  # largest relative error of rounding to float32
+SINGLE_TINY = 2.0**-126  # below this, float32 loses digits
+TOLERANCE = 0.9e-5  # of the largest sum; convcli promises 1e-5
 
 
 def with_channels(array: NDArray[Any]) -> NDArray[Any]:
@@ -19,13 +29,13 @@ def with_channels(array: NDArray[Any]) -> NDArray[Any]:
 
 
 class SumTypes(NamedTuple):
-    """The weights as they are summed, and the types on the way from sums to results.
+    """The weights as they are summed, and the types from the sums to the result.
 
     Attributes:
-        weights: int64 for exact sums, else float64 with the divisor in them.
+        weights: int64 for exact sums, else float64 and already divided by the divisor.
         accumulator: type of the sums.
-        block: type of the finished values of a strip.
-        result: type of the feature map where none is asked for.
+        block: type of a strip's finished values.
+        result: type of the feature map unless the caller asks for one.
         divisor: the sums are divided by it.
         bias: added after the division.
     """
@@ -39,55 +49,63 @@ class SumTypes(NamedTuple):
 
 
 class ImageInfo(NamedTuple):
-    """What a plan has to know of an image's numbers: their type, and integers' bounds."""
+    """What a plan needs to know about an image: its type and, for integers, its bounds."""
 
     dtype: np.dtype[Any]
     bounds: Bounds | None
 
     @classmethod
-    def of(cls, image: NDArray[Any]) -> "ImageInfo":
-        """Bound what an image holds: by its type where that is narrow, else by its values."""
-        kind = image.dtype
-        if kind.kind == "f":
-            return cls(kind, None)
-        if kind.kind == "b":
-            return cls(kind, (0, 1))
-        if kind.itemsize <= 2:
-            info = np.iinfo(kind)
-            return cls(kind, (int(info.min), int(info.max)))
-        return cls(kind, (int(image.min()), int(image.max())))
+    def of(cls, image: NDArray[Any]) -> ImageInfo:
+        """Bound the pixels by their type where it has at most 16 bits, else by their values."""
+        dtype = image.dtype
+        if dtype.kind == "f":
+            return cls(dtype, None)
+        if dtype.kind == "b":
+            return cls(dtype, (0, 1))
+        if dtype.itemsize <= 2:
+            info = np.iinfo(dtype)
+            return cls(dtype, (int(info.min), int(info.max)))
+        return cls(dtype, (int(image.min()), int(image.max())))
 
     def largest(self) -> int:
-        """Return the greatest magnitude of integers."""
+        """Return the largest magnitude of an integer image, or 0 for a floating-point one."""
         return max(-self.bounds[0], self.bounds[1]) if self.bounds else 0
 
 
 def choose_types(
-    samples: ImageInfo,
+    image: ImageInfo,
     kernel: NDArray[np.generic],
     fill: float,
     divisor: float,
     bias: float,
     floats: np.dtype[Any] = SINGLE,
 ) -> SumTypes:
-    """Choose the types for an image, a kernel, what the padding may hold, and the least of floats.
+    """Choose the number types for one image and one kernel.
+
+    Args:
+        image: the image's type and bounds.
+        kernel: (kh, kw) or (N, C, kh, kw).
+        fill: the value in the padding.
+        divisor: the sums are divided by it.
+        bias: added after the division.
+        floats: the narrowest floating-point type to use.
 
     Raises:
         KernelError: the weights are not finite.
-        UsageError: sums of integers exceed 64 bits.
+        UsageError: integer sums exceed 64 bits.
     """
-    if samples.bounds and isinstance(fill, int) and kernel.dtype.kind != "f":
-        bounds = _sum_bounds(samples.bounds, kernel, fill)
-        return _exact_numbers(samples.dtype, bounds, kernel, divisor, int_if_whole(bias), floats)
-    return _float_numbers(kernel, divisor, bias, np.result_type(samples.dtype, floats))
+    if image.bounds and isinstance(fill, int) and kernel.dtype.kind != "f":
+        bounds = _sum_bounds(image.bounds, kernel, fill)
+        return _integer_types(image.dtype, bounds, kernel, divisor, int_if_whole(bias), floats)
+    # The sums have the result's type; a method sums in float64 where float32 is too inaccurate.
+    kind = np.result_type(image.dtype, floats)
+    with np.errstate(over="ignore"):
+        weights = kernel.astype(np.float64) / divisor
+    check_finite(weights)
+    return SumTypes(weights, kind, kind, kind, 1, bias)
 
 
-def int_if_whole(number: float) -> float:
-    """Return a whole number as an int, so that it takes part in exact arithmetic."""
-    return int(number) if float(number).is_integer() else float(number)
-
-
-def _exact_numbers(
+def _integer_types(
     image: np.dtype[Any],
     bounds: Bounds,
     kernel: NDArray[np.generic],
@@ -95,42 +113,42 @@ def _exact_numbers(
     bias: float,
     floats: np.dtype[Any],
 ) -> SumTypes:
-    """Choose types for sums of integers; a division or a fractional bias comes after the sum."""
+    """Choose types for exact sums; a division or a fractional bias comes after the sum."""
     added = bias if isinstance(bias, int) else 0
     ends = (*bounds, bounds[0] + added, bounds[1] + added, added)
     accumulator = smallest_integer((min(ends), max(ends)))
     weights = kernel.astype(np.int64)
     if divisor == 1 and isinstance(bias, int):
-        least_kind = np.dtype(np.int64 if image.itemsize > 2 else np.int32)
-        result = max(least_kind, accumulator, key=lambda kind: kind.itemsize)
+        narrowest = np.dtype(np.int64 if image.itemsize > 2 else np.int32)
+        result = max(narrowest, accumulator, key=lambda kind: kind.itemsize)
         return SumTypes(weights, accumulator, accumulator, result, divisor, bias)
     result = np.result_type(image, floats)
-    block = result if _rounds_alike(bounds, divisor, bias) else DOUBLE
-    return SumTypes(weights, accumulator, block, result, divisor, bias)
+    # A quotient is a half or at least 1 / (2 * divisor) away from one. Rounding to float32 moves it
+    # by at most 2**-24 of itself, which is less while the sums are small, so it still rounds to the
+    # right integer. A bias could cancel most of the quotient, and then it would not.
+    small = max(-bounds[0], bounds[1]) < 2**23
+    rounds_alike = bias == 0 and float(divisor).is_integer() and small
+    return SumTypes(weights, accumulator, result if rounds_alike else DOUBLE, result, divisor, bias)
 
 
-def _rounds_alike(bounds: Bounds, divisor: float, bias: float) -> bool:
-    """Tell whether quotients in float32 round to the integers that the true ones round to.
+def _sum_bounds(bounds: Bounds, kernel: NDArray[np.generic], fill: int) -> Bounds:
+    """Bound the final sums; partial sums may exceed them, because integers wrap back."""
+    low, high = min(bounds[0], fill), max(bounds[1], fill)
+    filters = kernel.reshape(1 if kernel.ndim == 2 else len(kernel), -1).tolist()
+    up = max(sum(w for w in weights if w > 0) for weights in filters)
+    down = min(sum(w for w in weights if w < 0) for weights in filters)
+    least, greatest = up * low + down * high, up * high + down * low
+    # The padding's value has to fit too, even if every weight is 0.
+    return min(least, fill), max(greatest, fill)
 
-    A quotient is a half or at least ``1 / (2 * divisor)`` away from one. Rounding moves it by at
-    most ``2**-24`` of itself, which is less while the sums are small. A bias could cancel most of
-    it.
-    """
-    return bias == 0 and float(divisor).is_integer() and max(-bounds[0], bounds[1]) < 2**23
 
-
-def _float_numbers(
-    kernel: NDArray[np.generic], divisor: float, bias: float, kind: np.dtype[Any]
-) -> SumTypes:
-    """Choose the result's type for the sums too; a method sums in float64 where float32 is poor."""
-    with np.errstate(over="ignore"):
-        weights = kernel.astype(np.float64) / divisor
-    check_finite(weights)
-    return SumTypes(weights, kind, kind, kind, 1, bias)
+def int_if_whole(number: float) -> float:
+    """Return a whole number as an int, so that it takes part in exact arithmetic."""
+    return int(number) if float(number).is_integer() else float(number)
 
 
 def float_type(kind: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type of fractions that are computed of values of a type: float32 or wider.
+    """Return the floating-point type for values computed from ``kind``: float32 or wider.
 
     >>> float_type(np.dtype(np.uint8)), float_type(np.dtype(np.int32))
     (dtype('float32'), dtype('float64'))
@@ -138,21 +156,11 @@ def float_type(kind: np.dtype[Any]) -> np.dtype[Any]:
     return np.result_type(kind, SINGLE)
 
 
-def check_finite(weights: NDArray[np.generic]) -> None:
-    """Refuse weights that are not finite.
-
-    Raises:
-        KernelError: some are not.
-    """
-    if not np.isfinite(weights).all():
-        raise KernelError("kernel weights must be finite, divided as well")
-
-
 def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
     """Return the smallest of int16, int32 and int64 that holds both bounds.
 
     Raises:
-        UsageError: none does.
+        UsageError: int64 does not hold them.
 
     >>> smallest_integer((-2040, 2040))
     dtype('int16')
@@ -160,29 +168,36 @@ def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
     for kind in (np.int16, np.int32, np.int64):
         if np.iinfo(kind).min <= bounds[0] and bounds[1] <= np.iinfo(kind).max:
             return np.dtype(kind)
-    l1_norm = max(-bounds[0], bounds[1])
+    largest = max(-bounds[0], bounds[1])
     raise UsageError(
-        f"sums may reach {l1_norm:.3g}, beyond 64-bit integers; convert the image to float64"
+        f"sums may reach {largest:.3g}, beyond 64-bit integers; convert the image to float64"
     )
 
 
-def _sum_bounds(bounds: Bounds, kernel: NDArray[np.generic], fill: int) -> Bounds:
-    """Bound the sums; what is added up on the way may exceed them, as it wraps back."""
-    low, high = min(bounds[0], fill), max(bounds[1], fill)
-    banks = kernel.reshape(1 if kernel.ndim == 2 else len(kernel), -1).tolist()
-    up = max(sum(w for w in bank if w > 0) for bank in banks)
-    down = min(sum(w for w in bank if w < 0) for bank in banks)
-    least, greatest = up * low + down * high, up * high + down * low
-    # The padding's value has to fit as well, also where every weight is 0.
-    return min(least, fill), max(greatest, fill)
+def check_image(image: NDArray[Any]) -> None:
+    """Raise UsageError unless an array is an image of real numbers."""
+    if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
+        raise UsageError(
+            f"image must be (H, W) or (H, W, C) real numbers, not {image.shape} {image.dtype}"
+        )
+
+
+def check_finite(weights: NDArray[np.generic]) -> None:
+    """Raise KernelError unless all weights are finite."""
+    if not np.isfinite(weights).all():
+        raise KernelError("kernel weights must be finite, also after division by the divisor")
 
 
 def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False) -> None:
-    """Store ``values`` in ``out``, an array of the same shape and any integer or float type.
+    """Store numbers in another type without wrapping.
 
-    Into an integer type, fractions are rounded half to even, what lies outside its range becomes
-    its nearest end, and NaN becomes 0. Into a floating-point type it is a plain conversion. With
-    ``overwrite``, ``values`` may be spoilt, which saves a copy.
+    A float becomes an integer by rounding half to even; a number beyond the integer type's range
+    becomes the nearest end of it, and NaN becomes 0. Conversion to floats is numpy's own.
+
+    Args:
+        values: integers or floats of any shape.
+        out: an array of the same shape and of any integer or floating-point type.
+        overwrite: whether ``values`` may be changed, which saves a copy.
 
     >>> pixels = np.empty(4, np.uint8)
     >>> saturate(np.array([-3.0, 2.5, 300.0, np.nan]), pixels)
@@ -193,16 +208,16 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
         out[...] = values
         return
     bounds = np.iinfo(out.dtype)
-    if values.dtype == np.float16:  # holds few integers' ends
+    if values.dtype == np.float16:  # it cannot hold the ends of most integer ranges
         values = values.astype(np.float32)
     if values.dtype.kind == "f":
         least, greatest = _float_bounds(bounds, values.dtype)
-        whole = np.rint(values, out=values if overwrite else None)
-        if np.isnan(whole.min()):
-            whole[np.isnan(whole)] = 0
-        np.clip(whole, least, greatest, out=out, casting="unsafe")
+        rounded = np.rint(values, out=values if overwrite else None)
+        if np.isnan(rounded.min()):
+            rounded[np.isnan(rounded)] = 0
+        np.clip(rounded, least, greatest, out=out, casting="unsafe")
         if greatest < bounds.max:
-            out[whole > greatest] = bounds.max
+            out[rounded > greatest] = bounds.max
         return
     held = np.iinfo(values.dtype)
     if held.min >= bounds.min and held.max <= bounds.max:
@@ -212,34 +227,30 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
 
 
 def _float_bounds(bounds: Any, kind: np.dtype[Any]) -> tuple[float, float]:
-    """Return the ends of an integer range, moved inwards to numbers that the float type holds."""
+    """Return an integer range's ends, moved inward to numbers that the float type holds."""
     ends = kind.type(bounds.min), kind.type(bounds.max)
     greatest = ends[1] if int(ends[1]) <= bounds.max else np.nextafter(ends[1], kind.type(0))
     return float(ends[0]), float(greatest)
 
 
-# Each rounding moves a partial sum by up to ``u = 2**-24`` of itself, by 0.4 u in the root mean
-# square, and no partial sum exceeds ``sum(|weight|) * max|pixel|``. The errors of ``n`` roundings
-# that have nothing to do with each other add up to ``0.4 * sqrt(n)`` of that, and five standard
-# deviations are ``2 * sqrt(n)``; those of an even image under even weights go one way while the sum
-# grows, and come to ``n / 4`` (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd edition,
-# chapter 4; Higham and Mary, *A New Approach to Probabilistic Rounding Error Analysis*, 2019). The
-# greater of the two, set against the strip's largest sum, decides. Where weights cancel, as a
-# Laplacian's on a bright, even sky, it is too much, and the strip is summed again in float64.
-
-UNIT = 2.0**-24  # what rounding to float32 is off by at most, relatively
-SMALLEST = 2.0**-126  # below it float32 loses digits
-NEAR = 0.9e-5  # of the largest sum; results are promised to 1e-5
-MAX_EXACT_INT = {SINGLE: 2**24, DOUBLE: 2**53}  # whole numbers up to it
-
-
 class Precision(NamedTuple):
-    """What sums can be off by.
+    """A bound on the rounding error of float32 sums.
+
+    Each rounding moves a partial sum by up to ``u = 2**-24`` of itself, by 0.4 u in the root mean
+    square, and no partial sum exceeds ``sum(|weight|) * max|pixel|``. The errors of ``n``
+    independent roundings add up to ``0.4 * sqrt(n)`` of that, and five standard deviations are
+    ``2 * sqrt(n)``. On a constant image with equal weights, all errors go one way while the sum
+    grows, and add up to ``n / 4``. The greater of the two is compared with the strip's largest
+    sum. Where weights cancel, as a Laplacian's do on a bright, even sky, it is too large, and the
+    strip is summed again in float64.
+
+    Sources: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd edition, chapter 4;
+    Higham and Mary, *A New Approach to Probabilistic Rounding Error Analysis*, 2019.
 
     Attributes:
-        roundings: how many a term takes part in at most, those of weight and bias not counted.
+        roundings: roundings that a term takes part in at most, without those of weight and bias.
         l1_norm: the sum of the weights' magnitudes.
-        bias: what is added to the sums afterwards; it may cancel most of them.
+        bias: added to the sums later; it may cancel most of them.
     """
 
     roundings: int
@@ -247,7 +258,7 @@ class Precision(NamedTuple):
     bias: float
 
     def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
-        """Tell whether a strip's sums are finite and, if in float32, near enough to the truth.
+        """Tell whether a strip's sums are finite and, in float32, accurate enough.
 
         >>> precision = Precision(roundings=9, l1_norm=9.0, bias=0)
         >>> precision.is_accurate(np.float32([9, 9]), np.float32([81]))
@@ -263,7 +274,7 @@ class Precision(NamedTuple):
         highest = max(float(strip.max()), -float(strip.min()))
         steps = self.roundings + 3
         error = max(2 * math.sqrt(steps), steps / 4) * (
-            UNIT * self.l1_norm * highest + SMALLEST * (1 + self.l1_norm + highest)
+            SINGLE_EPSILON * self.l1_norm * highest + SINGLE_TINY * (1 + self.l1_norm + highest)
         )
         largest = max(abs(greatest + self.bias), abs(least + self.bias))
-        return error <= NEAR * largest or highest == 0
+        return error <= TOLERANCE * largest or highest == 0

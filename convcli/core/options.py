@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.errors import UsageError
-from convcli.geometry import Padding, Pair
+from convcli.geometry import Padding, Steps
 
 
 class ConvOptions(NamedTuple):
@@ -14,8 +14,8 @@ class ConvOptions(NamedTuple):
     padding: Padding = "same"
     border: str = "edge"
     fill: float = 0
-    stride: int | Pair = 1
-    dilation: int | Pair = 1
+    stride: Steps = 1
+    dilation: Steps = 1
 
 
 def border_name(border: str) -> str:

@@ -1,14 +1,14 @@
-"""Decide, before any pixel is touched, how one image meets one kernel.
+"""Plan a convolution before any pixel is read: geometry, number types and methods."""
 
-The plan holds the layout, the number types and the method; it can say in a line why.
-"""
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from convcli.choices import METHOD_SYNONYMS, METHODS
 from convcli.core.dtypes import (
@@ -16,6 +16,7 @@ from convcli.core.dtypes import (
     ImageInfo,
     SumTypes,
     check_finite,
+    check_image,
     choose_types,
     int_if_whole,
 )
@@ -24,21 +25,21 @@ from convcli.core.options import ConvOptions, border_name
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Geometry, Pair, conv_geometry
 
-REMEMBERED = 1 << 15  # bytes of a kernel; what is made of a larger one takes too much memory
-LONGEST = 2**31 - 1  # pixels on a side
+CACHED_KERNEL_BYTES = 1 << 15  # methods of larger kernels take too much memory to cache
+LONGEST_SIDE = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How one image is filtered with one kernel.
+    """How to filter one image with one kernel.
 
     Attributes:
-        methods: how the windows are summed; a strip that one cannot sum well goes to the next.
+        methods: the method that sums the windows, and its fallbacks.
         geometry: pads, stride, dilation and sizes.
-        border: numpy's name of what the padding holds.
+        border: numpy's name of the border mode.
         fill: the value of ``constant`` and ``zero`` borders.
-        numbers: the types.
-        shape: (H', W'), (H', W', C) or (H', W', N).
+        types: weights and number types.
+        shape: of the feature map, (H', W'), (H', W', C) or (H', W', N).
     """
 
     methods: list[SumMethod]
@@ -50,84 +51,93 @@ class Plan:
 
     @property
     def result(self) -> np.dtype[np.generic]:
-        """Type of the feature map where none is asked for."""
+        """Type of the feature map unless the caller asks for one."""
         return self.types.result
 
     @property
     def block(self) -> np.dtype[np.generic]:
-        """Type of the finished values of a strip."""
+        """Type of a strip's finished values."""
         return self.types.block
 
     @property
     def maps(self) -> int:
-        """How many maps a kernel that sums over the channels makes; else 1."""
+        """Number of filters in a kernel that sums over channels; else 1."""
         return self.types.weights.shape[0] if self.types.weights.ndim == 4 else 1
 
     def describe(self) -> str:
-        """Name the method, its cost, its number type and the reason, in one line."""
+        """Return one line with the method, its cost and its number type."""
         exact = self.types.accumulator.kind == "i"
         return f"{self.methods[0].describe()} ({'exact integers' if exact else 'floating point'})"
 
 
+def as_applied(kernel: ArrayLike, operation: str) -> NDArray[Any]:
+    """Return a kernel as it slides over the image: flipped on both axes for ``convolve``.
+
+    This is the only place where a kernel is flipped.
+
+    >>> as_applied([[1, 2, 3]], "convolve").tolist()
+    [[3, 2, 1]]
+    """
+    weights = np.asarray(kernel)
+    if operation == "convolve" and weights.ndim > 1:
+        return weights[..., ::-1, ::-1]
+    return weights
+
+
 def make_plan(
-    image: NDArray[np.generic],
-    kernel: NDArray[np.generic],
-    layout: ConvOptions,
+    image: NDArray[Any],
+    kernel: ArrayLike,
+    options: ConvOptions,
     divisor: float = 1,
     bias: float = 0,
     method: str = "auto",
-    floats: np.dtype[np.generic] = SINGLE,
+    floats: np.dtype[Any] = SINGLE,
 ) -> Plan:
-    """Lay a kernel over an image, choose the number types and the method.
+    """Plan how to filter one image with one kernel.
 
-    ``image`` is (H, W) or (H, W, C) and only its shape, type and, for integers of 32 bits and
-    more, its extremes matter. ``kernel`` is as it is to be applied: a convolution's is already
-    flipped, and the layout's operation only places the anchor. ``method`` is one of ``METHODS``;
-    ``floats`` is the least type for values that are no integers.
+    Args:
+        image: (H, W) or (H, W, C). Its shape and type matter and, for integers of 32 bits and more,
+            its extremes.
+        kernel: (kh, kw), (C, kh, kw) or (N, C, kh, kw), not flipped.
+        options: operation, padding, border, stride and dilation.
+        divisor: the sums are divided by it.
+        bias: added after the division.
+        method: one of :data:`convcli.choices.METHODS`, or a synonym.
+        floats: the narrowest type for values that are not integers.
 
     Raises:
-        KernelError: a kernel that is empty, not of real finite numbers, whose channels are not
-            the image's, or which the method cannot sum.
+        KernelError: the kernel is empty, not real or not finite, its channels are not the image's,
+            or the method cannot sum it.
         GeometryError: no window fits.
         UsageError: another argument is wrong, or the sums exceed 64-bit integers.
     """
-    _check_numbers(image, kernel, divisor, bias)
-    bank = _as_bank(kernel, image)
-    size, taps = (image.shape[0], image.shape[1]), (kernel.shape[-2], kernel.shape[-1])
-    geometry = _geometry_of(size, taps, layout)
-    if max(geometry.padded_shape) > LONGEST:
+    weights = as_applied(kernel, options.operation)
+    _check_arguments(image, weights, divisor, bias)
+    bank = _as_bank(weights, image)
+    geometry = _geometry(image.shape[:2], weights.shape[-2:], options)
+    if max(geometry.padded_shape) > LONGEST_SIDE:
         raise GeometryError(
-            f"a padded side has {max(geometry.padded_shape)} pixels; {LONGEST} is most"
+            f"padded image has a side of {max(geometry.padded_shape):,} pixels; "
+            f"at most {LONGEST_SIDE:,} are possible"
         )
-    border = border_name(layout.border)
-    fill = int_if_whole(layout.fill) if border == "constant" else 0
-    shape = geometry.output_shape + (image.shape[2:] if kernel.ndim == 2 else kernel.shape[:-3])
+    border = border_name(options.border)
+    fill = int_if_whole(options.fill) if border == "constant" else 0
+    shape = geometry.output_shape + (image.shape[2:] if weights.ndim == 2 else weights.shape[:-3])
     method = METHOD_SYNONYMS.get(method, method)
     if method not in METHODS:
         raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
-    samples = ImageInfo.of(image)
-    choose = _choose if bank.nbytes <= REMEMBERED else _choose.__wrapped__
+    choose = _choose if bank.nbytes <= CACHED_KERNEL_BYTES else _choose.__wrapped__
     content = bank.tobytes(), bank.shape, bank.dtype.str
-    numbers, methods = choose(
-        samples, content, geometry, fill, float(divisor), int_if_whole(bias), method, floats
+    bias = int_if_whole(bias)
+    types, methods = choose(
+        ImageInfo.of(image), content, geometry, fill, float(divisor), bias, method, floats
     )
-    return Plan(methods, geometry, border, fill, numbers, shape)
-
-
-def _geometry_of(size: Pair, taps: Pair, layout: ConvOptions) -> Geometry:
-    """Lay out once what can be remembered: words and whole numbers, which equal no other things."""
-    rules = layout.padding, layout.stride, layout.dilation, layout.operation
-    parts = [part for rule in rules for part in (rule if isinstance(rule, tuple) else (rule,))]
-    plain = all(type(part) in (int, str) for part in parts)
-    return (_remembered_layout if plain else conv_geometry)(size, taps, *rules)
-
-
-_remembered_layout = lru_cache(maxsize=64)(conv_geometry)
+    return Plan(methods, geometry, border, fill, types, shape)
 
 
 @lru_cache(maxsize=16)
 def _choose(
-    samples: ImageInfo,
+    image: ImageInfo,
     content: tuple[bytes, tuple[int, ...], str],
     geometry: Geometry,
     fill: float,
@@ -136,15 +146,29 @@ def _choose(
     method: str,
     floats: np.dtype[np.generic],
 ) -> tuple[SumTypes, list[SumMethod]]:
-    """Choose the types and methods once for like images: it can take longer than small sums."""
+    """Choose types and methods once for similar images; it can take longer than small sums."""
     weights, shape, kind = content
     kernel = np.frombuffer(weights, kind).reshape(shape)
-    numbers = choose_types(samples, kernel, fill, divisor, bias, floats)
-    return numbers, choose_methods(Problem(samples, numbers, geometry, fill), method)
+    types = choose_types(image, kernel, fill, divisor, bias, floats)
+    return types, choose_methods(Problem(image, types, geometry, fill), method)
+
+
+def _geometry(shape: Pair, kernel: Pair, options: ConvOptions) -> Geometry:
+    """Compute the geometry, from the cache if all arguments are plain words and integers.
+
+    Other numbers, such as True or 1.0, may be equal to an integer and yet be refused.
+    """
+    rules = options.padding, options.stride, options.dilation, options.operation
+    parts = [part for rule in rules for part in (rule if isinstance(rule, tuple) else (rule,))]
+    plain = all(type(part) in (int, str) for part in parts)
+    return (_cached_geometry if plain else conv_geometry)(shape, kernel, *rules)
+
+
+_cached_geometry = lru_cache(maxsize=64)(conv_geometry)
 
 
 def _as_bank(kernel: NDArray[np.generic], image: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Give a kernel that sums over channels all four axes, once its channels are the image's."""
+    """Return a kernel that sums over channels as (N, C, kh, kw), after checking its channels."""
     if kernel.ndim == 2:
         return kernel
     channels = image.shape[2] if image.ndim == 3 else 1
@@ -153,15 +177,12 @@ def _as_bank(kernel: NDArray[np.generic], image: NDArray[np.generic]) -> NDArray
     return kernel if kernel.ndim == 4 else kernel[np.newaxis]
 
 
-def _check_numbers(
+def _check_arguments(
     image: NDArray[np.generic], kernel: NDArray[np.generic], divisor: float, bias: float
 ) -> None:
-    if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
-        raise UsageError(
-            f"image must be (H, W) or (H, W, C) real numbers, not {image.shape} {image.dtype}"
-        )
+    check_image(image)
     if image.dtype.itemsize > 8:
-        raise UsageError(f"image must be of at most 64 bits, not {image.dtype}; use float64")
+        raise UsageError(f"image must have at most 64 bits, not {image.dtype}; use float64")
     if kernel.ndim not in (2, 3, 4) or kernel.dtype.kind not in "buif" or 0 in kernel.shape:
         raise KernelError(
             "kernel must be (kh, kw), (C, kh, kw) or (N, C, kh, kw) real numbers, "
@@ -172,20 +193,3 @@ def _check_numbers(
         raise KernelError(f"divisor must be a finite number other than 0, not {divisor:g}")
     if not math.isfinite(bias):
         raise KernelError(f"bias must be a finite number, not {bias:g}")
-
-
-def asked_dtype(dtype: DTypeLike | None) -> np.dtype[np.generic] | None:
-    """Return the type asked for, or None.
-
-    Raises:
-        UsageError: it is not one of real numbers.
-    """
-    if dtype is None:
-        return None
-    try:
-        asked = np.dtype(dtype)
-    except TypeError as error:
-        raise UsageError(f"dtype {dtype!r} is no type of numbers") from error
-    if asked.kind not in "uif":
-        raise UsageError(f"dtype must be an integer or floating-point type, not {asked}")
-    return asked

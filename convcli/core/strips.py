@@ -1,8 +1,10 @@
-"""What a convolution copies of its input: padded strips, and the pixels under the anchors.
+"""Strips of the padded image, and the buffers that they are copied into.
 
 The padded image never exists as a whole. A *strip* is a band of its rows, copied into a small
-buffer; on the way the numbers take another type and the border is filled in.
+buffer; the copy converts the number type and adds the border.
 """
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -14,16 +16,23 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli.geometry import Geometry
 
-FILLED = ("zero", "constant")
-OUTSIDE = -1
+FILLED = ("zero", "constant")  # borders that hold one value and no pixels
+OUTSIDE = -1  # the index of a place that holds the fill value
+KEPT_BYTES = 1 << 23  # most memory that one workspace keeps between calls
 
 
 @lru_cache(maxsize=16)
 def border_index(size: int, before: int, after: int, border: str) -> NDArray[np.intp]:
-    """Return which pixel stands at each place of a padded axis.
+    """Return, for each place of a padded axis, the index of the pixel that it shows.
 
-    ``size`` pixels get ``before`` and ``after`` more, as ``numpy.pad`` fills them, however far
-    they reach. A place that holds the fill value is ``OUTSIDE``. The array is not to be changed.
+    Args:
+        size: pixels along the axis.
+        before: places of padding before the first pixel; may exceed ``size``, as in ``numpy.pad``.
+        after: places of padding after the last pixel.
+        border: numpy's name of the border mode.
+
+    Returns:
+        (before + size + after,), read-only; ``OUTSIDE`` where the border holds a fill value.
 
     >>> border_index(3, 2, 2, "reflect").tolist()
     [2, 1, 0, 1, 2, 1, 0]
@@ -53,10 +62,15 @@ def _border_index(place: NDArray[np.intp], size: int, border: str) -> NDArray[np
 
 @dataclass(frozen=True, eq=False)
 class PaddedView:
-    """The padded image, of which any band of rows can be copied out.
+    """A padded image whose rows can be copied out a band at a time.
 
-    ``image`` is (H, W, C); ``rows`` and ``columns`` say which of its pixels stands at each padded
-    place, ``holds_fill`` whether the padding is ``fill`` instead of pixels.
+    Attributes:
+        image: (H, W, C).
+        geometry: pads and sizes.
+        rows: the image row at each padded row; ``OUTSIDE`` for the fill value.
+        columns: the image column at each padded column; ``OUTSIDE`` for the fill value.
+        fill: the fill value.
+        has_fill: whether the padding holds the fill value instead of pixels.
     """
 
     image: NDArray[np.generic]
@@ -64,13 +78,13 @@ class PaddedView:
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
     fill: float
-    holds_fill: bool
+    has_fill: bool
 
     @classmethod
     def of(
         cls, image: NDArray[np.generic], geometry: Geometry, border: str, fill: float
-    ) -> "PaddedView":
-        """Lay ``geometry``'s padding around ``image``."""
+    ) -> PaddedView:
+        """Pad an (H, W, C) image as ``geometry`` says."""
         pads = geometry.pads
         rows = border_index(geometry.input_shape[0], pads.top, pads.bottom, border)
         columns = border_index(geometry.input_shape[1], pads.left, pads.right, border)
@@ -78,17 +92,17 @@ class PaddedView:
 
     @property
     def own_dtype(self) -> np.dtype[Any]:
-        """The image's own type, or float64 where it does not hold the fill value."""
+        """The image's type, or float64 if that type cannot hold the fill value."""
         dtype = self.image.dtype
         try:
             with np.errstate(over="ignore"):
-                held = float(dtype.type(self.fill)) == self.fill
+                holds_fill = float(dtype.type(self.fill)) == self.fill
         except OverflowError:
-            held = False
-        return dtype if held else np.dtype(np.float64)
+            holds_fill = False
+        return dtype if holds_fill else np.dtype(np.float64)
 
     def copy_rows(self, first: int, out: NDArray[np.generic]) -> None:
-        """Copy padded rows from ``first`` on into ``out``, (rows, padded width, C)."""
+        """Copy padded rows, from row ``first`` on, into ``out``, (rows, padded width, C)."""
         rows = self.rows[first : first + len(out)]
         width = self.geometry.input_shape[1]
         left = self.geometry.pads.left
@@ -101,16 +115,16 @@ class PaddedView:
             columns = self.columns[border]
             if len(columns):
                 out[:, border] = inside[:, columns]
-                if self.holds_fill:
+                if self.has_fill:
                     out[:, border][:, columns == OUTSIDE] = self.fill
-        if self.holds_fill and not unbroken:
+        if self.has_fill and not unbroken:
             out[rows == OUTSIDE] = self.fill
 
 
 def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArray[Any]:
-    """Return what lies under each window's anchor, (H', W'), of a (H, W) plane.
+    """Sample a (H, W) plane at every window's anchor, giving (H', W').
 
-    Outside the plane it is what the border mode puts there; a border of a fill value counts 0.
+    Anchors in the padding read the border; borders with a fill value read 0.
 
     >>> from convcli.geometry import conv_geometry
     >>> geometry = conv_geometry((3, 3), (2, 2), padding="valid", stride=1)
@@ -125,14 +139,16 @@ def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> N
         places = places[geometry.anchor[axis] :: geometry.stride[axis]]
         picked.append(places[: geometry.output_shape[axis]])
     rows, columns = picked
-    under = plane[np.ix_(rows, columns)]
-    under[rows == OUTSIDE] = 0
-    under[:, columns == OUTSIDE] = 0
-    return under
+    samples = plane[np.ix_(rows, columns)]
+    samples[rows == OUTSIDE] = 0
+    samples[:, columns == OUTSIDE] = 0
+    return samples
 
 
 class Workspace:
-    """The buffers of one thread, by name; each lasts until it is taken again.
+    """The named buffers of one thread, used again for each strip.
+
+    Fresh memory pages can cost more time than the sums on them.
 
     >>> workspace = Workspace()
     >>> first = workspace.take("sums", (2, 3), np.int16)
@@ -145,11 +161,14 @@ class Workspace:
 
     @property
     def nbytes(self) -> int:
-        """How much memory all buffers take."""
+        """Bytes of all buffers together."""
         return sum(buffer.nbytes for buffer in self._buffers.values())
 
     def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Return a contiguous array of whatever was last in the buffer ``name``."""
+        """Return buffer ``name`` as a contiguous array, valid until the buffer is taken again.
+
+        The array holds whatever the buffer held before.
+        """
         kind = np.dtype(dtype)
         size = math.prod(shape) * kind.itemsize
         buffer = self._buffers.get(name)
@@ -158,19 +177,18 @@ class Workspace:
         return buffer[:size].view(kind).reshape(shape)
 
 
-KEPT_BYTES = 1 << 23  # what one workspace may hold on to between calls
-_kept: list[Workspace] = []
+_free: list[Workspace] = []
 
 
 def borrow() -> Workspace:
-    """Return a workspace that an earlier call has used, with its memory, if one is free."""
+    """Return a workspace from an earlier call, or a new one if none is free."""
     try:
-        return _kept.pop()
+        return _free.pop()
     except IndexError:
         return Workspace()
 
 
-def give_back(space: Workspace) -> None:
-    """Keep a workspace for later; there are never more than were in use at one time."""
-    if space.nbytes <= KEPT_BYTES:
-        _kept.append(space)
+def give_back(workspace: Workspace) -> None:
+    """Keep a workspace for later calls, unless it is large."""
+    if workspace.nbytes <= KEPT_BYTES:
+        _free.append(workspace)

@@ -1,4 +1,4 @@
-"""Strips on several threads: numpy lets go of the interpreter while it works on one."""
+"""Run the strips of one image on several threads: numpy releases the GIL while it computes."""
 
 import os
 from collections import deque
@@ -9,22 +9,23 @@ from typing import TypeVar
 from convcli.errors import UsageError
 
 VARIABLE = "CONVCLI_THREADS"
+MIN_THREADED_SIZE = 1 << 19  # values; a smaller image is done before a second thread starts
 Item = TypeVar("Item")
 
 
-def thread_count(asked: int | None = None) -> int:
-    """Return the threads asked for, by argument or by ``CONVCLI_THREADS``; else one a processor.
+def thread_count(requested: int | None = None) -> int:
+    """Return how many threads to use: the argument, or ``CONVCLI_THREADS``, or one a processor.
 
     Raises:
-        UsageError: the argument or the variable is no whole number of at least 1.
+        UsageError: the argument or the variable is not a whole number of at least 1.
 
     >>> thread_count(3)
     3
     """
-    if asked is not None:
-        if asked < 1 or asked % 1:
-            raise UsageError(f"threads must be a whole number of at least 1, not {asked}")
-        return int(asked)
+    if requested is not None:
+        if requested < 1 or requested % 1:
+            raise UsageError(f"threads must be a whole number of at least 1, not {requested}")
+        return int(requested)
     text = os.environ.get(VARIABLE)
     if text is None:
         return processors()
@@ -41,33 +42,33 @@ def processors() -> int:
 
 
 def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
-    """Do ``work`` on every item, on so many threads; the first fault ends it all and is raised.
+    """Call ``work`` on every item, on several threads. The first exception stops all of them.
 
-    The caller's thread is one of them: it is at work before the others have begun.
+    The caller's thread is one of them, and starts without waiting for the others.
     """
     waiting = deque(items)
-    faults: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def serve() -> None:
-        while not faults:
+        while not errors:
             try:
                 item = waiting.popleft()
             except IndexError:
                 return
             try:
                 work(item)
-            except BaseException as fault:  # noqa: BLE001 - raised by the caller
-                faults.append(fault)
+            except BaseException as error:  # noqa: BLE001 - raised by the caller
+                errors.append(error)
 
     helpers = [Thread(target=serve) for _ in range(threads - 1)]
     for helper in helpers:
         helper.start()
     try:
         serve()
-    except BaseException as fault:  # noqa: BLE001 - Ctrl-C between two items; raised below
-        faults.append(fault)
+    except BaseException as error:  # noqa: BLE001 - Ctrl-C between two items; raised below
+        errors.append(error)
     finally:
         for helper in helpers:
             helper.join()
-    if faults:
-        raise faults[0]
+    if errors:
+        raise errors[0]

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.core.dtypes import with_channels
-from convcli.core.saturate import saturate
+from convcli.core.dtypes import saturate, with_channels
 from convcli.images.channels import select_channels
 
 # The mode that each mode is converted to before its samples are read. A palette becomes RGB even

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type
-from convcli.core.correlate import prepare, run
+from convcli.core.correlate import run
 from convcli.core.dtypes import float_type, int_if_whole, smallest_integer
 from convcli.core.options import ConvOptions
+from convcli.core.plan import make_plan
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import Geometry, conv_geometry
 from convcli.kernels.kernel import Kernel
@@ -130,7 +131,7 @@ class Conv:
         """Filter with one kernel, or with several that are combined strip by strip."""
         biases = [self._bias(kernel, group.combine) for kernel in group.kernels]
         plans = [
-            prepare(maps, kernel.matrix, self.layout, kernel.divisor, bias, self.method)
+            make_plan(maps, kernel.matrix, self.layout, kernel.divisor, bias, self.method)
             for kernel, bias in zip(group.kernels, biases, strict=True)
         ]
         kinds = [plan.result for plan in plans]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convcli.core.dtypes import DOUBLE, float_type
-from convcli.core.pooling import pool, pool_geometry
+from convcli.core.pooling import pool_geometry, pool_windows
 from convcli.geometry import Pair, pair_text, size_text
 from convcli.layers.base import LayerPlan, Maps, Shape
 
@@ -14,7 +14,7 @@ _SQUARED = 1e100  # greater numbers may overflow when they are squared
 
 @dataclass(frozen=True)
 class Pool:
-    """The maximum or the mean of each window; see :func:`convcli.core.pooling.pool`."""
+    """The maximum or the mean of each window; see :func:`convcli.pool`."""
 
     kind: str
     size: Pair
@@ -42,7 +42,7 @@ class Pool:
 
     def apply(self, maps: Maps) -> Maps:
         """Pool each channel."""
-        return pool(
+        return pool_windows(
             maps,
             self.size,
             self.kind,

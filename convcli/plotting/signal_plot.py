@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from convcli.core.correlate import as_applied
+from convcli.core.plan import as_applied
 from convcli.core.strips import OUTSIDE, border_index
 from convcli.plotting.axes import bar_number, finite_extremes
 from convcli.plotting.style import TICK_POINTS

@@ -1,4 +1,4 @@
-"""Measure what passes, products and transforms cost, for the table in ``convcli/core/methods.py``.
+"""Measure the costs of the methods, for the constants in ``convcli/core/methods/choose.py``.
 
 Run ``python tests/benchmarks/crossovers.py``; it prints nanoseconds a sample on this machine, on
 one thread. A cost is a slope: the time that a larger kernel takes beyond a smaller one, over what
@@ -10,10 +10,10 @@ import time
 import numpy as np
 
 from convcli import cross_correlate
-from convcli.core.correlate import prepare
-from convcli.core.methods.taps import direct_passes
-from convcli.core.methods.toeplitz import products
+from convcli.core.methods.taps import direct_schedule
+from convcli.core.methods.toeplitz import count_products
 from convcli.core.options import ConvOptions
+from convcli.core.plan import make_plan
 
 SHAPE = (1500, 2000)
 SMALL = (300, 400, 3)
@@ -39,7 +39,7 @@ def slope(image, kernels, method, work):
 
 def multiplications(kernel):
     """Multiplications a sample of a kernel's bands."""
-    return products(prepare(np.zeros(SHAPE, np.uint8), kernel, ConvOptions()).geometry)[1]
+    return count_products(make_plan(np.zeros(SHAPE, np.uint8), kernel, ConvOptions()).geometry)[1]
 
 
 def main():
@@ -51,7 +51,7 @@ def main():
     }
     for size, image in images.items():
         kernels = [rng.choice([-2, -1, 1, 2], (side, side)) for side in (3, 7)]
-        cost = slope(image, kernels, "direct", lambda kernel: direct_passes(kernel).cost)
+        cost = slope(image, kernels, "direct", lambda kernel: direct_schedule(kernel).cost)
         print(f"a pass over {size} bytes: {cost:.3f} ns")
     for size, kind in FLOATS.items():
         image, bands = images[8].astype(kind), [np.ones((side, side)) / 9 for side in (7, 15)]

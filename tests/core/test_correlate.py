@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli.core.correlate import convolve, cross_correlate, prepare, run
+from convcli import convolve, cross_correlate
+from convcli.core.correlate import run
 from convcli.core.methods import direct
 from convcli.core.options import ConvOptions
+from convcli.core.plan import make_plan
 from convcli.errors import GeometryError
 
 OPERATIONS = {"correlate": cross_correlate, "convolve": convolve}
@@ -175,7 +177,7 @@ def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
     image = rng.integers(0, 256, (13, 9, 3)).astype(np.uint8)
     kernels = [rng.integers(-9, 9, size) for size in ((3, 3), (1, 6), (7, 2), (1, 1))]
     layout = ConvOptions("convolve", border="reflect", stride=(2, 1))
-    plans = [prepare(image, kernel, layout, divisor=d) for d, kernel in enumerate(kernels, 1)]
+    plans = [make_plan(image, kernel, layout, divisor=d) for d, kernel in enumerate(kernels, 1)]
     option_group, starts = [[] for _ in plans], []
 
     def sink(rows, blocks):
@@ -195,9 +197,9 @@ def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
 
 
 def test_a_plan_says_why_in_one_line():
-    exact = prepare(np.zeros((3, 3), np.uint8), [[1, 0, -1]], ConvOptions()).describe()
+    exact = make_plan(np.zeros((3, 3), np.uint8), [[1, 0, -1]], ConvOptions()).describe()
     assert "2 taps" in exact
     assert "exact integers" in exact
-    floats = prepare(np.zeros((3, 3)), [[0.5]], ConvOptions()).describe()
+    floats = make_plan(np.zeros((3, 3)), [[0.5]], ConvOptions()).describe()
     assert "floating point" in floats
     assert "\n" not in exact + floats

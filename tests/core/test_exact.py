@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli.core.correlate import cross_correlate
+from convcli import cross_correlate
 from convcli.core.dtypes import saturate
 from convcli.errors import UsageError
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.core.correlate import convolve, cross_correlate
+from convcli import convolve, cross_correlate
 
 LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0.0]])
 BORDERS = ["edge", "zero", "reflect", "symmetric", "wrap"]

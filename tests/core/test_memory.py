@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from convcli.core.correlate import cross_correlate
+from convcli import cross_correlate
 
 MIB = 1 << 20
 

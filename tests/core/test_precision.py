@@ -114,7 +114,7 @@ def test_a_bias_that_cancels_costs_no_digits(method, kind, offset, by_loops):
 def test_weights_of_any_size_are_factored_truly():
     kernel = np.array([[1, 1e-10], [1e-10, 1e-15]])
     image = np.array([[1, 1], [1, 1e30]])
-    with pytest.raises(KernelError, match="no column times a row"):
+    with pytest.raises(KernelError, match="not separable"):
         cross_correlate(image, kernel, padding="valid", method="separable")
     assert np.isclose(cross_correlate(image, kernel, padding="valid")[0, 0], 1e15)
 

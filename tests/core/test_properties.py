@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from convcli.core.correlate import convolve, cross_correlate
+from convcli import convolve, cross_correlate, output_size
 from convcli.errors import GeometryError
-from convcli.geometry import output_size
 
 BORDERS = st.sampled_from(["edge", "zero", "reflect", "symmetric", "wrap"])
 PADS = st.tuples(*[st.integers(0, 6)] * 4)

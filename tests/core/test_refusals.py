@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convcli.core.correlate import convolve, cross_correlate
+from convcli import convolve, cross_correlate
 from convcli.errors import ConvcliError, GeometryError, KernelError, UsageError
 
 ONE = [[1]]

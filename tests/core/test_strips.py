@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convcli import cross_correlate
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.core import plan
-from convcli.core.correlate import cross_correlate
 from convcli.core.methods import direct
 from convcli.core.options import ConvOptions, border_name
 from convcli.core.strips import border_index

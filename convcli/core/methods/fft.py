@@ -1,14 +1,17 @@
-"""Overlap-save: large kernels as products of spectra, a tile at a time.
+"""Overlap-save: large kernels as products of spectra, tile by tile.
 
 A correlation is a product in the frequency domain: ``F(out) = F(tile) * conj(F(kernel))``. A tile's
-product is right wherever the window does not leave the tile, so tiles overlap by the kernel's
-span and their right parts are put side by side. A stride's phases each have a part of the kernel;
-their products are added before the one inverse transform, so nothing is computed that the stride
-skips. The cost, some 13 ns a sample in float64, hardly depends on the kernel's size.
+product is valid wherever the window stays inside the tile, so tiles overlap by the kernel's extent
+and their valid parts are put side by side. Each phase of a stride (see
+:mod:`convcli.core.methods.polyphase`) has its own part of the kernel; the products of all phases
+are added before the one inverse transform. The cost, some 13 ns a pixel in float64, hardly depends
+on the kernel's size.
 
-Rounding spreads over a whole tile: it is relative to the tile's largest value, in float64. Sums of
-integers are rounded to the nearest, which is exact while that error is far below a half; NaN and
-infinity would spread, so strips that hold them are left to the direct method.
+The rounding error spreads over a whole tile: it is relative to the tile's largest value, in
+float64. Integer sums are rounded to the nearest integer, which is exact while the error is well
+below a half. NaN and infinity would spread, so strips that hold them go to the direct method.
+
+Source: Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 8.7.
 """
 
 from collections.abc import Iterable
@@ -23,28 +26,33 @@ from convcli.core.methods.polyphase import Polyphase
 from convcli.core.strips import Workspace
 from convcli.geometry import Geometry, Pair
 
-TILE = (256, 512)  # rows and columns of a tile, for kernels that are small beside it
+TILE = (256, 512)  # rows and columns of a tile, unless the kernel is large
 # The error of a transform of n samples is near 1e-16 * log2(n) of their root sum of squares.
 ROUNDING = 1e-14
-LARGEST = 1e100
+LARGEST = 1e100  # products of larger values could overflow
 
 
 def integers_are_exact(kernel: NDArray[Any], largest: float) -> bool:
-    """Tell whether sums of integers up to ``largest`` come out within a quarter of the truth."""
+    """Tell whether sums of integers up to ``largest`` have errors below a quarter."""
     rows, columns = _tile_for(kernel.shape[0], kernel.shape[1])
     energy = float(np.sqrt(np.square(kernel, dtype=np.float64).sum()))
     return bool(ROUNDING * largest * energy * (rows * columns) ** 0.5 < 0.25)
 
 
 class FftMethod:
-    """The transforms of a (kh, kw) kernel, made once for each size of tile.
+    """The spectra of a (kh, kw) kernel, computed once for each tile size.
 
-    ``tile`` is chosen so that an even number of like tiles covers the feature map; ``right`` is
-    how many rows and columns of a tile's product are right. Sums of integers become
-    ``accumulator``.
+    Args:
+        kernel: the weights.
+        geometry: pads, stride, dilation and sizes.
+        accumulator: the type that sums of integers are rounded to.
+
+    Attributes:
+        tile: rows and columns of a tile, chosen so that equal tiles cover the feature map.
+        valid: rows and columns of a tile's product that are valid.
     """
 
-    dtype = None  # strips in the image's own type
+    dtype = None  # strips have the image's type
 
     def __init__(
         self, kernel: NDArray[Any], geometry: Geometry, accumulator: np.dtype[Any]
@@ -58,14 +66,14 @@ class FftMethod:
         )
         self.span = rows, columns
         most = _tile_for(rows + 1, columns + 1)
-        self.right = (
-            _even(geometry.output_shape[0], most[0] - rows),
-            _even(geometry.output_shape[1], most[1] - columns),
+        self.valid = (
+            _equal_steps(geometry.output_shape[0], most[0] - rows),
+            _equal_steps(geometry.output_shape[1], most[1] - columns),
         )
-        self.tile = fast_length(self.right[0] + rows), fast_length(self.right[1] + columns)
-        self.of = cache(self._transformed)
+        self.tile = fast_length(self.valid[0] + rows), fast_length(self.valid[1] + columns)
+        self.spectra = cache(self._spectra)
 
-    def _transformed(self, tile: Pair) -> dict[Pair, NDArray[Any]]:
+    def _spectra(self, tile: Pair) -> dict[Pair, NDArray[Any]]:
         """Return the conjugate spectrum of each phase's part of the kernel."""
         (down, across), (dilate_down, dilate_across) = self.geometry.stride, self.geometry.dilation
         parts: dict[Pair, NDArray[Any]] = {}
@@ -79,42 +87,42 @@ class FftMethod:
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
-        return self.right[0]
+        return self.valid[0]
 
     def rows_needed(self, rows: int) -> int:
-        """Return how many padded rows some output rows see."""
+        """Return how many padded rows the windows of some output rows cover."""
         return self.geometry.rows_needed(rows)
 
     def describe(self) -> str:
         """Name the method and its cost."""
         return f"fft: tiles of {self.tile[1]}x{self.tile[0]} over float64"
 
-    def sums(self, strip: NDArray[Any], rows: int, space: Workspace) -> NDArray[Any] | None:
+    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows of one strip, channel by channel.
 
         Args:
-            strip: (rows, padded width, C), beginning with the first window's first row.
-            rows: number of output rows, at most ``right[0]``.
-            space: where the sums are kept until they are asked for again.
+            strip: (``rows_needed(rows)``, padded width, C).
+            rows: number of output rows, at most ``valid[0]``.
+            workspace: holds the sums until they are computed again.
 
         Returns:
-            (rows, W', C), of the accumulator's type where that is an integer, else float64; None
-            where the strip holds something that is not finite.
+            (rows, W', C), of the accumulator's type if that is an integer, else float64; None if
+            the strip holds NaN, infinity or values beyond ``LARGEST``.
         """
         if not is_transformable(strip):
             return None
-        phases = Polyphase.of(strip, self.geometry, space, summed=True)
+        phases = Polyphase.of(strip, self.geometry, workspace, summed=True)
         channels, down, across = phases.planes.shape[:3]
         planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
-        places = phases.row_places, phases.column_places
-        width, step = self.geometry.output_shape[1], self.right[1]
+        index = phases.row_index, phases.column_index
+        width, step = self.geometry.output_shape[1], self.valid[1]
         tile = fast_length(rows + self.span[0]), self.tile[1]
-        sums = space.take("sums", (rows, width, channels), np.float64)
+        sums = workspace.take("sums", (rows, width, channels), np.float64)
         for channel, left in product(range(channels), range(0, width, step)):
             seen = planes[channel, ..., : tile[0], left : left + tile[1]]
-            parts = self.of(tile).items()
+            parts = self.spectra(tile).items()
             found = _product(
-                ((seen[places[0][i], places[1][j]], part) for (i, j), part in parts), tile
+                ((seen[index[0][i], index[1][j]], part) for (i, j), part in parts), tile
             )
             right = min(left + step, width)
             sums[:, left:right, channel] = found[:rows, : right - left]
@@ -125,7 +133,7 @@ class FftMethod:
 
 
 def _product(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], tile: Pair) -> NDArray[np.float64]:
-    """Return the circular correlation of a tile's phases with the kernel's parts, added up."""
+    """Return the sum of the circular correlations of a tile's phases with the kernel's parts."""
     total: NDArray[Any] | None = None
     for seen, part in pairs:
         spectrum = np.fft.rfft2(seen.astype(np.float64), s=tile)
@@ -135,7 +143,7 @@ def _product(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], tile: Pair) -> 
 
 
 def is_transformable(strip: NDArray[Any]) -> bool:
-    """Tell whether a strip holds nothing that would spread: neither NaN nor infinity."""
+    """Tell whether a strip has only finite values, up to ``LARGEST``."""
     return strip.dtype.kind != "f" or bool(strip.min() > -LARGEST and strip.max() < LARGEST)
 
 
@@ -157,11 +165,11 @@ def fast_length(least: int) -> int:
     return best
 
 
-def _even(size: int, most: int) -> int:
-    """Return the step of the fewest like steps, of at most ``most``, that cover ``size``."""
+def _equal_steps(size: int, most: int) -> int:
+    """Return the step with which the fewest steps of at most ``most`` cover ``size``."""
     return -(-size // -(-size // most))
 
 
 def _tile_for(rows: int, columns: int) -> Pair:
-    """Return a tile of which a kernel's span leaves at least three quarters."""
+    """Return a tile at least four times as long as the kernel on each axis."""
     return max(TILE[0], fast_length(4 * rows)), max(TILE[1], fast_length(4 * columns))

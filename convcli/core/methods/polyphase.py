@@ -1,4 +1,13 @@
-"""Split a strip into phases."""
+"""Polyphase decomposition: split a strided convolution into convolutions of stride 1.
+
+A stride of ``s`` splits the strip into ``s`` phases on each axis: every s-th row (or column), from
+each start. Within a phase, the pixels of neighboring windows are neighbors, so that nothing is
+computed for windows that the stride skips. Each tap belongs to one phase.
+
+Source: Vaidyanathan, *Multirate Systems and Filter Banks*, 1993, chapter 4.
+"""
+
+from __future__ import annotations
 
 from itertools import product
 from typing import Any, NamedTuple
@@ -10,50 +19,55 @@ from convcli.geometry import Geometry
 
 
 class Polyphase(NamedTuple):
-    """A strip as flat planes, [channel][row phase][column phase], and how far apart its rows are.
+    """A strip as flat planes, one for each phase.
 
-    Only phases that a tap can meet are there; ``row_places`` and ``column_places`` say where.
-
-    A plane holds ``samples`` interleaved channels: all of an image's, or 1 where a kernel sums
-    over the channels and each has planes of its own.
+    Attributes:
+        planes: (channels, row phases, column phases, values of a plane).
+        pitch: values from one row of a plane to the next.
+        samples: interleaved channels in a plane: all of the image's, or 1 if the kernel sums over
+            channels, which then have planes of their own.
+        row_index: where each row phase is in ``planes``; phases that no tap needs are left out.
+        column_index: the same for column phases.
     """
 
     planes: NDArray[Any]
     pitch: int
     samples: int
-    row_places: dict[int, int]
-    column_places: dict[int, int]
+    row_index: dict[int, int]
+    column_index: dict[int, int]
 
     @classmethod
     def of(
-        cls, strip: NDArray[Any], geometry: Geometry, space: Workspace, *, summed: bool
-    ) -> "Polyphase":
-        """Split a strip, (rows, padded width, C), with a spare row of zeros at the end.
+        cls, strip: NDArray[Any], geometry: Geometry, workspace: Workspace, *, summed: bool
+    ) -> Polyphase:
+        """Split a (rows, padded width, C) strip.
 
-        One phase of all channels is the strip itself, and has none.
+        With stride 1 and interleaved channels, the only plane is the strip itself; otherwise each
+        plane is a copy that ends with a spare row of zeros. ``summed`` says whether the kernel
+        sums over channels.
         """
         down, across = geometry.stride
         rows, width, channels = strip.shape
         apart, samples = (channels, 1) if summed else (1, channels)
-        places = _places(geometry, 0), _places(geometry, 1)
+        index = _phase_index(geometry, 0), _phase_index(geometry, 1)
         if (apart, down, across) == (1, 1, 1):
-            return cls(strip.reshape(1, 1, 1, -1), width * samples, samples, *places)
-        counts = len(places[0]), len(places[1])
+            return cls(strip.reshape(1, 1, 1, -1), width * samples, samples, *index)
+        counts = len(index[0]), len(index[1])
         shape = (apart, *counts, -(-rows // down) + 1, -(-width // across), samples)
-        planes = space.take("phases", shape, strip.dtype)
-        # The spare row, and where a phase has a row or column less.
+        planes = workspace.take("phases", shape, strip.dtype)
+        # The spare row, and the end of a phase that has a row or column less.
         planes[:, :, :, -2:], planes[..., -1, :] = 0, 0
         for channel, (i, row), (j, column) in product(
-            range(apart), places[0].items(), places[1].items()
+            range(apart), index[0].items(), index[1].items()
         ):
             chosen = slice(channel, channel + 1) if summed else slice(None)
             part = strip[i::down, j::across, chosen]
             planes[channel, row, column, : part.shape[0], : part.shape[1]] = part
-        return cls(planes.reshape(*shape[:3], -1), shape[4] * samples, samples, *places)
+        return cls(planes.reshape(*shape[:3], -1), shape[4] * samples, samples, *index)
 
 
-def _places(geometry: Geometry, axis: int) -> dict[int, int]:
-    """Number the phases that the taps of an axis fall into; there are no more than taps."""
+def _phase_index(geometry: Geometry, axis: int) -> dict[int, int]:
+    """Number the phases that the taps of one axis need."""
     stride, dilation = geometry.stride[axis], geometry.dilation[axis]
-    met = {tap * dilation % stride for tap in range(min(geometry.kernel[axis], stride))}
-    return {phase: place for place, phase in enumerate(sorted(met))}
+    needed = {tap * dilation % stride for tap in range(min(geometry.kernel[axis], stride))}
+    return {phase: place for place, phase in enumerate(sorted(needed))}

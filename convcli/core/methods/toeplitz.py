@@ -1,20 +1,20 @@
-"""Bands: a dense kernel as products with banded (Toeplitz) matrices.
+"""Toeplitz matrices: a dense kernel as matrix products with banded matrices.
 
-Of one kernel column, R output rows are a product of a matrix (R, K) that repeats the column's
-weights along its diagonal, and K = R + kh - 1 rows of the strip, (K, width), seen as they lie in
-memory from the kernel column's place on:
+For one column of the kernel, R output rows are the product of a banded matrix (R, K), which repeats
+the column's weights along its diagonal, and K = R + kh - 1 rows of the strip, (K, width), read in
+place from the kernel column's offset on:
 
     | a b c . . |
-    | . a b c . |   times rows r to r + 4 gives rows r to r + 2 of the column (a, b, c)'s share
+    | . a b c . |   times rows r to r + 4: what column (a, b, c) adds to output rows r to r + 2
     | . . a b c |
 
-The shares of all kernel columns are added. That is (R + kh - 1) multiplications a sample and
-column instead of kh, zeros among them, but they run at the speed of BLAS: a few hundredths of a
-nanosecond each. A stride splits the strip into phases first, as for the direct method; a row phase
-has matrices of its own.
+The products of all kernel columns are added. This takes (R + kh - 1) multiplications a pixel and
+kernel column instead of kh, but they run at the speed of BLAS, a few hundredths of a nanosecond
+each. A stride is removed first by :mod:`convcli.core.methods.polyphase`; each row phase has its own
+matrices.
 
-Integers whose sums the floating-point type holds come out exactly. NaN would spread under the
-zeros, and float32 may not be near enough: such strips are left to another method.
+Integers come out exactly if the floating-point type holds their sums. NaN would spread to the zeros
+of a band, and float32 may be too inaccurate; such strips go to another method.
 """
 
 from typing import Any
@@ -23,44 +23,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import Precision, SumTypes
-from convcli.core.methods.direct import rows_at_a_time
+from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.strips import Workspace
 from convcli.geometry import Geometry, Pair
 
-ACROSS = 1024  # columns of a product: its rows stay in the cache
-# Multiplications of a product: BLAS takes further threads to one of 2**19, and rounds otherwise.
+TILE_COLUMNS = 1024  # columns of one product, few enough for its rows to stay in the cache
+# Multiplications in one product. From 2**19 on, BLAS uses more threads and rounds differently.
 SINGLE_THREAD_GEMM = 1 << 18
 
 
 class ToeplitzMethod:
     """The banded matrices of a (kh, kw) kernel.
 
-    Attributes:
-        bands: for each row phase and kernel column that has weights, its matrix, (R, K).
-        precision: what the sums can be off by.
+    Args:
+        types: weights, accumulator and bias.
         geometry: pads, stride, dilation and sizes.
-        accumulator: what sums of integers become.
+        dtype: the type to multiply in, float32 or float64.
+
+    Attributes:
+        bands: the matrix, (R, K), of each row phase and kernel column that has weights.
     """
 
-    def __init__(self, types: SumTypes, geometry: Geometry, floats: np.dtype[Any]) -> None:
-        """Take a (kh, kw) kernel's numbers and the type to multiply in, float32 or float64."""
+    def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
         kernel, self.accumulator = types.weights, types.accumulator
-        self.dtype, self.geometry = floats, geometry
+        self.dtype, self.geometry = dtype, geometry
         self.rows = band_rows(geometry)
-        self.bands = _bands(kernel.astype(floats), geometry, self.rows)
+        self.bands = _bands(kernel.astype(dtype), geometry, self.rows)
         l1_norm = float(np.abs(kernel.astype(np.float64)).sum())
         self.precision = Precision(sum(geometry.kernel), l1_norm, types.bias)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
-        rows = rows_at_a_time(self.geometry, channels, self.dtype)
+        rows = rows_per_strip(self.geometry, channels, self.dtype)
         return max(rows // self.rows, 1) * self.rows
 
     def rows_needed(self, rows: int) -> int:
-        """Return how many padded rows all bands of some output rows see, and a spare one."""
-        spare = int(self.geometry.stride == (1, 1))  # else it comes with the phases
-        return self.geometry.rows_needed(_count(rows, self.rows) * self.rows) + spare
+        """Return how many padded rows the bands of some output rows cover, with a spare one."""
+        spare = int(self.geometry.stride == (1, 1))  # otherwise each phase has one
+        return self.geometry.rows_needed(_ceil_div(rows, self.rows) * self.rows) + spare
 
     def describe(self) -> str:
         """Name the method and its cost."""
@@ -69,50 +70,50 @@ class ToeplitzMethod:
             f"toeplitz: {len(self.bands)} products with bands of {width}x{height} over {self.dtype}"
         )
 
-    def sums(self, strip: NDArray[Any], rows: int, space: Workspace) -> NDArray[Any] | None:
+    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows of one strip.
 
         Args:
-            strip: (``rows_needed(rows)``, padded width, C) of type ``dtype``, beginning with the
-                first window's first row; rows beyond the padded image hold anything finite.
+            strip: (``rows_needed(rows)``, padded width, C) of type ``dtype``; rows beyond the
+                padded image hold any finite values.
             rows: number of output rows.
-            space: where the sums are kept until they are asked for again.
+            workspace: holds the sums until they are computed again.
 
         Returns:
-            (rows, W', C), of the accumulator's type where that is an integer; None where they are
-            not finite or not near enough.
+            (rows, W', C), of the accumulator's type if that is an integer; None if the sums are not
+            finite or too inaccurate.
         """
-        phases = Polyphase.of(strip, self.geometry, space, summed=False)
+        phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
-        wide = self._shares(phases, _count(rows, self.rows), space)
+        wide = self._multiply(phases, _ceil_div(rows, self.rows), workspace)
         flat = wide[:rows, : columns * phases.samples]
         sums = flat.reshape(rows, columns, phases.samples)
         if self.accumulator.kind == "i":
             return sums.astype(self.accumulator)
         return sums if self.precision.is_accurate(strip, sums) else None
 
-    def _shares(self, phases: Polyphase, count: int, space: Workspace) -> NDArray[Any]:
-        """Return the added shares of all bands, (count * R, at least W' * C)."""
+    def _multiply(self, phases: Polyphase, count: int, workspace: Workspace) -> NDArray[Any]:
+        """Return the sum of all bands' products, (count * R, at least W' * C)."""
         width = self.geometry.output_shape[1] * phases.samples
         deepest = max((band.size for band in self.bands.values()), default=1)
-        tiles = _count(width, min(ACROSS, max(SINGLE_THREAD_GEMM // deepest, 1)))
-        across = _count(width, tiles)
+        tiles = _ceil_div(width, min(TILE_COLUMNS, max(SINGLE_THREAD_GEMM // deepest, 1)))
+        across = _ceil_div(width, tiles)
         shape = (count, self.rows, tiles, across)
-        sums, scratch = (space.take(name, shape, self.dtype) for name in ("sums", "scratch"))
+        sums, scratch = (workspace.take(name, shape, self.dtype) for name in ("sums", "scratch"))
         out, size = sums, self.dtype.itemsize
         for (row_phase, column), band in self.bands.items():
-            place, column_phase = divmod(
+            offset, column_phase = divmod(
                 column * self.geometry.dilation[1], self.geometry.stride[1]
             )
-            places = phases.row_places[row_phase], phases.column_places[column_phase]
-            seen = np.ndarray(
+            plane = phases.row_index[row_phase], phases.column_index[column_phase]
+            windows = np.ndarray(
                 (count, tiles, band.shape[1], across),
                 self.dtype,
-                phases.planes[0][places],
-                place * phases.samples * size,
+                phases.planes[0][plane],
+                offset * phases.samples * size,
                 (self.rows * phases.pitch * size, across * size, phases.pitch * size, size),
             )
-            np.matmul(band, seen, out=out.transpose(0, 2, 1, 3))
+            np.matmul(band, windows, out=out.transpose(0, 2, 1, 3))
             if out is scratch:
                 np.add(sums, scratch, out=sums)
             out = scratch
@@ -122,13 +123,13 @@ class ToeplitzMethod:
 
 
 def band_rows(geometry: Geometry) -> int:
-    """Return R, the rows of a band: few for a kernel of few rows, lest most products be by 0."""
+    """Return R, the rows of a band; short kernels get few, or most weights would be 0."""
     most = 4 if geometry.extent[0] <= 5 * geometry.stride[0] else 8
     return min(most, geometry.output_shape[0])
 
 
-def products(geometry: Geometry) -> tuple[int, int]:
-    """Return how many products a kernel without zeros takes, and their multiplications a sample."""
+def count_products(geometry: Geometry) -> tuple[int, int]:
+    """Return the products that a kernel without zeros takes, and their multiplications a pixel."""
     stride, dilation = geometry.stride[0], geometry.dilation[0]
     lasts: dict[int, int] = {}
     for row in range(geometry.kernel[0]):
@@ -140,7 +141,6 @@ def products(geometry: Geometry) -> tuple[int, int]:
 
 
 def _bands(kernel: NDArray[Any], geometry: Geometry, rows: int) -> dict[Pair, NDArray[Any]]:
-    """Return the matrices by row phase and kernel column."""
     stride, dilation = geometry.stride[0], geometry.dilation[0]
     width = rows + (geometry.extent[0] - 1) // stride
     bands: dict[Pair, NDArray[Any]] = {}
@@ -151,5 +151,5 @@ def _bands(kernel: NDArray[Any], geometry: Geometry, rows: int) -> dict[Pair, ND
     return bands
 
 
-def _count(size: int, each: int) -> int:
-    return -(-size // each)
+def _ceil_div(size: int, step: int) -> int:
+    return -(-size // step)

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.correlate import as_applied
-from convcli.core.plan import Plan
+from convcli.core.plan import Plan, as_applied
 from convcli.core.strips import PaddedView
 from convcli.errors import UsageError
 from convcli.filtering import Filter, Probed, filter_image, measure, plan_kernel

@@ -5,7 +5,7 @@ and sums that lead to them are worked out beside them.
 """
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.core.combine import COMBINERS
-from convcli.core.correlate import as_applied
 from convcli.core.dtypes import int_if_whole
 from convcli.core.options import ConvOptions
-from convcli.core.plan import Plan
+from convcli.core.plan import Plan, as_applied
 from convcli.errors import KernelError, UsageError
 from convcli.filtering import Filter, Probed, measure, probe_image
-from convcli.geometry import Padding, Pair
+from convcli.geometry import Pair
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange
@@ -40,69 +39,36 @@ ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 }
 
 
-def explain(
+def explain_array(
     image: ArrayLike,
     kernel: ArrayLike | Kernel | str,
-    at: Pair,
-    *,
-    operation: str = "correlate",
-    padding: Padding = "same",
-    border: str = "edge",
-    fill: float = 0,
-    stride: int | Pair = 1,
-    dilation: int | Pair = 1,
-    divisor: float | None = None,
-    bias: float | None = None,
-    combine: str | None = None,
-    activation: str = "none",
-    range: str = "clip",  # noqa: A002 - its name everywhere
+    at: Sequence[int],
+    conv: ConvOptions,
+    divisor: float | None,
+    bias: float | None,
+    combine: str | None,
+    activation: str,
+    range_name: str,
 ) -> Explanation:
-    """Explain one value of a feature map: window, kernel, products, sum, and the pixel it becomes.
-
-    Args:
-        image: (H, W) or (H, W, C); uint8 and uint16 have a white, other types are plain numbers.
-        kernel: weights (kh, kw), or (C, kh, kw) summed over the channels; a Kernel; or a SPEC
-            such as ``"sobel-x"``. One that names a family, such as ``"sobel"``, explains every
-            member and what they are combined to.
-        at: row and column in the feature map.
-        operation: ``correlate``, or ``convolve``, which flips the kernel.
-        padding: as for :func:`convcli.cross_correlate`, and so ``border``, ``fill``, ``stride``
-            and ``dilation``.
-        divisor: in place of the kernel's own.
-        bias: in place of the kernel's own, in the image's units.
-        combine: ``magnitude``, ``max``, ``sum`` or ``mean``, in place of the family's own.
-        activation: ``none``, ``relu``, ``leaky-relu`` (of slope 0.01), ``sigmoid`` or ``tanh``.
-        range: how the value becomes a pixel; one of ``convcli.images.value_range.RANGES``.
-
-    Raises:
-        GeometryError: the position is outside the feature map, or no window fits.
-        KernelError: there is no such kernel, or it cannot be applied to this image.
-        UsageError: another argument is wrong.
-
-    >>> explanation = explain([[1, 2, 3], [4, 5, 6]], [[1, -1]], (0, 1), padding="valid")
-    >>> [output] = explanation.outputs
-    >>> output.responses[0].sums[0].products, output.pixel
-    (((2, -3),), -1)
-    """
+    """Explain one value of an array's feature map; :func:`convcli.explain` explains arguments."""
     kernels = _kernels(kernel)
     if combine is not None and (len(kernels.kernels) < 2 or combine not in COMBINERS):
         raise UsageError(f"combine takes two kernels or more and is one of {', '.join(COMBINERS)}")
     members = kernels.kernels
     if divisor is not None:
         members = tuple(each.with_divisor(int_if_whole(divisor)) for each in members)
-    layout = ConvOptions(operation, padding, border, fill, stride, dilation)
     together = combine or kernels.combine
-    spec = Filter(kernels.label, members, together, layout, range=range, bias=bias)
+    spec = Filter(kernels.label, members, together, conv, range=range_name, bias=bias)
     return explain_image(_image(np.asarray(image)), spec, at, activation)
 
 
 def explain_image(
-    image: ImageData, spec: Filter, at: Pair, activation: str = "none"
+    image: ImageData, spec: Filter, at: Sequence[int], activation: str = "none"
 ) -> Explanation:
-    """Explain one value of an image under a layer; :func:`explain` says what of.
+    """Explain one value of an image's feature map; see :func:`convcli.explain`.
 
     Raises:
-        ConvcliError: as :func:`explain`.
+        ConvcliError: as :func:`convcli.explain`.
     """
     if activation not in ACTIVATIONS:
         raise UsageError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
@@ -116,11 +82,11 @@ def explain_image(
             "direction makes a color, and one value is explained: combine by magnitude, or "
             "explain one of the kernels"
         )
-    spec, at = spec._replace(alpha="drop"), _position(at)
-    probed = probe_image(image, spec, at)
+    spec, position = spec._replace(alpha="drop"), _position(at)
+    probed = probe_image(image, spec, position)
     activate = _activation(activation)
     extremes = _extremes(image, spec, activate) if spec.range == "rescale" else None
-    return explain_probed(image, spec, at, probed, activation, extremes)
+    return explain_probed(image, spec, position, probed, activation, extremes)
 
 
 def explain_probed(

@@ -73,7 +73,7 @@ def draw_explanation(
     Returns:
         A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
 
-    >>> from convcli.teaching.explain.arithmetic import explain
+    >>> from convcli import explain
     >>> figure = draw_explanation(explain([[1, 2], [3, 4]], [[1, 0, -1]], (0, 0)))
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '1', '2']

@@ -22,7 +22,7 @@ def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
         paint: given a role (``heading``, ``place``, ``padding`` or ``result``) and a text, returns
             the text in the role's color.
 
-    >>> from convcli.teaching.explain.arithmetic import explain
+    >>> from convcli import explain
     >>> print(explanation_text(explain([[3, 4]], [[1, 2]], (0, 1), border="zero")))
     custom at row 0, column 1 of the 2x1 feature map (correlate: not flipped)
     window: row 0, columns 1 to 2 of the 2x1 input; in brackets: padding (zero)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from convcli.core.correlate import prepare
 from convcli.core.options import ConvOptions
+from convcli.core.plan import make_plan
 from convcli.kernels.entries import ComputedKernel
 from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.saving import kernel_fields
@@ -73,7 +73,7 @@ def _method(kernel: Kernel) -> str:
     """Say how the kernel would be summed over an image of a megapixel."""
     shape = (1024, 1024, *kernel.matrix.shape[:-2][-1:])
     image = np.broadcast_to(np.uint8(0), shape)
-    return prepare(image, kernel.matrix, ConvOptions(), kernel.divisor).describe()
+    return make_plan(image, kernel.matrix, ConvOptions(), kernel.divisor).describe()
 
 
 def _facts(kernel: Kernel) -> list[tuple[str, str]]:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.correlate import convolve, cross_correlate
+from convcli.core.correlate import feature_map
+from convcli.core.options import ConvOptions
 from convcli.geometry import Pair
 
 _MOST_DIRECT = 128 * 128  # weights, summed without rounding; with more, that takes seconds
@@ -45,8 +46,8 @@ def impulse_responses(weights: NDArray[np.generic]) -> ImpulseResponses:
     image[dot] = 1
     method = "direct" if weights.size <= _MOST_DIRECT else "fft"
     return ImpulseResponses(
-        cross_correlate(image, weights, border="zero", method=method),
-        convolve(image, weights, border="zero", method=method),
+        feature_map(image, weights, ConvOptions("correlate", border="zero"), method=method),
+        feature_map(image, weights, ConvOptions("convolve", border="zero"), method=method),
         dot,
     )
 

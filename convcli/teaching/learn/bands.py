@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from convcli.core.methods.direct import WORTH_THREADS
-from convcli.core.threads import for_each
+from convcli.core.threads import MIN_THREADED_SIZE, for_each
 from convcli.teaching.learn.windows import Windows
 
 _MOST = 16  # bands; their results are added in one order
@@ -24,6 +23,6 @@ def in_bands(
         band = windows.part(slice(start, min(start + tall, height)), slice(0, width))
         results[start] = work(band)
 
-    worth = threads if windows.target.size * windows.count >= WORTH_THREADS else 1
+    worth = threads if windows.target.size * windows.count >= MIN_THREADED_SIZE else 1
     for_each(take, starts, min(worth, len(starts)))
     return [results[start] for start in starts]

@@ -56,7 +56,7 @@ def draw_learned(learned: "LearnResult", truth: "Truth | None" = None) -> Figure
     Returns:
         A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
 
-    >>> from convcli.teaching.learn.learning import learn_kernel
+    >>> from convcli import learn_kernel
     >>> image = np.arange(36).reshape(6, 6) ** 2 % 17
     >>> figure = draw_learned(learn_kernel(image, 2 * image, (1, 3)))
     >>> [text.get_text() for text in figure.axes[0].texts]

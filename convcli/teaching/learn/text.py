@@ -59,7 +59,7 @@ class Truth(NamedTuple):
 def learned_text(learned: LearnResult, truth: Truth | None = None) -> str:
     """Return the course of a descent, the kernel, and what is known of it.
 
-    >>> from convcli.teaching.learn.learning import learn_kernel
+    >>> from convcli import learn_kernel
     >>> image = np.random.default_rng(0).integers(0, 256, (9, 9))
     >>> print(learned_text(learn_kernel(image, 3 * image, 1)).splitlines()[1])
     3

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from convcli.core.options import border_name
 from convcli.core.strips import PaddedView
 from convcli.errors import GeometryError, UsageError
-from convcli.geometry import Geometry, Padding, Pair, as_pair, conv_geometry, pair_text, size_text
+from convcli.geometry import (
+    Geometry,
+    Padding,
+    Pair,
+    Steps,
+    as_pair,
+    conv_geometry,
+    pair_text,
+    size_text,
+)
 
 GUESSES = ("same", "valid", "full")
 _MOST_STRIDE = 16  # that an error tries
@@ -36,8 +45,8 @@ class Model(NamedTuple):
     padding: Padding | None = None
     border: str | None = None
     fill: float = 0
-    stride: int | Pair = 1
-    dilation: int | Pair = 1
+    stride: Steps = 1
+    dilation: Steps = 1
     with_bias: bool = True
     ignore_clipped: bool = False
 
@@ -240,3 +249,30 @@ def _kept(after: NDArray[Any], max_value: int | None) -> NDArray[np.bool_]:
             "none"
         )
     return kept
+
+
+def pair_arrays(before: Any, after: Any) -> list[Example]:
+    """Pair arrays, or lists of arrays, whose first is not a row of numbers."""
+    befores, afters = (
+        [np.asarray(each) for each in given] if _several(given) else [np.asarray(given)]
+        for given in (before, after)
+    )
+    if len(befores) != len(afters):
+        raise UsageError(f"{len(befores)} images before, and {len(afters)} after")
+    for image in (*befores, *afters):
+        if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
+            raise UsageError(
+                f"an image must be (H, W) or (H, W, C) real numbers, not {image.shape} "
+                f"{image.dtype}"
+            )
+    depths = {"uint8": 8, "uint16": 16}
+    max_values = {"uint8": 255, "uint16": 65535}
+    return [
+        Example(one, two, max_values.get(two.dtype.name), depths.get(one.dtype.name))
+        for one, two in zip(befores, afters, strict=True)
+    ]
+
+
+def _several(given: Any) -> bool:
+    """Tell a list of images from one image written as lists."""
+    return isinstance(given, list | tuple) and (not given or np.ndim(given[0]) > 1)

@@ -167,9 +167,12 @@ def test_what_grows_to_the_right_is_red_whatever_the_pair(apply, save, load, opt
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["-k", "blur", "-k", "gaussian:3"], "two derivatives of one strength at a right angle"),
-        (["-k", "sobel-x", "-k", "sobel-x"], "two derivatives of one strength at a right angle"),
-        (["-k", "sobel-x", "-k", "prewitt-y"], "two derivatives of one strength at a right angle"),
+        (["-k", "blur", "-k", "gaussian:3"], "two derivatives of equal strength at a right angle"),
+        (["-k", "sobel-x", "-k", "sobel-x"], "two derivatives of equal strength at a right angle"),
+        (
+            ["-k", "sobel-x", "-k", "prewitt-y"],
+            "two derivatives of equal strength at a right angle",
+        ),
         (["-k", "sobel", "--bias", "5"], "takes no bias"),
     ],
 )

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, signal
 
-from convcli.core.correlate import convolve, cross_correlate
-from convcli.geometry import output_size
+from convcli import convolve, cross_correlate, output_size
 
 NDIMAGE = {
     "edge": "nearest",
