@@ -1,4 +1,6 @@
-"""One image through one layer: a :class:`Filter` and an image in, an image out."""
+"""Filter one image: a :class:`Filter` and an image in, an image out."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, run
 from convcli.core.dtypes import saturate
-from convcli.core.options import ConvOptions, border_name
+from convcli.core.options import ConvOptions
 from convcli.core.plan import Plan, make_plan
 from convcli.core.strips import sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
@@ -29,22 +31,22 @@ from convcli.kernels.kernel import Kernel
 
 
 class Filter(NamedTuple):
-    """What is done to an image.
+    """What to do to an image.
 
     Attributes:
-        label: the kernels' name in file names and figures.
-        kernels: one, or several whose feature maps ``combine`` makes one.
+        label: name of the kernels in file names and figures.
+        kernels: one, or several whose feature maps ``combine`` makes into one.
         combine: one of :data:`convcli.choices.COMBINATIONS`, or None for one kernel.
         conv: operation, padding, border, stride and dilation.
         range: how values become pixels; one of :data:`convcli.choices.RANGES`.
-        alpha: ``keep`` carries it from under each window's anchor, ``premultiply`` weights the
-            colors with it and filters both, ``drop`` leaves it out.
-        method: how the sums are computed; one of :data:`convcli.choices.METHODS`.
-        threads: how many at most; None for one a processor.
-        bias: added to every value, in the image's own units; None for the kernels' own, which
-            are in 8-bit levels.
-        counted: whether least, greatest and clipped values are asked for; to count takes a third
-            of the time.
+        alpha: ``keep`` copies it from each window's anchor, ``premultiply`` weights the colors with
+            it and filters both, ``drop`` leaves it out.
+        bias: added to every value, in the image's units; None for the kernels' own, which are in
+            8-bit levels.
+        method: how to sum; one of :data:`convcli.choices.METHODS`.
+        threads: use at most this many; None for one a processor.
+        counted: whether to count minimum, maximum and clipped values, which takes a third of the
+            time.
     """
 
     label: str
@@ -60,11 +62,27 @@ class Filter(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """A filtered image, the count of its values, and how they were computed."""
+    """A filtered image, the statistics of its values, and how they were computed."""
 
     image: ImageData
     stats: ValueStats
     method: str
+
+
+class Probed(NamedTuple):
+    """One position of a feature map; each array has one value a channel.
+
+    Attributes:
+        plans: the plan of each kernel.
+        maps: the value of each kernel's map, divided and with its bias.
+        values: the value of the feature map: of the one map, or of the combination.
+        kind: type of the values unless the range converts them.
+    """
+
+    plans: list[Plan]
+    maps: list[NDArray[Any]]
+    values: NDArray[Any]
+    kind: np.dtype[Any]
 
 
 def filter_image(
@@ -73,65 +91,48 @@ def filter_image(
     depth: int | None,
     extremes: tuple[float, float] | None = None,
 ) -> Filtered:
-    """Filter one image, strip by strip from its pixels to the result's.
+    """Filter one image, strip by strip from its pixels to the result's pixels.
 
     Args:
         image: (H, W) or (H, W, C); never modified.
         spec: what to do.
-        depth: bits of the result's pixels, 8 or 16; None for plain numbers. Directions have 8.
-        extremes: the values that ``rescale`` makes black and white; None for the least and the
-            greatest of this feature map.
+        depth: bits of the result's pixels, 8 or 16; None for plain numbers. 8 for direction colors.
+        extremes: the values that ``rescale`` maps to black and white; None for the minimum and
+            maximum of this feature map.
 
     Raises:
         GeometryError: the kernel exceeds the padded image.
-        KernelError: a kernel does not suit the image's channels.
-        UsageError: the kernels' maps cannot be combined so, alpha cannot be premultiplied with
-            these kernels, or the range needs a depth.
+        KernelError: a kernel does not fit the image's channels.
+        UsageError: the kernels' maps cannot be combined, alpha cannot be premultiplied with these
+            kernels, or the range needs a depth.
     """
-    layer = _Layer.of(image, spec)
+    task = _Task.of(image, spec)
     if spec.range == "rescale" and extremes is None:
-        extremes = layer.extremes()
-    tone: ValueRange | DirectionColors
+        extremes = task.extremes()
+    mapping: ValueRange | DirectionColors
     if spec.combine == "direction":
-        tone, depth = DirectionColors(spec.range, image.max_value, *(extremes or ())), 8
+        mapping, depth = DirectionColors(spec.range, image.max_value, *(extremes or ())), 8
     else:
-        tone = ValueRange(spec.range, None if depth is None else 2**depth - 1, *(extremes or ()))
-    pixels = np.empty(layer.shape, tone.dtype_for(layer.result))
+        max_value = None if depth is None else 2**depth - 1
+        mapping = ValueRange(spec.range, max_value, *(extremes or ()))
+    pixels = np.empty(task.shape, mapping.dtype_for(task.result))
 
     def finish(rows: slice, values: NDArray[Any]) -> None:
-        tone.apply(values, pixels[rows])
+        mapping.apply(values, pixels[rows])
 
-    tally = layer.run(tone, finish, counted=spec.counted)
+    stats = task.run(mapping, finish, counted=spec.counted)
     raw = spec.range == "raw"
-    result = replace(
-        image, pixels=pixels, depth=None if raw else depth, alpha=layer.alpha, notes=()
-    )
-    return Filtered(result, tally, layer.describe())
+    result = replace(image, pixels=pixels, depth=None if raw else depth, alpha=task.alpha, notes=())
+    return Filtered(result, stats, task.describe())
 
 
 def measure(image: ImageData, spec: Filter) -> tuple[float, float]:
-    """Return the least and the greatest finite value of an image's feature map.
+    """Return the minimum and the maximum of the finite values of an image's feature map.
 
     Raises:
         ConvcliError: as :func:`filter_image`.
     """
-    return _Layer.of(image, spec).extremes()
-
-
-class Probed(NamedTuple):
-    """One position of a feature map; each array has a number for every channel of the map.
-
-    Attributes:
-        plans: how each kernel meets the image.
-        maps: each kernel's value, divided and with its bias.
-        values: the feature map's value: the one map's, or what several are combined to.
-        kind: type of the values where the range maps them to no other.
-    """
-
-    plans: list[Plan]
-    maps: list[NDArray[Any]]
-    values: NDArray[Any]
-    kind: np.dtype[Any]
+    return _Task.of(image, spec).extremes()
 
 
 def probe_image(image: ImageData, spec: Filter, at: Pair) -> Probed:
@@ -141,23 +142,58 @@ def probe_image(image: ImageData, spec: Filter, at: Pair) -> Probed:
         GeometryError: the position is outside the feature map.
         ConvcliError: as :func:`filter_image`.
     """
-    layer = _Layer.of(image, spec)
-    rows, columns = layer.shape[:2]
+    task = _Task.of(image, spec)
+    rows, columns = task.shape[:2]
     if not (0 <= at[0] < rows and 0 <= at[1] < columns):
         raise GeometryError(
             f"position {at[0]},{at[1]} is outside the {columns}x{rows} feature map: "
             f"rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
         )
-    return layer.probe(at)
+    return task.probe(at)
+
+
+def plan_kernel(image: ImageData, spec: Filter, kernel: Kernel) -> Plan:
+    """Plan how to apply one of a filter's kernels to an image.
+
+    Raises:
+        ConvcliError: as :func:`filter_image`.
+    """
+    bias = _bias(image, spec, kernel)
+    try:
+        return make_plan(image.pixels, kernel.matrix, spec.conv, kernel.divisor, bias, spec.method)
+    except KernelError as error:
+        raise KernelError(f"{kernel.name}: {error}") from error
+
+
+def hue_axes(spec: Filter) -> tuple[complex, complex]:
+    """Return the unit vectors that the two derivatives of a direction image point to.
+
+    Raises:
+        UsageError: the kernels are not two derivatives at a right angle, or there is a bias.
+    """
+    check_direction(len(spec.kernels), spec.range)
+    if spec.bias or any(kernel.bias for kernel in spec.kernels):
+        raise UsageError("--combine direction takes no bias: it would change the directions")
+    first, second = (
+        kernel.weights.reshape(-1, *kernel.shape).sum(axis=0) for kernel in spec.kernels
+    )
+    one, two = gradient_axes(first, second)
+    return (-one, -two) if spec.conv.operation == "convolve" else (one, two)
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """A spec laid over one image.
+class _Task:
+    """One filter planned for one image.
 
-    ``alpha`` is the result's. ``weight`` is the filtered alpha by which premultiplied colors are
-    divided, with ``bias`` still to be added; None where nothing was premultiplied. ``axes`` are
-    those of an image of directions.
+    Attributes:
+        planes: the pixels, perhaps premultiplied.
+        plans: one for each kernel.
+        combine: how the maps become one.
+        alpha: of the result.
+        threads: use at most this many.
+        weight: the filtered alpha, by which premultiplied colors are divided; else None.
+        bias: added after that division.
+        axes: where the derivatives of a direction image point to; else None.
     """
 
     planes: NDArray[Any]
@@ -170,19 +206,19 @@ class _Layer:
     axes: tuple[complex, complex] | None = None
 
     @classmethod
-    def of(cls, image: ImageData, spec: Filter) -> "_Layer":
+    def of(cls, image: ImageData, spec: Filter) -> _Task:
         if image.alpha is not None and spec.alpha == "premultiply":
             return _premultiplied(image, image.alpha, spec)
         plans = [plan_kernel(image, spec, kernel) for kernel in spec.kernels]
         if len({plan.shape for plan in plans}) > 1:
-            sizes = ", ".join(dict.fromkeys(_size_text(plan.shape) for plan in plans))
+            sizes = ", ".join(dict.fromkeys(_shape_text(plan.shape) for plan in plans))
             raise UsageError(
-                f"the kernels' maps differ in size ({sizes}) and cannot be combined; "
-                "--padding same keeps the image's"
+                f"the kernels' maps have different sizes ({sizes}) and cannot be combined; "
+                "use --padding same"
             )
         alpha = None
         if image.alpha is not None and spec.alpha == "keep":
-            alpha = sample_at_anchors(image.alpha, plans[0].geometry, border_name(spec.conv.border))
+            alpha = sample_at_anchors(image.alpha, plans[0].geometry, plans[0].border)
         axes = None
         if spec.combine == "direction":
             check_direction(len(plans), spec.range, math.prod(plans[0].shape[2:]))
@@ -192,60 +228,60 @@ class _Layer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the result: a bank of one map is a gray image."""
+        """Shape of the result: a bank of one filter gives a gray image."""
         shape = self.plans[0].shape
         return (*shape[:2], 3) if self.combine == "direction" else shape
 
     @property
     def result(self) -> np.dtype[Any]:
-        """Type of the values where the range maps them to no other."""
+        """Type of the values unless the range converts them."""
         kind = combined_type([plan.result for plan in self.plans], self.combine)
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
     def describe(self) -> str:
-        """Say in a line how the values are computed."""
+        """Return one line on how the values are computed."""
         maps = f"{self.combine} of {len(self.plans)} maps, each " if self.combine else ""
         return maps + self.plans[0].describe()
 
     def run(
         self,
-        tone: ValueRange | DirectionColors,
+        mapping: ValueRange | DirectionColors,
         sink: Callable[[slice, NDArray[Any]], None],
         *,
         counted: bool,
     ) -> ValueStats:
-        """Hand on the finished values of each strip, on several threads, and count them."""
-        tally, lock = ValueStats(tone), Lock()
+        """Pass on the finished values of each strip, on several threads, and count them."""
+        stats, lock = ValueStats(mapping), Lock()
 
         def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
             values = self._values(rows, blocks)
-            if counted or values.dtype.kind in "fc":  # NaN is always told of
-                part = ValueStats(tone)
+            if counted or values.dtype.kind in "fc":  # NaN is always reported
+                part = ValueStats(mapping)
                 part.add(np.abs(values) if values.dtype.kind == "c" else values)
                 with lock:
-                    tally.merge(part)
+                    stats.merge(part)
             sink(rows, values)
 
         run(self.plans, self.planes, finish, self.threads)
-        return tally
+        return stats
 
     def extremes(self) -> tuple[float, float]:
-        """Return the least and the greatest finite value."""
-        tally = self.run(ValueRange("raw", None), lambda _rows, _values: None, counted=True)
-        return tally.minimum, tally.maximum
+        """Return the minimum and the maximum of the finite values."""
+        stats = self.run(ValueRange("raw", None), lambda _rows, _values: None, counted=True)
+        return stats.minimum, stats.maximum
 
     def probe(self, at: Pair) -> Probed:
-        """Keep the values of one position; its strip is summed as it is in a whole run."""
-        kept: list[NDArray[Any]] = []
+        """Return the values of one position, whose strip is summed as in :func:`filter_image`."""
+        found: list[NDArray[Any]] = []
 
         def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
             if rows.start <= at[0] < rows.stop:
                 place = at[0] - rows.start, at[1]
                 values = self._values(rows, blocks)
-                kept.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
+                found.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
 
         run(self.plans, self.planes, keep, self.threads)
-        values, *maps = kept
+        values, *maps = found
         return Probed(self.plans, maps, values, self.result)
 
     def _values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
@@ -262,37 +298,8 @@ class _Layer:
         return colors
 
 
-def hue_axes(spec: Filter) -> tuple[complex, complex]:
-    """Return where the two derivatives of an image of directions point, as they are applied.
-
-    Raises:
-        UsageError: there are others than two derivatives at a right angle, or a bias.
-    """
-    check_direction(len(spec.kernels), spec.range)
-    if spec.bias or any(kernel.bias for kernel in spec.kernels):
-        raise UsageError("--combine direction takes no bias: it would turn the directions")
-    planes = (kernel.weights.reshape(-1, *kernel.shape).sum(axis=0) for kernel in spec.kernels)
-    first, second = planes
-    one, two = gradient_axes(first, second)
-    flipped = spec.conv.operation == "convolve"
-    return (-one, -two) if flipped else (one, two)
-
-
-def plan_kernel(image: ImageData, spec: Filter, kernel: Kernel) -> Plan:
-    """Plan how one of a spec's kernels meets an image.
-
-    Raises:
-        ConvcliError: as :func:`filter_image`.
-    """
-    bias = _bias(image, spec, kernel)
-    try:
-        return make_plan(image.pixels, kernel.matrix, spec.conv, kernel.divisor, bias, spec.method)
-    except KernelError as error:
-        raise KernelError(f"{kernel.name}: {error}") from error
-
-
-def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _Layer:
-    """Weight the colors with alpha, so that what cannot be seen does not bleed into what can.
+def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _Task:
+    """Weight the colors with alpha, so that invisible pixels do not bleed into visible ones.
 
     A value is ``sum(k*c*a) / (sum(k*a) / sum(k))``, and the new alpha ``sum(k*a) / sum(k)``: the
     weighted mean for a blur, and the plain sum where alpha is opaque.
@@ -300,8 +307,8 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _La
     kernel = spec.kernels[0]
     if len(spec.kernels) > 1 or kernel.matrix.ndim > 2 or kernel.sum == 0:
         raise UsageError(
-            "--alpha premultiply takes one 2-D kernel whose weights do not sum to 0; "
-            "--alpha keep works with any"
+            "--alpha premultiply needs one 2-D kernel whose weights do not sum to 0; "
+            "use --alpha keep"
         )
     wide = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
     alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
@@ -311,17 +318,16 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _La
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
     bias = _bias(image, spec, kernel)
-    return _Layer(planes, [plan], None, carried, spec.threads, weight, bias)
+    return _Task(planes, [plan], None, carried, spec.threads, weight, bias)
 
 
-def _size_text(shape: tuple[int, ...]) -> str:
-    """Write a map's size as width x height, and its channels if there are several."""
+def _shape_text(shape: tuple[int, ...]) -> str:
     channels = f" in {shape[2]} channels" if len(shape) == 3 else ""
     return f"{shape[1]}x{shape[0]}{channels}"
 
 
 def _bias(image: ImageData, spec: Filter, kernel: Kernel) -> float:
-    """Return what is added: the user's own number, or the kernel's at the image's depth."""
+    """Return the filter's bias, or else the kernel's, scaled to the image's depth."""
     if spec.bias is not None:
         return spec.bias
     return kernel.bias * (image.max_value // 255 if image.max_value else 1)

@@ -89,7 +89,7 @@ def gradient_axes(first: Block, second: Block) -> tuple[complex, complex]:
     equal = length > 0 and abs(length - abs(two)) < _TOLERANCE * length
     if not equal or abs((one * two.conjugate()).real) > _TOLERANCE * length**2:
         raise UsageError(
-            "combine direction needs two derivatives of equal strength at a right angle, "
+            "--combine direction needs two derivatives of equal strength at a right angle, "
             "such as sobel; these kernels are not"
         )
     return one / length, two / length

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes, saturate
-from convcli.core.methods.choose import SumMethod
 from convcli.core.options import ConvOptions
 from convcli.core.plan import Plan, make_plan
-from convcli.core.strips import PaddedView, Workspace, borrow, give_back
+from convcli.core.strips import PaddedView, SumMethod, Workspace, borrow, give_back
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError
 
@@ -42,8 +41,8 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
     Args:
         plans: one for each kernel; their feature maps have the same rows and columns.
         image: the (H, W) or (H, W, C) image that was planned for.
-        sink: called with a slice of output rows and, for each plan, their finished values, of
-            type ``plan.block`` and shape (rows, W', ...), which it may overwrite. Several threads
+        sink: called with a slice of output rows and, for each plan, their finished values,
+            (rows, W', ...) of type ``plan.types.block``, which it may overwrite. Several threads
             call it at the same time, in any order.
         threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
     """
@@ -65,8 +64,8 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
             give_back(workspace)
 
     count = thread_count(threads)
-    size = planes.size * max(plan.maps for plan in plans)
-    count = count if size >= MIN_THREADED_SIZE else 1
+    filters = max(plan.types.filters for plan in plans)
+    count = count if planes.size * filters >= MIN_THREADED_SIZE else 1
     for_each(work, range(0, height, step), min(count, -(-height // step)))
 
 

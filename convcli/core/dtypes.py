@@ -47,6 +47,11 @@ class SumTypes(NamedTuple):
     divisor: float
     bias: float
 
+    @property
+    def filters(self) -> int:
+        """Number of filters in a kernel that sums over channels; else 1."""
+        return len(self.weights) if self.weights.ndim == 4 else 1
+
 
 class ImageInfo(NamedTuple):
     """What a plan needs to know about an image: its type and, for integers, its bounds."""

@@ -20,8 +20,9 @@ from convcli.core.dtypes import (
     choose_types,
     int_if_whole,
 )
-from convcli.core.methods.choose import Problem, SumMethod, choose_methods
+from convcli.core.methods.choose import Problem, choose_methods
 from convcli.core.options import ConvOptions, border_name
+from convcli.core.strips import SumMethod
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import Geometry, Pair, conv_geometry
 
@@ -53,16 +54,6 @@ class Plan:
     def result(self) -> np.dtype[np.generic]:
         """Type of the feature map unless the caller asks for one."""
         return self.types.result
-
-    @property
-    def block(self) -> np.dtype[np.generic]:
-        """Type of a strip's finished values."""
-        return self.types.block
-
-    @property
-    def maps(self) -> int:
-        """Number of filters in a kernel that sums over channels; else 1."""
-        return self.types.weights.shape[0] if self.types.weights.ndim == 4 else 1
 
     def describe(self) -> str:
         """Return one line with the method, its cost and its number type."""

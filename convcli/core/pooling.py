@@ -48,10 +48,7 @@ def pool_windows(
     geometry = pool_geometry((rows, columns), size, stride, padding, ceil=ceil)
     planes = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
     down, across = (_Axis.of(geometry, axis) for axis in (0, 1))
-    if kind == "max":
-        maps = _maxima(planes, down, across)
-    else:
-        maps = _means(planes, down, across, padded=count_padding)
+    maps = _pool(planes, down, across, kind, padded=count_padding)
     return maps.reshape(maps.shape[: pixels.ndim])
 
 
@@ -152,54 +149,41 @@ class _Axis(NamedTuple):
         return (ends - (starts if padded else np.maximum(starts, 0))).astype(np.float64)
 
 
-def _maxima(planes: NDArray[Any], down: _Axis, across: _Axis) -> NDArray[Any]:
-    out = np.empty((down.windows, across.windows, planes.shape[2]), planes.dtype)
+def _pool(
+    planes: NDArray[Any], down: _Axis, across: _Axis, kind: str, *, padded: bool
+) -> NDArray[Any]:
+    """Pool (H, W, C) planes: along the columns of a strip first, then along its rows."""
+    mean = kind == "avg"
+    dtype = float_type(planes.dtype) if mean else planes.dtype
+    out = np.empty((down.windows, across.windows, planes.shape[2]), dtype)
+    combine: np.ufunc = np.add if mean else np.maximum
     columns = across.inside()
-
-    def work(windows: slice) -> None:
-        rows = down.part(windows)
-        tall = planes[rows.inside()]
-        for place in range(down.length):
-            target, pixels = rows.tap(place)
-            part = tall[target]
-            np.maximum(part, planes[pixels][: len(part)], out=part)
-        wide = out[windows]
-        wide[...] = tall[:, columns]
-        for place in range(across.length):
-            target, pixels = across.tap(place)
-            part = wide[:, target]
-            np.maximum(part, tall[:, pixels][:, : part.shape[1]], out=part)
-
-    _in_strips(work, planes, down)
-    return out
-
-
-def _means(planes: NDArray[Any], down: _Axis, across: _Axis, *, padded: bool) -> NDArray[Any]:
-    out = np.empty((down.windows, across.windows, planes.shape[2]), float_type(planes.dtype))
     widths = across.counts(padded=padded)[:, np.newaxis]
 
     def work(windows: slice) -> None:
         rows = down.part(windows)
-        tall = np.zeros((rows.windows, *planes.shape[1:]), DOUBLE)
-        wide = np.zeros((rows.windows, *out.shape[1:]), DOUBLE)
+        # A maximum starts from any pixel of its window, a sum from 0.
+        tall = (
+            np.zeros((rows.windows, *planes.shape[1:]), DOUBLE) if mean else planes[rows.inside()]
+        )
         with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN
             for place in range(down.length):
                 target, pixels = rows.tap(place)
                 part = tall[target]
-                part += planes[pixels][: len(part)]
+                combine(part, planes[pixels][: len(part)], out=part)
+            if mean:
+                wide = np.zeros((rows.windows, *out.shape[1:]), DOUBLE)
+            else:
+                wide = out[windows]
+                wide[...] = tall[:, columns]
             for place in range(across.length):
                 target, pixels = across.tap(place)
                 part = wide[:, target]
-                part += tall[:, pixels][:, : part.shape[1]]
-            wide /= rows.counts(padded=padded)[:, np.newaxis, np.newaxis] * widths
-            out[windows] = wide
+                combine(part, tall[:, pixels][:, : part.shape[1]], out=part)
+            if mean:
+                wide /= rows.counts(padded=padded)[:, np.newaxis, np.newaxis] * widths
+                out[windows] = wide
 
-    _in_strips(work, planes, down)
-    return out
-
-
-def _in_strips(work: Any, planes: NDArray[Any], down: _Axis) -> None:
-    """Call ``work`` on strips of windows, on several threads if the image is large."""
     row = planes[0].size * DOUBLE.itemsize
     step = max(1, STRIP_BYTES // row)
     strips = [
@@ -207,3 +191,4 @@ def _in_strips(work: Any, planes: NDArray[Any], down: _Axis) -> None:
     ]
     threads = thread_count() if planes.size >= MIN_THREADED_SIZE else 1
     for_each(work, strips, min(threads, len(strips)))
+    return out

@@ -192,3 +192,42 @@ def give_back(workspace: Workspace) -> None:
     """Keep a workspace for later calls, unless it is large."""
     if workspace.nbytes <= KEPT_BYTES:
         _free.append(workspace)
+
+
+class SumMethod:
+    """One way to sum the windows of a strip.
+
+    Attributes:
+        geometry: pads, stride, dilation and sizes.
+        dtype: type of the strips; None for the image's.
+    """
+
+    geometry: Geometry
+    dtype: np.dtype[Any] | None = None
+
+    def strip_rows(self, channels: int) -> int:
+        """Return how many output rows to compute at a time."""
+        raise NotImplementedError
+
+    def rows_needed(self, rows: int) -> int:
+        """Return how many padded rows the windows of some output rows cover."""
+        return self.geometry.rows_needed(rows)
+
+    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
+        """Sum the windows of one strip.
+
+        Args:
+            strip: (``rows_needed(rows)``, padded width, C) of type ``dtype``; rows beyond the
+                padded image are 0.
+            rows: number of output rows.
+            workspace: holds the sums until they are computed again.
+
+        Returns:
+            (rows, W', C), or (rows, W', N) for a kernel that sums over channels. Integer sums have
+            the accumulator's type. None for a strip that this method cannot sum accurately.
+        """
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Return the method's name and its cost."""
+        raise NotImplementedError

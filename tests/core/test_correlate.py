@@ -183,7 +183,7 @@ def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
     def sink(rows, blocks):
         starts.append((rows.start, rows.stop))
         for plan_, block, parts in zip(plans, blocks, option_group, strict=True):
-            assert block.dtype == plan_.block
+            assert block.dtype == plan_.types.block
             assert block.shape == (rows.stop - rows.start, *plan_.shape[1:])
             parts.append(block.copy())
             block[...] = 99

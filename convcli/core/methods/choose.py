@@ -4,7 +4,7 @@ A method may refuse a strip, because NaN would spread or float32 is too inaccura
 goes to the next method. The last, shift and accumulate in integers or float64, sums every strip.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from convcli.core.methods.taps import (
     shortest_schedule,
 )
 from convcli.core.methods.toeplitz import ToeplitzMethod, count_products
-from convcli.core.strips import Workspace
+from convcli.core.strips import SumMethod
 from convcli.errors import KernelError
 from convcli.geometry import Geometry
 
@@ -31,26 +31,6 @@ MULTIPLY_COST = {4: 0.035, 8: 0.078}  # a multiplication of a banded product
 TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
 WINDOW_COST = {4: 0.8, 8: 0.95}  # im2col: to copy what one tap meets
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
-
-
-class SumMethod(Protocol):
-    """One way to sum the windows of a strip."""
-
-    @property
-    def dtype(self) -> np.dtype[Any] | None:
-        """Type of the strips; None for the image's."""
-
-    def strip_rows(self, channels: int) -> int:
-        """Return how many output rows to compute at a time."""
-
-    def rows_needed(self, rows: int) -> int:
-        """Return how many padded rows the windows of some output rows cover."""
-
-    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows, or return None for a strip that this method cannot sum."""
-
-    def describe(self) -> str:
-        """Name the method and its cost."""
 
 
 class Problem(NamedTuple):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from convcli.core.dtypes import Precision
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.taps import Group, Tap, TapSchedule
-from convcli.core.strips import Workspace
+from convcli.core.strips import SumMethod, Workspace
 from convcli.core.threads import MIN_THREADED_SIZE
 from convcli.geometry import Geometry
 
@@ -33,7 +33,7 @@ Flat = NDArray[Any]
 View = Callable[[Tap], Flat]
 
 
-class DirectMethod:
+class DirectMethod(SumMethod):
     """Sum the windows tap by tap.
 
     Args:
@@ -43,6 +43,8 @@ class DirectMethod:
         summed: whether the kernel sums over channels.
         bias: what will be added to the sums.
     """
+
+    dtype: np.dtype[Any]
 
     def __init__(
         self,
@@ -60,28 +62,14 @@ class DirectMethod:
         """Return how many output rows to compute at a time."""
         return rows_per_strip(self.geometry, channels, self.dtype)
 
-    def rows_needed(self, rows: int) -> int:
-        """Return how many padded rows the windows of some output rows cover."""
-        return self.geometry.rows_needed(rows)
-
     def describe(self) -> str:
-        """Name the method and its cost."""
+        """Return the method's name and its cost."""
         taps = sum(schedule.taps for schedule in self.schedules)
         cost = sum(schedule.cost for schedule in self.schedules)
         return f"{self.schedules[0].method}: {taps} taps in {cost} passes over {self.dtype}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows of one strip.
-
-        Args:
-            strip: (``rows_needed(rows)``, padded width, C) of type ``dtype``.
-            rows: number of output rows.
-            workspace: holds the sums until they are computed again.
-
-        Returns:
-            (rows, W', C), or (rows, W', N) for a kernel that sums over channels; None if float32 is
-            too inaccurate.
-        """
+        """Sum the windows tap by tap; None if float32 is too inaccurate."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=self.summed)
         columns = self.geometry.output_shape[1]
         maps = []

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.methods.polyphase import Polyphase
-from convcli.core.strips import Workspace
+from convcli.core.strips import SumMethod, Workspace
 from convcli.geometry import Geometry, Pair
 
 TILE = (256, 512)  # rows and columns of a tile, unless the kernel is large
@@ -39,7 +39,7 @@ def integers_are_exact(kernel: NDArray[Any], largest: float) -> bool:
     return bool(ROUNDING * largest * energy * (rows * columns) ** 0.5 < 0.25)
 
 
-class FftMethod:
+class FftMethod(SumMethod):
     """The spectra of a (kh, kw) kernel, computed once for each tile size.
 
     Args:
@@ -51,8 +51,6 @@ class FftMethod:
         tile: rows and columns of a tile, chosen so that equal tiles cover the feature map.
         valid: rows and columns of a tile's product that are valid.
     """
-
-    dtype = None  # strips have the image's type
 
     def __init__(
         self, kernel: NDArray[Any], geometry: Geometry, accumulator: np.dtype[Any]
@@ -89,26 +87,12 @@ class FftMethod:
         """Return how many output rows to compute at a time."""
         return self.valid[0]
 
-    def rows_needed(self, rows: int) -> int:
-        """Return how many padded rows the windows of some output rows cover."""
-        return self.geometry.rows_needed(rows)
-
     def describe(self) -> str:
-        """Name the method and its cost."""
+        """Return the method's name and its cost."""
         return f"fft: tiles of {self.tile[1]}x{self.tile[0]} over float64"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows of one strip, channel by channel.
-
-        Args:
-            strip: (``rows_needed(rows)``, padded width, C).
-            rows: number of output rows, at most ``valid[0]``.
-            workspace: holds the sums until they are computed again.
-
-        Returns:
-            (rows, W', C), of the accumulator's type if that is an integer, else float64; None if
-            the strip holds NaN, infinity or values beyond ``LARGEST``.
-        """
+        """Sum the windows channel by channel; None unless all values are finite."""
         if not is_transformable(strip):
             return None
         phases = Polyphase.of(strip, self.geometry, workspace, summed=True)

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from convcli.core.dtypes import Precision, SumTypes
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
-from convcli.core.strips import Workspace
+from convcli.core.strips import SumMethod, Workspace
 from convcli.geometry import Geometry
 
 CHAIN = 32  # taps summed in one product; longer chains lose more to rounding
 STRIP_BYTES = 1 << 22  # windows and sums of one strip
 
 
-class Im2colMethod:
+class Im2colMethod(SumMethod):
     """A filter bank as a matrix.
 
     Args:
@@ -38,8 +38,6 @@ class Im2colMethod:
     Attributes:
         columns: the filters, (C * kh * kw, N).
     """
-
-    dtype = None  # strips have the image's type
 
     def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
         kernel, self.accumulator = types.weights, types.accumulator
@@ -54,27 +52,13 @@ class Im2colMethod:
         row = self.geometry.output_shape[1] * sum(self.columns.shape) * self.columns.itemsize
         return max(STRIP_BYTES // row, 1)
 
-    def rows_needed(self, rows: int) -> int:
-        """Return how many padded rows the windows of some output rows cover."""
-        return self.geometry.rows_needed(rows)
-
     def describe(self) -> str:
-        """Name the method and its cost."""
+        """Return the method's name and its cost."""
         taps, filters = self.columns.shape
         return f"matrix: windows of {taps} taps times {filters} filters, over {self.columns.dtype}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows of one strip over the channels, for every filter.
-
-        Args:
-            strip: (``rows_needed(rows)``, padded width, C).
-            rows: number of output rows.
-            workspace: holds the sums until they are computed again.
-
-        Returns:
-            (rows, W', N), of the accumulator's type if that is an integer, else of the bank's; None
-            if the sums are not finite or too inaccurate.
-        """
+        """Sum the windows over the channels, for every filter; None if inaccurate."""
         kind, columns = self.columns.dtype, self.geometry.output_shape[1]
         sums = workspace.take("sums", (rows, columns, self.columns.shape[1]), kind)
         phases = Polyphase.of(strip, self.geometry, workspace, summed=True)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from convcli.core.dtypes import Precision, SumTypes
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
-from convcli.core.strips import Workspace
+from convcli.core.strips import SumMethod, Workspace
 from convcli.geometry import Geometry, Pair
 
 TILE_COLUMNS = 1024  # columns of one product, few enough for its rows to stay in the cache
@@ -33,7 +33,7 @@ TILE_COLUMNS = 1024  # columns of one product, few enough for its rows to stay i
 SINGLE_THREAD_GEMM = 1 << 18
 
 
-class ToeplitzMethod:
+class ToeplitzMethod(SumMethod):
     """The banded matrices of a (kh, kw) kernel.
 
     Args:
@@ -44,6 +44,8 @@ class ToeplitzMethod:
     Attributes:
         bands: the matrix, (R, K), of each row phase and kernel column that has weights.
     """
+
+    dtype: np.dtype[Any]
 
     def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
         kernel, self.accumulator = types.weights, types.accumulator
@@ -64,25 +66,14 @@ class ToeplitzMethod:
         return self.geometry.rows_needed(_ceil_div(rows, self.rows) * self.rows) + spare
 
     def describe(self) -> str:
-        """Name the method and its cost."""
+        """Return the method's name and its cost."""
         height, width = next(iter(self.bands.values()), np.zeros((self.rows, 0))).shape
         return (
             f"toeplitz: {len(self.bands)} products with bands of {width}x{height} over {self.dtype}"
         )
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows of one strip.
-
-        Args:
-            strip: (``rows_needed(rows)``, padded width, C) of type ``dtype``; rows beyond the
-                padded image hold any finite values.
-            rows: number of output rows.
-            workspace: holds the sums until they are computed again.
-
-        Returns:
-            (rows, W', C), of the accumulator's type if that is an integer; None if the sums are not
-            finite or too inaccurate.
-        """
+        """Sum the windows; None if the sums are not finite or too inaccurate."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
         wide = self._multiply(phases, _ceil_div(rows, self.rows), workspace)
