@@ -96,7 +96,7 @@ def filter_image(
     Args:
         image: (H, W) or (H, W, C); never modified.
         spec: what to do.
-        depth: bits of the result's pixels, 8 or 16; None for plain numbers. 8 for direction colors.
+        depth: bits of the pixels, 8 or 16; None for plain numbers. Direction colors always have 8.
         extremes: the values that ``rescale`` maps to black and white; None for the minimum and
             maximum of this feature map.
 
