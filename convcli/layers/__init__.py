@@ -1,1 +1,1 @@
-"""Layers of a network, one after the other: maps in, maps out."""
+"""Layers of a network: each computes feature maps from feature maps."""

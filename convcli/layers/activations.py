@@ -1,4 +1,4 @@
-"""Layers that take one value at a time."""
+"""Activation layers: functions of single values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from convcli.layers.base import LayerPlan, Maps, Shape
 
 
 def relu(maps: Maps) -> Maps:
-    """Return 0 in place of what is negative; NaN stays."""
+    """Replace negative values by 0; NaN stays NaN."""
     return np.asarray(np.maximum(maps, maps.dtype.type(0)))
 
 
 def sigmoid(maps: Maps) -> Maps:
-    """Return ``1 / (1 + exp(-x))``, without overflow at either end.
+    """Compute ``1 / (1 + exp(-x))`` without overflow.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
@@ -26,12 +26,12 @@ def sigmoid(maps: Maps) -> Maps:
 
 
 def tanh(maps: Maps) -> Maps:
-    """Return the hyperbolic tangent."""
+    """Compute the hyperbolic tangent."""
     return np.asarray(np.tanh(maps, dtype=float_type(maps.dtype)))
 
 
 def magnitude(maps: Maps) -> Maps:
-    """Return how far from 0 each value is."""
+    """Compute absolute values."""
     return np.asarray(np.abs(maps))
 
 
@@ -45,28 +45,28 @@ ACTIVATIONS: dict[str, Callable[[Maps], Maps]] = {
 
 @dataclass(frozen=True)
 class Activation:
-    """A function of each value; ``name`` is in :data:`ACTIVATIONS`."""
+    """A function from :data:`ACTIVATIONS`, applied to each value."""
 
     name: str
 
     @property
     def label(self) -> str:
-        """Its name."""
+        """The function's name."""
         return self.name
 
     def plan(self, shape: Shape) -> LayerPlan:
-        """Return what is as it was."""
+        """Keep the shape."""
         return LayerPlan(shape)
 
     def apply(self, maps: Maps) -> Maps:
-        """Return the function's values."""
+        """Compute the function of every value."""
         with np.errstate(under="ignore"):
             return ACTIVATIONS[self.name](maps)
 
 
 @dataclass(frozen=True)
 class LeakyRelu:
-    """``slope * x`` in place of what is negative."""
+    """Multiply negative values by ``slope``; the result is floating point."""
 
     slope: float = 0.01
 
@@ -74,14 +74,14 @@ class LeakyRelu:
 
     @property
     def label(self) -> str:
-        """Its name and slope."""
+        """The name and the slope."""
         return f"{self.name} {self.slope:g}"
 
     def plan(self, shape: Shape) -> LayerPlan:
-        """Return what is as it was."""
+        """Keep the shape."""
         return LayerPlan(shape)
 
     def apply(self, maps: Maps) -> Maps:
-        """Return floats, as a slope makes them."""
+        """Compute the function of every value."""
         values = maps.astype(float_type(maps.dtype))
         return np.where(values < 0, values * values.dtype.type(self.slope), values)

@@ -1,4 +1,4 @@
-"""What every layer is: its sizes from numbers alone, and its maps."""
+"""What every layer provides: its output shape and costs from numbers alone, and its maps."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -6,71 +6,74 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int, int, int]  # rows, columns, channels
-Maps = NDArray[Any]
+Maps = NDArray[Any]  # (H, W, C)
 
-LARGEST = 2**31 - 1
+MAX_INT = 2**31 - 1
 
 
 class LayerPlan(NamedTuple):
-    """A layer laid over an input.
+    """What a layer gives for an input shape.
 
     Attributes:
-        shape: of what comes out: rows, columns, channels.
-        rows: (kernel, stride, padding before, dilation) downwards, for the receptive field;
-            leading ones alone may be given.
-        columns: the same across.
-        parameters: how many numbers training would find: weights, and biases where it has them.
-        multiply_adds: products of a pixel and a weight, to be added up.
+        shape: rows, columns and channels of the output.
+        vertical: (kernel, stride, padding before, dilation) along the rows, for the receptive
+            field; trailing numbers may be left out.
+        horizontal: the same along the columns.
+        parameters: the number of weights and biases that training would find.
+        multiply_adds: the number of products of a value and a weight.
     """
 
     shape: Shape
-    rows: tuple[int, ...] = (1,)
-    columns: tuple[int, ...] = (1,)
+    vertical: tuple[int, ...] = (1,)
+    horizontal: tuple[int, ...] = (1,)
     parameters: int = 0
     multiply_adds: int = 0
 
 
 class Layer(Protocol):
-    """One step of a chain."""
+    """One layer of a network."""
 
     @property
     def name(self) -> str:
-        """What it is called on the command line."""
+        """The layer's name on the command line."""
 
     @property
     def label(self) -> str:
-        """Its name and what tells it from others of its kind: ``conv sobel-x``, ``maxpool 2x2``."""
+        """The name with the arguments that matter: ``conv sobel-x``, ``maxpool 2x2``."""
 
     def plan(self, shape: Shape) -> LayerPlan:
-        """Lay it over an input of this shape.
+        """Compute the output shape and the costs for an input shape.
 
         Raises:
-            UsageError: nothing would come out, or the channels do not suit it.
+            UsageError: the output would be empty, or the layer needs other channels.
         """
 
     def apply(self, maps: Maps) -> Maps:
-        """Return (H', W', C') of (H, W, C), which stays as it is.
+        """Compute the output maps (H', W', C') of (H, W, C); the input is not modified.
 
-        Integers are of at most 32 bits, and larger than their type's least: see :func:`settled`.
+        Integers come with at most 32 bits, and above their type's minimum, so that magnitudes
+        do not overflow: see :func:`as_working_type`.
 
         Raises:
-            UsageError: as :meth:`conv_geometry`.
+            UsageError: as :meth:`plan`, or sums exceed 64-bit integers.
         """
 
 
-def settled(maps: Maps) -> Maps:
-    """Return maps in the numbers that layers work on.
+def as_working_type(maps: Maps) -> Maps:
+    """Convert maps to a type that layers compute with.
 
-    Integers stay integers as long as 32 bits hold them, and become float64 beyond; floats stay
-    float32 or float64. No number changes below 2**53.
+    Integers stay integers if 32 bits hold them, and become float64 otherwise; floats are float32
+    or float64. No value below 2**53 changes.
 
-    >>> settled(np.array([[[-128]]], np.int8)).dtype, settled(np.array([[[1 << 40]]])).dtype
-    (dtype('int32'), dtype('float64'))
+    >>> as_working_type(np.array([[[-128]]], np.int8)).dtype
+    dtype('int32')
+    >>> as_working_type(np.array([[[1 << 40]]])).dtype
+    dtype('float64')
     """
-    kind = maps.dtype
-    if kind.kind == "f":
-        return maps if kind.itemsize >= 4 else maps.astype(np.float32)
-    if kind.kind != "i" and kind.itemsize <= 2:
-        return maps.astype(np.uint8) if kind.kind == "b" else maps
-    small = int(maps.min()) >= -LARGEST and int(maps.max()) <= LARGEST
-    return maps.astype(np.int32 if small else np.float64, copy=False)
+    dtype = maps.dtype
+    if dtype.kind == "f":
+        return maps if dtype.itemsize >= 4 else maps.astype(np.float32)
+    if dtype.kind != "i" and dtype.itemsize <= 2:
+        return maps.astype(np.uint8) if dtype.kind == "b" else maps
+    fits = int(maps.min()) >= -MAX_INT and int(maps.max()) <= MAX_INT
+    return maps.astype(np.int32 if fits else np.float64, copy=False)

@@ -1,4 +1,4 @@
-"""The convolutional layer: kernels over maps, in full numbers."""
+"""The convolutional layer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from convcli.core.dtypes import float_type, int_if_whole, smallest_integer
 from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
 from convcli.errors import KernelError, UsageError
-from convcli.geometry import Geometry, conv_geometry
+from convcli.geometry import Geometry, conv_geometry, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.base import LayerPlan, Maps, Shape
@@ -22,28 +22,28 @@ from convcli.layers.base import LayerPlan, Maps, Shape
 
 @dataclass(frozen=True, eq=False)
 class Conv:
-    """Kernels laid over the maps, unflipped unless the layout says otherwise.
+    """Filter the maps with kernels; values are not rounded or clipped.
 
-    A 2-D kernel makes as many maps as there are, each of one; a 3-D kernel makes one map of all.
-    The maps of several kernels follow each other in the kernels' order, unless a set combines
-    them.
+    A 2-D kernel filters every channel on its own, a 3-D kernel sums over the channels to one map.
+    The maps of several kernels follow each other in the kernels' order.
 
     Attributes:
-        sets: what each result is made by: one kernel, or several that are combined.
-        spec: the kernels' name.
-        layout: operation, padding, border, stride and dilation.
-        bias: added to every map, or a number for each, once kernels are combined; None for the
-            kernels' own, which are added before.
-        levels: what one of 256 levels is among the values; the kernels' own biases are in those.
-        method: how the sums are computed; one of :data:`convcli.choices.METHODS`.
-        threads: how many at most; None for one a processor.
+        sets: one kernel, or several kernels that are combined, for each result.
+        kernel_names: the kernels' names, joined by ``+``.
+        options: operation, padding, border, stride and dilation.
+        bias: one number for all maps or one for each map, added after kernels are combined; None
+            for the kernels' own biases, which are added before.
+        bias_scale: what the kernels' own biases are multiplied by: 257 for 16-bit pixels, since
+            kernels state them for 8-bit pixels.
+        method: how the sums are computed, one of :data:`convcli.choices.METHODS`.
+        threads: the largest number of threads; None for one per processor.
     """
 
     sets: tuple[KernelSet, ...]
-    spec: str
-    layout: ConvOptions
+    kernel_names: str
+    options: ConvOptions
     bias: float | tuple[float, ...] | None = None
-    levels: int = 1
+    bias_scale: int = 1
     method: str = "auto"
     threads: int | None = None
 
@@ -51,8 +51,8 @@ class Conv:
 
     @property
     def label(self) -> str:
-        """Its name and the kernels'."""
-        return f"{self.name} {self.spec}"
+        """The name and the kernels' names."""
+        return f"{self.name} {self.kernel_names}"
 
     @property
     def kernels(self) -> list[Kernel]:
@@ -60,137 +60,137 @@ class Conv:
         return [kernel for group in self.sets for kernel in group.kernels]
 
     def plan(self, shape: Shape) -> LayerPlan:
-        """Lay every kernel over the maps.
+        """Compute the output shape, the costs and the extent of the largest kernel.
 
         Raises:
             GeometryError: no window fits.
-            KernelError: a kernel's channels are not the maps'.
-            UsageError: the maps differ in size, or there are not as many biases as maps.
+            KernelError: a kernel has another number of channels than the maps.
+            UsageError: the output maps differ in size, or the biases in number from the maps.
         """
-        plan = [self._laid(kernel, shape) for kernel in self.kernels]
-        sizes = {each.output_shape for each in plan}
+        geometries = [self._geometry(kernel, shape) for kernel in self.kernels]
+        sizes = {geometry.output_shape for geometry in geometries}
         if len(sizes) > 1:
-            texts = " and ".join(f"{columns}x{rows}" for rows, columns in sorted(sizes))
-            raise UsageError(
-                f"the kernels' maps differ in size, {texts}: --padding same makes them alike"
-            )
-        channels = sum(_maps(group, shape) for group in self.sets)
+            texts = " and ".join(map(size_text, sorted(sizes)))
+            raise UsageError(f"the kernels' maps differ in size: {texts}; use --padding same")
+        channels = sum(_count_maps(group, shape) for group in self.sets)
         if isinstance(self.bias, tuple) and len(self.bias) != channels:
             raise UsageError(f"--bias has {len(self.bias)} numbers for {channels} maps")
-        (rows, columns), [size] = (_widest(plan, axis) for axis in (0, 1)), sizes
+        [(rows, columns)] = sizes
         products = sum(
             kernel.matrix.size * (shape[2] if kernel.matrix.ndim == 2 else 1)
             for kernel in self.kernels
         )
-        weights = sum(kernel.matrix.size for kernel in self.kernels)
-        parameters = weights + self._count_biases(channels)
-        return LayerPlan((*size, channels), rows, columns, parameters, products * size[0] * size[1])
+        own_biases = sum(kernel.bias != 0 for kernel in self.kernels)
+        return LayerPlan(
+            shape=(rows, columns, channels),
+            vertical=max(geometries, key=lambda geometry: geometry.extent[0]).along(0),
+            horizontal=max(geometries, key=lambda geometry: geometry.extent[1]).along(1),
+            parameters=sum(kernel.matrix.size for kernel in self.kernels)
+            + (own_biases if self.bias is None else channels),
+            multiply_adds=products * rows * columns,
+        )
 
     def apply(self, maps: Maps) -> Maps:
-        """Return the kernels' maps; exact integers of integers, else floats.
+        """Compute the kernels' maps: exact integers for integers, otherwise floats.
 
         Raises:
             UsageError: the sums exceed 64-bit integers.
         """
-        results = [self._apply_set(group, maps) for group in self._banked()]
+        results = [self._apply_set(group, maps) for group in self._merge_banks()]
         result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
-        return _added(result, self.bias) if isinstance(self.bias, tuple) else result
+        return _add_biases(result, self.bias) if isinstance(self.bias, tuple) else result
 
-    def _laid(self, kernel: Kernel, shape: Shape) -> Geometry:
+    def _geometry(self, kernel: Kernel, shape: Shape) -> Geometry:
         if kernel.matrix.ndim == 3 and len(kernel.matrix) != shape[2]:
             raise KernelError(
-                f"kernel {kernel.name} sums over {_channels(len(kernel.matrix))}, "
-                f"and the layer is given {_channels(shape[2])}"
+                f"kernel {kernel.name} sums over {_channels_text(len(kernel.matrix))}, "
+                f"but the layer's input has {_channels_text(shape[2])}"
             )
-        rules = self.layout
+        options = self.options
         return conv_geometry(
-            shape[:2], kernel.shape, rules.padding, rules.stride, rules.dilation, rules.operation
+            shape[:2],
+            kernel.shape,
+            options.padding,
+            options.stride,
+            options.dilation,
+            options.operation,
         )
 
-    def _count_biases(self, channels: int) -> int:
-        if self.bias is not None:
-            return channels
-        return sum(kernel.bias != 0 for kernel in self.kernels)
+    def _merge_banks(self) -> Iterator[KernelSet]:
+        """Yield the sets; neighboring 3-D kernels of one shape and bias become one bank."""
 
-    def _banked(self) -> Iterator[KernelSet]:
-        """Yield the sets, with neighbors that can be summed as one bank made one."""
-
-        def alike(group: KernelSet) -> Any:
+        def bank_key(group: KernelSet) -> Any:
             kernel = group.kernels[0]
-            bank = group.combine is None and kernel.matrix.ndim == 3
-            return (kernel.matrix.shape, kernel.bias) if bank else None
+            mergeable = group.combine is None and kernel.matrix.ndim == 3
+            return (kernel.matrix.shape, kernel.bias) if mergeable else None
 
-        for key, found in groupby(self.sets, alike):
-            groups = list(found)
+        for key, neighbors in groupby(self.sets, bank_key):
+            groups = list(neighbors)
             if key is None or len(groups) == 1:
                 yield from groups
             else:
-                yield KernelSet(self.spec, (_bank([each.kernels[0] for each in groups]),))
+                bank = _stack_kernels([group.kernels[0] for group in groups])
+                yield KernelSet(self.kernel_names, (bank,))
 
     def _apply_set(self, group: KernelSet, maps: Maps) -> Maps:
         """Filter with one kernel, or with several that are combined strip by strip."""
-        biases = [self._bias(kernel, group.combine) for kernel in group.kernels]
+        biases = [self._sum_bias(kernel, group.combine) for kernel in group.kernels]
         plans = [
-            make_plan(maps, kernel.matrix, self.layout, kernel.divisor, bias, self.method)
+            make_plan(maps, kernel.matrix, self.options, kernel.divisor, bias, self.method)
             for kernel, bias in zip(group.kernels, biases, strict=True)
         ]
-        kinds = [plan.result for plan in plans]
-        out = np.empty(plans[0].shape, combined_type(kinds, group.combine))
+        dtype = combined_type([plan.result for plan in plans], group.combine)
+        out = np.empty(plans[0].shape, dtype)
 
-        def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
+        def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
             out[rows] = COMBINERS[group.combine](blocks) if group.combine else blocks[0]
 
-        run(plans, maps, keep, self.threads)
+        run(plans, maps, store, self.threads)
         if group.combine and isinstance(self.bias, int | float):
-            out = _added(out, (self.bias,))
+            out = _add_biases(out, (self.bias,))
         return out if out.ndim == 3 else out[..., np.newaxis]
 
-    def _bias(self, kernel: Kernel, combine: str | None) -> float:
-        """Return what is added to a kernel's sums; biases of the finished maps come later."""
+    def _sum_bias(self, kernel: Kernel, combine: str | None) -> float:
+        """Return the bias of one kernel's sums; biases of the output maps are added later."""
         if self.bias is None:
-            return kernel.bias * self.levels
+            return kernel.bias * self.bias_scale
         return 0 if combine or isinstance(self.bias, tuple) else self.bias
 
 
-def _added(maps: Maps, biases: tuple[float, ...]) -> Maps:
-    """Add a number to every map, or one to each; integers stay exact.
+def _add_biases(maps: Maps, biases: tuple[float, ...]) -> Maps:
+    """Add one bias to all maps, or one to each; whole biases keep integers exact.
 
     Raises:
-        UsageError: they would exceed 64 bits.
+        UsageError: the values would exceed 64-bit integers.
     """
-    numbers = [number for number in map(int_if_whole, biases) if isinstance(number, int)]
-    if maps.dtype.kind == "f" or len(numbers) < len(biases):
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 lies infinity
+    whole = [number for number in map(int_if_whole, biases) if isinstance(number, int)]
+    if maps.dtype.kind == "f" or len(whole) < len(biases):
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite where float32 overflows
             return np.asarray(maps + np.array(biases, float_type(maps.dtype)))
-    least, most = min(numbers), max(numbers)
-    ends = least, most, int(maps.min()) + least, int(maps.max()) + most
-    return np.asarray(maps + np.array(numbers, smallest_integer((min(ends), max(ends)))))
+    least, most = min(whole), max(whole)
+    bounds = least, most, int(maps.min()) + least, int(maps.max()) + most
+    return np.asarray(maps + np.array(whole, smallest_integer((min(bounds), max(bounds)))))
 
 
-def _bank(kernels: list[Kernel]) -> Kernel:
-    """Return kernels over channels as one 4-D kernel."""
+def _stack_kernels(kernels: list[Kernel]) -> Kernel:
+    """Stack 3-D kernels into one 4-D kernel."""
     divisors = {kernel.divisor for kernel in kernels}
     divisor = divisors.pop() if len(divisors) == 1 else None
     matrices = [kernel.weights if divisor is None else kernel.matrix for kernel in kernels]
     return Kernel(np.stack(matrices), divisor or 1, kernels[0].bias)
 
 
-def _maps(group: KernelSet, shape: Shape) -> int:
-    """Return how many maps a set makes.
+def _count_maps(group: KernelSet, shape: Shape) -> int:
+    """Count the output maps of a set.
 
     Raises:
-        UsageError: those of its kernels cannot be combined.
+        UsageError: the set combines 2-D with 3-D kernels.
     """
     counts = {shape[2] if kernel.matrix.ndim == 2 else 1 for kernel in group.kernels}
     if len(counts) > 1:
-        raise UsageError("--combine takes kernels over one channel or kernels over all, not both")
+        raise UsageError("--combine takes 2-D kernels or 3-D kernels (C, kh, kw), not both")
     return counts.pop()
 
 
-def _widest(geometries: list[Geometry], axis: int) -> tuple[int, int, int, int]:
-    """Return the kernel that sees most along an axis."""
-    return max(geometries, key=lambda geometry: geometry.extent[axis]).along(axis)
-
-
-def _channels(count: int) -> str:
+def _channels_text(count: int) -> str:
     return f"{count} channel{'' if count == 1 else 's'}"

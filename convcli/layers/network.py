@@ -1,41 +1,41 @@
-"""Layers one after the other: what each makes of a size, and of maps."""
+"""A network of layers in sequence: the shapes after each layer, and the maps."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from convcli.errors import prefix_errors
 from convcli.geometry import ReceptiveField
-from convcli.layers.base import Layer, LayerPlan, Maps, Shape, settled
+from convcli.layers.base import Layer, LayerPlan, Maps, Shape, as_working_type
 
 
 class Stage(NamedTuple):
-    """A layer in its place.
+    """A layer at its place in a network.
 
     Attributes:
-        number: from 1 on.
+        number: counted from 1.
         layer: the layer.
-        plan: its sizes and counts on the shape that comes in.
-        rows: what one of its outputs sees of the chain's input, downwards.
-        columns: the same across.
+        plan: its output shape and costs.
+        row_field: the receptive field of its outputs in the network's input, along the rows.
+        column_field: the same along the columns.
     """
 
     number: int
     layer: Layer
     plan: LayerPlan
-    rows: ReceptiveField
-    columns: ReceptiveField
+    row_field: ReceptiveField
+    column_field: ReceptiveField
 
 
 def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
-    """Lay each layer over what comes out of the one before it.
+    """Compute each layer's output shape, costs and receptive field, without any pixels.
 
     Args:
-        layers: the first first.
+        layers: the layers in order.
         shape: rows, columns and channels of the input.
 
     Raises:
-        UsageError: a layer leaves nothing, or does not suit its input's channels; the message
-            names it by its number and says what it was given.
+        UsageError: a layer's output would be empty, or it needs other channels; the message
+            names the layer by its number.
 
     >>> from convcli.layers.pooling import Pool
     >>> [stage.plan.shape for stage in plan_network([Pool("max", (2, 2))] * 2, (9, 8, 3))]
@@ -46,27 +46,27 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     for number, layer in enumerate(layers, 1):
         with prefix_errors(f"layer {number} ({layer.label})"):
             plan = layer.plan(shape)
-        rows, columns = rows.then(*plan.rows), columns.then(*plan.columns)
+        rows, columns = rows.then(*plan.vertical), columns.then(*plan.horizontal)
         stages.append(Stage(number, layer, plan, rows, columns))
         shape = plan.shape
     return stages
 
 
 def run_network(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:
-    """Yield what comes out of each layer, (H', W', C'), made when it is asked for.
+    """Yield each layer's output maps (H', W', C'); a layer is computed when it is asked for.
 
-    Nothing is rounded or cut between layers. Integers stay exact until a layer makes fractions
-    of them: float32, or float64 of 32-bit integers and of float64.
+    Values are not rounded or clipped between layers. Integers stay exact until a layer makes
+    fractions of them: float32, or float64 for 32-bit integers and float64.
 
     Args:
         stages: from :func:`plan_network`.
-        maps: (H, W, C), of the shape that the chain was laid over.
+        maps: the input, (H, W, C), in the shape that was planned.
 
     Raises:
-        UsageError: a layer cannot be applied to these numbers; the message names it.
+        UsageError: a layer's sums exceed 64-bit integers; the message names the layer.
     """
-    maps = settled(maps)
+    maps = as_working_type(maps)
     for stage in stages:
         with prefix_errors(f"layer {stage.number} ({stage.layer.label})"):
-            maps = settled(stage.layer.apply(maps))
+            maps = as_working_type(stage.layer.apply(maps))
         yield maps

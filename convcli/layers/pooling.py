@@ -1,22 +1,26 @@
-"""Layers that make one value of several: windows, whole maps, channels; and the normalization."""
+"""Layers that reduce windows, whole maps or channels to one value, and instance normalization."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from convcli.choices import Pooling
 from convcli.core.dtypes import DOUBLE, float_type
 from convcli.core.pooling import pool_geometry, pool_windows
 from convcli.geometry import Pair, pair_text, size_text
 from convcli.layers.base import LayerPlan, Maps, Shape
 
-_SQUARED = 1e100  # greater numbers may overflow when they are squared
+_MAX_SQUARED = 1e100  # squares of larger values may overflow
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The maximum or the mean of each window; see :func:`convcli.pool`."""
+    """The maximum or the mean of each window of each map.
 
-    kind: str
+    The fields are the arguments of :func:`convcli.pool`.
+    """
+
+    kind: Pooling
     size: Pair
     stride: Pair | None = None
     padding: Pair = (0, 0)
@@ -30,19 +34,19 @@ class Pool:
 
     @property
     def label(self) -> str:
-        """Its name, the window's width x height, and the stride where it is another."""
+        """The name, the window's width x height, and the stride if it differs from the window."""
         stride = self.stride or self.size
         step = "" if stride == self.size else f" stride {pair_text(stride)}"
         return f"{self.name} {size_text(self.size)}{step}"
 
     def plan(self, shape: Shape) -> LayerPlan:
-        """Lay the windows over each channel."""
-        plan = pool_geometry(shape[:2], self.size, self.stride, self.padding, ceil=self.ceil)
-        return LayerPlan((*plan.output_shape, shape[2]), plan.along(0), plan.along(1))
+        """Count the windows of each map."""
+        geometry = pool_geometry(shape[:2], self.size, self.stride, self.padding, ceil=self.ceil)
+        return LayerPlan((*geometry.output_shape, shape[2]), geometry.along(0), geometry.along(1))
 
     def apply(self, maps: Maps) -> Maps:
-        """Pool each channel."""
-        return pool_windows(
+        """Pool each map."""
+        return pool(
             maps,
             self.size,
             self.kind,
@@ -55,52 +59,52 @@ class Pool:
 
 @dataclass(frozen=True)
 class GlobalPool:
-    """The maximum or the mean over all positions of each map."""
+    """The maximum or the mean of each whole map."""
 
-    kind: str
+    kind: Pooling
     name = "globalpool"
 
     @property
     def label(self) -> str:
-        """Its name and kind."""
+        """The name and the kind."""
         return f"{self.name} {self.kind}"
 
     def plan(self, shape: Shape) -> LayerPlan:
-        """Leave one position, which sees all of them."""
+        """Reduce each map to one value, whose receptive field is the whole map."""
         return LayerPlan((1, 1, shape[2]), (shape[0],), (shape[1],))
 
     def apply(self, maps: Maps) -> Maps:
         """Return (1, 1, C)."""
-        return _reduced(maps, self.kind, (0, 1))
+        return _reduce(maps, self.kind, (0, 1))
 
 
 @dataclass(frozen=True)
 class ChannelPool:
-    """The maximum or the mean over the channels at each position."""
+    """The maximum or the mean over the channels, at each position."""
 
-    kind: str
+    kind: Pooling
     name = "channelpool"
 
     @property
     def label(self) -> str:
-        """Its name and kind."""
+        """The name and the kind."""
         return f"{self.name} {self.kind}"
 
     def plan(self, shape: Shape) -> LayerPlan:
-        """Leave one channel."""
+        """Reduce the channels to one."""
         return LayerPlan((*shape[:2], 1))
 
     def apply(self, maps: Maps) -> Maps:
         """Return (H, W, 1)."""
-        return _reduced(maps, self.kind, (2,))
+        return _reduce(maps, self.kind, (2,))
 
 
 @dataclass(frozen=True)
 class Normalize:
-    """``(x - mean) / sqrt(variance + eps)`` of each map over all its positions.
+    """Instance normalization: ``(x - mean) / sqrt(variance + eps)`` of each map.
 
-    The variance is the mean square distance from the mean (divided by n, not n - 1), as in the
-    instance normalization of networks. A constant map becomes 0.
+    The variance is the biased one (divided by n, not n - 1). A constant map becomes 0. Ulyanov,
+    Vedaldi and Lempitsky, "Instance normalization" (2016).
     """
 
     eps: float = 1e-5
@@ -109,26 +113,26 @@ class Normalize:
     label = "normalize"
 
     def plan(self, shape: Shape) -> LayerPlan:
-        """Return what is as it was; that a map's mean sees all of it is left out of account."""
+        """Keep the shape. The receptive field ignores that the mean depends on the whole map."""
         return LayerPlan(shape)
 
     def apply(self, maps: Maps) -> Maps:
-        """Return floats; the sums are in float64, map by map."""
+        """Normalize each map; sums are in float64."""
         out = np.empty(maps.shape, float_type(maps.dtype))
-        with np.errstate(invalid="ignore", over="ignore"):  # of infinities come NaN
+        with np.errstate(invalid="ignore", over="ignore"):  # infinities give NaN
             for channel in range(maps.shape[2]):
-                # Away from the first value: of a constant map nothing at all is left.
+                # Subtracting the first value makes a constant map exactly 0.
                 values = maps[..., channel] - DOUBLE.type(maps[0, 0, channel])
                 values -= values.mean()
-                greatest = np.abs(values).max()
-                if greatest > _SQUARED:  # eps is nothing beside such numbers
-                    values /= greatest
-                values /= np.sqrt(np.square(values).mean() + self.eps * (greatest <= _SQUARED))
+                largest = np.abs(values).max()
+                if largest > _MAX_SQUARED:  # eps is negligible beside such values
+                    values /= largest
+                values /= np.sqrt(np.square(values).mean() + self.eps * (largest <= _MAX_SQUARED))
                 out[..., channel] = values
         return out
 
 
-def _reduced(maps: Maps, kind: str, axes: tuple[int, ...]) -> Maps:
+def _reduce(maps: Maps, kind: Pooling, axes: tuple[int, ...]) -> Maps:
     if kind == "max":
         return np.asarray(maps.max(axis=axes, keepdims=True))
     with np.errstate(invalid="ignore", over="ignore"):

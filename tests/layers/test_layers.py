@@ -12,7 +12,7 @@ from convcli.core.options import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.activations import Activation, LeakyRelu
-from convcli.layers.base import settled
+from convcli.layers.base import as_working_type
 from convcli.layers.conv import Conv
 from convcli.layers.network import plan_network, run_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
@@ -65,7 +65,7 @@ def test_integers_beyond_64_bits_become_floats(result):
     ],
 )
 def test_the_numbers_that_layers_work_on(given, kind, result):
-    maps = settled(given[..., np.newaxis])
+    maps = as_working_type(given[..., np.newaxis])
     assert maps.dtype == kind
     assert maps.ravel().tolist() == given.ravel().tolist()
     assert result([Activation("abs")], given[..., np.newaxis]).item() == abs(given.item())
@@ -126,7 +126,7 @@ def test_the_bias_of_a_kernel_is_at_the_depth_of_the_image(result):
     kernel = Kernel([[1]], bias=2)
     sets = (KernelSet("k", (kernel,)),)
     image = np.zeros((1, 1, 1), np.uint16)
-    assert result([Conv(sets, "k", ConvOptions(), levels=257)], image).item() == 514
+    assert result([Conv(sets, "k", ConvOptions(), bias_scale=257)], image).item() == 514
     assert result([Conv(sets, "k", ConvOptions(), 0.0)], image).item() == 0
 
 
@@ -206,13 +206,13 @@ def test_a_vgg_like_stack_has_the_published_numbers(bank):
     assert convs[0].multiply_adds == 224 * 224 * 64 * 27
     assert convs[-1].multiply_adds == 56 * 56 * 256 * 256 * 9
     assert stages[-1].plan.shape == (28, 28, 256)
-    pools = [stage.rows for stage in stages if stage.layer.name == "maxpool"]
+    pools = [stage.row_field for stage in stages if stage.layer.name == "maxpool"]
     assert [(field.size, field.jump) for field in pools] == [(6, 2), (16, 4), (44, 8)]
 
 
 def test_the_field_of_a_global_pool_is_all_that_came_in():
     stages = plan_network([Pool("max", (2, 2)), GlobalPool("max")], (8, 6, 1))
-    assert (stages[1].rows.size, stages[1].columns.size) == (8, 6)
+    assert (stages[1].row_field.size, stages[1].column_field.size) == (8, 6)
 
 
 @pytest.mark.parametrize(
@@ -223,11 +223,11 @@ def test_the_field_of_a_global_pool_is_all_that_came_in():
         (lambda bank: [bank(np.ones((1, 1, 3, 3))), bank(np.ones((1, 1, 7, 7)))], GeometryError,
          r"layer 2 \(conv b\): kernel 7x7 exceeds the 6x6 input"),
         (lambda bank: [bank(np.ones((2, 3, 1, 1)))], KernelError,
-         r"layer 1 \(conv b\): kernel custom sums over 3 channels, .* given 1 channel$"),
+         r"layer 1 \(conv b\): kernel custom sums over 3 channels, .* input has 1 channel$"),
         (lambda bank: [bank(np.ones((2, 1, 1, 1)), (1.0,) * 3)],
          UsageError, "3 numbers for 2 maps"),
         (lambda _: [Conv((read_spec("1"), read_spec("1 1")), "a", ConvOptions(padding=0))],
-         UsageError, "maps differ in size, 7x8 and 8x8"),
+         UsageError, "maps differ in size: 7x8 and 8x8"),
     ],
 )  # fmt: skip
 def test_refusals_name_the_layer(layers, error, said, bank):
@@ -270,6 +270,6 @@ def test_kernels_over_channels_of_any_size_divisor_and_bias(result):
 def test_the_field_of_several_kernels_is_that_of_the_largest():
     sets = (read_spec("gaussian:5"), read_spec("sobel-x"), read_spec("1 2 1"))
     [stage] = plan_network([Conv(sets, "k", ConvOptions())], (9, 9, 1))
-    assert (stage.rows.size, stage.rows.start) == (5, -2)
-    assert (stage.columns.size, stage.columns.start) == (5, -2)
+    assert (stage.row_field.size, stage.row_field.start) == (5, -2)
+    assert (stage.column_field.size, stage.column_field.start) == (5, -2)
     assert stage.plan.parameters == 25 + 9 + 3

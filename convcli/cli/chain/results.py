@@ -24,8 +24,8 @@ from convcli.images.writing import write_image
 from convcli.kernels.naming import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
-from convcli.layers.images import image_of, maps_of, plane
 from convcli.layers.network import Stage, plan_network, run_network
+from convcli.teaching.chain.run import image_of, maps_of, squeeze_maps
 from convcli.teaching.chain.summary import record, table
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class _Run:
         """Write one layer's values, and its image where it makes one."""
         overwrite = self.writing.overwrite
         with atomic_write(values, overwrite=overwrite) as file:
-            write_npy(file, plane(maps))
+            write_npy(file, squeeze_maps(maps))
         self._tell("each", values)
         if pixels is not None:
             image, _ = image_of(maps, "rescale", 8, ImageData(self.image.pixels, 8))
@@ -254,7 +254,7 @@ def _planned(title: str, maps: Maps, max_value: int | None = None) -> "PlannedBl
 def _at_depth(layers: Sequence[Layer], max_value: int | None) -> list[Layer]:
     """Let the kernels' own biases, in 8-bit levels, be those of the image's depth."""
     levels = max_value // 255 if max_value else 1
-    return [replace(each, levels=levels) if isinstance(each, Conv) else each for each in layers]
+    return [replace(each, bias_scale=levels) if isinstance(each, Conv) else each for each in layers]
 
 
 def _each_paths(folder: str | None, stages: Sequence[Stage]) -> Iterator[tuple[Path, Path | None]]:

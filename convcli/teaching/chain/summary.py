@@ -47,7 +47,7 @@ def totals(stages: Sequence[Stage]) -> tuple[int, int]:
 
 
 def _cells(stage: Stage) -> tuple[str, ...]:
-    plan, rows, columns = stage.plan, stage.rows, stage.columns
+    plan, rows, columns = stage.plan, stage.row_field, stage.column_field
     field = f"{columns.size}x{rows.size}"
     jump = str(rows.jump) if rows.jump == columns.jump else f"{columns.jump}x{rows.jump}"
     numbers = str(plan.parameters), field, jump, str(plan.multiply_adds)
@@ -55,7 +55,7 @@ def _cells(stage: Stage) -> tuple[str, ...]:
 
 
 def _numbers(stage: Stage) -> dict[str, Any]:
-    plan, rows, columns = stage.plan, stage.rows, stage.columns
+    plan, rows, columns = stage.plan, stage.row_field, stage.column_field
     return {
         "number": stage.number,
         "layer": stage.layer.name,

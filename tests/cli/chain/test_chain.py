@@ -250,8 +250,8 @@ def test_alpha_and_nan_are_told_of(chain, save):
          "photo.png: layer 1 (conv outline): sums may reach 1e+30, beyond 64-bit integers"),
         (["photo.png", "relu", "--each-dir", "m.csv"], 1, "m.csv is a file"),
         (["photo.png", "conv", "-k", "bank.npy", "conv", "-k", "bank.npy"], 2,
-         "photo.png: layer 2 (conv bank): kernel bank-1 sums over 3 channels, and the layer is "
-         "given 4 channels"),
+         "photo.png: layer 2 (conv bank): kernel bank-1 sums over 3 channels, but the layer's "
+         "input has 4 channels"),
         (["photo.png", "maxpool", "8", "maxpool", "3"], 2,
          "photo.png: layer 2 (maxpool 3x3): window 3x3 exceeds the 2x1 input"),
         (["photo.png", "conv", "-k", "bank.npy"], 2, "use .npy"),

@@ -1,0 +1,78 @@
+"""Run a chain of layers on an image: the image's maps in, an image of the last maps out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from convcli.choices import Range
+from convcli.images.image import ImageData
+from convcli.images.value_range import ValueRange, ValueStats
+from convcli.layers.base import Layer, Maps
+from convcli.layers.conv import Conv
+from convcli.layers.network import Stage, plan_network
+
+STRIP_VALUES = 1 << 20  # values that become pixels at a time
+
+
+def maps_of(image: ImageData) -> Maps:
+    """Return an image's colors as maps (H, W, C), without alpha."""
+    pixels = image.pixels
+    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+
+
+def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
+    """Compute each layer's output shape and costs for an image.
+
+    The kernels' own biases, which are stated for 8-bit pixels, are scaled to the image's depth.
+
+    Raises:
+        UsageError: as :func:`convcli.layers.network.plan_network`.
+    """
+    rows, columns, channels = maps_of(image).shape
+    scale = image.max_value // 255 if image.max_value else 1
+    scaled = [
+        replace(layer, bias_scale=scale) if isinstance(layer, Conv) else layer for layer in layers
+    ]
+    return plan_network(scaled, (rows, columns, channels))
+
+
+def squeeze_maps(maps: Maps) -> Maps:
+    """Return maps as files hold them: (H, W) for one map, otherwise (H, W, C)."""
+    return maps[..., 0] if maps.shape[2] == 1 else maps
+
+
+def image_of(
+    maps: Maps,
+    range: Range,  # noqa: A002 - the option's name
+    depth: int | None,
+    like: ImageData,
+) -> tuple[ImageData, ValueStats]:
+    """Turn maps into pixels.
+
+    Args:
+        maps: (H, W, C).
+        range: how values become pixels.
+        depth: bits of the pixels, 8 or 16; None for plain numbers.
+        like: an image whose metadata and format are carried over.
+
+    Returns:
+        The image, and the statistics of the maps' values.
+
+    Raises:
+        UsageError: the range needs a depth.
+    """
+    value_range = ValueRange(range, None if depth is None else 2**depth - 1)
+    stats = ValueStats(value_range)
+    stats.add(maps)
+    if range == "rescale":
+        value_range = replace(value_range, low=stats.minimum, high=stats.maximum)
+    pixels = np.empty(maps.shape, value_range.dtype_for(maps.dtype))
+    strips = min(-(-maps.size // STRIP_VALUES), len(maps))
+    for values, out in zip(
+        np.array_split(maps, strips), np.array_split(pixels, strips), strict=True
+    ):
+        value_range.apply(values, out)
+    kept = None if range == "raw" else depth
+    image = replace(like, pixels=squeeze_maps(pixels), depth=kept, alpha=None, notes=())
+    return image, stats
