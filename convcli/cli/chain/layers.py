@@ -12,6 +12,7 @@ from convcli.cli.types import PairValue
 from convcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from convcli.choices import Pooling
     from convcli.cli.kernel_args import KernelArgs
     from convcli.core.options import ConvOptions
     from convcli.geometry import Pair
@@ -208,7 +209,7 @@ def avgpool(
     """,
 )
 @click.argument("kind", type=KINDS)
-def globalpool(kind: str) -> "Layer":
+def globalpool(kind: "Pooling") -> "Layer":
     """Take the maximum or the mean of each map."""
     from convcli.layers.pooling import GlobalPool
 
@@ -223,7 +224,7 @@ def globalpool(kind: str) -> "Layer":
     """,
 )
 @click.argument("kind", type=KINDS)
-def channelpool(kind: str) -> "Layer":
+def channelpool(kind: "Pooling") -> "Layer":
     """Take the maximum or the mean across the maps."""
     from convcli.layers.pooling import ChannelPool
 

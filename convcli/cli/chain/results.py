@@ -29,6 +29,7 @@ from convcli.teaching.chain.run import image_of, maps_of, squeeze_maps
 from convcli.teaching.chain.summary import record, table
 
 if TYPE_CHECKING:
+    from convcli.choices import Range
     from convcli.teaching.chain.figure import PlannedBlock
 
 MOST_LABEL = 60  # letters of a layer in a file's name
@@ -38,7 +39,7 @@ class ChainOutputs(NamedTuple):
     """What is to come of a chain, as it was asked for."""
 
     output: str | None
-    range: str | None
+    range: "Range | None"
     summary: bool
     json: bool
     plot: str | None
