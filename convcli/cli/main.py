@@ -26,7 +26,7 @@ COMMANDS = {
     "explain": "convcli.cli.explain:explain",
     "animate": "convcli.cli.animate:animate",
     "compare": "convcli.cli.compare:compare",
-    "chain": "convcli.cli.chain.command:chain",
+    "chain": "convcli.cli.chain.chain:chain",
     "learn": "convcli.cli.learn:learn",
 }
 FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143

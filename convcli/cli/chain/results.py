@@ -1,11 +1,12 @@
-"""From layers and an input to what was asked for: a result, a summary, a figure, every map."""
+"""Run a chain of layers on one image and write the requested outputs."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from __future__ import annotations
+
+from collections.abc import Sequence
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,82 +24,54 @@ from convcli.images.value_range import ValueRange
 from convcli.images.writing import write_image
 from convcli.kernels.naming import safe_name
 from convcli.layers.base import Layer, Maps
-from convcli.layers.conv import Conv
-from convcli.layers.network import Stage, plan_network, run_network
-from convcli.teaching.chain.run import image_of, maps_of, squeeze_maps
-from convcli.teaching.chain.summary import record, table
+from convcli.layers.network import Stage, run_network
+from convcli.teaching.chain.run import image_of, maps_of, plan_chain, squeeze_maps
+from convcli.teaching.chain.summary import as_record, summary_lines
 
 if TYPE_CHECKING:
-    from convcli.choices import Range
-    from convcli.teaching.chain.figure import PlannedBlock
+    from convcli.cli.chain.chain import ChainOutputs
 
-MOST_LABEL = 60  # letters of a layer in a file's name
-
-
-class ChainOutputs(NamedTuple):
-    """What is to come of a chain, as it was asked for."""
-
-    output: str | None
-    range: "Range | None"
-    summary: bool
-    json: bool
-    plot: str | None
-    each_dir: str | None
-
-    @property
-    def result(self) -> bool:
-        """Whether the last layer's values are written: unless only something else is asked for."""
-        return self.output is not None or not (self.summary or self.plot or self.each_dir)
-
-    @property
-    def computed(self) -> bool:
-        """Whether sizes are not enough."""
-        return self.result or self.plot is not None or self.each_dir is not None
-
-    def check(self, *, overwrite: bool) -> None:
-        """Refuse what contradicts itself or cannot be written, before anything is read.
-
-        Raises:
-            UsageError: two things on standard output or in one file, or a figure of no known
-                format.
-            ImageError: a file exists and is not to be replaced.
-        """
-        if self.output == STDOUT and (self.summary or self.json):
-            raise UsageError("--summary and --json print, and so does -o -; choose one")
-        check_outputs(self.output, self.plot, overwrite=overwrite)
+MAX_LABEL = 60  # letters of a layer's label in a file name
 
 
 def run(
     source: str,
-    wanted: ChainOutputs,
+    outputs: ChainOutputs,
     reading: ReadOptions,
     writing: WriteOptions,
     layers: Sequence[Layer],
 ) -> None:
-    """Send one input through the layers, and say what was made.
+    """Run the layers on one input, write the outputs, and print their names or the summary.
 
     Raises:
-        ConvcliError: the input cannot be read, a layer does not suit what it is given, or a file
-            cannot be written.
+        ConvcliError: the input cannot be read, a layer does not fit its input, or a file cannot
+            be written.
     """
-    if wanted.result:
-        wanted = wanted._replace(output=_output(source, wanted, writing))
-    wanted.check(overwrite=writing.overwrite)
+    if outputs.has_result:
+        outputs = outputs._replace(output=_output_path(source, outputs, writing))
+    if outputs.output == STDOUT and (outputs.summary or outputs.json):
+        raise UsageError("--summary and --json print, and so does -o -; choose one")
+    check_outputs(outputs.output, outputs.plot, overwrite=writing.overwrite)
     image, name = read_one(source, reading)
     if image.alpha is not None:
-        click.echo(f"{name}: its alpha is left out", err=True)
+        click.echo(f"{name}: alpha is dropped", err=True)
     with prefix_errors(name):
-        _Run(image, source, name, wanted, writing).run(layers)
+        stages = plan_chain(layers, image)
+        writer = _ChainWriter(image, name, outputs, writing, stages)
+        if outputs.needs_maps:
+            writer.write()
+        _print(source, image, stages, writer)
 
 
-def _output(source: str, wanted: ChainOutputs, writing: WriteOptions) -> str:
-    """Return where the result goes, once seen that its name says a format.
+def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> str:
+    """Return the file of the result.
 
     Raises:
-        UsageError: it does not, or standard input's result has no name.
+        UsageError: its suffix is not that of a format, or the input is standard input and has no
+            name to derive one from.
     """
-    raw = wanted.range == "raw"
-    if wanted.output is None:
+    raw = outputs.range == "raw"
+    if outputs.output is None:
         if source == STDOUT:
             raise UsageError(
                 "name the result of standard input: -o FILE, or -o - for standard output"
@@ -106,93 +79,119 @@ def _output(source: str, wanted: ChainOutputs, writing: WriteOptions) -> str:
         path = Path(source)
         suffix = default_suffix(path.suffix, writing.format, raw=raw)
         return str(path.parent / f"{path.stem}_chain{suffix}")
-    if wanted.output != STDOUT and not is_stream(Path(wanted.output)):
-        named_format(Path(wanted.output), writing.format, raw=raw)
-    return wanted.output
+    if outputs.output != STDOUT and not is_stream(Path(outputs.output)):
+        named_format(Path(outputs.output), writing.format, raw=raw)
+    return outputs.output
 
 
-class _Run:
-    """One image on its way through the layers, and the names of the files made so far."""
+def _print(source: str, image: ImageData, stages: list[Stage], writer: _ChainWriter) -> None:
+    """Print the result, or the summary and the names of the written files."""
+    rows, columns, channels = maps_of(image).shape
+    shape = rows, columns, channels
+    if writer.data is not None:
+        check_terminal(writer.data)
+        write_stdout(writer.data)
+    elif writer.outputs.json:
+        click.echo(dumps({"input": source} | as_record(shape, stages) | writer.record))
+    else:
+        if writer.outputs.summary:
+            click.echo("\n".join(summary_lines(shape, stages)))
+        for path in writer.paths:
+            print_name(path)
+
+
+class _ChainWriter:
+    """Compute the layers of one image, and write what is asked for.
+
+    Afterwards ``paths`` are the written files in order, ``record`` their names and the result's
+    statistics as JSON has them, and ``data`` the bytes for standard output.
+    """
 
     def __init__(
-        self, image: ImageData, source: str, name: str, wanted: ChainOutputs, writing: WriteOptions
+        self,
+        image: ImageData,
+        name: str,
+        outputs: ChainOutputs,
+        writing: WriteOptions,
+        stages: Sequence[Stage],
     ) -> None:
         self.image = image
         self.name = name
-        self.wanted = wanted
+        self.outputs = outputs
         self.writing = writing
-        self.names: list[str] = []
-        self.told: dict[str, Any] = {"input": source}
+        self.stages = stages
+        self.paths: list[str] = []
+        self.record: dict[str, Any] = {}
         self.data: bytes | None = None
 
-    def run(self, layers: Sequence[Layer]) -> None:
-        """Check everything, then compute what was asked for, then tell of it."""
-        maps = maps_of(self.image)
-        rows, columns, channels = maps.shape
-        stages = plan_network(_at_depth(layers, self.image.max_value), (rows, columns, channels))
-        self.told |= record((rows, columns, channels), stages)
-        if self.wanted.computed:
-            self._compute(stages, maps)
-        if self.data is not None:
-            check_terminal(self.data)
-            write_stdout(self.data)
-        elif self.wanted.json:
-            click.echo(dumps(self.told))
-        else:
-            lines = table((rows, columns, channels), stages) if self.wanted.summary else ()
-            for line in lines:
-                click.echo(line)
-            for name in self.names:
-                print_name(name)
+    def write(self) -> None:
+        """Check every output before the first layer is computed; then compute and write."""
+        outputs = self.outputs
+        target = self._choose_target() if outputs.has_result else None
+        layer_paths = [] if outputs.each_dir is None else self._layer_paths(outputs.each_dir)
+        self._check_paths(layer_paths)
+        given = maps = maps_of(self.image)
+        blocks = []
+        if outputs.plot is not None:
+            from convcli.teaching.chain.figure import draw_chain, plan_block
 
-    def _compute(self, stages: Sequence[Stage], given: Maps) -> None:
-        target = self._target(stages[-1].plan.shape[2]) if self.wanted.result else None
-        each = list(_each_paths(self.wanted.each_dir, stages))
-        self._check(each)
-        drawn = [] if self.wanted.plot is None else [_planned("input", given, self.image.max_value)]
-        maps = given
-        for number, maps in enumerate(run_network(stages, given)):
-            if each:
-                self._write_each(maps, *each[number])
-            if self.wanted.plot is not None:
-                stage = stages[number]
-                drawn.append(_planned(f"{stage.number}  {stage.layer.label}", maps))
+            blocks.append(plan_block("input", maps, self.image.max_value))
+        for stage, maps in zip(self.stages, run_network(self.stages, given), strict=True):
+            if layer_paths:
+                self._write_layer(maps, *layer_paths[stage.number - 1])
+            if outputs.plot is not None:
+                blocks.append(plan_block(f"{stage.number}  {stage.layer.label}", maps))
         if target is not None:
-            self._write(maps, target)
-        if self.wanted.plot is not None:
-            self._draw(drawn, self.wanted.plot)
+            self._write_result(maps, target)
+        if outputs.plot is not None:
+            from convcli.plotting.saving import save_figure
 
-    def _target(self, channels: int) -> Target:
-        """Choose format, depth and range of the result.
+            figure = draw_chain(blocks, title=base_name(self.name))
+            save_figure(figure, Path(outputs.plot), overwrite=self.writing.overwrite)
+            self._note("figure", outputs.plot)
+
+    def _choose_target(self) -> Target:
+        """Choose the format and depth of the result.
 
         Raises:
-            UsageError: the format that was named cannot hold so many maps, or the range.
+            UsageError: the named format cannot hold that many maps, or the range.
         """
-        output, asked = self.wanted.output or "", self.wanted.range or "clip"
+        value_range = self.outputs.range or "clip"
         target = target_for(
             self.image.format,
-            output,
+            self.outputs.output or "",
             self.writing.format,
-            channels=channels,
+            channels=self.stages[-1].plan.shape[2],
             depth=self.image.depth,
-            range=asked,
+            range=value_range,
         )
-        if self.wanted.range is None and target.format.is_matrix:
-            return target._replace(depth=None)  # there is no white to cut at: all digits stay
+        if self.outputs.range is None and target.format.is_matrix:
+            return target._replace(depth=None)  # text and .npy keep all digits
         max_value = None if target.depth is None else 2**target.depth - 1
-        ValueRange(asked, max_value)  # refuses what has no meaning at this depth
+        ValueRange(value_range, max_value)  # refuses a range that this depth does not have
         return target
 
-    def _check(self, each: Sequence[tuple[Path, Path | None]]) -> None:
-        """See that nothing is there yet that would be written, and that nothing is twice.
+    def _layer_paths(self, folder: str) -> list[tuple[Path, Path | None]]:
+        """Return each layer's .npy file, and its .png file if it has 1 or 3 maps."""
+        digits = max(2, len(str(len(self.stages))))
+        paths: list[tuple[Path, Path | None]] = []
+        for stage in self.stages:
+            label = safe_name(stage.layer.label)[:MAX_LABEL]
+            stem = f"{stage.number:0{digits}}_{label}"
+            pixels = Path(folder, f"{stem}.png") if stage.plan.shape[2] in (1, 3) else None
+            paths.append((Path(folder, f"{stem}.npy"), pixels))
+        return paths
+
+    def _check_paths(self, layer_paths: Sequence[tuple[Path, Path | None]]) -> None:
+        """Check that no output exists, and that no two outputs are one file.
 
         Raises:
-            ImageError: a file is, and may not be replaced.
-            UsageError: one would be written twice.
+            ImageError: a file exists and --overwrite is not given.
+            UsageError: two outputs are one file.
         """
-        named = [self.wanted.plot, self.wanted.output if self.wanted.result else None]
+        named = [self.outputs.plot, self.outputs.output if self.outputs.has_result else None]
         paths = [Path(name) for name in named if name not in (None, STDOUT)]
-        paths += [path for pair in each for path in pair if path is not None]
+        paths += [path for pair in layer_paths for path in pair if path is not None]
         seen: set[Path] = set()
         for path in paths:
             if path.resolve() in seen and not is_stream(path):
@@ -200,71 +199,38 @@ class _Run:
             seen.add(path.resolve())
             check_target(path, overwrite=self.writing.overwrite)
 
-    def _write_each(self, maps: Maps, values: Path, pixels: Path | None) -> None:
-        """Write one layer's values, and its image where it makes one."""
+    def _write_layer(self, maps: Maps, values: Path, pixels: Path | None) -> None:
+        """Write one layer's maps, and their image if there is one."""
         overwrite = self.writing.overwrite
         with atomic_write(values, overwrite=overwrite) as file:
             write_npy(file, squeeze_maps(maps))
-        self._tell("each", values)
+        self._note("each", str(values))
         if pixels is not None:
             image, _ = image_of(maps, "rescale", 8, ImageData(self.image.pixels, 8))
             with atomic_write(pixels, overwrite=overwrite) as file:
                 write_image(image, file, PNG)
-            self._tell("each", pixels)
+            self._note("each", str(pixels))
 
-    def _write(self, maps: Maps, target: Target) -> None:
-        """Make pixels of the last layer's values, and write them."""
-        image, tally = image_of(maps, self.wanted.range or "clip", target.depth, self.image)
+    def _write_result(self, maps: Maps, target: Target) -> None:
+        """Turn the last layer's maps into pixels, and write them."""
+        image, stats = image_of(maps, self.outputs.range or "clip", target.depth, self.image)
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
-        if tally.nans and image.depth is not None:
-            notes += (f"{tally.nans} NaN values of the last layer became black",)
+        if stats.nans and image.depth is not None:
+            notes += (f"{stats.nans} NaN values of the last layer became black",)
         for note in (*target.notes, *notes):
             click.echo(f"{self.name}: {note}", err=True)
-        self.told |= {
-            "min": finite(tally.minimum),
-            "max": finite(tally.maximum),
-            "clipped": round(tally.clipped, 6),
+        self.record |= {
+            "min": finite(stats.minimum),
+            "max": finite(stats.maximum),
+            "clipped": round(stats.clipped, 6),
         }
         if self.data is None:
-            self._tell("output", target.output)
+            self._note("output", target.output)
 
-    def _draw(self, drawn: "Sequence[PlannedBlock]", plot: str) -> None:
-        from convcli.plotting.saving import save_figure
-        from convcli.teaching.chain.figure import draw_blocks
-
-        figure = draw_blocks(drawn, title=base_name(self.name))
-        save_figure(figure, Path(plot), overwrite=self.writing.overwrite)
-        self._tell("figure", plot)
-
-    def _tell(self, what: str, path: str | Path) -> None:
+    def _note(self, kind: str, path: str) -> None:
         """Note the name of a file that was written."""
-        self.names.append(str(path))
-        if what == "each":
-            self.told.setdefault(what, []).append(str(path))
+        self.paths.append(path)
+        if kind == "each":
+            self.record.setdefault(kind, []).append(path)
         else:
-            self.told[what] = str(path)
-
-
-def _planned(title: str, maps: Maps, max_value: int | None = None) -> "PlannedBlock":
-    """Keep what a figure shows of one layer's maps."""
-    from convcli.teaching.chain.figure import Block, plan_block
-
-    return plan_block(Block(title, maps), max_value)
-
-
-def _at_depth(layers: Sequence[Layer], max_value: int | None) -> list[Layer]:
-    """Let the kernels' own biases, in 8-bit levels, be those of the image's depth."""
-    levels = max_value // 255 if max_value else 1
-    return [replace(each, bias_scale=levels) if isinstance(each, Conv) else each for each in layers]
-
-
-def _each_paths(folder: str | None, stages: Sequence[Stage]) -> Iterator[tuple[Path, Path | None]]:
-    """Yield where the values of each layer go, and its image if it has 1 or 3 maps."""
-    if folder is None:
-        return
-    digits = max(2, len(str(len(stages))))
-    for stage in stages:
-        label = safe_name(stage.layer.label)[:MOST_LABEL]
-        path = Path(folder, f"{stage.number:0{digits}}_{label}.npy")
-        visible = stage.plan.shape[2] in (1, 3)
-        yield path, path.with_name(f"{path.name.removesuffix('.npy')}.png") if visible else None
+            self.record[kind] = path

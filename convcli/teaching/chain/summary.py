@@ -1,82 +1,76 @@
-"""``convcli chain --summary``: what each layer makes of a size, as a table or as JSON."""
+"""The summary of a chain: each layer's output shape and costs, as a table or as JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from convcli.geometry import Pair, size_text
 from convcli.layers.base import Shape
 from convcli.layers.network import Stage
+from convcli.teaching.text_table import table_lines
 
 HEADINGS = ("", "layer", "output", "channels", "parameters", "field", "jump", "mult-adds")
-WIDTH = 80
 
 
-def table(shape: Shape, stages: Sequence[Stage]) -> Iterator[str]:
-    """Yield the lines of an aligned table: the input, the layers, their total."""
-    rows: list[tuple[str, ...]] = [HEADINGS]
-    rows.append(("", "input", *_size(shape), "", "", "", ""))
-    rows += [_cells(stage) for stage in stages]
-    parameters, products = totals(stages)
+def summary_lines(shape: Shape, stages: Sequence[Stage]) -> list[str]:
+    """Return the lines of a table: the input, the layers and their totals.
+
+    Args:
+        shape: rows, columns and channels of the input.
+        stages: from :func:`convcli.layers.network.plan_network`.
+    """
+    rows: list[tuple[str, ...]] = [
+        HEADINGS,
+        ("", "input", size_text(shape[:2]), str(shape[2]), "", "", "", ""),
+    ]
+    for number, layer, plan, row_field, column_field in stages:
+        jump = row_field.jump, column_field.jump
+        cells = (
+            number,
+            layer.label,
+            size_text(plan.shape[:2]),
+            plan.shape[2],
+            plan.parameters,
+            size_text((row_field.size, column_field.size)),
+            jump[0] if jump[0] == jump[1] else size_text(jump),
+            plan.multiply_adds,
+        )
+        rows.append(tuple(map(str, cells)))
+    parameters, products = _totals(stages)
     rows.append(("", "total", "", "", str(parameters), "", "", str(products)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    widths[1] = min(widths[1], max(8, WIDTH - sum(widths) + widths[1] - 2 * (len(widths) - 1)))
-    for row in rows:
-        number, label, *cells = row
-        words = [number.rjust(widths[0]), _cut(label, widths[1]).ljust(widths[1])]
-        words += [cell.rjust(width) for cell, width in zip(cells, widths[2:], strict=True)]
-        yield "  ".join(words).rstrip()
+    return table_lines(rows, left=[1], shrink=1)
 
 
-def record(shape: Shape, stages: Sequence[Stage]) -> dict[str, Any]:
-    """Return every number under its name."""
-    parameters, products = totals(stages)
+def as_record(shape: Shape, stages: Sequence[Stage]) -> dict[str, Any]:
+    """Return the numbers of the table by their JSON names; the arguments are the same."""
+    parameters, products = _totals(stages)
     return {
-        "size": _named(shape[:2]),
+        "size": _by_axis(shape[:2]),
         "channels": shape[2],
-        "layers": [_numbers(stage) for stage in stages],
+        "layers": [
+            {
+                "number": number,
+                "layer": layer.name,
+                "label": layer.label,
+                "size": _by_axis(plan.shape[:2]),
+                "channels": plan.shape[2],
+                "parameters": plan.parameters,
+                "receptive_field": _by_axis((row_field.size, column_field.size)),
+                "jump": _by_axis((row_field.jump, column_field.jump)),
+                "start": _by_axis((row_field.start, column_field.start)),
+                "multiply_adds": plan.multiply_adds,
+            }
+            for number, layer, plan, row_field, column_field in stages
+        ],
         "parameters": parameters,
         "multiply_adds": products,
     }
 
 
-def totals(stages: Sequence[Stage]) -> tuple[int, int]:
-    """Return the parameters and the multiply-adds of all layers together."""
-    return (
-        sum(stage.plan.parameters for stage in stages),
-        sum(stage.plan.multiply_adds for stage in stages),
-    )
+def _totals(stages: Sequence[Stage]) -> tuple[int, int]:
+    """Return the parameters and the multiply-adds of all layers."""
+    plans = [stage.plan for stage in stages]
+    return sum(plan.parameters for plan in plans), sum(plan.multiply_adds for plan in plans)
 
 
-def _cells(stage: Stage) -> tuple[str, ...]:
-    plan, rows, columns = stage.plan, stage.row_field, stage.column_field
-    field = f"{columns.size}x{rows.size}"
-    jump = str(rows.jump) if rows.jump == columns.jump else f"{columns.jump}x{rows.jump}"
-    numbers = str(plan.parameters), field, jump, str(plan.multiply_adds)
-    return (str(stage.number), stage.layer.label, *_size(plan.shape), *numbers)
-
-
-def _numbers(stage: Stage) -> dict[str, Any]:
-    plan, rows, columns = stage.plan, stage.row_field, stage.column_field
-    return {
-        "number": stage.number,
-        "layer": stage.layer.name,
-        "label": stage.layer.label,
-        "size": _named(plan.shape[:2]),
-        "channels": plan.shape[2],
-        "parameters": plan.parameters,
-        "receptive_field": _named((rows.size, columns.size)),
-        "jump": _named((rows.jump, columns.jump)),
-        "start": _named((rows.start, columns.start)),
-        "multiply_adds": plan.multiply_adds,
-    }
-
-
-def _size(shape: Shape) -> tuple[str, str]:
-    return f"{shape[1]}x{shape[0]}", str(shape[2])
-
-
-def _named(pair: tuple[int, int]) -> dict[str, int]:
+def _by_axis(pair: Pair) -> dict[str, int]:
     return {"rows": pair[0], "columns": pair[1]}
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."

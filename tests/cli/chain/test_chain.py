@@ -231,7 +231,7 @@ def test_a_figure(chain, photo, contents):
 def test_alpha_and_nan_are_told_of(chain, save):
     save("a.png", np.full((4, 4, 4), 99, np.uint8))
     ran = chain("a.png", "relu")
-    assert (ran.code, ran.err) == (0, "a.png: its alpha is left out\n")
+    assert (ran.code, ran.err) == (0, "a.png: alpha is dropped\n")
     save("n.npy", np.array([[np.nan, 1.0]]))
     ran = chain("n.npy", "relu", "-o", "n.png")
     assert "1 NaN values of the last layer became black" in ran.err

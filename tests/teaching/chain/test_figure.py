@@ -6,17 +6,24 @@ from matplotlib import colormaps
 
 from convcli.errors import UsageError
 from convcli.plotting.saving import save_figure
-from convcli.teaching.chain.figure import Block, draw_chain, plan_block
+from convcli.teaching.chain.figure import draw_chain, plan_block
 
 RNG = np.random.default_rng(3)
 
 
+def draw(blocks, *, title="", max_value=None):
+    """Draw (title, maps) pairs, the first of which is an image if it has a ``max_value``."""
+    values = [max_value, *[None] * len(blocks)]
+    planned = [plan_block(*block, value) for block, value in zip(blocks, values, strict=False)]
+    return draw_chain(planned, title=title)
+
+
 def block(*shape, title="1  conv sobel-x", low=-1.0, high=1.0):
-    return Block(title, RNG.uniform(low, high, shape))
+    return (title, RNG.uniform(low, high, shape))
 
 
 def pixels(*shape):
-    return Block("input", RNG.integers(0, 256, shape).astype(np.uint8))
+    return ("input", RNG.integers(0, 256, shape).astype(np.uint8))
 
 
 LONG = "12  conv " + "gaussian-5-sigma-1.2+" * 20
@@ -43,9 +50,7 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_is_cut_or_overlaps(name, legible):
     blocks, max_value = FIGURES[name]
-    legible(
-        draw_chain(blocks, title="/a/folder/of images/" * 12 + "$a$_b.png", max_value=max_value)
-    )
+    legible(draw(blocks, title="/a/folder/of images/" * 12 + "$a$_b.png", max_value=max_value))
 
 
 def images(figure):
@@ -57,14 +62,14 @@ def text_of(figure):
 
 
 def test_the_input_is_an_image_and_later_maps_of_three_are_maps():
-    figure = draw_chain([pixels(8, 8, 3), block(8, 8, 3)], max_value=255)
+    figure = draw([pixels(8, 8, 3), block(8, 8, 3)], max_value=255)
     shown = images(figure)
     assert [image.get_array().ndim for image in shown] == [3, 2, 2, 2]
 
 
 def test_maps_of_one_layer_share_a_scale_centered_on_zero():
     maps = np.stack([np.full((4, 4), -8.0), np.full((4, 4), 2.0)], axis=2)
-    shown = images(draw_chain([Block("1  conv", maps)]))
+    shown = images(draw([("1  conv", maps)]))
     assert {image.get_clim() for image in shown} == {(-8.0, 8.0)}
     assert {image.get_cmap().name for image in shown} == {"RdBu_r"}
     assert shown[0].get_cmap()(0.5) == colormaps["RdBu_r"](0.5)
@@ -83,7 +88,7 @@ def test_maps_of_one_layer_share_a_scale_centered_on_zero():
     ],
 )
 def test_scales(values, clim):
-    [image] = images(draw_chain([Block("x", values.reshape(4, 4, 1))]))
+    [image] = images(draw([("x", values.reshape(4, 4, 1))]))
     assert image.get_clim() == pytest.approx(clim)
 
 
@@ -91,22 +96,22 @@ def test_scales(values, clim):
 def test_a_few_values_far_out_do_not_wash_out_the_rest(sign, ends):
     values = np.linspace(0, 1, 10_000)
     values[77] = sign * 500
-    [image] = images(draw_chain([Block("x", values.reshape(100, 100, 1))]))
+    [image] = images(draw([("x", values.reshape(100, 100, 1))]))
     assert image.get_clim() == pytest.approx(ends, abs=0.01)
 
 
 def test_what_is_left_out_is_said():
-    figure = draw_chain([block(4, 4, 70)])
+    figure = draw([block(4, 4, 70)])
     assert len(images(figure)) == 64
     assert "70 maps" in text_of(figure)
     assert "the first 64 are drawn" in text_of(figure)
     maps = np.ones((30, 30, 2))
     maps[0, 0, 1] = np.nan
-    assert "1 NaN in magenta" in text_of(draw_chain([Block("x", maps)]))
+    assert "1 NaN in magenta" in text_of(draw([("x", maps)]))
 
 
 def test_small_maps_are_drawn_cell_by_cell_with_their_numbers():
-    figure = draw_chain([Block("x", np.arange(4).reshape(2, 2, 1))])
+    figure = draw([("x", np.arange(4).reshape(2, 2, 1))])
     [image] = images(figure)
     assert image.get_interpolation() == "nearest"
     assert [text.get_text() for text in image.axes.texts] == ["0", "1", "2", "3"]
@@ -115,16 +120,16 @@ def test_small_maps_are_drawn_cell_by_cell_with_their_numbers():
 @pytest.mark.parametrize(("shape", "max_value"), [((900, 700, 80), None), ((2000, 1500, 3), 255)])
 def test_of_large_maps_only_what_is_drawn_is_kept(shape, max_value):
     maps = RNG.random(shape).astype(np.float32)
-    kept = [raster.pixels for raster in plan_block(Block("x", maps), max_value).rasters]
+    kept = [panel.pixels for panel in plan_block("x", maps, max_value).panels]
     assert not any(np.shares_memory(pixels, maps) for pixels in kept)
     assert sum(pixels.nbytes for pixels in kept) < maps.nbytes / 4
     rows, columns = shape[:2]
-    extents = {tuple(image.get_extent()) for image in images(draw_chain([Block("x", maps)]))}
+    extents = {tuple(image.get_extent()) for image in images(draw([("x", maps)]))}
     assert extents == {(-0.5, columns - 0.5, rows - 0.5, -0.5)}
 
 
 def test_every_block_has_a_color_bar():
-    figure = draw_chain([pixels(8, 8, 3), block(8, 8, 5), block(1, 1, 5)], max_value=255)
+    figure = draw([pixels(8, 8, 3), block(8, 8, 5), block(1, 1, 5)], max_value=255)
     bars = [axes for axes in figure.axes if not axes.images]
     assert len(bars) == 3
     assert all(len(axes.get_yticks()) >= 2 for axes in bars)
@@ -133,12 +138,12 @@ def test_every_block_has_a_color_bar():
 @pytest.mark.parametrize("count", [0, 101])
 def test_too_few_and_too_many_layers(count):
     with pytest.raises(UsageError, match="1 to 100 layers"):
-        draw_chain([block(1, 1, 1)] * count)
+        draw([block(1, 1, 1)] * count)
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path):
     blocks = [pixels(20, 20, 3), block(20, 20, 4)]
     for name in ("a.png", "b.png", "a.svg", "b.svg"):
-        save_figure(draw_chain(blocks, title="t", max_value=255), tmp_path / name)
+        save_figure(draw(blocks, title="t", max_value=255), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -1,0 +1,393 @@
+"""``convcli chain INPUT LAYER...``: the command, and a command for each layer of the grammar.
+
+Click wants the options of a group before INPUT, and those of a layer before its arguments. Here
+an option may stand anywhere: :class:`_WordOrder` puts the words into click's order. An option
+belongs to the layer before it if that layer has it, otherwise to the chain.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from convcli.choices import RANGES
+from convcli.cli.kernel_options import BORDER_DIAGRAMS
+from convcli.cli.options import (
+    KernelSpecValue,
+    one_image_options,
+    one_writing_options,
+    option,
+    option_group,
+)
+from convcli.errors import UsageError, prefix_errors
+from convcli.teaching.chain.grammar import (
+    LAYERS,
+    SPEC,
+    LayerSyntax,
+    OptionSyntax,
+    ValueSyntax,
+    find_layer,
+)
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from convcli.choices import Range
+    from convcli.images.options import ReadOptions, WriteOptions
+    from convcli.layers.base import Layer
+
+_NUMBER, _STDIN = "convcli.layer-number", "convcli.stdin"  # keys of Context.meta
+
+
+class ValueType(click.ParamType[Any]):
+    """A value that the grammar parses."""
+
+    name = "value"
+
+    def __init__(self, syntax: ValueSyntax) -> None:
+        self.syntax = syntax
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse a text; another value was parsed before."""
+        try:
+            return self.syntax.parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the words that the value may be."""
+        return _items(word for word in self.syntax.words if word.startswith(incomplete))
+
+
+class LayerCommand(click.Command):
+    """The command of a layer, which returns the layer."""
+
+    def __init__(self, syntax: LayerSyntax) -> None:
+        arguments = [
+            click.Argument(
+                [argument.name], type=ValueType(argument.value), metavar=argument.value.metavar
+            )
+            for argument in syntax.arguments
+        ]
+        lines = [f"  convcli chain photo.png {example} -o out.npy" for example in syntax.examples]
+        borders = BORDER_DIAGRAMS if any(o.flag == "--border" for o in syntax.options) else ""
+        super().__init__(
+            syntax.name,
+            params=[*arguments, *(_click_option(syntax, option) for option in syntax.options)],
+            help=f"{syntax.summary}\n\n{syntax.details}",
+            epilog="\n".join((borders, "\b", "Examples:", *lines)),
+        )
+        self.syntax = syntax
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the layer's words; an error names the layer by its number."""
+        meta = {} if parent is None else parent.meta
+        number = meta[_NUMBER] = meta.get(_NUMBER, 0) + 1
+        try:
+            ctx = super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            problem = f"layer {number} ({info_name}): {error.format_message()}"
+            raise click.UsageError(problem, error.ctx) from error
+        ctx.obj = number
+        return ctx
+
+    def invoke(self, ctx: click.Context) -> Layer:
+        """Build the layer; an error names the layer by its number."""
+        values = dict(ctx.params)
+        with prefix_errors(f"layer {ctx.obj} ({self.name})"):
+            if any(spec.strip() == "-" for spec in values.get("kernel", ())):
+                chain = ctx.parent.params if ctx.parent else {}
+                if chain.get("source") == "-" or ctx.meta.get(_STDIN):
+                    raise UsageError(
+                        "standard input ('-') can be used once only: as the kernel or as an image"
+                    )
+                ctx.meta[_STDIN] = True
+                values["stdin"] = sys.stdin.buffer
+            return self.syntax.build(**values)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """List the options; for completion, also those of the chain."""
+        params = super().get_params(ctx)
+        if ctx.resilient_parsing and ctx.parent is not None:
+            chain = ctx.parent.command.params
+            params += [param for param in chain if isinstance(param, click.Option)]
+        return params
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer options, and every layer, since a layer may follow another of its kind."""
+        items = super().shell_complete(ctx, incomplete)
+        offered = {item.value for item in items}
+        names = (name for name in LAYERS if name.startswith(incomplete) and name not in offered)
+        return [*items, *_items(names)]
+
+
+def _click_option(layer: LayerSyntax, syntax: OptionSyntax) -> click.Option:
+    flags = [syntax.short, f"{syntax.flag}/{syntax.off}" if syntax.off else syntax.flag]
+    attributes: dict[str, Any] = {"default": syntax.default, "help": syntax.help}
+    attributes["show_default"] = syntax.shown_default or syntax.default not in (None, False)
+    if syntax.value is None:
+        attributes["is_flag"] = True
+    else:
+        value_type = KernelSpecValue() if syntax.value is SPEC else ValueType(syntax.value)
+        attributes |= {"type": value_type, "metavar": syntax.value.metavar}
+        attributes |= {"multiple": syntax.multiple, "required": syntax.required}
+    if syntax.name == "threads":  # one variable sets the threads of every command
+        command = layer.name.upper().replace("-", "_")
+        attributes["envvar"] = [f"CONVCLI_CHAIN_{command}_THREADS", "CONVCLI_THREADS"]
+    return click.Option([*filter(None, flags), syntax.name], **attributes)
+
+
+def _items(words: Iterator[str]) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(word) for word in words]
+
+
+class ChainGroup(click.Group):
+    """The chain: INPUT, then layers; options may stand anywhere."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words in click's order."""
+        help_names = self.get_help_option_names(ctx)
+        if len(args) == 2 and args[0] in LAYERS and args[1] in help_names:
+            # `chain conv --help` asks for the help of conv, not for an image named conv.
+            self.commands[args[0]].make_context(args[0], args[1:], parent=ctx)
+        return super().parse_args(ctx, list(_WordOrder(self, ctx, args).words()))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the layers in the order of the grammar."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the layers with their arguments, one per line."""
+        rows = [
+            (" ".join((layer.name, *(a.value.metavar for a in layer.arguments))), layer.summary)
+            for layer in LAYERS.values()
+        ]
+        with formatter.section("Layers"):
+            formatter.write_dl(rows)
+
+
+class _WordOrder:
+    """The words of one command line, put into click's order."""
+
+    def __init__(self, chain: ChainGroup, ctx: click.Context, args: list[str]) -> None:
+        self._chain = chain
+        self._ctx = ctx
+        self._left = list(args)
+        self._own: list[str] = []  # the chain's options
+        self._source: list[str] = []
+        self._layers: list[list[str]] = []  # for each: the name, its options, then its arguments
+        self._arguments: list[str] = []  # of the last layer
+        self._missing = 0  # arguments that the last layer still takes
+        self._options = self._chain_options = _options_by_flag(chain, ctx)
+        self._given: set[str] = set()
+
+    def words(self) -> Iterator[str]:
+        """Yield the words in click's order."""
+        while self._left:
+            word = self._left.pop(0)
+            if word == "--" and self._left and not self._source:
+                self._source = [word, self._left.pop(0)]
+            elif len(word) > 1 and word.startswith("-"):
+                self._take_option(word)
+            elif not self._source:
+                self._source = [word]
+            elif self._missing:
+                self._missing -= 1
+                self._arguments.append(word)
+            elif word not in LAYERS and self._ctx.resilient_parsing:  # the word is being completed
+                self._arguments += [word, *self._left]
+                break
+            else:
+                self._begin_layer(word)
+        self._end_layer()
+        yield from self._own
+        yield from self._source
+        for layer in self._layers:
+            yield from layer
+        asks_help = set(self._own) & set(self._chain.get_help_option_names(self._ctx))
+        if self._source and not (self._layers or asks_help or self._ctx.resilient_parsing):
+            raise click.UsageError(f"Missing layer: {', '.join(LAYERS)}", self._ctx)
+
+    def _take_option(self, word: str) -> None:
+        """Take an option with its value, for the layer before it or for the chain."""
+        flag = word.partition("=")[0] if word.startswith("--") else word[:2]
+        param = self._options.get(flag)
+        of_layer = bool(self._layers) and param is not None
+        param = param or self._chain_options.get(flag)
+        taken = [word]
+        if param is not None and not param.is_flag and word == flag:  # its value is the next word
+            if self._left:
+                taken.append(self._left.pop(0))
+            elif self._ctx.resilient_parsing:  # the value is being completed
+                return
+            else:
+                raise click.UsageError(f"Option {flag!r} requires an argument.", self._ctx)
+        if not self._ctx.resilient_parsing:
+            self._check_option(param, flag, of_layer=of_layer)
+        if of_layer:
+            self._layers[-1] += taken
+        else:
+            self._own += taken
+
+    def _check_option(self, param: click.Option | None, flag: str, *, of_layer: bool) -> None:
+        """Refuse an unknown option, and an option of the chain that is given twice."""
+        if param is None:
+            raise click.UsageError(f"No such option {flag!r}{self._hint()}", self._ctx)
+        if of_layer or param.is_flag or not param.name:
+            return
+        if param.name in self._given:
+            raise click.UsageError(f"{'/'.join(param.opts)} is given twice", self._ctx)
+        self._given.add(param.name)
+
+    def _hint(self) -> str:
+        """Say what is probably wrong with an unknown option."""
+        if self._layers:
+            return f" of {self._layers[-1][0]}; --help after it lists them"
+        first = self._source[0] if self._source else ""
+        if first in LAYERS:
+            return f": INPUT comes first, then the layers, as in convcli chain INPUT {first} ..."
+        return ": options of a layer come after its name"
+
+    def _begin_layer(self, name: str) -> None:
+        self._end_layer()
+        syntax = find_layer(name)
+        self._layers.append([name])
+        self._options = _options_by_flag(self._chain.commands[name], self._ctx)
+        self._missing = len(syntax.arguments)
+
+    def _end_layer(self) -> None:
+        if self._layers:
+            self._layers[-1] += self._arguments
+            self._arguments = []
+
+
+def _options_by_flag(command: click.Command, ctx: click.Context) -> dict[str, click.Option]:
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    help_option = command.get_help_option(ctx)
+    if help_option is not None:
+        options.append(help_option)
+    return {flag: option for option in options for flag in (*option.opts, *option.secondary_opts)}
+
+
+class ChainOutputs(NamedTuple):
+    """What a chain writes and prints: the values of the options."""
+
+    output: str | None
+    range: Range | None
+    summary: bool
+    json: bool
+    plot: str | None
+    each_dir: str | None
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the last layer's maps are written: unless only other outputs are asked for."""
+        return self.output is not None or not (self.summary or self.plot or self.each_dir)
+
+    @property
+    def needs_maps(self) -> bool:
+        """Whether any maps are needed, or shapes suffice."""
+        return self.has_result or self.plot is not None or self.each_dir is not None
+
+
+output_options = option_group(
+    "outputs",
+    ChainOutputs,
+    option(
+        "-o",
+        "--output",
+        type=click.Path(),
+        metavar="FILE|-",
+        help="Write the last layer's maps; - is standard output.  [default: {stem}_chain{suffix} "
+        "beside INPUT, unless --summary, --plot or --each-dir is given]",
+    ),
+    option(
+        "--range",
+        type=click.Choice(RANGES),
+        help="How values become pixels, as with apply.  [default: raw for .npy, .csv and .txt, "
+        "else clip]",
+    ),
+    option(
+        "--summary",
+        is_flag=True,
+        help="Print each layer's output size, parameters, receptive field and multiply-adds.",
+    ),
+    option("--json", is_flag=True, help="Print the summary and the written files as JSON."),
+    option(
+        "--plot",
+        type=click.Path(),
+        metavar="FILE",
+        help="Draw each layer's maps into FILE (.png, .pdf, .svg, ...).",
+    ),
+    option(
+        "--each-dir",
+        type=click.Path(),
+        metavar="DIR",
+        help="Save every layer's maps to DIR: NN_layer.npy, and NN_layer.png (rescaled) for 1 or "
+        "3 maps.",
+    ),
+)
+
+
+@click.group(
+    cls=ChainGroup,
+    short_help="Send an image through a sequence of layers.",
+    chain=True,
+    no_args_is_help=False,
+    commands={name: LayerCommand(syntax) for name, syntax in LAYERS.items()},
+    subcommand_metavar="LAYER [ARGS]... [LAYER [ARGS]...]...",
+    epilog="""\b
+    Examples:
+      convcli chain photo.png conv -k gaussian:5 relu maxpool 2 conv -k sobel-x relu -o out.png
+      convcli chain photo.png conv -k bank.npy --bias b.npy relu maxpool 2 --plot maps.png
+      convcli chain photo.png conv -k bank.npy relu globalpool max -o features.npy
+      convcli chain photo.png conv -k bank.npy maxpool 3 --stride 2 --summary
+      convcli chain photo.png conv --help
+
+    Options of a layer stand after its name; the options above may stand anywhere.
+    """,
+)
+@output_options
+@one_image_options
+@one_writing_options
+@click.argument("source", metavar="INPUT", type=click.Path())
+@click.pass_context
+def chain(
+    ctx: click.Context,
+    source: str,
+    outputs: ChainOutputs,
+    reading: ReadOptions,
+    writing: WriteOptions,
+) -> None:
+    """Send an image through a sequence of layers, as a network does.
+
+    Values are not rounded or clipped between layers: integers stay exact until a layer makes
+    fractions of them, which are float32 (float64 for float64). A color image is three maps, with
+    values from 0 to 255 or 65535. At the end, --range turns values into pixels: one map is a gray
+    image, three maps are red, green and blue; .npy holds any number of maps. Alpha is dropped.
+    """
+    ctx.obj = source, outputs, reading, writing
+
+
+@chain.result_callback()
+@click.pass_obj
+def _run(
+    values: tuple[str, ChainOutputs, ReadOptions, WriteOptions], layers: list[Layer], /, **_: object
+) -> None:
+    """Run the layers that the commands returned."""
+    from convcli.cli.chain.results import run
+
+    run(*values, layers)
