@@ -113,7 +113,7 @@ def test_standard_input_is_one_thing(convcli, gray):
         (["gray.png", "conv", "-k", "blur", "--bias", ""], "it is empty"),
         (["gray.png", "conv", "-k", "blur", "--fill", "3"], "--border constant"),
         (["gray.png", "conv", "-k", "blur", "--combine", "max"], "two kernels or more"),
-        (["gray.png", "leaky-relu", "--slope", "inf"], "'--slope': 'inf' is not a finite number"),
+        (["gray.png", "leaky-relu", "--slope", "inf"], "'inf' is not a finite number"),
         (["gray.png", "normalize", "--eps", "0"], "eps"),
     ],
 )  # fmt: skip

@@ -19,9 +19,7 @@ def test_text_and_words_with_and_without_bars():
     expected = ["conv sobel-x", "relu", "maxpool 2x2 stride 1"]
     assert labels("conv -k sobel-x | relu | maxpool 2 --stride 1") == expected
     assert labels("conv -ksobel-x relu maxpool --stride=1 2") == expected
-    assert (
-        labels(["conv", "--kernel", "sobel-x", "relu", "maxpool", "2", "--stride", "1"]) == expected
-    )
+    assert labels(["conv", "--kernel", "sobel-x", "relu", "maxpool", "2", "--stride=1"]) == expected
     assert labels("") == []
 
 
