@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,7 +35,6 @@ from convcli.teaching.chain.grammar import (
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from convcli.choices import Range
     from convcli.images.options import ReadOptions, WriteOptions
     from convcli.layers.base import Layer
 
@@ -282,30 +281,9 @@ def _options_by_flag(command: click.Command, ctx: click.Context) -> dict[str, cl
     return {flag: option for option in options for flag in (*option.opts, *option.secondary_opts)}
 
 
-class ChainOutputs(NamedTuple):
-    """What a chain writes and prints: the values of the options."""
-
-    output: str | None
-    range: Range | None
-    summary: bool
-    json: bool
-    plot: str | None
-    each_dir: str | None
-
-    @property
-    def has_result(self) -> bool:
-        """Whether the last layer's maps are written: unless only other outputs are asked for."""
-        return self.output is not None or not (self.summary or self.plot or self.each_dir)
-
-    @property
-    def needs_maps(self) -> bool:
-        """Whether any maps are needed, or shapes suffice."""
-        return self.has_result or self.plot is not None or self.each_dir is not None
-
-
 output_options = option_group(
     "outputs",
-    ChainOutputs,
+    dict,
     option(
         "-o",
         "--output",
@@ -368,7 +346,7 @@ output_options = option_group(
 def chain(
     ctx: click.Context,
     source: str,
-    outputs: ChainOutputs,
+    outputs: dict[str, Any],
     reading: ReadOptions,
     writing: WriteOptions,
 ) -> None:
@@ -385,9 +363,13 @@ def chain(
 @chain.result_callback()
 @click.pass_obj
 def _run(
-    values: tuple[str, ChainOutputs, ReadOptions, WriteOptions], layers: list[Layer], /, **_: object
+    values: tuple[str, dict[str, Any], ReadOptions, WriteOptions],
+    layers: list[Layer],
+    /,
+    **_: object,
 ) -> None:
     """Run the layers that the commands returned."""
-    from convcli.cli.chain.results import run
+    from convcli.cli.chain.results import ChainOutputs, run
 
-    run(*values, layers)
+    source, outputs, reading, writing = values
+    run(source, ChainOutputs(**outputs), reading, writing, layers)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import click
 
 from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.encoding import Target, target_for, write_result
 from convcli.batch.outputs import STDOUT, base_name
+from convcli.choices import Range
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import check_terminal, finite, print_name, write_stdout
 from convcli.errors import UsageError, prefix_errors, shown
@@ -28,10 +29,28 @@ from convcli.layers.network import Stage, run_network
 from convcli.teaching.chain.run import image_of, maps_of, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import as_record, summary_lines
 
-if TYPE_CHECKING:
-    from convcli.cli.chain.chain import ChainOutputs
-
 MAX_LABEL = 60  # letters of a layer's label in a file name
+
+
+class ChainOutputs(NamedTuple):
+    """What a chain writes and prints: the values of the options."""
+
+    output: str | None
+    range: Range | None
+    summary: bool
+    json: bool
+    plot: str | None
+    each_dir: str | None
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the last layer's maps are written: unless only other outputs are asked for."""
+        return self.output is not None or not (self.summary or self.plot or self.each_dir)
+
+    @property
+    def needs_maps(self) -> bool:
+        """Whether any maps are needed, or shapes suffice."""
+        return self.has_result or self.plot is not None or self.each_dir is not None
 
 
 def run(
