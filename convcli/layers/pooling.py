@@ -46,7 +46,7 @@ class Pool:
 
     def apply(self, maps: Maps) -> Maps:
         """Pool each map."""
-        return pool(
+        return pool_windows(
             maps,
             self.size,
             self.kind,
