@@ -187,14 +187,13 @@ class _WordOrder:
         self._left = list(args)
         self._own: list[str] = []  # the chain's options
         self._source: list[str] = []
-        self._layers: list[list[str]] = []  # for each: the name, its options, then its arguments
-        self._arguments: list[str] = []  # of the last layer
-        self._missing = 0  # arguments that the last layer still takes
+        self._layers: list[tuple[str, list[str], list[str]]] = []  # name, options, arguments
         self._options = self._chain_options = _options_by_flag(chain, ctx)
         self._given: set[str] = set()
 
     def words(self) -> Iterator[str]:
         """Yield the words in click's order."""
+        completing = self._ctx.resilient_parsing
         while self._left:
             word = self._left.pop(0)
             if word == "--" and self._left and not self._source:
@@ -203,29 +202,32 @@ class _WordOrder:
                 self._take_option(word)
             elif not self._source:
                 self._source = [word]
-            elif self._missing:
-                self._missing -= 1
-                self._arguments.append(word)
-            elif word not in LAYERS and self._ctx.resilient_parsing:  # the word is being completed
-                self._arguments += [word, *self._left]
-                break
+            elif self._takes_argument():
+                self._layers[-1][2].append(word)
+            elif word in LAYERS or completing:
+                self._layers.append((word, [], []))
+                command = self._chain.commands.get(word)
+                self._options = _options_by_flag(command, self._ctx) if command else {}
             else:
-                self._begin_layer(word)
-        self._end_layer()
+                find_layer(word)  # raises
         yield from self._own
         yield from self._source
-        for layer in self._layers:
-            yield from layer
+        for name, options, arguments in self._layers:
+            yield from (name, *options, *arguments)
         asks_help = set(self._own) & set(self._chain.get_help_option_names(self._ctx))
-        if self._source and not (self._layers or asks_help or self._ctx.resilient_parsing):
+        if self._source and not (self._layers or asks_help or completing):
             raise click.UsageError(f"Missing layer: {', '.join(LAYERS)}", self._ctx)
+
+    def _takes_argument(self) -> bool:
+        """Whether the last layer still takes an argument."""
+        name, _, arguments = self._layers[-1] if self._layers else ("", [], [])
+        return name in LAYERS and len(arguments) < len(LAYERS[name].arguments)
 
     def _take_option(self, word: str) -> None:
         """Take an option with its value, for the layer before it or for the chain."""
         flag = word.partition("=")[0] if word.startswith("--") else word[:2]
-        param = self._options.get(flag)
-        of_layer = bool(self._layers) and param is not None
-        param = param or self._chain_options.get(flag)
+        of_layer = bool(self._layers) and flag in self._options
+        param = self._options.get(flag) or self._chain_options.get(flag)
         taken = [word]
         if param is not None and not param.is_flag and word == flag:  # its value is the next word
             if self._left:
@@ -236,10 +238,7 @@ class _WordOrder:
                 raise click.UsageError(f"Option {flag!r} requires an argument.", self._ctx)
         if not self._ctx.resilient_parsing:
             self._check_option(param, flag, of_layer=of_layer)
-        if of_layer:
-            self._layers[-1] += taken
-        else:
-            self._own += taken
+        (self._layers[-1][1] if of_layer else self._own).extend(taken)
 
     def _check_option(self, param: click.Option | None, flag: str, *, of_layer: bool) -> None:
         """Refuse an unknown option, and an option of the chain that is given twice."""
@@ -259,18 +258,6 @@ class _WordOrder:
         if first in LAYERS:
             return f": INPUT comes first, then the layers, as in convcli chain INPUT {first} ..."
         return ": options of a layer come after its name"
-
-    def _begin_layer(self, name: str) -> None:
-        self._end_layer()
-        syntax = find_layer(name)
-        self._layers.append([name])
-        self._options = _options_by_flag(self._chain.commands[name], self._ctx)
-        self._missing = len(syntax.arguments)
-
-    def _end_layer(self) -> None:
-        if self._layers:
-            self._layers[-1] += self._arguments
-            self._arguments = []
 
 
 def _options_by_flag(command: click.Command, ctx: click.Context) -> dict[str, click.Option]:
