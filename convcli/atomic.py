@@ -73,7 +73,10 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
             return
         final = Path(os.path.realpath(target))
         check_target(target, overwrite=overwrite)
-        _make_folder(final.parent)
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, f"{shown(final.parent)} is a file") from error
         handle, temporary = _open_temporary(final)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -131,13 +134,6 @@ def _host() -> str:
     with suppress(OSError):
         name += str(Path("/proc/self/ns/pid").stat().st_ino)
     return f"{zlib.crc32(name.encode()):08x}"
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise NotADirectoryError(errno.ENOTDIR, f"{shown(folder)} is a file") from error
 
 
 def _open_temporary(final: Path) -> tuple[int, Path]:

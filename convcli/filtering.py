@@ -109,7 +109,7 @@ def filter_image(
     task = _Task.of(image, spec)
     if spec.range == "rescale" and extremes is None:
         extremes = task.extremes()
-    mapping: ValueRange | DirectionColors
+    mapping: ValueRange
     if spec.combine == "direction":
         mapping, depth = DirectionColors(spec.range, image.max_value, *(extremes or ())), 8
     else:
@@ -245,7 +245,7 @@ class _Task:
 
     def run(
         self,
-        mapping: ValueRange | DirectionColors,
+        mapping: ValueRange,
         sink: Callable[[slice, NDArray[Any]], None],
         *,
         counted: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -108,7 +108,8 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     ]
     if not lines:
         raise ArrayError("holds no numbers")
-    separator = _separator(content for _, content in lines)
+    separators = (mark for mark in ";," if any(mark in content for _, content in lines))
+    separator = next(separators, None)  # None stands for blanks
     columns = len(_split(*lines[0], separator))
     if columns * len(lines) > max_numbers:
         raise ArrayError(over_limit(f"{columns}x{len(lines)}", max_numbers))
@@ -121,17 +122,6 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
         except (ValueError, OverflowError):
             pass
     return _parse_words(lines, separator, columns, integers=integers)
-
-
-def _separator(contents: Iterable[str]) -> str | None:
-    """Return ``;`` if there is one, else ``,`` if there is one, else None for blanks."""
-    separator = None
-    for content in contents:
-        if ";" in content:
-            return ";"
-        if "," in content:
-            separator = ","
-    return separator
 
 
 def _split(line: int, content: str, separator: str | None) -> list[str]:

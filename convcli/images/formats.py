@@ -52,13 +52,11 @@ class Format:
         """Whether it stores bare numbers: ``npy``, ``csv`` or ``txt``."""
         return self.name in ("npy", "csv", "txt")
 
-    def holds(self, channels: int, depth: int | None) -> bool:
-        """Tell whether it holds such an image, if need be with 16 bits scaled to 8."""
-        return _within(channels, self.plain if depth is None else self.channels)
-
-    def holds_exactly(self, channels: int, depth: int | None) -> bool:
-        """Tell whether it holds such an image with every bit of its pixels."""
-        return _within(channels, {8: self.channels, 16: self.deep, None: self.plain}[depth])
+    def holds(self, channels: int, depth: int | None, *, exact: bool = False) -> bool:
+        """Tell whether it holds such an image; unless ``exact``, 16 bits may be scaled to 8."""
+        deep = self.deep if exact else self.channels
+        held = {8: self.channels, 16: deep, None: self.plain}[depth]
+        return held is ANY or channels in held
 
     def check(self, channels: int, depth: int | None) -> None:
         """Check that it holds such an image.
@@ -156,15 +154,19 @@ def named_format(output: Path | None, requested: str | None, *, raw: bool = Fals
     'TIFF'
     """
     if requested is not None:
-        named = _look_up(requested, f"--format {shown(requested)}: unknown format")
+        name, problem = requested, f"--format {shown(requested)}: unknown format"
     elif output is None:
         return None
-    elif not output.suffix:
+    elif output.suffix:
+        name, problem = output.suffix, f"cannot write {shown(output.suffix)} files"
+    else:
         raise UsageError(
             f"{shown(output.name)}: has no suffix that names a format; add one, or use --format"
         )
-    else:
-        named = _look_up(output.suffix, f"cannot write {shown(output.suffix)} files")
+    named = _BY_NAME.get(name.lower())
+    if named is None:
+        supported = ", ".join(dict.fromkeys(known.suffix for known in FORMATS))
+        raise UsageError(f"{problem}; supported: {supported}")
     if raw and named.plain == NONE:
         named.check(1, None)
     return named
@@ -203,7 +205,7 @@ def choose_format(
     if not frames:
         own = _STILL_AS.get(own, own)
     for candidate in FORMATS:
-        if candidate.name == own and candidate.holds_exactly(channels, depth):
+        if candidate.name == own and candidate.holds(channels, depth, exact=True):
             return candidate
     if depth is None and channels == 1:
         return TIFF
@@ -231,18 +233,6 @@ def default_suffix(suffix: str, requested: str | None, *, raw: bool = False) -> 
     if raw:
         return suffix if own is not None and own.is_matrix else NPY.suffix
     return suffix if own is not None else PNG.suffix
-
-
-def _look_up(name: str, problem: str) -> Format:
-    try:
-        return _BY_NAME[name.lower()]
-    except KeyError:
-        supported = ", ".join(dict.fromkeys(known.suffix for known in FORMATS))
-        raise UsageError(f"{problem}; supported: {supported}") from None
-
-
-def _within(channels: int, held: frozenset[int] | None) -> bool:
-    return held is ANY or channels in held
 
 
 # Every format by its suffixes, with and without their dot, and by its name.

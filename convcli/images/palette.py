@@ -39,8 +39,13 @@ class Palette:
         exact = list(dict.fromkeys([*_packed(kept).tolist(), *packed[order].tolist()]))
         if len(exact) > MAX_COLORS:
             exact = exact[: len(kept) + _EXACT]
-            exact += _median_cut(pixels, MAX_COLORS - len(exact)).tolist()
-        self.colors = _unpacked(np.array(exact, np.uint32))
+            image = Image.fromarray(pixels[np.newaxis])
+            count = MAX_COLORS - len(exact)
+            image = image.quantize(count, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            cut = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)[:count]
+            exact += _packed(cut).tolist()
+        packed = np.array(exact, np.uint32)
+        self.colors = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], -1).astype(np.uint8)
         self._table = _nearest(self.colors)
         # If two colors share an entry, the more frequent one is kept exactly.
         self._table[_entries(self.colors[::-1])] = np.arange(len(exact) - 1, -1, -1)
@@ -49,13 +54,6 @@ class Palette:
         """Return the indices, (H, W), of the colors of an (H, W, 3) frame."""
         indices: NDArray[np.uint8] = self._table[_entries(frame)]
         return indices
-
-
-def _median_cut(pixels: Frame, count: int) -> NDArray[np.uint32]:
-    image = Image.fromarray(pixels[np.newaxis])
-    reduced = image.quantize(count, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    colors = np.array(reduced.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    return _packed(colors[:count])
 
 
 def _nearest(colors: Frame) -> NDArray[np.uint8]:
@@ -81,8 +79,3 @@ def _packed(colors: Frame) -> NDArray[np.uint32]:
     red, green, blue = np.moveaxis(colors, -1, 0).astype(np.uint32)
     packed: NDArray[np.uint32] = (red << 16) | (green << 8) | blue
     return packed
-
-
-def _unpacked(packed: NDArray[np.uint32]) -> Frame:
-    channels = [packed >> 16, packed >> 8 & 255, packed & 255]
-    return np.stack(channels, -1).astype(np.uint8)

@@ -15,26 +15,13 @@ from convcli.images.channels import select_channels
 # The mode that each mode is converted to before its samples are read. A palette becomes RGB even
 # if it holds grays alone: the number of channels must not depend on the colors.
 _TARGETS = {
+    **{mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I", "F")},
+    **{mode: mode for mode in ("I;16", "I;16L", "I;16B", "I;16N")},
+    **dict.fromkeys(("P", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"), "RGB"),
     "1": "L",
-    "L": "L",
-    "LA": "LA",
     "La": "LA",
-    "P": "RGB",
     "PA": "RGBA",
-    "RGB": "RGB",
-    "RGBA": "RGBA",
     "RGBa": "RGBA",
-    "RGBX": "RGB",
-    "CMYK": "RGB",
-    "YCbCr": "RGB",
-    "LAB": "RGB",
-    "HSV": "RGB",
-    "I": "I",
-    "I;16": "I;16",
-    "I;16L": "I;16L",
-    "I;16B": "I;16B",
-    "I;16N": "I;16N",
-    "F": "F",
 }
 _BAND_BYTES = 2**18
 _SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # rawmode: white is 3 or 15, and Pillow scales it to 255

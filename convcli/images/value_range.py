@@ -121,24 +121,14 @@ class ValueRange:
             saturate(values, out)
 
 
-@dataclass(frozen=True)
-class DirectionColors:
+class DirectionColors(ValueRange):
     """A rule that maps gradients to RGB: direction to hue, magnitude to brightness.
 
     Gradients are complex numbers from :func:`convcli.core.combine.direction`. The hue is their
     angle, counter-clockwise from red at 0 (to the right): yellow-green is up, cyan left, violet
     down. The brightness is their magnitude: ``clip`` and ``abs`` clip it at ``max_value``,
     ``rescale`` maps ``low`` to black and ``high`` to full brightness. Colors are 8-bit and fully
-    saturated. NaN becomes black.
-
-    Args:
-        range: ``clip``, ``abs`` or ``rescale``.
-        max_value: the magnitude of full brightness, 255 or 65535; None for plain numbers.
-        low: the least magnitude; for ``rescale`` only.
-        high: the greatest magnitude; for ``rescale`` only.
-
-    Raises:
-        UsageError: the numbers are plain, and the range is not ``rescale``.
+    saturated. NaN becomes black. Plain numbers need ``rescale``.
 
     >>> pixels = np.empty((2, 3), np.uint8)
     >>> DirectionColors("clip", 255).apply(np.array([100, -400j]), pixels)
@@ -146,12 +136,8 @@ class DirectionColors:
     [[100, 0, 0], [128, 0, 255]]
     """
 
-    range: str
-    max_value: int | None
-    low: float = 0
-    high: float = 0
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.max_value is None and self.range != "rescale":
             raise UsageError("--combine direction of plain numbers needs --range rescale")
 
@@ -170,23 +156,18 @@ class DirectionColors:
         """
         block = block.reshape(out.shape[:-1])
         with np.errstate(invalid="ignore"):
-            value = self._brightness(np.abs(block))
+            if self.range == "rescale":
+                span = self.high - self.low
+                brightness = (np.abs(block) - self.low) / (span if span > 0 else np.inf)
+            else:
+                brightness = np.abs(block) / (self.max_value or 1)
+            brightness = np.clip(brightness, 0, 1)
             sextant = np.angle(block) * (3 / np.pi)
             for channel, offset in enumerate((5, 3, 1)):  # red, green, blue
                 place = (sextant + offset) % 6
                 share = np.clip(np.minimum(place, 4 - place), 0, 1)
-                color = np.rint(255 * value * (1 - share))
+                color = np.rint(255 * brightness * (1 - share))
                 out[..., channel] = np.nan_to_num(color)
-
-    def _brightness(self, magnitude: NDArray[Any]) -> NDArray[Any]:
-        """Return magnitudes as shares of full brightness, from 0 to 1."""
-        if self.range == "rescale":
-            span = self.high - self.low
-            share = (magnitude - self.low) / (span if span > 0 else np.inf)
-        else:
-            assert self.max_value is not None  # noqa: S101 - checked by __post_init__
-            share = magnitude / self.max_value
-        return np.clip(share, 0, 1)
 
 
 def check_direction(maps: int, range_name: str, channels: int = 1) -> None:
@@ -236,7 +217,7 @@ class ValueStats:
     (-1, 300, 0.5)
     """
 
-    def __init__(self, value_range: ValueRange | DirectionColors) -> None:
+    def __init__(self, value_range: ValueRange) -> None:
         self.nans = 0
         self._limits = value_range.limits()
         self._count = 0
@@ -265,7 +246,11 @@ class ValueStats:
         self._count += block.size
         least, greatest = block.min().item(), block.max().item()
         if self._limits is not None:
-            self._clipped += _count_outside(block, *self._limits, least, greatest)
+            low, high = self._limits
+            if least < low or greatest > high or math.isnan(least):
+                rounded = np.rint(block) if block.dtype.kind == "f" else block
+                for outside in (rounded < low, rounded > high):
+                    self._clipped += int(np.count_nonzero(outside))
         if np.isfinite(least) and np.isfinite(greatest):
             self._widen(least, greatest)
             return
@@ -285,14 +270,6 @@ class ValueStats:
     def _widen(self, least: float, greatest: float) -> None:
         low, high = self._extremes or (least, greatest)
         self._extremes = min(low, least), max(high, greatest)
-
-
-def _count_outside(block: NDArray[Any], low: int, high: int, least: float, greatest: float) -> int:
-    """Count the values that round to outside low..high; NaN is not counted."""
-    if low <= least and greatest <= high:
-        return 0
-    rounded = np.rint(block) if block.dtype.kind == "f" else block
-    return int(np.count_nonzero(rounded < low)) + int(np.count_nonzero(rounded > high))
 
 
 def _float_for(dtype: np.dtype[Any]) -> np.dtype[Any]:

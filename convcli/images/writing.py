@@ -233,7 +233,7 @@ class _Encoder:
         pixels = image.pixels
         if image.channels == 1:
             pixels = pixels.reshape(image.shape)
-        exact = self.format.holds_exactly(image.channels, image.depth)
+        exact = self.format.holds(image.channels, image.depth, exact=True)
         if image.depth == 16 and (alpha is not None or not exact):
             self.notes.append(f"scaled to 8 bits: {self.format.suffix} holds no more")
             pixels = to_eight_bits(pixels)
