@@ -87,6 +87,15 @@ def shown(path: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def quoted(text: str) -> str:
+    """Return a user's text in quotes, on one line, at most 60 characters of it.
+
+    >>> quoted("x" * 100)[-10:]
+    "xxxxxx...'"
+    """
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
 def internal_error(error: Exception) -> str:
     """Return the one-line message for an exception that is a bug in convcli.
 

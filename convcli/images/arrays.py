@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.images.image import depth_of
 from convcli.images.options import over_limit
-from convcli.kernels.naming import quoted
+from convcli.errors import quoted
 from convcli.kernels.npy import ArrayError, read_array, read_header
 
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)

@@ -5,10 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, quoted
 from convcli.kernels.entries import ComputedKernel, Parameter
 from convcli.kernels.formulas import check_extent
-from convcli.kernels.naming import quoted
 
 LEAST_POSITIVE, MOST = 1e-6, 1e6  # sane in pixels and degrees, and squares stay finite
 SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)

@@ -5,10 +5,9 @@ Numpy is not imported here: names are listed and completed without it.
 
 from collections.abc import Iterable
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, quoted
 from convcli.kernels.data import basics, computed, edges
 from convcli.kernels.entries import ComputedKernel, Entry
-from convcli.kernels.naming import quoted
 
 
 def _index(entries: Iterable[Entry]) -> dict[str, Entry]:

@@ -8,9 +8,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from convcli.errors import KernelError, shown
+from convcli.errors import KernelError, quoted, shown
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.naming import quoted
 from convcli.kernels.npy import MAGIC, ArrayError, read_array, read_header
 from convcli.kernels.text import parse_text
 

@@ -1,7 +1,6 @@
-"""Names that are safe in a file name, and user's text that is safe in a message."""
+"""Names that are safe in a file name."""
 
 LONGEST_NAME = 80  # bytes of UTF-8: a file name holds 255, and the image's own name comes first
-LONGEST_QUOTE = 60
 UNSAFE = frozenset('/\\:*?"<>|,;=@')
 
 
@@ -23,12 +22,3 @@ def turned_name(name: str, angle: float) -> str:
     'sobel-x-315deg'
     """
     return f"{name}-{angle % 360:g}deg" if angle % 360 else name
-
-
-def quoted(text: str) -> str:
-    """Return a user's text in quotes, on one line, shortened where it is long.
-
-    >>> quoted("x" * 100)[-10:]
-    "xxxxxx...'"
-    """
-    return repr(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3] + "...")

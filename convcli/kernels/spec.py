@@ -14,14 +14,14 @@ from typing import BinaryIO
 import numpy as np
 
 from convcli.core.dtypes import int_if_whole
-from convcli.errors import KernelError, UsageError
+from convcli.errors import KernelError, UsageError, quoted
 from convcli.kernels.arguments import bind_arguments
 from convcli.kernels.catalogue import CATALOGUE, find_entry, no_such_name
 from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel
 from convcli.kernels.files import KERNEL_SUFFIXES, looks_like_path, read_kernel_file, read_stream
 from convcli.kernels.formulas import BUILDERS
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.naming import quoted, safe_name, turned_name
+from convcli.kernels.naming import safe_name, turned_name
 from convcli.kernels.text import is_number, parse_text, split_row
 from convcli.kernels.turning import turn
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, quoted
 from convcli.kernels.kernel import INT64, LARGEST, Kernel, Number
-from convcli.kernels.naming import quoted
 
 # Digits match in one way only: otherwise a long run of them takes quadratic time.
 NUMBER = re.compile(r"[+-]?(?:\d+/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
