@@ -61,7 +61,7 @@ def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) 
         return
     if on is not None:
         raise click.UsageError("--on is the image of --plot; name its FILE as well")
-    from convcli.kernels.listing import list_json, list_text
+    from convcli.kernels.catalogue import list_json, list_text
 
     click.echo(list_json() if json else list_text())
 
@@ -116,7 +116,7 @@ def show_kernel(
     standard input; @ANGLE turns it counter-clockwise. With -o, --plot or both, the files are
     written and their names printed.
     """
-    from convcli.kernels.spec import find_recipe, only_kernel, read_spec
+    from convcli.kernels.spec import find_computed, only_kernel, read_spec
     from convcli.teaching.kernels.describe import set_json, set_text
 
     _check_printing(json, output, plot)
@@ -133,7 +133,7 @@ def show_kernel(
     if json:
         click.echo(set_json(found))
     else:
-        click.echo(set_text(found, find_recipe(spec)))
+        click.echo(set_text(found, find_computed(spec)))
 
 
 def _check_printing(json: bool, output: str | None, plot: str | None) -> None:
@@ -152,7 +152,7 @@ def _write(kernel: "Kernel", output: str, overwrite: bool) -> None:
     from pathlib import Path
 
     from convcli.cli.report import print_name
-    from convcli.kernels.saving import matrix_text, save_kernel
+    from convcli.kernels.files import matrix_text, save_kernel
 
     if output == "-":
         click.echo(matrix_text(kernel), nl=False)

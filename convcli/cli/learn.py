@@ -153,7 +153,7 @@ def _write(
 
     if output is not None:
         from convcli.errors import shown
-        from convcli.kernels.saving import save_kernel
+        from convcli.kernels.files import save_kernel
 
         biased = output.lower().endswith(".json")
         bias = learned.bias / learned.level if biased else 0

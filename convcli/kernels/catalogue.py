@@ -1,64 +1,54 @@
-"""Every kernel that has a name: which there are, finding one, completing one.
+"""The kernels with names: the table of them all, lists of it as text and JSON, completion.
 
-Numpy is not imported here: names are listed and completed without it.
+This module does not load numpy, so that names are listed and completed fast.
 """
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from typing import Any
 
 from convcli.errors import KernelError, quoted
 from convcli.kernels.data import basics, computed, edges
-from convcli.kernels.entries import ComputedKernel, Entry
+from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
 
-
-def _index(entries: Iterable[Entry]) -> dict[str, Entry]:
-    return {entry.name: entry for entry in entries}
-
-
-CATALOGUE: dict[str, Entry] = _index(
-    (
+CATALOGUE: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
         *basics.SIMPLE,
         *basics.SMOOTHING,
-        *computed.SMOOTHING_RECIPES,
+        *computed.SMOOTHING,
         *basics.SHARPENING,
-        *computed.SHARPENING_RECIPES,
+        *computed.SHARPENING,
         *edges.GRADIENTS,
         *edges.COMPASSES,
         *basics.LAPLACIANS,
-        *computed.DIFFERENCE_RECIPES,
+        *computed.DIFFERENCES,
         *basics.PILLOW_KERNELS,
     )
-)
+}
+KINDS = {FixedKernel: "table", KernelFamily: "family", ComputedKernel: "recipe"}  # in JSON
 
 
 def groups() -> dict[str, list[Entry]]:
-    """Return the entries by group, in the order of the catalogue."""
-    found: dict[str, list[Entry]] = {}
+    """Return the entries by group, in the catalogue's order."""
+    entries: dict[str, list[Entry]] = {}
     for entry in CATALOGUE.values():
-        found.setdefault(entry.group, []).append(entry)
-    return found
+        entries.setdefault(entry.group, []).append(entry)
+    return entries
 
 
-def find_entry(name: str) -> Entry:
-    """Return the entry called ``name``.
+def unknown_kernel(name: str) -> KernelError:
+    """Return the error for a name that is not in the catalogue; it suggests the nearest names."""
+    from difflib import get_close_matches
 
-    Raises:
-        KernelError: there is none; the message suggests the nearest names.
-
-    >>> find_entry("sharpen").summary
-    'adds the difference from the four neighbors'
-    """
-    if name in CATALOGUE:
-        return CATALOGUE[name]
-    raise no_such_name(name)
-
-
-def no_such_name(name: str) -> KernelError:
-    """Return the error for a name that is not in the catalogue; it suggests the nearest."""
-    return KernelError(f"no kernel is named {quoted(name)}; {_advice(name)}")
+    typed = name.lower().replace("_", "-").replace(" ", "-")[:80]
+    near = get_close_matches(typed, CATALOGUE, n=3)
+    advice = f"did you mean {' or '.join(near)}?" if near else "see 'convcli kernels list'"
+    return KernelError(f"no kernel is named {quoted(name)}; {advice}")
 
 
 def complete_kernel(incomplete: str) -> list[str]:
-    """Return what a half-typed SPEC may become: names, or after a colon a recipe's arguments.
+    """Return completions of a SPEC: names, or after a colon the arguments of a computed kernel.
 
     >>> complete_kernel("box:")
     ['box:size=']
@@ -69,21 +59,54 @@ def complete_kernel(incomplete: str) -> list[str]:
     entry = CATALOGUE.get(name)
     if not isinstance(entry, ComputedKernel):
         return []
-    done, comma, last = arguments.rpartition(",")
-    given = {piece.partition("=")[0] for piece in done.split(",")}
+    complete, comma, last = arguments.rpartition(",")
+    given = {argument.partition("=")[0] for argument in complete.split(",")}
     return [
-        f"{name}:{done}{comma}{parameter.name}="
+        f"{name}:{complete}{comma}{parameter.name}="
         for parameter in entry.parameters
         if parameter.name not in given and parameter.name.startswith(last)
     ]
 
 
-def _advice(name: str) -> str:
-    """Suggest the names nearest to a mistyped one."""
-    from difflib import get_close_matches
+def list_text() -> str:
+    """Return the names by group, one per line with its summary, then the computed kernels' usage.
 
-    typed = name.lower().replace("_", "-").replace(" ", "-")[:80]
-    near = get_close_matches(typed, CATALOGUE, n=3)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return "'convcli kernels list' shows the names"
+    >>> list_text().splitlines()[1]
+    '  identity                   leaves the image unchanged'
+    """
+    width = max(map(len, CATALOGUE))
+    sections = []
+    for group, entries in groups().items():
+        sections.append(group)
+        for entry in entries:
+            combined = f" ({entry.combine})" if isinstance(entry, KernelFamily) else ""
+            sections[-1] += f"\n  {entry.name:<{width}}  {entry.summary}{combined}"
+    usage = "arguments and their defaults ('convcli kernels show NAME' explains them)"
+    for entry in CATALOGUE.values():
+        if isinstance(entry, ComputedKernel):
+            defaults = (f"{p.name}={p.default}" if p.default else p.name for p in entry.parameters)
+            usage += f"\n  {entry.name}:{','.join(defaults)}"
+    return "\n\n".join((*sections, usage))
+
+
+def list_json() -> str:
+    """Return the entries as a JSON array of objects."""
+    import json  # here, because the text and completion do not need it
+
+    return json.dumps([_entry_data(entry) for entry in CATALOGUE.values()], indent=1)
+
+
+def _entry_data(entry: Entry) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "name": entry.name,
+        "group": entry.group,
+        "kind": KINDS[type(entry)],
+        "summary": entry.summary,
+        "source": entry.source,
+    }
+    if isinstance(entry, KernelFamily):
+        data |= {"members": list(entry.members), "combine": entry.combine}
+    elif isinstance(entry, ComputedKernel):
+        arguments = [parameter._asdict() for parameter in entry.parameters]
+        data |= {"example": entry.example, "arguments": arguments}
+    return data

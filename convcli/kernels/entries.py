@@ -1,7 +1,9 @@
-"""What a catalogue entry is: a table of weights, a family of tables, or a recipe with arguments.
+"""The records that the catalogue's tables are made of: fixed kernels, families, computed kernels.
 
-Plain data without numpy, so that listing and completing kernel names stays quick.
+They are plain data without numpy, so that listing and completing kernel names stays fast.
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -9,9 +11,9 @@ Rows = tuple[tuple[int | float, ...], ...]
 
 
 class FixedKernel(NamedTuple):
-    """A kernel written down: ``rows / divisor + bias``, cross-correlated as it stands.
+    """A kernel given by its weights: ``rows / divisor + bias``, to be cross-correlated.
 
-    ``turn`` is the angle, in degrees counter-clockwise, by which the rows are turned when built.
+    ``rotation`` is the angle, in degrees counter-clockwise, by which the rows are rotated.
     """
 
     name: str
@@ -21,11 +23,11 @@ class FixedKernel(NamedTuple):
     source: str
     divisor: int | float = 1
     bias: int | float = 0
-    turn: int = 0
+    rotation: int = 0
 
 
 class KernelFamily(NamedTuple):
-    """Several tables under one name, whose feature maps are combined into one."""
+    """Several fixed kernels under one name, whose feature maps are combined into one."""
 
     name: str
     group: str
@@ -36,7 +38,7 @@ class KernelFamily(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """One argument of a recipe. An empty ``default`` means: derived from the other arguments."""
+    """A parameter of a computed kernel. An empty ``default`` is derived from the other ones."""
 
     name: str
     kind: str
@@ -46,7 +48,7 @@ class Parameter(NamedTuple):
 
 
 class ComputedKernel(NamedTuple):
-    """A kernel computed from arguments; ``convcli.kernels.formulas`` holds the computation."""
+    """A kernel computed from arguments, by the function of its name in ``kernels/formulas.py``."""
 
     name: str
     group: str
@@ -54,17 +56,6 @@ class ComputedKernel(NamedTuple):
     example: str
     summary: str
     source: str
-
-    @property
-    def signature(self) -> str:
-        """The arguments as they are typed, with their defaults: ``box:size=3``."""
-        arguments = (f"{p.name}={p.default}" if p.default else p.name for p in self.parameters)
-        return f"{self.name}:{','.join(arguments)}"
-
-    @property
-    def has_angle(self) -> bool:
-        """Whether ``@ANGLE`` is computed rather than turned weight by weight."""
-        return any(p.name == "angle" for p in self.parameters)
 
 
 Entry = FixedKernel | KernelFamily | ComputedKernel

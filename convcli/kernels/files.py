@@ -1,4 +1,6 @@
-"""Kernel files: text, CSV, JSON and .npy, told apart by suffix or by their first bytes."""
+"""Kernel files: text, CSV, JSON and ``.npy``, read and written; and files of biases."""
+
+from __future__ import annotations
 
 import io
 import json
@@ -8,27 +10,21 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from convcli.errors import KernelError, quoted, shown
-from convcli.kernels.kernel import Kernel
+from convcli.atomic import atomic_write
+from convcli.errors import KernelError, UsageError, quoted, shown
+from convcli.kernels.kernel import MAX_WEIGHT, Kernel
 from convcli.kernels.npy import MAGIC, ArrayError, read_array, read_header
-from convcli.kernels.text import parse_text
+from convcli.kernels.text import aligned, check_row_lengths, parse_text, weight_rows
 
 KERNEL_SUFFIXES = (".txt", ".csv", ".npy", ".json")
-MOST_BYTES = 64 * 2**20
-WRITTEN_BY_SHOW = {  # what `kernels show --json` adds to a kernel, and follows from the rest
-    "size",
-    "sum",
-    "symmetry",
-    "rank",
-    "separable",
-    "least",
-    "greatest",
-}
+MAX_BYTES = 64 * 2**20
 FIELDS = {"matrix", "divisor", "bias", "name", "summary", "source"}
+# `kernels show --json` adds these to a kernel; they follow from the rest.
+DERIVED_FIELDS = {"size", "sum", "symmetry", "rank", "separable", "least", "greatest"}
 
 
 def looks_like_path(text: str) -> bool:
-    """Tell whether a SPEC names a file: by its suffix, by a separator, or because it is there."""
+    """Tell whether a SPEC names a file: by its suffix, a separator, or because it exists."""
     has_separator = os.sep in text or (os.altsep is not None and os.altsep in text)
     return text.lower().endswith(KERNEL_SUFFIXES) or has_separator or _is_file(text)
 
@@ -37,30 +33,22 @@ def read_kernel_file(path: str) -> Kernel:
     """Return the kernel in a file, named after the file's stem.
 
     Raises:
-        KernelError: the file is not there, cannot be read, or holds no kernel.
+        KernelError: the file does not exist, cannot be read, or holds no kernel.
     """
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise KernelError(f"{shown(path)}: there is no such file") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise KernelError(f"{shown(path)}: cannot be read: {shown(reason)}") from error
-    try:
-        return read_content(content, Path(path).suffix.lower(), Path(path).stem)
+        return read_content(_read_file(path), Path(path).suffix.lower(), Path(path).stem)
     except KernelError as error:
         raise KernelError(f"{shown(path)}: {error}") from error
 
 
 def read_stream(stream: BinaryIO) -> Kernel:
-    """Return the kernel that standard input holds: text, JSON or .npy.
+    """Return the kernel that standard input holds, in any of the formats.
 
     Raises:
         KernelError: it holds none.
     """
     try:
-        return read_content(stream.read(MOST_BYTES + 1), "", "custom")
+        return read_content(_read_limited(stream), "", "custom")
     except (KernelError, OSError) as error:
         raise KernelError(f"standard input: {error}") from error
 
@@ -69,21 +57,97 @@ def read_content(content: bytes, suffix: str, name: str) -> Kernel:
     """Return the kernel in the bytes of a file.
 
     Args:
-        content: the file, whole.
-        suffix: ``.npy`` or ``.json`` hold what they say; the rest is told by the first bytes.
-        name: the kernel's name, where the file gives none.
+        content: the whole file.
+        suffix: ``.npy`` and ``.json`` decide the format; otherwise the first bytes do.
+        name: the kernel's name, unless the file holds one.
 
     Raises:
         KernelError: the bytes are no kernel.
     """
-    if len(content) > MOST_BYTES:
-        raise KernelError(f"a kernel file is at most {MOST_BYTES >> 20} MiB long")
     if suffix == ".npy" or content.startswith(MAGIC):
-        return _read_npy(content, name)
-    text = _decoded(content)
+        return Kernel(_read_npy(content), name=name)
+    text = _decode(content)
     if suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
         return _read_json(text, name)
     return parse_text(text, name)
+
+
+def read_biases(path: str) -> tuple[float, ...]:
+    """Return the biases of a layer, one per map, from a ``.npy`` array or a text file.
+
+    The shape does not matter; the numbers are taken in the file's order.
+
+    Raises:
+        KernelError: the file does not exist, cannot be read, is empty, or holds something else
+            than finite numbers.
+    """
+    try:
+        content = _read_file(path)
+        if path.lower().endswith(".npy"):
+            numbers = _read_npy(content).astype(np.float64).ravel()
+        else:
+            numbers = parse_text(_decode(content)).weights.ravel()
+        if not numbers.size or not (np.abs(numbers) <= MAX_WEIGHT).all():
+            raise KernelError("must hold finite numbers, one for each map")
+    except KernelError as error:
+        raise KernelError(f"--bias {shown(path)}: {error}") from error
+    return tuple(numbers.tolist())
+
+
+def save_kernel(kernel: Kernel, target: Path, *, overwrite: bool = False) -> None:
+    """Write a kernel to ``.json``, ``.npy``, ``.txt`` or ``.csv``; it reads back to its weights.
+
+    JSON keeps the matrix, divisor, bias, name, summary and source. The other formats hold the
+    weights alone. With a divisor, text holds fractions and ``.npy`` holds float64.
+
+    Raises:
+        UsageError: the suffix is none of these.
+        KernelError: the format cannot hold the kernel.
+        ImageError: the target exists and ``overwrite`` is false, or it cannot be written.
+    """
+    match target.suffix.lower():
+        case ".json":
+            content = f"{json.dumps(kernel_fields(kernel))}\n".encode()
+        case ".npy":
+            _refuse_bias(kernel)
+            buffer = io.BytesIO()
+            np.save(buffer, np.asarray(kernel), allow_pickle=False)
+            content = buffer.getvalue()
+        case ".txt":
+            content = matrix_text(kernel).encode()
+        case ".csv":
+            content = "".join(f"{','.join(row)}\n" for row in _flat_rows(kernel)).encode()
+        case _:
+            raise UsageError(
+                f"{shown(target)}: cannot write a kernel in this format; "
+                "use .npy, .csv, .txt, .json or .png"
+            )
+    with atomic_write(target, overwrite=overwrite) as file:
+        file.write(content)
+
+
+def matrix_text(kernel: Kernel) -> str:
+    """Return the weights as an aligned text matrix that reads back to them.
+
+    Raises:
+        KernelError: the kernel is over channels or has a bias, which text cannot hold.
+
+    >>> print(matrix_text(Kernel([[1, 2, 1]], divisor=4)), end="")
+    1/4 1/2 1/4
+    """
+    return "".join(f"{line}\n" for line in aligned(_flat_rows(kernel)))
+
+
+def kernel_fields(kernel: Kernel) -> dict[str, Any]:
+    """Return a kernel as JSON holds it."""
+    return {
+        "name": kernel.name,
+        "summary": kernel.summary,
+        "source": kernel.source,
+        "matrix": kernel.matrix.tolist(),
+        "divisor": kernel.divisor,
+        "bias": kernel.bias,
+    }
 
 
 def _is_file(text: str) -> bool:
@@ -93,20 +157,39 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _decoded(content: bytes) -> str:
+def _read_file(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return _read_limited(file)
+    except KernelError:
+        raise
+    except FileNotFoundError:
+        raise KernelError("no such file") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise KernelError(f"cannot be read: {shown(reason)}") from error
+
+
+def _read_limited(stream: BinaryIO) -> bytes:
+    content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise KernelError(f"is too large: a kernel file has at most {MAX_BYTES >> 20} MiB")
+    return content
+
+
+def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise KernelError("is neither UTF-8 text nor an .npy file") from error
 
 
-def _read_npy(content: bytes, name: str) -> Kernel:
+def _read_npy(content: bytes) -> np.ndarray[Any, Any]:
     file = io.BytesIO(content)
     try:
-        array = read_array(file, read_header(file))
+        return read_array(file, read_header(file))
     except ArrayError as error:
         raise KernelError(str(error)) from error
-    return Kernel(array, name=name)
 
 
 def _read_json(text: str, name: str) -> Kernel:
@@ -117,10 +200,10 @@ def _read_json(text: str, name: str) -> Kernel:
         raise KernelError(f"is not valid JSON: {shown(error)}") from error
     if not isinstance(document, dict):
         return Kernel(_array(document), name=name)
-    unknown = sorted(document.keys() - FIELDS - WRITTEN_BY_SHOW)
+    unknown = sorted(document.keys() - FIELDS - DERIVED_FIELDS)
     if unknown:
         known = "matrix, divisor, bias, name, summary and source"
-        raise KernelError(f"{quoted(unknown[0])} is no part of a kernel; those are {known}")
+        raise KernelError(f"has the unknown key {quoted(unknown[0])}; a kernel has {known}")
     if "matrix" not in document:
         raise KernelError('has no "matrix"')
     fields = {key: document[key] for key in FIELDS & document.keys()}
@@ -132,29 +215,31 @@ def _read_json(text: str, name: str) -> Kernel:
 
 def _array(value: Any) -> np.ndarray[Any, Any]:
     """Return nested JSON lists as an array of int64 or float64."""
-    shape = _shape(value)
+    if not isinstance(value, list):
+        raise KernelError("the matrix must be a list of rows")
+    shape: tuple[int, ...] = (len(value),)
     cells = value
-    for _ in shape[1:]:
+    while cells and len(shape) < 5 and all(isinstance(row, list) for row in cells):
+        check_row_lengths(cells)
+        shape = (*shape, len(cells[0]))
         cells = [cell for row in cells for cell in row]
     for cell in cells:
         if isinstance(cell, bool) or not isinstance(cell, int | float):
             raise KernelError(f"{quoted(str(cell))} is not a number")
         if isinstance(cell, int) and cell.bit_length() > 63:
-            raise KernelError("an integer weight must fit in 64 bits")
-    whole = all(isinstance(cell, int) for cell in cells)
-    return np.array(cells, dtype=np.int64 if whole else np.float64).reshape(shape)
+            raise KernelError("a kernel's integers must fit in 64 bits")
+    integers = all(isinstance(cell, int) for cell in cells)
+    return np.array(cells, dtype=np.int64 if integers else np.float64).reshape(shape)
 
 
-def _shape(value: Any) -> tuple[int, ...]:
-    """Return the shape of nested lists, and refuse ragged ones."""
-    if not isinstance(value, list):
-        raise KernelError("the matrix must be a list of rows")
-    shape: tuple[int, ...] = ()
-    level = value
-    while level and len(shape) < 4 and all(isinstance(row, list) for row in level):
-        for number, row in enumerate(level, 1):
-            if len(row) != len(level[0]):
-                raise KernelError(f"row {number} has {len(row)} weights and row 1 {len(level[0])}")
-        shape = (*shape, len(level[0]))
-        level = [cell for row in level for cell in row]
-    return (len(value), *shape)
+def _flat_rows(kernel: Kernel) -> list[list[str]]:
+    if kernel.matrix.ndim > 2:
+        raise KernelError(f"{kernel.name} is over channels, which only .npy and JSON can hold")
+    _refuse_bias(kernel)
+    return weight_rows(kernel)
+
+
+def _refuse_bias(kernel: Kernel) -> None:
+    """Refuse a format that would lose the bias."""
+    if kernel.bias:
+        raise KernelError(f"{kernel.name} has a bias of {kernel.bias}, which only JSON can hold")

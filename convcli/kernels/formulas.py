@@ -1,8 +1,10 @@
-"""The computed kernels. Their arguments are declared in ``convcli.kernels.data.computed``.
+"""The functions that compute kernels; ``convcli.kernels.data.computed`` declares their parameters.
 
-x runs to the right and y downward, in pixels, from the middle of the kernel; angles run
-counter-clockwise as seen on the screen. A mean of equal weights stays integers with a divisor.
+x points right and y down, in pixels, from the center of the kernel; angles are counter-clockwise as
+seen on the screen. Equal weights that sum to 1 are integers with a divisor.
 """
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable
@@ -17,23 +19,24 @@ from convcli.kernels.kernel import Kernel
 Grid = NDArray[np.float64]
 Size = tuple[int, int]
 
-MOST_WEIGHTS_A_SIDE = 2047
-MOST_INTEGER_BITS = 46  # so that the sums of a 16-bit image stay within int64
+MAX_SIDE = 2047
+MAX_INTEGER_BITS = 46  # larger weights could overflow int64 sums of a 16-bit image
 
 
 def box(size: Size) -> Kernel:
-    """Ones, divided by their number."""
+    """Return ones, divided by their number."""
     return _mean(np.ones(size, dtype=np.int64))
 
 
 def binomial(size: Size) -> Kernel:
-    """Pascal's triangle down by Pascal's triangle across, divided by the sum, a power of 2."""
-    rows, columns = size
-    if rows + columns - 2 <= MOST_INTEGER_BITS:
-        down, across = (np.array(_pascal(n), dtype=np.int64) for n in size)
+    """Return the outer product of two rows of Pascal's triangle, divided by its sum, a power of 2.
+
+    Its float weights are rounded once each, where integers would be too large.
+    """
+    down, across = ([math.comb(n - 1, k) for k in range(n)] for n in size)
+    if sum(size) - 2 <= MAX_INTEGER_BITS:
         return _mean(np.outer(down, across))
-    down, across = (np.array([c / 2 ** (n - 1) for c in _pascal(n)]) for n in size)
-    return Kernel(np.outer(down, across))
+    return Kernel(np.outer(*(np.array([c / 2 ** (len(p) - 1) for c in p]) for p in (down, across))))
 
 
 def gaussian(
@@ -47,15 +50,16 @@ def gaussian(
     step: float,
     normalize: bool,
 ) -> Kernel:
-    """Samples of the bivariate normal density, with correlation ``rho`` and turned by ``angle``.
+    """Sample the bivariate normal density with correlation ``rho``, rotated by ``angle``.
 
-    Sample i lies at ``start + i * step``; without ``start`` the samples are centered.
+    Sample i lies at ``start + i * step``; without ``start`` the samples are centered. The density
+    is divided by the sum of the samples if ``normalize`` is true.
     """
     rows, columns = size or (None, None)
     across = sigma_x or sigma or _default_sigma(columns, step)
     down = sigma_y or sigma or _default_sigma(rows, step)
     size = size or _square(3 * max(across, down) / step)
-    x, y = _turned(*_grid(size, step, start), angle)
+    x, y = _rotated(*_grid(size, step, start), angle)
     x, y = x / across, y / down
     room = 1 - rho * rho
     density = np.exp(-(x * x - 2 * rho * x * y + y * y) / (2 * room))
@@ -64,25 +68,25 @@ def gaussian(
 
 
 def disk(radius: float) -> Kernel:
-    """Ones where a pixel's center lies within the radius, divided by their number."""
+    """Return ones where a pixel's center lies within the radius, divided by their number."""
     x, y = _grid(_square(math.floor(radius)), 1, None)
     return _mean((x * x + y * y <= radius * radius).astype(np.int64))
 
 
 def motion(length: float, angle: float) -> Kernel:
-    """A line through the middle; a pixel weighs 1 less its distance from the line, at least 0."""
+    """Return a line through the center: 1 - distance from the line, at least 0, scaled to sum 1."""
     half = max(length - 1, 0) / 2
-    weights, _ = _streak(-half, half, angle)
+    weights, _ = _line(-half, half, angle)
     return _mean(weights)
 
 
 def comet(length: float, sigma: float | None, angle: float) -> Kernel:
-    """A line from the middle whose weights fall as half a Gaussian.
+    """Return a line from the center whose weights fall as half a Gaussian.
 
-    The kernel lies opposite to ``angle``, so that under cross-correlation a bright dot grows
-    its tail toward ``angle``.
+    The line points away from ``angle``: under cross-correlation the tail of a bright dot then
+    points toward ``angle``.
     """
-    weights, along = _streak(-max(length - 1, 0), 0, angle)
+    weights, along = _line(-max(length - 1, 0), 0, angle)
     fading = np.exp(-0.5 * (along / (sigma or length / 3)) ** 2)
     return Kernel(_normalized(weights * fading))
 
@@ -91,14 +95,14 @@ def unsharp(size: Size | None, sigma: float, amount: float) -> Kernel:
     """Return identity + amount * (identity - Gaussian)."""
     rows, columns = size = size or _square(3 * sigma)
     if rows % 2 == 0 or columns % 2 == 0:
-        raise KernelError(f"unsharp needs a middle pixel: {columns}x{rows} is not odd by odd")
-    weights = -amount * _bell(size, sigma)
+        raise KernelError(f"unsharp: size must be odd by odd, not {columns}x{rows}")
+    weights = -amount * _round_gaussian(size, sigma)
     weights[rows // 2, columns // 2] += 1 + amount
     return Kernel(weights)
 
 
 def log(size: Size | None, sigma: float) -> Kernel:
-    """The Laplacian of the Gaussian density, less its mean, so that a flat image gives 0."""
+    """Return the Laplacian of the Gaussian density, minus its mean: a constant image gives 0."""
     x, y = _grid(size or _square(4 * sigma), 1, None)
     square = (x * x + y * y) / (2 * sigma * sigma)
     weights = (square - 1) * np.exp(-square) / (math.pi * sigma**4)
@@ -106,67 +110,58 @@ def log(size: Size | None, sigma: float) -> Kernel:
 
 
 def dog(size: Size | None, sigma: float, ratio: float) -> Kernel:
-    """A Gaussian less one that is ``ratio`` times as wide, both summing to 1."""
+    """Return a Gaussian minus one that is ``ratio`` times as wide; both sum to 1."""
     wider = sigma * ratio
     size = size or _square(3 * max(sigma, wider))
-    return Kernel(_bell(size, sigma) - _bell(size, wider))
+    return Kernel(_round_gaussian(size, sigma) - _round_gaussian(size, wider))
 
 
 def gabor(
     size: Size | None, sigma: float, wavelength: float, angle: float, aspect: float, phase: float
 ) -> Kernel:
-    """A cosine wave that runs toward ``angle``, under a Gaussian ``1 / aspect`` times as wide."""
-    x, y = _turned(*_grid(size or _square(3 * sigma / min(aspect, 1)), 1, None), angle)
-    bell = np.exp(-(x * x + (aspect * y) ** 2) / (2 * sigma * sigma))
-    return Kernel(bell * np.cos(2 * math.pi * x / wavelength + math.radians(phase)))
+    """Return a cosine wave along ``angle`` under a Gaussian, ``sigma / aspect`` wide across."""
+    x, y = _rotated(*_grid(size or _square(3 * sigma / min(aspect, 1)), 1, None), angle)
+    envelope = np.exp(-(x * x + (aspect * y) ** 2) / (2 * sigma * sigma))
+    return Kernel(envelope * np.cos(2 * math.pi * x / wavelength + math.radians(phase)))
 
 
 def _mean(weights: NDArray[Any]) -> Kernel:
-    """Return the kernel that sums to 1, in integers with a divisor where the weights are whole."""
+    """Scale weights to sum 1; whole numbers become integers with a divisor."""
     if np.array_equal(weights, np.rint(weights)):
-        whole = weights.astype(np.int64)
-        return Kernel(whole, divisor=int(whole.sum()))
+        integers = weights.astype(np.int64)
+        return Kernel(integers, divisor=int(integers.sum()))
     return Kernel(_normalized(weights))
 
 
 def _normalized(weights: Grid) -> Grid:
     total = weights.sum()
     if total == 0:
-        raise KernelError("every weight is 0 here; give a larger sigma or a start nearer to 0")
+        raise KernelError("all weights are 0; give a larger sigma, or a start nearer to 0")
     normalized: Grid = weights / total
     return normalized
 
 
-def _pascal(n: int) -> list[int]:
-    return [math.comb(n - 1, k) for k in range(n)]
-
-
 def _default_sigma(extent: int | None, step: float) -> float:
-    """Return the sigma that suits an extent, as OpenCV's getGaussianKernel has it; else 1."""
+    """Return the sigma that OpenCV's getGaussianKernel derives from a size; 1 without a size."""
     return 1.0 if extent is None else step * (0.3 * ((extent - 1) / 2 - 1) + 0.8)
 
 
 def _square(radius: float) -> Size:
-    """Return the odd square that reaches at least ``radius`` to each side of its middle."""
-    extent = 2 * math.ceil(radius) + 1
-    check_extent(extent)
-    return extent, extent
-
-
-def check_extent(extent: int) -> None:
-    """Refuse a side that no kernel needs.
+    """Return the smallest odd square that extends ``radius`` pixels from its center.
 
     Raises:
-        KernelError: the extent is not from 1 to 2047.
+        KernelError: its side is over the limit.
     """
-    if not 1 <= extent <= MOST_WEIGHTS_A_SIDE:
+    side = 2 * math.ceil(radius) + 1
+    if side > MAX_SIDE:
         raise KernelError(
-            f"a kernel's sides are 1 to {MOST_WEIGHTS_A_SIDE} pixels long, not {extent}"
+            f"the kernel would have {side:,} pixels a side; the limit is {MAX_SIDE:,}"
         )
+    return side, side
 
 
 def _grid(size: Size, step: float, start: float | None) -> tuple[Grid, Grid]:
-    """Return x and y of every sample, each (rows, columns)."""
+    """Return the x and the y of all samples, (rows, columns) each."""
     down, across = (
         (np.arange(n) - (n - 1) / 2) * step if start is None else start + np.arange(n) * step
         for n in size
@@ -175,42 +170,34 @@ def _grid(size: Size, step: float, start: float | None) -> tuple[Grid, Grid]:
     return x, y
 
 
-def _turned(x: Grid, y: Grid, angle: float) -> tuple[Grid, Grid]:
-    """Return the coordinates along ``angle`` and across it."""
-    cosine, sine = _direction(angle)
+def _rotated(x: Grid, y: Grid, angle: float) -> tuple[Grid, Grid]:
+    """Return the coordinates along ``angle`` and across it, exact at right angles."""
+    quarters, rest = divmod(angle, 90)
+    cosine, sine = math.cos(math.radians(rest)), math.sin(math.radians(rest))
+    for _ in range(int(quarters) % 4):
+        cosine, sine = -sine, cosine
     return cosine * x - sine * y, sine * x + cosine * y
 
 
-def _direction(angle: float) -> tuple[float, float]:
-    """Return cosine and sine of degrees, exact at right angles."""
-    quarter, rest = divmod(angle, 90)
-    cosine, sine = math.cos(math.radians(rest)), math.sin(math.radians(rest))
-    for _ in range(int(quarter) % 4):
-        cosine, sine = -sine, cosine
-    return cosine, sine
-
-
-def _bell(size: Size, sigma: float) -> Grid:
-    """Return a round Gaussian that sums to 1."""
+def _round_gaussian(size: Size, sigma: float) -> Grid:
     return np.asarray(gaussian(size, sigma, None, None, 0, 0, None, 1, True).matrix)
 
 
-def _streak(begin: float, end: float, angle: float) -> tuple[Grid, Grid]:
-    """Return the weights of a line along ``angle``, and where along it each pixel lies.
+def _line(begin: float, end: float, angle: float) -> tuple[Grid, Grid]:
+    """Return the weights of a line along ``angle``, and each pixel's position along the line.
 
-    The line runs from ``begin`` to ``end``. Weights fall from 1 on it to 0 at a distance of one
-    pixel. Margins of zeros are cut, as many on both sides, so that the middle stays the middle.
+    The line runs from ``begin`` to ``end``. Weights fall from 1 on the line to 0 at a distance of
+    one pixel. Margins of zeros are cut equally on both sides, which keeps the center.
     """
     grid = _grid(_square(max(-begin, end) + 1), 1, None)
-    along, across = _turned(*grid, angle)
+    along, across = _rotated(*grid, angle)
     along_line = np.clip(along, begin, end)
     weights = np.maximum(1 - np.hypot(along - along_line, across), 0)
     weights[weights < 1e-9] = 0
-    marked_rows, marked_columns = np.nonzero(weights)
-    middle = weights.shape[0] // 2
-    tall, wide = (int(np.abs(m - middle).max()) for m in (marked_rows, marked_columns))
-    kept = np.s_[middle - tall : middle + tall + 1, middle - wide : middle + wide + 1]
-    return weights[kept], along_line[kept]
+    center = weights.shape[0] // 2
+    tall, wide = (int(np.abs(indices - center).max()) for indices in np.nonzero(weights))
+    used = np.s_[center - tall : center + tall + 1, center - wide : center + wide + 1]
+    return weights[used], along_line[used]
 
 
 BUILDERS: dict[str, Callable[..., Kernel]] = {

@@ -1,4 +1,6 @@
-"""The kernel: weights with a divisor and a bias, checked once and then never changed."""
+"""The kernel: weights with a divisor and a bias, checked when it is made and immutable."""
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
@@ -8,12 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from convcli.core.methods.taps import _integer_factors as rank_one_factors
 from convcli.errors import KernelError
-from convcli.kernels.naming import safe_name, turned_name
-from convcli.kernels.turning import turn
 
-LARGEST = 1e30  # beyond it float32 sums of pixels overflow
+MAX_WEIGHT = 1e30  # larger weights overflow float32 sums
 INT64 = np.iinfo(np.int64)
+MAX_NAME_BYTES = 80  # in UTF-8: a file name holds 255, and the image's own name comes first
+UNSAFE = frozenset('/\\:*?"<>|,;=@')  # in file names, or in a SPEC
+# The eight cells around the center of a 3x3 matrix, clockwise from the upper left.
+RING_ROWS = [0, 0, 0, 1, 2, 2, 2, 1]
+RING_COLUMNS = [0, 1, 2, 2, 2, 1, 0, 0]
 
 Number = int | float
 Factors = tuple[NDArray[Any], NDArray[Any]]
@@ -21,20 +27,20 @@ Factors = tuple[NDArray[Any], NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Weights ``matrix / divisor``, and a ``bias`` that is added to each sum.
+    """The weights ``matrix / divisor``, and a ``bias`` that is added to each sum.
 
     Attributes:
-        matrix: (rows, columns), or (C, rows, columns) to sum over channels, or
-            (N, C, rows, columns) for a bank. Any array of numbers may be given; it is kept as a
-            read-only copy, int64 where it holds integers, else float64.
-        divisor: what the weights are divided by.
+        matrix: (rows, columns); (C, rows, columns) sums over channels; (N, C, rows, columns) is
+            a bank. Any array of integers or reals is accepted and kept as a read-only copy:
+            int64 for integers, else float64.
+        divisor: divides the weights.
         bias: added after the division, in 8-bit levels (0..255).
-        name: fit for a file name; other characters are replaced.
-        summary: one line on what it does.
+        name: part of file names; unsafe characters are replaced by ``-``.
+        summary: one line on what the kernel does.
         source: the paper, book or library it comes from.
 
     Raises:
-        KernelError: the matrix, divisor or bias is no kernel.
+        KernelError: the matrix, divisor or bias is invalid.
 
     >>> blur = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
     >>> blur.shape, blur.sum, blur.symmetry, blur.rank
@@ -58,67 +64,80 @@ class Kernel:
         _check_magnitude(self.weights)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the weights: the integers themselves where the divisor is 1, else float64."""
+        """Return the weights: the matrix itself where the divisor is 1, else float64."""
         array = self.matrix if self.divisor == 1 else self.weights
         return np.array(array, dtype=dtype, copy=copy)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel between processes by the constructor, which makes the matrix read-only again."""
+        """Pickle by the constructor, which makes the matrix read-only again."""
         fields = (self.matrix, self.divisor, self.bias, self.name, self.summary, self.source)
         return Kernel, fields
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """The numbers that multiply the pixels, float64, of the matrix's shape."""
+        """``matrix / divisor`` in float64: the numbers that multiply the pixels."""
         with np.errstate(over="ignore"):
             weights: NDArray[np.float64] = self.matrix / self.divisor
         return weights
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns) of the window."""
+        """(rows, columns) of the kernel; channels are not counted."""
         rows, columns = self.matrix.shape[-2:]
         return rows, columns
 
     @property
     def sum(self) -> Number:
-        """The sum of the weights: what becomes of a pixel in a flat image. Exact for integers."""
+        """The sum of the weights, i.e. the gain on a constant image. Exact for integers."""
         return _divided(_total(self.matrix), self.divisor)
 
     @property
     def symmetry(self) -> str:
-        """``symmetric`` where half a turn changes nothing, ``antisymmetric`` where it negates.
+        """``symmetric``, ``antisymmetric`` or ``none``, under a flip of both axes.
 
-        A symmetric kernel correlates and convolves alike; an antisymmetric one differs in sign.
+        With a symmetric kernel correlation and convolution agree; with an antisymmetric one they
+        differ in sign.
         """
-        half_turn = turn(self.matrix, 180)
-        if np.array_equal(self.matrix, half_turn):
+        flipped = self.matrix[..., ::-1, ::-1]
+        if np.array_equal(self.matrix, flipped):
             return "symmetric"
-        return "antisymmetric" if np.array_equal(self.matrix, -half_turn) else "none"
+        return "antisymmetric" if np.array_equal(self.matrix, -flipped) else "none"
 
     @cached_property
     def rank(self) -> int | None:
-        """How many separable kernels sum to this one; None for a kernel over channels."""
+        """The rank of a 2-D matrix: how many separable kernels sum to it. None with channels."""
         if self.matrix.ndim != 2:
             return None
-        if self.matrix.dtype.kind == "i" and _integer_factors(self.matrix) is not None:
+        integers = self.matrix.dtype.kind == "i"
+        if integers and rank_one_factors(self.matrix) is not None:
             return 1
         rank = int(np.linalg.matrix_rank(self.matrix.astype(np.float64)))
-        return max(rank, 2) if self.matrix.dtype.kind == "i" and rank else rank
+        return max(rank, 2) if integers and rank else rank
 
     @property
     def separable(self) -> Factors | None:
-        """The column and the row whose outer product is ``matrix``, or None where rank is not 1.
+        """The column and the row whose outer product is ``matrix``; None unless the rank is 1.
 
-        Integers for an integer matrix. One pass over columns and one over rows then do the work
-        of the whole kernel.
+        Both are integers for an integer matrix, and of similar magnitude for a float one. The
+        factor with the larger sum, which smooths, is positive; the other shows a gradient's sign.
         """
-        if self.rank != 1:
+        factors = None
+        if self.matrix.ndim == 2 and self.matrix.dtype.kind == "i":
+            factors = rank_one_factors(self.matrix)
+        elif self.rank == 1:
+            i, j = np.unravel_index(int(np.abs(self.matrix).argmax()), self.matrix.shape)
+            pivot = self.matrix[i, j]
+            root = math.sqrt(abs(pivot))
+            factors = self.matrix[:, j] / root, self.matrix[i] * (np.sign(pivot) / root)
+        if factors is None:
             return None
-        return _integer_factors(self.matrix) or _float_factors(self.matrix)
+        column, row = factors
+        if max((column.sum(), row.sum()), key=abs) < 0:
+            column, row = 0 - column, 0 - row  # not -column, which makes zeros negative
+        return column, row
 
     def output_range(self, low: Number = 0, high: Number = 255) -> tuple[Number, Number]:
-        """Return the least and the greatest output for samples between ``low`` and ``high``.
+        """Return the smallest and the largest output for inputs between ``low`` and ``high``.
 
         >>> Kernel([[-1, 0, 1]]).output_range()
         (-255, 255)
@@ -126,46 +145,98 @@ class Kernel:
         positive = _total(np.maximum(self.matrix, 0))
         negative = _total(np.minimum(self.matrix, 0))
         ends = (positive * low + negative * high, positive * high + negative * low)
-        least, greatest = sorted(_divided(end, self.divisor) + self.bias for end in ends)
-        return least, greatest
+        low, high = sorted(_divided(end, self.divisor) + self.bias for end in ends)
+        return low, high
 
-    def normalized(self) -> "Kernel":
-        """Return the kernel whose weights sum to 1.
+    def normalized(self) -> Kernel:
+        """Return the kernel with the sum of its weights as its divisor, so that they sum to 1.
 
         Raises:
-            KernelError: they sum to 0.
+            KernelError: the weights sum to 0.
         """
         total = _total(self.matrix)
         if abs(total) <= 1e-12 * float(np.abs(self.matrix, dtype=np.float64).sum()):
-            raise KernelError(f"the weights of {self.name} sum to 0 and cannot be normalized to 1")
+            raise KernelError(f"{self.name}: the weights sum to 0 and cannot be normalized to 1")
         return self.with_divisor(total if INT64.min <= total <= INT64.max else float(total))
 
-    def with_divisor(self, divisor: Number) -> "Kernel":
-        """Return the kernel with another divisor in place of its own."""
+    def with_divisor(self, divisor: Number) -> Kernel:
+        """Return the kernel with another divisor."""
         return replace(self, divisor=divisor)
 
-    def with_bias(self, bias: Number) -> "Kernel":
+    def with_bias(self, bias: Number) -> Kernel:
         """Return the kernel with another bias, in 8-bit levels."""
         return replace(self, bias=bias)
 
-    def turned(self, angle: float) -> "Kernel":
-        """Return the kernel turned counter-clockwise, by 90 degrees (a 3x3: 45) or a multiple.
+    def rotated(self, angle: float) -> Kernel:
+        """Return the kernel rotated counter-clockwise, without interpolation.
+
+        Args:
+            angle: degrees; a multiple of 90, or of 45 for a 3x3 kernel.
 
         Raises:
-            KernelError: the angle would have to be interpolated.
+            KernelError: the angle needs interpolation.
 
-        >>> Kernel([[-1, 0, 1]]).turned(90).matrix.tolist()
+        >>> Kernel([[-1, 0, 1]]).rotated(90).matrix.tolist()
         [[1], [0], [-1]]
         """
-        matrix = turn(self.matrix, angle)
+        matrix = rotate(self.matrix, angle)
         if angle % 360 == 0:
             return self
         return replace(
             self,
             matrix=matrix,
-            name=turned_name(self.name, angle),
-            summary=f"{self.summary or self.name}, turned by {angle:g} degrees",
+            name=rotated_name(self.name, angle),
+            summary=f"{self.summary or self.name}, rotated by {angle:g} degrees",
         )
+
+
+def rotate(matrix: NDArray[Any], angle: float) -> NDArray[Any]:
+    """Rotate a matrix in its last two axes, without interpolation.
+
+    Args:
+        matrix: (..., rows, columns), any dtype.
+        angle: degrees, counter-clockwise as seen on the screen; a multiple of 90, or of 45 for
+            3x3, where 45 degrees move each weight of the ring to the next cell.
+
+    Raises:
+        KernelError: the angle needs interpolation.
+
+    >>> rotate(np.array([[1, 2, 3], [8, 0, 4], [7, 6, 5]]), 45).tolist()
+    [[2, 3, 4], [1, 0, 5], [8, 7, 6]]
+    """
+    rows, columns = matrix.shape[-2:]
+    if angle % 90 == 0:
+        return np.rot90(matrix, int(angle % 360) // 90, axes=(-2, -1))
+    step = 45 if (rows, columns) == (3, 3) else 90
+    if angle % step != 0:
+        raise KernelError(
+            f"a fixed {columns}x{rows} kernel can be rotated only by multiples of {step} degrees, "
+            f"not {angle:g}"
+        )
+    rotated = matrix.copy()
+    ring = matrix[..., RING_ROWS, RING_COLUMNS]
+    rotated[..., RING_ROWS, RING_COLUMNS] = np.roll(ring, -(int(angle % 360) // 45), axis=-1)
+    return rotated
+
+
+def safe_name(text: str) -> str:
+    r"""Return ``text`` as a part of a file name: no separators, spaces or control characters.
+
+    >>> safe_name("gaussian:5,sigma=1.2"), safe_name("../a b\n")
+    ('gaussian-5-sigma-1.2', 'a-b')
+    """
+    safe = "".join("-" if c in UNSAFE or c.isspace() or not c.isprintable() else c for c in text)
+    short = safe.strip(".-").encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    return short.strip(".-") or "custom"
+
+
+def rotated_name(name: str, angle: float) -> str:
+    """Return the name of a kernel that is rotated by ``angle`` degrees.
+
+    >>> rotated_name("sobel-x", -45)
+    'sobel-x-315deg'
+    """
+    return f"{name}-{angle % 360:g}deg" if angle % 360 else name
 
 
 def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
@@ -174,22 +245,22 @@ def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
         array = np.asarray(given)
     except (ValueError, OverflowError) as error:
         raise KernelError(
-            "the rows of a kernel must be numbers, and equally many in each"
+            "a kernel's weights must be numbers, the same number of them in every row"
         ) from error
     if array.dtype.kind not in "iuf":
-        raise KernelError(f"a kernel's weights are integers or reals, not {array.dtype.name}")
+        raise KernelError(f"a kernel's weights must be integers or reals, not {array.dtype.name}")
     if array.ndim not in (2, 3, 4):
-        raise KernelError(f"a kernel has 2, 3 or 4 dimensions, not {array.ndim}")
+        raise KernelError(f"a kernel must have 2, 3 or 4 dimensions, not {array.ndim}")
     if array.size == 0:
         raise KernelError("a kernel needs at least one weight")
-    whole = array.dtype.kind in "iu"
-    if whole and not -INT64.max <= int(array.min()) <= int(array.max()) <= INT64.max:
+    integers = array.dtype.kind in "iu"
+    if integers and not -INT64.max <= int(array.min()) <= int(array.max()) <= INT64.max:
         raise KernelError("a kernel's integers must fit in 64 bits")
-    # what float64 cannot hold of a long double becomes infinity or NaN, refused below
+    # A long double that float64 cannot hold becomes infinity or NaN, which is refused below.
     with np.errstate(over="ignore", invalid="ignore"):
-        # adding 0.0 turns the negative zeros of a float kernel into plain ones
-        matrix = array.astype(np.int64) if whole else array.astype(np.float64) + 0.0
-    if not whole:
+        # Adding 0.0 removes the sign of negative zeros.
+        matrix = array.astype(np.int64) if integers else array.astype(np.float64) + 0.0
+    if not integers:
         _check_magnitude(matrix)
     matrix.flags.writeable = False
     return matrix
@@ -197,61 +268,31 @@ def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
 
 def _check_magnitude(weights: NDArray[Any]) -> None:
     if not np.isfinite(weights).all():
-        raise KernelError("a kernel's weights must be finite: it holds NaN or infinity")
-    if np.abs(weights).max() > LARGEST:
-        raise KernelError(f"a kernel's weights must lie within ±{LARGEST:g}")
+        raise KernelError("a kernel's weights must be finite, not NaN or infinity")
+    if np.abs(weights).max() > MAX_WEIGHT:
+        raise KernelError(f"a kernel's weights must lie within ±{MAX_WEIGHT:g}")
 
 
 def _checked_number(given: Number, what: str) -> Number:
-    """Return a finite Python number that float64 and int64 arrays can be combined with."""
+    """Return a finite Python number that int64 and float64 can hold."""
     number = given.item() if isinstance(given, np.generic) else given
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise KernelError(f"a kernel's {what} is one number, not {type(number).__name__}")
+        raise KernelError(f"a kernel's {what} must be one number, not {type(number).__name__}")
     if isinstance(number, int) and not INT64.min <= number <= INT64.max:
         raise KernelError(f"a kernel's {what} must fit in 64 bits")
-    if not math.isfinite(number) or abs(number) > LARGEST:
-        raise KernelError(f"a kernel's {what} must be finite and within ±{LARGEST:g}")
+    if not math.isfinite(number) or abs(number) > MAX_WEIGHT:
+        raise KernelError(f"a kernel's {what} must be finite and within ±{MAX_WEIGHT:g}")
     return number
 
 
 def _total(matrix: NDArray[Any]) -> Number:
-    """Sum without overflow: Python's integers, or correctly rounded reals."""
+    """Sum without overflow: Python integers exactly, floats rounded once."""
     values = matrix.ravel().tolist()
     return sum(values) if matrix.dtype.kind == "i" else math.fsum(values)
 
 
 def _divided(number: Number, divisor: Number) -> Number:
-    """Divide; integers that divide evenly stay integers."""
+    """Divide; an integer that divides evenly stays an integer."""
     if isinstance(number, int) and isinstance(divisor, int) and number % divisor == 0:
         return number // divisor
     return number / divisor
-
-
-def _integer_factors(matrix: NDArray[Any]) -> Factors | None:
-    """Return integers whose outer product is exactly ``matrix``, or None where there are none."""
-    if matrix.dtype.kind != "i" or not matrix.any():
-        return None
-    rows: list[list[int]] = matrix.tolist()
-    pivot = next(row for row in rows if any(row))
-    common = math.gcd(*pivot)
-    row = [weight // common for weight in pivot]
-    place = next(j for j, weight in enumerate(row) if weight)
-    column = [line[place] // row[place] for line in rows]
-    if any([c * r for r in row] != line for c, line in zip(column, rows, strict=True)):
-        return None
-    return _oriented(np.array(column), np.array(row))
-
-
-def _float_factors(matrix: NDArray[Any]) -> Factors:
-    """Return reals of like size whose outer product is the rank-1 ``matrix``."""
-    i, j = np.unravel_index(int(np.abs(matrix).argmax()), matrix.shape)
-    pivot = matrix[i, j]
-    root = math.sqrt(abs(pivot))
-    return _oriented(matrix[:, j] / root, matrix[i] * (np.sign(pivot) / root))
-
-
-def _oriented(column: NDArray[Any], row: NDArray[Any]) -> Factors:
-    """Let the smoothing factor be the positive one, so that the other shows a gradient's sign."""
-    if max((column.sum(), row.sum()), key=abs) < 0:
-        return 0 - column, 0 - row
-    return column, row

@@ -1,9 +1,9 @@
-"""The ``.npy`` format, read without trust: no evaluation, no pickles, no memory before the data.
+"""The ``.npy`` format, read safely: no pickles, and no memory reserved before the data are there.
 
-The header is Python's text of a dictionary. numpy evaluates it, and warns of what Python 2 wrote;
-warnings cannot be silenced in one thread alone, so that here the text is matched instead.
+numpy reads the header; the data are read here, once their size has been checked.
 """
 
+import io
 import math
 import os
 import re
@@ -11,46 +11,32 @@ import sys
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-MAGIC = b"\x93NUMPY"
-MOST_HEADER = 10_000  # bytes, as in numpy; that of a plain array has about a hundred
-MOST_DIMENSIONS = 64  # numpy's own limit
-LENGTH_BYTES = {  # of the header's length, by version
-    b"\x01\x00": 2,
-    b"\x02\x00": 4,
-    b"\x03\x00": 4,  # differs in the names of fields, which are refused
-}
-HEADER = re.compile(
-    r"""\s*\{(?:
-        \s*(?:
-            ['"]descr['"]\s*:\s*(?P<descr>'[^']*'|"[^"]*"|\[(?>.*\]))
-            |['"]fortran_order['"]\s*:\s*(?P<order>True|False)
-            |['"]shape['"]\s*:\s*\((?P<shape>(?:\s*\d{1,19}L?\s*,)*(?:\s*\d{1,19}L?)?)\s*\)
-        )\s*(?:,|(?=\}))
-    ){3}\s*\}\s*""",
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-NUMBERS = re.compile(r"[<>=|]?(?:\?|b1|[iuf]\d{1,2})", re.ASCII)
-OTHERS = {
-    "[": "records",
+MAGIC = npy_format.MAGIC_PREFIX
+MAX_HEADER = 10_000  # bytes, numpy's own limit; the header of a plain array has about a hundred
+MAX_DIMENSIONS = 64  # numpy's own limit
+# Both make numpy or Python warn, and a warning cannot be silenced in one thread alone: the suffix
+# of Python 2's long integers, as in (2L, 3L), and backslashes, which no array of numbers needs.
+NOISY = re.compile(rb"(?<=\d)L(?=\s*[,)])|\\")
+KINDS = {
     "V": "records",
     "O": "Python objects",
     "S": "text",
     "U": "text",
-    "a": "text",
     "c": "complex numbers",
     "M": "dates",
-    "m": "spans of time",
+    "m": "time differences",
 }
 
 
 class ArrayError(ValueError):
-    """A file that holds no array of numbers, or not the one wanted; the message says why."""
+    """The file holds no array of numbers, or one that cannot be used; the message says why."""
 
 
 class Header(NamedTuple):
-    """What an ``.npy`` file says of the numbers that follow."""
+    """What an ``.npy`` file says about the numbers that follow."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -58,73 +44,64 @@ class Header(NamedTuple):
 
 
 def read_header(file: BinaryIO) -> Header:
-    """Read what comes before the numbers, of booleans, integers or reals.
+    """Read the header of an array of booleans, integers or reals.
 
     Args:
-        file: at its beginning; it is left where the numbers begin.
+        file: seekable, at its beginning; afterwards it is where the numbers begin.
 
     Raises:
-        ArrayError: it is no header, or one of other things than numbers.
+        ArrayError: the header is damaged, or the array holds something else than numbers.
 
     >>> import io
     >>> np.save(file := io.BytesIO(), np.zeros((3, 4), np.uint8))
     >>> read_header(io.BytesIO(file.getvalue())).shape
     (3, 4)
     """
-    if file.read(len(MAGIC)) != MAGIC:
+    start = NOISY.sub(b" ", file.read(len(MAGIC) + 6 + MAX_HEADER))
+    if not start.startswith(MAGIC):
         raise ArrayError("is not an .npy file")
-    version = file.read(2)
-    if len(version) == 2 and version not in LENGTH_BYTES:
-        raise ArrayError(f"is of .npy version {version[0]}.{version[1]}, which is unknown")
-    length = int.from_bytes(file.read(LENGTH_BYTES.get(version, 0)), "little")
-    text = file.read(length) if length <= MOST_HEADER else b""
-    match = HEADER.fullmatch(text.decode("latin-1"))
-    if match is None or None in match.groups():
-        raise ArrayError("is damaged: its header is not that of an array of numbers; save it again")
-    dtype = _dtype(match["descr"])
-    return Header(_shape(match["shape"], dtype), dtype, match["order"] == "True")
+    stream = io.BytesIO(start)
+    try:
+        major, minor = npy_format.read_magic(stream)
+        if (major, minor) not in ((1, 0), (2, 0), (3, 0)):
+            raise ArrayError(f"has the unknown .npy version {major}.{minor}")
+        # Version 3 differs from 2 in the names of fields alone, and records are refused.
+        read = npy_format.read_array_header_2_0 if major > 1 else npy_format.read_array_header_1_0
+        shape, fortran_order, dtype = read(stream, max_header_size=MAX_HEADER)
+    except ArrayError:
+        raise
+    except Exception as error:  # numpy evaluates the text, so that any exception means damage
+        raise ArrayError("is damaged: its header is not valid; save the array again") from error
+    if dtype.kind not in "biuf":
+        kind = KINDS.get(dtype.kind, "values of an unknown type")
+        raise ArrayError(f"holds {kind}; only integers and real numbers are read")
+    # numpy counts bytes as if no side were 0
+    size = math.prod(max(side, 1) for side in shape) * dtype.itemsize
+    if len(shape) > MAX_DIMENSIONS or size > sys.maxsize or min(shape, default=0) < 0:
+        raise ArrayError("is damaged: its header gives an impossible shape; save the array again")
+    file.seek(stream.tell() - len(start), os.SEEK_CUR)
+    return Header(tuple(map(int, shape)), dtype, fortran_order)
 
 
 def read_array(file: BinaryIO, header: Header) -> NDArray[Any]:
-    """Read the numbers that a header promises.
+    """Read the numbers that follow a header.
 
     Args:
         file: seekable, where the numbers begin.
         header: from :func:`read_header`.
 
     Returns:
-        The array, of the header's shape, type and order.
+        The array, in the header's shape, dtype and memory order.
 
     Raises:
-        ArrayError: the file ends before them.
+        ArrayError: the file ends too early.
     """
     begin = file.tell()
-    promised = math.prod(header.shape) * header.dtype.itemsize
-    there = file.seek(0, os.SEEK_END) - begin
-    if there < promised:
-        raise ArrayError(f"is truncated: {promised} bytes of numbers promised, {there} there")
+    needed = math.prod(header.shape) * header.dtype.itemsize
+    available = file.seek(0, os.SEEK_END) - begin
+    if available < needed:
+        raise ArrayError(f"is truncated: {needed:,} bytes of numbers expected, {available:,} found")
     file.seek(begin)
     stored = np.empty(math.prod(header.shape), header.dtype)
     file.readinto(stored.view(np.uint8))  # type: ignore[attr-defined]
     return stored.reshape(header.shape, order="F" if header.fortran_order else "C")
-
-
-def _dtype(descr: str) -> np.dtype[Any]:
-    """Return the type that a header names; others than numbers are refused by name."""
-    code = descr.strip("'\"")
-    try:
-        if NUMBERS.fullmatch(code):
-            return np.dtype(code)
-    except TypeError:  # a size that this machine has no type of
-        pass
-    what = OTHERS.get(code.lstrip("<>=|")[:1], "values of an unknown type")
-    raise ArrayError(f"holds {what}; only integers and real numbers are read")
-
-
-def _shape(sides: str, dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """Return the shape that a header gives; numpy counts the bytes as if no side were 0."""
-    shape = tuple(int(side) for side in re.findall(r"\d+", sides))
-    size = math.prod(max(side, 1) for side in shape) * dtype.itemsize
-    if len(shape) > MOST_DIMENSIONS or size > sys.maxsize:
-        raise ArrayError("is damaged: its header gives a shape that no array has; save it again")
-    return shape

@@ -1,43 +1,44 @@
-"""SPEC: the one line of text that names kernels on the command line.
+"""SPEC: one line of text that names kernels, on the command line and in Python.
 
-A name (``outline``), a name with arguments (``gaussian:5,sigma=1.2``), a matrix
-(``"0 -1 0; -1 5 -1; 0 -1 0"``), a file (``k.txt``, ``k.csv``, ``k.npy``, ``k.json``) or ``-`` for
-standard input; each may be turned by ``@ANGLE``.
+A SPEC is a name (``outline``), a name with arguments (``gaussian:5,sigma=1.2``), a matrix
+(``"0 -1 0; -1 5 -1; 0 -1 0"``), a file (``k.txt``, ``k.csv``, ``k.npy``, ``k.json``), or ``-`` for
+standard input. ``@ANGLE`` after any of them rotates the kernel.
 """
+
+from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from convcli.core.dtypes import int_if_whole
 from convcli.errors import KernelError, UsageError, quoted
-from convcli.kernels.arguments import bind_arguments
-from convcli.kernels.catalogue import CATALOGUE, find_entry, no_such_name
-from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel
+from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
+from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
 from convcli.kernels.files import KERNEL_SUFFIXES, looks_like_path, read_kernel_file, read_stream
-from convcli.kernels.formulas import BUILDERS
-from convcli.kernels.kernel import Kernel
-from convcli.kernels.naming import safe_name, turned_name
+from convcli.kernels.formulas import BUILDERS, MAX_SIDE
+from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
 from convcli.kernels.text import is_number, parse_text, split_row
-from convcli.kernels.turning import turn
 
-TURN = re.compile(r"(?P<base>.+)@(?P<angle>[^@/\\]*)", re.DOTALL)
-MOST_DEGREES = 1e6
+ROTATION = re.compile(r"(?P<base>.+)@(?P<angle>[^@/\\]*)", re.DOTALL)
+SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)
+FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+MIN_POSITIVE, MAX_NUMBER = 1e-6, 1e6  # ample for pixels and degrees, and squares stay finite
 
 
 @dataclass(frozen=True)
 class KernelSet:
-    """What one SPEC names.
+    """The kernels that a SPEC names.
 
     Attributes:
         label: for file names: ``sobel``, ``gaussian-5-sigma-1.2``, a file's stem, ``custom``.
-        kernels: one, the members of a family, or the filters of a bank.
-        combine: how the feature maps become one: ``magnitude`` for a directional pair, ``max``
-            for a compass set; None for one kernel, or a bank with one result each.
+        kernels: one kernel, the members of a family, or the filters of a bank.
+        combine: how the feature maps become one: ``magnitude`` for a gradient pair, ``max`` for a
+            compass set; None for one kernel, or for a bank with one result per filter.
     """
 
     label: str
@@ -46,14 +47,14 @@ class KernelSet:
 
 
 def read_spec(text: str, stdin: BinaryIO | None = None) -> KernelSet:
-    """Return the kernels that ``text`` names.
+    """Return the kernels that a SPEC names.
 
     Args:
         text: the SPEC.
-        stdin: what ``-`` reads.
+        stdin: the stream that ``-`` reads.
 
     Raises:
-        KernelError: ``text`` names no kernel, or one that cannot be turned so.
+        KernelError: the SPEC names no kernel, or a kernel that cannot be rotated by its angle.
 
     >>> [kernel.name for kernel in read_spec("sobel").kernels]
     ['sobel-x', 'sobel-y']
@@ -62,7 +63,14 @@ def read_spec(text: str, stdin: BinaryIO | None = None) -> KernelSet:
     entry = CATALOGUE.get(base.partition(":")[0].strip())
     if entry is not None:
         return _build(entry, base, angle)
-    return _as_set(_read_kernel(base, stdin).turned(angle))
+    kernel = _read_kernel(base, stdin).rotated(angle)
+    if kernel.matrix.ndim < 4:
+        return KernelSet(kernel.name, (kernel,))
+    filters = (
+        replace(kernel, matrix=matrix, name=f"{kernel.name}-{number}")
+        for number, matrix in enumerate(kernel.matrix, 1)
+    )
+    return KernelSet(kernel.name, tuple(filters))
 
 
 def read_specs(
@@ -76,7 +84,7 @@ def read_specs(
 
     Args:
         texts: the SPECs.
-        stdin: what ``-`` reads.
+        stdin: the stream that ``-`` reads.
         normalize: divide each kernel by the sum of its weights.
         divisor: divide each kernel by this number instead of its own divisor.
 
@@ -101,7 +109,7 @@ def group_kernels(sets: Sequence[KernelSet], combine: str | None = None) -> Iter
 
     Args:
         sets: the kernels of each SPEC.
-        combine: combines all kernels into one result; None leaves each set its own way.
+        combine: combines all kernels into one result; None keeps each set's own ``combine``.
 
     Raises:
         UsageError: there is only one kernel to combine.
@@ -120,10 +128,14 @@ def group_kernels(sets: Sequence[KernelSet], combine: str | None = None) -> Iter
 
 
 def get_kernel(spec: str) -> Kernel:
-    """Return the one kernel that ``spec`` names.
+    """Return the kernel that a SPEC names.
+
+    Args:
+        spec: a name (``sharpen``), a name with arguments (``gaussian:5,sigma=1.2``), a matrix
+            (``"1 2 1"``) or a file; ``@ANGLE`` after it rotates the kernel.
 
     Raises:
-        KernelError: it names none, or several.
+        KernelError: the SPEC names no kernel, or several.
 
     >>> get_kernel("sharpen").matrix.tolist()
     [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
@@ -138,101 +150,183 @@ def only_kernel(kernel_set: KernelSet) -> Kernel:
         KernelError: the set has several; the message names them.
     """
     if len(kernel_set.kernels) > 1:
-        members = [kernel.name for kernel in kernel_set.kernels]
-        shown_members = ", ".join(members[:8]) + (", ..." if len(members) > 8 else "")
+        names = [kernel.name for kernel in kernel_set.kernels]
+        members = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         raise KernelError(
-            f"{kernel_set.label} names {len(members)} kernels, and one is needed: {shown_members}"
+            f"{kernel_set.label} names {len(names)} kernels, but one is needed: {members}"
         )
     return kernel_set.kernels[0]
 
 
-def find_recipe(spec: str) -> ComputedKernel | None:
-    """Return the recipe behind a SPEC, or None where the SPEC names none."""
+def find_computed(spec: str) -> ComputedKernel | None:
+    """Return the catalogue entry of a SPEC that names a computed kernel, else None."""
     entry = CATALOGUE.get(spec.strip().partition("@")[0].partition(":")[0])
     return entry if isinstance(entry, ComputedKernel) else None
 
 
 def _split_angle(text: str) -> tuple[str, float]:
-    """Split ``base@angle``; what follows the @ in a file's name is no number, and stays."""
-    match = TURN.fullmatch(text)
+    """Split ``base@angle``. A file's name may hold an @ that no angle follows."""
+    match = ROTATION.fullmatch(text)
     if match is None:
         return text, 0.0
-    try:
-        angle = float(match["angle"])
-    except ValueError:
-        angle = math.nan
-    if abs(angle) <= MOST_DEGREES:
+    angle = _read_float(match["angle"])
+    if abs(angle) <= MAX_NUMBER:
         return match["base"].strip(), angle
     if looks_like_path(text):
         return text, 0.0
     raise KernelError(
-        f"@ is followed by an angle in degrees, as in sobel-x@45, not {quoted(match['angle'])}"
+        f"@ needs an angle in degrees (e.g. sobel-x@45), not {quoted(match['angle'])}"
     )
 
 
 def _build(entry: Entry, spec: str, angle: float) -> KernelSet:
     """Return the kernels of a catalogue entry."""
     if isinstance(entry, ComputedKernel):
-        return _as_set(_from_recipe(entry, spec, angle))
+        kernel = _compute(entry, spec, angle)
+        return KernelSet(kernel.name, (kernel,))
     if ":" in spec:
         raise KernelError(f"{entry.name} takes no arguments")
-    if isinstance(entry, FixedKernel):
-        return _as_set(_from_table(entry).turned(angle))
-    tables = (table for table in map(find_entry, entry.members) if isinstance(table, FixedKernel))
-    members = tuple(_from_table(table).turned(angle) for table in tables)
-    return KernelSet(turned_name(entry.name, angle), members, entry.combine)
-
-
-def _from_table(table: FixedKernel) -> Kernel:
-    matrix = turn(np.array(table.rows), table.turn)
-    return Kernel(matrix, table.divisor, table.bias, table.name, table.summary, table.source)
-
-
-def _from_recipe(recipe: ComputedKernel, spec: str, angle: float) -> Kernel:
-    """Compute a recipe, with ``angle`` among its arguments where turning would not be exact."""
-    arguments = spec.partition(":")[2]
-    values = bind_arguments(recipe, arguments)
-    computed = recipe.has_angle and angle % 90 != 0
-    if computed:
-        values["angle"] += angle
-    name = safe_name(re.sub(r"\s", "", spec))
-    kernel = replace(
-        BUILDERS[recipe.name](**values),
-        name=turned_name(name, angle) if computed else name,
-        summary=recipe.summary + (f", turned by {angle:g} degrees" if computed else ""),
-        source=recipe.source,
+    names = entry.members if isinstance(entry, KernelFamily) else (entry.name,)
+    tables = (table for table in map(CATALOGUE.get, names) if isinstance(table, FixedKernel))
+    kernels = tuple(
+        Kernel(
+            rotate(np.array(table.rows), table.rotation),
+            table.divisor,
+            table.bias,
+            table.name,
+            table.summary,
+            table.source,
+        ).rotated(angle)
+        for table in tables
     )
-    return kernel if computed else kernel.turned(angle)
+    combine = entry.combine if isinstance(entry, KernelFamily) else None
+    return KernelSet(rotated_name(entry.name, angle), kernels, combine)
+
+
+def _compute(entry: ComputedKernel, spec: str, angle: float) -> Kernel:
+    """Compute a kernel; an ``angle`` that is no right angle is added to its own, if it has one."""
+    values = bind_arguments(entry, spec.partition(":")[2])
+    name = safe_name(re.sub(r"\s", "", spec))
+    summary = entry.summary
+    as_argument = "angle" in values and angle % 90 != 0
+    if as_argument:
+        values["angle"] += angle
+        name = rotated_name(name, angle)
+        summary += f", rotated by {angle:g} degrees"
+    kernel = replace(
+        BUILDERS[entry.name](**values), name=name, summary=summary, source=entry.source
+    )
+    return kernel if as_argument else kernel.rotated(angle)
 
 
 def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:
     """Read a matrix, a file or standard input."""
     if not text:
-        raise KernelError("no kernel is given: name one, or write its rows")
+        raise KernelError("no kernel is given; write a name, or a matrix such as '1 2 1'")
     if text == "-":
         if stdin is None:
             raise KernelError("'-' is standard input, which cannot be read here")
         return read_stream(stdin)
     if text.lower().endswith(KERNEL_SUFFIXES):
         return read_kernel_file(text)
-    if _looks_like_matrix(text):
+    first = split_row(text)[0]
+    if ";" in text or is_number(first) or first.lower().lstrip("+-") in ("nan", "inf"):
         return parse_text(text)
     if looks_like_path(text):
         return read_kernel_file(text)
-    raise no_such_name(text.partition(":")[0])
+    raise unknown_kernel(text.partition(":")[0])
 
 
-def _looks_like_matrix(text: str) -> bool:
-    first = split_row(text)[0]
-    return ";" in text or is_number(first) or first.lower().lstrip("+-") in ("nan", "inf")
+def bind_arguments(entry: ComputedKernel, text: str) -> dict[str, Any]:
+    """Return all arguments of a computed kernel, by the names of its function's parameters.
+
+    Args:
+        entry: the computed kernel.
+        text: values in the order of its parameters, then ``name=value``, separated by commas.
+
+    Raises:
+        KernelError: an argument is unknown, given twice, or out of range.
+    """
+    names = [parameter.name for parameter in entry.parameters]
+    usage = f"{entry.name} takes {', '.join(names)}; for example {entry.example}"
+    given: dict[str, str] = {}
+    for position, argument in enumerate(text.split(",") if text.strip() else ()):
+        name, equals, value = (part.strip() for part in argument.partition("="))
+        if not equals:
+            name, value = names[position] if position < len(names) else argument, name
+            if any("=" in earlier for earlier in text.split(",")[:position]):
+                raise KernelError(f"{entry.name}: {quoted(value)} needs a name; {usage}")
+        if name not in names:
+            raise KernelError(f"{entry.name} has no argument {quoted(name)}; {usage}")
+        if name in given:
+            raise KernelError(f"{entry.name}: {name} is given twice")
+        if not value:
+            raise KernelError(f"{entry.name}: {name} needs a value; {usage}")
+        given[name] = value
+    values: dict[str, Any] = {}
+    for parameter in entry.parameters:
+        word = given.get(parameter.name, parameter.default)
+        keyword = parameter.name.replace("-", "_")
+        try:
+            values[keyword] = CONVERTERS[parameter.kind](word) if word else None
+        except KernelError as error:
+            raise KernelError(f"{entry.name}: {parameter.name} {error}") from None
+    return values
 
 
-def _as_set(kernel: Kernel) -> KernelSet:
-    """Wrap one kernel, or the filters of a bank."""
-    if kernel.matrix.ndim < 4:
-        return KernelSet(kernel.name, (kernel,))
-    filters = (
-        replace(kernel, matrix=matrix, name=f"{kernel.name}-{number}")
-        for number, matrix in enumerate(kernel.matrix, 1)
-    )
-    return KernelSet(kernel.name, tuple(filters))
+def _size(word: str) -> tuple[int, int]:
+    """Read ``N`` or ``WxH`` as (rows, columns)."""
+    match = SIZE.fullmatch(word)
+    if match is None:
+        raise KernelError(f"must be a positive N or WxH (e.g. 5 or 7x3), not {quoted(word)}")
+    rows, columns = int(match[2] or match[1]), int(match[1])
+    if not 1 <= min(rows, columns) <= max(rows, columns) <= MAX_SIDE:
+        raise KernelError(f"must have sides from 1 to {MAX_SIDE:,}, not {quoted(word)}")
+    return rows, columns
+
+
+def _number(word: str) -> float:
+    number = _read_float(word)
+    if not abs(number) <= MAX_NUMBER:
+        limit = f"{MAX_NUMBER:,.0f}"
+        raise KernelError(f"must be a number from -{limit} to {limit}, not {quoted(word)}")
+    return number
+
+
+def _positive(word: str) -> float:
+    number = _read_float(word)
+    if not MIN_POSITIVE <= number <= MAX_NUMBER:
+        raise KernelError(
+            f"must be a number from {MIN_POSITIVE:f} to {MAX_NUMBER:,.0f}, not {quoted(word)}"
+        )
+    return number
+
+
+def _correlation(word: str) -> float:
+    number = _read_float(word)
+    if not abs(number) < 1:
+        raise KernelError(f"is a correlation: it must lie between -1 and 1, not {quoted(word)}")
+    return number
+
+
+def _flag(word: str) -> bool:
+    if word not in FLAGS:
+        raise KernelError(f"must be yes or no, not {quoted(word)}")
+    return FLAGS[word]
+
+
+def _read_float(word: str) -> float:
+    """Read a number; NaN, which is in no range, where there is none."""
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
+
+
+CONVERTERS: dict[str, Callable[[str], Any]] = {
+    "size": _size,
+    "number": _number,
+    "positive": _positive,
+    "correlation": _correlation,
+    "flag": _flag,
+}

@@ -1,4 +1,6 @@
-"""A matrix as text, both ways: rows of integers, fractions and decimals."""
+"""A matrix of weights as text, both ways: rows of integers, fractions and decimals."""
+
+from __future__ import annotations
 
 import math
 import re
@@ -9,26 +11,26 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import KernelError, quoted
-from convcli.kernels.kernel import INT64, LARGEST, Kernel, Number
+from convcli.kernels.kernel import INT64, MAX_WEIGHT, Kernel
 
-# Digits match in one way only: otherwise a long run of them takes quadratic time.
+# Only one way to match a run of digits: otherwise a long run takes quadratic time.
 NUMBER = re.compile(r"[+-]?(?:\d+/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
 INTEGER_OR_FRACTION = re.compile(r"[+-]?\d+(?:/\d+)?", re.ASCII)
-MOST_DIGITS = 400  # of one number: more is no weight, and slow to read
-MOST_DIVISOR = 2**31  # beyond it the integers of a common denominator would only grow unwieldy
+MAX_DIGITS = 400  # of one number; a longer one is no weight, and slow to read
+MAX_DIVISOR = 2**31  # a larger common denominator makes unwieldy integers
 
 
 def is_number(word: str) -> bool:
-    """Tell whether ``word`` is written as a weight.
+    """Tell whether ``word`` is a weight: an integer, a fraction or a decimal.
 
     >>> is_number("-1/16"), is_number("3x3.txt")
     (True, False)
     """
-    return NUMBER.fullmatch(_plain(word)) is not None
+    return NUMBER.fullmatch(_ascii_minus(word)) is not None
 
 
 def split_row(line: str) -> list[str]:
-    """Split a row at commas, or at blanks.
+    """Split a row at commas or spaces.
 
     >>> split_row("1, 2 ,3"), split_row(" 1  2")
     (['1', '2', '3'], ['1', '2'])
@@ -37,13 +39,13 @@ def split_row(line: str) -> list[str]:
 
 
 def parse_text(text: str, name: str = "custom") -> Kernel:
-    """Return the kernel written in ``text``, a row to a line or set apart by semicolons.
+    """Return the kernel that is written in ``text``, one row per line or between semicolons.
 
-    Weights are separated by blanks or commas; ``#`` starts a comment. Integers and fractions
+    Weights are separated by spaces or commas; ``#`` starts a comment. Integers and fractions
     give int64 with their least common divisor; one decimal makes the whole matrix float64.
 
     Raises:
-        KernelError: there is no row, rows differ in length, or a cell is no finite number.
+        KernelError: there is no row, rows differ in length, or a cell is not a finite number.
 
     >>> kernel = parse_text("1/4 1/2 1/4")
     >>> kernel.matrix.tolist(), kernel.divisor
@@ -52,36 +54,36 @@ def parse_text(text: str, name: str = "custom") -> Kernel:
     rows = [split_row(line) for line in _lines(text)]
     if not rows:
         raise KernelError('the matrix is empty; write rows as in "0 -1 0; -1 5 -1; 0 -1 0"')
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(rows[0]):
-            raise KernelError(
-                f"row {number} has {_counted(len(row))} and row 1 has {_counted(len(rows[0]))}"
-            )
+    check_row_lengths(rows)
     cells = [[_number(cell, number) for cell in row] for number, row in enumerate(rows, 1)]
     return _common_kernel(cells, name)
 
 
-def number_text(number: Number) -> str:
-    """Return a number in the fewest digits that read back to it.
+def check_row_lengths(rows: Sequence[Sequence[Any]]) -> None:
+    """Refuse rows of different lengths.
 
-    >>> number_text(0.1), number_text(1.0), number_text(-3)
-    ('0.1', '1.0', '-3')
+    Raises:
+        KernelError: a row is longer or shorter than the first one.
     """
-    return repr(number)
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(rows[0]):
+            raise KernelError(
+                f"rows differ in length: row 1 has {len(rows[0])} weights, "
+                f"row {number} has {len(row)}"
+            )
 
 
 def weight_rows(kernel: Kernel) -> list[list[str]]:
-    """Return a 2-D kernel's exact weights: integers, fractions, or the fewest digits."""
-    matrix: list[list[Any]] = kernel.matrix.tolist()
-    if kernel.divisor == 1:
-        return [[number_text(weight) for weight in row] for row in matrix]
-    if isinstance(kernel.divisor, int) and kernel.matrix.dtype.kind == "i":
-        return [[str(Fraction(weight, kernel.divisor)) for weight in row] for row in matrix]
-    return [[number_text(weight) for weight in row] for row in kernel.weights.tolist()]
+    """Return a 2-D kernel's exact weights: integers, fractions, or decimals of fewest digits."""
+    fractions = isinstance(kernel.divisor, int) or kernel.divisor == 1
+    if fractions and kernel.matrix.dtype.kind == "i":
+        matrix: list[list[int]] = kernel.matrix.tolist()
+        return [[str(Fraction(weight, int(kernel.divisor))) for weight in row] for row in matrix]
+    return [[repr(weight) for weight in row] for row in kernel.weights.tolist()]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines whose columns are aligned on the right.
+    """Return lines with right-aligned columns.
 
     >>> aligned([["1", "-10"], ["2", "3"]])
     ['1 -10', '2   3']
@@ -93,55 +95,51 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the rows, without comments and blank ones."""
+    """Return the rows without comments; empty ones are left out."""
     lines = [line.partition("#")[0].strip().rstrip("; \t") for line in text.splitlines()]
     lines = [line for line in lines if line]
     if len(lines) == 1:
         return [row for row in lines[0].split(";") if row.strip()]
     for number, line in enumerate(lines, 1):
         if ";" in line:
-            raise KernelError(f"row {number} holds ';'; separate weights by blanks or commas")
+            raise KernelError(f"row {number} holds ';'; separate weights by spaces or commas")
     return lines
 
 
-def _plain(word: str) -> str:
-    """Return ``word`` with a typographic minus sign made plain."""
+def _ascii_minus(word: str) -> str:
+    """Replace the typographic minus sign, which copied text may hold."""
     return word.replace("−", "-")
-
-
-def _counted(count: int) -> str:
-    return f"{count} weight{'' if count == 1 else 's'}"
 
 
 def _number(cell: str, row: int) -> Fraction | float:
     """Read one weight; ``row`` is for the message."""
-    word = _plain(cell)
+    word = _ascii_minus(cell)
     if not word:
         raise KernelError(f"row {row} has an empty cell")
-    if len(word) > MOST_DIGITS or NUMBER.fullmatch(word) is None:
+    if len(word) > MAX_DIGITS or NUMBER.fullmatch(word) is None:
         raise KernelError(f"row {row}: {quoted(cell)} is not a finite number")
     number: Fraction | float
     try:
         number = Fraction(word) if INTEGER_OR_FRACTION.fullmatch(word) else float(word)
     except ZeroDivisionError:
         raise KernelError(f"row {row}: {quoted(cell)} divides by 0") from None
-    if not -LARGEST <= number <= LARGEST:
+    if not -MAX_WEIGHT <= number <= MAX_WEIGHT:
         raise KernelError(
-            f"row {row}: {quoted(cell)} is too large; weights lie within ±{LARGEST:g}"
+            f"row {row}: {quoted(cell)} is too large; weights must lie within ±{MAX_WEIGHT:g}"
         )
     return number
 
 
 def _common_kernel(cells: list[list[Fraction | float]], name: str) -> Kernel:
-    """Return integers over their least common divisor, or float64 where that would not do."""
-    fractions = [[c for c in row if isinstance(c, Fraction)] for row in cells]
+    """Return integers over their least common divisor, or float64 where there is none."""
+    fractions = [[cell for cell in row if isinstance(cell, Fraction)] for row in cells]
     divisor = 1
     for denominator in {fraction.denominator for row in fractions for fraction in row}:
-        divisor = min(math.lcm(divisor, denominator), MOST_DIVISOR + 1)
+        divisor = min(math.lcm(divisor, denominator), MAX_DIVISOR + 1)
     decimal = any(isinstance(cell, float) for row in cells for cell in row)
-    if decimal or divisor > MOST_DIVISOR:
+    if decimal or divisor > MAX_DIVISOR:
         return Kernel(np.array(cells, dtype=np.float64), name=name)
-    whole = [[int(fraction * divisor) for fraction in row] for row in fractions]
-    if any(abs(weight) > INT64.max for row in whole for weight in row):
-        raise KernelError("an integer weight must fit in 64 bits")
-    return Kernel(np.array(whole, dtype=np.int64), divisor=divisor, name=name)
+    integers = [[int(fraction * divisor) for fraction in row] for row in fractions]
+    if any(abs(weight) > INT64.max for row in integers for weight in row):
+        raise KernelError("a kernel's integers must fit in 64 bits")
+    return Kernel(np.array(integers, dtype=np.int64), divisor=divisor, name=name)

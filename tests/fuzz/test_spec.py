@@ -14,7 +14,7 @@ from verdicts import judge_spec
 from convcli.errors import KernelError
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import ComputedKernel
-from convcli.kernels.formulas import MOST_WEIGHTS_A_SIDE
+from convcli.kernels.formulas import MAX_SIDE
 from convcli.kernels.spec import get_kernel, read_spec
 
 FILES = ("k.txt", "k.csv", "k.json", "k.npy", "k.NPY", "k.png", "k")
@@ -91,8 +91,8 @@ def test_absurd_sizes_are_refused_before_anything_is_computed(recipe, value, mon
     for parameter in recipe.parameters[:2]:
         with suppress(KernelError):
             kernel = get_kernel(f"{recipe.name}:{parameter.name}={value}")
-            assert max(kernel.shape) <= MOST_WEIGHTS_A_SIDE
-    assert max(made, default=0) <= MOST_WEIGHTS_A_SIDE
+            assert max(kernel.shape) <= MAX_SIDE
+    assert max(made, default=0) <= MAX_SIDE
 
 
 @pytest.mark.parametrize("form", [*documents(), *texts()])

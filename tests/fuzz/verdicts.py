@@ -23,7 +23,7 @@ from convcli.errors import ConvcliError, ImageError, KernelError, UsageError, sh
 from convcli.images.image import ImageData
 from convcli.images.options import ReadOptions
 from convcli.images.reading import read_frames, read_image
-from convcli.kernels.kernel import LARGEST, Kernel
+from convcli.kernels.kernel import MAX_WEIGHT, Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 
 MOST_PIXELS = 10**6
@@ -108,7 +108,7 @@ def check_kernel(kernel: Kernel) -> None:
     assert kernel.matrix.dtype in (np.int64, np.float64)
     assert not kernel.matrix.flags.writeable
     assert np.isfinite(kernel.weights).all()
-    assert np.abs(kernel.weights).max() <= LARGEST
+    assert np.abs(kernel.weights).max() <= MAX_WEIGHT
     assert math.isfinite(kernel.sum)
     assert all(math.isfinite(end) for end in kernel.output_range())
     assert kernel.name == Path(kernel.name).name

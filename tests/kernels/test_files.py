@@ -1,3 +1,5 @@
+"""Kernel files: what is written reads back, and damaged files are explained."""
+
 import io
 import json
 
@@ -8,9 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from convcli.errors import ImageError, KernelError, UsageError
-from convcli.kernels.files import MOST_BYTES, read_content, read_kernel_file
+from convcli.kernels.files import (
+    MAX_BYTES,
+    matrix_text,
+    read_biases,
+    read_content,
+    read_kernel_file,
+    save_kernel,
+)
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.saving import matrix_text, save_kernel
 from convcli.kernels.spec import get_kernel
 
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -116,17 +124,17 @@ def test_npy_of_every_kind_of_number_is_read(dtype, kept, order):
         (npy(np.zeros((0, 3))), ".npy", "at least one"),
         (npy(np.array([[np.nan]])), ".npy", "NaN"),
         (npy(np.array([[2**64 - 1]], dtype=np.uint64)), ".npy", "64 bits"),
-        (npy(np.ones((9, 9)))[:-1], ".npy", "truncated: 648 bytes"),
+        (npy(np.ones((9, 9)))[:-1], ".npy", "truncated: 648 bytes of numbers expected, 647 found"),
         (npy(np.ones((9, 9)))[:20], ".npy", "damaged"),
         (b"1 2 3", ".npy", "not an .npy file"),
         (b"PK\x03\x04\xff", ".npz", "neither UTF-8"),
         (b"", ".txt", "empty"),
         (b"# only a comment\n", ".txt", "empty"),
         (b"1;2;1\n2;4;2", ".csv", "row 1 holds ';'"),
-        (b"1 2\n3", ".txt", "row 2 has 1 weight"),
+        (b"1 2\n3", ".txt", "row 1 has 2 weights, row 2 has 1"),
         ("1 2".encode("utf-16"), ".txt", "neither UTF-8"),
         (b"1 2", ".json", "not valid JSON"),
-        (b"[[1, 2], [3]]", ".json", "row 2 has 1 weights and row 1 2"),
+        (b"[[1, 2], [3]]", ".json", "row 1 has 2 weights, row 2 has 1"),
         (b"[[1, true]]", ".json", "'True' is not a number"),
         (b'[["1"]]', ".json", "'1' is not a number"),
         (b"[[NaN]]", ".json", "NaN"),
@@ -135,11 +143,11 @@ def test_npy_of_every_kind_of_number_is_read(dtype, kept, order):
         (b"[]", ".json", "dimensions, not 1"),
         (b"3", ".json", "list of rows"),
         (b'{"divisor": 2}', ".json", 'has no "matrix"'),
-        (b'{"matrix": [[1]], "divsor": 2}', ".json", "'divsor' is no part"),
-        (b'{"matrix": [[1]], "divisor": "2"}', ".json", "divisor is one number"),
+        (b'{"matrix": [[1]], "divsor": 2}', ".json", "unknown key 'divsor'"),
+        (b'{"matrix": [[1]], "divisor": "2"}', ".json", "divisor must be one number"),
         (b'{"matrix": [[1]], "divisor": 0}', ".json", "cannot be 0"),
         (b'{"matrix": [[1]], "name": 5}', ".json", '"name" must be text'),
-        (b" " * (MOST_BYTES + 1), ".txt", "at most 64 MiB"),
+        (b" " * (MAX_BYTES + 1), ".txt", "at most 64 MiB"),
     ],
 )
 def test_a_file_that_holds_no_kernel_is_explained(content, suffix, message, tmp_path):
@@ -153,6 +161,18 @@ def test_a_file_that_holds_no_kernel_is_explained(content, suffix, message, tmp_
 def test_a_folder_is_no_kernel(tmp_path):
     with pytest.raises(KernelError, match="cannot be read"):
         read_kernel_file(str(tmp_path))
+
+
+def test_biases_are_read_from_text_and_npy_of_any_shape(tmp_path):
+    (tmp_path / "b.txt").write_text("1 -2.5\n3 1/2")
+    np.save(tmp_path / "b.npy", np.array([1, -2], dtype=np.int8))
+    assert read_biases(str(tmp_path / "b.txt")) == (1, -2.5, 3, 0.5)
+    assert read_biases(str(tmp_path / "b.npy")) == (1, -2)
+    np.save(tmp_path / "b.npy", np.array([np.nan]))
+    with pytest.raises(KernelError, match=r"--bias .*b\.npy: must hold finite numbers"):
+        read_biases(str(tmp_path / "b.npy"))
+    with pytest.raises(KernelError, match=r"--bias .*none\.txt: no such file"):
+        read_biases(str(tmp_path / "none.txt"))
 
 
 def test_text_as_spreadsheets_and_numpy_write_it(tmp_path):

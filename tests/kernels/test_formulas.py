@@ -1,3 +1,5 @@
+"""The computed kernels against OpenCV, scipy, MATLAB's definition and the formulas."""
+
 import math
 
 import cv2
@@ -16,7 +18,7 @@ ANGLES = st.integers(-400, 400)
 
 
 def impulse_response(spec, extent=61):
-    """What becomes of one bright pixel in the middle, under cross-correlation."""
+    """Cross-correlate an image of one bright pixel in the center."""
     image = np.zeros((extent, extent))
     image[extent // 2, extent // 2] = 1
     return ndimage.correlate(image, get_kernel(spec).weights, mode="constant")
@@ -68,13 +70,13 @@ def test_the_size_that_a_sigma_implies_reaches_three_sigma():
     assert np.allclose(ours, ndimage.gaussian_filter(image, 2, radius=6, mode="reflect"))
 
 
-def test_a_gaussian_turned_a_quarter_swaps_its_sigmas():
-    turned = get_kernel("gaussian:9,sigma-x=3,sigma-y=1,angle=90").weights
-    assert np.allclose(turned, get_kernel("gaussian:9,sigma-x=1,sigma-y=3").weights)
-    assert np.allclose(turned, get_kernel("gaussian:9,sigma-x=3,sigma-y=1@90").weights)
+def test_a_gaussian_rotated_by_90_degrees_swaps_its_sigmas():
+    rotated = get_kernel("gaussian:9,sigma-x=3,sigma-y=1,angle=90").weights
+    assert np.allclose(rotated, get_kernel("gaussian:9,sigma-x=1,sigma-y=3").weights)
+    assert np.allclose(rotated, get_kernel("gaussian:9,sigma-x=3,sigma-y=1@90").weights)
 
 
-def test_a_gaussian_turned_45_degrees_rises_to_the_upper_right():
+def test_a_gaussian_rotated_by_45_degrees_points_to_the_upper_right():
     weights = get_kernel("gaussian:9,sigma-x=3,sigma-y=1@45").weights
     assert weights[0, 8] > 10 * weights[0, 0]
 
@@ -87,7 +89,7 @@ def test_binomial_is_pascals_triangle():
 
 
 @pytest.mark.parametrize("size", [24, 25, 200])
-def test_a_large_binomial_goes_over_to_reals(size):
+def test_a_large_binomial_is_float(size):
     kernel = get_kernel(f"binomial:{size}")
     assert kernel.matrix.dtype == (np.int64 if size == 24 else np.float64)
     line = np.array([math.comb(size - 1, k) / 2 ** (size - 1) for k in range(size)])
@@ -192,25 +194,25 @@ def test_gabor_is_opencvs(angle, phase):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("box:100000", "1 to 2047"),
-        ("box:0", "1 to 2047"),
-        ("box:-3", "N or WxH"),
+        ("box:100000", "box: size must have sides from 1 to 2,047"),
+        ("box:0", "from 1 to 2,047"),
+        ("box:-3", "box: size must be a positive N or WxH"),
         ("box:3x", "N or WxH"),
         ("box:3.5", "N or WxH"),
-        ("gaussian:sigma=0", "sigma is a number from"),
-        ("gaussian:sigma=nan", "sigma is a number from"),
-        ("gaussian:sigma=inf", "sigma is a number from"),
-        ("gaussian:sigma=1e5", "1 to 2047"),
+        ("gaussian:sigma=0", "gaussian: sigma must be a number from"),
+        ("gaussian:sigma=nan", "gaussian: sigma must be a number from"),
+        ("gaussian:sigma=inf", "gaussian: sigma must be a number from"),
+        ("gaussian:sigma=1e5", "the limit is 2,047"),
         ("gaussian:5,rho=1", "between -1 and 1"),
         ("gaussian:5,normalize=maybe", "yes or no"),
-        ("gaussian:5,start=999999", "every weight is 0"),
+        ("gaussian:5,start=999999", "all weights are 0"),
         ("gaussian:5,sgima=2", "takes size, sigma, .* for example gaussian:5,sigma=1.2"),
-        ("gaussian:5,size=3", "size twice"),
+        ("gaussian:5,size=3", "size is given twice"),
         ("gaussian:sigma=", "needs a value"),
-        ("gaussian:sigma=1,5", "needs its name"),
+        ("gaussian:sigma=1,5", "needs a name"),
         ("motion:1,2,3", "no argument '3'"),
         ("motion:5,,", "needs a value|no argument"),
-        ("motion:1e300", "length is a number from"),
+        ("motion:1e300", "length must be a number from"),
         ("blur:3", "takes no arguments"),
     ],
 )
@@ -221,6 +223,6 @@ def test_a_wrong_argument_is_explained(spec, message):
 
 @pytest.mark.parametrize("name", ["gaussian", "motion", "comet", "gabor"])
 @given(angle=ANGLES)
-def test_a_right_angle_turns_a_recipe_exactly(name, angle):
-    turned = get_kernel(f"{name}@{90 * angle}")
-    assert np.array_equal(turned.matrix, np.rot90(get_kernel(name).matrix, angle))
+def test_a_right_angle_rotates_a_computed_kernel_exactly(name, angle):
+    rotated = get_kernel(f"{name}@{90 * angle}")
+    assert np.array_equal(rotated.matrix, np.rot90(get_kernel(name).matrix, angle))

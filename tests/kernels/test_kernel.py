@@ -1,3 +1,5 @@
+"""The Kernel: what it accepts and keeps, and the laws of its properties."""
+
 import pickle
 
 import numpy as np
@@ -37,7 +39,7 @@ def test_the_matrix_is_a_read_only_copy():
         ([[1j]], "not complex"),
         ([["1"]], "not str"),
         ([[None]], "not object"),
-        ([[1, 2], [3]], "equally many"),
+        ([[1, 2], [3]], "same number of them in every row"),
         ([1, 2], "dimensions, not 1"),
         (np.ones((1, 1, 1, 1, 1)), "dimensions, not 5"),
         (np.ones((0, 3)), "at least one"),
@@ -90,7 +92,7 @@ def test_the_sum_of_large_integers_is_exact():
     assert Kernel([[2**62, 2**62, 2**62, 1]]).sum == 3 * 2**62 + 1
 
 
-def test_a_channel_kernel_has_a_size_and_no_rank():
+def test_a_channel_kernel_has_a_shape_and_no_rank():
     kernel = Kernel(np.ones((3, 2, 5)))
     assert kernel.shape == (2, 5)
     assert kernel.rank is None
@@ -159,34 +161,34 @@ def test_a_divisor_or_bias_is_replaced_in_a_new_kernel():
 
 
 @given(arrays(np.int64, (3, 3), elements=st.integers(-9, 9)), st.integers(-20, 20))
-def test_eight_turns_of_45_degrees_are_none(matrix, steps):
-    turned = Kernel(matrix)
+def test_eight_rotations_by_45_degrees_change_nothing(matrix, steps):
+    rotated = Kernel(matrix)
     for _ in range(8):
-        turned = turned.turned(45)
-    assert np.array_equal(turned.matrix, matrix)
-    there_and_back = Kernel(matrix).turned(45 * steps).turned(-45 * steps)
+        rotated = rotated.rotated(45)
+    assert np.array_equal(rotated.matrix, matrix)
+    there_and_back = Kernel(matrix).rotated(45 * steps).rotated(-45 * steps)
     assert np.array_equal(there_and_back.matrix, matrix)
 
 
 @given(arrays(np.int64, (3, 3), elements=st.integers(-9, 9)))
-def test_two_turns_of_45_degrees_are_a_quarter(matrix):
-    assert np.array_equal(Kernel(matrix).turned(45).turned(45).matrix, np.rot90(matrix))
+def test_two_rotations_by_45_degrees_are_one_by_90(matrix):
+    assert np.array_equal(Kernel(matrix).rotated(45).rotated(45).matrix, np.rot90(matrix))
 
 
 @given(INTEGERS, st.integers(-9, 9))
-def test_right_angles_turn_any_shape(matrix, quarters):
-    assert np.array_equal(Kernel(matrix).turned(90 * quarters).matrix, np.rot90(matrix, quarters))
+def test_right_angles_rotate_any_shape(matrix, quarters):
+    assert np.array_equal(Kernel(matrix).rotated(90 * quarters).matrix, np.rot90(matrix, quarters))
 
 
-def test_every_channel_turns():
+def test_every_channel_is_rotated():
     matrix = np.arange(18).reshape(2, 3, 3)
     for angle in (45, 90):
-        turned = Kernel(matrix).turned(angle).matrix
+        rotated = Kernel(matrix).rotated(angle).matrix
         for channel in range(2):
-            assert np.array_equal(turned[channel], Kernel(matrix[channel]).turned(angle).matrix)
+            assert np.array_equal(rotated[channel], Kernel(matrix[channel]).rotated(angle).matrix)
 
 
 @pytest.mark.parametrize(("shape", "angle"), [((3, 3), 30), ((5, 5), 45), ((1, 3), 45)])
-def test_an_angle_that_would_interpolate_is_refused(shape, angle):
-    with pytest.raises(KernelError, match="turns by multiples of"):
-        Kernel(np.ones(shape)).turned(angle)
+def test_an_angle_that_needs_interpolation_is_refused(shape, angle):
+    with pytest.raises(KernelError, match=r"rotated only by multiples of (45|90) degrees"):
+        Kernel(np.ones(shape)).rotated(angle)

@@ -1,4 +1,4 @@
-"""The .npy format against numpy's own reader and writer."""
+"""The .npy format: what numpy writes is read, and damaged or other files are refused."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from convcli.kernels.npy import MOST_HEADER, ArrayError, read_array, read_header
+from convcli.kernels.npy import MAX_HEADER, ArrayError, read_array, read_header
 
 TYPES = ("?", "u1", "<i2", ">u4", "<i8", "<f2", ">f4", "<f8", "g")
 SHAPES = array_shapes(min_dims=0, min_side=0)
@@ -62,38 +62,40 @@ def test_headers_as_others_write_them(text):
         "{}",
         "{'descr': '<i4', 'fortran_order': False, }",
         "{'descr': '<i4', 'fortran_order': False, 'fortran_order': False, }",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (1\\d,), }",
+        "{'descr': '<f3', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': ('<f4',), 'fortran_order': False, 'shape': (1,), }",
         "{'descr': '<i4', 'fortran_order': 0, 'shape': (1,), }",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (-1, -1), }",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (True, 1), }",
         "{'descr': '<i4', 'fortran_order': False, 'shape': (1 1), }",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (99999999999999999999,), }",
         "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), 'more': 1}",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), }" + " " * MOST_HEADER,
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), }" + " " * MAX_HEADER,
         "{" + "'descr':[]," * 900,
         "(" * 9000,
+        "-" * 9000 + "1",
     ],
 )
 def test_headers_that_are_none(text):
-    assert "header is not that of an array of numbers" in refusal(headed(text, 2, bytes(99)))
+    assert "its header is not valid" in refusal(headed(text, 2, bytes(99)))
 
 
 @pytest.mark.parametrize(
-    "shape", [(2**62,), (0, 2**62), (9999999999999999999, 0), (2**40, 2**40), (1,) * 65]
+    "shape", [(-1, -1), (2**62,), (0, 2**62), (10**20, 0), (2**40, 2**40), (1,) * 65]
 )
-def test_shapes_that_no_array_has(shape):
+def test_impossible_shapes(shape):
     text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}"
-    assert "a shape that no array has" in refusal(headed(text, numbers=bytes(99)))
+    assert "impossible shape" in refusal(headed(text, numbers=bytes(99)))
 
 
 @pytest.mark.parametrize(
     ("descr", "words"),
     [
-        ("'a5'", "text"),
-        ("'f3'", "values of an unknown type"),
-        ("'<q'", "values of an unknown type"),
+        ("'S5'", "text"),
+        ("'<U5'", "text"),
+        ("'<c8'", "complex numbers"),
+        ("'|O'", "Python objects"),
         ("'|V8'", "records"),
         ("[('x', '<f4', (2,))]", "records"),
-        ("'<m8[s]'", "spans of time"),
+        ("'<m8[s]'", "time differences"),
     ],
 )
 def test_types_that_are_no_numbers(descr, words):
@@ -105,5 +107,5 @@ def test_files_that_end_early_at_every_byte():
     np.save(file := io.BytesIO(), np.ones((2, 3)))
     for end in range(len(file.getvalue())):
         refusal(file.getvalue()[:end])
-    assert refusal(file.getvalue()[:-1]) == "is truncated: 48 bytes of numbers promised, 47 there"
-    assert refusal(b"\x93NUMPY\x04\x01") == "is of .npy version 4.1, which is unknown"
+    assert refusal(file.getvalue()[:-1]) == "is truncated: 48 bytes of numbers expected, 47 found"
+    assert refusal(b"\x93NUMPY\x04\x01") == "has the unknown .npy version 4.1"

@@ -1,3 +1,5 @@
+"""SPEC text: every form is read, and any other text is refused in one line."""
+
 import io
 import json
 
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from convcli.errors import KernelError
 from convcli.kernels.catalogue import CATALOGUE
-from convcli.kernels.spec import KernelSet, find_recipe, get_kernel, read_spec
+from convcli.kernels.spec import KernelSet, find_computed, get_kernel, read_spec
 
 ROWS = st.integers(1, 4).flatmap(
     lambda columns: st.lists(
@@ -65,7 +67,7 @@ def test_fractions_without_a_handy_divisor_become_reals():
         ("  ", "no kernel is given"),
         ("@45", "no kernel is named"),
         (";", "empty"),
-        ("1 2; 3", "row 2 has 1 weight and row 1 has 2 weights"),
+        ("1 2; 3", "row 1 has 2 weights, row 2 has 1"),
         ("1,,2", "row 1 has an empty cell"),
         ("1 2,", "row 1 has an empty cell"),
         ("1 2; 3 x", "row 2: 'x' is not a finite number"),
@@ -73,7 +75,7 @@ def test_fractions_without_a_handy_divisor_become_reals():
         ("1 inf", "'inf' is not a finite number"),
         ("1/0", "divides by 0"),
         ("1e999", "too large"),
-        ("2; 1e31", r"row 2: '1e31' is too large; weights lie within ±1e\+30"),
+        ("2; 1e31", r"row 2: '1e31' is too large; weights must lie within ±1e\+30"),
         ("9" * 400 + " 1.5", "row 1: '9+...' is too large"),
         ("9" * 390 + "/7 1.5", "row 1: '9+...' is too large"),
         ("1" * 10_000 + "x", "no kernel is named '1+...'"),
@@ -85,19 +87,19 @@ def test_fractions_without_a_handy_divisor_become_reals():
         ("true", "no kernel is named 'true'"),
         ("soble", "did you mean sobel"),
         ("Sobel_X", "did you mean sobel-x"),
-        ("sobel-x@", "followed by an angle"),
-        ("sobel-x@north", "followed by an angle"),
-        ("sobel-x@nan", "followed by an angle"),
-        ("sobel-x@1e300", "followed by an angle"),
+        ("sobel-x@", "@ needs an angle"),
+        ("sobel-x@north", "@ needs an angle"),
+        ("sobel-x@nan", "@ needs an angle"),
+        ("sobel-x@1e300", "@ needs an angle"),
         ("sobel-x@30", "multiples of 45"),
         ("sobel@30", "multiples of 45"),
         ("farid-x@45", "multiples of 90"),
         ("roberts-x@45", "multiples of 90"),
         ("box:5@45", "multiples of 90"),
         ("sobel-x@45@45", "no kernel is named 'sobel-x@45'"),
-        ("gaussian:5:6", "size is N or WxH"),
-        ("no-such.txt", "no-such.txt: there is no such file"),
-        ("folder/kernel", "folder/kernel: there is no such file"),
+        ("gaussian:5:6", "size must be a positive N or WxH"),
+        ("no-such.txt", "no-such.txt: no such file"),
+        ("folder/kernel", "folder/kernel: no such file"),
         ("-", "cannot be read here"),
     ],
 )
@@ -139,7 +141,7 @@ def test_a_label_is_safe_in_a_file_name(spec, label):
     assert kernels.label == kernels.kernels[0].name == label
 
 
-def test_an_inline_matrix_turns():
+def test_an_inline_matrix_is_rotated():
     assert get_kernel("1/2 1/4@90").weights.tolist() == [[0.25], [0.5]]
     assert get_kernel("1 2 3; 8 0 4; 7 6 5@-45").matrix.tolist() == [
         [8, 1, 2],
@@ -148,7 +150,7 @@ def test_an_inline_matrix_turns():
     ]
 
 
-def test_an_angle_is_added_to_a_recipes_own():
+def test_an_angle_is_added_to_that_of_a_computed_kernel():
     assert np.allclose(get_kernel("motion:15,10@20").matrix, get_kernel("motion:15,30").matrix)
 
 
@@ -167,7 +169,7 @@ def test_names_come_before_files_and_files_are_found_by_path(tmp_path, monkeypat
     "content",
     [b"1 2\n3 4", b"\xef\xbb\xbf1,2\r\n3,4\r\n", b"[[1, 2], [3, 4]]", b'{"matrix": [[1,2],[3,4]]}'],
 )
-def test_standard_input_is_told_by_its_content(content):
+def test_the_format_of_standard_input_follows_from_its_content(content):
     assert get_kernel_from(content).matrix.tolist() == [[1, 2], [3, 4]]
 
 
@@ -191,10 +193,10 @@ def test_a_bank_is_split_into_its_filters(tmp_path):
     assert np.array_equal([kernel.matrix for kernel in found.kernels], bank)
 
 
-def test_the_recipe_behind_a_spec_is_found():
-    assert find_recipe("motion:15@30").name == "motion"
-    assert find_recipe("outline") is None
-    assert find_recipe("1 2 1") is None
+def test_the_computed_kernel_of_a_spec_is_found():
+    assert find_computed("motion:15@30").name == "motion"
+    assert find_computed("outline") is None
+    assert find_computed("1 2 1") is None
 
 
 CHARACTERS = ":,=@; -./ex5[{#\n\0\udcff−٣²"
@@ -204,7 +206,7 @@ PIECES = st.sampled_from(
 
 
 def outcome(text, stdin):
-    """What a SPEC names, or the message that it names nothing; any other fault is a failure."""
+    """Return the kernels of a SPEC, or the message of a KernelError."""
     try:
         return read_spec(text, io.BytesIO(stdin))
     except KernelError as error:

@@ -23,7 +23,7 @@ from convcli.images.image import ImageData
 from convcli.images.options import ReadOptions, WriteOptions
 from convcli.images.value_range import ValueRange
 from convcli.images.writing import write_image
-from convcli.kernels.naming import safe_name
+from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.network import Stage, run_network
 from convcli.teaching.chain.run import image_of, maps_of, plan_chain, squeeze_maps

@@ -1,6 +1,6 @@
-"""The recipes as data: their arguments with defaults, meanings and units, and their sources.
+"""The computed kernels: parameters with defaults, meanings and units, an example, the source.
 
-The computation of each is the function of the same name in ``convcli.kernels.formulas``.
+The function of the same name in ``convcli.kernels.formulas`` computes each.
 """
 
 from convcli.kernels.entries import ComputedKernel, Parameter
@@ -9,11 +9,11 @@ OPENCV = "OpenCV, getGaussianKernel"
 PIXELS, DEGREES = "pixels", "degrees"
 
 SIZE_FROM_SIGMA = Parameter(
-    "size", "size", "", "N or WxH (width x height); derived from sigma", PIXELS
+    "size", "size", "", "N or WxH (width x height); default: from sigma", PIXELS
 )
 ANGLE = Parameter("angle", "number", "0", "direction, counter-clockwise from the right", DEGREES)
 
-SMOOTHING_RECIPES = (
+SMOOTHING = (
     ComputedKernel(
         "box",
         "smoothing",
@@ -34,49 +34,44 @@ SMOOTHING_RECIPES = (
         "gaussian",
         "smoothing",
         (
-            Parameter(
-                "size", "size", "", "N or WxH; 2 ceil(3 sigma / step) + 1 where missing", PIXELS
-            ),
+            Parameter("size", "size", "", "N or WxH; default: 2 ceil(3 sigma / step) + 1", PIXELS),
             Parameter(
                 "sigma",
                 "positive",
                 "",
-                "standard deviation; 1, or 0.3 ((size - 1) / 2 - 1) + 0.8 where size is given",
+                "standard deviation; default: 1, or from size: 0.3 ((size - 1) / 2 - 1) + 0.8",
                 PIXELS,
             ),
-            Parameter("sigma-x", "positive", "", "across; sigma where missing", PIXELS),
-            Parameter("sigma-y", "positive", "", "down; sigma where missing", PIXELS),
+            Parameter("sigma-x", "positive", "", "horizontal; default: sigma", PIXELS),
+            Parameter("sigma-y", "positive", "", "vertical; default: sigma", PIXELS),
             Parameter(
-                "rho",
-                "correlation",
-                "0",
-                "correlation of x (right) and y (down), between -1 and 1",
+                "rho", "correlation", "0", "correlation of x (right) and y (down), between -1 and 1"
             ),
-            Parameter("angle", "number", "0", "turns the bell counter-clockwise", DEGREES),
+            Parameter("angle", "number", "0", "rotates the bell counter-clockwise", DEGREES),
             Parameter(
-                "start", "number", "", "x and y of the first sample; centered where missing", PIXELS
+                "start", "number", "", "x and y of the first sample; default: centered", PIXELS
             ),
             Parameter("step", "positive", "1", "distance between samples", PIXELS),
             Parameter("normalize", "flag", "yes", "no: the weights are the density's values"),
         ),
         "gaussian:5,sigma=1.2",
-        "Gaussian bell, also oblong or correlated",
+        "Gaussian bell, round, elliptic or correlated",
         f"{OPENCV} (default sigma); bivariate normal density",
     ),
     ComputedKernel(
         "disk",
         "smoothing",
-        (Parameter("radius", "positive", "2", "pixel centers up to it count", PIXELS),),
+        (Parameter("radius", "positive", "2", "pixels whose center lies within it count", PIXELS),),
         "disk:4.5",
-        "mean of a disk, as a lens out of focus",
+        "mean of a disk, like a lens out of focus",
         "M. Potmesil and I. Chakravarty, Computer Graphics 15(3), 1981",
     ),
     ComputedKernel(
         "motion",
         "smoothing",
-        (Parameter("length", "positive", "9", "length of the streak", PIXELS), ANGLE),
+        (Parameter("length", "positive", "9", "length of the line", PIXELS), ANGLE),
         "motion:15,angle=30",
-        "mean along a line, as a camera moved",
+        "mean along a line, like a moving camera",
         "MATLAB, fspecial('motion')",
     ),
     ComputedKernel(
@@ -84,23 +79,23 @@ SMOOTHING_RECIPES = (
         "smoothing",
         (
             Parameter("length", "positive", "9", "length from head to tail", PIXELS),
-            Parameter("sigma", "positive", "", "how fast it fades; length / 3", PIXELS),
+            Parameter("sigma", "positive", "", "standard deviation; default: length / 3", PIXELS),
             ANGLE,
         ),
         "comet:15,angle=30",
-        "streak that fades: half a Gaussian along a line",
+        "fading line: half a Gaussian along a line",
         "ImageMagick, Comet kernel",
     ),
 )
 
-SHARPENING_RECIPES = (
+SHARPENING = (
     ComputedKernel(
         "unsharp",
         "sharpening",
         (
-            SIZE_FROM_SIGMA._replace(meaning="odd N or WxH; derived from sigma"),
+            SIZE_FROM_SIGMA._replace(meaning="odd N or WxH; default: from sigma"),
             Parameter("sigma", "positive", "1", "standard deviation of the blur", PIXELS),
-            Parameter("amount", "number", "1", "how much of the difference is added"),
+            Parameter("amount", "number", "1", "factor of the difference that is added"),
         ),
         "unsharp:sigma=2,amount=0.8",
         "adds the difference from a Gaussian blur",
@@ -108,7 +103,7 @@ SHARPENING_RECIPES = (
     ),
 )
 
-DIFFERENCE_RECIPES = (
+DIFFERENCES = (
     ComputedKernel(
         "log",
         "Laplacian",
@@ -122,11 +117,15 @@ DIFFERENCE_RECIPES = (
         "Laplacian",
         (
             SIZE_FROM_SIGMA,
-            Parameter("sigma", "positive", "1", "standard deviation of the narrower", PIXELS),
-            Parameter("ratio", "positive", "1.6", "the wider one's sigma over the narrower one's"),
+            Parameter(
+                "sigma", "positive", "1", "standard deviation of the narrower Gaussian", PIXELS
+            ),
+            Parameter(
+                "ratio", "positive", "1.6", "the wider Gaussian's sigma / the narrower one's"
+            ),
         ),
         "dog:sigma=1.5,ratio=1.6",
-        "narrow Gaussian less a wider one, sum 0",
+        "Gaussian minus a wider Gaussian, sum 0",
         "D. Marr and E. Hildreth, Proc. R. Soc. Lond. B 207, 1980",
     ),
     ComputedKernel(
@@ -135,15 +134,15 @@ DIFFERENCE_RECIPES = (
         (
             SIZE_FROM_SIGMA,
             Parameter("sigma", "positive", "3", "standard deviation along the wave", PIXELS),
-            Parameter("wavelength", "positive", "6", "length of one wave", PIXELS),
-            ANGLE._replace(meaning="the way the wave runs, counter-clockwise from the right"),
-            Parameter("aspect", "positive", "0.5", "sigma along the wave over sigma across"),
+            Parameter("wavelength", "positive", "6", "length of one period", PIXELS),
+            ANGLE._replace(meaning="direction of the wave, counter-clockwise from the right"),
+            Parameter("aspect", "positive", "0.5", "sigma along the wave / sigma across it"),
             Parameter(
-                "phase", "number", "0", "0: a bright bar in the middle; 90: an edge", DEGREES
+                "phase", "number", "0", "0: a bright bar in the center; 90: an edge", DEGREES
             ),
         ),
         "gabor:21,wavelength=8,angle=45",
-        "wave under a Gaussian: stripes of one direction",
+        "wave under a Gaussian: finds stripes of one direction",
         "J. Daugman, J. Opt. Soc. Am. A 2(7), 1985; OpenCV, getGaborKernel",
     ),
 )

@@ -1,8 +1,8 @@
-"""Kernels of first differences: gradients in pairs, and compass sets of eight.
+"""Kernels of first differences: gradient pairs, and compass sets of eight.
 
-Signs are those of cross-correlation, which does not flip the kernel: ``-x`` answers positively
-where brightness grows to the right, ``-y`` where it grows downward, and a compass or side name
-(``kirsch-n``, ``left-sobel``) where the named side is the brighter one.
+The signs are those of cross-correlation, which does not flip the kernel. The response of ``-x`` is
+positive where brightness increases to the right, of ``-y`` where it increases downward, and of a
+compass or side name (``kirsch-n``, ``left-sobel``) where the named side is brighter.
 Gradients are not divided by the sum of their weights.
 """
 
@@ -55,7 +55,7 @@ def _pair(
     summary: str,
     source: str,
 ) -> tuple[KernelFamily | FixedKernel, ...]:
-    """Return a gradient: a difference along one axis, smoothed along the other."""
+    """Return a gradient pair: a difference along one axis, smoothed along the other."""
     x, y = f"{name}-x", f"{name}-y"
     group = "gradient"
     return (
@@ -72,7 +72,7 @@ def _pair(
 def _compass(
     name: str, north: Rows, summary: str, source: str
 ) -> tuple[KernelFamily | FixedKernel, ...]:
-    """Return eight tables, each ``north`` turned toward one point of the compass."""
+    """Return eight kernels: ``north`` rotated to each point of the compass."""
     group = "compass"
     tables = tuple(
         FixedKernel(
@@ -81,92 +81,43 @@ def _compass(
             north,
             f"positive where brighter {SIDES[point]}",
             source,
-            turn=turn,
+            rotation=angle,
         )
-        for point, turn in COMPASS.items()
+        for point, angle in COMPASS.items()
     )
     members = tuple(table.name for table in tables)
     return (KernelFamily(name, group, members, "max", summary, source), *tables)
 
 
+# fmt: off
 GRADIENTS = (
     *_pair("sobel", (1, 2, 1), DIFFERENCE, "gradient, smoothed by 1-2-1", SOBEL),
-    FixedKernel(
-        "left-sobel",
-        "gradient",
-        outer((1, 2, 1), (1, 0, -1)),
-        "positive where brighter to the left",
-        SETOSA_SOBEL,
-    ),
-    FixedKernel(
-        "right-sobel",
-        "gradient",
-        outer((1, 2, 1), (-1, 0, 1)),
-        "positive where brighter to the right",
-        SETOSA_SOBEL,
-    ),
-    FixedKernel(
-        "top-sobel",
-        "gradient",
-        outer((1, 0, -1), (1, 2, 1)),
-        "positive where brighter above",
-        SETOSA_SOBEL,
-    ),
-    FixedKernel(
-        "bottom-sobel",
-        "gradient",
-        outer((-1, 0, 1), (1, 2, 1)),
-        "positive where brighter below",
-        SETOSA_SOBEL,
-    ),
+    FixedKernel("left-sobel", "gradient", outer((1, 2, 1), (1, 0, -1)),
+                "positive where brighter to the left", SETOSA_SOBEL),
+    FixedKernel("right-sobel", "gradient", outer((1, 2, 1), (-1, 0, 1)),
+                "positive where brighter to the right", SETOSA_SOBEL),
+    FixedKernel("top-sobel", "gradient", outer((1, 0, -1), (1, 2, 1)),
+                "positive where brighter above", SETOSA_SOBEL),
+    FixedKernel("bottom-sobel", "gradient", outer((-1, 0, 1), (1, 2, 1)),
+                "positive where brighter below", SETOSA_SOBEL),
     *_pair("prewitt", (1, 1, 1), DIFFERENCE, "gradient, smoothed by 1-1-1", PREWITT),
-    *_pair("scharr", (3, 10, 3), DIFFERENCE, "gradient, nearly isotropic, by 3-10-3", SCHARR),
-    KernelFamily(
-        "roberts",
-        "gradient",
-        ("roberts-x", "roberts-y"),
-        "magnitude",
-        "gradient along the diagonals, 2x2",
-        ROBERTS,
-    ),
-    FixedKernel(
-        "roberts-x",
-        "gradient",
-        ((-1, 0), (0, 1)),
-        "positive where brighter at the lower right",
-        ROBERTS,
-    ),
-    FixedKernel(
-        "roberts-y",
-        "gradient",
-        ((0, -1), (1, 0)),
-        "positive where brighter at the lower left",
-        ROBERTS,
-    ),
-    *_pair(
-        "frei-chen",
-        (1, sqrt(2), 1),
-        DIFFERENCE,
-        "gradient, isotropic, by 1-sqrt(2)-1",
-        FREI_CHEN,
-    ),
-    *_pair(
-        "farid",
-        FARID_SMOOTHING,
-        FARID_DIFFERENCE,
-        "gradient, faithful in direction, 5x5",
-        FARID,
-    ),
+    *_pair("scharr", (3, 10, 3), DIFFERENCE, "gradient, nearly isotropic, smoothed by 3-10-3",
+           SCHARR),
+    KernelFamily("roberts", "gradient", ("roberts-x", "roberts-y"), "magnitude",
+                 "gradient along the diagonals, 2x2", ROBERTS),
+    FixedKernel("roberts-x", "gradient", ((-1, 0), (0, 1)),
+                "positive where brighter at the lower right", ROBERTS),
+    FixedKernel("roberts-y", "gradient", ((0, -1), (1, 0)),
+                "positive where brighter at the lower left", ROBERTS),
+    *_pair("frei-chen", (1, sqrt(2), 1), DIFFERENCE, "gradient, isotropic, smoothed by 1-sqrt(2)-1",
+           FREI_CHEN),
+    *_pair("farid", FARID_SMOOTHING, FARID_DIFFERENCE, "gradient, 5x5, accurate in direction",
+           FARID),
 )
 
 COMPASSES = (
-    *_compass(
-        "kirsch",
-        ((5, 5, 5), (-3, 0, -3), (-3, -3, -3)),
-        "strongest of eight edges, 5 against -3",
-        KIRSCH,
-    ),
-    *_compass(
-        "robinson", outer((1, 0, -1), (1, 2, 1)), "strongest of eight edges, as sobel", ROBINSON
-    ),
+    *_compass("kirsch", ((5, 5, 5), (-3, 0, -3), (-3, -3, -3)),
+              "strongest of eight directions, 5 against -3", KIRSCH),
+    *_compass("robinson", outer((1, 0, -1), (1, 2, 1)),
+              "strongest of eight directions, Sobel weights", ROBINSON),
 )

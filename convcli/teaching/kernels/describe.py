@@ -8,10 +8,10 @@ import numpy as np
 from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
 from convcli.kernels.entries import ComputedKernel
+from convcli.kernels.files import kernel_fields
 from convcli.kernels.kernel import Kernel, Number
-from convcli.kernels.saving import kernel_fields
 from convcli.kernels.spec import KernelSet
-from convcli.kernels.text import aligned, number_text
+from convcli.kernels.text import aligned
 
 
 def kernel_data(kernel: Kernel) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _matrix_block(kernel: Kernel) -> str:
     rows, columns = kernel.shape
     planes = kernel.matrix.reshape(-1, rows, columns).tolist()
     blocks = [
-        "\n".join(f"  {line}" for line in aligned([[number_text(w) for w in row] for row in plane]))
+        "\n".join(f"  {line}" for line in aligned([[repr(w) for w in row] for row in plane]))
         for plane in planes
     ]
     if len(blocks) == 1:
@@ -81,8 +81,8 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
     least, greatest = kernel.output_range()
     return [
         ("size", f"{columns}x{rows} (width x height)"),
-        ("divisor", number_text(kernel.divisor)),
-        ("bias", number_text(kernel.bias)),
+        ("divisor", repr(kernel.divisor)),
+        ("bias", repr(kernel.bias)),
         ("sum", _sum(kernel)),
         ("symmetry", _symmetry(kernel.symmetry)),
         *_separable(kernel),
@@ -119,7 +119,7 @@ def _sum(kernel: Kernel) -> str:
 
 def _short(number: Number) -> str:
     """Return a computed number without the noise of its last digits."""
-    return number_text(number) if isinstance(number, int) else f"{number:.10g}"
+    return repr(number) if isinstance(number, int) else f"{number:.10g}"
 
 
 def _recipe_text(recipe: ComputedKernel) -> str:
