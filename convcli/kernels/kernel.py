@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from convcli.core.methods.taps import _integer_factors as rank_one_factors
+from convcli.core.methods.taps import rank_one_factors
 from convcli.errors import KernelError
 
 MAX_WEIGHT = 1e30  # larger weights overflow float32 sums
