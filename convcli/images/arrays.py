@@ -11,9 +11,9 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from convcli.errors import quoted
 from convcli.images.image import depth_of
 from convcli.images.options import over_limit
-from convcli.errors import quoted
 from convcli.kernels.npy import ArrayError, read_array, read_header
 
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)

@@ -42,7 +42,7 @@ LAPLACIANS = (
     FixedKernel("laplacian-negative", "Laplacian", ((0, -1, 0), (-1, 4, -1), (0, -1, 0)),
                 "laplacian with a positive center", GONZALEZ),
     FixedKernel("laplacian-8", "Laplacian", ((1, 1, 1), (1, -8, 1), (1, 1, 1)),
-                "second differences with the diagonals, eight neighbors", GONZALEZ),
+                "as laplacian, with the diagonals, eight neighbors", GONZALEZ),
     FixedKernel("laplacian-8-negative", "Laplacian", RING_OF_MINUS_ONE,
                 "laplacian-8 with a positive center, same as outline", GONZALEZ),
     FixedKernel("laplacian-5x5", "Laplacian",

@@ -142,7 +142,7 @@ DIFFERENCES = (
             ),
         ),
         "gabor:21,wavelength=8,angle=45",
-        "wave under a Gaussian: finds stripes of one direction",
+        "wave under a Gaussian, for stripes in one direction",
         "J. Daugman, J. Opt. Soc. Am. A 2(7), 1985; OpenCV, getGaborKernel",
     ),
 )

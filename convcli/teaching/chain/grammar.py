@@ -282,7 +282,7 @@ def _build_conv(
         KernelError: a SPEC names no kernel, or the file of biases cannot be read.
         UsageError: the options contradict each other.
     """
-    from convcli.kernels.biases import read_biases
+    from convcli.kernels.files import read_biases
     from convcli.kernels.spec import group_kernels, read_specs
     from convcli.layers.conv import Conv
 
