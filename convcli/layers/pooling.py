@@ -1,6 +1,7 @@
 """Layers that reduce windows, whole maps or channels to one value, and instance normalization."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -58,45 +59,48 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class GlobalPool:
-    """The maximum or the mean of each whole map."""
+class _Reduction:
+    """The maximum or the mean over some axes of the maps, which keep the length 1."""
 
     kind: Pooling
-    name = "globalpool"
+
+    name: ClassVar[str]
+    axes: ClassVar[tuple[int, ...]]
 
     @property
     def label(self) -> str:
         """The name and the kind."""
         return f"{self.name} {self.kind}"
+
+    def apply(self, maps: Maps) -> Maps:
+        """Reduce the maps; sums are in float64."""
+        if self.kind == "max":
+            return np.asarray(maps.max(axis=self.axes, keepdims=True))
+        with np.errstate(invalid="ignore", over="ignore"):
+            means = maps.mean(axis=self.axes, keepdims=True, dtype=np.float64)
+            return np.asarray(means, float_type(maps.dtype))
+
+
+class GlobalPool(_Reduction):
+    """The maximum or the mean of each whole map."""
+
+    name = "globalpool"
+    axes = (0, 1)
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Reduce each map to one value, whose receptive field is the whole map."""
         return LayerPlan((1, 1, shape[2]), (shape[0],), (shape[1],))
 
-    def apply(self, maps: Maps) -> Maps:
-        """Return (1, 1, C)."""
-        return _reduce(maps, self.kind, (0, 1))
 
-
-@dataclass(frozen=True)
-class ChannelPool:
+class ChannelPool(_Reduction):
     """The maximum or the mean over the channels, at each position."""
 
-    kind: Pooling
     name = "channelpool"
-
-    @property
-    def label(self) -> str:
-        """The name and the kind."""
-        return f"{self.name} {self.kind}"
+    axes = (2,)
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Reduce the channels to one."""
         return LayerPlan((*shape[:2], 1))
-
-    def apply(self, maps: Maps) -> Maps:
-        """Return (H, W, 1)."""
-        return _reduce(maps, self.kind, (2,))
 
 
 @dataclass(frozen=True)
@@ -130,11 +134,3 @@ class Normalize:
                 values /= np.sqrt(np.square(values).mean() + self.eps * (largest <= _MAX_SQUARED))
                 out[..., channel] = values
         return out
-
-
-def _reduce(maps: Maps, kind: Pooling, axes: tuple[int, ...]) -> Maps:
-    if kind == "max":
-        return np.asarray(maps.max(axis=axes, keepdims=True))
-    with np.errstate(invalid="ignore", over="ignore"):
-        means = maps.mean(axis=axes, keepdims=True, dtype=np.float64)
-        return np.asarray(means, float_type(maps.dtype))

@@ -10,7 +10,7 @@ from convcli.layers.network import plan_network, run_network
 
 
 def bank_layer(weights, bias=None, **layout):
-    """A layer of a bank (N, C, kh, kw), as torch has it unless told otherwise."""
+    """A layer of a bank (N, C, kh, kw), with the defaults of torch."""
     sets = tuple(KernelSet(f"b-{n}", (Kernel(each),)) for n, each in enumerate(weights))
     rules = {"padding": 0, "border": "zero"} | layout
     return Conv(sets, "b", ConvOptions(**rules), bias)
@@ -23,13 +23,13 @@ def bank():
 
 def last_maps(layers, image):
     stages = plan_network(layers, image.shape)
-    every = list(run_network(stages, image))
-    for stage, maps in zip(stages, every, strict=True):
+    outputs = list(run_network(stages, image))
+    for stage, maps in zip(stages, outputs, strict=True):
         assert maps.shape == stage.plan.shape
-    return every[-1]
+    return outputs[-1]
 
 
 @pytest.fixture(scope="session")
 def result():
-    """Run a chain, and see that every layer's maps have the shape that was foretold."""
+    """Run a chain, and check that every layer's maps have the planned shape."""
     return last_maps

@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from click.shell_completion import BashComplete
 
 from convcli.cli.chain.chain import chain
+from convcli.cli.main import root
 from convcli.layers.activations import ACTIVATIONS
 
 LAYERS = list(chain.commands)
@@ -30,7 +32,7 @@ def refused(convcli, gray):
     return lambda *words, **env: convcli("chain", *words, **env).fails(2)
 
 
-def test_the_example_of_the_design(convcli, gray):
+def test_a_line_of_many_layers(convcli, gray):
     line = "gray.png conv -k gaussian:5 relu maxpool 2 conv -k sobel-x relu globalpool max"
     ran = convcli("chain", *line.split(), "-o", "out.png")
     assert (ran.code, ran.out, ran.err) == (0, b"out.png\n", "")
@@ -117,7 +119,7 @@ def test_standard_input_is_one_thing(convcli, gray):
         (["gray.png", "normalize", "--eps", "0"], "eps"),
     ],
 )  # fmt: skip
-def test_what_is_typed_wrong_is_told_in_a_line(refused, words, said):
+def test_usage_errors(refused, words, said):
     assert said in refused(*words).err
 
 
@@ -185,15 +187,9 @@ def test_variables(plan, convcli, gray, load):
         (["x.png", "bogus", ""], [], []),
     ],
 )
-def test_completion(convcli, process, words, offered, not_offered):
-    every = ["convcli", "chain", *words]
-    env = {
-        "_CONVCLI_COMPLETE": "bash_complete",
-        "COMP_WORDS": " ".join(every),
-        "COMP_CWORD": str(len(every) - 1),
-    }
-    ran = process(env=env)
-    found = [line.partition(",")[2] for line in ran.out.decode().splitlines()]
-    assert set(offered) <= set(found)
-    assert not set(not_offered) & set(found)
-    assert ran.err == ""
+def test_completion(words, offered, not_offered):
+    completion = BashComplete(root, {}, "convcli", "_CONVCLI_COMPLETE")
+    items = completion.get_completions(["chain", *words[:-1]], words[-1])
+    found = {item.value for item in items}
+    assert set(offered) <= found
+    assert not set(not_offered) & found

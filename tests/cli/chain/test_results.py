@@ -23,8 +23,8 @@ def bank(save, rng):
     return weights
 
 
-def told(ran):
-    """The text of a run that went well."""
+def printed(ran):
+    """What a successful run printed."""
     assert (ran.code, ran.err) == (0, ""), ran
     return ran.out.decode()
 
@@ -40,7 +40,7 @@ def test_a_chain_of_plain_kernels(chain, scene, request, by_scipy, to_pixels, lo
     image = request.getfixturevalue(scene)
     words = ["conv", "-k", "1 1 1; 1 1 1; 1 1 1", "--normalize", "relu", "maxpool", "2"]
     words += ["conv", "-k", "sobel-x", "abs"]
-    assert told(chain(f"{scene}.png", *words)) == f"{scene}_chain.png\n"
+    assert printed(chain(f"{scene}.png", *words)) == f"{scene}_chain.png\n"
     maps = pooled(by_scipy(image, np.full((3, 3), 1 / 9)))
     expected = np.abs(by_scipy(maps, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]))
     off = load(f"{scene}_chain.png") - to_pixels(expected)
@@ -49,7 +49,9 @@ def test_a_chain_of_plain_kernels(chain, scene, request, by_scipy, to_pixels, lo
 
 def test_nothing_is_rounded_or_cut_between_layers(chain, save):
     save("m.csv", [[0, 10, 300]])
-    text = told(chain("m.csv", "conv", "-k", "-1", "conv", "-k", "1", "--divisor", "4", "-o", "-"))
+    text = printed(
+        chain("m.csv", "conv", "-k", "-1", "conv", "-k", "1", "--divisor", "4", "-o", "-")
+    )
     assert text == "0  -2.5  -75\n"
 
 
@@ -66,18 +68,18 @@ def test_ranges(chain, save, load, range_, pixels):
     """The values are -100, 100 and 410."""
     save("g.png", np.array([[0, 100, 255]], np.uint8))
     words = ["g.png", "conv", "-k", "2", "--bias", "-100", "-o", "o.png"]
-    told(chain(*words, "--range", range_))
+    printed(chain(*words, "--range", range_))
     assert load("o.png").ravel().tolist() == pixels
     if range_ == "clip":
-        told(chain(*words, "--overwrite"))
+        printed(chain(*words, "--overwrite"))
         assert load("o.png").ravel().tolist() == pixels
 
 
-def test_values_in_npy_are_raw_unless_asked_otherwise(chain, gray, load):
-    told(chain("gray.png", "conv", "-k", "outline", "-o", "raw.npy"))
+def test_values_in_npy_are_raw_by_default(chain, gray, load):
+    printed(chain("gray.png", "conv", "-k", "outline", "-o", "raw.npy"))
     assert load("raw.npy").dtype == np.int32
     assert load("raw.npy").min() < 0
-    told(chain("gray.png", "conv", "-k", "outline", "--range", "clip", "-o", "cut.npy"))
+    printed(chain("gray.png", "conv", "-k", "outline", "--range", "clip", "-o", "cut.npy"))
     assert load("cut.npy").dtype == np.uint8
     np.testing.assert_array_equal(load("cut.npy"), load("raw.npy").clip(0, 255))
 
@@ -85,15 +87,15 @@ def test_values_in_npy_are_raw_unless_asked_otherwise(chain, gray, load):
 def test_sixteen_bits(chain, save, load, rng):
     image = rng.integers(0, 65536, (6, 6), np.uint16)
     save("deep.png", image)
-    told(chain("deep.png", "maxpool", "2", "-o", "o.png"))
+    printed(chain("deep.png", "maxpool", "2", "-o", "o.png"))
     np.testing.assert_array_equal(load("o.png"), pooled(image))
 
 
 def test_the_bias_of_a_kernel_is_at_the_depth_of_the_image(chain, apply, save, load, rng):
     for name, kind in (("a.png", np.uint8), ("b.png", np.uint16)):
         save(name, rng.integers(0, np.iinfo(kind).max, (6, 6), kind))
-        told(chain(name, "conv", "-k", "contour", "-o", f"chain-{name}"))
-        told(apply("-k", "contour", name, "-o", f"apply-{name}"))
+        printed(chain(name, "conv", "-k", "contour", "-o", f"chain-{name}"))
+        printed(apply("-k", "contour", name, "-o", f"apply-{name}"))
         np.testing.assert_array_equal(load(f"chain-{name}"), load(f"apply-{name}"))
         assert load(f"chain-{name}").dtype == kind
 
@@ -103,7 +105,7 @@ def test_a_bank_agrees_with_torch(chain, photo, bank, save, load, rng):
     bias = rng.normal(size=4).astype(np.float32)
     save("bias.npy", bias)
     flags = ["--bias", "bias.npy", "--padding", "1", "--border", "zero", "--stride", "2"]
-    told(chain("photo.png", "conv", "-k", "bank.npy", *flags, "relu", "-o", "o.npy"))
+    printed(chain("photo.png", "conv", "-k", "bank.npy", *flags, "relu", "-o", "o.npy"))
     given = torch.tensor(photo.astype(np.float32)).permute(2, 0, 1)[None]
     weights, added = torch.tensor(bank), torch.tensor(bias)
     maps = torch.nn.functional.conv2d(given, weights, added, padding=1, stride=2).relu()
@@ -115,21 +117,21 @@ def test_biases_in_a_text_file(chain, save):
     save("m.csv", [[1, 2]])
     save("b.txt", [[10, 20]])
     words = ["m.csv", "conv", "-k", "1", "-k", "2", "--bias", "b.txt", "channelpool", "max"]
-    assert told(chain(*words, "-o", "-")) == "22  24\n"
+    assert printed(chain(*words, "-o", "-")) == "22  24\n"
 
 
 def test_a_bias_and_a_file_of_it_are_alike_for_combined_kernels(chain, gray, save, load):
     save("b.txt", [[10]])
     for bias in ("0", "10", "b.txt"):
-        told(chain("gray.png", "conv", "-k", "sobel", "--bias", bias, "-o", f"{bias}.npy"))
+        printed(chain("gray.png", "conv", "-k", "sobel", "--bias", bias, "-o", f"{bias}.npy"))
     np.testing.assert_array_equal(load("10.npy"), load("b.txt.npy"))
     np.testing.assert_allclose(load("10.npy"), load("0.npy") + 10, rtol=1e-6)
 
 
 def test_a_global_pool_of_a_color_image_is_one_pixel(chain, photo, load):
-    told(chain("photo.png", "globalpool", "max", "-o", "o.png"))
+    printed(chain("photo.png", "globalpool", "max", "-o", "o.png"))
     assert load("o.png").tolist() == [[photo.max((0, 1)).tolist()]]
-    told(chain("photo.png", "globalpool", "avg", "-o", "o.npy"))
+    printed(chain("photo.png", "globalpool", "avg", "-o", "o.npy"))
     np.testing.assert_allclose(load("o.npy")[0, 0], photo.mean((0, 1)), rtol=1e-6)
 
 
@@ -147,7 +149,7 @@ SUMMARY = """\
 
 def test_the_summary(chain, save, bank):
     save("wide.png", np.zeros((224, 448, 3), np.uint8))
-    text = told(
+    text = printed(
         chain("wide.png", "conv", "-k", "bank.npy", "--bias", "0", "--padding", "valid", "relu",
               "maxpool", "2", "conv", "-k", "sobel-x", "globalpool", "avg", "--summary")
     )  # fmt: skip
@@ -161,7 +163,7 @@ def test_the_summary(chain, save, bank):
 def test_the_summary_as_json(chain, save):
     save("wide.png", np.zeros((7, 9), np.uint8))
     words = ["maxpool", "3", "--stride", "2", "--padding", "1"]
-    record = json.loads(told(chain("wide.png", *words, "--summary", "--json")))
+    record = json.loads(printed(chain("wide.png", *words, "--summary", "--json")))
     assert (record["input"], record["size"]) == ("wide.png", {"rows": 7, "columns": 9})
     [layer] = record["layers"]
     assert layer["size"] == {"rows": 4, "columns": 5}
@@ -172,22 +174,22 @@ def test_the_summary_as_json(chain, save):
 
 def test_a_summary_with_long_names_fits_the_page(chain, gray):
     words = ["conv", *["-k", "gaussian:5,sigma=1.2"] * 9, "channelpool", "max"]
-    text = told(chain("gray.png", *words, "--summary"))
+    text = printed(chain("gray.png", *words, "--summary"))
     assert max(map(len, text.splitlines())) <= 80
     assert "..." in text
 
 
 def test_summary_and_files(chain, gray):
-    text = told(chain("gray.png", "relu", "--summary", "-o", "o.png"))
+    text = printed(chain("gray.png", "relu", "--summary", "-o", "o.png"))
     assert text.splitlines()[-1] == "o.png"
-    record = json.loads(told(chain("gray.png", "relu", "--json")))
+    record = json.loads(printed(chain("gray.png", "relu", "--json")))
     assert (record["output"], record["max"]) == ("gray_chain.png", int(gray.max()))
 
 
 def test_every_layer_in_a_folder(chain, photo, bank, load):
     ran = chain("photo.png", "conv", "-k", "bank.npy", "channelpool", "max", "relu",
                 "--each-dir", "each")  # fmt: skip
-    names = told(ran).splitlines()
+    names = printed(ran).splitlines()
     assert names == [
         "each/01_conv-bank.npy",
         "each/02_channelpool-max.npy",
@@ -218,17 +220,17 @@ def test_no_file_is_written_twice(chain, gray, here, contents, option, flags):
 
 def test_a_figure(chain, photo, contents):
     words = ["photo.png", "conv", "-k", "sobel", "relu", "--plot", "p.png"]
-    assert told(chain(*words)) == "p.png\n"
+    assert printed(chain(*words)) == "p.png\n"
     first = contents()[b"p.png"]
     with Image.open("p.png") as image:
         assert image.format == "PNG"
-    told(chain(*words, "--overwrite"))
+    printed(chain(*words, "--overwrite"))
     assert contents()[b"p.png"] == first
-    told(chain(Path("photo.png").resolve(), *words[1:], "--overwrite"))
+    printed(chain(Path("photo.png").resolve(), *words[1:], "--overwrite"))
     assert contents()[b"p.png"] == first  # its title is the bare name
 
 
-def test_alpha_and_nan_are_told_of(chain, save):
+def test_alpha_and_nan_are_reported(chain, save):
     save("a.png", np.full((4, 4, 4), 99, np.uint8))
     ran = chain("a.png", "relu")
     assert (ran.code, ran.err) == (0, "a.png: alpha is dropped\n")
@@ -279,6 +281,7 @@ def test_refusals(chain, photo, bank, save, contents, words, code, said):
     assert contents() == before
 
 
+@pytest.mark.processes
 def test_as_a_process(process, photo):
     ran = process("chain", "photo.png", "conv", "-k", "outline", "relu", "-o", "o.png")
     assert (ran.code, ran.out, ran.err) == (0, b"o.png\n", "")
@@ -290,7 +293,7 @@ def test_as_a_process(process, photo):
 def test_scipy_on_a_real_image(chain, samples, load, here):
     camera = samples / "camera.png"
     words = ["conv", "-k", "gaussian:5", "maxpool", "3", "--stride", "1", "--padding", "1"]
-    told(chain(camera, *words, "-o", "o.npy"))
+    printed(chain(camera, *words, "-o", "o.npy"))
     from convcli import get_kernel
 
     image = load(camera).astype(float)
