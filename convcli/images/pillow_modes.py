@@ -188,17 +188,18 @@ def resize(
         return pixels, alpha
     if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3):
         return _resize_bytes(pixels, alpha, shape)
+    planes = with_channels(pixels)
     if alpha is None:
-        return _rounded(_resize_planes(pixels, shape), pixels.dtype), None
+        colors = _resize_planes(planes, shape).reshape(*shape, *pixels.shape[2:])
+        return _rounded(colors, pixels.dtype), None
     max_value = np.iinfo(alpha.dtype).max
-    opacity = alpha / np.float32(max_value)
-    weights = opacity if pixels.ndim == 2 else opacity[..., np.newaxis]
-    colors = _resize_planes(pixels * weights, shape)
+    opacity = with_channels(alpha / np.float32(max_value))
+    colors = _resize_planes(planes * opacity, shape)
     opacity = _resize_planes(opacity, shape)
-    weights = opacity if pixels.ndim == 2 else opacity[..., np.newaxis]
-    np.divide(colors, weights, out=colors, where=weights > 0)
+    np.divide(colors, opacity, out=colors, where=opacity > 0)
     opacity *= max_value
-    return _rounded(colors, pixels.dtype), _rounded(opacity, alpha.dtype)
+    colors = colors.reshape(*shape, *pixels.shape[2:])
+    return _rounded(colors, pixels.dtype), _rounded(opacity[..., 0], alpha.dtype)
 
 
 def _resize_bytes(
@@ -214,15 +215,14 @@ def _resize_bytes(
     return np.ascontiguousarray(colors), np.ascontiguousarray(result[..., -1])
 
 
-def _resize_planes(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Resize each channel in float32."""
-    planes = with_channels(pixels)
+def _resize_planes(planes: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Resize each channel of (H, W, C) in float32."""
     result = np.empty((*shape, planes.shape[2]), np.float32)
     for channel in range(planes.shape[2]):
         with np.errstate(over="raise", invalid="ignore"):  # NaN stays NaN
             plane = Image.fromarray(np.ascontiguousarray(planes[..., channel], np.float32))
         result[..., channel] = np.asarray(plane.resize(shape[::-1], Image.Resampling.BICUBIC))
-    return result[..., 0] if pixels.ndim == 2 else result
+    return result
 
 
 def _rounded(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
