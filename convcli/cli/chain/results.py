@@ -44,12 +44,12 @@ class ChainOutputs(NamedTuple):
 
     @property
     def has_result(self) -> bool:
-        """Whether the last layer's maps are written: unless only other outputs are asked for."""
+        """Whether the last layer's maps are written, which other outputs replace by default."""
         return self.output is not None or not (self.summary or self.plot or self.each_dir)
 
     @property
     def needs_maps(self) -> bool:
-        """Whether any maps are needed, or shapes suffice."""
+        """Whether any maps are needed; otherwise shapes suffice."""
         return self.has_result or self.plot is not None or self.each_dir is not None
 
 

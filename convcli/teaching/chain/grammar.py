@@ -136,7 +136,10 @@ def parse_layers(text: str | Iterable[str]) -> list[Layer]:
     >>> [layer.label for layer in parse_layers("conv -k sobel-x | relu | maxpool 2 --stride 1")]
     ['conv sobel-x', 'relu', 'maxpool 2x2 stride 1']
     """
-    words = deque(shlex.split(text) if isinstance(text, str) else text)
+    try:
+        words = deque(shlex.split(text) if isinstance(text, str) else text)
+    except ValueError as error:
+        raise UsageError(f"{text!r}: {error}") from error
     layers: list[Layer] = []
     while words:
         name = words.popleft()

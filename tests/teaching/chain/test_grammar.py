@@ -38,6 +38,7 @@ def test_values_become_the_layers_arguments():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("conv -k 'blur", "No closing quotation"),
         ("maxpol 2", "No such layer 'maxpol': did you mean maxpool"),
         ("xyzzy", "the layers are conv, relu"),
         ("relu | maxpool", r"layer 2 \(maxpool\): Missing argument 'SIZE'"),
