@@ -1,8 +1,8 @@
 """The Python interface: the public functions, as thin names on the rooms that do the work.
 
-``convcli/__init__.py`` loads this module when one of them is first used. Imports are inside the
-functions, so that sizes need no numpy and filters need no Pillow. What several functions share is
-written once, in ``_SHARED``, and inserted into their docstrings, as scipy.ndimage does.
+Heavy imports are inside the functions, so that sizes need no numpy and filters need no Pillow.
+Arguments that several functions share are explained once, in ``_SHARED``, and inserted into their
+docstrings, as scipy.ndimage does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from convcli.choices import (
     Pooling,
     Range,
 )
+from convcli.core.options import ConvOptions
 from convcli.errors import GeometryError
 from convcli.geometry import Pair, ReceptiveField, Steps, as_pair, conv_geometry
 
@@ -123,13 +124,10 @@ def cross_correlate(
     array([[ 7,  9],
            [13, 15]])
     """
-    import numpy as np
-
     from convcli.core.correlate import feature_map
-    from convcli.core.options import ConvOptions
 
     options = ConvOptions("correlate", padding, border, fill, stride, dilation)
-    return feature_map(np.asarray(image), kernel, options, divisor, bias, dtype, method, threads)
+    return feature_map(image, kernel, options, divisor, bias, dtype, method, threads)
 
 
 @_documented
@@ -170,13 +168,10 @@ def convolve(
     >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
     array([[ 4, 13, 28, 27, 18]])
     """
-    import numpy as np
-
     from convcli.core.correlate import feature_map
-    from convcli.core.options import ConvOptions
 
     options = ConvOptions("convolve", padding, border, fill, stride, dilation)
-    return feature_map(np.asarray(image), kernel, options, divisor, bias, dtype, method, threads)
+    return feature_map(image, kernel, options, divisor, bias, dtype, method, threads)
 
 
 def pool(
@@ -288,7 +283,6 @@ def explain(
     >>> output.responses[0].sums[0].products, output.pixel
     (((2, -3),), -1)
     """
-    from convcli.core.options import ConvOptions
     from convcli.teaching.explain.arithmetic import explain_array
 
     options = ConvOptions(operation, padding, border, fill, stride, dilation)

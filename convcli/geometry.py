@@ -180,7 +180,9 @@ def as_pair(value: object, name: str, *, least: int) -> Pair:
     Raises:
         GeometryError: the value is neither, or a number is below ``least``; ``name`` names it.
     """
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, tuple) and (
+        isinstance(value, int | str) or not isinstance(value, Sequence)
+    ):
         number = _whole(value, name, least=least)
         return number, number
     if len(value) != 2:

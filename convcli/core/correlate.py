@@ -17,7 +17,7 @@ Sink = Callable[[slice, list[NDArray[Any]]], None]
 
 
 def feature_map(
-    image: NDArray[Any],
+    image: ArrayLike,
     kernel: ArrayLike,
     options: ConvOptions,
     divisor: float = 1,
@@ -29,9 +29,12 @@ def feature_map(
     """Filter an image; :func:`convcli.cross_correlate` explains arguments, result and errors."""
     requested = _checked_dtype(dtype)
     wide = requested is not None and requested.kind == "f" and requested.itemsize >= DOUBLE.itemsize
-    plan = make_plan(image, kernel, options, divisor, bias, method, DOUBLE if wide else SINGLE)
+    pixels = np.asarray(image)
+    plan = make_plan(pixels, kernel, options, divisor, bias, method, DOUBLE if wide else SINGLE)
     out = np.empty(plan.shape, requested or plan.result)
-    run([plan], image, lambda rows, blocks: saturate(blocks[0], out[rows], overwrite=True), threads)
+    run(
+        [plan], pixels, lambda rows, blocks: saturate(blocks[0], out[rows], overwrite=True), threads
+    )
     return out
 
 

@@ -7,6 +7,7 @@ window is ever copied.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -158,7 +159,7 @@ def _pool(
     out = np.empty((down.windows, across.windows, planes.shape[2]), dtype)
     combine: np.ufunc = np.add if mean else np.maximum
     columns = across.inside()
-    widths = across.counts(padded=padded)[:, np.newaxis]
+    widths = across.counts(padded=padded)[:, np.newaxis] if mean else None
 
     def work(windows: slice) -> None:
         rows = down.part(windows)
@@ -166,7 +167,8 @@ def _pool(
         tall = (
             np.zeros((rows.windows, *planes.shape[1:]), DOUBLE) if mean else planes[rows.inside()]
         )
-        with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN
+        # Infinity minus infinity is NaN.
+        with np.errstate(invalid="ignore", over="ignore") if mean else nullcontext():
             for place in range(down.length):
                 target, pixels = rows.tap(place)
                 part = tall[target]
@@ -180,7 +182,7 @@ def _pool(
                 target, pixels = across.tap(place)
                 part = wide[:, target]
                 combine(part, tall[:, pixels][:, : part.shape[1]], out=part)
-            if mean:
+            if widths is not None:
                 wide /= rows.counts(padded=padded)[:, np.newaxis, np.newaxis] * widths
                 out[windows] = wide
 
