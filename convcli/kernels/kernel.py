@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -53,6 +53,18 @@ class Kernel:
     name: str = "custom"
     summary: str = ""
     source: str = ""
+
+    if TYPE_CHECKING:  # the constructor takes more than the attribute holds
+
+        def __init__(
+            self,
+            matrix: ArrayLike,
+            divisor: Number = 1,
+            bias: Number = 0,
+            name: str = "custom",
+            summary: str = "",
+            source: str = "",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrix", _checked_matrix(self.matrix))

@@ -1,0 +1,84 @@
+"""A user's program: it runs, and passes ``mypy --strict``.
+
+``warn_unused_ignores`` is part of strict, so each ignored line is one that mypy refuses.
+"""
+
+from pathlib import Path
+from typing import Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import convcli
+from convcli import (
+    ConvcliError,
+    Explanation,
+    Kernel,
+    LearnResult,
+    ReceptiveField,
+    convolve,
+    cross_correlate,
+    explain,
+    get_kernel,
+    learn_kernel,
+    output_size,
+    pool,
+    receptive_field,
+)
+
+IMAGE = np.arange(48, dtype=np.uint8).reshape(6, 8)
+
+
+def filtered() -> list[NDArray[Any]]:
+    """Arrays, nested lists and kernels; every way to give a padding or a pair."""
+    sharpen = Kernel([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], name="sharpen")
+    return [
+        cross_correlate(IMAGE, [[1, 2, 1]], padding="valid", border="replicate"),
+        cross_correlate([[1, 2], [3, 4]], sharpen, padding=[1, 2], stride=(1, 2)),
+        cross_correlate(IMAGE, sharpen.weights, padding=(0, 1, 2, 3), dtype=np.uint8, threads=1),
+        convolve(IMAGE, get_kernel("gaussian:3"), dilation=[2, 1], method="direct", fill=0.5),
+        pool(IMAGE, (2, 3), "avg", stride=[1, 2], ceil=True),
+    ]
+
+
+def refused() -> None:
+    """Words and types that are wrong."""
+    cross_correlate(IMAGE, [[1]], border="mirrored")  # type: ignore[arg-type]
+    cross_correlate(IMAGE, [[1]], padding="Same")  # type: ignore[arg-type]
+    convolve(IMAGE, [[1]], method="gpu")  # type: ignore[arg-type]
+    pool(IMAGE, 2, "median")  # type: ignore[arg-type]
+    explain(IMAGE, "blur", (0, 0), range="wide")  # type: ignore[arg-type]
+    output_size("5", 3)  # type: ignore[arg-type]
+
+
+def explained() -> list[Explanation]:
+    """Weights, kernels and SPEC text."""
+    return [
+        explain(IMAGE, [[1, 2], [3, 4]], (0, 0), padding=1, border="wrap"),
+        explain(IMAGE, Kernel([[1, -1]]), [1, 1], activation="relu", range="offset"),
+        explain(IMAGE, "sobel", (2, 3), operation="convolve", combine="magnitude"),
+    ]
+
+
+def learned() -> LearnResult:
+    """One pair of images, or several."""
+    images = [np.random.default_rng(seed).integers(0, 256, (12, 15)) for seed in range(2)]
+    results = [cross_correlate(image, [[1, 2, 1]]) for image in images]
+    learn_kernel(images[0], results[0], [1, 3], padding="same", border="edge")
+    return learn_kernel(images, results, (1, 3), bias=False)
+
+
+def main(folder: Path) -> None:
+    """Use every public function."""
+    assert_type(output_size(5, 3), int)
+    assert_type(output_size((5, 7), 3, padding=[1, 2], stride=2), tuple[int, int])
+    assert_type(receptive_field([(3,), [3, 2]]), ReceptiveField)
+    assert_type(receptive_field([(3, 1, 1, 2)]).size, int)
+    assert [result.ndim for result in filtered()] == [2] * 5
+    assert [len(explanation.outputs) for explanation in explained()] == [1, 1, 1]
+    assert np.allclose(learned().weights, [[1, 2, 1]])
+    try:
+        get_kernel(str(folder / "missing.txt"))
+    except convcli.KernelError as error:
+        problem: ConvcliError = error
+        assert "missing.txt" in str(problem)
