@@ -95,6 +95,12 @@ def test_normalization(result):
     assert not np.isnan(done[..., :3]).any()
 
 
+def test_values_whose_squares_overflow_are_normalized():
+    values = np.random.default_rng(0).normal(size=(6, 7, 2))
+    expected = (values - values.mean(axis=(0, 1))) / values.std(axis=(0, 1))
+    assert np.allclose(Normalize().apply(values * 1e300), expected)
+
+
 def test_global_and_channel_pools(result):
     maps = np.random.default_rng(1).integers(-99, 99, (4, 5, 3), np.int32)
     assert result([GlobalPool("max")], maps).ravel().tolist() == maps.max((0, 1)).tolist()
