@@ -128,14 +128,7 @@ def write_gif(
 ) -> None:
     """Encode frames as a GIF that runs for ever. Unchanged pixels are stored as transparent.
 
-    Args:
-        frames: (H, W, 3) uint8, at least one, all of one shape.
-        file: binary and seekable, open for writing.
-        durations: of each frame in milliseconds; rounded to 10.
-        palette: the colors of all frames.
-
-    Raises:
-        ConvcliError: the encoder refuses the frames.
+    ``durations`` are milliseconds, which are rounded to 10.
 
     >>> from io import BytesIO
     >>> frame, file = np.zeros((2, 4, 3), np.uint8), BytesIO()
@@ -195,17 +188,9 @@ class _LazyFrames(Image.Image):
 
 
 def write_mp4(frames: Iterable[Frame], file: BinaryIO, fps: float) -> None:
-    """Encode frames as H.264 in MP4, with the program ffmpeg.
+    """Encode frames as H.264 in MP4 with the program ffmpeg.
 
-    Args:
-        frames: (H, W, 3) uint8, at least one, all of one shape. An odd number of rows or columns
-            gets a white one more.
-        file: binary, open for writing.
-        fps: frames per second.
-
-    Raises:
-        ConvcliError: ffmpeg fails.
-        UsageError: ffmpeg is not installed.
+    An odd number of rows or columns is made even by a white one.
     """
     rest = iter(frames)
     first = next(rest)

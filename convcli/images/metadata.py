@@ -55,11 +55,8 @@ def carried_metadata(
 ) -> Metadata:
     """Return the metadata of a loaded image that a result may carry.
 
-    Args:
-        im: the image.
-        exif: its descriptive tags.
-        color: whether the pixels are RGB, not gray.
-        transposed: whether the orientation exchanged rows and columns.
+    ``exif`` are its descriptive tags; ``color`` means that its pixels are RGB, and ``transposed``
+    that the orientation exchanged rows and columns.
     """
     dpi = _dpi(im.info)
     duration, loop = im.info.get("duration"), im.info.get("loop")

@@ -108,15 +108,7 @@ def apply_orientation(
     """Copy the selected channels and the alpha of a loaded image into upright arrays.
 
     They are copied in bands of rows: converting the whole image at once would need it twice.
-
-    Args:
-        im: the image.
-        layout: from :func:`sample_layout`.
-        channels: one of :data:`convcli.choices.CHANNELS` that the layout has.
-        orientation: EXIF's 1..8.
-
-    Returns:
-        Pixels, (H, W) or (H, W, 3), and alpha, (H, W) or None.
+    ``orientation`` is EXIF's, 1..8. Pixels are (H, W) or (H, W, 3), alpha is (H, W) or None.
     """
     width, height = im.size
     shape = (width, height) if orientation >= 5 else (height, width)
@@ -175,11 +167,6 @@ def resize(
 
     Each pixel is weighted by its alpha. 8-bit pixels are computed by Pillow itself; others in
     float32, then rounded and saturated to their dtype.
-
-    Args:
-        pixels: (H, W) or (H, W, C).
-        alpha: (H, W) of the same dtype, or None.
-        shape: (rows, columns) of the result.
 
     Raises:
         FloatingPointError: a number is too large for float32.

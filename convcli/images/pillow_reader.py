@@ -74,14 +74,13 @@ class ReadRequest(NamedTuple):
 
 
 class ImageFile:
-    """An open image file; a context manager that frees the decoded image."""
+    """An open image file; a context manager that frees the decoded image.
+
+    Its methods raise ImageError if the file is not an image, is damaged or above the limit, or
+    lacks the requested channels.
+    """
 
     def __init__(self, file: BinaryIO, request: ReadRequest) -> None:
-        """Read the header.
-
-        Raises:
-            ImageError: the file is not an image, is damaged, or is above the limit.
-        """
         self._request = request
         self._notes: list[str] = []
         with self._decoding():
@@ -98,11 +97,7 @@ class ImageFile:
         Image.Image.close(self._im)  # Pillow's ImageFile.close would close the caller's file, too
 
     def frames(self) -> range:
-        """Return the numbers of the frames. Read the first one before: counting moves decoders.
-
-        Raises:
-            ImageError: what follows the first frame is damaged.
-        """
+        """Return the numbers of the frames. Read the first one before: counting moves decoders."""
         with self._decoding():
             count = 1 if self._im.format in _LAYERED else int(getattr(self._im, "n_frames", 1))
         # An animated PNG may begin with an image for viewers that do not know animation.
@@ -110,11 +105,7 @@ class ImageFile:
         return range(1 if hidden else 0, count)
 
     def image(self, frame: int = 0) -> ImageData:
-        """Decode a frame. Frames must be read in order.
-
-        Raises:
-            ImageError: the frame is damaged, above the limit, or lacks the requested channels.
-        """
+        """Decode a frame. Frames must be read in order."""
         with self._decoding():
             if frame != self._frame:
                 self._im.seek(frame)
