@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes, saturate
+from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes, saturate, with_channels
 from convcli.core.options import ConvOptions
 from convcli.core.plan import Plan, make_plan
 from convcli.core.strips import PaddedView, SumMethod, Workspace, borrow, give_back
@@ -49,7 +49,7 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
             call it at the same time, in any order.
         threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
     """
-    planes = image if image.ndim == 3 else image[..., np.newaxis]
+    planes = with_channels(image)
     padded = [PaddedView.of(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
     height = plans[0].geometry.output_shape[0]
     step = min(plan.methods[0].strip_rows(planes.shape[2]) for plan in plans)

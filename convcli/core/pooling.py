@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.choices import POOLINGS
-from convcli.core.dtypes import DOUBLE, check_image, float_type
+from convcli.core.dtypes import DOUBLE, check_image, float_type, with_channels
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import (
@@ -47,7 +47,7 @@ def pool_windows(
         raise UsageError(f"kind must be {' or '.join(POOLINGS)}, not {kind!r}")
     rows, columns = pixels.shape[:2]
     geometry = pool_geometry((rows, columns), size, stride, padding, ceil=ceil)
-    planes = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    planes = with_channels(pixels)
     down, across = (_Axis.of(geometry, axis) for axis in (0, 1))
     maps = _pool(planes, down, across, kind, padded=count_padding)
     return maps.reshape(maps.shape[: pixels.ndim])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import run
-from convcli.core.dtypes import float_type, int_if_whole, smallest_integer
+from convcli.core.dtypes import float_type, int_if_whole, smallest_integer, with_channels
 from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
 from convcli.errors import KernelError, UsageError
@@ -148,7 +148,7 @@ class Conv:
         run(plans, maps, store, self.threads)
         if group.combine and isinstance(self.bias, int | float):
             out = _add_biases(out, (self.bias,))
-        return out if out.ndim == 3 else out[..., np.newaxis]
+        return with_channels(out)
 
     def _sum_bias(self, kernel: Kernel, combine: str | None) -> float:
         """Return the bias of one kernel's sums; biases of the output maps are added later."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.choices import Range
+from convcli.core.dtypes import with_channels
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.layers.base import Layer, Maps
@@ -17,8 +18,7 @@ STRIP_VALUES = 1 << 20  # values that become pixels at a time
 
 def maps_of(image: ImageData) -> Maps:
     """Return an image's colors as maps (H, W, C), without alpha."""
-    pixels = image.pixels
-    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    return with_channels(image.pixels)
 
 
 def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
