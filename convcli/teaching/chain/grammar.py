@@ -311,14 +311,13 @@ _KIND = ArgumentSyntax("kind", _words(POOLINGS))
 _CONV_OPTIONS = (
     OptionSyntax(
         "--kernel",
-        'Name (outline), matrix ("0 1 0; 1 -4 1; 0 1 0"), file, or -; a 4-D .npy file is a bank. '
-        "Repeatable: the maps follow each other.",
+        'Name, matrix ("0 1 0; 1 -4 1; 0 1 0"), file (a bank: 4-D .npy), or -. Repeatable.',
         SPEC, group="Kernel", short="-k", required=True, multiple=True,
     ),
     OptionSyntax(
         "--combine", "Combine the kernels' maps into one.",
         _words([word for word in COMBINATIONS if word != "direction"]), group="Kernel",
-        shown_default="magnitude for a pair such as sobel, max for a compass set",
+        shown_default="magnitude for pairs, max for sets",
     ),
     OptionSyntax("--normalize", "Divide by the sum of the weights.", default=False, group="Kernel"),
     OptionSyntax(
@@ -365,14 +364,13 @@ _CONV_OPTIONS = (
 _STRIDE = OptionSyntax("--stride", "Step between windows.", _PAIR, shown_default="SIZE")
 _PADDING = OptionSyntax(
     "--padding",
-    "Values added around each map (at most half of SIZE). They never win a maximum; in a mean "
-    "they count as 0.",
+    "Values around each map, at most half of SIZE: never the maximum, 0 in a mean.",
     ValueSyntax("N|V,H", lambda text: parse_pair(text, least=0)),
     "0",
 )
 _COUNT_PADDING = OptionSyntax(
     "--count-padding",
-    "Divide by the size of the window, or by the number of its values inside the map.",
+    "Whether the divisor of a mean counts the padding too.",
     default=True,
     off="--no-count-padding",
 )
