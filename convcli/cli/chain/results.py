@@ -16,6 +16,7 @@ from convcli.batch.outputs import STDOUT, base_name
 from convcli.choices import Range
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import check_terminal, finite, print_name, write_stdout
+from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.arrays import write_npy
 from convcli.images.formats import PNG, default_suffix, named_format
@@ -26,7 +27,7 @@ from convcli.images.writing import write_image
 from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.network import Stage, run_network
-from convcli.teaching.chain.run import image_of, maps_of, plan_chain, squeeze_maps
+from convcli.teaching.chain.run import image_of, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import as_record, summary_lines
 
 MAX_LABEL = 60  # letters of a layer's label in a file name
@@ -105,8 +106,7 @@ def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> s
 
 def _print(source: str, image: ImageData, stages: list[Stage], writer: _ChainWriter) -> None:
     """Print the result, or the summary and the names of the written files."""
-    rows, columns, channels = maps_of(image).shape
-    shape = rows, columns, channels
+    shape = (*image.shape, image.channels)
     if writer.data is not None:
         check_terminal(writer.data)
         write_stdout(writer.data)
@@ -149,7 +149,7 @@ class _ChainWriter:
         target = self._choose_target() if outputs.has_result else None
         layer_paths = [] if outputs.each_dir is None else self._layer_paths(outputs.each_dir)
         self._check_paths(layer_paths)
-        given = maps = maps_of(self.image)
+        given = maps = with_channels(self.image.pixels)
         blocks = []
         if outputs.plot is not None:
             from convcli.teaching.chain.figure import draw_chain, plan_block

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.choices import Range
-from convcli.core.dtypes import with_channels
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.layers.base import Layer, Maps
@@ -14,11 +13,6 @@ from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, plan_network
 
 STRIP_VALUES = 1 << 20  # values that become pixels at a time
-
-
-def maps_of(image: ImageData) -> Maps:
-    """Return an image's colors as maps (H, W, C), without alpha."""
-    return with_channels(image.pixels)
 
 
 def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
@@ -29,12 +23,11 @@ def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
     Raises:
         UsageError: as :func:`convcli.layers.network.plan_network`.
     """
-    rows, columns, channels = maps_of(image).shape
     scale = image.max_value // 255 if image.max_value else 1
     scaled = [
         replace(layer, bias_scale=scale) if isinstance(layer, Conv) else layer for layer in layers
     ]
-    return plan_network(scaled, (rows, columns, channels))
+    return plan_network(scaled, (*image.shape, image.channels))
 
 
 def squeeze_maps(maps: Maps) -> Maps:
