@@ -1,8 +1,10 @@
-"""Arithmetic as it is done on paper: every number is the decimal that it is written as.
+"""Decimal arithmetic as on paper: exact sums and products of the numbers as they are written.
 
-0.1 times 3 is 0.3 here, not the 0.30000000000000004 of binary fractions: what is multiplied and
-added is the shortest decimal of each number, exactly, and only a result is rounded, once.
+0.1 times 3 is 0.3 here, not the 0.30000000000000004 of binary fractions. Every number counts as its
+shortest decimal; sums and products of decimals are exact, and only the result is rounded, once.
 """
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterable
@@ -13,19 +15,19 @@ import numpy as np
 Number = int | float
 
 
-def plain(value: np.generic) -> Number:
-    """Return a Python number with the fewest digits that give an array's number back in its type.
+def to_python(value: np.generic) -> Number:
+    """Return a number of an array as a Python number: the shortest decimal that gives it back.
 
-    >>> plain(np.float32(0.1)), plain(np.uint8(7))
+    >>> to_python(np.float32(0.1)), to_python(np.uint8(7))
     (0.1, 7)
     """
     return float(str(value)) if value.dtype.kind == "f" else int(value.item())
 
 
-def written(number: Number) -> str:
-    """Write a number with the fewest digits that are exact.
+def format_number(number: Number) -> str:
+    """Write a number exactly, in as few digits as possible.
 
-    >>> written(3.0), written(-0.25), written(1e-7)
+    >>> format_number(3.0), format_number(-0.25), format_number(1e-7)
     ('3', '-0.25', '1e-7')
     """
     mantissa, _, exponent = repr(number).partition("e")
@@ -33,13 +35,23 @@ def written(number: Number) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
-def exact(number: Number) -> Fraction:
-    """Return a finite number as the decimal that it is written as."""
+def format_operand(number: Number) -> str:
+    """Write a number as part of a formula: in parentheses if it is negative.
+
+    >>> f"3 + {format_operand(-4)}"
+    '3 + (-4)'
+    """
+    text = format_number(number)
+    return f"({text})" if text.startswith("-") else text
+
+
+def as_fraction(number: Number) -> Fraction:
+    """Return the shortest decimal of a finite number as a fraction."""
     return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
 
 
-def nearest(fraction: Fraction) -> Number:
-    """Return a fraction as an int where it is whole and fits 64 bits, else as the nearest float."""
+def from_fraction(fraction: Fraction) -> Number:
+    """Return a whole number below 2**64 as an int, any other fraction as the nearest float."""
     if fraction.denominator == 1 and abs(fraction) < 2**64:
         return int(fraction)
     try:
@@ -49,7 +61,7 @@ def nearest(fraction: Fraction) -> Number:
 
 
 def product(pixel: Number, weight: Number) -> Number:
-    """Multiply; a weight of 0 takes no part, whatever it meets.
+    """Multiply a pixel by a weight; a weight of 0 gives 0 even for NaN and infinity.
 
     >>> product(0.1, 3), product(math.nan, 0)
     (0.3, 0)
@@ -57,12 +69,12 @@ def product(pixel: Number, weight: Number) -> Number:
     if weight == 0:
         return 0
     if math.isfinite(pixel):
-        return nearest(exact(pixel) * exact(weight))
+        return from_fraction(as_fraction(pixel) * as_fraction(weight))
     return pixel * weight
 
 
 def sum_of_products(pairs: Iterable[tuple[Number, Number]]) -> Number:
-    """Add up pixel times weight, rounding only the sum.
+    """Add up pixel times weight over all pairs and round the sum once.
 
     >>> sum_of_products([(0.1, 1), (0.2, 1)])
     0.3
@@ -71,4 +83,5 @@ def sum_of_products(pairs: Iterable[tuple[Number, Number]]) -> Number:
     unbounded = [pixel * weight for pixel, weight in parts if not math.isfinite(pixel)]
     if unbounded:
         return sum(unbounded)
-    return nearest(sum((exact(pixel) * exact(weight) for pixel, weight in parts), Fraction()))
+    exact = sum((as_fraction(pixel) * as_fraction(weight) for pixel, weight in parts), Fraction())
+    return from_fraction(exact)

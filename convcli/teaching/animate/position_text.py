@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from convcli.geometry import Pair
 from convcli.teaching.animate.sliding import SlidingWindow
-from convcli.teaching.decimals import Number, plain, written
+from convcli.teaching.decimals import Number, format_number, to_python
 from convcli.teaching.explain.explanation import Explanation, Output, Response
-from convcli.teaching.explain.steps import result_lines, sum_lines, value_lines
+from convcli.teaching.explain.steps import combination_lines, sum_lines, value_lines
 
 _MOST_TERMS = 25  # products of a sum that are written out
 _MOST_SUMS = 4  # sums that are
@@ -43,7 +43,9 @@ def _values(slide: SlidingWindow, at: Pair) -> str:
         slide.channels, slide.values[at], slide.pixels[at], strict=True
     ):
         name = channel or "value"
-        parts.append(f"{name} {written(plain(value))}{_pixel(plain(value), plain(pixel))}")
+        parts.append(
+            f"{name} {format_number(to_python(value))}{_pixel(to_python(value), to_python(pixel))}"
+        )
     return "; ".join(parts)
 
 
@@ -67,10 +69,9 @@ def _sum(response: Response) -> str:
 
 
 def _combined(explanation: Explanation, output: Output) -> str:
-    """Write how several kernels' values become one; of the steps, these are the first lines."""
-    lines = list(result_lines(explanation, output))
-    start = next(n for n, line in enumerate(lines) if line.startswith(explanation.range))
-    return f"{' '.join(' '.join(lines[:start]).split())}{_pixel(output.value, output.pixel)}"
+    """Write how several kernels' values become one."""
+    words = " ".join(combination_lines(explanation, output)).split()
+    return f"{' '.join(words)}{_pixel(output.value, output.pixel)}"
 
 
 def _unlabeled(lines: list[str]) -> str:
@@ -80,4 +81,4 @@ def _unlabeled(lines: list[str]) -> str:
 
 def _pixel(value: Number, pixel: Number) -> str:
     """Return what there is to say of a pixel that is not the value itself."""
-    return "" if value == pixel or value != value else f"; pixel {written(pixel)}"
+    return "" if value == pixel or value != value else f"; pixel {format_number(pixel)}"

@@ -1,21 +1,25 @@
-"""The arithmetic of one output value, number by number.
+"""Work out one value of a feature map, number by number.
 
-Values and pixels are those that :mod:`convcli.filtering` computes, to the last digit; the products
-and sums that lead to them are worked out beside them.
+Values and pixels come from :mod:`convcli.filtering`, so they equal those of the feature map to the
+last digit. The products and sums that lead to them are computed here, in decimal arithmetic.
 """
 
+from __future__ import annotations
+
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from convcli.choices import ActivationName, Border, Combine, Operation, Range
 from convcli.core.combine import COMBINERS
 from convcli.core.dtypes import int_if_whole
 from convcli.core.options import ConvOptions
-from convcli.core.plan import Plan, as_applied
+from convcli.core.plan import Plan
+from convcli.core.strips import OUTSIDE, border_index
 from convcli.errors import KernelError, UsageError
 from convcli.filtering import Filter, Probed, measure, probe_image
 from convcli.geometry import Pair
@@ -25,12 +29,13 @@ from convcli.images.value_range import ValueRange
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
-from convcli.teaching.decimals import Number, plain, product, sum_of_products
+from convcli.teaching.decimals import Number, product, sum_of_products, to_python
 from convcli.teaching.explain.explanation import Explanation, Grid, Output, Response, Sum
-from convcli.teaching.explain.taps import Taps
 
-# None of them ever falls, so that the least and the greatest value stay those.
-ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+Activation = Callable[[NDArray[Any]], NDArray[Any]]
+
+# All of them are monotonic: the least and greatest values stay the least and greatest.
+ACTIVATIONS: dict[str, Activation] = {
     "none": lambda values: values,
     "relu": relu,
     "leaky-relu": LeakyRelu().apply,
@@ -42,98 +47,148 @@ ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 def explain_array(
     image: ArrayLike,
     kernel: ArrayLike | Kernel | str,
-    at: Sequence[int],
-    conv: ConvOptions,
-    divisor: float | None,
-    bias: float | None,
-    combine: str | None,
-    activation: str,
-    range_name: str,
+    at: Pair,
+    *,
+    operation: Operation = "correlate",
+    padding: Padding = "same",
+    border: Border = "edge",
+    fill: float = 0,
+    stride: int | Pair = 1,
+    dilation: int | Pair = 1,
+    divisor: float | None = None,
+    bias: float | None = None,
+    combine: Combine | None = None,
+    activation: ActivationName = "none",
+    range: Range = "clip",  # noqa: A002 - its name everywhere
 ) -> Explanation:
-    """Explain one value of an array's feature map; :func:`convcli.explain` explains arguments."""
+    """Explain one value of a feature map: window, kernel, products, sum and pixel.
+
+    Args:
+        image: (H, W) or (H, W, C). uint8 and uint16 arrays are images; arrays of any other type
+            are plain numbers, which have no greatest value.
+        kernel: weights (kh, kw), or (C, kh, kw) to sum over the channels; a Kernel; or a SPEC
+            such as ``"sobel-x"``. The SPEC of a family, such as ``"sobel"``, explains each
+            kernel and the value that they are combined to.
+        at: row and column in the feature map.
+        operation: ``correlate``, or ``convolve``, which flips the kernel.
+        padding, border, fill, stride, dilation: as for :func:`convcli.cross_correlate`.
+        divisor: replaces the kernel's divisor.
+        bias: replaces the kernel's bias; in the image's units.
+        combine: replaces the family's rule: ``magnitude``, ``max``, ``sum`` or ``mean``.
+        activation: ``none``, ``relu``, ``leaky-relu`` (slope 0.01), ``sigmoid`` or ``tanh``.
+        range: how the value becomes a pixel: ``clip``, ``abs``, ``offset``, ``rescale`` or ``raw``.
+
+    Raises:
+        GeometryError: the position is outside the feature map, or no window fits.
+        KernelError: the kernel is unknown or does not fit the image.
+        UsageError: another argument is wrong.
+
+    >>> explanation = explain([[1, 2, 3], [4, 5, 6]], [[1, -1]], (0, 1), padding="valid")
+    >>> [output] = explanation.outputs
+    >>> output.responses[0].sums[0].products, output.pixel
+    (((2, -3),), -1)
+    """
     kernels = _kernels(kernel)
-    if combine is not None and (len(kernels.kernels) < 2 or combine not in COMBINERS):
-        raise UsageError(f"combine takes two kernels or more and is one of {', '.join(COMBINERS)}")
     members = kernels.kernels
+    if combine is not None and (len(members) < 2 or combine not in COMBINERS):
+        raise UsageError(
+            f"combine needs two or more kernels and must be one of {', '.join(COMBINERS)}"
+        )
     if divisor is not None:
-        members = tuple(each.with_divisor(int_if_whole(divisor)) for each in members)
-    together = combine or kernels.combine
-    spec = Filter(kernels.label, members, together, conv, range=range_name, bias=bias)
-    return explain_image(_image(np.asarray(image)), spec, at, activation)
+        members = tuple(member.with_divisor(int_if_whole(divisor)) for member in members)
+    conv = ConvOptions(operation, padding, border, fill, stride, dilation)
+    rule = combine or kernels.combine
+    image_filter = Filter(kernels.label, members, rule, conv, range=range, bias=bias)
+    return explain_image(_as_image(np.asarray(image)), image_filter, at, activation)
 
 
 def explain_image(
-    image: ImageData, spec: Filter, at: Sequence[int], activation: str = "none"
+    image: ImageData, image_filter: Filter, at: Pair, activation: str = "none"
 ) -> Explanation:
-    """Explain one value of an image's feature map; see :func:`convcli.explain`.
+    """Explain one value of a filtered image.
+
+    Args:
+        image: the input; its alpha is ignored.
+        image_filter: what is done to the image.
+        at: row and column in the feature map.
+        activation: a key of ``ACTIVATIONS``.
 
     Raises:
         ConvcliError: as :func:`convcli.explain`.
     """
     if activation not in ACTIVATIONS:
         raise UsageError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
-    if len(spec.kernels) > 1 and spec.combine is None:
+    if len(image_filter.kernels) > 1 and image_filter.combine is None:
         raise UsageError(
-            f"{spec.label} is a bank of {len(spec.kernels)} kernels: explain one of them, or "
-            "combine them"
+            f"{image_filter.label} is a bank of {len(image_filter.kernels)} kernels; explain one "
+            "of them, or combine them"
         )
-    if spec.combine == "direction":
+    if image_filter.combine == "direction":
         raise UsageError(
-            "direction makes a color, and one value is explained: combine by magnitude, or "
+            "direction gives a color, and explain explains one number; combine by magnitude, or "
             "explain one of the kernels"
         )
-    spec, position = spec._replace(alpha="drop"), _position(at)
-    probed = probe_image(image, spec, position)
-    activate = _activation(activation)
-    extremes = _extremes(image, spec, activate) if spec.range == "rescale" else None
-    return explain_probed(image, spec, position, probed, activation, extremes)
+    image_filter, at = image_filter._replace(alpha="drop"), _position(at)
+    probed = probe_image(image, image_filter, at)
+    extremes = None
+    if image_filter.range == "rescale":
+        low, high = _activation(activation)(np.array(measure(image, image_filter))).tolist()
+        extremes = low, high
+    return explain_probed(image, image_filter, at, probed, activation, extremes)
 
 
 def explain_probed(
     image: ImageData,
-    spec: Filter,
+    image_filter: Filter,
     at: Pair,
     probed: Probed,
     activation: str = "none",
     extremes: tuple[Number, Number] | None = None,
 ) -> Explanation:
-    """Explain a value that has been computed already; ``extremes`` are those of ``rescale``."""
+    """Explain a value that is computed already.
+
+    Args:
+        image, image_filter, at, activation: as for :func:`explain_image`.
+        probed: the values at this position.
+        extremes: the least and the greatest activated value of the map, for range ``rescale``.
+    """
     activated = _activation(activation)(probed.values)
-    tone = ValueRange(
-        spec.range, None if spec.range == "raw" else image.max_value, *(extremes or ())
-    )
+    max_value = None if image_filter.range == "raw" else image.max_value
+    value_range = ValueRange(image_filter.range, max_value, *(extremes or ()))
     plan = probed.plans[0]
     geometry = plan.geometry
+    if extremes:
+        low, high = (to_python(activated.dtype.type(end)) for end in extremes)
+        extremes = low, high
     return Explanation(
-        kernel=spec.label,
+        kernel=image_filter.label,
         at=at,
-        input_size=geometry.input_shape,
-        output_size=geometry.output_shape,
-        operation=spec.conv.operation,
+        input_shape=geometry.input_shape,
+        output_shape=geometry.output_shape,
+        operation=image_filter.conv.operation,
         pads=geometry.pads,
         border=plan.border,
         fill=plan.fill,
         stride=geometry.stride,
         dilation=geometry.dilation,
-        combine=spec.combine,
+        combine=image_filter.combine,
         activation=activation,
-        range=spec.range,
+        range=image_filter.range,
         max_value=image.max_value,
-        extremes=extremes and _plain_ends(extremes, activated.dtype),
-        outputs=tuple(_outputs(image, spec, at, probed, activated, tone)),
+        extremes=extremes,
+        outputs=tuple(_outputs(image, image_filter, at, probed, activated, value_range)),
     )
 
 
-def _activation(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Return a function of values; fractions of integers are computed in float64."""
+def _activation(name: str) -> Activation:
+    """Return a function of values; those with fractions compute integers in float64."""
     function = ACTIVATIONS[name]
     if name in ("none", "relu"):
         return function
     return lambda values: function(values if values.dtype.kind == "f" else values.astype(float))
 
 
-def _image(pixels: NDArray[Any]) -> ImageData:
-    """Return an array as an image; unsigned integers of 8 and 16 bits have a white."""
+def _as_image(pixels: NDArray[Any]) -> ImageData:
     if pixels.dtype.kind == "b":
         return ImageData(pixels.astype(np.uint8), None)
     bits = 8 * pixels.dtype.itemsize
@@ -143,101 +198,125 @@ def _image(pixels: NDArray[Any]) -> ImageData:
 def _kernels(kernel: ArrayLike | Kernel | str) -> KernelSet:
     if isinstance(kernel, str):
         return read_spec(kernel)
-    one = kernel if isinstance(kernel, Kernel) else Kernel(np.asarray(kernel))
-    if one.matrix.ndim == 4:
-        raise KernelError("a bank has several kernels: explain one of them, as kernel[0]")
-    return KernelSet(one.name, (one,))
+    single = kernel if isinstance(kernel, Kernel) else Kernel(np.asarray(kernel))
+    if single.matrix.ndim == 4:
+        raise KernelError("a bank has several kernels; explain one of them, such as kernel[0]")
+    return KernelSet(single.name, (single,))
 
 
 def _position(at: Any) -> Pair:
-    """Return (row, column) as two plain integers."""
     try:
         row, column = at
         return operator.index(row), operator.index(column)
     except (TypeError, ValueError):
-        raise UsageError(f"a position is two whole numbers, row and column, not {at!r}") from None
-
-
-def _extremes(
-    image: ImageData, spec: Filter, activate: Callable[[NDArray[Any]], NDArray[Any]]
-) -> tuple[Number, Number]:
-    """Return the least and the greatest activated value of the whole feature map."""
-    low, high = activate(np.array(measure(image, spec))).tolist()
-    return low, high
-
-
-def _plain_ends(ends: tuple[Number, Number], kind: np.dtype[Any]) -> tuple[Number, Number]:
-    low, high = (plain(kind.type(end)) for end in ends)
-    return low, high
+        raise UsageError(
+            f"a position must be two whole numbers, row and column, not {at!r}"
+        ) from None
 
 
 def _outputs(
     image: ImageData,
-    spec: Filter,
+    image_filter: Filter,
     at: Pair,
     probed: Probed,
     activated: NDArray[Any],
-    tone: ValueRange,
+    value_range: ValueRange,
 ) -> Iterator[Output]:
     """Yield each channel of the feature map."""
     kind = probed.kind if probed.kind.kind == "f" else activated.dtype
-    pixels = np.empty(activated.shape, tone.dtype_for(kind))
-    tone.apply(activated, pixels)
-    several = len(pixels) > 1
+    pixels = np.empty(activated.shape, value_range.dtype_for(kind))
+    value_range.apply(activated, pixels)
     names = channel_names(image.channels, image.depth)
-    taps = [Taps.of(image.pixels, plan, at) for plan in probed.plans]
-    for channel, name in enumerate(names if several else [""]):
-        responses = []
-        for kernel, plan, under, values in zip(
-            spec.kernels, probed.plans, taps, probed.maps, strict=True
-        ):
-            over = list(range(len(names))) if kernel.matrix.ndim > 2 else [channel]
-            sums = _sums(kernel, under, over, spec.conv.operation, names)
-            responses.append(_response(kernel, under, sums, plan, plain(values[channel])))
+    windows = [_window(image.pixels, plan, at) for plan in probed.plans]
+    for channel, name in enumerate(names if len(pixels) > 1 else [""]):
+        responses = tuple(
+            _response(
+                kernel,
+                window,
+                plan,
+                as_applied(kernel.matrix, image_filter.conv.operation),
+                list(enumerate(names)) if kernel.matrix.ndim > 2 else [(channel, "")],
+                to_python(values[channel]),
+            )
+            for kernel, plan, window, values in zip(
+                image_filter.kernels, probed.plans, windows, probed.maps, strict=True
+            )
+        )
         yield Output(
             channel=name,
-            responses=tuple(responses),
-            value=plain(probed.values[channel]),
-            activated=plain(activated[channel]),
-            pixel=plain(pixels[channel]),
+            responses=responses,
+            value=to_python(probed.values[channel]),
+            activated=to_python(activated[channel]),
+            pixel=to_python(pixels[channel]),
         )
 
 
-def _sums(
-    kernel: Kernel, taps: Taps, channels: Iterable[int], operation: str, names: list[str]
-) -> tuple[Sum, ...]:
-    """Work out the products of each channel that a kernel sums over."""
-    applied = as_applied(kernel.matrix, operation)
-    planes = applied if applied.ndim > 2 else [applied]
-    return tuple(
-        _sum(names[channel] if applied.ndim > 2 else "", taps.windows[channel], plane)
-        for channel, plane in zip(channels, planes, strict=True)
-    )
-
-
-def _sum(name: str, window: Grid, plane: NDArray[Any]) -> Sum:
-    weights = tuple(tuple(plain(weight) for weight in row) for row in plane)
-    products = tuple(tuple(map(product, *rows)) for rows in zip(window, weights, strict=True))
-    return Sum(name, window, weights, products, sum_of_products(_pairs(window, weights)))
-
-
-def _pairs(window: Grid, weights: Grid) -> Iterator[tuple[Number, Number]]:
-    """Yield each number of a window with its weight, row by row."""
-    return zip(chain.from_iterable(window), chain.from_iterable(weights), strict=True)
-
-
 def _response(
-    kernel: Kernel, taps: Taps, sums: tuple[Sum, ...], plan: Plan, value: Number
+    kernel: Kernel,
+    window: _Window,
+    plan: Plan,
+    applied: NDArray[Any],
+    channels: Sequence[tuple[int, str]],
+    value: Number,
 ) -> Response:
-    pairs = chain.from_iterable(_pairs(each.window, each.weights) for each in sums)
+    """Work out the products and sums of one kernel."""
+    planes = applied.reshape(-1, *applied.shape[-2:])
+    sums, pairs = [], []
+    for plane, (channel, name) in zip(planes, channels, strict=True):
+        values = window.channels[channel]
+        weights = tuple(tuple(map(to_python, row)) for row in plane)
+        products = tuple(tuple(map(product, *rows)) for rows in zip(values, weights, strict=True))
+        own = list(zip(chain.from_iterable(values), chain.from_iterable(weights), strict=True))
+        sums.append(Sum(name, values, weights, products, sum_of_products(own)))
+        pairs += own
     return Response(
         kernel=kernel.name,
-        rows=taps.rows,
-        columns=taps.columns,
-        padding=taps.padding,
-        sums=sums,
+        rows=window.rows,
+        columns=window.columns,
+        padding=window.padding,
+        sums=tuple(sums),
         sum=sum_of_products(pairs),
         divisor=kernel.divisor,
         bias=plan.types.bias,
         value=value,
     )
+
+
+class _Window(NamedTuple):
+    """One window of the padded input.
+
+    Attributes:
+        rows, columns: the input row (column) of each row (column) of the window.
+        padding: which of its values are padding.
+        channels: its values, one grid for each channel of the input.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    padding: tuple[tuple[bool, ...], ...]
+    channels: tuple[Grid, ...]
+
+
+def _window(pixels: NDArray[Any], plan: Plan, at: Pair) -> _Window:
+    """Read the window of one output value from an image, (H, W) or (H, W, C)."""
+    geometry, places, sources, outside = plan.geometry, [], [], []
+    for axis in (0, 1):
+        before, after = geometry.pads[2 * axis : 2 * axis + 2]
+        size, taps = geometry.input_shape[axis], np.arange(geometry.kernel[axis])
+        padded = at[axis] * geometry.stride[axis] + taps * geometry.dilation[axis]
+        places.append(padded - before)
+        sources.append(border_index(size, before, after, plan.border)[padded])
+        outside.append((places[axis] < 0) | (places[axis] >= size))
+    planes = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    values = planes[np.ix_(*sources)]
+    filled = np.logical_or.outer(sources[0] == OUTSIDE, sources[1] == OUTSIDE)
+    channels = tuple(
+        tuple(
+            tuple(plan.fill if out else to_python(value) for value, out in zip(*row, strict=True))
+            for row in zip(values[..., channel], filled.tolist(), strict=True)
+        )
+        for channel in range(planes.shape[2])
+    )
+    rows, columns = (tuple(place.tolist()) for place in places)
+    padding = tuple(map(tuple, np.logical_or.outer(*outside).tolist()))
+    return _Window(rows, columns, padding, channels)

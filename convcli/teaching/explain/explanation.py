@@ -1,23 +1,25 @@
-"""What there is to say about one output value, as plain data."""
+"""The data of an explanation: every number from the window to the pixel."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
 from convcli.geometry import Pads, Pair
 from convcli.teaching.decimals import Number
 
-Grid = tuple[tuple[Number, ...], ...]
+Grid = tuple[tuple[Number, ...], ...]  # rows of numbers
 
 
 @dataclass(frozen=True)
 class Sum:
-    """One channel of the input under one kernel; each grid is a tuple of rows.
+    """The weighted sum of one input channel.
 
     Attributes:
-        channel: its name; empty where there is but one.
-        window: the numbers under the taps, padding included.
-        weights: the kernel as it is applied, which is flipped where it is convolved.
+        channel: the channel's name; empty if the kernel sees only one channel.
+        window: the input values under the kernel, padding included.
+        weights: the kernel as it is applied, i.e. flipped for a convolution.
         products: window times weights; 0 where the weight is 0.
-        sum: of the products.
+        sum: the sum of the products.
     """
 
     channel: str
@@ -32,15 +34,15 @@ class Response:
     """The value of one kernel: ``sum / divisor + bias``.
 
     Attributes:
-        kernel: its name.
-        rows: which row of the input each row of taps lies on; outside the input it is padding.
-        columns: which column each column of taps lies on.
-        padding: which taps lie on padding, as a grid.
-        sums: one for each channel that the kernel sums over.
-        sum: of them all.
-        divisor: the sum is divided by it.
-        bias: added after the division.
-        value: what comes out, in the number type of the feature map.
+        kernel: the kernel's name.
+        rows: the input row under each row of the kernel; rows outside the input are padding.
+        columns: the input column under each column of the kernel.
+        padding: which weights lie on padding, as rows of booleans.
+        sums: one sum for each channel that the kernel sums over.
+        sum: the sum over all channels.
+        divisor: divides the sum.
+        bias: added after the division, in the units of the image.
+        value: the result, rounded as in the feature map.
     """
 
     kernel: str
@@ -56,12 +58,12 @@ class Response:
 
 @dataclass(frozen=True)
 class Output:
-    """One channel of the feature map at the position.
+    """One channel of the feature map at the explained position.
 
     Attributes:
-        channel: its name; empty where there is but one.
-        responses: one for each kernel.
-        value: the one response's, or what several are combined to.
+        channel: the channel's name; empty if there is only one.
+        responses: one response for each kernel.
+        value: the response, or what several responses are combined to.
         activated: the value after the activation.
         pixel: the activated value after the range mapping.
     """
@@ -74,38 +76,38 @@ class Output:
 
     @property
     def heading(self) -> str:
-        """The channel's name as that of a channel: red is channel red."""
+        """The channel's name with the word channel, such as ``channel red``."""
         named = self.channel.startswith("channel ")
         return self.channel if named else f"channel {self.channel}"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """How one output value comes about. Sizes and positions are rows and columns.
+    """How one value of a feature map is computed. Shapes and positions are (rows, columns).
 
     Attributes:
-        kernel: the name of what was asked for: of the kernel, or of several together.
+        kernel: the name of the kernel or of the kernel family.
         at: the position in the feature map.
-        input_size: of the image, without padding.
-        output_size: of the feature map.
+        input_shape: the shape of the image without padding.
+        output_shape: the shape of the feature map.
         operation: ``correlate``, or ``convolve``, which flips the kernel.
-        pads: the padding, of the first kernel where there are several.
+        pads: the padding; with several kernels, that of the first.
         border: what the padding holds.
         fill: the value of a ``constant`` or ``zero`` border.
-        stride: step between windows.
-        dilation: distance between taps.
-        combine: how several kernels' values become one.
-        activation: what happens to the value before it becomes a pixel.
-        range: how it becomes a pixel; see :class:`convcli.images.value_range.ValueRange`.
-        white: of the image: 255, 65535, or None for plain numbers.
+        stride: the step between windows.
+        dilation: the distance between the pixels of a window.
+        combine: how the values of several kernels become one; None for one kernel.
+        activation: the function applied to the value before it becomes a pixel.
+        range: how a value becomes a pixel; see :class:`convcli.images.value_range.ValueRange`.
+        max_value: the image's greatest possible value: 255, 65535, or None for plain numbers.
         extremes: the values that ``rescale`` makes black and white; None for other ranges.
-        outputs: one for each channel of the feature map.
+        outputs: one output for each channel of the feature map.
     """
 
     kernel: str
     at: Pair
-    input_size: Pair
-    output_size: Pair
+    input_shape: Pair
+    output_shape: Pair
     operation: str
     pads: Pads
     border: str

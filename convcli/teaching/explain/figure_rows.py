@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.plotting.text import format_short
-from convcli.teaching.decimals import written
+from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.steps import result_lines, value_lines
-from convcli.teaching.explain.text import heading, placement
+from convcli.teaching.explain.text import heading, window_place
 
 if TYPE_CHECKING:
     from convcli.teaching.explain.explanation import Explanation, Grid, Response
@@ -33,7 +33,9 @@ def explanation_title(explanation: "Explanation", drawn: int, count: int) -> str
     """Say which value it is, where its window lies, and how many of the sums are drawn."""
     responses = explanation.outputs[0].responses
     lines = [heading(explanation)]
-    places = [placement(explanation, each).replace("in brackets", "hatched") for each in responses]
+    places = [
+        window_place(explanation, each).replace("in brackets", "hatched") for each in responses
+    ]
     if len(set(places)) == 1:
         lines.append(places[0])
     else:
@@ -85,6 +87,6 @@ def result_text_lines(explanation: "Explanation", rows: Sequence[SumRow]) -> lis
             if len(output.responses) > 1:
                 lines += [f"{response.kernel}:", *worked] if worked else []
             else:
-                lines += worked or [f"{'sum':<10}{written(response.sum)}"]
+                lines += worked or [f"{'sum':<10}{format_number(response.sum)}"]
         lines += result_lines(explanation, output)
     return lines

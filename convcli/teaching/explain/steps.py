@@ -1,124 +1,165 @@
-"""The steps from products to pixel, a line each; ``~`` for ``=`` where a number was rounded."""
+"""The steps from products to pixel, one line each; ``~`` replaces ``=`` after rounding."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 
-from convcli.teaching.decimals import Number, exact, written
+from convcli.teaching.decimals import Number, as_fraction, format_number, format_operand
 from convcli.teaching.explain.explanation import Explanation, Output, Response, Sum
-from convcli.teaching.explain.range_text import tone_line
 from convcli.teaching.text_table import Paint, unpainted, wrapped
 
-LABEL = 10  # letters of a step's name and the space after it
+LABEL = 10  # width of a step's name and the space after it
 
 
 def sum_lines(part: Sum) -> list[str]:
-    """Return the lines that add the products of one channel up."""
+    """Return the lines that add up the products of one channel."""
     pairs = list(
         zip(chain.from_iterable(part.window), chain.from_iterable(part.weights), strict=True)
     )
-    terms = (f"({written(pixel)}*{written(weight)})" for pixel, weight in pairs)
-    products = [(pixel, weight) for pixel, weight in pairs if weight != 0]
+    terms = (f"({format_number(pixel)}*{format_number(weight)})" for pixel, weight in pairs)
+    exact = True
     if math.isfinite(part.sum):
-        right = sum(exact(p) * exact(w) for p, w in products) == exact(part.sum)
-    else:
-        right = True
-    return _added("sum", terms, part.sum, right=right)
+        products = (as_fraction(p) * as_fraction(w) for p, w in pairs if w != 0)
+        exact = sum(products) == as_fraction(part.sum)
+    return _addition_lines("sum", terms, part.sum, exact=exact)
 
 
 def value_lines(response: Response) -> list[str]:
-    """Return the lines from the channels' sums to the value; none where one sum is all there is."""
+    """Return the lines from the channels' sums to the value; none if the sum is the value."""
     lines = []
     if len(response.sums) > 1:
-        lines += _addition("total", [part.sum for part in response.sums], response.sum)
+        lines += _total_lines("total", [part.sum for part in response.sums], response.sum)
     if response.divisor == 1 and not response.bias and response.value == response.sum:
         return lines
-    text = written(response.sum)
+    text = format_number(response.sum)
     if response.divisor != 1:
-        text += f" / {_signed(response.divisor)}"
+        text += f" / {format_operand(response.divisor)}"
     if response.bias:
-        text += f" {'+' if response.bias > 0 else '-'} {written(abs(response.bias))}"
-    right = True
+        text += f" {'+' if response.bias > 0 else '-'} {format_number(abs(response.bias))}"
+    exact = True
     if math.isfinite(response.sum) and math.isfinite(response.value):
-        quotient = exact(response.sum) / exact(response.divisor)
-        right = quotient + exact(response.bias) == exact(response.value)
-    return [*lines, *step("value", f"{text} {_equal(response.value, right=right)}".split(" "))]
+        quotient = as_fraction(response.sum) / as_fraction(response.divisor)
+        exact = quotient + as_fraction(response.bias) == as_fraction(response.value)
+    return [*lines, *step_lines("value", f"{text} {_equals(response.value, exact=exact)}")]
+
+
+def combination_lines(explanation: Explanation, output: Output) -> list[str]:
+    """Return the lines that combine the values of several kernels; none for one kernel."""
+    combine, value = explanation.combine, output.value
+    if combine is None:
+        return []
+    values = [response.value for response in output.responses]
+    if combine == "sum":
+        return _total_lines("sum", values, value)
+    if combine == "max":
+        text = ", ".join(map(format_number, values))
+        return step_lines("max", f"max({text}) = {format_number(value)}")
+    finite = all(map(math.isfinite, (*values, value)))
+    if combine == "mean":
+        text = f"({' + '.join(map(format_operand, values))}) / {len(values)}"
+        exact = not finite or _exact_sum(values) == as_fraction(value) * len(values)
+    else:
+        text = f"sqrt({' + '.join(f'{format_operand(each)}^2' for each in values)})"
+        exact = not finite or sum(as_fraction(n) ** 2 for n in values) == as_fraction(value) ** 2
+    return step_lines(combine, f"{text} {_equals(value, exact=exact)}")
 
 
 def result_lines(
     explanation: Explanation, output: Output, paint: Paint = unpainted
 ) -> Iterator[str]:
-    """Yield what becomes of the value: combination, activation, range, pixel."""
-    if explanation.combine is not None:
-        values = [response.value for response in output.responses]
-        yield from _combined(explanation.combine, values, output.value)
+    """Yield the lines of combination, activation, range and pixel."""
+    yield from combination_lines(explanation, output)
     if explanation.activation != "none":
-        yield _activated(explanation.activation, output.value, output.activated)
-    yield from step(explanation.range, tone_line(explanation, output).split(" "))
-    yield f"{'pixel':<{LABEL}}" + paint("result", written(output.pixel))
+        yield _activation_line(explanation.activation, output.value, output.activated)
+    text = _range_text(explanation, output)
+    if text:
+        yield from step_lines(explanation.range, text)
+    yield f"{'pixel':<{LABEL}}" + paint("result", format_number(output.pixel))
 
 
-def step(name: str, words: Iterable[str]) -> list[str]:
-    """Return the lines of a step: its name, and words beside it."""
-    lines = wrapped(words, " " * LABEL)
+def step_lines(name: str, text: str | Iterable[str]) -> list[str]:
+    """Return the lines of a step: its name, and beside it a text, or words with spaces."""
+    lines = wrapped(text.split(" ") if isinstance(text, str) else text, " " * LABEL)
     lines[0] = name.ljust(LABEL) + lines[0][LABEL:]
     return lines
 
 
-def _activated(activation: str, value: Number, activated: Number) -> str:
-    """Return the line of an activation."""
-    name, text = activation, f"max(0, {written(value)})"
-    right = activation == "relu" or value == 0
+def _activation_line(activation: str, value: Number, activated: Number) -> str:
+    name, text = activation, f"max(0, {format_number(value)})"
+    exact = activation == "relu" or value == 0
     if activation == "leaky-relu":
-        name, text = "leaky", f"max(0.01*{_signed(value)}, {written(value)})"
-        right = value >= 0
+        name, text = "leaky", f"max(0.01*{format_operand(value)}, {format_number(value)})"
+        exact = value >= 0
     elif activation == "sigmoid":
-        text = f"1 / (1 + exp({written(-value)}))"
+        text = f"1 / (1 + exp({format_number(-value)}))"
     elif activation == "tanh":
-        text = f"tanh({written(value)})"
-    return f"{name:<{LABEL}}{text} {_equal(activated, right=right)}"
+        text = f"tanh({format_number(value)})"
+    return f"{name:<{LABEL}}{text} {_equals(activated, exact=exact)}"
 
 
-def _combined(combine: str, values: list[Number], value: Number) -> list[str]:
-    """Return the lines that make several kernels' values one."""
-    if combine == "sum":
-        return _addition("sum", values, value)
-    if combine == "max":
-        inner = ", ".join(map(written, values))
-        return step("max", f"max({inner}) = {written(value)}".split(" "))
-    finite = all(map(math.isfinite, (*values, value)))
-    if combine == "mean":
-        text = f"({' + '.join(map(_signed, values))}) / {len(values)}"
-        right = not finite or _total(values) == exact(value) * len(values)
-    else:
-        text = f"sqrt({' + '.join(f'{_signed(each)}^2' for each in values)})"
-        right = not finite or sum(exact(each) ** 2 for each in values) == exact(value) ** 2
-    return step(combine, f"{text} {_equal(value, right=right)}".split(" "))
+def _range_text(explanation: Explanation, output: Output) -> str:
+    """Describe the range mapping of one value; empty where clip leaves plain numbers alone."""
+    value, pixel, max_value = output.activated, output.pixel, explanation.max_value
+    if explanation.range == "raw":
+        return "the value itself"
+    if explanation.extremes is not None:
+        return _rescale_text(value, pixel, explanation.extremes, max_value)
+    number = format_number(value)
+    if max_value is None:
+        return f"|{number}| = {format_number(pixel)}" if explanation.range == "abs" else ""
+    mid = max_value // 2 + 1
+    match explanation.range:
+        case "abs":
+            start, shifted = f"|{number}| = {format_number(abs(value))}", abs(value)
+        case "offset":
+            start, shifted = f"{number} + {mid}", value + mid
+        case _:
+            start, shifted = number, value
+    return f"{start} -> {format_number(pixel)}{_change(shifted, max_value)}"
 
 
-def _addition(name: str, numbers: list[Number], total: Number) -> list[str]:
-    """Return the lines that add numbers up."""
+def _change(value: Number, max_value: int) -> str:
+    """Say how a value was changed to make it a pixel; nothing for a whole number in range."""
+    if math.isnan(value):
+        return " (not a number: black)"
+    if math.isinf(value) or not 0 <= round(value) <= max_value:
+        return f" (cut to 0..{max_value})"
+    return "" if float(value).is_integer() else " (rounded, halves to even)"
+
+
+def _rescale_text(
+    value: Number, pixel: Number, extremes: tuple[Number, Number], max_value: int | None
+) -> str:
+    low, high = extremes
+    if not high > low:
+        return f"a constant map becomes black -> {format_number(pixel)}"
+    least = format_operand(low)
+    text = f"({format_number(value)} - {least}) / ({format_number(high)} - {least})"
+    if max_value is None:
+        return f"{text} -> {format_number(pixel)}"
+    change = _change(value, max_value) if math.isnan(value) else ""
+    return f"{text} * {max_value} -> {format_number(pixel)}{change}"
+
+
+def _total_lines(name: str, numbers: list[Number], total: Number) -> list[str]:
+    """Return the lines that add up numbers."""
     finite = all(map(math.isfinite, (*numbers, total)))
-    right = not finite or _total(numbers) == exact(total)
-    return _added(name, map(_signed, numbers), total, right=right)
+    exact = not finite or _exact_sum(numbers) == as_fraction(total)
+    return _addition_lines(name, map(format_operand, numbers), total, exact=exact)
 
 
-def _added(name: str, terms: Iterable[str], total: Number, *, right: bool) -> list[str]:
-    """Return the lines of an addition; a line breaks before a plus."""
+def _addition_lines(name: str, terms: Iterable[str], total: Number, *, exact: bool) -> list[str]:
+    """Return the lines of an addition; lines break before a plus."""
     first, *others = terms
-    return step(name, [first, *(f"+ {term}" for term in others), _equal(total, right=right)])
+    return step_lines(name, [first, *(f"+ {term}" for term in others), _equals(total, exact=exact)])
 
 
-def _total(numbers: Iterable[Number]) -> Fraction:
-    return sum(map(exact, numbers), Fraction())
+def _exact_sum(numbers: Iterable[Number]) -> Fraction:
+    return sum(map(as_fraction, numbers), Fraction())
 
 
-def _equal(number: Number, *, right: bool) -> str:
-    return f"{'=' if right else '~'} {written(number)}"
-
-
-def _signed(number: Number) -> str:
-    """Write a number, in brackets where it is negative."""
-    text = written(number)
-    return f"({text})" if text.startswith("-") else text
+def _equals(number: Number, *, exact: bool) -> str:
+    return f"{'=' if exact else '~'} {format_number(number)}"

@@ -1,4 +1,6 @@
-"""An explanation as lines for a terminal of 80 columns, and as data for JSON."""
+"""An explanation as text for a terminal of 80 columns, and as data for JSON."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterator
@@ -6,21 +8,24 @@ from dataclasses import asdict
 from typing import Any
 
 from convcli.geometry import size_text
-from convcli.teaching.decimals import written
+from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.explanation import Explanation, Response, Sum
-from convcli.teaching.explain.steps import result_lines, step, sum_lines, value_lines
+from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
 from convcli.teaching.text_table import Cell, Paint, TextTable, side_by_side, unpainted, wrapped
 
-_JSON_NAMES = {"max_value": "white"}  # what JSON has called it from the first version
+# JSON keeps the names of the first version.
+_JSON_NAMES = {
+    "max_value": "white", "input_shape": "input_size", "output_shape": "output_size",
+}  # fmt: skip
 
 
 def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
-    """Return the whole arithmetic, from the window to the pixel.
+    """Return the whole computation, from the window to the pixel.
 
     Args:
-        explanation: what to write.
-        paint: given a role (``heading``, ``place``, ``padding`` or ``result``) and a text, returns
-            the text in the role's color.
+        explanation: the explanation.
+        paint: called with a role (``heading``, ``place``, ``padding`` or ``result``) and a text;
+            returns the text in the role's color.
 
     >>> from convcli import explain
     >>> print(explanation_text(explain([[3, 4]], [[1, 2]], (0, 1), border="zero")))
@@ -32,26 +37,28 @@ def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
     0  4 [0]   1 2      4 0
     <BLANKLINE>
     sum       (4*1) + (0*2) = 4
-    clip      plain numbers have no white to be cut at
     pixel     4
     """
     lines = wrapped(heading(explanation).split(" "))
-    told: set[str] = set()
+    shown_places: set[str] = set()
     for output in explanation.outputs:
         if output.channel:
             lines += ["", paint("heading", output.heading)]
         for response in output.responses:
-            lines += _response_lines(explanation, response, paint, told)
+            place = window_place(explanation, response)
+            new = place not in shown_places
+            shown_places.add(place)
+            lines += _response_lines(explanation, response, place if new else "", paint)
         lines += [""] * (explanation.combine is not None)
         lines += result_lines(explanation, output, paint)
     if len(explanation.outputs) > 1:
-        pixels = ", ".join(written(output.pixel) for output in explanation.outputs)
-        lines += ["", *step("pixel", [paint("result", pixels)])]
+        pixels = ", ".join(format_number(output.pixel) for output in explanation.outputs)
+        lines += ["", *step_lines("pixel", [paint("result", pixels)])]
     return "\n".join(lines)
 
 
 def explanation_data(explanation: Explanation) -> dict[str, Any]:
-    """Return an explanation as dictionaries and lists; what is not finite is None."""
+    """Return an explanation as dictionaries and lists; NaN and infinity become None."""
     data: dict[str, Any] = _finite(asdict(explanation))
     data = {_JSON_NAMES.get(key, key): value for key, value in data.items()}
     return data | {"pads": explanation.pads._asdict()}
@@ -69,25 +76,42 @@ def heading(explanation: Explanation) -> str:
     """Say which value is explained, and whether the kernel is flipped."""
     (row, column), operation = explanation.at, explanation.operation
     flip = "flipped" if operation == "convolve" else "not flipped"
-    size = size_text(explanation.output_size)
+    size = size_text(explanation.output_shape)
     return (
         f"{explanation.kernel} at row {row}, column {column} of the {size} feature map "
         f"({operation}: {flip})"
     )
 
 
+def window_place(explanation: Explanation, response: Response) -> str:
+    """Say where the window is, and which part of it is padding."""
+    rows = _range_text("row", response.rows, explanation.dilation[0])
+    columns = _range_text("column", response.columns, explanation.dilation[1])
+    text = f"window: {rows}, {columns} of the {size_text(explanation.input_shape)} input"
+    if any(map(any, response.padding)):
+        border = explanation.border
+        fill = f" {format_number(explanation.fill)}" if border == "constant" else ""
+        text += f"; in brackets: padding ({border}{fill})"
+    return text
+
+
+def _range_text(name: str, places: tuple[int, ...], step: int) -> str:
+    if len(places) == 1:
+        return f"{name} {places[0]}"
+    steps = f" in steps of {step}" if step > 1 else ""
+    return f"{name}s {places[0]} to {places[-1]}{steps}"
+
+
 def _response_lines(
-    explanation: Explanation, response: Response, paint: Paint, told: set[str]
+    explanation: Explanation, response: Response, place: str, paint: Paint
 ) -> Iterator[str]:
-    """Yield the work of one kernel; a place that has been told of is not told again."""
-    kernel = "flipped kernel" if explanation.operation == "convolve" else "kernel"
+    """Yield the computation of one kernel's value."""
     if len(explanation.outputs[0].responses) > 1:
         yield ""
         yield paint("heading", response.kernel)
-    place = placement(explanation, response)
-    if place not in told:
-        told.add(place)
+    if place:
         yield from wrapped(place.split(" "))
+    kernel = "flipped kernel" if explanation.operation == "convolve" else "kernel"
     for part in response.sums:
         yield ""
         if part.channel:
@@ -100,39 +124,20 @@ def _response_lines(
     yield from value_lines(response)
 
 
-def placement(explanation: Explanation, response: Response) -> str:
-    """Say where the window lies, and which of it is padding."""
-    rows = _range_text("row", response.rows, explanation.dilation[0])
-    columns = _range_text("column", response.columns, explanation.dilation[1])
-    text = f"window: {rows}, {columns} of the {size_text(explanation.input_size)} input"
-    if any(map(any, response.padding)):
-        border = explanation.border
-        fill = f" {written(explanation.fill)}" if border == "constant" else ""
-        text += f"; in brackets: padding ({border}{fill})"
-    return text
-
-
-def _range_text(name: str, places: tuple[int, ...], step: int) -> str:
-    if len(places) == 1:
-        return f"{name} {places[0]}"
-    steps = f" in steps of {step}" if step > 1 else ""
-    return f"{name}s {places[0]} to {places[-1]}{steps}"
-
-
 def _tables(response: Response, part: Sum, kernel: str) -> list[TextTable]:
     """Return window, kernel and products; padding is in brackets."""
     window = [
         [
-            Cell(f"[{written(value)}]", "padding") if outside else Cell(f"{written(value)}")
-            for value, outside in zip(values, outsides, strict=True)
+            Cell(f"[{format_number(value)}]", "padding") if outside else Cell(format_number(value))
+            for value, outside in zip(*row, strict=True)
         ]
-        for values, outsides in zip(part.window, response.padding, strict=True)
+        for row in zip(part.window, response.padding, strict=True)
     ]
     weights, products = (
-        [[Cell(written(value)) for value in row] for row in grid]
+        [[Cell(format_number(value)) for value in row] for row in grid]
         for grid in (part.weights, part.products)
     )
-    rows, columns = (tuple(map(str, each)) for each in (response.rows, response.columns))
+    rows, columns = (tuple(map(str, places)) for places in (response.rows, response.columns))
     return [
         TextTable("window", window, columns, rows),
         TextTable(kernel, weights, columns, rows),

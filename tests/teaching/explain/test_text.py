@@ -80,7 +80,6 @@ window     kernel   pixel*weight
 
 sum       (3*1) + (0*0) + (6*-1) + (0*0.5) = -3
 value     -3 - 1 = -4
-clip      plain numbers have no white to be cut at
 pixel     -4"""
     )
 
