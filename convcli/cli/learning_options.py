@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from convcli.teaching.learn.windows import Model
 
 
-def _model(no_bias: bool, **values: Any) -> "Model":
+def _model(no_bias: bool, size: Any, **values: Any) -> "Model":
     _calm_blas()
     from convcli.teaching.learn.windows import Model
 
-    return Model(with_bias=not no_bias, **filled(values))
+    return Model(kernel_shape=size, with_bias=not no_bias, **filled(values))
 
 
 def _calm_blas() -> None:

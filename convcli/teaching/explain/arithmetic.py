@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.choices import ActivationName, Border, Combine, Operation, Range
 from convcli.core.combine import COMBINERS
 from convcli.core.dtypes import int_if_whole
 from convcli.core.options import ConvOptions
-from convcli.core.plan import Plan
+from convcli.core.plan import Plan, as_applied
 from convcli.core.strips import OUTSIDE, border_index
 from convcli.errors import KernelError, UsageError
 from convcli.filtering import Filter, Probed, measure, probe_image
@@ -47,46 +46,18 @@ ACTIVATIONS: dict[str, Activation] = {
 def explain_array(
     image: ArrayLike,
     kernel: ArrayLike | Kernel | str,
-    at: Pair,
-    *,
-    operation: Operation = "correlate",
-    padding: Padding = "same",
-    border: Border = "edge",
-    fill: float = 0,
-    stride: int | Pair = 1,
-    dilation: int | Pair = 1,
-    divisor: float | None = None,
-    bias: float | None = None,
-    combine: Combine | None = None,
-    activation: ActivationName = "none",
-    range: Range = "clip",  # noqa: A002 - its name everywhere
+    at: Sequence[int],
+    conv: ConvOptions,
+    divisor: float | None,
+    bias: float | None,
+    combine: str | None,
+    activation: str,
+    range_name: str,
 ) -> Explanation:
-    """Explain one value of a feature map: window, kernel, products, sum and pixel.
-
-    Args:
-        image: (H, W) or (H, W, C). uint8 and uint16 arrays are images; arrays of any other type
-            are plain numbers, which have no greatest value.
-        kernel: weights (kh, kw), or (C, kh, kw) to sum over the channels; a Kernel; or a SPEC
-            such as ``"sobel-x"``. The SPEC of a family, such as ``"sobel"``, explains each
-            kernel and the value that they are combined to.
-        at: row and column in the feature map.
-        operation: ``correlate``, or ``convolve``, which flips the kernel.
-        padding, border, fill, stride, dilation: as for :func:`convcli.cross_correlate`.
-        divisor: replaces the kernel's divisor.
-        bias: replaces the kernel's bias; in the image's units.
-        combine: replaces the family's rule: ``magnitude``, ``max``, ``sum`` or ``mean``.
-        activation: ``none``, ``relu``, ``leaky-relu`` (slope 0.01), ``sigmoid`` or ``tanh``.
-        range: how the value becomes a pixel: ``clip``, ``abs``, ``offset``, ``rescale`` or ``raw``.
+    """Explain one value of an array's feature map; :func:`convcli.explain` explains the arguments.
 
     Raises:
-        GeometryError: the position is outside the feature map, or no window fits.
-        KernelError: the kernel is unknown or does not fit the image.
-        UsageError: another argument is wrong.
-
-    >>> explanation = explain([[1, 2, 3], [4, 5, 6]], [[1, -1]], (0, 1), padding="valid")
-    >>> [output] = explanation.outputs
-    >>> output.responses[0].sums[0].products, output.pixel
-    (((2, -3),), -1)
+        ConvcliError: as :func:`convcli.explain`.
     """
     kernels = _kernels(kernel)
     members = kernels.kernels
@@ -96,14 +67,13 @@ def explain_array(
         )
     if divisor is not None:
         members = tuple(member.with_divisor(int_if_whole(divisor)) for member in members)
-    conv = ConvOptions(operation, padding, border, fill, stride, dilation)
     rule = combine or kernels.combine
-    image_filter = Filter(kernels.label, members, rule, conv, range=range, bias=bias)
+    image_filter = Filter(kernels.label, members, rule, conv, range=range_name, bias=bias)
     return explain_image(_as_image(np.asarray(image)), image_filter, at, activation)
 
 
 def explain_image(
-    image: ImageData, image_filter: Filter, at: Pair, activation: str = "none"
+    image: ImageData, image_filter: Filter, at: Sequence[int], activation: str = "none"
 ) -> Explanation:
     """Explain one value of a filtered image.
 
@@ -128,13 +98,13 @@ def explain_image(
             "direction gives a color, and explain explains one number; combine by magnitude, or "
             "explain one of the kernels"
         )
-    image_filter, at = image_filter._replace(alpha="drop"), _position(at)
-    probed = probe_image(image, image_filter, at)
+    image_filter, position = image_filter._replace(alpha="drop"), _position(at)
+    probed = probe_image(image, image_filter, position)
     extremes = None
     if image_filter.range == "rescale":
         low, high = _activation(activation)(np.array(measure(image, image_filter))).tolist()
         extremes = low, high
-    return explain_probed(image, image_filter, at, probed, activation, extremes)
+    return explain_probed(image, image_filter, position, probed, activation, extremes)
 
 
 def explain_probed(

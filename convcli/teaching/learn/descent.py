@@ -1,10 +1,12 @@
-"""Gradient descent on the squares that least squares solves at once: to watch it learn.
+"""Gradient descent on the loss that least squares minimizes directly, to watch the learning.
 
-The loss is the mean squared residual. Its gradient, ``2 (G w - c) / n``, needs no pixel but the
-sums of the normal equations. Rates mean the same for every image, because the pixels are scaled
-to a mean square of 1 (about their means where a bias is fitted: the bias then follows from the
-means); that leaves the weights as they are.
+The loss is the mean squared residual. Its gradient, ``2 (G w - c) / n``, needs only the sums of the
+normal equations (G: gram, c: cross, n: count), so an epoch costs the same for any image. The pixels
+are scaled to a mean square of 1 (about their means if a bias is fitted, which then follows from the
+means), so that a learning rate means the same for every image; the weights do not change by that.
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -14,17 +16,17 @@ from convcli.errors import UsageError
 from convcli.teaching.learn.normal_equations import NormalEquations
 from convcli.teaching.learn.result import Floats, History
 
-_SHOWN = (0, 1, 5, 20, 100)
+_KEPT_EPOCHS = (0, 1, 5, 20, 100)
 _MOST_EPOCHS = 1_000_000
 
 
 class Descent(NamedTuple):
-    """How to descend.
+    """The settings of a gradient descent.
 
     Attributes:
-        rate: the step; None for the inverse of the steepest curvature.
-        epochs: how many steps.
-        momentum: the share of each step that is kept for the next, from 0 to below 1.
+        rate: the learning rate; None for the inverse of the largest curvature.
+        epochs: the number of steps.
+        momentum: the share of each step that is added to the next, from 0 to below 1.
         seed: of the random weights at the start.
     """
 
@@ -34,65 +36,62 @@ class Descent(NamedTuple):
     seed: int = 0
 
     def check(self) -> None:
-        """See that the numbers make sense.
+        """Check the values.
 
         Raises:
-            UsageError: they do not.
+            UsageError: one of them is out of range.
         """
         if self.rate is not None and not 0 < self.rate < np.inf:
             raise UsageError(f"rate must be a number above 0, not {self.rate:g}")
         if not 0 <= self.momentum < 1:
             raise UsageError(f"momentum must be from 0 to below 1, not {self.momentum:g}")
-        if not _whole(self.epochs) or not 1 <= self.epochs <= _MOST_EPOCHS:
+        if not _is_whole(self.epochs) or not 1 <= self.epochs <= _MOST_EPOCHS:
             raise UsageError(
-                f"epochs must be a whole number from 1 to {_MOST_EPOCHS}, not {self.epochs}"
+                f"epochs must be a whole number from 1 to {_MOST_EPOCHS:,}, not {self.epochs}"
             )
-        if not _whole(self.seed) or self.seed < 0:
-            raise UsageError(f"seed must be a whole number, at least 0, not {self.seed}")
+        if not _is_whole(self.seed) or self.seed < 0:
+            raise UsageError(f"seed must be a whole number of at least 0, not {self.seed}")
 
 
-def descend(normal: NormalEquations, best: Floats, least: float, settings: Descent) -> History:
-    """Descend from random weights, (taps,); heavy ball, all windows at every step.
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int | np.integer)
+
+
+def descend(equations: NormalEquations, best: Floats, least: float, settings: Descent) -> History:
+    """Descend from random weights with Polyak's momentum (heavy ball), all windows at each step.
 
     Args:
-        normal: the equations.
-        best: their solution.
-        least: its loss.
-        settings: how to descend.
+        equations: the normal equations.
+        best: (n,), their solution.
+        least: the loss of that solution.
+        settings: rate, epochs, momentum and seed.
 
     Raises:
-        UsageError: the loss grows, since the rate is too large.
+        UsageError: the rate is too large, so the loss grows.
     """
-    count, taps = normal.moments.count, len(best)
-    scale = np.trace(normal.matrix) / taps  # the sum of the squares of one tap, on average
-    hessian = 2 * normal.matrix / scale
-    limit = 2 * (1 + settings.momentum) * scale / (2 * normal.greatest)
-    rate = scale / (2 * normal.greatest) if settings.rate is None else settings.rate
-    weights = np.random.default_rng(settings.seed).normal(size=taps) / np.sqrt(taps)
-    shown = sorted({epoch for epoch in _SHOWN if epoch < settings.epochs} | {settings.epochs})
-    kept, losses, step = [], np.empty(settings.epochs + 1), np.zeros(taps)
+    count, weights_count = equations.moments.count, len(best)
+    scale = np.trace(equations.matrix) / weights_count  # the mean sum of squares of one pixel
+    hessian = 2 * equations.matrix / scale
+    curvature = 2 * equations.largest_eigenvalue
+    limit = 2 * (1 + settings.momentum) * scale / curvature
+    rate = scale / curvature if settings.rate is None else settings.rate
+    start = np.random.default_rng(settings.seed).normal(size=weights_count)
+    weights = start / np.sqrt(weights_count)
+    epochs = sorted({epoch for epoch in _KEPT_EPOCHS if epoch < settings.epochs})
+    epochs.append(settings.epochs)
+    kernels, losses, step = [], np.empty(settings.epochs + 1), np.zeros(weights_count)
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(settings.epochs + 1):
             if epoch:
                 step = settings.momentum * step - rate * (hessian @ (weights - best))
                 weights = weights + step
             away = weights - best
-            losses[epoch] = least + away @ normal.matrix @ away / count
-            if epoch in shown:
-                kept.append(weights)
-    course = History(losses, tuple(shown), tuple(kept), rate, limit, settings.momentum, least)
-    _check(course)
-    return course
-
-
-def _whole(number: object) -> bool:
-    return isinstance(number, int | np.integer)
-
-
-def _check(course: History) -> None:
-    first, last = course.losses[0], course.losses[-1]
-    if not last <= first:
+            losses[epoch] = least + away @ equations.matrix @ away / count
+            if epoch in epochs:
+                kernels.append(weights)
+    if not losses[-1] <= losses[0]:
         raise UsageError(
-            f"the loss grows, from {first:.4g} to {last:.4g} in {len(course.losses) - 1} epochs: "
-            f"a rate below {course.limit:.4g} converges, and this one is {course.rate:.4g}"
+            f"the loss grows from {losses[0]:.4g} to {losses[-1]:.4g} in {settings.epochs} epochs; "
+            f"the rate is {rate:.4g}, and only rates below {limit:.4g} converge"
         )
+    return History(losses, tuple(epochs), tuple(kernels), rate, limit, settings.momentum, least)

@@ -63,9 +63,9 @@ def draw_learned(learned: "LearnResult", truth: "Truth | None" = None) -> Figure
     ['0', '2', '0']
     """
     with style_context():
-        if learned.course is None:
+        if learned.history is None:
             return _draw_solution(learned, truth)
-        return _draw_course(learned, learned.course, truth)
+        return _draw_course(learned, learned.history, truth)
 
 
 def _draw_solution(learned: "LearnResult", truth: "Truth | None") -> Figure:
@@ -142,7 +142,7 @@ def _title(learned: "LearnResult") -> str:
     """Say what the kernel is and how well it explains the image."""
     rows, columns = learned.weights.shape[-2:]
     channels, most = len(_planes(learned.weights)), _MOST_CHANNELS
-    if learned.course is not None:
+    if learned.history is not None:
         most = _MOST_COURSE_CHANNELS
     some = f", the first {most} of {channels} channels" if channels > most else ""
     parts = [f"kernel {columns}x{rows}{some}"]

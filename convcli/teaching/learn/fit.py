@@ -1,4 +1,6 @@
-"""Least squares over all windows of some pairs of images, and what it tells of the kernel."""
+"""Fit a kernel to pairs of images by least squares over all windows."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterable
@@ -11,190 +13,191 @@ from numpy.typing import NDArray
 from convcli.core.threads import thread_count
 from convcli.errors import UsageError, prefix_errors
 from convcli.teaching.learn.descent import Descent, descend
-from convcli.teaching.learn.gram import window_moments, window_residuals
-from convcli.teaching.learn.gram_fft import lag_moments, lag_residuals
+from convcli.teaching.learn.gram import sum_moments, sum_residuals
 from convcli.teaching.learn.lookup import rational, recognize
 from convcli.teaching.learn.normal_equations import Moments, NormalEquations, Origin, Residuals
 from convcli.teaching.learn.result import Floats, LearnResult
 from convcli.teaching.learn.windows import Example, Model, Windows, windows_of
 
 MOST_WEIGHTS = 2500
-_FEW_TAPS, _MOST_PLANES = 10, 4  # beyond the one, and up to the other, lags are the faster way
-_PASSES = 3  # over the residuals, each of which makes the weights more exact
-_SETTLED = 1e-3  # of the squares: a pass that gains less is the last
-_ROUNDING, _UNSEEN = 1e-14, 0.01  # of the sums; of a weight's error, below which it is nothing
-# Rounding to whole numbers leaves a mean square of 1/12. It is not quite noise: where an image is
-# smooth it repeats, and weights are off by more than their errors tell.
-_ROUNDED, _UNEVEN = 0.05, 2.5e-3  # the mean square; of the largest weight
-_SAMPLED = 1 << 16
-_EXPLAINED = 0.9  # of R squared, below which no kernel is recognized for certain
-_LARGEST = 1e100  # of pixels
-
-Examples = Iterable[Example]
+_MOST_REFINEMENTS = 3
+_SMALL_GAIN = 1e-3  # of the squared residuals; a refinement that gains less is the last
+_ROUNDING = 1e-14  # relative rounding error of the sums
+_NEGLIGIBLE = 0.01  # share of a weight's standard error that rounding may be
+# Rounding to whole numbers leaves a mean square of 1/12. It is not quite noise: it repeats where an
+# image is smooth, so weights are off by more than their standard errors.
+_ROUNDED_SQUARE = 0.05  # a mean square above this may come from rounding
+_ROUNDED_ERROR = 2.5e-3  # of the largest weight; the error that rounding may cause
+_MOST_SAMPLES = 1 << 16  # that the origin is the mean of
+_CERTAIN_R_SQUARED = 0.9  # below it, no kernel is recognized with certainty
+_LARGEST = 1e100  # magnitude of a pixel
 
 
 def learn_from(
-    examples: Examples,
+    examples: Iterable[Example],
     model: Model,
     descent: Descent | None = None,
     threads: int | None = None,
 ) -> LearnResult:
-    """Learn one kernel from pairs of images, which are gone through several times.
+    """Learn one kernel from pairs of images.
+
+    Args:
+        examples: the pairs; they are iterated over several times.
+        model: what is known about how the images were made.
+        descent: settings of a gradient descent; None for least squares.
+        threads: how many threads at most; the result does not depend on it.
 
     Raises:
         ConvcliError: as :func:`convcli.learn_kernel`.
     """
-    model.check()
+    if not math.isfinite(model.fill):
+        raise UsageError(f"fill must be a finite number, not {model.fill:g}")
     if descent is not None:
         descent.check()
     fit = _Fit(examples, model, thread_count(threads))
-    return fit.learned() if descent is None else fit.descended(descent)
+    return fit.least_squares() if descent is None else fit.descend(descent)
 
 
 class _Fit:
-    """Least squares, from the sums over all pairs."""
+    """Least squares from the sums over all pairs."""
 
-    def __init__(self, examples: Examples, model: Model, threads: int) -> None:
+    def __init__(self, examples: Iterable[Example], model: Model, threads: int) -> None:
         self.examples, self.model, self.threads = examples, model, threads
-        self.clipped, self.whole = 0, True
+        self.clipped, self.integers = 0, True
         self.depth: int | None = None
-        self.shape: tuple[int, ...] = ()
+        self.shape: tuple[int, ...] = ()  # of the kernel, (C, kh, kw)
         self.origin = Origin()
-        self.normal = NormalEquations(self._moments(), self.origin, model.with_bias)
-        self._check()
-        self.weights, self.squares = self._solved()
+        self.equations = NormalEquations(self._moments(), self.origin, model.with_bias)
+        self._check_count()
+        self.equations.check()
+        self.weights, self.squares = self._solve()
 
-    def learned(self) -> LearnResult:
+    def least_squares(self) -> LearnResult:
         """Return the kernel of least squares."""
-        return self._told(self.weights, self.squares)
+        return self._result(self.weights, self.squares)
 
-    def descended(self, settings: Descent) -> LearnResult:
-        """Return the kernel that descent reaches."""
-        count = self.normal.moments.count
-        course = descend(self.normal, self.weights, self.squares / count, settings)
-        course = replace(course, kernels=tuple(map(self._shaped, course.kernels)))
-        last = self._shaped(course.kernels[-1]).ravel()  # turned back as it slides
-        return replace(self._told(last, course.losses[-1] * count), course=course)
+    def descend(self, settings: Descent) -> LearnResult:
+        """Return the kernel that gradient descent reaches."""
+        count = self.equations.moments.count
+        history = descend(self.equations, self.weights, self.squares / count, settings)
+        last = history.kernels[-1]
+        history = replace(history, kernels=tuple(map(self._shaped, history.kernels)))
+        return replace(self._result(last, history.losses[-1] * count), history=history)
 
     def _moments(self) -> Moments:
-        found: Moments | None = None
+        total: Moments | None = None
         for number, example in enumerate(self.examples):
             groups = self._windows(example)
             if not number:
                 self.depth = example.depth
-                if self.model.with_bias:  # without one, 0 is where both begin
-                    self.origin = Origin(_middle(example.before), _middle(example.after))
+                if self.model.with_bias:  # without a bias, both must count from 0
+                    self.origin = Origin(_rough_mean(example.before), _rough_mean(example.after))
             for windows in groups:
                 self._take_shape(windows)
-                self.whole &= windows.target.dtype.kind in "iu"
-                self.clipped += _clipped(windows, example.max_value)
-                method = window_moments if _by_windows(windows) else lag_moments
-                sums = method(windows, self.origin, self.threads)
-                found = sums if found is None else found + sums
-        if found is None:
+                self.integers &= windows.target.dtype.kind in "iu"
+                self.clipped += _count_clipped(windows, example.max_value)
+                moments = sum_moments(windows, self.origin, self.threads)
+                total = moments if total is None else total + moments
+        if total is None:
             raise UsageError("there is no pair of images to learn from")
-        return found
-
-    def _take_shape(self, windows: Windows) -> None:
-        """See that the windows have the shape of all others, and not too many weights."""
-        shape = (len(windows.planes), *windows.taps)
-        if self.shape not in ((), shape):
-            raise UsageError("all pairs are to have the same channels")
-        self.shape = shape
-        if windows.count > MOST_WEIGHTS:
-            channels = f" of {shape[0]} channels" if shape[0] > 1 else ""
-            raise UsageError(
-                f"a kernel {shape[2]}x{shape[1]}{channels} has {windows.count} weights; "
-                f"{MOST_WEIGHTS} is the most that are learned"
-            )
-
-    def _residuals(self, weights: Floats, bias: float) -> Residuals:
-        found = Residuals(np.zeros(len(weights)), 0.0, 0.0)
-        for example in self.examples:
-            for windows in self._windows(example):
-                method = window_residuals if _by_windows(windows) else lag_residuals
-                found += method(windows, self.origin, weights, bias, self.threads)
-        return found
+        return total
 
     def _windows(self, example: Example) -> list[Windows]:
-        """Return a pair's windows; a fault is told with the pair's name."""
         with prefix_errors(example.name):
             _check_finite(example)
             return windows_of(example, self.model)
 
-    def _check(self) -> None:
-        """See that there is one solution."""
-        count, unknown = int(self.normal.moments.count), math.prod(self.shape)
-        if count < unknown + self.model.with_bias:
+    def _take_shape(self, windows: Windows) -> None:
+        """Check that all windows have one shape, and not too many weights."""
+        shape = (len(windows.planes), *windows.kernel_shape)
+        if self.shape not in ((), shape):
+            raise UsageError("all pairs must have the same channels")
+        self.shape = shape
+        if windows.weights > MOST_WEIGHTS:
+            channels = f" over {shape[0]} channels" if shape[0] > 1 else ""
+            raise UsageError(
+                f"a {shape[2]}x{shape[1]} kernel{channels} has {windows.weights:,} weights; at "
+                f"most {MOST_WEIGHTS:,} can be learned"
+            )
+
+    def _check_count(self) -> None:
+        count, weights = int(self.equations.moments.count), math.prod(self.shape)
+        if count < weights + self.model.with_bias:
             bias = " and a bias" if self.model.with_bias else ""
             raise UsageError(
-                f"{count} windows cannot determine {unknown} weights{bias}: take a larger image "
+                f"{count} windows cannot determine {weights} weights{bias}; take a larger image "
                 "or a smaller kernel"
             )
-        self.normal.check()
 
-    def _solved(self) -> tuple[Floats, float]:
-        """Return the weights, made exact by what they leave unexplained, and its squares."""
-        normal = self.normal
-        weights = normal.solve(normal.right)
-        squares = normal.unexplained(weights)
-        errors = normal.deviations(max(squares, 0.0) / normal.moments.count)
-        rounding = _ROUNDING * normal.condition**2
-        if squares > rounding * normal.moments.squares and (
-            rounding * np.abs(weights).max() < _UNSEEN * errors.min()
+    def _solve(self) -> tuple[Floats, float]:
+        """Return the weights and the sum of their squared residuals.
+
+        The weights are refined by the residuals of the weights before, since the normal equations
+        square the condition number (iterative refinement).
+        """
+        equations = self.equations
+        weights = equations.solve(equations.right_hand_side)
+        squares = equations.unexplained(weights)
+        errors = equations.standard_errors(max(squares, 0.0) / equations.moments.count)
+        rounding = _ROUNDING * equations.condition**2
+        if squares > rounding * equations.moments.squares and (
+            rounding * np.abs(weights).max() < _NEGLIGIBLE * errors.min()
         ):
-            return weights, squares  # the images' noise is far above that of the sums
-        for _ in range(_PASSES):
-            left = self._residuals(weights, normal.bias(weights))
-            change = normal.correction(left)
-            gain = float(change @ normal.matrix @ change)
+            return weights, squares  # the noise of the images is far above that of the sums
+        for _ in range(_MOST_REFINEMENTS):
+            left = self._residuals(weights, equations.bias(weights))
+            change = equations.correction(left)
+            gain = float(change @ equations.matrix @ change)
             weights = weights + change
             squares = max(left.squares - gain, 0.0)
-            if gain <= _SETTLED * left.squares:
+            if gain <= _SMALL_GAIN * left.squares:
                 break
         return weights, squares
 
-    def _told(self, weights: Floats, squares: float) -> LearnResult:
-        moments, spread = self.normal.moments, self.normal.moments.spread
-        freedom = max(moments.count - len(weights) - self.model.with_bias, 1)
-        errors = self.normal.deviations(squares / freedom)
+    def _residuals(self, weights: Floats, bias: float) -> Residuals:
+        total = Residuals(np.zeros(len(weights)), 0.0, 0.0)
+        for example in self.examples:
+            for windows in self._windows(example):
+                total += sum_residuals(windows, self.origin, weights, bias, self.threads)
+        return total
+
+    def _result(self, weights: Floats, squares: float) -> LearnResult:
+        moments, spread = self.equations.moments, self.equations.moments.spread
+        variance = squares / max(moments.count - len(weights) - self.model.with_bias, 1)
+        errors = self.equations.standard_errors(variance)
         error, shaped = float(errors.max()), self._shaped(weights)
-        rounded = self.whole and squares > _ROUNDED * moments.count
-        doubt = max(error, _UNEVEN * float(np.abs(shaped).max())) if rounded else error
-        learned = LearnResult(
+        bias, bias_error = self._bias(weights, variance) if self.model.with_bias else (0.0, 0.0)
+        result = LearnResult(
             weights=shaped,
-            bias=self._bias(weights),
+            bias=bias,
             errors=self._shaped(errors),
-            bias_error=self._bias_error(squares / freedom),
+            bias_error=bias_error,
             windows=int(moments.count),
             clipped=self.clipped,
             residual=math.sqrt(squares / moments.count),
             r_squared=1 - squares / spread if spread else None,
-            condition=self.normal.condition,
+            condition=self.equations.condition,
             match=None,
             rational=rational(shaped, error),
             depth=self.depth,
         )
-        if shaped.ndim > 2:  # kernels over channels have no names
-            return learned
-        match = recognize(shaped, learned.bias / learned.level, doubt)
-        explained = 1.0 if learned.r_squared is None else learned.r_squared
-        if match is not None and explained < _EXPLAINED:
-            match = match._replace(certain=False)  # it fits, but AFTER is not of its making alone
-        return replace(learned, match=match)
+        if shaped.ndim > 2:  # no kernel over channels is known by name
+            return result
+        if self.integers and squares > _ROUNDED_SQUARE * moments.count:
+            error = max(error, _ROUNDED_ERROR * float(np.abs(shaped).max()))
+        match = recognize(shaped, bias / result.level, error)
+        explained = 1.0 if result.r_squared is None else result.r_squared
+        if match is not None and explained < _CERTAIN_R_SQUARED:
+            match = match._replace(certain=False)  # something else was done to the image as well
+        return replace(result, match=match)
 
-    def _bias(self, weights: Floats) -> float:
-        if not self.model.with_bias:
-            return 0.0
+    def _bias(self, weights: Floats, variance: float) -> tuple[float, float]:
+        """Return the bias between the images themselves, and its standard error."""
+        moments = self.equations.moments
         shift = self.origin.after - self.origin.before * float(weights.sum())
-        return self.normal.bias(weights) + shift
-
-    def _bias_error(self, variance: float) -> float:
-        if not self.model.with_bias:
-            return 0.0
-        means = self.normal.moments.sums / self.normal.moments.count + self.origin.before
-        own = 1 / self.normal.moments.count
-        return math.sqrt(variance * (own + float(means @ self.normal.solve(means))))
+        means = moments.sums / moments.count + self.origin.before
+        share = 1 / moments.count + float(means @ self.equations.solve(means))
+        return self.equations.bias(weights) + shift, math.sqrt(variance * share)
 
     def _shaped(self, values: Floats) -> Floats:
         """Return a kernel as its operation takes it, (kh, kw) or (C, kh, kw)."""
@@ -202,32 +205,26 @@ class _Fit:
         return shaped[..., ::-1, ::-1] if self.model.operation == "convolve" else shaped
 
 
-def _by_windows(windows: Windows) -> bool:
-    """Tell whether a matrix of windows is the faster way, or the only one."""
-    dense = windows.stride == windows.dilation == (1, 1) and windows.kept is None
-    return not dense or windows.count <= _FEW_TAPS or len(windows.planes) > _MOST_PLANES
-
-
-def _middle(image: NDArray[Any]) -> float:
-    """Return about the mean; a whole number where the pixels are."""
-    step = math.isqrt(max(image.size // _SAMPLED, 1))
+def _rough_mean(image: NDArray[Any]) -> float:
+    """Return the mean of a sample of the pixels; rounded for integers, so that sums stay exact."""
+    step = math.isqrt(max(image.size // _MOST_SAMPLES, 1))
     mean = float(image[::step, ::step].mean(dtype=np.float64))
     return mean if image.dtype.kind == "f" else float(round(mean))
 
 
-def _clipped(windows: Windows, max_value: int | None) -> int:
-    target = windows.target
-    if max_value is None or windows.kept is not None:
+def _count_clipped(windows: Windows, max_value: int | None) -> int:
+    if max_value is None or windows.mask is not None:
         return 0
+    target = windows.target
     return int(np.count_nonzero(target == 0) + np.count_nonzero(target == max_value))
 
 
 def _check_finite(example: Example) -> None:
     for name, image in (("BEFORE", example.before), ("AFTER", example.after)):
         if image.dtype.kind == "f" and not np.isfinite(image).all():
-            raise UsageError(f"{name} holds NaN or infinity, and no kernel can be learned from it")
+            raise UsageError(f"{name} holds NaN or infinity; no kernel can be learned from it")
         if image.dtype == np.float64 and max(-image.min(), image.max()) > _LARGEST:
             raise UsageError(
-                f"{name} holds numbers beyond {_LARGEST:g}, whose sums of squares overflow: "
+                f"{name} holds numbers beyond {_LARGEST:g}, whose sums of squares overflow; "
                 "scale both images down"
             )

@@ -1,4 +1,6 @@
-"""Which kernel with a name a learned one is."""
+"""Look up which known kernel a learned one is."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterator
@@ -11,31 +13,31 @@ from convcli.errors import KernelError
 from convcli.geometry import Pair
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import FixedKernel
-from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel
 from convcli.teaching.learn.result import Floats, Match, Rational
 
-_CERTAIN = (1e-4, 0.02)  # shares of the largest weight: the least and the most that noise explains
-_NEAR = 0.1  # the same, beyond which no kernel is worth a word
-_MOST_RECIPE = 31  # rows or columns of a computed kernel that is tried
+# All as shares of the largest weight:
+_LEAST_TOLERANCE, _MOST_TOLERANCE = 1e-4, 0.02  # of what counts as noise
+_NEAR = 0.1  # beyond this difference no kernel is worth naming
+_MOST_COMPUTED = 31  # rows or columns of a computed kernel that is tried
 _MOST_DIVISOR = 1024
-_FAR = 2.0  # levels: biases further apart are not the same
-_UNFIT = 100  # after every way that fits
+_BIAS_TOLERANCE = 2.0  # 8-bit levels
+_UNFIT = 100  # ranks after every way that fits
 _SIZED = ("box", "binomial", "gaussian", "unsharp", "log", "dog", "motion")
-_TURNS = (45, 90, 135, 225, 270, 315)
+_ANGLES = (45, 90, 135, 225, 270, 315)
 
 
 class _Known(NamedTuple):
-    """A kernel with a name, in the middle of as many taps as the learned one has."""
+    """A known kernel in the middle of the learned kernel's shape."""
 
     spec: str
     weights: Floats
     bias: float
-    turned: bool
+    rotated: bool
 
 
-class _Found(NamedTuple):
-    """One way to see a known kernel in the learned one; the least is the best."""
+class _Candidate(NamedTuple):
+    """One way to read a known kernel from the learned one; the lowest rank is the best."""
 
     rank: tuple[int, bool, float]
     known: _Known
@@ -43,15 +45,24 @@ class _Found(NamedTuple):
     scale: float
     difference: float
 
+    def same_weights(self, best: _Candidate, tolerance: float) -> bool:
+        """Return whether this is another kernel with the weights of the best, read likewise."""
+        known, other = self.known, best.known
+        if known.spec == other.spec or known.rotated or known.bias != other.bias:
+            return False
+        if (self.flipped, self.scale) != (best.flipped, best.scale):
+            return False
+        return bool(np.abs(known.weights - other.weights).max() <= tolerance)
+
 
 def recognize(weights: Floats, bias: float, error: float) -> Match | None:
-    """Return the known kernel nearest to some weights, (kh, kw); None where none is near.
+    """Return the known kernel nearest to some weights; None if none is near.
 
-    What fits as it stands goes before what is flipped, turned or scaled.
+    A kernel that fits unchanged is preferred to one that fits flipped, rotated or scaled.
 
     Args:
-        weights: what was learned.
-        bias: in 8-bit levels; kernels of the same weights are told apart by it.
+        weights: (kh, kw), the learned weights.
+        bias: the learned bias in 8-bit levels; it tells kernels with the same weights apart.
         error: the standard error of a weight.
 
     >>> found = recognize(2 * get_kernel("sobel-x").weights, 0.0, 0.0)
@@ -61,40 +72,43 @@ def recognize(weights: Floats, bias: float, error: float) -> Match | None:
     largest = float(np.abs(weights).max())
     if largest == 0:
         return None
-    least, most = (share * largest for share in _CERTAIN)
-    tolerance = min(max(least, 6 * error), most)
-    every = [
-        found
-        for known in _candidates(weights)
-        for found in _ways(weights, known, bias, tolerance)
-        if found.difference <= _NEAR * largest
+    tolerance = max(_LEAST_TOLERANCE * largest, 6 * error)
+    tolerance = min(tolerance, _MOST_TOLERANCE * largest)
+    candidates = [
+        candidate
+        for known in _known_kernels(weights)
+        for candidate in _candidates(weights, known, bias, tolerance)
+        if candidate.difference <= _NEAR * largest
     ]
-    if not every:
+    if not candidates:
         return None
-    best = min(every, key=lambda found: found.rank)
-    also = (found.known.spec for found in every if _same(found, best, 1e-12 * largest))
-    certain = best.difference <= tolerance
+    best = min(candidates, key=lambda candidate: candidate.rank)
+    also = (found.known.spec for found in candidates if found.same_weights(best, 1e-12 * largest))
     return Match(
         best.known.spec,
         tuple(dict.fromkeys(also)),
         best.flipped,
         best.scale,
         best.difference,
-        certain=certain,
+        certain=best.difference <= tolerance,
     )
 
 
-def framed(weights: Floats, size: Pair) -> Floats:
-    """Put weights, (..., rows, columns), in the middle of so many taps, zeros around them."""
-    around = []
-    for own, room in zip(weights.shape[-2:], size, strict=True):
+def centered(weights: Floats, shape: Pair) -> Floats:
+    """Pad weights, (..., rows, columns), with zeros to a larger shape, the kernel in the middle."""
+    pads = []
+    for own, room in zip(weights.shape[-2:], shape, strict=True):
         before = (room - 1) // 2 - (own - 1) // 2
-        around.append((before, room - own - before))
-    return np.pad(weights, [(0, 0)] * (weights.ndim - 2) + around)
+        pads.append((before, room - own - before))
+    return np.pad(weights, [(0, 0)] * (weights.ndim - 2) + pads)
 
 
 def rational(weights: Floats, error: float) -> Rational | None:
-    """Return the least divisor that makes whole numbers of weights, None where none does.
+    """Return the least divisor that makes weights whole numbers; None if none up to 1024 does.
+
+    Args:
+        weights: of any shape.
+        error: the standard error of a weight.
 
     >>> rational(np.array([[0.25, 0.5, 0.25]]), 0.0)
     Rational(matrix=array([[1, 2, 1]]), divisor=4)
@@ -102,7 +116,7 @@ def rational(weights: Floats, error: float) -> Rational | None:
     largest = float(np.abs(weights).max())
     tolerance = max(6 * error, 1e-9 * largest)
     for divisor in range(1, _MOST_DIVISOR + 1):
-        if tolerance * divisor > 0.1:  # any number would do
+        if tolerance * divisor > 0.1:  # from here on, any weights would fit
             return None
         scaled = weights * divisor
         whole = np.rint(scaled)
@@ -111,95 +125,86 @@ def rational(weights: Floats, error: float) -> Rational | None:
     return None
 
 
-def _same(found: _Found, best: _Found, tolerance: float) -> bool:
-    """Tell whether another kernel, seen in the same way, has the very weights of the best."""
-    if found.known.spec == best.known.spec or found.known.turned:
-        return False
-    if found.known.bias != best.known.bias:
-        return False
-    if (found.flipped, found.scale) != (best.flipped, best.scale):
-        return False
-    return bool(np.abs(found.known.weights - best.known.weights).max() <= tolerance)
-
-
-def _ways(weights: Floats, known: _Known, bias: float, tolerance: float) -> Iterator[_Found]:
-    """Yield a known kernel as it stands, flipped, and both scaled to fit best."""
-    far = abs(bias - known.bias) > _FAR
+def _candidates(
+    weights: Floats, known: _Known, bias: float, tolerance: float
+) -> Iterator[_Candidate]:
+    """Yield a known kernel unchanged, flipped, negated, and scaled to fit best."""
+    other_bias = abs(bias - known.bias) > _BIAS_TOLERANCE
     for flipped in (False, True):
-        shape = known.weights[::-1, ::-1] if flipped else known.weights
-        best = float(np.vdot(weights, shape) / np.vdot(shape, shape))
-        for scale in dict.fromkeys((1.0, -1.0, _plain(best, weights, shape, tolerance))):
-            difference = float(np.abs(weights - scale * shape).max())
-            kind = 1 + flipped + 2 * known.turned + 4 * (scale == -1) + 8 * (abs(scale) != 1)
-            rank = (kind, far, 0.0) if difference <= tolerance else (_UNFIT, False, difference)
-            yield _Found(rank, known, flipped, scale, difference)
+        base = known.weights[::-1, ::-1] if flipped else known.weights
+        best = float(np.vdot(weights, base) / np.vdot(base, base))
+        for scale in dict.fromkeys((1.0, -1.0, _shortest_scale(best, weights, base, tolerance))):
+            difference = float(np.abs(weights - scale * base).max())
+            kind = 1 + flipped + 2 * known.rotated + 4 * (scale == -1) + 8 * (abs(scale) != 1)
+            fits = difference <= tolerance
+            rank = (kind, other_bias, 0.0) if fits else (_UNFIT, False, difference)
+            yield _Candidate(rank, known, flipped, scale, difference)
 
 
-def _plain(scale: float, weights: Floats, shape: Floats, tolerance: float) -> float:
-    """Return a factor with the fewest digits that fits as well."""
+def _shortest_scale(scale: float, weights: Floats, base: Floats, tolerance: float) -> float:
+    """Return the scale with the fewest digits that fits."""
     for digits in range(1, 6):
-        format_short = float(f"{scale:.{digits}g}")
-        if np.abs(weights - format_short * shape).max() <= tolerance:
-            return format_short
+        rounded = float(f"{scale:.{digits}g}")
+        if np.abs(weights - rounded * base).max() <= tolerance:
+            return rounded
     return scale
 
 
-def _candidates(weights: Floats) -> Iterator[_Known]:
-    """Yield the known kernels that are no larger, once each; those turned come last."""
-    size = (weights.shape[0], weights.shape[1])
-    yield from _catalogue(size)
-    for spec in _bells(weights):
-        known = _placed(spec, size)
+def _known_kernels(weights: Floats) -> Iterator[_Known]:
+    """Yield the known kernels of at most this shape, rotated ones last, then matching Gaussians."""
+    shape = weights.shape[0], weights.shape[1]
+    yield from _catalogue(shape)
+    sigma = _gaussian_sigma(weights)
+    for text in _computed_sizes(shape) if sigma else ():
+        known = _known(f"gaussian:{text},sigma={sigma:.3g}", shape)
         if known is not None:
             yield known
 
 
 @lru_cache(maxsize=4)
-def _catalogue(size: Pair) -> tuple[_Known, ...]:
-    tables = [entry.name for entry in CATALOGUE.values() if isinstance(entry, FixedKernel)]
-    recipes = [f"{name}:{text}" for text in _recipe_sizes(size) for name in _SIZED]
-    disks = [f"disk:radius={radius}" for radius in range(1, min(max(size), _MOST_RECIPE) // 2 + 1)]
-    plain = [_placed(spec, size) for spec in (*tables, *recipes, *disks)]
-    turned = [_placed(f"{name}@{angle}", size, turned=True) for name in tables for angle in _TURNS]
-    return tuple(known for known in (*plain, *turned) if known is not None)
+def _catalogue(shape: Pair) -> tuple[_Known, ...]:
+    names = [entry.name for entry in CATALOGUE.values() if isinstance(entry, FixedKernel)]
+    computed = [f"{name}:{text}" for text in _computed_sizes(shape) for name in _SIZED]
+    largest = min(max(shape), _MOST_COMPUTED) // 2
+    disks = [f"disk:radius={radius}" for radius in range(1, largest + 1)]
+    kernels = [_known(spec, shape) for spec in (*names, *computed, *disks)]
+    kernels += [
+        _known(f"{name}@{angle}", shape, rotated=True) for name in names for angle in _ANGLES
+    ]
+    return tuple(known for known in kernels if known is not None)
 
 
-def _recipe_sizes(size: Pair) -> list[str]:
-    """Return the sizes of computed kernels: squares, and the learned kernel's own."""
-    least, most = min(size), min(max(size), _MOST_RECIPE)
-    squares = [str(side) for side in range(2, most + 1) if side <= least]
-    return squares if size[0] == size[1] else [*squares, f"{size[1]}x{size[0]}"]
+def _computed_sizes(shape: Pair) -> list[str]:
+    """Return the sizes of computed kernels to try: squares, and the learned kernel's own."""
+    squares = [str(side) for side in range(2, min(*shape, _MOST_COMPUTED) + 1)]
+    return squares if shape[0] == shape[1] else [*squares, f"{shape[1]}x{shape[0]}"]
 
 
-def _placed(spec: str, size: Pair, *, turned: bool = False) -> _Known | None:
-    """Put a kernel in the middle of so many taps; None where it does not fit, or is no kernel."""
+def _known(spec: str, shape: Pair, *, rotated: bool = False) -> _Known | None:
+    """Fit a kernel into a shape; None if it does not fit, or if the SPEC has no kernel."""
     try:
-        kernel: Kernel = get_kernel(spec)
+        kernel = get_kernel(spec)
     except KernelError:
         return None
-    weights = _cut(kernel.weights, size)
-    if not weights.any() or np.count_nonzero(weights) < np.count_nonzero(kernel.weights):
-        return None
-    return _Known(spec, framed(weights, size), float(kernel.bias), turned)
-
-
-def _cut(weights: Floats, size: Pair) -> Floats:
-    """Return the middle of a kernel, of so many taps at most."""
     inside = []
-    for own, room in zip(weights.shape, size, strict=True):
+    for own, room in zip(kernel.weights.shape, shape, strict=True):
         before = max((own - 1) // 2 - (room - 1) // 2, 0)
         inside.append(slice(before, before + room))
-    return weights[tuple(inside)]
+    weights = kernel.weights[tuple(inside)]
+    if not weights.any() or np.count_nonzero(weights) < np.count_nonzero(kernel.weights):
+        return None
+    return _Known(spec, centered(weights, shape), float(kernel.bias), rotated)
 
 
-def _bells(weights: Floats) -> Iterator[str]:
-    """Yield the Gaussians, by size, that the middle weights tell of."""
-    rows, columns = size = weights.shape[0], weights.shape[1]
+def _gaussian_sigma(weights: Floats) -> float | None:
+    """Return the sigma of a Gaussian with this center and this neighbor of it; None if none has.
+
+    Neighbors of a Gaussian differ by ``exp(-1 / (2 sigma**2))``.
+    """
+    rows, columns = weights.shape
     if columns < 3 or rows % 2 == 0 or columns % 2 == 0:
-        return
+        return None
     center, beside = weights[rows // 2, columns // 2 : columns // 2 + 2].tolist()
     if not 1e-6 * abs(center) < beside * math.copysign(1, center) < (1 - 1e-6) * abs(center):
-        return
-    sigma = math.sqrt(-0.5 / math.log(beside / center))
-    for text in _recipe_sizes(size):
-        yield f"gaussian:{text},sigma={sigma:.3g}"
+        return None
+    return math.sqrt(-0.5 / math.log(beside / center))

@@ -1,16 +1,16 @@
-"""The normal equations of least squares: sums over all windows, and what solves them.
+"""The normal equations of least squares: sums over all windows, and their solution.
 
-A window's pixels are ``x``, the value that it became is ``y``, and ``y = weights . x + bias``.
-Both are counted from an origin of their own, near their means: sums of squares then keep the
-digits that tell the pixels apart.
+``x`` is the vector of a window's pixels and ``y`` is the value that the window gave, modeled as
+``y = weights . x + bias``. Both count from an origin near their mean, so that the sums of squares
+keep the digits in which pixels differ.
 """
 
+from __future__ import annotations
+
 import math
-import operator
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, reduce
-from typing import Any, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,41 +19,37 @@ from convcli.errors import UsageError
 
 Floats = NDArray[np.float64]
 
-_SINGULAR = 1e-12  # of the largest eigenvalue; less is rounding
-_FLAT = 1e-24  # of the squares of the pixels themselves, likewise
-
-
-class _Sum(Protocol):
-    def __add__(self, other: Any, /) -> Any: ...
-
-
-Sum = TypeVar("Sum", bound=_Sum)
-
-
-def added(parts: Sequence[Sum]) -> Sum:
-    """Add sums up, in their order."""
-    first, *others = parts
-    return reduce(operator.add, others, first)
+_SINGULAR = 1e-12  # share of the largest eigenvalue; smaller ones are rounding errors
+_FLAT = 1e-24  # the same, as a share of the squares of the pixels themselves
 
 
 class Origin(NamedTuple):
-    """What the pixels of each image are counted from."""
+    """The values that the pixels of each image count from."""
 
     before: float = 0.0
     after: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
-    """Sums over windows.
+class Sums:
+    """Sums over some windows, which can be added to those over other windows."""
+
+    def __add__(self, other: Self) -> Self:
+        names = (field.name for field in fields(self))
+        return type(self)(*(getattr(self, name) + getattr(other, name) for name in names))
+
+
+@dataclass(frozen=True, eq=False)
+class Moments(Sums):
+    """The sums that the normal equations consist of; n is the number of weights.
 
     Attributes:
-        gram: (taps, taps), the sums of ``x x'``.
-        cross: (taps,), the sums of ``x y``.
-        sums: (taps,), the sums of ``x``.
+        gram: (n, n), the sums of ``x x'``.
+        cross: (n,), the sums of ``x y``.
+        sums: (n,), the sums of ``x``.
         total: the sum of ``y``.
         squares: the sum of ``y y``.
-        count: how many windows.
+        count: the number of windows.
     """
 
     gram: Floats
@@ -63,19 +59,9 @@ class Moments:
     squares: float
     count: float
 
-    def __add__(self, other: "Moments") -> "Moments":
-        return Moments(
-            self.gram + other.gram,
-            self.cross + other.cross,
-            self.sums + other.sums,
-            self.total + other.total,
-            self.squares + other.squares,
-            self.count + other.count,
-        )
-
     @classmethod
-    def of_products(cls, products: Floats) -> "Moments":
-        """Take the products, each with each, of the rows x, 1, y."""
+    def of_products(cls, products: Floats) -> Moments:
+        """Take the sums from the products of every two of x, 1 and y, (n + 2, n + 2)."""
         gram = products[:-2, :-2]
         *cross, total, squares = products[-1].tolist()
         *sums, count, _ = products[-2].tolist()
@@ -88,11 +74,11 @@ class Moments:
 
 
 @dataclass(frozen=True, eq=False)
-class Residuals:
-    """Sums over windows of what a kernel leaves unexplained, ``r = y - weights . x - bias``.
+class Residuals(Sums):
+    """Sums of the residuals of a kernel, ``r = y - weights . x - bias``.
 
     Attributes:
-        cross: (taps,), the sums of ``x r``.
+        cross: (n,), the sums of ``x r``.
         total: the sum of ``r``.
         squares: the sum of ``r r``.
     """
@@ -101,20 +87,15 @@ class Residuals:
     total: float
     squares: float
 
-    def __add__(self, other: "Residuals") -> "Residuals":
-        return Residuals(
-            self.cross + other.cross, self.total + other.total, self.squares + other.squares
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class NormalEquations:
-    """The normal equations, ready to be solved.
+    """The normal equations and their solution.
 
     Attributes:
-        moments: the sums that they are made of.
-        origin: what those count from.
-        with_bias: whether a bias is fitted; the equations are about the means then.
+        moments: the sums that they consist of.
+        origin: what the sums count from.
+        with_bias: whether a bias is fitted; the equations are then centered on the means.
     """
 
     moments: Moments
@@ -123,14 +104,14 @@ class NormalEquations:
 
     @cached_property
     def matrix(self) -> Floats:
-        """The sums of ``x x'``, about the means where a bias is fitted."""
+        """The left-hand side: the sums of ``x x'``, centered on the means if a bias is fitted."""
         m = self.moments
         return m.gram - np.outer(m.sums, m.sums) / m.count if self.with_bias else m.gram
 
     @cached_property
-    def right(self) -> Floats:
-        """The sums of ``x y``, likewise."""
-        return self._about_means(self.moments.cross, self.moments.total)
+    def right_hand_side(self) -> Floats:
+        """The right-hand side: the sums of ``x y``, centered likewise."""
+        return self._centered(self.moments.cross, self.moments.total)
 
     @cached_property
     def _eigen(self) -> tuple[Floats, Floats]:
@@ -138,18 +119,21 @@ class NormalEquations:
         return values, vectors
 
     @property
-    def greatest(self) -> float:
-        """The largest eigenvalue."""
+    def largest_eigenvalue(self) -> float:
+        """The largest eigenvalue of the matrix."""
         return float(self._eigen[0][-1])
 
     @property
     def condition(self) -> float:
-        """The largest over the least singular value of the matrix of all windows."""
+        """The condition number of the matrix of all windows: its largest over least singular value.
+
+        Singular values of that matrix are the square roots of the eigenvalues of this one.
+        """
         values = self._eigen[0]
         return math.sqrt(values[-1] / values[0])
 
     def check(self) -> None:
-        """See that the equations have one solution.
+        """Check that the equations have exactly one solution.
 
         Raises:
             UsageError: they have many.
@@ -160,8 +144,8 @@ class NormalEquations:
         rank = int((values > floor).sum())
         if rank == 0:
             raise UsageError(
-                "BEFORE is flat and does not determine the kernel: kernels of one sum all make "
-                "the same of it; take an image with detail"
+                "BEFORE is flat and does not determine the kernel: all kernels with the same sum "
+                "give the same result; take an image with detail"
             )
         if rank < len(values):
             raise UsageError(
@@ -169,32 +153,36 @@ class NormalEquations:
                 "combinations show in it; take an image with more detail, or a smaller kernel"
             )
 
-    def solve(self, right: Floats) -> Floats:
-        """Return the weights that make the right-hand side, (taps,)."""
+    def solve(self, right_hand_side: Floats) -> Floats:
+        """Return the weights, (n,), that solve the equations for this right-hand side, (n,)."""
         values, vectors = self._eigen
-        solution: Floats = vectors @ ((vectors.T @ right) / values)
+        solution: Floats = vectors @ ((vectors.T @ right_hand_side) / values)
         return solution
 
     def unexplained(self, weights: Floats) -> float:
-        """Return the sum of the squared residuals, up to rounding of what it is taken from."""
+        """Return the sum of the squared residuals, up to rounding of the sums."""
         whole = self.moments.spread if self.with_bias else self.moments.squares
-        return float(whole - 2 * weights @ self.right + weights @ self.matrix @ weights)
+        right = self.right_hand_side
+        return float(whole - 2 * weights @ right + weights @ self.matrix @ weights)
 
     def correction(self, residuals: Residuals) -> Floats:
         """Return what to add to the weights that left these residuals."""
-        return self.solve(self._about_means(residuals.cross, residuals.total))
+        return self.solve(self._centered(residuals.cross, residuals.total))
 
     def bias(self, weights: Floats) -> float:
-        """Return the best bias for some weights, between the two origins."""
+        """Return the best bias for some weights, counted between the two origins."""
         m = self.moments
         return float((m.total - weights @ m.sums) / m.count) if self.with_bias else 0.0
 
-    def deviations(self, variance: float) -> Floats:
-        """Return the standard error of each weight, where each ``y`` has this variance."""
+    def standard_errors(self, variance: float) -> Floats:
+        """Return the standard error of each weight where every ``y`` has this variance.
+
+        They are the roots of the diagonal of ``variance * inverse(matrix)``.
+        """
         values, vectors = self._eigen
         errors: Floats = np.sqrt(variance * (vectors**2 / values).sum(axis=1))
         return errors
 
-    def _about_means(self, cross: Floats, total: float) -> Floats:
+    def _centered(self, cross: Floats, total: float) -> Floats:
         m = self.moments
         return cross - m.sums * (total / m.count) if self.with_bias else cross

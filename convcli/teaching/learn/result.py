@@ -1,4 +1,6 @@
-"""What is known of a kernel that was learned from images."""
+"""The result of learning a kernel from images."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,15 +15,15 @@ Floats = NDArray[np.float64]
 
 
 class Match(NamedTuple):
-    """A kernel with a name that a learned one is, or comes near.
+    """The known kernel that a learned one equals or comes nearest to.
 
     Attributes:
-        spec: the kernel's SPEC.
-        also: other names of the same weights.
-        flipped: whether it is turned by half a turn, as a convolution does.
-        scale: what its weights are to be multiplied by.
-        difference: the largest, of any weight.
-        certain: whether the difference is within what the images leave open.
+        spec: the known kernel's SPEC.
+        also: other names for the same weights.
+        flipped: whether the known kernel is flipped in both axes, as a convolution does.
+        scale: the factor of its weights.
+        difference: the largest difference of any weight.
+        certain: whether the difference is small enough to be the images' noise.
     """
 
     spec: str
@@ -33,7 +35,7 @@ class Match(NamedTuple):
 
 
 class Rational(NamedTuple):
-    """Whole numbers over one divisor: weights as somebody wrote them down."""
+    """Weights as integers, (kh, kw) or (C, kh, kw), over one divisor."""
 
     matrix: NDArray[np.int64]
     divisor: int
@@ -41,16 +43,16 @@ class Rational(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """How gradient descent went.
+    """The losses and kernels of a gradient descent.
 
     Attributes:
-        losses: the mean squared residual before the first epoch and after each.
-        epochs: some epochs, the first and the last among them.
-        kernels: the weights after each of those.
-        rate: the step, for pixels scaled to a mean square of 1 about what the bias takes off.
+        losses: (epochs + 1,), the mean squared residual before the first epoch and after each.
+        epochs: the epochs whose kernels are kept, among them the first and the last.
+        kernels: the kernel after each of those epochs.
+        rate: the learning rate, for pixels scaled to a mean square of 1.
         limit: the rate from which on the loss grows.
-        momentum: what is kept of each step for the next.
-        least: the loss of least squares, below which no kernel gets.
+        momentum: the share of each step that is added to the next.
+        least: the loss of least squares, which is the smallest possible.
     """
 
     losses: Floats
@@ -67,23 +69,23 @@ class LearnResult:
     """A kernel that turns one image into another, and how well it does.
 
     Attributes:
-        weights: (kh, kw), or (C, kh, kw) where it makes one channel of all; as the operation
-            takes it, so that a convolution's is flipped once more when it is applied.
-        bias: what is added, in the units of the second image.
+        weights: (kh, kw), or (C, kh, kw) if it makes one channel from all, as the operation takes
+            them: the weights of a convolution are those before its flip.
+        bias: added to the sums, in the units of the second image; 0 if none is fitted.
         errors: the standard error of each weight.
-        bias_error: that of the bias, 0 where none was fitted.
-        windows: how many values were compared.
-        clipped: how many of them were black or white.
-        residual: the root of the mean squared difference between the second image and the one
-            that the kernel makes of the first.
-        r_squared: the share of the second image's variance that it explains; None where that
+        bias_error: the standard error of the bias; 0 if none is fitted.
+        windows: the number of windows.
+        clipped: how many of their values are black or white.
+        residual: the root of the mean squared difference between the second image and the
+            filtered first one.
+        r_squared: the share of the second image's variance that the kernel explains; None if that
             image is flat.
-        condition: the largest over the least singular value of the matrix of all windows; by so
-            much the images' noise may be magnified in the weights.
-        match: the kernel with a name that it is or comes nearest to, None where none is near.
-        rational: the same weights as whole numbers over a divisor, None where they are none.
-        course: how descent went, None for least squares.
-        depth: bits of the first image's pixels, None for plain numbers.
+        condition: the condition number of the matrix of all windows: the largest factor by which
+            the images' noise is magnified in the weights.
+        match: the nearest known kernel; None if none is near.
+        rational: the same weights as integers over a divisor; None if no small divisor fits.
+        history: the course of a gradient descent; None for least squares.
+        depth: bits per sample of the first image; None for plain numbers.
     """
 
     weights: Floats
@@ -97,27 +99,27 @@ class LearnResult:
     condition: float
     match: Match | None
     rational: Rational | None
-    course: History | None = None
+    history: History | None = None
     depth: int | None = None
 
     @property
     def kernel(self) -> Kernel:
-        """The weights as a kernel, without the bias, whose unit is the image's."""
+        """The weights as a kernel, without the bias, which is in the units of the image."""
         return Kernel(self.weights, name="learned")
 
     @property
     def has_bias(self) -> bool:
-        """Whether the bias is more than what noise makes of 0."""
+        """Whether the bias differs significantly from 0 (more than six standard errors)."""
         return abs(self.bias) > max(6 * self.bias_error, 1e-9)
 
     @property
     def level(self) -> int:
-        """What an 8-bit level, the unit of a kernel's bias, is in the images' numbers."""
+        """The size of an 8-bit level, the unit of a kernel's bias, in the images' units."""
         return 1 if self.depth is None else (2**self.depth - 1) // 255
 
     @property
     def channels(self) -> list[str]:
-        """The names of the kernel's channels: nothing for the one of a 2-D kernel."""
+        """The names of the kernel's channels; one empty name for a 2-D kernel."""
         if self.weights.ndim == 2:
             return [""]
         return channel_names(len(self.weights), self.depth)

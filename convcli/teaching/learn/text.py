@@ -1,4 +1,6 @@
-"""A learned kernel as lines for a terminal of 80 columns, and as data for JSON."""
+"""A learned kernel as text for a terminal of 80 columns, and as data for JSON."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterator
@@ -9,47 +11,59 @@ import numpy as np
 from convcli.errors import UsageError
 from convcli.geometry import Pair
 from convcli.kernels.kernel import Kernel
-from convcli.teaching.learn.lookup import framed
+from convcli.teaching.learn.lookup import centered
 from convcli.teaching.learn.result import Floats, History, LearnResult, Match
-from convcli.teaching.text_table import Cell, TextTable, side_by_side, unpainted, wrapped
+from convcli.teaching.text_table import (
+    Cell,
+    TextTable,
+    side_by_side,
+    table_lines,
+    unpainted,
+    wrapped,
+)
 
-_LABEL = 11  # letters of a fact's name and the blanks after it
-_MOST_DECIMALS, _DESCENT_DECIMALS = 6, 4
-_EXACT = 1e-12  # of the variance; less is rounding
-_TOLD = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # epochs with a line
+_LABEL = 11  # width of a fact's name and the space after it
+_MOST_DECIMALS, _MOST_DESCENT_DECIMALS = 6, 4
+_ROUNDING = 1e-12  # share of the variance that is a rounding error
+_EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # that have a line
 
 
 class Truth(NamedTuple):
-    """The kernel that the learned one is compared with, of its shape."""
+    """The true kernel, to compare the learned one with.
+
+    Attributes:
+        name: its name.
+        weights: in the shape of the learned kernel.
+    """
 
     name: str
     weights: Floats
 
     @classmethod
-    def of(cls, kernel: Kernel, size: Pair, channels: int | None) -> "Truth":
-        """Put a kernel in the middle of ``size`` taps.
+    def of(cls, kernel: Kernel, shape: Pair, channels: int | None) -> Truth:
+        """Pad a kernel with zeros to the shape of the learned one.
 
         Args:
-            kernel: the true one.
-            size: rows and columns of the learned one.
-            channels: of the learned one, None where it is 2-D.
+            kernel: the true kernel.
+            shape: rows and columns of the learned kernel.
+            channels: the channels of the learned kernel; None if it is 2-D.
 
         Raises:
-            UsageError: it is larger, or has other channels.
+            UsageError: the true kernel is larger, or has other channels.
         """
         rows, columns = kernel.shape
-        if rows > size[0] or columns > size[1]:
+        if rows > shape[0] or columns > shape[1]:
             raise UsageError(
-                f"--truth {kernel.name} is {columns}x{rows}, larger than the kernel that is "
-                f"learned: --size {columns}x{rows}"
+                f"--truth {kernel.name} is {columns}x{rows}, larger than the learned kernel; use "
+                f"--size {columns}x{rows}"
             )
         own = kernel.weights.shape[:-2]
         if own != (() if channels is None else (channels,)):
             raise UsageError(
-                f"--truth {kernel.name} has {own[0] if own else 'no'} channels, and the learned "
-                f"kernel {'none' if channels is None else channels}"
+                f"--truth {kernel.name} has {own[0] if own else 'no'} channels, but the learned "
+                f"kernel has {'none' if channels is None else channels}"
             )
-        return cls(kernel.name, framed(kernel.weights, size))
+        return cls(kernel.name, centered(kernel.weights, shape))
 
     def difference(self, learned: LearnResult) -> float:
         """Return the largest difference of any weight."""
@@ -57,27 +71,26 @@ class Truth(NamedTuple):
 
 
 def learned_text(learned: LearnResult, truth: Truth | None = None) -> str:
-    """Return the course of a descent, the kernel, and what is known of it.
+    """Return the losses of a descent, the kernel, and how well it fits.
 
     >>> from convcli import learn_kernel
     >>> image = np.random.default_rng(0).integers(0, 256, (9, 9))
     >>> print(learned_text(learn_kernel(image, 3 * image, 1)).splitlines()[1])
     3
     """
-    lines = _course_lines(learned.course) if learned.course else []
-    lines += _kernel_lines(learned, truth)
-    lines.append("")
+    lines = _history_lines(learned.history) if learned.history else []
+    lines += [*_kernel_lines(learned, truth), ""]
     for name, value in _facts(learned, truth):
         first, *others = wrapped(value.split(" "), " " * _LABEL)
         lines += [f"{name:<{_LABEL}}{first[_LABEL:]}", *others]
-    if learned.weights.ndim == 2:  # kernels over channels have no names
+    if learned.weights.ndim == 2:  # no kernel over channels is known by name
         lines += wrapped(verdict(learned).split(" "))
     return "\n".join(lines)
 
 
 def learned_data(learned: LearnResult, truth: Truth | None = None) -> dict[str, Any]:
-    """Return everything as dictionaries and lists."""
-    match, ratio, course = learned.match, learned.rational, learned.course
+    """Return every number as dictionaries and lists."""
+    match, ratio, history = learned.match, learned.rational, learned.history
     return {
         "kernel": learned.weights.tolist(),
         "bias": learned.bias,
@@ -96,31 +109,31 @@ def learned_data(learned: LearnResult, truth: Truth | None = None) -> dict[str, 
             "kernel": truth.weights.tolist(),
             "difference": truth.difference(learned),
         },
-        "descent": course
+        "descent": history
         and {
-            "rate": course.rate,
-            "limit": course.limit,
-            "momentum": course.momentum,
-            "losses": course.losses.tolist(),
-            "least": course.least,
+            "rate": history.rate,
+            "limit": history.limit,
+            "momentum": history.momentum,
+            "losses": history.losses.tolist(),
+            "least": history.least,
         },
     }
 
 
 def verdict(learned: LearnResult) -> str:
-    """Say which known kernel it is, comes near, or that there is none."""
+    """Say which known kernel it is or comes near, or that no known kernel matches."""
     match = learned.match
     if match is None:
-        return "this is no kernel with a name"
+        return "no known kernel matches"
+    name = _match_name(match)
+    if not match.certain:
+        return f"this is near {name}: the largest difference is {match.difference:.2g}"
     also = f" (also called {', '.join(match.also)})" if match.also else ""
-    name = _name(match)
-    if match.certain:
-        return f"this is {name}{also}"
-    return f"this is near {name}: the largest difference is {match.difference:.2g}"
+    return f"this is {name}{also}"
 
 
-def _name(match: Match) -> str:
-    flipped = ", flipped (what --operation convolve makes of it)" if match.flipped else ""
+def _match_name(match: Match) -> str:
+    flipped = ", flipped (as --operation convolve flips it)" if match.flipped else ""
     if match.scale == 1:
         return match.spec + flipped
     if match.scale == -1:
@@ -129,16 +142,17 @@ def _name(match: Match) -> str:
 
 
 def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
-    """Return the weights rounded to the decimals that the images tell of, and how many.
+    """Return the weights rounded to the decimals that are worth showing, and how many those are.
 
-    As few as are within the standard errors and move no weight by more than half a per cent of
-    the largest, since a kernel rounded further is another one; and no more than the errors allow.
+    The fewest decimals that move no weight by more than six standard errors and half a percent of
+    the largest weight, since a kernel that is rounded further is another kernel; and no more
+    decimals than the standard errors allow.
     """
     largest = float(np.abs(learned.weights).max())
-    error = 0.0 if learned.course else float(learned.errors.max())
+    error = 0.0 if learned.history else float(learned.errors.max())
     tolerance = max(min(6 * error, 5e-3 * largest), 1e-9 * largest)
     start = 0 if largest == 0 else max(0, 1 - math.ceil(math.log10(largest)))
-    most = start + (_DESCENT_DECIMALS if learned.course else _MOST_DECIMALS)
+    most = start + (_MOST_DESCENT_DECIMALS if learned.history else _MOST_DECIMALS)
     if error:
         most = min(most, max(start, math.ceil(-math.log10(error))))
     for decimals in range(most):
@@ -149,7 +163,7 @@ def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
 
 
 def _kernel_lines(learned: LearnResult, truth: Truth | None) -> list[str]:
-    """Return the learned weights, as whole numbers too, and the true ones beside them."""
+    """Return the learned weights, the same as whole numbers, and the true weights side by side."""
     rounded, decimals = shown_weights(learned)
     rows, columns = rounded.shape[-2:]
     names = learned.channels
@@ -175,42 +189,43 @@ def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> l
 
 
 def _facts(learned: LearnResult, truth: Truth | None) -> Iterator[tuple[str, str]]:
-    yield "bias", _with_error(learned.bias, learned.bias_error)
+    yield "bias", _bias_text(learned.bias, learned.bias_error)
     yield "windows", str(learned.windows)
     yield "residual", f"{learned.residual:.3g} (root mean square)"
     share = learned.r_squared
-    yield "R squared", "none: AFTER is flat" if share is None else _share(share)
+    yield "R squared", "none: AFTER is flat" if share is None else _share_text(share)
     yield "condition", f"{learned.condition:.4g}"
     if truth is not None:
         yield "truth", f"{truth.name}, largest difference {truth.difference(learned):.2g}"
 
 
-def _with_error(value: float, error: float) -> str:
-    """Write a number to the digit that its error leaves open."""
-    if abs(value) <= max(6 * error, 1e-9):
+def _bias_text(bias: float, error: float) -> str:
+    """Write the bias to the first digit that its standard error makes uncertain."""
+    if abs(bias) <= max(6 * error, 1e-9):
         return "0"
     if error < 10.0**-_MOST_DECIMALS:
-        return f"{value:.6g}"
-    return f"{value:.{max(0, math.ceil(-math.log10(error)))}f}"
+        return f"{bias:.6g}"
+    return f"{bias:.{max(0, math.ceil(-math.log10(error)))}f}"
 
 
-def _share(share: float) -> str:
-    """Write a share of 1, with as many nines as it has."""
-    if 1 - share < _EXACT:
+def _share_text(share: float) -> str:
+    """Write a share of 1, with all of its leading nines."""
+    if 1 - share < _ROUNDING:
         return "1"
     digits = 4 if share <= 0 else max(4, 2 - math.floor(math.log10(1 - share)))
     return f"{share:.{digits}f}"
 
 
-def _course_lines(course: History) -> list[str]:
-    last = len(course.losses) - 1
-    epochs = [epoch for epoch in _TOLD if epoch < last] + [last]
-    numbers = [f"{course.losses[epoch]:.6g}" for epoch in epochs]
-    width = max(map(len, numbers))
+def _history_lines(history: History) -> list[str]:
+    last = len(history.losses) - 1
+    epochs = [epoch for epoch in _EPOCHS if epoch < last] + [last]
+    losses = [f"{history.losses[epoch]:.6g}" for epoch in epochs]
     lines = ["epoch  loss (mean squared residual)"]
-    lines += [f"{epoch:>5}  {text:>{width}}" for epoch, text in zip(epochs, numbers, strict=True)]
+    lines += table_lines(
+        [(f"{epoch:>5}", loss) for epoch, loss in zip(epochs, losses, strict=True)]
+    )
     lines += wrapped(
-        f"rate {course.rate:.4g} (any below {course.limit:.4g} converges), momentum "
-        f"{course.momentum:g}; least squares has a loss of {course.least:.6g}".split(" ")
+        f"rate {history.rate:.4g} (any below {history.limit:.4g} converges), momentum "
+        f"{history.momentum:g}; least squares has a loss of {history.least:.6g}".split(" ")
     )
     return [*lines, ""]

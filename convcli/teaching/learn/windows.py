@@ -1,12 +1,17 @@
-"""Which windows of one image made which pixels of the other."""
+"""Pairs of images, and which window of the one gave which value of the other."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.choices import PADDINGS
 from convcli.core.options import border_name
 from convcli.core.strips import PaddedView
 from convcli.errors import GeometryError, UsageError
@@ -21,26 +26,25 @@ from convcli.geometry import (
     size_text,
 )
 
-GUESSES = ("same", "valid", "full")
-_MOST_STRIDE = 16  # that an error tries
+_MOST_STRIDE = 16  # the largest stride that an error message suggests
 
 
 class Model(NamedTuple):
-    """What is known of how one image was made from the other.
+    """What is known about how one image was made from the other.
 
     Attributes:
-        size: rows and columns of the kernel.
+        kernel_shape: rows and columns of the kernel.
         operation: ``correlate``, or ``convolve``, which flips the kernel.
-        padding: as for :func:`convcli.cross_correlate`; None to go by the sizes.
-        border: what the padding held; None to use only windows that touch no padding.
+        padding: as for :func:`convcli.cross_correlate`; None to find it from the sizes.
+        border: what the padding held; None to use only the windows without padding.
         fill: the value of a constant border.
-        stride: step between windows.
-        dilation: distance between taps.
-        with_bias: whether something may have been added to every value.
-        ignore_clipped: whether pixels of the result at black or at white tell nothing.
+        stride: the step between windows.
+        dilation: the distance between the pixels of a window.
+        with_bias: whether to fit a bias.
+        ignore_clipped: whether to leave out the black and white pixels of the result.
     """
 
-    size: Pair = (3, 3)
+    kernel_shape: Pair = (3, 3)
     operation: str = "correlate"
     padding: Padding | None = None
     border: str | None = None
@@ -50,24 +54,15 @@ class Model(NamedTuple):
     with_bias: bool = True
     ignore_clipped: bool = False
 
-    def check(self) -> None:
-        """See that the border holds a number.
-
-        Raises:
-            UsageError: it does not.
-        """
-        if not math.isfinite(self.fill):
-            raise UsageError(f"fill must be a finite number, not {self.fill:g}")
-
 
 class Example(NamedTuple):
-    """Two images.
+    """A pair of images to learn from.
 
     Attributes:
         before, after: (H, W) or (H, W, C).
-        white: of the second; None for plain numbers.
-        depth: bits of the first image's pixels; None for plain numbers.
-        name: what messages begin with, where there are several pairs.
+        max_value: the greatest pixel value of ``after``; None for plain numbers.
+        depth: bits per sample of ``before``; None for plain numbers.
+        name: begins error messages where there are several pairs; else empty.
     """
 
     before: NDArray[Any]
@@ -79,67 +74,98 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows, and the value that each became.
+    """The windows of some channels, and the value that each of them gave.
 
     Attributes:
-        planes: (C, H, W), every pixel of them in some window.
-        target: (H', W'), what the windows became.
-        kept: (H', W'), which of them count; None for all.
-        taps: rows and columns of a window.
-        stride, dilation: as pairs.
+        planes: (C, H, W), the channels; each pixel lies in at least one window.
+        target: (H', W'), the values.
+        mask: (H', W'), which values count; None for all.
+        kernel_shape: rows and columns of a window.
+        stride, dilation: (rows, columns).
     """
 
     planes: NDArray[Any]
     target: NDArray[Any]
-    kept: NDArray[np.bool_] | None
-    taps: Pair
+    mask: NDArray[np.bool_] | None
+    kernel_shape: Pair
     stride: Pair
     dilation: Pair
 
     @property
-    def count(self) -> int:
-        """How many numbers a window holds."""
-        return len(self.planes) * self.taps[0] * self.taps[1]
+    def weights(self) -> int:
+        """The number of pixels of a window, i.e. of the weights to learn."""
+        return len(self.planes) * self.kernel_shape[0] * self.kernel_shape[1]
 
-    def part(self, rows: slice, columns: slice) -> "Windows":
+    def part(self, rows: slice, columns: slice) -> Windows:
         """Return the windows of some rows and columns of the target."""
         seen = [
             slice(part.start * step, (part.stop - 1) * step + distance * (taps - 1) + 1)
             for part, step, distance, taps in zip(
-                (rows, columns), self.stride, self.dilation, self.taps, strict=True
+                (rows, columns), self.stride, self.dilation, self.kernel_shape, strict=True
             )
         ]
-        kept = None if self.kept is None else self.kept[rows, columns]
+        mask = None if self.mask is None else self.mask[rows, columns]
         planes, target = self.planes[:, seen[0], seen[1]], self.target[rows, columns]
-        return Windows(planes, target, kept, self.taps, self.stride, self.dilation)
+        return Windows(planes, target, mask, self.kernel_shape, self.stride, self.dilation)
+
+
+def pair_arrays(before: Any, after: Any) -> list[Example]:
+    """Pair arrays, or lists of arrays.
+
+    Raises:
+        UsageError: the lists differ in length, or an array is not an image.
+    """
+    befores, afters = (
+        [np.asarray(image) for image in given] if _is_list(given) else [np.asarray(given)]
+        for given in (before, after)
+    )
+    if len(befores) != len(afters):
+        raise UsageError(f"{len(befores)} images before, but {len(afters)} after")
+    for image in (*befores, *afters):
+        if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
+            raise UsageError(
+                f"an image must be (H, W) or (H, W, C) real numbers, not {image.shape} "
+                f"{image.dtype}"
+            )
+    depths = {"uint8": 8, "uint16": 16}
+    max_values = {"uint8": 255, "uint16": 65535}
+    return [
+        Example(one, two, max_values.get(two.dtype.name), depths.get(one.dtype.name))
+        for one, two in zip(befores, afters, strict=True)
+    ]
+
+
+def _is_list(given: Any) -> bool:
+    """Tell a list of images from one image that is written as lists of numbers."""
+    return isinstance(given, list | tuple) and (not given or np.ndim(given[0]) > 1)
 
 
 def windows_of(example: Example, model: Model) -> list[Windows]:
-    """Return the windows of a pair: those of each channel, or of all channels together.
+    """Return the windows of a pair: one entry for each channel, or one for all channels together.
 
     Raises:
-        GeometryError: no padding makes the one size of the other, or no window is left.
-        UsageError: the channels do not suit each other, or there is no white to ignore.
+        GeometryError: no padding relates the two sizes, or no window is left.
+        UsageError: the numbers of channels do not match, or nothing can be clipped.
     """
-    before, after = (_planes(image) for image in example[:2])
-    geometry = _related(before.shape, after.shape, model)
+    before, after = (image if image.ndim == 3 else image[..., np.newaxis] for image in example[:2])
+    geometry = _geometry(before.shape[:2], after.shape[:2], model)
     if model.border is None:
-        before, after = _inside(before, after, geometry)
+        before, after = _without_padding(before, after, geometry)
     else:
         before = _padded(before, geometry, border_name(model.border), model.fill)
-    kept = _kept(after, example.max_value) if model.ignore_clipped else None
+    mask = _unclipped(after, example.max_value) if model.ignore_clipped else None
     channels, results = before.shape[2], after.shape[2]
     if results not in (1, channels):
         raise UsageError(
-            f"BEFORE has {channels} channel{'s' * (channels > 1)} and AFTER {results}: they are "
-            "to have equally many, or AFTER one; or make both gray (--channels gray)"
+            f"BEFORE has {channels} channel{'s' * (channels > 1)} and AFTER has {results}; AFTER "
+            "must have as many as BEFORE, or one; or convert both to gray"
         )
     groups = [slice(None)] if results == 1 else [slice(n, n + 1) for n in range(channels)]
     return [
         Windows(
             np.moveaxis(before[..., group], -1, 0),
             after[..., number],
-            None if kept is None else kept[..., number],
+            None if mask is None else mask[..., number],
             geometry.kernel,
             geometry.stride,
             geometry.dilation,
@@ -148,67 +174,63 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
     ]
 
 
-def _planes(image: NDArray[Any]) -> NDArray[Any]:
-    return image if image.ndim == 3 else image[..., np.newaxis]
-
-
-def _related(before: tuple[int, ...], after: tuple[int, ...], model: Model) -> Geometry:
-    """Lay the kernel over BEFORE so that the result has AFTER's size."""
-    size, wanted = (before[0], before[1]), (after[0], after[1])
-    guesses: tuple[Padding, ...] = GUESSES if model.padding is None else (model.padding,)
+def _geometry(before: tuple[int, ...], after: tuple[int, ...], model: Model) -> Geometry:
+    """Return the geometry that gives AFTER's size."""
+    paddings: tuple[Padding, ...] = PADDINGS if model.padding is None else (model.padding,)
     found: dict[str, Geometry] = {}
     fault = None
-    for guess in guesses:
+    for padding in paddings:
         try:
             geometry = conv_geometry(
-                size, model.size, guess, model.stride, model.dilation, model.operation
+                (before[0], before[1]),
+                model.kernel_shape,
+                padding,
+                model.stride,
+                model.dilation,
+                model.operation,
             )
         except GeometryError as error:
             fault = error
             continue
-        if geometry.output_shape == wanted:
+        if geometry.output_shape == after:
             return geometry
-        found[guess if isinstance(guess, str) else "with this padding"] = geometry
+        found[padding if isinstance(padding, str) else "with this padding"] = geometry
     if fault and not found:
         raise fault
-    raise GeometryError(_unrelated(size, wanted, model, found))
+    raise GeometryError(_mismatch((before[0], before[1]), (after[0], after[1]), model, found))
 
 
-def _unrelated(size: Pair, wanted: Pair, model: Model, found: dict[str, Geometry]) -> str:
-    """Say both sizes, what would do, and a padding or a stride that fits."""
+def _mismatch(before: Pair, after: Pair, model: Model, found: dict[str, Geometry]) -> str:
+    """Name both sizes, the sizes that would match, and a padding or stride that fits."""
     stride = as_pair(model.stride, "stride", least=1)
-    step = pair_text(stride)
     sizes = [f"{size_text(geometry.output_shape)} ({name})" for name, geometry in found.items()]
-    paddings = [guess for guess in GUESSES if _gives(size, wanted, model, guess, stride)]
-    strides = [
-        step
-        for step in range(1, _MOST_STRIDE + 1)
-        for guess in GUESSES
-        if _gives(size, wanted, model, guess, (step, step))
-    ]
-    hint = ""
-    if paddings:
-        hint = f"; padding={paddings[0]} (--padding {paddings[0]}) would do"
-    elif strides:
-        hint = f"; stride={strides[0]} (--stride {strides[0]}) would do"
+    listed = " or ".join([", ".join(sizes[:-1]), sizes[-1]] if sizes[1:] else sizes)
+    steps = range(1, _MOST_STRIDE + 1)
+    paddings = (f"padding {rule}" for rule in _fitting(before, after, model, stride))
+    strides = (f"stride {n}" for n in steps for _ in _fitting(before, after, model, (n, n)))
+    hint = next((f"; {fitting} would fit" for fitting in chain(paddings, strides)), "")
     return (
-        f"BEFORE is {size_text(size)} and AFTER {size_text(wanted)}: "
-        f"a kernel {size_text(model.size)} at stride {step} would make it "
-        f"{' or '.join(sizes)}{hint}"
+        f"sizes do not match: BEFORE is {size_text(before)}, AFTER is {size_text(after)}; "
+        f"a {size_text(model.kernel_shape)} kernel at stride {pair_text(stride)} gives "
+        f"{listed}{hint}"
     )
 
 
-def _gives(size: Pair, wanted: Pair, model: Model, guess: str, stride: Pair) -> bool:
-    try:
-        return conv_geometry(size, model.size, guess, stride, model.dilation).output_shape == wanted
-    except GeometryError:
-        return False
+def _fitting(before: Pair, after: Pair, model: Model, stride: Pair) -> Iterator[str]:
+    """Yield the padding rules that give AFTER's size at this stride."""
+    for rule in PADDINGS:
+        try:
+            geometry = conv_geometry(before, model.kernel_shape, rule, stride, model.dilation)
+        except GeometryError:
+            continue
+        if geometry.output_shape == after:
+            yield rule
 
 
-def _inside(
+def _without_padding(
     before: NDArray[Any], after: NDArray[Any], geometry: Geometry
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Leave out the windows that touch padding, and the pixels that no other sees."""
+    """Leave out the windows that touch padding, and the pixels that no other window sees."""
     pixels, values = [], []
     for axis, pad in enumerate((geometry.pads.top, geometry.pads.left)):
         step, extent = geometry.stride[axis], geometry.extent[axis]
@@ -218,9 +240,9 @@ def _inside(
         )
         if last < first:
             raise GeometryError(
-                f"every window of a kernel {size_text(geometry.kernel)} on "
-                f"{size_text(geometry.input_shape)} pixels touches the padding; "
-                "border= (--border) says what that held"
+                f"every window of a {size_text(geometry.kernel)} kernel on a "
+                f"{size_text(geometry.input_shape)} image touches the padding; name the border "
+                "to use these windows"
             )
         values.append(slice(first, last + 1))
         pixels.append(slice(first * step - pad, last * step - pad + extent))
@@ -236,43 +258,15 @@ def _padded(image: NDArray[Any], geometry: Geometry, border: str, fill: float) -
     return padded[: geometry.rows_needed(rows), :seen]
 
 
-def _kept(after: NDArray[Any], max_value: int | None) -> NDArray[np.bool_]:
+def _unclipped(after: NDArray[Any], max_value: int | None) -> NDArray[np.bool_]:
     if max_value is None:
         raise UsageError(
-            "black and white are to be left out (--ignore-clipped), and plain numbers have no "
-            "white: AFTER is to be an 8-bit or 16-bit image"
+            "clipped pixels can be ignored only where AFTER is an 8-bit or 16-bit image; plain "
+            "numbers are not clipped"
         )
-    kept = (after > 0) & (after < max_value)
-    if not kept.any():
+    mask = (after > 0) & (after < max_value)
+    if not mask.any():
         raise UsageError(
-            "every pixel of AFTER is black or white: leaving those out (--ignore-clipped) leaves "
-            "none"
+            "every pixel of AFTER is black or white; no pixel is left if clipped ones are ignored"
         )
-    return kept
-
-
-def pair_arrays(before: Any, after: Any) -> list[Example]:
-    """Pair arrays, or lists of arrays, whose first is not a row of numbers."""
-    befores, afters = (
-        [np.asarray(each) for each in given] if _several(given) else [np.asarray(given)]
-        for given in (before, after)
-    )
-    if len(befores) != len(afters):
-        raise UsageError(f"{len(befores)} images before, and {len(afters)} after")
-    for image in (*befores, *afters):
-        if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
-            raise UsageError(
-                f"an image must be (H, W) or (H, W, C) real numbers, not {image.shape} "
-                f"{image.dtype}"
-            )
-    depths = {"uint8": 8, "uint16": 16}
-    max_values = {"uint8": 255, "uint16": 65535}
-    return [
-        Example(one, two, max_values.get(two.dtype.name), depths.get(one.dtype.name))
-        for one, two in zip(befores, afters, strict=True)
-    ]
-
-
-def _several(given: Any) -> bool:
-    """Tell a list of images from one image written as lists."""
-    return isinstance(given, list | tuple) and (not given or np.ndim(given[0]) > 1)
+    return mask

@@ -36,10 +36,10 @@ def test_steps_are_those_over_the_windows(momentum):
     )
     weights, losses = by_hand(0.05, 30, momentum, 7)
     np.testing.assert_allclose(learned.weights.ravel(), weights, rtol=1e-9)
-    np.testing.assert_allclose(learned.course.losses, losses, rtol=1e-9)
+    np.testing.assert_allclose(learned.history.losses, losses, rtol=1e-9)
     np.testing.assert_allclose(learned.residual**2, losses[-1], rtol=1e-9)
-    assert learned.course.epochs == (0, 1, 5, 20, 30)
-    np.testing.assert_array_equal(learned.course.kernels[-1], learned.weights)
+    assert learned.history.epochs == (0, 1, 5, 20, 30)
+    np.testing.assert_array_equal(learned.history.kernels[-1], learned.weights)
 
 
 def test_it_comes_to_least_squares():
@@ -47,7 +47,7 @@ def test_it_comes_to_least_squares():
     learned = learn_kernel(GRAY, AFTER, descent=True, epochs=3000)
     np.testing.assert_allclose(learned.weights, best.weights, atol=1e-9)
     np.testing.assert_allclose(learned.bias, 3, atol=1e-6)
-    assert best.course is None
+    assert best.history is None
 
 
 def test_without_a_bias_and_for_channels():
@@ -57,22 +57,22 @@ def test_without_a_bias_and_for_channels():
     learned = learn_kernel(color, after, 2, bias=False, descent=True, epochs=4000)
     np.testing.assert_allclose(learned.weights, kernel, atol=1e-6)
     assert learned.bias == 0
-    assert learned.course.kernels[0].shape == (3, 2, 2)
+    assert learned.history.kernels[0].shape == (3, 2, 2)
 
 
 def test_a_convolution_is_turned_once():
     flipped = cross_correlate(GRAY.astype(float), KERNEL[::-1, ::-1])
     learned = learn_kernel(GRAY, flipped, operation="convolve", descent=True, epochs=3000)
     np.testing.assert_allclose(learned.weights, KERNEL, atol=1e-9)
-    np.testing.assert_allclose(learned.course.kernels[-1], KERNEL, atol=1e-9)
+    np.testing.assert_allclose(learned.history.kernels[-1], KERNEL, atol=1e-9)
 
 
 @pytest.mark.parametrize("momentum", [0, 0.5, 0.9])
 def test_the_limit_of_the_rate_is_true(momentum):
     options = {"descent": True, "momentum": momentum, "epochs": 3000}
-    limit = learn_kernel(GRAY, AFTER, descent=True, momentum=momentum).course.limit
+    limit = learn_kernel(GRAY, AFTER, descent=True, momentum=momentum).history.limit
     assert learn_kernel(GRAY, AFTER, rate=0.98 * limit, **options).residual < 1
-    with pytest.raises(UsageError, match=f"a rate below {limit:.4g} converges"):
+    with pytest.raises(UsageError, match=f"only rates below {limit:.4g} converge"):
         learn_kernel(GRAY, AFTER, rate=1.02 * limit, **options)
     with pytest.raises(UsageError, match="the loss grows"):
         learn_kernel(GRAY, AFTER, rate=1e9, **options)

@@ -53,7 +53,7 @@ def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0)
         condition=40.0,
         match=recognize(weights, 3.0, error) if kernel.ndim == 2 else None,
         rational=None,
-        course=course_to(weights, epochs, least) if descent else None,
+        history=course_to(weights, epochs, least) if descent else None,
         depth=8,
     )
     channels = kernel.shape[0] if kernel.ndim == 3 else None
@@ -118,8 +118,8 @@ def test_a_descent_shows_its_losses_and_kernels_on_one_scale():
     learned, figure = drawn("3x3", truth="truth", descent=True)
     loss, *maps = figure.axes
     line, floor = loss.lines
-    np.testing.assert_array_equal(line.get_ydata(), learned.course.losses)
-    np.testing.assert_array_equal(floor.get_ydata(), learned.course.least)
+    np.testing.assert_array_equal(line.get_ydata(), learned.history.losses)
+    np.testing.assert_array_equal(floor.get_ydata(), learned.history.least)
     assert loss.get_yscale() == "log"
     assert loss.get_xlabel() == "epoch"
     assert "mean squared" in loss.get_ylabel()
@@ -132,7 +132,7 @@ def test_a_floor_far_below_is_told_and_not_drawn():
     learned, figure = drawn("3x3", least=1e-9, descent=True)
     assert len(figure.axes[0].lines) == 1
     assert "least squares has a loss of" in figure.axes[0].get_title()
-    assert figure.axes[0].get_ylim()[0] > 1e-3 * learned.course.losses.min()
+    assert figure.axes[0].get_ylim()[0] > 1e-3 * learned.history.losses.min()
 
 
 def test_same_bytes(tmp_path):

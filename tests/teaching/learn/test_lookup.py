@@ -1,4 +1,4 @@
-"""Known kernels are seen in learned ones: as they stand, flipped, turned, scaled, framed."""
+"""Known kernels are seen in learned ones: as they stand, flipped, turned, scaled, centered."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from convcli import cross_correlate, get_kernel, learn_kernel
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import FixedKernel
-from convcli.teaching.learn.lookup import framed, rational, recognize
+from convcli.teaching.learn.lookup import centered, rational, recognize
 
 TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, FixedKernel)]
 
@@ -29,7 +29,7 @@ def test_every_table_is_seen_by_one_of_its_names(name):
     assert name in (match.spec, *match.also)
     for other in (match.spec, *match.also):
         np.testing.assert_allclose(
-            framed(get_kernel(other).weights, kernel.shape), kernel.weights, atol=1e-12
+            centered(get_kernel(other).weights, kernel.shape), kernel.weights, atol=1e-12
         )
 
 
@@ -59,8 +59,8 @@ def test_flipped_negated_and_scaled():
 
 
 def test_a_small_kernel_in_a_large_frame_and_a_large_one_cut():
-    assert seen(framed(get_kernel("sobel-y").weights, (7, 5))).spec == "sobel-y"
-    assert seen(framed(get_kernel("gaussian:5,sigma=1.2").weights, (9, 9))).spec == (
+    assert seen(centered(get_kernel("sobel-y").weights, (7, 5))).spec == "sobel-y"
+    assert seen(centered(get_kernel("gaussian:5,sigma=1.2").weights, (9, 9))).spec == (
         "gaussian:5,sigma=1.2"
     )
     assert seen([[1]]).spec == "identity"

@@ -5,9 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli.teaching.learn.fit import _by_windows
-from convcli.teaching.learn.gram import window_moments, window_residuals
-from convcli.teaching.learn.gram_fft import lag_moments, lag_residuals
+from convcli.teaching.learn.gram import (
+    moments_by_fft,
+    moments_by_matrix,
+    residuals_by_fft,
+    residuals_by_matrix,
+    uses_fft,
+)
 from convcli.teaching.learn.normal_equations import Origin
 from convcli.teaching.learn.windows import Windows
 
@@ -23,19 +27,19 @@ def windows(shape, taps, dtype, stride=(1, 1), dilation=(1, 1), share=None):
         for side, k, step, s in zip(shape[1:], taps, dilation, stride, strict=True)
     ]
     target = RNG.integers(0, 256, size).astype(dtype)
-    kept = None if share is None else RNG.random(size) < share
-    return Windows(planes, target, kept, taps, stride, dilation)
+    mask = None if share is None else RNG.random(size) < share
+    return Windows(planes, target, mask, taps, stride, dilation)
 
 
 def matrix_of(given):
     """Every window that counts as a row, and the values, by plain loops."""
     rows, values = [], []
     for y, x in np.ndindex(given.target.shape):
-        if given.kept is None or given.kept[y, x]:
+        if given.mask is None or given.mask[y, x]:
             at = [
                 [place * s + tap * d for tap in range(k)]
                 for place, s, d, k in zip(
-                    (y, x), given.stride, given.dilation, given.taps, strict=True
+                    (y, x), given.stride, given.dilation, given.kernel_shape, strict=True
                 )
             ]
             window = given.planes[:, at[0]][:, :, at[1]]
@@ -79,8 +83,8 @@ SHAPES = [
 @pytest.mark.parametrize("dtype", [np.uint8, float])
 @pytest.mark.parametrize(("shape", "taps"), SHAPES)
 def test_both_methods_sum_over_all_windows(shape, taps, dtype):
-    agree(windows(shape, taps, dtype), window_moments, window_residuals)
-    agree(windows(shape, taps, dtype), lag_moments, lag_residuals)
+    agree(windows(shape, taps, dtype), moments_by_matrix, residuals_by_matrix)
+    agree(windows(shape, taps, dtype), moments_by_fft, residuals_by_fft)
 
 
 @pytest.mark.parametrize("share", [None, 0.6])
@@ -89,21 +93,21 @@ def test_both_methods_sum_over_all_windows(shape, taps, dtype):
 )
 def test_strides_dilations_and_choices_of_windows(stride, dilation, share):
     given = windows((2, 21, 24), (3, 4), np.uint8, stride, dilation, share)
-    agree(given, window_moments, window_residuals)
+    agree(given, moments_by_matrix, residuals_by_matrix)
 
 
-def test_tiles_and_bands_join():
+def test_tiles_and_bands_add_up():
     """More windows than one tile holds, in both directions."""
     for taps in ((2, 2), (3, 5)):
         given = windows((1, 300, 520), taps, np.uint8)
-        ones, others = window_moments(given, ORIGIN, 2), lag_moments(given, ORIGIN, 2)
+        ones, others = moments_by_matrix(given, ORIGIN, 2), moments_by_fft(given, ORIGIN, 2)
         np.testing.assert_array_equal(ones.gram, others.gram)  # integers are exact
         np.testing.assert_array_equal(ones.cross, others.cross)
         np.testing.assert_array_equal(ones.sums, others.sums)
         assert (ones.total, ones.squares) == (others.total, others.squares)
 
 
-@pytest.mark.parametrize("moments", [window_moments, lag_moments])
+@pytest.mark.parametrize("moments", [moments_by_matrix, moments_by_fft])
 def test_threads_do_not_change_a_bit(moments):
     given = windows((1, 400, 300), (3, 3), float)
     given.planes[...] /= 7
@@ -118,18 +122,18 @@ def test_threads_do_not_change_a_bit(moments):
     st.tuples(st.integers(1, 6), st.integers(1, 6)),
     st.tuples(st.integers(0, 9), st.integers(0, 9)),
 )
-def test_lags_equal_windows_for_any_size(channels, taps, more):
+def test_both_methods_agree_for_any_size(channels, taps, more):
     given = windows((channels, taps[0] + more[0], taps[1] + more[1]), taps, float)
-    one, other = window_moments(given, ORIGIN, 1), lag_moments(given, ORIGIN, 1)
+    one, other = moments_by_matrix(given, ORIGIN, 1), moments_by_fft(given, ORIGIN, 1)
     near(other.gram, one.gram)
     near(other.cross, one.cross)
     near(other.sums, one.sums)
 
 
-def test_the_way_is_chosen_by_the_windows():
-    assert _by_windows(windows((1, 20, 20), (3, 3), np.uint8))
-    assert not _by_windows(windows((1, 20, 20), (5, 5), np.uint8))
-    assert _by_windows(windows((1, 20, 20), (5, 5), np.uint8, stride=(2, 2)))
-    assert _by_windows(windows((1, 20, 20), (5, 5), np.uint8, dilation=(2, 2)))
-    assert _by_windows(windows((1, 20, 20), (5, 5), np.uint8, share=0.5))
-    assert _by_windows(windows((9, 20, 20), (5, 5), np.uint8))
+def test_fft_is_used_for_large_dense_windows():
+    assert not uses_fft(windows((1, 20, 20), (3, 3), np.uint8))
+    assert uses_fft(windows((1, 20, 20), (5, 5), np.uint8))
+    assert not uses_fft(windows((1, 20, 20), (5, 5), np.uint8, stride=(2, 2)))
+    assert not uses_fft(windows((1, 20, 20), (5, 5), np.uint8, dilation=(2, 2)))
+    assert not uses_fft(windows((1, 20, 20), (5, 5), np.uint8, share=0.5))
+    assert not uses_fft(windows((9, 20, 20), (5, 5), np.uint8))

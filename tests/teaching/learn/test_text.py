@@ -78,14 +78,14 @@ def test_a_bias_that_is_noise_is_0():
         (2.5 * get_kernel("emboss").weights, "this is 2.5 times emboss"),
         (
             get_kernel("emboss").weights[::-1, ::-1],
-            "this is emboss, flipped (what --operation convolve makes of it)",
+            "this is emboss, flipped (as --operation convolve flips it)",
         ),
         (-1 * get_kernel("blur").weights, "this is the negative of blur"),
         (
             get_kernel("sobel-x").weights + 0.1 * np.eye(3),
             "this is near sobel-x: the largest difference is 0.1",
         ),
-        ([[1, 5, -7]], "this is no kernel with a name"),
+        ([[1, 5, -7]], "no known kernel matches"),
     ],
 )
 def test_verdicts(kernel, sentence):
@@ -105,8 +105,8 @@ def test_a_truth_stands_beside_and_its_difference_is_told():
 @pytest.mark.parametrize(
     ("truth", "words"),
     [
-        (Kernel(np.ones((5, 3))), "3x5, larger than the kernel that is learned: --size 3x5"),
-        (Kernel(np.ones((2, 3, 3))), "has 2 channels, and the learned kernel none"),
+        (Kernel(np.ones((5, 3))), "3x5, larger than the learned kernel; use --size 3x5"),
+        (Kernel(np.ones((2, 3, 3))), "has 2 channels, but the learned kernel has none"),
     ],
 )
 def test_a_truth_of_another_shape(truth, words):
@@ -143,7 +143,7 @@ def test_descent_tells_its_losses():
     table = {int(epoch): float(loss) for epoch, loss in map(str.split, lines[1:8])}
     assert list(table) == [0, 1, 2, 5, 10, 20, 30]
     for epoch, loss in table.items():
-        assert loss == pytest.approx(learned.course.losses[epoch], rel=1e-5)
+        assert loss == pytest.approx(learned.history.losses[epoch], rel=1e-5)
     rest = " ".join(lines[8:])
     assert "converges), momentum 0.9; least squares has a loss of" in rest
 
@@ -165,4 +165,4 @@ def test_data_is_json_with_every_number():
 def test_a_flat_result_is_said():
     text = learned_text(learn_kernel(GRAY, np.ones(GRAY.shape)))
     assert "R squared  none: AFTER is flat" in text
-    assert "this is no kernel with a name" in text
+    assert "no known kernel matches" in text
