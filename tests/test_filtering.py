@@ -103,13 +103,13 @@ def test_nan_is_counted_and_stays_local():
 
 
 @pytest.mark.parametrize(
-    "layout", [ConvOptions(), ConvOptions(padding="full"), ConvOptions(stride=(2, 3))]
+    "options", [ConvOptions(), ConvOptions(padding="full"), ConvOptions(stride=(2, 3))]
 )
-def test_alpha_has_the_size_of_the_pixels(layout):
+def test_alpha_has_the_size_of_the_pixels(options):
     pixels = np.zeros((7, 8, 3), np.uint8)
     image = ImageData(pixels, 8, np.full((7, 8), 255, np.uint8))
     for alpha in ("keep", "premultiply"):
-        done = through(image, spec("blur", conv=layout, alpha=alpha)).image
+        done = through(image, spec("blur", conv=options, alpha=alpha)).image
         assert done.alpha.shape == done.pixels.shape[:2]
         assert (done.alpha == 255).all()
     assert through(image, spec("blur", alpha="drop")).image.alpha is None

@@ -174,7 +174,7 @@ def test_light_commands_load_nothing_heavy(arguments):
     ("code", "allowed"),
     [
         ("import convcli", set()),
-        ("from convcli import output_size, receptive_field, ConvcliError; output_size(5, 3)", set()),
+        ("from convcli import output_size, ConvcliError; output_size(5, 3)", set()),
         ("from convcli import cross_correlate, convolve", {"numpy"}),
         ("from convcli import pool; pool([[1]], 1)", {"numpy"}),
         ("from convcli import Kernel, get_kernel; get_kernel('gaussian:5')", {"numpy"}),

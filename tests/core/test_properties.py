@@ -1,4 +1,4 @@
-"""What holds for every image, kernel and layout."""
+"""What holds for every image, kernel and options."""
 
 import numpy as np
 import pytest
@@ -27,42 +27,42 @@ def kernels(least=1, greatest=4):
     return arrays(np.int64, st.tuples(side, side), elements=WEIGHTS)
 
 
-LAYOUTS = st.fixed_dictionaries(
+OPTIONS = st.fixed_dictionaries(
     {"padding": PADS, "border": BORDERS, "stride": STEPS, "dilation": STEPS}
 )
 
 
-def filtered(image, kernel, layout, operation=cross_correlate):
+def filtered(image, kernel, options, operation=cross_correlate):
     """Filter where a window fits."""
     try:
-        return operation(image, kernel, **layout)
+        return operation(image, kernel, **options)
     except GeometryError:
         return None
 
 
-@given(images(), kernels(), LAYOUTS, WEIGHTS, st.integers(0, 99))
-def test_linear_in_the_image(image, kernel, layout, factor, seed):
+@given(images(), kernels(), OPTIONS, WEIGHTS, st.integers(0, 99))
+def test_linear_in_the_image(image, kernel, options, factor, seed):
     other = np.random.default_rng(seed).integers(-99, 99, image.shape)
-    whole = filtered(image + factor * other, kernel, layout)
+    whole = filtered(image + factor * other, kernel, options)
     if whole is not None:
-        parts = [filtered(part, kernel, layout).astype(object) for part in (image, other)]
+        parts = [filtered(part, kernel, options).astype(object) for part in (image, other)]
         np.testing.assert_array_equal(whole, parts[0] + factor * parts[1])
 
 
-@given(images(), kernels(), LAYOUTS, WEIGHTS)
-def test_linear_in_the_kernel(image, kernel, layout, factor):
+@given(images(), kernels(), OPTIONS, WEIGHTS)
+def test_linear_in_the_kernel(image, kernel, options, factor):
     other = np.arange(kernel.size).reshape(kernel.shape)
-    whole = filtered(image, kernel + factor * other, layout)
+    whole = filtered(image, kernel + factor * other, options)
     if whole is not None:
-        parts = [filtered(image, part, layout).astype(object) for part in (kernel, other)]
+        parts = [filtered(image, part, options).astype(object) for part in (kernel, other)]
         np.testing.assert_array_equal(whole, parts[0] + factor * parts[1])
 
 
 @given(images(), kernels(), st.integers(-9, 9), st.integers(-9, 9), STEPS)
 def test_shifts_commute_on_a_torus(image, kernel, down, right, dilation):
-    layout = {"border": "wrap", "dilation": dilation}
-    shifted = cross_correlate(np.roll(image, (down, right), (0, 1)), kernel, **layout)
-    expected = np.roll(cross_correlate(image, kernel, **layout), (down, right), (0, 1))
+    options = {"border": "wrap", "dilation": dilation}
+    shifted = cross_correlate(np.roll(image, (down, right), (0, 1)), kernel, **options)
+    expected = np.roll(cross_correlate(image, kernel, **options), (down, right), (0, 1))
     np.testing.assert_array_equal(shifted, expected)
 
 
@@ -77,16 +77,16 @@ def test_one_at_the_anchor_is_the_identity(image, rows, columns, dilation, borde
         np.testing.assert_array_equal(same, image)
 
 
-@given(images(), kernels(), LAYOUTS)
-def test_transposition(image, kernel, layout):
-    top, bottom, left, right = layout["padding"]
+@given(images(), kernels(), OPTIONS)
+def test_transposition(image, kernel, options):
+    top, bottom, left, right = options["padding"]
     turned = {
-        **layout,
+        **options,
         "padding": (left, right, top, bottom),
-        "stride": layout["stride"][::-1],
-        "dilation": layout["dilation"][::-1],
+        "stride": options["stride"][::-1],
+        "dilation": options["dilation"][::-1],
     }
-    plain = filtered(image, kernel, layout)
+    plain = filtered(image, kernel, options)
     mirrored = filtered(image.swapaxes(0, 1), kernel.T, turned)
     if plain is None:
         assert mirrored is None
@@ -94,11 +94,11 @@ def test_transposition(image, kernel, layout):
         np.testing.assert_array_equal(mirrored, plain.swapaxes(0, 1))
 
 
-@given(images(), kernels(greatest=9), LAYOUTS, st.sampled_from([None, "valid", "same", "full", 2]))
-def test_sizes_equal_output_size(image, kernel, layout, rule):
-    layout = layout if rule is None else {**layout, "padding": rule}
-    arguments = kernel.shape, layout["padding"], layout["stride"], layout["dilation"]
-    result = filtered(image, kernel, layout)
+@given(images(), kernels(greatest=9), OPTIONS, st.sampled_from([None, "valid", "same", "full", 2]))
+def test_sizes_equal_output_size(image, kernel, options, rule):
+    options = options if rule is None else {**options, "padding": rule}
+    arguments = kernel.shape, options["padding"], options["stride"], options["dilation"]
+    result = filtered(image, kernel, options)
     if result is None:
         with pytest.raises(GeometryError):
             output_size(image.shape[:2], *arguments)
@@ -106,10 +106,10 @@ def test_sizes_equal_output_size(image, kernel, layout, rule):
         assert result.shape == output_size(image.shape[:2], *arguments) + image.shape[2:]
 
 
-@given(images(), kernels(), LAYOUTS)
-def test_convolving_is_correlating_with_the_kernel_flipped(image, kernel, layout):
-    one = filtered(image, kernel, layout, convolve)
-    other = filtered(image, kernel[::-1, ::-1], layout)
+@given(images(), kernels(), OPTIONS)
+def test_convolving_is_correlating_with_the_kernel_flipped(image, kernel, options):
+    one = filtered(image, kernel, options, convolve)
+    other = filtered(image, kernel[::-1, ::-1], options)
     np.testing.assert_equal(one, other)
 
 
@@ -130,45 +130,45 @@ def test_full_convolution_is_associative(image, one, other):
     )
 
 
-@given(images(), kernels(), LAYOUTS)
-def test_channels_are_filtered_each_on_its_own(image, kernel, layout):
-    whole = filtered(image, kernel, layout)
+@given(images(), kernels(), OPTIONS)
+def test_channels_are_filtered_each_on_its_own(image, kernel, options):
+    whole = filtered(image, kernel, options)
     if whole is not None and image.ndim == 3:
         for channel in range(image.shape[2]):
-            alone = filtered(image[..., channel], kernel, layout)
+            alone = filtered(image[..., channel], kernel, options)
             np.testing.assert_array_equal(whole[..., channel], alone)
 
 
-@given(images(), kernels(), LAYOUTS)
-def test_a_stride_keeps_every_nth_window(image, kernel, layout):
-    dense = filtered(image, kernel, {**layout, "stride": 1})
+@given(images(), kernels(), OPTIONS)
+def test_a_stride_keeps_every_nth_window(image, kernel, options):
+    dense = filtered(image, kernel, {**options, "stride": 1})
     if dense is not None:
-        down, right = layout["stride"]
-        np.testing.assert_array_equal(filtered(image, kernel, layout), dense[::down, ::right])
+        down, right = options["stride"]
+        np.testing.assert_array_equal(filtered(image, kernel, options), dense[::down, ::right])
 
 
-@given(images(), kernels(), LAYOUTS)
-def test_a_dilation_is_a_kernel_with_holes(image, kernel, layout):
-    down, right = layout["dilation"]
+@given(images(), kernels(), OPTIONS)
+def test_a_dilation_is_a_kernel_with_holes(image, kernel, options):
+    down, right = options["dilation"]
     shape = [d * (k - 1) + 1 for d, k in zip((down, right), kernel.shape, strict=True)]
     holed = np.zeros(shape, int)
     holed[::down, ::right] = kernel
-    expected = filtered(image, holed, {**layout, "dilation": 1})
-    np.testing.assert_equal(filtered(image, kernel, layout), expected)
+    expected = filtered(image, holed, {**options, "dilation": 1})
+    np.testing.assert_equal(filtered(image, kernel, options), expected)
 
 
-@given(images(np.uint8), kernels(), LAYOUTS)
-def test_pixels_are_the_exact_sums_clipped(image, kernel, layout):
-    exact = filtered(image, kernel, layout)
+@given(images(np.uint8), kernels(), OPTIONS)
+def test_pixels_are_the_exact_sums_clipped(image, kernel, options):
+    exact = filtered(image, kernel, options)
     if exact is not None:
-        narrow = filtered(image, kernel, {**layout, "dtype": np.uint8})
+        narrow = filtered(image, kernel, {**options, "dtype": np.uint8})
         np.testing.assert_array_equal(narrow, exact.clip(0, 255).astype(np.uint8))
 
 
-@given(images(), kernels(), LAYOUTS)
-def test_inputs_are_untouched_and_results_repeat(image, kernel, layout):
+@given(images(), kernels(), OPTIONS)
+def test_inputs_are_untouched_and_results_repeat(image, kernel, options):
     before = image.tobytes(), kernel.tobytes()
-    first, second = (filtered(image, kernel, layout) for _ in range(2))
+    first, second = (filtered(image, kernel, options) for _ in range(2))
     assert (image.tobytes(), kernel.tobytes()) == before
     if first is not None:
         assert first.tobytes() == second.tobytes()
