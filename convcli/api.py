@@ -41,18 +41,16 @@ AnyMethod = Method | MethodSynonym
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SHARED = {
-    "padding": """\
+    "conv": """\
 padding: pixels added around the image: one number for every side, (vertical, horizontal),
     (top, bottom, left, right), or a rule. ``valid`` adds none. ``same`` adds ``d(k-1)`` in
     total, so that stride 1 keeps the size; an even kernel has its extra pixel at the bottom
-    and the right. ``full`` adds ``d(k-1)`` on every side.""",
-    "border": """\
+    and the right. ``full`` adds ``d(k-1)`` on every side.
 border: what the padding holds, by numpy's names: ``edge`` (aaa|abcd|ddd), ``zero``,
     ``reflect`` (dcb|abcd|cba), ``symmetric`` (cba|abcd|dcb), ``wrap`` (bcd|abcd|abc), or
     ``constant``. scipy and scikit-image call ``symmetric`` reflect. Synonyms: replicate,
     nearest, zeros, mirror (reflect), circular.
-fill: the value of a constant border.""",
-    "steps": """\
+fill: the value of a constant border.
 stride: step between windows, one number or (rows, columns).
 dilation: distance between taps, one number or (rows, columns).""",
     "sums": """\
@@ -102,9 +100,7 @@ def cross_correlate(
         kernel: (kh, kw), applied to each channel; (C, kh, kw), summed over the channels to one
             map; or a filter bank (N, C, kh, kw), as in torch and ONNX. A Kernel counts as its
             weights.
-        {padding}
-        {border}
-        {steps}
+        {conv}
         {sums}
 
     Returns:
@@ -154,9 +150,7 @@ def convolve(
     Args:
         image: (H, W) or (H, W, C) real numbers; never modified.
         kernel: (kh, kw), (C, kh, kw) or (N, C, kh, kw), as for :func:`cross_correlate`.
-        {padding}
-        {border}
-        {steps}
+        {conv}
         {sums}
 
     Returns:
@@ -264,9 +258,7 @@ def explain(
             combination.
         at: (row, column) in the feature map.
         operation: ``correlate``, or ``convolve``, which flips the kernel.
-        {padding}
-        {border}
-        {steps}
+        {conv}
         divisor: replaces the kernel's own.
         bias: replaces the kernel's own, in the image's units.
         combine: ``magnitude``, ``max``, ``sum`` or ``mean``; replaces the family's own.
@@ -289,7 +281,6 @@ def explain(
     return explain_array(image, kernel, at, options, divisor, bias, combine, activation, range)
 
 
-@_documented
 def learn_kernel(
     before: ArrayLike | Sequence[ArrayLike],
     after: ArrayLike | Sequence[ArrayLike],
@@ -324,8 +315,7 @@ def learn_kernel(
         padding: as for :func:`cross_correlate`; None to infer ``same``, ``valid`` or ``full`` from
             the sizes.
         border: as for :func:`cross_correlate`; None to use only windows inside the image.
-        fill: the value of a constant border.
-        {steps}
+        fill, stride, dilation: as for :func:`cross_correlate`.
         bias: whether to fit a bias.
         ignore_clipped: whether to ignore black and white pixels of ``after`` (uint8, uint16).
         descent: whether to use gradient descent from random weights instead of least squares.
@@ -376,7 +366,6 @@ def output_size(
 ) -> Pair: ...
 
 
-@_documented
 def output_size(
     size: Steps,
     kernel: Steps,
@@ -392,8 +381,7 @@ def output_size(
     Args:
         size: of the input, one number or (rows, columns).
         kernel: size of the kernel, one number or (rows, columns).
-        {padding}
-        {steps}
+        padding, stride, dilation: as for :func:`cross_correlate`.
 
     Returns:
         An integer for an integer ``size``, if both axes agree; else (rows, columns).

@@ -185,15 +185,8 @@ def hue_axes(spec: Filter) -> tuple[complex, complex]:
 class _Task:
     """One filter planned for one image.
 
-    Attributes:
-        planes: the pixels, perhaps premultiplied.
-        plans: one for each kernel.
-        combine: how the maps become one.
-        alpha: of the result.
-        threads: use at most this many.
-        weight: the filtered alpha, by which premultiplied colors are divided; else None.
-        bias: added after that division.
-        axes: where the derivatives of a direction image point to; else None.
+    ``weight`` is the filtered alpha, by which premultiplied colors are divided before ``bias`` is
+    added; ``axes`` are the directions of the derivatives of a direction image.
     """
 
     planes: NDArray[Any]
