@@ -126,6 +126,27 @@ def filter_image(
     return Filtered(result, stats, task.describe())
 
 
+def apply_range(raw: Filtered, range: str, depth: int | None) -> Filtered:  # noqa: A002
+    """Map a result of range ``raw`` to pixels, as :func:`filter_image` does while it filters.
+
+    Args:
+        raw: a result whose values were counted.
+        range: one of :data:`convcli.choices.RANGES`.
+        depth: bits per pixel, 8 or 16; None for plain numbers.
+
+    Raises:
+        UsageError: the range needs a depth.
+    """
+    values = raw.image.pixels
+    extremes = (raw.stats.minimum, raw.stats.maximum) if range == "rescale" else ()
+    value_range = ValueRange(range, None if depth is None else 2**depth - 1, *extremes)
+    pixels = np.empty(values.shape, value_range.dtype_for(values.dtype))
+    value_range.apply(values, pixels)
+    stats = ValueStats(value_range)
+    stats.add(values)
+    return Filtered(replace(raw.image, pixels=pixels, depth=depth), stats, raw.method)
+
+
 def measure(image: ImageData, spec: Filter) -> tuple[float, float]:
     """Return the minimum and the maximum of the finite values of an image's feature map.
 

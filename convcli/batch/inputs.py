@@ -1,19 +1,28 @@
-"""Which files: names, folders and patterns, looked up as the work goes on."""
+"""The inputs of a run: files, folders, patterns and lists, read as the run goes on."""
+
+from __future__ import annotations
 
 import glob
+import io
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from convcli.atomic import is_stream
-from convcli.errors import ConvcliError, ImageError, UsageError
+from convcli.batch.options import InputOptions
+from convcli.errors import ConvcliError, ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
 
 STDIN = "-"
+CHUNK = 1 << 16  # bytes that are read from a list at a time
+MAX_NAME = 1 << 16  # bytes of a name in a list
+
+Matcher = Callable[[str, str], bool]  # of a file's name and its folder below the searched one
 
 
 class Source(NamedTuple):
@@ -21,8 +30,7 @@ class Source(NamedTuple):
 
     Attributes:
         path: its name, as it was given or found.
-        below: where it lies below the folder, the pattern or the list that it was found in; an
-            output folder repeats it.
+        below: its folder below the searched folder, the pattern or the list; --out-dir mirrors it.
         found: whether it was found in a folder or by a pattern, not named.
         is_stdin: whether it is standard input.
     """
@@ -34,20 +42,20 @@ class Source(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """An input that cannot be taken up, and why; its neighbors go on."""
+    """An input that does not exist or cannot be read; the others are still filtered."""
 
     path: str
     error: ConvcliError
 
 
 class Group(NamedTuple):
-    """Inputs that lie in one folder: all that was found there, or one that was named.
+    """The inputs in one folder, or a single input that was named.
 
     Attributes:
         folder: the folder, as it was given or found.
+        names: the files' names in it.
         below, found, is_stdin: as in :class:`Source`.
-        names: the files' names inside it.
-        strangers: how many other files it has, which are no images by their names.
+        ignored: number of other files in the folder, whose names are not those of images.
     """
 
     folder: str
@@ -64,127 +72,123 @@ class Group(NamedTuple):
             yield Source(path, self.below, self.found, self.is_stdin)
 
 
-class InputOptions(NamedTuple):
-    """What to look for.
+def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> None:
+    """Check that there is an input, and that standard input is used once at most.
 
-    Attributes:
-        names: files, folders, patterns, or ``-`` for standard input.
-        files_from: a file of names, or ``-`` for standard input; None for no list.
-        null: the list's names end in NUL instead of a newline.
-        recursive: descend into the folders inside a folder.
-        include: patterns of which a found file matches one, instead of an image's suffixes.
-        exclude: patterns of which a found file or folder matches none.
-        output: a folder that is never searched: the results of this run or the last.
+    Raises:
+        UsageError: there is no input, or standard input is used twice.
     """
-
-    names: tuple[str, ...] = ()
-    files_from: str | None = None
-    null: bool = False
-    recursive: bool = False
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    output: str | None = None
-
-    def check(self, *, kernel_from_stdin: bool = False) -> None:
-        """See that something is named, and that standard input is one thing at most.
-
-        Raises:
-            UsageError: it is not so.
-        """
-        if not self.names and self.files_from is None:
-            raise UsageError("no INPUT: name files, folders or patterns, or use --files-from")
-        readers = self.names.count(STDIN) + (self.files_from == STDIN) + kernel_from_stdin
-        if readers > 1:
-            raise UsageError(
-                "- (standard input) can be one image, the --files-from list or the kernel, once"
-            )
-
-    @property
-    def streams(self) -> bool:
-        """Whether the list comes through a pipe, so that it can be read but once."""
-        if self.files_from is None:
-            return False
-        return self.files_from == STDIN or is_stream(Path(self.files_from))
-
-    def wanted(self) -> Callable[[str, str], bool]:
-        """Return what tells, by its name and its folder, whether a found file is taken."""
-        suffixes = image_suffixes()
-        includes, excludes = _pattern(self.include), _pattern(self.exclude)
-
-        def is_wanted(name: str, below: str) -> bool:
-            if excludes and excludes(name, below):
-                return False
-            if includes:
-                return includes(name, below)
-            return os.path.splitext(name)[1].lower() in suffixes
-
-        return is_wanted
+    if not options.names and options.files_from is None:
+        raise UsageError("no INPUT: name files, folders or patterns, or use --files-from")
+    uses = options.names.count(STDIN) + (options.files_from == STDIN) + kernel_from_stdin
+    if uses > 1:
+        raise UsageError(
+            "standard input ('-') can be used once only: as an image, as the --files-from list, "
+            "or as the kernel"
+        )
 
 
-def find_named(search: InputOptions) -> Iterator[Group | Missing]:
+def is_piped(options: InputOptions) -> bool:
+    """Tell whether the list of inputs is a pipe, which can be read only once."""
+    if options.files_from is None:
+        return False
+    return options.files_from == STDIN or is_stream(Path(options.files_from))
+
+
+def find_all(options: InputOptions) -> Iterator[Group | Missing]:
+    """Yield all inputs: those of :func:`find_named`, then those of :func:`find_listed`."""
+    yield from find_named(options)
+    yield from find_listed(options)
+
+
+def find_named(options: InputOptions) -> Iterator[Group | Missing]:
     """Yield the inputs that are named, and those found in folders and by patterns.
 
-    They come in the order given, a folder's sorted by name. Inside a folder only files with a
-    image's suffix count; what is named outright is taken whatever it is. Folders are read when
-    their turn comes.
+    They come in the order given; those of a folder are sorted by name. In a folder only files with
+    an image's suffix are inputs; a file that is named is one whatever its suffix. Each folder is
+    read when its turn comes.
     """
-    for name in search.names:
+    for name in options.names:
         if name == STDIN:
             yield Group("", [name], is_stdin=True)
         elif not name:
-            yield Missing(name, ImageError("''", "is no file's name"))
+            yield Missing(name, ImageError("''", "is not a file name"))
         elif os.path.isdir(name):
-            yield from _in_folder(name, search)
+            yield from _in_folder(name, options)
         elif os.path.lexists(name) or not glob.has_magic(name):
             yield Group("", [name])
         else:
-            yield from _matching(name, search)
+            yield from _matching(name, options)
 
 
-def _in_folder(top: str, search: InputOptions) -> Iterator[Group | Missing]:
-    """Yield the images of a folder; links to folders are not followed, so no loop is entered."""
-    output, excludes = _identity(search.output), _pattern(search.exclude)
-    problems: list[Missing] = []
-    waiting, any_found, descends = [top], False, False
+def find_listed(options: InputOptions) -> Iterator[Group]:
+    """Yield the inputs named in the --files-from list as they arrive; names are bytes.
+
+    Raises:
+        UsageError: the list cannot be read.
+    """
+    if options.files_from is None:
+        return
+    end = b"\0" if options.null else b"\n"
+    for name in _split(_chunks(options.files_from), end):
+        path = os.fsdecode(name if options.null else name.removesuffix(b"\r"))
+        if "\0" in path:
+            raise UsageError(
+                f"--files-from {shown(options.files_from)}: a name contains NUL; "
+                "use -0 if NUL ends the names"
+            )
+        if path:
+            folder = PurePath(os.path.normpath(os.path.dirname(path)))
+            below = [part for part in folder.parts if part not in (folder.anchor, "..")]
+            yield Group("", [path], os.path.join("", *below))
+
+
+def _in_folder(top: str, options: InputOptions) -> Iterator[Group | Missing]:
+    """Yield the images of a folder; links to folders are not followed, to avoid endless loops."""
+    out_dir, excludes = _identity(options.out_dir), _matcher(options.exclude)
+    unreadable: list[Missing] = []
+    waiting, any_found, any_inside = [top], False, False
     while waiting:
         folder = waiting.pop()
         below = os.path.relpath(folder, top)
         try:
-            found = os.stat(folder)
-            state = (found.st_dev, found.st_ino, found.st_mtime_ns)
-            group, inside = _scanned(folder, below, search, state)
+            stat = os.stat(folder)
+            state = (stat.st_dev, stat.st_ino, stat.st_mtime_ns)
+            group, inside = _scan(folder, below, options, state)
         except OSError as error:
-            problems.append(Missing(folder, _refused(folder, error)))
+            problem = f"cannot be read: {error.strerror or error}"
+            unreadable.append(Missing(folder, ImageError(folder, problem)))
             continue
         inside = [
             name
             for name in inside
             if not (excludes and excludes(name, below))
-            and (output is None or _identity(os.path.join(folder, name)) != output)
+            and (out_dir is None or _identity(os.path.join(folder, name)) != out_dir)
         ]
-        if search.recursive:
+        if options.recursive:
             waiting += [os.path.join(folder, name) for name in sorted(inside, reverse=True)]
-        descends = descends or bool(inside)
+        any_inside = any_inside or bool(inside)
         any_found = any_found or bool(group.names)
         yield group
-    yield from problems
-    if not any_found and not problems:
-        hint = "; --recursive descends into its folders" if descends > search.recursive else ""
-        if search.include or search.exclude:
-            hint = f" that --include and --exclude let through{hint}"
+    yield from unreadable
+    if not any_found and not unreadable:
+        hint = "; use --recursive to search its folders" * (any_inside and not options.recursive)
+        if options.include or options.exclude:
+            hint = f" that matches --include and --exclude{hint}"
         yield Missing(top, ImageError(top, f"no image in this folder{hint}"))
 
 
 @lru_cache(maxsize=1)
-def _scanned(
-    folder: str, below: str, search: InputOptions, _state: tuple[int, int, int]
+def _scan(
+    folder: str, below: str, options: InputOptions, _state: tuple[int, int, int]
 ) -> tuple[Group, list[str]]:
-    """Return the images in one folder, sorted, and the folders inside it; none is hidden.
+    """Return the images in one folder, sorted, and the folders in it; hidden ones are left out.
 
-    Inputs are gone through twice, and a large folder is often the only one: it is remembered while
-    its state is the same.
+    The last result is cached while the folder's state is the same: inputs are read twice, and
+    often from one large folder.
     """
-    is_wanted = search.wanted()
+    suffixes = image_suffixes()
+    includes, excludes = _matcher(options.include), _matcher(options.exclude)
     names, folders, ignored = [], [], 0
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -193,9 +197,14 @@ def _scanned(
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(name)
-            elif entry.is_symlink() and os.path.isdir(entry.path):
                 continue
-            elif is_wanted(name, below) and _is_file(entry):
+            if entry.is_symlink() and os.path.isdir(entry.path):
+                continue
+            if includes:
+                is_wanted = includes(name, below)
+            else:
+                is_wanted = os.path.splitext(name)[1].lower() in suffixes
+            if is_wanted and not (excludes and excludes(name, below)) and _is_file(entry):
                 names.append(name)
             else:
                 ignored += 1
@@ -204,34 +213,34 @@ def _scanned(
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Tell whether a name is a file's, or a link's to nowhere, which is worth an error."""
-    if entry.is_symlink():  # whose own methods raise where it leads in a circle
+    """Tell whether an entry is a file, or a broken link, which is reported as an error."""
+    if entry.is_symlink():  # the entry's own methods raise if links form a circle
         return os.path.isfile(entry.path) or not os.path.exists(entry.path)
     return entry.is_file()
 
 
 def _identity(path: str | None) -> tuple[int, int] | None:
-    """Return what tells a file from all others, or None where there is none."""
+    """Return device and inode of a file; None if it does not exist."""
     try:
-        found = os.stat(path or "")
+        stat = os.stat(path or "")
     except (OSError, ValueError):
         return None
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino
 
 
-def _matching(pattern: str, search: InputOptions) -> Iterator[Group | Missing]:
-    """Yield the files that a pattern matches; ``**`` stands for any number of folders."""
-    fixed = PurePath(pattern).parts
-    wild = next(index for index, part in enumerate(fixed) if glob.has_magic(part))
-    base = PurePath(*fixed[:wild])
-    excludes, includes = _pattern(search.exclude), _pattern(search.include)
+def _matching(pattern: str, options: InputOptions) -> Iterator[Group | Missing]:
+    """Yield the files that match a pattern; ``**`` matches any number of folders."""
+    parts = PurePath(pattern).parts
+    first_wild = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    base = PurePath(*parts[:first_wild])
+    includes, excludes = _matcher(options.include), _matcher(options.exclude)
     matches = sorted(path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
     if not matches:
         yield Missing(pattern, ImageError(pattern, "no such file, and no file matches it"))
     seen: set[str] = set()
     for path in matches:
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        if real in seen:  # through a link to a folder above
+        if real in seen:  # a link to a parent folder leads to the same file again
             continue
         seen.add(real)
         name, below = os.path.basename(path), os.path.relpath(os.path.dirname(path) or ".", base)
@@ -240,12 +249,12 @@ def _matching(pattern: str, search: InputOptions) -> Iterator[Group | Missing]:
         yield Group("", [path], below, found=True)
 
 
-def _pattern(patterns: tuple[str, ...]) -> Callable[[str, str], bool] | None:
-    """Return what tells whether a name, or with its folder where a pattern has a /, matches one."""
+def _matcher(patterns: tuple[str, ...]) -> Matcher | None:
+    """Return a function that matches a name; a pattern with a / matches the folder and the name."""
     if not patterns:
         return None
-    names = _either(each for each in patterns if "/" not in each)
-    paths = _either(each for each in patterns if "/" in each)
+    names = _any_of(each for each in patterns if "/" not in each)
+    paths = _any_of(each for each in patterns if "/" in each)
 
     def matches(name: str, below: str) -> bool:
         if names.match(name):
@@ -256,10 +265,40 @@ def _pattern(patterns: tuple[str, ...]) -> Callable[[str, str], bool] | None:
     return matches
 
 
-def _either(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Return what matches any of the patterns; nothing where there are none."""
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return an expression that matches any of the patterns, and nothing without patterns."""
     return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 
-def _refused(path: str, error: OSError) -> ImageError:
-    return ImageError(path, f"cannot be read: {error.strerror or error}")
+def _chunks(list_file: str) -> Iterator[bytes]:
+    try:
+        if list_file == STDIN:
+            yield from iter(_read_stdin, b"")
+            return
+        with open(list_file, "rb") as file:
+            yield from iter(lambda: file.read(CHUNK), b"")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"--files-from {shown(list_file)}: {reason}") from error
+
+
+def _read_stdin() -> bytes:
+    """Read what is available, without the stream's lock, which a waiting thread would hold."""
+    try:
+        return os.read(sys.stdin.fileno(), CHUNK)
+    except io.UnsupportedOperation:  # a stream in memory
+        return cast(io.BufferedReader, sys.stdin.buffer).read1(CHUNK)
+
+
+def _split(chunks: Iterable[bytes], end: bytes) -> Iterator[bytes]:
+    """Split a stream of bytes at each ``end``."""
+    rest = b""
+    for chunk in chunks:
+        *names, rest = (rest + chunk).split(end)
+        if len(rest) > MAX_NAME:
+            raise UsageError(
+                "--files-from: a name is longer than 64 KiB; "
+                "end each name with a newline, or with NUL and -0"
+            )
+        yield from names
+    yield rest

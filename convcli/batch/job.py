@@ -1,24 +1,97 @@
-"""What became of an input: its results, what to tell of them, and what went wrong."""
+"""One input as a job: its outputs, what of them must still be made, and the result."""
 
+from __future__ import annotations
+
+import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from convcli.batch.outputs import SummaryFile
-from convcli.errors import ConvcliError
+from convcli.atomic import is_stream, refuse_existing
+from convcli.batch.inputs import Source
+from convcli.batch.options import OutputOptions
+from convcli.errors import ConvcliError, ImageError
+from convcli.filtering import Filter
+from convcli.images.formats import Format
+from convcli.images.options import ReadOptions, WriteOptions
+
+STDOUT = "-"
+MAX_LABEL = 80  # characters of several kernels' names in one file name
+
+
+class JobOptions(NamedTuple):
+    """What every job of a run shares: the filters, and how images are read and written."""
+
+    filters: tuple[Filter, ...]
+    reading: ReadOptions = ReadOptions()
+    writing: WriteOptions = WriteOptions()
+    outputs: OutputOptions = OutputOptions()
+
+    def single_threaded(self) -> JobOptions:
+        """Return options that filter with one thread, unless a number of threads was given."""
+        filters = (each._replace(threads=each.threads or 1) for each in self.filters)
+        return self._replace(filters=tuple(filters))
+
+    @property
+    def raw(self) -> bool:
+        """Whether values are written without mapping them to pixels."""
+        return any(each.range == "raw" for each in self.filters)
+
+    @property
+    def all_frames(self) -> bool:
+        """Whether every frame of an input is filtered."""
+        return self.reading.frames == "all"
+
+    @property
+    def label(self) -> str:
+        """One name for all kernels, short enough for a file name."""
+        first, *others = (each.label for each in self.filters)
+        name = "+".join((first, *others))
+        return name if len(name) <= MAX_LABEL else f"{first}+{len(others)}-more"
+
+
+class Output(NamedTuple):
+    """One file to write, ``-`` for standard output.
+
+    ``format`` is the one that --format or the path's suffix names; None where neither does.
+    """
+
+    path: str
+    format: Format | None
+
+
+class SummaryFile(NamedTuple):
+    """One file made from all results of an input: its ``figure``, ``grid`` or ``stack``."""
+
+    kind: str
+    path: str
+
+
+class Job(NamedTuple):
+    """One input with an output for each filter; no outputs if only summary files are written."""
+
+    source: Source
+    outputs: tuple[Output, ...]
+    summaries: tuple[SummaryFile, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The path of every file that the job writes."""
+        outputs = [each.path for each in self.outputs]
+        return (*outputs, *(each.path for each in self.summaries))
 
 
 class OutputResult(NamedTuple):
-    """One image made, or left as it was.
+    """The result of one filter on one input.
 
     Attributes:
-        kernel: label of the kernel or the set.
-        output: the file's name, ``-`` for standard output; None where the result only went into
-            joint files.
-        data: the bytes for standard output.
-        skipped: it existed and was left alone; what follows is then empty.
-        input_shape, shape: (rows, columns) before and after.
-        method: how the feature map was computed, in a line.
-        minimum, maximum: of the feature map, before the range mapping.
-        clipped: share of its values that the mapping clipped, 0 to 1.
+        kernel: the label of the filter's kernels.
+        output: the file's path, ``-`` for standard output; None if only summary files hold it.
+        data: the encoded bytes, for standard output only.
+        skipped: the file exists and was left; all fields below are then empty.
+        input_shape, shape: (rows, columns) of the input and of the result.
+        method: a line that says how the feature map was computed.
+        minimum, maximum: of the feature map, before the range.
+        clipped: share of the values that the range clipped, 0 to 1.
     """
 
     kernel: str
@@ -34,22 +107,88 @@ class OutputResult(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """What one input came to.
+    """The result of a job.
 
     Attributes:
         path: the input.
-        results: what was made, also before a fault.
-        joint: the files made of all results.
-        window: a figure to be shown in a window.
-        notes: what the user should know.
-        error: what stopped it.
+        results: one for each filter, as far as the job came before an error.
+        summaries: the summary files that were written.
+        figure: a figure to show in a window, or None.
+        notes: messages for the user.
+        error: the error that ended the job, or None.
         seconds: wall time.
     """
 
     path: str
     results: tuple[OutputResult, ...] = ()
-    joint: tuple[SummaryFile, ...] = ()
-    window: Any = None
+    summaries: tuple[SummaryFile, ...] = ()
+    figure: Any = None
     notes: tuple[str, ...] = ()
     error: ConvcliError | None = None
     seconds: float = 0.0
+
+
+class Pending(NamedTuple):
+    """What of a job must still be made.
+
+    Attributes:
+        outputs: each filter to run, with its output; None if only summary files need it.
+        summaries: the summary files to write.
+        skipped: results for the files that exist and are left.
+    """
+
+    outputs: list[tuple[Filter, Output | None]]
+    summaries: list[SummaryFile]
+    skipped: list[OutputResult]
+
+
+def pending_outputs(job: Job, options: JobOptions) -> Pending:
+    """Return what of a job must still be made, before any work is done.
+
+    Raises:
+        ImageError: a file exists, and neither --overwrite nor --skip-existing is given.
+    """
+    summaries: list[SummaryFile] = []
+    skipped: list[OutputResult] = []
+    for summary in job.summaries:
+        if _is_pending(summary.path, job, options.writing):
+            summaries.append(summary)
+        else:
+            skipped.append(OutputResult(options.label, summary.path, skipped=True))
+    outputs: list[tuple[Filter, Output | None]] = [(each, None) for each in options.filters]
+    for index, output in enumerate(job.outputs):
+        chosen = options.filters[index]
+        if _is_pending(output.path, job, options.writing):
+            outputs[index] = chosen, output
+        else:
+            skipped.append(OutputResult(chosen.label, output.path, skipped=True))
+    if not summaries and not options.outputs.show:
+        outputs = [each for each in outputs if each[1] is not None]
+    return Pending(outputs, summaries, skipped)
+
+
+def dry_run(job: Job, options: JobOptions) -> JobResult:
+    """Return the result that a job would have, with the errors that are known beforehand."""
+    path = job.source.path
+    try:
+        if not (job.source.is_stdin or os.path.exists(path)):
+            raise ImageError(path, "no such file")
+        pending = pending_outputs(job, options)
+    except ConvcliError as error:
+        return JobResult(path, error=error)
+    made = [OutputResult(each.label, output and output.path) for each, output in pending.outputs]
+    return JobResult(path, (*pending.skipped, *made), tuple(pending.summaries))
+
+
+def _is_pending(path: str, job: Job, writing: WriteOptions) -> bool:
+    """Tell whether a file must be written (True) or exists and is left (False)."""
+    exists = path != STDOUT and os.path.lexists(path) and not is_stream(Path(path))
+    if writing.overwrite or not exists:
+        return True
+    if writing.skip_existing:
+        return False
+    source = job.source.path
+    both_exist = not job.source.is_stdin and os.path.exists(source) and os.path.exists(path)
+    if both_exist and os.path.samefile(path, source):
+        raise ImageError(path, "is the input itself; --overwrite replaces it")
+    raise refuse_existing(Path(path))

@@ -1,281 +1,213 @@
-"""What is to be done: every input with its results' names, checked first, then one by one.
+"""The jobs of a run. All outputs are checked for conflicts before anything is written.
 
-The inputs are gone through twice: once to see that no two results share a name, before anything is
-written, and once to do the work. Of each name an eight-byte fingerprint is kept, so a million take
-16 MB at most. A list that comes through a pipe can be read but once: its inputs are checked against
-those before them, each when its turn comes, and the second of two is refused.
+The inputs are read twice: once to check that no two results have the same path, and once to run the
+jobs. The check keeps one hash per path, which takes about 65 MB for a million paths. A list from a
+pipe can be read only once: each of its inputs is checked when its turn comes.
 """
 
+from __future__ import annotations
+
 import os
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from convcli.atomic import is_stream
-from convcli.batch.inputs import STDIN, Group, InputOptions, Missing, Source, find_named
-from convcli.batch.lists import find_all, find_listed
-from convcli.batch.options import JobOptions
-from convcli.batch.outputs import (
-    STDOUT,
-    Job,
-    OutputOptions,
-    SummaryFile,
-    check_options,
-    exclusive_folder,
-    names_folder,
-    output_paths,
-)
+from convcli.batch.inputs import STDIN, Group, Missing, find_all, find_listed, find_named, is_piped
+from convcli.batch.job import STDOUT, Job, JobOptions, SummaryFile
+from convcli.batch.options import InputOptions
+from convcli.batch.outputs import OutputPlanner, check_output_options, is_folder, summary_files
 from convcli.errors import ImageError, UsageError, shown
 
 
-class Fingerprints:
-    """A set of eight-byte marks in an array with open addressing, at most half full.
-
-    >>> marks = Fingerprints()
-    >>> marks.add(5), marks.add(5), 5 in marks, 6 in marks
-    (True, False, True, False)
-    """
-
-    def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 << 10))
-        self._used = 0
-
-    def add(self, mark: int) -> bool:
-        """Add a mark; return whether it is new."""
-        if 2 * self._used >= len(self._slots):
-            self._grow()
-        place = self._place(mark)
-        if self._slots[place]:
-            return False
-        self._slots[place] = mark
-        self._used += 1
-        return True
-
-    def __iter__(self) -> Iterator[int]:
-        return (mark for mark in self._slots if mark)
-
-    def __contains__(self, mark: int) -> bool:
-        return bool(self._slots[self._place(mark)])
-
-    def _place(self, mark: int) -> int:
-        """Return where a mark is, or where it belongs."""
-        slots, last = self._slots, len(self._slots) - 1
-        place = mark & last
-        while slots[place] not in (0, mark):
-            place = (place + 1) & last
-        return place
-
-    def _grow(self) -> None:
-        old = self._slots
-        self._slots = array("Q", bytes(16 * len(old)))
-        for mark in old:
-            if mark:
-                self._slots[self._place(mark)] = mark
-
-
 class OutputConflicts:
-    """Which files results have been promised, and which are inputs, of the jobs seen so far."""
+    """The outputs, and with --overwrite the inputs, of the jobs seen so far, as hashes.
+
+    With --overwrite, a path that is a symbolic link means the file that the link leads to. Without
+    it no file is replaced, and a path means its folder and name.
+    """
 
     def __init__(self, *, overwrite: bool) -> None:
         self._overwrite = overwrite
-        self._targets, self._inputs = Fingerprints(), Fingerprints()
-        self._fingerprint = fingerprinter()
+        self._outputs: set[int] = set()
+        self._link_targets: set[int] = set()
+        self._inputs: set[int] = set()
+        self._real_folder = lru_cache(maxsize=256)(os.path.realpath)
 
-    def lay(self, source: str, files: tuple[str, ...]) -> str | None:
-        """Promise an input its files; return the one that is another's, or another's input."""
-        own = self._mark(source)
-        if self._overwrite and own in self._targets:
-            return source
-        for target in files:
-            mark = self._mark(target)
-            if mark != own and self._overwrite and mark in self._inputs:
-                return target
-            if not self._targets.add(mark):
-                return target
-        if self._overwrite:
-            self._inputs.add(own)
-        return None
+    def claim(self, source: str, paths: Iterable[str]) -> str | None:
+        """Add a job; return a path that an earlier job writes, or reads and would lose."""
+        conflict, outputs = None, self._outputs
+        if not self._overwrite:
+            for path in paths:
+                known = len(outputs)
+                outputs.add(self._hash(path))
+                if len(outputs) == known:
+                    conflict = conflict or path
+            return conflict
+        own = self._real_hash(source)
+        if own in outputs or own in self._link_targets:
+            conflict = source
+        for path in paths:
+            real = self._real_hash(path)
+            if (
+                real in outputs
+                or real in self._link_targets
+                or (real != own and real in self._inputs)
+            ):
+                conflict = conflict or path
+            outputs.add(self._hash(path))
+            if os.path.islink(path):
+                self._link_targets.add(real)
+        self._inputs.add(own)
+        return conflict
 
-    def _mark(self, path: str) -> int:
-        # Only what is replaced can be replaced through a link.
-        return self._fingerprint(os.path.realpath(path) if self._overwrite else path)
+    def writes(self, source: str, paths: Iterable[str]) -> bool:
+        """Tell whether a job writes the file ``source``, other than its own job with ``paths``."""
+        own = self._hash(source)
+        return own in self._outputs and own not in map(self._hash, paths)
 
-
-def fingerprinter() -> Callable[[str], int]:
-    """Return what makes eight bytes of a file's name in its real folder, never 0."""
-    real = lru_cache(maxsize=256)(os.path.realpath)
-
-    def fingerprint(path: str) -> int:
+    def _hash(self, path: str) -> int:
         folder, name = os.path.split(path)
-        return hash((real(folder), name)) & 0xFFFF_FFFF_FFFF_FFFF or 1
+        return hash((self._real_folder(folder), name))
 
-    return fingerprint
+    def _real_hash(self, path: str) -> int:
+        return self._hash(os.path.realpath(path) if os.path.islink(path) else path)
 
 
 class JobList:
     """The jobs of a run.
 
     Attributes:
-        count: how many inputs there are; None where a list comes through a pipe.
+        count: the number of inputs; None if a list comes through a pipe.
         reads_stdin: whether standard input is one of the images.
-        strangers: how many files in folders are passed over, being no images by their names.
+        ignored: number of other files in the folders, whose names are not those of images.
+        summaries: the summary files that the user named; empty where they are named by input.
     """
 
-    def __init__(self, search: InputOptions, work: JobOptions, naming: OutputOptions) -> None:
-        """Look at every name there is, before anything is written.
+    def __init__(self, inputs: InputOptions, options: JobOptions) -> None:
+        """Read all names and check all outputs, before anything is written.
 
         Raises:
-            UsageError: the options do not suit the number of results; or two results would be one
-                file; or, where files are overwritten, a result would replace another input.
+            UsageError: the options do not fit the number of inputs; two results have the same
+                path; or, with --overwrite, a result would replace another input.
         """
-        self._search, self._work, self._naming = search, work, naming
-        self.reads_stdin = STDIN in search.names
-        self._several = self._has_several()
-        check_options(work, naming, several=self._several, stdin=self.reads_stdin)
-        self._results, self._fingerprint = Fingerprints(), fingerprinter()
+        self._inputs, self._options = inputs, options
+        self._is_piped = is_piped(inputs)
+        self.reads_stdin = STDIN in inputs.names
+        several = self._has_several()
+        check_output_options(options, several=several, stdin=self.reads_stdin)
+        summaries = () if several else summary_files(options.outputs)
+        self.summaries: tuple[SummaryFile, ...] = tuple(
+            each for each in summaries if not is_folder(each.path)
+        )
+        self._planner = OutputPlanner(options, several=several)
+        self._conflicts = OutputConflicts(overwrite=options.writing.overwrite)
         self._seen = self.ignored = 0
-        if not self._folders_are_apart() and not self._files_are_apart():
-            self._check_exactly()
-        self.count = None if search.streams else self._seen
+        conflicts = False
+        for group in self._groups():
+            self.ignored += group.ignored if isinstance(group, Group) else 0
+            for item in self._planned(group, self._seen):
+                self._seen += 1
+                if isinstance(item, Job):
+                    conflict = self._conflicts.claim(item.source.path, self._written(item))
+                    conflicts = conflicts or conflict is not None
+        if conflicts:
+            self._check_new_inputs()
+        self.count = None if self._is_piped else self._seen
 
     def jobs(self) -> Iterator[Job | Missing]:
-        """Yield what is to be done, in order; what was found but is a result of ours is left out.
+        """Yield the jobs in order, without inputs that an earlier run of this command wrote.
 
         Raises:
             UsageError: a list cannot be read.
         """
         for item in self._all():
-            if isinstance(item, Missing) or not self._is_result(item):
+            if isinstance(item, Missing) or not self._is_own_result(item):
                 yield item
-        if self._search.streams:
-            yield from self._streamed()
-
-    @property
-    def joint(self) -> tuple[SummaryFile, ...]:
-        """The joint files that were named; in a folder they have names of their own."""
-        joint = () if self._several else self._naming.joint
-        return tuple(each for each in joint if not names_folder(each.path))
+        if not self._is_piped:
+            return
+        for index, group in enumerate(find_listed(self._inputs), self._seen + 1):
+            for source in group.sources():
+                job = self._planner.job(source, index)
+                conflict = self._conflicts.claim(source.path, self._written(job))
+                if conflict is None:
+                    yield job
+                else:
+                    problem = (
+                        f"output {shown(conflict)} is already taken by another input, "
+                        "or is itself an input"
+                    )
+                    yield Missing(source.path, ImageError(source.path, problem))
 
     def _has_several(self) -> bool:
         """Tell whether there may be more than one input; it matters for single files only."""
-        if not (self._naming.output or self._naming.joint):
+        outputs = self._options.outputs
+        if not (outputs.output or summary_files(outputs)):
             return True
-        total = 2 * self._search.streams
+        total = 2 * self._is_piped
         for group in self._groups():
             total += len(group.names) if isinstance(group, Group) else 1
             if total > 1:
                 break
         return total > 1
 
-    def _folders_are_apart(self) -> bool:
-        """Count the inputs; tell whether each folder's results have a folder for themselves.
-
-        Then no two can clash, none is an input, and no name has to be looked at more closely.
-        """
-        sources, targets = Fingerprints(), Fingerprints()
-        naming, apart = self._naming, not self._work.writing.overwrite
-        for group in self._groups():
-            self._seen += len(group.names) if isinstance(group, Group) else 1
-            self.ignored += group.ignored if isinstance(group, Group) else 0
-            if not apart or isinstance(group, Missing):
-                continue
-            into = exclusive_folder(group, self._work, naming)
-            apart = into is not None and targets.add(self._fingerprint(into))
-            sources.add(self._fingerprint(os.path.join(group.folder, "")))
-        return apart and not any(mark in targets for mark in sources)
-
-    def _files_are_apart(self) -> bool:
-        """Remember every result; tell whether none is another's, where none may be replaced."""
-        apart = not self._work.writing.overwrite
-        for item in self._all():
-            for target in self._files(item):
-                apart &= self._results.add(self._fingerprint(target))
-        return apart
-
     def _groups(self) -> Iterator[Group | Missing]:
-        """Yield all inputs that can be gone through more than once."""
-        return find_named(self._search) if self._search.streams else find_all(self._search)
+        """Yield all inputs that can be read more than once."""
+        return find_named(self._inputs) if self._is_piped else find_all(self._inputs)
+
+    def _planned(self, group: Group | Missing, count: int) -> Iterator[Job | Missing]:
+        """Yield the jobs of a group that comes after ``count`` inputs."""
+        if isinstance(group, Missing):
+            yield group
+            return
+        for index, source in enumerate(group.sources(), count + 1):
+            yield self._planner.job(source, index)
 
     def _all(self) -> Iterator[Job | Missing]:
-        """Yield the jobs of these inputs, results of ours among them."""
-        index = 0
+        count = 0
         for group in self._groups():
-            if isinstance(group, Missing):
-                index += 1
-                yield group
-                continue
-            for source in group.sources():
-                index += 1
-                yield self._job(source, index)
+            yield from self._planned(group, count)
+            count += 1 if isinstance(group, Missing) else len(group.names)
 
-    def _job(self, source: Source, index: int) -> Job:
-        return output_paths(source, index, self._work, self._naming, several=self._several)
+    def _is_own_result(self, job: Job) -> bool:
+        """Tell whether an input was found in a folder, and is the output of another job."""
+        return job.source.found and self._conflicts.writes(job.source.path, job.paths)
 
-    def _is_result(self, job: Job) -> bool:
-        """Tell whether an input was found, but made of another when this command last ran."""
-        if not job.source.found:
-            return False
-        mark = self._fingerprint(job.source.path)
-        # What would be replaced by its own result was not made of another's.
-        return mark in self._results and mark not in map(self._fingerprint, job.targets)
+    def _written(self, job: Job) -> tuple[str, ...]:
+        """Return the files that a job writes; standard output and devices can be written twice."""
+        writes_stream = self._options.outputs.output is not None
+        if not (writes_stream or self._options.writing.overwrite):
+            return job.paths
+        return tuple(path for path in job.paths if path != STDOUT and not is_stream(Path(path)))
 
-    def _streamed(self) -> Iterator[Job | Missing]:
-        """Yield the jobs of a list in a pipe; one whose result is another's is refused."""
-        claims = OutputConflicts(overwrite=self._work.writing.overwrite)
-        for item in self._all():
-            if isinstance(item, Job):
-                claims.lay(item.source.path, self._files(item))
-        for index, group in enumerate(find_listed(self._search), self._seen + 1):
-            for source in group.sources():
-                job = self._job(source, index)
-                claimed = claims.lay(source.path, self._files(job))
-                if claimed is None:
-                    yield job
-                else:
-                    problem = f"its result {shown(claimed)} is another input's, or another input"
-                    yield Missing(source.path, ImageError(source.path, problem))
-
-    def _check_exactly(self) -> None:
-        """See that no two results are one file, and none replaces another input.
+    def _check_new_inputs(self) -> None:
+        """Check for conflicts again, without the inputs that an earlier run wrote.
 
         Raises:
-            UsageError: it is so.
+            UsageError: two results have the same path, or one would replace another input.
         """
-        claims = OutputConflicts(overwrite=self._work.writing.overwrite)
+        conflicts = OutputConflicts(overwrite=self._options.writing.overwrite)
         for job in self._all():
-            if isinstance(job, Job) and not self._is_result(job):
-                claimed = claims.lay(job.source.path, self._files(job))
-                if claimed is not None:
-                    raise self._clash(claimed)
+            if isinstance(job, Job) and not self._is_own_result(job):
+                conflict = conflicts.claim(job.source.path, self._written(job))
+                if conflict is not None:
+                    raise self._conflict_error(conflict)
 
-    def _clash(self, claimed: str) -> UsageError:
-        """Return the error for a file that two inputs lay claim to."""
-        real, makers = os.path.realpath(claimed), []
+    def _conflict_error(self, path: str) -> UsageError:
+        """Return the error for a path that two inputs would be written to."""
+        real, sources = os.path.realpath(path), []
         for job in self._all():
-            if isinstance(job, Job) and not self._is_result(job):
-                made = [os.path.realpath(file) for file in self._files(job)]
-                makers += [shown(job.source.path)] * made.count(real)
-        if len(makers) == 1:
+            if isinstance(job, Job) and not self._is_own_result(job):
+                paths = [os.path.realpath(each) for each in self._written(job)]
+                sources += [shown(job.source.path)] * paths.count(real)
+        if len(sources) == 1:
             return UsageError(
-                f"{shown(claimed)}: is an input, and would be replaced by the result of "
-                f"{makers[0]}; --out-dir or --name can part them"
+                f"{sources[0]}: its result would replace the input {shown(path)}; "
+                "use --out-dir or --name to keep them apart"
             )
-        first, second = (makers * 2)[:2] or ("an input", "another")
-        both = f"of {first}" if first == second else f"of {first} and of {second}"
+        first, second = (sources * 2)[:2] or ("an input", "another")
+        what = f"{first}: two results" if first == second else f"{first} and {second}"
         return UsageError(
-            f"{shown(claimed)}: two results, {both}, would be this one file; "
-            "--out-dir, --name or --format can part them"
-        )
-
-    def _files(self, item: Job | Missing) -> tuple[str, ...]:
-        """Return the files that a job makes; standard output and pipes hold any number."""
-        if isinstance(item, Missing):
-            return ()
-        if self._naming.output is None and not self._work.writing.overwrite:
-            return item.targets
-        return tuple(
-            target
-            for target in item.targets
-            if target != STDOUT and not is_stream(Path(os.path.realpath(target)))
+            f"{what} would both be written to {shown(path)}; "
+            "use --out-dir, --name or --format to keep them apart"
         )

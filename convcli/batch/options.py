@@ -1,21 +1,70 @@
-"""What is done to every input: frozen data that can travel to another process."""
+"""The options of a run, as records that the command line fills in.
 
-from typing import Literal, NamedTuple
+They are built at start-up, so this module imports neither numpy nor Pillow.
+"""
 
-from convcli.filtering import Filter
-from convcli.images.options import ReadOptions, WriteOptions
+from typing import NamedTuple
+
+from convcli.choices import NAME_TEMPLATE, Scale
+
+
+class InputOptions(NamedTuple):
+    """Which files to filter.
+
+    Attributes:
+        names: files, folders, patterns, or ``-`` for standard input.
+        files_from: a file that lists names, or ``-`` for standard input; None for no list.
+        null: names in the list end in NUL instead of a newline.
+        recursive: search the folders inside a folder.
+        include: patterns; a file that is found must match one of them. Without patterns, it must
+            have an image's suffix.
+        exclude: patterns; a file or folder that matches one is skipped.
+        out_dir: a folder that is not searched, since it holds results.
+    """
+
+    names: tuple[str, ...] = ()
+    files_from: str | None = None
+    null: bool = False
+    recursive: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    out_dir: str | None = None
+
+
+class OutputOptions(NamedTuple):
+    """Where results are written.
+
+    Attributes:
+        output: the file of a single result, or ``-`` for standard output.
+        out_dir: a folder for the results; it mirrors the inputs' folders.
+        name: template of a result's name, with {stem}, {kernel}, {suffix} and {index}.
+        plot: the figure's file; a folder if there are several inputs.
+        grid: the contact sheet's file or folder.
+        stack: the array's file or folder.
+        scale: color scale of the contact sheet, for all tiles or for each; None for ``common``.
+        show: show the figures in a window.
+    """
+
+    output: str | None = None
+    out_dir: str | None = None
+    name: str = NAME_TEMPLATE
+    plot: str | None = None
+    grid: str | None = None
+    stack: str | None = None
+    scale: Scale | None = None
+    show: bool = False
 
 
 class ExecutionOptions(NamedTuple):
-    """Who does the work, and how long it may take.
+    """Which processes run the jobs, and what they may use.
 
     Attributes:
-        jobs: images at a time; None for one a processor.
-        timeout: seconds that an image may take; None for any.
-        max_memory: bytes that the images under way may take together, or a share of what is
-            available now.
-        fail_fast: whether the first fault ends the run.
-        scheduler: the address of a Dask cluster's scheduler; None for processes of this machine.
+        jobs: number of images filtered at a time; None for one per processor.
+        timeout: seconds that an image may take; None for no limit.
+        max_memory: bytes that the images being filtered may take together (an int), or a share of
+            the memory that is available (a float from 0 to 1).
+        fail_fast: start no image after the first error.
+        scheduler: address of a Dask scheduler; None for processes on this machine.
     """
 
     jobs: int | None = None
@@ -23,43 +72,3 @@ class ExecutionOptions(NamedTuple):
     max_memory: int | float = 0.8
     fail_fast: bool = False
     scheduler: str | None = None
-
-
-class Limits(NamedTuple):
-    """What images may take: bytes for all workers together, seconds for each."""
-
-    memory: int
-    timeout: float | None = None
-
-
-class JobOptions(NamedTuple):
-    """The kernels, and how images are read and written.
-
-    ``scale`` is of contact sheets: ``common`` colors for plain numbers, or each tile's ``own``.
-    """
-
-    specs: tuple[Filter, ...]
-    reading: ReadOptions = ReadOptions()
-    writing: WriteOptions = WriteOptions()
-    show: bool = False
-    scale: Literal["common", "own"] = "common"
-
-    def single_threaded(self) -> "JobOptions":
-        """Return the same work on one compute thread, unless more were asked for."""
-        specs = (spec._replace(threads=spec.threads or 1) for spec in self.specs)
-        return self._replace(specs=tuple(specs))
-
-    @property
-    def labels(self) -> list[str]:
-        """The kernels' names, one for each result of an input."""
-        return [spec.label for spec in self.specs]
-
-    @property
-    def raw(self) -> bool:
-        """Whether the values are written as they are."""
-        return any(spec.range == "raw" for spec in self.specs)
-
-    @property
-    def all_frames(self) -> bool:
-        """Whether every frame of an input is filtered."""
-        return self.reading.frames == "all"

@@ -1,217 +1,100 @@
-"""Where each result goes, decided before any pixel is touched."""
+"""Where each result is written, in which format, and how it gets there."""
 
+from __future__ import annotations
+
+import io
 import os
 import re
 import string
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from convcli.atomic import is_stream
-from convcli.batch.inputs import Group, Source
-from convcli.batch.options import JobOptions
+from convcli.atomic import atomic_write, is_stream
+from convcli.batch.inputs import Source
+from convcli.batch.job import STDOUT, Job, JobOptions, Output, SummaryFile
+from convcli.batch.options import OutputOptions
+from convcli.choices import NAME_TEMPLATE
 from convcli.errors import UsageError, shown
-from convcli.images.formats import default_suffix, named_format
+from convcli.images.formats import Format, choose_format, default_suffix, named_format
+from convcli.images.options import WriteOptions
 
-STDOUT = "-"
-TEMPLATE = "{stem}_{kernel}{suffix}"
 FIELDS = ("stem", "kernel", "suffix", "index")
-LONGEST_LABELS = 80  # letters of several kernels' names in a file's name
+MATRICES = ("npy", "csv", "txt")
+EIGHT_BITS = (
+    "plain numbers were rounded and clipped to 8-bit pixels; --range rescale spreads them, "
+    "and .npy, .csv and .tif keep them"
+)
+_SUMMARY_ENDINGS = {"figure": ".png", "grid": "_grid.png", "stack": ".npy"}
 
 
-class SummaryFile(NamedTuple):
-    """A file made of all results of one input: their ``figure``, ``grid`` or ``stack``."""
-
-    kind: str
-    path: str
-
-
-class OutputOptions(NamedTuple):
-    """How results are named.
-
-    Attributes:
-        output: the one result's file, or ``-`` for standard output.
-        out_dir: a folder in which the inputs' tree is repeated.
-        name: a result's name, with {stem}, {kernel}, {suffix} and {index}.
-        plot: the figure's file; for several inputs, or where it is a folder, the figures' folder.
-        grid: the contact sheet's, likewise.
-        stack: the array's, likewise.
-        scale: ``common`` or ``own`` colors for the contact sheet's tiles; None for the default.
-        show: figures are shown in a window.
-    """
-
-    output: str | None = None
-    out_dir: str | None = None
-    name: str = TEMPLATE
-    plot: str | None = None
-    grid: str | None = None
-    stack: str | None = None
-    scale: Literal["common", "own"] | None = None
-    show: bool = False
-
-    @property
-    def joint(self) -> tuple[SummaryFile, ...]:
-        """What is made of all results of an input, each with the file or the folder asked for."""
-        asked = (("figure", self.plot), ("grid", self.grid), ("stack", self.stack))
-        return tuple(SummaryFile(kind, path) for kind, path in asked if path is not None)
-
-    @property
-    def images(self) -> bool:
-        """Whether images are written: always, unless joint files alone are asked for."""
-        joint_only = (self.joint or self.show) and not (self.output or self.out_dir)
-        return not joint_only
-
-
-class Job(NamedTuple):
-    """One input and where its results go: an output for each kernel, and files made of all.
-
-    ``outputs`` is empty where only joint files are asked for.
-    """
-
-    source: Source
-    outputs: tuple[str, ...]
-    joint: tuple[SummaryFile, ...] = ()
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Every file that is to be written."""
-        return (*self.outputs, *(each.path for each in self.joint))
-
-
-def output_paths(
-    source: Source, index: int, work: JobOptions, naming: OutputOptions, *, several: bool
-) -> Job:
-    """Name every result of an input, the ``index``-th of perhaps ``several``.
-
-    Raises:
-        UsageError: no result can be written there, or in that format.
-    """
-    outputs: tuple[str, ...] = ()
-    if naming.images:
-        outputs = tuple(_output(source, label, index, work, naming) for label in work.labels)
-    joint = (_placed(each, source, work.labels, several=several) for each in naming.joint)
-    return Job(source, outputs, tuple(joint))
-
-
-def exclusive_folder(group: Group, work: JobOptions, naming: OutputOptions) -> str | None:
-    """Return the folder, with a separator at its end, that the results of a folder's files go to.
-
-    None where that is not all there is to it: results in several folders, joint files, or two
-    files whose results would have one name.
-    """
-    if not group.found or not group.folder or naming.name != TEMPLATE or not naming.out_dir:
-        return None
-    if naming.joint or not naming.images:
-        return None
-    endings = {name.rpartition(".")[2] for name in group.names}
-    writing, raw = work.writing, work.raw
-    kept = {_suffix(f".{end}", writing.format, raw=raw, frames=work.all_frames) for end in endings}
-    if len(kept) < len(endings):
-        return None
-    return os.path.join(naming.out_dir, os.path.normpath(group.below), "")
-
-
-def check_options(work: JobOptions, naming: OutputOptions, *, several: bool, stdin: bool) -> None:
-    """See that the options suit each other and the number of inputs.
+def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> None:
+    """Check that the options fit each other and the number of inputs.
 
     Raises:
         UsageError: they do not.
     """
-    _check_template(naming.name)
-    if work.all_frames and (naming.joint or naming.show):
+    outputs = options.outputs
+    _check_template(outputs.name)
+    if options.all_frames and (summary_files(outputs) or outputs.show):
         raise UsageError(
             "--plot, --grid, --stack and --show take one frame; leave out --frames all"
         )
-    if naming.scale is not None and naming.grid is None:
-        raise UsageError("--scale is of a contact sheet; name its file with --grid")
-    if naming.out_dir == "":
-        raise UsageError("--out-dir is empty; name a folder, . for this one")
-    if stdin and naming.images and not (naming.output or naming.out_dir):
+    if outputs.scale is not None and outputs.grid is None:
+        raise UsageError("--scale is for a contact sheet; name its file with --grid")
+    if outputs.out_dir == "":
+        raise UsageError("--out-dir is empty; name a folder, or . for the current one")
+    if stdin and writes_images(outputs) and not (outputs.output or outputs.out_dir):
         raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
-    if naming.output is None:
+    if outputs.output is None:
         return
-    if naming.out_dir is not None or naming.name != TEMPLATE:
-        raise UsageError("-o names the one result; --out-dir and --name are for several")
+    if outputs.out_dir is not None or outputs.name != NAME_TEMPLATE:
+        raise UsageError("-o names a single result; --out-dir and --name are for several")
     if several:
-        raise UsageError("-o names one result, and there are several inputs: use --out-dir")
-    if len(work.specs) > 1:
+        raise UsageError("-o names a single result, but there are several inputs; use --out-dir")
+    if len(options.filters) > 1:
         raise UsageError(
-            f"-o names one result, and {len(work.specs)} kernels give one each: "
+            f"-o names a single result, but {len(options.filters)} kernels give one each; "
             "use --out-dir, or --combine"
         )
 
 
 def _check_template(template: str) -> None:
-    """See that a template has fields that are known; {index} may be padded, as {index:04}."""
+    """Check that a template has known fields only; {index} may have a width, as in {index:04}."""
     known = ", ".join(f"{{{field}}}" for field in FIELDS)
     try:
         parsed = [part for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
         raise UsageError(f"--name {template!r}: {error}") from error
     if not parsed:
-        raise UsageError(f"--name takes {known}; it has none")
+        raise UsageError(f"--name {template!r}: contains none of the fields {known}")
     for _, field, width, conversion in parsed:
-        padded = field == "index" and re.fullmatch("0?[0-9]d?", width or "")
-        if field not in FIELDS or conversion or (width and not padded):
-            shape = "".join(
-                (field or "", f"!{conversion}" * bool(conversion), f":{width}" * bool(width))
-            )
-            raise UsageError(f"--name takes {known}; {{{shape}}} is none of them")
+        has_width = field == "index" and re.fullmatch("0?[0-9]d?", width or "")
+        if field not in FIELDS or conversion or (width and not has_width):
+            text = (field or "") + f"!{conversion}" * bool(conversion) + f":{width}" * bool(width)
+            raise UsageError(f"--name: unknown field {{{text}}}; the fields are {known}")
 
 
-def _output(source: Source, label: str, index: int, work: JobOptions, naming: OutputOptions) -> str:
-    if naming.output is not None:
-        _check_output(naming.output, work)
-        return naming.output
-    folder, base = os.path.split(source.path)
-    stem, suffix = os.path.splitext(base)
-    kept = _suffix(suffix, work.writing.format, raw=work.raw, frames=work.all_frames)
-    stem = "stdin" if source.is_stdin else stem
-    if naming.name == TEMPLATE:
-        name = f"{stem}_{label}{kept}"
-    else:
-        name = naming.name.format(stem=stem, kernel=label, index=index, suffix=kept)
-        named_format(Path(name), work.writing.format, raw=work.raw)
-    if naming.out_dir is None:
-        return os.path.join(folder, name)
-    if os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir + os.sep):
-        raise UsageError(f"--name {naming.name!r} leaves the folder that --out-dir names")
-    return os.path.normpath(os.path.join(naming.out_dir, source.below, name))
+def writes_images(outputs: OutputOptions) -> bool:
+    """Tell whether images are written, and not summary files or figures alone."""
+    if outputs.output or outputs.out_dir:
+        return True
+    return not (summary_files(outputs) or outputs.show)
 
 
-@lru_cache(maxsize=64)
-def _suffix(suffix: str, asked: str | None, *, raw: bool, frames: bool) -> str:
-    """Return a result's suffix, once seen that such results can be written."""
-    return default_suffix(suffix, asked, raw=raw)
+def summary_files(outputs: OutputOptions) -> tuple[SummaryFile, ...]:
+    """Return the summary files of each input, with the file or folder that the user named."""
+    named = (("figure", outputs.plot), ("grid", outputs.grid), ("stack", outputs.stack))
+    return tuple(SummaryFile(kind, path) for kind, path in named if path is not None)
 
 
-def _check_output(output: str, work: JobOptions) -> None:
-    """Refuse a result whose format cannot be told, or which holds no raw values."""
-    if output == STDOUT or is_stream(Path(output)):
-        return
-    if output.endswith(os.sep) or os.path.isdir(output):
-        raise UsageError(f"{shown(output)}: is a folder; --out-dir puts results into folders")
-    named_format(Path(output), work.writing.format, raw=work.raw)
-
-
-def names_folder(path: str) -> bool:
-    """Tell whether what was asked for is a folder, by its end or as it stands."""
+def is_folder(path: str) -> bool:
+    """Tell whether a path means a folder: it ends with a slash, or the folder exists."""
     return path.endswith(os.sep) or os.path.isdir(path)
 
 
-def joined(labels: Sequence[str]) -> str:
-    """Return one name for several kernels.
-
-    >>> joined(["outline", "blur"]), joined([f"layer1-{n}" for n in range(1, 65)])
-    ('outline+blur', 'layer1-1+63-more')
-    """
-    name = "+".join(labels)
-    return name if len(name) <= LONGEST_LABELS else f"{labels[0]}+{len(labels) - 1}-more"
-
-
 def base_name(path: str) -> str:
-    """Return an input's name without its folders, as figures are titled.
+    """Return a file's name without its folders, for the title of a figure.
 
     >>> base_name("holiday/photo.png"), base_name("standard input")
     ('photo.png', 'standard input')
@@ -219,13 +102,185 @@ def base_name(path: str) -> str:
     return shown(os.path.basename(path))
 
 
-def _placed(
-    joint: SummaryFile, source: Source, labels: Sequence[str], *, several: bool
-) -> SummaryFile:
-    """Return a joint file of one input, in the folder that was asked for if it is one."""
-    if not several and not names_folder(joint.path):
-        return joint
-    stem = "stdin" if source.is_stdin else os.path.splitext(os.path.basename(source.path))[0]
-    ending = {"figure": ".png", "grid": "_grid.png", "stack": ".npy"}[joint.kind]
-    name = f"{stem}_{joined(labels)}{ending}"
-    return SummaryFile(joint.kind, os.path.normpath(os.path.join(joint.path, source.below, name)))
+def plan_output(path: str, requested: str | None, *, raw: bool = False) -> Output:
+    """Return an output with the format that --format or its suffix names.
+
+    Args:
+        path: a file, or ``-`` for standard output.
+        requested: the value of --format.
+        raw: the result is plain numbers (--range raw).
+
+    Raises:
+        UsageError: no known format is named, or it does not hold plain numbers.
+    """
+    if path == STDOUT:
+        return Output(path, named_format(None, requested))
+    if is_stream(Path(path)):  # the name of a device says nothing about the format
+        return Output(path, named_format(Path(path) if Path(path).suffix else None, requested))
+    if is_folder(path):
+        raise UsageError(f"{shown(path)}: is a folder; --out-dir puts results into folders")
+    return Output(path, named_format(Path(path), requested, raw=raw))
+
+
+class OutputPlanner:
+    """Names the outputs of inputs, one job at a time; formats are looked up once per suffix."""
+
+    def __init__(self, options: JobOptions, *, several: bool) -> None:
+        """Prepare what all jobs share.
+
+        Raises:
+            UsageError: the -o file has no known format, or is a folder.
+        """
+        self._several = several
+        self._outputs, self._requested = options.outputs, options.writing.format
+        self._raw, self._label = options.raw, options.label
+        self._labels = [each.label for each in options.filters]
+        self._summaries = summary_files(self._outputs)
+        self._single: tuple[Output, ...] | None = () if not writes_images(self._outputs) else None
+        if self._outputs.output is not None:
+            self._single = (plan_output(self._outputs.output, self._requested, raw=self._raw),)
+        self._suffixes: dict[str, str] = {}
+        self._formats: dict[str, Format | None] = {}
+        self._folders: dict[str, str] = {}
+
+    def job(self, source: Source, index: int) -> Job:
+        """Return the job of the ``index``-th input, counted from 1.
+
+        Raises:
+            UsageError: a result's name has no known format, or leaves the --out-dir folder.
+        """
+        outputs = self._single
+        if outputs is None:
+            folder, base = os.path.split(source.path)
+            stem, suffix = os.path.splitext(base)
+            if source.is_stdin:
+                stem = "stdin"
+            if self._outputs.out_dir is not None:
+                folder = self._out_folder(source.below)
+            suffix = self._suffix(suffix)
+            outputs = tuple(
+                [self._output(folder, stem, label, suffix, index) for label in self._labels]
+            )
+        return Job(
+            source, outputs, tuple([self._summary(each, source) for each in self._summaries])
+        )
+
+    def _out_folder(self, below: str) -> str:
+        folder = self._folders.get(below)
+        if folder is None:
+            folder = os.path.normpath(os.path.join(self._outputs.out_dir or "", below))
+            self._folders = {below: "" if folder == "." else folder}  # one folder after the other
+            folder = self._folders[below]
+        return folder
+
+    def _suffix(self, suffix: str) -> str:
+        """Return the suffix of a result whose input has this suffix."""
+        kept = self._suffixes.get(suffix)
+        if kept is None:
+            kept = default_suffix(suffix, self._requested, raw=self._raw)
+            self._suffixes[suffix] = kept
+        return kept
+
+    def _output(self, folder: str, stem: str, label: str, suffix: str, index: int) -> Output:
+        template = self._outputs.name
+        if template == NAME_TEMPLATE:
+            name = f"{stem}_{label}{suffix}"
+        else:
+            name = template.format(stem=stem, kernel=label, index=index, suffix=suffix)
+            suffix = os.path.splitext(name)[1]
+        if suffix not in self._formats:
+            self._formats[suffix] = named_format(Path(name), self._requested, raw=self._raw)
+        path = os.path.join(folder, name)
+        if self._outputs.out_dir is not None and os.sep in name:
+            if os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir + os.sep):
+                raise UsageError(f"--name {template!r}: leaves the folder of --out-dir")
+            path = os.path.normpath(path)
+        return Output(path, self._formats[suffix])
+
+    def _summary(self, summary: SummaryFile, source: Source) -> SummaryFile:
+        """Return the summary file of one input, in a folder if there are several inputs."""
+        if not self._several and not is_folder(summary.path):
+            return summary
+        stem = os.path.splitext(os.path.basename(source.path))[0]
+        stem = "stdin" if source.is_stdin else stem
+        name = f"{stem}_{self._label}{_SUMMARY_ENDINGS[summary.kind]}"
+        path = os.path.normpath(os.path.join(summary.path, source.below, name))
+        return SummaryFile(summary.kind, path)
+
+
+class Target(NamedTuple):
+    """An output with its final format and bits per pixel; depth is None for plain numbers."""
+
+    path: str
+    format: Format
+    depth: int | None
+    notes: tuple[str, ...]
+
+
+def choose_target(
+    output: Output,
+    input_format: str,
+    *,
+    channels: int,
+    depth: int | None,
+    range: str,  # noqa: A002 - the option's name
+    frames: bool = False,
+) -> Target:
+    """Choose format and depth of a result, once the image is read.
+
+    Args:
+        output: from :func:`plan_output` or :class:`OutputPlanner`.
+        input_format: ``ImageData.format`` of the input.
+        channels: number of the result's channels, without alpha.
+        depth: 8 or 16 bits of the input; None for plain numbers.
+        range: how values become pixels.
+        frames: every frame is written.
+
+    Raises:
+        UsageError: the format that the user named cannot hold the result.
+    """
+    named, notes = output.format, _suffix_notes(output)
+    if named is None and output.path == STDOUT and channels == 1 and input_format in MATRICES:
+        named = named_format(None, "txt")  # a matrix is printed
+    if range == "raw":
+        depth = None
+    elif depth is None and named is not None and not named.holds(channels, None):
+        depth = 8
+        notes += () if range == "rescale" else (EIGHT_BITS,)
+    chosen = choose_format(named, input_format, channels=channels, depth=depth, frames=frames)
+    return Target(output.path, chosen, depth, notes)
+
+
+def _suffix_notes(output: Output) -> tuple[str, ...]:
+    """Return a note if --format and the suffix name different formats."""
+    suffix = os.path.splitext(output.path)[1]
+    if output.format is None or not suffix or suffix.lower() in output.format.suffixes:
+        return ()
+    return (f"is written as {output.format.name} although its name ends with {suffix}",)
+
+
+def write_result(
+    target: Target, encode: Callable[..., tuple[str, ...]], writing: WriteOptions
+) -> tuple[bytes | None, tuple[str, ...]]:
+    """Write a result to its file, or encode it for standard output.
+
+    Args:
+        target: from :func:`choose_target`.
+        encode: called with an open file, a format, ``quality`` and ``compress_level``; returns
+            notes, as :func:`convcli.images.writing.write_image` does.
+        writing: the options.
+
+    Returns:
+        The bytes for standard output (None for a file), and the notes.
+
+    Raises:
+        ConvcliError: the result cannot be encoded, or the file cannot be written.
+    """
+    quality, level = writing.quality, writing.compress_level
+    if target.path == STDOUT:
+        memory = io.BytesIO()
+        notes = encode(memory, target.format, quality=quality, compress_level=level)
+        return memory.getvalue(), notes
+    with atomic_write(Path(target.path), overwrite=writing.overwrite) as file:
+        notes = encode(file, target.format, quality=quality, compress_level=level)
+    return None, notes

@@ -1,25 +1,31 @@
-"""The work on one input: read it, filter it with each kernel, write what comes out."""
+"""Run one job: read the input, filter it with each filter, write the results."""
+
+from __future__ import annotations
 
 import io
 import os
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convcli.batch.encoding import Encode, Target, choose_target, write_result
 from convcli.batch.inputs import Missing, Source
-from convcli.batch.job import JobResult, OutputResult
-from convcli.batch.options import JobOptions
-from convcli.batch.outputs import Job, SummaryFile, joined
-from convcli.batch.summary_figures import draw_figure
-from convcli.batch.summary_files import memory_factor, write_summary
-from convcli.batch.todo import Step, pending_outputs
-from convcli.errors import ConvcliError, ExistingError, ImageError, internal_error
-from convcli.filtering import Filter, Filtered, filter_image, measure
+from convcli.batch.job import (
+    Job,
+    JobOptions,
+    JobResult,
+    Output,
+    OutputResult,
+    SummaryFile,
+    pending_outputs,
+)
+from convcli.batch.outputs import Target, choose_target, write_result
+from convcli.batch.summary_files import draw_figure, memory_factor, write_summary
+from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
+from convcli.filtering import Filter, Filtered, apply_range, filter_image, measure
 from convcli.images.image import ImageData
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
 from convcli.images.reading import read_frames, read_image
@@ -28,208 +34,268 @@ from convcli.images.writing import write_frames, write_image
 
 def run_serially(
     jobs: Iterable[Job | Missing],
-    work: JobOptions,
-    admit: ReserveMemory = unlimited_memory,
+    options: JobOptions,
+    reserve_memory: ReserveMemory = unlimited_memory,
     *,
     fail_fast: bool = False,
 ) -> Generator[JobResult, None, None]:
-    """Do the jobs in order and yield what became of each; unless asked to, no fault ends it."""
+    """Run the jobs in order in this process, and yield their results.
+
+    With ``fail_fast`` the first error ends the run; otherwise no error does.
+    """
     for job in jobs:
         if isinstance(job, Missing):
-            outcome = JobResult(job.path, error=job.error)
+            result = JobResult(job.path, error=job.error)
         else:
-            outcome = do_job(job, work, admit)
-        yield outcome
-        if fail_fast and outcome.error is not None:
+            result = run_job(job, options, reserve_memory)
+        yield result
+        if fail_fast and result.error is not None:
             return
 
 
-def do_job(job: Job, work: JobOptions, admit: ReserveMemory = unlimited_memory) -> JobResult:
-    """Do the work on one input; what goes wrong is in the outcome.
+def run_job(
+    job: Job, options: JobOptions, reserve_memory: ReserveMemory = unlimited_memory
+) -> JobResult:
+    """Run one job; an error is part of its result.
 
     Args:
-        job: what to read, and where the results go.
-        work: what to make of it.
-        admit: asked before an image is decoded; see :func:`convcli.images.reading.read_image`.
+        job: the input and its outputs.
+        options: the run's options.
+        reserve_memory: called before decoding; see :func:`convcli.images.reading.read_image`.
     """
     began = time.perf_counter()
-    task = _Task(job, work, admit)
+    runner = _JobRunner(job, options, reserve_memory)
     error: ConvcliError | None = None
     try:
-        task.run()
-    except ImageError as fault:
-        error = fault
-    except ConvcliError as fault:
-        error = ImageError(task.name, str(fault))
+        runner.run()
+    except ImageError as raised:
+        error = raised
+    except ConvcliError as raised:
+        error = ImageError(runner.name, str(raised))
     except MemoryError:
-        error = ImageError(task.name, "not enough memory for it and its result")
-    except Exception as fault:  # whatever it is, the other images go on
+        error = ImageError(runner.name, "not enough memory for it and its result")
+    except Exception as raised:  # an error in convcli must not stop the other images
         if os.environ.get("CONVCLI_DEBUG"):
             raise
-        error = ImageError(task.name, internal_error(fault))
+        error = ImageError(runner.name, internal_error(raised))
     return JobResult(
         path=job.source.path,
-        results=tuple(task.results),
-        joint=tuple(task.joint),
-        window=task.window,
-        notes=tuple(dict.fromkeys(task.notes)),
+        results=tuple(runner.results),
+        summaries=tuple(runner.summaries),
+        figure=runner.figure,
+        notes=tuple(dict.fromkeys(runner.notes)),
         error=error,
         seconds=time.perf_counter() - began,
     )
 
 
-class _Task:
-    """One job in progress: what has been made so far, whatever happens next."""
+class _JobRunner:
+    """Runs one job and collects its results, which are kept if an error follows."""
 
-    def __init__(self, job: Job, work: JobOptions, admit: ReserveMemory) -> None:
+    def __init__(self, job: Job, options: JobOptions, reserve_memory: ReserveMemory) -> None:
         self.job = job
-        self.work = work
-        self.admit = admit
-        self.kept = 0.0
+        self.options = options
+        self.reserve_memory = reserve_memory
+        self.memory_factor = 0.0
         self.name = "standard input" if job.source.is_stdin else job.source.path
-        self.source: Path | io.BytesIO = Path(job.source.path)
+        self.file: Path | io.BytesIO = Path(job.source.path)
         self.results: list[OutputResult] = []
         self.notes: list[str] = []
-        self.joint: list[SummaryFile] = []
-        self.window: Any = None
+        self.summaries: list[SummaryFile] = []
+        self.figure: Any = None
 
     def run(self) -> None:
-        """Make every result that is still to be made."""
-        todo = pending_outputs(self.job, self.work)
-        self.results += todo.skipped
-        if not todo.steps:
+        """Make every output that is pending."""
+        pending = pending_outputs(self.job, self.options)
+        self.results += pending.skipped
+        if not pending.outputs:
             return
-        self.source = _opened(self.job.source)
-        if self.work.all_frames:
-            for step in todo.steps:
-                self._filter_frames(step)
-        elif todo.joint or self.work.show:
-            self.kept = memory_factor(todo.joint, len(todo.steps), raw=self.work.raw)
-            self._filter_and_join(todo.steps, todo.joint)
+        self.file = _open(self.job.source)
+        if self.options.all_frames:
+            for each, output in pending.outputs:
+                if output is not None:
+                    self._filter_frames(each, output)
+        elif pending.summaries or self.options.outputs.show:
+            self._filter_with_summaries(pending.outputs, pending.summaries)
         else:
-            self._filter_image(todo.steps)
+            self._filter_image(pending.outputs)
 
-    def _filter_image(self, steps: list[Step]) -> None:
+    def _filter_image(self, outputs: list[tuple[Filter, Output | None]]) -> None:
         images = [self._read()]
-        for number, step in enumerate(steps, 1):
-            target, filtered = self._filter(images[0], step)
-            size = images[0].shape
-            if number == len(steps):
+        for number, (each, output) in enumerate(outputs, 1):
+            shape = images[0].shape
+            target = self._target(images[0], each, output)
+            filtered = filter_image(images[0], each, _depth(images[0], target))
+            if number == len(outputs):
                 images.clear()  # the encoder needs the memory
-            self._keep(step, target, filtered, size)
+            self._write_image(each, target, filtered, shape)
 
-    def _filter_and_join(self, steps: list[Step], joint: list[SummaryFile]) -> None:
+    def _filter_with_summaries(
+        self, outputs: list[tuple[Filter, Output | None]], summaries: list[SummaryFile]
+    ) -> None:
+        """Filter the image once with each filter, and write also what all results make."""
+        options = self.options
+        self.memory_factor = memory_factor(summaries, len(outputs), raw=options.raw)
         image = self._read()
-        made: list[tuple[Filter, Filtered]] = []
-        for step in steps:
-            target, filtered = self._filter(image, step)
-            self._keep(step, target, filtered, image.shape)
-            made.append((step.spec, filtered))
-        if self.work.show:
-            self.window = draw_figure(self.name, image, made)
-        for each in joint:
-            with self._unless_made(joined(self.work.labels), each.path):
-                self.notes += write_summary(each, self.name, image, made, self.work)
-                self.joint.append(each)
+        has_stack = any(each.kind == "stack" for each in summaries)
+        results: list[tuple[Filter, Filtered]] = []
+        stacked: list[tuple[Filter, Filtered]] = []  # at the image's own depth
+        for each, output in outputs:
+            target = self._target(image, each, output)
+            depth = _depth(image, target)
+            narrowed = depth != image.depth and each.range != "raw" and each.combine != "direction"
+            if has_stack and narrowed:
+                raw = filter_image(image, each._replace(range="raw", counted=True), None)
+                filtered = apply_range(raw, each.range, depth)
+                stacked.append((each, apply_range(raw, each.range, image.depth)))
+            else:
+                filtered = filter_image(image, each, depth)
+                stacked.append((each, filtered))
+            self._write_image(each, target, filtered, image.shape)
+            results.append((each, filtered))
+        if options.outputs.show:
+            self.figure = draw_figure(self.name, image, results)
+        for summary in summaries:
+            chosen = stacked if summary.kind == "stack" else results
+            with self._skip_if_made(options.label, summary.path):
+                self.notes += write_summary(summary, self.name, image, chosen, options)
+                self.summaries.append(summary)
 
-    def _filter_frames(self, step: Step) -> None:
-        """Filter every frame into one file; ``rescale`` gives all of them one scale."""
+    def _filter_frames(self, chosen: Filter, output: Output) -> None:
+        """Filter every frame into one file; ``rescale`` uses one scale for all frames."""
         extremes = None
-        if step.spec.range == "rescale":
-            ends = [measure(frame, step.spec) for frame in self._frames()]
+        if chosen.range == "rescale":
+            ends = [measure(frame, chosen) for frame in self._frames()]
             extremes = min(low for low, _ in ends), max(high for _, high in ends)
         frames = self._frames()
         first = next(frames)
-        target, total = self._filter(first, step, extremes)
+        target = self._target(first, chosen, output)
+        total = filter_image(first, chosen, _depth(first, target), extremes)
 
         def filtered() -> Iterator[ImageData]:
             yield total.image
             for frame in frames:
                 self.notes += frame.notes
-                _, result = self._filter(frame, step, extremes)
+                each_target = self._target(frame, chosen, output)
+                result = filter_image(frame, chosen, _depth(frame, each_target), extremes)
                 total.stats.merge(result.stats)
                 yield result.image
 
         data = self._write(target, partial(write_frames, filtered()))
-        self._add(step, data, total, first.shape)
+        self._add(chosen, output.path, data, total, first.shape)
 
-    def _filter(
-        self, image: ImageData, step: Step, extremes: tuple[float, float] | None = None
-    ) -> tuple[Target | None, Filtered]:
-        """Return what is made of an image, and where it goes by itself, or None."""
-        if step.output is None:
-            return None, filter_image(image, step.spec, image.depth, extremes)
-        target = choose_target(image, step.spec, step.output, self.work)
+    def _target(self, image: ImageData, chosen: Filter, output: Output | None) -> Target | None:
+        """Choose format and depth of a result, which depend on the image's channels and depth.
+
+        Raises:
+            UsageError: the format that the user named cannot hold the result.
+        """
+        if output is None:
+            return None
+        channels, depth = image.channels, image.depth
+        if chosen.combine == "direction":
+            if output.format is not None and not output.format.holds(3, 8):
+                raise UsageError(
+                    f"--combine direction makes a color image, which {output.format.suffix} cannot "
+                    "hold; use --format png"
+                )
+            channels, depth = 3, 8
+        elif chosen.kernels[0].matrix.ndim == 3:
+            channels = 1
+        target = choose_target(
+            output,
+            image.format,
+            channels=channels,
+            depth=depth,
+            range=chosen.range,
+            frames=self.options.all_frames,
+        )
         self.notes += target.notes
-        return target, filter_image(image, step.spec, target.depth, extremes)
+        return target
 
-    def _keep(
-        self, step: Step, target: Target | None, filtered: Filtered, size: tuple[int, int]
+    def _write_image(
+        self, chosen: Filter, target: Target | None, filtered: Filtered, shape: tuple[int, int]
     ) -> None:
-        """Write a result and record it; one that another run has made meanwhile may be skipped."""
-        with self._unless_made(step.spec.label, step.output):
+        path = None if target is None else target.path
+        with self._skip_if_made(chosen.label, path):
             data = self._write(target, partial(write_image, filtered.image))
-            self._add(step, data, filtered, size)
+            self._add(chosen, path, data, filtered, shape)
 
     @contextmanager
-    def _unless_made(self, label: str, output: str | None) -> Iterator[None]:
-        """Leave a file that another run has made meanwhile, where files that exist are left."""
+    def _skip_if_made(self, label: str, path: str | None) -> Iterator[None]:
+        """With --skip-existing, skip a file that another run has written meanwhile."""
         try:
             yield
         except ExistingError:
-            if not self.work.writing.skip_existing:
+            if not self.options.writing.skip_existing:
                 raise
-            self.results.append(OutputResult(label, output, skipped=True))
+            self.results.append(OutputResult(label, path, skipped=True))
 
-    def _write(self, target: Target | None, encode: Encode) -> bytes | None:
+    def _write(self, target: Target | None, encode: Callable[..., tuple[str, ...]]) -> bytes | None:
         if target is None:
             return None
-        data, notes = write_result(target, encode, self.work.writing)
+        data, notes = write_result(target, encode, self.options.writing)
         self.notes += notes
         return data
 
     def _add(
-        self, step: Step, data: bytes | None, filtered: Filtered, size: tuple[int, int]
+        self,
+        chosen: Filter,
+        path: str | None,
+        data: bytes | None,
+        filtered: Filtered,
+        shape: tuple[int, int],
     ) -> None:
-        tally = filtered.stats
+        stats = filtered.stats
         self.results.append(
             OutputResult(
-                kernel=step.spec.label,
-                output=step.output,
+                kernel=chosen.label,
+                output=path,
                 data=data,
-                input_shape=size,
+                input_shape=shape,
                 shape=filtered.image.shape,
                 method=filtered.method,
-                minimum=tally.minimum,
-                maximum=tally.maximum,
-                clipped=tally.clipped,
+                minimum=stats.minimum,
+                maximum=stats.maximum,
+                clipped=stats.clipped,
             )
         )
-        if tally.nans and filtered.image.depth is not None:
-            self.notes.append(f"{tally.nans} NaN values of the feature map became black")
+        if stats.nans and filtered.image.depth is not None:
+            self.notes.append(f"{stats.nans} NaN values of the feature map became black")
 
-    def _admit(self, size: int) -> None:
-        """Ask for the memory of an image, and for that of all results that are kept."""
-        self.admit(size + int(self.kept * max(size - BASE_BYTES, 0)))
+    def _reserve_memory(self, size: int) -> None:
+        """Ask for the memory of an image, and of all results if they are kept; in bytes."""
+        self.reserve_memory(size + int(self.memory_factor * max(size - BASE_BYTES, 0)))
 
     def _read(self) -> ImageData:
-        image = read_image(self.source, **self._reading)
+        image = read_image(
+            self.file,
+            name=self.name,
+            options=self.options.reading,
+            reserve_memory=self._reserve_memory,
+        )
         self.notes += image.notes
         return image
 
     def _frames(self) -> Iterator[ImageData]:
-        """Read the frames from the beginning."""
-        if isinstance(self.source, io.BytesIO):
-            self.source.seek(0)
-        return read_frames(self.source, **self._reading)
+        """Read the frames from the first one on."""
+        if isinstance(self.file, io.BytesIO):
+            self.file.seek(0)
+        return read_frames(
+            self.file,
+            name=self.name,
+            options=self.options.reading,
+            reserve_memory=self._reserve_memory,
+        )
 
-    @property
-    def _reading(self) -> dict[str, Any]:
-        return {"name": self.name, "options": self.work.reading, "reserve_memory": self._admit}
+
+def _depth(image: ImageData, target: Target | None) -> int | None:
+    """Return the bits per pixel of a result; a result without a file keeps the image's."""
+    return image.depth if target is None else target.depth
 
 
-def _opened(source: Source) -> Path | io.BytesIO:
-    """Return what to read from; a pipe is read whole, since decoders go back and forth."""
+def _open(source: Source) -> Path | io.BytesIO:
+    """Return what to read from; a pipe is read whole, because decoders seek."""
     if source.is_stdin:
         return io.BytesIO(sys.stdin.buffer.read())
     path = Path(source.path)

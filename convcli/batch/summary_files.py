@@ -1,57 +1,98 @@
-"""Files made of all results of one input: the figure, the contact sheet, the stack."""
+"""Files made from all results of one input: the figure, the contact sheet, the stack."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from convcli.batch.encoding import Target, write_result
-from convcli.batch.options import JobOptions
-from convcli.batch.outputs import SummaryFile
-from convcli.batch.summary_figures import draw_figure, draw_grid
-from convcli.filtering import Filter, Filtered, filter_image
+from convcli.batch.job import JobOptions, SummaryFile
+from convcli.batch.outputs import Target, base_name, write_result
+from convcli.filtering import Filter, Filtered
 from convcli.images.channels import stack_channels
 from convcli.images.formats import NPY
 from convcli.images.image import ImageData
 from convcli.images.writing import write_image
 
-# What a result that is kept takes beside the other arrays of its image, as a share of theirs.
+# Memory of one result that is kept, as a share of what reading and filtering the image takes.
 _KEPT, _KEPT_RAW = 0.2, 0.9
-Made = Sequence[tuple[Filter, Filtered]]
+Results = Sequence[tuple[Filter, Filtered]]
 
 
 def write_summary(
-    joint: SummaryFile, name: str, image: ImageData, made: Made, work: JobOptions
+    summary: SummaryFile, name: str, image: ImageData, results: Results, options: JobOptions
 ) -> tuple[str, ...]:
-    """Write one file of all results of an input; return what the user should know.
+    """Write one summary file of an input, and return notes for the user.
+
+    Args:
+        summary: the file and its kind.
+        name: the input's name, for the title of a figure.
+        image: the input.
+        results: each filter with its result; a stack takes them at the input's own depth.
+        options: the run's options.
 
     Raises:
-        ConvcliError: the file cannot be written, or the results not be joined.
+        ConvcliError: the file cannot be written, or the results cannot be combined in it.
     """
-    if joint.kind == "stack":
-        return _write_stack(joint.path, image, made, work)
+    if summary.kind == "stack":
+        stack = stack_channels([filtered.image for _, filtered in results])
+        target = Target(summary.path, NPY, stack.depth, ())
+        writing = options.writing._replace(quality=None, compress_level=None)  # not for .npy
+        _, notes = write_result(target, partial(write_image, stack), writing)
+        return notes
     from convcli.plotting.saving import save_figure
 
-    figure = draw_grid(name, made, work) if joint.kind == "grid" else draw_figure(name, image, made)
-    save_figure(figure, Path(joint.path), overwrite=work.writing.overwrite)
+    if summary.kind == "grid":
+        figure = draw_grid(name, results, options)
+    else:
+        figure = draw_figure(name, image, results)
+    save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)
     return ()
 
 
-def memory_factor(joint: Sequence[SummaryFile], results: int, *, raw: bool) -> float:
-    """Return what keeping all results takes, as a share of what an image and one result take."""
-    copies = 1 + any(each.kind == "stack" for each in joint)
+def memory_factor(summaries: Sequence[SummaryFile], results: int, *, raw: bool) -> float:
+    """Return the memory of all results that are kept, as a share of that of image and result."""
+    copies = 1 + any(each.kind == "stack" for each in summaries)
     return results * copies * (_KEPT_RAW if raw else _KEPT)
 
 
-def _write_stack(path: str, image: ImageData, made: Made, work: JobOptions) -> tuple[str, ...]:
-    stacked = stack_channels([_at_source_depth(image, *each).image for each in made])
-    target = Target(path, NPY, stacked.depth, ())
-    writing = work.writing._replace(quality=None, compress_level=None)  # of the images
-    _, notes = write_result(target, partial(write_image, stacked), writing)
-    return notes
+def draw_figure(name: str, image: ImageData, results: Results) -> Any:
+    """Return the figure of one input: the image, and each filter's kernels and feature map.
+
+    Raises:
+        UsageError: the image has neither 1 nor 3 channels.
+    """
+    from convcli.plotting.filter_figure import draw_filtering
+    from convcli.plotting.filter_row import PanelRow
+    from convcli.plotting.result_tiles import HUES
+
+    rows = [
+        PanelRow(
+            label=each.label,
+            kernels=each.kernels,
+            pixels=filtered.image.pixels,
+            max_value=filtered.image.max_value,
+            minimum=filtered.stats.minimum,
+            maximum=filtered.stats.maximum,
+            clipped=filtered.stats.clipped,
+            combine=each.combine,
+            caption=HUES if each.combine == "direction" else "",
+            conv=each.conv,
+        )
+        for each, filtered in results
+    ]
+    title = base_name(name)
+    return draw_filtering(image.pixels, rows, title=title, max_value=image.max_value)
 
 
-def _at_source_depth(image: ImageData, spec: Filter, filtered: Filtered) -> Filtered:
-    """Return a result in the image's own depth, where its file holds less."""
-    if spec.range == "raw" or filtered.image.depth == image.depth:
-        return filtered
-    return filter_image(image, spec, image.depth)
+def draw_grid(name: str, results: Results, options: JobOptions) -> Any:
+    """Return the contact sheet of one input's results.
+
+    Raises:
+        UsageError: a result has neither 1 nor 3 channels.
+    """
+    from convcli.plotting.result_tiles import draw_results
+
+    scale = options.outputs.scale or "common"
+    return draw_results(results, title=base_name(name), scale=scale)

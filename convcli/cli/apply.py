@@ -17,9 +17,7 @@ from convcli.cli.options import (
 from convcli.cli.types import MemoryValue
 
 if TYPE_CHECKING:
-    from convcli.batch.inputs import InputOptions
-    from convcli.batch.options import ExecutionOptions
-    from convcli.batch.outputs import OutputOptions
+    from convcli.batch.options import ExecutionOptions, InputOptions, OutputOptions
     from convcli.cli.kernel_args import KernelArgs
     from convcli.cli.report import MessageOptions
     from convcli.core.options import ConvOptions
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 search_options = option_group(
     "search",
-    lazily("convcli.batch.inputs", "InputOptions"),
+    lazily("convcli.batch.options", "InputOptions"),
     option("-r", "--recursive", is_flag=True, help="Descend into the folders inside a folder."),
     option(
         "--files-from",
@@ -92,7 +90,7 @@ effort_options = option_group(
 
 naming_options = option_group(
     "naming",
-    lazily("convcli.batch.outputs", "OutputOptions"),
+    lazily("convcli.batch.options", "OutputOptions"),
     option(
         "-o",
         "--output",
@@ -228,17 +226,17 @@ def apply(
     -o or --out-dir says otherwise; nothing is overwritten unasked. The kernel is not flipped
     unless --operation convolve asks for it.
     """
+    from convcli.batch.inputs import check_inputs
+    from convcli.batch.job import JobOptions
     from convcli.batch.joblist import JobList
-    from convcli.batch.options import JobOptions
-    from convcli.batch.run import check_effort
+    from convcli.batch.run import check_execution_options
     from convcli.cli.running import check_output, dry_report, run
 
-    asked = search._replace(names=inputs, null=voice.null, output=naming.out_dir)
-    asked.check(kernel_from_stdin=choice.reads_stdin)
-    check_effort(effort)
+    search = search._replace(names=inputs, null=voice.null, out_dir=naming.out_dir)
+    check_inputs(search, kernel_from_stdin=choice.reads_stdin)
+    check_execution_options(effort)
     counted = voice.verbose or voice.json or bool(naming.plot or naming.grid) or naming.show
-    specs = choice.filters(layout, counted=counted)
-    work = JobOptions(specs, reading, writing, naming.show, naming.scale or "common")
-    agenda = JobList(asked, work, naming)
-    check_output(agenda, work, naming, voice)
-    return dry_report(agenda, work, voice) if dry_run else run(agenda, work, effort, voice)
+    options = JobOptions(choice.filters(layout, counted=counted), reading, writing, naming)
+    jobs = JobList(search, options)
+    check_output(jobs, options, voice)
+    return dry_report(jobs, options, voice) if dry_run else run(jobs, options, effort, voice)

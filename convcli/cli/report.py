@@ -56,8 +56,8 @@ class Reporter:
         for result in outcome.results:
             self._tell_result(outcome, result)
         printed = any(result.data is not None for result in outcome.results)
-        for joint in outcome.joint if not printed else ():
-            self._name(joint.path)
+        for summary in outcome.summaries if not printed else ():
+            self._name(summary.path)
         if not self.voice.quiet:
             for note in outcome.notes:
                 self._say(f"{shown(outcome.path)}: {note}")
@@ -84,7 +84,7 @@ class Reporter:
             parts = [f"{self.done} of {told} done{took}"]
             parts += [f"{self.skipped} left as they were"] * bool(self.skipped)
             parts += [f"{self.failed} failed"] * bool(self.failed)
-            others = f"{ignored} other file{'s' * (ignored > 1)} passed over"
+            others = f"{ignored} other file{'s' * (ignored > 1)} skipped"
             parts += [others] * bool(ignored)
             self._say(", ".join(parts))
         return 1 if self.failed else 0
@@ -144,7 +144,7 @@ def _record(outcome: JobResult, result: OutputResult) -> dict[str, Any]:
     }
     if result.skipped:
         return record | {"skipped": True}
-    record |= {joint.kind: joint.path for joint in outcome.joint}
+    record |= {summary.kind: summary.path for summary in outcome.summaries}
     if not result.method:  # foretold, not made
         return record
     return record | {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.batch.inputs import InputOptions, Missing, Source
-from convcli.batch.lists import find_all
+from convcli.batch.inputs import Missing, Source, check_inputs, find_all
+from convcli.batch.options import InputOptions
 from convcli.errors import UsageError
 
 
@@ -47,7 +47,9 @@ def test_a_folder_gives_its_images_sorted(tree):
 
 
 def test_a_recursive_search_leaves_out_the_output_folder(tree):
-    inside = [(source.path, source.below) for source in found(".", recursive=True, output="./out/")]
+    inside = [
+        (source.path, source.below) for source in found(".", recursive=True, out_dir="./out/")
+    ]
     assert inside == [
         ("./a.PNG", "."),
         ("./b.png", "."),
@@ -57,7 +59,7 @@ def test_a_recursive_search_leaves_out_the_output_folder(tree):
 
 
 def test_the_output_folder_is_searched_where_it_is_named_itself(tree):
-    assert found("out", output="out") == [Source("out/f.png", ".", found=True)]
+    assert found("out", out_dir="out") == [Source("out/f.png", ".", found=True)]
 
 
 def test_a_pattern_gives_files_sorted(tree):
@@ -120,7 +122,7 @@ def test_a_list_ended_by_nul_gives_any_name_back(tmp_path_factory, given_names):
 )
 def test_a_search_without_an_input_or_with_two_of_stdin(options, kernel):
     with pytest.raises(UsageError):
-        InputOptions(**options).check(kernel_from_stdin=kernel)
+        check_inputs(InputOptions(**options), kernel_from_stdin=kernel)
 
 
 def test_a_list_that_is_not_there(tmp_path):
@@ -179,10 +181,10 @@ def test_links_that_lead_in_a_circle(tree):
 
 def test_a_list_without_ends_is_refused_soon(tree):
     (tree / "list").write_bytes(b"a" * (1 << 20))
-    with pytest.raises(UsageError, match="newlines end names"):
+    with pytest.raises(UsageError, match="longer than 64 KiB"):
         found(files_from="list")
 
 
 def test_patterns_that_leave_nothing_are_named(tree):
     (missing,) = [item for item in found("sub", exclude=("*",)) if isinstance(item, Missing)]
-    assert "no image in this folder that --include and --exclude let through" in str(missing.error)
+    assert "no image in this folder that matches --include and --exclude" in str(missing.error)

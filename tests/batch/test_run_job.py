@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from convcli.batch.inputs import Missing, Source
-from convcli.batch.options import JobOptions
-from convcli.batch.outputs import Job
+from convcli.batch.job import Job, JobOptions
+from convcli.batch.outputs import plan_output
 from convcli.batch.run_job import run_serially
 from convcli.errors import ImageError
 from convcli.filtering import Filter
 from convcli.kernels.spec import get_kernel
+
+
+def job(source, *outputs):
+    return Job(Source(source), tuple(plan_output(path, None) for path in outputs))
 
 
 @pytest.fixture
@@ -23,10 +27,10 @@ def here(tmp_path, monkeypatch):
 def test_a_fault_does_not_stop_the_next(here):
     work = JobOptions((Filter("outline", (get_kernel("outline"),)),))
     jobs = [
-        Job(Source("a.npy"), ("a-out.npy",)),
-        Job(Source("nowhere.npy"), ("no.npy",)),
+        job("a.npy", "a-out.npy"),
+        job("nowhere.npy", "no.npy"),
         Missing("gone", ImageError("gone", "is gone")),
-        Job(Source("b.npy"), ("b-out.npy",)),
+        job("b.npy", "b-out.npy"),
     ]
     outcomes = list(run_serially(jobs, work))
     assert [outcome.path for outcome in outcomes] == ["a.npy", "nowhere.npy", "gone", "b.npy"]
@@ -44,9 +48,7 @@ def test_a_fault_does_not_stop_the_next(here):
 
 def test_jobs_are_done_as_they_are_asked_for(here):
     work = JobOptions((Filter("blur", (get_kernel("blur"),)),))
-    outcomes = run_serially(
-        (Job(Source(name), (f"{name}.npy",)) for name in ("a.npy", "b.npy")), work
-    )
+    outcomes = run_serially((job(name, f"{name}.npy") for name in ("a.npy", "b.npy")), work)
     next(outcomes)
     assert (here / "a.npy.npy").exists()
     assert not (here / "b.npy.npy").exists()
@@ -55,8 +57,7 @@ def test_jobs_are_done_as_they_are_asked_for(here):
 def test_an_outcome_has_what_was_made_before_the_fault(here):
     kernels = [get_kernel("outline"), get_kernel("box:9")]
     work = JobOptions(tuple(Filter(kernel.name, (kernel,)) for kernel in kernels))
-    (here / "second.npy").write_bytes(b"mine")
-    (outcome,) = run_serially([Job(Source("a.npy"), ("first.npy", "second.xyz"))], work)
+    (outcome,) = run_serially([job("a.npy", "first.npy", "b.npy/second.png")], work)
     assert [result.output for result in outcome.results] == ["first.npy"]
     assert outcome.error is not None
     result = outcome.results[0]
@@ -68,6 +69,6 @@ def test_an_existing_result_of_any_kernel_stops_before_any_is_made(here):
     kernels = [get_kernel("outline"), get_kernel("blur")]
     work = JobOptions(tuple(Filter(kernel.name, (kernel,)) for kernel in kernels))
     (here / "second.npy").write_bytes(b"mine")
-    (outcome,) = run_serially([Job(Source("a.npy"), ("first.npy", "second.npy"))], work)
+    (outcome,) = run_serially([job("a.npy", "first.npy", "second.npy")], work)
     assert str(outcome.error) == "second.npy: exists already; --overwrite replaces it"
     assert not (here / "first.npy").exists()

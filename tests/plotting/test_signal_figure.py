@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convcli import cross_correlate, explain
-from convcli.batch.summary_figures import draw_figure
+from convcli.batch.summary_files import draw_figure
 from convcli.core.options import ConvOptions
 from convcli.filtering import Filter, filter_image
 from convcli.images.image import ImageData

@@ -1,9 +1,11 @@
-"""A Dask cluster as a team: the same image function, on workers that share the files.
+"""A Dask cluster as an executor: its workers run the same jobs and share the files.
 
-``distributed`` decides who does what, and gives a lost worker's images to others. What it does
-not know of is a file: an image that comes up again may have been written by the worker that was
-lost. Such a result is told from others' by not having been there when the job was given out.
+``distributed`` schedules the jobs and runs those of a lost worker again. It does not know about
+files: the lost worker may have written the output already, and the second attempt then finds it. An
+output that exists now but did not when its job was submitted is such a case.
 """
+
+from __future__ import annotations
 
 import asyncio
 import logging
@@ -22,24 +24,26 @@ from typing import Any, NamedTuple
 from convcli import __version__
 from convcli.atomic import clear_stale, is_stream, refuse_existing
 from convcli.batch.executors.dask_worker import input_stamp, to_absolute, to_relative, work_on
-from convcli.batch.job import JobResult
-from convcli.batch.options import ExecutionOptions, JobOptions
-from convcli.batch.outputs import STDOUT, Job
+from convcli.batch.job import STDOUT, Job, JobOptions, JobResult
+from convcli.batch.options import ExecutionOptions
 from convcli.errors import ConvcliError, ImageError, UsageError, internal_error, shown
 
-QUEUE_DEPTH = 2  # jobs for each thread: the one it is at, and the next
-CONNECTING = 5.0  # seconds until a scheduler, or its first worker, counts as not there
-NO_WORKER_TIMEOUT = 30.0  # seconds without any worker that end a run
-CHECK_INTERVAL = 0.5  # seconds between looks at who is there
-CLOSING = 0.5  # seconds for taking leave; the scheduler drops a client's jobs when it is gone
+QUEUE_DEPTH = 2  # jobs per thread: the one that runs, and the next
+CONNECTING = 5.0  # seconds to wait for a scheduler, and for its first worker
+NO_WORKER_TIMEOUT = 30.0  # seconds without a worker after which a run ends
+CHECK_INTERVAL = 0.5  # seconds between checks of the workers
+CLOSING = 0.5  # seconds; the scheduler drops a client's jobs in any case
 NOISY_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
 
 class _Submitted(NamedTuple):
-    """A job that was given out.
+    """A job that was submitted.
 
-    ``fresh`` are the results that were not there then, ``losses`` how many times workers had been
-    lost by then; ``alone`` tells that no other job was under way.
+    Attributes:
+        number, job: as submitted.
+        fresh: the outputs that did not exist then.
+        losses: how many times workers had been lost by then.
+        alone: whether no other job was running.
     """
 
     number: int
@@ -50,36 +54,38 @@ class _Submitted(NamedTuple):
 
 
 class Cluster:
-    """The workers of a Dask scheduler.
+    """An :class:`Executor` of the workers of a Dask scheduler.
 
-    An image counts for its time on the worker, not for its wait. One that takes longer than
-    ``effort.timeout`` is given up there and then, and its result is not counted. No thread can be
-    killed: it ends when the decoder or the sum that it is at returns, and writes nothing then.
-    What workers are at when a run is broken off they finish; what they have not begun they drop.
-
-    Raises:
-        UsageError: ``distributed`` is missing here, the scheduler or any worker there, or they
-            have other versions than we.
+    The timeout counts the time on the worker, not the wait for one. A thread cannot be killed: a
+    job that takes too long fails at once, its thread ends when the decoder or the sum returns, and
+    it writes nothing. When a run is cancelled, workers finish the jobs that are running and drop
+    the others.
     """
 
-    def __init__(self, effort: ExecutionOptions, work: JobOptions) -> None:
-        if work.show:
+    def __init__(self, execution: ExecutionOptions, options: JobOptions) -> None:
+        """Connect to the scheduler.
+
+        Raises:
+            UsageError: ``distributed`` is not installed, there is no scheduler or no worker, or
+                their versions differ from ours.
+        """
+        if options.outputs.show:
             raise UsageError("--show opens a window on this machine; leave out --scheduler")
-        self._address = shown(effort.scheduler)
-        self._work, self._timeout = work, effort.timeout
+        self._address = shown(execution.scheduler)
+        self._options, self._timeout = options, execution.timeout
         self._here = os.getcwd()
-        self._held: dict[Future[JobResult], _Submitted] = {}
-        self._ended: SimpleQueue[Future[JobResult]] = SimpleQueue()
+        self._submitted: dict[Future[JobResult], _Submitted] = {}
+        self._done: SimpleQueue[Future[JobResult]] = SimpleQueue()
         self._suspects: list[_Submitted] = []
-        self._littered: set[str] = set()
-        self._losses, self._looked = 0, float("-inf")
-        self._client = _connected(str(effort.scheduler))
+        self._dirty_folders: set[str] = set()
+        self._losses, self._last_check = 0, float("-inf")
+        self._client = _connected(str(execution.scheduler))
         try:
             _check_versions(self._client)
             self._executor = self._client.get_executor(pure=False)
             self._threads: dict[str, int] = {}
-            self._peopled = time.monotonic()
-            self._look()
+            self._last_worker_seen = time.monotonic()
+            self._check_workers()
         except OSError as error:
             self.close()
             raise self._gone() from error
@@ -89,105 +95,103 @@ class Cluster:
 
     @property
     def size(self) -> int:
-        """How many threads the workers have; it changes as they come and go."""
+        """The number of the workers' threads; it changes as workers come and go."""
         return max(sum(self._threads.values()), 1)
 
     @property
     def has_room(self) -> bool:
-        """Whether another job can be given out."""
-        if self._suspects or any(held.alone for held in self._held.values()):
+        """Whether another job can be submitted."""
+        if self._suspects or any(each.alone for each in self._submitted.values()):
             return False
-        return len(self._held) < QUEUE_DEPTH * self.size
+        return len(self._submitted) < QUEUE_DEPTH * self.size
 
     def submit(self, number: int, job: Job) -> None:
-        """Give a job to the scheduler.
+        """Submit a job to the scheduler.
 
         Raises:
-            UsageError: it is bound to this machine.
+            UsageError: it reads or writes a stream of this machine.
         """
         if job.source.is_stdin:
             raise UsageError("a cluster reads files, not standard input; leave out --scheduler")
-        files = [target for target in job.targets if target != STDOUT]
-        fresh = tuple(target for target in files if not os.path.lexists(target))
-        for target in set(files).difference(fresh):
-            if is_stream(Path(target)):
-                raise UsageError(f"{shown(target)}: no worker of a cluster can write to this")
-        self._give_out(_Submitted(number, job, fresh, self._losses, alone=False))
+        paths = [path for path in job.paths if path != STDOUT]
+        fresh = tuple(path for path in paths if not os.path.lexists(path))
+        for path in set(paths).difference(fresh):
+            if is_stream(Path(path)):
+                raise UsageError(f"{shown(path)}: a cluster's workers cannot write to a stream")
+        self._submit(_Submitted(number, job, fresh, self._losses, alone=False))
 
     def finished(self) -> dict[int, JobResult]:
-        """Wait until something happens; return what became of the jobs that are done, if any.
+        """Wait for an event; return the results of the finished jobs by number, perhaps none.
 
         Raises:
-            ConvcliError: the scheduler is gone, or all workers are.
+            ConvcliError: the scheduler or all workers have gone.
         """
-        if self._suspects and not self._held:
-            self._give_out(self._suspects.pop()._replace(alone=True))
-        if time.monotonic() > self._looked + CHECK_INTERVAL:
-            self._look()
+        if self._suspects and not self._submitted:
+            self._submit(self._suspects.pop()._replace(alone=True))
+        if time.monotonic() > self._last_check + CHECK_INTERVAL:
+            self._check_workers()
         done: dict[int, JobResult] = {}
-        for future in self._newly_ended():
-            held = self._held.pop(future)
-            outcome = self._outcome(held, future)
-            if outcome is not None:
-                done[held.number] = outcome
+        for future in self._newly_done():
+            submitted = self._submitted.pop(future)
+            result = self._result(submitted, future)
+            if result is not None:
+                done[submitted.number] = result
         return done
 
     def close(self) -> None:
-        """Drop what has not begun, and leave the cluster."""
+        """Drop the jobs that have not begun, and disconnect."""
         with suppress(OSError, TimeoutError, AssertionError, RuntimeError):
             self._client.close(timeout=CLOSING)
-        for folder in self._littered:
+        for folder in self._dirty_folders:
             clear_stale(Path(folder))
 
-    def _give_out(self, held: _Submitted) -> None:
+    def _submit(self, submitted: _Submitted) -> None:
         if self._client.status != "running":
             raise self._gone()
-        job = to_absolute(held.job, self._here)
-        task = partial(work_on, job, self._work, self._timeout, input_stamp(job))
+        job = to_absolute(submitted.job, self._here)
+        task = partial(work_on, job, self._options, self._timeout, input_stamp(job))
         future = self._executor.submit(task)
-        self._held[future] = held
-        future.add_done_callback(self._ended.put)
+        self._submitted[future] = submitted
+        future.add_done_callback(self._done.put)
 
-    def _newly_ended(self) -> Iterator[Future[JobResult]]:
-        """Yield the jobs that have ended; wait a moment for the first."""
+    def _newly_done(self) -> Iterator[Future[JobResult]]:
+        """Yield the jobs that are done; wait up to CHECK_INTERVAL for the first."""
         with suppress(Empty):
-            yield self._ended.get(timeout=CHECK_INTERVAL)
+            yield self._done.get(timeout=CHECK_INTERVAL)
             while True:
-                yield self._ended.get_nowait()
+                yield self._done.get_nowait()
 
-    def _outcome(self, held: _Submitted, future: Future[JobResult]) -> JobResult | None:
-        """Return what became of a job, or None where it is given out again."""
+    def _result(self, submitted: _Submitted, future: Future[JobResult]) -> JobResult | None:
+        """Return the result of a job, or None if it is submitted again."""
         from distributed import KilledWorker
 
-        path = held.job.source.path
+        path = submitted.job.source.path
         if future.cancelled():
             raise self._gone()
-        fault = future.exception()
-        if isinstance(fault, KilledWorker):
-            if not held.alone:  # whatever its workers were at has come under suspicion
-                self._suspects.append(held)
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            if not submitted.alone:  # another job on the same workers may be the cause
+                self._suspects.append(submitted)
                 return None
-            problem = (
-                "worker after worker died at it; perhaps its decoder crashed, or memory ran out"
-            )
+            problem = "several workers died on this image (decoder crash or out of memory)"
             return JobResult(path, error=ImageError(path, problem))
-        if isinstance(fault, Exception):
-            return JobResult(path, error=ImageError(path, internal_error(fault)))
-        outcome = to_relative(future.result(), held.job, self._here)
-        if held.fresh and _is_done_before(outcome, held.fresh):
-            self._look()
-            if self._losses > held.losses:
-                for target in held.fresh:
-                    Path(target).unlink(missing_ok=True)
-                self._give_out(held._replace(losses=self._losses))
+        if isinstance(error, Exception):
+            return JobResult(path, error=ImageError(path, internal_error(error)))
+        result = to_relative(future.result(), submitted.job, self._here)
+        if submitted.fresh and _found_fresh_output(result, submitted.fresh):
+            self._check_workers()
+            if self._losses > submitted.losses:
+                for output in submitted.fresh:
+                    Path(output).unlink(missing_ok=True)
+                self._submit(submitted._replace(losses=self._losses))
                 return None
-        return outcome
+        return result
 
-    def _look(self) -> None:
-        """See who is there.
+    def _check_workers(self) -> None:
+        """Count the workers.
 
         Raises:
-            ConvcliError: the scheduler is gone, or there has been no worker for long.
+            ConvcliError: the scheduler has gone, or there is no worker since NO_WORKER_TIMEOUT.
         """
         before = set(self._threads)
         try:
@@ -198,25 +202,29 @@ class Cluster:
             )
         except (OSError, TimeoutError) as error:
             raise self._gone() from error
-        self._looked = time.monotonic()
+        self._last_check = time.monotonic()
         if before - set(self._threads):
             self._losses += 1
-            targets = (target for held in self._held.values() for target in held.job.targets)
-            self._littered.update(os.path.dirname(target) or "." for target in targets)
+            paths = (path for each in self._submitted.values() for path in each.job.paths)
+            self._dirty_folders.update(os.path.dirname(path) or "." for path in paths)
         if self._threads:
-            self._peopled = self._looked
-        elif self._looked > self._peopled + NO_WORKER_TIMEOUT:
-            raise ConvcliError(f"{self._address}: its workers are gone; --skip-existing goes on")
+            self._last_worker_seen = self._last_check
+        elif self._last_check > self._last_worker_seen + NO_WORKER_TIMEOUT:
+            raise ConvcliError(
+                f"{self._address}: all workers have gone; continue with --skip-existing"
+            )
 
     def _gone(self) -> ConvcliError:
-        return ConvcliError(f"{self._address}: the scheduler is gone; --skip-existing goes on")
+        return ConvcliError(
+            f"{self._address}: the scheduler has gone; continue with --skip-existing"
+        )
 
 
 def _connected(address: str) -> Any:
     """Return a client of the scheduler.
 
     Raises:
-        UsageError: there is none, or no worker.
+        UsageError: there is no scheduler, or no worker.
     """
     try:
         from distributed import Client
@@ -229,20 +237,20 @@ def _connected(address: str) -> Any:
         asyncio.run(_check_reachable(address))
         client = Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
-        reason = " ".join(str(error).split()) or "what answers there is no scheduler"
+        reason = " ".join(str(error).split()) or "the server there is not a Dask scheduler"
         raise UsageError(f"--scheduler {shown(address)}: cannot be reached: {reason}") from error
     try:
         client.wait_for_workers(1, timeout=CONNECTING)
     except TimeoutError as error:
         client.close(timeout=CLOSING)
         raise UsageError(
-            f"{shown(address)}: has no worker; start one: dask worker {shown(address)}"
+            f"{shown(address)}: has no worker; start one with: dask worker {shown(address)}"
         ) from error
     return client
 
 
 async def _check_reachable(address: str) -> None:
-    """See that there is a server; a client would wait for ever for one that does not speak Dask."""
+    """Connect once; a client would wait forever for a server that does not speak Dask."""
     from distributed.comm import connect
     from distributed.security import Security
 
@@ -253,14 +261,14 @@ async def _check_reachable(address: str) -> None:
 
 
 def _check_versions(client: Any) -> None:
-    """See that scheduler and workers have our versions, so that results are the same everywhere.
+    """Check that scheduler and workers have our versions, since others may give other results.
 
     Raises:
-        UsageError: one has another, and which.
+        UsageError: a version differs.
     """
     found = client.get_versions(packages=["pillow"])
     ours = _versions(found["client"], __version__)
-    # The scheduler unpickles jobs as well. Fetched by its name, since ours may not be there.
+    # The scheduler unpickles jobs as well. The version is fetched by name: it may not be installed.
     asked = resolve_name, "convcli:__version__"
     try:
         served: object = client.run_on_scheduler(*asked)
@@ -279,7 +287,7 @@ def _check_versions(client: Any) -> None:
 
 
 def _versions(found: Any, convcli: object) -> dict[str, str | None]:
-    """Return the versions that matter; of Python's only the first two numbers do."""
+    """Return the versions to compare; Python's without its third number."""
     packages = found["packages"]
     python = ".".join(packages["python"].split(".")[:2])
     names = ("distributed", "numpy", "pillow")
@@ -287,10 +295,10 @@ def _versions(found: Any, convcli: object) -> dict[str, str | None]:
     return known | {name: packages.get(name) for name in names}
 
 
-def _is_done_before(outcome: JobResult, fresh: tuple[str, ...]) -> bool:
-    """Tell whether a result stood in the way that was not there when the job was given out."""
-    there = [result.output for result in outcome.results if result.skipped and result.output]
-    error = outcome.error
+def _found_fresh_output(result: JobResult, fresh: tuple[str, ...]) -> bool:
+    """Tell whether a job found an output that did not exist when it was submitted."""
+    found = [each.output for each in result.results if each.skipped and each.output]
+    error = result.error
     if isinstance(error, ImageError) and error.problem == refuse_existing(Path()).problem:
-        there.append(str(error.path))
-    return not {*map(os.path.realpath, there)}.isdisjoint(map(os.path.realpath, fresh))
+        found.append(str(error.path))
+    return not {*map(os.path.realpath, found)}.isdisjoint(map(os.path.realpath, fresh))

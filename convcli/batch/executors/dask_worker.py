@@ -1,4 +1,6 @@
-"""A job on a machine far away: names that hold there, a clock, and no work done twice in place."""
+"""A job on a worker of a Dask cluster: absolute paths, a timeout, and no input filtered twice."""
+
+from __future__ import annotations
 
 import ctypes
 import os
@@ -8,26 +10,24 @@ from pathlib import Path
 from threading import Thread
 
 from convcli.batch.executors.worker import Cancelled
-from convcli.batch.job import JobResult
-from convcli.batch.options import JobOptions
-from convcli.batch.outputs import STDOUT, Job
-from convcli.batch.run_job import do_job
+from convcli.batch.job import STDOUT, Job, JobOptions, JobResult
+from convcli.batch.run_job import run_job
 from convcli.errors import ImageError
 
-STOPPING = 0.5  # seconds for clearing up when an image is given up
+STOPPING = 0.5  # seconds in which a cancelled job deletes its temporary file
 Stamp = tuple[int, int, int] | None
 
 
-def work_on(job: Job, work: JobOptions, timeout: float | None, stamp: Stamp) -> JobResult:
-    """Do one job on a worker, unless an earlier attempt has replaced its input already."""
+def work_on(job: Job, options: JobOptions, timeout: float | None, stamp: Stamp) -> JobResult:
+    """Run one job, unless an earlier attempt has replaced its input already."""
     path = job.source.path
     if stamp != input_stamp(job):
-        problem = "was replaced while its worker was lost; it may be done"
+        problem = "was replaced while its worker was lost; its result may be complete"
         return JobResult(path, error=ImageError(path, problem))
     if timeout is None:
-        return do_job(job, work)
+        return run_job(job, options)
     attempt: Future[JobResult] = Future()
-    thread = Thread(target=_attempt, args=(attempt, job, work), daemon=True)
+    thread = Thread(target=_attempt, args=(attempt, job, options), daemon=True)
     thread.start()
     if not wait([attempt], timeout).done:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -40,17 +40,17 @@ def work_on(job: Job, work: JobOptions, timeout: float | None, stamp: Stamp) -> 
     return JobResult(path, error=ImageError(path, problem))
 
 
-def _attempt(attempt: Future[JobResult], job: Job, work: JobOptions) -> None:
+def _attempt(attempt: Future[JobResult], job: Job, options: JobOptions) -> None:
     try:
-        attempt.set_result(do_job(job, work))
-    except BaseException as fault:  # noqa: BLE001 - raised to whoever waits
-        attempt.set_exception(fault)
+        attempt.set_result(run_job(job, options))
+    except BaseException as error:  # noqa: BLE001 - raised again by result()
+        attempt.set_exception(error)
 
 
 def input_stamp(job: Job) -> Stamp:
-    """Return what tells an input from its successor, where a result takes its place."""
+    """Return inode, size and time of an input that its own result replaces, else None."""
     source = os.path.realpath(job.source.path)
-    if source not in map(os.path.realpath, job.targets):
+    if source not in map(os.path.realpath, job.paths):
         return None
     with suppress(OSError):
         found = os.stat(source)
@@ -59,29 +59,32 @@ def input_stamp(job: Job) -> Stamp:
 
 
 def to_absolute(job: Job, here: str) -> Job:
-    """Return a job with names that are the same wherever a worker runs."""
+    """Return a job with absolute paths, which are valid wherever a worker runs."""
     source = job.source._replace(path=os.path.join(here, job.source.path))
-    outputs = (name if name == STDOUT else os.path.join(here, name) for name in job.outputs)
-    joint = (each._replace(path=os.path.join(here, each.path)) for each in job.joint)
-    return Job(source, tuple(outputs), tuple(joint))
+    outputs = (
+        each if each.path == STDOUT else each._replace(path=os.path.join(here, each.path))
+        for each in job.outputs
+    )
+    summaries = (each._replace(path=os.path.join(here, each.path)) for each in job.summaries)
+    return Job(source, tuple(outputs), tuple(summaries))
 
 
-def to_relative(outcome: JobResult, job: Job, here: str) -> JobResult:
-    """Return an outcome with the names as they were given."""
-    names = {os.path.join(here, name): name for name in (job.source.path, *job.targets)}
-    # A path in an error has been through pathlib, which leaves out what means nothing.
-    plain = {str(Path(to_absolute)): str(Path(name)) for to_absolute, name in names.items()} | names
+def to_relative(result: JobResult, job: Job, here: str) -> JobResult:
+    """Return a result with the paths as the user gave them."""
+    names = {os.path.join(here, name): name for name in (job.source.path, *job.paths)}
+    # The path of an error has been normalized by pathlib.
+    plain = {str(Path(full)): str(Path(name)) for full, name in names.items()} | names
     below = os.path.join(here, "")
-    error = outcome.error
+    error = result.error
     if isinstance(error, ImageError):
         path = str(error.path)
         error = ImageError(plain.get(path, path), error.problem.replace(below, ""))
-    return outcome._replace(
+    return result._replace(
         path=job.source.path,
         results=tuple(
-            result._replace(output=result.output and names.get(result.output, result.output))
-            for result in outcome.results
+            each._replace(output=each.output and names.get(each.output, each.output))
+            for each in result.results
         ),
-        joint=tuple(each._replace(path=names[each.path]) for each in outcome.joint),
+        summaries=tuple(each._replace(path=names[each.path]) for each in result.summaries),
         error=error,
     )

@@ -1,8 +1,7 @@
-"""Where worker processes come from; started first of all, since what it loads takes longest.
+"""The forkserver that workers are forked from.
 
-On systems that can, workers are forks of a server: a process of its own that has loaded numpy,
-Pillow and this package once, computes on one thread, and has no other threads when it forks. It
-loads while the parent does.
+It is started as early as possible, because preloading numpy and Pillow dominates start-up time. On
+systems without a forkserver each worker is a new process.
 """
 
 import os
@@ -13,7 +12,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
-# One compute thread a worker: that many processes leave no processor idle.
+# Each worker computes with one thread: there are enough workers for all processors.
 BLAS_THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -29,39 +28,38 @@ PRELOAD = [
 
 
 def context() -> Any:
-    """Return the multiprocessing context that workers are started in."""
+    """Return the multiprocessing context that starts workers."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
-    chosen = get_context("forkserver")
-    chosen.set_forkserver_preload(PRELOAD)
-    return chosen
+    server = get_context("forkserver")
+    server.set_forkserver_preload(PRELOAD)
+    return server
 
 
 def warm_up() -> None:
-    """Start the server, if there is to be one."""
+    """Start the forkserver, on systems that have one."""
     if "forkserver" in get_all_start_methods():
         from multiprocessing import forkserver, resource_tracker
 
         context()
-        with suppress(OSError):  # a system without room for it works without
-            resource_tracker.ensure_running()  # first, since it lets Ctrl-C through again
+        with suppress(OSError):  # without it, workers start later
+            resource_tracker.ensure_running()  # first, because it unblocks SIGINT
             with child_environment():
                 forkserver.ensure_running()
 
 
 @contextmanager
 def child_environment() -> Iterator[None]:
-    """Have processes that start meanwhile compute on one thread, and leave Ctrl-C to us.
+    """Start child processes with single-threaded BLAS, SIGINT blocked, without our `__main__`.
 
-    Nor do they run our script again: a new process imports the main module of its parent, to find
-    in it what it is to do; ours is found in this package.
+    A new process imports its parent's main module to find its task; ours is in this package.
     """
     before = {name: os.environ.get(name) for name in BLAS_THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(BLAS_THREAD_VARIABLES, "1"))
     main = sys.modules["__main__"]
     script = main.__dict__.pop("__file__", None)
     mask = getattr(signal, "pthread_sigmask", lambda *_: ())
-    held = mask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the parent's; processes inherit it
+    blocked = mask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it; the parent handles it
     try:
         yield
     finally:
@@ -72,4 +70,4 @@ def child_environment() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-        mask(signal.SIG_SETMASK, held)
+        mask(signal.SIG_SETMASK, blocked)

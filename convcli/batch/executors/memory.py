@@ -1,4 +1,4 @@
-"""How much memory there is, and whether an image fits."""
+"""The memory that is available, and whether an image fits into it."""
 
 import os
 from contextlib import suppress
@@ -10,30 +10,30 @@ MEBI = 1 << 20
 
 
 def check_fits(need: int, limit: int) -> None:
-    """See that an image fits by itself; both are bytes.
+    """Check that an image fits into the limit; both are in bytes.
 
     Raises:
-        ConvcliError: it needs more than the limit.
+        ConvcliError: it does not.
     """
     if need > limit:
         raise ConvcliError(
-            f"needs about {need // MEBI} MiB, over the limit of {limit // MEBI}; "
-            "--max-memory SIZE raises it"
+            f"needs about {need // MEBI:,} MiB, above the limit of {limit // MEBI:,} MiB; "
+            "raise it with --max-memory"
         )
 
 
-def memory_limit(asked: int | float) -> int:
-    """Return a limit in bytes: as asked for, or that share of what is available now."""
-    return asked if isinstance(asked, int) else int(asked * available_memory())
+def memory_limit(limit: int | float) -> int:
+    """Return a limit in bytes; a float is a share of the memory that is available now."""
+    return limit if isinstance(limit, int) else int(limit * available_memory())
 
 
 def available_memory() -> int:
-    """Return the bytes that can be had without swapping, within the container's limit if any."""
+    """Return the bytes available without swapping, within the container's limit if there is one."""
     free = _free_memory()
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
-        most = int((group / "memory.max").read_text())
-        free = min(free, most - int((group / "memory.current").read_text()))
+        limit = int((group / "memory.max").read_text())
+        free = min(free, limit - int((group / "memory.current").read_text()))
     return max(free, 0)
 
 

@@ -1,4 +1,6 @@
-"""Give jobs out as there is room, and tell of them in the order they came."""
+"""Submit jobs as workers become free; yield their results in input order."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
@@ -7,105 +9,103 @@ from threading import Thread
 from typing import NoReturn, Protocol, TypeVar
 
 from convcli.batch.inputs import Missing
-from convcli.batch.job import JobResult
-from convcli.batch.outputs import Job
+from convcli.batch.job import Job, JobResult
 
 Item = TypeVar("Item")
 JobResults = Generator[JobResult, None, None]
-RUN_AHEAD = 8  # jobs for each worker that may be done or under way before the first of them is told
+RUN_AHEAD = 8  # jobs per worker that may be submitted before the first of them is yielded
+PREFETCHED = 256  # items
 
 
 class Executor(Protocol):
-    """Workers somewhere: processes here, or a cluster."""
+    """Workers that run jobs: processes on this machine, or a cluster."""
 
     @property
     def size(self) -> int:
-        """How many jobs are worked on at a time."""
+        """The number of jobs that run at a time."""
 
     @property
     def has_room(self) -> bool:
-        """Whether another job can be given out."""
+        """Whether another job can be submitted."""
 
     def submit(self, number: int, job: Job) -> None:
-        """Give out a job."""
+        """Submit a job under a number."""
 
     def finished(self) -> dict[int, JobResult]:
-        """Wait until something happens; return what became of the jobs that are done, if any."""
+        """Wait for an event; return the results of the finished jobs by number, perhaps none."""
 
     def close(self) -> None:
-        """End at once whatever is still under way."""
+        """Stop all jobs at once."""
 
 
 class Prefetch(Iterator[Item]):
-    """An iterator that is gone through on a thread of its own, a little ahead.
+    """An iterator that a thread reads ahead; ``is_ready`` tells whether ``next`` need not wait."""
 
-    ``is_ready`` tells whether the next item, or the end, is there already.
-    """
-
-    def __init__(self, items: Iterable[Item], most: int = 256) -> None:
-        self._queue: Queue[Callable[[], Item]] = Queue(most)
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._queue: Queue[Callable[[], Item]] = Queue(PREFETCHED)
         Thread(target=self._read, args=(items,), daemon=True).start()
 
     @property
     def is_ready(self) -> bool:
-        """Whether ``next`` returns at once."""
+        """Whether ``next`` returns, or ends, at once."""
         return not self._queue.empty()
 
     def __next__(self) -> Item:
-        take = self._queue.get()
+        get = self._queue.get()
         try:
-            return take()
+            return get()
         except BaseException:
-            self._queue.put(take)  # the end stays the end
+            self._queue.put(get)  # every later call raises the same
             raise
 
     def _read(self, items: Iterable[Item]) -> None:
         try:
             for item in items:
-                self._queue.put(partial(_given, item))
-            self._queue.put(partial(_raised, StopIteration()))
-        except Exception as fault:  # noqa: BLE001 - raised to whoever asks for the next
-            self._queue.put(partial(_raised, fault))
+                self._queue.put(partial(_return, item))
+            self._queue.put(partial(_raise, StopIteration()))
+        except Exception as error:  # noqa: BLE001 - raised again by __next__
+            self._queue.put(partial(_raise, error))
 
 
-def _given(item: Item) -> Item:
+def _return(item: Item) -> Item:
     return item
 
 
-def _raised(fault: BaseException) -> NoReturn:
-    raise fault
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def run_in_order(
-    jobs: Iterator[Job | Missing], team: Executor, *, fail_fast: bool = False
+    jobs: Iterator[Job | Missing], executor: Executor, *, fail_fast: bool = False
 ) -> JobResults:
-    """Yield what becomes of each job, in the jobs' order.
+    """Yield the result of each job, in the order of the jobs.
 
-    The jobs are taken one by one as workers become free, and only so far ahead of the one to be
-    told next; memory is the same however many there are. With ``fail_fast`` none is given out
-    after a fault; those under way are finished.
+    Jobs are taken one by one as workers become free, at most ``RUN_AHEAD`` per worker before the
+    next result to yield, so memory does not grow with their number. With ``fail_fast`` no job is
+    submitted after an error; the jobs that are running are finished.
     """
     known: dict[int, JobResult] = {}
-    given = told = 0
+    submitted = yielded = 0
     more = True
     try:
-        while more or told < given:
-            while more and team.has_room and given - told < RUN_AHEAD * team.size:
-                if given - told > len(known) and isinstance(jobs, Prefetch) and not jobs.is_ready:
-                    break  # what is under way comes first
+        while more or yielded < submitted:
+            while more and executor.has_room and submitted - yielded < RUN_AHEAD * executor.size:
+                is_running = submitted - yielded > len(known)
+                if is_running and isinstance(jobs, Prefetch) and not jobs.is_ready:
+                    break  # do not wait for the list while there are results to yield
                 job = next(jobs, None)
                 if isinstance(job, Missing):
-                    known[given] = JobResult(job.path, error=job.error)
+                    known[submitted] = JobResult(job.path, error=job.error)
                 elif job is not None:
-                    team.submit(given, job)
+                    executor.submit(submitted, job)
                 more = job is not None
-                given += more
-            if given - told > len(known):
-                known.update(team.finished())
-            while told in known:
-                outcome = known.pop(told)
-                yield outcome
-                told += 1
-                more = more and not (fail_fast and outcome.error is not None)
+                submitted += more
+            if submitted - yielded > len(known):
+                known.update(executor.finished())
+            while yielded in known:
+                result = known.pop(yielded)
+                yield result
+                yielded += 1
+                more = more and not (fail_fast and result.error is not None)
     finally:
-        team.close()
+        executor.close()

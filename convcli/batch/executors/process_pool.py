@@ -1,9 +1,11 @@
-"""Worker processes, each an executor of its own: one that dies takes one image with it.
+"""A pool of worker processes in which a worker that dies loses one image only.
 
-A process pool that loses a process fails every job it holds, and cannot tell which of them was to
-blame. An executor with a single worker can: it was at the first of its jobs. The others are given
-out again.
+Python's pool cannot tell which job killed a worker, and fails all of them. Here each worker is a
+pool of one process: the first of its jobs is the one that was running, and the others are submitted
+again.
 """
+
+from __future__ import annotations
 
 import os
 import signal
@@ -19,13 +21,11 @@ from typing import Any, NamedTuple
 from convcli.atomic import clear_stale
 from convcli.batch.executors import worker
 from convcli.batch.executors.forkserver import child_environment, context
-from convcli.batch.job import JobResult
-from convcli.batch.options import JobOptions, Limits
-from convcli.batch.outputs import Job
+from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.errors import ImageError
 
-QUEUE_DEPTH = 2  # jobs that a worker has: the one it is at, and the next
-GRACE = 0.4  # seconds that workers have for clearing up when a run is broken off
+QUEUE_DEPTH = 2  # jobs per worker: the one that runs, and the next
+GRACE = 0.4  # seconds in which cancelled workers delete their temporary files
 
 
 class _Submitted(NamedTuple):
@@ -35,160 +35,168 @@ class _Submitted(NamedTuple):
 
 
 class ProcessPool:
-    """So many workers.
+    """An :class:`Executor` of worker processes on this machine."""
 
-    ``submit`` gives out a job, ``finished`` waits and returns what became of some, by number.
-    """
+    def __init__(
+        self, size: int, options: JobOptions, memory: int, timeout: float | None = None
+    ) -> None:
+        """Start the workers.
 
-    def __init__(self, size: int, work: JobOptions, limits: Limits) -> None:
+        Args:
+            size: the number of workers.
+            options: the run's options.
+            memory: bytes that all workers may take together.
+            timeout: seconds that an image may take; None for no limit.
+        """
         self.size = size
         self._context = context()
         reserved_bytes = self._context.RawArray("q", size)
-        self._members: list[_Worker] = []
+        self._workers: list[_Worker] = []
         try:
             with child_environment():
-                for slot in range(size):
-                    initargs = work, limits, slot, reserved_bytes
-                    self._members.append(_Worker(self._context, initargs))
-        except BaseException:  # Ctrl-C, or no room for so many
+                for worker_index in range(size):
+                    initargs = options, memory, worker_index, reserved_bytes
+                    self._workers.append(_Worker(self._context, initargs))
+        except BaseException:  # Ctrl-C, or not enough resources for so many processes
             self.close()
             raise
-        self._again: deque[tuple[int, Job]] = deque()
-        self._timeout = limits.timeout
-        # A worker that is killed for its time may by then be at its next job, if it has one.
-        self._ahead = QUEUE_DEPTH if limits.timeout is None else 1
+        self._lost: deque[tuple[int, Job]] = deque()  # jobs to submit again
+        self._timeout = timeout
+        # A worker that is killed for its time may already run its next job, if it has one.
+        self._queue_depth = QUEUE_DEPTH if timeout is None else 1
 
     @property
     def has_room(self) -> bool:
-        """Whether another job can be given out."""
-        return any(len(member.held) < self._ahead for member in self._members)
+        """Whether another job can be submitted."""
+        return any(len(each.submitted) < self._queue_depth for each in self._workers)
 
     def submit(self, number: int, job: Job) -> None:
-        """Give a job to the worker that has the least to do."""
-        min(self._members, key=lambda member: len(member.held)).take(number, job)
+        """Submit a job to the worker that has the fewest."""
+        min(self._workers, key=lambda each: len(each.submitted)).submit(number, job)
 
     def finished(self) -> dict[int, JobResult]:
-        """Wait until something happens; return what became of the jobs that are done, if any."""
-        heads = [member.held[0].future for member in self._members if member.held]
-        wait(heads, timeout=self._wait_timeout(), return_when=FIRST_COMPLETED)
+        """Wait for an event; return the results of the finished jobs by number, perhaps none."""
+        running = [each.submitted[0].future for each in self._workers if each.submitted]
+        wait(running, timeout=self._wait_timeout(), return_when=FIRST_COMPLETED)
         done: dict[int, JobResult] = {}
-        for member in self._members:
-            if self._timeout is not None and member.spent() > self._timeout:
-                member.stop(f"took longer than --timeout {self._timeout:g} seconds")
-            done.update(member.finished(self._again))
-        while self._again:
-            self.submit(*self._again.popleft())
+        for each in self._workers:
+            if self._timeout is not None and each.elapsed() > self._timeout:
+                each.kill(f"took longer than --timeout {self._timeout:g} seconds")
+            done.update(each.finished(self._lost))
+        while self._lost:
+            self.submit(*self._lost.popleft())
         return done
 
     def close(self) -> None:
-        """End all workers, at once; what they are at is cleared up."""
-        at_work = [member for member in self._members if member.held]
-        for member in at_work:
-            member.signal(signal.SIGTERM)
-        wait([member.held[0].future for member in at_work], timeout=GRACE)
-        for member in self._members:
-            member.end()
+        """Stop all workers at once; running jobs delete their temporary files."""
+        running = [each for each in self._workers if each.submitted]
+        for each in running:
+            each.signal(signal.SIGTERM)
+        wait([each.submitted[0].future for each in running], timeout=GRACE)
+        for each in self._workers:
+            each.close()
 
     def _wait_timeout(self) -> float | None:
-        """Return how long to wait before a worker has to be looked at."""
+        """Return the seconds until the first running job exceeds the timeout."""
         if self._timeout is None:
             return None
-        left = (self._timeout - member.spent() for member in self._members if member.held)
+        left = (self._timeout - each.elapsed() for each in self._workers if each.submitted)
         return max(min(left, default=0), 0) + 0.01
 
 
 class _Worker:
-    """One worker process and the jobs it has, the first of which it is at."""
+    """One worker process and its jobs, of which the first is running."""
 
     def __init__(self, context: Any, initargs: tuple[Any, ...]) -> None:
-        self._context, self._outfit = context, initargs
-        self.held: deque[_Submitted] = deque()
+        self._context, self._initargs = context, initargs
+        self.submitted: deque[_Submitted] = deque()
         self._start()
 
     def _start(self) -> None:
-        self._verdict: str | None = None
+        self._kill_reason: str | None = None
         self._executor = ProcessPoolExecutor(
-            1, mp_context=self._context, initializer=worker.begin, initargs=self._outfit
+            1, mp_context=self._context, initializer=worker.begin, initargs=self._initargs
         )
-        self._pid = self._executor.submit(os.getpid)  # the first job starts the process
+        self._pid = self._executor.submit(os.getpid)  # the first task starts the process
         self._since = time.monotonic()
 
-    def take(self, number: int, job: Job) -> None:
+    def submit(self, number: int, job: Job) -> None:
         """Queue a job."""
-        if not self.held:
+        if not self.submitted:
             self._since = time.monotonic()
         try:
             future = self._executor.submit(worker.work_on, job)
         except BrokenProcessPool as death:
-            if self.held:  # what it died at is told first, and this job given out again
+            if self.submitted:  # the running job fails first; then this one is submitted again
                 future = Future()
                 future.set_exception(death)
             else:
                 self._restart()
                 future = self._executor.submit(worker.work_on, job)
-        self.held.append(_Submitted(number, job, future))
+        self.submitted.append(_Submitted(number, job, future))
 
-    def spent(self) -> float:
-        """Return for how many seconds it has been at its first job."""
-        *_, slot, reserved_bytes = self._outfit
-        if not self.held or not self._pid.done() or reserved_bytes[slot] == worker.WAITING:
+    def elapsed(self) -> float:
+        """Return the seconds that the first job has been running."""
+        *_, worker_index, reserved_bytes = self._initargs
+        is_waiting = reserved_bytes[worker_index] == worker.WAITING
+        if not self.submitted or not self._pid.done() or is_waiting:
             self._since = time.monotonic()
         return time.monotonic() - self._since
 
-    def finished(self, again: deque[tuple[int, Job]]) -> Iterator[tuple[int, JobResult]]:
-        """Yield what became of the jobs that are done; after a death, the rest goes ``again``."""
-        dead = self._verdict is not None
-        while self.held and self.held[0].future.done():
-            number, job, future = self.held.popleft()
+    def finished(self, lost: deque[tuple[int, Job]]) -> Iterator[tuple[int, JobResult]]:
+        """Yield the results of finished jobs; if the process died, add the others to ``lost``."""
+        dead = self._kill_reason is not None
+        while self.submitted and self.submitted[0].future.done():
+            number, job, future = self.submitted.popleft()
             self._since = time.monotonic()
             try:
                 yield number, future.result()
             except BrokenProcessPool:
                 dead = True
-                clear_after(job)
+                delete_temporary_files(job)
                 yield number, JobResult(job.source.path, error=self._crash_error(job))
-            if dead:  # the others were not begun
+            if dead:  # the other jobs have not begun
                 break
         if dead:
-            again.extend((held.number, held.job) for held in self.held)
-            self.held.clear()
+            lost.extend((each.number, each.job) for each in self.submitted)
+            self.submitted.clear()
             self._restart()
 
-    def stop(self, kill_reason: str) -> None:
-        """Kill the process for what its first job did."""
-        self._verdict = kill_reason
+    def kill(self, kill_reason: str) -> None:
+        """Kill the process because of its first job."""
+        self._kill_reason = kill_reason
         self.signal(signal.SIGKILL)
-        wait([self.held[0].future])
+        wait([self.submitted[0].future])
 
     def signal(self, number: int) -> None:
-        """Send the process a signal, if it is there."""
+        """Send the process a signal, if it exists."""
         if self._pid.done() and self._pid.exception() is None:
             with suppress(ProcessLookupError):
                 os.kill(self._pid.result(), number)
 
-    def end(self) -> None:
-        """End the process, by force if it is at work, and let go of it."""
-        if self.held:
+    def close(self) -> None:
+        """End the process, by force if it runs a job."""
+        if self.submitted:
             self.signal(signal.SIGKILL)
         self._executor.shutdown(cancel_futures=True)
-        for held in self.held:
-            clear_after(held.job)
+        for each in self.submitted:
+            delete_temporary_files(each.job)
 
     def _crash_error(self, job: Job) -> ImageError:
-        kill_reason = self._verdict or (
-            "the process at work on it died; perhaps its decoder crashed, or memory ran out"
+        kill_reason = self._kill_reason or (
+            "the worker process died on this image (decoder crash or out of memory)"
         )
         return ImageError(job.source.path, kill_reason)
 
     def _restart(self) -> None:
-        *_, slot, reserved_bytes = self._outfit
-        reserved_bytes[slot] = 0
+        *_, worker_index, reserved_bytes = self._initargs
+        reserved_bytes[worker_index] = 0
         self._executor.shutdown()
         with child_environment():
             self._start()
 
 
-def clear_after(job: Job) -> None:
-    """Remove what a process that died may have left where the job's results go."""
-    for folder in {os.path.dirname(target) or "." for target in job.targets}:
+def delete_temporary_files(job: Job) -> None:
+    """Delete what a dead process may have left in the folders of a job's outputs."""
+    for folder in {os.path.dirname(path) or "." for path in job.paths}:
         clear_stale(Path(folder))

@@ -1,4 +1,6 @@
-"""Inside a worker process: do one job at a time, with no more memory than there is."""
+"""Inside a worker process: run one job at a time, and wait until there is memory for it."""
+
+from __future__ import annotations
 
 import os
 import signal
@@ -9,71 +11,84 @@ from multiprocessing import parent_process
 from typing import Any, NoReturn
 
 from convcli.batch.executors.memory import check_fits
-from convcli.batch.job import JobResult
-from convcli.batch.options import JobOptions, Limits
-from convcli.batch.outputs import Job
-from convcli.batch.run_job import do_job
+from convcli.batch.job import Job, JobOptions, JobResult
+from convcli.batch.run_job import run_job
 from convcli.errors import ImageError
 
-WAITING = -1
-_own: dict[str, Any] = {}
+WAITING = -1  # in reserved_bytes: the worker waits for memory
+_state: dict[str, Any] = {}
 
 
 class Cancelled(BaseException):
-    """The run is broken off."""
+    """The run is cancelled; the job that is running must end."""
 
 
 def begin(
-    work: JobOptions, limits: Limits, slot: int, reserved_bytes: MutableSequence[int]
+    options: JobOptions, memory: int, worker_index: int, reserved_bytes: MutableSequence[int]
 ) -> None:
-    """Set a process up; ``reserved_bytes`` holds what memory each worker has taken, in bytes."""
-    _own.update(work=work, limits=limits, slot=slot, reserved_bytes=reserved_bytes, busy=False)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of it, and says what to do
-    signal.signal(signal.SIGTERM, _stop)
+    """Set up a worker process.
+
+    Args:
+        options: the run's options.
+        memory: bytes that all workers may take together.
+        worker_index: this worker's place in ``reserved_bytes``.
+        reserved_bytes: shared memory with the bytes that each worker has reserved.
+    """
+    _state.update(
+        options=options,
+        memory=memory,
+        worker_index=worker_index,
+        reserved_bytes=reserved_bytes,
+        busy=False,
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and signals the workers
+    signal.signal(signal.SIGTERM, _cancel)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
 def work_on(job: Job) -> JobResult:
-    """Do one job, its image as soon as there is memory for it."""
+    """Run one job; its image is read as soon as there is memory for it."""
     try:
-        _own["busy"] = True
-        return do_job(job, _own["work"], _take_memory)
+        _state["busy"] = True
+        return run_job(job, _state["options"], _reserve_memory)
     except Cancelled:
-        return JobResult(job.source.path, error=ImageError(job.source.path, "broken off"))
+        return JobResult(job.source.path, error=ImageError(job.source.path, "cancelled"))
     finally:
-        _own["busy"] = False
-        _own["reserved_bytes"][_own["slot"]] = 0
+        _state["busy"] = False
+        _state["reserved_bytes"][_state["worker_index"]] = 0
 
 
-def _take_memory(need: int) -> None:
+def _reserve_memory(need: int) -> None:
     """Wait until an image fits beside those of the other workers.
 
-    There is no lock that a dying process could keep: each worker writes down what it would take,
-    then looks at what all would; if it is too much, it waits, a little longer than its neighbor.
+    A dying process could keep a lock, so there is none: each worker writes what it would take and
+    then adds up all entries. If the sum is too large it waits, each worker a little longer than the
+    one before it.
 
     Raises:
-        ConvcliError: it does not fit by itself.
+        ConvcliError: the image does not fit even alone.
     """
-    limit, reserved_bytes, slot = _own["limits"].memory, _own["reserved_bytes"], _own["slot"]
-    check_fits(need, limit)
+    memory, reserved_bytes = _state["memory"], _state["reserved_bytes"]
+    worker_index = _state["worker_index"]
+    check_fits(need, memory)
     while True:
-        reserved_bytes[slot] = need
-        if sum(taken for taken in reserved_bytes if taken > 0) <= limit:
+        reserved_bytes[worker_index] = need
+        if sum(taken for taken in reserved_bytes if taken > 0) <= memory:
             return
-        reserved_bytes[slot] = WAITING
-        time.sleep(0.01 + 0.003 * slot)
+        reserved_bytes[worker_index] = WAITING
+        time.sleep(0.01 + 0.003 * worker_index)
 
 
-def _stop(_signal: int, _frame: object) -> NoReturn:
-    """Break off the job that is under way, so that its temporary goes; once is enough."""
+def _cancel(_signal: int, _frame: object) -> NoReturn:
+    """Cancel the running job once, so that its temporary file is deleted."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if not _own["busy"]:
+    if not _state["busy"]:
         os._exit(1)
     raise Cancelled
 
 
 def _exit_with_parent() -> None:
-    """End when the parent is gone, however it ended."""
+    """Exit as soon as the parent process dies."""
     parent = parent_process()
     if parent is not None:
         parent.join()

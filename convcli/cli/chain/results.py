@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import click
 
 from convcli.atomic import atomic_write, check_target, is_stream
-from convcli.batch.encoding import Target, target_for, write_result
-from convcli.batch.outputs import STDOUT, base_name
+from convcli.batch.job import STDOUT
+from convcli.batch.outputs import Target, base_name, choose_target, plan_output, write_result
 from convcli.choices import Range
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import check_terminal, finite, print_name, write_stdout
@@ -176,10 +176,9 @@ class _ChainWriter:
             UsageError: the named format cannot hold that many maps, or the range.
         """
         value_range = self.outputs.range or "clip"
-        target = target_for(
+        target = choose_target(
+            plan_output(self.outputs.output or "", self.writing.format),
             self.image.format,
-            self.outputs.output or "",
-            self.writing.format,
             channels=self.stages[-1].plan.shape[2],
             depth=self.image.depth,
             range=value_range,
@@ -244,7 +243,7 @@ class _ChainWriter:
             "clipped": round(stats.clipped, 6),
         }
         if self.data is None:
-            self._note("output", target.output)
+            self._note("output", target.path)
 
     def _note(self, kind: str, path: str) -> None:
         """Note the name of a file that was written."""

@@ -21,10 +21,10 @@ SLOW = ["-k", "gaussian:63,sigma=9", "--method", "direct"]
 PRELOAD = """
 import os
 from pathlib import Path
-from convcli.batch.executors import dask_worker as remote
+from convcli.batch.executors import dask_worker
 
-def do_job(job, work):
-    outcome = real(job, work)
+def run_job(job, options):
+    outcome = real(job, options)
     if "last-breath" in job.source.path:
         mark = Path("died")
         if not mark.exists():
@@ -32,8 +32,8 @@ def do_job(job, work):
             os.kill(os.getpid(), 9)
     return outcome
 
-real = remote.__dict__.setdefault("real", remote.do_job)
-remote.do_job = do_job
+real = dask_worker.__dict__.setdefault("real", dask_worker.run_job)
+dask_worker.run_job = run_job
 """
 
 
@@ -199,7 +199,7 @@ def test_standard_output_is_ours(address):
     assert (done.stdout, done.stderr) == (Path("alone.png").read_bytes(), b"")
     os.mkfifo("pipe.png")
     code, _, err = run(*at, "-o", "pipe.png")
-    assert (code, err) == (2, ["Error: pipe.png: no worker of a cluster can write to this"])
+    assert (code, err) == (2, ["Error: pipe.png: a cluster's workers cannot write to a stream"])
 
 
 def test_a_timeout_holds(address):
@@ -254,7 +254,7 @@ def test_a_scheduler_that_vanishes_ends_the_run(dask):
     process.stdout.readline()
     scheduler.kill()
     _, err = process.communicate(timeout=20)
-    said = f"Error: {scheduler.address}: the scheduler is gone; --skip-existing goes on\n"
+    said = f"Error: {scheduler.address}: the scheduler has gone; continue with --skip-existing\n"
     assert (process.returncode, err) == (1, said)
 
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from convcli.batch.executors.dask_worker import input_stamp, work_on
 from convcli.batch.inputs import Source
-from convcli.batch.options import JobOptions
-from convcli.batch.outputs import Job
+from convcli.batch.job import Job, JobOptions
+from convcli.batch.outputs import plan_output
 
 COMMAND = [sys.executable, "-m", "convcli", "apply", "-k", "blur", "in.png"]
 
@@ -63,7 +63,7 @@ def test_without_distributed_the_extra_is_named():
 
 
 def test_an_input_that_an_earlier_attempt_replaced_is_not_filtered_twice():
-    job = Job(Source("in.png"), ("in.png",))
+    job = Job(Source("in.png"), (plan_output("in.png", None),))
     before = input_stamp(job)
     assert before is not None
     Image.new("L", (3, 3)).save("in.png")
@@ -71,4 +71,4 @@ def test_an_input_that_an_earlier_attempt_replaced_is_not_filtered_twice():
     outcome = work_on(job, JobOptions(()), None, before)
     assert "was replaced" in str(outcome.error)
     assert Path("in.png").read_bytes() == replaced
-    assert input_stamp(Job(Source("in.png"), ("out.png",))) is None
+    assert input_stamp(Job(Source("in.png"), (plan_output("out.png", None),))) is None

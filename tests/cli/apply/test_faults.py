@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.batch.encoding import EIGHT_BITS
+from convcli.batch.outputs import EIGHT_BITS
 
 # Command lines that make no sense: exit 2, before any input is looked at.
 

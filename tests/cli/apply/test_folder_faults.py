@@ -97,7 +97,7 @@ def test_strangers_in_a_folder(process, save):
         "Error: in/page.jpg: is not an image that can be read",
         "Error: in/post.png: is not an image that can be read",
         "Error: in/zero.png: is empty",
-        "2 of 5 done, 3 failed, 2 other files passed over",
+        "2 of 5 done, 3 failed, 2 other files skipped",
     ]
     with Image.open("out/misnamed_outline.jpg") as image:
         assert image.format == "JPEG"

@@ -159,7 +159,7 @@ def test_links_do_not_hide_a_clash(apply, tree, here, contents):
     (here / "list").write_text("in/a.png\nin/sub/a.png\n")
     (here / "out/in").mkdir(parents=True)
     (here / "out/in/sub").symlink_to(".")
-    apply("-k", "blur", *flags, "--out-dir", "out").fails(2, "two results")
+    apply("-k", "blur", *flags, "--out-dir", "out").fails(2, "would both be written to")
     assert {name: data for name, data in contents().items() if name != b"list"} == before
 
 

@@ -198,7 +198,7 @@ def test_results_that_are_kept_count_as_memory(apply, save, rng, contents):
     before = contents()
     flags = ("-k", "many.npy", "in.png", "--max-memory", "100M")
     apply(*flags, "--range", "raw", "--stack", "s.npy").fails(
-        1, "in.png: needs about", "limit of 100;"
+        1, "in.png: needs about", "limit of 100 MiB;"
     )
     assert contents() == before
     ok(apply(*flags, "--stack", "s.npy"))

@@ -99,7 +99,7 @@ def test_a_worker_killed_at_a_step_of_a_write(process, hooked, six, step):
     error, last = ran.err.splitlines()
     assert error.startswith("Error: in/")
     assert error.endswith(
-        ".bmp: the process at work on it died; perhaps its decoder crashed, or memory ran out"
+        ".bmp: the worker process died on this image (decoder crash or out of memory)"
     )
     assert last == "5 of 6 done, 1 failed"
     assert len(made("out")) == (6 if event == "os.remove" else 5)
