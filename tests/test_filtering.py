@@ -88,7 +88,7 @@ def test_extremes_replace_the_maps_own():
 
 def test_metadata_and_format_go_with_the_image_and_notes_do_not():
     metadata = Metadata(dpi=(72.0, 72.0), duration=40.0)
-    image = ImageData(np.zeros((3, 3), np.uint8), 8, None, "JPEG", metadata, ("told already",))
+    image = ImageData(np.zeros((3, 3), np.uint8), 8, None, "JPEG", metadata, ("noted already",))
     done = through(image, spec("blur")).image
     assert (done.metadata, done.format, done.notes) == (metadata, "JPEG", ())
 

@@ -1,4 +1,4 @@
-"""The layout holds: arrows point down, libraries stay in their rooms, nothing loads unasked."""
+"""The rooms: imports point down, libraries stay in their rooms, nothing heavy loads early."""
 
 import ast
 import subprocess
@@ -145,6 +145,7 @@ def running(*arguments):
     )
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -170,6 +171,7 @@ def test_light_commands_load_nothing_heavy(arguments):
     assert HEAVY.isdisjoint(loaded_by(running(*arguments)))
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("code", "allowed"),
     [

@@ -119,6 +119,7 @@ def test_weights_of_any_size_are_factored_truly():
     assert np.isclose(cross_correlate(image, kernel, padding="valid")[0, 0], 1e15)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("form", ["tall", "bank"])
 def test_bytes_do_not_depend_on_the_threads_of_blas(form):
     """Workers have one each; an image by itself has as many as there are."""
@@ -130,7 +131,7 @@ def test_bytes_do_not_depend_on_the_threads_of_blas(form):
         f"found = cross_correlate(image, rng.random({shape}))\n"
         "print(hashlib.md5(found.tobytes()).hexdigest())"
     )
-    told = {
+    printed = {
         subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
@@ -138,7 +139,7 @@ def test_bytes_do_not_depend_on_the_threads_of_blas(form):
         ).stdout
         for threads in ("1", "2", "4")
     }  # fmt: skip
-    assert len(told) == 1
+    assert len(printed) == 1
 
 
 @pytest.mark.parametrize("fill", [0.1, 1e20, 1e39])

@@ -75,7 +75,7 @@ class DirectMethod(SumMethod):
         maps = []
         for schedule in self.schedules:
             flat = _one_map(phases, schedule, self.geometry, rows, workspace)
-            sums = flat.reshape(rows, -1, phases.samples)[:, :columns]
+            sums = flat.reshape(rows, -1, phases.interleaved)[:, :columns]
             precision = Precision(schedule.cost, schedule.l1_norm, self.bias)
             if self.dtype == np.float32 and not precision.is_accurate(strip, sums):
                 return None
@@ -99,7 +99,7 @@ def _one_map(
 ) -> Flat:
     """Return the flat sums of one kernel, (rows * pitch,)."""
     pitch = phases.pitch
-    size = (rows - 1) * pitch + geometry.output_shape[1] * phases.samples
+    size = (rows - 1) * pitch + geometry.output_shape[1] * phases.interleaved
     sums = workspace.take("sums", (rows * pitch,), phases.planes.dtype)
     used, scratch = sums[:size], workspace.take("scratch", sums.shape, sums.dtype)
     fresh = True
@@ -139,7 +139,7 @@ def _views(phases: Polyphase, geometry: Geometry, size: int) -> View:
     def view(tap: Tap) -> Flat:
         row, i = divmod(tap.row * dilate_down, down)
         column, j = divmod(tap.column * dilate_across, across)
-        start = row * phases.pitch + column * phases.samples
+        start = row * phases.pitch + column * phases.interleaved
         place = tap.channel, phases.row_index[i], phases.column_index[j]
         plane: Flat = phases.planes[place]
         return plane[start : start + size]

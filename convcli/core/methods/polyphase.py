@@ -24,7 +24,7 @@ class Polyphase(NamedTuple):
     Attributes:
         planes: (channels, row phases, column phases, values of a plane).
         pitch: values from one row of a plane to the next.
-        samples: interleaved channels in a plane: all of the image's, or 1 if the kernel sums over
+        interleaved: channels in a plane: all of the image's, or 1 if the kernel sums over
             channels, which then have planes of their own.
         row_index: where each row phase is in ``planes``; phases that no tap needs are left out.
         column_index: the same for column phases.
@@ -32,7 +32,7 @@ class Polyphase(NamedTuple):
 
     planes: NDArray[Any]
     pitch: int
-    samples: int
+    interleaved: int
     row_index: dict[int, int]
     column_index: dict[int, int]
 
@@ -48,12 +48,12 @@ class Polyphase(NamedTuple):
         """
         down, across = geometry.stride
         rows, width, channels = strip.shape
-        apart, samples = (channels, 1) if summed else (1, channels)
+        apart, interleaved = (channels, 1) if summed else (1, channels)
         index = _phase_index(geometry, 0), _phase_index(geometry, 1)
         if (apart, down, across) == (1, 1, 1):
-            return cls(strip.reshape(1, 1, 1, -1), width * samples, samples, *index)
+            return cls(strip.reshape(1, 1, 1, -1), width * interleaved, interleaved, *index)
         counts = len(index[0]), len(index[1])
-        shape = (apart, *counts, -(-rows // down) + 1, -(-width // across), samples)
+        shape = (apart, *counts, -(-rows // down) + 1, -(-width // across), interleaved)
         planes = workspace.take("phases", shape, strip.dtype)
         # The spare row, and the end of a phase that has a row or column less.
         planes[:, :, :, -2:], planes[..., -1, :] = 0, 0
@@ -63,7 +63,7 @@ class Polyphase(NamedTuple):
             chosen = slice(channel, channel + 1) if summed else slice(None)
             part = strip[i::down, j::across, chosen]
             planes[channel, row, column, : part.shape[0], : part.shape[1]] = part
-        return cls(planes.reshape(*shape[:3], -1), shape[4] * samples, samples, *index)
+        return cls(planes.reshape(*shape[:3], -1), shape[4] * interleaved, interleaved, *index)
 
 
 def _phase_index(geometry: Geometry, axis: int) -> dict[int, int]:

@@ -77,15 +77,15 @@ class ToeplitzMethod(SumMethod):
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
         wide = self._multiply(phases, _ceil_div(rows, self.rows), workspace)
-        flat = wide[:rows, : columns * phases.samples]
-        sums = flat.reshape(rows, columns, phases.samples)
+        flat = wide[:rows, : columns * phases.interleaved]
+        sums = flat.reshape(rows, columns, phases.interleaved)
         if self.accumulator.kind == "i":
             return sums.astype(self.accumulator)
         return sums if self.precision.is_accurate(strip, sums) else None
 
     def _multiply(self, phases: Polyphase, count: int, workspace: Workspace) -> NDArray[Any]:
         """Return the sum of all bands' products, (count * R, at least W' * C)."""
-        width = self.geometry.output_shape[1] * phases.samples
+        width = self.geometry.output_shape[1] * phases.interleaved
         deepest = max((band.size for band in self.bands.values()), default=1)
         tiles = _ceil_div(width, min(TILE_COLUMNS, max(SINGLE_THREAD_GEMM // deepest, 1)))
         across = _ceil_div(width, tiles)
@@ -101,7 +101,7 @@ class ToeplitzMethod(SumMethod):
                 (count, tiles, band.shape[1], across),
                 self.dtype,
                 phases.planes[0][plane],
-                offset * phases.samples * size,
+                offset * phases.interleaved * size,
                 (self.rows * phases.pitch * size, across * size, phases.pitch * size, size),
             )
             np.matmul(band, windows, out=out.transpose(0, 2, 1, 3))

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from convcli import KernelError, UsageError, cross_correlate
 from convcli.core.correlate import run
 from convcli.core.methods.fft import TILE, fast_length
-from convcli.core.methods.taps import direct_schedule, separable_schedule, shortest_schedule
+from convcli.core.methods.taps import (
+    direct_schedule,
+    rank_one_factors,
+    separable_schedule,
+    shortest_schedule,
+)
 from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
 
@@ -290,3 +295,10 @@ def test_a_wide_bank_is_multiplied_piece_by_piece(monkeypatch):
 def test_no_threads_are_refused(threads):
     with pytest.raises(UsageError, match="threads must be a whole number of at least 1"):
         cross_correlate(np.zeros((3, 3)), [[1]], threads=threads)
+
+
+def test_factors_whose_product_exceeds_64_bits_are_none():
+    assert rank_one_factors(np.array([[1, 3], [2**62, -(2**62)]])) is None  # 3 * 2**62 wraps
+    assert rank_one_factors(np.zeros((3, 3))) is None
+    column, row = rank_one_factors(np.array([[0.5, 1], [-1, -2]]))
+    assert np.array_equal(np.outer(column, row), [[0.5, 1], [-1, -2]])
