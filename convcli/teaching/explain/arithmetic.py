@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.core.combine import COMBINERS
-from convcli.core.dtypes import int_if_whole
+from convcli.core.dtypes import int_if_whole, with_channels
 from convcli.core.options import ConvOptions
 from convcli.core.plan import Plan, as_applied
 from convcli.core.strips import OUTSIDE, border_index
@@ -277,7 +277,7 @@ def _window(pixels: NDArray[Any], plan: Plan, at: Pair) -> _Window:
         places.append(padded - before)
         sources.append(border_index(size, before, after, plan.border)[padded])
         outside.append((places[axis] < 0) | (places[axis] >= size))
-    planes = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    planes = with_channels(pixels)
     values = planes[np.ix_(*sources)]
     filled = np.logical_or.outer(sources[0] == OUTSIDE, sources[1] == OUTSIDE)
     channels = tuple(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import PADDINGS
+from convcli.core.dtypes import with_channels
 from convcli.core.options import border_name
 from convcli.core.strips import PaddedView
 from convcli.errors import GeometryError, UsageError
@@ -25,6 +26,7 @@ from convcli.geometry import (
     pair_text,
     size_text,
 )
+from convcli.images.image import depth_of, max_value_of
 
 _MOST_STRIDE = 16  # the largest stride that an error message suggests
 
@@ -127,10 +129,8 @@ def pair_arrays(before: Any, after: Any) -> list[Example]:
                 f"an image must be (H, W) or (H, W, C) real numbers, not {image.shape} "
                 f"{image.dtype}"
             )
-    depths = {"uint8": 8, "uint16": 16}
-    max_values = {"uint8": 255, "uint16": 65535}
     return [
-        Example(one, two, max_values.get(two.dtype.name), depths.get(one.dtype.name))
+        Example(one, two, max_value_of(two.dtype), depth_of(one.dtype))
         for one, two in zip(befores, afters, strict=True)
     ]
 
@@ -147,7 +147,7 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
         GeometryError: no padding relates the two sizes, or no window is left.
         UsageError: the numbers of channels do not match, or nothing can be clipped.
     """
-    before, after = (image if image.ndim == 3 else image[..., np.newaxis] for image in example[:2])
+    before, after = (with_channels(image) for image in example[:2])
     geometry = _geometry(before.shape[:2], after.shape[:2], model)
     if model.border is None:
         before, after = _without_padding(before, after, geometry)
