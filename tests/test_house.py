@@ -28,15 +28,7 @@ FLOORS = [
 ]
 ABOVE_ALL = {"__init__", "__main__"}
 NUMPY_ROOMS = set(FLOORS) - {"errors", "choices", "atomic", "geometry", "batch", "cli"}
-DRAWING = (
-    "figure.py",
-    "scene.py",
-    "sheet.py",
-    "panels.py",
-    "page.py",
-    "marks.py",
-    "frames.py",
-)  # of a teaching feature: matplotlib may be here
+DRAWING = ("figure.py", "scene.py", "sheet.py", "panels.py")  # may use matplotlib in teaching/
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -100,7 +92,7 @@ def test_libraries_stay_in_their_rooms():
 
 def test_pyplot_is_imported_where_windows_open_and_nowhere_else():
     users = [path for path in MODULES if "matplotlib.pyplot" in imported(path)]
-    assert users == [PACKAGE / "plotting" / "saving.py"]
+    assert users == [PACKAGE / "plotting" / "save.py"]
 
 
 def test_what_lies_lowest_needs_no_library():

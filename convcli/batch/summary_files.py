@@ -41,10 +41,12 @@ def write_summary(
         writing = options.writing._replace(quality=None, compress_level=None)  # not for .npy
         _, notes = write_result(target, partial(write_image, stack), writing)
         return notes
-    from convcli.plotting.saving import save_figure
+    from convcli.plotting.contact_sheet import draw_results
+    from convcli.plotting.save import save_figure
 
     if summary.kind == "grid":
-        figure = draw_grid(name, results, options)
+        scale = options.outputs.scale or "common"
+        figure = draw_results(results, title=base_name(name), scale=scale)
     else:
         figure = draw_figure(name, image, results)
     save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)
@@ -64,35 +66,5 @@ def draw_figure(name: str, image: ImageData, results: Results) -> Any:
         UsageError: the image has neither 1 nor 3 channels.
     """
     from convcli.plotting.filter_figure import draw_filtering
-    from convcli.plotting.filter_row import PanelRow
-    from convcli.plotting.result_tiles import HUES
 
-    rows = [
-        PanelRow(
-            label=each.label,
-            kernels=each.kernels,
-            pixels=filtered.image.pixels,
-            max_value=filtered.image.max_value,
-            minimum=filtered.stats.minimum,
-            maximum=filtered.stats.maximum,
-            clipped=filtered.stats.clipped,
-            combine=each.combine,
-            caption=HUES if each.combine == "direction" else "",
-            conv=each.conv,
-        )
-        for each, filtered in results
-    ]
-    title = base_name(name)
-    return draw_filtering(image.pixels, rows, title=title, max_value=image.max_value)
-
-
-def draw_grid(name: str, results: Results, options: JobOptions) -> Any:
-    """Return the contact sheet of one input's results.
-
-    Raises:
-        UsageError: a result has neither 1 nor 3 channels.
-    """
-    from convcli.plotting.result_tiles import draw_results
-
-    scale = options.outputs.scale or "common"
-    return draw_results(results, title=base_name(name), scale=scale)
+    return draw_filtering(image, results, title=base_name(name))

@@ -161,7 +161,7 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
             "input": source,
             "vary": vary,
             "value": each.choice.value,
-            "kernel": each.choice.spec.label,
+            "kernel": each.choice.filter.label,
             "rows": rows,
             "columns": columns,
             "min": finite(tally.minimum),

@@ -56,7 +56,7 @@ def check_figure(output: str, *, overwrite: bool) -> None:
     from pathlib import Path
 
     from convcli.atomic import check_target
-    from convcli.plotting.saving import check_suffix
+    from convcli.plotting.save import check_suffix
 
     check_suffix(Path(output))
     check_target(Path(output), overwrite=overwrite)
@@ -94,7 +94,7 @@ def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = Fal
     from pathlib import Path
 
     from convcli.cli.report import print_name
-    from convcli.plotting.saving import save_figure
+    from convcli.plotting.save import save_figure
 
     save_figure(figure, Path(output), overwrite=overwrite)
     if not quiet:

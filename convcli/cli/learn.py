@@ -163,7 +163,7 @@ def _write(
             note = f"{shown(output)} holds no bias; apply it with --bias {learned.bias:.6g}"
             click.echo(note, err=True)
     if plot is not None:
-        from convcli.plotting.saving import save_figure
+        from convcli.plotting.save import save_figure
         from convcli.teaching.learn.figure import draw_learned
 
         save_figure(draw_learned(learned, truth), Path(plot), overwrite=overwrite)

@@ -13,7 +13,7 @@ from convcli.filtering import Filter
 from convcli.geometry import Pair
 from convcli.images.animation import AnimationTarget, write_animation
 from convcli.images.image import ImageData
-from convcli.teaching.animate.sliding import Positions, choose_stops, slide_over
+from convcli.teaching.animate.sliding import Positions, choose_positions, slide_over
 
 _RATES = ((40, 5.0), (100, 10.0))  # up to so many frames, so many a second
 _FASTEST = 20.0
@@ -47,13 +47,13 @@ def make_animation(
             file cannot be written.
     """
     from convcli.images.palette import Palette
-    from convcli.teaching.animate.frames import Animation, kept_colors
+    from convcli.teaching.animate.scene import animate_window, palette_colors
 
     with prefix_errors(name):
-        slide = slide_over(image, spec)
-        stops = choose_stops(slide.output, journey.first, journey.last, journey.step)
-        animation = Animation(slide, stops.shown, title=base_name(name))
-    _tell(name, stops, journey)
+        window = slide_over(image, spec)
+        positions = choose_positions(window.output_shape, journey.first, journey.last, journey.step)
+        animation = animate_window(window, positions.shown, title=base_name(name))
+    _tell(name, positions, journey)
     count = len(animation)
     with _progress(animation, count) as frames:
         yield from write_animation(
@@ -61,7 +61,7 @@ def make_animation(
             count,
             target,
             journey.rate(count),
-            lambda: Palette(animation.samples(), kept_colors()),
+            lambda: Palette(animation.backgrounds(), palette_colors()),
         )
 
 

@@ -27,7 +27,7 @@ def run(
             figures += [result.figure] if result.figure is not None else []
     code = reporter.finish(jobs.ignored)
     if figures:
-        from convcli.plotting.saving import show_figure
+        from convcli.plotting.save import show_figure
 
         show_figure(figures)
     return code
@@ -58,7 +58,7 @@ def check_output(jobs: JobList, options: JobOptions, voice: MessageOptions) -> N
             raise UsageError(f"{shown(each.path)}: a stack's file name must end with .npy")
     figures = [each for each in jobs.summaries if each.kind != "stack"]
     if options.outputs.show or figures:
-        from convcli.plotting.saving import check_display, check_suffix
+        from convcli.plotting.save import check_display, check_suffix
 
         if options.outputs.show:
             check_display()

@@ -1,7 +1,8 @@
-"""What grids and images share: ticks, the numbers in the cells, a color bar of equal length."""
+"""What grids and images share: place on the page, ticks, numbers in cells, color bars."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -15,16 +16,19 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from convcli.plotting.style import TICK_POINTS
-from convcli.plotting.text import format_short, text_width
+from convcli.geometry import Pair
+from convcli.plotting.style import TICK_POINTS, Box
+from convcli.plotting.text import bar_number, text_width
 
 WIDE = 2.5  # from this ratio of width to height on, a color bar stands below its image
-MOST_TICKED = 16  # a grid of up to so many cells has a tick at each
+MOST_TICKED = 16  # rows and columns of a grid that has a tick at each
+TICK_LINE = TICK_POINTS * 1.6 / 72  # inches; height of one of the labels above each other
+BAR_THICKNESS = 0.12  # inches
 
-_LARGEST_POINTS, _LEAST_POINTS = 11.0, 5.0
-_ROOM = 0.8  # the share of a cell that its number may take
-_LINE_HEIGHT = 1.4  # of a digit with the air around it, in font sizes
-_BAR, _GAP, _GAP_BELOW = 0.12, 0.08, 0.32  # inches
+_LARGEST_NUMBER, _SMALLEST_NUMBER = 11.0, 5.0  # points
+_NUMBER_SHARE = 0.8  # of a cell's width that its number may take
+_NUMBER_LINE = 1.4  # height of a cell's number with the space around it, in font sizes
+_BAR_GAP, _BAR_GAP_BELOW = 0.08, 0.32  # inches from an image to its bar
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,26 @@ class DrawnImage:
     """An image in its axes, whose box gets its true shape once the figure is laid out."""
 
     image: AxesImage
-    ratio: float  # of the box: height / width
-    shape: tuple[int, int]  # rows, columns of cells
+    ratio: float  # height / width of the box
+    shape: Pair  # rows, columns
     texts: tuple[str, ...] = ()  # the numbers in the cells, row by row; none for an image
-    widest: float = 0.0  # inches at 1 point, of the widest among all grids of one size
+    widest: float = 0.0  # inches at 1 point; the widest number of all grids of one font size
+
+    @property
+    def axes(self) -> Axes:
+        """The axes that it is drawn into."""
+        axes = self.image.axes
+        assert isinstance(axes, Axes)  # noqa: S101 - imshow sets them
+        return axes
+
+
+def widest_text(texts: Sequence[str]) -> float:
+    """Return the width in inches of the widest text at 1 point, 0 for none."""
+    return max((text_width(text, 1.0) for text in texts), default=0.0)
 
 
 def add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Add axes by inches from the left and from the upper edge."""
+    """Add axes at inches from the left and from the upper edge."""
     across, down = figure.get_size_inches()
     return figure.add_axes(
         (left / across, 1 - (top + height) / down, width / across, height / down)
@@ -47,51 +63,41 @@ def add_axes(figure: Figure, left: float, top: float, width: float, height: floa
 
 
 def finalize_layout(figure: Figure, drawn: Sequence[DrawnImage]) -> None:
-    """Lay the figure out, keep that layout, and write the numbers that fit their cells.
+    """Lay out the figure, freeze the layout, and write the numbers that fit into their cells.
 
-    Constrained layout cuts off the labels of axes that keep an aspect of their own. So every box
-    fills its place in the layout, and only then shrinks to its true shape, labels and all.
+    Constrained layout cuts off the labels of axes with a fixed aspect. So every box first fills
+    its place in the layout, and only then shrinks to its true shape.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    for each in drawn:
-        shape_box(_axes_of(each.image), each.ratio)
+    for image in drawn:
+        shape_box(image.axes, image.ratio)
     write_numbers(drawn)
 
 
-def write_numbers(drawn: Sequence[DrawnImage]) -> None:
-    """Write the numbers that fit into their cells; every box has its place already."""
-    for each in drawn:
-        if each.texts:
-            write_cells(_axes_of(each.image), each)
-
-
 def shape_box(axes: Axes, ratio: float) -> None:
-    """Shrink the box of settled axes to a ratio of height to width."""
+    """Shrink the box of axes in a frozen layout to a ratio of height to width."""
     axes.set_box_aspect(ratio)
     axes.apply_aspect()
 
 
-def write_cells(axes: Axes, grid: DrawnImage) -> None:
-    """Write every number of one grid in one size, or none where they would not be legible."""
-    rows, columns = grid.shape
-    width, height = _inches(axes)
-    by_width = width / columns * _ROOM / grid.widest
-    by_height = height / rows * 72 / _LINE_HEIGHT
-    points = min(by_width, by_height, _LARGEST_POINTS)
-    if points < _LEAST_POINTS:
-        return
-    colors = _contrasting(grid.image)
-    for place, text in enumerate(grid.texts):
-        row, column = divmod(place, columns)
-        color = colors[place]
-        axes.text(column, row, text, size=points, color=color, ha="center", va="center_baseline")
-
-
-def _inches(axes: Axes) -> tuple[float, float]:
-    """Return the width and height of the box."""
-    dpi = axes.figure.dpi
-    return axes.bbox.width / dpi, axes.bbox.height / dpi
+def write_numbers(drawn: Sequence[DrawnImage]) -> None:
+    """Write the numbers of each grid in one size, or none where they would not be legible."""
+    for grid in drawn:
+        if not grid.texts:
+            continue
+        axes, (rows, columns) = grid.axes, grid.shape
+        width, height = axes.bbox.width / axes.figure.dpi, axes.bbox.height / axes.figure.dpi
+        by_width = width / columns * _NUMBER_SHARE / grid.widest
+        by_height = height / rows * 72 / _NUMBER_LINE
+        points = min(by_width, by_height, _LARGEST_NUMBER)
+        if points < _SMALLEST_NUMBER:
+            continue
+        style: dict[str, Any] = {"size": points, "ha": "center", "va": "center_baseline"}
+        for cell, (text, color) in enumerate(
+            zip(grid.texts, _contrasting(grid.image), strict=True)
+        ):
+            axes.text(cell % columns, cell // columns, text, color=color, **style)
 
 
 def _contrasting(image: AxesImage) -> list[str]:
@@ -102,14 +108,27 @@ def _contrasting(image: AxesImage) -> list[str]:
     return ["black" if light > 0.179 else "white" for light in luminance]
 
 
-def set_ticks(axes: Axes, rows: int, columns: int, *, inches: tuple[float, float]) -> None:
+def clear_numbers(axes: Axes, hatched: NDArray[np.bool_], *, pad: float = 1.0) -> None:
+    """Clear a patch of the hatching behind the number of each hatched cell.
+
+    ``hatched`` is (rows, columns); ``pad`` is the margin around a number in points.
+    """
+    image = axes.images[0]
+    colors = image.to_rgba(np.ma.asarray(image.get_array()))
+    for text in axes.texts:
+        column, row = map(round, text.get_position())
+        if hatched[row, column]:
+            text.set_bbox({"facecolor": colors[row, column], "edgecolor": "none", "pad": pad})
+
+
+def set_ticks(axes: Axes, rows: int, columns: int, *, inches: Box) -> None:
     """Put a tick at each cell of a small grid and lines between, round numbers on a large one.
 
-    ``inches`` is the planned width and height of the axes.
+    ``inches`` are the planned width and height of the axes.
     """
     digits = text_width("0" * len(f"{columns}0"), TICK_POINTS)
     _set_axis_ticks(axes.xaxis, columns, inches[0] / digits)
-    _set_axis_ticks(axes.yaxis, rows, inches[1] / (TICK_POINTS * 1.6 / 72))
+    _set_axis_ticks(axes.yaxis, rows, inches[1] / TICK_LINE)
     if max(rows, columns) <= MOST_TICKED:
         draw_cell_lines(axes, rows, columns)
 
@@ -118,12 +137,12 @@ def _set_axis_ticks(axis: Axis, cells: int, most_labels: float) -> None:
     if cells <= min(MOST_TICKED, most_labels):
         axis.set_ticks(range(cells))
     else:
-        bins = int(min(5, max(1, most_labels - 1)))  # so many steps, and a label more
-        axis.set_major_locator(MaxNLocator(bins, integer=True, steps=[1, 2, 5, 10]))
+        steps = int(min(5, max(1, most_labels - 1)))  # one fewer than labels
+        axis.set_major_locator(MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10]))
 
 
 def draw_cell_lines(axes: Axes, rows: int, columns: int) -> None:
-    """Part the cells by thin lines, so that equal neighbors can be counted."""
+    """Draw thin lines between the cells, so that equal neighbors can be counted."""
     axes.set_xticks(np.arange(1, columns) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, rows) - 0.5, minor=True)
     axes.tick_params(which="minor", length=0)
@@ -147,24 +166,19 @@ def add_colorbar(
     axis.set_label_text(label, fontsize=TICK_POINTS)
 
 
-def bar_number(value: float, _place: float | None = None) -> str:
-    """Label a tick of a color bar; its ticks are round, so ten digits only drop the noise."""
-    return format_short(value, digits=10)
-
-
 def _bar_locator(parent: Axes, *, below: bool) -> Callable[[Artist, RendererBase], Bbox]:
-    """Return a locator that follows the parent's box, and is as thick in every figure."""
+    """Return a locator that follows the parent's box; the bar is as thick in every figure."""
 
     def locate(_axes: Artist, _renderer: RendererBase) -> Bbox:
         box = parent.get_position()
         page, dpi = parent.figure.bbox, parent.figure.dpi
         if below:
             inch = dpi / page.height
-            top = box.y0 - _GAP_BELOW * inch
-            return Bbox.from_extents(box.x0, top - _BAR * inch, box.x1, top)
+            top = box.y0 - _BAR_GAP_BELOW * inch
+            return Bbox.from_extents(box.x0, top - BAR_THICKNESS * inch, box.x1, top)
         inch = dpi / page.width
-        left = box.x1 + _GAP * inch
-        return Bbox.from_extents(left, box.y0, left + _BAR * inch, box.y1)
+        left = box.x1 + _BAR_GAP * inch
+        return Bbox.from_extents(left, box.y0, left + BAR_THICKNESS * inch, box.y1)
 
     return locate
 
@@ -175,14 +189,8 @@ def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
     return [float(tick) for tick in ticks if low <= tick <= high]
 
 
-def _axes_of(image: AxesImage) -> Axes:
-    axes = image.axes
-    assert isinstance(axes, Axes)  # noqa: S101 - an image is drawn into its axes from the start
-    return axes
-
-
 def finite_extremes(values: NDArray[np.generic]) -> tuple[float, float]:
-    """Return the least and the greatest of the finite values, (0, 0) where there are none."""
+    """Return the least and the greatest of the finite values, (0, 0) if there are none."""
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     if finite.size == 0:
         return 0.0, 0.0

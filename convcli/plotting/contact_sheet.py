@@ -1,45 +1,91 @@
-"""A contact sheet: many images or feature maps as equal tiles, each with its name."""
+"""A contact sheet: many images or feature maps as tiles in a grid, each with its name."""
 
-# Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, style_context
+from __future__ import annotations
 
-# isort: split
+import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from convcli.choices import Scale
 from convcli.errors import UsageError
+from convcli.geometry import size_text
 from convcli.plotting.axes import (
+    BAR_THICKNESS,
     MOST_TICKED,
     WIDE,
     DrawnImage,
     add_axes,
     add_colorbar,
-    bar_number,
     draw_cell_lines,
     set_ticks,
     write_numbers,
 )
-from convcli.plotting.image_panel import draw_pixels
-from convcli.plotting.sheet_layout import (
-    AIR,
-    BAR,
-    EDGE,
-    PAD,
-    Placed,
-    Plan,
-    Scale,
-    SheetTile,
-    plan_sheet,
+from convcli.plotting.heatmap import arrangement
+from convcli.plotting.image_panel import (
+    ImagePanel,
+    bar_colors,
+    bar_ticks,
+    common_range,
+    display_notes,
+    draw_pixels,
 )
-from convcli.plotting.text import wrap
+from convcli.plotting.style import (
+    HEADING_POINTS,
+    THINNEST,
+    TICK_POINTS,
+    TITLE_POINTS,
+    Box,
+    fit_box,
+    style_context,
+)
+from convcli.plotting.text import bar_number, result_title, text_width, wrap
 
-__all__ = ["SheetTile", "draw_sheet"]
+if TYPE_CHECKING:
+    from convcli.filtering import Filter, Filtered
 
-_LEAST_WIDTH, _LEAST_BAR, _MOST_BAR = 3.0, 1.2, 4.0  # inches: of the page, of a shared bar's length
-_LINE = HEADING_POINTS * 1.3 / 72
+MOST_CAPTIONED = 16  # more tiles have no room for captions
+_MOST_TICKED_TILES = 16  # more tiles have no numbered rows and columns
+
+# All in inches.
+_GAP, _EDGE = 0.14, 0.15  # between tiles, around the page
+_LONGEST_PAGE, _LEAST_WIDTH = 14.0, 3.0
+_LONGEST_TILE, _SHORTEST_TILE = 5.0, 0.9  # longer side of a tile
+_LARGEST_CELL = 0.6
+_TITLE_PAD = 0.08  # between a title and its tile
+_HEADING_LINE = HEADING_POINTS * 1.3 / 72
+_GROUP_HEADING = 0.3  # height of a group's name and the space above it
+_TICK, _TICK_LABEL = 0.12, 0.12  # a tick with its gap; height of its label
+_BAR_LABEL, _BAR_GAP, _BAR_BELOW = 0.2, 0.08, 0.55  # label; gap to the tile; bar below with ticks
+_SHORTEST_BAR, _LONGEST_BAR = 1.2, 4.0  # of a bar that tiles share
+
+
+class SheetTile(NamedTuple):
+    """One image of a sheet.
+
+    Attributes:
+        title: the line above it, such as the kernel's name.
+        pixels: (H, W) gray or plain numbers, or (H, W, 3) RGB; None leaves the place empty.
+        max_value: the pixel value that is white, or None for plain numbers.
+        caption: more lines under the title.
+        unit: the label of its color bar.
+        centered: center the colors of plain numbers on zero even where none is negative.
+        group: consecutive tiles of one group start a new row, under the group's name.
+    """
+
+    title: str
+    pixels: NDArray[Any] | None
+    max_value: int | None
+    caption: str = ""
+    unit: str = "value"
+    centered: bool = False
+    group: str = ""
 
 
 def draw_sheet(
@@ -47,26 +93,22 @@ def draw_sheet(
     *,
     title: str = "",
     columns: int | None = None,
-    scale: Literal["common", "own"] = "own",
+    scale: Scale = "own",
     box: float | None = None,
 ) -> Figure:
-    """Draw a labeled grid of tiles: equal boxes, every image in its true shape.
+    """Draw a grid of tiles in boxes of equal size, each image in its true shape.
 
-    An image is black to white from 0 to its white, with one color bar for all gray ones. Plain
-    numbers go from least to greatest, or where some are negative from blue through white (0) to
-    red: of each tile by itself, with a bar beside it, or of all tiles with one unit together. Small
-    grids are cells, with their numbers where these are legible; images larger than their box are
-    thinned by block means. The more tiles, the smaller they are.
+    Images run from black (0) to white, with one color bar for all gray ones. Plain numbers run
+    from the least to the greatest or, where some are negative, from blue through white (0) to
+    red: each tile on its own, with a bar beside it, or all tiles of one unit together. Small
+    matrices have their numbers in the cells if these are legible.
 
     Args:
-        tiles: at least one; sizes and kinds may differ.
+        tiles: at least one, of any shapes and kinds.
         title: a heading.
         columns: tiles side by side; None for about as many as rows.
         scale: ``own`` or ``common`` colors for plain numbers.
-        box: inches of a tile's longer side; None for what makes a page of bounded size.
-
-    Returns:
-        A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
+        box: the longer side of a tile in inches; None for the largest that keeps the page small.
 
     Raises:
         UsageError: there are no tiles, or an image has neither 1 nor 3 channels.
@@ -83,75 +125,294 @@ def draw_sheet(
     if scale not in ("common", "own"):
         raise UsageError(f"scale must be common or own, not {scale!r}")
     with style_context():
-        return _draw(plan_sheet(tiles, columns, common=scale == "common", box=box), title)
+        return _draw(_plan_sheet(tiles, columns, common=scale == "common", longest=box), title)
 
 
-def _draw(plan: Plan, title: str) -> Figure:
-    across = plan.size[0] + sum(AIR + bar.beside(labeled=True) for bar in plan.bars)
-    width = max(across, _LEAST_WIDTH) + 2 * EDGE
-    heading = wrap(title, width - 2 * EDGE, HEADING_POINTS)
-    above = EDGE + _LINE * (heading.count("\n") + 1.5) * bool(heading)
-    tall = max(plan.size[1], _LEAST_BAR + 2 * AIR) if plan.bars else plan.size[1]
-    figure = Figure(figsize=(width, above + tall + EDGE))
+def draw_results(
+    results: Sequence[tuple[Filter, Filtered]], *, title: str = "", scale: Scale = "common"
+) -> Figure:
+    """Draw the results of filtering one image as a contact sheet; see `draw_sheet`.
+
+    Raises:
+        UsageError: there are no results, or one has neither 1 nor 3 channels.
+    """
+    captioned = len(results) <= MOST_CAPTIONED
+    tiles = [
+        result_tile(image_filter.label, image_filter, filtered, scale, captioned=captioned)
+        for image_filter, filtered in results
+    ]
+    return draw_sheet(tiles, title=title, scale=scale)
+
+
+def result_tile(
+    title: str, image_filter: Filter, filtered: Filtered, scale: Scale, *, captioned: bool = True
+) -> SheetTile:
+    """Return a result as a tile; its caption gives size, extremes and the share clipped.
+
+    With a scale of its own, a gray image is stretched to its extremes as plain numbers are.
+    """
+    image = filtered.image
+    is_stretched = scale == "own" and image.channels == 1
+    caption = result_title(image_filter, filtered, [size_text(image.shape)]) if captioned else ""
+    return SheetTile(title, image.pixels, None if is_stretched else image.max_value, caption)
+
+
+@dataclass(frozen=True, eq=False)
+class _Colors:
+    """The colors of one tile, or of several that share a color bar."""
+
+    panel: ImagePanel  # one of the tiles
+    ends: tuple[float, float]
+    unit: str
+    shared: bool
+
+    @property
+    def has_bar(self) -> bool:
+        """Whether there is a bar; RGB images need none."""
+        return self.panel.pixels.ndim == 2 or self.panel.max_value is None
+
+    def ticks(self, inches: float, *, below: bool) -> list[float]:
+        """Return as many ticks as fit a bar of this length."""
+        for most in (5, 4, 3, 2, 1):
+            ticks = bar_ticks(self.panel, self.ends, most)
+            widths = [text_width(bar_number(tick), TICK_POINTS) for tick in ticks]
+            needed = sum(widths) + len(ticks) * 0.08 if below else len(ticks) * 0.14
+            if needed <= inches:
+                break
+        return ticks
+
+    def bar(self) -> tuple[ScalarMappable, str]:
+        """Return the colors of the bar, and its label."""
+        colors, label = bar_colors(self.panel, self.ends)
+        return colors, label.replace("value", self.unit)
+
+    def bar_width(self, *, labeled: bool) -> float:
+        """Return the inches that a bar beside a tile takes, with its ticks and label."""
+        ticks = bar_ticks(self.panel, self.ends)
+        widest = max(text_width(bar_number(tick), TICK_POINTS) for tick in ticks)
+        return _BAR_GAP + BAR_THICKNESS + _TICK + widest + _BAR_LABEL * labeled
+
+
+class _PlacedTile(NamedTuple):
+    """A tile with its wrapped title, at inches from the left and the top of the grid."""
+
+    panel: ImagePanel
+    is_empty: bool
+    colors: _Colors
+    title: str
+    box: Box
+    left: float
+    top: float
+
+
+class _Sheet(NamedTuple):
+    """A planned sheet; lengths are inches.
+
+    Attributes:
+        tiles: in their places.
+        headings: the names of groups, with their distances from the top of the grid.
+        bars: the colors whose bars stand at the right of all tiles.
+        size: width and height of the grid, without these bars.
+        points: font size of the titles.
+        ticked: whether rows and columns are numbered.
+    """
+
+    tiles: list[_PlacedTile]
+    headings: list[tuple[str, float]]
+    bars: list[_Colors]
+    size: Box
+    points: float
+    ticked: bool
+
+
+class _Row(NamedTuple):
+    """The numbers of the tiles side by side, and the name of the group that they start, if any."""
+
+    tiles: list[int]
+    heading: str
+
+
+def _plan_sheet(
+    tiles: Sequence[SheetTile], columns: int | None, *, common: bool, longest: float | None
+) -> _Sheet:
+    """Choose the place, the size and the colors of every tile."""
+    panels = [_panel(tile) for tile in tiles]
+    colors = _choose_colors(tiles, panels, common=common)
+    across = min(columns or _columns(panels), len(tiles))
+    ticked = len(tiles) <= _MOST_TICKED_TILES
+    digits = "0" * max(len(str(panel.rows)) for panel in panels)
+    left = _GAP + (_TICK + text_width(digits, TICK_POINTS)) * ticked
+    own_bars = [each.bar_width(labeled=ticked) for each in colors if not each.shared]
+    right = _GAP + max(own_bars, default=0.0)
+    rows = _rows(tiles, across)
+    longest = longest or _longest_side(len(rows), across, left + right)
+    boxes = [_tile_box(panel, longest) for panel in panels]
+    width = max(*(box[0] for box in boxes), _SHORTEST_TILE)
+    points = TITLE_POINTS if across <= 4 else TICK_POINTS
+    title_width = width + 2 * min(left, right) - _GAP
+    titles = [
+        wrap(_title(*part), title_width, points) for part in zip(tiles, panels, boxes, strict=True)
+    ]
+    above = [
+        _title_height([titles[n] for n in row.tiles], points) + _GROUP_HEADING * bool(row.heading)
+        for row in rows
+    ]
+    below = _space_below(colors, boxes, ticked=ticked)
+    heights = [max(boxes[n][1] for n in row.tiles) + below for row in rows]
+    tops = list(accumulate(map(sum, zip(above, heights, strict=True)), initial=0.0))
+    cell = left + width + right
+    placed = [
+        _PlacedTile(
+            panels[n],
+            tiles[n].pixels is None,
+            colors[n],
+            titles[n],
+            boxes[n],
+            place * cell + left + (width - boxes[n][0]) / 2,
+            top + title_height,
+        )
+        for row, top, title_height in zip(rows, tops[:-1], above, strict=True)
+        for place, n in enumerate(row.tiles)
+    ]
+    starts = zip(rows, tops[:-1], strict=True)
+    headings = [(row.heading, top) for row, top in starts if row.heading]
+    bars = [each for each in dict.fromkeys(colors) if each.shared and each.has_bar]
+    return _Sheet(placed, headings, bars, (across * cell, tops[-1]), points, ticked)
+
+
+def _panel(tile: SheetTile) -> ImagePanel:
+    """Return a tile's image; an empty tile counts as one white pixel, which has no bar."""
+    if tile.pixels is None:
+        return ImagePanel(np.full((1, 1, 3), 255, np.uint8), 255)
+    return ImagePanel(tile.pixels, tile.max_value, tile.centered)
+
+
+def _rows(tiles: Sequence[SheetTile], across: int) -> list[_Row]:
+    """Break the tiles into rows; each group starts a new one."""
+    rows: list[_Row] = []
+    group = None
+    for n, tile in enumerate(tiles):
+        starts_group = tile.group != group
+        if starts_group or len(rows[-1].tiles) == across:
+            rows.append(_Row([], tile.group if starts_group else ""))
+        rows[-1].tiles.append(n)
+        group = tile.group
+    return rows
+
+
+def _choose_colors(
+    tiles: Sequence[SheetTile], panels: Sequence[ImagePanel], *, common: bool
+) -> list[_Colors]:
+    """Return the colors of every tile; tiles that share colors have the same object."""
+    keys: list[tuple[object, ...]] = []
+    sharing: dict[tuple[object, ...], list[ImagePanel]] = {}
+    for n, (tile, panel) in enumerate(zip(tiles, panels, strict=True)):
+        kind = panel.max_value, panel.pixels.ndim, tile.unit, tile.centered
+        keys.append(kind if common or panel.max_value is not None else (n,))
+        sharing.setdefault(keys[-1], []).append(panel)
+    colors = {
+        key: _Colors(sharing[key][0], common_range(sharing[key]), tile.unit, shared=len(key) > 1)
+        for key, tile in zip(keys, tiles, strict=True)
+    }
+    return [colors[key] for key in keys]
+
+
+def _columns(panels: Sequence[ImagePanel]) -> int:
+    """Return how many tiles stand side by side; wide tiles are stacked."""
+    count = len(panels)
+    if all(panel.columns >= WIDE * panel.rows for panel in panels):
+        return 1 if count <= 4 else math.ceil(math.sqrt(count / WIDE))
+    return arrangement(count)[1]
+
+
+def _space_below(colors: Sequence[_Colors], boxes: Sequence[Box], *, ticked: bool) -> float:
+    """Return the inches that ticks, bars and the gap to the next row take below a tile."""
+    has_bar_below = any(
+        width >= WIDE * height and not each.shared
+        for each, (width, height) in zip(colors, boxes, strict=True)
+    )
+    if has_bar_below:
+        return _GAP + _BAR_BELOW + _BAR_LABEL * ticked
+    return _GAP + (_TICK + _TICK_LABEL) * ticked
+
+
+def _longest_side(down: int, across: int, beside: float) -> float:
+    """Return a tile's longer side in inches, so that the page stays of bounded size."""
+    by_width, by_height = _LONGEST_PAGE / across - beside, 1.5 * _LONGEST_PAGE / down - 0.6
+    return max(min(by_width, by_height, _LONGEST_TILE), _SHORTEST_TILE)
+
+
+def _tile_box(panel: ImagePanel, longest: float) -> Box:
+    is_small = max(panel.shape) <= MOST_TICKED
+    cell = _LARGEST_CELL if is_small else math.inf
+    return fit_box(panel.shape, longest, cell=cell, thinnest=THINNEST)
+
+
+def _title(tile: SheetTile, panel: ImagePanel, box: Box) -> str:
+    return "\n".join(filter(None, [tile.title, tile.caption, *display_notes([panel], box)]))
+
+
+def _title_height(titles: Sequence[str], points: float) -> float:
+    lines = max(1 + title.count("\n") for title in titles)
+    return lines * points * 1.4 / 72 + _TITLE_PAD
+
+
+def _draw(sheet: _Sheet, title: str) -> Figure:
+    width = sheet.size[0] + sum(_GAP + bar.bar_width(labeled=True) for bar in sheet.bars)
+    height = max(sheet.size[1], _SHORTEST_BAR + 2 * _GAP) if sheet.bars else sheet.size[1]
+    page_width = max(width, _LEAST_WIDTH) + 2 * _EDGE
+    heading = wrap(title, page_width - 2 * _EDGE, HEADING_POINTS)
+    above = _EDGE + _HEADING_LINE * (heading.count("\n") + 1.5) * bool(heading)
+    page_height = above + height + _EDGE
+    figure = Figure(figsize=(page_width, page_height))
     if heading:
-        figure.suptitle(heading, y=1 - EDGE / figure.get_figheight(), va="top")
-    left = EDGE + (width - 2 * EDGE - across) / 2
-    drawn = [_draw_tile(figure, each, plan, left, above) for each in plan.placed]
-    for text, top in plan.headings:
-        _write_heading(figure, text, left + AIR, above + top + AIR)
-    write_numbers(_alike([each for each in drawn if each is not None]))
-    left += plan.size[0] + AIR
-    long = min(max(tall - 4 * AIR, _LEAST_BAR), _MOST_BAR)
-    for bar in plan.bars:
-        _draw_bar(figure, bar, (left, above + 2 * AIR, BAR, long))
-        left += bar.beside(labeled=True) + AIR
+        figure.suptitle(heading, y=1 - _EDGE / page_height, va="top")
+    left = (page_width - width) / 2
+    drawn = [_draw_tile(figure, tile, sheet, left, above) for tile in sheet.tiles]
+    for text, top in sheet.headings:
+        place = (left + _GAP) / page_width, 1 - (above + top + _GAP) / page_height
+        figure.text(*place, text, size=HEADING_POINTS, weight="bold", ha="left", va="top")
+    write_numbers(_with_equal_numbers([grid for grid in drawn if grid is not None]))
+    left += sheet.size[0] + _GAP
+    length = min(max(height - 4 * _GAP, _SHORTEST_BAR), _LONGEST_BAR)
+    for colors in sheet.bars:
+        mappable, label = colors.bar()
+        axes = add_axes(figure, left, above + 2 * _GAP, BAR_THICKNESS, length)
+        ticks = colors.ticks(length, below=False)
+        bar = figure.colorbar(mappable, cax=axes, ticks=ticks, format=bar_number)
+        bar.set_label(label, fontsize=TICK_POINTS)
+        left += colors.bar_width(labeled=True) + _GAP
     return figure
 
 
 def _draw_tile(
-    figure: Figure, placed: Placed, plan: Plan, left: float, above: float
+    figure: Figure, tile: _PlacedTile, sheet: _Sheet, left: float, above: float
 ) -> DrawnImage | None:
-    """Draw a tile with its title; return what its numbers can be written into, if there is any."""
-    width, height = placed.sides
-    axes = add_axes(figure, left + placed.left, above + placed.top, width, height)
-    axes.set_title(placed.title, fontsize=plan.points, pad=PAD * 72)
-    if placed.tile.pixels is None:
+    """Draw a tile and its title; return None where the place is empty."""
+    width, height = tile.box
+    axes = add_axes(figure, left + tile.left, above + tile.top, width, height)
+    axes.set_title(tile.title, fontsize=sheet.points, pad=_TITLE_PAD * 72)
+    if tile.is_empty:
         axes.set_axis_off()
         return None
-    raster, scale = placed.raster, placed.scale
-    drawn = draw_pixels(axes, raster, placed.sides, scale.ends)
-    if plan.ticked:
-        set_ticks(axes, raster.rows, raster.columns, inches=placed.sides)
+    drawn = draw_pixels(axes, tile.panel, tile.box, tile.colors.ends)
+    if sheet.ticked:
+        set_ticks(axes, *tile.panel.shape, inches=tile.box)
     else:
         axes.set(xticks=[], yticks=[])
-        if max(raster.rows, raster.columns) <= MOST_TICKED:
-            draw_cell_lines(axes, raster.rows, raster.columns)
-    if not scale.shared:
+        if max(tile.panel.shape) <= MOST_TICKED:
+            draw_cell_lines(axes, *tile.panel.shape)
+    if not tile.colors.shared:
         below = width >= WIDE * height
-        colors, label = scale.colors()
-        ticks = scale.ticks(width if below else height, below=below)
-        add_colorbar(axes, colors, ticks, label if plan.ticked else "", below=below)
+        mappable, label = tile.colors.bar()
+        ticks = tile.colors.ticks(width if below else height, below=below)
+        add_colorbar(axes, mappable, ticks, label if sheet.ticked else "", below=below)
     return drawn
 
 
-def _write_heading(figure: Figure, text: str, left: float, top: float) -> None:
-    """Write the name of a group at inches from the left and from the top."""
-    across, down = figure.get_size_inches()
-    place = left / across, 1 - top / down
-    figure.text(*place, text, size=HEADING_POINTS, weight="bold", ha="left", va="top")
-
-
-def _alike(drawn: Sequence[DrawnImage]) -> list[DrawnImage]:
-    """Let grids of one shape have numbers of one size, or none of them any."""
+def _with_equal_numbers(drawn: Sequence[DrawnImage]) -> list[DrawnImage]:
+    """Give grids of one shape numbers of one size, so that all have them or none."""
     widest: dict[tuple[int, int], float] = {}
-    for each in drawn:
-        widest[each.shape] = max(each.widest, widest.get(each.shape, 0.0))
-    return [replace(each, widest=widest[each.shape]) for each in drawn]
-
-
-def _draw_bar(figure: Figure, scale: Scale, place: tuple[float, float, float, float]) -> None:
-    colors, label = scale.colors()
-    ticks = scale.ticks(place[3], below=False)
-    axes = add_axes(figure, *place)
-    bar = figure.colorbar(colors, cax=axes, ticks=ticks, format=bar_number)
-    bar.set_label(label, fontsize=TICK_POINTS)
+    for grid in drawn:
+        widest[grid.shape] = max(grid.widest, widest.get(grid.shape, 0.0))
+    return [replace(grid, widest=widest[grid.shape]) for grid in drawn]

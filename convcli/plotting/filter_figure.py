@@ -1,189 +1,144 @@
-"""A filtering in one figure: original | kernel with its numbers | feature map, a row per result."""
+"""Filtering in one figure: original | kernel with its weights | feature map, a row per result."""
 
-# Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import HEADING_POINTS, TITLE_POINTS, style_context
+from __future__ import annotations
 
-# isort: split
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from numpy.typing import NDArray
 
 from convcli.errors import UsageError
 from convcli.plotting.axes import WIDE, DrawnImage, finalize_layout
-from convcli.plotting.filter_row import PanelRow
-from convcli.plotting.heatmap import Tiles, draw_kernels, kernel_title, tiles_of
-from convcli.plotting.image_panel import ImagePanel, box_sides, display_notes, draw_raster
-from convcli.plotting.signal_figure import draw_signal_filtering
+from convcli.plotting.heatmap import HeatmapGroup, draw_kernels, kernel_heatmaps, kernel_title
+from convcli.plotting.image_panel import ImagePanel, display_notes, draw_panel, panel_box
+from convcli.plotting.signal_figure import MOST_HEATMAPS, draw_filtered_signal
 from convcli.plotting.signal_plot import are_signals
-from convcli.plotting.text import format_short, percent, wrap
+from convcli.plotting.style import TITLE_POINTS, Box, fit_box, page, style_context
+from convcli.plotting.text import result_name, result_title, wrap
 
 if TYPE_CHECKING:
-    pass
+    from convcli.filtering import Filter, Filtered
+    from convcli.images.image import ImageData
 
-_BOXES, _LEAST_BOX = ((4, 4.0), (8, 3.2)), 2.2  # up to so many rows, images of so many inches
-_KERNEL, _FAMILY = 2.4, 3.6  # inches across: one kernel, several
-_LEAST_COLUMN = 2.4  # inches, so that a caption has room
-_MOST_TILES = 16
-_MAX_VALUES = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
-_TICKS, _BAR, _BAR_BELOW, _LINE, _AROUND, _AIR = 0.4, 0.85, 0.55, 0.17, 0.5, 0.08  # inches
-
-
-class _Layout(NamedTuple):
-    """The planned inches of the three columns and of the box of an image."""
-
-    box: float
-    widths: tuple[float, float, float]
+# All in inches.
+_IMAGE_SIDES = ((4, 4.0), (8, 3.2))  # longer side of an image in a figure of up to so many rows
+_IMAGE_SIDE_OF_MANY = 2.2
+_KERNEL_WIDTH, _SEVERAL_KERNELS_WIDTH = 2.4, 3.6
+_LEAST_COLUMN = 2.4  # leaves room for a caption
+_TICKS_AND_BAR = 1.25  # at the sides of an image
+_TICKS, _BAR_BELOW = 0.5, 0.55  # above and below
+_TITLE_LINE = 0.17
 
 
-class _Planned(NamedTuple):
-    """A row before it is drawn: its parts, their titles, and the inches (width, height) of each."""
+class _Row(NamedTuple):
+    """One result before it is drawn: its parts, their titles, and the box of each."""
 
-    after: ImagePanel
-    tiles: Tiles
+    result: ImagePanel
+    kernels: HeatmapGroup
     titles: tuple[str, str, str]
-    boxes: tuple[tuple[float, float], ...]
+    boxes: tuple[Box, Box, Box]
 
     @property
     def height(self) -> float:
-        """Of the tallest of its boxes."""
+        """Inches of the highest box."""
         return max(height for _, height in self.boxes)
 
     @property
-    def around(self) -> float:
-        """What titles, ticks and color bars take above and below."""
+    def page_height(self) -> float:
+        """Inches with titles, ticks and color bars."""
         lines = 1 + max(title.count("\n") for title in self.titles)
-        wide = any(width >= WIDE * height for width, height in self.boxes)
-        return _AROUND + _LINE * lines + (_BAR_BELOW if wide else 0)
+        has_bar_below = any(width >= WIDE * height for width, height in self.boxes)
+        return self.height + _TICKS + _TITLE_LINE * lines + _BAR_BELOW * has_bar_below
 
 
 def draw_filtering(
-    original: NDArray[np.generic],
-    rows: Sequence[PanelRow],
-    *,
-    title: str = "",
-    max_value: int | Literal["by dtype"] | None = "by dtype",
+    image: ImageData, results: Sequence[tuple[Filter, Filtered]], *, title: str = ""
 ) -> Figure:
-    """Draw results of filtering one image: original | kernel | feature map, a row for each.
+    """Draw the results of filtering one image: original | kernel | feature map, a row for each.
 
-    Over each feature map stand its size as width x height, its extremes before the range mapping
-    and the share of it that was clipped. Small matrices have their numbers in the cells.
-    Images larger than the page are thinned by block means, strip by strip. A signal of one row
-    or one column is drawn as stems or a line, its padding hatched, and so are its results.
+    Above each feature map stand its size as width x height, its extremes before the range mapping
+    and the share of values that were clipped. Small matrices have their numbers in the cells. A
+    signal of one row or one column, and its results, are drawn as stems or lines.
 
     Args:
-        original: (H, W) gray or (H, W, 3) RGB, without alpha.
-        rows: the results, at least one.
-        title: a heading for the figure, such as the image's name.
-        white: what is white in ``original``, None where it holds plain numbers. By dtype it is
-            255 for uint8, 65535 for uint16, and None for any other.
+        image: the original; its alpha is not drawn.
+        results: each filter with its result, at least one.
+        title: a heading, such as the image's name.
 
     Raises:
-        UsageError: there are no rows, or an image has neither 1 nor 3 channels.
+        UsageError: there are no results, or an image has neither 1 nor 3 channels.
     """
-    if not rows:
+    if not results:
         raise UsageError("a figure needs at least one result")
-    known_white = _MAX_VALUES.get(original.dtype) if max_value == "by dtype" else max_value
-    before = ImagePanel(original, known_white)
+    original = ImagePanel(image.pixels, image.max_value)
     with style_context():
-        if are_signals([original, *(row.pixels for row in rows)]):
-            return draw_signal_filtering(original, rows, title)
-        return _draw(before, rows, title)
+        if are_signals([image.pixels, *(filtered.image.pixels for _, filtered in results)]):
+            return draw_filtered_signal(image.pixels, results, title)
+        return _draw(original, results, title)
 
 
-def _draw(before: ImagePanel, rows: Sequence[PanelRow], title: str) -> Figure:
-    maps = [ImagePanel(row.pixels, row.max_value) for row in rows]
-    layout = _plan(before, maps, rows)
-    planned = [_plan_row(layout, before, *each) for each in zip(maps, rows, strict=True)]
-    figure = _page(layout, planned, title)
-    heights = [row.height for row in planned]
-    grid = figure.add_gridspec(len(rows), 3, width_ratios=layout.widths, height_ratios=heights)
+def _draw(original: ImagePanel, results: Sequence[tuple[Filter, Filtered]], title: str) -> Figure:
+    side = next((side for most, side in _IMAGE_SIDES if len(results) <= most), _IMAGE_SIDE_OF_MANY)
+    kernels = [image_filter.kernels for image_filter, _ in results]
+    several = any(len(each) > 1 or each[0].matrix.ndim > 2 for each in kernels)
+    panels = [ImagePanel(made.image.pixels, made.image.max_value) for _, made in results]
+    widths = (
+        max(_LEAST_COLUMN, panel_box(original, side)[0]),
+        _SEVERAL_KERNELS_WIDTH if several else _KERNEL_WIDTH,
+        max(_LEAST_COLUMN, *(panel_box(panel, side)[0] for panel in panels)),
+    )
+    rows = [
+        _plan_row(original, panel, side, widths, *result)
+        for panel, result in zip(panels, results, strict=True)
+    ]
+    figure = page(sum(widths) + 3 * _TICKS_AND_BAR, sum(row.page_height for row in rows), title)
+    heights = [row.height for row in rows]
+    grid = figure.add_gridspec(len(rows), 3, width_ratios=widths, height_ratios=heights)
     drawn: list[DrawnImage] = []
-    for place, row in enumerate(planned):
+    for number, row in enumerate(rows):
         first, second, third = row.titles
-        inches = layout.widths[1], row.height
-        drawn += _draw_image(figure, grid[place, 0], before, layout.box, first)
-        drawn += draw_kernels(figure, grid[place, 1], row.tiles, inches, second)
-        drawn += _draw_image(figure, grid[place, 2], row.after, layout.box, third)
+        drawn.append(_draw_image(figure, grid[number, 0], original, row.boxes[0], first))
+        drawn += draw_kernels(figure, grid[number, 1], row.kernels, (widths[1], row.height), second)
+        drawn.append(_draw_image(figure, grid[number, 2], row.result, row.boxes[2], third))
     finalize_layout(figure, drawn)
     return figure
 
 
-def _page(layout: _Layout, planned: Sequence[_Planned], title: str) -> Figure:
-    """Return an empty figure that has room for the rows, with its heading."""
-    width = sum(layout.widths) + 3 * (_TICKS + _BAR)
-    height = sum(row.height + row.around for row in planned)
-    heading = wrap(title, width - 1, HEADING_POINTS)
-    if heading:
-        height += 0.2 * (2 + heading.count("\n"))
-    engine = ConstrainedLayoutEngine(h_pad=_AIR, w_pad=_AIR)
-    figure = Figure(figsize=(width, height), layout=engine)
-    if heading:
-        figure.suptitle(heading)
-    return figure
-
-
-def _plan(before: ImagePanel, maps: Sequence[ImagePanel], rows: Sequence[PanelRow]) -> _Layout:
-    box = next((inches for most, inches in _BOXES if len(rows) <= most), _LEAST_BOX)
-    several = any(len(row.kernels) > 1 or row.kernels[0].matrix.ndim > 2 for row in rows)
-    return _Layout(
-        box,
-        (
-            max(_LEAST_COLUMN, box_sides(before, box)[0]),
-            _FAMILY if several else _KERNEL,
-            max(_LEAST_COLUMN, *(box_sides(after, box)[0] for after in maps)),
+def _plan_row(
+    original: ImagePanel,
+    panel: ImagePanel,
+    side: float,
+    widths: tuple[float, float, float],
+    image_filter: Filter,
+    filtered: Filtered,
+) -> _Row:
+    """Choose the boxes of a row and wrap its titles to the widths of the columns."""
+    group = kernel_heatmaps(image_filter.kernels, most=MOST_HEATMAPS)
+    if len(group.maps) > 1:
+        kernel_box = _SEVERAL_KERNELS_WIDTH, _SEVERAL_KERNELS_WIDTH
+    else:
+        kernel_box = fit_box(group.maps[0].values.shape, _KERNEL_WIDTH)
+    boxes = panel_box(original, side), kernel_box, panel_box(panel, side)
+    named = [kernel_title(image_filter.kernels[0])] * (len(image_filter.kernels) == 1)
+    flipped = ["flipped before it is applied"] * (image_filter.conv.operation == "convolve")
+    notes = display_notes([panel], boxes[2])
+    titles = (
+        "\n".join(["original", original.size, *display_notes([original], boxes[0])]),
+        "\n".join(named + flipped),
+        result_title(
+            image_filter, filtered, [panel.size], name=result_name(image_filter), notes=notes
         ),
     )
-
-
-def _plan_row(layout: _Layout, before: ImagePanel, after: ImagePanel, row: PanelRow) -> _Planned:
-    tiles = tiles_of(row.kernels, most=_MOST_TILES)
-    boxes = box_sides(before, layout.box), _kernel_sides(tiles), box_sides(after, layout.box)
-    return _Planned(after, tiles, _titles(layout, before, after, row), boxes)
-
-
-def _kernel_sides(tiles: Tiles) -> tuple[float, float]:
-    """Return the width and height in inches that a row's kernels ask for."""
-    if len(tiles.tiles) > 1:
-        return _FAMILY, _FAMILY
-    rows, columns = tiles.tiles[0].values.shape
-    cell = _KERNEL / max(rows, columns)
-    return columns * cell, max(rows * cell, 0.3)
-
-
-def _titles(
-    layout: _Layout, before: ImagePanel, after: ImagePanel, row: PanelRow
-) -> tuple[str, str, str]:
-    """Return what stands over the original, the kernel and the feature map."""
-    original = "\n".join(["original", *_facts(before, layout.box, [before.size])])
-    flipped = ["flipped before it is applied"] * (row.conv.operation == "convolve")
-    named = [kernel_title(row.kernels[0])] if len(row.kernels) == 1 else []
-    kernel = "\n".join(named + flipped)
-    facts = [after.size, f"min {format_short(row.minimum)}", f"max {format_short(row.maximum)}"]
-    if row.max_value is not None:
-        facts.append(f"{percent(row.clipped)} clipped")
-    result = "\n".join(
-        [row.heading, *_facts(after, layout.box, facts), *filter(None, [row.caption])]
-    )
-    texts = (original, kernel, result)
     first, second, third = (
-        wrap(text, inches, TITLE_POINTS) for text, inches in zip(texts, layout.widths, strict=True)
+        wrap(text, width, TITLE_POINTS) for text, width in zip(titles, widths, strict=True)
     )
-    return first, second, third
-
-
-def _facts(raster: ImagePanel, box: float, facts: list[str]) -> list[str]:
-    """Return the lines under an image's name: the facts, and what the eye could be misled by."""
-    return [", ".join(facts), *display_notes([raster], box_sides(raster, box))]
+    return _Row(panel, group, (first, second, third), boxes)
 
 
 def _draw_image(
-    figure: Figure, place: SubplotSpec, raster: ImagePanel, box: float, title: str
-) -> list[DrawnImage]:
+    figure: Figure, place: SubplotSpec, panel: ImagePanel, box: Box, title: str
+) -> DrawnImage:
     axes = figure.add_subplot(place)
     axes.set_title(title)
-    return [draw_raster(axes, raster, box_sides(raster, box))]
+    return draw_panel(axes, panel, box)

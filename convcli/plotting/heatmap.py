@@ -1,9 +1,7 @@
-"""Kernels as heat maps with their numbers in the cells."""
+"""Kernels as heat maps, white at zero, with their weights in the cells."""
 
-# Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import DIVERGING, HEADING_POINTS, TICK_POINTS, style_context
+from __future__ import annotations
 
-# isort: split
 import math
 from collections.abc import Sequence
 from itertools import islice
@@ -16,185 +14,182 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from convcli.geometry import size_text
 from convcli.plotting.axes import (
+    BAR_THICKNESS,
     MOST_TICKED,
     WIDE,
     DrawnImage,
     add_colorbar,
-    bar_number,
     draw_cell_lines,
     finalize_layout,
     finite_extremes,
     round_ticks,
     set_ticks,
+    widest_text,
 )
-from convcli.plotting.text import cell_texts, format_short, text_width, wrap
+from convcli.plotting.style import DIVERGING, TICK_POINTS, Box, fit_box, page, style_context
+from convcli.plotting.text import bar_number, cell_texts, format_short, wrap
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
 
-_CELL, _LEAST, _MOST, _LONGEST = 0.62, 1.2, 6.4, 11.0  # inches: a cell, the sides of a heat map
-_TILE, _LEAST_TILE = 2.6, 1.3  # of one among several
-_MOST_TILES, _MOST_TICKED = 64, 16  # drawn at all; with numbered rows and columns
+# All in inches.
+_CELL = 0.62  # side of a cell where there is room
+_SHORTEST, _LONGEST, _LONGEST_LINE = 1.2, 6.4, 11.0  # longer side of one map; of one row or column
+_LONGEST_OF_SEVERAL, _LONGEST_OF_MANY = 2.6, 1.3  # up to 16 maps, more than 16
+_TICKS, _BAR, _BAR_BELOW = 0.35, 1.05, 0.6  # room for ticks and color bars
+_LEAST_WIDTH, _LEAST_HEIGHT = 3.0, 0.4
+
+_MOST_MAPS = 64
+_MOST_TICKED_MAPS = 16  # more maps have no numbered rows and columns
 
 
-class Tile(NamedTuple):
-    """One heat map: a kernel, or one channel of it."""
+class Heatmap(NamedTuple):
+    """A kernel or one channel of it, (rows, columns), with its weights as they are written."""
 
     title: str
     values: NDArray[np.generic]
     texts: tuple[str, ...]
 
 
-class Tiles(NamedTuple):
-    """Heat maps that share one color scale, -limit to limit."""
+class HeatmapGroup(NamedTuple):
+    """Heat maps with the same colors, from ``-limit`` to ``limit``.
 
-    tiles: tuple[Tile, ...]
+    The values are weights times ``divisor``.
+    """
+
+    maps: tuple[Heatmap, ...]
     limit: float
-    divisor: float  # that the numbers are still to be divided by
+    divisor: float
 
     @property
     def unit(self) -> str:
-        """What the numbers are."""
+        """The label of the color bar."""
         return "weight" if self.divisor == 1 else f"weight × {format_short(self.divisor)}"
 
 
-def draw_kernel(kernel: "Kernel") -> Figure:
-    """Draw a kernel as a heat map, white at zero, with its numbers in the cells.
+def draw_kernel(kernel: Kernel) -> Figure:
+    """Draw a kernel as a heat map of square cells, white at zero, with its weights in the cells.
 
-    Cells are square. A kernel with a divisor shows its matrix, and the divisor in the title. A
-    3-D or 4-D kernel has one heat map a channel, all on one color scale; at most the first 64.
-    Cells too small for legible numbers have none: the color bar serves.
-
-    Returns:
-        A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
+    A kernel with a divisor shows its matrix, and the divisor in the title. A 3-D or 4-D kernel
+    has one heat map per channel, 64 at most, all with the same colors. Weights that would be too
+    small to read are left out.
 
     >>> from convcli.kernels.kernel import Kernel
     >>> figure = draw_kernel(Kernel(np.array([[1, 0, -1]]), name="difference"))
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '0', '-1']
     """
-    tiles = tiles_of((kernel,), most=_MOST_TILES)
+    group = kernel_heatmaps((kernel,), most=_MOST_MAPS)
     with style_context():
-        if len(tiles.tiles) == 1:
-            return _draw_single(kernel, tiles)
-        return _draw_channels(kernel, tiles)
+        return _draw_single(kernel, group) if len(group.maps) == 1 else _draw_several(kernel, group)
 
 
-def _draw_single(kernel: "Kernel", tiles: Tiles) -> Figure:
-    rows, columns = tiles.tiles[0].values.shape
-    width, height = sides(rows, columns)
-    below = columns >= WIDE * rows
-    across = max(width, 3.0)
-    title = wrap(kernel_title(kernel), across, HEADING_POINTS)
-    more = 0.2 * title.count("\n") + (0.6 if below else 0.0)
-    size = (across + 1.4, max(height, 0.4) + 0.8 + more)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots()
-    drawn = draw_tiles([axes], tiles, inches=(width, height), titles=False)
-    ticks = round_ticks(-tiles.limit, tiles.limit)
-    add_colorbar(axes, drawn[0].image, ticks, tiles.unit, below=below)
-    figure.suptitle(title)
-    finalize_layout(figure, drawn)
+def _draw_single(kernel: Kernel, group: HeatmapGroup) -> Figure:
+    shape = group.maps[0].values.shape
+    longest = _LONGEST_LINE if min(shape) == 1 else _LONGEST
+    width, height = fit_box(shape, longest, cell=_CELL, shortest=_SHORTEST, thinnest=0)
+    below = _BAR_BELOW if width >= WIDE * height else 0.0
+    figure = page(
+        max(width, _LEAST_WIDTH) + _TICKS + _BAR,
+        max(height, _LEAST_HEIGHT) + 0.4 + below,
+        kernel_title(kernel),
+    )
+    drawn = _draw_with_bar(figure.subplots(), group, (width, height))
+    finalize_layout(figure, [drawn])
     return figure
 
 
-def _draw_channels(kernel: "Kernel", tiles: Tiles) -> Figure:
-    count = len(tiles.tiles)
+def _draw_several(kernel: Kernel, group: HeatmapGroup) -> Figure:
+    count = len(group.maps)
+    longest = _LONGEST_OF_SEVERAL if count <= _MOST_TICKED_MAPS else _LONGEST_OF_MANY
+    width, height = fit_box(group.maps[0].values.shape, longest, cell=_CELL, thinnest=0)
+    width = max(width, _LONGEST_OF_MANY)
     rows, columns = arrangement(count)
-    width, height = _tile_sides(tiles, count)
-    across = columns * (width + 0.35)
+    grid_width, grid_height = columns * (width + _TICKS), rows * (height + 0.5)
     channels = math.prod(kernel.matrix.shape[:-2])
     title = kernel_title(kernel)
     if channels > count:
         title += f", the first {count} of {channels} channels"
-    title = wrap(title, max(across, 3.0), HEADING_POINTS)
-    down = rows * (height + 0.5)
-    size = (max(across, 3.0) + 1.1, max(down, 1.2) + 0.5 + 0.2 * title.count("\n"))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = page(max(grid_width, _LEAST_WIDTH) + _BAR, max(grid_height, 1.2) + 0.1, title)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    drawn = draw_tiles(grid, tiles, inches=(width, height), ticks=count <= _MOST_TICKED)
-    add_shared_bar(figure, grid, drawn[0].image, tiles.unit, inches=down)
-    figure.suptitle(title)
+    ticks = count <= _MOST_TICKED_MAPS
+    drawn = draw_heatmaps(grid, group, inches=(width, height), ticks=ticks)
+    add_shared_colorbar(figure, grid, drawn[0].image, group.unit, inches=grid_height)
     finalize_layout(figure, drawn)
     return figure
 
 
-def add_shared_bar(
+def add_shared_colorbar(
     figure: Figure, grid: Sequence[Axes], image: AxesImage, unit: str, *, inches: float
 ) -> None:
     """Add the one color bar of several heat maps, about ``inches`` high, at their right."""
     ticks = round_ticks(*image.get_clim())
-    bar = figure.colorbar(
-        image, ax=list(grid), ticks=ticks, format=bar_number, aspect=max(inches, 1.0) / 0.12
-    )
+    aspect = max(inches, 1.0) / BAR_THICKNESS
+    bar = figure.colorbar(image, ax=list(grid), ticks=ticks, format=bar_number, aspect=aspect)
     bar.set_label(unit, fontsize=TICK_POINTS)
 
 
 def draw_kernels(
-    figure: Figure, place: SubplotSpec, tiles: Tiles, inches: tuple[float, float], title: str
+    figure: Figure, place: SubplotSpec, group: HeatmapGroup, inches: Box, title: str
 ) -> list[DrawnImage]:
-    """Draw one kernel, or the members of a family as small heat maps, into a part of a figure."""
-    if len(tiles.tiles) == 1:
+    """Draw one kernel, or several as small heat maps, into a part of a figure."""
+    count = len(group.maps)
+    if count == 1:
         axes = figure.add_subplot(place)
         axes.set_title(title)
-        return [_draw_one_kernel(axes, tiles, inches)]
-    count = len(tiles.tiles)
+        return [_draw_with_bar(axes, group, inches)]
     columns = 1 if count == 2 else math.ceil(math.sqrt(count))
-    down = math.ceil(count / columns)
-    inner = place.subgridspec(down, columns)
-    grid = [figure.add_subplot(inner[divmod(n, columns)]) for n in range(down * columns)]
-    sides = inches[0] / columns - 0.1, inches[1] / down
-    drawn = draw_tiles(grid, tiles, inches=sides, ticks=False)
-    add_shared_bar(figure, grid, drawn[0].image, tiles.unit, inches=inches[1])
+    rows = math.ceil(count / columns)
+    parts = place.subgridspec(rows, columns)
+    grid = [figure.add_subplot(parts[divmod(n, columns)]) for n in range(rows * columns)]
+    map_inches = inches[0] / columns - 0.1, inches[1] / rows
+    drawn = draw_heatmaps(grid, group, inches=map_inches, ticks=False)
+    add_shared_colorbar(figure, grid, drawn[0].image, group.unit, inches=inches[1])
     return drawn
 
 
-def _draw_one_kernel(axes: Axes, tiles: Tiles, inches: tuple[float, float]) -> DrawnImage:
-    rows, columns = tiles.tiles[0].values.shape
-    [drawn] = draw_tiles([axes], tiles, inches=inches, titles=False)
-    ticks = round_ticks(-tiles.limit, tiles.limit)
-    add_colorbar(axes, drawn.image, ticks, tiles.unit, below=columns >= WIDE * rows)
+def _draw_with_bar(axes: Axes, group: HeatmapGroup, inches: Box) -> DrawnImage:
+    rows, columns = group.maps[0].values.shape
+    [drawn] = draw_heatmaps([axes], group, inches=inches, titles=False)
+    ticks = round_ticks(-group.limit, group.limit)
+    add_colorbar(axes, drawn.image, ticks, group.unit, below=columns >= WIDE * rows)
     return drawn
 
 
-def draw_tiles(
+def draw_heatmaps(
     grid: Sequence[Axes],
-    tiles: Tiles,
+    group: HeatmapGroup,
     *,
-    inches: tuple[float, float],
+    inches: Box,
     ticks: bool = True,
     titles: bool = True,
 ) -> list[DrawnImage]:
-    """Draw heat maps into the given axes, one each; axes left over are emptied.
+    """Draw one heat map into each of the axes, and hide the axes that are left over.
 
-    ``inches`` is the planned width and height of each; titles wrap to that width. The numbers
-    appear with `convcli.plotting.axes.finalize_layout`, in one size.
+    Titles wrap to the width of ``inches``, the planned width and height of each map. The weights
+    are written by `convcli.plotting.axes.finalize_layout`, all in one size.
     """
-    every = (text_width(text, 1.0) for tile in tiles.tiles for text in tile.texts)
-    widest = max(every, default=0.0)
+    widest = widest_text([text for heatmap in group.maps for text in heatmap.texts])
     drawn = []
-    for axes, tile in zip(grid, tiles.tiles, strict=False):
-        image = draw_weights(axes, tile.values, tiles.limit, inches=inches if ticks else None)
+    for axes, (title, values, texts) in zip(grid, group.maps, strict=False):
+        image = draw_weights(axes, values, group.limit, inches=inches if ticks else None)
         if titles:
-            axes.set_title(wrap(tile.title, inches[0], TICK_POINTS), fontsize=TICK_POINTS, pad=3)
-        rows, columns = tile.values.shape
-        drawn.append(DrawnImage(image, rows / columns, (rows, columns), tile.texts, widest))
-    for axes in grid[len(tiles.tiles) :]:
+            axes.set_title(wrap(title, inches[0], TICK_POINTS), fontsize=TICK_POINTS, pad=3)
+        rows, columns = values.shape
+        drawn.append(DrawnImage(image, rows / columns, (rows, columns), texts, widest))
+    for axes in grid[len(group.maps) :]:
         axes.set_axis_off()
     return drawn
 
 
 def draw_weights(
-    axes: Axes,
-    values: NDArray[np.generic],
-    limit: float,
-    *,
-    inches: tuple[float, float] | None,
+    axes: Axes, values: NDArray[np.generic], limit: float, *, inches: Box | None
 ) -> AxesImage:
-    """Draw one matrix (rows, columns) into the given axes, in colors from -limit to limit.
+    """Draw a matrix into axes, in colors from ``-limit`` to ``limit``, without numbers.
 
-    ``inches`` is the planned width and height; without it, no row or column is numbered.
+    ``inches`` are the planned width and height; with None, rows and columns are not numbered.
     """
     rows, columns = values.shape
     image = axes.imshow(
@@ -214,84 +209,71 @@ def draw_weights(
     return image
 
 
-def tiles_of(kernels: Sequence["Kernel"], *, most: int) -> Tiles:
-    """Return the heat maps of some kernels, at most the first ``most``, on one scale.
+def kernel_heatmaps(kernels: Sequence[Kernel], *, most: int) -> HeatmapGroup:
+    """Return at most ``most`` heat maps, one per kernel and channel, with the same colors.
 
-    Kernels of one divisor show their matrices; of several, their weights.
+    Kernels that share a divisor show their matrices; others show their weights.
     """
     divisors = {kernel.divisor for kernel in kernels}
     divisor = divisors.pop() if len(divisors) == 1 else None
-    alone = len(kernels) == 1
-    parts = [
+    named_values = [
         part
         for kernel in kernels
-        for part in _channels(kernel, kernel.weights if divisor is None else kernel.matrix, alone)
+        for part in _channels(
+            kernel, kernel.weights if divisor is None else kernel.matrix, len(kernels) > 1
+        )
     ][:most]
-    every = np.concatenate([values.ravel() for _, values in parts])
-    texts = iter(cell_texts(every))
-    tiles = tuple(Tile(name, values, tuple(islice(texts, values.size))) for name, values in parts)
-    return Tiles(tiles, symmetric_limit(every), divisor or 1)
+    numbers = np.concatenate([values.ravel() for _, values in named_values])
+    texts = iter(cell_texts(numbers))
+    maps = tuple(
+        Heatmap(name, values, tuple(islice(texts, values.size))) for name, values in named_values
+    )
+    return HeatmapGroup(maps, symmetric_limit(numbers), divisor or 1)
 
 
 def symmetric_limit(values: NDArray[np.generic]) -> float:
-    """Return how far from zero finite values go, 1 where all are zero: the colors' limit."""
+    """Return the greatest finite magnitude, 1 where all are zero: the limit of the colors."""
     least, greatest = finite_extremes(values)
     return max(-least, greatest) or 1.0
 
 
 def _channels(
-    kernel: "Kernel", values: NDArray[np.generic], alone: bool
+    kernel: Kernel, values: NDArray[np.generic], with_kernel: bool
 ) -> list[tuple[str, NDArray[np.generic]]]:
-    """Return the 2-D parts of a kernel in the order of its array, with their names."""
+    """Return the names and 2-D parts of a kernel, in the order of its array."""
     if values.ndim == 2:
         return [(kernel.name, values)]
     names = [f"channel {channel}" for channel in range(values.shape[-3])]
     if values.ndim == 4:
         names = [f"filter {n}, {name}" for n in range(len(values)) for name in names]
-    if not alone:
+    if with_kernel:
         names = [f"{kernel.name}, {name}" for name in names]
     return list(zip(names, values.reshape(-1, *values.shape[-2:]), strict=True))
 
 
-def kernel_title(kernel: "Kernel") -> str:
-    """Return the name, the size as width x height, and the divisor and bias if there are any."""
-    rows, columns = kernel.shape
-    return f"{kernel.name}, {columns}x{rows}{scale_text(kernel)}"
+def kernel_title(kernel: Kernel) -> str:
+    """Return a kernel's name, its size as width x height, and its divisor and bias if any."""
+    return f"{kernel.name}, {size_text(kernel.shape)}{scale_text(kernel)}"
 
 
 def applied_title(title: str, operation: str) -> str:
-    """Add to a kernel's title that it is flipped, where it is."""
+    """Add to a kernel's title that ``convolve`` flips it."""
     return f"{title}\nflipped, as it is convolved" if operation == "convolve" else title
 
 
-def scale_text(kernel: "Kernel") -> str:
-    """Return what is done to the sums, as it follows a name: ``, × 1/16 + 128``, or nothing."""
-    parts = []
+def scale_text(kernel: Kernel) -> str:
+    """Return divisor and bias in the form that follows a name: ``, × 1/16 + 128``, or nothing."""
+    text = ""
     if kernel.divisor != 1:
         divisor = format_short(kernel.divisor)
-        parts.append(f", × 1/{divisor}" if kernel.divisor > 0 else f", × 1/({divisor})")
+        text = f", × 1/{divisor}" if kernel.divisor > 0 else f", × 1/({divisor})"
     if kernel.bias:
-        comma = "" if kernel.divisor != 1 else ","
-        parts.append(f"{comma} {'+' if kernel.bias > 0 else '-'} {format_short(abs(kernel.bias))}")
-    return "".join(parts)
+        sign = "+" if kernel.bias > 0 else "-"
+        text = f"{text or ','} {sign} {format_short(abs(kernel.bias))}"
+    return text
 
 
 def arrangement(count: int) -> tuple[int, int]:
-    """Return the rows and columns of a grid that holds ``count`` heat maps."""
+    """Return the rows and columns of a grid with ``count`` places."""
     columns = count if count <= 4 else math.ceil(math.sqrt(count))
     return math.ceil(count / columns), columns
-
-
-def sides(rows: int, columns: int) -> tuple[float, float]:
-    """Return the width and height in inches of a heat map of square cells, alone in a figure."""
-    longest = _LONGEST if min(rows, columns) == 1 else _MOST
-    cell = min(max(_CELL, _LEAST / max(rows, columns)), longest / max(rows, columns))
-    return columns * cell, rows * cell
-
-
-def _tile_sides(tiles: Tiles, count: int) -> tuple[float, float]:
-    """Return the width and height planned for each of several heat maps."""
-    rows, columns = tiles.tiles[0].values.shape
-    most = _TILE if count <= 16 else _LEAST_TILE
-    cell = min(_CELL, most / max(rows, columns))
-    return max(columns * cell, _LEAST_TILE), rows * cell

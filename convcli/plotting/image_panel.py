@@ -1,4 +1,4 @@
-"""Images and matrices drawn into axes: thinned if huge, numbered if small, with a color bar."""
+"""An image or matrix drawn into axes: thinned if large, numbered if small, with a color bar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from matplotlib.colors import Colormap, Normalize, to_rgb
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
+from convcli.geometry import Pair, size_text
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
@@ -19,29 +20,32 @@ from convcli.plotting.axes import (
     finite_extremes,
     round_ticks,
     set_ticks,
+    widest_text,
 )
-from convcli.plotting.style import DIVERGING, DPI, NAN_COLOR
+from convcli.plotting.style import DIVERGING, DPI, NAN_COLOR, THINNEST, Box, fit_box
 from convcli.plotting.text import cell_texts, text_width
 
 _MOST_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
-_CELL, _LEAST_CELL = 0.6, 0.34  # inches, of a numbered matrix
-_LEGIBLE = 7.0  # a cell has room for its number at about this many points
-_LEAST_SIDE = 0.3  # inches; what is thinner is stretched
-_LONG = 1.4  # how much longer a strip may be than the box
+_CELL, _LEAST_CELL = 0.6, 0.34  # inches; side of a numbered cell
+_NUMBER_POINTS = 7.0  # a cell has room for its number at about this size
+_STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
 
 
 @dataclass(frozen=True)
 class ImagePanel:
-    """Something to draw: (H, W) gray or (H, W, 3) RGB, and its white, None for plain numbers.
+    """An image to be drawn.
 
-    ``centered`` plain numbers have colors centered on zero even where none is negative. ``full`` is
-    the rows and columns of what was thinned, which it is still drawn and told as.
+    Attributes:
+        pixels: (H, W) gray or plain numbers, or (H, W, 3) RGB.
+        max_value: the pixel value that is white, or None for plain numbers.
+        centered: center the colors of plain numbers on zero even where none is negative.
+        full_shape: rows and columns before thinning; axes and captions still show these.
     """
 
     pixels: NDArray[np.generic]
     max_value: int | None
     centered: bool = False
-    full: tuple[int, int] | None = None
+    full_shape: Pair | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -52,184 +56,173 @@ class ImagePanel:
             raise UsageError(f"a figure shows images of 1 or 3 channels, not of {channels}")
 
     @property
+    def shape(self) -> Pair:
+        """Rows and columns."""
+        rows, columns = self.full_shape or self.pixels.shape[:2]
+        return int(rows), int(columns)
+
+    @property
     def rows(self) -> int:
         """The height in pixels."""
-        return self.full[0] if self.full else int(self.pixels.shape[0])
+        return self.shape[0]
 
     @property
     def columns(self) -> int:
         """The width in pixels."""
-        return self.full[1] if self.full else int(self.pixels.shape[1])
+        return self.shape[1]
 
     @property
     def size(self) -> str:
-        """Width x height."""
-        return f"{self.columns}x{self.rows}"
+        """Width x height, as text."""
+        return size_text(self.shape)
 
     @property
     def numbered(self) -> bool:
-        """Whether it is small enough to be read cell by cell."""
+        """Whether it is small enough for a number in each cell."""
         if self.pixels.ndim == 3:
             return False
-        longest = max(self.rows, self.columns)
-        line = min(self.rows, self.columns) == 1
-        return longest <= (_MOST_NUMBERED_LINE if line else MOST_TICKED)
+        is_line = min(self.shape) == 1
+        return max(self.shape) <= (_MOST_NUMBERED_LINE if is_line else MOST_TICKED)
 
-    def nans(self) -> int:
-        """Count the samples that are not a number."""
-        return self._count(np.isnan)
-
-    def infinities(self) -> int:
-        """Count the samples that are infinite."""
-        return self._count(np.isinf)
-
-    def _count(self, which: np.ufunc) -> int:
-        """Count samples row by row, to spare memory."""
+    def count(self, which: np.ufunc) -> int:
+        """Count the values for which ``np.isnan`` or ``np.isinf`` is true, row by row."""
         if self.pixels.dtype.kind != "f":
             return 0
         return sum(int(which(row).sum()) for row in self.pixels)
 
-    def thinned(self, inches: tuple[float, float]) -> "ImagePanel":
-        """Return a copy with the pixels that are drawn in a box of these sides."""
-        pixels = block_means(self.pixels, *_dots(inches))
-        return replace(self, pixels=pixels, full=(self.rows, self.columns))
-
-    def value_range(self) -> tuple[float, float]:
-        """Return the values of the color bar's ends; symmetric where plain values go below 0."""
-        return common_range([self])
+    def thinned(self, inches: Box) -> "ImagePanel":
+        """Return a copy with no more pixels than are drawn in a box of this width and height."""
+        pixels = block_means(self.pixels, *_page_pixels(inches))
+        return replace(self, pixels=pixels, full_shape=self.shape)
 
 
-def common_range(rasters: Sequence[ImagePanel]) -> tuple[float, float]:
-    """Return the ends of the one color bar of rasters of one white and one number of channels.
+def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
+    """Return the ends of one color bar for panels with the same white and number of channels.
 
-    Images run from 0 to white. Plain numbers run from the least to the greatest of all, and
-    where some of one channel are negative, equally far to both sides of 0.
+    Images run from 0 to white. Plain numbers run from the least to the greatest; where some of
+    one channel are negative, the range is symmetric about 0.
     """
-    first = rasters[0]
+    first = panels[0]
     if first.max_value is not None:
         return 0.0, float(first.max_value)
-    rows = [finite_extremes(row) for raster in rasters for row in raster.pixels]
-    low, high = min(least for least, _ in rows), max(greatest for _, greatest in rows)
+    extremes = [finite_extremes(row) for panel in panels for row in panel.pixels]
+    low, high = min(least for least, _ in extremes), max(greatest for _, greatest in extremes)
     if (low < 0 or first.centered) and first.pixels.ndim == 2:
-        most = max(-low, high) or 1.0
-        return -most, most
+        limit = max(-low, high) or 1.0
+        return -limit, limit
     if low == high:
         return min(low, 0.0), max(high, 0.0) or 1.0
     return low, high
 
 
-def box_sides(raster: ImagePanel, box: float) -> tuple[float, float]:
-    """Return the width and height in inches that a raster is to have, within ``box``.
+def panel_box(panel: ImagePanel, longest: float) -> Box:
+    """Return the width and height in inches at which a panel is drawn.
 
-    A numbered matrix gets the cells that its numbers need, and a strip may be longer than the
-    box. Pixels are square unless one side would be too thin to see.
+    A numbered matrix gets cells that are large enough for its numbers, and a strip may be longer
+    than ``longest``. Pixels are square unless one side would be too thin to see.
     """
-    rows, columns = raster.rows, raster.columns
-    longest = max(rows, columns)
-    scale = box / longest
-    if longest >= WIDE * min(rows, columns):
-        scale *= _LONG
-    if raster.numbered:
-        widest = max(text_width(text, _LEGIBLE) for text in cell_texts(raster.pixels))
-        scale = min(_CELL, max(scale, _LEAST_CELL, widest))
-    return max(columns * scale, _LEAST_SIDE), max(rows * scale, _LEAST_SIDE)
+    if max(panel.shape) >= WIDE * min(panel.shape):
+        longest *= _STRIP_FACTOR
+    if not panel.numbered:
+        return fit_box(panel.shape, longest)
+    widest = max(text_width(text, _NUMBER_POINTS) for text in cell_texts(panel.pixels))
+    cell = min(_CELL, max(longest / max(panel.shape), _LEAST_CELL, widest))
+    return max(panel.columns * cell, THINNEST), max(panel.rows * cell, THINNEST)
 
 
-def is_stretched(raster: ImagePanel, inches: tuple[float, float]) -> bool:
-    """Tell whether pixels in a box of these sides are clearly not square."""
-    ratio = (inches[0] / raster.columns) / (inches[1] / raster.rows)
-    return not 0.9 < ratio < 1.1
+def display_notes(panels: Sequence[ImagePanel], inches: Box) -> list[str]:
+    """Return caption lines on anything misleading in the display: stretched pixels, NaN, infinity.
 
-
-def display_notes(rasters: Sequence[ImagePanel], inches: tuple[float, float]) -> list[str]:
-    """Return what the eye could be misled by in boxes of these sides, rasters of one size in them.
-
-    A line each.
+    Args:
+        panels: of equal shape.
+        inches: width and height of the box of each.
     """
-    lines = ["pixels stretched to be seen"] if is_stretched(rasters[0], inches) else []
-    if nans := sum(raster.nans() for raster in rasters):
+    first, (width, height) = panels[0], inches
+    is_stretched = not 0.9 < (width / first.columns) / (height / first.rows) < 1.1
+    lines = ["pixels stretched to be seen"] if is_stretched else []
+    if nans := sum(panel.count(np.isnan) for panel in panels):
         lines.append(f"{nans} NaN in {NAN_COLOR}")
-    if infinite := sum(raster.infinities() for raster in rasters):
+    if infinite := sum(panel.count(np.isinf) for panel in panels):
         lines.append(f"{infinite} infinite, in the color of the bar's end")
     return lines
 
 
-def draw_raster(axes: Axes, raster: ImagePanel, inches: tuple[float, float]) -> DrawnImage:
-    """Draw a raster with its color bar into axes of the planned width and height.
+def draw_panel(axes: Axes, panel: ImagePanel, inches: Box) -> DrawnImage:
+    """Draw an image with its ticks and color bar into axes of the planned width and height.
 
-    Gray is black to white from 0 to the raster's white. Plain numbers go from their least to
-    their greatest, or, where some are negative, from blue through white (0) to red. NaN is
-    magenta. What has more pixels than the page is thinned first by the means of equal blocks, so
-    the work after that needs little memory; what has fewer is magnified without interpolation.
+    Gray runs from black (0) to white. Plain numbers run from the least to the greatest or, where
+    some are negative, from blue through white (0) to red. NaN is magenta. An image with more
+    pixels than the page is thinned by the means of equal blocks; a smaller one is magnified
+    without interpolation.
     """
     width, height = inches
-    ends = raster.value_range()
-    drawn = draw_pixels(axes, raster, inches, ends)
-    set_ticks(axes, raster.rows, raster.columns, inches=inches)
-    colors, label = bar_colors(raster, ends)
-    below = width >= WIDE * height
-    add_colorbar(axes, colors, bar_ticks(raster, ends), label, below=below)
+    ends = common_range([panel])
+    drawn = draw_pixels(axes, panel, inches, ends)
+    set_ticks(axes, *panel.shape, inches=inches)
+    colors, label = bar_colors(panel, ends)
+    add_colorbar(axes, colors, bar_ticks(panel, ends), label, below=width >= WIDE * height)
     return drawn
 
 
-def _dots(inches: tuple[float, float]) -> tuple[int, int]:
-    """Return the rows and columns of the page's pixels in a box of this width and height."""
+def _page_pixels(inches: Box) -> Pair:
+    """Return the rows and columns of page pixels in a box of this width and height."""
     return max(round(inches[1] * DPI), 1), max(round(inches[0] * DPI), 1)
 
 
 def draw_pixels(
-    axes: Axes, raster: ImagePanel, inches: tuple[float, float], ends: tuple[float, float]
+    axes: Axes, panel: ImagePanel, inches: Box, ends: tuple[float, float]
 ) -> DrawnImage:
-    """Draw a raster on a given scale, as :func:`draw_raster` does, without ticks or bar."""
+    """Draw an image between two values, as `draw_panel` does, without ticks or color bar."""
     width, height = inches
     low, high = ends
-    most = _dots(inches)
-    samples = block_means(raster.pixels, *most)
-    shrunk = samples.shape[0] > most[0] or samples.shape[1] > most[1]
-    shown = np.clip(samples, low, high)  # so that infinity has the color of its end
-    if raster.pixels.ndim == 3:
-        shown = displayable(shown, low, high)
+    most = _page_pixels(inches)
+    values = block_means(panel.pixels, *most)
+    shrunk = values.shape[0] > most[0] or values.shape[1] > most[1]
+    shown = np.clip(values, low, high)  # gives infinity the color of its end
+    if panel.pixels.ndim == 3:
+        has_nan = np.isnan(shown).any(axis=2)
+        shown = (shown - low) / (high - low)
+        shown[has_nan] = to_rgb(NAN_COLOR)
     image = axes.imshow(
         shown,
-        cmap=colors_from(low),
+        cmap=value_colormap(low),
         vmin=low,
         vmax=high,
         aspect="auto",
-        extent=(-0.5, raster.columns - 0.5, raster.rows - 0.5, -0.5),
+        extent=(-0.5, panel.columns - 0.5, panel.rows - 0.5, -0.5),
         interpolation="hanning" if shrunk else "nearest",
     )
-    texts = tuple(cell_texts(raster.pixels)) if raster.numbered else ()
-    widest = max((text_width(text, 1.0) for text in texts), default=0.0)
-    return DrawnImage(image, height / width, (raster.rows, raster.columns), texts, widest)
+    texts = tuple(cell_texts(panel.pixels)) if panel.numbered else ()
+    return DrawnImage(image, height / width, panel.shape, texts, widest_text(texts))
 
 
-def colors_from(low: float) -> Colormap:
-    """Return gray, or blue through white to red where there are values below 0."""
+def value_colormap(low: float) -> Colormap:
+    """Return gray, or blue through white to red if the least value is negative."""
     return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOR)
 
 
-def bar_colors(raster: ImagePanel, ends: tuple[float, float]) -> tuple[ScalarMappable, str]:
-    """Return what a raster's color bar shows between these ends, and what it is of."""
-    if raster.pixels.ndim == 3:
+def bar_colors(panel: ImagePanel, ends: tuple[float, float]) -> tuple[ScalarMappable, str]:
+    """Return the colors of a panel's color bar between two values, and the bar's label."""
+    if panel.pixels.ndim == 3:
         return ScalarMappable(Normalize(*ends), "gray"), "value in each channel"
-    return ScalarMappable(Normalize(*ends), colors_from(ends[0])), "value"
+    return ScalarMappable(Normalize(*ends), value_colormap(ends[0])), "value"
 
 
-def bar_ticks(raster: ImagePanel, ends: tuple[float, float], most: int = 5) -> list[float]:
-    """Return about ``most`` numbers for a raster's color bar, black and white among them."""
-    if raster.max_value is not None and most >= 5:
-        return [raster.max_value * step / 5 for step in range(6)]  # whole numbers for 255 and 65535
-    if raster.max_value is not None:
-        return [0, raster.max_value]
-    return round_ticks(*ends, most=most)
+def bar_ticks(panel: ImagePanel, ends: tuple[float, float], most: int = 5) -> list[float]:
+    """Return about ``most`` ticks for a panel's color bar, black and white among them."""
+    if panel.max_value is None:
+        return round_ticks(*ends, most=most)
+    if most < 5:
+        return [0, panel.max_value]
+    return [panel.max_value * fifth / 5 for fifth in range(6)]  # whole numbers for 255 and 65535
 
 
 def block_means(
     pixels: NDArray[np.generic], most_rows: int, most_columns: int
 ) -> NDArray[np.float64]:
-    """Return the means of equal blocks, about ``most_rows`` x ``most_columns`` to twice as many.
+    """Return the means of equal blocks: between one and two times as many as asked for.
 
-    One strip of blocks is in work at a time. NaN anywhere in a block makes its mean NaN.
+    One row of blocks is computed at a time, to spare memory. NaN in a block makes its mean NaN.
     """
     down = max(1, pixels.shape[0] // most_rows)
     across = max(1, pixels.shape[1] // most_columns)
@@ -238,16 +231,9 @@ def block_means(
     starts = np.arange(0, pixels.shape[1], across)
     widths = np.diff(starts, append=pixels.shape[1]).reshape(-1, *[1] * (pixels.ndim - 2))
     strips = []
-    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN, and shown as such
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN, and is drawn as such
         for top in range(0, pixels.shape[0], down):
             strip = pixels[top : top + down]
             sums = np.add.reduceat(strip.sum(axis=0, dtype=np.float64), starts, axis=0)
             strips.append(sums / (widths * len(strip)))
     return np.stack(strips)
-
-
-def displayable(samples: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Return RGB samples from 0 to 1, magenta where a channel is NaN."""
-    shares = (samples - low) / (high - low)
-    shares[np.isnan(shares).any(axis=2)] = to_rgb(NAN_COLOR)
-    return shares

@@ -1,8 +1,12 @@
-"""Text in figures: how wide it is, where it breaks, and how few digits say a number."""
+"""Text in figures: its width, its line breaks, and numbers written with few digits."""
+
+from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.font_manager import FontProperties
@@ -11,9 +15,14 @@ from numpy.typing import NDArray
 
 from convcli.errors import shown
 
-_DIGITS = 3  # significant digits of the largest number, where no few digits are exact
-_PLAIN = (1e-3, 1e6)  # outside, the largest number is written with an exponent
-_LONG = 1e7  # from here on a whole number is, too
+if TYPE_CHECKING:
+    from convcli.filtering import Filter, Filtered
+
+DIRECTION_NOTE = "brighter to the right red, up yellow-green, left cyan, down violet"
+
+_SIGNIFICANT_DIGITS = 3  # of the largest number, where no few decimals are exact
+_LEAST_FIXED, _MOST_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
+_MOST_INTEGER = 1e7  # from here on a whole number has an exponent, too
 # A line may break after a blank or a joint of a name, but not inside a number.
 _JOINT = r"(?:[\s_/,]|(?<!\d)\.|\.(?!\d)|(?<=\S)(?<!\de)-)"
 _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
@@ -30,8 +39,8 @@ def text_width(text: str, points: float) -> float:
 def wrap(text: str, inches: float, points: float) -> str:
     r"""Break a text into lines no wider than ``inches``.
 
-    Lines break after spaces and the joints of a file's name, else between any two letters.
-    Control characters appear as escapes; a newline already there stays.
+    Lines break after spaces and after the joints of a file name, else between any two letters.
+    Newlines stay; other control characters appear as escapes.
 
     >>> wrap("kirsch-north-west", 0.6, 9)
     'kirsch-\nnorth-\nwest'
@@ -43,35 +52,33 @@ def wrap(text: str, inches: float, points: float) -> str:
 
 def _wrap_line(text: str, inches: float, points: float) -> str:
     lines = [""]
-    for piece in _pieces(text, inches, points):
-        if lines[-1] and text_width((lines[-1] + piece).rstrip(), points) > inches:
-            lines.append("")
-        lines[-1] += piece
+    for piece in _PIECE.findall(text):
+        fits = text_width(piece.rstrip(), points) <= inches
+        for part in [piece] if fits else piece:  # a piece too wide breaks between its letters
+            if lines[-1] and text_width((lines[-1] + part).rstrip(), points) > inches:
+                lines.append("")
+            lines[-1] += part
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _pieces(text: str, inches: float, points: float) -> list[str]:
-    """Cut at the joints, and a piece too wide for a line into its letters."""
-    pieces: list[str] = []
-    for piece in _PIECE.findall(text):
-        fits = text_width(piece.rstrip(), points) <= inches
-        pieces.extend([piece] if fits else piece)
-    return pieces
-
-
 def format_short(number: float, digits: int = 5) -> str:
-    """Return a number as people write it, to so many significant digits; whole ones are exact.
+    """Write a number with at most ``digits`` significant digits; whole numbers are exact.
 
     >>> format_short(1020.0), format_short(0.30000000000000004), format_short(-2.5e7)
     ('1020', '0.3', '-2.5e7')
     """
-    if float(number).is_integer() and abs(number) < _LONG:
+    if float(number).is_integer() and abs(number) < _MOST_INTEGER:
         return str(int(number))
-    return _exponent(f"{number:.{digits}g}")
+    return _shorten_exponent(f"{number:.{digits}g}")
+
+
+def bar_number(value: float, _position: float | None = None) -> str:
+    """Label a tick of a color bar: ticks are round, and ten digits drop their rounding errors."""
+    return format_short(value, digits=10)
 
 
 def percent(share: float) -> str:
-    """Return a share as per cent; only none is 0 and only all is 100.
+    """Write a share of 1 as a percentage; only 0 is written ``0 %`` and only 1 ``100 %``.
 
     >>> percent(0.125), percent(0.99999)
     ('12.5 %', '> 99.9 %')
@@ -84,42 +91,86 @@ def percent(share: float) -> str:
 
 
 def cell_texts(values: NDArray[np.generic]) -> list[str]:
-    """Return the numbers for the cells of a grid, row by row, with the fewest honest digits.
+    """Write the numbers in the cells of a grid, row by row, with as few digits as are honest.
 
-    All share one count of decimals: the fewest that are exact, or else enough for three digits
-    of the largest. A number that these would turn into 0 keeps one digit and an exponent; a
-    plain ``0`` is exact.
+    All have the same number of decimals: the fewest that are exact, or else enough for three
+    significant digits of the largest. A number that these would round to 0 keeps one digit and an
+    exponent, and ``0`` is always exact.
 
     >>> cell_texts(np.array([0.25, 0.125, 0])), cell_texts(np.array([1, 1e-7, 1 / 3]))
     (['0.250', '0.125', '0'], ['1.00', '1e-7', '0.33'])
     """
     numbers = [value.item() for value in values.ravel()]
-    if values.dtype.kind in "biu" and all(abs(number) < _PLAIN[1] for number in numbers):
+    if values.dtype.kind in "biu" and all(abs(number) < _MOST_FIXED for number in numbers):
         return [str(int(number)) for number in numbers]
     finite = [abs(number) for number in numbers if math.isfinite(number)]
     largest = max(finite, default=0.0)
-    if largest and not _PLAIN[0] <= largest < _PLAIN[1]:
-        return [_exponent(f"{number:.{_DIGITS}g}") for number in numbers]
+    if largest and not _LEAST_FIXED <= largest < _MOST_FIXED:
+        return [_shorten_exponent(f"{number:.{_SIGNIFICANT_DIGITS}g}") for number in numbers]
     noise = 4 * float(np.finfo(values.dtype.name).eps) if values.dtype.kind == "f" else 0.0
     decimals = _decimals(finite, largest, noise)
     return [_fixed(number, decimals) for number in numbers]
 
 
 def _decimals(magnitudes: list[float], largest: float, noise: float) -> int:
-    most = max(0, _DIGITS - 1 - math.floor(math.log10(largest))) if largest else 0
-    for decimals in range(max(most, _DIGITS) + 2):
+    """Return the fewest decimals that are exact up to a relative ``noise``, or three digits'."""
+    enough = max(0, _SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest))) if largest else 0
+    for decimals in range(max(enough, _SIGNIFICANT_DIGITS) + 2):
         if all(math.isclose(round(m, decimals), m, rel_tol=noise) for m in magnitudes):
             return decimals
-    return most
+    return enough
 
 
 def _fixed(number: float, decimals: int) -> str:
     if number == 0:
         return "0"
     text = f"{number:.{decimals}f}"
-    return text if float(text) else _exponent(f"{number:.1g}")
+    return text if float(text) else _shorten_exponent(f"{number:.1g}")
 
 
-def _exponent(text: str) -> str:
-    """Shorten Python's exponent: 1e-07 becomes 1e-7."""
+def _shorten_exponent(text: str) -> str:
+    """Turn 1e-07 into 1e-7."""
     return re.sub(r"e([+-])0*(\d)", lambda m: "e" + m[1].strip("+") + m[2], text)
+
+
+def result_title(
+    image_filter: Filter,
+    filtered: Filtered,
+    facts: Sequence[str],
+    *,
+    name: str = "",
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the caption of a result: name, facts, notes, and what the colors of directions mean.
+
+    Args:
+        image_filter: the filter.
+        filtered: its result.
+        facts: stand before the least and greatest value and the share of clipped values.
+        name: the first line; empty for none.
+        notes: more lines.
+    """
+    stats = filtered.stats
+    values = [f"min {format_short(stats.minimum)}", f"max {format_short(stats.maximum)}"]
+    if filtered.image.max_value is not None:
+        values.append(f"{percent(stats.clipped)} clipped")
+    colors = DIRECTION_NOTE if image_filter.combine == "direction" else ""
+    return "\n".join(filter(None, [name, ", ".join([*facts, *values]), *notes, colors]))
+
+
+def result_name(image_filter: Filter) -> str:
+    """Return a filter's label and, where several maps became one, how.
+
+    >>> from convcli.filtering import Filter
+    >>> from convcli.kernels.spec import read_spec
+    >>> result_name(Filter("sobel", read_spec("sobel").kernels, "magnitude"))
+    'sobel: magnitude of 2 kernels'
+    """
+    kernels, combine = image_filter.kernels, image_filter.combine or "one"
+    first = kernels[0]
+    bias = f", bias {format_short(first.bias)}" if first.bias else ""
+    if len(kernels) > 1:
+        return f"{image_filter.label}: {combine} of {len(kernels)} kernels{bias}"
+    if first.matrix.ndim > 2:
+        return f"{image_filter.label}: sum over {first.matrix.shape[-3]} channels{bias}"
+    return image_filter.label

@@ -1,4 +1,4 @@
-"""The window on its way over a grid: its outline, its taps, and where it was before."""
+"""The marks of a sliding window: its outline and taps, the previous window, hatched padding."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -16,62 +16,66 @@ from convcli.geometry import Geometry, Pads, Pair
 
 WINDOW_COLOR = "#00a651"
 PAD_HATCH, PAD_COLOR = "////", "tab:orange"
-_LEAST_PIXELS = 9.0  # on the page, of an outline
-_LEAST_TAP = 4.0
-_WIDE, _THIN = 2.0, 1.0  # points
+
+_WINDOW_PIXELS, _CELL_PIXELS, _TAP_PIXELS = 9.0, 4.5, 4.0  # on the page; smaller is not seen
+_TAP_SHARE = 0.76  # of a cell's side
+_WINDOW_POINTS, _THIN_POINTS = 2.0, 1.0  # line widths
 _HALO = [withStroke(linewidth=3.6, foreground="white")]
 _FAINT_HALO = [withStroke(linewidth=2.2, foreground="white")]
+_BAND_INCHES, _RING_INCHES = 0.08, 0.06  # least width of a band, least distance of rings
+_BAND_ALPHA = 0.18
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom
+Corners = tuple[float, float, float, float]  # left, top, right, bottom, in cells
 
 
 class WindowMarks:
-    """A kernel's window over padded cells, of which the first padded one is at 0, 0.
+    """A kernel's window over the cells of a padded input, the first of which is at 0, 0.
 
-    ``pads`` are those that are drawn, which may be wider than the kernel's own.
+    Args:
+        axes: of the padded input.
+        geometry: of the kernel.
+        pads: the padding that is drawn, at least as wide as the kernel's own.
     """
 
     def __init__(self, axes: Axes, geometry: Geometry, pads: Pads) -> None:
         self._axes, self._geometry = axes, geometry
         self._offset = pads.top - geometry.pads.top, pads.left - geometry.pads.left
-        self._before = _outline(axes, _THIN, linestyle=(0, (3, 2)), path_effects=_FAINT_HALO)
-        self._taps = _outline(axes, _THIN)
-        self._window = _outline(axes, _WIDE, path_effects=_HALO)
-        self._last: Box | None = None
+        dashes: Any = (0, (3, 2))
+        self._previous = _outline(axes, _THIN_POINTS, linestyle=dashes, path_effects=_FAINT_HALO)
+        self._taps = _outline(axes, _THIN_POINTS)
+        self._window = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
+        self._corners: Corners | None = None
 
     @property
     def artists(self) -> list[Artist]:
         """Return what moves, in the order of drawing."""
-        return [self._before, self._window, self._taps]
+        return [self._previous, self._window, self._taps]
 
     def move(self, at: Pair) -> None:
-        """Lay the window of one output; with a stride, the one before stays as a dashed line."""
+        """Outline the window of one output; with a stride, the previous window stays, dashed."""
         geometry = self._geometry
         top, left = (
             start + place * step
             for start, place, step in zip(self._offset, at, geometry.stride, strict=True)
         )
         rows, columns = geometry.extent
-        window = left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5
-        if geometry.stride != (1, 1) and self._last is not None:
-            self._before.set_data(*_path([self._visible(self._last)]))
-        self._window.set_data(*_path([self._visible(window)]))
-        self._taps.set_data(*_path(self._tap_boxes(top, left)))
-        self._last = window
+        corners = left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5
+        visible = enlarged(self._axes, corners, _WINDOW_PIXELS)
+        if geometry.stride != (1, 1) and self._corners is not None:
+            self._previous.set_data(*_path([self._corners]))
+        self._window.set_data(*_path([visible]))
+        self._taps.set_data(*_path(self._tap_corners(top, left)))
+        self._corners = visible
 
-    def _visible(self, box: Box) -> Box:
-        """Return a box that is large enough on the page to be seen."""
-        return at_least(self._axes, box, _LEAST_PIXELS)
-
-    def _tap_boxes(self, top: int, left: int) -> Sequence[Box]:
-        """Return the cells under the taps where the dilation leaves holes between them."""
-        down, right = self._geometry.dilation
-        across, high = cell_pixels(self._axes)
-        if (down, right) == (1, 1) or min(down * high, right * across) < 2 * _LEAST_TAP:
+    def _tap_corners(self, top: int, left: int) -> Sequence[Corners]:
+        """Return the cells of the taps, if dilation leaves gaps between them that can be seen."""
+        (down, right), (rows, columns) = self._geometry.dilation, self._geometry.kernel
+        width, height = cell_pixels(self._axes)
+        if (down, right) == (1, 1) or min(down * height, right * width) < 2 * _TAP_PIXELS:
             return []
-        rows, columns = self._geometry.kernel
+        half = _TAP_SHARE / 2
         return [
-            at_least(self._axes, (x - 0.38, y - 0.38, x + 0.38, y + 0.38), _LEAST_TAP)
+            enlarged(self._axes, (x - half, y - half, x + half, y + half), _TAP_PIXELS)
             for y, x in product(
                 range(top, top + rows * down, down), range(left, left + columns * right, right)
             )
@@ -79,11 +83,11 @@ class WindowMarks:
 
 
 class CellMark:
-    """The cell of a feature map whose value has just come."""
+    """The outline of the newest cell of a feature map."""
 
     def __init__(self, axes: Axes) -> None:
         self._axes = axes
-        self._line = _outline(axes, _WIDE, path_effects=_HALO)
+        self._line = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
 
     @property
     def artists(self) -> list[Artist]:
@@ -91,69 +95,105 @@ class CellMark:
         return [self._line]
 
     def move(self, at: Pair) -> None:
-        """Mark one cell."""
+        """Outline one cell."""
         row, column = at
         cell = column - 0.5, row - 0.5, column + 0.5, row + 0.5
-        self._line.set_data(*_path([at_least(self._axes, cell, _LEAST_PIXELS / 2)]))
+        self._line.set_data(*_path([enlarged(self._axes, cell, _CELL_PIXELS)]))
 
 
-def hatch_padding(axes: Axes, size: Pair, pads: Pads) -> None:
-    """Hatch what lies around the ``size`` cells of the input."""
-    rows, columns = size
-    height, width = rows + pads.top + pads.bottom, columns + pads.left + pads.right
-    sides = (
+class SignalWindowMark:
+    """The window on a signal: a band as wide as the kernel, and rings around the samples it reads.
+
+    Args:
+        axes: of the padded signal, with its limits set.
+        padded: the samples, (n, C).
+        before: how many of them are padding before the signal, whose first sample is at 0.
+        inches: the width of the axes.
+    """
+
+    def __init__(
+        self, axes: Axes, padded: NDArray[np.float64], before: int, *, inches: float
+    ) -> None:
+        self._padded, self._before = padded, before
+        left, right = axes.get_xlim()
+        self._samples_per_inch = (right - left) / inches
+        bottom, top = axes.get_ylim()
+        self._band = Rectangle(
+            (0, bottom), 0, top - bottom, color=WINDOW_COLOR, alpha=_BAND_ALPHA, zorder=0.4
+        )
+        self._rings = Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker="o",
+            markersize=7.0,
+            markerfacecolor="none",
+            markeredgecolor=WINDOW_COLOR,
+            markeredgewidth=1.5,
+        )
+        axes.add_patch(self._band)
+        axes.add_artist(self._rings)
+
+    @property
+    def artists(self) -> list[Artist]:
+        """Return what moves, in the order of drawing."""
+        return [self._band, self._rings]
+
+    def move(self, taps: Sequence[int]) -> None:
+        """Mark the window whose taps lie on these samples; rings that would touch stay away."""
+        first, last = taps[0], taps[-1]
+        width = max(last - first + 1, _BAND_INCHES * self._samples_per_inch)
+        self._band.set_x((first + last - width) / 2)
+        self._band.set_width(width)
+        if len(taps) > 1 and taps[1] - first < _RING_INCHES * self._samples_per_inch:
+            return
+        heights = self._padded[np.array(taps) + self._before]
+        self._rings.set_data(np.repeat(np.array(taps), heights.shape[1]), heights.ravel())
+
+
+def hatch_padding(axes: Axes, shape: Pair, pads: Pads) -> None:
+    """Hatch the padding around an input of ``shape`` cells, and outline the input."""
+    rows, columns = shape
+    width = columns + pads.left + pads.right
+    strips = (
         (0, 0, width, pads.top),
         (0, pads.top + rows, width, pads.bottom),
         (0, pads.top, pads.left, rows),
         (pads.left + columns, pads.top, pads.right, rows),
     )
-    for x, y, across, down in sides:
+    style: dict[str, Any] = {"fill": False, "edgecolor": PAD_COLOR}
+    for x, y, across, down in strips:
         if across and down:
-            axes.add_patch(
-                Rectangle(
-                    (x - 0.5, y - 0.5),
-                    across,
-                    down,
-                    fill=False,
-                    hatch=PAD_HATCH,
-                    edgecolor=PAD_COLOR,
-                    linewidth=0,
-                )
-            )
-    if height > rows or width > columns:
-        axes.add_patch(
-            Rectangle(
-                (pads.left - 0.5, pads.top - 0.5),
-                columns,
-                rows,
-                fill=False,
-                edgecolor=PAD_COLOR,
-                linewidth=1.0,
-            )
-        )
+            corner = x - 0.5, y - 0.5
+            axes.add_patch(Rectangle(corner, across, down, hatch=PAD_HATCH, linewidth=0, **style))
+    if any(pads):
+        corner = pads.left - 0.5, pads.top - 0.5
+        axes.add_patch(Rectangle(corner, columns, rows, linewidth=1.0, **style))
 
 
 def cell_pixels(axes: Axes) -> tuple[float, float]:
-    """Return the width and height of a cell on the page."""
+    """Return the width and height of a cell in pixels of the page."""
     origin, one = axes.transData.transform([(0, 0), (1, 1)])
-    across, high = np.abs(one - origin)
-    return float(across), float(high)
+    width, height = np.abs(one - origin)
+    return float(width), float(height)
 
 
-def at_least(axes: Axes, box: Box, pixels: float) -> Box:
-    """Return a box about the same middle that is no smaller than so many pixels of the page."""
-    left, top, right, bottom = box
-    across, high = cell_pixels(axes)
-    more = max(pixels / across - (right - left), 0) / 2, max(pixels / high - (bottom - top), 0) / 2
-    return left - more[0], top - more[1], right + more[0], bottom + more[1]
+def enlarged(axes: Axes, corners: Corners, pixels: float) -> Corners:
+    """Return a rectangle about the same center, with sides of at least so many page pixels."""
+    left, top, right, bottom = corners
+    width, height = cell_pixels(axes)
+    across = max(pixels / width - (right - left), 0) / 2
+    down = max(pixels / height - (bottom - top), 0) / 2
+    return left - across, top - down, right + across, bottom + down
 
 
-def _outline(axes: Axes, width: float, **style: Any) -> Line2D:
+def _outline(axes: Axes, points: float, **style: Any) -> Line2D:
+    """Add an empty line that is ``points`` wide."""
     line = Line2D(
         [],
         [],
         color=WINDOW_COLOR,
-        linewidth=width,
+        linewidth=points,
         solid_joinstyle="miter",
         clip_on=False,
         **style,
@@ -162,15 +202,15 @@ def _outline(axes: Axes, width: float, **style: Any) -> Line2D:
     return line
 
 
-def _path(boxes: Sequence[Box]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the line around some boxes, with gaps between them."""
+def _path(rectangles: Sequence[Corners]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the x and y of one line around several rectangles; NaN separates them."""
     gap = np.nan
-    xs = [x for left, _, right, _ in boxes for x in (left, right, right, left, left, gap)]
-    ys = [y for _, top, _, bottom in boxes for y in (top, top, bottom, bottom, top, gap)]
+    xs = [x for left, _, right, _ in rectangles for x in (left, right, right, left, left, gap)]
+    ys = [y for _, top, _, bottom in rectangles for y in (top, top, bottom, bottom, top, gap)]
     return np.array(xs, np.float64), np.array(ys, np.float64)
 
 
-def hatched_text(sides: Sequence[int], border: str) -> str:
-    """Say how wide padding is, by its sides or one number for all, and what it holds."""
-    width = str(sides[0]) if len(set(sides)) == 1 else ",".join(map(str, sides))
+def hatched_text(pads: Sequence[int], border: str) -> str:
+    """Return the caption of hatched padding: its widths, or one for all sides, and its border."""
+    width = str(pads[0]) if len(set(pads)) == 1 else ",".join(map(str, pads))
     return f"hatched: padding {width} ({border})"

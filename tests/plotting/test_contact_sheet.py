@@ -5,7 +5,7 @@ import pytest
 
 from convcli.errors import UsageError
 from convcli.plotting.contact_sheet import SheetTile, draw_sheet
-from convcli.plotting.saving import save_figure
+from convcli.plotting.save import save_figure
 
 RNG = np.random.default_rng(8)
 GRAY = RNG.integers(0, 256, (60, 80), np.uint8)

@@ -1,13 +1,14 @@
-from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
 from convcli.errors import UsageError
+from convcli.filtering import Filter, Filtered
+from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.filter_figure import draw_filtering
-from convcli.plotting.filter_row import PanelRow
 
 OUTLINE = Kernel([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], name="outline")
 BLUR = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
@@ -30,20 +31,39 @@ def image(*shape, dtype=np.uint8):
     return np.random.default_rng(3).integers(0, most, shape, dtype=dtype, endpoint=True)
 
 
-def plain_row(image, kernel=OUTLINE, label="outline"):
+DEPTHS = {"uint8": 8, "uint16": 16}
+
+
+def as_image(pixels):
+    return ImageData(pixels, DEPTHS.get(pixels.dtype.name))
+
+
+def result_of(image, kernels, label, extremes, clipped, **more):
+    low, high = extremes
+    stats = SimpleNamespace(minimum=low, maximum=high, clipped=clipped)
+    return Filter(label, kernels, **more), Filtered(image, stats, "")
+
+
+def plain_row(pixels, kernel=OUTLINE, label="outline"):
     """A row of plain numbers."""
-    values = correlate(image.astype(float), kernel.weights, mode="nearest")
+    values = correlate(pixels.astype(float), kernel.weights, mode="nearest")
     extremes = float(np.nanmin(values)), float(np.nanmax(values))
-    return PanelRow(label, (kernel,), values, None, *extremes, 0.0, None)
+    return result_of(ImageData(values, None), (kernel,), label, extremes, 0.0)
 
 
-def row(image, kernels=(OUTLINE,), label="outline", **more):
+def row(pixels, kernels=(OUTLINE,), label="outline", *, clipped=0.413, **more):
     """A row of an 8- or 16-bit result."""
-    row = PanelRow(
-        label, kernels, 255 - image if image.dtype == np.uint8 else image,
-        np.iinfo(image.dtype).max, -765.0, 1020.25, 0.413, None,
-    )  # fmt: skip
-    return replace(row, **more)
+    result = 255 - pixels if pixels.dtype == np.uint8 else pixels
+    return result_of(as_image(result), kernels, label, (-765.0, 1020.25), clipped, **more)
+
+
+def plain(pixels):
+    """A row that shows these plain numbers."""
+    return result_of(ImageData(pixels, None), (OUTLINE,), "outline", (-1.0, 1.0), 0.0)
+
+
+def draw(pixels, rows, title=""):
+    return draw_filtering(as_image(pixels), rows, title=title)
 
 
 GRAY, COLOR = image(120, 160), image(90, 80, 3)
@@ -68,7 +88,7 @@ FIGURES = {
     "compass": (GRAY, [row(GRAY, KIRSCH, "kirsch", combine="max")]),
     "channels": (COLOR, [row(GRAY, (CHANNELS,), "conv1-1")]),
     "large-kernel": (GRAY, [row(GRAY, (Kernel(np.outer(*[np.hanning(63)] * 2)),))]),
-    "long-names": (GRAY, [row(GRAY, (Kernel([[1]], name=LONG),), LONG, caption="so long " * 20)]),
+    "long-names": (GRAY, [row(GRAY, (Kernel([[1]], name=LONG),), LONG, combine="direction")]),
     "different-sizes": (GRAY, [row(GRAY[:60, :20]), row(GRAY[::4]), row(GRAY, (BLUR,))]),
     "mixed-rows": (GRAY, [row(GRAY, KIRSCH, combine="max"), row(GRAY), plain_row(GRAY)]),
     "eight-rows": (GRAY, [row(GRAY, label=f"outline-{n}") for n in range(8)]),
@@ -78,7 +98,7 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_is_cut_or_overlaps(name, legible):
     image, rows = FIGURES[name]
-    legible(draw_filtering(image, rows, title="/a/folder/of images/" * 12 + "$a$_b.png"))
+    legible(draw(image, rows, title="/a/folder/of images/" * 12 + "$a$_b.png"))
 
 
 def shown(figure):
@@ -91,7 +111,7 @@ def cells(axes):
 
 
 def test_a_row_is_original_kernel_and_feature_map():
-    original, kernel, result = shown(draw_filtering(GRAY, [row(GRAY)]))
+    original, kernel, result = shown(draw(GRAY, [row(GRAY)]))
     assert original.get_title() == "original\n160x120"
     assert kernel.get_title() == "outline, 3x3"
     assert cells(kernel) == [str(n) for n in OUTLINE.matrix.ravel()]
@@ -103,13 +123,13 @@ def test_a_row_is_original_kernel_and_feature_map():
 
 
 def test_dollars_in_a_name_are_no_formula():
-    figure = draw_filtering(GRAY, [row(GRAY, label="$a_b$")], title="$a_b$.png")
+    figure = draw(GRAY, [row(GRAY, label="$a_b$")], title="$a_b$.png")
     assert not figure.texts[0].get_parse_math()
     assert not shown(figure)[2].title.get_parse_math()
 
 
 def test_every_result_is_a_row_below_the_last():
-    axes = shown(draw_filtering(GRAY, [row(GRAY, label=f"row-{n}") for n in range(3)]))
+    axes = shown(draw(GRAY, [row(GRAY, label=f"row-{n}") for n in range(3)]))
     assert len(axes) == 9
     tops = [each.get_position().y1 for each in axes[2::3]]
     assert tops == sorted(tops, reverse=True)
@@ -119,7 +139,7 @@ def test_every_result_is_a_row_below_the_last():
 @pytest.mark.parametrize("max_value", [255, 65535])
 def test_gray_runs_from_0_to_white(max_value):
     artist = image(20, 30, dtype=np.uint8 if max_value == 255 else np.uint16)
-    for axes in shown(draw_filtering(artist, [row(artist)]))[::2]:
+    for axes in shown(draw(artist, [row(artist)]))[::2]:
         assert axes.images[0].get_clim() == (0, max_value)
         assert axes.images[0].get_cmap().name == "gray"
         [bar] = axes.child_axes
@@ -127,17 +147,16 @@ def test_gray_runs_from_0_to_white(max_value):
         assert bar.get_ylabel() == "value"
 
 
-@pytest.mark.parametrize(("max_value", "ends"), [(None, (0, 1)), (255, (0, 255)), (7, (0, 7))])
-def test_white_can_be_told(max_value, ends):
-    image = np.array([[0, 1], [1, 0]], np.uint8)
-    original = shown(draw_filtering(image, [row(GRAY)], max_value=max_value))[0]
-    assert original.images[0].get_clim() == ends
+def test_plain_numbers_of_a_pixel_type_are_no_image():
+    plain_image = ImageData(np.array([[0, 1], [1, 0]], np.uint8), None)
+    original = shown(draw_filtering(plain_image, [row(GRAY)]))[0]
+    assert original.images[0].get_clim() == (0, 1)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_colors_are_shown_as_they_are(dtype):
     artist = image(20, 30, 3, dtype=dtype)
-    original, _, _ = shown(draw_filtering(artist, [row(artist)]))
+    original, _, _ = shown(draw(artist, [row(artist)]))
     np.testing.assert_allclose(
         original.images[0].get_array(), artist / np.iinfo(dtype).max, atol=1e-12
     )
@@ -146,7 +165,7 @@ def test_colors_are_shown_as_they_are(dtype):
 
 
 def test_negative_numbers_have_colors_centered_on_zero():
-    _, _, result = shown(draw_filtering(STEP, [plain_row(STEP, SOBEL[0])]))
+    _, _, result = shown(draw(STEP, [plain_row(STEP, SOBEL[0])]))
     low, high = result.images[0].get_clim()
     assert (low, high) == (-40, 40)
     assert result.images[0].get_cmap().name == "RdBu_r"
@@ -154,7 +173,7 @@ def test_negative_numbers_have_colors_centered_on_zero():
 
 
 def test_a_small_matrix_has_its_numbers_and_ticks():
-    original, _, result = shown(draw_filtering(STEP, [plain_row(STEP, SOBEL[0])]))
+    original, _, result = shown(draw(STEP, [plain_row(STEP, SOBEL[0])]))
     assert cells(original) == [str(n) for n in STEP.ravel()]
     assert [float(text) for text in cells(result)] == plain_row(
         STEP, SOBEL[0]
@@ -163,20 +182,19 @@ def test_a_small_matrix_has_its_numbers_and_ticks():
 
 
 def test_a_16x16_grid_has_its_numbers_and_a_17x17_has_none():
-    axes = shown(draw_filtering(image(16, 16), [row(image(17, 17))]))
+    axes = shown(draw(image(16, 16), [row(image(17, 17))]))
     assert len(cells(axes[0])) == 256
     assert cells(axes[2]) == []
 
 
 def test_a_signal_has_its_numbers():
-    original, *_ = draw_filtering(SIGNAL, [plain_row(SIGNAL, Kernel([[1]]))]).axes
+    original, *_ = draw(SIGNAL, [plain_row(SIGNAL, Kernel([[1]]))]).axes
     assert cells(original) == [str(n) for n in SIGNAL.ravel()]
 
 
 def test_nan_is_magenta_and_counted_and_infinity_ends_the_scale():
     values = np.array([[0.0, 1.0, np.nan], [np.inf, -2.0, 0.5]])
-    result = replace(plain_row(STEP), pixels=values)
-    axes = shown(draw_filtering(values, [result]))[2]
+    axes = shown(draw(values, [plain(values)]))[2]
     image = axes.images[0]
     colors = image.to_rgba(image.get_array())
     assert colors[0, 2].tolist() == [1, 0, 1, 1]
@@ -188,7 +206,7 @@ def test_nan_is_magenta_and_counted_and_infinity_ends_the_scale():
 def test_nan_in_colors_is_magenta_after_thinning_too():
     values = np.zeros((3000, 30, 3))
     values[1500, 3, 1] = np.nan
-    axes = shown(draw_filtering(values, [replace(row(COLOR), pixels=values, max_value=None)]))[2]
+    axes = shown(draw(values, [plain(values)]))[2]
     samples = axes.images[0].get_array()
     assert len(samples) < 3000
     assert (samples == [1, 0, 1]).all(axis=2).any()
@@ -197,7 +215,7 @@ def test_nan_in_colors_is_magenta_after_thinning_too():
 
 def test_a_large_image_is_thinned_to_the_means_of_its_blocks():
     artist = image(4000, 3001)
-    axes = shown(draw_filtering(artist, [row(artist)]))[0]
+    axes = shown(draw(artist, [row(artist)]))[0]
     samples = axes.images[0].get_array()
     down, across = (-(-n // m) for n, m in zip(artist.shape, samples.shape, strict=True))
     assert down > 1
@@ -211,31 +229,31 @@ def test_a_large_image_is_thinned_to_the_means_of_its_blocks():
 
 
 def test_magnified_pixels_are_never_blended():
-    axes = shown(draw_filtering(image(40, 40), [row(image(2000, 2000))]))
+    axes = shown(draw(image(40, 40), [row(image(2000, 2000))]))
     assert axes[0].images[0].get_interpolation() == "nearest"
 
 
 def test_a_stretched_strip_is_said_to_be():
     strip = np.tile(SIGNAL, (2, 90))
-    original, _, _ = shown(draw_filtering(strip, [plain_row(strip)]))
+    original, _, _ = shown(draw(strip, [plain_row(strip)]))
     assert "pixels stretched" in original.get_title()
 
 
 def test_a_family_is_one_heat_map_each_and_its_combination_in_the_title():
-    axes = shown(draw_filtering(*FIGURES["compass"]))
+    axes = shown(draw(*FIGURES["compass"]))
     assert [each.get_title().replace("\n", "") for each in axes[1:-1]] == [k.name for k in KIRSCH]
     assert axes[-1].get_title().startswith("kirsch: max of 8 kernels")
 
 
 def test_a_kernel_over_channels_is_said_to_sum():
-    axes = shown(draw_filtering(*FIGURES["channels"]))
+    axes = shown(draw(*FIGURES["channels"]))
     assert len(axes) == 5
     assert axes[-1].get_title().startswith("conv1-1: sum over 3 channels")
 
 
 def test_members_of_different_divisors_show_their_weights():
     kernels = Kernel([[1, 1]], divisor=2), Kernel([[1, 0, 1]], divisor=4)
-    axes = shown(draw_filtering(GRAY, [row(GRAY, kernels, combine="sum")]))
+    axes = shown(draw(GRAY, [row(GRAY, kernels, combine="sum")]))
     assert [cells(each) for each in axes[1:-1]] == [["0.50", "0.50"], ["0.25", "0", "0.25"]]
 
 
@@ -244,7 +262,7 @@ def test_members_of_different_divisors_show_their_weights():
     [(0.0, "0 %"), (1e-6, "< 0.1 %"), (0.5, "50.0 %"), (0.99999, "> 99.9 %"), (1.0, "100 %")],
 )
 def test_only_none_is_0_per_cent_and_only_all_is_100(share, text):
-    result = shown(draw_filtering(GRAY, [row(GRAY, clipped=share)]))[2]
+    result = shown(draw(GRAY, [row(GRAY, clipped=share)]))[2]
     assert f"{text} clipped" in " ".join(result.get_title().split())
 
 
@@ -252,21 +270,21 @@ def test_inputs_are_not_modified():
     artist = image(60, 60, 3) / 255
     artist[3, 3] = np.nan
     before = artist.copy()
-    draw_filtering(artist, [replace(row(COLOR), pixels=artist, max_value=None)])
+    draw(artist, [plain(artist)])
     np.testing.assert_array_equal(artist, before)
 
 
 def test_one_channel_with_an_axis_of_its_own_is_gray():
-    original = shown(draw_filtering(GRAY[..., None], [row(GRAY)]))[0]
+    original = shown(draw(GRAY[..., None], [row(GRAY)]))[0]
     assert original.images[0].get_array().ndim == 2
 
 
 def test_no_rows_are_refused():
     with pytest.raises(UsageError, match="at least one result"):
-        draw_filtering(GRAY, [])
+        draw(GRAY, [])
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 2), (4, 4, 5), (4,)])
 def test_other_channels_are_refused(shape):
     with pytest.raises(UsageError, match="1 or 3 channels"):
-        draw_filtering(np.zeros(shape), [row(GRAY)])
+        draw(np.zeros(shape), [row(GRAY)])

@@ -1,26 +1,22 @@
 """Signals as stems and lines: apply's figure and explain's."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from convcli import cross_correlate, explain
-from convcli.batch.summary_files import draw_figure
+from convcli import explain
 from convcli.core.options import ConvOptions
 from convcli.filtering import Filter, filter_image
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.filter_figure import draw_filtering
-from convcli.plotting.filter_row import PanelRow
-from convcli.plotting.saving import save_figure
+from convcli.plotting.save import save_figure
 from convcli.plotting.signal_plot import (
-    Padding,
+    SignalPadding,
     are_signals,
     padded_samples,
-    samples_of,
     signal_axis,
-    taps_of,
+    signal_samples,
+    signal_taps,
 )
 from convcli.teaching.explain.figure import draw_explanation
 
@@ -31,35 +27,33 @@ COLOR = RNG.integers(0, 256, (1, 50, 3), np.uint8)
 NAME = "a-name-without-an-end_" * 9
 
 
-def row_of(pixels, matrix, label="k", **layout):
-    values = cross_correlate(pixels, matrix, **layout)
-    extremes = float(values.min()), float(values.max())
-    kernel = Kernel(matrix, name=label)
-    return PanelRow(
-        label,
-        (kernel,),
-        values,
-        None,
-        *extremes,
-        0.0,
-        None,
-        conv=ConvOptions("correlate", **layout),
-    )
+def result_of(pixels, matrix, label="k", **conv):
+    """A filter with its result."""
+    image_filter = Filter(label, (Kernel(matrix, name=label),), None, ConvOptions(**conv), "raw")
+    return image_filter, filter_image(as_image(pixels), image_filter, None)
+
+
+def as_image(pixels):
+    return ImageData(pixels, 8 if pixels.dtype == np.uint8 else None)
+
+
+def draw(pixels, results, title=""):
+    return draw_filtering(as_image(pixels), results, title=title)
 
 
 FIGURES = {
-    "short": (SHORT, [row_of(SHORT, [[1, 2, 1]])]),
-    "column": (SHORT.T, [row_of(SHORT.T, [[1], [2], [-1]], padding="full", stride=(2, 1))]),
-    "long": (LONG, [row_of(LONG, np.ones((1, 31)), border="reflect")]),
-    "2-d": (SHORT, [row_of(SHORT, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])]),
-    "several": (SHORT, [row_of(SHORT, [[1] * n], f"box-{n}") for n in (1, 3, 5, 9, 30)]),
-    "30": (LONG[:, :200], [row_of(LONG[:, :200], RNG.normal(size=(1, 30)))]),
-    "color": (COLOR, [row_of(COLOR, [[1, 0, -1]], border="zero")]),
-    "fractions": (SHORT / 7, [row_of(SHORT / 7, [[0.25, 0.5, 0.25]])]),
-    "flat": (SHORT * 0, [row_of(SHORT * 0, [[1, 1]])]),
-    "nan": (np.where(SHORT == 5, np.nan, SHORT), [row_of(SHORT / 1.0, [[1]])]),
-    "holes": (SHORT, [row_of(SHORT, [[1, 2, 3]], dilation=(1, 4), padding=(0, 4))]),
-    "name": (SHORT, [row_of(SHORT, [[1, 2]], NAME[:120])]),
+    "short": (SHORT, [result_of(SHORT, [[1, 2, 1]])]),
+    "column": (SHORT.T, [result_of(SHORT.T, [[1], [2], [-1]], padding="full", stride=(2, 1))]),
+    "long": (LONG, [result_of(LONG, np.ones((1, 31)), border="reflect")]),
+    "2-d": (SHORT, [result_of(SHORT, [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])]),
+    "several": (SHORT, [result_of(SHORT, [[1] * n], f"box-{n}") for n in (1, 3, 5, 9, 30)]),
+    "30": (LONG[:, :200], [result_of(LONG[:, :200], RNG.normal(size=(1, 30)))]),
+    "color": (COLOR, [result_of(COLOR, [[1, 0, -1]], border="zero")]),
+    "fractions": (SHORT / 7, [result_of(SHORT / 7, [[0.25, 0.5, 0.25]])]),
+    "flat": (SHORT * 0, [result_of(SHORT * 0, [[1, 1]])]),
+    "nan": (np.where(SHORT == 5, np.nan, SHORT), [result_of(SHORT / 1.0, [[1]])]),
+    "holes": (SHORT, [result_of(SHORT, [[1, 2, 3]], dilation=(1, 4), padding=(0, 4))]),
+    "name": (SHORT, [result_of(SHORT, [[1, 2]], NAME[:120])]),
 }
 
 
@@ -70,11 +64,11 @@ def numbers(axes):
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_is_cut_or_overlaps(name, legible):
     signal, rows = FIGURES[name]
-    legible(draw_filtering(signal, rows, title=NAME if name == "name" else name))
+    legible(draw(signal, rows, title=NAME if name == "name" else name))
 
 
 def test_signal_result_and_kernel_have_their_numbers():
-    signal, result, kernel = draw_filtering(*FIGURES["short"]).axes
+    signal, result, kernel = draw(*FIGURES["short"]).axes
     padded = np.pad(SHORT[0], 1, "edge")
     assert numbers(signal) == [str(n) for n in padded]
     assert numbers(result) == [str(n) for n in np.convolve(padded, [1, 2, 1], "valid")]
@@ -82,15 +76,13 @@ def test_signal_result_and_kernel_have_their_numbers():
 
 
 def test_a_convolved_kernel_is_shown_flipped():
-    row = row_of(SHORT, [[1, 2, 3]])
-    row = replace(row, conv=row.conv._replace(operation="convolve"))
-    *_, kernel = draw_filtering(SHORT, [row]).axes
+    *_, kernel = draw(SHORT, [result_of(SHORT, [[1, 2, 3]], operation="convolve")]).axes
     assert numbers(kernel) == ["3", "2", "1"]
     assert "flipped" in kernel.get_title()
 
 
 def test_long_signals_are_lines_without_numbers():
-    signal, result, _ = draw_filtering(*FIGURES["long"]).axes
+    signal, result, _ = draw(*FIGURES["long"]).axes
     for axes in (signal, result):
         assert not axes.texts
         line = max(axes.lines, key=lambda line: len(line.get_xdata()))
@@ -99,7 +91,7 @@ def test_long_signals_are_lines_without_numbers():
 
 
 def test_padding_is_hatched_where_it_is():
-    signal, *_ = draw_filtering(*FIGURES["column"]).axes
+    signal, *_ = draw(*FIGURES["column"]).axes
     spans = [patch.get_extents().bounds for patch in signal.patches if patch.get_hatch()]
     assert len(spans) == 2
     places = [
@@ -111,14 +103,14 @@ def test_padding_is_hatched_where_it_is():
 
 @pytest.mark.parametrize("name", ["short", "column", "holes", "several"])
 def test_a_result_stands_below_the_middle_of_its_window(name):
-    figure = draw_filtering(*FIGURES[name])
+    figure = draw(*FIGURES[name])
     signal, result = figure.axes[:2]
-    row = FIGURES[name][1][0]
+    image_filter, _ = FIGURES[name][1][0]
     axis = 0 if name == "column" else 1
-    stride = row.conv.stride
+    stride = image_filter.conv.stride
     step = stride if isinstance(stride, int) else stride[axis]
-    taps = max(row.kernels[0].matrix.shape)
-    dilation = row.conv.dilation
+    taps = max(image_filter.kernels[0].shape)
+    dilation = image_filter.conv.dilation
     apart = dilation if isinstance(dilation, int) else dilation[axis]
     extent = apart * (taps - 1)
     before = {"short": 1, "column": 2, "holes": 4, "several": 0}[name]
@@ -131,12 +123,8 @@ def test_a_result_stands_below_the_middle_of_its_window(name):
         assert across[0] == pytest.approx(across[1])
 
 
-def test_apply_hands_on_how_the_kernel_was_laid():
-    layout = ConvOptions("correlate", "full", "reflect")
-    spec = Filter("k", (Kernel([[1, 2, 3, 4]]),), conv=layout)
-    image = ImageData(SHORT, None)
-    results = [(spec, filter_image(image, spec, None))]
-    figure = draw_figure("row.csv", image, results)
+def test_the_title_tells_padding_and_border():
+    figure = draw(SHORT, [result_of(SHORT, [[1, 2, 3, 4]], padding="full", border="reflect")])
     assert figure.axes[0].get_title() == "signal, 10 samples; hatched: padding 3 (reflect)"
 
 
@@ -145,23 +133,23 @@ def test_images_and_mixed_results_are_no_signals():
     assert not are_signals([SHORT, SHORT.T])
     assert not are_signals([SHORT, np.zeros((3, 10))])
     assert signal_axis(np.zeros((1, 1))) is None
-    figure = draw_filtering(SHORT, [row_of(SHORT, [[1, 1]], padding=1)])
+    figure = draw(SHORT, [result_of(SHORT, [[1, 1]], padding=1)])
     assert len(figure.axes[0].images) == 1
 
 
 @pytest.mark.parametrize("border", ["edge", "zero", "reflect", "wrap", "symmetric"])
 def test_padded_samples_are_those_of_numpy(border):
-    padded = padded_samples(samples_of(COLOR), Padding(3, 60, border, 0))
+    padded = padded_samples(signal_samples(COLOR), SignalPadding(3, 60, border, 0))
     mode = "constant" if border == "zero" else border
     assert np.array_equal(padded, np.pad(COLOR[0].astype(float), ((3, 60), (0, 0)), mode))
 
 
 def test_taps_run_along_the_signal_or_there_are_none():
-    assert taps_of(np.array([[1, 2, 3]]), 1, "convolve").tolist() == [[3], [2], [1]]
-    assert taps_of(np.array([[1], [2]]), 0, "correlate").tolist() == [[1], [2]]
-    assert taps_of(np.array([[1, 2, 3]]), 0, "correlate") is None
-    assert taps_of(np.ones((3, 3)), 1, "correlate") is None
-    assert taps_of(np.arange(6).reshape(3, 1, 2), 1, "correlate").shape == (2, 3)
+    assert signal_taps(np.array([[1, 2, 3]]), 1, "convolve").tolist() == [[3], [2], [1]]
+    assert signal_taps(np.array([[1], [2]]), 0, "correlate").tolist() == [[1], [2]]
+    assert signal_taps(np.array([[1, 2, 3]]), 0, "correlate") is None
+    assert signal_taps(np.ones((3, 3)), 1, "correlate") is None
+    assert signal_taps(np.arange(6).reshape(3, 1, 2), 1, "correlate").shape == (2, 3)
 
 
 EXPLAINED = {
@@ -207,10 +195,10 @@ def test_images_and_2_d_kernels_are_explained_as_before():
 @pytest.mark.parametrize("name", ["short", "long"])
 def test_the_same_bytes_every_time(name, tmp_path):
     for number in (1, 2):
-        save_figure(draw_filtering(*FIGURES[name]), tmp_path / f"{number}.png")
+        save_figure(draw(*FIGURES[name]), tmp_path / f"{number}.png")
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
 
 
 def test_signals_look_as_they_did(golden):
-    golden(draw_filtering(*FIGURES["column"], title="column"), "signal-column")
+    golden(draw(*FIGURES["column"], title="column"), "signal-column")
     golden(explained("short")[1], "signal-explained")

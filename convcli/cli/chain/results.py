@@ -163,7 +163,7 @@ class _ChainWriter:
         if target is not None:
             self._write_result(maps, target)
         if outputs.plot is not None:
-            from convcli.plotting.saving import save_figure
+            from convcli.plotting.save import save_figure
 
             figure = draw_chain(blocks, title=base_name(self.name))
             save_figure(figure, Path(outputs.plot), overwrite=self.writing.overwrite)

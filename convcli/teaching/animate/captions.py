@@ -1,27 +1,39 @@
-"""The words of a scene: its heading, and the lines below it that follow the window."""
+"""The texts of a scene: its title, and a caption for each position with the sums written out."""
+
+from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from convcli.geometry import Pads, Pair, pair_text
+from convcli.geometry import Pair, pair_text
 from convcli.kernels.kernel import Kernel
+from convcli.plotting.blit import CAPTION_LETTER, TEXT_SHARE
 from convcli.plotting.heatmap import applied_title, kernel_title
 from convcli.plotting.window_marks import hatched_text
-from convcli.teaching.animate.position_text import position_lines
 from convcli.teaching.animate.sliding import SlidingWindow
+from convcli.teaching.decimals import Number, format_number, to_python
+from convcli.teaching.explain.explanation import Explanation, Output, Response
+from convcli.teaching.explain.steps import combination_lines, sum_lines, value_lines
 
-CAPTION_POINTS = 8.0
-HINTED = 0.88  # of a width may be text: letters are wider where pixels are few
-CAPTION_LINE = CAPTION_POINTS * 1.45 / 72  # inches
-_LETTER = 0.61 * CAPTION_POINTS / 72  # inches, of the monospaced font
-_MOST_LINES = 9
+_MOST_LINES = 9  # of a caption
+_MOST_PRODUCTS = 25  # of one sum that is written out
+_MOST_SUMS = 4  # written out at one position
 
 
-def captions(slide: SlidingWindow, stops: Sequence[Pair], inches: float) -> list[str]:
-    """Return the text for each stop, wrapped, with the sums written out if there is room."""
+def captions(window: SlidingWindow, positions: Sequence[Pair], inches: float) -> list[str]:
+    """Return the caption of each position, wrapped to a width, brief if the sums are too long."""
+    width = max(int(TEXT_SHARE * inches / CAPTION_LETTER), 20)
+    wrapper = textwrap.TextWrapper(width, subsequent_indent="    ", break_on_hyphens=False)
     for brief in (False, True):
-        texts = [_wrapped(position_lines(slide, at, brief=brief), inches) for at in stops]
+        texts = [
+            "\n".join(
+                part
+                for line in position_lines(window, at, brief=brief)
+                for part in wrapper.wrap(line)
+            )
+            for at in positions
+        ]
         if max(map(line_count, texts)) <= _MOST_LINES:
             break
     return texts
@@ -32,41 +44,95 @@ def line_count(text: str) -> int:
     return 1 + text.count("\n")
 
 
-def _wrapped(lines: Sequence[str], inches: float) -> str:
-    wrapper = textwrap.TextWrapper(
-        max(int(HINTED * inches / _LETTER), 20), subsequent_indent="    ", break_on_hyphens=False
-    )
-    return "\n".join(part for line in lines for part in wrapper.wrap(line))
-
-
-def heading(slide: SlidingWindow, title: str) -> str:
-    """Return what is filtered with what and how; what is as usual is left out."""
-    layout, geometry = slide.spec.conv, slide.geometry
-    operation = layout.operation + " (kernel flipped)" * (layout.operation == "convolve")
-    parts = [", ".join(filter(None, [title, slide.spec.label])), operation]
+def scene_title(window: SlidingWindow, title: str) -> str:
+    """Return the title with kernel and operation, and with every option that is not the default."""
+    operation, geometry = window.filter.conv.operation, window.geometry
+    parts = [", ".join(filter(None, [title, window.filter.label]))]
+    parts.append(operation + " (kernel flipped)" * (operation == "convolve"))
     parts += [f"stride {pair_text(geometry.stride)}"] * (geometry.stride != (1, 1))
     parts += [f"dilation {pair_text(geometry.dilation)}"] * (geometry.dilation != (1, 1))
-    parts += [f"range {slide.spec.range}"] * (slide.spec.range != "clip")
+    parts += [f"range {window.filter.range}"] * (window.filter.range != "clip")
     return ", ".join(parts)
 
 
-def applied_kernels(slide: SlidingWindow) -> tuple[Kernel, ...]:
-    """Return the kernels as they slide, flipped where they are convolved."""
-    pairs = zip(slide.spec.kernels, slide.weights, strict=True)
+def applied_kernels(window: SlidingWindow) -> tuple[Kernel, ...]:
+    """Return the kernels as they are applied: flipped for ``convolve`` only."""
+    pairs = zip(window.filter.kernels, window.weights, strict=True)
     return tuple(replace(kernel, matrix=weights) for kernel, weights in pairs)
 
 
-def kernels_title(slide: SlidingWindow) -> str:
-    """Say which kernels slide, and whether they are flipped."""
-    first, *others = slide.spec.kernels
-    several = f"{slide.spec.combine} of {1 + len(others)} kernels"
-    title = several if others else kernel_title(first)
-    return applied_title(title, slide.spec.conv.operation)
+def kernels_title(window: SlidingWindow) -> str:
+    """Return the title above the kernel, or above all of them."""
+    kernels = window.filter.kernels
+    several = f"{window.filter.combine} of {len(kernels)} kernels"
+    title = several if len(kernels) > 1 else kernel_title(kernels[0])
+    return applied_title(title, window.filter.conv.operation)
 
 
-def padding_text(slide: SlidingWindow) -> str:
-    """Say how wide the hatched padding is, and what it holds."""
-    pads: Pads = slide.pads
-    if not any(pads):
-        return "no padding"
-    return hatched_text(pads, slide.plans[0].border)
+def padding_text(window: SlidingWindow) -> str:
+    """Return the caption of the input's padding."""
+    return hatched_text(window.pads, window.plans[0].border) if any(window.pads) else "no padding"
+
+
+def position_lines(window: SlidingWindow, at: Pair, *, brief: bool = False) -> list[str]:
+    """Return the lines that explain the value at one position.
+
+    A few short sums are written out product by product. Of many or long ones, or with ``brief``,
+    only the values are given.
+
+    >>> import numpy as np
+    >>> from convcli.filtering import Filter
+    >>> from convcli.images.image import ImageData
+    >>> from convcli.teaching.animate.sliding import slide_over
+    >>> step = Filter("step", (Kernel([[-1, 1]]),))
+    >>> position_lines(slide_over(ImageData(np.array([[1, 3, 4]]), None), step), (0, 1))
+    ['row 0, column 1: (3*-1) + (4*1) = 1']
+    """
+    place = f"row {at[0]}, column {at[1]}"
+    products = max(weights.size for weights in window.weights)
+    sums = len(window.channels) * len(window.maps)
+    if not brief and products <= _MOST_PRODUCTS and sums <= _MOST_SUMS:
+        lines = list(_sum_texts(window.explain(at)))
+        return [f"{place}: {lines[0]}"] if len(lines) == 1 else [place, *lines]
+    pairs = zip(map(to_python, window.values[at]), map(to_python, window.pixels[at]), strict=True)
+    values = [
+        f"{channel or 'value'} {format_number(value)}{_pixel_text(value, pixel)}"
+        for channel, (value, pixel) in zip(window.channels, pairs, strict=True)
+    ]
+    return [f"{place}: {'; '.join(values)}"]
+
+
+def _sum_texts(explanation: Explanation) -> Iterator[str]:
+    """Yield a line for each sum, and one for the value that several are combined to."""
+    for output in explanation.outputs:
+        names = [output.channel] if output.channel else []
+        several = len(output.responses) > 1
+        for response in output.responses:
+            name = ", ".join([*names, response.kernel] if several else names)
+            prefix = f"{name}: " if name else ""
+            pixel = "" if several else _pixel_text(output.value, output.pixel)
+            yield f"{prefix}{_sum_text(response)}{pixel}"
+        if several:
+            yield ", ".join([*names, _combined_text(explanation, output)])
+
+
+def _sum_text(response: Response) -> str:
+    """Write the products of one kernel, their sum, divisor and bias."""
+    sums = [_without_label(sum_lines(part)) for part in response.sums]
+    return "; ".join([*sums, *map(_without_label, filter(None, [value_lines(response)]))])
+
+
+def _combined_text(explanation: Explanation, output: Output) -> str:
+    """Write how several kernels' values are combined."""
+    words = " ".join(combination_lines(explanation, output)).split()
+    return f"{' '.join(words)}{_pixel_text(output.value, output.pixel)}"
+
+
+def _without_label(lines: list[str]) -> str:
+    """Join the lines of a step without its first word."""
+    return " ".join(" ".join(lines).split()[1:])
+
+
+def _pixel_text(value: Number, pixel: Number) -> str:
+    """Return the pixel where it differs from the value."""
+    return "" if value == pixel or value != value else f"; pixel {format_number(pixel)}"

@@ -1,4 +1,6 @@
-"""A window on its way over an image: every value of the feature map, and the stops on the way."""
+"""A window that slides over an image: the values at all positions, and the positions to show."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -6,37 +8,38 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.core.dtypes import with_channels
 from convcli.core.plan import Plan, as_applied
 from convcli.core.strips import PaddedView
 from convcli.errors import UsageError
 from convcli.filtering import Filter, Probed, filter_image, measure, plan_kernel
-from convcli.geometry import Geometry, Pads, Pair
+from convcli.geometry import Geometry, Pads, Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.teaching.explain.arithmetic import explain_probed
 from convcli.teaching.explain.explanation import Explanation
 
-MOST_STOPS = 200  # where no step is asked for
-MOST_FRAMES = 2000  # at all: encoders keep every frame in memory
+MOST_POSITIONS = 200  # unless a step is given
+MOST_FRAMES = 2000  # encoders keep every frame in memory
 
 
 @dataclass(frozen=True, eq=False)
 class SlidingWindow:
-    """A layer laid over an image, with all its values.
+    """A filter applied to an image, with the values of all its windows.
 
     Attributes:
         image: the input.
-        spec: the layer; its alpha is dropped.
-        plans: how each kernel meets the image.
+        filter: the filter; alpha is dropped.
+        plans: the plan of each kernel.
         maps: each kernel's values, (H', W', C).
-        values: what they are combined to, (H', W', C).
+        values: the combined values, (H', W', C).
         pixels: the values after the range mapping, as ``apply`` writes them, (H', W', C).
-        white: of the pixels: 255, 65535, or None for plain numbers.
-        extremes: the values that ``rescale`` makes black and white; None for other ranges.
+        max_value: the pixel value that is white, or None for plain numbers.
+        extremes: the values that ``rescale`` maps to black and white; None for other ranges.
     """
 
     image: ImageData
-    spec: Filter
+    filter: Filter
     plans: tuple[Plan, ...]
     maps: tuple[NDArray[Any], ...]
     values: NDArray[Any]
@@ -46,119 +49,116 @@ class SlidingWindow:
 
     @property
     def geometry(self) -> Geometry:
-        """How the first kernel is laid over the image."""
+        """The geometry of the first kernel."""
         return self.plans[0].geometry
 
     @property
-    def output(self) -> Pair:
+    def output_shape(self) -> Pair:
         """Rows and columns of the feature map."""
         return self.geometry.output_shape
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The names of the feature map's channels; an empty one where there is but one."""
-        several = self.values.shape[2] > 1
-        names = channel_names(self.image.channels, self.image.depth)
-        return tuple(names) if several else ("",)
+        """The names of the feature map's channels, or one empty name for a single channel."""
+        if self.values.shape[2] == 1:
+            return ("",)
+        return tuple(channel_names(self.image.channels, self.image.depth))
 
     @property
     def pads(self) -> Pads:
-        """The padding that the kernels see, on each side the widest."""
-        every = [plan.geometry.pads for plan in self.plans]
-        return Pads(*map(max, zip(*every, strict=True)))
+        """The widest padding of all kernels, on each side."""
+        pads = [plan.geometry.pads for plan in self.plans]
+        return Pads(*map(max, zip(*pads, strict=True)))
 
     @property
     def weights(self) -> tuple[NDArray[Any], ...]:
-        """The kernels as they are applied, flipped only where they are convolved."""
-        operation = self.spec.conv.operation
-        return tuple(as_applied(kernel.matrix, operation) for kernel in self.spec.kernels)
+        """The kernels' matrices as they are applied: flipped for ``convolve`` only."""
+        operation = self.filter.conv.operation
+        return tuple(as_applied(kernel.matrix, operation) for kernel in self.filter.kernels)
 
     def padded(self) -> NDArray[Any]:
         """Return the image with its widest padding, (H, W) or (H, W, C)."""
-        plan, pads = self.plans[0], self.pads
-        pixels = self.image.pixels
-        planes = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
-        bare = Geometry(self.image.shape, (1, 1), pads, (1, 1), (1, 1), (0, 0))
-        view = PaddedView.of(planes, bare, plan.border, plan.fill)
-        out = np.empty((*bare.padded_shape, planes.shape[2]), view.own_dtype)
-        view.copy_rows(0, out)
-        return out if pixels.ndim == 3 else out[..., 0]
+        plan = self.plans[0]
+        planes = with_channels(self.image.pixels)
+        single_pixel = Geometry(self.image.shape, (1, 1), self.pads, (1, 1), (1, 1), (0, 0))
+        view = PaddedView.of(planes, single_pixel, plan.border, plan.fill)
+        padded = np.empty((*single_pixel.padded_shape, planes.shape[2]), view.own_dtype)
+        view.copy_rows(0, padded)
+        return padded if self.image.pixels.ndim == 3 else padded[..., 0]
 
     def explain(self, at: Pair) -> Explanation:
         """Explain one value, number by number."""
         maps = [values[at] for values in self.maps]
         probed = Probed(list(self.plans), maps, self.values[at], self.values.dtype)
-        return explain_probed(self.image, self.spec, at, probed, extremes=self.extremes)
+        return explain_probed(self.image, self.filter, at, probed, extremes=self.extremes)
 
 
-def slide_over(image: ImageData, spec: Filter) -> SlidingWindow:
-    """Filter an image for a window to be followed on its way.
+def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
+    """Filter an image and keep all values.
 
     Raises:
-        ConvcliError: as :func:`convcli.filtering.filter_image`; also where several kernels
-            are not combined.
+        ConvcliError: as :func:`convcli.filtering.filter_image`, or several kernels are not
+            combined.
 
     >>> from convcli.kernels.kernel import Kernel
-    >>> layer = Filter("step", (Kernel([[-1, 1]]),))
-    >>> slide_over(ImageData(np.array([[1, 3, 4]]), None), layer).values[..., 0].tolist()
+    >>> step = Filter("step", (Kernel([[-1, 1]]),))
+    >>> slide_over(ImageData(np.array([[1, 3, 4]]), None), step).values[..., 0].tolist()
     [[2, 1, 0]]
     """
-    if len(spec.kernels) > 1 and spec.combine is None:
-        raise UsageError(f"{spec.label} is a bank of {len(spec.kernels)} kernels: combine them")
-    spec = spec._replace(alpha="drop", counted=False)
-    depth = None if spec.range == "raw" else image.depth
-    extremes = measure(image, spec) if spec.range == "rescale" else None
-    raw = spec._replace(range="raw")
-    values = _filtered(image, raw)
+    kernels, combine = image_filter.kernels, image_filter.combine
+    if len(kernels) > 1 and combine is None:
+        raise UsageError(f"{image_filter.label} is a bank of {len(kernels)} kernels: combine them")
+    image_filter = image_filter._replace(alpha="drop", counted=False)
+    raw = image_filter._replace(range="raw")
+    depth = None if image_filter.range == "raw" else image.depth
+    extremes = measure(image, image_filter) if image_filter.range == "rescale" else None
+
+    def filtered(chosen: Filter, depth: int | None) -> NDArray[Any]:
+        return with_channels(filter_image(image, chosen, depth, extremes).image.pixels)
+
+    values = filtered(raw, None)
     maps: tuple[NDArray[Any], ...] = (values,)
-    if spec.combine is not None:
-        single = (raw._replace(kernels=(kernel,), combine=None) for kernel in spec.kernels)
-        maps = tuple(_filtered(image, each) for each in single)
+    if combine is not None:
+        maps = tuple(
+            filtered(raw._replace(kernels=(each,), combine=None), None) for each in kernels
+        )
     return SlidingWindow(
         image=image,
-        spec=spec,
-        plans=tuple(plan_kernel(image, spec, kernel) for kernel in spec.kernels),
+        filter=image_filter,
+        plans=tuple(plan_kernel(image, image_filter, kernel) for kernel in kernels),
         maps=maps,
         values=values,
-        pixels=_with_channels(filter_image(image, spec, depth, extremes).image.pixels),
+        pixels=filtered(image_filter, depth),
         max_value=None if depth is None else image.max_value,
         extremes=extremes,
     )
 
 
-def _filtered(image: ImageData, raw: Filter) -> NDArray[Any]:
-    return _with_channels(filter_image(image, raw, None).image.pixels)
-
-
-def _with_channels(pixels: NDArray[Any]) -> NDArray[Any]:
-    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
-
-
 class Positions(NamedTuple):
-    """The positions at which a window is shown, of so many that it passes."""
+    """The positions that are shown, out of ``passed`` positions from the first to the last."""
 
     shown: tuple[Pair, ...]
     passed: int
 
 
-def choose_stops(
-    output: Pair, first: Pair | None = None, last: Pair | None = None, step: int | None = None
+def choose_positions(
+    output_shape: Pair, first: Pair | None = None, last: Pair | None = None, step: int | None = None
 ) -> Positions:
-    """Choose positions of a feature map in reading order, row by row from ``first`` to ``last``.
+    """Choose positions of a feature map row by row, from ``first`` to ``last``.
 
-    With a ``step``, each step-th and the last; without, all of up to 200, and of more 200 that
-    are evenly spaced, first and last among them.
+    With a ``step``, these are every ``step``-th position and the last. Without, they are all
+    positions, or 200 evenly spaced ones if there are more.
 
     Raises:
         UsageError: a position is outside the feature map, the last comes before the first, or
             there would be more than 2000 frames.
 
-    >>> choose_stops((2, 3), first=(0, 2), step=2)
+    >>> choose_positions((2, 3), first=(0, 2), step=2)
     Positions(shown=((0, 2), (1, 1), (1, 2)), passed=4)
     """
-    rows, columns = output
-    start = 0 if first is None else _place("--from", first, output)
-    end = rows * columns - 1 if last is None else _place("--to", last, output)
+    rows, columns = output_shape
+    start = 0 if first is None else _number_of("--from", first, output_shape)
+    end = rows * columns - 1 if last is None else _number_of("--to", last, output_shape)
     if end < start:
         raise UsageError(
             f"--to {_text(divmod(end, columns))} comes before --from "
@@ -166,25 +166,25 @@ def choose_stops(
         )
     passed = end - start + 1
     if step is None:
-        count = min(passed, MOST_STOPS)
-        places = np.round(np.linspace(start, end, count)).astype(int).tolist()
+        count = min(passed, MOST_POSITIONS)
+        numbers = np.round(np.linspace(start, end, count)).astype(int).tolist()
     else:
-        count = -(-(passed - 1) // step) + 1  # the last is shown, too
+        count = -(-(passed - 1) // step) + 1  # with the last
         if count > MOST_FRAMES:
             raise UsageError(
-                f"--step {step} makes {count} frames, and {MOST_FRAMES} are most: "
-                f"--step {-(-(passed - 1) // (MOST_FRAMES - 1))} shows fewer, or --from and --to"
+                f"--step {step} makes {count} frames, above the limit of {MOST_FRAMES}; use --step "
+                f"{-(-(passed - 1) // (MOST_FRAMES - 1))}, or a shorter range with --from and --to"
             )
-        places = [*range(start, end, step), end]
-    return Positions(tuple(divmod(place, columns) for place in places), passed)
+        numbers = [*range(start, end, step), end]
+    return Positions(tuple(divmod(number, columns) for number in numbers), passed)
 
 
-def _place(option: str, at: Pair, output: Pair) -> int:
-    """Return a position as its number in reading order."""
-    rows, columns = output
+def _number_of(option: str, at: Pair, output_shape: Pair) -> int:
+    """Return a position's number in reading order."""
+    rows, columns = output_shape
     if not (0 <= at[0] < rows and 0 <= at[1] < columns):
         raise UsageError(
-            f"{option} {_text(at)} is outside the {columns}x{rows} feature map: "
+            f"{option} {_text(at)} is outside the {size_text(output_shape)} feature map: "
             f"rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
         )
     return at[0] * columns + at[1]

@@ -23,9 +23,9 @@ from convcli.plotting.axes import (
     draw_cell_lines,
     finite_extremes,
     round_ticks,
-    write_cells,
+    write_numbers,
 )
-from convcli.plotting.image_panel import ImagePanel, colors_from, display_notes, draw_pixels
+from convcli.plotting.image_panel import ImagePanel, display_notes, draw_pixels, value_colormap
 from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 
 MAX_BLOCKS = 100
@@ -244,7 +244,7 @@ def _draw_block(figure: Figure, block: Block, left: float, top: float) -> None:
         if max(panel.rows, panel.columns) <= MOST_TICKED:
             draw_cell_lines(axes, panel.rows, panel.columns)
         if texts:
-            write_cells(axes, replace(drawn, texts=tuple(texts), widest=widest))
+            write_numbers([replace(drawn, texts=tuple(texts), widest=widest)])
     _add_bar(figure, block, left + block.grid[0] + 0.1, top + block.number_height)
 
 
@@ -257,7 +257,7 @@ def _add_bar(figure: Figure, block: Block, left: float, top: float) -> None:
         ticks = ticks[:: max(1, len(ticks) - 1)]
     in_color = block.panels[0].pixels.ndim == 3
     figure.colorbar(
-        ScalarMappable(Normalize(low, high), "gray" if in_color else colors_from(low)),
+        ScalarMappable(Normalize(low, high), "gray" if in_color else value_colormap(low)),
         cax=add_axes(figure, left, top, _BAR, height),
         ticks=ticks,
         format=lambda value, _place: format_short(value, digits=6),  # short: a block may follow

@@ -1,4 +1,6 @@
-"""What a choice changes: one image filtered in several ways, each set against the first."""
+"""One image filtered in several ways, and the difference of each result from the first."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,25 +19,25 @@ class Choice(NamedTuple):
     """One of several ways to filter an image.
 
     Attributes:
-        value: what is chosen, such as ``reflect``.
-        name: what the choice is called, such as ``border reflect``.
-        spec: what is done.
+        value: what varies, such as ``reflect``.
+        name: the value with the name of its option, such as ``border reflect``.
+        filter: the whole filter.
     """
 
     value: str
     name: str
-    spec: Filter
+    filter: Filter
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What a choice gives, beside what the first gives.
+    """The result of one choice, and its difference from the result of the first.
 
     Attributes:
         choice: the choice.
         filtered: its result.
-        difference: this result less the first's, (H, W) or (H, W, C), at the positions of the
-            image that both have a value for; None where there are none.
+        difference: this result minus the first, (H, W) or (H, W, C), at the positions of the image
+            for which both have a value; None if there are none.
         obstacle: why there is no difference; else empty.
     """
 
@@ -46,80 +48,71 @@ class Compared:
 
     @property
     def mean_difference(self) -> float | None:
-        """The mean of the difference's magnitudes."""
+        """The mean magnitude of the difference."""
         return None if self.difference is None else float(np.abs(self.difference).mean())
 
 
 def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compared]:
-    """Filter an image in each of the ways and subtract the first result from each.
+    """Filter an image in several ways, and subtract the first result from each.
 
-    Results are aligned by what their values stand for: the position in the image under the
-    kernel's anchor. So maps that differ in padding or stride are subtracted where they meet.
+    A value belongs to the position in the image under the kernel's anchor. Results with different
+    padding or stride are subtracted at the positions that they have in common.
 
     Raises:
         ConvcliError: a choice does not suit the image; the message names the choice.
 
     >>> from convcli.core.options import ConvOptions
     >>> from convcli.kernels.spec import get_kernel
-    >>> spec = Filter("box", (get_kernel("box"),))
+    >>> box = Filter("box", (get_kernel("box"),))
     >>> image = ImageData(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), 8)
-    >>> padded = [spec._replace(conv=ConvOptions(padding=way)) for way in ("same", "valid")]
-    >>> same, valid = compare_choices(image, [Choice("", "", each) for each in padded])
+    >>> filters = [box._replace(conv=ConvOptions(padding=rule)) for rule in ("same", "valid")]
+    >>> same, valid = compare_choices(image, [Choice("", "", each) for each in filters])
     >>> valid.filtered.image.shape, valid.difference.tolist()
     ((2, 2), [[0, 0], [0, 0]])
     """
     compared: list[Compared] = []
     for choice in choices:
-        filtered = _filtered(image, choice)
+        try:
+            filtered = filter_image(image, choice.filter, image.depth)
+        except ConvcliError as error:
+            raise UsageError(f"{choice.name}: {error}") from error
         first = compared[0] if compared else Compared(choice, filtered, None)
         difference, obstacle = _difference(image, first, choice, filtered)
         compared.append(Compared(choice, filtered, difference, obstacle))
     return compared
 
 
-def _filtered(image: ImageData, choice: Choice) -> Filtered:
-    try:
-        return filter_image(image, choice.spec, image.depth)
-    except ConvcliError as error:
-        raise UsageError(f"{choice.name}: {error}") from error
-
-
 def _difference(
     image: ImageData, first: Compared, choice: Choice, filtered: Filtered
 ) -> tuple[NDArray[Any] | None, str]:
-    """Return the difference to the first, or why there is none."""
+    """Return the difference from the first, or None and the reason."""
     minuend, subtrahend = filtered.image, first.filtered.image
     if minuend.channels != subtrahend.channels:
         return None, f"channels differ: {minuend.channels} and {subtrahend.channels}"
-    own, others = [], []
-    for ours, theirs in zip(
-        _positions(image, choice.spec), _positions(image, first.choice.spec), strict=True
+    here, there = [], []  # for each axis, the indices of common positions in both results
+    for own, other in zip(
+        _positions(image, choice.filter), _positions(image, first.choice.filter), strict=True
     ):
-        _, here, there = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
-        if not here.size:
-            return None, "no two values stand for one position"
-        own.append(here)
-        others.append(there)
-    kinds = minuend.pixels.dtype.kind + subtrahend.pixels.dtype.kind
-    kind = np.float64 if "f" in kinds else np.int64
-    with np.errstate(invalid="ignore"):  # inf - inf is NaN, and shown as such
-        difference = minuend.pixels[np.ix_(*own)].astype(kind)
-        difference -= subtrahend.pixels[np.ix_(*others)].astype(kind)
+        _, own_index, other_index = np.intersect1d(
+            own, other, assume_unique=True, return_indices=True
+        )
+        if not own_index.size:
+            return None, "no position has a value in both results"
+        here.append(own_index)
+        there.append(other_index)
+    is_float = "f" in minuend.pixels.dtype.kind + subtrahend.pixels.dtype.kind
+    dtype = np.float64 if is_float else np.int64
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN
+        difference = minuend.pixels[np.ix_(*here)].astype(dtype)
+        difference -= subtrahend.pixels[np.ix_(*there)].astype(dtype)
     return difference, ""
 
 
-def _positions(image: ImageData, spec: Filter) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the rows and the columns of the image that the result's values stand for."""
-    rows, columns = spec.kernels[0].shape
-    layout = spec.conv
-    geometry = conv_geometry(
-        image.shape,
-        (rows, columns),
-        layout.padding,
-        layout.stride,
-        layout.dilation,
-        layout.operation,
-    )
+def _positions(image: ImageData, image_filter: Filter) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the rows and the columns of the image that a result's values belong to."""
+    conv = image_filter.conv
+    rules = conv.padding, conv.stride, conv.dilation, conv.operation
+    geometry = conv_geometry(image.shape, image_filter.kernels[0].shape, *rules)
     (down, right), pads = geometry.stride, geometry.pads
     return (
         geometry.anchor[0] - pads.top + down * np.arange(geometry.output_shape[0]),

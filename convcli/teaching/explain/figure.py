@@ -34,7 +34,7 @@ from convcli.plotting.axes import (
     round_ticks,
 )
 from convcli.plotting.heatmap import draw_weights, symmetric_limit
-from convcli.plotting.image_panel import ImagePanel, draw_raster
+from convcli.plotting.image_panel import ImagePanel, draw_panel
 from convcli.plotting.text import cell_texts, text_width, wrap
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
 from convcli.teaching.explain.figure_rows import (
@@ -71,7 +71,7 @@ def draw_explanation(
             along it is drawn as such, with the window on it.
 
     Returns:
-        A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
+        A figure that no pyplot knows; `convcli.plotting.save.save_figure` writes it.
 
     >>> from convcli import explain
     >>> figure = draw_explanation(explain([[1, 2], [3, 4]], [[1, 0, -1]], (0, 0)))
@@ -131,7 +131,7 @@ def _draw_row(
     max_value: int | None,
 ) -> list[DrawnImage]:
     drawn = [
-        draw_raster(axes[0], ImagePanel(row.window, max_value), inches),
+        draw_panel(axes[0], ImagePanel(row.window, max_value), inches),
         _draw_signed(axes[1], row.weights, "weight", inches),
         _draw_signed(axes[2], row.products, "pixel × weight", inches),
     ]

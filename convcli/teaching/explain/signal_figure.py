@@ -14,16 +14,16 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from convcli.plotting.axes import finalize_layout
-from convcli.plotting.signal_figure import draw_padded
+from convcli.plotting.signal_figure import draw_padded_signal
 from convcli.plotting.signal_plot import (
-    Padding,
+    SignalPadding,
     draw_samples,
-    hatch_span,
-    set_places,
+    hatch_samples,
+    set_sample_ticks,
     signal_axis,
 )
 from convcli.plotting.text import wrap
-from convcli.teaching.animate.signal_marks import SignalMark
+from convcli.plotting.window_marks import SignalWindowMark
 from convcli.teaching.explain.figure_rows import (
     MOST_ROWS,
     SumRow,
@@ -88,10 +88,10 @@ def _draw_signal(
     before, after = explanation.pads[2 * axis : 2 * axis + 2]
     before = max(before, -min(places[0] for places in windows))
     after = max(after, max(places[-1] for places in windows) + 1 - size)
-    padding = Padding(before, after, explanation.border, explanation.fill)
-    padded = draw_padded(axes, pixels, padding, inches=_WIDTH - 1)
+    padding = SignalPadding(before, after, explanation.border, explanation.fill)
+    padded = draw_padded_signal(axes, pixels, padding, inches=_WIDTH - 1)
     for places in windows:
-        SignalMark(axes, padded, before, inches=_WIDTH - 1).move(places)
+        SignalWindowMark(axes, padded, before, inches=_WIDTH - 1).move(places)
 
 
 def _draw_sum(parts: Sequence[Axes], row: SumRow, axis: int) -> None:
@@ -103,11 +103,11 @@ def _draw_sum(parts: Sequence[Axes], row: SumRow, axis: int) -> None:
         values = grid.reshape(-1, 1)
         numbers = np.arange(len(values))
         draw_samples(axes, numbers, values.astype(np.float64), inches=_PART, exact=values)
-        set_places(axes, -0.5, len(values) - 0.5, _PART)
+        set_sample_ticks(axes, -0.5, len(values) - 0.5, _PART)
         axes.set_title(wrap(title, _PART, TITLE_POINTS))
         _number(axes, places)
     for tap in np.flatnonzero(outside):
-        hatch_span(parts[0], tap - 0.5, tap + 0.5)
+        hatch_samples(parts[0], tap - 0.5, tap + 0.5)
 
 
 def _number(axes: Axes, places: Sequence[int]) -> None:

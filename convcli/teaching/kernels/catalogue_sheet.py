@@ -24,7 +24,7 @@ def draw_poster(image: ImageData, maps: Iterable[CatalogueMap]) -> Figure:
         maps: of :func:`convcli.teaching.kernels.catalogue_maps.catalogue_maps`.
 
     Returns:
-        A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
+        A figure that no pyplot knows; `convcli.plotting.save.save_figure` writes it.
     """
     rows, columns = image.shape
     tiles = [

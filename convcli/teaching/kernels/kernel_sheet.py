@@ -15,7 +15,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from convcli.plotting.axes import MOST_TICKED, DrawnImage, finalize_layout, shape_box
-from convcli.plotting.heatmap import Tile, Tiles, kernel_title, scale_text, tiles_of
+from convcli.plotting.heatmap import (
+    Heatmap,
+    HeatmapGroup,
+    kernel_heatmaps,
+    kernel_title,
+    scale_text,
+)
 from convcli.plotting.text import format_short, wrap
 from convcli.teaching.kernels.response_panels import (
     contoured,
@@ -56,21 +62,21 @@ def draw_portrait(kernels: "KernelSet") -> Figure:
     weights are on one color scale.
 
     Returns:
-        A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
+        A figure that no pyplot knows; `convcli.plotting.save.save_figure` writes it.
 
     >>> from convcli.kernels.spec import read_spec
     >>> figure = draw_portrait(read_spec("sobel-x"))
     >>> [text.get_text() for text in figure.axes[0].texts[:3]]
     ['-1', '0', '1']
     """
-    tiles = tiles_of(kernels.kernels, most=_MOST)
+    tiles = kernel_heatmaps(kernels.kernels, most=_MOST)
     with style_context():
-        return _draw_one(kernels, tiles) if len(tiles.tiles) == 1 else _draw_rows(kernels, tiles)
+        return _draw_one(kernels, tiles) if len(tiles.maps) == 1 else _draw_rows(kernels, tiles)
 
 
-def _draw_one(kernels: "KernelSet", tiles: Tiles) -> Figure:
+def _draw_one(kernels: "KernelSet", tiles: HeatmapGroup) -> Figure:
     """Draw the weights large, and the other panels in a square beside them."""
-    tile = tiles.tiles[0]._replace(title="weights")
+    tile = tiles.maps[0]._replace(title="weights")
     large, _ = _sides(tile.values.shape, _LARGE)
     widths = [max(large, _BOX) + _BESIDE, _BOX + _BESIDE, _BOX + _BESIDE]
     figure = _page(_title(kernels, tiles), sum(widths), 2 * (_BOX + _AROUND + 3 * _LINE))
@@ -82,9 +88,9 @@ def _draw_one(kernels: "KernelSet", tiles: Tiles) -> Figure:
     return figure
 
 
-def _draw_rows(kernels: "KernelSet", tiles: Tiles) -> Figure:
+def _draw_rows(kernels: "KernelSet", tiles: HeatmapGroup) -> Figure:
     """Draw a row for each kernel or channel."""
-    count = len(tiles.tiles)
+    count = len(tiles.maps)
     box = _BOX if count <= 4 else _SMALL_BOX
     across = len(_Panels._fields) * (box + _BESIDE)
     figure = _page(_title(kernels, tiles), across, count * (box + _AROUND + 3 * _LINE))
@@ -92,7 +98,7 @@ def _draw_rows(kernels: "KernelSet", tiles: Tiles) -> Figure:
     rows = [_Panels(*row) for row in axes]
     drawn = [
         each
-        for panels, tile in zip(rows, tiles.tiles, strict=True)
+        for panels, tile in zip(rows, tiles.maps, strict=True)
         for each in _draw_panels(panels, tile, tiles, (box, box))
     ]
     _settle(figure, drawn, rows)
@@ -108,7 +114,7 @@ def _page(title: str, width: float, height: float) -> Figure:
     return figure
 
 
-def _title(kernels: "KernelSet", tiles: Tiles) -> str:
+def _title(kernels: "KernelSet", tiles: HeatmapGroup) -> str:
     """Say what is drawn, and how much of it."""
     members = kernels.kernels
     first = members[0]
@@ -121,13 +127,13 @@ def _title(kernels: "KernelSet", tiles: Tiles) -> str:
         how = f"combined by {kernels.combine}" if kernels.combine else "one result each"
         what = f"{len(members)} kernels {columns}x{rows}{over}{scale_text(first)}"
         title = f"{kernels.label}: {what}, {how}"
-    count, drawn = channels * len(members), len(tiles.tiles)
+    count, drawn = channels * len(members), len(tiles.maps)
     what = "channels" if channels > 1 else "kernels"
     return title if drawn == count else f"{title}\nthe first {drawn} of {count} {what}"
 
 
 def _draw_panels(
-    panels: _Panels, tile: Tile, tiles: Tiles, boxes: tuple[float, float]
+    panels: _Panels, tile: Heatmap, tiles: HeatmapGroup, boxes: tuple[float, float]
 ) -> list[DrawnImage]:
     """Draw one kernel; ``boxes`` are the inches of its weights and of the other panels."""
     weights = tile.values.astype(np.float64) / tiles.divisor
@@ -148,7 +154,9 @@ def _draw_panels(
     ]
 
 
-def _draw_impulses(panels: _Panels, tile: Tile, tiles: Tiles, box: float) -> list[DrawnImage]:
+def _draw_impulses(
+    panels: _Panels, tile: Heatmap, tiles: HeatmapGroup, box: float
+) -> list[DrawnImage]:
     """Draw one bright pixel as correlation and as convolution leave it."""
     responses = impulse_responses(tile.values)
     inches = _sides(responses.correlated.shape, box)
@@ -159,7 +167,7 @@ def _draw_impulses(panels: _Panels, tile: Tile, tiles: Tiles, box: float) -> lis
     ]
     return [
         draw_impulse(
-            axes, Tile(title, response, _texts(response, tile)), responses.dot, tiles, inches
+            axes, Heatmap(title, response, _texts(response, tile)), responses.dot, tiles, inches
         )
         for axes, title, response in zip(
             (panels.correlated, panels.convolved), titles, responses[:2], strict=True
@@ -167,7 +175,7 @@ def _draw_impulses(panels: _Panels, tile: Tile, tiles: Tiles, box: float) -> lis
     ]
 
 
-def _texts(response: NDArray[np.generic], tile: Tile) -> tuple[str, ...]:
+def _texts(response: NDArray[np.generic], tile: Heatmap) -> tuple[str, ...]:
     """Return the numbers of a small response, each weight written as in the kernel."""
     if max(response.shape) > MOST_TICKED + 2:
         return ()

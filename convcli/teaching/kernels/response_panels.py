@@ -13,13 +13,12 @@ from convcli.plotting.axes import (
     WIDE,
     DrawnImage,
     add_colorbar,
-    bar_number,
     finite_extremes,
     round_ticks,
 )
-from convcli.plotting.heatmap import Tile, Tiles, draw_tiles
+from convcli.plotting.heatmap import Heatmap, HeatmapGroup, draw_heatmaps
 from convcli.plotting.style import DIVERGING, SEQUENTIAL, TICK_POINTS, TITLE_POINTS
-from convcli.plotting.text import text_width, wrap
+from convcli.plotting.text import bar_number, text_width, wrap
 
 Sides = tuple[float, float]  # inches: width, height
 
@@ -51,7 +50,7 @@ def contoured(weights: NDArray[np.generic]) -> bool:
     return bool(steps < _ROUGHEST * np.square(values).sum())
 
 
-def draw_contours(axes: Axes, weights: NDArray[np.generic], tiles: Tiles) -> None:
+def draw_contours(axes: Axes, weights: NDArray[np.generic], tiles: HeatmapGroup) -> None:
     """Draw contours at round levels, in the colors that the kernels ``tiles`` have."""
     low, high = finite_extremes(weights)
     levels = MaxNLocator(_LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
@@ -64,7 +63,9 @@ def draw_contours(axes: Axes, weights: NDArray[np.generic], tiles: Tiles) -> Non
     add_colorbar(axes, bands, round_ticks(levels[0], levels[-1]), tiles.unit, below=False)
 
 
-def draw_impulse(axes: Axes, response: Tile, dot: Pair, tiles: Tiles, inches: Sides) -> DrawnImage:
+def draw_impulse(
+    axes: Axes, response: Heatmap, dot: Pair, tiles: HeatmapGroup, inches: Sides
+) -> DrawnImage:
     """Draw what became of one bright pixel, in the kernels' colors, its place framed."""
     row, column = dot
     drawn = draw_signed(axes, response, tiles, inches)
@@ -73,14 +74,14 @@ def draw_impulse(axes: Axes, response: Tile, dot: Pair, tiles: Tiles, inches: Si
     return drawn
 
 
-def draw_signed(axes: Axes, tile: Tile, tiles: Tiles, inches: Sides) -> DrawnImage:
+def draw_signed(axes: Axes, tile: Heatmap, tiles: HeatmapGroup, inches: Sides) -> DrawnImage:
     """Draw a matrix as the kernels ``tiles`` are drawn, with its title and a color bar."""
     width, height = inches
-    [drawn] = draw_tiles([axes], tiles._replace(tiles=(tile,)), inches=inches, titles=False)
+    [drawn] = draw_heatmaps([axes], tiles._replace(maps=(tile,)), inches=inches, titles=False)
     ticks = round_ticks(-tiles.limit, tiles.limit)
     add_colorbar(axes, drawn.image, ticks, tiles.unit, below=width >= WIDE * height)
     axes.set_title(wrap(tile.title, max(width, _LEAST_TITLE), TITLE_POINTS))
-    widest = max(text_width(text, 1.0) for each in tiles.tiles for text in each.texts)
+    widest = max(text_width(text, 1.0) for each in tiles.maps for text in each.texts)
     return replace(drawn, ratio=height / width, widest=widest)
 
 

@@ -21,7 +21,7 @@ from convcli.plotting.axes import (
     finalize_layout,
     round_ticks,
 )
-from convcli.plotting.heatmap import add_shared_bar, draw_weights, symmetric_limit
+from convcli.plotting.heatmap import add_shared_colorbar, draw_weights, symmetric_limit
 from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 from convcli.teaching.learn.text import shown_weights, verdict
 
@@ -54,7 +54,7 @@ def draw_learned(learned: "LearnResult", truth: "Truth | None" = None) -> Figure
     At most 8 channels are drawn, a row for each.
 
     Returns:
-        A figure that no pyplot knows; `convcli.plotting.saving.save_figure` writes it.
+        A figure that no pyplot knows; `convcli.plotting.save.save_figure` writes it.
 
     >>> from convcli import learn_kernel
     >>> image = np.arange(36).reshape(6, 6) ** 2 % 17
@@ -126,7 +126,7 @@ def _draw_course(learned: "LearnResult", course: "History", truth: "Truth | None
     for axes in every:
         if axes not in used:
             axes.set_axis_off()
-    add_shared_bar(figure, every, drawn[0].image, "weight", inches=down * tall)
+    add_shared_colorbar(figure, every, drawn[0].image, "weight", inches=down * tall)
     finalize_layout(figure, drawn)
     return figure
 

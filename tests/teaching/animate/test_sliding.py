@@ -12,8 +12,8 @@ from convcli.filtering import Filter, filter_image
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
-from convcli.teaching.animate.position_text import position_lines
-from convcli.teaching.animate.sliding import choose_stops, slide_over
+from convcli.teaching.animate.captions import position_lines
+from convcli.teaching.animate.sliding import choose_positions, slide_over
 
 RNG = np.random.default_rng(4)
 GRAY = ImageData(RNG.integers(0, 256, (6, 7), np.uint8), 8)
@@ -87,7 +87,7 @@ def test_a_kernel_for_other_channels_is_refused():
 def test_stops_are_in_reading_order_from_first_to_last(rows, columns, step, data):
     places = st.integers(0, rows * columns - 1)
     start, end = sorted([data.draw(places), data.draw(places)])
-    stops = choose_stops((rows, columns), divmod(start, columns), divmod(end, columns), step)
+    stops = choose_positions((rows, columns), divmod(start, columns), divmod(end, columns), step)
     numbers = [row * columns + column for row, column in stops.shown]
     assert stops.passed == end - start + 1
     assert numbers[0] == start
@@ -111,19 +111,19 @@ def test_stops_are_in_reading_order_from_first_to_last(rows, columns, step, data
 )
 def test_a_way_that_is_none_is_refused(asked, message):
     with pytest.raises(UsageError, match=message):
-        choose_stops((6, 5), **asked)
+        choose_positions((6, 5), **asked)
 
 
 def test_too_many_frames_are_refused_with_the_least_step():
-    with pytest.raises(UsageError, match=r"--step 2 makes 5001 frames, .* --step 6 shows fewer"):
-        choose_stops((100, 100), step=2)
-    assert len(choose_stops((100, 100), step=6).shown) <= 2000
-    assert len(choose_stops((1, 2000), step=1).shown) == 2000
-    assert len(choose_stops((1, 3999), step=2).shown) == 2000
+    with pytest.raises(UsageError, match=r"--step 2 makes 5001 frames, .* use --step 6"):
+        choose_positions((100, 100), step=2)
+    assert len(choose_positions((100, 100), step=6).shown) <= 2000
+    assert len(choose_positions((1, 2000), step=1).shown) == 2000
+    assert len(choose_positions((1, 3999), step=2).shown) == 2000
     for width, step, better in [(2001, 1, 2), (4000, 2, 3)]:
-        with pytest.raises(UsageError, match=f"makes 2001 frames, .*: --step {better} shows fewer"):
-            choose_stops((1, width), step=step)
-        assert len(choose_stops((1, width), step=better).shown) <= 2000
+        with pytest.raises(UsageError, match=f"makes 2001 frames, .* use --step {better}"):
+            choose_positions((1, width), step=step)
+        assert len(choose_positions((1, width), step=better).shown) <= 2000
 
 
 def test_a_short_sum_is_written_out():

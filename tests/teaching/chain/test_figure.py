@@ -5,7 +5,7 @@ import pytest
 from matplotlib import colormaps
 
 from convcli.errors import UsageError
-from convcli.plotting.saving import save_figure
+from convcli.plotting.save import save_figure
 from convcli.teaching.chain.figure import draw_chain, plan_block
 
 RNG = np.random.default_rng(3)

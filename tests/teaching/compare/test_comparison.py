@@ -25,7 +25,7 @@ def differences(image, *choices):
 
 
 def pixels(image, each):
-    return filter_image(image, each.spec, image.depth).image.pixels.astype(int)
+    return filter_image(image, each.filter, image.depth).image.pixels.astype(int)
 
 
 def test_the_first_differs_from_itself_by_nothing():

@@ -5,7 +5,7 @@ from convcli.core.options import ConvOptions
 from convcli.filtering import Filter, filter_image
 from convcli.images.image import ImageData
 from convcli.kernels.spec import get_kernel, read_spec
-from convcli.plotting.result_tiles import draw_results
+from convcli.plotting.contact_sheet import draw_results
 from convcli.teaching.compare.comparison import Choice, compare_choices
 from convcli.teaching.compare.figure import draw_comparison
 
@@ -128,7 +128,7 @@ def test_what_has_no_difference_has_the_reason_in_its_place(legible):
     figure = draw_comparison(compare_choices(image, choices), original=image)
     legible(figure)
     assert len(shown(figure)) == 3
-    assert "padding 1 - padding 0 no two values stand for one position" in titles(figure)
+    assert "padding 1 - padding 0 no position has a value in both results" in titles(figure)
 
 
 def test_directions_say_what_their_colors_mean(legible):

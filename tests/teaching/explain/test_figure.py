@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 
 from convcli import explain
 from convcli.kernels.kernel import Kernel
-from convcli.plotting.saving import save_figure
+from convcli.plotting.save import save_figure
 from convcli.teaching.explain.figure import draw_explanation
 from convcli.teaching.explain.steps import result_lines
 

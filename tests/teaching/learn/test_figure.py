@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convcli.kernels.kernel import Kernel
-from convcli.plotting.saving import save_figure
+from convcli.plotting.save import save_figure
 from convcli.teaching.learn.figure import draw_learned
 from convcli.teaching.learn.lookup import recognize
 from convcli.teaching.learn.result import History, LearnResult

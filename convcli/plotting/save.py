@@ -1,9 +1,5 @@
 """Figures into files and windows."""
 
-# Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import DPI, style_context
-
-# isort: split
 import os
 import sys
 from collections.abc import Sequence
@@ -14,8 +10,9 @@ from matplotlib.figure import Figure
 
 from convcli.atomic import atomic_write
 from convcli.errors import UsageError, shown
+from convcli.plotting.style import DPI, style_context
 
-# What would differ from run to run or from version to version stays out of the file.
+# Dates and version numbers are left out, so that equal figures make equal files.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -31,8 +28,8 @@ _FORMATS = {
     ".tif": "tiff",
     ".tiff": "tiff",
 }
-_SCREEN, _SCREEN_DPI = (1600, 900), 100  # pixels that a window may take
-_JPEG_QUALITY = 95  # letters show the artefacts of less
+_WINDOW_PIXELS, _WINDOW_DPI = (1600, 900), 100  # at most
+_JPEG_QUALITY = 95  # below, letters have visible artifacts
 
 
 def figure_suffixes() -> tuple[str, ...]:
@@ -45,10 +42,10 @@ def figure_suffixes() -> tuple[str, ...]:
 
 
 def check_suffix(target: Path) -> str:
-    """Return matplotlib's name for the format that the target's suffix asks for.
+    """Return matplotlib's name for the format that a file's suffix stands for.
 
     Raises:
-        UsageError: no figure can have this suffix.
+        UsageError: figures cannot be written in this format.
 
     >>> check_suffix(Path("k.JPG"))
     'jpg'
@@ -63,13 +60,13 @@ def check_suffix(target: Path) -> str:
 
 
 def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> None:
-    """Write a figure in the format that the target's suffix names; pixels are 150 to the inch.
+    """Write a figure at 150 pixels per inch, in the format that the target's suffix stands for.
 
-    The same figure gives the same bytes: dates and random ids are left out.
+    The same figure always gives the same bytes.
 
     Raises:
-        UsageError: no figure can have this suffix.
-        ImageError: the target exists and ``overwrite`` is false, or cannot be written.
+        UsageError: figures cannot be written in this format.
+        ImageError: the target exists and ``overwrite`` is false, or it cannot be written.
     """
     file_format = check_suffix(target)
     options: dict[str, Any] = {"metadata": _METADATA.get(file_format)}
@@ -80,10 +77,10 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
 
 
 def check_display() -> None:
-    """See that there is a display, as far as the environment tells.
+    """Check that the environment names a display; on Linux only.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it names none.
     """
     displays = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not displays:
@@ -91,16 +88,16 @@ def check_display() -> None:
 
 
 def show_figure(figures: Sequence[Figure]) -> None:
-    """Open a window for each figure, and return when all have been closed.
+    """Open a window for each figure, and return when all are closed.
 
     Raises:
-        UsageError: there is no display, or no window system for matplotlib to use.
+        UsageError: there is no display, or matplotlib has no window system to use.
     """
     check_display()
     with style_context():
         try:
             _open_windows(figures)
-        except Exception as error:  # each window system fails in a way of its own
+        except Exception as error:  # each window system raises exceptions of its own
             reason = " ".join(str(error).split())
             raise UsageError(
                 f"--show needs a display: no window opens ({reason}); use --plot FILE"
@@ -108,14 +105,15 @@ def show_figure(figures: Sequence[Figure]) -> None:
 
 
 def _open_windows(figures: Sequence[Figure]) -> None:
-    """Hand the figures to pyplot's windows; the only place that loads pyplot."""
+    """Show existing figures in pyplot's windows; pyplot is loaded here only."""
     import matplotlib.pyplot as plt
 
     for figure in figures:
         width, height = figure.get_size_inches()
-        figure.set_dpi(min(_SCREEN_DPI, _SCREEN[0] / width, _SCREEN[1] / height))
-        taker: Any = lambda *_, taken=figure, **__: taken  # noqa: E731 - pyplot calls it for a new one
-        plt.figure(FigureClass=taker)
+        figure.set_dpi(min(_WINDOW_DPI, _WINDOW_PIXELS[0] / width, _WINDOW_PIXELS[1] / height))
+        # pyplot opens windows only for figures that it makes: it is given ours as the class.
+        existing_figure: Any = lambda *_, figure=figure, **__: figure  # noqa: E731
+        plt.figure(FigureClass=existing_figure)
         if type(figure.canvas).required_interactive_framework is None:
             plt.close(figure)
             raise RuntimeError(f"matplotlib has only {plt.get_backend()}")

@@ -13,7 +13,7 @@ from PIL import Image
 from convcli.errors import ImageError, UsageError
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.heatmap import draw_kernel
-from convcli.plotting.saving import check_suffix, figure_suffixes, save_figure, show_figure
+from convcli.plotting.save import check_suffix, figure_suffixes, save_figure, show_figure
 from convcli.plotting.style import style_context
 
 KERNEL = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
@@ -26,7 +26,7 @@ SAVE = """
 import sys
 from pathlib import Path
 from convcli.plotting.heatmap import draw_kernel
-from convcli.plotting.saving import save_figure
+from convcli.plotting.save import save_figure
 from convcli.kernels.kernel import Kernel
 kernel = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
 save_figure(draw_kernel(kernel), Path(sys.argv[1]))

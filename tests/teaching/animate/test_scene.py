@@ -14,13 +14,11 @@ from convcli.geometry import Pads, conv_geometry
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
+from convcli.plotting.blit import EMPTY_COLOR
 from convcli.plotting.window_marks import WINDOW_COLOR, WindowMarks
-from convcli.teaching.animate.frames import Animation, animate_filtering, kept_colors
-from convcli.teaching.animate.image_page import ImagePage
 from convcli.teaching.animate.image_scene import ImageScene
-from convcli.teaching.animate.page import EMPTY_COLOR
-from convcli.teaching.animate.signal_scene import SignalScene, slides_along
-from convcli.teaching.animate.sliding import choose_stops, slide_over
+from convcli.teaching.animate.scene import animate_window, palette_colors
+from convcli.teaching.animate.sliding import choose_positions, slide_over
 
 RNG = np.random.default_rng(6)
 TOY = np.array([[10, 10, 10, 0, 0, 0]] * 6)
@@ -30,7 +28,7 @@ SIGNAL = np.array([[0, 0, 1, 3, 5, 5, -2, 0, 0, 4]])
 LONG = "a-name-without-an-end_" * 9
 
 
-def slide_of(pixels, kernel="outline", *layout, **more):
+def slide_over_image(pixels, kernel="outline", *layout, **more):
     depth = {"uint8": 8, "uint16": 16}.get(pixels.dtype.name)
     if isinstance(kernel, str):
         group = read_spec(kernel)
@@ -40,8 +38,10 @@ def slide_of(pixels, kernel="outline", *layout, **more):
     return slide_over(ImageData(pixels, depth), spec)
 
 
-def frames_of(slide, **asked):
-    return list(animate_filtering(slide, choose_stops(slide.output, **asked).shown, title="t"))
+def frames_of(window, **asked):
+    return list(
+        animate_window(window, choose_positions(window.output_shape, **asked).shown, title="t")
+    )
 
 
 def share(frame, color):
@@ -56,7 +56,7 @@ def found(frame, color):
     return red & green & blue
 
 
-SLIDES = {
+WINDOWS = {
     "3x3": (TOY, "prewitt-x"),
     "15x15": (GRAY, "gaussian:15"),
     "30x30": (GRAY, Kernel(RNG.normal(size=(30, 30)))),
@@ -81,24 +81,23 @@ SLIDES = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in SLIDES if name not in ("3x3", "rgb", "pair")])
+@pytest.mark.parametrize("name", [name for name in WINDOWS if name not in ("3x3", "rgb", "pair")])
 def test_nothing_is_cut_or_overlaps(name, legible):
-    slide = slide_of(*SLIDES[name])
-    stops = choose_stops(slide.output).shown[-3:]
-    make = SignalScene if slides_along(slide) else ImageScene
-    scene = make(slide, stops, LONG if name == "long-name" else name)
-    scene.move(len(stops) - 1)
-    figure = scene.film.figure
-    assert isinstance(figure, Figure)
-    legible(figure)
+    window = slide_over_image(*WINDOWS[name])
+    positions = choose_positions(window.output_shape).shown[-3:]
+    scene = animate_window(window, positions, title=LONG if name == "long-name" else name)
+    scene.move(len(positions) - 1)
+    legible(scene.figure)
 
 
 @pytest.mark.parametrize("name", ["rgb", "nan", "holes", "row", "column"])
-def test_a_frame_for_each_stop_all_alike_and_even_until_the_map_is_full(name):
-    slide = slide_of(*SLIDES[name])
-    stops = choose_stops(slide.output, step=max(1, math.prod(slide.output) // 4)).shown
-    frames = list(animate_filtering(slide, stops, title="t"))
-    assert len(frames) == len(stops) > 2
+def test_a_frame_for_each_position_all_alike_and_even_until_the_map_is_full(name):
+    window = slide_over_image(*WINDOWS[name])
+    positions = choose_positions(
+        window.output_shape, step=max(1, math.prod(window.output_shape) // 4)
+    ).shown
+    frames = list(animate_window(window, positions, title="t"))
+    assert len(frames) == len(positions) > 2
     assert {frame.shape for frame in frames} == {frames[0].shape}
     assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
     height, width, channels = frames[0].shape
@@ -109,9 +108,9 @@ def test_a_frame_for_each_stop_all_alike_and_even_until_the_map_is_full(name):
     assert empty[-1] == 0
 
 
-def test_what_lies_before_the_first_stop_stays_empty():
-    [whole] = frames_of(slide_of(TOY), last=(0, 0))
-    part = frames_of(slide_of(TOY), first=(1, 4), last=(3, 1), step=4)
+def test_what_lies_before_the_first_position_stays_empty():
+    [whole] = frames_of(slide_over_image(TOY), last=(0, 0))
+    part = frames_of(slide_over_image(TOY), first=(1, 4), last=(3, 1), step=4)
     assert len(part) == 4
     left = share(part[-1], EMPTY_COLOR) / share(whole, EMPTY_COLOR)
     assert left == pytest.approx(26 / 35, abs=0.03)
@@ -119,13 +118,12 @@ def test_what_lies_before_the_first_stop_stays_empty():
 
 def test_large_steps_fill_all_that_they_pass():
     for pixels, step in ((TOY, 35), (GRAY, 999)):
-        assert share(frames_of(slide_of(pixels), step=step)[-1], EMPTY_COLOR) == 0
+        assert share(frames_of(slide_over_image(pixels), step=step)[-1], EMPTY_COLOR) == 0
 
 
 def test_the_numbers_on_the_page_are_those_of_the_input_and_the_map():
-    slide = slide_of(TOY, "prewitt-x")
-    page = ImagePage(slide, "t")
-    page.draw(1)
+    window = slide_over_image(TOY, "prewitt-x")
+    page = ImageScene(window, [(0, 0)], "t")
     assert [text.get_text() for text in page.input.texts] == [
         str(n) for n in np.pad(TOY, 1, "edge").ravel()
     ]
@@ -135,7 +133,7 @@ def test_the_numbers_on_the_page_are_those_of_the_input_and_the_map():
 
 @pytest.mark.parametrize(("operation", "shown"), [("correlate", "1234"), ("convolve", "4321")])
 def test_the_kernel_is_shown_as_it_is_applied(operation, shown):
-    figure, _ = ImagePage(slide_of(TOY, "1 2; 3 4", operation), "t").draw(1)
+    figure = ImageScene(slide_over_image(TOY, "1 2; 3 4", operation), [(0, 0)], "t").figure
     [kernel] = [axes for axes in figure.axes if axes.get_title().startswith("custom")]
     assert "".join(text.get_text() for text in kernel.texts) == shown
     flipped = operation == "convolve"
@@ -145,8 +143,7 @@ def test_the_kernel_is_shown_as_it_is_applied(operation, shown):
 
 @pytest.mark.parametrize("name", ["rgb", "15x15"])
 def test_images_have_no_numbers_in_the_input(name):
-    page = ImagePage(slide_of(*SLIDES[name]), "t")
-    page.draw(1)
+    page = ImageScene(slide_over_image(*WINDOWS[name]), [(0, 0)], "t")
     assert not page.input.texts
     assert len(page.maps) == (3 if name == "rgb" else 1)
 
@@ -157,7 +154,7 @@ def test_images_have_no_numbers_in_the_input(name):
     ids=["toy-valid", "toy-same", "signal-valid", "signal-full"],
 )
 def test_padding_is_hatched(pixels, padding, hatched):
-    [frame] = frames_of(slide_of(pixels, "1 1 1", "correlate", padding), last=(0, 0))
+    [frame] = frames_of(slide_over_image(pixels, "1 1 1", "correlate", padding), last=(0, 0))
     red, green, blue = np.moveaxis(frame.astype(int), 2, 0)
     orange = ((red - blue > 80) & (red - green > 20) & (green - blue > 20)).mean()
     assert (orange > 0.002) == hatched
@@ -195,8 +192,8 @@ def test_without_stride_no_window_stays_behind_and_without_dilation_no_taps_are_
 
 @pytest.mark.parametrize("shape", [(40, 50), (700, 900)])
 def test_the_window_can_be_seen_however_small(shape):
-    slide = slide_of(np.full(shape, 90, np.uint8), "1")
-    frame = frames_of(slide, first=(20, 20), last=(20, 20))[0]
+    window = slide_over_image(np.full(shape, 90, np.uint8), "1")
+    frame = frames_of(window, first=(20, 20), last=(20, 20))[0]
     rows, columns = np.nonzero(found(frame, WINDOW_COLOR))
     left = columns < frame.shape[1] / 2
     assert np.ptp(rows[left]) >= 6
@@ -204,43 +201,43 @@ def test_the_window_can_be_seen_however_small(shape):
 
 
 def test_frames_are_the_same_every_time():
-    slide = slide_of(COLOR[:, :, 0], "blur")
-    ways = (frames_of(slide, first=(5, 4)) for _ in range(2))
+    window = slide_over_image(COLOR[:, :, 0], "blur")
+    ways = (frames_of(window, first=(5, 4)) for _ in range(2))
     for one, two in zip(*ways, strict=True):
         assert np.array_equal(one, two)
 
 
 def test_what_stands_still_does_not_change():
-    frames = np.array(frames_of(slide_of(TOY), last=(0, 3)))
+    frames = np.array(frames_of(slide_over_image(TOY), last=(0, 3)))
     changed = (frames != frames[0]).any(axis=(0, 3)).mean()
     assert 0.005 < changed < 0.15
 
 
 def test_frames_do_not_share_memory():
-    one, two = list(animate_filtering(slide_of(TOY), [(0, 0), (3, 3)]))
+    one, two = list(animate_window(slide_over_image(TOY), [(0, 0), (3, 3)]))
     assert not np.shares_memory(one, two)
     assert (one != two).any()
 
 
 def test_the_samples_are_the_empty_page_and_the_full_one():
-    empty, full = Animation(slide_of(TOY), [(0, 0)]).samples()
+    empty, full = animate_window(slide_over_image(TOY), [(0, 0)]).backgrounds()
     assert share(empty, EMPTY_COLOR) > 0.05
     assert share(full, EMPTY_COLOR) == 0
-    assert kept_colors().shape[1] == 3
-    assert len(kept_colors()) <= 128
+    assert palette_colors().shape[1] == 3
+    assert len(palette_colors()) <= 128
 
 
 def test_channels_that_no_figure_shows_are_refused():
-    slide = slide_of(np.zeros((4, 4, 5)))
+    window = slide_over_image(np.zeros((4, 4, 5)))
     with pytest.raises(UsageError, match="1 or 3 channels, not of 5"):
-        next(animate_filtering(slide, [(0, 0)]))
+        animate_window(window, [(0, 0)])
 
 
 @pytest.mark.parametrize("name", ["3x3", "holes", "rgb", "row", "column"])
 def test_frames_look_as_they_did(name, golden):
-    slide = slide_of(*SLIDES[name])
-    stops = choose_stops(slide.output, step=2).shown[:3]
-    *_, frame = animate_filtering(slide, stops, title="t")
+    window = slide_over_image(*WINDOWS[name])
+    positions = choose_positions(window.output_shape, step=2).shown[:3]
+    *_, frame = animate_window(window, positions, title="t")
     height, width, _ = frame.shape
     halved = frame.reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
     golden(halved.astype(np.uint8), f"frame-{name}")
