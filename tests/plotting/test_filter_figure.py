@@ -173,11 +173,10 @@ def test_negative_numbers_have_colors_centered_on_zero():
 
 
 def test_a_small_matrix_has_its_numbers_and_ticks():
-    original, _, result = shown(draw(STEP, [plain_row(STEP, SOBEL[0])]))
+    _, filtered = plain = plain_row(STEP, SOBEL[0])
+    original, _, result = shown(draw(STEP, [plain]))
     assert cells(original) == [str(n) for n in STEP.ravel()]
-    assert [float(text) for text in cells(result)] == plain_row(
-        STEP, SOBEL[0]
-    ).pixels.ravel().tolist()
+    assert [float(text) for text in cells(result)] == filtered.image.pixels.ravel().tolist()
     assert original.get_xticks().tolist() == original.get_yticks().tolist() == list(range(6))
 
 
