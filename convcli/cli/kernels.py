@@ -69,12 +69,11 @@ def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) 
 def _draw_catalogue(plot: str, source: str | None, overwrite: bool) -> None:
     """Draw what each kernel of the catalogue makes of one image."""
     from convcli.images.options import ReadOptions
-    from convcli.teaching.kernels.catalogue_maps import built_in_image, catalogue_maps, reduced
-    from convcli.teaching.kernels.catalogue_sheet import draw_poster
+    from convcli.teaching.kernels.catalogue_sheet import demo_image, draw_catalogue, reduce_image
 
     check_figure(plot, overwrite=overwrite)
-    image = built_in_image() if source is None else reduced(*read_one(source, ReadOptions()))
-    write_figure(draw_poster(image, catalogue_maps(image)), plot, overwrite=overwrite)
+    image = demo_image() if source is None else reduce_image(*read_one(source, ReadOptions()))
+    write_figure(draw_catalogue(image), plot, overwrite=overwrite)
 
 
 @kernels.command(
@@ -117,7 +116,7 @@ def show_kernel(
     written and their names printed.
     """
     from convcli.kernels.spec import find_computed, only_kernel, read_spec
-    from convcli.teaching.kernels.describe import set_json, set_text
+    from convcli.teaching.kernels.text import set_json, set_text
 
     _check_printing(json, output, plot)
     check_outputs(output, plot, overwrite=overwrite)
@@ -125,9 +124,9 @@ def show_kernel(
     if output is not None:
         _write(only_kernel(found), output, overwrite)
     if plot is not None:
-        from convcli.teaching.kernels.kernel_sheet import draw_portrait
+        from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
-        write_figure(draw_portrait(found), plot, overwrite=overwrite)
+        write_figure(draw_kernel_sheet(found), plot, overwrite=overwrite)
     if output is not None or plot is not None:
         return
     if json:

@@ -8,16 +8,15 @@ from convcli.kernels.entries import ComputedKernel, Parameter
 OPENCV = "OpenCV, getGaussianKernel"
 PIXELS, DEGREES = "pixels", "degrees"
 
-SIZE_FROM_SIGMA = Parameter(
-    "size", "size", "", "N or WxH (width x height); default: from sigma", PIXELS
-)
+SIZE = Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS)
+SIZE_FROM_SIGMA = SIZE._replace(default="", meaning=f"{SIZE.meaning}; default: from sigma")
 ANGLE = Parameter("angle", "number", "0", "direction, counter-clockwise from the right", DEGREES)
 
 SMOOTHING = (
     ComputedKernel(
         "box",
         "smoothing",
-        (Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS),),
+        (SIZE,),
         "box:5",
         "mean of a rectangle",
         "M. McDonnell, Computer Graphics and Image Processing 17(1), 1981",
@@ -25,7 +24,7 @@ SMOOTHING = (
     ComputedKernel(
         "binomial",
         "smoothing",
-        (Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS),),
+        (SIZE,),
         "binomial:5",
         "Pascal's triangle, the Gaussian of integers",
         "B. Jaehne, Digital Image Processing, 6th ed., 2005",
@@ -48,9 +47,7 @@ SMOOTHING = (
                 "rho", "correlation", "0", "correlation of x (right) and y (down), between -1 and 1"
             ),
             Parameter("angle", "number", "0", "rotates the bell counter-clockwise", DEGREES),
-            Parameter(
-                "start", "number", "", "x and y of the first sample; default: centered", PIXELS
-            ),
+            Parameter("start", "number", "", "x and y of sample 0; default: centered", PIXELS),
             Parameter("step", "positive", "1", "distance between samples", PIXELS),
             Parameter("normalize", "flag", "yes", "no: the weights are the density's values"),
         ),
@@ -117,12 +114,8 @@ DIFFERENCES = (
         "Laplacian",
         (
             SIZE_FROM_SIGMA,
-            Parameter(
-                "sigma", "positive", "1", "standard deviation of the narrower Gaussian", PIXELS
-            ),
-            Parameter(
-                "ratio", "positive", "1.6", "the wider Gaussian's sigma / the narrower one's"
-            ),
+            Parameter("sigma", "positive", "1", "sigma of the narrower Gaussian", PIXELS),
+            Parameter("ratio", "positive", "1.6", "the wider one's sigma / the narrower one's"),
         ),
         "dog:sigma=1.5,ratio=1.6",
         "Gaussian minus a wider Gaussian, sum 0",
@@ -137,9 +130,7 @@ DIFFERENCES = (
             Parameter("wavelength", "positive", "6", "length of one period", PIXELS),
             ANGLE._replace(meaning="direction of the wave, counter-clockwise from the right"),
             Parameter("aspect", "positive", "0.5", "sigma along the wave / sigma across it"),
-            Parameter(
-                "phase", "number", "0", "0: a bright bar in the center; 90: an edge", DEGREES
-            ),
+            Parameter("phase", "number", "0", "0: bright bar in the center; 90: edge", DEGREES),
         ),
         "gabor:21,wavelength=8,angle=45",
         "wave under a Gaussian, for stripes in one direction",

@@ -101,18 +101,15 @@ GRADIENTS = (
     FixedKernel("bottom-sobel", "gradient", outer((-1, 0, 1), (1, 2, 1)),
                 "positive where brighter below", SETOSA_SOBEL),
     *_pair("prewitt", (1, 1, 1), DIFFERENCE, "gradient, smoothed by 1-1-1", PREWITT),
-    *_pair("scharr", (3, 10, 3), DIFFERENCE, "gradient, 3-10-3, nearly isotropic",
-           SCHARR),
+    *_pair("scharr", (3, 10, 3), DIFFERENCE, "gradient, 3-10-3, nearly isotropic", SCHARR),
     KernelFamily("roberts", "gradient", ("roberts-x", "roberts-y"), "magnitude",
                  "gradient along the diagonals, 2x2", ROBERTS),
     FixedKernel("roberts-x", "gradient", ((-1, 0), (0, 1)),
                 "positive where brighter at the lower right", ROBERTS),
     FixedKernel("roberts-y", "gradient", ((0, -1), (1, 0)),
                 "positive where brighter at the lower left", ROBERTS),
-    *_pair("frei-chen", (1, sqrt(2), 1), DIFFERENCE, "gradient, 1-sqrt(2)-1, isotropic",
-           FREI_CHEN),
-    *_pair("farid", FARID_SMOOTHING, FARID_DIFFERENCE, "gradient, 5x5, accurate in direction",
-           FARID),
+    *_pair("frei-chen", (1, sqrt(2), 1), DIFFERENCE, "gradient, 1-sqrt(2)-1, isotropic", FREI_CHEN),
+    *_pair("farid", FARID_SMOOTHING, FARID_DIFFERENCE, "gradient, 5x5, direction accurate", FARID),
 )
 
 COMPASSES = (

@@ -1,45 +1,137 @@
-"""The poster of the catalogue: every kernel that has a name, applied to the same image."""
+"""The sheet of the catalogue: every kernel with a name, applied to the same image."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 from matplotlib.figure import Figure
 
+from convcli.errors import ImageError
+from convcli.filtering import Filter, filter_image
+from convcli.geometry import size_text
+from convcli.images.channels import select_channels
 from convcli.images.image import ImageData
+from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.spec import KernelSet, read_spec
 from convcli.plotting.contact_sheet import SheetTile, draw_sheet
-from convcli.teaching.kernels.catalogue_maps import CatalogueMap
 
-_COLUMNS, _BOX = 10, 1.28  # inches: the built-in image's pixels are three dots wide
-_GRAY = "Tiles without a bar of their own are pixels as apply writes them, cut at black and white. "
+_SIDE = 64  # of the demo image
+_MAX_SIDE = 128  # the effect of a 3x3 kernel is invisible in a larger image
+_BARS = ((36, 4), (44, 3), (50, 2), (54, 1), (56, 1), (58, 1))  # first column, width
+_LETTER = ("11110", "10001", "10001", "11110", "10100", "10010", "10001")
+_COLUMNS, _TILE = 10, 1.28  # tiles side by side; inches, three dots for a pixel of the demo image
+_PIXELS = "Tiles without a color bar are pixels as apply writes them, clipped to black and white. "
 _VALUES = (
     "A bar beside a tile gives the values of its feature map: "
     "blue below zero, red above, or gray from the least to the greatest."
 )
 
 
-def draw_poster(image: ImageData, maps: Iterable[CatalogueMap]) -> Figure:
-    """Draw an image and what each kernel makes of it, group by group.
+def draw_catalogue(image: ImageData) -> Figure:
+    """Draw an image, and the result of each kernel of the catalogue, by group.
 
     Args:
         image: (H, W) gray.
-        maps: of :func:`convcli.teaching.kernels.catalogue_maps.catalogue_maps`.
 
     Returns:
-        A figure that no pyplot knows; `convcli.plotting.save.save_figure` writes it.
+        A figure that pyplot does not manage; ``convcli.plotting.save.save_figure`` writes it.
     """
-    rows, columns = image.shape
-    tiles = [
-        SheetTile(
-            each.name,
-            each.values,
-            each.max_value,
-            each.about,
-            centered=each.signed,
-            group=each.group,
-        )
-        for each in maps
-    ]
-    title = f"{len(tiles)} kernels applied to one image\n{_GRAY * bool(image.max_value)}{_VALUES}"
+    tiles = list(catalogue_tiles(image))
+    title = f"{len(tiles)} kernels applied to one image\n{_PIXELS * bool(image.max_value)}{_VALUES}"
     original = SheetTile(
-        "the image", image.pixels, image.max_value, f"{columns}x{rows}", group="input"
+        "the image", image.pixels, image.max_value, size_text(image.shape), group="input"
     )
-    return draw_sheet([original, *tiles], title=title, columns=_COLUMNS, box=_BOX)
+    return draw_sheet([original, *tiles], title=title, columns=_COLUMNS, box=_TILE)
+
+
+def catalogue_tiles(image: ImageData) -> Iterator[SheetTile]:
+    """Apply each kernel of the catalogue to an image, computed kernels with their defaults.
+
+    A result is pixels, as ``apply`` writes them, if it looks like the image: the weights sum to 1,
+    none is negative, or a bias is added. Otherwise it is the feature map itself.
+
+    Args:
+        image: (H, W) gray.
+
+    >>> tile = next(catalogue_tiles(demo_image()))
+    >>> tile.title, tile.group, tile.caption, tile.max_value
+    ('identity', 'simple', '3x3', 255)
+    """
+    for entry in CATALOGUE.values():
+        kernels = read_spec(entry.name)
+        as_pixels = _gives_image(kernels)
+        depth = image.depth if as_pixels else None
+        image_filter = Filter(
+            kernels.label,
+            kernels.kernels,
+            kernels.combine,
+            range="raw" if depth is None else "clip",
+        )
+        result = filter_image(image, image_filter, depth).image
+        yield SheetTile(
+            entry.name,
+            result.pixels,
+            result.max_value,
+            f"{kernels.combine} of {len(kernels.kernels)}"
+            if kernels.combine
+            else size_text(kernels.kernels[0].shape),
+            centered=kernels.combine is None and not as_pixels,
+            group=entry.group,
+        )
+
+
+def _gives_image(kernels: KernelSet) -> bool:
+    kernel = kernels.kernels[0]
+    keeps_brightness = math.isclose(kernel.sum, 1, rel_tol=1e-9)
+    nonnegative = bool((kernel.weights >= 0).all())
+    return kernels.combine is None and (keeps_brightness or nonnegative or kernel.bias != 0)
+
+
+def demo_image() -> ImageData:
+    """Return a gray image of 64x64 pixels on which each kernel has a visible effect.
+
+    It shows a disk with edges in all directions, bars of decreasing width, a checkerboard, a ramp,
+    a letter, a slanted line and two dots.
+
+    >>> demo_image().pixels.shape
+    (64, 64)
+    """
+    pixels = np.full((_SIDE, _SIDE), 70, np.uint8)
+    down, across = np.mgrid[:_SIDE, :_SIDE]
+    pixels[np.hypot(across - 17, down - 17) < 12.5] = 200
+    for first, width in _BARS:
+        pixels[5:17, first : first + width] = 180
+    pixels[21:29, 36:60] = np.where((down // 2 + across // 2) % 2, 140, 50)[21:29, 36:60]
+    pixels[35:44, 4:60] = np.linspace(0, 255, 56)
+    pixels[49:56, 6:11][np.array([list(row) for row in _LETTER]) == "1"] = 160
+    line = np.arange(12)
+    pixels[48 + line, 22 + line] = 160
+    pixels[52, 42], pixels[52, 52] = 160, 10
+    return ImageData(pixels, 8, format="PNG")
+
+
+def reduce_image(image: ImageData, name: str) -> ImageData:
+    """Return an image in gray, without alpha, of at most 128x128 pixels: means of equal blocks.
+
+    Rows and columns at the bottom and the right that fill no block are left out.
+
+    Raises:
+        ImageError: the image is neither gray nor RGB; the message begins with ``name``.
+    """
+    if image.pixels.ndim == 3 and image.pixels.shape[2] != 3:
+        count = image.pixels.shape[2]
+        raise ImageError(name, f"has {count} channels; kernels are shown on gray or RGB images")
+    pixels = select_channels(image.pixels, "gray")
+    step = math.ceil(max(pixels.shape) / _MAX_SIDE)
+    if step > 1:
+        down, across = (min(step, extent) for extent in pixels.shape)
+        rows, columns = pixels.shape[0] // down, pixels.shape[1] // across
+        blocks = pixels[: rows * down, : columns * across].reshape(rows, down, columns, across)
+        with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN, and shown as NaN
+            means = blocks.mean(axis=(1, 3))
+        integers = image.depth is not None
+        pixels = np.rint(means).astype(pixels.dtype) if integers else means
+    return replace(image, pixels=pixels, alpha=None)

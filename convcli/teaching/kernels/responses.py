@@ -1,4 +1,4 @@
-"""What a kernel does to a bright pixel and to waves: impulse response and frequency response."""
+"""A kernel's impulse responses, frequency response and gain on a constant image."""
 
 import math
 from typing import NamedTuple
@@ -10,13 +10,13 @@ from convcli.core.correlate import feature_map
 from convcli.core.options import ConvOptions
 from convcli.geometry import Pair
 
-_MOST_DIRECT = 128 * 128  # weights, summed without rounding; with more, that takes seconds
-_SAMPLES = 129  # odd, so that one sample lies at frequency zero and as many on both sides
-_NOISE = 1e-12  # of the sum of magnitudes: what rounding may leave of a sum that is 0
+_MAX_DIRECT = 128 * 128  # weights that are summed directly and exactly; more would take seconds
+_SAMPLES = 129  # odd, so that one sample lies at frequency zero
+_ROUNDING = 1e-12  # rounding error of a sum that should be 0, relative to the sum of magnitudes
 
 
 class ImpulseResponses(NamedTuple):
-    """What becomes of an image of one bright pixel, which is 1 at ``dot`` (row, column)."""
+    """The feature maps of an image that is 1 at ``dot`` (row, column) and 0 elsewhere."""
 
     correlated: NDArray[np.generic]
     convolved: NDArray[np.generic]
@@ -26,14 +26,14 @@ class ImpulseResponses(NamedTuple):
 def impulse_responses(weights: NDArray[np.generic]) -> ImpulseResponses:
     """Filter an image of one bright pixel by both operations.
 
-    Correlation leaves the kernel flipped in both axes around the pixel, convolution leaves it as
-    it stands. The image is just large enough for that and a rim of zeros.
+    Around that pixel, correlation gives the kernel flipped in both axes, and convolution gives the
+    kernel itself. The image has room for it and a border of zeros.
 
     Args:
         weights: (rows, columns).
 
     Returns:
-        Two maps of odd sides, integers for integer weights.
+        Two maps with odd sides, integers for integer weights.
 
     >>> impulse_responses(np.array([[1, 2, 3]])).correlated[1].tolist()
     [0, 3, 2, 1, 0]
@@ -44,7 +44,7 @@ def impulse_responses(weights: NDArray[np.generic]) -> ImpulseResponses:
     dot = rows // 2, columns // 2
     image = np.zeros((rows, columns), np.int64 if weights.dtype.kind == "i" else np.float64)
     image[dot] = 1
-    method = "direct" if weights.size <= _MOST_DIRECT else "fft"
+    method = "direct" if weights.size <= _MAX_DIRECT else "fft"
     return ImpulseResponses(
         feature_map(image, weights, ConvOptions("correlate", border="zero"), method=method),
         feature_map(image, weights, ConvOptions("convolve", border="zero"), method=method),
@@ -53,17 +53,18 @@ def impulse_responses(weights: NDArray[np.generic]) -> ImpulseResponses:
 
 
 def frequency_response(weights: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return by how much a wave of each frequency is amplified.
+    """Return the gain of a wave of each frequency.
 
-    The magnitude of the two-dimensional discrete Fourier transform, the weights padded by zeros.
+    It is the magnitude of the two-dimensional discrete Fourier transform of the weights, padded
+    with zeros.
 
     Args:
-        weights: (rows, columns), already divided by the divisor.
+        weights: (rows, columns), divided by the divisor.
 
     Returns:
-        (n, n) with n odd, 129 or what the kernel's longer side asks for. Sample [i, j] belongs to
+        (n, n) with n odd: 129, or more for a kernel with longer sides. Sample [i, j] belongs to
         ``(i - n // 2) / n`` cycles per pixel down and ``(j - n // 2) / n`` across, so frequency
-        zero is in the middle.
+        zero is in the center.
 
     >>> response = frequency_response(np.array([[1, 0, -1]]))
     >>> response.shape, response[64, 64].item()
@@ -75,11 +76,11 @@ def frequency_response(weights: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def gain_at_zero(weights: NDArray[np.generic]) -> float:
-    """Return what a flat image is multiplied by: the sum of the weights, 0 if only rounding.
+    """Return the gain on a constant image: the sum of the weights, 0 for a rounding error.
 
     >>> gain_at_zero(np.array([[0.1, 0.2, -0.3]]))
     0.0
     """
     values = weights.ravel().tolist()
     total = math.fsum(values)
-    return 0.0 if abs(total) <= _NOISE * math.fsum(map(abs, values)) else total
+    return 0.0 if abs(total) <= _ROUNDING * math.fsum(map(abs, values)) else total

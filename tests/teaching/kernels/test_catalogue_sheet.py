@@ -1,38 +1,123 @@
+"""The sheet of the catalogue: what is drawn of each kernel, and that it can be read."""
+
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from convcli.errors import ImageError
 from convcli.images.image import ImageData
 from convcli.kernels.catalogue import CATALOGUE, groups
-from convcli.teaching.kernels.catalogue_maps import built_in_image, catalogue_maps
-from convcli.teaching.kernels.catalogue_sheet import draw_poster
-
-
-def poster(image):
-    return draw_poster(image, catalogue_maps(image))
+from convcli.kernels.spec import get_kernel
+from convcli.teaching.kernels.catalogue_sheet import (
+    catalogue_tiles,
+    demo_image,
+    draw_catalogue,
+    reduce_image,
+)
 
 
 @pytest.fixture(scope="module")
-def built_in():
-    return poster(built_in_image())
+def tiles():
+    return {tile.title: tile for tile in catalogue_tiles(demo_image())}
 
 
-def tiles(figure):
+@pytest.fixture(scope="module")
+def sheet():
+    return draw_catalogue(demo_image())
+
+
+def responses(name):
+    """The feature map by scipy, whose anchor of an even kernel differs."""
+    kernel = get_kernel(name)
+    pixels = demo_image().pixels.astype(float)
+    rows, columns = kernel.shape
+    origin = (rows % 2 - 1, columns % 2 - 1)
+    return ndimage.correlate(pixels, kernel.weights, mode="nearest", origin=origin) + kernel.bias
+
+
+def drawn_tiles(figure):
     return {axes.get_title().split("\n")[0]: axes for axes in figure.axes if axes.images}
 
 
-def test_the_poster_is_legible(built_in, legible):
-    legible(built_in)
+def test_there_is_one_tile_of_each_entry_in_the_catalogues_order(tiles):
+    assert list(tiles) == list(CATALOGUE)
+    assert [tile.group for tile in tiles.values()] == [e.group for e in CATALOGUE.values()]
 
 
-def test_every_entry_has_a_tile_under_its_group(built_in):
-    names = [name.replace("-\n", "-") for name in tiles(built_in)]
+def test_signed_maps_are_the_values_themselves(tiles):
+    for name in ("outline", "sobel-x", "roberts-y", "log", "gabor", "find-edges"):
+        assert tiles[name].max_value is None
+        assert tiles[name].centered
+        expected = responses(name)
+        np.testing.assert_allclose(tiles[name].pixels, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_result_that_looks_like_an_image_is_one(tiles):
+    for name in ("blur", "gaussian", "sharpen", "emboss", "plus", "contour"):
+        assert (tiles[name].max_value, tiles[name].pixels.dtype) == (255, np.uint8)
+        expected = np.clip(responses(name), 0, 255)
+        assert np.abs(tiles[name].pixels - expected).max() <= 0.5 + 1e-3, name
+
+
+def test_families_are_combined(tiles):
+    across, down = responses("sobel-x"), responses("sobel-y")
+    np.testing.assert_allclose(tiles["sobel"].pixels, np.hypot(across, down), rtol=1e-6)
+    members = [responses(name) for name in CATALOGUE["kirsch"].members]
+    assert np.array_equal(tiles["kirsch"].pixels, np.max(members, axis=0))
+    assert not tiles["sobel"].centered
+    assert (tiles["sobel"].caption, tiles["kirsch"].caption) == ("magnitude of 2", "max of 8")
+    assert (tiles["motion"].caption, tiles["sobel-x"].caption) == ("9x1", "3x3")
+
+
+def test_every_kernel_but_identity_changes_the_demo_image(tiles):
+    same = [n for n, t in tiles.items() if np.array_equal(t.pixels, tiles["identity"].pixels)]
+    assert same == ["identity"]
+
+
+def test_plain_numbers_stay_plain():
+    image = ImageData(np.array([[0.5, -1], [2, 3]]), None)
+    assert {tile.max_value for tile in catalogue_tiles(image)} == {None}
+
+
+def test_a_large_image_is_reduced_by_block_means():
+    pixels = np.random.default_rng(1).integers(0, 65536, (260, 401), np.uint16)
+    found = reduce_image(ImageData(pixels, 16, alpha=pixels), "p")
+    assert found.alpha is None
+    assert found.pixels.shape == (65, 100)
+    assert found.pixels.dtype == np.uint16
+    assert found.pixels[64, 99] == np.rint(pixels[256:260, 396:400].mean())
+
+
+def test_a_small_or_thin_image_keeps_its_pixels():
+    small = ImageData(np.arange(6, dtype=np.uint8).reshape(2, 3), 8)
+    assert np.array_equal(reduce_image(small, "p").pixels, small.pixels)
+    thin = ImageData(np.arange(1000.0).reshape(1, 1000), None)
+    assert reduce_image(thin, "p").pixels.shape == (1, 125)
+
+
+def test_colors_become_gray_and_other_channels_are_refused():
+    red = replace(demo_image(), pixels=np.full((2, 2, 3), (255, 0, 0), np.uint8))
+    assert reduce_image(red, "p").pixels.tolist() == [[76, 76], [76, 76]]
+    with pytest.raises(ImageError, match="p: has 2 channels"):
+        reduce_image(ImageData(np.zeros((2, 2, 2)), None), "p")
+
+
+@pytest.mark.slow
+def test_the_sheet_is_legible(sheet, legible):
+    legible(sheet)
+
+
+def test_every_entry_has_a_tile_under_its_group(sheet):
+    names = [name.replace("-\n", "-") for name in drawn_tiles(sheet)]
     assert names == ["the image", *CATALOGUE]
-    headings = [text.get_text() for text in built_in.texts if text is not built_in._suptitle]
+    headings = [text.get_text() for text in sheet.texts if text is not sheet._suptitle]
     assert headings == ["input", *groups()]
 
 
-def test_signed_maps_are_centered_on_zero_and_have_a_bar(built_in):
-    for name, axes in tiles(built_in).items():
+def test_signed_maps_are_centered_on_zero_and_have_a_bar(sheet):
+    for name, axes in drawn_tiles(sheet).items():
         [image] = axes.images
         low, high = image.get_clim()
         if image.get_cmap().name == "RdBu_r":
@@ -40,25 +125,23 @@ def test_signed_maps_are_centered_on_zero_and_have_a_bar(built_in):
         elif not axes.child_axes:
             assert (low, high) == (0, 255), name
         assert (len(axes.child_axes) == 1) == ((low, high) != (0, 255)), name
+    assert sheet.get_suptitle().startswith(f"{len(CATALOGUE)} kernels applied to one image\n")
+    assert "black and white" in sheet.get_suptitle()
 
 
-def test_signed_maps_are_so_on_any_image():
-    ramp = np.arange(12.0).reshape(3, 4)
-    maps = tiles(poster(ImageData(ramp, None)))
+@pytest.mark.slow
+def test_plain_numbers_are_drawn_as_values(legible):
+    figure = draw_catalogue(ImageData(np.arange(12.0).reshape(3, 4), None))
+    drawn = drawn_tiles(figure)
     for name in ("sobel-x", "left-sobel", "laplacian"):
-        assert maps[name].images[0].get_cmap().name == "RdBu_r"
+        assert drawn[name].images[0].get_cmap().name == "RdBu_r"
     for name in ("sobel", "kirsch", "blur"):
-        assert maps[name].images[0].get_cmap().name == "gray"
+        assert drawn[name].images[0].get_cmap().name == "gray"
+    assert "black and white" not in figure.get_suptitle()
 
 
-def test_the_title_says_how_values_became_colors(built_in):
-    assert built_in.get_suptitle().startswith(f"{len(CATALOGUE)} kernels applied to one image\n")
-    assert "cut at black and white" in built_in.get_suptitle()
-    plain = poster(ImageData(np.arange(-3.0, 3).reshape(2, 3), None))
-    assert "black and white" not in plain.get_suptitle()
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 128), (100, 128)])
 def test_images_of_other_shapes_are_legible(shape, legible):
     pixels = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
-    legible(poster(ImageData(pixels, 8)))
+    legible(draw_catalogue(ImageData(pixels, 8)))

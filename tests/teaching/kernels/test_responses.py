@@ -1,3 +1,5 @@
+"""Impulse and frequency responses against scipy and the Fourier sum."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ REAL = arrays(
 
 
 @given(WHOLE | REAL)
-def test_one_bright_pixel_is_the_kernel_flipped_or_as_it_stands(weights):
+def test_one_bright_pixel_gives_the_kernel_flipped_or_unchanged(weights):
     found = impulse_responses(weights)
     dot = np.zeros(found.correlated.shape, weights.dtype)
     dot[found.dot] = 1
@@ -35,7 +37,7 @@ def test_one_bright_pixel_is_the_kernel_flipped_or_as_it_stands(weights):
     assert found.correlated.dtype.kind == weights.dtype.kind
 
 
-def test_a_rim_of_zeros_is_left_around_both():
+def test_both_have_a_border_of_zeros():
     for shape in ((1, 1), (2, 3), (4, 4)):
         found = impulse_responses(np.ones(shape))
         for response in found[:2]:

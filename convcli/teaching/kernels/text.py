@@ -1,0 +1,119 @@
+"""A kernel's weights and properties as data and as text, as ``kernels show`` prints them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from convcli.core.options import ConvOptions
+from convcli.core.plan import make_plan
+from convcli.geometry import size_text
+from convcli.kernels.entries import ComputedKernel
+from convcli.kernels.files import kernel_fields
+from convcli.kernels.kernel import Kernel, Number
+from convcli.kernels.spec import KernelSet
+from convcli.kernels.text import aligned
+
+_SYMMETRIES = {
+    "symmetric": "symmetric (correlation and convolution agree)",
+    "antisymmetric": "antisymmetric (convolution changes the sign)",
+    "none": "none (correlation and convolution differ)",
+}
+
+
+def kernel_data(kernel: Kernel) -> dict[str, Any]:
+    """Return a kernel and its properties for JSON; kernel files may hold the properties too."""
+    factors = kernel.separable
+    least, greatest = kernel.output_range()
+    return {
+        **kernel_fields(kernel),
+        "size": size_text(kernel.shape),
+        "sum": kernel.sum,
+        "symmetry": kernel.symmetry,
+        "rank": kernel.rank,
+        "separable": factors and [factor.tolist() for factor in factors],
+        "least": least,
+        "greatest": greatest,
+    }
+
+
+def set_json(kernels: KernelSet) -> str:
+    """Return one kernel's data as JSON, or a family's with its members under ``kernels``."""
+    members = [kernel_data(kernel) for kernel in kernels.kernels]
+    if len(members) == 1:
+        return json.dumps(members[0])
+    return json.dumps({"label": kernels.label, "combine": kernels.combine, "kernels": members})
+
+
+def set_text(kernels: KernelSet, computed: ComputedKernel | None = None) -> str:
+    """Return the page of a SPEC; the parameters of a computed kernel come last."""
+    parts = [_kernel_text(kernel) for kernel in kernels.kernels]
+    if len(parts) > 1:
+        combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
+        parts.insert(0, f"{kernels.label}: {len(parts)} kernels, {combined}")
+    if computed is not None:
+        parts.append(_parameters_text(computed))
+    return "\n\n".join(parts)
+
+
+def _kernel_text(kernel: Kernel) -> str:
+    heading = f"{kernel.name}: {kernel.summary}" if kernel.summary else kernel.name
+    blocks = []
+    for plane in kernel.matrix.reshape(-1, *kernel.shape).tolist():
+        lines = aligned([[repr(weight) for weight in row] for row in plane])
+        blocks.append("\n".join(f"  {line}" for line in lines))
+    if len(blocks) > 1:
+        blocks = [f"channel {number}\n{block}" for number, block in enumerate(blocks, 1)]
+    matrix = "\n".join(blocks)
+    properties = "\n".join(f"{label:<10} {text}" for label, text in _properties(kernel))
+    return f"{heading}\n\n{matrix}\n\n{properties}"
+
+
+def _properties(kernel: Kernel) -> list[tuple[str, str]]:
+    rounding = 1e-12 * float(np.abs(kernel.weights).sum())
+    least, greatest = kernel.output_range()
+    properties = [
+        ("size", f"{size_text(kernel.shape)} (width x height)"),
+        ("divisor", repr(kernel.divisor)),
+        ("bias", repr(kernel.bias)),
+        ("sum", "0" if abs(kernel.sum) <= rounding else _short(kernel.sum)),
+        ("symmetry", _SYMMETRIES[kernel.symmetry]),
+    ]
+    if kernel.separable is not None:
+        column, row = (" ".join(_short(w) for w in f.tolist()) for f in kernel.separable)
+        properties += [
+            ("separable", "yes (rank 1): column by row"),
+            ("column", column),
+            ("row", row),
+        ]
+    elif kernel.rank is not None:
+        properties.append(("separable", f"no (rank {kernel.rank})"))
+    properties += [
+        ("output", f"{_short(least)} to {_short(greatest)} for input from 0 to 255"),
+        ("method", f"{_method(kernel)}, for 8-bit images"),
+    ]
+    return [*properties, ("source", kernel.source)] if kernel.source else properties
+
+
+def _method(kernel: Kernel) -> str:
+    """Describe how an image of 1024x1024 pixels would be filtered."""
+    shape = (1024, 1024, *kernel.matrix.shape[:-2][-1:])
+    image = np.broadcast_to(np.uint8(0), shape)
+    return make_plan(image, kernel.matrix, ConvOptions(), kernel.divisor).describe()
+
+
+def _short(number: Number) -> str:
+    """Return an integer exactly, and a float without the rounding errors of its last digits."""
+    return str(number) if isinstance(number, int) else f"{number:.10g}"
+
+
+def _parameters_text(computed: ComputedKernel) -> str:
+    width = max(len(parameter.name) for parameter in computed.parameters)
+    lines = [f"arguments of {computed.name}, for example {computed.example}:"]
+    for parameter in computed.parameters:
+        unit = f" [{parameter.unit}]" if parameter.unit else ""
+        default = f" (default {parameter.default})" if parameter.default else ""
+        lines.append(f"  {parameter.name:<{width}}  {parameter.meaning}{unit}{default}")
+    return "\n".join(lines)
