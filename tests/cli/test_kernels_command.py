@@ -26,12 +26,6 @@ def run(*arguments, stdin=None):
     return result.stdout
 
 
-def facts(page):
-    """The lines under a matrix, as a dictionary."""
-    lines = (line.split(maxsplit=1) for line in page.splitlines() if line[:1].isalpha())
-    return {line[0]: line[1] for line in lines if len(line) == 2}
-
-
 def test_list_has_every_kernel_on_one_line_of_80_columns():
     lines = run("list").splitlines()
     for name in CATALOGUE:
@@ -39,7 +33,7 @@ def test_list_has_every_kernel_on_one_line_of_80_columns():
     assert max(map(len, lines)) <= 80
 
 
-def test_list_shows_the_arguments_of_recipes():
+def test_list_shows_the_arguments_of_computed_kernels():
     assert "motion:length=9,angle=0" in run("list")
 
 
@@ -52,37 +46,13 @@ def test_list_as_json():
     assert kinds == ["table", "family", "recipe"]
 
 
-def test_show_prints_the_matrix_and_what_follows_from_it():
+def test_show_prints_the_matrix_and_its_properties():
     page = run("show", "sobel-y")
     assert "  -1 -2 -1\n   0  0  0\n   1  2  1\n" in page
-    found = facts(page)
-    assert found["sum"] == "0"
-    assert found["symmetry"].startswith("antisymmetric")
-    assert found["separable"].startswith("yes (rank 1)")
-    assert (found["column"], found["row"]) == ("-1 0 1", "1 2 1")
-    assert found["output"].startswith("-1020 to 1020")
-    assert "Sobel" in found["source"]
+    assert "\nsum        0\n" in page
 
 
-def test_show_gives_the_output_with_divisor_and_bias():
-    assert facts(run("show", "cross-blur"))["output"].startswith("0 to 255 ")
-    assert facts(run("show", "contour"))["output"].startswith("-1785 to 2295 ")
-    assert facts(run("show", "outline"))["separable"] == "no (rank 2)"
-
-
-def test_show_calls_rounding_noise_zero():
-    assert facts(run("show", "log:9"))["sum"] == "0"
-
-
-def test_show_a_family_shows_each_member():
-    page = run("show", "kirsch")
-    assert page.startswith("kirsch: 8 kernels, combined by max")
-    assert all(f"\n{name}: " in page for name in CATALOGUE["kirsch"].members)
-    data = json.loads(run("show", "kirsch", "--json"))
-    assert (data["label"], data["combine"], len(data["kernels"])) == ("kirsch", "max", 8)
-
-
-def test_show_a_recipe_explains_its_arguments():
+def test_show_explains_the_arguments_of_a_computed_kernel():
     page = run("show", "gaussian:5,sigma=1.2")
     assert all(f"\n  {p.name} " in page for p in CATALOGUE["gaussian"].parameters)
 
@@ -90,8 +60,6 @@ def test_show_a_recipe_explains_its_arguments():
 def test_show_as_json_is_a_kernel_that_can_be_read_again():
     text = run("show", "blur", "--json")
     data = json.loads(text)
-    assert (data["sum"], data["rank"], data["separable"]) == (1, 1, [[1, 2, 1], [1, 2, 1]])
-    assert (data["least"], data["greatest"], data["size"]) == (0, 255, "3x3")
     assert json.loads(run("show", "-", "--json", stdin=text)) == data
 
 
@@ -102,13 +70,6 @@ def test_show_reads_standard_input():
 def test_show_takes_a_matrix_that_begins_with_a_minus():
     assert run("show", "-1 0 1; -2 0 2", "-o", "-") == "-1 0 1\n-2 0 2\n"
     assert CliRunner().invoke(kernels, ["show", "blur", "--jsno"], **HELP).exit_code == 2
-
-
-def test_show_a_channel_kernel(tmp_path):
-    np.save(tmp_path / "k.npy", np.arange(12).reshape(3, 2, 2))
-    page = run("show", str(tmp_path / "k.npy"))
-    assert "channel 3\n   8  9\n  10 11" in page
-    assert "separable" not in page
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".csv", ".txt", ".json"])
@@ -135,8 +96,8 @@ def test_output_to_stdout_is_the_matrix_alone():
     assert run("show", "cross-blur", "-o", "-") == "  0 1/5   0\n1/5 1/5 1/5\n  0 1/5   0\n"
 
 
-@pytest.mark.parametrize("spec", ["blur", "sobel"])
-def test_plot_draws_in_place_of_the_text(spec, tmp_path):
+@pytest.mark.parametrize("spec", ["blur", pytest.param("sobel", marks=pytest.mark.slow)])
+def test_plot_draws_instead_of_printing(spec, tmp_path):
     target = tmp_path / "k.png"
     assert run("show", spec, "--plot", str(target)) == f"{target}\n"
     with Image.open(target) as image:
@@ -148,20 +109,21 @@ def test_plot_draws_in_place_of_the_text(spec, tmp_path):
     assert target.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_list_plot_draws_the_whole_catalogue(tmp_path):
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     assert run("list", "--plot", str(first)) == f"{first}\n"
     run("list", "--plot", str(second))
     assert first.read_bytes() == second.read_bytes()
-    with Image.open(first) as poster:
-        assert min(poster.size) > 2000
+    with Image.open(first) as sheet:
+        assert min(sheet.size) > 2000
     with pytest.raises(ImageError, match="--overwrite"):
         run("list", "--plot", str(first))
 
 
-def test_list_plot_on_a_image(tmp_path):
+def test_list_plot_on_an_image(tmp_path):
     Image.new("RGB", (300, 200), "red").save(tmp_path / "red.png")
-    target = tmp_path / "poster.png"
+    target = tmp_path / "sheet.png"
     run("list", "--plot", str(target), "--on", str(tmp_path / "red.png"))
     assert target.exists()
     np.save(tmp_path / "five.npy", np.zeros((2, 2, 5)))

@@ -1,4 +1,4 @@
-"""SPECs by their grammar: mostly right, now and then wrong in one place."""
+"""SPECs by their grammar: mostly right, sometimes wrong in one place."""
 
 from random import Random
 
@@ -7,7 +7,7 @@ from seeds import documents, texts
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import ComputedKernel, Parameter
 
-RECIPES = [entry for entry in CATALOGUE.values() if isinstance(entry, ComputedKernel)]
+COMPUTED = [entry for entry in CATALOGUE.values() if isinstance(entry, ComputedKernel)]
 NAMES = list(CATALOGUE)
 SENSIBLE = {
     "size": ("1", "2", "3", "5", "7x3", "1x9", "21"),
@@ -16,8 +16,8 @@ SENSIBLE = {
     "correlation": ("0", "0.5", "-0.9"),
     "flag": ("yes", "no", "1", "false"),
 }
-# Values at the edges of what is taken, and beyond. None that is taken makes a kernel whose sides
-# reach 2047: a second each, and no other path than a smaller one's.
+# Values at the limits and beyond. No valid one makes a kernel of nearly 2047 pixels a side: that
+# would take a second each, and test no other path.
 EXTREME = (
     *("999999999", "2048", "0", "-1", "3x", "x3", "3x0", "9999999999", "1x2048", "3x3x3", "٣"),
     *("1e-6", "1e6", "-1e6", "1e-7", "1e7", "1e999", "-0", "nan", "inf", "-inf", "1_0", "0x10"),
@@ -53,7 +53,7 @@ PATHS = (
 
 
 def spec(rng: Random) -> str:
-    """Return a SPEC, perhaps turned."""
+    """Return a SPEC, sometimes rotated."""
     text = rng.choice((_name, _with_arguments, _with_arguments, _matrix, _matrix, _path))(rng)
     if rng.random() < 0.3:
         text += "@" + rng.choice(ANGLES)
@@ -61,7 +61,7 @@ def spec(rng: Random) -> str:
 
 
 def damaged_spec(text: str, rng: Random) -> str:
-    """Return a SPEC with pieces doubled, dropped or put elsewhere, as typing and pasting do."""
+    """Return a SPEC with pieces doubled, dropped or moved, as typing and pasting do."""
     for _ in range(rng.randint(1, 3)):
         begin, end = sorted(rng.randint(0, len(text)) for _ in range(2))
         piece = rng.choice(
@@ -73,7 +73,7 @@ def damaged_spec(text: str, rng: Random) -> str:
 
 
 def content(rng: Random) -> bytes:
-    """Return what a kernel file in text may hold."""
+    """Return the content of a kernel file in text."""
     sources = (*texts().values(), *documents().values())
     return rng.choice((lambda: rng.choice(sources), lambda: _matrix(rng).encode()))()
 
@@ -86,18 +86,18 @@ def _name(rng: Random) -> str:
 
 
 def _with_arguments(rng: Random) -> str:
-    """Return a recipe with arguments, by place and then by name."""
-    recipe = rng.choice(RECIPES)
-    parameters = [p for p in recipe.parameters if rng.random() < 0.6]
+    """Return a computed kernel with arguments, by position and then by name."""
+    entry = rng.choice(COMPUTED)
+    parameters = [p for p in entry.parameters if rng.random() < 0.6]
     named = rng.randint(0, 2)
-    if named < 2:  # by name in any order, or by place as far as none is left out
+    if named < 2:  # by name in any order, or by position without gaps
         rng.shuffle(parameters)
         words = [f"{p.name}={_value(p, rng)}" for p in parameters]
     else:
-        words = [_value(p, rng) for p in recipe.parameters[: len(parameters)]]
+        words = [_value(p, rng) for p in entry.parameters[: len(parameters)]]
     if rng.random() < 0.1:
         words.insert(rng.randint(0, len(words)), rng.choice(("size=3", "sigma=2", "3", "x=1", "=")))
-    return f"{recipe.name}:{rng.choice((',', ',', ', ')).join(words)}"
+    return f"{entry.name}:{rng.choice((',', ',', ', ')).join(words)}"
 
 
 def _value(parameter: Parameter, rng: Random) -> str:
@@ -105,7 +105,7 @@ def _value(parameter: Parameter, rng: Random) -> str:
 
 
 def _matrix(rng: Random) -> str:
-    """Return rows of weights, perhaps of different lengths."""
+    """Return rows of weights, sometimes of different lengths."""
     columns, between = rng.randint(1, 5), rng.choice((" ", ",", ", ", "\t"))
     odd = rng.random()
     rows = []

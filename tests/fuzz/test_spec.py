@@ -1,4 +1,4 @@
-"""SPECs of every kind, right and wrong: each names sound kernels, or is refused in one line."""
+"""SPECs of every kind, right and wrong: each names valid kernels, or is refused in one line."""
 
 from contextlib import suppress
 
@@ -19,17 +19,17 @@ from convcli.kernels.spec import get_kernel, read_spec
 
 FILES = ("k.txt", "k.csv", "k.json", "k.npy", "k.NPY", "k.png", "k")
 ARRAYS = tuple(arrays().values())
-RECIPES = [entry for entry in CATALOGUE.values() if isinstance(entry, ComputedKernel)]
+COMPUTED = [entry for entry in CATALOGUE.values() if isinstance(entry, ComputedKernel)]
 ABSURD = ("999999999", "999999999x1", "2048", "1x2048", "1e9", "1000000", "inf")
 chance = st.randoms(use_true_random=False)
 DAMAGED_TEXT = chance.map(lambda rng: damaged(content(rng), rng, ARRAYS))
 DAMAGED_ARRAYS = chance.map(lambda rng: damaged(rng.choice(ARRAYS), rng, ARRAYS))
-pytestmark = pytest.mark.usefixtures("folder", "little_memory")
+pytestmark = [pytest.mark.fuzz, pytest.mark.usefixtures("folder", "little_memory")]
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
-def test_every_name_is_sound_to_begin_with(name):
-    assert judge_spec(name) or len(read_spec(name).kernels) > 1
+def test_every_name_is_valid_before_it_is_damaged():
+    for name in CATALOGUE:
+        assert judge_spec(name) or len(read_spec(name).kernels) > 1, name
 
 
 @settings(max_examples=800)
@@ -47,7 +47,7 @@ def test_specs_that_are_damaged(text):
 @settings(max_examples=200)
 @given(text=st.just("") | chance.map(spec), data=st.binary(max_size=60))
 def test_specs_of_any_bytes(text, data):
-    """What a shell hands on need not be UTF-8: Python makes surrogates of it."""
+    """Arguments need not be UTF-8: Python decodes the other bytes as surrogates."""
     judge_spec(text + data.decode(errors="surrogateescape"))
 
 
@@ -77,9 +77,9 @@ def test_damaged_standard_input(data):
 
 
 @pytest.mark.parametrize("value", ABSURD)
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
-def test_absurd_sizes_are_refused_before_anything_is_computed(recipe, value, monkeypatch):
-    """Whatever the argument, no grid is made whose sides are over the limit."""
+@pytest.mark.parametrize("entry", COMPUTED, ids=lambda entry: entry.name)
+def test_absurd_sizes_are_refused_before_anything_is_computed(entry, value, monkeypatch):
+    """No argument makes a grid whose sides are over the limit."""
     made = []
 
     def watched(*arrays, **options):
@@ -88,9 +88,9 @@ def test_absurd_sizes_are_refused_before_anything_is_computed(recipe, value, mon
 
     meshgrid = np.meshgrid
     monkeypatch.setattr(np, "meshgrid", watched)
-    for parameter in recipe.parameters[:2]:
+    for parameter in entry.parameters[:2]:
         with suppress(KernelError):
-            kernel = get_kernel(f"{recipe.name}:{parameter.name}={value}")
+            kernel = get_kernel(f"{entry.name}:{parameter.name}={value}")
             assert max(kernel.shape) <= MAX_SIDE
     assert max(made, default=0) <= MAX_SIDE
 

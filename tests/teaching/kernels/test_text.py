@@ -1,0 +1,66 @@
+"""The page and the JSON of `kernels show`."""
+
+import json
+
+import numpy as np
+
+from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet, find_computed, read_spec
+from convcli.teaching.kernels.text import set_json, set_text
+
+
+def page(spec):
+    return set_text(read_spec(spec), find_computed(spec))
+
+
+def properties(spec):
+    """The lines under a matrix, as a dictionary."""
+    lines = (line.split(maxsplit=1) for line in page(spec).splitlines() if line[:1].isalpha())
+    return {line[0]: line[1] for line in lines if len(line) == 2}
+
+
+def test_the_page_has_the_matrix_and_its_properties():
+    assert "  -1 -2 -1\n   0  0  0\n   1  2  1\n" in page("sobel-y")
+    found = properties("sobel-y")
+    assert found["size"] == "3x3 (width x height)"
+    assert found["sum"] == "0"
+    assert found["symmetry"].startswith("antisymmetric")
+    assert found["separable"].startswith("yes (rank 1)")
+    assert (found["column"], found["row"]) == ("-1 0 1", "1 2 1")
+    assert found["output"].startswith("-1020 to 1020")
+    assert "Sobel" in found["source"]
+
+
+def test_the_output_includes_divisor_and_bias():
+    assert properties("cross-blur")["output"].startswith("0 to 255 ")
+    assert properties("contour")["output"].startswith("-1785 to 2295 ")
+    assert properties("outline")["separable"] == "no (rank 2)"
+
+
+def test_a_rounding_error_is_shown_as_0():
+    assert properties("log:9")["sum"] == "0"
+
+
+def test_a_family_has_each_member():
+    assert page("kirsch").startswith("kirsch: 8 kernels, combined by max")
+    assert all(f"\n{name}: " in page("kirsch") for name in CATALOGUE["kirsch"].members)
+    data = json.loads(set_json(read_spec("kirsch")))
+    assert (data["label"], data["combine"], len(data["kernels"])) == ("kirsch", "max", 8)
+
+
+def test_the_parameters_of_a_computed_kernel_are_explained():
+    text = page("gaussian:5,sigma=1.2")
+    assert all(f"\n  {p.name} " in text for p in CATALOGUE["gaussian"].parameters)
+
+
+def test_a_channel_kernel_has_a_matrix_per_channel():
+    text = set_text(KernelSet("k", (Kernel(np.arange(12).reshape(3, 2, 2)),)))
+    assert "channel 3\n   8  9\n  10 11" in text
+    assert "separable" not in text
+
+
+def test_json_has_the_kernel_and_its_properties():
+    data = json.loads(set_json(read_spec("blur")))
+    assert (data["sum"], data["rank"], data["separable"]) == (1, 1, [[1, 2, 1], [1, 2, 1]])
+    assert (data["least"], data["greatest"], data["size"]) == (0, 255, "3x3")
