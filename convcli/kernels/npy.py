@@ -20,7 +20,7 @@ MAX_DIMENSIONS = 64  # numpy's own limit
 # Both make numpy or Python warn, and a warning cannot be silenced in one thread alone: the suffix
 # of Python 2's long integers, as in (2L, 3L), and backslashes, which no array of numbers needs.
 NOISY = re.compile(rb"(?<=\d)L(?=\s*[,)])|\\")
-KINDS = {
+NOT_NUMBERS = {
     "V": "records",
     "O": "Python objects",
     "S": "text",
@@ -73,7 +73,7 @@ def read_header(file: BinaryIO) -> Header:
     except Exception as error:  # numpy evaluates the text, so that any exception means damage
         raise ArrayError("is damaged: its header is not valid; save the array again") from error
     if dtype.kind not in "biuf":
-        kind = KINDS.get(dtype.kind, "values of an unknown type")
+        kind = NOT_NUMBERS.get(dtype.kind, "values of an unknown type")
         raise ArrayError(f"holds {kind}; only integers and real numbers are read")
     # numpy counts bytes as if no side were 0
     size = math.prod(max(side, 1) for side in shape) * dtype.itemsize

@@ -109,7 +109,7 @@ GRADIENTS = (
     FixedKernel("roberts-y", "gradient", ((0, -1), (1, 0)),
                 "positive where brighter at the lower left", ROBERTS),
     *_pair("frei-chen", (1, sqrt(2), 1), DIFFERENCE, "gradient, 1-sqrt(2)-1, isotropic", FREI_CHEN),
-    *_pair("farid", FARID_SMOOTHING, FARID_DIFFERENCE, "gradient, 5x5, direction accurate", FARID),
+    *_pair("farid", FARID_SMOOTHING, FARID_DIFFERENCE, "5x5 gradient of accurate direction", FARID),
 )
 
 COMPASSES = (
