@@ -1,1 +1,1 @@
-"""Names, text and files to kernels."""
+"""Kernels, made from names, text and files."""

@@ -1,1 +1,1 @@
-"""What a kernel does, as text and as figures."""
+"""A kernel's weights, properties and responses, as text and as figures."""

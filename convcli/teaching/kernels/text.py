@@ -15,6 +15,7 @@ from convcli.kernels.files import kernel_fields
 from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.spec import KernelSet
 from convcli.kernels.text import aligned
+from convcli.teaching.decimals import format_number
 
 _SYMMETRIES = {
     "symmetric": "symmetric (correlation and convolution agree)",
@@ -76,8 +77,8 @@ def _properties(kernel: Kernel) -> list[tuple[str, str]]:
     least, greatest = kernel.output_range()
     properties = [
         ("size", f"{size_text(kernel.shape)} (width x height)"),
-        ("divisor", repr(kernel.divisor)),
-        ("bias", repr(kernel.bias)),
+        ("divisor", format_number(kernel.divisor)),
+        ("bias", format_number(kernel.bias)),
         ("sum", "0" if abs(kernel.sum) <= rounding else _short(kernel.sum)),
         ("symmetry", _SYMMETRIES[kernel.symmetry]),
     ]
@@ -106,7 +107,7 @@ def _method(kernel: Kernel) -> str:
 
 def _short(number: Number) -> str:
     """Return an integer exactly, and a float without the rounding errors of its last digits."""
-    return str(number) if isinstance(number, int) else f"{number:.10g}"
+    return format_number(number if isinstance(number, int) else float(f"{number:.10g}"))
 
 
 def _parameters_text(computed: ComputedKernel) -> str:
