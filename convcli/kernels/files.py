@@ -42,11 +42,7 @@ def read_kernel_file(path: str) -> Kernel:
 
 
 def read_stream(stream: BinaryIO) -> Kernel:
-    """Return the kernel that standard input holds, in any of the formats.
-
-    Raises:
-        KernelError: it holds none.
-    """
+    """Return the kernel that standard input holds, or raise a KernelError."""
     try:
         return read_content(_read_limited(stream), "", "custom")
     except (KernelError, OSError) as error:

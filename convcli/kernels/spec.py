@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,7 +28,7 @@ from convcli.kernels.text import is_number, parse_text, split_row
 ROTATION = re.compile(r"(?P<base>.+)@(?P<angle>[^@/\\]*)", re.DOTALL)
 SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)
 FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-MIN_POSITIVE, MAX_NUMBER = 1e-6, 1e6  # ample for pixels and degrees, and squares stay finite
+MIN_POSITIVE, MAX_NUMBER = 1e-6, 10**6  # ample for pixels and degrees, and squares stay finite
 
 
 @dataclass(frozen=True)
@@ -285,20 +286,10 @@ def _size(word: str) -> tuple[int, int]:
     return rows, columns
 
 
-def _number(word: str) -> float:
+def _number(word: str, low: float = -MAX_NUMBER) -> float:
     number = _read_float(word)
-    if not abs(number) <= MAX_NUMBER:
-        limit = f"{MAX_NUMBER:,.0f}"
-        raise KernelError(f"must be a number from -{limit} to {limit}, not {quoted(word)}")
-    return number
-
-
-def _positive(word: str) -> float:
-    number = _read_float(word)
-    if not MIN_POSITIVE <= number <= MAX_NUMBER:
-        raise KernelError(
-            f"must be a number from {MIN_POSITIVE:f} to {MAX_NUMBER:,.0f}, not {quoted(word)}"
-        )
+    if not low <= number <= MAX_NUMBER:
+        raise KernelError(f"must be a number from {low:,} to {MAX_NUMBER:,}, not {quoted(word)}")
     return number
 
 
@@ -326,7 +317,7 @@ def _read_float(word: str) -> float:
 CONVERTERS: dict[str, Callable[[str], Any]] = {
     "size": _size,
     "number": _number,
-    "positive": _positive,
+    "positive": partial(_number, low=MIN_POSITIVE),
     "correlation": _correlation,
     "flag": _flag,
 }

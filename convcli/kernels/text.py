@@ -60,11 +60,7 @@ def parse_text(text: str, name: str = "custom") -> Kernel:
 
 
 def check_row_lengths(rows: Sequence[Sequence[Any]]) -> None:
-    """Refuse rows of different lengths.
-
-    Raises:
-        KernelError: a row is longer or shorter than the first one.
-    """
+    """Raise a KernelError if a row is longer or shorter than the first one."""
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
             raise KernelError(
