@@ -1,30 +1,8 @@
-"""One output value as a figure: window, kernel and products, and what becomes of their sum."""
+"""One value of a feature map as a figure: window, kernel, products and the steps to the pixel."""
+
+from __future__ import annotations
 
 # Before matplotlib, whose start it makes quiet:
-from convcli.plotting.style import (
-    DIVERGING,
-    HEADING_POINTS,
-    NAN_COLOR,
-    TICK_POINTS,
-    TITLE_POINTS,
-    style_context,
-)
-
-# isort: split
-import math
-from collections.abc import Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
-
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
@@ -34,72 +12,172 @@ from convcli.plotting.axes import (
     round_ticks,
 )
 from convcli.plotting.heatmap import draw_weights, symmetric_limit
-from convcli.plotting.image_panel import ImagePanel, draw_panel
-from convcli.plotting.text import cell_texts, text_width, wrap
-from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
-from convcli.teaching.explain.figure_rows import (
-    MOST_ROWS,
-    SumRow,
-    explanation_title,
-    result_text_lines,
-    sum_rows,
+from convcli.plotting.image_panel import ImagePanel, draw_raster
+from convcli.plotting.signal_figure import draw_padded
+from convcli.plotting.signal_plot import (
+    Padding,
+    draw_samples,
+    hatch_span,
+    set_places,
+    signal_axis,
 )
-from convcli.teaching.explain.signal_figure import draw_signal_explanation, explained_axis
+from convcli.plotting.style import (
+    DIVERGING,
+    NAN_COLOR,
+    TICK_POINTS,
+    TITLE_POINTS,
+    fit_box,
+    page,
+    style_context,
+)
+from convcli.plotting.text import cell_texts, format_short, text_width, wrap
+from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
 
-if TYPE_CHECKING:
-    from convcli.teaching.explain.explanation import Explanation, Response
+# isort: split
+import math
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
-_CELL, _LEAST_CELL, _BOX, _LEAST_BOX = 0.6, 0.34, 5.0, 1.6  # inches
-_IMAGE = 3.0  # inches, of a window too large for numbers
-_THIN = 0.4  # inches; a window of one row or column is at least so thick
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from convcli.teaching.animate.signal_marks import SignalMark
+from convcli.teaching.decimals import format_number
+from convcli.teaching.explain.explanation import Explanation, Grid, Response
+from convcli.teaching.explain.steps import result_lines, value_lines
+from convcli.teaching.explain.text import heading, window_place
+
+_MOST_ROWS = 12
+# Lengths in inches:
+_CELL, _LEAST_CELL, _LONGEST, _LEAST_LONGEST = 0.6, 0.34, 5.0, 1.6  # of grids with numbers
+_IMAGE = 3.0  # the longer side of a window that is too large for numbers
+_THINNEST = 0.4  # of a window of one row or column
+_AROUND, _BESIDE, _BELOW = 0.75, 1.35, 0.55  # space for titles and ticks; for color bars
+_SIGNAL_WIDTH, _PART_WIDTH, _SIGNAL_HEIGHT, _FRAME = 9.6, 2.7, 1.6, 0.8
 _LEGIBLE = 7.0  # points
-_AROUND, _BESIDE, _BELOW = 0.75, 1.35, 0.55  # inches: titles and ticks; bars
-_TEXT_POINTS, _LINE = 8.0, 0.15
 
 
-def draw_explanation(
-    explanation: "Explanation", pixels: NDArray[np.generic] | None = None
-) -> Figure:
-    """Draw how one output value comes about: window, kernel and products, a row for each sum.
+class _Row(NamedTuple):
+    """One sum: the window, kernel and products of one channel."""
 
-    Padding is hatched; kernel and products are white at zero. Small windows have their numbers in
-    the cells. Below stands what becomes of the sums, up to the pixel. At most 12 rows are drawn.
+    response: Response
+    window: NDArray[Any]
+    weights: NDArray[Any]
+    products: NDArray[Any]
+    titles: tuple[str, str, str]
+
+
+def draw_explanation(explanation: Explanation, pixels: NDArray[np.generic] | None = None) -> Figure:
+    """Draw window, kernel and products, a row for each sum, and the steps to the pixel below.
+
+    Padding is hatched; weights and products are white at zero. Small windows have their numbers in
+    the cells. At most 12 sums are drawn.
 
     Args:
-        explanation: of one value.
-        pixels: what it is a value of; a signal of one row or one column under kernels that run
-            along it is drawn as such, with the window on it.
+        explanation: the explanation.
+        pixels: the explained image, (H, W) or (H, W, C). If it is a signal of one row or column
+            and the kernels run along it, the figure shows the signal with the window on it.
 
     Returns:
-        A figure that no pyplot knows; `convcli.plotting.save.save_figure` writes it.
+        A figure that is unknown to pyplot.
 
     >>> from convcli import explain
     >>> figure = draw_explanation(explain([[1, 2], [3, 4]], [[1, 0, -1]], (0, 0)))
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '1', '2']
     """
+    all_rows = list(_rows(explanation))
+    rows = all_rows[:_MOST_ROWS]
+    title = _title(explanation, len(rows), len(all_rows))
+    axis = None if pixels is None else _signal_axis(explanation, pixels)
     with style_context():
-        axis = None if pixels is None else explained_axis(explanation, pixels)
         if pixels is None or axis is None:
-            return _draw(explanation)
-        return draw_signal_explanation(explanation, pixels, axis)
+            return _draw_images(explanation, rows, title)
+        return _draw_signal(explanation, rows, title, pixels, axis)
 
 
-def _draw(explanation: "Explanation") -> Figure:
-    every = list(sum_rows(explanation))
-    rows = every[:MOST_ROWS]
+def _signal_axis(explanation: Explanation, pixels: NDArray[np.generic]) -> int | None:
+    """Return the axis of a signal if all kernels run along it, else None."""
+    axis = signal_axis(pixels)
+    if axis is None:
+        return None
+    responses = (response for output in explanation.outputs for response in output.responses)
+    return axis if all(_places(each, 1 - axis) == (0,) for each in responses) else None
+
+
+def _rows(explanation: Explanation) -> Iterator[_Row]:
+    """Yield a row for each sum, channel by channel and kernel by kernel."""
+    flipped = ", flipped" if explanation.operation == "convolve" else ""
+    for output in explanation.outputs:
+        for response in output.responses:
+            for part in response.sums:
+                titles = (
+                    output.channel or part.channel or "window",
+                    f"{response.kernel}{flipped}",
+                    f"products, sum {_sum_text(part.sum)}",
+                )
+                window, weights, products = map(_array, (part.window, part.weights, part.products))
+                yield _Row(response, window, weights, products, titles)
+
+
+def _sum_text(total: float) -> str:
+    """Write a sum in up to ten digits, after ~ if there are more."""
+    text = format_short(total, 10)
+    return f"~ {text}" if math.isfinite(total) and float(text) != total else text
+
+
+def _array(grid: Grid) -> NDArray[Any]:
+    """Return a grid as int64 if all numbers are integers that fit, else as float64."""
+    fits = all(isinstance(n, int) and abs(n) < 2**62 for n in chain.from_iterable(grid))
+    return np.array(grid, np.int64 if fits else np.float64)
+
+
+def _title(explanation: Explanation, drawn: int, count: int) -> str:
+    """Say which value it is, where its window is, and how many of the sums are drawn."""
+    lines = [heading(explanation)]
+    places = {
+        response.kernel: window_place(explanation, response).replace("in brackets", "hatched")
+        for response in explanation.outputs[0].responses
+    }
+    if len(set(places.values())) == 1:
+        lines += set(places.values())
+    else:
+        lines += [f"{kernel}, {place}" for kernel, place in places.items()]
+    if drawn < count:
+        lines.append(f"{drawn} of {count} sums")
+    return "\n".join(lines)
+
+
+def _footer(explanation: Explanation, rows: Sequence[_Row]) -> list[str]:
+    """Return the lines from the sums to the pixels, for the outputs that are drawn."""
+    drawn = {id(row.response) for row in rows}
+    lines: list[str] = []
+    for output in explanation.outputs:
+        if not any(id(response) in drawn for response in output.responses):
+            continue
+        if output.channel:
+            lines += [""] * bool(lines) + [output.heading]
+        for response in output.responses:
+            steps = value_lines(response)
+            if len(output.responses) > 1:
+                lines += [f"{response.kernel}:", *steps] if steps else []
+            else:
+                lines += steps or [f"{'sum':<10}{format_number(response.sum)}"]
+        lines += result_lines(explanation, output)
+    return lines
+
+
+def _draw_images(explanation: Explanation, rows: Sequence[_Row], title: str) -> Figure:
     boxes = [_box(row) for row in rows]
     width = max(3 * (max(box[0] for box in boxes) + _BESIDE), 7.0)
-    title = wrap(explanation_title(explanation, len(rows), len(every)), width - 0.5, HEADING_POINTS)
-    below = result_text_lines(explanation, rows)
     heights = [height + _AROUND + _BELOW * (across >= WIDE * height) for across, height in boxes]
-    lines = 1.5 * (1 + title.count("\n")) + len(below) + 1
-    engine = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
-    figure = Figure(figsize=(width, sum(heights) + _LINE * lines), layout=engine)
-    figure.suptitle(title)
-    figure.supxlabel(
-        "\n".join(below), x=0.5, ha="center", size=_TEXT_POINTS, family="monospace", ma="left"
-    )
+    figure = page(width, sum(heights), title, footer=_footer(explanation, rows))
     grid = figure.subplots(len(rows), 3, squeeze=False, height_ratios=heights)
     drawn = [
         each
@@ -107,82 +185,112 @@ def _draw(explanation: "Explanation") -> Figure:
         for each in _draw_row(list(axes), row, box, explanation.max_value)
     ]
     finalize_layout(figure, drawn)
-    _clear_numbers(list(grid[:, 0]), rows)
+    for axes, row in zip(grid[:, 0], rows, strict=True):
+        _clear_numbers(axes, np.array(row.response.padding))
     return figure
 
 
-def _box(row: SumRow) -> tuple[float, float]:
+def _box(row: _Row) -> tuple[float, float]:
     """Return the width and height in inches of each of a row's three grids."""
-    rows, columns = row.window.shape
-    if max(rows, columns) > MOST_TICKED:
-        cell = _IMAGE / max(rows, columns)
-    else:
-        texts = chain(*map(cell_texts, (row.window, row.weights, row.products)))
-        widest = max(text_width(text, _LEGIBLE) for text in texts)
-        cell = max(_LEAST_CELL, min(widest / 0.75, _CELL))
-        cell = min(max(cell, _LEAST_BOX / max(rows, columns)), _BOX / max(rows, columns))
-    return max(columns * cell, _THIN), max(rows * cell, _THIN)
+    if max(row.window.shape) > MOST_TICKED:
+        return fit_box(row.window.shape, _IMAGE, thinnest=_THINNEST)
+    texts = chain(*map(cell_texts, (row.window, row.weights, row.products)))
+    widest = max(text_width(text, _LEGIBLE) for text in texts)
+    cell = max(_LEAST_CELL, min(widest / 0.75, _CELL))
+    shape = row.window.shape
+    return fit_box(shape, _LONGEST, cell=cell, shortest=_LEAST_LONGEST, thinnest=_THINNEST)
 
 
 def _draw_row(
-    axes: Sequence[Axes],
-    row: SumRow,
-    inches: tuple[float, float],
-    max_value: int | None,
+    axes: Sequence[Axes], row: _Row, inches: tuple[float, float], max_value: int | None
 ) -> list[DrawnImage]:
     drawn = [
-        draw_panel(axes[0], ImagePanel(row.window, max_value), inches),
+        draw_raster(axes[0], ImagePanel(row.window, max_value), inches),
         _draw_signed(axes[1], row.weights, "weight", inches),
         _draw_signed(axes[2], row.products, "pixel × weight", inches),
     ]
     for each, title in zip(axes, row.titles, strict=True):
         each.set_title(wrap(title, inches[0] + 0.9, TITLE_POINTS))
-        _number(each.xaxis, row.response.columns, inches[0], along=True)
-        _number(each.yaxis, row.response.rows, inches[1], along=False)
-    _hatch(axes[0], row.response)
+        _label_places(each.xaxis, row.response.columns, inches[0], along=True)
+        _label_places(each.yaxis, row.response.rows, inches[1], along=False)
+    style: dict[str, Any] = {"hatch": PAD_HATCH, "edgecolor": PAD_COLOR, "linewidth": 0}
+    for y, x in np.argwhere(row.response.padding):
+        axes[0].add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, **style))
     return drawn
 
 
 def _draw_signed(
     axes: Axes, values: NDArray[Any], unit: str, inches: tuple[float, float]
 ) -> DrawnImage:
-    """Draw a grid in colors centered on zero, with its bar."""
+    """Draw a grid in colors centered on zero, with a color bar."""
     width, height = inches
     limit = symmetric_limit(values)
     image = draw_weights(axes, values, limit, inches=inches)
     image.set_cmap(colormaps[DIVERGING].with_extremes(bad=NAN_COLOR))
     add_colorbar(axes, image, round_ticks(-limit, limit), unit, below=width >= WIDE * height)
-    rows, columns = values.shape
-    texts = tuple(cell_texts(values)) if max(rows, columns) <= MOST_TICKED else ()
+    texts = tuple(cell_texts(values)) if max(values.shape) <= MOST_TICKED else ()
     widest = max((text_width(text, 1.0) for text in texts), default=0.0)
-    return DrawnImage(image, height / width, (rows, columns), texts, widest)
+    return DrawnImage(image, height / width, values.shape, texts, widest)
 
 
-def _number(axis: Axis, places: tuple[int, ...], inches: float, *, along: bool) -> None:
-    """Label taps with the rows or columns of the input that they lie on, as many as have room."""
+def _label_places(axis: Axis, places: tuple[int, ...], inches: float, *, along: bool) -> None:
+    """Label the cells with their rows or columns in the input, as many as there is room for."""
     widest = max(text_width(f"{place} ", TICK_POINTS) for place in places)
     step = math.ceil(len(places) * (widest if along else TICK_POINTS * 1.6 / 72) / (0.8 * inches))
     axis.set_ticks(range(0, len(places), step), labels=[str(place) for place in places[::step]])
 
 
-def _hatch(axes: Axes, response: "Response") -> None:
-    """Hatch the cells that lie on padding."""
-    for row, line in enumerate(response.padding):
-        for column in np.flatnonzero(line):
-            corner = column - 0.5, row - 0.5
-            axes.add_patch(
-                Rectangle(
-                    corner, 1, 1, fill=False, hatch=PAD_HATCH, edgecolor=PAD_COLOR, linewidth=0
-                )
-            )
+def _draw_signal(
+    explanation: Explanation,
+    rows: Sequence[_Row],
+    title: str,
+    pixels: NDArray[np.generic],
+    axis: int,
+) -> Figure:
+    """Draw the signal with the window on it; below, for each sum, window, kernel and products."""
+    height = (1 + len(rows)) * (_SIGNAL_HEIGHT + _FRAME)
+    figure = page(_SIGNAL_WIDTH, height, title, footer=_footer(explanation, rows))
+    grid = figure.add_gridspec(1 + len(rows), 3)
+    signal = figure.add_subplot(grid[0, :])
+    windows = list(dict.fromkeys(_places(row.response, axis) for row in rows))
+    before, after = explanation.pads[2 * axis : 2 * axis + 2]
+    before = max(before, -min(places[0] for places in windows))
+    after = max(after, max(places[-1] for places in windows) + 1 - max(pixels.shape[:2]))
+    padding = Padding(before, after, explanation.border, explanation.fill)
+    padded = draw_padded(signal, pixels, padding, inches=_SIGNAL_WIDTH - 1)
+    for places in windows:
+        SignalMark(signal, padded, before, inches=_SIGNAL_WIDTH - 1).move(places)
+    for number, row in enumerate(rows, 1):
+        _draw_signal_row([figure.add_subplot(grid[number, part]) for part in range(3)], row, axis)
+    finalize_layout(figure, [])
+    return figure
 
 
-def _clear_numbers(axes: Sequence[Axes], rows: Sequence[SumRow]) -> None:
-    """Keep the hatching from crossing the numbers, each on the color of its cell."""
-    for each, row in zip(axes, rows, strict=True):
-        image = each.images[0]
-        colors = image.to_rgba(np.ma.asarray(image.get_array())).reshape(-1, 4)
-        padded = chain.from_iterable(row.response.padding)
-        for text, color, outside in zip(each.texts, colors, padded, strict=False):
-            if outside:
-                text.set_bbox({"facecolor": color, "edgecolor": "none", "pad": 1.0})
+def _draw_signal_row(parts: Sequence[Axes], row: _Row, axis: int) -> None:
+    places = _places(row.response, axis)
+    for axes, grid, title in zip(
+        parts, (row.window, row.weights, row.products), row.titles, strict=True
+    ):
+        values = grid.reshape(-1, 1)
+        numbers = np.arange(len(values))
+        draw_samples(axes, numbers, values.astype(np.float64), inches=_PART_WIDTH, exact=values)
+        set_places(axes, -0.5, len(values) - 0.5, _PART_WIDTH)
+        axes.set_title(wrap(title, _PART_WIDTH, TITLE_POINTS))
+        ticks = [round(tick) for tick in axes.get_xticks() if 0 <= tick < len(places)]
+        axes.set_xticks(ticks, labels=[str(places[tick]) for tick in ticks])
+    for tap in np.flatnonzero(row.response.padding):
+        hatch_span(parts[0], tap - 0.5, tap + 0.5)
+
+
+def _places(response: Response, axis: int) -> tuple[int, ...]:
+    return response.columns if axis == 1 else response.rows
+
+
+def _clear_numbers(axes: Axes, hatched: NDArray[np.bool_]) -> None:
+    """Clear a patch of the hatching behind the number of each hatched cell."""
+    image = axes.images[0]
+    colors = image.to_rgba(np.ma.asarray(image.get_array()))
+    for text in axes.texts:
+        column, row = map(round, text.get_position())
+        if hatched[row, column]:
+            text.set_bbox({"facecolor": colors[row, column], "edgecolor": "none", "pad": 1.0})
