@@ -12,13 +12,13 @@ from convcli.plotting.axes import (
     round_ticks,
 )
 from convcli.plotting.heatmap import draw_weights, symmetric_limit
-from convcli.plotting.image_panel import ImagePanel, draw_raster
-from convcli.plotting.signal_figure import draw_padded
+from convcli.plotting.image_panel import ImagePanel, draw_panel
+from convcli.plotting.signal_figure import draw_padded_signal
 from convcli.plotting.signal_plot import (
-    Padding,
+    SignalPadding,
     draw_samples,
-    hatch_span,
-    set_places,
+    hatch_samples,
+    set_sample_ticks,
     signal_axis,
 )
 from convcli.plotting.style import (
@@ -47,7 +47,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from convcli.teaching.animate.signal_marks import SignalMark
+from convcli.plotting.window_marks import SignalWindowMark
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.explanation import Explanation, Grid, Response
 from convcli.teaching.explain.steps import result_lines, value_lines
@@ -205,7 +205,7 @@ def _draw_row(
     axes: Sequence[Axes], row: _Row, inches: tuple[float, float], max_value: int | None
 ) -> list[DrawnImage]:
     drawn = [
-        draw_raster(axes[0], ImagePanel(row.window, max_value), inches),
+        draw_panel(axes[0], ImagePanel(row.window, max_value), inches),
         _draw_signed(axes[1], row.weights, "weight", inches),
         _draw_signed(axes[2], row.products, "pixel × weight", inches),
     ]
@@ -256,10 +256,10 @@ def _draw_signal(
     before, after = explanation.pads[2 * axis : 2 * axis + 2]
     before = max(before, -min(places[0] for places in windows))
     after = max(after, max(places[-1] for places in windows) + 1 - max(pixels.shape[:2]))
-    padding = Padding(before, after, explanation.border, explanation.fill)
-    padded = draw_padded(signal, pixels, padding, inches=_SIGNAL_WIDTH - 1)
+    padding = SignalPadding(before, after, explanation.border, explanation.fill)
+    padded = draw_padded_signal(signal, pixels, padding, inches=_SIGNAL_WIDTH - 1)
     for places in windows:
-        SignalMark(signal, padded, before, inches=_SIGNAL_WIDTH - 1).move(places)
+        SignalWindowMark(signal, padded, before, inches=_SIGNAL_WIDTH - 1).move(places)
     for number, row in enumerate(rows, 1):
         _draw_signal_row([figure.add_subplot(grid[number, part]) for part in range(3)], row, axis)
     finalize_layout(figure, [])
@@ -274,12 +274,12 @@ def _draw_signal_row(parts: Sequence[Axes], row: _Row, axis: int) -> None:
         values = grid.reshape(-1, 1)
         numbers = np.arange(len(values))
         draw_samples(axes, numbers, values.astype(np.float64), inches=_PART_WIDTH, exact=values)
-        set_places(axes, -0.5, len(values) - 0.5, _PART_WIDTH)
+        set_sample_ticks(axes, -0.5, len(values) - 0.5, _PART_WIDTH)
         axes.set_title(wrap(title, _PART_WIDTH, TITLE_POINTS))
         ticks = [round(tick) for tick in axes.get_xticks() if 0 <= tick < len(places)]
         axes.set_xticks(ticks, labels=[str(places[tick]) for tick in ticks])
     for tap in np.flatnonzero(row.response.padding):
-        hatch_span(parts[0], tap - 0.5, tap + 0.5)
+        hatch_samples(parts[0], tap - 0.5, tap + 0.5)
 
 
 def _places(response: Response, axis: int) -> tuple[int, ...]:

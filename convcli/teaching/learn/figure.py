@@ -11,7 +11,7 @@ from convcli.plotting.axes import (
     finalize_layout,
     round_ticks,
 )
-from convcli.plotting.heatmap import add_shared_bar, draw_weights, symmetric_limit
+from convcli.plotting.heatmap import add_shared_colorbar, draw_weights, symmetric_limit
 from convcli.plotting.style import TICK_POINTS, TITLE_POINTS, fit_box, page, style_context
 from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 
@@ -142,7 +142,7 @@ def _draw_descent(learned: LearnResult, history: History, truth: Truth | None) -
     for axes in all_axes:
         if not axes.images:
             axes.set_axis_off()
-    add_shared_bar(figure, all_axes, drawn[0].image, "weight", inches=down * height)
+    add_shared_colorbar(figure, all_axes, drawn[0].image, "weight", inches=down * height)
     finalize_layout(figure, drawn)
     return figure
 
