@@ -266,8 +266,8 @@ def write_result(
 
     Args:
         target: from :func:`choose_target`.
-        encode: called with an open file, a format, ``quality`` and ``compress_level``; returns
-            notes, as :func:`convcli.images.writing.write_image` does.
+        encode: called with an open file, a format and ``writing``; returns notes, as
+            :func:`convcli.images.writing.write_image` does.
         writing: the options.
 
     Returns:
@@ -276,11 +276,10 @@ def write_result(
     Raises:
         ConvcliError: the result cannot be encoded, or the file cannot be written.
     """
-    quality, level = writing.quality, writing.compress_level
     if target.path == STDOUT:
         memory = io.BytesIO()
-        notes = encode(memory, target.format, quality=quality, compress_level=level)
+        notes = encode(memory, target.format, writing)
         return memory.getvalue(), notes
     with atomic_write(Path(target.path), overwrite=writing.overwrite) as file:
-        notes = encode(file, target.format, quality=quality, compress_level=level)
+        notes = encode(file, target.format, writing)
     return None, notes

@@ -18,11 +18,13 @@ from convcli.images.arrays import aligned_lines, comma_lines, write_npy
 from convcli.images.formats import Format
 from convcli.images.image import ImageData
 from convcli.images.metadata import matching_profile
+from convcli.images.options import WriteOptions
 from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
 from convcli.images.value_range import to_eight_bits
 
 DEFAULT_QUALITY = 95
+_DEFAULTS = WriteOptions()
 _MAX_JPEG_EXIF = 65_527  # bytes
 _PAGE_DURATION = 100  # milliseconds, for a frame without one
 _BUFFERED = ("JPEG2000",)  # its encoder never returns when the disk is full
@@ -32,9 +34,7 @@ def write_image(
     image: ImageData,
     file: BinaryIO,
     format: Format,  # noqa: A002  -- as in Pillow's save
-    *,
-    quality: int | None = None,
-    compress_level: int | None = None,
+    options: WriteOptions = _DEFAULTS,
 ) -> tuple[str, ...]:
     """Encode an image into an open file.
 
@@ -45,8 +45,7 @@ def write_image(
         image: what to write.
         file: binary, open for writing; it may be a pipe.
         format: from :func:`convcli.images.formats.choose_format`.
-        quality: of JPEG, WebP and AVIF, 0 to 100; None for 95.
-        compress_level: of PNG, 0 to 9; None for a fast level 1.
+        options: ``quality`` and ``compress_level``; the others are ignored.
 
     Returns:
         Notes for the user.
@@ -56,16 +55,14 @@ def write_image(
         OSError: the file cannot be written.
         UsageError: the format cannot hold the image, or an option is out of range.
     """
-    return write_frames([image], file, format, quality=quality, compress_level=compress_level)
+    return write_frames([image], file, format, options)
 
 
 def write_frames(
     images: Iterable[ImageData],
     file: BinaryIO,
     format: Format,  # noqa: A002
-    *,
-    quality: int | None = None,
-    compress_level: int | None = None,
+    options: WriteOptions = _DEFAULTS,
 ) -> tuple[str, ...]:
     """Encode images into one animation or multi-page file; see :func:`write_image`.
 
@@ -76,7 +73,7 @@ def write_frames(
         ConvcliError: as :func:`write_image`.
         UsageError: also if several images are given and the format holds one.
     """
-    encoder = _Encoder(format, quality, compress_level)
+    encoder = _Encoder(format, options)
     rest = iter(images)
     first, second = next(rest, None), next(rest, None)
     if first is None:
@@ -95,11 +92,11 @@ def write_frames(
 class _Encoder:
     """Encodes images in one format, and collects notes for the user."""
 
-    def __init__(self, form: Format, quality: int | None, compress_level: int | None) -> None:
+    def __init__(self, form: Format, options: WriteOptions) -> None:
         self.format = form
         self.notes: list[str] = []
-        self._options = self._option("quality", quality, 100)
-        self._options |= self._option("compress_level", compress_level, 9)
+        self._options = self._option("quality", options.quality, 100)
+        self._options |= self._option("compress_level", options.compress_level, 9)
         if "quality" in form.options:
             self._options.setdefault("quality", DEFAULT_QUALITY)
 

@@ -17,6 +17,7 @@ from convcli.errors import ConvcliError
 from convcli.images import png
 from convcli.images.formats import PNG
 from convcli.images.image import ImageData, Metadata
+from convcli.images.options import WriteOptions
 from convcli.images.png import write_png
 from convcli.images.reading import read_image
 from convcli.images.writing import write_image
@@ -53,7 +54,7 @@ def by_pillow(image, **options):
 
 def by_us(image, **options):
     file = io.BytesIO()
-    write_image(image, file, PNG, **options)
+    write_image(image, file, PNG, WriteOptions(**options))
     return file.getvalue()
 
 

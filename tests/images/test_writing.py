@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from convcli.errors import ConvcliError, UsageError
 from convcli.images.formats import named_format
 from convcli.images.image import ImageData, Metadata
-from convcli.images.options import ReadOptions
+from convcli.images.options import ReadOptions, WriteOptions
 from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames, write_image
 
@@ -27,7 +27,7 @@ ALPHA = RNG.integers(0, 256, (20, 30)).astype(np.uint8)
 
 def written(image, suffix, **options):
     file = io.BytesIO()
-    notes = write_image(image, file, named_format(None, suffix), **options)
+    notes = write_image(image, file, named_format(None, suffix), WriteOptions(**options))
     file.seek(0)
     return file, notes
 
@@ -44,7 +44,7 @@ def test_options_of_animated_png_reach_pillow():
             expected, "PNG", save_all=True, append_images=images[1:], duration=100, **theirs
         )
         frames = [ImageData(np.asarray(image), 8) for image in images]
-        write_frames(frames, file, named_format(None, "png"), **ours)
+        write_frames(frames, file, named_format(None, "png"), WriteOptions(**ours))
         assert file.getvalue() == expected.getvalue()
 
 

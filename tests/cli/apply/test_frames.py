@@ -85,7 +85,7 @@ def test_an_animated_gif_stays_one(apply, moving):
 
 def test_a_format_of_one_frame_refuses_several(apply, moving, here):
     ran = apply("-k", "blur", "--frames", "all", "in.gif", "-o", "o.jpg")
-    ran.fails(1, "in.gif: ", "one frame")
+    ran.fails(1, "in.gif: ", "single frame")
     assert not (here / "o.jpg").exists()
 
 
