@@ -67,9 +67,9 @@ class Group(NamedTuple):
 
     def sources(self) -> Iterator[Source]:
         """Yield the inputs one by one."""
+        prefix = os.path.join(self.folder, "") if self.folder else ""
         for name in self.names:
-            path = os.path.join(self.folder, name)
-            yield Source(path, self.below, self.found, self.is_stdin)
+            yield Source(prefix + name, self.below, self.found, self.is_stdin)
 
 
 def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> None:

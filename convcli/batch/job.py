@@ -76,8 +76,10 @@ class Job(NamedTuple):
     @property
     def paths(self) -> tuple[str, ...]:
         """The path of every file that the job writes."""
-        outputs = [each.path for each in self.outputs]
-        return (*outputs, *(each.path for each in self.summaries))
+        paths = [each.path for each in self.outputs]
+        if self.summaries:
+            paths += [each.path for each in self.summaries]
+        return tuple(paths)
 
 
 class OutputResult(NamedTuple):

@@ -8,7 +8,7 @@ import re
 import string
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from convcli.atomic import atomic_write, is_stream
 from convcli.batch.inputs import Source
@@ -123,7 +123,7 @@ def plan_output(path: str, requested: str | None, *, raw: bool = False) -> Outpu
 
 
 class OutputPlanner:
-    """Names the outputs of inputs, one job at a time; formats are looked up once per suffix."""
+    """Names the outputs of one input after another."""
 
     def __init__(self, options: JobOptions, *, several: bool) -> None:
         """Prepare what all jobs share.
@@ -135,13 +135,14 @@ class OutputPlanner:
         self._outputs, self._requested = options.outputs, options.writing.format
         self._raw, self._label = options.raw, options.label
         self._labels = [each.label for each in options.filters]
+        self._is_default = self._outputs.name == NAME_TEMPLATE
         self._summaries = summary_files(self._outputs)
         self._single: tuple[Output, ...] | None = () if not writes_images(self._outputs) else None
         if self._outputs.output is not None:
             self._single = (plan_output(self._outputs.output, self._requested, raw=self._raw),)
-        self._suffixes: dict[str, str] = {}
-        self._formats: dict[str, Format | None] = {}
-        self._folders: dict[str, str] = {}
+        # A planner names a million files: what depends on suffix or folder alone is computed once.
+        self._suffixes: dict[str, tuple[str, Format | None]] = {}
+        self._below, self._prefix = "", self._out_prefix("")
 
     def job(self, source: Source, index: int) -> Job:
         """Return the job of the ``index``-th input, counted from 1.
@@ -149,53 +150,51 @@ class OutputPlanner:
         Raises:
             UsageError: a result's name has no known format, or leaves the --out-dir folder.
         """
-        outputs = self._single
-        if outputs is None:
-            folder, base = os.path.split(source.path)
-            stem, suffix = os.path.splitext(base)
-            if source.is_stdin:
-                stem = "stdin"
-            if self._outputs.out_dir is not None:
-                folder = self._out_folder(source.below)
-            suffix = self._suffix(suffix)
-            outputs = tuple(
-                [self._output(folder, stem, label, suffix, index) for label in self._labels]
-            )
-        return Job(
-            source, outputs, tuple([self._summary(each, source) for each in self._summaries])
-        )
-
-    def _out_folder(self, below: str) -> str:
-        folder = self._folders.get(below)
-        if folder is None:
-            folder = os.path.normpath(os.path.join(self._outputs.out_dir or "", below))
-            self._folders = {below: "" if folder == "." else folder}  # one folder after the other
-            folder = self._folders[below]
-        return folder
-
-    def _suffix(self, suffix: str) -> str:
-        """Return the suffix of a result whose input has this suffix."""
-        kept = self._suffixes.get(suffix)
-        if kept is None:
-            kept = default_suffix(suffix, self._requested, raw=self._raw)
-            self._suffixes[suffix] = kept
-        return kept
-
-    def _output(self, folder: str, stem: str, label: str, suffix: str, index: int) -> Output:
-        template = self._outputs.name
-        if template == NAME_TEMPLATE:
-            name = f"{stem}_{label}{suffix}"
+        summaries = tuple([self._summary(each, source) for each in self._summaries])
+        if self._single is not None:
+            return Job(source, self._single, summaries)
+        folder, base = os.path.split(source.path)
+        stem, suffix = os.path.splitext(base)
+        if source.is_stdin:
+            stem = "stdin"
+        if self._outputs.out_dir is None:
+            prefix = os.path.join(folder, "") if folder else ""
         else:
-            name = template.format(stem=stem, kernel=label, index=index, suffix=suffix)
-            suffix = os.path.splitext(name)[1]
-        if suffix not in self._formats:
-            self._formats[suffix] = named_format(Path(name), self._requested, raw=self._raw)
-        path = os.path.join(folder, name)
-        if self._outputs.out_dir is not None and os.sep in name:
+            if source.below != self._below:
+                self._below, self._prefix = source.below, self._out_prefix(source.below)
+            prefix = self._prefix
+        kept, named = self._suffixes.get(suffix) or self._keep(suffix)
+        if self._is_default:
+            outputs = [Output(f"{prefix}{stem}_{label}{kept}", named) for label in self._labels]
+        else:
+            fields = {"stem": stem, "suffix": kept, "index": index}
+            outputs = [self._templated(prefix, kernel=label, **fields) for label in self._labels]
+        return Job(source, tuple(outputs), summaries)
+
+    def _out_prefix(self, below: str) -> str:
+        """Return the folder for results of inputs in the folder ``below``, with a final slash."""
+        folder = os.path.normpath(os.path.join(self._outputs.out_dir or "", below))
+        return "" if folder == "." else os.path.join(folder, "")
+
+    def _keep(self, suffix: str) -> tuple[str, Format | None]:
+        """Return suffix and format of results whose inputs have this suffix."""
+        kept = default_suffix(suffix, self._requested, raw=self._raw)
+        named = named_format(Path(f"x{kept}"), self._requested, raw=self._raw)
+        self._suffixes[suffix] = kept, named
+        return kept, named
+
+    def _templated(self, prefix: str, **fields: Any) -> Output:
+        template = self._outputs.name
+        name = template.format(**fields)
+        named = named_format(Path(name), self._requested, raw=self._raw)
+        path = prefix + name
+        if self._outputs.out_dir is not None:
             if os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir + os.sep):
                 raise UsageError(f"--name {template!r}: leaves the folder of --out-dir")
             path = os.path.normpath(path)
-        return Output(path, self._formats[suffix])
+        elif os.path.isabs(name):
+            path = name
+        return Output(path, named)
 
     def _summary(self, summary: SummaryFile, source: Source) -> SummaryFile:
         """Return the summary file of one input, in a folder if there are several inputs."""
