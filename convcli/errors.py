@@ -3,6 +3,19 @@
 A message is one line: the name, what is wrong, and what to do about it.
 """
 
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line returns to the shell."""
+
+    DONE = 0
+    FAILED = 1  # at least one file could not be read, filtered or written
+    USAGE = 2  # the command line is wrong
+    INTERRUPTED = 130  # by Ctrl-C, 128 + SIGINT
+    PIPE_CLOSED = 141  # the reader of standard output left, 128 + SIGPIPE
+    TERMINATED = 143  # 128 + SIGTERM
+
 
 class ConvcliError(Exception):
     """The base class: catch it to catch every error that convcli reports.
@@ -10,13 +23,13 @@ class ConvcliError(Exception):
     ``exit_code`` is the command line's exit code when the error ends the program.
     """
 
-    exit_code = 1
+    exit_code = ExitCode.FAILED
 
 
 class UsageError(ConvcliError, ValueError):
     """Arguments are wrong in themselves or contradict each other."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class GeometryError(UsageError):

@@ -1,110 +1,156 @@
-"""``convcli animate``: the window on its way, as a moving image."""
+"""``convcli animate``: a kernel's window slides over an image."""
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
 
 import click
 
+from convcli.cli.command import Command
 from convcli.cli.files import read_one
-from convcli.cli.kernel_options import BORDER_DIAGRAMS, filter_option, one_value_options
-from convcli.cli.options import layout_options, lazily, one_image_options, option, option_group
-from convcli.cli.types import PositionValue
+from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
+from convcli.cli.options import (
+    conv_options,
+    frame_option,
+    option_group,
+    output_option,
+    read_one_options,
+)
+from convcli.cli.types import POSITION
+from convcli.core.options import ConvOptions
+from convcli.errors import prefix_errors
+from convcli.geometry import Pair
+from convcli.images.options import ReadOptions
 
-if TYPE_CHECKING:
-    from convcli.cli.kernel_args import KernelArgs
-    from convcli.cli.moving import FrameRange
-    from convcli.core.options import ConvOptions
-    from convcli.images.options import ReadOptions
+
+class FrameRange(NamedTuple):
+    """The positions that the animation shows, and the frames a second; None for the default."""
+
+    first: Pair | None = None
+    last: Pair | None = None
+    step: int | None = None
+    fps: float | None = None
+
+    def rate(self, frames: int) -> float:
+        """Return the frames a second of an animation of so many frames.
+
+        >>> FrameRange().rate(36)
+        5.0
+        """
+        return self.fps or (5.0 if frames <= 40 else 10.0 if frames <= 100 else 20.0)
 
 
-journey_options = option_group(
-    "journey",
-    lazily("convcli.cli.moving", "FrameRange"),
-    option(
+frame_options = option_group(
+    "frames",
+    FrameRange,
+    frame_option(
         "--from",
         "first",
-        type=PositionValue(),
+        type=POSITION,
         envvar="CONVCLI_ANIMATE_FROM",
-        help="The position in the feature map to begin at.  [default: 0,0]",
+        show_default="0,0",
+        help="First position in the feature map.",
     ),
-    option(
+    frame_option(
         "--to",
         "last",
-        type=PositionValue(),
+        type=POSITION,
         envvar="CONVCLI_ANIMATE_TO",
-        help="The position to end at; between them the window goes row by row.  [default: the "
-        "last]",
+        show_default="the last",
+        help="Last position; the window moves row by row.",
     ),
-    option(
+    frame_option(
         "--step",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Show each N-th position and the last.  [default: all of up to 200, else 200 that "
-        "are evenly spaced]",
+        show_default="all, or 200 evenly spaced",
+        help="Show every N-th position and the last.",
     ),
-    option(
+    frame_option(
         "--fps",
         type=click.FloatRange(0.1, 50),
         metavar="F",
-        help="Frames a second; the last one stays longer.  [default: 5 for up to 40 frames, 10 "
-        "for up to 100, else 20]",
+        show_default="5, 10 or 20, by their number",
+        help="Frames a second; the last one stays longer.",
     ),
 )
 
 
 @click.command(
-    short_help="Slide a kernel's window over an image.",
-    epilog=BORDER_DIAGRAMS
-    + """
-\b
-Examples:
-  convcli animate -k prewitt-x toy.csv -o edges.gif
-  convcli animate -k outline --stride 2 --dilation 2 --border zero toy.csv -o holes.webp
-  convcli animate -k sobel --from 40,0 --to 44,99 --fps 25 photo.png -o rows.mp4
-  convcli animate -k "1 2 1" --normalize --padding full signal.csv -o frames/
-""",
+    cls=Command,
+    examples="""
+    convcli animate -k prewitt-x toy.csv -o edges.gif
+    convcli animate -k outline --stride 2 --dilation 2 toy.csv -o holes.webp
+    convcli animate -k sobel --from 40,0 --to 44,99 photo.png -o rows.mp4
+    """,
 )
-@one_value_options
+@kernel_options
 @filter_option("animate")
-@layout_options
-@one_image_options
-@journey_options
-@click.option(
+@conv_options
+@read_one_options
+@frame_options
+@output_option(
     "-o",
     "--output",
     type=click.Path(),
     metavar="FILE|DIR/",
     required=True,
-    help="A .gif, .webp or .mp4 file (which takes ffmpeg), or a folder for frame-0001.png and on.",
+    help="A .gif, .webp or .mp4 file (.mp4 needs ffmpeg), or a folder for frame-0001.png, ...",
 )
-@click.option(
-    "--overwrite", is_flag=True, help="Replace what is there; in a folder, all its frame-NNNN.png."
+@output_option(
+    "--overwrite", is_flag=True, help="Replace the file, or all frame-NNNN.png of the folder."
 )
 @click.argument("source", metavar="INPUT", type=click.Path())
 def animate(
     source: str,
-    choice: "KernelArgs",
+    kernel_args: KernelArgs,
     number: int | None,
-    layout: "ConvOptions",
-    reading: "ReadOptions",
-    journey: "FrameRange",
+    conv: ConvOptions,
+    reading: ReadOptions,
+    frames: FrameRange,
     output: str,
     overwrite: bool,
 ) -> None:
     """Show a kernel's window slide over an image while the feature map fills in.
 
-    The padded input, its padding hatched, and the window on it, with its taps where a dilation
-    parts them; the kernel as it is applied; and the feature map as apply writes it, up to the
-    window's place. Up to 16x16 the numbers stand in the cells, and short sums below; a signal of
-    one row or one column is drawn as a line. INPUT is an image, a .npy, .csv or .txt matrix,
-    or -. Prints the names of the files written.
+    Each frame has three parts. Left: the input with its padding (hatched) and the window; with
+    --dilation the used pixels are marked. Middle: the kernel. Right: the feature map, filled up
+    to this position. Inputs up to 16x16 show their numbers; a signal of one row or column is
+    drawn as a line. INPUT is an image, a .npy, .csv or .txt matrix, or -. Prints the names of the
+    files written.
     """
-    from convcli.cli.moving import make_animation
+    from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name
-    from convcli.images.animation import check_animation_target
+    from convcli.images.animation import check_animation_target, write_animation
+    from convcli.images.palette import Palette
+    from convcli.teaching.animate.frames import Animation, kept_colors
+    from convcli.teaching.animate.sliding import choose_stops, slide_over
 
     target = check_animation_target(output, overwrite=overwrite)
-    choice.check_stdin(source)
-    spec = choice.only_filter(layout, number)
+    check_stdin(kernel_args.kernel, source)
+    chosen = kernel_args.only_filter(conv, number)
     image, name = read_one(source, reading)
-    for written in make_animation(image, name, spec, journey, target):
-        print_name(written)
+    with prefix_errors(name):
+        slide = slide_over(image, chosen)
+        positions = choose_stops(slide.output, frames.first, frames.last, frames.step)
+        animation = Animation(slide, positions.shown, title=base_name(name))
+    count = len(animation)
+    if frames.step is None and count < positions.passed:
+        click.echo(
+            f"{name}: {count} of {positions.passed} positions shown; "
+            "--step N, or --from and --to, choose others",
+            err=True,
+        )
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(
+        animation, count, label="frames", file=sys.stderr, hidden=hidden
+    ) as pages:
+        for written in write_animation(
+            pages,
+            count,
+            target,
+            frames.rate(count),
+            lambda: Palette(animation.samples(), kept_colors()),
+        ):
+            print_name(written)

@@ -1,172 +1,178 @@
 """``convcli apply``: filter images."""
 
+from __future__ import annotations
+
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.kernel_options import BORDER_DIAGRAMS, kernel_options
+from convcli.batch.options import ExecutionOptions, InputOptions, OutputOptions
+from convcli.choices import NAME_TEMPLATE
+from convcli.cli.command import Command
+from convcli.cli.kernel_args import KernelArgs, apply_kernel_options
 from convcli.cli.options import (
-    layout_options,
-    lazily,
-    option,
+    SCALE,
+    MessageOptions,
+    conv_options,
+    figure_option,
+    input_option,
+    message_option,
     option_group,
-    reading_options,
-    writing_options,
+    output_option,
+    read_options,
+    speed_option,
+    write_options,
 )
-from convcli.cli.types import MemoryValue
+from convcli.cli.types import MEMORY
+from convcli.core.options import ConvOptions
+from convcli.errors import ExitCode, UsageError, shown
+from convcli.images.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
-    from convcli.batch.options import ExecutionOptions, InputOptions, OutputOptions
-    from convcli.cli.kernel_args import KernelArgs
-    from convcli.cli.report import MessageOptions
-    from convcli.core.options import ConvOptions
-    from convcli.images.options import ReadOptions, WriteOptions
+    from convcli.batch.job import JobOptions
+    from convcli.batch.joblist import JobList
 
-search_options = option_group(
+input_options = option_group(
     "search",
-    lazily("convcli.batch.options", "InputOptions"),
-    option("-r", "--recursive", is_flag=True, help="Descend into the folders inside a folder."),
-    option(
+    InputOptions,
+    input_option("-r", "--recursive", is_flag=True, help="Search the folders inside a folder too."),
+    input_option(
         "--files-from",
         type=click.Path(),
         metavar="FILE|-",
-        help="Read more inputs from a file or standard input, one a line.",
+        help="Read more input names from a file or standard input, one a line.",
     ),
-    option(
+    input_option(
         "--include",
         multiple=True,
         metavar="PATTERN",
-        help="Of the files found in folders and by patterns, take those whose names match, as "
-        "'*.jpg'; a pattern with a / is for the path below the folder.  [default: by suffix, "
-        "what can be read]",
+        help="Only files whose name (with a /: path) matches, e.g. '*.jpg'. Repeatable.",
     ),
-    option(
+    input_option(
         "--exclude",
         multiple=True,
         metavar="PATTERN",
-        help="Of the files and folders found, pass over those that match.",
+        rare=True,
+        help="Skip files and folders whose name matches. Repeatable.",
     ),
 )
 
-
-effort_options = option_group(
-    "effort",
-    lazily("convcli.batch.options", "ExecutionOptions"),
-    option(
-        "-j",
-        "--jobs",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Images at a time, each in a process of its own.  [default: one a processor]",
-    ),
-    option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Give an image up that takes longer.",
-    ),
-    option(
-        "--max-memory",
-        type=MemoryValue(),
-        default="80%",
-        show_default=True,
-        help="Bytes that the images under way may take together, as 500M or 2G, or a share of "
-        "what is available; workers wait, and an image that alone takes more is refused.",
-    ),
-    option(
-        "--fail-fast",
-        is_flag=True,
-        help="Begin no image after one that failed; those under way are finished.",
-    ),
-    option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="Work on a Dask cluster, as tcp://HOST:8786; its workers share the files "
-        "(needs the extra: pip install 'convcli[dask]').",
-    ),
-)
-
-
-naming_options = option_group(
-    "naming",
-    lazily("convcli.batch.options", "OutputOptions"),
-    option(
+output_options = option_group(
+    "outputs",
+    OutputOptions,
+    output_option(
         "-o",
         "--output",
         type=click.Path(),
         metavar="FILE|-",
-        help="The result of one input; - is standard output.",
+        help="File for the result of one input; - is standard output.",
     ),
-    option(
+    output_option(
         "--out-dir",
         type=click.Path(),
         metavar="DIR",
-        help="A folder for the results, in which the inputs' tree is repeated.",
+        help="Folder for the results; it mirrors the folders of the inputs.",
     ),
-    option(
+    output_option(
         "--name",
-        default="{stem}_{kernel}{suffix}",
-        show_default=True,
+        default=NAME_TEMPLATE,
         metavar="TEMPLATE",
-        help="Names of results, also with {index}; a / in it makes folders.",
+        help="File names; also {index}, and / for folders.",
     ),
-    option(
+    figure_option(
         "--plot",
         type=click.Path(),
         metavar="FILE",
-        help="Draw original, kernel and feature map in place of the image, or beside it where "
-        "-o or --out-dir is given; for several inputs FILE is a folder.",
+        help="Draw input, kernel and map instead of writing the image; with -o or --out-dir, both.",
     ),
-    option(
+    figure_option(
         "--grid",
         type=click.Path(),
         metavar="FILE",
-        help="Draw all results of an input as one contact sheet, in place of the images as "
-        "--plot does.",
+        help="Draw all results of an input as one contact sheet.",
     ),
-    option(
-        "--scale",
-        type=click.Choice(["common", "own"]),
-        help="Of --grid: colors from one least to one greatest value of all maps, black to white "
-        "where they are pixels, or from each map's own.  [default: common]",
-    ),
-    option(
+    SCALE,
+    output_option(
         "--stack",
         type=click.Path(),
         metavar="FILE.npy",
-        help="Write all results of an input as one array, rows x columns x maps, in place of the "
-        "images as --plot does; a color map takes three places. --range raw stores the "
-        "values themselves.",
+        rare=True,
+        help="Write all maps of an input as one (H, W, N) array instead of images.",
     ),
-    option("--show", is_flag=True, help="The same figure in a window."),
+    figure_option("--show", is_flag=True, help="Show the figure in a window."),
+)
+
+execution_options = option_group(
+    "execution",
+    ExecutionOptions,
+    speed_option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        show_default="one per processor",
+        help="Images at a time, each in its own process.",
+    ),
+    speed_option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        rare=True,
+        help="Give up on an image after SECONDS.",
+    ),
+    speed_option(
+        "--max-memory",
+        type=MEMORY,
+        default="80%",
+        rare=True,
+        help="Memory for all workers, e.g. 2G, or a share of what is free. Larger images fail.",
+    ),
+    speed_option(
+        "--fail-fast",
+        is_flag=True,
+        rare=True,
+        help="Stop after the first failure; images already started are finished.",
+    ),
+    speed_option(
+        "--scheduler",
+        metavar="ADDRESS",
+        rare=True,
+        help="Use a Dask cluster, e.g. tcp://HOST:8786; see convcli manual cluster.",
+    ),
 )
 
 
-def _voice(**values: Any) -> Any:
-    from convcli.cli.report import MessageOptions
-
+def _as_message_options(**values: Any) -> MessageOptions:
     if values["verbose"] and values["quiet"]:
         raise click.UsageError("-v and -q contradict each other")
     return MessageOptions(**values)
 
 
-voice_options = option_group(
-    "voice",
-    _voice,
-    option(
-        "-0", "--null", is_flag=True, help="NUL instead of newline, in --files-from and on stdout."
+message_options = option_group(
+    "messages",
+    _as_message_options,
+    message_option(
+        "-0",
+        "--null",
+        is_flag=True,
+        rare=True,
+        help="End names with NUL, in --files-from and on stdout.",
     ),
-    option("--json", is_flag=True, help="A JSON line for each result on stdout."),
-    option("-v", "--verbose", is_flag=True, help="Sizes, min, max, share clipped and method."),
-    option("-q", "--quiet", is_flag=True, help="Neither names nor notes: errors only."),
+    message_option("--json", is_flag=True, help="Print a JSON line for each result."),
+    message_option(
+        "-v", "--verbose", is_flag=True, help="Print size, min, max, clipped share and method."
+    ),
+    message_option("-q", "--quiet", is_flag=True, help="Print errors only."),
 )
 
 
-def _foresee(
+def _prepare_workers(
     context: click.Context, _param: click.Parameter, inputs: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Have worker processes get ready, where there is likely more than one image."""
+    """Start the forkserver early where there is likely more than one image."""
     one = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not set(inputs[0]) & set("*?[")
     if not (one or context.resilient_parsing):
         from convcli.batch.executors.forkserver import warm_up
@@ -176,67 +182,122 @@ def _foresee(
 
 
 @click.command(
-    short_help="Filter images with kernels.",
-    epilog=BORDER_DIAGRAMS
-    + """
-\b
-Examples:
-  convcli apply --kernel outline photo.png
-  convcli apply -k gaussian:9,sigma=2 photo.jpg -o soft.jpg
-  convcli apply -k sobel photos --recursive --out-dir edges -j 4
-  convcli apply -k bank.npy photo.png --range raw --grid maps.png --scale own
-  convcli apply -k "1 2 1" --normalize --border reflect signal.csv -o -
-  cat a.png | convcli apply -k outline - -o - --format png > b.png
-  find . -name '*.jpg' -print0 | convcli apply -k sharpen --files-from - -0 --out-dir out
-""",
+    cls=Command,
+    examples="""
+    convcli apply --kernel outline photo.png
+    convcli apply -k gaussian:9,sigma=2 photo.jpg -o soft.jpg
+    convcli apply -k sobel photos --recursive --out-dir edges -j 4
+    """,
 )
-@kernel_options
-@layout_options
-@reading_options
-@search_options
-@naming_options
-@writing_options
-@effort_options
-@voice_options
-@click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
+@apply_kernel_options
+@conv_options
+@read_options
+@input_options
+@output_options
+@write_options
+@output_option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
+@execution_options
+@message_options
 @click.argument(
     "inputs",
     nargs=-1,
     metavar="INPUT...",
     type=click.Path(readable=False),
     is_eager=True,
-    callback=_foresee,
+    callback=_prepare_workers,
 )
 def apply(
     inputs: tuple[str, ...],
-    choice: "KernelArgs",
-    layout: "ConvOptions",
-    reading: "ReadOptions",
-    search: "InputOptions",
-    naming: "OutputOptions",
-    writing: "WriteOptions",
-    effort: "ExecutionOptions",
-    voice: "MessageOptions",
+    kernel_args: KernelArgs,
+    conv: ConvOptions,
+    reading: ReadOptions,
+    search: InputOptions,
+    outputs: OutputOptions,
+    writing: WriteOptions,
+    execution: ExecutionOptions,
+    messages: MessageOptions,
     dry_run: bool,
 ) -> int:
     """Filter images with kernels, and print the names of the files written.
 
-    INPUT is a file, a folder, a pattern or - for standard input: whatever Pillow reads, and
-    .npy, .csv and .txt matrices. Each result is {stem}_{kernel}{suffix} beside its input, unless
-    -o or --out-dir says otherwise; nothing is overwritten unasked. The kernel is not flipped
-    unless --operation convolve asks for it.
+    INPUT is an image, a .npy, .csv or .txt matrix, a folder, a pattern, or - for standard input.
+    Each result is {stem}_{kernel}{suffix} beside its input, unless -o or --out-dir is given.
+    Existing files are kept. The kernel is not flipped unless --operation convolve is given.
     """
     from convcli.batch.inputs import check_inputs
     from convcli.batch.job import JobOptions
     from convcli.batch.joblist import JobList
     from convcli.batch.run import check_execution_options
-    from convcli.cli.running import check_output, dry_report, run
 
-    search = search._replace(names=inputs, null=voice.null, out_dir=naming.out_dir)
-    check_inputs(search, kernel_from_stdin=choice.reads_stdin)
-    check_execution_options(effort)
-    counted = voice.verbose or voice.json or bool(naming.plot or naming.grid) or naming.show
-    options = JobOptions(choice.filters(layout, counted=counted), reading, writing, naming)
+    search = search._replace(names=inputs, null=messages.null, out_dir=outputs.out_dir)
+    check_inputs(search, kernel_from_stdin=kernel_args.reads_stdin)
+    check_execution_options(execution)
+    counted = (
+        messages.verbose or messages.json or bool(outputs.plot or outputs.grid or outputs.show)
+    )
+    filters = kernel_args.filters(conv, counted=counted)
+    options = JobOptions(filters, reading, writing, outputs)
     jobs = JobList(search, options)
-    check_output(jobs, options, voice)
-    return dry_report(jobs, options, voice) if dry_run else run(jobs, options, effort, voice)
+    _check_outputs(jobs, outputs, messages)
+    return (
+        _dry_run(jobs, options, messages) if dry_run else _run(jobs, options, execution, messages)
+    )
+
+
+def _check_outputs(jobs: JobList, outputs: OutputOptions, messages: MessageOptions) -> None:
+    """Check that everything can be written and shown, before any work is done.
+
+    Raises:
+        UsageError: a summary file has the wrong suffix, there is no display, or two results would
+            go to standard output.
+    """
+    if messages.json and outputs.output == "-":
+        raise UsageError("--json and -o - both write to standard output; choose one")
+    figures = [summary.path for summary in jobs.summaries if summary.kind != "stack"]
+    for summary in jobs.summaries:
+        if summary.kind == "stack" and not summary.path.lower().endswith(".npy"):
+            raise UsageError(f"{shown(summary.path)}: the file name of --stack must end with .npy")
+    if outputs.show or figures:
+        from convcli.plotting.save import check_display, check_suffix
+
+        if outputs.show:
+            check_display()
+        for path in figures:
+            check_suffix(Path(path))
+
+
+def _run(
+    jobs: JobList, options: JobOptions, execution: ExecutionOptions, messages: MessageOptions
+) -> ExitCode:
+    """Run all jobs, report each, and show the figures that wait for a window."""
+    from convcli.batch.run import run_jobs
+    from convcli.cli.report import Progress, Reporter
+
+    quiet = messages.quiet or messages.verbose or not sys.stderr.isatty()
+    reporter = Reporter(messages, None if quiet or jobs.count == 1 else Progress(jobs.count))
+    figures = []
+    with closing(run_jobs(jobs, options, execution)) as results:
+        for result in results:
+            reporter.report(result)
+            figures += [result.figure] if result.figure is not None else []
+    code = reporter.finish(jobs.ignored)
+    if figures:
+        from convcli.plotting.save import show_figure
+
+        show_figure(figures)
+    return code
+
+
+def _dry_run(jobs: JobList, options: JobOptions, messages: MessageOptions) -> ExitCode:
+    """Print what would be written, and the errors that are known already."""
+    from convcli.batch.inputs import Missing
+    from convcli.batch.job import JobResult, dry_run
+    from convcli.cli.report import Reporter
+
+    reporter = Reporter(messages._replace(verbose=False))
+    for job in jobs.jobs():
+        if isinstance(job, Missing):
+            reporter.report(JobResult(job.path, error=job.error))
+        else:
+            reporter.report(dry_run(job, options))
+    return reporter.finish(jobs.ignored)

@@ -1,162 +1,237 @@
 """``convcli compare``: one image filtered in several ways, side by side."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from convcli.cli.files import check_figure, read_one, write_figure
-from convcli.cli.kernel_options import BORDER_DIAGRAMS, compared_options
-from convcli.cli.options import layout_values, one_image_options, overwrite_option
-from convcli.cli.varying import VARIED, read_variation
+from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS, RANGES, Scale
+from convcli.cli.command import Command
+from convcli.cli.files import check_outputs, read_one, write_figure
+from convcli.cli.kernel_args import KernelArgs, check_stdin, compare_kernel_options
+from convcli.cli.options import (
+    OVERWRITE,
+    SCALE,
+    as_conv_options,
+    comparison_option,
+    conv_values,
+    message_option,
+    output_option,
+    read_one_options,
+)
+from convcli.cli.types import PaddingType, PairType, WordType
+from convcli.errors import prefix_errors
+from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
-    from convcli.cli.kernel_args import KernelArgs
     from convcli.filtering import Filter
     from convcli.images.image import ImageData
-    from convcli.images.options import ReadOptions
     from convcli.teaching.compare.comparison import Choice, Compared
+
+# What can vary besides the kernel: the type of its values, and the values tried by default.
+VARIED: dict[str, tuple[click.ParamType[Any], tuple[str, ...]]] = {
+    "border": (WordType(BORDERS, BORDER_SYNONYMS), BORDERS),
+    "padding": (PaddingType(), PADDINGS),
+    "stride": (PairType(), ("1", "2", "3")),
+    "dilation": (PairType(), ("1", "2", "3")),
+    "operation": (WordType(OPERATIONS), OPERATIONS),
+    "range": (WordType(RANGES), RANGES),
+}
+
+
+class Variation(NamedTuple):
+    """What differs between the results.
+
+    Attributes:
+        vary: a name in :data:`VARIED`, or ``kernel``.
+        values: the texts of --values; empty for the default.
+        conv: the values of the conv options.
+    """
+
+    vary: str
+    values: tuple[str, ...]
+    conv: dict[str, Any]
+
+    def filters(self, kernel_args: KernelArgs) -> tuple[Filter, ...]:
+        """Return the filters that are compared if the kernel varies, else the one that is varied.
+
+        Raises:
+            ConvcliError: the kernel options or the conv options contradict each other.
+            UsageError: there are too few kernels, or too many.
+        """
+        conv = self.conv | ({"fill": None} if self.vary == "border" else {})
+        filters = kernel_args.filters(as_conv_options(**conv))
+        count = len(filters)
+        if self.vary == "kernel" and count < 2:
+            raise click.UsageError("--vary kernel needs two or more kernels: give -k for each")
+        if self.vary != "kernel" and count > 1:
+            raise click.UsageError(
+                f"{count} kernels give {count} results: join them with --combine, or compare "
+                "them with --vary kernel"
+            )
+        return filters
+
+    def choices(self, filters: tuple[Filter, ...], image: ImageData) -> list[Choice]:
+        """Return the ways to filter an image that are compared."""
+        from convcli.teaching.compare.comparison import Choice
+
+        if self.vary == "kernel":
+            return [Choice(found.label, found.label, found) for found in filters]
+        kind, _ = VARIED[self.vary]
+        texts = self.values or self._default_values(filters[0], image)
+        values = [kind.convert(text, None, None) for text in texts]
+        return [
+            Choice(text, f"{self.vary} {text}", self._varied(filters[0], value))
+            for text, value in zip(texts, values, strict=True)
+        ]
+
+    def _varied(self, base: Filter, value: Any) -> Filter:
+        if self.vary == "range":
+            return base._replace(range=value)
+        conv = self.conv | {self.vary: value}
+        if self.vary == "border" and value != "constant":
+            conv["fill"] = None
+        return base._replace(conv=as_conv_options(**conv))
+
+    def _default_values(self, base: Filter, image: ImageData) -> tuple[str, ...]:
+        """Return all values of the kind, without those that mean nothing for this image."""
+        _, values = VARIED[self.vary]
+        without: set[str] = set()
+        if self.vary == "border" and self.conv["fill"] is None:
+            without = {"constant"}  # it equals zero
+        if self.vary == "range" and image.max_value is None:
+            without = {"offset"}
+        if self.vary == "range" and base.combine == "direction":
+            without = {"abs", "offset", "raw"} | ({"clip"} if image.max_value is None else set())
+        return tuple(value for value in values if value not in without)
+
+
+def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Variation:
+    """Read --vary and --values.
+
+    Raises:
+        UsageError: a value is invalid, or the option that varies is given too.
+    """
+    texts = tuple((values or "").split())
+    if vary == "kernel":
+        if values is not None:
+            raise click.UsageError("--vary kernel takes no --values: give -k for each")
+        return Variation(vary, (), conv)
+    given = click.get_current_context().get_parameter_source(vary)
+    kind, defaults = VARIED[vary]
+    if given is not None and given.name == "COMMANDLINE":
+        raise click.UsageError(
+            f"--vary {vary} tries several values, and --{vary} sets one: name them all with "
+            f'--values, e.g. --vary {vary} --values "{" ".join(defaults[:2])}"'
+        )
+    for text in texts:
+        try:
+            kind.convert(text, None, None)
+        except click.BadParameter as error:
+            raise click.UsageError(f"--values: {error.message}") from error
+    if values is not None and len(texts) < 2:
+        raise click.UsageError("--values needs two or more values, separated by spaces")
+    if vary == "border" and conv["fill"] is not None and texts and "constant" not in texts:
+        raise click.UsageError("--fill is the value of border constant; add it to --values")
+    return Variation(vary, texts, conv)
 
 
 @click.command(
-    short_help="Filter one image in several ways, as one sheet.",
-    epilog=BORDER_DIAGRAMS
-    + """
-\b
-Examples:
-  convcli compare -k outline --vary border photo.png
-  convcli compare -k outline -k sharpen -k sobel --vary kernel photo.png -o kernels.png
-  convcli compare -k gaussian:15 --vary padding --values "same valid 2,4" --diff photo.png
-  convcli compare -k sobel-x --vary stride --values "1 2 4" --border zero photo.png
-  convcli compare -k sobel-x --vary range --scale own photo.png
-  convcli compare -k blur --vary dilation --json photo.png
-""",
+    cls=Command,
+    examples="""
+    convcli compare -k outline --vary border photo.png
+    convcli compare -k outline -k sobel --vary kernel photo.png -o kernels.png
+    convcli compare -k blur --vary padding --values "same valid 2" photo.png
+    """,
 )
-@click.option(
+@comparison_option(
     "--vary",
-    type=click.Choice(["kernel", *VARIED]),
+    type=WordType(["kernel", *VARIED]),
     required=True,
-    help="What differs from tile to tile; every other option holds for all.",
+    help="What differs from tile to tile.",
 )
-@click.option(
+@comparison_option(
     "--values",
     metavar='"V V ..."',
-    help="The values to try, parted by blanks, the first being the one that others are compared "
-    "with; for --vary kernel, give -k for each.  [default: all borders, operations and ranges; "
-    "padding same, valid, full; stride and dilation 1, 2, 3]",
+    show_default="all, or 1 2 3",
+    help='Values to try, separated by spaces, e.g. "1 2 4".',
 )
-@compared_options
-@layout_values
-@one_image_options
-@click.option(
-    "--diff",
-    is_flag=True,
-    help="Draw beside each result its difference to the first, where both have a value for a "
-    "position, and beside the first the image itself.",
+@compare_kernel_options
+@conv_values
+@read_one_options
+@comparison_option(
+    "--diff", is_flag=True, help="Add a map of each result's difference from the first."
 )
-@click.option(
-    "--scale",
-    type=click.Choice(["common", "own"]),
-    default="common",
-    show_default=True,
-    help="Colors from one least to one greatest value of all results, black to white where they "
-    "are pixels, or from each result's own.",
+@SCALE
+@message_option(
+    "--json", is_flag=True, help="Print a JSON line for each result; draw only if -o is given."
 )
-@click.option(
-    "--json",
-    is_flag=True,
-    help="Print a JSON line for each choice: size, min, max, share clipped, and mean magnitude of "
-    "its difference to the first; draw only where -o is given.",
-)
-@click.option(
+@output_option(
     "-o",
     "--output",
     type=click.Path(),
     metavar="FILE",
-    help="The figure's file (.png, .pdf, .svg, ...).  [default: {stem}_compare-{vary}.png beside "
-    "the input]",
+    show_default="{stem}_compare-{vary}.png beside the input",
+    help="File of the figure.",
 )
-@overwrite_option
+@OVERWRITE
 @click.argument("source", metavar="INPUT", type=click.Path())
 def compare(
     source: str,
     vary: str,
     values: str | None,
-    choice: "KernelArgs",
-    layout: dict[str, Any],
-    reading: "ReadOptions",
+    kernel_args: KernelArgs,
+    conv: dict[str, Any],
+    reading: ReadOptions,
     diff: bool,
-    scale: Literal["common", "own"],
+    scale: Scale | None,
     json: bool,
     output: str | None,
     overwrite: bool,
 ) -> None:
     """Filter one image in several ways, and draw the results as one labeled sheet.
 
-    --vary says what differs: the kernel, the border, the padding, the stride, the dilation, the
-    operation or the range. Each tile has its result's size, the extremes of its feature map, and
-    the share of it that was clipped. The name of the figure is printed. INPUT is an image, a
-    .npy, .csv or .txt matrix, or -.
+    --vary names the option that differs; every other option holds for all tiles. Each tile shows
+    the size of its result, the minimum and maximum of its feature map, and the share of clipped
+    pixels. INPUT is an image, a .npy, .csv or .txt matrix, or -. Prints the name of the figure.
     """
-    choice.check_stdin(source)
+    from convcli.batch.outputs import base_name
+    from convcli.teaching.compare.comparison import compare_choices
+
+    check_stdin(kernel_args.kernel, source)
     file = output if json else output or _beside(source, vary)
-    if file is not None:
-        check_figure(file, overwrite=overwrite)
-    variation = read_variation(vary, values, layout)
-    specs = variation.specs(choice)
+    check_outputs(None, file, overwrite=overwrite)
+    variation = read_variation(vary, values, conv)
+    filters = variation.filters(kernel_args)
     image, name = read_one(source, reading)
-    compared = _compared(image, variation.choices(specs, image), name)
+    with prefix_errors(name):
+        compared = compare_choices(image, variation.choices(filters, image))
     if file is not None:
-        title = _title(name, vary, specs)
-        figure = _drawn(compared, title, scale, image if diff else None)
+        from convcli.teaching.compare.figure import draw_comparison
+
+        title = base_name(name) + (f": {filters[0].label}" if vary != "kernel" else "")
+        original = image if diff else None
+        figure = draw_comparison(compared, title=title, scale=scale or "common", original=original)
         write_figure(figure, file, overwrite=overwrite, quiet=json)
     if json:
         _print_json(compared, source, vary, file)
 
 
 def _beside(source: str, vary: str) -> str:
-    """Return the figure's name beside the input."""
+    """Return the name of a figure beside its input."""
     if source == "-":
-        raise click.UsageError("name the figure of standard input: -o FILE")
+        raise click.UsageError("give the figure of standard input a name: -o FILE")
     path = Path(source)
     return str(path.parent / f"{path.stem}_compare-{vary}.png")
 
 
-def _title(name: str, vary: str, specs: tuple["Filter", ...]) -> str:
-    from convcli.batch.outputs import base_name
-
-    base = base_name(name)
-    return base if vary == "kernel" else f"{base}: {specs[0].label}"
-
-
-def _compared(image: "ImageData", choices: list["Choice"], name: str) -> list["Compared"]:
-    """Compare; a fault is told with the input's name."""
-    from convcli.errors import prefix_errors
-    from convcli.teaching.compare.comparison import compare_choices
-
-    with prefix_errors(name):
-        return compare_choices(image, choices)
-
-
-def _drawn(
-    compared: list["Compared"],
-    title: str,
-    scale: Literal["common", "own"],
-    original: "ImageData | None",
-) -> Any:
-    from convcli.teaching.compare.figure import draw_comparison
-
-    return draw_comparison(compared, title=title, scale=scale, original=original)
-
-
-def _print_json(compared: list["Compared"], source: str, vary: str, file: str | None) -> None:
-    """Print a line for each choice; sizes are rows and columns, NaN and infinity null."""
-    from json import dumps
-
-    from convcli.cli.report import finite
+def _print_json(compared: list[Compared], source: str, vary: str, file: str | None) -> None:
+    from convcli.cli.report import finite, print_json
 
     for each in compared:
-        tally, (rows, columns) = each.filtered.stats, each.filtered.image.shape
+        stats, (rows, columns) = each.filtered.stats, each.filtered.image.shape
         record = {
             "input": source,
             "vary": vary,
@@ -164,9 +239,9 @@ def _print_json(compared: list["Compared"], source: str, vary: str, file: str | 
             "kernel": each.choice.filter.label,
             "rows": rows,
             "columns": columns,
-            "min": finite(tally.minimum),
-            "max": finite(tally.maximum),
-            "clipped": round(tally.clipped, 6),
+            "min": finite(stats.minimum),
+            "max": finite(stats.maximum),
+            "clipped": round(stats.clipped, 6),
             "mean_difference": finite(each.mean_difference),
         }
-        click.echo(dumps(record | ({"figure": file} if file is not None else {})))
+        print_json(record | ({"figure": file} if file is not None else {}))

@@ -1,29 +1,36 @@
-"""From the kernel options of a command line to what is done to an image."""
+"""The kernel options, and from their values to the filters that are applied to an image."""
+
+from __future__ import annotations
 
 import math
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import click
+
+from convcli.choices import ALPHAS, COMBINATIONS, METHOD_SYNONYMS, METHODS
+from convcli.cli.options import (
+    RANGE,
+    Decorator,
+    OptionDecl,
+    kernel_option,
+    option_group,
+    range_option,
+    speed_option,
+)
+from convcli.cli.types import KernelSpecType, WordType
 from convcli.core.options import ConvOptions
 from convcli.errors import UsageError
-from convcli.filtering import Filter, hue_axes
-from convcli.kernels.spec import KernelSet, group_kernels, read_specs
 
-
-def check_stdin(specs: Iterable[str], *sources: str) -> None:
-    """See that standard input is one thing only.
-
-    Raises:
-        UsageError: a SPEC is ``-``, and so is a source of something else.
-    """
-    if "-" in sources and any(spec.strip() == "-" for spec in specs):
-        raise UsageError("standard input is one thing only: a kernel or an image")
+if TYPE_CHECKING:
+    from convcli.filtering import Filter
+    from convcli.kernels.spec import KernelSet
 
 
 class KernelArgs(NamedTuple):
-    """The kernel options as they were given."""
+    """The values of the kernel options."""
 
     kernel: tuple[str, ...]
     combine: str | None
@@ -40,28 +47,41 @@ class KernelArgs(NamedTuple):
         """Whether a kernel comes from standard input."""
         return any(spec.strip() == "-" for spec in self.kernel)
 
-    def check_stdin(self, *sources: str) -> None:
-        """See that standard input is not both a kernel and an image, as :func:`check_stdin`."""
-        check_stdin(self.kernel, *sources)
-
-    def filters(self, layout: ConvOptions, *, counted: bool = True) -> tuple[Filter, ...]:
-        """Return one spec for each result that every input is to have, its values counted or not.
+    def sets(self) -> list[KernelSet]:
+        """Read the kernels of each SPEC, divided as the options say.
 
         Raises:
             KernelError: a SPEC names no kernel.
             UsageError: the options contradict each other.
         """
+        from convcli.kernels.spec import read_specs
+
+        stdin = sys.stdin.buffer
+        return read_specs(self.kernel, stdin, normalize=self.normalize, divisor=self.divisor)
+
+    def filters(self, conv: ConvOptions, *, counted: bool = True) -> tuple[Filter, ...]:
+        """Return one filter for each result that an input gets.
+
+        Args:
+            conv: how each kernel slides.
+            counted: whether the minimum, maximum and clipped share are needed.
+
+        Raises:
+            KernelError: a SPEC names no kernel.
+            UsageError: the options contradict each other.
+        """
+        from convcli.filtering import Filter, hue_axes
+        from convcli.kernels.spec import group_kernels
+
         if self.bias is not None and not math.isfinite(self.bias):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
-        sets = read_specs(
-            self.kernel, sys.stdin.buffer, normalize=self.normalize, divisor=self.divisor
-        )
-        specs = tuple(
+        sets = list(group_kernels(self.sets(), self.combine))
+        filters = tuple(
             Filter(
-                label=group.label,
+                label=label,
                 kernels=group.kernels,
                 combine=group.combine,
-                conv=layout,
+                conv=conv,
                 range=self.range,
                 alpha=self.alpha,
                 bias=self.bias,
@@ -69,42 +89,137 @@ class KernelArgs(NamedTuple):
                 threads=self.threads,
                 counted=counted,
             )
-            for group in _told_apart(group_kernels(sets, self.combine))
+            for label, group in zip(_distinct([group.label for group in sets]), sets, strict=True)
         )
-        for spec in specs:
-            if spec.combine == "direction":
-                hue_axes(spec)
-        return specs
+        for found in filters:
+            if found.combine == "direction":
+                hue_axes(found)
+        return filters
 
-    def only_filter(self, layout: ConvOptions, number: int | None = None) -> Filter:
-        """Return what makes the one result that is shown, the ``number``-th where there are more.
+    def only_filter(self, conv: ConvOptions, number: int | None = None) -> Filter:
+        """Return the filter of the only result, or of result ``number``, counted from 1.
 
         Raises:
             KernelError: a SPEC names no kernel.
-            UsageError: there are several results and no number, or it is beyond the last.
+            UsageError: there are several results and no number, or the number is too large.
         """
-        specs = self.filters(layout)
-        if number is not None and number > len(specs):
+        filters = self.filters(conv)
+        count = len(filters)
+        if number is not None and number > count:
+            raise UsageError(f"--filter {number}: there are only {count} results")
+        if number is None and count > 1:
+            labels = ", ".join(found.label for found in filters[:4]) + ", ..." * (count > 4)
             raise UsageError(
-                f"--filter {number} is beyond the last: there are {len(specs)} results"
+                f"{count} kernels give {count} results ({labels}): choose one with --filter N, "
+                "or join them with --combine"
             )
-        if number is None and len(specs) > 1:
-            labels = ", ".join(spec.label for spec in specs[:4]) + ", ..." * (len(specs) > 4)
-            raise UsageError(
-                f"{len(specs)} kernels give {len(specs)} results ({labels}): "
-                "--filter N picks one, --combine joins them"
-            )
-        return specs[(number or 1) - 1]
+        return filters[(number or 1) - 1]
 
 
-def _told_apart(groups: Iterable[KernelSet]) -> list[KernelSet]:
-    """Number the labels that occur twice."""
-    listed = list(groups)
-    count = Counter(group.label for group in listed)
-    seen: Counter[str] = Counter()
-    apart = []
-    for group in listed:
-        seen[group.label] += 1
-        label = f"{group.label}-{seen[group.label]}" if count[group.label] > 1 else group.label
-        apart.append(KernelSet(label, group.kernels, group.combine))
-    return apart
+def check_stdin(specs: Iterable[str], *sources: str) -> None:
+    """Check that standard input is used once only.
+
+    Raises:
+        UsageError: a SPEC is ``-``, and so is one of the sources.
+    """
+    if "-" in sources and any(spec.strip() == "-" for spec in specs):
+        raise UsageError("standard input ('-') can be used once only: as the kernel or as an image")
+
+
+def _distinct(labels: list[str]) -> list[str]:
+    """Number the labels that occur twice.
+
+    >>> _distinct(["blur", "box", "blur"])
+    ['blur-1', 'box', 'blur-2']
+    """
+    total, seen = Counter(labels), Counter[str]()
+    distinct = []
+    for label in labels:
+        seen[label] += 1
+        distinct.append(f"{label}-{seen[label]}" if total[label] > 1 else label)
+    return distinct
+
+
+_KERNEL = kernel_option(
+    "-k",
+    "--kernel",
+    type=KernelSpecType(),
+    multiple=True,
+    required=True,
+    metavar="SPEC",
+    help='Name (outline), matrix ("0 1 0; 1 -4 1; 0 1 0"), file, or -. Repeatable.',
+)
+
+
+def _combine(words: Iterable[str]) -> OptionDecl:
+    return kernel_option("--combine", type=WordType(words), help="Make one map of several kernels.")
+
+
+_COMBINE = _combine(COMBINATIONS)
+_COMBINE_GRAY = _combine(word for word in COMBINATIONS if word != "direction")
+_SCALING = (
+    kernel_option("--normalize", is_flag=True, help="Divide by the sum of the weights."),
+    kernel_option(
+        "--divisor",
+        type=float,
+        metavar="D",
+        rare=True,
+        help="Divide by D instead of the kernel's own divisor.",
+    ),
+)
+_VALUES = (
+    RANGE,
+    range_option(
+        "--bias",
+        type=float,
+        metavar="B",
+        rare=True,
+        show_default="the kernel's own",
+        help="Add B to each value after the division.",
+    ),
+)
+apply_kernel_options = option_group(
+    "kernel_args",
+    KernelArgs,
+    _KERNEL,
+    _COMBINE,
+    *_SCALING,
+    *_VALUES,
+    range_option(
+        "--alpha", type=WordType(ALPHAS), default="keep", help="What happens to transparency."
+    ),
+    speed_option(
+        "--method",
+        type=WordType(METHODS, METHOD_SYNONYMS),
+        default="auto",
+        rare=True,
+        help="How sums are computed.",
+    ),
+    speed_option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        rare=True,
+        envvar=["CONVCLI_APPLY_THREADS", "CONVCLI_THREADS"],
+        show_default="one per processor",
+        help="Threads for one image; the result does not depend on it.",
+    ),
+)
+kernel_options = option_group(
+    "kernel_args", KernelArgs, _KERNEL, _COMBINE_GRAY, *_SCALING, *_VALUES
+)
+compare_kernel_options = option_group(
+    "kernel_args", KernelArgs, _KERNEL, _COMBINE, *_SCALING, *_VALUES
+)
+
+
+def filter_option(command: str) -> Decorator:
+    """Return the option that picks one kernel of a bank."""
+    return kernel_option(
+        "--filter",
+        "number",
+        type=click.IntRange(min=1),
+        metavar="N",
+        envvar=f"CONVCLI_{command.upper()}_FILTER",
+        help=f"{command.capitalize()} the N-th kernel of a bank only, counted from 1.",
+    )

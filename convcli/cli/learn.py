@@ -1,72 +1,140 @@
 """``convcli learn``: the kernel that turns one image into another."""
 
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.files import check_outputs
-from convcli.cli.kernel_options import BORDER_DIAGRAMS
-from convcli.cli.learning_options import descent_options, model_options
-from convcli.cli.options import KernelSpecValue, as_stored_options, overwrite_option
+from convcli.choices import BORDER_SYNONYMS, BORDERS
+from convcli.cli.command import Command
+from convcli.cli.files import check_outputs, read_one
+from convcli.cli.kernel_args import check_stdin
+from convcli.cli.options import (
+    DILATION,
+    FILL,
+    OPERATION,
+    OVERWRITE,
+    STRIDE,
+    check_fill,
+    conv_option,
+    descent_option,
+    figure_option,
+    message_option,
+    model_option,
+    option_group,
+    output_option,
+    read_as_stored_options,
+)
+from convcli.cli.types import KernelSpecType, PaddingType, PairType, WordType
+from convcli.errors import UsageError, shown
+from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
-    from convcli.images.options import ReadOptions
-    from convcli.teaching.learn.descent import Descent
-    from convcli.teaching.learn.pairs import Examples
     from convcli.teaching.learn.result import LearnResult
     from convcli.teaching.learn.text import Truth
-    from convcli.teaching.learn.windows import Model
 
-_ROUNDING = 0.35  # levels; rounding leaves a residual of 0.29
+_ROUNDING = 0.35  # pixel values: rounding alone leaves a residual of 0.29
+
+model_options = option_group(
+    "model",
+    dict,
+    model_option("--size", type=PairType("N|WxH|R,C"), default="3", help="Size of the kernel."),
+    OPERATION,
+    conv_option(
+        "--padding",
+        type=PaddingType(),
+        show_default="by the sizes",
+        help="Pixels added around BEFORE.",
+    ),
+    conv_option(
+        "--border",
+        type=WordType(BORDERS, BORDER_SYNONYMS),
+        show_default="unknown",
+        help="What the padding held.",
+    ),
+    FILL,
+    STRIDE,
+    DILATION,
+    model_option("--no-bias", is_flag=True, help="Fit no bias."),
+    model_option(
+        "--ignore-clipped",
+        is_flag=True,
+        help="Ignore black and white pixels of AFTER, which may have been clipped.",
+    ),
+)
+descent_options = option_group(
+    "descent",
+    dict,
+    descent_option(
+        "--descent", is_flag=True, help="Learn by gradient descent from random weights."
+    ),
+    descent_option(
+        "--rate",
+        type=float,
+        metavar="R",
+        show_default="1 / the largest curvature",
+        help="Learning rate, for pixels scaled to variance 1.",
+    ),
+    descent_option("--epochs", type=int, metavar="N", show_default="200", help="Number of steps."),
+    descent_option(
+        "--momentum",
+        type=float,
+        metavar="M",
+        show_default="0.9",
+        help="Share of each step that is added to the next.",
+    ),
+    descent_option(
+        "--seed", type=int, metavar="N", show_default="0", help="Seed of the random weights."
+    ),
+)
 
 
 @click.command(
-    short_help="Learn the kernel that turns one image into another.",
-    epilog=BORDER_DIAGRAMS
-    + """
-\b
-Examples:
-  convcli learn photo.png filtered.png
-  convcli learn photo.png filtered.png --size 5x3 -o kernel.npy
-  convcli learn photo.png filtered.png --ignore-clipped --truth sobel-x
-  convcli learn photo.png filtered.png --descent --plot learning.png
-  convcli learn originals/ results/ --size 7 --json
-""",
+    cls=Command,
+    examples="""
+    convcli learn photo.png filtered.png
+    convcli learn photo.png filtered.png --size 5x3 -o kernel.npy
+    convcli learn originals/ results/ --descent --plot learning.png
+    """,
 )
 @model_options
 @descent_options
-@click.option(
+@model_option(
     "--truth",
-    type=KernelSpecValue(),
+    type=KernelSpecType(),
     metavar="SPEC",
-    help="Compare with this kernel: a name, a matrix or a file, as for apply -k.",
+    help="Compare the result with this kernel, given as for apply -k.",
 )
-@as_stored_options
-@click.option(
+@read_as_stored_options
+@output_option(
     "-o",
     "--output",
     type=click.Path(),
     metavar="FILE",
-    help="Write the kernel to FILE (.npy, .csv, .txt, .json), which apply -k reads; only .json "
-    "holds the bias.",
+    help="Write the kernel for apply -k: .npy, .csv, .txt, or .json, which also holds the bias.",
 )
-@click.option(
+@figure_option(
     "--plot",
     type=click.Path(),
     metavar="FILE",
-    help="Draw the kernel, the true one beside it, and a descent's course (.png, .pdf, .svg, ...).",
+    help="Draw the kernel, the one of --truth, and the loss of a descent.",
 )
-@overwrite_option
-@click.option("--json", is_flag=True, help="Print every number as JSON.")
+@OVERWRITE
+@message_option("--json", is_flag=True, help="Print every number as JSON.")
 @click.argument("before", metavar="BEFORE", type=click.Path())
 @click.argument("after", metavar="AFTER", type=click.Path())
 def learn(
     before: str,
     after: str,
-    model: "Model",
-    descent: "Descent | None",
+    model: dict[str, Any],
+    descent: dict[str, Any],
     truth: str | None,
-    reading: "ReadOptions",
+    reading: ReadOptions,
     output: str | None,
     plot: str | None,
     overwrite: bool,
@@ -74,92 +142,76 @@ def learn(
 ) -> None:
     """Learn the kernel, and the bias, that turn BEFORE into AFTER.
 
-    Least squares over all windows: the kernel whose result differs least from AFTER. Prints it,
-    with the residual, the share of AFTER's variance that it explains (R squared), the condition
-    number, by which noise may be magnified, and the name if it is a known kernel. Where BEFORE
-    has colors and AFTER is gray, the kernel has a channel for each color.
+    Prints the kernel and how well it fits: the typical error in pixel values (residual), R squared
+    (1 is perfect), and the condition number (large: a little noise changes the kernel much). Names
+    the kernel if it is a known one.
 
-    BEFORE and AFTER are images, .npy, .csv or .txt matrices, one of them perhaps -; or two
-    folders, whose images pair up by name (photo.png with photo.png or photo_KERNEL.png) and are
-    learned from together. They may be the same folder, where photo.png pairs with
-    photo_KERNEL.png alone.
+    BEFORE and AFTER are two images, two matrices, or two folders; one may be -. In folders, files
+    with the same name form a pair: photo.png with photo.png or photo_blur.png. All pairs are used
+    for one kernel. One folder with both files works too.
     """
-    from convcli.teaching.learn.fit import learn_from
-
-    _check_suffix(output)
-    check_outputs(output, plot, overwrite=overwrite)
-    examples = _examples(before, after, reading)
-    true = _truth_kernel(truth, before, after)
-    learned = learn_from(examples, model, descent)
-    compared = _compared(true, learned)
-    _write(learned, compared, output, plot, overwrite)
-    _tell(learned)
-    files = {"output": output, "figure": plot}
-    _print(learned, compared, examples, files, json=json)
-
-
-def _check_suffix(output: str | None) -> None:
-    """See that a kernel can have this name, before anything is read."""
-    from convcli.errors import UsageError, shown
+    _limit_blas()
     from convcli.kernels.files import KERNEL_SUFFIXES
-
-    if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
-        raise UsageError(f"{shown(output)}: a kernel is written as .npy, .csv, .txt or .json")
-
-
-def _examples(before: str, after: str, reading: "ReadOptions") -> "Examples":
-    """Find the pairs; what is to be known of them is said on stderr."""
-    from functools import partial
-
-    from convcli.cli.files import read_quietly
+    from convcli.kernels.spec import only_kernel, read_spec
+    from convcli.teaching.learn.descent import Descent
+    from convcli.teaching.learn.fit import learn_from
     from convcli.teaching.learn.pairs import Examples, few, find_pairs
+    from convcli.teaching.learn.text import Truth
+    from convcli.teaching.learn.windows import Model
 
+    shape, with_bias = model.pop("size"), not model.pop("no_bias")
+    fit = Model(kernel_shape=shape, with_bias=with_bias, **check_fill(model))
+    steps = {name: value for name, value in descent.items() if value is not None}
+    if not steps.pop("descent") and steps:
+        raise click.UsageError(f"--{next(iter(steps))} needs --descent; give both")
+    if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
+        raise UsageError(f"{shown(output)}: a kernel file is .npy, .csv, .txt or .json")
+    check_outputs(output, plot, overwrite=overwrite)
     pairs, left = find_pairs(before, after)
     if left:
         click.echo(f"{len(left)} without a partner left out: {few(left)}", err=True)
-    return Examples(pairs, partial(read_quietly, reading=reading), partial(click.echo, err=True))
+    examples = Examples(
+        pairs, partial(read_one, options=reading, quiet=True), partial(click.echo, err=True)
+    )
+    true = None
+    if truth is not None:
+        check_stdin([truth], before, after)
+        true = only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None)))
+    learned = learn_from(examples, fit, Descent(**steps) if descent["descent"] else None)
+    compared = None
+    if true is not None:
+        *channels, rows, columns = learned.weights.shape
+        compared = Truth.of(true, (rows, columns), channels[0] if channels else None)
+    _write(learned, compared, output, plot, overwrite)
+    _warn_clipped(learned)
+    data = {"pairs": [pair._asdict() for pair in pairs]}
+    _print(learned, compared, data, {"output": output, "figure": plot}, json=json)
 
 
-def _truth_kernel(truth: str | None, *sources: str) -> Any:
-    import sys
+def _limit_blas() -> None:
+    """Let BLAS use one thread, before numpy loads it.
 
-    from convcli.cli.kernel_args import check_stdin
-    from convcli.kernels.spec import only_kernel, read_spec
+    The fit runs threads of its own on parts of the windows. Threads of BLAS would wait for each
+    other at every step, for seconds where other programs are busy.
+    """
+    from convcli.batch.executors.forkserver import BLAS_THREAD_VARIABLES
 
-    if truth is None:
-        return None
-    check_stdin([truth], *sources)
-    return only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None)))
-
-
-def _compared(true: Any, learned: "LearnResult") -> "Truth | None":
-    from convcli.teaching.learn.text import Truth
-
-    if true is None:
-        return None
-    *channels, rows, columns = learned.weights.shape
-    return Truth.of(true, (rows, columns), channels[0] if channels else None)
+    if "numpy" not in sys.modules:
+        for name in BLAS_THREAD_VARIABLES:
+            os.environ.setdefault(name, "1")
 
 
 def _write(
-    learned: "LearnResult",
-    truth: "Truth | None",
-    output: str | None,
-    plot: str | None,
-    overwrite: bool,
+    learned: LearnResult, truth: Truth | None, output: str | None, plot: str | None, overwrite: bool
 ) -> None:
-    """Write the kernel and the figure that are asked for."""
-    from pathlib import Path
-
+    """Write the kernel and the figure, where they are wanted."""
     if output is not None:
-        from convcli.errors import shown
         from convcli.kernels.files import save_kernel
 
-        biased = output.lower().endswith(".json")
-        bias = learned.bias / learned.level if biased else 0
-        kernel = learned.kernel.with_bias(bias)
-        save_kernel(kernel, Path(output), overwrite=overwrite)
-        if learned.has_bias and not biased:
+        holds_bias = output.lower().endswith(".json")
+        bias = learned.bias / learned.level if holds_bias else 0
+        save_kernel(learned.kernel.with_bias(bias), Path(output), overwrite=overwrite)
+        if learned.has_bias and not holds_bias:
             note = f"{shown(output)} holds no bias; apply it with --bias {learned.bias:.6g}"
             click.echo(note, err=True)
     if plot is not None:
@@ -169,36 +221,31 @@ def _write(
         save_figure(draw_learned(learned, truth), Path(plot), overwrite=overwrite)
 
 
-def _tell(learned: "LearnResult") -> None:
-    """Say on stderr what may have spoilt the kernel."""
-    rounded = learned.residual < _ROUNDING  # which is all that was done to the values
-    if learned.clipped > 0.001 * learned.windows and not rounded:
-        share = learned.clipped / learned.windows
+def _warn_clipped(learned: LearnResult) -> None:
+    """Warn on stderr if clipped pixels may have changed the kernel."""
+    share = learned.clipped / learned.windows
+    if share > 0.001 and learned.residual >= _ROUNDING:
         click.echo(
-            f"{100 * share:.1f} % of AFTER's pixels are black or white; if they were cut, "
+            f"{100 * share:.1f} % of AFTER's pixels are black or white; if they were clipped, "
             "--ignore-clipped leaves them out",
             err=True,
         )
 
 
 def _print(
-    learned: "LearnResult",
-    truth: "Truth | None",
-    examples: "Examples",
+    learned: LearnResult,
+    truth: Truth | None,
+    pairs: dict[str, Any],
     files: dict[str, str | None],
     *,
     json: bool,
 ) -> None:
-    """Print the report, and the names of the files written."""
-    from convcli.cli.report import print_name
+    """Print the report and the names of the written files."""
+    from convcli.cli.report import print_json, print_name
     from convcli.teaching.learn.text import learned_data, learned_text
 
     if json:
-        from json import dumps
-
-        pairs = [pair._asdict() for pair in examples.pairs]
-        data = learned_data(learned, truth)
-        click.echo(dumps({"pairs": pairs} | data | files))
+        print_json(pairs | learned_data(learned, truth) | files)
         return
     click.echo(learned_text(learned, truth))
     for name in files.values():

@@ -1,7 +1,9 @@
-"""The root command: commands loaded when they are asked for, and every fault made one line.
+"""The root command: it imports a command when it is used, and turns every error into one line.
 
-Exit codes: 0 all done, 1 a file failed, 2 usage, 130 interrupted, 141 the reader of a pipe left.
+The exit codes are those of :class:`convcli.errors.ExitCode`.
 """
+
+from __future__ import annotations
 
 import gc
 import os
@@ -17,37 +19,52 @@ from typing import Any, NoReturn, cast
 import click
 
 from convcli import __version__
-from convcli.errors import ConvcliError, internal_error
+from convcli.cli.command import Group
+from convcli.errors import ConvcliError, ExitCode, internal_error
 
+# The commands by groups, with the summaries of the help page, so that it imports no command.
 COMMANDS = {
-    "apply": "convcli.cli.apply:apply",
-    "size": "convcli.cli.size:size",
-    "kernels": "convcli.cli.kernels:kernels",
-    "explain": "convcli.cli.explain:explain",
-    "animate": "convcli.cli.animate:animate",
-    "compare": "convcli.cli.compare:compare",
-    "chain": "convcli.cli.chain.chain:chain",
-    "learn": "convcli.cli.learn:learn",
+    "Filter": {
+        "apply": "Filter images with kernels.",
+        "chain": "Send an image through the layers of a network.",
+    },
+    "Inspect": {
+        "size": "Compute the size of a feature map.",
+        "kernels": "List the named kernels, or show one.",
+    },
+    "Teach": {
+        "explain": "Explain one value of a feature map, number by number.",
+        "animate": "Show a kernel's window slide over an image.",
+        "compare": "Filter one image in several ways, on one sheet.",
+        "learn": "Learn the kernel that turns one image into another.",
+    },
+    "Read": {"manual": "Read about kernels, borders, folders and more."},
 }
-FAILED, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 130, 141, 143
+_MODULES = {"chain": "convcli.cli.chain.chain"}  # other commands have modules of their own names
 
 
-class Root(click.Group):
-    """A group whose commands are imported by name, and whose faults end in one line."""
+class Root(Group):
+    """The group of all commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of the help page."""
-        return list(COMMANDS)
+        """List the commands in the order of the help page."""
+        return [name for commands in COMMANDS.values() for name in commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.list_commands(ctx):
             return None
-        module, name = COMMANDS[cmd_name].split(":")
-        return cast(click.Command, getattr(import_module(module), name))
+        module = import_module(_MODULES.get(cmd_name, f"convcli.cli.{cmd_name}"))
+        return cast(click.Command, getattr(module, cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by groups."""
+        for title, commands in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<10}", text) for name, text in commands.items()])
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Parse the command line; help and version are printed on the way."""
+        """Parse the command line; this prints the pages of --help and --version."""
         with _exit_handling():
             return super().make_context(*args, **extra)
 
@@ -63,7 +80,7 @@ class Root(click.Group):
 
 
 class _PipeClosedError(Exception):
-    """The pipe that stdout writes to has no reader any more."""
+    """The reader of the pipe that stdout writes to has left."""
 
 
 class _InterruptError(Exception):
@@ -72,7 +89,7 @@ class _InterruptError(Exception):
 
 @contextmanager
 def _exit_handling() -> Iterator[None]:
-    """Keep click from ending the process in its own way, which is exit code 1."""
+    """Hide these two errors from click, which would end the process with exit code 1."""
     try:
         yield
         sys.stdout.flush()
@@ -89,17 +106,12 @@ def _exit_handling() -> Iterator[None]:
         "auto_envvar_prefix": "CONVCLI",
         "max_content_width": 100,
     },
-    epilog="""\b
-    Examples:
-      convcli apply --kernel outline photo.png
-      convcli size --n 448x224 --k 3
-      convcli kernels show sobel-x
-      convcli explain -k outline --at 10,20 photo.png
-      convcli animate -k outline photo.png -o outline.gif
-      convcli compare -k outline --vary border photo.png
-      convcli chain photo.png conv -k sobel-x relu maxpool 2
-      convcli learn photo.png filtered.png
-
+    examples="""
+    convcli apply --kernel outline photo.png
+    convcli size --n 448x224 --k 3
+    convcli explain -k outline --at 10,20 photo.png
+    """,
+    epilog="""
     Everywhere, AxB is width x height, and A,B is rows,columns. Every option can be set by an
     environment variable: CONVCLI_APPLY_BORDER=zero stands for `apply --border zero`.
     """,
@@ -108,36 +120,36 @@ def _exit_handling() -> Iterator[None]:
 def root() -> None:
     """Filter images by convolution, with every convention explicit.
 
-    The kernel is not flipped unless you ask (the CNN convention: cross-correlation), the border
-    repeats the edge, and the output has the input's size; each is an option of its own.
+    By default the kernel is not flipped (cross-correlation, as in CNNs), the border repeats the
+    edge, and the output has the size of the input. Options change each of these.
     """
 
 
 def main() -> NoReturn:
     """Run the command line as a program."""
-    # A closed stream is None; what is read from nowhere is empty, and what is written there lost.
+    # A closed stream is None. Reading from its substitute gives nothing; writing to it is ignored.
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - open until the end
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # the shell did not ignore it
         signal.signal(signal.SIGINT, _interrupt)
     try:
         root.main(prog_name="convcli")
     finally:
-        gc.freeze()  # memory is about to be given back whole: no search for what could go first
+        gc.freeze()  # the process ends: no search for garbage in memory that is freed as a whole
     sys.exit()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End by an exception; a second Ctrl-C does not break off the clearing up."""
+    """End by an exception; a second Ctrl-C does not stop the removal of temporary files."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End by an exception, so that temporary files are removed."""
-    sys.exit(TERMINATED)
+    """End by an exception, which removes temporary files on its way."""
+    sys.exit(ExitCode.TERMINATED)
 
 
 def _exit_code(command: Callable[[], Any]) -> int:
@@ -152,20 +164,20 @@ def _exit_code(command: Callable[[], Any]) -> int:
     except ConvcliError as error:
         return _fail(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt, _InterruptError):
-        return _fail("interrupted", INTERRUPTED)
+        return _fail("interrupted", ExitCode.INTERRUPTED)
     except _PipeClosedError:
-        _drop_stdout()
-        return PIPE_CLOSED
+        _discard_stdout()
+        return ExitCode.PIPE_CLOSED
     except MemoryError:
-        return _fail("not enough memory", FAILED)
+        return _fail("not enough memory", ExitCode.FAILED)
     except OSError as error:
-        _drop_stdout()
-        return _fail(f"standard output: {error.strerror or error}", FAILED)
+        _discard_stdout()
+        return _fail(f"standard output: {error.strerror or error}", ExitCode.FAILED)
     except Exception as error:  # the last resort: no traceback reaches a user
         if os.environ.get("CONVCLI_DEBUG"):
             raise
-        return _fail(internal_error(error), FAILED)
-    return code if isinstance(code, int) else 0
+        return _fail(internal_error(error), ExitCode.FAILED)
+    return code if isinstance(code, int) else ExitCode.DONE
 
 
 def _fail(message: str, code: int) -> int:
@@ -173,9 +185,9 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _drop_stdout() -> None:
-    """Let what is still buffered go nowhere, so that closing stdout cannot fail once more."""
+def _discard_stdout() -> None:
+    """Send buffered output to the null device; otherwise closing stdout would fail again."""
     with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

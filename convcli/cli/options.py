@@ -1,37 +1,100 @@
-"""Options that commands share, each defined once.
+"""Options that several commands share, each declared once.
 
-A group of options reaches its command as one object: ``@layout_options`` adds six options and
-hands their values on as ``layout=ConvOptions(...)``.
+A group of options reaches its command as one object: ``@conv_options`` adds six options and
+passes their values as ``conv=ConvOptions(...)``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from functools import wraps
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Any, NamedTuple, cast
 
 import click
 
-from convcli.cli.types import PaddingValue, PairValue, SizeValue
+from convcli.choices import (
+    BORDER_SYNONYMS,
+    BORDERS,
+    CHANNELS,
+    FRAMES,
+    MAX_PIXELS,
+    OPERATIONS,
+    RANGES,
+    SCALES,
+)
+from convcli.cli.command import Option
+from convcli.cli.types import SIZE, PaddingType, PairType, WordType
+from convcli.core.options import ConvOptions
+from convcli.images.options import ReadOptions, WriteOptions
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-RANGES = ("clip", "abs", "offset", "rescale", "raw")  # those of convcli.images.value_range
-
-Command = Callable[..., Any]
-Decorator = Callable[[Command], Command]
-OptionDecl = tuple[tuple[str, ...], dict[str, Any]]
+Callback = Callable[..., Any]
+Decorator = Callable[[Callback], Callback]
 
 
-def option(*names: str, **attributes: Any) -> OptionDecl:
-    """Declare an option for :func:`option_group`; arguments as those of ``click.option``."""
-    return names, attributes
+@dataclass(frozen=True, eq=False, repr=False)
+class OptionDecl:
+    """An option that is declared but belongs to no command yet; applied, it is a decorator."""
+
+    names: tuple[str, ...]
+    attributes: dict[str, Any]
+
+    def __call__(self, callback: Callback) -> Callback:
+        """Add the option to a command's callback."""
+        return click.option(*self.names, cls=Option, **self.attributes)(callback)
 
 
-def option_group(name: str, build: Callable[..., Any], *options: OptionDecl) -> Decorator:
+class MessageOptions(NamedTuple):
+    """How much is printed, and in which form.
+
+    Attributes:
+        null: end names on stdout with NUL instead of a newline.
+        json: print a JSON line for each result or error instead of the names.
+        verbose: print the numbers of each result on stderr.
+        quiet: print errors only.
+    """
+
+    null: bool = False
+    json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+
+def option(*names: str, group: str, **attributes: Any) -> OptionDecl:
+    """Declare an option.
+
+    Args:
+        names: as for ``click.option``.
+        group: its group on the help page, one of ``convcli.cli.command.GROUPS``.
+        attributes: as for ``click.option``; ``rare=True`` hides it where a page is long. A
+            default that is a value shows on the page.
+    """
+    attributes.setdefault("show_default", "default" in attributes)
+    return OptionDecl(names, {"group": group, **attributes})
+
+
+# To declare an option of a group: kernel_option("--divisor", type=float).
+value_option = partial(option, group="Value")
+comparison_option = partial(option, group="Comparison")
+model_option = partial(option, group="Model")
+descent_option = partial(option, group="Descent")
+layer_option = partial(option, group="Layer")
+size_option = partial(option, group="Size")
+kernel_option = partial(option, group="Kernel")
+conv_option = partial(option, group="Convolution")
+range_option = partial(option, group="Range and color")
+frame_option = partial(option, group="Frames")
+input_option = partial(option, group="Input")
+output_option = partial(option, group="Output")
+figure_option = partial(option, group="Figures")
+speed_option = partial(option, group="Speed")
+message_option = partial(option, group="Messages")
+
+
+def option_group(name: str, build: Callback, *options: OptionDecl) -> Decorator:
     """Return a decorator that adds options and passes ``name=build(**their_values)``."""
 
-    def decorate(callback: Command) -> Command:
+    def decorate(callback: Callback) -> Callback:
         keys: list[str] = []
 
         @wraps(callback)
@@ -40,198 +103,135 @@ def option_group(name: str, build: Callable[..., Any], *options: OptionDecl) -> 
             return callback(**values, **{name: build(**own)})
 
         decorated: Any = collected
-        for names, attributes in reversed(options):
-            decorated = click.option(*names, **attributes)(decorated)
+        for declared in reversed(options):
+            decorated = declared(decorated)
             keys.append(decorated.__click_params__[-1].name)
-        return cast(Command, decorated)
+        return cast(Callback, decorated)
 
     return decorate
 
 
-def lazily(module: str, name: str) -> Callable[..., Any]:
-    """Return a constructor that imports its class when it is called: not for ``--help``."""
-
-    def construct(**values: Any) -> Any:
-        return getattr(import_module(module), name)(**values)
-
-    return construct
-
-
-class KernelSpecValue(click.ParamType[str]):
-    """A kernel SPEC, completed by the catalogue's names."""
-
-    name = "spec"
-
-    def split_envvar_value(self, rv: str) -> list[str]:
-        """Read one SPEC a line from an environment variable: a matrix has blanks in it."""
-        return [line for line in rv.splitlines() if line.strip()]
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list["CompletionItem"]:
-        """Offer kernel names, then files."""
-        from click.shell_completion import CompletionItem
-
-        from convcli.kernels.catalogue import complete_kernel
-
-        names = [CompletionItem(name) for name in complete_kernel(incomplete)]
-        return names or [CompletionItem(incomplete, type="file")]
-
-
-class BorderValue(click.Choice[str]):
-    """A border mode, or one of its synonyms, which the help leaves out."""
-
-    names = ("edge", "zero", "reflect", "symmetric", "wrap", "constant")
-    synonyms = ("replicate", "nearest", "zeros", "mirror", "circular")
-
-    def __init__(self) -> None:
-        super().__init__([*self.names, *self.synonyms])
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Show the modes alone."""
-        return "|".join(self.names)
-
-
-def as_layout(**values: Any) -> Any:
-    """Return the layout that the layout options ask for."""
-    from convcli.core.options import ConvOptions
-
-    return ConvOptions(**filled(values))
-
-
-def filled(values: dict[str, Any]) -> dict[str, Any]:
-    """Return options with a fill; where none is given it is 0.
+def check_fill(values: dict[str, Any]) -> dict[str, Any]:
+    """Return conv options with a number for ``fill``, which is 0 unless it was given.
 
     Raises:
-        UsageError: one is given, and there is no constant border.
+        UsageError: it was given without a constant border.
     """
     if values["border"] != "constant" and values["fill"] is not None:
-        raise click.UsageError("--fill is the value of --border constant; name both")
+        raise click.UsageError("--fill needs --border constant; give both")
     return values | {"fill": values["fill"] or 0}
 
 
-OPERATION = option(
-    "--operation",
-    type=click.Choice(["correlate", "convolve"]),
-    default="correlate",
-    show_default=True,
-    help="correlate slides the kernel as it stands, as CNNs do; convolve flips it in both "
-    "axes first.",
-)
-FILL = option(
-    "--fill", type=float, metavar="V", help="The value of --border constant.  [default: 0]"
-)
-STRIDE = option(
-    "--stride",
-    type=PairValue(),
-    default="1",
-    show_default=True,
-    help="Step between windows: N, or rows,columns.",
-)
-DILATION = option(
-    "--dilation",
-    type=PairValue(),
-    default="1",
-    show_default=True,
-    help="Distance between the kernel's taps: N, or rows,columns.",
-)
-
-_LAYOUT = (
-    OPERATION,
-    option(
-        "--padding",
-        type=PaddingValue(),
-        default="same",
-        show_default=True,
-        help="Pixels added around the image: same keeps its size, valid adds none, full adds "
-        "all that a window can touch; or N, rows,columns, or top,bottom,left,right. An even "
-        "kernel's extra pixel is at the bottom and the right.",
-    ),
-    option(
-        "--border",
-        type=BorderValue(),
-        default="edge",
-        show_default=True,
-        help="What the padding holds; see the images below.",
-    ),
-    FILL,
-    STRIDE,
-    DILATION,
-)
-layout_options = option_group("layout", as_layout, *_LAYOUT)
-layout_values = option_group("layout", dict, *_LAYOUT)  # for what varies one of them
+def as_conv_options(**values: Any) -> ConvOptions:
+    """Build the record of :data:`conv_options`."""
+    return ConvOptions(**check_fill(values))
 
 
-_CHANNELS = option(
-    "--channels",
-    type=click.Choice(["auto", "gray", "rgb", "r", "g", "b"]),
-    default="auto",
-    show_default=True,
-    help="auto keeps gray gray and color RGB; gray is luma; r, g, b pick one channel.",
-)
-_RESIZE = option(
-    "--resize",
-    type=SizeValue("WxH"),
-    metavar="WxH",
-    help="Resize to width x height before filtering.",
-)
-_FRAMES = option(
-    "--frames",
-    type=click.Choice(["first", "all"]),
-    default="first",
-    show_default=True,
-    help="Of an animation or a multi-page file.",
-)
-_MAX_PIXELS = option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    default=89_478_485,
-    show_default=True,
-    help="Refuse images with more pixels before decoding them.",
-)
-_reading = lazily("convcli.images.options", "ReadOptions")
-
-reading_options = option_group("reading", _reading, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
-as_stored_options = option_group("reading", _reading, _CHANNELS, _MAX_PIXELS)
-one_image_options = option_group("reading", _reading, _CHANNELS, _RESIZE, _MAX_PIXELS)
-
-
-def _writing(**values: Any) -> Any:
-    from convcli.images.options import WriteOptions
-
+def _as_write_options(**values: Any) -> WriteOptions:
     if values["overwrite"] and values["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing contradict each other")
     return WriteOptions(**values)
 
 
-OVERWRITE = option("--overwrite", is_flag=True, help="Replace files that exist.")
-overwrite_option = click.option(*OVERWRITE[0], **OVERWRITE[1])
+OPERATION = conv_option(
+    "--operation", type=WordType(OPERATIONS), default="correlate", help="convolve flips the kernel."
+)
+PADDING = conv_option(
+    "--padding", type=PaddingType(), default="same", help="Pixels added around the image."
+)
+BORDER = conv_option(
+    "--border",
+    type=WordType(BORDERS, BORDER_SYNONYMS),
+    default="edge",
+    help="What the padding holds.",
+)
+FILL = conv_option(
+    "--fill",
+    type=float,
+    metavar="V",
+    rare=True,
+    show_default="0",
+    help="Value of --border constant.",
+)
+STRIDE = conv_option(
+    "--stride", type=PairType(), default="1", help="Step between windows: N, or rows,columns."
+)
+DILATION = conv_option(
+    "--dilation",
+    type=PairType(),
+    default="1",
+    help="Distance between the kernel's taps: N, or rows,columns.",
+)
+_CONV = (OPERATION, PADDING, BORDER, FILL, STRIDE, DILATION)
+conv_options = option_group("conv", as_conv_options, *_CONV)
+conv_values = option_group("conv", dict, *_CONV)  # for a command that varies one of them
+
+RANGE = range_option(
+    "--range", type=WordType(RANGES), default="clip", help="How values become pixels."
+)
+
+_CHANNELS = input_option(
+    "--channels", type=WordType(CHANNELS), default="auto", help="auto keeps gray gray, color RGB."
+)
+_RESIZE = input_option(
+    "--resize", type=SIZE, help="Resize to width x height before filtering, e.g. 640x480."
+)
+_FRAMES = input_option(
+    "--frames",
+    type=WordType(FRAMES),
+    default="first",
+    help="Frames of an animation or multi-page file to filter.",
+)
+_MAX_PIXELS = input_option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    metavar="N",
+    rare=True,
+    default=MAX_PIXELS,
+    help="Refuse images with more pixels before decoding them.",
+)
+read_options = option_group("reading", ReadOptions, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
+read_one_options = option_group("reading", ReadOptions, _CHANNELS, _RESIZE, _MAX_PIXELS)
+read_as_stored_options = option_group("reading", ReadOptions, _CHANNELS, _MAX_PIXELS)
+
+OVERWRITE = output_option("--overwrite", is_flag=True, help="Replace existing files.")
 _ENCODING = (
-    option(
+    output_option(
         "--format",
         metavar="NAME",
-        help="Format of the results: png, jpeg, tiff, webp, npy, csv, txt, ...  "
-        "[default: the output's suffix, else the input's own format, else PNG]",
+        show_default="as the output's suffix or the input",
+        help="Format of the results, e.g. png, tiff or npy.",
     ),
-    option(
+    output_option(
         "--quality",
         type=click.IntRange(1, 100),
-        help="Of JPEG, WebP and AVIF.  [default: 95]",
+        metavar="1-100",
+        rare=True,
+        show_default="95",
+        help="Quality of JPEG, WebP and AVIF.",
     ),
-    option(
+    output_option(
         "--compress-level",
         type=click.IntRange(0, 9),
-        help="Of PNG: 0 none to 9 smallest.  [default: 1, for speed]",
+        metavar="0-9",
+        rare=True,
+        show_default="1, for speed",
+        help="Compression of PNG: 0 is none, 9 the smallest file.",
     ),
     OVERWRITE,
 )
-
-writing_options = option_group(
+write_options = option_group(
     "writing",
-    _writing,
+    _as_write_options,
     *_ENCODING,
-    option("--skip-existing", is_flag=True, help="Leave files that exist, and go on."),
+    output_option("--skip-existing", is_flag=True, help="Keep existing files and filter the rest."),
 )
-one_writing_options = option_group(
-    "writing", lazily("convcli.images.options", "WriteOptions"), *_ENCODING
+write_one_options = option_group("writing", WriteOptions, *_ENCODING)
+
+SCALE = figure_option(
+    "--scale",
+    type=WordType(SCALES),
+    rare=True,
+    show_default="common",
+    help="Color scale: one for all tiles (common) or one per tile (own).",
 )

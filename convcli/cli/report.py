@@ -1,174 +1,210 @@
-"""What a run says: data on stdout, everything else on stderr."""
+"""What a run prints: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
 
 import io
 import math
 import os
 import sys
 import time
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import click
 
 from convcli.batch.job import JobResult, OutputResult
-from convcli.cli.progress import Progress
-from convcli.errors import UsageError, shown
+from convcli.cli.options import MessageOptions
+from convcli.errors import ExitCode, UsageError, shown
+
+REDRAW_SECONDS = 0.1  # between two updates of the progress line
 
 
-class MessageOptions(NamedTuple):
-    """How much is said, and in which form.
+class Progress:
+    """One line on the terminal: how many inputs are done, how fast, and how long the rest takes.
 
-    Attributes:
-        null: names on stdout end in NUL instead of a newline.
-        json: a JSON line for each result or fault, in place of the names.
-        verbose: numbers of each result on stderr.
-        quiet: no names and no notes; errors only.
+    ``total`` is None where the number of inputs is not known yet.
     """
 
-    null: bool = False
-    json: bool = False
-    verbose: bool = False
-    quiet: bool = False
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._began = self._drawn = time.monotonic()
+        self._done = self._failed = self._pixels = 0
+        self._visible = False
+
+    def count(self, result: JobResult) -> None:
+        """Count an input as done, and redraw the line now and then."""
+        self._done += 1
+        self._failed += result.error is not None
+        self._pixels += sum(math.prod(output.input_shape) for output in result.results)
+        now = time.monotonic()
+        if not self._visible or now - self._drawn >= REDRAW_SECONDS:
+            self._drawn = now
+            click.echo(f"\r\x1b[K{self.line(now - self._began)}", nl=False, err=True)
+            self._visible = True
+
+    def clear(self) -> None:
+        """Remove the line before something else is written."""
+        if self._visible:
+            click.echo("\r\x1b[K", nl=False, err=True)
+            self._visible = False
+
+    def line(self, seconds: float) -> str:
+        """Return the text of the line after so many seconds.
+
+        >>> Progress(8).line(2.0)
+        '0/8'
+        """
+        from shutil import get_terminal_size
+
+        parts = [f"{self._done}/{self._total}" if self._total else f"{self._done} done"]
+        parts += [f"{self._failed} failed"] * bool(self._failed)
+        if self._done and seconds > 0:
+            parts.append(f"{self._done / seconds:.3g} images/s")
+            parts.append(f"{self._pixels / seconds / 1e6:.3g} MP/s")
+            left = ((self._total or 0) - self._done) * seconds / self._done
+            parts += [f"{_clock(left)} left"] * (left > 0)
+        columns = get_terminal_size().columns if sys.stderr.isatty() else 80
+        return ", ".join(parts)[: columns - 1]
 
 
 class Reporter:
-    """Tells of each outcome as it comes, and counts."""
+    """Prints each result as it comes, and counts."""
 
-    def __init__(self, voice: MessageOptions, progress: Progress | None = None) -> None:
-        self.voice = voice
+    def __init__(self, options: MessageOptions, progress: Progress | None = None) -> None:
+        self.options = options
         self._progress = progress
         self._began = time.monotonic()
         self.done = self.skipped = self.failed = 0
 
-    def tell(self, outcome: JobResult) -> None:
-        """Say what became of one input."""
-        if self._progress is not None and (outcome.error or outcome.notes or self._names_stdout):
+    def report(self, result: JobResult) -> None:
+        """Print the result of one input: names or JSON, notes, and its error."""
+        if self._progress is not None and (result.error or result.notes or sys.stdout.isatty()):
             self._progress.clear()
-        self._tell(outcome)
-        if self._progress is not None:
-            self._progress.count(outcome)
-
-    @property
-    def _names_stdout(self) -> bool:
-        """Whether names appear on the terminal that the progress is on."""
-        return sys.stdout.isatty()
-
-    def _tell(self, outcome: JobResult) -> None:
-        for result in outcome.results:
-            self._tell_result(outcome, result)
-        printed = any(result.data is not None for result in outcome.results)
-        for summary in outcome.summaries if not printed else ():
-            self._name(summary.path)
-        if not self.voice.quiet:
-            for note in outcome.notes:
-                self._say(f"{shown(outcome.path)}: {note}")
-        if outcome.error is None:
+        for output in result.results:
+            self._report_output(result, output)
+        if all(output.data is None for output in result.results):
+            for summary in result.summaries:
+                self._print_name(summary.path)
+        for note in () if self.options.quiet else result.notes:
+            click.echo(f"{shown(result.path)}: {note}", err=True)
+        if result.error is None:
             self.done += 1
-            return
-        self.failed += 1
-        self._say(f"Error: {outcome.error}")
-        if self.voice.json:
-            self._json({"input": outcome.path, "error": str(outcome.error)})
+        else:
+            self.failed += 1
+            click.echo(f"Error: {result.error}", err=True)
+            if self.options.json:
+                print_json({"input": result.path, "error": str(result.error)})
+        if self._progress is not None:
+            self._progress.count(result)
 
-    def finish(self, ignored: int) -> int:
-        """Sum up a run of several inputs, and return its exit code.
+    def finish(self, ignored: int) -> ExitCode:
+        """Print the totals of a run, and return its exit code.
 
-        On a terminal that is always done, else where there is something to be said: failures,
-        results left as they were, and files in folders that are no images by their names.
+        On a terminal a run of several inputs always prints them; elsewhere only where there are
+        failures, skipped results, or ``ignored`` files of folders that have no image's suffix.
         """
         if self._progress is not None:
             self._progress.clear()
-        told = self.done + self.failed
-        news = self.failed or ((self.skipped or ignored) and not self.voice.quiet)
-        if (told > 1 and self._progress is not None) or (news and (told > 1 or ignored)):
-            took = f" in {time.monotonic() - self._began:.1f} s" * (self._progress is not None)
-            parts = [f"{self.done} of {told} done{took}"]
+        total = self.done + self.failed
+        news = self.failed or ((self.skipped or ignored) and not self.options.quiet)
+        if (total > 1 and self._progress is not None) or (news and (total > 1 or ignored)):
+            seconds = time.monotonic() - self._began
+            timing = f" in {seconds:.1f} s" if self._progress is not None else ""
+            parts = [f"{self.done} of {total} done{timing}"]
             parts += [f"{self.skipped} left as they were"] * bool(self.skipped)
             parts += [f"{self.failed} failed"] * bool(self.failed)
-            others = f"{ignored} other file{'s' * (ignored > 1)} skipped"
-            parts += [others] * bool(ignored)
-            self._say(", ".join(parts))
-        return 1 if self.failed else 0
+            parts += [f"{ignored} other file{'s' * (ignored > 1)} skipped"] * bool(ignored)
+            click.echo(", ".join(parts), err=True)
+        return ExitCode.FAILED if self.failed else ExitCode.DONE
 
-    def _tell_result(self, outcome: JobResult, result: OutputResult) -> None:
-        self.skipped += result.skipped
-        if result.data is not None:
-            check_terminal(result.data)
-            write_stdout(result.data)
-        elif self.voice.json:
-            self._json(_record(outcome, result))
-        elif result.output is not None and not result.skipped:
-            self._name(result.output)
-        if self.voice.verbose and not result.skipped:
-            self._say(f"{shown(outcome.path)}: {_sentence(result)}")
+    def _report_output(self, result: JobResult, output: OutputResult) -> None:
+        self.skipped += output.skipped
+        if output.data is not None:
+            check_terminal(output.data)
+            write_stdout(output.data)
+        elif self.options.json:
+            print_json(_record(result, output))
+        elif output.output is not None and not output.skipped:
+            self._print_name(output.output)
+        if self.options.verbose and not output.skipped:
+            click.echo(f"{shown(result.path)}: {_sentence(output)}", err=True)
 
-    def _say(self, message: str) -> None:
-        """Write a line to stderr."""
-        click.echo(message, err=True)
-
-    def _name(self, path: str) -> None:
-        if not (self.voice.quiet or self.voice.json):
-            write_stdout(os.fsencode(path) + (b"\0" if self.voice.null else b"\n"))
-
-    def _json(self, record: dict[str, Any]) -> None:
-        from json import dumps
-
-        write_stdout(dumps(record).encode() + b"\n")
+    def _print_name(self, path: str) -> None:
+        if not (self.options.quiet or self.options.json):
+            write_stdout(os.fsencode(path) + (b"\0" if self.options.null else b"\n"))
 
 
 def check_terminal(data: bytes) -> None:
-    """Refuse to fill a terminal with what is not text."""
+    """Refuse to print binary data on a terminal."""
     if sys.stdout.isatty() and b"\0" in data:
         raise UsageError("-o - would write an image to the terminal; pipe it, or name a file")
 
 
 def write_stdout(data: bytes) -> None:
-    """Write bytes to stdout at once, so that a reader sees each as it is done."""
+    """Write bytes to stdout and flush, which lets a reader start on them at once."""
     stream = cast(io.BufferedIOBase, sys.stdout.buffer)
     left = memoryview(data)
-    while left:  # an unbuffered stream takes what it can
+    while left:  # an unbuffered stream may write a part only
         left = left[stream.write(left) :]
     stream.flush()
 
 
 def print_name(path: str | os.PathLike[str]) -> None:
-    """Print the name of a file that was written, byte for byte, so that others can find it."""
+    """Print the name of a written file, byte for byte."""
     write_stdout(os.fsencode(path) + b"\n")
 
 
-def _record(outcome: JobResult, result: OutputResult) -> dict[str, Any]:
-    """Return the JSON line of one result; sizes are rows and columns, NaN and infinity null."""
-    record: dict[str, Any] = {
-        "input": outcome.path,
-        "output": result.output,
-        "kernel": result.kernel,
-    }
-    if result.skipped:
-        return record | {"skipped": True}
-    record |= {summary.kind: summary.path for summary in outcome.summaries}
-    if not result.method:  # foretold, not made
-        return record
-    return record | {
-        "input_rows": result.input_shape[0],
-        "input_columns": result.input_shape[1],
-        "rows": result.shape[0],
-        "columns": result.shape[1],
-        "method": result.method,
-        "seconds": round(outcome.seconds, 6),
-        "min": finite(result.minimum),
-        "max": finite(result.maximum),
-        "clipped": round(result.clipped, 6),
-    }
+def print_json(record: dict[str, Any]) -> None:
+    """Print a line of JSON."""
+    from json import dumps
+
+    write_stdout(dumps(record).encode() + b"\n")
 
 
 def finite(number: float | None) -> float | None:
-    """Return a number as JSON can hold it: null for NaN, infinity and none at all."""
+    """Return a number, or None (null in JSON) for NaN and infinity."""
     return number if number is not None and math.isfinite(number) else None
 
 
-def _sentence(result: OutputResult) -> str:
-    (rows, columns), (input_rows, input_columns) = result.shape, result.input_shape
+def _record(result: JobResult, output: OutputResult) -> dict[str, Any]:
+    """Return the JSON line of one output."""
+    record: dict[str, Any] = {
+        "input": result.path,
+        "output": output.output,
+        "kernel": output.kernel,
+    }
+    if output.skipped:
+        return record | {"skipped": True}
+    record |= {summary.kind: summary.path for summary in result.summaries}
+    if not output.method:  # a dry run
+        return record
+    return record | {
+        "input_rows": output.input_shape[0],
+        "input_columns": output.input_shape[1],
+        "rows": output.shape[0],
+        "columns": output.shape[1],
+        "method": output.method,
+        "seconds": round(result.seconds, 6),
+        "min": finite(output.minimum),
+        "max": finite(output.maximum),
+        "clipped": round(output.clipped, 6),
+    }
+
+
+def _sentence(output: OutputResult) -> str:
+    (rows, columns), (input_rows, input_columns) = output.shape, output.input_shape
     return (
-        f"{result.kernel}: {input_columns}x{input_rows} to {columns}x{rows}, "
-        f"min {result.minimum:g}, max {result.maximum:g}, "
-        f"{100 * result.clipped:.1f} % clipped; {result.method}"
+        f"{output.kernel}: {input_columns}x{input_rows} to {columns}x{rows}, "
+        f"min {output.minimum:g}, max {output.maximum:g}, "
+        f"{100 * output.clipped:.1f} % clipped; {output.method}"
     )
+
+
+def _clock(seconds: float) -> str:
+    """Return a duration as minutes and seconds, with hours where there are any.
+
+    >>> _clock(75), _clock(3700)
+    ('1:15', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,183 +1,273 @@
-"""``convcli size``: the size of a feature map, from numbers alone."""
+"""``convcli size``: the size of a feature map, or of each layer of a stack, from numbers alone."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from json import dumps
 from typing import Any, NamedTuple
 
 import click
 
-from convcli.cli.stack import Layer, LayerValue, numbers, stacked, table
-from convcli.cli.types import PaddingValue, PairValue
-from convcli.geometry import Geometry, Pair, conv_geometry
+from convcli.cli.command import Command
+from convcli.cli.options import message_option, size_option
+from convcli.cli.types import PaddingType, PairType, ParsedType
+from convcli.errors import GeometryError, prefix_errors
+from convcli.geometry import (
+    Geometry,
+    Padding,
+    Pair,
+    ReceptiveField,
+    conv_geometry,
+    parse_padding,
+    parse_pair,
+)
+
+SIZES = "N|WxH|R,C"
+HEADINGS = ("layer", "kernel", "stride", "padding", "dilation", "output", "field", "jump", "start")
 
 
 class InputSize(NamedTuple):
-    """An input's (rows, columns), and how they were written: ``N``, ``WxH`` or ``R,C``."""
+    """The (rows, columns) of an input, and how they were written: ``N``, ``WxH`` or ``R,C``."""
 
-    pair: Pair
+    shape: Pair
     form: str
 
-    def write(self, pair: Pair) -> str:
+    def write(self, shape: Pair) -> str:
         """Write another size in the same form, or as rows,columns where one number cannot."""
         if self.form == "WxH":
-            return f"{pair[1]}x{pair[0]}"
-        return str(pair[0]) if self.form == "N" and pair[0] == pair[1] else f"{pair[0]},{pair[1]}"
+            return f"{shape[1]}x{shape[0]}"
+        square = self.form == "N" and shape[0] == shape[1]
+        return str(shape[0]) if square else f"{shape[0]},{shape[1]}"
 
 
-class InputSizeValue(PairValue):
-    """As :class:`PairValue`, remembering the form."""
+def parse_input_size(text: str) -> InputSize:
+    """Read a size, and remember its form.
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read the text as an :class:`InputSize`."""
-        form = "R,C" if "," in value else "N" if value.strip().isdigit() else "WxH"
-        return InputSize(super().convert(value, param, ctx), form)
+    Raises:
+        GeometryError: the text has another form.
+
+    >>> parse_input_size("448x224")
+    InputSize(shape=(224, 448), form='WxH')
+    """
+    form = "R,C" if "," in text else "N" if text.strip().isdigit() else "WxH"
+    return InputSize(parse_pair(text), form)
+
+
+class StackLayer(NamedTuple):
+    """One value of --layer; ``text`` is for messages."""
+
+    text: str
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Padding = 0
+    dilation: Pair = (1, 1)
+
+
+def parse_layer(text: str) -> StackLayer:
+    """Read ``k=7,s=2,p=3,d=1``, in any order; pairs are WIDTHxHEIGHT.
+
+    Raises:
+        GeometryError: the text has another form.
+    """
+    names = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation"}
+    values: dict[str, Any] = {}
+    for part in text.split(","):
+        key, equals, number = (piece.strip() for piece in part.partition("="))
+        if not equals or key not in names or names[key] in values:
+            raise GeometryError(f"{text!r}: a layer is k=K,s=S,p=P,d=D, each once")
+        values[names[key]] = parse_padding(number) if key == "p" else parse_pair(number)
+    if "kernel" not in values:
+        raise GeometryError(f"{text!r} has no k=K, the size of the kernel")
+    return StackLayer(text, **values)
+
+
+class Stage(NamedTuple):
+    """A layer applied to the output of the one before, and what one of its values sees."""
+
+    geometry: Geometry
+    rows: ReceptiveField
+    columns: ReceptiveField
 
 
 @click.command(
-    short_help="Compute the size of a feature map.",
-    epilog="""\b
-    Examples:
-      convcli size --n 5 --k 3 --p 0 --s 1          3
-      convcli size --n 448x224 --k 3                446x222  (width x height)
-      convcli size --n 224,448 --k 3                222,446  (rows,columns)
-      convcli size --n 224 --k 7 --p 3 --s 2 --explain
-      convcli size --n 224 --layer k=7,s=2,p=3 --layer k=3,s=2,p=1
+    cls=Command,
+    examples="""
+    convcli size --n 5 --k 3                 3
+    convcli size --n 448x224 --k 3 --s 2     223x111
+    convcli size --n 224 --layer k=7,s=2,p=3 --layer k=3,s=2,p=1
     """,
 )
-@click.option(
-    "--n", "--size", "size", type=InputSizeValue("N|WxH|R,C"), required=True, help="Input size."
+@size_option(
+    "--n",
+    "--size",
+    "size",
+    type=ParsedType(SIZES, parse_input_size),
+    required=True,
+    help="Size of the input.",
 )
-@click.option(
-    "--k", "--kernel", "kernel", type=PairValue("N|WxH|R,C"), help="Kernel size; or use --layer."
+@size_option(
+    "--k", "--kernel", "kernel", type=PairType(SIZES), help="Size of the kernel; or use --layer."
 )
-@click.option(
+@size_option(
     "--p",
     "--padding",
     "padding",
-    type=PaddingValue(),
+    type=PaddingType(),
     default="0",
-    show_default=True,
-    help="Pixels added around the input, or the rule that gives them.",
+    help="Pixels added around the input.",
 )
-@click.option(
-    "--s",
-    "--stride",
-    "stride",
-    type=PairValue(),
-    default="1",
-    show_default=True,
-    help="Window step.",
+@size_option(
+    "--s", "--stride", "stride", type=PairType(), default="1", help="Step between windows."
 )
-@click.option(
+@size_option(
     "--d",
     "--dilation",
     "dilation",
-    type=PairValue(),
+    type=PairType(),
     default="1",
-    show_default=True,
-    help="Tap distance.",
+    help="Distance between the kernel's taps.",
 )
-@click.option(
+@size_option(
     "--layer",
-    "layer",
-    type=LayerValue(),
+    "layers",
+    type=ParsedType("k=K[,s=S][,p=P][,d=D]", parse_layer),
     multiple=True,
-    help="A layer of a stack, the first first, as k=7,s=2,p=3: sizes, and the receptive field.",
+    envvar="CONVCLI_SIZE_LAYER",
+    help="One layer of a stack, e.g. k=7,s=2. Repeatable.",
 )
-@click.option("--explain", is_flag=True, help="Substitute the numbers into the formula.")
-@click.option("--json", is_flag=True, help="Print every number as JSON.")
+@message_option("--explain", is_flag=True, help="Also print the formula with the numbers put in.")
+@message_option("--json", is_flag=True, help="Print every number as JSON.")
 def size(
     size: InputSize,
     kernel: Pair | None,
-    padding: str | tuple[int, ...],
+    padding: Padding,
     stride: Pair,
     dilation: Pair,
-    layer: tuple[Layer, ...],
+    layers: tuple[StackLayer, ...],
     explain: bool,
     json: bool,
 ) -> None:
     """Print the size of a feature map: floor((n + 2p - d(k-1) - 1)/s) + 1 on each axis.
 
-    The answer has the form of --n: one number, WIDTHxHEIGHT, or ROWS,COLUMNS. With --layer it is a
-    table: what each layer's outputs see of the input (field), how far apart (jump), and where the
-    first begins (start, negative in the padding).
+    The answer has the form of --n: one number, WIDTHxHEIGHT, or ROWS,COLUMNS.
+
+    With --layer, print a table. field: how many input pixels one output value sees (its receptive
+    field). jump: the distance between the fields of two neighbors. start: the first pixel of the
+    first field; negative means inside the padding.
     """
     if explain and json:
         raise click.UsageError("--explain is text and --json is data; choose one")
-    if layer:
-        _check_alone()
-        steps = list(stacked(size.pair, layer))
-        click.echo(dumps([numbers(step) for step in steps]) if json else "\n".join(table(steps)))
+    if layers:
+        _check_layers_alone()
+        stages = list(stack(size.shape, layers))
+        click.echo(dumps([_stage_data(stage) for stage in stages]) if json else _table(stages))
         return
     if kernel is None:
         raise click.UsageError("Missing option '--k' / '--kernel', or '--layer' for a stack.")
-    geometry = conv_geometry(size.pair, kernel, padding, stride, dilation)
+    geometry = conv_geometry(size.shape, kernel, padding, stride, dilation)
     if json:
-        click.echo(dumps(_numbers(geometry)))
+        padded = {"extent": geometry.extent, "padded": geometry.padded_shape}
+        result = {"output": geometry.output_shape, "unused": geometry.unused}
+        click.echo(dumps(_data(geometry, **padded, **result)))
         return
     if explain:
-        click.echo("\n".join(_explanation(geometry)))
+        click.echo("\n".join(_worked_formula(geometry)))
     click.echo(size.write(geometry.output_shape))
 
 
-def _check_alone() -> None:
-    """Refuse what --layer says for each layer."""
+def stack(shape: Pair, layers: Sequence[StackLayer]) -> Iterator[Stage]:
+    """Yield each layer, applied to the output of the one before it.
+
+    Raises:
+        GeometryError: a layer leaves no output; the message names it and the size of its input.
+    """
+    rows, columns = ReceptiveField(), ReceptiveField()
+    for number, layer in enumerate(layers, 1):
+        with prefix_errors(f"layer {number} ({layer.text})"):
+            geometry = conv_geometry(
+                shape, layer.kernel, layer.padding, layer.stride, layer.dilation
+            )
+        rows, columns = rows.then(*geometry.along(0)), columns.then(*geometry.along(1))
+        yield Stage(geometry, rows, columns)
+        shape = geometry.output_shape
+
+
+def _check_layers_alone() -> None:
+    """Refuse options that --layer gives for each layer."""
     context = click.get_current_context()
     for name in ("kernel", "padding", "stride", "dilation", "explain"):
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError(f"--layer has its own numbers; leave out --{name}")
 
 
-def _numbers(geometry: Geometry) -> dict[str, Any]:
-    """Return every number of a geometry under its name; pairs are rows and columns."""
+def _table(stages: Sequence[Stage]) -> str:
+    from convcli.teaching.text_table import table_lines
+
+    return "\n".join(table_lines([HEADINGS, *map(_cells, range(1, len(stages) + 1), stages)]))
+
+
+def _cells(number: int, stage: Stage) -> tuple[str, ...]:
+    geometry, rows, columns = stage
+    pads = [str(pad) for pad in geometry.pads]
+    padding = pads[0] if len(set(pads)) == 1 else ",".join(pads)
+    pairs = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_shape)
+    kernel, stride, dilation, output = map(_size_text, pairs)
+    fields = map(_size_text, zip(rows, columns, strict=True))
+    return str(number), kernel, stride, padding, dilation, output, *fields
+
+
+def _size_text(pair: Pair) -> str:
+    """Write one number for both axes, or width x height."""
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[1]}x{pair[0]}"
+
+
+def _data(geometry: Geometry, **pairs: Pair) -> dict[str, Any]:
+    """Return the numbers of a geometry under their names, with those of ``pairs``."""
     pairs = {
         "size": geometry.input_shape,
         "kernel": geometry.kernel,
         "stride": geometry.stride,
         "dilation": geometry.dilation,
-        "extent": geometry.extent,
-        "padded": geometry.padded_shape,
-        "output": geometry.output_shape,
-        "unused": geometry.unused,
+        **pairs,
     }
-    numbers: dict[str, Any] = {
-        name: {"rows": rows, "columns": columns} for name, (rows, columns) in pairs.items()
-    }
-    return numbers | {"pads": geometry.pads._asdict()}
+    numbers = {name: {"rows": rows, "columns": columns} for name, (rows, columns) in pairs.items()}
+    return {**numbers, "pads": geometry.pads._asdict()}
 
 
-def _explanation(geometry: Geometry) -> Iterator[str]:
-    """Yield the lines of the worked formula: once where both axes are alike."""
+def _stage_data(stage: Stage) -> dict[str, Any]:
+    geometry, rows, columns = stage
+    return _data(
+        geometry,
+        output=geometry.output_shape,
+        receptive_field=(rows.size, columns.size),
+        jump=(rows.jump, columns.jump),
+        start=(rows.start, columns.start),
+    )
+
+
+def _worked_formula(geometry: Geometry) -> Iterator[str]:
+    """Yield the lines of the formula with the numbers put in, once where both axes are alike."""
     pads = geometry.pads
-    axes = [
-        ("columns", 1, pads.left, pads.right),
-        ("rows", 0, pads.top, pads.bottom),
-    ]
-    worked = [list(_worked_axis(geometry, axis, before, after)) for _, axis, before, after in axes]
+    columns = list(_worked_axis(geometry, 1, pads.left, pads.right))
+    rows = list(_worked_axis(geometry, 0, pads.top, pads.bottom))
     yield "size = floor((n + p - d*(k - 1) - 1) / s) + 1, where p is the padding before and after"
-    if worked[0] == worked[1]:
-        yield from worked[0]
-        return
-    for (name, *_), lines in zip(axes, worked, strict=True):
-        yield f"{name}:"
-        yield from lines
+    if columns == rows:
+        yield from columns
+    else:
+        yield from ("columns:", *columns, "rows:", *rows)
 
 
 def _worked_axis(geometry: Geometry, axis: int, before: int, after: int) -> Iterator[str]:
     n, k = geometry.input_shape[axis], geometry.kernel[axis]
     s, d = geometry.stride[axis], geometry.dilation[axis]
-    padded, unused, result = (
-        geometry.padded_shape[axis],
-        geometry.unused[axis],
-        geometry.output_shape[axis],
-    )
-    span = padded - geometry.extent[axis]
+    padded, unused = geometry.padded_shape[axis], geometry.unused[axis]
+    result = geometry.output_shape[axis]
     yield f"     = floor(({n} + {before}+{after} - {d}*({k} - 1) - 1) / {s}) + 1"
-    yield f"     = floor({span} / {s}) + 1"
+    yield f"     = floor({padded - geometry.extent[axis]} / {s}) + 1"
     yield f"     = {result - 1} + 1"
     yield f"     = {result}"
     if unused:
         pixels = "pixel is" if unused == 1 else f"{unused} pixels are"
         yield f"floor drops {unused}/{s}: of {padded} padded pixels the last {pixels} in no window"
     else:
-        yield f"floor drops nothing: the last window ends on the last of {padded} padded pixels"
+        yield "nothing is lost: the last window ends at the last pixel"

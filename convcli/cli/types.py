@@ -1,118 +1,133 @@
-"""What an option's text may say: sizes, pairs and padding, each read in one place.
+"""The types of option values, each read from text in one place.
 
-Everywhere ``AxB`` is width x height and ``A,B`` is rows,columns.
+Everywhere ``AxB`` is width x height, and ``A,B`` is rows,columns.
 """
 
+from __future__ import annotations
+
 import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli.choices import PADDINGS
-from convcli.geometry import Pair, parse_padding, parse_pair, parse_position, parse_size
+from convcli.geometry import parse_padding, parse_pair, parse_position, parse_size
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-class PairValue(click.ParamType[Pair]):
-    """A whole number for both axes, ``rows,columns``, or ``WIDTHxHEIGHT``."""
+class ParsedType(click.ParamType[Any]):
+    """Text that a function reads; its ValueError becomes a usage error."""
 
-    name = "pair"
+    name = "text"
 
-    def __init__(self, metavar: str = "N|V,H", *, least: int = 1) -> None:
+    def __init__(self, metavar: str, parse: Callable[[str], Any]) -> None:
         self.metavar = metavar
-        self.least = least
+        self.parse = parse
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Show the forms in the help."""
         return self.metavar
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
-        """Read the text as (rows, columns)."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse a text; another value was parsed before."""
+        if not isinstance(value, str):
+            return value
         try:
-            return value if isinstance(value, tuple) else parse_pair(value, least=self.least)
+            return self.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-class SizeValue(PairValue):
-    """``WIDTHxHEIGHT`` or ``rows,columns``: a size, for which one number says too little."""
+class PairType(ParsedType):
+    """A whole number for both axes, ``rows,columns``, or ``WIDTHxHEIGHT``; (rows, columns)."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
-        """Read the text as (rows, columns)."""
-        try:
-            return value if isinstance(value, tuple) else parse_size(value, least=self.least)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    def __init__(self, metavar: str = "N|V,H", *, least: int = 1) -> None:
+        super().__init__(metavar, partial(parse_pair, least=least))
 
 
-class PositionValue(click.ParamType[Pair]):
-    """``ROW,COL``, each from 0 on."""
-
-    name = "position"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Show the form in the help."""
-        return "ROW,COL"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
-        """Read the text as (row, column)."""
-        try:
-            return value if isinstance(value, tuple) else parse_position(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class PaddingValue(click.ParamType[str | tuple[int, ...]]):
+class PaddingType(ParsedType):
     """``same``, ``valid``, ``full``, ``N``, ``V,H`` or ``T,B,L,R``."""
 
-    name = "padding"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Show the forms in the help."""
-        return "same|valid|full|N|V,H|T,B,L,R"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | tuple[int, ...]:
-        """Read the text as a rule's name or as 1, 2 or 4 numbers of pixels."""
-        try:
-            return value if isinstance(value, tuple) else parse_padding(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    def __init__(self) -> None:
+        super().__init__("same|valid|full|N|V,H|T,B,L,R", parse_padding)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list["CompletionItem"]:
-        """Offer the rules' names."""
-        from click.shell_completion import CompletionItem
-
-        return [CompletionItem(name) for name in PADDINGS if name.startswith(incomplete)]
+    ) -> list[CompletionItem]:
+        """Offer the names of the rules."""
+        return _items(name for name in PADDINGS if name.startswith(incomplete))
 
 
-class MemoryValue(click.ParamType[int | float]):
-    """Bytes, with k, M, G or T for powers of 1024, or a share in percent."""
+class WordType(click.Choice[str]):
+    """One of several words; a synonym stands for one of them and is not shown in the help."""
 
-    name = "size"
+    def __init__(
+        self, words: Iterable[str], synonyms: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.words = tuple(words)
+        self.synonyms = synonyms
+        super().__init__([*self.words, *synonyms])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word."""
+        word = super().convert(value, param, ctx)
+        return self.synonyms.get(word, word)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Show the forms in the help."""
-        return "SIZE|P%"
+        """Show the words in the help."""
+        return "|".join(self.words)
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | float:
-        """Read the text as bytes, an int, or as a share, a float."""
-        if isinstance(value, int | float):
-            return value
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kKmMgGtT])?(?:i?[bB])?|(%))\s*", value)
-        number = float(found[1]) if found else 0
-        if not number or (found and found[3] and number > 100):
-            self.fail(
-                f"{value!r} is no size such as 500M or 2G, and no share such as 80%", param, ctx
-            )
-        if found and found[3]:
-            return number / 100
-        power = "kmgt".index(found[2].lower()) + 1 if found and found[2] else 0
-        return int(number * 1024**power)
+
+class KernelSpecType(click.ParamType[str]):
+    """A kernel SPEC, completed with the names of the catalogue."""
+
+    name = "spec"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Split an environment variable at line ends, since a matrix contains blanks."""
+        return [line for line in rv.splitlines() if line.strip()]
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the names of kernels, or else files."""
+        from convcli.kernels.catalogue import complete_kernel
+
+        return _items(complete_kernel(incomplete)) or _items([incomplete], type="file")
+
+
+def parse_memory(text: str) -> int | float:
+    """Read a size in bytes as an int, or a share in percent as a float.
+
+    The letters k, M, G and T stand for powers of 1024.
+
+    Raises:
+        ValueError: the text has another form, the size is 0, or the share exceeds 100 %.
+
+    >>> parse_memory("1.5k"), parse_memory("80%")
+    (1536, 0.8)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kKmMgGtT])?(?:i?[bB])?|(%))\s*", text)
+    number = float(match[1]) if match else 0
+    if not match or not number or (match[3] and number > 100):
+        raise ValueError(f"{text!r} is no size such as 500M or 2G, and no share such as 80%")
+    if match[3]:
+        return number / 100
+    power = "kmgt".index(match[2].lower()) + 1 if match[2] else 0
+    return int(number * 1024**power)
+
+
+SIZE = ParsedType("WxH", parse_size)
+POSITION = ParsedType("ROW,COL", parse_position)
+MEMORY = ParsedType("SIZE|P%", parse_memory)
+
+
+def _items(values: Iterable[str], **attributes: Any) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(value, **attributes) for value in values]

@@ -63,7 +63,9 @@ def convcli(here):
     """Run a command inside this process."""
 
     def run(*arguments, stdin=None, **env):
-        done = CliRunner().invoke(root, [str(each) for each in arguments], input=stdin, env=env)
+        done = CliRunner().invoke(
+            root, [str(each) for each in arguments], input=stdin, env=env, prog_name="convcli"
+        )
         return Ran(done.exit_code, done.stdout_bytes, done.stderr)
 
     return run

@@ -138,7 +138,9 @@ def test_clipped_pixels_are_told_of_and_left_out(learn, apply, noise):
     apply("-k", "sobel-x", "noise.png", "-o", "after.png")
     ran = learn("noise.png", "after.png")
     assert re.search(r"^[1-9]\d*\.\d % of AFTER's", ran.err)
-    assert " % of AFTER's pixels are black or white; if they were cut, --ignore-clipped" in ran.err
+    assert (
+        " % of AFTER's pixels are black or white; if they were clipped, --ignore-clipped" in ran.err
+    )
     assert "this is sobel-x" not in ran.out.decode()
     text = told(learn("noise.png", "after.png", "--ignore-clipped"))
     assert "this is sobel-x (also called" in text
@@ -250,8 +252,8 @@ def test_alpha_and_depth_are_told_of(learn, save, rng):
         (["none.png", "none.png", "--plot", "k.xyz"], 2, ["k.xyz", ".png"]),
         (["none.png", "none.png", "--truth", "nonsense"], 2, ["nonsense"]),
         (["gray.png", "gray.png", "--truth", "gaussian:5"], 2, ["--size 5x5"]),
-        (["gray.png", "gray.png", "--rate", "1"], 2, ["--rate is for --descent"]),
-        (["gray.png", "gray.png", "--seed", "0"], 2, ["--seed is for --descent"]),
+        (["gray.png", "gray.png", "--rate", "1"], 2, ["--rate needs --descent"]),
+        (["gray.png", "gray.png", "--seed", "0"], 2, ["--seed needs --descent"]),
         (["gray.png", "gray.png", "--descent", "--epochs", "0"], 2, ["epochs"]),
         (["gray.png", "gray.png", "--descent", "--momentum", "1"], 2, ["momentum"]),
         (["gray.png", "gray.png", "--fill", "3"], 2, ["--border constant"]),

@@ -56,7 +56,7 @@ def test_explain_works_each_axis_where_they_differ():
     lines = size(*["--n", "9x5", "--k", "3", "--s", "3", "--explain"]).output.splitlines()
     assert "columns:" in lines
     assert "rows:" in lines
-    assert "floor drops nothing: the last window ends on the last of 9 padded pixels" in lines
+    assert "nothing is lost: the last window ends at the last pixel" in lines
     assert "floor drops 2/3: of 5 padded pixels the last 2 pixels are in no window" in lines
     assert lines[-1] == "3x1"
 

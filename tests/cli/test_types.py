@@ -1,12 +1,13 @@
-"""The options that say who does the work, and the line that tells how far it is."""
+"""The types of option values, and the progress line."""
 
 import click
 import pytest
 
 from convcli.batch.executors.memory import available_memory, memory_limit
 from convcli.batch.job import JobResult, OutputResult
-from convcli.cli.progress import Progress
-from convcli.cli.types import MemoryValue
+from convcli.choices import METHOD_SYNONYMS, METHODS
+from convcli.cli.report import Progress
+from convcli.cli.types import MEMORY, PairType, WordType
 from convcli.errors import ImageError
 
 
@@ -18,13 +19,13 @@ from convcli.errors import ImageError
     ],
 )  # fmt: skip
 def test_sizes_and_shares(text, value):
-    assert MemoryValue().convert(text, None, None) == value
+    assert MEMORY.convert(text, None, None) == value
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "2X", "120%", "much", "1e9", "%"])
 def test_what_is_no_size(text):
     with pytest.raises(click.BadParameter, match="is no size such as 500M"):
-        MemoryValue().convert(text, None, None)
+        MEMORY.convert(text, None, None)
 
 
 def test_a_share_is_of_what_is_available():
@@ -59,3 +60,13 @@ def test_what_makes_no_sense_is_refused(apply, gray, options, said):
     ran = apply("-k", "blur", "gray.png", "gray.png", "--out-dir", "out", *options)
     assert ran.code == 2
     assert said in ran.err
+
+
+def test_a_synonym_stands_for_its_word():
+    words = WordType(METHODS, METHOD_SYNONYMS)
+    assert words.convert("im2col", None, None) == "matrix"
+    assert "im2col" not in words.get_metavar(None, None)
+    with pytest.raises(click.BadParameter):
+        words.convert("gemm", None, None)
+    with pytest.raises(click.BadParameter, match="numbers must be at least 1"):
+        PairType().convert("0,1", None, None)

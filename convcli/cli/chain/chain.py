@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.choices import RANGES
-from convcli.cli.kernel_options import BORDER_DIAGRAMS
+from convcli.cli.command import Command, Group, Option
+from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
-    KernelSpecValue,
-    one_image_options,
-    one_writing_options,
-    option,
+    figure_option,
+    message_option,
     option_group,
+    output_option,
+    range_option,
+    read_one_options,
+    write_one_options,
 )
-from convcli.errors import UsageError, prefix_errors
+from convcli.cli.types import KernelSpecType, WordType
+from convcli.errors import prefix_errors
 from convcli.teaching.chain.grammar import (
     LAYERS,
     SPEC,
@@ -63,7 +67,7 @@ class ValueType(click.ParamType[Any]):
         return _items(word for word in self.syntax.words if word.startswith(incomplete))
 
 
-class LayerCommand(click.Command):
+class LayerCommand(Command):
     """The command of a layer, which returns the layer."""
 
     def __init__(self, syntax: LayerSyntax) -> None:
@@ -73,13 +77,12 @@ class LayerCommand(click.Command):
             )
             for argument in syntax.arguments
         ]
-        lines = [f"  convcli chain photo.png {example} -o out.npy" for example in syntax.examples]
-        borders = BORDER_DIAGRAMS if any(o.flag == "--border" for o in syntax.options) else ""
+        examples = [f"convcli chain photo.png {example} -o out.npy" for example in syntax.examples]
         super().__init__(
             syntax.name,
             params=[*arguments, *(_click_option(syntax, option) for option in syntax.options)],
             help=f"{syntax.summary}\n\n{syntax.details}",
-            epilog="\n".join((borders, "\b", "Examples:", *lines)),
+            examples="\n".join(examples),
         )
         self.syntax = syntax
 
@@ -107,11 +110,8 @@ class LayerCommand(click.Command):
         with prefix_errors(f"layer {ctx.obj} ({self.name})"):
             if any(spec.strip() == "-" for spec in values.get("kernel", ())):
                 chain = ctx.parent.params if ctx.parent else {}
-                if chain.get("source") == "-" or ctx.meta.get(_STDIN):
-                    raise UsageError(
-                        "standard input ('-') can be used once only: as the kernel or as an image"
-                    )
-                ctx.meta[_STDIN] = True
+                check_stdin("-", chain.get("source", ""), ctx.meta.get(_STDIN, ""))
+                ctx.meta[_STDIN] = "-"
                 values["stdin"] = sys.stdin.buffer
             return self.syntax.build(**values)
 
@@ -134,17 +134,17 @@ class LayerCommand(click.Command):
 def _click_option(layer: LayerSyntax, syntax: OptionSyntax) -> click.Option:
     flags = [syntax.short, f"{syntax.flag}/{syntax.off}" if syntax.off else syntax.flag]
     attributes: dict[str, Any] = {"default": syntax.default, "help": syntax.help}
-    attributes["show_default"] = syntax.shown_default or syntax.default not in (None, False)
+    attributes["show_default"] = syntax.shown_default or syntax.default not in (None, False, True)
     if syntax.value is None:
         attributes["is_flag"] = True
     else:
-        value_type = KernelSpecValue() if syntax.value is SPEC else ValueType(syntax.value)
+        value_type = KernelSpecType() if syntax.value is SPEC else ValueType(syntax.value)
         attributes |= {"type": value_type, "metavar": syntax.value.metavar}
         attributes |= {"multiple": syntax.multiple, "required": syntax.required}
     if syntax.name == "threads":  # one variable sets the threads of every command
         command = layer.name.upper().replace("-", "_")
         attributes["envvar"] = [f"CONVCLI_CHAIN_{command}_THREADS", "CONVCLI_THREADS"]
-    return click.Option([*filter(None, flags), syntax.name], **attributes)
+    return Option([*filter(None, flags), syntax.name], group=syntax.group, **attributes)
 
 
 def _items(words: Iterator[str]) -> list[CompletionItem]:
@@ -153,7 +153,7 @@ def _items(words: Iterator[str]) -> list[CompletionItem]:
     return [CompletionItem(word) for word in words]
 
 
-class ChainGroup(click.Group):
+class ChainGroup(Group):
     """The chain: INPUT, then layers; options may stand anywhere."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -271,63 +271,60 @@ def _options_by_flag(command: click.Command, ctx: click.Context) -> dict[str, cl
 output_options = option_group(
     "outputs",
     dict,
-    option(
+    output_option(
         "-o",
         "--output",
         type=click.Path(),
         metavar="FILE|-",
-        help="Write the last layer's maps; - is standard output.  [default: {stem}_chain{suffix} "
-        "beside INPUT, unless --summary, --plot or --each-dir is given]",
+        show_default="{stem}_chain{suffix} beside INPUT",
+        help="File for the maps of the last layer, or -.",
     ),
-    option(
+    range_option(
         "--range",
-        type=click.Choice(RANGES),
-        help="How values become pixels, as with apply.  [default: raw for .npy, .csv and .txt, "
-        "else clip]",
+        type=WordType(RANGES),
+        show_default="clip; raw for matrices",
+        help="Values to pixels.",
     ),
-    option(
+    message_option(
         "--summary",
         is_flag=True,
         help="Print each layer's output size, parameters, receptive field and multiply-adds.",
     ),
-    option("--json", is_flag=True, help="Print the summary and the written files as JSON."),
-    option(
+    message_option("--json", is_flag=True, help="Print the summary and the written files as JSON."),
+    figure_option(
         "--plot",
         type=click.Path(),
         metavar="FILE",
-        help="Draw each layer's maps into FILE (.png, .pdf, .svg, ...).",
+        help="Draw each layer's maps (.png, .pdf, .svg, ...).",
     ),
-    option(
+    output_option(
         "--each-dir",
         type=click.Path(),
         metavar="DIR",
-        help="Save every layer's maps to DIR: NN_layer.npy, and NN_layer.png (rescaled) for 1 or "
-        "3 maps.",
+        help="Save every layer's maps to DIR: NN_layer.npy, and NN_layer.png for 1 or 3 maps.",
     ),
 )
 
 
 @click.group(
     cls=ChainGroup,
-    short_help="Send an image through a sequence of layers.",
     chain=True,
     no_args_is_help=False,
     commands={name: LayerCommand(syntax) for name, syntax in LAYERS.items()},
     subcommand_metavar="LAYER [ARGS]... [LAYER [ARGS]...]...",
-    epilog="""\b
-    Examples:
-      convcli chain photo.png conv -k gaussian:5 relu maxpool 2 conv -k sobel-x relu -o out.png
-      convcli chain photo.png conv -k bank.npy --bias b.npy relu maxpool 2 --plot maps.png
-      convcli chain photo.png conv -k bank.npy relu globalpool max -o features.npy
-      convcli chain photo.png conv -k bank.npy maxpool 3 --stride 2 --summary
-      convcli chain photo.png conv --help
-
-    Options of a layer stand after its name; the options above may stand anywhere.
+    examples="""
+    convcli chain photo.png conv -k sobel-x relu maxpool 2 -o out.png
+    convcli chain photo.png conv -k bank.npy relu globalpool max -o features.npy
+    convcli chain photo.png conv -k bank.npy maxpool 3 --stride 2 --summary
+    """,
+    epilog="""
+    Options of a layer stand after its name; `convcli chain conv --help` lists them. The options
+    above may stand anywhere.
     """,
 )
 @output_options
-@one_image_options
-@one_writing_options
+@read_one_options
+@write_one_options
 @click.argument("source", metavar="INPUT", type=click.Path())
 @click.pass_context
 def chain(

@@ -134,7 +134,7 @@ def test_the_help_lists_every_layer_on_a_line(convcli):
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_is_explained_and_has_an_example(convcli, here, name):
     page = convcli("chain", "photo.png", name, "--help").out.decode()
-    assert page.partition("\n")[0].startswith(f"Usage: root chain INPUT {name} ")
+    assert page.partition("\n")[0].startswith(f"Usage: convcli chain INPUT {name} ")
     assert f" {name}" in page.partition("Examples:\n")[2]
     assert max(map(len, page.splitlines())) <= 100
     assert convcli("chain", name, "-h").out.decode() == page

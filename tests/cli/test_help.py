@@ -1,4 +1,4 @@
-"""Help, environment variables and completion, for every command and every option."""
+"""Help pages, environment variables and completion, for every command and every option."""
 
 import os
 import subprocess
@@ -8,62 +8,112 @@ from pathlib import Path
 import click
 import pytest
 
+from convcli.cli.command import GROUPS, Option
+from convcli.cli.main import COMMANDS as SECTIONS
 from convcli.cli.main import root
+from convcli.cli.manual import TOPICS
 
 
 def walk(command=root, path=()):
     """Every command with its path, groups and the root included."""
     yield path, command
-    if isinstance(command, click.Group) and not command.chain:  # layers: test_chain_words.py
+    if isinstance(command, click.Group) and not command.chain:  # layers: chain/test_parser.py
         context = click.Context(command)
         for name in command.list_commands(context):
             yield from walk(command.get_command(context, name), (*path, name))
 
 
-COMMANDS = [pytest.param(path, command, id=" ".join(path) or "root") for path, command in walk()]
+COMMANDS = dict(walk())
 
 
-@pytest.mark.parametrize(("path", "command"), COMMANDS)
-def test_every_command_is_explained_and_has_an_example(convcli, path, command):
-    ran = convcli(*path, "--help")
+def page_of(convcli, path):
+    ran = convcli(*path, "--help", COLUMNS="80")
     assert (ran.code, ran.err) == (0, "")
-    page = ran.out.decode()
-    assert command.help
-    example = " ".join(("convcli", *path))
-    assert f"  {example}" in page.partition("Examples:")[2]
-    assert max(map(len, page.splitlines())) <= 100
-    assert convcli(*path, "-h").out == ran.out
+    return ran.out.decode()
 
 
-@pytest.mark.parametrize(("path", "command"), COMMANDS)
-def test_every_option_is_explained(path, command):
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            assert parameter.help, f"{path}: {parameter.opts}"
-            assert parameter.help.endswith((".", "]")), f"{path}: {parameter.opts}"
+def entries(page):
+    """The options of a page: each the lines that it takes."""
+    found = []
+    for line in page.splitlines():
+        if line.startswith("  -"):
+            found.append([line])
+        elif found and line.startswith(" " * 26):
+            found[-1].append(line)
+    return found
 
 
-@pytest.mark.parametrize(("path", "command"), COMMANDS)
-def test_every_option_has_a_variable_of_its_own_name(path, command):
-    context = click.Context(
-        command,
-        info_name="convcli",
-        auto_envvar_prefix="_".join(("CONVCLI", *map(str.upper, path))),
-    )
-    for parameter in command.params:
-        if not isinstance(parameter, click.Option) or parameter.name in ("help", "version"):
-            continue
-        long = max(parameter.opts, key=len).lstrip("-").replace("-", "_").upper()
-        variable = "_".join(("CONVCLI", *map(str.upper, path), long))
-        named = parameter.envvar or f"{context.auto_envvar_prefix}_{parameter.name.upper()}"
-        assert variable in ([named] if isinstance(named, str) else named)
+def test_every_page_has_examples_at_the_top_and_short_options(convcli):
+    for path, command in COMMANDS.items():
+        page = page_of(convcli, path)
+        usage, summary, examples = page.split("\n\n")[:3]
+        assert usage.startswith(" ".join(("Usage: convcli", *path)))
+        assert summary.strip()
+        assert examples.startswith("Examples:\n  " + " ".join(("convcli", *path)))
+        assert len(examples.splitlines()) in (3, 4)
+        assert max(map(len, page.splitlines())) <= 80
+        if getattr(command, "hides", False):
+            page = convcli(*path, "--help-all", COLUMNS="80").out.decode()
+        for entry in entries(page):
+            assert len(entry) <= 2, entry
 
 
-def test_the_help_shows_the_borders_and_the_flip(convcli):
-    page = convcli("apply", "--help").out.decode()
-    for image in ("aaa|abcd|ddd", "000|abcd|000", "dcb|abcd|cba", "cba|abcd|dcb", "bcd|abcd|abc"):
-        assert image in page
-    assert "not" in page.partition("flipped")[0]
+def test_every_option_is_explained_in_a_known_group():
+    for path, command in COMMANDS.items():
+        for parameter in command.params:
+            if isinstance(parameter, Option):
+                assert parameter.help.endswith("."), f"{path}: {parameter.opts}"
+                assert parameter.group in GROUPS
+                assert parameter.group != "Help" or parameter.name == "help_all"
+
+
+def test_every_group_names_a_topic_of_the_manual():
+    assert {topic for topic in GROUPS.values() if topic} <= set(TOPICS)
+
+
+def test_the_page_of_apply_shows_the_common_options_and_help_all_the_others(convcli):
+    page = page_of(convcli, ("apply",))
+    assert len(page.splitlines()) <= 120
+    groups = [line for line in page.splitlines() if line[:1].isalpha() and line.endswith(":")]
+    assert len(groups) >= 2 + 6  # examples and help are none
+    assert 25 <= len(entries(page)) - len(["--help-all", "--help"]) <= 30
+    assert page.endswith("\n  All options: convcli apply --help-all\n")
+    whole = convcli("apply", "--help-all", COLUMNS="80").out.decode()
+    options = [param for param in COMMANDS["apply",].params if isinstance(param, Option)]
+    assert len(entries(whole)) == len(options) + 1
+    assert "--timeout" in whole
+    assert "--timeout" not in page
+    assert "All options" not in whole
+
+
+def test_a_short_page_hides_nothing(convcli):
+    assert "--fill" in page_of(convcli, ("explain",))
+    assert convcli("explain", "--help-all").code == 2
+
+
+def test_the_root_page_groups_the_commands(convcli):
+    page = page_of(convcli, ())
+    titles = [page.index(f"\n{title}:\n") for title in ("Filter", "Inspect", "Teach")]
+    assert titles == sorted(titles)
+    listed = [name for commands in SECTIONS.values() for name in commands]
+    assert listed == root.list_commands(click.Context(root))
+    for name in listed:
+        assert f"\n  {name} " in page
+
+
+def test_h_is_help(convcli):
+    assert convcli("size", "-h").out == convcli("size", "--help").out
+
+
+def test_every_option_has_a_variable_of_its_own_name():
+    for path, command in COMMANDS.items():
+        for parameter in command.params:
+            if not isinstance(parameter, Option) or parameter.name == "help_all":
+                continue
+            long = max(parameter.opts, key=len).lstrip("-").replace("-", "_").upper()
+            prefix = "_".join(("CONVCLI", *map(str.upper, path)))
+            named = parameter.envvar or f"{prefix}_{parameter.name.upper()}"
+            assert f"{prefix}_{long}" in ([named] if isinstance(named, str) else named)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +164,7 @@ def test_several_kernels_in_a_variable_and_the_command_line_wins(apply, gray):
     assert ran.names == ["gray_blur.png"]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("words", "offered", "not_offered"),
     [
@@ -127,6 +178,8 @@ def test_several_kernels_in_a_variable_and_the_command_line_wins(apply, gray):
         (["convcli", "kernels", ""], ["list", "show"], []),
         (["convcli", "kernels", "show", "outl"], ["outline"], []),
         (["convcli", "size", "--ex"], ["--explain"], []),
+        (["convcli", "manual", "bo"], ["borders"], ["kernels"]),
+        (["convcli", "apply", "--method", "im"], ["im2col"], ["matrix"]),
     ],
 )
 def test_completion(process, words, offered, not_offered):
@@ -142,6 +195,7 @@ def test_completion(process, words, offered, not_offered):
     assert ran.err == ""
 
 
+@pytest.mark.processes
 def test_completion_falls_back_to_files_for_inputs_and_kernels(process):
     for words in (["convcli", "apply", "-k", "blur", "x"], ["convcli", "apply", "-k", "./k"]):
         env = {
@@ -152,6 +206,7 @@ def test_completion_falls_back_to_files_for_inputs_and_kernels(process):
         assert process(env=env).out.startswith(b"file,")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("words", [[], ["kernels"]])
 def test_without_a_command_the_help_page_is_shown_as_it_is(words):
     done = subprocess.run(
@@ -159,4 +214,4 @@ def test_without_a_command_the_help_page_is_shown_as_it_is(words):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: convcli ")
-    assert "\n  Examples:\n" in done.stderr
+    assert "\nExamples:\n" in done.stderr

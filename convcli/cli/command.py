@@ -1,0 +1,128 @@
+"""The look of every help page: summary, examples, details, then options in titled groups."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import click
+
+# The groups in the order of the page, and the topic of `convcli manual` that tells more.
+GROUPS = {
+    "Value": "teaching",
+    "Comparison": "teaching",
+    "Model": "teaching",
+    "Descent": "teaching",
+    "Layer": "layers",
+    "Size": "sizes",
+    "Kernel": "kernels",
+    "Convolution": "borders",
+    "Range and color": "ranges",
+    "Frames": "teaching",
+    "Input": "images",
+    "Output": "folders",
+    "Figures": "",
+    "Speed": "speed",
+    "Messages": "exit-codes",
+    "Help": "",
+}
+COLUMN = 22  # letters of an option and its value, beyond which its text begins a line below
+_NO_BREAK = "\u00a0"  # a blank at which no line is broken
+MANY = 30  # a command with more options than this shows the rare ones in --help-all only
+
+
+class Option(click.Option):
+    """An option that knows its group on the help page, and whether it is rarely needed."""
+
+    def __init__(self, *args: Any, group: str = "Help", rare: bool = False, **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self.group = group
+        self.rare = rare
+
+
+class Command(click.Command):
+    """A command with examples, and options in groups; ``--help-all`` where some are hidden."""
+
+    def __init__(self, *args: Any, examples: str = "", **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self.examples = inspect.cleandoc(examples).splitlines()
+        options = [param for param in self.params if isinstance(param, Option)]
+        self.hides = len(options) > MANY and any(option.rare for option in options)
+        if self.hides:
+            self.params.append(_help_all_option())
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the page."""
+        self.format_usage(ctx, formatter)
+        summary, _, details = inspect.cleandoc(self.help or "").partition("\n\n")
+        _write_text(formatter, summary)
+        if self.examples:
+            with formatter.section("Examples"):
+                formatter.write("".join(f"  {line}\n" for line in self.examples))
+        _write_text(formatter, details)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+        self.format_options(ctx, formatter)
+        self.format_epilog(ctx, formatter)
+        if self.hides and not ctx.meta.get(__name__):
+            _write_text(formatter, f"All options: {ctx.command_path} --help-all")
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the page."""
+        return super().get_help(ctx).replace(_NO_BREAK, " ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options by groups, each with a pointer to the manual."""
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in GROUPS}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            rare = self.hides and getattr(param, "rare", False) and not ctx.meta.get(__name__)
+            if isinstance(param, click.Option) and record is not None and not rare:
+                spec = record[0].ljust(COLUMN)
+                sections[getattr(param, "group", "Help")].append((spec, _text(param, ctx)))
+        for title, rows in sections.items():
+            topic = f" (convcli manual {GROUPS[title]})" if GROUPS[title] else ""
+            if rows:
+                with formatter.section(title + topic):
+                    formatter.write_dl(rows, col_max=COLUMN)
+
+
+class Group(Command, click.Group):
+    """A group of commands with the same page."""
+
+    command_class = Command
+
+
+def _text(param: click.Option, ctx: click.Context) -> str:
+    """Return what the page says of an option; a limit on its value is left to the error."""
+    default = param.get_help_extra(ctx).get("default", "")
+    if isinstance(param.show_default, str):
+        default = param.show_default
+    notes = ["[required]"] * param.required + [f"[default: {default}]"] * bool(default)
+    return "  ".join((param.help or "", *(note.replace(" ", _NO_BREAK) for note in notes)))
+
+
+def _write_text(formatter: click.HelpFormatter, text: str) -> None:
+    if text:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(text)
+
+
+def _help_all_option() -> click.Option:
+    return Option(
+        ["--help-all"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        allow_from_autoenv=False,
+        callback=_print_whole_page,
+        help="Show this page with all options.",
+    )
+
+
+def _print_whole_page(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.meta[__name__] = True
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
