@@ -315,9 +315,8 @@ _CONV_OPTIONS = (
         SPEC, group="Kernel", short="-k", required=True, multiple=True,
     ),
     OptionSyntax(
-        "--combine", "Combine the kernels' maps into one.",
-        _words([word for word in COMBINATIONS if word != "direction"]), group="Kernel",
-        shown_default="magnitude for pairs, max for sets",
+        "--combine", "Make one map of several kernels.",
+        _words([word for word in COMBINATIONS if word != "direction"]), group="Kernel"
     ),
     OptionSyntax("--normalize", "Divide by the sum of the weights.", default=False, group="Kernel"),
     OptionSyntax(
@@ -329,11 +328,11 @@ _CONV_OPTIONS = (
         ValueSyntax("B|FILE", _parse_bias), group="Kernel", shown_default="the kernel's own",
     ),
     OptionSyntax(
-        "--operation", "convolve flips the kernel in both axes first; correlate does not.",
+        "--operation", "convolve flips the kernel.",
         _words(OPERATIONS), "correlate", "Convolution",
     ),
     OptionSyntax(
-        "--padding", "Values added around each map: a rule, or N, V,H or T,B,L,R.",
+        "--padding", "Pixels added around each map.",
         ValueSyntax("same|valid|full|N|V,H|T,B,L,R", parse_padding, PADDINGS), "same",
         "Convolution",
     ),
@@ -353,7 +352,7 @@ _CONV_OPTIONS = (
         "Convolution",
     ),
     OptionSyntax(
-        "--method", "How sums are computed; auto takes the cheapest.",
+        "--method", "How sums are computed.",
         _words(METHODS, METHOD_SYNONYMS), "auto", "Speed",
     ),
     OptionSyntax(
@@ -370,7 +369,7 @@ _PADDING = OptionSyntax(
 )
 _COUNT_PADDING = OptionSyntax(
     "--count-padding",
-    "Whether the divisor of a mean counts the padding too.",
+    "Count the padding in a mean's divisor, or not.",
     default=True,
     off="--no-count-padding",
 )
