@@ -124,17 +124,17 @@ def animate(
     from convcli.cli.report import print_name
     from convcli.images.animation import check_animation_target, write_animation
     from convcli.images.palette import Palette
-    from convcli.teaching.animate.frames import Animation, kept_colors
-    from convcli.teaching.animate.sliding import choose_stops, slide_over
+    from convcli.teaching.animate.scene import animate_window, palette_colors
+    from convcli.teaching.animate.sliding import choose_positions, slide_over
 
     target = check_animation_target(output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     chosen = kernel_args.only_filter(conv, number)
     image, name = read_one(source, reading)
     with prefix_errors(name):
-        slide = slide_over(image, chosen)
-        positions = choose_stops(slide.output, frames.first, frames.last, frames.step)
-        animation = Animation(slide, positions.shown, title=base_name(name))
+        window = slide_over(image, chosen)
+        positions = choose_positions(window.output_shape, frames.first, frames.last, frames.step)
+        animation = animate_window(window, positions.shown, title=base_name(name))
     count = len(animation)
     if frames.step is None and count < positions.passed:
         click.echo(
@@ -151,6 +151,6 @@ def animate(
             count,
             target,
             frames.rate(count),
-            lambda: Palette(animation.samples(), kept_colors()),
+            lambda: Palette(animation.backgrounds(), palette_colors()),
         ):
             print_name(written)

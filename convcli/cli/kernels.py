@@ -109,7 +109,7 @@ def show_kernel(
     print their names instead.
     """
     from convcli.kernels.spec import find_computed, only_kernel, read_spec
-    from convcli.teaching.kernels.describe import set_json, set_text
+    from convcli.teaching.kernels.text import set_json, set_text
 
     if json and output is not None:
         raise UsageError("--json prints; to write a file, use -o with a .json name instead")
@@ -121,9 +121,9 @@ def show_kernel(
     if output is not None:
         _write(only_kernel(found), output, overwrite)
     if plot is not None:
-        from convcli.teaching.kernels.kernel_sheet import draw_portrait
+        from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
-        write_figure(draw_portrait(found), plot, overwrite=overwrite)
+        write_figure(draw_kernel_sheet(found), plot, overwrite=overwrite)
     if output is None and plot is None:
         click.echo(set_json(found) if json else set_text(found, find_computed(spec)))
 
