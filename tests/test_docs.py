@@ -1,0 +1,159 @@
+"""Every example in the README, the tour and the manual does what it says.
+
+After a change that is meant, ``GOLDEN=write pytest -m "" tests/test_docs.py`` writes what the
+commands print, and the figures they draw, in place of what stands there. Read the difference.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convcli
+
+ROOT = Path(__file__).parents[1]
+README, TOUR = ROOT / "README.md", ROOT / "sample_images" / "README.md"
+MANUAL = sorted((Path(convcli.__file__).parent / "manual").glob("*.md"))
+MADE = ROOT / "sample_images" / "made"
+DRAWN_BY_BENCHMARK = MADE / "speed.png"
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
+
+
+def blocks(document):
+    return BLOCK.findall(document.read_text())
+
+
+def steps(block):
+    """Split a block into commands and what each prints."""
+    for step in re.split(r"^\$ ", block, flags=re.M)[1:]:
+        command, _, output = step.partition("\n")
+        yield command, output
+
+
+def commands(*documents):
+    return [step for document in documents for block in blocks(document) for step in steps(block)]
+
+
+def figures(document):
+    """The figures that a document shows."""
+    links = re.findall(r"^!\[.*\]\((\S+)\)$", document.read_text(), re.M)
+    return {document.parent / link for link in links} - {DRAWN_BY_BENCHMARK}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with ``convcli`` and ``python`` of this interpreter, and images to work on."""
+    made_by_readme = shutil.ignore_patterns("astronaut_outline.png")
+    samples = tmp_path / "sample_images"
+    shutil.copytree(ROOT / "sample_images", samples, ignore=made_by_readme)
+    for name, sample in {
+        "photo.png": "chelsea.png",
+        "camera.png": "camera.png",
+        "toy.csv": "toy-6x6.csv",
+        "h.txt": "letter-h.txt",
+        "photos/cat.png": "chelsea.png",
+        "photos/rocket.jpg": "rocket.jpg",
+        "photos/notes.md": "README.md",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(samples / sample, tmp_path / name)
+    np.save(tmp_path / "bank.npy", np.random.default_rng(1).normal(size=(8, 3, 5, 5)))
+    programs = tmp_path / ".programs"
+    programs.mkdir()
+    for name, arguments in (("convcli", "-m convcli"), ("python", "")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+        program.chmod(0o755)
+    return tmp_path
+
+
+def run(command, folder):
+    environment = dict(os.environ, LC_ALL="C.UTF-8", PYTHONPATH=str(ROOT), CONVCLI_DEBUG="1")
+    environment["PATH"] = f"{folder / '.programs'}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+@pytest.mark.parametrize("document", [README, TOUR, *MANUAL], ids=lambda path: path.stem)
+def test_examples(document, folder, alike):
+    """They print what they say, and draw the figures that are shown."""
+    text = document.read_text()
+    found = text
+    for block in blocks(document):
+        printed = "".join(
+            f"$ {command}\n{run(command, folder)}" for command, _ in steps(block)
+        )
+        found = found.replace(f"```console\n{block}```", f"```console\n{printed}```")
+    if os.environ.get("GOLDEN") == "write":
+        document.write_text(found)
+    else:
+        assert found == text
+    for figure in figures(document):
+        if (folder / figure.name).exists():
+            alike(folder / figure.name, figure)
+
+
+def test_every_figure_is_made_by_a_command_that_is_shown():
+    shown = figures(README) | figures(TOUR)
+    text = "\n".join(command for command, _ in commands(README, TOUR))
+    assert len(shown) > 8
+    for figure in shown:
+        assert re.search(rf"(-o|--plot) {re.escape(figure.name)}( |$)", text, re.M), figure
+    assert set(MADE.iterdir()) == shown | {DRAWN_BY_BENCHMARK}
+
+
+def test_there_are_examples():
+    assert len(commands(README)) >= 8
+    assert len(commands(*MANUAL)) >= 30
+
+
+def test_the_readme_stays_short():
+    lines = README.read_text().splitlines()
+    assert len(lines) <= 230
+    assert lines.index("## Python") < 150
+
+
+def test_links_lead_somewhere():
+    for document in (README, TOUR, ROOT / ".github" / "CONTRIBUTING.md"):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_every_command_and_topic_is_documented():
+    from convcli.cli.main import COMMANDS
+
+    rows = re.findall(r"^\| `(\w+)` \|", README.read_text(), re.M)
+    assert sorted(rows) == sorted(COMMANDS)
+    topics = {path.stem for path in MANUAL}
+    texts = [README, TOUR, *MANUAL]
+    for text in texts:
+        named = set(re.findall(r"manual ([a-z-]+)`", text.read_text()))
+        assert named <= topics, f"{text.name}: {named - topics}"
+
+
+def test_the_manual_fits_a_terminal():
+    for path in MANUAL:
+        title, blank, summary = path.read_text().splitlines()[:3]
+        assert title.startswith("# ")
+        assert not blank
+        assert summary.endswith(".")
+        assert len(summary) <= 65
+        prose = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S)
+        assert max(map(len, prose.splitlines())) <= 80, path.name
