@@ -22,7 +22,7 @@ from convcli import __version__
 from convcli.cli.command import Group
 from convcli.errors import ConvcliError, ExitCode, internal_error
 
-# The commands by groups, with the summaries of the help page, so that it imports no command.
+# The commands by groups, with summaries: the help page imports no command.
 COMMANDS = {
     "Filter": {
         "apply": "Filter images with kernels.",

@@ -148,7 +148,7 @@ def _sum_bounds(bounds: Bounds, kernel: NDArray[np.generic], fill: int) -> Bound
 
 
 def int_if_whole(number: float) -> float:
-    """Return a whole number as an int, so that it takes part in exact arithmetic."""
+    """Return a whole number as an int, which exact arithmetic needs."""
     return int(number) if float(number).is_integer() else float(number)
 
 

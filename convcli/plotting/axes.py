@@ -33,7 +33,7 @@ _BAR_GAP, _BAR_GAP_BELOW = 0.08, 0.32  # inches from an image to its bar
 
 @dataclass(frozen=True)
 class DrawnImage:
-    """An image in its axes, whose box gets its true shape once the figure is laid out."""
+    """An image in its axes, whose box gets its true shape when the layout is computed."""
 
     image: AxesImage
     ratio: float  # height / width of the box
@@ -63,7 +63,7 @@ def add_axes(figure: Figure, left: float, top: float, width: float, height: floa
 
 
 def finalize_layout(figure: Figure, drawn: Sequence[DrawnImage]) -> None:
-    """Lay out the figure, freeze the layout, and write the numbers that fit into their cells.
+    """Compute the layout of the figure, freeze the layout, and write the numbers that fit into their cells.
 
     Constrained layout cuts off the labels of axes with a fixed aspect. So every box first fills
     its place in the layout, and only then shrinks to its true shape.

@@ -61,14 +61,14 @@ def frame_page(width: float, height: float, title: str, lines: int) -> tuple[Fig
 
 
 class BlitCanvas:
-    """The frames of one figure, of which subclasses move the artists; they can be taken once.
+    """The frames of one figure, to be taken once. Subclasses move the artists.
 
     The figure is rendered twice at the start: without its results, as the background, and with
     them. Results appear by copying pixels from the second rendering to the background; the moving
     artists are drawn over a copy of the background, frame by frame.
 
     Args:
-        figure: laid out, with everything in it.
+        figure: with its layout computed and everything in it.
         results: the artists that appear bit by bit.
         moving: the artists that change from frame to frame, in the order of drawing.
         count: the number of frames.

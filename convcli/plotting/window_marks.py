@@ -29,7 +29,7 @@ Corners = tuple[float, float, float, float]  # left, top, right, bottom, in cell
 
 
 class WindowMarks:
-    """A kernel's window over the cells of a padded input, the first of which is at 0, 0.
+    """A kernel's window over the cells of a padded input; the first cell is at 0, 0.
 
     Args:
         axes: of the padded input.

@@ -105,7 +105,7 @@ class ProcessPool:
 
 
 class _Worker:
-    """One worker process and its jobs, of which the first is running."""
+    """One worker process and its jobs; the first job is running."""
 
     def __init__(self, context: Any, initargs: tuple[Any, ...]) -> None:
         self._context, self._initargs = context, initargs

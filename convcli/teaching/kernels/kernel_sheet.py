@@ -148,7 +148,7 @@ def _draw_rows(group: HeatmapGroup, title: str) -> Figure:
 
 
 def _finalize(figure: Figure, drawn: Sequence[DrawnImage], rows: Sequence[_Panels]) -> None:
-    """Lay out the figure; contours get the shape of the weights, and gains a square."""
+    """Compute the layout; contours get the shape of the weights, and gains a square."""
     finalize_layout(figure, drawn)
     for panels in rows:
         image = panels.weights.images[0].get_array()
