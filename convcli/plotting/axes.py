@@ -63,7 +63,7 @@ def add_axes(figure: Figure, left: float, top: float, width: float, height: floa
 
 
 def finalize_layout(figure: Figure, drawn: Sequence[DrawnImage]) -> None:
-    """Compute the layout of the figure, freeze the layout, and write the numbers that fit into their cells.
+    """Compute and freeze the layout of the figure, and write the numbers that fit into their cells.
 
     Constrained layout cuts off the labels of axes with a fixed aspect. So every box first fills
     its place in the layout, and only then shrinks to its true shape.
