@@ -70,7 +70,7 @@ def test_a_png_has_150_pixels_to_the_inch(tmp_path):
     save_figure(figure, tmp_path / "k.PNG")
     with Image.open(tmp_path / "k.PNG") as image:
         width, height = figure.get_size_inches()
-        assert image.size == (int(width * 150), int(height * 150))
+    assert image.size == (round(width * 150), round(height * 150))
 
 
 def test_the_users_settings_change_neither_the_bytes_nor_stderr(tmp_path):

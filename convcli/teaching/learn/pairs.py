@@ -114,17 +114,17 @@ def few(names: list[str]) -> str:
 
 
 def _match_names(
-    befores: list[str], afters: list[str], *, same: bool
+    before_names: list[str], after_names: list[str], *, same: bool
 ) -> tuple[list[FilePair], list[str]]:
     """Pair names by their stems; return the pairs and the names without a partner."""
-    stems = {Path(name).stem: name for name in befores}
+    stems = {Path(name).stem: name for name in before_names}
     results: dict[str, list[str]] = {}
-    for name in afters:
+    for name in after_names:
         stem = Path(name).stem
         owner = _source_stem(stem.rpartition("_")[0] if same else stem, stems)
         if owner is not None:
             results.setdefault(owner, []).append(name)
-    counts = Counter(Path(name).stem for name in befores)
+    counts = Counter(Path(name).stem for name in before_names)
     pairs = []
     for stem, names in results.items():
         if counts[stem] > 1:
@@ -135,7 +135,9 @@ def _match_names(
         pairs.append(FilePair(stems[stem], own[0]))
     pairs.sort()
     used = {name for pair in pairs for name in pair}
-    return pairs, [name for name in dict.fromkeys((*befores, *afters)) if name not in used]
+    return pairs, [
+        name for name in dict.fromkeys((*before_names, *after_names)) if name not in used
+    ]
 
 
 def _source_stem(stem: str, stems: dict[str, str]) -> str | None:

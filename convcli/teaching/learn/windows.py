@@ -117,13 +117,13 @@ def pair_arrays(before: Any, after: Any) -> list[Example]:
     Raises:
         UsageError: the lists differ in length, or an array is not an image.
     """
-    befores, afters = (
+    before_images, after_images = (
         [np.asarray(image) for image in given] if _is_list(given) else [np.asarray(given)]
         for given in (before, after)
     )
-    if len(befores) != len(afters):
-        raise UsageError(f"{len(befores)} images before, but {len(afters)} after")
-    for image in (*befores, *afters):
+    if len(before_images) != len(after_images):
+        raise UsageError(f"{len(before_images)} images before, but {len(after_images)} after")
+    for image in (*before_images, *after_images):
         if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
             raise UsageError(
                 f"an image must be (H, W) or (H, W, C) real numbers, not {image.shape} "
@@ -131,7 +131,7 @@ def pair_arrays(before: Any, after: Any) -> list[Example]:
             )
     return [
         Example(one, two, max_value_of(two.dtype), depth_of(one.dtype))
-        for one, two in zip(befores, afters, strict=True)
+        for one, two in zip(before_images, after_images, strict=True)
     ]
 
 

@@ -272,7 +272,10 @@ def test_nobody_there(dask):
     assert [process.returncode for process in runs] == [2, 2, 2]
     assert [out for out, _ in ends] == ["", "", ""]
     for address, (_, err), said in zip(
-        addresses, ends, ["cannot be reached", "no scheduler", f"dask worker {empty}"], strict=True
+        addresses,
+        ends,
+        ["cannot be reached", "not a Dask scheduler", f"dask worker {empty}"],
+        strict=True,
     ):
         assert err.startswith("Error: ")
         assert err.count("\n") == 1

@@ -105,10 +105,12 @@ def test_a_template_that_makes_no_name_is_refused(apply, gray, contents, templat
     assert contents() == before
 
 
-@pytest.mark.parametrize("template", ["{stem}_x.xyz", "{stem}_x"])
-def test_a_template_without_a_known_suffix_is_refused_before_decoding(apply, here, template):
+@pytest.mark.parametrize(
+    ("template", "said"), [("{stem}_x.xyz", "cannot write .xyz"), ("{stem}_x", "suffix")]
+)
+def test_a_template_without_a_known_suffix_is_refused_before_decoding(apply, here, template, said):
     (here / "broken.png").write_bytes(b"not decoded")
-    apply("-k", "outline", "--name", template, "broken.png").fails(2, "suffix")
+    apply("-k", "outline", "--name", template, "broken.png").fails(2, said)
 
 
 def test_an_unknown_suffix_or_format_is_refused_before_decoding(apply, here):
