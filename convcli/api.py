@@ -24,9 +24,8 @@ from convcli.choices import (
     Pooling,
     Range,
 )
-from convcli.core.options import ConvOptions
 from convcli.errors import GeometryError
-from convcli.geometry import Pair, ReceptiveField, Steps, as_pair, conv_geometry
+from convcli.geometry import ConvOptions, Pair, ReceptiveField, Steps, as_pair, conv_geometry
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray

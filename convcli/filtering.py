@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, run
 from convcli.core.dtypes import saturate
-from convcli.core.options import ConvOptions
 from convcli.core.plan import Plan, make_plan
 from convcli.core.strips import sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import Pair
+from convcli.geometry import ConvOptions, Pair
 from convcli.images.image import ImageData
 from convcli.images.value_range import (
     DirectionColors,

@@ -1,4 +1,4 @@
-"""Sizes, pads and receptive fields: the integer arithmetic of a convolution layer.
+"""How a kernel slides over an image: options, sizes, pads and receptive fields.
 
 Pairs are always (rows, columns). In messages, ``AxB`` is width x height.
 """
@@ -11,12 +11,39 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from convcli.choices import OPERATIONS, PADDINGS
-from convcli.errors import GeometryError
+from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS
+from convcli.errors import GeometryError, UsageError
 
 Pair = tuple[int, int]
 Steps = int | Sequence[int]  # one number, or (rows, columns)
 Padding = int | str | Sequence[int]
+
+
+class ConvOptions(NamedTuple):
+    """How a kernel slides over an image; :func:`convcli.cross_correlate` explains each field."""
+
+    operation: str = "correlate"
+    padding: Padding = "same"
+    border: str = "edge"
+    fill: float = 0
+    stride: Steps = 1
+    dilation: Steps = 1
+
+
+def border_name(border: str) -> str:
+    """Return numpy's name for a border mode or one of its synonyms.
+
+    Raises:
+        UsageError: no mode has that name.
+
+    >>> border_name("replicate")
+    'edge'
+    """
+    name = BORDER_SYNONYMS.get(border, border)
+    if name not in BORDERS:
+        known = ", ".join((*BORDERS, *BORDER_SYNONYMS))
+        raise UsageError(f"border must be one of {known}, not {border!r}")
+    return name
 
 
 class Pads(NamedTuple):

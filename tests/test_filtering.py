@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from convcli.core.options import ConvOptions
 from convcli.errors import ConvcliError, KernelError, UsageError
 from convcli.filtering import Filter, filter_image, measure
+from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, Metadata
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel, read_spec

@@ -18,9 +18,8 @@ from convcli.cli.options import (
     read_one_options,
 )
 from convcli.cli.types import POSITION
-from convcli.core.options import ConvOptions
 from convcli.errors import prefix_errors
-from convcli.geometry import Pair
+from convcli.geometry import ConvOptions, Pair
 from convcli.images.options import ReadOptions
 
 

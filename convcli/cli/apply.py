@@ -27,8 +27,8 @@ from convcli.cli.options import (
     write_options,
 )
 from convcli.cli.types import MEMORY
-from convcli.core.options import ConvOptions
 from convcli.errors import ExitCode, UsageError, shown
+from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:

@@ -21,9 +21,8 @@ from convcli.cli.options import (
     value_option,
 )
 from convcli.cli.types import POSITION, WordType
-from convcli.core.options import ConvOptions
 from convcli.errors import prefix_errors
-from convcli.geometry import Pair
+from convcli.geometry import ConvOptions, Pair
 from convcli.images.options import ReadOptions
 
 STYLES: dict[str, dict[str, Any]] = {

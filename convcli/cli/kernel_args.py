@@ -21,8 +21,8 @@ from convcli.cli.options import (
     speed_option,
 )
 from convcli.cli.types import KernelSpecType, WordType
-from convcli.core.options import ConvOptions
 from convcli.errors import UsageError
+from convcli.geometry import ConvOptions
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter

@@ -25,7 +25,7 @@ from convcli.choices import (
 )
 from convcli.cli.command import Option
 from convcli.cli.types import SIZE, PaddingType, PairType, WordType
-from convcli.core.options import ConvOptions
+from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
 
 Callback = Callable[..., Any]

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes, saturate, with_channels
-from convcli.core.options import ConvOptions
 from convcli.core.plan import Plan, make_plan
 from convcli.core.strips import PaddedView, SumMethod, Workspace, borrow, give_back
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError
+from convcli.geometry import ConvOptions
 
 Sink = Callable[[slice, list[NDArray[Any]]], None]
 

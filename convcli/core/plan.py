@@ -21,10 +21,9 @@ from convcli.core.dtypes import (
     int_if_whole,
 )
 from convcli.core.methods.choose import Problem, choose_methods
-from convcli.core.options import ConvOptions, border_name
 from convcli.core.strips import SumMethod
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import Geometry, Pair, conv_geometry
+from convcli.geometry import ConvOptions, Geometry, Pair, border_name, conv_geometry
 
 CACHED_KERNEL_BYTES = 1 << 15  # methods of larger kernels take too much memory to cache
 LONGEST_SIDE = 2**31 - 1

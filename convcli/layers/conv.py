@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import run
 from convcli.core.dtypes import float_type, int_if_whole, smallest_integer, with_channels
-from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
 from convcli.errors import KernelError, UsageError
-from convcli.geometry import Geometry, conv_geometry, size_text
+from convcli.geometry import ConvOptions, Geometry, conv_geometry, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.base import LayerPlan, Maps, Shape

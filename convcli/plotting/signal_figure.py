@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from numpy.typing import NDArray
 
-from convcli.core.options import border_name
-from convcli.geometry import Geometry, conv_geometry
+from convcli.geometry import Geometry, border_name, conv_geometry
 from convcli.plotting.axes import DrawnImage, finalize_layout
 from convcli.plotting.heatmap import applied_title, draw_kernels, kernel_heatmaps, kernel_title
 from convcli.plotting.signal_plot import (

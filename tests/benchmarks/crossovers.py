@@ -12,8 +12,8 @@ import numpy as np
 from convcli import cross_correlate
 from convcli.core.methods.taps import direct_schedule
 from convcli.core.methods.toeplitz import count_products
-from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
+from convcli.geometry import ConvOptions
 
 SHAPE = (1500, 2000)
 SMALL = (300, 400, 3)

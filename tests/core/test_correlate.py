@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from convcli import convolve, cross_correlate
 from convcli.core.correlate import run
 from convcli.core.methods import direct
-from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
 from convcli.errors import GeometryError
+from convcli.geometry import ConvOptions
 
 OPERATIONS = {"correlate": cross_correlate, "convolve": convolve}
 BORDERS = ["edge", "zero", "reflect", "symmetric", "wrap", "constant"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convcli.core.options import ConvOptions
+from convcli.geometry import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.conv import Conv

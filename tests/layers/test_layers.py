@@ -8,7 +8,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from convcli import GeometryError, KernelError, UsageError
-from convcli.core.options import ConvOptions
+from convcli.geometry import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.activations import Activation, LeakyRelu

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli import GeometryError
-from convcli.core.options import ConvOptions
+from convcli.geometry import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import Activation, LeakyRelu

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from convcli import explain
-from convcli.core.options import ConvOptions
 from convcli.filtering import Filter, filter_image
+from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.filter_figure import draw_filtering

@@ -24,9 +24,8 @@ from convcli.choices import (
     PADDINGS,
     POOLINGS,
 )
-from convcli.core.options import ConvOptions
 from convcli.errors import UsageError, prefix_errors
-from convcli.geometry import parse_padding, parse_pair
+from convcli.geometry import ConvOptions, parse_padding, parse_pair
 
 if TYPE_CHECKING:
     from convcli.layers.base import Layer

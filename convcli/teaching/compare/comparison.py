@@ -61,7 +61,7 @@ def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compare
     Raises:
         ConvcliError: a choice does not suit the image; the message names the choice.
 
-    >>> from convcli.core.options import ConvOptions
+    >>> from convcli.geometry import ConvOptions
     >>> from convcli.kernels.spec import get_kernel
     >>> box = Filter("box", (get_kernel("box"),))
     >>> image = ImageData(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), 8)

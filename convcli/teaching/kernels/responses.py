@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.correlate import feature_map
-from convcli.core.options import ConvOptions
-from convcli.geometry import Pair
+from convcli.geometry import ConvOptions, Pair
 
 _MAX_DIRECT = 128 * 128  # weights that are summed directly and exactly; more would take seconds
 _SAMPLES = 129  # odd, so that one sample lies at frequency zero

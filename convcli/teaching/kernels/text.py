@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
-from convcli.geometry import size_text
+from convcli.geometry import ConvOptions, size_text
 from convcli.kernels.entries import ComputedKernel
 from convcli.kernels.files import kernel_fields
 from convcli.kernels.kernel import Kernel, Number

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from convcli.choices import PADDINGS
 from convcli.core.dtypes import with_channels
-from convcli.core.options import border_name
 from convcli.core.strips import PaddedView
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import (
@@ -22,6 +21,7 @@ from convcli.geometry import (
     Pair,
     Steps,
     as_pair,
+    border_name,
     conv_geometry,
     pair_text,
     size_text,

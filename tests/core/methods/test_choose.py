@@ -14,8 +14,8 @@ from convcli.core.methods.taps import (
     separable_schedule,
     shortest_schedule,
 )
-from convcli.core.options import ConvOptions
 from convcli.core.plan import make_plan
+from convcli.geometry import ConvOptions
 
 OPTIONS = st.fixed_dictionaries(
     {

@@ -7,10 +7,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from convcli.core.options import ConvOptions
 from convcli.errors import UsageError
 from convcli.filtering import Filter
-from convcli.geometry import Pads, conv_geometry
+from convcli.geometry import ConvOptions, Pads, conv_geometry
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.core.options import ConvOptions
 from convcli.errors import UsageError
 from convcli.filtering import Filter, filter_image
+from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from convcli.core.options import ConvOptions
 from convcli.filtering import Filter, filter_image
+from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.spec import get_kernel, read_spec
 from convcli.plotting.contact_sheet import draw_results
