@@ -25,6 +25,7 @@ from convcli.choices import (
 )
 from convcli.cli.command import Option
 from convcli.cli.types import SIZE, PaddingType, PairType, WordType
+from convcli.errors import UsageError
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
 
@@ -118,7 +119,7 @@ def check_fill(values: dict[str, Any]) -> dict[str, Any]:
         UsageError: it was given without a constant border.
     """
     if values["border"] != "constant" and values["fill"] is not None:
-        raise click.UsageError("--fill needs --border constant; give both")
+        raise UsageError("--fill needs --border constant; give both")
     return values | {"fill": values["fill"] or 0}
 
 
@@ -137,7 +138,7 @@ OPERATION = conv_option(
     "--operation", type=WordType(OPERATIONS), default="correlate", help="convolve flips the kernel."
 )
 PADDING = conv_option(
-    "--padding", type=PaddingType(), default="same", help="Pixels added around the image."
+    "--padding", type=PaddingType(), default="same", help="Pixels added around the input."
 )
 BORDER = conv_option(
     "--border",
