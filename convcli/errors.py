@@ -3,6 +3,8 @@
 A message is one line: the name, what is wrong, and what to do about it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -60,7 +62,8 @@ class ExistingError(ImageError):
     """A file exists and may not be replaced."""
 
 
-class prefix_errors:  # noqa: N801 - a context manager that is used like contextlib.suppress
+@contextmanager
+def prefix_errors(name: str) -> Iterator[None]:
     """Put the name of an input or a layer before the message of any error in the block.
 
     An :class:`ImageError` is left unchanged, since its message begins with a name already. An
@@ -71,19 +74,12 @@ class prefix_errors:  # noqa: N801 - a context manager that is used like context
     Traceback (most recent call last):
     convcli.errors.UsageError: photo.png: is too small
     """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        """Enter the block."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
-        """Raise the error again, with the name before its message."""
-        if self.name and isinstance(error, ConvcliError) and not isinstance(error, ImageError):
-            raise type(error)(f"{self.name}: {error}") from error
+    try:
+        yield
+    except ConvcliError as error:
+        if not name or isinstance(error, ImageError):
+            raise
+        raise type(error)(f"{name}: {error}") from error
 
 
 def shown(path: object) -> str:

@@ -1,4 +1,4 @@
-"""How values of a feature map become pixels, and statistics of those values. numpy only."""
+"""Map the values of a feature map to pixels, and collect statistics of the values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import RANGES
-from convcli.core.dtypes import saturate
+from convcli.core.dtypes import float_type, saturate
 from convcli.errors import UsageError
 
 _DIRECTION_RANGES = ("clip", "abs", "rescale")
@@ -64,12 +64,10 @@ class ValueRange:
     def dtype_for(self, block_dtype: Any) -> np.dtype[Any]:
         """Return the dtype of the pixels for values of dtype ``block_dtype``."""
         dtype: np.dtype[Any] = np.dtype(block_dtype)
-        if self.range == "raw":
-            return dtype
-        if self.max_value is not None:
+        if self.max_value is not None and self.range != "raw":
             return np.dtype(np.uint8 if self.max_value == 255 else np.uint16)
         if self.range == "rescale":
-            return _float_for(dtype)
+            return np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
         return dtype
 
     def limits(self) -> tuple[int, int] | None:
@@ -105,20 +103,15 @@ class ValueRange:
 
     def _rescale(self, block: NDArray[Any], out: NDArray[Any]) -> None:
         """Divide before multiplying: ``high`` must become white exactly."""
-        wide = block.dtype.kind != "f" and block.dtype.itemsize >= 4
-        values = block.astype(np.float64 if wide else _float_for(block.dtype))
+        values = block.astype(float_type(block.dtype))
         # In halves, since high - low can exceed what a float holds.
         low, high = values.dtype.type(self.low / 2), values.dtype.type(self.high / 2)
-        max_value = 1 if self.max_value is None else self.max_value
         with np.errstate(invalid="ignore"):
             values *= 0.5
             values -= low
             values /= high - low if high > low else np.inf
-            values *= max_value
-        if self.max_value is None:
-            out[...] = values
-        else:
-            saturate(values, out)
+            values *= 1 if self.max_value is None else self.max_value
+        saturate(values, out, overwrite=True)
 
 
 class DirectionColors(ValueRange):
@@ -145,10 +138,6 @@ class DirectionColors(ValueRange):
         """Return the dtype of the pixels."""
         return np.dtype(np.uint8)
 
-    def limits(self) -> tuple[int, int] | None:
-        """Return the least and greatest rounded magnitudes that are not clipped, or None."""
-        return None if self.max_value is None or self.range == "rescale" else (0, self.max_value)
-
     def apply(self, block: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the colors of one strip of gradients, (rows, W) or (rows, W, 1), into ``out``.
 
@@ -156,18 +145,16 @@ class DirectionColors(ValueRange):
         """
         block = block.reshape(out.shape[:-1])
         with np.errstate(invalid="ignore"):
-            if self.range == "rescale":
-                span = self.high - self.low
-                brightness = (np.abs(block) - self.low) / (span if span > 0 else np.inf)
-            else:
-                brightness = np.abs(block) / (self.max_value or 1)
+            low, high = self.low, self.high
+            if self.range != "rescale":
+                low, high = 0, self.max_value or 1
+            brightness = (np.abs(block) - low) / (high - low if high > low else np.inf)
             brightness = np.clip(brightness, 0, 1)
             sextant = np.angle(block) * (3 / np.pi)
             for channel, offset in enumerate((5, 3, 1)):  # red, green, blue
                 place = (sextant + offset) % 6
                 share = np.clip(np.minimum(place, 4 - place), 0, 1)
-                color = np.rint(255 * brightness * (1 - share))
-                out[..., channel] = np.nan_to_num(color)
+                out[..., channel] = np.nan_to_num(np.rint(255 * brightness * (1 - share)))
 
 
 def check_direction(maps: int, range_name: str, channels: int = 1) -> None:
@@ -208,8 +195,10 @@ def to_eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
 class ValueStats:
     """Statistics of a feature map, added up strip by strip.
 
-    ``minimum`` and ``maximum`` are those of the finite values, NaN if there is none. ``nans`` is
-    the number of NaN values.
+    Attributes:
+        minimum: the least finite value, an int if the map holds integers; NaN if there is none.
+        maximum: the greatest finite value.
+        nans: the number of NaN values.
 
     >>> stats = ValueStats(ValueRange("clip", 255))
     >>> stats.add(np.array([[-1, 0], [255, 300]]))
@@ -218,21 +207,11 @@ class ValueStats:
     """
 
     def __init__(self, value_range: ValueRange) -> None:
+        self.minimum = self.maximum = math.nan
         self.nans = 0
         self._limits = value_range.limits()
         self._count = 0
         self._clipped = 0
-        self._extremes: tuple[float, float] | None = None
-
-    @property
-    def minimum(self) -> float:
-        """The least finite value: an int if the map holds integers."""
-        return self._extremes[0] if self._extremes else math.nan
-
-    @property
-    def maximum(self) -> float:
-        """The greatest finite value."""
-        return self._extremes[1] if self._extremes else math.nan
 
     @property
     def clipped(self) -> float:
@@ -264,40 +243,30 @@ class ValueStats:
         self.nans += other.nans
         self._count += other._count
         self._clipped += other._clipped
-        if other._extremes is not None:
-            self._widen(*other._extremes)
+        if not math.isnan(other.minimum):
+            self._widen(other.minimum, other.maximum)
 
     def _widen(self, least: float, greatest: float) -> None:
-        low, high = self._extremes or (least, greatest)
-        self._extremes = min(low, least), max(high, greatest)
-
-
-def _float_for(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the float dtype for values of ``dtype``."""
-    return np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
+        if not self.minimum <= least:  # also if it is NaN
+            self.minimum = least
+        if not self.maximum >= greatest:
+            self.maximum = greatest
 
 
 def _magnitudes(block: NDArray[Any]) -> NDArray[Any]:
     """Return |block|. Viewed as unsigned, the magnitude of the least integer is right, too."""
-    if block.dtype.kind == "u":
-        return block
     magnitudes: NDArray[Any] = np.abs(block)
-    if block.dtype.kind == "i":
-        return magnitudes.view(f"u{block.dtype.itemsize}")
-    return magnitudes
+    return magnitudes.view(f"u{block.dtype.itemsize}") if block.dtype.kind == "i" else magnitudes
 
 
 def _shift(block: NDArray[Any], mid: int, out: NDArray[Any]) -> None:
     """Write block + mid, clipped to 0..2*mid-1, into ``out``."""
     if block.dtype.kind == "f":
         values = np.rint(block)
-        values[np.isnan(values)] = -mid
-        np.clip(values, -mid, mid - 1, out=values)
         values += mid
-        out[...] = values
+        saturate(values, out, overwrite=True)
         return
     bounds = np.iinfo(block.dtype)
     # Clip while signed; the addition modulo the unsigned type is then correct.
-    least, greatest = max(-mid, bounds.min), min(mid - 1, bounds.max)
-    np.clip(block, least, greatest, out=out, casting="unsafe")
+    np.clip(block, max(-mid, bounds.min), min(mid - 1, bounds.max), out=out, casting="unsafe")
     out += out.dtype.type(mid)
