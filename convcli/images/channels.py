@@ -12,7 +12,6 @@ from convcli.core.dtypes import saturate
 from convcli.errors import ImageError, UsageError
 from convcli.images.image import ImageData
 
-_COLORS = ("red", "green", "blue")
 # ITU-R BT.601 luma, and in 16-bit fixed point as in Pillow's Convert.c.
 _LUMA = (0.299, 0.587, 0.114)
 _LUMA_FIXED = (19595, 38470, 7471)
@@ -28,8 +27,8 @@ def channel_names(channels: int, depth: int | None) -> list[str]:
     >>> channel_names(3, 8), channel_names(2, None)
     (['red', 'green', 'blue'], ['channel 0', 'channel 1'])
     """
-    if channels == len(_COLORS) and depth is not None:
-        return list(_COLORS)
+    if channels == 3 and depth is not None:
+        return ["red", "green", "blue"]
     return [f"channel {channel}" for channel in range(channels)]
 
 
@@ -90,7 +89,7 @@ def stack_channels(images: Sequence[ImageData]) -> ImageData:
 
 
 def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
-    red, green, blue = (pixels[..., channel] for channel in range(3))
+    red, green, blue = np.moveaxis(pixels, -1, 0)
     if pixels.dtype.kind == "f" or pixels.dtype.itemsize > 4:
         with np.errstate(invalid="ignore"):  # inf - inf is NaN
             luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
@@ -99,9 +98,8 @@ def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
         return out
     # The weights sum to 2**16: sums need 16 bits more than the pixels.
     wide = np.uint32 if pixels.dtype in (np.uint8, np.uint16) else np.int64
-    total: NDArray[Any] = np.multiply(red, _LUMA_FIXED[0], dtype=wide)
-    for channel, weight in zip((green, blue), _LUMA_FIXED[1:], strict=True):
+    total: NDArray[Any] = np.full(red.shape, 1 << 15, wide)  # rounds halves up
+    for channel, weight in zip((red, green, blue), _LUMA_FIXED, strict=True):
         total += np.multiply(channel, weight, dtype=wide)
-    total += wide(0x8000)
-    total >>= wide(16)
+    total >>= 16
     return total.astype(pixels.dtype)

@@ -1,8 +1,7 @@
 """The ICC profile, EXIF and resolution of an open image, as far as a result may carry them."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
@@ -41,10 +40,19 @@ def read_exif(im: Image.Image) -> Exif:
     """
     if not hasattr(im, "tag_v2") and not any(key in im.info for key in _MAYBE_EXIF):
         return Exif()
+    carried = Image.Exif()
     try:
         exif = im.getexif()
         orientation = exif.get(ExifTags.Base.Orientation, 1)
-        tags = _descriptive(exif)
+        for tag in _DESCRIPTIVE:
+            if tag in exif:
+                carried[tag] = exif[tag]
+        for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            values = exif.get_ifd(directory)
+            values = {tag: value for tag, value in values.items() if tag not in _NOT_CARRIED}
+            if values:
+                carried[directory] = values
+        tags = carried.tobytes() if len(carried) else None
     except DECODER_ERRORS:
         return Exif(notes=("its EXIF data are damaged and were left out",))
     return Exif(tags, orientation if orientation in range(1, 9) else 1)
@@ -58,12 +66,16 @@ def carried_metadata(
     ``exif`` are its descriptive tags; ``color`` means that its pixels are RGB, and ``transposed``
     that the orientation exchanged rows and columns.
     """
-    dpi = _dpi(im.info)
+    try:
+        across, down = map(float, im.info["dpi"])
+    except DECODER_ERRORS:
+        across = down = 0
+    dpi = (down, across) if transposed else (across, down)
     duration, loop = im.info.get("duration"), im.info.get("loop")
     return Metadata(
         icc=matching_profile(im.info.get("icc_profile"), color=color),
         exif=exif,
-        dpi=dpi[::-1] if dpi is not None and transposed else dpi,
+        dpi=dpi if all(0 < value < math.inf for value in dpi) else None,
         duration=float(duration) if isinstance(duration, int | float) else None,
         loop=loop if isinstance(loop, int) else None,
     )
@@ -72,27 +84,3 @@ def carried_metadata(
 def matching_profile(icc: bytes | None, *, color: bool) -> bytes | None:
     """Return a profile if its color space (bytes 16..19) is that of the pixels."""
     return icc if icc and icc[16:20] == (b"RGB " if color else b"GRAY") else None
-
-
-def _descriptive(exif: Image.Exif) -> bytes | None:
-    kept = Image.Exif()
-    for tag in _DESCRIPTIVE:
-        if tag in exif:
-            kept[tag] = exif[tag]
-    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        values = exif.get_ifd(directory)
-        values = {tag: value for tag, value in values.items() if tag not in _NOT_CARRIED}
-        if values:
-            kept[directory] = values
-    return kept.tobytes() if len(kept) else None
-
-
-def _dpi(info: Mapping[Any, Any]) -> tuple[float, float] | None:
-    """Return the resolution, if it is two positive numbers."""
-    try:
-        across, down = (float(value) for value in info["dpi"])
-    except DECODER_ERRORS:
-        return None
-    if not all(math.isfinite(value) and value > 0 for value in (across, down)):
-        return None
-    return across, down

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,8 @@ _SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # rawmode: white is 3 or 15, and Pillow s
 NARROWED = "16-bit color was read as 8-bit, since Pillow holds no more"
 
 
-@dataclass(frozen=True)
-class StoredSamples:
-    """How the file stores its samples; a loaded image no longer knows.
+class StoredSamples(NamedTuple):
+    """How a file stores its samples, which a loaded image no longer knows.
 
     Attributes:
         rawmodes: Pillow's names of the layouts that its decoder reads.
@@ -42,11 +40,10 @@ class StoredSamples:
 
     @classmethod
     def of(cls, im: Image.Image) -> StoredSamples:
-        """Look at the tiles that the decoder is about to read."""
+        """Return what an image that is not loaded yet says about its samples."""
         words: list[Any] = []
-        for tile in getattr(im, "tile", ()):
-            args = tile[3]
-            words += [tile[0], *(args if isinstance(args, tuple) else (args,))]
+        for codec, _, _, args in getattr(im, "tile", ()):
+            words += [codec, *(args if isinstance(args, tuple) else (args,))]
         rawmodes = tuple(word for word in words if isinstance(word, str))
         deep = any(";16" in word or word == "SGI16" for word in rawmodes)
         if im.format == "PPM":  # the decoder's other argument is the greatest sample
@@ -54,8 +51,7 @@ class StoredSamples:
         return cls(rawmodes, deep and im.mode not in ("I", "F") and ";16" not in im.mode)
 
 
-@dataclass(frozen=True)
-class SampleLayout:
+class SampleLayout(NamedTuple):
     """How an image's samples become arrays.
 
     Attributes:
@@ -112,8 +108,8 @@ def apply_orientation(
     """
     width, height = im.size
     shape = (width, height) if orientation >= 5 else (height, width)
-    three = channels == "rgb" or (layout.color and channels == "auto")
-    pixels = np.empty((*shape, 3) if three else shape, layout.dtype)
+    is_rgb = channels == "rgb" or (layout.color and channels == "auto")
+    pixels = np.empty((*shape, 3) if is_rgb else shape, layout.dtype)
     alpha = np.empty(shape, layout.dtype) if layout.has_alpha else None
     stored_pixels = _file_order_view(pixels, orientation)
     stored_alpha = None if alpha is None else _file_order_view(alpha, orientation)
@@ -150,7 +146,7 @@ def _transparent_value(im: Image.Image, stored: StoredSamples) -> tuple[int, ...
         return tuple(part >> 8 for part in value) if stored.narrowed else value
     if not isinstance(value, int):
         return None
-    return (value * next((_SMALL_GRAYS[raw] for raw in stored.rawmodes if raw in _SMALL_GRAYS), 1),)
+    return (value * max((_SMALL_GRAYS.get(raw, 1) for raw in stored.rawmodes), default=1),)
 
 
 def _file_order_view(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -173,33 +169,25 @@ def resize(
     """
     if shape == pixels.shape[:2]:
         return pixels, alpha
-    if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3):
-        return _resize_bytes(pixels, alpha, shape)
+    new_shape = (*shape, *pixels.shape[2:])
+    if pixels.dtype == np.uint8 and pixels.shape[2:] in ((), (3,)):
+        im = Image.fromarray(pixels)
+        if alpha is None:
+            return np.asarray(im.resize(shape[::-1], Image.Resampling.BICUBIC)), None
+        im.putalpha(Image.fromarray(alpha))
+        samples = np.asarray(im.resize(shape[::-1], Image.Resampling.BICUBIC))
+        colors = np.ascontiguousarray(samples[..., :-1].reshape(new_shape))
+        return colors, np.ascontiguousarray(samples[..., -1])
     planes = with_channels(pixels)
     if alpha is None:
-        colors = _resize_planes(planes, shape).reshape(*shape, *pixels.shape[2:])
-        return _rounded(colors, pixels.dtype), None
+        return _rounded(_resize_planes(planes, shape).reshape(new_shape), pixels.dtype), None
     max_value = np.iinfo(alpha.dtype).max
     opacity = with_channels(alpha / np.float32(max_value))
     colors = _resize_planes(planes * opacity, shape)
     opacity = _resize_planes(opacity, shape)
     np.divide(colors, opacity, out=colors, where=opacity > 0)
     opacity *= max_value
-    colors = colors.reshape(*shape, *pixels.shape[2:])
-    return _rounded(colors, pixels.dtype), _rounded(opacity[..., 0], alpha.dtype)
-
-
-def _resize_bytes(
-    pixels: NDArray[Any], alpha: NDArray[Any] | None, shape: tuple[int, int]
-) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    im = Image.fromarray(pixels)
-    if alpha is not None:
-        im.putalpha(Image.fromarray(alpha))
-    result = np.asarray(im.resize(shape[::-1], Image.Resampling.BICUBIC))
-    if alpha is None:
-        return result, None
-    colors = result[..., 0] if pixels.ndim == 2 else result[..., :3]
-    return np.ascontiguousarray(colors), np.ascontiguousarray(result[..., -1])
+    return _rounded(colors.reshape(new_shape), pixels.dtype), _rounded(opacity[..., 0], alpha.dtype)
 
 
 def _resize_planes(planes: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
