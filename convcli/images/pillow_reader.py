@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from PIL import ExifTags, Image
@@ -85,7 +84,6 @@ class ImageFile:
         self._notes: list[str] = []
         with self._decoding():
             self._im = Image.open(file, formats=PILLOW_FORMATS)
-        self._frame = 0
 
     def _decoding(self) -> AbstractContextManager[None]:
         return decoding(self._request.name, self._request.options.max_pixels, self._notes)
@@ -105,44 +103,39 @@ class ImageFile:
         return range(1 if hidden else 0, count)
 
     def image(self, frame: int = 0) -> ImageData:
-        """Decode a frame. Frames must be read in order."""
+        """Decode a frame. Each must be read once, in order."""
+        (name, options, _), im = self._request, self._im
         with self._decoding():
-            if frame != self._frame:
-                self._im.seek(frame)
-                self._frame = frame
-            image = self._decode()
-        notes = tuple(dict.fromkeys((*image.notes, *self._notes)))
+            if frame:
+                im.seek(frame)
+            self._check_size()
+            self._request.reserve(_decoded_bytes(im))
+            stored = StoredSamples.of(im)
+            # The TIFF decoder applies the orientation itself.
+            applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
+            im.load()
+            self._check_size()  # an icon's header may claim a smaller size
+            exif = read_exif(im)
+            layout = sample_layout(im, stored)
+            check_channels(name, options.channels, 3 if layout.color else 1)
+            pixels, alpha = apply_orientation(im, layout, options.channels, exif.orientation)
+            metadata = carried_metadata(
+                im,
+                exif.tags,
+                color=pixels.ndim == 3,
+                transposed=applied in range(5, 9) or exif.orientation >= 5,
+            )
+            if options.resize is not None:
+                pixels, alpha = resize(pixels, alpha, options.resize)
+        notes = (*((NARROWED,) if stored.narrowed else ()), *exif.notes, *self._notes)
         self._notes.clear()
-        return replace(image, notes=notes)
+        notes = tuple(dict.fromkeys(notes))
+        return ImageData(pixels, layout.depth, alpha, str(im.format), metadata, notes)
 
     def _check_size(self) -> None:
         (width, height), limit = self._im.size, self._request.options.max_pixels
         if width * height > limit:
             raise ImageError(self._request.name, over_limit(f"{width}x{height}", limit))
-
-    def _decode(self) -> ImageData:
-        name, options, im = self._request.name, self._request.options, self._im
-        self._check_size()
-        self._request.reserve(_decoded_bytes(im))
-        stored = StoredSamples.of(im)
-        # The TIFF decoder applies the orientation itself.
-        applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
-        im.load()
-        self._check_size()  # an icon's header may claim a smaller size
-        exif = read_exif(im)
-        layout = sample_layout(im, stored)
-        check_channels(name, options.channels, 3 if layout.color else 1)
-        pixels, alpha = apply_orientation(im, layout, options.channels, exif.orientation)
-        metadata = carried_metadata(
-            im,
-            exif.tags,
-            color=pixels.ndim == 3,
-            transposed=applied in range(5, 9) or exif.orientation >= 5,
-        )
-        if options.resize is not None:
-            pixels, alpha = resize(pixels, alpha, options.resize)
-        notes = ((NARROWED,) if stored.narrowed else ()) + exif.notes
-        return ImageData(pixels, layout.depth, alpha, str(im.format), metadata, notes)
 
 
 def _decoded_bytes(im: Image.Image) -> int:

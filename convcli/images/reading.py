@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -33,7 +33,7 @@ def read_image(
     options: ReadOptions = _DEFAULTS,
     reserve_memory: ReserveMemory = unlimited_memory,
 ) -> ImageData:
-    r"""Read an image. A note tells how many frames follow the first.
+    r"""Read an image, or the first frame of an animation; a note counts the frames left out.
 
     The content decides how a file is read: a PNG may be called ``.jpg``. A text matrix is
     recognized by its suffix, ``.csv`` or ``.txt``; a stream is one if it is text and not an image.
@@ -59,7 +59,17 @@ def read_image(
         if isinstance(opened, ImageData):
             return opened
         image = opened.image()
-        return replace(image, notes=image.notes + _frames_left_out(opened))
+        try:
+            frames = opened.frames()
+        except ImageError:
+            note = "what follows the first frame is damaged and was left out"
+            return replace(image, notes=(*image.notes, note))
+        further = frames.stop - max(frames.start, 1)
+        if further <= 0:
+            return image
+        plural = "" if further == 1 else "s"
+        note = f"{further} further frame{plural} left out; apply --frames all filters every frame"
+        return replace(image, notes=(*image.notes, note))
 
 
 def read_frames(
@@ -101,23 +111,21 @@ def _open(source: Path | BinaryIO, request: ReadRequest) -> Iterator[ImageData |
         if not head:
             raise ImageError(request.name, "is empty")
         text_format = _TEXT_FORMATS.get(source.suffix.lower()) if isinstance(source, Path) else None
+        opened: AbstractContextManager[ImageData | ImageFile]
         if head.startswith(MAGIC):
-            yield _read_numbers(file, request, "npy")
+            opened = nullcontext(_read_numbers(file, request, "npy"))
         elif text_format is not None and _is_text(head):
-            yield _read_numbers(file, request, text_format)
+            opened = nullcontext(_read_numbers(file, request, text_format))
         else:
-            image_file: ImageFile | None = None
             try:
-                image_file = ImageFile(file, request)
+                opened = ImageFile(file, request)
             except ImageError as error:
                 unknown = isinstance(error.__cause__, UnidentifiedImageError)
                 if isinstance(source, Path) or not (unknown and _is_text(head)):
                     raise
-            if image_file is None:
-                yield _read_numbers(file, request, "txt")
-                return
-            with image_file:
-                yield image_file
+                opened = nullcontext(_read_numbers(file, request, "txt"))
+        with opened as image_or_file:
+            yield image_or_file
 
 
 @contextmanager
@@ -146,43 +154,31 @@ def _is_text(head: bytes) -> bool:
 
 def _read_numbers(file: BinaryIO, request: ReadRequest, format_name: str) -> ImageData:
     """Read an ``npy`` array, or a matrix from ``csv`` or ``txt``."""
-    name, (channels, shape, _, max_pixels) = request.name, request.options
+    name, options = request.name, request.options
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     depth: int | None = None
     notes: tuple[str, ...] = ()
-    with translate_errors(name, max_pixels):
+    with translate_errors(name, options.max_pixels):
         request.reserve(size * (4 if format_name == "npy" else 16))  # numbers may be 2 characters
         try:
             if format_name == "npy":
-                pixels, depth = read_npy(file, max_pixels)
+                pixels, depth = read_npy(file, options.max_pixels)
             else:
-                pixels, notes = parse_matrix(file.read().decode("utf-8-sig"), max_pixels)
+                pixels, notes = parse_matrix(file.read().decode("utf-8-sig"), options.max_pixels)
         except ArrayError as error:
             raise ImageError(name, str(error)) from error
         except UnicodeDecodeError as error:
             raise ImageError(name, "is neither an image nor UTF-8 text") from error
-        check_channels(name, channels, 1 if pixels.ndim == 2 else pixels.shape[2])
-        pixels = select_channels(pixels, channels)
-        if shape is not None:
+        check_channels(name, options.channels, 1 if pixels.ndim == 2 else pixels.shape[2])
+        pixels = select_channels(pixels, options.channels)
+        if options.resize is not None:
             if pixels.dtype.itemsize >= 4 and pixels.dtype != "f4":
                 notes = ("was resized in single precision", *notes)
             try:
-                pixels, _ = resize(pixels, None, shape)
+                pixels, _ = resize(pixels, None, options.resize)
             except FloatingPointError as error:
                 raise ImageError(
                     name, "holds numbers beyond ±3.4e38, too large to resize; scale them down first"
                 ) from error
     return ImageData(pixels, depth, format=format_name, notes=notes)
-
-
-def _frames_left_out(opened: ImageFile) -> tuple[str, ...]:
-    try:
-        frames = opened.frames()
-    except ImageError:
-        return ("what follows the first frame is damaged and was left out",)
-    further = frames.stop - max(frames.start, 1)
-    if further <= 0:
-        return ()
-    plural = "" if further == 1 else "s"
-    return (f"{further} further frame{plural} left out; apply --frames all filters every frame",)
