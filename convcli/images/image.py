@@ -69,15 +69,9 @@ class ImageData:
 
 
 def depth_of(dtype: np.dtype[Any]) -> int | None:
-    """Return the depth of an array that is taken for an image: 8, 16, or None for plain numbers.
+    """Return the depth of an image of this dtype: 8, 16, or None for plain numbers.
 
     >>> depth_of(np.dtype(np.uint16)), depth_of(np.dtype(np.float32))
     (16, None)
     """
     return 8 * dtype.itemsize if dtype.kind == "u" and dtype.itemsize <= 2 else None
-
-
-def max_value_of(dtype: np.dtype[Any]) -> int | None:
-    """Return the greatest pixel value of such an array: 255, 65535, or None for plain numbers."""
-    depth = depth_of(dtype)
-    return None if depth is None else 2**depth - 1

@@ -26,7 +26,7 @@ from convcli.geometry import (
     pair_text,
     size_text,
 )
-from convcli.images.image import depth_of, max_value_of
+from convcli.images.image import ImageData, depth_of
 
 _MOST_STRIDE = 16  # the largest stride that an error message suggests
 
@@ -130,7 +130,7 @@ def pair_arrays(before: Any, after: Any) -> list[Example]:
                 f"{image.dtype}"
             )
     return [
-        Example(one, two, max_value_of(two.dtype), depth_of(one.dtype))
+        Example(one, two, ImageData(two, depth_of(two.dtype)).max_value, depth_of(one.dtype))
         for one, two in zip(before_images, after_images, strict=True)
     ]
 
