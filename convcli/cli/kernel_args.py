@@ -178,28 +178,6 @@ _VALUES = (
         help="Add B to each value after the division.",
     ),
 )
-METHOD = speed_option(
-    "--method",
-    type=WordType(METHODS, METHOD_SYNONYMS),
-    default="auto",
-    rare=True,
-    help="How sums are computed.",
-)
-
-
-def threads_option(command: str) -> OptionDecl:
-    """Return the option for the threads of a command; one variable sets those of all commands."""
-    return speed_option(
-        "--threads",
-        type=click.IntRange(min=1),
-        metavar="N",
-        rare=True,
-        envvar=[f"CONVCLI_{command.upper()}_THREADS", "CONVCLI_THREADS"],
-        show_default="one per processor",
-        help="Threads for one image; the result does not depend on it.",
-    )
-
-
 apply_kernel_options = option_group(
     "kernel_args",
     KernelArgs,
@@ -210,10 +188,23 @@ apply_kernel_options = option_group(
     range_option(
         "--alpha", type=WordType(ALPHAS), default="keep", help="What happens to transparency."
     ),
-    METHOD,
-    threads_option("apply"),
+    speed_option(
+        "--method",
+        type=WordType(METHODS, METHOD_SYNONYMS),
+        default="auto",
+        rare=True,
+        help="How sums are computed.",
+    ),
+    speed_option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        rare=True,
+        envvar=["CONVCLI_APPLY_THREADS", "CONVCLI_THREADS"],
+        show_default="one per processor",
+        help="Threads for one image; the result does not depend on it.",
+    ),
 )
-layer_kernel_options = option_group("kernel_args", KernelArgs, _KERNEL, _COMBINE_GRAY, *_SCALING)
 kernel_options = option_group(
     "kernel_args", KernelArgs, _KERNEL, _COMBINE_GRAY, *_SCALING, *_VALUES
 )

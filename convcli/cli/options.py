@@ -25,7 +25,6 @@ from convcli.choices import (
 )
 from convcli.cli.command import Option
 from convcli.cli.types import SIZE, PaddingType, PairType, WordType
-from convcli.errors import UsageError
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
 
@@ -119,7 +118,7 @@ def check_fill(values: dict[str, Any]) -> dict[str, Any]:
         UsageError: it was given without a constant border.
     """
     if values["border"] != "constant" and values["fill"] is not None:
-        raise UsageError("--fill needs --border constant; give both")
+        raise click.UsageError("--fill needs --border constant; give both")
     return values | {"fill": values["fill"] or 0}
 
 
@@ -138,7 +137,7 @@ OPERATION = conv_option(
     "--operation", type=WordType(OPERATIONS), default="correlate", help="convolve flips the kernel."
 )
 PADDING = conv_option(
-    "--padding", type=PaddingType(), default="same", help="Pixels added around the input."
+    "--padding", type=PaddingType(), default="same", help="Pixels added around the image."
 )
 BORDER = conv_option(
     "--border",

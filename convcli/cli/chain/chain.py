@@ -1,21 +1,21 @@
-"""``convcli chain INPUT LAYER...``: the command, whose options may stand anywhere.
+"""``convcli chain INPUT LAYER...``: the command, and a command for each layer of the grammar.
 
-Click wants the options of a group before INPUT, and those of a layer before its arguments.
-:class:`_WordOrder` puts the words into click's order. An option belongs to the layer before it if
-that layer has it, otherwise to the chain.
+Click wants the options of a group before INPUT, and those of a layer before its arguments. Here
+an option may stand anywhere: :class:`_WordOrder` puts the words into click's order. An option
+belongs to the layer before it if that layer has it, otherwise to the chain.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli.choices import RANGES
-from convcli.cli.chain.layers import LAYERS, STDIN
-from convcli.cli.command import Group
+from convcli.cli.command import Command, Group, Option
+from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
     figure_option,
     message_option,
@@ -25,11 +25,132 @@ from convcli.cli.options import (
     read_one_options,
     write_one_options,
 )
-from convcli.cli.types import WordType
+from convcli.cli.types import KernelSpecType, WordType
+from convcli.errors import prefix_errors
+from convcli.teaching.chain.grammar import (
+    LAYERS,
+    SPEC,
+    LayerSyntax,
+    OptionSyntax,
+    ValueSyntax,
+    find_layer,
+)
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from convcli.images.options import ReadOptions, WriteOptions
     from convcli.layers.base import Layer
+
+_NUMBER, _STDIN = "convcli.layer-number", "convcli.stdin"  # keys of Context.meta
+
+
+class ValueType(click.ParamType[Any]):
+    """A value that the grammar parses."""
+
+    name = "value"
+
+    def __init__(self, syntax: ValueSyntax) -> None:
+        self.syntax = syntax
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse a text; another value was parsed before."""
+        try:
+            return self.syntax.parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the words that the value may be."""
+        return _items(word for word in self.syntax.words if word.startswith(incomplete))
+
+
+class LayerCommand(Command):
+    """The command of a layer, which returns the layer."""
+
+    def __init__(self, syntax: LayerSyntax) -> None:
+        arguments = [
+            click.Argument(
+                [argument.name], type=ValueType(argument.value), metavar=argument.value.metavar
+            )
+            for argument in syntax.arguments
+        ]
+        examples = [f"convcli chain photo.png {example} -o out.npy" for example in syntax.examples]
+        super().__init__(
+            syntax.name,
+            params=[*arguments, *(_click_option(syntax, option) for option in syntax.options)],
+            help=f"{syntax.summary}\n\n{syntax.details}",
+            examples="\n".join(examples),
+        )
+        self.syntax = syntax
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the layer's words; an error names the layer by its number."""
+        meta = {} if parent is None else parent.meta
+        number = meta[_NUMBER] = meta.get(_NUMBER, 0) + 1
+        try:
+            ctx = super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            problem = f"layer {number} ({info_name}): {error.format_message()}"
+            raise click.UsageError(problem, error.ctx) from error
+        ctx.obj = number
+        return ctx
+
+    def invoke(self, ctx: click.Context) -> Layer:
+        """Build the layer; an error names the layer by its number."""
+        values = dict(ctx.params)
+        with prefix_errors(f"layer {ctx.obj} ({self.name})"):
+            if any(spec.strip() == "-" for spec in values.get("kernel", ())):
+                chain = ctx.parent.params if ctx.parent else {}
+                check_stdin("-", chain.get("source", ""), ctx.meta.get(_STDIN, ""))
+                ctx.meta[_STDIN] = "-"
+                values["stdin"] = sys.stdin.buffer
+            return self.syntax.build(**values)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """List the options; for completion, also those of the chain."""
+        params = super().get_params(ctx)
+        if ctx.resilient_parsing and ctx.parent is not None:
+            chain = ctx.parent.command.params
+            params += [param for param in chain if isinstance(param, click.Option)]
+        return params
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer options, and every layer, since a layer may follow another of its kind."""
+        items = super().shell_complete(ctx, incomplete)
+        offered = {item.value for item in items}
+        names = (name for name in LAYERS if name.startswith(incomplete) and name not in offered)
+        return [*items, *_items(names)]
+
+
+def _click_option(layer: LayerSyntax, syntax: OptionSyntax) -> click.Option:
+    flags = [syntax.short, f"{syntax.flag}/{syntax.off}" if syntax.off else syntax.flag]
+    attributes: dict[str, Any] = {"default": syntax.default, "help": syntax.help}
+    attributes["show_default"] = syntax.shown_default or syntax.default not in (None, False, True)
+    if syntax.value is None:
+        attributes["is_flag"] = True
+    else:
+        value_type = KernelSpecType() if syntax.value is SPEC else ValueType(syntax.value)
+        attributes |= {"type": value_type, "metavar": syntax.value.metavar}
+        attributes |= {"multiple": syntax.multiple, "required": syntax.required}
+    if syntax.name == "threads":  # one variable sets the threads of every command
+        command = layer.name.upper().replace("-", "_")
+        attributes["envvar"] = [f"CONVCLI_CHAIN_{command}_THREADS", "CONVCLI_THREADS"]
+    return Option([*filter(None, flags), syntax.name], group=syntax.group, **attributes)
+
+
+def _items(words: Iterator[str]) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(word) for word in words]
 
 
 class ChainGroup(Group):
@@ -37,22 +158,22 @@ class ChainGroup(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words in click's order."""
-        if len(args) == 2 and args[0] in self.commands and args[1] in ctx.help_option_names:
+        help_names = self.get_help_option_names(ctx)
+        if len(args) == 2 and args[0] in LAYERS and args[1] in help_names:
             # `chain conv --help` asks for the help of conv, not for an image named conv.
             self.commands[args[0]].make_context(args[0], args[1:], parent=ctx)
         return super().parse_args(ctx, list(_WordOrder(self, ctx, args).words()))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the layers in the order of the help page."""
+        """List the layers in the order of the grammar."""
         return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the layers with their arguments, one per line."""
-        rows = []
-        for layer in LAYERS:
-            arguments = [param for param in layer.params if isinstance(param, click.Argument)]
-            words = [layer.name or "", *(argument.make_metavar(ctx) for argument in arguments)]
-            rows.append((" ".join(words), layer.get_short_help_str(80)))
+        rows = [
+            (" ".join((layer.name, *(a.value.metavar for a in layer.arguments))), layer.summary)
+            for layer in LAYERS.values()
+        ]
         with formatter.section("Layers"):
             formatter.write_dl(rows)
 
@@ -61,18 +182,18 @@ class _WordOrder:
     """The words of one command line, put into click's order."""
 
     def __init__(self, chain: ChainGroup, ctx: click.Context, args: list[str]) -> None:
+        self._chain = chain
         self._ctx = ctx
-        self._commands = chain.commands
         self._left = list(args)
         self._own: list[str] = []  # the chain's options
         self._source: list[str] = []
         self._layers: list[tuple[str, list[str], list[str]]] = []  # name, options, arguments
         self._options = self._chain_options = _options_by_flag(chain, ctx)
         self._given: set[str] = set()
-        self._missing = 0  # arguments of the last layer
 
     def words(self) -> Iterator[str]:
         """Yield the words in click's order."""
+        completing = self._ctx.resilient_parsing
         while self._left:
             word = self._left.pop(0)
             if word == "--" and self._left and not self._source:
@@ -81,31 +202,26 @@ class _WordOrder:
                 self._take_option(word)
             elif not self._source:
                 self._source = [word]
-            elif self._missing:
-                self._missing -= 1
+            elif self._takes_argument():
                 self._layers[-1][2].append(word)
+            elif word in LAYERS or completing:
+                self._layers.append((word, [], []))
+                command = self._chain.commands.get(word)
+                self._options = _options_by_flag(command, self._ctx) if command else {}
             else:
-                self._begin_layer(word)
+                find_layer(word)  # raises
         yield from self._own
         yield from self._source
         for name, options, arguments in self._layers:
             yield from (name, *options, *arguments)
-        asks_help = set(self._own) & set(self._ctx.help_option_names)
-        if self._source and not (self._layers or asks_help or self._ctx.resilient_parsing):
-            raise click.UsageError(f"Missing layer: {', '.join(self._commands)}", self._ctx)
+        asks_help = set(self._own) & set(self._chain.get_help_option_names(self._ctx))
+        if self._source and not (self._layers or asks_help or completing):
+            raise click.UsageError(f"Missing layer: {', '.join(LAYERS)}", self._ctx)
 
-    def _begin_layer(self, name: str) -> None:
-        """Begin a layer; later options may belong to it."""
-        command = self._commands.get(name)
-        if command is None and not self._ctx.resilient_parsing:
-            close = get_close_matches(name, self._commands, n=1)
-            known = ", ".join(self._commands)
-            hint = f"did you mean {close[0]}?" if close else f"the layers are {known}"
-            raise click.UsageError(f"No such layer {name!r}: {hint}", self._ctx)
-        self._layers.append((name, [], []))
-        self._options = _options_by_flag(command, self._ctx) if command else {}
-        params = command.params if command else []
-        self._missing = sum(isinstance(param, click.Argument) for param in params)
+    def _takes_argument(self) -> bool:
+        """Whether the last layer still takes an argument."""
+        name, _, arguments = self._layers[-1] if self._layers else ("", [], [])
+        return name in LAYERS and len(arguments) < len(LAYERS[name].arguments)
 
     def _take_option(self, word: str) -> None:
         """Take an option with its value, for the layer before it or for the chain."""
@@ -139,7 +255,7 @@ class _WordOrder:
         if self._layers:
             return f" of {self._layers[-1][0]}; --help after it lists them"
         first = self._source[0] if self._source else ""
-        if first in self._commands:
+        if first in LAYERS:
             return f": INPUT comes first, then the layers, as in convcli chain INPUT {first} ..."
         return ": options of a layer come after its name"
 
@@ -194,7 +310,7 @@ output_options = option_group(
     cls=ChainGroup,
     chain=True,
     no_args_is_help=False,
-    commands=LAYERS,
+    commands={name: LayerCommand(syntax) for name, syntax in LAYERS.items()},
     subcommand_metavar="LAYER [ARGS]... [LAYER [ARGS]...]...",
     examples="""
     convcli chain photo.png conv -k sobel-x relu maxpool 2 -o out.png
@@ -226,7 +342,6 @@ def chain(
     image, three maps are red, green and blue; .npy holds any number of maps. Alpha is dropped.
     """
     ctx.obj = source, outputs, reading, writing
-    ctx.meta[STDIN] = source
 
 
 @chain.result_callback()

@@ -1,0 +1,457 @@
+"""The grammar of layers: a table of their names, arguments, options, help lines and examples.
+
+``convcli chain`` builds its commands from :data:`LAYERS`; :func:`parse_layers` reads layers from
+text. Both build a layer with :attr:`LayerSyntax.build`, which is the first step that loads numpy.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from convcli.choices import (
+    BORDER_SYNONYMS,
+    BORDERS,
+    COMBINATIONS,
+    METHOD_SYNONYMS,
+    METHODS,
+    OPERATIONS,
+    PADDINGS,
+    POOLINGS,
+)
+from convcli.errors import UsageError, prefix_errors
+from convcli.geometry import ConvOptions, parse_padding, parse_pair
+
+if TYPE_CHECKING:
+    from convcli.layers.base import Layer
+
+
+class ValueSyntax(NamedTuple):
+    """How one value is written.
+
+    Attributes:
+        metavar: the form that the help shows, such as ``N|V,H``.
+        parse: converts the text; raises a ValueError whose message is for the user.
+        words: the words that can be completed, if the value is one of them.
+    """
+
+    metavar: str
+    parse: Callable[[str], Any]
+    words: tuple[str, ...] = ()
+
+
+class ArgumentSyntax(NamedTuple):
+    """A required value after a layer's name; ``name`` is a parameter of the layer's ``build``."""
+
+    name: str
+    value: ValueSyntax
+
+
+class OptionSyntax(NamedTuple):
+    """An option of a layer.
+
+    Attributes:
+        flag: what is typed, such as ``--stride``.
+        help: one or two lines.
+        value: how its value is written; None for a switch.
+        default: the text of the default value, or a switch's bool.
+        group: its group on the help page.
+        shown_default: what the help shows as the default where ``default`` is None.
+        short: a short flag.
+        off: the flag that turns a switch off.
+        required: whether the option must be given.
+        multiple: whether the option can be repeated.
+    """
+
+    flag: str
+    help: str
+    value: ValueSyntax | None = None
+    default: Any = None
+    group: str = "Layer"
+    shown_default: str = ""
+    short: str = ""
+    off: str = ""
+    required: bool = False
+    multiple: bool = False
+
+    @property
+    def name(self) -> str:
+        """The parameter of the layer's ``build`` that gets the value."""
+        return self.flag[2:].replace("-", "_")
+
+
+class LayerSyntax(NamedTuple):
+    """A kind of layer.
+
+    Attributes:
+        name: the word that begins the layer.
+        summary: one line of help.
+        build: makes the layer from parsed values, given by keyword: one for each argument and
+            each option.
+        examples: layers as text, which :func:`parse_layers` reads.
+        arguments: in order.
+        options: in the order of the help page.
+        details: the rest of the help.
+    """
+
+    name: str
+    summary: str
+    build: Callable[..., Layer]
+    examples: tuple[str, ...]
+    arguments: tuple[ArgumentSyntax, ...] = ()
+    options: tuple[OptionSyntax, ...] = ()
+    details: str = ""
+
+
+def find_layer(name: str) -> LayerSyntax:
+    """Return the kind of layer with this name.
+
+    Raises:
+        UsageError: there is none; the message suggests a similar name, or lists all.
+    """
+    if name in LAYERS:
+        return LAYERS[name]
+    close = get_close_matches(name, LAYERS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"the layers are {', '.join(LAYERS)}"
+    raise UsageError(f"No such layer {name!r}: {hint}")
+
+
+def parse_layers(text: str | Iterable[str]) -> list[Layer]:
+    """Read layers from text.
+
+    Args:
+        text: layers as after ``convcli chain INPUT``, as one string or as words. A string is
+            split like a shell's; ``|`` may separate its layers.
+
+    Raises:
+        UsageError: the text is not a sequence of layers; the message names the layer by its
+            number.
+
+    >>> [layer.label for layer in parse_layers("conv -k sobel-x | relu | maxpool 2 --stride 1")]
+    ['conv sobel-x', 'relu', 'maxpool 2x2 stride 1']
+    """
+    try:
+        words = deque(shlex.split(text) if isinstance(text, str) else text)
+    except ValueError as error:
+        raise UsageError(f"{text!r}: {error}") from error
+    layers: list[Layer] = []
+    while words:
+        name = words.popleft()
+        if name == "|":
+            continue
+        syntax = find_layer(name)
+        with prefix_errors(f"layer {len(layers) + 1} ({name})"):
+            layers.append(syntax.build(**_take_values(syntax, words)))
+    return layers
+
+
+def _take_values(syntax: LayerSyntax, words: deque[str]) -> dict[str, Any]:
+    """Take one layer's words from the left of ``words``; return the value of each parameter."""
+    options = {
+        flag: option
+        for option in syntax.options
+        for flag in (option.flag, option.short, option.off)
+        if flag
+    }
+    arguments = deque(syntax.arguments)
+    values: dict[str, Any] = {}
+    while words:
+        word = words[0]
+        if len(word) > 1 and word.startswith("-"):
+            words.popleft()
+            _take_option(options, word, words, values)
+        elif arguments and word != "|":
+            argument = arguments.popleft()
+            values[argument.name] = _parse(argument.value, words.popleft(), argument.value.metavar)
+        else:
+            break
+    if arguments:
+        raise UsageError(f"Missing argument {arguments[0].value.metavar!r}")
+    for option in syntax.options:
+        if option.required and option.name not in values:
+            raise UsageError(f"Missing option {option.flag!r}")
+        if option.name not in values:
+            default = option.default
+            parsed = option.value.parse(default) if option.value and default else default
+            values[option.name] = parsed
+    return values
+
+
+def _take_option(
+    options: dict[str, OptionSyntax], word: str, words: deque[str], values: dict[str, Any]
+) -> None:
+    """Add the value of the option that ``word`` begins."""
+    flag, equals, text = word.partition("=") if word.startswith("--") else (word[:2], "", word[2:])
+    option = options.get(flag)
+    if option is None:
+        raise UsageError(f"No such option {flag!r}")
+    if option.value is None:
+        if equals or text:
+            raise UsageError(f"Option {flag!r} takes no value")
+        values[option.name] = flag != option.off
+        return
+    if not (equals or text):
+        if not words:
+            raise UsageError(f"Option {flag!r} requires an argument")
+        text = words.popleft()
+    value = _parse(option.value, text, flag)
+    values[option.name] = (*values.get(option.name, ()), value) if option.multiple else value
+
+
+def _parse(syntax: ValueSyntax, text: str, name: str) -> Any:
+    try:
+        return syntax.parse(text)
+    except ValueError as error:
+        raise UsageError(f"Invalid value for {name!r}: {error}") from error
+
+
+def _words(words: Sequence[str], synonyms: Iterable[str] = ()) -> ValueSyntax:
+    """Return the syntax of one of several words; synonyms are not shown."""
+    known = (*words, *synonyms)
+
+    def parse(text: str) -> str:
+        if text not in known:
+            raise UsageError(f"{text!r} is not one of {', '.join(map(repr, known))}")
+        return text
+
+    return ValueSyntax("|".join(words), parse, known)
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise UsageError(f"{text!r} is not a finite number")
+    return number
+
+
+def _parse_positive(text: str) -> float:
+    number = _parse_finite(text)
+    if number <= 0:
+        raise UsageError(f"{text!r} is not greater than 0")
+    return number
+
+
+def _parse_count(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise UsageError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _parse_bias(text: str) -> float | str:
+    """Return a number, or the name of a file of numbers."""
+    if not text.strip():
+        raise UsageError("it is empty: give a number, or a file of numbers")
+    try:
+        float(text)
+    except ValueError:
+        return text
+    return _parse_finite(text)
+
+
+def _lazy(module: str, class_name: str, **fixed: Any) -> Callable[..., Layer]:
+    """Return a ``build`` that imports a class of :mod:`convcli.layers` when it is called."""
+    return lambda **values: getattr(import_module(f"convcli.layers.{module}"), class_name)(
+        **fixed, **values
+    )
+
+
+def _activation(name: str, summary: str) -> LayerSyntax:
+    build = _lazy("activations", "Activation", name=name)
+    return LayerSyntax(name, summary, build, (f"conv -k sobel-x {name}",))
+
+
+def _build_conv(
+    *,
+    kernel: Sequence[str],
+    combine: str | None,
+    normalize: bool,
+    divisor: float | None,
+    bias: float | str | None,
+    fill: float | None,
+    method: str,
+    threads: int | None,
+    stdin: BinaryIO | None = None,
+    **options: Any,
+) -> Layer:
+    """Build a conv layer; ``stdin`` is what the SPEC ``-`` reads.
+
+    Raises:
+        KernelError: a SPEC names no kernel, or the file of biases cannot be read.
+        UsageError: the options contradict each other.
+    """
+    from convcli.kernels.files import read_biases
+    from convcli.kernels.spec import group_kernels, read_specs
+    from convcli.layers.conv import Conv
+
+    if fill is not None and options["border"] != "constant":
+        raise UsageError("--fill needs --border constant; give both")
+    sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor)
+    return Conv(
+        tuple(group_kernels(sets, combine)),
+        "+".join(found.label for found in sets),
+        ConvOptions(fill=fill or 0, **options),
+        read_biases(bias) if isinstance(bias, str) else bias,
+        method=method,
+        threads=threads,
+    )
+
+
+SPEC = ValueSyntax("SPEC", str)
+_PAIR = ValueSyntax("N|V,H", parse_pair)
+_SIZE = ArgumentSyntax("size", ValueSyntax("SIZE", parse_pair))
+_SIZE_DETAILS = "SIZE is N, rows,columns, or WIDTHxHEIGHT."
+_KIND = ArgumentSyntax("kind", _words(POOLINGS))
+
+_CONV_OPTIONS = (
+    OptionSyntax(
+        "--kernel",
+        'Name, matrix ("0 1 0; 1 -4 1; 0 1 0"), file (a bank: 4-D .npy), or -. Repeatable.',
+        SPEC, group="Kernel", short="-k", required=True, multiple=True,
+    ),
+    OptionSyntax(
+        "--combine", "Make one map of several kernels.",
+        _words([word for word in COMBINATIONS if word != "direction"]), group="Kernel"
+    ),
+    OptionSyntax("--normalize", "Divide by the sum of the weights.", default=False, group="Kernel"),
+    OptionSyntax(
+        "--divisor", "Divide by D instead of the kernel's own divisor.",
+        ValueSyntax("D", _parse_finite), group="Kernel",
+    ),
+    OptionSyntax(
+        "--bias", "Add B to every map, or one number to each map from a .npy or text file.",
+        ValueSyntax("B|FILE", _parse_bias), group="Kernel", shown_default="the kernel's own",
+    ),
+    OptionSyntax(
+        "--operation", "convolve flips the kernel.",
+        _words(OPERATIONS), "correlate", "Convolution",
+    ),
+    OptionSyntax(
+        "--padding", "Pixels added around each map.",
+        ValueSyntax("same|valid|full|N|V,H|T,B,L,R", parse_padding, PADDINGS), "same",
+        "Convolution",
+    ),
+    OptionSyntax(
+        "--border", "What the padding holds.", _words(BORDERS, BORDER_SYNONYMS), "edge",
+        "Convolution",
+    ),
+    OptionSyntax(
+        "--fill", "Value of --border constant.", ValueSyntax("V", float), group="Convolution",
+        shown_default="0",
+    ),
+    OptionSyntax(
+        "--stride", "Step between windows: N, or rows,columns.", _PAIR, "1", "Convolution"
+    ),
+    OptionSyntax(
+        "--dilation", "Distance between the kernel's taps: N, or rows,columns.", _PAIR, "1",
+        "Convolution",
+    ),
+    OptionSyntax(
+        "--method", "How sums are computed.",
+        _words(METHODS, METHOD_SYNONYMS), "auto", "Speed",
+    ),
+    OptionSyntax(
+        "--threads", "Threads for one image; the result does not depend on it.",
+        ValueSyntax("N", _parse_count), group="Speed", shown_default="one per processor",
+    ),
+)  # fmt: skip
+_STRIDE = OptionSyntax("--stride", "Step between windows.", _PAIR, shown_default="SIZE")
+_PADDING = OptionSyntax(
+    "--padding",
+    "Values around each map, at most half of SIZE: never the maximum, 0 in a mean.",
+    ValueSyntax("N|V,H", lambda text: parse_pair(text, least=0)),
+    "0",
+)
+_COUNT_PADDING = OptionSyntax(
+    "--count-padding",
+    "Count the padding in a mean's divisor, or not.",
+    default=True,
+    off="--no-count-padding",
+)
+_CEIL = OptionSyntax(
+    "--ceil", "Keep the last window even if part of it lies outside the map.", default=False
+)
+_SLOPE = OptionSyntax(
+    "--slope", "Factor of negative values.", ValueSyntax("S", _parse_finite), "0.01"
+)
+_EPS = OptionSyntax(
+    "--eps",
+    "Added to the variance, so that a constant map becomes 0.",
+    ValueSyntax("E", _parse_positive),
+    "1e-5",
+)
+
+_TABLE = (
+    LayerSyntax(
+        "conv",
+        "Filter with kernels: one for every map, or a bank.",
+        _build_conv,
+        (
+            "conv -k sobel-x relu",
+            "conv -k weights.npy --bias biases.npy --border zero",
+            'conv -k "-1 0 1" -k "-1; 0; 1" --combine magnitude',
+        ),
+        options=_CONV_OPTIONS,
+        details="A 2-D kernel filters every map on its own. A 3-D kernel (C, kh, kw) sums over C "
+        "maps to one map. A bank (N, C, kh, kw), the layout of torch and ONNX, makes N maps. "
+        "Values are not rounded or clipped. By default the border repeats the edge and the size "
+        "stays, as with apply; for a torch layer with padding=1, write --padding 1 --border zero.",
+    ),
+    _activation("relu", "Replace negative values by 0."),
+    LayerSyntax(
+        "leaky-relu",
+        "Multiply negative values by a small slope.",
+        _lazy("activations", "LeakyRelu"),
+        ("conv -k outline leaky-relu --slope 0.2",),
+        options=(_SLOPE,),
+    ),
+    _activation("sigmoid", "Squash values to between 0 and 1: 1 / (1 + exp(-x))."),
+    _activation("tanh", "Squash values to between -1 and 1."),
+    _activation("abs", "Take absolute values."),
+    LayerSyntax(
+        "maxpool",
+        "Take the maximum of each window.",
+        _lazy("pooling", "Pool", kind="max"),
+        ("maxpool 2", "maxpool 3 --stride 2 --padding 1"),
+        (_SIZE,),
+        (_STRIDE, _PADDING, _CEIL),
+        _SIZE_DETAILS,
+    ),
+    LayerSyntax(
+        "avgpool",
+        "Take the mean of each window.",
+        _lazy("pooling", "Pool", kind="avg"),
+        ("avgpool 2", "avgpool 3 --stride 1 --padding 1 --no-count-padding"),
+        (_SIZE,),
+        (_STRIDE, _PADDING, _COUNT_PADDING, _CEIL),
+        _SIZE_DETAILS,
+    ),
+    LayerSyntax(
+        "globalpool",
+        "Take the maximum or the mean of each map.",
+        _lazy("pooling", "GlobalPool"),
+        ("conv -k weights.npy relu globalpool avg",),
+        (_KIND,),
+    ),
+    LayerSyntax(
+        "channelpool",
+        "Take the maximum or the mean across the maps.",
+        _lazy("pooling", "ChannelPool"),
+        ("conv -k weights.npy relu channelpool max",),
+        (_KIND,),
+    ),
+    LayerSyntax(
+        "normalize",
+        "Subtract each map's mean and divide by its deviation.",
+        _lazy("pooling", "Normalize"),
+        ("conv -k outline normalize",),
+        options=(_EPS,),
+        details="(x - mean) / sqrt(variance + eps) over all positions of a map, as instance "
+        "normalization does.",
+    ),
+)
+LAYERS = {layer.name: layer for layer in _TABLE}

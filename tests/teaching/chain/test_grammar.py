@@ -1,0 +1,83 @@
+"""The grammar of layers: text without a command line, and a table that is complete."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from convcli.errors import KernelError, UsageError
+from convcli.layers.network import plan_network
+from convcli.teaching.chain.grammar import LAYERS, find_layer, parse_layers
+
+
+def labels(text):
+    return [layer.label for layer in parse_layers(text)]
+
+
+def test_text_and_words_with_and_without_bars():
+    expected = ["conv sobel-x", "relu", "maxpool 2x2 stride 1"]
+    assert labels("conv -k sobel-x | relu | maxpool 2 --stride 1") == expected
+    assert labels("conv -ksobel-x relu maxpool --stride=1 2") == expected
+    assert labels(["conv", "--kernel", "sobel-x", "relu", "maxpool", "2", "--stride=1"]) == expected
+    assert labels("") == []
+
+
+def test_values_become_the_layers_arguments():
+    [conv, pool] = parse_layers(
+        'conv -k "-1 0 1" -k blur --bias -2 --padding 1,2 --border zeros avgpool 4x3 '
+        "--no-count-padding --ceil --padding 0"
+    )
+    assert [kernel.matrix.shape for kernel in conv.kernels] == [(1, 3), (3, 3)]
+    assert (conv.bias, conv.options.padding, conv.options.border) == (-2, (1, 2), "zeros")
+    assert (conv.options.stride, conv.options.fill, conv.method) == ((1, 1), 0, "auto")
+    assert (pool.size, pool.stride, pool.padding) == ((3, 4), None, (0, 0))
+    assert (pool.count_padding, pool.ceil) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("conv -k 'blur", "No closing quotation"),
+        ("maxpol 2", "No such layer 'maxpol': did you mean maxpool"),
+        ("xyzzy", "the layers are conv, relu"),
+        ("relu | maxpool", r"layer 2 \(maxpool\): Missing argument 'SIZE'"),
+        ("relu conv", r"layer 2 \(conv\): Missing option '--kernel'"),
+        ("maxpool 2 --slope 3", "No such option '--slope'"),
+        ("maxpool 2 --ceil=1", "'--ceil' takes no value"),
+        ("conv -k", "'-k' requires an argument"),
+        ("maxpool 0", "Invalid value for 'SIZE': '0': numbers must be at least 1"),
+        ("conv -k blur --border round", "'--border': 'round' is not one of"),
+        ("conv -k blur --threads 0", "'0' is not a whole number of at least 1"),
+        ("conv -k blur --fill 3", "--border constant"),
+        ("normalize --eps -1", "'-1' is not greater than 0"),
+        ("conv -k blur --bias no.npy", r"layer 1 \(conv\): --bias no.npy"),
+        ("conv -k blur --bias inf", "'inf' is not a finite number"),
+    ],
+)
+def test_errors_name_the_layer_and_the_option(text, said):
+    with pytest.raises(UsageError, match=said):
+        parse_layers(text)
+
+
+def test_standard_input_is_not_read_unless_it_is_passed(tmp_path):
+    with pytest.raises(KernelError, match="standard input"):
+        parse_layers("conv -k -")
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_example_is_a_network(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("weights.npy", np.ones((4, 3, 3, 3)))
+    np.save("biases.npy", np.zeros(4))
+    layer = find_layer(name)
+    assert layer.summary.endswith(".")
+    assert all(option.help.endswith(".") for option in layer.options)
+    for example in layer.examples:
+        assert name in example
+        assert plan_network(parse_layers(example), (8, 9, 3))
+
+
+def test_the_table_loads_no_numpy():
+    code = "import sys, convcli.teaching.chain.grammar; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
