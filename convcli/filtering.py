@@ -1,4 +1,4 @@
-"""Filter one image: a :class:`Filter` and an image in, an image out."""
+"""Filter one image: apply a :class:`Filter` to an image, giving an image."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Filter(NamedTuple):
         conv: operation, padding, border, stride and dilation.
         range: how values become pixels; one of :data:`convcli.choices.RANGES`.
         alpha: ``keep`` copies it from each window's anchor, ``premultiply`` weights the colors with
-            it and filters both, ``drop`` leaves it out.
+            it and filters both, ``drop`` removes it.
         bias: added to every value, in the image's units; None for the kernels' own, which are in
             8-bit levels.
         method: how to sum; one of :data:`convcli.choices.METHODS`.
-        threads: use at most this many; None for one a processor.
-        counted: whether to count minimum, maximum and clipped values, which takes a third of the
-            time.
+        threads: use at most this many; None for one per processor.
+        counted: whether to find the minimum and maximum and to count clipped values, a third of
+            the time.
     """
 
     label: str
@@ -69,7 +69,7 @@ class Filtered(NamedTuple):
 
 
 class Probed(NamedTuple):
-    """One position of a feature map; each array has one value a channel.
+    """One position of a feature map; each array has one value per channel.
 
     Attributes:
         plans: the plan of each kernel.
@@ -86,7 +86,7 @@ class Probed(NamedTuple):
 
 def filter_image(
     image: ImageData,
-    spec: Filter,
+    image_filter: Filter,
     depth: int | None,
     extremes: tuple[float, float] | None = None,
 ) -> Filtered:
@@ -94,7 +94,7 @@ def filter_image(
 
     Args:
         image: (H, W) or (H, W, C); never modified.
-        spec: what to do.
+        image_filter: what to do.
         depth: bits of the pixels, 8 or 16; None for plain numbers. Direction colors always have 8.
         extremes: the values that ``rescale`` maps to black and white; None for the minimum and
             maximum of this feature map.
@@ -105,24 +105,28 @@ def filter_image(
         UsageError: the kernels' maps cannot be combined, alpha cannot be premultiplied with these
             kernels, or the range needs a depth.
     """
-    task = _Task.of(image, spec)
-    if spec.range == "rescale" and extremes is None:
+    task = _Task.of(image, image_filter)
+    name, combine = image_filter.range, task.filter.combine
+    if name == "rescale" and extremes is None:
         extremes = task.extremes()
-    mapping: ValueRange
-    if spec.combine == "direction":
-        mapping, depth = DirectionColors(spec.range, image.max_value, *(extremes or ())), 8
+    value_range: ValueRange
+    shape = task.plans[0].shape
+    if combine == "direction":
+        value_range = DirectionColors(name, image.max_value, *(extremes or ()))
+        shape, depth = (*shape[:2], 3), 8
     else:
         max_value = None if depth is None else 2**depth - 1
-        mapping = ValueRange(spec.range, max_value, *(extremes or ()))
-    pixels = np.empty(task.shape, mapping.dtype_for(task.result))
-
-    def finish(rows: slice, values: NDArray[Any]) -> None:
-        mapping.apply(values, pixels[rows])
-
-    stats = task.run(mapping, finish, counted=spec.counted)
-    raw = spec.range == "raw"
-    result = replace(image, pixels=pixels, depth=None if raw else depth, alpha=task.alpha, notes=())
-    return Filtered(result, stats, task.describe())
+        value_range = ValueRange(name, max_value, *(extremes or ()))
+    pixels = np.empty(shape, value_range.dtype_for(task.value_type))
+    stats = task.run(
+        value_range,
+        lambda rows, values: value_range.apply(values, pixels[rows]),
+        counted=image_filter.counted,
+    )
+    depth = None if name == "raw" else depth
+    result = replace(image, pixels=pixels, depth=depth, alpha=task.alpha, notes=())
+    maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
+    return Filtered(result, stats, maps + task.plans[0].describe())
 
 
 def apply_range(raw: Filtered, range: str, depth: int | None) -> Filtered:  # noqa: A002
@@ -146,136 +150,129 @@ def apply_range(raw: Filtered, range: str, depth: int | None) -> Filtered:  # no
     return Filtered(replace(raw.image, pixels=pixels, depth=depth), stats, raw.method)
 
 
-def measure(image: ImageData, spec: Filter) -> tuple[float, float]:
+def measure(image: ImageData, image_filter: Filter) -> tuple[float, float]:
     """Return the minimum and the maximum of the finite values of an image's feature map.
 
     Raises:
         ConvcliError: as :func:`filter_image`.
     """
-    return _Task.of(image, spec).extremes()
+    return _Task.of(image, image_filter).extremes()
 
 
-def probe_image(image: ImageData, spec: Filter, at: Pair) -> Probed:
+def probe_image(image: ImageData, image_filter: Filter, at: Pair) -> Probed:
     """Return the values that :func:`filter_image` computes at one position, to the last digit.
 
     Raises:
         GeometryError: the position is outside the feature map.
         ConvcliError: as :func:`filter_image`.
     """
-    task = _Task.of(image, spec)
-    rows, columns = task.shape[:2]
-    if not (0 <= at[0] < rows and 0 <= at[1] < columns):
+    task = _Task.of(image, image_filter)
+    height, width = task.plans[0].shape[:2]
+    if not (0 <= at[0] < height and 0 <= at[1] < width):
         raise GeometryError(
-            f"position {at[0]},{at[1]} is outside the {columns}x{rows} feature map: "
-            f"rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
+            f"position {at[0]},{at[1]} is outside the {width}x{height} feature map: "
+            f"rows are 0 to {height - 1}, columns 0 to {width - 1}"
         )
-    return task.probe(at)
+    found: list[NDArray[Any]] = []
+
+    def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
+        if rows.start <= at[0] < rows.stop:
+            place = at[0] - rows.start, at[1]
+            values = task.values(rows, blocks)
+            found.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
+
+    run(task.plans, task.planes, keep, image_filter.threads)
+    values, *maps = found
+    return Probed(task.plans, maps, values, task.value_type)
 
 
-def plan_kernel(image: ImageData, spec: Filter, kernel: Kernel) -> Plan:
+def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
     """Plan how to apply one of a filter's kernels to an image.
 
     Raises:
         ConvcliError: as :func:`filter_image`.
     """
-    bias = _bias(image, spec, kernel)
+    conv, method = image_filter.conv, image_filter.method
+    bias = _bias(image, image_filter, kernel)
     try:
-        return make_plan(image.pixels, kernel.matrix, spec.conv, kernel.divisor, bias, spec.method)
+        return make_plan(image.pixels, kernel.matrix, conv, kernel.divisor, bias, method)
     except KernelError as error:
         raise KernelError(f"{kernel.name}: {error}") from error
 
 
-def hue_axes(spec: Filter) -> tuple[complex, complex]:
+def hue_axes(image_filter: Filter, channels: int = 1) -> tuple[complex, complex]:
     """Return the unit vectors that the two derivatives of a direction image point to.
 
     Raises:
-        UsageError: the kernels are not two derivatives at a right angle, or there is a bias.
+        UsageError: the kernels are not two derivatives at a right angle, their maps have several
+            channels, the range gives no colors, or there is a bias.
     """
-    check_direction(len(spec.kernels), spec.range)
-    if spec.bias or any(kernel.bias for kernel in spec.kernels):
+    kernels = image_filter.kernels
+    check_direction(len(kernels), image_filter.range, channels)
+    if image_filter.bias or any(kernel.bias for kernel in kernels):
         raise UsageError("--combine direction takes no bias: it would change the directions")
-    first, second = (
-        kernel.weights.reshape(-1, *kernel.shape).sum(axis=0) for kernel in spec.kernels
-    )
+    first, second = (kernel.weights.reshape(-1, *kernel.shape).sum(axis=0) for kernel in kernels)
     one, two = gradient_axes(first, second)
-    return (-one, -two) if spec.conv.operation == "convolve" else (one, two)
+    return (-one, -two) if image_filter.conv.operation == "convolve" else (one, two)
 
 
 @dataclass(frozen=True)
 class _Task:
     """One filter planned for one image.
 
-    ``weight`` is the filtered alpha, by which premultiplied colors are divided before ``bias`` is
-    added; ``axes`` are the directions of the derivatives of a direction image.
+    ``alpha`` is the result's; ``weight`` is the filtered alpha that divides premultiplied colors
+    before ``bias`` is added; ``axes`` are the directions of a direction image's derivatives.
     """
 
     planes: NDArray[Any]
     plans: list[Plan]
-    combine: str | None
+    filter: Filter
     alpha: NDArray[Any] | None
-    threads: int | None
     weight: NDArray[Any] | None = None
     bias: float = 0
     axes: tuple[complex, complex] | None = None
 
     @classmethod
-    def of(cls, image: ImageData, spec: Filter) -> _Task:
-        if image.alpha is not None and spec.alpha == "premultiply":
-            return _premultiplied(image, image.alpha, spec)
-        plans = [plan_kernel(image, spec, kernel) for kernel in spec.kernels]
+    def of(cls, image: ImageData, image_filter: Filter) -> _Task:
+        if image.alpha is not None and image_filter.alpha == "premultiply":
+            return _premultiplied(image, image.alpha, image_filter)
+        plans = [plan_kernel(image, image_filter, kernel) for kernel in image_filter.kernels]
         if len({plan.shape for plan in plans}) > 1:
             sizes = ", ".join(dict.fromkeys(_shape_text(plan.shape) for plan in plans))
             raise UsageError(
                 f"the kernels' maps have different sizes ({sizes}) and cannot be combined; "
                 "use --padding same"
             )
-        alpha = None
-        if image.alpha is not None and spec.alpha == "keep":
+        alpha, axes = None, None
+        if image.alpha is not None and image_filter.alpha == "keep":
             alpha = sample_at_anchors(image.alpha, plans[0].geometry, plans[0].border)
-        axes = None
-        if spec.combine == "direction":
-            check_direction(len(plans), spec.range, math.prod(plans[0].shape[2:]))
-            axes = hue_axes(spec)
+        if image_filter.combine == "direction":
+            axes = hue_axes(image_filter, math.prod(plans[0].shape[2:]))
             alpha = None if alpha is None else to_eight_bits(alpha)
-        return cls(image.pixels, plans, spec.combine, alpha, spec.threads, axes=axes)
+        return cls(image.pixels, plans, image_filter, alpha, axes=axes)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the result: a bank of one filter gives a gray image."""
-        shape = self.plans[0].shape
-        return (*shape[:2], 3) if self.combine == "direction" else shape
-
-    @property
-    def result(self) -> np.dtype[Any]:
+    def value_type(self) -> np.dtype[Any]:
         """Type of the values unless the range converts them."""
-        kind = combined_type([plan.result for plan in self.plans], self.combine)
+        kind = combined_type([plan.result for plan in self.plans], self.filter.combine)
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
-    def describe(self) -> str:
-        """Return one line on how the values are computed."""
-        maps = f"{self.combine} of {len(self.plans)} maps, each " if self.combine else ""
-        return maps + self.plans[0].describe()
-
     def run(
-        self,
-        mapping: ValueRange,
-        sink: Callable[[slice, NDArray[Any]], None],
-        *,
-        counted: bool,
+        self, value_range: ValueRange, sink: Callable[[slice, NDArray[Any]], None], *, counted: bool
     ) -> ValueStats:
         """Pass on the finished values of each strip, on several threads, and count them."""
-        stats, lock = ValueStats(mapping), Lock()
+        stats, lock = ValueStats(value_range), Lock()
 
         def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
-            values = self._values(rows, blocks)
+            values = self.values(rows, blocks)
             if counted or values.dtype.kind in "fc":  # NaN is always reported
-                part = ValueStats(mapping)
+                part = ValueStats(value_range)
                 part.add(np.abs(values) if values.dtype.kind == "c" else values)
                 with lock:
                     stats.merge(part)
             sink(rows, values)
 
-        run(self.plans, self.planes, finish, self.threads)
+        run(self.plans, self.planes, finish, self.filter.threads)
         return stats
 
     def extremes(self) -> tuple[float, float]:
@@ -283,24 +280,12 @@ class _Task:
         stats = self.run(ValueRange("raw", None), lambda _rows, _values: None, counted=True)
         return stats.minimum, stats.maximum
 
-    def probe(self, at: Pair) -> Probed:
-        """Return the values of one position, whose strip is summed as in :func:`filter_image`."""
-        found: list[NDArray[Any]] = []
-
-        def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
-            if rows.start <= at[0] < rows.stop:
-                place = at[0] - rows.start, at[1]
-                values = self._values(rows, blocks)
-                found.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
-
-        run(self.plans, self.planes, keep, self.threads)
-        values, *maps = found
-        return Probed(self.plans, maps, values, self.result)
-
-    def _values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
+    def values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
+        """Return a strip's values from those of each kernel."""
         if self.axes is not None:
             return direction(blocks, self.axes)
-        values = COMBINERS[self.combine](blocks) if self.combine else blocks[0]
+        combine = self.filter.combine
+        values = COMBINERS[combine](blocks) if combine else blocks[0]
         if self.weight is None:
             return values
         weight = self.weight[rows]
@@ -311,14 +296,14 @@ class _Task:
         return colors
 
 
-def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _Task:
+def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter) -> _Task:
     """Weight the colors with alpha, so that invisible pixels do not bleed into visible ones.
 
     A value is ``sum(k*c*a) / (sum(k*a) / sum(k))``, and the new alpha ``sum(k*a) / sum(k)``: the
     weighted mean for a blur, and the plain sum where alpha is opaque.
     """
-    kernel = spec.kernels[0]
-    if len(spec.kernels) > 1 or kernel.matrix.ndim > 2 or kernel.sum == 0:
+    kernel, conv = image_filter.kernels[0], image_filter.conv
+    if len(image_filter.kernels) > 1 or kernel.matrix.ndim > 2 or kernel.sum == 0:
         raise UsageError(
             "--alpha premultiply needs one 2-D kernel whose weights do not sum to 0; "
             "use --alpha keep"
@@ -326,12 +311,12 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], spec: Filter) -> _Ta
     wide = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
     alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
     planes = np.multiply(image.pixels, alpha, dtype=wide)
-    plan = make_plan(planes, kernel.matrix, spec.conv, kernel.divisor, method=spec.method)
-    weight = feature_map(visible, kernel.matrix, spec.conv, float(kernel.matrix.sum()))
+    plan = make_plan(planes, kernel.matrix, conv, kernel.divisor, method=image_filter.method)
+    weight = feature_map(visible, kernel.matrix, conv, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
-    bias = _bias(image, spec, kernel)
-    return _Task(planes, [plan], None, carried, spec.threads, weight, bias)
+    bias = _bias(image, image_filter, kernel)
+    return _Task(planes, [plan], image_filter._replace(combine=None), carried, weight, bias)
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
@@ -339,8 +324,8 @@ def _shape_text(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}{channels}"
 
 
-def _bias(image: ImageData, spec: Filter, kernel: Kernel) -> float:
+def _bias(image: ImageData, image_filter: Filter, kernel: Kernel) -> float:
     """Return the filter's bias, or else the kernel's, scaled to the image's depth."""
-    if spec.bias is not None:
-        return spec.bias
+    if image_filter.bias is not None:
+        return image_filter.bias
     return kernel.bias * (image.max_value // 255 if image.max_value else 1)
