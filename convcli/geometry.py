@@ -119,6 +119,7 @@ def conv_geometry(
     stride: Steps = 1,
     dilation: Steps = 1,
     operation: str = "correlate",
+    name: str = "kernel",
 ) -> Geometry:
     """Compute the pads of a padding rule, and check that at least one window fits.
 
@@ -131,6 +132,7 @@ def conv_geometry(
         stride: step between windows, one number or (rows, columns).
         dilation: distance between taps, one number or (rows, columns).
         operation: ``correlate``, or ``convolve``, whose flip moves an even kernel's anchor.
+        name: of the kernel in messages.
 
     Raises:
         GeometryError: a number is out of range, or the kernel exceeds the padded image.
@@ -139,7 +141,7 @@ def conv_geometry(
     (222, 446)
     """
     shape = as_pair(shape, "size", least=1)
-    kernel = as_pair(kernel, "kernel size", least=1)
+    kernel = as_pair(kernel, f"{name} size", least=1)
     stride = as_pair(stride, "stride", least=1)
     dilation = as_pair(dilation, "dilation", least=1)
     if operation not in OPERATIONS:
@@ -151,7 +153,7 @@ def conv_geometry(
     geometry = Geometry(shape, kernel, pads, stride, dilation, anchor)
     padded = geometry.padded_shape
     if extent[0] > padded[0] or extent[1] > padded[1]:
-        text = f"kernel {size_text(kernel)}"
+        text = f"{name} {size_text(kernel)}"
         if dilation != (1, 1):
             text += f" (dilation {pair_text(dilation)}, extent {size_text(extent)})"
         prefix = "padded " if any(pads) else ""

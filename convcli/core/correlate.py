@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes, saturate, with_channels
 from convcli.core.plan import Plan, make_plan
-from convcli.core.strips import PaddedView, SumMethod, Workspace, borrow, give_back
+from convcli.core.strips import PaddedView, Workspace, borrow, give_back
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError
 from convcli.geometry import ConvOptions
@@ -50,7 +50,7 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
         threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
     """
     planes = with_channels(image)
-    padded = [PaddedView.of(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
+    padded = [PaddedView(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
     height = plans[0].geometry.output_shape[0]
     step = min(plan.methods[0].strip_rows(planes.shape[2]) for plan in plans)
 
@@ -76,26 +76,17 @@ def _filter_strip(
     plan: Plan, padded: PaddedView, rows: slice, workspace: Workspace
 ) -> NDArray[Any]:
     """Return the finished values of some output rows, in the workspace's memory."""
-    count = rows.stop - rows.start
-    attempts = (
-        method.sums(_copy_strip(method, padded, rows, workspace), count, workspace)
-        for method in plan.methods
-    )
-    sums = next(sums for sums in attempts if sums is not None)
-    return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
-
-
-def _copy_strip(
-    method: SumMethod, padded: PaddedView, rows: slice, workspace: Workspace
-) -> NDArray[Any]:
-    """Copy the padded rows that a method needs; rows beyond the padded image are 0."""
-    first = rows.start * padded.geometry.stride[0]
-    height, width = padded.geometry.padded_shape
-    shape = (method.rows_needed(rows.stop - rows.start), width, padded.image.shape[2])
-    strip = workspace.take("strip", shape, method.dtype or padded.own_dtype)
-    padded.copy_rows(first, strip[: height - first])
-    strip[height - first :] = 0
-    return strip
+    first, count = rows.start * plan.geometry.stride[0], rows.stop - rows.start
+    height, width = plan.geometry.padded_shape
+    for method in plan.methods:
+        shape = (method.rows_needed(count), width, padded.image.shape[2])
+        strip = workspace.take("strip", shape, method.dtype or padded.own_dtype)
+        padded.copy_rows(first, strip[: height - first])
+        strip[height - first :] = 0
+        sums = method.sums(strip, count, workspace)
+        if sums is not None:
+            return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
+    raise AssertionError("the last method sums every strip")
 
 
 def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArray[Any]:

@@ -99,39 +99,28 @@ def choose_types(
         KernelError: the weights are not finite.
         UsageError: integer sums exceed 64 bits.
     """
-    if image.bounds and isinstance(fill, int) and kernel.dtype.kind != "f":
-        bounds = _sum_bounds(image.bounds, kernel, fill)
-        return _integer_types(image.dtype, bounds, kernel, divisor, int_if_whole(bias), floats)
-    # The sums have the result's type; a method sums in float64 where float32 is too inaccurate.
-    kind = np.result_type(image.dtype, floats)
-    with np.errstate(over="ignore"):
-        weights = kernel.astype(np.float64) / divisor
-    check_finite(weights)
-    return SumTypes(weights, kind, kind, kind, 1, bias)
-
-
-def _integer_types(
-    image: np.dtype[Any],
-    bounds: Bounds,
-    kernel: NDArray[np.generic],
-    divisor: float,
-    bias: float,
-    floats: np.dtype[Any],
-) -> SumTypes:
-    """Choose types for exact sums; a division or a fractional bias comes after the sum."""
+    result = np.result_type(image.dtype, floats)
+    if not image.bounds or not isinstance(fill, int) or kernel.dtype.kind == "f":
+        # Sums have the result's type; a method sums in float64 where float32 is too inaccurate.
+        with np.errstate(over="ignore"):
+            weights = kernel.astype(np.float64) / divisor
+        check_finite(weights)
+        return SumTypes(weights, result, result, result, 1, bias)
+    bias = int_if_whole(bias)
     added = bias if isinstance(bias, int) else 0
-    ends = (*bounds, bounds[0] + added, bounds[1] + added, added)
-    accumulator = smallest_integer((min(ends), max(ends)))
+    least, greatest = _sum_bounds(image.bounds, kernel, fill)
+    accumulator = smallest_integer(
+        (min(least, least + added, added), max(greatest, greatest + added, added))
+    )
     weights = kernel.astype(np.int64)
     if divisor == 1 and isinstance(bias, int):
-        narrowest = np.dtype(np.int64 if image.itemsize > 2 else np.int32)
+        narrowest = np.dtype(np.int64 if image.dtype.itemsize > 2 else np.int32)
         result = max(narrowest, accumulator, key=lambda kind: kind.itemsize)
         return SumTypes(weights, accumulator, accumulator, result, divisor, bias)
-    result = np.result_type(image, floats)
     # A quotient is a half or at least 1 / (2 * divisor) away from one. Rounding to float32 moves it
     # by at most 2**-24 of itself, which is less while the sums are small, so it still rounds to the
     # right integer. A bias could cancel most of the quotient, and then it would not.
-    small = max(-bounds[0], bounds[1]) < 2**23
+    small = max(-least, greatest) < 2**23
     rounds_alike = bias == 0 and float(divisor).is_integer() and small
     return SumTypes(weights, accumulator, result if rounds_alike else DOUBLE, result, divisor, bias)
 
@@ -216,7 +205,10 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
     if values.dtype == np.float16:  # it cannot hold the ends of most integer ranges
         values = values.astype(np.float32)
     if values.dtype.kind == "f":
-        least, greatest = _float_bounds(bounds, values.dtype)
+        kind = values.dtype.type
+        least, greatest = kind(bounds.min), kind(bounds.max)
+        if int(greatest) > bounds.max:  # the nearest float may be outside the range
+            greatest = np.nextafter(greatest, kind(0))
         rounded = np.rint(values, out=values if overwrite else None)
         if np.isnan(rounded.min()):
             rounded[np.isnan(rounded)] = 0
@@ -229,13 +221,6 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
         out[...] = values
         return
     np.clip(values, max(bounds.min, held.min), min(bounds.max, held.max), out=out, casting="unsafe")
-
-
-def _float_bounds(bounds: Any, kind: np.dtype[Any]) -> tuple[float, float]:
-    """Return an integer range's ends, moved inward to numbers that the float type holds."""
-    ends = kind.type(bounds.min), kind.type(bounds.max)
-    greatest = ends[1] if int(ends[1]) <= bounds.max else np.nextafter(ends[1], kind.type(0))
-    return float(ends[0]), float(greatest)
 
 
 class Precision(NamedTuple):

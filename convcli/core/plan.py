@@ -103,7 +103,7 @@ def make_plan(
     """
     weights = as_applied(kernel, options.operation)
     _check_arguments(image, weights, divisor, bias)
-    bank = _as_bank(weights, image)
+    bank = weights[np.newaxis] if weights.ndim == 3 else weights
     geometry = _geometry(image.shape[:2], weights.shape[-2:], options)
     if max(geometry.padded_shape) > LONGEST_SIDE:
         raise GeometryError(
@@ -157,16 +157,6 @@ def _geometry(shape: Pair, kernel: Pair, options: ConvOptions) -> Geometry:
 _cached_geometry = lru_cache(maxsize=64)(conv_geometry)
 
 
-def _as_bank(kernel: NDArray[np.generic], image: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return a kernel that sums over channels as (N, C, kh, kw), after checking its channels."""
-    if kernel.ndim == 2:
-        return kernel
-    channels = image.shape[2] if image.ndim == 3 else 1
-    if kernel.shape[-3] != channels:
-        raise KernelError(f"kernel sums over {kernel.shape[-3]} channels, the image has {channels}")
-    return kernel if kernel.ndim == 4 else kernel[np.newaxis]
-
-
 def _check_arguments(
     image: NDArray[np.generic], kernel: NDArray[np.generic], divisor: float, bias: float
 ) -> None:
@@ -178,6 +168,9 @@ def _check_arguments(
             "kernel must be (kh, kw), (C, kh, kw) or (N, C, kh, kw) real numbers, "
             f"not {kernel.shape} {kernel.dtype}"
         )
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if kernel.ndim > 2 and kernel.shape[-3] != channels:
+        raise KernelError(f"kernel sums over {kernel.shape[-3]} channels, the image has {channels}")
     check_finite(kernel)
     if not math.isfinite(divisor) or divisor == 0:
         raise KernelError(f"divisor must be a finite number other than 0, not {divisor:g}")

@@ -45,12 +45,51 @@ def pool_windows(
     check_image(pixels)
     if kind not in POOLINGS:
         raise UsageError(f"kind must be {' or '.join(POOLINGS)}, not {kind!r}")
-    rows, columns = pixels.shape[:2]
-    geometry = pool_geometry((rows, columns), size, stride, padding, ceil=ceil)
     planes = with_channels(pixels)
+    height, width, channels = planes.shape
+    geometry = pool_geometry((height, width), size, stride, padding, ceil=ceil)
     down, across = (_Axis.of(geometry, axis) for axis in (0, 1))
-    maps = _pool(planes, down, across, kind, padded=count_padding)
-    return maps.reshape(maps.shape[: pixels.ndim])
+    mean = kind == "avg"
+    dtype = float_type(planes.dtype) if mean else planes.dtype
+    out = np.empty((down.windows, across.windows, channels), dtype)
+    combine: np.ufunc = np.add if mean else np.maximum
+    columns = across.inside()
+    widths = across.counts(padded=count_padding)[:, np.newaxis]
+
+    def work(windows: slice) -> None:
+        """Pool some rows of windows: along the columns of their pixels, then along the rows."""
+        rows = down.part(windows)
+        # A maximum starts from any pixel of its window, a sum from 0.
+        tall = (
+            np.zeros((rows.windows, *planes.shape[1:]), DOUBLE) if mean else planes[rows.inside()]
+        )
+        # Infinity minus infinity is NaN.
+        with np.errstate(invalid="ignore", over="ignore") if mean else nullcontext():
+            for place in range(down.length):
+                target, source = rows.tap(place)
+                part = tall[target]
+                combine(part, planes[source][: len(part)], out=part)
+            if mean:
+                wide = np.zeros((rows.windows, *out.shape[1:]), DOUBLE)
+            else:
+                wide = out[windows]
+                wide[...] = tall[:, columns]
+            for place in range(across.length):
+                target, source = across.tap(place)
+                part = wide[:, target]
+                combine(part, tall[:, source][:, : part.shape[1]], out=part)
+            if mean:
+                wide /= rows.counts(padded=count_padding)[:, np.newaxis, np.newaxis] * widths
+                out[windows] = wide
+
+    row = planes[0].size * DOUBLE.itemsize
+    step = max(1, STRIP_BYTES // row)
+    strips = [
+        slice(first, min(first + step, down.windows)) for first in range(0, down.windows, step)
+    ]
+    threads = thread_count() if planes.size >= MIN_THREADED_SIZE else 1
+    for_each(work, strips, min(threads, len(strips)))
+    return out.reshape(out.shape[: pixels.ndim])
 
 
 def pool_geometry(
@@ -89,13 +128,7 @@ def pool_geometry(
         for n, k, s, pad in zip(image, window, step, margin, strict=True)
     ]
     pads = Pads(margin[0], after[0], margin[1], after[1])
-    padded = image[0] + margin[0] + after[0], image[1] + margin[1] + after[1]
-    if window[0] > padded[0] or window[1] > padded[1]:
-        prefix = "padded " if any(pads) else ""
-        raise GeometryError(
-            f"window {size_text(window)} exceeds the {prefix}{size_text(padded)} input"
-        )
-    return conv_geometry(image, window, pads, step)
+    return conv_geometry(image, window, pads, step, name="window")
 
 
 def _overhang(size: int, window: int, stride: int, pad: int) -> int:
@@ -148,49 +181,3 @@ class _Axis(NamedTuple):
         starts = self.start + np.arange(self.windows) * self.step
         ends = np.minimum(starts + self.length, self.end if padded else self.size)
         return (ends - (starts if padded else np.maximum(starts, 0))).astype(np.float64)
-
-
-def _pool(
-    planes: NDArray[Any], down: _Axis, across: _Axis, kind: str, *, padded: bool
-) -> NDArray[Any]:
-    """Pool (H, W, C) planes: along the columns of a strip first, then along its rows."""
-    mean = kind == "avg"
-    dtype = float_type(planes.dtype) if mean else planes.dtype
-    out = np.empty((down.windows, across.windows, planes.shape[2]), dtype)
-    combine: np.ufunc = np.add if mean else np.maximum
-    columns = across.inside()
-    widths = across.counts(padded=padded)[:, np.newaxis] if mean else None
-
-    def work(windows: slice) -> None:
-        rows = down.part(windows)
-        # A maximum starts from any pixel of its window, a sum from 0.
-        tall = (
-            np.zeros((rows.windows, *planes.shape[1:]), DOUBLE) if mean else planes[rows.inside()]
-        )
-        # Infinity minus infinity is NaN.
-        with np.errstate(invalid="ignore", over="ignore") if mean else nullcontext():
-            for place in range(down.length):
-                target, pixels = rows.tap(place)
-                part = tall[target]
-                combine(part, planes[pixels][: len(part)], out=part)
-            if mean:
-                wide = np.zeros((rows.windows, *out.shape[1:]), DOUBLE)
-            else:
-                wide = out[windows]
-                wide[...] = tall[:, columns]
-            for place in range(across.length):
-                target, pixels = across.tap(place)
-                part = wide[:, target]
-                combine(part, tall[:, pixels][:, : part.shape[1]], out=part)
-            if widths is not None:
-                wide /= rows.counts(padded=padded)[:, np.newaxis, np.newaxis] * widths
-                out[windows] = wide
-
-    row = planes[0].size * DOUBLE.itemsize
-    step = max(1, STRIP_BYTES // row)
-    strips = [
-        slice(first, min(first + step, down.windows)) for first in range(0, down.windows, step)
-    ]
-    threads = thread_count() if planes.size >= MIN_THREADED_SIZE else 1
-    for_each(work, strips, min(threads, len(strips)))
-    return out

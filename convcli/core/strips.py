@@ -7,7 +7,6 @@ buffer; the copy converts the number type and adds the border.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +15,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli.geometry import Geometry
 
-FILLED = ("zero", "constant")  # borders that hold one value and no pixels
 OUTSIDE = -1  # the index of a place that holds the fill value
 KEPT_BYTES = 1 << 23  # most memory that one workspace keeps between calls
 
@@ -37,58 +35,44 @@ def border_index(size: int, before: int, after: int, border: str) -> NDArray[np.
     >>> border_index(3, 2, 2, "reflect").tolist()
     [2, 1, 0, 1, 2, 1, 0]
     """
-    index = _border_index(np.arange(-before, size + after, dtype=np.intp), size, border)
+    index = np.arange(-before, size + after, dtype=np.intp)
+    match border:
+        case "edge":
+            index = index.clip(0, size - 1)
+        case "wrap":
+            index %= size
+        case "symmetric":
+            index %= 2 * size
+            index = np.minimum(index, 2 * size - 1 - index)
+        case "reflect" if size > 1:
+            index %= 2 * size - 2
+            index = np.minimum(index, 2 * size - 2 - index)
+        case "reflect":
+            index[...] = 0
+        case _:
+            index[(index < 0) | (index >= size)] = OUTSIDE
     index.flags.writeable = False
     return index
 
 
-def _border_index(place: NDArray[np.intp], size: int, border: str) -> NDArray[np.intp]:
-    match border:
-        case "edge":
-            return place.clip(0, size - 1)
-        case "wrap":
-            return place % size
-        case "symmetric":
-            place %= 2 * size
-            return np.minimum(place, 2 * size - 1 - place)
-        case "reflect":
-            period = max(2 * size - 2, 1)
-            place %= period
-            return np.minimum(place, period - place) if size > 1 else place
-        case _:
-            place[(place < 0) | (place >= size)] = OUTSIDE
-            return place
-
-
-@dataclass(frozen=True, eq=False)
 class PaddedView:
     """A padded image whose rows can be copied out a band at a time.
 
-    Attributes:
+    Args:
         image: (H, W, C).
         geometry: pads and sizes.
-        rows: the image row at each padded row; ``OUTSIDE`` for the fill value.
-        columns: the image column at each padded column; ``OUTSIDE`` for the fill value.
-        fill: the fill value.
-        has_fill: whether the padding holds the fill value instead of pixels.
+        border: numpy's name of the border mode.
+        fill: the value of ``constant`` and ``zero`` borders.
     """
 
-    image: NDArray[np.generic]
-    geometry: Geometry
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    fill: float
-    has_fill: bool
-
-    @classmethod
-    def of(
-        cls, image: NDArray[np.generic], geometry: Geometry, border: str, fill: float
-    ) -> PaddedView:
-        """Pad an (H, W, C) image as ``geometry`` says."""
-        pads = geometry.pads
-        rows = border_index(geometry.input_shape[0], pads.top, pads.bottom, border)
-        columns = border_index(geometry.input_shape[1], pads.left, pads.right, border)
-        return cls(image, geometry, rows, columns, fill, border in FILLED)
+    def __init__(
+        self, image: NDArray[np.generic], geometry: Geometry, border: str, fill: float
+    ) -> None:
+        (height, width), pads = geometry.input_shape, geometry.pads
+        self.image, self.geometry, self.fill = image, geometry, fill
+        self.rows = border_index(height, pads.top, pads.bottom, border)
+        self.columns = border_index(width, pads.left, pads.right, border)
+        self.has_fill = border in ("zero", "constant")
 
     @property
     def own_dtype(self) -> np.dtype[Any]:
@@ -131,14 +115,13 @@ def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> N
     >>> sample_at_anchors(np.arange(9).reshape(3, 3), geometry, "edge").tolist()
     [[0, 1], [3, 4]]
     """
-    pads = geometry.pads
-    sides = ((pads.top, pads.bottom), (pads.left, pads.right))
-    picked = []
-    for axis, (before, after) in enumerate(sides):
-        places = border_index(geometry.input_shape[axis], before, after, border)
-        places = places[geometry.anchor[axis] :: geometry.stride[axis]]
-        picked.append(places[: geometry.output_shape[axis]])
-    rows, columns = picked
+    pads, shapes = geometry.pads, (geometry.input_shape, geometry.output_shape)
+    rows, columns = (
+        border_index(size, before, after, border)[anchor::step][:count]
+        for size, count, before, after, anchor, step in zip(
+            *shapes, pads[::2], pads[1::2], geometry.anchor, geometry.stride, strict=True
+        )
+    )
     samples = plane[np.ix_(rows, columns)]
     samples[rows == OUTSIDE] = 0
     samples[:, columns == OUTSIDE] = 0

@@ -32,6 +32,8 @@ TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
 WINDOW_COST = {4: 0.8, 8: 0.95}  # im2col: to copy what one tap meets
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
 
+_INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"
+
 
 class Problem(NamedTuple):
     """What to sum: a kernel, (kh, kw) or (N, C, kh, kw), over an image."""
@@ -87,13 +89,11 @@ def choose_methods(problem: Problem, method: str) -> list[SumMethod]:
     kernels = list(problem.types.weights) if problem.summed else [problem.types.weights]
     schedules = [_schedule(kernel, method) for kernel in kernels]
     methods = (_bank_methods if problem.summed else _plane_methods)(problem, schedules, method)
-    own, bias = problem.types.accumulator, problem.types.bias
+    own = problem.types.accumulator
     # Shift and accumulate comes last; after another method it does not try float32 again.
     dtypes = [DOUBLE] if methods else [own, DOUBLE]
     for dtype in [own] if problem.is_exact or own == DOUBLE else dtypes:
-        methods.append(
-            DirectMethod(schedules, problem.geometry, dtype, summed=problem.summed, bias=bias)
-        )
+        methods.append(DirectMethod(schedules, problem.types, problem.geometry, dtype))
     return methods
 
 
@@ -118,12 +118,12 @@ def _plane_methods(problem: Problem, schedules: list[TapSchedule], method: str) 
         )
     if method == "auto":
         method = _cheapest(problem, schedules[0])
-    if method == "toeplitz":
-        return [ToeplitzMethod(problem.types, problem.geometry, _exact_float(problem, method))]
-    if method == "fft":
-        if not problem.fft_is_exact():
-            raise _inexact(method)
-        return [FftMethod(problem.types.weights, problem.geometry, problem.types.accumulator)]
+    if method == "fft" and problem.fft_is_exact():
+        return [FftMethod(problem.types, problem.geometry)]
+    if method == "toeplitz" and (dtype := problem.exact_float()) is not None:
+        return [ToeplitzMethod(problem.types, problem.geometry, dtype)]
+    if method in ("fft", "toeplitz"):
+        raise KernelError(_INEXACT.format(method))
     return []
 
 
@@ -133,11 +133,11 @@ def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -
         raise KernelError(f"method {method!r} cannot sum over channels; use method 'auto'")
     if method not in ("auto", "matrix"):
         return []
-    if method == "auto":
-        dtype = problem.exact_float()
-        if dtype is None or not _im2col_wins(problem, schedules, dtype):
-            return []
-    dtype = _exact_float(problem, "matrix")
+    dtype = problem.exact_float()
+    if method == "auto" and (dtype is None or not _im2col_wins(problem, schedules, dtype)):
+        return []
+    if dtype is None:
+        raise KernelError(_INEXACT.format(method))
     dtypes = [dtype, DOUBLE] if dtype == SINGLE and not problem.is_exact else [dtype]
     return [Im2colMethod(problem.types, problem.geometry, dtype) for dtype in dtypes]
 
@@ -165,14 +165,3 @@ def _im2col_wins(problem: Problem, schedules: list[TapSchedule], dtype: np.dtype
     direct = PASS_COST[problem.types.accumulator.itemsize] * passes
     product: float = taps * (WINDOW_COST[size] + PRODUCT_COST[size] * len(schedules))
     return direct > product
-
-
-def _exact_float(problem: Problem, method: str) -> np.dtype[Any]:
-    dtype = problem.exact_float()
-    if dtype is None:
-        raise _inexact(method)
-    return dtype
-
-
-def _inexact(method: str) -> KernelError:
-    return KernelError(f"sums are too large for method {method!r} to be exact; use method 'auto'")

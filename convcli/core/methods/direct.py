@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import Precision
+from convcli.core.dtypes import Precision, SumTypes
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.taps import Group, Tap, TapSchedule
 from convcli.core.strips import SumMethod, Workspace
@@ -38,10 +38,9 @@ class DirectMethod(SumMethod):
 
     Args:
         schedules: one for each map of a kernel that sums over channels, else one.
+        types: weights and bias.
         geometry: stride, dilation and sizes.
         dtype: type of the strips and of the sums.
-        summed: whether the kernel sums over channels.
-        bias: what will be added to the sums.
     """
 
     dtype: np.dtype[Any]
@@ -49,14 +48,12 @@ class DirectMethod(SumMethod):
     def __init__(
         self,
         schedules: list[TapSchedule],
+        types: SumTypes,
         geometry: Geometry,
         dtype: np.dtype[Any],
-        *,
-        summed: bool,
-        bias: float,
     ) -> None:
         self.schedules, self.geometry, self.dtype = schedules, geometry, dtype
-        self.summed, self.bias = summed, bias
+        self.summed, self.bias = types.weights.ndim == 4, types.bias
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -74,13 +71,38 @@ class DirectMethod(SumMethod):
         columns = self.geometry.output_shape[1]
         maps = []
         for schedule in self.schedules:
-            flat = _one_map(phases, schedule, self.geometry, rows, workspace)
+            flat = self._one_map(phases, schedule, rows, workspace)
             sums = flat.reshape(rows, -1, phases.interleaved)[:, :columns]
             precision = Precision(schedule.cost, schedule.l1_norm, self.bias)
             if self.dtype == np.float32 and not precision.is_accurate(strip, sums):
                 return None
             maps.append(sums if len(self.schedules) == 1 else sums.copy())
         return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
+
+    def _one_map(
+        self, phases: Polyphase, schedule: TapSchedule, rows: int, workspace: Workspace
+    ) -> Flat:
+        """Return the flat sums of one kernel, (rows * pitch,)."""
+        pitch, geometry = phases.pitch, self.geometry
+        size = (rows - 1) * pitch + geometry.output_shape[1] * phases.interleaved
+        sums = workspace.take("sums", (rows * pitch,), phases.planes.dtype)
+        used, scratch = sums[:size], workspace.take("scratch", sums.shape, sums.dtype)
+        fresh = True
+        if schedule.column:
+            # The column is applied to each column phase, then the row to the results. A column's
+            # taps are in column 0 and a row's are in row 0, so both read their first phase.
+            count = len(phases.column_index)
+            halves = workspace.take("halves", (1, 1, count, sums.size), sums.dtype)
+            for phase in range(count):
+                one = phases._replace(planes=phases.planes[:, :, phase : phase + 1])
+                view = _views(one, geometry, sums.size)
+                _sum_groups(schedule.column, view, halves[0, 0, phase], scratch, fresh=True)
+            view = _views(phases._replace(planes=halves), geometry, size)
+            fresh = _sum_groups(schedule.row, view, used, scratch[:size], fresh=True)
+        view = _views(phases, geometry, size)
+        if _sum_groups(schedule.rest, view, used, scratch[:size], fresh=fresh):
+            sums[...] = 0
+        return sums
 
 
 def rows_per_strip(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> int:
@@ -92,44 +114,6 @@ def rows_per_strip(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> i
         most = min(most, max(whole // LEAST_STRIPS, STRIP_BYTES // 2))
     # Rows that two strips share are copied twice, so a tall kernel needs tall strips.
     return max(most // row // geometry.stride[0], geometry.extent[0] // geometry.stride[0], 1)
-
-
-def _one_map(
-    phases: Polyphase, schedule: TapSchedule, geometry: Geometry, rows: int, workspace: Workspace
-) -> Flat:
-    """Return the flat sums of one kernel, (rows * pitch,)."""
-    pitch = phases.pitch
-    size = (rows - 1) * pitch + geometry.output_shape[1] * phases.interleaved
-    sums = workspace.take("sums", (rows * pitch,), phases.planes.dtype)
-    used, scratch = sums[:size], workspace.take("scratch", sums.shape, sums.dtype)
-    fresh = True
-    if schedule.column:
-        count = len(phases.column_index)
-        halves = workspace.take("halves", (1, 1, count, sums.size), sums.dtype)
-        _sum_columns(phases, schedule.column, geometry, halves, scratch)
-        view = _views(phases._replace(planes=halves), geometry, size)
-        fresh = _sum_groups(schedule.row, view, used, scratch[:size], fresh=True)
-    view = _views(phases, geometry, size)
-    if _sum_groups(schedule.rest, view, used, scratch[:size], fresh=fresh):
-        sums[...] = 0
-    return sums
-
-
-def _sum_columns(
-    phases: Polyphase,
-    column: tuple[Group, ...],
-    geometry: Geometry,
-    halves: NDArray[Any],
-    scratch: Flat,
-) -> None:
-    """Apply the column of a separable kernel to each column phase; its row remains to be applied.
-
-    A column's taps are in column 0 and a row's are in row 0, so both read their first phase.
-    """
-    for phase in range(len(phases.column_index)):
-        one = phases._replace(planes=phases.planes[:, :, phase : phase + 1])
-        view = _views(one, geometry, scratch.size)
-        _sum_groups(column, view, halves[0, 0, phase], scratch, fresh=True)
 
 
 def _views(phases: Polyphase, geometry: Geometry, size: int) -> View:

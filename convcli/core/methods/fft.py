@@ -14,7 +14,6 @@ below a half. NaN and infinity would spread, so strips that hold them go to the 
 Source: Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 8.7.
 """
 
-from collections.abc import Iterable
 from functools import cache
 from itertools import product
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.core.dtypes import SumTypes
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.strips import SumMethod, Workspace
 from convcli.geometry import Geometry, Pair
@@ -43,21 +43,16 @@ class FftMethod(SumMethod):
     """The spectra of a (kh, kw) kernel, computed once for each tile size.
 
     Args:
-        kernel: the weights.
+        types: weights, and the accumulator, to which sums of integers are rounded.
         geometry: pads, stride, dilation and sizes.
-        accumulator: the type that sums of integers are rounded to.
 
     Attributes:
         tile: rows and columns of a tile, chosen so that equal tiles cover the feature map.
         valid: rows and columns of a tile's product that are valid.
     """
 
-    def __init__(
-        self, kernel: NDArray[Any], geometry: Geometry, accumulator: np.dtype[Any]
-    ) -> None:
-        self.kernel = kernel
-        self.geometry = geometry
-        self.accumulator = accumulator
+    def __init__(self, types: SumTypes, geometry: Geometry) -> None:
+        self.kernel, self.accumulator, self.geometry = types.weights, types.accumulator, geometry
         rows, columns = (
             (extent - 1) // stride
             for extent, stride in zip(geometry.extent, geometry.stride, strict=True)
@@ -93,7 +88,7 @@ class FftMethod(SumMethod):
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows channel by channel; None unless all values are finite."""
-        if not is_transformable(strip):
+        if strip.dtype.kind == "f" and not (strip.min() > -LARGEST and strip.max() < LARGEST):
             return None
         phases = Polyphase.of(strip, self.geometry, workspace, summed=True)
         channels, down, across = phases.planes.shape[:3]
@@ -104,10 +99,13 @@ class FftMethod(SumMethod):
         sums = workspace.take("sums", (rows, width, channels), np.float64)
         for channel, left in product(range(channels), range(0, width, step)):
             seen = planes[channel, ..., : tile[0], left : left + tile[1]]
-            parts = self.spectra(tile).items()
-            found = _product(
-                ((seen[index[0][i], index[1][j]], part) for (i, j), part in parts), tile
-            )
+            total: NDArray[Any] | None = None
+            for (i, j), part in self.spectra(tile).items():
+                phase = seen[index[0][i], index[1][j]]
+                spectrum = np.fft.rfft2(phase.astype(np.float64), s=tile)
+                spectrum *= part
+                total = spectrum if total is None else np.add(total, spectrum, out=total)
+            found = np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
             right = min(left + step, width)
             sums[:, left:right, channel] = found[:rows, : right - left]
         if self.accumulator.kind == "i":
@@ -116,37 +114,17 @@ class FftMethod(SumMethod):
         return sums
 
 
-def _product(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], tile: Pair) -> NDArray[np.float64]:
-    """Return the sum of the circular correlations of a tile's phases with the kernel's parts."""
-    total: NDArray[Any] | None = None
-    for seen, part in pairs:
-        spectrum = np.fft.rfft2(seen.astype(np.float64), s=tile)
-        spectrum *= part
-        total = spectrum if total is None else np.add(total, spectrum, out=total)
-    return np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
-
-
-def is_transformable(strip: NDArray[Any]) -> bool:
-    """Tell whether a strip has only finite values, up to ``LARGEST``."""
-    return strip.dtype.kind != "f" or bool(strip.min() > -LARGEST and strip.max() < LARGEST)
-
-
+@cache
 def fast_length(least: int) -> int:
     """Return the smallest product of 2, 3 and 5 that is at least ``least``.
 
     >>> fast_length(257), fast_length(512)
     (270, 512)
     """
-    best = 1 << (least - 1).bit_length()
-    five = 1
-    while five < best:
-        three = five
-        while three < best:
-            two = three << max((-(-least // three) - 1).bit_length(), 0)
-            best = min(best, two) if two >= least else best
-            three *= 3
-        five *= 5
-    return best
+    length = least
+    while pow(30, 31, length):  # up to 2**31, these products are the divisors of 30**31
+        length += 1
+    return length
 
 
 def _equal_steps(size: int, most: int) -> int:

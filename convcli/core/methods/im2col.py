@@ -100,17 +100,13 @@ class Im2colMethod(SumMethod):
         whole = positions - positions % block
         for part in (slice(0, whole), slice(whole, positions)):
             size = min(block, part.stop - part.start)
-            if size:
-                seen = windows[:, part].reshape(len(windows), -1, size).transpose(1, 2, 0)
-                self._multiply_blocks(seen, out[part].reshape(-1, size, filters), workspace)
-
-    def _multiply_blocks(
-        self, windows: NDArray[Any], out: NDArray[Any], workspace: Workspace
-    ) -> None:
-        """Multiply (blocks, positions, taps) by the filters, ``CHAIN`` taps at a time."""
-        np.matmul(windows[..., :CHAIN], self.columns[:CHAIN], out=out)
-        for first in range(CHAIN, len(self.columns), CHAIN):
-            chain = slice(first, first + CHAIN)
-            scratch = workspace.take("scratch", out.shape, out.dtype)
-            np.matmul(windows[..., chain], self.columns[chain], out=scratch)
-            np.add(out, scratch, out=out)
+            if not size:
+                continue
+            seen = windows[:, part].reshape(len(windows), -1, size).transpose(1, 2, 0)
+            sums = out[part].reshape(-1, size, filters)
+            np.matmul(seen[..., :CHAIN], self.columns[:CHAIN], out=sums)
+            for first in range(CHAIN, len(self.columns), CHAIN):
+                chain = slice(first, first + CHAIN)
+                scratch = workspace.take("scratch", sums.shape, sums.dtype)
+                np.matmul(seen[..., chain], self.columns[chain], out=scratch)
+                np.add(sums, scratch, out=sums)

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 FACTOR_TOLERANCE = 1e-14  # relative error allowed in each weight of a factored float kernel
 
-Factors = tuple[NDArray[Any], NDArray[Any]]
-
 
 class Tap(NamedTuple):
     """The place of a nonzero weight; ``channel`` is 0 unless the kernel sums over channels."""
@@ -59,10 +57,8 @@ class TapSchedule(NamedTuple):
     def l1_norm(self) -> float:
         """Sum of the magnitudes of all terms, even if factors and rest cancel."""
         rest, column, row = (
-            sum(
-                abs(float(group.magnitude)) * (len(group.plus) + len(group.minus)) for group in part
-            )
-            for part in (self.rest, self.column, self.row)
+            sum(abs(float(size)) * (len(plus) + len(minus)) for size, plus, minus in groups)
+            for groups in self
         )
         return rest + column * row
 
@@ -118,7 +114,7 @@ def shortest_schedule(kernel: NDArray[Any]) -> TapSchedule:
     return direct if separable is None or direct.cost <= separable.cost else separable
 
 
-def rank_one_factors(kernel: NDArray[Any]) -> Factors | None:
+def rank_one_factors(kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Factor a (kh, kw) kernel of rank 1 into a column and a row.
 
     Returns:

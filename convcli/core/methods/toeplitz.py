@@ -51,7 +51,12 @@ class ToeplitzMethod(SumMethod):
         kernel, self.accumulator = types.weights, types.accumulator
         self.dtype, self.geometry = dtype, geometry
         self.rows = band_rows(geometry)
-        self.bands = _bands(kernel.astype(dtype), geometry, self.rows)
+        self.bands: dict[Pair, NDArray[Any]] = {}
+        width = self.rows + (geometry.extent[0] - 1) // geometry.stride[0]
+        for row, column in np.argwhere(kernel.astype(dtype)).tolist():
+            place, phase = divmod(row * geometry.dilation[0], geometry.stride[0])
+            band = self.bands.setdefault((phase, column), np.zeros((self.rows, width), dtype))
+            np.fill_diagonal(band[:, place : place + self.rows], kernel[row, column])
         l1_norm = float(np.abs(kernel.astype(np.float64)).sum())
         self.precision = Precision(sum(geometry.kernel), l1_norm, types.bias)
 
@@ -129,17 +134,6 @@ def count_products(geometry: Geometry) -> tuple[int, int]:
     rows = band_rows(geometry)
     wide = sum(rows + last for last in lasts.values())
     return len(lasts) * geometry.kernel[1], wide * geometry.kernel[1]
-
-
-def _bands(kernel: NDArray[Any], geometry: Geometry, rows: int) -> dict[Pair, NDArray[Any]]:
-    stride, dilation = geometry.stride[0], geometry.dilation[0]
-    width = rows + (geometry.extent[0] - 1) // stride
-    bands: dict[Pair, NDArray[Any]] = {}
-    for row, column in np.argwhere(kernel).tolist():
-        place, phase = divmod(row * dilation, stride)
-        band = bands.setdefault((phase, column), np.zeros((rows, width), kernel.dtype))
-        np.fill_diagonal(band[:, place : place + rows], kernel[row, column])
-    return bands
 
 
 def _ceil_div(size: int, step: int) -> int:

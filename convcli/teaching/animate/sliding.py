@@ -81,7 +81,7 @@ class SlidingWindow:
         plan = self.plans[0]
         planes = with_channels(self.image.pixels)
         single_pixel = Geometry(self.image.shape, (1, 1), self.pads, (1, 1), (1, 1), (0, 0))
-        view = PaddedView.of(planes, single_pixel, plan.border, plan.fill)
+        view = PaddedView(planes, single_pixel, plan.border, plan.fill)
         padded = np.empty((*single_pixel.padded_shape, planes.shape[2]), view.own_dtype)
         view.copy_rows(0, padded)
         return padded if self.image.pixels.ndim == 3 else padded[..., 0]

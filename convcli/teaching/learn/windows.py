@@ -250,7 +250,7 @@ def _without_padding(
 
 
 def _padded(image: NDArray[Any], geometry: Geometry, border: str, fill: float) -> NDArray[Any]:
-    view = PaddedView.of(image, geometry, border, fill if border == "constant" else 0)
+    view = PaddedView(image, geometry, border, fill if border == "constant" else 0)
     padded = np.empty((*geometry.padded_shape, image.shape[2]), view.own_dtype)
     view.copy_rows(0, padded)
     rows, columns = geometry.output_shape
