@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -192,14 +193,34 @@ def write_mp4(frames: Iterable[Frame], file: BinaryIO, fps: float) -> None:
 
     An odd number of rows or columns is made even by a white one.
     """
-    rest = iter(frames)
-    first = next(rest)
+    frames = iter(frames)
+    first = next(frames)
     height, width = first.shape[:2]
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}")
-    with tempfile.TemporaryDirectory(prefix="convcli-") as folder:
+    command = [_find_ffmpeg(), "-v", "error", "-nostdin", *source, "-i", "-", *_H264]
+    with (
+        tempfile.TemporaryDirectory(prefix="convcli-") as folder,
+        tempfile.TemporaryFile() as messages,
+    ):
         video = Path(folder, "video.mp4")  # the encoder seeks back in its file at the end
-        command = [_find_ffmpeg(), "-v", "error", "-nostdin", *source, "-i", "-"]
-        _run_ffmpeg([*command, *_H264, str(video)], first, rest)
+        with (
+            suppress(BrokenPipeError),  # ffmpeg ended early; its message says why
+            subprocess.Popen([*command, video], stdin=subprocess.PIPE, stderr=messages) as encoder,  # noqa: S603
+        ):
+            assert encoder.stdin is not None  # noqa: S101 - it is subprocess.PIPE
+            try:
+                for frame in chain([first], frames):
+                    encoder.stdin.write(frame.tobytes())
+            except BaseException as error:
+                if not isinstance(error, BrokenPipeError):
+                    encoder.kill()
+                with suppress(BrokenPipeError):
+                    encoder.stdin.close()
+                raise
+        if encoder.returncode != 0:
+            messages.seek(0)
+            reason = " ".join(messages.read().decode(errors="replace").split())
+            raise ConvcliError(f"ffmpeg cannot encode the video: {reason or 'it gives no reason'}")
         with video.open("rb") as finished:
             shutil.copyfileobj(finished, file)
 
@@ -209,31 +230,6 @@ def _find_ffmpeg() -> str:
     if program is None:
         raise UsageError(".mp4 needs the program ffmpeg, which is not installed; use .gif or .webp")
     return program
-
-
-def _run_ffmpeg(command: list[str], first: Frame, rest: Iterable[Frame]) -> None:
-    """Run ffmpeg on frames through its standard input."""
-    with (
-        tempfile.TemporaryFile() as messages,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as encoder,  # noqa: S603
-    ):
-        pipe = encoder.stdin
-        assert pipe is not None  # noqa: S101 - it is subprocess.PIPE
-        try:
-            pipe.write(first.tobytes())
-            for frame in rest:
-                pipe.write(frame.tobytes())
-            pipe.close()
-        except BrokenPipeError:  # ffmpeg ended early; its message says why
-            with suppress(BrokenPipeError):
-                pipe.close()
-        except BaseException:
-            encoder.kill()
-            raise
-        if encoder.wait() != 0:
-            messages.seek(0)
-            reason = " ".join(messages.read().decode(errors="replace").split())
-            raise ConvcliError(f"ffmpeg cannot encode the video: {reason or 'it gives no reason'}")
 
 
 def _repeat_last(frames: Iterable[Frame], times: int) -> Iterator[Frame]:
