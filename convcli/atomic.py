@@ -2,8 +2,8 @@
 
 The bytes go to a temporary file in the target's folder, which is then renamed to the target in one
 step. An error or a kill at any moment leaves the old file, or none, but never half a file. The
-temporary file's name contains the machine and the process that writes it; with it, files left by
-killed processes can be recognized and removed.
+temporary file's name contains its machine and its process; by it, files that killed processes left
+are recognized and removed.
 """
 
 import errno
@@ -21,9 +21,7 @@ from typing import BinaryIO
 
 from convcli.errors import ExistingError, ImageError, shown
 
-TEMPORARY_PREFIX = ".convcli-"
 _TEMPORARY = re.compile(r"\.convcli-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{16}\.tmp")
-_STALE_AFTER = 24 * 3600  # seconds: no process writes one file for so long
 
 
 def refuse_existing(target: Path) -> ExistingError:
@@ -98,20 +96,16 @@ def clear_stale(folder: Path) -> None:
     """Remove temporary files from a folder if the processes that wrote them are gone.
 
     Files of another machine, or whose process number now belongs to another process, are removed
-    after a day.
+    after a day: no process writes one file for so long.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            match = _TEMPORARY.fullmatch(entry.name)
-            if match is not None and _is_stale(entry, match["host"], int(match["process"])):
-                with suppress(OSError):
-                    Path(entry.path).unlink()
-
-
-def _is_stale(entry: os.DirEntry[str], host: str, process: int) -> bool:
-    if host == _host() and not _is_running(process):
-        return True
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_AFTER
+            if match := _TEMPORARY.fullmatch(entry.name):
+                is_dead = match["host"] == _host() and not _is_running(int(match["process"]))
+                written = entry.stat(follow_symlinks=False).st_mtime
+                if is_dead or time.time() - written > 24 * 3600:
+                    with suppress(OSError):
+                        Path(entry.path).unlink()
 
 
 def _is_running(process: int) -> bool:
@@ -138,8 +132,7 @@ def _host() -> str:
 
 def _open_temporary(final: Path) -> tuple[int, Path]:
     """Create the temporary file beside ``final``, with the permissions that ``final`` gets."""
-    mark = f"{_host()}-{os.getpid()}-{os.urandom(8).hex()}"
-    temporary = final.parent / f"{TEMPORARY_PREFIX}{mark}.tmp"
+    temporary = final.parent / f".convcli-{_host()}-{os.getpid()}-{os.urandom(8).hex()}.tmp"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with suppress(OSError):  # there is no old file, or the file system has no permissions
         temporary.chmod(stat.S_IMODE(final.stat().st_mode))

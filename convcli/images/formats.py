@@ -53,7 +53,7 @@ class Format:
         return self.name in ("npy", "csv", "txt")
 
     def holds(self, channels: int, depth: int | None, *, exact: bool = False) -> bool:
-        """Tell whether it holds such an image; unless ``exact``, 16 bits may be scaled to 8."""
+        """Return whether it holds such an image; unless ``exact``, 16 bits may be scaled to 8."""
         deep = self.deep if exact else self.channels
         held = {8: self.channels, 16: deep, None: self.plain}[depth]
         return held is ANY or channels in held
@@ -69,11 +69,8 @@ class Format:
         content = f"{channels} channel{'' if channels == 1 else 's'}"
         if depth is None:
             content = f"plain numbers in {content}"
-        remedy = "use .npy"
-        if channels == 1:
-            remedy = "use .tif or .npy"
-        elif channels == 3:
-            remedy = "use .npy, or --channels gray"
+        remedies = {1: "use .tif or .npy", 3: "use .npy, or --channels gray"}
+        remedy = remedies.get(channels, "use .npy")
         raise UsageError(f"{self.suffix} cannot hold {content}; {remedy}")
 
 
@@ -107,11 +104,6 @@ FORMATS = (
     Format("txt", (".txt",), channels=GRAY, deep=GRAY, plain=GRAY),
 )
 # fmt: on
-
-# Pillow reads these under another name than it writes them. An MPO is a JPEG with several frames,
-# which a JPEG cannot hold.
-_WRITTEN_AS = {"DIB": "BMP"}
-_STILL_AS = {"MPO": "JPEG"}
 
 # fmt: off
 _READ_ONLY_SUFFIXES = frozenset((
@@ -201,15 +193,15 @@ def choose_format(
     if named is not None:
         named.check(channels, depth)
         return named
-    own = _WRITTEN_AS.get(input_format, input_format)
-    if not frames:
-        own = _STILL_AS.get(own, own)
+    own = "BMP" if input_format == "DIB" else input_format
+    if own == "MPO" and not frames:  # a JPEG with several frames, which a JPEG cannot hold
+        own = "JPEG"
     for candidate in FORMATS:
         if candidate.name == own and candidate.holds(channels, depth, exact=True):
             return candidate
-    if depth is None and channels == 1:
-        return TIFF
-    return PNG if depth is not None and channels in COLOR else NPY
+    if depth is None:
+        return TIFF if channels == 1 else NPY
+    return PNG if channels in COLOR else NPY
 
 
 def default_suffix(suffix: str, requested: str | None, *, raw: bool = False) -> str:

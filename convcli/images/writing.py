@@ -23,11 +23,8 @@ from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
 from convcli.images.value_range import to_eight_bits
 
-DEFAULT_QUALITY = 95
 _DEFAULTS = WriteOptions()
 _MAX_JPEG_EXIF = 65_527  # bytes
-_PAGE_DURATION = 100  # milliseconds, for a frame without one
-_BUFFERED = ("JPEG2000",)  # its encoder never returns when the disk is full
 
 
 def write_image(
@@ -98,7 +95,7 @@ class _Encoder:
         self._options = self._option("quality", options.quality, 100)
         self._options |= self._option("compress_level", options.compress_level, 9)
         if "quality" in form.options:
-            self._options.setdefault("quality", DEFAULT_QUALITY)
+            self._options.setdefault("quality", 95)
 
     def _option(self, name: str, value: int | None, greatest: int) -> dict[str, int]:
         """Check an option; one that the format does not know is noted and left out."""
@@ -171,9 +168,9 @@ class _Encoder:
 
     @contextmanager
     def _sink(self, file: BinaryIO, *, reads: bool = False) -> Iterator[BinaryIO]:
-        """Give the encoder a file in which it can seek, and translate its exceptions."""
-        buffered = reads or self.format.name in _BUFFERED or not file.seekable()
-        sink = io.BytesIO() if buffered else file
+        """Give the encoder a file in which it can seek, or also read; translate its exceptions."""
+        hangs = self.format.name == "JPEG2000"  # the encoder never returns when the disk is full
+        sink = io.BytesIO() if reads or hangs or not file.seekable() else file
         with encoding(self.format.name):
             yield sink
         if isinstance(sink, io.BytesIO) and sink is not file:
@@ -238,7 +235,7 @@ class _Encoder:
         return pixels, alpha
 
     def _alpha(self, image: ImageData) -> NDArray[Any] | None:
-        """Return alpha if the format holds it; otherwise colors stay as they are."""
+        """Return alpha if the format holds it; the colors do not change without it."""
         if image.alpha is None or self.format.alpha:
             return image.alpha
         self.notes.append(f"alpha left out: {self.format.suffix} holds none")
@@ -262,5 +259,6 @@ class _Encoder:
 
 
 def _duration(image: ImageData) -> int:
+    """Return how long a frame is shown, in milliseconds."""
     duration = image.metadata.duration
-    return _PAGE_DURATION if duration is None else round(duration)
+    return 100 if duration is None else round(duration)
