@@ -1,8 +1,8 @@
-"""The Python interface: the public functions, as thin names on the rooms that do the work.
+"""The Python interface: the public functions.
 
-Heavy imports are inside the functions, so that sizes need no numpy and filters need no Pillow.
-Arguments that several functions share are explained once, in ``_SHARED``, and inserted into their
-docstrings, as scipy.ndimage does.
+Modules that need numpy or Pillow are imported inside the functions, so that ``output_size`` loads
+neither. Arguments that several functions share are documented once, in ``_SHARED``, and inserted
+into their docstrings, as scipy.ndimage does.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from convcli.choices import (
     ActivationName,
-    Border,
-    BorderSynonym,
+    AnyBorder,
+    AnyMethod,
     Combine,
-    Method,
-    MethodSynonym,
     Operation,
     PaddingRule,
     Pooling,
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from convcli.teaching.learn.result import LearnResult
 
 PaddingLike = int | PaddingRule | Sequence[int]
-AnyBorder = Border | BorderSynonym
-AnyMethod = Method | MethodSynonym
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SHARED = {

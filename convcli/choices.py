@@ -9,9 +9,9 @@ from typing import Literal, get_args
 Operation = Literal["correlate", "convolve"]
 PaddingRule = Literal["same", "valid", "full"]
 Border = Literal["edge", "zero", "reflect", "symmetric", "wrap", "constant"]
-BorderSynonym = Literal["replicate", "nearest", "zeros", "mirror", "circular"]
+AnyBorder = Border | Literal["replicate", "nearest", "zeros", "mirror", "circular"]
 Method = Literal["auto", "direct", "toeplitz", "separable", "fft", "matrix"]
-MethodSynonym = Literal["im2col"]
+AnyMethod = Method | Literal["im2col"]
 Combine = Literal["magnitude", "max", "sum", "mean", "direction"]
 Range = Literal["clip", "abs", "offset", "rescale", "raw"]
 Channels = Literal["auto", "gray", "rgb", "r", "g", "b"]
@@ -43,5 +43,5 @@ BORDER_SYNONYMS: dict[str, Border] = {
 }
 METHOD_SYNONYMS: dict[str, Method] = {"im2col": "matrix"}
 
-MAX_PIXELS = 89_478_485  # Pillow's own limit on an image that is decoded
+MAX_PIXELS = 89_478_485  # Pillow's own limit on the image that it decodes
 NAME_TEMPLATE = "{stem}_{kernel}{suffix}"  # of a result's file name

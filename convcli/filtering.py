@@ -254,7 +254,7 @@ class _Task:
     @property
     def value_type(self) -> np.dtype[Any]:
         """Type of the values unless the range converts them."""
-        kind = combined_type([plan.result for plan in self.plans], self.filter.combine)
+        kind = combined_type([plan.types.result for plan in self.plans], self.filter.combine)
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
     def run(

@@ -209,9 +209,7 @@ def as_pair(value: object, name: str, *, least: int) -> Pair:
     Raises:
         GeometryError: the value is neither, or a number is below ``least``; ``name`` names it.
     """
-    if not isinstance(value, tuple) and (
-        isinstance(value, int | str) or not isinstance(value, Sequence)
-    ):
+    if isinstance(value, str) or not isinstance(value, Sequence):
         number = _whole(value, name, least=least)
         return number, number
     if len(value) != 2:
@@ -255,15 +253,12 @@ def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair) -> Pads:
             f"padding must be valid, same, full, a number, V,H or T,B,L,R, not {padding!r}"
         )
     sides = padding if isinstance(padding, Sequence) else (padding,)
-    numbers = tuple(_whole(side, "padding", least=0) for side in sides)
-    match numbers:
-        case (side,):
-            return Pads(side, side, side, side)
-        case (vertical, horizontal):
-            return Pads(vertical, vertical, horizontal, horizontal)
-        case (top, bottom, left, right):
-            return Pads(top, bottom, left, right)
-    raise GeometryError(f"padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not {len(numbers)}")
+    numbers = [_whole(side, "padding", least=0) for side in sides]
+    if len(numbers) not in (1, 2, 4):
+        raise GeometryError(
+            f"padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not {len(numbers)}"
+        )
+    return Pads(*(number for number in numbers for _ in range(4 // len(numbers))))
 
 
 def parse_pair(text: str, *, least: int = 1) -> Pair:

@@ -13,7 +13,7 @@ from convcli.core.dtypes import float_type
 from convcli.errors import UsageError
 
 Block = NDArray[Any]
-_TOLERANCE = 1e-6  # relative, of the two lengths and of the right angle of a gradient's kernels
+_TOLERANCE = 1e-6  # relative; of the lengths of two derivatives and of the right angle between them
 
 
 def magnitude(blocks: list[Block]) -> Block:
@@ -90,7 +90,7 @@ def gradient_axes(first: Block, second: Block) -> tuple[complex, complex]:
     if not equal or abs((one * two.conjugate()).real) > _TOLERANCE * length**2:
         raise UsageError(
             "--combine direction needs two derivatives of equal strength at a right angle, "
-            "such as sobel; these kernels are not"
+            "such as sobel"
         )
     return one / length, two / length
 

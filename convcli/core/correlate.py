@@ -31,7 +31,7 @@ def feature_map(
     wide = requested is not None and requested.kind == "f" and requested.itemsize >= DOUBLE.itemsize
     pixels = np.asarray(image)
     plan = make_plan(pixels, kernel, options, divisor, bias, method, DOUBLE if wide else SINGLE)
-    out = np.empty(plan.shape, requested or plan.result)
+    out = np.empty(plan.shape, requested or plan.types.result)
     run(
         [plan], pixels, lambda rows, blocks: saturate(blocks[0], out[rows], overwrite=True), threads
     )
@@ -67,7 +67,7 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
             give_back(workspace)
 
     count = thread_count(threads)
-    filters = max(plan.types.filters for plan in plans)
+    filters = max(len(plan.types.weights) if plan.types.summed else 1 for plan in plans)
     count = count if planes.size * filters >= MIN_THREADED_SIZE else 1
     for_each(work, range(0, height, step), min(count, -(-height // step)))
 
@@ -92,7 +92,7 @@ def _filter_strip(
 def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """Divide the sums and add the bias.
 
-    A bias may cancel most of a sum. If the sums are more accurate than the block, it comes first.
+    A bias may cancel most of a sum, so it is added before the sums are rounded to float32.
     """
     values, bias = sums, types.bias
     if bias and sums.dtype == DOUBLE and types.block == SINGLE:

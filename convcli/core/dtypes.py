@@ -48,9 +48,14 @@ class SumTypes(NamedTuple):
     bias: float
 
     @property
-    def filters(self) -> int:
-        """Number of filters in a kernel that sums over channels; else 1."""
-        return len(self.weights) if self.weights.ndim == 4 else 1
+    def summed(self) -> bool:
+        """Whether the kernel sums over channels, (N, C, kh, kw)."""
+        return self.weights.ndim == 4
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the sums are integers."""
+        return self.accumulator.kind == "i"
 
 
 class ImageInfo(NamedTuple):
@@ -71,10 +76,6 @@ class ImageInfo(NamedTuple):
             info = np.iinfo(dtype)
             return cls(dtype, (int(info.min), int(info.max)))
         return cls(dtype, (int(image.min()), int(image.max())))
-
-    def largest(self) -> int:
-        """Return the largest magnitude of an integer image, or 0 for a floating-point one."""
-        return max(-self.bounds[0], self.bounds[1]) if self.bounds else 0
 
 
 def choose_types(

@@ -49,15 +49,10 @@ class Plan:
     types: SumTypes
     shape: tuple[int, ...]
 
-    @property
-    def result(self) -> np.dtype[np.generic]:
-        """Type of the feature map unless the caller asks for one."""
-        return self.types.result
-
     def describe(self) -> str:
         """Return one line with the method, its cost and its number type."""
-        exact = self.types.accumulator.kind == "i"
-        return f"{self.methods[0].describe()} ({'exact integers' if exact else 'floating point'})"
+        kind = "exact integers" if self.types.is_exact else "floating point"
+        return f"{self.methods[0].describe()} ({kind})"
 
 
 def as_applied(kernel: ArrayLike, operation: str) -> NDArray[Any]:
@@ -136,7 +131,7 @@ def _choose(
     method: str,
     floats: np.dtype[np.generic],
 ) -> tuple[SumTypes, list[SumMethod]]:
-    """Choose types and methods once for similar images; it can take longer than small sums."""
+    """Choose types and methods, once for similar images: it can take longer than a small sum."""
     weights, shape, kind = content
     kernel = np.frombuffer(weights, kind).reshape(shape)
     types = choose_types(image, kernel, fill, divisor, bias, floats)

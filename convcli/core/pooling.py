@@ -132,7 +132,7 @@ def pool_geometry(
 
 
 def _overhang(size: int, window: int, stride: int, pad: int) -> int:
-    """Return how far the last window, by a rounded-up count, extends beyond the padding.
+    """Return how far the last window extends beyond the padding if the count is rounded up.
 
     A window that starts after the image does not count.
     """
@@ -173,7 +173,7 @@ class _Axis(NamedTuple):
         return slice(low, max(high, low)), slice(begin, max(self.size, begin), self.step)
 
     def inside(self) -> NDArray[np.intp]:
-        """Return an image pixel in each window: the first one."""
+        """Return the first image pixel of each window."""
         return (self.start + np.arange(self.windows) * self.step).clip(0, self.size - 1)
 
     def counts(self, *, padded: bool) -> NDArray[np.float64]:

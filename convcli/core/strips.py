@@ -128,7 +128,7 @@ def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> N
     return samples
 
 
-class Workspace:
+class Workspace(dict[str, NDArray[np.uint8]]):
     """The named buffers of one thread, used again for each strip.
 
     Fresh memory pages can cost more time than the sums on them.
@@ -139,14 +139,6 @@ class Workspace:
     True
     """
 
-    def __init__(self) -> None:
-        self._buffers: dict[str, NDArray[np.uint8]] = {}
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all buffers together."""
-        return sum(buffer.nbytes for buffer in self._buffers.values())
-
     def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return buffer ``name`` as a contiguous array, valid until the buffer is taken again.
 
@@ -154,9 +146,9 @@ class Workspace:
         """
         kind = np.dtype(dtype)
         size = math.prod(shape) * kind.itemsize
-        buffer = self._buffers.get(name)
+        buffer = self.get(name)
         if buffer is None or buffer.nbytes < size:
-            buffer = self._buffers[name] = np.empty(size, np.uint8)
+            buffer = self[name] = np.empty(size, np.uint8)
         return buffer[:size].view(kind).reshape(shape)
 
 
@@ -173,7 +165,7 @@ def borrow() -> Workspace:
 
 def give_back(workspace: Workspace) -> None:
     """Keep a workspace for later calls, unless it is large."""
-    if workspace.nbytes <= KEPT_BYTES:
+    if sum(buffer.nbytes for buffer in workspace.values()) <= KEPT_BYTES:
         _free.append(workspace)
 
 

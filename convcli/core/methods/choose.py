@@ -29,7 +29,7 @@ from convcli.geometry import Geometry
 PASS_COST = {2: 0.05, 4: 0.10, 8: 0.21}  # a pass over a strip
 MULTIPLY_COST = {4: 0.035, 8: 0.078}  # a multiplication of a banded product
 TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
-WINDOW_COST = {4: 0.8, 8: 0.95}  # im2col: to copy what one tap meets
+WINDOW_COST = {4: 0.8, 8: 0.95}  # im2col: to copy the pixels of one tap
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
 
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"
@@ -43,29 +43,20 @@ class Problem(NamedTuple):
     geometry: Geometry
     fill: float
 
-    @property
-    def summed(self) -> bool:
-        """Whether the kernel sums over channels."""
-        return self.types.weights.ndim == 4
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the sums are integers."""
-        return self.types.accumulator.kind == "i"
-
     def largest(self) -> float:
         """Return the largest magnitude in an integer image or its padding."""
-        return max(self.image.largest(), abs(self.fill))
+        low, high = self.image.bounds or (0, 0)
+        return max(-low, high, abs(self.fill))
 
     def exact_float(self) -> np.dtype[Any] | None:
         """Return the smallest floating-point type that keeps the sums exact, or None.
 
         For floating-point sums that is their own type.
         """
-        if not self.is_exact:
+        if not self.types.is_exact:
             return self.types.accumulator
         weights = np.abs(self.types.weights.astype(np.float64))
-        norms = weights.sum(axis=(-3, -2, -1) if self.summed else None)
+        norms = weights.sum(axis=(-3, -2, -1) if self.types.summed else None)
         largest = norms.max() * self.largest()
         if largest < MAX_EXACT_INT[SINGLE]:
             return SINGLE
@@ -73,7 +64,7 @@ class Problem(NamedTuple):
 
     def fft_is_exact(self) -> bool:
         """Tell whether the FFT keeps integer sums exact; floating-point sums need not be exact."""
-        return not self.is_exact or integers_are_exact(self.types.weights, self.largest())
+        return not self.types.is_exact or integers_are_exact(self.types.weights, self.largest())
 
 
 def choose_methods(problem: Problem, method: str) -> list[SumMethod]:
@@ -86,15 +77,19 @@ def choose_methods(problem: Problem, method: str) -> list[SumMethod]:
     Raises:
         KernelError: the requested method cannot sum this kernel.
     """
-    kernels = list(problem.types.weights) if problem.summed else [problem.types.weights]
+    types = problem.types
+    kernels = list(types.weights) if types.summed else [types.weights]
     schedules = [_schedule(kernel, method) for kernel in kernels]
-    methods = (_bank_methods if problem.summed else _plane_methods)(problem, schedules, method)
-    own = problem.types.accumulator
+    choose = _bank_methods if types.summed else _plane_methods
+    methods = choose(problem, schedules, method)
     # Shift and accumulate comes last; after another method it does not try float32 again.
-    dtypes = [DOUBLE] if methods else [own, DOUBLE]
-    for dtype in [own] if problem.is_exact or own == DOUBLE else dtypes:
-        methods.append(DirectMethod(schedules, problem.types, problem.geometry, dtype))
-    return methods
+    dtypes: list[np.dtype[Any]] = [DOUBLE]
+    if types.is_exact:
+        dtypes = [types.accumulator]
+    elif types.accumulator == SINGLE and not methods:
+        dtypes = [SINGLE, DOUBLE]
+    direct = (DirectMethod(schedules, types, problem.geometry, dtype) for dtype in dtypes)
+    return [*methods, *direct]
 
 
 def _schedule(kernel: NDArray[np.generic], method: str) -> TapSchedule:
@@ -110,7 +105,7 @@ def _schedule(kernel: NDArray[np.generic], method: str) -> TapSchedule:
 
 
 def _plane_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> list[SumMethod]:
-    """Return what precedes shift and accumulate for a (kh, kw) kernel."""
+    """Return the methods to try before shift and accumulate for a (kh, kw) kernel."""
     if method == "matrix":
         raise KernelError(
             "method 'matrix' needs a kernel that sums over channels, (C, kh, kw) or "
@@ -128,7 +123,7 @@ def _plane_methods(problem: Problem, schedules: list[TapSchedule], method: str) 
 
 
 def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> list[SumMethod]:
-    """Return what precedes shift and accumulate for a (N, C, kh, kw) kernel."""
+    """Return the methods to try before shift and accumulate for a (N, C, kh, kw) kernel."""
     if method in ("fft", "toeplitz"):
         raise KernelError(f"method {method!r} cannot sum over channels; use method 'auto'")
     if method not in ("auto", "matrix"):
@@ -138,7 +133,7 @@ def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -
         return []
     if dtype is None:
         raise KernelError(_INEXACT.format(method))
-    dtypes = [dtype, DOUBLE] if dtype == SINGLE and not problem.is_exact else [dtype]
+    dtypes = [dtype, DOUBLE] if dtype == SINGLE and not problem.types.is_exact else [dtype]
     return [Im2colMethod(problem.types, problem.geometry, dtype) for dtype in dtypes]
 
 
@@ -147,10 +142,8 @@ def _cheapest(problem: Problem, schedule: TapSchedule) -> str:
     costs = {"direct": PASS_COST[problem.types.accumulator.itemsize] * schedule.cost}
     if (dtype := problem.exact_float()) is not None:
         products, multiplications = count_products(problem.geometry)
-        costs["toeplitz"] = (
-            MULTIPLY_COST[dtype.itemsize] * multiplications
-            + PASS_COST[dtype.itemsize] * (products + 3)
-        )  # fmt: skip
+        size = dtype.itemsize
+        costs["toeplitz"] = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
     # A 64-bit image is more accurate than rounding relative to a tile's largest value allows.
     if problem.image.dtype.itemsize < 8 and problem.fft_is_exact():
         phases = problem.geometry.stride[0] * problem.geometry.stride[1]

@@ -1,9 +1,9 @@
 """Shift and accumulate: one pass over a strip for each tap.
 
-A strip is flat: its rows follow each other in memory. The pixels that a tap meets are therefore
-one contiguous stretch, starting at the tap's offset, and every pass runs over it in one go. Each
-row of sums ends with a few sums of windows that straddle two rows; they are ignored. A stride is
-removed first by :mod:`convcli.core.methods.polyphase`.
+A strip is flat: its rows follow each other in memory. The pixels that a tap reads are therefore
+contiguous, from the tap's offset on, and a pass is one call of numpy. Each row of sums ends with a
+few sums of windows that straddle two rows; they are ignored. A stride is removed first by
+:mod:`convcli.core.methods.polyphase`.
 
 Integers are summed modulo ``2**bits`` of their type. Since the final sum fits, it is exact even if
 partial sums overflow. Sums in float32 are used only if :class:`convcli.core.dtypes.Precision`
@@ -53,7 +53,7 @@ class DirectMethod(SumMethod):
         dtype: np.dtype[Any],
     ) -> None:
         self.schedules, self.geometry, self.dtype = schedules, geometry, dtype
-        self.summed, self.bias = types.weights.ndim == 4, types.bias
+        self.summed, self.bias = types.summed, types.bias
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -63,7 +63,8 @@ class DirectMethod(SumMethod):
         """Return the method's name and its cost."""
         taps = sum(schedule.taps for schedule in self.schedules)
         cost = sum(schedule.cost for schedule in self.schedules)
-        return f"{self.schedules[0].method}: {taps} taps in {cost} passes over {self.dtype}"
+        method = "separable" if self.schedules[0].column else "direct"
+        return f"{method}: {taps} taps in {cost} passes over {self.dtype}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows tap by tap; None if float32 is too inaccurate."""
@@ -117,7 +118,7 @@ def rows_per_strip(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> i
 
 
 def _views(phases: Polyphase, geometry: Geometry, size: int) -> View:
-    """Return a function that gives the ``size`` values that a tap meets."""
+    """Return a function that gives the ``size`` values that a tap reads."""
     (down, across), (dilate_down, dilate_across) = geometry.stride, geometry.dilation
 
     def view(tap: Tap) -> Flat:

@@ -1,9 +1,10 @@
 """im2col + GEMM: a filter bank as one matrix product (the method ``matrix``).
 
-im2col copies what each tap meets at all positions of a few output rows into one row of a matrix,
-(C * kh * kw, positions). These are long runs, because the channels are separated first. Transposed,
-each row is a window; times the bank, (C * kh * kw, N), it gives the sums. The copy costs about a
-tenth of a nanosecond a tap, whatever the number of filters; the product runs at the speed of BLAS.
+im2col copies the pixels that a tap reads, at all positions of a few output rows, into one row of a
+matrix, (C * kh * kw, positions). These are long runs, because the channels are separated first.
+Each column is a window; the transposed matrix times the bank, (C * kh * kw, N), gives the sums. The
+copy costs about a tenth of a nanosecond a tap, whatever the number of filters; the product runs at
+the speed of BLAS.
 
 Source: Chellapilla, Puri and Simard, *High Performance Convolutional Neural Networks for Document
 Processing*, 2006.
@@ -75,7 +76,7 @@ class Im2colMethod(SumMethod):
     def _windows(
         self, phases: Polyphase, rows: int, part: slice, workspace: Workspace
     ) -> NDArray[Any]:
-        """Copy what each tap meets, (taps, rows * columns of the part)."""
+        """Copy the pixels that each tap reads, (taps, rows * columns of the part)."""
         stride, dilation = self.geometry.stride, self.geometry.dilation
         width = part.stop - part.start
         windows = workspace.take("windows", (len(self.columns), rows, width), self.columns.dtype)

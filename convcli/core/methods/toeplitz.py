@@ -68,7 +68,7 @@ class ToeplitzMethod(SumMethod):
     def rows_needed(self, rows: int) -> int:
         """Return how many padded rows the bands of some output rows cover, with a spare one."""
         spare = int(self.geometry.stride == (1, 1))  # otherwise each phase has one
-        return self.geometry.rows_needed(_ceil_div(rows, self.rows) * self.rows) + spare
+        return self.geometry.rows_needed(-(-rows // self.rows) * self.rows) + spare
 
     def describe(self) -> str:
         """Return the method's name and its cost."""
@@ -81,7 +81,7 @@ class ToeplitzMethod(SumMethod):
         """Sum the windows; None if the sums are not finite or too inaccurate."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
-        wide = self._multiply(phases, _ceil_div(rows, self.rows), workspace)
+        wide = self._multiply(phases, -(-rows // self.rows), workspace)
         flat = wide[:rows, : columns * phases.interleaved]
         sums = flat.reshape(rows, columns, phases.interleaved)
         if self.accumulator.kind == "i":
@@ -91,23 +91,22 @@ class ToeplitzMethod(SumMethod):
     def _multiply(self, phases: Polyphase, count: int, workspace: Workspace) -> NDArray[Any]:
         """Return the sum of all bands' products, (count * R, at least W' * C)."""
         width = self.geometry.output_shape[1] * phases.interleaved
-        deepest = max((band.size for band in self.bands.values()), default=1)
-        tiles = _ceil_div(width, min(TILE_COLUMNS, max(SINGLE_THREAD_GEMM // deepest, 1)))
-        across = _ceil_div(width, tiles)
+        largest = max((band.size for band in self.bands.values()), default=1)
+        tiles = -(-width // min(TILE_COLUMNS, max(SINGLE_THREAD_GEMM // largest, 1)))
+        across = -(-width // tiles)
         shape = (count, self.rows, tiles, across)
         sums, scratch = (workspace.take(name, shape, self.dtype) for name in ("sums", "scratch"))
-        out, size = sums, self.dtype.itemsize
+        stride, dilation = self.geometry.stride[1], self.geometry.dilation[1]
+        out, item = sums, self.dtype.itemsize
         for (row_phase, column), band in self.bands.items():
-            offset, column_phase = divmod(
-                column * self.geometry.dilation[1], self.geometry.stride[1]
-            )
+            offset, column_phase = divmod(column * dilation, stride)
             plane = phases.row_index[row_phase], phases.column_index[column_phase]
             windows = np.ndarray(
                 (count, tiles, band.shape[1], across),
                 self.dtype,
                 phases.planes[0][plane],
-                offset * phases.interleaved * size,
-                (self.rows * phases.pitch * size, across * size, phases.pitch * size, size),
+                offset * phases.interleaved * item,
+                (self.rows * phases.pitch * item, across * item, phases.pitch * item, item),
             )
             np.matmul(band, windows, out=out.transpose(0, 2, 1, 3))
             if out is scratch:
@@ -134,7 +133,3 @@ def count_products(geometry: Geometry) -> tuple[int, int]:
     rows = band_rows(geometry)
     wide = sum(rows + last for last in lasts.values())
     return len(lasts) * geometry.kernel[1], wide * geometry.kernel[1]
-
-
-def _ceil_div(size: int, step: int) -> int:
-    return -(-size // step)
