@@ -33,43 +33,14 @@ class Source(NamedTuple):
         below: its folder below the searched folder, the pattern or the list; --out-dir mirrors it.
         found: whether it was found in a folder or by a pattern, not named.
         is_stdin: whether it is standard input.
+        error: why there is no such input; the others are still filtered.
     """
 
     path: str
     below: str = ""
     found: bool = False
     is_stdin: bool = False
-
-
-class Missing(NamedTuple):
-    """An input that does not exist or cannot be read; the others are still filtered."""
-
-    path: str
-    error: ConvcliError
-
-
-class Group(NamedTuple):
-    """The inputs in one folder, or a single input that was named.
-
-    Attributes:
-        folder: the folder, as it was given or found.
-        names: the files' names in it.
-        below, found, is_stdin: as in :class:`Source`.
-        ignored: number of other files in the folder, whose names are not those of images.
-    """
-
-    folder: str
-    names: list[str]
-    below: str = ""
-    found: bool = False
-    is_stdin: bool = False
-    ignored: int = 0
-
-    def sources(self) -> Iterator[Source]:
-        """Yield the inputs one by one."""
-        prefix = os.path.join(self.folder, "") if self.folder else ""
-        for name in self.names:
-            yield Source(prefix + name, self.below, self.found, self.is_stdin)
+    error: ConvcliError | None = None
 
 
 def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> None:
@@ -88,128 +59,151 @@ def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> N
         )
 
 
-def is_piped(options: InputOptions) -> bool:
-    """Tell whether the list of inputs is a pipe, which can be read only once."""
-    if options.files_from is None:
-        return False
-    return options.files_from == STDIN or is_stream(Path(options.files_from))
+class InputSearch:
+    """Finds the inputs. Folders and lists are read as the iteration goes on.
 
-
-def find_all(options: InputOptions) -> Iterator[Group | Missing]:
-    """Yield all inputs: those of :func:`find_named`, then those of :func:`find_listed`."""
-    yield from find_named(options)
-    yield from find_listed(options)
-
-
-def find_named(options: InputOptions) -> Iterator[Group | Missing]:
-    """Yield the inputs that are named, and those found in folders and by patterns.
-
-    They come in the order given; those of a folder are sorted by name. In a folder only files with
-    an image's suffix are inputs; a file that is named is one whatever its suffix. Each folder is
-    read when its turn comes.
+    Attributes:
+        is_piped: whether the list of inputs is a pipe, which can be read only once.
+        ignored: number of the files that :meth:`named` found in folders and left out, because
+            their names are not those of images.
     """
-    for name in options.names:
-        if name == STDIN:
-            yield Group("", [name], is_stdin=True)
-        elif not name:
-            yield Missing(name, ImageError("''", "is not a file name"))
-        elif os.path.isdir(name):
-            yield from _in_folder(name, options)
-        elif os.path.lexists(name) or not glob.has_magic(name):
-            yield Group("", [name])
-        else:
-            yield from _matching(name, options)
 
+    def __init__(self, options: InputOptions) -> None:
+        self._options = options
+        self._includes, self._excludes = _matcher(options.include), _matcher(options.exclude)
+        # Inputs are read twice, and often from one large folder.
+        self._scan_cached = lru_cache(maxsize=1)(self._scan)
+        listed = options.files_from
+        self.is_piped = listed is not None and (listed == STDIN or is_stream(Path(listed)))
+        self.ignored = 0
 
-def find_listed(options: InputOptions) -> Iterator[Group]:
-    """Yield the inputs named in the --files-from list as they arrive; names are bytes.
+    def repeatable(self) -> Iterator[Source]:
+        """Yield the inputs that can be read more than once: all, or all but those of a pipe."""
+        yield from self.named()
+        if not self.is_piped:
+            yield from self.listed()
 
-    Raises:
-        UsageError: the list cannot be read.
-    """
-    if options.files_from is None:
-        return
-    end = b"\0" if options.null else b"\n"
-    for name in _split(_chunks(options.files_from), end):
-        path = os.fsdecode(name if options.null else name.removesuffix(b"\r"))
-        if "\0" in path:
-            raise UsageError(
-                f"--files-from {shown(options.files_from)}: a name contains NUL; "
-                "use -0 if NUL ends the names"
-            )
-        if path:
-            folder = PurePath(os.path.normpath(os.path.dirname(path)))
-            below = [part for part in folder.parts if part not in (folder.anchor, "..")]
-            yield Group("", [path], os.path.join("", *below))
+    def named(self) -> Iterator[Source]:
+        """Yield the inputs that are named, and those found in folders and by patterns.
 
-
-def _in_folder(top: str, options: InputOptions) -> Iterator[Group | Missing]:
-    """Yield the images of a folder; links to folders are not followed, to avoid endless loops."""
-    out_dir, excludes = _identity(options.out_dir), _matcher(options.exclude)
-    unreadable: list[Missing] = []
-    waiting, any_found, any_inside = [top], False, False
-    while waiting:
-        folder = waiting.pop()
-        below = os.path.relpath(folder, top)
-        try:
-            stat = os.stat(folder)
-            state = (stat.st_dev, stat.st_ino, stat.st_mtime_ns)
-            group, inside = _scan(folder, below, options, state)
-        except OSError as error:
-            problem = f"cannot be read: {error.strerror or error}"
-            unreadable.append(Missing(folder, ImageError(folder, problem)))
-            continue
-        inside = [
-            name
-            for name in inside
-            if not (excludes and excludes(name, below))
-            and (out_dir is None or _identity(os.path.join(folder, name)) != out_dir)
-        ]
-        if options.recursive:
-            waiting += [os.path.join(folder, name) for name in sorted(inside, reverse=True)]
-        any_inside = any_inside or bool(inside)
-        any_found = any_found or bool(group.names)
-        yield group
-    yield from unreadable
-    if not any_found and not unreadable:
-        hint = "; use --recursive to search its folders" * (any_inside and not options.recursive)
-        if options.include or options.exclude:
-            hint = f" that matches --include and --exclude{hint}"
-        yield Missing(top, ImageError(top, f"no image in this folder{hint}"))
-
-
-@lru_cache(maxsize=1)
-def _scan(
-    folder: str, below: str, options: InputOptions, _state: tuple[int, int, int]
-) -> tuple[Group, list[str]]:
-    """Return the images in one folder, sorted, and the folders in it; hidden ones are left out.
-
-    The last result is cached while the folder's state is the same: inputs are read twice, and
-    often from one large folder.
-    """
-    suffixes = image_suffixes()
-    includes, excludes = _matcher(options.include), _matcher(options.exclude)
-    names, folders, ignored = [], [], 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(name)
-                continue
-            if entry.is_symlink() and os.path.isdir(entry.path):
-                continue
-            if includes:
-                is_wanted = includes(name, below)
+        They come in the order given; those of a folder are sorted by name. In a folder only files
+        with an image's suffix are inputs; a file that is named is one whatever its suffix.
+        """
+        self.ignored = 0
+        for name in self._options.names:
+            if name == STDIN:
+                yield Source(name, is_stdin=True)
+            elif not name:
+                yield Source(name, error=ImageError("''", "is not a file name"))
+            elif os.path.isdir(name):
+                yield from self._in_folder(name)
+            elif os.path.lexists(name) or not glob.has_magic(name):
+                yield Source(name)
             else:
-                is_wanted = os.path.splitext(name)[1].lower() in suffixes
-            if is_wanted and not (excludes and excludes(name, below)) and _is_file(entry):
-                names.append(name)
-            else:
-                ignored += 1
-    names.sort()
-    return Group(folder, names, below, found=True, ignored=ignored), folders
+                yield from self._matching(name)
+
+    def listed(self) -> Iterator[Source]:
+        """Yield the inputs named in the --files-from list as they arrive; names are bytes.
+
+        Raises:
+            UsageError: the list cannot be read.
+        """
+        list_file, null = self._options.files_from, self._options.null
+        if list_file is None:
+            return
+        for name in _split(_chunks(list_file), b"\0" if null else b"\n"):
+            path = os.fsdecode(name if null else name.removesuffix(b"\r"))
+            if "\0" in path:
+                raise UsageError(
+                    f"--files-from {shown(list_file)}: a name contains NUL; "
+                    "use -0 if NUL ends the names"
+                )
+            if path:
+                folder = PurePath(os.path.normpath(os.path.dirname(path)))
+                below = [part for part in folder.parts if part not in (folder.anchor, "..")]
+                yield Source(path, os.path.join("", *below))
+
+    def _in_folder(self, top: str) -> Iterator[Source]:
+        """Yield the images of a folder; links to folders are not followed, as they may loop."""
+        out_dir, recursive = _identity(self._options.out_dir), self._options.recursive
+        unreadable: list[Source] = []
+        waiting, any_found, any_inside = [top], False, False
+        while waiting:
+            folder = waiting.pop()
+            below = os.path.relpath(folder, top)
+            try:
+                stat = os.stat(folder)
+                state = stat.st_dev, stat.st_ino, stat.st_mtime_ns
+                names, inside, ignored = self._scan_cached(folder, below, state)
+            except OSError as error:
+                problem = f"cannot be read: {error.strerror or error}"
+                unreadable.append(Source(folder, error=ImageError(folder, problem)))
+                continue
+            inside = [path for path in inside if out_dir is None or _identity(path) != out_dir]
+            waiting += inside if recursive else ()
+            any_inside = any_inside or bool(inside)
+            any_found = any_found or bool(names)
+            self.ignored += ignored
+            prefix = os.path.join(folder, "")
+            for name in names:
+                yield Source(prefix + name, below, found=True)
+        yield from unreadable
+        if not any_found and not unreadable:
+            hint = "; use --recursive to search its folders" * (any_inside and not recursive)
+            if self._includes or self._excludes:
+                hint = f" that matches --include and --exclude{hint}"
+            yield Source(top, error=ImageError(top, f"no image in this folder{hint}"))
+
+    def _scan(
+        self, folder: str, below: str, _state: tuple[int, int, int]
+    ) -> tuple[list[str], list[str], int]:
+        """Return a folder's images, its folders (last first), and the number of other files.
+
+        Hidden files and folders are left out. The result is cached while the state is the same.
+        """
+        suffixes = image_suffixes()
+        names, folders, ignored = [], [], 0
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                is_excluded = self._excludes is not None and self._excludes(name, below)
+                if entry.is_dir(follow_symlinks=False):
+                    folders += [] if is_excluded else [entry.path]
+                    continue
+                if entry.is_symlink() and os.path.isdir(entry.path):
+                    continue
+                if self._includes:
+                    is_wanted = self._includes(name, below)
+                else:
+                    is_wanted = os.path.splitext(name)[1].lower() in suffixes
+                if is_wanted and not is_excluded and _is_file(entry):
+                    names.append(name)
+                else:
+                    ignored += 1
+        return sorted(names), sorted(folders, reverse=True), ignored
+
+    def _matching(self, pattern: str) -> Iterator[Source]:
+        """Yield the files that match a pattern; ``**`` matches any number of folders."""
+        parts = PurePath(pattern).parts
+        first_wild = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+        base = PurePath(*parts[:first_wild])
+        matches = sorted(filter(os.path.isfile, glob.iglob(pattern, recursive=True)))
+        if not matches:
+            error = ImageError(pattern, "no such file, and no file matches it")
+            yield Source(pattern, error=error)
+        seen: set[str] = set()
+        for path in matches:
+            folder, name = os.path.split(path)
+            real = os.path.join(os.path.realpath(folder), name)
+            if real in seen:  # a link to a parent folder leads to the same file again
+                continue
+            seen.add(real)
+            below = os.path.relpath(folder or ".", base)
+            is_excluded = self._excludes is not None and self._excludes(name, below)
+            if not is_excluded and (self._includes is None or self._includes(name, below)):
+                yield Source(path, below, found=True)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -228,33 +222,17 @@ def _identity(path: str | None) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
-def _matching(pattern: str, options: InputOptions) -> Iterator[Group | Missing]:
-    """Yield the files that match a pattern; ``**`` matches any number of folders."""
-    parts = PurePath(pattern).parts
-    first_wild = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    base = PurePath(*parts[:first_wild])
-    includes, excludes = _matcher(options.include), _matcher(options.exclude)
-    matches = sorted(path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
-    if not matches:
-        yield Missing(pattern, ImageError(pattern, "no such file, and no file matches it"))
-    seen: set[str] = set()
-    for path in matches:
-        real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        if real in seen:  # a link to a parent folder leads to the same file again
-            continue
-        seen.add(real)
-        name, below = os.path.basename(path), os.path.relpath(os.path.dirname(path) or ".", base)
-        if (excludes and excludes(name, below)) or (includes and not includes(name, below)):
-            continue
-        yield Group("", [path], below, found=True)
-
-
 def _matcher(patterns: tuple[str, ...]) -> Matcher | None:
     """Return a function that matches a name; a pattern with a / matches the folder and the name."""
     if not patterns:
         return None
-    names = _any_of(each for each in patterns if "/" not in each)
-    paths = _any_of(each for each in patterns if "/" in each)
+    # An expression of no patterns matches nothing.
+    names, paths = (
+        re.compile(
+            "|".join(translate(each) for each in patterns if ("/" in each) == slash) or "(?!)"
+        )
+        for slash in (False, True)
+    )
 
     def matches(name: str, below: str) -> bool:
         if names.match(name):
@@ -263,11 +241,6 @@ def _matcher(patterns: tuple[str, ...]) -> Matcher | None:
         return paths.match(path.replace(os.sep, "/")) is not None
 
     return matches
-
-
-def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Return an expression that matches any of the patterns, and nothing without patterns."""
-    return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 
 def _chunks(list_file: str) -> Iterator[bytes]:

@@ -70,16 +70,13 @@ class Job(NamedTuple):
     """One input with an output for each filter; no outputs if only summary files are written."""
 
     source: Source
-    outputs: tuple[Output, ...]
+    outputs: tuple[Output, ...] = ()
     summaries: tuple[SummaryFile, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The path of every file that the job writes."""
-        paths = [each.path for each in self.outputs]
-        if self.summaries:
-            paths += [each.path for each in self.summaries]
-        return tuple(paths)
+        return tuple([each.path for each in self.outputs] + [each.path for each in self.summaries])
 
 
 class OutputResult(NamedTuple):
@@ -173,6 +170,8 @@ def dry_run(job: Job, options: JobOptions) -> JobResult:
     """Return the result that a job would have, with the errors that are known beforehand."""
     path = job.source.path
     try:
+        if job.source.error is not None:
+            raise job.source.error
         if not (job.source.is_stdin or os.path.exists(path)):
             raise ImageError(path, "no such file")
         pending = pending_outputs(job, options)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from convcli.atomic import is_stream
-from convcli.batch.inputs import STDIN, Group, Missing, find_all, find_listed, find_named, is_piped
+from convcli.batch.inputs import STDIN, InputSearch
 from convcli.batch.job import STDOUT, Job, JobOptions, SummaryFile
 from convcli.batch.options import InputOptions
 from convcli.batch.outputs import OutputPlanner, check_output_options, is_folder, summary_files
@@ -39,10 +40,10 @@ class OutputConflicts:
         conflict, outputs = None, self._outputs
         if not self._overwrite:
             for path in paths:
-                known = len(outputs)
-                outputs.add(self._hash(path))
-                if len(outputs) == known:
+                hashed = self._hash(path)
+                if hashed in outputs:
                     conflict = conflict or path
+                outputs.add(hashed)
             return conflict
         own = self._real_hash(source)
         if own in outputs or own in self._link_targets:
@@ -91,8 +92,7 @@ class JobList:
             UsageError: the options do not fit the number of inputs; two results have the same
                 path; or, with --overwrite, a result would replace another input.
         """
-        self._inputs, self._options = inputs, options
-        self._is_piped = is_piped(inputs)
+        self._options, self._search = options, InputSearch(inputs)
         self.reads_stdin = STDIN in inputs.names
         several = self._has_several()
         check_output_options(options, several=several, stdin=self.reads_stdin)
@@ -102,76 +102,58 @@ class JobList:
         )
         self._planner = OutputPlanner(options, several=several)
         self._conflicts = OutputConflicts(overwrite=options.writing.overwrite)
-        self._seen = self.ignored = 0
-        conflicts = False
-        for group in self._groups():
-            self.ignored += group.ignored if isinstance(group, Group) else 0
-            for item in self._planned(group, self._seen):
-                self._seen += 1
-                if isinstance(item, Job):
-                    conflict = self._conflicts.claim(item.source.path, self._written(item))
-                    conflicts = conflicts or conflict is not None
+        self._seen, conflicts = 0, False
+        for job in self._repeatable_jobs():
+            self._seen += 1
+            conflicts = self._claim(self._conflicts, job) is not None or conflicts
+        self.ignored = self._search.ignored
         if conflicts:
             self._check_new_inputs()
-        self.count = None if self._is_piped else self._seen
+        self.count = None if self._search.is_piped else self._seen
 
-    def jobs(self) -> Iterator[Job | Missing]:
+    def jobs(self) -> Iterator[Job]:
         """Yield the jobs in order, without inputs that an earlier run of this command wrote.
 
         Raises:
             UsageError: a list cannot be read.
         """
-        for item in self._all():
-            if isinstance(item, Missing) or not self._is_own_result(item):
-                yield item
-        if not self._is_piped:
+        yield from self._new_jobs()
+        if not self._search.is_piped:
             return
-        for index, group in enumerate(find_listed(self._inputs), self._seen + 1):
-            for source in group.sources():
-                job = self._planner.job(source, index)
-                conflict = self._conflicts.claim(source.path, self._written(job))
-                if conflict is None:
-                    yield job
-                else:
-                    problem = (
-                        f"output {shown(conflict)} is already taken by another input, "
-                        "or is itself an input"
-                    )
-                    yield Missing(source.path, ImageError(source.path, problem))
+        for index, source in enumerate(self._search.listed(), self._seen + 1):
+            job = self._planner.job(source, index)
+            conflict = self._claim(self._conflicts, job)
+            if conflict is not None:
+                problem = (
+                    f"output {shown(conflict)} is already taken by another input, "
+                    "or is itself an input"
+                )
+                job = Job(source._replace(error=ImageError(source.path, problem)))
+            yield job
 
     def _has_several(self) -> bool:
         """Tell whether there may be more than one input; it matters for single files only."""
         outputs = self._options.outputs
-        if not (outputs.output or summary_files(outputs)):
+        if self._search.is_piped or not (outputs.output or summary_files(outputs)):
             return True
-        total = 2 * self._is_piped
-        for group in self._groups():
-            total += len(group.names) if isinstance(group, Group) else 1
-            if total > 1:
-                break
-        return total > 1
+        return len(list(islice(self._search.repeatable(), 2))) > 1
 
-    def _groups(self) -> Iterator[Group | Missing]:
-        """Yield all inputs that can be read more than once."""
-        return find_named(self._inputs) if self._is_piped else find_all(self._inputs)
-
-    def _planned(self, group: Group | Missing, count: int) -> Iterator[Job | Missing]:
-        """Yield the jobs of a group that comes after ``count`` inputs."""
-        if isinstance(group, Missing):
-            yield group
-            return
-        for index, source in enumerate(group.sources(), count + 1):
+    def _repeatable_jobs(self) -> Iterator[Job]:
+        """Yield the jobs of all inputs that can be read more than once."""
+        for index, source in enumerate(self._search.repeatable(), 1):
             yield self._planner.job(source, index)
 
-    def _all(self) -> Iterator[Job | Missing]:
-        count = 0
-        for group in self._groups():
-            yield from self._planned(group, count)
-            count += 1 if isinstance(group, Missing) else len(group.names)
+    def _new_jobs(self) -> Iterator[Job]:
+        """Yield those jobs whose input was not found in a folder as the output of another job."""
+        for job in self._repeatable_jobs():
+            if not (job.source.found and self._conflicts.writes(job.source.path, job.paths)):
+                yield job
 
-    def _is_own_result(self, job: Job) -> bool:
-        """Tell whether an input was found in a folder, and is the output of another job."""
-        return job.source.found and self._conflicts.writes(job.source.path, job.paths)
+    def _claim(self, conflicts: OutputConflicts, job: Job) -> str | None:
+        """Add a job to ``conflicts``; return the path that it conflicts with, if any."""
+        if job.source.error is not None:
+            return None
+        return conflicts.claim(job.source.path, self._written(job))
 
     def _written(self, job: Job) -> tuple[str, ...]:
         """Return the files that a job writes; standard output and devices can be written twice."""
@@ -187,19 +169,17 @@ class JobList:
             UsageError: two results have the same path, or one would replace another input.
         """
         conflicts = OutputConflicts(overwrite=self._options.writing.overwrite)
-        for job in self._all():
-            if isinstance(job, Job) and not self._is_own_result(job):
-                conflict = conflicts.claim(job.source.path, self._written(job))
-                if conflict is not None:
-                    raise self._conflict_error(conflict)
+        for job in self._new_jobs():
+            conflict = self._claim(conflicts, job)
+            if conflict is not None:
+                raise self._conflict_error(conflict)
 
     def _conflict_error(self, path: str) -> UsageError:
         """Return the error for a path that two inputs would be written to."""
         real, sources = os.path.realpath(path), []
-        for job in self._all():
-            if isinstance(job, Job) and not self._is_own_result(job):
-                paths = [os.path.realpath(each) for each in self._written(job)]
-                sources += [shown(job.source.path)] * paths.count(real)
+        for job in self._new_jobs():
+            paths = [os.path.realpath(each) for each in self._written(job)]
+            sources += [shown(job.source.path)] * paths.count(real)
         if len(sources) == 1:
             return UsageError(
                 f"{sources[0]}: its result would replace the input {shown(path)}; "

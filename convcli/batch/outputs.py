@@ -150,6 +150,8 @@ class OutputPlanner:
         Raises:
             UsageError: a result's name has no known format, or leaves the --out-dir folder.
         """
+        if source.error is not None:
+            return Job(source)
         summaries = tuple([self._summary(each, source) for each in self._summaries])
         if self._single is not None:
             return Job(source, self._single, summaries)

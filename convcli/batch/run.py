@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from convcli.atomic import clear_stale
-from convcli.batch.executors.memory import check_fits, memory_limit
 from convcli.batch.executors.ordered import JobResults, Prefetch, run_in_order
-from convcli.batch.inputs import Missing
 from convcli.batch.job import Job, JobOptions
 from convcli.batch.joblist import JobList
 from convcli.batch.options import ExecutionOptions
-from convcli.batch.run_job import run_serially
+from convcli.batch.run_job import check_fits, run_serially
 from convcli.core.threads import processors
 from convcli.errors import UsageError
 
@@ -58,7 +58,9 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
 
         cluster = Cluster(execution, options.single_threaded())
         return run_in_order(pending, cluster, fail_fast=execution.fail_fast)
-    memory = memory_limit(execution.max_memory)
+    memory = execution.max_memory
+    if isinstance(memory, float):
+        memory = int(memory * available_memory())
     serially = partial(
         run_serially,
         pending,
@@ -81,15 +83,14 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
     return run_in_order(pending, pool, fail_fast=execution.fail_fast)
 
 
-def _with_stale_files_deleted(jobs: Iterable[Job | Missing]) -> Iterator[Job | Missing]:
+def _with_stale_files_deleted(jobs: Iterable[Job]) -> Iterator[Job]:
     """Delete stale temporary files from each output folder before the first job writes to it."""
     last: frozenset[str] = frozenset()
     for job in jobs:
-        if isinstance(job, Job):
-            folders = frozenset(os.path.dirname(path) or "." for path in job.paths)
-            for folder in folders - last:
-                clear_stale(Path(folder))
-            last = folders
+        folders = frozenset(os.path.dirname(path) or "." for path in job.paths)
+        for folder in folders - last:
+            clear_stale(Path(folder))
+        last = folders
         yield job
 
 
@@ -103,3 +104,29 @@ def _max_workers() -> int:
     if limit == resource.RLIM_INFINITY:
         return MAX_WORKERS
     return max((limit - 32) // OPEN_FILES, 1)
+
+
+def available_memory() -> int:
+    """Return the bytes available without swapping, within the container's limit if there is one."""
+    free = _free_memory()
+    with suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        limit = int((group / "memory.max").read_text())
+        free = min(free, limit - int((group / "memory.current").read_text()))
+    return max(free, 0)
+
+
+def _free_memory() -> int:
+    """Return the free bytes; where the system does not tell, half of all memory."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "MemAvailable":
+                return int(value.split()[0]) * 1024
+    if sys.platform == "win32":
+        import ctypes
+
+        kibibytes = ctypes.c_ulonglong()
+        ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kibibytes))
+        return kibibytes.value * 512
+    return os.sysconf("SC_PHYS_PAGES") // 2 * os.sysconf("SC_PAGE_SIZE")

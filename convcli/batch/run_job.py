@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convcli.batch.inputs import Missing, Source
+from convcli.batch.inputs import Source
 from convcli.batch.job import (
     Job,
     JobOptions,
@@ -32,8 +32,21 @@ from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames, write_image
 
 
+def check_fits(need: int, limit: int) -> None:
+    """Check that an image fits into the memory limit; both are in bytes.
+
+    Raises:
+        ConvcliError: it does not.
+    """
+    if need > limit:
+        raise ConvcliError(
+            f"needs about {need >> 20:,} MiB, above the limit of {limit >> 20:,} MiB; "
+            "raise it with --max-memory"
+        )
+
+
 def run_serially(
-    jobs: Iterable[Job | Missing],
+    jobs: Iterable[Job],
     options: JobOptions,
     reserve_memory: ReserveMemory = unlimited_memory,
     *,
@@ -44,10 +57,7 @@ def run_serially(
     With ``fail_fast`` the first error ends the run; otherwise no error does.
     """
     for job in jobs:
-        if isinstance(job, Missing):
-            result = JobResult(job.path, error=job.error)
-        else:
-            result = run_job(job, options, reserve_memory)
+        result = run_job(job, options, reserve_memory)
         yield result
         if fail_fast and result.error is not None:
             return
@@ -63,6 +73,8 @@ def run_job(
         options: the run's options.
         reserve_memory: called before decoding; see :func:`convcli.images.reading.read_image`.
     """
+    if job.source.error is not None:
+        return JobResult(job.source.path, error=job.source.error)
     began = time.perf_counter()
     runner = _JobRunner(job, options, reserve_memory)
     error: ConvcliError | None = None

@@ -290,14 +290,10 @@ def _run(
 
 def _dry_run(jobs: JobList, options: JobOptions, messages: MessageOptions) -> ExitCode:
     """Print what would be written, and the errors that are known already."""
-    from convcli.batch.inputs import Missing
-    from convcli.batch.job import JobResult, dry_run
+    from convcli.batch.job import dry_run
     from convcli.cli.report import Reporter
 
     reporter = Reporter(messages._replace(verbose=False))
     for job in jobs.jobs():
-        if isinstance(job, Missing):
-            reporter.report(JobResult(job.path, error=job.error))
-        else:
-            reporter.report(dry_run(job, options))
+        reporter.report(dry_run(job, options))
     return reporter.finish(jobs.ignored)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.batch.inputs import Missing, Source, check_inputs, find_all
+from convcli.batch.inputs import InputSearch, Source, check_inputs
 from convcli.batch.options import InputOptions
 from convcli.errors import UsageError
 
@@ -22,14 +22,7 @@ def tree(tmp_path, monkeypatch):
 
 
 def found(*names, **options):
-    return sources(InputOptions(names, **options))
-
-
-def sources(search):
-    items = []
-    for group in find_all(search):
-        items += [group] if isinstance(group, Missing) else group.sources()
-    return items
+    return list(InputSearch(InputOptions(names, **options)).repeatable())
 
 
 def test_a_name_is_taken_as_it_is(tree):
@@ -75,7 +68,6 @@ def test_what_matches_nothing_is_missing(tree):
     (tree / "empty").mkdir()
     for name in ("*.bmp", "empty"):
         (missing,) = found(name)
-        assert isinstance(missing, Missing)
         assert str(missing.error).startswith(f"{name}: ")
 
 
@@ -144,7 +136,7 @@ def test_a_list_that_is_not_there(tmp_path):
 )
 def test_patterns_choose_what_is_found(tree, include, exclude, expected):
     items = found(".", recursive=True, include=include, exclude=exclude)
-    assert [item.path[2:] for item in items if isinstance(item, Source)] == expected
+    assert [item.path[2:] for item in items if item.error is None] == expected
     assert found("n.txt", include=("*.png",)) == [Source("n.txt")]
 
 
@@ -156,8 +148,9 @@ def test_patterns_choose_among_a_pattern_s_matches(tree):
 def test_other_files_are_counted(tree):
     (tree / "link.png").symlink_to(tree / "sub")
     os.mkfifo(tree / "pipe.png")
-    groups = list(find_all(InputOptions((".",))))
-    assert [(group.names, group.ignored) for group in groups] == [(["a.PNG", "b.png"], 2)]
+    search = InputSearch(InputOptions((".",)))
+    assert [source.path for source in search.named()] == ["./a.PNG", "./b.png"]
+    assert search.ignored == 2
 
 
 def test_a_folder_that_cannot_be_read_is_told(tree, monkeypatch):
@@ -168,7 +161,6 @@ def test_a_folder_that_cannot_be_read_is_told(tree, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refused)
     *_, last = found(".", recursive=True)
-    assert isinstance(last, Missing)
     assert str(last.error) == "./sub: cannot be read: Permission denied"
 
 
@@ -186,5 +178,5 @@ def test_a_list_without_ends_is_refused_soon(tree):
 
 
 def test_patterns_that_leave_nothing_are_named(tree):
-    (missing,) = [item for item in found("sub", exclude=("*",)) if isinstance(item, Missing)]
+    (missing,) = found("sub", exclude=("*",))
     assert "no image in this folder that matches --include and --exclude" in str(missing.error)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convcli.batch.inputs import Missing, Source
+from convcli.batch.inputs import Source
 from convcli.batch.job import Job, JobOptions
 from convcli.batch.outputs import plan_output
 from convcli.batch.run_job import run_serially
@@ -29,7 +29,7 @@ def test_a_fault_does_not_stop_the_next(here):
     jobs = [
         job("a.npy", "a-out.npy"),
         job("nowhere.npy", "no.npy"),
-        Missing("gone", ImageError("gone", "is gone")),
+        Job(Source("gone", error=ImageError("gone", "is gone"))),
         job("b.npy", "b-out.npy"),
     ]
     outcomes = list(run_serially(jobs, work))

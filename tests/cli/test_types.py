@@ -3,8 +3,8 @@
 import click
 import pytest
 
-from convcli.batch.executors.memory import available_memory, memory_limit
 from convcli.batch.job import JobResult, OutputResult
+from convcli.batch.run import available_memory
 from convcli.choices import METHOD_SYNONYMS, METHODS
 from convcli.cli.report import Progress
 from convcli.cli.types import MEMORY, PairType, WordType
@@ -28,10 +28,8 @@ def test_what_is_no_size(text):
         MEMORY.convert(text, None, None)
 
 
-def test_a_share_is_of_what_is_available():
-    assert memory_limit(12345) == 12345
-    half = memory_limit(0.5)
-    assert 0 < half < available_memory()
+def test_some_memory_is_available():
+    assert available_memory() > 1 << 20
 
 
 def test_the_line_tells_how_far_it_is(capsys):

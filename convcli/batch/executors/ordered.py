@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from functools import partial
+from collections.abc import Generator, Iterable, Iterator
 from queue import Queue
 from threading import Thread
-from typing import NoReturn, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
-from convcli.batch.inputs import Missing
 from convcli.batch.job import Job, JobResult
 
 Item = TypeVar("Item")
@@ -42,7 +40,7 @@ class Prefetch(Iterator[Item]):
     """An iterator that a thread reads ahead; ``is_ready`` tells whether ``next`` need not wait."""
 
     def __init__(self, items: Iterable[Item]) -> None:
-        self._queue: Queue[Callable[[], Item]] = Queue(PREFETCHED)
+        self._queue: Queue[tuple[Any, Exception | None]] = Queue(PREFETCHED)
         Thread(target=self._read, args=(items,), daemon=True).start()
 
     @property
@@ -51,33 +49,23 @@ class Prefetch(Iterator[Item]):
         return not self._queue.empty()
 
     def __next__(self) -> Item:
-        get = self._queue.get()
-        try:
-            return get()
-        except BaseException:
-            self._queue.put(get)  # every later call raises the same
-            raise
+        item, error = self._queue.get()
+        if error is not None:
+            self._queue.put((None, error))  # every later call raises the same
+            raise error
+        return cast("Item", item)
 
     def _read(self, items: Iterable[Item]) -> None:
+        end: Exception = StopIteration()
         try:
             for item in items:
-                self._queue.put(partial(_return, item))
-            self._queue.put(partial(_raise, StopIteration()))
+                self._queue.put((item, None))
         except Exception as error:  # noqa: BLE001 - raised again by __next__
-            self._queue.put(partial(_raise, error))
+            end = error
+        self._queue.put((None, end))
 
 
-def _return(item: Item) -> Item:
-    return item
-
-
-def _raise(error: BaseException) -> NoReturn:
-    raise error
-
-
-def run_in_order(
-    jobs: Iterator[Job | Missing], executor: Executor, *, fail_fast: bool = False
-) -> JobResults:
+def run_in_order(jobs: Iterator[Job], executor: Executor, *, fail_fast: bool = False) -> JobResults:
     """Yield the result of each job, in the order of the jobs.
 
     Jobs are taken one by one as workers become free, at most ``RUN_AHEAD`` per worker before the
@@ -94,8 +82,8 @@ def run_in_order(
                 if is_running and isinstance(jobs, Prefetch) and not jobs.is_ready:
                     break  # do not wait for the list while there are results to yield
                 job = next(jobs, None)
-                if isinstance(job, Missing):
-                    known[submitted] = JobResult(job.path, error=job.error)
+                if job is not None and job.source.error is not None:
+                    known[submitted] = JobResult(job.source.path, error=job.source.error)
                 elif job is not None:
                     executor.submit(submitted, job)
                 more = job is not None

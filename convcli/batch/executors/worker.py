@@ -10,9 +10,8 @@ from collections.abc import MutableSequence
 from multiprocessing import parent_process
 from typing import Any, NoReturn
 
-from convcli.batch.executors.memory import check_fits
 from convcli.batch.job import Job, JobOptions, JobResult
-from convcli.batch.run_job import run_job
+from convcli.batch.run_job import check_fits, run_job
 from convcli.errors import ImageError
 
 WAITING = -1  # in reserved_bytes: the worker waits for memory
