@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from convcli.atomic import is_stream
 from convcli.batch.options import InputOptions
@@ -44,11 +44,7 @@ class Source(NamedTuple):
 
 
 def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> None:
-    """Check that there is an input, and that standard input is used once at most.
-
-    Raises:
-        UsageError: there is no input, or standard input is used twice.
-    """
+    """Raise UsageError if there is no input, or if standard input is used twice."""
     if not options.names and options.files_from is None:
         raise UsageError("no INPUT: name files, folders or patterns, or use --files-from")
     uses = options.names.count(STDIN) + (options.files_from == STDIN) + kernel_from_stdin
@@ -245,22 +241,17 @@ def _matcher(patterns: tuple[str, ...]) -> Matcher | None:
 
 def _chunks(list_file: str) -> Iterator[bytes]:
     try:
-        if list_file == STDIN:
-            yield from iter(_read_stdin, b"")
-            return
-        with open(list_file, "rb") as file:
+        file_or_number = sys.stdin.fileno() if list_file == STDIN else list_file
+    except io.UnsupportedOperation:  # a stream in memory
+        yield sys.stdin.buffer.read()
+        return
+    try:
+        # Without a buffer names arrive at once, and a waiting thread holds no lock of a stream.
+        with open(file_or_number, "rb", buffering=0, closefd=list_file != STDIN) as file:
             yield from iter(lambda: file.read(CHUNK), b"")
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"--files-from {shown(list_file)}: {reason}") from error
-
-
-def _read_stdin() -> bytes:
-    """Read what is available, without the stream's lock, which a waiting thread would hold."""
-    try:
-        return os.read(sys.stdin.fileno(), CHUNK)
-    except io.UnsupportedOperation:  # a stream in memory
-        return cast(io.BufferedReader, sys.stdin.buffer).read1(CHUNK)
 
 
 def _split(chunks: Iterable[bytes], end: bytes) -> Iterator[bytes]:

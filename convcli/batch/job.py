@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,11 +36,6 @@ class JobOptions(NamedTuple):
     def raw(self) -> bool:
         """Whether values are written without mapping them to pixels."""
         return any(each.range == "raw" for each in self.filters)
-
-    @property
-    def all_frames(self) -> bool:
-        """Whether every frame of an input is filtered."""
-        return self.reading.frames == "all"
 
     @property
     def label(self) -> str:
@@ -110,7 +106,7 @@ class JobResult(NamedTuple):
 
     Attributes:
         path: the input.
-        results: one for each filter, as far as the job came before an error.
+        results: one for each filter; fewer after an error.
         summaries: the summary files that were written.
         figure: a figure to show in a window, or None.
         notes: messages for the user.
@@ -128,15 +124,9 @@ class JobResult(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """What of a job must still be made.
+    """What of a job must still be made, and the results for files that exist and are left."""
 
-    Attributes:
-        outputs: each filter to run, with its output; None if only summary files need it.
-        summaries: the summary files to write.
-        skipped: results for the files that exist and are left.
-    """
-
-    outputs: list[tuple[Filter, Output | None]]
+    outputs: list[tuple[Filter, Output | None]]  # None if only summary files need the result
     summaries: list[SummaryFile]
     skipped: list[OutputResult]
 
@@ -147,23 +137,21 @@ def pending_outputs(job: Job, options: JobOptions) -> Pending:
     Raises:
         ImageError: a file exists, and neither --overwrite nor --skip-existing is given.
     """
-    summaries: list[SummaryFile] = []
-    skipped: list[OutputResult] = []
+    pending = Pending([], [], [])
     for summary in job.summaries:
         if _is_pending(summary.path, job, options.writing):
-            summaries.append(summary)
+            pending.summaries.append(summary)
         else:
-            skipped.append(OutputResult(options.label, summary.path, skipped=True))
-    outputs: list[tuple[Filter, Output | None]] = [(each, None) for each in options.filters]
-    for index, output in enumerate(job.outputs):
-        chosen = options.filters[index]
-        if _is_pending(output.path, job, options.writing):
-            outputs[index] = chosen, output
-        else:
-            skipped.append(OutputResult(chosen.label, output.path, skipped=True))
-    if not summaries and not options.outputs.show:
-        outputs = [each for each in outputs if each[1] is not None]
-    return Pending(outputs, summaries, skipped)
+            pending.skipped.append(OutputResult(options.label, summary.path, skipped=True))
+    for chosen, output in zip_longest(options.filters, job.outputs):
+        if output is not None and _is_pending(output.path, job, options.writing):
+            pending.outputs.append((chosen, output))
+            continue
+        if output is not None:
+            pending.skipped.append(OutputResult(chosen.label, output.path, skipped=True))
+        if pending.summaries or options.outputs.show:
+            pending.outputs.append((chosen, None))
+    return pending
 
 
 def dry_run(job: Job, options: JobOptions) -> JobResult:

@@ -1,8 +1,8 @@
 """The jobs of a run. All outputs are checked for conflicts before anything is written.
 
-The inputs are read twice: once to check that no two results have the same path, and once to run the
-jobs. The check keeps one hash per path, which takes about 65 MB for a million paths. A list from a
-pipe can be read only once: each of its inputs is checked when its turn comes.
+The inputs are read twice: once for the check, which keeps one hash per path (about 65 MB for a
+million paths), and once to run the jobs. A list from a pipe can be read only once: each of its
+inputs is checked when its turn comes.
 """
 
 from __future__ import annotations
@@ -163,11 +163,7 @@ class JobList:
         return tuple(path for path in job.paths if path != STDOUT and not is_stream(Path(path)))
 
     def _check_new_inputs(self) -> None:
-        """Check for conflicts again, without the inputs that an earlier run wrote.
-
-        Raises:
-            UsageError: two results have the same path, or one would replace another input.
-        """
+        """Check for conflicts again, without the inputs that an earlier run wrote."""
         conflicts = OutputConflicts(overwrite=self._options.writing.overwrite)
         for job in self._new_jobs():
             conflict = self._claim(conflicts, job)

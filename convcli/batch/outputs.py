@@ -7,6 +7,7 @@ import os
 import re
 import string
 from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,12 +21,7 @@ from convcli.images.formats import Format, choose_format, default_suffix, named_
 from convcli.images.options import WriteOptions
 
 FIELDS = ("stem", "kernel", "suffix", "index")
-MATRICES = ("npy", "csv", "txt")
-EIGHT_BITS = (
-    "plain numbers were rounded and clipped to 8-bit pixels; --range rescale spreads them, "
-    "and .npy, .csv and .tif keep them"
-)
-_SUMMARY_ENDINGS = {"figure": ".png", "grid": "_grid.png", "stack": ".npy"}
+SUMMARY_ENDINGS = {"figure": ".png", "grid": "_grid.png", "stack": ".npy"}
 
 
 def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> None:
@@ -36,7 +32,7 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
     """
     outputs = options.outputs
     _check_template(outputs.name)
-    if options.all_frames and (summary_files(outputs) or outputs.show):
+    if options.reading.frames == "all" and (summary_files(outputs) or outputs.show):
         raise UsageError(
             "--plot, --grid, --stack and --show take one frame; leave out --frames all"
         )
@@ -94,11 +90,7 @@ def is_folder(path: str) -> bool:
 
 
 def base_name(path: str) -> str:
-    """Return a file's name without its folders, for the title of a figure.
-
-    >>> base_name("holiday/photo.png"), base_name("standard input")
-    ('photo.png', 'standard input')
-    """
+    """Return a file's name without its folders, for the title of a figure."""
     return shown(os.path.basename(path))
 
 
@@ -141,8 +133,8 @@ class OutputPlanner:
         if self._outputs.output is not None:
             self._single = (plan_output(self._outputs.output, self._requested, raw=self._raw),)
         # A planner names a million files: what depends on suffix or folder alone is computed once.
-        self._suffixes: dict[str, tuple[str, Format | None]] = {}
-        self._below, self._prefix = "", self._out_prefix("")
+        self._out_prefix = lru_cache(maxsize=1)(self._find_out_prefix)
+        self._kept_suffix = cache(self._find_kept_suffix)
 
     def job(self, source: Source, index: int) -> Job:
         """Return the job of the ``index``-th input, counted from 1.
@@ -162,10 +154,8 @@ class OutputPlanner:
         if self._outputs.out_dir is None:
             prefix = os.path.join(folder, "") if folder else ""
         else:
-            if source.below != self._below:
-                self._below, self._prefix = source.below, self._out_prefix(source.below)
-            prefix = self._prefix
-        kept, named = self._suffixes.get(suffix) or self._keep(suffix)
+            prefix = self._out_prefix(source.below)
+        kept, named = self._kept_suffix(suffix)
         if self._is_default:
             outputs = [Output(f"{prefix}{stem}_{label}{kept}", named) for label in self._labels]
         else:
@@ -173,17 +163,15 @@ class OutputPlanner:
             outputs = [self._templated(prefix, kernel=label, **fields) for label in self._labels]
         return Job(source, tuple(outputs), summaries)
 
-    def _out_prefix(self, below: str) -> str:
+    def _find_out_prefix(self, below: str) -> str:
         """Return the folder for results of inputs in the folder ``below``, with a final slash."""
         folder = os.path.normpath(os.path.join(self._outputs.out_dir or "", below))
         return "" if folder == "." else os.path.join(folder, "")
 
-    def _keep(self, suffix: str) -> tuple[str, Format | None]:
+    def _find_kept_suffix(self, suffix: str) -> tuple[str, Format | None]:
         """Return suffix and format of results whose inputs have this suffix."""
         kept = default_suffix(suffix, self._requested, raw=self._raw)
-        named = named_format(Path(f"x{kept}"), self._requested, raw=self._raw)
-        self._suffixes[suffix] = kept, named
-        return kept, named
+        return kept, named_format(Path(f"x{kept}"), self._requested, raw=self._raw)
 
     def _templated(self, prefix: str, **fields: Any) -> Output:
         template = self._outputs.name
@@ -204,7 +192,7 @@ class OutputPlanner:
             return summary
         stem = os.path.splitext(os.path.basename(source.path))[0]
         stem = "stdin" if source.is_stdin else stem
-        name = f"{stem}_{self._label}{_SUMMARY_ENDINGS[summary.kind]}"
+        name = f"{stem}_{self._label}{SUMMARY_ENDINGS[summary.kind]}"
         path = os.path.normpath(os.path.join(summary.path, source.below, name))
         return SummaryFile(summary.kind, path)
 
@@ -240,24 +228,25 @@ def choose_target(
     Raises:
         UsageError: the format that the user named cannot hold the result.
     """
-    named, notes = output.format, _suffix_notes(output)
-    if named is None and output.path == STDOUT and channels == 1 and input_format in MATRICES:
-        named = named_format(None, "txt")  # a matrix is printed
+    named, suffix = output.format, os.path.splitext(output.path)[1]
+    notes: tuple[str, ...] = ()
+    if named is None:
+        is_matrix = channels == 1 and input_format in ("npy", "csv", "txt")
+        if is_matrix and output.path == STDOUT:
+            named = named_format(None, "txt")  # a matrix is printed
+    elif suffix and suffix.lower() not in named.suffixes:
+        notes = (f"is written as {named.name} although its name ends with {suffix}",)
     if range == "raw":
         depth = None
     elif depth is None and named is not None and not named.holds(channels, None):
         depth = 8
-        notes += () if range == "rescale" else (EIGHT_BITS,)
+        if range != "rescale":
+            notes += (
+                "plain numbers were rounded and clipped to 8-bit pixels; --range rescale spreads "
+                "them, and .npy, .csv and .tif keep them",
+            )
     chosen = choose_format(named, input_format, channels=channels, depth=depth, frames=frames)
     return Target(output.path, chosen, depth, notes)
-
-
-def _suffix_notes(output: Output) -> tuple[str, ...]:
-    """Return a note if --format and the suffix name different formats."""
-    suffix = os.path.splitext(output.path)[1]
-    if output.format is None or not suffix or suffix.lower() in output.format.suffixes:
-        return ()
-    return (f"is written as {output.format.name} although its name ends with {suffix}",)
 
 
 def write_result(

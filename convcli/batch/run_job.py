@@ -68,10 +68,7 @@ def run_job(
 ) -> JobResult:
     """Run one job; an error is part of its result.
 
-    Args:
-        job: the input and its outputs.
-        options: the run's options.
-        reserve_memory: called before decoding; see :func:`convcli.images.reading.read_image`.
+    ``reserve_memory`` is called before decoding; see :func:`convcli.images.reading.read_image`.
     """
     if job.source.error is not None:
         return JobResult(job.source.path, error=job.source.error)
@@ -123,7 +120,7 @@ class _JobRunner:
         if not pending.outputs:
             return
         self.file = _open(self.job.source)
-        if self.options.all_frames:
+        if self.options.reading.frames == "all":
             for each, output in pending.outputs:
                 if output is not None:
                     self._filter_frames(each, output)
@@ -140,12 +137,12 @@ class _JobRunner:
             filtered = filter_image(images[0], each, _depth(images[0], target))
             if number == len(outputs):
                 images.clear()  # the encoder needs the memory
-            self._write_image(each, target, filtered, shape)
+            self._write(each, target, partial(write_image, filtered.image), filtered, shape)
 
     def _filter_with_summaries(
         self, outputs: list[tuple[Filter, Output | None]], summaries: list[SummaryFile]
     ) -> None:
-        """Filter the image once with each filter, and write also what all results make."""
+        """Filter the image with each filter, and write the files that all results make up."""
         options = self.options
         self.memory_factor = memory_factor(summaries, len(outputs), raw=options.raw)
         image = self._read()
@@ -163,7 +160,7 @@ class _JobRunner:
             else:
                 filtered = filter_image(image, each, depth)
                 stacked.append((each, filtered))
-            self._write_image(each, target, filtered, image.shape)
+            self._write(each, target, partial(write_image, filtered.image), filtered, image.shape)
             results.append((each, filtered))
         if options.outputs.show:
             self.figure = draw_figure(self.name, image, results)
@@ -193,15 +190,10 @@ class _JobRunner:
                 total.stats.merge(result.stats)
                 yield result.image
 
-        data = self._write(target, partial(write_frames, filtered()))
-        self._add(chosen, output.path, data, total, first.shape)
+        self._write(chosen, target, partial(write_frames, filtered()), total, first.shape)
 
     def _target(self, image: ImageData, chosen: Filter, output: Output | None) -> Target | None:
-        """Choose format and depth of a result, which depend on the image's channels and depth.
-
-        Raises:
-            UsageError: the format that the user named cannot hold the result.
-        """
+        """Choose format and depth of a result, which depend on the image's channels and depth."""
         if output is None:
             return None
         channels, depth = image.channels, image.depth
@@ -220,18 +212,40 @@ class _JobRunner:
             channels=channels,
             depth=depth,
             range=chosen.range,
-            frames=self.options.all_frames,
+            frames=self.options.reading.frames == "all",
         )
         self.notes += target.notes
         return target
 
-    def _write_image(
-        self, chosen: Filter, target: Target | None, filtered: Filtered, shape: tuple[int, int]
+    def _write(
+        self,
+        chosen: Filter,
+        target: Target | None,
+        encode: Callable[..., tuple[str, ...]],
+        filtered: Filtered,
+        shape: tuple[int, int],
     ) -> None:
-        path = None if target is None else target.path
+        """Write a result of an input of this shape, unless it has no target, and record it."""
+        path, data, stats = None if target is None else target.path, None, filtered.stats
         with self._skip_if_made(chosen.label, path):
-            data = self._write(target, partial(write_image, filtered.image))
-            self._add(chosen, path, data, filtered, shape)
+            if target is not None:
+                data, notes = write_result(target, encode, self.options.writing)
+                self.notes += notes
+            self.results.append(
+                OutputResult(
+                    kernel=chosen.label,
+                    output=path,
+                    data=data,
+                    input_shape=shape,
+                    shape=filtered.image.shape,
+                    method=filtered.method,
+                    minimum=stats.minimum,
+                    maximum=stats.maximum,
+                    clipped=stats.clipped,
+                )
+            )
+            if stats.nans and filtered.image.depth is not None:
+                self.notes.append(f"{stats.nans} NaN values of the feature map became black")
 
     @contextmanager
     def _skip_if_made(self, label: str, path: str | None) -> Iterator[None]:
@@ -242,38 +256,6 @@ class _JobRunner:
             if not self.options.writing.skip_existing:
                 raise
             self.results.append(OutputResult(label, path, skipped=True))
-
-    def _write(self, target: Target | None, encode: Callable[..., tuple[str, ...]]) -> bytes | None:
-        if target is None:
-            return None
-        data, notes = write_result(target, encode, self.options.writing)
-        self.notes += notes
-        return data
-
-    def _add(
-        self,
-        chosen: Filter,
-        path: str | None,
-        data: bytes | None,
-        filtered: Filtered,
-        shape: tuple[int, int],
-    ) -> None:
-        stats = filtered.stats
-        self.results.append(
-            OutputResult(
-                kernel=chosen.label,
-                output=path,
-                data=data,
-                input_shape=shape,
-                shape=filtered.image.shape,
-                method=filtered.method,
-                minimum=stats.minimum,
-                maximum=stats.maximum,
-                clipped=stats.clipped,
-            )
-        )
-        if stats.nans and filtered.image.depth is not None:
-            self.notes.append(f"{stats.nans} NaN values of the feature map became black")
 
     def _reserve_memory(self, size: int) -> None:
         """Ask for the memory of an image, and of all results if they are kept; in bytes."""

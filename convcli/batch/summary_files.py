@@ -15,8 +15,6 @@ from convcli.images.formats import NPY
 from convcli.images.image import ImageData
 from convcli.images.writing import write_image
 
-# Memory of one result that is kept, as a share of what reading and filtering the image takes.
-_KEPT, _KEPT_RAW = 0.2, 0.9
 Results = Sequence[tuple[Filter, Filtered]]
 
 
@@ -25,12 +23,7 @@ def write_summary(
 ) -> tuple[str, ...]:
     """Write one summary file of an input, and return notes for the user.
 
-    Args:
-        summary: the file and its kind.
-        name: the input's name, for the title of a figure.
-        image: the input.
-        results: each filter with its result; a stack takes them at the input's own depth.
-        options: the run's options.
+    A stack takes the results at the input's own depth; ``name`` is the title of a figure.
 
     Raises:
         ConvcliError: the file cannot be written, or the results cannot be combined in it.
@@ -56,15 +49,11 @@ def write_summary(
 def memory_factor(summaries: Sequence[SummaryFile], results: int, *, raw: bool) -> float:
     """Return the memory of all results that are kept, as a share of that of image and result."""
     copies = 1 + any(each.kind == "stack" for each in summaries)
-    return results * copies * (_KEPT_RAW if raw else _KEPT)
+    return results * copies * (0.9 if raw else 0.2)
 
 
 def draw_figure(name: str, image: ImageData, results: Results) -> Any:
-    """Return the figure of one input: the image, and each filter's kernels and feature map.
-
-    Raises:
-        UsageError: the image has neither 1 nor 3 channels.
-    """
+    """Return the figure of one input: the image, and each filter's kernels and feature map."""
     from convcli.plotting.filter_figure import draw_filtering
 
     return draw_filtering(image, results, title=base_name(name))
