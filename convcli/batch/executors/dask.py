@@ -37,20 +37,13 @@ NOISY_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.applic
 
 
 class _Submitted(NamedTuple):
-    """A job that was submitted.
-
-    Attributes:
-        number, job: as submitted.
-        fresh: the outputs that did not exist then.
-        losses: how many times workers had been lost by then.
-        alone: whether no other job was running.
-    """
+    """A job that was submitted, with what was known at that time."""
 
     number: int
     job: Job
-    fresh: tuple[str, ...]
-    losses: int
-    alone: bool
+    fresh: tuple[str, ...]  # the outputs that did not exist
+    losses: int  # how many times workers had been lost
+    alone: bool  # whether no other job was running
 
 
 class Cluster:
@@ -155,7 +148,7 @@ class Cluster:
         future.add_done_callback(self._done.put)
 
     def _newly_done(self) -> Iterator[Future[JobResult]]:
-        """Yield the jobs that are done; wait up to CHECK_INTERVAL for the first."""
+        """Yield the jobs that are done; wait up to ``CHECK_INTERVAL`` for the first."""
         with suppress(Empty):
             yield self._done.get(timeout=CHECK_INTERVAL)
             while True:
@@ -188,11 +181,7 @@ class Cluster:
         return result
 
     def _check_workers(self) -> None:
-        """Count the workers.
-
-        Raises:
-            ConvcliError: the scheduler has gone, or there is no worker since NO_WORKER_TIMEOUT.
-        """
+        """Count the workers; raise if the scheduler or, for some time, all workers have gone."""
         before = set(self._threads)
         try:
             if self._client.status != "running":
@@ -221,11 +210,7 @@ class Cluster:
 
 
 def _connected(address: str) -> Any:
-    """Return a client of the scheduler.
-
-    Raises:
-        UsageError: there is no scheduler, or no worker.
-    """
+    """Return a client of the scheduler."""
     try:
         from distributed import Client
     except ImportError as error:
@@ -261,11 +246,7 @@ async def _check_reachable(address: str) -> None:
 
 
 def _check_versions(client: Any) -> None:
-    """Check that scheduler and workers have our versions, since others may give other results.
-
-    Raises:
-        UsageError: a version differs.
-    """
+    """Check that scheduler and workers have our versions, since others may give other results."""
     found = client.get_versions(packages=["pillow"])
     ours = _versions(found["client"], __version__)
     # The scheduler unpickles jobs as well. The version is fetched by name: it may not be installed.

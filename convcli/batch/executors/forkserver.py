@@ -13,11 +13,8 @@ from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
 # Each worker computes with one thread: there are enough workers for all processors.
-BLAS_THREAD_VARIABLES = (
-    "OPENBLAS_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
+BLAS_THREAD_VARIABLES = tuple(
+    f"{library}_THREADS" for library in ("OPENBLAS_NUM", "OMP_NUM", "MKL_NUM", "VECLIB_MAXIMUM")
 )
 PRELOAD = [
     "convcli.batch.executors.worker",
@@ -58,8 +55,9 @@ def child_environment() -> Iterator[None]:
     os.environ.update(dict.fromkeys(BLAS_THREAD_VARIABLES, "1"))
     main = sys.modules["__main__"]
     script = main.__dict__.pop("__file__", None)
-    mask = getattr(signal, "pthread_sigmask", lambda *_: ())
-    blocked = mask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it; the parent handles it
+    has_masks = hasattr(signal, "pthread_sigmask")
+    if has_masks:  # children inherit the mask; the parent handles the signal
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
@@ -70,4 +68,5 @@ def child_environment() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-        mask(signal.SIG_SETMASK, blocked)
+        if has_masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)

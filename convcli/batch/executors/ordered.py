@@ -68,9 +68,9 @@ class Prefetch(Iterator[Item]):
 def run_in_order(jobs: Iterator[Job], executor: Executor, *, fail_fast: bool = False) -> JobResults:
     """Yield the result of each job, in the order of the jobs.
 
-    Jobs are taken one by one as workers become free, at most ``RUN_AHEAD`` per worker before the
-    next result to yield, so memory does not grow with their number. With ``fail_fast`` no job is
-    submitted after an error; the jobs that are running are finished.
+    At most ``RUN_AHEAD`` jobs per worker are submitted before the next result to yield, so memory
+    does not grow with their number. With ``fail_fast`` no job is submitted after an error; the
+    jobs that are running are finished.
     """
     known: dict[int, JobResult] = {}
     submitted = yielded = 0

@@ -24,6 +24,7 @@ from convcli.batch.executors.forkserver import child_environment, context
 from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.errors import ImageError
 
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # on Windows SIGTERM ends a process by force
 QUEUE_DEPTH = 2  # jobs per worker: the one that runs, and the next
 GRACE = 0.4  # seconds in which cancelled workers delete their temporary files
 
@@ -154,7 +155,11 @@ class _Worker:
             except BrokenProcessPool:
                 dead = True
                 delete_temporary_files(job)
-                yield number, JobResult(job.source.path, error=self._crash_error(job))
+                problem = self._kill_reason or (
+                    "the worker process died on this image (decoder crash or out of memory)"
+                )
+                path = job.source.path
+                yield number, JobResult(path, error=ImageError(path, problem))
             if dead:  # the other jobs have not begun
                 break
         if dead:
@@ -165,28 +170,22 @@ class _Worker:
     def kill(self, kill_reason: str) -> None:
         """Kill the process because of its first job."""
         self._kill_reason = kill_reason
-        self.signal(signal.SIGKILL)
+        self.signal(KILL)
         wait([self.submitted[0].future])
 
     def signal(self, number: int) -> None:
         """Send the process a signal, if it exists."""
         if self._pid.done() and self._pid.exception() is None:
-            with suppress(ProcessLookupError):
+            with suppress(OSError):  # it has ended
                 os.kill(self._pid.result(), number)
 
     def close(self) -> None:
         """End the process, by force if it runs a job."""
         if self.submitted:
-            self.signal(signal.SIGKILL)
+            self.signal(KILL)
         self._executor.shutdown(cancel_futures=True)
         for each in self.submitted:
             delete_temporary_files(each.job)
-
-    def _crash_error(self, job: Job) -> ImageError:
-        kill_reason = self._kill_reason or (
-            "the worker process died on this image (decoder crash or out of memory)"
-        )
-        return ImageError(job.source.path, kill_reason)
 
     def _restart(self) -> None:
         *_, worker_index, reserved_bytes = self._initargs

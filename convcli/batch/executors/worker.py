@@ -33,13 +33,8 @@ def begin(
         worker_index: this worker's place in ``reserved_bytes``.
         reserved_bytes: shared memory with the bytes that each worker has reserved.
     """
-    _state.update(
-        options=options,
-        memory=memory,
-        worker_index=worker_index,
-        reserved_bytes=reserved_bytes,
-        busy=False,
-    )
+    _state.update(options=options, memory=memory, busy=False)
+    _state.update(worker_index=worker_index, reserved_bytes=reserved_bytes)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and signals the workers
     signal.signal(signal.SIGTERM, _cancel)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
