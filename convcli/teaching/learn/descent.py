@@ -69,10 +69,10 @@ def descend(equations: NormalEquations, best: Floats, least: float, settings: De
     Raises:
         UsageError: the rate is too large, so the loss grows.
     """
-    count, weights_count = equations.moments.count, len(best)
+    weights_count = len(best)
     scale = np.trace(equations.matrix) / weights_count  # the mean sum of squares of one pixel
     hessian = 2 * equations.matrix / scale
-    curvature = 2 * equations.largest_eigenvalue
+    curvature = 2 * float(equations.eigenvalues[-1])
     limit = 2 * (1 + settings.momentum) * scale / curvature
     rate = scale / curvature if settings.rate is None else settings.rate
     start = np.random.default_rng(settings.seed).normal(size=weights_count)
@@ -86,7 +86,7 @@ def descend(equations: NormalEquations, best: Floats, least: float, settings: De
                 step = settings.momentum * step - rate * (hessian @ (weights - best))
                 weights = weights + step
             away = weights - best
-            losses[epoch] = least + away @ equations.matrix @ away / count
+            losses[epoch] = least + away @ equations.matrix @ away / equations.count
             if epoch in epochs:
                 kernels.append(weights)
     if not losses[-1] <= losses[0]:

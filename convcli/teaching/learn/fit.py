@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from convcli.core.threads import thread_count
 from convcli.errors import UsageError, prefix_errors
 from convcli.teaching.learn.descent import Descent, descend
-from convcli.teaching.learn.gram import sum_moments, sum_residuals
+from convcli.teaching.learn.gram import sum_products, sum_residuals
 from convcli.teaching.learn.lookup import rational, recognize
-from convcli.teaching.learn.normal_equations import Moments, NormalEquations, Origin, Residuals
+from convcli.teaching.learn.normal_equations import NormalEquations, Origin
 from convcli.teaching.learn.result import Floats, LearnResult
 from convcli.teaching.learn.windows import Example, Model, Windows, windows_of
 
-MOST_WEIGHTS = 2500
+_MOST_WEIGHTS = 2500
 _MOST_REFINEMENTS = 3
 _SMALL_GAIN = 1e-3  # of the squared residuals; a refinement that gains less is the last
 _ROUNDING = 1e-14  # relative rounding error of the sums
@@ -55,7 +55,7 @@ def learn_from(
     if descent is not None:
         descent.check()
     fit = _Fit(examples, model, thread_count(threads))
-    return fit.least_squares() if descent is None else fit.descend(descent)
+    return fit.result(fit.weights, fit.squares) if descent is None else fit.descend(descent)
 
 
 class _Fit:
@@ -67,39 +67,45 @@ class _Fit:
         self.depth: int | None = None
         self.shape: tuple[int, ...] = ()  # of the kernel, (C, kh, kw)
         self.origin = Origin()
-        self.equations = NormalEquations(self._moments(), self.origin, model.with_bias)
-        self._check_count()
+        products = self._sum_products()  # which sets the origin
+        self.equations = NormalEquations(products, self.origin, with_bias=model.with_bias)
         self.equations.check()
         self.weights, self.squares = self._solve()
 
-    def least_squares(self) -> LearnResult:
-        """Return the kernel of least squares."""
-        return self._result(self.weights, self.squares)
-
     def descend(self, settings: Descent) -> LearnResult:
         """Return the kernel that gradient descent reaches."""
-        count = self.equations.moments.count
+        count = self.equations.count
         history = descend(self.equations, self.weights, self.squares / count, settings)
         last = history.kernels[-1]
         history = replace(history, kernels=tuple(map(self._shaped, history.kernels)))
-        return replace(self._result(last, history.losses[-1] * count), history=history)
+        return replace(self.result(last, history.losses[-1] * count), history=history)
 
-    def _moments(self) -> Moments:
-        total: Moments | None = None
-        for number, example in enumerate(self.examples):
+    def _sum_products(self) -> Floats:
+        """Return the sums for the normal equations over all pairs."""
+        total: Floats | None = None
+        for example in self.examples:
             groups = self._windows(example)
-            if not number:
+            if total is None:
                 self.depth = example.depth
                 if self.model.with_bias:  # without a bias, both must count from 0
                     self.origin = Origin(_rough_mean(example.before), _rough_mean(example.after))
             for windows in groups:
                 self._take_shape(windows)
                 self.integers &= windows.target.dtype.kind in "iu"
-                self.clipped += _count_clipped(windows, example.max_value)
-                moments = sum_moments(windows, self.origin, self.threads)
-                total = moments if total is None else total + moments
+                if example.max_value is not None and windows.mask is None:
+                    black, white = (windows.target == end for end in (0, example.max_value))
+                    self.clipped += int(np.count_nonzero(black) + np.count_nonzero(white))
+                products = sum_products(windows, self.origin, self.threads)
+                total = products if total is None else total + products
         if total is None:
             raise UsageError("there is no pair of images to learn from")
+        count, weights = int(total[-2, -2]), math.prod(self.shape)
+        if count < weights + self.model.with_bias:
+            bias = " and a bias" if self.model.with_bias else ""
+            raise UsageError(
+                f"{count} windows cannot determine {weights} weights{bias}; take a larger image "
+                "or a smaller kernel"
+            )
         return total
 
     def _windows(self, example: Example) -> list[Windows]:
@@ -113,20 +119,11 @@ class _Fit:
         if self.shape not in ((), shape):
             raise UsageError("all pairs must have the same channels")
         self.shape = shape
-        if windows.weights > MOST_WEIGHTS:
+        if windows.weights > _MOST_WEIGHTS:
             channels = f" over {shape[0]} channels" if shape[0] > 1 else ""
             raise UsageError(
                 f"a {shape[2]}x{shape[1]} kernel{channels} has {windows.weights:,} weights; at "
-                f"most {MOST_WEIGHTS:,} can be learned"
-            )
-
-    def _check_count(self) -> None:
-        count, weights = int(self.equations.moments.count), math.prod(self.shape)
-        if count < weights + self.model.with_bias:
-            bias = " and a bias" if self.model.with_bias else ""
-            raise UsageError(
-                f"{count} windows cannot determine {weights} weights{bias}; take a larger image "
-                "or a smaller kernel"
+                f"most {_MOST_WEIGHTS:,} can be learned"
             )
 
     def _solve(self) -> tuple[Floats, float]:
@@ -138,32 +135,30 @@ class _Fit:
         equations = self.equations
         weights = equations.solve(equations.right_hand_side)
         squares = equations.unexplained(weights)
-        errors = equations.standard_errors(max(squares, 0.0) / equations.moments.count)
+        errors = equations.standard_errors(max(squares, 0.0) / equations.count)
         rounding = _ROUNDING * equations.condition**2
-        if squares > rounding * equations.moments.squares and (
+        if squares > rounding * equations.squares and (
             rounding * np.abs(weights).max() < _NEGLIGIBLE * errors.min()
         ):
             return weights, squares  # the noise of the images is far above that of the sums
         for _ in range(_MOST_REFINEMENTS):
-            left = self._residuals(weights, equations.bias(weights))
-            change = equations.correction(left)
+            bias = equations.bias(weights)
+            residuals = np.zeros(len(weights) + 2)
+            for example in self.examples:
+                for windows in self._windows(example):
+                    residuals += sum_residuals(windows, self.origin, weights, bias, self.threads)
+            change = equations.correction(residuals)
             gain = float(change @ equations.matrix @ change)
             weights = weights + change
-            squares = max(left.squares - gain, 0.0)
-            if gain <= _SMALL_GAIN * left.squares:
+            squares = max(float(residuals[-1]) - gain, 0.0)
+            if gain <= _SMALL_GAIN * residuals[-1]:
                 break
         return weights, squares
 
-    def _residuals(self, weights: Floats, bias: float) -> Residuals:
-        total = Residuals(np.zeros(len(weights)), 0.0, 0.0)
-        for example in self.examples:
-            for windows in self._windows(example):
-                total += sum_residuals(windows, self.origin, weights, bias, self.threads)
-        return total
-
-    def _result(self, weights: Floats, squares: float) -> LearnResult:
-        moments, spread = self.equations.moments, self.equations.moments.spread
-        variance = squares / max(moments.count - len(weights) - self.model.with_bias, 1)
+    def result(self, weights: Floats, squares: float) -> LearnResult:
+        """Return the result for weights, (n,), and the sum of their squared residuals."""
+        count, spread = self.equations.count, self.equations.spread
+        variance = squares / max(count - len(weights) - self.model.with_bias, 1)
         errors = self.equations.standard_errors(variance)
         error, shaped = float(errors.max()), self._shaped(weights)
         bias, bias_error = self._bias(weights, variance) if self.model.with_bias else (0.0, 0.0)
@@ -172,9 +167,9 @@ class _Fit:
             bias=bias,
             errors=self._shaped(errors),
             bias_error=bias_error,
-            windows=int(moments.count),
+            windows=int(count),
             clipped=self.clipped,
-            residual=math.sqrt(squares / moments.count),
+            residual=math.sqrt(squares / count),
             r_squared=1 - squares / spread if spread else None,
             condition=self.equations.condition,
             match=None,
@@ -183,7 +178,7 @@ class _Fit:
         )
         if shaped.ndim > 2:  # no kernel over channels is known by name
             return result
-        if self.integers and squares > _ROUNDED_SQUARE * moments.count:
+        if self.integers and squares > _ROUNDED_SQUARE * count:
             error = max(error, _ROUNDED_ERROR * float(np.abs(shaped).max()))
         match = recognize(shaped, bias / result.level, error)
         explained = 1.0 if result.r_squared is None else result.r_squared
@@ -193,11 +188,11 @@ class _Fit:
 
     def _bias(self, weights: Floats, variance: float) -> tuple[float, float]:
         """Return the bias between the images themselves, and its standard error."""
-        moments = self.equations.moments
+        equations = self.equations
         shift = self.origin.after - self.origin.before * float(weights.sum())
-        means = moments.sums / moments.count + self.origin.before
-        share = 1 / moments.count + float(means @ self.equations.solve(means))
-        return self.equations.bias(weights) + shift, math.sqrt(variance * share)
+        means = equations.sums / equations.count + self.origin.before
+        share = 1 / equations.count + float(means @ equations.solve(means))
+        return equations.bias(weights) + shift, math.sqrt(variance * share)
 
     def _shaped(self, values: Floats) -> Floats:
         """Return a kernel as its operation takes it, (kh, kw) or (C, kh, kw)."""
@@ -210,13 +205,6 @@ def _rough_mean(image: NDArray[Any]) -> float:
     step = math.isqrt(max(image.size // _MOST_SAMPLES, 1))
     mean = float(image[::step, ::step].mean(dtype=np.float64))
     return mean if image.dtype.kind == "f" else float(round(mean))
-
-
-def _count_clipped(windows: Windows, max_value: int | None) -> int:
-    if max_value is None or windows.mask is not None:
-        return 0
-    target = windows.target
-    return int(np.count_nonzero(target == 0) + np.count_nonzero(target == max_value))
 
 
 def _check_finite(example: Example) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.core.threads import for_each
 from convcli.errors import ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
 from convcli.images.image import ImageData
@@ -35,30 +35,32 @@ class Examples:
     """
 
     def __init__(self, pairs: list[FilePair], read: Read, report: Callable[[str], None]) -> None:
-        """Keep the names; nothing is read before the first iteration.
-
-        Args:
-            pairs: the names of the files.
-            read: reads an image file.
-            report: is called with each note for the user.
-        """
+        """Keep the names of the files, how to read one, and what to call with each note."""
         self.pairs = pairs
         self._read_file, self._report = read, report
         self._cached: dict[int, Example] = {}
+        self._cached_bytes = 0
         self._reported: set[int] = set()
 
     def __iter__(self) -> Iterator[Example]:
         """Yield the pairs in their order."""
         for number, pair in enumerate(self.pairs):
-            yield self._cached.get(number) or self._read(number, pair)
+            example = self._cached.get(number)
+            if example is None:
+                example = self._read(number, pair)
+                size = example.before.nbytes + example.after.nbytes
+                if len(self.pairs) == 1 or self._cached_bytes + size <= _MAX_CACHED:
+                    self._cached[number] = example
+                    self._cached_bytes += size
+            yield example
 
     def _read(self, number: int, pair: FilePair) -> Example:
-        (before, before_name), (after, after_name) = _read_both(pair, self._read_file)
+        with ThreadPoolExecutor(2) as pool:
+            (before, before_name), (after, after_name) = pool.map(self._read_file, pair)
         if number not in self._reported:
             self._reported.add(number)
             for image, name in ((before, before_name), (after, after_name)):
-                alpha = ("alpha is ignored",) if image.alpha is not None else ()
-                for note in (*image.notes, *alpha):
+                for note in (*image.notes, *["alpha is ignored"] * (image.alpha is not None)):
                     self._report(f"{name}: {note}")
             if before.depth and after.depth and before.depth != after.depth:
                 self._report(
@@ -66,14 +68,7 @@ class Examples:
                     f"{before.depth}; the numbers are used unchanged"
                 )
         name = f"{shown(pair.before)} and {shown(pair.after)}" if len(self.pairs) > 1 else ""
-        example = Example(before.pixels, after.pixels, after.max_value, before.depth, name)
-        held = sum(each.before.nbytes + each.after.nbytes for each in self._cached.values())
-        if (
-            held + example.before.nbytes + example.after.nbytes <= _MAX_CACHED
-            or len(self.pairs) == 1
-        ):
-            self._cached[number] = example
-        return example
+        return Example(before.pixels, after.pixels, after.max_value, before.depth, name)
 
 
 def find_pairs(before: str, after: str) -> tuple[list[FilePair], list[str]]:
@@ -158,20 +153,3 @@ def _image_names(folder: str) -> list[str]:
     return sorted(
         name for name in names if not name.startswith(".") and name.lower().endswith(suffixes)
     )
-
-
-def _read_both(pair: FilePair, read: Read) -> tuple[tuple[ImageData, str], tuple[ImageData, str]]:
-    """Read both files at the same time; if both fail, raise the error of the first."""
-    images: dict[int, tuple[ImageData, str]] = {}
-    errors: dict[int, Exception] = {}
-
-    def read_side(side: int) -> None:
-        try:
-            images[side] = read(pair[side])
-        except Exception as error:  # noqa: BLE001 - raised below
-            errors[side] = error
-
-    for_each(read_side, (0, 1), 2)
-    if errors:
-        raise errors[min(errors)]
-    return images[0], images[1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
@@ -148,7 +149,8 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
         UsageError: the numbers of channels do not match, or nothing can be clipped.
     """
     before, after = (with_channels(image) for image in example[:2])
-    geometry = _geometry(before.shape[:2], after.shape[:2], model)
+    before_shape, after_shape = ((image.shape[0], image.shape[1]) for image in (before, after))
+    geometry = _geometry(before_shape, after_shape, model)
     if model.border is None:
         before, after = _without_padding(before, after, geometry)
     else:
@@ -174,57 +176,49 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
     ]
 
 
-def _geometry(before: tuple[int, ...], after: tuple[int, ...], model: Model) -> Geometry:
+def _geometry(before: Pair, after: Pair, model: Model) -> Geometry:
     """Return the geometry that gives AFTER's size."""
+    stride = as_pair(model.stride, "stride", least=1)
     paddings: tuple[Padding, ...] = PADDINGS if model.padding is None else (model.padding,)
-    found: dict[str, Geometry] = {}
-    fault = None
-    for padding in paddings:
-        try:
-            geometry = conv_geometry(
-                (before[0], before[1]),
-                model.kernel_shape,
-                padding,
-                model.stride,
-                model.dilation,
-                model.operation,
-            )
-        except GeometryError as error:
-            fault = error
-            continue
+    geometries = _geometries(before, model, paddings, stride)
+    for geometry in geometries.values():
         if geometry.output_shape == after:
             return geometry
-        found[padding if isinstance(padding, str) else "with this padding"] = geometry
-    if fault and not found:
-        raise fault
-    raise GeometryError(_mismatch((before[0], before[1]), (after[0], after[1]), model, found))
-
-
-def _mismatch(before: Pair, after: Pair, model: Model, found: dict[str, Geometry]) -> str:
-    """Name both sizes, the sizes that would match, and a padding or stride that fits."""
-    stride = as_pair(model.stride, "stride", least=1)
-    sizes = [f"{size_text(geometry.output_shape)} ({name})" for name, geometry in found.items()]
+    if not geometries:  # conv_geometry says why
+        conv_geometry(
+            before, model.kernel_shape, paddings[-1], stride, model.dilation, model.operation
+        )
+    sizes = [f"{size_text(each.output_shape)} ({name})" for name, each in geometries.items()]
     listed = " or ".join([", ".join(sizes[:-1]), sizes[-1]] if sizes[1:] else sizes)
-    steps = range(1, _MOST_STRIDE + 1)
-    paddings = (f"padding {rule}" for rule in _fitting(before, after, model, stride))
-    strides = (f"stride {n}" for n in steps for _ in _fitting(before, after, model, (n, n)))
-    hint = next((f"; {fitting} would fit" for fitting in chain(paddings, strides)), "")
-    return (
+
+    def fitting(steps: Pair) -> list[str]:
+        others = _geometries(before, model, PADDINGS, steps)
+        return [name for name, each in others.items() if each.output_shape == after]
+
+    strides = range(1, _MOST_STRIDE + 1)
+    hints = chain(
+        (f"; padding {name} would fit" for name in fitting(stride)),
+        (f"; stride {n} would fit" for n in strides if fitting((n, n))),
+    )
+    raise GeometryError(
         f"sizes do not match: BEFORE is {size_text(before)}, AFTER is {size_text(after)}; "
         f"a {size_text(model.kernel_shape)} kernel at stride {pair_text(stride)} gives "
-        f"{listed}{hint}"
+        f"{listed}{next(hints, '')}"
     )
 
 
-def _fitting(before: Pair, after: Pair, model: Model, stride: Pair) -> Iterator[str]:
-    """Yield the padding rules that give AFTER's size at this stride."""
-    for rule in PADDINGS:
-        try:
-            geometry = conv_geometry(before, model.kernel_shape, rule, stride, model.dilation)
-        except GeometryError:
-            continue
-        if geometry.output_shape == after:
-            yield rule
+def _geometries(
+    before: Pair, model: Model, paddings: Sequence[Padding], stride: Pair
+) -> dict[str, Geometry]:
+    """Return the geometry of each padding that has one."""
+    geometries: dict[str, Geometry] = {}
+    for padding in paddings:
+        name = padding if isinstance(padding, str) else "with this padding"
+        with suppress(GeometryError):
+            geometries[name] = conv_geometry(
+                before, model.kernel_shape, padding, stride, model.dilation, model.operation
+            )
+    return geometries
 
 
 def _without_padding(
