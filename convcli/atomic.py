@@ -75,11 +75,20 @@ def atomic_write(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]
             final.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
             raise NotADirectoryError(errno.ENOTDIR, f"{shown(final.parent)} is a file") from error
-        handle, temporary = _open_temporary(final)
+        temporary = final.parent / f".convcli-{_host()}-{os.getpid()}-{os.urandom(8).hex()}.tmp"
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
+                with suppress(OSError):  # no old file, or no permissions in the file system
+                    temporary.chmod(stat.S_IMODE(final.stat().st_mode))
                 yield file
-            _publish(temporary, final, target, overwrite=overwrite)
+            if not overwrite:
+                try:
+                    os.link(temporary, final)
+                    return
+                except OSError as error:  # the file exists, or the system has no hard links
+                    if isinstance(error, FileExistsError) or final.exists():
+                        raise refuse_existing(target) from None
+            temporary.replace(final)
         finally:
             temporary.unlink(missing_ok=True)
     except BrokenPipeError:
@@ -128,27 +137,3 @@ def _host() -> str:
     with suppress(OSError):
         name += str(Path("/proc/self/ns/pid").stat().st_ino)
     return f"{zlib.crc32(name.encode()):08x}"
-
-
-def _open_temporary(final: Path) -> tuple[int, Path]:
-    """Create the temporary file beside ``final``, with the permissions that ``final`` gets."""
-    temporary = final.parent / f".convcli-{_host()}-{os.getpid()}-{os.urandom(8).hex()}.tmp"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with suppress(OSError):  # there is no old file, or the file system has no permissions
-        temporary.chmod(stat.S_IMODE(final.stat().st_mode))
-    return handle, temporary
-
-
-def _publish(temporary: Path, final: Path, target: Path, *, overwrite: bool) -> None:
-    """Rename the finished file. Without ``overwrite``, keep a file that appeared meanwhile."""
-    if overwrite:
-        temporary.replace(final)
-        return
-    try:
-        os.link(temporary, final)
-    except FileExistsError:
-        raise refuse_existing(target) from None
-    except OSError:  # a file system without hard links
-        if final.exists():
-            raise refuse_existing(target) from None
-        temporary.replace(final)

@@ -116,7 +116,7 @@ def write_animation(
         atomic_write(target.path, overwrite=target.overwrite) as file,
     ):
         if target.suffix == ".mp4":
-            write_mp4(_repeat_last(frames, round(fps * last)), file, fps)
+            write_mp4(frames, file, fps, round(fps * last))
         elif target.suffix == ".gif":
             write_gif(frames, file, durations, palette())
         else:
@@ -188,8 +188,8 @@ class _LazyFrames(Image.Image):
         return self._frame
 
 
-def write_mp4(frames: Iterable[Frame], file: BinaryIO, fps: float) -> None:
-    """Encode frames as H.264 in MP4 with the program ffmpeg.
+def write_mp4(frames: Iterable[Frame], file: BinaryIO, fps: float, last: int) -> None:
+    """Encode frames as H.264 in MP4 with the program ffmpeg, the last one ``last`` times.
 
     An odd number of rows or columns is made even by a white one.
     """
@@ -211,6 +211,8 @@ def write_mp4(frames: Iterable[Frame], file: BinaryIO, fps: float) -> None:
             try:
                 for frame in chain([first], frames):
                     encoder.stdin.write(frame.tobytes())
+                for _ in range(last - 1):
+                    encoder.stdin.write(frame.tobytes())
             except BaseException as error:
                 if not isinstance(error, BrokenPipeError):
                     encoder.kill()
@@ -230,15 +232,6 @@ def _find_ffmpeg() -> str:
     if program is None:
         raise UsageError(".mp4 needs the program ffmpeg, which is not installed; use .gif or .webp")
     return program
-
-
-def _repeat_last(frames: Iterable[Frame], times: int) -> Iterator[Frame]:
-    """Yield the frames, and the last one ``times`` times in all."""
-    for frame in frames:
-        yield frame
-        last = frame
-    for _ in range(times - 1):
-        yield last
 
 
 def _write_folder(frames: Iterable[Frame], count: int, target: AnimationTarget) -> Iterator[Path]:

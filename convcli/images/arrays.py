@@ -17,7 +17,9 @@ from convcli.images.options import over_limit
 from convcli.kernels.npy import ArrayError, read_array, read_header
 
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE
+)
 
 
 def read_npy(file: BinaryIO, max_pixels: int) -> tuple[NDArray[Any], int | None]:
@@ -149,7 +151,9 @@ def _parse_words(
             )
         rows.append(words)
         for word in words:
-            _check_word(word, number)
+            if not _NUMBER.fullmatch(word):
+                problem = f": {quoted(word)} is not a number" if word else " has an empty cell"
+                raise ArrayError(f"line {number}{problem}")
     commas = any("," in word for row in rows for word in row)
     if commas and any("." in word for row in rows for word in row):
         raise ArrayError("mixes decimal points and decimal commas; use one of them")
@@ -160,20 +164,6 @@ def _parse_words(
         except (OverflowError, ValueError):
             notes = ("integers beyond 64 bits were read as floats",)
     return np.array([[float(word.replace(",", ".")) for word in row] for row in rows]), notes
-
-
-def _check_word(word: str, line: int) -> None:
-    """Check that a word is a number; Python's ``1_000`` and non-ASCII digits are not."""
-    if not word:
-        raise ArrayError(f"line {line} has an empty cell")
-    if _DECIMAL_COMMA.fullmatch(word):
-        word = word.replace(",", ".")
-    try:
-        number = word.isascii() and "_" not in word and float(word)
-    except ValueError:
-        number = False
-    if number is False:
-        raise ArrayError(f"line {line}: {quoted(word)} is not a number")
 
 
 def aligned_lines(matrix: NDArray[Any]) -> Iterator[str]:

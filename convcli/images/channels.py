@@ -33,11 +33,9 @@ def channel_names(channels: int, depth: int | None) -> list[str]:
 
 
 def check_channels(name: str, channels: str, count: int) -> None:
-    """Check that an image of ``count`` channels has those that the user wants.
+    """Raise ImageError unless an image of ``count`` channels has those that the user wants.
 
-    Raises:
-        ImageError: it has not; the message begins with ``name``.
-        UsageError: ``channels`` is not one of :data:`convcli.choices.CHANNELS`.
+    The message begins with ``name``. UsageError means that there are no such ``channels``.
     """
     if channels not in CHANNELS:
         raise UsageError(f"unknown channels {channels!r}; use one of {', '.join(CHANNELS)}")

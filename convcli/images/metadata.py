@@ -1,7 +1,6 @@
 """The ICC profile, EXIF and resolution of an open image, as far as a result may carry them."""
 
 import math
-from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
@@ -25,21 +24,41 @@ _NOT_CARRIED = (
 _MAYBE_EXIF = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 
 
-class Exif(NamedTuple):
-    """The descriptive tags as bytes or None, the orientation (1..8), and notes for the user."""
-
-    tags: bytes | None = None
-    orientation: int = 1
-    notes: tuple[str, ...] = ()
-
-
-def read_exif(im: Image.Image) -> Exif:
-    """Return the EXIF of an image whose pixels are loaded.
+def read_metadata(
+    im: Image.Image, *, color: bool, is_transposed: bool
+) -> tuple[Metadata, int, tuple[str, ...]]:
+    """Return what a result may carry, the orientation left to apply (1..8), and notes for the user.
 
     Pixels must be loaded first: an error in EXIF can make a later ``load`` give black pixels.
+    ``color`` means that the result is RGB, and ``is_transposed`` that the decoder has exchanged
+    rows and columns.
     """
+    exif, orientation, notes = _read_exif(im)
+    try:
+        across, down = map(float, im.info["dpi"])
+    except DECODER_ERRORS:
+        across = down = 0
+    dpi = (down, across) if is_transposed or orientation >= 5 else (across, down)
+    duration, loop = im.info.get("duration"), im.info.get("loop")
+    metadata = Metadata(
+        icc=matching_profile(im.info.get("icc_profile"), color=color),
+        exif=exif,
+        dpi=dpi if all(0 < value < math.inf for value in dpi) else None,
+        duration=float(duration) if isinstance(duration, int | float) else None,
+        loop=loop if isinstance(loop, int) else None,
+    )
+    return metadata, orientation, notes
+
+
+def matching_profile(icc: bytes | None, *, color: bool) -> bytes | None:
+    """Return a profile if its color space (bytes 16..19) is that of the pixels."""
+    return icc if icc and icc[16:20] == (b"RGB " if color else b"GRAY") else None
+
+
+def _read_exif(im: Image.Image) -> tuple[bytes | None, int, tuple[str, ...]]:
+    """Return the descriptive tags, the orientation, and notes."""
     if not hasattr(im, "tag_v2") and not any(key in im.info for key in _MAYBE_EXIF):
-        return Exif()
+        return None, 1, ()
     carried = Image.Exif()
     try:
         exif = im.getexif()
@@ -54,33 +73,5 @@ def read_exif(im: Image.Image) -> Exif:
                 carried[directory] = values
         tags = carried.tobytes() if len(carried) else None
     except DECODER_ERRORS:
-        return Exif(notes=("its EXIF data are damaged and were left out",))
-    return Exif(tags, orientation if orientation in range(1, 9) else 1)
-
-
-def carried_metadata(
-    im: Image.Image, exif: bytes | None, *, color: bool, transposed: bool
-) -> Metadata:
-    """Return the metadata of a loaded image that a result may carry.
-
-    ``exif`` are its descriptive tags; ``color`` means that its pixels are RGB, and ``transposed``
-    that the orientation exchanged rows and columns.
-    """
-    try:
-        across, down = map(float, im.info["dpi"])
-    except DECODER_ERRORS:
-        across = down = 0
-    dpi = (down, across) if transposed else (across, down)
-    duration, loop = im.info.get("duration"), im.info.get("loop")
-    return Metadata(
-        icc=matching_profile(im.info.get("icc_profile"), color=color),
-        exif=exif,
-        dpi=dpi if all(0 < value < math.inf for value in dpi) else None,
-        duration=float(duration) if isinstance(duration, int | float) else None,
-        loop=loop if isinstance(loop, int) else None,
-    )
-
-
-def matching_profile(icc: bytes | None, *, color: bool) -> bytes | None:
-    """Return a profile if its color space (bytes 16..19) is that of the pixels."""
-    return icc if icc and icc[16:20] == (b"RGB " if color else b"GRAY") else None
+        return None, 1, ("its EXIF data are damaged and were left out",)
+    return tags, orientation if orientation in range(1, 9) else 1, ()

@@ -34,6 +34,11 @@ DECODER_ERRORS = (
     Image.DecompressionBombError,
 )
 
+_lock = threading.Lock()
+_inside: list[str] = []  # the images that are being decoded
+_undo = ExitStack()  # restores the global settings
+_collected = threading.local()
+
 _BY_ERRNO = {
     errno.ENOENT: "no such file",
     errno.EISDIR: "is a folder, not an image",
@@ -58,15 +63,29 @@ def decoding(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
 
     Meanwhile Pillow's own limit is ``max_pixels``, which also covers files inside files. Pillow
     only warns up to twice its limit: the caller must check the size as well.
+
+    The first thread that enters changes the global settings; the last one that leaves restores
+    them.
     """
-    _settings.enter(max_pixels)
+    with _lock:
+        if not _inside:
+            _undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+            _undo.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _collect_warning
+        _inside.append(name)
+        Image.MAX_IMAGE_PIXELS = max_pixels
     _collected.notes = notes
     try:
         with translate_errors(name, max_pixels):
             yield
     finally:
         _collected.notes = None
-        _settings.leave()
+        with _lock:
+            _inside.remove(name)
+            if not _inside:
+                _undo.close()
 
 
 @contextmanager
@@ -99,40 +118,7 @@ def _problem(error: BaseException, max_pixels: int) -> str:
     return f"is truncated or damaged ({detail})" if detail else "is truncated or damaged"
 
 
-class _Settings:
-    """Pillow's and Python's global settings, changed while any thread is inside Pillow.
-
-    The first thread that enters changes them; the last one that leaves restores them.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._undo = ExitStack()
-
-    def enter(self, max_pixels: int) -> None:
-        with self._lock:
-            if not self._threads:
-                self._undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-                self._undo.enter_context(warnings.catch_warnings())
-                warnings.simplefilter("ignore")
-                warnings.simplefilter("always", UserWarning)
-                warnings.showwarning = _collect_warning
-            self._threads += 1
-            Image.MAX_IMAGE_PIXELS = max_pixels
-
-    def leave(self) -> None:
-        with self._lock:
-            self._threads -= 1
-            if not self._threads:
-                self._undo.close()
-
-
 def _collect_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     notes = getattr(_collected, "notes", None)
     if notes is not None:
         notes.append(" ".join(str(message).split()))
-
-
-_settings = _Settings()
-_collected = threading.local()

@@ -24,7 +24,6 @@ _TARGETS = {
 }
 _BAND_BYTES = 2**18
 _SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # rawmode: white is 3 or 15, and Pillow scales it to 255
-NARROWED = "16-bit color was read as 8-bit, since Pillow holds no more"
 
 
 class StoredSamples(NamedTuple):
@@ -68,8 +67,12 @@ class SampleLayout(NamedTuple):
 
     @property
     def color(self) -> bool:
-        """Whether pixels are RGB, not gray."""
+        """Whether the image is RGB, not gray."""
         return self.target.startswith("RGB")
+
+    def selects_rgb(self, channels: str) -> bool:
+        """Return whether these channels of the image are RGB."""
+        return channels == "rgb" or (channels == "auto" and self.color)
 
     @property
     def has_alpha(self) -> bool:
@@ -78,11 +81,7 @@ class SampleLayout(NamedTuple):
 
 
 def sample_layout(im: Image.Image, stored: StoredSamples) -> SampleLayout:
-    """Return the layout of a loaded image.
-
-    Raises:
-        ValueError: the mode is unknown.
-    """
+    """Return the layout of a loaded image; raise ValueError if its mode is unknown."""
     if im.mode not in _TARGETS:
         raise ValueError(f"unknown mode {im.mode}")
     target = _TARGETS[im.mode]
@@ -108,8 +107,7 @@ def apply_orientation(
     """
     width, height = im.size
     shape = (width, height) if orientation >= 5 else (height, width)
-    is_rgb = channels == "rgb" or (layout.color and channels == "auto")
-    pixels = np.empty((*shape, 3) if is_rgb else shape, layout.dtype)
+    pixels = np.empty((*shape, 3) if layout.selects_rgb(channels) else shape, layout.dtype)
     alpha = np.empty(shape, layout.dtype) if layout.has_alpha else None
     stored_pixels = _file_order_view(pixels, orientation)
     stored_alpha = None if alpha is None else _file_order_view(alpha, orientation)

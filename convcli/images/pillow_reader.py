@@ -11,11 +11,10 @@ from PIL import ExifTags, Image
 from convcli.errors import ImageError, UsageError
 from convcli.images.channels import check_channels
 from convcli.images.image import ImageData
-from convcli.images.metadata import carried_metadata, read_exif
+from convcli.images.metadata import read_metadata
 from convcli.images.options import ReadOptions, over_limit
 from convcli.images.pillow_errors import decoding
 from convcli.images.pillow_modes import (
-    NARROWED,
     StoredSamples,
     apply_orientation,
     resize,
@@ -32,7 +31,6 @@ PILLOW_FORMATS = (
     "PIXAR", "MSP", "XBM", "XPM", "XVTHUMB", "IM", "IMT", "MCIDAS", "PCD", "SPIDER", "TGA",
 )
 # fmt: on
-_LAYERED = ("PSD",)  # formats whose layers Pillow counts as frames
 BASE_BYTES = 32 << 20  # memory for strips and buffers, whatever the image's size
 
 ReserveMemory = Callable[[int], object]
@@ -54,11 +52,7 @@ class ReadRequest(NamedTuple):
         self.reserve_memory(BASE_BYTES + size)
 
     def check(self) -> None:
-        """Check the options that no image could satisfy.
-
-        Raises:
-            UsageError: the new size is empty or above the limit, or the channels are unknown.
-        """
+        """Raise UsageError for options that no image can satisfy."""
         check_channels(self.name, self.options.channels, 3)
         if self.options.resize is None:
             return
@@ -95,16 +89,17 @@ class ImageFile:
         Image.Image.close(self._im)  # Pillow's ImageFile.close would close the caller's file, too
 
     def frames(self) -> range:
-        """Return the numbers of the frames. Read the first one before: counting moves decoders."""
+        """Return the numbers of the frames, once the first is read: counting moves decoders."""
         with self._decoding():
-            count = 1 if self._im.format in _LAYERED else int(getattr(self._im, "n_frames", 1))
+            is_layered = self._im.format == "PSD"  # Pillow counts its layers as frames
+            count = 1 if is_layered else int(getattr(self._im, "n_frames", 1))
         # An animated PNG may begin with an image for viewers that do not know animation.
         hidden = count > 1 and getattr(self._im, "default_image", False)
         return range(1 if hidden else 0, count)
 
     def image(self, frame: int = 0) -> ImageData:
-        """Decode a frame. Each must be read once, in order."""
-        (name, options, _), im = self._request, self._im
+        """Decode a frame. Each is decoded once, in order."""
+        options, im = self._request.options, self._im
         with self._decoding():
             if frame:
                 im.seek(frame)
@@ -115,21 +110,20 @@ class ImageFile:
             applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
             im.load()
             self._check_size()  # an icon's header may claim a smaller size
-            exif = read_exif(im)
             layout = sample_layout(im, stored)
-            check_channels(name, options.channels, 3 if layout.color else 1)
-            pixels, alpha = apply_orientation(im, layout, options.channels, exif.orientation)
-            metadata = carried_metadata(
+            check_channels(self._request.name, options.channels, 3 if layout.color else 1)
+            metadata, orientation, notes = read_metadata(
                 im,
-                exif.tags,
-                color=pixels.ndim == 3,
-                transposed=applied in range(5, 9) or exif.orientation >= 5,
+                color=layout.selects_rgb(options.channels),
+                is_transposed=applied in range(5, 9),
             )
+            pixels, alpha = apply_orientation(im, layout, options.channels, orientation)
             if options.resize is not None:
                 pixels, alpha = resize(pixels, alpha, options.resize)
-        notes = (*((NARROWED,) if stored.narrowed else ()), *exif.notes, *self._notes)
+        if stored.narrowed:
+            notes = ("16-bit color was read as 8-bit, since Pillow holds no more", *notes)
+        notes = tuple(dict.fromkeys((*notes, *self._notes)))
         self._notes.clear()
-        notes = tuple(dict.fromkeys(notes))
         return ImageData(pixels, layout.depth, alpha, str(im.format), metadata, notes)
 
     def _check_size(self) -> None:

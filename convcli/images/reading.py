@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,8 +22,6 @@ from convcli.images.pillow_modes import resize
 from convcli.images.pillow_reader import ImageFile, ReadRequest, ReserveMemory, unlimited_memory
 from convcli.kernels.npy import MAGIC, ArrayError
 
-_TEXT_FORMATS = {".csv": "csv", ".txt": "txt"}
-_HEAD = 4096  # bytes
 _DEFAULTS = ReadOptions()
 
 
@@ -104,52 +103,40 @@ def read_frames(
 def _open(source: Path | BinaryIO, request: ReadRequest) -> Iterator[ImageData | ImageFile]:
     """Open a source. An array or a matrix is read at once; frames of an image file on demand."""
     request.check()
-    with _open_file(source, request) as file:
+    with ExitStack() as stack:
         with translate_errors(request.name, request.options.max_pixels):
-            head = file.read(_HEAD)
+            file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            if not file.seekable():  # decoders seek, which a pipe cannot
+                file = io.BytesIO(file.read())
+            file.seek(0)
+            head = file.read(4096)
             file.seek(0)
         if not head:
             raise ImageError(request.name, "is empty")
-        text_format = _TEXT_FORMATS.get(source.suffix.lower()) if isinstance(source, Path) else None
-        opened: AbstractContextManager[ImageData | ImageFile]
+        suffix = source.suffix.lower() if isinstance(source, Path) else ""
+        opened: ImageData | ImageFile
         if head.startswith(MAGIC):
-            opened = nullcontext(_read_numbers(file, request, "npy"))
-        elif text_format is not None and _is_text(head):
-            opened = nullcontext(_read_numbers(file, request, text_format))
+            opened = _read_numbers(file, request, "npy")
+        elif suffix in (".csv", ".txt") and _is_text(head):
+            opened = _read_numbers(file, request, suffix[1:])
         else:
             try:
-                opened = ImageFile(file, request)
+                opened = stack.enter_context(ImageFile(file, request))
             except ImageError as error:
                 unknown = isinstance(error.__cause__, UnidentifiedImageError)
                 if isinstance(source, Path) or not (unknown and _is_text(head)):
                     raise
-                opened = nullcontext(_read_numbers(file, request, "txt"))
-        with opened as image_or_file:
-            yield image_or_file
-
-
-@contextmanager
-def _open_file(source: Path | BinaryIO, request: ReadRequest) -> Iterator[BinaryIO]:
-    """Open a path; a pipe is read whole, since decoders seek."""
-    if not isinstance(source, Path):
-        source.seek(0)
-        yield source
-        return
-    with translate_errors(request.name, request.options.max_pixels):
-        file = source.open("rb")
-    with file:
-        yield file if file.seekable() else io.BytesIO(file.read())
+                opened = _read_numbers(file, request, "txt")
+        yield opened
 
 
 def _is_text(head: bytes) -> bool:
-    """Tell whether bytes look like UTF-8. The last character may be incomplete."""
-    if b"\0" in head:
-        return False
+    """Return whether bytes look like UTF-8. The last character may be incomplete."""
     try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return error.start >= len(head) - 3 and error.reason == "unexpected end of data"
-    return True
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in head
 
 
 def _read_numbers(file: BinaryIO, request: ReadRequest, format_name: str) -> ImageData:

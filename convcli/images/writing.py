@@ -92,22 +92,17 @@ class _Encoder:
     def __init__(self, form: Format, options: WriteOptions) -> None:
         self.format = form
         self.notes: list[str] = []
-        self._options = self._option("quality", options.quality, 100)
-        self._options |= self._option("compress_level", options.compress_level, 9)
-        if "quality" in form.options:
-            self._options.setdefault("quality", 95)
-
-    def _option(self, name: str, value: int | None, greatest: int) -> dict[str, int]:
-        """Check an option; one that the format does not know is noted and left out."""
-        if value is None:
-            return {}
-        option = "--" + name.replace("_", "-")
-        if not 0 <= value <= greatest:
-            raise UsageError(f"{option} {value} is not within 0..{greatest}")
-        if name in self.format.options:
-            return {name: value}
-        self.notes.append(f"{option} was ignored: {self.format.suffix} has no such option")
-        return {}
+        self._options = {"quality": 95} if "quality" in form.options else {}
+        for name, greatest in (("quality", 100), ("compress_level", 9)):
+            value, option = getattr(options, name), "--" + name.replace("_", "-")
+            if value is None:
+                continue
+            if not 0 <= value <= greatest:
+                raise UsageError(f"{option} {value} is not within 0..{greatest}")
+            if name in form.options:
+                self._options[name] = value
+            else:
+                self.notes.append(f"{option} was ignored: {form.suffix} has no such option")
 
     def write_one(self, image: ImageData, file: BinaryIO) -> None:
         """Write a single image."""
