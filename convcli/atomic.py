@@ -39,11 +39,7 @@ def is_stream(target: Path) -> bool:
 
 
 def check_target(target: Path, *, overwrite: bool = False) -> None:
-    """Check, before any work is done, that ``target`` is free or may be replaced.
-
-    Raises:
-        ImageError: it is a folder, a file that may not be replaced, or an invalid name.
-    """
+    """Raise ImageError if ``target`` is a folder, an invalid name, or may not be replaced."""
     try:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

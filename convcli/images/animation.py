@@ -17,19 +17,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.atomic import atomic_write, refuse_existing
 from convcli.errors import ConvcliError, ImageError, UsageError, prefix_errors, shown
 from convcli.images.formats import PNG
 from convcli.images.image import ImageData
-from convcli.images.palette import MAX_COLORS, Palette
+from convcli.images.palette import MAX_COLORS, Frame, Palette
 from convcli.images.pillow_errors import encoding
 from convcli.images.writing import write_image
-
-Frame = NDArray[np.uint8]
 
 FOLDER = ""
 SUFFIXES = (".gif", ".webp", ".mp4")
@@ -132,6 +128,7 @@ def write_gif(
     ``durations`` are milliseconds, which are rounded to 10.
 
     >>> from io import BytesIO
+    >>> import numpy as np
     >>> frame, file = np.zeros((2, 4, 3), np.uint8), BytesIO()
     >>> write_gif([frame, frame + 9], file, [200, 1000], Palette([frame, frame + 9]))
     >>> Image.open(file).n_frames
@@ -248,6 +245,4 @@ def _write_folder(frames: Iterable[Frame], count: int, target: AnimationTarget) 
 
 
 def _frames_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if _FRAME_NAME.fullmatch(path.name)]
+    return [path for path in folder.glob("frame-*.png") if _FRAME_NAME.fullmatch(path.name)]

@@ -59,11 +59,7 @@ class Format:
         return held is ANY or channels in held
 
     def check(self, channels: int, depth: int | None) -> None:
-        """Check that it holds such an image.
-
-        Raises:
-            UsageError: it does not; the message names formats that do.
-        """
+        """Raise UsageError, with formats that fit, unless it holds such an image."""
         if self.holds(channels, depth):
             return
         content = f"{channels} channel{'' if channels == 1 else 's'}"
@@ -103,9 +99,6 @@ FORMATS = (
     Format("csv", (".csv",), channels=GRAY, deep=GRAY, plain=GRAY),
     Format("txt", (".txt",), channels=GRAY, deep=GRAY, plain=GRAY),
 )
-# fmt: on
-
-# fmt: off
 _READ_ONLY_SUFFIXES = frozenset((
     ".avifs", ".blp", ".bw", ".cur", ".dcx", ".dds", ".fit", ".fits", ".flc", ".fli", ".ftc",
     ".ftu", ".gbr", ".icb", ".icns", ".ico", ".im", ".j2c", ".jpc", ".jpf", ".mpo", ".msp",

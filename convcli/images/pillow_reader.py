@@ -14,12 +14,7 @@ from convcli.images.image import ImageData
 from convcli.images.metadata import read_metadata
 from convcli.images.options import ReadOptions, over_limit
 from convcli.images.pillow_errors import decoding
-from convcli.images.pillow_modes import (
-    StoredSamples,
-    apply_orientation,
-    resize,
-    sample_layout,
-)
+from convcli.images.pillow_modes import StoredSamples, apply_orientation, resize, sample_layout
 
 # Common formats come first: Pillow tries them without loading the plugins of all others. Formats
 # with weak signatures come last. Left out are formats that run programs or hold other files (EPS
@@ -113,9 +108,7 @@ class ImageFile:
             layout = sample_layout(im, stored)
             check_channels(self._request.name, options.channels, 3 if layout.color else 1)
             metadata, orientation, notes = read_metadata(
-                im,
-                color=layout.selects_rgb(options.channels),
-                is_transposed=applied in range(5, 9),
+                im, color=layout.selects_rgb(options.channels), is_transposed=applied in range(5, 9)
             )
             pixels, alpha = apply_orientation(im, layout, options.channels, orientation)
             if options.resize is not None:

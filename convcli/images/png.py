@@ -51,11 +51,6 @@ def write_png(
         icc_profile: a profile of the pixels' color space.
         dpi: pixels per inch, horizontally and vertically; stored as whole pixels per meter.
         exif: a TIFF structure; ``Exif\0\0`` before it is removed.
-
-    Raises:
-        OSError: the file cannot be written.
-        OverflowError, struct.error: a size or a resolution that 32 bits cannot hold.
-        ValueError: the arrays are not an image.
     """
     scanlines = _Scanlines(pixels, alpha)
     file.write(b"\x89PNG\r\n\x1a\n")

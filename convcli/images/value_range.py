@@ -158,11 +158,7 @@ class DirectionColors(ValueRange):
 
 
 def check_direction(maps: int, range_name: str, channels: int = 1) -> None:
-    """Check that feature maps can be combined into direction colors.
-
-    Raises:
-        UsageError: there are not two maps of one channel each, or the range gives no colors.
-    """
+    """Raise UsageError unless there are two maps of one channel, and the range gives colors."""
     if maps != 2:
         raise UsageError(
             f"--combine direction takes two kernels, across and down, such as sobel; got {maps}"

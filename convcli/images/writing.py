@@ -195,8 +195,7 @@ class _Encoder:
             return
         matrix = image.pixels.reshape(image.shape)
         lines = comma_lines(matrix) if self.format.name == "csv" else aligned_lines(matrix)
-        for line in lines:
-            file.write(line.encode())
+        file.writelines(line.encode() for line in lines)
 
     def _pil_image(self, image: ImageData) -> Image.Image:
         """Return an image in the nearest mode that the format holds."""

@@ -13,10 +13,10 @@ from convcli.images.value_range import DirectionColors, check_direction, to_eigh
 PARTS = st.floats(-1e6, 1e6)
 
 
-def colored(tone, gradients):
+def colored(colors, gradients):
     gradients = np.atleast_2d(gradients)
     out = np.empty((*gradients.shape, 3), np.uint8)
-    tone.apply(gradients, out)
+    colors.apply(gradients, out)
     return out
 
 
@@ -39,8 +39,8 @@ def test_the_hue_is_the_angle_that_is_seen():
 
 
 def test_brightness_is_the_magnitude_from_low_to_high():
-    tone = DirectionColors("rescale", None, low=2, high=12)
-    assert colored(tone, [2, 7, 12, 99])[0, :, 0].tolist() == [0, 128, 255, 255]
+    colors = DirectionColors("rescale", None, low=2, high=12)
+    assert colored(colors, [2, 7, 12, 99])[0, :, 0].tolist() == [0, 128, 255, 255]
 
 
 def test_a_map_of_one_magnitude_is_black():
@@ -48,7 +48,7 @@ def test_a_map_of_one_magnitude_is_black():
 
 
 @pytest.mark.filterwarnings("error")
-def test_what_is_no_number_is_black_and_infinity_is_bright():
+def test_nan_is_black_and_infinity_is_bright():
     values = [np.nan, complex(np.nan, 3), np.inf, complex(0, -np.inf)]
     pixels = colored(DirectionColors("clip", 255), values)[0]
     assert pixels.tolist() == [[0, 0, 0], [0, 0, 0], [255, 0, 0], [128, 0, 255]]
@@ -61,7 +61,7 @@ def test_gradients_are_not_modified():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: check_direction(8, "clip"), "two kernels.* 8"),
         (lambda: check_direction(2, "raw"), "range raw"),
@@ -70,8 +70,8 @@ def test_gradients_are_not_modified():
         (lambda: DirectionColors("clip", None), "--range rescale"),
     ],
 )
-def test_what_makes_no_hues_is_refused(call, said):
-    with pytest.raises(UsageError, match=said):
+def test_unsuitable_maps_and_ranges_are_refused(call, message):
+    with pytest.raises(UsageError, match=message):
         call()
 
 

@@ -15,7 +15,7 @@ from convcli.choices import RANGES
 from convcli.errors import UsageError
 from convcli.images.value_range import ValueRange, ValueStats
 
-WHITES = (255, 65535)
+MAX_VALUES = (255, 65535)
 DTYPES = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.float32, np.float64]
 
 
@@ -41,8 +41,8 @@ def blocks():
     )
 
 
-def cut(value, max_value, range_):
-    """Return the pixel, and whether it was cut; exact where the value is finite."""
+def expected_pixel(value, max_value, range_):
+    """Return the pixel, and whether it was clipped; exact where the value is finite."""
     if math.isnan(value):
         return 0, False
     mid = {255: 128, 65535: 32768}[max_value]
@@ -53,50 +53,50 @@ def cut(value, max_value, range_):
     return min(max(level, 0), max_value), not 0 <= level <= max_value
 
 
-def applied(tone, block):
-    out = np.empty(block.shape, tone.dtype_for(block.dtype))
+def applied(value_range, block):
+    out = np.empty(block.shape, value_range.dtype_for(block.dtype))
     before = block.copy()
-    tone.apply(block, out)
+    value_range.apply(block, out)
     np.testing.assert_array_equal(block, before)
     return out
 
 
-@given(blocks(), st.sampled_from(WHITES), st.sampled_from(["clip", "abs", "offset"]))
-def test_pixels_and_share_clipped_are_those_of_the_plain_reference(block, max_value, range_):
-    tone = ValueRange(range_, max_value)
-    expected = [cut(value, max_value, range_) for value in block.ravel().tolist()]
-    out = applied(tone, block)
+@given(blocks(), st.sampled_from(MAX_VALUES), st.sampled_from(["clip", "abs", "offset"]))
+def test_pixels_and_the_clipped_share_match_exact_arithmetic(block, max_value, range_):
+    value_range = ValueRange(range_, max_value)
+    expected = [expected_pixel(value, max_value, range_) for value in block.ravel().tolist()]
+    out = applied(value_range, block)
     assert out.ravel().tolist() == [pixel for pixel, _ in expected]
-    tally = ValueStats(tone)
-    tally.add(block)
-    assert tally.clipped == sum(was_cut for _, was_cut in expected) / block.size
+    stats = ValueStats(value_range)
+    stats.add(block)
+    assert stats.clipped == sum(clipped for _, clipped in expected) / block.size
 
 
 @given(blocks(), st.sampled_from(RANGES))
-def test_tally_of_strips_merges_to_that_of_the_whole(block, range_):
-    tone = ValueRange(range_, 255)
-    whole, parts = ValueStats(tone), ValueStats(tone)
+def test_stats_of_strips_merge_to_those_of_the_whole(block, range_):
+    value_range = ValueRange(range_, 255)
+    whole, parts = ValueStats(value_range), ValueStats(value_range)
     whole.add(block)
     for row in block:
-        part = ValueStats(tone)
+        part = ValueStats(value_range)
         part.add(row[np.newaxis])
         parts.merge(part)
-    for tally in (whole, parts):
+    for stats in (whole, parts):
         finite = [v for v in block.ravel().tolist() if math.isfinite(v)]
         ends = [min(finite, default=math.nan), max(finite, default=math.nan)]
-        np.testing.assert_array_equal([tally.minimum, tally.maximum], ends)
-        assert tally.nans == sum(math.isnan(v) for v in block.ravel().tolist())
+        np.testing.assert_array_equal([stats.minimum, stats.maximum], ends)
+        assert stats.nans == sum(math.isnan(v) for v in block.ravel().tolist())
     assert whole.clipped == parts.clipped
 
 
-@given(blocks(), st.sampled_from([*WHITES, None]))
-def test_rescale_sends_the_ends_to_black_and_white(block, max_value):
-    tally = ValueStats(ValueRange("raw", None))
-    tally.add(block)
-    low, high = tally.minimum, tally.maximum
-    tone = ValueRange("rescale", max_value, low, high)
-    out = applied(tone, block)
-    assert tone.limits() is None
+@given(blocks(), st.sampled_from([*MAX_VALUES, None]))
+def test_rescale_maps_the_extremes_to_black_and_white(block, max_value):
+    stats = ValueStats(ValueRange("raw", None))
+    stats.add(block)
+    low, high = stats.minimum, stats.maximum
+    value_range = ValueRange("rescale", max_value, low, high)
+    out = applied(value_range, block)
+    assert value_range.limits() is None
     if math.isnan(low):
         assert not out.any() if max_value else np.isnan(out).all()
     if not low < high or (max_value is None and block.dtype.kind != "f"):
@@ -116,7 +116,7 @@ def test_rescale_sends_the_ends_to_black_and_white(block, max_value):
             assert pixel == (max_value or 1)
 
 
-@pytest.mark.parametrize("max_value", [*WHITES, None])
+@pytest.mark.parametrize("max_value", [*MAX_VALUES, None])
 def test_a_constant_map_is_rescaled_to_black(max_value):
     for value in (7, -2.5):
         assert not applied(
@@ -125,7 +125,7 @@ def test_a_constant_map_is_rescaled_to_black(max_value):
 
 
 @given(blocks())
-def test_plain_numbers_stay_as_they_are(block):
+def test_plain_numbers_are_not_clipped(block):
     for range_ in ("clip", "raw"):
         out = applied(ValueRange(range_, None), block)
         assert out.dtype == block.dtype
@@ -134,7 +134,7 @@ def test_plain_numbers_stay_as_they_are(block):
         np.testing.assert_array_equal(applied(ValueRange("abs", None), block), np.abs(block))
 
 
-def test_raw_is_the_identity_whatever_the_depth():
+def test_raw_keeps_the_values_at_any_depth():
     block = np.array([[-3.5, 900.0]], np.float32)
     np.testing.assert_array_equal(applied(ValueRange("raw", 255), block), block)
 
