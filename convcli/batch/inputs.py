@@ -26,21 +26,13 @@ Matcher = Callable[[str, str], bool]  # of a file's name and its folder below th
 
 
 class Source(NamedTuple):
-    """One input: a file, or standard input.
+    """One input: a file, or standard input."""
 
-    Attributes:
-        path: its name, as it was given or found.
-        below: its folder below the searched folder, the pattern or the list; --out-dir mirrors it.
-        found: whether it was found in a folder or by a pattern, not named.
-        is_stdin: whether it is standard input.
-        error: why there is no such input; the others are still filtered.
-    """
-
-    path: str
-    below: str = ""
-    found: bool = False
+    path: str  # as it was given or found
+    below: str = ""  # its folder below the searched one, the pattern or the list, for --out-dir
+    found: bool = False  # it was found in a folder or by a pattern, not named
     is_stdin: bool = False
-    error: ConvcliError | None = None
+    error: ConvcliError | None = None  # why it cannot be filtered, if that is known already
 
 
 def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> None:

@@ -76,51 +76,30 @@ class Job(NamedTuple):
 
 
 class OutputResult(NamedTuple):
-    """The result of one filter on one input.
+    """The result of one filter on one input."""
 
-    Attributes:
-        kernel: the label of the filter's kernels.
-        output: the file's path, ``-`` for standard output; None if only summary files hold it.
-        data: the encoded bytes, for standard output only.
-        skipped: the file exists and was left; all fields below are then empty.
-        input_shape, shape: (rows, columns) of the input and of the result.
-        method: a line that says how the feature map was computed.
-        minimum, maximum: of the feature map, before the range.
-        clipped: share of the values that the range clipped, 0 to 1.
-    """
-
-    kernel: str
-    output: str | None
-    data: bytes | None = None
-    skipped: bool = False
-    input_shape: tuple[int, int] = (0, 0)
+    kernel: str  # the label of the filter's kernels
+    output: str | None  # the path, ``-`` for standard output; None if only summary files hold it
+    data: bytes | None = None  # the encoded bytes, for standard output only
+    skipped: bool = False  # the file exists and was left; all fields below are then empty
+    input_shape: tuple[int, int] = (0, 0)  # (rows, columns), as is shape
     shape: tuple[int, int] = (0, 0)
-    method: str = ""
-    minimum: float = 0
+    method: str = ""  # a line that says how the feature map was computed
+    minimum: float = 0  # of the feature map, before the range
     maximum: float = 0
-    clipped: float = 0
+    clipped: float = 0  # share of the values that the range clipped, 0 to 1
 
 
 class JobResult(NamedTuple):
-    """The result of a job.
+    """The result of a job."""
 
-    Attributes:
-        path: the input.
-        results: one for each filter; fewer after an error.
-        summaries: the summary files that were written.
-        figure: a figure to show in a window, or None.
-        notes: messages for the user.
-        error: the error that ended the job, or None.
-        seconds: wall time.
-    """
-
-    path: str
-    results: tuple[OutputResult, ...] = ()
-    summaries: tuple[SummaryFile, ...] = ()
-    figure: Any = None
-    notes: tuple[str, ...] = ()
-    error: ConvcliError | None = None
-    seconds: float = 0.0
+    path: str  # the input
+    results: tuple[OutputResult, ...] = ()  # one for each filter; fewer after an error
+    summaries: tuple[SummaryFile, ...] = ()  # those that were written
+    figure: Any = None  # to show in a window
+    notes: tuple[str, ...] = ()  # messages for the user
+    error: ConvcliError | None = None  # the error that ended the job
+    seconds: float = 0.0  # wall time
 
 
 class Pending(NamedTuple):

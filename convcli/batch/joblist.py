@@ -86,11 +86,11 @@ class JobList:
     """
 
     def __init__(self, inputs: InputOptions, options: JobOptions) -> None:
-        """Read all names and check all outputs, before anything is written.
+        """Read all names and check all outputs.
 
         Raises:
-            UsageError: the options do not fit the number of inputs; two results have the same
-                path; or, with --overwrite, a result would replace another input.
+            UsageError: the options do not fit the number of inputs, two results have the same
+                path, or a result would replace another input.
         """
         self._options, self._search = options, InputSearch(inputs)
         self.reads_stdin = STDIN in inputs.names

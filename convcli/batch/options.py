@@ -9,66 +9,37 @@ from convcli.choices import NAME_TEMPLATE, Scale
 
 
 class InputOptions(NamedTuple):
-    """Which files to filter.
+    """Which files to filter."""
 
-    Attributes:
-        names: files, folders, patterns, or ``-`` for standard input.
-        files_from: a file that lists names, or ``-`` for standard input; None for no list.
-        null: names in the list end in NUL instead of a newline.
-        recursive: search the folders inside a folder.
-        include: patterns; a file that is found must match one of them. Without patterns, it must
-            have an image's suffix.
-        exclude: patterns; a file or folder that matches one is skipped.
-        out_dir: a folder that is not searched, since it holds results.
-    """
-
-    names: tuple[str, ...] = ()
-    files_from: str | None = None
-    null: bool = False
-    recursive: bool = False
+    names: tuple[str, ...] = ()  # files, folders, patterns, or ``-`` for standard input
+    files_from: str | None = None  # a file that lists names, or ``-`` for standard input
+    null: bool = False  # names in the list end in NUL instead of a newline
+    recursive: bool = False  # search the folders inside a folder
+    # A file that is found must match one of these patterns, or else have an image's suffix.
     include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    out_dir: str | None = None
+    exclude: tuple[str, ...] = ()  # a file or folder that matches one of these is skipped
+    out_dir: str | None = None  # a folder that is not searched, since it holds results
 
 
 class OutputOptions(NamedTuple):
-    """Where results are written.
+    """Where results are written. A summary file is a folder if there are several inputs."""
 
-    Attributes:
-        output: the file of a single result, or ``-`` for standard output.
-        out_dir: a folder for the results; it mirrors the inputs' folders.
-        name: template of a result's name, with {stem}, {kernel}, {suffix} and {index}.
-        plot: the figure's file; a folder if there are several inputs.
-        grid: the contact sheet's file or folder.
-        stack: the array's file or folder.
-        scale: color scale of the contact sheet, for all tiles or for each; None for ``common``.
-        show: show the figures in a window.
-    """
-
-    output: str | None = None
-    out_dir: str | None = None
-    name: str = NAME_TEMPLATE
-    plot: str | None = None
-    grid: str | None = None
-    stack: str | None = None
-    scale: Scale | None = None
-    show: bool = False
+    output: str | None = None  # the file of a single result, or ``-`` for standard output
+    out_dir: str | None = None  # a folder for the results; it mirrors the inputs' folders
+    name: str = NAME_TEMPLATE  # of a result, with {stem}, {kernel}, {suffix} and {index}
+    plot: str | None = None  # the figure's file or folder
+    grid: str | None = None  # the contact sheet's file or folder
+    stack: str | None = None  # the array's file or folder
+    scale: Scale | None = None  # color scale of the contact sheet; None for ``common``
+    show: bool = False  # show the figures in a window
 
 
 class ExecutionOptions(NamedTuple):
-    """Which processes run the jobs, and what they may use.
+    """Which processes run the jobs, and what they may use."""
 
-    Attributes:
-        jobs: number of images filtered at a time; None for one per processor.
-        timeout: seconds that an image may take; None for no limit.
-        max_memory: bytes that the images being filtered may take together (an int), or a share of
-            the memory that is available (a float from 0 to 1).
-        fail_fast: start no image after the first error.
-        scheduler: address of a Dask scheduler; None for processes on this machine.
-    """
-
-    jobs: int | None = None
-    timeout: float | None = None
+    jobs: int | None = None  # number of images filtered at a time; None for one per processor
+    timeout: float | None = None  # seconds that an image may take; None for no limit
+    # Bytes for all images being filtered (int), or a share of the available memory (float, 0 to 1).
     max_memory: int | float = 0.8
-    fail_fast: bool = False
-    scheduler: str | None = None
+    fail_fast: bool = False  # start no image after the first error
+    scheduler: str | None = None  # address of a Dask scheduler; None for this machine

@@ -25,11 +25,7 @@ SUMMARY_ENDINGS = {"figure": ".png", "grid": "_grid.png", "stack": ".npy"}
 
 
 def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> None:
-    """Check that the options fit each other and the number of inputs.
-
-    Raises:
-        UsageError: they do not.
-    """
+    """Raise UsageError if the options contradict each other or the number of inputs."""
     outputs = options.outputs
     _check_template(outputs.name)
     if options.reading.frames == "all" and (summary_files(outputs) or outputs.show):
@@ -95,15 +91,10 @@ def base_name(path: str) -> str:
 
 
 def plan_output(path: str, requested: str | None, *, raw: bool = False) -> Output:
-    """Return an output with the format that --format or its suffix names.
-
-    Args:
-        path: a file, or ``-`` for standard output.
-        requested: the value of --format.
-        raw: the result is plain numbers (--range raw).
+    """Return an output with the format that --format (``requested``) or its suffix names.
 
     Raises:
-        UsageError: no known format is named, or it does not hold plain numbers.
+        UsageError: no known format is named, or it does not hold plain numbers and ``raw`` is true.
     """
     if path == STDOUT:
         return Output(path, named_format(None, requested))
@@ -118,11 +109,7 @@ class OutputPlanner:
     """Names the outputs of one input after another."""
 
     def __init__(self, options: JobOptions, *, several: bool) -> None:
-        """Prepare what all jobs share.
-
-        Raises:
-            UsageError: the -o file has no known format, or is a folder.
-        """
+        """Raise UsageError if the -o file has no known format, or is a folder."""
         self._several = several
         self._outputs, self._requested = options.outputs, options.writing.format
         self._raw, self._label = options.raw, options.label
@@ -254,14 +241,9 @@ def write_result(
 ) -> tuple[bytes | None, tuple[str, ...]]:
     """Write a result to its file, or encode it for standard output.
 
-    Args:
-        target: from :func:`choose_target`.
-        encode: called with an open file, a format and ``writing``; returns notes, as
-            :func:`convcli.images.writing.write_image` does.
-        writing: the options.
-
-    Returns:
-        The bytes for standard output (None for a file), and the notes.
+    ``encode`` is called with an open file, a format and ``writing``; it returns notes, as
+    :func:`convcli.images.writing.write_image` does. Return the bytes for standard output (None for
+    a file), and the notes.
 
     Raises:
         ConvcliError: the result cannot be encoded, or the file cannot be written.

@@ -24,11 +24,7 @@ MAX_WORKERS = 1 << 10
 
 
 def check_execution_options(execution: ExecutionOptions) -> None:
-    """Check that the options fit each other.
-
-    Raises:
-        UsageError: they do not.
-    """
+    """Raise UsageError if the options contradict each other."""
     if execution.timeout is not None and not math.isfinite(execution.timeout):
         raise UsageError("--timeout takes a number of seconds; leave it out for no limit")
     if execution.scheduler is None:
@@ -85,9 +81,9 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
 
 def _with_stale_files_deleted(jobs: Iterable[Job]) -> Iterator[Job]:
     """Delete stale temporary files from each output folder before the first job writes to it."""
-    last: frozenset[str] = frozenset()
+    last: set[str] = set()
     for job in jobs:
-        folders = frozenset(os.path.dirname(path) or "." for path in job.paths)
+        folders = {os.path.dirname(path) or "." for path in job.paths}
         for folder in folders - last:
             clear_stale(Path(folder))
         last = folders
@@ -96,14 +92,13 @@ def _with_stale_files_deleted(jobs: Iterable[Job]) -> Iterator[Job]:
 
 def _max_workers() -> int:
     """Return the number of workers that the limit of open files allows."""
-    try:
+    with suppress(ImportError):  # some systems have no such limit
         import resource
-    except ImportError:  # this system has no such limit
-        return MAX_WORKERS
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit == resource.RLIM_INFINITY:
-        return MAX_WORKERS
-    return max((limit - 32) // OPEN_FILES, 1)
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit != resource.RLIM_INFINITY:
+            return max((limit - 32) // OPEN_FILES, 1)
+    return MAX_WORKERS
 
 
 def available_memory() -> int:
