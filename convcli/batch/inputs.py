@@ -91,11 +91,7 @@ class InputSearch:
                 yield from self._matching(name)
 
     def listed(self) -> Iterator[Source]:
-        """Yield the inputs named in the --files-from list as they arrive; names are bytes.
-
-        Raises:
-            UsageError: the list cannot be read.
-        """
+        """Yield the inputs named in the --files-from list as they arrive; names are bytes."""
         list_file, null = self._options.files_from, self._options.null
         if list_file is None:
             return

@@ -46,13 +46,10 @@ class JobOptions(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One file to write, ``-`` for standard output.
-
-    ``format`` is the one that --format or the path's suffix names; None where neither does.
-    """
+    """One file to write, ``-`` for standard output."""
 
     path: str
-    format: Format | None
+    format: Format | None  # the one that --format or the path's suffix names, if any
 
 
 class SummaryFile(NamedTuple):
@@ -111,11 +108,7 @@ class Pending(NamedTuple):
 
 
 def pending_outputs(job: Job, options: JobOptions) -> Pending:
-    """Return what of a job must still be made, before any work is done.
-
-    Raises:
-        ImageError: a file exists, and neither --overwrite nor --skip-existing is given.
-    """
+    """Return what of a job must still be made; raise if a file exists that may not be replaced."""
     pending = Pending([], [], [])
     for summary in job.summaries:
         if _is_pending(summary.path, job, options.writing):

@@ -50,11 +50,8 @@ class OutputConflicts:
             conflict = source
         for path in paths:
             real = self._real_hash(path)
-            if (
-                real in outputs
-                or real in self._link_targets
-                or (real != own and real in self._inputs)
-            ):
+            is_output = real in outputs or real in self._link_targets
+            if is_output or (real != own and real in self._inputs):
                 conflict = conflict or path
             outputs.add(self._hash(path))
             if os.path.islink(path):

@@ -124,11 +124,7 @@ class OutputPlanner:
         self._kept_suffix = cache(self._find_kept_suffix)
 
     def job(self, source: Source, index: int) -> Job:
-        """Return the job of the ``index``-th input, counted from 1.
-
-        Raises:
-            UsageError: a result's name has no known format, or leaves the --out-dir folder.
-        """
+        """Return the job of the ``index``-th input, counted from 1."""
         if source.error is not None:
             return Job(source)
         summaries = tuple([self._summary(each, source) for each in self._summaries])
@@ -136,8 +132,7 @@ class OutputPlanner:
             return Job(source, self._single, summaries)
         folder, base = os.path.split(source.path)
         stem, suffix = os.path.splitext(base)
-        if source.is_stdin:
-            stem = "stdin"
+        stem = "stdin" if source.is_stdin else stem
         if self._outputs.out_dir is None:
             prefix = os.path.join(folder, "") if folder else ""
         else:

@@ -57,12 +57,8 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
     memory = execution.max_memory
     if isinstance(memory, float):
         memory = int(memory * available_memory())
-    serially = partial(
-        run_serially,
-        pending,
-        reserve_memory=partial(check_fits, limit=memory),
-        fail_fast=execution.fail_fast,
-    )
+    check = partial(check_fits, limit=memory)
+    serially = partial(run_serially, pending, reserve_memory=check, fail_fast=execution.fail_fast)
     is_single = jobs.count == 1 and execution.timeout is None
     if options.outputs.show or jobs.reads_stdin or is_single:
         return serially(options)

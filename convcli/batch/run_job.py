@@ -23,7 +23,7 @@ from convcli.batch.job import (
     pending_outputs,
 )
 from convcli.batch.outputs import Target, choose_target, write_result
-from convcli.batch.summary_files import draw_figure, memory_factor, write_summary
+from convcli.batch.summary_files import draw_figure, write_summary
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering import Filter, Filtered, apply_range, filter_image, measure
 from convcli.images.image import ImageData
@@ -33,11 +33,7 @@ from convcli.images.writing import write_frames, write_image
 
 
 def check_fits(need: int, limit: int) -> None:
-    """Check that an image fits into the memory limit; both are in bytes.
-
-    Raises:
-        ConvcliError: it does not.
-    """
+    """Raise ConvcliError if an image does not fit into the memory limit; both are in bytes."""
     if need > limit:
         raise ConvcliError(
             f"needs about {need >> 20:,} MiB, above the limit of {limit >> 20:,} MiB; "
@@ -105,7 +101,7 @@ class _JobRunner:
         self.job = job
         self.options = options
         self.reserve_memory = reserve_memory
-        self.memory_factor = 0.0
+        self.memory_factor = 0.0  # of all results that are kept, relative to image and result
         self.name = "standard input" if job.source.is_stdin else job.source.path
         self.file: Path | io.BytesIO = Path(job.source.path)
         self.results: list[OutputResult] = []
@@ -144,9 +140,10 @@ class _JobRunner:
     ) -> None:
         """Filter the image with each filter, and write the files that all results make up."""
         options = self.options
-        self.memory_factor = memory_factor(summaries, len(outputs), raw=options.raw)
-        image = self._read()
         has_stack = any(each.kind == "stack" for each in summaries)
+        copies = len(outputs) * (1 + has_stack)
+        self.memory_factor = copies * (0.9 if options.raw else 0.2)
+        image = self._read()
         results: list[tuple[Filter, Filtered]] = []
         stacked: list[tuple[Filter, Filtered]] = []  # at the image's own depth
         for each, output in outputs:
@@ -258,7 +255,7 @@ class _JobRunner:
             self.results.append(OutputResult(label, path, skipped=True))
 
     def _reserve_memory(self, size: int) -> None:
-        """Ask for the memory of an image, and of all results if they are kept; in bytes."""
+        """Reserve the bytes of an image, and of all results if they are kept."""
         self.reserve_memory(size + int(self.memory_factor * max(size - BASE_BYTES, 0)))
 
     def _read(self) -> ImageData:

@@ -24,9 +24,6 @@ def write_summary(
     """Write one summary file of an input, and return notes for the user.
 
     A stack takes the results at the input's own depth; ``name`` is the title of a figure.
-
-    Raises:
-        ConvcliError: the file cannot be written, or the results cannot be combined in it.
     """
     if summary.kind == "stack":
         stack = stack_channels([filtered.image for _, filtered in results])
@@ -44,12 +41,6 @@ def write_summary(
         figure = draw_figure(name, image, results)
     save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)
     return ()
-
-
-def memory_factor(summaries: Sequence[SummaryFile], results: int, *, raw: bool) -> float:
-    """Return the memory of all results that are kept, as a share of that of image and result."""
-    copies = 1 + any(each.kind == "stack" for each in summaries)
-    return results * copies * (0.9 if raw else 0.2)
 
 
 def draw_figure(name: str, image: ImageData, results: Results) -> Any:

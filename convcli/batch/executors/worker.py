@@ -57,10 +57,7 @@ def _reserve_memory(need: int) -> None:
 
     A dying process could keep a lock, so there is none: each worker writes what it would take and
     then adds up all entries. If the sum is too large it waits, each worker a little longer than the
-    one before it.
-
-    Raises:
-        ConvcliError: the image does not fit even alone.
+    one before it. An image that does not fit even alone is an error.
     """
     memory, reserved_bytes = _state["memory"], _state["reserved_bytes"]
     worker_index = _state["worker_index"]
