@@ -145,6 +145,7 @@ def test_patterns_choose_among_a_pattern_s_matches(tree):
     assert paths == ["n.txt"]
 
 
+@pytest.mark.posix
 def test_other_files_are_counted(tree):
     (tree / "link.png").symlink_to(tree / "sub")
     os.mkfifo(tree / "pipe.png")
@@ -153,7 +154,7 @@ def test_other_files_are_counted(tree):
     assert search.ignored == 2
 
 
-def test_a_folder_that_cannot_be_read_is_told(tree, monkeypatch):
+def test_a_folder_that_cannot_be_read_is_reported(tree, monkeypatch):
     def refused(folder, *rest, whole=os.scandir):
         if str(folder).endswith("sub"):
             raise PermissionError(13, "Permission denied", folder)

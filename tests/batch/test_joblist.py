@@ -17,19 +17,19 @@ from convcli.images.options import ReadOptions, WriteOptions
 from convcli.kernels.spec import get_kernel
 
 
-def work(*labels, **writing):
+def job_options(*labels, **writing):
     kernel = get_kernel("blur")
-    specs = tuple(Filter(label, (kernel,)) for label in labels or ("blur",))
-    return JobOptions(specs, ReadOptions(), WriteOptions(**writing))
+    filters = tuple(Filter(label, (kernel,)) for label in labels or ("blur",))
+    return JobOptions(filters, ReadOptions(), WriteOptions(**writing))
 
 
-def jobs(paths, settings, search=None, **naming):
-    settings = settings._replace(outputs=OutputOptions(**naming))
-    return list(JobList(search or InputOptions(tuple(paths)), settings).jobs())
+def jobs(paths, options, search=None, **naming):
+    options = options._replace(outputs=OutputOptions(**naming))
+    return list(JobList(search or InputOptions(tuple(paths)), options).jobs())
 
 
-def outputs(paths, settings, **naming):
-    return [paths_of(job) for job in jobs(paths, settings, **naming)]
+def outputs(paths, options, **naming):
+    return [paths_of(job) for job in jobs(paths, options, **naming)]
 
 
 def paths_of(job):
@@ -49,35 +49,37 @@ def here(tmp_path, monkeypatch):
 
 
 def test_one_output_for_each_kernel():
-    assert outputs(["x/a.png"], work("k1", "k2")) == [("x/a_k1.png", "x/a_k2.png")]
+    assert outputs(["x/a.png"], job_options("k1", "k2")) == [("x/a_k1.png", "x/a_k2.png")]
 
 
 @pytest.mark.parametrize("below", ["", ".", "sub", "sub/deep"])
 def test_the_tree_is_repeated(below):
-    options = work()._replace(outputs=OutputOptions(out_dir="out"))
+    options = job_options()._replace(outputs=OutputOptions(out_dir="out"))
     job = OutputPlanner(options, several=True).job(Source("in/a.png", below), 1)
     assert paths_of(job) == (os.path.normpath(f"out/{below}/a_blur.png"),)
 
 
 def test_an_index_counts_all_inputs_from_1():
-    first, missing, third = jobs(["a.png", "nothing*.png", "c.png"], work(), name="{index}{suffix}")
+    first, missing, third = jobs(
+        ["a.png", "nothing*.png", "c.png"], job_options(), name="{index}{suffix}"
+    )
     assert [paths_of(first), paths_of(third)] == [("1.png",), ("3.png",)]
     assert missing.source.error is not None
 
 
 def test_figures_alone_make_no_images():
-    (job,) = jobs(["a.png"], work(), plot="p.png")
+    (job,) = jobs(["a.png"], job_options(), plot="p.png")
     assert (paths_of(job), job.summaries) == ((), (("figure", "p.png"),))
-    (job,) = jobs(["a.png"], work(), plot="p.png", output="o.png")
+    (job,) = jobs(["a.png"], job_options(), plot="p.png", output="o.png")
     assert (paths_of(job), job.summaries) == (("o.png",), (("figure", "p.png"),))
-    (job,) = jobs(["a.png"], work(), show=True)
+    (job,) = jobs(["a.png"], job_options(), show=True)
     assert (paths_of(job), job.summaries) == ((), ())
 
 
 def test_figures_of_several_inputs_repeat_the_tree(here):
     make(here, "in/x/a.png", "in/y/b.png")
     search = InputOptions(("in",), recursive=True)
-    found = jobs([], work("k1", "k2"), search, plot="plots")
+    found = jobs([], job_options("k1", "k2"), search, plot="plots")
     places = [each.path for job in found for each in job.summaries]
     assert places == ["plots/x/a_k1+k2.png", "plots/y/b_k1+k2.png"]
 
@@ -99,26 +101,31 @@ REFUSED = [
 @pytest.mark.parametrize(("paths", "naming", "writing"), REFUSED)
 def test_what_is_refused(here, paths, naming, writing):
     with pytest.raises(UsageError) as caught:
-        outputs(paths, work(**writing), **naming)
+        outputs(paths, job_options(**writing), **naming)
     assert "\n" not in str(caught.value)
     assert list(here.iterdir()) == []
 
 
-def test_a_clash_names_both_inputs_and_the_file(here):
+def test_a_conflict_names_both_inputs_and_the_file(here):
     make(here, "in/a.png", "in/a.jpg", "in/b.png")
     with pytest.raises(
         UsageError, match=r"in/a\.jpg and in/a\.png would both be written to out/a_blur\.png"
     ):
-        outputs(["in"], work(format="png"), out_dir="out")
+        outputs(["in"], job_options(format="png"), out_dir="out")
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("other", ["b.png", "a.jpg"])
 def test_a_list_through_a_pipe_refuses_the_second_of_two(here, other):
-    """It can be read but once, so what clashes shows when its turn comes."""
+    """It can be read only once, so a conflict is found when the input's turn comes."""
     os.mkfifo("list")
     with Opened(f"a.png\nx/a.png\n{other}\n"):
         found = jobs(
-            [], work(), InputOptions((), files_from="list"), out_dir="out", name="{stem}{suffix}"
+            [],
+            job_options(),
+            InputOptions((), files_from="list"),
+            out_dir="out",
+            name="{stem}{suffix}",
         )
     first, second, third, *rest = found
     assert paths_of(first) == ("out/a.png",)
@@ -128,7 +135,7 @@ def test_a_list_through_a_pipe_refuses_the_second_of_two(here, other):
 
 
 class Opened:
-    """Write to the pipe ``list`` meanwhile."""
+    """Write to the pipe ``list`` in a thread."""
 
     def __init__(self, text):
         self._thread = threading.Thread(target=lambda: Path("list").write_text(text))
@@ -140,27 +147,28 @@ class Opened:
         self._thread.join()
 
 
+@pytest.mark.posix
 def test_names_twice_in_a_pipe(here):
     os.mkfifo("list")
     with Opened("a.png\na.png\n"):
-        first, second = jobs(["z.png"], work(), InputOptions((), files_from="list"))
+        first, second = jobs(["z.png"], job_options(), InputOptions((), files_from="list"))
     assert paths_of(first) == ("a_blur.png",)
     assert "taken by another input" in str(second.source.error)
 
 
 def test_results_of_the_last_run_are_no_inputs(here):
     make(here, "a.png", "a_blur.png", "b.png", "blur_c.png")
-    assert [job.source.path for job in jobs(["."], work())] == [
+    assert [job.source.path for job in jobs(["."], job_options())] == [
         "./a.png",
         "./b.png",
         "./blur_c.png",
     ]
-    again = [job.source.path for job in jobs(["."], work(overwrite=True))]
+    again = [job.source.path for job in jobs(["."], job_options(overwrite=True))]
     assert again == ["./a.png", "./b.png", "./blur_c.png"]
 
 
 def test_a_result_may_replace_its_own_input():
-    (names,) = outputs(["a.png"], work(overwrite=True), name="{stem}{suffix}")
+    (names,) = outputs(["a.png"], job_options(overwrite=True), name="{stem}{suffix}")
     assert names == ("a.png",)
 
 
@@ -168,13 +176,13 @@ def test_a_result_may_replace_its_own_input():
 def test_many_results_may_go_to_one_device(here, overwrite):
     for name in ("a_x.png", "b_x.png"):
         (here / name).symlink_to("/dev/null")
-    found = outputs(["a.png", "b.png"], work(overwrite=overwrite), name="{stem}_x{suffix}")
+    found = outputs(["a.png", "b.png"], job_options(overwrite=overwrite), name="{stem}_x{suffix}")
     assert found == [("a_x.png",), ("b_x.png",)]
 
 
 def test_a_folder_overwritten_in_place(here):
     make(here, "a.png", "b.png")
-    found = jobs(["."], work(overwrite=True), name="{stem}{suffix}")
+    found = jobs(["."], job_options(overwrite=True), name="{stem}{suffix}")
     assert [(job.source.path, paths_of(job)) for job in found] == [
         ("./a.png", ("./a.png",)), ("./b.png", ("./b.png",))
     ]  # fmt: skip
@@ -185,12 +193,12 @@ def test_a_folder_in_which_a_result_would_replace_another_image(here):
     with pytest.raises(
         UsageError, match=r"p\.jpg and \./p\.png would both be written to \./p\.png"
     ):
-        jobs(["."], work(overwrite=True), name="{stem}.png")
+        jobs(["."], job_options(overwrite=True), name="{stem}.png")
 
 
 @pytest.mark.parametrize("name", ["../x{stem}{suffix}", "a/../../{stem}{suffix}"])
 def test_a_name_may_not_leave_the_output_folder(here, name):
     with pytest.raises(UsageError, match="leaves the folder"):
-        jobs(["a.png"], work(), out_dir="out", name=name)
+        jobs(["a.png"], job_options(), out_dir="out", name=name)
     with pytest.raises(UsageError, match="--out-dir is empty"):
-        jobs(["a.png"], work(), out_dir="")
+        jobs(["a.png"], job_options(), out_dir="")

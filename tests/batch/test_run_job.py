@@ -1,4 +1,4 @@
-"""The work on one input: what comes out, and that a fault stays with it."""
+"""One job: its results, and that an error ends that job only."""
 
 import numpy as np
 import pytest
@@ -24,17 +24,17 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_fault_does_not_stop_the_next(here):
-    work = JobOptions((Filter("outline", (get_kernel("outline"),)),))
+def test_an_error_does_not_stop_the_next(here):
+    options = JobOptions((Filter("outline", (get_kernel("outline"),)),))
     jobs = [
         job("a.npy", "a-out.npy"),
         job("nowhere.npy", "no.npy"),
         Job(Source("gone", error=ImageError("gone", "is gone"))),
         job("b.npy", "b-out.npy"),
     ]
-    outcomes = list(run_serially(jobs, work))
-    assert [outcome.path for outcome in outcomes] == ["a.npy", "nowhere.npy", "gone", "b.npy"]
-    assert [str(outcome.error) for outcome in outcomes if outcome.error] == [
+    results = list(run_serially(jobs, options))
+    assert [result.path for result in results] == ["a.npy", "nowhere.npy", "gone", "b.npy"]
+    assert [str(result.error) for result in results if result.error] == [
         "nowhere.npy: no such file",
         "gone: is gone",
     ]
@@ -46,29 +46,29 @@ def test_a_fault_does_not_stop_the_next(here):
     ]
 
 
-def test_jobs_are_done_as_they_are_asked_for(here):
-    work = JobOptions((Filter("blur", (get_kernel("blur"),)),))
-    outcomes = run_serially((job(name, f"{name}.npy") for name in ("a.npy", "b.npy")), work)
-    next(outcomes)
+def test_jobs_run_as_their_results_are_asked_for(here):
+    options = JobOptions((Filter("blur", (get_kernel("blur"),)),))
+    results = run_serially((job(name, f"{name}.npy") for name in ("a.npy", "b.npy")), options)
+    next(results)
     assert (here / "a.npy.npy").exists()
     assert not (here / "b.npy.npy").exists()
 
 
-def test_an_outcome_has_what_was_made_before_the_fault(here):
+def test_a_job_result_has_what_was_made_before_the_error(here):
     kernels = [get_kernel("outline"), get_kernel("box:9")]
-    work = JobOptions(tuple(Filter(kernel.name, (kernel,)) for kernel in kernels))
-    (outcome,) = run_serially([job("a.npy", "first.npy", "b.npy/second.png")], work)
-    assert [result.output for result in outcome.results] == ["first.npy"]
-    assert outcome.error is not None
-    result = outcome.results[0]
+    options = JobOptions(tuple(Filter(kernel.name, (kernel,)) for kernel in kernels))
+    (job_result,) = run_serially([job("a.npy", "first.npy", "b.npy/second.png")], options)
+    assert [result.output for result in job_result.results] == ["first.npy"]
+    assert job_result.error is not None
+    result = job_result.results[0]
     assert (result.input_shape, result.shape) == ((4, 5), (4, 5))
     assert np.load("first.npy").shape == (4, 5)
 
 
 def test_an_existing_result_of_any_kernel_stops_before_any_is_made(here):
     kernels = [get_kernel("outline"), get_kernel("blur")]
-    work = JobOptions(tuple(Filter(kernel.name, (kernel,)) for kernel in kernels))
+    options = JobOptions(tuple(Filter(kernel.name, (kernel,)) for kernel in kernels))
     (here / "second.npy").write_bytes(b"mine")
-    (outcome,) = run_serially([job("a.npy", "first.npy", "second.npy")], work)
-    assert str(outcome.error) == "second.npy: exists already; --overwrite replaces it"
+    (job_result,) = run_serially([job("a.npy", "first.npy", "second.npy")], options)
+    assert str(job_result.error) == "second.npy: exists already; --overwrite replaces it"
     assert not (here / "first.npy").exists()

@@ -28,6 +28,7 @@ def refusal(command):
     return done.stderr
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -40,6 +41,7 @@ def test_options_of_this_machine(arguments, said):
     assert said in refusal([*COMMAND, *arguments, "--scheduler", "tcp://127.0.0.1:1"])
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("address", "said"),
     [
@@ -53,6 +55,7 @@ def test_what_is_no_address(address, said):
     assert said in refusal([*COMMAND, "--scheduler", address])
 
 
+@pytest.mark.processes
 def test_without_distributed_the_extra_is_named():
     script = (
         "import sys; sys.modules['distributed'] = None; from convcli.cli.main import main;"
@@ -68,7 +71,7 @@ def test_an_input_that_an_earlier_attempt_replaced_is_not_filtered_twice():
     assert before is not None
     Image.new("L", (3, 3)).save("in.png")
     replaced = Path("in.png").read_bytes()
-    outcome = work_on(job, JobOptions(()), None, before)
-    assert "was replaced" in str(outcome.error)
+    result = work_on(job, JobOptions(()), None, before)
+    assert "was replaced" in str(result.error)
     assert Path("in.png").read_bytes() == replaced
     assert input_stamp(Job(Source("in.png"), (plan_output("out.png", None),))) is None

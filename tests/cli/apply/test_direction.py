@@ -30,7 +30,7 @@ def near(pixels, expected):
 
 
 @pytest.mark.parametrize("pair", [["-k", "sobel"], ["-k", "sobel-x", "-k", "sobel-y"]])
-def test_a_image_of_directions(apply, gray, load, pair):
+def test_an_image_of_directions(apply, gray, load, pair):
     ok(apply(*pair, *DIRECTION, "gray.png", "-o", "o.png"))
     assert near(load("o.png"), by_hsv(gray))
 

@@ -183,6 +183,7 @@ def test_arrays_that_are_no_images(apply, save):
         apply("-k", "blur", f"{name}.npy", "-o", "o.npy").fails(1, f"Error: {name}.npy: ")
 
 
+@pytest.mark.processes
 def test_ghostscript_is_never_started(process, here):
     (here / "bin").mkdir()
     ghostscript = here / "bin/gs"
@@ -224,10 +225,10 @@ def test_control_characters_do_not_reach_the_terminal(apply, gray, here):
         assert "\r" not in ran.err
 
 
-# What is lost is told.
+# Notes on what is lost
 
 
-def test_nan_in_a_image(apply, save, load):
+def test_nan_in_an_image(apply, save, load):
     values = np.full((5, 5), 100.0, np.float32)
     values[2, 2] = np.nan
     save("in.npy", values)

@@ -33,14 +33,14 @@ def test_a_figure_beside_the_image(apply, gray, load, flags):
     assert load(image).shape == gray.shape
 
 
-def test_a_figure_beside_a_image_on_stdout(apply, gray, here):
+def test_a_figure_beside_an_image_on_stdout(apply, gray, here):
     ran = ok(apply("-k", "outline", "gray.png", "--plot", "p.png", "-o", "-", "-q"))
     assert ran.out.startswith(b"\x89PNG")
     assert ran.out.endswith(b"IEND\xaeB`\x82")
     drawn("p.png")
 
 
-def test_the_name_of_a_figure_does_not_follow_a_image_on_stdout(apply, gray, here):
+def test_the_name_of_a_figure_does_not_follow_an_image_on_stdout(apply, gray, here):
     ran = ok(apply("-k", "outline", "gray.png", "--plot", "p.png", "-o", "-"))
     assert ran.out.endswith(b"IEND\xaeB`\x82")
 
@@ -58,7 +58,7 @@ def test_several_kernels_make_one_figure(apply, gray, here):
     drawn("p.jpg", "JPEG")
 
 
-def test_a_figure_is_not_overwritten_unasked(apply, gray, here):
+def test_a_figure_is_not_overwritten_without_overwrite(apply, gray, here):
     (here / "p.png").write_bytes(b"mine")
     apply("-k", "outline", "gray.png", "--plot", "p.png").fails(1, "p.png", "--overwrite")
     assert (here / "p.png").read_bytes() == b"mine"
@@ -66,7 +66,7 @@ def test_a_figure_is_not_overwritten_unasked(apply, gray, here):
     drawn("p.png")
 
 
-def test_a_figure_and_a_image_of_one_name_are_refused(apply, gray, contents):
+def test_a_figure_and_an_image_of_one_name_are_refused(apply, gray, contents):
     before = contents()
     apply("-k", "outline", "gray.png", "--plot", "o.png", "-o", "o.png").fails(2, "o.png")
     apply("-k", "outline", "gray.png", "--plot", "gray.png").fails(1, "gray.png", "--overwrite")

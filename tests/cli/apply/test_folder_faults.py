@@ -1,4 +1,4 @@
-"""Folders as they are found: each fault is told by its name, and costs its own image only."""
+"""Folders with damaged and other files: each error names its file and fails that image only."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 ORIENTATION = 0x0112
+pytestmark = pytest.mark.processes
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -78,7 +79,7 @@ def test_one_truncated_jpeg_among_a_hundred(process, save, rng):
     assert made("out") == [f"{number:02}_outline.jpg" for number in range(100) if number != 50]
 
 
-def test_strangers_in_a_folder(process, save):
+def test_other_files_in_a_folder(process, save):
     save("in/good.png", np.eye(9, dtype=np.uint8))
     save("x.png", np.eye(9, dtype=np.uint8)).rename("in/misnamed.jpg")
     Path("in/folder.png").mkdir()

@@ -103,6 +103,7 @@ def test_rescale_gives_all_frames_one_scale(apply, moving, suffix):
     assert (after.min(), after.max()) == (0, 255)
 
 
+@pytest.mark.processes
 def test_rescale_of_a_pipe_reads_it_once(process, moving, here):
     data = (here / "in.png").read_bytes()
     ran = process(

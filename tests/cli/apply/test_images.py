@@ -199,7 +199,7 @@ def test_numbers_without_a_white_are_not_clipped(apply, save, load, rng, by_scip
     assert np.allclose(out, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_matrix_becomes_a_image_by_its_suffix(apply, save, load):
+def test_a_matrix_becomes_an_image_by_its_suffix(apply, save, load):
     save("in.csv", np.array([[0, 100], [200, 300]]))
     ok(apply("-k", "identity", "in.csv", "-o", "o.png"))
     assert load("o.png").tolist() == [[0, 100], [200, 255]]

@@ -52,6 +52,7 @@ def test_an_output_folder_inside_the_input_is_not_searched(apply, tree):
     assert third.err == "4 of 4 done, 4 left as they were, 4 other files skipped\n"
 
 
+@pytest.mark.processes
 def test_what_is_no_regular_file_in_a_folder_does_not_stop_the_run(process, tree, here):
     os.mkfifo(here / "in/fifo.png")
     (here / "in/folder.png").mkdir()
@@ -118,6 +119,7 @@ def test_a_list_of_names(apply, save, here, source, text, flags, found):
 ODD = [b"caf\xe9.png", b"two\nlines.png", b" blank .png", b"100%d.png", b"-o.png", b"{stem}.png"]
 
 
+@pytest.mark.processes
 def test_odd_names_go_in_and_out_byte_for_byte(process, save, contents):
     for name in ODD:
         save(b"./" + name, np.eye(5, dtype=np.uint8))
@@ -128,6 +130,7 @@ def test_odd_names_go_in_and_out_byte_for_byte(process, save, contents):
     assert set(results) <= set(contents())
 
 
+@pytest.mark.processes
 def test_odd_names_as_arguments(process, save):
     for name in ODD:
         save(b"./" + name, np.eye(5, dtype=np.uint8))
@@ -136,6 +139,7 @@ def test_odd_names_as_arguments(process, save):
     assert ran.out.startswith(b"out\xff/caf\xe9_blur.png\nout\xff/two\nlines_blur.png\n")
 
 
+@pytest.mark.processes
 def test_odd_names_in_errors_are_one_line(process):
     ran = process("apply", "-k", "blur", b"caf\xe9.png", b"two\nlines.png", b"esc\x1b[31m.png")
     assert ran.code == 1

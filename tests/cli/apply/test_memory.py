@@ -33,6 +33,9 @@ def peak(*arguments):
     return int(done.stderr.splitlines()[-1]) * 1024
 
 
+@pytest.mark.slow
+@pytest.mark.processes
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_outline_of_24_megapixels(here):
     tile = Image.radial_gradient("L").resize((6000, 4000), Image.Resampling.NEAREST)

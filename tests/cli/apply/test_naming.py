@@ -215,10 +215,10 @@ def test_what_is_skipped_is_not_read(apply, here):
 def test_dry_run_names_and_writes_nothing(apply, tree, contents):
     before = contents()
     flags = ("-k", "blur", "-k", "box", "in", "-r", "--out-dir", "out")
-    foretold = ok(apply(*flags, "--dry-run"))
+    dry = ok(apply(*flags, "--dry-run"))
     assert contents() == before
     assert not Path("out").exists()
-    assert foretold.out == ok(apply(*flags)).out
+    assert dry.out == ok(apply(*flags)).out
 
 
 def test_dry_run_names_figures_too(apply, gray):

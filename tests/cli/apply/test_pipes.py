@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.processes, pytest.mark.posix]
+
 
 def ok(ran):
     assert (ran.code, ran.errors) == (0, []), ran
@@ -55,7 +57,7 @@ def test_a_reader_that_leaves_ends_quietly(program, samples, unbuffered):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_disk_that_fills_up_is_not_passed_over(program, samples, here, unbuffered):
+def test_a_disk_that_fills_up_is_reported(program, samples, here, unbuffered):
     command = [*program, "apply", "-k", "blur", samples / "astronaut.png", "-o", "-"]
     with Path("o.png").open("wb") as out:
         done = subprocess.run(

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = [pytest.mark.processes, pytest.mark.posix]
+
 
 @pytest.fixture
 def many(save, rng):
@@ -48,7 +50,9 @@ def started(program):
     ("number", "code", "said"),
     [(signal.SIGINT, 130, "Error: interrupted\n"), (signal.SIGTERM, 143, "")],
 )
-def test_a_signal_keeps_what_is_finished_and_leaves_no_rest(started, many, number, code, said):
+def test_a_signal_keeps_what_is_finished_and_leaves_no_temporary_file(
+    started, many, number, code, said
+):
     process = started("-k", "gaussian:9,sigma=2", "in", "--out-dir", "out")
     process.send_signal(number)
     printed, err = process.communicate(timeout=30)
@@ -116,7 +120,7 @@ def test_a_link_stays_and_its_target_is_replaced(process, gray, load):
     assert load("sub/real.png").shape == gray.shape
 
 
-def test_a_link_to_nothing_is_not_overwritten_unasked(process, gray):
+def test_a_link_to_nothing_is_not_overwritten_without_overwrite(process, gray):
     Path("o.png").symlink_to("nowhere.png")
     ran = process("apply", "-k", "blur", "gray.png", "-o", "o.png")
     assert (ran.code, Path("o.png").is_symlink()) == (1, True)

@@ -18,6 +18,7 @@ def ok(ran):
 # Images through pipes
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("form", ["png", "jpeg", "tiff", "webp", "gif", "npy", "pgm", "jp2"])
 def test_the_bytes_on_stdout_are_those_of_the_file(process, gray, here, form):
     data = (here / "gray.png").read_bytes()
@@ -27,6 +28,7 @@ def test_the_bytes_on_stdout_are_those_of_the_file(process, gray, here, form):
     assert piped.err == ""
 
 
+@pytest.mark.processes
 def test_a_pipeline_of_two_filters(program, samples, here, by_scipy, to_pixels, load):
     camera = (samples / "camera.png").read_bytes()
     first = subprocess.Popen(
@@ -58,7 +60,7 @@ def test_without_a_format_stdout_has_the_inputs_own(apply, photo, save, here):
             assert image.format == form
 
 
-def test_notes_of_a_image_on_stdout_go_to_stderr(apply, save, rng, here):
+def test_notes_of_an_image_on_stdout_go_to_stderr(apply, save, rng, here):
     frames = [Image.fromarray(rng.integers(0, 256, (5, 5), np.uint8)) for _ in range(2)]
     frames[0].save("in.gif", save_all=True, append_images=frames[1:])
     ran = apply("-k", "blur", "in.gif", "-o", "-", "--format", "png", "-v")
@@ -97,7 +99,7 @@ def test_matrices_keep_their_numbers_through_a_pipe(apply, here, rng):
         ["-k", "-", "-k", "-", "gray.png"],
     ],
 )
-def test_standard_input_is_one_thing(apply, gray, arguments):
+def test_standard_input_is_used_once(apply, gray, arguments):
     apply(*arguments, stdin=b"1 2 1").fails(2, "standard input")
 
 
@@ -107,7 +109,7 @@ def test_a_kernel_from_standard_input(apply, gray, load, by_scipy, to_pixels):
     assert np.array_equal(load("o.png"), to_pixels(by_scipy(gray, kernel)))
 
 
-def test_standard_input_has_no_name_to_call_its_result(apply, here):
+def test_the_result_of_standard_input_needs_a_name(apply, here):
     apply("-k", "blur", "-", stdin=b"1 2 3").fails(2, "-o")
 
 
@@ -142,7 +144,7 @@ def test_names_end_in_nul_on_request(apply, gray, photo):
     assert ran.out == b"gray_blur.png\0photo_blur.png\0"
 
 
-def test_quiet_says_errors_only(apply, gray, here):
+def test_quiet_prints_errors_only(apply, gray, here):
     (here / "bad.png").write_bytes(b"bad")
     ran = apply("-k", "blur", "-q", "gray.png")
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
@@ -150,7 +152,7 @@ def test_quiet_says_errors_only(apply, gray, here):
     assert (ran.code, ran.out, len(ran.errors)) == (1, b"", 1)
 
 
-def test_verbose_tells_sizes_extremes_and_share(apply, here, save):
+def test_verbose_prints_sizes_extremes_and_share(apply, here, save):
     save("in.png", np.array([[0, 0, 0, 255]], np.uint8))
     ran = ok(apply("-k", "1 0 -1", "-v", "--border", "zero", "in.png", "-o", "o.png"))
     # slides unflipped: left neighbor less right neighbor = 0 0 -255 0
@@ -176,7 +178,7 @@ def test_json_has_the_numbers(apply, photo, gray, by_scipy):
         assert record["clipped"] == pytest.approx(share, abs=1e-6)
 
 
-def test_json_of_faults_and_of_what_is_skipped(apply, gray, here):
+def test_json_of_errors_and_of_skipped_files(apply, gray, here):
     (here / "bad.png").write_bytes(b"bad")
     (here / "gray_blur.png").write_bytes(b"mine")
     ran = apply("-k", "blur", "--json", "--skip-existing", "bad.png", "gray.png")
@@ -198,10 +200,11 @@ def test_json_has_no_nan(apply, here, matrix, least, greatest):
     assert (record["min"], record["max"]) == (least, greatest)
 
 
-def test_json_and_a_image_cannot_share_stdout(apply, gray):
+def test_json_and_an_image_cannot_share_stdout(apply, gray):
     apply("-k", "blur", "--json", "gray.png", "-o", "-").fails(2, "--json")
 
 
+@pytest.mark.processes
 def test_json_names_that_are_not_utf8(process, save):
     save(b"caf\xe9.png", np.eye(4, dtype=np.uint8))
     ran = process("apply", "-k", "blur", "--json", b"caf\xe9.png")

@@ -95,7 +95,7 @@ def test_16_bits_stay(apply, save, load):
     assert np.array_equal(load("s.npy")[..., 0], load("in.png"))
 
 
-def test_alpha_is_told_to_be_left_out(apply, save):
+def test_a_note_says_that_alpha_is_left_out(apply, save):
     save("in.png", np.full((5, 5, 4), 99, np.uint8))
     ran = ok(apply("-k", "blur", "in.png", "--stack", "s.npy"))
     assert "alpha left out" in ran.err

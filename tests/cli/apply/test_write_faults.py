@@ -1,6 +1,6 @@
-"""Writing where the system refuses, ends or kills: whole files or none, told by their names.
+"""Writing where the system refuses, fails or kills: files are whole or absent; errors name them.
 
-Several inputs are done by processes of their own, so the faults come up in those.
+Several inputs are filtered in worker processes, so the errors arise there.
 """
 
 import ctypes
@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = [pytest.mark.processes, pytest.mark.posix]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
 
 
@@ -187,7 +188,7 @@ def test_a_disk_that_fills_up(program, large_and_small):
     for error in errors:
         assert error.endswith("_blur.bmp: cannot be written: No space left on device")
     assert ".convcli-" not in done.stdout
-    assert done.stdout.count("small_blur.bmp\n") == 2  # told, and there
+    assert done.stdout.count("small_blur.bmp\n") == 2  # printed, and in the folder
 
 
 @linux
@@ -233,8 +234,8 @@ def test_folders_that_may_not_be_read_or_written(process, six):
     ]
     ran = process(*run, "--out-dir", "fixed", "--exclude", "[1c]*", preexec_fn=as_any_user)
     assert (ran.code, ran.names) == (1, [])
-    told = [f"Error: fixed/{name}: cannot be written: Permission denied" for name in six]
-    assert ran.errors == [line for line in told if "/1" not in line]
+    expected = [f"Error: fixed/{name}: cannot be written: Permission denied" for name in six]
+    assert ran.errors == [line for line in expected if "/1" not in line]
     assert made("fixed") == []
 
 
