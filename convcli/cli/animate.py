@@ -14,6 +14,7 @@ from convcli.cli.options import (
     conv_options,
     frame_option,
     option_group,
+    output_file_option,
     output_option,
     read_one_options,
 )
@@ -24,7 +25,7 @@ from convcli.images.options import ReadOptions
 
 
 class FrameRange(NamedTuple):
-    """The positions that the animation shows, and the frames a second; None for the default."""
+    """The positions that the animation shows, and the frames per second; None for the default."""
 
     first: Pair | None = None
     last: Pair | None = None
@@ -32,7 +33,7 @@ class FrameRange(NamedTuple):
     fps: float | None = None
 
     def rate(self, frames: int) -> float:
-        """Return the frames a second of an animation of so many frames.
+        """Return the frames per second of an animation with this number of frames.
 
         >>> FrameRange().rate(36)
         5.0
@@ -70,8 +71,8 @@ frame_options = option_group(
         "--fps",
         type=click.FloatRange(0.1, 50),
         metavar="F",
-        show_default="5, 10 or 20, by their number",
-        help="Frames a second; the last one stays longer.",
+        show_default="5, 10 or 20, by the number of frames",
+        help="Frames per second; the last frame stays longer.",
     ),
 )
 
@@ -89,10 +90,7 @@ frame_options = option_group(
 @conv_options
 @read_one_options
 @frame_options
-@output_option(
-    "-o",
-    "--output",
-    type=click.Path(),
+@output_file_option(
     metavar="FILE|DIR/",
     required=True,
     help="A .gif, .webp or .mp4 file (.mp4 needs ffmpeg), or a folder for frame-0001.png, ...",

@@ -21,7 +21,9 @@ from convcli.cli.options import (
     input_option,
     message_option,
     option_group,
+    output_file_option,
     output_option,
+    plot_option,
     read_options,
     speed_option,
     write_options,
@@ -32,7 +34,7 @@ from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
-    from convcli.batch.job import JobOptions
+    from convcli.batch.executors.ordered import JobResults
     from convcli.batch.joblist import JobList
 
 input_options = option_group(
@@ -49,7 +51,7 @@ input_options = option_group(
         "--include",
         multiple=True,
         metavar="PATTERN",
-        help="Only files whose name (with a /: path) matches, e.g. '*.jpg'. Repeatable.",
+        help="Only files of this name, e.g. '*.jpg', or path, e.g. 'sub/*.jpg'. Repeatable.",
     ),
     input_option(
         "--exclude",
@@ -63,10 +65,7 @@ input_options = option_group(
 output_options = option_group(
     "outputs",
     OutputOptions,
-    output_option(
-        "-o",
-        "--output",
-        type=click.Path(),
+    output_file_option(
         metavar="FILE|-",
         help="File for the result of one input; - is standard output.",
     ),
@@ -80,14 +79,9 @@ output_options = option_group(
         "--name",
         default=NAME_TEMPLATE,
         metavar="TEMPLATE",
-        help="File names; also {index}, and / for folders.",
+        help="File names; {index} counts the inputs, / makes folders.",
     ),
-    figure_option(
-        "--plot",
-        type=click.Path(),
-        metavar="FILE",
-        help="Draw input, kernel and map instead of writing the image; with -o or --out-dir, both.",
-    ),
+    plot_option(help="Draw input, kernel and map. With -o or --out-dir, also write the image."),
     figure_option(
         "--grid",
         type=click.Path(),
@@ -114,7 +108,7 @@ execution_options = option_group(
         type=click.IntRange(min=1),
         metavar="N",
         show_default="one per processor",
-        help="Images at a time, each in its own process.",
+        help="Number of images at a time, each in its own process.",
     ),
     speed_option(
         "--timeout",
@@ -172,7 +166,7 @@ message_options = option_group(
 def _prepare_workers(
     context: click.Context, _param: click.Parameter, inputs: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Start the forkserver early where there is likely more than one image."""
+    """Start the forkserver early if there is probably more than one image."""
     one = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not set(inputs[0]) & set("*?[")
     if not (one or context.resilient_parsing):
         from convcli.batch.executors.forkserver import warm_up
@@ -226,8 +220,9 @@ def apply(
     """
     from convcli.batch.inputs import check_inputs
     from convcli.batch.job import JobOptions
+    from convcli.batch.job import dry_run as dry_run_job
     from convcli.batch.joblist import JobList
-    from convcli.batch.run import check_execution_options
+    from convcli.batch.run import check_execution_options, run_jobs
 
     search = search._replace(names=inputs, null=messages.null, out_dir=outputs.out_dir)
     check_inputs(search, kernel_from_stdin=kernel_args.reads_stdin)
@@ -239,13 +234,17 @@ def apply(
     options = JobOptions(filters, reading, writing, outputs)
     jobs = JobList(search, options)
     _check_outputs(jobs, outputs, messages)
-    return (
-        _dry_run(jobs, options, messages) if dry_run else _run(jobs, options, execution, messages)
-    )
+    if dry_run:
+        messages = messages._replace(verbose=False)
+        results = (dry_run_job(job, options) for job in jobs.jobs())
+        return _report(results, jobs, messages, progress=False)
+    quiet = messages.quiet or messages.verbose or not sys.stderr.isatty()
+    progress = not quiet and jobs.count != 1
+    return _report(run_jobs(jobs, options, execution), jobs, messages, progress=progress)
 
 
 def _check_outputs(jobs: JobList, outputs: OutputOptions, messages: MessageOptions) -> None:
-    """Check that everything can be written and shown, before any work is done.
+    """Check, before any image is read, that every output can be written and shown.
 
     Raises:
         UsageError: a summary file has the wrong suffix, there is no display, or two results would
@@ -266,17 +265,15 @@ def _check_outputs(jobs: JobList, outputs: OutputOptions, messages: MessageOptio
             check_suffix(Path(path))
 
 
-def _run(
-    jobs: JobList, options: JobOptions, execution: ExecutionOptions, messages: MessageOptions
+def _report(
+    results: JobResults, jobs: JobList, messages: MessageOptions, *, progress: bool
 ) -> ExitCode:
-    """Run all jobs, report each, and show the figures that wait for a window."""
-    from convcli.batch.run import run_jobs
+    """Print each result as it comes, then show the figures that wait for a window."""
     from convcli.cli.report import Progress, Reporter
 
-    quiet = messages.quiet or messages.verbose or not sys.stderr.isatty()
-    reporter = Reporter(messages, None if quiet or jobs.count == 1 else Progress(jobs.count))
+    reporter = Reporter(messages, Progress(jobs.count) if progress else None)
     figures = []
-    with closing(run_jobs(jobs, options, execution)) as results:
+    with closing(results):
         for result in results:
             reporter.report(result)
             figures += [result.figure] if result.figure is not None else []
@@ -286,14 +283,3 @@ def _run(
 
         show_figure(figures)
     return code
-
-
-def _dry_run(jobs: JobList, options: JobOptions, messages: MessageOptions) -> ExitCode:
-    """Print what would be written, and the errors that are known already."""
-    from convcli.batch.job import dry_run
-    from convcli.cli.report import Reporter
-
-    reporter = Reporter(messages._replace(verbose=False))
-    for job in jobs.jobs():
-        reporter.report(dry_run(job, options))
-    return reporter.finish(jobs.ignored)

@@ -1,4 +1,4 @@
-"""The look of every help page: summary, examples, details, then options in titled groups."""
+"""The form of every help page: summary, examples, details, then options in titled groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-# The groups in the order of the page, and the topic of `convcli manual` that tells more.
+# The groups in the order of the page, each with its topic of `convcli manual`.
 GROUPS = {
     "Value": "teaching",
     "Comparison": "teaching",
@@ -26,13 +26,13 @@ GROUPS = {
     "Messages": "exit-codes",
     "Help": "",
 }
-COLUMN = 22  # letters of an option and its value, beyond which its text begins a line below
+COLUMN = 22  # letters of an option and its value; the text of a longer one begins a line below
 _NO_BREAK = "\u00a0"  # a blank at which no line is broken
 MANY = 30  # a command with more options than this shows the rare ones in --help-all only
 
 
 class Option(click.Option):
-    """An option that knows its group on the help page, and whether it is rarely needed."""
+    """An option with its group on the help page; a rare one is hidden where a page is long."""
 
     def __init__(self, *args: Any, group: str = "Help", rare: bool = False, **attrs: Any) -> None:
         super().__init__(*args, **attrs)
@@ -94,7 +94,7 @@ class Group(Command, click.Group):
 
 
 def _text(param: click.Option, ctx: click.Context) -> str:
-    """Return what the page says of an option; a limit on its value is left to the error."""
+    """Return the help text of an option; errors, not the page, name the limits of its value."""
     default = param.get_help_extra(ctx).get("default", "")
     if isinstance(param.show_default, str):
         default = param.show_default

@@ -18,7 +18,7 @@ from convcli.cli.options import (
     comparison_option,
     conv_values,
     message_option,
-    output_option,
+    output_file_option,
     read_one_options,
 )
 from convcli.cli.types import PaddingType, PairType, WordType
@@ -55,7 +55,7 @@ class Variation(NamedTuple):
     conv: dict[str, Any]
 
     def filters(self, kernel_args: KernelArgs) -> tuple[Filter, ...]:
-        """Return the filters that are compared if the kernel varies, else the one that is varied.
+        """Return the filters to compare if the kernel varies, else the one filter that is varied.
 
         Raises:
             ConvcliError: the kernel options or the conv options contradict each other.
@@ -96,7 +96,7 @@ class Variation(NamedTuple):
         return base._replace(conv=as_conv_options(**conv))
 
     def _default_values(self, base: Filter, image: ImageData) -> tuple[str, ...]:
-        """Return all values of the kind, without those that mean nothing for this image."""
+        """Return all values of the option, except those that have no meaning for this image."""
         _, values = VARIED[self.vary]
         without: set[str] = set()
         if self.vary == "border" and self.conv["fill"] is None:
@@ -168,11 +168,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
 @message_option(
     "--json", is_flag=True, help="Print a JSON line for each result; draw only if -o is given."
 )
-@output_option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FILE",
+@output_file_option(
     show_default="{stem}_compare-{vary}.png beside the input",
     help="File of the figure.",
 )
@@ -230,18 +226,18 @@ def _beside(source: str, vary: str) -> str:
 def _print_json(compared: list[Compared], source: str, vary: str, file: str | None) -> None:
     from convcli.cli.report import finite, print_json
 
-    for each in compared:
-        stats, (rows, columns) = each.filtered.stats, each.filtered.image.shape
+    for result in compared:
+        stats, (rows, columns) = result.filtered.stats, result.filtered.image.shape
         record = {
             "input": source,
             "vary": vary,
-            "value": each.choice.value,
-            "kernel": each.choice.filter.label,
+            "value": result.choice.value,
+            "kernel": result.choice.filter.label,
             "rows": rows,
             "columns": columns,
             "min": finite(stats.minimum),
             "max": finite(stats.maximum),
             "clipped": round(stats.clipped, 6),
-            "mean_difference": finite(each.mean_difference),
+            "mean_difference": finite(result.mean_difference),
         }
         print_json(record | ({"figure": file} if file is not None else {}))

@@ -16,7 +16,7 @@ from convcli.cli.options import (
     OVERWRITE,
     conv_options,
     message_option,
-    output_option,
+    output_file_option,
     read_one_options,
     value_option,
 )
@@ -55,13 +55,7 @@ STYLES: dict[str, dict[str, Any]] = {
 @conv_options
 @read_one_options
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
-@output_option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FILE",
-    help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...).",
-)
+@output_file_option(help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...).")
 @OVERWRITE
 @click.argument("source", metavar="INPUT", type=click.Path())
 def explain(

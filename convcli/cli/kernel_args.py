@@ -1,4 +1,4 @@
-"""The kernel options, and from their values to the filters that are applied to an image."""
+"""The kernel options, and the filters that their values describe."""
 
 from __future__ import annotations
 

@@ -10,7 +10,13 @@ import click
 
 from convcli.cli.command import Group
 from convcli.cli.files import check_outputs, read_one, write_figure
-from convcli.cli.options import OVERWRITE, figure_option, message_option, output_option
+from convcli.cli.options import (
+    OVERWRITE,
+    figure_option,
+    message_option,
+    output_file_option,
+    plot_option,
+)
 from convcli.cli.types import KernelSpecType
 from convcli.errors import UsageError
 from convcli.images.options import ReadOptions
@@ -38,12 +44,7 @@ def kernels() -> None:
     """,
 )
 @message_option("--json", is_flag=True, help="Print a JSON array, one object a kernel.")
-@figure_option(
-    "--plot",
-    type=click.Path(),
-    metavar="FILE",
-    help="Draw the result of each kernel on one image into FILE (.png, .pdf, .svg, ...).",
-)
+@plot_option(help="Draw the result of each kernel on one image into FILE (.png, .pdf, .svg, ...).")
 @figure_option(
     "--on",
     type=click.Path(),
@@ -55,8 +56,8 @@ def kernels() -> None:
 def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) -> None:
     """List the named kernels by group.
 
-    With --plot, draw the result of each: kernels with arguments use their defaults, families are
-    combined.
+    With --plot, draw each kernel's result. A kernel with arguments uses its defaults; the kernels
+    of a family are combined into one result.
     """
     if plot is None:
         if on is not None:
@@ -85,24 +86,16 @@ def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) 
 )
 @click.argument("spec", type=KernelSpecType())
 @message_option("--json", is_flag=True, help="Print JSON, which -k can read.")
-@output_option(
-    "-o",
-    "--output",
-    type=click.Path(allow_dash=True),
+@output_file_option(
     metavar="FILE|-",
     help="Write a .npy, .csv, .txt or .json file, or draw a .png; - prints the matrix.",
 )
-@figure_option(
-    "--plot",
-    type=click.Path(),
-    metavar="FILE",
-    help="Draw weights, contours, impulse and frequency response (.png, .pdf, .svg, ...).",
-)
+@plot_option(help="Draw weights, contours, impulse and frequency response (.png, .pdf, .svg, ...).")
 @OVERWRITE
 def show_kernel(
     spec: str, json: bool, output: str | None, plot: str | None, overwrite: bool
 ) -> None:
-    """Show the weights of a kernel, and what follows from them.
+    """Show the weights of a kernel and its properties.
 
     SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), or - for
     standard input; @ANGLE rotates it counter-clockwise. With -o or --plot, write the files and

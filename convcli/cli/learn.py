@@ -23,11 +23,11 @@ from convcli.cli.options import (
     check_fill,
     conv_option,
     descent_option,
-    figure_option,
     message_option,
     model_option,
     option_group,
-    output_option,
+    output_file_option,
+    plot_option,
     read_as_stored_options,
 )
 from convcli.cli.types import KernelSpecType, PaddingType, PairType, WordType
@@ -48,7 +48,7 @@ model_options = option_group(
     conv_option(
         "--padding",
         type=PaddingType(),
-        show_default="by the sizes",
+        show_default="the one that fits the sizes",
         help="Pixels added around BEFORE.",
     ),
     conv_option(
@@ -111,19 +111,10 @@ descent_options = option_group(
     help="Compare the result with this kernel, given as for apply -k.",
 )
 @read_as_stored_options
-@output_option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FILE",
-    help="Write the kernel for apply -k: .npy, .csv, .txt, or .json, which also holds the bias.",
+@output_file_option(
+    help="Write the kernel for apply -k: .npy, .csv, .txt, or .json, which also holds the bias."
 )
-@figure_option(
-    "--plot",
-    type=click.Path(),
-    metavar="FILE",
-    help="Draw the kernel, the one of --truth, and the loss of a descent.",
-)
+@plot_option(help="Draw the kernel, the one of --truth, and the loss of a descent.")
 @OVERWRITE
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
 @click.argument("before", metavar="BEFORE", type=click.Path())
@@ -189,10 +180,10 @@ def learn(
 
 
 def _limit_blas() -> None:
-    """Let BLAS use one thread, before numpy loads it.
+    """Let BLAS use one thread; this has an effect only before numpy loads it.
 
-    The fit runs threads of its own on parts of the windows. Threads of BLAS would wait for each
-    other at every step, for seconds where other programs are busy.
+    The fit runs its own threads on parts of the windows. Threads of BLAS would also wait for each
+    other at every step, which takes seconds if other programs use the processor.
     """
     from convcli.batch.executors.forkserver import BLAS_THREAD_VARIABLES
 
@@ -204,7 +195,7 @@ def _limit_blas() -> None:
 def _write(
     learned: LearnResult, truth: Truth | None, output: str | None, plot: str | None, overwrite: bool
 ) -> None:
-    """Write the kernel and the figure, where they are wanted."""
+    """Write the kernel and the figure, if the options name files for them."""
     if output is not None:
         from convcli.kernels.files import save_kernel
 

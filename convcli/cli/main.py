@@ -89,7 +89,7 @@ class _InterruptError(Exception):
 
 @contextmanager
 def _exit_handling() -> Iterator[None]:
-    """Hide these two errors from click, which would end the process with exit code 1."""
+    """Replace the two errors that click itself would turn into exit code 1."""
     try:
         yield
         sys.stdout.flush()
@@ -137,7 +137,7 @@ def main() -> NoReturn:
     try:
         root.main(prog_name="convcli")
     finally:
-        gc.freeze()  # the process ends: no search for garbage in memory that is freed as a whole
+        gc.freeze()  # the process ends: a last garbage collection would only take time
     sys.exit()
 
 

@@ -1,4 +1,4 @@
-"""``convcli manual``: the long stories behind the help pages, one Markdown file a topic."""
+"""``convcli manual``: pages that explain more than the help, one Markdown file for each topic."""
 
 from __future__ import annotations
 

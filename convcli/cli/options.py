@@ -89,6 +89,8 @@ output_option = partial(option, group="Output")
 figure_option = partial(option, group="Figures")
 speed_option = partial(option, group="Speed")
 message_option = partial(option, group="Messages")
+output_file_option = partial(output_option, "-o", "--output", type=click.Path(), metavar="FILE")
+plot_option = partial(figure_option, "--plot", type=click.Path(), metavar="FILE")
 
 
 def option_group(name: str, build: Callback, *options: OptionDecl) -> Decorator:
@@ -171,7 +173,10 @@ RANGE = range_option(
 )
 
 _CHANNELS = input_option(
-    "--channels", type=WordType(CHANNELS), default="auto", help="auto keeps gray gray, color RGB."
+    "--channels",
+    type=WordType(CHANNELS),
+    default="auto",
+    help="auto: gray stays gray, color is RGB.",
 )
 _RESIZE = input_option(
     "--resize", type=SIZE, help="Resize to width x height before filtering, e.g. 640x480."
@@ -199,7 +204,7 @@ _ENCODING = (
     output_option(
         "--format",
         metavar="NAME",
-        show_default="as the output's suffix or the input",
+        show_default="the output's suffix, else the input's format",
         help="Format of the results, e.g. png, tiff or npy.",
     ),
     output_option(

@@ -1,4 +1,4 @@
-"""What a run prints: data on stdout, everything else on stderr."""
+"""The output of a run: data on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REDRAW_SECONDS = 0.1  # between two updates of the progress line
 
 
 class Progress:
-    """One line on the terminal: how many inputs are done, how fast, and how long the rest takes.
+    """A line on the terminal: the number of inputs that are done, the speed, and the time left.
 
     ``total`` is None where the number of inputs is not known yet.
     """
@@ -48,7 +48,7 @@ class Progress:
             self._visible = False
 
     def line(self, seconds: float) -> str:
-        """Return the text of the line after so many seconds.
+        """Return the text of the line after a number of seconds.
 
         >>> Progress(8).line(2.0)
         '0/8'
@@ -99,8 +99,9 @@ class Reporter:
     def finish(self, ignored: int) -> ExitCode:
         """Print the totals of a run, and return its exit code.
 
-        On a terminal a run of several inputs always prints them; elsewhere only where there are
-        failures, skipped results, or ``ignored`` files of folders that have no image's suffix.
+        On a terminal a run of several inputs always prints them. Elsewhere they are printed if
+        inputs failed, results were skipped, or folders hold files without an image's suffix,
+        which ``ignored`` counts.
         """
         if self._progress is not None:
             self._progress.clear()

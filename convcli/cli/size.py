@@ -23,6 +23,7 @@ from convcli.geometry import (
 )
 
 SIZES = "N|WxH|R,C"
+Stage = tuple[Geometry, ReceptiveField, ReceptiveField]  # a layer; its fields in the input
 HEADINGS = ("layer", "kernel", "stride", "padding", "dilation", "output", "field", "jump", "start")
 
 
@@ -79,14 +80,6 @@ def parse_layer(text: str) -> StackLayer:
     if "kernel" not in values:
         raise GeometryError(f"{text!r} has no k=K, the size of the kernel")
     return StackLayer(text, **values)
-
-
-class Stage(NamedTuple):
-    """A layer applied to the output of the one before, and what one of its values sees."""
-
-    geometry: Geometry
-    rows: ReceptiveField
-    columns: ReceptiveField
 
 
 @click.command(
@@ -160,7 +153,7 @@ def size(
     if layers:
         _check_layers_alone()
         stages = list(stack(size.shape, layers))
-        click.echo(dumps([_stage_data(stage) for stage in stages]) if json else _table(stages))
+        click.echo(dumps([_stage_data(*stage) for stage in stages]) if json else _table(stages))
         return
     if kernel is None:
         raise click.UsageError("Missing option '--k' / '--kernel', or '--layer' for a stack.")
@@ -176,7 +169,7 @@ def size(
 
 
 def stack(shape: Pair, layers: Sequence[StackLayer]) -> Iterator[Stage]:
-    """Yield each layer, applied to the output of the one before it.
+    """Yield each layer of a stack, and its receptive field along rows and columns.
 
     Raises:
         GeometryError: a layer leaves no output; the message names it and the size of its input.
@@ -188,7 +181,7 @@ def stack(shape: Pair, layers: Sequence[StackLayer]) -> Iterator[Stage]:
                 shape, layer.kernel, layer.padding, layer.stride, layer.dilation
             )
         rows, columns = rows.then(*geometry.along(0)), columns.then(*geometry.along(1))
-        yield Stage(geometry, rows, columns)
+        yield geometry, rows, columns
         shape = geometry.output_shape
 
 
@@ -203,17 +196,15 @@ def _check_layers_alone() -> None:
 def _table(stages: Sequence[Stage]) -> str:
     from convcli.teaching.text_table import table_lines
 
-    return "\n".join(table_lines([HEADINGS, *map(_cells, range(1, len(stages) + 1), stages)]))
-
-
-def _cells(number: int, stage: Stage) -> tuple[str, ...]:
-    geometry, rows, columns = stage
-    pads = [str(pad) for pad in geometry.pads]
-    padding = pads[0] if len(set(pads)) == 1 else ",".join(pads)
-    pairs = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_shape)
-    kernel, stride, dilation, output = map(_size_text, pairs)
-    fields = map(_size_text, zip(rows, columns, strict=True))
-    return str(number), kernel, stride, padding, dilation, output, *fields
+    lines: list[tuple[str, ...]] = [HEADINGS]
+    for number, (geometry, rows, columns) in enumerate(stages, 1):
+        pads = [str(pad) for pad in geometry.pads]
+        padding = pads[0] if len(set(pads)) == 1 else ",".join(pads)
+        pairs = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_shape)
+        kernel, stride, dilation, output = map(_size_text, pairs)
+        fields = map(_size_text, zip(rows, columns, strict=True))
+        lines.append((str(number), kernel, stride, padding, dilation, output, *fields))
+    return "\n".join(table_lines(lines))
 
 
 def _size_text(pair: Pair) -> str:
@@ -234,8 +225,9 @@ def _data(geometry: Geometry, **pairs: Pair) -> dict[str, Any]:
     return {**numbers, "pads": geometry.pads._asdict()}
 
 
-def _stage_data(stage: Stage) -> dict[str, Any]:
-    geometry, rows, columns = stage
+def _stage_data(
+    geometry: Geometry, rows: ReceptiveField, columns: ReceptiveField
+) -> dict[str, Any]:
     return _data(
         geometry,
         output=geometry.output_shape,

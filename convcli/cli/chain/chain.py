@@ -17,10 +17,11 @@ from convcli.choices import RANGES
 from convcli.cli.command import Command, Group, Option
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
-    figure_option,
     message_option,
     option_group,
+    output_file_option,
     output_option,
+    plot_option,
     range_option,
     read_one_options,
     write_one_options,
@@ -271,10 +272,7 @@ def _options_by_flag(command: click.Command, ctx: click.Context) -> dict[str, cl
 output_options = option_group(
     "outputs",
     dict,
-    output_option(
-        "-o",
-        "--output",
-        type=click.Path(),
+    output_file_option(
         metavar="FILE|-",
         show_default="{stem}_chain{suffix} beside INPUT",
         help="File for the maps of the last layer, or -.",
@@ -283,7 +281,7 @@ output_options = option_group(
         "--range",
         type=WordType(RANGES),
         show_default="clip; raw for matrices",
-        help="Values to pixels.",
+        help="How values become pixels.",
     ),
     message_option(
         "--summary",
@@ -291,12 +289,7 @@ output_options = option_group(
         help="Print each layer's output size, parameters, receptive field and multiply-adds.",
     ),
     message_option("--json", is_flag=True, help="Print the summary and the written files as JSON."),
-    figure_option(
-        "--plot",
-        type=click.Path(),
-        metavar="FILE",
-        help="Draw each layer's maps (.png, .pdf, .svg, ...).",
-    ),
+    plot_option(help="Draw each layer's maps (.png, .pdf, .svg, ...)."),
     output_option(
         "--each-dir",
         type=click.Path(),
@@ -336,10 +329,11 @@ def chain(
 ) -> None:
     """Send an image through a sequence of layers, as a network does.
 
-    Values are not rounded or clipped between layers: integers stay exact until a layer makes
-    fractions of them, which are float32 (float64 for float64). A color image is three maps, with
-    values from 0 to 255 or 65535. At the end, --range turns values into pixels: one map is a gray
-    image, three maps are red, green and blue; .npy holds any number of maps. Alpha is dropped.
+    Values are not rounded or clipped between layers. Integers stay exact until a layer makes
+    fractions; fractions are float32, or float64 if the input is float64. A color image is three
+    maps, with values from 0 to 255 or 65535. At the end, --range turns values into pixels: one
+    map is a gray image, three maps are red, green and blue; .npy holds any number of maps. Alpha
+    is dropped.
     """
     ctx.obj = source, outputs, reading, writing
 

@@ -45,7 +45,7 @@ class ChainOutputs(NamedTuple):
 
     @property
     def has_result(self) -> bool:
-        """Whether the last layer's maps are written, which other outputs replace by default."""
+        """Whether the last layer's maps are written; without -o, other outputs replace them."""
         return self.output is not None or not (self.summary or self.plot or self.each_dir)
 
     @property
@@ -120,10 +120,10 @@ def _print(source: str, image: ImageData, stages: list[Stage], writer: _ChainWri
 
 
 class _ChainWriter:
-    """Compute the layers of one image, and write what is asked for.
+    """Compute the layers of one image, and write the requested outputs.
 
-    Afterwards ``paths`` are the written files in order, ``record`` their names and the result's
-    statistics as JSON has them, and ``data`` the bytes for standard output.
+    :meth:`write` sets ``paths`` (the written files in order), ``record`` (their names and the
+    result's statistics under their JSON names) and ``data`` (the bytes for standard output).
     """
 
     def __init__(
