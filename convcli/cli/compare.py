@@ -169,8 +169,8 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     "--json", is_flag=True, help="Print a JSON line for each result; draw only if -o is given."
 )
 @output_file_option(
-    show_default="{stem}_compare-{vary}.png beside the input",
-    help="File of the figure.",
+    show_default="{stem}_compare-{vary}.png",
+    help="File of the figure; the default is beside the input.",
 )
 @OVERWRITE
 @click.argument("source", metavar="INPUT", type=click.Path())

@@ -48,7 +48,7 @@ model_options = option_group(
     conv_option(
         "--padding",
         type=PaddingType(),
-        show_default="the one that fits the sizes",
+        show_default="fits the sizes",
         help="Pixels added around BEFORE.",
     ),
     conv_option(

@@ -176,7 +176,7 @@ _CHANNELS = input_option(
     "--channels",
     type=WordType(CHANNELS),
     default="auto",
-    help="auto: gray stays gray, color is RGB.",
+    help="auto: gray stays gray, else RGB.",
 )
 _RESIZE = input_option(
     "--resize", type=SIZE, help="Resize to width x height before filtering, e.g. 640x480."
@@ -204,7 +204,7 @@ _ENCODING = (
     output_option(
         "--format",
         metavar="NAME",
-        show_default="the output's suffix, else the input's format",
+        show_default="by -o's suffix, else the input's",
         help="Format of the results, e.g. png, tiff or npy.",
     ),
     output_option(

@@ -56,6 +56,7 @@ def test_every_page_has_examples_at_the_top_and_short_options(convcli):
             page = convcli(*path, "--help-all", COLUMNS="80").out.decode()
         for entry in entries(page):
             assert len(entry) <= 2, entry
+            assert all(line.count("[default") <= line.count("]") for line in entry), entry
 
 
 def test_every_option_is_explained_in_a_known_group():

@@ -281,7 +281,7 @@ output_options = option_group(
         "--range",
         type=WordType(RANGES),
         show_default="clip; raw for matrices",
-        help="How values become pixels.",
+        help="Convert to pixels.",
     ),
     message_option(
         "--summary",
