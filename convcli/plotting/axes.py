@@ -1,13 +1,12 @@
 """What grids and images share: place on the page, ticks, numbers in cells, color bars."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
@@ -94,9 +93,8 @@ def write_numbers(drawn: Sequence[DrawnImage]) -> None:
         if points < _SMALLEST_NUMBER:
             continue
         style: dict[str, Any] = {"size": points, "ha": "center", "va": "center_baseline"}
-        for cell, (text, color) in enumerate(
-            zip(grid.texts, _contrasting(grid.image), strict=True)
-        ):
+        cells = zip(grid.texts, _contrasting(grid.image), strict=True)
+        for cell, (text, color) in enumerate(cells):
             axes.text(cell % columns, cell // columns, text, color=color, **style)
 
 
@@ -121,24 +119,24 @@ def clear_numbers(axes: Axes, hatched: NDArray[np.bool_], *, pad: float = 1.0) -
             text.set_bbox({"facecolor": colors[row, column], "edgecolor": "none", "pad": pad})
 
 
-def set_ticks(axes: Axes, rows: int, columns: int, *, inches: Box) -> None:
+def set_ticks(axes: Axes, rows: int, columns: int, *, inches: Box | None) -> None:
     """Put a tick at each cell of a small grid and lines between, round numbers on a large one.
 
-    ``inches`` are the planned width and height of the axes.
+    ``inches`` are the planned width and height of the axes; with None, there are no ticks.
     """
-    digits = text_width("0" * len(f"{columns}0"), TICK_POINTS)
-    _set_axis_ticks(axes.xaxis, columns, inches[0] / digits)
-    _set_axis_ticks(axes.yaxis, rows, inches[1] / TICK_LINE)
     if max(rows, columns) <= MOST_TICKED:
         draw_cell_lines(axes, rows, columns)
-
-
-def _set_axis_ticks(axis: Axis, cells: int, most_labels: float) -> None:
-    if cells <= min(MOST_TICKED, most_labels):
-        axis.set_ticks(range(cells))
-    else:
-        steps = int(min(5, max(1, most_labels - 1)))  # one fewer than labels
-        axis.set_major_locator(MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10]))
+    if inches is None:
+        axes.set(xticks=[], yticks=[])
+        return
+    digits = text_width("0" * len(f"{columns}0"), TICK_POINTS)
+    room = (axes.xaxis, columns, inches[0] / digits), (axes.yaxis, rows, inches[1] / TICK_LINE)
+    for axis, cells, most_labels in room:
+        if cells <= min(MOST_TICKED, most_labels):
+            axis.set_ticks(range(cells))
+        else:
+            steps = int(min(5, max(1, most_labels - 1)))  # one fewer than labels
+            axis.set_major_locator(MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10]))
 
 
 def draw_cell_lines(axes: Axes, rows: int, columns: int) -> None:
@@ -153,34 +151,23 @@ def add_colorbar(
     axes: Axes, colors: ScalarMappable, ticks: Sequence[float], label: str, *, below: bool
 ) -> None:
     """Add a color bar exactly as long as the box of the axes, at its right or below it."""
-    bar = axes.inset_axes((1.0, 0.0, 0.1, 1.0))
-    bar.set_axes_locator(_bar_locator(axes, below=below))
-    axes.figure.colorbar(
-        colors,
-        cax=bar,
-        orientation="horizontal" if below else "vertical",
-        ticks=list(ticks),
-        format=bar_number,
-    )
-    axis = bar.xaxis if below else bar.yaxis
-    axis.set_label_text(label, fontsize=TICK_POINTS)
-
-
-def _bar_locator(parent: Axes, *, below: bool) -> Callable[[Artist, RendererBase], Bbox]:
-    """Return a locator that follows the parent's box; the bar is as thick in every figure."""
 
     def locate(_axes: Artist, _renderer: RendererBase) -> Bbox:
-        box = parent.get_position()
-        page, dpi = parent.figure.bbox, parent.figure.dpi
+        """Follow the box of the axes; the bar is as thick in every figure."""
+        box, page = axes.get_position(), axes.figure.bbox
         if below:
-            inch = dpi / page.height
+            inch = axes.figure.dpi / page.height
             top = box.y0 - _BAR_GAP_BELOW * inch
             return Bbox.from_extents(box.x0, top - BAR_THICKNESS * inch, box.x1, top)
-        inch = dpi / page.width
+        inch = axes.figure.dpi / page.width
         left = box.x1 + _BAR_GAP * inch
         return Bbox.from_extents(left, box.y0, left + BAR_THICKNESS * inch, box.y1)
 
-    return locate
+    inset = axes.inset_axes((1.0, 0.0, 0.1, 1.0))
+    inset.set_axes_locator(locate)
+    style: dict[str, Any] = {"orientation": "horizontal" if below else "vertical"}
+    bar = axes.figure.colorbar(colors, cax=inset, ticks=list(ticks), format=bar_number, **style)
+    bar.set_label(label, fontsize=TICK_POINTS)
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:

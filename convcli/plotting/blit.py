@@ -19,7 +19,8 @@ from convcli.plotting.style import (
     page,
     style_context,
 )
-from convcli.plotting.text import wrap
+from convcli.plotting.text import line_count, wrap
+from convcli.plotting.window_marks import Corners
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 
@@ -30,110 +31,97 @@ EMPTY_COLOR = "#fbf5d3"  # of values that are not computed yet: neither gray, no
 _FRAME_DPI = 100  # most screens show such a frame whole
 
 
-def frame_page(width: float, height: float, title: str, lines: int) -> tuple[Figure, Text]:
+def frame_page(
+    width: float, height: float, title: str, captions: Sequence[str]
+) -> tuple[Figure, Text]:
     """Return an empty frame with an even number of pixels on each side, and its caption.
 
     Args:
         width: in inches.
         height: in inches, of everything between title and caption.
         title: wrapped to the width; the frame becomes higher by its lines.
-        lines: lines of the caption, below everything else.
+        captions: texts that the caption, below everything else, has room for.
     """
-    title = wrap(title, TEXT_SHARE * width - TITLE_MARGIN, HEADING_POINTS)
-    figure = page(width, height, title)
-    caption_height = lines * CAPTION_LINE + 2 * PAGE_PAD
+    figure = page(width, height, wrap(title, TEXT_SHARE * width - TITLE_MARGIN, HEADING_POINTS))
+    caption_height = max(map(line_count, captions)) * CAPTION_LINE + 2 * PAGE_PAD
     inches = width, figure.get_figheight() + caption_height
     across, down = (2 * round(length * _FRAME_DPI / 2) / _FRAME_DPI for length in inches)
     figure.set_dpi(_FRAME_DPI)
     figure.set_size_inches(across, down)
     engine: Any = figure.get_layout_engine()
     engine.set(rect=(0, caption_height / down, 1, 1 - caption_height / down))
-    caption = figure.text(
-        2 * PAGE_PAD / across,
-        (caption_height - PAGE_PAD) / down,
-        "",
-        size=FOOTER_POINTS,
-        family="monospace",
-        va="top",
-        linespacing=1.3,
-    )
-    return figure, caption
+    place = 2 * PAGE_PAD / across, (caption_height - PAGE_PAD) / down
+    style: dict[str, Any] = {"size": FOOTER_POINTS, "family": "monospace", "linespacing": 1.3}
+    return figure, figure.text(*place, "", va="top", **style)
 
 
 class BlitCanvas:
-    """The frames of one figure, to be taken once. Subclasses move the artists.
+    """The frames of one figure, to be iterated once. Subclasses move the artists.
 
     The figure is rendered twice at the start: without its results, as the background, and with
     them. Results appear by copying pixels from the second rendering to the background; the moving
-    artists are drawn over a copy of the background, frame by frame.
+    artists and the caption are drawn over a copy of the background, frame by frame.
 
     Args:
         figure: with its layout computed and everything in it.
         results: the artists that appear bit by bit.
         moving: the artists that change from frame to frame, in the order of drawing.
-        count: the number of frames.
+        caption: the text below the figure.
+        captions: what it says in each frame.
     """
 
     def __init__(
-        self, figure: Figure, results: Sequence[Artist], moving: Sequence[Artist], count: int
+        self,
+        figure: Figure,
+        results: Sequence[Artist],
+        moving: Sequence[Artist],
+        caption: Text,
+        captions: Sequence[str],
     ) -> None:
         self._canvas: Any = FigureCanvasAgg(figure)  # matplotlib types little of it
-        self.figure, self._moving, self._count = figure, moving, count
-        for artist in (*results, *moving):
+        self._moving, self._caption, self._captions = (*moving, caption), caption, captions
+        self.figure = figure
+        for artist in (*results, *self._moving):
             artist.set_visible(False)
-        self._background = self._rendered()
+        self._background = self._render()
         for artist in results:
             artist.set_visible(True)
-        self._complete = self._rendered()
-        for artist in moving:
+        self._complete = self._render()
+        for artist in self._moving:
             artist.set_visible(True)
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._captions)
 
     def __iter__(self) -> Iterator[Frame]:
-        for number in range(self._count):
+        for number in range(len(self)):
             self.move(number)
-            yield self.frame()
+            buffer = np.asarray(self._canvas.buffer_rgba())
+            buffer[...] = self._background
+            with style_context():
+                for artist in self._moving:
+                    artist.draw(self._canvas.get_renderer())
+            yield buffer[..., :3].copy()
 
     def move(self, number: int) -> None:
         """Move the artists to their places in one frame, and reveal the results up to it."""
-        raise NotImplementedError
+        self._caption.set_text(self._captions[number])
 
-    def reveal(self, axes: Axes, corners: tuple[float, float, float, float]) -> None:
-        """Show the results in a rectangle of some axes: left, top, right, bottom."""
+    def reveal(self, axes: Axes, corners: Corners) -> None:
+        """Show the results in a rectangle of some axes."""
         left, top, right, bottom = corners
         pixels = axes.transData.transform([(left, top), (right, bottom)])
-        columns = _pixels_between(pixels[:, 0])
-        rows = _pixels_between(len(self._background) - pixels[:, 1])
-        self._background[rows, columns] = self._complete[rows, columns]
+        pixels[:, 1] = len(self._background) - pixels[:, 1]
+        x, y = np.maximum(np.sort(np.round(pixels).astype(int), axis=0), 0).T.tolist()
+        area = slice(*y), slice(*x)
+        self._background[area] = self._complete[area]
 
     def backgrounds(self) -> list[Frame]:
         """Return the background as it is now, and with all results."""
         return [self._background[..., :3], self._complete[..., :3]]
 
-    def frame(self) -> Frame:
-        """Return the figure as it is now."""
-        buffer = self._buffer()
-        buffer[...] = self._background
-        renderer = self._canvas.get_renderer()
-        with style_context():
-            for artist in self._moving:
-                artist.draw(renderer)
-        return buffer[..., :3].copy()
-
-    def _rendered(self) -> NDArray[np.uint8]:
+    def _render(self) -> NDArray[np.uint8]:
+        """Return the whole figure, (H, W, 4)."""
         with style_context():
             self._canvas.draw()
-        return self._buffer().copy()
-
-    def _buffer(self) -> NDArray[np.uint8]:
-        """Return the canvas's own pixels, (H, W, 4)."""
-        buffer: NDArray[np.uint8] = np.asarray(self._canvas.buffer_rgba())
-        return buffer
-
-
-def _pixels_between(ends: NDArray[np.float64]) -> slice:
-    """Return the rows or columns of pixels between two coordinates."""
-    low, high = np.sort(np.round(ends).astype(int))
-    return slice(max(int(low), 0), max(int(high), 0))
+        return np.array(self._canvas.buffer_rgba())

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convcli.choices import Scale
 from convcli.errors import UsageError
-from convcli.geometry import size_text
+from convcli.geometry import Pair, size_text
 from convcli.plotting.axes import (
     BAR_THICKNESS,
     MOST_TICKED,
@@ -23,7 +22,6 @@ from convcli.plotting.axes import (
     DrawnImage,
     add_axes,
     add_colorbar,
-    draw_cell_lines,
     set_ticks,
     write_numbers,
 )
@@ -38,14 +36,13 @@ from convcli.plotting.image_panel import (
 )
 from convcli.plotting.style import (
     HEADING_POINTS,
-    THINNEST,
     TICK_POINTS,
     TITLE_POINTS,
     Box,
     fit_box,
     style_context,
 )
-from convcli.plotting.text import bar_number, result_title, text_width, wrap
+from convcli.plotting.text import bar_number, line_count, result_title, text_width, wrap
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
@@ -120,10 +117,6 @@ def draw_sheet(
     """
     if not tiles:
         raise UsageError("a sheet needs at least one tile")
-    if columns is not None and columns < 1:
-        raise UsageError(f"a sheet has at least one column, not {columns}")
-    if scale not in ("common", "own"):
-        raise UsageError(f"scale must be common or own, not {scale!r}")
     with style_context():
         return _draw(_plan_sheet(tiles, columns, common=scale == "common", longest=box), title)
 
@@ -166,11 +159,6 @@ class _Colors:
     unit: str
     shared: bool
 
-    @property
-    def has_bar(self) -> bool:
-        """Whether there is a bar; RGB images need none."""
-        return self.panel.pixels.ndim == 2 or self.panel.max_value is None
-
     def ticks(self, inches: float, *, below: bool) -> list[float]:
         """Return as many ticks as fit a bar of this length."""
         for most in (5, 4, 3, 2, 1):
@@ -180,11 +168,6 @@ class _Colors:
             if needed <= inches:
                 break
         return ticks
-
-    def bar(self) -> tuple[ScalarMappable, str]:
-        """Return the colors of the bar, and its label."""
-        colors, label = bar_colors(self.panel, self.ends)
-        return colors, label.replace("value", self.unit)
 
     def bar_width(self, *, labeled: bool) -> float:
         """Return the inches that a bar beside a tile takes, with its ticks and label."""
@@ -196,8 +179,8 @@ class _Colors:
 class _PlacedTile(NamedTuple):
     """A tile with its wrapped title, at inches from the left and the top of the grid."""
 
-    panel: ImagePanel
     is_empty: bool
+    panel: ImagePanel
     colors: _Colors
     title: str
     box: Box
@@ -225,79 +208,68 @@ class _Sheet(NamedTuple):
     ticked: bool
 
 
-class _Row(NamedTuple):
-    """The numbers of the tiles side by side, and the name of the group that they start, if any."""
-
-    tiles: list[int]
-    heading: str
-
-
 def _plan_sheet(
     tiles: Sequence[SheetTile], columns: int | None, *, common: bool, longest: float | None
 ) -> _Sheet:
     """Choose the place, the size and the colors of every tile."""
-    panels = [_panel(tile) for tile in tiles]
+    white = np.full((1, 1, 3), 255, np.uint8)  # an empty tile counts as this, which has no bar
+    panels = [
+        ImagePanel(white, 255)
+        if tile.pixels is None
+        else ImagePanel(tile.pixels, tile.max_value, tile.centered)
+        for tile in tiles
+    ]
     colors = _choose_colors(tiles, panels, common=common)
     across = min(columns or _columns(panels), len(tiles))
     ticked = len(tiles) <= _MOST_TICKED_TILES
-    digits = "0" * max(len(str(panel.rows)) for panel in panels)
+    digits = "0" * max(len(str(panel.shape[0])) for panel in panels)
     left = _GAP + (_TICK + text_width(digits, TICK_POINTS)) * ticked
     own_bars = [each.bar_width(labeled=ticked) for each in colors if not each.shared]
     right = _GAP + max(own_bars, default=0.0)
-    rows = _rows(tiles, across)
-    longest = longest or _longest_side(len(rows), across, left + right)
-    boxes = [_tile_box(panel, longest) for panel in panels]
+    rows = list(_rows(tiles, across))
+    if longest is None:  # as long as the page allows
+        by_width = _LONGEST_PAGE / across - left - right
+        by_height = 1.5 * _LONGEST_PAGE / len(rows) - 0.6
+        longest = max(min(by_width, by_height, _LONGEST_TILE), _SHORTEST_TILE)
+    cells = [_LARGEST_CELL if max(panel.shape) <= MOST_TICKED else math.inf for panel in panels]
+    boxes = [
+        fit_box(panel.shape, longest, cell=cell) for panel, cell in zip(panels, cells, strict=True)
+    ]
     width = max(*(box[0] for box in boxes), _SHORTEST_TILE)
     points = TITLE_POINTS if across <= 4 else TICK_POINTS
     title_width = width + 2 * min(left, right) - _GAP
-    titles = [
-        wrap(_title(*part), title_width, points) for part in zip(tiles, panels, boxes, strict=True)
-    ]
-    above = [
-        _title_height([titles[n] for n in row.tiles], points) + _GROUP_HEADING * bool(row.heading)
-        for row in rows
-    ]
+    titles = []
+    for tile, panel, box in zip(tiles, panels, boxes, strict=True):
+        lines = [tile.title, tile.caption, *display_notes([panel], box)]
+        titles.append(wrap("\n".join(filter(None, lines)), title_width, points))
     below = _space_below(colors, boxes, ticked=ticked)
-    heights = [max(boxes[n][1] for n in row.tiles) + below for row in rows]
-    tops = list(accumulate(map(sum, zip(above, heights, strict=True)), initial=0.0))
-    cell = left + width + right
-    placed = [
-        _PlacedTile(
-            panels[n],
-            tiles[n].pixels is None,
-            colors[n],
-            titles[n],
-            boxes[n],
-            place * cell + left + (width - boxes[n][0]) / 2,
-            top + title_height,
-        )
-        for row, top, title_height in zip(rows, tops[:-1], above, strict=True)
-        for place, n in enumerate(row.tiles)
-    ]
-    starts = zip(rows, tops[:-1], strict=True)
-    headings = [(row.heading, top) for row, top in starts if row.heading]
-    bars = [each for each in dict.fromkeys(colors) if each.shared and each.has_bar]
-    return _Sheet(placed, headings, bars, (across * cell, tops[-1]), points, ticked)
+    pitch = left + width + right
+    placed: list[_PlacedTile] = []
+    headings: list[tuple[str, float]] = []
+    top = 0.0
+    for group, row in rows:
+        if group:
+            headings.append((group, top))
+            top += _GROUP_HEADING
+        top += max(line_count(titles[n]) for n in row) * points * 1.4 / 72 + _TITLE_PAD
+        for place, n in enumerate(row):
+            start = place * pitch + left + (width - boxes[n][0]) / 2
+            is_empty = tiles[n].pixels is None
+            placed.append(
+                _PlacedTile(is_empty, panels[n], colors[n], titles[n], boxes[n], start, top)
+            )
+        top += max(boxes[n][1] for n in row) + below
+    shared = dict.fromkeys(each for each in colors if each.shared)
+    bars = [each for each in shared if each.panel.pixels.ndim == 2 or not each.panel.max_value]
+    return _Sheet(placed, headings, bars, (across * pitch, top), points, ticked)
 
 
-def _panel(tile: SheetTile) -> ImagePanel:
-    """Return a tile's image; an empty tile counts as one white pixel, which has no bar."""
-    if tile.pixels is None:
-        return ImagePanel(np.full((1, 1, 3), 255, np.uint8), 255)
-    return ImagePanel(tile.pixels, tile.max_value, tile.centered)
-
-
-def _rows(tiles: Sequence[SheetTile], across: int) -> list[_Row]:
-    """Break the tiles into rows; each group starts a new one."""
-    rows: list[_Row] = []
-    group = None
-    for n, tile in enumerate(tiles):
-        starts_group = tile.group != group
-        if starts_group or len(rows[-1].tiles) == across:
-            rows.append(_Row([], tile.group if starts_group else ""))
-        rows[-1].tiles.append(n)
-        group = tile.group
-    return rows
+def _rows(tiles: Sequence[SheetTile], across: int) -> Iterator[tuple[str, list[int]]]:
+    """Yield the tiles of each row, with the name of the group that they start, if any."""
+    for group, members in groupby(range(len(tiles)), lambda n: tiles[n].group):
+        numbers = list(members)
+        for first in range(0, len(numbers), across):
+            yield "" if first else group, numbers[first : first + across]
 
 
 def _choose_colors(
@@ -320,7 +292,7 @@ def _choose_colors(
 def _columns(panels: Sequence[ImagePanel]) -> int:
     """Return how many tiles stand side by side; wide tiles are stacked."""
     count = len(panels)
-    if all(panel.columns >= WIDE * panel.rows for panel in panels):
+    if all(columns >= WIDE * rows for rows, columns in (panel.shape for panel in panels)):
         return 1 if count <= 4 else math.ceil(math.sqrt(count / WIDE))
     return arrangement(count)[1]
 
@@ -336,47 +308,31 @@ def _space_below(colors: Sequence[_Colors], boxes: Sequence[Box], *, ticked: boo
     return _GAP + (_TICK + _TICK_LABEL) * ticked
 
 
-def _longest_side(down: int, across: int, beside: float) -> float:
-    """Return a tile's longer side in inches, so that the page stays of bounded size."""
-    by_width, by_height = _LONGEST_PAGE / across - beside, 1.5 * _LONGEST_PAGE / down - 0.6
-    return max(min(by_width, by_height, _LONGEST_TILE), _SHORTEST_TILE)
-
-
-def _tile_box(panel: ImagePanel, longest: float) -> Box:
-    is_small = max(panel.shape) <= MOST_TICKED
-    cell = _LARGEST_CELL if is_small else math.inf
-    return fit_box(panel.shape, longest, cell=cell, thinnest=THINNEST)
-
-
-def _title(tile: SheetTile, panel: ImagePanel, box: Box) -> str:
-    return "\n".join(filter(None, [tile.title, tile.caption, *display_notes([panel], box)]))
-
-
-def _title_height(titles: Sequence[str], points: float) -> float:
-    lines = max(1 + title.count("\n") for title in titles)
-    return lines * points * 1.4 / 72 + _TITLE_PAD
-
-
 def _draw(sheet: _Sheet, title: str) -> Figure:
     width = sheet.size[0] + sum(_GAP + bar.bar_width(labeled=True) for bar in sheet.bars)
     height = max(sheet.size[1], _SHORTEST_BAR + 2 * _GAP) if sheet.bars else sheet.size[1]
     page_width = max(width, _LEAST_WIDTH) + 2 * _EDGE
     heading = wrap(title, page_width - 2 * _EDGE, HEADING_POINTS)
-    above = _EDGE + _HEADING_LINE * (heading.count("\n") + 1.5) * bool(heading)
+    above = _EDGE + _HEADING_LINE * (line_count(heading) + 0.5) * bool(heading)
     page_height = above + height + _EDGE
     figure = Figure(figsize=(page_width, page_height))
     if heading:
         figure.suptitle(heading, y=1 - _EDGE / page_height, va="top")
     left = (page_width - width) / 2
-    drawn = [_draw_tile(figure, tile, sheet, left, above) for tile in sheet.tiles]
+    drawn = []
+    for tile in sheet.tiles:
+        drawn += _draw_tile(figure, tile, sheet, left, above)
     for text, top in sheet.headings:
         place = (left + _GAP) / page_width, 1 - (above + top + _GAP) / page_height
         figure.text(*place, text, size=HEADING_POINTS, weight="bold", ha="left", va="top")
-    write_numbers(_with_equal_numbers([grid for grid in drawn if grid is not None]))
+    widest: dict[Pair, float] = {}  # grids of one shape have numbers of one size, or none
+    for grid in drawn:
+        widest[grid.shape] = max(grid.widest, widest.get(grid.shape, 0.0))
+    write_numbers([replace(grid, widest=widest[grid.shape]) for grid in drawn])
     left += sheet.size[0] + _GAP
     length = min(max(height - 4 * _GAP, _SHORTEST_BAR), _LONGEST_BAR)
     for colors in sheet.bars:
-        mappable, label = colors.bar()
+        mappable, label = bar_colors(colors.panel, colors.ends, colors.unit)
         axes = add_axes(figure, left, above + 2 * _GAP, BAR_THICKNESS, length)
         ticks = colors.ticks(length, below=False)
         bar = figure.colorbar(mappable, cax=axes, ticks=ticks, format=bar_number)
@@ -387,32 +343,20 @@ def _draw(sheet: _Sheet, title: str) -> Figure:
 
 def _draw_tile(
     figure: Figure, tile: _PlacedTile, sheet: _Sheet, left: float, above: float
-) -> DrawnImage | None:
-    """Draw a tile and its title; return None where the place is empty."""
+) -> list[DrawnImage]:
+    """Draw a tile and its title; return nothing where the place is empty."""
     width, height = tile.box
     axes = add_axes(figure, left + tile.left, above + tile.top, width, height)
     axes.set_title(tile.title, fontsize=sheet.points, pad=_TITLE_PAD * 72)
     if tile.is_empty:
         axes.set_axis_off()
-        return None
+        return []
     drawn = draw_pixels(axes, tile.panel, tile.box, tile.colors.ends)
-    if sheet.ticked:
-        set_ticks(axes, *tile.panel.shape, inches=tile.box)
-    else:
-        axes.set(xticks=[], yticks=[])
-        if max(tile.panel.shape) <= MOST_TICKED:
-            draw_cell_lines(axes, *tile.panel.shape)
-    if not tile.colors.shared:
+    set_ticks(axes, *tile.panel.shape, inches=tile.box if sheet.ticked else None)
+    colors = tile.colors
+    if not colors.shared:
         below = width >= WIDE * height
-        mappable, label = tile.colors.bar()
-        ticks = tile.colors.ticks(width if below else height, below=below)
+        mappable, label = bar_colors(colors.panel, colors.ends, colors.unit)
+        ticks = colors.ticks(width if below else height, below=below)
         add_colorbar(axes, mappable, ticks, label if sheet.ticked else "", below=below)
-    return drawn
-
-
-def _with_equal_numbers(drawn: Sequence[DrawnImage]) -> list[DrawnImage]:
-    """Give grids of one shape numbers of one size, so that all have them or none."""
-    widest: dict[tuple[int, int], float] = {}
-    for grid in drawn:
-        widest[grid.shape] = max(grid.widest, widest.get(grid.shape, 0.0))
-    return [replace(grid, widest=widest[grid.shape]) for grid in drawn]
+    return [drawn]

@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 from convcli.errors import UsageError
+from convcli.geometry import size_text
 from convcli.plotting.axes import WIDE, DrawnImage, finalize_layout
 from convcli.plotting.heatmap import HeatmapGroup, draw_kernels, kernel_heatmaps, kernel_title
 from convcli.plotting.image_panel import ImagePanel, display_notes, draw_panel, panel_box
-from convcli.plotting.signal_figure import MOST_HEATMAPS, draw_filtered_signal
-from convcli.plotting.signal_plot import are_signals
+from convcli.plotting.signal_plot import MOST_HEATMAPS, are_signals, draw_filtered_signal
 from convcli.plotting.style import TITLE_POINTS, Box, fit_box, page, style_context
-from convcli.plotting.text import result_name, result_title, wrap
+from convcli.plotting.text import line_count, result_name, result_title, wrap
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
@@ -47,9 +47,9 @@ class _Row(NamedTuple):
     @property
     def page_height(self) -> float:
         """Inches with titles, ticks and color bars."""
-        lines = 1 + max(title.count("\n") for title in self.titles)
         has_bar_below = any(width >= WIDE * height for width, height in self.boxes)
-        return self.height + _TICKS + _TITLE_LINE * lines + _BAR_BELOW * has_bar_below
+        titles = _TITLE_LINE * max(map(line_count, self.titles))
+        return self.height + _TICKS + titles + _BAR_BELOW * has_bar_below
 
 
 def draw_filtering(
@@ -115,23 +115,21 @@ def _plan_row(
 ) -> _Row:
     """Choose the boxes of a row and wrap its titles to the widths of the columns."""
     group = kernel_heatmaps(image_filter.kernels, most=MOST_HEATMAPS)
-    if len(group.maps) > 1:
-        kernel_box = _SEVERAL_KERNELS_WIDTH, _SEVERAL_KERNELS_WIDTH
-    else:
+    kernel_box = _SEVERAL_KERNELS_WIDTH, _SEVERAL_KERNELS_WIDTH
+    if len(group.maps) == 1:
         kernel_box = fit_box(group.maps[0].values.shape, _KERNEL_WIDTH)
     boxes = panel_box(original, side), kernel_box, panel_box(panel, side)
     named = [kernel_title(image_filter.kernels[0])] * (len(image_filter.kernels) == 1)
     flipped = ["flipped before it is applied"] * (image_filter.conv.operation == "convolve")
-    notes = display_notes([panel], boxes[2])
+    caption = result_title(image_filter, filtered, [size_text(panel.shape)])
     titles = (
-        "\n".join(["original", original.size, *display_notes([original], boxes[0])]),
-        "\n".join(named + flipped),
-        result_title(
-            image_filter, filtered, [panel.size], name=result_name(image_filter), notes=notes
-        ),
+        ["original", size_text(original.shape), *display_notes([original], boxes[0])],
+        [*named, *flipped],
+        [result_name(image_filter), caption, *display_notes([panel], boxes[2])],
     )
     first, second, third = (
-        wrap(text, width, TITLE_POINTS) for text, width in zip(titles, widths, strict=True)
+        wrap("\n".join(lines), width, TITLE_POINTS)
+        for lines, width in zip(titles, widths, strict=True)
     )
     return _Row(panel, group, (first, second, third), boxes)
 

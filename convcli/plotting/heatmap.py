@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 from convcli.geometry import size_text
 from convcli.plotting.axes import (
     BAR_THICKNESS,
-    MOST_TICKED,
     WIDE,
     DrawnImage,
     add_colorbar,
-    draw_cell_lines,
     finalize_layout,
     finite_extremes,
     round_ticks,
@@ -96,8 +94,7 @@ def _draw_single(kernel: Kernel, group: HeatmapGroup) -> Figure:
         max(height, _LEAST_HEIGHT) + 0.4 + below,
         kernel_title(kernel),
     )
-    drawn = _draw_with_bar(figure.subplots(), group, (width, height))
-    finalize_layout(figure, [drawn])
+    finalize_layout(figure, [draw_with_bar(figure.subplots(), group, (width, height))])
     return figure
 
 
@@ -137,9 +134,7 @@ def draw_kernels(
     """Draw one kernel, or several as small heat maps, into a part of a figure."""
     count = len(group.maps)
     if count == 1:
-        axes = figure.add_subplot(place)
-        axes.set_title(title)
-        return [_draw_with_bar(axes, group, inches)]
+        return [draw_with_bar(figure.add_subplot(place), group, inches, title)]
     columns = 1 if count == 2 else math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     parts = place.subgridspec(rows, columns)
@@ -150,21 +145,18 @@ def draw_kernels(
     return drawn
 
 
-def _draw_with_bar(axes: Axes, group: HeatmapGroup, inches: Box) -> DrawnImage:
+def draw_with_bar(axes: Axes, group: HeatmapGroup, inches: Box, title: str = "") -> DrawnImage:
+    """Draw the one heat map of a group with a color bar, under a title of any width."""
     rows, columns = group.maps[0].values.shape
-    [drawn] = draw_heatmaps([axes], group, inches=inches, titles=False)
+    [drawn] = draw_heatmaps([axes], group, inches=inches)
+    axes.set_title(title)
     ticks = round_ticks(-group.limit, group.limit)
     add_colorbar(axes, drawn.image, ticks, group.unit, below=columns >= WIDE * rows)
     return drawn
 
 
 def draw_heatmaps(
-    grid: Sequence[Axes],
-    group: HeatmapGroup,
-    *,
-    inches: Box,
-    ticks: bool = True,
-    titles: bool = True,
+    grid: Sequence[Axes], group: HeatmapGroup, *, inches: Box, ticks: bool = True
 ) -> list[DrawnImage]:
     """Draw one heat map into each of the axes, and hide the axes that are left over.
 
@@ -175,8 +167,7 @@ def draw_heatmaps(
     drawn = []
     for axes, (title, values, texts) in zip(grid, group.maps, strict=False):
         image = draw_weights(axes, values, group.limit, inches=inches if ticks else None)
-        if titles:
-            axes.set_title(wrap(title, inches[0], TICK_POINTS), fontsize=TICK_POINTS, pad=3)
+        axes.set_title(wrap(title, inches[0], TICK_POINTS), fontsize=TICK_POINTS, pad=3)
         rows, columns = values.shape
         drawn.append(DrawnImage(image, rows / columns, (rows, columns), texts, widest))
     for axes in grid[len(group.maps) :]:
@@ -200,12 +191,7 @@ def draw_weights(
         interpolation="nearest",
         aspect="auto",
     )
-    if inches is not None:
-        set_ticks(axes, rows, columns, inches=inches)
-        return image
-    axes.set(xticks=[], yticks=[])
-    if max(rows, columns) <= MOST_TICKED:
-        draw_cell_lines(axes, rows, columns)
+    set_ticks(axes, rows, columns, inches=inches)
     return image
 
 
@@ -216,13 +202,11 @@ def kernel_heatmaps(kernels: Sequence[Kernel], *, most: int) -> HeatmapGroup:
     """
     divisors = {kernel.divisor for kernel in kernels}
     divisor = divisors.pop() if len(divisors) == 1 else None
-    named_values = [
-        part
-        for kernel in kernels
-        for part in _channels(
-            kernel, kernel.weights if divisor is None else kernel.matrix, len(kernels) > 1
-        )
-    ][:most]
+    named_values = []
+    for kernel in kernels:
+        values = kernel.weights if divisor is None else kernel.matrix
+        named_values += _channels(kernel, values, with_kernel=len(kernels) > 1)
+    del named_values[most:]
     numbers = np.concatenate([values.ravel() for _, values in named_values])
     texts = iter(cell_texts(numbers))
     maps = tuple(
@@ -238,7 +222,7 @@ def symmetric_limit(values: NDArray[np.generic]) -> float:
 
 
 def _channels(
-    kernel: Kernel, values: NDArray[np.generic], with_kernel: bool
+    kernel: Kernel, values: NDArray[np.generic], *, with_kernel: bool
 ) -> list[tuple[str, NDArray[np.generic]]]:
     """Return the names and 2-D parts of a kernel, in the order of its array."""
     if values.ndim == 2:

@@ -11,7 +11,7 @@ from matplotlib.colors import Colormap, Normalize, to_rgb
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
-from convcli.geometry import Pair, size_text
+from convcli.geometry import Pair
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
@@ -48,12 +48,11 @@ class ImagePanel:
     full_shape: Pair | None = None
 
     def __post_init__(self) -> None:
-        shape = self.pixels.shape
-        if len(shape) == 3 and shape[2] == 1:
+        channels = self.pixels.shape[2:]
+        if channels == (1,):
             object.__setattr__(self, "pixels", self.pixels[..., 0])
-        elif len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3):
-            channels = shape[2] if len(shape) == 3 else f"{len(shape)} axes"
-            raise UsageError(f"a figure shows images of 1 or 3 channels, not of {channels}")
+        elif channels not in ((), (3,)):
+            raise UsageError(f"a figure shows images of 1 or 3 channels, not of {channels[0]}")
 
     @property
     def shape(self) -> Pair:
@@ -62,27 +61,12 @@ class ImagePanel:
         return int(rows), int(columns)
 
     @property
-    def rows(self) -> int:
-        """The height in pixels."""
-        return self.shape[0]
-
-    @property
-    def columns(self) -> int:
-        """The width in pixels."""
-        return self.shape[1]
-
-    @property
-    def size(self) -> str:
-        """Width x height, as text."""
-        return size_text(self.shape)
-
-    @property
     def numbered(self) -> bool:
         """Whether it is small enough for a number in each cell."""
         if self.pixels.ndim == 3:
             return False
-        is_line = min(self.shape) == 1
-        return max(self.shape) <= (_MOST_NUMBERED_LINE if is_line else MOST_TICKED)
+        most = _MOST_NUMBERED_LINE if min(self.shape) == 1 else MOST_TICKED
+        return max(self.shape) <= most
 
     def count(self, which: np.ufunc) -> int:
         """Count the values for which ``np.isnan`` or ``np.isinf`` is true, row by row."""
@@ -92,7 +76,7 @@ class ImagePanel:
 
     def thinned(self, inches: Box) -> "ImagePanel":
         """Return a copy with no more pixels than are drawn in a box of this width and height."""
-        pixels = block_means(self.pixels, *_page_pixels(inches))
+        pixels, _ = block_means(self.pixels, inches)
         return replace(self, pixels=pixels, full_shape=self.shape)
 
 
@@ -127,7 +111,8 @@ def panel_box(panel: ImagePanel, longest: float) -> Box:
         return fit_box(panel.shape, longest)
     widest = max(text_width(text, _NUMBER_POINTS) for text in cell_texts(panel.pixels))
     cell = min(_CELL, max(longest / max(panel.shape), _LEAST_CELL, widest))
-    return max(panel.columns * cell, THINNEST), max(panel.rows * cell, THINNEST)
+    rows, columns = panel.shape
+    return max(columns * cell, THINNEST), max(rows * cell, THINNEST)
 
 
 def display_notes(panels: Sequence[ImagePanel], inches: Box) -> list[str]:
@@ -137,8 +122,8 @@ def display_notes(panels: Sequence[ImagePanel], inches: Box) -> list[str]:
         panels: of equal shape.
         inches: width and height of the box of each.
     """
-    first, (width, height) = panels[0], inches
-    is_stretched = not 0.9 < (width / first.columns) / (height / first.rows) < 1.1
+    (rows, columns), (width, height) = panels[0].shape, inches
+    is_stretched = not 0.9 < (width / columns) / (height / rows) < 1.1
     lines = ["pixels stretched to be seen"] if is_stretched else []
     if nans := sum(panel.count(np.isnan) for panel in panels):
         lines.append(f"{nans} NaN in {NAN_COLOR}")
@@ -164,20 +149,12 @@ def draw_panel(axes: Axes, panel: ImagePanel, inches: Box) -> DrawnImage:
     return drawn
 
 
-def _page_pixels(inches: Box) -> Pair:
-    """Return the rows and columns of page pixels in a box of this width and height."""
-    return max(round(inches[1] * DPI), 1), max(round(inches[0] * DPI), 1)
-
-
 def draw_pixels(
     axes: Axes, panel: ImagePanel, inches: Box, ends: tuple[float, float]
 ) -> DrawnImage:
     """Draw an image between two values, as `draw_panel` does, without ticks or color bar."""
-    width, height = inches
-    low, high = ends
-    most = _page_pixels(inches)
-    values = block_means(panel.pixels, *most)
-    shrunk = values.shape[0] > most[0] or values.shape[1] > most[1]
+    (rows, columns), (width, height), (low, high) = panel.shape, inches, ends
+    values, is_shrunk = block_means(panel.pixels, inches)
     shown = np.clip(values, low, high)  # gives infinity the color of its end
     if panel.pixels.ndim == 3:
         has_nan = np.isnan(shown).any(axis=2)
@@ -189,8 +166,8 @@ def draw_pixels(
         vmin=low,
         vmax=high,
         aspect="auto",
-        extent=(-0.5, panel.columns - 0.5, panel.rows - 0.5, -0.5),
-        interpolation="hanning" if shrunk else "nearest",
+        extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
+        interpolation="hanning" if is_shrunk else "nearest",
     )
     texts = tuple(cell_texts(panel.pixels)) if panel.numbered else ()
     return DrawnImage(image, height / width, panel.shape, texts, widest_text(texts))
@@ -201,11 +178,13 @@ def value_colormap(low: float) -> Colormap:
     return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOR)
 
 
-def bar_colors(panel: ImagePanel, ends: tuple[float, float]) -> tuple[ScalarMappable, str]:
+def bar_colors(
+    panel: ImagePanel, ends: tuple[float, float], unit: str = "value"
+) -> tuple[ScalarMappable, str]:
     """Return the colors of a panel's color bar between two values, and the bar's label."""
     if panel.pixels.ndim == 3:
-        return ScalarMappable(Normalize(*ends), "gray"), "value in each channel"
-    return ScalarMappable(Normalize(*ends), value_colormap(ends[0])), "value"
+        return ScalarMappable(Normalize(*ends), "gray"), f"{unit} in each channel"
+    return ScalarMappable(Normalize(*ends), value_colormap(ends[0])), unit
 
 
 def bar_ticks(panel: ImagePanel, ends: tuple[float, float], most: int = 5) -> list[float]:
@@ -217,23 +196,26 @@ def bar_ticks(panel: ImagePanel, ends: tuple[float, float], most: int = 5) -> li
     return [panel.max_value * fifth / 5 for fifth in range(6)]  # whole numbers for 255 and 65535
 
 
-def block_means(
-    pixels: NDArray[np.generic], most_rows: int, most_columns: int
-) -> NDArray[np.float64]:
-    """Return the means of equal blocks: between one and two times as many as asked for.
+def block_means(pixels: NDArray[np.generic], inches: Box) -> tuple[NDArray[np.float64], bool]:
+    """Thin an image for a box of this width and height by the means of equal blocks.
 
     One row of blocks is computed at a time, to spare memory. NaN in a block makes its mean NaN.
+
+    Returns:
+        The means, fewer than two for each pixel of the page along both axes, and whether they are
+        still more than the page has pixels.
     """
-    down = max(1, pixels.shape[0] // most_rows)
-    across = max(1, pixels.shape[1] // most_columns)
+    most = [max(round(side * DPI), 1) for side in reversed(inches)]
+    (rows, columns), channels = pixels.shape[:2], pixels.shape[2:]
+    down, across = max(1, rows // most[0]), max(1, columns // most[1])
     if down == across == 1:
-        return pixels.astype(np.float64)
-    starts = np.arange(0, pixels.shape[1], across)
-    widths = np.diff(starts, append=pixels.shape[1]).reshape(-1, *[1] * (pixels.ndim - 2))
+        return pixels.astype(np.float64), rows > most[0] or columns > most[1]
+    starts = np.arange(0, columns, across)
+    widths = np.diff(starts, append=columns).reshape(-1, *[1] * len(channels))
     strips = []
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN, and is drawn as such
-        for top in range(0, pixels.shape[0], down):
+        for top in range(0, rows, down):
             strip = pixels[top : top + down]
             sums = np.add.reduceat(strip.sum(axis=0, dtype=np.float64), starts, axis=0)
             strips.append(sums / (widths * len(strip)))
-    return np.stack(strips)
+    return np.stack(strips), len(strips) > most[0] or len(starts) > most[1]

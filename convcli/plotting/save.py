@@ -18,27 +18,9 @@ _METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "svg": {"Date": None, "Creator": None},
 }
-_FORMATS = {
-    ".png": "png",
-    ".pdf": "pdf",
-    ".svg": "svg",
-    ".jpg": "jpg",
-    ".jpeg": "jpg",
-    ".webp": "webp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-}
+SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _WINDOW_PIXELS, _WINDOW_DPI = (1600, 900), 100  # at most
 _JPEG_QUALITY = 95  # below, letters have visible artifacts
-
-
-def figure_suffixes() -> tuple[str, ...]:
-    """Return the lower-case suffixes that a figure's file may have, ``.png`` first.
-
-    >>> ".pdf" in figure_suffixes()
-    True
-    """
-    return tuple(_FORMATS)
 
 
 def check_suffix(target: Path) -> str:
@@ -50,13 +32,11 @@ def check_suffix(target: Path) -> str:
     >>> check_suffix(Path("k.JPG"))
     'jpg'
     """
-    try:
-        return _FORMATS[target.suffix.lower()]
-    except KeyError:
-        suffixes = ", ".join(_FORMATS)
-        raise UsageError(
-            f"{shown(target)}: a figure's file name must end with one of {suffixes}"
-        ) from None
+    suffix = target.suffix.lower()
+    if suffix not in SUFFIXES:
+        suffixes = ", ".join(SUFFIXES)
+        raise UsageError(f"{shown(target)}: a figure's file name must end with one of {suffixes}")
+    return suffix[1:]
 
 
 def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> None:
@@ -70,7 +50,7 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
     """
     file_format = check_suffix(target)
     options: dict[str, Any] = {"metadata": _METADATA.get(file_format)}
-    if file_format == "jpg":
+    if file_format in ("jpg", "jpeg"):
         options["pil_kwargs"] = {"quality": _JPEG_QUALITY}
     with atomic_write(target, overwrite=overwrite) as file, style_context():
         figure.savefig(file, format=file_format, dpi=DPI, **options)

@@ -1,24 +1,47 @@
-"""Signals drawn into axes: a few samples as stems with their numbers, many as a line."""
+"""Signals: a few samples as stems with their numbers, many as a line; and filtered signals."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
 from convcli.core.strips import OUTSIDE, border_index
-from convcli.plotting.axes import finite_extremes, widest_text
-from convcli.plotting.style import TICK_POINTS
-from convcli.plotting.text import bar_number, cell_texts, text_width
-from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
+from convcli.geometry import Geometry, border_name, conv_geometry
+from convcli.plotting.axes import DrawnImage, finalize_layout, finite_extremes, widest_text
+from convcli.plotting.heatmap import applied_title, draw_kernels, kernel_heatmaps, kernel_title
+from convcli.plotting.style import TICK_POINTS, TITLE_POINTS, page
+from convcli.plotting.text import (
+    bar_number,
+    cell_texts,
+    result_name,
+    result_title,
+    text_width,
+    wrap,
+)
+from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, hatched_text
+
+if TYPE_CHECKING:
+    from convcli.filtering import Filter, Filtered
+    from convcli.kernels.kernel import Kernel
 
 Samples = NDArray[np.float64]  # (n, C): n samples of 1 or 3 channels
 
-MOST_STEMS = 64
+KERNEL_INCHES, SIGNAL_INCHES = 2.6, 7.0  # widths of the two columns
+PLOT_HEIGHT = 1.7  # inches
+_TITLE_AND_TICKS = 0.9  # inches above and below a plot
+_VALUE_TICKS = 0.7  # inches at the left of a plot
+MOST_HEATMAPS = 16
+
+_MOST_STEMS = 64
 _MOST_NUMBERED = 40
 _LARGEST_NUMBER, _SMALLEST_NUMBER = 8.0, 5.0  # points
 _NUMBER_SHARE = 0.9  # of the distance between samples that a number may take
@@ -98,8 +121,14 @@ def draw_samples(
         inches: the width of the axes.
         exact: the same samples in their own number type, for the numbers.
     """
-    is_short, channels = len(samples) <= MOST_STEMS, samples.shape[1]
-    texts = _numbers(samples if exact is None else exact, inches) if channels == 1 else []
+    is_short, channels = len(samples) <= _MOST_STEMS, samples.shape[1]
+    texts: list[str] = []
+    room = _NUMBER_SHARE * inches / (len(samples) + 1)  # for each number
+    if channels == 1 and len(samples) <= _MOST_NUMBERED:
+        texts = cell_texts(samples if exact is None else exact)
+    number_points = min(_LARGEST_NUMBER, room / (widest_text(texts) or 1.0))
+    if number_points < _SMALLEST_NUMBER:
+        texts = []
     _set_limits(axes, samples, with_numbers=bool(texts), from_zero=is_short)
     axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
     colors = _CHANNEL_COLORS if channels > 1 else (_COLOR,)
@@ -112,14 +141,8 @@ def draw_samples(
         artists += axes.plot(places, heights, color=color, linewidth=width, **style)
         if has_stems:
             artists.append(axes.vlines(places, 0, heights, color=color, linewidth=1.2))
-    return artists + _write_numbers(axes, places, samples[:, 0], texts, inches)
-
-
-def hatch_signal_padding(axes: Axes, size: int, padding: SignalPadding) -> None:
-    """Hatch the padding before and after a signal of ``size`` samples."""
-    for low, high in ((-padding.before, 0), (size, size + padding.after)):
-        if low < high:
-            hatch_samples(axes, low - 0.5, high - 0.5)
+    numbers = zip(places, samples[:, 0], texts, strict=False)
+    return artists + [_write_number(axes, *number, number_points) for number in numbers]
 
 
 def hatch_samples(axes: Axes, low: float, high: float) -> None:
@@ -132,13 +155,13 @@ def set_sample_ticks(axes: Axes, low: float, high: float, inches: float) -> None
     """Set the limits of the x axis and number its samples, all of them where there is room."""
     axes.set_xlim(low, high)
     widest = text_width(f"-{round(high)}0", TICK_POINTS)
-    if high - low <= MOST_STEMS and (high - low) * widest <= inches:
+    if high - low <= _MOST_STEMS and (high - low) * widest <= inches:
         axes.set_xticks(range(int(np.ceil(low)), int(np.floor(high)) + 1))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(bar_number))
+        axis.set_major_formatter(bar_number)
 
 
 def _set_limits(axes: Axes, samples: Samples, *, with_numbers: bool, from_zero: bool) -> None:
@@ -151,36 +174,125 @@ def _set_limits(axes: Axes, samples: Samples, *, with_numbers: bool, from_zero: 
     axes.set_ylim(low - span * margin_below, high + span * margin)
 
 
-def _numbers(values: NDArray[np.generic], inches: float) -> list[str]:
-    """Return the numbers of a short signal, none if they do not fit beside each other."""
-    if len(values) > _MOST_NUMBERED:
-        return []
-    texts = cell_texts(values)
-    room = _NUMBER_SHARE * inches / (len(values) + 1)
-    return texts if max(text_width(text, _SMALLEST_NUMBER) for text in texts) <= room else []
+def _write_number(axes: Axes, place: int, height: float, text: str, points: float) -> Artist:
+    """Write a number beyond the end of its stem."""
+    end = place, height if np.isfinite(height) else 0
+    sign, va = (-1, "top") if height < 0 else (1, "bottom")
+    style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": va}
+    return axes.annotate(text, end, (0, 4 * sign), size=points, **style)
 
 
-def _write_numbers(
-    axes: Axes,
-    places: Sequence[int] | NDArray[np.intp],
-    heights: NDArray[np.float64],
-    texts: Sequence[str],
-    inches: float,
-) -> list[Artist]:
-    """Write each number beyond the end of its stem."""
-    if not texts:
-        return []
-    room = _NUMBER_SHARE * inches / (len(texts) + 1)
-    points = min(_LARGEST_NUMBER, room / widest_text(texts))
-    return [
-        axes.annotate(
-            text,
-            (place, height if np.isfinite(height) else 0),
-            (0, 4 if not height < 0 else -4),
-            textcoords="offset points",
-            ha="center",
-            va="bottom" if not height < 0 else "top",
-            size=points,
+def draw_filtered_signal(
+    original: NDArray[np.generic], results: Sequence[tuple[Filter, Filtered]], title: str
+) -> Figure:
+    """Draw a signal, (1, n) or (n, 1), and below it each result beside its kernel.
+
+    Each value of a result stands below the middle of its window.
+    """
+    axis = signal_axis(original)
+    assert axis is not None  # noqa: S101 - the caller has checked
+    geometries = [_widest_geometry(original, image_filter, axis) for image_filter, _ in results]
+    count = len(results)
+    figure = page(
+        KERNEL_INCHES + SIGNAL_INCHES + 2 * _VALUE_TICKS,
+        (1 + count) * (PLOT_HEIGHT + _TITLE_AND_TICKS),
+        title,
+    )
+    grid = figure.add_gridspec(1 + count, 2, width_ratios=(KERNEL_INCHES, SIGNAL_INCHES))
+    signal, *plots = (figure.add_subplot(grid[row, 1]) for row in range(1 + count))
+    before, after = (max(each.pads[2 * axis + end] for each in geometries) for end in (0, 1))
+    conv = results[0][0].conv
+    border = border_name(conv.border)
+    fill = conv.fill if border == "constant" else 0
+    draw_padded_signal(signal, original, SignalPadding(before, after, border, fill))
+    drawn: list[DrawnImage] = []
+    for row, (axes, (image_filter, filtered), geometry) in enumerate(
+        zip(plots, results, geometries, strict=True), 1
+    ):
+        place = grid[:, 0] if count == 1 else grid[row, 0]
+        operation, dilation = image_filter.conv.operation, geometry.dilation[axis]
+        drawn += draw_taps(figure, place, image_filter.kernels, axis, operation, dilation)
+        samples = signal_samples(filtered.image.pixels)
+        exact = filtered.image.pixels.reshape(samples.shape)
+        draw_samples(axes, range(len(samples)), samples, inches=SIGNAL_INCHES, exact=exact)
+        align_result(axes, signal.get_xlim(), geometry, axis)
+        facts = [result_name(image_filter), count_text(samples)]
+        axes.set_title(
+            wrap(result_title(image_filter, filtered, facts), SIGNAL_INCHES, TITLE_POINTS)
         )
-        for place, height, text in zip(places, heights, texts, strict=True)
-    ]
+    finalize_layout(figure, drawn)
+    return figure
+
+
+def draw_padded_signal(
+    axes: Axes,
+    original: NDArray[np.generic],
+    padding: SignalPadding,
+    *,
+    inches: float = SIGNAL_INCHES,
+) -> Samples:
+    """Draw a signal with its padding hatched, and return the padded samples, (n, C)."""
+    samples = signal_samples(original)
+    padded = padded_samples(samples, padding)
+    places = np.arange(-padding.before, len(samples) + padding.after)
+    exact = padded_samples(original.reshape(len(samples), -1), padding)
+    draw_samples(axes, places, padded, inches=inches, exact=exact)
+    for low, high in ((places[0], 0), (len(samples), places[-1] + 1)):
+        if low < high:
+            hatch_samples(axes, low - 0.5, high - 0.5)
+    set_sample_ticks(axes, places[0] - 0.5, places[-1] + 0.5, inches)
+    text = f"signal, {count_text(samples)}"
+    if padding.before or padding.after:
+        text += f"; {hatched_text((padding.before, padding.after), padding.border)}"
+    axes.set_title(wrap(text, inches, TITLE_POINTS))
+    return padded
+
+
+def draw_taps(
+    figure: Figure,
+    place: SubplotSpec,
+    kernels: Sequence[Kernel],
+    axis: int,
+    operation: str,
+    dilation: int = 1,
+) -> list[DrawnImage]:
+    """Draw one kernel along the signal as stems, ``dilation`` apart; others as heat maps."""
+    taps = signal_taps(kernels[0].matrix, axis, operation) if len(kernels) == 1 else None
+    title = kernel_title(kernels[0]) if len(kernels) == 1 else ""
+    if taps is None:
+        group = kernel_heatmaps(kernels, most=MOST_HEATMAPS)
+        inches = KERNEL_INCHES, PLOT_HEIGHT
+        return draw_kernels(figure, place, group, inches, wrap(title, KERNEL_INCHES, TITLE_POINTS))
+    axes = figure.add_subplot(place)
+    axes.set_title(wrap(applied_title(title, operation), KERNEL_INCHES, TITLE_POINTS))
+    places = dilation * np.arange(len(taps))
+    draw_samples(axes, places, taps, inches=KERNEL_INCHES * len(taps) / (places[-1] + 1))
+    set_sample_ticks(axes, -0.5, places[-1] + 0.5, KERNEL_INCHES)
+    return []
+
+
+def align_result(axes: Axes, limits: tuple[float, float], geometry: Geometry, axis: int) -> None:
+    """Scale a result's x axis so that each value stands below the middle of its window.
+
+    ``limits`` are those of the padded signal's x axis.
+    """
+    middle = (geometry.extent[axis] - 1) / 2 - geometry.pads[2 * axis]
+    low, high = ((limit - middle) / geometry.stride[axis] for limit in limits)
+    set_sample_ticks(axes, low, high, SIGNAL_INCHES)
+    last = geometry.output_shape[axis] - 1
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= last])
+    axes.set_xlim(low, high)
+
+
+def count_text(samples: Samples) -> str:
+    """Return the number of samples, and of NaN among their values."""
+    nans = int(np.isnan(samples).sum())
+    return f"{len(samples)} samples" + f", {nans} NaN left out" * bool(nans)
+
+
+def _widest_geometry(original: NDArray[np.generic], image_filter: Filter, axis: int) -> Geometry:
+    """Return the geometry of a filter's kernel that spans the most samples."""
+    conv = image_filter.conv
+    rules = conv.padding, conv.stride, conv.dilation, conv.operation
+    widest = max(image_filter.kernels, key=lambda kernel: kernel.shape[axis])
+    return conv_geometry(original.shape[:2], widest.shape, *rules)

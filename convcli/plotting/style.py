@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from convcli.geometry import Pair
-from convcli.plotting.text import wrap
+from convcli.plotting.text import line_count, wrap
 
 Box = tuple[float, float]  # width and height in inches
 
@@ -74,7 +74,7 @@ def page(width: float, height: float, title: str = "", *, footer: Sequence[str] 
     """
     heading = wrap(title, width - TITLE_MARGIN, HEADING_POINTS)
     if heading:
-        height += HEADING_LINE * (2 + heading.count("\n"))
+        height += HEADING_LINE * (1 + line_count(heading))
     if footer:
         height += FOOTER_LINE * (1 + len(footer))
     engine = ConstrainedLayoutEngine(h_pad=PAGE_PAD, w_pad=PAGE_PAD)
@@ -82,10 +82,8 @@ def page(width: float, height: float, title: str = "", *, footer: Sequence[str] 
     if heading:
         figure.suptitle(heading)
     if footer:
-        text = "\n".join(footer)
-        figure.supxlabel(
-            text, x=0.5, ha="center", ma="left", size=FOOTER_POINTS, family="monospace"
-        )
+        style: dict[str, Any] = {"size": FOOTER_POINTS, "family": "monospace"}
+        figure.supxlabel("\n".join(footer), x=0.5, ha="center", ma="left", **style)
     return figure
 
 

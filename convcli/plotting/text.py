@@ -36,6 +36,11 @@ def text_width(text: str, points: float) -> float:
     return float(width) / 72
 
 
+def line_count(text: str) -> int:
+    """Return the number of lines of a text."""
+    return 1 + text.count("\n")
+
+
 def wrap(text: str, inches: float, points: float) -> str:
     r"""Break a text into lines no wider than ``inches``.
 
@@ -47,17 +52,15 @@ def wrap(text: str, inches: float, points: float) -> str:
     >>> wrap("min -0.73106", 0.7, 9)
     'min\n-0.73106'
     """
-    return "\n".join(_wrap_line(shown(line), inches, points) for line in text.split("\n"))
-
-
-def _wrap_line(text: str, inches: float, points: float) -> str:
-    lines = [""]
-    for piece in _PIECE.findall(text):
-        fits = text_width(piece.rstrip(), points) <= inches
-        for part in [piece] if fits else piece:  # a piece too wide breaks between its letters
-            if lines[-1] and text_width((lines[-1] + part).rstrip(), points) > inches:
-                lines.append("")
-            lines[-1] += part
+    lines: list[str] = []
+    for line in text.split("\n"):
+        lines.append("")
+        for piece in _PIECE.findall(shown(line)):
+            fits = text_width(piece.rstrip(), points) <= inches
+            for part in [piece] if fits else piece:  # a piece too wide breaks between its letters
+                if lines[-1] and text_width((lines[-1] + part).rstrip(), points) > inches:
+                    lines.append("")
+                lines[-1] += part
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -133,29 +136,17 @@ def _shorten_exponent(text: str) -> str:
     return re.sub(r"e([+-])0*(\d)", lambda m: "e" + m[1].strip("+") + m[2], text)
 
 
-def result_title(
-    image_filter: Filter,
-    filtered: Filtered,
-    facts: Sequence[str],
-    *,
-    name: str = "",
-    notes: Sequence[str] = (),
-) -> str:
-    """Return the caption of a result: name, facts, notes, and what the colors of directions mean.
+def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str]) -> str:
+    """Return the caption of a result: facts, least and greatest value, share of clipped values.
 
-    Args:
-        image_filter: the filter.
-        filtered: its result.
-        facts: stand before the least and greatest value and the share of clipped values.
-        name: the first line; empty for none.
-        notes: more lines.
+    For a direction image, a second line says what the colors mean.
     """
     stats = filtered.stats
     values = [f"min {format_short(stats.minimum)}", f"max {format_short(stats.maximum)}"]
     if filtered.image.max_value is not None:
         values.append(f"{percent(stats.clipped)} clipped")
-    colors = DIRECTION_NOTE if image_filter.combine == "direction" else ""
-    return "\n".join(filter(None, [name, ", ".join([*facts, *values]), *notes, colors]))
+    colors = [DIRECTION_NOTE] if image_filter.combine == "direction" else []
+    return "\n".join([", ".join([*facts, *values]), *colors])
 
 
 def result_name(image_filter: Filter) -> str:

@@ -17,7 +17,8 @@ from convcli.geometry import Geometry, Pads, Pair
 WINDOW_COLOR = "#00a651"
 PAD_HATCH, PAD_COLOR = "////", "tab:orange"
 
-_WINDOW_PIXELS, _CELL_PIXELS, _TAP_PIXELS = 9.0, 4.5, 4.0  # on the page; smaller is not seen
+CELL_PIXELS = 4.5  # on the page; a smaller mark of one cell is not seen
+_WINDOW_PIXELS, _TAP_PIXELS = 9.0, 4.0  # on the page; smaller is not seen
 _TAP_SHARE = 0.76  # of a cell's side
 _WINDOW_POINTS, _THIN_POINTS = 2.0, 1.0  # line widths
 _HALO = [withStroke(linewidth=3.6, foreground="white")]
@@ -35,21 +36,23 @@ class WindowMarks:
         axes: of the padded input.
         geometry: of the kernel.
         pads: the padding that is drawn, at least as wide as the kernel's own.
+        pixels: the least side of the window's outline, in pixels of the page.
+
+    Attributes:
+        artists: what moves, in the order of drawing.
     """
 
-    def __init__(self, axes: Axes, geometry: Geometry, pads: Pads) -> None:
-        self._axes, self._geometry = axes, geometry
+    def __init__(
+        self, axes: Axes, geometry: Geometry, pads: Pads, *, pixels: float = _WINDOW_PIXELS
+    ) -> None:
+        self._axes, self._geometry, self._pixels = axes, geometry, pixels
         self._offset = pads.top - geometry.pads.top, pads.left - geometry.pads.left
         dashes: Any = (0, (3, 2))
         self._previous = _outline(axes, _THIN_POINTS, linestyle=dashes, path_effects=_FAINT_HALO)
         self._taps = _outline(axes, _THIN_POINTS)
         self._window = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
+        self.artists: list[Artist] = [self._previous, self._window, self._taps]
         self._corners: Corners | None = None
-
-    @property
-    def artists(self) -> list[Artist]:
-        """Return what moves, in the order of drawing."""
-        return [self._previous, self._window, self._taps]
 
     def move(self, at: Pair) -> None:
         """Outline the window of one output; with a stride, the previous window stays, dashed."""
@@ -60,7 +63,7 @@ class WindowMarks:
         )
         rows, columns = geometry.extent
         corners = left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5
-        visible = enlarged(self._axes, corners, _WINDOW_PIXELS)
+        visible = _enlarged(self._axes, corners, self._pixels)
         if geometry.stride != (1, 1) and self._corners is not None:
             self._previous.set_data(*_path([self._corners]))
         self._window.set_data(*_path([visible]))
@@ -70,35 +73,16 @@ class WindowMarks:
     def _tap_corners(self, top: int, left: int) -> Sequence[Corners]:
         """Return the cells of the taps, if dilation leaves gaps between them that can be seen."""
         (down, right), (rows, columns) = self._geometry.dilation, self._geometry.kernel
-        width, height = cell_pixels(self._axes)
+        width, height = _cell_pixels(self._axes)
         if (down, right) == (1, 1) or min(down * height, right * width) < 2 * _TAP_PIXELS:
             return []
         half = _TAP_SHARE / 2
         return [
-            enlarged(self._axes, (x - half, y - half, x + half, y + half), _TAP_PIXELS)
+            _enlarged(self._axes, (x - half, y - half, x + half, y + half), _TAP_PIXELS)
             for y, x in product(
                 range(top, top + rows * down, down), range(left, left + columns * right, right)
             )
         ]
-
-
-class CellMark:
-    """The outline of the newest cell of a feature map."""
-
-    def __init__(self, axes: Axes) -> None:
-        self._axes = axes
-        self._line = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
-
-    @property
-    def artists(self) -> list[Artist]:
-        """Return what moves."""
-        return [self._line]
-
-    def move(self, at: Pair) -> None:
-        """Outline one cell."""
-        row, column = at
-        cell = column - 0.5, row - 0.5, column + 0.5, row + 0.5
-        self._line.set_data(*_path([enlarged(self._axes, cell, _CELL_PIXELS)]))
 
 
 class SignalWindowMark:
@@ -121,23 +105,12 @@ class SignalWindowMark:
         self._band = Rectangle(
             (0, bottom), 0, top - bottom, color=WINDOW_COLOR, alpha=_BAND_ALPHA, zorder=0.4
         )
-        self._rings = Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker="o",
-            markersize=7.0,
-            markerfacecolor="none",
-            markeredgecolor=WINDOW_COLOR,
-            markeredgewidth=1.5,
-        )
+        style: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 7.0}
+        style |= {"markerfacecolor": "none", "markeredgewidth": 1.5}
+        self._rings = Line2D([], [], markeredgecolor=WINDOW_COLOR, **style)
         axes.add_patch(self._band)
         axes.add_artist(self._rings)
-
-    @property
-    def artists(self) -> list[Artist]:
-        """Return what moves, in the order of drawing."""
-        return [self._band, self._rings]
+        self.artists: list[Artist] = [self._band, self._rings]
 
     def move(self, taps: Sequence[int]) -> None:
         """Mark the window whose taps lie on these samples; rings that would touch stay away."""
@@ -171,17 +144,17 @@ def hatch_padding(axes: Axes, shape: Pair, pads: Pads) -> None:
         axes.add_patch(Rectangle(corner, columns, rows, linewidth=1.0, **style))
 
 
-def cell_pixels(axes: Axes) -> tuple[float, float]:
+def _cell_pixels(axes: Axes) -> tuple[float, float]:
     """Return the width and height of a cell in pixels of the page."""
     origin, one = axes.transData.transform([(0, 0), (1, 1)])
-    width, height = np.abs(one - origin)
-    return float(width), float(height)
+    width, height = np.abs(one - origin).tolist()
+    return width, height
 
 
-def enlarged(axes: Axes, corners: Corners, pixels: float) -> Corners:
+def _enlarged(axes: Axes, corners: Corners, pixels: float) -> Corners:
     """Return a rectangle about the same center, with sides of at least so many page pixels."""
     left, top, right, bottom = corners
-    width, height = cell_pixels(axes)
+    width, height = _cell_pixels(axes)
     across = max(pixels / width - (right - left), 0) / 2
     down = max(pixels / height - (bottom - top), 0) / 2
     return left - across, top - down, right + across, bottom + down
@@ -189,25 +162,18 @@ def enlarged(axes: Axes, corners: Corners, pixels: float) -> Corners:
 
 def _outline(axes: Axes, points: float, **style: Any) -> Line2D:
     """Add an empty line that is ``points`` wide."""
-    line = Line2D(
-        [],
-        [],
-        color=WINDOW_COLOR,
-        linewidth=points,
-        solid_joinstyle="miter",
-        clip_on=False,
-        **style,
-    )
+    style |= {"linewidth": points, "solid_joinstyle": "miter", "clip_on": False}
+    line = Line2D([], [], color=WINDOW_COLOR, **style)
     axes.add_artist(line)
     return line
 
 
 def _path(rectangles: Sequence[Corners]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the x and y of one line around several rectangles; NaN separates them."""
-    gap = np.nan
-    xs = [x for left, _, right, _ in rectangles for x in (left, right, right, left, left, gap)]
-    ys = [y for _, top, _, bottom in rectangles for y in (top, top, bottom, bottom, top, gap)]
-    return np.array(xs, np.float64), np.array(ys, np.float64)
+    left, top, right, bottom = np.array(rectangles, np.float64).reshape(-1, 4).T
+    gap = np.full(len(rectangles), np.nan)
+    x, y = (left, right, right, left, left, gap), (top, top, bottom, bottom, top, gap)
+    return np.stack(x, axis=1).ravel(), np.stack(y, axis=1).ravel()
 
 
 def hatched_text(pads: Sequence[int], border: str) -> str:

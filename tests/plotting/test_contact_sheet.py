@@ -208,8 +208,6 @@ def test_inputs_are_not_modified():
     ("arguments", "said"),
     [
         ({"tiles": []}, "at least one tile"),
-        ({"tiles": SHEETS["one"], "columns": 0}, "at least one column"),
-        ({"tiles": SHEETS["one"], "scale": "log"}, "common or own"),
         ({"tiles": tiles(np.zeros((4, 4, 2)))}, "1 or 3 channels"),
     ],
 )

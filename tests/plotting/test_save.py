@@ -13,7 +13,7 @@ from PIL import Image
 from convcli.errors import ImageError, UsageError
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.heatmap import draw_kernel
-from convcli.plotting.save import check_suffix, figure_suffixes, save_figure, show_figure
+from convcli.plotting.save import SUFFIXES, check_suffix, save_figure, show_figure
 from convcli.plotting.style import style_context
 
 KERNEL = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
@@ -47,7 +47,7 @@ def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("suffix", figure_suffixes())
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_suffix_gives_its_format_and_the_same_bytes_again(suffix, tmp_path):
     first, second = tmp_path / f"1{suffix}", tmp_path / f"2{suffix}"
     for target in (first, second):

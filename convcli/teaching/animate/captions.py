@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from convcli.geometry import Pair, pair_text
-from convcli.kernels.kernel import Kernel
 from convcli.plotting.blit import CAPTION_LETTER, TEXT_SHARE
-from convcli.plotting.heatmap import applied_title, kernel_title
-from convcli.plotting.window_marks import hatched_text
+from convcli.plotting.text import line_count
 from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.decimals import Number, format_number, to_python
-from convcli.teaching.explain.explanation import Explanation, Output, Response
+from convcli.teaching.explain.explanation import Explanation
 from convcli.teaching.explain.steps import combination_lines, sum_lines, value_lines
 
 _MOST_LINES = 9  # of a caption
@@ -39,11 +36,6 @@ def captions(window: SlidingWindow, positions: Sequence[Pair], inches: float) ->
     return texts
 
 
-def line_count(text: str) -> int:
-    """Return the number of lines."""
-    return 1 + text.count("\n")
-
-
 def scene_title(window: SlidingWindow, title: str) -> str:
     """Return the title with kernel and operation, and with every option that is not the default."""
     operation, geometry = window.filter.conv.operation, window.geometry
@@ -53,25 +45,6 @@ def scene_title(window: SlidingWindow, title: str) -> str:
     parts += [f"dilation {pair_text(geometry.dilation)}"] * (geometry.dilation != (1, 1))
     parts += [f"range {window.filter.range}"] * (window.filter.range != "clip")
     return ", ".join(parts)
-
-
-def applied_kernels(window: SlidingWindow) -> tuple[Kernel, ...]:
-    """Return the kernels as they are applied: flipped for ``convolve`` only."""
-    pairs = zip(window.filter.kernels, window.weights, strict=True)
-    return tuple(replace(kernel, matrix=weights) for kernel, weights in pairs)
-
-
-def kernels_title(window: SlidingWindow) -> str:
-    """Return the title above the kernel, or above all of them."""
-    kernels = window.filter.kernels
-    several = f"{window.filter.combine} of {len(kernels)} kernels"
-    title = several if len(kernels) > 1 else kernel_title(kernels[0])
-    return applied_title(title, window.filter.conv.operation)
-
-
-def padding_text(window: SlidingWindow) -> str:
-    """Return the caption of the input's padding."""
-    return hatched_text(window.pads, window.plans[0].border) if any(window.pads) else "no padding"
 
 
 def position_lines(window: SlidingWindow, at: Pair, *, brief: bool = False) -> list[str]:
@@ -89,7 +62,7 @@ def position_lines(window: SlidingWindow, at: Pair, *, brief: bool = False) -> l
     ['row 0, column 1: (3*-1) + (4*1) = 1']
     """
     place = f"row {at[0]}, column {at[1]}"
-    products = max(weights.size for weights in window.weights)
+    products = max(kernel.matrix.size for kernel in window.filter.kernels)
     sums = len(window.channels) * len(window.maps)
     if not brief and products <= _MOST_PRODUCTS and sums <= _MOST_SUMS:
         lines = list(_sum_texts(window.explain(at)))
@@ -107,25 +80,15 @@ def _sum_texts(explanation: Explanation) -> Iterator[str]:
     for output in explanation.outputs:
         names = [output.channel] if output.channel else []
         several = len(output.responses) > 1
+        pixel = _pixel_text(output.value, output.pixel)
         for response in output.responses:
             name = ", ".join([*names, response.kernel] if several else names)
-            prefix = f"{name}: " if name else ""
-            pixel = "" if several else _pixel_text(output.value, output.pixel)
-            yield f"{prefix}{_sum_text(response)}{pixel}"
+            steps = [*map(sum_lines, response.sums), value_lines(response)]
+            text = "; ".join(_without_label(lines) for lines in steps if lines)
+            yield f"{name}: " * bool(name) + text + pixel * (not several)
         if several:
-            yield ", ".join([*names, _combined_text(explanation, output)])
-
-
-def _sum_text(response: Response) -> str:
-    """Write the products of one kernel, their sum, divisor and bias."""
-    sums = [_without_label(sum_lines(part)) for part in response.sums]
-    return "; ".join([*sums, *map(_without_label, filter(None, [value_lines(response)]))])
-
-
-def _combined_text(explanation: Explanation, output: Output) -> str:
-    """Write how several kernels' values are combined."""
-    words = " ".join(combination_lines(explanation, output)).split()
-    return f"{' '.join(words)}{_pixel_text(output.value, output.pixel)}"
+            combined = " ".join(" ".join(combination_lines(explanation, output)).split())
+            yield ", ".join([*names, combined + pixel])
 
 
 def _without_label(lines: list[str]) -> str:

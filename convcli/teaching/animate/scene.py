@@ -3,20 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.colors import to_rgb
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convcli.geometry import Pair
-from convcli.plotting.blit import EMPTY_COLOR, BlitCanvas
-from convcli.plotting.style import DIVERGING, style_context
-from convcli.plotting.window_marks import PAD_COLOR, WINDOW_COLOR
-from convcli.teaching.animate.image_scene import ImageScene
-from convcli.teaching.animate.signal_scene import SignalScene, slides_along
+from convcli.core.plan import as_applied
+from convcli.geometry import Geometry, Pads, Pair, size_text
+from convcli.plotting.axes import (
+    MOST_TICKED,
+    TICK_LINE,
+    WIDE,
+    DrawnImage,
+    clear_numbers,
+    draw_cell_lines,
+    finalize_layout,
+    widest_text,
+)
+from convcli.plotting.blit import EMPTY_COLOR, TEXT_SHARE, BlitCanvas, frame_page
+from convcli.plotting.heatmap import (
+    HeatmapGroup,
+    applied_title,
+    draw_kernels,
+    kernel_heatmaps,
+    kernel_title,
+)
+from convcli.plotting.image_panel import ImagePanel, draw_panel
+from convcli.plotting.signal_plot import (
+    KERNEL_INCHES,
+    MOST_HEATMAPS,
+    PLOT_HEIGHT,
+    SIGNAL_INCHES,
+    SignalPadding,
+    align_result,
+    are_signals,
+    count_text,
+    draw_padded_signal,
+    draw_samples,
+    draw_taps,
+    signal_axis,
+    signal_samples,
+    signal_taps,
+)
+from convcli.plotting.style import (
+    DIVERGING,
+    PAGE_PAD,
+    TICK_POINTS,
+    TITLE_POINTS,
+    Box,
+    fit_box,
+    style_context,
+)
+from convcli.plotting.text import cell_texts, line_count, text_width, wrap
+from convcli.plotting.window_marks import (
+    CELL_PIXELS,
+    PAD_COLOR,
+    WINDOW_COLOR,
+    SignalWindowMark,
+    WindowMarks,
+    hatch_padding,
+    hatched_text,
+)
+from convcli.teaching.animate.captions import captions, scene_title
 from convcli.teaching.animate.sliding import SlidingWindow
 
+# All in inches.
+_CELL = 0.46  # side of a numbered cell where there is room
+_SHORTEST, _LONGEST_NUMBERED = 1.4, 5.4  # longer side of an image
+_LONGEST, _LONGEST_STRIP = 3.8, 6.08  # without numbers
+_LONGEST_OF_SEVERAL = 1.9  # one of several feature maps
+_KERNEL, _SEVERAL_KERNELS = 2.0, 3.0
+_LEAST_COLUMN = 2.2
+_TICKS_AND_BAR = 1.15  # at the sides of an image
+_TICKS, _BAR_BELOW = 0.6, 0.5  # above and below
+_TITLE_LINE = 0.17
+_SIGNAL_TITLE_AND_TICKS = 0.8  # above and below a signal
+_SIGNAL_PAGE = KERNEL_INCHES + SIGNAL_INCHES + 1.3  # width
+
+_TITLE_PAD_POINTS = 9.0  # leaves room for the number at the end of a color bar
+_CLEAR_POINTS = 0.6  # of background around a number on hatching
+_MOST_NUMBERED = 2 * MOST_TICKED  # cells with the padding
 _EXACT_SHADES = 33  # of the colors from blue to red
 
 
@@ -35,25 +107,17 @@ def animate_window(
         title: a heading, such as the image's name.
 
     Returns:
-        The frames, which can be taken once. ``len()`` counts them, and ``backgrounds()`` gives two
+        The frames, to be iterated once. ``len()`` counts them, and ``backgrounds()`` gives two
         images with all colors of the frames but those of the marks.
 
     Raises:
         UsageError: the image has neither 1 nor 3 channels.
-
-    >>> from convcli.filtering import Filter
-    >>> from convcli.images.image import ImageData
-    >>> from convcli.kernels.kernel import Kernel
-    >>> from convcli.teaching.animate.sliding import slide_over
-    >>> blur = Filter("blur", (Kernel(np.ones((3, 3))),))
-    >>> window = slide_over(ImageData(np.eye(4), None), blur)
-    >>> len(list(animate_window(window, [(0, 0), (0, 1)])))
-    2
     """
     with style_context():
-        if slides_along(window):
-            return SignalScene(window, positions, title)
-        return ImageScene(window, positions, title)
+        axis = _signal_axis(window)
+        if axis is None:
+            return ImageScene(window, positions, title)
+        return SignalScene(window, positions, title, axis)
 
 
 def palette_colors() -> NDArray[np.uint8]:
@@ -61,3 +125,219 @@ def palette_colors() -> NDArray[np.uint8]:
     marks = [to_rgb(name) for name in (WINDOW_COLOR, PAD_COLOR, EMPTY_COLOR)]
     shades = colormaps[DIVERGING](np.linspace(0, 1, _EXACT_SHADES))[:, :3]
     return np.round(255 * np.array([*marks, *shades])).astype(np.uint8)
+
+
+def _signal_axis(window: SlidingWindow) -> int | None:
+    """Return the axis of a signal if the kernels run along it and the result is one, else None."""
+    axis = signal_axis(window.image.pixels)
+    if axis is None or not are_signals([window.image.pixels, window.pixels]):
+        return None
+    operation = window.filter.conv.operation
+    matrices = (kernel.matrix for kernel in window.filter.kernels)
+    along = all(signal_taps(matrix, axis, operation) is not None for matrix in matrices)
+    return axis if along else None
+
+
+class ImageScene(BlitCanvas):
+    """The frames of a window that slides over an image: padded input | kernel | feature maps.
+
+    Attributes:
+        input: the axes of the padded input, whose first padded cell is at 0, 0.
+        maps: the axes of the feature map's channels.
+    """
+
+    def __init__(self, window: SlidingWindow, positions: Sequence[Pair], title: str) -> None:
+        self._window, self._positions = window, positions
+        self._revealed = int(np.ravel_multi_index(positions[0], window.output_shape))
+        padded = ImagePanel(window.padded(), window.image.max_value)
+        panels = [ImagePanel(plane, window.max_value) for plane in np.moveaxis(window.pixels, 2, 0)]
+        operation = window.filter.conv.operation
+        kernels = [
+            replace(kernel, matrix=as_applied(kernel.matrix, operation))
+            for kernel in window.filter.kernels
+        ]
+        group = kernel_heatmaps(kernels, most=MOST_HEATMAPS)
+        self._numbered = max(window.image.shape) <= MOST_TICKED
+        boxes = self._boxes(padded, panels, group)
+        widths = [max(width, _LEAST_COLUMN) for width, _ in boxes]
+        page_width = sum(widths) + 3 * _TICKS_AND_BAR
+        titles = self._titles(widths)
+        texts = captions(window, positions, page_width - 4 * PAGE_PAD)
+        height = _height(boxes, titles, len(panels))
+        figure, caption = frame_page(page_width, height, scene_title(window, title), texts)
+        grid = figure.add_gridspec(len(panels), 3, width_ratios=widths)
+        self.input = figure.add_subplot(grid[:, 0])
+        self.maps = [figure.add_subplot(grid[row, 2]) for row in range(len(panels))]
+        (rows, columns), pads = window.image.shape, window.pads
+        drawn = [self._draw(self.input, padded, boxes[0], titles[0])]
+        _set_ticks(self.input.xaxis, columns, pads.left, pads.right, boxes[0][0])
+        _set_ticks(self.input.yaxis, rows, pads.top, pads.bottom, boxes[0][1])
+        hatch_padding(self.input, (rows, columns), pads)
+        drawn += draw_kernels(figure, grid[:, 1], group, boxes[1], titles[1])
+        for axes, panel, map_title in zip(self.maps, panels, titles[2:], strict=True):
+            axes.set_facecolor(EMPTY_COLOR)
+            drawn.append(self._draw(axes, panel, boxes[2], map_title))
+        finalize_layout(figure, drawn)
+        is_padding = ~np.pad(np.ones((rows, columns), bool), (pads[:2], pads[2:]))
+        clear_numbers(self.input, is_padding, pad=_CLEAR_POINTS)
+        geometries = dict.fromkeys(plan.geometry for plan in window.plans)
+        marks = [WindowMarks(self.input, geometry, pads) for geometry in geometries]
+        cell = Geometry(window.output_shape, (1, 1), Pads(0, 0, 0, 0), (1, 1), (1, 1), (0, 0))
+        marks += [WindowMarks(axes, cell, cell.pads, pixels=CELL_PIXELS) for axes in self.maps]
+        self._marks = marks
+        results = [artist for axes in self.maps for artist in (*axes.images, *axes.texts)]
+        moving = [artist for mark in marks for artist in mark.artists]
+        super().__init__(figure, results, moving, caption, texts)
+
+    def move(self, number: int) -> None:
+        """Mark the window at one position, and reveal the results up to it."""
+        super().move(number)
+        at, columns = self._positions[number], self._window.output_shape[1]
+        for mark in self._marks:
+            mark.move(at)
+        end = at[0] * columns + at[1] + 1
+        while self._revealed < end:  # by rectangles: several whole rows, or a part of one
+            top, left = divmod(self._revealed, columns)
+            rest = end - self._revealed
+            right = min(left + rest, columns)
+            rows = max(rest // columns, 1) if left == 0 else 1
+            for axes in self.maps:
+                self.reveal(axes, (left - 0.5, top - 0.5, right - 0.5, top + rows - 0.5))
+            self._revealed += rows * (right - left)
+
+    def _boxes(
+        self, padded: ImagePanel, panels: Sequence[ImagePanel], group: HeatmapGroup
+    ) -> tuple[Box, Box, Box]:
+        """Return the width and height of input, kernel and each feature map, of equal cells."""
+        is_strip = max(padded.shape) >= WIDE * min(padded.shape)
+        longest = _LONGEST_STRIP if is_strip else _LONGEST
+        cell, shortest = longest / max(padded.shape), 0.0
+        if self._numbered:
+            cell, longest, shortest = _CELL, _LONGEST_NUMBERED, _SHORTEST
+        input_box = fit_box(padded.shape, longest, cell=cell, shortest=shortest)
+        cell = max(input_box) / max(padded.shape)
+        kernel_box = _SEVERAL_KERNELS, _SEVERAL_KERNELS
+        if len(group.maps) == 1:
+            shape = group.maps[0].values.shape
+            kernel_box = fit_box(shape, _KERNEL, cell=cell, shortest=_SHORTEST)
+        longest = _LONGEST_OF_SEVERAL if len(panels) > 1 else _LONGEST_NUMBERED
+        map_box = fit_box(panels[0].shape, longest, cell=cell, shortest=_SHORTEST)
+        return input_box, kernel_box, map_box
+
+    def _titles(self, widths: Sequence[float]) -> list[str]:
+        """Return the titles of input, kernel and each feature map, wrapped to the columns."""
+        window, kernels = self._window, self._window.filter.kernels
+        padding = "no padding"
+        if any(window.pads):
+            padding = hatched_text(window.pads, window.plans[0].border)
+        title = f"{window.filter.combine} of {len(kernels)} kernels"
+        if len(kernels) == 1:
+            title = kernel_title(kernels[0])
+        size = size_text(window.output_shape)
+        first, *others = (", ".join(filter(None, [name, size])) for name in window.channels)
+        titles = [
+            f"input {size_text(window.image.shape)}\n{padding}",
+            applied_title(title, window.filter.conv.operation),
+            f"feature map {first}",
+            *others,
+        ]
+        return [
+            wrap(title, TEXT_SHARE * width, TITLE_POINTS)
+            for title, width in zip(titles, [*widths, *[widths[2]] * len(others)], strict=True)
+        ]
+
+    def _draw(self, axes: Axes, panel: ImagePanel, box: Box, title: str) -> DrawnImage:
+        """Draw an image, with numbers if the input without its padding is small."""
+        axes.set_title(title, pad=_TITLE_PAD_POINTS)
+        drawn = draw_panel(axes, panel, box)
+        fits = max(panel.shape) <= _MOST_NUMBERED
+        if not (self._numbered and fits) or panel.pixels.ndim == 3:
+            return replace(drawn, texts=())
+        draw_cell_lines(axes, *panel.shape)
+        texts = tuple(cell_texts(panel.pixels))
+        return replace(drawn, texts=texts, widest=widest_text(texts))
+
+
+def _height(boxes: tuple[Box, Box, Box], titles: Sequence[str], maps: int) -> float:
+    """Return the height of a frame without its title and caption."""
+    has_bar_below = any(width >= WIDE * height for width, height in boxes)
+    around = _TICKS + _TITLE_LINE * max(map(line_count, titles)) + _BAR_BELOW * has_bar_below
+    (_, input_height), (_, kernel_height), (_, map_height) = boxes
+    return max(input_height + around, kernel_height + around, maps * (map_height + around))
+
+
+def _set_ticks(axis: Axis, size: int, before: int, after: int, inches: float) -> None:
+    """Number the cells of a padded axis as those of the input, from 0 on."""
+    cells = before + size + after
+    is_x = isinstance(axis, XAxis)
+    widest = text_width(f"-{cells}0", TICK_POINTS) if is_x else TICK_LINE
+    places = list(range(-before, size + after))
+    if size > MOST_TICKED or cells * widest > inches:
+        steps = max(1, min(5, int((size - 1) / cells * inches / widest)))
+        locator = MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10])
+        ticks = [round(tick) for tick in locator.tick_values(0, size - 1)]
+        places = [tick for tick in ticks if 0 <= tick < size]
+    axis.set_ticks([place + before for place in places], labels=[str(place) for place in places])
+
+
+class SignalScene(BlitCanvas):
+    """The frames of a window that slides along a signal, with the result below."""
+
+    def __init__(
+        self, window: SlidingWindow, positions: Sequence[Pair], title: str, axis: int
+    ) -> None:
+        self._window, self._axis = window, axis
+        self._places = [position[axis] for position in positions]
+        self._revealed = self._places[0]
+        texts = captions(window, positions, _SIGNAL_PAGE - 4 * PAGE_PAD)
+        height = 2 * (PLOT_HEIGHT + _SIGNAL_TITLE_AND_TICKS)
+        figure, caption = frame_page(_SIGNAL_PAGE, height, scene_title(window, title), texts)
+        grid = figure.add_gridspec(2, 2, width_ratios=(KERNEL_INCHES, SIGNAL_INCHES))
+        signal, self._result = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
+        self._windows = self._draw_signal(signal)
+        results = self._draw_result(signal.get_xlim())
+        operation, dilation = window.filter.conv.operation, window.geometry.dilation[axis]
+        kernels = window.filter.kernels
+        finalize_layout(figure, draw_taps(figure, grid[:, 0], kernels, axis, operation, dilation))
+        marks = [*self._windows.values(), self._newest]
+        moving = [artist for mark in marks for artist in mark.artists]
+        super().__init__(figure, results, moving, caption, texts)
+
+    def move(self, number: int) -> None:
+        """Mark the window at one position, and reveal the results up to it."""
+        super().move(number)
+        at, axis = self._places[number], self._axis
+        for geometry, mark in self._windows.items():
+            first = at * geometry.stride[axis] - geometry.pads[2 * axis]
+            taps, dilation = geometry.kernel[axis], geometry.dilation[axis]
+            mark.move(range(first, first + taps * dilation, dilation))
+        self._newest.move([at])
+        bottom, top = self._result.get_ylim()
+        self.reveal(self._result, (self._revealed - 0.5, top, at + 0.5, bottom))
+        self._revealed = at
+
+    def _draw_signal(self, axes: Axes) -> dict[Geometry, SignalWindowMark]:
+        """Draw the padded signal, and return a mark for the window of each kernel."""
+        window, plan = self._window, self._window.plans[0]
+        before, after = window.pads[2 * self._axis : 2 * self._axis + 2]
+        padding = SignalPadding(before, after, plan.border, plan.fill)
+        padded = draw_padded_signal(axes, window.image.pixels, padding)
+        return {
+            geometry: SignalWindowMark(axes, padded, before, inches=SIGNAL_INCHES)
+            for geometry in dict.fromkeys(plan.geometry for plan in window.plans)
+        }
+
+    def _draw_result(self, limits: tuple[float, float]) -> list[Artist]:
+        """Draw the whole result on the color of values that are not computed yet."""
+        window, axes = self._window, self._result
+        exact = window.pixels.reshape(-1, window.pixels.shape[2])
+        samples = signal_samples(window.pixels)
+        places = range(len(samples))
+        artists = draw_samples(axes, places, samples, inches=SIGNAL_INCHES, exact=exact)
+        align_result(axes, limits, window.geometry, self._axis)
+        axes.set_title(wrap(f"result, {count_text(samples)}", SIGNAL_INCHES, TITLE_POINTS))
+        ends = -0.5, len(samples) - 0.5
+        axes.axvspan(*ends, facecolor=EMPTY_COLOR, linewidth=0, zorder=0.1)
+        background = axes.axvspan(*ends, facecolor="white", linewidth=0, zorder=0.2)
+        self._newest = SignalWindowMark(axes, samples, 0, inches=SIGNAL_INCHES)
+        return [background, *artists]

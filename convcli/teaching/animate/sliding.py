@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import with_channels
-from convcli.core.plan import Plan, as_applied
+from convcli.core.plan import Plan
 from convcli.core.strips import PaddedView
 from convcli.errors import UsageError
 from convcli.filtering import Filter, Probed, filter_image, measure, plan_kernel
@@ -69,12 +69,6 @@ class SlidingWindow:
         """The widest padding of all kernels, on each side."""
         pads = [plan.geometry.pads for plan in self.plans]
         return Pads(*map(max, zip(*pads, strict=True)))
-
-    @property
-    def weights(self) -> tuple[NDArray[Any], ...]:
-        """The kernels' matrices as they are applied: flipped for ``convolve`` only."""
-        operation = self.filter.conv.operation
-        return tuple(as_applied(kernel.matrix, operation) for kernel in self.filter.kernels)
 
     def padded(self) -> NDArray[Any]:
         """Return the image with its widest padding, (H, W) or (H, W, C)."""
@@ -161,8 +155,8 @@ def choose_positions(
     end = rows * columns - 1 if last is None else _number_of("--to", last, output_shape)
     if end < start:
         raise UsageError(
-            f"--to {_text(divmod(end, columns))} comes before --from "
-            f"{_text(divmod(start, columns))}: positions go row by row"
+            f"--to {end // columns},{end % columns} comes before --from "
+            f"{start // columns},{start % columns}: positions go row by row"
         )
     passed = end - start + 1
     if step is None:
@@ -184,11 +178,7 @@ def _number_of(option: str, at: Pair, output_shape: Pair) -> int:
     rows, columns = output_shape
     if not (0 <= at[0] < rows and 0 <= at[1] < columns):
         raise UsageError(
-            f"{option} {_text(at)} is outside the {size_text(output_shape)} feature map: "
+            f"{option} {at[0]},{at[1]} is outside the {size_text(output_shape)} feature map: "
             f"rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
         )
     return at[0] * columns + at[1]
-
-
-def _text(at: Pair) -> str:
-    return f"{at[0]},{at[1]}"

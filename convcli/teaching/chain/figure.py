@@ -241,8 +241,8 @@ def _draw_block(figure: Figure, block: Block, left: float, top: float) -> None:
         if block.number_height:
             axes.set_title(str(index + 1), fontsize=_NUMBER_POINTS, pad=1.5)
         drawn = draw_pixels(axes, panel, block.tile, (low, high))
-        if max(panel.rows, panel.columns) <= MOST_TICKED:
-            draw_cell_lines(axes, panel.rows, panel.columns)
+        if max(panel.shape) <= MOST_TICKED:
+            draw_cell_lines(axes, *panel.shape)
         if texts:
             write_numbers([replace(drawn, texts=tuple(texts), widest=widest)])
     _add_bar(figure, block, left + block.grid[0] + 0.1, top + block.number_height)

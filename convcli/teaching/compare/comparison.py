@@ -113,8 +113,8 @@ def _positions(image: ImageData, image_filter: Filter) -> tuple[NDArray[Any], ND
     conv = image_filter.conv
     rules = conv.padding, conv.stride, conv.dilation, conv.operation
     geometry = conv_geometry(image.shape, image_filter.kernels[0].shape, *rules)
-    (down, right), pads = geometry.stride, geometry.pads
-    return (
-        geometry.anchor[0] - pads.top + down * np.arange(geometry.output_shape[0]),
-        geometry.anchor[1] - pads.left + right * np.arange(geometry.output_shape[1]),
+    rows, columns = (
+        geometry.anchor[axis] - geometry.pads[2 * axis] + geometry.stride[axis] * np.arange(count)
+        for axis, count in enumerate(geometry.output_shape)
     )
+    return rows, columns

@@ -13,9 +13,9 @@ from convcli.plotting.axes import (
 )
 from convcli.plotting.heatmap import draw_weights, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, draw_panel
-from convcli.plotting.signal_figure import draw_padded_signal
 from convcli.plotting.signal_plot import (
     SignalPadding,
+    draw_padded_signal,
     draw_samples,
     hatch_samples,
     set_sample_ticks,

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from convcli.geometry import size_text
 from convcli.plotting.axes import (
     MOST_TICKED,
-    WIDE,
     DrawnImage,
     add_colorbar,
     finalize_layout,
@@ -29,7 +28,7 @@ from convcli.plotting.axes import (
 from convcli.plotting.heatmap import (
     Heatmap,
     HeatmapGroup,
-    draw_heatmaps,
+    draw_with_bar,
     kernel_heatmaps,
     kernel_title,
     scale_text,
@@ -188,10 +187,8 @@ def _draw_panels(
 def _draw_matrix(axes: Axes, heatmap: Heatmap, group: HeatmapGroup, inches: Box) -> DrawnImage:
     """Draw a matrix in the colors of the kernels, with its title and a color bar."""
     width, height = inches
-    [drawn] = draw_heatmaps([axes], group._replace(maps=(heatmap,)), inches=inches, titles=False)
-    ticks = round_ticks(-group.limit, group.limit)
-    add_colorbar(axes, drawn.image, ticks, group.unit, below=width >= WIDE * height)
-    axes.set_title(wrap(heatmap.title, max(width, _LEAST_TITLE), TITLE_POINTS))
+    title = wrap(heatmap.title, max(width, _LEAST_TITLE), TITLE_POINTS)
+    drawn = draw_with_bar(axes, group._replace(maps=(heatmap,)), inches, title)
     widest = widest_text([text for kernel in group.maps for text in kernel.texts])
     return replace(drawn, ratio=height / width, widest=widest)
 
