@@ -133,9 +133,9 @@ def animate(
         positions = choose_positions(window.output_shape, frames.first, frames.last, frames.step)
         animation = animate_window(window, positions.shown, title=base_name(name))
     count = len(animation)
-    if frames.step is None and count < positions.passed:
+    if frames.step is None and count < positions.total:
         click.echo(
-            f"{name}: {count} of {positions.passed} positions shown; "
+            f"{name}: {count} of {positions.total} positions shown; "
             "--step N, or --from and --to, choose others",
             err=True,
         )

@@ -1,4 +1,4 @@
-"""What every figure is made of. Importing this package starts matplotlib."""
+"""The parts that all figures share. Importing this package loads matplotlib."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What grids and images share: place on the page, ticks, numbers in cells, color bars."""
+"""Layout, ticks, color bars and numbers in cells, for grids and images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from convcli.geometry import Pair
 from convcli.plotting.style import TICK_POINTS, Box
 from convcli.plotting.text import bar_number, text_width
 
-WIDE = 2.5  # from this ratio of width to height on, a color bar stands below its image
-MOST_TICKED = 16  # rows and columns of a grid that has a tick at each
-TICK_LINE = TICK_POINTS * 1.6 / 72  # inches; height of one of the labels above each other
+WIDE = 2.5  # least ratio of width to height of an image with its color bar below
+MOST_TICKED = 16  # rows or columns of a grid with a tick at each
+TICK_LINE = TICK_POINTS * 1.6 / 72  # inches; height of one label of a vertical axis
 BAR_THICKNESS = 0.12  # inches
 
 _LARGEST_NUMBER, _SMALLEST_NUMBER = 11.0, 5.0  # points
@@ -32,13 +32,13 @@ _BAR_GAP, _BAR_GAP_BELOW = 0.08, 0.32  # inches from an image to its bar
 
 @dataclass(frozen=True)
 class DrawnImage:
-    """An image in its axes, whose box gets its true shape when the layout is computed."""
+    """An image in its axes; `finalize_layout` shrinks their box to the true shape."""
 
     image: AxesImage
     ratio: float  # height / width of the box
     shape: Pair  # rows, columns
     texts: tuple[str, ...] = ()  # the numbers in the cells, row by row; none for an image
-    widest: float = 0.0  # inches at 1 point; the widest number of all grids of one font size
+    widest: float = 0.0  # inches at 1 point of the widest number in all grids of one font size
 
     @property
     def axes(self) -> Axes:

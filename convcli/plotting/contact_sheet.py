@@ -142,7 +142,7 @@ def result_tile(
 ) -> SheetTile:
     """Return a result as a tile; its caption gives size, extremes and the share clipped.
 
-    With a scale of its own, a gray image is stretched to its extremes as plain numbers are.
+    With the scale ``own``, the colors of a gray image run from its least to its greatest value.
     """
     image = filtered.image
     is_stretched = scale == "own" and image.channels == 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convcli.images.image import ImageData
 
 # All in inches.
-_IMAGE_SIDES = ((4, 4.0), (8, 3.2))  # longer side of an image in a figure of up to so many rows
+_IMAGE_SIDES = ((4, 4.0), (8, 3.2))  # (rows at most, longer side of an image)
 _IMAGE_SIDE_OF_MANY = 2.2
 _KERNEL_WIDTH, _SEVERAL_KERNELS_WIDTH = 2.4, 3.6
 _LEAST_COLUMN = 2.4  # leaves room for a caption

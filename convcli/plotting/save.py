@@ -1,4 +1,4 @@
-"""Figures into files and windows."""
+"""Write figures to files, and show them in windows."""
 
 import os
 import sys

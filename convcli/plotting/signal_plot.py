@@ -1,4 +1,4 @@
-"""Signals: a few samples as stems with their numbers, many as a line; and filtered signals."""
+"""Signals as stems with numbers or as lines, and the figure of a filtered signal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, hatched_text
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
-    from convcli.kernels.kernel import Kernel
 
 Samples = NDArray[np.float64]  # (n, C): n samples of 1 or 3 channels
 
@@ -193,11 +192,8 @@ def draw_filtered_signal(
     assert axis is not None  # noqa: S101 - the caller has checked
     geometries = [_widest_geometry(original, image_filter, axis) for image_filter, _ in results]
     count = len(results)
-    figure = page(
-        KERNEL_INCHES + SIGNAL_INCHES + 2 * _VALUE_TICKS,
-        (1 + count) * (PLOT_HEIGHT + _TITLE_AND_TICKS),
-        title,
-    )
+    height = (1 + count) * (PLOT_HEIGHT + _TITLE_AND_TICKS)
+    figure = page(KERNEL_INCHES + SIGNAL_INCHES + 2 * _VALUE_TICKS, height, title)
     grid = figure.add_gridspec(1 + count, 2, width_ratios=(KERNEL_INCHES, SIGNAL_INCHES))
     signal, *plots = (figure.add_subplot(grid[row, 1]) for row in range(1 + count))
     before, after = (max(each.pads[2 * axis + end] for each in geometries) for end in (0, 1))
@@ -210,16 +206,14 @@ def draw_filtered_signal(
         zip(plots, results, geometries, strict=True), 1
     ):
         place = grid[:, 0] if count == 1 else grid[row, 0]
-        operation, dilation = image_filter.conv.operation, geometry.dilation[axis]
-        drawn += draw_taps(figure, place, image_filter.kernels, axis, operation, dilation)
+        drawn += draw_taps(figure, place, image_filter, axis, geometry.dilation[axis])
         samples = signal_samples(filtered.image.pixels)
         exact = filtered.image.pixels.reshape(samples.shape)
         draw_samples(axes, range(len(samples)), samples, inches=SIGNAL_INCHES, exact=exact)
         align_result(axes, signal.get_xlim(), geometry, axis)
         facts = [result_name(image_filter), count_text(samples)]
-        axes.set_title(
-            wrap(result_title(image_filter, filtered, facts), SIGNAL_INCHES, TITLE_POINTS)
-        )
+        text = result_title(image_filter, filtered, facts)
+        axes.set_title(wrap(text, SIGNAL_INCHES, TITLE_POINTS))
     finalize_layout(figure, drawn)
     return figure
 
@@ -249,14 +243,10 @@ def draw_padded_signal(
 
 
 def draw_taps(
-    figure: Figure,
-    place: SubplotSpec,
-    kernels: Sequence[Kernel],
-    axis: int,
-    operation: str,
-    dilation: int = 1,
+    figure: Figure, place: SubplotSpec, image_filter: Filter, axis: int, dilation: int
 ) -> list[DrawnImage]:
     """Draw one kernel along the signal as stems, ``dilation`` apart; others as heat maps."""
+    kernels, operation = image_filter.kernels, image_filter.conv.operation
     taps = signal_taps(kernels[0].matrix, axis, operation) if len(kernels) == 1 else None
     title = kernel_title(kernels[0]) if len(kernels) == 1 else ""
     if taps is None:

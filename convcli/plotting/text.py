@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DIRECTION_NOTE = "brighter to the right red, up yellow-green, left cyan, down violet"
 
-_SIGNIFICANT_DIGITS = 3  # of the largest number, where no few decimals are exact
+_SIGNIFICANT_DIGITS = 3  # of the largest number, unless fewer decimals are exact
 _LEAST_FIXED, _MOST_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
 _MOST_INTEGER = 1e7  # from here on a whole number has an exponent, too
 # A line may break after a blank or a joint of a name, but not inside a number.
@@ -76,7 +76,7 @@ def format_short(number: float, digits: int = 5) -> str:
 
 
 def bar_number(value: float, _position: float | None = None) -> str:
-    """Label a tick of a color bar: ticks are round, and ten digits drop their rounding errors."""
+    """Label a tick of a color bar; ten digits hide the rounding errors of round numbers."""
     return format_short(value, digits=10)
 
 
@@ -94,11 +94,11 @@ def percent(share: float) -> str:
 
 
 def cell_texts(values: NDArray[np.generic]) -> list[str]:
-    """Write the numbers in the cells of a grid, row by row, with as few digits as are honest.
+    """Write the numbers in the cells of a grid, row by row, with few digits.
 
     All have the same number of decimals: the fewest that are exact, or else enough for three
-    significant digits of the largest. A number that these would round to 0 keeps one digit and an
-    exponent, and ``0`` is always exact.
+    significant digits of the largest. A number that would be rounded to 0 is written with one
+    digit and an exponent, so ``0`` is always exact.
 
     >>> cell_texts(np.array([0.25, 0.125, 0])), cell_texts(np.array([1, 1e-7, 1 / 3]))
     (['0.250', '0.125', '0'], ['1.00', '1e-7', '0.33'])
@@ -116,7 +116,7 @@ def cell_texts(values: NDArray[np.generic]) -> list[str]:
 
 
 def _decimals(magnitudes: list[float], largest: float, noise: float) -> int:
-    """Return the fewest decimals that are exact up to a relative ``noise``, or three digits'."""
+    """Return the fewest decimals that are exact up to ``noise``, else enough for three digits."""
     enough = max(0, _SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest))) if largest else 0
     for decimals in range(max(enough, _SIGNIFICANT_DIGITS) + 2):
         if all(math.isclose(round(m, decimals), m, rel_tol=noise) for m in magnitudes):

@@ -91,7 +91,7 @@ class SignalWindowMark:
     Args:
         axes: of the padded signal, with its limits set.
         padded: the samples, (n, C).
-        before: how many of them are padding before the signal, whose first sample is at 0.
+        before: the number of samples of padding before the signal, whose first sample is at 0.
         inches: the width of the axes.
     """
 
@@ -113,7 +113,7 @@ class SignalWindowMark:
         self.artists: list[Artist] = [self._band, self._rings]
 
     def move(self, taps: Sequence[int]) -> None:
-        """Mark the window whose taps lie on these samples; rings that would touch stay away."""
+        """Mark the window whose taps lie on these samples; rings that would touch are left out."""
         first, last = taps[0], taps[-1]
         width = max(last - first + 1, _BAND_INCHES * self._samples_per_inch)
         self._band.set_x((first + last - width) / 2)

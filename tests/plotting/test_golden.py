@@ -1,4 +1,4 @@
-"""The comparison with golden images can fail, and bears what other versions may do."""
+"""The comparison with golden images: it finds changes, and tolerates faint differences."""
 
 import numpy as np
 import pytest

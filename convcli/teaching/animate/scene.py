@@ -296,9 +296,8 @@ class SignalScene(BlitCanvas):
         signal, self._result = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
         self._windows = self._draw_signal(signal)
         results = self._draw_result(signal.get_xlim())
-        operation, dilation = window.filter.conv.operation, window.geometry.dilation[axis]
-        kernels = window.filter.kernels
-        finalize_layout(figure, draw_taps(figure, grid[:, 0], kernels, axis, operation, dilation))
+        dilation = window.geometry.dilation[axis]
+        finalize_layout(figure, draw_taps(figure, grid[:, 0], window.filter, axis, dilation))
         marks = [*self._windows.values(), self._newest]
         moving = [artist for mark in marks for artist in mark.artists]
         super().__init__(figure, results, moving, caption, texts)

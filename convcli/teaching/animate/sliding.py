@@ -129,10 +129,10 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
 
 
 class Positions(NamedTuple):
-    """The positions that are shown, out of ``passed`` positions from the first to the last."""
+    """The positions to show, and the number of all positions from the first to the last."""
 
     shown: tuple[Pair, ...]
-    passed: int
+    total: int
 
 
 def choose_positions(
@@ -148,7 +148,7 @@ def choose_positions(
             there would be more than 2000 frames.
 
     >>> choose_positions((2, 3), first=(0, 2), step=2)
-    Positions(shown=((0, 2), (1, 1), (1, 2)), passed=4)
+    Positions(shown=((0, 2), (1, 1), (1, 2)), total=4)
     """
     rows, columns = output_shape
     start = 0 if first is None else _number_of("--from", first, output_shape)
@@ -158,19 +158,19 @@ def choose_positions(
             f"--to {end // columns},{end % columns} comes before --from "
             f"{start // columns},{start % columns}: positions go row by row"
         )
-    passed = end - start + 1
+    total = end - start + 1
     if step is None:
-        count = min(passed, MOST_POSITIONS)
+        count = min(total, MOST_POSITIONS)
         numbers = np.round(np.linspace(start, end, count)).astype(int).tolist()
     else:
-        count = -(-(passed - 1) // step) + 1  # with the last
+        count = -(-(total - 1) // step) + 1  # with the last
         if count > MOST_FRAMES:
             raise UsageError(
                 f"--step {step} makes {count} frames, above the limit of {MOST_FRAMES}; use --step "
-                f"{-(-(passed - 1) // (MOST_FRAMES - 1))}, or a shorter range with --from and --to"
+                f"{-(-(total - 1) // (MOST_FRAMES - 1))}, or a shorter range with --from and --to"
             )
         numbers = [*range(start, end, step), end]
-    return Positions(tuple(divmod(number, columns) for number in numbers), passed)
+    return Positions(tuple(divmod(number, columns) for number in numbers), total)
 
 
 def _number_of(option: str, at: Pair, output_shape: Pair) -> int:

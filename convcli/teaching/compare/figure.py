@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convcli.images.image import ImageData
     from convcli.teaching.compare.comparison import Compared
 
-_PAIRS_ACROSS = ((3, 1), (8, 2), (18, 3), (32, 4))  # up to so many choices, so many pairs in a row
+_PAIRS_ACROSS = ((3, 1), (8, 2), (18, 3), (32, 4))  # (choices at most, pairs in a row)
 _MOST_PAIRS_ACROSS = 6
 _MOST_BLOCKS = 128  # along the longer side of a difference
 

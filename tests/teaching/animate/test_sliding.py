@@ -89,13 +89,13 @@ def test_stops_are_in_reading_order_from_first_to_last(rows, columns, step, data
     start, end = sorted([data.draw(places), data.draw(places)])
     stops = choose_positions((rows, columns), divmod(start, columns), divmod(end, columns), step)
     numbers = [row * columns + column for row, column in stops.shown]
-    assert stops.passed == end - start + 1
+    assert stops.total == end - start + 1
     assert numbers[0] == start
     assert numbers[-1] == end
     gaps = np.diff(numbers)
     assert (gaps > 0).all()
     if step is None:
-        assert len(numbers) == min(stops.passed, 200)
+        assert len(numbers) == min(stops.total, 200)
         assert gaps.size == 0 or gaps.max() - gaps.min() <= 1
     else:
         assert (gaps[:-1] == step).all()
