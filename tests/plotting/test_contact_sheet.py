@@ -62,7 +62,7 @@ def test_nothing_is_cut_or_overlaps(name, scale, legible):
 
 
 @pytest.mark.parametrize("columns", [1, 2, 9])
-def test_so_many_columns(columns, legible):
+def test_columns_set_the_number_of_tiles_side_by_side(columns, legible):
     figure = draw_sheet(tiles(GRAY, 9, 255), columns=columns)
     legible(figure)
     places = [axes.get_position() for axes in shown(figure)]
@@ -104,7 +104,7 @@ def test_more_tiles_are_smaller():
     assert boxes[-1] > 100
 
 
-def test_own_scales_run_from_each_least_to_each_greatest():
+def test_own_scales_run_from_least_to_greatest():
     values = [
         SheetTile("a", np.array([[1.0, 4]]), None),
         SheetTile("b", np.array([[-3.0, 9]]), None),
@@ -177,7 +177,7 @@ def test_a_small_grid_has_its_numbers():
     assert axes.images[0].get_interpolation() == "nearest"
 
 
-def test_nan_is_told_of():
+def test_nan_is_counted_in_the_caption():
     values = np.array([[1.0, np.nan], [np.inf, -1]])
     [axes] = shown(draw_sheet([SheetTile("k", values, None)]))
     told = " ".join(axes.get_title().split("\n"))
@@ -185,7 +185,7 @@ def test_nan_is_told_of():
     assert axes.images[0].get_clim() == (-1, 1)
 
 
-def test_the_heading_is_no_formula():
+def test_dollars_in_the_heading_are_not_parsed_as_math():
     figure = draw_sheet(tiles(GRAY, 1, 255), title="$a_b$")
     assert figure.get_suptitle() == "$a_b$"
     assert not figure.texts[0].get_parse_math()
@@ -205,14 +205,14 @@ def test_inputs_are_not_modified():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"tiles": []}, "at least one tile"),
         ({"tiles": tiles(np.zeros((4, 4, 2)))}, "1 or 3 channels"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(arguments, said):
-    with pytest.raises(UsageError, match=said):
+def test_no_tiles_and_other_channels_are_errors(arguments, message):
+    with pytest.raises(UsageError, match=message):
         draw_sheet(**arguments)
 
 
@@ -229,7 +229,7 @@ def test_groups_stand_in_rows_of_their_own_under_their_names(legible):
     assert one > tops[0] > tops[2] > two > tops[3]
 
 
-def test_a_box_of_so_many_inches(legible):
+def test_box_sets_the_longer_side_of_a_tile(legible):
     figure = draw_sheet([SheetTile(str(n), np.eye(20), None) for n in range(5)], box=1.5)
     legible(figure)
     for axes in figure.axes:

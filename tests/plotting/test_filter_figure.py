@@ -122,7 +122,7 @@ def test_a_row_is_original_kernel_and_feature_map():
     assert original.get_position().x1 < kernel.get_position().x0 < result.get_position().x0
 
 
-def test_dollars_in_a_name_are_no_formula():
+def test_dollars_in_a_name_are_not_parsed_as_math():
     figure = draw(GRAY, [row(GRAY, label="$a_b$")], title="$a_b$.png")
     assert not figure.texts[0].get_parse_math()
     assert not shown(figure)[2].title.get_parse_math()
@@ -147,7 +147,7 @@ def test_gray_runs_from_0_to_white(max_value):
         assert bar.get_ylabel() == "value"
 
 
-def test_plain_numbers_of_a_pixel_type_are_no_image():
+def test_plain_numbers_of_a_pixel_type_are_not_drawn_as_gray():
     plain_image = ImageData(np.array([[0, 1], [1, 0]], np.uint8), None)
     original = shown(draw_filtering(plain_image, [row(GRAY)]))[0]
     assert original.images[0].get_clim() == (0, 1)
@@ -232,19 +232,19 @@ def test_magnified_pixels_are_never_blended():
     assert axes[0].images[0].get_interpolation() == "nearest"
 
 
-def test_a_stretched_strip_is_said_to_be():
+def test_the_caption_of_a_stretched_strip_says_so():
     strip = np.tile(SIGNAL, (2, 90))
     original, _, _ = shown(draw(strip, [plain_row(strip)]))
     assert "pixels stretched" in original.get_title()
 
 
-def test_a_family_is_one_heat_map_each_and_its_combination_in_the_title():
+def test_a_family_has_a_heat_map_per_kernel_and_names_its_combination():
     axes = shown(draw(*FIGURES["compass"]))
     assert [each.get_title().replace("\n", "") for each in axes[1:-1]] == [k.name for k in KIRSCH]
     assert axes[-1].get_title().startswith("kirsch: max of 8 kernels")
 
 
-def test_a_kernel_over_channels_is_said_to_sum():
+def test_the_title_of_a_kernel_over_channels_names_the_sum():
     axes = shown(draw(*FIGURES["channels"]))
     assert len(axes) == 5
     assert axes[-1].get_title().startswith("conv1-1: sum over 3 channels")
@@ -260,7 +260,7 @@ def test_members_of_different_divisors_show_their_weights():
     ("share", "text"),
     [(0.0, "0 %"), (1e-6, "< 0.1 %"), (0.5, "50.0 %"), (0.99999, "> 99.9 %"), (1.0, "100 %")],
 )
-def test_only_none_is_0_per_cent_and_only_all_is_100(share, text):
+def test_only_0_is_0_percent_and_only_1_is_100_percent(share, text):
     result = shown(draw(GRAY, [row(GRAY, clipped=share)]))[2]
     assert f"{text} clipped" in " ".join(result.get_title().split())
 

@@ -78,7 +78,7 @@ def test_numbers_stand_in_their_cells():
     assert places["4"] == (0, 1)
 
 
-def test_a_divisor_is_said_in_the_title_and_on_the_bar():
+def test_title_and_bar_give_the_divisor():
     figure = draw_kernel(BLUR)
     assert cells(figure) == ["1", "2", "1", "2", "4", "2", "1", "2", "1"]
     assert figure.get_suptitle() == "blur, 3x3, × 1/16"
@@ -86,7 +86,7 @@ def test_a_divisor_is_said_in_the_title_and_on_the_bar():
     assert bar.get_ylabel() == "weight × 16"
 
 
-def test_a_bias_is_said_in_the_title():
+def test_the_title_gives_the_bias():
     assert draw_kernel(KERNELS["bias"]).get_suptitle() == "emboss, 3x3, + 128"
     kernel = Kernel([[1, 2]], divisor=-3, bias=-1.5, name="k")
     assert draw_kernel(kernel).get_suptitle() == "k, 2x1, × 1/(-3) - 1.5"

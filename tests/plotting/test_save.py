@@ -89,7 +89,7 @@ def test_a_home_that_cannot_be_written_is_not_mentioned(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_backend_that_is_none_is_a_usage_error(tmp_path):
+def test_an_unknown_backend_is_a_usage_error(tmp_path):
     done = in_new_process(tmp_path / "k.png", MPLBACKEND="paper")
     assert "UsageError: matplotlib does not start" in done.stderr.splitlines()[-1]
     assert "MPLBACKEND" in done.stderr.splitlines()[-1]
@@ -103,7 +103,7 @@ def test_global_settings_stay_as_they_were(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["k", "k.bmp", "png", "k.npy"])
-def test_another_suffix_is_refused_and_the_known_ones_listed(name, tmp_path):
+def test_an_unknown_suffix_is_an_error_that_lists_the_known_ones(name, tmp_path):
     with pytest.raises(UsageError, match=r"\.png, \.pdf, \.svg") as caught:
         save_figure(draw_kernel(KERNEL), tmp_path / name)
     assert "\n" not in str(caught.value)
@@ -114,7 +114,7 @@ def test_check_suffix_ignores_case():
     assert check_suffix(Path("a.TIF")) == "tiff"
 
 
-def test_a_file_is_replaced_only_on_demand(tmp_path):
+def test_a_file_is_replaced_only_with_overwrite(tmp_path):
     target = tmp_path / "k.png"
     target.write_bytes(b"mine")
     with pytest.raises(ImageError, match="--overwrite"):
@@ -133,7 +133,7 @@ def test_letters_that_the_font_lacks_are_drawn_without_a_warning(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays are Linux's here")
-def test_no_display_is_said(monkeypatch):
+def test_no_display_is_a_usage_error(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(UsageError, match="--show needs a display: none was found; use --plot FILE"):
@@ -183,7 +183,7 @@ def test_windows_show_the_figures_and_block(window_system):
     assert Manager.shown == figures
 
 
-def test_a_backend_without_windows_is_said(backend):
+def test_a_backend_without_windows_is_a_usage_error(backend):
     import matplotlib.pyplot as plt
 
     backend("agg")
@@ -192,7 +192,7 @@ def test_a_backend_without_windows_is_said(backend):
     assert not plt.get_fignums()
 
 
-def test_a_window_that_fails_is_said_in_one_line(window_system, monkeypatch):
+def test_a_failing_window_gives_a_message_of_one_line(window_system, monkeypatch):
     def fail(*_args, **_more):
         raise RuntimeError("cannot connect\nto the display")
 

@@ -90,7 +90,7 @@ def test_long_signals_are_lines_without_numbers():
     assert len(line.get_xdata()) == 4000
 
 
-def test_padding_is_hatched_where_it_is():
+def test_exactly_the_padding_is_hatched():
     signal, *_ = draw(*FIGURES["column"]).axes
     spans = [patch.get_extents().bounds for patch in signal.patches if patch.get_hatch()]
     assert len(spans) == 2
@@ -123,12 +123,12 @@ def test_a_result_stands_below_the_middle_of_its_window(name):
         assert across[0] == pytest.approx(across[1])
 
 
-def test_the_title_tells_padding_and_border():
+def test_the_title_gives_padding_and_border():
     figure = draw(SHORT, [result_of(SHORT, [[1, 2, 3, 4]], padding="full", border="reflect")])
     assert figure.axes[0].get_title() == "signal, 10 samples; hatched: padding 3 (reflect)"
 
 
-def test_images_and_mixed_results_are_no_signals():
+def test_images_and_mixed_results_are_not_signals():
     assert are_signals([SHORT, SHORT])
     assert not are_signals([SHORT, SHORT.T])
     assert not are_signals([SHORT, np.zeros((3, 10))])
@@ -186,7 +186,7 @@ def test_the_taps_are_ringed_and_the_products_are_there(name):
         assert numbers(axes) == [str(number) for line in grid for number in line]
 
 
-def test_images_and_2_d_kernels_are_explained_as_before():
+def test_images_and_2_d_kernels_are_explained_as_grids():
     for pixels, kernel in ((SHORT, np.ones((3, 3))), (np.ones((4, 4)), np.ones((1, 3)))):
         figure = draw_explanation(explain(pixels, kernel, (0, 1)), pixels)
         assert figure.axes[0].images

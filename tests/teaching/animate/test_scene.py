@@ -1,4 +1,4 @@
-"""Frames of a sliding window: what is where, what fills in, and that nothing is cut or flickers."""
+"""The frames of a sliding window: positions, padding, results, and layout."""
 
 import math
 
@@ -89,7 +89,7 @@ def test_nothing_is_cut_or_overlaps(name, legible):
 
 
 @pytest.mark.parametrize("name", ["rgb", "nan", "holes", "row", "column"])
-def test_a_frame_for_each_position_all_alike_and_even_until_the_map_is_full(name):
+def test_each_position_has_a_frame_of_one_even_size_and_the_last_is_complete(name):
     window = slide_over_image(*WINDOWS[name])
     positions = choose_positions(
         window.output_shape, step=max(1, math.prod(window.output_shape) // 4)
@@ -106,7 +106,7 @@ def test_a_frame_for_each_position_all_alike_and_even_until_the_map_is_full(name
     assert empty[-1] == 0
 
 
-def test_what_lies_before_the_first_position_stays_empty():
+def test_cells_before_the_first_position_stay_empty():
     [whole] = frames_of(slide_over_image(TOY), last=(0, 0))
     part = frames_of(slide_over_image(TOY), first=(1, 4), last=(3, 1), step=4)
     assert len(part) == 4
@@ -114,7 +114,7 @@ def test_what_lies_before_the_first_position_stays_empty():
     assert left == pytest.approx(26 / 35, abs=0.03)
 
 
-def test_large_steps_fill_all_that_they_pass():
+def test_large_steps_fill_every_cell_between():
     for pixels, step in ((TOY, 35), (GRAY, 999)):
         assert share(frames_of(slide_over_image(pixels), step=step)[-1], EMPTY_COLOR) == 0
 
@@ -178,7 +178,7 @@ def test_the_window_and_its_taps_are_where_the_geometry_has_them():
     assert (np.nanmin(ys), np.nanmax(ys)) == (2.5, 6.5)
 
 
-def test_without_stride_no_window_stays_behind_and_without_dilation_no_taps_are_drawn():
+def test_previous_window_needs_a_stride_and_taps_need_a_dilation():
     axes = Figure().subplots()
     axes.imshow(np.zeros((8, 8)))
     marks = WindowMarks(axes, conv_geometry((6, 6), (3, 3), "same"), Pads(1, 1, 1, 1))
@@ -205,7 +205,7 @@ def test_frames_are_the_same_every_time():
         assert np.array_equal(one, two)
 
 
-def test_what_stands_still_does_not_change():
+def test_pixels_outside_the_moving_artists_do_not_change():
     frames = np.array(frames_of(slide_over_image(TOY), last=(0, 3)))
     changed = (frames != frames[0]).any(axis=(0, 3)).mean()
     assert 0.005 < changed < 0.15
@@ -217,7 +217,7 @@ def test_frames_do_not_share_memory():
     assert (one != two).any()
 
 
-def test_the_samples_are_the_empty_page_and_the_full_one():
+def test_backgrounds_are_the_empty_and_the_complete_figure():
     empty, full = animate_window(slide_over_image(TOY), [(0, 0)]).backgrounds()
     assert share(empty, EMPTY_COLOR) > 0.05
     assert share(full, EMPTY_COLOR) == 0
@@ -225,7 +225,7 @@ def test_the_samples_are_the_empty_page_and_the_full_one():
     assert len(palette_colors()) <= 128
 
 
-def test_channels_that_no_figure_shows_are_refused():
+def test_other_channels_are_an_error():
     window = slide_over_image(np.zeros((4, 4, 5)))
     with pytest.raises(UsageError, match="1 or 3 channels, not of 5"):
         animate_window(window, [(0, 0)])

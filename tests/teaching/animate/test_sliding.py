@@ -1,4 +1,4 @@
-"""The values under a sliding window, its padded input, its stops, and the lines about them."""
+"""A sliding window: its values, padded input, positions and captions."""
 
 import numpy as np
 import pytest
@@ -84,18 +84,20 @@ def test_a_kernel_for_other_channels_is_refused():
     step=st.none() | st.integers(2, 4000),
     data=st.data(),
 )
-def test_stops_are_in_reading_order_from_first_to_last(rows, columns, step, data):
+def test_positions_are_in_reading_order_from_first_to_last(rows, columns, step, data):
     places = st.integers(0, rows * columns - 1)
     start, end = sorted([data.draw(places), data.draw(places)])
-    stops = choose_positions((rows, columns), divmod(start, columns), divmod(end, columns), step)
-    numbers = [row * columns + column for row, column in stops.shown]
-    assert stops.total == end - start + 1
+    positions = choose_positions(
+        (rows, columns), divmod(start, columns), divmod(end, columns), step
+    )
+    numbers = [row * columns + column for row, column in positions.shown]
+    assert positions.total == end - start + 1
     assert numbers[0] == start
     assert numbers[-1] == end
     gaps = np.diff(numbers)
     assert (gaps > 0).all()
     if step is None:
-        assert len(numbers) == min(stops.total, 200)
+        assert len(numbers) == min(positions.total, 200)
         assert gaps.size == 0 or gaps.max() - gaps.min() <= 1
     else:
         assert (gaps[:-1] == step).all()
@@ -109,7 +111,7 @@ def test_stops_are_in_reading_order_from_first_to_last(rows, columns, step, data
         ({"first": (1, 1), "last": (1, 0)}, "--to 1,0 comes before --from 1,1"),
     ],
 )
-def test_a_way_that_is_none_is_refused(asked, message):
+def test_positions_outside_or_reversed_are_errors(asked, message):
     with pytest.raises(UsageError, match=message):
         choose_positions((6, 5), **asked)
 
@@ -142,7 +144,7 @@ def test_channels_have_a_line_each_and_their_pixels():
     assert red == f"red: ({value}*3) = {3 * value}{pixel}"
 
 
-def test_a_pair_has_its_two_sums_and_what_they_are_combined_to():
+def test_a_pair_has_two_sums_and_their_combination():
     slide = slide_over(NUMBERS, spec_of("sobel"))
     _, across, down, both = position_lines(slide, (2, 3))
     assert across.startswith("sobel-x: (")
@@ -153,7 +155,7 @@ def test_a_pair_has_its_two_sums_and_what_they_are_combined_to():
 
 
 @pytest.mark.parametrize("kernel", ["gaussian:7", "kirsch"])
-def test_long_sums_and_many_have_their_values_alone(kernel):
+def test_long_or_many_sums_give_only_their_values(kernel):
     slide = slide_over(GRAY, spec_of(kernel))
     [line] = position_lines(slide, (1, 1))
     assert line.startswith("row 1, column 1: value ")

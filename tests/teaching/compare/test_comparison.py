@@ -108,7 +108,7 @@ def test_channels_that_differ_are_an_obstacle():
     assert compared.obstacle == "channels differ: 1 and 3"
 
 
-def test_raw_values_less_pixels_are_what_was_clipped():
+def test_raw_values_minus_pixels_are_the_clipped_part():
     image = ImageData(GRAY, 8)
     clip, raw = choice("clip"), choice("raw", tone="raw")
     difference = differences(image, clip, raw)[1]
@@ -117,13 +117,13 @@ def test_raw_values_less_pixels_are_what_was_clipped():
 
 
 @pytest.mark.filterwarnings("error")
-def test_infinity_less_infinity_is_not_a_number():
+def test_infinity_minus_infinity_is_nan():
     image = np.full((3, 3), np.inf)
     difference = differences(ImageData(image, None), choice("a", "1"), choice("b", "1"))[1]
     assert np.isnan(difference).all()
 
 
-def test_a_choice_that_does_not_suit_is_named():
+def test_the_error_names_the_choice():
     with pytest.raises(UsageError, match=r"dilation 9: kernel 3x3 .* exceeds"):
         compare_choices(ImageData(GRAY, 8), [choice("dilation 9", padding=0, dilation=9)])
 

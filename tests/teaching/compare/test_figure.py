@@ -57,7 +57,7 @@ def test_any_number_of_choices(count, legible):
     assert len(shown(figure)) == 2 * count
 
 
-def test_without_differences_the_results_alone():
+def test_without_an_original_only_results_are_drawn():
     figure = draw_comparison(borders(IMAGES["gray"]))
     found = titles(figure)
     assert [title.split()[:2] for title in found] == [["border", name] for name in BORDERS]
@@ -108,7 +108,7 @@ def test_a_line_of_one_pixel_is_still_seen_in_a_large_image():
     assert axes.images[0].get_extent() == [-0.5, 400.5, 299.5, -0.5]
 
 
-def test_of_colors_the_channel_that_differs_most():
+def test_the_channel_that_differs_most_is_drawn():
     image = IMAGES["color"]
     compared = borders(image, 2)
     axes = shown(draw_comparison(compared, original=image))[3]
@@ -119,7 +119,7 @@ def test_of_colors_the_channel_that_differs_most():
     assert (difference == drawn[..., None]).any(axis=2).all()
 
 
-def test_what_has_no_difference_has_the_reason_in_its_place(legible):
+def test_the_reason_replaces_a_missing_difference(legible):
     image = IMAGES["gray"]
     layouts = [ConvOptions(padding=n, stride=2) for n in (0, 1)]
     choices = [
@@ -141,7 +141,7 @@ def test_directions_say_what_their_colors_mean(legible):
     assert "right red" in title
 
 
-def test_many_results_have_their_names_alone():
+def test_many_results_have_only_their_names():
     image = IMAGES["gray"]
     made = [(SPEC, filter_image(image, SPEC, 8))] * 17
     assert set(titles(draw_results(made))) == {"outline"}

@@ -1,4 +1,4 @@
-"""The sheet of the catalogue: what is drawn of each kernel, and that it can be read."""
+"""The sheet of the catalogue: its tiles, and its layout."""
 
 from dataclasses import replace
 

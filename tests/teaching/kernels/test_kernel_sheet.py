@@ -1,4 +1,4 @@
-"""The sheet of a kernel: what its panels show, and that it can be read."""
+"""The sheet of a kernel: its panels, and its layout."""
 
 from functools import cache
 
@@ -94,7 +94,7 @@ def title(axes):
     return axes.get_title().replace("\n", " ")
 
 
-def test_the_flip_is_seen_and_said():
+def test_panels_and_titles_show_the_flip():
     [[weights, correlated, convolved, _, _]] = by_row(draw_kernel_sheet(read_spec("emboss")))
     matrix = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
     assert np.array_equal(pixels(weights), matrix)
@@ -115,7 +115,7 @@ def test_the_flip_is_seen_and_said():
         ("pair", "flipped, which changes the sign", "the kernel unchanged"),
     ],
 )
-def test_symmetry_is_said(name, correlated, convolved):
+def test_titles_name_the_symmetry(name, correlated, convolved):
     panels = by_row(drawn(name))[0]
     assert title(panels[1]).endswith(f": {correlated}")
     assert title(panels[2]).endswith(f": {convolved}")
@@ -170,7 +170,7 @@ def test_the_title_names_the_kernels_and_how_they_are_combined():
 
 
 @pytest.mark.slow
-def test_the_title_says_what_is_left_out():
+def test_the_title_counts_the_kernels_left_out():
     assert drawn("many channels").get_suptitle() == (
         "custom, 2x2, sum over 12 channels\nthe first 8 of 12 channels"
     )
