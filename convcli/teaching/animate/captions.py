@@ -50,12 +50,13 @@ def scene_title(window: SlidingWindow, title: str) -> str:
 def position_lines(window: SlidingWindow, at: Pair, *, brief: bool = False) -> list[str]:
     """Return the lines that explain the value at one position.
 
-    A few short sums are written out product by product. Of many or long ones, or with ``brief``,
-    only the values are given.
+    A few short sums are written out product by product; for many or long sums, or with ``brief``,
+    the lines give only the values.
 
     >>> import numpy as np
     >>> from convcli.filtering import Filter
     >>> from convcli.images.image import ImageData
+    >>> from convcli.kernels.kernel import Kernel
     >>> from convcli.teaching.animate.sliding import slide_over
     >>> step = Filter("step", (Kernel([[-1, 1]]),))
     >>> position_lines(slide_over(ImageData(np.array([[1, 3, 4]]), None), step), (0, 1))
