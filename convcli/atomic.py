@@ -30,7 +30,7 @@ def refuse_existing(target: Path) -> ExistingError:
 
 
 def is_stream(target: Path) -> bool:
-    """Tell whether ``target`` is a FIFO, a device or a socket, which is never replaced."""
+    """Return whether ``target`` is a FIFO, a device or a socket, which is never replaced."""
     try:
         mode = target.stat().st_mode
     except OSError:
@@ -114,7 +114,7 @@ def clear_stale(folder: Path) -> None:
 
 
 def _is_running(process: int) -> bool:
-    """Tell whether a process of this machine is running; a zombie is not."""
+    """Return whether a process of this machine is running; a zombie is not."""
     with suppress(OSError):
         return ") Z " not in Path(f"/proc/{process}/stat").read_text()
     try:

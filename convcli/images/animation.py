@@ -29,7 +29,7 @@ from convcli.images.writing import write_image
 
 FOLDER = ""
 SUFFIXES = (".gif", ".webp", ".mp4")
-_LAST_FRAME_SECONDS = 2.0  # the last frame stays at least so long
+_LAST_FRAME_SECONDS = 2.0  # the shortest time that the last frame stays
 _GIF_TICK = 10  # milliseconds, the unit of a GIF's durations
 _FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
 # After the first frame only the changes are stored, which is small and fast.
@@ -188,7 +188,7 @@ class _LazyFrames(Image.Image):
 def write_mp4(frames: Iterable[Frame], file: BinaryIO, fps: float, last: int) -> None:
     """Encode frames as H.264 in MP4 with the program ffmpeg, the last one ``last`` times.
 
-    An odd number of rows or columns is made even by a white one.
+    A white row or column is added where their number is odd.
     """
     frames = iter(frames)
     first = next(frames)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Metadata:
-    r"""What a file says about its image, as far as it is still true of the pixels.
+    r"""What a file says about its image and is still true of the decoded pixels.
 
     Attributes:
         icc: a color profile whose color space is that of the pixels.
@@ -19,7 +19,7 @@ class Metadata:
             the orientation, which has been applied, and without the tags about storage.
         dpi: pixels per inch, horizontally and vertically.
         duration: how long a frame is shown, in milliseconds.
-        loop: how often an animation runs; 0 for ever.
+        loop: how many times an animation plays; 0 for ever.
     """
 
     icc: bytes | None = None
@@ -40,7 +40,7 @@ class ImageData:
             have no greatest value.
         alpha: (H, W) of the pixels' dtype, or None.
         format: Pillow's name of the file's format, or ``npy``, ``csv``, ``txt``.
-        metadata: what is carried over to a result.
+        metadata: copied to a result, as far as its format holds it.
         notes: sentences for the user.
     """
 

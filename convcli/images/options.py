@@ -14,10 +14,10 @@ class ReadOptions(NamedTuple):
     Attributes:
         channels: ``auto`` keeps gray as gray and turns any color into RGB; ``gray`` and ``rgb``
             convert; ``r``, ``g`` and ``b`` select one channel of RGB.
-        resize: (rows, columns) that the image is resized to; None for its own.
-        frames: ``first`` or ``all``, for those who choose between ``read_image`` and
+        resize: the new (rows, columns); None to keep the image's own.
+        frames: ``first`` or ``all``: whether the caller reads with ``read_image`` or
             ``read_frames``.
-        max_pixels: an image of more pixels is refused before it is decoded.
+        max_pixels: larger images are refused before they are decoded.
     """
 
     channels: Channels = "auto"
@@ -30,8 +30,8 @@ class WriteOptions(NamedTuple):
     """How results are written.
 
     Attributes:
-        format: a format's name or suffix, such as ``png`` or ``.tif``; None for the one that the
-            output's suffix names.
+        format: a format's name or suffix, such as ``png`` or ``.tif``; None to choose by the
+            output's suffix.
         quality: of JPEG, WebP and AVIF, 0 to 100; None for 95.
         compress_level: of PNG, 0 to 9; None for fast compression.
         overwrite: replace files that exist.
@@ -46,7 +46,7 @@ class WriteOptions(NamedTuple):
 
 
 def over_limit(pixels: str, max_pixels: int) -> str:
-    """Return the message about an image of so many ``pixels``, such as ``100x100``."""
+    """Return the message for an image above the limit; ``pixels`` is text, such as ``100x100``."""
     return (
         f"image has {pixels} pixels, above the limit of {max_pixels:,}; raise it with --max-pixels"
     )

@@ -9,9 +9,9 @@ from PIL import Image
 Frame = NDArray[np.uint8]
 
 MAX_COLORS = 255  # the last index means transparent: unchanged since the frame before
-_EXACT = 64  # so many of the most frequent colors are kept exactly
-_BITS = 6  # of each channel, to look the nearest color up
-_CHUNK = 1 << 14
+_EXACT = 64  # the most frequent colors that are kept exactly
+_BITS = 6  # of each channel, which the table of nearest colors distinguishes
+_CHUNK = 1 << 14  # table entries that are computed at once
 _NONE = np.empty((0, 3), np.uint8)
 
 
@@ -23,8 +23,8 @@ class Palette:
     does not move looks the same in every frame.
 
     Args:
-        samples: (H, W, 3) frames that contain together the colors of all.
-        kept: (n, 3), at most 128 colors that are kept however few pixels have them.
+        samples: (H, W, 3) frames that together contain the colors of all frames.
+        kept: (n, 3), at most 128 colors to keep exactly, even if few pixels have them.
 
     >>> frame = np.array([[[255, 255, 255], [10, 20, 30]]], np.uint8)
     >>> palette = Palette([frame])

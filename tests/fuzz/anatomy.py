@@ -1,7 +1,7 @@
-"""Where a file's parts begin and end, and where it keeps its lengths and dimensions.
+"""The structure of a file: its parts, and the fields that hold lengths and dimensions.
 
-Damage that knows them reaches deeper into a decoder than damage at random. What is found in a
-file that is damaged already may be wrong: that is damage, too.
+Damage to these reaches deeper into a decoder than random damage. In a file that is damaged already
+the structure may be wrong, which does no harm.
 """
 
 import re
@@ -35,7 +35,7 @@ TEXT = 4096  # bytes: how far headers that are text are searched for numbers
 
 
 class Field(NamedTuple):
-    """A number in a file: where, and how it is written as ``struct`` has it."""
+    """A number in a file: its offset and its ``struct`` format."""
 
     offset: int
     code: str
@@ -66,12 +66,12 @@ def anatomy(data: bytes) -> Anatomy:
 
 
 def numbers_in_text(data: bytes) -> list[tuple[int, int]]:
-    """Return where numbers are written in digits near a file's beginning."""
+    """Return the places of decimal numbers near the beginning of a file."""
     return [match.span() for match in DIGITS.finditer(data[:TEXT])]
 
 
 def with_checksums(data: bytes) -> bytes:
-    """Return a PNG whose chunks have the checksums that belong to them; others as they are."""
+    """Return a PNG with correct chunk checksums; return other files unchanged."""
     if not data.startswith(PNG):
         return data
     whole = bytearray(data)
@@ -93,7 +93,7 @@ def _sections(sections: Iterator[Section]) -> tuple[list[tuple[int, int]], list[
 
 
 def _fields(code: str, begin: int, end: int) -> list[Field]:
-    """Return the fields of a structure, as far as the file reaches."""
+    """Return the fields of a structure that lie within the file."""
     order, fields, offset = code[0], [], begin
     for count, kind in re.findall(r"(\d*)([a-zA-Z])", code[1:]):
         for _ in range(int(count or 1)):
@@ -134,7 +134,7 @@ def _riff_chunks(data: bytes) -> Iterator[Section]:
 
 
 def _boxes(data: bytes, at: int, stop: int) -> Iterator[Section]:
-    """Walk the boxes of JPEG 2000 and AVIF, and into those that hold others."""
+    """Walk the boxes of JPEG 2000 and AVIF, nested ones included."""
     while at + 8 <= stop:
         length, kind = struct.unpack_from(">I4s", data, at)
         end = min(at + length, stop) if length >= 8 else stop
@@ -163,7 +163,7 @@ def _tiff_entries(data: bytes) -> Iterator[Section]:
 
 
 def _number(data: bytes, at: int, code: str) -> int:
-    """Read a number; where the file has ended, one that leads out of it."""
+    """Read a number; beyond the end of the file, return an offset outside it."""
     if at + struct.calcsize(code) > len(data):
         return len(data)
     value: int = struct.unpack_from(code, data, at)[0]
@@ -177,7 +177,7 @@ def _by_header(data: bytes) -> Anatomy:
 
 
 def _guessed(data: bytes) -> Anatomy:
-    """Take a file of which nothing is known for lines of text, or for words of four bytes."""
+    """Split a file of unknown format into lines of text, or into words of four bytes."""
     ends = [match.end() for match in re.finditer(rb"\n", data)]
     if len(ends) < 2:
         ends = list(range(16, len(data), 16))

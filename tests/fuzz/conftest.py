@@ -1,4 +1,4 @@
-"""What keeps fuzzing harmless: a folder of its own, and a ceiling on memory."""
+"""Keep fuzzing harmless: give it a folder of its own and a limit on memory."""
 
 import sys
 from pathlib import Path
@@ -25,10 +25,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def little_memory():
-    """Let what asks for absurd memory fail at once, instead of taking the machine along.
+    """Make absurd requests for memory fail at once, so that the machine keeps running.
 
-    Address space is what counts here: a reader that trusts a length asks for it all and may never
-    touch it. Where the system keeps no such limit, the tests run without.
+    The limit is on address space: a reader that trusts a wrong length reserves memory that it may
+    never touch. On systems without such a limit the tests run unlimited.
     """
     try:
         import resource

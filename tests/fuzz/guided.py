@@ -21,7 +21,7 @@ SPECS = 300  # that the search starts from
 
 
 def main() -> int:
-    """Search; return 0 at once where there is no atheris."""
+    """Search for faults; return 0 at once if atheris is not installed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("target", choices=["readers", "spec"])
     parser.add_argument("--runs", type=int, default=100_000, help="inputs; -1: until stopped")
@@ -62,7 +62,7 @@ Mutate = Callable[[bytes, int, int], bytes]
 
 
 def readers(keep: Path) -> tuple[Judge, Mutate]:
-    """Return what reads an image from bytes, and what damages an image."""
+    """Return a function that reads an image from bytes, and one that damages an image."""
     import io
 
     from mutations import damaged
@@ -83,7 +83,7 @@ def readers(keep: Path) -> tuple[Judge, Mutate]:
 
 
 def specs(keep: Path) -> tuple[Judge, Mutate]:
-    """Return what reads a SPEC from bytes, and what damages it.
+    """Return a function that reads a SPEC from bytes, and one that damages it.
 
     Bytes that begin with ``-`` are a kernel file on standard input, after the first line.
     """
@@ -113,7 +113,7 @@ def specs(keep: Path) -> tuple[Judge, Mutate]:
 
 
 def _mutator(damage: Callable[[bytes, Random], bytes]) -> Mutate:
-    """Return libFuzzer's own ways of changing an input and ours, by turns."""
+    """Return a mutator that alternates between libFuzzer's mutations and ours."""
     import atheris
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:

@@ -1,7 +1,7 @@
-"""Ways to damage a file, each a function of the file and of a source of chance.
+"""Mutations of a file: functions of the file and of a random generator.
 
-The chance is a ``random.Random``: hypothesis hands one out whose choices it can shrink, and the
-guided search makes one from libFuzzer's seed, so that both look in the same places.
+The generator is a ``random.Random``: hypothesis provides one whose choices it can shrink, and the
+guided search seeds one from libFuzzer.
 """
 
 import struct
@@ -47,7 +47,7 @@ def flipped(data: bytes, rng: Random, others: tuple[bytes, ...]) -> bytes:
 
 
 def overwritten(data: bytes, rng: Random, others: tuple[bytes, ...]) -> bytes:
-    """Let a length or a dimension say something extreme."""
+    """Set a length or a dimension to an extreme value."""
     fields = anatomy(data).fields
     if not fields:
         return data
@@ -59,7 +59,7 @@ def overwritten(data: bytes, rng: Random, others: tuple[bytes, ...]) -> bytes:
 
 
 def renumbered(data: bytes, rng: Random, others: tuple[bytes, ...]) -> bytes:
-    """Write another number where a header that is text, or a matrix, has one."""
+    """Replace a number in a text header or a matrix."""
     places = numbers_in_text(data)
     if not places:
         return data

@@ -1,4 +1,4 @@
-"""Small valid files of every kind that the readers know: what is damaged afterwards."""
+"""Small valid files of every kind that the readers know, to be damaged by the fuzzers."""
 
 import io
 import json
@@ -113,7 +113,7 @@ def groups() -> dict[str, dict[str, bytes]]:
 
 
 def _written(form: str, mode: str, frames: int = 1, **options: Any) -> bytes:
-    """Return an image as a file; nothing where the format does not take the mode."""
+    """Return an image as a file, or nothing if the format cannot hold the mode."""
     first, *further = _images(mode, frames)
     if options.pop("exif", False):
         exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""SPECs by their grammar: mostly right, sometimes wrong in one place."""
+"""SPECs generated from the grammar: mostly valid, sometimes wrong in one place."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Inputs that fuzzing found, each the smallest of its kind: they stay, so that no fault returns."""
+"""Regression tests: the smallest input for each fault that fuzzing found."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""The guided search runs where atheris is installed, for a bounded while, and finds nothing."""
+"""The guided search, for a limited time and only if atheris is installed, finds no fault."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Damaged files of every kind: each is read as something sound, or refused in one line."""
+"""Damaged files of every kind: each is read as a valid image, or refused in one line."""
 
 import io
 import time
@@ -52,8 +52,8 @@ def test_the_verdict_is_guilty_where_it_should_be():
 
 
 @pytest.mark.parametrize("fault", [LookupError, UserWarning, ImageError])
-def test_no_fault_of_a_reader_goes_unseen(fault, monkeypatch):
-    """What escapes from a reader escapes from the verdict; so does a refusal of another name."""
+def test_every_fault_of_a_reader_is_detected(fault, monkeypatch):
+    """An unexpected exception, or a refusal that names another file, fails the check."""
 
     def faulty(*_, **__):
         if fault is UserWarning:
@@ -65,7 +65,7 @@ def test_no_fault_of_a_reader_goes_unseen(fault, monkeypatch):
         judge_image(io.BytesIO(b"x"))
 
 
-def test_what_hangs_is_ended(monkeypatch):
+def test_a_hanging_reader_is_stopped(monkeypatch):
     monkeypatch.setattr(verdicts, "SECONDS", 0.05)
     monkeypatch.setattr(verdicts, "read_image", lambda *_, **__: time.sleep(9))
     with pytest.raises(verdicts.OverdueError):
@@ -113,7 +113,7 @@ def test_damaged_files_with_every_option(data, **options):
     channels=st.sampled_from(CHANNELS),
 )
 def test_damaged_matrices(folder, data, suffix, channels):
-    """Arrays and text are read by our own code, not Pillow's: they get more of the time."""
+    """Arrays and text are read by our own code, not Pillow's, and get more examples."""
     path = folder / f"it{suffix}"
     path.write_bytes(data)
     judge_image(path)
@@ -133,7 +133,7 @@ def test_text_of_any_kind(folder, text, suffix):
 
 
 def test_a_circle_of_pages_is_not_followed_for_ever():
-    """The directory of a TIFF may name itself as the one that follows."""
+    """The directory of a TIFF may link to itself as the next one."""
     data = GROUPS["TIFF"]["L"]
     first = int.from_bytes(data[4:8], "little")
     following = first + 2 + 12 * int.from_bytes(data[first : first + 2], "little")

@@ -1,8 +1,7 @@
-"""What must hold of every input, however damaged: the same for hypothesis and for atheris.
+"""The checks that every input must pass, however damaged, for hypothesis and for atheris.
 
-A reader gives something sound, or refuses in one line. Any other exception, and any warning, is
-left to escape: the caller sees where it came from. Warnings are taken for errors here, since a
-warning is a line on stderr that no one asked for.
+A reader returns a valid result, or refuses the input in one line. Any other exception reaches the
+caller with its traceback. Warnings count as errors, since they would appear on stderr.
 """
 
 import io
@@ -36,7 +35,7 @@ WHITES = {8: np.uint8, 16: np.uint16}
 
 
 class OverdueError(BaseException):
-    """An input takes too long; no ``except Exception`` keeps it back."""
+    """An input takes too long. ``except Exception`` does not catch this."""
 
 
 def judge_image(source: Path | BinaryIO, name: str = "it", **options: Any) -> bool:
@@ -87,7 +86,7 @@ def judge_spec(text: str, stdin: bytes = b"") -> bool:
 
 
 def check_image(image: ImageData, max_pixels: int) -> None:
-    """See that an image is what its description promises."""
+    """Check that an image matches the description of ``ImageData``."""
     pixels, alpha = image.pixels, image.alpha
     assert pixels.ndim in (2, 3)
     assert 1 <= math.prod(pixels.shape[:2]) <= max_pixels
@@ -103,7 +102,7 @@ def check_image(image: ImageData, max_pixels: int) -> None:
 
 
 def check_kernel(kernel: Kernel) -> None:
-    """See that a kernel can be computed with, and described."""
+    """Check that a kernel can be applied and described."""
     assert kernel.matrix.ndim in (2, 3, 4)
     assert kernel.matrix.dtype in (np.int64, np.float64)
     assert not kernel.matrix.flags.writeable
@@ -121,7 +120,7 @@ def check_kernel(kernel: Kernel) -> None:
 def _read(
     reader: Callable[[], list[ImageData]], name: str, options: ReadOptions, may_run_out: bool
 ) -> list[ImageData]:
-    """Return what a reader gives; nothing where it refuses, and in the right words."""
+    """Return the reader's result, or nothing if it refuses the input with a proper message."""
     try:
         return reader()
     except UsageError as error:
@@ -137,14 +136,14 @@ def _read(
 
 
 def _is_senseless(options: ReadOptions) -> bool:
-    """Tell whether the options are wrong whatever the image."""
+    """Return whether the options are wrong for any image."""
     rows, columns = options.resize or (1, 1)
     fits = min(rows, columns) >= 1 and rows * columns <= options.max_pixels
     return not fits or options.channels not in CHANNELS
 
 
 def _check_message(error: ConvcliError, kind: type[ConvcliError], room: int = 0) -> None:
-    """See that a message is one line; it may quote a name whole, and of contents only a little."""
+    """Check that a message is one line, and that it quotes little of the input besides its name."""
     assert isinstance(error, kind), repr(error)
     message = str(error)
     assert message.isprintable(), ascii(message)

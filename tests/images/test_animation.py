@@ -31,11 +31,11 @@ def encoded(frames, durations, palette=None):
 
 
 def decoded(file):
-    with Image.open(file) as film:
+    with Image.open(file) as animation:
         frames = []
-        for number in range(film.n_frames):
-            film.seek(number)
-            frames.append(np.asarray(film.convert("RGB")))
+        for number in range(animation.n_frames):
+            animation.seek(number)
+            frames.append(np.asarray(animation.convert("RGB")))
     return np.array(frames)
 
 
@@ -50,7 +50,7 @@ def test_a_palette_keeps_the_frequent_colors_and_those_asked_for():
     assert {tuple(color) for color in KEPT} <= {tuple(color) for color in palette.colors}
 
 
-def test_other_colors_become_near_ones():
+def test_other_colors_become_similar_colors():
     palette = Palette(list(NOISE), KEPT)
     apart = palette.colors[palette.indices(NOISE[0])].astype(int) - NOISE[0]
     assert np.sqrt((apart**2).sum(axis=2)).mean() < 32
@@ -70,22 +70,22 @@ def test_webp_is_lossless(count):
     assert np.array_equal(decoded(file), NOISE[:count])
 
 
-def test_a_gif_keeps_what_stands_still():
+def test_a_gif_keeps_still_pixels_exact():
     frames = np.repeat(NOISE[:1], 3, axis=0)
     frames[1, :5], frames[2, -5:] = 0, 0
-    film = decoded(encoded(frames, [100] * 3, Palette([NOISE[0]])))
-    assert np.array_equal(film[0, 5:-5], film[1, 5:-5])
-    assert np.array_equal(film[0, 5:-5], film[2, 5:-5])
+    animation = decoded(encoded(frames, [100] * 3, Palette([NOISE[0]])))
+    assert np.array_equal(animation[0, 5:-5], animation[1, 5:-5])
+    assert np.array_equal(animation[0, 5:-5], animation[2, 5:-5])
 
 
 def test_a_frame_that_repeats_stays_for_both_times():
     frames = np.array([NOISE[0], NOISE[0], NOISE[1]])
-    with Image.open(encoded(frames, [100, 200, 50], Palette([NOISE[0]]))) as film:
+    with Image.open(encoded(frames, [100, 200, 50], Palette([NOISE[0]]))) as animation:
         durations = []
-        for number in range(film.n_frames):
-            film.seek(number)
-            film.load()
-            durations.append(film.info["duration"])
+        for number in range(animation.n_frames):
+            animation.seek(number)
+            animation.load()
+            durations.append(animation.info["duration"])
     assert durations == [300, 50]
 
 

@@ -23,7 +23,7 @@ DTYPES = st.sampled_from([np.uint8, np.int16, np.int64, np.float32, np.float64])
 
 
 @given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, SHAPES)))
-def test_what_is_written_reads_back_to_the_bit(matrix):
+def test_written_matrices_read_back_exactly(matrix):
     for text in (format_matrix(matrix), "".join(comma_lines(matrix))):
         read, notes = parse_matrix(text, LIMIT)
         assert not notes

@@ -70,7 +70,7 @@ def test_files_that_cannot_be_opened(tmp_path):
     assert problem(io.BytesIO()) == "it: is empty"
 
 
-def test_text_is_no_image_unless_it_is_a_matrix(tmp_path):
+def test_text_is_an_image_only_if_it_is_a_matrix(tmp_path):
     path = tmp_path / "x.png"
     path.write_text("1 2 3\n")
     assert problem(path) == "it: is not an image that can be read"
@@ -203,7 +203,7 @@ def test_a_long_double_over_the_range_of_float64():
     np.testing.assert_array_equal(image.pixels, [[np.inf, 0.5, np.nan]])
 
 
-def test_what_single_precision_cannot_hold_is_not_resized():
+def test_numbers_beyond_float32_are_not_resized():
     for sign in ("", "-"):
         text = io.BytesIO(f"{sign}1e300 2\n3 4".encode())
         assert "too large to resize; scale" in problem(text, resize=(3, 3))

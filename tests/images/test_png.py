@@ -246,7 +246,7 @@ def test_flat_drawings_are_not_left_to_runs():
         (np.zeros((5, 5), np.uint8), np.zeros((5, 5), np.uint16)),
     ],
 )
-def test_what_is_no_image_is_refused(pixels, alpha):
+def test_arrays_that_are_not_images_are_refused(pixels, alpha):
     with pytest.raises(ValueError, match=r"not an image|is empty|does not match"):
         encoded(pixels, alpha)
 

@@ -188,7 +188,7 @@ def test_pgm_of_12_bits_and_text_pgm():
 
 
 @pytest.mark.parametrize(("color", "channels"), [(2, 3), (4, 2), (6, 4)])
-def test_16_bit_color_is_narrowed_and_said_so(color, channels):
+def test_16_bit_color_is_narrowed_with_a_note(color, channels):
     samples = RNG.integers(0, 65536, (5, 4, channels)).astype(">u2")
     image = read(png(4, 5, 16, color, [row.tobytes() for row in samples]))
     assert image.depth == 8
@@ -207,7 +207,7 @@ def test_a_transparent_16_bit_color_is_compared_as_pillow_narrowed_it():
     assert image.alpha.tolist() == [[0, 255]]
 
 
-def test_16_bit_ppm_is_narrowed_and_said_so():
+def test_16_bit_ppm_is_narrowed_with_a_note():
     image = read(io.BytesIO(b"P6 1 1 65535\n\xff\xff\x80\x00\x00\x00"))
     assert image.pixels.tolist() == [[[255, 128, 0]]]
     assert "8-bit" in image.notes[0]

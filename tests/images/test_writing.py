@@ -49,14 +49,14 @@ def test_options_of_animated_png_reach_pillow():
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF"])
-def test_quality_is_95_unless_said_otherwise(form):
+def test_quality_is_95_by_default(form):
     for ours, theirs in (({}, 95), ({"quality": 20}, 20)):
         expected = io.BytesIO()
         Image.fromarray(RGB).save(expected, form, quality=theirs)
         assert written(ImageData(RGB, 8), form, **ours)[0].getvalue() == expected.getvalue()
 
 
-def test_options_that_mean_nothing_or_are_out_of_range():
+def test_options_that_are_ignored_or_out_of_range():
     assert "--quality was ignored" in written(ImageData(GRAY, 8), "png", quality=9)[1][0]
     assert (
         "--compress-level was ignored" in written(ImageData(GRAY, 8), "jpg", compress_level=9)[1][0]
@@ -91,7 +91,7 @@ def test_alpha_is_kept_where_the_format_can(suffix, pixels):
         np.testing.assert_array_equal(back.pixels, pixels)
 
 
-def test_gif_says_what_it_loses():
+def test_gif_notes_what_it_loses():
     file, notes = written(ImageData(GRAY, 8), "gif")
     np.testing.assert_array_equal(
         read_image(file, name="it", options=ReadOptions(channels="gray")).pixels, GRAY
@@ -129,7 +129,7 @@ def test_plain_numbers_in_images(values, suffix, mode, note):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64, np.float32, np.float64])
-def test_npy_holds_anything_as_it_is(dtype):
+def test_npy_holds_any_array_unchanged(dtype):
     values = (RNG.random((4, 5, 6)) * 100).astype(dtype)[:, ::-1]
     file, notes = written(ImageData(values, None), "npy")
     back = np.load(file)
@@ -303,7 +303,7 @@ def test_formats_of_one_frame_refuse_several():
         write_frames([], io.BytesIO(), named_format(None, "gif"))
 
 
-def test_what_cannot_be_encoded_is_one_sentence():
+def test_encoder_errors_are_one_sentence():
     with pytest.raises(ConvcliError, match="cannot be encoded as JPEG: ") as caught:
         written(ImageData(np.zeros((1, 70_000), np.uint8), 8), "jpg")
     assert "\n" not in str(caught.value)
