@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 
 
 class ParsedType(click.ParamType[Any]):
-    """Text that a function reads; its ValueError becomes a usage error."""
+    """Text that a function reads; its ValueError becomes a usage error.
+
+    ``words`` are texts that completion offers.
+    """
 
     name = "text"
 
-    def __init__(self, metavar: str, parse: Callable[[str], Any]) -> None:
+    def __init__(
+        self, metavar: str, parse: Callable[[str], Any], words: tuple[str, ...] = ()
+    ) -> None:
         self.metavar = metavar
         self.parse = parse
+        self.words = words
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Show the forms in the help."""
@@ -42,6 +48,12 @@ class ParsedType(click.ParamType[Any]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the words that the text may be."""
+        return completion_items(word for word in self.words if word.startswith(incomplete))
+
 
 class PairType(ParsedType):
     """A whole number for both axes, ``rows,columns``, or ``WIDTHxHEIGHT``; (rows, columns)."""
@@ -54,13 +66,7 @@ class PaddingType(ParsedType):
     """``same``, ``valid``, ``full``, ``N``, ``V,H`` or ``T,B,L,R``."""
 
     def __init__(self) -> None:
-        super().__init__("same|valid|full|N|V,H|T,B,L,R", parse_padding)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Offer the names of the rules."""
-        return _items(name for name in PADDINGS if name.startswith(incomplete))
+        super().__init__("same|valid|full|N|V,H|T,B,L,R", parse_padding, PADDINGS)
 
 
 class WordType(click.Choice[str]):
@@ -98,7 +104,9 @@ class KernelSpecType(click.ParamType[str]):
         """Offer the names of kernels, or else files."""
         from convcli.kernels.catalogue import complete_kernel
 
-        return _items(complete_kernel(incomplete)) or _items([incomplete], type="file")
+        return completion_items(complete_kernel(incomplete)) or completion_items(
+            [incomplete], type="file"
+        )
 
 
 def parse_memory(text: str) -> int | float:
@@ -127,7 +135,8 @@ POSITION = ParsedType("ROW,COL", parse_position)
 MEMORY = ParsedType("SIZE|P%", parse_memory)
 
 
-def _items(values: Iterable[str], **attributes: Any) -> list[CompletionItem]:
+def completion_items(values: Iterable[str], **attributes: Any) -> list[CompletionItem]:
+    """Return values as click's completion takes them."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(value, **attributes) for value in values]

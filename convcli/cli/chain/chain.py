@@ -26,14 +26,13 @@ from convcli.cli.options import (
     read_one_options,
     write_one_options,
 )
-from convcli.cli.types import KernelSpecType, WordType
+from convcli.cli.types import KernelSpecType, ParsedType, WordType, completion_items
 from convcli.errors import prefix_errors
 from convcli.teaching.chain.grammar import (
     LAYERS,
     SPEC,
     LayerSyntax,
     OptionSyntax,
-    ValueSyntax,
     find_layer,
 )
 
@@ -46,36 +45,12 @@ if TYPE_CHECKING:
 _NUMBER, _STDIN = "convcli.layer-number", "convcli.stdin"  # keys of Context.meta
 
 
-class ValueType(click.ParamType[Any]):
-    """A value that the grammar parses."""
-
-    name = "value"
-
-    def __init__(self, syntax: ValueSyntax) -> None:
-        self.syntax = syntax
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Parse a text; another value was parsed before."""
-        try:
-            return self.syntax.parse(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Offer the words that the value may be."""
-        return _items(word for word in self.syntax.words if word.startswith(incomplete))
-
-
 class LayerCommand(Command):
     """The command of a layer, which returns the layer."""
 
     def __init__(self, syntax: LayerSyntax) -> None:
         arguments = [
-            click.Argument(
-                [argument.name], type=ValueType(argument.value), metavar=argument.value.metavar
-            )
+            click.Argument([argument.name], type=ParsedType(*argument.value))
             for argument in syntax.arguments
         ]
         examples = [f"convcli chain photo.png {example} -o out.npy" for example in syntax.examples]
@@ -129,7 +104,7 @@ class LayerCommand(Command):
         items = super().shell_complete(ctx, incomplete)
         offered = {item.value for item in items}
         names = (name for name in LAYERS if name.startswith(incomplete) and name not in offered)
-        return [*items, *_items(names)]
+        return [*items, *completion_items(names)]
 
 
 def _click_option(layer: LayerSyntax, syntax: OptionSyntax) -> click.Option:
@@ -139,19 +114,13 @@ def _click_option(layer: LayerSyntax, syntax: OptionSyntax) -> click.Option:
     if syntax.value is None:
         attributes["is_flag"] = True
     else:
-        value_type = KernelSpecType() if syntax.value is SPEC else ValueType(syntax.value)
+        value_type = KernelSpecType() if syntax.value is SPEC else ParsedType(*syntax.value)
         attributes |= {"type": value_type, "metavar": syntax.value.metavar}
         attributes |= {"multiple": syntax.multiple, "required": syntax.required}
     if syntax.name == "threads":  # one variable sets the threads of every command
         command = layer.name.upper().replace("-", "_")
         attributes["envvar"] = [f"CONVCLI_CHAIN_{command}_THREADS", "CONVCLI_THREADS"]
     return Option([*filter(None, flags), syntax.name], group=syntax.group, **attributes)
-
-
-def _items(words: Iterator[str]) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(word) for word in words]
 
 
 class ChainGroup(Group):

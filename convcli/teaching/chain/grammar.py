@@ -262,7 +262,9 @@ def _lazy(module: str, class_name: str, **fixed: Any) -> Callable[..., Layer]:
 
 def _activation(name: str, summary: str) -> LayerSyntax:
     build = _lazy("activations", "Activation", name=name)
-    return LayerSyntax(name, summary, build, (f"conv -k sobel-x {name}",))
+    return LayerSyntax(
+        name, summary, build, (f"conv -k sobel-x {name}", f"conv -k outline {name} maxpool 2")
+    )
 
 
 def _build_conv(
@@ -392,8 +394,8 @@ _TABLE = (
         _build_conv,
         (
             "conv -k sobel-x relu",
-            "conv -k weights.npy --bias biases.npy --border zero",
-            'conv -k "-1 0 1" -k "-1; 0; 1" --combine magnitude',
+            "conv -k bank.npy --bias b.npy --border zero",
+            "conv -k sobel-x -k sobel-y --combine max",
         ),
         options=_CONV_OPTIONS,
         details="A 2-D kernel filters every map on its own. A 3-D kernel (C, kh, kw) sums over C "
@@ -406,7 +408,7 @@ _TABLE = (
         "leaky-relu",
         "Multiply negative values by a small slope.",
         _lazy("activations", "LeakyRelu"),
-        ("conv -k outline leaky-relu --slope 0.2",),
+        ("conv -k outline leaky-relu", "conv -k outline leaky-relu --slope 0.2"),
         options=(_SLOPE,),
     ),
     _activation("sigmoid", "Squash values to between 0 and 1: 1 / (1 + exp(-x))."),
@@ -425,7 +427,7 @@ _TABLE = (
         "avgpool",
         "Take the mean of each window.",
         _lazy("pooling", "Pool", kind="avg"),
-        ("avgpool 2", "avgpool 3 --stride 1 --padding 1 --no-count-padding"),
+        ("avgpool 2", "avgpool 3 --padding 1 --no-count-padding"),
         (_SIZE,),
         (_STRIDE, _PADDING, _COUNT_PADDING, _CEIL),
         _SIZE_DETAILS,
@@ -434,21 +436,21 @@ _TABLE = (
         "globalpool",
         "Take the maximum or the mean of each map.",
         _lazy("pooling", "GlobalPool"),
-        ("conv -k weights.npy relu globalpool avg",),
+        ("globalpool max", "conv -k bank.npy relu globalpool avg"),
         (_KIND,),
     ),
     LayerSyntax(
         "channelpool",
         "Take the maximum or the mean across the maps.",
         _lazy("pooling", "ChannelPool"),
-        ("conv -k weights.npy relu channelpool max",),
+        ("channelpool avg", "conv -k bank.npy relu channelpool max"),
         (_KIND,),
     ),
     LayerSyntax(
         "normalize",
         "Subtract each map's mean and divide by its deviation.",
         _lazy("pooling", "Normalize"),
-        ("conv -k outline normalize",),
+        ("conv -k outline normalize", "conv -k outline normalize --eps 0.001"),
         options=(_EPS,),
         details="(x - mean) / sqrt(variance + eps) over all positions of a map, as instance "
         "normalization does.",

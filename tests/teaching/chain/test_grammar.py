@@ -68,8 +68,8 @@ def test_standard_input_is_not_read_unless_it_is_passed(tmp_path):
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_example_is_a_network(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    np.save("weights.npy", np.ones((4, 3, 3, 3)))
-    np.save("biases.npy", np.zeros(4))
+    np.save("bank.npy", np.ones((4, 3, 3, 3)))
+    np.save("b.npy", np.zeros(4))
     layer = find_layer(name)
     assert layer.summary.endswith(".")
     assert all(option.help.endswith(".") for option in layer.options)
