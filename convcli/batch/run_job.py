@@ -142,7 +142,7 @@ class _JobRunner:
         options = self.options
         has_stack = any(each.kind == "stack" for each in summaries)
         copies = len(outputs) * (1 + has_stack)
-        self.memory_factor = copies * (0.9 if options.raw else 0.2)
+        self.memory_factor = copies * (0.9 if options.raw else 0.2)  # measured
         image = self._read()
         results: list[tuple[Filter, Filtered]] = []
         stacked: list[tuple[Filter, Filtered]] = []  # at the image's own depth
