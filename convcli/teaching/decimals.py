@@ -66,11 +66,7 @@ def product(pixel: Number, weight: Number) -> Number:
     >>> product(0.1, 3), product(math.nan, 0)
     (0.3, 0)
     """
-    if weight == 0:
-        return 0
-    if math.isfinite(pixel):
-        return from_fraction(as_fraction(pixel) * as_fraction(weight))
-    return pixel * weight
+    return sum_of_products([(pixel, weight)])
 
 
 def sum_of_products(pairs: Iterable[tuple[Number, Number]]) -> Number:
@@ -79,9 +75,14 @@ def sum_of_products(pairs: Iterable[tuple[Number, Number]]) -> Number:
     >>> sum_of_products([(0.1, 1), (0.2, 1)])
     0.3
     """
+    exact = exact_sum(pairs)
+    return from_fraction(exact) if isinstance(exact, Fraction) else exact
+
+
+def exact_sum(pairs: Iterable[tuple[Number, Number]]) -> Fraction | float:
+    """Add up pixel times weight over all pairs; the sum is a float if a pixel is not finite."""
     parts = [(pixel, weight) for pixel, weight in pairs if weight != 0]
     unbounded = [pixel * weight for pixel, weight in parts if not math.isfinite(pixel)]
     if unbounded:
         return sum(unbounded)
-    exact = sum((as_fraction(pixel) * as_fraction(weight) for pixel, weight in parts), Fraction())
-    return from_fraction(exact)
+    return sum((as_fraction(pixel) * as_fraction(weight) for pixel, weight in parts), Fraction())

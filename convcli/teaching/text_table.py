@@ -82,28 +82,22 @@ class TextTable(NamedTuple):
     @property
     def width(self) -> int:
         """The length of its lines."""
-        widths = self._widths()
-        return max(len(self.heading), self._margin + sum(widths) + max(len(widths) - 1, 0))
-
-    @property
-    def _margin(self) -> int:
-        return max(map(len, self.rows), default=-2) + 2
-
-    def _widths(self) -> list[int]:
-        labels = self.columns or [""] * len(self.cells[0])
-        return [
-            max(len(label), *(len(row[column].text) for row in self.cells))
-            for column, label in enumerate(labels)
-        ]
+        return len(self.lines(unpainted)[0])
 
     def lines(self, paint: Paint) -> list[str]:
         """Return the lines, all of the same length before they are colored."""
-        widths, margin = self._widths(), self._margin
-        lines = [paint("heading", self.heading) + " " * (self.width - len(self.heading))]
-        rest = " " * (self.width - margin - sum(widths) - len(widths) + 1)
+        labels = self.columns or [""] * len(self.cells[0])
+        widths = [
+            max(len(label), *(len(row[column].text) for row in self.cells))
+            for column, label in enumerate(labels)
+        ]
+        margin = max(map(len, self.rows), default=-2) + 2
+        length = margin + sum(widths) + len(widths) - 1
+        lines = [paint("heading", self.heading) + " " * (length - len(self.heading))]
+        rest = " " * (len(self.heading) - length)
         if self.columns:
-            labels = " ".join(map(str.rjust, self.columns, widths))
-            lines.append(" " * margin + paint("place", labels) + rest)
+            texts = " ".join(map(str.rjust, labels, widths))
+            lines.append(" " * margin + paint("place", texts) + rest)
         for label, row in zip(self.rows or [""] * len(self.cells), self.cells, strict=True):
             cells = (
                 paint(cell.role, cell.text.rjust(width))
@@ -117,8 +111,9 @@ class TextTable(NamedTuple):
         """Split a table that is wider than 80 columns into tables of fewer columns."""
         parts, left = [], self
         while left.width > WIDTH and len(left.cells[0]) > 1:
-            counts = range(len(left.cells[0]) - 1, 0, -1)
-            count = next((n for n in counts if left._part(0, n).width <= WIDTH), 1)
+            count = 1
+            while left._part(0, count + 1).width <= WIDTH:
+                count += 1
             parts.append(left._part(0, count))
             left = left._part(count, None)._replace(heading=f"{self.heading}, continued")
         return [*parts, left]

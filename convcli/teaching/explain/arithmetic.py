@@ -7,7 +7,7 @@ last digit. The products and sums that lead to them are computed here, in decima
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -30,10 +30,8 @@ from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
 from convcli.teaching.decimals import Number, product, sum_of_products, to_python
 from convcli.teaching.explain.explanation import Explanation, Grid, Output, Response, Sum
 
-Activation = Callable[[NDArray[Any]], NDArray[Any]]
-
 # All of them are monotonic: the least and greatest values stay the least and greatest.
-ACTIVATIONS: dict[str, Activation] = {
+ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "none": lambda values: values,
     "relu": relu,
     "leaky-relu": LeakyRelu().apply,
@@ -53,11 +51,7 @@ def explain_array(
     activation: str,
     range_name: str,
 ) -> Explanation:
-    """Explain one value of an array's feature map; :func:`convcli.explain` explains the arguments.
-
-    Raises:
-        ConvcliError: as :func:`convcli.explain`.
-    """
+    """Explain one value of an array, with the arguments of :func:`convcli.explain`."""
     kernels = _kernels(kernel)
     members = kernels.kernels
     if combine is not None and (len(members) < 2 or combine not in COMBINERS):
@@ -101,7 +95,7 @@ def explain_image(
     probed = probe_image(image, image_filter, position)
     extremes = None
     if image_filter.range == "rescale":
-        low, high = _activation(activation)(np.array(measure(image, image_filter))).tolist()
+        low, high = _activate(activation, np.array(measure(image, image_filter))).tolist()
         extremes = low, high
     return explain_probed(image, image_filter, position, probed, activation, extremes)
 
@@ -121,14 +115,36 @@ def explain_probed(
         probed: the values at this position.
         extremes: the least and the greatest activated value of the map, for range ``rescale``.
     """
-    activated = _activation(activation)(probed.values)
+    activated = _activate(activation, probed.values)
     max_value = None if image_filter.range == "raw" else image.max_value
     value_range = ValueRange(image_filter.range, max_value, *(extremes or ()))
-    plan = probed.plans[0]
-    geometry = plan.geometry
+    kind = probed.kind if probed.kind.kind == "f" else activated.dtype
+    pixels = np.empty(activated.shape, value_range.dtype_for(kind))
+    value_range.apply(activated, pixels)
     if extremes:
         low, high = (to_python(activated.dtype.type(end)) for end in extremes)
         extremes = low, high
+    names = channel_names(image.channels, image.depth)
+    windows = [_window(image.pixels, plan, at) for plan in probed.plans]
+    outputs = []
+    for channel, name in enumerate(names if len(pixels) > 1 else [""]):
+        responses = tuple(
+            _response(
+                kernel,
+                window,
+                plan,
+                as_applied(kernel.matrix, image_filter.conv.operation),
+                list(enumerate(names)) if kernel.matrix.ndim > 2 else [(channel, "")],
+                to_python(values[channel]),
+            )
+            for kernel, plan, window, values in zip(
+                image_filter.kernels, probed.plans, windows, probed.maps, strict=True
+            )
+        )
+        numbers = (to_python(maps[channel]) for maps in (probed.values, activated, pixels))
+        outputs.append(Output(name, responses, *numbers))
+    plan = probed.plans[0]
+    geometry = plan.geometry
     return Explanation(
         kernel=image_filter.label,
         at=at,
@@ -145,16 +161,15 @@ def explain_probed(
         range=image_filter.range,
         max_value=image.max_value,
         extremes=extremes,
-        outputs=tuple(_outputs(image, image_filter, at, probed, activated, value_range)),
+        outputs=tuple(outputs),
     )
 
 
-def _activation(name: str) -> Activation:
-    """Return a function of values; those with fractions compute integers in float64."""
-    function = ACTIVATIONS[name]
-    if name in ("none", "relu"):
-        return function
-    return lambda values: function(values if values.dtype.kind == "f" else values.astype(float))
+def _activate(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Apply an activation; those that give fractions compute integers in float64."""
+    if name not in ("none", "relu") and values.dtype.kind != "f":
+        values = values.astype(float)
+    return ACTIVATIONS[name](values)
 
 
 def _as_image(pixels: NDArray[Any]) -> ImageData:
@@ -181,43 +196,6 @@ def _position(at: Any) -> Pair:
         raise UsageError(
             f"a position must be two whole numbers, row and column, not {at!r}"
         ) from None
-
-
-def _outputs(
-    image: ImageData,
-    image_filter: Filter,
-    at: Pair,
-    probed: Probed,
-    activated: NDArray[Any],
-    value_range: ValueRange,
-) -> Iterator[Output]:
-    """Yield each channel of the feature map."""
-    kind = probed.kind if probed.kind.kind == "f" else activated.dtype
-    pixels = np.empty(activated.shape, value_range.dtype_for(kind))
-    value_range.apply(activated, pixels)
-    names = channel_names(image.channels, image.depth)
-    windows = [_window(image.pixels, plan, at) for plan in probed.plans]
-    for channel, name in enumerate(names if len(pixels) > 1 else [""]):
-        responses = tuple(
-            _response(
-                kernel,
-                window,
-                plan,
-                as_applied(kernel.matrix, image_filter.conv.operation),
-                list(enumerate(names)) if kernel.matrix.ndim > 2 else [(channel, "")],
-                to_python(values[channel]),
-            )
-            for kernel, plan, window, values in zip(
-                image_filter.kernels, probed.plans, windows, probed.maps, strict=True
-            )
-        )
-        yield Output(
-            channel=name,
-            responses=responses,
-            value=to_python(probed.values[channel]),
-            activated=to_python(activated[channel]),
-            pixel=to_python(pixels[channel]),
-        )
 
 
 def _response(
@@ -252,18 +230,12 @@ def _response(
 
 
 class _Window(NamedTuple):
-    """One window of the padded input.
+    """One window of the padded input."""
 
-    Attributes:
-        rows, columns: the input row (column) of each row (column) of the window.
-        padding: which of its values are padding.
-        channels: its values, one grid for each channel of the input.
-    """
-
-    rows: tuple[int, ...]
+    rows: tuple[int, ...]  # of the input
     columns: tuple[int, ...]
     padding: tuple[tuple[bool, ...], ...]
-    channels: tuple[Grid, ...]
+    channels: tuple[Grid, ...]  # the values
 
 
 def _window(pixels: NDArray[Any], plan: Plan, at: Pair) -> _Window:

@@ -10,6 +10,7 @@ from convcli.plotting.axes import (
     add_colorbar,
     finalize_layout,
     round_ticks,
+    widest_text,
 )
 from convcli.plotting.heatmap import draw_weights, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, draw_panel
@@ -229,8 +230,7 @@ def _draw_signed(
     image.set_cmap(colormaps[DIVERGING].with_extremes(bad=NAN_COLOR))
     add_colorbar(axes, image, round_ticks(-limit, limit), unit, below=width >= WIDE * height)
     texts = tuple(cell_texts(values)) if max(values.shape) <= MOST_TICKED else ()
-    widest = max((text_width(text, 1.0) for text in texts), default=0.0)
-    return DrawnImage(image, height / width, values.shape, texts, widest)
+    return DrawnImage(image, height / width, values.shape, texts, widest_text(texts))
 
 
 def _label_places(axis: Axis, places: tuple[int, ...], inches: float, *, along: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 
-from convcli.teaching.decimals import Number, as_fraction, format_number, format_operand
+from convcli.teaching.decimals import Number, as_fraction, exact_sum, format_number, format_operand
 from convcli.teaching.explain.explanation import Explanation, Output, Response, Sum
 from convcli.teaching.text_table import Paint, unpainted, wrapped
 
@@ -20,11 +20,7 @@ def sum_lines(part: Sum) -> list[str]:
         zip(chain.from_iterable(part.window), chain.from_iterable(part.weights), strict=True)
     )
     terms = (f"({format_number(pixel)}*{format_number(weight)})" for pixel, weight in pairs)
-    exact = True
-    if math.isfinite(part.sum):
-        products = (as_fraction(p) * as_fraction(w) for p, w in pairs if w != 0)
-        exact = sum(products) == as_fraction(part.sum)
-    return _addition_lines("sum", terms, part.sum, exact=exact)
+    return _addition_lines("sum", terms, part.sum, exact_sum(pairs))
 
 
 def value_lines(response: Response) -> list[str]:
@@ -39,11 +35,11 @@ def value_lines(response: Response) -> list[str]:
         text += f" / {format_operand(response.divisor)}"
     if response.bias:
         text += f" {'+' if response.bias > 0 else '-'} {format_number(abs(response.bias))}"
-    exact = True
-    if math.isfinite(response.sum) and math.isfinite(response.value):
+    exact: Fraction | float = response.value
+    if math.isfinite(response.sum):
         quotient = as_fraction(response.sum) / as_fraction(response.divisor)
-        exact = quotient + as_fraction(response.bias) == as_fraction(response.value)
-    return [*lines, *step_lines("value", f"{text} {_equals(response.value, exact=exact)}")]
+        exact = quotient + as_fraction(response.bias)
+    return [*lines, *step_lines("value", f"{text} {_equals(response.value, exact)}")]
 
 
 def combination_lines(explanation: Explanation, output: Output) -> list[str]:
@@ -57,14 +53,14 @@ def combination_lines(explanation: Explanation, output: Output) -> list[str]:
     if combine == "max":
         text = ", ".join(map(format_number, values))
         return step_lines("max", f"max({text}) = {format_number(value)}")
-    finite = all(map(math.isfinite, (*values, value)))
     if combine == "mean":
         text = f"({' + '.join(map(format_operand, values))}) / {len(values)}"
-        exact = not finite or _exact_sum(values) == as_fraction(value) * len(values)
-    else:
-        text = f"sqrt({' + '.join(f'{format_operand(each)}^2' for each in values)})"
-        exact = not finite or sum(as_fraction(n) ** 2 for n in values) == as_fraction(value) ** 2
-    return step_lines(combine, f"{text} {_equals(value, exact=exact)}")
+        exact = exact_sum((number, 1) for number in values) / len(values)
+        return step_lines("mean", f"{text} {_equals(value, exact)}")
+    text = f"sqrt({' + '.join(f'{format_operand(number)}^2' for number in values)})"
+    finite = all(map(math.isfinite, (*values, value)))
+    rounded = finite and sum(as_fraction(n) ** 2 for n in values) != as_fraction(value) ** 2
+    return step_lines(combine, f"{text} {'~' if rounded else '='} {format_number(value)}")
 
 
 def result_lines(
@@ -97,7 +93,7 @@ def _activation_line(activation: str, value: Number, activated: Number) -> str:
         text = f"1 / (1 + exp({format_number(-value)}))"
     elif activation == "tanh":
         text = f"tanh({format_number(value)})"
-    return f"{name:<{LABEL}}{text} {_equals(activated, exact=exact)}"
+    return f"{name:<{LABEL}}{text} {'=' if exact else '~'} {format_number(activated)}"
 
 
 def _range_text(explanation: Explanation, output: Output) -> str:
@@ -146,20 +142,19 @@ def _rescale_text(
 
 def _total_lines(name: str, numbers: list[Number], total: Number) -> list[str]:
     """Return the lines that add up numbers."""
-    finite = all(map(math.isfinite, (*numbers, total)))
-    exact = not finite or _exact_sum(numbers) == as_fraction(total)
-    return _addition_lines(name, map(format_operand, numbers), total, exact=exact)
+    exact = exact_sum((number, 1) for number in numbers)
+    return _addition_lines(name, map(format_operand, numbers), total, exact)
 
 
-def _addition_lines(name: str, terms: Iterable[str], total: Number, *, exact: bool) -> list[str]:
+def _addition_lines(
+    name: str, terms: Iterable[str], total: Number, exact: Fraction | float
+) -> list[str]:
     """Return the lines of an addition; lines break before a plus."""
     first, *others = terms
-    return step_lines(name, [first, *(f"+ {term}" for term in others), _equals(total, exact=exact)])
+    return step_lines(name, [first, *(f"+ {term}" for term in others), _equals(total, exact)])
 
 
-def _exact_sum(numbers: Iterable[Number]) -> Fraction:
-    return sum(map(as_fraction, numbers), Fraction())
-
-
-def _equals(number: Number, *, exact: bool) -> str:
-    return f"{'=' if exact else '~'} {format_number(number)}"
+def _equals(number: Number, exact: Fraction | float) -> str:
+    """Write a result after ``=``, or after ``~`` if the exact fraction was rounded."""
+    finite = isinstance(exact, Fraction) and math.isfinite(number)
+    return f"{'~' if finite and exact != as_fraction(number) else '='} {format_number(number)}"

@@ -8,7 +8,7 @@ means), so that a learning rate means the same for every image; the weights do n
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,16 +45,13 @@ class Descent(NamedTuple):
             raise UsageError(f"rate must be a number above 0, not {self.rate:g}")
         if not 0 <= self.momentum < 1:
             raise UsageError(f"momentum must be from 0 to below 1, not {self.momentum:g}")
-        if not _is_whole(self.epochs) or not 1 <= self.epochs <= _MOST_EPOCHS:
+        whole: Any = int | np.integer
+        if not isinstance(self.epochs, whole) or not 1 <= self.epochs <= _MOST_EPOCHS:
             raise UsageError(
                 f"epochs must be a whole number from 1 to {_MOST_EPOCHS:,}, not {self.epochs}"
             )
-        if not _is_whole(self.seed) or self.seed < 0:
+        if not isinstance(self.seed, whole) or self.seed < 0:
             raise UsageError(f"seed must be a whole number of at least 0, not {self.seed}")
-
-
-def _is_whole(number: object) -> bool:
-    return isinstance(number, int | np.integer)
 
 
 def descend(equations: NormalEquations, best: Floats, least: float, settings: Descent) -> History:
@@ -64,7 +61,7 @@ def descend(equations: NormalEquations, best: Floats, least: float, settings: De
         equations: the normal equations.
         best: (n,), their solution.
         least: the loss of that solution.
-        settings: rate, epochs, momentum and seed.
+        settings: of the descent.
 
     Raises:
         UsageError: the rate is too large, so the loss grows.

@@ -10,6 +10,7 @@ from convcli.plotting.axes import (
     add_colorbar,
     finalize_layout,
     round_ticks,
+    widest_text,
 )
 from convcli.plotting.heatmap import add_shared_colorbar, draw_weights, symmetric_limit
 from convcli.plotting.style import TICK_POINTS, TITLE_POINTS, fit_box, page, style_context
@@ -75,14 +76,16 @@ def draw_learned(learned: LearnResult, truth: Truth | None = None) -> Figure:
 def _draw_solution(learned: LearnResult, truth: Truth | None) -> Figure:
     """Draw a column of heat maps for each kernel, each map with a color bar of its own."""
     rounded, decimals = shown_weights(learned)
-    limit = _limit(learned.weights, *([] if truth is None else [truth.weights]))
+    limit = symmetric_limit(np.array([learned.weights, *([truth.weights] if truth else [])]))
     maps = [_Map.of("learned", learned.weights, rounded, limit, _MOST_CHANNELS)]
     if truth is not None:
         true, difference = truth.weights, learned.weights - truth.weights
         shown = np.round(true, decimals + 2)
         maps += [
             _Map.of(truth.name, true, shown, limit, _MOST_CHANNELS),
-            _Map.of("difference", difference, difference, _limit(difference), _MOST_CHANNELS),
+            _Map.of(
+                "difference", difference, difference, symmetric_limit(difference), _MOST_CHANNELS
+            ),
         ]
     rows, columns = learned.weights.shape[-2:]
     inches = _box((rows, columns), _LONGEST if len(maps) == 1 else _LONGEST / 1.3)
@@ -112,7 +115,7 @@ def _draw_descent(learned: LearnResult, history: History, truth: Truth | None) -
     widest = max(text_width(title, TITLE_POINTS) for title, _ in kernels)
     if truth is not None:
         kernels.append((truth.name, truth.weights))
-    limit = _limit(*(kernel for _, kernel in kernels))
+    limit = symmetric_limit(np.array([kernel for _, kernel in kernels]))
     maps = [
         _Map.of(title, kernel, np.round(kernel, 3), limit, _MOST_HISTORY_CHANNELS)
         for title, kernel in kernels
@@ -168,10 +171,6 @@ def _title(learned: LearnResult) -> str:
     return f"{text}\n{verdict(learned)}" if learned.weights.ndim == 2 else text
 
 
-def _limit(*weights: Floats) -> float:
-    return symmetric_limit(np.concatenate([each.ravel() for each in weights]))
-
-
 def _map_title(learned: LearnResult, each: _Map, channel: int, inches: float) -> str:
     name = learned.channels[channel]
     return wrap(f"{each.title}, {name}" if name else each.title, inches, TITLE_POINTS)
@@ -185,8 +184,7 @@ def _draw_map(
     image = draw_weights(axes, weights, each.limit, inches=inches if ticks else None)
     small = max(weights.shape) <= MOST_TICKED
     texts = tuple(cell_texts(each.rounded[channel])) if small else ()
-    all_texts = cell_texts(each.rounded) if small else []
-    widest = max((text_width(text, 1.0) for text in all_texts), default=0.0)
+    widest = widest_text(cell_texts(each.rounded) if small else [])
     return DrawnImage(image, inches[1] / inches[0], weights.shape, texts, widest)
 
 

@@ -12,7 +12,7 @@ from convcli.errors import UsageError
 from convcli.geometry import Pair
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.learn.lookup import centered
-from convcli.teaching.learn.result import Floats, History, LearnResult, Match
+from convcli.teaching.learn.result import Floats, History, LearnResult
 from convcli.teaching.text_table import (
     Cell,
     TextTable,
@@ -125,20 +125,13 @@ def verdict(learned: LearnResult) -> str:
     match = learned.match
     if match is None:
         return "no known kernel matches"
-    name = _match_name(match)
+    scaled = "the negative of " if match.scale == -1 else f"{match.scale:.5g} times "
+    flipped = ", flipped (as --operation convolve flips it)" if match.flipped else ""
+    name = f"{scaled if match.scale != 1 else ''}{match.spec}{flipped}"
     if not match.certain:
         return f"this is near {name}: the largest difference is {match.difference:.2g}"
     also = f" (also called {', '.join(match.also)})" if match.also else ""
     return f"this is {name}{also}"
-
-
-def _match_name(match: Match) -> str:
-    flipped = ", flipped (as --operation convolve flips it)" if match.flipped else ""
-    if match.scale == 1:
-        return match.spec + flipped
-    if match.scale == -1:
-        return f"the negative of {match.spec}{flipped}"
-    return f"{match.scale:.5g} times {match.spec}{flipped}"
 
 
 def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
