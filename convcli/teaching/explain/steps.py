@@ -107,13 +107,11 @@ def _range_text(explanation: Explanation, output: Output) -> str:
     if max_value is None:
         return f"|{number}| = {format_number(pixel)}" if explanation.range == "abs" else ""
     mid = max_value // 2 + 1
-    match explanation.range:
-        case "abs":
-            start, shifted = f"|{number}| = {format_number(abs(value))}", abs(value)
-        case "offset":
-            start, shifted = f"{number} + {mid}", value + mid
-        case _:
-            start, shifted = number, value
+    start, shifted = number, value
+    if explanation.range == "abs":
+        start, shifted = f"|{number}| = {format_number(abs(value))}", abs(value)
+    elif explanation.range == "offset":
+        start, shifted = f"{number} + {mid}", value + mid
     return f"{start} -> {format_number(pixel)}{_change(shifted, max_value)}"
 
 

@@ -21,16 +21,9 @@ _MOST_EPOCHS = 1_000_000
 
 
 class Descent(NamedTuple):
-    """The settings of a gradient descent.
+    """The settings of a gradient descent, as for :func:`convcli.learn_kernel`."""
 
-    Attributes:
-        rate: the learning rate; None for the inverse of the largest curvature.
-        epochs: the number of steps.
-        momentum: the share of each step that is added to the next, from 0 to below 1.
-        seed: of the random weights at the start.
-    """
-
-    rate: float | None = None
+    rate: float | None = None  # None for the inverse of the largest curvature
     epochs: int = 200
     momentum: float = 0.9
     seed: int = 0

@@ -55,7 +55,13 @@ def learn_from(
     if descent is not None:
         descent.check()
     fit = _Fit(examples, model, thread_count(threads))
-    return fit.result(fit.weights, fit.squares) if descent is None else fit.descend(descent)
+    if descent is None:
+        return fit.result(fit.weights, fit.squares)
+    count = fit.equations.count
+    history = descend(fit.equations, fit.weights, fit.squares / count, descent)
+    result = fit.result(history.kernels[-1], history.losses[-1] * count)
+    kernels = tuple(map(fit.shaped, history.kernels))
+    return replace(result, history=replace(history, kernels=kernels))
 
 
 class _Fit:
@@ -71,14 +77,6 @@ class _Fit:
         self.equations = NormalEquations(products, self.origin, with_bias=model.with_bias)
         self.equations.check()
         self.weights, self.squares = self._solve()
-
-    def descend(self, settings: Descent) -> LearnResult:
-        """Return the kernel that gradient descent reaches."""
-        count = self.equations.count
-        history = descend(self.equations, self.weights, self.squares / count, settings)
-        last = history.kernels[-1]
-        history = replace(history, kernels=tuple(map(self._shaped, history.kernels)))
-        return replace(self.result(last, history.losses[-1] * count), history=history)
 
     def _sum_products(self) -> Floats:
         """Return the sums for the normal equations over all pairs."""
@@ -110,7 +108,16 @@ class _Fit:
 
     def _windows(self, example: Example) -> list[Windows]:
         with prefix_errors(example.name):
-            _check_finite(example)
+            for name, image in (("BEFORE", example.before), ("AFTER", example.after)):
+                if image.dtype.kind == "f" and not np.isfinite(image).all():
+                    raise UsageError(
+                        f"{name} holds NaN or infinity; no kernel can be learned from it"
+                    )
+                if image.dtype == np.float64 and max(-image.min(), image.max()) > _LARGEST:
+                    raise UsageError(
+                        f"{name} holds numbers beyond {_LARGEST:g}, whose sums of squares "
+                        "overflow; scale both images down"
+                    )
             return windows_of(example, self.model)
 
     def _take_shape(self, windows: Windows) -> None:
@@ -160,12 +167,12 @@ class _Fit:
         count, spread = self.equations.count, self.equations.spread
         variance = squares / max(count - len(weights) - self.model.with_bias, 1)
         errors = self.equations.standard_errors(variance)
-        error, shaped = float(errors.max()), self._shaped(weights)
+        error, shaped = float(errors.max()), self.shaped(weights)
         bias, bias_error = self._bias(weights, variance) if self.model.with_bias else (0.0, 0.0)
         result = LearnResult(
             weights=shaped,
             bias=bias,
-            errors=self._shaped(errors),
+            errors=self.shaped(errors),
             bias_error=bias_error,
             windows=int(count),
             clipped=self.clipped,
@@ -194,7 +201,7 @@ class _Fit:
         share = 1 / equations.count + float(means @ equations.solve(means))
         return equations.bias(weights) + shift, math.sqrt(variance * share)
 
-    def _shaped(self, values: Floats) -> Floats:
+    def shaped(self, values: Floats) -> Floats:
         """Return a kernel as its operation takes it, (kh, kw) or (C, kh, kw)."""
         shaped = values.reshape(self.shape if self.shape[0] > 1 else self.shape[1:])
         return shaped[..., ::-1, ::-1] if self.model.operation == "convolve" else shaped
@@ -205,14 +212,3 @@ def _rough_mean(image: NDArray[Any]) -> float:
     step = math.isqrt(max(image.size // _MOST_SAMPLES, 1))
     mean = float(image[::step, ::step].mean(dtype=np.float64))
     return mean if image.dtype.kind == "f" else float(round(mean))
-
-
-def _check_finite(example: Example) -> None:
-    for name, image in (("BEFORE", example.before), ("AFTER", example.after)):
-        if image.dtype.kind == "f" and not np.isfinite(image).all():
-            raise UsageError(f"{name} holds NaN or infinity; no kernel can be learned from it")
-        if image.dtype == np.float64 and max(-image.min(), image.max()) > _LARGEST:
-            raise UsageError(
-                f"{name} holds numbers beyond {_LARGEST:g}, whose sums of squares overflow; "
-                "scale both images down"
-            )

@@ -18,6 +18,7 @@ edge and gains those of the opposite edge.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -64,14 +65,12 @@ def _sum_bands(
 
     Neither the bands nor the order of the additions depends on the number of threads.
     """
-    height, width = windows.target.shape
-    tall = -(-height // (step * _MOST_BANDS)) * step
-    starts = range(0, height, tall)
+    tall = -(-len(windows.target) // (step * _MOST_BANDS)) * step
+    starts = range(0, len(windows.target), tall)
     results: dict[int, Floats] = {}
 
     def add_band(start: int) -> None:
-        rows = slice(start, min(start + tall, height))
-        results[start] = work(windows.part(rows, slice(0, width)))
+        results[start] = work(windows.part(slice(start, start + tall), slice(None)))
 
     worth = threads if windows.target.size * windows.weights >= MIN_THREADED_SIZE else 1
     for_each(add_band, starts, min(worth, len(starts)))
@@ -121,11 +120,8 @@ def _matrices(windows: Windows, origin: Origin) -> Iterator[Floats]:
     down = max(most // across, 1)
     space = np.empty(count * down * across)
     step, apart, taps = windows.stride, windows.dilation, windows.kernel_shape
-    for top, left in np.ndindex(-(-height // down), -(-width // across)):
-        part = windows.part(
-            slice(top * down, min((top + 1) * down, height)),
-            slice(left * across, min((left + 1) * across, width)),
-        )
+    for top, left in product(range(0, height, down), range(0, width, across)):
+        part = windows.part(slice(top, top + down), slice(left, left + across))
         matrix = space[: count * part.target.size].reshape(count, -1)
         planes = np.subtract(part.planes, origin.before, dtype=np.float64)
         shape, (channel, *pitch) = (len(planes), *taps, *part.target.shape), planes.strides
@@ -189,11 +185,8 @@ def residuals_by_fft(
 def _correlate(windows: Windows, origin: Origin, sides: Pair) -> Floats:
     """Correlate the window's first pixel, in any column, and the value with all pixels.
 
-    The spectra of all tiles are added up and transformed back once.
-
-    Returns:
-        In one dimension, (C + 1, C, kh, 2 kw - 1) correlations at all distances down and across,
-        and the sums of the first pixels (C,), of the values and of their squares.
+    Returns (C + 1, C, kh, 2 kw - 1) correlations at all distances down and across, flat, and after
+    them the sums of the first pixels (C,), of the values and of their squares.
     """
     channels, (rows, columns) = len(windows.planes), windows.kernel_shape
     left = np.zeros((channels + 1, *sides))
@@ -208,6 +201,7 @@ def _correlate(windows: Windows, origin: Origin, sides: Pair) -> Floats:
         total += np.fft.rfft2(left)[:, np.newaxis] * np.conjugate(spectrum, out=spectrum)
         sums[:-1] += left.sum(axis=(1, 2))
         sums[-1] += np.vdot(values, values)
+    # The spectra of all tiles are transformed back together.
     lags = np.fft.irfft2(np.conjugate(total, out=total), sides)
     return np.append(lags[..., :rows, np.arange(1 - columns, columns)], sums)
 
@@ -250,27 +244,20 @@ def _shift_pixels(
 ) -> tuple[Floats, Floats]:
     """Derive the sums of every pixel of the window from those of its first pixel.
 
-    Args:
-        windows: the windows.
-        origin: what the pixels count from.
-        lags: (C, C, kh, 2 kw - 1), the correlations of the first pixel, in any column.
-        pixels: (C,), the sums of the first pixel, in any column.
-
-    Returns:
-        The sums of products, (C, kh, kw, C, kh, kw), and of pixels, (C, kh, kw).
+    The correlations (C, C, kh, 2 kw - 1) and sums (C,) of the first pixel, in any column, give the
+    sums of products, (C, kh, kw, C, kh, kw), and of pixels, (C, kh, kw).
     """
-    (height, width), (rows, columns) = windows.target.shape, windows.kernel_shape
+    rows, columns = windows.kernel_shape
     shape = (len(windows.planes), rows, columns)
 
     def edge(down: slice, across: slice) -> tuple[Floats, Floats]:
         products = _products(windows.part(down, across), origin)
         return products[:-2, :-2].reshape(shape * 2), products[-2, :-2].reshape(shape)
 
-    all_rows, all_columns = slice(0, height), slice(0, width)
-    left, left_pixels = edge(all_rows, slice(0, 1))
-    right, right_pixels = edge(all_rows, slice(width - 1, width))
-    top, top_pixels = edge(slice(0, 1), all_columns)
-    bottom, bottom_pixels = edge(slice(height - 1, height), all_columns)
+    left, left_pixels = edge(np.s_[:], np.s_[:1])
+    right, right_pixels = edge(np.s_[:], np.s_[-1:])
+    top, top_pixels = edge(np.s_[:1], np.s_[:])
+    bottom, bottom_pixels = edge(np.s_[-1:], np.s_[:])
     gram, sums = np.empty(shape * 2), np.empty(shape)
     seen = [slice(start, start + columns) for start in range(columns - 1, -1, -1)]
     for j in range(columns):  # leave no column on the right of the last window's first pixel

@@ -45,15 +45,6 @@ class _Candidate(NamedTuple):
     scale: float
     difference: float
 
-    def same_weights(self, best: _Candidate, tolerance: float) -> bool:
-        """Return whether this is another kernel with the weights of the best, read likewise."""
-        known, other = self.known, best.known
-        if known.spec == other.spec or known.rotated or known.bias != other.bias:
-            return False
-        if (self.flipped, self.scale) != (best.flipped, best.scale):
-            return False
-        return bool(np.abs(known.weights - other.weights).max() <= tolerance)
-
 
 def recognize(weights: Floats, bias: float, error: float) -> Match | None:
     """Return the known kernel nearest to some weights; None if none is near.
@@ -83,7 +74,15 @@ def recognize(weights: Floats, bias: float, error: float) -> Match | None:
     if not candidates:
         return None
     best = min(candidates, key=lambda candidate: candidate.rank)
-    also = (found.known.spec for found in candidates if found.same_weights(best, 1e-12 * largest))
+    also = (
+        candidate.known.spec
+        for candidate in candidates
+        if candidate.known.spec != best.known.spec
+        and not candidate.known.rotated
+        and candidate[2:4] == best[2:4]  # flipped and scaled likewise
+        and candidate.known.bias == best.known.bias
+        and np.abs(candidate.known.weights - best.known.weights).max() <= 1e-12 * largest
+    )
     return Match(
         best.known.spec,
         tuple(dict.fromkeys(also)),

@@ -42,13 +42,7 @@ class NormalEquations:
     """
 
     def __init__(self, products: Floats, origin: Origin, *, with_bias: bool) -> None:
-        """Set the equations up.
-
-        Args:
-            products: (n + 2, n + 2), the sums of the products of every two of x, 1 and y.
-            origin: what they count from.
-            with_bias: whether to fit a bias.
-        """
+        """Set up from the sums of products of every two of x, 1 and y, (n + 2, n + 2)."""
         self.origin, self.with_bias = origin, with_bias
         self.sums = products[-2, :-2]
         self.count, self._total, self.squares = products[[-2, -2, -1], [-2, -1, -1]].tolist()

@@ -28,16 +28,11 @@ class FilePair(NamedTuple):
 
 
 class Examples:
-    """Pairs of images that can be iterated over several times; notes are reported once.
-
-    Attributes:
-        pairs: the names of the files.
-    """
+    """Pairs of images that can be iterated over several times; notes are reported once."""
 
     def __init__(self, pairs: list[FilePair], read: Read, report: Callable[[str], None]) -> None:
         """Keep the names of the files, how to read one, and what to call with each note."""
-        self.pairs = pairs
-        self._read_file, self._report = read, report
+        self.pairs, self._read_file, self._report = pairs, read, report
         self._cached: dict[int, Example] = {}
         self._cached_bytes = 0
         self._reported: set[int] = set()

@@ -29,24 +29,14 @@ _EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # th
 
 
 class Truth(NamedTuple):
-    """The true kernel, to compare the learned one with.
-
-    Attributes:
-        name: its name.
-        weights: in the shape of the learned kernel.
-    """
+    """The true kernel, to compare the learned one with."""
 
     name: str
-    weights: Floats
+    weights: Floats  # in the shape of the learned kernel
 
     @classmethod
     def of(cls, kernel: Kernel, shape: Pair, channels: int | None) -> Truth:
-        """Pad a kernel with zeros to the shape of the learned one.
-
-        Args:
-            kernel: the true kernel.
-            shape: rows and columns of the learned kernel.
-            channels: the channels of the learned kernel; None if it is 2-D.
+        """Pad a kernel with zeros to the shape of the learned one; ``channels`` is None for 2-D.
 
         Raises:
             UsageError: the true kernel is larger, or has other channels.
@@ -213,12 +203,9 @@ def _history_lines(history: History) -> list[str]:
     last = len(history.losses) - 1
     epochs = [epoch for epoch in _EPOCHS if epoch < last] + [last]
     losses = [f"{history.losses[epoch]:.6g}" for epoch in epochs]
-    lines = ["epoch  loss (mean squared residual)"]
-    lines += table_lines(
-        [(f"{epoch:>5}", loss) for epoch, loss in zip(epochs, losses, strict=True)]
-    )
-    lines += wrapped(
+    rows = [(f"{epoch:>5}", loss) for epoch, loss in zip(epochs, losses, strict=True)]
+    setting = wrapped(
         f"rate {history.rate:.4g} (any below {history.limit:.4g} converges), momentum "
         f"{history.momentum:g}; least squares has a loss of {history.least:.6g}".split(" ")
     )
-    return [*lines, ""]
+    return ["epoch  loss (mean squared residual)", *table_lines(rows), *setting, ""]

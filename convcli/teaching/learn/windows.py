@@ -33,19 +33,7 @@ _MOST_STRIDE = 16  # the largest stride that an error message suggests
 
 
 class Model(NamedTuple):
-    """What is known about how one image was made from the other.
-
-    Attributes:
-        kernel_shape: rows and columns of the kernel.
-        operation: ``correlate``, or ``convolve``, which flips the kernel.
-        padding: as for :func:`convcli.cross_correlate`; None to find it from the sizes.
-        border: what the padding held; None to use only the windows without padding.
-        fill: the value of a constant border.
-        stride: the step between windows.
-        dilation: the distance between the pixels of a window.
-        with_bias: whether to fit a bias.
-        ignore_clipped: whether to leave out the black and white pixels of the result.
-    """
+    """How one image was made from the other: arguments of :func:`convcli.learn_kernel`."""
 
     kernel_shape: Pair = (3, 3)
     operation: str = "correlate"
@@ -100,11 +88,12 @@ class Windows:
         return len(self.planes) * self.kernel_shape[0] * self.kernel_shape[1]
 
     def part(self, rows: slice, columns: slice) -> Windows:
-        """Return the windows of some rows and columns of the target."""
+        """Return the windows of some rows and columns of the target, at least one."""
+        places = (range(len(self.target))[rows], range(self.target.shape[1])[columns])
         seen = [
-            slice(part.start * step, (part.stop - 1) * step + distance * (taps - 1) + 1)
-            for part, step, distance, taps in zip(
-                (rows, columns), self.stride, self.dilation, self.kernel_shape, strict=True
+            slice(place[0] * step, place[-1] * step + distance * (taps - 1) + 1)
+            for place, step, distance, taps in zip(
+                places, self.stride, self.dilation, self.kernel_shape, strict=True
             )
         ]
         mask = None if self.mask is None else self.mask[rows, columns]
@@ -118,10 +107,7 @@ def pair_arrays(before: Any, after: Any) -> list[Example]:
     Raises:
         UsageError: the lists differ in length, or an array is not an image.
     """
-    before_images, after_images = (
-        [np.asarray(image) for image in given] if _is_list(given) else [np.asarray(given)]
-        for given in (before, after)
-    )
+    before_images, after_images = map(_as_images, (before, after))
     if len(before_images) != len(after_images):
         raise UsageError(f"{len(before_images)} images before, but {len(after_images)} after")
     for image in (*before_images, *after_images):
@@ -136,9 +122,10 @@ def pair_arrays(before: Any, after: Any) -> list[Example]:
     ]
 
 
-def _is_list(given: Any) -> bool:
-    """Tell a list of images from one image that is written as lists of numbers."""
-    return isinstance(given, list | tuple) and (not given or np.ndim(given[0]) > 1)
+def _as_images(images: Any) -> list[NDArray[Any]]:
+    """Return a list of images, or one image, which may be lists of numbers, as arrays."""
+    several = isinstance(images, list | tuple) and (not images or np.ndim(images[0]) > 1)
+    return list(map(np.asarray, images if several else [images]))
 
 
 def windows_of(example: Example, model: Model) -> list[Windows]:
