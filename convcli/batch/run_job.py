@@ -101,7 +101,7 @@ class _JobRunner:
         self.job = job
         self.options = options
         self.reserve_memory = reserve_memory
-        self.memory_factor = 0.0  # of all results that are kept, relative to image and result
+        self.memory_factor = 0.0  # of kept results: a share of what reading and filtering takes
         self.name = "standard input" if job.source.is_stdin else job.source.path
         self.file: Path | io.BytesIO = Path(job.source.path)
         self.results: list[OutputResult] = []
@@ -142,7 +142,7 @@ class _JobRunner:
         options = self.options
         has_stack = any(each.kind == "stack" for each in summaries)
         copies = len(outputs) * (1 + has_stack)
-        self.memory_factor = copies * (0.9 if options.raw else 0.2)  # measured
+        self.memory_factor = copies * (0.9 if options.raw else 0.2)
         image = self._read()
         results: list[tuple[Filter, Filtered]] = []
         stacked: list[tuple[Filter, Filtered]] = []  # at the image's own depth
