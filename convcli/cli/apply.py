@@ -244,12 +244,7 @@ def apply(
 
 
 def _check_outputs(jobs: JobList, outputs: OutputOptions, messages: MessageOptions) -> None:
-    """Check, before any image is read, that every output can be written and shown.
-
-    Raises:
-        UsageError: a summary file has the wrong suffix, there is no display, or two results would
-            go to standard output.
-    """
+    """Check, before any image is read, that every output can be written and shown."""
     if messages.json and outputs.output == "-":
         raise UsageError("--json and -o - both write to standard output; choose one")
     figures = [summary.path for summary in jobs.summaries if summary.kind != "stack"]

@@ -157,11 +157,7 @@ class Conv:
 
 
 def _add_biases(maps: Maps, biases: tuple[float, ...]) -> Maps:
-    """Add one bias to all maps, or one to each; whole biases keep integers exact.
-
-    Raises:
-        UsageError: the values would exceed 64-bit integers.
-    """
+    """Add one bias to all maps, or one to each; whole biases keep integers exact."""
     whole = [number for number in map(int_if_whole, biases) if isinstance(number, int)]
     if maps.dtype.kind == "f" or len(whole) < len(biases):
         with np.errstate(over="ignore", invalid="ignore"):  # infinite where float32 overflows
@@ -180,11 +176,7 @@ def _stack_kernels(kernels: list[Kernel]) -> Kernel:
 
 
 def _count_maps(group: KernelSet, shape: Shape) -> int:
-    """Count the output maps of a set.
-
-    Raises:
-        UsageError: the set combines 2-D with 3-D kernels.
-    """
+    """Count the output maps of a set."""
     counts = {shape[2] if kernel.matrix.ndim == 2 else 1 for kernel in group.kernels}
     if len(counts) > 1:
         raise UsageError("--combine takes 2-D kernels or 3-D kernels (C, kh, kw), not both")

@@ -84,12 +84,7 @@ def run(
 
 
 def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> str:
-    """Return the file of the result.
-
-    Raises:
-        UsageError: its suffix is not that of a format, or the input is standard input and has no
-            name to derive one from.
-    """
+    """Return the file of the result."""
     raw = outputs.range == "raw"
     if outputs.output is None:
         if source == STDOUT:
@@ -170,11 +165,7 @@ class _ChainWriter:
             self._note("figure", outputs.plot)
 
     def _choose_target(self) -> Target:
-        """Choose the format and depth of the result.
-
-        Raises:
-            UsageError: the named format cannot hold that many maps, or the range.
-        """
+        """Choose the format and depth of the result."""
         value_range = self.outputs.range or "clip"
         target = choose_target(
             plan_output(self.outputs.output or "", self.writing.format),
@@ -201,12 +192,7 @@ class _ChainWriter:
         return paths
 
     def _check_paths(self, layer_paths: Sequence[tuple[Path, Path | None]]) -> None:
-        """Check that no output exists, and that no two outputs are one file.
-
-        Raises:
-            ImageError: a file exists and --overwrite is not given.
-            UsageError: two outputs are one file.
-        """
+        """Check that no output exists, and that no two outputs are one file."""
         named = [self.outputs.plot, self.outputs.output if self.outputs.has_result else None]
         paths = [Path(name) for name in named if name not in (None, STDOUT)]
         paths += [path for pair in layer_paths for path in pair if path is not None]

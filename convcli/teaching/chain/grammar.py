@@ -280,12 +280,7 @@ def _build_conv(
     stdin: BinaryIO | None = None,
     **options: Any,
 ) -> Layer:
-    """Build a conv layer; ``stdin`` is what the SPEC ``-`` reads.
-
-    Raises:
-        KernelError: a SPEC names no kernel, or the file of biases cannot be read.
-        UsageError: the options contradict each other.
-    """
+    """Build a conv layer; ``stdin`` is what the SPEC ``-`` reads."""
     from convcli.kernels.files import read_biases
     from convcli.kernels.spec import group_kernels, read_specs
     from convcli.layers.conv import Conv
