@@ -54,7 +54,7 @@ bias: added after the division.
 dtype: type of the result. An integer type rounds half to even and saturates; NaN becomes 0.
 method: how to sum: ``auto`` (the cheapest), ``direct``, ``separable``, ``toeplitz``, ``fft``,
     or ``matrix`` (im2col, for filter banks). All give the same integers.
-threads: use at most this many; None for ``CONVCLI_THREADS``, or one a processor. The result
+threads: use at most this many; None for ``CONVCLI_THREADS``, or one per processor. The result
     does not depend on it.""",
 }
 

@@ -65,9 +65,9 @@ class Geometry:
         pads: pixels added on each side.
         stride: step between windows.
         dilation: distance between taps.
-        anchor: the place in a window, in input pixels, that its output stands for: ``d(k-1)//2``,
-            the upper or left one of the two middles of an even kernel, and the other one if a
-            convolution flips the kernel.
+        anchor: the pixel of a window that its output is aligned with, counted from the window's
+            first: ``d(k-1)//2``. An even kernel has two middle pixels; this is the upper or left
+            one, or the other one if a convolution flips the kernel.
     """
 
     input_shape: Pair
@@ -209,7 +209,9 @@ def as_pair(value: object, name: str, *, least: int) -> Pair:
     Raises:
         GeometryError: the value is neither, or a number is below ``least``; ``name`` names it.
     """
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, tuple) and (
+        isinstance(value, int | str) or not isinstance(value, Sequence)
+    ):
         number = _whole(value, name, least=least)
         return number, number
     if len(value) != 2:
@@ -253,12 +255,14 @@ def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair) -> Pads:
             f"padding must be valid, same, full, a number, V,H or T,B,L,R, not {padding!r}"
         )
     sides = padding if isinstance(padding, Sequence) else (padding,)
-    numbers = [_whole(side, "padding", least=0) for side in sides]
-    if len(numbers) not in (1, 2, 4):
-        raise GeometryError(
-            f"padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not {len(numbers)}"
-        )
-    return Pads(*(number for number in numbers for _ in range(4 // len(numbers))))
+    match tuple(_whole(side, "padding", least=0) for side in sides):
+        case (side,):
+            return Pads(side, side, side, side)
+        case (vertical, horizontal):
+            return Pads(vertical, vertical, horizontal, horizontal)
+        case (top, bottom, left, right):
+            return Pads(top, bottom, left, right)
+    raise GeometryError(f"padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not {len(sides)}")
 
 
 def parse_pair(text: str, *, least: int = 1) -> Pair:
@@ -282,7 +286,7 @@ def parse_pair(text: str, *, least: int = 1) -> Pair:
 
 
 def parse_size(text: str, *, least: int = 1) -> Pair:
-    """Read ``rows,columns`` or ``WIDTHxHEIGHT``; one number is refused.
+    """Read ``rows,columns`` or ``WIDTHxHEIGHT``, but not one number.
 
     Raises:
         GeometryError: the text has another form, or a number is below ``least``.

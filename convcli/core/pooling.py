@@ -17,16 +17,7 @@ from convcli.choices import POOLINGS
 from convcli.core.dtypes import DOUBLE, check_image, float_type, with_channels
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import GeometryError, UsageError
-from convcli.geometry import (
-    Geometry,
-    Pads,
-    Pair,
-    Steps,
-    as_pair,
-    conv_geometry,
-    pair_text,
-    size_text,
-)
+from convcli.geometry import Geometry, Pair, Steps, as_pair, conv_geometry, pair_text, size_text
 
 STRIP_BYTES = 1 << 18  # of a strip's rows after they are pooled along the columns
 
@@ -54,10 +45,10 @@ def pool_windows(
     out = np.empty((down.windows, across.windows, channels), dtype)
     combine: np.ufunc = np.add if mean else np.maximum
     columns = across.inside()
-    widths = across.counts(padded=count_padding)[:, np.newaxis]
+    widths = across.counts(padded=count_padding)[:, np.newaxis] if mean else None
 
     def work(windows: slice) -> None:
-        """Pool some rows of windows: along the columns of their pixels, then along the rows."""
+        """Pool some rows of windows, vertically first and then horizontally."""
         rows = down.part(windows)
         # A maximum starts from any pixel of its window, a sum from 0.
         tall = (
@@ -78,7 +69,7 @@ def pool_windows(
                 target, source = across.tap(place)
                 part = wide[:, target]
                 combine(part, tall[:, source][:, : part.shape[1]], out=part)
-            if mean:
+            if widths is not None:
                 wide /= rows.counts(padded=count_padding)[:, np.newaxis, np.newaxis] * widths
                 out[windows] = wide
 
@@ -93,7 +84,7 @@ def pool_windows(
 
 
 def pool_geometry(
-    image: Pair,
+    shape: Pair,
     size: Steps,
     stride: Steps | None = None,
     padding: Steps = 0,
@@ -103,7 +94,7 @@ def pool_geometry(
     """Return the geometry of pooling; arguments as for :func:`convcli.pool`.
 
     Args:
-        image: the image's shape, (rows, columns).
+        shape: rows and columns of the image.
         size: of the window.
         stride: step between windows; None for ``size``.
         padding: pixels around the image.
@@ -125,10 +116,10 @@ def pool_geometry(
         )
     after = [
         pad + (_overhang(n, k, s, pad) if ceil else 0)
-        for n, k, s, pad in zip(image, window, step, margin, strict=True)
+        for n, k, s, pad in zip(shape, window, step, margin, strict=True)
     ]
-    pads = Pads(margin[0], after[0], margin[1], after[1])
-    return conv_geometry(image, window, pads, step, name="window")
+    pads = margin[0], after[0], margin[1], after[1]
+    return conv_geometry(shape, window, pads, step, name="window")
 
 
 def _overhang(size: int, window: int, stride: int, pad: int) -> int:

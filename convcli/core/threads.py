@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 def thread_count(requested: int | None = None) -> int:
-    """Return how many threads to use: the argument, or ``CONVCLI_THREADS``, or one a processor.
+    """Return how many threads to use: the argument, or ``CONVCLI_THREADS``, or one per processor.
 
     Raises:
         UsageError: the argument or the variable is not a whole number of at least 1.
