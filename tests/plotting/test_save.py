@@ -111,7 +111,7 @@ def test_an_unknown_suffix_is_an_error_that_lists_the_known_ones(name, tmp_path)
 
 
 def test_check_suffix_ignores_case():
-    assert check_suffix(Path("a.TIF")) == "tiff"
+    assert check_suffix(Path("a.TIF")) == "tif"
 
 
 def test_a_file_is_replaced_only_with_overwrite(tmp_path):
