@@ -154,6 +154,7 @@ class _Worker:
                 yield number, future.result()
             except BrokenProcessPool:
                 dead = True
+                self._executor.shutdown()  # until the process is gone, its files count as in use
                 delete_temporary_files(job)
                 problem = self._kill_reason or (
                     "the worker process died on this image (decoder crash or out of memory)"
