@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,8 @@ def alike() -> Callable[[Path, Path], None]:
 
 
 def every_axes(figure: Figure) -> list[Axes]:
-    return [*figure.axes, *(child for axes in figure.axes for child in axes.child_axes)]
+    children: list[Any] = [child for axes in figure.axes for child in axes.child_axes]
+    return [*figure.axes, *children]
 
 
 def tick_labels(axes: Axes) -> list[Text]:

@@ -51,7 +51,7 @@ class WindowMarks:
         self._previous = _outline(axes, _THIN_POINTS, linestyle=dashes, path_effects=_FAINT_HALO)
         self._taps = _outline(axes, _THIN_POINTS)
         self._window = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
-        self.artists: list[Artist] = [self._previous, self._window, self._taps]
+        self.artists: list[Line2D] = [self._previous, self._window, self._taps]
         self._corners: Corners | None = None
 
     def move(self, at: Pair) -> None:

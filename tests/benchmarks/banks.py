@@ -19,30 +19,30 @@ SHAPE = (512, 512, 3)
 PEERS = ("torch", "torch-last")
 
 
-class Im2colMethod(NamedTuple):
-    """A row: ``count`` filters of ``side`` x ``side`` x 3."""
+class Bank(NamedTuple):
+    """A row: ``filters`` filters of ``side`` x ``side`` x 3."""
 
-    count: int
+    filters: int
     side: int
 
     @property
     def name(self) -> str:
-        return f"bank of {self.count} {self.side}x{self.side}x3"
+        return f"bank of {self.filters} {self.side}x{self.side}x3"
 
 
-def banks(quick: bool = False) -> Iterator[Im2colMethod]:
+def banks(quick: bool = False) -> Iterator[Bank]:
     """Yield the banks."""
     for side in SIDES:
         for count in COUNTS:
             if not quick or (count <= 64 and side == 3):
-                yield Im2colMethod(count, side)
+                yield Bank(count, side)
 
 
-def contestants(bank: Im2colMethod) -> dict[str, Contestant]:
+def contestants(bank: Bank) -> dict[str, Contestant]:
     """Return convcli and torch, ready to run."""
-    rng = np.random.default_rng(bank.count)
+    rng = np.random.default_rng(bank.filters)
     image = rng.normal(size=SHAPE).astype(np.float32)
-    shape = (bank.count, SHAPE[2], bank.side, bank.side)
+    shape = (bank.filters, SHAPE[2], bank.side, bank.side)
     weights = rng.normal(size=shape).astype(np.float32)
 
     def run() -> NDArray[Any]:

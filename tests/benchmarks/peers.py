@@ -61,13 +61,13 @@ def sep_filter2d(job: Job) -> Contestant | None:
         return None
     depth = -1 if job.image.dtype == job.dtype else cv2.CV_32F
     column, row = (np.asarray(part, np.float64)[:, np.newaxis] for part in job.kernel.separable)
-    column, row = (
+    kernels = [
         _spread(part, job.dilation, columns=False).astype(np.float32)
-        for part in (column / job.kernel.divisor, row)
-    )
+        for part in (row, column / job.kernel.divisor)
+    ]
     options = {"anchor": (job.pads[2], job.pads[0]), "borderType": cv2.BORDER_REPLICATE}
     every = np.s_[:: job.stride, :: job.stride]
-    return Contestant(lambda: cv2.sepFilter2D(job.image, depth, row, column, **options)[every])
+    return Contestant(lambda: cv2.sepFilter2D(job.image, depth, *kernels, **options)[every])
 
 
 def ndimage(job: Job) -> Contestant | None:

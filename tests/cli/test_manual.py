@@ -32,7 +32,7 @@ def test_a_page_is_plain_in_a_pipe(convcli, topic):
 
 
 def test_a_page_goes_through_the_pager_on_a_terminal(convcli, monkeypatch):
-    shown = []
+    shown: list[str] = []
     monkeypatch.setattr("click.echo_via_pager", shown.append)
     monkeypatch.setattr("convcli.cli.manual.on_terminal", lambda: True)
     assert convcli("manual", "sizes").out == b""

@@ -178,11 +178,12 @@ def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
     kernels = [rng.integers(-9, 9, size) for size in ((3, 3), (1, 6), (7, 2), (1, 1))]
     options = ConvOptions("convolve", border="reflect", stride=(2, 1))
     plans = [make_plan(image, kernel, options, divisor=d) for d, kernel in enumerate(kernels, 1)]
-    option_group, starts = [[] for _ in plans], []
+    starts: list[tuple[int, int]] = []
+    collected: list[list[np.ndarray]] = [[] for _ in plans]
 
     def sink(rows, blocks):
         starts.append((rows.start, rows.stop))
-        for plan_, block, parts in zip(plans, blocks, option_group, strict=True):
+        for plan_, block, parts in zip(plans, blocks, collected, strict=True):
             assert block.dtype == plan_.types.block
             assert block.shape == (rows.stop - rows.start, *plan_.shape[1:])
             parts.append(block.copy())
@@ -190,9 +191,8 @@ def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
 
     run(plans, image, sink)
     assert [row for pair in starts for row in range(*pair)] == list(range(7))
-    for d, (kernel, parts) in enumerate(zip(kernels, option_group, strict=True), 1):
-        options = {"border": "reflect", "stride": (2, 1), "divisor": d}
-        expected = convolve(image, kernel, **options)
+    for d, (kernel, parts) in enumerate(zip(kernels, collected, strict=True), 1):
+        expected = convolve(image, kernel, border="reflect", stride=(2, 1), divisor=d)
         np.testing.assert_array_equal(np.concatenate(parts).astype(expected.dtype), expected)
 
 

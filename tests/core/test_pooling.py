@@ -35,7 +35,7 @@ def by_loops(image, size, kind, stride, padding, count_padding, ceil):
 @st.composite
 def poolings(draw):
     """An image's size and arguments that fit it."""
-    arguments = {"size": [], "stride": [], "padding": []}
+    arguments: dict[str, list[int]] = {"size": [], "stride": [], "padding": []}
     shape = []
     for _ in range(2):
         size = draw(st.integers(1, 5))

@@ -47,7 +47,7 @@ def images() -> dict[str, dict[str, bytes]]:
     """Return files that Pillow writes here and convcli reads, by format and kind."""
     Image.init()
     found: dict[str, dict[str, bytes]] = {}
-    plain = ((form, mode, {}) for form in PILLOW_FORMATS for mode in MODES)
+    plain = ((form, mode, dict[str, object]()) for form in PILLOW_FORMATS for mode in MODES)
     for form, mode, options in (*plain, *VARIANTS):
         if form == "AVIF" and not features.check("avif"):
             continue

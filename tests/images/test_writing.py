@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import TiffImageFile
 
 from convcli.errors import ConvcliError, UsageError
 from convcli.images.formats import named_format
@@ -199,6 +200,7 @@ def test_structural_tags_of_a_tiff_stay_behind():
     file, _ = written(ImageData(GRAY[:5, :5], 8, metadata=image.metadata), "tif")
     with Image.open(file) as im:
         assert im.size == (5, 5)
+        assert isinstance(im, TiffImageFile)
         assert im.tag_v2[0x010E] == "what it shows"
         assert im.tag_v2[259] == 1
         np.testing.assert_array_equal(im, GRAY[:5, :5])

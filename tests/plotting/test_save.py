@@ -3,11 +3,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backend_bases import FigureCanvasBase, FigureManagerBase
+from matplotlib.figure import Figure
 from PIL import Image
 
 from convcli.errors import ImageError, UsageError
@@ -143,7 +145,8 @@ def test_no_display_is_a_usage_error(monkeypatch):
 class Manager(FigureManagerBase):
     """A window system without windows."""
 
-    blocked: list[bool] = []  # noqa: RUF012
+    blocked: ClassVar[list[bool]] = []
+    shown: ClassVar[list[Figure]] = []
 
     @classmethod
     def pyplot_show(cls, *, block=None):

@@ -42,6 +42,12 @@ dask_worker.run_job = run_job
 """
 
 
+class Process(subprocess.Popen):
+    """A process and the file of its messages."""
+
+    log: Path
+
+
 class Dask:
     """Schedulers and workers, whose working folder is none of ours."""
 
@@ -52,7 +58,7 @@ class Dask:
 
     def start(self, *arguments, **env):
         with (self.folder / f"log{len(self.processes)}").open("wb") as log:
-            process = subprocess.Popen(
+            process = Process(
                 [sys.executable, "-m", "dask", *arguments],
                 stdout=log,
                 stderr=log,

@@ -16,7 +16,7 @@ from PIL import Image
 from convcli.atomic import atomic_write
 from convcli.batch.executors.process_pool import ProcessPool
 from convcli.batch.inputs import Source
-from convcli.batch.job import Job, JobOptions
+from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.batch.outputs import plan_output
 from convcli.filtering import Filter
 from convcli.kernels.spec import get_kernel
@@ -372,7 +372,7 @@ def test_a_job_submitted_to_a_worker_that_has_just_died_is_run_by_the_next():
         os.kill(worker, signal.SIGKILL)
         wait_for(lambda: not is_running(worker))
         pool.submit(1, jobs[1])
-        results = {}
+        results: dict[int, JobResult] = {}
         while len(results) < 2:
             results.update(pool.finished())
     finally:

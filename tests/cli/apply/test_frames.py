@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 
 def shades(count=3, size=(8, 6)):
@@ -24,13 +24,10 @@ def animate(name, frames, **options):
 
 def frames_of(name):
     with Image.open(name) as image:
-        count = image.n_frames
         durations, frames = [], []
-        for number in range(count):
-            image.seek(number)
-            image.load()
-            durations.append(image.info.get("duration"))
-            frames.append(np.asarray(image.convert("L")))
+        for frame in ImageSequence.Iterator(image):
+            frames.append(np.asarray(frame.convert("L")))
+            durations.append(frame.info.get("duration"))
     return frames, durations
 
 

@@ -13,8 +13,8 @@ RNG = np.random.default_rng(3)
 
 def draw(blocks, *, title="", max_value=None):
     """Draw (title, maps) pairs, the first of which is an image if it has a ``max_value``."""
-    values = [max_value, *[None] * len(blocks)]
-    planned = [plan_block(*block, value) for block, value in zip(blocks, values, strict=False)]
+    (first, pixels), *layers = blocks
+    planned = [plan_block(first, pixels, max_value), *(plan_block(*layer) for layer in layers)]
     return draw_chain(planned, title=title)
 
 

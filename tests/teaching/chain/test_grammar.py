@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from convcli.errors import KernelError, UsageError
+from convcli.layers.conv import Conv
 from convcli.layers.network import plan_network
+from convcli.layers.pooling import Pool
 from convcli.teaching.chain.grammar import LAYERS, find_layer, parse_layers
 
 
@@ -28,6 +30,8 @@ def test_values_become_the_layers_arguments():
         'conv -k "-1 0 1" -k blur --bias -2 --padding 1,2 --border zeros avgpool 4x3 '
         "--no-count-padding --ceil --padding 0"
     )
+    assert isinstance(conv, Conv)
+    assert isinstance(pool, Pool)
     assert [kernel.matrix.shape for kernel in conv.kernels] == [(1, 3), (3, 3)]
     assert (conv.bias, conv.options.padding, conv.options.border) == (-2, (1, 2), "zeros")
     assert (conv.options.stride, conv.options.fill, conv.method) == ((1, 1), 0, "auto")
