@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import shutil
 import subprocess
 from pathlib import Path
@@ -220,7 +219,7 @@ def test_an_ffmpeg_that_fails_is_quoted_and_leaves_nothing(animate, monkeypatch,
 
 
 def test_a_bar_shows_on_a_terminal_only(program, animate):
-    master, slave = pty.openpty()
+    master, slave = os.openpty()
     command = [*program, "animate", "-k", "blur", "toy.csv", "--to", "0,3", "-o", "a.gif"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=slave, timeout=60)
     os.close(slave)

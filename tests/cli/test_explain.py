@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import subprocess
 
@@ -126,7 +125,7 @@ def test_notes_are_told(explain, save):
 
 def on_a_terminal(command, **env):
     """Run a command with a pseudo-terminal for stdout and return what it wrote there."""
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
     environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | env
     with subprocess.Popen(command, stdout=theirs, env=environment) as child:
         os.close(theirs)

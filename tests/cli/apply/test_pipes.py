@@ -1,7 +1,6 @@
 """Readers that leave, devices that are full, streams that are closed, and terminals."""
 
 import os
-import pty
 import subprocess
 import sys
 import threading
@@ -117,7 +116,7 @@ def on_terminal(program):
     """Run with the streams named on a terminal; return its exit code and what the screen got."""
 
     def run(arguments, *streams):
-        leader, follower = pty.openpty()
+        leader, follower = os.openpty()
         shown = bytearray()
 
         def watch():

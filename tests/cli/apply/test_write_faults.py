@@ -4,7 +4,6 @@ Several inputs are filtered in worker processes, so the errors arise there.
 """
 
 import ctypes
-import fcntl
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ import stat
 import struct
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
@@ -252,6 +250,9 @@ def test_permissions_follow_the_umask_in_every_process(process, six, mask):
 @pytest.fixture
 def stuck(program, samples):
     """A run whose image has filled the pipe that nobody reads."""
+    import fcntl
+    import termios
+
     with subprocess.Popen(
         [*program, "apply", "-k", "blur", samples / "astronaut.png", "-o", "-"],
         stdout=subprocess.PIPE,
