@@ -23,7 +23,7 @@ from convcli.choices import (
     Range,
 )
 from convcli.errors import GeometryError
-from convcli.geometry import ConvOptions, Pair, ReceptiveField, Steps, as_pair, conv_geometry
+from convcli.geometry import ConvOptions, IntOrPair, Pair, ReceptiveField, as_pair, conv_geometry
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -76,8 +76,8 @@ def cross_correlate(
     padding: PaddingLike = "same",
     border: AnyBorder = "edge",
     fill: float = 0,
-    stride: Steps = 1,
-    dilation: Steps = 1,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
     divisor: float = 1,
     bias: float = 0,
     dtype: DTypeLike | None = None,
@@ -129,8 +129,8 @@ def convolve(
     padding: PaddingLike = "same",
     border: AnyBorder = "edge",
     fill: float = 0,
-    stride: Steps = 1,
-    dilation: Steps = 1,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
     divisor: float = 1,
     bias: float = 0,
     dtype: DTypeLike | None = None,
@@ -165,10 +165,10 @@ def convolve(
 
 def pool(
     image: ArrayLike,
-    size: Steps,
+    size: IntOrPair,
     kind: Pooling = "max",
-    stride: Steps | None = None,
-    padding: Steps = 0,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
     count_padding: bool = True,
     ceil: bool = False,
 ) -> NDArray[Any]:
@@ -235,8 +235,8 @@ def explain(
     padding: PaddingLike = "same",
     border: AnyBorder = "edge",
     fill: float = 0,
-    stride: Steps = 1,
-    dilation: Steps = 1,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
     divisor: float | None = None,
     bias: float | None = None,
     combine: Combine | None = None,
@@ -279,14 +279,14 @@ def explain(
 def learn_kernel(
     before: ArrayLike | Sequence[ArrayLike],
     after: ArrayLike | Sequence[ArrayLike],
-    size: Steps = 3,
+    size: IntOrPair = 3,
     *,
     operation: Operation = "correlate",
     padding: PaddingLike | None = None,
     border: AnyBorder | None = None,
     fill: float = 0,
-    stride: Steps = 1,
-    dilation: Steps = 1,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
     bias: bool = True,
     ignore_clipped: bool = False,
     descent: bool = False,
@@ -354,19 +354,19 @@ def output_size(
 @overload
 def output_size(
     size: Sequence[int],
-    kernel: Steps,
+    kernel: IntOrPair,
     padding: PaddingLike = 0,
-    stride: Steps = 1,
-    dilation: Steps = 1,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
 ) -> Pair: ...
 
 
 def output_size(
-    size: Steps,
-    kernel: Steps,
+    size: IntOrPair,
+    kernel: IntOrPair,
     padding: PaddingLike = 0,
-    stride: Steps = 1,
-    dilation: Steps = 1,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
 ) -> int | Pair:
     """Return the size of a feature map, ``floor((n + 2p - d(k-1) - 1)/s) + 1`` on each axis.
 

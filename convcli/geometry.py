@@ -15,7 +15,7 @@ from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS
 from convcli.errors import GeometryError, UsageError
 
 Pair = tuple[int, int]
-Steps = int | Sequence[int]  # one number, or (rows, columns)
+IntOrPair = int | Sequence[int]  # one number, or (rows, columns)
 Padding = int | str | Sequence[int]
 
 
@@ -26,8 +26,8 @@ class ConvOptions(NamedTuple):
     padding: Padding = "same"
     border: str = "edge"
     fill: float = 0
-    stride: Steps = 1
-    dilation: Steps = 1
+    stride: IntOrPair = 1
+    dilation: IntOrPair = 1
 
 
 def border_name(border: str) -> str:
@@ -116,8 +116,8 @@ def conv_geometry(
     shape: Pair,
     kernel: Pair,
     padding: Padding = 0,
-    stride: Steps = 1,
-    dilation: Steps = 1,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
     operation: str = "correlate",
     name: str = "kernel",
 ) -> Geometry:

@@ -17,17 +17,17 @@ from convcli.choices import POOLINGS
 from convcli.core.dtypes import DOUBLE, check_image, float_type, with_channels
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import GeometryError, UsageError
-from convcli.geometry import Geometry, Pair, Steps, as_pair, conv_geometry, pair_text, size_text
+from convcli.geometry import Geometry, IntOrPair, Pair, as_pair, conv_geometry, pair_text, size_text
 
 STRIP_BYTES = 1 << 18  # of a strip's rows after they are pooled along the columns
 
 
 def pool_windows(
     image: ArrayLike,
-    size: Steps,
+    size: IntOrPair,
     kind: str = "max",
-    stride: Steps | None = None,
-    padding: Steps = 0,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
     count_padding: bool = True,
     ceil: bool = False,
 ) -> NDArray[Any]:
@@ -85,9 +85,9 @@ def pool_windows(
 
 def pool_geometry(
     shape: Pair,
-    size: Steps,
-    stride: Steps | None = None,
-    padding: Steps = 0,
+    size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
     *,
     ceil: bool = False,
 ) -> Geometry:

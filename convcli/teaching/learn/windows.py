@@ -18,9 +18,9 @@ from convcli.core.strips import PaddedView
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import (
     Geometry,
+    IntOrPair,
     Padding,
     Pair,
-    Steps,
     as_pair,
     border_name,
     conv_geometry,
@@ -40,8 +40,8 @@ class Model(NamedTuple):
     padding: Padding | None = None
     border: str | None = None
     fill: float = 0
-    stride: Steps = 1
-    dilation: Steps = 1
+    stride: IntOrPair = 1
+    dilation: IntOrPair = 1
     with_bias: bool = True
     ignore_clipped: bool = False
 
