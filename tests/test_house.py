@@ -9,6 +9,7 @@ import pytest
 
 import convcli
 
+ROOT = Path(__file__).parents[1]
 PACKAGE = Path(convcli.__file__).parent
 FLOORS = [
     "errors",
@@ -111,7 +112,7 @@ def test_every_public_name_is_there_and_documented():
     for name in convcli.__all__:
         assert getattr(convcli, name).__doc__
         assert "{" not in getattr(convcli, name).__doc__, "shared arguments are missing"
-    assert [name for name in dir(convcli) if not name.startswith("__")] == convcli.__all__
+    assert dir(convcli) == convcli.__all__
     assert "scikit-image call ``symmetric`` reflect" in convcli.cross_correlate.__doc__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = convcli.nothing
@@ -188,3 +189,21 @@ def test_light_commands_load_nothing_heavy(arguments):
 )  # fmt: skip
 def test_nothing_loads_before_it_is_used(code, allowed):
     assert loaded_by(code) & (HEAVY | {"scipy", "cv2", "torch"}) <= allowed
+
+
+def selected(*arguments):
+    """The test files, with the number of tests that pytest selects in each."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-n0", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = (line.partition(": ") for line in done.stdout.splitlines())
+    return {file: int(number) for file, _, number in found if number.isdigit()}
+
+
+@pytest.mark.slow
+def test_the_fast_run_covers_every_room_and_the_whole_run_more():
+    fast, whole = selected(), selected("-m", "")
+    assert sum(whole.values()) > sum(fast.values())
+    assert {file for file in whole if whole[file] < fast.get(file, 0)} == set()
+    rooms = {path.name for path in PACKAGE.iterdir() if any(path.glob("*.py"))}
+    assert rooms <= {file.split("/")[1] for file in fast if file.startswith("tests/")}

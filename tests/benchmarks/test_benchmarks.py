@@ -14,6 +14,7 @@ RUN = Path(__file__).with_name("run.py")
 ROW = "outline uint8->uint8 gray 0.004MP"
 
 
+@pytest.mark.slow
 def test_smallest_row(tmp_path):
     target = tmp_path / "numbers.json"
     command = [sys.executable, str(RUN), "--quick", "--only", f"^{ROW}$", "--repeats", "1"]

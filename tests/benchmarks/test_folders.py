@@ -23,6 +23,7 @@ def measured(place, only):
     return list(folders.measure(CONVCLI, [], scale, re.compile(only), place))
 
 
+@pytest.mark.slow
 def test_contestants_agree(tmp_path, monkeypatch):
     import folders
 
@@ -37,6 +38,7 @@ def test_contestants_agree(tmp_path, monkeypatch):
     assert folders.line(folder | {"agree": False}).endswith("!")
 
 
+@pytest.mark.slow
 def test_tiny_images(tmp_path):
     few, many, compared = measured(tmp_path, "tiny")
     assert (few["row"], many["row"]) == ("tiny 3", "tiny 6")
@@ -72,6 +74,7 @@ def test_something_else_called_mogrify_is_no_contestant(tmp_path, monkeypatch):
     assert folders.find_mogrify() == ["mogrify"]
 
 
+@pytest.mark.slow
 def test_the_program_writes_what_it_is_asked_for(tmp_path):
     target = tmp_path / "numbers.json"
     command = [sys.executable, str(RUN), "--quick", "--only", "none", "--json", str(target)]

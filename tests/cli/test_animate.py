@@ -37,6 +37,7 @@ def frames_in(name):
         return np.array(frames), durations
 
 
+@pytest.mark.slow
 def test_a_gif_has_a_frame_for_each_value(animate):
     assert told(animate("-k", "prewitt-x", "toy.csv", "-o", "a.gif")) == ["a.gif"]
     frames, durations = frames_in("a.gif")
@@ -46,6 +47,7 @@ def test_a_gif_has_a_frame_for_each_value(animate):
         assert (film.format, film.info["loop"]) == ("GIF", 0)
 
 
+@pytest.mark.slow
 def test_webp_is_to_the_bit_and_gif_nearly(animate):
     for name in ("a.gif", "a.webp", "pngs/"):
         told(animate("-k", "sobel", "toy.csv", "-o", name, "--to", "0,4"))
@@ -57,6 +59,7 @@ def test_webp_is_to_the_bit_and_gif_nearly(animate):
     assert np.abs(gif.astype(int) - exact).mean() < 1
 
 
+@pytest.mark.slow
 def test_a_gif_does_not_flicker(animate, save):
     save("photo.png", np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8))
     ran = animate("-k", "outline", "photo.png", "-o", "a.gif", "--from", "9,0", "--to", "9,5")
@@ -65,6 +68,7 @@ def test_a_gif_does_not_flicker(animate, save):
     assert (frames != frames[0]).any(axis=(0, 3)).mean() < 0.1
 
 
+@pytest.mark.slow
 def test_a_folder_of_frames(animate):
     names = told(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
     assert names == [f"steps/frame-000{n}.png" for n in range(1, 9)]
@@ -86,12 +90,14 @@ def test_a_video(animate):
     assert stream["width"] % 2 == stream["height"] % 2 == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.gif", "a.webp"])
 def test_the_last_frame_is_never_shorter_than_the_others(animate, name):
     told(animate("-k", "blur", "toy.csv", "--to", "0,2", "--fps", "0.2", "-o", name))
     assert frames_in(name)[1] == [5000] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", pytest.param("a.mp4", marks=needs_ffmpeg)])
 def test_the_same_command_gives_the_same_bytes(animate, name):
     arguments = ["-k", "emboss", "toy.csv", "--to", "0,2", "-o", name, "--overwrite"]
@@ -101,6 +107,7 @@ def test_the_same_command_gives_the_same_bytes(animate, name):
     assert Path(name).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_ways_over_the_map(animate):
     told(animate("-k", "blur", "toy.csv", "-o", "a.webp", "--from", "1,4", "--to", "2,1"))
     assert len(frames_in("a.webp")[0]) == 4
@@ -110,6 +117,7 @@ def test_ways_over_the_map(animate):
     assert durations[0] == 40
 
 
+@pytest.mark.slow
 def test_many_positions_are_thinned_and_said(animate, save, monkeypatch):
     monkeypatch.setattr("convcli.teaching.animate.sliding.MOST_POSITIONS", 20)
     save("row.npy", np.random.default_rng(2).integers(0, 256, (1, 300), np.uint8))
@@ -121,6 +129,7 @@ def test_many_positions_are_thinned_and_said(animate, save, monkeypatch):
     assert len(frames_in("a.webp")[0]) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [
@@ -138,6 +147,7 @@ def test_layers_of_every_kind(animate, save, flags):
     assert told(animate(*flags, "photo.png", "--to", "0,1", "-o", "a.webp")) == ["a.webp"]
 
 
+@pytest.mark.slow
 def test_signals_along_rows_and_columns(animate, save):
     save("row.txt", [[1, 5, 2, 4]])
     save("column.txt", [[1], [5], [2], [4]])
@@ -146,11 +156,13 @@ def test_signals_along_rows_and_columns(animate, save):
     assert len(frames_in("row.webp")[0]) == len(frames_in("column.webp")[0]) == 4
 
 
+@pytest.mark.slow
 def test_a_image_from_standard_input(animate):
     ran = animate("-k", "blur", "-", "--to", "0,1", "-o", "a.gif", stdin=b"1 2 3\n4 5 6\n7 8 9\n")
     assert told(ran) == ["a.gif"]
 
 
+@pytest.mark.slow
 def test_nothing_is_replaced_unasked(animate):
     arguments = ["-k", "blur", "toy.csv", "--step", "9", "-o"]
     for name in ("a.webp", "steps/"):
@@ -159,6 +171,7 @@ def test_nothing_is_replaced_unasked(animate):
         told(animate(*arguments, name, "--overwrite"))
 
 
+@pytest.mark.slow
 def test_frames_of_a_longer_run_do_not_stay(animate):
     told(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
     Path("steps/notes.txt").write_text("mine")
@@ -167,6 +180,7 @@ def test_frames_of_a_longer_run_do_not_stay(animate):
     assert sorted(path.name for path in Path("steps").iterdir()) == left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [
@@ -207,6 +221,7 @@ def test_without_ffmpeg_a_video_is_refused_before_anything_is_read(animate, monk
     animate("-k", "blur", "missing.csv", "-o", "a.mp4").fails(2, "needs the program ffmpeg", ".gif")
 
 
+@pytest.mark.slow
 def test_an_ffmpeg_that_fails_is_quoted_and_leaves_nothing(animate, monkeypatch, tmp_path):
     program = tmp_path / "bin" / "ffmpeg"
     program.parent.mkdir()
@@ -218,6 +233,7 @@ def test_an_ffmpeg_that_fails_is_quoted_and_leaves_nothing(animate, monkeypatch,
     assert not list(tmp_path.glob(".convcli-*"))
 
 
+@pytest.mark.slow
 def test_a_bar_shows_on_a_terminal_only(program, animate):
     master, slave = os.openpty()
     command = [*program, "animate", "-k", "blur", "toy.csv", "--to", "0,3", "-o", "a.gif"]
@@ -237,6 +253,7 @@ def test_help_has_examples(animate):
     assert "  convcli animate -k prewitt-x toy.csv -o edges.gif" in text
 
 
+@pytest.mark.slow
 def test_a_gif_of_one_frame(animate):
     told(animate("-k", "3", "toy.csv", "--from", "1,1", "--to", "1,1", "-o", "a.gif"))
     assert len(frames_in("a.gif")[0]) == 1

@@ -40,6 +40,7 @@ DEFAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vary", ["padding", "range"])
 def test_a_figure_beside_the_input(compare, gray, contents, vary):
     before = contents()
@@ -50,6 +51,7 @@ def test_a_figure_beside_the_input(compare, gray, contents, vary):
     assert min(drawn(name)) > 300
 
 
+@pytest.mark.slow
 def test_the_figure_is_in_the_folder_of_its_input(compare, save, gray):
     save("sub.d/no suffix.png", gray)
     ran = ok(compare("-k", "blur", "--vary", "operation", "sub.d/no suffix.png"))
@@ -81,6 +83,7 @@ def test_numbers_are_those_of_apply_and_scipy(compare, apply, gray, by_scipy, to
     assert other["mean_difference"] == pytest.approx(np.abs(two - one).mean())
 
 
+@pytest.mark.slow
 def test_kernels(compare, photo):
     flags = ("-k", "outline", "-k", "sobel", "-k", "outline", "--vary", "kernel", "photo.png")
     assert ok(compare(*flags, "--diff", "-o", "k.pdf")).names == ["k.pdf"]
@@ -95,6 +98,7 @@ def test_a_bank_is_several_kernels(compare, photo, save, rng):
     assert [each["value"] for each in found] == [f"bank-{n}" for n in (1, 2, 3, 4)]
 
 
+@pytest.mark.slow
 def test_sizes_that_meet_nowhere_have_no_difference(compare, gray):
     flags = ("-k", "outline", "--vary", "padding", "--values", "0 1 2", "--stride", "2", "gray.png")
     found = records(compare(*flags, "--json"))
@@ -128,6 +132,7 @@ def test_a_fill_adds_the_border_that_it_is_for(compare, gray):
     assert records(compare(*flags, "--fill", "200"))[1]["mean_difference"] > 0
 
 
+@pytest.mark.slow
 def test_plain_numbers_have_no_offset(compare, save, rng):
     save("m.csv", rng.normal(size=(5, 6)))
     found = records(compare("-k", "sobel-x", "--vary", "range", "m.csv", "--json"))
@@ -136,6 +141,7 @@ def test_plain_numbers_have_no_offset(compare, save, rng):
     ok(compare(*flags, "--scale", "own"))
 
 
+@pytest.mark.slow
 def test_directions_have_the_ranges_of_colors(compare, gray):
     flags = ("-k", "sobel", "--combine", "direction", "--vary", "range", "gray.png")
     assert [each["value"] for each in records(compare(*flags, "--json"))] == ["clip", "rescale"]
@@ -149,6 +155,7 @@ def test_numbers_that_json_has_not_are_null(compare, save):
     assert (first["min"], second["mean_difference"]) == (None, None)
 
 
+@pytest.mark.slow
 def test_json_draws_where_a_file_is_named(compare, gray):
     found = records(compare("-k", "blur", "--vary", "border", "gray.png", "--values", "edge wrap",
                           "--json", "-o", "c.png"))  # fmt: skip
@@ -156,6 +163,7 @@ def test_json_draws_where_a_file_is_named(compare, gray):
     assert drawn("c.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "scale"),
     [("gray.png", "own"), ("photo.png", "common"), ("m.csv", "common"), ("signal.txt", "own")],
@@ -168,6 +176,7 @@ def test_any_input(compare, gray, photo, save, rng, source, scale):
     assert max(drawn("c.png")) < 4000
 
 
+@pytest.mark.slow
 def test_standard_input(compare, gray, here):
     data = (here / "gray.png").read_bytes()
     flags = ("-k", "outline", "--vary", "border", "--values", "edge wrap", "-")
@@ -177,6 +186,7 @@ def test_standard_input(compare, gray, here):
     assert len(records(ran)) == 3
 
 
+@pytest.mark.slow
 def test_the_same_bytes_each_time(compare, photo, here):
     for name in ("a.png", "b.png"):
         flags = ("-k", "outline", "--vary", "border", "--values", "edge wrap", "--diff")
@@ -184,6 +194,7 @@ def test_the_same_bytes_each_time(compare, photo, here):
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_figure_is_not_overwritten_unasked(compare, gray, here):
     (here / "c.png").write_bytes(b"mine")
     flags = ("-k", "blur", "--vary", "stride", "--values", "1 2", "gray.png", "-o", "c.png")
@@ -243,6 +254,7 @@ def test_five_channels_can_be_compared_but_not_drawn(compare, save):
     compare(*flags).fails(2, "1 or 3 channels")
 
 
+@pytest.mark.slow
 def test_as_a_program(process, gray):
     ran = process("compare", "-k", "1", "--vary", "operation", "gray.png")
     assert (ran.code, ran.err) == (0, "")

@@ -59,6 +59,7 @@ def test_the_pixel_is_the_one_that_apply_writes(explain, apply, photo, load, fla
         assert pixels_of(ran) == np.atleast_1d(applied[at]).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["--range", "rescale"], ["--range", "raw"]])
 def test_the_number_is_the_one_that_apply_prints(explain, apply, save, rng, flags):
     save("m.txt", rng.normal(size=(6, 7)))
@@ -92,6 +93,7 @@ def test_json_has_every_number(explain, save):
     assert record["outputs"][0]["pixel"] == part["sum"] == 2
 
 
+@pytest.mark.slow
 def test_a_figure(explain, gray, contents):
     ran = explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "e.png")
     assert told(ran) == "e.png\n"
@@ -140,6 +142,7 @@ def on_a_terminal(command, **env):
     return written.decode().replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 def test_colors_are_for_terminals_that_want_them(program, save):
     save("m.csv", [[1, 2], [3, 4]])
     command = [*program, "explain", "-k", "blur", "--at", "0,0", "m.csv"]
@@ -197,6 +200,7 @@ def test_of_a_bank_one_is_explained_or_all_are_combined(explain, gray, save):
     assert told(explain(*flags, "--combine", "mean")).endswith(f"pixel     {total / 2:g}\n")
 
 
+@pytest.mark.slow
 def test_kernels_of_different_sizes_have_windows_of_their_own(explain, gray):
     flags = ["-k", "blur", "-k", "gaussian:5", "--combine", "sum", "--at", "0,0", "gray.png"]
     text = told(explain(*flags))
@@ -224,6 +228,7 @@ def test_the_environment_sets_options(explain, save):
     assert text.endswith("pixel     6\n")
 
 
+@pytest.mark.slow
 def test_a_signal_is_drawn_with_its_window(explain, save):
     save("row.csv", [[0, 1, 3, 2, 5]])
     drawn = []

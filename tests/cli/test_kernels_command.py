@@ -96,6 +96,7 @@ def test_output_to_stdout_is_the_matrix_alone():
     assert run("show", "cross-blur", "-o", "-") == "  0 1/5   0\n1/5 1/5 1/5\n  0 1/5   0\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["blur", pytest.param("sobel", marks=pytest.mark.slow)])
 def test_plot_draws_instead_of_printing(spec, tmp_path):
     target = tmp_path / "k.png"
@@ -121,6 +122,7 @@ def test_list_plot_draws_the_whole_catalogue(tmp_path):
         run("list", "--plot", str(first))
 
 
+@pytest.mark.slow
 def test_list_plot_on_an_image(tmp_path):
     Image.new("RGB", (300, 200), "red").save(tmp_path / "red.png")
     target = tmp_path / "sheet.png"
@@ -149,6 +151,7 @@ def test_what_does_not_go_with_a_list_is_refused(arguments, message, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_plot_and_output_write_both(tmp_path):
     kernel, figure = tmp_path / "k.json", tmp_path / "k.svg"
     printed = run("show", "blur", "-o", str(kernel), "--plot", str(figure))

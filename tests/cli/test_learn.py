@@ -71,6 +71,7 @@ def test_the_report(learn, apply, noise):
     assert text.endswith("this is blur (also called binomial:3)\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["npy", "txt", "csv", "json"])
 def test_the_file_is_for_apply(learn, apply, noise, load, suffix):
     apply("-k", "gaussian:5", "noise.png", "-o", "after.npy", "--range", "raw")
@@ -120,6 +121,7 @@ def test_descent_tells_its_losses(learn, apply, noise):
     ran.fails(2, "the loss grows", "only rates below", "converge")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["--descent"], ["--truth", "blur", "--descent"]])
 def test_a_figure(learn, apply, noise, contents, flags):
     apply("-k", "blur", "noise.png", "-o", "after.png")
@@ -210,6 +212,7 @@ def test_folders_whose_pairs_are_unclear(learn, save, gray, here):
     )
 
 
+@pytest.mark.slow
 def test_standard_input(learn, save, rng):
     gray = rng.integers(0, 256, (20, 21), np.uint8)
     png = save("p.png", gray).read_bytes()
@@ -273,6 +276,7 @@ def test_faults_are_one_line(learn, gray, noise, save, contents, arguments, code
     assert contents() == before
 
 
+@pytest.mark.slow
 def test_as_a_process(process, noise, apply):
     apply("-k", "emboss", "noise.png", "-o", "after.npy", "--range", "raw")
     ran = process("learn", "noise.png", "after.npy")

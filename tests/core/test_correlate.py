@@ -60,6 +60,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("border", BORDERS)
 @pytest.mark.parametrize("shape", KERNELS, ids=str)

@@ -28,15 +28,15 @@ def nearest(value, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u2", "i2", "i4", "u4"])
-@pytest.mark.parametrize("weight", [1, -1, 127, 30_000, -128, 2**15, -(2**16) - 1, 2**24 + 1])
-def test_extremes_never_wrap(dtype, weight, by_loops):
+def test_extremes_never_wrap(dtype, by_loops):
     image = np.array(extremes(dtype) * 8, dtype).reshape(4, 4)
-    for kernel in ([[weight] * 3] * 3, [[weight, -weight, 1]], [[0, weight], [-1, weight - 1]]):
-        expected = by_loops(image, kernel)
-        actual = cross_correlate(image, kernel)
-        np.testing.assert_array_equal(actual, expected)
-        fits = all(-(2**31) <= v < 2**31 for v in expected.flat)
-        assert actual.dtype == np.int64 or (fits and np.dtype(dtype).itemsize <= 2)
+    for weight in (1, -1, 127, 30_000, -128, 2**15, -(2**16) - 1, 2**24 + 1):
+        for kernel in ([[weight] * 3] * 3, [[weight, -weight, 1]], [[0, weight], [-1, weight - 1]]):
+            expected = by_loops(image, kernel)
+            actual = cross_correlate(image, kernel)
+            np.testing.assert_array_equal(actual, expected)
+            fits = all(-(2**31) <= v < 2**31 for v in expected.flat)
+            assert actual.dtype == np.int64 or (fits and np.dtype(dtype).itemsize <= 2)
 
 
 def test_every_kernel_of_a_bank_counts_in_the_bound(by_loops):
@@ -103,6 +103,7 @@ def test_sums_beyond_64_bits_are_refused(value, dtype, kernel, bias):
         cross_correlate(np.full((2, 3), value, dtype), kernel, bias=bias)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     dtype=st.sampled_from(["i4", "u4", "i8", "u8"]),
@@ -202,19 +203,20 @@ def test_a_bias_that_cancels_leaves_the_quotient_accurate():
     assert abs(float(actual[0, 0]) - 1 / 3) <= 1e-5 / 3
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8"])
 @pytest.mark.parametrize("source", ["u1", "i2", "i4", "i8", "f4", "f8"])
-def test_asking_for_an_integer_type_saturates(source, dtype, by_loops, rng):
+def test_asking_for_an_integer_type_saturates(source, by_loops, rng):
     if source.startswith("f"):
         image = (rng.integers(-(2**20), 2**20, (5, 6)) / 2).astype(source)
     else:
         low, high = (max(min(v, 2**55), -(2**55)) for v in extremes(source))
         image = rng.integers(low, high, (5, 6), endpoint=True).astype(source)
     kernel = np.array([[1, -2, 1], [0, 3, 1]])
-    expected = [nearest(Fraction(v), dtype) for v in by_loops(image, kernel).flat]
-    actual = cross_correlate(image, kernel, dtype=dtype)
-    assert actual.dtype == dtype
-    np.testing.assert_array_equal(actual.ravel(), np.array(expected, dtype))
+    exact = by_loops(image, kernel)
+    for dtype in ("u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8"):
+        expected = [nearest(Fraction(v), dtype) for v in exact.flat]
+        actual = cross_correlate(image, kernel, dtype=dtype)
+        assert actual.dtype == dtype
+        np.testing.assert_array_equal(actual.ravel(), np.array(expected, dtype))
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8", ">u2"])
@@ -228,15 +230,15 @@ def test_saturate_takes_every_float(dtype, source):
     np.testing.assert_array_equal(values, before)
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8", ">i2"])
 @pytest.mark.parametrize("source", ["u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8"])
-def test_saturate_takes_every_integer(dtype, source):
+def test_saturate_takes_every_integer(source):
     low, high = extremes(source)
     values = np.array([low, high, 0, 1, low // 2, high // 2], source)
-    before, out = values.copy(), np.empty(len(values), dtype)
-    saturate(values, out)
-    assert out.tolist() == [nearest(v, dtype) for v in before.tolist()]
-    np.testing.assert_array_equal(values, before)
+    for dtype in ("u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8", ">i2"):
+        before, out = values.copy(), np.empty(len(values), dtype)
+        saturate(values, out)
+        assert out.tolist() == [nearest(v, dtype) for v in before.tolist()]
+        np.testing.assert_array_equal(values, before)
 
 
 def test_quotients_in_float64_have_its_accuracy():

@@ -47,6 +47,7 @@ def error(found, image, kernel, **options):
     return np.abs(found - truth).max() / max(np.abs(truth).max(), rounding, 1e-300)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     method=st.sampled_from(["auto", "direct", "toeplitz"]),

@@ -40,6 +40,7 @@ def filtered(image, kernel, options, operation=cross_correlate):
         return None
 
 
+@pytest.mark.slow
 @given(images(), kernels(), OPTIONS, WEIGHTS, st.integers(0, 99))
 def test_linear_in_the_image(image, kernel, options, factor, seed):
     other = np.random.default_rng(seed).integers(-99, 99, image.shape)
@@ -49,6 +50,7 @@ def test_linear_in_the_image(image, kernel, options, factor, seed):
         np.testing.assert_array_equal(whole, parts[0] + factor * parts[1])
 
 
+@pytest.mark.slow
 @given(images(), kernels(), OPTIONS, WEIGHTS)
 def test_linear_in_the_kernel(image, kernel, options, factor):
     other = np.arange(kernel.size).reshape(kernel.shape)
@@ -58,6 +60,7 @@ def test_linear_in_the_kernel(image, kernel, options, factor):
         np.testing.assert_array_equal(whole, parts[0] + factor * parts[1])
 
 
+@pytest.mark.slow
 @given(images(), kernels(), st.integers(-9, 9), st.integers(-9, 9), STEPS)
 def test_shifts_commute_on_a_torus(image, kernel, down, right, dilation):
     options = {"border": "wrap", "dilation": dilation}
@@ -130,6 +133,7 @@ def test_full_convolution_is_associative(image, one, other):
     )
 
 
+@pytest.mark.slow
 @given(images(), kernels(), OPTIONS)
 def test_channels_are_filtered_each_on_its_own(image, kernel, options):
     whole = filtered(image, kernel, options)

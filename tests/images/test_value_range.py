@@ -72,6 +72,7 @@ def test_pixels_and_the_clipped_share_match_exact_arithmetic(block, max_value, r
     assert stats.clipped == sum(clipped for _, clipped in expected) / block.size
 
 
+@pytest.mark.slow
 @given(blocks(), st.sampled_from(RANGES))
 def test_stats_of_strips_merge_to_those_of_the_whole(block, range_):
     value_range = ValueRange(range_, 255)

@@ -50,6 +50,7 @@ SHEETS = {
 COMMON = ("16-bit", "25-cells", "64-images", "huge-values", "kernels-3x3", "one", "every-kind")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "scale"),
     [(name, "own") for name in SHEETS if name != "64-images"]
@@ -61,6 +62,7 @@ def test_nothing_is_cut_or_overlaps(name, scale, legible):
     assert max(figure.get_size_inches()) < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [1, 2, 9])
 def test_columns_set_the_number_of_tiles_side_by_side(columns, legible):
     figure = draw_sheet(tiles(GRAY, 9, 255), columns=columns)
@@ -83,6 +85,7 @@ def limits(figure):
     return [axes.images[0].get_clim() for axes in shown(figure)]
 
 
+@pytest.mark.slow
 def test_tiles_go_row_by_row_under_their_titles():
     axes = shown(draw_sheet(tiles(GRAY, 9, 255, caption="two\nlines")))
     assert [each.get_title() for each in axes] == [f"map-{n}\ntwo\nlines" for n in range(1, 10)]
@@ -90,6 +93,7 @@ def test_tiles_go_row_by_row_under_their_titles():
     assert places == sorted(places)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(60, 80), (200, 60), (3, 5), (40, 41)])
 def test_pixels_are_square_and_boxes_equal(shape):
     figure = draw_sheet(tiles(RNG.normal(size=shape), 6))
@@ -98,6 +102,7 @@ def test_pixels_are_square_and_boxes_equal(shape):
     np.testing.assert_allclose(boxes[0, 1] / boxes[0, 0], shape[0] / shape[1], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_more_tiles_are_smaller():
     boxes = [shown(draw_sheet(tiles(GRAY, n, 255)))[0].bbox.width for n in (1, 9, 64)]
     assert boxes == sorted(boxes, reverse=True)
@@ -139,6 +144,7 @@ def test_a_flat_map_does_not_widen_the_common_scale():
     assert limits(draw_sheet(values, scale="common")) == [(0, 1e-3)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["own", "common"])
 def test_images_run_from_0_to_white_with_one_bar(scale):
     figure = draw_sheet([*tiles(GRAY // 2, 3, 255), *tiles(COLOR, 2, 255)], scale=scale)
@@ -161,6 +167,7 @@ def test_units_do_not_share_a_scale():
     assert [bar.get_ylabel() for bar in shared_bars(figure)] == ["value", "difference"]
 
 
+@pytest.mark.slow
 def test_grids_of_one_shape_have_numbers_all_or_none():
     grids = [RNG.normal(size=(15, 15)) * factor for factor in (1, 0.01, 1e5)]
     figure = draw_sheet([SheetTile("", grid, None) for grid in grids])
@@ -191,6 +198,7 @@ def test_dollars_in_the_heading_are_not_parsed_as_math():
     assert not figure.texts[0].get_parse_math()
 
 
+@pytest.mark.slow
 def test_the_same_sheet_gives_the_same_bytes(tmp_path):
     for name in ("a.png", "b.png"):
         save_figure(draw_sheet(SHEETS["every-kind"], scale="common"), tmp_path / name)
@@ -216,6 +224,7 @@ def test_no_tiles_and_other_channels_are_errors(arguments, message):
         draw_sheet(**arguments)
 
 
+@pytest.mark.slow
 def test_groups_stand_in_rows_of_their_own_under_their_names(legible):
     names = ["one"] * 3 + ["two"] * 2
     figure = draw_sheet(
@@ -229,6 +238,7 @@ def test_groups_stand_in_rows_of_their_own_under_their_names(legible):
     assert one > tops[0] > tops[2] > two > tops[3]
 
 
+@pytest.mark.slow
 def test_box_sets_the_longer_side_of_a_tile(legible):
     figure = draw_sheet([SheetTile(str(n), np.eye(20), None) for n in range(5)], box=1.5)
     legible(figure)

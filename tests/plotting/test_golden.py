@@ -42,6 +42,7 @@ def test_another_image_fails(golden, rendered_kernel, change):
         golden(change(rendered_kernel), "kernel")
 
 
+@pytest.mark.slow
 def test_another_weight_fails(golden):
     with pytest.raises(AssertionError, match="differ"):
         golden(kernel_figure(2), "kernel")

@@ -4,6 +4,8 @@ import pytest
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.heatmap import draw_kernel
 
+pytestmark = pytest.mark.slow
+
 OUTLINE = Kernel([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], name="outline")
 BLUR = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
 

@@ -49,6 +49,7 @@ def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_suffix_gives_its_format_and_the_same_bytes_again(suffix, tmp_path):
     first, second = tmp_path / f"1{suffix}", tmp_path / f"2{suffix}"
@@ -58,6 +59,7 @@ def test_every_suffix_gives_its_format_and_the_same_bytes_again(suffix, tmp_path
     assert digest(first) == digest(second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_no_date_and_no_version_is_in_the_file(suffix, tmp_path):
     target = tmp_path / f"k{suffix}"
@@ -67,6 +69,7 @@ def test_no_date_and_no_version_is_in_the_file(suffix, tmp_path):
         assert mark not in written
 
 
+@pytest.mark.slow
 def test_a_png_has_150_pixels_to_the_inch(tmp_path):
     figure = draw_kernel(KERNEL)
     save_figure(figure, tmp_path / "k.PNG")
@@ -75,6 +78,7 @@ def test_a_png_has_150_pixels_to_the_inch(tmp_path):
     assert image.size == (round(width * 150), round(height * 150))
 
 
+@pytest.mark.slow
 def test_the_users_settings_change_neither_the_bytes_nor_stderr(tmp_path):
     here = tmp_path / "here.png"
     save_figure(draw_kernel(KERNEL), here)
@@ -85,18 +89,21 @@ def test_the_users_settings_change_neither_the_bytes_nor_stderr(tmp_path):
     assert digest(here) == digest(there)
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_not_mentioned(tmp_path):
     environment = {"HOME": "/dev/null/home", "MPLCONFIGDIR": "", "XDG_CONFIG_HOME": ""}
     done = in_new_process(tmp_path / "k.svg", XDG_CACHE_HOME="", **environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_an_unknown_backend_is_a_usage_error(tmp_path):
     done = in_new_process(tmp_path / "k.png", MPLBACKEND="paper")
     assert "UsageError: matplotlib does not start" in done.stderr.splitlines()[-1]
     assert "MPLBACKEND" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_global_settings_stay_as_they_were(tmp_path):
     with matplotlib.rc_context({"axes.facecolor": "red"}):
         before = dict(matplotlib.rcParams)
@@ -116,6 +123,7 @@ def test_check_suffix_ignores_case():
     assert check_suffix(Path("a.TIF")) == "tif"
 
 
+@pytest.mark.slow
 def test_a_file_is_replaced_only_with_overwrite(tmp_path):
     target = tmp_path / "k.png"
     target.write_bytes(b"mine")
@@ -126,6 +134,7 @@ def test_a_file_is_replaced_only_with_overwrite(tmp_path):
     assert target.read_bytes().startswith(MAGIC[".png"])
 
 
+@pytest.mark.slow
 def test_letters_that_the_font_lacks_are_drawn_without_a_warning(tmp_path):
     figure = draw_kernel(KERNEL)
     with style_context():
@@ -178,6 +187,7 @@ def window_system(backend, monkeypatch):
     backend("module://paper_windows")
 
 
+@pytest.mark.slow
 def test_windows_show_the_figures_and_block(window_system):
     figures = [draw_kernel(KERNEL), draw_kernel(Kernel(np.ones((2, 2), int)))]
     Manager.blocked.clear()

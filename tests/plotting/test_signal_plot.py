@@ -20,6 +20,8 @@ from convcli.plotting.signal_plot import (
 )
 from convcli.teaching.explain.figure import draw_explanation
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(7)
 SHORT = np.array([[0, 0, 1, 3, 5, 5, -2, 0, 0, 4]])
 LONG = np.sin(np.arange(4000) / 90)[np.newaxis]

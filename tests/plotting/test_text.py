@@ -14,6 +14,7 @@ def test_integers_are_exact(numbers):
     assert [int(text) for text in cell_texts(np.array(numbers))] == numbers
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-1e40, 1e40), min_size=1, max_size=30))
 def test_floats_are_within_their_last_digit_and_zero_means_zero(numbers):
     texts = cell_texts(np.array(numbers))
@@ -56,6 +57,7 @@ def test_short(number, text):
     assert format_short(number) == text
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=80), st.floats(0.5, 5))
 def test_wrapped_lines_fit_and_lose_no_letter(text, inches):
     with style_context():

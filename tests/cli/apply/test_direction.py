@@ -113,6 +113,7 @@ def test_magnitudes_are_counted(apply, gray):
     assert record["clipped"] == pytest.approx((np.rint(strength) > 255).mean(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_figures_of_directions(apply, gray, contents):
     ok(apply("-k", "sobel", *DIRECTION, "gray.png", "--plot", "p.png", "--grid", "g.png"))
     assert {b"p.png", b"g.png"} < set(contents())

@@ -64,6 +64,7 @@ NAMED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", NAMED)
 @pytest.mark.parametrize("stem", [b"not-utf-8-\xff", b"two\nlines"])
 def test_a_name_is_printed_byte_for_byte(convcli, gray, command, stem):
@@ -74,6 +75,7 @@ def test_a_name_is_printed_byte_for_byte(convcli, gray, command, stem):
     assert Path(os.fsdecode(name)).exists()
 
 
+@pytest.mark.slow
 def test_in_json_output_and_figure_are_the_names_of_files(convcli, gray):
     learned = json.loads(
         convcli("learn", "gray.png", "gray.png", "-o", "k.npy", "--plot", "k.png", "--json").out

@@ -83,6 +83,7 @@ def test_the_letter_h_under_lines(letter):
     assert letter("horizontal-line")[7].tolist() == [0, 0, 1, 2, *[3] * 8, 2, 1, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_resized_gray_photograph_equals_plain_loops(apply, load, samples):
     camera = samples / "camera.png"
     options = ("--resize", "448x224", "--channels", "gray", "--padding", "0", "--range", "raw")

@@ -111,6 +111,7 @@ def test_maps_of_different_sizes_are_refused(apply, gray, contents):
 # The contact sheet
 
 
+@pytest.mark.slow
 def test_a_sheet_in_place_of_the_images(apply, photo, bank, contents):
     before = set(contents())
     assert ok(apply("-k", "bank.npy", "photo.png", "--grid", "g.png")).names == ["g.png"]
@@ -118,6 +119,7 @@ def test_a_sheet_in_place_of_the_images(apply, photo, bank, contents):
     assert min(drawn("g.png")) > 400
 
 
+@pytest.mark.slow
 def test_sheet_stack_and_figure_beside_the_image(apply, gray, contents):
     extra = ("--plot", "p.png", "--grid", "g.pdf", "--stack", "s.npy")
     ran = ok(apply("-k", "outline", "gray.png", "-o", "o.png", *extra))
@@ -125,6 +127,7 @@ def test_sheet_stack_and_figure_beside_the_image(apply, gray, contents):
     assert set(contents()) == {b"gray.png", b"o.png", b"p.png", b"g.pdf", b"s.npy"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["--range", "raw"]])
 def test_scales_differ(apply, gray, here, more):
     for scale in ("common", "own"):
@@ -137,10 +140,12 @@ def test_scales_differ(apply, gray, here, more):
     assert common != own
 
 
+@pytest.mark.slow
 def test_sizes_may_differ_in_a_sheet(apply, gray):
     ok(apply("-k", "box:3", "-k", "box:5", "--padding", "valid", "gray.png", "--grid", "g.png"))
 
 
+@pytest.mark.slow
 def test_64_maps(apply, gray, save, rng):
     save("many.npy", rng.normal(size=(64, 1, 3, 3)))
     ok(apply("-k", "many.npy", "gray.png", "--grid", "g.png", "--stack", "s.npy"))
@@ -150,6 +155,7 @@ def test_64_maps(apply, gray, save, rng):
 # Both, with many inputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_several_inputs_make_folders(apply, gray, photo, jobs):
     ran = ok(apply(*PAIR, "gray.png", "photo.png", "--grid", "g", "--stack", "s", "-j", jobs))
@@ -164,11 +170,13 @@ def test_several_inputs_make_folders(apply, gray, photo, jobs):
     assert all(drawn(name) for name in ran.names if name.endswith(".png"))
 
 
+@pytest.mark.slow
 def test_a_figure_and_a_sheet_can_share_a_folder(apply, gray):
     ran = ok(apply("-k", "blur", "gray.png", "--grid", "g/", "--plot", "g/"))
     assert ran.names == ["g/gray_blur.png", "g/gray_blur_grid.png"]
 
 
+@pytest.mark.slow
 def test_processes_make_the_same_bytes(apply, gray, photo, contents):
     for jobs in ("1", "2"):
         flags = ("--grid", f"g{jobs}", "--stack", f"s{jobs}", "-j", jobs)
@@ -192,6 +200,7 @@ def test_a_fault_stays_with_its_input(apply, gray, here):
     assert len(ran.errors) == 1
 
 
+@pytest.mark.slow
 def test_results_that_are_kept_count_as_memory(apply, save, rng, contents):
     save("in.png", np.zeros((300, 300), np.uint8))
     save("many.npy", rng.normal(size=(64, 1, 3, 3)))
@@ -208,6 +217,7 @@ def test_results_that_are_kept_count_as_memory(apply, save, rng, contents):
 # Existing files, JSON, dry runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [["--grid", "g.png"], ["--stack", "g.npy"]])
 def test_nothing_is_overwritten_unasked(apply, gray, here, flags):
     made = here / flags[1]
@@ -227,6 +237,7 @@ def test_what_is_missing_is_made_beside_what_exists(apply, gray, here, contents)
     assert contents()[b"g.png"] == b"mine"
 
 
+@pytest.mark.slow
 def test_json_names_them(apply, gray):
     ran = ok(apply(*PAIR, "gray.png", "--grid", "g.png", "--stack", "s.npy", "--json"))
     for line, kernel in zip(ran.names, ("sobel-x", "outline"), strict=True):

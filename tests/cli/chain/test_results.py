@@ -218,6 +218,7 @@ def test_no_file_is_written_twice(chain, gray, here, contents, option, flags):
     assert contents() == before
 
 
+@pytest.mark.slow
 def test_a_figure(chain, photo, contents):
     words = ["photo.png", "conv", "-k", "sobel", "relu", "--plot", "p.png"]
     assert printed(chain(*words)) == "p.png\n"

@@ -46,6 +46,7 @@ def assert_equal_sums(found, direct):
         assert np.abs(found - direct).max() <= tolerance * (np.abs(direct).max() + 1)
 
 
+@pytest.mark.slow
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
 def test_fft_is_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)
@@ -56,6 +57,7 @@ def test_fft_is_direct(shape, kind, options, seed, whole):
     assert_equal_sums(fourier, direct)
 
 
+@pytest.mark.slow
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
 def test_toeplitz_is_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)

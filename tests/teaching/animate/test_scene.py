@@ -18,6 +18,8 @@ from convcli.plotting.window_marks import WINDOW_COLOR, WindowMarks
 from convcli.teaching.animate.scene import ImageScene, animate_window, palette_colors
 from convcli.teaching.animate.sliding import choose_positions, slide_over
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(6)
 TOY = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 GRAY = RNG.integers(0, 256, (40, 50), np.uint8)

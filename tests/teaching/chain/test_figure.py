@@ -13,8 +13,10 @@ RNG = np.random.default_rng(3)
 
 def draw(blocks, *, title="", max_value=None):
     """Draw (title, maps) pairs, the first of which is an image if it has a ``max_value``."""
-    (first, pixels), *layers = blocks
-    planned = [plan_block(first, pixels, max_value), *(plan_block(*layer) for layer in layers)]
+    planned = [
+        plan_block(heading, maps, None if number else max_value)
+        for number, (heading, maps) in enumerate(blocks)
+    ]
     return draw_chain(planned, title=title)
 
 
@@ -49,6 +51,7 @@ FIGURES = {
 SLOW = {"100-maps", "one-pixel"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in FIGURES]
 )
@@ -121,6 +124,7 @@ def test_small_maps_are_drawn_cell_by_cell_with_their_numbers():
     assert [text.get_text() for text in image.axes.texts] == ["0", "1", "2", "3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "max_value"), [((300, 250, 80), None), ((1200, 900, 3), 255)])
 def test_of_large_maps_only_what_is_drawn_is_kept(shape, max_value):
     maps = RNG.random(shape).astype(np.float32)
@@ -132,6 +136,7 @@ def test_of_large_maps_only_what_is_drawn_is_kept(shape, max_value):
     assert extents == {(-0.5, columns - 0.5, rows - 0.5, -0.5)}
 
 
+@pytest.mark.slow
 def test_every_block_has_a_color_bar():
     figure = draw([pixels(8, 8, 3), block(8, 8, 5), block(1, 1, 5)], max_value=255)
     bars = [axes for axes in figure.axes if not axes.images]
@@ -145,6 +150,7 @@ def test_too_few_and_too_many_layers(count):
         draw([block(1, 1, 1)] * count)
 
 
+@pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes(tmp_path):
     blocks = [pixels(20, 20, 3), block(20, 20, 4)]
     for name in ("a.png", "b.png", "a.svg", "b.svg"):

@@ -9,6 +9,8 @@ from convcli.plotting.contact_sheet import draw_results
 from convcli.teaching.compare.comparison import Choice, compare_choices
 from convcli.teaching.compare.figure import draw_comparison
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(6)
 IMAGES = {
     "gray": ImageData(RNG.integers(0, 256, (60, 80), np.uint8), 8),

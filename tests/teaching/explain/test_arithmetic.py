@@ -58,6 +58,7 @@ def position(draw_at, output):
     return int(draw_at[0] * output[0]), int(draw_at[1] * output[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     image=images,
@@ -104,6 +105,7 @@ def test_every_number_is_that_of_the_filtering(
         assert math.isclose(worked, value, rel_tol=1e-6, abs_tol=2e-5 * (reach + 1))
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(image=images, kernel=kernels, layout=layouts, share=st.tuples(*[st.floats(0, 0.999)] * 2))
 def test_the_window_is_what_numpy_pads(image, kernel, layout, share):

@@ -10,6 +10,8 @@ from convcli.plotting.save import save_figure
 from convcli.teaching.explain.figure import draw_explanation
 from convcli.teaching.explain.steps import result_lines
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(8)
 GRAY = RNG.integers(0, 256, (40, 45), np.uint8)
 COLOR = RNG.integers(0, 256, (30, 30, 3), np.uint8)

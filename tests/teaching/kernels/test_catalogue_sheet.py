@@ -109,6 +109,7 @@ def test_the_sheet_is_legible(sheet, legible):
     legible(sheet)
 
 
+@pytest.mark.slow
 def test_every_entry_has_a_tile_under_its_group(sheet):
     names = [name.replace("-\n", "-") for name in drawn_tiles(sheet)]
     assert names == ["the image", *CATALOGUE]

@@ -58,6 +58,7 @@ def drawn(name):
 FAST = {"3x3", "pair", "1x5", "channels"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in SETS]
 )
@@ -94,6 +95,7 @@ def title(axes):
     return axes.get_title().replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_panels_and_titles_show_the_flip():
     [[weights, correlated, convolved, _, _]] = by_row(draw_kernel_sheet(read_spec("emboss")))
     matrix = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
@@ -107,6 +109,7 @@ def test_panels_and_titles_show_the_flip():
     assert (frame.get_xy(), frame.get_edgecolor()) == ((1.5, 1.5), to_rgba("tab:orange"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "correlated", "convolved"),
     [
@@ -121,12 +124,14 @@ def test_titles_name_the_symmetry(name, correlated, convolved):
     assert title(panels[2]).endswith(f": {convolved}")
 
 
+@pytest.mark.slow
 def test_numbers_of_responses_are_written_as_in_the_kernel():
     [panels] = by_row(draw_kernel_sheet(one([[0.5, 0.25], [1 / 3, 0]])))
     assert cells(panels[0]) == ["0.500", "0.250", "0.333", "0"]
     assert sorted(set(cells(panels[1]))) == sorted(set(cells(panels[0])))
 
 
+@pytest.mark.slow
 def test_the_gain_is_of_the_weights_with_their_divisor():
     [panels] = by_row(draw_kernel_sheet(read_spec("blur")))
     assert title(panels[4]) == "frequency response, magnitude gain at frequency zero: 1"
@@ -136,6 +141,7 @@ def test_the_gain_is_of_the_weights_with_their_divisor():
     assert bar.get_ylabel() == "weight × 16"
 
 
+@pytest.mark.slow
 def test_gains_run_along_four_directions():
     [panels] = by_row(draw_kernel_sheet(one([[1, 0], [0, -1]])))
     curves = {line.get_label(): line.get_xydata() for line in panels[3].lines}
@@ -151,6 +157,7 @@ def test_large_smooth_kernels_have_contours(spec):
     assert has_contours(read_spec(spec).kernels[0].matrix)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["15x15", "gabor"])
 def test_contours_take_the_place_of_gains(name):
     [panels] = by_row(drawn(name))
@@ -163,6 +170,7 @@ def test_rough_thin_and_constant_kernels_have_none(matrix):
     assert not has_contours(matrix)
 
 
+@pytest.mark.slow
 def test_the_title_names_the_kernels_and_how_they_are_combined():
     assert drawn("pair").get_suptitle() == "sobel: 2 kernels 3x3, combined by magnitude"
     assert drawn("divisor and bias").get_suptitle() == "custom, 2x2, × 1/7 + 128"

@@ -21,6 +21,7 @@ REAL = arrays(
 )
 
 
+@pytest.mark.slow
 @given(WHOLE | REAL)
 def test_one_bright_pixel_gives_the_kernel_flipped_or_unchanged(weights):
     found = impulse_responses(weights)
@@ -44,6 +45,7 @@ def test_both_have_a_border_of_zeros():
             assert response[1:-1, 1:-1].sum() == response.sum() == np.prod(shape)
 
 
+@pytest.mark.slow
 def test_a_kernel_too_large_to_sum_directly():
     weights = np.random.default_rng(3).normal(size=(129, 131))
     found = impulse_responses(weights)
@@ -59,6 +61,7 @@ def direct_sum(weights, down, across):
     return abs(total)
 
 
+@pytest.mark.slow
 @given(REAL)
 def test_the_frequency_response_is_the_fourier_sum(weights):
     response = frequency_response(weights)

@@ -12,6 +12,8 @@ from convcli.teaching.learn.lookup import recognize
 from convcli.teaching.learn.result import History, LearnResult
 from convcli.teaching.learn.text import Truth
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(8)
 KERNELS = {
     "3x3": np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]),

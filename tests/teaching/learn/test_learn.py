@@ -85,7 +85,7 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("taps", [(3, 3), (2, 4), (5, 5)])
+@pytest.mark.parametrize("taps", [(3, 3), (2, 4), pytest.param((5, 5), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", MODELS, ids=str)
 @pytest.mark.parametrize("image", [GRAY, COLOR], ids=["gray", "color"])
 def test_what_was_applied_is_learned(image, model, taps):
@@ -102,6 +102,7 @@ def test_what_was_applied_is_learned(image, model, taps):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_random_layer_is_recovered(data):
@@ -185,6 +186,7 @@ def test_clipped_values_spoil_the_kernel_unless_ignored():
     np.testing.assert_allclose(learned.weights, kernel, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["gaussian:3", "gaussian:7", "blur", "box:5", "unsharp:5"])
 @pytest.mark.parametrize("name", ["camera.png", "rocket.jpg"])
 @pytest.mark.parametrize("size", [160, pytest.param(None, marks=pytest.mark.slow)])

@@ -20,6 +20,7 @@ def seen(weights, bias=0.0, error=0.0):
     return recognize(np.asarray(weights, float), bias, error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_is_seen_by_one_of_its_names(name):
     kernel = get_kernel(name)
