@@ -25,7 +25,15 @@ settings.register_profile(
     print_blob=False,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("fast", settings.get_profile("same-everywhere"), max_examples=25)
 settings.load_profile("same-everywhere")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw fewer examples in a run without slow tests."""
+    if "not slow" in config.option.markexpr:
+        settings.load_profile("fast")
+
 
 MEAN_DIFFERENCE, FAR, FAR_SHARE = 3.0, 48, 0.03  # of 255: on average, of one pixel; of all pixels
 

@@ -85,6 +85,7 @@ def test_the_whole_grid_equals_loops(operation, border, shape, by_loops, rng):
         np.testing.assert_array_equal(actual, expected, err_msg=str(options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", INTEGERS)
 @settings(max_examples=15)

@@ -10,6 +10,7 @@ from convcli import cross_correlate
 MIB = 1 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "options"),
     [

@@ -221,6 +221,7 @@ def test_a_wrong_argument_is_explained(spec, message):
         get_kernel(spec)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gaussian", "motion", "comet", "gabor"])
 @given(angle=ANGLES)
 def test_a_right_angle_rotates_a_computed_kernel_exactly(name, angle):

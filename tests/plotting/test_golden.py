@@ -28,6 +28,7 @@ def test_faint_differences_pass(golden, rendered_kernel, shift):
     golden(np.clip(rendered_kernel.astype(int) + shift, 0, 255).astype(np.uint8), "kernel")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -111,6 +111,7 @@ def test_global_settings_stay_as_they_were(tmp_path):
         assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["k", "k.bmp", "png", "k.npy"])
 def test_an_unknown_suffix_is_an_error_that_lists_the_known_ones(name, tmp_path):
     with pytest.raises(UsageError, match=r"\.png, \.pdf, \.svg") as caught:

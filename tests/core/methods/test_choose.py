@@ -147,6 +147,7 @@ def test_separable_is_direct(shape, kind, options, seed, whole):
         assert np.abs(separable - direct).max() <= 1e-6 * l1_norm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["u1", "u2"])
 @pytest.mark.parametrize("side", [3, 20, 70])
 def test_the_largest_integers_are_exact_over_many_tiles(kind, side):

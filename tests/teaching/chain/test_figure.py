@@ -82,6 +82,7 @@ def test_maps_of_one_layer_share_a_scale_centered_on_zero():
     assert shown[0].get_cmap()(0.5) == colormaps["RdBu_r"](0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "clim"),
     [

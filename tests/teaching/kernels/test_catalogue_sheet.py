@@ -117,6 +117,7 @@ def test_every_entry_has_a_tile_under_its_group(sheet):
     assert headings == ["input", *groups()]
 
 
+@pytest.mark.slow
 def test_signed_maps_are_centered_on_zero_and_have_a_bar(sheet):
     for name, axes in drawn_tiles(sheet).items():
         [image] = axes.images

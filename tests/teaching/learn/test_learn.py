@@ -43,6 +43,7 @@ def by_lstsq(before, after, taps, *, bias=True):
     return weights, solution[-1] if bias else 0.0, np.sqrt((left**2).mean()), share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("taps", [(3, 3), (1, 1), (2, 4), (5, 5), (1, 7)])
 def test_least_squares_of_unrelated_images(taps, bias):

@@ -34,6 +34,7 @@ def test_every_table_is_seen_by_one_of_its_names(name):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
@@ -59,6 +60,7 @@ def test_flipped_negated_and_scaled():
     assert seen(-1 * get_kernel("sobel-x").weights).spec == "left-sobel"
 
 
+@pytest.mark.slow
 def test_a_small_kernel_in_a_large_frame_and_a_large_one_cut():
     assert seen(centered(get_kernel("sobel-y").weights, (7, 5))).spec == "sobel-y"
     assert seen(centered(get_kernel("gaussian:5,sigma=1.2").weights, (9, 9))).spec == (

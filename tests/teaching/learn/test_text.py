@@ -126,6 +126,7 @@ def test_channels_have_their_colors(rng):
     assert "channel 3" in learned_text(learned_from(rng.normal(size=(4, 1, 2)), many))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "columns"), [(3, 3), (9, 11), (1, 40), (40, 1)])
 @pytest.mark.parametrize("descent", [False, True])
 def test_lines_fit_the_terminal(rows, columns, descent, rng):
