@@ -40,11 +40,11 @@ _SHARED = {
 padding: pixels added around the image: one number for every side, (vertical, horizontal),
     (top, bottom, left, right), or a rule. ``valid`` adds none. ``same`` adds ``d(k-1)`` in
     total, so that stride 1 keeps the size; an even kernel has its extra pixel at the bottom
-    and the right. ``full`` adds ``d(k-1)`` on every side.
-border: what the padding holds, by numpy's names: ``edge`` (aaa|abcd|ddd), ``zero``,
+    and the right (``convolve``: top and left). ``full`` adds ``d(k-1)`` on every side.
+border: what the padding holds: ``edge`` (aaa|abcd|ddd), ``zero``,
     ``reflect`` (dcb|abcd|cba), ``symmetric`` (cba|abcd|dcb), ``wrap`` (bcd|abcd|abc), or
-    ``constant``. scipy and scikit-image call ``symmetric`` reflect. Synonyms: replicate,
-    nearest, zeros, mirror (reflect), circular.
+    ``constant``, named as in ``numpy.pad``. scipy and scikit-image call ``symmetric`` reflect.
+    Synonyms: replicate and nearest (``edge``), zeros, mirror (``reflect``), circular (``wrap``).
 fill: the value of a constant border.
 stride: step between windows, one number or (rows, columns).
 dilation: distance between taps, one number or (rows, columns).""",
@@ -93,8 +93,8 @@ def cross_correlate(
     Args:
         image: (H, W) or (H, W, C) real numbers; never modified.
         kernel: (kh, kw), applied to each channel; (C, kh, kw), summed over the channels to one
-            map; or a filter bank (N, C, kh, kw), as in torch and ONNX. A Kernel counts as its
-            weights.
+            map; or a filter bank (N, C, kh, kw), as in torch and ONNX. A Kernel counts as
+            ``matrix / divisor``; its bias is not added.
         {conv}
         {sums}
 
@@ -260,6 +260,11 @@ def explain(
         activation: ``none``, ``relu``, ``leaky-relu`` (slope 0.01), ``sigmoid`` or ``tanh``.
         range: how the value becomes a pixel: ``clip``, ``abs``, ``offset``, ``rescale``, ``raw``.
 
+    Returns:
+        An :class:`Explanation`. Its ``outputs`` has one item per channel of the feature map, each
+        with the windows, weights and products of every kernel, and the ``value``, ``activated``
+        and ``pixel`` that come of them.
+
     Raises:
         GeometryError: the position is outside the feature map, or no window fits.
         KernelError: the kernel does not exist, or cannot be applied to this image.
@@ -314,7 +319,8 @@ def learn_kernel(
         bias: whether to fit a bias.
         ignore_clipped: whether to ignore black and white pixels of ``after`` (uint8, uint16).
         descent: whether to use gradient descent from random weights instead of least squares.
-        rate: learning rate, for pixels of mean square 1; None for one that converges.
+        rate: learning rate, for pixels scaled to variance 1 (without a bias: to mean square 1);
+            None for one that converges.
         epochs: number of steps of descent.
         momentum: share of each step that is added to the next.
         seed: of the random start.
@@ -326,7 +332,7 @@ def learn_kernel(
         ``residual`` in the same units; and ``match``, the nearest known kernel.
 
     Raises:
-        GeometryError: no kernel of this size turns the one image's size into the other's.
+        GeometryError: no padding relates the sizes of the two images.
         UsageError: the images do not determine the kernel, or an argument is wrong.
 
     >>> import numpy as np

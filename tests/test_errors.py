@@ -36,7 +36,7 @@ def test_one_catch_and_one_exit_code(error, code):
     assert (type(copy), str(copy)) == (type(error), str(error))
 
 
-def test_a_image_error_begins_with_the_name():
+def test_an_image_error_begins_with_the_name():
     error = ImageError(Path("a/b.png"), "is broken")
     assert str(error) == "a/b.png: is broken"
     copy = pickle.loads(pickle.dumps(error))

@@ -1,4 +1,4 @@
-"""One image through one layer."""
+"""One image through one filter."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel, read_spec
 
 
-def spec(*names, **options):
+def make_filter(*names, **options):
     return Filter("test", tuple(map(get_kernel, names)), **options)
 
 
@@ -24,8 +24,8 @@ def gray(*shape, depth=8):
     return ImageData(rng.integers(0, 2**depth, shape, f"uint{depth}"), depth)
 
 
-def through(image, layer):
-    return filter_image(image, layer, image.depth)
+def through(image, image_filter):
+    return filter_image(image, image_filter, image.depth)
 
 
 bytes_ = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9))
@@ -34,21 +34,23 @@ bytes_ = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max
 @given(bytes_)
 def test_identity_gives_the_image_back(pixels):
     for range_ in ("clip", "abs", "raw"):
-        done = through(ImageData(pixels, 8), spec("identity", range=range_))
+        done = through(ImageData(pixels, 8), make_filter("identity", range=range_))
         assert np.array_equal(done.image.pixels, pixels)
 
 
 @given(bytes_, st.sampled_from(["edge", "reflect", "symmetric", "wrap"]))
 def test_a_kernel_that_sums_to_zero_makes_a_constant_image_black(pixels, border):
     flat = np.full_like(pixels, 77)
-    done = through(ImageData(flat, 8), spec("outline", conv=ConvOptions(border=border)))
+    done = through(ImageData(flat, 8), make_filter("outline", conv=ConvOptions(border=border)))
     assert not done.image.pixels.any()
 
 
 @given(bytes_)
 def test_the_transposed_kernel_filters_the_transposed_image(pixels):
-    across = through(ImageData(pixels, 8), spec("sobel-x")).image.pixels
-    down = through(ImageData(np.ascontiguousarray(pixels.T), 8), spec("sobel-y")).image.pixels
+    across = through(ImageData(pixels, 8), make_filter("sobel-x")).image.pixels
+    down = through(
+        ImageData(np.ascontiguousarray(pixels.T), 8), make_filter("sobel-y")
+    ).image.pixels
     assert np.array_equal(across, down.T)
 
 
@@ -57,8 +59,12 @@ def test_the_input_is_never_modified(pixels):
     before = pixels.copy()
     alpha = pixels // 2
     image = ImageData(pixels, 8, alpha)
-    for layer in (spec("blur"), spec("blur", alpha="premultiply"), spec("sobel-x", range="abs")):
-        through(image, layer)
+    for image_filter in (
+        make_filter("blur"),
+        make_filter("blur", alpha="premultiply"),
+        make_filter("sobel-x", range="abs"),
+    ):
+        through(image, image_filter)
     assert np.array_equal(pixels, before)
     assert np.array_equal(alpha, before // 2)
 
@@ -67,7 +73,7 @@ def test_the_input_is_never_modified(pixels):
 @pytest.mark.parametrize("shape", [(1, 1), (2, 70), (70, 2), (65, 33), (40, 20, 3)])
 def test_values_and_counts_do_not_depend_on_the_strips(shape, depth):
     image = gray(*shape, depth=depth)
-    done = through(image, spec("laplacian", range="offset"))
+    done = through(image, make_filter("laplacian", range="offset"))
     wide = image.pixels.astype(int).reshape(*shape[:2], -1)
     kernel = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
     values = ndimage.correlate(wide, kernel[..., np.newaxis], mode="nearest").reshape(shape)
@@ -76,27 +82,27 @@ def test_values_and_counts_do_not_depend_on_the_strips(shape, depth):
     assert (done.stats.minimum, done.stats.maximum) == (values.min(), values.max())
     outside = (values < -mid) | (values >= mid)
     assert done.stats.clipped == pytest.approx(outside.mean())
-    assert measure(image, spec("laplacian")) == (values.min(), values.max())
+    assert measure(image, make_filter("laplacian")) == (values.min(), values.max())
 
 
 def test_extremes_replace_the_maps_own():
     image = ImageData(np.array([[10, 20]], np.uint8), 8)
-    layer = spec("identity", range="rescale")
-    assert filter_image(image, layer, 8).image.pixels.tolist() == [[0, 255]]
-    assert filter_image(image, layer, 8, (0, 20)).image.pixels.tolist() == [[128, 255]]
+    image_filter = make_filter("identity", range="rescale")
+    assert filter_image(image, image_filter, 8).image.pixels.tolist() == [[0, 255]]
+    assert filter_image(image, image_filter, 8, (0, 20)).image.pixels.tolist() == [[128, 255]]
 
 
 def test_metadata_and_format_go_with_the_image_and_notes_do_not():
     metadata = Metadata(dpi=(72.0, 72.0), duration=40.0)
     image = ImageData(np.zeros((3, 3), np.uint8), 8, None, "JPEG", metadata, ("noted already",))
-    done = through(image, spec("blur")).image
+    done = through(image, make_filter("blur")).image
     assert (done.metadata, done.format, done.notes) == (metadata, "JPEG", ())
 
 
 def test_nan_is_counted_and_stays_local():
     pixels = np.zeros((9, 9))
     pixels[4, 4] = np.nan
-    done = filter_image(ImageData(pixels, None), spec("box:3"), None)
+    done = filter_image(ImageData(pixels, None), make_filter("box:3"), None)
     assert done.stats.nans == 9
     assert np.isnan(done.image.pixels[3:6, 3:6]).all()
     assert np.isfinite(done.image.pixels).sum() == 72
@@ -109,26 +115,28 @@ def test_alpha_has_the_size_of_the_pixels(options):
     pixels = np.zeros((7, 8, 3), np.uint8)
     image = ImageData(pixels, 8, np.full((7, 8), 255, np.uint8))
     for alpha in ("keep", "premultiply"):
-        done = through(image, spec("blur", conv=options, alpha=alpha)).image
+        done = through(image, make_filter("blur", conv=options, alpha=alpha)).image
         assert done.alpha.shape == done.pixels.shape[:2]
         assert (done.alpha == 255).all()
-    assert through(image, spec("blur", alpha="drop")).image.alpha is None
+    assert through(image, make_filter("blur", alpha="drop")).image.alpha is None
 
 
 def test_premultiply_at_16_bits_does_not_wrap():
-    max_value = np.full((40, 40, 3), 65535, np.uint16)
-    image = ImageData(max_value, 16, np.full((40, 40), 65535, np.uint16))
-    done = through(image, spec("box:31", alpha="premultiply")).image
+    white = np.full((40, 40, 3), 65535, np.uint16)
+    image = ImageData(white, 16, np.full((40, 40), 65535, np.uint16))
+    done = through(image, make_filter("box:31", alpha="premultiply")).image
     assert (done.pixels == 65535).all()
     assert (done.alpha == 65535).all()
 
 
-@pytest.mark.parametrize("layer", [spec("outline"), spec("blur", "box", combine="max")])
-def test_premultiply_needs_one_kernel_that_sums_to_something(layer):
+@pytest.mark.parametrize(
+    "image_filter", [make_filter("outline"), make_filter("blur", "box", combine="max")]
+)
+def test_premultiply_needs_one_kernel_that_sums_to_something(image_filter):
     image = ImageData(np.zeros((4, 4), np.uint8), 8, np.zeros((4, 4), np.uint8))
-    layer = Filter("test", layer.kernels, layer.combine, alpha="premultiply")
+    image_filter = Filter("test", image_filter.kernels, image_filter.combine, alpha="premultiply")
     with pytest.raises(UsageError, match="premultiply"):
-        through(image, layer)
+        through(image, image_filter)
 
 
 def test_a_kernel_over_the_channels_makes_gray():
@@ -152,16 +160,16 @@ def test_maps_of_gray_and_of_color_do_not_combine(names):
 @pytest.mark.parametrize(("depth", "max_value"), [(8, 255), (16, 65535)])
 def test_a_kernels_own_bias_is_in_the_images_depth(depth, max_value):
     flat = ImageData(np.full((3, 3), max_value // 3, f"uint{depth}"), depth)
-    assert (through(flat, spec("contour")).image.pixels == max_value).all()
-    assert (through(flat, spec("contour", bias=7)).image.pixels == 7).all()
+    assert (through(flat, make_filter("contour")).image.pixels == max_value).all()
+    assert (through(flat, make_filter("contour", bias=7)).image.pixels == 7).all()
 
 
 def test_families_combine_as_they_say():
     image = gray(8, 9)
     for name in ("sobel", "kirsch"):
         family = read_spec(name)
-        layer = Filter(name, family.kernels, family.combine, range="raw")
-        values = through(image, layer).image.pixels
+        image_filter = Filter(name, family.kernels, family.combine, range="raw")
+        values = through(image, image_filter).image.pixels
         maps = [
             ndimage.correlate(image.pixels.astype(int), kernel.matrix, mode="nearest")
             for kernel in family.kernels
@@ -173,7 +181,7 @@ def test_families_combine_as_they_say():
 def test_a_bias_is_added_after_the_weighting_with_alpha():
     pixels = np.full((5, 5), 100, np.uint8)
     image = ImageData(pixels, 8, np.full((5, 5), 51, np.uint8))
-    done = through(image, spec("blur", alpha="premultiply", bias=7)).image
+    done = through(image, make_filter("blur", alpha="premultiply", bias=7)).image
     assert (done.pixels == 107).all()
     assert (done.alpha == 51).all()
 

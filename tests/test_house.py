@@ -29,7 +29,7 @@ FLOORS = [
 ]
 ABOVE_ALL = {"__init__", "__main__"}
 NUMPY_ROOMS = set(FLOORS) - {"errors", "choices", "atomic", "geometry", "batch", "cli"}
-DRAWING = ("figure.py", "scene.py", "sheet.py", "panels.py")  # may use matplotlib in teaching/
+DRAWING = ("figure.py", "scene.py", "sheet.py")  # may use matplotlib in teaching/
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

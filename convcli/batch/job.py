@@ -100,7 +100,7 @@ class JobResult(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """What of a job must still be made, and the results for files that exist and are left."""
+    """The outputs of a job that must be written, and results for existing files that are kept."""
 
     outputs: list[tuple[Filter, Output | None]]  # None if only summary files need the result
     summaries: list[SummaryFile]

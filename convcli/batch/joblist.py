@@ -36,7 +36,7 @@ class OutputConflicts:
         self._real_folder = lru_cache(maxsize=256)(os.path.realpath)
 
     def claim(self, source: str, paths: Iterable[str]) -> str | None:
-        """Add a job; return a path that an earlier job writes, or reads and would lose."""
+        """Add a job; return a path that conflicts with an earlier job, or None."""
         conflict, outputs = None, self._outputs
         if not self._overwrite:
             for path in paths:

@@ -22,7 +22,7 @@ class InputOptions(NamedTuple):
 
 
 class OutputOptions(NamedTuple):
-    """Where results are written. A summary file is a folder if there are several inputs."""
+    """Where results are written. ``plot``, ``grid`` and ``stack`` of several inputs are folders."""
 
     output: str | None = None  # the file of a single result, or ``-`` for standard output
     out_dir: str | None = None  # a folder for the results; it mirrors the inputs' folders

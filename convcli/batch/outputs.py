@@ -119,7 +119,7 @@ class OutputPlanner:
         self._single: tuple[Output, ...] | None = () if not writes_images(self._outputs) else None
         if self._outputs.output is not None:
             self._single = (plan_output(self._outputs.output, self._requested, raw=self._raw),)
-        # A planner names a million files: what depends on suffix or folder alone is computed once.
+        # There may be a million names, so what depends only on the suffix or folder is cached.
         self._out_prefix = lru_cache(maxsize=1)(self._find_out_prefix)
         self._kept_suffix = cache(self._find_kept_suffix)
 

@@ -78,7 +78,7 @@ def run_job(
     except ConvcliError as raised:
         error = ImageError(runner.name, str(raised))
     except MemoryError:
-        error = ImageError(runner.name, "not enough memory for it and its result")
+        error = ImageError(runner.name, "not enough memory for the image and its result")
     except Exception as raised:  # an error in convcli must not stop the other images
         if os.environ.get("CONVCLI_DEBUG"):
             raise
@@ -110,7 +110,7 @@ class _JobRunner:
         self.figure: Any = None
 
     def run(self) -> None:
-        """Make every output that is pending."""
+        """Write the pending outputs."""
         pending = pending_outputs(self.job, self.options)
         self.results += pending.skipped
         if not pending.outputs:
@@ -138,7 +138,7 @@ class _JobRunner:
     def _filter_with_summaries(
         self, outputs: list[tuple[Filter, Output | None]], summaries: list[SummaryFile]
     ) -> None:
-        """Filter the image with each filter, and write the files that all results make up."""
+        """Filter the image with each filter; write the results and the summary files."""
         options = self.options
         has_stack = any(each.kind == "stack" for each in summaries)
         copies = len(outputs) * (1 + has_stack)

@@ -45,7 +45,7 @@ input_options = option_group(
         "--files-from",
         type=click.Path(),
         metavar="FILE|-",
-        help="Read more input names from a file or standard input, one a line.",
+        help="Read more input names from a file or standard input, one per line.",
     ),
     input_option(
         "--include",

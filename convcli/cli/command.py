@@ -94,7 +94,7 @@ class Group(Command, click.Group):
 
 
 def _text(param: click.Option, ctx: click.Context) -> str:
-    """Return the help text of an option; errors, not the page, name the limits of its value."""
+    """Return the help text of an option; the limits of its value appear in errors only."""
     default = param.get_help_extra(ctx).get("default", "")
     if isinstance(param.show_default, str):
         default = param.show_default

@@ -152,7 +152,9 @@ _KERNEL = kernel_option(
 
 
 def _combine(words: Iterable[str]) -> OptionDecl:
-    return kernel_option("--combine", type=WordType(words), help="Make one map of several kernels.")
+    return kernel_option(
+        "--combine", type=WordType(words), help="Combine the kernels' maps into one."
+    )
 
 
 _COMBINE = _combine(COMBINATIONS)

@@ -43,7 +43,7 @@ def kernels() -> None:
     convcli kernels list --plot kernels.png --on photo.jpg
     """,
 )
-@message_option("--json", is_flag=True, help="Print a JSON array, one object a kernel.")
+@message_option("--json", is_flag=True, help="Print a JSON array, one object per kernel.")
 @plot_option(help="Draw the result of each kernel on one image into FILE (.png, .pdf, .svg, ...).")
 @figure_option(
     "--on",

@@ -78,7 +78,7 @@ descent_options = option_group(
         type=float,
         metavar="R",
         show_default="1 / the largest curvature",
-        help="Learning rate, for pixels scaled to variance 1.",
+        help="Learning rate for pixels scaled to variance 1.",
     ),
     descent_option("--epochs", type=int, metavar="N", show_default="200", help="Number of steps."),
     descent_option(
@@ -160,7 +160,7 @@ def learn(
     check_outputs(output, plot, overwrite=overwrite)
     pairs, left = find_pairs(before, after)
     if left:
-        click.echo(f"{len(left)} without a partner left out: {few(left)}", err=True)
+        click.echo(f"{len(left)} without a pair ignored: {few(left)}", err=True)
     examples = Examples(
         pairs, partial(read_one, options=reading, quiet=True), partial(click.echo, err=True)
     )

@@ -34,7 +34,7 @@ Decorator = Callable[[Callback], Callback]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OptionDecl:
-    """An option that is declared but belongs to no command yet; applied, it is a decorator."""
+    """A declared option that is not yet part of a command; as a decorator it adds itself to one."""
 
     names: tuple[str, ...]
     attributes: dict[str, Any]

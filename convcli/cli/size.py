@@ -23,7 +23,7 @@ from convcli.geometry import (
 )
 
 SIZES = "N|WxH|R,C"
-Stage = tuple[Geometry, ReceptiveField, ReceptiveField]  # a layer; its fields in the input
+StackStage = tuple[Geometry, ReceptiveField, ReceptiveField]  # a layer; its fields in the input
 HEADINGS = ("layer", "kernel", "stride", "padding", "dilation", "output", "field", "jump", "start")
 
 
@@ -168,7 +168,7 @@ def size(
     click.echo(size.write(geometry.output_shape))
 
 
-def stack(shape: Pair, layers: Sequence[StackLayer]) -> Iterator[Stage]:
+def stack(shape: Pair, layers: Sequence[StackLayer]) -> Iterator[StackStage]:
     """Yield each layer of a stack, and its receptive field along rows and columns.
 
     Raises:
@@ -193,7 +193,7 @@ def _check_layers_alone() -> None:
             raise click.UsageError(f"--layer has its own numbers; leave out --{name}")
 
 
-def _table(stages: Sequence[Stage]) -> str:
+def _table(stages: Sequence[StackStage]) -> str:
     from convcli.teaching.text_table import table_lines
 
     lines: list[tuple[str, ...]] = [HEADINGS]

@@ -123,7 +123,7 @@ def parse_memory(text: str) -> int | float:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kKmMgGtT])?(?:i?[bB])?|(%))\s*", text)
     number = float(match[1]) if match else 0
     if not match or not number or (match[3] and number > 100):
-        raise ValueError(f"{text!r} is no size such as 500M or 2G, and no share such as 80%")
+        raise ValueError(f"{text!r} is not a size such as 500M or 2G, or a share such as 80%")
     if match[3]:
         return number / 100
     power = "kmgt".index(match[2].lower()) + 1 if match[2] else 0

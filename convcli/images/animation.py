@@ -123,7 +123,7 @@ def write_animation(
 def write_gif(
     frames: Iterable[Frame], file: BinaryIO, durations: list[int], palette: Palette
 ) -> None:
-    """Encode frames as a GIF that runs for ever. Unchanged pixels are stored as transparent.
+    """Encode frames as a GIF that runs forever. Unchanged pixels are stored as transparent.
 
     ``durations`` are milliseconds, which are rounded to 10.
 
@@ -159,7 +159,7 @@ def write_gif(
 
 
 def write_webp(frames: Iterable[Frame], file: BinaryIO, durations: list[int]) -> None:
-    """Encode frames as a lossless WebP that runs for ever; see :func:`write_gif`."""
+    """Encode frames as a lossless WebP that runs forever; see :func:`write_gif`."""
     with encoding("WEBP"):
         images = _LazyFrames(map(Image.fromarray, frames), len(durations))
         images.save(file, "WEBP", save_all=True, duration=durations, loop=0, **_WEBP)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Metadata:
-    r"""What a file says about its image and is still true of the decoded pixels.
+    r"""Metadata of a file that is still valid for the decoded pixels.
 
     Attributes:
         icc: a color profile whose color space is that of the pixels.
@@ -19,7 +19,7 @@ class Metadata:
             the orientation, which has been applied, and without the tags about storage.
         dpi: pixels per inch, horizontally and vertically.
         duration: how long a frame is shown, in milliseconds.
-        loop: how many times an animation plays; 0 for ever.
+        loop: how many times an animation plays; 0 forever.
     """
 
     icc: bytes | None = None
@@ -31,7 +31,7 @@ class Metadata:
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """An upright image and its metadata.
+    """An image with its EXIF orientation applied, and its metadata.
 
     Attributes:
         pixels: (H, W) gray, (H, W, 3) RGB, or (H, W, C) from an ``.npy`` file; C-contiguous, in

@@ -9,7 +9,7 @@ from PIL import Image
 Frame = NDArray[np.uint8]
 
 MAX_COLORS = 255  # the last index means transparent: unchanged since the frame before
-_EXACT = 64  # the most frequent colors that are kept exactly
+_MAX_EXACT_COLORS = 64  # the most frequent colors that are kept exactly
 _BITS = 6  # of each channel, which the table of nearest colors distinguishes
 _CHUNK = 1 << 14  # table entries that are computed at once
 _NONE = np.empty((0, 3), np.uint8)
@@ -38,7 +38,7 @@ class Palette:
         order = np.lexsort((packed, -counts))
         exact = list(dict.fromkeys([*_packed(kept).tolist(), *packed[order].tolist()]))
         if len(exact) > MAX_COLORS:
-            exact = exact[: len(kept) + _EXACT]
+            exact = exact[: len(kept) + _MAX_EXACT_COLORS]
             image = Image.fromarray(pixels[np.newaxis])
             count = MAX_COLORS - len(exact)
             image = image.quantize(count, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

@@ -114,7 +114,7 @@ class ImageFile:
             if options.resize is not None:
                 pixels, alpha = resize(pixels, alpha, options.resize)
         if stored.narrowed:
-            notes = ("16-bit color was read as 8-bit, since Pillow holds no more", *notes)
+            notes = ("16-bit color was read as 8-bit, the limit of Pillow", *notes)
         notes = tuple(dict.fromkeys((*notes, *self._notes)))
         self._notes.clear()
         return ImageData(pixels, layout.depth, alpha, str(im.format), metadata, notes)

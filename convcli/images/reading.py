@@ -61,7 +61,7 @@ def read_image(
         try:
             frames = opened.frames()
         except ImageError:
-            note = "what follows the first frame is damaged and was left out"
+            note = "frames after the first are damaged and were left out"
             return replace(image, notes=(*image.notes, note))
         further = frames.stop - max(frames.start, 1)
         if further <= 0:

@@ -207,9 +207,9 @@ class _Encoder:
             pil_image.putalpha(Image.fromarray(alpha))
         if self.format.name == "GIF":
             if pil_image.mode != "L":
-                self.notes.append("colors reduced to a palette of 256: .gif holds no more")
+                self.notes.append("colors reduced to a palette of 256, the limit of .gif")
             if alpha is not None:
-                self.notes.append("alpha reduced to on and off: .gif holds no more")
+                self.notes.append("alpha reduced to on or off, the limit of .gif")
             if pil_image.mode == "LA":
                 return pil_image.convert("RGBA")
         return pil_image
@@ -223,7 +223,7 @@ class _Encoder:
             pixels = pixels.reshape(image.shape)
         exact = self.format.holds(image.channels, image.depth, exact=True)
         if image.depth == 16 and (alpha is not None or not exact):
-            self.notes.append(f"scaled to 8 bits: {self.format.suffix} holds no more")
+            self.notes.append(f"scaled to 8 bits, the limit of {self.format.suffix}")
             pixels = to_eight_bits(pixels)
             alpha = None if alpha is None else to_eight_bits(alpha)
         return pixels, alpha
@@ -248,7 +248,7 @@ class _Encoder:
         with np.errstate(over="ignore"):
             floats = pixels.astype(np.float32)
         if not np.array_equal(floats, pixels, equal_nan=pixels.dtype.kind == "f"):
-            self.notes.append(f"rounded to 32-bit floats: {self.format.suffix} holds no more")
+            self.notes.append(f"rounded to 32-bit floats, the limit of {self.format.suffix}")
         return floats
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError
 from convcli.kernels.kernel import Kernel
 
-Grid = NDArray[np.float64]
+Samples = NDArray[np.float64]
 Size = tuple[int, int]
 
 MAX_SIDE = 2047
@@ -133,11 +133,11 @@ def _mean(weights: NDArray[Any]) -> Kernel:
     return Kernel(_normalized(weights))
 
 
-def _normalized(weights: Grid) -> Grid:
+def _normalized(weights: Samples) -> Samples:
     total = weights.sum()
     if total == 0:
         raise KernelError("all weights are 0; give a larger sigma, or a start nearer to 0")
-    normalized: Grid = weights / total
+    normalized: Samples = weights / total
     return normalized
 
 
@@ -160,7 +160,7 @@ def _square(radius: float) -> Size:
     return side, side
 
 
-def _grid(size: Size, step: float, start: float | None) -> tuple[Grid, Grid]:
+def _grid(size: Size, step: float, start: float | None) -> tuple[Samples, Samples]:
     """Return the x and the y of all samples, (rows, columns) each."""
     down, across = (
         (np.arange(n) - (n - 1) / 2) * step if start is None else start + np.arange(n) * step
@@ -170,7 +170,7 @@ def _grid(size: Size, step: float, start: float | None) -> tuple[Grid, Grid]:
     return x, y
 
 
-def _rotated(x: Grid, y: Grid, angle: float) -> tuple[Grid, Grid]:
+def _rotated(x: Samples, y: Samples, angle: float) -> tuple[Samples, Samples]:
     """Return the coordinates along ``angle`` and across it, exact at right angles."""
     quarters, rest = divmod(angle, 90)
     cosine, sine = math.cos(math.radians(rest)), math.sin(math.radians(rest))
@@ -179,11 +179,11 @@ def _rotated(x: Grid, y: Grid, angle: float) -> tuple[Grid, Grid]:
     return cosine * x - sine * y, sine * x + cosine * y
 
 
-def _round_gaussian(size: Size, sigma: float) -> Grid:
+def _round_gaussian(size: Size, sigma: float) -> Samples:
     return np.asarray(gaussian(size, sigma, None, None, 0, 0, None, 1, True).matrix)
 
 
-def _line(begin: float, end: float, angle: float) -> tuple[Grid, Grid]:
+def _line(begin: float, end: float, angle: float) -> tuple[Samples, Samples]:
     """Return the weights of a line along ``angle``, and each pixel's position along the line.
 
     The line runs from ``begin`` to ``end``. Weights fall from 1 on the line to 0 at a distance of

@@ -94,7 +94,7 @@ def read_specs(
         UsageError: both ``normalize`` and ``divisor`` are given.
     """
     if normalize and divisor is not None:
-        raise UsageError("--normalize sets the divisor, and --divisor names one; choose one")
+        raise UsageError("--normalize and --divisor contradict each other; use one of them")
 
     def divided(kernel: Kernel) -> Kernel:
         if normalize:

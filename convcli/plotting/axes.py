@@ -120,7 +120,7 @@ def clear_numbers(axes: Axes, hatched: NDArray[np.bool_], *, pad: float = 1.0) -
 
 
 def set_ticks(axes: Axes, rows: int, columns: int, *, inches: Box | None) -> None:
-    """Put a tick at each cell of a small grid and lines between, round numbers on a large one.
+    """Tick every cell of a small grid and part the cells by lines; tick a large one roundly.
 
     ``inches`` are the planned width and height of the axes; with None, there are no ticks.
     """

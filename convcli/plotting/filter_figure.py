@@ -31,7 +31,7 @@ _TICKS, _BAR_BELOW = 0.5, 0.55  # above and below
 _TITLE_LINE = 0.17
 
 
-class _Row(NamedTuple):
+class _ResultRow(NamedTuple):
     """One result before it is drawn: its parts, their titles, and the box of each."""
 
     result: ImagePanel
@@ -112,7 +112,7 @@ def _plan_row(
     widths: tuple[float, float, float],
     image_filter: Filter,
     filtered: Filtered,
-) -> _Row:
+) -> _ResultRow:
     """Choose the boxes of a row and wrap its titles to the widths of the columns."""
     group = kernel_heatmaps(image_filter.kernels, most=MOST_HEATMAPS)
     kernel_box = _SEVERAL_KERNELS_WIDTH, _SEVERAL_KERNELS_WIDTH
@@ -120,7 +120,7 @@ def _plan_row(
         kernel_box = fit_box(group.maps[0].values.shape, _KERNEL_WIDTH)
     boxes = panel_box(original, side), kernel_box, panel_box(panel, side)
     named = [kernel_title(image_filter.kernels[0])] * (len(image_filter.kernels) == 1)
-    flipped = ["flipped before it is applied"] * (image_filter.conv.operation == "convolve")
+    flipped = ["flipped (convolve)"] * (image_filter.conv.operation == "convolve")
     caption = result_title(image_filter, filtered, [size_text(panel.shape)])
     titles = (
         ["original", size_text(original.shape), *display_notes([original], boxes[0])],
@@ -131,7 +131,7 @@ def _plan_row(
         wrap("\n".join(lines), width, TITLE_POINTS)
         for lines, width in zip(titles, widths, strict=True)
     )
-    return _Row(panel, group, (first, second, third), boxes)
+    return _ResultRow(panel, group, (first, second, third), boxes)
 
 
 def _draw_image(

@@ -242,7 +242,7 @@ def kernel_title(kernel: Kernel) -> str:
 
 def applied_title(title: str, operation: str) -> str:
     """Add to a kernel's title that ``convolve`` flips it."""
-    return f"{title}\nflipped, as it is convolved" if operation == "convolve" else title
+    return f"{title}\nflipped (convolve)" if operation == "convolve" else title
 
 
 def scale_text(kernel: Kernel) -> str:

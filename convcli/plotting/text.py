@@ -18,7 +18,7 @@ from convcli.errors import shown
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
 
-DIRECTION_NOTE = "brighter to the right red, up yellow-green, left cyan, down violet"
+DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan, bottom = violet"
 
 _SIGNIFICANT_DIGITS = 3  # of the largest number, unless fewer decimals are exact
 _LEAST_FIXED, _MOST_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent

@@ -152,7 +152,7 @@ def _cell_pixels(axes: Axes) -> tuple[float, float]:
 
 
 def _enlarged(axes: Axes, corners: Corners, pixels: float) -> Corners:
-    """Return a rectangle about the same center, with sides of at least so many page pixels."""
+    """Return a rectangle about the same center, with sides of at least ``pixels`` page pixels."""
     left, top, right, bottom = corners
     width, height = _cell_pixels(axes)
     across = max(pixels / width - (right - left), 0) / 2

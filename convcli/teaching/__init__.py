@@ -1,1 +1,1 @@
-"""What a teacher needs: every number of a filtering, explained."""
+"""The teaching commands: computation, text and figures of each."""

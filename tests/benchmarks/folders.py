@@ -122,8 +122,8 @@ def find_mogrify() -> Command:
     """Return ImageMagick's command; nothing where it is missing, or something else by its name."""
     for command in (["mogrify"], ["magick", "mogrify"]):
         if shutil.which(command[0]):
-            told = subprocess.run([*command, "-version"], capture_output=True).stdout
-            if told.startswith(b"Version: ImageMagick"):
+            version = subprocess.run([*command, "-version"], capture_output=True).stdout
+            if version.startswith(b"Version: ImageMagick"):
                 return command
     return []
 
@@ -181,7 +181,7 @@ def _turns(
 def _tiny(convcli: Command, counts: list[int], repeats: int, place: Path) -> Iterator[Record]:
     """Watch convcli on folders of tiny images, by turns, and compare the largest and the least.
 
-    What the start costs is told apart, so an image's time is that after the first name.
+    What the start costs is measured apart, so an image's time is that after the first name.
     """
     folders = {count: place / f"tiny{count}" for count in counts}
     for count, folder in folders.items():

@@ -21,17 +21,17 @@ def animate(convcli, save):
     return lambda *arguments, **extra: convcli("animate", *arguments, **extra)
 
 
-def told(ran):
-    """The names printed by a run that went well and had nothing to tell."""
+def names_of(ran):
+    """The names printed by a run that succeeded without a message."""
     assert (ran.code, ran.err) == (0, ""), ran
     return ran.names
 
 
 def frames_in(name):
     """Every frame of an animation as RGB, and how long each is shown."""
-    with Image.open(name) as film:
+    with Image.open(name) as animation:
         frames, durations = [], []
-        for frame in ImageSequence.Iterator(film):
+        for frame in ImageSequence.Iterator(animation):
             frames.append(np.asarray(frame.convert("RGB")))
             durations.append(frame.info["duration"])
         return np.array(frames), durations
@@ -39,18 +39,18 @@ def frames_in(name):
 
 @pytest.mark.slow
 def test_a_gif_has_a_frame_for_each_value(animate):
-    assert told(animate("-k", "prewitt-x", "toy.csv", "-o", "a.gif")) == ["a.gif"]
+    assert names_of(animate("-k", "prewitt-x", "toy.csv", "-o", "a.gif")) == ["a.gif"]
     frames, durations = frames_in("a.gif")
     assert len(frames) == 36
     assert durations == [200] * 35 + [2000]
-    with Image.open("a.gif") as film:
-        assert (film.format, film.info["loop"]) == ("GIF", 0)
+    with Image.open("a.gif") as animation:
+        assert (animation.format, animation.info["loop"]) == ("GIF", 0)
 
 
 @pytest.mark.slow
 def test_webp_is_to_the_bit_and_gif_nearly(animate):
     for name in ("a.gif", "a.webp", "pngs/"):
-        told(animate("-k", "sobel", "toy.csv", "-o", name, "--to", "0,4"))
+        names_of(animate("-k", "sobel", "toy.csv", "-o", name, "--to", "0,4"))
     exact = [np.asarray(Image.open(f"pngs/frame-000{n}.png")) for n in range(1, 6)]
     webp, durations = frames_in("a.webp")
     assert np.array_equal(webp, exact)
@@ -70,14 +70,14 @@ def test_a_gif_does_not_flicker(animate, save):
 
 @pytest.mark.slow
 def test_a_folder_of_frames(animate):
-    names = told(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
+    names = names_of(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
     assert names == [f"steps/frame-000{n}.png" for n in range(1, 9)]
     assert sorted(map(str, Path("steps").iterdir())) == names
 
 
 @needs_ffmpeg
 def test_a_video(animate):
-    told(animate("-k", "outline", "toy.csv", "--to", "0,5", "--fps", "4", "-o", "a.mp4"))
+    names_of(animate("-k", "outline", "toy.csv", "--to", "0,5", "--fps", "4", "-o", "a.mp4"))
     probe = shutil.which("ffprobe")
     if probe is None:
         pytest.skip("ffprobe is not installed")
@@ -93,7 +93,7 @@ def test_a_video(animate):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.gif", "a.webp"])
 def test_the_last_frame_is_never_shorter_than_the_others(animate, name):
-    told(animate("-k", "blur", "toy.csv", "--to", "0,2", "--fps", "0.2", "-o", name))
+    names_of(animate("-k", "blur", "toy.csv", "--to", "0,2", "--fps", "0.2", "-o", name))
     assert frames_in(name)[1] == [5000] * 3
 
 
@@ -101,17 +101,17 @@ def test_the_last_frame_is_never_shorter_than_the_others(animate, name):
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", pytest.param("a.mp4", marks=needs_ffmpeg)])
 def test_the_same_command_gives_the_same_bytes(animate, name):
     arguments = ["-k", "emboss", "toy.csv", "--to", "0,2", "-o", name, "--overwrite"]
-    told(animate(*arguments))
+    names_of(animate(*arguments))
     first = Path(name).read_bytes()
-    told(animate(*arguments))
+    names_of(animate(*arguments))
     assert Path(name).read_bytes() == first
 
 
 @pytest.mark.slow
 def test_ways_over_the_map(animate):
-    told(animate("-k", "blur", "toy.csv", "-o", "a.webp", "--from", "1,4", "--to", "2,1"))
+    names_of(animate("-k", "blur", "toy.csv", "-o", "a.webp", "--from", "1,4", "--to", "2,1"))
     assert len(frames_in("a.webp")[0]) == 4
-    told(animate("-k", "blur", "toy.csv", "-o", "b.webp", "--step", "7", "--fps", "25"))
+    names_of(animate("-k", "blur", "toy.csv", "-o", "b.webp", "--step", "7", "--fps", "25"))
     frames, durations = frames_in("b.webp")
     assert len(frames) == 6
     assert durations[0] == 40
@@ -140,42 +140,42 @@ def test_many_positions_are_thinned_and_said(animate, save, monkeypatch):
         ["-k", "bank.npy", "--filter", "2"],
     ],
 )
-def test_layers_of_every_kind(animate, save, flags):
+def test_options_of_every_kind(animate, save, flags):
     rng = np.random.default_rng(3)
     save("photo.png", rng.integers(0, 256, (9, 8, 3), np.uint8))
     save("bank.npy", rng.integers(-3, 4, (2, 3, 3, 3)))
-    assert told(animate(*flags, "photo.png", "--to", "0,1", "-o", "a.webp")) == ["a.webp"]
+    assert names_of(animate(*flags, "photo.png", "--to", "0,1", "-o", "a.webp")) == ["a.webp"]
 
 
 @pytest.mark.slow
 def test_signals_along_rows_and_columns(animate, save):
     save("row.txt", [[1, 5, 2, 4]])
     save("column.txt", [[1], [5], [2], [4]])
-    told(animate("-k", "1 -1", "row.txt", "-o", "row.webp"))
-    told(animate("-k", "1; -1", "column.txt", "-o", "column.webp"))
+    names_of(animate("-k", "1 -1", "row.txt", "-o", "row.webp"))
+    names_of(animate("-k", "1; -1", "column.txt", "-o", "column.webp"))
     assert len(frames_in("row.webp")[0]) == len(frames_in("column.webp")[0]) == 4
 
 
 @pytest.mark.slow
-def test_a_image_from_standard_input(animate):
+def test_an_image_from_standard_input(animate):
     ran = animate("-k", "blur", "-", "--to", "0,1", "-o", "a.gif", stdin=b"1 2 3\n4 5 6\n7 8 9\n")
-    assert told(ran) == ["a.gif"]
+    assert names_of(ran) == ["a.gif"]
 
 
 @pytest.mark.slow
-def test_nothing_is_replaced_unasked(animate):
+def test_nothing_is_replaced_unless_asked(animate):
     arguments = ["-k", "blur", "toy.csv", "--step", "9", "-o"]
     for name in ("a.webp", "steps/"):
-        told(animate(*arguments, name))
+        names_of(animate(*arguments, name))
         animate(*arguments, name).fails(1, "already", "--overwrite")
-        told(animate(*arguments, name, "--overwrite"))
+        names_of(animate(*arguments, name, "--overwrite"))
 
 
 @pytest.mark.slow
 def test_frames_of_a_longer_run_do_not_stay(animate):
-    told(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
+    names_of(animate("-k", "blur", "toy.csv", "--step", "5", "-o", "steps"))
     Path("steps/notes.txt").write_text("mine")
-    told(animate("-k", "blur", "toy.csv", "--step", "20", "-o", "steps", "--overwrite"))
+    names_of(animate("-k", "blur", "toy.csv", "--step", "20", "-o", "steps", "--overwrite"))
     left = ["frame-0001.png", "frame-0002.png", "frame-0003.png", "notes.txt"]
     assert sorted(path.name for path in Path("steps").iterdir()) == left
 
@@ -249,11 +249,11 @@ def test_a_bar_shows_on_a_terminal_only(program, animate):
 
 
 def test_help_has_examples(animate):
-    text = "\n".join(told(animate("--help")))
+    text = "\n".join(names_of(animate("--help")))
     assert "  convcli animate -k prewitt-x toy.csv -o edges.gif" in text
 
 
 @pytest.mark.slow
 def test_a_gif_of_one_frame(animate):
-    told(animate("-k", "3", "toy.csv", "--from", "1,1", "--to", "1,1", "-o", "a.gif"))
+    names_of(animate("-k", "3", "toy.csv", "--from", "1,1", "--to", "1,1", "-o", "a.gif"))
     assert len(frames_in("a.gif")[0]) == 1

@@ -16,19 +16,19 @@ def explain(convcli):
     return lambda *arguments, **extra: convcli("explain", *arguments, **extra)
 
 
-def told(ran):
+def text_of(ran):
     """The text of a run that went well."""
     assert (ran.code, ran.err) == (0, ""), ran
     return ran.out.decode()
 
 
 def pixels_of(ran):
-    return [output["pixel"] for output in json.loads(told(ran))["outputs"]]
+    return [output["pixel"] for output in json.loads(text_of(ran))["outputs"]]
 
 
 def test_the_text_of_one_value(explain, save):
     save("m.csv", np.arange(1, 10).reshape(3, 3))
-    text = told(explain("-k", "1 0; 0 2", "--at", "1,1", "m.csv"))
+    text = text_of(explain("-k", "1 0; 0 2", "--at", "1,1", "m.csv"))
     assert "sum       (5*1) + (6*0) + (8*0) + (9*2) = 23\n" in text
     assert text.endswith("pixel     23\n")
     assert "\x1b" not in text
@@ -66,7 +66,7 @@ def test_the_number_is_the_one_that_apply_prints(explain, apply, save, rng, flag
     printed = apply("-k", "gaussian:3", *flags, "m.txt", "-o", "-").out.decode()
     for row, line in enumerate(printed.splitlines()):
         for column, word in enumerate(line.split()):
-            text = told(explain("-k", "gaussian:3", *flags, "--at", f"{row},{column}", "m.txt"))
+            text = text_of(explain("-k", "gaussian:3", *flags, "--at", f"{row},{column}", "m.txt"))
             assert text.endswith(f"pixel     {word}\n")
 
 
@@ -81,7 +81,7 @@ def test_sixteen_bits(explain, apply, save, load, rng):
 def test_json_has_every_number(explain, save):
     save("m.csv", [[1, 2], [3, 4]])
     ran = explain("-k", "1 2", "--at", "0,1", "--border", "zero", "m.csv", "--json")
-    record = json.loads(told(ran))
+    record = json.loads(text_of(ran))
     assert record["input"] == "m.csv"
     assert record["at"] == [0, 1]
     assert record["pads"] == {"top": 0, "bottom": 0, "left": 0, "right": 1}
@@ -96,7 +96,7 @@ def test_json_has_every_number(explain, save):
 @pytest.mark.slow
 def test_a_figure(explain, gray, contents):
     ran = explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "e.png")
-    assert told(ran) == "e.png\n"
+    assert text_of(ran) == "e.png\n"
     with Image.open("e.png") as image:
         assert image.format == "PNG"
         assert image.width > 500
@@ -105,19 +105,19 @@ def test_a_figure(explain, gray, contents):
     assert contents()[b"again.png"] == first
     explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "e.png").fails(1, "--overwrite")
     again = explain("-k", "blur", "--at", "0,0", "gray.png", "-o", "e.png", "--overwrite")
-    assert told(again) == "e.png\n"
+    assert text_of(again) == "e.png\n"
     assert contents()[b"e.png"] != first
 
 
 def test_standard_input(explain, save):
     png = save("p.png", np.uint8([[1, 2], [3, 4]])).read_bytes()
-    assert "pixel     4\n" in told(explain("-k", "1", "--at", "1,1", "-", stdin=png))
-    text = told(explain("-k", "-", "--at", "0,0", "p.png", stdin=b"5"))
+    assert "pixel     4\n" in text_of(explain("-k", "1", "--at", "1,1", "-", stdin=png))
+    text = text_of(explain("-k", "-", "--at", "0,0", "p.png", stdin=b"5"))
     assert text.endswith("pixel     5\n")
     explain("-k", "-", "--at", "0,0", "-", stdin=b"5").fails(2, "standard input")
 
 
-def test_notes_are_told(explain, save):
+def test_notes_are_printed(explain, save):
     frames = [Image.fromarray(np.full((4, 4), n, np.uint8)) for n in (10, 90)]
     frames[0].save("a.gif", save_all=True, append_images=frames[1:])
     ran = explain("-k", "blur", "--at", "1,1", "a.gif")
@@ -196,22 +196,22 @@ def test_of_a_bank_one_is_explained_or_all_are_combined(explain, gray, save):
     explain(*flags, "--filter", "3").fails(2, "--filter 3", "2 results")
     total = int(gray[3:6, 4:7].astype(int).sum())
     for more, value in ((["--filter", "1"], total), (["--filter", "2"], 0)):
-        assert told(explain(*flags, *more)).endswith(f"pixel     {value}\n")
-    assert told(explain(*flags, "--combine", "mean")).endswith(f"pixel     {total / 2:g}\n")
+        assert text_of(explain(*flags, *more)).endswith(f"pixel     {value}\n")
+    assert text_of(explain(*flags, "--combine", "mean")).endswith(f"pixel     {total / 2:g}\n")
 
 
 @pytest.mark.slow
 def test_kernels_of_different_sizes_have_windows_of_their_own(explain, gray):
     flags = ["-k", "blur", "-k", "gaussian:5", "--combine", "sum", "--at", "0,0", "gray.png"]
-    text = told(explain(*flags))
+    text = text_of(explain(*flags))
     assert "window: rows -1 to 1" in text
     assert "window: rows -2 to 2" in text
-    assert told(explain(*flags, "-o", "e.png")) == "e.png\n"
+    assert text_of(explain(*flags, "-o", "e.png")) == "e.png\n"
 
 
 def test_relu(explain, save):
     save("m.csv", [[1, 2]])
-    text = told(explain("-k", "-1", "--at", "0,0", "--activation", "relu", "m.csv"))
+    text = text_of(explain("-k", "-1", "--at", "0,0", "--activation", "relu", "m.csv"))
     assert text.endswith("relu      max(0, -1) = 0\npixel     0\n")
 
 
@@ -219,12 +219,12 @@ def test_apply_and_explain_share_their_options(explain, apply, gray):
     """Loaded into one process, and in either order, both keep all of theirs."""
     for _ in range(2):
         assert apply("-k", "blur", "gray.png", "--overwrite", "--stride", "2").code == 0
-        assert told(explain("-k", "blur", "--at", "0,0", "gray.png", "--stride", "2"))
+        assert text_of(explain("-k", "blur", "--at", "0,0", "gray.png", "--stride", "2"))
 
 
 def test_the_environment_sets_options(explain, save):
     save("m.csv", [[1, 2]])
-    text = told(explain("m.csv", CONVCLI_EXPLAIN_KERNEL="3", CONVCLI_EXPLAIN_AT="0,1"))
+    text = text_of(explain("m.csv", CONVCLI_EXPLAIN_KERNEL="3", CONVCLI_EXPLAIN_AT="0,1"))
     assert text.endswith("pixel     6\n")
 
 
@@ -234,7 +234,7 @@ def test_a_signal_is_drawn_with_its_window(explain, save):
     drawn = []
     for kernel in ("1 2 1", "outline"):  # along the signal, and across it too
         ran = explain("-k", kernel, "--at", "0,1", "row.csv", "-o", "e.png", "--overwrite")
-        assert told(ran) == "e.png\n"
+        assert text_of(ran) == "e.png\n"
         with Image.open("e.png") as figure:
             drawn.append(figure.size)
     assert drawn[0][0] == 1440

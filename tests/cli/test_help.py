@@ -17,7 +17,7 @@ from convcli.cli.manual import TOPICS
 def walk(command=root, path=()):
     """Every command with its path, groups and the root included."""
     yield path, command
-    if isinstance(command, click.Group) and not command.chain:  # layers: chain/test_parser.py
+    if isinstance(command, click.Group) and not command.chain:  # layers: chain/test_chain.py
         context = click.Context(command)
         for name in command.list_commands(context):
             yield from walk(command.get_command(context, name), (*path, name))

@@ -28,7 +28,7 @@ def data_of(ran):
     return json.loads(ran.out)
 
 
-def told(ran):
+def text_of(ran):
     """The text of a run that went well."""
     assert (ran.code, ran.err) == (0, ""), ran
     return ran.out.decode()
@@ -64,7 +64,7 @@ def test_what_apply_does_learn_finds(learn, apply, noise, flags):
 
 def test_the_report(learn, apply, noise):
     apply("-k", "blur", "noise.png", "-o", "after.png")
-    text = told(learn("noise.png", "after.png", "--truth", "blur"))
+    text = text_of(learn("noise.png", "after.png", "--truth", "blur"))
     assert text.startswith("kernel 3x3")
     assert "windows    5472\n" in text
     assert "truth      blur, largest difference" in text
@@ -77,7 +77,7 @@ def test_the_file_is_for_apply(learn, apply, noise, load, suffix):
     apply("-k", "gaussian:5", "noise.png", "-o", "after.npy", "--range", "raw")
     name = f"kernel.{suffix}"
     ran = learn("noise.png", "after.npy", "--size", "5", "-o", name)
-    assert told(ran).endswith(
+    assert text_of(ran).endswith(
         f"this is gaussian:5 (also called gaussian:5,sigma=1.1)\nwritten    {name}\n"
     )
     assert apply("-k", name, "noise.png", "-o", "again.npy", "--range", "raw").code == 0
@@ -86,7 +86,7 @@ def test_the_file_is_for_apply(learn, apply, noise, load, suffix):
     assert learn("noise.png", "after.npy", "-o", name, "--overwrite").code == 0
 
 
-def test_a_bias_is_in_json_and_told_for_the_others(learn, apply, save, load, rng):
+def test_a_bias_is_in_json_and_noted_for_other_formats(learn, apply, save, load, rng):
     deep = rng.integers(20000, 40000, (30, 30), np.uint16)
     save("deep.png", deep)
     apply("-k", "blur", "--bias", "1000", "deep.png", "-o", "after.png")
@@ -102,7 +102,7 @@ def test_a_kernel_over_channels(learn, noise, save, apply, load, rng):
     kernel = rng.normal(size=(3, 3, 3))
     save("k.npy", kernel)
     apply("-k", "k.npy", "noise.png", "-o", "after.npy", "--range", "raw")
-    text = told(learn("noise.png", "after.npy", "-o", "learned.npy", "--truth", "k.npy"))
+    text = text_of(learn("noise.png", "after.npy", "-o", "learned.npy", "--truth", "k.npy"))
     assert "kernel 3x3 red" in text
     np.testing.assert_allclose(load("learned.npy"), kernel, atol=1e-5)
     learn("noise.png", "after.npy", "-o", "learned.txt").fails(2, "only .npy and JSON")
@@ -111,7 +111,7 @@ def test_a_kernel_over_channels(learn, noise, save, apply, load, rng):
 
 def test_descent_tells_its_losses(learn, apply, noise):
     apply("-k", "sobel-x", "noise.png", "-o", "after.npy", "--range", "raw")
-    text = told(learn("noise.png", "after.npy", "--descent", "--epochs", "50", "--seed", "3"))
+    text = text_of(learn("noise.png", "after.npy", "--descent", "--epochs", "50", "--seed", "3"))
     assert text.startswith("epoch  loss (mean squared residual)\n    0  ")
     assert "\n   50  " in text
     found = data_of(learn("noise.png", "after.npy", "--descent", "--rate", "0.1", "--json"))
@@ -136,7 +136,7 @@ def test_a_figure(learn, apply, noise, contents, flags):
     learn("noise.png", "after.png", "--plot", "a.png").fails(1, "a.png", "--overwrite")
 
 
-def test_clipped_pixels_are_told_of_and_left_out(learn, apply, noise):
+def test_clipped_pixels_are_reported_and_ignored(learn, apply, noise):
     apply("-k", "sobel-x", "noise.png", "-o", "after.png")
     ran = learn("noise.png", "after.png")
     assert re.search(r"^[1-9]\d*\.\d % of AFTER's", ran.err)
@@ -144,7 +144,7 @@ def test_clipped_pixels_are_told_of_and_left_out(learn, apply, noise):
         " % of AFTER's pixels are black or white; if they were clipped, --ignore-clipped" in ran.err
     )
     assert "this is sobel-x" not in ran.out.decode()
-    text = told(learn("noise.png", "after.png", "--ignore-clipped"))
+    text = text_of(learn("noise.png", "after.png", "--ignore-clipped"))
     assert "this is sobel-x (also called" in text
 
 
@@ -164,7 +164,7 @@ def test_folders_are_paired_by_name(learn, apply, save, rng):
     Path("in/notes.md").touch()
     ran = learn("in", "out", "--json")
     assert data_of(ran)["windows"] == 2 * 10 * 11
-    assert ran.err == "2 without a partner left out: c.png, d.png\n"
+    assert ran.err == "2 without a pair ignored: c.png, d.png\n"
 
 
 def test_one_folder_holds_images_and_their_results(learn, apply, save, rng):
@@ -184,7 +184,7 @@ def test_one_folder_holds_images_and_their_results(learn, apply, save, rng):
     Path("in/b_c_blur.png").unlink()
     ran = learn("in", "in", "--json")
     assert data_of(ran)["windows"] == 10 * 11
-    assert ran.err == "1 without a partner left out: b_c.png\n"
+    assert ran.err == "1 without a pair ignored: b_c.png\n"
     save("in/a_x.png", rng.integers(0, 256, (12, 13), np.uint8))
     learn("in", "in").fails(2, "a.png has several results: a_blur.png, a_x.png; remove some")
 
@@ -216,15 +216,15 @@ def test_folders_whose_pairs_are_unclear(learn, save, gray, here):
 def test_standard_input(learn, save, rng):
     gray = rng.integers(0, 256, (20, 21), np.uint8)
     png = save("p.png", gray).read_bytes()
-    assert "this is identity" in told(learn("-", "p.png", stdin=png))
-    assert "this is identity" in told(learn("p.png", "-", stdin=png))
+    assert "this is identity" in text_of(learn("-", "p.png", stdin=png))
+    assert "this is identity" in text_of(learn("p.png", "-", stdin=png))
     learn("-", "-", stdin=png).fails(2, "standard input")
     learn("-", "p.png", "--truth", "-", stdin=png).fails(2, "standard input")
-    text = told(learn("p.png", "p.png", "--truth", "-", stdin=b"0 1 0"))
+    text = text_of(learn("p.png", "p.png", "--truth", "-", stdin=b"0 1 0"))
     assert "truth      custom, largest difference " in text
 
 
-def test_alpha_and_depth_are_told_of(learn, save, rng):
+def test_alpha_and_depth_are_reported(learn, save, rng):
     pixels = rng.integers(0, 256, (20, 21, 4), np.uint8)
     save("a.png", pixels)
     save("b.png", pixels[..., :3])
@@ -280,11 +280,13 @@ def test_faults_are_one_line(learn, gray, noise, save, contents, arguments, code
 def test_as_a_process(process, noise, apply):
     apply("-k", "emboss", "noise.png", "-o", "after.npy", "--range", "raw")
     ran = process("learn", "noise.png", "after.npy")
-    assert told(ran).endswith("this is emboss\n")
+    assert text_of(ran).endswith("this is emboss\n")
     assert process("learn", "noise.png", "none.png").code == 1
     assert process("learn", "noise.png").code == 2
 
 
 def test_the_environment_sets_options(learn, gray):
-    text = told(learn("gray.png", "gray.png", CONVCLI_LEARN_SIZE="2x1", CONVCLI_LEARN_NO_BIAS="1"))
+    text = text_of(
+        learn("gray.png", "gray.png", CONVCLI_LEARN_SIZE="2x1", CONVCLI_LEARN_NO_BIAS="1")
+    )
     assert text.startswith("kernel 2x1\n1 0\n\nbias       0\n")

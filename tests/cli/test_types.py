@@ -24,7 +24,7 @@ def test_sizes_and_shares(text, value):
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "2X", "120%", "much", "1e9", "%"])
 def test_what_is_no_size(text):
-    with pytest.raises(click.BadParameter, match="is no size such as 500M"):
+    with pytest.raises(click.BadParameter, match="is not a size such as 500M"):
         MEMORY.convert(text, None, None)
 
 

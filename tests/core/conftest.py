@@ -11,7 +11,7 @@ def pair(value):
 
 
 def pads_of(padding, kernel, dilation, operation):
-    """Return ((top, bottom), (left, right)) as DESIGN §2 defines them."""
+    """Return ((top, bottom), (left, right)) as `convcli manual sizes` defines them."""
     spans = [d * (k - 1) for d, k in zip(pair(dilation), kernel, strict=True)]
     if padding == "valid":
         return (0, 0), (0, 0)

@@ -198,7 +198,7 @@ def test_several_kernels_run_side_by_side(strip_bytes, monkeypatch, rng):
         np.testing.assert_array_equal(np.concatenate(parts).astype(expected.dtype), expected)
 
 
-def test_a_plan_says_why_in_one_line():
+def test_a_plan_describes_itself_in_one_line():
     exact = make_plan(np.zeros((3, 3), np.uint8), [[1, 0, -1]], ConvOptions()).describe()
     assert "2 taps" in exact
     assert "exact integers" in exact

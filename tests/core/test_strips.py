@@ -51,7 +51,7 @@ def test_synonyms(synonym, name):
     np.testing.assert_array_equal(one, other)
 
 
-def test_design_names_the_synonyms():
+def test_the_borders_and_their_synonyms():
     assert set(BORDERS) == {"edge", "zero", "reflect", "symmetric", "wrap", "constant"}
     assert BORDER_SYNONYMS == {
         "replicate": "edge",

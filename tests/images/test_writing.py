@@ -101,7 +101,7 @@ def test_gif_notes_what_it_loses():
     _, notes = written(ImageData(RGB, 8), "gif")
     assert "palette of 256" in notes[0]
     file, notes = written(ImageData(GRAY, 8, (ALPHA > 99) * np.uint8(255)), "gif")
-    assert "on and off" in notes[1]
+    assert "on or off" in notes[1]
     np.testing.assert_array_equal(read_image(file, name="it").alpha > 0, ALPHA > 99)
 
 

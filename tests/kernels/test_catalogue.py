@@ -12,7 +12,7 @@ from convcli.kernels.entries import ComputedKernel, FixedKernel, KernelFamily
 from convcli.kernels.kernel import safe_name
 from convcli.kernels.spec import get_kernel, read_spec
 
-TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, FixedKernel)]
+FIXED = [name for name, entry in CATALOGUE.items() if isinstance(entry, FixedKernel)]
 FAMILIES = [name for name, entry in CATALOGUE.items() if isinstance(entry, KernelFamily)]
 COMPUTED = [name for name, entry in CATALOGUE.items() if isinstance(entry, ComputedKernel)]
 RAMP_RIGHT = np.tile(np.arange(20.0), (20, 1))
@@ -72,7 +72,7 @@ def test_the_weights_are_those_of_the_source(name, rows, divisor):
 
 
 def test_a_derivative_of_a_constant_image_is_0():
-    for name in TABLES:
+    for name in FIXED:
         if CATALOGUE[name].group in ("gradient", "compass"):
             assert get_kernel(name).sum == pytest.approx(0, abs=1e-12), name
 

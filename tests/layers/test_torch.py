@@ -51,8 +51,8 @@ class Build:
     def depthwise(self):
         weights, channels = self.weights(3, 2), self.shape[2]
         tensor = self.torch.tensor(weights).expand(channels, 1, 3, 2)
-        layout = ConvOptions(padding=(1, 0), border="zero")
-        layer = Conv((KernelSet("d", (Kernel(weights),)),), "d", layout, 0.5)
+        options = ConvOptions(padding=(1, 0), border="zero")
+        layer = Conv((KernelSet("d", (Kernel(weights),)),), "d", options, 0.5)
         bias = self.torch.full((channels,), 0.5, dtype=tensor.dtype)
         conv = self.torch.nn.functional.conv2d
         return layer, lambda x: conv(x, tensor, bias, padding=(1, 0), groups=channels)

@@ -187,8 +187,8 @@ def test_a_small_grid_has_its_numbers():
 def test_nan_is_counted_in_the_caption():
     values = np.array([[1.0, np.nan], [np.inf, -1]])
     [axes] = shown(draw_sheet([SheetTile("k", values, None)]))
-    told = " ".join(axes.get_title().split("\n"))
-    assert told == "k 1 NaN in magenta 1 infinite, in the color of the bar's end"
+    caption = " ".join(axes.get_title().split("\n"))
+    assert caption == "k 1 NaN in magenta 1 infinite, in the color of the bar's end"
     assert axes.images[0].get_clim() == (-1, 1)
 
 

@@ -36,7 +36,7 @@ CLOSING = 0.5  # seconds; the scheduler drops a client's jobs in any case
 NOISY_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
 
-class _Submitted(NamedTuple):
+class _ClusterJob(NamedTuple):
     """A job that was submitted, with what was known at that time."""
 
     number: int
@@ -67,9 +67,9 @@ class Cluster:
         self._address = shown(execution.scheduler)
         self._options, self._timeout = options, execution.timeout
         self._here = os.getcwd()
-        self._submitted: dict[Future[JobResult], _Submitted] = {}
+        self._submitted: dict[Future[JobResult], _ClusterJob] = {}
         self._done: SimpleQueue[Future[JobResult]] = SimpleQueue()
-        self._suspects: list[_Submitted] = []
+        self._suspects: list[_ClusterJob] = []
         self._dirty_folders: set[str] = set()
         self._losses, self._last_check = 0, float("-inf")
         self._client = _connected(str(execution.scheduler))
@@ -111,7 +111,7 @@ class Cluster:
         for path in set(paths).difference(fresh):
             if is_stream(Path(path)):
                 raise UsageError(f"{shown(path)}: a cluster's workers cannot write to a stream")
-        self._submit(_Submitted(number, job, fresh, self._losses, alone=False))
+        self._submit(_ClusterJob(number, job, fresh, self._losses, alone=False))
 
     def finished(self) -> dict[int, JobResult]:
         """Wait for an event; return the results of the finished jobs by number, perhaps none.
@@ -138,7 +138,7 @@ class Cluster:
         for folder in self._dirty_folders:
             clear_stale(Path(folder))
 
-    def _submit(self, submitted: _Submitted) -> None:
+    def _submit(self, submitted: _ClusterJob) -> None:
         if self._client.status != "running":
             raise self._gone()
         job = to_absolute(submitted.job, self._here)
@@ -154,7 +154,7 @@ class Cluster:
             while True:
                 yield self._done.get_nowait()
 
-    def _result(self, submitted: _Submitted, future: Future[JobResult]) -> JobResult | None:
+    def _result(self, submitted: _ClusterJob, future: Future[JobResult]) -> JobResult | None:
         """Return the result of a job, or None if it is submitted again."""
         from distributed import KilledWorker
 

@@ -29,7 +29,7 @@ QUEUE_DEPTH = 2  # jobs per worker: the one that runs, and the next
 GRACE = 0.4  # seconds in which cancelled workers delete their temporary files
 
 
-class _Submitted(NamedTuple):
+class _QueuedJob(NamedTuple):
     number: int
     job: Job
     future: Future[JobResult]
@@ -63,7 +63,7 @@ class ProcessPool:
             raise
         self._lost: deque[tuple[int, Job]] = deque()  # jobs to submit again
         self._timeout = timeout
-        # A worker that is killed for its time may already run its next job, if it has one.
+        # A worker killed by the timeout may already have started its next job.
         self._queue_depth = QUEUE_DEPTH if timeout is None else 1
 
     @property
@@ -110,7 +110,7 @@ class _Worker:
 
     def __init__(self, context: Any, initargs: tuple[Any, ...]) -> None:
         self._context, self._initargs = context, initargs
-        self.submitted: deque[_Submitted] = deque()
+        self.submitted: deque[_QueuedJob] = deque()
         self._start()
 
     def _start(self) -> None:
@@ -134,7 +134,7 @@ class _Worker:
             else:
                 self._restart()
                 future = self._executor.submit(worker.work_on, job)
-        self.submitted.append(_Submitted(number, job, future))
+        self.submitted.append(_QueuedJob(number, job, future))
 
     def elapsed(self) -> float:
         """Return the seconds that the first job has been running."""

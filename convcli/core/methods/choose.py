@@ -144,7 +144,7 @@ def _cheapest(problem: Problem, schedule: TapSchedule) -> str:
         products, multiplications = count_products(problem.geometry)
         size = dtype.itemsize
         costs["toeplitz"] = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
-    # A 64-bit image is more accurate than rounding relative to a tile's largest value allows.
+    # The error of an FFT is relative to a tile's largest value, too coarse for 64-bit images.
     if problem.image.dtype.itemsize < 8 and problem.fft_is_exact():
         phases = problem.geometry.stride[0] * problem.geometry.stride[1]
         costs["fft"] = TRANSFORM_COST * (1 + phases)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from convcli.core.dtypes import Precision, SumTypes
 from convcli.core.methods.polyphase import Polyphase
-from convcli.core.methods.taps import Group, Tap, TapSchedule
+from convcli.core.methods.taps import Tap, TapGroup, TapSchedule
 from convcli.core.strips import SumMethod, Workspace
 from convcli.core.threads import MIN_THREADED_SIZE
 from convcli.geometry import Geometry
@@ -133,9 +133,9 @@ def _views(phases: Polyphase, geometry: Geometry, size: int) -> View:
 
 
 def _sum_groups(
-    groups: tuple[Group, ...], view: View, sums: Flat, scratch: Flat, *, fresh: bool
+    groups: tuple[TapGroup, ...], view: View, sums: Flat, scratch: Flat, *, fresh: bool
 ) -> bool:
-    """Add groups to ``sums``, or store the first if it is ``fresh``; return whether it still is."""
+    """Add groups to ``sums``, or store the first if it is ``fresh``; return whether still fresh."""
     for group in groups:
         if fresh:
             _store(group, view, sums)
@@ -151,7 +151,7 @@ def _sum_groups(
     return fresh
 
 
-def _store(group: Group, view: View, out: Flat) -> None:
+def _store(group: TapGroup, view: View, out: Flat) -> None:
     """Store a group's sum in ``out``, starting from a positive tap if there is one."""
     negate = not group.plus
     plus, minus = (group.minus, group.plus) if negate else (group.plus, group.minus)

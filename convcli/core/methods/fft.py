@@ -40,7 +40,7 @@ def integers_are_exact(kernel: NDArray[Any], largest: float) -> bool:
 
 
 class FftMethod(SumMethod):
-    """The spectra of a (kh, kw) kernel, computed once for each tile size.
+    """Overlap-save with a (kh, kw) kernel; its spectra are computed once for each tile size.
 
     Args:
         types: weights, and the accumulator, to which sums of integers are rounded.

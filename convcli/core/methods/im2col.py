@@ -24,12 +24,12 @@ from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
 from convcli.core.strips import SumMethod, Workspace
 from convcli.geometry import Geometry
 
-CHAIN = 32  # taps summed in one product; longer chains lose more to rounding
+BLOCK_TAPS = 32  # taps summed in one product; more lose digits to rounding
 STRIP_BYTES = 1 << 22  # windows and sums of one strip
 
 
 class Im2colMethod(SumMethod):
-    """A filter bank as a matrix.
+    """Sum the windows of a filter bank by one matrix product per strip.
 
     Args:
         types: weights (N, C, kh, kw), accumulator and bias.
@@ -44,7 +44,7 @@ class Im2colMethod(SumMethod):
         kernel, self.accumulator = types.weights, types.accumulator
         self.columns = np.ascontiguousarray(kernel.reshape(len(kernel), -1).T, dtype)
         l1_norm = float(np.abs(kernel.astype(np.float64)).sum(axis=(1, 2, 3)).max())
-        roundings = CHAIN + len(self.columns) // CHAIN
+        roundings = BLOCK_TAPS + len(self.columns) // BLOCK_TAPS
         self.precision = Precision(roundings, l1_norm, types.bias)
         self.geometry = geometry
 
@@ -97,7 +97,7 @@ class Im2colMethod(SumMethod):
         rounds differently.
         """
         positions, filters = out.shape
-        block = max(SINGLE_THREAD_GEMM // (CHAIN * filters), 1)
+        block = max(SINGLE_THREAD_GEMM // (BLOCK_TAPS * filters), 1)
         whole = positions - positions % block
         for part in (slice(0, whole), slice(whole, positions)):
             size = min(block, part.stop - part.start)
@@ -105,9 +105,9 @@ class Im2colMethod(SumMethod):
                 continue
             seen = windows[:, part].reshape(len(windows), -1, size).transpose(1, 2, 0)
             sums = out[part].reshape(-1, size, filters)
-            np.matmul(seen[..., :CHAIN], self.columns[:CHAIN], out=sums)
-            for first in range(CHAIN, len(self.columns), CHAIN):
-                chain = slice(first, first + CHAIN)
+            np.matmul(seen[..., :BLOCK_TAPS], self.columns[:BLOCK_TAPS], out=sums)
+            for first in range(BLOCK_TAPS, len(self.columns), BLOCK_TAPS):
+                chain = slice(first, first + BLOCK_TAPS)
                 scratch = workspace.take("scratch", sums.shape, sums.dtype)
                 np.matmul(seen[..., chain], self.columns[chain], out=scratch)
                 np.add(sums, scratch, out=sums)

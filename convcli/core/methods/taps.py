@@ -27,7 +27,7 @@ class Tap(NamedTuple):
     column: int
 
 
-class Group(NamedTuple):
+class TapGroup(NamedTuple):
     """Taps of one magnitude: ``magnitude * (sum of plus - sum of minus)``."""
 
     magnitude: Any
@@ -38,9 +38,9 @@ class Group(NamedTuple):
 class TapSchedule(NamedTuple):
     """The passes of one kernel: ``rest``, and ``column`` times ``row`` unless these are empty."""
 
-    rest: tuple[Group, ...]
-    column: tuple[Group, ...] = ()
-    row: tuple[Group, ...] = ()
+    rest: tuple[TapGroup, ...]
+    column: tuple[TapGroup, ...] = ()
+    row: tuple[TapGroup, ...] = ()
 
     @property
     def cost(self) -> int:
@@ -78,7 +78,7 @@ def separable_schedule(kernel: NDArray[Any]) -> TapSchedule | None:
 
     >>> outline = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
     >>> separable_schedule(outline).rest
-    (Group(magnitude=9, plus=(Tap(channel=0, row=1, column=1),), minus=()),)
+    (TapGroup(magnitude=9, plus=(Tap(channel=0, row=1, column=1),), minus=()),)
     """
     rest = np.zeros_like(kernel)
     factors = rank_one_factors(kernel)
@@ -138,7 +138,7 @@ def rank_one_factors(kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] 
     return (column, row) if close.all() else None
 
 
-def _grouped(kernel: NDArray[Any]) -> tuple[Group, ...]:
+def _grouped(kernel: NDArray[Any]) -> tuple[TapGroup, ...]:
     """Group the taps of a (C, kh, kw) kernel by magnitude; 1 comes last, since it costs nothing."""
     groups: dict[Any, tuple[list[Tap], list[Tap]]] = {}
     places = np.argwhere(kernel)
@@ -146,4 +146,4 @@ def _grouped(kernel: NDArray[Any]) -> tuple[Group, ...]:
     for place, weight in zip(places.tolist(), weights, strict=True):
         groups.setdefault(abs(weight), ([], []))[int(weight < 0)].append(Tap(*place))
     ordered = sorted(groups.items(), key=lambda group: group[0] == 1)
-    return tuple(Group(size, tuple(plus), tuple(minus)) for size, (plus, minus) in ordered)
+    return tuple(TapGroup(size, tuple(plus), tuple(minus)) for size, (plus, minus) in ordered)

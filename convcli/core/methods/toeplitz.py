@@ -34,7 +34,7 @@ SINGLE_THREAD_GEMM = 1 << 18
 
 
 class ToeplitzMethod(SumMethod):
-    """The banded matrices of a (kh, kw) kernel.
+    """Sum the windows by products with the banded matrices of a (kh, kw) kernel.
 
     Args:
         types: weights, accumulator and bias.

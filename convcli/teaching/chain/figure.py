@@ -1,6 +1,6 @@
 """The figure of a chain: a block for the input and for each layer, with a grid of its maps."""
 
-# Before matplotlib, whose start it makes quiet:
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, style_context
 
 # isort: split

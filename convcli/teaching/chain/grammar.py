@@ -311,7 +311,7 @@ _CONV_OPTIONS = (
         SPEC, group="Kernel", short="-k", required=True, multiple=True,
     ),
     OptionSyntax(
-        "--combine", "Make one map of several kernels.",
+        "--combine", "Combine the kernels' maps into one.",
         _words([word for word in COMBINATIONS if word != "direction"]), group="Kernel"
     ),
     OptionSyntax("--normalize", "Divide by the sum of the weights.", default=False, group="Kernel"),
@@ -359,13 +359,13 @@ _CONV_OPTIONS = (
 _STRIDE = OptionSyntax("--stride", "Step between windows.", _PAIR, shown_default="SIZE")
 _PADDING = OptionSyntax(
     "--padding",
-    "Values around each map, at most half of SIZE: never the maximum, 0 in a mean.",
+    "Padding of each map, at most half of SIZE: never the maximum; 0 in a mean.",
     ValueSyntax("N|V,H", lambda text: parse_pair(text, least=0)),
     "0",
 )
 _COUNT_PADDING = OptionSyntax(
     "--count-padding",
-    "Count the padding in a mean's divisor, or not.",
+    "Whether a mean divides by the whole window or only by its image pixels.",
     default=True,
     off="--no-count-padding",
 )
@@ -377,7 +377,7 @@ _SLOPE = OptionSyntax(
 )
 _EPS = OptionSyntax(
     "--eps",
-    "Added to the variance, so that a constant map becomes 0.",
+    "Added to the variance; it avoids division by 0 on a constant map.",
     ValueSyntax("E", _parse_positive),
     "1e-5",
 )

@@ -28,7 +28,7 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
 from convcli.teaching.decimals import Number, product, sum_of_products, to_python
-from convcli.teaching.explain.explanation import Explanation, Grid, Output, Response, Sum
+from convcli.teaching.explain.explanation import Explanation, Grid, OutputValue, Response, Sum
 
 # All of them are monotonic: the least and greatest values stay the least and greatest.
 ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
@@ -142,7 +142,7 @@ def explain_probed(
             )
         )
         numbers = (to_python(maps[channel]) for maps in (probed.values, activated, pixels))
-        outputs.append(Output(name, responses, *numbers))
+        outputs.append(OutputValue(name, responses, *numbers))
     plan = probed.plans[0]
     geometry = plan.geometry
     return Explanation(

@@ -57,7 +57,7 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputValue:
     """One channel of the feature map at the explained position.
 
     Attributes:
@@ -119,4 +119,4 @@ class Explanation:
     range: str
     max_value: int | None
     extremes: tuple[Number, Number] | None
-    outputs: tuple[Output, ...]
+    outputs: tuple[OutputValue, ...]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-# Before matplotlib, whose start it makes quiet:
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
     DrawnImage,
     add_colorbar,
+    clear_numbers,
     finalize_layout,
     round_ticks,
     widest_text,
@@ -64,7 +65,7 @@ _SIGNAL_WIDTH, _PART_WIDTH, _SIGNAL_HEIGHT, _FRAME = 9.6, 2.7, 1.6, 0.8
 _LEGIBLE = 7.0  # points
 
 
-class _Row(NamedTuple):
+class _SumRow(NamedTuple):
     """One sum: the window, kernel and products of one channel."""
 
     response: Response
@@ -86,7 +87,7 @@ def draw_explanation(explanation: Explanation, pixels: NDArray[np.generic] | Non
             and the kernels run along it, the figure shows the signal with the window on it.
 
     Returns:
-        A figure that is unknown to pyplot.
+        A figure that pyplot does not manage.
 
     >>> from convcli import explain
     >>> figure = draw_explanation(explain([[1, 2], [3, 4]], [[1, 0, -1]], (0, 0)))
@@ -112,7 +113,7 @@ def _signal_axis(explanation: Explanation, pixels: NDArray[np.generic]) -> int |
     return axis if all(_places(each, 1 - axis) == (0,) for each in responses) else None
 
 
-def _rows(explanation: Explanation) -> Iterator[_Row]:
+def _rows(explanation: Explanation) -> Iterator[_SumRow]:
     """Yield a row for each sum, channel by channel and kernel by kernel."""
     flipped = ", flipped" if explanation.operation == "convolve" else ""
     for output in explanation.outputs:
@@ -124,7 +125,7 @@ def _rows(explanation: Explanation) -> Iterator[_Row]:
                     f"products, sum {_sum_text(part.sum)}",
                 )
                 window, weights, products = map(_array, (part.window, part.weights, part.products))
-                yield _Row(response, window, weights, products, titles)
+                yield _SumRow(response, window, weights, products, titles)
 
 
 def _sum_text(total: float) -> str:
@@ -155,7 +156,7 @@ def _title(explanation: Explanation, drawn: int, count: int) -> str:
     return "\n".join(lines)
 
 
-def _footer(explanation: Explanation, rows: Sequence[_Row]) -> list[str]:
+def _footer(explanation: Explanation, rows: Sequence[_SumRow]) -> list[str]:
     """Return the lines from the sums to the pixels, for the outputs that are drawn."""
     drawn = {id(row.response) for row in rows}
     lines: list[str] = []
@@ -174,7 +175,7 @@ def _footer(explanation: Explanation, rows: Sequence[_Row]) -> list[str]:
     return lines
 
 
-def _draw_images(explanation: Explanation, rows: Sequence[_Row], title: str) -> Figure:
+def _draw_images(explanation: Explanation, rows: Sequence[_SumRow], title: str) -> Figure:
     boxes = [_box(row) for row in rows]
     width = max(3 * (max(box[0] for box in boxes) + _BESIDE), 7.0)
     heights = [height + _AROUND + _BELOW * (across >= WIDE * height) for across, height in boxes]
@@ -187,11 +188,11 @@ def _draw_images(explanation: Explanation, rows: Sequence[_Row], title: str) -> 
     ]
     finalize_layout(figure, drawn)
     for axes, row in zip(grid[:, 0], rows, strict=True):
-        _clear_numbers(axes, np.array(row.response.padding))
+        clear_numbers(axes, np.array(row.response.padding))
     return figure
 
 
-def _box(row: _Row) -> tuple[float, float]:
+def _box(row: _SumRow) -> tuple[float, float]:
     """Return the width and height in inches of each of a row's three grids."""
     if max(row.window.shape) > MOST_TICKED:
         return fit_box(row.window.shape, _IMAGE, thinnest=_THINNEST)
@@ -203,7 +204,7 @@ def _box(row: _Row) -> tuple[float, float]:
 
 
 def _draw_row(
-    axes: Sequence[Axes], row: _Row, inches: tuple[float, float], max_value: int | None
+    axes: Sequence[Axes], row: _SumRow, inches: tuple[float, float], max_value: int | None
 ) -> list[DrawnImage]:
     drawn = [
         draw_panel(axes[0], ImagePanel(row.window, max_value), inches),
@@ -242,7 +243,7 @@ def _label_places(axis: Axis, places: tuple[int, ...], inches: float, *, along: 
 
 def _draw_signal(
     explanation: Explanation,
-    rows: Sequence[_Row],
+    rows: Sequence[_SumRow],
     title: str,
     pixels: NDArray[np.generic],
     axis: int,
@@ -266,7 +267,7 @@ def _draw_signal(
     return figure
 
 
-def _draw_signal_row(parts: Sequence[Axes], row: _Row, axis: int) -> None:
+def _draw_signal_row(parts: Sequence[Axes], row: _SumRow, axis: int) -> None:
     places = _places(row.response, axis)
     for axes, grid, title in zip(
         parts, (row.window, row.weights, row.products), row.titles, strict=True
@@ -284,13 +285,3 @@ def _draw_signal_row(parts: Sequence[Axes], row: _Row, axis: int) -> None:
 
 def _places(response: Response, axis: int) -> tuple[int, ...]:
     return response.columns if axis == 1 else response.rows
-
-
-def _clear_numbers(axes: Axes, hatched: NDArray[np.bool_]) -> None:
-    """Clear a patch of the hatching behind the number of each hatched cell."""
-    image = axes.images[0]
-    colors = image.to_rgba(np.ma.asarray(image.get_array()))
-    for text in axes.texts:
-        column, row = map(round, text.get_position())
-        if hatched[row, column]:
-            text.set_bbox({"facecolor": colors[row, column], "edgecolor": "none", "pad": 1.0})

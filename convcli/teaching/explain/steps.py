@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import chain
 
 from convcli.teaching.decimals import Number, as_fraction, exact_sum, format_number, format_operand
-from convcli.teaching.explain.explanation import Explanation, Output, Response, Sum
+from convcli.teaching.explain.explanation import Explanation, OutputValue, Response, Sum
 from convcli.teaching.text_table import Paint, unpainted, wrapped
 
 LABEL = 10  # width of a step's name and the space after it
@@ -42,7 +42,7 @@ def value_lines(response: Response) -> list[str]:
     return [*lines, *step_lines("value", f"{text} {_equals(response.value, exact)}")]
 
 
-def combination_lines(explanation: Explanation, output: Output) -> list[str]:
+def combination_lines(explanation: Explanation, output: OutputValue) -> list[str]:
     """Return the lines that combine the values of several kernels; none for one kernel."""
     combine, value = explanation.combine, output.value
     if combine is None:
@@ -64,7 +64,7 @@ def combination_lines(explanation: Explanation, output: Output) -> list[str]:
 
 
 def result_lines(
-    explanation: Explanation, output: Output, paint: Paint = unpainted
+    explanation: Explanation, output: OutputValue, paint: Paint = unpainted
 ) -> Iterator[str]:
     """Yield the lines of combination, activation, range and pixel."""
     yield from combination_lines(explanation, output)
@@ -96,7 +96,7 @@ def _activation_line(activation: str, value: Number, activated: Number) -> str:
     return f"{name:<{LABEL}}{text} {'=' if exact else '~'} {format_number(activated)}"
 
 
-def _range_text(explanation: Explanation, output: Output) -> str:
+def _range_text(explanation: Explanation, output: OutputValue) -> str:
     """Describe the range mapping of one value; empty where clip leaves plain numbers alone."""
     value, pixel, max_value = output.activated, output.pixel, explanation.max_value
     if explanation.range == "raw":
@@ -120,7 +120,7 @@ def _change(value: Number, max_value: int) -> str:
     if math.isnan(value):
         return " (not a number: black)"
     if math.isinf(value) or not 0 <= round(value) <= max_value:
-        return f" (cut to 0..{max_value})"
+        return f" (clipped to 0..{max_value})"
     return "" if float(value).is_integer() else " (rounded, halves to even)"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Before matplotlib, whose start it makes quiet:
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.axes import (
     MOST_TICKED,
     WIDE,
@@ -26,7 +26,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convcli.geometry import Pair
 from convcli.teaching.learn.result import Floats, History, LearnResult
-from convcli.teaching.learn.text import Truth, shown_weights, verdict
+from convcli.teaching.learn.text import Truth, match_text, shown_weights
 
 _MOST_CHANNELS, _MOST_HISTORY_CHANNELS = 8, 3
 # Lengths in inches:
@@ -59,7 +59,7 @@ def draw_learned(learned: LearnResult, truth: Truth | None = None) -> Figure:
     curve of the loss. There is a row for each channel, at most 8.
 
     Returns:
-        A figure that is unknown to pyplot.
+        A figure that pyplot does not manage.
 
     >>> from convcli import learn_kernel
     >>> image = np.arange(36).reshape(6, 6) ** 2 % 17
@@ -168,7 +168,7 @@ def _title(learned: LearnResult) -> str:
         parts.append(f"bias {format_short(learned.bias, 4)}")
     parts.append(f"residual {learned.residual:.3g}")
     text = ", ".join(parts)
-    return f"{text}\n{verdict(learned)}" if learned.weights.ndim == 2 else text
+    return f"{text}\n{match_text(learned)}" if learned.weights.ndim == 2 else text
 
 
 def _map_title(learned: LearnResult, each: _Map, channel: int, inches: float) -> str:

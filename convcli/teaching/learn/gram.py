@@ -35,7 +35,7 @@ _SINGLE_THREAD_GEMM = 1 << 18  # multiplications up to which BLAS uses one threa
 _LEAST_POSITIONS, _MOST_NUMBERS = 1 << 11, 1 << 17  # of a tile's matrix
 _NARROW = 12  # rows of a matrix up to which a product stays on one thread
 _FFT_SIDE = 256  # of a tile, unless the image is smaller or the kernel large
-_EXACT = 2.0**43  # correlations of integers up to here are exact after rounding
+_MAX_EXACT_SUM = 2.0**43  # correlations of integers up to here are exact after rounding
 
 
 def uses_fft(windows: Windows) -> bool:
@@ -146,7 +146,9 @@ def products_by_fft(windows: Windows, origin: Origin, threads: int) -> Floats:
     lags, sums = np.split(found, [-channels - 2])
     lags = lags.reshape(channels + 1, channels, rows, 2 * columns - 1)
     if windows.planes.dtype.kind in "biu" and windows.target.dtype.kind in "biu":
-        lags = np.rint(lags) if np.abs(lags).max() < _EXACT else lags  # removes the FFT's error
+        lags = (
+            np.rint(lags) if np.abs(lags).max() < _MAX_EXACT_SUM else lags
+        )  # removes the FFT's error
     gram, pixels = _shift_pixels(windows, origin, lags[:-1], sums[:-2])
     products = np.empty((windows.weights + 2, windows.weights + 2))
     products[:-2, :-2] = gram.reshape(windows.weights, windows.weights)

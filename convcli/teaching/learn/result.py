@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 class Match(NamedTuple):
-    """The known kernel that a learned one equals or comes nearest to.
+    """The known kernel nearest to a learned one.
 
     Attributes:
         spec: the known kernel's SPEC.
@@ -50,7 +50,7 @@ class History:
         epochs: the epochs whose kernels are kept, among them the first and the last.
         kernels: the kernel after each of those epochs.
         rate: the learning rate, for pixels scaled to a mean square of 1.
-        limit: the rate from which on the loss grows.
+        limit: the rate above which the loss grows.
         momentum: the share of each step that is added to the next.
         least: the loss of least squares, which is the smallest possible.
     """
@@ -84,7 +84,7 @@ class LearnResult:
             the images' noise is magnified in the weights.
         match: the nearest known kernel; None if none is near.
         rational: the same weights as integers over a divisor; None if no small divisor fits.
-        history: the course of a gradient descent; None for least squares.
+        history: losses and kernels of a gradient descent; None for least squares.
         depth: bits per sample of the first image; None for plain numbers.
     """
 

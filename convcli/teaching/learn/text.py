@@ -74,7 +74,7 @@ def learned_text(learned: LearnResult, truth: Truth | None = None) -> str:
         first, *others = wrapped(value.split(" "), " " * _LABEL)
         lines += [f"{name:<{_LABEL}}{first[_LABEL:]}", *others]
     if learned.weights.ndim == 2:  # no kernel over channels is known by name
-        lines += wrapped(verdict(learned).split(" "))
+        lines += wrapped(match_text(learned).split(" "))
     return "\n".join(lines)
 
 
@@ -110,7 +110,7 @@ def learned_data(learned: LearnResult, truth: Truth | None = None) -> dict[str, 
     }
 
 
-def verdict(learned: LearnResult) -> str:
+def match_text(learned: LearnResult) -> str:
     """Say which known kernel it is or comes near, or that no known kernel matches."""
     match = learned.match
     if match is None:

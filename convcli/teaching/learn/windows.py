@@ -1,4 +1,4 @@
-"""Pairs of images, and which window of the one gave which value of the other."""
+"""Pairs of images as windows of BEFORE and the values of AFTER that they give."""
 
 from __future__ import annotations
 

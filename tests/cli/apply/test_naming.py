@@ -185,7 +185,7 @@ def test_the_input_itself_is_replaced_only_on_request(apply, gray, load, here, c
         assert np.array_equal(load("gray.png"), gray)
 
 
-def test_nothing_is_overwritten_unasked(apply, gray, photo, here):
+def test_nothing_is_overwritten_unless_asked(apply, gray, photo, here):
     (here / "photo_blur.png").write_bytes(b"mine")
     ran = apply("-k", "blur", "photo.png", "gray.png")
     assert (ran.code, ran.names) == (1, ["gray_blur.png"])

@@ -219,7 +219,7 @@ def test_results_that_are_kept_count_as_memory(apply, save, rng, contents):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", [["--grid", "g.png"], ["--stack", "g.npy"]])
-def test_nothing_is_overwritten_unasked(apply, gray, here, flags):
+def test_nothing_is_overwritten_unless_asked(apply, gray, here, flags):
     made = here / flags[1]
     made.write_bytes(b"mine")
     apply(*PAIR, "gray.png", *flags).fails(1, flags[1], "--overwrite")

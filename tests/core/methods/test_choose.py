@@ -48,7 +48,7 @@ def assert_equal_sums(found, direct):
 
 @pytest.mark.slow
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
-def test_fft_is_direct(shape, kind, options, seed, whole):
+def test_fft_equals_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)
     rows, columns = 1 + seed % 4, 1 + seed % 3
     kernel = random((rows, columns), "i4" if whole else "f8", seed + 1) - 40 * whole
@@ -59,7 +59,7 @@ def test_fft_is_direct(shape, kind, options, seed, whole):
 
 @pytest.mark.slow
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
-def test_toeplitz_is_direct(shape, kind, options, seed, whole):
+def test_toeplitz_equals_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)
     rows, columns = 1 + seed % 7, 1 + seed % 5
     kernel = random((rows, columns), "i4" if whole else "f8", seed + 1) - 40 * whole
@@ -71,8 +71,8 @@ def test_toeplitz_is_direct(shape, kind, options, seed, whole):
     if direct.dtype.kind == "i":
         assert np.array_equal(banded, direct)
     else:
-        l1_norm = np.abs(direct).max() + 1
-        assert np.abs(banded - direct).max() <= (1e-5 if direct.dtype == "f4" else 1e-12) * l1_norm
+        scale = np.abs(direct).max() + 1
+        assert np.abs(banded - direct).max() <= (1e-5 if direct.dtype == "f4" else 1e-12) * scale
 
 
 @pytest.mark.parametrize("width", [1, 1023, 1024, 1025, 3000])
@@ -96,7 +96,7 @@ def test_integers_go_to_bands_in_the_smallest_type_that_keeps_them_exact():
 
 
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
-def test_matrix_is_direct(shape, kind, options, seed, whole):
+def test_matrix_equals_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)
     channels = shape[2] if len(shape) == 3 else 1
     size = (1 + seed % 5, channels, 1 + seed % 4, 1 + seed % 3)
@@ -132,7 +132,7 @@ def test_sums_that_float64_would_round_go_another_way():
 
 
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
-def test_separable_is_direct(shape, kind, options, seed, whole):
+def test_separable_equals_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)
     sides = [random(1 + seed % n, "i4" if whole else "f8", seed) - 60 * whole for n in (4, 3)]
     kernel = np.outer(*sides)
@@ -143,8 +143,8 @@ def test_separable_is_direct(shape, kind, options, seed, whole):
     if direct.dtype.kind == "i":
         assert np.array_equal(separable, direct)
     else:
-        l1_norm = np.abs(direct).max() + 1
-        assert np.abs(separable - direct).max() <= 1e-6 * l1_norm
+        scale = np.abs(direct).max() + 1
+        assert np.abs(separable - direct).max() <= 1e-6 * scale
 
 
 @pytest.mark.slow
@@ -295,7 +295,7 @@ def test_a_wide_bank_is_multiplied_piece_by_piece(monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [0, -1, 2.5])
-def test_no_threads_are_refused(threads):
+def test_thread_counts_below_one_are_refused(threads):
     with pytest.raises(UsageError, match="threads must be a whole number of at least 1"):
         cross_correlate(np.zeros((3, 3)), [[1]], threads=threads)
 

@@ -1,9 +1,10 @@
-"""The frames of a sliding window: positions, padding, results, and layout."""
+"""The frames of a sliding window: positions, padding, results, and conv."""
 
 import math
 
 import numpy as np
 import pytest
+from convcli.kernels.spec import read_spec
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -12,7 +13,6 @@ from convcli.filtering import Filter
 from convcli.geometry import ConvOptions, Pads, conv_geometry
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.spec import read_spec
 from convcli.plotting.blit import EMPTY_COLOR
 from convcli.plotting.window_marks import WINDOW_COLOR, WindowMarks
 from convcli.teaching.animate.scene import ImageScene, animate_window, palette_colors
@@ -28,14 +28,14 @@ SIGNAL = np.array([[0, 0, 1, 3, 5, 5, -2, 0, 0, 4]])
 LONG = "a-name-without-an-end_" * 9
 
 
-def slide_over_image(pixels, kernel="outline", *layout, **more):
+def slide_over_image(pixels, kernel="outline", *conv, **more):
     depth = {"uint8": 8, "uint16": 16}.get(pixels.dtype.name)
     if isinstance(kernel, str):
         group = read_spec(kernel)
-        spec = Filter(group.label, group.kernels, group.combine, ConvOptions(*layout), **more)
+        image_filter = Filter(group.label, group.kernels, group.combine, ConvOptions(*conv), **more)
     else:
-        spec = Filter(kernel.name, (kernel,), None, ConvOptions(*layout), **more)
-    return slide_over(ImageData(pixels, depth), spec)
+        image_filter = Filter(kernel.name, (kernel,), None, ConvOptions(*conv), **more)
+    return slide_over(ImageData(pixels, depth), image_filter)
 
 
 def frames_of(window, **asked):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from convcli.kernels.spec import read_spec
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import correlate
@@ -11,7 +12,6 @@ from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.spec import read_spec
 from convcli.teaching.animate.captions import position_lines
 from convcli.teaching.animate.sliding import choose_positions, slide_over
 
@@ -21,26 +21,26 @@ COLOR = ImageData(RNG.integers(0, 256, (5, 6, 3), np.uint8), 8)
 NUMBERS = ImageData(RNG.integers(-9, 10, (6, 6)), None)
 
 
-def spec_of(kernel, layout=None, **more):
+def filter_of(kernel, conv=None, **more):
     group = read_spec(kernel)
-    return Filter(group.label, group.kernels, group.combine, layout or ConvOptions(), **more)
+    return Filter(group.label, group.kernels, group.combine, conv or ConvOptions(), **more)
 
 
 @pytest.mark.parametrize("image", [GRAY, COLOR, NUMBERS], ids=["gray", "color", "numbers"])
 @pytest.mark.parametrize("kernel", ["outline", "sobel", "gaussian:5"])
 @pytest.mark.parametrize("how", ["clip", "abs", "rescale", "raw"])
 def test_pixels_are_those_that_apply_writes(image, kernel, how):
-    layout = ConvOptions("convolve", "full", "reflect", 0, (2, 1), (1, 2))
-    spec = spec_of(kernel, layout, range=how)
-    slide = slide_over(image, spec)
+    conv = ConvOptions("convolve", "full", "reflect", 0, (2, 1), (1, 2))
+    image_filter = filter_of(kernel, conv, range=how)
+    slide = slide_over(image, image_filter)
     depth = None if how == "raw" else image.depth
-    written = filter_image(image, spec, depth).image
+    written = filter_image(image, image_filter, depth).image
     assert np.array_equal(slide.pixels.reshape(written.pixels.shape), written.pixels)
     assert slide.max_value == written.max_value
 
 
 def test_values_are_those_of_scipy():
-    slide = slide_over(NUMBERS, spec_of("outline"))
+    slide = slide_over(NUMBERS, filter_of("outline"))
     expected = correlate(NUMBERS.pixels, [[-1] * 3, [-1, 8, -1], [-1] * 3], mode="nearest")
     assert np.array_equal(slide.values[..., 0], expected)
 
@@ -52,8 +52,8 @@ def test_values_are_those_of_scipy():
 )
 def test_the_padded_input_is_that_of_numpy(pads, border, shape):
     pixels = RNG.integers(0, 256, shape, np.uint8)
-    layout = ConvOptions("correlate", pads, border, 7.5 if border == "constant" else 0)
-    slide = slide_over(ImageData(pixels, 8), Filter("k", (Kernel([[1]]),), conv=layout))
+    conv = ConvOptions("correlate", pads, border, 7.5 if border == "constant" else 0)
+    slide = slide_over(ImageData(pixels, 8), Filter("k", (Kernel([[1]]),), conv=conv))
     widths = [(pads[0], pads[1]), (pads[2], pads[3]), (0, 0)][: pixels.ndim]
     mode = "constant" if border in ("zero", "constant") else border
     fill = {"constant_values": 7.5 if border == "constant" else 0} if mode == "constant" else {}
@@ -129,13 +129,13 @@ def test_too_many_frames_are_refused_with_the_least_step():
 
 
 def test_a_short_sum_is_written_out():
-    slide = slide_over(ImageData(np.array([[1, 2], [3, 4]]), None), spec_of("1 -1; 0 2"))
+    slide = slide_over(ImageData(np.array([[1, 2], [3, 4]]), None), filter_of("1 -1; 0 2"))
     assert position_lines(slide, (0, 0)) == ["row 0, column 0: (1*1) + (2*-1) + (3*0) + (4*2) = 7"]
     assert position_lines(slide, (0, 0), brief=True) == ["row 0, column 0: value 7"]
 
 
 def test_channels_have_a_line_each_and_their_pixels():
-    slide = slide_over(COLOR, spec_of("3"))
+    slide = slide_over(COLOR, filter_of("3"))
     first, red, *_ = lines = position_lines(slide, (1, 2))
     assert first == "row 1, column 2"
     assert [line.split(":")[0] for line in lines[1:]] == ["red", "green", "blue"]
@@ -145,7 +145,7 @@ def test_channels_have_a_line_each_and_their_pixels():
 
 
 def test_a_pair_has_two_sums_and_their_combination():
-    slide = slide_over(NUMBERS, spec_of("sobel"))
+    slide = slide_over(NUMBERS, filter_of("sobel"))
     _, across, down, both = position_lines(slide, (2, 3))
     assert across.startswith("sobel-x: (")
     assert down.startswith("sobel-y: (")
@@ -156,7 +156,7 @@ def test_a_pair_has_two_sums_and_their_combination():
 
 @pytest.mark.parametrize("kernel", ["gaussian:7", "kirsch"])
 def test_long_or_many_sums_give_only_their_values(kernel):
-    slide = slide_over(GRAY, spec_of(kernel))
+    slide = slide_over(GRAY, filter_of(kernel))
     [line] = position_lines(slide, (1, 1))
     assert line.startswith("row 1, column 1: value ")
     assert "*" not in line

@@ -15,9 +15,9 @@ GRAY = np.random.default_rng(4).integers(0, 256, (12, 15), np.uint8)
 COLOR = np.random.default_rng(5).integers(0, 256, (9, 8, 3), np.uint8)
 
 
-def choice(name, kernel="outline", *, tone="clip", **layout):
+def choice(name, kernel="outline", *, range_="clip", **conv):
     each = get_kernel(kernel) if isinstance(kernel, str) else kernel
-    return Choice(name, name, Filter(name, (each,), conv=ConvOptions(**layout), range=tone))
+    return Choice(name, name, Filter(name, (each,), conv=ConvOptions(**conv), range=range_))
 
 
 def differences(image, *choices):
@@ -47,7 +47,7 @@ def test_maps_of_one_size_are_subtracted_without_wrapping(pixel_array):
 
 SIDES = st.tuples(*[st.integers(0, 3)] * 4)
 PADDINGS = st.one_of(st.sampled_from(["same", "valid", "full"]), SIDES)
-LAYOUTS = st.fixed_dictionaries(
+CONV_OPTIONS = st.fixed_dictionaries(
     {
         "padding": PADDINGS,
         "stride": st.tuples(st.integers(1, 3), st.integers(1, 3)),
@@ -57,20 +57,20 @@ LAYOUTS = st.fixed_dictionaries(
 )
 
 
-@given(LAYOUTS, LAYOUTS)
+@given(CONV_OPTIONS, CONV_OPTIONS)
 def test_values_are_subtracted_at_the_position_under_the_anchor(one, two):
     """A kernel with 1 at its anchor reads the image there: equal positions give equal values."""
 
-    def reads_its_anchor(layout):
-        columns = 2 if layout["dilation"] == 1 else 3  # the anchor of an even side moves in a flip
+    def reads_its_anchor(conv):
+        columns = 2 if conv["dilation"] == 1 else 3  # the anchor of an even side moves in a flip
         matrix = np.zeros((3, columns), int)
         matrix[1, (columns - 1) // 2] = 1
         return Kernel(matrix, name="anchor")
 
     image = ImageData(np.arange(1, 181, dtype=np.int32).reshape(12, 15), None)
     choices = [
-        choice(name, reads_its_anchor(layout), border="zero", **layout)
-        for name, layout in (("one", one), ("two", two))
+        choice(name, reads_its_anchor(conv), border="zero", **conv)
+        for name, conv in (("one", one), ("two", two))
     ]
     difference = compare_choices(image, choices)[1].difference
     if difference is not None:
@@ -110,7 +110,7 @@ def test_channels_that_differ_are_an_obstacle():
 
 def test_raw_values_minus_pixels_are_the_clipped_part():
     image = ImageData(GRAY, 8)
-    clip, raw = choice("clip"), choice("raw", tone="raw")
+    clip, raw = choice("clip"), choice("raw", range_="raw")
     difference = differences(image, clip, raw)[1]
     np.testing.assert_array_equal(difference, pixels(image, raw) - pixels(image, clip))
     assert np.abs(difference).max() > 255

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from convcli.kernels.spec import get_kernel, read_spec
 
 from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
-from convcli.kernels.spec import get_kernel, read_spec
 from convcli.plotting.contact_sheet import draw_results
 from convcli.teaching.compare.comparison import Choice, compare_choices
 from convcli.teaching.compare.figure import draw_comparison
@@ -22,15 +22,16 @@ IMAGES = {
     "long-signal": ImageData(RNG.normal(size=(1, 400)), None),
     "column": ImageData(RNG.normal(size=(9, 1)), None),
 }
-SPEC = Filter("outline", (get_kernel("outline"),))
+OUTLINE_FILTER = Filter("outline", (get_kernel("outline"),))
 BORDERS = ("edge", "zero", "reflect", "symmetric", "wrap")
 
 
 def borders(image, count=5):
     names = (BORDERS * 4)[:count]
-    specs = [SPEC._replace(conv=ConvOptions(border=name)) for name in names]
+    specs = [OUTLINE_FILTER._replace(conv=ConvOptions(border=name)) for name in names]
     choices = [
-        Choice(name, f"border {name}", spec) for name, spec in zip(names, specs, strict=True)
+        Choice(name, f"border {name}", image_filter)
+        for name, image_filter in zip(names, specs, strict=True)
     ]
     return compare_choices(image, choices)
 
@@ -91,7 +92,9 @@ def test_differences_share_colors_centered_on_zero():
 
 def test_no_difference_at_all_is_white():
     image = IMAGES["gray"]
-    compared = compare_choices(image, [Choice("a", "a", SPEC), Choice("b", "b", SPEC)])
+    compared = compare_choices(
+        image, [Choice("a", "a", OUTLINE_FILTER), Choice("b", "b", OUTLINE_FILTER)]
+    )
     artist = shown(draw_comparison(compared, original=image))[3].images[0]
     low, high = artist.get_clim()
     assert (low, high, artist.get_cmap().name) == (-1, 1, "RdBu_r")
@@ -123,9 +126,10 @@ def test_the_channel_that_differs_most_is_drawn():
 
 def test_the_reason_replaces_a_missing_difference(legible):
     image = IMAGES["gray"]
-    layouts = [ConvOptions(padding=n, stride=2) for n in (0, 1)]
+    convs = [ConvOptions(padding=n, stride=2) for n in (0, 1)]
     choices = [
-        Choice("", f"padding {n}", SPEC._replace(conv=each)) for n, each in enumerate(layouts)
+        Choice("", f"padding {n}", OUTLINE_FILTER._replace(conv=each))
+        for n, each in enumerate(convs)
     ]
     figure = draw_comparison(compare_choices(image, choices), original=image)
     legible(figure)
@@ -135,9 +139,9 @@ def test_the_reason_replaces_a_missing_difference(legible):
 
 def test_directions_say_what_their_colors_mean(legible):
     pair = read_spec("sobel")
-    spec = Filter("sobel", pair.kernels, "direction")
+    image_filter = Filter("sobel", pair.kernels, "direction")
     image = IMAGES["gray"]
-    figure = draw_results([(spec, filter_image(image, spec, 8))])
+    figure = draw_results([(image_filter, filter_image(image, image_filter, 8))])
     legible(figure)
     [title] = titles(figure)
     assert "right red" in title
@@ -145,5 +149,5 @@ def test_directions_say_what_their_colors_mean(legible):
 
 def test_many_results_have_only_their_names():
     image = IMAGES["gray"]
-    made = [(SPEC, filter_image(image, SPEC, 8))] * 17
+    made = [(OUTLINE_FILTER, filter_image(image, OUTLINE_FILTER, 8))] * 17
     assert set(titles(draw_results(made))) == {"outline"}

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from convcli.kernels.spec import read_spec
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -14,7 +15,6 @@ from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.spec import read_spec
 from convcli.teaching.explain.arithmetic import explain_image
 from convcli.teaching.explain.text import explanation_data
 
@@ -43,7 +43,7 @@ images = st.one_of(
         elements=st.floats(-100, 100, width=32),
     ),
 )
-layouts = st.builds(
+conv_options = st.builds(
     ConvOptions,
     operation=st.sampled_from(["correlate", "convolve"]),
     padding=st.sampled_from(["same", "full", 3, (2, 5), (7, 0, 1, 12)]),
@@ -63,19 +63,17 @@ def position(draw_at, output):
 @given(
     image=images,
     kernel=kernels,
-    layout=layouts,
+    conv=conv_options,
     divisor=st.sampled_from([1, 16, -3, 0.5]),
     bias=st.sampled_from([None, 0, 12, -0.75]),
     mapping=st.sampled_from(["clip", "abs", "offset", "rescale", "raw"]),
     share=st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)),
 )
-def test_every_number_is_that_of_the_filtering(
-    image, kernel, layout, divisor, bias, mapping, share
-):
+def test_every_number_is_that_of_the_filtering(image, kernel, conv, divisor, bias, mapping, share):
     if mapping == "offset" and image.dtype == np.float32:
         mapping = "clip"
-    function = convolve if layout.operation == "convolve" else cross_correlate
-    options = layout._asdict()
+    function = convolve if conv.operation == "convolve" else cross_correlate
+    options = conv._asdict()
     options.pop("operation")
     try:
         whole = function(image, kernel, divisor=divisor, bias=bias or 0, **options)
@@ -83,12 +81,12 @@ def test_every_number_is_that_of_the_filtering(
         reject()  # the kernel is larger than the padded image
     at = position(share, whole.shape[:2])
     explained = explain(
-        image, kernel, at, divisor=divisor, bias=bias, range=mapping, **layout._asdict()
+        image, kernel, at, divisor=divisor, bias=bias, range=mapping, **conv._asdict()
     )
 
     depth = {"uint8": 8, "uint16": 16}.get(image.dtype.name)
-    spec = Filter("k", (Kernel(kernel, divisor),), conv=layout, range=mapping, bias=bias)
-    applied = filter_image(ImageData(image, depth), spec, depth).image.pixels
+    image_filter = Filter("k", (Kernel(kernel, divisor),), conv=conv, range=mapping, bias=bias)
+    applied = filter_image(ImageData(image, depth), image_filter, depth).image.pixels
     values = np.atleast_1d(whole[at])
     pixels = np.atleast_1d(applied[at])
     assert explained.output_shape == whole.shape[:2]
@@ -107,10 +105,10 @@ def test_every_number_is_that_of_the_filtering(
 
 @pytest.mark.slow
 @settings(max_examples=100)
-@given(image=images, kernel=kernels, layout=layouts, share=st.tuples(*[st.floats(0, 0.999)] * 2))
-def test_the_window_is_what_numpy_pads(image, kernel, layout, share):
+@given(image=images, kernel=kernels, conv=conv_options, share=st.tuples(*[st.floats(0, 0.999)] * 2))
+def test_the_window_is_what_numpy_pads(image, kernel, conv, share):
     """np.pad and plain indexing, and products one by one."""
-    options = layout._asdict() | {"operation": "correlate"}
+    options = conv._asdict() | {"operation": "correlate"}
     output = cross_correlate(
         image, kernel, **{k: v for k, v in options.items() if k != "operation"}
     ).shape
@@ -118,13 +116,13 @@ def test_the_window_is_what_numpy_pads(image, kernel, layout, share):
     explained = explain(image, kernel, at, **options)
     pads = explained.pads
     around = [(pads.top, pads.bottom), (pads.left, pads.right)] + [(0, 0)] * (image.ndim - 2)
-    fill = layout.fill if layout.border == "constant" else 0
-    more = {"constant_values": fill} if layout.border in NUMPY_MODES else {}
+    fill = conv.fill if conv.border == "constant" else 0
+    more = {"constant_values": fill} if conv.border in NUMPY_MODES else {}
     wide = image.astype(float)
-    padded = np.pad(wide, around, NUMPY_MODES.get(layout.border, layout.border), **more)
+    padded = np.pad(wide, around, NUMPY_MODES.get(conv.border, conv.border), **more)
     marks = np.pad(np.zeros(image.shape[:2], bool), around[:2], constant_values=True)
     window = np.ix_(*(
-        at[axis] * layout.stride[axis] + np.arange(kernel.shape[axis]) * layout.dilation[axis]
+        at[axis] * conv.stride[axis] + np.arange(kernel.shape[axis]) * conv.dilation[axis]
         for axis in (0, 1)
     ))  # fmt: skip
     for channel, out in enumerate(explained.outputs):
@@ -194,14 +192,14 @@ def test_channels_on_their_own_have_an_output_each():
     assert [output.channel for output in plain.outputs] == ["channel 0", "channel 1", "channel 2"]
 
 
-@pytest.mark.parametrize("spec", ["sobel", "kirsch", "prewitt"])
+@pytest.mark.parametrize("image_filter", ["sobel", "kirsch", "prewitt"])
 @pytest.mark.parametrize("mapping", ["clip", "rescale", "raw"])
-def test_a_family_is_explained_member_by_member(spec, mapping):
-    kernels = read_spec(spec)
-    filtering = Filter(spec, kernels.kernels, kernels.combine, range=mapping)
+def test_a_family_is_explained_member_by_member(image_filter, mapping):
+    kernels = read_spec(image_filter)
+    filtering = Filter(image_filter, kernels.kernels, kernels.combine, range=mapping)
     applied = filter_image(ImageData(GRAY, 8), filtering, None if mapping == "raw" else 8)
     for at in ((0, 0), (3, 7), (8, 10)):
-        explained = explain(GRAY, spec, at, range=mapping)
+        explained = explain(GRAY, image_filter, at, range=mapping)
         [output] = explained.outputs
         assert [r.kernel for r in output.responses] == [k.name for k in kernels.kernels]
         for response, kernel in zip(output.responses, kernels.kernels, strict=True):
@@ -270,8 +268,8 @@ def test_weights_of_zero_take_no_part_and_nan_reaches_the_sum():
 
 def test_alpha_has_no_part():
     alpha = np.zeros_like(GRAY)
-    spec = Filter("k", (Kernel([[1, 2, 1]], 4),), alpha="premultiply")
-    explained = explain_image(ImageData(GRAY, 8, alpha), spec, (3, 3))
+    image_filter = Filter("k", (Kernel([[1, 2, 1]], 4),), alpha="premultiply")
+    explained = explain_image(ImageData(GRAY, 8, alpha), image_filter, (3, 3))
     assert explained.outputs == explain(GRAY, Kernel([[1, 2, 1]], 4), (3, 3)).outputs
 
 

@@ -106,7 +106,7 @@ def test_a_convolution_is_said_to_be_flipped():
 
 
 @pytest.mark.parametrize("name", ["3x3", "rgb", "channels", "pair"])
-def test_what_becomes_of_the_sums_stands_below(name):
+def test_the_steps_to_the_pixel_are_below_the_grids(name):
     explained, figure = drawn(name)
     below = figure.get_supxlabel().splitlines()
     for output in explained.outputs:

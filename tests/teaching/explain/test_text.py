@@ -88,9 +88,9 @@ pixel     -4"""
     ("image", "weight", "options", "line"),
     [
         (100, 1, {}, "clip      100 -> 100"),
-        (100, 3, {}, "clip      300 -> 255 (cut to 0..255)"),
-        (100, -1, {}, "clip      -100 -> 0 (cut to 0..255)"),
-        (0, 1, {"bias": 255.5}, "clip      255.5 -> 255 (cut to 0..255)"),
+        (100, 3, {}, "clip      300 -> 255 (clipped to 0..255)"),
+        (100, -1, {}, "clip      -100 -> 0 (clipped to 0..255)"),
+        (0, 1, {"bias": 255.5}, "clip      255.5 -> 255 (clipped to 0..255)"),
         (0, 1, {"bias": -0.5}, "clip      -0.5 -> 0 (rounded, halves to even)"),
         (5, 1, {"divisor": 2}, "clip      2.5 -> 2 (rounded, halves to even)"),
         (5, -1, {"range": "abs"}, "abs       |-5| = 5 -> 5"),

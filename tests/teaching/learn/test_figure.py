@@ -31,7 +31,7 @@ KERNELS = {
 LONG = "a-name-without-an-end_" * 3
 
 
-def course_to(weights, epochs, least):
+def history_to(weights, epochs, least):
     shown = tuple(sorted({epoch for epoch in (0, 1, 5, 20, 100) if epoch < epochs} | {epochs}))
     losses = 900 * 0.93 ** np.arange(epochs + 1.0) + least
     kernels = tuple(weights * (1 - 0.9 ** (epoch + 1)) for epoch in shown)
@@ -55,7 +55,7 @@ def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0)
         condition=40.0,
         match=recognize(weights, 3.0, error) if kernel.ndim == 2 else None,
         rational=None,
-        history=course_to(weights, epochs, least) if descent else None,
+        history=history_to(weights, epochs, least) if descent else None,
         depth=8,
     )
     channels = kernel.shape[0] if kernel.ndim == 3 else None
@@ -130,7 +130,7 @@ def test_a_descent_shows_its_losses_and_kernels_on_one_scale():
     assert len({axes.images[0].get_clim() for axes in maps if axes.images}) == 1
 
 
-def test_a_floor_far_below_is_told_and_not_drawn():
+def test_a_floor_far_below_is_in_the_title_and_not_drawn():
     learned, figure = drawn("3x3", least=1e-9, descent=True)
     assert len(figure.axes[0].lines) == 1
     assert "least squares has a loss of" in figure.axes[0].get_title()

@@ -174,10 +174,10 @@ def test_what_the_residuals_show_makes_up_for_a_smooth_image(size):
 def test_clipped_values_spoil_the_kernel_unless_ignored():
     image, kernel = sample("camera.png"), get_kernel("sobel-x").matrix
     cut = cross_correlate(image, kernel, dtype=np.uint8)
-    spoilt = learn_kernel(image, cut)
-    assert np.abs(spoilt.weights - kernel).max() > 0.5
+    spoiled = learn_kernel(image, cut)
+    assert np.abs(spoiled.weights - kernel).max() > 0.5
     inside = ((cut > 0) & (cut < 255))[1:-1, 1:-1].sum()
-    assert spoilt.clipped == cut[1:-1, 1:-1].size - inside
+    assert spoiled.clipped == cut[1:-1, 1:-1].size - inside
     learned = learn_kernel(image, cut, ignore_clipped=True)
     np.testing.assert_allclose(learned.weights, kernel, atol=1e-12)
     assert (learned.windows, learned.clipped) == (inside, 0)

@@ -8,7 +8,7 @@ from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import FixedKernel
 from convcli.teaching.learn.lookup import centered, rational, recognize
 
-TABLES = [name for name, entry in CATALOGUE.items() if isinstance(entry, FixedKernel)]
+FIXED = [name for name, entry in CATALOGUE.items() if isinstance(entry, FixedKernel)]
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def seen(weights, bias=0.0, error=0.0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TABLES)
-def test_every_table_is_seen_by_one_of_its_names(name):
+@pytest.mark.parametrize("name", FIXED)
+def test_every_fixed_kernel_is_recognized_by_one_of_its_names(name):
     kernel = get_kernel(name)
     match = seen(kernel.weights, kernel.bias)
     assert match.certain
@@ -46,7 +46,7 @@ def test_every_table_is_seen_by_one_of_its_names(name):
         ("sobel-x@45", "sobel-x@45"),
     ],
 )
-def test_computed_and_turned_kernels(spec, name):
+def test_computed_and_rotated_kernels(spec, name):
     match = seen(get_kernel(spec).weights)
     assert match.certain
     assert match.spec == name or np.allclose(get_kernel(match.spec), get_kernel(spec))

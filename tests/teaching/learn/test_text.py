@@ -11,8 +11,8 @@ from convcli.teaching.learn.text import (
     Truth,
     learned_data,
     learned_text,
+    match_text,
     shown_weights,
-    verdict,
 )
 
 GRAY = np.random.default_rng(7).integers(0, 256, (60, 70), np.uint8)
@@ -88,11 +88,11 @@ def test_a_bias_that_is_noise_is_0():
         ([[1, 5, -7]], "no known kernel matches"),
     ],
 )
-def test_verdicts(kernel, sentence):
-    assert verdict(learned_from(kernel)).startswith(sentence)
+def test_match_texts(kernel, sentence):
+    assert match_text(learned_from(kernel)).startswith(sentence)
 
 
-def test_a_truth_stands_beside_and_its_difference_is_told():
+def test_a_truth_stands_beside_and_its_difference_is_printed():
     learned = learned_from([[1, 2, 1]], noise=0.5)
     truth = Truth.of(Kernel([[2]], name="two"), (1, 3), None)
     np.testing.assert_array_equal(truth.weights, [[0, 2, 0]])
