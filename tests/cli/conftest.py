@@ -209,7 +209,7 @@ def contents(here):
 
 @pytest.fixture
 def tree(save):
-    """Images in folders, and among other files."""
+    """Images in folders, among other files."""
     for name in ("in/a.png", "in/b.jpg", "in/sub/a.png", "in/sub/deep/c.tif"):
         save(name, np.arange(20, dtype=np.uint8).reshape(4, 5))
     for name in ("in/notes.txt", "in/data.csv", "in/array.npy", "in/readme", "in/.hidden.png"):

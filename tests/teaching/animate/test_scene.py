@@ -1,10 +1,9 @@
-"""The frames of a sliding window: positions, padding, results, and conv."""
+"""The frames of a sliding window: positions, padding, results and layout."""
 
 import math
 
 import numpy as np
 import pytest
-from convcli.kernels.spec import read_spec
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -13,6 +12,7 @@ from convcli.filtering import Filter
 from convcli.geometry import ConvOptions, Pads, conv_geometry
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import read_spec
 from convcli.plotting.blit import EMPTY_COLOR
 from convcli.plotting.window_marks import WINDOW_COLOR, WindowMarks
 from convcli.teaching.animate.scene import ImageScene, animate_window, palette_colors

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from convcli.kernels.spec import read_spec
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import correlate
@@ -12,6 +11,7 @@ from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import read_spec
 from convcli.teaching.animate.captions import position_lines
 from convcli.teaching.animate.sliding import choose_positions, slide_over
 

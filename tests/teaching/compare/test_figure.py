@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from convcli.kernels.spec import get_kernel, read_spec
 
 from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
+from convcli.kernels.spec import get_kernel, read_spec
 from convcli.plotting.contact_sheet import draw_results
 from convcli.teaching.compare.comparison import Choice, compare_choices
 from convcli.teaching.compare.figure import draw_comparison

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from convcli.kernels.spec import read_spec
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -15,6 +14,7 @@ from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import read_spec
 from convcli.teaching.explain.arithmetic import explain_image
 from convcli.teaching.explain.text import explanation_data
 
@@ -192,14 +192,14 @@ def test_channels_on_their_own_have_an_output_each():
     assert [output.channel for output in plain.outputs] == ["channel 0", "channel 1", "channel 2"]
 
 
-@pytest.mark.parametrize("image_filter", ["sobel", "kirsch", "prewitt"])
+@pytest.mark.parametrize("spec", ["sobel", "kirsch", "prewitt"])
 @pytest.mark.parametrize("mapping", ["clip", "rescale", "raw"])
-def test_a_family_is_explained_member_by_member(image_filter, mapping):
-    kernels = read_spec(image_filter)
-    filtering = Filter(image_filter, kernels.kernels, kernels.combine, range=mapping)
+def test_a_family_is_explained_member_by_member(spec, mapping):
+    kernels = read_spec(spec)
+    filtering = Filter(spec, kernels.kernels, kernels.combine, range=mapping)
     applied = filter_image(ImageData(GRAY, 8), filtering, None if mapping == "raw" else 8)
     for at in ((0, 0), (3, 7), (8, 10)):
-        explained = explain(GRAY, image_filter, at, range=mapping)
+        explained = explain(GRAY, spec, at, range=mapping)
         [output] = explained.outputs
         assert [r.kernel for r in output.responses] == [k.name for k in kernels.kernels]
         for response, kernel in zip(output.responses, kernels.kernels, strict=True):
