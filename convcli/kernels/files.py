@@ -13,8 +13,8 @@ import numpy as np
 from convcli.atomic import atomic_write
 from convcli.errors import KernelError, UsageError, quoted, shown
 from convcli.kernels.kernel import MAX_WEIGHT, Kernel
+from convcli.kernels.matrix_text import aligned, check_row_lengths, parse_text, weight_rows
 from convcli.kernels.npy import MAGIC, ArrayError, read_array, read_header
-from convcli.kernels.text import aligned, check_row_lengths, parse_text, weight_rows
 
 KERNEL_SUFFIXES = (".txt", ".csv", ".npy", ".json")
 MAX_BYTES = 64 * 2**20

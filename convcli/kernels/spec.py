@@ -23,7 +23,7 @@ from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFa
 from convcli.kernels.files import KERNEL_SUFFIXES, looks_like_path, read_kernel_file, read_stream
 from convcli.kernels.formulas import BUILDERS, MAX_SIDE
 from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
-from convcli.kernels.text import is_number, parse_text, split_row
+from convcli.kernels.matrix_text import is_number, parse_text, split_row
 
 ROTATION = re.compile(r"(?P<base>.+)@(?P<angle>[^@/\\]*)", re.DOTALL)
 SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)

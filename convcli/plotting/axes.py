@@ -16,8 +16,8 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from convcli.geometry import Pair
+from convcli.plotting.labels import bar_number, text_width
 from convcli.plotting.style import TICK_POINTS, Box
-from convcli.plotting.text import bar_number, text_width
 
 WIDE = 2.5  # least ratio of width to height of an image with its color bar below
 MOST_TICKED = 16  # rows or columns of a grid with a tick at each

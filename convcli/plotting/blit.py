@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from convcli.plotting.labels import line_count, wrap
 from convcli.plotting.style import (
     FOOTER_POINTS,
     HEADING_POINTS,
@@ -19,7 +20,6 @@ from convcli.plotting.style import (
     page,
     style_context,
 )
-from convcli.plotting.text import line_count, wrap
 from convcli.plotting.window_marks import Corners
 
 Frame = NDArray[np.uint8]  # (H, W, 3)

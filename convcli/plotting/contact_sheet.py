@@ -34,6 +34,7 @@ from convcli.plotting.image_panel import (
     display_notes,
     draw_pixels,
 )
+from convcli.plotting.labels import bar_number, line_count, result_title, text_width, wrap
 from convcli.plotting.style import (
     HEADING_POINTS,
     TICK_POINTS,
@@ -42,7 +43,6 @@ from convcli.plotting.style import (
     fit_box,
     style_context,
 )
-from convcli.plotting.text import bar_number, line_count, result_title, text_width, wrap
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered

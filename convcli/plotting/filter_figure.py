@@ -13,9 +13,9 @@ from convcli.geometry import size_text
 from convcli.plotting.axes import WIDE, DrawnImage, finalize_layout
 from convcli.plotting.heatmap import HeatmapGroup, draw_kernels, kernel_heatmaps, kernel_title
 from convcli.plotting.image_panel import ImagePanel, display_notes, draw_panel, panel_box
+from convcli.plotting.labels import line_count, result_name, result_title, wrap
 from convcli.plotting.signal_plot import MOST_HEATMAPS, are_signals, draw_filtered_signal
 from convcli.plotting.style import TITLE_POINTS, Box, fit_box, page, style_context
-from convcli.plotting.text import line_count, result_name, result_title, wrap
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered

@@ -26,8 +26,8 @@ from convcli.plotting.axes import (
     set_ticks,
     widest_text,
 )
+from convcli.plotting.labels import bar_number, cell_texts, format_short, wrap
 from convcli.plotting.style import DIVERGING, TICK_POINTS, Box, fit_box, page, style_context
-from convcli.plotting.text import bar_number, cell_texts, format_short, wrap
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel

@@ -22,8 +22,8 @@ from convcli.plotting.axes import (
     set_ticks,
     widest_text,
 )
+from convcli.plotting.labels import cell_texts, text_width
 from convcli.plotting.style import DIVERGING, DPI, NAN_COLOR, THINNEST, Box, fit_box
-from convcli.plotting.text import cell_texts, text_width
 
 _MOST_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
 _CELL, _LEAST_CELL = 0.6, 0.34  # inches; side of a numbered cell

@@ -18,8 +18,7 @@ from convcli.core.strips import OUTSIDE, border_index
 from convcli.geometry import Geometry, border_name, conv_geometry
 from convcli.plotting.axes import DrawnImage, finalize_layout, finite_extremes, widest_text
 from convcli.plotting.heatmap import applied_title, draw_kernels, kernel_heatmaps, kernel_title
-from convcli.plotting.style import TICK_POINTS, TITLE_POINTS, page
-from convcli.plotting.text import (
+from convcli.plotting.labels import (
     bar_number,
     cell_texts,
     result_name,
@@ -27,6 +26,7 @@ from convcli.plotting.text import (
     text_width,
     wrap,
 )
+from convcli.plotting.style import TICK_POINTS, TITLE_POINTS, page
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, hatched_text
 
 if TYPE_CHECKING:

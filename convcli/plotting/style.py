@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from convcli.geometry import Pair
-from convcli.plotting.text import line_count, wrap
+from convcli.plotting.labels import line_count, wrap
 
 Box = tuple[float, float]  # width and height in inches
 

@@ -27,7 +27,7 @@ from convcli.images.writing import write_image
 from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.network import Stage, run_network
-from convcli.teaching.chain.run import image_of, plan_chain, squeeze_maps
+from convcli.teaching.chain.maps import image_of, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import as_record, summary_lines
 
 MAX_LABEL = 60  # letters of a layer's label in a file name

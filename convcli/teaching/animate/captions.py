@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from convcli.geometry import Pair, pair_text
 from convcli.plotting.blit import CAPTION_LETTER, TEXT_SHARE
-from convcli.plotting.text import line_count
+from convcli.plotting.labels import line_count
 from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.decimals import Number, format_number, to_python
 from convcli.teaching.explain.explanation import Explanation

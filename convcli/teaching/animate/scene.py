@@ -35,6 +35,7 @@ from convcli.plotting.heatmap import (
     kernel_title,
 )
 from convcli.plotting.image_panel import ImagePanel, draw_panel
+from convcli.plotting.labels import cell_texts, line_count, text_width, wrap
 from convcli.plotting.signal_plot import (
     KERNEL_INCHES,
     MOST_HEATMAPS,
@@ -60,7 +61,6 @@ from convcli.plotting.style import (
     fit_box,
     style_context,
 )
-from convcli.plotting.text import cell_texts, line_count, text_width, wrap
 from convcli.plotting.window_marks import (
     CELL_PIXELS,
     PAD_COLOR,

@@ -26,7 +26,7 @@ from convcli.plotting.axes import (
     write_numbers,
 )
 from convcli.plotting.image_panel import ImagePanel, display_notes, draw_pixels, value_colormap
-from convcli.plotting.text import cell_texts, format_short, text_width, wrap
+from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
 
 MAX_BLOCKS = 100
 MAX_MAPS = 64  # of a block; its heading says how many are drawn

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convcli.geometry import size_text
 from convcli.plotting.axes import WIDE
 from convcli.plotting.contact_sheet import MOST_CAPTIONED, SheetTile, draw_sheet, result_tile
-from convcli.plotting.text import format_short
+from convcli.plotting.labels import format_short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,6 +15,7 @@ from convcli.plotting.axes import (
 )
 from convcli.plotting.heatmap import draw_weights, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, draw_panel
+from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
 from convcli.plotting.signal_plot import (
     SignalPadding,
     draw_padded_signal,
@@ -32,7 +33,6 @@ from convcli.plotting.style import (
     page,
     style_context,
 )
-from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
 
 # isort: split

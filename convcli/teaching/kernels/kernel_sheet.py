@@ -33,6 +33,7 @@ from convcli.plotting.heatmap import (
     kernel_title,
     scale_text,
 )
+from convcli.plotting.labels import bar_number, format_short, wrap
 from convcli.plotting.style import (
     DIVERGING,
     SEQUENTIAL,
@@ -43,7 +44,6 @@ from convcli.plotting.style import (
     page,
     style_context,
 )
-from convcli.plotting.text import bar_number, format_short, wrap
 from convcli.teaching.kernels.responses import frequency_response, gain_at_zero, impulse_responses
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from convcli.geometry import ConvOptions, size_text
 from convcli.kernels.entries import ComputedKernel
 from convcli.kernels.files import kernel_fields
 from convcli.kernels.kernel import Kernel, Number
+from convcli.kernels.matrix_text import aligned
 from convcli.kernels.spec import KernelSet
-from convcli.kernels.text import aligned
 from convcli.teaching.decimals import format_number
 
 _SYMMETRIES = {

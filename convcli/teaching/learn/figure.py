@@ -13,8 +13,8 @@ from convcli.plotting.axes import (
     widest_text,
 )
 from convcli.plotting.heatmap import add_shared_colorbar, draw_weights, symmetric_limit
+from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
 from convcli.plotting.style import TICK_POINTS, TITLE_POINTS, fit_box, page, style_context
-from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 
 # isort: split
 from typing import NamedTuple

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
 from convcli.plotting.style import style_context
-from convcli.plotting.text import cell_texts, format_short, text_width, wrap
 
 
 @given(st.lists(st.integers(-999_999, 999_999), min_size=1, max_size=30))
