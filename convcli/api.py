@@ -353,7 +353,7 @@ def learn_kernel(
 
 @overload
 def output_size(
-    size: int, kernel: int, padding: PaddingLike = 0, stride: int = 1, dilation: int = 1
+    size: int, kernel: int, padding: int | PaddingRule = 0, stride: int = 1, dilation: int = 1
 ) -> int: ...
 
 

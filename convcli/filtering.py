@@ -18,7 +18,7 @@ from convcli.core.plan import Plan, make_plan
 from convcli.core.strips import sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Pair
-from convcli.images.image import ImageData
+from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import (
     DirectionColors,
     ValueRange,
@@ -115,8 +115,7 @@ def filter_image(
         value_range = DirectionColors(name, image.max_value, *(extremes or ()))
         shape, depth = (*shape[:2], 3), 8
     else:
-        max_value = None if depth is None else 2**depth - 1
-        value_range = ValueRange(name, max_value, *(extremes or ()))
+        value_range = ValueRange(name, max_value_of(depth), *(extremes or ()))
     pixels = np.empty(shape, value_range.dtype_for(task.value_type))
     stats = task.run(
         value_range,
@@ -142,7 +141,7 @@ def apply_range(raw: Filtered, range: str, depth: int | None) -> Filtered:  # no
     """
     values = raw.image.pixels
     extremes = (raw.stats.minimum, raw.stats.maximum) if range == "rescale" else ()
-    value_range = ValueRange(range, None if depth is None else 2**depth - 1, *extremes)
+    value_range = ValueRange(range, max_value_of(depth), *extremes)
     pixels = np.empty(values.shape, value_range.dtype_for(values.dtype))
     value_range.apply(values, pixels)
     stats = ValueStats(value_range)
@@ -328,4 +327,4 @@ def _bias(image: ImageData, image_filter: Filter, kernel: Kernel) -> float:
     """Return the filter's bias, or else the kernel's, scaled to the image's depth."""
     if image_filter.bias is not None:
         return image_filter.bias
-    return kernel.bias * (image.max_value // 255 if image.max_value else 1)
+    return kernel.bias * level_of(image.depth)

@@ -54,7 +54,7 @@ class ImageData:
     @property
     def max_value(self) -> int | None:
         """The greatest pixel value: 255, 65535, or None for plain numbers."""
-        return None if self.depth is None else 2**self.depth - 1
+        return max_value_of(self.depth)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,6 +66,20 @@ class ImageData:
     def channels(self) -> int:
         """The number of color channels, without alpha."""
         return 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
+
+
+def max_value_of(depth: int | None) -> int | None:
+    """Return the greatest pixel value of a depth; None for plain numbers, which have none."""
+    return None if depth is None else 2**depth - 1
+
+
+def level_of(depth: int | None) -> int:
+    """Return the size of an 8-bit level, the unit of a kernel's bias, in pixels of a depth.
+
+    >>> level_of(8), level_of(16), level_of(None)
+    (1, 257, 1)
+    """
+    return 257 if depth == 16 else 1
 
 
 def depth_of(dtype: np.dtype[Any]) -> int | None:

@@ -18,11 +18,11 @@ _MAX_SQUARED = 1e100  # squares of larger values may overflow
 class Pool:
     """The maximum or the mean of each window of each map.
 
-    The fields are the arguments of :func:`convcli.pool`.
+    The fields are the arguments of :func:`convcli.pool`; ``window`` is its ``size``.
     """
 
     kind: Pooling
-    size: Pair
+    window: Pair
     stride: Pair | None = None
     padding: Pair = (0, 0)
     count_padding: bool = True
@@ -36,20 +36,20 @@ class Pool:
     @property
     def label(self) -> str:
         """The name, the window's width x height, and the stride if it differs from the window."""
-        stride = self.stride or self.size
-        step = "" if stride == self.size else f" stride {pair_text(stride)}"
-        return f"{self.name} {size_text(self.size)}{step}"
+        stride = self.stride or self.window
+        step = "" if stride == self.window else f" stride {pair_text(stride)}"
+        return f"{self.name} {size_text(self.window)}{step}"
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Count the windows of each map."""
-        geometry = pool_geometry(shape[:2], self.size, self.stride, self.padding, ceil=self.ceil)
+        geometry = pool_geometry(shape[:2], self.window, self.stride, self.padding, ceil=self.ceil)
         return LayerPlan((*geometry.output_shape, shape[2]), geometry.along(0), geometry.along(1))
 
     def apply(self, maps: Maps) -> Maps:
         """Pool each map."""
         return pool_windows(
             maps,
-            self.size,
+            self.window,
             self.kind,
             self.stride,
             self.padding,

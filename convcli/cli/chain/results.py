@@ -20,7 +20,7 @@ from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.arrays import write_npy
 from convcli.images.formats import PNG, default_suffix, named_format
-from convcli.images.image import ImageData
+from convcli.images.image import ImageData, max_value_of
 from convcli.images.options import ReadOptions, WriteOptions
 from convcli.images.value_range import ValueRange
 from convcli.images.writing import write_image
@@ -176,8 +176,7 @@ class _ChainWriter:
         )
         if self.outputs.range is None and target.format.is_matrix:
             return target._replace(depth=None)  # text and .npy keep all digits
-        max_value = None if target.depth is None else 2**target.depth - 1
-        ValueRange(value_range, max_value)  # refuses a range that this depth does not have
+        ValueRange(value_range, max_value_of(target.depth))  # raises if it has no such range
         return target
 
     def _layer_paths(self, folder: str) -> list[tuple[Path, Path | None]]:

@@ -300,7 +300,7 @@ def _build_conv(
 
 SPEC = ValueSyntax("SPEC", str)
 _PAIR = ValueSyntax("N|V,H", parse_pair)
-_SIZE = ArgumentSyntax("size", ValueSyntax("SIZE", parse_pair))
+_SIZE = ArgumentSyntax("window", ValueSyntax("SIZE", parse_pair))
 _SIZE_DETAILS = "SIZE is N, rows,columns, or WIDTHxHEIGHT."
 _KIND = ArgumentSyntax("kind", _words(POOLINGS))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.choices import Range
-from convcli.images.image import ImageData
+from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
@@ -23,7 +23,7 @@ def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
     Raises:
         UsageError: as :func:`convcli.layers.network.plan_network`.
     """
-    scale = image.max_value // 255 if image.max_value else 1
+    scale = level_of(image.depth)
     scaled = [
         replace(layer, bias_scale=scale) if isinstance(layer, Conv) else layer for layer in layers
     ]
@@ -55,7 +55,7 @@ def image_of(
     Raises:
         UsageError: the range needs a depth.
     """
-    value_range = ValueRange(range, None if depth is None else 2**depth - 1)
+    value_range = ValueRange(range, max_value_of(depth))
     stats = ValueStats(value_range)
     stats.add(maps)
     if range == "rescale":

@@ -22,7 +22,7 @@ from convcli.errors import KernelError, UsageError
 from convcli.filtering import Filter, Probed, measure, probe_image
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.channels import channel_names
-from convcli.images.image import ImageData
+from convcli.images.image import ImageData, depth_of
 from convcli.images.value_range import ValueRange
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
@@ -175,8 +175,7 @@ def _activate(name: str, values: NDArray[Any]) -> NDArray[Any]:
 def _as_image(pixels: NDArray[Any]) -> ImageData:
     if pixels.dtype.kind == "b":
         return ImageData(pixels.astype(np.uint8), None)
-    bits = 8 * pixels.dtype.itemsize
-    return ImageData(pixels, bits if pixels.dtype.kind == "u" and bits <= 16 else None)
+    return ImageData(pixels, depth_of(pixels.dtype))
 
 
 def _kernels(kernel: ArrayLike | Kernel | str) -> KernelSet:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.images.channels import channel_names
+from convcli.images.image import level_of
 from convcli.kernels.kernel import Kernel
 
 Floats = NDArray[np.float64]
@@ -115,7 +116,7 @@ class LearnResult:
     @property
     def level(self) -> int:
         """The size of an 8-bit level, the unit of a kernel's bias, in the images' units."""
-        return 1 if self.depth is None else (2**self.depth - 1) // 255
+        return level_of(self.depth)
 
     @property
     def channels(self) -> list[str]:
