@@ -188,7 +188,10 @@ apply_kernel_options = option_group(
     *_SCALING,
     *_VALUES,
     range_option(
-        "--alpha", type=WordType(ALPHAS), default="keep", help="What happens to transparency."
+        "--alpha",
+        type=WordType(ALPHAS),
+        default="keep",
+        help="Transparency: unchanged, filtered with the colors, or left out.",
     ),
     speed_option(
         "--method",

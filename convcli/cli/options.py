@@ -139,7 +139,10 @@ OPERATION = conv_option(
     "--operation", type=WordType(OPERATIONS), default="correlate", help="convolve flips the kernel."
 )
 PADDING = conv_option(
-    "--padding", type=PaddingType(), default="same", help="Pixels added around the image."
+    "--padding",
+    type=PaddingType(),
+    default="same",
+    help="Pixels added: on each side; above and below (V), left and right (H); or T,B,L,R.",
 )
 BORDER = conv_option(
     "--border",
@@ -169,7 +172,10 @@ conv_options = option_group("conv", as_conv_options, *_CONV)
 conv_values = option_group("conv", dict, *_CONV)  # for a command that varies one of them
 
 RANGE = range_option(
-    "--range", type=WordType(RANGES), default="clip", help="How values become pixels."
+    "--range",
+    type=WordType(RANGES),
+    default="clip",
+    help="Values to pixels: clip, magnitude, 0 as mid-gray, min to max, or unchanged.",
 )
 
 _CHANNELS = input_option(
