@@ -144,7 +144,7 @@ def test_directions_say_what_their_colors_mean(legible):
     figure = draw_results([(image_filter, filter_image(image, image_filter, 8))])
     legible(figure)
     [title] = titles(figure)
-    assert "right red" in title
+    assert "right = red" in title
 
 
 def test_many_results_have_only_their_names():
