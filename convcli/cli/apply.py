@@ -216,8 +216,8 @@ def apply(
 
     INPUT is an image, a .npy, .csv or .txt matrix, a folder, a pattern, or - for standard input.
     Each result is {stem}_{kernel}{suffix} beside its input, unless -o or --out-dir is given.
-    An existing file is an error unless --overwrite or --skip-existing is given. The kernel is not
-    flipped unless --operation convolve is given.
+    A result that exists already is an error unless --overwrite or --skip-existing is given. The
+    kernel is not flipped unless --operation convolve is given.
     """
     from convcli.batch.inputs import check_inputs
     from convcli.batch.job import JobOptions

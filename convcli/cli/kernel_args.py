@@ -188,10 +188,7 @@ apply_kernel_options = option_group(
     *_SCALING,
     *_VALUES,
     range_option(
-        "--alpha",
-        type=WordType(ALPHAS),
-        default="keep",
-        help="Transparency: unchanged, filtered with the colors, or left out.",
+        "--alpha", type=WordType(ALPHAS), default="keep", help="What happens to transparency."
     ),
     speed_option(
         "--method",

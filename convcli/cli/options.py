@@ -139,10 +139,7 @@ OPERATION = conv_option(
     "--operation", type=WordType(OPERATIONS), default="correlate", help="convolve flips the kernel."
 )
 PADDING = conv_option(
-    "--padding",
-    type=PaddingType(),
-    default="same",
-    help="Pixels added: on each side; above and below (V), left and right (H); or T,B,L,R.",
+    "--padding", type=PaddingType(), default="same", help="Pixels added around the image."
 )
 BORDER = conv_option(
     "--border",
@@ -172,10 +169,7 @@ conv_options = option_group("conv", as_conv_options, *_CONV)
 conv_values = option_group("conv", dict, *_CONV)  # for a command that varies one of them
 
 RANGE = range_option(
-    "--range",
-    type=WordType(RANGES),
-    default="clip",
-    help="Values to pixels: clip, magnitude, 0 as mid-gray, min to max, or unchanged.",
+    "--range", type=WordType(RANGES), default="clip", help="How values become pixels."
 )
 
 _CHANNELS = input_option(
