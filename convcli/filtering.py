@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, run
 from convcli.core.dtypes import saturate
+from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
-from convcli.core.strips import sample_at_anchors
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.image import ImageData, level_of, max_value_of

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes, saturate, with_channels
+from convcli.core.methods.base import Workspace, borrow, give_back
+from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan, make_plan
-from convcli.core.strips import PaddedView, Workspace, borrow, give_back
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError
 from convcli.geometry import ConvOptions

@@ -20,8 +20,8 @@ from convcli.core.dtypes import (
     choose_types,
     int_if_whole,
 )
+from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
-from convcli.core.strips import SumMethod
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Geometry, Pair, border_name, conv_geometry
 

@@ -13,8 +13,8 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import as_applied
-from convcli.core.strips import OUTSIDE, border_index
 from convcli.geometry import Geometry, border_name, conv_geometry
 from convcli.plotting.axes import DrawnImage, finalize_layout, finite_extremes, widest_text
 from convcli.plotting.heatmap import applied_title, draw_kernels, kernel_heatmaps, kernel_title

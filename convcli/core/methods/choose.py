@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import DOUBLE, MAX_EXACT_INT, SINGLE, ImageInfo, SumTypes
+from convcli.core.methods.base import SumMethod
 from convcli.core.methods.direct import DirectMethod
 from convcli.core.methods.fft import FftMethod, integers_are_exact
 from convcli.core.methods.im2col import Im2colMethod
@@ -20,7 +21,6 @@ from convcli.core.methods.taps import (
     shortest_schedule,
 )
 from convcli.core.methods.toeplitz import ToeplitzMethod, count_products
-from convcli.core.strips import SumMethod
 from convcli.errors import KernelError
 from convcli.geometry import Geometry
 

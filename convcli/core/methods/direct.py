@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import Precision, SumTypes
+from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.taps import Tap, TapGroup, TapSchedule
-from convcli.core.strips import SumMethod, Workspace
 from convcli.core.threads import MIN_THREADED_SIZE
 from convcli.geometry import Geometry
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import SumTypes
+from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
-from convcli.core.strips import SumMethod, Workspace
 from convcli.geometry import Geometry, Pair
 
 TILE = (256, 512)  # rows and columns of a tile, unless the kernel is large

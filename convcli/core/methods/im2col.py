@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import Precision, SumTypes
+from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
-from convcli.core.strips import SumMethod, Workspace
 from convcli.geometry import Geometry
 
 BLOCK_TAPS = 32  # taps summed in one product; more lose digits to rounding

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from convcli.core.strips import Workspace
+from convcli.core.methods.base import Workspace
 from convcli.geometry import Geometry
 
 

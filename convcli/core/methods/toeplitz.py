@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import Precision, SumTypes
+from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
-from convcli.core.strips import SumMethod, Workspace
 from convcli.geometry import Geometry, Pair
 
 TILE_COLUMNS = 1024  # columns of one product, few enough for its rows to stay in the cache

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import with_channels
+from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan
-from convcli.core.strips import PaddedView
 from convcli.errors import UsageError
 from convcli.filtering import Filter, Probed, filter_image, measure, plan_kernel
 from convcli.geometry import Geometry, Pads, Pair, size_text

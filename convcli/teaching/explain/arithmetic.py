@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from convcli.core.combine import COMBINERS
 from convcli.core.dtypes import int_if_whole, with_channels
+from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import Plan, as_applied
-from convcli.core.strips import OUTSIDE, border_index
 from convcli.errors import KernelError, UsageError
 from convcli.filtering import Filter, Probed, measure, probe_image
 from convcli.geometry import ConvOptions, Pair

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convcli.choices import PADDINGS
 from convcli.core.dtypes import with_channels
-from convcli.core.strips import PaddedView
+from convcli.core.padding import PaddedView
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import (
     Geometry,

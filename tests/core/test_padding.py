@@ -9,7 +9,7 @@ from convcli import cross_correlate
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.core import plan
 from convcli.core.methods import direct
-from convcli.core.strips import border_index
+from convcli.core.padding import border_index
 from convcli.errors import UsageError
 from convcli.geometry import ConvOptions, border_name
 

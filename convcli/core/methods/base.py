@@ -1,0 +1,93 @@
+"""What every method of summing has: strips in, sums out, and buffers that are used again."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from convcli.geometry import Geometry
+
+KEPT_BYTES = 1 << 23  # most memory that one workspace keeps between calls
+
+
+class Workspace(dict[str, NDArray[np.uint8]]):
+    """The named buffers of one thread, used again for each strip.
+
+    Fresh memory pages can cost more time than the sums on them.
+
+    >>> workspace = Workspace()
+    >>> first = workspace.take("sums", (2, 3), np.int16)
+    >>> np.shares_memory(first, workspace.take("sums", (5,), np.uint8))
+    True
+    """
+
+    def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return buffer ``name`` as a contiguous array, valid until the buffer is taken again.
+
+        The array holds whatever the buffer held before.
+        """
+        kind = np.dtype(dtype)
+        size = math.prod(shape) * kind.itemsize
+        buffer = self.get(name)
+        if buffer is None or buffer.nbytes < size:
+            buffer = self[name] = np.empty(size, np.uint8)
+        return buffer[:size].view(kind).reshape(shape)
+
+
+_free: list[Workspace] = []
+
+
+def borrow() -> Workspace:
+    """Return a workspace from an earlier call, or a new one if none is free."""
+    try:
+        return _free.pop()
+    except IndexError:
+        return Workspace()
+
+
+def give_back(workspace: Workspace) -> None:
+    """Keep a workspace for later calls, unless it is large."""
+    if sum(buffer.nbytes for buffer in workspace.values()) <= KEPT_BYTES:
+        _free.append(workspace)
+
+
+class SumMethod:
+    """One way to sum the windows of a strip.
+
+    Attributes:
+        geometry: pads, stride, dilation and sizes.
+        dtype: type of the strips; None for the image's.
+    """
+
+    geometry: Geometry
+    dtype: np.dtype[Any] | None = None
+
+    def strip_rows(self, channels: int) -> int:
+        """Return how many output rows to compute at a time."""
+        raise NotImplementedError
+
+    def rows_needed(self, rows: int) -> int:
+        """Return how many padded rows the windows of some output rows cover."""
+        return self.geometry.rows_needed(rows)
+
+    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
+        """Sum the windows of one strip.
+
+        Args:
+            strip: (``rows_needed(rows)``, padded width, C) of type ``dtype``; rows beyond the
+                padded image are 0.
+            rows: number of output rows.
+            workspace: holds the sums until they are computed again.
+
+        Returns:
+            (rows, W', C), or (rows, W', N) for a kernel that sums over channels. Integer sums have
+            the accumulator's type. None for a strip that this method cannot sum accurately.
+        """
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Return the method's name and its cost."""
+        raise NotImplementedError
