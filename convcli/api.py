@@ -43,8 +43,9 @@ padding: pixels added around the image: one number for every side, (vertical, ho
     and the right (``convolve``: top and left). ``full`` adds ``d(k-1)`` on every side.
 border: what the padding holds: ``edge`` (aaa|abcd|ddd), ``zero``,
     ``reflect`` (dcb|abcd|cba), ``symmetric`` (cba|abcd|dcb), ``wrap`` (bcd|abcd|abc), or
-    ``constant``, named as in ``numpy.pad``. scipy and scikit-image call ``symmetric`` reflect.
-    Synonyms: replicate and nearest (``edge``), zeros, mirror (``reflect``), circular (``wrap``).
+    ``constant``, named as in ``numpy.pad``, but for ``zero``.
+    scipy and scikit-image call ``symmetric`` reflect. Synonyms: replicate and nearest
+    (``edge``), zeros, mirror (``reflect``), circular (``wrap``).
 fill: the value of a constant border.
 stride: step between windows, one number or (rows, columns).
 dilation: distance between taps, one number or (rows, columns).""",

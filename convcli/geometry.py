@@ -30,6 +30,17 @@ class ConvOptions(NamedTuple):
     dilation: IntOrPair = 1
 
 
+def fill_value(fill: float | None, border: str | None) -> float:
+    """Return the value of a border, which is 0 unless ``--fill`` gives one.
+
+    Raises:
+        UsageError: it is given, and the border is not constant.
+    """
+    if fill is not None and border != "constant":
+        raise UsageError("--fill needs --border constant; give both")
+    return fill or 0
+
+
 def border_name(border: str) -> str:
     """Return numpy's name for a border mode or one of its synonyms.
 

@@ -108,7 +108,7 @@ class Pending(NamedTuple):
 
 
 def pending_outputs(job: Job, options: JobOptions) -> Pending:
-    """Return what of a job must still be made; raise if a file exists that may not be replaced."""
+    """Return the pending outputs of a job; raise if an existing file may not be replaced."""
     pending = Pending([], [], [])
     for summary in job.summaries:
         if _is_pending(summary.path, job, options.writing):

@@ -26,8 +26,8 @@ GROUPS = {
     "Messages": "exit-codes",
     "Help": "",
 }
-COLUMN = 22  # letters of an option and its value; the text of a longer one begins a line below
-_NO_BREAK = "\u00a0"  # a blank at which no line is broken
+COLUMN = 22  # characters for an option and its value; the help of a longer one starts below it
+_NO_BREAK = "\u00a0"  # a space at which no line is broken
 MANY = 30  # a command with more options than this shows the rare ones in --help-all only
 
 

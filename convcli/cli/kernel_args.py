@@ -91,9 +91,9 @@ class KernelArgs(NamedTuple):
             )
             for label, group in zip(_distinct([group.label for group in sets]), sets, strict=True)
         )
-        for found in filters:
-            if found.combine == "direction":
-                hue_axes(found)
+        for image_filter in filters:
+            if image_filter.combine == "direction":
+                hue_axes(image_filter)  # raises if their maps cannot give colors
         return filters
 
     def only_filter(self, conv: ConvOptions, number: int | None = None) -> Filter:

@@ -20,7 +20,6 @@ from convcli.cli.options import (
     OPERATION,
     OVERWRITE,
     STRIDE,
-    check_fill,
     conv_option,
     descent_option,
     message_option,
@@ -32,6 +31,7 @@ from convcli.cli.options import (
 )
 from convcli.cli.types import KernelSpecType, PaddingType, PairType, WordType
 from convcli.errors import UsageError, shown
+from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ model_options = option_group(
     conv_option(
         "--padding",
         type=PaddingType(),
-        show_default="fits the sizes",
+        show_default="from the sizes",
         help="Pixels added around BEFORE.",
     ),
     conv_option(
@@ -151,7 +151,8 @@ def learn(
     from convcli.teaching.learn.windows import Model
 
     shape, with_bias = model.pop("size"), not model.pop("no_bias")
-    fit = Model(kernel_shape=shape, with_bias=with_bias, **check_fill(model))
+    model["fill"] = fill_value(model["fill"], model["border"])
+    fit = Model(kernel_shape=shape, with_bias=with_bias, **model)
     steps = {name: value for name, value in descent.items() if value is not None}
     if not steps.pop("descent") and steps:
         raise click.UsageError(f"--{next(iter(steps))} needs --descent; give both")

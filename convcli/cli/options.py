@@ -25,7 +25,7 @@ from convcli.choices import (
 )
 from convcli.cli.command import Option
 from convcli.cli.types import SIZE, PaddingType, PairType, WordType
-from convcli.geometry import ConvOptions
+from convcli.geometry import ConvOptions, fill_value
 from convcli.images.options import ReadOptions, WriteOptions
 
 Callback = Callable[..., Any]
@@ -113,20 +113,9 @@ def option_group(name: str, build: Callback, *options: OptionDecl) -> Decorator:
     return decorate
 
 
-def check_fill(values: dict[str, Any]) -> dict[str, Any]:
-    """Return conv options with a number for ``fill``, which is 0 unless it was given.
-
-    Raises:
-        UsageError: it was given without a constant border.
-    """
-    if values["border"] != "constant" and values["fill"] is not None:
-        raise click.UsageError("--fill needs --border constant; give both")
-    return values | {"fill": values["fill"] or 0}
-
-
-def as_conv_options(**values: Any) -> ConvOptions:
+def as_conv_options(*, fill: float | None, **values: Any) -> ConvOptions:
     """Build the record of :data:`conv_options`."""
-    return ConvOptions(**check_fill(values))
+    return ConvOptions(fill=fill_value(fill, values["border"]), **values)
 
 
 def _as_write_options(**values: Any) -> WriteOptions:

@@ -25,7 +25,7 @@ from convcli.choices import (
     POOLINGS,
 )
 from convcli.errors import UsageError, prefix_errors
-from convcli.geometry import ConvOptions, parse_padding, parse_pair
+from convcli.geometry import ConvOptions, fill_value, parse_padding, parse_pair
 
 if TYPE_CHECKING:
     from convcli.layers.base import Layer
@@ -285,13 +285,12 @@ def _build_conv(
     from convcli.kernels.spec import group_kernels, read_specs
     from convcli.layers.conv import Conv
 
-    if fill is not None and options["border"] != "constant":
-        raise UsageError("--fill needs --border constant; give both")
+    conv = ConvOptions(fill=fill_value(fill, options["border"]), **options)
     sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor)
     return Conv(
         tuple(group_kernels(sets, combine)),
         "+".join(found.label for found in sets),
-        ConvOptions(fill=fill or 0, **options),
+        conv,
         read_biases(bias) if isinstance(bias, str) else bias,
         method=method,
         threads=threads,
@@ -443,7 +442,7 @@ _TABLE = (
     ),
     LayerSyntax(
         "normalize",
-        "Subtract each map's mean and divide by its deviation.",
+        "Scale each map to mean 0 and standard deviation 1.",
         _lazy("pooling", "Normalize"),
         ("conv -k outline normalize", "conv -k outline normalize --eps 0.001"),
         options=(_EPS,),

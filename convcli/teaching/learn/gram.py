@@ -145,10 +145,9 @@ def products_by_fft(windows: Windows, origin: Origin, threads: int) -> Floats:
     )
     lags, sums = np.split(found, [-channels - 2])
     lags = lags.reshape(channels + 1, channels, rows, 2 * columns - 1)
-    if windows.planes.dtype.kind in "biu" and windows.target.dtype.kind in "biu":
-        lags = (
-            np.rint(lags) if np.abs(lags).max() < _MAX_EXACT_SUM else lags
-        )  # removes the FFT's error
+    are_integers = windows.planes.dtype.kind in "biu" and windows.target.dtype.kind in "biu"
+    if are_integers and np.abs(lags).max() < _MAX_EXACT_SUM:
+        lags = np.rint(lags)  # removes the error of the FFT
     gram, pixels = _shift_pixels(windows, origin, lags[:-1], sums[:-2])
     products = np.empty((windows.weights + 2, windows.weights + 2))
     products[:-2, :-2] = gram.reshape(windows.weights, windows.weights)
