@@ -17,7 +17,7 @@ from convcli.core.dtypes import saturate
 from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import ConvOptions, Pair
+from convcli.geometry import ConvOptions, Pair, size_text
 from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import (
     DirectionColors,
@@ -169,19 +169,19 @@ def probe_image(image: ImageData, image_filter: Filter, at: Pair) -> Probed:
     height, width = task.plans[0].shape[:2]
     if not (0 <= at[0] < height and 0 <= at[1] < width):
         raise GeometryError(
-            f"position {at[0]},{at[1]} is outside the {width}x{height} feature map: "
+            f"position {at[0]},{at[1]} is outside the {size_text((height, width))} feature map: "
             f"rows are 0 to {height - 1}, columns 0 to {width - 1}"
         )
-    found: list[NDArray[Any]] = []
+    probed: list[NDArray[Any]] = []
 
     def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
         if rows.start <= at[0] < rows.stop:
             place = at[0] - rows.start, at[1]
             values = task.values(rows, blocks)
-            found.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
+            probed.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
 
     run(task.plans, task.planes, keep, image_filter.threads)
-    values, *maps = found
+    values, *maps = probed
     return Probed(task.plans, maps, values, task.value_type)
 
 
@@ -320,7 +320,7 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter
 
 def _shape_text(shape: tuple[int, ...]) -> str:
     channels = f" in {shape[2]} channels" if len(shape) == 3 else ""
-    return f"{shape[1]}x{shape[0]}{channels}"
+    return f"{size_text(shape)}{channels}"
 
 
 def _bias(image: ImageData, image_filter: Filter, kernel: Kernel) -> float:

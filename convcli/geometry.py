@@ -230,13 +230,13 @@ def as_pair(value: object, name: str, *, least: int) -> Pair:
     return _whole(value[0], name, least=least), _whole(value[1], name, least=least)
 
 
-def size_text(size: Pair) -> str:
-    """Write a size as width x height.
+def size_text(shape: Sequence[int]) -> str:
+    """Write rows and columns, the first two numbers of a shape, as width x height.
 
     >>> size_text((3, 5))
     '5x3'
     """
-    return f"{size[1]}x{size[0]}"
+    return f"{shape[1]}x{shape[0]}"
 
 
 def pair_text(pair: Pair) -> str:

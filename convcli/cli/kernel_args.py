@@ -108,7 +108,7 @@ class KernelArgs(NamedTuple):
         if number is not None and number > count:
             raise UsageError(f"--filter {number}: there are only {count} results")
         if number is None and count > 1:
-            labels = ", ".join(found.label for found in filters[:4]) + ", ..." * (count > 4)
+            labels = ", ".join(each.label for each in filters[:4]) + ", ..." * (count > 4)
             raise UsageError(
                 f"{count} kernels give {count} results ({labels}): choose one with --filter N, "
                 "or join them with --combine"
@@ -132,11 +132,11 @@ def _distinct(labels: list[str]) -> list[str]:
     >>> _distinct(["blur", "box", "blur"])
     ['blur-1', 'box', 'blur-2']
     """
-    total, seen = Counter(labels), Counter[str]()
+    total, count = Counter(labels), Counter[str]()
     distinct = []
     for label in labels:
-        seen[label] += 1
-        distinct.append(f"{label}-{seen[label]}" if total[label] > 1 else label)
+        count[label] += 1
+        distinct.append(f"{label}-{count[label]}" if total[label] > 1 else label)
     return distinct
 
 

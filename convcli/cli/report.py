@@ -14,6 +14,7 @@ import click
 from convcli.batch.job import JobResult, OutputResult
 from convcli.cli.options import MessageOptions
 from convcli.errors import ExitCode, UsageError, shown
+from convcli.geometry import size_text
 
 REDRAW_SECONDS = 0.1  # between two updates of the progress line
 
@@ -192,9 +193,8 @@ def _record(result: JobResult, output: OutputResult) -> dict[str, Any]:
 
 
 def _sentence(output: OutputResult) -> str:
-    (rows, columns), (input_rows, input_columns) = output.shape, output.input_shape
     return (
-        f"{output.kernel}: {input_columns}x{input_rows} to {columns}x{rows}, "
+        f"{output.kernel}: {size_text(output.input_shape)} to {size_text(output.shape)}, "
         f"min {output.minimum:g}, max {output.maximum:g}, "
         f"{100 * output.clipped:.1f} % clipped; {output.method}"
     )

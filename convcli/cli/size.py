@@ -20,6 +20,7 @@ from convcli.geometry import (
     conv_geometry,
     parse_padding,
     parse_pair,
+    size_text,
 )
 
 SIZES = "N|WxH|R,C"
@@ -36,7 +37,7 @@ class InputSize(NamedTuple):
     def write(self, shape: Pair) -> str:
         """Write another size in the same form, or as rows,columns where one number cannot."""
         if self.form == "WxH":
-            return f"{shape[1]}x{shape[0]}"
+            return size_text(shape)
         square = self.form == "N" and shape[0] == shape[1]
         return str(shape[0]) if square else f"{shape[0]},{shape[1]}"
 
@@ -209,7 +210,7 @@ def _table(stages: Sequence[StackStage]) -> str:
 
 def _size_text(pair: Pair) -> str:
     """Write one number for both axes, or width x height."""
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[1]}x{pair[0]}"
+    return str(pair[0]) if pair[0] == pair[1] else size_text(pair)
 
 
 def _data(geometry: Geometry, **pairs: Pair) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from convcli.choices import CHANNELS
 from convcli.core.dtypes import saturate
 from convcli.errors import ImageError, UsageError
+from convcli.geometry import size_text
 from convcli.images.image import ImageData
 
 # ITU-R BT.601 luma, and in 16-bit fixed point as in Pillow's Convert.c.
@@ -77,7 +78,7 @@ def stack_channels(images: Sequence[ImageData]) -> ImageData:
     >>> stack_channels([gray, color]).pixels.shape
     (2, 3, 4)
     """
-    sizes = dict.fromkeys(f"{image.shape[1]}x{image.shape[0]}" for image in images)
+    sizes = dict.fromkeys(size_text(image.shape) for image in images)
     if len(sizes) > 1:
         raise UsageError(
             f"maps of different sizes ({', '.join(sizes)}) cannot be stacked; "

@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 from PIL import ExifTags, Image
 
 from convcli.errors import ImageError, UsageError
+from convcli.geometry import size_text
 from convcli.images.channels import check_channels
 from convcli.images.image import ImageData
 from convcli.images.metadata import read_metadata
@@ -52,12 +53,13 @@ class ReadRequest(NamedTuple):
         if self.options.resize is None:
             return
         rows, columns = self.options.resize
+        option = f"--resize {size_text(self.options.resize)}"
         if rows < 1 or columns < 1:
-            raise UsageError(f"--resize {columns}x{rows}: width and height must be 1 or more")
+            raise UsageError(f"{option}: width and height must be 1 or more")
         if rows * columns > self.options.max_pixels:
             raise UsageError(
-                f"--resize {columns}x{rows} is above the limit of {self.options.max_pixels:,} "
-                "pixels; raise it with --max-pixels"
+                f"{option} is above the limit of {self.options.max_pixels:,} pixels; "
+                "raise it with --max-pixels"
             )
 
 

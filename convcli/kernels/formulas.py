@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError
+from convcli.geometry import size_text
 from convcli.kernels.kernel import Kernel
 
 Samples = NDArray[np.float64]
@@ -95,7 +96,7 @@ def unsharp(size: Size | None, sigma: float, amount: float) -> Kernel:
     """Return identity + amount * (identity - Gaussian)."""
     rows, columns = size = size or _square(3 * sigma)
     if rows % 2 == 0 or columns % 2 == 0:
-        raise KernelError(f"unsharp: size must be odd by odd, not {columns}x{rows}")
+        raise KernelError(f"unsharp: size must be odd by odd, not {size_text(size)}")
     weights = -amount * _round_gaussian(size, sigma)
     weights[rows // 2, columns // 2] += 1 + amount
     return Kernel(weights)

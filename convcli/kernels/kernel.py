@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.methods.taps import rank_one_factors
 from convcli.errors import KernelError
+from convcli.geometry import size_text
 
 MAX_WEIGHT = 1e30  # larger weights overflow float32 sums
 INT64 = np.iinfo(np.int64)
@@ -222,8 +223,8 @@ def rotate(matrix: NDArray[Any], angle: float) -> NDArray[Any]:
     step = 45 if (rows, columns) == (3, 3) else 90
     if angle % step != 0:
         raise KernelError(
-            f"a fixed {columns}x{rows} kernel can be rotated only by multiples of {step} degrees, "
-            f"not {angle:g}"
+            f"a fixed {size_text((rows, columns))} kernel can be rotated only by multiples of "
+            f"{step} degrees, not {angle:g}"
         )
     rotated = matrix.copy()
     ring = matrix[..., RING_ROWS, RING_COLUMNS]

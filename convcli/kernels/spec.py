@@ -102,7 +102,9 @@ def read_specs(
         return kernel if divisor is None else kernel.with_divisor(int_if_whole(divisor))
 
     sets = [read_spec(text, stdin) for text in texts]
-    return [replace(found, kernels=tuple(map(divided, found.kernels))) for found in sets]
+    return [
+        replace(kernel_set, kernels=tuple(map(divided, kernel_set.kernels))) for kernel_set in sets
+    ]
 
 
 def group_kernels(sets: Sequence[KernelSet], combine: str | None = None) -> Iterator[KernelSet]:
@@ -116,16 +118,16 @@ def group_kernels(sets: Sequence[KernelSet], combine: str | None = None) -> Iter
         UsageError: there is only one kernel to combine.
     """
     if combine is not None:
-        kernels = tuple(kernel for found in sets for kernel in found.kernels)
+        kernels = tuple(kernel for kernel_set in sets for kernel in kernel_set.kernels)
         if len(kernels) < 2:
             raise UsageError("--combine takes two kernels or more; give -k again, or a family")
-        yield KernelSet("+".join(found.label for found in sets), kernels, combine)
+        yield KernelSet("+".join(kernel_set.label for kernel_set in sets), kernels, combine)
         return
-    for found in sets:
-        if found.combine is not None or len(found.kernels) == 1:
-            yield found
+    for kernel_set in sets:
+        if kernel_set.combine is not None or len(kernel_set.kernels) == 1:
+            yield kernel_set
         else:
-            yield from (KernelSet(kernel.name, (kernel,)) for kernel in found.kernels)
+            yield from (KernelSet(kernel.name, (kernel,)) for kernel in kernel_set.kernels)
 
 
 def get_kernel(spec: str) -> Kernel:

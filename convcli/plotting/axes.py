@@ -20,7 +20,7 @@ from convcli.plotting.labels import bar_number, text_width
 from convcli.plotting.style import TICK_POINTS, Box
 
 WIDE = 2.5  # least ratio of width to height of an image with its color bar below
-MOST_TICKED = 16  # rows or columns of a grid with a tick at each
+MAX_TICKED = 16  # rows or columns of a grid with a tick at each
 TICK_LINE = TICK_POINTS * 1.6 / 72  # inches; height of one label of a vertical axis
 BAR_THICKNESS = 0.12  # inches
 
@@ -124,7 +124,7 @@ def set_ticks(axes: Axes, rows: int, columns: int, *, inches: Box | None) -> Non
 
     ``inches`` are the planned width and height of the axes; with None, there are no ticks.
     """
-    if max(rows, columns) <= MOST_TICKED:
+    if max(rows, columns) <= MAX_TICKED:
         draw_cell_lines(axes, rows, columns)
     if inches is None:
         axes.set(xticks=[], yticks=[])
@@ -132,7 +132,7 @@ def set_ticks(axes: Axes, rows: int, columns: int, *, inches: Box | None) -> Non
     digits = text_width("0" * len(f"{columns}0"), TICK_POINTS)
     room = (axes.xaxis, columns, inches[0] / digits), (axes.yaxis, rows, inches[1] / TICK_LINE)
     for axis, cells, most_labels in room:
-        if cells <= min(MOST_TICKED, most_labels):
+        if cells <= min(MAX_TICKED, most_labels):
             axis.set_ticks(range(cells))
         else:
             steps = int(min(5, max(1, most_labels - 1)))  # one fewer than labels

@@ -17,7 +17,7 @@ from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
 from convcli.plotting.axes import (
     BAR_THICKNESS,
-    MOST_TICKED,
+    MAX_TICKED,
     WIDE,
     DrawnImage,
     add_axes,
@@ -47,12 +47,12 @@ from convcli.plotting.style import (
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
 
-MOST_CAPTIONED = 16  # more tiles have no room for captions
-_MOST_TICKED_TILES = 16  # more tiles have no numbered rows and columns
+MAX_CAPTIONED = 16  # more tiles have no room for captions
+_MAX_TICKED_TILES = 16  # more tiles have no numbered rows and columns
 
 # All in inches.
 _GAP, _EDGE = 0.14, 0.15  # between tiles, around the page
-_LONGEST_PAGE, _LEAST_WIDTH = 14.0, 3.0
+_LONGEST_PAGE, _MIN_WIDTH = 14.0, 3.0
 _LONGEST_TILE, _SHORTEST_TILE = 5.0, 0.9  # longer side of a tile
 _LARGEST_CELL = 0.6
 _TITLE_PAD = 0.08  # between a title and its tile
@@ -129,7 +129,7 @@ def draw_results(
     Raises:
         UsageError: there are no results, or one has neither 1 nor 3 channels.
     """
-    captioned = len(results) <= MOST_CAPTIONED
+    captioned = len(results) <= MAX_CAPTIONED
     tiles = [
         result_tile(image_filter.label, image_filter, filtered, scale, captioned=captioned)
         for image_filter, filtered in results
@@ -221,7 +221,7 @@ def _plan_sheet(
     ]
     colors = _choose_colors(tiles, panels, common=common)
     across = min(columns or _columns(panels), len(tiles))
-    ticked = len(tiles) <= _MOST_TICKED_TILES
+    ticked = len(tiles) <= _MAX_TICKED_TILES
     digits = "0" * max(len(str(panel.shape[0])) for panel in panels)
     left = _GAP + (_TICK + text_width(digits, TICK_POINTS)) * ticked
     own_bars = [each.bar_width(labeled=ticked) for each in colors if not each.shared]
@@ -231,7 +231,7 @@ def _plan_sheet(
         by_width = _LONGEST_PAGE / across - left - right
         by_height = 1.5 * _LONGEST_PAGE / len(rows) - 0.6
         longest = max(min(by_width, by_height, _LONGEST_TILE), _SHORTEST_TILE)
-    cells = [_LARGEST_CELL if max(panel.shape) <= MOST_TICKED else math.inf for panel in panels]
+    cells = [_LARGEST_CELL if max(panel.shape) <= MAX_TICKED else math.inf for panel in panels]
     boxes = [
         fit_box(panel.shape, longest, cell=cell) for panel, cell in zip(panels, cells, strict=True)
     ]
@@ -311,7 +311,7 @@ def _space_below(colors: Sequence[_Colors], boxes: Sequence[Box], *, ticked: boo
 def _draw(sheet: _Sheet, title: str) -> Figure:
     width = sheet.size[0] + sum(_GAP + bar.bar_width(labeled=True) for bar in sheet.bars)
     height = max(sheet.size[1], _SHORTEST_BAR + 2 * _GAP) if sheet.bars else sheet.size[1]
-    page_width = max(width, _LEAST_WIDTH) + 2 * _EDGE
+    page_width = max(width, _MIN_WIDTH) + 2 * _EDGE
     heading = wrap(title, page_width - 2 * _EDGE, HEADING_POINTS)
     above = _EDGE + _HEADING_LINE * (line_count(heading) + 0.5) * bool(heading)
     page_height = above + height + _EDGE

@@ -14,7 +14,7 @@ from convcli.plotting.axes import WIDE, DrawnImage, finalize_layout
 from convcli.plotting.heatmap import HeatmapGroup, draw_kernels, kernel_heatmaps, kernel_title
 from convcli.plotting.image_panel import ImagePanel, display_notes, draw_panel, panel_box
 from convcli.plotting.labels import line_count, result_name, result_title, wrap
-from convcli.plotting.signal_plot import MOST_HEATMAPS, are_signals, draw_filtered_signal
+from convcli.plotting.signal_plot import MAX_HEATMAPS, are_signals, draw_filtered_signal
 from convcli.plotting.style import TITLE_POINTS, Box, fit_box, page, style_context
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _IMAGE_SIDES = ((4, 4.0), (8, 3.2))  # (rows at most, longer side of an image)
 _IMAGE_SIDE_OF_MANY = 2.2
 _KERNEL_WIDTH, _SEVERAL_KERNELS_WIDTH = 2.4, 3.6
-_LEAST_COLUMN = 2.4  # leaves room for a caption
+_MIN_COLUMN = 2.4  # leaves room for a caption
 _TICKS_AND_BAR = 1.25  # at the sides of an image
 _TICKS, _BAR_BELOW = 0.5, 0.55  # above and below
 _TITLE_LINE = 0.17
@@ -84,9 +84,9 @@ def _draw(original: ImagePanel, results: Sequence[tuple[Filter, Filtered]], titl
     several = any(len(each) > 1 or each[0].matrix.ndim > 2 for each in kernels)
     panels = [ImagePanel(made.image.pixels, made.image.max_value) for _, made in results]
     widths = (
-        max(_LEAST_COLUMN, panel_box(original, side)[0]),
+        max(_MIN_COLUMN, panel_box(original, side)[0]),
         _SEVERAL_KERNELS_WIDTH if several else _KERNEL_WIDTH,
-        max(_LEAST_COLUMN, *(panel_box(panel, side)[0] for panel in panels)),
+        max(_MIN_COLUMN, *(panel_box(panel, side)[0] for panel in panels)),
     )
     rows = [
         _plan_row(original, panel, side, widths, *result)
@@ -114,7 +114,7 @@ def _plan_row(
     filtered: Filtered,
 ) -> _ResultRow:
     """Choose the boxes of a row and wrap its titles to the widths of the columns."""
-    group = kernel_heatmaps(image_filter.kernels, most=MOST_HEATMAPS)
+    group = kernel_heatmaps(image_filter.kernels, most=MAX_HEATMAPS)
     kernel_box = _SEVERAL_KERNELS_WIDTH, _SEVERAL_KERNELS_WIDTH
     if len(group.maps) == 1:
         kernel_box = fit_box(group.maps[0].values.shape, _KERNEL_WIDTH)

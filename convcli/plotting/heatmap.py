@@ -37,10 +37,10 @@ _CELL = 0.62  # side of a cell where there is room
 _SHORTEST, _LONGEST, _LONGEST_LINE = 1.2, 6.4, 11.0  # longer side of one map; of one row or column
 _LONGEST_OF_SEVERAL, _LONGEST_OF_MANY = 2.6, 1.3  # up to 16 maps, more than 16
 _TICKS, _BAR, _BAR_BELOW = 0.35, 1.05, 0.6  # room for ticks and color bars
-_LEAST_WIDTH, _LEAST_HEIGHT = 3.0, 0.4
+_MIN_WIDTH, _MIN_HEIGHT = 3.0, 0.4
 
-_MOST_MAPS = 64
-_MOST_TICKED_MAPS = 16  # more maps have no numbered rows and columns
+_MAX_MAPS = 64
+_MAX_TICKED_MAPS = 16  # more maps have no numbered rows and columns
 
 
 class Heatmap(NamedTuple):
@@ -79,7 +79,7 @@ def draw_kernel(kernel: Kernel) -> Figure:
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '0', '-1']
     """
-    group = kernel_heatmaps((kernel,), most=_MOST_MAPS)
+    group = kernel_heatmaps((kernel,), most=_MAX_MAPS)
     with style_context():
         return _draw_single(kernel, group) if len(group.maps) == 1 else _draw_several(kernel, group)
 
@@ -90,8 +90,8 @@ def _draw_single(kernel: Kernel, group: HeatmapGroup) -> Figure:
     width, height = fit_box(shape, longest, cell=_CELL, shortest=_SHORTEST, thinnest=0)
     below = _BAR_BELOW if width >= WIDE * height else 0.0
     figure = page(
-        max(width, _LEAST_WIDTH) + _TICKS + _BAR,
-        max(height, _LEAST_HEIGHT) + 0.4 + below,
+        max(width, _MIN_WIDTH) + _TICKS + _BAR,
+        max(height, _MIN_HEIGHT) + 0.4 + below,
         kernel_title(kernel),
     )
     finalize_layout(figure, [draw_with_bar(figure.subplots(), group, (width, height))])
@@ -100,7 +100,7 @@ def _draw_single(kernel: Kernel, group: HeatmapGroup) -> Figure:
 
 def _draw_several(kernel: Kernel, group: HeatmapGroup) -> Figure:
     count = len(group.maps)
-    longest = _LONGEST_OF_SEVERAL if count <= _MOST_TICKED_MAPS else _LONGEST_OF_MANY
+    longest = _LONGEST_OF_SEVERAL if count <= _MAX_TICKED_MAPS else _LONGEST_OF_MANY
     width, height = fit_box(group.maps[0].values.shape, longest, cell=_CELL, thinnest=0)
     width = max(width, _LONGEST_OF_MANY)
     rows, columns = arrangement(count)
@@ -109,9 +109,9 @@ def _draw_several(kernel: Kernel, group: HeatmapGroup) -> Figure:
     title = kernel_title(kernel)
     if channels > count:
         title += f", the first {count} of {channels} channels"
-    figure = page(max(grid_width, _LEAST_WIDTH) + _BAR, max(grid_height, 1.2) + 0.1, title)
+    figure = page(max(grid_width, _MIN_WIDTH) + _BAR, max(grid_height, 1.2) + 0.1, title)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    ticks = count <= _MOST_TICKED_MAPS
+    ticks = count <= _MAX_TICKED_MAPS
     drawn = draw_heatmaps(grid, group, inches=(width, height), ticks=ticks)
     add_shared_colorbar(figure, grid, drawn[0].image, group.unit, inches=grid_height)
     finalize_layout(figure, drawn)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convcli.errors import UsageError
 from convcli.geometry import Pair
 from convcli.plotting.axes import (
-    MOST_TICKED,
+    MAX_TICKED,
     WIDE,
     DrawnImage,
     add_colorbar,
@@ -25,8 +25,8 @@ from convcli.plotting.axes import (
 from convcli.plotting.labels import cell_texts, text_width
 from convcli.plotting.style import DIVERGING, DPI, NAN_COLOR, THINNEST, Box, fit_box
 
-_MOST_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
-_CELL, _LEAST_CELL = 0.6, 0.34  # inches; side of a numbered cell
+_MAX_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
+_CELL, _MIN_CELL = 0.6, 0.34  # inches; side of a numbered cell
 _NUMBER_POINTS = 7.0  # a cell has room for its number at about this size
 _STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
 
@@ -65,7 +65,7 @@ class ImagePanel:
         """Whether it is small enough for a number in each cell."""
         if self.pixels.ndim == 3:
             return False
-        most = _MOST_NUMBERED_LINE if min(self.shape) == 1 else MOST_TICKED
+        most = _MAX_NUMBERED_LINE if min(self.shape) == 1 else MAX_TICKED
         return max(self.shape) <= most
 
     def count(self, which: np.ufunc) -> int:
@@ -110,7 +110,7 @@ def panel_box(panel: ImagePanel, longest: float) -> Box:
     if not panel.numbered:
         return fit_box(panel.shape, longest)
     widest = max(text_width(text, _NUMBER_POINTS) for text in cell_texts(panel.pixels))
-    cell = min(_CELL, max(longest / max(panel.shape), _LEAST_CELL, widest))
+    cell = min(_CELL, max(longest / max(panel.shape), _MIN_CELL, widest))
     rows, columns = panel.shape
     return max(columns * cell, THINNEST), max(rows * cell, THINNEST)
 

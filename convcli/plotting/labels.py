@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan, bottom = violet"
 
 _SIGNIFICANT_DIGITS = 3  # of the largest number, unless fewer decimals are exact
-_LEAST_FIXED, _MOST_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
-_MOST_INTEGER = 1e7  # from here on a whole number has an exponent, too
+_MIN_FIXED, _MAX_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
+_MAX_INTEGER = 1e7  # from here on a whole number has an exponent, too
 # A line may break after a blank or a joint of a name, but not inside a number.
 _JOINT = r"(?:[\s_/,]|(?<!\d)\.|\.(?!\d)|(?<=\S)(?<!\de)-)"
 _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
@@ -70,7 +70,7 @@ def format_short(number: float, digits: int = 5) -> str:
     >>> format_short(1020.0), format_short(0.30000000000000004), format_short(-2.5e7)
     ('1020', '0.3', '-2.5e7')
     """
-    if float(number).is_integer() and abs(number) < _MOST_INTEGER:
+    if float(number).is_integer() and abs(number) < _MAX_INTEGER:
         return str(int(number))
     return _shorten_exponent(f"{number:.{digits}g}")
 
@@ -104,11 +104,11 @@ def cell_texts(values: NDArray[np.generic]) -> list[str]:
     (['0.250', '0.125', '0'], ['1.00', '1e-7', '0.33'])
     """
     numbers = [value.item() for value in values.ravel()]
-    if values.dtype.kind in "biu" and all(abs(number) < _MOST_FIXED for number in numbers):
+    if values.dtype.kind in "biu" and all(abs(number) < _MAX_FIXED for number in numbers):
         return [str(int(number)) for number in numbers]
     finite = [abs(number) for number in numbers if math.isfinite(number)]
     largest = max(finite, default=0.0)
-    if largest and not _LEAST_FIXED <= largest < _MOST_FIXED:
+    if largest and not _MIN_FIXED <= largest < _MAX_FIXED:
         return [_shorten_exponent(f"{number:.{_SIGNIFICANT_DIGITS}g}") for number in numbers]
     noise = 4 * float(np.finfo(values.dtype.name).eps) if values.dtype.kind == "f" else 0.0
     decimals = _decimals(finite, largest, noise)

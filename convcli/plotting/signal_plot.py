@@ -38,10 +38,10 @@ KERNEL_INCHES, SIGNAL_INCHES = 2.6, 7.0  # widths of the two columns
 PLOT_HEIGHT = 1.7  # inches
 _TITLE_AND_TICKS = 0.9  # inches above and below a plot
 _VALUE_TICKS = 0.7  # inches at the left of a plot
-MOST_HEATMAPS = 16
+MAX_HEATMAPS = 16
 
-_MOST_STEMS = 64
-_MOST_NUMBERED = 40
+_MAX_STEMS = 64
+_MAX_NUMBERED = 40
 _LARGEST_NUMBER, _SMALLEST_NUMBER = 8.0, 5.0  # points
 _NUMBER_SHARE = 0.9  # of the distance between samples that a number may take
 _CHANNEL_COLORS, _COLOR = ("tab:red", "tab:green", "tab:blue"), "tab:blue"
@@ -120,10 +120,10 @@ def draw_samples(
         inches: the width of the axes.
         exact: the same samples in their own number type, for the numbers.
     """
-    is_short, channels = len(samples) <= _MOST_STEMS, samples.shape[1]
+    is_short, channels = len(samples) <= _MAX_STEMS, samples.shape[1]
     texts: list[str] = []
     room = _NUMBER_SHARE * inches / (len(samples) + 1)  # for each number
-    if channels == 1 and len(samples) <= _MOST_NUMBERED:
+    if channels == 1 and len(samples) <= _MAX_NUMBERED:
         texts = cell_texts(samples if exact is None else exact)
     number_points = min(_LARGEST_NUMBER, room / (widest_text(texts) or 1.0))
     if number_points < _SMALLEST_NUMBER:
@@ -154,7 +154,7 @@ def set_sample_ticks(axes: Axes, low: float, high: float, inches: float) -> None
     """Set the limits of the x axis and number its samples, all of them where there is room."""
     axes.set_xlim(low, high)
     widest = text_width(f"-{round(high)}0", TICK_POINTS)
-    if high - low <= _MOST_STEMS and (high - low) * widest <= inches:
+    if high - low <= _MAX_STEMS and (high - low) * widest <= inches:
         axes.set_xticks(range(int(np.ceil(low)), int(np.floor(high)) + 1))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
@@ -250,7 +250,7 @@ def draw_taps(
     taps = signal_taps(kernels[0].matrix, axis, operation) if len(kernels) == 1 else None
     title = kernel_title(kernels[0]) if len(kernels) == 1 else ""
     if taps is None:
-        group = kernel_heatmaps(kernels, most=MOST_HEATMAPS)
+        group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)
         inches = KERNEL_INCHES, PLOT_HEIGHT
         return draw_kernels(figure, place, group, inches, wrap(title, KERNEL_INCHES, TITLE_POINTS))
     axes = figure.add_subplot(place)

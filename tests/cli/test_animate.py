@@ -119,7 +119,7 @@ def test_ways_over_the_map(animate):
 
 @pytest.mark.slow
 def test_many_positions_are_thinned_and_said(animate, save, monkeypatch):
-    monkeypatch.setattr("convcli.teaching.animate.sliding.MOST_POSITIONS", 20)
+    monkeypatch.setattr("convcli.teaching.animate.sliding.MAX_POSITIONS", 20)
     save("row.npy", np.random.default_rng(2).integers(0, 256, (1, 300), np.uint8))
     ran = animate("-k", "3", "row.npy", "-o", "a.webp")
     assert ran.code == 0

@@ -21,13 +21,13 @@ NUMBERS = (
     b"",
 )
 LONG = (200, 5000, 140_000)  # bytes: over what a line, a header, a cell of a table may hold
-MOST_BYTES = 2**18
+MAX_BYTES = 2**18
 
 
 def damaged(data: bytes, rng: Random, others: tuple[bytes, ...] = ()) -> bytes:
     """Return a file with one to three faults; ``others`` are what it may be spliced with."""
     for _ in range(rng.randint(1, 3)):
-        data = rng.choice(MUTATIONS)(data, rng, others)[:MOST_BYTES]
+        data = rng.choice(MUTATIONS)(data, rng, others)[:MAX_BYTES]
     return with_checksums(data) if rng.random() < 0.8 else data
 
 

@@ -14,7 +14,7 @@ from PIL import Image, features
 from convcli.images.pillow_reader import PILLOW_FORMATS
 
 SIZE = (7, 5)
-MOST_BYTES = 4096  # larger files only slow the search down
+MAX_BYTES = 4096  # larger files only slow the search down
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F")
 # What the mode alone does not reach: compressions, several frames, metadata.
 VARIANTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -52,7 +52,7 @@ def images() -> dict[str, dict[str, bytes]]:
         if form == "AVIF" and not features.check("avif"):
             continue
         data = _written(form, mode, **options) if form in Image.SAVE else b""
-        if 0 < len(data) <= MOST_BYTES:
+        if 0 < len(data) <= MAX_BYTES:
             kind = " ".join((mode, *(f"{key}={value}" for key, value in options.items())))
             found.setdefault(form, {})[kind[:40]] = data
     for form, data in _by_hand():

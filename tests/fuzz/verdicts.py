@@ -25,8 +25,8 @@ from convcli.images.reading import read_frames, read_image
 from convcli.kernels.kernel import MAX_WEIGHT, Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 
-MOST_PIXELS = 10**6
-MOST_FRAMES = 40
+MAX_PIXELS = 10**6
+MAX_FRAMES = 40
 SECONDS = 10  # for one small file: a hundred times what it takes, so that only hanging is caught
 LONGEST = 2000  # characters of a message
 ESCAPE = len(r"\U0010ffff")  # the most that a character of a name takes there
@@ -46,7 +46,7 @@ def judge_image(source: Path | BinaryIO, name: str = "it", **options: Any) -> bo
         name: what messages are to begin with.
         options: those of :class:`ReadOptions`; ``max_pixels`` is small unless given.
     """
-    reading = ReadOptions(**{"max_pixels": MOST_PIXELS, **options})
+    reading = ReadOptions(**{"max_pixels": MAX_PIXELS, **options})
     # An open file sets room aside for any length that it is asked to read; BytesIO does not.
     may_run_out = isinstance(source, Path)
     with _bounded():
@@ -54,7 +54,7 @@ def judge_image(source: Path | BinaryIO, name: str = "it", **options: Any) -> bo
             _read(reader, name, reading, may_run_out)
             for reader in (
                 lambda: [read_image(source, name=name, options=reading)],
-                lambda: list(islice(read_frames(source, name=name, options=reading), MOST_FRAMES)),
+                lambda: list(islice(read_frames(source, name=name, options=reading), MAX_FRAMES)),
             )
         )
     for image in (*first, *frames):

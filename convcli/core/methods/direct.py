@@ -25,9 +25,9 @@ from convcli.core.threads import MIN_THREADED_SIZE
 from convcli.geometry import Geometry
 
 # Every pass synchronizes the threads, so strips are larger than the cache alone would suggest, yet
-# there are at least LEAST_STRIPS of them, so that no thread idles.
+# there are at least MIN_STRIPS of them, so that no thread idles.
 STRIP_BYTES = 1 << 21
-LEAST_STRIPS = 4
+MIN_STRIPS = 4
 
 Flat = NDArray[Any]
 View = Callable[[Tap], Flat]
@@ -112,7 +112,7 @@ def rows_per_strip(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> i
     whole = row * geometry.input_shape[0]
     most = STRIP_BYTES
     if channels * geometry.input_shape[0] * geometry.input_shape[1] >= MIN_THREADED_SIZE:
-        most = min(most, max(whole // LEAST_STRIPS, STRIP_BYTES // 2))
+        most = min(most, max(whole // MIN_STRIPS, STRIP_BYTES // 2))
     # Rows that two strips share are copied twice, so a tall kernel needs tall strips.
     return max(most // row // geometry.stride[0], geometry.extent[0] // geometry.stride[0], 1)
 

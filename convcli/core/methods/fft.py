@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from convcli.core.dtypes import SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
-from convcli.geometry import Geometry, Pair
+from convcli.geometry import Geometry, Pair, size_text
 
 TILE = (256, 512)  # rows and columns of a tile, unless the kernel is large
 # The error of a transform of n samples is near 1e-16 * log2(n) of their root sum of squares.
@@ -84,7 +84,7 @@ class FftMethod(SumMethod):
 
     def describe(self) -> str:
         """Return the method's name and its cost."""
-        return f"fft: tiles of {self.tile[1]}x{self.tile[0]} over float64"
+        return f"fft: tiles of {size_text(self.tile)} over float64"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows channel by channel; None unless all values are finite."""
@@ -98,16 +98,16 @@ class FftMethod(SumMethod):
         tile = fast_length(rows + self.span[0]), self.tile[1]
         sums = workspace.take("sums", (rows, width, channels), np.float64)
         for channel, left in product(range(channels), range(0, width, step)):
-            seen = planes[channel, ..., : tile[0], left : left + tile[1]]
+            window = planes[channel, ..., : tile[0], left : left + tile[1]]
             total: NDArray[Any] | None = None
             for (i, j), part in self.spectra(tile).items():
-                phase = seen[index[0][i], index[1][j]]
+                phase = window[index[0][i], index[1][j]]
                 spectrum = np.fft.rfft2(phase.astype(np.float64), s=tile)
                 spectrum *= part
                 total = spectrum if total is None else np.add(total, spectrum, out=total)
-            found = np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
+            tile_sums = np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
             right = min(left + step, width)
-            sums[:, left:right, channel] = found[:rows, : right - left]
+            sums[:, left:right, channel] = tile_sums[:rows, : right - left]
         if self.accumulator.kind == "i":
             np.rint(sums, out=sums)
             sums = sums.astype(self.accumulator)

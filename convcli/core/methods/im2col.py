@@ -103,11 +103,11 @@ class Im2colMethod(SumMethod):
             size = min(block, part.stop - part.start)
             if not size:
                 continue
-            seen = windows[:, part].reshape(len(windows), -1, size).transpose(1, 2, 0)
+            blocks = windows[:, part].reshape(len(windows), -1, size).transpose(1, 2, 0)
             sums = out[part].reshape(-1, size, filters)
-            np.matmul(seen[..., :BLOCK_TAPS], self.columns[:BLOCK_TAPS], out=sums)
+            np.matmul(blocks[..., :BLOCK_TAPS], self.columns[:BLOCK_TAPS], out=sums)
             for first in range(BLOCK_TAPS, len(self.columns), BLOCK_TAPS):
                 chain = slice(first, first + BLOCK_TAPS)
                 scratch = workspace.take("scratch", sums.shape, sums.dtype)
-                np.matmul(seen[..., chain], self.columns[chain], out=scratch)
+                np.matmul(blocks[..., chain], self.columns[chain], out=scratch)
                 np.add(sums, scratch, out=sums)

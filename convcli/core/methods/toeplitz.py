@@ -26,7 +26,7 @@ from convcli.core.dtypes import Precision, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
-from convcli.geometry import Geometry, Pair
+from convcli.geometry import Geometry, Pair, size_text
 
 TILE_COLUMNS = 1024  # columns of one product, few enough for its rows to stay in the cache
 # Multiplications in one product. From 2**19 on, BLAS uses more threads and rounds differently.
@@ -72,10 +72,8 @@ class ToeplitzMethod(SumMethod):
 
     def describe(self) -> str:
         """Return the method's name and its cost."""
-        height, width = next(iter(self.bands.values()), np.zeros((self.rows, 0))).shape
-        return (
-            f"toeplitz: {len(self.bands)} products with bands of {width}x{height} over {self.dtype}"
-        )
+        size = size_text(next(iter(self.bands.values()), np.zeros((self.rows, 0))).shape)
+        return f"toeplitz: {len(self.bands)} products with bands of {size} over {self.dtype}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows; None if the sums are not finite or too inaccurate."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convcli.core.plan import as_applied
 from convcli.geometry import Geometry, Pads, Pair, size_text
 from convcli.plotting.axes import (
-    MOST_TICKED,
+    MAX_TICKED,
     TICK_LINE,
     WIDE,
     DrawnImage,
@@ -38,7 +38,7 @@ from convcli.plotting.image_panel import ImagePanel, draw_panel
 from convcli.plotting.labels import cell_texts, line_count, text_width, wrap
 from convcli.plotting.signal_plot import (
     KERNEL_INCHES,
-    MOST_HEATMAPS,
+    MAX_HEATMAPS,
     PLOT_HEIGHT,
     SIGNAL_INCHES,
     SignalPadding,
@@ -88,7 +88,7 @@ _SIGNAL_PAGE = KERNEL_INCHES + SIGNAL_INCHES + 1.3  # width
 
 _TITLE_PAD_POINTS = 9.0  # leaves room for the number at the end of a color bar
 _CLEAR_POINTS = 0.6  # of background around a number on hatching
-_MOST_NUMBERED = 2 * MOST_TICKED  # cells with the padding
+_MOST_NUMBERED = 2 * MAX_TICKED  # cells with the padding
 _EXACT_SHADES = 33  # of the colors from blue to red
 
 
@@ -156,8 +156,8 @@ class ImageScene(BlitCanvas):
             replace(kernel, matrix=as_applied(kernel.matrix, operation))
             for kernel in window.filter.kernels
         ]
-        group = kernel_heatmaps(kernels, most=MOST_HEATMAPS)
-        self._numbered = max(window.image.shape) <= MOST_TICKED
+        group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)
+        self._numbered = max(window.image.shape) <= MAX_TICKED
         boxes = self._boxes(padded, panels, group)
         widths = [max(width, _LEAST_COLUMN) for width, _ in boxes]
         page_width = sum(widths) + 3 * _TICKS_AND_BAR
@@ -272,7 +272,7 @@ def _set_ticks(axis: Axis, size: int, before: int, after: int, inches: float) ->
     is_x = isinstance(axis, XAxis)
     widest = text_width(f"-{cells}0", TICK_POINTS) if is_x else TICK_LINE
     places = list(range(-before, size + after))
-    if size > MOST_TICKED or cells * widest > inches:
+    if size > MAX_TICKED or cells * widest > inches:
         steps = max(1, min(5, int((size - 1) / cells * inches / widest)))
         locator = MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10])
         ticks = [round(tick) for tick in locator.tick_values(0, size - 1)]

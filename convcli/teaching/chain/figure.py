@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import UsageError
 from convcli.plotting.axes import (
-    MOST_TICKED,
+    MAX_TICKED,
     add_axes,
     draw_cell_lines,
     finite_extremes,
@@ -241,7 +241,7 @@ def _draw_block(figure: Figure, block: Block, left: float, top: float) -> None:
         if block.number_height:
             axes.set_title(str(index + 1), fontsize=_NUMBER_POINTS, pad=1.5)
         drawn = draw_pixels(axes, panel, block.tile, (low, high))
-        if max(panel.shape) <= MOST_TICKED:
+        if max(panel.shape) <= MAX_TICKED:
             draw_cell_lines(axes, *panel.shape)
         if texts:
             write_numbers([replace(drawn, texts=tuple(texts), widest=widest)])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convcli.geometry import size_text
 from convcli.plotting.axes import WIDE
-from convcli.plotting.contact_sheet import MOST_CAPTIONED, SheetTile, draw_sheet, result_tile
+from convcli.plotting.contact_sheet import MAX_CAPTIONED, SheetTile, draw_sheet, result_tile
 from convcli.plotting.labels import format_short
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def draw_comparison(
     Raises:
         UsageError: there is nothing to compare, or an image has neither 1 nor 3 channels.
     """
-    captioned = len(compared) <= MOST_CAPTIONED
+    captioned = len(compared) <= MAX_CAPTIONED
     results = [
         result_tile(each.choice.name, each.choice.filter, each.filtered, scale, captioned=captioned)
         for each in compared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.axes import (
-    MOST_TICKED,
+    MAX_TICKED,
     WIDE,
     DrawnImage,
     add_colorbar,
@@ -194,7 +194,7 @@ def _draw_images(explanation: Explanation, rows: Sequence[_SumRow], title: str) 
 
 def _box(row: _SumRow) -> tuple[float, float]:
     """Return the width and height in inches of each of a row's three grids."""
-    if max(row.window.shape) > MOST_TICKED:
+    if max(row.window.shape) > MAX_TICKED:
         return fit_box(row.window.shape, _IMAGE, thinnest=_THINNEST)
     texts = chain(*map(cell_texts, (row.window, row.weights, row.products)))
     widest = max(text_width(text, _LEGIBLE) for text in texts)
@@ -230,7 +230,7 @@ def _draw_signed(
     image = draw_weights(axes, values, limit, inches=inches)
     image.set_cmap(colormaps[DIVERGING].with_extremes(bad=NAN_COLOR))
     add_colorbar(axes, image, round_ticks(-limit, limit), unit, below=width >= WIDE * height)
-    texts = tuple(cell_texts(values)) if max(values.shape) <= MOST_TICKED else ()
+    texts = tuple(cell_texts(values)) if max(values.shape) <= MAX_TICKED else ()
     return DrawnImage(image, height / width, values.shape, texts, widest_text(texts))
 
 

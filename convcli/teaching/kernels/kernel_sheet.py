@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.geometry import size_text
 from convcli.plotting.axes import (
-    MOST_TICKED,
+    MAX_TICKED,
     DrawnImage,
     add_colorbar,
     finalize_layout,
@@ -200,7 +200,7 @@ def _box(shape: Sequence[int], longest: float) -> Box:
 
 def _texts(response: NDArray[np.generic], heatmap: Heatmap) -> tuple[str, ...]:
     """Return the numbers of a small response, each weight written as in the kernel."""
-    if max(response.shape) > MOST_TICKED + 2:
+    if max(response.shape) > MAX_TICKED + 2:
         return ()
     texts = {0: "0"} | dict(zip(heatmap.values.ravel().tolist(), heatmap.texts, strict=True))
     return tuple(texts[value] for value in response.ravel().tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.axes import (
-    MOST_TICKED,
+    MAX_TICKED,
     WIDE,
     DrawnImage,
     add_colorbar,
@@ -182,7 +182,7 @@ def _draw_map(
     """Draw one channel of a kernel; :func:`finalize_layout` writes its numbers."""
     weights = each.weights[channel]
     image = draw_weights(axes, weights, each.limit, inches=inches if ticks else None)
-    small = max(weights.shape) <= MOST_TICKED
+    small = max(weights.shape) <= MAX_TICKED
     texts = tuple(cell_texts(each.rounded[channel])) if small else ()
     widest = widest_text(cell_texts(each.rounded) if small else [])
     return DrawnImage(image, inches[1] / inches[0], weights.shape, texts, widest)
