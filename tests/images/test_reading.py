@@ -421,3 +421,24 @@ def test_frames_of_one_image_are_that_image():
     np.testing.assert_array_equal(frame.pixels, read(SAMPLES / "camera.png").pixels)
     (matrix,) = read_frames(io.BytesIO(b"1 2"), name="m")
     assert matrix.pixels.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize("suffix", ["", ".csv"])
+def test_text_is_known_though_its_first_block_ends_within_a_character(tmp_path, suffix, shift):
+    text = "#" + "x" * shift + "ü" * 5000 + "\n1 2\n3 4\n"
+    if suffix:
+        source = tmp_path / f"matrix{suffix}"
+        source.write_bytes(text.encode())
+    else:
+        source = io.BytesIO(text.encode())
+    assert read(source).pixels.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(("dtype", "noted"), [("f4", False), ("f8", True), ("i8", True)])
+def test_resizing_what_single_precision_cannot_hold_is_noted(tmp_path, dtype, noted):
+    path = tmp_path / "ramp.npy"
+    np.save(path, np.arange(12, dtype=dtype).reshape(3, 4))
+    notes = read(path, resize=(6, 8)).notes
+    assert [note for note in notes if "single precision" in note] == list(notes) * noted
+    assert bool(notes) == noted

@@ -227,3 +227,40 @@ def test_a_wrong_argument_is_explained(spec, message):
 def test_a_right_angle_rotates_a_computed_kernel_exactly(name, angle):
     rotated = get_kernel(f"{name}@{90 * angle}")
     assert np.array_equal(rotated.matrix, np.rot90(get_kernel(name).matrix, angle))
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape"),
+    [
+        ("box", (3, 3)),
+        ("binomial", (3, 3)),
+        ("gaussian", (7, 7)),
+        ("gaussian:sigma=2", (13, 13)),
+        ("gaussian:sigma-x=2,sigma-y=1", (13, 13)),
+        ("gaussian:sigma=1,step=0.5", (13, 13)),
+        ("disk", (5, 5)),
+        ("motion", (1, 9)),
+        ("comet", (1, 17)),
+        ("unsharp", (7, 7)),
+        ("unsharp:sigma=2", (13, 13)),
+        ("log", (13, 13)),
+        ("log:sigma=1", (9, 9)),
+        ("dog", (11, 11)),
+        ("dog:sigma=1", (11, 11)),
+        ("dog:ratio=0.5", (7, 7)),
+        ("gabor:sigma=2", (25, 25)),
+        ("gabor:sigma=2,aspect=0.5", (25, 25)),
+        ("gabor:sigma=2,aspect=2", (13, 13)),
+    ],
+)
+def test_a_default_size_holds_the_kernel(spec, shape):
+    assert get_kernel(spec).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("word", "normalized"),
+    [("yes", 1), ("true", 1), ("1", 1), ("no", 0), ("false", 0), ("0", 0)],
+)
+def test_a_flag_has_three_words_for_each_answer(word, normalized):
+    total = get_kernel(f"gaussian:5,sigma=0.2,normalize={word}").weights.sum()
+    assert math.isclose(total, 1) == bool(normalized)
