@@ -22,8 +22,15 @@ from convcli.choices import (
     Pooling,
     Range,
 )
-from convcli.errors import GeometryError
-from convcli.geometry import ConvOptions, IntOrPair, Pair, ReceptiveField, as_pair, conv_geometry
+from convcli.geometry import (
+    ConvOptions,
+    IntOrPair,
+    Pair,
+    ReceptiveField,
+    as_pair,
+    conv_geometry,
+    receptive_fields,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -423,11 +430,4 @@ def receptive_field(layers: Iterable[Sequence[int]]) -> ReceptiveField:
     >>> receptive_field([(7, 2, 3), (3, 2, 1)])
     ReceptiveField(size=11, jump=4, start=-5)
     """
-    field = ReceptiveField()
-    for layer in layers:
-        if not 1 <= len(layer) <= 4:
-            raise GeometryError(
-                f"a layer is (kernel, stride, padding, dilation), not {len(layer)} numbers"
-            )
-        field = field.then(*layer)
-    return field
+    return [ReceptiveField(), *receptive_fields(layers)][-1]

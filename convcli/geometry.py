@@ -6,7 +6,7 @@ Pairs are always (rows, columns). In messages, ``AxB`` is width x height.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -202,6 +202,25 @@ class ReceptiveField(NamedTuple):
             self.jump * stride,
             self.start - _whole(padding, "padding", least=0) * self.jump,
         )
+
+
+def receptive_fields(layers: Iterable[Sequence[int]]) -> Iterator[ReceptiveField]:
+    """Yield the receptive field after each layer of a chain, along one axis.
+
+    Args:
+        layers: as for :func:`convcli.receptive_field`.
+
+    Raises:
+        GeometryError: a layer has more numbers than that, or :meth:`ReceptiveField.then` raises.
+    """
+    field = ReceptiveField()
+    for layer in layers:
+        if not 1 <= len(layer) <= 4:
+            raise GeometryError(
+                f"a layer is (kernel, stride, padding, dilation), not {len(layer)} numbers"
+            )
+        field = field.then(*layer)
+        yield field
 
 
 def _whole(value: object, name: str, *, least: int) -> int:

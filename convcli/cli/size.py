@@ -20,6 +20,7 @@ from convcli.geometry import (
     conv_geometry,
     parse_padding,
     parse_pair,
+    receptive_fields,
     size_text,
 )
 
@@ -153,7 +154,7 @@ def size(
         raise click.UsageError("--explain is text and --json is data; choose one")
     if layers:
         _check_layers_alone()
-        stages = list(stack(size.shape, layers))
+        stages = stack(size.shape, layers)
         click.echo(dumps([_stage_data(*stage) for stage in stages]) if json else _table(stages))
         return
     if kernel is None:
@@ -169,21 +170,21 @@ def size(
     click.echo(size.write(geometry.output_shape))
 
 
-def stack(shape: Pair, layers: Sequence[StackLayer]) -> Iterator[StackStage]:
-    """Yield each layer of a stack, and its receptive field along rows and columns.
+def stack(shape: Pair, layers: Sequence[StackLayer]) -> list[StackStage]:
+    """Return each layer of a stack, and its receptive field along rows and columns.
 
     Raises:
         GeometryError: a layer leaves no output; the message names it and the size of its input.
     """
-    rows, columns = ReceptiveField(), ReceptiveField()
+    geometries: list[Geometry] = []
     for number, layer in enumerate(layers, 1):
+        sliding = layer.kernel, layer.padding, layer.stride, layer.dilation
         with prefix_errors(f"layer {number} ({layer.text})"):
-            geometry = conv_geometry(
-                shape, layer.kernel, layer.padding, layer.stride, layer.dilation
-            )
-        rows, columns = rows.then(*geometry.along(0)), columns.then(*geometry.along(1))
-        yield geometry, rows, columns
-        shape = geometry.output_shape
+            geometries.append(conv_geometry(shape, *sliding))
+        shape = geometries[-1].output_shape
+    rows = receptive_fields(geometry.along(0) for geometry in geometries)
+    columns = receptive_fields(geometry.along(1) for geometry in geometries)
+    return list(zip(geometries, rows, columns, strict=True))
 
 
 def _check_layers_alone() -> None:

@@ -1,10 +1,11 @@
 """A network of layers in sequence: the shapes after each layer, and the maps."""
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from convcli.errors import prefix_errors
-from convcli.geometry import ReceptiveField
+from convcli.geometry import ReceptiveField, receptive_fields
 from convcli.layers.base import Layer, LayerPlan, Maps, Shape, as_working_type
 
 
@@ -41,15 +42,13 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     >>> [stage.plan.shape for stage in plan_network([Pool("max", (2, 2))] * 2, (9, 8, 3))]
     [(4, 4, 3), (2, 2, 3)]
     """
-    stages: list[Stage] = []
-    rows, columns = ReceptiveField(), ReceptiveField()
+    plans: list[LayerPlan] = []
     for number, layer in enumerate(layers, 1):
         with prefix_errors(f"layer {number} ({layer.label})"):
-            plan = layer.plan(shape)
-        rows, columns = rows.then(*plan.vertical), columns.then(*plan.horizontal)
-        stages.append(Stage(number, layer, plan, rows, columns))
-        shape = plan.shape
-    return stages
+            plans.append(layer.plan(plans[-1].shape if plans else shape))
+    rows = receptive_fields(plan.vertical for plan in plans)
+    columns = receptive_fields(plan.horizontal for plan in plans)
+    return list(map(Stage, count(1), layers, plans, rows, columns))
 
 
 def run_network(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:
