@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convcli.errors import quoted
 from convcli.images.image import depth_of
 from convcli.images.options import over_limit
+from convcli.kernels.matrix_text import content_lines
 from convcli.kernels.npy import ArrayError, read_array, read_header
 
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)
@@ -103,11 +104,7 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     >>> parse_matrix("1,5; 2\n3; 4,25", 100)[0].tolist()
     [[1.5, 2.0], [3.0, 4.25]]
     """
-    lines = [
-        (number, content)
-        for number, line in enumerate(text.splitlines(), 1)
-        if (content := line.partition("#")[0].strip())
-    ]
+    lines = content_lines(text)
     if not lines:
         raise ArrayError("holds no numbers")
     separators = (mark for mark in ";," if any(mark in content for _, content in lines))

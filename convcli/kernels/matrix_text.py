@@ -38,6 +38,16 @@ def split_row(line: str) -> list[str]:
     return [cell.strip() for cell in re.split(r"\s*,\s*|\s+", line.strip())]
 
 
+def content_lines(text: str) -> list[tuple[int, str]]:
+    r"""Return the lines of a text and their numbers, without comments (``#``) and empty lines.
+
+    >>> content_lines("1 2  # first\n\n3 4")
+    [(1, '1 2'), (3, '3 4')]
+    """
+    lines = enumerate((line.partition("#")[0].strip() for line in text.splitlines()), 1)
+    return [(number, line) for number, line in lines if line]
+
+
 def parse_text(text: str, name: str = "custom") -> Kernel:
     """Return the kernel that is written in ``text``, one row per line or between semicolons.
 
@@ -91,9 +101,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the rows without comments; empty ones are left out."""
-    lines = [line.partition("#")[0].strip().rstrip("; \t") for line in text.splitlines()]
-    lines = [line for line in lines if line]
+    """Return the rows; a text of one line may hold several, with semicolons between them."""
+    lines = [row for _, line in content_lines(text) if (row := line.rstrip("; \t"))]
     if len(lines) == 1:
         return [row for row in lines[0].split(";") if row.strip()]
     for number, line in enumerate(lines, 1):
