@@ -50,7 +50,7 @@ class StoredSamples(NamedTuple):
         return cls(rawmodes, deep and im.mode not in ("I", "F") and ";16" not in im.mode)
 
 
-class SampleLayout(NamedTuple):
+class SampleFormat(NamedTuple):
     """How an image's samples become arrays.
 
     Attributes:
@@ -80,8 +80,8 @@ class SampleLayout(NamedTuple):
         return self.target.endswith("A") or self.key is not None
 
 
-def sample_layout(im: Image.Image, stored: StoredSamples) -> SampleLayout:
-    """Return the layout of a loaded image; raise ValueError if its mode is unknown."""
+def sample_format_of(im: Image.Image, stored: StoredSamples) -> SampleFormat:
+    """Return the sample format of a loaded image; raise ValueError if its mode is unknown."""
     if im.mode not in _TARGETS:
         raise ValueError(f"unknown mode {im.mode}")
     target = _TARGETS[im.mode]
@@ -90,15 +90,15 @@ def sample_layout(im: Image.Image, stored: StoredSamples) -> SampleLayout:
     if any(rawmode.startswith("LA;16") for rawmode in stored.rawmodes):
         target = "LA"  # Pillow reads it as RGBA
     if target.startswith("I;16") or (target == "I" and im.format == "PPM"):
-        return SampleLayout(target, np.dtype(np.uint16), 16, _transparent_value(im, stored))
+        return SampleFormat(target, np.dtype(np.uint16), 16, _transparent_value(im, stored))
     if target in ("I", "F"):
-        return SampleLayout(target, np.dtype(np.int32 if target == "I" else np.float32), None)
+        return SampleFormat(target, np.dtype(np.int32 if target == "I" else np.float32), None)
     key = _transparent_value(im, stored) if target in ("L", "RGB") and im.mode != "P" else None
-    return SampleLayout(target, np.dtype(np.uint8), 8, key)
+    return SampleFormat(target, np.dtype(np.uint8), 8, key)
 
 
 def apply_orientation(
-    im: Image.Image, layout: SampleLayout, channels: str, orientation: int
+    im: Image.Image, sample_format: SampleFormat, channels: str, orientation: int
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Copy the selected channels and the alpha of a loaded image into upright arrays.
 
@@ -107,34 +107,38 @@ def apply_orientation(
     """
     width, height = im.size
     shape = (width, height) if orientation >= 5 else (height, width)
-    pixels = np.empty((*shape, 3) if layout.selects_rgb(channels) else shape, layout.dtype)
-    alpha = np.empty(shape, layout.dtype) if layout.has_alpha else None
+    pixels = np.empty(
+        (*shape, 3) if sample_format.selects_rgb(channels) else shape, sample_format.dtype
+    )
+    alpha = np.empty(shape, sample_format.dtype) if sample_format.has_alpha else None
     stored_pixels = _file_order_view(pixels, orientation)
     stored_alpha = None if alpha is None else _file_order_view(alpha, orientation)
     rows = max(1, _BAND_BYTES // (4 * width))
     for top in range(0, height, rows):
         band = slice(top, min(height, top + rows))
-        colors, opacity = _samples(im.crop((0, band.start, width, band.stop)), layout)
+        colors, opacity = _samples(im.crop((0, band.start, width, band.stop)), sample_format)
         stored_pixels[band] = select_channels(colors, channels)
         if stored_alpha is not None:
             stored_alpha[band] = opacity
     return pixels, alpha
 
 
-def _samples(band: Image.Image, layout: SampleLayout) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _samples(
+    band: Image.Image, sample_format: SampleFormat
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the colors and the alpha of some rows."""
-    if band.mode != layout.target:
-        band = band.convert(layout.target)
+    if band.mode != sample_format.target:
+        band = band.convert(sample_format.target)
     samples = np.asarray(band)
-    if layout.target == "LA":
+    if sample_format.target == "LA":
         return samples[..., 0], samples[..., 1]
-    if layout.target == "RGBA":
+    if sample_format.target == "RGBA":
         return samples[..., :3], samples[..., 3]
-    if layout.key is None:
+    if sample_format.key is None:
         return samples, None
-    differs = samples != (layout.key if layout.color else layout.key[0])
-    opaque = differs.any(axis=-1) if layout.color else differs
-    return samples, opaque * layout.dtype.type(np.iinfo(layout.dtype).max)
+    differs = samples != (sample_format.key if sample_format.color else sample_format.key[0])
+    opaque = differs.any(axis=-1) if sample_format.color else differs
+    return samples, opaque * sample_format.dtype.type(np.iinfo(sample_format.dtype).max)
 
 
 def _transparent_value(im: Image.Image, stored: StoredSamples) -> tuple[int, ...] | None:

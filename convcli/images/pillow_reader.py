@@ -15,7 +15,7 @@ from convcli.images.image import ImageData
 from convcli.images.metadata import read_metadata
 from convcli.images.options import ReadOptions, over_limit
 from convcli.images.pillow_errors import decoding
-from convcli.images.pillow_modes import StoredSamples, apply_orientation, resize, sample_layout
+from convcli.images.pillow_modes import StoredSamples, apply_orientation, resize, sample_format_of
 
 # Common formats come first: Pillow tries them without loading the plugins of all others. Formats
 # with weak signatures come last. Left out are formats that run programs or hold other files (EPS
@@ -107,19 +107,21 @@ class ImageFile:
             applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
             im.load()
             self._check_size()  # an icon's header may claim a smaller size
-            layout = sample_layout(im, stored)
-            check_channels(self._request.name, options.channels, 3 if layout.color else 1)
+            sample_format = sample_format_of(im, stored)
+            check_channels(self._request.name, options.channels, 3 if sample_format.color else 1)
             metadata, orientation, notes = read_metadata(
-                im, color=layout.selects_rgb(options.channels), is_transposed=applied in range(5, 9)
+                im,
+                color=sample_format.selects_rgb(options.channels),
+                is_transposed=applied in range(5, 9),
             )
-            pixels, alpha = apply_orientation(im, layout, options.channels, orientation)
+            pixels, alpha = apply_orientation(im, sample_format, options.channels, orientation)
             if options.resize is not None:
                 pixels, alpha = resize(pixels, alpha, options.resize)
         if stored.narrowed:
             notes = ("16-bit color was read as 8-bit, the limit of Pillow", *notes)
         notes = tuple(dict.fromkeys((*notes, *self._notes)))
         self._notes.clear()
-        return ImageData(pixels, layout.depth, alpha, str(im.format), metadata, notes)
+        return ImageData(pixels, sample_format.depth, alpha, str(im.format), metadata, notes)
 
     def _check_size(self) -> None:
         (width, height), limit = self._im.size, self._request.options.max_pixels

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 WIDTH = 80  # columns of a terminal
 GAP = "   "  # between tables side by side
-_LEAST_SHRUNK = 8  # letters that a shortened column keeps
+_MIN_SHRUNK = 8  # letters that a shortened column keeps
 
 Paint = Callable[[str, str], str]  # (role, text) -> the text in the color of its role
 
@@ -49,7 +49,7 @@ def table_lines(
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     if shrink is not None:
         excess = sum(widths) + len(gap) * (len(widths) - 1) - WIDTH
-        widths[shrink] = min(widths[shrink], max(_LEAST_SHRUNK, widths[shrink] - excess))
+        widths[shrink] = min(widths[shrink], max(_MIN_SHRUNK, widths[shrink] - excess))
     lines = []
     for row in rows:
         cells = [

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from convcli.errors import ImageError, UsageError
 from convcli.images.image import ImageData
 from convcli.images.options import ReadOptions
-from convcli.images.pillow_modes import StoredSamples, apply_orientation, sample_layout
+from convcli.images.pillow_modes import StoredSamples, apply_orientation, sample_format_of
 from convcli.images.pillow_reader import PILLOW_FORMATS
 from convcli.images.reading import read_frames, read_image
 
@@ -103,7 +103,7 @@ def test_8_bit_modes_equal_pillows_conversion(mode, form, target):
 def test_modes_without_a_file_format_of_their_own():
     for mode in ("HSV", "RGBa", "La", "I;16L", "I;16N"):
         im = pil_image(mode)
-        pixels, _ = apply_orientation(im, sample_layout(im, StoredSamples.of(im)), "auto", 1)
+        pixels, _ = apply_orientation(im, sample_format_of(im, StoredSamples.of(im)), "auto", 1)
         if mode == "HSV":
             np.testing.assert_array_equal(pixels, np.asarray(im.convert("RGB")))
         elif mode == "La":

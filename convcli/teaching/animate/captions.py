@@ -13,9 +13,9 @@ from convcli.teaching.decimals import Number, format_number, to_python
 from convcli.teaching.explain.explanation import Explanation
 from convcli.teaching.explain.steps import combination_lines, sum_lines, value_lines
 
-_MOST_LINES = 9  # of a caption
-_MOST_PRODUCTS = 25  # of one sum that is written out
-_MOST_SUMS = 4  # written out at one position
+_MAX_LINES = 9  # of a caption
+_MAX_PRODUCTS = 25  # of one sum that is written out
+_MAX_SUMS = 4  # written out at one position
 
 
 def captions(window: SlidingWindow, positions: Sequence[Pair], inches: float) -> list[str]:
@@ -31,7 +31,7 @@ def captions(window: SlidingWindow, positions: Sequence[Pair], inches: float) ->
             )
             for at in positions
         ]
-        if max(map(line_count, texts)) <= _MOST_LINES:
+        if max(map(line_count, texts)) <= _MAX_LINES:
             break
     return texts
 
@@ -65,7 +65,7 @@ def position_lines(window: SlidingWindow, at: Pair, *, brief: bool = False) -> l
     place = f"row {at[0]}, column {at[1]}"
     products = max(kernel.matrix.size for kernel in window.filter.kernels)
     sums = len(window.channels) * len(window.maps)
-    if not brief and products <= _MOST_PRODUCTS and sums <= _MOST_SUMS:
+    if not brief and products <= _MAX_PRODUCTS and sums <= _MAX_SUMS:
         lines = list(_sum_texts(window.explain(at)))
         return [f"{place}: {lines[0]}"] if len(lines) == 1 else [place, *lines]
     pairs = zip(map(to_python, window.values[at]), map(to_python, window.pixels[at]), strict=True)

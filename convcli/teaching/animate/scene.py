@@ -79,7 +79,7 @@ _SHORTEST, _LONGEST_NUMBERED = 1.4, 5.4  # longer side of an image
 _LONGEST, _LONGEST_STRIP = 3.8, 6.08  # without numbers
 _LONGEST_OF_SEVERAL = 1.9  # one of several feature maps
 _KERNEL, _SEVERAL_KERNELS = 2.0, 3.0
-_LEAST_COLUMN = 2.2
+_MIN_COLUMN = 2.2
 _TICKS_AND_BAR = 1.15  # at the sides of an image
 _TICKS, _BAR_BELOW = 0.6, 0.5  # above and below
 _TITLE_LINE = 0.17
@@ -88,7 +88,7 @@ _SIGNAL_PAGE = KERNEL_INCHES + SIGNAL_INCHES + 1.3  # width
 
 _TITLE_PAD_POINTS = 9.0  # leaves room for the number at the end of a color bar
 _CLEAR_POINTS = 0.6  # of background around a number on hatching
-_MOST_NUMBERED = 2 * MAX_TICKED  # cells with the padding
+_MAX_NUMBERED = 2 * MAX_TICKED  # cells with the padding
 _EXACT_SHADES = 33  # of the colors from blue to red
 
 
@@ -159,7 +159,7 @@ class ImageScene(BlitCanvas):
         group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)
         self._numbered = max(window.image.shape) <= MAX_TICKED
         boxes = self._boxes(padded, panels, group)
-        widths = [max(width, _LEAST_COLUMN) for width, _ in boxes]
+        widths = [max(width, _MIN_COLUMN) for width, _ in boxes]
         page_width = sum(widths) + 3 * _TICKS_AND_BAR
         titles = self._titles(widths)
         texts = captions(window, positions, page_width - 4 * PAGE_PAD)
@@ -250,7 +250,7 @@ class ImageScene(BlitCanvas):
         """Draw an image, with numbers if the input without its padding is small."""
         axes.set_title(title, pad=_TITLE_PAD_POINTS)
         drawn = draw_panel(axes, panel, box)
-        fits = max(panel.shape) <= _MOST_NUMBERED
+        fits = max(panel.shape) <= _MAX_NUMBERED
         if not (self._numbered and fits) or panel.pixels.ndim == 3:
             return replace(drawn, texts=())
         draw_cell_lines(axes, *panel.shape)

@@ -19,8 +19,8 @@ from convcli.images.image import ImageData
 from convcli.teaching.explain.arithmetic import explain_probed
 from convcli.teaching.explain.explanation import Explanation
 
-MOST_POSITIONS = 200  # unless a step is given
-MOST_FRAMES = 2000  # encoders keep every frame in memory
+MAX_POSITIONS = 200  # unless a step is given
+MAX_FRAMES = 2000  # encoders keep every frame in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,14 +160,14 @@ def choose_positions(
         )
     total = end - start + 1
     if step is None:
-        count = min(total, MOST_POSITIONS)
+        count = min(total, MAX_POSITIONS)
         numbers = np.round(np.linspace(start, end, count)).astype(int).tolist()
     else:
         count = -(-(total - 1) // step) + 1  # with the last
-        if count > MOST_FRAMES:
+        if count > MAX_FRAMES:
             raise UsageError(
-                f"--step {step} makes {count} frames, above the limit of {MOST_FRAMES}; use --step "
-                f"{-(-(total - 1) // (MOST_FRAMES - 1))}, or a shorter range with --from and --to"
+                f"--step {step} makes {count} frames, above the limit of {MAX_FRAMES}; use --step "
+                f"{-(-(total - 1) // (MAX_FRAMES - 1))}, or a shorter range with --from and --to"
             )
         numbers = [*range(start, end, step), end]
     return Positions(tuple(divmod(number, columns) for number in numbers), total)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
+from convcli.geometry import size_text
 from convcli.plotting.axes import (
     MAX_TICKED,
     add_axes,
@@ -131,7 +132,7 @@ def plan_block(title: str, maps: NDArray[np.generic], max_value: int | None = No
     with style_context():
         across, tile = _fit_tiles(len(panels), rows, columns)
         block = Block(panels, _cell_texts(panels), scale, across, tile)
-        facts = [f"{columns}x{rows}", f"{channels} map{'s' * (channels > 1)}"]
+        facts = [size_text((rows, columns)), f"{channels} map{'s' * (channels > 1)}"]
         facts += [f"min {format_short(least)}", f"max {format_short(greatest)}"]
         if channels > len(panels) > 1:
             facts.append(f"the first {len(panels)} are drawn")

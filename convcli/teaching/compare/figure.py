@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from convcli.teaching.compare.comparison import Compared
 
 _PAIRS_ACROSS = ((3, 1), (8, 2), (18, 3), (32, 4))  # (choices at most, pairs in a row)
-_MOST_PAIRS_ACROSS = 6
-_MOST_BLOCKS = 128  # along the longer side of a difference
+_MAX_PAIRS_ACROSS = 6
+_MAX_BLOCKS = 128  # along the longer side of a difference
 
 
 def draw_comparison(
@@ -57,7 +57,7 @@ def draw_comparison(
     partners = [SheetTile("original", original.pixels, original.max_value, size)]
     partners += [_difference(each, compared[0], captioned=captioned) for each in compared[1:]]
     tiles = [tile for pair in zip(results, partners, strict=True) for tile in pair]
-    across = next((n for most, n in _PAIRS_ACROSS if len(results) <= most), _MOST_PAIRS_ACROSS)
+    across = next((n for most, n in _PAIRS_ACROSS if len(results) <= most), _MAX_PAIRS_ACROSS)
     rows, columns = original.shape
     if columns >= WIDE * rows:
         across = math.ceil(across / 2)
@@ -72,7 +72,7 @@ def _difference(compared: Compared, first: Compared, *, captioned: bool) -> Shee
         return SheetTile(title, None, None, compared.obstacle)
     rows, columns = difference.shape[:2]
     facts = [size_text((rows, columns)), f"mean |difference| {format_short(mean, 4)}"]
-    block = math.ceil(max(rows, columns) / _MOST_BLOCKS)
+    block = math.ceil(max(rows, columns) / _MAX_BLOCKS)
     reduced = [f"{size_text((min(block, rows), min(block, columns)))} pixels"] * (block > 1)
     reduced += ["3 channels"] * (difference.ndim > 2)
     if reduced:

@@ -55,9 +55,9 @@ from convcli.teaching.explain.explanation import Explanation, Grid, Response
 from convcli.teaching.explain.steps import result_lines, value_lines
 from convcli.teaching.explain.text import heading, window_place
 
-_MOST_ROWS = 12
+_MAX_ROWS = 12
 # Lengths in inches:
-_CELL, _LEAST_CELL, _LONGEST, _LEAST_LONGEST = 0.6, 0.34, 5.0, 1.6  # of grids with numbers
+_CELL, _MIN_CELL, _LONGEST, _MIN_LONGEST = 0.6, 0.34, 5.0, 1.6  # of grids with numbers
 _IMAGE = 3.0  # the longer side of a window that is too large for numbers
 _THINNEST = 0.4  # of a window of one row or column
 _AROUND, _BESIDE, _BELOW = 0.75, 1.35, 0.55  # space for titles and ticks; for color bars
@@ -95,7 +95,7 @@ def draw_explanation(explanation: Explanation, pixels: NDArray[np.generic] | Non
     ['1', '1', '2']
     """
     all_rows = list(_rows(explanation))
-    rows = all_rows[:_MOST_ROWS]
+    rows = all_rows[:_MAX_ROWS]
     title = _title(explanation, len(rows), len(all_rows))
     axis = None if pixels is None else _signal_axis(explanation, pixels)
     with style_context():
@@ -198,9 +198,9 @@ def _box(row: _SumRow) -> tuple[float, float]:
         return fit_box(row.window.shape, _IMAGE, thinnest=_THINNEST)
     texts = chain(*map(cell_texts, (row.window, row.weights, row.products)))
     widest = max(text_width(text, _LEGIBLE) for text in texts)
-    cell = max(_LEAST_CELL, min(widest / 0.75, _CELL))
+    cell = max(_MIN_CELL, min(widest / 0.75, _CELL))
     shape = row.window.shape
-    return fit_box(shape, _LONGEST, cell=cell, shortest=_LEAST_LONGEST, thinnest=_THINNEST)
+    return fit_box(shape, _LONGEST, cell=cell, shortest=_MIN_LONGEST, thinnest=_THINNEST)
 
 
 def _draw_row(

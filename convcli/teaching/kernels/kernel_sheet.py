@@ -49,13 +49,13 @@ from convcli.teaching.kernels.responses import frequency_response, gain_at_zero,
 if TYPE_CHECKING:
     from convcli.kernels.spec import KernelSet
 
-_MOST_ROWS = 8  # kernels, or channels of a kernel
+_MAX_ROWS = 8  # kernels, or channels of a kernel
 # All in inches.
 _LONGEST_WEIGHTS, _LONGEST, _LONGEST_OF_MANY = 5.4, 2.3, 1.8  # longer side of a panel
-_CELL, _THINNEST, _LEAST_TITLE = 0.62, 0.4, 2.4
+_CELL, _THINNEST, _MIN_TITLE = 0.62, 0.4, 2.4
 _BESIDE, _AROUND, _LINE = 1.35, 0.75, 0.17  # bars and labels; titles and ticks; one line of text
 
-_LEAST_CONTOURED = 9  # rows and columns of a kernel with contours
+_MIN_CONTOURED = 9  # rows and columns of a kernel with contours
 _MAX_ROUGHNESS = 1.7  # of a kernel with contours: a difference of Gaussians is below, a line above
 _CONTOURS = 14  # about as many levels at most
 _FRAME = "tab:orange"
@@ -94,7 +94,7 @@ def draw_kernel_sheet(kernels: KernelSet) -> Figure:
     >>> [text.get_text() for text in figure.axes[0].texts[:3]]
     ['-1', '0', '1']
     """
-    group = kernel_heatmaps(kernels.kernels, most=_MOST_ROWS)
+    group = kernel_heatmaps(kernels.kernels, most=_MAX_ROWS)
     title = _title(kernels, len(group.maps))
     with style_context():
         return _draw_one(group, title) if len(group.maps) == 1 else _draw_rows(group, title)
@@ -187,7 +187,7 @@ def _draw_panels(
 def _draw_matrix(axes: Axes, heatmap: Heatmap, group: HeatmapGroup, inches: Box) -> DrawnImage:
     """Draw a matrix in the colors of the kernels, with its title and a color bar."""
     width, height = inches
-    title = wrap(heatmap.title, max(width, _LEAST_TITLE), TITLE_POINTS)
+    title = wrap(heatmap.title, max(width, _MIN_TITLE), TITLE_POINTS)
     drawn = draw_with_bar(axes, group._replace(maps=(heatmap,)), inches, title)
     widest = widest_text([text for kernel in group.maps for text in kernel.texts])
     return replace(drawn, ratio=height / width, widest=widest)
@@ -225,7 +225,7 @@ def has_contours(weights: NDArray[np.generic]) -> bool:
     squared weights: near 0 for a wide Gaussian, 4 for independent weights.
     """
     values = weights.astype(np.float64)
-    if min(values.shape) < _LEAST_CONTOURED or np.ptp(values) == 0:
+    if min(values.shape) < _MIN_CONTOURED or np.ptp(values) == 0:
         return False
     values /= np.abs(values).max()
     steps = sum(np.square(np.diff(values, axis=axis)).sum() for axis in (0, 1))

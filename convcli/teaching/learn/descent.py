@@ -17,7 +17,7 @@ from convcli.teaching.learn.normal_equations import NormalEquations
 from convcli.teaching.learn.result import Floats, History
 
 _KEPT_EPOCHS = (0, 1, 5, 20, 100)
-_MOST_EPOCHS = 1_000_000
+_MAX_EPOCHS = 1_000_000
 
 
 class Descent(NamedTuple):
@@ -39,9 +39,9 @@ class Descent(NamedTuple):
         if not 0 <= self.momentum < 1:
             raise UsageError(f"momentum must be from 0 to below 1, not {self.momentum:g}")
         whole: Any = int | np.integer
-        if not isinstance(self.epochs, whole) or not 1 <= self.epochs <= _MOST_EPOCHS:
+        if not isinstance(self.epochs, whole) or not 1 <= self.epochs <= _MAX_EPOCHS:
             raise UsageError(
-                f"epochs must be a whole number from 1 to {_MOST_EPOCHS:,}, not {self.epochs}"
+                f"epochs must be a whole number from 1 to {_MAX_EPOCHS:,}, not {self.epochs}"
             )
         if not isinstance(self.seed, whole) or self.seed < 0:
             raise UsageError(f"seed must be a whole number of at least 0, not {self.seed}")

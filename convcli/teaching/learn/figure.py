@@ -24,14 +24,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from convcli.geometry import Pair
+from convcli.geometry import Pair, size_text
 from convcli.teaching.learn.result import Floats, History, LearnResult
 from convcli.teaching.learn.text import Truth, match_text, shown_weights
 
-_MOST_CHANNELS, _MOST_HISTORY_CHANNELS = 8, 3
+_MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 # Lengths in inches:
-_CELL, _LEAST_LONGEST, _LONGEST, _TILE, _THINNEST = 0.62, 1.3, 4.2, 2.2, 0.4  # of heat maps
-_LEAST_STRIP = 5.0  # the longest side of a long and thin kernel at least
+_CELL, _MIN_LONGEST, _LONGEST, _TILE, _THINNEST = 0.62, 1.3, 4.2, 2.2, 0.4  # of heat maps
+_MIN_STRIP = 5.0  # the longest side of a long and thin kernel at least
 _LOSS = 2.4  # the height of the loss curve
 _AROUND, _TITLE = 0.65, 0.4  # space for titles, with and without ticks
 _BESIDE, _BELOW = 1.15, 0.55  # space for color bars
@@ -77,14 +77,14 @@ def _draw_solution(learned: LearnResult, truth: Truth | None) -> Figure:
     """Draw a column of heat maps for each kernel, each map with a color bar of its own."""
     rounded, decimals = shown_weights(learned)
     limit = symmetric_limit(np.array([learned.weights, *([truth.weights] if truth else [])]))
-    maps = [_Map.of("learned", learned.weights, rounded, limit, _MOST_CHANNELS)]
+    maps = [_Map.of("learned", learned.weights, rounded, limit, _MAX_CHANNELS)]
     if truth is not None:
         true, difference = truth.weights, learned.weights - truth.weights
         shown = np.round(true, decimals + 2)
         maps += [
-            _Map.of(truth.name, true, shown, limit, _MOST_CHANNELS),
+            _Map.of(truth.name, true, shown, limit, _MAX_CHANNELS),
             _Map.of(
-                "difference", difference, difference, symmetric_limit(difference), _MOST_CHANNELS
+                "difference", difference, difference, symmetric_limit(difference), _MAX_CHANNELS
             ),
         ]
     rows, columns = learned.weights.shape[-2:]
@@ -117,7 +117,7 @@ def _draw_descent(learned: LearnResult, history: History, truth: Truth | None) -
         kernels.append((truth.name, truth.weights))
     limit = symmetric_limit(np.array([kernel for _, kernel in kernels]))
     maps = [
-        _Map.of(title, kernel, np.round(kernel, 3), limit, _MOST_HISTORY_CHANNELS)
+        _Map.of(title, kernel, np.round(kernel, 3), limit, _MAX_HISTORY_CHANNELS)
         for title, kernel in kernels
     ]
     rows, columns = learned.weights.shape[-2:]
@@ -153,17 +153,17 @@ def _draw_descent(learned: LearnResult, history: History, truth: Truth | None) -
 def _box(shape: Pair, longest: float) -> tuple[float, float]:
     """Return the width and height in inches of a heat map; a long and thin one is larger."""
     if min(shape) * WIDE <= max(shape):
-        longest = max(longest, _LEAST_STRIP)
-    return fit_box(shape, longest, cell=_CELL, shortest=_LEAST_LONGEST, thinnest=_THINNEST)
+        longest = max(longest, _MIN_STRIP)
+    return fit_box(shape, longest, cell=_CELL, shortest=_MIN_LONGEST, thinnest=_THINNEST)
 
 
 def _title(learned: LearnResult) -> str:
     """Say what the kernel is and how well it fits."""
-    *over, rows, columns = learned.weights.shape
+    *over, _, _ = learned.weights.shape
     channels = over[0] if over else 1
-    most = _MOST_CHANNELS if learned.history is None else _MOST_HISTORY_CHANNELS
+    most = _MAX_CHANNELS if learned.history is None else _MAX_HISTORY_CHANNELS
     some = f", the first {most} of {channels} channels" if channels > most else ""
-    parts = [f"kernel {columns}x{rows}{some}"]
+    parts = [f"kernel {size_text(learned.weights.shape[-2:])}{some}"]
     if learned.has_bias:
         parts.append(f"bias {format_short(learned.bias, 4)}")
     parts.append(f"residual {learned.residual:.3g}")

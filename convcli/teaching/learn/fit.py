@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from convcli.core.threads import thread_count
 from convcli.errors import UsageError, prefix_errors
+from convcli.geometry import size_text
 from convcli.teaching.learn.descent import Descent, descend
 from convcli.teaching.learn.gram import sum_products, sum_residuals
 from convcli.teaching.learn.lookup import rational, recognize
@@ -19,8 +20,8 @@ from convcli.teaching.learn.normal_equations import NormalEquations, Origin
 from convcli.teaching.learn.result import Floats, LearnResult
 from convcli.teaching.learn.windows import Example, Model, Windows, windows_of
 
-_MOST_WEIGHTS = 2500
-_MOST_REFINEMENTS = 3
+_MAX_WEIGHTS = 2500
+_MAX_REFINEMENTS = 3
 _SMALL_GAIN = 1e-3  # of the squared residuals; a refinement that gains less is the last
 _ROUNDING = 1e-14  # relative rounding error of the sums
 _NEGLIGIBLE = 0.01  # share of a weight's standard error that rounding may be
@@ -28,7 +29,7 @@ _NEGLIGIBLE = 0.01  # share of a weight's standard error that rounding may be
 # image is smooth, so weights are off by more than their standard errors.
 _ROUNDED_SQUARE = 0.05  # a mean square above this may come from rounding
 _ROUNDED_ERROR = 2.5e-3  # of the largest weight; the error that rounding may cause
-_MOST_SAMPLES = 1 << 16  # that the origin is the mean of
+_MAX_SAMPLES = 1 << 16  # that the origin is the mean of
 _CERTAIN_R_SQUARED = 0.9  # below it, no kernel is recognized with certainty
 _LARGEST = 1e100  # magnitude of a pixel
 
@@ -126,11 +127,11 @@ class _Fit:
         if self.shape not in ((), shape):
             raise UsageError("all pairs must have the same channels")
         self.shape = shape
-        if windows.weights > _MOST_WEIGHTS:
+        if windows.weights > _MAX_WEIGHTS:
             channels = f" over {shape[0]} channels" if shape[0] > 1 else ""
             raise UsageError(
-                f"a {shape[2]}x{shape[1]} kernel{channels} has {windows.weights:,} weights; at "
-                f"most {_MOST_WEIGHTS:,} can be learned"
+                f"a {size_text(shape[1:])} kernel{channels} has {windows.weights:,} weights; at "
+                f"most {_MAX_WEIGHTS:,} can be learned"
             )
 
     def _solve(self) -> tuple[Floats, float]:
@@ -148,7 +149,7 @@ class _Fit:
             rounding * np.abs(weights).max() < _NEGLIGIBLE * errors.min()
         ):
             return weights, squares  # the noise of the images is far above that of the sums
-        for _ in range(_MOST_REFINEMENTS):
+        for _ in range(_MAX_REFINEMENTS):
             bias = equations.bias(weights)
             residuals = np.zeros(len(weights) + 2)
             for example in self.examples:
@@ -209,6 +210,6 @@ class _Fit:
 
 def _rough_mean(image: NDArray[Any]) -> float:
     """Return the mean of a sample of the pixels; rounded for integers, so that sums stay exact."""
-    step = math.isqrt(max(image.size // _MOST_SAMPLES, 1))
+    step = math.isqrt(max(image.size // _MAX_SAMPLES, 1))
     mean = float(image[::step, ::step].mean(dtype=np.float64))
     return mean if image.dtype.kind == "f" else float(round(mean))

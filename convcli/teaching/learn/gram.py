@@ -29,10 +29,10 @@ from convcli.teaching.learn.normal_equations import Origin
 from convcli.teaching.learn.result import Floats
 from convcli.teaching.learn.windows import Windows
 
-_MOST_BANDS = 16
-_FEW_WEIGHTS, _MOST_PLANES = 10, 4  # above the one and up to the other, FFT is faster
+_MAX_BANDS = 16
+_FEW_WEIGHTS, _MAX_PLANES = 10, 4  # above the one and up to the other, FFT is faster
 _SINGLE_THREAD_GEMM = 1 << 18  # multiplications up to which BLAS uses one thread
-_LEAST_POSITIONS, _MOST_NUMBERS = 1 << 11, 1 << 17  # of a tile's matrix
+_MIN_POSITIONS, _MAX_NUMBERS = 1 << 11, 1 << 17  # of a tile's matrix
 _NARROW = 12  # rows of a matrix up to which a product stays on one thread
 _FFT_SIDE = 256  # of a tile, unless the image is smaller or the kernel large
 _MAX_EXACT_SUM = 2.0**43  # correlations of integers up to here are exact after rounding
@@ -41,7 +41,7 @@ _MAX_EXACT_SUM = 2.0**43  # correlations of integers up to here are exact after 
 def uses_fft(windows: Windows) -> bool:
     """Return whether FFT is possible and faster for these windows."""
     dense = windows.stride == windows.dilation == (1, 1) and windows.mask is None
-    return dense and windows.weights > _FEW_WEIGHTS and len(windows.planes) <= _MOST_PLANES
+    return dense and windows.weights > _FEW_WEIGHTS and len(windows.planes) <= _MAX_PLANES
 
 
 def sum_products(windows: Windows, origin: Origin, threads: int) -> Floats:
@@ -65,7 +65,7 @@ def _sum_bands(
 
     Neither the bands nor the order of the additions depends on the number of threads.
     """
-    tall = -(-len(windows.target) // (step * _MOST_BANDS)) * step
+    tall = -(-len(windows.target) // (step * _MAX_BANDS)) * step
     starts = range(0, len(windows.target), tall)
     results: dict[int, Floats] = {}
 
@@ -113,8 +113,8 @@ def _matrices(windows: Windows, origin: Origin) -> Iterator[Floats]:
     All tiles share the same memory.
     """
     count = windows.weights + 2
-    limit = _SINGLE_THREAD_GEMM // count**2 if count <= _NARROW else _MOST_NUMBERS // count
-    most = max(limit, _LEAST_POSITIONS)
+    limit = _SINGLE_THREAD_GEMM // count**2 if count <= _NARROW else _MAX_NUMBERS // count
+    most = max(limit, _MIN_POSITIONS)
     height, width = windows.target.shape
     across = min(width, most)
     down = max(most // across, 1)

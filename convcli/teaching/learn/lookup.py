@@ -10,17 +10,17 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.geometry import Pair
+from convcli.geometry import Pair, size_text
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import FixedKernel
 from convcli.kernels.spec import get_kernel
 from convcli.teaching.learn.result import Floats, Match, Rational
 
 # All as shares of the largest weight:
-_LEAST_TOLERANCE, _MOST_TOLERANCE = 1e-4, 0.02  # of what counts as noise
+_MIN_TOLERANCE, _MAX_TOLERANCE = 1e-4, 0.02  # of what counts as noise
 _NEAR = 0.1  # beyond this difference no kernel is worth naming
-_MOST_COMPUTED = 31  # rows or columns of a computed kernel that is tried
-_MOST_DIVISOR = 1024
+_MAX_COMPUTED = 31  # rows or columns of a computed kernel that is tried
+_MAX_DIVISOR = 1024
 _BIAS_TOLERANCE = 2.0  # 8-bit levels
 _UNFIT = 100  # ranks after every way that fits
 _SIZED = ("box", "binomial", "gaussian", "unsharp", "log", "dog", "motion")
@@ -63,8 +63,8 @@ def recognize(weights: Floats, bias: float, error: float) -> Match | None:
     largest = float(np.abs(weights).max())
     if largest == 0:
         return None
-    tolerance = max(_LEAST_TOLERANCE * largest, 6 * error)
-    tolerance = min(tolerance, _MOST_TOLERANCE * largest)
+    tolerance = max(_MIN_TOLERANCE * largest, 6 * error)
+    tolerance = min(tolerance, _MAX_TOLERANCE * largest)
     candidates = [
         candidate
         for known in _known_kernels(weights)
@@ -114,7 +114,7 @@ def rational(weights: Floats, error: float) -> Rational | None:
     """
     largest = float(np.abs(weights).max())
     tolerance = max(6 * error, 1e-9 * largest)
-    for divisor in range(1, _MOST_DIVISOR + 1):
+    for divisor in range(1, _MAX_DIVISOR + 1):
         if tolerance * divisor > 0.1:  # from here on, any weights would fit
             return None
         scaled = weights * divisor
@@ -164,7 +164,7 @@ def _known_kernels(weights: Floats) -> Iterator[_Known]:
 def _catalogue(shape: Pair) -> tuple[_Known, ...]:
     names = [entry.name for entry in CATALOGUE.values() if isinstance(entry, FixedKernel)]
     computed = [f"{name}:{text}" for text in _computed_sizes(shape) for name in _SIZED]
-    largest = min(max(shape), _MOST_COMPUTED) // 2
+    largest = min(max(shape), _MAX_COMPUTED) // 2
     disks = [f"disk:radius={radius}" for radius in range(1, largest + 1)]
     kernels = [_known(spec, shape) for spec in (*names, *computed, *disks)]
     kernels += [
@@ -175,8 +175,8 @@ def _catalogue(shape: Pair) -> tuple[_Known, ...]:
 
 def _computed_sizes(shape: Pair) -> list[str]:
     """Return the sizes of computed kernels to try: squares, and the learned kernel's own."""
-    squares = [str(side) for side in range(2, min(*shape, _MOST_COMPUTED) + 1)]
-    return squares if shape[0] == shape[1] else [*squares, f"{shape[1]}x{shape[0]}"]
+    squares = [str(side) for side in range(2, min(*shape, _MAX_COMPUTED) + 1)]
+    return squares if shape[0] == shape[1] else [*squares, size_text(shape)]
 
 
 def _known(spec: str, shape: Pair, *, rotated: bool = False) -> _Known | None:

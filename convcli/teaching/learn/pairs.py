@@ -15,7 +15,7 @@ from convcli.teaching.learn.windows import Example
 
 _MATRICES = (".npy", ".csv", ".txt")
 _MAX_CACHED = 1 << 29  # bytes of images that are read only once; more are read each time
-_MOST_NAMES = 3  # in a message
+_MAX_NAMES = 3  # in a message
 
 Read = Callable[[str], tuple[ImageData, str]]  # file name -> image, and its name in messages
 
@@ -100,7 +100,7 @@ def find_pairs(before: str, after: str) -> tuple[list[FilePair], list[str]]:
 
 def few(names: list[str]) -> str:
     """Return the first few names, for a message."""
-    return ", ".join(map(shown, names[:_MOST_NAMES])) + ", ..." * (len(names) > _MOST_NAMES)
+    return ", ".join(map(shown, names[:_MAX_NAMES])) + ", ..." * (len(names) > _MAX_NAMES)
 
 
 def _match_names(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli.errors import UsageError
-from convcli.geometry import Pair
+from convcli.geometry import Pair, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.learn.lookup import centered
 from convcli.teaching.learn.result import Floats, History, LearnResult
@@ -23,7 +23,7 @@ from convcli.teaching.text_table import (
 )
 
 _LABEL = 11  # width of a fact's name and the space after it
-_MOST_DECIMALS, _MOST_DESCENT_DECIMALS = 6, 4
+_MAX_DECIMALS, _MAX_DESCENT_DECIMALS = 6, 4
 _ROUNDING = 1e-12  # share of the variance that is a rounding error
 _EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # that have a line
 
@@ -41,11 +41,11 @@ class Truth(NamedTuple):
         Raises:
             UsageError: the true kernel is larger, or has other channels.
         """
-        rows, columns = kernel.shape
-        if rows > shape[0] or columns > shape[1]:
+        if kernel.shape[0] > shape[0] or kernel.shape[1] > shape[1]:
+            size = size_text(kernel.shape)
             raise UsageError(
-                f"--truth {kernel.name} is {columns}x{rows}, larger than the learned kernel; use "
-                f"--size {columns}x{rows}"
+                f"--truth {kernel.name} is {size}, larger than the learned kernel; use "
+                f"--size {size}"
             )
         own = kernel.weights.shape[:-2]
         if own != (() if channels is None else (channels,)):
@@ -135,7 +135,7 @@ def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
     error = 0.0 if learned.history else float(learned.errors.max())
     tolerance = max(min(6 * error, 5e-3 * largest), 1e-9 * largest)
     start = 0 if largest == 0 else max(0, 1 - math.ceil(math.log10(largest)))
-    most = start + (_MOST_DESCENT_DECIMALS if learned.history else _MOST_DECIMALS)
+    most = start + (_MAX_DESCENT_DECIMALS if learned.history else _MAX_DECIMALS)
     if error:
         most = min(most, max(start, math.ceil(-math.log10(error))))
     for decimals in range(most):
@@ -148,9 +148,8 @@ def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
 def _kernel_lines(learned: LearnResult, truth: Truth | None) -> list[str]:
     """Return the learned weights, the same as whole numbers, and the true weights side by side."""
     rounded, decimals = shown_weights(learned)
-    rows, columns = rounded.shape[-2:]
     names = learned.channels
-    tables = _tables(f"kernel {columns}x{rows}", names, rounded, decimals)
+    tables = _tables(f"kernel {size_text(rounded.shape[-2:])}", names, rounded, decimals)
     ratio = learned.rational
     if ratio is not None and ratio.divisor > 1:
         tables += _tables(f"times {ratio.divisor}", names, ratio.matrix.astype(float), 0)
@@ -186,7 +185,7 @@ def _bias_text(bias: float, error: float) -> str:
     """Write the bias to the first digit that its standard error makes uncertain."""
     if abs(bias) <= max(6 * error, 1e-9):
         return "0"
-    if error < 10.0**-_MOST_DECIMALS:
+    if error < 10.0**-_MAX_DECIMALS:
         return f"{bias:.6g}"
     return f"{bias:.{max(0, math.ceil(-math.log10(error)))}f}"
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import PADDINGS
-from convcli.core.dtypes import with_channels
+from convcli.core.dtypes import check_image, with_channels
 from convcli.core.padding import PaddedView
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import (
@@ -29,7 +29,7 @@ from convcli.geometry import (
 )
 from convcli.images.image import ImageData, depth_of
 
-_MOST_STRIDE = 16  # the largest stride that an error message suggests
+_MAX_STRIDE = 16  # the largest stride that an error message suggests
 
 
 class Model(NamedTuple):
@@ -90,14 +90,14 @@ class Windows:
     def part(self, rows: slice, columns: slice) -> Windows:
         """Return the windows of some rows and columns of the target, at least one."""
         places = (range(len(self.target))[rows], range(self.target.shape[1])[columns])
-        seen = [
+        row_span, column_span = (
             slice(place[0] * step, place[-1] * step + distance * (taps - 1) + 1)
             for place, step, distance, taps in zip(
                 places, self.stride, self.dilation, self.kernel_shape, strict=True
             )
-        ]
+        )
         mask = None if self.mask is None else self.mask[rows, columns]
-        planes, target = self.planes[:, seen[0], seen[1]], self.target[rows, columns]
+        planes, target = self.planes[:, row_span, column_span], self.target[rows, columns]
         return Windows(planes, target, mask, self.kernel_shape, self.stride, self.dilation)
 
 
@@ -111,11 +111,7 @@ def pair_arrays(before: Any, after: Any) -> list[Example]:
     if len(before_images) != len(after_images):
         raise UsageError(f"{len(before_images)} images before, but {len(after_images)} after")
     for image in (*before_images, *after_images):
-        if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
-            raise UsageError(
-                f"an image must be (H, W) or (H, W, C) real numbers, not {image.shape} "
-                f"{image.dtype}"
-            )
+        check_image(image)
     return [
         Example(one, two, ImageData(two, depth_of(two.dtype)).max_value, depth_of(one.dtype))
         for one, two in zip(before_images, after_images, strict=True)
@@ -182,7 +178,7 @@ def _geometry(before: Pair, after: Pair, model: Model) -> Geometry:
         others = _geometries(before, model, PADDINGS, steps)
         return [name for name, each in others.items() if each.output_shape == after]
 
-    strides = range(1, _MOST_STRIDE + 1)
+    strides = range(1, _MAX_STRIDE + 1)
     hints = chain(
         (f"; padding {name} would fit" for name in fitting(stride)),
         (f"; stride {n} would fit" for n in strides if fitting((n, n))),
