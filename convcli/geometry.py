@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from operator import index
+from typing import Any, NamedTuple
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS
 from convcli.errors import GeometryError, UsageError
@@ -50,11 +51,10 @@ def border_name(border: str) -> str:
     >>> border_name("replicate")
     'edge'
     """
-    name = BORDER_SYNONYMS.get(border, border)
-    if name not in BORDERS:
-        known = ", ".join((*BORDERS, *BORDER_SYNONYMS))
-        raise UsageError(f"border must be one of {known}, not {border!r}")
-    return name
+    known = *BORDERS, *BORDER_SYNONYMS
+    if border not in known:
+        raise UsageError(f"border must be one of {', '.join(known)}, not {border!r}")
+    return BORDER_SYNONYMS.get(border, border)
 
 
 class Pads(NamedTuple):
@@ -225,9 +225,12 @@ def receptive_fields(layers: Iterable[Sequence[int]]) -> Iterator[ReceptiveField
 
 def _whole(value: object, name: str, *, least: int) -> int:
     """Return ``value`` if it is a whole number of at least ``least``."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        number = None if isinstance(value, bool) else index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None:
         raise GeometryError(f"{name} must be a whole number, not {value!r}")
-    number = int(value.__index__())
     if number < least:
         raise GeometryError(f"{name} must be at least {least}, not {number}")
     return number
@@ -239,14 +242,25 @@ def as_pair(value: object, name: str, *, least: int) -> Pair:
     Raises:
         GeometryError: the value is neither, or a number is below ``least``; ``name`` names it.
     """
-    if not isinstance(value, tuple) and (
-        isinstance(value, int | str) or not isinstance(value, Sequence)
-    ):
+    if type(value) is int:  # the common case
         number = _whole(value, name, least=least)
         return number, number
-    if len(value) != 2:
-        raise GeometryError(f"{name} takes one number or rows,columns, not {len(value)} numbers")
-    return _whole(value[0], name, least=least), _whole(value[1], name, least=least)
+    numbers = _numbers(value)
+    if len(numbers) == 1 and numbers[0] is value:
+        numbers *= 2
+    if len(numbers) != 2:
+        raise GeometryError(f"{name} takes one number or rows,columns, not {len(numbers)} numbers")
+    return _whole(numbers[0], name, least=least), _whole(numbers[1], name, least=least)
+
+
+def _numbers(value: Any) -> tuple[Any, ...]:
+    """Return a sequence's items, numpy arrays included, and anything else as the only item."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__getitem__"):
+        return (value,)
+    try:
+        return tuple(value)
+    except TypeError:  # numpy's single numbers have the methods of sequences
+        return (value,)
 
 
 def size_text(shape: Sequence[int]) -> str:
@@ -284,7 +298,7 @@ def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair) -> Pads:
         raise GeometryError(
             f"padding must be valid, same, full, a number, V,H or T,B,L,R, not {padding!r}"
         )
-    sides = padding if isinstance(padding, Sequence) else (padding,)
+    sides = _numbers(padding)
     match tuple(_whole(side, "padding", least=0) for side in sides):
         case (side,):
             return Pads(side, side, side, side)

@@ -229,3 +229,40 @@ def test_every_small_case_by_counting():
         count = len(windows(n, k, p, p, s, d))
         if count:
             assert output_size(n, k, p, s, d) == count, (n, k, p, s, d)
+
+
+def test_one_number_and_a_pair_may_be_mixed():
+    assert output_size(5, 3) == 3
+    assert output_size((5, 5), 3) == (3, 3)
+    assert output_size([5, 5], (3, 3)) == (3, 3)
+    assert output_size(5, (3, 1)) == (3, 5)
+    assert output_size(5, (3, 3)) == 3
+    assert output_size((5, 7), (1, 3), stride=(2, 1)) == (3, 5)
+
+
+class Index:
+    def __index__(self):
+        return 2
+
+
+@pytest.mark.parametrize("two", [(2, 2), [2, 2], range(2, 3), (Index(), 2), Index(), 2])
+def test_sizes_are_integers_and_sequences_of_any_type(two):
+    pair = two if not isinstance(two, range) else [*two, *two]
+    expected = conv_geometry((9, 9), (2, 2), (2, 2), (2, 2), (2, 2))
+    assert conv_geometry((9, 9), pair, pair, pair, pair) == expected
+
+
+@pytest.mark.parametrize("bad", ["2", 2.0, None, True, (2, 2.0), [[1, 2], 3], b"22", {2}])
+@pytest.mark.parametrize("name", ["padding", "stride", "dilation"])
+def test_what_is_no_whole_number_is_refused(bad, name):
+    with pytest.raises(GeometryError, match=f"{name} must be"):
+        conv_geometry((9, 9), (2, 2), **{name: bad})
+
+
+@pytest.mark.parametrize("bad", [[], [1], (1, 2, 3), [1] * 5])
+def test_too_few_and_too_many_numbers_are_refused(bad):
+    with pytest.raises(GeometryError, match=f"not {len(bad)} numbers"):
+        conv_geometry((9, 9), (2, 2), stride=bad)
+    if len(bad) in (0, 3, 5):
+        with pytest.raises(GeometryError, match="padding takes 1, 2 or 4 numbers"):
+            conv_geometry((9, 9), (2, 2), padding=bad)

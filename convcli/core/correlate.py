@@ -1,12 +1,21 @@
 """The primitive: filter an image with a kernel, strip by strip."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes, saturate, with_channels
+from convcli.core.division import divide_exactly, floats_round_right
+from convcli.core.dtypes import (
+    DOUBLE,
+    SINGLE,
+    SumTypes,
+    as_numbers,
+    saturate,
+    with_channels,
+)
 from convcli.core.methods.base import Workspace, borrow, give_back
 from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan, make_plan
@@ -17,26 +26,50 @@ from convcli.geometry import ConvOptions
 Sink = Callable[[slice, list[NDArray[Any]]], None]
 
 
+@np.errstate(all="ignore")
 def feature_map(
     image: ArrayLike,
     kernel: ArrayLike,
     options: ConvOptions,
     divisor: float = 1,
-    bias: float = 0,
+    bias: float | Sequence[float] = 0,
     dtype: DTypeLike | None = None,
     method: str = "auto",
     threads: int | None = None,
 ) -> NDArray[Any]:
-    """Filter an image; :func:`convcli.cross_correlate` explains arguments, result and errors."""
+    """Filter an image; :func:`convcli.cross_correlate` explains arguments, result and errors.
+
+    ``bias`` may be a sequence, one number for each filter of a bank (N, C, kh, kw).
+    """
     requested = _checked_dtype(dtype)
     wide = requested is not None and requested.kind == "f" and requested.itemsize >= DOUBLE.itemsize
-    pixels = np.asarray(image)
+    pixels = as_numbers(image, "image")
     plan = make_plan(pixels, kernel, options, divisor, bias, method, DOUBLE if wide else SINGLE)
-    out = np.empty(plan.shape, requested or plan.types.result)
-    run(
-        [plan], pixels, lambda rows, blocks: saturate(blocks[0], out[rows], overwrite=True), threads
-    )
+    out = _empty(plan.shape, requested or plan.types.result)
+    types = plan.types
+    divided = types.is_exact and types.block == DOUBLE and out.dtype.kind in "ui"
+    exact = divided and not floats_round_right(types.bounds, types.divisor, types.bias)
+    if exact:
+        undivided = types._replace(block=types.accumulator, divisor=1, bias=0)
+        plan = replace(plan, types=undivided)
+
+    def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
+        if exact:
+            divide_exactly(blocks[0], types, out[rows])
+        else:
+            saturate(blocks[0], out[rows], overwrite=True)
+
+    run([plan], pixels, store, threads)
     return out
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a new array, or raise UsageError if it exceeds every address."""
+    try:
+        return np.empty(shape, dtype)
+    except ValueError as error:
+        size = " x ".join(f"{side:,}" for side in shape)
+        raise UsageError(f"a feature map of {size} values exceeds any memory") from error
 
 
 def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | None = None) -> None:
@@ -51,19 +84,20 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
         threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
     """
     planes = with_channels(image)
-    padded = [PaddedView(planes, plan.geometry, plan.border, plan.fill) for plan in plans]
+    padded = [
+        PaddedView(planes, plan.geometry, plan.border, plan.fill, plan.windows) for plan in plans
+    ]
     height = plans[0].geometry.output_shape[0]
     step = min(plan.methods[0].strip_rows(planes.shape[2]) for plan in plans)
 
     def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
         workspaces = [borrow() for _ in plans]
-        with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN
-            blocks = [
-                _filter_strip(plan, view, rows, workspace)
-                for plan, view, workspace in zip(plans, padded, workspaces, strict=True)
-            ]
-            sink(rows, blocks)
+        blocks = [
+            _filter_strip(plan, view, rows, workspace)
+            for plan, view, workspace in zip(plans, padded, workspaces, strict=True)
+        ]
+        sink(rows, blocks)
         for workspace in workspaces:
             give_back(workspace)
 
@@ -77,8 +111,8 @@ def _filter_strip(
     plan: Plan, padded: PaddedView, rows: slice, workspace: Workspace
 ) -> NDArray[Any]:
     """Return the finished values of some output rows, in the workspace's memory."""
-    first, count = rows.start * plan.geometry.stride[0], rows.stop - rows.start
-    height, width = plan.geometry.padded_shape
+    first, count = rows.start * plan.windows.stride[0], rows.stop - rows.start
+    height, width = plan.windows.padded_shape
     for method in plan.methods:
         shape = (method.rows_needed(count), width, padded.image.shape[2])
         strip = workspace.take("strip", shape, method.dtype or padded.own_dtype)
@@ -95,16 +129,17 @@ def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArra
 
     A bias may cancel most of a sum, so it is added before the sums are rounded to float32.
     """
-    values, bias = sums, types.bias
-    if bias and sums.dtype == DOUBLE and types.block == SINGLE:
+    values, bias = sums, types.bias if not isinstance(types.bias, tuple) else np.array(types.bias)
+    biased = bool(np.any(bias))
+    if biased and sums.dtype == DOUBLE and types.block == SINGLE:
         sums += bias
-        bias = 0
+        biased = False
     if types.block != sums.dtype:
         values = workspace.take("values", sums.shape, types.block)
         values[...] = sums
     if types.divisor != 1:
-        np.true_divide(values, types.divisor, out=values)
-    if bias:
+        np.true_divide(values, float(types.divisor), out=values)
+    if biased:
         values += bias
     return values
 
@@ -115,7 +150,7 @@ def _checked_dtype(dtype: DTypeLike | None) -> np.dtype[np.generic] | None:
         return None
     try:
         requested = np.dtype(dtype)
-    except TypeError as error:
+    except (TypeError, ValueError, SyntaxError) as error:
         raise UsageError(f"dtype {dtype!r} is not a number type") from error
     if requested.kind not in "uif":
         raise UsageError(f"dtype must be an integer or floating-point type, not {requested}")

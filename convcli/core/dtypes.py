@@ -7,20 +7,64 @@ floating point.
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import KernelError, UsageError
 
 Bounds = tuple[int, int]
+Bias = float | tuple[float, ...]  # one number, or one for each filter of a bank
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 MAX_EXACT_INT = {SINGLE: 2**24, DOUBLE: 2**53}  # every integer up to here is exact in the type
 SINGLE_EPSILON = 2.0**-24  # largest relative error of rounding to float32
 SINGLE_TINY = 2.0**-126  # below this, float32 loses digits
 TOLERANCE = 0.9e-5  # of the largest sum; convcli promises 1e-5
+# Values this much smaller than others need a scale of their own: beside an outlier such as the
+# nodata value -3.4e38, an FFT would lose them, and float32 sums that cancel would seem accurate.
+OUTLIER = 2.0**-26
+SAMPLES = 4096  # values of a strip in which outliers are looked for
+
+
+def as_numbers(
+    values: ArrayLike, name: str, error: type[UsageError] = UsageError
+) -> NDArray[np.generic]:
+    """Return values as an array; raise ``error`` for rows of unequal length.
+
+    >>> as_numbers([[1, 2], [3]], "image")
+    Traceback (most recent call last):
+    convcli.errors.UsageError: image must have rows of equal length that hold numbers only
+    """
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, OverflowError) as problem:
+        message = f"{name} must have rows of equal length that hold numbers only"
+        raise error(message) from problem
+
+
+def real_number(value: object, name: str, error: type[UsageError] = UsageError) -> float:
+    """Return a number of any type as a Python number, a whole one as an int.
+
+    Raises:
+        UsageError: it is no real number, or beyond the range of floats; ``error`` may replace it.
+
+    >>> real_number(np.float32(2), "bias"), real_number(0.5, "bias")
+    (2, 0.5)
+    """
+    single = isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "buif"
+    if not single and not isinstance(value, Real | Decimal | np.bool):
+        text = " ".join(repr(value).split())
+        raise error(
+            f"{name} must be a number, not {text if len(text) <= 60 else text[:57] + '...'}"
+        )
+    try:
+        return int_if_whole(value)  # type: ignore[arg-type]
+    except OverflowError as problem:
+        raise error(f"{name} exceeds the range of floating-point numbers") from problem
 
 
 def with_channels(array: NDArray[Any]) -> NDArray[Any]:
@@ -37,7 +81,9 @@ class SumTypes(NamedTuple):
         block: type of a strip's finished values.
         result: type of the feature map unless the caller asks for one.
         divisor: the sums are divided by it.
-        bias: added after the division.
+        bias: added after the division; one number, or one for each filter of a bank.
+        bounds: of exact sums.
+        spread: whether some values may be outliers, ``OUTLIER`` and more apart.
     """
 
     weights: NDArray[np.generic]
@@ -45,7 +91,9 @@ class SumTypes(NamedTuple):
     block: np.dtype[np.generic]
     result: np.dtype[np.generic]
     divisor: float
-    bias: float
+    bias: Bias
+    bounds: Bounds = (0, 0)
+    spread: bool = False
 
     @property
     def summed(self) -> bool:
@@ -83,7 +131,7 @@ def choose_types(
     kernel: NDArray[np.generic],
     fill: float,
     divisor: float,
-    bias: float,
+    bias: Bias,
     floats: np.dtype[Any] = SINGLE,
 ) -> SumTypes:
     """Choose the number types for one image and one kernel.
@@ -92,8 +140,8 @@ def choose_types(
         image: the image's type and bounds.
         kernel: (kh, kw) or (N, C, kh, kw).
         fill: the value in the padding.
-        divisor: the sums are divided by it.
-        bias: added after the division.
+        divisor: the sums are divided by it; an int if it is whole.
+        bias: added after the division; one number, or one for each filter, ints if they are whole.
         floats: the narrowest floating-point type to use.
 
     Raises:
@@ -103,27 +151,29 @@ def choose_types(
     result = np.result_type(image.dtype, floats)
     if not image.bounds or not isinstance(fill, int) or kernel.dtype.kind == "f":
         # Sums have the result's type; a method sums in float64 where float32 is too inaccurate.
-        with np.errstate(over="ignore"):
-            weights = kernel.astype(np.float64) / divisor
+        weights = kernel.astype(np.float64) / float(divisor)
         check_finite(weights)
-        return SumTypes(weights, result, result, result, 1, bias)
-    bias = int_if_whole(bias)
-    added = bias if isinstance(bias, int) else 0
-    least, greatest = _sum_bounds(image.bounds, kernel, fill)
+        spread = not image.bounds or max(map(abs, (*image.bounds, fill))) >= 1 / OUTLIER
+        return SumTypes(weights, result, result, result, 1, bias, spread=spread)
+    biases = bias if isinstance(bias, tuple) else (bias,)
+    added = [each for each in biases if isinstance(each, int) and divisor == 1]
+    bounds = least, greatest = _sum_bounds(image.bounds, kernel, fill)
+    lowest, highest = min(added, default=0), max(added, default=0)
     accumulator = smallest_integer(
-        (min(least, least + added, added), max(greatest, greatest + added, added))
+        (min(least, least + lowest, lowest), max(greatest, greatest + highest, highest))
     )
     weights = kernel.astype(np.int64)
-    if divisor == 1 and isinstance(bias, int):
+    if len(added) == len(biases):
         narrowest = np.dtype(np.int64 if image.dtype.itemsize > 2 else np.int32)
         result = max(narrowest, accumulator, key=lambda kind: kind.itemsize)
-        return SumTypes(weights, accumulator, accumulator, result, divisor, bias)
+        return SumTypes(weights, accumulator, accumulator, result, divisor, bias, bounds)
     # A quotient is a half or at least 1 / (2 * divisor) away from one. Rounding to float32 moves it
     # by at most 2**-24 of itself, which is less while the sums are small, so it still rounds to the
     # right integer. A bias could cancel most of the quotient, and then it would not.
     small = max(-least, greatest) < 2**23
-    rounds_alike = bias == 0 and float(divisor).is_integer() and small
-    return SumTypes(weights, accumulator, result if rounds_alike else DOUBLE, result, divisor, bias)
+    rounds_alike = not any(biases) and isinstance(divisor, int) and small
+    block = result if rounds_alike else DOUBLE
+    return SumTypes(weights, accumulator, block, result, divisor, bias, bounds)
 
 
 def _sum_bounds(bounds: Bounds, kernel: NDArray[np.generic], fill: int) -> Bounds:
@@ -165,7 +215,8 @@ def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
             return np.dtype(kind)
     largest = max(-bounds[0], bounds[1])
     raise UsageError(
-        f"sums may reach {largest:.3g}, beyond 64-bit integers; convert the image to float64"
+        f"sums may reach {Decimal(largest):.2e}, beyond 64-bit integers; "
+        "convert the image to float64"
     )
 
 
@@ -183,6 +234,7 @@ def check_finite(weights: NDArray[np.generic]) -> None:
         raise KernelError("kernel weights must be finite, also after division by the divisor")
 
 
+@np.errstate(all="ignore")
 def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False) -> None:
     """Store numbers in another type without wrapping.
 
@@ -231,9 +283,12 @@ class Precision(NamedTuple):
     square, and no partial sum exceeds ``sum(|weight|) * max|pixel|``. The errors of ``n``
     independent roundings add up to ``0.4 * sqrt(n)`` of that, and five standard deviations are
     ``2 * sqrt(n)``. On a constant image with equal weights, all errors go one way while the sum
-    grows, and add up to ``n / 4``. The greater of the two is compared with the strip's largest
+    grows, and add up to ``n / 3``. The greater of the two is compared with the strip's largest
     sum. Where weights cancel, as a Laplacian's do on a bright, even sky, it is too large, and the
     strip is summed again in float64.
+
+    Small terms may all be absorbed by one large term: that loses up to ``n * u`` of the sum
+    however it is compared, so longer sums than ``TOLERANCE / u`` roundings are never in float32.
 
     Sources: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd edition, chapter 4;
     Higham and Mary, *A New Approach to Probabilistic Rounding Error Analysis*, 2019.
@@ -242,11 +297,19 @@ class Precision(NamedTuple):
         roundings: roundings that a term takes part in at most, without those of weight and bias.
         l1_norm: the sum of the weights' magnitudes.
         bias: added to the sums later; it may cancel most of them.
+        spread: whether the strip may hold outliers, as ``SumTypes.spread``. They make the largest
+            sum large, and other windows must not be measured by it.
     """
 
     roundings: int
     l1_norm: float
-    bias: float
+    bias: Bias
+    spread: bool = False
+
+    @property
+    def is_possible(self) -> bool:
+        """Tell whether float32 can be accurate enough at all."""
+        return (self.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
 
     def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
         """Tell whether a strip's sums are finite and, in float32, accurate enough.
@@ -264,8 +327,27 @@ class Precision(NamedTuple):
             return True
         highest = max(float(strip.max()), -float(strip.min()))
         steps = self.roundings + 3
-        error = max(2 * math.sqrt(steps), steps / 4) * (
+        error = max(2 * math.sqrt(steps), steps / 3) * (
             SINGLE_EPSILON * self.l1_norm * highest + SINGLE_TINY * (1 + self.l1_norm + highest)
         )
-        largest = max(abs(greatest + self.bias), abs(least + self.bias))
-        return error <= TOLERANCE * largest or highest == 0
+        if isinstance(self.bias, tuple):
+            largest = float(np.abs(_extremes(sums) + np.array(self.bias, DOUBLE)).max())
+        else:
+            largest = max(abs(greatest + self.bias), abs(least + self.bias))
+        if error > TOLERANCE * largest and highest > 0:
+            return False
+        return self.is_possible and not (self.spread and _has_outliers(strip, highest))
+
+
+def _extremes(sums: NDArray[Any]) -> NDArray[Any]:
+    """Return the maximum and the minimum of each filter's sums, (2, N)."""
+    return np.stack([sums.max(axis=(0, 1)), sums.min(axis=(0, 1))])
+
+
+def _has_outliers(strip: NDArray[Any], highest: float) -> bool:
+    """Tell whether some values are so much smaller than the highest that it is an outlier."""
+    step, row = max(strip.size // SAMPLES, 1), strip[0].size
+    while math.gcd(step, row) > 1:  # otherwise some columns would never be looked at
+        step += 1
+    values = np.abs(strip.reshape(-1)[::step])
+    return bool(((values < OUTLIER * highest) & (values > 0)).any())

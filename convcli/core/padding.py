@@ -14,7 +14,36 @@ from numpy.typing import NDArray
 
 from convcli.geometry import Geometry
 
+CACHED_PLACES = 1 << 16  # longer axes are indexed strip by strip
 OUTSIDE = -1  # the index of a place that holds the fill value
+
+
+def border_at(positions: NDArray[np.intp], size: int, border: str) -> NDArray[np.intp]:
+    """Return the index of the pixel that each position of an axis shows.
+
+    Args:
+        positions: counted from the first pixel; negative, or ``size`` and more, in the padding.
+        size: pixels along the axis.
+        border: numpy's name of the border mode.
+
+    Returns:
+        An array of the same shape; ``OUTSIDE`` where the border holds a fill value.
+
+    >>> border_at(np.arange(-2, 5), 3, "reflect").tolist()
+    [2, 1, 0, 1, 2, 1, 0]
+    """
+    match border:
+        case "edge":
+            return positions.clip(0, size - 1)
+        case "wrap":
+            return positions % size
+        case "symmetric":
+            index = positions % (2 * size)
+            return np.minimum(index, 2 * size - 1 - index)
+        case "reflect":
+            index = positions % max(2 * size - 2, 1)
+            return np.minimum(index, abs(2 * size - 2 - index))
+    return np.where((positions < 0) | (positions >= size), OUTSIDE, positions)
 
 
 @lru_cache(maxsize=16)
@@ -33,22 +62,7 @@ def border_index(size: int, before: int, after: int, border: str) -> NDArray[np.
     >>> border_index(3, 2, 2, "reflect").tolist()
     [2, 1, 0, 1, 2, 1, 0]
     """
-    index = np.arange(-before, size + after, dtype=np.intp)
-    match border:
-        case "edge":
-            index = index.clip(0, size - 1)
-        case "wrap":
-            index %= size
-        case "symmetric":
-            index %= 2 * size
-            index = np.minimum(index, 2 * size - 1 - index)
-        case "reflect" if size > 1:
-            index %= 2 * size - 2
-            index = np.minimum(index, 2 * size - 2 - index)
-        case "reflect":
-            index[...] = 0
-        case _:
-            index[(index < 0) | (index >= size)] = OUTSIDE
+    index = border_at(np.arange(-before, size + after, dtype=np.intp), size, border)
     index.flags.writeable = False
     return index
 
@@ -61,16 +75,32 @@ class PaddedView:
         geometry: pads and sizes.
         border: numpy's name of the border mode.
         fill: the value of ``constant`` and ``zero`` borders.
+        windows: the same windows over only the rows and columns that taps read, from
+            :func:`convcli.core.strips.without_gaps`; None for every row and column.
     """
 
     def __init__(
-        self, image: NDArray[np.generic], geometry: Geometry, border: str, fill: float
+        self,
+        image: NDArray[np.generic],
+        geometry: Geometry,
+        border: str,
+        fill: float,
+        windows: Geometry | None = None,
     ) -> None:
-        (height, width), pads = geometry.input_shape, geometry.pads
-        self.image, self.geometry, self.fill = image, geometry, fill
-        self.rows = border_index(height, pads.top, pads.bottom, border)
-        self.columns = border_index(width, pads.left, pads.right, border)
+        self.image, self.geometry, self.border, self.fill = image, geometry, border, fill
         self.has_fill = border in ("zero", "constant")
+        self.gapless = tuple(
+            windows is not None and windows.along(axis) != geometry.along(axis) for axis in (0, 1)
+        )
+        (height, width), pads = geometry.input_shape, geometry.pads
+        self.rows: NDArray[np.intp] | None = None
+        if not self.gapless[0] and geometry.padded_shape[0] <= CACHED_PLACES:
+            self.rows = border_index(height, pads.top, pads.bottom, border)
+        if self.gapless[1]:
+            taps = _tap_positions(geometry, 1, 0, geometry.output_shape[1] * geometry.kernel[1])
+            self.columns = border_at(taps, width, border)
+        else:
+            self.columns = border_index(width, pads.left, pads.right, border)
 
     @property
     def own_dtype(self) -> np.dtype[Any]:
@@ -84,13 +114,36 @@ class PaddedView:
         return dtype if holds_fill else np.dtype(np.float64)
 
     def copy_rows(self, first: int, out: NDArray[np.generic]) -> None:
-        """Copy padded rows, from row ``first`` on, into ``out``, (rows, padded width, C)."""
-        rows = self.rows[first : first + len(out)]
-        width = self.geometry.input_shape[1]
-        left = self.geometry.pads.left
+        """Copy padded rows, from row ``first`` on, into ``out``, (rows, padded width, C).
+
+        Rows and columns are counted without the gaps that ``windows`` leaves out.
+        """
+        rows = self._row_index(first, len(out))
         # Neighboring indices never rise by more than 1, so this holds only for unbroken runs.
-        unbroken = rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1
+        unbroken = not self.gapless[0] and rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1
         source = self.image[rows[0] : rows[-1] + 1] if unbroken else self.image[rows]
+        if self.gapless[1]:
+            out[...] = source[:, self.columns]
+            if self.has_fill:
+                out[:, self.columns == OUTSIDE] = self.fill
+        else:
+            self._copy_columns(source, out)
+        if self.has_fill and not unbroken:
+            out[rows == OUTSIDE] = self.fill
+
+    def _row_index(self, first: int, count: int) -> NDArray[np.intp]:
+        """Return the index of the image's row that each row of a strip shows."""
+        if self.rows is not None:
+            return self.rows[first : first + count]
+        if self.gapless[0]:
+            positions = _tap_positions(self.geometry, 0, first, count)
+        else:
+            positions = np.arange(first, first + count) - self.geometry.pads.top
+        return border_at(positions, self.geometry.input_shape[0], self.border)
+
+    def _copy_columns(self, source: NDArray[np.generic], out: NDArray[np.generic]) -> None:
+        """Copy whole rows of the image, and the border on their left and right."""
+        left, width = self.geometry.pads.left, self.geometry.input_shape[1]
         inside = out[:, left : left + width]
         inside[...] = source
         for border in (slice(0, left), slice(left + width, None)):
@@ -99,8 +152,13 @@ class PaddedView:
                 out[:, border] = inside[:, columns]
                 if self.has_fill:
                     out[:, border][:, columns == OUTSIDE] = self.fill
-        if self.has_fill and not unbroken:
-            out[rows == OUTSIDE] = self.fill
+
+
+def _tap_positions(geometry: Geometry, axis: int, first: int, count: int) -> NDArray[np.intp]:
+    """Return which position of an axis each tap of each window reads, window by window."""
+    taps, stride, before, dilation = geometry.along(axis)
+    window, tap = np.divmod(np.arange(first, first + count), taps)
+    return np.asarray(window * stride + tap * dilation - before)
 
 
 def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArray[Any]:
@@ -113,11 +171,11 @@ def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> N
     >>> sample_at_anchors(np.arange(9).reshape(3, 3), geometry, "edge").tolist()
     [[0, 1], [3, 4]]
     """
-    pads, shapes = geometry.pads, (geometry.input_shape, geometry.output_shape)
+    shapes = geometry.input_shape, geometry.output_shape
     rows, columns = (
-        border_index(size, before, after, border)[anchor::step][:count]
-        for size, count, before, after, anchor, step in zip(
-            *shapes, pads[::2], pads[1::2], geometry.anchor, geometry.stride, strict=True
+        border_at(np.arange(count) * step + anchor - before, size, border)
+        for size, count, before, anchor, step in zip(
+            *shapes, geometry.pads[::2], geometry.anchor, geometry.stride, strict=True
         )
     )
     samples = plane[np.ix_(rows, columns)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,20 +14,24 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.choices import METHOD_SYNONYMS, METHODS
 from convcli.core.dtypes import (
     SINGLE,
+    Bias,
     ImageInfo,
     SumTypes,
+    as_numbers,
     check_finite,
     check_image,
     choose_types,
-    int_if_whole,
+    real_number,
 )
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
+from convcli.core.strips import without_gaps
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Geometry, Pair, border_name, conv_geometry
 
 CACHED_KERNEL_BYTES = 1 << 15  # methods of larger kernels take too much memory to cache
 LONGEST_SIDE = 2**31 - 1
+LARGEST_FILL = 2**63  # a larger one makes the sums floating point
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,7 @@ class Plan:
         fill: the value of ``constant`` and ``zero`` borders.
         types: weights and number types.
         shape: of the feature map, (H', W'), (H', W', C) or (H', W', N).
+        windows: the geometry of the strips, which may leave out what no tap reads.
     """
 
     methods: list[SumMethod]
@@ -48,6 +54,7 @@ class Plan:
     fill: float
     types: SumTypes
     shape: tuple[int, ...]
+    windows: Geometry
 
     def describe(self) -> str:
         """Return one line with the method, its cost and its number type."""
@@ -63,18 +70,19 @@ def as_applied(kernel: ArrayLike, operation: str) -> NDArray[Any]:
     >>> as_applied([[1, 2, 3]], "convolve").tolist()
     [[3, 2, 1]]
     """
-    weights = np.asarray(kernel)
+    weights = as_numbers(kernel, "kernel", KernelError)
     if operation == "convolve" and weights.ndim > 1:
         return weights[..., ::-1, ::-1]
     return weights
 
 
+@np.errstate(all="ignore")
 def make_plan(
     image: NDArray[Any],
     kernel: ArrayLike,
     options: ConvOptions,
     divisor: float = 1,
-    bias: float = 0,
+    bias: float | Sequence[float] = 0,
     method: str = "auto",
     floats: np.dtype[Any] = SINGLE,
 ) -> Plan:
@@ -86,7 +94,7 @@ def make_plan(
         kernel: (kh, kw), (C, kh, kw) or (N, C, kh, kw), not flipped.
         options: operation, padding, border, stride and dilation.
         divisor: the sums are divided by it.
-        bias: added after the division.
+        bias: added after the division; one number, or one for each filter of a bank.
         method: one of :data:`convcli.choices.METHODS`, or a synonym.
         floats: the narrowest type for values that are not integers.
 
@@ -97,7 +105,11 @@ def make_plan(
         UsageError: another argument is wrong, or the sums exceed 64-bit integers.
     """
     weights = as_applied(kernel, options.operation)
-    _check_arguments(image, weights, divisor, bias)
+    _check_arrays(image, weights)
+    divisor = real_number(divisor, "divisor", KernelError)
+    if not math.isfinite(divisor) or divisor == 0:
+        raise KernelError(f"divisor must be a finite number other than 0, not {divisor}")
+    biases = _checked_bias(bias, weights.shape)
     bank = weights[np.newaxis] if weights.ndim == 3 else weights
     geometry = _geometry(image.shape[:2], weights.shape[-2:], options)
     if max(geometry.padded_shape) > LONGEST_SIDE:
@@ -106,18 +118,20 @@ def make_plan(
             f"at most {LONGEST_SIDE:,} are possible"
         )
     border = border_name(options.border)
-    fill = int_if_whole(options.fill) if border == "constant" else 0
+    fill = real_number(options.fill, "fill") if border == "constant" else 0
+    if isinstance(fill, int) and abs(fill) > LARGEST_FILL:
+        fill = float(fill)  # beyond exact sums
     shape = geometry.output_shape + (image.shape[2:] if weights.ndim == 2 else weights.shape[:-3])
-    method = METHOD_SYNONYMS.get(method, method)
-    if method not in METHODS:
+    if method not in (*METHODS, *METHOD_SYNONYMS):
         raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
+    method = METHOD_SYNONYMS.get(method, method)
     choose = _choose if bank.nbytes <= CACHED_KERNEL_BYTES else _choose.__wrapped__
     content = bank.tobytes(), bank.shape, bank.dtype.str
-    bias = int_if_whole(bias)
+    windows = without_gaps(geometry, image.shape[2] if image.ndim == 3 else 1)
     types, methods = choose(
-        ImageInfo.of(image), content, geometry, fill, float(divisor), bias, method, floats
+        ImageInfo.of(image), content, windows, fill, divisor, biases, method, floats
     )
-    return Plan(methods, geometry, border, fill, types, shape)
+    return Plan(methods, geometry, border, fill, types, shape, windows)
 
 
 @lru_cache(maxsize=16)
@@ -127,7 +141,7 @@ def _choose(
     geometry: Geometry,
     fill: float,
     divisor: float,
-    bias: float,
+    bias: Bias,
     method: str,
     floats: np.dtype[np.generic],
 ) -> tuple[SumTypes, list[SumMethod]]:
@@ -152,9 +166,24 @@ def _geometry(shape: Pair, kernel: Pair, options: ConvOptions) -> Geometry:
 _cached_geometry = lru_cache(maxsize=64)(conv_geometry)
 
 
-def _check_arguments(
-    image: NDArray[np.generic], kernel: NDArray[np.generic], divisor: float, bias: float
-) -> None:
+def _checked_bias(bias: Any, kernel: tuple[int, ...]) -> Bias:
+    """Return a finite bias, or one for each filter, for a kernel of this shape."""
+    several = isinstance(bias, list | tuple) or (isinstance(bias, np.ndarray) and bias.ndim > 0)
+    numbers = [real_number(each, "bias", KernelError) for each in (bias if several else [bias])]
+    for number in numbers:
+        if not math.isfinite(number):
+            raise KernelError(f"bias must be a finite number, not {number}")
+    if not several:
+        return numbers[0]
+    filters = kernel[0] if len(kernel) == 4 else 1
+    if len(numbers) != filters:
+        raise KernelError(
+            f"bias must be one number, or one for each filter: {filters}, not {len(numbers)}"
+        )
+    return tuple(numbers) if filters > 1 else numbers[0]
+
+
+def _check_arrays(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> None:
     check_image(image)
     if image.dtype.itemsize > 8:
         raise UsageError(f"image must have at most 64 bits, not {image.dtype}; use float64")
@@ -167,7 +196,3 @@ def _check_arguments(
     if kernel.ndim > 2 and kernel.shape[-3] != channels:
         raise KernelError(f"kernel sums over {kernel.shape[-3]} channels, the image has {channels}")
     check_finite(kernel)
-    if not math.isfinite(divisor) or divisor == 0:
-        raise KernelError(f"divisor must be a finite number other than 0, not {divisor:g}")
-    if not math.isfinite(bias):
-        raise KernelError(f"bias must be a finite number, not {bias:g}")

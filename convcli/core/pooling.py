@@ -7,14 +7,13 @@ window is ever copied.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.choices import POOLINGS
-from convcli.core.dtypes import DOUBLE, check_image, float_type, with_channels
+from convcli.core.dtypes import DOUBLE, as_numbers, check_image, float_type, with_channels
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import Geometry, IntOrPair, Pair, as_pair, conv_geometry, pair_text, size_text
@@ -22,6 +21,7 @@ from convcli.geometry import Geometry, IntOrPair, Pair, as_pair, conv_geometry, 
 STRIP_BYTES = 1 << 18  # of a strip's rows after they are pooled along the columns
 
 
+@np.errstate(all="ignore")
 def pool_windows(
     image: ArrayLike,
     size: IntOrPair,
@@ -32,7 +32,7 @@ def pool_windows(
     ceil: bool = False,
 ) -> NDArray[Any]:
     """Pool an image; :func:`convcli.pool` explains arguments, result and errors."""
-    pixels = np.asarray(image)
+    pixels = as_numbers(image, "image")
     check_image(pixels)
     if kind not in POOLINGS:
         raise UsageError(f"kind must be {' or '.join(POOLINGS)}, not {kind!r}")
@@ -54,24 +54,22 @@ def pool_windows(
         tall = (
             np.zeros((rows.windows, *planes.shape[1:]), DOUBLE) if mean else planes[rows.inside()]
         )
-        # Infinity minus infinity is NaN.
-        with np.errstate(invalid="ignore", over="ignore") if mean else nullcontext():
-            for place in range(down.length):
-                target, source = rows.tap(place)
-                part = tall[target]
-                combine(part, planes[source][: len(part)], out=part)
-            if mean:
-                wide = np.zeros((rows.windows, *out.shape[1:]), DOUBLE)
-            else:
-                wide = out[windows]
-                wide[...] = tall[:, columns]
-            for place in range(across.length):
-                target, source = across.tap(place)
-                part = wide[:, target]
-                combine(part, tall[:, source][:, : part.shape[1]], out=part)
-            if widths is not None:
-                wide /= rows.counts(padded=count_padding)[:, np.newaxis, np.newaxis] * widths
-                out[windows] = wide
+        for place in range(down.length):
+            target, source = rows.tap(place)
+            part = tall[target]
+            combine(part, planes[source][: len(part)], out=part)
+        if mean:
+            wide = np.zeros((rows.windows, *out.shape[1:]), DOUBLE)
+        else:
+            wide = out[windows]
+            wide[...] = tall[:, columns]
+        for place in range(across.length):
+            target, source = across.tap(place)
+            part = wide[:, target]
+            combine(part, tall[:, source][:, : part.shape[1]], out=part)
+        if widths is not None:
+            wide /= rows.counts(padded=count_padding)[:, np.newaxis, np.newaxis] * widths
+            out[windows] = wide
 
     row = planes[0].size * DOUBLE.itemsize
     step = max(1, STRIP_BYTES // row)

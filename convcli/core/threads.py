@@ -4,7 +4,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from convcli.errors import UsageError
 
@@ -13,7 +15,7 @@ MIN_THREADED_SIZE = 1 << 19  # values; a smaller image is done before a second t
 Item = TypeVar("Item")
 
 
-def thread_count(requested: int | None = None) -> int:
+def thread_count(requested: Any = None) -> int:
     """Return how many threads to use: the argument, or ``CONVCLI_THREADS``, or one per processor.
 
     Raises:
@@ -23,9 +25,10 @@ def thread_count(requested: int | None = None) -> int:
     3
     """
     if requested is not None:
-        if requested < 1 or requested % 1:
-            raise UsageError(f"threads must be a whole number of at least 1, not {requested}")
-        return int(requested)
+        count = requested if isinstance(requested, int | float | np.integer) else 0
+        if count < 1 or count % 1:
+            raise UsageError(f"threads must be a whole number of at least 1, not {requested!r}")
+        return int(count)
     text = os.environ.get(VARIABLE)
     if text is None:
         return processors()
@@ -44,11 +47,13 @@ def processors() -> int:
 def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
     """Call ``work`` on every item, on several threads. The first exception stops all of them.
 
-    The caller's thread is one of them, and starts without waiting for the others.
+    The caller's thread is one of them, and starts without waiting for the others. numpy's warnings
+    are off in all of them, whatever the caller's ``np.errstate``: each thread has its own.
     """
     waiting = deque(items)
     errors: list[BaseException] = []
 
+    @np.errstate(all="ignore")
     def serve() -> None:
         while not errors:
             try:

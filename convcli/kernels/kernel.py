@@ -89,7 +89,7 @@ class Kernel:
     @property
     def weights(self) -> NDArray[np.float64]:
         """``matrix / divisor`` in float64: the numbers that multiply the pixels."""
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             weights: NDArray[np.float64] = self.matrix / self.divisor
         return weights
 
@@ -270,7 +270,7 @@ def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
     if integers and not -INT64.max <= int(array.min()) <= int(array.max()) <= INT64.max:
         raise KernelError("a kernel's integers must fit in 64 bits")
     # A long double that float64 cannot hold becomes infinity or NaN, which is refused below.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         # Adding 0.0 removes the sign of negative zeros.
         matrix = array.astype(np.int64) if integers else array.astype(np.float64) + 0.0
     if not integers:

@@ -47,6 +47,7 @@ class KernelSet:
     combine: str | None = None
 
 
+@np.errstate(all="ignore")
 def read_spec(text: str, stdin: BinaryIO | None = None) -> KernelSet:
     """Return the kernels that a SPEC names.
 

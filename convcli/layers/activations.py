@@ -60,7 +60,7 @@ class Activation:
 
     def apply(self, maps: Maps) -> Maps:
         """Compute the function of every value."""
-        with np.errstate(under="ignore"):
+        with np.errstate(all="ignore"):
             return ACTIVATIONS[self.name](maps)
 
 
@@ -84,4 +84,5 @@ class LeakyRelu:
     def apply(self, maps: Maps) -> Maps:
         """Compute the function of every value."""
         values = maps.astype(float_type(maps.dtype))
-        return np.where(values < 0, values * values.dtype.type(self.slope), values)
+        with np.errstate(all="ignore"):
+            return np.where(values < 0, values * values.dtype.type(self.slope), values)

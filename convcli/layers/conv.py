@@ -160,7 +160,7 @@ def _add_biases(maps: Maps, biases: tuple[float, ...]) -> Maps:
     """Add one bias to all maps, or one to each; whole biases keep integers exact."""
     whole = [number for number in map(int_if_whole, biases) if isinstance(number, int)]
     if maps.dtype.kind == "f" or len(whole) < len(biases):
-        with np.errstate(over="ignore", invalid="ignore"):  # infinite where float32 overflows
+        with np.errstate(all="ignore"):  # infinite where float32 overflows
             return np.asarray(maps + np.array(biases, float_type(maps.dtype)))
     least, most = min(whole), max(whole)
     bounds = least, most, int(maps.min()) + least, int(maps.max()) + most

@@ -76,7 +76,7 @@ class _Reduction:
         """Reduce the maps; sums are in float64."""
         if self.kind == "max":
             return np.asarray(maps.max(axis=self.axes, keepdims=True))
-        with np.errstate(invalid="ignore", over="ignore"):
+        with np.errstate(all="ignore"):
             means = maps.mean(axis=self.axes, keepdims=True, dtype=np.float64)
             return np.asarray(means, float_type(maps.dtype))
 
@@ -123,7 +123,7 @@ class Normalize:
     def apply(self, maps: Maps) -> Maps:
         """Normalize each map; sums are in float64."""
         out = np.empty(maps.shape, float_type(maps.dtype))
-        with np.errstate(invalid="ignore", over="ignore"):  # infinities give NaN
+        with np.errstate(all="ignore"):  # infinities give NaN
             for channel in range(maps.shape[2]):
                 # Subtracting the first value makes a constant map exactly 0.
                 values = maps[..., channel] - DOUBLE.type(maps[0, 0, channel])

@@ -1,5 +1,8 @@
 """Arguments that make no sense are refused in one line that says why."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -78,6 +81,39 @@ IMAGE = np.ones((7, 3))
         (IMAGE, ONE, {"divisor": np.nan}, KernelError, "other than 0, not nan"),
         (IMAGE, ONE, {"divisor": np.inf}, KernelError, "other than 0, not inf"),
         (IMAGE, ONE, {"bias": np.nan}, KernelError, "bias must be a finite number, not nan"),
+        (IMAGE, ONE, {"divisor": 10**400}, KernelError, "divisor exceeds the range of floating"),
+        (IMAGE, ONE, {"divisor": "2"}, KernelError, "divisor must be a number, not '2'"),
+        (IMAGE, ONE, {"divisor": None}, KernelError, "divisor must be a number, not None"),
+        (IMAGE, ONE, {"bias": 10**400}, KernelError, "bias exceeds the range of floating"),
+        (IMAGE, ONE, {"bias": 1j}, KernelError, "bias must be a number, not 1j"),
+        (IMAGE, ONE, {"bias": [1, 2]}, KernelError, "one for each filter: 1, not 2"),
+        (IMAGE, np.ones((2, 1, 1, 1)), {"bias": [1] * 3}, KernelError, "each filter: 2, not 3"),
+        (
+            IMAGE,
+            np.ones((2, 1, 1, 1)),
+            {"bias": [1, np.nan]},
+            KernelError,
+            "finite number, not nan",
+        ),
+        (IMAGE, ONE, {"border": "constant", "fill": "3"}, UsageError, "fill must be a number"),
+        (IMAGE, ONE, {"border": "constant", "fill": [3]}, UsageError, "fill must be a number"),
+        (IMAGE, ONE, {"border": "constant", "fill": 10**400}, UsageError, "fill exceeds the range"),
+        (IMAGE, ONE, {"border": ["edge"]}, UsageError, "not ['edge']"),
+        (IMAGE, ONE, {"method": ["fft"]}, UsageError, "not ['fft']"),
+        (IMAGE, ONE, {"threads": "2"}, UsageError, "threads must be a whole number"),
+        (IMAGE, ONE, {"stride": "2"}, GeometryError, "stride must be a whole number, not '2'"),
+        (
+            IMAGE,
+            ONE,
+            {"stride": np.array([1.5, 2])},
+            GeometryError,
+            "stride must be a whole number",
+        ),
+        (IMAGE, ONE, {"dilation": [1, 2, 3]}, GeometryError, "rows,columns, not 3 numbers"),
+        (IMAGE, ONE, {"padding": 10**9}, UsageError, "exceeds any memory"),
+        ([[1, 2], [3]], ONE, {}, UsageError, "image must have rows of equal length"),
+        (IMAGE, [[1], [2, 3]], {}, KernelError, "kernel must have rows of equal length"),
+        (IMAGE, ONE, {"dtype": "(2,"}, UsageError, "is not a number type"),
         (IMAGE, ONE, {"dtype": bool}, UsageError, "integer or floating-point type, not bool"),
         (IMAGE, ONE, {"dtype": complex}, UsageError, "floating-point type, not complex128"),
     ],
@@ -97,3 +133,21 @@ def test_the_same_padding_always_fits():
 def test_a_type_that_numpy_does_not_know_is_refused():
     with pytest.raises(UsageError, match="dtype"):
         cross_correlate([[1]], [[1]], dtype="nonsense")
+
+
+def test_numbers_of_any_type_are_numbers():
+    options = {"stride": np.array([2, 1]), "dilation": [1, np.uint8(1)], "padding": np.array(1)}
+    found = cross_correlate(IMAGE, ONE, divisor=np.float32(2), bias=np.array(1), **options)
+    expected = cross_correlate(IMAGE, ONE, divisor=2, bias=1, stride=(2, 1), padding=1)
+    np.testing.assert_array_equal(found, expected)
+    for fill in (Fraction(1, 2), Decimal("0.5"), np.float64(0.5)):
+        assert cross_correlate([[1.0]], [[1, 0, 0]], border="constant", fill=fill) == 0.5
+    filled = cross_correlate([[1]], [[1, 0, 0]], border="constant", fill=np.True_)
+    assert filled.tolist() == [[1]]
+
+
+@pytest.mark.parametrize("fill", [10**300, 2**64, -1e300])
+def test_a_fill_beyond_integers_makes_floats(fill):
+    image = np.array([[3]], np.uint8)
+    found = cross_correlate(image, [[1, 2]], border="constant", fill=fill, dtype=np.float64)
+    assert found.tolist() == [[3 + 2 * float(fill)]]

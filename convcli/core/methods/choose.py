@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convcli.core.dtypes import DOUBLE, MAX_EXACT_INT, SINGLE, ImageInfo, SumTypes
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.direct import DirectMethod
-from convcli.core.methods.fft import FftMethod, integers_are_exact
+from convcli.core.methods.fft import FftMethod, integers_are_exact, tile_overlap
 from convcli.core.methods.im2col import Im2colMethod
 from convcli.core.methods.taps import (
     TapSchedule,
@@ -83,13 +83,13 @@ def choose_methods(problem: Problem, method: str) -> list[SumMethod]:
     choose = _bank_methods if types.summed else _plane_methods
     methods = choose(problem, schedules, method)
     # Shift and accumulate comes last; after another method it does not try float32 again.
-    dtypes: list[np.dtype[Any]] = [DOUBLE]
-    if types.is_exact:
-        dtypes = [types.accumulator]
-    elif types.accumulator == SINGLE and not methods:
-        dtypes = [SINGLE, DOUBLE]
-    direct = (DirectMethod(schedules, types, problem.geometry, dtype) for dtype in dtypes)
-    return [*methods, *direct]
+    last = types.accumulator if types.is_exact else DOUBLE
+    direct = DirectMethod(schedules, types, problem.geometry, last)
+    if types.accumulator == SINGLE and not methods:
+        narrow = DirectMethod(schedules, types, problem.geometry, SINGLE)
+        if all(precision.is_possible for precision in narrow.precisions):
+            methods = [narrow]
+    return [*methods, direct]
 
 
 def _schedule(kernel: NDArray[np.generic], method: str) -> TapSchedule:
@@ -111,15 +111,25 @@ def _plane_methods(problem: Problem, schedules: list[TapSchedule], method: str) 
             "method 'matrix' needs a kernel that sums over channels, (C, kh, kw) or "
             "(N, C, kh, kw); use method 'auto'"
         )
-    if method == "auto":
-        method = _cheapest(problem, schedules[0])
-    if method == "fft" and problem.fft_is_exact():
-        return [FftMethod(problem.types, problem.geometry)]
-    if method == "toeplitz" and (dtype := problem.exact_float()) is not None:
-        return [ToeplitzMethod(problem.types, problem.geometry, dtype)]
-    if method in ("fft", "toeplitz"):
-        raise KernelError(_INEXACT.format(method))
-    return []
+    exact = problem.exact_float()
+    tried: list[SumMethod] = []
+    # What float32 cannot sum accurately is summed by the cheapest method in float64.
+    for dtype in (exact, DOUBLE) if problem.types.accumulator == SINGLE else (exact,):
+        chosen = method
+        if method == "auto":
+            costs = plane_costs(problem, schedules[0], dtype)
+            chosen = min(costs, key=lambda name: costs[name])
+        if chosen == "fft" and problem.fft_is_exact():
+            return [*tried, FftMethod(problem.types, problem.geometry)]
+        if chosen == "toeplitz" and dtype is not None:
+            banded = ToeplitzMethod(problem.types, problem.geometry, dtype)
+            if dtype == DOUBLE or problem.types.is_exact or banded.precision.is_possible:
+                tried.append(banded)
+        elif chosen in ("fft", "toeplitz"):
+            raise KernelError(_INEXACT.format(chosen))
+        elif not tried:
+            break
+    return tried
 
 
 def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> list[SumMethod]:
@@ -137,18 +147,27 @@ def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -
     return [Im2colMethod(problem.types, problem.geometry, dtype) for dtype in dtypes]
 
 
-def _cheapest(problem: Problem, schedule: TapSchedule) -> str:
-    """Return the cheapest method for a (kh, kw) kernel, of those that keep integers exact."""
-    costs = {"direct": PASS_COST[problem.types.accumulator.itemsize] * schedule.cost}
-    if (dtype := problem.exact_float()) is not None:
+def plane_costs(
+    problem: Problem, schedule: TapSchedule, dtype: np.dtype[Any] | None
+) -> dict[str, float]:
+    """Return the nanoseconds a value of each method that can sum a (kh, kw) kernel.
+
+    Args:
+        problem: the kernel and what is known of the image.
+        schedule: the passes of the direct method.
+        dtype: the floating-point type of the sums, None if no such type is exact.
+    """
+    direct = problem.types.accumulator if problem.types.is_exact else dtype
+    costs = {"direct": PASS_COST[(direct or DOUBLE).itemsize] * schedule.cost}
+    if dtype is not None:
         products, multiplications = count_products(problem.geometry)
         size = dtype.itemsize
         costs["toeplitz"] = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
     # The error of an FFT is relative to a tile's largest value, too coarse for 64-bit images.
     if problem.image.dtype.itemsize < 8 and problem.fft_is_exact():
         phases = problem.geometry.stride[0] * problem.geometry.stride[1]
-        costs["fft"] = TRANSFORM_COST * (1 + phases)
-    return min(costs, key=lambda name: costs[name])
+        costs["fft"] = TRANSFORM_COST * (1 + phases) * tile_overlap(problem.geometry)
+    return costs
 
 
 def _im2col_wins(problem: Problem, schedules: list[TapSchedule], dtype: np.dtype[Any]) -> bool:

@@ -53,7 +53,12 @@ class DirectMethod(SumMethod):
         dtype: np.dtype[Any],
     ) -> None:
         self.schedules, self.geometry, self.dtype = schedules, geometry, dtype
-        self.summed, self.bias = types.summed, types.bias
+        self.summed = types.summed
+        biases = types.bias if isinstance(types.bias, tuple) else [types.bias] * len(schedules)
+        self.precisions = [
+            Precision(schedule.roundings, schedule.l1_norm, bias, types.spread)
+            for schedule, bias in zip(schedules, biases, strict=True)
+        ]
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -71,10 +76,9 @@ class DirectMethod(SumMethod):
         phases = Polyphase.of(strip, self.geometry, workspace, summed=self.summed)
         columns = self.geometry.output_shape[1]
         maps = []
-        for schedule in self.schedules:
+        for schedule, precision in zip(self.schedules, self.precisions, strict=True):
             flat = self._one_map(phases, schedule, rows, workspace)
             sums = flat.reshape(rows, -1, phases.interleaved)[:, :columns]
-            precision = Precision(schedule.cost, schedule.l1_norm, self.bias)
             if self.dtype == np.float32 and not precision.is_accurate(strip, sums):
                 return None
             maps.append(sums if len(self.schedules) == 1 else sums.copy())

@@ -10,18 +10,21 @@ on the kernel's size.
 The rounding error spreads over a whole tile: it is relative to the tile's largest value, in
 float64. Integer sums are rounded to the nearest integer, which is exact while the error is well
 below a half. NaN and infinity would spread, so strips that hold them go to the direct method.
+Outliers, such as the nodata value -3.4e38, would drown all other values: windows that weigh none
+are summed again without them, and which these are is a correlation too, of the outliers' places.
 
 Source: Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 8.7.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import SumTypes
+from convcli.core.dtypes import OUTLIER, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.geometry import Geometry, Pair, size_text
@@ -29,7 +32,7 @@ from convcli.geometry import Geometry, Pair, size_text
 TILE = (256, 512)  # rows and columns of a tile, unless the kernel is large
 # The error of a transform of n samples is near 1e-16 * log2(n) of their root sum of squares.
 ROUNDING = 1e-14
-LARGEST = 1e100  # products of larger values could overflow
+LARGEST, LARGEST_SUM = 1e100, 1e280  # products of larger values could overflow
 
 
 def integers_are_exact(kernel: NDArray[Any], largest: float) -> bool:
@@ -53,29 +56,21 @@ class FftMethod(SumMethod):
 
     def __init__(self, types: SumTypes, geometry: Geometry) -> None:
         self.kernel, self.accumulator, self.geometry = types.weights, types.accumulator, geometry
-        rows, columns = (
-            (extent - 1) // stride
-            for extent, stride in zip(geometry.extent, geometry.stride, strict=True)
-        )
-        self.span = rows, columns
-        most = _tile_for(rows + 1, columns + 1)
-        self.valid = (
-            _equal_steps(geometry.output_shape[0], most[0] - rows),
-            _equal_steps(geometry.output_shape[1], most[1] - columns),
-        )
-        self.tile = fast_length(self.valid[0] + rows), fast_length(self.valid[1] + columns)
-        self.spectra = cache(self._spectra)
+        self.span, self.valid, self.tile = tiles_of(geometry)
+        self.spread, self.l1_norm = types.spread, float(np.abs(self.kernel).sum())
+        self.spectra = cache(partial(self._spectra, self.kernel))
+        self.places = cache(partial(self._spectra, self.kernel != 0))
 
-    def _spectra(self, tile: Pair) -> dict[Pair, NDArray[Any]]:
-        """Return the conjugate spectrum of each phase's part of the kernel."""
+    def _spectra(self, kernel: NDArray[Any], tile: Pair) -> dict[Pair, NDArray[Any]]:
+        """Return the conjugate spectrum of each phase's part of a kernel."""
         (down, across), (dilate_down, dilate_across) = self.geometry.stride, self.geometry.dilation
         parts: dict[Pair, NDArray[Any]] = {}
-        for row, column in np.argwhere(self.kernel).tolist():
+        for row, column in np.argwhere(kernel).tolist():
             y, i = divmod(row * dilate_down, down)
             x, j = divmod(column * dilate_across, across)
             if (i, j) not in parts:
                 parts[i, j] = np.zeros(tile)
-            parts[i, j][y, x] = self.kernel[row, column]
+            parts[i, j][y, x] = kernel[row, column]
         return {phase: np.conj(np.fft.rfft2(part)) for phase, part in parts.items()}
 
     def strip_rows(self, channels: int) -> int:
@@ -88,30 +83,66 @@ class FftMethod(SumMethod):
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows channel by channel; None unless all values are finite."""
-        if strip.dtype.kind == "f" and not (strip.min() > -LARGEST and strip.max() < LARGEST):
+        highest = max(float(strip.max()), -float(strip.min()))
+        if not (highest < LARGEST and highest * self.l1_norm < LARGEST_SUM):
             return None
+        sums = workspace.take("sums", (rows, self.geometry.output_shape[1], strip.shape[2]), "f8")
+        self._correlate(strip, sums, self.spectra, workspace)
+        if self.accumulator.kind == "i":
+            np.rint(sums, out=sums)
+            return sums.astype(self.accumulator)
+        if self.spread:
+            self._sum_beside_outliers(strip, sums, highest, workspace)
+        return sums
+
+    def _sum_beside_outliers(
+        self, strip: NDArray[Any], sums: NDArray[Any], highest: float, workspace: Workspace
+    ) -> None:
+        """Sum the windows again that weigh only values far below the highest.
+
+        Their sums are small, so that most strips need one look at the sums.
+        """
+        magnitudes = np.abs(strip)
+        while highest and np.abs(sums).min() <= 2 * OUTLIER * highest * self.l1_norm:
+            small = magnitudes < OUTLIER * highest
+            if not small.any():
+                return
+            weighed = np.empty(sums.shape)  # how many outliers each window weighs
+            self._correlate(~small, weighed, self.places, workspace)
+            beside = weighed < 0.5
+            if not beside.any():
+                return
+            highest = float(magnitudes.max(where=small, initial=0))
+            again = np.zeros(sums.shape)
+            if highest:
+                self._correlate(np.where(small, strip, 0), again, self.spectra, workspace)
+            sums[beside] = again[beside]
+
+    def _correlate(
+        self,
+        strip: NDArray[Any],
+        out: NDArray[np.float64],
+        spectra: Callable[[Pair], dict[Pair, NDArray[Any]]],
+        workspace: Workspace,
+    ) -> None:
+        """Store a strip's correlation, (rows, W', C), with the kernel of some spectra."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=True)
         channels, down, across = phases.planes.shape[:3]
         planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
         index = phases.row_index, phases.column_index
-        width, step = self.geometry.output_shape[1], self.valid[1]
+        rows, width, step = len(out), self.geometry.output_shape[1], self.valid[1]
         tile = fast_length(rows + self.span[0]), self.tile[1]
-        sums = workspace.take("sums", (rows, width, channels), np.float64)
         for channel, left in product(range(channels), range(0, width, step)):
-            window = planes[channel, ..., : tile[0], left : left + tile[1]]
+            seen = planes[channel, ..., : tile[0], left : left + tile[1]]
             total: NDArray[Any] | None = None
-            for (i, j), part in self.spectra(tile).items():
-                phase = window[index[0][i], index[1][j]]
+            for (i, j), part in spectra(tile).items():
+                phase = seen[index[0][i], index[1][j]]
                 spectrum = np.fft.rfft2(phase.astype(np.float64), s=tile)
                 spectrum *= part
                 total = spectrum if total is None else np.add(total, spectrum, out=total)
-            tile_sums = np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
+            found = np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
             right = min(left + step, width)
-            sums[:, left:right, channel] = tile_sums[:rows, : right - left]
-        if self.accumulator.kind == "i":
-            np.rint(sums, out=sums)
-            sums = sums.astype(self.accumulator)
-        return sums
+            out[:, left:right, channel] = found[:rows, : right - left]
 
 
 @cache
@@ -125,6 +156,29 @@ def fast_length(least: int) -> int:
     while pow(30, 31, length):  # up to 2**31, these products are the divisors of 30**31
         length += 1
     return length
+
+
+def tile_overlap(geometry: Geometry) -> float:
+    """Return how many values of a tile are transformed for each valid one.
+
+    >>> from convcli.geometry import conv_geometry
+    >>> round(tile_overlap(conv_geometry((1000, 1000), (31, 31))), 2)
+    1.26
+    """
+    _, valid, tile = tiles_of(geometry)
+    return tile[0] * tile[1] / (valid[0] * valid[1])
+
+
+def tiles_of(geometry: Geometry) -> tuple[Pair, Pair, Pair]:
+    """Return how far the kernel reaches beyond a window's first value, valid part, and tile."""
+    rows, columns = (
+        (extent - 1) // stride
+        for extent, stride in zip(geometry.extent, geometry.stride, strict=True)
+    )
+    most = _tile_for(rows + 1, columns + 1)
+    height, width = geometry.output_shape
+    valid = _equal_steps(height, most[0] - rows), _equal_steps(width, most[1] - columns)
+    return (rows, columns), valid, (fast_length(valid[0] + rows), fast_length(valid[1] + columns))
 
 
 def _equal_steps(size: int, most: int) -> int:

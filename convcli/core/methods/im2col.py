@@ -44,8 +44,8 @@ class Im2colMethod(SumMethod):
         kernel, self.accumulator = types.weights, types.accumulator
         self.columns = np.ascontiguousarray(kernel.reshape(len(kernel), -1).T, dtype)
         l1_norm = float(np.abs(kernel.astype(np.float64)).sum(axis=(1, 2, 3)).max())
-        roundings = BLOCK_TAPS + len(self.columns) // BLOCK_TAPS
-        self.precision = Precision(roundings, l1_norm, types.bias)
+        roundings = min(BLOCK_TAPS, len(self.columns)) + len(self.columns) // BLOCK_TAPS
+        self.precision = Precision(roundings, l1_norm, types.bias, types.spread)
         self.geometry = geometry
 
     def strip_rows(self, channels: int) -> int:

@@ -54,6 +54,11 @@ class TapSchedule(NamedTuple):
         return sum(len(plus) + len(minus) for _, plus, minus in self.rest + self.column + self.row)
 
     @property
+    def roundings(self) -> int:
+        """Bound the roundings that a term takes part in: two products, and the sums of all taps."""
+        return self.taps + 2
+
+    @property
     def l1_norm(self) -> float:
         """Sum of the magnitudes of all terms, even if factors and rest cancel."""
         rest, column, row = (
@@ -139,11 +144,16 @@ def rank_one_factors(kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] 
 
 
 def _grouped(kernel: NDArray[Any]) -> tuple[TapGroup, ...]:
-    """Group the taps of a (C, kh, kw) kernel by magnitude; 1 comes last, since it costs nothing."""
+    """Group the taps of a (C, kh, kw) kernel by magnitude.
+
+    Of integers 1 comes last, since it costs nothing. Floats come in ascending order, so that large
+    terms absorb no small ones.
+    """
     groups: dict[Any, tuple[list[Tap], list[Tap]]] = {}
     places = np.argwhere(kernel)
     weights = kernel[tuple(places.T)].tolist()
     for place, weight in zip(places.tolist(), weights, strict=True):
         groups.setdefault(abs(weight), ([], []))[int(weight < 0)].append(Tap(*place))
-    ordered = sorted(groups.items(), key=lambda group: group[0] == 1)
+    exact = kernel.dtype.kind == "i"
+    ordered = sorted(groups.items(), key=lambda group: group[0] == 1 if exact else group[0])
     return tuple(TapGroup(size, tuple(plus), tuple(minus)) for size, (plus, minus) in ordered)

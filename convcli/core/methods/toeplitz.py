@@ -17,12 +17,13 @@ Integers come out exactly if the floating-point type holds their sums. NaN would
 of a band, and float32 may be too inaccurate; such strips go to another method.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import Precision, SumTypes
+from convcli.core.dtypes import DOUBLE, Precision, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
@@ -58,7 +59,7 @@ class ToeplitzMethod(SumMethod):
             band = self.bands.setdefault((phase, column), np.zeros((self.rows, width), dtype))
             np.fill_diagonal(band[:, place : place + self.rows], kernel[row, column])
         l1_norm = float(np.abs(kernel.astype(np.float64)).sum())
-        self.precision = Precision(sum(geometry.kernel), l1_norm, types.bias)
+        self.precision = Precision(sum(geometry.kernel), l1_norm, types.bias, types.spread)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -77,6 +78,8 @@ class ToeplitzMethod(SumMethod):
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows; None if the sums are not finite or too inaccurate."""
+        if self.dtype == DOUBLE and not math.isfinite(float(strip.max()) - float(strip.min())):
+            return None  # it would take longer to find out from the sums
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
         wide = self._multiply(phases, -(-rows // self.rows), workspace)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +40,7 @@ ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 }
 
 
+@np.errstate(all="ignore")
 def explain_array(
     image: ArrayLike,
     kernel: ArrayLike | Kernel | str,
@@ -223,7 +224,7 @@ def _response(
         sums=tuple(sums),
         sum=sum_of_products(pairs),
         divisor=kernel.divisor,
-        bias=plan.types.bias,
+        bias=cast("float", plan.types.bias),  # several only for a bank, which is not explained
         value=value,
     )
 

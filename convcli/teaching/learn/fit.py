@@ -34,6 +34,7 @@ _CERTAIN_R_SQUARED = 0.9  # below it, no kernel is recognized with certainty
 _LARGEST = 1e100  # magnitude of a pixel
 
 
+@np.errstate(all="ignore")
 def learn_from(
     examples: Iterable[Example],
     model: Model,

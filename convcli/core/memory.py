@@ -1,0 +1,135 @@
+"""How much memory a convolution takes, from sizes and types alone.
+
+The numbers are upper bounds for any method that ``auto`` may choose, not measurements; they take
+microseconds, so that a job can be refused before it starts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from convcli.core.dtypes import DOUBLE
+from convcli.core.methods.choose import PASS_COST, TRANSFORM_COST
+from convcli.core.methods.direct import rows_per_strip
+from convcli.core.methods.fft import tile_overlap, tiles_of
+from convcli.core.methods.im2col import STRIP_BYTES as WINDOWS_BYTES
+from convcli.core.methods.toeplitz import band_rows
+from convcli.core.strips import without_gaps
+from convcli.core.threads import MIN_THREADED_SIZE, thread_count
+from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry
+
+ITEM = DOUBLE.itemsize  # no number in a strip is wider
+TAP_BYTES, PLAN_BYTES = 512, 1 << 16  # of the schedule, and of the rest of a plan
+TILE_COPIES = 6  # of a tile in float64: pixels, spectra and their products
+
+
+def estimated_bytes(
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    kernels: Sequence[tuple[int, ...]],
+    options: ConvOptions,
+    result: DTypeLike | None = None,
+    threads: int | None = None,
+    method: str = "auto",
+) -> int:
+    """Bound the bytes that filtering an image takes, beyond the image itself.
+
+    Args:
+        shape: of the image, (H, W) or (H, W, C).
+        dtype: of the image.
+        kernels: shapes of the kernels that run side by side; their maps give one result.
+        options: operation, padding, border, stride and dilation.
+        result: type of the result's values; None for the widest that the sums can have.
+        threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
+        method: one of :data:`convcli.choices.METHODS`.
+
+    Raises:
+        GeometryError: no window fits.
+
+    >>> mib = estimated_bytes((6000, 8000), "uint8", [(3, 3)], ConvOptions(), "uint8", 2) / 2**20
+    >>> 45 < mib < 100  # the result has 46
+    True
+    """
+    channels = shape[2] if len(shape) == 3 else 1
+    geometries = [_geometry(shape, kernel, options) for kernel in kernels]
+    size = np.dtype(result).itemsize if result is not None else ITEM
+    maps = channels if len(kernels[0]) == 2 else math.prod(kernels[0][:-3])
+    height, width = geometries[0].output_shape
+    strips = sum(
+        strip_bytes(geometry, kernel, channels, threads, method)
+        for geometry, kernel in zip(geometries, kernels, strict=True)
+    )
+    # A strip whose type is the image's, and combinations in float64.
+    return height * width * maps * size + strips * (1 if len(kernels) == 1 else 2)
+
+
+def strip_bytes(
+    geometry: Geometry,
+    kernel: tuple[int, ...],
+    channels: int,
+    threads: int | None = None,
+    method: str = "auto",
+) -> int:
+    """Bound the bytes of all strips that are filtered at the same time, and of what they share.
+
+    Args:
+        geometry: of the image and the kernel.
+        kernel: shape of the kernel, (kh, kw), (C, kh, kw) or (N, C, kh, kw).
+        channels: of the image.
+        threads: as for :func:`estimated_bytes`.
+        method: as for :func:`estimated_bytes`.
+    """
+    windows = without_gaps(geometry, channels)
+    height, width = windows.output_shape
+    pitch = -(-windows.padded_shape[1] // windows.stride[1])
+    summed, taps = len(kernel) > 2, math.prod(kernel[-3:])
+    maps = math.prod(kernel[:-3]) if summed else channels
+    phases = math.prod(map(min, windows.kernel, windows.stride))
+    copies = 1 + (summed or phases > 1 or windows.stride != (1, 1))  # of the strip, in phases
+
+    rows = min(rows_per_strip(windows, channels, DOUBLE), height)
+    # Strips, then sums, scratch and the column phases' sums, then the finished values.
+    sums = (
+        rows * pitch * (1 if summed else channels) * (2 + min(windows.kernel[1], windows.stride[1]))
+    )
+    values = rows * width * maps * (3 if summed else 1)
+    each = copies * _strip(windows, rows, channels) + sums + values
+    shared = math.prod(kernel) if summed else 0
+    if not summed and method in ("auto", "toeplitz"):
+        band = band_rows(windows)
+        reach = band + (windows.extent[0] - 1) // windows.stride[0]
+        shared += band * reach * windows.kernel[1] * min(windows.kernel[0], windows.stride[0])
+        each += copies * (_strip(windows, band, channels) - _strip(windows, 1, channels))
+    if summed and method in ("auto", "matrix"):
+        rows = min(max(WINDOWS_BYTES // (width * (taps + maps) * ITEM), 1), height)
+        windows_size = min(WINDOWS_BYTES // ITEM, rows * width * taps) + taps
+        product = copies * _strip(windows, rows, channels) + windows_size + rows * width * maps * 3
+        each = max(each, product)
+    if not summed and method in ("auto", "fft"):
+        cost = TRANSFORM_COST * (1 + phases) * tile_overlap(windows)
+        if method == "fft" or cost < 2 * PASS_COST[ITEM] * taps:
+            _, valid, tile = tiles_of(windows)
+            transforms = TILE_COPIES * math.prod(tile) + 5 * valid[0] * width * maps
+            each = max(each, transforms + 2 * _strip(windows, valid[0], channels))
+            shared += (phases + 2) * math.prod(tile)
+    large = (
+        channels * math.prod(geometry.input_shape) * (maps if summed else 1) >= MIN_THREADED_SIZE
+    )
+    count = thread_count(threads) if large else 1
+    numbers = each * min(count, height) + shared + 2 * windows.padded_shape[1]
+    return ITEM * numbers + TAP_BYTES * math.prod(kernel) + PLAN_BYTES
+
+
+def _strip(windows: Geometry, rows: int, channels: int) -> int:
+    """Return how many values a strip for some output rows has."""
+    return (windows.rows_needed(rows) + 1) * windows.padded_shape[1] * channels
+
+
+def _geometry(shape: tuple[int, ...], kernel: tuple[int, ...], options: ConvOptions) -> Geometry:
+    size: Pair = (kernel[-2], kernel[-1])
+    rules = options.padding, options.stride, options.dilation, options.operation
+    return conv_geometry((shape[0], shape[1]), size, *rules)

@@ -1,0 +1,59 @@
+"""Strips without gaps: only the rows and columns that taps read.
+
+A wide dilation or stride leaves rows and columns unread between the taps. Where most of a strip
+would be such gaps, the strip holds the ``k`` rows (or columns) of each window next to each other
+instead. Its windows are then ``k`` apart and without dilation, which is the same for every method.
+"""
+
+from __future__ import annotations
+
+from convcli.geometry import Geometry, Pads, Pair
+
+SPARSE = 16  # columns with gaps per column that is read, from which on the gaps are left out
+APART = 4  # rows from one window to the next, per row that is read, that are better left out
+LARGE_STRIP = 1 << 25  # bytes; in larger strips a factor of 2 is enough
+ITEM = 8  # bytes of a number at most
+
+
+def without_gaps(geometry: Geometry, channels: int) -> Geometry:
+    """Return the windows as they lie in strips without gaps, or ``geometry`` if these do not pay.
+
+    Args:
+        geometry: of the padded image.
+        channels: of the image.
+
+    >>> from convcli.geometry import conv_geometry
+    >>> wide = conv_geometry((97, 61), (3, 3), "same", dilation=10_000)
+    >>> strips = without_gaps(wide, 3)
+    >>> strips.padded_shape, strips.stride, strips.output_shape
+    ((291, 183), (3, 3), (97, 61))
+    """
+    (_, width), (rows, columns) = geometry.padded_shape, geometry.kernel
+    tall = 2 * geometry.extent[0] * channels * ITEM  # bytes of a strip's column
+    factor = 2 if tall * width > LARGE_STRIP else SPARSE
+    read = columns * geometry.output_shape[1]
+    if across := width > factor * read:
+        width = read
+    down = geometry.stride[0] > APART * rows
+    down = down or (tall * width > LARGE_STRIP and geometry.extent[0] > 2 * rows)
+    return _gapless(geometry, (down, across)) if down or across else geometry
+
+
+def _gapless(geometry: Geometry, axes: tuple[bool, bool]) -> Geometry:
+    """Leave the gaps out of some axes."""
+    shape, stride, dilation = geometry.input_shape, geometry.stride, geometry.dilation
+    anchor, pads = geometry.anchor, geometry.pads
+
+    def pair(dense: Pair, gapless: Pair) -> Pair:
+        rows, columns = (two[gap] for *two, gap in zip(dense, gapless, axes, strict=True))
+        return rows, columns
+
+    taps, windows = geometry.kernel, geometry.output_shape
+    return Geometry(
+        input_shape=pair(shape, (taps[0] * windows[0], taps[1] * windows[1])),
+        kernel=taps,
+        pads=Pads(*(0 if axes[side // 2] else pad for side, pad in enumerate(pads))),
+        stride=pair(stride, taps),
+        dilation=pair(dilation, (1, 1)),
+        anchor=pair(anchor, (0, 0)),
+    )
