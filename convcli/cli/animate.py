@@ -126,10 +126,10 @@ def animate(
 
     target = check_animation_target(output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
-    chosen = kernel_args.only_filter(conv, number)
+    image_filter = kernel_args.only_filter(conv, number)
     image, name = read_one(source, reading)
     with prefix_errors(name):
-        window = slide_over(image, chosen)
+        window = slide_over(image, image_filter)
         positions = choose_positions(window.output_shape, frames.first, frames.last, frames.step)
         animation = animate_window(window, positions.shown, title=base_name(name))
     count = len(animation)

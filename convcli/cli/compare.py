@@ -78,7 +78,7 @@ class Variation(NamedTuple):
         from convcli.teaching.compare.comparison import Choice
 
         if self.vary == "kernel":
-            return [Choice(found.label, found.label, found) for found in filters]
+            return [Choice(each.label, each.label, each) for each in filters]
         kind, _ = VARIED[self.vary]
         texts = self.values or self._default_values(filters[0], image)
         values = [kind.convert(text, None, None) for text in texts]

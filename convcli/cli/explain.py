@@ -83,10 +83,10 @@ def explain(
         raise click.UsageError("--json prints, and -o draws; choose one")
     check_outputs(None, output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
-    chosen = kernel_args.only_filter(conv, number)
+    image_filter = kernel_args.only_filter(conv, number)
     image, name = read_one(source, reading)
     with prefix_errors(name):
-        explanation = explain_image(image, chosen, at, activation)
+        explanation = explain_image(image, image_filter, at, activation)
     if output is not None:
         from convcli.teaching.explain.figure import draw_explanation
 

@@ -110,15 +110,15 @@ def show_kernel(
         printing = "--json" if json else "-o -"
         raise UsageError(f"{printing} prints, and --plot draws; choose one")
     check_outputs(output, plot, overwrite=overwrite)
-    found = read_spec(spec, getattr(sys.stdin, "buffer", None))
+    kernel_set = read_spec(spec, getattr(sys.stdin, "buffer", None))
     if output is not None:
-        _write(only_kernel(found), output, overwrite)
+        _write(only_kernel(kernel_set), output, overwrite)
     if plot is not None:
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
-        write_figure(draw_kernel_sheet(found), plot, overwrite=overwrite)
+        write_figure(draw_kernel_sheet(kernel_set), plot, overwrite=overwrite)
     if output is None and plot is None:
-        click.echo(set_json(found) if json else set_text(found, find_computed(spec)))
+        click.echo(set_json(kernel_set) if json else set_text(kernel_set, find_computed(spec)))
 
 
 def _write(kernel: Kernel, output: str, overwrite: bool) -> None:

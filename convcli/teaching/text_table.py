@@ -119,9 +119,9 @@ class TextTable(NamedTuple):
         return [*parts, left]
 
     def _part(self, first: int, last: int | None) -> TextTable:
-        chosen = slice(first, last)
+        columns = slice(first, last)
         return self._replace(
-            cells=[row[chosen] for row in self.cells], columns=self.columns[chosen]
+            cells=[row[columns] for row in self.cells], columns=self.columns[columns]
         )
 
 
@@ -130,14 +130,14 @@ def side_by_side(tables: Sequence[TextTable], paint: Paint) -> list[str]:
 
     All tables have the same labels; side by side, only the first one shows them.
     """
-    beside = [tables[0], *(table._replace(columns=(), rows=()) for table in tables[1:])]
-    if sum(table.width for table in beside) + len(GAP) * (len(beside) - 1) > WIDTH:
+    shown = [tables[0], *(table._replace(columns=(), rows=()) for table in tables[1:])]
+    if sum(table.width for table in shown) + len(GAP) * (len(shown) - 1) > WIDTH:
         blocks = [part.lines(paint) for table in tables for part in table.parts()]
         return [line.rstrip() for block in blocks for line in ("", *block)][1:]
-    blocks = [table.lines(paint) for table in beside]
+    blocks = [table.lines(paint) for table in shown]
     height = max(map(len, blocks))
     level = [
         [block[0], *[" " * table.width] * (height - len(block)), *block[1:]]
-        for table, block in zip(beside, blocks, strict=True)
+        for table, block in zip(shown, blocks, strict=True)
     ]
     return [GAP.join(line).rstrip() for line in zip(*level, strict=True)]

@@ -195,11 +195,11 @@ class _ChainWriter:
         named = [self.outputs.plot, self.outputs.output if self.outputs.has_result else None]
         paths = [Path(name) for name in named if name not in (None, STDOUT)]
         paths += [path for pair in layer_paths for path in pair if path is not None]
-        seen: set[Path] = set()
+        used: set[Path] = set()
         for path in paths:
-            if path.resolve() in seen and not is_stream(path):
+            if path.resolve() in used and not is_stream(path):
                 raise UsageError(f"two results go to {shown(str(path))}; name another file")
-            seen.add(path.resolve())
+            used.add(path.resolve())
             check_target(path, overwrite=self.writing.overwrite)
 
     def _write_layer(self, maps: Maps, values: Path, pixels: Path | None) -> None:

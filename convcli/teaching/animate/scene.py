@@ -261,9 +261,9 @@ class ImageScene(BlitCanvas):
 def _height(boxes: tuple[Box, Box, Box], titles: Sequence[str], maps: int) -> float:
     """Return the height of a frame without its title and caption."""
     has_bar_below = any(width >= WIDE * height for width, height in boxes)
-    around = _TICKS + _TITLE_LINE * max(map(line_count, titles)) + _BAR_BELOW * has_bar_below
+    margins = _TICKS + _TITLE_LINE * max(map(line_count, titles)) + _BAR_BELOW * has_bar_below
     (_, input_height), (_, kernel_height), (_, map_height) = boxes
-    return max(input_height + around, kernel_height + around, maps * (map_height + around))
+    return max(input_height + margins, kernel_height + margins, maps * (map_height + margins))
 
 
 def _set_ticks(axis: Axis, size: int, before: int, after: int, inches: float) -> None:

@@ -107,8 +107,8 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     depth = None if image_filter.range == "raw" else image.depth
     extremes = measure(image, image_filter) if image_filter.range == "rescale" else None
 
-    def filtered(chosen: Filter, depth: int | None) -> NDArray[Any]:
-        return with_channels(filter_image(image, chosen, depth, extremes).image.pixels)
+    def filtered(image_filter: Filter, depth: int | None) -> NDArray[Any]:
+        return with_channels(filter_image(image, image_filter, depth, extremes).image.pixels)
 
     values = filtered(raw, None)
     maps: tuple[NDArray[Any], ...] = (values,)

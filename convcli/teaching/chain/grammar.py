@@ -289,7 +289,7 @@ def _build_conv(
     sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor)
     return Conv(
         tuple(group_kernels(sets, combine)),
-        "+".join(found.label for found in sets),
+        "+".join(kernels.label for kernels in sets),
         conv,
         read_biases(bias) if isinstance(bias, str) else bias,
         method=method,

@@ -66,6 +66,6 @@ def image_of(
         np.array_split(maps, strips), np.array_split(pixels, strips), strict=True
     ):
         value_range.apply(values, out)
-    kept = None if range == "raw" else depth
-    image = replace(like, pixels=squeeze_maps(pixels), depth=kept, alpha=None, notes=())
+    bits = None if range == "raw" else depth
+    image = replace(like, pixels=squeeze_maps(pixels), depth=bits, alpha=None, notes=())
     return image, stats

@@ -57,12 +57,12 @@ from convcli.teaching.explain.text import heading, window_place
 
 _MAX_ROWS = 12
 # Lengths in inches:
-_CELL, _MIN_CELL, _LONGEST, _MIN_LONGEST = 0.6, 0.34, 5.0, 1.6  # of grids with numbers
+_CELL, _MIN_CELL, _MAX_SIDE, _MIN_SIDE = 0.6, 0.34, 5.0, 1.6  # of grids with numbers
 _IMAGE = 3.0  # the longer side of a window that is too large for numbers
 _THINNEST = 0.4  # of a window of one row or column
-_AROUND, _BESIDE, _BELOW = 0.75, 1.35, 0.55  # space for titles and ticks; for color bars
+_TITLES, _BAR, _BAR_BELOW = 0.75, 1.35, 0.55  # space for titles and ticks; for color bars
 _SIGNAL_WIDTH, _PART_WIDTH, _SIGNAL_HEIGHT, _FRAME = 9.6, 2.7, 1.6, 0.8
-_LEGIBLE = 7.0  # points
+_MIN_POINTS = 7.0  # points
 
 
 class _SumRow(NamedTuple):
@@ -177,8 +177,10 @@ def _footer(explanation: Explanation, rows: Sequence[_SumRow]) -> list[str]:
 
 def _draw_images(explanation: Explanation, rows: Sequence[_SumRow], title: str) -> Figure:
     boxes = [_box(row) for row in rows]
-    width = max(3 * (max(box[0] for box in boxes) + _BESIDE), 7.0)
-    heights = [height + _AROUND + _BELOW * (across >= WIDE * height) for across, height in boxes]
+    width = max(3 * (max(box[0] for box in boxes) + _BAR), 7.0)
+    heights = [
+        height + _TITLES + _BAR_BELOW * (across >= WIDE * height) for across, height in boxes
+    ]
     figure = page(width, sum(heights), title, footer=_footer(explanation, rows))
     grid = figure.subplots(len(rows), 3, squeeze=False, height_ratios=heights)
     drawn = [
@@ -197,10 +199,10 @@ def _box(row: _SumRow) -> tuple[float, float]:
     if max(row.window.shape) > MAX_TICKED:
         return fit_box(row.window.shape, _IMAGE, thinnest=_THINNEST)
     texts = chain(*map(cell_texts, (row.window, row.weights, row.products)))
-    widest = max(text_width(text, _LEGIBLE) for text in texts)
+    widest = max(text_width(text, _MIN_POINTS) for text in texts)
     cell = max(_MIN_CELL, min(widest / 0.75, _CELL))
     shape = row.window.shape
-    return fit_box(shape, _LONGEST, cell=cell, shortest=_MIN_LONGEST, thinnest=_THINNEST)
+    return fit_box(shape, _MAX_SIDE, cell=cell, shortest=_MIN_SIDE, thinnest=_THINNEST)
 
 
 def _draw_row(

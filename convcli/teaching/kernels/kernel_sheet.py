@@ -53,7 +53,7 @@ _MAX_ROWS = 8  # kernels, or channels of a kernel
 # All in inches.
 _LONGEST_WEIGHTS, _LONGEST, _LONGEST_OF_MANY = 5.4, 2.3, 1.8  # longer side of a panel
 _CELL, _THINNEST, _MIN_TITLE = 0.62, 0.4, 2.4
-_BESIDE, _AROUND, _LINE = 1.35, 0.75, 0.17  # bars and labels; titles and ticks; one line of text
+_BAR, _TITLES, _LINE = 1.35, 0.75, 0.17  # bars and labels; titles and ticks; one line of text
 
 _MIN_CONTOURED = 9  # rows and columns of a kernel with contours
 _MAX_ROUGHNESS = 1.7  # of a kernel with contours: a difference of Gaussians is below, a line above
@@ -121,8 +121,8 @@ def _draw_one(group: HeatmapGroup, title: str) -> Figure:
     """Draw large weights, and the other panels in a square at their right."""
     heatmap = group.maps[0]._replace(title="weights")
     large, _ = _box(heatmap.values.shape, _LONGEST_WEIGHTS)
-    widths = [max(large, _LONGEST) + _BESIDE, _LONGEST + _BESIDE, _LONGEST + _BESIDE]
-    figure = page(sum(widths), 2 * (_LONGEST + _AROUND + 3 * _LINE), title)
+    widths = [max(large, _LONGEST) + _BAR, _LONGEST + _BAR, _LONGEST + _BAR]
+    figure = page(sum(widths), 2 * (_LONGEST + _TITLES + 3 * _LINE), title)
     grid = figure.add_gridspec(2, 3, width_ratios=widths)
     places = (grid[:, 0], grid[0, 1], grid[0, 2], grid[1, 1], grid[1, 2])
     panels = _Panels(*map(figure.add_subplot, places))
@@ -135,8 +135,8 @@ def _draw_rows(group: HeatmapGroup, title: str) -> Figure:
     """Draw one row of panels per kernel or channel."""
     count = len(group.maps)
     longest = _LONGEST if count <= 4 else _LONGEST_OF_MANY
-    width = len(_Panels._fields) * (longest + _BESIDE)
-    figure = page(width, count * (longest + _AROUND + 3 * _LINE), title)
+    width = len(_Panels._fields) * (longest + _BAR)
+    figure = page(width, count * (longest + _TITLES + 3 * _LINE), title)
     axes = figure.subplots(count, len(_Panels._fields), squeeze=False)
     rows = [_Panels(*row) for row in axes]
     drawn = []

@@ -33,8 +33,8 @@ _MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 _CELL, _MIN_LONGEST, _LONGEST, _TILE, _THINNEST = 0.62, 1.3, 4.2, 2.2, 0.4  # of heat maps
 _MIN_STRIP = 5.0  # the longest side of a long and thin kernel at least
 _LOSS = 2.4  # the height of the loss curve
-_AROUND, _TITLE = 0.65, 0.4  # space for titles, with and without ticks
-_BESIDE, _BELOW = 1.15, 0.55  # space for color bars
+_TITLE_SPACE, _TITLE = 0.65, 0.4  # space for titles, with and without ticks
+_BAR_SPACE, _BAR_BELOW = 1.15, 0.55  # space for color bars
 _NEAR = 1e-3  # the loss of least squares is drawn if it is above this share of the least loss
 
 
@@ -91,8 +91,8 @@ def _draw_solution(learned: LearnResult, truth: Truth | None) -> Figure:
     inches = _box((rows, columns), _LONGEST if len(maps) == 1 else _LONGEST / 1.3)
     below = columns >= WIDE * rows
     count = len(maps[0].weights)
-    width = max(len(maps) * (inches[0] + (0.4 if below else _BESIDE)), 3.4)
-    figure = page(width, count * (inches[1] + _AROUND + _BELOW * below), _title(learned))
+    width = max(len(maps) * (inches[0] + (0.4 if below else _BAR_SPACE)), 3.4)
+    figure = page(width, count * (inches[1] + _TITLE_SPACE + _BAR_BELOW * below), _title(learned))
     grid = figure.subplots(count, len(maps), squeeze=False)
     drawn = []
     for column, each in enumerate(maps):

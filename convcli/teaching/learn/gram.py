@@ -119,13 +119,13 @@ def _matrices(windows: Windows, origin: Origin) -> Iterator[Floats]:
     across = min(width, most)
     down = max(most // across, 1)
     space = np.empty(count * down * across)
-    step, apart, taps = windows.stride, windows.dilation, windows.kernel_shape
+    step, gap, taps = windows.stride, windows.dilation, windows.kernel_shape
     for top, left in product(range(0, height, down), range(0, width, across)):
         part = windows.part(slice(top, top + down), slice(left, left + across))
         matrix = space[: count * part.target.size].reshape(count, -1)
         planes = np.subtract(part.planes, origin.before, dtype=np.float64)
         shape, (channel, *pitch) = (len(planes), *taps, *part.target.shape), planes.strides
-        strides = (channel, *np.multiply(pitch, apart).tolist(), *np.multiply(pitch, step).tolist())
+        strides = (channel, *np.multiply(pitch, gap).tolist(), *np.multiply(pitch, step).tolist())
         matrix[:-2].reshape(shape)[...] = as_strided(planes, shape, strides, writeable=False)
         matrix[-2] = 1.0
         np.subtract(
@@ -140,10 +140,10 @@ def products_by_fft(windows: Windows, origin: Origin, threads: int) -> Floats:
     """Compute :func:`sum_products` by FFT; stride and dilation are 1."""
     channels, (rows, columns) = len(windows.planes), windows.kernel_shape
     sides = _fft_sides(windows)
-    found = _sum_bands(
+    summed = _sum_bands(
         lambda band: _correlate(band, origin, sides), windows, threads, sides[0] - rows + 1
     )
-    lags, sums = np.split(found, [-channels - 2])
+    lags, sums = np.split(summed, [-channels - 2])
     lags = lags.reshape(channels + 1, channels, rows, 2 * columns - 1)
     are_integers = windows.planes.dtype.kind in "biu" and windows.target.dtype.kind in "biu"
     if are_integers and np.abs(lags).max() < _MAX_EXACT_SUM:
@@ -171,11 +171,11 @@ def residuals_by_fft(
 
     def work(band: Windows) -> Floats:
         crossed, sums = np.zeros_like(factors), np.zeros(2)
-        for pixels, values, inside in _tiles(band, origin, sides):
+        for pixels, values, valid in _tiles(band, origin, sides):
             spectrum = np.fft.rfft2(pixels)
             filtered = np.fft.irfft2((factors * spectrum).sum(axis=0), sides)
             residuals = np.zeros(sides)
-            residuals[inside] = values[inside] - filtered[inside] - bias
+            residuals[valid] = values[valid] - filtered[valid] - bias
             crossed += np.fft.rfft2(residuals).conj() * spectrum
             sums += residuals.sum(), np.vdot(residuals, residuals)
         return np.append(np.fft.irfft2(crossed, sides)[:, :rows, :columns], sums)
@@ -193,10 +193,10 @@ def _correlate(windows: Windows, origin: Origin, sides: Pair) -> Floats:
     left = np.zeros((channels + 1, *sides))
     total = np.zeros((channels + 1, channels, sides[0], sides[1] // 2 + 1), complex)
     sums = np.zeros(channels + 2)
-    for pixels, values, (inside, _) in _tiles(windows, origin, sides):
+    for pixels, values, (valid, _) in _tiles(windows, origin, sides):
         middle = slice(columns - 1, sides[1] - columns + 1)
         left[:-1] = 0
-        left[:-1, inside, middle] = pixels[:, inside, middle]
+        left[:-1, valid, middle] = pixels[:, valid, middle]
         left[-1] = values
         spectrum = np.fft.rfft2(pixels)
         total += np.fft.rfft2(left)[:, np.newaxis] * np.conjugate(spectrum, out=spectrum)
@@ -231,13 +231,13 @@ def _tiles(
         for left in range(0, windows.planes.shape[2], across):
             target = windows.target[top : top + down, left : left + across]
             first, last = left - columns + 1, left + across + columns - 1
-            seen = windows.planes[:, top : top + len(target) + rows - 1, max(first, 0) : last]
-            pixels, values = np.zeros((len(seen), *sides)), np.zeros(sides)
-            shown = pixels[:, : seen.shape[1], max(-first, 0) :][..., : seen.shape[2]]
-            np.subtract(seen, origin.before, out=shown, dtype=np.float64)
-            inside = slice(len(target)), slice(columns - 1, columns - 1 + target.shape[1])
-            np.subtract(target, origin.after, out=values[inside], dtype=np.float64)
-            yield pixels, values, inside
+            source = windows.planes[:, top : top + len(target) + rows - 1, max(first, 0) : last]
+            pixels, values = np.zeros((len(source), *sides)), np.zeros(sides)
+            shown = pixels[:, : source.shape[1], max(-first, 0) :][..., : source.shape[2]]
+            np.subtract(source, origin.before, out=shown, dtype=np.float64)
+            valid = slice(len(target)), slice(columns - 1, columns - 1 + target.shape[1])
+            np.subtract(target, origin.after, out=values[valid], dtype=np.float64)
+            yield pixels, values, valid
 
 
 def _shift_pixels(
@@ -260,15 +260,15 @@ def _shift_pixels(
     top, top_pixels = edge(np.s_[:1], np.s_[:])
     bottom, bottom_pixels = edge(np.s_[-1:], np.s_[:])
     gram, sums = np.empty(shape * 2), np.empty(shape)
-    seen = [slice(start, start + columns) for start in range(columns - 1, -1, -1)]
+    spans = [slice(start, start + columns) for start in range(columns - 1, -1, -1)]
     for j in range(columns):  # leave no column on the right of the last window's first pixel
-        lags[..., seen[j]] -= right[:, 0, j]
+        lags[..., spans[j]] -= right[:, 0, j]
         pixels = pixels - right_pixels[:, 0, j]
     for j in range(columns):
-        lags[..., seen[j]] += right[:, 0, j]
+        lags[..., spans[j]] += right[:, 0, j]
         pixels = pixels + right_pixels[:, 0, j]
-        gram[:, 0, j], sums[:, 0, j] = lags[..., seen[j]], pixels
-        lags[..., seen[j]] -= left[:, 0, j]
+        gram[:, 0, j], sums[:, 0, j] = lags[..., spans[j]], pixels
+        lags[..., spans[j]] -= left[:, 0, j]
         pixels = pixels - left_pixels[:, 0, j]
     for i in range(1, rows):
         lost = gram[:, i - 1, ..., i - 1 : -1, :] - top[:, i - 1, ..., i - 1 : -1, :]

@@ -185,11 +185,11 @@ def _known(spec: str, shape: Pair, *, rotated: bool = False) -> _Known | None:
         kernel = get_kernel(spec)
     except KernelError:
         return None
-    inside = []
+    cut = []
     for own, room in zip(kernel.weights.shape, shape, strict=True):
         before = max((own - 1) // 2 - (room - 1) // 2, 0)
-        inside.append(slice(before, before + room))
-    weights = kernel.weights[tuple(inside)]
+        cut.append(slice(before, before + room))
+    weights = kernel.weights[tuple(cut)]
     if not weights.any() or np.count_nonzero(weights) < np.count_nonzero(kernel.weights):
         return None
     return _Known(spec, centered(weights, shape), float(kernel.bias), rotated)
@@ -203,7 +203,7 @@ def _gaussian_sigma(weights: Floats) -> float | None:
     rows, columns = weights.shape
     if columns < 3 or rows % 2 == 0 or columns % 2 == 0:
         return None
-    center, beside = weights[rows // 2, columns // 2 : columns // 2 + 2].tolist()
-    if not 1e-6 * abs(center) < beside * math.copysign(1, center) < (1 - 1e-6) * abs(center):
+    center, neighbor = weights[rows // 2, columns // 2 : columns // 2 + 2].tolist()
+    if not 1e-6 * abs(center) < neighbor * math.copysign(1, center) < (1 - 1e-6) * abs(center):
         return None
-    return math.sqrt(-0.5 / math.log(beside / center))
+    return math.sqrt(-0.5 / math.log(neighbor / center))

@@ -231,8 +231,8 @@ def _padded(image: NDArray[Any], geometry: Geometry, border: str, fill: float) -
     padded = np.empty((*geometry.padded_shape, image.shape[2]), view.own_dtype)
     view.copy_rows(0, padded)
     rows, columns = geometry.output_shape
-    seen = (columns - 1) * geometry.stride[1] + geometry.extent[1]
-    return padded[: geometry.rows_needed(rows), :seen]
+    width = (columns - 1) * geometry.stride[1] + geometry.extent[1]
+    return padded[: geometry.rows_needed(rows), :width]
 
 
 def _unclipped(after: NDArray[Any], max_value: int | None) -> NDArray[np.bool_]:
