@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 # The groups in the order of the page, each with its topic of `convcli manual`.
 GROUPS = {
@@ -39,6 +41,39 @@ class Option(click.Option):
         self.group = group
         self.rare = rare
 
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the value of the first variable that is set; see :meth:`variables`."""
+        set_ones = (os.environ.get(variable) for variable in self.variables(ctx))
+        return next(filter(None, set_ones), None)
+
+    def variables(self, ctx: click.Context) -> list[str]:
+        """Return the names of the option's environment variables, one for each long name."""
+        own = [self.envvar] if isinstance(self.envvar, str) else list(self.envvar or ())
+        if not self.allow_from_autoenv or ctx.auto_envvar_prefix is None:
+            return own
+        names = [name[2:] for name in self.opts if name.startswith("--")]
+        return [
+            *(f"{ctx.auto_envvar_prefix}_{name}".upper().replace("-", "_") for name in names),
+            *own,
+        ]
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """Return the value; a repeatable option takes one from each line."""
+        text = self.resolve_envvar_value(ctx)
+        if not self.multiple or text is None:
+            return super().value_from_envvar(ctx)
+        return tuple(line for line in text.splitlines() if line.strip())
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Convert the value; an error names the variable that the value comes from."""
+        try:
+            return super().process_value(ctx, value)
+        except click.BadParameter as error:
+            if ctx.get_parameter_source(str(self.name)) is ParameterSource.ENVIRONMENT:
+                variables = filter(os.environ.get, self.variables(ctx))
+                error.param_hint = f"environment variable {next(variables)}"
+            raise
+
 
 class Command(click.Command):
     """A command with examples, and options in groups; ``--help-all`` where some are hidden."""
@@ -50,6 +85,13 @@ class Command(click.Command):
         self.hides = len(options) > MANY and any(option.rare for option in options)
         if self.hides:
             self.params.append(_help_all_option())
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option ``--help``, which no environment variable sets."""
+        help_option = super().get_help_option(ctx)
+        if help_option is not None:
+            help_option.allow_from_autoenv = False
+        return help_option
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the page."""

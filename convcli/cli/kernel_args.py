@@ -202,7 +202,7 @@ apply_kernel_options = option_group(
         type=click.IntRange(min=1),
         metavar="N",
         rare=True,
-        envvar=["CONVCLI_APPLY_THREADS", "CONVCLI_THREADS"],
+        envvar="CONVCLI_THREADS",
         show_default="one per processor",
         help="Threads for one image; the result does not depend on it.",
     ),
@@ -222,6 +222,5 @@ def filter_option(command: str) -> Decorator:
         "number",
         type=click.IntRange(min=1),
         metavar="N",
-        envvar=f"CONVCLI_{command.upper()}_FILTER",
         help=f"{command.capitalize()} the N-th kernel of a bank only, counted from 1.",
     )

@@ -116,7 +116,9 @@ def _exit_handling() -> Iterator[None]:
     environment variable: CONVCLI_APPLY_BORDER=zero stands for `apply --border zero`.
     """,
 )
-@click.version_option(__version__, prog_name="convcli", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__, prog_name="convcli", message="%(prog)s %(version)s", allow_from_autoenv=False
+)
 def root() -> None:
     """Filter images by convolution, with every convention explicit.
 

@@ -127,7 +127,6 @@ def parse_layer(text: str) -> StackLayer:
     "layers",
     type=ParsedType("k=K[,s=S][,p=P][,d=D]", parse_layer),
     multiple=True,
-    envvar="CONVCLI_SIZE_LAYER",
     help="One layer of a stack, e.g. k=7,s=2. Repeatable.",
 )
 @message_option("--explain", is_flag=True, help="Also print the formula with the numbers put in.")

@@ -94,10 +94,6 @@ class KernelSpecType(click.ParamType[str]):
 
     name = "spec"
 
-    def split_envvar_value(self, rv: str) -> list[str]:
-        """Split an environment variable at line ends, since a matrix contains blanks."""
-        return [line for line in rv.splitlines() if line.strip()]
-
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:

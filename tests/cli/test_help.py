@@ -106,17 +106,6 @@ def test_h_is_help(convcli):
     assert convcli("size", "-h").out == convcli("size", "--help").out
 
 
-def test_every_option_has_a_variable_of_its_own_name():
-    for path, command in COMMANDS.items():
-        for parameter in command.params:
-            if not isinstance(parameter, Option) or parameter.name == "help_all":
-                continue
-            long = max(parameter.opts, key=len).lstrip("-").replace("-", "_").upper()
-            prefix = "_".join(("CONVCLI", *map(str.upper, path)))
-            named = parameter.envvar or f"{prefix}_{parameter.name.upper()}"
-            assert f"{prefix}_{long}" in ([named] if isinstance(named, str) else named)
-
-
 @pytest.mark.parametrize(
     ("name", "value", "flags"),
     [
@@ -163,6 +152,58 @@ def test_several_kernels_in_a_variable_and_the_command_line_wins(apply, gray):
     assert ran.names == ["gray_outline.png", "gray_custom.png"]
     ran = apply("-k", "blur", "gray.png", CONVCLI_APPLY_KERNEL="outline")
     assert ran.names == ["gray_blur.png"]
+
+
+def every_option(command=root, path=("CONVCLI",)):
+    """Yield each option of each command, with its context and the prefix of its variables."""
+    settings = root.context_settings | {"auto_envvar_prefix": "_".join(path)}
+    context = click.Context(command, **settings)
+    for param in command.get_params(context):
+        if isinstance(param, click.Option):
+            yield param, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            yield from every_option(child, (*path, name.upper().replace("-", "_")))
+
+
+def test_every_long_name_is_a_variable_except_those_that_print_a_page(monkeypatch):
+    for option, context in every_option():
+        for name in (name for name in option.opts if name.startswith("--")):
+            variable = f"{context.auto_envvar_prefix}_{name[2:]}".upper().replace("-", "_")
+            monkeypatch.setenv(variable, "7")
+            sets_it = name not in ("--help", "--help-all", "--version")
+            assert option.resolve_envvar_value(context) == ("7" if sets_it else None), variable
+            monkeypatch.delenv(variable)
+
+
+@pytest.mark.parametrize("value", ["0.1.0", "1", "true"])
+def test_no_variable_prints_a_page_in_place_of_the_result(convcli, value):
+    names = ("CONVCLI_VERSION", "CONVCLI_HELP", "CONVCLI_SIZE_HELP")
+    ran = convcli("size", "--n", "5", "--k", "3", **dict.fromkeys(names, value))
+    assert (ran.code, ran.out) == (0, b"3\n")
+
+
+def test_both_names_of_an_option_are_variables_and_the_first_one_wins(convcli):
+    assert convcli("size", CONVCLI_SIZE_N="5", CONVCLI_SIZE_KERNEL="3").out == b"3\n"
+    assert (
+        convcli("size", CONVCLI_SIZE_N="6", CONVCLI_SIZE_SIZE="5", CONVCLI_SIZE_K="3").out == b"4\n"
+    )
+
+
+def test_a_wrong_value_is_blamed_on_its_variable(convcli):
+    ran = convcli("size", "--k", "3", CONVCLI_SIZE_N="five")
+    assert ran.code == 2
+    assert "environment variable CONVCLI_SIZE_N: 'five'" in ran.err
+    ran = convcli("size", "--k", "3", "--n", "five", CONVCLI_SIZE_N="5")
+    assert "'--n'" in ran.err
+    assert "CONVCLI" not in ran.err
+
+
+def test_a_list_in_a_variable_has_a_value_on_each_line(apply, gray, here):
+    (here / "a b.png").write_bytes((here / "gray.png").read_bytes())
+    ran = apply("-k", "blur", ".", CONVCLI_APPLY_INCLUDE="a b*\nc*\n", CONVCLI_APPLY_EXCLUDE="g*")
+    assert ran.names == ["./a b_blur.png"]
 
 
 @pytest.mark.processes

@@ -118,8 +118,7 @@ def _click_option(layer: LayerSyntax, syntax: OptionSyntax) -> click.Option:
         attributes |= {"type": value_type, "metavar": syntax.value.metavar}
         attributes |= {"multiple": syntax.multiple, "required": syntax.required}
     if syntax.name == "threads":  # one variable sets the threads of every command
-        command = layer.name.upper().replace("-", "_")
-        attributes["envvar"] = [f"CONVCLI_CHAIN_{command}_THREADS", "CONVCLI_THREADS"]
+        attributes["envvar"] = "CONVCLI_THREADS"
     return Option([*filter(None, flags), syntax.name], group=syntax.group, **attributes)
 
 
