@@ -19,8 +19,12 @@ from convcli.geometry import parse_padding, parse_pair, parse_position, parse_si
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    TextType = click.ParamType[Any]
+else:
+    TextType = click.ParamType  # which is generic from click 8.4 on
 
-class ParsedType(click.ParamType[Any]):
+
+class ParsedType(TextType):
     """Text that a function reads; its ValueError becomes a usage error.
 
     ``words`` are texts that completion offers.
@@ -89,7 +93,7 @@ class WordType(click.Choice[str]):
         return "|".join(self.words)
 
 
-class KernelSpecType(click.ParamType[str]):
+class KernelSpecType(TextType):
     """A kernel SPEC, completed with the names of the catalogue."""
 
     name = "spec"

@@ -250,7 +250,7 @@ def test_alpha_and_nan_are_reported(chain, save):
         (["photo.png", "conv", "-k", "1", "--bias", "nan.npy"], 2, "nan.npy: must hold finite"),
         (["photo.png", "conv", "-k", "1", "--bias", "photo.png"], 2, "--bias photo.png: "),
         (["photo.png", "conv", "-k", "outline", "--bias", "big.txt"], 2,
-         "photo.png: layer 1 (conv outline): sums may reach 1e+30, beyond 64-bit integers"),
+         "photo.png: layer 1 (conv outline): sums may reach 1.00e+30, beyond 64-bit integers"),
         (["photo.png", "relu", "--each-dir", "m.csv"], 1, "m.csv is a file"),
         (["photo.png", "conv", "-k", "bank.npy", "conv", "-k", "bank.npy"], 2,
          "photo.png: layer 2 (conv bank): kernel bank-1 sums over 3 channels, but the layer's "
