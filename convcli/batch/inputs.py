@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import translate
 from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ class InputSearch:
 
     Attributes:
         is_piped: whether the list of inputs is a pipe, which can be read only once.
-        ignored: number of the files that :meth:`named` found in folders and left out, because
+        ignored: number of the files that the search found in folders and left out, because
             their names are not those of images.
     """
 
@@ -64,14 +65,41 @@ class InputSearch:
         listed = options.files_from
         self.is_piped = listed is not None and (listed == STDIN or is_stream(Path(listed)))
         self.ignored = 0
+        self._mentioned: set[int] = set()
+        self._pipe: Iterator[Source] = self._listed() if self.is_piped else iter(())
 
     def repeatable(self) -> Iterator[Source]:
         """Yield the inputs that can be read more than once: all, or all but those of a pipe."""
-        yield from self.named()
+        self._mentioned.clear()
+        yield from self._once(self._named())
         if not self.is_piped:
-            yield from self.listed()
+            yield from self._once(self._listed())
 
-    def named(self) -> Iterator[Source]:
+    def piped(self) -> Iterator[Source]:
+        """Yield the inputs of a list from a pipe as they arrive, once :meth:`repeatable` ended."""
+        yield from self._once(self._pipe)
+
+    def count_to_two(self) -> int:
+        """Return the number of inputs, 2 if there are more; those from a pipe stay to be read."""
+        paths, ahead = {os.path.abspath(each.path) for each in islice(self.repeatable(), 2)}, []
+        while len(paths) < 2 and (source := next(self._pipe, None)) is not None:
+            paths.add(os.path.abspath(source.path))
+            ahead.append(source)
+        self._pipe = chain(ahead, self._pipe)
+        return len(paths)
+
+    def _once(self, sources: Iterable[Source]) -> Iterator[Source]:
+        """Leave out inputs that were mentioned before: the same absolute path."""
+        one_folder = len(self._options.names) == 1 and self._options.files_from is None
+        for source in sources:
+            if not (one_folder or source.is_stdin):
+                path = hash(os.path.abspath(source.path))
+                if path in self._mentioned:
+                    continue
+                self._mentioned.add(path)
+            yield source
+
+    def _named(self) -> Iterator[Source]:
         """Yield the inputs that are named, and those found in folders and by patterns.
 
         They come in the order given; those of a folder are sorted by name. In a folder only files
@@ -90,7 +118,7 @@ class InputSearch:
             else:
                 yield from self._matching(name)
 
-    def listed(self) -> Iterator[Source]:
+    def _listed(self) -> Iterator[Source]:
         """Yield the inputs named in the --files-from list as they arrive; names are bytes."""
         list_file, null = self._options.files_from, self._options.null
         if list_file is None:
@@ -213,7 +241,8 @@ def _matcher(patterns: tuple[str, ...]) -> Matcher | None:
     # An expression of no patterns matches nothing.
     names, paths = (
         re.compile(
-            "|".join(translate(each) for each in patterns if ("/" in each) == slash) or "(?!)"
+            "|".join(translate(each) for each in patterns if ("/" in each) == slash) or "(?!)",
+            re.IGNORECASE,  # as suffixes are found in folders
         )
         for slash in (False, True)
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 
 from convcli.atomic import is_stream
@@ -91,7 +90,7 @@ class JobList:
         """
         self._options, self._search = options, InputSearch(inputs)
         self.reads_stdin = STDIN in inputs.names
-        several = self._has_several()
+        several = self._has_several(inputs)
         check_output_options(options, several=several, stdin=self.reads_stdin)
         summaries = () if several else summary_files(options.outputs)
         self.summaries: tuple[SummaryFile, ...] = tuple(
@@ -117,7 +116,7 @@ class JobList:
         yield from self._new_jobs()
         if not self._search.is_piped:
             return
-        for index, source in enumerate(self._search.listed(), self._seen + 1):
+        for index, source in enumerate(self._search.piped(), self._seen + 1):
             job = self._planner.job(source, index)
             conflict = self._claim(self._conflicts, job)
             if conflict is not None:
@@ -128,12 +127,16 @@ class JobList:
                 job = Job(source._replace(error=ImageError(source.path, problem)))
             yield job
 
-    def _has_several(self) -> bool:
+    def _has_several(self, inputs: InputOptions) -> bool:
         """Tell whether there may be more than one input; it matters for single files only."""
         outputs = self._options.outputs
-        if self._search.is_piped or not (outputs.output or summary_files(outputs)):
+        if outputs.output is None and not summary_files(outputs):
             return True
-        return len(list(islice(self._search.repeatable(), 2))) > 1
+        count = self._search.count_to_two()
+        if count == 0 and outputs.output is not None:
+            listed = shown(str(inputs.files_from))
+            raise UsageError(f"--files-from {listed}: names no file, so -o would stay empty")
+        return count > 1
 
     def _repeatable_jobs(self) -> Iterator[Job]:
         """Yield the jobs of all inputs that can be read more than once."""

@@ -90,7 +90,6 @@ REFUSED = [
     (["x/a.png", "y/a.png"], {"out_dir": "out"}, {}),
     (["a.png", "b.png"], {"name": "{kernel}{suffix}"}, {}),
     (["a.png", "a.jpg"], {}, {"format": "png"}),
-    (["a.png", "./a.png"], {}, {}),
     (["a.png", "a_blur.png"], {}, {"overwrite": True}),
     (["a_blur.png", "a.png"], {}, {"overwrite": True}),
     (["-"], {}, {}),
@@ -150,10 +149,46 @@ class Opened:
 @pytest.mark.posix
 def test_names_twice_in_a_pipe(here):
     os.mkfifo("list")
-    with Opened("a.png\na.png\n"):
-        first, second = jobs(["z.png"], job_options(), InputOptions((), files_from="list"))
+    with Opened("a.png\nx/../a.png\na.jpg\n"):
+        options = job_options(format="png")
+        first, second = jobs(["z.png"], options, InputOptions(("a.png",), files_from="list"))
     assert paths_of(first) == ("a_blur.png",)
     assert "taken by another input" in str(second.source.error)
+
+
+def test_an_input_named_twice_is_taken_once_where_it_comes_first(here):
+    make(here, "in/b.png", "in/a.png", "list")
+    (here / "list").write_text("in/a.png\nin/c.png\n./in/c.png\n")
+    (here / "in/link.png").symlink_to("a.png")
+    search = InputOptions(("in/b.png", "./in/b.png", "in", str(here / "in")), files_from="list")
+    paths = [job.source.path for job in jobs([], job_options(), search, out_dir="out")]
+    assert paths == ["in/b.png", "in/a.png", "in/link.png", "in/c.png"]
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(("listed", "count"), [("a.png\n./a.png\n", 1), ("a.png\nb.png\n", 2)])
+def test_a_list_from_a_pipe_may_name_the_one_input_of_a_single_output(here, listed, count):
+    os.mkfifo("list")
+    with Opened(listed):
+        search = InputOptions((), files_from="list")
+        if count > 1:
+            with pytest.raises(UsageError, match="several inputs"):
+                jobs([], job_options(), search, output="o.png")
+            return
+        (job,) = jobs([], job_options(), search, output="o.png", plot="p.png")
+    assert (job.source.path, paths_of(job)) == ("a.png", ("o.png",))
+    assert job.summaries == (("figure", "p.png"),)
+
+
+def test_an_empty_list_has_no_result_for_one_output(here):
+    make(here, "list")
+    (here / "list").write_text("\n")
+    search = InputOptions((), files_from="list")
+    with pytest.raises(UsageError, match="--files-from list: names no file"):
+        jobs([], job_options(), search, output="o.png")
+    assert jobs([], job_options(), search, out_dir="out") == []
+    with pytest.raises(UsageError, match="-o is empty"):
+        jobs(["a.png"], job_options(), output="")
 
 
 def test_results_of_the_last_run_are_no_inputs(here):
