@@ -40,6 +40,8 @@ def read_metadata(
         across = down = 0
     dpi = (down, across) if is_transposed or orientation >= 5 else (across, down)
     duration, loop = im.info.get("duration"), im.info.get("loop")
+    if im.format == "GIF":  # it counts repeats, and plays once if it says nothing
+        loop = 1 if loop is None else loop and loop + 1
     metadata = Metadata(
         icc=matching_profile(im.info.get("icc_profile"), color=color),
         exif=exif,

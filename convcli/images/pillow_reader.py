@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from itertools import count
 from typing import BinaryIO, NamedTuple
 
 from PIL import ExifTags, Image
@@ -75,6 +76,8 @@ class ImageFile:
         self._notes: list[str] = []
         with self._decoding():
             self._im = Image.open(file, formats=PILLOW_FORMATS)
+        if hasattr(self._im, "_frame_pos"):  # Pillow asks at each page whether it came before
+            self._im._frame_pos = _PageOffsets(self._im._frame_pos)
 
     def _decoding(self) -> AbstractContextManager[None]:
         return decoding(self._request.name, self._request.options.max_pixels, self._notes)
@@ -85,23 +88,38 @@ class ImageFile:
     def __exit__(self, *_: object) -> None:
         Image.Image.close(self._im)  # Pillow's ImageFile.close would close the caller's file, too
 
-    def frames(self) -> range:
-        """Return the numbers of the frames, once the first is read: counting moves decoders."""
+    def has_further_frames(self) -> bool:
+        """Return whether there are frames after the first, which must be read; count none."""
+        if self._im.format == "PSD":  # Pillow counts its layers as frames
+            return False
         with self._decoding():
-            is_layered = self._im.format == "PSD"  # Pillow counts its layers as frames
-            count = 1 if is_layered else int(getattr(self._im, "n_frames", 1))
-        # An animated PNG may begin with an image for viewers that do not know animation.
-        hidden = count > 1 and getattr(self._im, "default_image", False)
-        return range(1 if hidden else 0, count)
+            return bool(getattr(self._im, "is_animated", False))
 
-    def image(self, frame: int = 0) -> ImageData:
-        """Decode a frame. Each is decoded once, in order."""
+    def has_hidden_image(self) -> bool:
+        """Return whether the first image is for viewers that do not know animated PNGs."""
+        return bool(getattr(self._im, "default_image", False))
+
+    def further_frames(self) -> Iterator[ImageData]:
+        """Decode the frames after the first, which must be read, one at a time."""
+        if not self.has_further_frames():
+            return
+        for frame in count(1):
+            with self._decoding():
+                try:
+                    self._im.seek(frame)
+                except EOFError:
+                    if frame < getattr(self._im, "n_frames", frame):  # the header promises it
+                        raise
+                    return
+                image = self.image()
+            yield image
+
+    def image(self) -> ImageData:
+        """Decode the first image, or the frame that was sought."""
         options, im = self._request.options, self._im
         with self._decoding():
-            if frame:
-                im.seek(frame)
             self._check_size()
-            self._request.reserve(_decoded_bytes(im))
+            self._request.reserve(_decoded_bytes(im, options.frames == "all"))
             stored = StoredSamples.of(im)
             # The TIFF decoder applies the orientation itself.
             applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
@@ -129,9 +147,27 @@ class ImageFile:
             raise ImageError(self._request.name, over_limit(f"{width}x{height}", limit))
 
 
-def _decoded_bytes(im: Image.Image) -> int:
-    """Return the bytes of a decoded image, its array, the result and its encoder's copy."""
+class _PageOffsets(list[int]):
+    """The offsets of a TIFF's pages; whether one is among them takes the same time at any page."""
+
+    def __init__(self, offsets: list[int]) -> None:
+        super().__init__(offsets)
+        self._known = set(offsets)
+
+    def append(self, offset: int) -> None:
+        super().append(offset)
+        self._known.add(offset)
+
+    def __contains__(self, offset: object) -> bool:
+        return offset in self._known
+
+
+def _decoded_bytes(im: Image.Image, in_sequence: bool) -> int:
+    """Return the bytes of a decoded image, its array, the result and its encoder's copy.
+
+    In a sequence of frames, decoder and encoder each keep the frame before.
+    """
     width, height = im.size
     bands = 4 if im.mode == "P" else len(im.getbands())
     itemsize = 2 if "16" in im.mode else 4 if im.mode in ("I", "F") else 1
-    return width * height * (8 + 2 * bands * itemsize)
+    return width * height * (8 + 2 * bands * itemsize * (2 if in_sequence else 1))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from convcli.core.dtypes import with_channels
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the samples of a pixel, with alpha
 _NONE, _SUB, _UP = range(3)  # filters
 _BAND = 2**17  # bytes: a band fits in the processor's cache
@@ -53,21 +54,21 @@ def write_png(
         exif: a TIFF structure; ``Exif\0\0`` before it is removed.
     """
     scanlines = _Scanlines(pixels, alpha)
-    file.write(b"\x89PNG\r\n\x1a\n")
+    file.write(SIGNATURE)
     height, width = pixels.shape[:2]
     sizes = width, height, 8 * pixels.itemsize
     color_type = _COLOR_TYPES[scanlines.samples]
-    _write_chunk(file, b"IHDR", struct.pack(">2I5B", *sizes, color_type, 0, 0, 0))
+    write_chunk(file, b"IHDR", struct.pack(">2I5B", *sizes, color_type, 0, 0, 0))
     if icc_profile:
-        _write_chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
+        write_chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
     if dpi:
         across, down = (int(value / 0.0254 + 0.5) for value in dpi)
-        _write_chunk(file, b"pHYs", struct.pack(">2IB", across, down, 1))
+        write_chunk(file, b"pHYs", struct.pack(">2IB", across, down, 1))
     if exif:
-        _write_chunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
+        write_chunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
     for data in _compressed(scanlines, compress_level):
-        _write_chunk(file, b"IDAT", data)
-    _write_chunk(file, b"IEND", b"")
+        write_chunk(file, b"IDAT", data)
+    write_chunk(file, b"IEND", b"")
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ class _Scanlines:
 def _compressed(scanlines: _Scanlines, level: int | None) -> Iterator[bytes]:
     """Yield the contents of IDAT in parts: filtered rows, compressed (sections 9 and 10)."""
     kind, level, strategy = _choose_filter(scanlines, level)
-    compressor = _compressor(level, strategy)
     height, width = scanlines.pixels.shape[:2]
+    compressor = _compressor(level, strategy, height * (1 + width * scanlines.step))
     count = max(1, _BAND // (width * scanlines.step))
     for top in range(0, height, count):
         if data := compressor.compress(
@@ -142,7 +143,7 @@ def _choose_filter(scanlines: _Scanlines, level: int | None) -> tuple[int, int, 
 
     @cache
     def size(kind: int, strategy: int) -> int:
-        compressor = _compressor(level, strategy)
+        compressor = _compressor(level, strategy, sum(lines.size for lines in trials))
         parts = [compressor.compress(_filtered(kind, lines, scanlines.step)) for lines in trials]
         return sum(map(len, parts)) + len(compressor.flush())
 
@@ -150,8 +151,13 @@ def _choose_filter(scanlines: _Scanlines, level: int | None) -> tuple[int, int, 
     return kind, level, min(strategies, key=lambda strategy: size(kind, strategy))
 
 
-def _compressor(level: int, strategy: int) -> "zlib._Compress":
-    return zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+def _compressor(level: int, strategy: int, size: int) -> "zlib._Compress":
+    """Return a compressor for ``size`` bytes; its buffers are no larger than they need to be.
+
+    Clearing the largest ones takes longer than compressing a small image.
+    """
+    window_bits = min(max((size + 262).bit_length(), 9), zlib.MAX_WBITS)  # 262: zlib's lookahead
+    return zlib.compressobj(level, zlib.DEFLATED, window_bits, window_bits - 6, strategy)
 
 
 def _filtered(kind: int, lines: NDArray[np.uint8], step: int) -> memoryview:
@@ -169,7 +175,7 @@ def _filtered(kind: int, lines: NDArray[np.uint8], step: int) -> memoryview:
     return out.data
 
 
-def _write_chunk(file: BinaryIO, name: bytes, data: bytes) -> None:
+def write_chunk(file: BinaryIO, name: bytes, data: bytes) -> None:
     """Write length, name, contents and CRC (section 5.3)."""
     file.write(struct.pack(">I", len(data)) + name)
     file.write(data)

@@ -32,7 +32,7 @@ def read_image(
     options: ReadOptions = _DEFAULTS,
     reserve_memory: ReserveMemory = unlimited_memory,
 ) -> ImageData:
-    r"""Read an image, or the first frame of an animation; a note counts the frames left out.
+    r"""Read an image, or the first frame of an animation; a note says that there are more.
 
     The content decides how a file is read: a PNG may be called ``.jpg``. A text matrix is
     recognized by its suffix, ``.csv`` or ``.txt``; a stream is one if it is text and not an image.
@@ -59,15 +59,11 @@ def read_image(
             return opened
         image = opened.image()
         try:
-            frames = opened.frames()
+            if not opened.has_further_frames():
+                return image
+            note = "only the first frame was read; apply --frames all filters every frame"
         except ImageError:
             note = "frames after the first are damaged and were left out"
-            return replace(image, notes=(*image.notes, note))
-        further = frames.stop - max(frames.start, 1)
-        if further <= 0:
-            return image
-        plural = "" if further == 1 else "s"
-        note = f"{further} further frame{plural} left out; apply --frames all filters every frame"
         return replace(image, notes=(*image.notes, note))
 
 
@@ -91,12 +87,10 @@ def read_frames(
             yield opened
             return
         image = opened.image()
-        frames = opened.frames()
-        if frames.start == 0:
+        if not opened.has_hidden_image():
             yield image
         del image
-        for frame in range(max(frames.start, 1), frames.stop):
-            yield opened.image(frame)
+        yield from opened.further_frames()
 
 
 @contextmanager

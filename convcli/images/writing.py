@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from convcli.errors import UsageError
+from convcli.images.animated_webp import write_animated_webp
+from convcli.images.apng import write_apng
 from convcli.images.arrays import aligned_lines, comma_lines, write_npy
 from convcli.images.formats import Format
+from convcli.images.frame_changes import duration_of
+from convcli.images.frame_spool import spooled
+from convcli.images.gif import write_gif
 from convcli.images.image import ImageData
 from convcli.images.metadata import matching_profile
 from convcli.images.options import WriteOptions
 from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
+from convcli.images.tiff_pages import write_pages
 from convcli.images.value_range import to_eight_bits
 
 _DEFAULTS = WriteOptions()
@@ -82,7 +88,7 @@ def write_frames(
     elif format.name == "TIFF":
         encoder.write_pages(chain([first, second], rest), file)
     else:
-        encoder.write_frames(first, chain([second], rest), file)
+        encoder.write_animation(chain([first, second], rest), file)
     return tuple(dict.fromkeys(encoder.notes))
 
 
@@ -115,57 +121,94 @@ class _Encoder:
             with self._sink(file) as sink:
                 write_png(sink, pixels, alpha, compress_level=level, **self._metadata(image))
             return
+        if self.format.name == "GIF":
+            still = replace(image, metadata=replace(image.metadata, duration=0))
+            with self._sink(file) as sink:
+                self._write_gif([still], sink, plays=1)
+            return
         pil_image = self._pil_image(image)
         with self._sink(file) as sink:
             pil_image.save(sink, self.format.name, **self._options, **self._metadata(image))
 
     def write_pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
         """Write a TIFF of several pages, which may differ in size."""
-        with (
-            self._sink(file, reads=True) as sink,
-            TiffImagePlugin.AppendingTiffWriter(sink) as writer,
-        ):
-            for image in images:
-                pil_image = self._pil_image(image)
-                pil_image.save(writer, "TIFF", **self._options, **self._metadata(image))
-                writer.newFrame()
+        with self._sink(file) as sink:
+            write_pages(sink, map(self._encoded, images))
 
-    def write_frames(self, first: ImageData, rest: Iterable[ImageData], file: BinaryIO) -> None:
-        """Write an animation of frames of one size."""
-        durations = [_duration(first)]  # grows while the encoder takes frames
+    def write_animation(self, images: Iterable[ImageData], file: BinaryIO) -> None:
+        """Write an animation of frames of one size, one frame at a time."""
+        images = iter(images)
+        first = next(images)
+        plays = first.metadata.loop or 0
+        frames = self._alike(chain([first], images))
+        with self._sink(file) as sink:
+            if self.format.name == "GIF":
+                self._write_gif(frames, sink, plays)
+            elif self.format.name == "PNG":
+                write_apng(sink, frames, plays, self._encoded)
+            elif self.format.name == "WEBP":
+                write_animated_webp(sink, frames, plays, self._encoded)
+            else:
+                self._write_spooled(first, frames, sink)
+
+    def _encoded(self, image: ImageData) -> bytes:
+        """Return a file of a single image."""
+        memory = io.BytesIO()
+        self.write_one(image, memory)
+        return memory.getvalue()
+
+    def _write_gif(self, frames: Iterable[ImageData], file: BinaryIO, plays: int) -> None:
+        def eight_bits() -> Iterator[ImageData]:
+            for frame in frames:
+                pixels, alpha = self._samples(frame)
+                yield ImageData(pixels, 8, alpha, metadata=frame.metadata)
+
+        self.notes += write_gif(file, eight_bits(), plays)
+
+    def _write_spooled(self, first: ImageData, frames: Iterable[ImageData], file: BinaryIO) -> None:
+        """Write an animation with an encoder of Pillow's that takes all frames at once."""
+        durations: list[int] = []
 
         def images() -> Iterator[Image.Image]:
-            for image in rest:
-                if image.shape != first.shape:
-                    raise UsageError(
-                        f"frames differ in size, which {self.format.suffix} cannot hold; use .tif"
-                    )
-                durations.append(_duration(image))
-                yield self._pil_image(image)
+            for frame in frames:
+                durations.append(round(duration_of(frame)))
+                yield self._pil_image(frame)
 
-        pil_image = self._pil_image(first)
-        loop = first.metadata.loop
-        options = self._options
-        if self.format.name == "PNG" and not options:
-            options = {"compress_level": 1, "compress_type": zlib.Z_RLE}
-        with self._sink(file) as sink:
-            pil_image.save(
-                sink,
+        with spooled(images()) as all_frames:
+            all_frames.save(
+                file,
                 self.format.name,
                 save_all=True,
-                # Only Pillow's GIF encoder takes frames one by one.
-                append_images=images() if self.format.name == "GIF" else list(images()),
                 duration=durations,
-                **({} if loop is None else {"loop": loop}),
-                **options,
+                **self._options,
                 **self._metadata(first),
             )
 
+    def _alike(self, images: Iterable[ImageData]) -> Iterator[ImageData]:
+        """Yield frames of one size and, unless each frame of the format has its own, one kind."""
+        first: ImageData | None = None
+        for number, image in enumerate(images, 1):
+            first = first or image
+            if image.shape != first.shape:
+                raise UsageError(
+                    f"frames differ in size, which {self.format.suffix} cannot hold; use .tif"
+                )
+            if self.format.name == "WEBP":
+                yield image
+                continue
+            widened = _widened(image, first)
+            if _kind(widened) != _kind(first):
+                raise UsageError(
+                    f"frame {number} has colors, alpha or a depth that the first frame lacks, "
+                    f"which {self.format.suffix} cannot hold; use .tif or .webp"
+                )
+            yield widened
+
     @contextmanager
-    def _sink(self, file: BinaryIO, *, reads: bool = False) -> Iterator[BinaryIO]:
-        """Give the encoder a file in which it can seek, or also read; translate its exceptions."""
+    def _sink(self, file: BinaryIO) -> Iterator[BinaryIO]:
+        """Give the encoder a file in which it can seek; translate its exceptions."""
         hangs = self.format.name == "JPEG2000"  # the encoder never returns when the disk is full
-        sink = io.BytesIO() if reads or hangs or not file.seekable() else file
+        sink = io.BytesIO() if hangs or not file.seekable() else file
         with encoding(self.format.name):
             yield sink
         if isinstance(sink, io.BytesIO) and sink is not file:
@@ -205,13 +248,6 @@ class _Encoder:
         pil_image = Image.fromarray(pixels)
         if alpha is not None:
             pil_image.putalpha(Image.fromarray(alpha))
-        if self.format.name == "GIF":
-            if pil_image.mode != "L":
-                self.notes.append("colors reduced to a palette of 256, the limit of .gif")
-            if alpha is not None:
-                self.notes.append("alpha reduced to on or off, the limit of .gif")
-            if pil_image.mode == "LA":
-                return pil_image.convert("RGBA")
         return pil_image
 
     def _samples(self, image: ImageData) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -252,7 +288,16 @@ class _Encoder:
         return floats
 
 
-def _duration(image: ImageData) -> int:
-    """Return how long a frame is shown, in milliseconds."""
-    duration = image.metadata.duration
-    return 100 if duration is None else round(duration)
+def _kind(image: ImageData) -> tuple[int, int | None, bool]:
+    return image.channels, image.depth, image.alpha is not None
+
+
+def _widened(image: ImageData, first: ImageData) -> ImageData:
+    """Return a frame with colors and opaque alpha if the first frame has them."""
+    if image.channels == 1 < first.channels:
+        gray = image.pixels.reshape(*image.shape, 1)
+        image = replace(image, pixels=np.repeat(gray, first.channels, axis=2))
+    if image.alpha is None and first.alpha is not None and image.max_value is not None:
+        alpha = np.full(image.shape, image.max_value, image.pixels.dtype)
+        image = replace(image, alpha=alpha)
+    return image

@@ -40,12 +40,12 @@ def moving(here):
 
 
 @pytest.mark.parametrize("suffix", ["gif", "png", "tif", "webp"])
-def test_the_first_frame_and_a_note_that_counts_the_rest(apply, moving, suffix):
+def test_the_first_frame_and_a_note_that_there_are_more(apply, moving, suffix):
     ran = apply("-k", "identity", f"in.{suffix}", "-o", "o.png")
     assert (ran.code, ran.out) == (0, b"o.png\n")
     assert (
         ran.err
-        == f"in.{suffix}: 2 further frames left out; apply --frames all filters every frame\n"
+        == f"in.{suffix}: only the first frame was read; apply --frames all filters every frame\n"
     )
     assert len(frames_of("o.png")[0]) == 1
 

@@ -1,0 +1,63 @@
+"""What changes from one frame of an animation to the next, and how long each is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.images.image import ImageData, Metadata
+
+DEFAULT_DURATION = 100.0  # milliseconds, for pages and other frames without a time of their own
+
+
+class Box(NamedTuple):
+    """A rectangle of pixels: rows ``top`` to ``bottom``, columns ``left`` to ``right``."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def box_of(mask: NDArray[np.bool_], *, grid: int = 1) -> Box:
+    """Return the smallest box around the true pixels of a (H, W) mask; one pixel if none is.
+
+    ``top`` and ``left`` are multiples of ``grid``.
+
+    >>> box_of(np.array([[0, 0, 0], [0, 1, 1]], bool))
+    Box(top=1, left=1, bottom=2, right=3)
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return Box(0, 0, 1, 1)
+    top, left = int(rows[0]) // grid * grid, int(columns[0]) // grid * grid
+    return Box(top, left, int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def changed(before: ImageData, after: ImageData) -> NDArray[np.bool_]:
+    """Return a (H, W) mask of the pixels that differ; frames of different kinds differ all over."""
+    if before.pixels.shape != after.pixels.shape or (before.alpha is None) != (after.alpha is None):
+        return np.ones(after.shape, bool)
+    differs = np.asarray(before.pixels != after.pixels)
+    if differs.ndim == 3:
+        differs = np.logical_or.reduce(differs, axis=2)
+    if before.alpha is not None:
+        differs |= before.alpha != after.alpha
+    return differs
+
+
+def crop(image: ImageData, box: Box) -> ImageData:
+    """Return a part of an image, without metadata."""
+    part = slice(box.top, box.bottom), slice(box.left, box.right)
+    alpha = None if image.alpha is None else np.ascontiguousarray(image.alpha[part])
+    pixels = np.ascontiguousarray(image.pixels[part])
+    return replace(image, pixels=pixels, alpha=alpha, metadata=Metadata())
+
+
+def duration_of(image: ImageData) -> float:
+    """Return how long a frame is shown, in milliseconds."""
+    duration = image.metadata.duration
+    return DEFAULT_DURATION if duration is None else max(0.0, duration)
