@@ -69,8 +69,8 @@ def run_in_order(jobs: Iterator[Job], executor: Executor, *, fail_fast: bool = F
     """Yield the result of each job, in the order of the jobs.
 
     At most ``RUN_AHEAD`` jobs per worker are submitted before the next result to yield, so memory
-    does not grow with their number. With ``fail_fast`` no job is submitted after an error; the
-    jobs that are running are finished.
+    does not grow with their number. With ``fail_fast`` no job is submitted after an error, and
+    none waits for a worker; the jobs that are running are finished.
     """
     known: dict[int, JobResult] = {}
     submitted = yielded = 0
@@ -78,8 +78,10 @@ def run_in_order(jobs: Iterator[Job], executor: Executor, *, fail_fast: bool = F
     try:
         while more or yielded < submitted:
             while more and executor.has_room and submitted - yielded < RUN_AHEAD * executor.size:
-                is_running = submitted - yielded > len(known)
-                if is_running and isinstance(jobs, Prefetch) and not jobs.is_ready:
+                running = submitted - yielded - len(known)
+                if fail_fast and running >= executor.size:
+                    break
+                if running and isinstance(jobs, Prefetch) and not jobs.is_ready:
                     break  # do not wait for the list while there are results to yield
                 job = next(jobs, None)
                 if job is not None and job.source.error is not None:
@@ -88,12 +90,14 @@ def run_in_order(jobs: Iterator[Job], executor: Executor, *, fail_fast: bool = F
                     executor.submit(submitted, job)
                 more = job is not None
                 submitted += more
+                more = more and not (fail_fast and submitted - 1 in known)
             if submitted - yielded > len(known):
-                known.update(executor.finished())
+                finished = executor.finished()
+                known.update(finished)
+                if fail_fast and any(result.error is not None for result in finished.values()):
+                    more = False
             while yielded in known:
-                result = known.pop(yielded)
-                yield result
+                yield known.pop(yielded)
                 yielded += 1
-                more = more and not (fail_fast and result.error is not None)
     finally:
         executor.close()
