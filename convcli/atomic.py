@@ -30,7 +30,12 @@ def refuse_existing(target: Path) -> ExistingError:
 
 
 def is_stream(target: Path) -> bool:
-    """Return whether ``target`` is a FIFO, a device or a socket, which is never replaced."""
+    """Return whether ``target`` is a FIFO, a device or a socket, which is never replaced.
+
+    Names of open files, such as ``/dev/stdout``, count as devices wherever they lead.
+    """
+    if target.as_posix().startswith(("/dev/fd/", "/proc/self/fd/", "/dev/std")):
+        return True
     try:
         mode = target.stat().st_mode
     except OSError:

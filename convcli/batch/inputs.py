@@ -48,6 +48,19 @@ def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> N
         )
 
 
+def read_stdin() -> io.BytesIO:
+    """Read all of standard input, since decoders seek.
+
+    Raises:
+        ImageError: the system refuses, e.g. because it is a folder.
+    """
+    try:
+        return io.BytesIO(sys.stdin.buffer.read())
+    except OSError as error:
+        reason = error.strerror or error
+        raise ImageError("standard input", f"cannot be read: {reason}") from error
+
+
 class InputSearch:
     """Finds the inputs. Folders and lists are read as the iteration goes on.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convcli.batch.inputs import Source
+from convcli.batch.inputs import Source, read_stdin
 from convcli.batch.job import (
     Job,
     JobOptions,
@@ -288,7 +287,7 @@ def _depth(image: ImageData, target: Target | None) -> int | None:
 def _open(source: Source) -> Path | io.BytesIO:
     """Return what to read from; a pipe is read whole, because decoders seek."""
     if source.is_stdin:
-        return io.BytesIO(sys.stdin.buffer.read())
+        return read_stdin()
     path = Path(source.path)
     try:
         return io.BytesIO(path.read_bytes()) if path.is_fifo() else path

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +29,12 @@ def read_one(source: str, options: ReadOptions, *, quiet: bool = False) -> tuple
     Raises:
         ImageError: it cannot be read as an image.
     """
+    from convcli.batch.inputs import read_stdin
     from convcli.images.reading import read_image
 
     if source == "-":
         name = "standard input"
-        image = read_image(io.BytesIO(sys.stdin.buffer.read()), name=name, options=options)
+        image = read_image(read_stdin(), name=name, options=options)
     else:
         name = shown(source)
         image = read_image(Path(source), name=source, options=options)

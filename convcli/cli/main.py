@@ -5,12 +5,15 @@ The exit codes are those of :class:`convcli.errors.ExitCode`.
 
 from __future__ import annotations
 
+import errno
 import gc
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from types import FrameType
@@ -53,6 +56,9 @@ class Root(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         if cmd_name not in self.list_commands(ctx):
+            near = get_close_matches(cmd_name, self.list_commands(ctx), 1)
+            if near and not ctx.resilient_parsing:
+                ctx.fail(f"No such command {cmd_name!r}; did you mean {near[0]}?")
             return None
         module = import_module(_MODULES.get(cmd_name, f"convcli.cli.{cmd_name}"))
         return cast(click.Command, getattr(module, cmd_name))
@@ -85,6 +91,21 @@ class _PipeClosedError(Exception):
 
 class _InterruptError(Exception):
     """Ctrl-C."""
+
+
+class _ClosedStdout(io.RawIOBase):
+    """Stands for a standard output that was closed before the start: data cannot be written."""
+
+    def __init__(self) -> None:
+        self._reserved = os.open(os.devnull, os.O_WRONLY)  # or the next file would become stdout
+
+    def writable(self) -> bool:
+        """Let a text layer write."""
+        return True
+
+    def write(self, _data: object) -> NoReturn:
+        """Fail as a closed file descriptor does."""
+        raise OSError(errno.EBADF, "is closed")
 
 
 @contextmanager
@@ -129,9 +150,9 @@ def root() -> None:
 
 def main() -> NoReturn:
     """Run the command line as a program."""
-    # A closed stream is None. Reading from its substitute gives nothing; writing to it is ignored.
+    # A closed stream is None. Reading from its substitute gives nothing; messages are ignored.
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - open until the end
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    sys.stdout = sys.stdout or io.TextIOWrapper(_ClosedStdout(), write_through=True)
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # the shell did not ignore it
@@ -189,6 +210,9 @@ def _fail(message: str, code: int) -> int:
 
 def _discard_stdout() -> None:
     """Send buffered output to the null device; otherwise closing stdout would fail again."""
+    if isinstance(sys.stdout.buffer, _ClosedStdout):
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        return
     with suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())

@@ -24,7 +24,7 @@ from convcli.choices import (
     SCALES,
 )
 from convcli.cli.command import Option
-from convcli.cli.types import SIZE, PaddingType, PairType, WordType
+from convcli.cli.types import SIZE, OutputType, PaddingType, PairType, WordType
 from convcli.geometry import ConvOptions, fill_value
 from convcli.images.options import ReadOptions, WriteOptions
 
@@ -89,7 +89,7 @@ output_option = partial(option, group="Output")
 figure_option = partial(option, group="Figures")
 speed_option = partial(option, group="Speed")
 message_option = partial(option, group="Messages")
-output_file_option = partial(output_option, "-o", "--output", type=click.Path(), metavar="FILE")
+output_file_option = partial(output_option, "-o", "--output", type=OutputType(), metavar="FILE")
 plot_option = partial(figure_option, "--plot", type=click.Path(), metavar="FILE")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
@@ -132,7 +133,7 @@ class Reporter:
 
     def _print_name(self, path: str) -> None:
         if not (self.options.quiet or self.options.json):
-            write_stdout(os.fsencode(path) + (b"\0" if self.options.null else b"\n"))
+            print_name(path, b"\0" if self.options.null else b"\n")
 
 
 def check_terminal(data: bytes) -> None:
@@ -150,9 +151,13 @@ def write_stdout(data: bytes) -> None:
     stream.flush()
 
 
-def print_name(path: str | os.PathLike[str]) -> None:
-    """Print the name of a written file, byte for byte."""
-    write_stdout(os.fsencode(path) + b"\n")
+def print_name(path: str | os.PathLike[str], end: bytes = b"\n") -> None:
+    """Print the name of a written file, byte for byte; a closed stdout loses no data by it."""
+    try:
+        write_stdout(os.fsencode(path) + end)
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
 
 
 def print_json(record: dict[str, Any]) -> None:

@@ -24,6 +24,9 @@ else:
     TextType = click.ParamType  # which is generic from click 8.4 on
 
 
+STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
 class ParsedType(TextType):
     """Text that a function reads; its ValueError becomes a usage error.
 
@@ -57,6 +60,14 @@ class ParsedType(TextType):
     ) -> list[CompletionItem]:
         """Offer the words that the text may be."""
         return completion_items(word for word in self.words if word.startswith(incomplete))
+
+
+class OutputType(click.Path):
+    """A file name; every name of standard output becomes ``-``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name."""
+        return "-" if value in STDOUT_NAMES else super().convert(value, param, ctx)
 
 
 class PairType(ParsedType):

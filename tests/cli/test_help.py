@@ -184,6 +184,12 @@ def test_no_variable_prints_a_page_in_place_of_the_result(convcli, value):
     assert (ran.code, ran.out) == (0, b"3\n")
 
 
+def test_a_misspelled_command_is_guessed(convcli):
+    ran = convcli("aply", "-k", "blur", "gray.png")
+    assert (ran.code, ran.err) == (2, "Error: No such command 'aply'; did you mean apply?\n")
+    assert convcli("xyzzy").err == "Error: No such command 'xyzzy'.\n"
+
+
 def test_both_names_of_an_option_are_variables_and_the_first_one_wins(convcli):
     assert convcli("size", CONVCLI_SIZE_N="5", CONVCLI_SIZE_KERNEL="3").out == b"3\n"
     assert (

@@ -87,15 +87,52 @@ def test_a_reader_of_names_that_leaves_ends_quietly(program, gray, photo, unbuff
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_closed_stdout(program, gray):
-    command = [*program, "apply", "-k", "blur", "gray.png"]
-    done = subprocess.run(
-        ["sh", "-c", 'exec "$@" >&-', "sh", *command], capture_output=True, timeout=60, check=False
-    )
-    assert done.returncode in (0, 1)
-    assert b"Traceback" not in done.stderr
-    assert b"internal error" not in done.stderr
-    assert done.stderr.count(b"\n") <= 1
+def redirected(program, redirection, *arguments):
+    """Run the program with a redirection of a shell, e.g. ``>&-``."""
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *program, *arguments]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+
+def test_names_need_no_stdout(program, gray):
+    done = redirected(program, ">&-", "apply", "-k", "blur", "gray.png", "-o", "o.png")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert Path("o.png").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("apply", "-k", "blur", "gray.png", "-o", "-"),
+        ("apply", "-k", "blur", "gray.png", "-o", "o.png", "--json"),
+        ("size", "--n", "5", "--k", "3"),
+        ("kernels", "list"),
+        ("--version",),
+    ],
+)
+def test_data_for_a_closed_stdout_is_a_failure(program, gray, arguments):
+    done = redirected(program, ">&-", *arguments)
+    assert (done.returncode, done.stderr) == (1, b"Error: standard output: is closed\n")
+
+
+def test_dev_stdout_is_standard_output_whatever_it_leads_to(program, gray):
+    for name in ("-", "/dev/stdout", "/dev/fd/1"):
+        flags = ("apply", "-k", "blur", "gray.png", "-o", name)
+        done = redirected(program, "> out.bin", *flags)
+        assert (done.returncode, done.stderr) == (0, b"")
+        content = Path("out.bin").read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert redirected(program, "", *flags).stdout == content
+        if name == "-":
+            expected = content
+    assert content == expected
+
+
+@pytest.mark.parametrize("command", ["apply", "explain"])
+def test_a_fault_of_stdin_is_told_as_such(program, here, command):
+    options = ("-o", "o.png") if command == "apply" else ("--at", "0,0")
+    done = redirected(program, "0> unreadable", command, "-k", "blur", "-", *options)
+    message = b"Error: standard input: cannot be read: Bad file descriptor\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
 def test_closed_stdin(program, gray):
