@@ -12,8 +12,9 @@ class ExitCode(IntEnum):
     """What the command line returns to the shell."""
 
     DONE = 0
-    FAILED = 1  # at least one file could not be read, filtered or written
+    FAILED = 1  # at least one INPUT could not be read, filtered or written
     USAGE = 2  # the command line is wrong
+    HUNG_UP = 129  # 128 + SIGHUP: the terminal was closed
     INTERRUPTED = 130  # by Ctrl-C, 128 + SIGINT
     PIPE_CLOSED = 141  # the reader of standard output left, 128 + SIGPIPE
     TERMINATED = 143  # 128 + SIGTERM

@@ -199,6 +199,13 @@ def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
         raise KernelError(f"{kernel.name}: {error}") from error
 
 
+def check_method(image_filter: Filter) -> None:
+    """Raise KernelError if the filter's method cannot sum its kernels, whatever the image."""
+    for kernel in image_filter.kernels:
+        pixels = np.zeros((*kernel.shape, *kernel.matrix.shape[-3:-2]), np.uint8)
+        plan_kernel(ImageData(pixels, 8), image_filter._replace(conv=ConvOptions()), kernel)
+
+
 def hue_axes(image_filter: Filter, channels: int = 1) -> tuple[complex, complex]:
     """Return the unit vectors that the two derivatives of a direction image point to.
 

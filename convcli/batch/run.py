@@ -19,6 +19,8 @@ from convcli.batch.run_job import check_fits, run_serially
 from convcli.core.threads import processors
 from convcli.errors import UsageError
 
+# No processes are possible: too few open files, no semaphores, no threads to serve them.
+NO_PROCESSES = (OSError, RuntimeError, ImportError)
 OPEN_FILES = 10  # that this process holds open for each worker
 MAX_WORKERS = 1 << 10
 
@@ -46,7 +48,8 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
     """
     pending = _with_stale_files_deleted(jobs.jobs())
     if jobs.count is None:
-        pending = Prefetch(pending)
+        with suppress(RuntimeError):  # without threads, the list is read when its turn comes
+            pending = Prefetch(pending)
     if execution.scheduler is not None:
         if jobs.reads_stdin:
             raise UsageError("a cluster reads files, not standard input; leave out --scheduler")
@@ -70,7 +73,7 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
         options = options.single_threaded()
     try:
         pool = ProcessPool(max(size, 1), options, memory, execution.timeout)
-    except OSError:  # no processes possible: a read-only system, or too few open files
+    except NO_PROCESSES:
         return serially(options)
     return run_in_order(pending, pool, fail_fast=execution.fail_fast)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convcli.atomic import check_target
 from convcli.batch.options import ExecutionOptions, InputOptions, OutputOptions
 from convcli.choices import NAME_TEMPLATE
 from convcli.cli.command import Command
@@ -234,7 +235,7 @@ def apply(
     filters = kernel_args.filters(conv, counted=counted)
     options = JobOptions(filters, reading, writing, outputs)
     jobs = JobList(search, options)
-    _check_outputs(jobs, outputs, messages)
+    _check_outputs(jobs, outputs, writing, messages)
     if dry_run:
         messages = messages._replace(verbose=False)
         results = (dry_run_job(job, options) for job in jobs.jobs())
@@ -244,11 +245,17 @@ def apply(
     return _report(run_jobs(jobs, options, execution), jobs, messages, progress=progress)
 
 
-def _check_outputs(jobs: JobList, outputs: OutputOptions, messages: MessageOptions) -> None:
-    """Check, before any image is read, that every output can be written and shown."""
+def _check_outputs(
+    jobs: JobList, outputs: OutputOptions, writing: WriteOptions, messages: MessageOptions
+) -> None:
+    """Check, before any image is read, that the files that options name can be written."""
     if messages.json and outputs.output == "-":
         raise UsageError("--json and -o - both write to standard output; choose one")
     figures = [summary.path for summary in jobs.summaries if summary.kind != "stack"]
+    named = [outputs.output, *(summary.path for summary in jobs.summaries)]
+    for path in named:
+        if path not in (None, "-") and not writing.skip_existing:
+            check_target(Path(str(path)), overwrite=writing.overwrite)
     for summary in jobs.summaries:
         if summary.kind == "stack" and not summary.path.lower().endswith(".npy"):
             raise UsageError(f"{shown(summary.path)}: the file name of --stack must end with .npy")
@@ -257,8 +264,8 @@ def _check_outputs(jobs: JobList, outputs: OutputOptions, messages: MessageOptio
 
         if outputs.show:
             check_display()
-        for path in figures:
-            check_suffix(Path(path))
+        for figure in figures:
+            check_suffix(Path(figure))
 
 
 def _report(

@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from convcli.images.image import ImageData
 
 
+def opens_input(context: click.Context | None = None) -> None:
+    """Remember that a command opens an INPUT: from now on, errors exit with 1 in place of 2."""
+    context = context or click.get_current_context(silent=True)  # other threads have none
+    if context is not None:
+        context.meta[__name__] = True
+
+
+def input_was_opened(context: click.Context) -> bool:
+    """Tell whether :func:`opens_input` was called."""
+    return bool(context.meta.get(__name__))
+
+
 def read_one(source: str, options: ReadOptions, *, quiet: bool = False) -> tuple[ImageData, str]:
     """Read one image, and print its notes on stderr unless ``quiet``.
 
@@ -32,6 +44,7 @@ def read_one(source: str, options: ReadOptions, *, quiet: bool = False) -> tuple
     from convcli.batch.inputs import read_stdin
     from convcli.images.reading import read_image
 
+    opens_input()
     if source == "-":
         name = "standard input"
         image = read_image(read_stdin(), name=name, options=options)

@@ -70,7 +70,7 @@ class KernelArgs(NamedTuple):
             KernelError: a SPEC names no kernel.
             UsageError: the options contradict each other.
         """
-        from convcli.filtering import Filter, hue_axes
+        from convcli.filtering import Filter, check_method, hue_axes
         from convcli.kernels.spec import group_kernels
 
         if self.bias is not None and not math.isfinite(self.bias):
@@ -92,6 +92,8 @@ class KernelArgs(NamedTuple):
             for label, group in zip(_distinct([group.label for group in sets]), sets, strict=True)
         )
         for image_filter in filters:
+            if self.method != "auto":
+                check_method(image_filter)
             if image_filter.combine == "direction":
                 hue_axes(image_filter)  # raises if their maps cannot give colors
         return filters

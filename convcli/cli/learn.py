@@ -12,7 +12,7 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.cli.command import Command
-from convcli.cli.files import check_outputs, read_one
+from convcli.cli.files import check_outputs, opens_input, read_one
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
     DILATION,
@@ -35,6 +35,7 @@ from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
+    from convcli.images.image import ImageData
     from convcli.teaching.learn.result import LearnResult
     from convcli.teaching.learn.text import Truth
 
@@ -162,9 +163,13 @@ def learn(
     pairs, left = find_pairs(before, after)
     if left:
         click.echo(f"{len(left)} without a pair ignored: {few(left)}", err=True)
-    examples = Examples(
-        pairs, partial(read_one, options=reading, quiet=True), partial(click.echo, err=True)
-    )
+    context = click.get_current_context()
+
+    def read(path: str) -> tuple[ImageData, str]:
+        opens_input(context)  # a thread may read
+        return read_one(path, reading, quiet=True)
+
+    examples = Examples(pairs, read, partial(click.echo, err=True))
     true = None
     if truth is not None:
         check_stdin([truth], before, after)

@@ -23,6 +23,7 @@ import click
 
 from convcli import __version__
 from convcli.cli.command import Group
+from convcli.cli.files import input_was_opened
 from convcli.errors import ConvcliError, ExitCode, internal_error
 
 # The commands by groups, with summaries: the help page imports no command.
@@ -75,14 +76,24 @@ class Root(Group):
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command. An error after the first INPUT was opened is that INPUT's, not ours."""
         with _exit_handling():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except click.exceptions.NoArgsIsHelpError:
+                raise
+            except (ConvcliError, click.UsageError) as error:
+                code = ExitCode.FAILED if input_was_opened(ctx) else ExitCode.USAGE
+                raise _CommandError(_message(error), code) from error
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command line; with ``standalone_mode``, end the process with its exit code."""
         run = partial(click.Group.main, self, *args, standalone_mode=False, **extra)
         return sys.exit(_exit_code(run)) if standalone_mode else run()
+
+
+class _CommandError(Exception):
+    """An error of the command line or of an INPUT: a message and the exit code."""
 
 
 class _PipeClosedError(Exception):
@@ -154,9 +165,11 @@ def main() -> NoReturn:
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - open until the end
     sys.stdout = sys.stdout or io.TextIOWrapper(_ClosedStdout(), write_through=True)
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # the shell did not ignore it
-        signal.signal(signal.SIGINT, _interrupt)
+    handlers = {"SIGTERM": _terminate, "SIGHUP": _terminate, "SIGINT": _interrupt}
+    for name, handler in handlers.items():
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
+            signal.signal(number, handler)
     try:
         root.main(prog_name="convcli")
     finally:
@@ -170,9 +183,10 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     """End by an exception, which removes temporary files on its way."""
-    sys.exit(ExitCode.TERMINATED)
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _exit_code(command: Callable[[], Any]) -> int:
@@ -182,10 +196,10 @@ def _exit_code(command: Callable[[], Any]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
-    except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
-    except ConvcliError as error:
-        return _fail(str(error), error.exit_code)
+    except (click.ClickException, ConvcliError) as error:
+        return _fail(_message(error), error.exit_code)
+    except _CommandError as error:
+        return _fail(*error.args)
     except (click.Abort, KeyboardInterrupt, _InterruptError):
         return _fail("interrupted", ExitCode.INTERRUPTED)
     except _PipeClosedError:
@@ -201,6 +215,10 @@ def _exit_code(command: Callable[[], Any]) -> int:
             raise
         return _fail(internal_error(error), ExitCode.FAILED)
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _message(error: ConvcliError | click.ClickException) -> str:
+    return error.format_message() if isinstance(error, click.ClickException) else str(error)
 
 
 def _fail(message: str, code: int) -> int:

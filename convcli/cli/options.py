@@ -26,7 +26,7 @@ from convcli.choices import (
 from convcli.cli.command import Option
 from convcli.cli.types import SIZE, OutputType, PaddingType, PairType, WordType
 from convcli.geometry import ConvOptions, fill_value
-from convcli.images.options import ReadOptions, WriteOptions
+from convcli.images.options import ReadOptions, WriteOptions, check_read_options
 
 Callback = Callable[..., Any]
 Decorator = Callable[[Callback], Callback]
@@ -118,6 +118,12 @@ def as_conv_options(*, fill: float | None, **values: Any) -> ConvOptions:
     return ConvOptions(fill=fill_value(fill, values["border"]), **values)
 
 
+def _as_read_options(**values: Any) -> ReadOptions:
+    options = ReadOptions(**values)
+    check_read_options(options)
+    return options
+
+
 def _as_write_options(**values: Any) -> WriteOptions:
     if values["overwrite"] and values["skip_existing"]:
         raise click.UsageError("--overwrite and --skip-existing contradict each other")
@@ -184,9 +190,9 @@ _MAX_PIXELS = input_option(
     default=MAX_PIXELS,
     help="Refuse images with more pixels before decoding them.",
 )
-read_options = option_group("reading", ReadOptions, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
-read_one_options = option_group("reading", ReadOptions, _CHANNELS, _RESIZE, _MAX_PIXELS)
-read_as_stored_options = option_group("reading", ReadOptions, _CHANNELS, _MAX_PIXELS)
+read_options = option_group("reading", _as_read_options, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
+read_one_options = option_group("reading", _as_read_options, _CHANNELS, _RESIZE, _MAX_PIXELS)
+read_as_stored_options = option_group("reading", _as_read_options, _CHANNELS, _MAX_PIXELS)
 
 OVERWRITE = output_option("--overwrite", is_flag=True, help="Replace existing files.")
 _ENCODING = (

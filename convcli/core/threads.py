@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -65,9 +66,12 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) 
             except BaseException as error:  # noqa: BLE001 - raised by the caller
                 errors.append(error)
 
-    helpers = [Thread(target=serve) for _ in range(threads - 1)]
-    for helper in helpers:
-        helper.start()
+    helpers: list[Thread] = []
+    with suppress(RuntimeError):  # some systems have no threads: this one does all of the work
+        for _ in range(threads - 1):
+            helper = Thread(target=serve)
+            helper.start()
+            helpers.append(helper)
     try:
         serve()
     except BaseException as error:  # noqa: BLE001 - Ctrl-C between two items; raised below

@@ -6,6 +6,8 @@ The command line builds these records at start-up, so neither Pillow nor numpy i
 from typing import NamedTuple
 
 from convcli.choices import MAX_PIXELS, Channels, Frames
+from convcli.errors import UsageError
+from convcli.geometry import size_text
 
 
 class ReadOptions(NamedTuple):
@@ -43,6 +45,21 @@ class WriteOptions(NamedTuple):
     compress_level: int | None = None
     overwrite: bool = False
     skip_existing: bool = False
+
+
+def check_read_options(options: ReadOptions) -> None:
+    """Raise UsageError for options that no image can satisfy."""
+    if options.resize is None:
+        return
+    rows, columns = options.resize
+    option = f"--resize {size_text(options.resize)}"
+    if rows < 1 or columns < 1:
+        raise UsageError(f"{option}: width and height must be 1 or more")
+    if rows * columns > options.max_pixels:
+        raise UsageError(
+            f"{option} is above the limit of {options.max_pixels:,} pixels; "
+            "raise it with --max-pixels"
+        )
 
 
 def over_limit(pixels: str, max_pixels: int) -> str:

@@ -9,12 +9,11 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import ExifTags, Image
 
-from convcli.errors import ImageError, UsageError
-from convcli.geometry import size_text
+from convcli.errors import ImageError
 from convcli.images.channels import check_channels
 from convcli.images.image import ImageData
 from convcli.images.metadata import read_metadata
-from convcli.images.options import ReadOptions, over_limit
+from convcli.images.options import ReadOptions, check_read_options, over_limit
 from convcli.images.pillow_errors import decoding
 from convcli.images.pillow_modes import StoredSamples, apply_orientation, resize, sample_format_of
 
@@ -51,17 +50,7 @@ class ReadRequest(NamedTuple):
     def check(self) -> None:
         """Raise UsageError for options that no image can satisfy."""
         check_channels(self.name, self.options.channels, 3)
-        if self.options.resize is None:
-            return
-        rows, columns = self.options.resize
-        option = f"--resize {size_text(self.options.resize)}"
-        if rows < 1 or columns < 1:
-            raise UsageError(f"{option}: width and height must be 1 or more")
-        if rows * columns > self.options.max_pixels:
-            raise UsageError(
-                f"{option} is above the limit of {self.options.max_pixels:,} pixels; "
-                "raise it with --max-pixels"
-            )
+        check_read_options(self.options)
 
 
 class ImageFile:

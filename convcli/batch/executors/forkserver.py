@@ -26,6 +26,7 @@ PRELOAD = [
 
 def context() -> Any:
     """Return the multiprocessing context that starts workers."""
+    _start_resource_tracker()
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     server = get_context("forkserver")
@@ -36,28 +37,37 @@ def context() -> Any:
 def warm_up() -> None:
     """Start the forkserver, on systems that have one."""
     if "forkserver" in get_all_start_methods():
-        from multiprocessing import forkserver, resource_tracker
+        from multiprocessing import forkserver
 
         context()
-        with suppress(OSError):  # without it, workers start later
-            resource_tracker.ensure_running()  # first, because it unblocks SIGINT
-            with child_environment():
-                forkserver.ensure_running()
+        with suppress(OSError, ImportError), child_environment():  # else workers start later
+            forkserver.ensure_running()
+
+
+def _start_resource_tracker() -> None:
+    """Start the process that outlives us and frees what we leave, without a word on stderr."""
+    if os.name != "posix":
+        return
+    from multiprocessing import resource_tracker
+
+    with suppress(OSError, ImportError), child_environment():
+        os.environ["PYTHONWARNINGS"] = "ignore"
+        resource_tracker.ensure_running()
 
 
 @contextmanager
 def child_environment() -> Iterator[None]:
-    """Start child processes with single-threaded BLAS, SIGINT blocked, without our `__main__`.
+    """Start child processes with single-threaded BLAS, signals blocked, without our `__main__`.
 
     A new process imports its parent's main module to find its task; ours is in this package.
     """
-    before = {name: os.environ.get(name) for name in BLAS_THREAD_VARIABLES}
+    before = {name: os.environ.get(name) for name in (*BLAS_THREAD_VARIABLES, "PYTHONWARNINGS")}
     os.environ.update(dict.fromkeys(BLAS_THREAD_VARIABLES, "1"))
     main = sys.modules["__main__"]
     script = main.__dict__.pop("__file__", None)
     has_masks = hasattr(signal, "pthread_sigmask")
-    if has_masks:  # children inherit the mask; the parent handles the signal
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if has_masks:  # children inherit the mask; the parent handles the signals
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:
@@ -65,7 +75,7 @@ def child_environment() -> Iterator[None]:
             main.__dict__["__file__"] = script
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
         if has_masks:

@@ -37,7 +37,11 @@ class Executor(Protocol):
 
 
 class Prefetch(Iterator[Item]):
-    """An iterator that a thread reads ahead; ``is_ready`` tells whether ``next`` need not wait."""
+    """An iterator that a thread reads ahead; ``is_ready`` tells whether ``next`` need not wait.
+
+    Raises:
+        RuntimeError: the system has no threads.
+    """
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._queue: Queue[tuple[Any, Exception | None]] = Queue(PREFETCHED)

@@ -148,7 +148,7 @@ def test_the_limit_is_the_users(apply, gray, here):
     apply("-k", "blur", "--max-pixels", pixels - 1, "gray.png").fails(1, "--max-pixels")
     assert apply("-k", "blur", "--max-pixels", pixels, "gray.png").code == 0
     flags = ("--resize", "500x500", "--max-pixels", pixels, "-o", "o.png")
-    apply("-k", "blur", *flags, "gray.png").fails(1, "500x500", "--max-pixels")
+    apply("-k", "blur", *flags, "gray.png").fails(2, "500x500", "--max-pixels")
 
 
 @pytest.mark.parametrize(
@@ -265,3 +265,24 @@ def test_quality_and_compression(apply, photo, here, samples):
     for level in (0, 9):
         apply("-k", "blur", samples / "camera.png", "-o", f"{level}.png", "--compress-level", level)
     assert (here / "9.png").stat().st_size < (here / "0.png").stat().st_size / 1.5
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        (["-k", "blur", "--resize", "100000x100000"], 2),
+        (["-k", "blur", "--method", "matrix"], 2),
+        (["-k", "blur", "-o", "photo.png"], 2),
+        (["-k", "blur", "--files-from", "missing.txt"], 2),
+        (["-k", "sobel", "--combine", "direction", "-o", "o.png"], 1),
+        (["-k", "blur", "--range", "raw", "-o", "o.tif"], 1),
+        (["-k", "gaussian:201", "--padding", "valid", "-o", "o.png"], 1),
+    ],
+)
+def test_an_error_before_the_first_input_is_2_and_of_an_input_1(
+    apply, photo, contents, flags, code
+):
+    before = contents()
+    ran = apply(*flags, "photo.png")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (code, b"", 1), ran
+    assert contents() == before

@@ -175,7 +175,9 @@ def test_the_input_itself_is_replaced_only_on_request(apply, gray, load, here, c
     (here / "link.png").symlink_to("gray.png")
     os.link("gray.png", "hard.png")
     before = contents()
-    apply("-k", "identity", "--bias", "1", "gray.png", "-o", output).fails(1, output, "--overwrite")
+    apply("-k", "identity", "--bias", "1", "gray.png", "-o", output).fails(
+        2, str(Path(output)), "--overwrite"
+    )
     assert contents() == before
     ok(apply("-k", "identity", "--bias", "1", "gray.png", "-o", output, "--overwrite"))
     assert np.array_equal(load(output), np.minimum(gray, 254) + 1)

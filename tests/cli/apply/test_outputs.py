@@ -26,7 +26,7 @@ def test_a_figure_that_is_there_is_refused_before_the_input_is_read(convcli, her
     Path("broken.png").write_bytes(b"no image")
     name = "there.gif" if command == "animate" else "there.png"
     Path(name).write_bytes(b"mine")
-    convcli(*DRAWN[command], name).fails(1, f"{name}: exists already; --overwrite replaces it")
+    convcli(*DRAWN[command], name).fails(2, f"{name}: exists already; --overwrite replaces it")
     convcli(*DRAWN[command], name, "--overwrite").fails(1, "broken.png: ")
 
 
@@ -34,10 +34,10 @@ def test_a_figure_that_is_there_is_refused_before_the_input_is_read(convcli, her
 @pytest.mark.parametrize(
     ("output", "plot", "code", "said"),
     [
-        ("k.npy", "there.png", 1, "there.png: exists already"),
-        ("there.npy", "p.png", 1, "there.npy: exists already"),
-        ("k.npy", "folder.png", 1, "folder.png: cannot be written: Is a directory"),
-        ("k.npy", "n" * 300 + ".png", 1, "cannot be written: File name too long"),
+        ("k.npy", "there.png", 2, "there.png: exists already"),
+        ("there.npy", "p.png", 2, "there.npy: exists already"),
+        ("k.npy", "folder.png", 2, "folder.png: cannot be written: Is a directory"),
+        ("k.npy", "n" * 300 + ".png", 2, "cannot be written: File name too long"),
         ("same.npy", "link.png", 2, "-o and --plot name the same file; give each its own"),
     ],
 )

@@ -281,5 +281,5 @@ def test_contradictions(apply, gray, contents, flags, said):
 def test_the_input_is_not_replaced_by_its_stack(apply, save, contents):
     save("in.npy", np.ones((4, 4)))
     before = contents()
-    apply(*PAIR, "in.npy", "--stack", "in.npy").fails(1, "is the input itself")
+    apply(*PAIR, "in.npy", "--stack", "in.npy").fails(2, "in.npy: exists already")
     assert contents() == before
