@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from convcli.api import convolve as convolve
     from convcli.api import cross_correlate as cross_correlate
     from convcli.api import explain as explain
+    from convcli.api import get_filter as get_filter
     from convcli.api import get_kernel as get_kernel
+    from convcli.api import kernel_names as kernel_names
     from convcli.api import learn_kernel as learn_kernel
     from convcli.api import output_size as output_size
     from convcli.api import pool as pool
@@ -24,17 +26,19 @@ if TYPE_CHECKING:
     from convcli.errors import UsageError as UsageError
     from convcli.geometry import ReceptiveField as ReceptiveField
     from convcli.kernels.kernel import Kernel as Kernel
+    from convcli.kernels.spec import KernelSet as KernelSet
     from convcli.teaching.explain.explanation import Explanation as Explanation
     from convcli.teaching.learn.result import LearnResult as LearnResult
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "convcli.api": "convolve cross_correlate explain get_kernel learn_kernel output_size pool "
-    "receptive_field",
+    "convcli.api": "convolve cross_correlate explain get_filter get_kernel kernel_names "
+    "learn_kernel output_size pool receptive_field",
     "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",
     "convcli.geometry": "ReceptiveField",
     "convcli.kernels.kernel": "Kernel",
+    "convcli.kernels.spec": "KernelSet",
     "convcli.teaching.explain.explanation": "Explanation",
     "convcli.teaching.learn.result": "LearnResult",
 }

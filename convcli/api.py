@@ -2,7 +2,7 @@
 
 Modules that need numpy or Pillow are imported inside the functions, so that ``output_size`` loads
 neither. Arguments that several functions share are documented once, in ``_SHARED``, and inserted
-into their docstrings, as scipy.ndimage does.
+into their docstrings, as scipy.ndimage does. ``convcli/arguments.py`` knows what they accept.
 """
 
 from __future__ import annotations
@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from inspect import cleandoc
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Protocol,
+    SupportsFloat,
+    SupportsIndex,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from convcli.choices import (
     ActivationName,
@@ -22,9 +31,11 @@ from convcli.choices import (
     Pooling,
     Range,
 )
+from convcli.errors import KernelError, UsageError
 from convcli.geometry import (
     ConvOptions,
     IntOrPair,
+    Ints,
     Pair,
     ReceptiveField,
     as_pair,
@@ -33,37 +44,70 @@ from convcli.geometry import (
 )
 
 if TYPE_CHECKING:
+    from numpy import integer
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from convcli.kernels.kernel import Kernel
+    from convcli.kernels.spec import KernelSet
     from convcli.teaching.explain.explanation import Explanation
     from convcli.teaching.learn.result import LearnResult
 
-PaddingLike = int | PaddingRule | Sequence[int]
+    class SupportsArrayInterface(Protocol):
+        """What PIL images have in place of ``__array__``."""
+
+        @property
+        def __array_interface__(self) -> Any: ...
+
+    Image = ArrayLike | SupportsArrayInterface
+    KernelLike = ArrayLike | Kernel | KernelSet | str | Sequence[Kernel | str]
+    PaddingLike = SupportsIndex | PaddingRule | Ints
+    Number = float | SupportsFloat
+    Biases = Number | Sequence[Number] | NDArray[Any]
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SHARED = {
+    "image": """\
+image: (H, W) or (H, W, C) real numbers, never modified: an array, nested lists, or a PIL image
+    without alpha (a palette becomes RGB). A signal (W,) is one row, and its result has one
+    dimension too.""",
+    "kernel": """\
+kernel: weights, a :class:`Kernel`, or the text of a SPEC. Weights are (kh, kw), applied to each
+    channel; (C, kh, kw), summed over the channels to one map; or a filter bank (N, C, kh, kw), as
+    in torch and ONNX. (kw,) is one row. A Kernel or SPEC brings its divisor and bias; a family
+    such as ``sobel`` gives its combined map. A list of Kernels of one shape is a bank.""",
     "conv": """\
 padding: pixels added around the image: one number for every side, (vertical, horizontal),
     (top, bottom, left, right), or a rule. ``valid`` adds none. ``same`` adds ``d(k-1)`` in
     total, so that stride 1 keeps the size; an even kernel has its extra pixel at the bottom
-    and the right (``convolve``: top and left). ``full`` adds ``d(k-1)`` on every side.
+    and the right (``convolve``: top and left). scipy.ndimage and OpenCV have it at the top and the
+    left: for a (2, 2) kernel that is ``padding=(1, 0, 1, 0)``. ``full`` adds ``d(k-1)`` on every
+    side. For a signal a pair is (before, after).
 border: what the padding holds: ``edge`` (aaa|abcd|ddd), ``zero``,
     ``reflect`` (dcb|abcd|cba), ``symmetric`` (cba|abcd|dcb), ``wrap`` (bcd|abcd|abc), or
     ``constant``, named as in ``numpy.pad``, but for ``zero``.
-    scipy and scikit-image call ``symmetric`` reflect. Synonyms: replicate and nearest
-    (``edge``), zeros, mirror (``reflect``), circular (``wrap``).
-fill: the value of a constant border.
+    scipy and scikit-image call ``symmetric`` reflect; OpenCV calls it BORDER_REFLECT, and
+    ``reflect`` BORDER_REFLECT_101. Synonyms: replicate and nearest (``edge``), zeros, mirror
+    (``reflect``), circular (``wrap``).
+fill: the value of a ``constant`` border.
 stride: step between windows, one number or (rows, columns).
 dilation: distance between taps, one number or (rows, columns).""",
     "sums": """\
-divisor: the sums are divided by it, after exact summation if they are integers.
-bias: added after the division.
+divisor: the sums are divided by it, after exact summation if they are integers; None for the
+    kernel's own, which is 1 for weights.
+bias: added after the division, one number or one for each filter of a bank; None for the kernel's
+    own, which is 0 for weights. A Kernel's bias is in 8-bit levels: for uint16 images it is
+    multiplied by 257.
 dtype: type of the result. An integer type rounds half to even and saturates; NaN becomes 0.
+    float64 and wider are also summed in float64.
 method: how to sum: ``auto`` (the cheapest), ``direct``, ``separable``, ``toeplitz``, ``fft``,
     or ``matrix`` (im2col, for filter banks). All give the same integers.
 threads: use at most this many; None for ``CONVCLI_THREADS``, or one per processor. The result
     does not depend on it.""",
+    "defaults": """\
+The defaults are padding ``same`` and border ``edge``. torch's are no padding, and zeros where it
+pads; scipy.ndimage's and scikit-image's are ``same`` and ``symmetric``; OpenCV's are ``same`` and
+``reflect``; those of numpy.convolve and scipy.signal.convolve2d are ``full`` and zeros.""",
 }
 
 
@@ -72,22 +116,23 @@ def _documented(function: F) -> F:
     doc = cleandoc(function.__doc__ or "")
     for name, text in _SHARED.items():
         doc = doc.replace(f"    {{{name}}}", indent(text, "    "))
+        doc = doc.replace(f"{{{name}}}", text)
     function.__doc__ = doc
     return function
 
 
 @_documented
 def cross_correlate(
-    image: ArrayLike,
-    kernel: ArrayLike,
+    image: Image,
+    kernel: KernelLike,
     *,
     padding: PaddingLike = "same",
     border: AnyBorder = "edge",
-    fill: float = 0,
+    fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
-    divisor: float = 1,
-    bias: float = 0,
+    divisor: Number | None = None,
+    bias: Biases | None = None,
     dtype: DTypeLike | None = None,
     method: AnyMethod = "auto",
     threads: int | None = None,
@@ -98,21 +143,22 @@ def cross_correlate(
     (Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016). Weights of
     0 are skipped, so NaN and infinity reach only the windows that weigh them.
 
+    {defaults}
+
     Args:
-        image: (H, W) or (H, W, C) real numbers; never modified.
-        kernel: (kh, kw), applied to each channel; (C, kh, kw), summed over the channels to one
-            map; or a filter bank (N, C, kh, kw), as in torch and ONNX. A Kernel counts as
-            ``matrix / divisor``; its bias is not added.
+        {image}
+        {kernel}
         {conv}
         {sums}
 
     Returns:
-        (H', W'), (H', W', C) or, for a bank, (H', W', N). An integer image and kernel give exact
-        int32 (int64 for images of 32 bits and more, or if the sums need it). With a divisor, a
-        fractional bias or a floating-point kernel, the type that numpy promotes the image and
-        float32 to: float32 for images of up to 16 bits and float32 ones, else float64. float32 is
-        within 1e-5 of the largest output, float64 within 1e-12; with ``fft`` the error is relative
-        to the largest pixel of a tile.
+        (H', W'), (H', W', C) or, for a bank, (H', W', N); one dimension less for a signal. An
+        integer image and kernel give exact int32 (int64 for images of 32 bits and more, or if the
+        sums need it). With a divisor, a fractional bias or a floating-point kernel, even of whole
+        numbers, the type that numpy promotes the image and float32 to: float32 for images of up to
+        16 bits and float32 ones, else float64. float32 is within 1e-5 of the largest output,
+        float64 within 1e-12 of the largest sum of magnitudes. float16 overflows to infinity;
+        longdouble is summed in float64.
 
     Raises:
         GeometryError: no window fits into the padded image.
@@ -122,37 +168,48 @@ def cross_correlate(
     >>> cross_correlate([[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[0, 1], [0, 1]], padding="valid")
     array([[ 7,  9],
            [13, 15]])
+    >>> cross_correlate([1, 2, 4, 8], "-1 0 1")
+    array([1, 3, 6, 4])
+    >>> cross_correlate([[0, 0, 3], [0, 0, 3], [0, 0, 3]], "sobel")
+    array([[ 0., 12., 12.],
+           [ 0., 12., 12.],
+           [ 0., 12., 12.]])
     """
-    from convcli.core.correlate import feature_map
+    from convcli.arguments import as_image, as_kernel, fill_value, filter_pixels
 
-    options = ConvOptions("correlate", padding, border, fill, stride, dilation)
-    return feature_map(image, kernel, options, divisor, bias, dtype, method, threads)
+    value = fill_value(fill, border)
+    options = ConvOptions("correlate", padding, border, value, stride, dilation)
+    pixels, weights = as_image(image), as_kernel(kernel)
+    return filter_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
 
 
 @_documented
 def convolve(
-    image: ArrayLike,
-    kernel: ArrayLike,
+    image: Image,
+    kernel: KernelLike,
     *,
     padding: PaddingLike = "same",
     border: AnyBorder = "edge",
-    fill: float = 0,
+    fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
-    divisor: float = 1,
-    bias: float = 0,
+    divisor: Number | None = None,
+    bias: Biases | None = None,
     dtype: DTypeLike | None = None,
     method: AnyMethod = "auto",
     threads: int | None = None,
 ) -> NDArray[Any]:
     """Convolve an image with a kernel: cross-correlate with the kernel flipped on both axes.
 
-    With a zero border, ``full``, ``same`` and ``valid`` equal ``scipy.signal.convolve2d`` and, on
-    one row, ``numpy.convolve``; the anchor of an even kernel flips with it.
+    The defaults, ``same`` with border ``edge``, are not numpy's. With ``border="zero"``,
+    ``padding="full"``, ``"same"`` and ``"valid"`` equal ``scipy.signal.convolve2d`` and, for two
+    1-D arrays, ``numpy.convolve``; the anchor of an even kernel flips with it. Where both are 1-D
+    and the kernel is the longer, the two are swapped, as numpy does, since convolution commutes:
+    ``same`` has the length of the longer one.
 
     Args:
-        image: (H, W) or (H, W, C) real numbers; never modified.
-        kernel: (kh, kw), (C, kh, kw) or (N, C, kh, kw), as for :func:`cross_correlate`.
+        {image}
+        kernel: as for :func:`cross_correlate`.
         {conv}
         {sums}
 
@@ -162,36 +219,48 @@ def convolve(
     Raises:
         ConvcliError: as :func:`cross_correlate`.
 
+    >>> convolve([1, 2, 3], [4, 5, 6, 7], padding="valid")
+    array([28, 34])
     >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
     array([[ 4, 13, 28, 27, 18]])
     """
-    from convcli.core.correlate import feature_map
+    from convcli.arguments import as_image, as_kernel, fill_value, filter_pixels, swapped
 
-    options = ConvOptions("convolve", padding, border, fill, stride, dilation)
-    return feature_map(image, kernel, options, divisor, bias, dtype, method, threads)
+    value = fill_value(fill, border)
+    options = ConvOptions("convolve", padding, border, value, stride, dilation)
+    pixels, weights = swapped(as_image(image), as_kernel(kernel), options)
+    return filter_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
 
 
 def pool(
-    image: ArrayLike,
+    image: Image,
     size: IntOrPair,
     kind: Pooling = "max",
+    *,
     stride: IntOrPair | None = None,
     padding: IntOrPair = 0,
-    count_padding: bool = True,
-    ceil: bool = False,
+    count_padding: bool | None = None,
+    ceil: bool | None = None,
+    threads: int | None = None,
+    count_include_pad: bool | None = None,
+    ceil_mode: bool | None = None,
 ) -> NDArray[Any]:
     """Pool an image: take the maximum or the mean of each window, as ``torch.nn.functional`` does.
 
     Args:
-        image: (H, W) or (H, W, C) real numbers, each channel on its own; never modified.
+        image: (H, W) or (H, W, C) real numbers, each channel on its own; an array, nested lists, or
+            a PIL image; never modified. A signal (W,) is pooled along its one axis.
         size: of the window, one number or (rows, columns).
         kind: ``max``, or ``avg`` for the mean.
         stride: step between windows, one number or (rows, columns); None for ``size``.
         padding: pixels on every side, or (vertical, horizontal); at most half the window. They
             never win a maximum; in a mean they count as 0.
-        count_padding: whether a mean divides by the whole window, or only by its image pixels.
-        ceil: whether to keep a last window that is partly outside the padded image, if it starts
-            within the image or before it. A mean ignores what is outside.
+        count_padding: whether a mean divides by the whole window (None: yes), or only by its image
+            pixels.
+        ceil: whether to keep a last window that is partly outside the padded image (None: no), if
+            it starts within the image or before it. A mean ignores what is outside.
+        threads: use at most this many; the result does not depend on it.
+        count_include_pad, ceil_mode: torch's names of ``count_padding`` and ``ceil``.
 
     Returns:
         (H', W') or (H', W', C), with ``floor((n + 2p - k)/s) + 1`` on each axis (``ceil`` rounds
@@ -200,16 +269,29 @@ def pool(
 
     Raises:
         GeometryError: no window fits, or the padding exceeds half the window.
-        UsageError: the image is not an image, or ``kind`` is unknown.
+        UsageError: the image is not an image, or another argument is wrong.
 
     >>> pool([[1, 2, 5, 6], [3, 4, 7, 8]], 2)
     array([[4, 8]])
     >>> pool([[1, 2], [3, 4]], 2, "avg", stride=1, padding=1, count_padding=False).tolist()
     [[1.0, 1.5, 2.0], [2.0, 2.5, 3.0], [3.0, 3.5, 4.0]]
+    >>> pool([1, 5, 2, 4], 2)
+    array([5, 4])
     """
+    from convcli.arguments import as_image, check_word, one_of, row_size
     from convcli.core.pooling import pool_windows
 
-    return pool_windows(image, size, kind, stride, padding, count_padding, ceil)
+    check_word(kind, "kind")
+    names = ("count_padding", "count_include_pad")
+    counted = one_of(count_padding, count_include_pad, names, default=True)
+    upwards = one_of(ceil, ceil_mode, ("ceil", "ceil_mode"), default=False)
+    pixels = as_image(image)
+    signal = pixels.ndim == 1
+    if signal:
+        pixels, size = pixels[None], row_size(size)
+    margin: Any = (0, padding) if signal else padding
+    pooled = pool_windows(pixels, size, kind, stride, margin, counted, upwards, threads)
+    return cast("NDArray[Any]", pooled[0]) if signal else pooled
 
 
 def get_kernel(spec: str) -> Kernel:
@@ -223,30 +305,77 @@ def get_kernel(spec: str) -> Kernel:
         The kernel. Its ``source`` names the paper, book or library it comes from.
 
     Raises:
-        KernelError: the SPEC describes no kernel, or several.
+        KernelError: the SPEC describes no kernel, or several, as the name of a family does:
+            :func:`get_filter` returns these.
 
     >>> get_kernel("sharpen").matrix.tolist()
     [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
     """
-    from convcli.kernels.spec import get_kernel
+    found = get_filter(spec)
+    if len(found.kernels) > 1:
+        names = ", ".join(kernel.name for kernel in found.kernels[:8])
+        more = ", ..." if len(found.kernels) > 8 else ""
+        raise KernelError(
+            f"{found.label} names {len(found.kernels)} kernels: {names}{more}; "
+            "get_filter returns all of them"
+        )
+    return found.kernels[0]
 
-    return get_kernel(spec)
+
+def get_filter(spec: str) -> KernelSet:
+    """Return the kernels that a SPEC describes, one or several, and how their maps combine.
+
+    Args:
+        spec: as for :func:`get_kernel`, or the name of a family, such as ``sobel``.
+
+    Returns:
+        A :class:`KernelSet`. Its ``kernels`` are a tuple, and ``combine`` is ``magnitude`` for a
+        pair of derivatives, ``max`` for a compass set, or None. :func:`cross_correlate`,
+        :func:`convolve` and :func:`explain` take it as a kernel.
+
+    Raises:
+        KernelError: the SPEC describes no kernel.
+
+    >>> sobel = get_filter("sobel")
+    >>> [kernel.name for kernel in sobel.kernels], sobel.combine
+    (['sobel-x', 'sobel-y'], 'magnitude')
+    """
+    from convcli.arguments import type_name
+    from convcli.kernels.spec import read_spec
+
+    if not isinstance(spec, str):
+        raise KernelError(
+            f"spec must be text such as 'sobel-x', not {type_name(spec)}; "
+            "Kernel(matrix) makes a kernel from an array"
+        )
+    return read_spec(spec)
+
+
+def kernel_names() -> list[str]:
+    """Return the names of all kernels and families that :func:`get_filter` knows.
+
+    >>> kernel_names()[:3]
+    ['identity', 'plus', 'vertical-line']
+    """
+    from convcli.kernels.catalogue import CATALOGUE
+
+    return list(CATALOGUE)
 
 
 @_documented
 def explain(
-    image: ArrayLike,
-    kernel: ArrayLike | Kernel | str,
-    at: Sequence[int],
+    image: Image,
+    kernel: KernelLike,
+    at: IntOrPair,
     *,
     operation: Operation = "correlate",
     padding: PaddingLike = "same",
     border: AnyBorder = "edge",
-    fill: float = 0,
+    fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
-    divisor: float | None = None,
-    bias: float | None = None,
+    divisor: Number | None = None,
+    bias: Number | None = None,
     combine: Combine | None = None,
     activation: ActivationName = "none",
     range: Range = "clip",  # noqa: A002 - its name everywhere
@@ -254,12 +383,13 @@ def explain(
     """Explain one value of a feature map: window, kernel, products, sum and pixel.
 
     Args:
-        image: (H, W) or (H, W, C). uint8 and uint16 are pixels, with a black and a white; other
-            types are plain numbers.
+        image: (H, W) or (H, W, C), or a signal (W,): an array, nested lists, or a PIL image
+            without alpha. uint8 and uint16 are pixels, with a black and a white; other types are
+            plain numbers.
         kernel: weights (kh, kw), or (C, kh, kw) summed over the channels; a Kernel; or a SPEC such
             as ``sobel-x``. A SPEC of a family, such as ``sobel``, explains every member and their
             combination.
-        at: (row, column) in the feature map.
+        at: (row, column) in the feature map; of a signal, the place in it.
         operation: ``correlate``, or ``convolve``, which flips the kernel.
         {conv}
         divisor: replaces the kernel's own.
@@ -283,21 +413,40 @@ def explain(
     >>> output.responses[0].sums[0].products, output.pixel
     (((2, -3),), -1)
     """
+    from convcli.arguments import (
+        as_image,
+        check_explain_words,
+        check_rows,
+        fill_value,
+        is_single,
+        optional_number,
+        row_padding,
+    )
+    from convcli.kernels.given import as_kernel_set
     from convcli.teaching.explain.arithmetic import explain_array
 
-    options = ConvOptions(operation, padding, border, fill, stride, dilation)
-    return explain_array(image, kernel, at, options, divisor, bias, combine, activation, range)
+    pixels, kernels = as_image(image), as_kernel_set(kernel)
+    place: Any = at
+    pads: Any = padding
+    check_explain_words(pixels, operation, combine, activation, range)
+    if pixels.ndim == 1:
+        check_rows(member.matrix for member in kernels.kernels)
+        pixels, pads = pixels[None], row_padding(padding)
+        place = (0, at) if is_single(at) else at
+    options = ConvOptions(operation, pads, border, fill_value(fill, border), stride, dilation)
+    numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
+    return explain_array(pixels, kernels, place, options, *numbers, combine, activation, range)
 
 
 def learn_kernel(
-    before: ArrayLike | Sequence[ArrayLike],
-    after: ArrayLike | Sequence[ArrayLike],
+    before: Image | Sequence[Image],
+    after: Image | Sequence[Image],
     size: IntOrPair = 3,
     *,
     operation: Operation = "correlate",
     padding: PaddingLike | None = None,
     border: AnyBorder | None = None,
-    fill: float = 0,
+    fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
     bias: bool = True,
@@ -315,7 +464,8 @@ def learn_kernel(
     squares over all windows, through the normal equations.
 
     Args:
-        before: (H, W) or (H, W, C) real numbers; or a list of such images.
+        before: (H, W) or (H, W, C) real numbers: an array, nested lists, or a PIL image without
+            alpha; or a list of such images; or a signal (W,), for which the kernel has one row.
         after: the filtered image, or a list of them. With as many channels as ``before``, every
             channel has the same kernel; with one, a (C, kh, kw) kernel sums over the channels.
         size: of the kernel, one number or (rows, columns).
@@ -328,7 +478,7 @@ def learn_kernel(
         ignore_clipped: whether to ignore black and white pixels of ``after`` (uint8, uint16).
         descent: whether to use gradient descent from random weights instead of least squares.
         rate: learning rate, for pixels scaled to variance 1 (without a bias: to mean square 1);
-            None for one that converges.
+            None for one that converges. This and the next three need ``descent``.
         epochs: number of steps of descent.
         momentum: share of each step that is added to the next.
         seed: of the random start.
@@ -349,25 +499,49 @@ def learn_kernel(
     >>> learned.weights.round(6).tolist(), round(learned.bias, 6)
     ([[1.0, 2.0, 1.0]], 5.0)
     """
+    from convcli.arguments import (
+        as_images,
+        check_flag,
+        check_word,
+        fill_value,
+        row_padding,
+        row_size,
+    )
     from convcli.teaching.learn.descent import Descent
     from convcli.teaching.learn.fit import learn_from
     from convcli.teaching.learn.windows import Model, pair_arrays
 
+    check_word(operation, "operation")
+    fill = fill_value(fill, "none" if border is None else border)
+    befores, afters = as_images(before, "before"), as_images(after, "after")
+    if all(image.ndim == 1 for image in (*befores, *afters)):
+        befores, afters = ([image[None] for image in images] for images in (befores, afters))
+        size, padding = row_size(size), None if padding is None else row_padding(padding)
     taps = as_pair(size, "kernel size", least=1)
-    model = Model(taps, operation, padding, border, fill, stride, dilation, bias, ignore_clipped)
-    settings = Descent(rate, epochs, momentum, seed) if descent else None
-    return learn_from(pair_arrays(before, after), model, settings, threads)
+    with_bias, unclipped = check_flag(bias, "bias"), check_flag(ignore_clipped, "ignore_clipped")
+    model = Model(taps, operation, padding, border, fill, stride, dilation, with_bias, unclipped)
+    settings = Descent(rate, epochs, momentum, seed)
+    settings.check()
+    wanted = check_flag(descent, "descent")
+    if not wanted and settings != Descent():
+        changed = (n for n in Descent._fields if getattr(settings, n) != getattr(Descent(), n))
+        raise UsageError(f"{next(changed)} needs descent=True; give both")
+    return learn_from(pair_arrays(befores, afters), model, settings if wanted else None, threads)
 
 
 @overload
 def output_size(
-    size: int, kernel: int, padding: int | PaddingRule = 0, stride: int = 1, dilation: int = 1
+    size: int | integer[Any],
+    kernel: SupportsIndex,
+    padding: SupportsIndex | PaddingRule = 0,
+    stride: SupportsIndex = 1,
+    dilation: SupportsIndex = 1,
 ) -> int: ...
 
 
 @overload
 def output_size(
-    size: Sequence[int],
+    size: Ints,
     kernel: IntOrPair,
     padding: PaddingLike = 0,
     stride: IntOrPair = 1,
@@ -406,10 +580,10 @@ def output_size(
     shape = as_pair(size, "size", least=1)
     window = as_pair(kernel, "kernel size", least=1)
     rows, columns = conv_geometry(shape, window, padding, stride, dilation).output_shape
-    return (rows, columns) if isinstance(size, Sequence) or rows != columns else rows
+    return (rows, columns) if hasattr(size, "__len__") or rows != columns else rows
 
 
-def receptive_field(layers: Iterable[Sequence[int]]) -> ReceptiveField:
+def receptive_field(layers: Iterable[Ints]) -> ReceptiveField:
     """Return the receptive field of a chain of layers, along one axis.
 
     The recurrence is from Araujo, Norris and Sim, *Computing receptive fields of convolutional

@@ -106,6 +106,19 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
+def short_repr(value: object) -> str:
+    """Return any value's ``repr`` on one line, at most 60 characters of it, for a message.
+
+    >>> short_repr([1, "a"]), len(short_repr(list(range(1000))))
+    ("[1, 'a']", 60)
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def internal_error(error: Exception) -> str:
     """Return the one-line message for an exception that is a bug in convcli.
 

@@ -6,18 +6,20 @@ Pairs are always (rows, columns). In messages, ``AxB`` is width x height.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS
-from convcli.errors import GeometryError, UsageError
+from convcli.errors import GeometryError, UsageError, short_repr
 
 Pair = tuple[int, int]
-IntOrPair = int | Sequence[int]  # one number, or (rows, columns)
-Padding = int | str | Sequence[int]
+# Numbers and sequences of numbers may be numpy's, which this module does not load.
+Ints = Collection[SupportsIndex]
+IntOrPair = SupportsIndex | Ints  # one number, or (rows, columns)
+Padding = SupportsIndex | str | Ints
 
 
 class ConvOptions(NamedTuple):
@@ -42,7 +44,7 @@ def fill_value(fill: float | None, border: str | None) -> float:
     return fill or 0
 
 
-def border_name(border: str) -> str:
+def border_name(border: object) -> str:
     """Return numpy's name for a border mode or one of its synonyms.
 
     Raises:
@@ -52,8 +54,8 @@ def border_name(border: str) -> str:
     'edge'
     """
     known = *BORDERS, *BORDER_SYNONYMS
-    if border not in known:
-        raise UsageError(f"border must be one of {', '.join(known)}, not {border!r}")
+    if not isinstance(border, str) or border not in known:  # what is no text may compare oddly
+        raise UsageError(f"border must be one of {', '.join(known)}, not {short_repr(border)}")
     return BORDER_SYNONYMS.get(border, border)
 
 
@@ -156,7 +158,9 @@ def conv_geometry(
     stride = as_pair(stride, "stride", least=1)
     dilation = as_pair(dilation, "dilation", least=1)
     if operation not in OPERATIONS:
-        raise GeometryError(f"operation must be {' or '.join(OPERATIONS)}, not {operation!r}")
+        raise GeometryError(
+            f"operation must be {' or '.join(OPERATIONS)}, not {short_repr(operation)}"
+        )
     extent = _extent(kernel, dilation)
     flipped = operation == "convolve"
     anchor = (extent[0] - 1 + flipped) // 2, (extent[1] - 1 + flipped) // 2
@@ -164,11 +168,14 @@ def conv_geometry(
     geometry = Geometry(shape, kernel, pads, stride, dilation, anchor)
     padded = geometry.padded_shape
     if extent[0] > padded[0] or extent[1] > padded[1]:
+        larger = extent[0] >= padded[0] and extent[1] >= padded[1]
+        commutes = operation == "convolve" and dilation == (1, 1) and larger
+        advice = "; convolution commutes: take the larger one as the input" if commutes else ""
         text = f"{name} {size_text(kernel)}"
         if dilation != (1, 1):
             text += f" (dilation {pair_text(dilation)}, extent {size_text(extent)})"
         prefix = "padded " if any(pads) else ""
-        raise GeometryError(f"{text} exceeds the {prefix}{size_text(padded)} input")
+        raise GeometryError(f"{text} exceeds the {prefix}{size_text(padded)} input{advice}")
     return geometry
 
 
@@ -188,23 +195,27 @@ class ReceptiveField(NamedTuple):
     start: int = 0
 
     def then(
-        self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
+        self,
+        kernel: SupportsIndex,
+        stride: SupportsIndex = 1,
+        padding: SupportsIndex = 0,
+        dilation: SupportsIndex = 1,
     ) -> ReceptiveField:
         """Return the receptive field after one more layer; only the padding before it counts.
 
         Raises:
             GeometryError: a kernel, stride or dilation is below 1, or the padding is negative.
         """
-        for value, name in ((kernel, "kernel size"), (stride, "stride"), (dilation, "dilation")):
-            _whole(value, name, least=1)
+        taps, step = _whole(kernel, "kernel size", least=1), _whole(stride, "stride", least=1)
+        before, apart = _whole(padding, "padding", least=0), _whole(dilation, "dilation", least=1)
         return ReceptiveField(
-            self.size + dilation * (kernel - 1) * self.jump,
-            self.jump * stride,
-            self.start - _whole(padding, "padding", least=0) * self.jump,
+            self.size + apart * (taps - 1) * self.jump,
+            self.jump * step,
+            self.start - before * self.jump,
         )
 
 
-def receptive_fields(layers: Iterable[Sequence[int]]) -> Iterator[ReceptiveField]:
+def receptive_fields(layers: Iterable[Ints]) -> Iterator[ReceptiveField]:
     """Yield the receptive field after each layer of a chain, along one axis.
 
     Args:
@@ -213,13 +224,21 @@ def receptive_fields(layers: Iterable[Sequence[int]]) -> Iterator[ReceptiveField
     Raises:
         GeometryError: a layer has more numbers than that, or :meth:`ReceptiveField.then` raises.
     """
+    try:
+        remaining = iter(layers)
+    except TypeError:
+        raise GeometryError(
+            f"layers must be a list such as [(3, 1), (3, 2)], not {short_repr(layers)}"
+        ) from None
     field = ReceptiveField()
-    for layer in layers:
-        if not 1 <= len(layer) <= 4:
+    for layer in remaining:
+        numbers = _numbers(layer)
+        if not 1 <= len(numbers) <= 4 or numbers[0] is layer:
             raise GeometryError(
-                f"a layer is (kernel, stride, padding, dilation), not {len(layer)} numbers"
+                "a layer is (kernel,), (kernel, stride), (kernel, stride, padding) or "
+                f"(kernel, stride, padding, dilation), not {short_repr(layer)}"
             )
-        field = field.then(*layer)
+        field = field.then(*numbers)
         yield field
 
 
@@ -230,9 +249,11 @@ def _whole(value: object, name: str, *, least: int) -> int:
     except TypeError:
         number = None
     if number is None:
-        raise GeometryError(f"{name} must be a whole number, not {value!r}")
+        raise GeometryError(f"{name} must be a whole number, not {short_repr(value)}")
     if number < least:
-        raise GeometryError(f"{name} must be at least {least}, not {number}")
+        raise GeometryError(f"{name} must be at least {least}, not {short_repr(number)}")
+    if number.bit_length() > 1024:  # Python does not even write numbers of many digits
+        raise GeometryError(f"{name} exceeds the range of floating-point numbers")
     return number
 
 
@@ -296,7 +317,8 @@ def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair) -> Pads:
             case "full":
                 return Pads(down, down, across, across)
         raise GeometryError(
-            f"padding must be valid, same, full, a number, V,H or T,B,L,R, not {padding!r}"
+            "padding must be valid, same, full, a number, V,H or T,B,L,R, "
+            f"not {short_repr(padding)}"
         )
     sides = _numbers(padding)
     match tuple(_whole(side, "padding", least=0) for side in sides):

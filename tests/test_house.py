@@ -25,6 +25,7 @@ FLOORS = [
     "plotting",
     "teaching",
     "batch",
+    "arguments",
     "api",
     "cli",
 ]

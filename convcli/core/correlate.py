@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.division import divide_exactly, floats_round_right
 from convcli.core.dtypes import (
     DOUBLE,
@@ -20,7 +21,7 @@ from convcli.core.methods.base import Workspace, borrow, give_back
 from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan, make_plan
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
-from convcli.errors import UsageError
+from convcli.errors import UsageError, short_repr
 from convcli.geometry import ConvOptions
 
 Sink = Callable[[slice, list[NDArray[Any]]], None]
@@ -41,10 +42,9 @@ def feature_map(
 
     ``bias`` may be a sequence, one number for each filter of a bank (N, C, kh, kw).
     """
-    requested = _checked_dtype(dtype)
-    wide = requested is not None and requested.kind == "f" and requested.itemsize >= DOUBLE.itemsize
+    requested, floats = _checked_dtype(dtype)
     pixels = as_numbers(image, "image")
-    plan = make_plan(pixels, kernel, options, divisor, bias, method, DOUBLE if wide else SINGLE)
+    plan = make_plan(pixels, kernel, options, divisor, bias, method, floats)
     out = _empty(plan.shape, requested or plan.types.result)
     types = plan.types
     divided = types.is_exact and types.block == DOUBLE and out.dtype.kind in "ui"
@@ -60,6 +60,59 @@ def feature_map(
             saturate(blocks[0], out[rows], overwrite=True)
 
     run([plan], pixels, store, threads)
+    return out
+
+
+class KernelNumbers(NamedTuple):
+    """What a kernel computes with: weights, a divisor, and a bias in the image's units."""
+
+    matrix: NDArray[Any]
+    divisor: float = 1
+    bias: float | Sequence[float] = 0
+
+
+@np.errstate(all="ignore")
+def combined_map(
+    image: NDArray[Any],
+    kernels: Sequence[KernelNumbers],
+    combine: str,
+    options: ConvOptions,
+    dtype: DTypeLike | None = None,
+    method: str = "auto",
+    threads: int | None = None,
+) -> NDArray[Any]:
+    """Filter an image with several kernels and combine their maps into one.
+
+    Args:
+        image: (H, W) or (H, W, C).
+        kernels: two or more.
+        combine: a key of :data:`convcli.core.combine.COMBINERS`, but for ``direction``.
+        options, dtype, method, threads: as for :func:`feature_map`.
+
+    Raises:
+        UsageError: the maps differ in shape.
+        ConvcliError: as :func:`feature_map`.
+    """
+    requested, floats = _checked_dtype(dtype)
+    plans = [
+        make_plan(image, weights, options, divisor, bias, method, floats)
+        for weights, divisor, bias in kernels
+    ]
+    shapes = dict.fromkeys(plan.shape for plan in plans)
+    if len(shapes) > 1:
+        listed = ", ".join(map(str, shapes))
+        raise UsageError(
+            f"the kernels' maps have different shapes ({listed}) and cannot be combined; "
+            "padding 'same' makes them equal"
+        )
+    out = _empty(
+        plans[0].shape, requested or combined_type([plan.types.result for plan in plans], combine)
+    )
+
+    def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
+        saturate(COMBINERS[combine](blocks), out[rows], overwrite=True)
+
+    run(plans, image, store, threads)
     return out
 
 
@@ -144,14 +197,21 @@ def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArra
     return values
 
 
-def _checked_dtype(dtype: DTypeLike | None) -> np.dtype[np.generic] | None:
-    """Return the requested type, or None; raise UsageError unless it is a type of real numbers."""
+def _checked_dtype(
+    dtype: DTypeLike | None,
+) -> tuple[np.dtype[np.generic] | None, np.dtype[Any]]:
+    """Return the requested type, or None, and the narrowest floating-point type to sum in.
+
+    Raises:
+        UsageError: the type is not one of real numbers.
+    """
     if dtype is None:
-        return None
+        return None, SINGLE
     try:
         requested = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError) as error:
-        raise UsageError(f"dtype {dtype!r} is not a number type") from error
+    except (TypeError, ValueError, SyntaxError, DeprecationWarning) as error:
+        raise UsageError(f"dtype must be a type of numbers, not {short_repr(dtype)}") from error
     if requested.kind not in "uif":
         raise UsageError(f"dtype must be an integer or floating-point type, not {requested}")
-    return requested
+    wide = requested.kind == "f" and requested.itemsize >= DOUBLE.itemsize
+    return requested, DOUBLE if wide else SINGLE

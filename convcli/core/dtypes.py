@@ -7,6 +7,7 @@ floating point.
 from __future__ import annotations
 
 import math
+import sys
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import KernelError, UsageError
+from convcli.errors import KernelError, UsageError, short_repr
 
 Bounds = tuple[int, int]
 Bias = float | tuple[float, ...]  # one number, or one for each filter of a bank
@@ -33,12 +34,18 @@ SAMPLES = 4096  # values of a strip in which outliers are looked for
 def as_numbers(
     values: ArrayLike, name: str, error: type[UsageError] = UsageError
 ) -> NDArray[np.generic]:
-    """Return values as an array; raise ``error`` for rows of unequal length.
+    """Return values as an array.
+
+    Raises:
+        UsageError: rows have unequal lengths, or a mask would be lost; ``error`` may replace it.
 
     >>> as_numbers([[1, 2], [3]], "image")
     Traceback (most recent call last):
     convcli.errors.UsageError: image must have rows of equal length that hold numbers only
     """
+    masked = sys.modules.get("numpy.ma")  # without it, nothing can be masked
+    if masked is not None and isinstance(values, masked.MaskedArray):
+        raise error(f"{name} is a masked array, but masks are not used; fill it: array.filled(0)")
     try:
         return np.asarray(values)
     except (TypeError, ValueError, OverflowError) as problem:
@@ -57,10 +64,7 @@ def real_number(value: object, name: str, error: type[UsageError] = UsageError) 
     """
     single = isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "buif"
     if not single and not isinstance(value, Real | Decimal | np.bool):
-        text = " ".join(repr(value).split())
-        raise error(
-            f"{name} must be a number, not {text if len(text) <= 60 else text[:57] + '...'}"
-        )
+        raise error(f"{name} must be a number, not {short_repr(value)}")
     try:
         return int_if_whole(value)  # type: ignore[arg-type]
     except OverflowError as problem:

@@ -157,7 +157,7 @@ def _geometry(shape: Pair, kernel: Pair, options: ConvOptions) -> Geometry:
 
     Other numbers, such as True or 1.0, may be equal to an integer and yet be refused.
     """
-    rules = options.padding, options.stride, options.dilation, options.operation
+    rules: tuple[Any, ...] = options.padding, options.stride, options.dilation, options.operation
     parts = [part for rule in rules for part in (rule if isinstance(rule, tuple) else (rule,))]
     plain = all(type(part) in (int, str) for part in parts)
     return (_cached_geometry if plain else conv_geometry)(shape, kernel, *rules)

@@ -30,6 +30,7 @@ def pool_windows(
     padding: IntOrPair = 0,
     count_padding: bool = True,
     ceil: bool = False,
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """Pool an image; :func:`convcli.pool` explains arguments, result and errors."""
     pixels = as_numbers(image, "image")
@@ -76,8 +77,8 @@ def pool_windows(
     strips = [
         slice(first, min(first + step, down.windows)) for first in range(0, down.windows, step)
     ]
-    threads = thread_count() if planes.size >= MIN_THREADED_SIZE else 1
-    for_each(work, strips, min(threads, len(strips)))
+    count = thread_count(threads)
+    for_each(work, strips, min(count if planes.size >= MIN_THREADED_SIZE else 1, len(strips)))
     return out.reshape(out.shape[: pixels.ndim])
 
 

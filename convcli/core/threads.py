@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from convcli.errors import UsageError
+from convcli.errors import UsageError, short_repr
 
 VARIABLE = "CONVCLI_THREADS"
 MIN_THREADED_SIZE = 1 << 19  # values; a smaller image is done before a second thread starts
@@ -28,7 +28,9 @@ def thread_count(requested: Any = None) -> int:
     if requested is not None:
         count = requested if isinstance(requested, int | float | np.integer) else 0
         if count < 1 or count % 1:
-            raise UsageError(f"threads must be a whole number of at least 1, not {requested!r}")
+            raise UsageError(
+                f"threads must be a whole number of at least 1, not {short_repr(requested)}"
+            )
         return int(count)
     text = os.environ.get(VARIABLE)
     if text is None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from convcli.core.dtypes import as_numbers
 from convcli.core.methods.taps import rank_one_factors
 from convcli.errors import KernelError
 from convcli.geometry import size_text
 
 MAX_WEIGHT = 1e30  # larger weights overflow float32 sums
 INT64 = np.iinfo(np.int64)
+MAX_REPR = 100  # characters of a matrix in repr()
 MAX_NAME_BYTES = 80  # in UTF-8: a file name holds 255, and the image's own name comes first
 UNSAFE = frozenset('/\\:*?"<>|,;=@')  # in file names, or in a SPEC
 # The eight cells around the center of a 3x3 matrix, clockwise from the upper left.
@@ -32,20 +34,25 @@ class Kernel:
 
     Attributes:
         matrix: (rows, columns); (C, rows, columns) sums over channels; (N, C, rows, columns) is
-            a bank. Any array of integers or reals is accepted and kept as a read-only copy:
-            int64 for integers, else float64.
+            a bank. Any array of integers, booleans or reals is accepted, a 1-D one as one row, and
+            kept as a read-only copy: int64 for integers and booleans, else float64.
         divisor: divides the weights.
         bias: added after the division, in 8-bit levels (0..255).
         name: part of file names; unsafe characters are replaced by ``-``.
         summary: one line on what the kernel does.
         source: the paper, book or library it comes from.
 
+    Two kernels are equal, and have the same hash, if their matrices, divisors and biases are equal.
+    Names, summaries and sources may differ.
+
     Raises:
-        KernelError: the matrix, divisor or bias is invalid.
+        KernelError: the matrix, divisor, bias or name is invalid.
 
     >>> blur = Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name="blur")
     >>> blur.shape, blur.sum, blur.symmetry, blur.rank
     ((3, 3), 1, 'symmetric', 1)
+    >>> blur
+    Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor=16, name='blur')
     """
 
     matrix: NDArray[Any]
@@ -71,6 +78,10 @@ class Kernel:
         object.__setattr__(self, "matrix", _checked_matrix(self.matrix))
         object.__setattr__(self, "divisor", _checked_number(self.divisor, "divisor"))
         object.__setattr__(self, "bias", _checked_number(self.bias, "bias"))
+        for field in ("name", "summary", "source"):
+            if not isinstance(getattr(self, field), str):
+                kind = type(getattr(self, field)).__name__
+                raise KernelError(f"a kernel's {field} must be text, not {kind}")
         object.__setattr__(self, "name", safe_name(self.name))
         if self.divisor == 0:
             raise KernelError("a kernel's divisor cannot be 0")
@@ -80,6 +91,32 @@ class Kernel:
         """Return the weights: the matrix itself where the divisor is 1, else float64."""
         array = self.matrix if self.divisor == 1 else self.weights
         return np.array(array, dtype=dtype, copy=copy)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        numbers = (self.divisor, self.bias) == (other.divisor, other.bias)
+        return numbers and np.array_equal(self.matrix, other.matrix)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        weights = tuple(self.matrix.ravel().tolist())
+        return hash((self.matrix.shape, weights, self.divisor, self.bias))
+
+    def __repr__(self) -> str:
+        """Return the call that makes an equal kernel, or a summary of a large one."""
+        matrix = repr(self.matrix.tolist()) if self.matrix.size <= MAX_REPR else ""
+        if not 0 < len(matrix) <= MAX_REPR:
+            shape, kind = self.matrix.shape, self.matrix.dtype.name
+            return f"<Kernel {self.name!r}: {shape} {kind}, sum {self.sum:g}>"
+        words = [matrix]
+        words += [f"divisor={self.divisor!r}"] * (self.divisor != 1)
+        words += [f"bias={self.bias!r}"] * (self.bias != 0)
+        words += [f"name={self.name!r}"] * (self.name != "custom")
+        return f"Kernel({', '.join(words)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the constructor, which makes the matrix read-only again."""
@@ -121,11 +158,10 @@ class Kernel:
         """The rank of a 2-D matrix: how many separable kernels sum to it. None with channels."""
         if self.matrix.ndim != 2:
             return None
-        integers = self.matrix.dtype.kind == "i"
-        if integers and rank_one_factors(self.matrix) is not None:
+        if rank_one_factors(self.matrix) is not None:
             return 1
         rank = int(np.linalg.matrix_rank(self.matrix.astype(np.float64)))
-        return max(rank, 2) if integers and rank else rank
+        return max(rank, 2) if self.matrix.any() else 0
 
     @property
     def separable(self) -> Factors | None:
@@ -134,17 +170,13 @@ class Kernel:
         Both are integers for an integer matrix, and of similar magnitude for a float one. The
         factor with the larger sum, which smooths, is positive; the other shows a gradient's sign.
         """
-        factors = None
-        if self.matrix.ndim == 2 and self.matrix.dtype.kind == "i":
-            factors = rank_one_factors(self.matrix)
-        elif self.rank == 1:
-            i, j = np.unravel_index(int(np.abs(self.matrix).argmax()), self.matrix.shape)
-            pivot = self.matrix[i, j]
-            root = math.sqrt(abs(pivot))
-            factors = self.matrix[:, j] / root, self.matrix[i] * (np.sign(pivot) / root)
+        factors = rank_one_factors(self.matrix) if self.matrix.ndim == 2 else None
         if factors is None:
             return None
         column, row = factors
+        if self.matrix.dtype.kind == "f":  # the row's largest magnitude is 1
+            root = math.sqrt(np.abs(column).max())
+            column, row = column / root, row * root
         if max((column.sum(), row.sum()), key=abs) < 0:
             column, row = 0 - column, 0 - row  # not -column, which makes zeros negative
         return column, row
@@ -155,6 +187,7 @@ class Kernel:
         >>> Kernel([[-1, 0, 1]]).output_range()
         (-255, 255)
         """
+        low, high = _checked_number(low, "lowest input"), _checked_number(high, "highest input")
         positive = _total(np.maximum(self.matrix, 0))
         negative = _total(np.minimum(self.matrix, 0))
         ends = (positive * low + negative * high, positive * high + negative * low)
@@ -180,6 +213,16 @@ class Kernel:
         """Return the kernel with another bias, in 8-bit levels."""
         return replace(self, bias=bias)
 
+    def flipped(self) -> Kernel:
+        """Return the kernel flipped on both axes: a convolution applies a kernel so.
+
+        >>> Kernel([[1, 2], [3, 4]]).flipped().matrix.tolist()
+        [[4, 3], [2, 1]]
+        """
+        name = self.name.removesuffix("-flipped")
+        name = f"{name}-flipped" if name == self.name else name
+        return replace(self, matrix=self.matrix[..., ::-1, ::-1], name=name)
+
     def rotated(self, angle: float) -> Kernel:
         """Return the kernel rotated counter-clockwise, without interpolation.
 
@@ -187,11 +230,12 @@ class Kernel:
             angle: degrees; a multiple of 90, or of 45 for a 3x3 kernel.
 
         Raises:
-            KernelError: the angle needs interpolation.
+            KernelError: the angle is no number, or needs interpolation.
 
         >>> Kernel([[-1, 0, 1]]).rotated(90).matrix.tolist()
         [[1], [0], [-1]]
         """
+        angle = _checked_number(angle, "angle")
         matrix = rotate(self.matrix, angle)
         if angle % 360 == 0:
             return self
@@ -254,19 +298,15 @@ def rotated_name(name: str, angle: float) -> str:
 
 def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
     """Return a read-only int64 or float64 copy."""
-    try:
-        array = np.asarray(given)
-    except (ValueError, OverflowError) as error:
-        raise KernelError(
-            "a kernel's weights must be numbers, the same number of them in every row"
-        ) from error
-    if array.dtype.kind not in "iuf":
+    array = as_numbers(given, "a kernel", KernelError)
+    if array.dtype.kind not in "biuf":
         raise KernelError(f"a kernel's weights must be integers or reals, not {array.dtype.name}")
-    if array.ndim not in (2, 3, 4):
-        raise KernelError(f"a kernel must have 2, 3 or 4 dimensions, not {array.ndim}")
+    if not 1 <= array.ndim <= 4:
+        raise KernelError(f"a kernel must have 1 to 4 dimensions, not {array.ndim}")
+    array = np.atleast_2d(array)
     if array.size == 0:
         raise KernelError("a kernel needs at least one weight")
-    integers = array.dtype.kind in "iu"
+    integers = array.dtype.kind in "biu"
     if integers and not -INT64.max <= int(array.min()) <= int(array.max()) <= INT64.max:
         raise KernelError("a kernel's integers must fit in 64 bits")
     # A long double that float64 cannot hold becomes infinity or NaN, which is refused below.

@@ -146,14 +146,6 @@ def test_a_fractional_bias_or_fill_makes_floats(by_loops, exactly):
     np.testing.assert_array_equal(filled, expected.astype(float))
 
 
-def test_a_fill_takes_part_only_in_a_constant_border():
-    for border in ("zero", "edge", "wrap"):
-        plain = cross_correlate([[5]], [[1, 1, 1]], border=border)
-        np.testing.assert_array_equal(
-            cross_correlate([[5]], [[1, 1, 1]], border=border, fill=0.5), plain
-        )
-
-
 @pytest.mark.parametrize("fill", [300, -1, 65536, 2**40])
 def test_a_fill_beyond_the_pixels_type_is_not_wrapped(fill, by_loops):
     image, kernel = np.array([[250, 3]], np.uint8), [[1, 2, -1]]

@@ -88,7 +88,7 @@ def test_scipy_on_many_strips(size, kind):
     """Large enough for several strips and threads; padding keeps the size, as scipy does."""
     image = np.random.default_rng(0).integers(0, 65536, (700, 900), np.uint16)
     padding = size[0] // 2, size[1] // 2
-    pooled = pool(image, size, kind, 1, padding)
+    pooled = pool(image, size, kind, stride=1, padding=padding)
     if kind == "max":
         expected = ndimage.maximum_filter(image, size, mode="constant", cval=0)
         np.testing.assert_array_equal(pooled, expected)
@@ -160,9 +160,9 @@ def test_refusals(arguments, error, said):
         pool(np.zeros((5, 6)), **arguments)
 
 
-@pytest.mark.parametrize("image", [np.zeros(3), np.zeros((0, 2)), [[1j]], np.zeros((1, 1, 1, 1))])
+@pytest.mark.parametrize("image", [np.zeros(0), np.zeros((0, 2)), [[1j]], np.zeros((1, 1, 1, 1))])
 def test_no_image(image):
-    with pytest.raises(UsageError, match="image must be"):
+    with pytest.raises(UsageError, match=r"image (must be|has 4 dimensions)"):
         pool(image, 1)
 
 

@@ -35,12 +35,11 @@ def test_the_matrix_is_a_read_only_copy():
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [
-        ([[True]], "not bool"),
         ([[1j]], "not complex"),
         ([["1"]], "not str"),
         ([[None]], "not object"),
-        ([[1, 2], [3]], "same number of them in every row"),
-        ([1, 2], "dimensions, not 1"),
+        ([[1, 2], [3]], "rows of equal length"),
+        (1, "dimensions, not 0"),
         (np.ones((1, 1, 1, 1, 1)), "dimensions, not 5"),
         (np.ones((0, 3)), "at least one"),
         ([[np.nan]], "NaN or infinity"),
@@ -192,3 +191,76 @@ def test_every_channel_is_rotated():
 def test_an_angle_that_needs_interpolation_is_refused(shape, angle):
     with pytest.raises(KernelError, match=r"rotated only by multiples of (45|90) degrees"):
         Kernel(np.ones(shape)).rotated(angle)
+
+
+def test_a_1d_kernel_is_one_row_and_booleans_are_integers():
+    assert Kernel([1, 2, 1]).matrix.tolist() == [[1, 2, 1]]
+    kernel = Kernel([[True, False]])
+    assert (kernel.matrix.tolist(), kernel.matrix.dtype) == ([[1, 0]], np.int64)
+
+
+def test_kernels_are_equal_by_their_numbers():
+    kernel = Kernel([[1, 2]], divisor=2, bias=3, name="one")
+    assert kernel == Kernel([[1.0, 2.0]], divisor=2.0, bias=3.0, name="other", source="a book")
+    assert hash(kernel) == hash(Kernel([[1.0, 2.0]], divisor=2.0, bias=3.0))
+    different = [
+        Kernel([[1, 3]], divisor=2, bias=3),
+        Kernel([[1, 2]], bias=3),
+        Kernel([[1, 2]], divisor=2),
+        Kernel([[[1, 2]]], divisor=2, bias=3),
+        Kernel([[1], [2]], divisor=2, bias=3),
+    ]
+    assert all(kernel != other for other in different)
+    assert len({kernel, *different, Kernel([[1, 2]], divisor=2, bias=3)}) == 6
+    assert kernel != "sobel-x"
+    assert kernel != [[1, 2]]
+
+
+def test_a_small_kernel_is_shown_as_the_call_that_makes_it():
+    for kernel in (Kernel([[1, 2]]), Kernel([[-0.5], [1e-9]], divisor=3, bias=-1, name="odd")):
+        again = eval(repr(kernel), {"Kernel": Kernel})
+        assert (again, again.name) == (kernel, kernel.name)
+    assert repr(Kernel([[1, 2]])) == "Kernel([[1, 2]])"
+    large = Kernel(np.full((31, 31), 0.1), divisor=2, name="large")
+    assert repr(large) == "<Kernel 'large': (31, 31) float64, sum 48.05>"
+
+
+@given(INTEGERS)
+def test_flipping_twice_changes_nothing(matrix):
+    kernel = Kernel(matrix, divisor=2, bias=1, name="some")
+    flipped = kernel.flipped()
+    assert np.array_equal(flipped.matrix, np.flip(matrix))
+    assert (flipped.divisor, flipped.bias, flipped.name) == (2, 1, "some-flipped")
+    assert (flipped.flipped(), flipped.flipped().name) == (kernel, "some")
+
+
+def test_every_channel_is_flipped_and_channels_keep_their_order():
+    matrix = np.arange(12).reshape(2, 2, 3)
+    assert np.array_equal(Kernel(matrix).flipped().matrix, matrix[:, ::-1, ::-1])
+
+
+@pytest.mark.parametrize("field", ["name", "summary", "source"])
+@pytest.mark.parametrize("value", [3, None, b"name", ["a"]])
+def test_a_name_that_is_no_text_is_refused(field, value):
+    with pytest.raises(KernelError, match=f"a kernel's {field} must be text"):
+        Kernel([[1]], **{field: value})
+
+
+@pytest.mark.parametrize("value", ["a", None, np.nan, np.inf, 10**400, [90], True])
+def test_an_angle_or_an_input_that_is_no_number_is_refused(value):
+    with pytest.raises(KernelError, match="angle"):
+        Kernel([[1]]).rotated(value)
+    with pytest.raises(KernelError, match="lowest input"):
+        Kernel([[1]]).output_range(value)
+    with pytest.raises(KernelError, match="highest input"):
+        Kernel([[1]]).output_range(0, value)
+    for change in (Kernel([[1]]).with_divisor, Kernel([[1]]).with_bias):
+        with pytest.raises(KernelError, match=r"divisor|bias"):
+            change(value)
+
+
+def test_factors_of_reals_are_of_similar_magnitude():
+    column, row = Kernel([[1e-6, 2e-6], [1, 2]]).separable
+    assert np.abs(column).max() == pytest.approx(np.abs(row).max())
+    assert Kernel([[1e-6, 2e-6], [1, 2.1]]).rank == 2
+    assert Kernel(np.zeros((2, 2))).rank == 0

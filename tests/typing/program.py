@@ -8,18 +8,22 @@ from typing import Any, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 import convcli
 from convcli import (
     ConvcliError,
     Explanation,
     Kernel,
+    KernelSet,
     LearnResult,
     ReceptiveField,
     convolve,
     cross_correlate,
     explain,
+    get_filter,
     get_kernel,
+    kernel_names,
     learn_kernel,
     output_size,
     pool,
@@ -36,8 +40,20 @@ def filtered() -> list[NDArray[Any]]:
         cross_correlate(IMAGE, [[1, 2, 1]], padding="valid", border="replicate"),
         cross_correlate([[1, 2], [3, 4]], sharpen, padding=[1, 2], stride=(1, 2)),
         cross_correlate(IMAGE, sharpen.weights, padding=(0, 1, 2, 3), dtype=np.uint8, threads=1),
-        convolve(IMAGE, get_kernel("gaussian:3"), dilation=[2, 1], method="direct", fill=0.5),
+        convolve(IMAGE, get_kernel("gaussian:3"), dilation=[2, 1], method="direct"),
+        convolve(IMAGE, [1, 2, 1], border="constant", fill=np.float32(0.5), stride=np.int64(2)),
+        cross_correlate(Image.fromarray(IMAGE), "sobel", padding=np.array([1, 2])),
+        cross_correlate(IMAGE, get_filter("sobel"), divisor=np.int32(4), bias=0.5),
         pool(IMAGE, (2, 3), "avg", stride=[1, 2], ceil=True),
+        pool(Image.fromarray(IMAGE), np.uint8(2), ceil_mode=True, count_include_pad=False),
+    ]
+
+
+def banks() -> list[NDArray[Any]]:
+    """A list of kernels, and a bias for each filter."""
+    return [
+        cross_correlate(IMAGE, [get_kernel("sobel-x"), Kernel(np.ones((3, 3)))], bias=[1, 2.5]),
+        cross_correlate(IMAGE, np.ones((2, 1, 3, 3)), bias=np.array([1, 2])),
     ]
 
 
@@ -47,6 +63,7 @@ def refused() -> None:
     cross_correlate(IMAGE, [[1]], padding="Same")  # type: ignore[arg-type]
     convolve(IMAGE, [[1]], method="gpu")  # type: ignore[arg-type]
     pool(IMAGE, 2, "median")  # type: ignore[arg-type]
+    pool(IMAGE, 2, "max", 2)  # type: ignore[call-arg]
     explain(IMAGE, "blur", (0, 0), range="wide")  # type: ignore[arg-type]
     output_size("5", 3)  # type: ignore[arg-type]
 
@@ -74,7 +91,11 @@ def main(folder: Path) -> None:
     assert_type(output_size((5, 7), 3, padding=[1, 2], stride=2), tuple[int, int])
     assert_type(receptive_field([(3,), [3, 2]]), ReceptiveField)
     assert_type(receptive_field([(3, 1, 1, 2)]).size, int)
-    assert [result.ndim for result in filtered()] == [2] * 5
+    assert [result.ndim for result in filtered()] == [2] * 9
+    assert [result.ndim for result in banks()] == [3, 3]
+    assert_type(kernel_names(), list[str])
+    assert_type(get_filter("sobel"), KernelSet)
+    assert_type(output_size(np.int64(5), 3), int)
     assert [len(explanation.outputs) for explanation in explained()] == [1, 1, 1]
     assert np.allclose(learned().weights, [[1, 2, 1]])
     try:

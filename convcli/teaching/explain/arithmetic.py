@@ -12,20 +12,20 @@ from itertools import chain
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS
-from convcli.core.dtypes import int_if_whole, with_channels
+from convcli.core.dtypes import check_image, with_channels
 from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import Plan, as_applied
-from convcli.errors import KernelError, UsageError
+from convcli.errors import UsageError, short_repr
 from convcli.filtering import Filter, Probed, measure, probe_image
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData, depth_of
 from convcli.images.value_range import ValueRange
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.spec import KernelSet, read_spec
+from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
 from convcli.teaching.decimals import Number, product, sum_of_products, to_python
 from convcli.teaching.explain.explanation import Explanation, Grid, OutputValue, Response, Sum
@@ -42,8 +42,8 @@ ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 
 @np.errstate(all="ignore")
 def explain_array(
-    image: ArrayLike,
-    kernel: ArrayLike | Kernel | str,
+    pixels: NDArray[Any],
+    kernels: KernelSet,
     at: Sequence[int],
     conv: ConvOptions,
     divisor: float | None,
@@ -53,17 +53,17 @@ def explain_array(
     range_name: str,
 ) -> Explanation:
     """Explain one value of an array, with the arguments of :func:`convcli.explain`."""
-    kernels = _kernels(kernel)
+    check_image(pixels)
     members = kernels.kernels
     if combine is not None and (len(members) < 2 or combine not in COMBINERS):
         raise UsageError(
             f"combine needs two or more kernels and must be one of {', '.join(COMBINERS)}"
         )
     if divisor is not None:
-        members = tuple(member.with_divisor(int_if_whole(divisor)) for member in members)
+        members = tuple(member.with_divisor(divisor) for member in members)
     rule = combine or kernels.combine
     image_filter = Filter(kernels.label, members, rule, conv, range=range_name, bias=bias)
-    return explain_image(_as_image(np.asarray(image)), image_filter, at, activation)
+    return explain_image(_as_image(pixels), image_filter, at, activation)
 
 
 def explain_image(
@@ -179,23 +179,14 @@ def _as_image(pixels: NDArray[Any]) -> ImageData:
     return ImageData(pixels, depth_of(pixels.dtype))
 
 
-def _kernels(kernel: ArrayLike | Kernel | str) -> KernelSet:
-    if isinstance(kernel, str):
-        return read_spec(kernel)
-    single = kernel if isinstance(kernel, Kernel) else Kernel(np.asarray(kernel))
-    if single.matrix.ndim == 4:
-        raise KernelError("a bank has several kernels; explain one of them, such as kernel[0]")
-    return KernelSet(single.name, (single,))
-
-
 def _position(at: Any) -> Pair:
     try:
-        row, column = at
-        return operator.index(row), operator.index(column)
+        row, column = map(operator.index, at)
     except (TypeError, ValueError):
-        raise UsageError(
-            f"a position must be two whole numbers, row and column, not {at!r}"
-        ) from None
+        row = column = -(2**63)
+    if max(abs(row), abs(column)) >= 2**63:
+        raise UsageError(f"at must be two whole numbers, row and column, not {short_repr(at)}")
+    return row, column
 
 
 def _response(

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convcli.errors import UsageError
+from convcli.core.dtypes import real_number
+from convcli.errors import UsageError, short_repr
 from convcli.teaching.learn.normal_equations import NormalEquations
 from convcli.teaching.learn.result import Floats, History
 
@@ -34,17 +35,20 @@ class Descent(NamedTuple):
         Raises:
             UsageError: one of them is out of range.
         """
-        if self.rate is not None and not 0 < self.rate < np.inf:
+        if self.rate is not None and not 0 < real_number(self.rate, "rate") < np.inf:
             raise UsageError(f"rate must be a number above 0, not {self.rate:g}")
-        if not 0 <= self.momentum < 1:
+        if not 0 <= real_number(self.momentum, "momentum") < 1:
             raise UsageError(f"momentum must be from 0 to below 1, not {self.momentum:g}")
         whole: Any = int | np.integer
         if not isinstance(self.epochs, whole) or not 1 <= self.epochs <= _MAX_EPOCHS:
             raise UsageError(
-                f"epochs must be a whole number from 1 to {_MAX_EPOCHS:,}, not {self.epochs}"
+                f"epochs must be a whole number from 1 to {_MAX_EPOCHS:,}, "
+                f"not {short_repr(self.epochs)}"
             )
         if not isinstance(self.seed, whole) or self.seed < 0:
-            raise UsageError(f"seed must be a whole number of at least 0, not {self.seed}")
+            raise UsageError(
+                f"seed must be a whole number of at least 0, not {short_repr(self.seed)}"
+            )
 
 
 def descend(equations: NormalEquations, best: Floats, least: float, settings: Descent) -> History:

@@ -101,27 +101,20 @@ class Windows:
         return Windows(planes, target, mask, self.kernel_shape, self.stride, self.dilation)
 
 
-def pair_arrays(before: Any, after: Any) -> list[Example]:
-    """Pair arrays, or lists of arrays.
+def pair_arrays(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) -> list[Example]:
+    """Pair the images of two lists.
 
     Raises:
         UsageError: the lists differ in length, or an array is not an image.
     """
-    before_images, after_images = map(_as_images, (before, after))
-    if len(before_images) != len(after_images):
-        raise UsageError(f"{len(before_images)} images before, but {len(after_images)} after")
-    for image in (*before_images, *after_images):
+    if len(before) != len(after):
+        raise UsageError(f"{len(before)} images before, but {len(after)} after")
+    for image in (*before, *after):
         check_image(image)
     return [
         Example(one, two, ImageData(two, depth_of(two.dtype)).max_value, depth_of(one.dtype))
-        for one, two in zip(before_images, after_images, strict=True)
+        for one, two in zip(before, after, strict=True)
     ]
-
-
-def _as_images(images: Any) -> list[NDArray[Any]]:
-    """Return a list of images, or one image, which may be lists of numbers, as arrays."""
-    several = isinstance(images, list | tuple) and (not images or np.ndim(images[0]) > 1)
-    return list(map(np.asarray, images if several else [images]))
 
 
 def windows_of(example: Example, model: Model) -> list[Windows]:

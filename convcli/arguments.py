@@ -1,0 +1,261 @@
+"""What the Python functions accept: images, kernels and numbers of many kinds.
+
+Each function returns what the rooms below take, or raises a ConvcliError that names the argument.
+Arrays, the common case, pay one type test.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.correlate import KernelNumbers, combined_map, feature_map
+from convcli.core.dtypes import as_numbers, real_number, with_channels
+from convcli.errors import GeometryError, KernelError, UsageError, short_repr
+from convcli.geometry import ConvOptions, as_pair
+from convcli.images.image import depth_of, level_of
+
+if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
+    from convcli.kernels.given import GivenKernels
+
+Array = NDArray[Any]
+# A list whose first item is one of these is a matrix.
+ROWS_AND_NUMBERS = (list, tuple, int, float, np.ndarray, np.generic)
+
+
+def as_image(image: Any, name: str = "image") -> Array:
+    """Return an image as an array: (H, W), (H, W, C), or (W,) for a signal.
+
+    Args:
+        image: an array, nested lists, or a PIL image without alpha. The modes of PIL images become
+            gray or RGB as for image files: palettes and CMYK become RGB, bits become 0 and 255.
+        name: of the argument.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if type(image) is np.ndarray and image.ndim <= 3:
+        return image
+    pillow = sys.modules.get("PIL.Image")  # without it, nothing can be a PIL image
+    if pillow is not None and isinstance(image, pillow.Image):
+        return _read_pil_image(image, name)
+    if isinstance(image, str | bytes | os.PathLike):
+        raise UsageError(
+            f"{name} must be an array or a PIL image, not a file name; "
+            "open the file first, for example by PIL.Image.open"
+        )
+    array = as_numbers(image, name)
+    if array.ndim > 3:
+        raise UsageError(
+            f"{name} has {array.ndim} dimensions, but an image is (H, W) or (H, W, C); "
+            "filter the images of a batch one by one"
+        )
+    return array
+
+
+def as_images(images: Any, name: str) -> list[Array]:
+    """Return the images of a list, or one image, which may be nested lists of numbers."""
+    if not isinstance(images, list | tuple) or (images and not _is_image(images[0])):
+        return [as_image(images, name)]
+    return [as_image(image, name) for image in images]
+
+
+def _is_image(item: Any) -> bool:
+    """Tell whether an item of a list is an image of its own, and not a row."""
+    if isinstance(item, list | tuple):
+        return bool(item) and np.iterable(item[0])
+    dimensions = 2 if hasattr(item, "__array_interface__") else 0  # of PIL images
+    return getattr(item, "ndim", dimensions) > 1
+
+
+def _read_pil_image(im: Any, name: str) -> Array:
+    from convcli.images.pillow_errors import DECODER_ERRORS
+    from convcli.images.pillow_modes import StoredSamples, apply_orientation, sample_format_of
+
+    try:
+        stored = StoredSamples.of(im)
+        im.load()
+        samples = sample_format_of(im, stored)
+        if samples.has_alpha:
+            opaque = "RGB" if samples.color else "L"
+            raise UsageError(
+                f"{name} has transparency, and alpha is no color; "
+                f"convert the image first: image.convert({opaque!r})"
+            )
+        pixels, _ = apply_orientation(im, samples, "auto", 1)
+    except UsageError:
+        raise
+    except DECODER_ERRORS as error:
+        raise UsageError(f"{name} cannot be read by Pillow: {error}") from error
+    return pixels
+
+
+def as_kernel(kernel: Any) -> Array | GivenKernels:
+    """Return a kernel as an array of weights, or as Kernels with what they carry.
+
+    Raises:
+        KernelError: it is no kernel.
+    """
+    plain = isinstance(kernel, np.ndarray) or (
+        isinstance(kernel, list | tuple) and kernel and isinstance(kernel[0], ROWS_AND_NUMBERS)
+    )
+    if not plain:
+        from convcli.kernels.given import as_kernels
+
+        given = as_kernels(kernel)
+        if given is not None:
+            return given
+    return as_numbers(kernel, "kernel", KernelError)
+
+
+def check_word(value: Any, name: str) -> None:
+    """Raise UsageError unless a value is text; which words there are is known below."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name} must be a word, not {short_repr(value)}")
+
+
+def type_name(value: Any) -> str:
+    """Return the type of a value, for a message.
+
+    >>> type_name(3), type_name(None)
+    ('int', 'None')
+    """
+    return "None" if value is None else type(value).__name__
+
+
+def fill_value(fill: Any, border: Any) -> float:
+    """Return the value of a constant border.
+
+    Raises:
+        UsageError: it is no number, or not 0 though the border is not constant.
+    """
+    value = real_number(fill, "fill")
+    if value != 0 and not (isinstance(border, str) and border == "constant"):
+        raise UsageError("fill needs border='constant'; give both")
+    return value
+
+
+def row_padding(padding: Any) -> Any:
+    """Return the padding of a signal, one number or (before, after), as that of its one row."""
+    if isinstance(padding, str):
+        return padding
+    sides = np.atleast_1d(as_numbers(padding, "padding", GeometryError)).tolist()
+    if not 1 <= len(sides) <= 2:
+        raise GeometryError(
+            f"padding of a signal takes one number or (before, after), not {len(sides)} numbers"
+        )
+    return 0, 0, sides[0], sides[-1]
+
+
+def row_size(size: Any) -> Any:
+    """Return the size of a signal's kernel or window, one number, as (1, number)."""
+    return (1, size) if is_single(size) else size
+
+
+def is_single(value: Any) -> bool:
+    """Tell whether a value is one number, not a sequence of numbers."""
+    return value.ndim == 0 if isinstance(value, np.ndarray) else not isinstance(value, Iterable)
+
+
+def filter_pixels(
+    pixels: Array,
+    kernel: Array | GivenKernels,
+    conv: ConvOptions,
+    divisor: Any = None,
+    bias: Any = None,
+    dtype: Any = None,
+    method: str = "auto",
+    threads: Any = None,
+) -> Array:
+    """Filter an image or a signal; :func:`convcli.cross_correlate` explains the arguments.
+
+    ``divisor`` and ``bias`` replace those of the kernels, unless they are None.
+    """
+    check_word(method, "method")
+    if pixels.ndim == 1:
+        conv = conv._replace(padding=row_padding(conv.padding))
+    image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
+    combine = None
+    if isinstance(kernel, np.ndarray):
+        terms = [KernelNumbers(kernel[np.newaxis] if kernel.ndim == 1 else kernel)]
+    else:
+        level, channels = level_of(depth_of(pixels.dtype)), with_channels(image).shape[-1]
+        terms, combine = kernel.numbers(level, channels), kernel.combine
+    if divisor is not None:
+        terms = [term._replace(divisor=divisor) for term in terms]
+    if bias is not None:
+        terms = [term._replace(bias=bias) for term in terms]
+    if pixels.ndim == 1:
+        check_rows(term.matrix for term in terms)
+    if combine is None:
+        [term] = terms
+        result = feature_map(image, term.matrix, conv, *term[1:], dtype, method, threads)
+    else:
+        result = combined_map(image, terms, combine, conv, dtype, method, threads)
+    return result[0] if pixels.ndim == 1 else result
+
+
+def check_rows(matrices: Iterable[Array]) -> None:
+    """Raise KernelError unless all kernels have one row, as a signal has."""
+    for matrix in matrices:
+        if matrix.ndim > 1 and matrix.shape[-2] != 1:
+            raise KernelError(
+                f"kernel has {matrix.shape[-2]} rows, but a signal takes a kernel of one row; "
+                "write [signal] for an image of one row"
+            )
+
+
+def swapped(
+    image: Array, kernel: Array | GivenKernels, conv: ConvOptions
+) -> tuple[Array, Array | GivenKernels]:
+    """Return a signal and a kernel, swapped if the kernel is the longer, as numpy.convolve does.
+
+    Nothing is swapped where that would change more than the order: with numbers for a padding, or
+    with a dilation.
+    """
+    if image.ndim != 1 or not isinstance(kernel, np.ndarray) or kernel.ndim != 1:
+        return image, kernel
+    commutes = isinstance(conv.padding, str) and as_pair(conv.dilation, "dilation", least=1)[1] == 1
+    return (kernel, image) if commutes and 0 < len(image) < len(kernel) else (image, kernel)
+
+
+def check_explain_words(
+    pixels: Array, operation: Any, combine: Any, activation: Any, range_name: Any
+) -> None:
+    """Check the words of ``explain`` that are looked up below.
+
+    Raises:
+        UsageError: one is no text, or the range needs pixels and the image has plain numbers.
+    """
+    words = {"operation": operation, "activation": activation, "range": range_name}
+    for name, word in (words | ({} if combine is None else {"combine": combine})).items():
+        check_word(word, name)
+    if range_name == "offset" and depth_of(pixels.dtype) is None:
+        raise UsageError(
+            "range 'offset' needs an image of uint8 or uint16; use 'clip', 'rescale' or 'raw'"
+        )
+
+
+def optional_number(value: Any, name: str) -> float | None:
+    """Return a number, or None for None."""
+    return None if value is None else real_number(value, name, KernelError)
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """Return a truth value, or raise UsageError for anything else."""
+    if not isinstance(value, bool | np.bool):
+        raise UsageError(f"{name} must be True or False, not {type_name(value)}")
+    return bool(value)
+
+
+def one_of(value: Any, synonym: Any, names: tuple[str, str], default: bool) -> bool:
+    """Return the truth value that is given under one of two names."""
+    if value is not None and synonym is not None:
+        raise UsageError(f"{names[0]} and {names[1]} are one argument; give one of them")
+    given = synonym if value is None else value
+    return default if given is None else check_flag(given, names[value is None])

@@ -1,0 +1,549 @@
+"""The Python functions: what they accept as images, kernels and numbers, and what they refuse."""
+
+import inspect
+import re
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+import convcli
+from convcli import (
+    ConvcliError,
+    GeometryError,
+    Kernel,
+    KernelError,
+    KernelSet,
+    UsageError,
+    convolve,
+    cross_correlate,
+    explain,
+    get_filter,
+    get_kernel,
+    kernel_names,
+    learn_kernel,
+    output_size,
+    pool,
+    receptive_field,
+)
+from convcli.filtering import Filter, filter_image
+from convcli.geometry import ConvOptions
+from convcli.images.image import ImageData
+from convcli.kernels.catalogue import CATALOGUE
+from convcli.teaching.learn.descent import Descent
+
+GRAY = np.random.default_rng(0).integers(0, 256, (9, 11), np.uint8)
+COLOR = np.random.default_rng(1).integers(0, 256, (9, 11, 3), np.uint8)
+DEEP = np.random.default_rng(2).integers(0, 65536, (9, 11), np.uint16)
+
+
+def palette_image():
+    return Image.fromarray(COLOR).quantize(17)
+
+
+# Images
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (GRAY.tolist(), GRAY.astype(int)),
+        (Image.fromarray(GRAY), GRAY),
+        (Image.fromarray(COLOR), COLOR),
+        (Image.fromarray(DEEP), DEEP),
+        (Image.fromarray(GRAY.astype(np.float32)), GRAY.astype(np.float32)),
+        (Image.fromarray(GRAY > 99), 255 * (GRAY > 99)),
+        (palette_image(), np.asarray(palette_image().convert("RGB"))),
+        (Image.fromarray(COLOR).convert("CMYK"), None),
+        (Image.fromarray(COLOR).convert("HSV"), None),
+    ],
+    ids=["list", "gray", "RGB", "16-bit", "float", "bits", "palette", "CMYK", "HSV"],
+)
+def test_images_of_every_kind_are_their_pixels(image, expected):
+    if expected is None:
+        expected = np.asarray(image.convert("RGB"))
+    box = np.ones((3, 3), int)
+    for function in (cross_correlate, convolve):
+        np.testing.assert_array_equal(function(image, box), function(expected, box))
+    np.testing.assert_array_equal(pool(image, 2), pool(expected, 2))
+    of_image = explain(image, "box", (3, 4), range="raw")
+    assert (
+        of_image.outputs[0].value == explain(expected, "box", (3, 4), range="raw").outputs[0].value
+    )
+    learned = learn_kernel(image, cross_correlate(expected, [[1, 2, 1]]), (1, 3))
+    np.testing.assert_allclose(learned.weights, [[1, 2, 1]], atol=1e-6)
+    pairs = [image, image], [cross_correlate(expected, [[1, 2, 1]])] * 2
+    np.testing.assert_allclose(learn_kernel(*pairs, (1, 3)).weights, [[1, 2, 1]], atol=1e-6)
+
+
+CALLS = [
+    lambda image: cross_correlate(image, [[1]]),
+    lambda image: convolve(image, [[1]]),
+    lambda image: pool(image, 1),
+    lambda image: explain(image, "box", (0, 0)),
+    lambda image: learn_kernel(image, GRAY, 1),
+    lambda image: learn_kernel(GRAY, image, 1),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Image.new("RGBA", (3, 3)), r"has transparency.*image.convert\('RGB'\)"),
+        (Image.new("LA", (3, 3)), r"has transparency.*image.convert\('L'\)"),
+        (np.ma.masked_array(GRAY, GRAY > 9), "masked array.*fill it"),
+        ("photo.png", "not a file name; open the file first"),
+        (np.zeros((2, 3, 3, 1)), "4 dimensions.*one by one"),
+        ([[1, 2], [3]], "rows of equal length"),
+        ([["a"]], "real numbers"),
+        ([[10**400]], "real numbers"),
+    ],
+)
+def test_what_is_no_image_is_refused(call, image, message):
+    with pytest.raises(UsageError, match=message):
+        call(image)
+
+
+def test_a_transparent_palette_is_refused_and_a_damaged_file_explained(tmp_path):
+    image = palette_image()
+    image.info["transparency"] = 0
+    with pytest.raises(UsageError, match="transparency"):
+        cross_correlate(image, [[1]])
+    Image.fromarray(GRAY).save(tmp_path / "whole.png")
+    content = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    cut = Image.open(tmp_path / "cut.png")
+    with cut, pytest.raises(UsageError, match="image cannot be read by Pillow"):
+        cross_correlate(cut, [[1]])
+
+
+# Kernels
+
+
+@pytest.mark.parametrize("image", [GRAY, COLOR], ids=["gray", "RGB"])
+@pytest.mark.parametrize("name", ["contour", "detail", "box:2x3", "box:4x3", "emboss"])
+def test_a_kernel_is_taken_whole(image, name):
+    kernel = get_kernel(name)
+    for function in (cross_correlate, convolve):
+        expected = function(
+            image, kernel.matrix, divisor=kernel.divisor, bias=kernel.bias, dtype="u1"
+        )
+        np.testing.assert_array_equal(function(image, kernel, dtype="u1"), expected)
+        np.testing.assert_array_equal(function(image, name, dtype="u1"), expected)
+        changed = function(image, kernel, divisor=3, bias=-7)
+        np.testing.assert_array_equal(changed, function(image, kernel.matrix, divisor=3, bias=-7))
+
+
+def test_a_kernels_bias_is_in_8_bit_levels():
+    kernel = Kernel([[0]], bias=2)
+    assert cross_correlate(GRAY, kernel).max() == 2
+    assert cross_correlate(DEEP, kernel).max() == 2 * 257
+    assert cross_correlate(DEEP, kernel, bias=2).max() == 2
+    assert explain(DEEP, kernel, (0, 0)).outputs[0].value == 2 * 257
+
+
+@pytest.mark.parametrize("image", [GRAY, COLOR, DEEP], ids=["gray", "RGB", "16-bit"])
+@pytest.mark.parametrize("name", ["sobel", "prewitt", "kirsch"])
+def test_a_family_gives_its_combined_map(image, name):
+    depth = 8 * image.itemsize
+    found = get_filter(name)
+    for function, operation in ((cross_correlate, "correlate"), (convolve, "convolve")):
+        conv = ConvOptions(operation)
+        shell = Filter(name, found.kernels, found.combine, conv)
+        pixels = filter_image(ImageData(image, depth), shell, depth).image.pixels
+        for kernel in (name, found):
+            np.testing.assert_array_equal(function(image, kernel, dtype=image.dtype), pixels)
+
+
+def test_a_family_combines_in_float64_if_that_is_asked_for():
+    image = np.array([[1e-9, 1, 1]], np.float32)
+    pair = KernelSet("pair", (Kernel([[1, 0, 0]]), Kernel([[0, 0, 1]])), "magnitude")
+    exact = np.sqrt(np.float64(image[0, 0]) ** 2 + 1)
+    found = cross_correlate(image, pair, dtype=np.float64, padding="valid")
+    assert (found.dtype, found.tolist()) == (np.float64, [[exact]])
+    assert cross_correlate(image, pair, padding="valid").dtype == np.float32
+
+
+def test_kernels_of_a_family_whose_maps_differ_in_size_are_refused():
+    pair = KernelSet("pair", (Kernel([[1, 2]]), Kernel([[1]])), "sum")
+    with pytest.raises(UsageError, match=r"different shapes.*padding 'same'"):
+        cross_correlate(GRAY, pair, padding="valid")
+    rule: Any
+    for rule in ("direction", "median", 3, []):
+        with pytest.raises(
+            UsageError, match="combine must be one of magnitude, max, sum, mean, not"
+        ):
+            cross_correlate(GRAY, KernelSet("pair", pair.kernels, rule))
+
+
+@pytest.mark.parametrize("divisors", [(2, 2, 2), (2, 3, -4), (2, 0.5, 4), (1, 2**40, 3**20)])
+def test_a_list_of_kernels_is_a_bank(divisors):
+    matrices = np.random.default_rng(3).integers(-9, 10, (3, 3, 2))
+    kernels = [
+        Kernel(matrix, divisor, bias)
+        for matrix, divisor, bias in zip(matrices, divisors, (0, 1, 0.5), strict=True)
+    ]
+    for function in (cross_correlate, convolve):
+        bank = function(GRAY, kernels)
+        assert bank.shape == (9, 11, 3)
+        rounded = function(GRAY, kernels, dtype=np.int16)
+        exact = max(divisors) < 2**40  # otherwise the common divisor exceeds 64 bits
+        for place, kernel in enumerate(kernels):
+            np.testing.assert_allclose(
+                bank[..., place], function(GRAY, kernel), rtol=1e-6, atol=1e-4
+            )
+            one = function(GRAY, kernel, dtype=np.int16)
+            np.testing.assert_allclose(rounded[..., place], one, atol=0 if exact else 1)
+    assert cross_correlate(GRAY, kernels[:1]).shape == (9, 11, 1)
+
+
+def test_a_bank_takes_specs_and_kernels_over_channels():
+    found = cross_correlate(GRAY, ["sobel-x", get_kernel("sobel-y")])
+    np.testing.assert_array_equal(found[..., 1], cross_correlate(GRAY, "sobel-y"))
+    summing = [Kernel(np.ones((3, 1, 1))), Kernel(np.full((3, 1, 1), 2))]
+    np.testing.assert_array_equal(
+        cross_correlate(COLOR, summing)[..., 1], 2 * COLOR.sum(axis=2, dtype=int)
+    )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        ([Kernel([[1]]), Kernel([[1, 2]])], r"one shape, 2-D or 3-D, not \(1, 1\), \(1, 2\)"),
+        ([Kernel([[1]]), [[1]]], "a list of Kernels holds .*make it a Kernel as well"),
+        ([Kernel([[1]]), "sobel"], "sobel names 2 kernels"),
+        ([Kernel(np.ones((2, 1, 1, 1)))], "one shape, 2-D or 3-D"),
+        ("nonsense", "no kernel is named 'nonsense'"),
+        (b"1 2", "give a file's name as text"),
+        ([[1, 2], [3]], "kernel must have rows of equal length"),
+        (np.ma.masked_array([[1, 2]], [[0, 1]]), "kernel is a masked array"),
+        (3, "kernel must be"),
+    ],
+)
+def test_what_is_no_kernel_is_refused(kernel, message):
+    with pytest.raises(KernelError, match=message):
+        cross_correlate(GRAY, kernel)
+    with pytest.raises(UsageError):
+        explain(GRAY, kernel, (0, 0))
+
+
+def test_a_bank_of_2d_kernels_needs_one_channel():
+    with pytest.raises(KernelError, match=r"3 channels give kernels of shape \(3, 1, 1\)"):
+        cross_correlate(COLOR, [Kernel([[1]]), Kernel([[2]])])
+
+
+def test_a_bias_for_each_filter():
+    bank = np.array([[[[1]]], [[[2]]]])
+    found = cross_correlate(GRAY, bank, bias=[5, -3])
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, np.stack([GRAY + 5, 2 * GRAY.astype(int) - 3], axis=-1))
+    with pytest.raises(KernelError, match="bias"):
+        cross_correlate(GRAY, bank, bias=[1, 2, 3])
+
+
+def test_a_boolean_kernel_is_one_of_integers_everywhere():
+    kernel = np.array([[True, False, True]])
+    expected = cross_correlate(GRAY, kernel.astype(int))
+    np.testing.assert_array_equal(cross_correlate(GRAY, kernel), expected)
+    np.testing.assert_array_equal(cross_correlate(GRAY, Kernel(kernel)), expected)
+    assert explain(GRAY, kernel, (2, 3), range="raw").outputs[0].value == expected[2, 3]
+
+
+def test_names_families_and_filters():
+    assert kernel_names() == list(CATALOGUE)
+    assert {"sobel", "sobel-x", "gaussian"} <= set(kernel_names())
+    sobel = get_filter("sobel")
+    assert (sobel.label, sobel.combine) == ("sobel", "magnitude")
+    assert sobel.kernels == (get_kernel("sobel-x"), get_kernel("sobel-y"))
+    assert get_filter("outline") == KernelSet("outline", (get_kernel("outline"),))
+    with pytest.raises(KernelError, match="sobel names 2 kernels: sobel-x, sobel-y; get_filter"):
+        get_kernel("sobel")
+    for function in (get_kernel, get_filter):
+        with pytest.raises(KernelError, match="spec must be text such as 'sobel-x', not ndarray"):
+            function(np.ones((3, 3)))
+
+
+def test_an_error_state_of_numpy_reaches_no_kernel():
+    with np.errstate(all="raise"):
+        assert get_kernel("gaussian:63,sigma=1").sum == pytest.approx(1)
+        assert get_filter("gaussian:63,sigma=1").kernels[0].normalized().sum == pytest.approx(1)
+        cross_correlate(GRAY, get_kernel("gaussian:63,sigma=1"))
+
+
+# Signals
+
+
+SIGNALS = hnp.arrays(np.int64, st.integers(1, 9), elements=st.integers(-99, 99))
+
+
+@given(SIGNALS, SIGNALS)
+def test_convolving_signals_is_numpys(one, two):
+    for padding in ("full", "same", "valid"):
+        found = convolve(one, two, padding=padding, border="zero")
+        np.testing.assert_array_equal(found, np.convolve(one, two, padding))
+        lists = convolve(one.tolist(), two.tolist(), padding=padding, border="zero")
+        np.testing.assert_array_equal(lists, found)
+
+
+def test_only_convolve_swaps_and_only_signals():
+    assert convolve([1, 2, 3], [4, 5, 6, 7], padding="valid").tolist() == [28, 34]
+    with pytest.raises(GeometryError, match=r"exceeds the 3x1 input$"):
+        cross_correlate([1, 2, 3], [4, 5, 6, 7], padding="valid")
+    commutes = "exceeds the 3x1 input; convolution commutes: take the larger one as the input"
+    with pytest.raises(GeometryError, match=commutes):
+        convolve([[1, 2, 3]], [4, 5, 6, 7], padding="valid")
+    with pytest.raises(GeometryError, match=r"exceeds the 2x1 input$"):
+        convolve([1, 2], [4, 5, 6], padding="valid", dilation=2)
+    assert convolve([1, 2, 3], [4, 5, 6, 7], padding=1, border="zero").tolist() == [28, 34]
+    with pytest.raises(GeometryError, match=r"exceeds the 3x2 input$"):  # none holds the other
+        convolve(np.ones((2, 3)), np.ones((3, 2)), padding="valid")
+
+
+@pytest.mark.parametrize("function", [cross_correlate, convolve])
+@pytest.mark.parametrize("kernel", [[1, 2, 4], [[1, 2, 4]], "1 2 4", Kernel([1, 2, 4])])
+@pytest.mark.parametrize("padding", ["same", "full", 2, np.int64(0), (1, 0), [0, 2]])
+def test_a_signal_is_one_row_and_its_result_has_one_dimension(function, kernel, padding):
+    signal = np.array([3, 1, 4, 1, 5])
+    text = isinstance(padding, str)
+    row_padding = padding if text else (0, 0, *np.broadcast_to(padding, 2).tolist())
+    for options in ({}, {"stride": 2}, {"dilation": 2, "border": "wrap"}):
+        row = function(signal[None], [[1, 2, 4]], padding=row_padding, **options)
+        found = function(signal, kernel, padding=padding, **options)
+        assert found.shape == (row.shape[1],)
+        np.testing.assert_array_equal(found, row[0])
+
+
+def test_banks_on_signals_and_signals_in_other_functions():
+    bank = cross_correlate([1, 2, 3], [Kernel([1]), Kernel([2])])
+    assert bank.tolist() == [[1, 2], [2, 4], [3, 6]]
+    steps = KernelSet("steps", (Kernel([-1, 1]), Kernel([1, -1])), "max")
+    assert cross_correlate([1, 5, 2], steps).tolist() == [4, 3, 0]
+    with pytest.raises(KernelError, match="a signal takes a kernel of one row"):
+        cross_correlate([1, 2, 3], "sobel-x")
+    with pytest.raises(KernelError, match="a signal takes a kernel of one row"):
+        explain([1, 2, 3], "sobel", 0)
+    with pytest.raises(GeometryError, match="padding of a signal takes one number"):
+        cross_correlate([1, 2, 3], [1], padding=(1, 2, 3, 4))
+    assert pool([1, 5, 2, 4], 2).tolist() == [5, 4]
+    assert pool([1, 5, 2], 2, "avg", stride=np.int8(1), padding=1, ceil=True).tolist() == [
+        0.5, 3, 3.5, 1
+    ]  # fmt: skip
+    assert explain([1, 2, 4], [1, 10], 1).outputs[0].value == 42
+    assert explain([1, 2, 4], [1, 10], (0, 1)).outputs[0].value == 42
+    signal = np.random.default_rng(0).integers(0, 99, 30)
+    learned = learn_kernel(signal, cross_correlate(signal, [1, 2, 4]), 3, padding="same")
+    np.testing.assert_allclose(learned.weights, [[1, 2, 4]], atol=1e-9)
+    learned = learn_kernel(signal, cross_correlate(signal, [1, 2, 4], padding=3), 3, padding=3)
+    np.testing.assert_allclose(learned.weights, [[1, 2, 4]], atol=1e-9)
+
+
+def test_a_1d_kernel_is_one_row_of_an_image():
+    expected = cross_correlate(COLOR, [[1, 2, 1]])
+    np.testing.assert_array_equal(cross_correlate(COLOR, [1, 2, 1]), expected)
+    assert explain(COLOR, [1, 2, 1], (1, 1)) == explain(COLOR, [[1, 2, 1]], (1, 1))
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("two", [(2, 3), [2, 3], np.array([2, 3]), (np.uint8(2), np.int64(3))])
+def test_pairs_of_any_sequence_and_integer_type(two):
+    expected = cross_correlate(GRAY, [[1, 2]], stride=(2, 3), dilation=(2, 3), padding=(2, 3))
+    found = cross_correlate(GRAY, [[1, 2]], stride=two, dilation=two, padding=two)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(pool(GRAY, two, stride=two), pool(GRAY, (2, 3)))
+    assert output_size(two, two, two, two, two) == output_size((2, 3), *[(2, 3)] * 4)
+    assert learn_kernel(GRAY, GRAY, two, padding="same").weights.shape == (2, 3)
+    at = explain(GRAY, [[1]], two).at
+    assert at == (2, 3)
+    assert all(type(number) is int for number in at)
+
+
+@pytest.mark.parametrize("two", [2, np.uint8(2), np.int64(2), np.array(2)])
+def test_single_numbers_of_any_integer_type(two):
+    expected = cross_correlate(GRAY, [[1, 2]], stride=2, dilation=2, padding=2)
+    found = cross_correlate(GRAY, [[1, 2]], stride=two, dilation=two, padding=two)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(pool(GRAY, two), pool(GRAY, 2))
+    assert receptive_field([(two, two), np.array([3])]) == receptive_field([(2, 2), (3,)])
+    assert output_size(9, two) == 8
+
+
+@pytest.mark.parametrize("half", [0.5, np.float32(0.5), Fraction(1, 2), np.array(0.5)])
+def test_numbers_of_any_real_type(half):
+    expected = cross_correlate(GRAY, [1], divisor=0.5, bias=0.5, border="constant", fill=0.5)
+    found = cross_correlate(GRAY, [1], divisor=half, bias=half, border="constant", fill=half)
+    np.testing.assert_array_equal(found, expected)
+    assert explain(GRAY, [1], (0, 0), divisor=half, range="raw").outputs[0].value == 2 * GRAY[0, 0]
+
+
+def test_a_size_far_beyond_64_bits_is_exact():
+    assert receptive_field([(np.int64(2**62), np.int64(4))] * 3).jump == 64
+    assert output_size(10**30, 3) == 10**30 - 2
+
+
+# Pooling
+
+
+def test_torchs_names_in_pool():
+    for ours, theirs in (("ceil", "ceil_mode"), ("count_padding", "count_include_pad")):
+        for value in (True, False, np.True_):
+            options = {"kind": "avg", "padding": 1, "stride": 3}
+            found = pool(GRAY, 2, **options, **{theirs: value})
+            np.testing.assert_array_equal(found, pool(GRAY, 2, **options, **{ours: bool(value)}))
+        with pytest.raises(UsageError, match=f"{ours} and {theirs} are one argument"):
+            pool(GRAY, 2, **{ours: True, theirs: True})
+        with pytest.raises(UsageError, match=f"{theirs} must be True or False, not int"):
+            pool(GRAY, 2, **{theirs: 1})
+    assert pool(GRAY, 2, "avg", padding=1).tolist() != (
+        pool(GRAY, 2, "avg", padding=1, count_include_pad=False).tolist()
+    )
+    assert pool(GRAY, 2).shape != pool(GRAY, 2, ceil_mode=True).shape
+    np.testing.assert_array_equal(pool(GRAY, 2, threads=1), pool(GRAY, 2))
+
+
+# Arguments that would be ignored
+
+
+def test_a_fill_needs_a_constant_border():
+    message = "fill needs border='constant'; give both"
+    for border in ("edge", "zero", "wrap"):
+        for call in (cross_correlate, convolve):
+            with pytest.raises(UsageError, match=message):
+                call(GRAY, [[1]], border=border, fill=3)
+            call(GRAY, [[1]], border=border, fill=0)
+        with pytest.raises(UsageError, match=message):
+            explain(GRAY, [[1]], (0, 0), border=border, fill=3)
+    unnamed: tuple[Any, ...] = ("edge", None)
+    for border in unnamed:
+        with pytest.raises(UsageError, match=message):
+            learn_kernel(GRAY, GRAY, border=border, fill=3)
+
+
+def test_settings_of_a_descent_need_one_and_have_the_commands_defaults():
+    settings: Any
+    for settings in ({"rate": 0.1}, {"epochs": 3}, {"momentum": 0.5}, {"seed": 1}):
+        [name] = settings
+        with pytest.raises(UsageError, match=f"{name} needs descent=True; give both"):
+            learn_kernel(GRAY, GRAY, **settings)
+        assert learn_kernel(GRAY, GRAY, 1, descent=True, **settings).history is not None
+    result = cross_correlate(GRAY, [[1, 2, 1]])
+    found = learn_kernel(GRAY, result, (1, 3), descent=True)
+    same = learn_kernel(GRAY, result, (1, 3), descent=True, **Descent()._asdict())
+    np.testing.assert_array_equal(found.history.losses, same.history.losses)
+    assert (len(found.history.losses), found.history.momentum) == (201, 0.9)
+    assert learn_kernel(GRAY, result, (1, 3)).history is None
+
+
+# What is refused
+
+
+class Evil:
+    def __repr__(self):
+        return "a\nb" * 100
+
+
+HOSTILE = [
+    None, True, "a", "", b"x", 3.5, float("nan"), float("inf"), -1, 0, 10**400, -(10**5000),
+    10**5000, 1j, [], [[]], [1, [2]], {}, {"a": 1}, set(), object(), Evil(), np.array([1, 2, 3]),
+    np.array("a"), np.zeros((0, 3)), np.zeros((2, 2, 2, 2)), np.array([[None]]),
+    np.ma.masked_array([[1, 2]], [[0, 1]]), np.datetime64("2024-01-01"), np.array([["a"]]),
+    len, int, Image.new("RGBA", (3, 3)), (1, 2, 3), [10**30], [[10**30]],
+    np.array([[2**64 - 1]], np.uint64), np.array(2), np.float16(1), range(3), [None, None],
+    ["a", "b"], [Kernel([[1]]), 3], [Kernel([[1]]), Kernel([[1, 2]])], np.array([True, False]),
+    "edge", "sobel", "-", "\0", "gaussian:99999", np.array([1, 2], object), (2,), [np.nan, 1],
+]  # fmt: skip
+CONV = {
+    "padding": "same", "border": "constant", "fill": 0, "stride": 1, "dilation": 1,
+}  # fmt: skip
+SUMS = {"divisor": None, "bias": None, "dtype": None, "method": "auto", "threads": 1}
+FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "cross_correlate": (cross_correlate, {"image": GRAY, "kernel": [[1, 2]], **CONV, **SUMS}),
+    "convolve": (convolve, {"image": COLOR, "kernel": "sobel", **CONV, **SUMS}),
+    "signals": (convolve, {"image": [1, 2, 3], "kernel": [1, 2, 3, 4], **CONV, **SUMS}),
+    "bank": (cross_correlate, {"image": GRAY, "kernel": ["sobel-x", "sobel-y"], **CONV, **SUMS}),
+    "pool": (
+        pool,
+        {
+            "image": GRAY, "size": 2, "kind": "avg", "stride": None, "padding": 0,
+            "count_padding": None, "ceil": None, "threads": 1, "count_include_pad": None,
+            "ceil_mode": None,
+        },
+    ),
+    "pool a signal": (pool, {"image": [1, 2, 3, 4], "size": 2, "stride": 1, "padding": 0}),
+    "get_kernel": (get_kernel, {"spec": "sharpen"}),
+    "get_filter": (get_filter, {"spec": "sharpen"}),
+    "explain": (
+        explain,
+        {
+            "image": GRAY, "kernel": "sobel-x", "at": (0, 0), "operation": "correlate", **CONV,
+            "divisor": None, "bias": None, "combine": None, "activation": "none", "range": "clip",
+        },
+    ),
+    "explain a signal": (explain, {"image": [1, 2, 3], "kernel": [1, 2], "at": 1}),
+    "learn_kernel": (
+        learn_kernel,
+        {
+            "before": GRAY % 7, "after": GRAY % 5, "size": 1, "operation": "correlate",
+            **CONV, "bias": True, "ignore_clipped": False, "descent": True, "rate": None,
+            "epochs": 2, "momentum": 0.9, "seed": 0, "threads": 1,
+        },
+    ),
+    "output_size": (
+        output_size, {"size": 5, "kernel": 3, "padding": 0, "stride": 1, "dilation": 1}
+    ),
+    "receptive_field": (receptive_field, {"layers": [(3, 1)]}),
+    "a layer": (lambda layer: receptive_field([layer]), {"layer": (3, 1)}),
+    "Kernel": (
+        Kernel,
+        {"matrix": [[1]], "divisor": 1, "bias": 0, "name": "a", "summary": "", "source": ""},
+    ),
+    "rotated": (Kernel([[1, 2]]).rotated, {"angle": 90}),
+    "with_divisor": (Kernel([[1, 2]]).with_divisor, {"divisor": 90}),
+    "with_bias": (Kernel([[1, 2]]).with_bias, {"bias": 90}),
+    "output_range": (Kernel([[1, 2]]).output_range, {"low": 0, "high": 9}),
+}  # fmt: skip
+
+
+@contextmanager
+def suppress_and_keep(messages):
+    try:
+        yield
+    except ConvcliError as error:
+        messages.append(str(error))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_mistake_is_told_in_one_line(name):
+    """Whatever an argument is: a result, or a ConvcliError of one line."""
+    function, arguments = FUNCTIONS[name]
+    function(**arguments)
+    messages: list[str] = []
+    for argument in arguments:
+        for value in HOSTILE:
+            with suppress_and_keep(messages):
+                function(**{**arguments, argument: value})
+    assert len(messages) > 10 * len(arguments)
+    for message in messages:
+        assert len(message) < 500, message
+        assert "\n" not in message, message
+        assert not re.search(r"(^| )--\w", message), message  # an option's name
+
+
+def test_every_function_is_among_them():
+    tested = {function for function, _ in FUNCTIONS.values()} | {kernel_names}
+    functions = {getattr(convcli, name) for name in convcli.__all__}
+    assert {each for each in functions if inspect.isfunction(each)} <= tested
+
+
+def test_help_shows_signatures_that_can_be_read():
+    for function in (cross_correlate, convolve, pool, explain, learn_kernel, output_size):
+        annotations = [str(p.annotation) for p in inspect.signature(function).parameters.values()]
+        assert max(map(len, annotations)) < 40
