@@ -105,16 +105,15 @@ def index_colors(image: ImageData) -> Indexed:
     visible = np.ones(image.shape, bool) if image.alpha is None else image.alpha >= 128
     pixels = np.broadcast_to(image.pixels.reshape(*image.shape, -1), (*image.shape, 3))[visible]
     most = MAX_COLORS - (image.alpha is not None)
-    packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    distinct = np.unique(packed)
-    is_exact = len(distinct) <= most
+    row = Image.fromarray(pixels[np.newaxis])
+    is_exact = row.getcolors(most) is not None
     if is_exact:
+        packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+        distinct = np.unique(packed)
         colors = np.stack([distinct >> 16, distinct >> 8 & 255, distinct & 255], axis=1)
         found = np.searchsorted(distinct, packed)
     else:
-        cut = Image.fromarray(pixels[np.newaxis]).quantize(
-            most, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-        )
+        cut = row.quantize(most, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         colors = np.array(cut.getpalette("RGB"), np.uint8).reshape(-1, 3)[:most]
         found = np.asarray(cut)[0]
     # In falling order, the colors are never those of _GRAYS, which decoders take for gray.

@@ -86,7 +86,7 @@ class ImageFile:
 
     def has_hidden_image(self) -> bool:
         """Return whether the first image is for viewers that do not know animated PNGs."""
-        return bool(getattr(self._im, "default_image", False))
+        return self.has_further_frames() and bool(getattr(self._im, "default_image", False))
 
     def further_frames(self) -> Iterator[ImageData]:
         """Decode the frames after the first, which must be read, one at a time."""

@@ -102,9 +102,10 @@ class _Scanlines:
 
         The row above the first one is zeros.
         """
-        if top == 0:
-            return np.pad(self._bytes(slice(bottom)), ((1, 0), (0, 0)))
-        return self._bytes(slice(top - 1, bottom))
+        if top > 0:
+            return self._bytes(slice(top - 1, bottom))
+        rows = self._bytes(slice(bottom))
+        return np.concatenate([np.zeros((1, rows.shape[1]), np.uint8), rows])
 
     def _bytes(self, rows: slice) -> NDArray[np.uint8]:
         samples = self.pixels[rows]

@@ -299,6 +299,14 @@ def test_few_colors_are_exact_in_a_gif(colors, data):
     np.testing.assert_array_equal(part.indices == part.transparent, ~visible)
 
 
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
+def test_frames_may_be_invisible(suffix):
+    frame = moving(1, alpha=True)[0]
+    invisible = replace(frame, alpha=np.zeros(frame.shape, np.uint8))
+    shown = [rgba for rgba, _ in composed(encoded([invisible, frame, invisible], suffix)[0])]
+    assert [int((rgba[..., 3] > 0).sum()) for rgba in shown] == [0, 42, 0]
+
+
 @settings(max_examples=20)
 @given(st.lists(st.floats(0, 500), min_size=2, max_size=30))
 def test_rounding_keeps_the_length_of_a_gif(durations):
