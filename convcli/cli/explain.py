@@ -13,6 +13,7 @@ from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
+    DIGITS,
     OVERWRITE,
     conv_options,
     message_option,
@@ -54,6 +55,7 @@ STYLES: dict[str, dict[str, Any]] = {
 @filter_option("explain")
 @conv_options
 @read_one_options
+@DIGITS
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
 @output_file_option(help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...).")
 @OVERWRITE
@@ -66,6 +68,7 @@ def explain(
     activation: str,
     conv: ConvOptions,
     reading: ReadOptions,
+    digits: int | None,
     json: bool,
     output: str | None,
     overwrite: bool,
@@ -90,18 +93,19 @@ def explain(
     if output is not None:
         from convcli.teaching.explain.figure import draw_explanation
 
-        write_figure(draw_explanation(explanation, image.pixels), output, overwrite=overwrite)
+        figure = draw_explanation(explanation, image.pixels, digits=digits)
+        write_figure(figure, output, overwrite=overwrite)
     elif json:
         from convcli.cli.report import print_json
         from convcli.teaching.explain.text import explanation_data
 
-        print_json({"input": source} | explanation_data(explanation))
+        print_json({"input": source} | explanation_data(explanation, digits))
     else:
         from convcli.teaching.explain.text import explanation_text
         from convcli.teaching.text_table import unpainted
 
         colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        click.echo(explanation_text(explanation, _painted if colored else unpainted))
+        click.echo(explanation_text(explanation, _painted if colored else unpainted, digits=digits))
 
 
 def _painted(role: str, text: str) -> str:

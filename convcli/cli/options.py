@@ -228,6 +228,15 @@ write_options = option_group(
 )
 write_one_options = option_group("writing", WriteOptions, *_ENCODING)
 
+DIGITS = message_option(
+    "--digits",
+    type=click.IntRange(0, 17),
+    metavar="N",
+    rare=True,
+    show_default="those that hold",
+    help="Decimals of printed numbers.",
+)
+
 SCALE = figure_option(
     "--scale",
     type=WordType(SCALES),

@@ -8,20 +8,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 Number = int | float
 
+# Products of doubles span 10**617 to 10**-648 (subnormal ones), so a sum of them has fewer digits.
+_EXACT = Context(prec=1500, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
-def to_python(value: np.generic) -> Number:
+
+def to_python(value: np.generic, precision: np.dtype[Any] | None = None) -> Number:
     """Return a number of an array as a Python number: the shortest decimal that gives it back.
 
-    >>> to_python(np.float32(0.1)), to_python(np.uint8(7))
-    (0.1, 7)
+    Args:
+        value: the number. A whole one below 2**53 keeps all its digits.
+        precision: the type in which to tell it from its neighbors, if that is wider than its own.
+
+    >>> to_python(np.float32(0.1)), to_python(np.uint8(7)), to_python(np.float32(123456792))
+    (0.1, 7, 123456792.0)
+    >>> to_python(np.float16(0.1), np.dtype(np.float32))
+    0.099975586
     """
-    return float(str(value)) if value.dtype.kind == "f" else int(value.item())
+    if value.dtype.kind != "f":
+        return int(value.item())
+    if precision is not None and precision.itemsize > value.dtype.itemsize:
+        value = value.astype(precision)
+    whole = float(value)
+    return whole if whole.is_integer() and abs(whole) < 2**53 else float(str(value))
 
 
 def format_number(number: Number) -> str:
@@ -45,44 +61,59 @@ def format_operand(number: Number) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
+def as_decimal(number: Number) -> Decimal:
+    """Return the shortest decimal of a finite number."""
+    return Decimal(number if isinstance(number, int) else repr(number))
+
+
 def as_fraction(number: Number) -> Fraction:
     """Return the shortest decimal of a finite number as a fraction."""
-    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
+    return Fraction(as_decimal(number))
 
 
-def from_fraction(fraction: Fraction) -> Number:
-    """Return a whole number below 2**64 as an int, any other fraction as the nearest float."""
-    if fraction.denominator == 1 and abs(fraction) < 2**64:
-        return int(fraction)
-    try:
-        return float(fraction)
-    except OverflowError:
-        return math.inf if fraction > 0 else -math.inf
+def to_number(exact: Decimal | float) -> Number:
+    """Return a whole number below 2**64 as an int, any other as the nearest float.
+
+    >>> to_number(Decimal("3.0")), to_number(Decimal("0.3")), to_number(Decimal("1e400"))
+    (3, 0.3, inf)
+    """
+    if isinstance(exact, Decimal) and abs(exact) < 2**64 and exact == exact.to_integral_value():
+        return int(exact)
+    return float(exact)
 
 
-def product(pixel: Number, weight: Number) -> Number:
+def exact_product(pixel: Number, weight: Number) -> Decimal | float:
     """Multiply a pixel by a weight; a weight of 0 gives 0 even for NaN and infinity.
 
-    >>> product(0.1, 3), product(math.nan, 0)
-    (0.3, 0)
+    >>> exact_product(0.1, 3), exact_product(2.0, math.inf), exact_product(math.nan, 0)
+    (Decimal('0.3'), inf, Decimal('0'))
     """
-    return sum_of_products([(pixel, weight)])
+    if weight == 0:
+        return Decimal()
+    if not (math.isfinite(pixel) and math.isfinite(weight)):
+        return pixel * weight
+    return _EXACT.multiply(as_decimal(pixel), as_decimal(weight))
 
 
-def sum_of_products(pairs: Iterable[tuple[Number, Number]]) -> Number:
-    """Add up pixel times weight over all pairs and round the sum once.
+def exact_sum(terms: Iterable[Decimal | float]) -> Decimal | float:
+    """Add up decimals exactly; the sum is a float if a term is NaN or infinite.
 
-    >>> sum_of_products([(0.1, 1), (0.2, 1)])
-    0.3
+    >>> exact_sum([Decimal("0.1"), Decimal("0.2")]), exact_sum([Decimal(1), -math.inf])
+    (Decimal('0.3'), -inf)
     """
-    exact = exact_sum(pairs)
-    return from_fraction(exact) if isinstance(exact, Fraction) else exact
+    total, unbounded = Decimal(), []
+    for term in terms:
+        if isinstance(term, Decimal):
+            total = _EXACT.add(total, term)
+        else:
+            unbounded.append(term)
+    return sum(unbounded) if unbounded else total
 
 
-def exact_sum(pairs: Iterable[tuple[Number, Number]]) -> Fraction | float:
-    """Add up pixel times weight over all pairs; the sum is a float if a pixel is not finite."""
-    parts = [(pixel, weight) for pixel, weight in pairs if weight != 0]
-    unbounded = [pixel * weight for pixel, weight in parts if not math.isfinite(pixel)]
-    if unbounded:
-        return sum(unbounded)
-    return sum((as_fraction(pixel) * as_fraction(weight) for pixel, weight in parts), Fraction())
+def exact_total(numbers: Iterable[Number]) -> Decimal | float:
+    """Add up numbers exactly; the sum is a float if one is NaN or infinite.
+
+    >>> exact_total([0.1, 0.2])
+    Decimal('0.3')
+    """
+    return exact_sum(as_decimal(n) if math.isfinite(n) else n for n in numbers)

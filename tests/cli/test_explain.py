@@ -67,7 +67,8 @@ def test_the_number_is_the_one_that_apply_prints(explain, apply, save, rng, flag
     for row, line in enumerate(printed.splitlines()):
         for column, word in enumerate(line.split()):
             text = text_of(explain("-k", "gaussian:3", *flags, "--at", f"{row},{column}", "m.txt"))
-            assert text.endswith(f"pixel     {word}\n")
+            pixel = float(text.split("pixel ")[-1])  # beyond its last digit are rounding errors
+            assert pixel == pytest.approx(float(word), abs=1e-13)
 
 
 def test_sixteen_bits(explain, apply, save, load, rng):
@@ -239,3 +240,45 @@ def test_a_signal_is_drawn_with_its_window(explain, save):
             drawn.append(figure.size)
     assert drawn[0][0] == 1440
     assert drawn[1] != drawn[0]
+
+
+def test_no_digits_beyond_those_that_hold(explain, save):
+    save("m.csv", [[0.8, 1.0, 3.4]])
+    text = text_of(explain("-k", "1 1 1", "--at", "0,1", "m.csv"))
+    assert text.endswith("pixel     5.2\n")
+    assert pixels_of(explain("-k", "1 1 1", "--at", "0,1", "m.csv", "--json")) == [5.2]
+    third = text_of(explain("-k", "1/3", "--at", "0,1", "m.csv", "--digits", "3"))
+    assert third.endswith("pixel     0.333\n")
+
+
+def test_a_large_kernel_shows_its_largest_products(explain, save, rng):
+    image = rng.integers(0, 256, (60, 50))
+    save("m.csv", image)
+    kernel = rng.integers(-9, 10, (33, 40))
+    save("k.txt", kernel)
+    text = text_of(explain("-k", "k.txt", "--at", "20,10", "--padding", "valid", "m.csv"))
+    products = (image[20:53, 10:50] * kernel).ravel()
+    assert "the 20 largest of 1,320 products" in text
+    assert text.endswith(f"(the other 1,300) = {products.sum()}\npixel     {products.sum()}\n")
+    shown = [int(line.split()[-1]) for line in text.split("pixel*weight\n")[1].splitlines()[:20]]
+    assert sorted(map(abs, shown)) == sorted(abs(products))[-20:]
+    rest = int(text.split("(the other")[0].split()[-1].strip("()"))
+    assert sum(shown) + rest == products.sum()
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_wide_dilation_takes_no_memory(explain, save):
+    save("m.csv", [[1, 2], [3, 4]])
+    ran = explain("-k", "box:3", "--at", "0,0", "--dilation", "100000000", "m.csv")
+    assert "columns -100000000 to 100000000 in steps of" in " ".join(text_of(ran).split())
+    assert ran.out.endswith(b"pixel     2\n")
+
+
+def test_kernels_too_large_to_explain(explain, gray):
+    ran = explain("-k", "box:1001", "--at", "0,0", "gray.png")
+    ran.fails(ran.code, "1,002,001 weights; at most 1,000,000 are explained")
+
+
+def test_direction_is_no_way_to_combine(explain, gray):
+    ran = explain("-k", "sobel", "--combine", "direction", "--at", "0,0", "gray.png")
+    ran.fails(2, "not one of")

@@ -11,6 +11,7 @@ from convcli.plotting.labels import line_count
 from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.decimals import Number, format_number, to_python
 from convcli.teaching.explain.explanation import Explanation
+from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import combination_lines, sum_lines, value_lines
 
 _MAX_LINES = 9  # of a caption
@@ -66,7 +67,7 @@ def position_lines(window: SlidingWindow, at: Pair, *, brief: bool = False) -> l
     products = max(kernel.matrix.size for kernel in window.filter.kernels)
     sums = len(window.channels) * len(window.maps)
     if not brief and products <= _MAX_PRODUCTS and sums <= _MAX_SUMS:
-        lines = list(_sum_texts(window.explain(at)))
+        lines = list(_sum_texts(as_shown(window.explain(at))))
         return [f"{place}: {lines[0]}"] if len(lines) == 1 else [place, *lines]
     pairs = zip(map(to_python, window.values[at]), map(to_python, window.pixels[at]), strict=True)
     values = [

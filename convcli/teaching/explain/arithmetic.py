@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convcli.core.combine import COMBINERS
 from convcli.core.dtypes import check_image, with_channels
-from convcli.core.padding import OUTSIDE, border_index
+from convcli.core.padding import OUTSIDE, border_at
 from convcli.core.plan import Plan, as_applied
 from convcli.errors import UsageError, short_repr
 from convcli.filtering import Filter, Probed, measure, probe_image
@@ -27,9 +27,10 @@ from convcli.images.value_range import ValueRange
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
-from convcli.teaching.decimals import Number, product, sum_of_products, to_python
+from convcli.teaching.decimals import Number, exact_product, exact_sum, to_number, to_python
 from convcli.teaching.explain.explanation import Explanation, Grid, OutputValue, Response, Sum
 
+_MAX_PRODUCTS = 1_000_000
 # All of them are monotonic: the least and greatest values stay the least and greatest.
 ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "none": lambda values: values,
@@ -92,6 +93,12 @@ def explain_image(
             "direction gives a color, and explain explains one number; combine by magnitude, or "
             "explain one of the kernels"
         )
+    products = sum(kernel.matrix.size for kernel in image_filter.kernels)
+    if products > _MAX_PRODUCTS:
+        raise UsageError(
+            f"{image_filter.label} has {products:,} weights; at most {_MAX_PRODUCTS:,} are "
+            "explained"
+        )
     image_filter, position = image_filter._replace(alpha="drop"), _position(at)
     probed = probe_image(image, image_filter, position)
     extremes = None
@@ -136,13 +143,14 @@ def explain_probed(
                 plan,
                 as_applied(kernel.matrix, image_filter.conv.operation),
                 list(enumerate(names)) if kernel.matrix.ndim > 2 else [(channel, "")],
-                to_python(values[channel]),
+                to_python(values[channel].astype(plan.types.result)),
             )
             for kernel, plan, window, values in zip(
                 image_filter.kernels, probed.plans, windows, probed.maps, strict=True
             )
         )
-        numbers = (to_python(maps[channel]) for maps in (probed.values, activated, pixels))
+        value = probed.values[channel].astype(probed.kind)
+        numbers = map(to_python, (value, activated[channel], pixels[channel]))
         outputs.append(OutputValue(name, responses, *numbers))
     plan = probed.plans[0]
     geometry = plan.geometry
@@ -163,6 +171,7 @@ def explain_probed(
         max_value=image.max_value,
         extremes=extremes,
         outputs=tuple(outputs),
+        dtype=activated.dtype.name,
     )
 
 
@@ -199,21 +208,23 @@ def _response(
 ) -> Response:
     """Work out the products and sums of one kernel."""
     planes = applied.reshape(-1, *applied.shape[-2:])
-    sums, pairs = [], []
+    sums, totals = [], []
     for plane, (channel, name) in zip(planes, channels, strict=True):
         values = window.channels[channel]
-        weights = tuple(tuple(map(to_python, row)) for row in plane)
-        products = tuple(tuple(map(product, *rows)) for rows in zip(values, weights, strict=True))
-        own = list(zip(chain.from_iterable(values), chain.from_iterable(weights), strict=True))
-        sums.append(Sum(name, values, weights, products, sum_of_products(own)))
-        pairs += own
+        weights = tuple(
+            tuple(to_python(weight, plan.types.result) for weight in row) for row in plane
+        )
+        exact = [list(map(exact_product, *rows)) for rows in zip(values, weights, strict=True)]
+        products = tuple(tuple(map(to_number, row)) for row in exact)
+        totals.append(exact_sum(chain.from_iterable(exact)))
+        sums.append(Sum(name, values, weights, products, to_number(totals[-1])))
     return Response(
         kernel=kernel.name,
         rows=window.rows,
         columns=window.columns,
         padding=window.padding,
         sums=tuple(sums),
-        sum=sum_of_products(pairs),
+        sum=to_number(exact_sum(totals)),
         divisor=kernel.divisor,
         bias=cast("float", plan.types.bias),  # several only for a bank, which is not explained
         value=value,
@@ -233,18 +244,20 @@ def _window(pixels: NDArray[Any], plan: Plan, at: Pair) -> _Window:
     """Read the window of one output value from an image, (H, W) or (H, W, C)."""
     geometry, places, sources, outside = plan.geometry, [], [], []
     for axis in (0, 1):
-        before, after = geometry.pads[2 * axis : 2 * axis + 2]
-        size, taps = geometry.input_shape[axis], np.arange(geometry.kernel[axis])
-        padded = at[axis] * geometry.stride[axis] + taps * geometry.dilation[axis]
-        places.append(padded - before)
-        sources.append(border_index(size, before, after, plan.border)[padded])
+        taps, stride, before, dilation = geometry.along(axis)
+        size = geometry.input_shape[axis]
+        places.append(at[axis] * stride - before + np.arange(taps) * dilation)
+        sources.append(border_at(places[axis], size, plan.border))
         outside.append((places[axis] < 0) | (places[axis] >= size))
     planes = with_channels(pixels)
     values = planes[np.ix_(*sources)]
     filled = np.logical_or.outer(sources[0] == OUTSIDE, sources[1] == OUTSIDE)
     channels = tuple(
         tuple(
-            tuple(plan.fill if out else to_python(value) for value, out in zip(*row, strict=True))
+            tuple(
+                plan.fill if out else to_python(value, plan.types.result)
+                for value, out in zip(*row, strict=True)
+            )
             for row in zip(values[..., channel], filled.tolist(), strict=True)
         )
         for channel in range(planes.shape[2])

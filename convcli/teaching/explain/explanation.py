@@ -81,9 +81,13 @@ class OutputValue:
         return self.channel if named else f"channel {self.channel}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """How one value of a feature map is computed. Shapes and positions are (rows, columns).
+
+    >>> from convcli import explain
+    >>> explain([[3, 4]], [[1, 2]], (0, 1), border="zero")
+    Explanation(kernel='custom', at=(0, 1), pixels=(4,))
 
     Attributes:
         kernel: the name of the kernel or of the kernel family.
@@ -102,6 +106,7 @@ class Explanation:
         max_value: the image's greatest possible value: 255, 65535, or None for plain numbers.
         extremes: the values that ``rescale`` makes black and white; None for other ranges.
         outputs: one output for each channel of the feature map.
+        dtype: the type of the activated values, such as ``float32``.
     """
 
     kernel: str
@@ -120,3 +125,30 @@ class Explanation:
     max_value: int | None
     extremes: tuple[Number, Number] | None
     outputs: tuple[OutputValue, ...]
+    dtype: str
+
+    def __repr__(self) -> str:
+        pixels = tuple(output.pixel for output in self.outputs)
+        return f"Explanation(kernel={self.kernel!r}, at={self.at}, pixels={pixels})"
+
+    def text(self, digits: int | None = None) -> str:
+        """Return the whole computation as ``convcli explain`` prints it, at most 80 letters wide.
+
+        Args:
+            digits: decimals of every number; None for those that hold.
+
+        >>> from convcli import explain
+        >>> print(explain([[3, 4]], [[1, 2]], (0, 1), border="zero").text())
+        custom at row 0, column 1 of the 2x1 feature map (correlate: not flipped)
+        window: row 0, columns 1 to 2 of the 2x1 input; in brackets: padding (zero)
+        <BLANKLINE>
+        window     kernel   pixel*weight
+           1   2
+        0  4 [0]   1 2      4 0
+        <BLANKLINE>
+        sum       (4*1) + (0*2) = 4
+        pixel     4
+        """
+        from convcli.teaching.explain.text import explanation_text
+
+        return explanation_text(self, digits=digits)

@@ -52,6 +52,7 @@ from numpy.typing import NDArray
 from convcli.plotting.window_marks import SignalWindowMark
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.explanation import Explanation, Grid, Response
+from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import result_lines, value_lines
 from convcli.teaching.explain.text import heading, window_place
 
@@ -75,7 +76,12 @@ class _SumRow(NamedTuple):
     titles: tuple[str, str, str]
 
 
-def draw_explanation(explanation: Explanation, pixels: NDArray[np.generic] | None = None) -> Figure:
+def draw_explanation(
+    explanation: Explanation,
+    pixels: NDArray[np.generic] | None = None,
+    *,
+    digits: int | None = None,
+) -> Figure:
     """Draw window, kernel and products, a row for each sum, and the steps to the pixel below.
 
     Padding is hatched; weights and products are white at zero. Small windows have their numbers in
@@ -85,6 +91,7 @@ def draw_explanation(explanation: Explanation, pixels: NDArray[np.generic] | Non
         explanation: the explanation.
         pixels: the explained image, (H, W) or (H, W, C). If it is a signal of one row or column
             and the kernels run along it, the figure shows the signal with the window on it.
+        digits: decimals of every number; None for those that hold.
 
     Returns:
         A figure that pyplot does not manage.
@@ -94,6 +101,7 @@ def draw_explanation(explanation: Explanation, pixels: NDArray[np.generic] | Non
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '1', '2']
     """
+    explanation = as_shown(explanation, digits)
     all_rows = list(_rows(explanation))
     rows = all_rows[:_MAX_ROWS]
     title = _title(explanation, len(rows), len(all_rows))
@@ -218,9 +226,25 @@ def _draw_row(
         _label_places(each.xaxis, row.response.columns, inches[0], along=True)
         _label_places(each.yaxis, row.response.rows, inches[1], along=False)
     style: dict[str, Any] = {"hatch": PAD_HATCH, "edgecolor": PAD_COLOR, "linewidth": 0}
-    for y, x in np.argwhere(row.response.padding):
-        axes[0].add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, **style))
+    for x, y, width, height in _padding_boxes(np.array(row.response.padding)):
+        axes[0].add_patch(Rectangle((x - 0.5, y - 0.5), width, height, fill=False, **style))
     return drawn
+
+
+def _padding_boxes(padding: NDArray[np.bool_]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the left, top, width and height of boxes that cover the padding of a window."""
+    rows, columns = (np.logical_and.reduce(padding, axis) for axis in (1, 0))
+    for top, height in _runs(rows):
+        yield 0, top, len(columns), height
+    for top, height in _runs(~rows):
+        for left, width in _runs(columns):
+            yield left, top, width, height
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the start and the length of each run of set flags."""
+    starts, ends = np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2).T
+    return list(zip(starts.tolist(), (ends - starts).tolist(), strict=True))
 
 
 def _draw_signed(

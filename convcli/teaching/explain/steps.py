@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
 
-from convcli.teaching.decimals import Number, as_fraction, exact_sum, format_number, format_operand
+from convcli.teaching.decimals import (
+    Number,
+    as_fraction,
+    exact_product,
+    exact_sum,
+    exact_total,
+    format_number,
+    format_operand,
+)
 from convcli.teaching.explain.explanation import Explanation, OutputValue, Response, Sum
 from convcli.teaching.text_table import Paint, unpainted, wrapped
 
@@ -20,7 +29,8 @@ def sum_lines(part: Sum) -> list[str]:
         zip(chain.from_iterable(part.window), chain.from_iterable(part.weights), strict=True)
     )
     terms = (f"({format_number(pixel)}*{format_number(weight)})" for pixel, weight in pairs)
-    return _addition_lines("sum", terms, part.sum, exact_sum(pairs))
+    exact = exact_sum(exact_product(*pair) for pair in pairs)
+    return _addition_lines("sum", terms, part.sum, exact)
 
 
 def value_lines(response: Response) -> list[str]:
@@ -55,7 +65,8 @@ def combination_lines(explanation: Explanation, output: OutputValue) -> list[str
         return step_lines("max", f"max({text}) = {format_number(value)}")
     if combine == "mean":
         text = f"({' + '.join(map(format_operand, values))}) / {len(values)}"
-        exact = exact_sum((number, 1) for number in values) / len(values)
+        total = exact_total(values)
+        exact = Fraction(total) / len(values) if isinstance(total, Decimal) else total
         return step_lines("mean", f"{text} {_equals(value, exact)}")
     text = f"sqrt({' + '.join(f'{format_operand(number)}^2' for number in values)})"
     finite = all(map(math.isfinite, (*values, value)))
@@ -140,19 +151,19 @@ def _rescale_text(
 
 def _total_lines(name: str, numbers: list[Number], total: Number) -> list[str]:
     """Return the lines that add up numbers."""
-    exact = exact_sum((number, 1) for number in numbers)
-    return _addition_lines(name, map(format_operand, numbers), total, exact)
+    return _addition_lines(name, map(format_operand, numbers), total, exact_total(numbers))
 
 
 def _addition_lines(
-    name: str, terms: Iterable[str], total: Number, exact: Fraction | float
+    name: str, terms: Iterable[str], total: Number, exact: Decimal | float
 ) -> list[str]:
     """Return the lines of an addition; lines break before a plus."""
     first, *others = terms
     return step_lines(name, [first, *(f"+ {term}" for term in others), _equals(total, exact)])
 
 
-def _equals(number: Number, exact: Fraction | float) -> str:
+def _equals(number: Number, exact: Fraction | Decimal | float) -> str:
     """Write a result after ``=``, or after ``~`` if the exact fraction was rounded."""
-    finite = isinstance(exact, Fraction) and math.isfinite(number)
-    return f"{'~' if finite and exact != as_fraction(number) else '='} {format_number(number)}"
+    finite = not isinstance(exact, float) and math.isfinite(number)
+    rounded = finite and Fraction(exact) != as_fraction(number)
+    return f"{'~' if rounded else '='} {format_number(number)}"

@@ -5,40 +5,49 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain, product
 from typing import Any
 
 from convcli.geometry import size_text
-from convcli.teaching.decimals import format_number
+from convcli.teaching.decimals import (
+    exact_total,
+    format_number,
+    format_operand,
+    to_number,
+)
 from convcli.teaching.explain.explanation import Explanation, Response, Sum
+from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
-from convcli.teaching.text_table import Cell, Paint, TextTable, side_by_side, unpainted, wrapped
+from convcli.teaching.text_table import (
+    Cell,
+    Paint,
+    TextTable,
+    side_by_side,
+    table_lines,
+    unpainted,
+    wrapped,
+)
 
+_MAX_TAPS = 31 * 31  # of a kernel whose products are all shown
+_LARGEST = 20  # products that are shown of a larger one
 # JSON keeps the names of the first version.
 _JSON_NAMES = {
     "max_value": "white", "input_shape": "input_size", "output_shape": "output_size",
 }  # fmt: skip
 
 
-def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
+def explanation_text(
+    explanation: Explanation, paint: Paint = unpainted, *, digits: int | None = None
+) -> str:
     """Return the whole computation, from the window to the pixel.
 
     Args:
         explanation: the explanation.
         paint: called with a role (``heading``, ``place``, ``padding`` or ``result``) and a text;
             returns the text in the role's color.
-
-    >>> from convcli import explain
-    >>> print(explanation_text(explain([[3, 4]], [[1, 2]], (0, 1), border="zero")))
-    custom at row 0, column 1 of the 2x1 feature map (correlate: not flipped)
-    window: row 0, columns 1 to 2 of the 2x1 input; in brackets: padding (zero)
-    <BLANKLINE>
-    window     kernel   pixel*weight
-       1   2
-    0  4 [0]   1 2      4 0
-    <BLANKLINE>
-    sum       (4*1) + (0*2) = 4
-    pixel     4
+        digits: decimals of every number; None for those that hold.
     """
+    explanation = as_shown(explanation, digits)
     lines = wrapped(heading(explanation).split(" "))
     shown_places: set[str] = set()
     for output in explanation.outputs:
@@ -57,9 +66,9 @@ def explanation_text(explanation: Explanation, paint: Paint = unpainted) -> str:
     return "\n".join(lines)
 
 
-def explanation_data(explanation: Explanation) -> dict[str, Any]:
+def explanation_data(explanation: Explanation, digits: int | None = None) -> dict[str, Any]:
     """Return an explanation as dictionaries and lists; NaN and infinity become None."""
-    data: dict[str, Any] = _finite(asdict(explanation))
+    data: dict[str, Any] = _finite(asdict(as_shown(explanation, digits)))
     data = {_JSON_NAMES.get(key, key): value for key, value in data.items()}
     return data | {"pads": explanation.pads._asdict()}
 
@@ -116,12 +125,41 @@ def _response_lines(
         yield ""
         if part.channel:
             yield paint("heading", part.channel)
-        yield from side_by_side(_tables(response, part, kernel), paint)
-        yield ""
-        yield from sum_lines(part)
+        if len(part.weights) * len(part.weights[0]) > _MAX_TAPS:
+            yield from _largest_lines(response, part)
+        else:
+            yield from side_by_side(_tables(response, part, kernel), paint)
+            yield ""
+            yield from sum_lines(part)
     if len(response.sums) > 1:
         yield ""
     yield from value_lines(response)
+
+
+def _largest_lines(response: Response, part: Sum) -> Iterator[str]:
+    """Yield a table of the largest products of a kernel, and the sum of the others."""
+    grids = part.window, part.weights, part.products, response.padding
+    numbers = zip(*map(chain.from_iterable, grids), strict=True)
+    terms = [
+        (*place, *rest)
+        for place, rest in zip(product(response.rows, response.columns), numbers, strict=True)
+    ]
+    terms.sort(key=lambda term: (math.isfinite(term[4]), -abs(term[4])))
+    largest = terms[:_LARGEST]
+    yield f"the {_LARGEST} largest of {len(terms):,} products"
+    rows = [("row", "column", "window", "kernel", "pixel*weight")]
+    for row, column, pixel, weight, term, outside in largest:
+        pixel_text = f"[{format_number(pixel)}]" if outside else format_number(pixel)
+        cells = str(row), str(column), pixel_text, format_number(weight), format_number(term)
+        rows.append(cells)
+    yield from table_lines(rows)
+    yield ""
+    products = [term[4] for term in largest]
+    rest = to_number(exact_total([part.sum, *(-number for number in products)]))
+    first, *others = map(format_operand, products)
+    words = [first, *(f"+ {term}" for term in others)]
+    words.append(f"+ {format_operand(rest)} (the other {len(terms) - _LARGEST:,})")
+    yield from step_lines("sum", [*words, f"= {format_number(part.sum)}"])
 
 
 def _tables(response: Response, part: Sum, kernel: str) -> list[TextTable]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
 from convcli.teaching.explain.arithmetic import explain_image
-from convcli.teaching.explain.text import explanation_data
+from convcli.teaching.explain.rounding import as_shown
+from convcli.teaching.explain.text import explanation_data, explanation_text
 
 RNG = np.random.default_rng(4)
 GRAY = RNG.integers(0, 256, (9, 11), np.uint8)
@@ -312,3 +314,83 @@ def test_a_bank_is_refused():
 def test_wrong_arguments_are_refused(options, words):
     with pytest.raises(UsageError, match=words):
         explain(GRAY, "blur", (0, 0), **options)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "weight"),
+    [
+        (np.float16(65504), 6),
+        (np.float32(123456792), 1),
+        (np.float16(0.1), 1),
+        (np.float32(0.1), 2),
+    ],
+)
+def test_window_sum_and_value_are_those_of_the_map(pixel, weight):
+    image = np.array([[pixel]])
+    explained = explain(image, [[weight]], (0, 0))
+    shown = as_shown(explained).outputs[0]
+    [part] = shown.responses[0].sums
+    exact = cross_correlate(image, [[weight]])[0, 0]
+    assert np.float32(part.window[0][0]) == np.float32(pixel)
+    assert part.sum == shown.value
+    assert shown.value == pytest.approx(float(exact), rel=1e-6)
+    if float(pixel).is_integer():
+        assert part.window[0][0] * weight == part.sum == float(pixel) * weight
+
+
+def test_a_value_has_the_type_of_the_map():
+    image, kernel = np.full((1, 5), 255, np.uint8), [[30000] * 5]
+    [output] = explain(image, kernel, (0, 2), divisor=7).outputs
+    whole = cross_correlate(image, kernel, divisor=7)
+    assert output.value == whole[0, 2] == 5464285.5
+    assert output.responses[0].value == 5464285.5
+
+
+def test_what_rounds_to_the_pixel_is_shown():
+    """11560577 / 289 is below 40001.5, which float32 cannot tell from it."""
+    image = np.full((17, 17), 40001, np.uint16)
+    image.flat[:144] = 40002
+    explained = explain(image, np.ones((17, 17), int), (0, 0), divisor=289, padding="valid")
+    [output] = explained.outputs
+    assert (output.value, output.pixel) == (40001.5, 40001)
+    text = explained.text()
+    assert "clip      40001.4982698962 -> 40001 (rounded" in text
+
+
+def test_a_short_repr_and_the_text_of_the_command():
+    explained = explain(COLOR, "blur", (3, 4))
+    assert repr(explained).startswith("Explanation(kernel='blur', at=(3, 4), pixels=(")
+    assert len(repr(explained)) < 80
+    assert explained.text() == explanation_text(explained)
+    assert " 0.11 " in explain(COLOR / 1, np.full((3, 3), 1 / 9), (3, 4)).text(digits=2)
+
+
+def test_computed_weights_show_the_digits_that_matter():
+    text = explain(GRAY, "gaussian:3", (3, 4)).text()
+    assert "0.057118259" in text
+    assert max(len(word) for word in text.replace("*", " ").split()) <= 13
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float16, np.float32, np.float64]),
+        (2, 3),
+        elements=st.floats(-1000, 1000, width=16),
+    ),
+    hnp.arrays(np.float64, (2, 3), elements=st.floats(-4, 4, width=16, allow_subnormal=False)),
+)
+def test_shown_numbers_add_up_to_the_map(image, kernel):
+    """As a reader adds up what is shown: within a unit of the last decimal."""
+    explained = explain(image, kernel, (0, 0), padding="valid")
+    [output] = as_shown(explained).outputs
+    [part] = output.responses[0].sums
+    pixels, weights = (np.ravel(np.array(grid, object)) for grid in (part.window, part.weights))
+    pairs = zip(pixels, weights, strict=True)
+    terms = [Fraction(repr(pixel)) * Fraction(repr(weight)) for pixel, weight in pairs]
+    single = image.dtype != np.float64
+    unit = Fraction(8) * Fraction(2.0 ** (-23 if single else -52)) * sum(map(abs, terms)) * 10
+    assert abs(sum(terms) - Fraction(repr(part.sum))) <= unit
+    whole = cross_correlate(image, kernel, padding="valid")
+    assert abs(Fraction(float(whole[0, 0])) - Fraction(repr(output.value))) <= unit

@@ -1,0 +1,45 @@
+"""How many decimals of a result hold: what lies beyond them are rounding errors of the sums.
+
+A sum of terms whose magnitudes add up to B is off by a few units of ``e * B``, where e is the
+spacing of its number type at 1. So 5.199999999999999 is written 5.2.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+
+def reliable_decimals(dtype: DTypeLike, bound: float) -> int | None:
+    """Return how many decimals of a result to write, ``floor(-log10(8 e B))``.
+
+    Args:
+        dtype: type of the result.
+        bound: B, the largest sum of magnitudes, ``sum|w| * max|input| / |divisor| + |bias|``; for a
+            layer without weights, the largest magnitude of its input or output.
+
+    Returns:
+        A number of decimals, the same for a whole map; None for integers, which are exact.
+
+    >>> reliable_decimals("float32", 200.0), reliable_decimals("float64", 20.0)
+    (3, 13)
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        return None
+    epsilon = float(np.finfo(np.result_type(dtype, np.float32)).eps)  # sums are never in float16
+    error = 8 * epsilon * bound
+    return max(math.floor(-math.log10(error)), 0) if 0 < error < math.inf else 0
+
+
+def round_number(number: float, decimals: int | None) -> float:
+    """Round a finite float to this many decimals, None for all; the result is never -0.
+
+    >>> round_number(5.199999999999999, 13), round_number(-0.0001, 3), round_number(7, 3)
+    (5.2, 0.0, 7)
+    """
+    if decimals is None or isinstance(number, int) or not math.isfinite(number):
+        return number
+    return round(number, decimals) + 0.0

@@ -1,0 +1,89 @@
+"""An explanation with the digits that are shown: those that hold, or as many as were asked for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import chain
+
+from convcli.core.digits import reliable_decimals, round_number
+from convcli.teaching.explain.explanation import Explanation, Grid, OutputValue, Response, Sum
+
+# The last digits of computed weights are rounding errors, which would hide the others.
+_WEIGHT_DIGITS = {"float32": 8, "float64": 15}
+
+
+def as_shown(explanation: Explanation, digits: int | None = None) -> Explanation:
+    """Round the results of an explanation to the decimals that hold.
+
+    The window stays as it was read, and integers stay exact. A value that would be rounded to
+    another pixel than the map's keeps its digits.
+
+    Args:
+        explanation: the explanation.
+        digits: decimals of every number, those of window and weights too; None for those that
+            hold.
+    """
+    bound, dtype, extremes = _bound(explanation), explanation.dtype, explanation.extremes
+    decimals = reliable_decimals(dtype, bound) if digits is None else digits
+    pixel_decimals = decimals
+    if extremes is not None and digits is None:
+        pixel_dtype = "float64" if dtype == "float64" else "float32"
+        pixel_decimals = reliable_decimals(pixel_dtype, bound / ((extremes[1] - extremes[0]) or 1))
+
+    def shown_sum(part: Sum) -> Sum:
+        window, weights = part.window, part.weights
+        if digits is not None:
+            window, weights = _rounded(window, digits), _rounded(weights, digits)
+        elif dtype in _WEIGHT_DIGITS:
+            weights = _significant(weights, _WEIGHT_DIGITS[dtype])
+        total = round_number(part.sum, decimals)
+        return Sum(part.channel, window, weights, _rounded(part.products, decimals), total)
+
+    def shown_response(response: Response) -> Response:
+        return replace(
+            response,
+            sums=tuple(map(shown_sum, response.sums)),
+            sum=round_number(response.sum, decimals),
+            value=round_number(response.value, decimals),
+        )
+
+    def shown_output(output: OutputValue) -> OutputValue:
+        activated = round_number(output.activated, decimals)
+        if math.isfinite(activated) and round(activated) != round(output.activated):
+            activated = output.activated
+        return OutputValue(
+            channel=output.channel,
+            responses=tuple(map(shown_response, output.responses)),
+            value=round_number(output.value, decimals),
+            activated=activated,
+            pixel=round_number(output.pixel, pixel_decimals),
+        )
+
+    return replace(
+        explanation,
+        extremes=extremes
+        and (round_number(extremes[0], decimals), round_number(extremes[1], decimals)),
+        outputs=tuple(map(shown_output, explanation.outputs)),
+    )
+
+
+def _bound(explanation: Explanation) -> float:
+    """Return the largest magnitude that a value could have had."""
+    bounds = [abs(output.activated) for output in explanation.outputs]
+    for response in chain.from_iterable(output.responses for output in explanation.outputs):
+        rows = chain.from_iterable(part.products for part in response.sums)
+        total = sum(map(abs, chain.from_iterable(rows)))
+        bounds.append(total / abs(response.divisor) + abs(response.bias))
+    return max(filter(math.isfinite, bounds), default=0.0)
+
+
+def _rounded(grid: Grid, decimals: int | None) -> Grid:
+    return tuple(tuple(round_number(number, decimals) for number in row) for row in grid)
+
+
+def _significant(grid: Grid, digits: int) -> Grid:
+    """Write fractions with this many significant digits; whole numbers keep theirs."""
+    return tuple(
+        tuple(n if float(n).is_integer() else float(f"{n:.{digits}g}") for n in row) for row in grid
+    )
