@@ -28,7 +28,8 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
 from convcli.teaching.decimals import Number, exact_product, exact_sum, to_number, to_python
-from convcli.teaching.explain.explanation import Explanation, Grid, OutputValue, Response, Sum
+from convcli.teaching.explain.computation import Grid, OutputValue, Response, Sum
+from convcli.teaching.explain.explanation import Explanation
 
 _MAX_PRODUCTS = 1_000_000
 # All of them are monotonic: the least and greatest values stay the least and greatest.

@@ -51,7 +51,8 @@ from numpy.typing import NDArray
 
 from convcli.plotting.window_marks import SignalWindowMark
 from convcli.teaching.decimals import format_number
-from convcli.teaching.explain.explanation import Explanation, Grid, Response
+from convcli.teaching.explain.computation import Grid, Response
+from convcli.teaching.explain.explanation import Explanation
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import result_lines, value_lines
 from convcli.teaching.explain.text import heading, window_place

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import chain
+from typing import TypeVar
 
 from convcli.core.digits import reliable_decimals, round_number
-from convcli.teaching.explain.explanation import Explanation, Grid, OutputValue, Response, Sum
+from convcli.teaching.explain.computation import Computation, Grid, OutputValue, Response, Sum
+
+C = TypeVar("C", bound=Computation)
 
 # The last digits of computed weights are rounding errors, which would hide the others.
 _WEIGHT_DIGITS = {"float32": 8, "float64": 15}
 
 
-def as_shown(explanation: Explanation, digits: int | None = None) -> Explanation:
+def as_shown(explanation: C, digits: int | None = None) -> C:
     """Round the results of an explanation to the decimals that hold.
 
     The window stays as it was read, and integers stay exact. A value that would be rounded to
@@ -68,7 +71,7 @@ def as_shown(explanation: Explanation, digits: int | None = None) -> Explanation
     )
 
 
-def _bound(explanation: Explanation) -> float:
+def _bound(explanation: Computation) -> float:
     """Return the largest magnitude that a value could have had."""
     bounds = [abs(output.activated) for output in explanation.outputs]
     for response in chain.from_iterable(output.responses for output in explanation.outputs):

@@ -17,7 +17,7 @@ from convcli.teaching.decimals import (
     format_number,
     format_operand,
 )
-from convcli.teaching.explain.explanation import Explanation, OutputValue, Response, Sum
+from convcli.teaching.explain.computation import Computation, OutputValue, Response, Sum
 from convcli.teaching.text_table import Paint, unpainted, wrapped
 
 LABEL = 10  # width of a step's name and the space after it
@@ -52,7 +52,7 @@ def value_lines(response: Response) -> list[str]:
     return [*lines, *step_lines("value", f"{text} {_equals(response.value, exact)}")]
 
 
-def combination_lines(explanation: Explanation, output: OutputValue) -> list[str]:
+def combination_lines(explanation: Computation, output: OutputValue) -> list[str]:
     """Return the lines that combine the values of several kernels; none for one kernel."""
     combine, value = explanation.combine, output.value
     if combine is None:
@@ -75,7 +75,7 @@ def combination_lines(explanation: Explanation, output: OutputValue) -> list[str
 
 
 def result_lines(
-    explanation: Explanation, output: OutputValue, paint: Paint = unpainted
+    explanation: Computation, output: OutputValue, paint: Paint = unpainted
 ) -> Iterator[str]:
     """Yield the lines of combination, activation, range and pixel."""
     yield from combination_lines(explanation, output)
@@ -107,7 +107,7 @@ def _activation_line(activation: str, value: Number, activated: Number) -> str:
     return f"{name:<{LABEL}}{text} {'=' if exact else '~'} {format_number(activated)}"
 
 
-def _range_text(explanation: Explanation, output: OutputValue) -> str:
+def _range_text(explanation: Computation, output: OutputValue) -> str:
     """Describe the range mapping of one value; empty where clip leaves plain numbers alone."""
     value, pixel, max_value = output.activated, output.pixel, explanation.max_value
     if explanation.range == "raw":

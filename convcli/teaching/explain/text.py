@@ -15,7 +15,7 @@ from convcli.teaching.decimals import (
     format_operand,
     to_number,
 )
-from convcli.teaching.explain.explanation import Explanation, Response, Sum
+from convcli.teaching.explain.computation import Computation, Response, Sum
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
 from convcli.teaching.text_table import (
@@ -37,7 +37,7 @@ _JSON_NAMES = {
 
 
 def explanation_text(
-    explanation: Explanation, paint: Paint = unpainted, *, digits: int | None = None
+    explanation: Computation, paint: Paint = unpainted, *, digits: int | None = None
 ) -> str:
     """Return the whole computation, from the window to the pixel.
 
@@ -66,7 +66,7 @@ def explanation_text(
     return "\n".join(lines)
 
 
-def explanation_data(explanation: Explanation, digits: int | None = None) -> dict[str, Any]:
+def explanation_data(explanation: Computation, digits: int | None = None) -> dict[str, Any]:
     """Return an explanation as dictionaries and lists; NaN and infinity become None."""
     data: dict[str, Any] = _finite(asdict(as_shown(explanation, digits)))
     data = {_JSON_NAMES.get(key, key): value for key, value in data.items()}
@@ -81,7 +81,7 @@ def _finite(data: Any) -> Any:
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
-def heading(explanation: Explanation) -> str:
+def heading(explanation: Computation) -> str:
     """Say which value is explained, and whether the kernel is flipped."""
     (row, column), operation = explanation.at, explanation.operation
     flip = "flipped" if operation == "convolve" else "not flipped"
@@ -92,7 +92,7 @@ def heading(explanation: Explanation) -> str:
     )
 
 
-def window_place(explanation: Explanation, response: Response) -> str:
+def window_place(explanation: Computation, response: Response) -> str:
     """Say where the window is, and which part of it is padding."""
     rows = _range_text("row", response.rows, explanation.dilation[0])
     columns = _range_text("column", response.columns, explanation.dilation[1])
@@ -112,7 +112,7 @@ def _range_text(name: str, places: tuple[int, ...], step: int) -> str:
 
 
 def _response_lines(
-    explanation: Explanation, response: Response, place: str, paint: Paint
+    explanation: Computation, response: Response, place: str, paint: Paint
 ) -> Iterator[str]:
     """Yield the computation of one kernel's value."""
     if len(explanation.outputs[0].responses) > 1:
