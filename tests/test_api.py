@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from scipy import ndimage
 
 import convcli
 from convcli import (
@@ -547,3 +548,12 @@ def test_help_shows_signatures_that_can_be_read():
     for function in (cross_correlate, convolve, pool, explain, learn_kernel, output_size):
         annotations = [str(p.annotation) for p in inspect.signature(function).parameters.values()]
         assert max(map(len, annotations)) < 40
+
+
+def test_the_padding_of_the_docstring_aligns_an_even_kernel_as_scipy_does():
+    kernel = np.array([[1, 2], [3, 4]])
+    expected = ndimage.correlate(GRAY.astype(int), kernel, mode="nearest")
+    np.testing.assert_array_equal(cross_correlate(GRAY, kernel, padding=(1, 0, 1, 0)), expected)
+    as_scipys_default = cross_correlate(GRAY, np.ones((3, 3), int), border="symmetric")
+    expected = ndimage.correlate(GRAY.astype(int), np.ones((3, 3), int))
+    np.testing.assert_array_equal(as_scipys_default, expected)
