@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.dtypes import as_numbers
-from convcli.core.methods.taps import rank_one_factors
+from convcli.core.factors import rank_one_factors
 from convcli.errors import KernelError
 from convcli.geometry import size_text
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from convcli import KernelError, UsageError, cross_correlate
 from convcli.core.correlate import run
+from convcli.core.factors import rank_one_factors
 from convcli.core.methods.fft import TILE, fast_length
 from convcli.core.methods.taps import (
     direct_schedule,
-    rank_one_factors,
     separable_schedule,
     shortest_schedule,
 )
