@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.images.image import ImageData, Metadata
+from convcli.images.image import ImageData
 
 DEFAULT_DURATION = 100.0  # milliseconds, for pages and other frames without a time of their own
 
@@ -50,11 +50,12 @@ def changed(before: ImageData, after: ImageData) -> NDArray[np.bool_]:
 
 
 def crop(image: ImageData, box: Box) -> ImageData:
-    """Return a part of an image, without metadata."""
+    """Return a part of an image, without the metadata that the first frame alone carries."""
     part = slice(box.top, box.bottom), slice(box.left, box.right)
     alpha = None if image.alpha is None else np.ascontiguousarray(image.alpha[part])
     pixels = np.ascontiguousarray(image.pixels[part])
-    return replace(image, pixels=pixels, alpha=alpha, metadata=Metadata())
+    metadata = replace(image.metadata, icc=None, exif=None, dpi=None)
+    return replace(image, pixels=pixels, alpha=alpha, metadata=metadata)
 
 
 def duration_of(image: ImageData) -> float:

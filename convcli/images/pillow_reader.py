@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import count
@@ -65,6 +66,9 @@ class ImageFile:
         self._notes: list[str] = []
         with self._decoding():
             self._im = Image.open(file, formats=PILLOW_FORMATS)
+            # These decoders take the file whole, and copy it.
+            is_whole = self._im.format in ("WEBP", "AVIF")
+            self._file_bytes = 2 * file.seek(0, io.SEEK_END) if is_whole else 0
         if hasattr(self._im, "_frame_pos"):  # Pillow asks at each page whether it came before
             self._im._frame_pos = _PageOffsets(self._im._frame_pos)
 
@@ -108,7 +112,7 @@ class ImageFile:
         options, im = self._request.options, self._im
         with self._decoding():
             self._check_size()
-            self._request.reserve(_decoded_bytes(im, options.frames == "all"))
+            self._request.reserve(self._file_bytes + _decoded_bytes(im, options.frames == "all"))
             stored = StoredSamples.of(im)
             # The TIFF decoder applies the orientation itself.
             applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)

@@ -352,4 +352,14 @@ def test_each_frame_reserves_the_same_memory():
         frames = read_frames(file, name="it", options=options, reserve_memory=sizes.append)
         assert len(list(frames)) == 6
     assert len(sizes) == 24
-    assert max(sizes) - BASE_BYTES <= 20 * 31 * 32
+    assert max(sizes) - BASE_BYTES <= 20 * 31 * 32 + 4096
+
+
+@pytest.mark.parametrize(("suffix", "copies"), [("webp", 2), ("avif", 2), ("png", 0), ("gif", 0)])
+def test_memory_counts_a_file_that_its_decoder_takes_whole(suffix, copies):
+    file, _ = encoded(moving(), suffix)
+    sizes: list[int] = []
+    read_image(file, name="it", reserve_memory=sizes.append)
+    padded = io.BytesIO(file.getvalue() + bytes(10_000))
+    read_image(padded, name="it", reserve_memory=sizes.append)
+    assert sizes[1] - sizes[0] == copies * 10_000
