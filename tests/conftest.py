@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -30,7 +31,9 @@ settings.load_profile("same-everywhere")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw fewer examples in a run without slow tests."""
+    """Draw fewer examples in a run without slow tests; let the tests' programs be interrupted."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts `pytest &` so
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "not slow" in config.option.markexpr:
         settings.load_profile("fast")
 

@@ -51,7 +51,11 @@ class Examples:
 
     def _read(self, number: int, pair: FilePair) -> Example:
         with ThreadPoolExecutor(2) as pool:
-            (before, before_name), (after, after_name) = pool.map(self._read_file, pair)
+            try:
+                images = pool.map(self._read_file, pair)
+            except RuntimeError:  # the system has no threads
+                images = map(self._read_file, pair)
+            (before, before_name), (after, after_name) = images
         if number not in self._reported:
             self._reported.add(number)
             for image, name in ((before, before_name), (after, after_name)):

@@ -48,7 +48,11 @@ def started(program):
 
 @pytest.mark.parametrize(
     ("number", "code", "said"),
-    [(signal.SIGINT, 130, "Error: interrupted\n"), (signal.SIGTERM, 143, "")],
+    [
+        (signal.SIGINT, 130, "Error: interrupted\n"),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGHUP, 129, ""),
+    ],
 )
 def test_a_signal_keeps_what_is_finished_and_leaves_no_temporary_file(
     started, many, number, code, said
@@ -66,10 +70,82 @@ def test_a_signal_keeps_what_is_finished_and_leaves_no_temporary_file(
             image.load()
 
 
-def test_a_kill_leaves_no_half_written_file(started, many):
+def test_a_closed_terminal_ends_the_run_with_its_workers(program, many):
+    command = [*program, "apply", "-k", "gaussian:9,sigma=2", "in", "--out-dir", "out"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+        process.stdout.readline()
+        os.killpg(process.pid, signal.SIGHUP)  # as a terminal does: everyone gets it
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (129, "")
+    assert not list(Path("out").glob(".convcli*"))
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(program, save, rng):
+    for number in range(12):
+        save(f"in/{number:02}.png", rng.integers(0, 256, (90, 90), np.uint8))
+    command = ["nohup", *program, "apply", "-k", "blur", "in", "--out-dir", "out"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.PIPE}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+        process.stdout.readline()
+        os.killpg(process.pid, signal.SIGHUP)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, b"")
+    assert len(list(Path("out").iterdir())) == 12
+
+
+def test_ctrl_c_during_the_imports_ends_without_a_traceback(program, here):
+    Path("click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        program,
+        env=os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+# A system that starts neither threads nor processes, such as Python in a browser.
+ALONE = """
+import _posixsubprocess, os, threading
+def refuse(*_, **__):
+    raise RuntimeError("can't start new thread")
+def no_process(*_, **__):
+    raise OSError(138, "Function not implemented")
+threading.Thread.start = refuse
+_posixsubprocess.fork_exec = os.fork = no_process
+if __name__ == "__main__":
+    from convcli.__main__ import main
+    main()
+"""
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_without_threads_and_processes_everything_works_in_this_one(program, save, rng, listed):
+    pixels = rng.integers(0, 256, (900, 900), np.uint8)
+    for number in range(3):
+        save(f"in/{number}.png", pixels + np.uint8(number))
+    Path("alone.py").write_text(ALONE)
+    inputs = ["--files-from", "-"] if listed else ["in"]
+    command = [program[0], "alone.py", "apply", "-k", "gaussian:9", *inputs, "--out-dir", "out"]
+    names = "".join(f"in/{number}.png\n" for number in range(3))
+    done = subprocess.run(
+        command, input=names, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 3
+    learn = [program[0], "alone.py", "learn", "in/0.png", "out/in/0_gaussian-9.png"]
+    if listed:
+        learned = subprocess.run(learn, capture_output=True, text=True, timeout=60, check=False)
+        assert (learned.returncode, learned.stderr) == (0, "")
+
+
+def test_a_kill_leaves_no_half_written_file_and_no_word(started, many):
     process = started("-k", "gaussian:9,sigma=2", "in", "--out-dir", "out")
     process.kill()
-    process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)  # until every process that it started has ended
+    assert err == ""
     for path in Path("out").glob("*.bmp"):
         with Image.open(path) as image:
             image.load()
@@ -114,7 +190,7 @@ def test_a_link_stays_and_its_target_is_replaced(process, gray, load):
     Path("sub").mkdir()
     Path("sub/real.png").write_bytes(b"old")
     Path("o.png").symlink_to("sub/real.png")
-    process("apply", "-k", "blur", "gray.png", "-o", "o.png").fails(1, "o.png", "--overwrite")
+    process("apply", "-k", "blur", "gray.png", "-o", "o.png").fails(2, "o.png", "--overwrite")
     assert process("apply", "-k", "blur", "gray.png", "-o", "o.png", "--overwrite").code == 0
     assert str(Path("o.png").readlink()) == "sub/real.png"
     assert load("sub/real.png").shape == gray.shape
