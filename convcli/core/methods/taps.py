@@ -114,16 +114,11 @@ def shortest_schedule(kernel: NDArray[Any]) -> TapSchedule:
 
 
 def _grouped(kernel: NDArray[Any]) -> tuple[TapGroup, ...]:
-    """Group the taps of a (C, kh, kw) kernel by magnitude.
-
-    Of integers 1 comes last, since it costs nothing. Floats come in ascending order, so that large
-    terms absorb no small ones.
-    """
+    """Group the taps of a (C, kh, kw) kernel by magnitude; 1 comes last, since it costs nothing."""
     groups: dict[Any, tuple[list[Tap], list[Tap]]] = {}
     places = np.argwhere(kernel)
     weights = kernel[tuple(places.T)].tolist()
     for place, weight in zip(places.tolist(), weights, strict=True):
         groups.setdefault(abs(weight), ([], []))[int(weight < 0)].append(Tap(*place))
-    exact = kernel.dtype.kind == "i"
-    ordered = sorted(groups.items(), key=lambda group: group[0] == 1 if exact else group[0])
+    ordered = sorted(groups.items(), key=lambda group: group[0] == 1)
     return tuple(TapGroup(size, tuple(plus), tuple(minus)) for size, (plus, minus) in ordered)
