@@ -120,14 +120,19 @@ class ImageInfo(NamedTuple):
     def of(cls, image: NDArray[Any]) -> ImageInfo:
         """Bound the pixels by their type where it has at most 16 bits, else by their values."""
         dtype = image.dtype
+        if dtype.kind in "fb" or dtype.itemsize <= 2:
+            return cls.of_type(dtype)
+        return cls(dtype, (int(image.min()), int(image.max())))
+
+    @classmethod
+    def of_type(cls, dtype: np.dtype[Any]) -> ImageInfo:
+        """Bound unknown pixels by their type; 64-bit integers are taken to hold 32 bits."""
         if dtype.kind == "f":
             return cls(dtype, None)
         if dtype.kind == "b":
             return cls(dtype, (0, 1))
-        if dtype.itemsize <= 2:
-            info = np.iinfo(dtype)
-            return cls(dtype, (int(info.min), int(info.max)))
-        return cls(dtype, (int(image.min()), int(image.max())))
+        info = np.iinfo(np.dtype(f"{dtype.kind}{min(dtype.itemsize, 4)}"))
+        return cls(dtype, (int(info.min), int(info.max)))
 
 
 def choose_types(

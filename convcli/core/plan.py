@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.choices import METHOD_SYNONYMS, METHODS
 from convcli.core.dtypes import (
+    DOUBLE,
     SINGLE,
     Bias,
     ImageInfo,
@@ -31,6 +32,8 @@ from convcli.geometry import ConvOptions, Geometry, Pair, border_name, conv_geom
 
 CACHED_KERNEL_BYTES = 1 << 15  # methods of larger kernels take too much memory to cache
 LONGEST_SIDE = 2**31 - 1
+ERRORS = {SINGLE: 1e-5, DOUBLE: 1e-12}  # what convcli promises
+_EPSILON = {SINGLE: 2.0**-23, DOUBLE: 2.0**-52}
 LARGEST_FILL = 2**63  # a larger one makes the sums floating point
 
 
@@ -46,6 +49,9 @@ class Plan:
         types: weights and number types.
         shape: of the feature map, (H', W'), (H', W', C) or (H', W', N).
         windows: the geometry of the strips, which may leave out what no tap reads.
+        costs: estimated nanoseconds a value of each method that was considered; the first one in
+            ``methods`` is the cheapest, unless another one was asked for.
+        requested: the method asked for, or ``auto``.
     """
 
     methods: list[SumMethod]
@@ -55,6 +61,38 @@ class Plan:
     types: SumTypes
     shape: tuple[int, ...]
     windows: Geometry
+    costs: dict[str, float]
+    requested: str
+
+    @property
+    def method(self) -> str:
+        """The name of the method that sums the windows."""
+        return self.methods[0].describe().partition(":")[0]
+
+    @property
+    def error_bound(self) -> float:
+        """A bound on the rounding error, relative to the largest value; 0 for exact integers.
+
+        In float64 it is relative to the largest sum of magnitudes.
+        """
+        if self.types.is_exact:
+            return 0.0 if self.types.result.kind == "i" else _EPSILON[self.types.result]
+        return ERRORS[self.types.result]
+
+    @property
+    def why(self) -> str:
+        """Why this method was chosen, and what happens where it is not accurate."""
+        if self.requested != "auto":
+            reason = f"method {self.requested} is asked for"
+        elif len(self.costs) == 1:
+            reason = f"{self.method} is the only method for these numbers"
+        else:
+            names = sorted(self.costs, key=lambda name: self.costs[name])
+            costs = ", ".join(f"{name} {self.costs[name]:.3g}" for name in names)
+            reason = f"the cheapest of {costs} (ns a value, estimated)"
+        if len(self.methods) == 1:
+            return reason
+        return f"{reason}; where it is not accurate: {self.methods[1].describe()}"
 
     def describe(self) -> str:
         """Return one line with the method, its cost and its number type."""
@@ -85,6 +123,7 @@ def make_plan(
     bias: float | Sequence[float] = 0,
     method: str = "auto",
     floats: np.dtype[Any] = SINGLE,
+    info: ImageInfo | None = None,
 ) -> Plan:
     """Plan how to filter one image with one kernel.
 
@@ -97,6 +136,7 @@ def make_plan(
         bias: added after the division; one number, or one for each filter of a bank.
         method: one of :data:`convcli.choices.METHODS`, or a synonym.
         floats: the narrowest type for values that are not integers.
+        info: what is known of the pixels; None to look at them.
 
     Raises:
         KernelError: the kernel is empty, not real or not finite, its channels are not the image's,
@@ -128,10 +168,26 @@ def make_plan(
     choose = _choose if bank.nbytes <= CACHED_KERNEL_BYTES else _choose.__wrapped__
     content = bank.tobytes(), bank.shape, bank.dtype.str
     windows = without_gaps(geometry, image.shape[2] if image.ndim == 3 else 1)
-    types, methods = choose(
-        ImageInfo.of(image), content, windows, fill, divisor, biases, method, floats
-    )
-    return Plan(methods, geometry, border, fill, types, shape, windows)
+    info = info or ImageInfo.of(image)
+    types, methods, costs = choose(info, content, windows, fill, divisor, biases, method, floats)
+    return Plan(methods, geometry, border, fill, types, shape, windows, costs, method)
+
+
+def plan_for(shape: tuple[int, ...], dtype: DTypeLike, *args: Any, **options: Any) -> Plan:
+    """Plan for an image of which only the shape and the type are known.
+
+    64-bit integers are taken to hold 32 bits. Other arguments and errors as for :func:`make_plan`.
+
+    >>> plan_for((512, 512), np.uint8, [[1, 2, 1]], ConvOptions()).method
+    'direct'
+    """
+    try:
+        image = np.broadcast_to(np.zeros((), dtype), shape)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"shape {shape!r} and dtype {dtype!r} describe no image") from error
+    check_image(image)
+    options["info"] = ImageInfo.of_type(image.dtype)
+    return make_plan(image, *args, **options)
 
 
 @lru_cache(maxsize=16)
@@ -144,12 +200,13 @@ def _choose(
     bias: Bias,
     method: str,
     floats: np.dtype[np.generic],
-) -> tuple[SumTypes, list[SumMethod]]:
+) -> tuple[SumTypes, list[SumMethod], dict[str, float]]:
     """Choose types and methods, once for similar images: it can take longer than a small sum."""
     weights, shape, kind = content
     kernel = np.frombuffer(weights, kind).reshape(shape)
     types = choose_types(image, kernel, fill, divisor, bias, floats)
-    return types, choose_methods(Problem(image, types, geometry, fill), method)
+    methods, costs = choose_methods(Problem(image, types, geometry, fill), method)
+    return types, methods, costs
 
 
 def _geometry(shape: Pair, kernel: Pair, options: ConvOptions) -> Geometry:

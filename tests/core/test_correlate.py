@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from convcli import convolve, cross_correlate
 from convcli.core.correlate import run
 from convcli.core.methods import direct
-from convcli.core.plan import make_plan
-from convcli.errors import GeometryError
+from convcli.core.plan import make_plan, plan_for
+from convcli.errors import GeometryError, UsageError
 from convcli.geometry import ConvOptions
 
 OPERATIONS = {"correlate": cross_correlate, "convolve": convolve}
@@ -211,3 +211,43 @@ def test_a_plan_describes_itself_in_one_line():
     floats = make_plan(np.zeros((3, 3)), [[0.5]], ConvOptions()).describe()
     assert "floating point" in floats
     assert "\n" not in exact + floats
+
+
+def test_a_plan_says_what_it_costs_and_why():
+    exact = make_plan(np.zeros((9, 9), np.uint8), [[1, 5, -1]], ConvOptions())
+    assert (exact.method, exact.error_bound) == ("direct", 0)
+    assert "the cheapest of direct" in exact.why
+    assert exact.costs["direct"] == min(exact.costs.values())
+    divided = make_plan(np.zeros((9, 9), np.uint8), [[1, 5, -1]], ConvOptions(), 3)
+    assert divided.error_bound == 2.0**-23
+    kernel = np.random.default_rng(0).standard_normal((9, 9))
+    for kind, bound in (("f4", 1e-5), ("f8", 1e-12)):
+        floats = make_plan(np.zeros((90, 90), kind), kernel, ConvOptions())
+        assert (floats.method, floats.error_bound) == ("toeplitz", bound)
+    assert (
+        "where it is not accurate: toeplitz: "
+        in make_plan(np.zeros((90, 90), "f4"), kernel, ConvOptions()).why
+    )
+    asked = make_plan(np.zeros((9, 9)), kernel, ConvOptions(), method="fft")
+    assert asked.method == "fft"
+    assert "method fft is asked for" in asked.why
+    bank = make_plan(np.zeros((9, 9)), kernel.reshape(3, 1, 9, 3), ConvOptions(), method="im2col")
+    assert bank.method == "matrix"
+    assert set(bank.costs) == {"direct", "matrix"}
+
+
+def test_a_plan_needs_no_pixels():
+    for kind in ("?", "u1", "i2", "u4", "i8", "f2", "f8"):
+        known = plan_for((9, 8, 2), kind, np.ones((3, 3), int), ConvOptions(stride=2))
+        zeros = make_plan(np.zeros((9, 8, 2), kind), np.ones((3, 3), int), ConvOptions(stride=2))
+        assert (known.shape, known.method) == (zeros.shape, zeros.method)
+        assert known.types.result == zeros.types.result
+    for shape, kind in (
+        ((9,), "u1"),
+        ((9, 9), "c16"),
+        ((0, 9), "u1"),
+        (("a", 9), "u1"),
+        ((9, 9), "x"),
+    ):
+        with pytest.raises(UsageError):
+            plan_for(shape, kind, [[1]], ConvOptions())

@@ -67,12 +67,18 @@ class Problem(NamedTuple):
         return not self.types.is_exact or integers_are_exact(self.types.weights, self.largest())
 
 
-def choose_methods(problem: Problem, method: str) -> list[SumMethod]:
-    """Return the method to sum with, followed by its fallbacks.
+Choice = tuple[list[SumMethod], dict[str, float]]  # methods to try, and what was considered
+
+
+def choose_methods(problem: Problem, method: str) -> Choice:
+    """Return the method to sum with, followed by its fallbacks, and the costs that decided.
 
     Args:
         problem: the kernel and what is known of the image.
         method: one of :data:`convcli.choices.METHODS`.
+
+    Returns:
+        The methods; and nanoseconds a value, estimated, of each method that can sum this kernel.
 
     Raises:
         KernelError: the requested method cannot sum this kernel.
@@ -81,7 +87,7 @@ def choose_methods(problem: Problem, method: str) -> list[SumMethod]:
     kernels = list(types.weights) if types.summed else [types.weights]
     schedules = [_schedule(kernel, method) for kernel in kernels]
     choose = _bank_methods if types.summed else _plane_methods
-    methods = choose(problem, schedules, method)
+    methods, costs = choose(problem, schedules, method)
     # Shift and accumulate comes last; after another method it does not try float32 again.
     last = types.accumulator if types.is_exact else DOUBLE
     direct = DirectMethod(schedules, types, problem.geometry, last)
@@ -89,7 +95,7 @@ def choose_methods(problem: Problem, method: str) -> list[SumMethod]:
         narrow = DirectMethod(schedules, types, problem.geometry, SINGLE)
         if all(precision.is_possible for precision in narrow.precisions):
             methods = [narrow]
-    return [*methods, direct]
+    return [*methods, direct], costs
 
 
 def _schedule(kernel: NDArray[np.generic], method: str) -> TapSchedule:
@@ -104,50 +110,54 @@ def _schedule(kernel: NDArray[np.generic], method: str) -> TapSchedule:
     return schedule
 
 
-def _plane_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> list[SumMethod]:
+def _plane_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> Choice:
     """Return the methods to try before shift and accumulate for a (kh, kw) kernel."""
     if method == "matrix":
         raise KernelError(
             "method 'matrix' needs a kernel that sums over channels, (C, kh, kw) or "
             "(N, C, kh, kw); use method 'auto'"
         )
-    exact = problem.exact_float()
+    exact, types = problem.exact_float(), problem.types
+    costs = _plane_costs(problem, schedules[0], exact)
     tried: list[SumMethod] = []
     # What float32 cannot sum accurately is summed by the cheapest method in float64.
-    for dtype in (exact, DOUBLE) if problem.types.accumulator == SINGLE else (exact,):
+    for dtype in (exact, DOUBLE) if types.accumulator == SINGLE else (exact,):
         chosen = method
         if method == "auto":
-            costs = plane_costs(problem, schedules[0], dtype)
-            chosen = min(costs, key=lambda name: costs[name])
+            chosen = _cheapest(_plane_costs(problem, schedules[0], dtype))
         if chosen == "fft" and problem.fft_is_exact():
-            return [*tried, FftMethod(problem.types, problem.geometry)]
+            tried.append(FftMethod(types, problem.geometry))
+            break
         if chosen == "toeplitz" and dtype is not None:
-            banded = ToeplitzMethod(problem.types, problem.geometry, dtype)
-            if dtype == DOUBLE or problem.types.is_exact or banded.precision.is_possible:
+            banded = ToeplitzMethod(types, problem.geometry, dtype)
+            if dtype == DOUBLE or types.is_exact or banded.precision.is_possible:
                 tried.append(banded)
         elif chosen in ("fft", "toeplitz"):
             raise KernelError(_INEXACT.format(chosen))
         elif not tried:
             break
-    return tried
+    return tried, costs
 
 
-def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> list[SumMethod]:
+def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> Choice:
     """Return the methods to try before shift and accumulate for a (N, C, kh, kw) kernel."""
     if method in ("fft", "toeplitz"):
         raise KernelError(f"method {method!r} cannot sum over channels; use method 'auto'")
-    if method not in ("auto", "matrix"):
-        return []
-    dtype = problem.exact_float()
-    if method == "auto" and (dtype is None or not _im2col_wins(problem, schedules, dtype)):
-        return []
+    passes = sum(schedule.cost for schedule in schedules)
+    costs = {"direct": PASS_COST[problem.types.accumulator.itemsize] * passes}
+    dtype, taps = problem.exact_float(), problem.types.weights[0].size
+    if dtype is not None:
+        size = dtype.itemsize
+        costs["matrix"] = taps * (WINDOW_COST[size] + PRODUCT_COST[size] * len(schedules))
+    if (_cheapest(costs) if method == "auto" else method) != "matrix":
+        return [], costs
     if dtype is None:
         raise KernelError(_INEXACT.format(method))
     dtypes = [dtype, DOUBLE] if dtype == SINGLE and not problem.types.is_exact else [dtype]
-    return [Im2colMethod(problem.types, problem.geometry, dtype) for dtype in dtypes]
+    return [Im2colMethod(problem.types, problem.geometry, dtype) for dtype in dtypes], costs
 
 
-def plane_costs(
+def _plane_costs(
     problem: Problem, schedule: TapSchedule, dtype: np.dtype[Any] | None
 ) -> dict[str, float]:
     """Return the nanoseconds a value of each method that can sum a (kh, kw) kernel.
@@ -157,8 +167,9 @@ def plane_costs(
         schedule: the passes of the direct method.
         dtype: the floating-point type of the sums, None if no such type is exact.
     """
-    direct = problem.types.accumulator if problem.types.is_exact else dtype
-    costs = {"direct": PASS_COST[(direct or DOUBLE).itemsize] * schedule.cost}
+    sums = problem.types.accumulator if problem.types.is_exact else dtype or DOUBLE
+    name = "separable" if schedule.column else "direct"
+    costs = {name: PASS_COST[sums.itemsize] * schedule.cost}
     if dtype is not None:
         products, multiplications = count_products(problem.geometry)
         size = dtype.itemsize
@@ -170,10 +181,5 @@ def plane_costs(
     return costs
 
 
-def _im2col_wins(problem: Problem, schedules: list[TapSchedule], dtype: np.dtype[Any]) -> bool:
-    """Tell whether one matrix product costs less than the passes of all filters."""
-    taps, size = problem.types.weights[0].size, dtype.itemsize
-    passes = sum(schedule.cost for schedule in schedules)
-    direct = PASS_COST[problem.types.accumulator.itemsize] * passes
-    product: float = taps * (WINDOW_COST[size] + PRODUCT_COST[size] * len(schedules))
-    return direct > product
+def _cheapest(costs: dict[str, float]) -> str:
+    return min(costs, key=lambda name: costs[name])
