@@ -14,7 +14,9 @@ from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFa
 CATALOGUE: dict[str, Entry] = {
     entry.name: entry
     for entry in (
+        *computed.SIMPLE,
         *basics.SIMPLE,
+        *basics.COLOR,
         *basics.SMOOTHING,
         *computed.SMOOTHING,
         *basics.SHARPENING,
@@ -23,6 +25,7 @@ CATALOGUE: dict[str, Entry] = {
         *edges.COMPASSES,
         *basics.LAPLACIANS,
         *computed.DIFFERENCES,
+        *computed.RANDOM,
         *basics.PILLOW_KERNELS,
     )
 }

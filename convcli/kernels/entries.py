@@ -8,17 +8,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 Rows = tuple[tuple[int | float, ...], ...]
+Planes = tuple[Rows, ...]  # (C, rows, columns)
 
 
 class FixedKernel(NamedTuple):
     """A kernel given by its weights: ``rows / divisor + bias``, to be cross-correlated.
 
+    ``rows`` are those of one plane, or of one plane for each channel that is summed over.
     ``rotation`` is the angle, in degrees counter-clockwise, by which the rows are rotated.
     """
 
     name: str
     group: str
-    rows: Rows
+    rows: Rows | Planes
     summary: str
     source: str
     divisor: int | float = 1

@@ -24,6 +24,28 @@ MAX_SIDE = 2047
 MAX_INTEGER_BITS = 46  # larger weights could overflow int64 sums of a 16-bit image
 
 
+def identity(size: Size) -> Kernel:
+    """Return zeros with a 1 at the anchor, (n - 1) // 2."""
+    weights = np.zeros(size, dtype=np.int64)
+    weights[(size[0] - 1) // 2, (size[1] - 1) // 2] = 1
+    return Kernel(weights)
+
+
+def random(size: Size, seed: int) -> Kernel:
+    """Return weights from -1 (included) to 1 (excluded), the same under every version of numpy.
+
+    The top 53 bits of each raw number of PCG64 are a fraction of 1. numpy keeps the raw numbers
+    of a seed, but not what the methods of its Generator make of them.
+    """
+    bits = np.random.PCG64(seed).random_raw(size[0] * size[1]) >> np.uint64(11)
+    return Kernel(bits.reshape(size) / 2**52 - 1)
+
+
+def uniform(size: Size) -> Kernel:
+    """Return a :func:`box`."""
+    return box(size)
+
+
 def box(size: Size) -> Kernel:
     """Return ones, divided by their number."""
     return _mean(np.ones(size, dtype=np.int64))
@@ -203,5 +225,8 @@ def _line(begin: float, end: float, angle: float) -> tuple[Samples, Samples]:
 
 BUILDERS: dict[str, Callable[..., Kernel]] = {
     builder.__name__: builder
-    for builder in (box, binomial, gaussian, disk, motion, comet, unsharp, log, dog, gabor)
+    for builder in (
+        *(identity, random, uniform, box, binomial, gaussian, disk, motion, comet),
+        *(unsharp, log, dog, gabor),
+    )
 }

@@ -27,6 +27,7 @@ from convcli.kernels.matrix_text import is_number, parse_text, split_row
 
 ROTATION = re.compile(r"(?P<base>.+)@(?P<angle>[^@/\\]*)", re.DOTALL)
 SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)
+SEED = re.compile(r"\d{1,9}", re.ASCII)
 FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 MIN_POSITIVE, MAX_NUMBER = 1e-6, 10**6  # ample for pixels and degrees, and squares stay finite
 
@@ -211,6 +212,8 @@ def _compute(entry: ComputedKernel, spec: str, angle: float) -> Kernel:
     """Compute a kernel; an ``angle`` that is no right angle is added to its own, if it has one."""
     values = bind_arguments(entry, spec.partition(":")[2])
     name = safe_name(re.sub(r"\s", "", spec))
+    if "seed" in values and "," not in spec and "seed" not in spec:
+        name += f"-seed-{values['seed']}"  # the default, which names the weights
     summary = entry.summary
     as_argument = "angle" in values and angle % 90 != 0
     if as_argument:
@@ -289,6 +292,12 @@ def _size(word: str) -> tuple[int, int]:
     return rows, columns
 
 
+def _seed(word: str) -> int:
+    if SEED.fullmatch(word) is None:
+        raise KernelError(f"must be a whole number from 0 to 999,999,999, not {quoted(word)}")
+    return int(word)
+
+
 def _number(word: str, low: float = -MAX_NUMBER) -> float:
     number = _read_float(word)
     if not low <= number <= MAX_NUMBER:
@@ -319,6 +328,7 @@ def _read_float(word: str) -> float:
 
 CONVERTERS: dict[str, Callable[[str], Any]] = {
     "size": _size,
+    "seed": _seed,
     "number": _number,
     "positive": partial(_number, low=MIN_POSITIVE),
     "correlation": _correlation,

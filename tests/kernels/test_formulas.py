@@ -1,16 +1,19 @@
 """The computed kernels against OpenCV, scipy, MATLAB's definition and the formulas."""
 
 import math
+from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from scipy import ndimage
 from scipy.signal import windows
 from scipy.stats import multivariate_normal
 
+from convcli import convolve, cross_correlate
 from convcli.errors import KernelError
 from convcli.kernels.spec import get_kernel
 
@@ -264,3 +267,61 @@ def test_a_default_size_holds_the_kernel(spec, shape):
 def test_a_flag_has_three_words_for_each_answer(word, normalized):
     total = get_kernel(f"gaussian:5,sigma=0.2,normalize={word}").weights.sum()
     assert math.isclose(total, 1) == bool(normalized)
+
+
+@pytest.mark.parametrize("seed", [0, 7, 999_999_999])
+def test_random_weights_are_the_raw_numbers_of_pcg64(seed):
+    raw = [int(number) for number in np.random.PCG64(seed).random_raw(12)]
+    expected = [Fraction(number >> 11, 2**52) - 1 for number in raw]
+    weights = get_kernel(f"random:4x3,seed={seed}").weights
+    assert weights.shape == (3, 4)
+    assert [Fraction(weight) for weight in weights.ravel().tolist()] == expected
+
+
+def test_random_weights_never_change():
+    # PCG64(0) begins with this number in every version of numpy.
+    assert get_kernel("random:1").weights.item() == 0.2739233746429086
+    many = get_kernel("random:99").weights
+    assert -1 <= many.min() < -0.99 < 0.99 < many.max() < 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("random", "random-seed-0"),
+        ("random:3", "random-3-seed-0"),
+        ("random:size=3", "random-size-3-seed-0"),
+        ("random:3,seed=0", "random-3-seed-0"),
+        ("random:3,7", "random-3-7"),
+        ("random:seed=7", "random-seed-7"),
+    ],
+)
+def test_the_name_of_a_random_kernel_shows_its_seed(spec, name):
+    assert get_kernel(spec).name == name
+
+
+@pytest.mark.parametrize("seed", ["-1", "1.5", "x", "1000000000", "1e3"])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(KernelError, match="random: seed must be a whole number from 0 to"):
+        get_kernel(f"random:3,seed={seed}")
+
+
+@pytest.mark.parametrize("size", ["1", "2", "3", "5", "4x3"])
+def test_identity_of_any_size_leaves_the_image_unchanged(size):
+    image = np.arange(30).reshape(5, 6)
+    assert np.array_equal(cross_correlate(image, get_kernel(f"identity:{size}")), image)
+    assert np.array_equal(convolve(image, get_kernel(f"identity:{size}")), image)
+
+
+def test_uniform_is_scipys():
+    image = np.random.default_rng(4).integers(0, 256, (9, 11)).astype(float)
+    ours = ndimage.correlate(image, get_kernel("uniform:5x3").weights)
+    np.testing.assert_allclose(ours, ndimage.uniform_filter(image, (3, 5)), rtol=1e-12)
+
+
+def test_luma_is_pillows_gray():
+    image = np.random.default_rng(5).integers(0, 256, (20, 30, 3), np.uint8)
+    gray = cross_correlate(image, get_kernel("luma"), dtype=np.uint8)
+    theirs = np.asarray(Image.fromarray(image).convert("L")).astype(int)
+    assert gray.shape == (20, 30)
+    assert np.abs(gray - theirs).max() <= 1

@@ -1,4 +1,4 @@
-"""Fixed kernels of textbooks and tools: smoothing, sharpening, lines, Laplacians, Pillow's own."""
+"""Fixed kernels of textbooks and tools: smoothing, sharpening, lines, Laplacians, luma, Pillow."""
 
 from convcli.kernels.entries import FixedKernel, outer
 
@@ -10,8 +10,6 @@ RING_OF_MINUS_ONE = ((-1, -1, -1), (-1, 8, -1), (-1, -1, -1))
 
 # fmt: off
 SIMPLE = (
-    FixedKernel("identity", "simple", ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
-                "leaves the image unchanged", SETOSA),
     FixedKernel("plus", "simple", ((0, 1, 0), (1, 1, 1), (0, 1, 0)),
                 "sum of a pixel and its four neighbors, unscaled", GONZALEZ),
     FixedKernel("vertical-line", "simple", ((0, 1, 0), (0, 1, 0), (0, 1, 0)),
@@ -20,6 +18,12 @@ SIMPLE = (
                 "sum of a pixel and those left and right of it", GONZALEZ),
     FixedKernel("emboss", "simple", ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
                 "relief, as if lit from the upper left", SETOSA),
+)
+
+COLOR = (
+    FixedKernel("luma", "color", (((299,),), ((587,),), ((114,),)),
+                "brightness: 0.299 red, 0.587 green, 0.114 blue",
+                "ITU-R Recommendation BT.601", divisor=1000),
 )
 
 SMOOTHING = (

@@ -5,12 +5,30 @@ The function of the same name in ``convcli.kernels.formulas`` computes each.
 
 from convcli.kernels.entries import ComputedKernel, Parameter
 
+SETOSA = "V. Powell, Image Kernels Explained Visually, setosa.io/ev/image-kernels, 2015"
 OPENCV = "OpenCV, getGaussianKernel"
 PIXELS, DEGREES = "pixels", "degrees"
 
 SIZE = Parameter("size", "size", "3", "N or WxH (width x height)", PIXELS)
 SIZE_FROM_SIGMA = SIZE._replace(default="", meaning=f"{SIZE.meaning}; default: from sigma")
 ANGLE = Parameter("angle", "number", "0", "direction, counter-clockwise from the right", DEGREES)
+
+SIMPLE = (
+    ComputedKernel(
+        "identity", "simple", (SIZE,), "identity:5", "leaves the image unchanged", SETOSA
+    ),
+)
+
+RANDOM = (
+    ComputedKernel(
+        "random",
+        "random",
+        (SIZE, Parameter("seed", "seed", "0", "another seed gives other weights")),
+        "random:5,seed=1",
+        "weights drawn uniformly from -1 to 1",
+        "M. O'Neill, PCG: fast statistically good algorithms, HMC-CS-2014-0905 (numpy's PCG64)",
+    ),
+)
 
 SMOOTHING = (
     ComputedKernel(
@@ -20,6 +38,14 @@ SMOOTHING = (
         "box:5",
         "mean of a rectangle",
         "M. McDonnell, Computer Graphics and Image Processing 17(1), 1981",
+    ),
+    ComputedKernel(
+        "uniform",
+        "smoothing",
+        (SIZE,),
+        "uniform:5",
+        "mean of a rectangle, same as box",
+        "scipy, ndimage.uniform_filter",
     ),
     ComputedKernel(
         "binomial",

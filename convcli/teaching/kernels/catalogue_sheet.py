@@ -48,10 +48,11 @@ def draw_catalogue(image: ImageData) -> Figure:
 
 
 def catalogue_tiles(image: ImageData) -> Iterator[SheetTile]:
-    """Apply each kernel of the catalogue to an image, computed kernels with their defaults.
+    """Apply each 2-D kernel of the catalogue to an image, computed kernels with their defaults.
 
     A result is pixels, as ``apply`` writes them, if it looks like the image: the weights sum to 1,
-    none is negative, or a bias is added. Otherwise it is the feature map itself.
+    none is negative, or a bias is added. Otherwise it is the feature map itself. Kernels over
+    channels are left out.
 
     Args:
         image: (H, W) gray.
@@ -62,6 +63,8 @@ def catalogue_tiles(image: ImageData) -> Iterator[SheetTile]:
     """
     for entry in CATALOGUE.values():
         kernels = read_spec(entry.name)
+        if kernels.kernels[0].matrix.ndim > 2:  # the image has one channel
+            continue
         as_pixels = _gives_image(kernels)
         depth = image.depth if as_pixels else None
         image_filter = Filter(

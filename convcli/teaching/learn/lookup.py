@@ -162,7 +162,8 @@ def _known_kernels(weights: Floats) -> Iterator[_Known]:
 
 @lru_cache(maxsize=4)
 def _catalogue(shape: Pair) -> tuple[_Known, ...]:
-    names = [entry.name for entry in CATALOGUE.values() if isinstance(entry, FixedKernel)]
+    fixed = (entry.name for entry in CATALOGUE.values() if isinstance(entry, FixedKernel))
+    names = ["identity", *fixed]
     computed = [f"{name}:{text}" for text in _computed_sizes(shape) for name in _SIZED]
     largest = min(max(shape), _MAX_COMPUTED) // 2
     disks = [f"disk:radius={radius}" for radius in range(1, largest + 1)]
@@ -184,6 +185,8 @@ def _known(spec: str, shape: Pair, *, rotated: bool = False) -> _Known | None:
     try:
         kernel = get_kernel(spec)
     except KernelError:
+        return None
+    if kernel.matrix.ndim > 2:
         return None
     cut = []
     for own, room in zip(kernel.weights.shape, shape, strict=True):
