@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from convcli.api import kernel_names as kernel_names
     from convcli.api import learn_kernel as learn_kernel
     from convcli.api import output_size as output_size
+    from convcli.api import plan as plan
     from convcli.api import pool as pool
     from convcli.api import receptive_field as receptive_field
+    from convcli.core.plan_summary import PlanSummary as PlanSummary
     from convcli.errors import ConvcliError as ConvcliError
     from convcli.errors import GeometryError as GeometryError
     from convcli.errors import ImageError as ImageError
@@ -34,7 +36,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "convcli.api": "convolve cross_correlate explain get_filter get_kernel kernel_names "
-    "learn_kernel output_size pool receptive_field",
+    "learn_kernel output_size plan pool receptive_field",
+    "convcli.core.plan_summary": "PlanSummary",
     "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",
     "convcli.geometry": "ReceptiveField",
     "convcli.kernels.kernel": "Kernel",

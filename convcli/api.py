@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from numpy import integer
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from convcli.core.plan_summary import PlanSummary
     from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import KernelSet
     from convcli.teaching.explain.explanation import Explanation
@@ -232,15 +233,59 @@ def convolve(
     return filter_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
 
 
+@_documented
+def plan(
+    image_shape: Ints,
+    dtype: DTypeLike,
+    kernel: KernelLike,
+    *,
+    operation: Operation = "correlate",
+    padding: PaddingLike = "same",
+    border: AnyBorder = "edge",
+    fill: Number = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+    divisor: Number | None = None,
+    bias: Biases | None = None,
+    method: AnyMethod = "auto",
+) -> PlanSummary:
+    """Plan a convolution without an image: sizes, types, method, cost, rounding error, and why.
+
+    Args:
+        image_shape: (H, W), (H, W, C), or (W,) for a signal.
+        dtype: type of the image. Integers of 64 bits are taken to need no more than 32.
+        kernel: as for :func:`cross_correlate`, but no family.
+        operation: ``correlate``, or ``convolve``, which flips the kernel.
+        {conv}
+        divisor, bias, method: as for :func:`cross_correlate`.
+
+    Returns:
+        A :class:`PlanSummary`. ``print`` shows it as a table.
+
+    Raises:
+        ConvcliError: as :func:`cross_correlate`.
+
+    >>> planned = plan((512, 512), "uint8", "gaussian:5")
+    >>> planned.output_shape, planned.output_dtype, planned.error_bound
+    ((512, 512), dtype('float32'), 1e-05)
+    """
+    from convcli.arguments import as_kernel, check_word, fill_value, plan_shape
+
+    check_word(operation, "operation")
+    value = fill_value(fill, border)
+    options = ConvOptions(operation, padding, border, value, stride, dilation)
+    return plan_shape(image_shape, dtype, as_kernel(kernel), options, divisor, bias, method)
+
+
 def pool(
     image: Image,
     size: IntOrPair,
     kind: Pooling = "max",
-    *,
     stride: IntOrPair | None = None,
     padding: IntOrPair = 0,
     count_padding: bool | None = None,
     ceil: bool | None = None,
+    *,
     threads: int | None = None,
     count_include_pad: bool | None = None,
     ceil_mode: bool | None = None,

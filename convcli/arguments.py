@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import as_numbers, real_number, with_channels
+from convcli.core.plan import plan_for
+from convcli.core.plan_summary import PlanSummary, summarize
 from convcli.errors import GeometryError, KernelError, UsageError, short_repr
 from convcli.geometry import ConvOptions, as_pair
 from convcli.images.image import depth_of, level_of
@@ -180,16 +182,7 @@ def filter_pixels(
     if pixels.ndim == 1:
         conv = conv._replace(padding=row_padding(conv.padding))
     image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
-    combine = None
-    if isinstance(kernel, np.ndarray):
-        terms = [KernelNumbers(kernel[np.newaxis] if kernel.ndim == 1 else kernel)]
-    else:
-        level, channels = level_of(depth_of(pixels.dtype)), with_channels(image).shape[-1]
-        terms, combine = kernel.numbers(level, channels), kernel.combine
-    if divisor is not None:
-        terms = [term._replace(divisor=divisor) for term in terms]
-    if bias is not None:
-        terms = [term._replace(bias=bias) for term in terms]
+    terms, combine = _numbers(kernel, image, divisor, bias)
     if pixels.ndim == 1:
         check_rows(term.matrix for term in terms)
     if combine is None:
@@ -198,6 +191,65 @@ def filter_pixels(
     else:
         result = combined_map(image, terms, combine, conv, dtype, method, threads)
     return result[0] if pixels.ndim == 1 else result
+
+
+def plan_shape(
+    shape: Any,
+    dtype: Any,
+    kernel: Array | GivenKernels,
+    conv: ConvOptions,
+    divisor: Any,
+    bias: Any,
+    method: Any,
+) -> PlanSummary:
+    """Plan for an image of this shape and type; :func:`convcli.plan` explains the arguments."""
+    check_word(method, "method")
+    image = _empty_image(shape, dtype)
+    signal = image.ndim == 1
+    if signal:
+        conv = conv._replace(padding=row_padding(conv.padding))
+    plane = image[np.newaxis] if signal else image
+    terms, combine = _numbers(kernel, plane, divisor, bias)
+    if combine is not None:
+        raise KernelError("plan takes one kernel or a bank, not a family; plan each of its kernels")
+    [term] = terms
+    if signal:
+        check_rows([term.matrix])
+    planned = plan_for(plane.shape, image.dtype, term.matrix, conv, *term[1:], method)
+    summary = summarize(planned, image.shape, image.dtype, term.matrix.shape)
+    return summary._replace(output_shape=summary.output_shape[1:]) if signal else summary
+
+
+def _empty_image(shape: Any, dtype: Any) -> Array:
+    """Return an array of this shape and type that takes no memory."""
+    sides = as_numbers(shape, "image_shape")
+    whole = sides.ndim == 1 and 1 <= len(sides) <= 3 and sides.dtype.kind in "iu"
+    if not whole or not 1 <= int(sides.min()) <= int(sides.max()) < 2**31:
+        raise UsageError(f"image_shape must be (H, W), (H, W, C) or (W,), not {short_repr(shape)}")
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError, DeprecationWarning) as error:
+        raise UsageError(f"dtype must be a type of numbers, not {short_repr(dtype)}") from error
+    if dtype is None or kind.kind not in "buif":
+        raise UsageError(f"dtype must be a type of real numbers, not {short_repr(dtype)}")
+    return np.broadcast_to(np.zeros((), kind), tuple(sides.tolist()))
+
+
+def _numbers(
+    kernel: Array | GivenKernels, image: Array, divisor: Any, bias: Any
+) -> tuple[list[KernelNumbers], str | None]:
+    """Return what each kernel computes with, and how their maps combine."""
+    combine = None
+    if isinstance(kernel, np.ndarray):
+        terms = [KernelNumbers(kernel[np.newaxis] if kernel.ndim == 1 else kernel)]
+    else:
+        level, channels = level_of(depth_of(image.dtype)), with_channels(image).shape[-1]
+        terms, combine = kernel.numbers(level, channels), kernel.combine
+    if divisor is not None:
+        terms = [term._replace(divisor=divisor) for term in terms]
+    if bias is not None:
+        terms = [term._replace(bias=bias) for term in terms]
+    return terms, combine
 
 
 def check_rows(matrices: Iterable[Array]) -> None:

@@ -30,6 +30,7 @@ from convcli import (
     kernel_names,
     learn_kernel,
     output_size,
+    plan,
     pool,
     receptive_field,
 )
@@ -390,6 +391,49 @@ def test_a_size_far_beyond_64_bits_is_exact():
     assert output_size(10**30, 3) == 10**30 - 2
 
 
+# Plans
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kernel", "options"),
+    [
+        ((40, 50), "u1", [[1, 2, 1]], {}),
+        ((40, 50), "f4", np.ones((31, 31)), {"padding": "full", "stride": (2, 3)}),
+        ((40, 50, 3), "f8", "gaussian:5", {"padding": 3, "dilation": 2}),
+        ((40, 50, 3), "u2", "gaussian:5", {"divisor": 7, "operation": "convolve"}),
+        ((40, 50, 3), "u1", np.ones((4, 3, 3, 3), int), {"bias": [1, 2, 3, 0.5]}),
+        ((40, 50), "i8", ["sobel-x", "sobel-y"], {"method": "direct"}),
+        ((50,), "i2", [1, 2, 1], {"padding": "valid"}),
+    ],
+)
+def test_a_plan_tells_what_filtering_gives(shape, dtype, kernel, options):
+    planned = plan(shape, dtype, kernel, **options)
+    rest = {name: value for name, value in options.items() if name != "operation"}
+    function = convolve if "operation" in options else cross_correlate
+    found = function(np.ones(shape, dtype), kernel, **rest)
+    assert (planned.output_shape, planned.output_dtype) == (found.shape, found.dtype)
+    assert (planned.error_bound == 0) == (found.dtype.kind == "i")
+    assert planned.cost > 0
+    lines = str(planned).splitlines()
+    names = ["image", "kernel", "output", "sums", "method", "cost", "error", "why"]
+    assert [line.split()[0] for line in lines] == names
+    assert str(found.shape) in lines[2]
+
+
+def test_a_plan_names_the_method_and_the_reason():
+    asked = plan((512, 512), "f4", np.ones((3, 3)), method="fft")
+    assert (asked.method, "fft is asked for" in asked.why) == ("fft", True)
+    free = plan((512, 512), "f4", np.random.default_rng(0).normal(size=(41, 41)))
+    assert all(name in free.why for name in ("direct", "toeplitz", "fft"))
+    assert free.method in free.why
+    assert plan((5, 5, 3), "u1", np.ones((3, 2, 4))).kernel_shape == (3, 2, 4)
+    assert plan((5, 5), "u1", ["sobel-x", "sobel-y"]).kernel_shape == (2, 1, 3, 3)
+    with pytest.raises(KernelError, match="not a family; plan each of its kernels"):
+        plan((5, 5), "u1", "sobel")
+    with pytest.raises(GeometryError, match="kernel 3x1 exceeds the 2x5 input"):
+        plan((5, 2), "u1", [1, 2, 3], padding="valid")
+
+
 # Pooling
 
 
@@ -470,6 +514,13 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "convolve": (convolve, {"image": COLOR, "kernel": "sobel", **CONV, **SUMS}),
     "signals": (convolve, {"image": [1, 2, 3], "kernel": [1, 2, 3, 4], **CONV, **SUMS}),
     "bank": (cross_correlate, {"image": GRAY, "kernel": ["sobel-x", "sobel-y"], **CONV, **SUMS}),
+    "plan": (
+        plan,
+        {
+            "image_shape": (5, 6), "dtype": "u1", "kernel": [[1, 2]], "operation": "correlate",
+            **CONV, "divisor": None, "bias": None, "method": "auto",
+        },
+    ),
     "pool": (
         pool,
         {

@@ -63,7 +63,6 @@ def refused() -> None:
     cross_correlate(IMAGE, [[1]], padding="Same")  # type: ignore[arg-type]
     convolve(IMAGE, [[1]], method="gpu")  # type: ignore[arg-type]
     pool(IMAGE, 2, "median")  # type: ignore[arg-type]
-    pool(IMAGE, 2, "max", 2)  # type: ignore[call-arg]
     explain(IMAGE, "blur", (0, 0), range="wide")  # type: ignore[arg-type]
     output_size("5", 3)  # type: ignore[arg-type]
 
