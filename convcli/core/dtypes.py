@@ -335,6 +335,8 @@ class Precision(NamedTuple):
         if sums.dtype != SINGLE:
             return True
         highest = max(float(strip.max()), -float(strip.min()))
+        if not math.isfinite(highest):  # a weight that float32 holds as 0 would hide it
+            return False
         steps = self.roundings + 3
         error = max(2 * math.sqrt(steps), steps / 3) * (
             SINGLE_EPSILON * self.l1_norm * highest + SINGLE_TINY * (1 + self.l1_norm + highest)

@@ -98,6 +98,13 @@ def test_infinities_and_nan_add_as_floats_do(spots, border, channels, by_loops):
     np.testing.assert_allclose(cross_correlate(image, kernel, border=border), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["auto", "direct", "toeplitz", "fft", "separable"])
+def test_a_weight_too_small_for_float32_spreads_nan_all_the_same(method):
+    image = np.array([[1, np.nan, 2, np.inf, 3]], np.float32)
+    actual = cross_correlate(image, [[1e-60, 2e-60]], method=method, padding="valid")
+    np.testing.assert_array_equal(actual, [[np.nan, np.nan, np.inf, np.inf]])
+
+
 def test_spots_become_pixels_without_a_warning():
     image = np.array([[np.nan, 1, np.inf, 1, -np.inf, 1, 1e300]])
     actual = cross_correlate(image, [[1]], dtype=np.uint8)

@@ -72,6 +72,18 @@ def test_outliers_of_several_scales_and_regions_of_zeros(dtype, rng):
     assert not found[100:, 60:].any()
 
 
+@pytest.mark.parametrize("kind", ["i4", "u4", "i8"])
+def test_integers_under_a_float_kernel(kind, rng):
+    bounds = np.iinfo(kind)
+    image = rng.integers(0, 9, (60, 50)).astype(kind)
+    image[:20], image[30, 30] = bounds.min, bounds.max
+    kernel = rng.standard_normal((9, 9))
+    found = cross_correlate(image, kernel, method="fft", padding="valid")
+    truth = cross_correlate(image, kernel, method="direct", padding="valid")
+    assert np.abs(found - truth).max() <= 1e-12 * np.abs(truth).max()
+    assert np.abs(found - truth)[40:].max() <= 1e-5 * np.abs(truth[40:]).max()
+
+
 def test_a_large_term_absorbs_no_small_ones(rng):
     kernel = 5.9e-8 * (1 - np.arange(225) * 1e-7)
     kernel[0] = 1.001

@@ -102,8 +102,8 @@ class FftMethod(SumMethod):
 
         Their sums are small, so that most strips need one look at the sums.
         """
-        magnitudes = np.abs(strip)
         while highest and np.abs(sums).min() <= 2 * OUTLIER * highest * self.l1_norm:
+            magnitudes = np.abs(strip, dtype=np.float64)  # integers have no -min
             small = magnitudes < OUTLIER * highest
             if not small.any():
                 return
