@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import run
 from convcli.core.dtypes import float_type, int_if_whole, smallest_integer, with_channels
+from convcli.core.memory import strip_bytes
 from convcli.core.plan import make_plan
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import ConvOptions, Geometry, conv_geometry, size_text
@@ -98,6 +99,21 @@ class Conv:
         results = [self._apply_set(group, maps) for group in self._merge_banks()]
         result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
         return _add_biases(result, self.bias) if isinstance(self.bias, tuple) else result
+
+    def strip_bytes(self, shape: Shape) -> int:
+        """Bound the bytes of the strips for an input shape, whether kernels form a bank or not."""
+        filters = sum(kernel.matrix.ndim == 3 for kernel in self.kernels)
+        strips = [
+            strip_bytes(
+                self._geometry(kernel, shape),
+                kernel.shape if kernel.matrix.ndim == 2 else (filters, *kernel.matrix.shape),
+                shape[2],
+                self.threads,
+                self.method,
+            )
+            for kernel in self.kernels
+        ]
+        return max(strips) * max(len(group.kernels) for group in self.sets)
 
     def _geometry(self, kernel: Kernel, shape: Shape) -> Geometry:
         if kernel.matrix.ndim == 3 and len(kernel.matrix) != shape[2]:

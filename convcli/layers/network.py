@@ -1,12 +1,19 @@
 """A network of layers in sequence: the shapes after each layer, and the maps."""
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from convcli.errors import prefix_errors
 from convcli.geometry import ReceptiveField, receptive_fields
 from convcli.layers.base import Layer, LayerPlan, Maps, Shape, as_working_type
+from convcli.layers.conv import Conv
+
+MAP_COPIES = 3  # of a layer's output: computed, put together, converted
 
 
 class Stage(NamedTuple):
@@ -49,6 +56,30 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     rows = receptive_fields(plan.vertical for plan in plans)
     columns = receptive_fields(plan.horizontal for plan in plans)
     return list(map(Stage, count(1), layers, plans, rows, columns))
+
+
+def network_bytes(stages: Sequence[Stage], shape: Shape, dtype: DTypeLike) -> int:
+    """Bound the bytes that running a network takes, beyond its input.
+
+    Args:
+        stages: from :func:`plan_network`.
+        shape: rows, columns and channels of the input.
+        dtype: of the input.
+
+    >>> from convcli.layers.pooling import Pool
+    >>> shape = (100, 200, 3)
+    >>> network_bytes(plan_network([Pool("max", (2, 2))], shape), shape, "float32")
+    420000
+    """
+    kind = np.dtype(dtype)
+    item = 4 if kind.kind == "f" and kind.itemsize <= 4 else 8
+    most = 0
+    for stage in stages:
+        strips = stage.layer.strip_bytes(shape) if isinstance(stage.layer, Conv) else 0
+        values = math.prod(shape) + MAP_COPIES * math.prod(stage.plan.shape)
+        most = max(most, values * item + strips)
+        shape = stage.plan.shape
+    return most
 
 
 def run_network(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:

@@ -6,6 +6,13 @@ import numpy as np
 import pytest
 
 from convcli import cross_correlate
+from convcli.core.memory import estimated_bytes
+from convcli.geometry import ConvOptions
+from convcli.kernels.spec import read_spec
+from convcli.layers.activations import Activation
+from convcli.layers.conv import Conv
+from convcli.layers.network import network_bytes, plan_network, run_network
+from convcli.layers.pooling import Normalize, Pool
 
 MIB = 1 << 20
 
@@ -45,3 +52,69 @@ def test_wide_types_are_not_copied_whole(dtype):
     finally:
         tracemalloc.stop()
     assert peak <= out.nbytes + 36 * MIB  # rows of tiles; a copy of the image would be 80
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "kind", "kernel", "options"),
+    [
+        ((500, 700, 3), "u1", (3, 3), {}),
+        ((500, 700), "f4", (9, 9), {}),
+        ((500, 700), "f8", (31, 31), {"stride": 2}),
+        ((500, 700), "u2", (101, 1), {"padding": "full"}),
+        ((500, 700), "i4", (15, 15), {"dilation": 9}),
+        ((200, 200, 3), "f4", (16, 3, 3, 3), {}),
+        ((200, 200, 8), "f4", (2, 8, 5, 5), {"stride": 2}),
+        ((60, 90, 3), "u1", (3, 3), {"padding": 1000, "dilation": 300}),
+        ((60, 90, 3), "u1", (3, 3), {"dilation": 10_000, "padding": (9000, 12_000, 12_000, 9000)}),
+        ((20, 100_000), "f4", (3, 3), {}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("integers", [True, False])
+def test_the_estimate_is_a_bound_and_no_guess(shape, kind, kernel, options, integers):
+    image, rng = np.zeros(shape, kind), np.random.default_rng(0)
+    weights = rng.integers(-9, 10, kernel) if integers else rng.standard_normal(kernel)
+    tracemalloc.start()
+    try:
+        out = cross_correlate(image, weights, threads=2, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    estimate = estimated_bytes(shape, kind, [kernel], ConvOptions(**options), out.dtype, 2)
+    assert peak <= estimate <= 8 * peak + 120 * MIB
+
+
+def test_the_estimate_follows_result_threads_and_kernels():
+    shape, options = (1000, 1000, 3), ConvOptions()
+    base = estimated_bytes(shape, "u1", [(3, 3)], options, "u1", 1)
+    assert estimated_bytes(shape, "u1", [(3, 3)], options, "f4", 1) - base == 9_000_000
+    assert estimated_bytes(shape, "u1", [(3, 3)], options, threads=1) - base == 21_000_000
+    assert estimated_bytes(shape, "u1", [(3, 3)], options, "u1", 2) > base
+    assert estimated_bytes(shape, "u1", [(3, 3)] * 2, options, "u1", 1) > base
+    bank = estimated_bytes(shape, "u1", [(8, 3, 3, 3)], options, "u1", 1)
+    assert bank > base + 5_000_000
+    wide = ConvOptions(padding=50_000)
+    assert estimated_bytes((10, 10), "u1", [(1, 1)], wide, "u1") > 10**10
+
+
+def test_a_network_stays_below_its_estimate():
+    shape = (300, 400, 3)
+    image = np.random.default_rng(0).random(shape).astype("f4")
+    sets = (read_spec("gaussian:9"), read_spec("sobel"))
+    layers = [
+        Conv(sets, "a", ConvOptions()),
+        Activation("sigmoid"),
+        Normalize(),
+        Pool("max", (2, 2)),
+    ]
+    for depth in range(1, 5):
+        stages = plan_network(layers[:depth], shape)
+        tracemalloc.start()
+        try:
+            for _ in run_network(stages, image):
+                pass
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak <= network_bytes(stages, shape, "f4") <= 8 * peak
