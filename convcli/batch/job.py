@@ -126,6 +126,16 @@ def pending_outputs(job: Job, options: JobOptions) -> Pending:
     return pending
 
 
+def known_result(job: Job, options: JobOptions) -> JobResult | None:
+    """Return the result of a job that need not run: its input is at fault, or its outputs exist."""
+    if job.source.error is not None:
+        return JobResult(job.source.path, error=job.source.error)
+    if not options.writing.skip_existing:
+        return None
+    pending = pending_outputs(job, options)
+    return None if pending.outputs else JobResult(job.source.path, tuple(pending.skipped))
+
+
 def dry_run(job: Job, options: JobOptions) -> JobResult:
     """Return the result that a job would have, with the errors that are known beforehand."""
     path = job.source.path

@@ -56,7 +56,7 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
         from convcli.batch.executors.dask import Cluster
 
         cluster = Cluster(execution, options.single_threaded())
-        return run_in_order(pending, cluster, fail_fast=execution.fail_fast)
+        return run_in_order(pending, cluster, options, fail_fast=execution.fail_fast)
     memory = execution.max_memory
     if isinstance(memory, float):
         memory = int(memory * available_memory())
@@ -75,7 +75,7 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
         pool = ProcessPool(max(size, 1), options, memory, execution.timeout)
     except NO_PROCESSES:
         return serially(options)
-    return run_in_order(pending, pool, fail_fast=execution.fail_fast)
+    return run_in_order(pending, pool, options, fail_fast=execution.fail_fast)
 
 
 def _with_stale_files_deleted(jobs: Iterable[Job]) -> Iterator[Job]:

@@ -7,7 +7,7 @@ from queue import Queue
 from threading import Thread
 from typing import Any, Protocol, TypeVar, cast
 
-from convcli.batch.job import Job, JobResult
+from convcli.batch.job import Job, JobOptions, JobResult, known_result
 
 Item = TypeVar("Item")
 JobResults = Generator[JobResult, None, None]
@@ -69,9 +69,12 @@ class Prefetch(Iterator[Item]):
         self._queue.put((None, end))
 
 
-def run_in_order(jobs: Iterator[Job], executor: Executor, *, fail_fast: bool = False) -> JobResults:
+def run_in_order(
+    jobs: Iterator[Job], executor: Executor, options: JobOptions, *, fail_fast: bool = False
+) -> JobResults:
     """Yield the result of each job, in the order of the jobs.
 
+    Jobs that need not run are not submitted; see :func:`convcli.batch.job.known_result`.
     At most ``RUN_AHEAD`` jobs per worker are submitted before the next result to yield, so memory
     does not grow with their number. With ``fail_fast`` no job is submitted after an error, and
     none waits for a worker; the jobs that are running are finished.
@@ -88,13 +91,16 @@ def run_in_order(jobs: Iterator[Job], executor: Executor, *, fail_fast: bool = F
                 if running and isinstance(jobs, Prefetch) and not jobs.is_ready:
                     break  # do not wait for the list while there are results to yield
                 job = next(jobs, None)
-                if job is not None and job.source.error is not None:
-                    known[submitted] = JobResult(job.source.path, error=job.source.error)
-                elif job is not None:
-                    executor.submit(submitted, job)
                 more = job is not None
-                submitted += more
-                more = more and not (fail_fast and submitted - 1 in known)
+                if job is None:
+                    break
+                result = known_result(job, options)
+                if result is not None:
+                    known[submitted] = result
+                    more = not (fail_fast and result.error is not None)
+                else:
+                    executor.submit(submitted, job)
+                submitted += 1
             if submitted - yielded > len(known):
                 finished = executor.finished()
                 known.update(finished)
