@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, run
 from convcli.core.dtypes import saturate
+from convcli.core.memory import estimated_bytes
 from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.errors import GeometryError, KernelError, UsageError
@@ -147,6 +148,20 @@ def apply_range(raw: Filtered, range: str, depth: int | None) -> Filtered:  # no
     stats = ValueStats(value_range)
     stats.add(values)
     return Filtered(replace(raw.image, pixels=pixels, depth=depth), stats, raw.method)
+
+
+def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
+    """Bound the bytes that :func:`filter_image` takes beyond the image, from sizes alone.
+
+    Raises:
+        GeometryError: the kernel exceeds the padded image.
+    """
+    kernels = [kernel.matrix.shape for kernel in image_filter.kernels]
+    result = None if depth is None or image_filter.range == "raw" else f"u{depth // 8}"
+    conv, pixels = image_filter.conv, image.pixels
+    threads, method = image_filter.threads, image_filter.method
+    need = estimated_bytes(pixels.shape, pixels.dtype, kernels, conv, result, threads, method)
+    return need + 4 * pixels.size * (image_filter.alpha == "premultiply")
 
 
 def measure(image: ImageData, image_filter: Filter) -> tuple[float, float]:

@@ -24,7 +24,14 @@ from convcli.batch.job import (
 from convcli.batch.outputs import Target, choose_target, write_result
 from convcli.batch.summary_files import draw_figure, write_summary
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
-from convcli.filtering import Filter, Filtered, apply_range, filter_image, measure
+from convcli.filtering import (
+    Filter,
+    Filtered,
+    apply_range,
+    filter_bytes,
+    filter_image,
+    measure,
+)
 from convcli.images.image import ImageData
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
 from convcli.images.reading import read_frames, read_image
@@ -100,6 +107,7 @@ class _JobRunner:
         self.job = job
         self.options = options
         self.reserve_memory = reserve_memory
+        self.reserved = 0  # bytes
         self.memory_factor = 0.0  # of kept results: a share of what reading and filtering takes
         self.name = "standard input" if job.source.is_stdin else job.source.path
         self.file: Path | io.BytesIO = Path(job.source.path)
@@ -129,6 +137,7 @@ class _JobRunner:
         for number, (each, output) in enumerate(outputs, 1):
             shape = images[0].shape
             target = self._target(images[0], each, output)
+            self._reserve_filtering(images[0], each, target)
             filtered = filter_image(images[0], each, _depth(images[0], target))
             if number == len(outputs):
                 images.clear()  # the encoder needs the memory
@@ -148,6 +157,7 @@ class _JobRunner:
         for each, output in outputs:
             target = self._target(image, each, output)
             depth = _depth(image, target)
+            self._reserve_filtering(image, each, target)
             narrowed = depth != image.depth and each.range != "raw" and each.combine != "direction"
             if has_stack and narrowed:
                 raw = filter_image(image, each._replace(range="raw", counted=True), None)
@@ -175,6 +185,7 @@ class _JobRunner:
         frames = self._frames()
         first = next(frames)
         target = self._target(first, chosen, output)
+        self._reserve_filtering(first, chosen, target)
         total = filter_image(first, chosen, _depth(first, target), extremes)
 
         def filtered() -> Iterator[ImageData]:
@@ -255,7 +266,18 @@ class _JobRunner:
 
     def _reserve_memory(self, size: int) -> None:
         """Reserve the bytes of an image, and of all results if they are kept."""
-        self.reserve_memory(size + int(self.memory_factor * max(size - BASE_BYTES, 0)))
+        self.reserved = size + int(self.memory_factor * max(size - BASE_BYTES, 0))
+        self.reserve_memory(self.reserved)
+
+    def _reserve_filtering(self, image: ImageData, chosen: Filter, target: Target | None) -> None:
+        """Reserve more bytes if this filter takes more than was estimated from the header.
+
+        Padding, stride and dilation make the result larger or smaller than the image.
+        """
+        need = BASE_BYTES + image.pixels.nbytes + filter_bytes(image, chosen, _depth(image, target))
+        if need > self.reserved:
+            self.reserved = need
+            self.reserve_memory(need)
 
     def _read(self) -> ImageData:
         image = read_image(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import click
 
 from convcli.cli.command import Command
-from convcli.cli.files import read_one
+from convcli.cli.files import check_memory, read_one
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
     conv_options,
@@ -117,6 +117,7 @@ def animate(
     """
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name
+    from convcli.filtering import filter_bytes
     from convcli.images.animation import check_animation_target, write_animation
     from convcli.images.palette import Palette
     from convcli.teaching.animate.scene import animate_window, palette_colors
@@ -127,6 +128,7 @@ def animate(
     image_filter = kernel_args.only_filter(conv, number)
     image, name = read_one(source, reading)
     with prefix_errors(name):
+        check_memory(name, filter_bytes(image, image_filter, None))
         window = slide_over(image, image_filter)
         positions = choose_positions(window.output_shape, frames.first, frames.last, frames.step)
         animation = animate_window(window, positions.shown, title=base_name(name))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from convcli.atomic import check_target
 from convcli.batch.options import ExecutionOptions, InputOptions, OutputOptions
@@ -236,6 +237,8 @@ def apply(
     options = JobOptions(filters, reading, writing, outputs)
     jobs = JobList(search, options)
     _check_outputs(jobs, outputs, writing, messages)
+    if not messages.quiet:
+        _note_idle_options(search, conv, verbose=messages.verbose)
     if dry_run:
         messages = messages._replace(verbose=False)
         results = (dry_run_job(job, options) for job in jobs.jobs())
@@ -266,6 +269,17 @@ def _check_outputs(
             check_display()
         for figure in figures:
             check_suffix(Path(figure))
+
+
+def _note_idle_options(search: InputOptions, conv: ConvOptions, *, verbose: bool) -> None:
+    """Say on stderr which options have no effect, and with -v what --border constant holds."""
+    source = click.get_current_context().get_parameter_source
+    if not any(Path(name).is_dir() or set(name) & set("*?[") for name in search.names):
+        for option in ("recursive", "include", "exclude"):
+            if getattr(search, option):
+                click.echo(f"--{option} has no effect: no INPUT is a folder or pattern", err=True)
+    if verbose and conv.border == "constant" and source("fill") is ParameterSource.DEFAULT:
+        click.echo("--border constant holds 0; --fill sets another value", err=True)
 
 
 def _report(

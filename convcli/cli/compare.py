@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,7 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS, RANGES, Scale
 from convcli.cli.command import Command
-from convcli.cli.files import check_outputs, read_one, write_figure
+from convcli.cli.files import check_memory, check_outputs, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, compare_kernel_options
 from convcli.cli.options import (
     OVERWRITE,
@@ -22,7 +23,7 @@ from convcli.cli.options import (
     read_one_options,
 )
 from convcli.cli.types import PaddingType, PairType, WordType
-from convcli.errors import prefix_errors
+from convcli.errors import GeometryError, prefix_errors
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ def compare(
     pixels. INPUT is an image, a .npy, .csv or .txt matrix, or -. Prints the name of the figure.
     """
     from convcli.batch.outputs import base_name
+    from convcli.filtering import filter_bytes
     from convcli.teaching.compare.comparison import compare_choices
 
     check_stdin(kernel_args.kernel, source)
@@ -203,7 +205,11 @@ def compare(
     filters = variation.filters(kernel_args)
     image, name = read_one(source, reading)
     with prefix_errors(name):
-        compared = compare_choices(image, variation.choices(filters, image))
+        choices = variation.choices(filters, image)
+        for choice in choices:
+            with suppress(GeometryError):  # compare_choices names the choice
+                check_memory(name, filter_bytes(image, choice.filter, image.depth))
+        compared = compare_choices(image, choices)
     if file is not None:
         from convcli.teaching.compare.figure import draw_comparison
 

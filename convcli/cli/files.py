@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.errors import UsageError, shown
+from convcli.errors import ImageError, UsageError, shown
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -54,6 +54,19 @@ def read_one(source: str, options: ReadOptions, *, quiet: bool = False) -> tuple
     for note in () if quiet else image.notes:
         click.echo(f"{name}: {note}", err=True)
     return image, name
+
+
+def check_memory(name: str, need: int) -> None:
+    """Raise ImageError if a result takes more bytes than 80 % of those that are available."""
+    from convcli.batch.run import available_memory
+
+    limit = int(0.8 * available_memory())
+    if need > limit:
+        problem = (
+            f"the result needs about {need >> 20:,} MiB, but only {limit >> 20:,} MiB may be used; "
+            "make the image or the padding smaller"
+        )
+        raise ImageError(name, problem)
 
 
 def check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> None:

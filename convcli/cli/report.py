@@ -87,7 +87,7 @@ class Reporter:
             for summary in result.summaries:
                 self._print_name(summary.path)
         for note in () if self.options.quiet else result.notes:
-            click.echo(f"{shown(result.path)}: {note}", err=True)
+            click.echo(f"{_name(result)}: {note}", err=True)
         if result.error is None:
             self.done += 1
         else:
@@ -129,7 +129,7 @@ class Reporter:
         elif output.output is not None and not output.skipped:
             self._print_name(output.output)
         if self.options.verbose and not output.skipped:
-            click.echo(f"{shown(result.path)}: {_sentence(output)}", err=True)
+            click.echo(f"{_name(result)}: {_sentence(output)}", err=True)
 
     def _print_name(self, path: str) -> None:
         if not (self.options.quiet or self.options.json):
@@ -195,6 +195,11 @@ def _record(result: JobResult, output: OutputResult) -> dict[str, Any]:
         "max": finite(output.maximum),
         "clipped": round(output.clipped, 6),
     }
+
+
+def _name(result: JobResult) -> str:
+    """Return an input's name in messages."""
+    return "standard input" if result.path == "-" else shown(result.path)
 
 
 def _sentence(output: OutputResult) -> str:

@@ -286,3 +286,58 @@ def test_an_error_before_the_first_input_is_2_and_of_an_input_1(
     ran = apply(*flags, "photo.png")
     assert (ran.code, ran.out, ran.err.count("\n")) == (code, b"", 1), ran
     assert contents() == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["apply", "--padding", "99999999", "-o", "o.png"],
+        ["apply", "--padding", "3000", "--max-memory", "60M", "-o", "o.png"],
+        ["apply", "--padding", "99999999", "--range", "rescale", "--plot", "o.png"],
+        ["compare", "--padding", "200000", "--vary", "border", "-o", "o.png"],
+        ["animate", "--padding", "200000", "-o", "o.gif"],
+    ],
+)
+def test_more_memory_than_there_is_is_refused_in_words(convcli, photo, contents, command):
+    before = contents()
+    name, *options = command
+    convcli(name, "-k", "blur", "photo.png", *options).fails(1, "photo.png: ", " needs about ")
+    assert contents() == before
+
+
+@pytest.mark.parametrize(
+    "options", [["--dilation", "1000000000"], ["--padding", "100000000", "--stride", "100000000"]]
+)
+def test_gaps_take_no_memory(apply, photo, load, options):
+    ran = apply("-k", "outline", "photo.png", *options, "--max-memory", "40M", "-o", "o.png")
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_options_without_effect_are_told(apply, photo, gray):
+    flags = ("--include", "*.png", "--exclude", "x*", "-r")
+    ran = apply("-k", "blur", "gray.png", *flags)
+    assert (ran.code, ran.names) == (0, ["gray_blur.png"])
+    assert ran.err.splitlines() == [
+        "--recursive has no effect: no INPUT is a folder or pattern",
+        "--include has no effect: no INPUT is a folder or pattern",
+        "--exclude has no effect: no INPUT is a folder or pattern",
+    ]
+    assert apply("-k", "blur", "gray.png", "-q", "--overwrite", *flags).err == ""
+    ran = apply("-k", "blur", ".", "--include", "g*y.png", "--overwrite")
+    assert "no effect" not in ran.err
+
+
+def test_what_a_constant_border_holds_is_told_with_v(apply, gray):
+    flags = ("-k", "blur", "gray.png", "--overwrite", "--border", "constant")
+    assert apply(*flags).err == ""
+    assert "--border constant holds 0; --fill sets" in apply(*flags, "-v").err
+    assert "--fill sets" not in apply(*flags, "-v", "--fill", "0").err
+    apply("-k", "blur", "gray.png", "--fill", "3").fails(2, "--fill needs --border constant")
+
+
+def test_notes_and_errors_call_standard_input_alike(apply, gray, here):
+    png = (here / "gray.png").read_bytes()
+    ran = apply("-k", "blur", "-", "-o", "o.png", "--quality", "9", stdin=png)
+    assert ran.err.startswith("standard input: --quality was ignored")
+    ran = apply("-k", "blur", "-", "-o", "p.png", stdin=b"x")
+    assert ran.err.startswith("Error: standard input: ")
