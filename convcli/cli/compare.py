@@ -47,7 +47,7 @@ class Variation(NamedTuple):
 
     Attributes:
         vary: a name in :data:`VARIED`, or ``kernel``.
-        values: the texts of --values; empty for the default.
+        values: the texts of --values, kernels if they vary; empty for the default.
         conv: the values of the conv options.
     """
 
@@ -62,11 +62,18 @@ class Variation(NamedTuple):
             ConvcliError: the kernel options or the conv options contradict each other.
             UsageError: there are too few kernels, or too many.
         """
+        if self.vary == "kernel":
+            kernel_args = kernel_args._replace(kernel=kernel_args.kernel + self.values)
+        elif not kernel_args.kernel:
+            raise click.UsageError("give the kernel: -k SPEC")
         conv = self.conv | ({"fill": None} if self.vary == "border" else {})
         filters = kernel_args.filters(as_conv_options(**conv))
         count = len(filters)
         if self.vary == "kernel" and count < 2:
-            raise click.UsageError("--vary kernel needs two or more kernels: give -k for each")
+            raise click.UsageError(
+                "--vary kernel needs two or more kernels: give -k for each, or name them with "
+                '--values, e.g. --values "outline sobel-x"'
+            )
         if self.vary != "kernel" and count > 1:
             raise click.UsageError(
                 f"{count} kernels give {count} results: join them with --combine, or compare "
@@ -117,9 +124,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     """
     texts = tuple((values or "").split())
     if vary == "kernel":
-        if values is not None:
-            raise click.UsageError("--vary kernel takes no --values: give -k for each")
-        return Variation(vary, (), conv)
+        return Variation(vary, texts, conv)
     given = click.get_current_context().get_parameter_source(vary)
     kind, defaults = VARIED[vary]
     if given is not None and given.name == "COMMANDLINE":
@@ -143,7 +148,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     cls=Command,
     examples="""
     convcli compare -k outline --vary border photo.png
-    convcli compare -k outline -k sobel --vary kernel photo.png -o kernels.png
+    convcli compare --vary kernel --values "outline sobel" photo.png -o kernels.png
     convcli compare -k blur --vary padding --values "same valid 2" photo.png
     """,
 )
@@ -157,7 +162,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     "--values",
     metavar='"V V ..."',
     show_default="all, or 1 2 3",
-    help='Values to try, separated by spaces, e.g. "1 2 4".',
+    help='Values or kernels to try, separated by spaces, e.g. "1 2 4".',
 )
 @compare_kernel_options
 @conv_values
@@ -171,7 +176,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
 )
 @output_file_option(
     show_default="{stem}_compare-{vary}.png",
-    help="File of the figure; the default is beside the input.",
+    help="File of the figure; the default is in the current folder.",
 )
 @OVERWRITE
 @click.argument("source", metavar="INPUT", type=click.Path())
@@ -198,8 +203,8 @@ def compare(
     from convcli.filtering import filter_bytes
     from convcli.teaching.compare.comparison import compare_choices
 
-    check_stdin(kernel_args.kernel, source)
-    file = output if json else output or _beside(source, vary)
+    check_stdin((*kernel_args.kernel, *(values or "").split()), source)
+    file = output if json else output or _default_name(source, vary)
     check_outputs(None, file, overwrite=overwrite)
     variation = read_variation(vary, values, conv)
     filters = variation.filters(kernel_args)
@@ -221,12 +226,11 @@ def compare(
         _print_json(compared, source, vary, file)
 
 
-def _beside(source: str, vary: str) -> str:
-    """Return the name of a figure beside its input."""
+def _default_name(source: str, vary: str) -> str:
+    """Return the name of a figure in the current folder, since folders of data are for data."""
     if source == "-":
         raise click.UsageError("give the figure of standard input a name: -o FILE")
-    path = Path(source)
-    return str(path.parent / f"{path.stem}_compare-{vary}.png")
+    return f"{Path(source).stem.removeprefix('@')}_compare-{vary}.png"
 
 
 def _print_json(compared: list[Compared], source: str, vary: str, file: str | None) -> None:

@@ -142,15 +142,16 @@ def _distinct(labels: list[str]) -> list[str]:
     return distinct
 
 
-_KERNEL = kernel_option(
-    "-k",
-    "--kernel",
-    type=KernelSpecType(),
-    multiple=True,
-    required=True,
-    metavar="SPEC",
-    help='Name (outline), matrix ("0 1 0; 1 -4 1; 0 1 0"), file, or -. Repeatable.',
-)
+def _kernel(*, required: bool) -> OptionDecl:
+    return kernel_option(
+        "-k",
+        "--kernel",
+        type=KernelSpecType(),
+        multiple=True,
+        required=required,
+        metavar="SPEC",
+        help='Name (outline), matrix ("0 1 0; 1 -4 1; 0 1 0"), file, or -. Repeatable.',
+    )
 
 
 def _combine(words: Iterable[str]) -> OptionDecl:
@@ -159,6 +160,7 @@ def _combine(words: Iterable[str]) -> OptionDecl:
     )
 
 
+_KERNEL = _kernel(required=True)
 _COMBINE = _combine(COMBINATIONS)
 _COMBINE_GRAY = _combine(word for word in COMBINATIONS if word != "direction")
 _SCALING = (
@@ -213,7 +215,7 @@ kernel_options = option_group(
     "kernel_args", KernelArgs, _KERNEL, _COMBINE_GRAY, *_SCALING, *_VALUES
 )
 compare_kernel_options = option_group(
-    "kernel_args", KernelArgs, _KERNEL, _COMBINE, *_SCALING, *_VALUES
+    "kernel_args", KernelArgs, _kernel(required=False), _COMBINE, *_SCALING, *_VALUES
 )
 
 

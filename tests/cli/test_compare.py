@@ -42,7 +42,7 @@ DEFAULTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("vary", ["padding", "range"])
-def test_a_figure_beside_the_input(compare, gray, contents, vary):
+def test_a_figure_in_the_current_folder(compare, gray, contents, vary):
     before = contents()
     ran = ok(compare("-k", "sobel-x", "--vary", vary, "gray.png"))
     name = f"gray_compare-{vary}.png"
@@ -52,10 +52,11 @@ def test_a_figure_beside_the_input(compare, gray, contents, vary):
 
 
 @pytest.mark.slow
-def test_the_figure_is_in_the_folder_of_its_input(compare, save, gray):
+def test_no_figure_goes_to_a_folder_of_data(compare, save, gray):
     save("sub.d/no suffix.png", gray)
     ran = ok(compare("-k", "blur", "--vary", "operation", "sub.d/no suffix.png"))
-    assert ran.names == ["sub.d/no suffix_compare-operation.png"]
+    assert ran.names == ["no suffix_compare-operation.png"]
+    assert min(drawn("no suffix_compare-operation.png")) > 300
 
 
 @pytest.mark.parametrize(("vary", "values"), DEFAULTS.items())
@@ -208,7 +209,7 @@ def test_a_figure_is_not_overwritten_unless_asked(compare, gray, here):
     ("flags", "said"),
     [
         (["--vary", "kernel"], "-k for each"),
-        (["--vary", "kernel", "-k", "blur", "--values", "a b"], "-k for each"),
+        (["--vary", "kernel", "-k", "blur", "--values", "a b"], "'a'"),
         (["--vary", "border", "-k", "blur"], "2 kernels give 2 results"),
         (["--vary", "border", "--border", "zero"], "--values"),
         (["--vary", "stride", "--stride", "2"], "--values"),
@@ -259,3 +260,12 @@ def test_as_a_program(process, gray):
     ran = process("compare", "-k", "1", "--vary", "operation", "gray.png")
     assert (ran.code, ran.err) == (0, "")
     process("compare", "-k", "outline", "--vary", "border", "gone.png").fails(1, "gone.png")
+
+
+def test_kernels_named_by_values(compare, gray):
+    flags = ("--vary", "kernel", "gray.png", "--json")
+    found = records(compare(*flags, "--values", "outline gaussian:5"))
+    assert [each["value"] for each in found] == ["outline", "gaussian-5"]
+    both = records(compare(*flags, "-k", "blur", "--values", "outline gaussian:5"))
+    assert [each["value"] for each in both] == ["blur", "outline", "gaussian-5"]
+    compare("--vary", "border", "gray.png").fails(2, "-k SPEC")

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 _PAIRS_ACROSS = ((3, 1), (8, 2), (18, 3), (32, 4))  # (choices at most, pairs in a row)
 _MAX_PAIRS_ACROSS = 6
+_UNITS = {  # of plain numbers after a range
+    "abs": "|value|",
+    "rescale": "value, rescaled",
+    "percentile": "value, rescaled",
+}
 _MAX_BLOCKS = 128  # along the longer side of a difference
 
 
@@ -51,6 +56,13 @@ def draw_comparison(
         result_tile(each.choice.name, each.choice.filter, each.filtered, scale, captioned=captioned)
         for each in compared
     ]
+    if len({each.choice.filter.range for each in compared}) > 1:  # colors mean different things
+        results = [
+            tile._replace(unit="pixel")
+            if tile.max_value is not None
+            else tile._replace(unit=_UNITS.get(each.choice.filter.range, "value"))
+            for tile, each in zip(results, compared, strict=True)
+        ]
     if original is None:
         return draw_sheet(results, title=title, scale=scale)
     size = size_text(original.shape)

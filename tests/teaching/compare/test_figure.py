@@ -151,3 +151,16 @@ def test_many_results_have_only_their_names():
     image = IMAGES["gray"]
     made = [(OUTLINE_FILTER, filter_image(image, OUTLINE_FILTER, 8))] * 17
     assert set(titles(draw_results(made))) == {"outline"}
+
+
+def test_ranges_have_a_bar_each():
+    """Pixels of different ranges mean different things, so no bar holds for all of them."""
+    names = ("clip", "abs", "rescale", "raw")
+    choices = [Choice(name, name, OUTLINE_FILTER._replace(range=name)) for name in names]
+    figure = draw_comparison(compare_choices(IMAGES["matrix"], choices))
+    bars = {axes.get_ylabel(): axes.get_ylim() for axes in figure.axes if not axes.images}
+    assert set(bars) == {"value", "|value|", "value, rescaled"}
+    assert bars["value, rescaled"] == (0, 1)
+    assert bars["value"][0] < 0 == bars["|value|"][0]
+    figure = draw_comparison(compare_choices(IMAGES["gray"], choices))
+    assert [axes.get_ylabel() for axes in figure.axes if not axes.images] == ["pixel", "value"]
