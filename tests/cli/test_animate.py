@@ -167,7 +167,7 @@ def test_nothing_is_replaced_unless_asked(animate):
     arguments = ["-k", "blur", "toy.csv", "--step", "9", "-o"]
     for name in ("a.webp", "steps/"):
         names_of(animate(*arguments, name))
-        animate(*arguments, name).fails(1, "already", "--overwrite")
+        animate(*arguments, name).fails(2, "already", "--overwrite")
         names_of(animate(*arguments, name, "--overwrite"))
 
 

@@ -199,7 +199,7 @@ def test_the_same_bytes_each_time(compare, photo, here):
 def test_a_figure_is_not_overwritten_unless_asked(compare, gray, here):
     (here / "c.png").write_bytes(b"mine")
     flags = ("-k", "blur", "--vary", "stride", "--values", "1 2", "gray.png", "-o", "c.png")
-    compare(*flags).fails(1, "c.png", "--overwrite")
+    compare(*flags).fails(2, "c.png", "--overwrite")
     assert (here / "c.png").read_bytes() == b"mine"
     ok(compare(*flags, "--overwrite"))
     assert drawn("c.png")

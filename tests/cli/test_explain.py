@@ -104,7 +104,7 @@ def test_a_figure(explain, gray, contents):
     first = contents()[b"e.png"]
     assert explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "again.png").code == 0
     assert contents()[b"again.png"] == first
-    explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "e.png").fails(1, "--overwrite")
+    explain("-k", "sobel-x", "--at", "0,0", "gray.png", "-o", "e.png").fails(2, "--overwrite")
     again = explain("-k", "blur", "--at", "0,0", "gray.png", "-o", "e.png", "--overwrite")
     assert text_of(again) == "e.png\n"
     assert contents()[b"e.png"] != first

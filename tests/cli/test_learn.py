@@ -82,7 +82,7 @@ def test_the_file_is_for_apply(learn, apply, noise, load, suffix):
     )
     assert apply("-k", name, "noise.png", "-o", "again.npy", "--range", "raw").code == 0
     np.testing.assert_allclose(load("again.npy"), load("after.npy"), atol=1e-3)
-    learn("noise.png", "after.npy", "-o", name).fails(1, name, "--overwrite")
+    learn("noise.png", "after.npy", "-o", name).fails(2, name, "--overwrite")
     assert learn("noise.png", "after.npy", "-o", name, "--overwrite").code == 0
 
 
@@ -133,7 +133,7 @@ def test_a_figure(learn, apply, noise, contents, flags):
     assert made[b"a.png"] == made[b"b.png"]
     with Image.open("a.png") as image:
         assert image.format == "PNG"
-    learn("noise.png", "after.png", "--plot", "a.png").fails(1, "a.png", "--overwrite")
+    learn("noise.png", "after.png", "--plot", "a.png").fails(2, "a.png", "--overwrite")
 
 
 def test_clipped_pixels_are_reported_and_ignored(learn, apply, noise):
