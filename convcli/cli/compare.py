@@ -148,7 +148,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     cls=Command,
     examples="""
     convcli compare -k outline --vary border photo.png
-    convcli compare --vary kernel --values "outline sobel" photo.png -o kernels.png
+    convcli compare --vary kernel --values "outline sobel" photo.png -o k.png
     convcli compare -k blur --vary padding --values "same valid 2" photo.png
     """,
 )

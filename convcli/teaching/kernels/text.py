@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convcli.core.plan import make_plan
 from convcli.geometry import ConvOptions, size_text
@@ -15,6 +17,11 @@ from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.matrix_text import aligned
 from convcli.kernels.spec import KernelSet
 from convcli.teaching.decimals import format_number
+
+_MAX_SHOWN = 31 * 31  # weights of a matrix that is shown whole
+_MIDDLE = 7  # rows and columns of a larger one
+_MAX_FACTOR = 31  # weights of a column or row that is shown
+_DIGITS = 6  # significant digits of the largest weight
 
 _SYMMETRIES = {
     "symmetric": "symmetric (correlation and convolution agree)",
@@ -60,15 +67,42 @@ def set_text(kernels: KernelSet, computed: ComputedKernel | None = None) -> str:
 
 def _kernel_text(kernel: Kernel) -> str:
     heading = f"{kernel.name}: {kernel.summary}" if kernel.summary else kernel.name
+    planes = kernel.matrix.reshape(-1, *kernel.shape)
+    rows, columns = kernel.shape
+    notes = []
+    if rows * columns > _MAX_SHOWN:
+        top, left = max(rows - _MIDDLE, 0) // 2, max(columns - _MIDDLE, 0) // 2
+        planes = planes[:, top : top + _MIDDLE, left : left + _MIDDLE]
+        notes.append(f"the middle {size_text(planes.shape[1:])} of {size_text(kernel.shape)}")
+    shown = _rounded(planes)
+    if not np.array_equal(shown, planes):
+        notes.append("rounded")
     blocks = []
-    for plane in kernel.matrix.reshape(-1, *kernel.shape).tolist():
-        lines = aligned([[repr(weight) for weight in row] for row in plane])
+    for plane in shown.tolist():
+        lines = aligned([[format_number(weight) for weight in row] for row in plane])
         blocks.append("\n".join(f"  {line}" for line in lines))
     if len(blocks) > 1:
         blocks = [f"channel {number}\n{block}" for number, block in enumerate(blocks, 1)]
+    if notes:
+        blocks.append(f"  ({', '.join(notes)}; -o - prints all weights with all digits)")
     matrix = "\n".join(blocks)
     properties = "\n".join(f"{label:<10} {text}" for label, text in _properties(kernel))
     return f"{heading}\n\n{matrix}\n\n{properties}"
+
+
+def _rounded(planes: NDArray[Any]) -> NDArray[Any]:
+    """Round weights to the decimals in which the largest has six digits; keep integers."""
+    largest = float(np.abs(planes).max())
+    if planes.dtype.kind != "f" or not largest:
+        return planes
+    rounded = planes.round(max(_DIGITS - 1 - math.floor(math.log10(largest)), 0))
+    return np.asarray(rounded + 0.0)  # no -0
+
+
+def _factor_text(factor: NDArray[Any]) -> str:
+    if len(factor) > _MAX_FACTOR:
+        return f"{len(factor)} weights"
+    return " ".join(map(_short, factor.tolist()))
 
 
 def _properties(kernel: Kernel) -> list[tuple[str, str]]:
@@ -82,7 +116,7 @@ def _properties(kernel: Kernel) -> list[tuple[str, str]]:
         ("symmetry", _SYMMETRIES[kernel.symmetry]),
     ]
     if kernel.separable is not None:
-        column, row = (" ".join(_short(w) for w in f.tolist()) for f in kernel.separable)
+        column, row = map(_factor_text, kernel.separable)
         properties += [
             ("separable", "yes (rank 1): column by row"),
             ("column", column),
