@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.kernel import Kernel
@@ -64,3 +65,27 @@ def test_json_has_the_kernel_and_its_properties():
     data = json.loads(set_json(read_spec("blur")))
     assert (data["sum"], data["rank"], data["separable"]) == (1, 1, [[1, 2, 1], [1, 2, 1]])
     assert (data["least"], data["greatest"], data["size"]) == (0, 255, "3x3")
+
+
+def shown_matrix(text):
+    return [line.split() for line in text.splitlines() if line[:2] == "  " and line[2] != "("]
+
+
+def test_weights_have_six_digits():
+    text = set_text(read_spec("gaussian:5"))
+    weights = read_spec("gaussian:5").kernels[0].weights
+    np.testing.assert_allclose(np.array(shown_matrix(text), float), weights, atol=5e-7)
+    assert max(len(word) for row in shown_matrix(text) for word in row) <= 8
+    assert "(rounded; -o - prints all weights with all digits)" in text
+    assert "rounded" not in set_text(KernelSet("k", (Kernel([[0.25, -0.125]]),)))
+
+
+@pytest.mark.parametrize("spec", ["gabor", "gaussian:33x31", "log:151"])
+def test_a_large_kernel_shows_its_middle(spec):
+    text = set_text(read_spec(spec))
+    [kernel] = read_spec(spec).kernels
+    rows, columns = (side // 2 for side in kernel.shape)
+    middle = kernel.weights[rows - 3 : rows + 4, columns - 3 : columns + 4]
+    np.testing.assert_allclose(np.array(shown_matrix(text), float), middle, atol=1e-5)
+    assert "the middle 7x7 of" in text
+    assert max(len(line) for line in text.splitlines() if line[:2] == "  ") <= 80
