@@ -594,6 +594,16 @@ def output_size(
 ) -> Pair: ...
 
 
+@overload
+def output_size(
+    size: int | integer[Any],
+    kernel: IntOrPair,
+    padding: PaddingLike = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+) -> int | Pair: ...
+
+
 def output_size(
     size: IntOrPair,
     kernel: IntOrPair,

@@ -95,6 +95,8 @@ def main(folder: Path) -> None:
     assert_type(kernel_names(), list[str])
     assert_type(get_filter("sobel"), KernelSet)
     assert_type(output_size(np.int64(5), 3), int)
+    assert_type(output_size(5, (3, 2)), int | tuple[int, int])
+    assert_type(receptive_field(np.array([[7, 2, 3]])), ReceptiveField)
     assert [len(explanation.outputs) for explanation in explained()] == [1, 1, 1]
     assert np.allclose(learned().weights, [[1, 2, 1]])
     try:
