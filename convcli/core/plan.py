@@ -174,7 +174,7 @@ def make_plan(
 
 
 def plan_for(shape: tuple[int, ...], dtype: DTypeLike, *args: Any, **options: Any) -> Plan:
-    """Plan for an image of which only the shape and the type are known.
+    """Plan for an image from its shape and type alone, without pixels.
 
     64-bit integers are taken to hold 32 bits. Other arguments and errors as for :func:`make_plan`.
 
