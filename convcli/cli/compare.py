@@ -22,7 +22,7 @@ from convcli.cli.options import (
     output_file_option,
     read_one_options,
 )
-from convcli.cli.types import PaddingType, PairType, WordType
+from convcli.cli.types import PaddingType, PairType, WordType, completion_items
 from convcli.errors import GeometryError, prefix_errors
 from convcli.images.options import ReadOptions
 
@@ -40,6 +40,12 @@ VARIED: dict[str, tuple[click.ParamType[Any], tuple[str, ...]]] = {
     "operation": (WordType(OPERATIONS), OPERATIONS),
     "range": (WordType(RANGES), RANGES),
 }
+
+
+def complete_values(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """Offer the values of the option that --vary names."""
+    _, words = VARIED.get(ctx.params.get("vary") or "", (None, ()))
+    return completion_items(word for word in words if word.startswith(incomplete))
 
 
 class Variation(NamedTuple):
@@ -161,6 +167,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
 @comparison_option(
     "--values",
     metavar='"V V ..."',
+    shell_complete=complete_values,
     show_default="all, or 1 2 3",
     help='Values or kernels to try, separated by spaces, e.g. "1 2 4".',
 )

@@ -24,7 +24,14 @@ from convcli.choices import (
     SCALES,
 )
 from convcli.cli.command import Option
-from convcli.cli.types import SIZE, OutputType, PaddingType, PairType, WordType
+from convcli.cli.types import (
+    SIZE,
+    OutputType,
+    PaddingType,
+    PairType,
+    WordType,
+    completion_items,
+)
 from convcli.geometry import ConvOptions, fill_value
 from convcli.images.options import ReadOptions, WriteOptions, check_read_options
 
@@ -130,6 +137,14 @@ def _as_write_options(**values: Any) -> WriteOptions:
     return WriteOptions(**values)
 
 
+def _complete_format(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """Offer the names of the formats that can be written."""
+    from convcli.images.formats import FORMATS
+
+    names = dict.fromkeys(suffix[1:] for form in FORMATS for suffix in form.suffixes)
+    return completion_items(name for name in names if name.startswith(incomplete.lower()))
+
+
 OPERATION = conv_option(
     "--operation", type=WordType(OPERATIONS), default="correlate", help="convolve flips the kernel."
 )
@@ -199,6 +214,7 @@ _ENCODING = (
     output_option(
         "--format",
         metavar="NAME",
+        shell_complete=_complete_format,
         show_default="by -o's suffix, else the input's",
         help="Format of the results, e.g. png, tiff or npy.",
     ),

@@ -51,11 +51,14 @@ def unknown_kernel(name: str) -> KernelError:
 
 
 def complete_kernel(incomplete: str) -> list[str]:
-    """Return completions of a SPEC: names, or after a colon the arguments of a computed kernel.
+    """Return completions of a SPEC: names, arguments after a colon, angles after an @.
 
-    >>> complete_kernel("box:")
-    ['box:size=']
+    >>> complete_kernel("box:"), complete_kernel("sobel-x@1")
+    (['box:size='], ['sobel-x@135', 'sobel-x@180'])
     """
+    spec, at, angle = incomplete.rpartition("@")
+    if at:
+        return [f"{spec}@{each}" for each in range(45, 360, 45) if str(each).startswith(angle)]
     name, colon, arguments = incomplete.partition(":")
     if not colon:
         return [known for known in CATALOGUE if known.startswith(incomplete)]

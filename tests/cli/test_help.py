@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import BashComplete
 
 from convcli.cli.command import GROUPS, Option
 from convcli.cli.main import COMMANDS as SECTIONS
@@ -241,6 +242,25 @@ def test_completion(process, words, offered, not_offered):
     assert set(offered) <= set(found)
     assert not set(not_offered) & set(found)
     assert ran.err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "offered"),
+    [
+        (["apply", "--format"], "t", ["tif", "tiff", "tga", "txt"]),
+        (["chain", "--format"], "jp", ["jpg", "jpeg", "jpe", "jp2", "jpx"]),
+        (["compare", "--vary", "border", "--values"], "re", ["reflect"]),
+        (["compare", "--vary", "padding", "--values"], "", ["same", "valid", "full"]),
+        (["compare", "--vary", "stride", "--values"], "", ["1", "2", "3"]),
+        (["compare", "--values"], "", []),
+        (["apply", "-k"], "sobel-x@", [f"sobel-x@{angle}" for angle in range(45, 360, 45)]),
+        (["kernels", "show"], "gabor:sigma=2@2", ["gabor:sigma=2@225", "gabor:sigma=2@270"]),
+    ],
+)
+def test_values_are_completed(words, incomplete, offered):
+    completion = BashComplete(root, {}, "convcli", "_CONVCLI_COMPLETE")
+    items = completion.get_completions(words, incomplete)
+    assert sorted(item.value for item in items) == sorted(offered)
 
 
 @pytest.mark.processes
