@@ -184,6 +184,7 @@ class _JobRunner:
             extremes = min(low for low, _ in ends), max(high for _, high in ends)
         frames = self._frames()
         first = next(frames)
+        self.notes += first.notes
         target = self._target(first, chosen, output)
         self._reserve_filtering(first, chosen, target)
         total = filter_image(first, chosen, _depth(first, target), extremes)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from convcli.images.png import write_png
+
 
 def shades(count=3, size=(8, 6)):
     """Gray frames that differ in brightness, each with an edge."""
@@ -133,6 +135,28 @@ def test_a_file_of_one_frame_is_not_an_animation(apply, gray, here):
     assert apply("-k", "blur", "--frames", "all", "gray.png", "-o", "a.png").code == 0
     assert apply("-k", "blur", "gray.png", "-o", "b.png").code == 0
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
+
+
+def test_notes_on_the_first_frame_are_told(apply, here):
+    with (here / "deep.png").open("wb") as file:
+        write_png(file, np.full((4, 5, 3), 7000, np.uint16))
+    ran = apply("-k", "identity", "--frames", "all", "deep.png", "-o", "o.png")
+    assert "16-bit color was read as 8-bit" in ran.err
+
+
+def test_a_gif_over_nothing_is_cleared_between_frames(apply, here):
+    bars = []
+    for number in range(6):
+        bar = np.zeros((30, 60, 4), np.uint8)
+        bar[:, 9 * number : 9 * number + 6] = 200, 40 * number, 10, 255
+        bars.append(bar)
+    animate("in.png", bars, duration=80, loop=0, disposal=1)
+    assert apply("-k", "identity", "--frames", "all", "in.png", "-o", "o.gif").err == ""
+    assert apply("-k", "identity", "--frames", "all", "o.gif", "-o", "back.gif").err == ""
+    for name in ("o.gif", "back.gif"):
+        with Image.open(name) as image:
+            for frame, bar in zip(ImageSequence.Iterator(image), bars, strict=True):
+                assert np.array_equal(frame.convert("RGBA"), bar)
 
 
 def test_frames_that_break_off_leave_nothing(apply, moving, here):
