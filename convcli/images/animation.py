@@ -17,11 +17,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from convcli.atomic import atomic_write, refuse_existing
 from convcli.errors import ConvcliError, ImageError, UsageError, prefix_errors, shown
 from convcli.images.formats import PNG
+from convcli.images.frame_changes import Box, box_of
+from convcli.images.gif import GifFile, Indexed
 from convcli.images.image import ImageData
 from convcli.images.palette import MAX_COLORS, Frame, Palette
 from convcli.images.pillow_errors import encoding
@@ -30,7 +33,7 @@ from convcli.images.writing import write_image
 FOLDER = ""
 SUFFIXES = (".gif", ".webp", ".mp4")
 _LAST_FRAME_SECONDS = 2.0  # the shortest time that the last frame stays
-_GIF_TICK = 10  # milliseconds, the unit of a GIF's durations
+_LEAST_DURATION = 20  # milliseconds; browsers slow shorter frames of a GIF down
 _FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
 # After the first frame only the changes are stored, which is small and fast.
 _WEBP: dict[str, Any] = {"lossless": True, "quality": 0, "method": 1, "kmin": 9999, "kmax": 10000}
@@ -134,28 +137,24 @@ def write_gif(
     >>> Image.open(file).n_frames
     2
     """
-    colors = palette.colors.tobytes().ljust(3 * 256, b"\0")
-
-    def images() -> Iterator[Image.Image]:
-        for frame in frames:
-            image = Image.fromarray(palette.indices(frame), "P")
-            image.putpalette(colors)
-            yield image
-
-    rest = images()
+    colors = np.zeros((MAX_COLORS + 1, 3), np.uint8)
+    colors[: len(palette.colors)] = palette.colors
+    every = map(palette.indices, frames)
+    before = next(every)
     with encoding("GIF"):
-        next(rest).save(
-            file,
-            "GIF",
-            save_all=True,
-            append_images=rest,
-            duration=[max(2, round(each / _GIF_TICK)) * _GIF_TICK for each in durations],
-            loop=0,
-            palette=colors,
-            transparency=MAX_COLORS,
-            optimize=True,
-            disposal=1,
+        gif = GifFile(file, before.shape, colors, plays=0)
+        gif.add(
+            Box(0, 0, *before.shape),
+            Indexed(before, colors, None),
+            max(durations[0], _LEAST_DURATION),
         )
+        for indices, duration in zip(every, durations[1:], strict=True):
+            differs = indices != before
+            box = box_of(differs)
+            changes = np.where(box.of(differs), box.of(indices), np.uint8(MAX_COLORS))
+            gif.add(box, Indexed(changes, colors, MAX_COLORS), max(duration, _LEAST_DURATION))
+            before = indices
+        gif.close()
 
 
 def write_webp(frames: Iterable[Frame], file: BinaryIO, durations: list[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ class Box(NamedTuple):
     left: int
     bottom: int
     right: int
+
+    def of(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """Return a view of this part of a (H, W) or (H, W, C) plane."""
+        return plane[self.top : self.bottom, self.left : self.right]
 
 
 def box_of(mask: NDArray[np.bool_], *, grid: int = 1) -> Box:
@@ -51,9 +55,8 @@ def changed(before: ImageData, after: ImageData) -> NDArray[np.bool_]:
 
 def crop(image: ImageData, box: Box) -> ImageData:
     """Return a part of an image, without the metadata that the first frame alone carries."""
-    part = slice(box.top, box.bottom), slice(box.left, box.right)
-    alpha = None if image.alpha is None else np.ascontiguousarray(image.alpha[part])
-    pixels = np.ascontiguousarray(image.pixels[part])
+    pixels = np.ascontiguousarray(box.of(image.pixels))
+    alpha = None if image.alpha is None else np.ascontiguousarray(box.of(image.alpha))
     metadata = replace(image.metadata, icc=None, exif=None, dpi=None)
     return replace(image, pixels=pixels, alpha=alpha, metadata=metadata)
 

@@ -36,12 +36,22 @@ class Indexed(NamedTuple):
         colors: (n, 3) uint8, n at most 256.
         transparent: the index that means transparent, or None.
         is_exact: whether every visible pixel has its own color.
+        is_cleared: whether the part is cleared before the next frame.
     """
 
     indices: NDArray[np.uint8]
     colors: NDArray[np.uint8]
     transparent: int | None
-    is_exact: bool
+    is_exact: bool = True
+    is_cleared: bool = False
+
+    def hide(self, still: NDArray[np.bool_]) -> Indexed:
+        """Return the part with transparent pixels where nothing changes: they compress well."""
+        if self.transparent is None and len(self.colors) < MAX_COLORS:
+            indices = np.where(still, np.uint8(len(self.colors)), self.indices)
+            colors = np.concatenate([self.colors, np.zeros((1, 3), np.uint8)])
+            return self._replace(indices=indices, colors=colors, transparent=len(self.colors))
+        return self
 
 
 def write_gif(file: BinaryIO, frames: Iterable[ImageData], plays: int) -> list[str]:
@@ -61,29 +71,26 @@ def write_gif(file: BinaryIO, frames: Iterable[ImageData], plays: int) -> list[s
     Raises:
         UsageError: the frames are larger than a GIF can be.
     """
-    before: ImageData | None = None
-    common = _GRAYS
-    is_exact, is_partly_transparent = True, False
-    elapsed, ticks = 0.0, 0
+    frames = iter(frames)
+    before = next(frames)
+    box = Box(0, 0, *before.shape) if before.alpha is None else box_of(before.alpha >= 128)
+    part = index_colors(crop(before, box))
+    gif = GifFile(file, before.shape, part.colors, plays)
+    gif.add(box, part, duration_of(before))
+    is_exact, is_partly_transparent = part.is_exact, _is_partly_transparent(before)
     for frame in frames:
-        if frame.alpha is not None:
-            box = box_of(frame.alpha >= 128)
-            is_partly_transparent |= bool(((frame.alpha > 0) & (frame.alpha < 255)).any())
+        if frame.alpha is None:
+            differs = changed(before, frame)
+            box = box_of(differs)
+            part = index_colors(crop(frame, box)).hide(~box.of(differs))
         else:
-            box = Box(0, 0, *frame.shape) if before is None else box_of(changed(before, frame))
-        part = index_colors(crop(frame, box))
+            box = box_of(frame.alpha >= 128)
+            part = index_colors(crop(frame, box))
+        gif.add(box, part, duration_of(frame))
         is_exact &= part.is_exact
-        if before is None:
-            common = part.colors
-            file.write(_header(frame.shape, common))
-            file.write(_loop(plays))
-        # Rounding the time since the start keeps the animation's length.
-        elapsed += duration_of(frame)
-        shown = min(round(elapsed / _TICK) - ticks, _MAX_TICKS)
-        ticks += shown
-        file.write(_frame(box, part, shown, common))
+        is_partly_transparent |= _is_partly_transparent(frame)
         before = frame
-    file.write(b";")
+    gif.close()
     notes = []
     if not is_exact:
         notes.append(f"colors reduced to a palette of {MAX_COLORS}, the limit of .gif")
@@ -101,7 +108,7 @@ def index_colors(image: ImageData) -> Indexed:
     Gray images without alpha are indices into all 256 grays.
     """
     if image.channels == 1 and image.alpha is None:
-        return Indexed(image.pixels.reshape(image.shape), _GRAYS, None, is_exact=True)
+        return Indexed(image.pixels.reshape(image.shape), _GRAYS, None)
     visible = np.ones(image.shape, bool) if image.alpha is None else image.alpha >= 128
     pixels = np.broadcast_to(image.pixels.reshape(*image.shape, -1), (*image.shape, 3))[visible]
     most = MAX_COLORS - (image.alpha is not None)
@@ -123,37 +130,60 @@ def index_colors(image: ImageData) -> Indexed:
     indices[visible] = found
     if transparent is not None:
         colors = np.concatenate([colors, np.zeros((1, 3), np.uint8)])
-    return Indexed(indices, colors, transparent, is_exact)
+    return Indexed(indices, colors, transparent, is_exact, transparent is not None)
 
 
-def _header(shape: tuple[int, int], colors: NDArray[np.uint8]) -> bytes:
-    """Return the signature, the canvas's size and the colors that frames share."""
-    height, width = shape
-    if max(shape) > _MAX_SIDE:
-        raise UsageError(f".gif holds at most {_MAX_SIDE:,} rows and columns; use .png")
-    bits = _table_bits(colors)
-    return b"GIF89a" + struct.pack("<2H3B", width, height, 0xF0 | bits, 0, 0) + _table(colors)
+class GifFile:
+    """A GIF that is written frame by frame.
+
+    Args:
+        file: binary, open for writing; it need not be seekable.
+        shape: rows and columns of the canvas.
+        colors: (n, 3) uint8, stored once for all frames that have the same.
+        plays: how often the animation plays; 0 forever.
+
+    Raises:
+        UsageError: the canvas is larger than a GIF can be.
+    """
+
+    def __init__(
+        self, file: BinaryIO, shape: tuple[int, int], colors: NDArray[np.uint8], plays: int
+    ) -> None:
+        if max(shape) > _MAX_SIDE:
+            raise UsageError(f".gif holds at most {_MAX_SIDE:,} rows and columns; use .png")
+        self._file, self._colors = file, colors
+        self._elapsed, self._ticks = 0.0, 0
+        flags = 0xF0 | _table_bits(colors)
+        file.write(b"GIF89a" + struct.pack("<2H3B", shape[1], shape[0], flags, 0, 0))
+        file.write(_table(colors))
+        if plays != 1:  # without this extension it plays once; 0 repeats forever
+            repeats = min(max(plays - 1, 0), 65_535)
+            file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", repeats) + b"\0")
+
+    def add(self, box: Box, part: Indexed, duration: float) -> None:
+        """Write what a box of the canvas shows for a time in milliseconds."""
+        # Rounding the time since the start keeps the animation's length.
+        self._elapsed += duration
+        ticks = min(round(self._elapsed / _TICK) - self._ticks, _MAX_TICKS)
+        self._ticks += ticks
+        disposal = _CLEAR if part.is_cleared else _KEEP
+        flags = disposal << 2 | (part.transparent is not None)
+        control = struct.pack("<4BHBB", 0x21, 0xF9, 4, flags, ticks, part.transparent or 0, 0)
+        sizes = box.left, box.top, box.right - box.left, box.bottom - box.top
+        table = b"" if np.array_equal(part.colors, self._colors) else _table(part.colors)
+        local = 0x80 | _table_bits(part.colors) if table else 0
+        place = struct.pack("<B4HB", 0x2C, *sizes, local)
+        codes = Image.fromarray(part.indices).tobytes("gif", "L", _CODE_BITS, 0)
+        self._file.write(control + place + table + bytes([_CODE_BITS]) + codes + b"\0")
+
+    def close(self) -> None:
+        """End the file, which stays open."""
+        self._file.write(b";")
 
 
-def _loop(plays: int) -> bytes:
-    """Return the extension that repeats the animation; without it, it plays once."""
-    if plays == 1:
-        return b""
-    repeats = min(max(plays - 1, 0), 65_535)  # 0 repeats forever
-    return b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", repeats) + b"\0"
-
-
-def _frame(box: Box, part: Indexed, ticks: int, common: NDArray[np.uint8]) -> bytes:
-    """Return the control block, the place, the colors unless they are common, and the pixels."""
-    disposal = _KEEP if part.transparent is None else _CLEAR
-    flags = disposal << 2 | (part.transparent is not None)
-    control = struct.pack("<4BHBB", 0x21, 0xF9, 4, flags, ticks, part.transparent or 0, 0)
-    sizes = box.left, box.top, box.right - box.left, box.bottom - box.top
-    table = b"" if np.array_equal(part.colors, common) else _table(part.colors)
-    local = 0x80 | _table_bits(part.colors) if table else 0
-    place = struct.pack("<B4HB", 0x2C, *sizes, local)
-    codes = Image.fromarray(part.indices).tobytes("gif", "L", _CODE_BITS, 0)
-    return control + place + table + bytes([_CODE_BITS]) + codes + b"\0"
+def _is_partly_transparent(frame: ImageData) -> bool:
+    alpha = frame.alpha
+    return alpha is not None and bool(((alpha > 0) & (alpha < 255)).any())
 
 
 def _table_bits(colors: NDArray[np.uint8]) -> int:
