@@ -15,6 +15,7 @@ from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, opens_input, read_one
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
+    DIGITS,
     DILATION,
     FILL,
     OPERATION,
@@ -117,6 +118,7 @@ descent_options = option_group(
 )
 @plot_option(help="Draw the kernel, the one of --truth, and the loss of a descent.")
 @OVERWRITE
+@DIGITS
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
 @click.argument("before", metavar="BEFORE", type=click.Path())
 @click.argument("after", metavar="AFTER", type=click.Path())
@@ -130,6 +132,7 @@ def learn(
     output: str | None,
     plot: str | None,
     overwrite: bool,
+    digits: int | None,
     json: bool,
 ) -> None:
     """Learn the kernel, and the bias, that turn BEFORE into AFTER.
@@ -182,7 +185,8 @@ def learn(
     _write(learned, compared, output, plot, overwrite)
     _warn_clipped(learned)
     data = {"pairs": [pair._asdict() for pair in pairs]}
-    _print(learned, compared, data, {"output": output, "figure": plot}, json=json)
+    files = {"output": output, "figure": plot}
+    _print(learned, compared, data, files, digits, json=json)
 
 
 def _limit_blas() -> None:
@@ -234,6 +238,7 @@ def _print(
     truth: Truth | None,
     pairs: dict[str, Any],
     files: dict[str, str | None],
+    digits: int | None,
     *,
     json: bool,
 ) -> None:
@@ -244,7 +249,7 @@ def _print(
     if json:
         print_json(pairs | learned_data(learned, truth) | files)
         return
-    click.echo(learned_text(learned, truth))
+    click.echo(learned_text(learned, truth, digits))
     for name in files.values():
         if name is not None:
             print_name(f"written    {name}")

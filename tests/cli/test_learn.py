@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convcli import learn_kernel
+
 
 @pytest.fixture
 def learn(convcli):
@@ -290,3 +292,23 @@ def test_the_environment_sets_options(learn, gray):
         learn("gray.png", "gray.png", CONVCLI_LEARN_SIZE="2x1", CONVCLI_LEARN_NO_BIAS="1")
     )
     assert text.startswith("kernel 2x1\n1 0\n\nbias       0\n")
+
+
+def test_the_function_descends_as_the_command_does(learn, apply, noise):
+    assert apply("-k", "sobel-x", "--range", "raw", "noise.png", "-o", "after.npy").code == 0
+    found = data_of(learn("noise.png", "after.npy", "--descent", "--json"))
+    learned = learn_kernel(noise, np.load("after.npy"), descent=True)
+    assert found["kernel"] == learned.weights.tolist()
+    assert found["descent"]["losses"] == learned.history.losses.tolist()
+    explicit = learn_kernel(
+        noise, np.load("after.npy"), descent=True, epochs=200, momentum=0.9, seed=0
+    )
+    np.testing.assert_array_equal(explicit.weights, learned.weights)
+
+
+def test_as_many_decimals_as_asked_for(learn, apply, noise):
+    assert (
+        apply("-k", "0.1234 2/3 0.25", "--range", "raw", "noise.png", "-o", "after.npy").code == 0
+    )
+    text = text_of(learn("noise.png", "after.npy", "--size", "3x1", "--digits", "3"))
+    assert text.splitlines()[1] == "0.123 0.667 0.250"

@@ -60,8 +60,12 @@ class Truth(NamedTuple):
         return float(np.abs(learned.weights - self.weights).max())
 
 
-def learned_text(learned: LearnResult, truth: Truth | None = None) -> str:
+def learned_text(
+    learned: LearnResult, truth: Truth | None = None, digits: int | None = None
+) -> str:
     """Return the losses of a descent, the kernel, and how well it fits.
+
+    ``digits`` are the decimals of the weights; None for those worth showing.
 
     >>> from convcli import learn_kernel
     >>> image = np.random.default_rng(0).integers(0, 256, (9, 9))
@@ -69,7 +73,7 @@ def learned_text(learned: LearnResult, truth: Truth | None = None) -> str:
     3
     """
     lines = _history_lines(learned.history) if learned.history else []
-    lines += [*_kernel_lines(learned, truth), ""]
+    lines += [*_kernel_lines(learned, truth, digits), ""]
     for name, value in _facts(learned, truth):
         first, *others = wrapped(value.split(" "), " " * _LABEL)
         lines += [f"{name:<{_LABEL}}{first[_LABEL:]}", *others]
@@ -145,9 +149,11 @@ def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
     return np.round(learned.weights, most) + 0.0, most
 
 
-def _kernel_lines(learned: LearnResult, truth: Truth | None) -> list[str]:
+def _kernel_lines(learned: LearnResult, truth: Truth | None, digits: int | None) -> list[str]:
     """Return the learned weights, the same as whole numbers, and the true weights side by side."""
     rounded, decimals = shown_weights(learned)
+    if digits is not None:
+        rounded, decimals = np.round(learned.weights, digits) + 0.0, digits
     names = learned.channels
     tables = _tables(f"kernel {size_text(rounded.shape[-2:])}", names, rounded, decimals)
     ratio = learned.rational

@@ -151,3 +151,8 @@ def test_paint_does_not_move_anything():
     assert plain == text("3x3")
     assert "<padding|" in painted
     assert "<result|" in painted
+
+
+def test_channels_are_added_up():
+    explained = explain(np.array([[[1, 2, -4]]]), [[[1]], [[1]], [[2]]], (0, 0))
+    assert "\ntotal     1 + 2 + (-8) = -5\npixel     -5" in explained.text()

@@ -114,3 +114,15 @@ def test_what_explains_little_of_the_image_is_not_certain():
     found = learn_kernel(before, np.clip(after, 0, 255))
     assert found.r_squared < 0.9
     assert found.match is None or not found.match.certain
+
+
+@pytest.mark.parametrize("angle", [45, 90, 135, 225, 270, 315])
+@pytest.mark.parametrize("name", ["emboss", "kirsch-n"])
+def test_a_turned_kernel_is_named_with_its_angle(name, angle):
+    weights = get_kernel(f"{name}@{angle}").weights
+    match = seen(weights)
+    assert match.certain
+    found = get_kernel(match.spec).weights * match.scale
+    np.testing.assert_allclose(found[::-1, ::-1] if match.flipped else found, weights)
+    if name == "emboss":
+        assert f"{name}@{angle}" in (match.spec, *match.also)
