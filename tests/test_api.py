@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -285,6 +285,7 @@ def test_an_error_state_of_numpy_reaches_no_kernel():
 SIGNALS = hnp.arrays(np.int64, st.integers(1, 9), elements=st.integers(-99, 99))
 
 
+@settings(max_examples=20)
 @given(SIGNALS, SIGNALS)
 def test_convolving_signals_is_numpys(one, two):
     for padding in ("full", "same", "valid"):
@@ -572,7 +573,13 @@ def suppress_and_keep(messages):
         messages.append(str(error))
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+SLOWER = {"convolve", "signals", "bank", "explain", "learn_kernel", "plan"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOWER)) for name in FUNCTIONS],
+)
 def test_every_mistake_is_told_in_one_line(name):
     """Whatever an argument is: a result, or a ConvcliError of one line."""
     function, arguments = FUNCTIONS[name]
