@@ -64,7 +64,7 @@ def check_display() -> None:
     """
     displays = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not displays:
-        raise UsageError("--show needs a display: none was found; use --plot FILE")
+        raise UsageError("--show needs a display: none was found; --plot FILE writes the figure")
 
 
 def show_figure(figures: Sequence[Figure]) -> None:
@@ -80,7 +80,7 @@ def show_figure(figures: Sequence[Figure]) -> None:
         except Exception as error:  # each window system raises exceptions of its own
             reason = " ".join(str(error).split())
             raise UsageError(
-                f"--show needs a display: no window opens ({reason}); use --plot FILE"
+                f"--show needs a display: no window opens ({reason}); --plot FILE writes the figure"
             ) from error
 
 

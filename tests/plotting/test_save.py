@@ -148,7 +148,7 @@ def test_letters_that_the_font_lacks_are_drawn_without_a_warning(tmp_path):
 def test_no_display_is_a_usage_error(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(UsageError, match="--show needs a display: none was found; use --plot FILE"):
+    with pytest.raises(UsageError, match="none was found; --plot FILE writes the figure"):
         show_figure([draw_kernel(KERNEL)])
 
 
@@ -201,7 +201,7 @@ def test_a_backend_without_windows_is_a_usage_error(backend):
     import matplotlib.pyplot as plt
 
     backend("agg")
-    with pytest.raises(UsageError, match=r"no window opens .*agg.*; use --plot FILE"):
+    with pytest.raises(UsageError, match=r"no window opens .*agg.*; --plot FILE writes the figure"):
         show_figure([draw_kernel(KERNEL)])
     assert not plt.get_fignums()
 

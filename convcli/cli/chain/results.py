@@ -30,6 +30,7 @@ from convcli.layers.network import Stage, run_network
 from convcli.teaching.chain.maps import image_of, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import as_record, summary_lines
 
+_FAINT = 0.02  # share of white up to which an image looks black
 MAX_LABEL = 60  # letters of a layer's label in a file name
 
 
@@ -220,6 +221,15 @@ class _ChainWriter:
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
         if stats.nans and image.depth is not None:
             notes += (f"{stats.nans} NaN values of the last layer became black",)
+        if (
+            image.max_value is not None
+            and self.outputs.range is None
+            and stats.minimum < stats.maximum <= _FAINT * image.max_value
+        ):
+            notes += (
+                f"the result is nearly black: its largest value is {stats.maximum:.3g}; "
+                "--range rescale shows it",
+            )
         for note in (*target.notes, *notes):
             click.echo(f"{self.name}: {note}", err=True)
         self.record |= {

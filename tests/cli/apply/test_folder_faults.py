@@ -245,7 +245,7 @@ def test_neither_home_nor_display(process, gray, photo):
     ran = ok(process("apply", "-k", "blur", "gray.png", "photo.png", *flags, env=nowhere | none))
     assert len(ran.names) == len([*made("out"), *made("plots")]) == 4
     process("apply", "-k", "blur", "gray.png", "--show", env=nowhere | none).fails(
-        2, "Error: --show needs a display: none was found; use --plot FILE"
+        2, "Error: --show needs a display: none was found; --plot FILE writes the figure"
     )
 
 

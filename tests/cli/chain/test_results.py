@@ -301,3 +301,14 @@ def test_scipy_on_a_real_image(chain, samples, load, here):
     blurred = ndimage.correlate(image, get_kernel("gaussian:5").weights, mode="nearest")
     expected = ndimage.maximum_filter(blurred, 3, mode="constant", cval=-np.inf)
     np.testing.assert_allclose(load("o.npy"), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["sigmoid", "normalize"])
+def test_a_nearly_black_result_is_told(chain, gray, layer):
+    ran = chain("gray.png", layer, "-o", "o.png")
+    assert ran.code == 0
+    assert "gray.png: the result is nearly black" in ran.err
+    assert "--range rescale" in ran.err
+    assert chain("gray.png", layer, "-o", "r.png", "--range", "rescale").err == ""
+    assert chain("gray.png", layer, "-o", "o.npy").err == ""
+    assert chain("gray.png", "relu", "-o", "c.png").err == ""
