@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -180,8 +181,11 @@ class _JobRunner:
         """Filter every frame into one file; ``rescale`` uses one scale for all frames."""
         extremes = None
         if chosen.range == "rescale":
-            ends = [measure(frame, chosen) for frame in self._frames()]
-            extremes = min(low for low, _ in ends), max(high for _, high in ends)
+            extremes = math.inf, -math.inf
+            for frame in self._frames():
+                self._reserve_filtering(frame, chosen, None)
+                low, high = measure(frame, chosen)
+                extremes = min(low, extremes[0]), max(high, extremes[1])
         frames = self._frames()
         first = next(frames)
         self.notes += first.notes
@@ -194,6 +198,7 @@ class _JobRunner:
             for frame in frames:
                 self.notes += frame.notes
                 each_target = self._target(frame, chosen, output)
+                self._reserve_filtering(frame, chosen, each_target)
                 result = filter_image(frame, chosen, _depth(frame, each_target), extremes)
                 total.stats.merge(result.stats)
                 yield result.image

@@ -137,6 +137,17 @@ def test_a_file_of_one_frame_is_not_an_animation(apply, gray, here):
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
 
 
+@pytest.mark.parametrize("flags", [[], ["--range", "rescale"]])
+def test_the_memory_limit_holds_for_every_page(apply, here, flags):
+    animate("in.tif", [np.zeros((9, 9), np.uint8), np.zeros((900, 900), np.uint8)])
+    arguments = ("-k", "blur", "--frames", "all", *flags, "in.tif", "-o", "o.tif")
+    more = ("--padding", "1500", "--max-memory", "55M")
+    ran = apply(*arguments, *more)
+    ran.fails(1, "in.tif: ", "--max-memory")
+    assert not (here / "o.tif").exists()
+    assert apply(*arguments, *more[2:]).code == 0
+
+
 def test_notes_on_the_first_frame_are_told(apply, here):
     with (here / "deep.png").open("wb") as file:
         write_png(file, np.full((4, 5, 3), 7000, np.uint16))
