@@ -152,9 +152,13 @@ def write_stdout(data: bytes) -> None:
 
 
 def print_name(path: str | os.PathLike[str], end: bytes = b"\n") -> None:
-    """Print the name of a written file, byte for byte; a closed stdout loses no data by it."""
+    """Print the name of a written file, byte for byte; a closed stdout loses no data by it.
+
+    A terminal gets control characters as escapes, since it would obey them.
+    """
+    name = shown(path).encode() if sys.stdout.isatty() else os.fsencode(path)
     try:
-        write_stdout(os.fsencode(path) + end)
+        write_stdout(name + end)
     except OSError as error:
         if error.errno != errno.EBADF:
             raise

@@ -180,6 +180,17 @@ def test_a_list_from_a_pipe_may_name_the_one_input_of_a_single_output(here, list
     assert job.summaries == (("figure", "p.png"),)
 
 
+@pytest.mark.parametrize("kind", ["plot", "grid", "stack"])
+def test_one_summary_file_is_not_for_several_inputs(here, kind):
+    make(here, "a.png", "b.png")
+    with pytest.raises(UsageError, match=f"--{kind} all.png names one file, .* slash .* all/"):
+        jobs(["a.png", "b.png"], job_options(), **{kind: "all.png"})
+    first, _ = jobs(["a.png", "b.png"], job_options(), **{kind: "all.png/"})
+    assert first.summaries[0].path.startswith("all.png/a_blur")
+    (only,) = jobs(["a.png", "a.png"], job_options(), **{kind: "all.png"})
+    assert only.summaries[0].path == "all.png"
+
+
 def test_an_empty_list_has_no_result_for_one_output(here):
     make(here, "list")
     (here / "list").write_text("\n")

@@ -185,6 +185,14 @@ def test_no_image_on_a_terminal(on_terminal, gray):
     assert b"terminal" in err
 
 
+def test_a_terminal_gets_no_control_characters_of_a_name(on_terminal, gray, here):
+    name = "\x1b[31mred.png"
+    Path("gray.png").rename(name)
+    code, shown, _, err = on_terminal(["apply", "-k", "blur", name], "stdout")
+    assert (code, shown, err) == (0, b"\\x1b[31mred_blur.png\r\n", b"")
+    assert Path("\x1b[31mred_blur.png").exists()
+
+
 def test_a_matrix_on_a_terminal(on_terminal, here):
     (here / "in.txt").write_text("1 2 3\n")
     code, shown, _, err = on_terminal(["apply", "-k", "1", "in.txt", "-o", "-"], "stdout")
