@@ -40,8 +40,7 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
         raise UsageError("--out-dir is empty; name a folder, or . for the current one")
     if stdin and writes_images(outputs) and not (outputs.output or outputs.out_dir):
         raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
-    if several:
-        _check_summary_folders(outputs)
+    _check_summary_folders(outputs, several=several)
     if outputs.output is None:
         return
     if outputs.out_dir is not None or outputs.name != NAME_TEMPLATE:
@@ -55,10 +54,10 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
         )
 
 
-def _check_summary_folders(outputs: OutputOptions) -> None:
+def _check_summary_folders(outputs: OutputOptions, *, several: bool) -> None:
     """Check that summary files of several inputs go to folders."""
     for kind, path in summary_files(outputs):
-        if Path(path).suffix and not is_folder(path):
+        if several and Path(path).suffix and not is_folder(path):
             option = {"figure": "plot"}.get(kind, kind)
             raise UsageError(
                 f"--{option} {shown(path)} names one file, but there are several inputs; name a "
