@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.choices import PERCENTILES, SCALED_RANGES
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, run
 from convcli.core.dtypes import saturate
@@ -47,6 +48,7 @@ class Filter(NamedTuple):
         threads: use at most this many; None for one per processor.
         counted: whether to find the minimum and maximum and to count clipped values, a third of
             the time.
+        percentile: the percentiles, 0 to 100, that range ``percentile`` maps to black and white.
     """
 
     label: str
@@ -59,6 +61,7 @@ class Filter(NamedTuple):
     method: str = "auto"
     threads: int | None = None
     counted: bool = True
+    percentile: tuple[float, float] = PERCENTILES
 
 
 class Filtered(NamedTuple):
@@ -97,8 +100,8 @@ def filter_image(
         image: (H, W) or (H, W, C); never modified.
         image_filter: what to do.
         depth: bits of the pixels, 8 or 16; None for plain numbers. Direction colors always have 8.
-        extremes: the values that ``rescale`` maps to black and white; None for the minimum and
-            maximum of this feature map.
+        extremes: the values that ``rescale`` and ``percentile`` map to black and white; None for
+            those of this feature map.
 
     Raises:
         GeometryError: the kernel exceeds the padded image.
@@ -108,7 +111,7 @@ def filter_image(
     """
     task = _Task.of(image, image_filter)
     name, combine = image_filter.range, task.filter.combine
-    if name == "rescale" and extremes is None:
+    if name in SCALED_RANGES and extremes is None:
         extremes = task.extremes()
     value_range: ValueRange
     shape = task.plans[0].shape
@@ -129,19 +132,29 @@ def filter_image(
     return Filtered(result, stats, maps + task.plans[0].describe())
 
 
-def apply_range(raw: Filtered, range: str, depth: int | None) -> Filtered:  # noqa: A002
+def apply_range(
+    raw: Filtered,
+    range: str,  # noqa: A002 - the option's name
+    depth: int | None,
+    percentile: tuple[float, float] = PERCENTILES,
+) -> Filtered:
     """Map a result of range ``raw`` to pixels, as :func:`filter_image` does while it filters.
 
     Args:
         raw: a result whose values were counted.
         range: one of :data:`convcli.choices.RANGES`.
         depth: bits per pixel, 8 or 16; None for plain numbers.
+        percentile: as :class:`Filter` holds them.
 
     Raises:
         UsageError: the range needs a depth.
     """
     values = raw.image.pixels
-    extremes = (raw.stats.minimum, raw.stats.maximum) if range == "rescale" else ()
+    extremes: tuple[float, ...] = ()
+    if range == "rescale":
+        extremes = raw.stats.minimum, raw.stats.maximum
+    elif range == "percentile":
+        extremes = percentiles(values, percentile)
     value_range = ValueRange(range, max_value_of(depth), *extremes)
     pixels = np.empty(values.shape, value_range.dtype_for(values.dtype))
     value_range.apply(values, pixels)
@@ -165,12 +178,30 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
 
 
 def measure(image: ImageData, image_filter: Filter) -> tuple[float, float]:
-    """Return the minimum and the maximum of the finite values of an image's feature map.
+    """Return the values of an image's feature map that a scaled range maps to black and white.
+
+    They are the filter's percentiles for range ``percentile``, and the minimum and the maximum of
+    the finite values for any other.
 
     Raises:
         ConvcliError: as :func:`filter_image`.
     """
     return _Task.of(image, image_filter).extremes()
+
+
+def percentiles(values: NDArray[Any], ends: tuple[float, float]) -> tuple[float, float]:
+    """Return two percentiles, 0 to 100, of all finite values, as ``numpy.percentile`` has them.
+
+    Without finite values both are NaN.
+
+    >>> percentiles(np.array([[0.0, 1, 2], [3, 4, np.inf]]), (25, 100))
+    (1.0, 4.0)
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return math.nan, math.nan
+    low, high = np.percentile(finite.astype(np.float64, copy=False), ends).tolist()
+    return low, high
 
 
 def probe_image(image: ImageData, image_filter: Filter, at: Pair) -> Probed:
@@ -297,9 +328,21 @@ class _Task:
         return stats
 
     def extremes(self) -> tuple[float, float]:
-        """Return the minimum and the maximum of the finite values."""
+        """Return the filter's percentiles, or else the minimum and the maximum, of the values."""
+        if self.filter.range == "percentile":
+            return self._percentiles()
         stats = self.run(ValueRange("raw", None), lambda _rows, _values: None, counted=True)
         return stats.minimum, stats.maximum
+
+    def _percentiles(self) -> tuple[float, float]:
+        """Return the percentiles of the map, which must be held as a whole for them."""
+        kept: dict[int, NDArray[Any]] = {}
+
+        def keep(rows: slice, values: NDArray[Any]) -> None:
+            kept[rows.start] = np.abs(values) if values.dtype.kind == "c" else values.copy()
+
+        self.run(ValueRange("raw", None), keep, counted=False)
+        return percentiles(np.concatenate([*kept.values()]), self.filter.percentile)
 
     def values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
         """Return a strip's values from those of each kernel."""

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from convcli.errors import ConvcliError, KernelError, UsageError
-from convcli.filtering import Filter, filter_image, measure
+from convcli.filtering import Filter, apply_range, filter_image, measure
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, Metadata
 from convcli.kernels.kernel import Kernel
@@ -90,6 +90,45 @@ def test_extremes_replace_the_maps_own():
     image_filter = make_filter("identity", range="rescale")
     assert filter_image(image, image_filter, 8).image.pixels.tolist() == [[0, 255]]
     assert filter_image(image, image_filter, 8, (0, 20)).image.pixels.tolist() == [[128, 255]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+@pytest.mark.parametrize("ends", [(1, 99), (0, 100), (10.5, 60)])
+def test_percentile_maps_numpys_percentiles_of_all_channels_to_black_and_white(dtype, ends):
+    rng = np.random.default_rng(8)
+    pixels = rng.integers(0, 256, (40, 30, 3)).astype(dtype)
+    image_filter = make_filter("outline", range="percentile", percentile=ends)
+    depth = 8 if dtype is np.uint8 else None
+    done = filter_image(ImageData(pixels, depth), image_filter, depth)
+    values = filter_image(ImageData(pixels, depth), make_filter("outline", range="raw"), None)
+    values = values.image.pixels.astype(float)
+    low, high = np.percentile(values, ends)
+    white = 255 if depth else 1
+    expected = np.clip((values - low) / (high - low), 0, 1) * white
+    np.testing.assert_allclose(done.image.pixels, expected, atol=0.5001 if depth else 1e-6)
+    assert done.stats.clipped == ((values < low) | (values > high)).mean()
+    low_high = measure(ImageData(pixels, depth), image_filter)
+    assert low_high == pytest.approx((low, high))
+
+
+def test_percentiles_are_those_of_finite_values():
+    pixels = np.array([[np.nan, np.inf, 0, 1, 2, 3, 4, -np.inf]])
+    image_filter = make_filter("1", range="percentile", percentile=(25, 75))
+    assert measure(ImageData(pixels, None), image_filter) == (1, 3)
+    done = filter_image(ImageData(pixels, None), image_filter, None).image.pixels
+    np.testing.assert_array_equal(done, [[np.nan, 1, 0, 0, 0.5, 1, 1, 0]])
+    empty = ImageData(np.full((2, 2), np.nan), None)
+    assert np.isnan(filter_image(empty, image_filter, None).image.pixels).all()
+
+
+def test_a_raw_result_gets_the_percentiles_later():
+    image = gray(20, 20)
+    base = make_filter("outline", range="percentile", percentile=(5, 90))
+    raw = filter_image(image, base._replace(range="raw"), None)
+    later = apply_range(raw, "percentile", 8, (5, 90))
+    at_once = filter_image(image, base, 8)
+    assert np.array_equal(later.image.pixels, at_once.image.pixels)
+    assert later.stats.clipped == at_once.stats.clipped
 
 
 def test_metadata_and_format_go_with_the_image_and_notes_do_not():

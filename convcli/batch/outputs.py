@@ -15,7 +15,7 @@ from convcli.atomic import atomic_write, is_stream
 from convcli.batch.inputs import Source
 from convcli.batch.job import STDOUT, Job, JobOptions, Output, SummaryFile
 from convcli.batch.options import OutputOptions
-from convcli.choices import NAME_TEMPLATE
+from convcli.choices import NAME_TEMPLATE, SCALED_RANGES
 from convcli.errors import UsageError, shown
 from convcli.images.formats import Format, choose_format, default_suffix, named_format
 from convcli.images.options import WriteOptions
@@ -236,7 +236,7 @@ def choose_target(
         depth = None
     elif depth is None and named is not None and not named.holds(channels, None):
         depth = 8
-        if range != "rescale":
+        if range not in SCALED_RANGES:
             notes += (
                 "plain numbers were rounded and clipped to 8-bit pixels; --range rescale spreads "
                 "them, and .npy, .csv and .tif keep them",

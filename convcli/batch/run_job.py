@@ -24,6 +24,7 @@ from convcli.batch.job import (
 )
 from convcli.batch.outputs import Target, choose_target, write_result
 from convcli.batch.summary_files import draw_figure, write_summary
+from convcli.choices import SCALED_RANGES
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering import (
     Filter,
@@ -162,8 +163,8 @@ class _JobRunner:
             narrowed = depth != image.depth and each.range != "raw" and each.combine != "direction"
             if has_stack and narrowed:
                 raw = filter_image(image, each._replace(range="raw", counted=True), None)
-                filtered = apply_range(raw, each.range, depth)
-                stacked.append((each, apply_range(raw, each.range, image.depth)))
+                filtered = apply_range(raw, each.range, depth, each.percentile)
+                stacked.append((each, apply_range(raw, each.range, image.depth, each.percentile)))
             else:
                 filtered = filter_image(image, each, depth)
                 stacked.append((each, filtered))
@@ -178,9 +179,9 @@ class _JobRunner:
                 self.summaries.append(summary)
 
     def _filter_frames(self, chosen: Filter, output: Output) -> None:
-        """Filter every frame into one file; ``rescale`` uses one scale for all frames."""
+        """Filter every frame into one file; a scaled range uses one scale for all frames."""
         extremes = None
-        if chosen.range == "rescale":
+        if chosen.range in SCALED_RANGES:
             extremes = math.inf, -math.inf
             for frame in self._frames():
                 self._reserve_filtering(frame, chosen, None)

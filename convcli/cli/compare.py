@@ -73,6 +73,8 @@ class Variation(NamedTuple):
         elif not kernel_args.kernel:
             raise click.UsageError("give the kernel: -k SPEC")
         conv = self.conv | ({"fill": None} if self.vary == "border" else {})
+        if self.vary == "range" and kernel_args.percentile is not None:
+            kernel_args = kernel_args._replace(range="percentile")  # as one of those compared
         filters = kernel_args.filters(as_conv_options(**conv))
         count = len(filters)
         if self.vary == "kernel" and count < 2:

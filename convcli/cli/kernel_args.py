@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from convcli.choices import ALPHAS, COMBINATIONS, METHOD_SYNONYMS, METHODS
+from convcli.choices import ALPHAS, COMBINATIONS, METHOD_SYNONYMS, METHODS, PERCENTILES
 from convcli.cli.options import (
+    PERCENTILE,
     RANGE,
     Decorator,
     OptionDecl,
@@ -38,6 +39,7 @@ class KernelArgs(NamedTuple):
     divisor: float | None
     bias: float | None = None
     range: str = "clip"
+    percentile: tuple[float, float] | None = None
     alpha: str = "keep"
     method: str = "auto"
     threads: int | None = None
@@ -75,6 +77,8 @@ class KernelArgs(NamedTuple):
 
         if self.bias is not None and not math.isfinite(self.bias):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
+        if self.percentile is not None and self.range != "percentile":
+            raise UsageError("--percentile needs --range percentile")
         sets = list(group_kernels(self.sets(), self.combine))
         filters = tuple(
             Filter(
@@ -88,6 +92,7 @@ class KernelArgs(NamedTuple):
                 method=self.method,
                 threads=self.threads,
                 counted=counted,
+                percentile=self.percentile or PERCENTILES,
             )
             for label, group in zip(_distinct([group.label for group in sets]), sets, strict=True)
         )
@@ -175,6 +180,7 @@ _SCALING = (
 )
 _VALUES = (
     RANGE,
+    PERCENTILE,
     range_option(
         "--bias",
         type=float,

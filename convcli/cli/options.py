@@ -25,6 +25,7 @@ from convcli.choices import (
 )
 from convcli.cli.command import Option
 from convcli.cli.types import (
+    PERCENTILE_PAIR,
     SIZE,
     OutputType,
     PaddingType,
@@ -180,6 +181,14 @@ conv_values = option_group("conv", dict, *_CONV)  # for a command that varies on
 
 RANGE = range_option(
     "--range", type=WordType(RANGES), default="clip", help="How values become pixels."
+)
+
+PERCENTILE = range_option(
+    "--percentile",
+    type=PERCENTILE_PAIR,
+    rare=True,
+    show_default="1,99",
+    help="What --range percentile maps to black and white.",
 )
 
 _CHANNELS = input_option(

@@ -141,8 +141,27 @@ def parse_memory(text: str) -> int | float:
     return int(number * 1024**power)
 
 
+def parse_percentiles(text: str) -> tuple[float, float]:
+    """Read ``LOW,HIGH``, two percentiles from 0 to 100.
+
+    Raises:
+        ValueError: the text has another form, or LOW is not less than HIGH.
+
+    >>> parse_percentiles("0.5,99.5")
+    (0.5, 99.5)
+    """
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = 0
+    if not 0 <= low < high <= 100:
+        raise ValueError(f"{text!r} is not two percentiles from 0 to 100 such as 1,99")
+    return low, high
+
+
 SIZE = ParsedType("WxH", parse_size)
 POSITION = ParsedType("ROW,COL", parse_position)
+PERCENTILE_PAIR = ParsedType("LOW,HIGH", parse_percentiles)
 MEMORY = ParsedType("SIZE|P%", parse_memory)
 
 

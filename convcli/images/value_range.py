@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import RANGES
+from convcli.choices import RANGES, SCALED_RANGES
 from convcli.core.dtypes import float_type, saturate
 from convcli.errors import UsageError
 
-_DIRECTION_RANGES = ("clip", "abs", "rescale")
+_DIRECTION_RANGES = ("clip", "abs", *SCALED_RANGES)
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,19 @@ class ValueRange:
     - ``abs``: take magnitudes, then as ``clip``.
     - ``offset``: add mid-gray (128 or 32768), then as ``clip``.
     - ``rescale``: map ``low`` to black and ``high`` to white; a constant map becomes black.
+    - ``percentile``: as ``rescale``, but values below ``low`` or above ``high`` are clipped.
     - ``raw``: keep the values.
 
     NaN becomes black; infinities become black or white. Plain numbers (``max_value`` None) are
-    never clipped: ``clip`` keeps them, ``abs`` takes magnitudes, ``rescale`` gives floats from 0
-    to 1, and NaN stays NaN.
+    never clipped: ``clip`` keeps them, ``abs`` takes magnitudes, ``rescale`` and
+    ``percentile`` give floats from 0 to 1, and NaN stays NaN.
 
     Args:
         range: one of :data:`convcli.choices.RANGES`.
         max_value: 255, 65535, or None for plain numbers.
-        low: the map's least finite value; for ``rescale`` only.
-        high: the map's greatest finite value; for ``rescale`` only.
+        low: the value that becomes black, the map's least finite value for ``rescale``; for
+            ``rescale`` and ``percentile`` only.
+        high: the value that becomes white, likewise.
 
     Raises:
         UsageError: the range is unknown, or is ``offset`` with plain numbers.
@@ -66,12 +68,17 @@ class ValueRange:
         dtype: np.dtype[Any] = np.dtype(block_dtype)
         if self.max_value is not None and self.range != "raw":
             return np.dtype(np.uint8 if self.max_value == 255 else np.uint16)
-        if self.range == "rescale":
+        if self.range in SCALED_RANGES:
             return np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
         return dtype
 
-    def limits(self) -> tuple[int, int] | None:
-        """Return the least and greatest rounded values that are not clipped, or None."""
+    def limits(self) -> tuple[float, float] | None:
+        """Return the least and greatest values that are not clipped, or None.
+
+        Values are compared after they were rounded, but for ``percentile`` as they are.
+        """
+        if self.range == "percentile":
+            return self.low, self.high
         if self.max_value is None or self.range in ("rescale", "raw"):
             return None
         mid = self.max_value // 2 + 1
@@ -90,7 +97,7 @@ class ValueRange:
         """
         if self.range == "raw":
             out[...] = block
-        elif self.range == "rescale":
+        elif self.range in SCALED_RANGES:
             self._rescale(block, out)
         else:
             values = _magnitudes(block) if self.range == "abs" else block
@@ -104,6 +111,8 @@ class ValueRange:
     def _rescale(self, block: NDArray[Any], out: NDArray[Any]) -> None:
         """Divide before multiplying: ``high`` must become white exactly."""
         values = block.astype(float_type(block.dtype))
+        if self.range == "percentile":
+            np.clip(values, self.low, self.high, out=values)
         # In halves, since high - low can exceed what a float holds.
         low, high = values.dtype.type(self.low / 2), values.dtype.type(self.high / 2)
         with np.errstate(invalid="ignore"):
@@ -120,8 +129,8 @@ class DirectionColors(ValueRange):
     Gradients are complex numbers from :func:`convcli.core.combine.direction`. The hue is their
     angle, counter-clockwise from red at 0 (to the right): yellow-green is up, cyan left, violet
     down. The brightness is their magnitude: ``clip`` and ``abs`` clip it at ``max_value``,
-    ``rescale`` maps ``low`` to black and ``high`` to full brightness. Colors are 8-bit and fully
-    saturated. NaN becomes black. Plain numbers need ``rescale``.
+    ``rescale`` and ``percentile`` map ``low`` to black and ``high`` to full brightness. Colors are
+    8-bit and fully saturated. NaN becomes black. Plain numbers need one of these two.
 
     >>> pixels = np.empty((2, 3), np.uint8)
     >>> DirectionColors("clip", 255).apply(np.array([100, -400j]), pixels)
@@ -131,7 +140,7 @@ class DirectionColors(ValueRange):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_value is None and self.range != "rescale":
+        if self.max_value is None and self.range not in SCALED_RANGES:
             raise UsageError("--combine direction of plain numbers needs --range rescale")
 
     def dtype_for(self, _block_dtype: Any) -> np.dtype[Any]:
@@ -146,7 +155,7 @@ class DirectionColors(ValueRange):
         block = block.reshape(out.shape[:-1])
         with np.errstate(invalid="ignore"):
             low, high = self.low, self.high
-            if self.range != "rescale":
+            if self.range not in SCALED_RANGES:
                 low, high = 0, self.max_value or 1
             brightness = (np.abs(block) - low) / (high - low if high > low else np.inf)
             brightness = np.clip(brightness, 0, 1)
@@ -206,6 +215,7 @@ class ValueStats:
         self.minimum = self.maximum = math.nan
         self.nans = 0
         self._limits = value_range.limits()
+        self._rounds = value_range.range != "percentile"
         self._count = 0
         self._clipped = 0
 
@@ -223,7 +233,7 @@ class ValueStats:
         if self._limits is not None:
             low, high = self._limits
             if least < low or greatest > high or math.isnan(least):
-                rounded = np.rint(block) if block.dtype.kind == "f" else block
+                rounded = np.rint(block) if self._rounds and block.dtype.kind == "f" else block
                 for outside in (rounded < low, rounded > high):
                     self._clipped += int(np.count_nonzero(outside))
         if np.isfinite(least) and np.isfinite(greatest):

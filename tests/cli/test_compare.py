@@ -36,7 +36,7 @@ DEFAULTS = {
     "stride": ["1", "2", "3"],
     "dilation": ["1", "2", "3"],
     "operation": ["correlate", "convolve"],
-    "range": ["clip", "abs", "offset", "rescale", "raw"],
+    "range": ["clip", "abs", "offset", "rescale", "percentile", "raw"],
 }
 
 
@@ -137,7 +137,7 @@ def test_a_fill_adds_the_border_that_it_is_for(compare, gray):
 def test_plain_numbers_have_no_offset(compare, save, rng):
     save("m.csv", rng.normal(size=(5, 6)))
     found = records(compare("-k", "sobel-x", "--vary", "range", "m.csv", "--json"))
-    assert [each["value"] for each in found] == ["clip", "abs", "rescale", "raw"]
+    assert [each["value"] for each in found] == ["clip", "abs", "rescale", "percentile", "raw"]
     flags = ("-k", "sobel-x", "--vary", "range", "--values", "abs raw", "--diff", "m.csv")
     ok(compare(*flags, "--scale", "own"))
 
@@ -145,7 +145,11 @@ def test_plain_numbers_have_no_offset(compare, save, rng):
 @pytest.mark.slow
 def test_directions_have_the_ranges_of_colors(compare, gray):
     flags = ("-k", "sobel", "--combine", "direction", "--vary", "range", "gray.png")
-    assert [each["value"] for each in records(compare(*flags, "--json"))] == ["clip", "rescale"]
+    assert [each["value"] for each in records(compare(*flags, "--json"))] == [
+        "clip",
+        "rescale",
+        "percentile",
+    ]
     ok(compare(*flags, "--diff"))
 
 

@@ -40,6 +40,7 @@ def test_the_text_of_one_value(explain, save):
         ["-k", "outline"],
         ["-k", "sobel"],
         ["-k", "kirsch", "--range", "rescale"],
+        ["-k", "outline", "--range", "percentile", "--percentile", "20,70"],
         ["-k", "gaussian:5", "--operation", "convolve", "--border", "reflect"],
         ["-k", "emboss", "--range", "offset", "--stride", "2,3"],
         ["-k", "prewitt-x", "-k", "prewitt-y", "--combine", "sum", "--range", "abs"],

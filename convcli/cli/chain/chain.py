@@ -17,6 +17,7 @@ from convcli.choices import RANGES
 from convcli.cli.command import Command, Group, Option
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
+    PERCENTILE,
     message_option,
     option_group,
     output_file_option,
@@ -251,6 +252,7 @@ output_options = option_group(
         show_default="clip; raw for matrices",
         help="Convert to pixels.",
     ),
+    PERCENTILE,
     message_option(
         "--summary",
         is_flag=True,

@@ -13,7 +13,7 @@ import click
 from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.job import STDOUT
 from convcli.batch.outputs import Target, base_name, choose_target, plan_output, write_result
-from convcli.choices import Range
+from convcli.choices import PERCENTILES, Range
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import check_terminal, finite, print_name, write_stdout
 from convcli.core.dtypes import with_channels
@@ -39,6 +39,7 @@ class ChainOutputs(NamedTuple):
 
     output: str | None
     range: Range | None
+    percentile: tuple[float, float] | None
     summary: bool
     json: bool
     plot: str | None
@@ -70,6 +71,8 @@ def run(
     """
     if outputs.has_result:
         outputs = outputs._replace(output=_output_path(source, outputs, writing))
+    if outputs.percentile is not None and outputs.range != "percentile":
+        raise UsageError("--percentile needs --range percentile")
     if outputs.output == STDOUT and (outputs.summary or outputs.json):
         raise UsageError("--summary and --json print, and so does -o -; choose one")
     check_outputs(outputs.output, outputs.plot, overwrite=writing.overwrite)
@@ -217,7 +220,13 @@ class _ChainWriter:
 
     def _write_result(self, maps: Maps, target: Target) -> None:
         """Turn the last layer's maps into pixels, and write them."""
-        image, stats = image_of(maps, self.outputs.range or "clip", target.depth, self.image)
+        image, stats = image_of(
+            maps,
+            self.outputs.range or "clip",
+            target.depth,
+            self.image,
+            self.outputs.percentile or PERCENTILES,
+        )
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
         if stats.nans and image.depth is not None:
             notes += (f"{stats.nans} NaN values of the last layer became black",)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.choices import SCALED_RANGES
 from convcli.core.dtypes import with_channels
 from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan
@@ -35,7 +36,8 @@ class SlidingWindow:
         values: the combined values, (H', W', C).
         pixels: the values after the range mapping, as ``apply`` writes them, (H', W', C).
         max_value: the pixel value that is white, or None for plain numbers.
-        extremes: the values that ``rescale`` maps to black and white; None for other ranges.
+        extremes: the values that ``rescale`` and ``percentile`` map to black and white; None for
+            other ranges.
     """
 
     image: ImageData
@@ -105,7 +107,7 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     image_filter = image_filter._replace(alpha="drop", counted=False)
     raw = image_filter._replace(range="raw")
     depth = None if image_filter.range == "raw" else image.depth
-    extremes = measure(image, image_filter) if image_filter.range == "rescale" else None
+    extremes = measure(image, image_filter) if image_filter.range in SCALED_RANGES else None
 
     def filtered(image_filter: Filter, depth: int | None) -> NDArray[Any]:
         return with_channels(filter_image(image, image_filter, depth, extremes).image.pixels)

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from convcli.choices import Range
+from convcli.choices import PERCENTILES, Range
+from convcli.filtering import percentiles
 from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.layers.base import Layer, Maps
@@ -40,6 +41,7 @@ def image_of(
     range: Range,  # noqa: A002 - the option's name
     depth: int | None,
     like: ImageData,
+    percentile: tuple[float, float] = PERCENTILES,
 ) -> tuple[ImageData, ValueStats]:
     """Turn maps into pixels.
 
@@ -48,6 +50,7 @@ def image_of(
         range: how values become pixels.
         depth: bits of the pixels, 8 or 16; None for plain numbers.
         like: an image whose metadata and format are carried over.
+        percentile: the percentiles, 0 to 100, that range ``percentile`` maps to black and white.
 
     Returns:
         The image, and the statistics of the maps' values.
@@ -56,6 +59,9 @@ def image_of(
         UsageError: the range needs a depth.
     """
     value_range = ValueRange(range, max_value_of(depth))
+    if range == "percentile":
+        low, high = percentiles(maps, percentile)
+        value_range = replace(value_range, low=low, high=high)
     stats = ValueStats(value_range)
     stats.add(maps)
     if range == "rescale":

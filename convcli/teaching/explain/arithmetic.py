@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.choices import SCALED_RANGES
 from convcli.core.combine import COMBINERS
 from convcli.core.dtypes import check_image, with_channels
 from convcli.core.padding import OUTSIDE, border_at
@@ -103,7 +104,7 @@ def explain_image(
     image_filter, position = image_filter._replace(alpha="drop"), _position(at)
     probed = probe_image(image, image_filter, position)
     extremes = None
-    if image_filter.range == "rescale":
+    if image_filter.range in SCALED_RANGES:
         low, high = _activate(activation, np.array(measure(image, image_filter))).tolist()
         extremes = low, high
     return explain_probed(image, image_filter, position, probed, activation, extremes)

@@ -90,7 +90,7 @@ def result_lines(
 def step_lines(name: str, text: str | Iterable[str]) -> list[str]:
     """Return the lines of a step: its name, and beside it a text, or words with spaces."""
     lines = wrapped(text.split(" ") if isinstance(text, str) else text, " " * LABEL)
-    lines[0] = name.ljust(LABEL) + lines[0][LABEL:]
+    lines[0] = f"{name:<{LABEL - 1}} {lines[0][LABEL:]}"  # percentile is one letter wider
     return lines
 
 
@@ -145,7 +145,8 @@ def _rescale_text(
     text = f"({format_number(value)} - {least}) / ({format_number(high)} - {least})"
     if max_value is None:
         return f"{text} -> {format_number(pixel)}"
-    change = _change(value, max_value) if math.isnan(value) else ""
+    outside = not low <= value <= high  # by percentile only, or not a number
+    change = _change(value if math.isnan(value) else math.inf, max_value) if outside else ""
     return f"{text} * {max_value} -> {format_number(pixel)}{change}"
 
 

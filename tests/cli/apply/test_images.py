@@ -262,3 +262,24 @@ def test_inputs_are_not_touched(apply, photo, gray, contents, here):
     assert {name: after[name] for name in before[0]} == before[0]
     assert {path: path.stat().st_mtime_ns for path in before[1]} == before[1]
     assert len(after) == 2 + 4
+
+
+def test_percentile_spreads_what_lies_between(apply, gray, load, by_scipy):
+    flags = ["-k", "outline", "--range", "percentile", "gray.png"]
+    values = by_scipy(gray, KERNELS["outline"])
+    for name, ends, more in (("a", (1, 99), []), ("b", (20, 60), ["--percentile", "20,60"])):
+        ok(apply(*flags, *more, "-o", f"{name}.png"))
+        low, high = np.percentile(values, ends)
+        expected = np.clip((values - low) / (high - low), 0, 1) * 255
+        assert np.abs(load(f"{name}.png") - expected).max() <= 0.5001
+
+
+def test_percentiles_are_two_and_need_their_range(apply, gray):
+    apply("-k", "outline", "--percentile", "1,99", "gray.png", "-o", "o.png").fails(
+        2, "--percentile needs --range percentile"
+    )
+    for text in ("99,1", "1", "1,2,3", "-1,50", "50,101", "nan,99", "x,y", "5,5"):
+        apply(
+            *("-k", "outline", "--range", "percentile", "--percentile", text),
+            *("gray.png", "-o", "o.png"),
+        ).fails(2, "is not two percentiles from 0 to 100")

@@ -62,13 +62,14 @@ def test_nothing_is_rounded_or_cut_between_layers(chain, save):
         ("abs", [100, 100, 255]),
         ("offset", [28, 228, 255]),
         ("rescale", [0, 100, 255]),
+        ("percentile --percentile 50,100", [0, 0, 255]),
     ],
 )
 def test_ranges(chain, save, load, range_, pixels):
     """The values are -100, 100 and 410."""
     save("g.png", np.array([[0, 100, 255]], np.uint8))
     words = ["g.png", "conv", "-k", "2", "--bias", "-100", "-o", "o.png"]
-    printed(chain(*words, "--range", range_))
+    printed(chain(*words, "--range", *range_.split()))
     assert load("o.png").ravel().tolist() == pixels
     if range_ == "clip":
         printed(chain(*words, "--overwrite"))
