@@ -100,9 +100,9 @@ def test_percentile_maps_numpys_percentiles_of_all_channels_to_black_and_white(d
     image_filter = make_filter("outline", range="percentile", percentile=ends)
     depth = 8 if dtype is np.uint8 else None
     done = filter_image(ImageData(pixels, depth), image_filter, depth)
-    values = filter_image(ImageData(pixels, depth), make_filter("outline", range="raw"), None)
-    values = values.image.pixels.astype(float)
-    low, high = np.percentile(values, ends)
+    raw = filter_image(ImageData(pixels, depth), make_filter("outline", range="raw"), None)
+    values = raw.image.pixels.astype(float)
+    low, high = (float(np.percentile(values, end)) for end in ends)
     white = 255 if depth else 1
     expected = np.clip((values - low) / (high - low), 0, 1) * white
     np.testing.assert_allclose(done.image.pixels, expected, atol=0.5001 if depth else 1e-6)
