@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.errors import ImageError, UsageError, shown
+from convcli.images.notes import visible
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def read_one(source: str, options: ReadOptions, *, quiet: bool = False) -> tuple
     else:
         name = shown(source)
         image = read_image(Path(source), name=source, options=options)
-    for note in () if quiet else image.notes:
+    for note in visible(image.notes, quiet=quiet):
         click.echo(f"{name}: {note}", err=True)
     return image, name
 

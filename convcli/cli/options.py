@@ -17,11 +17,13 @@ from convcli.choices import (
     BORDER_SYNONYMS,
     BORDERS,
     CHANNELS,
+    COMPRESSIONS,
     FRAMES,
     MAX_PIXELS,
     OPERATIONS,
     RANGES,
     SCALES,
+    SUBSAMPLINGS,
 )
 from convcli.cli.command import Option
 from convcli.cli.types import (
@@ -242,6 +244,28 @@ _ENCODING = (
         rare=True,
         show_default="1, for speed",
         help="Compression of PNG: 0 is none, 9 the smallest file.",
+    ),
+    output_option(
+        "--subsampling",
+        type=WordType(SUBSAMPLINGS),
+        rare=True,
+        show_default="the input's",
+        help="Color resolution of JPEG.",
+    ),
+    output_option(
+        "--compression",
+        type=WordType(COMPRESSIONS),
+        rare=True,
+        show_default="the input's",
+        help="Compression of TIFF.",
+    ),
+    output_option(
+        "--lossless",
+        is_flag=True,
+        default=None,
+        rare=True,
+        show_default="as the input",
+        help="Write WebP without loss.",
     ),
     OVERWRITE,
 )

@@ -16,6 +16,7 @@ from convcli.batch.job import JobResult, OutputResult
 from convcli.cli.options import MessageOptions
 from convcli.errors import ExitCode, UsageError, shown
 from convcli.geometry import size_text
+from convcli.images.notes import visible
 
 REDRAW_SECONDS = 0.1  # between two updates of the progress line
 
@@ -86,7 +87,7 @@ class Reporter:
         if all(output.data is None for output in result.results):
             for summary in result.summaries:
                 self._print_name(summary.path)
-        for note in () if self.options.quiet else result.notes:
+        for note in visible(result.notes, verbose=self.options.verbose, quiet=self.options.quiet):
             click.echo(f"{_name(result)}: {note}", err=True)
         if result.error is None:
             self.done += 1

@@ -29,7 +29,8 @@ class Format:
         alpha: whether it holds transparency.
         frames: whether it holds several images.
         metadata: which fields of :class:`convcli.images.image.Metadata` it holds.
-        options: which of ``quality`` and ``compress_level`` its encoder knows.
+        options: which of ``quality``, ``compress_level``, ``subsampling``, ``compression`` and
+            ``lossless`` its encoder knows.
     """
 
     name: str
@@ -79,14 +80,18 @@ PNG = Format(
     "PNG", _PNG_SUFFIXES, deep=GRAY, alpha=True, frames=True, metadata=_ALL, options=_LEVEL
 )
 TIFF = Format(
-    "TIFF", (".tif", ".tiff"), deep=GRAY, plain=GRAY, alpha=True, frames=True, metadata=_ALL
+    "TIFF", (".tif", ".tiff"), deep=GRAY, plain=GRAY, alpha=True, frames=True, metadata=_ALL,
+    options=("compression",),
 )
 NPY = Format("npy", (".npy",), channels=ANY, deep=ANY, plain=ANY)
 FORMATS = (
     PNG,
-    Format("JPEG", _JPEG_SUFFIXES, metadata=_ALL, options=_QUALITY),
+    Format("JPEG", _JPEG_SUFFIXES, metadata=_ALL, options=("quality", "subsampling")),
     TIFF,
-    Format("WEBP", (".webp",), alpha=True, frames=True, metadata=_BASIC, options=_QUALITY),
+    Format(
+        "WEBP", (".webp",), alpha=True, frames=True, metadata=_BASIC,
+        options=("quality", "lossless"),
+    ),
     Format("AVIF", (".avif",), alpha=True, frames=True, metadata=_BASIC, options=_QUALITY),
     Format("GIF", (".gif",), alpha=True, frames=True),
     Format("BMP", (".bmp", ".dib"), metadata=("dpi",)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,20 @@ class Metadata:
     loop: int | None = None
 
 
+class Storage(NamedTuple):
+    """How the encoder of a file stored its pixels, which a result of the same format keeps.
+
+    Attributes:
+        compression: of a TIFF, as Pillow calls it, such as ``tiff_lzw``.
+        subsampling: of a JPEG's colors: 0 for 4:4:4, 1 for 4:2:2, 2 for 4:2:0.
+        lossless: a WebP lost nothing.
+    """
+
+    compression: str | None = None
+    subsampling: int | None = None
+    lossless: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """An image with its EXIF orientation applied, and its metadata.
@@ -41,6 +55,7 @@ class ImageData:
         alpha: (H, W) of the pixels' dtype, or None.
         format: Pillow's name of the file's format, or ``npy``, ``csv``, ``txt``.
         metadata: copied to a result, as far as its format holds it.
+        storage: how the file's encoder stored the pixels.
         notes: sentences for the user.
     """
 
@@ -49,6 +64,7 @@ class ImageData:
     alpha: NDArray[Any] | None = None
     format: str = "npy"
     metadata: Metadata = field(default_factory=Metadata)
+    storage: Storage = Storage()  # noqa: RUF009 - it cannot change
     notes: tuple[str, ...] = ()
 
     @property

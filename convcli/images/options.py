@@ -5,7 +5,7 @@ The command line builds these records at start-up, so neither Pillow nor numpy i
 
 from typing import NamedTuple
 
-from convcli.choices import MAX_PIXELS, Channels, Frames
+from convcli.choices import MAX_PIXELS, Channels, Compression, Frames, Subsampling
 from convcli.errors import UsageError
 from convcli.geometry import size_text
 
@@ -36,6 +36,9 @@ class WriteOptions(NamedTuple):
             output's suffix.
         quality: of JPEG, WebP and AVIF, 0 to 100; None for 95.
         compress_level: of PNG, 0 to 9; None for fast compression.
+        subsampling: of JPEG's colors; None for the input's, else 444 from quality 90 and 420 below.
+        compression: of TIFF; None for the input's, else none.
+        lossless: write WebP without loss; None if the input is.
         overwrite: replace files that exist.
         skip_existing: keep files that exist and go on with the next.
     """
@@ -43,6 +46,9 @@ class WriteOptions(NamedTuple):
     format: str | None = None
     quality: int | None = None
     compress_level: int | None = None
+    subsampling: Subsampling | None = None
+    compression: Compression | None = None
+    lossless: bool | None = None
     overwrite: bool = False
     skip_existing: bool = False
 

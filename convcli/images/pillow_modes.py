@@ -22,6 +22,8 @@ _TARGETS = {
     "PA": "RGBA",
     "RGBa": "RGBA",
 }
+_BITS_TAG, _SAMPLE_FORMAT_TAG = 258, 339  # of a TIFF
+_UNSIGNED, _SIGNED = 1, 2
 _BAND_BYTES = 2**18
 _SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # rawmode: white is 3 or 15, and Pillow scales it to 255
 
@@ -32,10 +34,12 @@ class StoredSamples(NamedTuple):
     Attributes:
         rawmodes: Pillow's names of the layouts that its decoder reads.
         narrowed: 16-bit samples become 8-bit ones.
+        dtype: what a TIFF's samples are where Pillow takes them for another type, or None.
     """
 
     rawmodes: tuple[str, ...]
     narrowed: bool
+    dtype: np.dtype[Any] | None = None
 
     @classmethod
     def of(cls, im: Image.Image) -> StoredSamples:
@@ -47,7 +51,20 @@ class StoredSamples(NamedTuple):
         deep = any(";16" in word or word == "SGI16" for word in rawmodes)
         if im.format == "PPM":  # the decoder's other argument is the greatest sample
             deep = deep or any(isinstance(word, int) and word > 255 for word in words)
-        return cls(rawmodes, deep and im.mode not in ("I", "F") and ";16" not in im.mode)
+        narrowed = deep and im.mode not in ("I", "F") and ";16" not in im.mode
+        return cls(rawmodes, narrowed, _misread_type(im))
+
+
+def _misread_type(im: Image.Image) -> np.dtype[Any] | None:
+    """Return the type of a TIFF's gray samples that Pillow reads as signed, or as unsigned."""
+    tags = getattr(im, "tag_v2", {})
+    sample_format = tags.get(_SAMPLE_FORMAT_TAG, (_UNSIGNED,))[0]
+    if im.mode == "L" and sample_format == _SIGNED:
+        return np.dtype(np.int8)
+    bits = tags.get(_BITS_TAG, (1,))[0]
+    if im.mode == "I" and sample_format == _UNSIGNED and bits == 32:
+        return np.dtype(np.uint32)
+    return None
 
 
 class SampleFormat(NamedTuple):
@@ -89,6 +106,8 @@ def sample_format_of(im: Image.Image, stored: StoredSamples) -> SampleFormat:
         target = "RGBA"
     if any(rawmode.startswith("LA;16") for rawmode in stored.rawmodes):
         target = "LA"  # Pillow reads it as RGBA
+    if stored.dtype is not None:  # copying to this type undoes the wrapping
+        return SampleFormat(target, stored.dtype, None)
     if target.startswith("I;16") or (target == "I" and im.format == "PPM"):
         return SampleFormat(target, np.dtype(np.uint16), 16, _transparent_value(im, stored))
     if target in ("I", "F"):

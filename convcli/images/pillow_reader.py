@@ -12,11 +12,12 @@ from PIL import ExifTags, Image
 
 from convcli.errors import ImageError
 from convcli.images.channels import check_channels
-from convcli.images.image import ImageData
+from convcli.images.image import ImageData, Storage
 from convcli.images.metadata import read_metadata
 from convcli.images.options import ReadOptions, check_read_options, over_limit
 from convcli.images.pillow_errors import decoding
 from convcli.images.pillow_modes import StoredSamples, apply_orientation, resize, sample_format_of
+from convcli.images.storage import is_lossless_webp, read_storage
 
 # Common formats come first: Pillow tries them without loading the plugins of all others. Formats
 # with weak signatures come last. Left out are formats that run programs or hold other files (EPS
@@ -69,6 +70,8 @@ class ImageFile:
             # These decoders take the file whole, and copy it.
             is_whole = self._im.format in ("WEBP", "AVIF")
             self._file_bytes = 2 * file.seek(0, io.SEEK_END) if is_whole else 0
+            is_lossless = self._im.format == "WEBP" and is_lossless_webp(file)
+        self._storage = Storage(lossless=True) if is_lossless else None
         if hasattr(self._im, "_frame_pos"):  # Pillow asks at each page whether it came before
             self._im._frame_pos = _PageOffsets(self._im._frame_pos)
 
@@ -114,6 +117,7 @@ class ImageFile:
             self._check_size()
             self._request.reserve(self._file_bytes + _decoded_bytes(im, options.frames == "all"))
             stored = StoredSamples.of(im)
+            storage = self._storage or read_storage(im)
             # The TIFF decoder applies the orientation itself.
             applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
             im.load()
@@ -132,7 +136,9 @@ class ImageFile:
             notes = ("16-bit color was read as 8-bit, the limit of Pillow", *notes)
         notes = tuple(dict.fromkeys((*notes, *self._notes)))
         self._notes.clear()
-        return ImageData(pixels, sample_format.depth, alpha, str(im.format), metadata, notes)
+        return ImageData(
+            pixels, sample_format.depth, alpha, str(im.format), metadata, storage, notes
+        )
 
     def _check_size(self) -> None:
         (width, height), limit = self._im.size, self._request.options.max_pixels

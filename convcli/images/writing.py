@@ -26,10 +26,13 @@ from convcli.images.metadata import matching_profile
 from convcli.images.options import WriteOptions
 from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
+from convcli.images.storage import jpeg_options, tiff_compression, tiff_options, webp_options
 from convcli.images.tiff_pages import write_pages
 from convcli.images.value_range import to_eight_bits
 
 _DEFAULTS = WriteOptions()
+_ENCODER_OPTIONS = ("quality", "compress_level", "subsampling", "compression", "lossless")
+_GREATEST = {"quality": 100, "compress_level": 9}
 _MAX_JPEG_EXIF = 65_527  # bytes
 
 
@@ -48,7 +51,7 @@ def write_image(
         image: what to write.
         file: binary, open for writing; it may be a pipe.
         format: from :func:`convcli.images.formats.choose_format`.
-        options: ``quality`` and ``compress_level``; the others are ignored.
+        options: how to encode; ``format``, ``overwrite`` and ``skip_existing`` are ignored.
 
     Returns:
         Notes for the user.
@@ -98,17 +101,19 @@ class _Encoder:
     def __init__(self, form: Format, options: WriteOptions) -> None:
         self.format = form
         self.notes: list[str] = []
-        self._options = {"quality": 95} if "quality" in form.options else {}
-        for name, greatest in (("quality", 100), ("compress_level", 9)):
+        self._wanted = options
+        self._options: dict[str, Any] = {"quality": 95} if "quality" in form.options else {}
+        for name in _ENCODER_OPTIONS:
             value, option = getattr(options, name), "--" + name.replace("_", "-")
             if value is None:
                 continue
-            if not 0 <= value <= greatest:
+            greatest = _GREATEST.get(name)
+            if greatest is not None and not 0 <= value <= greatest:
                 raise UsageError(f"{option} {value} is not within 0..{greatest}")
-            if name in form.options:
-                self._options[name] = value
-            else:
+            if name not in form.options:
                 self.notes.append(f"{option} was ignored: {form.suffix} has no such option")
+            elif greatest is not None:
+                self._options[name] = value
 
     def write_one(self, image: ImageData, file: BinaryIO) -> None:
         """Write a single image."""
@@ -127,8 +132,24 @@ class _Encoder:
                 self._write_gif([still], sink, plays=1)
             return
         pil_image = self._pil_image(image)
+        if self.format.name == "TIFF":
+            self._write_tiff(pil_image, image, file)
+            return
+        options = self._options | self._like_input(image)
         with self._sink(file) as sink:
-            pil_image.save(sink, self.format.name, **self._options, **self._metadata(image))
+            pil_image.save(sink, self.format.name, **options, **self._metadata(image))
+
+    def _like_input(self, image: ImageData) -> dict[str, Any]:
+        """Return the encoder's options that follow the input's."""
+        if self.format.name == "JPEG":
+            return jpeg_options(image, self._wanted)
+        return webp_options(image, self._wanted) if self.format.name == "WEBP" else {}
+
+    def _write_tiff(self, pil_image: Image.Image, image: ImageData, file: BinaryIO) -> None:
+        compression = tiff_compression(image, self._wanted, self.notes)
+        options = tiff_options(compression, integers=pil_image.mode != "F")
+        with self._sink(file, in_memory=compression != "raw") as sink:
+            pil_image.save(sink, "TIFF", **options, **self._metadata(image))
 
     def write_pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
         """Write a TIFF of several pages, which may differ in size."""
@@ -205,10 +226,13 @@ class _Encoder:
             yield widened
 
     @contextmanager
-    def _sink(self, file: BinaryIO) -> Iterator[BinaryIO]:
-        """Give the encoder a file in which it can seek; translate its exceptions."""
-        hangs = self.format.name == "JPEG2000"  # the encoder never returns when the disk is full
-        sink = io.BytesIO() if hangs or not file.seekable() else file
+    def _sink(self, file: BinaryIO, *, in_memory: bool = False) -> Iterator[BinaryIO]:
+        """Give the encoder a file in which it can seek; translate its exceptions.
+
+        When the disk is full, JPEG 2000's encoder never returns, and libtiff does not say so.
+        """
+        in_memory = in_memory or self.format.name == "JPEG2000"
+        sink = io.BytesIO() if in_memory or not file.seekable() else file
         with encoding(self.format.name):
             yield sink
         if isinstance(sink, io.BytesIO) and sink is not file:

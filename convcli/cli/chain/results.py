@@ -21,6 +21,7 @@ from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.arrays import write_npy
 from convcli.images.formats import PNG, default_suffix, named_format
 from convcli.images.image import ImageData, max_value_of
+from convcli.images.notes import visible
 from convcli.images.options import ReadOptions, WriteOptions
 from convcli.images.value_range import ValueRange
 from convcli.images.writing import write_image
@@ -239,7 +240,7 @@ class _ChainWriter:
                 f"the result is nearly black: its largest value is {stats.maximum:.3g}; "
                 "--range rescale shows it",
             )
-        for note in (*target.notes, *notes):
+        for note in visible((*target.notes, *notes)):
             click.echo(f"{self.name}: {note}", err=True)
         self.record |= {
             "min": finite(stats.minimum),
