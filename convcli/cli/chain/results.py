@@ -14,7 +14,7 @@ from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.job import STDOUT
 from convcli.batch.outputs import Target, base_name, choose_target, plan_output, write_result
 from convcli.choices import PERCENTILES, Range
-from convcli.cli.files import check_outputs, read_one
+from convcli.cli.files import check_memory, check_outputs, read_one
 from convcli.cli.report import check_terminal, finite, print_name, write_stdout
 from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError, prefix_errors, shown
@@ -27,7 +27,7 @@ from convcli.images.value_range import ValueRange
 from convcli.images.writing import write_image
 from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
-from convcli.layers.network import Stage, run_network
+from convcli.layers.network import Stage, network_bytes, run_network
 from convcli.teaching.chain.maps import image_of, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import as_record, summary_lines
 
@@ -84,6 +84,8 @@ def run(
         stages = plan_chain(layers, image)
         writer = _ChainWriter(image, name, outputs, writing, stages)
         if outputs.needs_maps:
+            shape = (*image.shape, image.channels)
+            check_memory(name, network_bytes(stages, shape, image.pixels.dtype))
             writer.write()
         _print(source, image, stages, writer)
 
