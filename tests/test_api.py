@@ -148,6 +148,8 @@ def test_a_kernels_bias_is_in_8_bit_levels():
     assert cross_correlate(GRAY, kernel).max() == 2
     assert cross_correlate(DEEP, kernel).max() == 2 * 257
     assert cross_correlate(DEEP, kernel, bias=2).max() == 2
+    assert cross_correlate(DEEP, [kernel, kernel]).max() == 2 * 257
+    assert cross_correlate(DEEP, [kernel, kernel], bias=[1, 2]).max() == 2
     assert explain(DEEP, kernel, (0, 0)).outputs[0].value == 2 * 257
 
 
