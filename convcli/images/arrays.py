@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convcli.errors import quoted
 from convcli.images.image import depth_of
 from convcli.images.options import over_limit
-from convcli.kernels.matrix_text import content_lines
+from convcli.kernels.matrix_text import content_lines, unbracketed
 from convcli.kernels.npy import ArrayError, read_array, read_header
 
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)
@@ -85,7 +85,8 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     r"""Parse a matrix as ``np.loadtxt`` does: one row per line; ``#`` begins a comment.
 
     Numbers are separated by blanks or tabs, by commas, or by semicolons, and may be quoted.
-    Between semicolons and in quotes, a comma is a decimal point.
+    Between semicolons and in quotes, a comma is a decimal point. A Python list of rows and an
+    array as numpy prints it are read too.
 
     Args:
         text: the file's text.
@@ -104,7 +105,7 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     >>> parse_matrix("1,5; 2\n3; 4,25", 100)[0].tolist()
     [[1.5, 2.0], [3.0, 4.25]]
     """
-    lines = content_lines(text)
+    lines = content_lines(unbracketed(text))
     if not lines:
         raise ArrayError("holds no numbers")
     separators = (mark for mark in ";," if any(mark in content for _, content in lines))

@@ -13,7 +13,13 @@ import numpy as np
 from convcli.atomic import atomic_write
 from convcli.errors import KernelError, UsageError, quoted, shown
 from convcli.kernels.kernel import MAX_WEIGHT, Kernel
-from convcli.kernels.matrix_text import aligned, check_row_lengths, parse_text, weight_rows
+from convcli.kernels.matrix_text import (
+    aligned,
+    check_row_lengths,
+    parse_text,
+    unbracketed,
+    weight_rows,
+)
 from convcli.kernels.npy import MAGIC, ArrayError, read_array, read_header
 
 KERNEL_SUFFIXES = (".txt", ".csv", ".npy", ".json")
@@ -21,6 +27,10 @@ MAX_BYTES = 64 * 2**20
 FIELDS = {"matrix", "divisor", "bias", "name", "summary", "source"}
 # `kernels show --json` adds these to a kernel; they follow from the rest.
 DERIVED_FIELDS = {"size", "sum", "symmetry", "rank", "separable", "least", "greatest"}
+
+
+class NotJsonError(KernelError):
+    """A text is not JSON."""
 
 
 def looks_like_path(text: str) -> bool:
@@ -64,7 +74,11 @@ def read_content(content: bytes, suffix: str, name: str) -> Kernel:
         return Kernel(_read_npy(content), name=name)
     text = _decode(content)
     if suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
-        return _read_json(text, name)
+        try:
+            return _read_json(text, name)
+        except NotJsonError:
+            if suffix == ".json" or unbracketed(text) == text:
+                raise
     return parse_text(text, name)
 
 
@@ -193,7 +207,7 @@ def _read_json(text: str, name: str) -> Kernel:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise KernelError(f"is not valid JSON: {shown(error)}") from error
+        raise NotJsonError(f"is not valid JSON: {shown(error)}") from error
     if not isinstance(document, dict):
         return Kernel(_array(document), name=name)
     unknown = sorted(document.keys() - FIELDS - DERIVED_FIELDS)

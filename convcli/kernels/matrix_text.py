@@ -20,6 +20,30 @@ MAX_DIGITS = 400  # of one number; a longer one is no weight, and slow to read
 MAX_DIVISOR = 2**31  # a larger common denominator makes unwieldy integers
 
 
+BRACKETED = re.compile(r"\s*(?:(?:np|numpy)\.)?(?:array\(\s*)?(?=\[)")
+AFTER_BRACKETS = re.compile(r"(?:,\s*dtype=[\w.]+)?\s*\)?\s*")
+
+
+def unbracketed(text: str) -> str:
+    r"""Return the rows of a Python list or of a printed array as lines; other text unchanged.
+
+    >>> unbracketed("[[255, 0], [0, 255]]")
+    '255,0\n0,255'
+    >>> unbracketed("array([[1. 0.]\n [0. 1.]])")
+    '1.,0.\n0.,1.'
+    """
+    start, end = BRACKETED.match(text), text.rfind("]")
+    if start is None or AFTER_BRACKETS.fullmatch(text, end + 1) is None:
+        return text
+    inner = "\n".join(line for _, line in content_lines(text[start.end() : end + 1]))
+    if inner.count("[") > 1:
+        inner = inner[1:-1]  # the list of rows
+    rows = re.findall(r"\[([^\[\]]*)\]", inner)
+    if re.sub(r"\[[^\[\]]*\]", "", inner).strip(", \t\n"):
+        return text
+    return "\n".join(",".join(split_row(row.strip().removesuffix(","))) for row in rows)
+
+
 def is_number(word: str) -> bool:
     """Tell whether ``word`` is a weight: an integer, a fraction or a decimal.
 
@@ -51,8 +75,9 @@ def content_lines(text: str) -> list[tuple[int, str]]:
 def parse_text(text: str, name: str = "custom") -> Kernel:
     """Return the kernel that is written in ``text``, one row per line or between semicolons.
 
-    Weights are separated by spaces or commas; ``#`` starts a comment. Integers and fractions
-    give int64 with their least common divisor; one decimal makes the whole matrix float64.
+    It may also be a Python list of rows, or an array as numpy prints it. Weights are separated by
+    spaces or commas; ``#`` starts a comment. Integers and fractions give int64 with their least
+    common divisor; one decimal makes the whole matrix float64.
 
     Raises:
         KernelError: there is no row, rows differ in length, or a cell is not a finite number.
@@ -61,7 +86,7 @@ def parse_text(text: str, name: str = "custom") -> Kernel:
     >>> kernel.matrix.tolist(), kernel.divisor
     ([[1, 2, 1]], 4)
     """
-    rows = [split_row(line) for line in _lines(text)]
+    rows = [split_row(line) for line in _lines(unbracketed(text))]
     if not rows:
         raise KernelError('the matrix is empty; write rows as in "0 -1 0; -1 5 -1; 0 -1 0"')
     check_row_lengths(rows)

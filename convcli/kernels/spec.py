@@ -20,10 +20,16 @@ from convcli.core.dtypes import int_if_whole
 from convcli.errors import KernelError, UsageError, quoted
 from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
 from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
-from convcli.kernels.files import KERNEL_SUFFIXES, looks_like_path, read_kernel_file, read_stream
+from convcli.kernels.files import (
+    KERNEL_SUFFIXES,
+    looks_like_path,
+    read_content,
+    read_kernel_file,
+    read_stream,
+)
 from convcli.kernels.formulas import BUILDERS, MAX_SIDE
 from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
-from convcli.kernels.matrix_text import is_number, parse_text, split_row
+from convcli.kernels.matrix_text import BRACKETED, is_number, parse_text, split_row
 
 ROTATION = re.compile(r"(?P<base>.+)@(?P<angle>[^@/\\]*)", re.DOTALL)
 SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)
@@ -236,6 +242,8 @@ def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:
         return read_stream(stdin)
     if text.lower().endswith(KERNEL_SUFFIXES):
         return read_kernel_file(text)
+    if BRACKETED.match(text):
+        return read_content(text.encode(), "", "custom")
     first = split_row(text)[0]
     if ";" in text or is_number(first) or first.lower().lstrip("+-") in ("nan", "inf"):
         return parse_text(text)

@@ -9,7 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convcli.errors import KernelError
+from convcli.images.arrays import parse_matrix
 from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.npy import ArrayError
 from convcli.kernels.spec import KernelSet, find_computed, get_kernel, read_spec
 
 ROWS = st.integers(1, 4).flatmap(
@@ -260,3 +262,34 @@ def test_any_json_is_a_kernel_or_a_kernel_error(value):
 
 def flat(value):
     return [x for inner in value for x in flat(inner)] if isinstance(value, list) else [value]
+
+
+PASTED = [np.eye(2), np.arange(6).reshape(2, 3), np.array([[0.25, -1.5], [1e-5, 3]])]
+PASTED += [np.random.default_rng(1).normal(size=(3, 40))]  # whose rows take several lines
+FORMS = [str, repr, lambda a: f"np.{a!r}", lambda a: str(a.tolist())]
+
+
+@pytest.mark.parametrize("array", PASTED)
+@pytest.mark.parametrize("form", FORMS)
+def test_lists_and_printed_arrays_are_matrices(array, form, tmp_path):
+    text = form(array)
+    assert np.allclose(get_kernel(text).weights, array, atol=1e-6)
+    (tmp_path / "k.txt").write_text(text)
+    assert np.allclose(get_kernel(str(tmp_path / "k.txt")).weights, array, atol=1e-6)
+    assert np.allclose(parse_matrix(text, 1000)[0], array, atol=1e-6)
+    assert parse_matrix(text, 1000)[0].dtype.kind == array.dtype.kind
+
+
+def test_fractions_in_a_list_are_exact_and_a_list_is_rotated():
+    kernel = get_kernel("[[1/2, 1], [0, 1/4],]")
+    assert (kernel.matrix.tolist(), kernel.divisor) == ([[2, 4], [0, 1]], 4)
+    assert get_kernel("[[-1, 0, 1]]@90").matrix.tolist() == [[1], [0], [-1]]
+    assert get_kernel("[[[1]], [[2]]]").matrix.shape == (2, 1, 1)
+
+
+@pytest.mark.parametrize("text", ["[[1, 2", "[[1, x]]", "[[1, 2], [3]]", "[1, 2] [", "[[1 ... 2]]"])
+def test_a_list_that_is_no_matrix_is_refused(text):
+    with pytest.raises(KernelError):
+        get_kernel(text)
+    with pytest.raises(ArrayError):
+        parse_matrix(text, 1000)
