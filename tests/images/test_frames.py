@@ -131,7 +131,7 @@ def test_the_first_frame_is_read_without_the_others(form):
             self.taken += len(data)
             return data
 
-    frames = [Image.fromarray(RNG.integers(0, 256, (30, 40, 3), np.uint8)) for _ in range(100)]
+    frames = [Image.fromarray(RNG.integers(0, 256, (60, 80), np.uint8)) for _ in range(60)]
     whole = io.BytesIO()
     frames[0].save(whole, form, save_all=True, append_images=frames[1:])
     file = Counting(whole.getvalue())
@@ -286,7 +286,7 @@ def test_a_gif_counts_colors_before_it_says_that_some_are_lost():
     assert "palette of 256" in note
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=255), st.data())
 def test_few_colors_are_exact_in_a_gif(colors, data):
     pixels = np.array([colors], np.uint8)
@@ -307,7 +307,7 @@ def test_frames_may_be_invisible(suffix):
     assert [int((rgba[..., 3] > 0).sum()) for rgba in shown] == [0, 42, 0]
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.lists(st.floats(0, 500), min_size=2, max_size=30))
 def test_rounding_keeps_the_length_of_a_gif(durations):
     frame = ImageData(np.zeros((1, 1), np.uint8), 8)
@@ -317,7 +317,7 @@ def test_rounding_keeps_the_length_of_a_gif(durations):
     assert all(abs(a - b) <= 10 + 1e-6 for a, b in zip(shown, durations, strict=True))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.floats(0, 1e9))
 def test_a_delay_is_a_fraction_of_16_bits(duration):
     numerator, denominator = delay(duration)
