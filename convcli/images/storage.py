@@ -91,7 +91,7 @@ def tiff_compression(image: ImageData, options: WriteOptions, notes: list[str]) 
 
 
 def tiff_options(compression: str, *, integers: bool) -> dict[str, Any]:
-    """Return what Pillow's TIFF encoder is told; differences compress integers better."""
+    """Return what Pillow's TIFF encoder gets; differences compress integers better."""
     if compression == "raw":
         return {}
     predicted = integers and compression in _PREDICTED
