@@ -155,4 +155,4 @@ def test_paint_does_not_move_anything():
 
 def test_channels_are_added_up():
     explained = explain(np.array([[[1, 2, -4]]]), [[[1]], [[1]], [[2]]], (0, 0))
-    assert "\ntotal     1 + 2 + (-8) = -5\npixel     -5" in explained.text()
+    assert "\n\ntotal     1 + 2 + (-8) = -5\npixel     -5" in explained.text()
