@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convcli.choices import PERCENTILES, SCALED_RANGES
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
 from convcli.core.correlate import feature_map, run
+from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
 from convcli.core.dtypes import saturate
 from convcli.core.memory import estimated_bytes
 from convcli.core.padding import sample_at_anchors
@@ -29,6 +30,8 @@ from convcli.images.value_range import (
     to_eight_bits,
 )
 from convcli.kernels.kernel import Kernel
+
+SAMPLED_ROWS = 64  # that tell how many values are clipped, where not all are counted
 
 
 class Filter(NamedTuple):
@@ -65,11 +68,15 @@ class Filter(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """A filtered image, the statistics of its values, and how they were computed."""
+    """A filtered image, the statistics of its values, and how they were computed.
+
+    ``decimals`` is how many decimals of the values hold; None for all.
+    """
 
     image: ImageData
     stats: ValueStats
     method: str
+    decimals: int | None = None
 
 
 class Probed(NamedTuple):
@@ -128,8 +135,15 @@ def filter_image(
     )
     depth = None if name == "raw" else depth
     result = replace(image, pixels=pixels, depth=depth, alpha=task.alpha, notes=())
+    decimals = None
+    exact = not extremes and task.weight is None and _copies(image_filter)
+    if task.value_type.kind in "fc" and not exact and (image_filter.counted or depth is None):
+        bound = _bound(image, image_filter)
+        decimals = reliable_decimals(np.empty(0, task.value_type).real.dtype, bound)
+        scale = max(extremes[1] - extremes[0], 0) if extremes else 1
+        result = replace(result, decimals=reliable_decimals(pixels.dtype, bound / (scale or 1)))
     maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
-    return Filtered(result, stats, maps + task.plans[0].describe())
+    return Filtered(result, stats, maps + task.plans[0].describe(), decimals)
 
 
 def apply_range(
@@ -160,7 +174,7 @@ def apply_range(
     value_range.apply(values, pixels)
     stats = ValueStats(value_range)
     stats.add(values)
-    return Filtered(replace(raw.image, pixels=pixels, depth=depth), stats, raw.method)
+    return Filtered(replace(raw.image, pixels=pixels, depth=depth), stats, *raw[2:])
 
 
 def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
@@ -312,14 +326,23 @@ class _Task:
     def run(
         self, value_range: ValueRange, sink: Callable[[slice, NDArray[Any]], None], *, counted: bool
     ) -> ValueStats:
-        """Pass on the finished values of each strip, on several threads, and count them."""
+        """Pass on the finished values of each strip, on several threads, and count them.
+
+        Without ``counted``, the share of clipped integers is estimated.
+        """
         stats, lock = ValueStats(value_range), Lock()
+        limited = value_range.limits() is not None
+        spread = -(-self.plans[0].shape[0] // SAMPLED_ROWS)
 
         def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
             values = self.values(rows, blocks)
-            if counted or values.dtype.kind in "fc":  # NaN is always reported
+            # NaN is always reported; of integers that are not counted, some rows tell how many are
+            # clipped, and the others nothing.
+            step = 1 if counted or values.dtype.kind in "fc" else spread
+            if step == 1 or limited:
                 part = ValueStats(value_range)
-                part.add(np.abs(values) if values.dtype.kind == "c" else values)
+                seen = values[-rows.start % step :: step]
+                part.add(np.abs(seen) if seen.dtype.kind == "c" else seen)
                 with lock:
                     stats.merge(part)
             sink(rows, values)
@@ -381,6 +404,25 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter
     saturate(weight, carried)
     bias = _bias(image, image_filter, kernel)
     return _Task(planes, [plan], image_filter._replace(combine=None), carried, weight, bias)
+
+
+def _copies(image_filter: Filter) -> bool:
+    """Tell whether the values are those of the image, to the last digit."""
+    kernel = image_filter.kernels[0]
+    bias = kernel.bias if image_filter.bias is None else image_filter.bias
+    weights = kernel.weights[kernel.weights != 0]
+    return image_filter.combine is None and not bias and weights.tolist() in ([1], [-1])
+
+
+def _bound(image: ImageData, image_filter: Filter) -> float:
+    """Return the largest sum of magnitudes that a window of the image can have."""
+    border = abs(image_filter.conv.fill) if image_filter.conv.border == "constant" else 0
+    largest = max(largest_magnitude(image.pixels), border)
+    bounds = [
+        sum_bound(kernel.weights, largest, _bias(image, image_filter, kernel))
+        for kernel in image_filter.kernels
+    ]
+    return sum(bounds) if image_filter.combine == "sum" else max(bounds)
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:

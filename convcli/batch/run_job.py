@@ -25,6 +25,7 @@ from convcli.batch.job import (
 from convcli.batch.outputs import Target, choose_target, write_result
 from convcli.batch.summary_files import draw_figure, write_summary
 from convcli.choices import SCALED_RANGES
+from convcli.core.digits import round_number
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering import (
     Filter,
@@ -245,6 +246,8 @@ class _JobRunner:
             if target is not None:
                 data, notes = write_result(target, encode, self.options.writing)
                 self.notes += notes
+            digits = self.options.writing.digits
+            decimals = filtered.decimals if digits is None else digits
             self.results.append(
                 OutputResult(
                     kernel=chosen.label,
@@ -253,8 +256,8 @@ class _JobRunner:
                     input_shape=shape,
                     shape=filtered.image.shape,
                     method=filtered.method,
-                    minimum=stats.minimum,
-                    maximum=stats.maximum,
+                    minimum=round_number(stats.minimum, decimals),
+                    maximum=round_number(stats.maximum, decimals),
                     clipped=stats.clipped,
                 )
             )

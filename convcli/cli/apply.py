@@ -241,11 +241,13 @@ def apply(
         _note_idle_options(search, conv, verbose=messages.verbose)
     if dry_run:
         messages = messages._replace(verbose=False)
-        results = (dry_run_job(job, options) for job in jobs.jobs())
-        return _report(results, jobs, messages, progress=False)
+        planned = (dry_run_job(job, options) for job in jobs.jobs())
+        return _report(planned, jobs, messages, progress=False)
     quiet = messages.quiet or messages.verbose or not sys.stderr.isatty()
     progress = not quiet and jobs.count != 1
-    return _report(run_jobs(jobs, options, execution), jobs, messages, progress=progress)
+    unnamed = jobs.count == 1 and not (outputs.output or outputs.out_dir)
+    results = run_jobs(jobs, options, execution)
+    return _report(results, jobs, messages, progress=progress, unnamed=unnamed)
 
 
 def _check_outputs(
@@ -283,12 +285,17 @@ def _note_idle_options(search: InputOptions, conv: ConvOptions, *, verbose: bool
 
 
 def _report(
-    results: JobResults, jobs: JobList, messages: MessageOptions, *, progress: bool
+    results: JobResults,
+    jobs: JobList,
+    messages: MessageOptions,
+    *,
+    progress: bool,
+    unnamed: bool = False,
 ) -> ExitCode:
     """Print each result as it comes, then show the figures that wait for a window."""
     from convcli.cli.report import Progress, Reporter
 
-    reporter = Reporter(messages, Progress(jobs.count) if progress else None)
+    reporter = Reporter(messages, Progress(jobs.count) if progress else None, unnamed=unnamed)
     figures = []
     with closing(results):
         for result in results:

@@ -220,6 +220,14 @@ read_options = option_group("reading", _as_read_options, _CHANNELS, _RESIZE, _FR
 read_one_options = option_group("reading", _as_read_options, _CHANNELS, _RESIZE, _MAX_PIXELS)
 read_as_stored_options = option_group("reading", _as_read_options, _CHANNELS, _MAX_PIXELS)
 
+DIGITS = message_option(
+    "--digits",
+    type=click.IntRange(0, 17),
+    metavar="N",
+    rare=True,
+    show_default="those that hold",
+    help="Decimals of printed numbers.",
+)
 OVERWRITE = output_option("--overwrite", is_flag=True, help="Replace existing files.")
 _ENCODING = (
     output_option(
@@ -274,17 +282,9 @@ write_options = option_group(
     _as_write_options,
     *_ENCODING,
     output_option("--skip-existing", is_flag=True, help="Keep existing files and filter the rest."),
+    DIGITS,
 )
-write_one_options = option_group("writing", WriteOptions, *_ENCODING)
-
-DIGITS = message_option(
-    "--digits",
-    type=click.IntRange(0, 17),
-    metavar="N",
-    rare=True,
-    show_default="those that hold",
-    help="Decimals of printed numbers.",
-)
+write_one_options = option_group("writing", WriteOptions, *_ENCODING, DIGITS)
 
 SCALE = figure_option(
     "--scale",

@@ -18,6 +18,7 @@ from convcli.errors import ExitCode, UsageError, shown
 from convcli.geometry import size_text
 from convcli.images.notes import visible
 
+CLIPPED_SHARE = 0.9  # of the pixels, from which on a hint is given
 REDRAW_SECONDS = 0.1  # between two updates of the progress line
 
 
@@ -70,13 +71,20 @@ class Progress:
 
 
 class Reporter:
-    """Prints each result as it comes, and counts."""
+    """Prints each result as it comes, and counts.
 
-    def __init__(self, options: MessageOptions, progress: Progress | None = None) -> None:
+    ``unnamed``: the one result is named after its input, for want of an option.
+    """
+
+    def __init__(
+        self, options: MessageOptions, progress: Progress | None = None, *, unnamed: bool = False
+    ) -> None:
         self.options = options
+        self._unnamed = unnamed
         self._progress = progress
         self._began = time.monotonic()
         self.done = self.skipped = self.failed = 0
+        self._hinted = False
 
     def report(self, result: JobResult) -> None:
         """Print the result of one input: names or JSON, notes, and its error."""
@@ -129,6 +137,11 @@ class Reporter:
             print_json(_record(result, output))
         elif output.output is not None and not output.skipped:
             self._print_name(output.output)
+            if self._unnamed and not (self.options.quiet or self.options.json):
+                hint_at_numbers(output.output)
+        if not (self.options.quiet or self._hinted) and (hint := clipping_hint(output.clipped)):
+            click.echo(f"{shown(result.path)}: {hint}", err=True)
+            self._hinted = True
         if self.options.verbose and not output.skipped:
             click.echo(f"{_name(result)}: {_sentence(output)}", err=True)
 
@@ -175,6 +188,23 @@ def print_json(record: dict[str, Any]) -> None:
 def finite(number: float | None) -> float | None:
     """Return a number, or None (null in JSON) for NaN and infinity."""
     return number if number is not None and math.isfinite(number) else None
+
+
+def clipping_hint(clipped: float) -> str:
+    """Return a sentence if nearly all pixels are clipped, else nothing.
+
+    >>> clipping_hint(0.97)
+    '97 % of the pixels are clipped: --range rescale shows all values'
+    """
+    if clipped < CLIPPED_SHARE:
+        return ""
+    return f"{100 * clipped:.0f} % of the pixels are clipped: --range rescale shows all values"
+
+
+def hint_at_numbers(path: str) -> None:
+    """Say how to see the numbers of a matrix that was written to a file, unless asked for."""
+    if path.lower().endswith((".csv", ".txt")):
+        click.echo(f"{shown(path)}: -o - prints the numbers instead", err=True)
 
 
 def _record(result: JobResult, output: OutputResult) -> dict[str, Any]:

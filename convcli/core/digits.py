@@ -7,9 +7,10 @@ spacing of its number type at 1. So 5.199999999999999 is written 5.2.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 
 def reliable_decimals(dtype: DTypeLike, bound: float) -> int | None:
@@ -43,3 +44,40 @@ def round_number(number: float, decimals: int | None) -> float:
     if decimals is None or isinstance(number, int) or not math.isfinite(number):
         return number
     return round(number, decimals) + 0.0
+
+
+def round_values(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
+    """Round an array's floats to this many decimals, None for all; integers stay as they are.
+
+    >>> round_values(np.array([5.199999999999999, -1e-15]), 13).tolist()
+    [5.2, 0.0]
+    """
+    if decimals is None or values.dtype.kind != "f":
+        return values
+    # Python rounds decimals correctly, which np.round does not for every number of them.
+    rounded = [round(number, decimals) for number in values.ravel().tolist()]
+    return np.array(rounded, values.dtype).reshape(values.shape) + 0.0  # no -0
+
+
+def sum_bound(weights: NDArray[Any], largest: float, bias: float = 0) -> float:
+    """Return the largest sum of magnitudes of a window, where no value exceeds ``largest``.
+
+    >>> sum_bound(np.array([[1, -2, 1]]), 255, bias=-5)
+    1025.0
+    """
+    with np.errstate(all="ignore"):
+        return float(np.abs(weights).sum()) * largest + abs(bias)
+
+
+def largest_magnitude(values: NDArray[Any]) -> float:
+    """Return the largest magnitude of the finite numbers of an array, 0 if there are none.
+
+    >>> largest_magnitude(np.array([2, -3.5, np.inf])), largest_magnitude(np.array([-128], np.int8))
+    (3.5, 128)
+    """
+    if not values.size:
+        return 0
+    ends: tuple[float, float] = values.min().item(), values.max().item()
+    if not all(map(math.isfinite, ends)):
+        return largest_magnitude(values[np.isfinite(values)])
+    return max(map(abs, ends))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from convcli.core.digits import round_values
 from convcli.errors import quoted
 from convcli.images.image import depth_of
 from convcli.images.options import over_limit
@@ -164,7 +165,7 @@ def _parse_words(
     return np.array([[float(word.replace(",", ".")) for word in row] for row in rows]), notes
 
 
-def aligned_lines(matrix: NDArray[Any]) -> Iterator[str]:
+def aligned_lines(matrix: NDArray[Any], decimals: int | None = None) -> Iterator[str]:
     """Yield a matrix as lines of right-aligned columns, two blanks between them.
 
     Every number has the fewest digits that read back as the same value of its dtype. Lines are
@@ -172,6 +173,7 @@ def aligned_lines(matrix: NDArray[Any]) -> Iterator[str]:
 
     Args:
         matrix: (H, W) integers or floats.
+        decimals: floats have at most this many; None for all that tell them apart.
 
     >>> print("".join(aligned_lines(np.array([[0.8, -1], [28, 0.25]]))), end="")
     0.8    -1
@@ -179,19 +181,36 @@ def aligned_lines(matrix: NDArray[Any]) -> Iterator[str]:
     """
     widths = [0] * matrix.shape[1]
     for row in matrix:
-        widths = [max(w, len(word)) for w, word in zip(widths, _words(row), strict=True)]
+        widths = [max(w, len(word)) for w, word in zip(widths, _words(row, decimals), strict=True)]
     for row in matrix:
-        cells = (word.rjust(w) for w, word in zip(widths, _words(row), strict=True))
+        words = _words(row, decimals)
+        cells = (word.rjust(w) for w, word in zip(widths, words, strict=True))
         yield "  ".join(cells) + "\n"
 
 
-def comma_lines(matrix: NDArray[Any]) -> Iterator[str]:
+def comma_lines(matrix: NDArray[Any], decimals: int | None = None) -> Iterator[str]:
     """Yield the lines of a ``.csv`` file; see :func:`aligned_lines`."""
     for row in matrix:
-        yield ",".join(_words(row)) + "\n"
+        yield ",".join(_words(row, decimals)) + "\n"
 
 
-def _words(row: NDArray[Any]) -> list[str]:
+def pixel_lines(pixels: NDArray[Any], decimals: int | None = None) -> Iterator[str]:
+    """Yield the lines of a ``.csv`` table of (H, W, C) pixels, one pixel a line, with titles.
+
+    >>> print("".join(pixel_lines(np.array([[[9, 8, 7], [6, 5, 4]]]))), end="")
+    row,column,r,g,b
+    0,0,9,8,7
+    0,1,6,5,4
+    """
+    channels = pixels.shape[2]
+    names = "r,g,b" if channels == 3 else ",".join(f"map{n}" for n in range(1, channels + 1))
+    yield f"row,column,{names}\n"
+    for number, row in enumerate(pixels):
+        for column, line in enumerate(comma_lines(row, decimals)):
+            yield f"{number},{column},{line}"
+
+
+def _words(row: NDArray[Any], decimals: int | None) -> list[str]:
     """Write numbers. ``-0.0`` keeps its point, since an integer zero has no sign."""
-    words: list[str] = row.astype(str).tolist()
+    words: list[str] = round_values(row, decimals).astype(str).tolist()
     return [word if word == "-0.0" else word.removesuffix(".0") for word in words]

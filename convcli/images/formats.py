@@ -66,8 +66,8 @@ class Format:
         content = f"{channels} channel{'' if channels == 1 else 's'}"
         if depth is None:
             content = f"plain numbers in {content}"
-        remedies = {1: "use .tif or .npy", 3: "use .npy, or --channels gray"}
-        remedy = remedies.get(channels, "use .npy")
+        remedies = {1: "use .tif or .npy", 3: "use .npy or .csv, or --channels gray"}
+        remedy = remedies.get(channels, "use .npy or .csv")
         raise UsageError(f"{self.suffix} cannot hold {content}; {remedy}")
 
 
@@ -101,7 +101,7 @@ FORMATS = (
     Format("JPEG2000", (".jp2", ".jpx", ".j2k"), deep=GRAY, alpha=True),
     Format("TGA", (".tga",), alpha=True),
     NPY,
-    Format("csv", (".csv",), channels=GRAY, deep=GRAY, plain=GRAY),
+    Format("csv", (".csv",), channels=ANY, deep=ANY, plain=ANY),
     Format("txt", (".txt",), channels=GRAY, deep=GRAY, plain=GRAY),
 )
 _READ_ONLY_SUFFIXES = frozenset((

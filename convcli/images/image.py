@@ -57,6 +57,7 @@ class ImageData:
         metadata: copied to a result, as far as its format holds it.
         storage: how the file's encoder stored the pixels.
         notes: sentences for the user.
+        decimals: how many decimals of the pixels hold, which text shows; None for all.
     """
 
     pixels: NDArray[Any]
@@ -66,6 +67,7 @@ class ImageData:
     metadata: Metadata = field(default_factory=Metadata)
     storage: Storage = Storage()  # noqa: RUF009 - it cannot change
     notes: tuple[str, ...] = ()
+    decimals: int | None = None
 
     @property
     def max_value(self) -> int | None:

@@ -41,6 +41,7 @@ class WriteOptions(NamedTuple):
         lossless: write WebP without loss; None if the input is.
         overwrite: replace files that exist.
         skip_existing: keep files that exist and go on with the next.
+        digits: decimals of numbers that are written as text; None for those that hold.
     """
 
     format: str | None = None
@@ -51,6 +52,7 @@ class WriteOptions(NamedTuple):
     lossless: bool | None = None
     overwrite: bool = False
     skip_existing: bool = False
+    digits: int | None = None
 
 
 def check_read_options(options: ReadOptions) -> None:

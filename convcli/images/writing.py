@@ -16,7 +16,7 @@ from PIL import Image
 from convcli.errors import UsageError
 from convcli.images.animated_webp import write_animated_webp
 from convcli.images.apng import write_apng
-from convcli.images.arrays import aligned_lines, comma_lines, write_npy
+from convcli.images.arrays import aligned_lines, comma_lines, pixel_lines, write_npy
 from convcli.images.formats import Format
 from convcli.images.frame_changes import duration_of
 from convcli.images.frame_spool import spooled
@@ -101,6 +101,7 @@ class _Encoder:
     def __init__(self, form: Format, options: WriteOptions) -> None:
         self.format = form
         self.notes: list[str] = []
+        self._digits = options.digits
         self._wanted = options
         self._options: dict[str, Any] = {"quality": 95} if "quality" in form.options else {}
         for name in _ENCODER_OPTIONS:
@@ -260,8 +261,14 @@ class _Encoder:
         if self.format.name == "npy":
             write_npy(file, image.pixels)
             return
-        matrix = image.pixels.reshape(image.shape)
-        lines = comma_lines(matrix) if self.format.name == "csv" else aligned_lines(matrix)
+        decimals = image.decimals if self._digits is None else self._digits
+        pixels = image.pixels
+        if image.channels > 1:
+            lines = pixel_lines(pixels, decimals)
+        else:
+            matrix = pixels.reshape(image.shape)
+            write = comma_lines if self.format.name == "csv" else aligned_lines
+            lines = write(matrix, decimals)
         file.writelines(line.encode() for line in lines)
 
     def _pil_image(self, image: ImageData) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from json import dumps
 from pathlib import Path
@@ -15,7 +16,15 @@ from convcli.batch.job import STDOUT
 from convcli.batch.outputs import Target, base_name, choose_target, plan_output, write_result
 from convcli.choices import PERCENTILES, Range
 from convcli.cli.files import check_memory, check_outputs, read_one
-from convcli.cli.report import check_terminal, finite, print_name, write_stdout
+from convcli.cli.report import (
+    check_terminal,
+    clipping_hint,
+    finite,
+    hint_at_numbers,
+    print_name,
+    write_stdout,
+)
+from convcli.core.digits import reliable_decimals, round_number
 from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.arrays import write_npy
@@ -28,7 +37,7 @@ from convcli.images.writing import write_image
 from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.network import Stage, network_bytes, run_network
-from convcli.teaching.chain.maps import image_of, plan_chain, squeeze_maps
+from convcli.teaching.chain.maps import error_scale, image_of, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import as_record, summary_lines
 
 _FAINT = 0.02  # share of white up to which an image looks black
@@ -70,6 +79,7 @@ def run(
         ConvcliError: the input cannot be read, a layer does not fit its input, or a file cannot
             be written.
     """
+    unnamed = outputs.has_result and outputs.output is None
     if outputs.has_result:
         outputs = outputs._replace(output=_output_path(source, outputs, writing))
     if outputs.percentile is not None and outputs.range != "percentile":
@@ -88,6 +98,8 @@ def run(
             check_memory(name, network_bytes(stages, shape, image.pixels.dtype))
             writer.write()
         _print(source, image, stages, writer)
+    if unnamed:
+        hint_at_numbers(writer.paths[-1])
 
 
 def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> str:
@@ -152,18 +164,23 @@ class _ChainWriter:
         layer_paths = [] if outputs.each_dir is None else self._layer_paths(outputs.each_dir)
         self._check_paths(layer_paths)
         given = maps = with_channels(self.image.pixels)
+        prints = outputs.json or (target is not None and target.format.is_matrix)
+        scale = 0.0
         blocks = []
         if outputs.plot is not None:
             from convcli.teaching.chain.figure import draw_chain, plan_block
 
             blocks.append(plan_block("input", maps, self.image.max_value))
-        for stage, maps in zip(self.stages, run_network(self.stages, given), strict=True):
+        for stage, after in zip(self.stages, run_network(self.stages, given), strict=True):
+            if prints and after.dtype.kind == "f":
+                scale = error_scale(stage.layer, maps, after, scale)
+            maps = after
             if layer_paths:
                 self._write_layer(maps, *layer_paths[stage.number - 1])
             if outputs.plot is not None:
                 blocks.append(plan_block(f"{stage.number}  {stage.layer.label}", maps))
         if target is not None:
-            self._write_result(maps, target)
+            self._write_result(maps, target, scale)
         if outputs.plot is not None:
             from convcli.plotting.save import save_figure
 
@@ -174,10 +191,15 @@ class _ChainWriter:
     def _choose_target(self) -> Target:
         """Choose the format and depth of the result."""
         value_range = self.outputs.range or "clip"
+        output = plan_output(self.outputs.output or "", self.writing.format)
+        rows, columns, channels = self.stages[-1].plan.shape
+        if output.format is None and output.path == STDOUT and rows * columns == 1:
+            output = output._replace(format=named_format(None, "txt"))
+        numbers = rows * columns == 1 and output.format is not None and output.format.name == "txt"
         target = choose_target(
-            plan_output(self.outputs.output or "", self.writing.format),
+            output,
             self.image.format,
-            channels=self.stages[-1].plan.shape[2],
+            channels=1 if numbers else channels,
             depth=self.image.depth,
             range=value_range,
         )
@@ -221,15 +243,21 @@ class _ChainWriter:
                 write_image(image, file, PNG)
             self._note("each", str(pixels))
 
-    def _write_result(self, maps: Maps, target: Target) -> None:
-        """Turn the last layer's maps into pixels, and write them."""
+    def _write_result(self, maps: Maps, target: Target, scale: float) -> None:
+        """Turn the last layer's maps into pixels, and write them; see :func:`error_scale`."""
         image, stats = image_of(
             maps,
             self.outputs.range or "clip",
             target.depth,
             self.image,
             self.outputs.percentile or PERCENTILES,
+            scale,
         )
+        if target.format.name == "txt":  # one position of all maps, as one line
+            image = replace(image, pixels=image.pixels.reshape(image.shape[0], -1))
+        decimals = self.writing.digits
+        if decimals is None:
+            decimals = reliable_decimals(maps.dtype, scale)
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
         if stats.nans and image.depth is not None:
             notes += (f"{stats.nans} NaN values of the last layer became black",)
@@ -242,11 +270,13 @@ class _ChainWriter:
                 f"the result is nearly black: its largest value is {stats.maximum:.3g}; "
                 "--range rescale shows it",
             )
+        if hint := clipping_hint(stats.clipped):
+            notes += (hint,)
         for note in visible((*target.notes, *notes)):
             click.echo(f"{self.name}: {note}", err=True)
         self.record |= {
-            "min": finite(stats.minimum),
-            "max": finite(stats.maximum),
+            "min": finite(round_number(stats.minimum, decimals)),
+            "max": finite(round_number(stats.maximum, decimals)),
             "clipped": round(stats.clipped, 6),
         }
         if self.data is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.choices import PERCENTILES, Range
+from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
 from convcli.filtering import percentiles
 from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import ValueRange, ValueStats
@@ -31,6 +32,27 @@ def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
     return plan_network(scaled, (*image.shape, image.channels))
 
 
+def error_scale(layer: Layer, before: Maps, after: Maps, scale: float = 0) -> float:
+    """Return the magnitudes that set how many decimals of a layer's maps hold.
+
+    They are the largest sum of magnitudes of a layer with weights, and the largest input or output
+    of any other; what earlier layers rounded remains.
+
+    Args:
+        layer: the layer.
+        before: its input.
+        after: its output.
+        scale: of the layer before, 0 if its maps are exact.
+    """
+    largest = largest_magnitude(before)
+    if not isinstance(layer, Conv):
+        return max(largest, largest_magnitude(after), scale)
+    own = [sum_bound(k.weights, largest, k.bias * layer.bias_scale) for k in layer.kernels]
+    if layer.bias is None:
+        return max(*own, scale)
+    return max(*own, scale) + largest_magnitude(np.array(layer.bias))
+
+
 def squeeze_maps(maps: Maps) -> Maps:
     """Return maps as files hold them: (H, W) for one map, otherwise (H, W, C)."""
     return maps[..., 0] if maps.shape[2] == 1 else maps
@@ -42,6 +64,7 @@ def image_of(
     depth: int | None,
     like: ImageData,
     percentile: tuple[float, float] = PERCENTILES,
+    scale: float | None = None,
 ) -> tuple[ImageData, ValueStats]:
     """Turn maps into pixels.
 
@@ -51,6 +74,7 @@ def image_of(
         depth: bits of the pixels, 8 or 16; None for plain numbers.
         like: an image whose metadata and format are carried over.
         percentile: the percentiles, 0 to 100, that range ``percentile`` maps to black and white.
+        scale: from :func:`error_scale`; None if no digits are written.
 
     Returns:
         The image, and the statistics of the maps' values.
@@ -74,4 +98,7 @@ def image_of(
         value_range.apply(values, out)
     bits = None if range == "raw" else depth
     image = replace(like, pixels=squeeze_maps(pixels), depth=bits, alpha=None, notes=())
+    if scale is not None:
+        scale /= (value_range.high - value_range.low) or 1
+        image = replace(image, decimals=reliable_decimals(pixels.dtype, scale))
     return image, stats

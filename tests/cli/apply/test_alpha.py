@@ -40,7 +40,7 @@ def ok(ran):
     ],
 )
 def test_alpha_is_that_under_the_anchor(apply, clear, load, kernel, flags, expected):
-    ok(apply("-k", kernel, *flags, "clear.png", "-o", "o.png"))
+    ok(apply("-k", kernel, *flags, "clear.png", "-o", "o.png", "-q"))
     assert np.array_equal(load("o.png")[..., 3], expected(clear[..., 3]))
 
 
@@ -60,7 +60,7 @@ def test_premultiplied(apply, clear, load, kernel, to_pixels):
         "box:3": np.full((3, 3), 1 / 9),
         "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
     }.get(kernel, np.array([[1, 2, 3], [0, 1, 0], [0, 0, 2]]))
-    ok(apply("-k", kernel, "--alpha", "premultiply", "clear.png", "-o", "o.png"))
+    ok(apply("-k", kernel, "--alpha", "premultiply", "clear.png", "-o", "o.png", "-q"))
     alpha = clear[..., 3].astype(float)
     carried = ndimage.correlate(alpha, weights, mode="nearest") / weights.sum()
     seen = carried > 1e-9

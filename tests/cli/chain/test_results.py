@@ -260,7 +260,7 @@ def test_alpha_and_nan_are_reported(chain, save):
          "photo.png: layer 2 (maxpool 3x3): window 3x3 exceeds the 2x1 input"),
         (["photo.png", "conv", "-k", "bank.npy"], 1, "use .npy"),
         (["photo.png", "conv", "-k", "bank.npy", "-o", "o.png"], 1, "use .npy"),
-        (["photo.png", "conv", "-k", "bank.npy", "-o", "o.csv"], 1, "use .npy"),
+        (["photo.png", "conv", "-k", "bank.npy", "-o", "o.txt"], 1, "use .npy"),
         (["photo.png", "relu", "-o", "photo.png"], 2, "exists already; --overwrite"),
         (["photo.png", "relu", "--plot", "photo.png"], 2, "exists already; --overwrite"),
         (["photo.png", "relu", "--plot", "p.txt"], 2, "a figure's file name must end with"),

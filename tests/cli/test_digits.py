@@ -1,0 +1,115 @@
+"""The decimals of printed numbers, and hints about clipped ones."""
+
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def tenths(here):
+    (here / "a.txt").write_text("0.1 0.7 5.3\n1.2 2.3 0.4\n")
+
+
+WEIGHTS = "0.1 0.2 0.7"  # 0.1 * 0.7 + 0.2 * 5.3 + 0.7 * 5.3 is 4.839999999999999 in float64
+SHOWN = "0.52  3.86  4.84\n1.97  0.86  0.59\n"
+
+
+@pytest.mark.usefixtures("tenths")
+def test_text_csv_and_json_hold_no_digits_of_rounding(convcli, apply, here):
+    assert apply("-k", WEIGHTS, "a.txt", "-o", "-").out.decode() == SHOWN
+    assert convcli("chain", "a.txt", "conv", "-k", WEIGHTS, "-o", "-").out.decode() == SHOWN
+    for command in (["apply", "-k", WEIGHTS, "a.txt"], ["chain", "a.txt", "conv", "-k", WEIGHTS]):
+        record = json.loads(convcli(*command, "-o", "o.csv", "--json", "--overwrite").out)
+        assert (record["min"], record["max"]) == (0.52, 4.84)
+        assert (here / "o.csv").read_text() == SHOWN.replace("  ", ",")
+
+
+@pytest.mark.usefixtures("tenths")
+def test_digits_sets_the_decimals(convcli, apply):
+    shown = "0.5  3.9  4.8\n2    0.9  0.6\n".replace("2  ", "  2")
+    assert apply("-k", WEIGHTS, "--digits", "1", "a.txt", "-o", "-").out.decode() == shown
+    chain = convcli("chain", "a.txt", "conv", "-k", WEIGHTS, "-o", "-", "--digits", "1")
+    assert chain.out.decode() == shown
+    record = json.loads(apply("-k", WEIGHTS, "--digits=1", "a.txt", "-o", "o.txt", "--json").out)
+    assert (record["min"], record["max"]) == (0.5, 4.8)
+
+
+@pytest.mark.usefixtures("tenths")
+def test_npy_keeps_every_digit(apply, here):
+    apply("-k", WEIGHTS, "--digits", "1", "a.txt", "-o", "o.npy")
+    values = np.load(here / "o.npy")
+    assert values.dtype == np.float64
+    assert np.abs(values * 10 - np.rint(values * 10)).max() > 0.1
+
+
+def test_json_of_pixels_has_no_digits_of_rounding(apply, gray):
+    record = json.loads(apply("-k", "0.1 0.2 0.3", "gray.png", "-o", "o.png", "--json").out)
+    assert record["max"] == round(record["max"], 3)
+
+
+def test_rescaled_numbers_and_layers_without_weights(convcli, apply, here):
+    (here / "a.txt").write_text("1 2 4\n")
+    ran = apply("-k", "identity", "--range", "rescale", "a.txt", "-o", "-")
+    numbers = [float(word) for word in ran.out.split()]
+    np.testing.assert_allclose(numbers, [0, 1 / 3, 1], atol=1e-6)
+    ran = convcli("chain", "a.txt", "avgpool", "1,3", "-o", "-")
+    assert float(ran.out) == pytest.approx(7 / 3, abs=1e-5)
+    assert len(ran.out.strip()) < 18
+
+
+def test_numbers_of_a_global_pool_are_printed(convcli, save):
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    save("photo.png", pixels)
+    ran = convcli("chain", "photo.png", "globalpool", "max", "-o", "-")
+    assert (ran.code, ran.out, ran.err) == (0, b"57  58  59\n", "")
+    ran = convcli("chain", "photo.png", "globalpool", "avg", "-o", "-")
+    assert ran.out == b"28.5  29.5  30.5\n"
+    ran = convcli("chain", "photo.png", "globalpool", "max", "-o", "-", "--format", "png")
+    assert ran.out.startswith(b"\x89PNG")
+
+
+def test_csv_of_colors_has_columns(apply, convcli, save, here):
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    save("photo.png", pixels)
+    lines = ["row,column,r,g,b", "0,0,0,1,2", "0,1,3,4,5", "1,0,6,7,8", "1,1,9,10,11"]
+    assert apply("-k", "identity", "photo.png", "-o", "-", "--format", "csv").names == lines
+    convcli("chain", "photo.png", "conv", "-k", "identity", "-o", "a.csv")
+    assert (here / "a.csv").read_text().splitlines() == lines
+
+
+def test_a_hint_says_once_that_nearly_all_pixels_are_clipped(apply, convcli, save):
+    hint = "bright.png: 100 % of the pixels are clipped: --range rescale shows all values\n"
+    for name in ("bright.png", "other.png"):
+        save(name, np.full((200, 9), 100, np.uint8))
+    names = ["bright.png", "other.png"]
+    ran = apply("-k", "9", *names, "--out-dir", "o", "-j1")
+    assert (ran.code, ran.err) == (0, hint)
+    assert apply("-k", "9", *names, "--out-dir", "p", "-j1", "-q").err == ""
+    assert apply("-k", "9", *names, "--out-dir", "r", "-j1", "--range", "rescale").err == ""
+    assert convcli("chain", "bright.png", "conv", "-k", "9", "-o", "c.png").err == hint
+
+
+@pytest.mark.parametrize(("rows", "hinted"), [(100, False), (185, True), (200, True)])
+def test_clipping_is_estimated_from_rows_everywhere(apply, save, rows, hinted):
+    pixels = np.full((200, 9), 20, np.uint8)
+    pixels[:rows] = 100
+    save("part.png", pixels)
+    assert ("clipped" in apply("-k", "9", "part.png", "-o", "o.png").err) == hinted
+
+
+@pytest.mark.parametrize(
+    "command", [["apply", "-k", "blur", "toy.csv"], ["chain", "toy.csv", "relu"]]
+)
+def test_a_matrix_written_to_a_file_says_how_to_print_it(convcli, here, line):
+    (here / "toy.csv").write_text("1,2\n3,4\n")
+    command = line.split()
+    ran = convcli(*command)
+    assert ran.err == f"{ran.names[0]}: -o - prints the numbers instead\n"
+    assert convcli(*command, "-o", "named.csv").err == ""
+    assert convcli(*command, "-o", "-").err == ""
+
+
+def test_a_map_that_copies_its_input_prints_it_as_it_was_read(apply, here):
+    (here / "a.txt").write_text("1e-300 123456.789012345678\n")
+    assert apply("-k", "identity", "a.txt", "-o", "-").out == b"1e-300  123456.78901234567\n"
