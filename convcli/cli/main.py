@@ -165,6 +165,8 @@ def main() -> NoReturn:
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - open until the end
     sys.stdout = sys.stdout or io.TextIOWrapper(_ClosedStdout(), write_through=True)
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    with suppress(OSError):  # what decoders print on descriptor 2 is caught; messages go past that
+        sys.stderr = open(os.dup(2), "w", buffering=1, errors="backslashreplace")  # noqa: SIM115, PTH123
     handlers = {"SIGTERM": _terminate, "SIGHUP": _terminate, "SIGINT": _interrupt}
     for name, handler in handlers.items():
         number = getattr(signal, name, None)  # Windows has no SIGHUP

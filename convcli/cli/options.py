@@ -216,9 +216,16 @@ _MAX_PIXELS = input_option(
     default=MAX_PIXELS,
     help="Refuse images with more pixels before decoding them.",
 )
-read_options = option_group("reading", _as_read_options, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS)
-read_one_options = option_group("reading", _as_read_options, _CHANNELS, _RESIZE, _MAX_PIXELS)
-read_as_stored_options = option_group("reading", _as_read_options, _CHANNELS, _MAX_PIXELS)
+_STRICT = input_option(
+    "--strict", is_flag=True, rare=True, help="Refuse damaged images that can still be decoded."
+)
+read_options = option_group(
+    "reading", _as_read_options, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS, _STRICT
+)
+read_one_options = option_group(
+    "reading", _as_read_options, _CHANNELS, _RESIZE, _MAX_PIXELS, _STRICT
+)
+read_as_stored_options = option_group("reading", _as_read_options, _CHANNELS, _MAX_PIXELS, _STRICT)
 
 DIGITS = message_option(
     "--digits",

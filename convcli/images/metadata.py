@@ -5,6 +5,7 @@ import math
 from PIL import ExifTags, Image
 
 from convcli.images.image import Metadata
+from convcli.images.notes import Damage
 from convcli.images.pillow_errors import DECODER_ERRORS
 
 # Tags that describe the image; all others in the first directory describe how it is stored.
@@ -75,5 +76,5 @@ def _read_exif(im: Image.Image) -> tuple[bytes | None, int, tuple[str, ...]]:
                 carried[directory] = values
         tags = carried.tobytes() if len(carried) else None
     except DECODER_ERRORS:
-        return None, 1, ("its EXIF data are damaged and were left out",)
+        return None, 1, (Damage("its EXIF data are damaged and were left out"),)
     return tags, orientation if orientation in range(1, 9) else 1, ()

@@ -20,12 +20,14 @@ class ReadOptions(NamedTuple):
         frames: ``first`` or ``all``: whether the caller reads with ``read_image`` or
             ``read_frames``.
         max_pixels: larger images are refused before they are decoded.
+        strict: a damaged image is an error although it can be decoded.
     """
 
     channels: Channels = "auto"
     resize: tuple[int, int] | None = None
     frames: Frames = "first"
     max_pixels: int = MAX_PIXELS
+    strict: bool = False
 
 
 class WriteOptions(NamedTuple):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import BinaryIO, NamedTuple
 
 from PIL import ExifTags, Image
 
 from convcli.errors import ImageError
+from convcli.images.captured_stderr import captured_stderr
 from convcli.images.channels import check_channels
 from convcli.images.image import ImageData, Storage
 from convcli.images.metadata import read_metadata
+from convcli.images.notes import Damage, notes_on_messages
 from convcli.images.options import ReadOptions, check_read_options, over_limit
 from convcli.images.pillow_errors import decoding
 from convcli.images.pillow_modes import StoredSamples, apply_orientation, resize, sample_format_of
@@ -120,7 +122,8 @@ class ImageFile:
             storage = self._storage or read_storage(im)
             # The TIFF decoder applies the orientation itself.
             applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
-            im.load()
+            with self._captured():
+                im.load()
             self._check_size()  # an icon's header may claim a smaller size
             sample_format = sample_format_of(im, stored)
             check_channels(self._request.name, options.channels, 3 if sample_format.color else 1)
@@ -134,11 +137,22 @@ class ImageFile:
                 pixels, alpha = resize(pixels, alpha, options.resize)
         if stored.narrowed:
             notes = ("16-bit color was read as 8-bit, the limit of Pillow", *notes)
-        notes = tuple(dict.fromkeys((*notes, *self._notes)))
+        notes = tuple(dict.fromkeys((*notes, *notes_on_messages(self._notes))))
         self._notes.clear()
+        self.check_damage(notes)
         return ImageData(
             pixels, sample_format.depth, alpha, str(im.format), metadata, storage, notes
         )
+
+    def _captured(self) -> AbstractContextManager[None]:
+        """Catch what the decoder prints, if it is one that does."""
+        return captured_stderr(self._notes) if self._im.format == "TIFF" else nullcontext()
+
+    def check_damage(self, notes: Iterable[str]) -> None:
+        """With ``strict``, raise ImageError if there is a note on damage."""
+        for note in notes:
+            if isinstance(note, Damage) and self._request.options.strict:
+                raise ImageError(self._request.name, note)
 
     def _check_size(self) -> None:
         (width, height), limit = self._im.size, self._request.options.max_pixels

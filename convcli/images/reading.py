@@ -16,6 +16,7 @@ from convcli.errors import ImageError
 from convcli.images.arrays import parse_matrix, read_npy
 from convcli.images.channels import check_channels, select_channels
 from convcli.images.image import ImageData
+from convcli.images.notes import Damage
 from convcli.images.options import ReadOptions
 from convcli.images.pillow_errors import translate_errors
 from convcli.images.pillow_modes import resize
@@ -63,7 +64,8 @@ def read_image(
                 return image
             note = "only the first frame was read; apply --frames all filters every frame"
         except ImageError:
-            note = "frames after the first are damaged and were left out"
+            note = Damage("frames after the first are damaged and were left out")
+            opened.check_damage([note])
         return replace(image, notes=(*image.notes, note))
 
 

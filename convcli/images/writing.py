@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import chain
 from typing import Any, BinaryIO
@@ -17,6 +17,7 @@ from convcli.errors import UsageError
 from convcli.images.animated_webp import write_animated_webp
 from convcli.images.apng import write_apng
 from convcli.images.arrays import aligned_lines, comma_lines, pixel_lines, write_npy
+from convcli.images.captured_stderr import captured_stderr
 from convcli.images.formats import Format
 from convcli.images.frame_changes import duration_of
 from convcli.images.frame_spool import spooled
@@ -149,7 +150,11 @@ class _Encoder:
     def _write_tiff(self, pil_image: Image.Image, image: ImageData, file: BinaryIO) -> None:
         compression = tiff_compression(image, self._wanted, self.notes)
         options = tiff_options(compression, integers=pil_image.mode != "F")
-        with self._sink(file, in_memory=compression != "raw") as sink:
+        printed: list[str] = []  # by libtiff; errors are raised, too
+        with (
+            self._sink(file, in_memory=compression != "raw") as sink,
+            captured_stderr(printed) if compression != "raw" else nullcontext(),
+        ):
             pil_image.save(sink, "TIFF", **options, **self._metadata(image))
 
     def write_pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
