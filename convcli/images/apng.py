@@ -86,7 +86,7 @@ def delay(duration: float) -> tuple[int, int]:
     """Return milliseconds as a fraction of a second whose parts have 16 bits each.
 
     >>> delay(40), delay(100 / 3), delay(70_001)
-    ((1, 25), (1, 30), (7000, 100))
+    ((1, 25), (1, 30), (70, 1))
     """
     seconds = Fraction(duration) / 1000
     for most in (1000, 100, 10, 1):

@@ -98,9 +98,7 @@ def test_clipping_is_estimated_from_rows_everywhere(apply, save, rows, hinted):
     assert ("clipped" in apply("-k", "9", "part.png", "-o", "o.png").err) == hinted
 
 
-@pytest.mark.parametrize(
-    "command", [["apply", "-k", "blur", "toy.csv"], ["chain", "toy.csv", "relu"]]
-)
+@pytest.mark.parametrize("line", ["apply -k blur toy.csv", "chain toy.csv relu"])
 def test_a_matrix_written_to_a_file_says_how_to_print_it(convcli, here, line):
     (here / "toy.csv").write_text("1,2\n3,4\n")
     command = line.split()

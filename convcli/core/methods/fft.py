@@ -163,7 +163,7 @@ def tile_overlap(geometry: Geometry) -> float:
 
     >>> from convcli.geometry import conv_geometry
     >>> round(tile_overlap(conv_geometry((1000, 1000), (31, 31))), 2)
-    1.26
+    1.29
     """
     _, valid, tile = tiles_of(geometry)
     return tile[0] * tile[1] / (valid[0] * valid[1])
