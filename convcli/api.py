@@ -558,9 +558,11 @@ def learn_kernel(
 
     check_word(operation, "operation")
     fill = fill_value(fill, "none" if border is None else border)
-    befores, afters = as_images(before, "before"), as_images(after, "after")
-    if all(image.ndim == 1 for image in (*befores, *afters)):
-        befores, afters = ([image[None] for image in images] for images in (befores, afters))
+    before_images, after_images = as_images(before, "before"), as_images(after, "after")
+    if all(image.ndim == 1 for image in (*before_images, *after_images)):
+        before_images, after_images = (
+            [image[None] for image in images] for images in (before_images, after_images)
+        )
         size, padding = row_size(size), None if padding is None else row_padding(padding)
     taps = as_pair(size, "kernel size", least=1)
     with_bias, unclipped = check_flag(bias, "bias"), check_flag(ignore_clipped, "ignore_clipped")
@@ -571,7 +573,9 @@ def learn_kernel(
     if not wanted and settings != Descent():
         changed = (n for n in Descent._fields if getattr(settings, n) != getattr(Descent(), n))
         raise UsageError(f"{next(changed)} needs descent=True; give both")
-    return learn_from(pair_arrays(befores, afters), model, settings if wanted else None, threads)
+    return learn_from(
+        pair_arrays(before_images, after_images), model, settings if wanted else None, threads
+    )
 
 
 @overload
