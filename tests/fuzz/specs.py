@@ -15,6 +15,7 @@ SENSIBLE = {
     "positive": ("0.5", "1", "1.2", "3", "8"),
     "correlation": ("0", "0.5", "-0.9"),
     "flag": ("yes", "no", "1", "false"),
+    "seed": ("0", "7", "999999999"),
 }
 # Values at the limits and beyond. No valid one makes a kernel of nearly 2047 pixels a side: that
 # would take a second each, and test no other path.
