@@ -14,6 +14,7 @@ from convcli.atomic import check_target
 from convcli.batch.options import ExecutionOptions, InputOptions, OutputOptions
 from convcli.choices import NAME_TEMPLATE
 from convcli.cli.command import Command
+from convcli.cli.files import opens_input
 from convcli.cli.kernel_args import KernelArgs, apply_kernel_options
 from convcli.cli.options import (
     SCALE,
@@ -300,6 +301,7 @@ def _report(
     with closing(results):
         for result in results:
             reporter.report(result)
+            opens_input()  # an error from now on is no fault of the command line
             figures += [result.figure] if result.figure is not None else []
     code = reporter.finish(jobs.ignored)
     if figures:

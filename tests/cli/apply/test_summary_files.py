@@ -222,7 +222,7 @@ def test_results_that_are_kept_count_as_memory(apply, save, rng, contents):
 def test_nothing_is_overwritten_unless_asked(apply, gray, here, flags):
     made = here / flags[1]
     made.write_bytes(b"mine")
-    apply(*PAIR, "gray.png", *flags).fails(1, flags[1], "--overwrite")
+    apply(*PAIR, "gray.png", *flags).fails(2, flags[1], "--overwrite")
     assert made.read_bytes() == b"mine"
     ok(apply(*PAIR, "gray.png", *flags, "--skip-existing"))
     assert made.read_bytes() == b"mine"
