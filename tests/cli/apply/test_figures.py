@@ -62,7 +62,7 @@ def test_several_kernels_make_one_figure(apply, gray, here):
 
 def test_a_figure_is_not_overwritten_without_overwrite(apply, gray, here):
     (here / "p.png").write_bytes(b"mine")
-    apply("-k", "outline", "gray.png", "--plot", "p.png").fails(1, "p.png", "--overwrite")
+    apply("-k", "outline", "gray.png", "--plot", "p.png").fails(2, "p.png", "--overwrite")
     assert (here / "p.png").read_bytes() == b"mine"
     ok(apply("-k", "outline", "gray.png", "--plot", "p.png", "--overwrite"))
     drawn("p.png")
@@ -71,7 +71,7 @@ def test_a_figure_is_not_overwritten_without_overwrite(apply, gray, here):
 def test_a_figure_and_an_image_of_one_name_are_refused(apply, gray, contents):
     before = contents()
     apply("-k", "outline", "gray.png", "--plot", "o.png", "-o", "o.png").fails(2, "o.png")
-    apply("-k", "outline", "gray.png", "--plot", "gray.png").fails(1, "gray.png", "--overwrite")
+    apply("-k", "outline", "gray.png", "--plot", "gray.png").fails(2, "gray.png", "--overwrite")
     assert contents() == before
 
 
