@@ -129,6 +129,10 @@ def explain_probed(
     max_value = None if image_filter.range == "raw" else image.max_value
     value_range = ValueRange(image_filter.range, max_value, *(extremes or ()))
     kind = probed.kind if probed.kind.kind == "f" else activated.dtype
+    # A quotient is computed in float64 and is float32 in the map. It is shown as the latter, unless
+    # that would round to another pixel.
+    narrow = activated.astype(probed.kind) if probed.kind.kind == "f" else activated
+    is_same = np.rint(narrow) == np.rint(activated)
     pixels = np.empty(activated.shape, value_range.dtype_for(kind))
     value_range.apply(activated, pixels)
     if extremes:
@@ -152,7 +156,8 @@ def explain_probed(
             )
         )
         value = probed.values[channel].astype(probed.kind)
-        numbers = map(to_python, (value, activated[channel], pixels[channel]))
+        result = (narrow if is_same[channel] else activated)[channel]
+        numbers = map(to_python, (value, result, pixels[channel]))
         outputs.append(OutputValue(name, responses, *numbers))
     plan = probed.plans[0]
     geometry = plan.geometry
