@@ -244,7 +244,7 @@ def _numbers(
         terms = [KernelNumbers(kernel[np.newaxis] if kernel.ndim == 1 else kernel)]
     else:
         level, channels = level_of(depth_of(image.dtype)), with_channels(image).shape[-1]
-        terms, combine = kernel.numbers(level, channels), kernel.combine
+        terms, combine = kernel.numbers(level, channels), kernel.kernel_set.combine
     if divisor is not None:
         terms = [term._replace(divisor=divisor) for term in terms]
     if bias is not None:

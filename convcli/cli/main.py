@@ -188,7 +188,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     """End by an exception, which removes temporary files on its way."""
     signal.signal(number, signal.SIG_IGN)
-    sys.exit(128 + number)
+    sys.exit(ExitCode(128 + number))
 
 
 def _exit_code(command: Callable[[], Any]) -> int:

@@ -140,7 +140,7 @@ class Reporter:
             if self._unnamed and not (self.options.quiet or self.options.json):
                 hint_at_numbers(output.output)
         if not (self.options.quiet or self._hinted) and (hint := clipping_hint(output.clipped)):
-            click.echo(f"{shown(result.path)}: {hint}", err=True)
+            click.echo(f"{_name(result)}: {hint}", err=True)
             self._hinted = True
         if self.options.verbose and not output.skipped:
             click.echo(f"{_name(result)}: {_sentence(output)}", err=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from convcli.geometry import Geometry, Pads, Pair
 
-SPARSE = 16  # columns with gaps per column that is read, from which on the gaps are left out
-APART = 4  # rows from one window to the next, per row that is read, that are better left out
-LARGE_STRIP = 1 << 25  # bytes; in larger strips a factor of 2 is enough
+COLUMN_GAPS = 16  # padded columns per column that is read, beyond which the gaps are left out
+ROW_GAPS = 4  # rows from window to window per row that is read, beyond which the gaps are left out
+LARGE_STRIP = 1 << 25  # bytes; beyond, both factors are 2
 ITEM = 8  # bytes of a number at most
 
 
@@ -30,11 +30,11 @@ def without_gaps(geometry: Geometry, channels: int) -> Geometry:
     """
     (_, width), (rows, columns) = geometry.padded_shape, geometry.kernel
     tall = 2 * geometry.extent[0] * channels * ITEM  # bytes of a strip's column
-    factor = 2 if tall * width > LARGE_STRIP else SPARSE
+    factor = 2 if tall * width > LARGE_STRIP else COLUMN_GAPS
     read = columns * geometry.output_shape[1]
     if across := width > factor * read:
         width = read
-    down = geometry.stride[0] > APART * rows
+    down = geometry.stride[0] > ROW_GAPS * rows
     down = down or (tall * width > LARGE_STRIP and geometry.extent[0] > 2 * rows)
     return _gapless(geometry, (down, across)) if down or across else geometry
 

@@ -102,7 +102,6 @@ class _Encoder:
     def __init__(self, form: Format, options: WriteOptions) -> None:
         self.format = form
         self.notes: list[str] = []
-        self._digits = options.digits
         self._wanted = options
         self._options: dict[str, Any] = {"quality": 95} if "quality" in form.options else {}
         for name in _ENCODER_OPTIONS:
@@ -266,7 +265,7 @@ class _Encoder:
         if self.format.name == "npy":
             write_npy(file, image.pixels)
             return
-        decimals = image.decimals if self._digits is None else self._digits
+        decimals = image.decimals if self._wanted.digits is None else self._wanted.digits
         pixels = image.pixels
         if image.channels > 1:
             lines = pixel_lines(pixels, decimals)

@@ -21,18 +21,9 @@ COMBINED = tuple(rule for rule in COMBINATIONS if rule != "direction")  # which 
 
 
 class GivenKernels(NamedTuple):
-    """Kernels, and whether they are combined, make a bank, or are one.
+    """A set of kernels, and whether they are the filters of one bank, which may have just one."""
 
-    Attributes:
-        label: as :class:`KernelSet`.
-        kernels: one or several.
-        combine: how their maps become one, or None.
-        is_bank: whether they are the filters of one bank, which may have a single one.
-    """
-
-    label: str
-    kernels: tuple[Kernel, ...]
-    combine: str | None = None
+    kernel_set: KernelSet
     is_bank: bool = False
 
     def numbers(self, level: int, channels: int) -> list[KernelNumbers]:
@@ -45,9 +36,10 @@ class GivenKernels(NamedTuple):
         Raises:
             KernelError: the kernels make no bank for this image.
         """
+        kernels = self.kernel_set.kernels
         if self.is_bank:
-            return [_bank(self.kernels, level, channels)]
-        return [KernelNumbers(k.matrix, k.divisor, k.bias * level) for k in self.kernels]
+            return [_bank(kernels, level, channels)]
+        return [KernelNumbers(k.matrix, k.divisor, k.bias * level) for k in kernels]
 
 
 def as_kernels(kernel: Any) -> GivenKernels | None:
@@ -64,14 +56,14 @@ def as_kernels(kernel: Any) -> GivenKernels | None:
     if isinstance(kernel, str):
         kernel = read_spec(kernel)
     if isinstance(kernel, Kernel):
-        return GivenKernels(kernel.name, (kernel,))
+        return GivenKernels(KernelSet(kernel.name, (kernel,)))
     if isinstance(kernel, KernelSet):
         return _checked_set(kernel)
     if isinstance(kernel, bytes | os.PathLike):
         raise KernelError("kernel must be an array, a Kernel or text; give a file's name as text")
     if isinstance(kernel, list | tuple) and any(isinstance(k, Kernel | str) for k in kernel):
         members = (get_kernel(item) if isinstance(item, str) else item for item in kernel)
-        return GivenKernels("bank", tuple(map(_checked_member, members)), is_bank=True)
+        return GivenKernels(KernelSet("bank", tuple(map(_checked_member, members))), is_bank=True)
     return None
 
 
@@ -84,9 +76,9 @@ def as_kernel_set(kernel: Any) -> KernelSet:
     given = as_kernels(kernel)
     if given is None:
         return as_kernel_set(Kernel(as_numbers(kernel, "kernel", KernelError)))
-    if any(member.matrix.ndim == 4 for member in given.kernels):
+    if any(member.matrix.ndim == 4 for member in given.kernel_set.kernels):
         raise KernelError("a bank has several kernels; give one of them, such as kernel[0]")
-    return KernelSet(given.label, given.kernels, given.combine)
+    return given.kernel_set
 
 
 def _checked_set(given: KernelSet) -> GivenKernels:
@@ -97,8 +89,9 @@ def _checked_set(given: KernelSet) -> GivenKernels:
     rule: Any = given.combine
     if rule is not None and not (isinstance(rule, str) and rule in COMBINED):
         raise UsageError(f"combine must be one of {', '.join(COMBINED)}, not {short_repr(rule)}")
-    kernels = tuple(map(_checked_member, members))
-    return GivenKernels(given.label, kernels, rule, is_bank=rule is None and len(kernels) > 1)
+    for member in members:
+        _checked_member(member)
+    return GivenKernels(given, is_bank=rule is None and len(members) > 1)
 
 
 def _checked_member(item: Any) -> Kernel:
