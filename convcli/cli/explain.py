@@ -10,7 +10,7 @@ import click
 
 from convcli.choices import ACTIVATION_NAMES
 from convcli.cli.command import Command
-from convcli.cli.files import check_outputs, read_one, write_figure
+from convcli.cli.files import check_memory, check_outputs, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
     DIGITS,
@@ -80,6 +80,7 @@ def explain(
     writes there. A number after ~ instead of = is rounded. INPUT is an image, a .npy, .csv or
     .txt matrix, or -. A family of kernels, or several -k with --combine, makes one value.
     """
+    from convcli.filtering import filter_bytes
     from convcli.teaching.explain.arithmetic import explain_image
 
     if json and output is not None:
@@ -89,6 +90,7 @@ def explain(
     image_filter = kernel_args.only_filter(conv, number)
     image, name = read_one(source, reading)
     with prefix_errors(name):
+        check_memory(name, filter_bytes(image, image_filter, None))
         explanation = explain_image(image, image_filter, at, activation)
     if output is not None:
         from convcli.teaching.explain.figure import draw_explanation
