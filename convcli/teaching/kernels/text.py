@@ -20,7 +20,7 @@ from convcli.teaching.decimals import format_number
 
 _MAX_SHOWN = 31 * 31  # weights of a matrix that is shown whole
 _MIDDLE = 7  # rows and columns of a larger one
-_MAX_PLANNED = 1 << 14  # weights; planning larger kernels takes seconds
+_MAX_PLANNED = 1 << 14  # weights; the plan and the rank of larger kernels take seconds
 _MAX_FACTOR = 31  # weights of a column or row that is shown
 _DIGITS = 6  # significant digits of the largest weight
 
@@ -123,8 +123,9 @@ def _properties(kernel: Kernel) -> list[tuple[str, str]]:
             ("column", column),
             ("row", row),
         ]
-    elif kernel.rank is not None:
-        properties.append(("separable", f"no (rank {kernel.rank})"))
+    elif kernel.matrix.ndim == 2:
+        rank = f" (rank {kernel.rank})" if kernel.matrix.size <= _MAX_PLANNED else ""
+        properties.append(("separable", f"no{rank}"))
     properties.append(("output", f"{_short(least)} to {_short(greatest)} for input from 0 to 255"))
     if kernel.matrix.size <= _MAX_PLANNED:
         properties.append(("method", f"{_method(kernel)}, for 8-bit images"))
