@@ -11,7 +11,8 @@ from convcli import GeometryError, cross_correlate
 from convcli.core import strips
 from convcli.core.memory import estimated_bytes
 from convcli.core.padding import border_at, border_index
-from convcli.geometry import ConvOptions
+from convcli.core.strips import without_gaps
+from convcli.geometry import ConvOptions, conv_geometry
 
 MIB = 1 << 20
 BORDERS = ["edge", "zero", "reflect", "symmetric", "wrap", "constant"]
@@ -116,6 +117,23 @@ def test_gaps_take_neither_memory_nor_time(options, border):
         assert (found == 9).all()
         limit = estimated_bytes(image.shape, "u1", [(3, 3)], ConvOptions(**options), method=method)
         assert peak <= limit <= 20 * MIB
+
+
+def test_only_the_axis_with_gaps_loses_them():
+    for kernel, dilation, shape in [
+        ((1, 3), 10**6, (97, 183)),
+        ((3, 1), 10**6, (291, 61)),
+        ((3, 3), (10**6, 1), (291, 63)),
+        ((3, 3), (1, 10**6), (99, 183)),
+        ((3, 3), 2, (101, 65)),
+    ]:
+        geometry = conv_geometry((97, 61), kernel, "same", dilation=dilation)
+        windows = without_gaps(geometry, 3)
+        assert windows.padded_shape == shape
+        assert windows.output_shape == geometry.output_shape
+    apart = conv_geometry((97, 61), (3, 3), 0, (13, 1))
+    assert without_gaps(apart, 3).padded_shape == (3 * 8, 61)
+    assert without_gaps(conv_geometry((97, 61), (3, 3), 0, (12, 12)), 3).padded_shape == (97, 61)
 
 
 @pytest.mark.parametrize("border", BORDERS)
