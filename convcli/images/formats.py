@@ -71,13 +71,15 @@ class Format:
         raise UsageError(f"{self.suffix} cannot hold {content}; {remedy}")
 
 
-_BASIC, _ALL = ("icc", "exif"), ("icc", "exif", "dpi")
+_BASIC, _ALL = ("icc", "exif", "xmp"), ("icc", "exif", "xmp", "dpi")
+_COMMENT = ("comment",)
 _QUALITY, _LEVEL = ("quality",), ("compress_level",)
 _PNG_SUFFIXES, _JPEG_SUFFIXES = (".png", ".apng"), (".jpg", ".jpeg", ".jpe", ".jfif")
 
 # fmt: off
 PNG = Format(
-    "PNG", _PNG_SUFFIXES, deep=GRAY, alpha=True, frames=True, metadata=_ALL, options=_LEVEL
+    "PNG", _PNG_SUFFIXES, deep=GRAY, alpha=True, frames=True,
+    metadata=(*_ALL, "comment", "texts", "color_chunks"), options=_LEVEL,
 )
 TIFF = Format(
     "TIFF", (".tif", ".tiff"), deep=GRAY, plain=GRAY, alpha=True, frames=True, metadata=_ALL,
@@ -86,19 +88,21 @@ TIFF = Format(
 NPY = Format("npy", (".npy",), channels=ANY, deep=ANY, plain=ANY)
 FORMATS = (
     PNG,
-    Format("JPEG", _JPEG_SUFFIXES, metadata=_ALL, options=("quality", "subsampling")),
+    Format(
+        "JPEG", _JPEG_SUFFIXES, metadata=(*_ALL, "comment"), options=("quality", "subsampling")
+    ),
     TIFF,
     Format(
         "WEBP", (".webp",), alpha=True, frames=True, metadata=_BASIC,
         options=("quality", "lossless"),
     ),
     Format("AVIF", (".avif",), alpha=True, frames=True, metadata=_BASIC, options=_QUALITY),
-    Format("GIF", (".gif",), alpha=True, frames=True),
+    Format("GIF", (".gif",), alpha=True, frames=True, metadata=_COMMENT),
     Format("BMP", (".bmp", ".dib"), metadata=("dpi",)),
     Format("PPM", (".pgm",), channels=GRAY, deep=GRAY),
     Format("PPM", (".ppm", ".pnm"), deep=GRAY),
     Format("PPM", (".pfm",), channels=NONE, plain=GRAY),
-    Format("JPEG2000", (".jp2", ".jpx", ".j2k"), deep=GRAY, alpha=True),
+    Format("JPEG2000", (".jp2", ".jpx", ".j2k"), deep=GRAY, alpha=True, metadata=_COMMENT),
     Format("TGA", (".tga",), alpha=True),
     NPY,
     Format("csv", (".csv",), channels=ANY, deep=ANY, plain=ANY),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.images.image import ImageData
+from convcli.images.image import ImageData, Metadata
 
 DEFAULT_DURATION = 100.0  # milliseconds, for pages and other frames without a time of their own
 
@@ -57,7 +57,7 @@ def crop(image: ImageData, box: Box) -> ImageData:
     """Return a part of an image, without the metadata that the first frame alone carries."""
     pixels = np.ascontiguousarray(box.of(image.pixels))
     alpha = None if image.alpha is None else np.ascontiguousarray(box.of(image.alpha))
-    metadata = replace(image.metadata, icc=None, exif=None, dpi=None)
+    metadata = Metadata(duration=image.metadata.duration)
     return replace(image, pixels=pixels, alpha=alpha, metadata=metadata)
 
 

@@ -54,7 +54,9 @@ class Indexed(NamedTuple):
         return self
 
 
-def write_gif(file: BinaryIO, frames: Iterable[ImageData], plays: int) -> list[str]:
+def write_gif(
+    file: BinaryIO, frames: Iterable[ImageData], plays: int, comment: bytes = b""
+) -> list[str]:
     """Write 8-bit frames of one size and kind.
 
     Colors beyond 256 a frame are reduced by a median cut. Alpha below one half becomes transparent,
@@ -64,6 +66,7 @@ def write_gif(file: BinaryIO, frames: Iterable[ImageData], plays: int) -> list[s
         file: binary, open for writing; it need not be seekable.
         frames: at least one; taken one at a time.
         plays: how often an animation plays; 0 forever.
+        comment: stored before the first frame.
 
     Returns:
         Notes on colors and alpha that were lost.
@@ -76,6 +79,8 @@ def write_gif(file: BinaryIO, frames: Iterable[ImageData], plays: int) -> list[s
     box = Box(0, 0, *before.shape) if before.alpha is None else box_of(before.alpha >= 128)
     part = index_colors(crop(before, box))
     gif = GifFile(file, before.shape, part.colors, plays)
+    if comment:
+        gif.add_comment(comment)
     gif.add(box, part, duration_of(before))
     is_exact, is_partly_transparent = part.is_exact, _is_partly_transparent(before)
     for frame in frames:
@@ -175,6 +180,12 @@ class GifFile:
         place = struct.pack("<B4HB", 0x2C, *sizes, local)
         codes = Image.fromarray(part.indices).tobytes("gif", "L", _CODE_BITS, 0)
         self._file.write(control + place + table + bytes([_CODE_BITS]) + codes + b"\0")
+
+    def add_comment(self, comment: bytes) -> None:
+        """Write a comment in blocks of up to 255 bytes."""
+        blocks = (comment[place : place + 255] for place in range(0, len(comment), 255))
+        self._file.write(b"!\xfe" + b"".join(bytes([len(block)]) + block for block in blocks))
+        self._file.write(b"\0")
 
     def close(self) -> None:
         """End the file, which stays open."""

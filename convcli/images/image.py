@@ -9,6 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class PngText(NamedTuple):
+    """A text of a PNG.
+
+    Attributes:
+        keyword: its name, 1 to 79 characters of Latin-1.
+        text: any characters but zero.
+        language: a language tag such as ``de``, or nothing.
+        translated: the keyword in that language, or nothing.
+    """
+
+    keyword: str
+    text: str
+    language: str = ""
+    translated: str = ""
+
+
 @dataclass(frozen=True)
 class Metadata:
     r"""Metadata of a file that is still valid for the decoded pixels.
@@ -18,6 +34,10 @@ class Metadata:
         exif: the descriptive EXIF tags in Pillow's form (``Exif\0\0`` and a TIFF header), without
             the orientation, which has been applied, and without the tags about storage.
         dpi: pixels per inch, horizontally and vertically.
+        xmp: a packet in UTF-8 whose orientation, if it has one, is 1.
+        comment: of a JPEG, GIF or JPEG 2000, or a PNG's text of that name; UTF-8 or Latin-1.
+        texts: all other texts of a PNG.
+        color_chunks: a PNG's gAMA, cHRM and sRGB, by name and contents.
         duration: how long a frame is shown, in milliseconds.
         loop: how many times an animation plays; 0 forever.
     """
@@ -25,6 +45,10 @@ class Metadata:
     icc: bytes | None = None
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    comment: bytes | None = None
+    texts: tuple[PngText, ...] = ()
+    color_chunks: tuple[tuple[bytes, bytes], ...] = ()
     duration: float | None = None
     loop: int | None = None
 

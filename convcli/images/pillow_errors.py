@@ -115,6 +115,8 @@ def _problem(error: BaseException, max_pixels: int) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return _BY_ERRNO.get(error.errno, f"cannot be read: {error.strerror}")
     detail = " ".join(str(error).split())
+    if "MAX_TEXT" in detail:
+        return "holds compressed text or a profile above 1 MiB, or text above 64 MiB: remove it"
     return f"is truncated or damaged ({detail})" if detail else "is truncated or damaged"
 
 

@@ -1,7 +1,8 @@
 """Write a still image as a PNG file, fast.
 
-The file is a signature and the chunks IHDR, iCCP, pHYs, eXIf, IDAT (several), IEND. Source: PNG
-specification, third edition (W3C Recommendation, 2025), cited by section.
+The file is a signature and the chunks IHDR, iCCP, pHYs, eXIf, others that the caller gives, IDAT
+(several), IEND. Source: PNG specification, third edition (W3C Recommendation, 2025), cited by
+section.
 
 Most encoders try five filters on every row, which takes longer than compressing the result. Here
 one filter serves the whole image: None, Sub or Up, each a subtraction of whole rows. A sample of
@@ -14,7 +15,7 @@ the Paeth filter is not among the three.
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, BinaryIO
@@ -40,6 +41,7 @@ def write_png(
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
     exif: bytes | None = None,
+    chunks: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
     r"""Encode an image into an open file, which need not be seekable.
 
@@ -52,6 +54,7 @@ def write_png(
         icc_profile: a profile of the pixels' color space.
         dpi: pixels per inch, horizontally and vertically; stored as whole pixels per meter.
         exif: a TIFF structure; ``Exif\0\0`` before it is removed.
+        chunks: names and contents of others, which stand before the pixels.
     """
     scanlines = _Scanlines(pixels, alpha)
     file.write(SIGNATURE)
@@ -66,6 +69,8 @@ def write_png(
         write_chunk(file, b"pHYs", struct.pack(">2IB", across, down, 1))
     if exif:
         write_chunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
+    for name, data in chunks:
+        write_chunk(file, name, data)
     for data in _compressed(scanlines, compress_level):
         write_chunk(file, b"IDAT", data)
     write_chunk(file, b"IEND", b"")

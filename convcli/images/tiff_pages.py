@@ -65,6 +65,32 @@ def write_pages(file: BinaryIO, pages: Iterable[bytes]) -> None:
         link = _link_place(data, order, directory) + move
 
 
+def with_tags(page: bytes, tags: bytes) -> bytearray:
+    """Return a TIFF file of one page with the tags of another one that it lacks.
+
+    The other's bytes are appended, and a directory of both follows them. Both are classic files of
+    one byte order.
+    """
+    merged, further = bytearray(page), bytearray(tags)
+    order = "<" if page[:2] == b"II" else ">"
+    merged += bytes(len(merged) % 2)
+    own_directory, directory = (
+        struct.unpack_from(f"{order}I", data, 4)[0] for data in (merged, further)
+    )
+    _move_directory(further, order, directory, len(merged))
+    entries = {
+        entry.tag: data[entry.place - 8 : entry.place + 4]
+        for data, place in ((further, directory), (merged, own_directory))
+        for entry in _entries(data, order, place)
+    }
+    merged += further
+    merged += bytes(len(merged) % 2)
+    struct.pack_into(f"{order}I", merged, 4, len(merged))
+    merged += struct.pack(f"{order}H", len(entries))
+    merged += b"".join(entries[tag] for tag in sorted(entries)) + bytes(4)
+    return merged
+
+
 def _link_place(data: bytearray, order: str, directory: int) -> int:
     (count,) = struct.unpack_from(f"{order}H", data, directory)
     return directory + 2 + 12 * int(count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from typing import Any, BinaryIO
@@ -18,23 +18,22 @@ from convcli.images.animated_webp import write_animated_webp
 from convcli.images.apng import write_apng
 from convcli.images.arrays import aligned_lines, comma_lines, pixel_lines, write_npy
 from convcli.images.captured_stderr import captured_stderr
+from convcli.images.carried_metadata import encoder_metadata
 from convcli.images.formats import Format
 from convcli.images.frame_changes import duration_of
 from convcli.images.frame_spool import spooled
 from convcli.images.gif import write_gif
 from convcli.images.image import ImageData
-from convcli.images.metadata import matching_profile
 from convcli.images.options import WriteOptions
 from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
 from convcli.images.storage import jpeg_options, tiff_compression, tiff_options, webp_options
-from convcli.images.tiff_pages import write_pages
+from convcli.images.tiff_pages import with_tags, write_pages
 from convcli.images.value_range import to_eight_bits
 
 _DEFAULTS = WriteOptions()
 _ENCODER_OPTIONS = ("quality", "compress_level", "subsampling", "compression", "lossless")
 _GREATEST = {"quality": 100, "compress_level": 9}
-_MAX_JPEG_EXIF = 65_527  # bytes
 
 
 def write_image(
@@ -130,7 +129,7 @@ class _Encoder:
         if self.format.name == "GIF":
             still = replace(image, metadata=replace(image.metadata, duration=0))
             with self._sink(file) as sink:
-                self._write_gif([still], sink, plays=1)
+                self._write_gif(image, [still], sink, plays=1)
             return
         pil_image = self._pil_image(image)
         if self.format.name == "TIFF":
@@ -149,12 +148,22 @@ class _Encoder:
     def _write_tiff(self, pil_image: Image.Image, image: ImageData, file: BinaryIO) -> None:
         compression = tiff_compression(image, self._wanted, self.notes)
         options = tiff_options(compression, integers=pil_image.mode != "F")
+        if compression == "raw":
+            with self._sink(file) as sink:
+                pil_image.save(sink, "TIFF", **self._metadata(image))
+            return
         printed: list[str] = []  # by libtiff; errors are raised, too
-        with (
-            self._sink(file, in_memory=compression != "raw") as sink,
-            captured_stderr(printed) if compression != "raw" else nullcontext(),
-        ):
-            pil_image.save(sink, "TIFF", **options, **self._metadata(image))
+        # In memory first: libtiff does not say that the disk is full.
+        compressed, tags = io.BytesIO(), io.BytesIO()
+        with encoding("TIFF"):
+            carried = self._metadata(image)
+            exif = carried.pop("exif", None)  # libtiff writes none
+            with captured_stderr(printed):
+                pil_image.save(compressed, "TIFF", **options, **carried)
+            if exif is not None:
+                Image.new("L", (1, 1)).save(tags, "TIFF", exif=exif)
+                compressed = io.BytesIO(with_tags(compressed.getvalue(), tags.getvalue()))
+            file.write(compressed.getbuffer())
 
     def write_pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
         """Write a TIFF of several pages, which may differ in size."""
@@ -169,7 +178,7 @@ class _Encoder:
         frames = self._alike(chain([first], images))
         with self._sink(file) as sink:
             if self.format.name == "GIF":
-                self._write_gif(frames, sink, plays)
+                self._write_gif(first, frames, sink, plays)
             elif self.format.name == "PNG":
                 write_apng(sink, frames, plays, self._encoded)
             elif self.format.name == "WEBP":
@@ -183,13 +192,15 @@ class _Encoder:
         self.write_one(image, memory)
         return memory.getvalue()
 
-    def _write_gif(self, frames: Iterable[ImageData], file: BinaryIO, plays: int) -> None:
+    def _write_gif(
+        self, first: ImageData, frames: Iterable[ImageData], file: BinaryIO, plays: int
+    ) -> None:
         def eight_bits() -> Iterator[ImageData]:
             for frame in frames:
                 pixels, alpha = self._samples(frame)
                 yield ImageData(pixels, 8, alpha, metadata=frame.metadata)
 
-        self.notes += write_gif(file, eight_bits(), plays)
+        self.notes += write_gif(file, eight_bits(), plays, **self._metadata(first))
 
     def _write_spooled(self, first: ImageData, frames: Iterable[ImageData], file: BinaryIO) -> None:
         """Write an animation with an encoder of Pillow's that takes all frames at once."""
@@ -231,12 +242,12 @@ class _Encoder:
             yield widened
 
     @contextmanager
-    def _sink(self, file: BinaryIO, *, in_memory: bool = False) -> Iterator[BinaryIO]:
+    def _sink(self, file: BinaryIO) -> Iterator[BinaryIO]:
         """Give the encoder a file in which it can seek; translate its exceptions.
 
-        When the disk is full, JPEG 2000's encoder never returns, and libtiff does not say so.
+        When the disk is full, JPEG 2000's encoder never returns.
         """
-        in_memory = in_memory or self.format.name == "JPEG2000"
+        in_memory = self.format.name == "JPEG2000"
         sink = io.BytesIO() if in_memory or not file.seekable() else file
         with encoding(self.format.name):
             yield sink
@@ -244,20 +255,8 @@ class _Encoder:
             file.write(sink.getbuffer())
 
     def _metadata(self, image: ImageData) -> dict[str, Any]:
-        """Return the metadata that the format holds, as Pillow's ``save`` takes them."""
-        metadata, held = image.metadata, self.format.metadata
-        carried: dict[str, Any] = {}
-        icc = matching_profile(metadata.icc, color=image.channels == 3)
-        if "icc" in held and icc and image.depth is not None:
-            carried["icc_profile"] = icc
-        if "dpi" in held and metadata.dpi:
-            carried["dpi"] = metadata.dpi
-        if "exif" in held and metadata.exif:
-            if self.format.name == "JPEG" and len(metadata.exif) > _MAX_JPEG_EXIF:
-                self.notes.append("EXIF left out: .jpg holds at most 64 KiB")
-            else:
-                carried["exif"] = metadata.exif
-        return carried
+        """Return the metadata that the format holds, as its encoder takes them."""
+        return encoder_metadata(image, self.format, self.notes)
 
     def _write_matrix(self, image: ImageData, file: BinaryIO) -> None:
         self.format.check(image.channels, image.depth)
