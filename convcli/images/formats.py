@@ -59,16 +59,39 @@ class Format:
         held = {8: self.channels, 16: deep, None: self.plain}[depth]
         return held is ANY or channels in held
 
-    def check(self, channels: int, depth: int | None) -> None:
-        """Raise UsageError, with formats that fit, unless it holds such an image."""
+    def check(self, channels: int, depth: int | None, *, frames: bool = False) -> None:
+        """Raise UsageError, with what holds such an image, unless this format does.
+
+        With ``frames``, several of them are to be written; only the advice depends on that.
+        """
         if self.holds(channels, depth):
             return
         content = f"{channels} channel{'' if channels == 1 else 's'}"
         if depth is None:
             content = f"plain numbers in {content}"
-        remedies = {1: "use .tif or .npy", 3: "use .npy or .csv, or --channels gray"}
-        remedy = remedies.get(channels, "use .npy or .csv")
-        raise UsageError(f"{self.suffix} cannot hold {content}; {remedy}")
+        if frames:
+            advice = _advice_on_frames(channels, depth)
+        else:
+            others = (NPY, CSV) if self.is_matrix else (PNG, TIFF, NPY, CSV)
+            suffixes = [form.suffix for form in others if form.holds(channels, depth)]
+            advice = f"use {any_of(suffixes[:2] + self._options_for(channels, depth))}"
+        raise UsageError(f"{self.suffix} cannot hold {content}; {advice}")
+
+    def check_frames(self, channels: int, depth: int | None) -> None:
+        """Raise UsageError, with what holds several of such images, unless this format does."""
+        if not self.frames:
+            advice = _advice_on_frames(channels, depth)
+            raise UsageError(f"{self.suffix} holds a single frame; {advice}")
+
+    def _options_for(self, channels: int, depth: int | None) -> list[str]:
+        """Return the options that make the image one that it holds."""
+        if channels == 3 and self.holds(1, depth):
+            return ["--channels gray"]
+        if depth is not None and self.holds(channels, None):
+            return ["--range raw"]
+        if depth is not None and channels == 3 and self.holds(1, None):
+            return ["--channels gray with --range raw"]
+        return []
 
 
 _BASIC, _ALL = ("icc", "exif", "xmp"), ("icc", "exif", "xmp", "dpi")
@@ -86,6 +109,7 @@ TIFF = Format(
     options=("compression",),
 )
 NPY = Format("npy", (".npy",), channels=ANY, deep=ANY, plain=ANY)
+CSV = Format("csv", (".csv",), channels=ANY, deep=ANY, plain=ANY)
 FORMATS = (
     PNG,
     Format(
@@ -105,7 +129,7 @@ FORMATS = (
     Format("JPEG2000", (".jp2", ".jpx", ".j2k"), deep=GRAY, alpha=True, metadata=_COMMENT),
     Format("TGA", (".tga",), alpha=True),
     NPY,
-    Format("csv", (".csv",), channels=ANY, deep=ANY, plain=ANY),
+    CSV,
     Format("txt", (".txt",), channels=GRAY, deep=GRAY, plain=GRAY),
 )
 _READ_ONLY_SUFFIXES = frozenset((
@@ -115,6 +139,24 @@ _READ_ONLY_SUFFIXES = frozenset((
     ".vst", ".xbm", ".xpm",
 ))
 # fmt: on
+
+
+def _advice_on_frames(channels: int, depth: int | None) -> str:
+    forms = [form for form in FORMATS if form.frames and form.holds(channels, depth)]
+    if forms:
+        return f"use {any_of([form.suffix for form in forms])}"
+    if channels == 3:
+        return f"use {TIFF.suffix} with --channels gray"
+    return "use .npy without --frames all"
+
+
+def any_of(words: list[str]) -> str:
+    """Join words for a choice.
+
+    >>> any_of([".png", ".tif", ".npy"])
+    '.png, .tif or .npy'
+    """
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def image_suffixes() -> frozenset[str]:
@@ -162,7 +204,9 @@ def named_format(output: Path | None, requested: str | None, *, raw: bool = Fals
         supported = ", ".join(dict.fromkeys(known.suffix for known in FORMATS))
         raise UsageError(f"{problem}; supported: {supported}")
     if raw and named.plain == NONE:
-        named.check(1, None)
+        raise UsageError(
+            f"{named.suffix} cannot hold plain numbers; use .npy or .csv, or .tif for one channel"
+        )
     return named
 
 
@@ -193,7 +237,7 @@ def choose_format(
     'JPEG'
     """
     if named is not None:
-        named.check(channels, depth)
+        named.check(channels, depth, frames=frames)
         return named
     own = "BMP" if input_format == "DIB" else input_format
     if own == "MPO" and not frames:  # a JPEG with several frames, which a JPEG cannot hold

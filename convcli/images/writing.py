@@ -84,10 +84,10 @@ def write_frames(
     first, second = next(rest, None), next(rest, None)
     if first is None:
         raise UsageError("there are no images to write")
+    if second is not None:
+        format.check_frames(first.channels, first.depth)
     if second is None:
         encoder.write_one(first, file)
-    elif not format.frames:
-        raise UsageError(f"{format.suffix} holds a single frame; use .gif, .png, .webp or .tif")
     elif format.name == "TIFF":
         encoder.write_pages(chain([first, second], rest), file)
     else:

@@ -1,6 +1,8 @@
 """Which format a result gets, and that every format holds what its entry says."""
 
 import io
+import re
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -82,7 +84,7 @@ def test_names_before_any_decoding():
     with pytest.raises(UsageError, match=r"\.png, \.jpg"):
         named_format(Path("x.dat"), None)
     assert named_format(Path("x.dat"), "png").suffix == ".png"
-    with pytest.raises(UsageError, match=r"use \.tif or \.npy"):
+    with pytest.raises(UsageError, match=r"use \.npy or \.csv, or \.tif for one channel"):
         named_format(Path("x.jpg"), None, raw=True)
     assert default_suffix(".tiff", None) == ".tiff"
     assert default_suffix(".txt", None, raw=True) == ".txt"
@@ -97,6 +99,47 @@ def test_walks_take_images_only():
     Image.init()
     pillow = {suffix for suffix in suffixes if suffix in Image.EXTENSION}
     assert suffixes - pillow <= {".jpx"}
+
+
+@pytest.mark.parametrize("depth", [8, 16, None])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.suffix)
+def test_what_a_refusal_of_frames_advises_works(form, channels, depth):
+    if form.holds(channels, depth) and form.frames:
+        return
+    check = form.check_frames if form.holds(channels, depth) else partial(form.check, frames=True)
+    with pytest.raises(UsageError) as caught:
+        check(channels, depth)
+    advice = str(caught.value).partition("; ")[2]
+    suffixes = re.findall(r"\.\w+", advice)
+    assert suffixes
+    if "--channels gray" in advice:
+        assert channels == 3
+        channels = 1
+    for advised in (named_format(None, suffix) for suffix in suffixes):
+        assert advised.frames or "without --frames all" in advice
+        assert advised.holds(channels, depth)
+
+
+@pytest.mark.parametrize("depth", [8, 16, None])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.suffix)
+def test_what_a_refusal_advises_works(form, channels, depth):
+    if form.holds(channels, depth):
+        return
+    with pytest.raises(UsageError) as caught:
+        form.check(channels, depth)
+    advice = str(caught.value).partition("; use ")[2]
+    suffixes = re.findall(r"\.\w+", advice)
+    assert suffixes
+    for suffix in suffixes:
+        assert named_format(None, suffix).holds(channels, depth)
+    if "--" in advice:
+        gray, raw = "--channels gray" in advice, "--range raw" in advice
+        assert form.holds(1 if gray else channels, None if raw else depth)
+    else:
+        assert not form.holds(channels, None)
+        assert channels != 3 or not form.holds(1, depth)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.suffix)

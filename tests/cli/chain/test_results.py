@@ -268,7 +268,7 @@ def test_alpha_and_nan_are_reported(chain, save):
         (["photo.png", "relu", "-o", "-", "--json"], 2, "choose one"),
         (["photo.png", "conv", "-k", "blur", "--padding", "200000"], 1, "the result needs about"),
         (["photo.png", "relu", "-o", "o.xyz"], 2, "cannot write .xyz files"),
-        (["photo.png", "relu", "--range", "raw", "-o", "o.png"], 2, "use .tif or .npy"),
+        (["photo.png", "relu", "--range", "raw", "-o", "o.png"], 2, "use .npy or .csv"),
         (["-", "relu"], 2, "name the result of standard input"),
         (["m.csv", "relu", "--range", "offset"], 1, "m.csv: --range offset needs"),
         (["photo.png", "conv", "-k", "blur", "--bias", "bank.npy"], 1, "108 numbers for 3 maps"),
