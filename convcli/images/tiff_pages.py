@@ -20,6 +20,7 @@ _TYPE_BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4)
 _DATA_OFFSETS = (273, 324)  # of strips and of tiles
 _DIRECTORY_OFFSETS = (330, 34665, 34853, 40965)  # SubIFDs, EXIF, GPS, interoperability
 _LONG_TYPES = (4, 13)
+_SAMPLE_FORMAT, _UNSIGNED = 339, 1
 _MAX_BYTES = 2**32 - 1
 
 
@@ -65,7 +66,7 @@ def write_pages(file: BinaryIO, pages: Iterable[bytes]) -> None:
         link = _link_place(data, order, directory) + move
 
 
-def with_tags(page: bytes, tags: bytes) -> bytearray:
+def with_tags(page: bytes | bytearray, tags: bytes) -> bytearray:
     """Return a TIFF file of one page with the tags of another one that it lacks.
 
     The other's bytes are appended, and a directory of both follows them. Both are classic files of
@@ -89,6 +90,19 @@ def with_tags(page: bytes, tags: bytes) -> bytearray:
     merged += struct.pack(f"{order}H", len(entries))
     merged += b"".join(entries[tag] for tag in sorted(entries)) + bytes(4)
     return merged
+
+
+def as_unsigned(page: bytes | bytearray) -> bytearray:
+    """Return a TIFF file of one page with its signed integers declared as unsigned ones.
+
+    Pillow writes 32-bit integers as signed.
+    """
+    data = bytearray(page)
+    order = "<" if data[:2] == b"II" else ">"
+    for entry in _entries(data, order, *struct.unpack_from(f"{order}I", data, 4)):
+        if entry.tag == _SAMPLE_FORMAT:
+            struct.pack_into(f"{order}H", data, entry.place, _UNSIGNED)
+    return data
 
 
 def _link_place(data: bytearray, order: str, directory: int) -> int:

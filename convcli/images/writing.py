@@ -28,7 +28,7 @@ from convcli.images.options import WriteOptions
 from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
 from convcli.images.storage import jpeg_options, tiff_compression, tiff_options, webp_options
-from convcli.images.tiff_pages import with_tags, write_pages
+from convcli.images.tiff_pages import as_unsigned, with_tags, write_pages
 from convcli.images.value_range import to_eight_bits
 
 _DEFAULTS = WriteOptions()
@@ -148,7 +148,8 @@ class _Encoder:
     def _write_tiff(self, pil_image: Image.Image, image: ImageData, file: BinaryIO) -> None:
         compression = tiff_compression(image, self._wanted, self.notes)
         options = tiff_options(compression, integers=pil_image.mode != "F")
-        if compression == "raw":
+        is_unsigned = pil_image.mode == "I" and int(image.pixels.max()) >= 2**31
+        if compression == "raw" and not is_unsigned:
             with self._sink(file) as sink:
                 pil_image.save(sink, "TIFF", **self._metadata(image))
             return
@@ -160,10 +161,11 @@ class _Encoder:
             exif = carried.pop("exif", None)  # libtiff writes none
             with captured_stderr(printed):
                 pil_image.save(compressed, "TIFF", **options, **carried)
+            data: bytes | bytearray = compressed.getvalue()
             if exif is not None:
                 Image.new("L", (1, 1)).save(tags, "TIFF", exif=exif)
-                compressed = io.BytesIO(with_tags(compressed.getvalue(), tags.getvalue()))
-            file.write(compressed.getbuffer())
+                data = with_tags(data, tags.getvalue())
+            file.write(as_unsigned(data) if is_unsigned else data)
 
     def write_pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
         """Write a TIFF of several pages, which may differ in size."""
@@ -278,7 +280,8 @@ class _Encoder:
         """Return an image in the nearest mode that the format holds."""
         pixels, alpha = self._samples(image)
         if image.depth is None:
-            return Image.fromarray(self._plain(pixels))
+            plain = self._plain(pixels)
+            return Image.fromarray(plain.view(np.int32) if plain.dtype == np.uint32 else plain)
         pil_image = Image.fromarray(pixels)
         if alpha is not None:
             pil_image.putalpha(Image.fromarray(alpha))
@@ -306,15 +309,16 @@ class _Encoder:
         return None
 
     def _plain(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return plain numbers as float32, or as int32 if only that is exact."""
+        """Return plain numbers as float32, or as int32 or uint32 if only that is exact."""
         if pixels.dtype == np.float32:
             return pixels
         if pixels.dtype.kind in "iu":
-            greatest = max(-int(pixels.min()), int(pixels.max()))
-            if greatest <= 2**24:  # float32 holds every integer up to here
+            least, most = int(pixels.min()), int(pixels.max())
+            if max(-least, most) <= 2**24:  # float32 holds every integer up to here
                 return pixels.astype(np.float32)
-            if greatest < 2**31 and self.format.name == "TIFF":
-                return pixels.astype(np.int32)
+            for dtype in (np.int32, np.uint32) if self.format.name == "TIFF" else ():
+                if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
+                    return pixels.astype(dtype)
         with np.errstate(over="ignore"):
             floats = pixels.astype(np.float32)
         if not np.array_equal(floats, pixels, equal_nan=pixels.dtype.kind == "f"):

@@ -4,11 +4,13 @@ import io
 import struct
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
 from convcli.images.formats import choose_format, named_format
+from convcli.images.image import ImageData, Metadata
 from convcli.images.notes import Detail
 from convcli.images.options import WriteOptions
 from convcli.images.reading import read_frames, read_image
@@ -181,3 +183,30 @@ def test_integers_that_pillow_takes_for_others_keep_their_values(samples):
     assert image.depth is None
     assert image.pixels.dtype.kind == samples.dtype.kind
     assert image.pixels.tolist() == samples.tolist()
+
+
+@pytest.mark.parametrize("compression", ["none", "lzw", "zstd"])
+def test_unsigned_32_bit_integers_are_written_exactly(compression):
+    values = np.array([[4294820791, 7, 0], [2**31, 2**32 - 1, 3]])
+    image = ImageData(values, None, metadata=Metadata(xmp=b"<x/>", dpi=(72, 72)))
+    file = io.BytesIO()
+    options = WriteOptions(compression=compression)
+    notes = write_frames([image, image], file, named_format(None, "tif"), options)
+    assert notes == ()
+    with Image.open(file) as im:
+        for page in range(2):
+            im.seek(page)
+            assert (im.getexif()[339], im.info["xmp"]) == (1, b"<x/>")
+            assert np.array_equal(np.asarray(im).view(np.uint32), values)
+    if compression != "zstd":  # OpenCV has none
+        by_opencv = cv2.imdecode(np.frombuffer(file.getvalue(), np.uint8), -1)
+        assert np.array_equal(by_opencv, values)
+    assert next(read_frames(file, name="image")).pixels.tolist() == values.tolist()
+
+
+def test_integers_beyond_32_bits_are_rounded_with_a_note():
+    for values in ([[2**32, 1]], [[2**32 - 1, -1]]):
+        image = ImageData(np.array(values), None)
+        assert write_image(image, io.BytesIO(), named_format(None, "tif")) == (
+            ("rounded to 32-bit floats, the limit of .tif",) if values[0][1] == -1 else ()
+        )
