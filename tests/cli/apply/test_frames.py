@@ -1,12 +1,24 @@
 """Animations and files of several pages."""
 
+import io
 import json
+import struct
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
 from convcli.images.png import write_png
+from convcli.images.tiff_pages import write_pages
+
+COMPRESSIONS = {
+    "none": "raw",
+    "lzw": "tiff_lzw",
+    "deflate": "tiff_adobe_deflate",
+    "packbits": "packbits",
+    "zstd": "zstd",
+    "lzma": "lzma",
+}
 
 
 def shades(count=3, size=(8, 6)):
@@ -80,6 +92,62 @@ def test_an_animated_gif_stays_one(apply, moving):
     assert apply("-k", "blur", "--frames", "all", "in.gif", "--out-dir", "out").code == 0
     frames, durations = frames_of("out/in_blur.gif")
     assert (len(frames), durations) == (3, [50, 70, 90])
+
+
+@pytest.mark.parametrize("source", ["png", "tif"])
+@pytest.mark.parametrize("scheme", COMPRESSIONS)
+def test_every_page_gets_the_compression_that_is_asked_for(apply, moving, source, scheme):
+    flags = ("--frames", "all", "--compression", scheme)
+    assert apply("-k", "identity", *flags, f"in.{source}", "-o", "o.tif").code == 0
+    with Image.open("o.tif") as im:
+        found = [page.info["compression"] for page in ImageSequence.Iterator(im)]
+    assert found == [COMPRESSIONS[scheme]] * 3
+    assert all(map(np.array_equal, frames_of("o.tif")[0], shades()))
+
+
+@pytest.mark.parametrize("flags", [(), ("--range", "raw"), ("--range", "rescale")])
+def test_every_page_keeps_the_compression_of_its_own(apply, here, flags):
+    own = ["tiff_lzw", "raw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"]
+    pages = []
+    for compression in own:
+        file = io.BytesIO()
+        Image.fromarray(shades(1)[0]).save(file, "TIFF", compression=compression)
+        pages.append(file.getvalue())
+    with (here / "in.tif").open("wb") as several:
+        write_pages(several, pages)
+    assert apply("-k", "identity", "--frames", "all", *flags, "in.tif", "-o", "o.tif").code == 0
+    with Image.open("o.tif") as im:
+        assert [page.info["compression"] for page in ImageSequence.Iterator(im)] == own
+
+
+@pytest.mark.parametrize(
+    ("source", "flags"), [("webp", ()), ("png", ("--lossless",)), ("webp", ("--lossless",))]
+)
+def test_every_frame_of_a_webp_is_lossless(apply, here, source, flags):
+    rng = np.random.default_rng(6)
+    frames = [rng.integers(0, 256, (9, 7, 4), np.uint8) for _ in range(3)]
+    frames.append(frames[-1].copy())
+    frames[-1][2:5, 3] ^= 255  # a frame of which a box is stored
+    lossless = {"lossless": True, "exact": True} if source == "webp" else {}
+    animate(f"in.{source}", frames, duration=50, **lossless)
+    flags = ("--frames", "all", *flags)
+    assert apply("-k", "identity", *flags, f"in.{source}", "-o", "o.webp").code == 0
+    assert image_chunks((here / "o.webp").read_bytes()) == [b"VP8L"] * 4
+    with Image.open("o.webp") as im:
+        after = [np.array(frame.convert("RGBA")) for frame in ImageSequence.Iterator(im)]
+    for one, other in zip(frames, after, strict=True):
+        assert np.array_equal(one, other)
+
+
+def image_chunks(webp):
+    """The kinds of the images in the frames of a WebP, whose chunks are walked through."""
+    found, place = [], 12
+    while place < len(webp):
+        name, length = struct.unpack_from("<4sI", webp, place)
+        if name in (b"VP8 ", b"VP8L"):
+            found.append(name)
+        place += 8 + (16 if name == b"ANMF" else length + length % 2)
+    return found
 
 
 def test_a_format_of_one_frame_refuses_several(apply, moving, here):
