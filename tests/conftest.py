@@ -1,9 +1,10 @@
-"""Settings of every test, and images to compare with what is drawn."""
+"""Settings of every test; what figures looked like, to compare with what is drawn."""
 
 import os
+import re
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -96,13 +99,20 @@ def tick_labels(axes: Axes) -> list[Text]:
     return labels
 
 
-def visible_texts(figure: Figure) -> list[Text]:
-    texts = list(figure.texts)
-    for axes in every_axes(figure):
-        texts += axes.texts
-        if axes.axison:
-            texts += [axes.title, axes.xaxis.label, axes.yaxis.label, *tick_labels(axes)]
+def texts_of(axes: Axes) -> list[Text]:
+    around = [axes.title, axes.xaxis.label, axes.yaxis.label, *tick_labels(axes)]
+    return visible([*axes.texts, *(around if axes.axison else ())])
+
+
+def visible(texts: Iterable[Text]) -> list[Text]:
     return [text for text in texts if text.get_visible() and text.get_text()]
+
+
+def visible_texts(figure: Figure) -> list[Text]:
+    texts = visible(figure.texts)
+    for axes in every_axes(figure):
+        texts += texts_of(axes)
+    return texts
 
 
 def overlaps(one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -171,3 +181,93 @@ def golden(
 @pytest.fixture
 def render() -> Callable[[Figure | np.ndarray], np.ndarray]:
     return rendered
+
+
+def inches(artist: Artist, figure: Figure) -> np.ndarray:
+    """Return left, bottom, right and top of what is drawn, from the page's corner."""
+    return np.asarray(artist.get_window_extent().extents) / figure.dpi
+
+
+def place(corners: Iterable[float]) -> str:
+    return " ".join(f"{edge:.2f}" for edge in corners)
+
+
+def text_lines(texts: list[Text], figure: Figure) -> list[str]:
+    """Return a line for the texts of each look: how many, where, and what they say."""
+    looks: dict[str, list[Text]] = {}
+    for text in texts:
+        look = (
+            f"{text.get_fontsize():.1f} points, {to_hex(text.get_color())}, {text.get_rotation()}"
+        )
+        looks.setdefault(look, []).append(text)
+    lines = []
+    for look, alike in looks.items():
+        boxes = np.array([inches(text, figure) for text in alike])
+        around = place([*boxes.min(axis=0)[:2], *boxes.max(axis=0)[2:]])
+        shown = re.sub(r"\s+", " ", " ".join(text.get_text() for text in alike))
+        lines.append(f"{len(alike)} texts in {around}, {look}: {shown}")
+    return lines
+
+
+def axes_lines(axes: Axes, figure: Figure) -> list[str]:
+    """Return a line for the axes, and one for everything in it."""
+    limits = " ".join(f"{limit:.4g}" for limit in (*axes.get_xlim(), *axes.get_ylim()))
+    lines = [f"axes {place(inches(axes, figure))}: limits {limits}, {axes.get_xscale()}"]
+    for image in axes.images:
+        numbers: np.ndarray = np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan)
+        colors = f"{image.get_cmap().name} {image.get_clim()}"
+        mean = f"{np.nanmean(numbers):.4g}" if np.isfinite(numbers).any() else "nan"
+        lines.append(f"image {numbers.shape}: {colors}, mean {mean}, extent {image.get_extent()}")
+    for line in axes.lines:
+        x, y = (np.asarray(values, float) for values in line.get_data())
+        ends = f"{np.nansum(x):.4g} {np.nansum(y):.4g}"
+        look = f"{to_hex(line.get_color())} {line.get_linewidth():.2g} {line.get_marker()!r}"
+        lines.append(f"line of {x.size}, sums {ends}: {look}")
+    for patch in axes.patches:
+        color = to_hex(patch.get_facecolor())
+        lines.append(f"patch {place(inches(patch, figure))}: {color} {patch.get_hatch()!r}")
+    for collection in axes.collections:
+        paths = collection.get_paths()
+        corners = np.concatenate([path.vertices for path in paths] or [np.zeros((1, 2))])
+        color = to_hex(collection.get_edgecolor()[0]) if len(collection.get_edgecolor()) else "none"
+        sums = " ".join(f"{value:.4g}" for value in corners.sum(axis=0))
+        lines.append(f"collection of {len(paths)}, sums {sums}: {color}")
+    return lines
+
+
+def layout_lines(figure: Figure) -> list[str]:
+    """Return a line for each thing that a figure shows: what it is, and where on the page."""
+    with style_context():
+        figure.draw_without_rendering()
+        width, height = figure.get_size_inches()
+        lines = [f"page {width:.2f} {height:.2f}"]
+        lines += text_lines(visible(figure.texts), figure)
+        for axes in every_axes(figure):
+            lines += axes_lines(axes, figure) + text_lines(texts_of(axes), figure)
+        return lines
+
+
+NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]?\d+)?")
+
+
+@pytest.fixture
+def laid_out() -> Callable[[Figure, str], None]:
+    """Compare a figure with ``golden/NAME.txt``, which lists what it shows, and where.
+
+    Places may differ by 0.03 inches and other numbers by 0.1 %, since versions of matplotlib
+    measure letters a little differently. ``GOLDEN=write`` writes the list: read what changed.
+    """
+
+    def compare(figure: Figure, name: str) -> None:
+        lines, kept = layout_lines(figure), GOLDEN / f"{name}.txt"
+        if os.environ.get("GOLDEN") == "write":
+            kept.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        expected = kept.read_text(encoding="utf-8").splitlines()
+        assert [NUMBER.sub("#", line) for line in lines] == [
+            NUMBER.sub("#", line) for line in expected
+        ]
+        for line, wanted in zip(lines, expected, strict=True):
+            found, numbers = ([float(n) for n in NUMBER.findall(text)] for text in (line, wanted))
+            assert found == pytest.approx(numbers, rel=1e-3, abs=0.03), f"{line}\nnot\n{wanted}"
+
+    return compare

@@ -245,3 +245,11 @@ def test_box_sets_the_longer_side_of_a_tile(legible):
     for axes in figure.axes:
         if axes.images:
             assert axes.bbox.width / figure.dpi == pytest.approx(1.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "scale"), [("one", "own"), ("kernels-3x3", "common"), ("signals", "own")]
+)
+def test_the_sheet_is_laid_out_as_it_was(name, scale, laid_out):
+    laid_out(draw_sheet(SHEETS[name], title="t", scale=scale), f"sheet-{name}")

@@ -289,3 +289,9 @@ def test_no_rows_are_refused():
 def test_other_channels_are_refused(shape):
     with pytest.raises(UsageError, match="1 or 3 channels"):
         draw(np.zeros(shape), [row(GRAY)])
+
+
+@pytest.mark.parametrize("name", ["color", "step", "pair", "mixed-rows", "wide"])
+def test_the_figure_is_laid_out_as_it_was(name, laid_out):
+    image, rows = FIGURES[name]
+    laid_out(draw(image, rows, title="t"), f"filter-{name}")

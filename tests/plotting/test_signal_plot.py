@@ -204,3 +204,8 @@ def test_the_same_bytes_every_time(name, tmp_path):
 def test_signals_look_as_they_did(golden):
     golden(draw(*FIGURES["column"], title="column"), "signal-column")
     golden(explained("short")[1], "signal-explained")
+
+
+@pytest.mark.parametrize("name", ["short", "column", "long", "nan"])
+def test_the_figure_is_laid_out_as_it_was(name, laid_out):
+    laid_out(draw(*FIGURES[name], title=name), f"signal-{name}")

@@ -1,5 +1,7 @@
 """The figure of a chain: legible at any size and number of maps, honest in its scales."""
 
+import math
+
 import numpy as np
 import pytest
 from matplotlib import colormaps
@@ -158,3 +160,21 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path):
         save_figure(draw(blocks, title="t", max_value=255), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def ramp(*shape):
+    return (np.arange(math.prod(shape)) * 7 % 256).reshape(shape)
+
+
+CHAINS = {
+    "image": ([("input", ramp(40, 60, 3).astype(np.uint8)), ("1  conv", ramp(40, 60, 1) - 99),
+               ("2  relu", ramp(20, 30, 20))], 255),
+    "numbers": ([("input", ramp(6, 6, 1)), ("1  conv", ramp(4, 4, 2) / 3)], None),
+    "signal": ([("input", ramp(1, 20, 1)), ("1  conv", ramp(1, 300, 2) - 99)], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_figure_is_laid_out_as_it_was(name, laid_out):
+    blocks, max_value = CHAINS[name]
+    laid_out(draw(blocks, title="t", max_value=max_value), f"chain-{name}")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -164,3 +166,10 @@ def test_ranges_have_a_bar_each():
     assert bars["value"][0] < 0 == bars["|value|"][0]
     figure = draw_comparison(compare_choices(IMAGES["gray"], choices))
     assert [axes.get_ylabel() for axes in figure.axes if not axes.images] == ["pixel", "value"]
+
+
+@pytest.mark.parametrize("name", ["gray", "color", "large", "signal"])
+def test_the_figure_is_laid_out_as_it_was(name, laid_out):
+    pixels = np.arange(IMAGES[name].pixels.size).reshape(IMAGES[name].pixels.shape) * 7 % 256
+    image = replace(IMAGES[name], pixels=pixels.astype(IMAGES[name].pixels.dtype))
+    laid_out(draw_comparison(borders(image, 3), title="t", original=image), f"compare-{name}")

@@ -132,3 +132,19 @@ def test_same_bytes(tmp_path):
     for name in ("a.png", "b.png"):
         save_figure(drawn("rgb")[1], tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+PHOTO = np.random.default_rng(1).integers(0, 256, (40, 45), np.uint8)
+LAYOUTS = {
+    "3x3": (PHOTO, "sobel-x", (0, 0), {}),
+    "7x7": (PHOTO, "gaussian:7", (0, 44), {"operation": "convolve", "range": "offset"}),
+    "30x30": (PHOTO, "box:30", (20, 3), {}),
+    "pair": (PHOTO, "sobel", (0, 3), {"range": "rescale"}),
+    "column": (SIGNAL.T, [[1], [2], [1]], (0, 0), {"divisor": 4, "border": "zero"}),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_figure_is_laid_out_as_it_was(name, laid_out):
+    image, kernel, at, options = LAYOUTS[name]
+    laid_out(draw_explanation(explain(image, kernel, at, **options)), f"explain-{name}")

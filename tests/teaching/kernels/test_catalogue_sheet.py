@@ -150,3 +150,8 @@ def test_plain_numbers_are_drawn_as_values(legible):
 def test_images_of_other_shapes_are_legible(shape, legible):
     pixels = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
     legible(draw_catalogue(ImageData(pixels, 8)))
+
+
+@pytest.mark.slow
+def test_the_sheet_is_laid_out_as_it_was(sheet, laid_out):
+    laid_out(sheet, "catalogue-sheet")

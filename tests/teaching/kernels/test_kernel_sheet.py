@@ -191,3 +191,14 @@ def test_the_title_counts_the_kernels_left_out():
 @pytest.mark.parametrize("name", ["identity", "comet", "kirsch-n", "laplacian-5x5"])
 def test_kernels_of_the_catalogue_are_drawn_without_a_warning(name):
     assert len(by_row(draw_kernel_sheet(read_spec(name)))) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["divisor and bias", "pair", "gabor", "63x1"])
+def test_the_sheet_is_laid_out_as_it_was(name, laid_out):
+    laid_out(drawn(name), f"kernel-sheet-{name.replace(' ', '-')}")
+
+
+@pytest.mark.slow
+def test_a_kernel_over_channels_is_laid_out_as_it_was(laid_out):
+    laid_out(draw_kernel_sheet(one(np.arange(50).reshape(2, 5, 5) - 25)), "kernel-sheet-channels")

@@ -142,3 +142,11 @@ def test_same_bytes(tmp_path):
     for name in ("a.png", "b.png"):
         save_figure(draw_learned(learned), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "descent"), [("3x3", False), ("3x3", True), ("column", False), ("color", True)]
+)
+def test_the_figure_is_laid_out_as_it_was(name, descent, laid_out):
+    _, figure = drawn(name, truth="sobel", noise=0, descent=descent)
+    laid_out(figure, f"learn-{name}" + "-descent" * descent)
