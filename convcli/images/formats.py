@@ -28,6 +28,7 @@ class Format:
         plain: the same for plain numbers (floats, wide integers).
         alpha: whether it holds transparency.
         frames: whether it holds several images.
+        max_side: the most rows and columns, if an encoder refuses more.
         metadata: which fields of :class:`convcli.images.image.Metadata` it holds.
         options: which of ``quality``, ``compress_level``, ``subsampling``, ``compression`` and
             ``lossless`` its encoder knows.
@@ -40,6 +41,7 @@ class Format:
     plain: frozenset[int] | None = NONE
     alpha: bool = False
     frames: bool = False
+    max_side: int | None = None
     metadata: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
@@ -113,11 +115,12 @@ CSV = Format("csv", (".csv",), channels=ANY, deep=ANY, plain=ANY)
 FORMATS = (
     PNG,
     Format(
-        "JPEG", _JPEG_SUFFIXES, metadata=(*_ALL, "comment"), options=("quality", "subsampling")
+        "JPEG", _JPEG_SUFFIXES, max_side=65_500, metadata=(*_ALL, "comment"),
+        options=("quality", "subsampling"),
     ),
     TIFF,
     Format(
-        "WEBP", (".webp",), alpha=True, frames=True, metadata=_BASIC,
+        "WEBP", (".webp",), alpha=True, frames=True, max_side=16_383, metadata=_BASIC,
         options=("quality", "lossless"),
     ),
     Format("AVIF", (".avif",), alpha=True, frames=True, metadata=_BASIC, options=_QUALITY),
@@ -127,7 +130,7 @@ FORMATS = (
     Format("PPM", (".ppm", ".pnm"), deep=GRAY),
     Format("PPM", (".pfm",), channels=NONE, plain=GRAY),
     Format("JPEG2000", (".jp2", ".jpx", ".j2k"), deep=GRAY, alpha=True, metadata=_COMMENT),
-    Format("TGA", (".tga",), alpha=True),
+    Format("TGA", (".tga",), alpha=True, max_side=65_535),
     NPY,
     CSV,
     Format("txt", (".txt",), channels=GRAY, deep=GRAY, plain=GRAY),

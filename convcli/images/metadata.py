@@ -50,6 +50,8 @@ def read_metadata(
     """
     exif, orientation, notes = _read_exif(im)
     icc, xmp = im.info.get("icc_profile"), im.info.get("xmp")
+    if xmp is None and XMP_KEYWORD in im.info:  # a text in Latin-1, to Pillow
+        xmp = str(im.info[XMP_KEYWORD]).encode("latin-1", "replace")
     if icc and not matching_profile(icc, color=color):
         pixels = "RGB" if color else "gray"
         notes += (Detail(f"ICC profile left out: it does not describe {pixels} pixels"),)

@@ -290,6 +290,11 @@ class _Encoder:
     def _samples(self, image: ImageData) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Return pixels, (H, W) if gray, and alpha, in a depth that the format holds."""
         self.format.check(image.channels, image.depth)
+        most = self.format.max_side
+        if most is not None and max(image.shape) > most:
+            raise UsageError(
+                f"{self.format.suffix} holds at most {most:,} rows and columns; use .png"
+            )
         alpha = self._alpha(image)
         pixels = image.pixels
         if image.channels == 1:

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, features
+from PIL.PngImagePlugin import PngInfo
 
 from convcli.images.pillow_reader import PILLOW_FORMATS
 
 SIZE = (7, 5)
 MAX_BYTES = 4096  # larger files only slow the search down
+XMP = b"<x tiff:Orientation='6'/>"
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F")
 # What the mode alone does not reach: compressions, several frames, metadata.
 VARIANTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -25,16 +27,20 @@ VARIANTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("TIFF", "1", {"compression": "group4"}),
     ("TIFF", "RGB", {"compression": "packbits", "frames": 3}),
     ("TIFF", "RGB", {"big_tiff": True}),
+    ("TIFF", "L", {"tiffinfo": {700: XMP}}),
     ("GIF", "P", {"frames": 3, "duration": 20, "loop": 0}),
     ("PNG", "RGBA", {"frames": 3, "duration": 20}),
     ("PNG", "RGB", {"frames": 2, "default_image": True}),
     ("PNG", "L", {"transparency": 9}),
     ("PNG", "RGB", {"exif": True, "dpi": (72, 72)}),
+    ("PNG", "L", {"texts": True}),
     ("WEBP", "RGB", {"frames": 3, "duration": 20}),
+    ("WEBP", "RGB", {"xmp": XMP}),
     ("WEBP", "RGBA", {"lossless": True, "exif": True}),
     ("AVIF", "RGB", {"frames": 2}),
     ("JPEG", "RGB", {"exif": True, "dpi": (72, 72), "icc_profile": bytes(16) + b"RGB " * 8}),
-    ("JPEG", "L", {"progressive": True, "comment": b"x"}),
+    ("JPEG", "L", {"progressive": True, "comment": b"x", "xmp": XMP}),
+    ("GIF", "P", {"comment": b"x"}),
     ("MPO", "RGB", {"frames": 2}),
     ("JPEG2000", "RGB", {"no_jp2": True}),
     ("TGA", "RGB", {"compression": "tga_rle"}),
@@ -120,6 +126,11 @@ def _written(form: str, mode: str, frames: int = 1, **options: Any) -> bytes:
         exif[0x0112], exif[0x010E] = 6, "described"
         exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
         options["exif"] = exif
+    if options.pop("texts", False):
+        options["pnginfo"] = info = PngInfo()
+        info.add_text("Comment", "x")
+        info.add_itxt("Title", "x", "de", "y", zip=True)
+        info.add_itxt("XML:com.adobe.xmp", XMP.decode())
     if further:
         options |= {"save_all": True, "append_images": further}
     if form in ("JPEG2000", "AVIF"):

@@ -156,7 +156,8 @@ def _check_metadata(image: ImageData) -> None:
     assert image.format
     for note in image.notes:
         assert note.isprintable(), ascii(note)
-    for data in (metadata.icc, metadata.exif):
+    assert metadata.xmp is None or "\0" not in metadata.xmp.decode()
+    for data in (metadata.icc, metadata.exif, metadata.comment):
         assert data is None or isinstance(data, bytes)
     for number in metadata.dpi or ():
         assert math.isfinite(number)

@@ -178,3 +178,15 @@ def check_roundtrip(form, depth, channels, *, transparent):
     assert any("scaled to 8" in note for note in notes) == (
         depth == 16 and not form.holds(channels, 16, exact=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("suffix", "most"), [("jpg", 65_500), ("webp", 16_383), ("gif", 65_535), ("tga", 65_535)]
+)
+def test_the_longest_side_that_an_encoder_takes(suffix, most, capfd):
+    form = named_format(None, suffix)
+    for shape in ((1, most), (most, 1)):
+        write_image(ImageData(np.zeros(shape, np.uint8), 8), io.BytesIO(), form)
+    with pytest.raises(UsageError, match=rf"{suffix} holds at most {most:,} rows and columns"):
+        write_image(ImageData(np.zeros((1, most + 1), np.uint8), 8), io.BytesIO(), form)
+    assert capfd.readouterr() == ("", "")

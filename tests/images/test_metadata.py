@@ -117,6 +117,14 @@ def test_an_orientation_is_found_however_it_is_written(written):
     assert opened(data).info["xmp"] == b"<x " + written.replace(b"8", b"1") + b">"
 
 
+def test_xmp_in_a_plain_text_of_a_png_is_xmp():
+    text = (b"tEXt", b"XML:com.adobe.xmp\0" + XMP % 6)
+    image = read(with_chunks(saved("PNG").getvalue(), text))
+    assert image.shape == (11, 8)
+    for suffix in ("png", "jpg"):
+        assert opened(result_of(image, suffix)[0]).info["xmp"] == XMP % 1
+
+
 @pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "packbits", "zstd", "lzma"])
 def test_a_compressed_tiff_holds_exif_and_xmp(compression):
     exif = Image.Exif()

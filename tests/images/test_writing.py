@@ -311,8 +311,8 @@ def test_formats_of_one_frame_refuse_several():
 
 
 def test_encoder_errors_are_one_sentence():
-    with pytest.raises(ConvcliError, match="cannot be encoded as JPEG: ") as caught:
-        written(ImageData(np.zeros((1, 70_000), np.uint8), 8), "jpg")
+    with pytest.raises(ConvcliError, match="cannot be encoded as PNG: ") as caught:
+        written(ImageData(RGB, 8, metadata=Metadata(dpi=(1e9, 1))), "png")
     assert "\n" not in str(caught.value)
     with pytest.raises(UsageError):
         written(ImageData(RGB.astype(float), None), "png")
