@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any
 
@@ -27,6 +28,7 @@ _MOST_BYTES = {  # of a segment, less the name that stands before the data
     ("JPEG", "comment"): 65_533,
     ("JPEG2000", "comment"): 65_531,
 }
+_DPI = {"JPEG": (1, 65_535), "PNG": (0, 50_000_000), "BMP": (0, 50_000_000)}
 _XMP_TAG = 700  # of a TIFF
 # The PNG specification advises to compress texts from about 1 KiB on; Pillow reads compressed texts
 # of up to 1 MiB.
@@ -64,13 +66,24 @@ def _held(metadata: Metadata, form: Format, notes: list[str]) -> dict[str, Any]:
             continue
         if name not in form.metadata:
             lacking += [chunk.decode() for chunk, _ in value] if name == "color_chunks" else [words]
-        elif len(value) > _MOST_BYTES.get((form.name, name), len(value)):
-            notes.append(f"{words} left out: {form.suffix} holds at most 64 KiB")
+        elif limit := _broken_limit(form.name, name, value):
+            notes.append(f"{words} left out: {form.suffix} holds {limit}")
         else:
             carried[name] = value
     if lacking:
         notes.append(Detail(f"{', '.join(lacking)} left out: {form.suffix} holds none"))
     return carried
+
+
+def _broken_limit(format_name: str, name: str, value: Any) -> str:
+    """Return the limit of a format that metadata break, or nothing."""
+    if name == "dpi":
+        least, most = _DPI.get(format_name, (0, math.inf))
+        # They are rounded.
+        fits = all(least - 0.5 <= number < most + 0.5 for number in value)
+        return "" if fits else f"{least} to {most:,} dpi"
+    most_bytes = _MOST_BYTES.get((format_name, name))
+    return "" if most_bytes is None or len(value) <= most_bytes else "at most 64 KiB"
 
 
 def _with_chunks(carried: dict[str, Any], notes: list[str]) -> dict[str, Any]:

@@ -307,6 +307,29 @@ def test_the_limits_of_jpeg_are_notes():
     assert notes == ("comment left out: .jp2 holds at most 64 KiB",)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "most", "limit"),
+    [
+        ("jpg", 65_535, "1 to 65,535 dpi"),
+        ("png", 50_000_000, "0 to 50,000,000 dpi"),
+        ("bmp", 50_000_000, "0 to 50,000,000 dpi"),
+    ],
+)
+def test_a_resolution_beyond_the_format_is_a_note(suffix, most, limit):
+    data, notes = result_of(ImageData(RGB, 8, metadata=Metadata(dpi=(most, 72))), suffix)
+    assert notes == ()
+    assert opened(data).info["dpi"] == pytest.approx((most, 72), rel=1e-3)
+    for dpi in (most + 1, float("inf")):
+        image = ImageData(RGB, 8, metadata=Metadata(dpi=(72, dpi)))
+        data, notes = result_of(image, suffix)
+        assert notes == (f"resolution left out: .{suffix} holds {limit}",)
+        assert opened(data).info.get("dpi", (96, 96)) == pytest.approx(
+            (96, 96), rel=1e-3
+        )  # BMP's default
+    small = ImageData(RGB, 8, metadata=Metadata(dpi=(0.3, 72)))
+    assert len(result_of(small, suffix)[1]) == (suffix == "jpg")
+
+
 def test_xmp_of_ten_megabytes_is_carried():
     xmp = b"<x>" + b" " * 10_000_000 + b"</x>"
     source = xmp_input("WEBP", xmp)

@@ -253,11 +253,6 @@ def test_arrays_that_are_not_images_are_refused(pixels, alpha):
 
 def test_faults_are_one_sentence():
     pixels = np.zeros((5, 5), np.uint8)
-    for image in (
-        ImageData(pixels[:0], 8),
-        ImageData(pixels, 8, metadata=Metadata(dpi=(1e9, 1))),
-        ImageData(pixels, 8, metadata=Metadata(dpi=(float("inf"), 1))),
-    ):
-        with pytest.raises(ConvcliError, match="cannot be encoded as PNG: ") as caught:
-            by_us(image)
-        assert "\n" not in str(caught.value)
+    with pytest.raises(ConvcliError, match="cannot be encoded as PNG: ") as caught:
+        by_us(ImageData(pixels[:0], 8))
+    assert "\n" not in str(caught.value)
