@@ -20,6 +20,7 @@ from convcli.errors import ConvcliError, ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
 
 STDIN = "-"
+MATRIX = "matrix"  # the name of a typed matrix
 CHUNK = 1 << 16  # bytes that are read from a list at a time
 MAX_NAME = 1 << 16  # bytes of a name in a list
 
@@ -33,12 +34,15 @@ class Source(NamedTuple):
     below: str = ""  # its folder below the searched one, the pattern or the list, for --out-dir
     found: bool = False  # it was found in a folder or by a pattern, not named
     is_stdin: bool = False
+    text: str | None = None  # a matrix that was typed; the path is only its name then
     error: ConvcliError | None = None  # why it cannot be filtered, if that is known already
 
 
 def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> None:
     """Raise UsageError if there is no input, or if standard input is used twice."""
-    if not options.names and options.files_from is None:
+    if options.matrix is not None:
+        check_matrix(options.names or options.files_from is not None)
+    elif not options.names and options.files_from is None:
         raise UsageError("no INPUT: name files, folders or patterns, or use --files-from")
     uses = options.names.count(STDIN) + (options.files_from == STDIN) + kernel_from_stdin
     if uses > 1:
@@ -46,6 +50,17 @@ def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> N
             "standard input ('-') can be used once only: as an image, as the --files-from list, "
             "or as the kernel"
         )
+
+
+def check_matrix(other_input: object) -> None:
+    """Raise UsageError if --matrix is not the only input."""
+    if other_input:
+        raise UsageError("--matrix stands for INPUT; leave one of them out")
+
+
+def open_matrix(text: str) -> io.BytesIO:
+    """Return a typed matrix as the content of a file; semicolons end its rows."""
+    return io.BytesIO(text.replace(";", "\n").encode("utf-8", "surrogateescape"))
 
 
 def read_stdin() -> io.BytesIO:
@@ -119,6 +134,8 @@ class InputSearch:
         with an image's suffix are inputs; a file that is named is one whatever its suffix.
         """
         self.ignored = 0
+        if self._options.matrix is not None:
+            yield Source(MATRIX, text=self._options.matrix)
         for name in self._options.names:
             if name == STDIN:
                 yield Source(name, is_stdin=True)

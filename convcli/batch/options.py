@@ -12,6 +12,7 @@ class InputOptions(NamedTuple):
     """Which files to filter."""
 
     names: tuple[str, ...] = ()  # files, folders, patterns, or ``-`` for standard input
+    matrix: str | None = None  # the one input, typed in place of a name
     files_from: str | None = None  # a file that lists names, or ``-`` for standard input
     null: bool = False  # names in the list end in NUL instead of a newline
     recursive: bool = False  # search the folders inside a folder

@@ -147,6 +147,7 @@ class OutputPlanner:
         folder, base = os.path.split(source.path)
         stem, suffix = os.path.splitext(base)
         stem = "stdin" if source.is_stdin else stem
+        suffix = suffix if source.text is None else ".txt"
         if self._outputs.out_dir is None:
             prefix = os.path.join(folder, "") if folder else ""
         else:

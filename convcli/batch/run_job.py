@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convcli.batch.inputs import Source, read_stdin
+from convcli.batch.inputs import Source, open_matrix, read_stdin
 from convcli.batch.job import (
     Job,
     JobOptions,
@@ -320,6 +320,8 @@ def _open(source: Source) -> Path | io.BytesIO:
     """Return what to read from; a pipe is read whole, because decoders seek."""
     if source.is_stdin:
         return read_stdin()
+    if source.text is not None:
+        return open_matrix(source.text)
     path = Path(source.path)
     try:
         return io.BytesIO(path.read_bytes()) if path.is_fifo() else path

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import click
 
 from convcli.cli.command import Command
-from convcli.cli.files import check_memory, read_one
+from convcli.cli.files import check_memory, one_input, read_one
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
+    MATRIX,
     conv_options,
     frame_option,
     option_group,
@@ -96,9 +97,11 @@ frame_options = option_group(
 @output_option(
     "--overwrite", is_flag=True, help="Replace the file, or all frame-NNNN.png of the folder."
 )
-@click.argument("source", metavar="INPUT", type=click.Path())
+@MATRIX
+@click.argument("source", metavar="INPUT", type=click.Path(), required=False)
 def animate(
-    source: str,
+    source: str | None,
+    matrix: str | None,
     kernel_args: KernelArgs,
     number: int | None,
     conv: ConvOptions,
@@ -123,10 +126,11 @@ def animate(
     from convcli.teaching.animate.scene import animate_window, palette_colors
     from convcli.teaching.animate.sliding import choose_positions, slide_over
 
+    source = one_input(source, matrix)
     target = check_animation_target(output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     image_filter = kernel_args.only_filter(conv, number)
-    image, name = read_one(source, reading)
+    image, name = read_one(source, reading, matrix)
     with prefix_errors(name):
         check_memory(name, filter_bytes(image, image_filter, None))
         window = slide_over(image, image_filter)

@@ -17,6 +17,7 @@ from convcli.cli.command import Command
 from convcli.cli.files import opens_input
 from convcli.cli.kernel_args import KernelArgs, apply_kernel_options
 from convcli.cli.options import (
+    MATRIX,
     SCALE,
     MessageOptions,
     conv_options,
@@ -44,6 +45,7 @@ input_options = option_group(
     "search",
     InputOptions,
     input_option("-r", "--recursive", is_flag=True, help="Search the folders inside a folder too."),
+    MATRIX,
     input_option(
         "--files-from",
         type=click.Path(),
@@ -170,6 +172,8 @@ def _prepare_workers(
     context: click.Context, _param: click.Parameter, inputs: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Start the forkserver early if there is probably more than one image."""
+    if context.params.get("matrix") is not None:
+        return inputs
     one = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not set(inputs[0]) & set("*?[")
     if not (one or context.resilient_parsing):
         from convcli.batch.executors.forkserver import warm_up
@@ -235,6 +239,8 @@ def apply(
         messages.verbose or messages.json or bool(outputs.plot or outputs.grid or outputs.show)
     )
     filters = kernel_args.filters(conv, counted=counted)
+    if search.matrix is not None:
+        outputs = _matrix_outputs(outputs, several=len(filters) > 1 or messages.json)
     options = JobOptions(filters, reading, writing, outputs)
     jobs = JobList(search, options)
     _check_outputs(jobs, outputs, writing, messages)
@@ -249,6 +255,24 @@ def apply(
     unnamed = jobs.count == 1 and not (outputs.output or outputs.out_dir)
     results = run_jobs(jobs, options, execution)
     return _report(results, jobs, messages, progress=progress, unnamed=unnamed)
+
+
+def _matrix_outputs(outputs: OutputOptions, *, several: bool) -> OutputOptions:
+    """Print the result of a typed matrix, which has no folder, unless the user names a place.
+
+    Raises:
+        UsageError: there are several results, or JSON lines are printed.
+    """
+    from convcli.batch.outputs import writes_images
+
+    if outputs.output or outputs.out_dir or not writes_images(outputs):
+        return outputs
+    if several:
+        raise UsageError(
+            "--matrix prints one result, and neither several nor --json; "
+            "name a file with -o, or a folder with --out-dir"
+        )
+    return outputs._replace(output="-")
 
 
 def _check_outputs(

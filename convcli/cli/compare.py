@@ -10,9 +10,10 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS, RANGES, Scale
 from convcli.cli.command import Command
-from convcli.cli.files import check_memory, check_outputs, read_one, write_figure
+from convcli.cli.files import check_memory, check_outputs, one_input, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, compare_kernel_options
 from convcli.cli.options import (
+    MATRIX,
     OVERWRITE,
     SCALE,
     as_conv_options,
@@ -188,9 +189,11 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     help="File of the figure; the default is in the current folder.",
 )
 @OVERWRITE
-@click.argument("source", metavar="INPUT", type=click.Path())
+@MATRIX
+@click.argument("source", metavar="INPUT", type=click.Path(), required=False)
 def compare(
-    source: str,
+    source: str | None,
+    matrix: str | None,
     vary: str,
     values: str | None,
     kernel_args: KernelArgs,
@@ -212,12 +215,13 @@ def compare(
     from convcli.filtering import filter_bytes
     from convcli.teaching.compare.comparison import compare_choices
 
+    source = one_input(source, matrix)
     check_stdin((*kernel_args.kernel, *(values or "").split()), source)
     file = output if json else output or _default_name(source, vary)
     check_outputs(None, file, overwrite=overwrite)
     variation = read_variation(vary, values, conv)
     filters = variation.filters(kernel_args)
-    image, name = read_one(source, reading)
+    image, name = read_one(source, reading, matrix)
     with prefix_errors(name):
         choices = variation.choices(filters, image)
         for choice in choices:

@@ -10,10 +10,11 @@ import click
 
 from convcli.choices import ACTIVATION_NAMES
 from convcli.cli.command import Command
-from convcli.cli.files import check_memory, check_outputs, read_one, write_figure
+from convcli.cli.files import check_memory, check_outputs, one_input, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
     DIGITS,
+    MATRIX,
     OVERWRITE,
     conv_options,
     message_option,
@@ -59,9 +60,11 @@ STYLES: dict[str, dict[str, Any]] = {
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
 @output_file_option(help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...).")
 @OVERWRITE
-@click.argument("source", metavar="INPUT", type=click.Path())
+@MATRIX
+@click.argument("source", metavar="INPUT", type=click.Path(), required=False)
 def explain(
-    source: str,
+    source: str | None,
+    matrix: str | None,
     at: Pair,
     kernel_args: KernelArgs,
     number: int | None,
@@ -83,12 +86,13 @@ def explain(
     from convcli.filtering import filter_bytes
     from convcli.teaching.explain.arithmetic import explain_image
 
+    source = one_input(source, matrix)
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
     check_outputs(None, output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     image_filter = kernel_args.only_filter(conv, number)
-    image, name = read_one(source, reading)
+    image, name = read_one(source, reading, matrix)
     with prefix_errors(name):
         check_memory(name, filter_bytes(image, image_filter, None))
         explanation = explain_image(image, image_filter, at, activation)

@@ -28,12 +28,30 @@ def input_was_opened(context: click.Context) -> bool:
     return bool(context.meta.get(__name__))
 
 
-def read_one(source: str, options: ReadOptions, *, quiet: bool = False) -> tuple[ImageData, str]:
+def one_input(source: str | None, matrix: str | None) -> str:
+    """Return the name of the only input: INPUT, or the name of the matrix that --matrix gives.
+
+    Raises:
+        UsageError: neither or both are given.
+    """
+    from convcli.batch.inputs import MATRIX, check_matrix
+
+    if matrix is None and source is None:
+        raise UsageError("Missing argument 'INPUT'.")
+    if matrix is not None:
+        check_matrix(source)
+    return source or MATRIX
+
+
+def read_one(
+    source: str, options: ReadOptions, matrix: str | None = None, *, quiet: bool = False
+) -> tuple[ImageData, str]:
     """Read one image, and print its notes on stderr unless ``quiet``.
 
     Args:
         source: a file name, or ``-`` for standard input.
         options: how to read it.
+        matrix: the text of a matrix that is read instead; the source is only its name then.
         quiet: leave the notes to the caller.
 
     Returns:
@@ -42,11 +60,14 @@ def read_one(source: str, options: ReadOptions, *, quiet: bool = False) -> tuple
     Raises:
         ImageError: it cannot be read as an image.
     """
-    from convcli.batch.inputs import read_stdin
+    from convcli.batch.inputs import open_matrix, read_stdin
     from convcli.images.reading import read_image
 
     opens_input()
-    if source == "-":
+    if matrix is not None:
+        name = source
+        image = read_image(open_matrix(matrix), name=name, options=options)
+    elif source == "-":
         name = "standard input"
         image = read_image(read_stdin(), name=name, options=options)
     else:

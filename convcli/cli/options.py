@@ -235,6 +235,15 @@ DIGITS = message_option(
     show_default="those that hold",
     help="Decimals of printed numbers.",
 )
+
+MATRIX = input_option(
+    "--matrix",
+    metavar="TEXT",
+    is_eager=True,  # apply knows then, before it starts workers, that there is one input
+    rare=True,
+    help='A matrix in place of INPUT, e.g. "1 2 3; 4 5 6".',
+)
+
 OVERWRITE = output_option("--overwrite", is_flag=True, help="Replace existing files.")
 _ENCODING = (
     output_option(
