@@ -37,6 +37,18 @@ class Source(NamedTuple):
     text: str | None = None  # a matrix that was typed; the path is only its name then
     error: ConvcliError | None = None  # why it cannot be filtered, if that is known already
 
+    @property
+    def file(self) -> str | None:
+        """The file that is read; None for standard input and a typed matrix."""
+        return None if self.is_stdin or self.text is not None else self.path
+
+    @property
+    def named_after(self) -> str:
+        """The path that the names of results are made from."""
+        if self.is_stdin:
+            return "stdin"
+        return self.path if self.text is None else f"{MATRIX}.txt"
+
 
 def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> None:
     """Raise UsageError if there is no input, or if standard input is used twice."""

@@ -142,7 +142,7 @@ def dry_run(job: Job, options: JobOptions) -> JobResult:
     try:
         if job.source.error is not None:
             raise job.source.error
-        if not (job.source.is_stdin or job.source.text is not None or os.path.exists(path)):
+        if job.source.file is not None and not os.path.exists(job.source.file):
             raise ImageError(path, "no such file")
         pending = pending_outputs(job, options)
     except ConvcliError as error:
@@ -158,9 +158,8 @@ def _is_pending(path: str, job: Job, writing: WriteOptions) -> bool:
         return True
     if writing.skip_existing:
         return False
-    source = job.source.path
-    is_file = not job.source.is_stdin and job.source.text is None
-    both_exist = is_file and os.path.exists(source) and os.path.exists(path)
-    if both_exist and os.path.samefile(path, source):
+    source = job.source.file
+    both_exist = source is not None and os.path.exists(source) and os.path.exists(path)
+    if source is not None and both_exist and os.path.samefile(path, source):
         raise ImageError(path, "is the input itself; --overwrite replaces it")
     raise refuse_existing(Path(path))

@@ -144,10 +144,8 @@ class OutputPlanner:
         summaries = tuple([self._summary(each, source) for each in self._summaries])
         if self._single is not None:
             return Job(source, self._single, summaries)
-        folder, base = os.path.split(source.path)
+        folder, base = os.path.split(source.named_after)
         stem, suffix = os.path.splitext(base)
-        stem = "stdin" if source.is_stdin else stem
-        suffix = suffix if source.text is None else ".txt"
         if self._outputs.out_dir is None:
             prefix = os.path.join(folder, "") if folder else ""
         else:
@@ -187,8 +185,7 @@ class OutputPlanner:
         """Return the summary file of one input, in a folder if there are several inputs."""
         if not self._several and not is_folder(summary.path):
             return summary
-        stem = os.path.splitext(os.path.basename(source.path))[0]
-        stem = "stdin" if source.is_stdin else stem
+        stem = os.path.splitext(os.path.basename(source.named_after))[0]
         name = f"{stem}_{self._label}{SUMMARY_ENDINGS[summary.kind]}"
         path = os.path.normpath(os.path.join(summary.path, source.below, name))
         return SummaryFile(summary.kind, path)

@@ -37,12 +37,14 @@ def test_a_file_called_matrix_is_not_read(apply, here):
 def test_it_stands_for_input(convcli, gray):
     commands = (
         ("apply", "-k", "2"),
+        ("chain", "conv", "-k", "2"),
         ("explain", "-k", "2", "--at", "0,0"),
         ("compare", "-k", "2", "--vary", "border", "-o", "c.png"),
         ("animate", "-k", "2", "-o", "a.gif"),
     )
     for command in commands:
-        convcli(*command, "--matrix", "1 2", "gray.png").fails(2, "--matrix stands for INPUT")
+        name, *words = command
+        convcli(name, "gray.png", *words, "--matrix", "1 2").fails(2, "--matrix stands for INPUT")
         convcli(*command).fails(2, "INPUT")
         convcli(*command, "--matrix", "1 x").fails(1, "matrix: line 1: 'x' is not a number")
 
@@ -65,3 +67,32 @@ def test_borders_are_compared(convcli, here):
     assert {each["input"] for each in found} == {"matrix"}
     edge = np.convolve(np.pad([1, 2, 3, 4], 1, "edge"), [1, 2, 1], "valid")
     assert (found[0]["min"], found[0]["max"]) == (edge.min(), edge.max())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--matrix", "1 -2; 3 4", "conv", "-k", "2", "relu"],
+        ["conv", "-k", "2", "relu", "--matrix=1 -2; 3 4"],
+        ["conv", "--matrix", "1 -2; 3 4", "-k", "2", "relu"],
+    ],
+)
+def test_all_other_words_of_a_chain_are_layers(convcli, contents, words):
+    assert text_of(convcli("chain", *words)) == "2  0\n6  8\n"
+    assert contents() == {}
+
+
+def test_a_chain_writes_where_it_is_told(convcli, load):
+    words = ("chain", "--matrix", "1 2", "conv", "-k", "2")
+    assert convcli(*words, "-o", "o.npy").names == ["o.npy"]
+    assert load("o.npy").tolist() == [[2, 4]]
+    assert "2x1" in text_of(convcli(*words, "--summary"))
+    convcli(*words, "--json").fails(2, "--matrix and --json both print")
+    convcli("chain", "--matrix", "1 2").fails(2, "Missing layer")
+    convcli("chain", "--matrix", "1 2", "conv", "-k", "2", "rellu").fails(2, "did you mean relu?")
+
+
+def test_a_variable_gives_the_matrix(convcli):
+    ran = convcli("chain", "conv", "-k", "2", CONVCLI_CHAIN_MATRIX="1 2")
+    assert text_of(ran) == "2  4\n"
+    assert text_of(convcli("apply", "-k", "2", CONVCLI_APPLY_MATRIX="1 2")) == "2  4\n"

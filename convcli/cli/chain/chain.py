@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convcli.batch.inputs import check_matrix
 from convcli.choices import RANGES
 from convcli.cli.command import Command, Group, Option
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
+    MATRIX,
     PERCENTILE,
     message_option,
     option_group,
@@ -156,7 +158,8 @@ class _WordOrder:
         self._ctx = ctx
         self._left = list(args)
         self._own: list[str] = []  # the chain's options
-        self._source: list[str] = []
+        self._has_matrix = _has_matrix(chain, ctx, args)  # INPUT is left out then
+        self._source = ["matrix"] if self._has_matrix else []
         self._layers: list[tuple[str, list[str], list[str]]] = []  # name, options, arguments
         self._options = self._chain_options = _options_by_flag(chain, ctx)
         self._given: set[str] = set()
@@ -179,6 +182,7 @@ class _WordOrder:
                 command = self._chain.commands.get(word)
                 self._options = _options_by_flag(command, self._ctx) if command else {}
             else:
+                check_matrix(self._has_matrix and not self._layers)
                 find_layer(word)  # raises
         yield from self._own
         yield from self._source
@@ -228,6 +232,13 @@ class _WordOrder:
         if first in LAYERS:
             return f": INPUT comes first, then the layers, as in convcli chain INPUT {first} ..."
         return ": options of a layer come after its name"
+
+
+def _has_matrix(chain: ChainGroup, ctx: click.Context, args: list[str]) -> bool:
+    """Tell whether --matrix is among the words, which it may follow, or its variable is set."""
+    in_words = any(word.partition("=")[0] == "--matrix" for word in args)
+    option = _options_by_flag(chain, ctx)["--matrix"]
+    return in_words or option.resolve_envvar_value(ctx) is not None
 
 
 def _options_by_flag(command: click.Command, ctx: click.Context) -> dict[str, click.Option]:
@@ -288,11 +299,13 @@ output_options = option_group(
 @output_options
 @read_one_options
 @write_one_options
+@MATRIX
 @click.argument("source", metavar="INPUT", type=click.Path())
 @click.pass_context
 def chain(
     ctx: click.Context,
     source: str,
+    matrix: str | None,
     outputs: dict[str, Any],
     reading: ReadOptions,
     writing: WriteOptions,
@@ -305,13 +318,13 @@ def chain(
     map is a gray image, three maps are red, green and blue; .npy holds any number of maps. Alpha
     is dropped.
     """
-    ctx.obj = source, outputs, reading, writing
+    ctx.obj = source, matrix, outputs, reading, writing
 
 
 @chain.result_callback()
 @click.pass_obj
 def _run(
-    values: tuple[str, dict[str, Any], ReadOptions, WriteOptions],
+    values: tuple[str, str | None, dict[str, Any], ReadOptions, WriteOptions],
     layers: list[Layer],
     /,
     **_: object,
@@ -319,5 +332,5 @@ def _run(
     """Run the layers that the commands returned."""
     from convcli.cli.chain.results import ChainOutputs, run
 
-    source, outputs, reading, writing = values
-    run(source, ChainOutputs(**outputs), reading, writing, layers)
+    source, matrix, outputs, reading, writing = values
+    run(source, ChainOutputs(**outputs), reading, writing, layers, matrix)

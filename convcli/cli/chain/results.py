@@ -72,13 +72,20 @@ def run(
     reading: ReadOptions,
     writing: WriteOptions,
     layers: Sequence[Layer],
+    matrix: str | None = None,
 ) -> None:
     """Run the layers on one input, write the outputs, and print their names or the summary.
+
+    The text of a ``matrix`` is read instead of the source, and its result is printed by default.
 
     Raises:
         ConvcliError: the input cannot be read, a layer does not fit its input, or a file cannot
             be written.
     """
+    if matrix is not None and outputs.has_result and outputs.output is None:
+        if outputs.json:
+            raise UsageError("--matrix and --json both print; name a file with -o")
+        outputs = outputs._replace(output=STDOUT)
     unnamed = outputs.has_result and outputs.output is None
     if outputs.has_result:
         outputs = outputs._replace(output=_output_path(source, outputs, writing))
@@ -87,7 +94,7 @@ def run(
     if outputs.output == STDOUT and (outputs.summary or outputs.json):
         raise UsageError("--summary and --json print, and so does -o -; choose one")
     check_outputs(outputs.output, outputs.plot, overwrite=writing.overwrite)
-    image, name = read_one(source, reading)
+    image, name = read_one(source, reading, matrix)
     if image.alpha is not None:
         click.echo(f"{name}: alpha is dropped", err=True)
     with prefix_errors(name):
