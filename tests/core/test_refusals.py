@@ -108,6 +108,13 @@ IMAGE = np.ones((7, 3))
         ),
         (IMAGE, ONE, {"dilation": [1, 2, 3]}, GeometryError, "rows,columns, not 3 numbers"),
         (IMAGE, ONE, {"padding": 10**9}, UsageError, "exceeds any memory"),
+        (
+            IMAGE,
+            ONE,
+            {"padding": (0, 2**31, 0, 0), "stride": 2**32},
+            GeometryError,
+            "side of 2,147,483,655 pixels; at most 2,147,483,647",
+        ),
         ([[1, 2], [3]], ONE, {}, UsageError, "image must have rows of equal length"),
         (IMAGE, [[1], [2, 3]], {}, KernelError, "kernel must have rows of equal length"),
         (IMAGE, ONE, {"dtype": "(2,"}, UsageError, "dtype must be a type of numbers"),

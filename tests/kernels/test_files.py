@@ -183,6 +183,11 @@ def test_text_as_spreadsheets_and_numpy_write_it(tmp_path):
     assert read_content(b"1 2; 3 4", ".txt", "k").matrix.tolist() == [[1, 2], [3, 4]]
 
 
+def test_json_keeps_the_largest_integers():
+    matrix = read_content(b"[[9223372036854775807, -9223372036854775807]]", ".json", "k").matrix
+    assert matrix.tolist() == [[2**63 - 1, 1 - 2**63]]
+
+
 def test_json_with_every_field():
     document = {"matrix": [[1, 2]], "divisor": 3, "bias": -1.5, "name": "a/b", "source": "here"}
     kernel = read_content(json.dumps(document).encode(), ".json", "file")

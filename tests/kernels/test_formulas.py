@@ -325,3 +325,12 @@ def test_luma_is_pillows_gray():
     theirs = np.asarray(Image.fromarray(image).convert("L")).astype(int)
     assert gray.shape == (20, 30)
     assert np.abs(gray - theirs).max() <= 1
+
+
+def test_the_size_that_a_gabors_sigma_and_aspect_imply_holds_its_longer_axis():
+    assert get_kernel("gabor:sigma=2,aspect=0.5").shape == (25, 25)
+    assert get_kernel("gabor:sigma=2,aspect=3").shape == (13, 13)
+
+
+def test_a_comets_sigma_is_a_third_of_its_length():
+    assert np.array_equal(get_kernel("comet:9").weights, get_kernel("comet:9,sigma=3").weights)

@@ -199,6 +199,12 @@ def test_a_1d_kernel_is_one_row_and_booleans_are_integers():
     assert (kernel.matrix.tolist(), kernel.matrix.dtype) == ([[1, 0]], np.int64)
 
 
+def test_a_kernel_that_sets_hold_never_changes():
+    kernel = Kernel([[1, 2]])
+    with pytest.raises(AttributeError):
+        kernel.divisor = 2
+
+
 def test_kernels_are_equal_by_their_numbers():
     kernel = Kernel([[1, 2]], divisor=2, bias=3, name="one")
     assert kernel == Kernel([[1.0, 2.0]], divisor=2.0, bias=3.0, name="other", source="a book")

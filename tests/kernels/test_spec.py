@@ -100,6 +100,11 @@ def test_fractions_without_a_handy_divisor_become_reals():
         ("box:5@45", "multiples of 90"),
         ("sobel-x@45@45", "no kernel is named 'sobel-x@45'"),
         ("gaussian:5:6", "size must be a positive N or WxH"),
+        ("box:3x2048", "sides from 1 to 2,047"),
+        ("box:2048x3", "sides from 1 to 2,047"),
+        ("disk:1024", "2,049 pixels a side; the limit is 2,047"),
+        ("unsharp:4x3", "size must be odd by odd, not 4x3"),
+        ("unsharp:3x4", "size must be odd by odd, not 3x4"),
         ("no-such.txt", "no-such.txt: no such file"),
         ("folder/kernel", "folder/kernel: no such file"),
         ("-", "cannot be read here"),
@@ -293,3 +298,8 @@ def test_a_list_that_is_no_matrix_is_refused(text):
         get_kernel(text)
     with pytest.raises(ArrayError):
         parse_matrix(text, 1000)
+
+
+def test_the_longest_side_is_possible():
+    assert get_kernel("box:2047x1").shape == (1, 2047)
+    assert get_kernel("disk:1023").shape == (2047, 2047)

@@ -95,6 +95,12 @@ def test_normalization(result):
     assert not np.isnan(done[..., :3]).any()
 
 
+def test_a_map_of_one_row_is_normalized():
+    row = np.array([3.0, 5.0, 10.0])
+    done = Normalize().apply(row.reshape(1, 3, 1))
+    np.testing.assert_allclose(done.ravel(), (row - 6) / row.std(), atol=1e-4)
+
+
 def test_values_whose_squares_overflow_are_normalized():
     values = np.random.default_rng(0).normal(size=(6, 7, 2))
     expected = (values - values.mean(axis=(0, 1))) / values.std(axis=(0, 1))

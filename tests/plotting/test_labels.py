@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
+from convcli.plotting.labels import cell_texts, format_short, percent, text_width, wrap
 from convcli.plotting.style import style_context
 
 
@@ -35,6 +35,7 @@ def test_floats_are_within_their_last_digit_and_zero_means_zero(numbers):
         ([255.0, 0.5], ["255.0", "0.5"]),
         ([1.0, 0.0001], ["1.0000", "0.0001"]),
         ([1 / 3, 1e-9], ["0.333", "1e-9"]),
+        ([1 / 3, 200 / 3], ["0.3", "66.7"]),
         ([1.5e-7, 3e20], ["1.5e-7", "3e20"]),
         ([math.nan, math.inf, 1.0], ["nan", "inf", "1"]),
     ],
@@ -55,6 +56,15 @@ def test_booleans_and_small_types():
 )
 def test_short(number, text):
     assert format_short(number) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (0.0004, "< 0.1 %"), (0.0005, "0.1 %"), (0.9994, "99.9 %"), (0.9995, "> 99.9 %"),
+     (1, "100 %")],
+)  # fmt: skip
+def test_only_all_is_100_percent_and_only_none_is_0(share, text):
+    assert percent(share) == text
 
 
 @pytest.mark.slow

@@ -169,6 +169,7 @@ def test_what_grows_to_the_right_is_red_whatever_the_pair(apply, save, load, opt
     ("options", "problem"),
     [
         (["-k", "blur", "-k", "gaussian:3"], "two derivatives of equal strength at a right angle"),
+        (["-k", "-0.001 0.001", "-k", "-0.002; 0.002"], "two derivatives of equal strength"),
         (["-k", "sobel-x", "-k", "sobel-x"], "two derivatives of equal strength at a right angle"),
         (
             ["-k", "sobel-x", "-k", "prewitt-y"],
