@@ -16,6 +16,7 @@ FLOORS = [
     "errors",
     "choices",
     "atomic",
+    "samples",
     "geometry",
     "core",
     "kernels",
@@ -30,7 +31,7 @@ FLOORS = [
     "cli",
 ]
 ABOVE_ALL = {"__init__", "__main__"}
-NUMPY_ROOMS = set(FLOORS) - {"errors", "choices", "atomic", "geometry", "batch", "cli"}
+NUMPY_ROOMS = set(FLOORS) - {"errors", "choices", "atomic", "samples", "geometry", "batch", "cli"}
 DRAWING = ("figure.py", "scene.py", "sheet.py")  # may use matplotlib in teaching/
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -162,6 +163,8 @@ def running(*arguments):
         ["kernels", "--help"],
         ["kernels", "list"],
         ["kernels", "list", "--json"],
+        ["samples"],
+        ["samples", "--json"],
     ],
     ids=" ".join,
 )

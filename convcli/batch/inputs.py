@@ -18,6 +18,7 @@ from convcli.atomic import is_stream
 from convcli.batch.options import InputOptions
 from convcli.errors import ConvcliError, ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
+from convcli.samples import file_of, is_sample
 
 STDIN = "-"
 MATRIX = "matrix"  # the name of a typed matrix
@@ -35,27 +36,37 @@ class Source(NamedTuple):
     found: bool = False  # it was found in a folder or by a pattern, not named
     is_stdin: bool = False
     text: str | None = None  # a matrix that was typed; the path is only its name then
+    sample: str | None = None  # the file of a sample; the path is its @NAME then
     error: ConvcliError | None = None  # why it cannot be filtered, if that is known already
 
     @property
     def file(self) -> str | None:
         """The file that is read; None for standard input and a typed matrix."""
-        return None if self.is_stdin or self.text is not None else self.path
+        return None if self.is_stdin or self.text is not None else self.sample or self.path
+
+    @property
+    def identity(self) -> str:
+        """What two mentions of the same input have in common."""
+        return self.sample or os.path.abspath(self.path)
 
     @property
     def named_after(self) -> str:
         """The path that the names of results are made from."""
         if self.is_stdin:
             return "stdin"
+        if self.sample is not None:
+            return os.path.basename(self.sample)  # in the current folder
         return self.path if self.text is None else f"{MATRIX}.txt"
 
 
 def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> None:
-    """Raise UsageError if there is no input, or if standard input is used twice."""
+    """Raise UsageError if there is no input, no such sample, or two uses of standard input."""
     if options.matrix is not None:
         check_matrix(options.names or options.files_from is not None)
     elif not options.names and options.files_from is None:
         raise UsageError("no INPUT: name files, folders or patterns, or use --files-from")
+    for name in options.names:
+        file_of(name)  # raises if there is no such sample
     uses = options.names.count(STDIN) + (options.files_from == STDIN) + kernel_from_stdin
     if uses > 1:
         raise UsageError(
@@ -121,9 +132,9 @@ class InputSearch:
 
     def count_to_two(self) -> int:
         """Return the number of inputs, 2 if there are more; those from a pipe stay to be read."""
-        paths, ahead = {os.path.abspath(each.path) for each in islice(self.repeatable(), 2)}, []
+        paths, ahead = {each.identity for each in islice(self.repeatable(), 2)}, []
         while len(paths) < 2 and (source := next(self._pipe, None)) is not None:
-            paths.add(os.path.abspath(source.path))
+            paths.add(source.identity)
             ahead.append(source)
         self._pipe = chain(ahead, self._pipe)
         return len(paths)
@@ -133,10 +144,10 @@ class InputSearch:
         one_folder = len(self._options.names) == 1 and self._options.files_from is None
         for source in sources:
             if not (one_folder or source.is_stdin):
-                path = hash(os.path.abspath(source.path))
-                if path in self._mentioned:
+                identity = hash(source.identity)
+                if identity in self._mentioned:
                     continue
-                self._mentioned.add(path)
+                self._mentioned.add(identity)
             yield source
 
     def _named(self) -> Iterator[Source]:
@@ -151,6 +162,8 @@ class InputSearch:
         for name in self._options.names:
             if name == STDIN:
                 yield Source(name, is_stdin=True)
+            elif is_sample(name):
+                yield _sample(name)
             elif not name:
                 yield Source(name, error=ImageError("''", "is not a file name"))
             elif os.path.isdir(name):
@@ -172,7 +185,9 @@ class InputSearch:
                     f"--files-from {shown(list_file)}: a name contains NUL; "
                     "use -0 if NUL ends the names"
                 )
-            if path:
+            if is_sample(path):
+                yield _sample(path)
+            elif path:
                 folder = PurePath(os.path.normpath(os.path.dirname(path)))
                 below = [part for part in folder.parts if part not in (folder.anchor, "..")]
                 yield Source(path, os.path.join("", *below))
@@ -258,6 +273,13 @@ class InputSearch:
             is_excluded = self._excludes is not None and self._excludes(name, below)
             if not is_excluded and (self._includes is None or self._includes(name, below)):
                 yield Source(path, below, found=True)
+
+
+def _sample(name: str) -> Source:
+    try:
+        return Source(name, sample=file_of(name))
+    except UsageError as error:
+        return Source(name, sample=name, error=error)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -322,7 +322,7 @@ def _open(source: Source) -> Path | io.BytesIO:
         return read_stdin()
     if source.text is not None:
         return open_matrix(source.text)
-    path = Path(source.path)
+    path = Path(source.file or source.path)
     try:
         return io.BytesIO(path.read_bytes()) if path.is_fifo() else path
     except OSError as error:

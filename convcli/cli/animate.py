@@ -19,7 +19,7 @@ from convcli.cli.options import (
     output_option,
     read_one_options,
 )
-from convcli.cli.types import POSITION
+from convcli.cli.types import POSITION, InputType
 from convcli.errors import prefix_errors
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.options import ReadOptions
@@ -98,7 +98,7 @@ frame_options = option_group(
     "--overwrite", is_flag=True, help="Replace the file, or all frame-NNNN.png of the folder."
 )
 @MATRIX
-@click.argument("source", metavar="INPUT", type=click.Path(), required=False)
+@click.argument("source", metavar="INPUT", type=InputType(), required=False)
 def animate(
     source: str | None,
     matrix: str | None,

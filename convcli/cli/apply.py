@@ -32,7 +32,7 @@ from convcli.cli.options import (
     speed_option,
     write_options,
 )
-from convcli.cli.types import MEMORY
+from convcli.cli.types import MEMORY, InputType
 from convcli.errors import ExitCode, UsageError, shown
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
@@ -203,7 +203,7 @@ def _prepare_workers(
     "inputs",
     nargs=-1,
     metavar="INPUT...",
-    type=click.Path(readable=False),
+    type=InputType(readable=False),
     is_eager=True,
     callback=_prepare_workers,
 )

@@ -23,9 +23,10 @@ from convcli.cli.options import (
     output_file_option,
     read_one_options,
 )
-from convcli.cli.types import PaddingType, PairType, WordType, completion_items
+from convcli.cli.types import InputType, PaddingType, PairType, WordType, completion_items
 from convcli.errors import GeometryError, prefix_errors
 from convcli.images.options import ReadOptions
+from convcli.samples import local_name
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter
@@ -190,7 +191,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
 )
 @OVERWRITE
 @MATRIX
-@click.argument("source", metavar="INPUT", type=click.Path(), required=False)
+@click.argument("source", metavar="INPUT", type=InputType(), required=False)
 def compare(
     source: str | None,
     matrix: str | None,
@@ -243,7 +244,7 @@ def _default_name(source: str, vary: str) -> str:
     """Return the name of a figure in the current folder, since folders of data are for data."""
     if source == "-":
         raise click.UsageError("give the figure of standard input a name: -o FILE")
-    return f"{Path(source).stem.removeprefix('@')}_compare-{vary}.png"
+    return f"{Path(local_name(source)).stem}_compare-{vary}.png"
 
 
 def _print_json(compared: list[Compared], source: str, vary: str, file: str | None) -> None:

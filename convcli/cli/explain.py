@@ -22,7 +22,7 @@ from convcli.cli.options import (
     read_one_options,
     value_option,
 )
-from convcli.cli.types import POSITION, WordType
+from convcli.cli.types import POSITION, InputType, WordType
 from convcli.errors import prefix_errors
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.options import ReadOptions
@@ -61,7 +61,7 @@ STYLES: dict[str, dict[str, Any]] = {
 @output_file_option(help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...).")
 @OVERWRITE
 @MATRIX
-@click.argument("source", metavar="INPUT", type=click.Path(), required=False)
+@click.argument("source", metavar="INPUT", type=InputType(), required=False)
 def explain(
     source: str | None,
     matrix: str | None,

@@ -11,6 +11,7 @@ import click
 from convcli.errors import ImageError, UsageError, shown
 from convcli.images.notes import visible
 from convcli.images.options import ReadOptions
+from convcli.samples import file_of
 
 if TYPE_CHECKING:
     from convcli.images.image import ImageData
@@ -49,7 +50,7 @@ def read_one(
     """Read one image, and print its notes on stderr unless ``quiet``.
 
     Args:
-        source: a file name, or ``-`` for standard input.
+        source: a file name, ``@NAME`` of a sample, or ``-`` for standard input.
         options: how to read it.
         matrix: the text of a matrix that is read instead; the source is only its name then.
         quiet: leave the notes to the caller.
@@ -58,11 +59,13 @@ def read_one(
         The image, and its name in messages.
 
     Raises:
+        UsageError: there is no such sample.
         ImageError: it cannot be read as an image.
     """
     from convcli.batch.inputs import open_matrix, read_stdin
     from convcli.images.reading import read_image
 
+    file = file_of(source)
     opens_input()
     if matrix is not None:
         name = source
@@ -72,7 +75,7 @@ def read_one(
         image = read_image(read_stdin(), name=name, options=options)
     else:
         name = shown(source)
-        image = read_image(Path(source), name=source, options=options)
+        image = read_image(Path(file), name=source, options=options)
     for note in visible(image.notes, quiet=quiet):
         click.echo(f"{name}: {note}", err=True)
     return image, name

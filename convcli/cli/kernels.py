@@ -17,7 +17,7 @@ from convcli.cli.options import (
     output_file_option,
     plot_option,
 )
-from convcli.cli.types import KernelSpecType
+from convcli.cli.types import InputType, KernelSpecType
 from convcli.errors import UsageError
 from convcli.images.options import ReadOptions
 
@@ -47,7 +47,7 @@ def kernels() -> None:
 @plot_option(help="Draw the result of each kernel on one image into FILE (.png, .pdf, .svg, ...).")
 @figure_option(
     "--on",
-    type=click.Path(),
+    type=InputType(),
     metavar="IMAGE",
     show_default="a built-in one",
     help="The image for --plot, made gray and small; - is standard input.",

@@ -30,10 +30,11 @@ from convcli.cli.options import (
     plot_option,
     read_as_stored_options,
 )
-from convcli.cli.types import KernelSpecType, PaddingType, PairType, WordType
+from convcli.cli.types import InputType, KernelSpecType, PaddingType, PairType, WordType
 from convcli.errors import UsageError, shown
 from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
+from convcli.samples import file_of
 
 if TYPE_CHECKING:
     from convcli.images.image import ImageData
@@ -120,8 +121,8 @@ descent_options = option_group(
 @OVERWRITE
 @DIGITS
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
-@click.argument("before", metavar="BEFORE", type=click.Path())
-@click.argument("after", metavar="AFTER", type=click.Path())
+@click.argument("before", metavar="BEFORE", type=InputType())
+@click.argument("after", metavar="AFTER", type=InputType())
 def learn(
     before: str,
     after: str,
@@ -163,6 +164,8 @@ def learn(
     if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
         raise UsageError(f"{shown(output)}: a kernel file is .npy, .csv, .txt or .json")
     check_outputs(output, plot, overwrite=overwrite)
+    for name in (before, after):
+        file_of(name)  # raises, before an INPUT is opened, if there is no such sample
     pairs, left = find_pairs(before, after)
     if left:
         click.echo(f"{len(left)} without a pair ignored: {few(left)}", err=True)

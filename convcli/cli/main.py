@@ -35,6 +35,7 @@ COMMANDS = {
     "Inspect": {
         "size": "Compute the size of a feature map.",
         "kernels": "List the named kernels, or show one.",
+        "samples": "List the sample images, or copy some.",
     },
     "Teach": {
         "explain": "Explain one value of a feature map, number by number.",

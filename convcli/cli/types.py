@@ -15,6 +15,7 @@ import click
 
 from convcli.choices import PADDINGS
 from convcli.geometry import parse_padding, parse_pair, parse_position, parse_size
+from convcli.samples import complete_sample, is_sample
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -60,6 +61,18 @@ class ParsedType(TextType):
     ) -> list[CompletionItem]:
         """Offer the words that the text may be."""
         return completion_items(word for word in self.words if word.startswith(incomplete))
+
+
+class InputType(click.Path):
+    """A file name, or ``@NAME`` of a sample."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer samples after an @, else files."""
+        if is_sample(incomplete):
+            return completion_items(complete_sample(incomplete))
+        return super().shell_complete(ctx, param, incomplete)
 
 
 class OutputType(click.Path):

@@ -10,6 +10,7 @@ from typing import Any
 from convcli.errors import KernelError, quoted
 from convcli.kernels.data import basics, computed, edges
 from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
+from convcli.samples import complete_sample
 
 CATALOGUE: dict[str, Entry] = {
     entry.name: entry
@@ -51,12 +52,14 @@ def unknown_kernel(name: str) -> KernelError:
 
 
 def complete_kernel(incomplete: str) -> list[str]:
-    """Return completions of a SPEC: names, arguments after a colon, angles after an @.
+    """Return completions of a SPEC: names, samples, arguments after :, angles after @.
 
     >>> complete_kernel("box:"), complete_kernel("sobel-x@1")
     (['box:size='], ['sobel-x@135', 'sobel-x@180'])
     """
     spec, at, angle = incomplete.rpartition("@")
+    if at and not spec:
+        return complete_sample(incomplete)
     if at:
         return [f"{spec}@{each}" for each in range(45, 360, 45) if str(each).startswith(angle)]
     name, colon, arguments = incomplete.partition(":")

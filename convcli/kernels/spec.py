@@ -1,8 +1,8 @@
 """SPEC: one line of text that names kernels, on the command line and in Python.
 
 A SPEC is a name (``outline``), a name with arguments (``gaussian:5,sigma=1.2``), a matrix
-(``"0 -1 0; -1 5 -1; 0 -1 0"``), a file (``k.txt``, ``k.csv``, ``k.npy``, ``k.json``), or ``-`` for
-standard input. ``@ANGLE`` after any of them rotates the kernel.
+(``"0 -1 0; -1 5 -1; 0 -1 0"``), a file (``k.txt``, ``k.csv``, ``k.npy``, ``k.json``), a sample
+(``@toy-6x6``), or ``-`` for standard input. ``@ANGLE`` after any of them rotates the kernel.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from convcli.kernels.files import (
 from convcli.kernels.formulas import BUILDERS, MAX_SIDE
 from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
 from convcli.kernels.matrix_text import BRACKETED, is_number, parse_text, split_row
+from convcli.samples import file_of, is_sample
 
 ROTATION = re.compile(r"(?P<base>.+)@(?P<angle>[^@/\\]*)", re.DOTALL)
 SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)
@@ -233,13 +234,18 @@ def _compute(entry: ComputedKernel, spec: str, angle: float) -> Kernel:
 
 
 def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:
-    """Read a matrix, a file or standard input."""
+    """Read a matrix, a file, a sample or standard input."""
     if not text:
         raise KernelError("no kernel is given; write a name, or a matrix such as '1 2 1'")
     if text == "-":
         if stdin is None:
             raise KernelError("'-' is standard input, which cannot be read here")
         return read_stream(stdin)
+    if is_sample(text):
+        try:
+            return read_kernel_file(file_of(text))
+        except UsageError as error:
+            raise KernelError(str(error)) from error
     if text.lower().endswith(KERNEL_SUFFIXES):
         return read_kernel_file(text)
     if BRACKETED.match(text):

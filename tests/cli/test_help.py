@@ -254,6 +254,10 @@ def test_completion(process, words, offered, not_offered):
         (["compare", "--vary", "stride", "--values"], "", ["1", "2", "3"]),
         (["compare", "--values"], "", []),
         (["apply", "-k"], "sobel-x@", [f"sobel-x@{angle}" for angle in range(45, 360, 45)]),
+        (["apply", "-k"], "@toy", ["@toy-6x6", "@toy-14x14"]),
+        (["apply", "-k", "blur"], "@ca", ["@camera"]),
+        (["learn"], "@r", ["@rocket"]),
+        (["samples"], "l", ["letter-h"]),
         (["kernels", "show"], "gabor:sigma=2@2", ["gabor:sigma=2@225", "gabor:sigma=2@270"]),
     ],
 )

@@ -29,7 +29,7 @@ from convcli.cli.options import (
     read_one_options,
     write_one_options,
 )
-from convcli.cli.types import KernelSpecType, ParsedType, WordType, completion_items
+from convcli.cli.types import InputType, KernelSpecType, ParsedType, WordType, completion_items
 from convcli.errors import prefix_errors
 from convcli.teaching.chain.grammar import (
     LAYERS,
@@ -300,7 +300,7 @@ output_options = option_group(
 @read_one_options
 @write_one_options
 @MATRIX
-@click.argument("source", metavar="INPUT", type=click.Path())
+@click.argument("source", metavar="INPUT", type=InputType())
 @click.pass_context
 def chain(
     ctx: click.Context,

@@ -37,6 +37,7 @@ from convcli.images.writing import write_image
 from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.network import Stage, network_bytes, run_network
+from convcli.samples import local_name
 from convcli.teaching.chain.maps import error_scale, image_of, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import as_record, summary_lines
 
@@ -117,7 +118,7 @@ def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> s
             raise UsageError(
                 "name the result of standard input: -o FILE, or -o - for standard output"
             )
-        path = Path(source)
+        path = Path(local_name(source))
         suffix = default_suffix(path.suffix, writing.format, raw=raw)
         return str(path.parent / f"{path.stem}_chain{suffix}")
     if outputs.output != STDOUT and not is_stream(Path(outputs.output)):
