@@ -67,7 +67,7 @@ def test_fractions_without_a_handy_divisor_become_reals():
     [
         ("", "no kernel is given"),
         ("  ", "no kernel is given"),
-        ("@45", "no kernel is named"),
+        ("@45", "@45: there is no such sample"),
         (";", "empty"),
         ("1 2; 3", "row 1 has 2 weights, row 2 has 1"),
         ("1,,2", "row 1 has an empty cell"),
