@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from convcli.images.options import over_limit
 from convcli.kernels.matrix_text import content_lines, unbracketed
 from convcli.kernels.npy import ArrayError, read_array, read_header
 
+_PLACE = "row,column,"  # the first titles of a table of pixels
 _INTEGERS = re.compile(r"[\d\s,;+\-\"]*", re.ASCII)
 _NUMBER = re.compile(
     r"[+-]?(?:(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.ASCII | re.IGNORECASE
@@ -86,20 +88,21 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     r"""Parse a matrix as ``np.loadtxt`` does: one row per line; ``#`` begins a comment.
 
     Numbers are separated by blanks or tabs, by commas, or by semicolons, and may be quoted.
-    Between semicolons and in quotes, a comma is a decimal point. A Python list of rows and an
-    array as numpy prints it are read too.
+    Between semicolons and in quotes, a comma is a decimal point. A Python list of rows, an array
+    as numpy prints it, and a table of pixels (see :func:`pixel_lines`) are read too.
 
     Args:
         text: the file's text.
-        max_numbers: larger matrices are refused before they are parsed.
+        max_numbers: matrices with more numbers, and tables with more pixels, are refused before
+            they are parsed.
 
     Returns:
-        The matrix, (H, W): int64 if all numbers are written as integers, else float64; and notes
-        for the user.
+        The matrix, (H, W), or the pixels of a table, (H, W, C): int64 if all numbers are written
+        as integers, else float64; and notes for the user.
 
     Raises:
-        ArrayError: there are no numbers, too many, or rows of different lengths; or a word is
-            not a number.
+        ArrayError: there are no numbers, too many, or rows of different lengths; a word is not a
+            number; or a table's pixels are not in order.
 
     >>> parse_matrix("1 2 3  # first\n4 5 6", 100)[0].tolist()
     [[1, 2, 3], [4, 5, 6]]
@@ -107,6 +110,34 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
     [[1.5, 2.0], [3.0, 4.25]]
     """
     lines = content_lines(unbracketed(text))
+    if lines and lines[0][1].startswith(_PLACE):
+        return _parse_pixels(lines, max_numbers)
+    return _parse_lines(lines, max_numbers)
+
+
+def _parse_pixels(
+    lines: list[tuple[int, str]], max_pixels: int
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Parse the lines of a table of pixels, the titles first."""
+    width = len(lines[0][1].split(","))
+    if len(lines) - 1 > max_pixels:
+        raise ArrayError(over_limit(f"{len(lines) - 1:,}", max_pixels))
+    table, notes = _parse_lines(lines[1:], sys.maxsize)
+    if table.shape[1] != width:
+        raise ArrayError(f"has {width} titles, but {table.shape[1]} numbers in a line")
+    columns = int(np.argmax(table[:, 0] != 0)) or len(table)  # up to the first line of row 1
+    rows = len(table) // columns
+    places = np.indices((rows, columns)).reshape(2, -1).T
+    if not np.array_equal(table[:, :2], places):
+        raise ArrayError("must have one line for each pixel, row by row, counted from 0,0")
+    pixels = np.ascontiguousarray(table[:, 2:]).reshape(rows, columns, -1)
+    return (pixels[..., 0] if pixels.shape[2] == 1 else pixels), notes
+
+
+def _parse_lines(
+    lines: list[tuple[int, str]], max_numbers: int
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Parse the numbered lines of a matrix."""
     if not lines:
         raise ArrayError("holds no numbers")
     separators = (mark for mark in ";," if any(mark in content for _, content in lines))
@@ -204,7 +235,7 @@ def pixel_lines(pixels: NDArray[Any], decimals: int | None = None) -> Iterator[s
     """
     channels = pixels.shape[2]
     names = "r,g,b" if channels == 3 else ",".join(f"map{n}" for n in range(1, channels + 1))
-    yield f"row,column,{names}\n"
+    yield f"{_PLACE}{names}\n"
     for number, row in enumerate(pixels):
         for column, line in enumerate(comma_lines(row, decimals)):
             yield f"{number},{column},{line}"

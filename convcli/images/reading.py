@@ -149,6 +149,8 @@ def _read_numbers(file: BinaryIO, request: ReadRequest, format_name: str) -> Ima
                 pixels, depth = read_npy(file, options.max_pixels)
             else:
                 pixels, notes = parse_matrix(file.read().decode("utf-8-sig"), options.max_pixels)
+                if pixels.ndim == 3:
+                    format_name = "csv"  # the format of the table, which no suffix may tell
         except ArrayError as error:
             raise ImageError(name, str(error)) from error
         except UnicodeDecodeError as error:

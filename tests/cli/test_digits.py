@@ -1,6 +1,7 @@
 """The decimals of printed numbers, and hints about clipped ones."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +77,19 @@ def test_csv_of_colors_has_columns(apply, convcli, save, here):
     assert apply("-k", "identity", "photo.png", "-o", "-", "--format", "csv").names == lines
     convcli("chain", "photo.png", "conv", "-k", "identity", "-o", "a.csv")
     assert (here / "a.csv").read_text().splitlines() == lines
+
+
+def test_csv_of_colors_is_read_back(apply, save, load):
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3) * 20
+    save("photo.png", pixels)
+    assert apply("-k", "identity", "photo.png", "-o", "a.csv").code == 0
+    assert apply("-k", "identity", "a.csv", "-o", "a.png").code == 0
+    assert (load("a.png") == pixels).all()
+    text = Path("a.csv").read_bytes()
+    assert apply("-k", "identity", "a.csv", "-o", "-").out == text
+    assert apply("-k", "identity", "-", "-o", "-", stdin=text).out == text
+    Path("a.csv").write_bytes(text.replace(b"1,1,", b"1,2,"))
+    apply("-k", "identity", "a.csv").fails(1, "a.csv: must have one line for each pixel")
 
 
 def test_a_hint_says_once_that_nearly_all_pixels_are_clipped(apply, convcli, save):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from convcli.images.arrays import aligned_lines, comma_lines, parse_matrix
+from convcli.images.arrays import aligned_lines, comma_lines, parse_matrix, pixel_lines
 from convcli.kernels.npy import ArrayError
 
 LIMIT = 10**6
@@ -106,3 +106,40 @@ def test_fewest_digits():
     assert format_matrix(np.array([[0.8, 28, 1e300]], np.float64)) == "0.8  28  1e+300\n"
     assert format_matrix(np.array([[0.8], [-10]], np.float32)) == "0.8\n-10\n"
     assert format_matrix(np.array([[1, 20], [300, 4]])) == "  1  20\n300   4\n"
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 3), (1, 5, 2), (4, 1, 3), (1, 1, 7), (2, 2, 1)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, np.float64])
+def test_a_table_of_pixels_is_read_back(shape, dtype):
+    rng = np.random.default_rng(5)
+    pixels = (rng.normal(size=shape) * 1e3).astype(dtype)
+    found, notes = parse_matrix("".join(pixel_lines(pixels)), shape[0] * shape[1])
+    assert notes == ()
+    assert found.dtype == (np.int64 if np.issubdtype(dtype, np.integer) else np.float64)
+    expected = pixels[..., 0] if shape[2] == 1 else pixels
+    assert np.array_equal(found.astype(dtype), expected)
+    count = shape[0] * shape[1]
+    with pytest.raises(ArrayError, match=f"has {count} pixels, above the limit of {count - 1};"):
+        parse_matrix("".join(pixel_lines(pixels)), count - 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ([], "holds no numbers"),
+        (["0,0,1,2"], "has 5 titles, but 4 numbers in a line"),
+        (["0,0,1,2,3,4"], "has 5 titles, but 6 numbers in a line"),
+        (["0,0,1,2,3", "0,1,1,2"], "line 3 has 4 numbers"),
+        (["0,0,1,2,x"], "line 2: 'x' is not a number"),
+        (["0,1,1,2,3"], "one line for each pixel"),
+        (["1,0,1,2,3"], "one line for each pixel"),
+        (["nan,0,1,2,3"], "one line for each pixel"),
+        (["0,0,1,2,3", "0,1,4,5,6", "1,0,7,8,9"], "one line for each pixel"),
+        (["0,0,1,2,3", "1,0,4,5,6", "0,1,7,8,9", "1,1,0,0,0"], "one line for each pixel"),
+        (["0,0,1,2,3", "0,0,4,5,6"], "one line for each pixel"),
+        (["0,0,1,2,3", "0.5,0,4,5,6"], "one line for each pixel"),
+    ],
+)
+def test_a_table_with_a_fault_is_refused(lines, problem):
+    with pytest.raises(ArrayError, match=problem):
+        parse_matrix("\n".join(["row,column,r,g,b", *lines]), LIMIT)
