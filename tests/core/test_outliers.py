@@ -108,3 +108,13 @@ def test_a_bright_pixel_absorbs_no_faint_ones(channels, method):
     found = cross_correlate(image, kernel, padding="valid", method=method)
     exact = cross_correlate(image.astype("f8"), kernel, padding="valid")
     assert np.abs(found / exact - 1).max() <= 1e-5
+
+
+@pytest.mark.parametrize("method", ["direct", "toeplitz"])
+def test_faint_images_lose_no_more_than_their_own_type_does(method):
+    rng = np.random.default_rng(5)
+    image = (rng.random((30, 31)) * 1e-38).astype(np.float32)
+    kernel = rng.random((3, 3)) * 1e-3
+    expected = cross_correlate(image.astype(np.float64), kernel).astype(np.float32)
+    apart = np.abs(cross_correlate(image, kernel, method=method) - expected)
+    assert apart.max() <= np.finfo(np.float32).smallest_subnormal

@@ -278,6 +278,13 @@ def test_gray_rounds_half_up_as_pillow_does():
     np.testing.assert_array_equal(read(encoded(im, "PNG"), channels="gray").pixels, im.convert("L"))
 
 
+def test_rgb_stays_rgb():
+    astronaut = read(SAMPLES / "astronaut.png")
+    np.testing.assert_array_equal(
+        read(SAMPLES / "astronaut.png", channels="rgb").pixels, astronaut.pixels
+    )
+
+
 def test_channels_of_gray():
     camera = read(SAMPLES / "camera.png")
     tripled = read(SAMPLES / "camera.png", channels="rgb")
