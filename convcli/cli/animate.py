@@ -120,11 +120,10 @@ def animate(
     """
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name
-    from convcli.filtering import filter_bytes
     from convcli.images.animation import check_animation_target, write_animation
     from convcli.images.palette import Palette
     from convcli.teaching.animate.scene import animate_window, palette_colors
-    from convcli.teaching.animate.sliding import choose_positions, slide_over
+    from convcli.teaching.animate.sliding import animation_bytes, choose_positions, slide_over
 
     source = one_input(source, matrix)
     target = check_animation_target(output, overwrite=overwrite)
@@ -132,7 +131,7 @@ def animate(
     image_filter = kernel_args.only_filter(conv, number)
     image, name = read_one(source, reading, matrix)
     with prefix_errors(name):
-        check_memory(name, filter_bytes(image, image_filter, None))
+        check_memory(name, animation_bytes(image, image_filter), "the animation")
         window = slide_over(image, image_filter)
         positions = choose_positions(window.output_shape, frames.first, frames.last, frames.step)
         animation = animate_window(window, positions.shown, title=base_name(name))

@@ -225,9 +225,11 @@ def compare(
     image, name = read_one(source, reading, matrix)
     with prefix_errors(name):
         choices = variation.choices(filters, image)
+        need = 0
         for choice in choices:
             with suppress(GeometryError):  # compare_choices names the choice
-                check_memory(name, filter_bytes(image, choice.filter, image.depth))
+                need += filter_bytes(image, choice.filter, image.depth)
+        check_memory(name, need, "the comparison")
         compared = compare_choices(image, choices)
     if file is not None:
         from convcli.teaching.compare.figure import draw_comparison

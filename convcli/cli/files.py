@@ -81,15 +81,15 @@ def read_one(
     return image, name
 
 
-def check_memory(name: str, need: int) -> None:
-    """Raise ImageError if a result takes more bytes than 80 % of those that are available."""
+def check_memory(name: str, need: int, thing: str = "the result") -> None:
+    """Raise ImageError if a thing takes more bytes than 80 % of those that are available."""
     from convcli.batch.run import available_memory
 
     limit = int(0.8 * available_memory())
     if need > limit:
         problem = (
-            f"the result needs about {need >> 20:,} MiB, but only {limit >> 20:,} MiB may be used; "
-            "make the image or the padding smaller"
+            f"{thing} needs about {need >> 20:,} MiB, but only {limit >> 20:,} MiB may be used; "
+            "make the image, the padding or the dilation smaller"
         )
         raise ImageError(name, problem)
 

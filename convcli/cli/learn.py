@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.cli.command import Command
-from convcli.cli.files import check_outputs, opens_input, read_one
+from convcli.cli.files import check_memory, check_outputs, opens_input, read_one
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
     DIGITS,
@@ -31,7 +32,7 @@ from convcli.cli.options import (
     read_as_stored_options,
 )
 from convcli.cli.types import InputType, KernelSpecType, PaddingType, PairType, WordType
-from convcli.errors import UsageError, shown
+from convcli.errors import GeometryError, UsageError, shown
 from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
 from convcli.samples import file_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from convcli.images.image import ImageData
     from convcli.teaching.learn.result import LearnResult
     from convcli.teaching.learn.text import Truth
+    from convcli.teaching.learn.windows import Example
 
 _ROUNDING = 0.35  # pixel values: rounding alone leaves a residual of 0.29
 
@@ -153,7 +155,7 @@ def learn(
     from convcli.teaching.learn.fit import learn_from
     from convcli.teaching.learn.pairs import Examples, few, find_pairs
     from convcli.teaching.learn.text import Truth
-    from convcli.teaching.learn.windows import Model
+    from convcli.teaching.learn.windows import Model, windows_bytes
 
     shape, with_bias = model.pop("size"), not model.pop("no_bias")
     model["fill"] = fill_value(model["fill"], model["border"])
@@ -175,7 +177,11 @@ def learn(
         opens_input(context)  # a thread may read
         return read_one(path, reading, quiet=True)
 
-    examples = Examples(pairs, read, partial(click.echo, err=True))
+    def check(name: str, example: Example) -> None:
+        with suppress(GeometryError):  # learn_from names the pair
+            check_memory(name, windows_bytes(example, fit), "the padded image")
+
+    examples = Examples(pairs, read, partial(click.echo, err=True), check)
     true = None
     if truth is not None:
         check_stdin([truth], before, after)

@@ -124,6 +124,18 @@ def strip_bytes(
     return ITEM * numbers + TAP_BYTES * math.prod(kernel) + PLAN_BYTES
 
 
+def padded_bytes(geometry: Geometry, channels: int, dtype: DTypeLike, fill: float = 0) -> int:
+    """Bound the bytes of a padded image that is held as a whole, and of its columns' indices.
+
+    >>> geometry = conv_geometry((3, 3), (3, 3), "same", 1, dilation=10)
+    >>> padded_bytes(geometry, 1, "uint8")  # 23x23, and 23 indices
+    713
+    """
+    rows, columns = geometry.padded_shape
+    size = ITEM if fill else np.dtype(dtype).itemsize  # the type may not hold the fill value
+    return rows * columns * channels * size + ITEM * columns
+
+
 def _strip(windows: Geometry, rows: int, channels: int) -> int:
     """Return how many values a strip for some output rows has."""
     return (windows.rows_needed(rows) + 1) * windows.padded_shape[1] * channels

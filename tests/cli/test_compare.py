@@ -273,3 +273,13 @@ def test_kernels_named_by_values(compare, gray):
     both = records(compare(*flags, "-k", "blur", "--values", "outline gaussian:5"))
     assert [each["value"] for each in both] == ["blur", "outline", "gaussian-5"]
     compare("--vary", "border", "gray.png").fails(2, "-k SPEC")
+
+
+@pytest.mark.slow
+def test_all_results_together_are_to_fit_into_memory(compare, gray, contents, monkeypatch):
+    before = contents()
+    monkeypatch.setattr("convcli.batch.run.available_memory", lambda: 64 << 20)
+    command = ["-k", "blur", "--padding", "1500", "--json", "gray.png", "--vary", "border"]
+    assert compare(*command, "--values", "zero edge").code == 0
+    compare(*command).fails(1, "gray.png: the comparison needs about ")
+    assert contents() == before

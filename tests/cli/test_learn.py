@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from convcli import learn_kernel
+from convcli.images.reading import read_image
 
 
 @pytest.fixture
@@ -276,6 +277,23 @@ def test_faults_are_one_line(learn, gray, noise, save, contents, arguments, code
     before = contents()
     learn(*arguments).fails(code, *words)
     assert contents() == before
+
+
+@pytest.mark.parametrize("distance", ["100000000", "20000000,1"])
+def test_gaps_beyond_memory_are_refused_in_words(learn, gray, contents, distance):
+    before = contents()
+    learn(
+        "gray.png", "gray.png", "--dilation", distance, "--border", "zero", "--size", "1001"
+    ).fails(1, "gray.png: the padded image needs about ", "the dilation smaller")
+    assert contents() == before
+
+
+def test_details_are_not_shown(learn, here, rng):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pixels = rng.integers(0, 256, (20, 21), np.uint8)
+    Image.fromarray(pixels).save(here / "a.png", icc_profile=profile)  # of colors, for gray
+    assert read_image(here / "a.png", name="a.png").notes
+    text_of(learn("a.png", "a.png"))
 
 
 @pytest.mark.slow

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from convcli.choices import SCALED_RANGES
 from convcli.core.dtypes import with_channels
+from convcli.core.memory import padded_bytes
 from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan
 from convcli.errors import UsageError
-from convcli.filtering import Filter, Probed, filter_image, measure, plan_kernel
-from convcli.geometry import Geometry, Pads, Pair, size_text
+from convcli.filtering import Filter, Probed, filter_bytes, filter_image, measure, plan_kernel
+from convcli.geometry import Geometry, Pads, Pair, conv_geometry, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.teaching.explain.arithmetic import explain_probed
@@ -128,6 +129,27 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
         max_value=None if depth is None else image.max_value,
         extremes=extremes,
     )
+
+
+def animation_bytes(image: ImageData, image_filter: Filter) -> int:
+    """Bound the bytes that a window's values and its padded image take, from sizes alone.
+
+    Raises:
+        GeometryError: a kernel exceeds the padded image.
+    """
+    kernels, conv = image_filter.kernels, image_filter.conv
+    results = 2 + len(kernels) * (image_filter.combine is not None)  # values, pixels and maps
+    rules = conv.padding, conv.stride, conv.dilation, conv.operation
+    padded = max(
+        padded_bytes(
+            conv_geometry(image.shape, kernel.shape, *rules),
+            2 * image.channels,  # it is drawn from a copy
+            image.pixels.dtype,
+            conv.fill,
+        )
+        for kernel in kernels
+    )
+    return results * filter_bytes(image, image_filter, None) + padded
 
 
 class Positions(NamedTuple):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from convcli.errors import ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
 from convcli.images.image import ImageData
+from convcli.images.notes import visible
 from convcli.teaching.learn.windows import Example
 
 _MATRICES = (".npy", ".csv", ".txt")
@@ -30,9 +31,18 @@ class FilePair(NamedTuple):
 class Examples:
     """Pairs of images that can be iterated over several times; notes are reported once."""
 
-    def __init__(self, pairs: list[FilePair], read: Read, report: Callable[[str], None]) -> None:
-        """Keep the names of the files, how to read one, and what to call with each note."""
-        self.pairs, self._read_file, self._report = pairs, read, report
+    def __init__(
+        self,
+        pairs: list[FilePair],
+        read: Read,
+        report: Callable[[str], None],
+        check: Callable[[str, Example], None],
+    ) -> None:
+        """Keep the names of the files, how to read one, and what to call with notes and pairs.
+
+        ``check`` gets the name of the image before, and may refuse the pair.
+        """
+        self.pairs, self._read_file, self._report, self._check = pairs, read, report, check
         self._cached: dict[int, Example] = {}
         self._cached_bytes = 0
         self._reported: set[int] = set()
@@ -59,7 +69,10 @@ class Examples:
         if number not in self._reported:
             self._reported.add(number)
             for image, name in ((before, before_name), (after, after_name)):
-                for note in (*image.notes, *["alpha is ignored"] * (image.alpha is not None)):
+                for note in (
+                    *visible(image.notes),
+                    *["alpha is ignored"] * (image.alpha is not None),
+                ):
                     self._report(f"{name}: {note}")
             if before.depth and after.depth and before.depth != after.depth:
                 self._report(
@@ -67,7 +80,9 @@ class Examples:
                     f"{before.depth}; the numbers are used unchanged"
                 )
         name = f"{shown(pair.before)} and {shown(pair.after)}" if len(self.pairs) > 1 else ""
-        return Example(before.pixels, after.pixels, after.max_value, before.depth, name)
+        example = Example(before.pixels, after.pixels, after.max_value, before.depth, name)
+        self._check(before_name, example)
+        return example
 
 
 def find_pairs(before: str, after: str) -> tuple[list[FilePair], list[str]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from convcli.choices import PADDINGS
 from convcli.core.dtypes import check_image, with_channels
+from convcli.core.memory import padded_bytes
 from convcli.core.padding import PaddedView
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import (
@@ -150,6 +151,20 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
         )
         for number, group in enumerate(groups)
     ]
+
+
+def windows_bytes(example: Example, model: Model) -> int:
+    """Bound the bytes that :func:`windows_of` takes, from sizes alone.
+
+    Raises:
+        GeometryError: no padding relates the two sizes.
+    """
+    if model.border is None:  # parts of the images
+        return 0
+    before, after = (with_channels(image) for image in example[:2])
+    before_shape, after_shape = ((image.shape[0], image.shape[1]) for image in (before, after))
+    geometry = _geometry(before_shape, after_shape, model)
+    return padded_bytes(geometry, before.shape[2], before.dtype, model.fill)
 
 
 def _geometry(before: Pair, after: Pair, model: Model) -> Geometry:

@@ -296,6 +296,7 @@ def test_an_error_before_the_first_input_is_2_and_of_an_input_1(
         ["apply", "--padding", "99999999", "--range", "rescale", "--plot", "o.png"],
         ["compare", "--padding", "200000", "--vary", "border", "-o", "o.png"],
         ["animate", "--padding", "200000", "-o", "o.gif"],
+        ["animate", "--dilation", "100000000", "-o", "o.gif"],
         ["explain", "--padding", "300000", "--at", "0,0"],
     ],
 )
