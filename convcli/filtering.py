@@ -68,15 +68,11 @@ class Filter(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """A filtered image, the statistics of its values, and how they were computed.
-
-    ``decimals`` is how many decimals of the values hold; None for all.
-    """
+    """A filtered image, the statistics of its values, and how they were computed."""
 
     image: ImageData
     stats: ValueStats
     method: str
-    decimals: int | None = None
 
 
 class Probed(NamedTuple):
@@ -135,15 +131,18 @@ def filter_image(
     )
     depth = None if name == "raw" else depth
     result = replace(image, pixels=pixels, depth=depth, alpha=task.alpha, notes=())
-    decimals = None
-    exact = not extremes and task.weight is None and _copies(image_filter)
-    if task.value_type.kind in "fc" and not exact and (image_filter.counted or depth is None):
-        bound = _bound(image, image_filter)
-        decimals = reliable_decimals(np.empty(0, task.value_type).real.dtype, bound)
-        scale = max(extremes[1] - extremes[0], 0) if extremes else 1
-        result = replace(result, decimals=reliable_decimals(pixels.dtype, bound / (scale or 1)))
+    if task.value_type.kind in "fc" and (image_filter.counted or depth is None):
+        stats.dtype = np.empty(0, task.value_type).real.dtype
+        bound = _bound(image, image_filter, stats.dtype)
+        copies = task.weight is None and _copies(image_filter)
+        if not copies:
+            stats.decimals = reliable_decimals(stats.dtype, bound)
+        if not copies or extremes:
+            if extremes and extremes[1] > extremes[0]:
+                bound = max(bound / (extremes[1] - extremes[0]), 1)
+            result = replace(result, decimals=reliable_decimals(pixels.dtype, bound))
     maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
-    return Filtered(result, stats, maps + task.plans[0].describe(), decimals)
+    return Filtered(result, stats, maps + task.plans[0].describe())
 
 
 def apply_range(
@@ -174,7 +173,8 @@ def apply_range(
     value_range.apply(values, pixels)
     stats = ValueStats(value_range)
     stats.add(values)
-    return Filtered(replace(raw.image, pixels=pixels, depth=depth), stats, *raw[2:])
+    stats.decimals, stats.dtype = raw.stats.decimals, raw.stats.dtype
+    return Filtered(replace(raw.image, pixels=pixels, depth=depth), stats, raw.method)
 
 
 def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
@@ -414,10 +414,16 @@ def _copies(image_filter: Filter) -> bool:
     return image_filter.combine is None and not bias and weights.tolist() in ([1], [-1])
 
 
-def _bound(image: ImageData, image_filter: Filter) -> float:
-    """Return the largest sum of magnitudes that a window of the image can have."""
+def _bound(image: ImageData, image_filter: Filter, dtype: np.dtype[Any]) -> float:
+    """Return the largest sum of magnitudes that a window of the image can have.
+
+    Args:
+        image: the input.
+        image_filter: what is done to it.
+        dtype: of the sums, as for :func:`convcli.core.digits.largest_magnitude`.
+    """
     border = abs(image_filter.conv.fill) if image_filter.conv.border == "constant" else 0
-    largest = max(largest_magnitude(image.pixels), border)
+    largest = max(largest_magnitude(image.pixels, dtype), border)
     bounds = [
         sum_bound(kernel.weights, largest, _bias(image, image_filter, kernel))
         for kernel in image_filter.kernels

@@ -25,7 +25,6 @@ from convcli.batch.job import (
 from convcli.batch.outputs import Target, choose_target, write_result
 from convcli.batch.summary_files import draw_figure, write_summary
 from convcli.choices import SCALED_RANGES
-from convcli.core.digits import round_number
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering import (
     Filter,
@@ -246,8 +245,7 @@ class _JobRunner:
             if target is not None:
                 data, notes = write_result(target, encode, self.options.writing)
                 self.notes += notes
-            digits = self.options.writing.digits
-            decimals = filtered.decimals if digits is None else digits
+            minimum, maximum = stats.shown(self.options.writing.digits)
             self.results.append(
                 OutputResult(
                     kernel=chosen.label,
@@ -256,8 +254,8 @@ class _JobRunner:
                     input_shape=shape,
                     shape=filtered.image.shape,
                     method=filtered.method,
-                    minimum=round_number(stats.minimum, decimals),
-                    maximum=round_number(stats.maximum, decimals),
+                    minimum=minimum,
+                    maximum=maximum,
                     clipped=stats.clipped,
                 )
             )

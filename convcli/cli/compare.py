@@ -254,6 +254,7 @@ def _print_json(compared: list[Compared], source: str, vary: str, file: str | No
 
     for result in compared:
         stats, (rows, columns) = result.filtered.stats, result.filtered.image.shape
+        minimum, maximum = stats.shown()
         record = {
             "input": source,
             "vary": vary,
@@ -261,8 +262,8 @@ def _print_json(compared: list[Compared], source: str, vary: str, file: str | No
             "kernel": result.choice.filter.label,
             "rows": rows,
             "columns": columns,
-            "min": finite(stats.minimum),
-            "max": finite(stats.maximum),
+            "min": finite(minimum),
+            "max": finite(maximum),
             "clipped": round(stats.clipped, 6),
             "mean_difference": finite(result.mean_difference),
         }

@@ -238,9 +238,10 @@ def _name(result: JobResult) -> str:
 
 
 def _sentence(output: OutputResult) -> str:
+    minimum, maximum = (f"{end}".removesuffix(".0") for end in (output.minimum, output.maximum))
     return (
         f"{output.kernel}: {size_text(output.input_shape)} to {size_text(output.shape)}, "
-        f"min {output.minimum:g}, max {output.maximum:g}, "
+        f"min {minimum}, max {maximum}, "
         f"{100 * output.clipped:.1f} % clipped; {output.method}"
     )
 

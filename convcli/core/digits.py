@@ -35,15 +35,37 @@ def reliable_decimals(dtype: DTypeLike, bound: float) -> int | None:
     return max(math.floor(-math.log10(error)), 0) if 0 < error < math.inf else 0
 
 
-def round_number(number: float, decimals: int | None) -> float:
+def round_number(number: float, decimals: int | None, dtype: DTypeLike = np.float64) -> float:
     """Round a finite float to this many decimals, None for all; the result is never -0.
+
+    Args:
+        number: an integer, which stays as it is, or a float.
+        decimals: of the result.
+        dtype: the float's own type: float32 has fewer digits than a Python float shows.
 
     >>> round_number(5.199999999999999, 13), round_number(-0.0001, 3), round_number(7, 3)
     (5.2, 0.0, 7)
+    >>> round_number(0.10000000149011612, None, "float32")
+    0.1
     """
-    if decimals is None or isinstance(number, int) or not math.isfinite(number):
+    if isinstance(number, int) or not math.isfinite(number):
         return number
-    return round(number, decimals) + 0.0
+    own: Any = np.dtype(dtype).type
+    if decimals is not None:
+        number = round(own(number).item(), decimals) + 0.0
+    return shortest(own(number))
+
+
+def shortest(value: np.floating[Any]) -> float:
+    """Return the shortest decimal that gives a float of its type back.
+
+    A whole number below 2**53 keeps all its digits.
+
+    >>> shortest(np.float32(0.1)), shortest(np.float32(123456792))
+    (0.1, 123456792.0)
+    """
+    number = float(value)
+    return number if number.is_integer() and abs(number) < 2**53 else float(str(value))
 
 
 def round_values(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
@@ -69,8 +91,14 @@ def sum_bound(weights: NDArray[Any], largest: float, bias: float = 0) -> float:
         return float(np.abs(weights).sum()) * largest + abs(bias)
 
 
-def largest_magnitude(values: NDArray[Any]) -> float:
+def largest_magnitude(values: NDArray[Any], dtype: np.dtype[Any] | None = None) -> float:
     """Return the largest magnitude of the finite numbers of an array, 0 if there are none.
+
+    Args:
+        values: the array.
+        dtype: of sums. Values of ``1 / (8 e)`` and more, which alone leave no decimals, count only
+            if there are no others: one nodata value must not cost all other windows their digits,
+            and a window that holds it shows no more digits than its type has at that size.
 
     >>> largest_magnitude(np.array([2, -3.5, np.inf])), largest_magnitude(np.array([-128], np.int8))
     (3.5, 128)
@@ -79,5 +107,9 @@ def largest_magnitude(values: NDArray[Any]) -> float:
         return 0
     ends: tuple[float, float] = values.min().item(), values.max().item()
     if not all(map(math.isfinite, ends)):
-        return largest_magnitude(values[np.isfinite(values)])
-    return max(map(abs, ends))
+        return largest_magnitude(values[np.isfinite(values)], dtype)
+    largest = max(map(abs, ends))
+    if dtype is not None and reliable_decimals(dtype, largest) == 0:
+        limit = 1 / (8 * float(np.finfo(dtype).eps))
+        return largest_magnitude(values[np.abs(values) < limit]) or largest
+    return largest

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import RANGES, SCALED_RANGES
+from convcli.core.digits import round_number
 from convcli.core.dtypes import float_type, saturate
 from convcli.errors import UsageError
 
@@ -204,6 +205,8 @@ class ValueStats:
         minimum: the least finite value, an int if the map holds integers; NaN if there is none.
         maximum: the greatest finite value.
         nans: the number of NaN values.
+        decimals: how many decimals of minimum and maximum hold; None for all.
+        dtype: the type of the values, if they are floats.
 
     >>> stats = ValueStats(ValueRange("clip", 255))
     >>> stats.add(np.array([[-1, 0], [255, 300]]))
@@ -214,6 +217,8 @@ class ValueStats:
     def __init__(self, value_range: ValueRange) -> None:
         self.minimum = self.maximum = math.nan
         self.nans = 0
+        self.decimals: int | None = None
+        self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self._limits = value_range.limits()
         self._rounds = value_range.range != "percentile"
         self._count = 0
@@ -223,6 +228,14 @@ class ValueStats:
     def clipped(self) -> float:
         """The share of values, from 0 to 1, that are clipped at black or white."""
         return self._clipped / self._count if self._count else 0.0
+
+    def shown(self, digits: int | None = None) -> tuple[float, float]:
+        """Return minimum and maximum with this many decimals; None for those that hold."""
+        decimals = self.decimals if digits is None else digits
+        return (
+            round_number(self.minimum, decimals, self.dtype),
+            round_number(self.maximum, decimals, self.dtype),
+        )
 
     def add(self, block: NDArray[Any]) -> None:
         """Count one strip of any shape, integers or floats."""
@@ -246,6 +259,8 @@ class ValueStats:
 
     def merge(self, other: ValueStats) -> None:
         """Add the counts of ``other``, made with the same range."""
+        limits = [each for each in (self.decimals, other.decimals) if each is not None]
+        self.decimals = min(limits, default=None)
         self.nans += other.nans
         self._count += other._count
         self._clipped += other._clipped

@@ -10,9 +10,11 @@ import math
 from collections.abc import Iterable
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+
+from convcli.core.digits import shortest
 
 Number = int | float
 
@@ -36,8 +38,7 @@ def to_python(value: np.generic, precision: np.dtype[Any] | None = None) -> Numb
         return int(value.item())
     if precision is not None and precision.itemsize > value.dtype.itemsize:
         value = value.astype(precision)
-    whole = float(value)
-    return whole if whole.is_integer() and abs(whole) < 2**53 else float(str(value))
+    return shortest(cast("np.floating[Any]", value))
 
 
 def format_number(number: Number) -> str:

@@ -1,10 +1,18 @@
 """The decimals of printed numbers, and hints about clipped ones."""
 
+import itertools
 import json
+import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli.cli.main import root
 
 
 @pytest.fixture
@@ -125,3 +133,80 @@ def test_a_matrix_written_to_a_file_says_how_to_print_it(convcli, here, line):
 def test_a_map_that_copies_its_input_prints_it_as_it_was_read(apply, here):
     (here / "a.txt").write_text("1e-300 123456.789012345678\n")
     assert apply("-k", "identity", "a.txt", "-o", "-").out == b"1e-300  123456.78901234567\n"
+
+
+def test_one_nodata_value_costs_the_other_windows_no_digits(apply, here):
+    elevations = np.array([[500.25, 501.5, 499.75, 500.125, -3.4028235e38]], np.float32)
+    np.save(here / "dem.npy", elevations)
+    ran = apply("-k", "1/4 1/2 1/4", "dem.npy", "-o", "-", "--format", "txt")
+    *numbers, beside, itself = ran.out.split()
+    assert numbers == [b"500.562", b"500.75", b"500.281"]
+    assert float(beside) == pytest.approx(-3.4028235e38 / 4)
+    assert float(itself) == pytest.approx(-3.4028235e38 * 3 / 4)
+    assert len(beside) < 50
+
+
+def test_extremes_of_float32_are_shown_as_float32(apply, here):
+    np.save(here / "a.npy", np.array([[0.1, 0.3]], np.float32))
+    ran = apply("-k", "identity", "a.npy", "-o", "b.npy", "--json", "-v")
+    record = json.loads(ran.out)
+    assert (record["min"], record["max"]) == (0.1, 0.3)
+    assert "min 0.1, max 0.3," in ran.err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tenths")
+def test_compare_prints_no_digits_of_rounding(convcli):
+    options = ["--vary", "border", "--values", "edge zero", "-k", WEIGHTS, "-o", "c.png"]
+    records = [
+        json.loads(line)
+        for line in convcli("compare", "a.txt", *options, "--json").out.splitlines()
+    ]
+    assert (records[0]["min"], records[0]["max"]) == (0.52, 4.84)
+    assert records[1]["mean_difference"] == 0.68666666666667
+    assert records[1]["max"] == 3.86
+
+
+IMAGES = st.lists(
+    st.lists(st.integers(-(10**5), 10**5).map(lambda n: n / 1000), min_size=4, max_size=4),
+    min_size=3,
+    max_size=3,
+)
+KERNELS = st.lists(
+    st.lists(st.integers(-999, 999).map(lambda n: n / 100), min_size=3, max_size=3),
+    min_size=1,
+    max_size=2,
+)
+
+
+@settings(max_examples=8)
+@given(IMAGES, KERNELS)
+def test_every_command_prints_the_same_number_near_the_true_one(image, kernel):
+    """The true one is the sum of the decimals themselves."""
+    rows, columns = len(kernel), len(kernel[0])
+    matrix = "; ".join(" ".join(map(str, row)) for row in image)
+    spec = "; ".join(" ".join(map(str, row)) for row in kernel)
+    options = ["--matrix", matrix, "-k", spec, "--padding", "valid"]
+    printed = [run_text("apply", *options), run_text("chain", *options[:2], "conv", *options[2:])]
+    assert printed[0] == printed[1]
+    shown = [line.split() for line in printed[0].splitlines()]
+    places = {len(word.partition(".")[2]) for line in shown for word in line}
+    largest = max(abs(number) for row in image for number in row)
+    bound = largest * sum(abs(weight) for row in kernel for weight in row)
+    most = math.floor(-math.log10(8 * 2.0**-52 * bound)) if bound else 0
+    assert max(places) <= most
+    for row, column in itertools.product(range(3 - rows + 1), range(4 - columns + 1)):
+        true = sum(
+            Fraction(str(kernel[i][j])) * Fraction(str(image[row + i][column + j]))
+            for i, j in itertools.product(range(rows), range(columns))
+        )
+        word = shown[row][column]
+        assert abs(Fraction(word) - true) < Fraction(1, 10**most)
+        explained = run_text("explain", *options, "--at", f"{row},{column}", "--json")
+        assert json.loads(explained)["outputs"][0]["value"] == float(word)
+
+
+def run_text(*arguments):
+    ran = CliRunner().invoke(root, arguments)
+    assert ran.exit_code == 0, ran.output
+    return ran.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from convcli.core.digits import round_number
 from convcli.geometry import Pair, pair_text
 from convcli.plotting.blit import CAPTION_LETTER, TEXT_SHARE
 from convcli.plotting.labels import line_count
@@ -69,10 +70,13 @@ def position_lines(window: SlidingWindow, at: Pair, *, brief: bool = False) -> l
     if not brief and products <= _MAX_PRODUCTS and sums <= _MAX_SUMS:
         lines = list(_sum_texts(as_shown(window.explain(at))))
         return [f"{place}: {lines[0]}"] if len(lines) == 1 else [place, *lines]
-    pairs = zip(map(to_python, window.values[at]), map(to_python, window.pixels[at]), strict=True)
+    shown = [
+        [round_number(to_python(number), decimals, numbers.dtype) for number in numbers[at]]
+        for numbers, decimals in zip((window.values, window.pixels), window.decimals, strict=True)
+    ]
     values = [
         f"{channel or 'value'} {format_number(value)}{_pixel_text(value, pixel)}"
-        for channel, (value, pixel) in zip(window.channels, pairs, strict=True)
+        for channel, value, pixel in zip(window.channels, *shown, strict=True)
     ]
     return [f"{place}: {'; '.join(values)}"]
 

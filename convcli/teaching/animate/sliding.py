@@ -39,6 +39,7 @@ class SlidingWindow:
         max_value: the pixel value that is white, or None for plain numbers.
         extremes: the values that ``rescale`` and ``percentile`` map to black and white; None for
             other ranges.
+        decimals: how many decimals of values and of pixels hold; None for all.
     """
 
     image: ImageData
@@ -49,6 +50,7 @@ class SlidingWindow:
     pixels: NDArray[Any]
     max_value: int | None
     extremes: tuple[float, float] | None
+    decimals: tuple[int | None, int | None] = (None, None)
 
     @property
     def geometry(self) -> Geometry:
@@ -110,24 +112,23 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     depth = None if image_filter.range == "raw" else image.depth
     extremes = measure(image, image_filter) if image_filter.range in SCALED_RANGES else None
 
-    def filtered(image_filter: Filter, depth: int | None) -> NDArray[Any]:
-        return with_channels(filter_image(image, image_filter, depth, extremes).image.pixels)
+    def filtered(image_filter: Filter, depth: int | None) -> ImageData:
+        return filter_image(image, image_filter, depth, extremes).image
 
-    values = filtered(raw, None)
-    maps: tuple[NDArray[Any], ...] = (values,)
+    values, pixels = filtered(raw, None), filtered(image_filter, depth)
+    maps = [values]
     if combine is not None:
-        maps = tuple(
-            filtered(raw._replace(kernels=(each,), combine=None), None) for each in kernels
-        )
+        maps = [filtered(raw._replace(kernels=(each,), combine=None), None) for each in kernels]
     return SlidingWindow(
         image=image,
         filter=image_filter,
         plans=tuple(plan_kernel(image, image_filter, kernel) for kernel in kernels),
-        maps=maps,
-        values=values,
-        pixels=filtered(image_filter, depth),
+        maps=tuple(with_channels(each.pixels) for each in maps),
+        values=with_channels(values.pixels),
+        pixels=with_channels(pixels.pixels),
         max_value=None if depth is None else image.max_value,
         extremes=extremes,
+        decimals=(values.decimals, pixels.decimals),
     )
 
 

@@ -44,9 +44,9 @@ def error_scale(layer: Layer, before: Maps, after: Maps, scale: float = 0) -> fl
         after: its output.
         scale: of the layer before, 0 if its maps are exact.
     """
-    largest = largest_magnitude(before)
+    largest = largest_magnitude(before, after.dtype)
     if not isinstance(layer, Conv):
-        return max(largest, largest_magnitude(after), scale)
+        return max(largest, largest_magnitude(after, after.dtype), scale)
     own = [sum_bound(k.weights, largest, k.bias * layer.bias_scale) for k in layer.kernels]
     if layer.bias is None:
         return max(*own, scale)
@@ -99,6 +99,7 @@ def image_of(
     bits = None if range == "raw" else depth
     image = replace(like, pixels=squeeze_maps(pixels), depth=bits, alpha=None, notes=())
     if scale is not None:
-        scale /= (value_range.high - value_range.low) or 1
+        if value_range.high > value_range.low:
+            scale = max(scale / (value_range.high - value_range.low), 1)
         image = replace(image, decimals=reliable_decimals(pixels.dtype, scale))
     return image, stats

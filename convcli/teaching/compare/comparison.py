@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.core.digits import largest_magnitude, reliable_decimals, round_number
 from convcli.errors import ConvcliError, UsageError
 from convcli.filtering import Filter, Filtered, filter_image
 from convcli.geometry import conv_geometry
@@ -48,8 +49,11 @@ class Compared:
 
     @property
     def mean_difference(self) -> float | None:
-        """The mean magnitude of the difference."""
-        return None if self.difference is None else float(np.abs(self.difference).mean())
+        """The mean magnitude of the difference, without digits of rounding."""
+        if self.difference is None:
+            return None
+        decimals = reliable_decimals(np.float64, largest_magnitude(self.difference))
+        return round_number(float(np.abs(self.difference).mean()), decimals)
 
 
 def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compared]:

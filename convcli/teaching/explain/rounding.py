@@ -32,7 +32,8 @@ def as_shown(explanation: C, digits: int | None = None) -> C:
     pixel_decimals = decimals
     if extremes is not None and digits is None:
         pixel_dtype = "float64" if dtype == "float64" else "float32"
-        pixel_decimals = reliable_decimals(pixel_dtype, bound / ((extremes[1] - extremes[0]) or 1))
+        scaled = bound / ((extremes[1] - extremes[0]) or 1)
+        pixel_decimals = reliable_decimals(pixel_dtype, max(scaled, 1))
 
     def shown_sum(part: Sum) -> Sum:
         window, weights = part.window, part.weights

@@ -160,3 +160,9 @@ def test_long_or_many_sums_give_only_their_values(kernel):
     [line] = position_lines(slide, (1, 1))
     assert line.startswith("row 1, column 1: value ")
     assert "*" not in line
+
+
+def test_brief_captions_have_no_digits_of_rounding():
+    tenths = ImageData(np.array([[0.1, 0.7, 5.3], [1.2, 2.3, 0.4]]), None)
+    window = slide_over(tenths, Filter("k", (Kernel([[0.1, 0.2, 0.7]]),)))
+    assert position_lines(window, (0, 2), brief=True) == ["row 0, column 2: value 4.84"]
