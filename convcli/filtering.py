@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, NamedTuple
@@ -68,11 +68,21 @@ class Filter(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """A filtered image, the statistics of its values, and how they were computed."""
+    """A filtered image, the statistics of its values, and how they were computed.
+
+    ``plans`` are those of the kernels, whose maps ``combine`` made into one.
+    """
 
     image: ImageData
     stats: ValueStats
-    method: str
+    plans: Sequence[Plan]
+    combine: str | None = None
+
+    @property
+    def method(self) -> str:
+        """How each map was summed, in one line."""
+        maps = f"{self.combine} of {len(self.plans)} maps, each " if self.combine else ""
+        return maps + self.plans[0].describe()
 
 
 class Probed(NamedTuple):
@@ -141,8 +151,7 @@ def filter_image(
             if extremes and extremes[1] > extremes[0]:
                 bound = max(bound / (extremes[1] - extremes[0]), 1)
             result = replace(result, decimals=reliable_decimals(pixels.dtype, bound))
-    maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
-    return Filtered(result, stats, maps + task.plans[0].describe())
+    return Filtered(result, stats, task.plans, combine)
 
 
 def apply_range(
@@ -174,7 +183,7 @@ def apply_range(
     stats = ValueStats(value_range)
     stats.add(values)
     stats.decimals, stats.dtype = raw.stats.decimals, raw.stats.dtype
-    return Filtered(replace(raw.image, pixels=pixels, depth=depth), stats, raw.method)
+    return raw._replace(image=replace(raw.image, pixels=pixels, depth=depth), stats=stats)
 
 
 def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:

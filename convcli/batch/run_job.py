@@ -110,6 +110,7 @@ class _JobRunner:
         self.options = options
         self.reserve_memory = reserve_memory
         self.reserved = 0  # bytes
+        self.estimated: tuple[tuple[Any, ...], int] = ((), 0)  # the last image's kind, its bytes
         self.memory_factor = 0.0  # of kept results: a share of what reading and filtering takes
         self.name = "standard input" if job.source.is_stdin else job.source.path
         self.file: Path | io.BytesIO = Path(job.source.path)
@@ -280,9 +281,15 @@ class _JobRunner:
     def _reserve_filtering(self, image: ImageData, chosen: Filter, target: Target | None) -> None:
         """Reserve more bytes if this filter takes more than was estimated from the header.
 
-        Padding, stride and dilation make the result larger or smaller than the image.
+        Padding, stride and dilation make the result larger or smaller than the image. Frames of
+        one shape and type take the same.
         """
-        need = BASE_BYTES + image.pixels.nbytes + filter_bytes(image, chosen, _depth(image, target))
+        depth = _depth(image, target)
+        kind = image.pixels.shape, image.pixels.dtype, chosen, depth
+        if self.estimated[0] != kind:
+            need = BASE_BYTES + image.pixels.nbytes + filter_bytes(image, chosen, depth)
+            self.estimated = kind, need
+        need = self.estimated[1]
         if need > self.reserved:
             self.reserved = need
             self.reserve_memory(need)

@@ -131,8 +131,8 @@ class ImageInfo(NamedTuple):
             return cls(dtype, None)
         if dtype.kind == "b":
             return cls(dtype, (0, 1))
-        info = np.iinfo(np.dtype(f"{dtype.kind}{min(dtype.itemsize, 4)}"))
-        return cls(dtype, (int(info.min), int(info.max)))
+        values = 2 ** (8 * min(dtype.itemsize, 4))
+        return cls(dtype, (0, values - 1) if dtype.kind == "u" else (-values // 2, values // 2 - 1))
 
 
 def choose_types(
@@ -239,7 +239,7 @@ def check_image(image: NDArray[Any]) -> None:
 
 def check_finite(weights: NDArray[np.generic]) -> None:
     """Raise KernelError unless all weights are finite."""
-    if not np.isfinite(weights).all():
+    if weights.dtype.kind == "f" and not np.isfinite(weights).all():
         raise KernelError("kernel weights must be finite, also after division by the divisor")
 
 

@@ -56,17 +56,17 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) 
     waiting = deque(items)
     errors: list[BaseException] = []
 
-    @np.errstate(all="ignore")
     def serve() -> None:
-        while not errors:
-            try:
-                item = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                work(item)
-            except BaseException as error:  # noqa: BLE001 - raised by the caller
-                errors.append(error)
+        with np.errstate(all="ignore"):
+            while not errors:
+                try:
+                    item = waiting.popleft()
+                except IndexError:
+                    return
+                try:
+                    work(item)
+                except BaseException as error:  # noqa: BLE001 - raised by the caller
+                    errors.append(error)
 
     helpers: list[Thread] = []
     with suppress(RuntimeError):  # some systems have no threads: this one does all of the work

@@ -109,32 +109,36 @@ class ImageFile:
                     if frame < getattr(self._im, "n_frames", frame):  # the header promises it
                         raise
                     return
-                image = self.image()
+                image = self._decoded()
             yield image
 
     def image(self) -> ImageData:
         """Decode the first image, or the frame that was sought."""
-        options, im = self._request.options, self._im
         with self._decoding():
-            self._check_size()
-            self._request.reserve(self._file_bytes + _decoded_bytes(im, options.frames == "all"))
-            stored = StoredSamples.of(im)
-            storage = self._storage or read_storage(im)
-            # The TIFF decoder applies the orientation itself.
-            applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
-            with self._captured():
-                im.load()
-            self._check_size()  # an icon's header may claim a smaller size
-            sample_format = sample_format_of(im, stored)
-            check_channels(self._request.name, options.channels, 3 if sample_format.color else 1)
-            metadata, orientation, notes = read_metadata(
-                im,
-                color=sample_format.selects_rgb(options.channels),
-                is_transposed=applied in range(5, 9),
-            )
-            pixels, alpha = apply_orientation(im, sample_format, options.channels, orientation)
-            if options.resize is not None:
-                pixels, alpha = resize(pixels, alpha, options.resize)
+            return self._decoded()
+
+    def _decoded(self) -> ImageData:
+        """Decode an image, inside :meth:`_decoding`."""
+        options, im = self._request.options, self._im
+        self._check_size()
+        self._request.reserve(self._file_bytes + _decoded_bytes(im, options.frames == "all"))
+        stored = StoredSamples.of(im)
+        storage = self._storage or read_storage(im)
+        # The TIFF decoder applies the orientation itself.
+        applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
+        with self._captured():
+            im.load()
+        self._check_size()  # an icon's header may claim a smaller size
+        sample_format = sample_format_of(im, stored)
+        check_channels(self._request.name, options.channels, 3 if sample_format.color else 1)
+        metadata, orientation, notes = read_metadata(
+            im,
+            color=sample_format.selects_rgb(options.channels),
+            is_transposed=applied in range(5, 9),
+        )
+        pixels, alpha = apply_orientation(im, sample_format, options.channels, orientation)
+        if options.resize is not None:
+            pixels, alpha = resize(pixels, alpha, options.resize)
         if stored.narrowed:
             notes = ("16-bit color was read as 8-bit, the limit of Pillow", *notes)
         notes = tuple(dict.fromkeys((*notes, *notes_on_messages(self._notes))))
@@ -146,7 +150,9 @@ class ImageFile:
 
     def _captured(self) -> AbstractContextManager[None]:
         """Catch what the decoder prints, if it is one that does."""
-        return captured_stderr(self._notes) if self._im.format == "TIFF" else nullcontext()
+        tiles = getattr(self._im, "tile", ())
+        by_libtiff = any(codec == "libtiff" for codec, *_ in tiles)
+        return captured_stderr(self._notes) if by_libtiff else nullcontext()
 
     def check_damage(self, notes: Iterable[str]) -> None:
         """With ``strict``, raise ImageError if there is a note on damage."""
