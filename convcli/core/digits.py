@@ -91,7 +91,7 @@ def sum_bound(weights: NDArray[Any], largest: float, bias: float = 0) -> float:
         return float(np.abs(weights).sum()) * largest + abs(bias)
 
 
-def largest_magnitude(values: NDArray[Any], dtype: np.dtype[Any] | None = None) -> float:
+def largest_magnitude(values: NDArray[Any], dtype: DTypeLike | None = None) -> float:
     """Return the largest magnitude of the finite numbers of an array, 0 if there are none.
 
     Args:
@@ -111,5 +111,5 @@ def largest_magnitude(values: NDArray[Any], dtype: np.dtype[Any] | None = None) 
     largest = max(map(abs, ends))
     if dtype is not None and reliable_decimals(dtype, largest) == 0:
         limit = 1 / (8 * float(np.finfo(dtype).eps))
-        return largest_magnitude(values[np.abs(values) < limit]) or largest
+        return largest_magnitude(values[(values < limit) & (values > -limit)]) or largest
     return largest

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from convcli.cli.main import root
 
@@ -210,3 +211,46 @@ def run_text(*arguments):
     ran = CliRunner().invoke(root, arguments)
     assert ran.exit_code == 0, ran.output
     return ran.stdout
+
+
+def test_one_nodata_value_costs_no_other_window_its_digits(apply, convcli, here):
+    pixels = np.full((1, 5), 500.123, np.float32)
+    pixels[0, 4] = np.finfo(np.float32).min
+    np.save(here / "a.npy", pixels)
+    shown = "500.123  500.123  500.123  -1.7014117e+38  -1.7014117e+38\n"
+    options = ["-k", "0.5 0 0.5", "a.npy"]
+    assert apply(*options, "-o", "-", "--format", "txt").out.decode() == shown
+    chain = convcli("chain", "a.npy", "conv", *options[:2], "-o", "-", "--format", "txt")
+    assert chain.out.decode() == shown
+    record = json.loads(apply(*options, "-o", "o.txt", "--json").out)
+    assert (record["min"], record["max"]) == (-1.7014117e38, 500.123)
+
+
+def test_frames_share_the_fewest_decimals(apply, here):
+    dim, bright = (Image.fromarray(np.full((3, 3), level, np.uint8)) for level in (1, 231))
+    dim.save(here / "a.tif", save_all=True, append_images=[bright])
+    options = ["--frames", "all", "-o", "o.tif", "--json"]
+    record = json.loads(apply("-k", "0.1 0.2 0.333", "a.tif", *options).out)
+    assert (record["min"], record["max"]) == (0.633, 146.223)
+
+
+def test_verbose_prints_whole_values_whole(apply, save):
+    save("a.png", np.full((3, 3), 65535, np.uint16))
+    assert "max 65535000," in apply("-k", "1000", "a.png", "-o", "o.png", "-v").err
+
+
+@pytest.mark.usefixtures("tenths")
+def test_comparisons_and_kernels_hold_no_digits_of_rounding(convcli):
+    lines = convcli("compare", "-k", WEIGHTS, "--vary", "border", "a.txt", "--json").names
+    first, second = map(json.loads, lines[:2])
+    assert (first["min"], first["max"]) == (0.52, 4.84)
+    assert len(str(second["mean_difference"])) < 17
+    record = json.loads(convcli("kernels", "show", "0.1 0.2", "--json").out)
+    assert (record["sum"], record["greatest"]) == (0.3, 76.5)
+    assert record["separable"] == [[0.447213595499958], [0.223606797749979, 0.447213595499958]]
+
+
+def test_explain_knows_that_a_magnitude_of_float32_maps_is_float32(convcli, here):
+    np.save(here / "a.npy", np.array([[8.5, 6.3, 5.1], [0.7, 0.1, 1.7], [5, 6, 9.7]], np.float32))
+    ran = convcli("explain", "-k", "sobel", "--at", "1,1", "a.npy")
+    assert ran.names[-1].split() == ["pixel", "3.3377"]

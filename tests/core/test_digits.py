@@ -55,3 +55,11 @@ def test_what_is_not_finite_sets_no_decimals():
     assert largest_magnitude(np.array([np.nan, -np.inf, 2.5, -4])) == 4
     assert largest_magnitude(np.array([np.nan])) == largest_magnitude(np.empty(0)) == 0
     assert largest_magnitude(np.array([-128], np.int8)) == 128
+
+
+def test_values_beyond_all_decimals_count_only_if_there_are_no_others():
+    nodata = np.finfo(np.float32).min
+    assert largest_magnitude(np.array([nodata, 2.5], np.float32), np.float32) == 2.5
+    assert largest_magnitude(np.array([nodata], np.float32), np.float32) == -nodata
+    assert largest_magnitude(np.array([-(2**63), 5]), np.float64) == 5  # np.abs would be negative
+    assert largest_magnitude(np.array([2.0**20, 2.5]), np.float64) == 2**20

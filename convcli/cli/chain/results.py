@@ -24,7 +24,6 @@ from convcli.cli.report import (
     print_name,
     write_stdout,
 )
-from convcli.core.digits import reliable_decimals, round_number
 from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.arrays import write_npy
@@ -263,9 +262,6 @@ class _ChainWriter:
         )
         if target.format.name == "txt":  # one position of all maps, as one line
             image = replace(image, pixels=image.pixels.reshape(image.shape[0], -1))
-        decimals = self.writing.digits
-        if decimals is None:
-            decimals = reliable_decimals(maps.dtype, scale)
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
         if stats.nans and image.depth is not None:
             notes += (f"{stats.nans} NaN values of the last layer became black",)
@@ -282,9 +278,10 @@ class _ChainWriter:
             notes += (hint,)
         for note in visible((*target.notes, *notes)):
             click.echo(f"{self.name}: {note}", err=True)
+        minimum, maximum = stats.shown(self.writing.digits)
         self.record |= {
-            "min": finite(round_number(stats.minimum, decimals)),
-            "max": finite(round_number(stats.maximum, decimals)),
+            "min": finite(minimum),
+            "max": finite(maximum),
             "clipped": round(stats.clipped, 6),
         }
         if self.data is None:

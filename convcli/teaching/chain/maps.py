@@ -98,7 +98,8 @@ def image_of(
         value_range.apply(values, out)
     bits = None if range == "raw" else depth
     image = replace(like, pixels=squeeze_maps(pixels), depth=bits, alpha=None, notes=())
-    if scale is not None:
+    if scale is not None and maps.dtype.kind == "f":
+        stats.dtype, stats.decimals = maps.dtype, reliable_decimals(maps.dtype, scale)
         if value_range.high > value_range.low:
             scale = max(scale / (value_range.high - value_range.low), 1)
         image = replace(image, decimals=reliable_decimals(pixels.dtype, scale))

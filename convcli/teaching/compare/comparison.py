@@ -40,20 +40,21 @@ class Compared:
         difference: this result minus the first, (H, W) or (H, W, C), at the positions of the image
             for which both have a value; None if there are none.
         obstacle: why there is no difference; else empty.
+        decimals: how many decimals of the difference hold.
     """
 
     choice: Choice
     filtered: Filtered
     difference: NDArray[Any] | None
     obstacle: str = ""
+    decimals: int | None = None
 
     @property
     def mean_difference(self) -> float | None:
-        """The mean magnitude of the difference, without digits of rounding."""
+        """The mean magnitude of the difference, in the decimals that hold."""
         if self.difference is None:
             return None
-        decimals = reliable_decimals(np.float64, largest_magnitude(self.difference))
-        return round_number(float(np.abs(self.difference).mean()), decimals)
+        return round_number(float(np.abs(self.difference).mean()), self.decimals)
 
 
 def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compared]:
@@ -82,7 +83,16 @@ def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compare
             raise UsageError(f"{choice.name}: {error}") from error
         first = compared[0] if compared else Compared(choice, filtered, None)
         difference, obstacle = _difference(image, first, choice, filtered)
-        compared.append(Compared(choice, filtered, difference, obstacle))
+        decimals = None
+        if difference is not None:
+            images = first.filtered.image, filtered.image
+            kind = np.result_type(*(each.pixels.dtype for each in images))
+            own = reliable_decimals(
+                kind if kind.kind == "f" else np.float64, largest_magnitude(difference) or 1
+            )
+            known = [each for each in (own, *(i.decimals for i in images)) if each is not None]
+            decimals = min(known)
+        compared.append(Compared(choice, filtered, difference, obstacle, decimals))
     return compared
 
 

@@ -178,7 +178,7 @@ def explain_probed(
         max_value=image.max_value,
         extremes=extremes,
         outputs=tuple(outputs),
-        dtype=activated.dtype.name,
+        dtype=kind.name,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convcli.teaching.explain.computation import Computation
+from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.text import explanation_text
 
 
@@ -20,7 +21,7 @@ class Explanation(Computation):
     """
 
     def __repr__(self) -> str:
-        pixels = tuple(output.pixel for output in self.outputs)
+        pixels = tuple(output.pixel for output in as_shown(self).outputs)
         return f"Explanation(kernel={self.kernel!r}, at={self.at}, pixels={pixels})"
 
     def text(self, digits: int | None = None) -> str:

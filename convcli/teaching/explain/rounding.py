@@ -29,6 +29,7 @@ def as_shown(explanation: C, digits: int | None = None) -> C:
     """
     bound, dtype, extremes = _bound(explanation), explanation.dtype, explanation.extremes
     decimals = reliable_decimals(dtype, bound) if digits is None else digits
+    own = dtype if dtype.startswith("float") else "float64"  # of values, which sums are not in
     pixel_decimals = decimals
     if extremes is not None and digits is None:
         pixel_dtype = "float64" if dtype == "float64" else "float32"
@@ -49,19 +50,19 @@ def as_shown(explanation: C, digits: int | None = None) -> C:
             response,
             sums=tuple(map(shown_sum, response.sums)),
             sum=round_number(response.sum, decimals),
-            value=round_number(response.value, decimals),
+            value=round_number(response.value, decimals, own),
         )
 
     def shown_output(output: OutputValue) -> OutputValue:
-        activated = round_number(output.activated, decimals)
+        activated = round_number(output.activated, decimals, own)
         if math.isfinite(activated) and round(activated) != round(output.activated):
-            activated = output.activated
+            activated = round_number(output.activated, reliable_decimals("float64", bound))
         return OutputValue(
             channel=output.channel,
             responses=tuple(map(shown_response, output.responses)),
-            value=round_number(output.value, decimals),
+            value=round_number(output.value, decimals, own),
             activated=activated,
-            pixel=round_number(output.pixel, pixel_decimals),
+            pixel=round_number(output.pixel, pixel_decimals, own),
         )
 
     return replace(

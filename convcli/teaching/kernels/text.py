@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.core.digits import reliable_decimals, round_number, round_values, sum_bound
 from convcli.core.plan import make_plan
 from convcli.geometry import ConvOptions, size_text
 from convcli.kernels.entries import ComputedKernel
@@ -34,17 +35,25 @@ _SYMMETRIES = {
 def kernel_data(kernel: Kernel) -> dict[str, Any]:
     """Return a kernel and its properties for JSON; kernel files may hold the properties too."""
     factors = kernel.separable
-    least, greatest = kernel.output_range()
+    ends = kernel.output_range()
+    total = sum_bound(kernel.weights, 1, kernel.bias)
+    sum_decimals, end_decimals = (reliable_decimals("float64", total * n) for n in (1, 255))
+    least, greatest = (round_number(end, end_decimals) for end in ends)
     return {
         **kernel_fields(kernel),
         "size": size_text(kernel.shape),
-        "sum": kernel.sum,
+        "sum": round_number(kernel.sum, sum_decimals),
         "symmetry": kernel.symmetry,
         "rank": kernel.rank,
-        "separable": factors and [factor.tolist() for factor in factors],
+        "separable": factors and [_without_errors(factor).tolist() for factor in factors],
         "least": least,
         "greatest": greatest,
     }
+
+
+def _without_errors(factor: NDArray[Any]) -> NDArray[Any]:
+    """Round a computed column or row to the decimals that hold."""
+    return round_values(factor, reliable_decimals(factor.dtype, float(np.abs(factor).max())))
 
 
 def set_json(kernels: KernelSet) -> str:
