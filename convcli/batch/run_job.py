@@ -25,6 +25,7 @@ from convcli.batch.job import (
 from convcli.batch.outputs import Target, choose_target, write_result
 from convcli.batch.summary_files import draw_figure, write_summary
 from convcli.choices import SCALED_RANGES
+from convcli.core.memory import memory_text
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering import (
     Filter,
@@ -44,7 +45,7 @@ def check_fits(need: int, limit: int) -> None:
     """Raise ConvcliError if an image does not fit into the memory limit; both are in bytes."""
     if need > limit:
         raise ConvcliError(
-            f"needs about {need >> 20:,} MiB, above the limit of {limit >> 20:,} MiB; "
+            f"needs about {memory_text(need)}, above the limit of {memory_text(limit)}; "
             "raise it with --max-memory"
         )
 

@@ -84,11 +84,12 @@ def read_one(
 def check_memory(name: str, need: int, thing: str = "the result") -> None:
     """Raise ImageError if a thing takes more bytes than 80 % of those that are available."""
     from convcli.batch.run import available_memory
+    from convcli.core.memory import memory_text
 
     limit = int(0.8 * available_memory())
     if need > limit:
         problem = (
-            f"{thing} needs about {need >> 20:,} MiB, but only {limit >> 20:,} MiB may be used; "
+            f"{thing} needs about {memory_text(need)}, but only {memory_text(limit)} may be used; "
             "make the image, the padding or the dilation smaller"
         )
         raise ImageError(name, problem)

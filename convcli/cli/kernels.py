@@ -11,6 +11,7 @@ import click
 from convcli.cli.command import Group
 from convcli.cli.files import check_outputs, read_one, write_figure
 from convcli.cli.options import (
+    DIGITS,
     OVERWRITE,
     figure_option,
     message_option,
@@ -92,8 +93,14 @@ def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) 
 )
 @plot_option(help="Draw weights, contours, impulse and frequency response (.png, .pdf, .svg, ...).")
 @OVERWRITE
+@DIGITS
 def show_kernel(
-    spec: str, json: bool, output: str | None, plot: str | None, overwrite: bool
+    spec: str,
+    json: bool,
+    output: str | None,
+    plot: str | None,
+    overwrite: bool,
+    digits: int | None,
 ) -> None:
     """Show the weights of a kernel and its properties.
 
@@ -106,6 +113,8 @@ def show_kernel(
 
     if json and output is not None:
         raise UsageError("--json prints; to write a file, use -o with a .json name instead")
+    if digits is not None and (json or output is not None):
+        raise UsageError("--digits is for the page that is shown; --json and -o hold all digits")
     if plot is not None and (json or output == "-"):
         printing = "--json" if json else "-o -"
         raise UsageError(f"{printing} prints, and --plot draws; choose one")
@@ -118,7 +127,8 @@ def show_kernel(
 
         write_figure(draw_kernel_sheet(kernel_set), plot, overwrite=overwrite)
     if output is None and plot is None:
-        click.echo(set_json(kernel_set) if json else set_text(kernel_set, find_computed(spec)))
+        text = set_text(kernel_set, find_computed(spec), digits)
+        click.echo(set_json(kernel_set) if json else text)
 
 
 def _write(kernel: Kernel, output: str, overwrite: bool) -> None:

@@ -47,10 +47,15 @@ def as_numbers(
     if masked is not None and isinstance(values, masked.MaskedArray):
         raise error(f"{name} is a masked array, but masks are not used; fill it: array.filled(0)")
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     except (TypeError, ValueError, OverflowError) as problem:
         message = f"{name} must have rows of equal length that hold numbers only"
         raise error(message) from problem
+    if array.dtype.kind == "O" and any(
+        isinstance(value, int) and value.bit_length() > 63 for value in array.flat
+    ):
+        raise error(f"{name} has integers beyond 64 bits; give them as floats")
+    return array
 
 
 def real_number(value: object, name: str, error: type[UsageError] = UsageError) -> float:

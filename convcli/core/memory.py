@@ -145,3 +145,15 @@ def _geometry(shape: tuple[int, ...], kernel: tuple[int, ...], options: ConvOpti
     size: Pair = (kernel[-2], kernel[-1])
     rules = options.padding, options.stride, options.dilation, options.operation
     return conv_geometry((shape[0], shape[1]), size, *rules)
+
+
+def memory_text(size: int) -> str:
+    """Write a number of bytes in the smallest unit that takes at most four digits.
+
+    >>> memory_text(100_000), memory_text(3 * 2**30), memory_text(2**48)
+    ('97 KiB', '3,072 MiB', '256 TiB')
+    """
+    units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    while (size := size >> 10) >= 10_000 and len(units) > 1:
+        del units[0]
+    return f"{size:,} {units[0]}"

@@ -69,7 +69,9 @@ class Format:
         if self.holds(channels, depth):
             return
         content = f"{channels} channel{'' if channels == 1 else 's'}"
-        if depth is None:
+        if depth is not None and self.channels == NONE:
+            content = "pixels, only plain numbers"
+        elif depth is None:
             content = f"plain numbers in {content}"
         if frames:
             advice = _advice_on_frames(channels, depth)

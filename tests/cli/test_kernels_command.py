@@ -214,3 +214,14 @@ def test_names_are_listed_and_completed_without_numpy(code):
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_digits_sets_the_decimals_of_the_weights_that_are_shown(convcli):
+    lines = convcli("kernels", "show", "gaussian:3", "--digits", "2").out.decode().splitlines()
+    assert [line.split() for line in lines[2:5]] == [
+        ["0.06", "0.12", "0.06"],
+        ["0.12", "0.27", "0.12"],
+        ["0.06", "0.12", "0.06"],
+    ]
+    for option in (["--json"], ["-o", "-"]):
+        assert "hold all digits" in convcli("kernels", "show", "1", "--digits=2", *option).err

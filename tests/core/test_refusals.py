@@ -116,6 +116,8 @@ IMAGE = np.ones((7, 3))
             "side of 2,147,483,655 pixels; at most 2,147,483,647",
         ),
         ([[1, 2], [3]], ONE, {}, UsageError, "image must have rows of equal length"),
+        ([[1, 10**400]], ONE, {}, UsageError, "image has integers beyond 64 bits"),
+        (IMAGE, [[1, 10**400]], {}, KernelError, "kernel has integers beyond 64 bits"),
         (IMAGE, [[1], [2, 3]], {}, KernelError, "kernel must have rows of equal length"),
         (IMAGE, ONE, {"dtype": "(2,"}, UsageError, "dtype must be a type of numbers"),
         (IMAGE, ONE, {"dtype": bool}, UsageError, "integer or floating-point type, not bool"),

@@ -64,9 +64,14 @@ def set_json(kernels: KernelSet) -> str:
     return json.dumps({"label": kernels.label, "combine": kernels.combine, "kernels": members})
 
 
-def set_text(kernels: KernelSet, computed: ComputedKernel | None = None) -> str:
-    """Return the page of a SPEC; the parameters of a computed kernel come last."""
-    parts = [_kernel_text(kernel) for kernel in kernels.kernels]
+def set_text(
+    kernels: KernelSet, computed: ComputedKernel | None = None, digits: int | None = None
+) -> str:
+    """Return the page of a SPEC; the parameters of a computed kernel come last.
+
+    ``digits`` are the decimals of the weights; None for those in which the largest has six digits.
+    """
+    parts = [_kernel_text(kernel, digits) for kernel in kernels.kernels]
     if len(parts) > 1:
         combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
         parts.insert(0, f"{kernels.label}: {len(parts)} kernels, {combined}")
@@ -75,7 +80,7 @@ def set_text(kernels: KernelSet, computed: ComputedKernel | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def _kernel_text(kernel: Kernel) -> str:
+def _kernel_text(kernel: Kernel, digits: int | None) -> str:
     heading = f"{kernel.name}: {kernel.summary}" if kernel.summary else kernel.name
     planes = kernel.matrix.reshape(-1, *kernel.shape)
     rows, columns = kernel.shape
@@ -84,7 +89,7 @@ def _kernel_text(kernel: Kernel) -> str:
         top, left = max(rows - _MIDDLE, 0) // 2, max(columns - _MIDDLE, 0) // 2
         planes = planes[:, top : top + _MIDDLE, left : left + _MIDDLE]
         notes.append(f"the middle {size_text(planes.shape[1:])} of {size_text(kernel.shape)}")
-    shown = _rounded(planes)
+    shown = _rounded(planes, digits)
     if not np.array_equal(shown, planes):
         notes.append("rounded")
     blocks = []
@@ -100,13 +105,14 @@ def _kernel_text(kernel: Kernel) -> str:
     return f"{heading}\n\n{matrix}\n\n{properties}"
 
 
-def _rounded(planes: NDArray[Any]) -> NDArray[Any]:
-    """Round weights to the decimals in which the largest has six digits; keep integers."""
+def _rounded(planes: NDArray[Any], decimals: int | None) -> NDArray[Any]:
+    """Round weights, by default so that the largest has six digits; keep integers."""
     largest = float(np.abs(planes).max())
     if planes.dtype.kind != "f" or not largest:
         return planes
-    rounded = planes.round(max(_DIGITS - 1 - math.floor(math.log10(largest)), 0))
-    return np.asarray(rounded + 0.0)  # no -0
+    if decimals is None:
+        decimals = max(_DIGITS - 1 - math.floor(math.log10(largest)), 0)
+    return np.asarray(planes.round(decimals) + 0.0)  # no -0
 
 
 def _factor_text(factor: NDArray[Any]) -> str:
