@@ -105,7 +105,7 @@ CALLS = [
         (np.zeros((2, 3, 3, 1)), "4 dimensions.*one by one"),
         ([[1, 2], [3]], "rows of equal length"),
         ([["a"]], "real numbers"),
-        ([[10**400]], "real numbers"),
+        ([[10**400]], "integers beyond 64 bits"),
     ],
 )
 def test_what_is_no_image_is_refused(call, image, message):

@@ -47,7 +47,7 @@ def test_the_matrix_is_a_read_only_copy():
         ([[1e31]], "within"),
         (np.array([[2**63]], dtype=np.uint64), "64 bits"),
         ([[-(2**63)]], "64 bits"),
-        ([[2**70]], "object"),
+        ([[2**70]], "integers beyond 64 bits"),
     ],
 )
 def test_a_matrix_that_is_no_kernel_is_refused(matrix, message):
