@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, NamedTuple
@@ -70,19 +70,12 @@ class Filter(NamedTuple):
 class Filtered(NamedTuple):
     """A filtered image, the statistics of its values, and how they were computed.
 
-    ``plans`` are those of the kernels, whose maps ``combine`` made into one.
+    ``method`` is text: a plan would keep the spectra of a large kernel while a result is encoded.
     """
 
     image: ImageData
     stats: ValueStats
-    plans: Sequence[Plan]
-    combine: str | None = None
-
-    @property
-    def method(self) -> str:
-        """How each map was summed, in one line."""
-        maps = f"{self.combine} of {len(self.plans)} maps, each " if self.combine else ""
-        return maps + self.plans[0].describe()
+    method: str
 
 
 class Probed(NamedTuple):
@@ -151,7 +144,8 @@ def filter_image(
             if extremes and extremes[1] > extremes[0]:
                 bound = max(bound / (extremes[1] - extremes[0]), 1)
             result = replace(result, decimals=reliable_decimals(pixels.dtype, bound))
-    return Filtered(result, stats, task.plans, combine)
+    maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
+    return Filtered(result, stats, maps + task.plans[0].describe())
 
 
 def apply_range(

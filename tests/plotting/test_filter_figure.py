@@ -43,7 +43,7 @@ def as_image(pixels):
 def result_of(image, kernels, label, extremes, clipped, **more):
     low, high = extremes
     stats = SimpleNamespace(minimum=low, maximum=high, clipped=clipped)
-    return Filter(label, kernels, **more), Filtered(image, stats, [])
+    return Filter(label, kernels, **more), Filtered(image, stats, "")
 
 
 def plain_row(pixels, kernel=OUTLINE, label="outline"):
