@@ -89,6 +89,17 @@ def test_a_stack_is_not_narrowed_with_the_images(apply, save, load, rng):
     np.testing.assert_allclose(load("s.npy")[..., 0], values)
 
 
+def test_a_stack_changes_nothing_of_the_image_beside_it(apply, save, load, rng):
+    pixels = rng.integers(20_000, 30_000, (300, 301), np.uint16)
+    pixels[123, 45], pixels[201, 7] = 0, 65535  # rescale needs each value
+    save("deep.png", pixels)
+    options = ("-k", "identity", "--range", "rescale", "deep.png", "--format", "bmp")
+    ok(apply(*options, "-o", "alone.bmp"))
+    ok(apply(*options, "-o", "beside.bmp", "--stack", "s.npy"))
+    np.testing.assert_array_equal(load("beside.bmp"), load("alone.bmp"))
+    assert load("s.npy").max() == 65535
+
+
 def test_16_bits_stay(apply, save, load):
     save("in.png", np.arange(200, 212, dtype=np.uint16).reshape(3, 4) * 257)
     ok(apply("-k", "1", "in.png", "--stack", "s.npy"))

@@ -59,6 +59,13 @@ def test_whole_weights_have_no_decimals_and_others_as_many_as_are_known(rng):
     assert shown_weights(learned_from(np.full((2, 2), 0.25)))[1] == 2
 
 
+def test_more_noise_leaves_fewer_decimals(rng):
+    kernel = rng.normal(size=(3, 3))
+    shown = [shown_weights(learned_from(kernel, noise=noise))[1] for noise in (0, 1, 100)]
+    assert shown[0] == 6
+    assert shown[1:] == [3, 2]
+
+
 def test_a_kernel_that_fits_badly_is_not_rounded_to_another():
     learned = learned_from([[-0.62, 0.39, 0.79]], noise=20)
     rounded, _ = shown_weights(learned)
