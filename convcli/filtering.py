@@ -20,7 +20,7 @@ from convcli.core.memory import estimated_bytes
 from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import ConvOptions, Pair, size_text
+from convcli.geometry import ConvOptions, Pair, conv_geometry, size_text
 from convcli.images.image import ImageData, level_of, max_value_of
 from convcli.images.value_range import (
     DirectionColors,
@@ -31,6 +31,7 @@ from convcli.images.value_range import (
 )
 from convcli.kernels.kernel import Kernel
 
+PERCENTILE_BYTES = 4 * 8 + 1  # of each value: the map, its parts, and the copies that are sorted
 SAMPLED_ROWS = 64  # that tell how many values are clipped, where not all are counted
 
 
@@ -191,6 +192,10 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     conv, pixels = image_filter.conv, image.pixels
     threads, method = image_filter.threads, image_filter.method
     need = estimated_bytes(pixels.shape, pixels.dtype, kernels, conv, result, threads, method)
+    if image_filter.range == "percentile":
+        rules = conv.padding, conv.stride, conv.dilation, conv.operation
+        rows, columns = conv_geometry(image.shape, kernels[0][-2:], *rules).output_shape
+        need += PERCENTILE_BYTES * rows * columns * image.channels
     return need + 4 * pixels.size * (image_filter.alpha == "premultiply")
 
 

@@ -1,5 +1,7 @@
 """One image through one filter."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from convcli.errors import ConvcliError, KernelError, UsageError
-from convcli.filtering import Filter, apply_range, filter_image, measure
+from convcli.filtering import Filter, apply_range, filter_bytes, filter_image, measure
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, Metadata
 from convcli.kernels.kernel import Kernel
@@ -109,6 +111,17 @@ def test_percentile_maps_numpys_percentiles_of_all_channels_to_black_and_white(d
     assert done.stats.clipped == ((values < low) | (values > high)).mean()
     low_high = measure(ImageData(pixels, depth), image_filter)
     assert low_high == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_the_memory_that_percentiles_take_is_counted(dtype):
+    image = ImageData(np.random.default_rng(3).integers(0, 256, (500, 400)).astype(dtype), None)
+    box = Filter("box", (get_kernel("box:3"),), range="percentile", threads=1)
+    tracemalloc.start()
+    measure(image, box)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= filter_bytes(image, box, None) <= 3 * peak
 
 
 def test_percentiles_are_those_of_finite_values():
