@@ -314,8 +314,9 @@ def test_a_worker_killed_with_nothing_to_do_costs_nothing():
     before, killed = len(list(threads.iterdir())), workers(process.pid)
     for worker in killed:
         os.kill(worker, signal.SIGKILL)
-    # The thread that watches a worker ends when it has noticed that the worker is dead.
-    wait_for(lambda: len(list(threads.iterdir())) <= before - len(killed))
+    # A worker has a thread that feeds it and one that watches it, which ends last: when it has
+    # noticed that the worker is dead.
+    wait_for(lambda: len(list(threads.iterdir())) <= before - 2 * len(killed))
     _, err = process.communicate("in/002.png\nin/003.png\nin/004.png\n", timeout=30)
     assert (process.returncode, err, len(names("out/in"))) == (0, "", 5)
 
