@@ -92,6 +92,7 @@ names = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(names)
 def test_a_list_ended_by_nul_gives_any_name_back(tmp_path_factory, given_names):
     file = tmp_path_factory.mktemp("lists") / "list"

@@ -180,6 +180,7 @@ KERNELS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(IMAGES, KERNELS)
 def test_every_command_prints_the_same_number_near_the_true_one(image, kernel):

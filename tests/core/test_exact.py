@@ -169,6 +169,7 @@ def test_quotients_are_rounded_once(dtype, divisor, by_loops, rng):
         np.testing.assert_array_equal(rounded.ravel(), expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     pixel=st.integers(0, 255),

@@ -47,6 +47,7 @@ def test_integers_under_a_fractional_kernel(dtype, by_loops, exactly, rng):
     assert worst(actual, expected) <= (1e-12 if double else 1e-5)
 
 
+@pytest.mark.slow
 def test_many_channels_and_a_large_kernel(by_loops, rng):
     image = (1000 + rng.normal(size=(40, 40, 8))).astype(np.float32)
     kernel = rng.normal(size=(2, 8, 31, 31))

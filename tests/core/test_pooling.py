@@ -48,6 +48,7 @@ def poolings(draw):
     return shape, {name: tuple(pair) for name, pair in arguments.items()} | flags
 
 
+@pytest.mark.slow
 @given(poolings(), st.sampled_from(["max", "avg"]), st.integers(1, 3), st.integers(0, 99))
 @settings(max_examples=200, deadline=None)
 def test_windows_one_by_one(pooling, kind, channels, seed):

@@ -143,6 +143,7 @@ def test_channels_are_filtered_each_on_its_own(image, kernel, options):
             np.testing.assert_array_equal(whole[..., channel], alone)
 
 
+@pytest.mark.slow
 @given(images(), kernels(), OPTIONS)
 def test_a_stride_keeps_every_nth_window(image, kernel, options):
     dense = filtered(image, kernel, {**options, "stride": 1})

@@ -79,6 +79,7 @@ def test_a_correlated_gaussian(operation, by_loops, exactly, rng):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12 * expected.max())
 
 
+@pytest.mark.slow
 def test_outline_without_padding_equals_a_double_loop(rng):
     image = rng.integers(0, 256, (224, 448)).astype(np.uint8)
     outline = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]

@@ -330,6 +330,7 @@ def test_a_resolution_beyond_the_format_is_a_note(suffix, most, limit):
     assert len(result_of(small, suffix)[1]) == (suffix == "jpg")
 
 
+@pytest.mark.slow
 def test_xmp_of_ten_megabytes_is_carried():
     xmp = b"<x>" + b" " * 10_000_000 + b"</x>"
     source = xmp_input("WEBP", xmp)

@@ -247,6 +247,7 @@ def check_orientation(orientation, form):
         assert image.metadata.dpi == pytest.approx(expected_dpi, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_large_images_cross_many_bands_the_same():
     im = Image.effect_noise((1900, 700), 80).convert("RGB")
     exif = Image.Exif()

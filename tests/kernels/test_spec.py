@@ -220,6 +220,7 @@ def outcome(text, stdin):
         return str(error)
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=8).map("".join)))
 @example("\0.txt")
 @example("a" * 5000 + ".npy")
@@ -300,6 +301,7 @@ def test_a_list_that_is_no_matrix_is_refused(text):
         parse_matrix(text, 1000)
 
 
+@pytest.mark.slow
 def test_the_longest_side_is_possible():
     assert get_kernel("box:2047x1").shape == (1, 2047)
     assert get_kernel("disk:1023").shape == (2047, 2047)

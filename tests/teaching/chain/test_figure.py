@@ -174,6 +174,7 @@ CHAINS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHAINS)
 def test_the_figure_is_laid_out_as_it_was(name, laid_out):
     blocks, max_value = CHAINS[name]

@@ -101,6 +101,7 @@ def test_strides_dilations_and_choices_of_windows(stride, dilation, share):
     agree(given, products_by_matrix, residuals_by_matrix)
 
 
+@pytest.mark.slow
 def test_tiles_and_bands_add_up():
     """More windows than one tile holds, in both directions."""
     for taps in ((2, 2), (3, 5)):

@@ -147,6 +147,7 @@ def check_photograph(image, size):
     assert np.abs(learned.weights - kernel).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_5x5_from_a_photograph():
     check_photograph(sample("astronaut.png")[:160, 100:260], 5)
 
@@ -244,6 +245,7 @@ def test_inputs_are_not_modified():
     np.testing.assert_array_equal(after, GRAY)
 
 
+@pytest.mark.slow
 def test_the_same_whatever_the_threads():
     image = sample("camera.png")
     after = cross_correlate(image, get_kernel("gaussian:5").weights)
