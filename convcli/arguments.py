@@ -267,13 +267,17 @@ def swapped(
 ) -> tuple[Array, Array | GivenKernels]:
     """Return a signal and a kernel, swapped if the kernel is the longer, as numpy.convolve does.
 
-    Nothing is swapped where that would change more than the order: with numbers for a padding, or
-    with a dilation.
+    The border, if it is not zero, then continues the longer one. Padding in numbers is that of the
+    image, and dilation that of the kernel: with these nothing is swapped.
     """
     if image.ndim != 1 or not isinstance(kernel, np.ndarray) or kernel.ndim != 1:
         return image, kernel
     commutes = isinstance(conv.padding, str) and as_pair(conv.dilation, "dilation", least=1)[1] == 1
-    return (kernel, image) if commutes and 0 < len(image) < len(kernel) else (image, kernel)
+    if not commutes or not 0 < len(image) < len(kernel):
+        return image, kernel
+    if image.dtype.kind == "f" and kernel.dtype.kind in "buif":  # its type is that of the sums
+        kernel = kernel.astype(np.result_type(image, kernel))
+    return kernel, image
 
 
 def check_explain_words(

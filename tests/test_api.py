@@ -307,6 +307,8 @@ def test_only_convolve_swaps_and_only_signals():
     with pytest.raises(GeometryError, match=r"exceeds the 2x1 input$"):
         convolve([1, 2], [4, 5, 6], padding="valid", dilation=2)
     assert convolve([1, 2, 3], [4, 5, 6, 7], padding=1, border="zero").tolist() == [28, 34]
+    short = np.array([0.1, 0.7, 5.3])
+    assert convolve(short, np.arange(5, dtype=np.int16), border="zero").dtype == np.float64
     with pytest.raises(GeometryError, match=r"exceeds the 3x2 input$"):  # none holds the other
         convolve(np.ones((2, 3)), np.ones((3, 2)), padding="valid")
 
@@ -426,6 +428,7 @@ def test_a_plan_tells_what_filtering_gives(shape, dtype, kernel, options):
 def test_a_plan_names_the_method_and_the_reason():
     asked = plan((512, 512), "f4", np.ones((3, 3)), method="fft")
     assert (asked.method, "fft is asked for" in asked.why) == ("fft", True)
+    assert asked.cost > plan((512, 512), "f4", np.ones((3, 3))).cost
     free = plan((512, 512), "f4", np.random.default_rng(0).normal(size=(41, 41)))
     assert all(name in free.why for name in ("direct", "toeplitz", "fft"))
     assert free.method in free.why

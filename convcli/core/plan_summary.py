@@ -71,7 +71,7 @@ def summarize(
         plan.types.accumulator,
         plan.types.result,
         plan.method,
-        min(plan.costs.values()),
+        plan.costs.get(plan.method, min(plan.costs.values())),
         plan.error_bound,
         plan.why,
     )

@@ -50,7 +50,7 @@ def cells(axes):
     return [text.get_text() for text in axes.texts]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if name != "compass-rgb"])
 def test_nothing_is_cut_or_overlaps(name, legible):
     legible(drawn(name)[1])
 
@@ -95,10 +95,11 @@ def test_ticks_are_the_places_in_the_input():
     assert [t.get_text() for t in axes.get_yticklabels()] == list(map(str, response.rows))
 
 
-def test_a_row_for_each_sum_at_most_12():
+def test_a_row_for_each_sum_at_most_12(legible):
     assert len(drawn("rgb")[1].axes) == 9
     assert len(drawn("channels")[1].axes) == 9
     _, figure = drawn("compass-rgb")
+    legible(figure)
     assert len(figure.axes) == 36
     assert "12 of 24 sums" in figure.get_suptitle()
 
