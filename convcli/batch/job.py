@@ -159,7 +159,11 @@ def _is_pending(path: str, job: Job, writing: WriteOptions) -> bool:
     if writing.skip_existing:
         return False
     source = job.source.file
-    both_exist = source is not None and os.path.exists(source) and os.path.exists(path)
-    if source is not None and both_exist and os.path.samefile(path, source):
+    if (
+        source
+        and os.path.exists(source)
+        and os.path.exists(path)
+        and os.path.samefile(path, source)
+    ):
         raise ImageError(path, "is the input itself; --overwrite replaces it")
     raise refuse_existing(Path(path))

@@ -36,7 +36,7 @@ _PHOTOSHOP_TAGS = (33723, 34377)  # of a TIFF: IPTC, and Photoshop's image resou
 _STALE_KEYWORDS = ("Raw profile type ", "date:", "Thumb::")
 _READ_ELSEWHERE = (XMP_KEYWORD, "exif", "Raw profile type exif")
 _MOST_NAMED = 5
-_MAYBE_EXIF = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
+_MAYBE_EXIF = ("exif", "Raw profile type exif", "xmp", XMP_KEYWORD)
 
 
 def read_metadata(

@@ -72,8 +72,8 @@ def write_frames(
 ) -> tuple[str, ...]:
     """Encode images into one animation or multi-page file; see :func:`write_image`.
 
-    The images are taken one at a time. Each has its own duration; loop count, EXIF, profile and
-    resolution are those of the first.
+    The images are taken one at a time. Each has its own duration; the loop count and all other
+    metadata are those of the first, but for pages of a TIFF, which have their own.
 
     Raises:
         ConvcliError: as :func:`write_image`.
@@ -84,14 +84,12 @@ def write_frames(
     first, second = next(rest, None), next(rest, None)
     if first is None:
         raise UsageError("there are no images to write")
-    if second is not None:
-        format.check_frames(first.channels, first.depth)
     if second is None:
         encoder.write_one(first, file)
-    elif format.name == "TIFF":
-        encoder.write_pages(chain([first, second], rest), file)
     else:
-        encoder.write_animation(chain([first, second], rest), file)
+        format.check_frames(first.channels, first.depth)
+        write = encoder.write_pages if format.name == "TIFF" else encoder.write_animation
+        write(chain([first, second], rest), file)
     return tuple(dict.fromkeys(encoder.notes))
 
 

@@ -83,17 +83,19 @@ def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compare
             raise UsageError(f"{choice.name}: {error}") from error
         first = compared[0] if compared else Compared(choice, filtered, None)
         difference, obstacle = _difference(image, first, choice, filtered)
-        decimals = None
-        if difference is not None:
-            images = first.filtered.image, filtered.image
-            kind = np.result_type(*(each.pixels.dtype for each in images))
-            own = reliable_decimals(
-                kind if kind.kind == "f" else np.float64, largest_magnitude(difference) or 1
-            )
-            known = [each for each in (own, *(i.decimals for i in images)) if each is not None]
-            decimals = min(known)
+        decimals = _decimals(difference, first.filtered.image, filtered.image)
         compared.append(Compared(choice, filtered, difference, obstacle, decimals))
     return compared
+
+
+def _decimals(difference: NDArray[Any] | None, first: ImageData, second: ImageData) -> int | None:
+    """Return how many decimals of a difference of two results hold."""
+    if difference is None:
+        return None
+    dtype = np.result_type(first.pixels, second.pixels)
+    largest = largest_magnitude(difference) or 1
+    own = reliable_decimals(dtype if dtype.kind == "f" else np.float64, largest)
+    return min(n for n in (own, first.decimals, second.decimals) if n is not None)
 
 
 def _difference(
