@@ -23,6 +23,7 @@ FLOORS = [
     "images",
     "layers",
     "filtering",
+    "frames",
     "plotting",
     "teaching",
     "batch",

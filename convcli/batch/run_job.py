@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -33,8 +32,8 @@ from convcli.filtering import (
     apply_range,
     filter_bytes,
     filter_image,
-    measure,
 )
+from convcli.frames import FilteredFrames, filter_frames, measure_frames, runs_of_alike
 from convcli.images.image import ImageData
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
 from convcli.images.reading import read_frames, read_image
@@ -184,29 +183,36 @@ class _JobRunner:
         """Filter every frame into one file; a scaled range uses one scale for all frames."""
         extremes = None
         if chosen.range in SCALED_RANGES:
-            extremes = math.inf, -math.inf
-            for frame in self._frames():
-                self._reserve_filtering(frame, chosen, None)
-                low, high = measure(frame, chosen)
-                extremes = min(low, extremes[0]), max(high, extremes[1])
-        frames = self._frames()
-        first = next(frames)
-        self.notes += first.notes
-        target = self._target(first, chosen, output)
-        self._reserve_filtering(first, chosen, target)
-        total = filter_image(first, chosen, _depth(first, target), extremes)
+            extremes = measure_frames(self._reserved_frames(chosen), chosen)
+        runs = self._filtered_runs(chosen, output, extremes)
+        target, first, shape = next(runs)
 
-        def filtered() -> Iterator[ImageData]:
-            yield total.image
-            for frame in frames:
+        def images() -> Iterator[ImageData]:
+            yield from first.images
+            for _, part, _ in runs:
+                first.stats.merge(part.stats)
+                yield from part.images
+
+        total = Filtered(first.images[0], first.stats, first.method)
+        self._write(chosen, target, partial(write_frames, images()), total, shape)
+
+    def _reserved_frames(self, chosen: Filter) -> Iterator[ImageData]:
+        """Read the frames, and reserve what it takes to measure each."""
+        for frame in self._frames():
+            self._reserve_filtering(frame, chosen, None)
+            yield frame
+
+    def _filtered_runs(
+        self, chosen: Filter, output: Output, extremes: tuple[float, float] | None
+    ) -> Iterator[tuple[Target | None, FilteredFrames, tuple[int, int]]]:
+        """Filter the frames; yield targets, results, and the shapes of the frames."""
+        for run in runs_of_alike(self._frames()):
+            for frame in run:
                 self.notes += frame.notes
-                each_target = self._target(frame, chosen, output)
-                self._reserve_filtering(frame, chosen, each_target)
-                result = filter_image(frame, chosen, _depth(frame, each_target), extremes)
-                total.stats.merge(result.stats)
-                yield result.image
-
-        self._write(chosen, target, partial(write_frames, filtered()), total, first.shape)
+            target = self._target(run[0], chosen, output)
+            self._reserve_filtering(run[0], chosen, target)
+            filtered = filter_frames(run, chosen, _depth(run[0], target), extremes)
+            yield target, filtered, run[0].shape
 
     def _target(self, image: ImageData, chosen: Filter, output: Output | None) -> Target | None:
         """Choose format and depth of a result, which depend on the image's channels and depth."""

@@ -1,0 +1,135 @@
+"""Filter the frames of a sequence: small frames that are alike are filtered side by side.
+
+What surrounds the sums costs a small image more than the sums: 48x32 pixels take 0.3 ms, of which a
+3x3 kernel's sums are a tenth. Frames of one shape and type therefore become the channels of one
+image, since a 2-D kernel filters every channel on its own. Only exact sums are made so: sums in
+floating point are measured by the largest sum of their image, which must not be another frame's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convcli.choices import SCALED_RANGES
+from convcli.core.dtypes import with_channels
+from convcli.filtering import Filter, filter_image, measure, plan_kernel
+from convcli.images.image import ImageData
+from convcli.images.value_range import ValueStats
+
+STACKED_VALUES = 1 << 17  # most values of frames that are filtered at the same time
+
+
+class FilteredFrames(NamedTuple):
+    """Filtered frames, the statistics of all of their values, and how they were computed."""
+
+    images: list[ImageData]
+    stats: ValueStats
+    method: str
+
+
+def runs_of_alike(frames: Iterable[ImageData]) -> Iterator[list[ImageData]]:
+    """Yield each run of frames of one shape, type and format, at most ``STACKED_VALUES`` long.
+
+    A frame of more values is a run of its own, and the next frame is not asked for before it has
+    been used.
+    """
+    run: list[ImageData] = []
+    for frame in frames:
+        if run and _kind(frame) != _kind(run[0]):
+            yield run
+            run = []
+        run.append(frame)
+        if (len(run) + 1) * frame.pixels.size > STACKED_VALUES:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def filter_frames(
+    frames: list[ImageData],
+    image_filter: Filter,
+    depth: int | None,
+    extremes: tuple[float, float] | None = None,
+) -> FilteredFrames:
+    """Filter a run of frames that are alike.
+
+    Args:
+        frames: at least one, from :func:`runs_of_alike`.
+        image_filter: what to do.
+        depth: as for :func:`convcli.filtering.filter_image`.
+        extremes: the same; with None, ``rescale`` and ``percentile`` scale each frame on its own.
+
+    Raises:
+        ConvcliError: as :func:`convcli.filtering.filter_image`.
+    """
+    scales_each = image_filter.range in SCALED_RANGES and extremes is None
+    if len(frames) == 1 or scales_each or not _are_independent(frames[0], image_filter):
+        results = [filter_image(frame, image_filter, depth, extremes) for frame in frames]
+        for result in results[1:]:
+            results[0].stats.merge(result.stats)
+        return FilteredFrames(
+            [result.image for result in results], results[0].stats, results[0].method
+        )
+    filtered = filter_image(_stacked(frames), image_filter, depth, extremes)
+    planes, alpha = filtered.image.pixels, filtered.image.alpha
+    planes = planes.reshape(*planes.shape[:2], len(frames), -1)
+    shape = (*planes.shape[:2], *frames[0].pixels.shape[2:])
+    images = [
+        replace(
+            frame,
+            pixels=np.ascontiguousarray(planes[:, :, place]).reshape(shape),
+            depth=filtered.image.depth,
+            alpha=None if alpha is None else np.ascontiguousarray(alpha[..., place]),
+            notes=(),
+            decimals=filtered.image.decimals,
+        )
+        for place, frame in enumerate(frames)
+    ]
+    return FilteredFrames(images, filtered.stats, filtered.method)
+
+
+def measure_frames(frames: Iterable[ImageData], image_filter: Filter) -> tuple[float, float]:
+    """Return the least and the greatest of what :func:`convcli.filtering.measure` says of each.
+
+    Frames without finite values count only if all are such; then both are NaN.
+
+    Raises:
+        ConvcliError: as :func:`convcli.filtering.filter_image`.
+    """
+    ends = []
+    for run in runs_of_alike(frames):
+        if image_filter.range != "percentile" and _are_independent(run[0], image_filter):
+            run = [_stacked(run)]
+        ends += [measure(frame, image_filter) for frame in run]
+    lows, highs = zip(*ends, strict=True)
+    return float(np.fmin.reduce(lows)), float(np.fmax.reduce(highs))
+
+
+def _kind(frame: ImageData) -> tuple[Any, ...]:
+    pixels = frame.pixels
+    return pixels.shape, pixels.dtype, frame.depth, frame.alpha is None, frame.format
+
+
+def _are_independent(frame: ImageData, image_filter: Filter) -> bool:
+    """Tell whether a filter does to each of several channels what it does to it alone."""
+    if image_filter.combine == "direction" or frame.depth is None:
+        return False
+    if frame.alpha is not None and image_filter.alpha == "premultiply":
+        return False
+    kernels = image_filter.kernels
+    return all(
+        kernel.matrix.ndim == 2 and plan_kernel(frame, image_filter, kernel).types.is_exact
+        for kernel in kernels
+    )
+
+
+def _stacked(frames: list[ImageData]) -> ImageData:
+    """Return one image with the channels of all frames, and as many planes of alpha."""
+    pixels = np.concatenate([with_channels(frame.pixels) for frame in frames], axis=2)
+    alphas = [frame.alpha for frame in frames if frame.alpha is not None]
+    return replace(frames[0], pixels=pixels, alpha=np.stack(alphas, axis=2) if alphas else None)
