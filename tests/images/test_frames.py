@@ -16,7 +16,7 @@ from convcli.images.apng import delay
 from convcli.images.formats import named_format
 from convcli.images.gif import index_colors
 from convcli.images.image import ImageData, Metadata
-from convcli.images.options import ReadOptions
+from convcli.images.options import ReadOptions, WriteOptions
 from convcli.images.pillow_reader import BASE_BYTES
 from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames
@@ -363,3 +363,40 @@ def test_memory_counts_a_file_that_its_decoder_takes_whole(suffix, copies):
     padded = io.BytesIO(file.getvalue() + bytes(10_000))
     read_image(padded, name="it", reserve_memory=sizes.append)
     assert sizes[1] - sizes[0] == copies * 10_000
+
+
+def kinds_of_pages():
+    """Pages in pairs that are alike, then one of another size, resolution, or number type."""
+    gray, color = RNG.integers(0, 256, (2, 5, 8), np.uint8), RNG.integers(0, 256, (5, 8, 3))
+    color = color.astype(np.uint8)
+    deep = RNG.integers(0, 2**16, (5, 8), np.uint16)
+    fine = Metadata(dpi=(300.0, 300.0))
+    numbers = RNG.normal(size=(2, 5, 8)).astype(np.float32)
+    wide = np.array([[2**31 + 5, 7], [2**24 + 1, 99]], np.int64)
+    yield from (ImageData(page, 8) for page in gray)
+    yield from (ImageData(page, 8, metadata=fine) for page in gray)
+    yield from (ImageData(page, 8) for page in gray[:, :4])
+    yield from (ImageData(color - shift, 8) for shift in (0, 3))
+    yield from (ImageData(color - shift, 8, gray[shift]) for shift in (0, 1))
+    yield from (ImageData(deep - shift, 16) for shift in (0, 3))
+    yield from (ImageData(page, None) for page in numbers)
+    yield from (ImageData(wide - shift, None) for shift in (0, 1, 10))
+    yield from (ImageData(np.zeros((5, 8), np.uint8), 8) for _ in range(2))
+
+
+@pytest.mark.parametrize("compression", ["none", "lzw"])
+def test_pages_that_begin_alike_keep_their_own_samples(compression):
+    pages = list(kinds_of_pages())
+    file = io.BytesIO()
+    options = WriteOptions(compression=compression)
+    assert write_frames(pages, file, named_format(None, "tif"), options) == ()
+    with Image.open(file) as im:
+        for number, page in enumerate(pages):
+            im.seek(number)
+            samples = np.asarray(im)
+            if im.mode == "I":
+                samples = samples.view(np.uint32 if im.tag_v2[339] == (1,) else np.int32)
+            expected = page.pixels if page.alpha is None else np.dstack([page.pixels, page.alpha])
+            np.testing.assert_array_equal(samples, expected)
+            assert (im.info.get("dpi") == (300, 300)) == (page.metadata.dpi is not None)
+            assert (im.tag_v2[259] == 1) == (compression == "none")
