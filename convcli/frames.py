@@ -1,7 +1,7 @@
 """Filter the frames of a sequence: small frames that are alike are filtered side by side.
 
-What surrounds the sums costs a small image more than the sums: 48x32 pixels take 0.3 ms, of which a
-3x3 kernel's sums are a tenth. Frames of one shape and type therefore become the channels of one
+Around the sums of an image lies a fixed cost, about 0.3 ms. For 48x32 pixels it is ten times that
+of the sums of a 3x3 kernel. Small frames of one shape and type therefore become the channels of one
 image, since a 2-D kernel filters every channel on its own. Only exact sums are made so: sums in
 floating point are measured by the largest sum of their image, which must not be another frame's.
 """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from convcli.errors import ImageError, UsageError
 from convcli.images.apng import delay
@@ -390,7 +390,7 @@ def test_pages_that_begin_alike_keep_their_own_samples(compression):
     file = io.BytesIO()
     options = WriteOptions(compression=compression)
     assert write_frames(pages, file, named_format(None, "tif"), options) == ()
-    with Image.open(file) as im:
+    with TiffImagePlugin.TiffImageFile(file) as im:
         for number, page in enumerate(pages):
             im.seek(number)
             samples = np.asarray(im)
