@@ -390,6 +390,7 @@ def test_pages_that_begin_alike_keep_their_own_samples(compression):
     file = io.BytesIO()
     options = WriteOptions(compression=compression)
     assert write_frames(pages, file, named_format(None, "tif"), options) == ()
+    file.seek(0)
     with TiffImagePlugin.TiffImageFile(file) as im:
         for number, page in enumerate(pages):
             im.seek(number)
