@@ -155,11 +155,11 @@ def cross_correlate(
     Returns:
         (H', W'), (H', W', C) or, for a bank, (H', W', N); one dimension less for a signal. An
         integer image and kernel give exact int32 (int64 for images of 32 bits and more, or if the
-        sums need it). With a divisor, a fractional bias or a floating-point kernel, even of whole
-        numbers, the type that numpy promotes the image and float32 to: float32 for images of up to
-        16 bits and float32 ones, else float64. float32 is within 1e-5 of the largest output,
-        float64 within 1e-12 of the largest sum of magnitudes. float16 overflows to infinity;
-        longdouble is summed in float64.
+        sums need it; uint64 for sums that exceed it and are never negative). With a divisor, a
+        fractional bias or a floating-point kernel, even of whole numbers, the type that numpy
+        promotes the image and float32 to: float32 for images of up to 16 bits and float32 ones,
+        else float64. float32 is within 1e-5 of the largest output, float64 within 1e-12 of the
+        largest sum of magnitudes. float16 overflows to infinity; longdouble is summed in float64.
 
     Raises:
         GeometryError: no window fits into the padded image.

@@ -37,7 +37,7 @@ def maximum(blocks: list[Block]) -> Block:
 
 
 def total(blocks: list[Block]) -> Block:
-    """Return the sum: of integers in int64, of floats in float64."""
+    """Return the sum: of signed integers in int64, of others in float64."""
     kind = np.int64 if np.result_type(*blocks).kind == "i" else np.float64
     added = blocks[0].astype(kind)
     for block in blocks[1:]:
@@ -117,8 +117,8 @@ def combined_type(kinds: Sequence[np.dtype[Any]], combine: str | None) -> np.dty
     kind = np.result_type(*kinds)
     if combine in ("magnitude", "mean"):
         return float_type(kind)
-    if combine == "sum" and kind.kind != "f":
-        return np.dtype(np.int64)  # the maps' type may be too narrow for their sum
+    if combine == "sum" and kind.kind != "f":  # the maps' type may be too narrow for their sum
+        return np.dtype(np.int64 if kind.kind == "i" else np.float64)
     return kind
 
 

@@ -184,6 +184,8 @@ def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArra
     """
     values, bias = sums, types.bias if not isinstance(types.bias, tuple) else np.array(types.bias)
     biased = bool(np.any(bias))
+    if biased and types.block.kind != "f":  # modulo 2**64, as the sums
+        bias = np.asarray(np.array(types.bias, object) % 2**64, np.uint64).astype(types.block)
     if biased and sums.dtype == DOUBLE and types.block == SINGLE:
         sums += bias
         biased = False

@@ -85,7 +85,7 @@ class SumTypes(NamedTuple):
     """The weights as they are summed, and the types from the sums to the result.
 
     Attributes:
-        weights: int64 for exact sums, else float64 and already divided by the divisor.
+        weights: int64 for exact sums, modulo 2**64; else float64 and divided by the divisor.
         accumulator: type of the sums.
         block: type of a strip's finished values.
         result: type of the feature map unless the caller asks for one.
@@ -112,7 +112,7 @@ class SumTypes(NamedTuple):
     @property
     def is_exact(self) -> bool:
         """Whether the sums are integers."""
-        return self.accumulator.kind == "i"
+        return self.accumulator.kind != "f"
 
 
 class ImageInfo(NamedTuple):
@@ -179,7 +179,7 @@ def choose_types(
     weights = kernel.astype(np.int64)
     if len(added) == len(biases):
         narrowest = np.dtype(np.int64 if image.dtype.itemsize > 2 else np.int32)
-        result = max(narrowest, accumulator, key=lambda kind: kind.itemsize)
+        result = max(accumulator, narrowest, key=lambda kind: kind.itemsize)
         return SumTypes(weights, accumulator, accumulator, result, divisor, bias, bounds)
     # A quotient is a half or at least 1 / (2 * divisor) away from one. Rounding to float32 moves it
     # by at most 2**-24 of itself, which is less while the sums are small, so it still rounds to the
@@ -216,15 +216,15 @@ def float_type(kind: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
-    """Return the smallest of int16, int32 and int64 that holds both bounds.
+    """Return the smallest of int16, int32 and int64 that holds both bounds, or else uint64.
 
     Raises:
-        UsageError: int64 does not hold them.
+        UsageError: none of them holds both.
 
-    >>> smallest_integer((-2040, 2040))
-    dtype('int16')
+    >>> smallest_integer((-2040, 2040)), smallest_integer((0, 2**64 - 1))
+    (dtype('int16'), dtype('uint64'))
     """
-    for kind in (np.int16, np.int32, np.int64):
+    for kind in (np.int16, np.int32, np.int64, np.uint64):
         if np.iinfo(kind).min <= bounds[0] and bounds[1] <= np.iinfo(kind).max:
             return np.dtype(kind)
     largest = max(-bounds[0], bounds[1])

@@ -76,7 +76,7 @@ class Plan:
         In float64 it is relative to the largest sum of magnitudes.
         """
         if self.types.is_exact:
-            return 0.0 if self.types.result.kind == "i" else _EPSILON[self.types.result]
+            return 0.0 if self.types.result.kind != "f" else _EPSILON[self.types.result]
         return ERRORS[self.types.result]
 
     @property

@@ -180,7 +180,10 @@ def _add_biases(maps: Maps, biases: tuple[float, ...]) -> Maps:
             return np.asarray(maps + np.array(biases, float_type(maps.dtype)))
     least, most = min(whole), max(whole)
     bounds = least, most, int(maps.min()) + least, int(maps.max()) + most
-    return np.asarray(maps + np.array(whole, smallest_integer((min(bounds), max(bounds)))))
+    kind = smallest_integer((min(bounds), max(bounds)))
+    if maps.dtype.kind == "i" and kind.itemsize < maps.dtype.itemsize:
+        kind = maps.dtype
+    return maps.astype(kind) + np.array(whole, kind)
 
 
 def _stack_kernels(kernels: list[Kernel]) -> Kernel:

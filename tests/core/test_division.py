@@ -40,6 +40,16 @@ def test_every_quotient_is_rounded_once(sums, divisor, bias, dtype):
     assert actual.tolist() == [[nearest(value, dtype) for value in exact]]
 
 
+@given(
+    st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=5), DIVISORS, st.sampled_from(TYPES)
+)
+def test_quotients_of_sums_in_uint64_are_rounded_once(sums, divisor, dtype):
+    image = np.array([sums], np.uint64)
+    actual = cross_correlate(image, [[1]], divisor=divisor, bias=0.25, dtype=dtype)
+    exact = [Fraction(number) / Fraction(divisor) + Fraction(1, 4) for number in sums]
+    assert actual.tolist() == [[nearest(value, dtype) for value in exact]]
+
+
 @pytest.mark.parametrize("dtype", ["i8", "u1"])
 def test_each_filter_has_its_own_bias(dtype):
     image = np.array([[2**62 + 1, 5]])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from convcli import cross_correlate
 from convcli.core.dtypes import saturate
-from convcli.errors import UsageError
+from convcli.errors import KernelError, UsageError
 
 LIMIT = 2**63
 
@@ -87,13 +87,38 @@ def test_sums_up_to_64_bits_are_exact(value, dtype, kernel, by_loops):
 @pytest.mark.parametrize(
     ("value", "dtype", "kernel", "bias"),
     [
-        (-LIMIT, "i8", [[-1]], 0),
-        (LIMIT - 1, "i8", [[1, 1]], 0),
         (LIMIT, "u8", [[1]], 0),
         (2 * LIMIT - 1, "u8", [[1]], 0),
-        (2**32 - 1, "u4", [[2**32]], 0),
-        (255, "u1", [[2**60]], 0),
+        (2 * LIMIT - 8, "u8", [[1]], 7),
+        (-LIMIT, "i8", [[-1]], 0),
         (LIMIT - 1, "i8", [[1]], 1),
+        (LIMIT - 1, "i8", [[1, 1]], 0),
+        (2**32 - 1, "u4", [[2**32]], 0),
+        (1, "u4", np.array([[2 * LIMIT - 1]], np.uint64), 0),
+        (2**60, "u8", np.ones((5, 3), int), 0),
+        (2**52, "u8", np.ones((65, 63), int), 0),
+        (2**61, "u8", np.full((2, 1, 1, 1), 3), (2**61, 5)),
+    ],
+)
+def test_sums_beyond_int64_that_are_never_negative_are_exact_in_uint64(
+    value, dtype, kernel, bias, by_loops
+):
+    image = np.full((2, 3), value, dtype)
+    expected = np.array(by_loops(image.astype(object), np.array(kernel, object))) + np.array(bias)
+    actual = cross_correlate(image, kernel, bias=bias)
+    assert actual.dtype == np.uint64
+    assert actual.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "kernel", "bias"),
+    [
+        (-LIMIT, "i8", [[1, 1]], 0),
+        (LIMIT, "u8", [[1, -1]], 0),
+        (2 * LIMIT - 1, "u8", [[1, 1]], 0),
+        (2 * LIMIT - 1, "u8", [[1]], 1),
+        (2 * LIMIT - 1, "u8", [[1]], -1),
+        (255, "u1", [[2**60]], 0),
         (-LIMIT, "i8", [[1]], -1),
         (1, "u1", [[1]], 2**64),
     ],
@@ -101,6 +126,12 @@ def test_sums_up_to_64_bits_are_exact(value, dtype, kernel, by_loops):
 def test_sums_beyond_64_bits_are_refused(value, dtype, kernel, bias):
     with pytest.raises(UsageError, match=r"beyond 64-bit integers; convert the image to float64"):
         cross_correlate(np.full((2, 3), value, dtype), kernel, bias=bias)
+
+
+@pytest.mark.parametrize("method", ["fft", "toeplitz"])
+def test_methods_that_sum_in_floats_refuse_what_only_uint64_holds(method):
+    with pytest.raises(KernelError, match="too large for method"):
+        cross_correlate(np.array([[1, 0]], "u4"), np.array([[2**64 - 1]], "u8"), method=method)
 
 
 @pytest.mark.slow

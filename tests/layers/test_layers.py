@@ -150,14 +150,14 @@ def test_whole_biases_keep_integers(bank, result):
     assert (maps.dtype.kind, maps[0, 0].tolist()) == ("f", [10.5, 9])
 
 
-@pytest.mark.parametrize("bias", [2**40, 2**63 - 1024, -(2**62)])
+@pytest.mark.parametrize("bias", [2**40, 2**63 - 1024, 2**63, 2**64 - 2048, -(2**62)])
 def test_large_biases_stay_exact(bias, bank):
     image = np.array([[[0], [9]]], np.uint8)
     layer = bank(np.ones((1, 1, 1, 1), int), (float(bias),))
     assert layer.apply(image).ravel().tolist() == [bias, bias + 9]
 
 
-@pytest.mark.parametrize("bias", [1e30, -1e30, 2.0**63, 2.0**63 - 1024])
+@pytest.mark.parametrize("bias", [1e30, -1e30, -(2.0**64), 2.0**64 - 2048])
 @pytest.mark.parametrize("spec", ["outline", "sobel"])
 @pytest.mark.parametrize("combine", ["max", "sum"])
 def test_a_bias_never_wraps(bias, spec, combine, result):

@@ -55,6 +55,8 @@ class Problem(NamedTuple):
         """
         if not self.types.is_exact:
             return self.types.accumulator
+        if max(map(abs, self.types.bounds)) >= MAX_EXACT_INT[DOUBLE]:
+            return None
         weights = np.abs(self.types.weights.astype(np.float64))
         norms = weights.sum(axis=(-3, -2, -1) if self.types.summed else None)
         largest = norms.max() * self.largest()
@@ -64,7 +66,11 @@ class Problem(NamedTuple):
 
     def fft_is_exact(self) -> bool:
         """Tell whether the FFT keeps integer sums exact; floating-point sums need not be exact."""
-        return not self.types.is_exact or integers_are_exact(self.types.weights, self.largest())
+        if not self.types.is_exact:
+            return True
+        return self.exact_float() is not None and integers_are_exact(
+            self.types.weights, self.largest()
+        )
 
 
 Choice = tuple[list[SumMethod], dict[str, float]]  # methods to try, and what was considered

@@ -88,7 +88,7 @@ class FftMethod(SumMethod):
             return None
         sums = workspace.take("sums", (rows, self.geometry.output_shape[1], strip.shape[2]), "f8")
         self._correlate(strip, sums, self.spectra, workspace)
-        if self.accumulator.kind == "i":
+        if self.accumulator.kind != "f":
             np.rint(sums, out=sums)
             return sums.astype(self.accumulator)
         if self.spread:

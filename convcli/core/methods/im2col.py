@@ -69,7 +69,7 @@ class Im2colMethod(SumMethod):
             part = slice(left, min(left + step, columns))
             windows = self._windows(phases, rows, part, workspace)
             self._multiply(windows, sums[:, part].reshape(-1, sums.shape[2]), workspace)
-        if self.accumulator.kind == "i":
+        if self.accumulator.kind != "f":
             return sums.astype(self.accumulator)
         return sums if self.precision.is_accurate(strip, sums) else None
 

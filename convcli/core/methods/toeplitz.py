@@ -85,7 +85,7 @@ class ToeplitzMethod(SumMethod):
         wide = self._multiply(phases, -(-rows // self.rows), workspace)
         flat = wide[:rows, : columns * phases.interleaved]
         sums = flat.reshape(rows, columns, phases.interleaved)
-        if self.accumulator.kind == "i":
+        if self.accumulator.kind != "f":
             return sums.astype(self.accumulator)
         return sums if self.precision.is_accurate(strip, sums) else None
 
