@@ -206,7 +206,8 @@ def convolve(
     ``padding="full"``, ``"same"`` and ``"valid"`` equal ``scipy.signal.convolve2d`` and, for two
     1-D arrays, ``numpy.convolve``; the anchor of an even kernel flips with it. Where both are 1-D
     and the kernel is the longer, the two are swapped, as numpy does, since convolution commutes:
-    ``same`` has the length of the longer one.
+    ``same`` has the length of the longer one, and the border continues that one. The signal may
+    hold NaN and infinities either way.
 
     Args:
         {image}
@@ -225,12 +226,12 @@ def convolve(
     >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
     array([[ 4, 13, 28, 27, 18]])
     """
-    from convcli.arguments import as_image, as_kernel, fill_value, filter_pixels, swapped
+    from convcli.arguments import as_image, as_kernel, convolve_pixels, fill_value
 
     value = fill_value(fill, border)
     options = ConvOptions("convolve", padding, border, value, stride, dilation)
-    pixels, weights = swapped(as_image(image), as_kernel(kernel), options)
-    return filter_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
+    pixels, weights = as_image(image), as_kernel(kernel)
+    return convolve_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
 
 
 @_documented
@@ -323,13 +324,13 @@ def pool(
     >>> pool([1, 5, 2, 4], 2)
     array([5, 4])
     """
-    from convcli.arguments import as_image, check_word, one_of, row_size
+    from convcli.arguments import as_image, check_word, flag_of_two_names, row_size
     from convcli.core.pooling import pool_windows
 
     check_word(kind, "kind")
     names = ("count_padding", "count_include_pad")
-    counted = one_of(count_padding, count_include_pad, names, default=True)
-    upwards = one_of(ceil, ceil_mode, ("ceil", "ceil_mode"), default=False)
+    counted = flag_of_two_names(count_padding, count_include_pad, names, default=True)
+    upwards = flag_of_two_names(ceil, ceil_mode, ("ceil", "ceil_mode"), default=False)
     pixels = as_image(image)
     signal = pixels.ndim == 1
     if signal:
@@ -441,7 +442,8 @@ def explain(
         bias: replaces the kernel's own, in the image's units.
         combine: ``magnitude``, ``max``, ``sum`` or ``mean``; replaces the family's own.
         activation: ``none``, ``relu``, ``leaky-relu`` (slope 0.01), ``sigmoid`` or ``tanh``.
-        range: how the value becomes a pixel: ``clip``, ``abs``, ``offset``, ``rescale``, ``raw``.
+        range: how the value becomes a pixel: ``clip``, ``abs``, ``offset``, ``rescale``,
+            ``percentile`` (1 to 99) or ``raw``.
 
     Returns:
         An :class:`Explanation`. Its ``outputs`` has one item per channel of the feature map, each
@@ -545,8 +547,8 @@ def learn_kernel(
     ([[1.0, 2.0, 1.0]], 5.0)
     """
     from convcli.arguments import (
+        as_flag,
         as_images,
-        check_flag,
         check_word,
         fill_value,
         row_padding,
@@ -565,11 +567,11 @@ def learn_kernel(
         )
         size, padding = row_size(size), None if padding is None else row_padding(padding)
     taps = as_pair(size, "kernel size", least=1)
-    with_bias, unclipped = check_flag(bias, "bias"), check_flag(ignore_clipped, "ignore_clipped")
+    with_bias, unclipped = as_flag(bias, "bias"), as_flag(ignore_clipped, "ignore_clipped")
     model = Model(taps, operation, padding, border, fill, stride, dilation, with_bias, unclipped)
     settings = Descent(rate, epochs, momentum, seed)
     settings.check()
-    wanted = check_flag(descent, "descent")
+    wanted = as_flag(descent, "descent")
     if not wanted and settings != Descent():
         changed = (n for n in Descent._fields if getattr(settings, n) != getattr(Descent(), n))
         raise UsageError(f"{next(changed)} needs descent=True; give both")

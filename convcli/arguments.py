@@ -15,18 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
-from convcli.core.dtypes import as_numbers, real_number, with_channels
-from convcli.core.plan import plan_for
+from convcli.core.dtypes import (
+    ImageInfo,
+    as_numbers,
+    check_finite,
+    real_number,
+    saturate,
+    with_channels,
+)
+from convcli.core.padding import border_index
+from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
 from convcli.errors import GeometryError, KernelError, UsageError, short_repr
-from convcli.geometry import ConvOptions, as_pair
+from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry
 from convcli.images.image import depth_of, level_of
 
 if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
     from convcli.kernels.given import GivenKernels
 
 Array = NDArray[Any]
-# A list whose first item is one of these is a matrix.
+# A list that holds only these is a matrix.
 ROWS_AND_NUMBERS = (list, tuple, int, float, np.ndarray, np.generic)
 
 
@@ -83,17 +91,15 @@ def _read_pil_image(im: Any, name: str) -> Array:
         stored = StoredSamples.of(im)
         im.load()
         samples = sample_format_of(im, stored)
-        if samples.has_alpha:
-            opaque = "RGB" if samples.color else "L"
-            raise UsageError(
-                f"{name} has transparency, and alpha is no color; "
-                f"convert the image first: image.convert({opaque!r})"
-            )
-        pixels, _ = apply_orientation(im, samples, "auto", 1)
-    except UsageError:
-        raise
+        pixels, alpha = apply_orientation(im, samples, "auto", 1)
     except DECODER_ERRORS as error:
         raise UsageError(f"{name} cannot be read by Pillow: {error}") from error
+    if alpha is not None:
+        opaque = "RGB" if samples.color else "L"
+        raise UsageError(
+            f"{name} has transparency, and alpha is no color; "
+            f"convert the image first: image.convert({opaque!r})"
+        )
     return pixels
 
 
@@ -103,10 +109,11 @@ def as_kernel(kernel: Any) -> Array | GivenKernels:
     Raises:
         KernelError: it is no kernel.
     """
-    plain = isinstance(kernel, np.ndarray) or (
-        isinstance(kernel, list | tuple) and kernel and isinstance(kernel[0], ROWS_AND_NUMBERS)
+    is_matrix = isinstance(kernel, np.ndarray) or (
+        isinstance(kernel, list | tuple)
+        and all(isinstance(item, ROWS_AND_NUMBERS) for item in kernel)
     )
-    if not plain:
+    if not is_matrix:
         from convcli.kernels.given import as_kernels
 
         given = as_kernels(kernel)
@@ -116,7 +123,7 @@ def as_kernel(kernel: Any) -> Array | GivenKernels:
 
 
 def check_word(value: Any, name: str) -> None:
-    """Raise UsageError unless a value is text; which words there are is known below."""
+    """Raise UsageError unless a value is text. Whether it is one of the words is checked later."""
     if not isinstance(value, str):
         raise UsageError(f"{name} must be a word, not {short_repr(value)}")
 
@@ -204,20 +211,19 @@ def plan_shape(
 ) -> PlanSummary:
     """Plan for an image of this shape and type; :func:`convcli.plan` explains the arguments."""
     check_word(method, "method")
-    image = _empty_image(shape, dtype)
-    signal = image.ndim == 1
-    if signal:
+    pixels = _empty_image(shape, dtype)
+    if pixels.ndim == 1:
         conv = conv._replace(padding=row_padding(conv.padding))
-    plane = image[np.newaxis] if signal else image
-    terms, combine = _numbers(kernel, plane, divisor, bias)
+    image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
+    terms, combine = _numbers(kernel, image, divisor, bias)
     if combine is not None:
         raise KernelError("plan takes one kernel or a bank, not a family; plan each of its kernels")
     [term] = terms
-    if signal:
+    if pixels.ndim == 1:
         check_rows([term.matrix])
-    planned = plan_for(plane.shape, image.dtype, term.matrix, conv, *term[1:], method)
-    summary = summarize(planned, image.shape, image.dtype, term.matrix.shape)
-    return summary._replace(output_shape=summary.output_shape[1:]) if signal else summary
+    info = ImageInfo.of_type(image.dtype)
+    plan = make_plan(image, term.matrix, conv, *term[1:], method, info=info)
+    return summarize(plan, pixels.shape, pixels.dtype, term.matrix.shape)
 
 
 def _empty_image(shape: Any, dtype: Any) -> Array:
@@ -262,22 +268,62 @@ def check_rows(matrices: Iterable[Array]) -> None:
             )
 
 
-def swapped(
-    image: Array, kernel: Array | GivenKernels, conv: ConvOptions
-) -> tuple[Array, Array | GivenKernels]:
-    """Return a signal and a kernel, swapped if the kernel is the longer, as numpy.convolve does.
+def convolve_pixels(
+    pixels: Array, kernel: Array | GivenKernels, conv: ConvOptions, *rest: Any
+) -> Array:
+    """Filter; swap a signal and a kernel that is longer, as numpy.convolve does.
 
-    The border, if it is not zero, then continues the longer one. Padding in numbers is that of the
-    image, and dilation that of the kernel: with these nothing is swapped.
+    Padding in numbers is that of the image, and dilation that of the kernel: with these nothing is
+    swapped.
     """
-    if image.ndim != 1 or not isinstance(kernel, np.ndarray) or kernel.ndim != 1:
-        return image, kernel
-    commutes = isinstance(conv.padding, str) and as_pair(conv.dilation, "dilation", least=1)[1] == 1
-    if not commutes or not 0 < len(image) < len(kernel):
-        return image, kernel
-    if image.dtype.kind == "f" and kernel.dtype.kind in "buif":  # its type is that of the sums
-        kernel = kernel.astype(np.result_type(image, kernel))
-    return kernel, image
+    if pixels.ndim == 1 and isinstance(kernel, np.ndarray) and kernel.ndim == 1:
+        dilation = as_pair(conv.dilation, "dilation", least=1)[1]
+        commutes = isinstance(conv.padding, str) and dilation == 1
+        if commutes and 0 < len(pixels) < len(kernel):
+            return _convolve_swapped(pixels, kernel, conv, *rest)
+    return filter_pixels(pixels, kernel, conv, *rest)
+
+
+@np.errstate(all="ignore")
+def _convolve_swapped(
+    signal: Array, kernel: Array, conv: ConvOptions, divisor: Any, *rest: Any
+) -> Array:
+    """Convolve a signal with a longer kernel: take the kernel for the image.
+
+    The border, if it is not zero, continues the kernel. NaN and infinities of the signal cannot be
+    weights: the sums have 0 in their place, and each is then added to the outputs that weigh it.
+
+    Args:
+        signal: (W,).
+        kernel: a longer one, (kw,).
+        conv: with a rule for the padding, and dilation 1.
+        divisor: as for :func:`filter_pixels`.
+        *rest: its arguments from ``bias`` on.
+    """
+    check_finite(kernel)
+    if signal.dtype.kind != "f" or kernel.dtype.kind not in "buif":
+        return filter_pixels(kernel, signal, conv, divisor, *rest)
+    finite = np.isfinite(signal)
+    image = kernel.astype(np.result_type(signal, kernel))  # the result has the type of both
+    result = filter_pixels(image, np.where(finite, signal, 0), conv, divisor, *rest)
+    if finite.all():
+        return result
+    shapes = (1, len(kernel)), (1, len(signal))
+    geometry = conv_geometry(*shapes, conv.padding, conv.stride, operation="convolve")
+    pads, step = geometry.pads, geometry.stride[1]
+    index = border_index(len(kernel), pads.left, pads.right, border_name(conv.border))
+    weights = np.append(kernel, conv.fill)[index]  # OUTSIDE is the index of the last one
+    added = np.zeros(len(result))
+    for place in np.flatnonzero(~finite).tolist():
+        first = len(signal) - 1 - place
+        weighing = weights[first : first + (len(result) - 1) * step + 1 : step]
+        added += np.where(weighing == 0, 0, signal[place] * weighing)
+    reached = ~np.isfinite(added)
+    sums = result[reached] + added[reached] / float(1 if divisor is None else divisor)
+    values = np.empty(len(sums), result.dtype)
+    saturate(sums, values, overwrite=True)
+    result[reached] = values
+    return result
 
 
 def check_explain_words(
@@ -302,16 +348,17 @@ def optional_number(value: Any, name: str) -> float | None:
     return None if value is None else real_number(value, name, KernelError)
 
 
-def check_flag(value: Any, name: str) -> bool:
+def as_flag(value: Any, name: str) -> bool:
     """Return a truth value, or raise UsageError for anything else."""
     if not isinstance(value, bool | np.bool):
         raise UsageError(f"{name} must be True or False, not {type_name(value)}")
     return bool(value)
 
 
-def one_of(value: Any, synonym: Any, names: tuple[str, str], default: bool) -> bool:
-    """Return the truth value that is given under one of two names."""
+def flag_of_two_names(value: Any, synonym: Any, names: tuple[str, str], default: bool) -> bool:
+    """Return the truth value that is given under one of two names, or the default."""
     if value is not None and synonym is not None:
         raise UsageError(f"{names[0]} and {names[1]} are one argument; give one of them")
-    given = synonym if value is None else value
-    return default if given is None else check_flag(given, names[value is None])
+    if synonym is not None:
+        return as_flag(synonym, names[1])
+    return default if value is None else as_flag(value, names[0])

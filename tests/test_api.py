@@ -221,7 +221,14 @@ def test_a_bank_takes_specs_and_kernels_over_channels():
     ("kernel", "message"),
     [
         ([Kernel([[1]]), Kernel([[1, 2]])], r"one shape, 2-D or 3-D, not \(1, 1\), \(1, 2\)"),
-        ([Kernel([[1]]), [[1]]], "a list of Kernels holds .*make it a Kernel as well"),
+        (
+            [Kernel([[1]]), [[1]]],
+            r"kernel\[1\] is no Kernel, but \[\[1\]\]; .*Kernel\(kernel\[1\]\)",
+        ),
+        ([np.ones((3, 3)), get_kernel("outline")], r"kernel\[0\] is no Kernel, but array"),
+        ([[1, 2], "outline"], r"kernel\[0\] is no Kernel, but \[1, 2\]"),
+        (["outline", Kernel([[1]]), None], r"kernel\[2\] is no Kernel, but None"),
+        (KernelSet("mine", (Kernel([[1]]), 3)), r"kernels\[1\] is no Kernel, but 3"),
         ([Kernel([[1]]), "sobel"], "sobel names 2 kernels"),
         ([Kernel(np.ones((2, 1, 1, 1)))], "one shape, 2-D or 3-D"),
         ("nonsense", "no kernel is named 'nonsense'"),
@@ -295,6 +302,42 @@ def test_convolving_signals_is_numpys(one, two):
         np.testing.assert_array_equal(found, np.convolve(one, two, padding))
         lists = convolve(one.tolist(), two.tolist(), padding=padding, border="zero")
         np.testing.assert_array_equal(lists, found)
+
+
+ENDLESS = hnp.arrays(
+    np.float64,
+    st.integers(1, 9),
+    elements=st.sampled_from([1.0, -2.5, 3.0, float("nan"), float("inf"), -float("inf")]),
+)
+WHOLE = st.integers(-99, 99).filter(bool)  # here a weight of 0 weighs nothing, even NaN
+
+
+@settings(max_examples=20)
+@given(ENDLESS, hnp.arrays(np.int64, st.integers(1, 12), elements=WHOLE), st.integers(1, 3))
+def test_a_signal_may_hold_nan_and_infinities_whichever_is_the_longer(signal, kernel, stride):
+    with np.errstate(all="ignore"):
+        for padding in ("full", "same", "valid"):
+            options = {"padding": padding, "border": "zero", "stride": stride}
+            expected = np.convolve(signal, kernel, padding)[::stride]
+            np.testing.assert_allclose(convolve(signal, kernel, **options), expected)
+            halved = convolve(signal, kernel, **options, divisor=-2, bias=1, dtype=np.int16)
+            rounded = np.rint(np.nan_to_num(expected / -2 + 1, posinf=32767, neginf=-32768))
+            np.testing.assert_array_equal(halved, np.clip(rounded, -32768, 32767))
+
+
+def test_of_two_signals_only_the_kernel_must_be_finite():
+    for signal, kernel in (([1, 2], [1, np.nan, 3]), ([1, 2, 3.0], [np.inf, 1])):
+        with pytest.raises(KernelError, match="kernel weights must be finite"):
+            convolve(signal, kernel)
+    # The border continues the longer one.
+    for border, mode in (("edge", "edge"), ("reflect", "reflect"), ("wrap", "wrap")):
+        padded = np.pad([4, 5, 6, 7.0], (1, 1), mode)
+        found = convolve([1, np.nan, 2], [4, 5, 6, 7], border=border)
+        np.testing.assert_array_equal(found, np.convolve(padded, [1, np.nan, 2], "valid"))
+    assert convolve([np.inf], [0, 1, -1]).tolist() == [0, np.inf, -np.inf]
+    assert convolve(np.float32([np.nan]), [1, 2]).dtype == np.float64  # as of other values
+    assert convolve([1, np.nan], [4, 5, 6], border="zero")[0] == 4
+    assert np.isnan(convolve([1, np.nan], [4, 5, 6], border="constant", fill=9)[0])
 
 
 def test_only_convolve_swaps_and_only_signals():
@@ -423,6 +466,24 @@ def test_a_plan_tells_what_filtering_gives(shape, dtype, kernel, options):
     names = ["image", "kernel", "output", "sums", "method", "cost", "error", "why"]
     assert [line.split()[0] for line in lines] == names
     assert str(found.shape) in lines[2]
+
+
+def test_a_plan_of_a_signal_shows_one_dimension():
+    planned = plan((100,), "u1", [1, 2, 1])
+    shapes = planned.image_shape, planned.kernel_shape, planned.padded_shape, planned.output_shape
+    assert shapes == ((100,), (3,), (102,), (100,))
+    assert "(1, " not in str(planned)
+    bank = plan((100,), "u1", np.ones((4, 1, 1, 3), int), padding="valid")
+    assert (bank.kernel_shape, bank.output_shape) == ((4, 1, 3), (98, 4))
+    assert cross_correlate(np.ones(100), np.ones((4, 1, 1, 3)), padding="valid").shape == (98, 4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "divisor", "relative"),
+    [("f4", None, "output"), ("f8", None, "sum of magnitudes"), ("i4", 3, "output")],
+)
+def test_a_plan_tells_what_the_error_is_relative_to(dtype, divisor, relative):
+    assert f"of the largest {relative}" in str(plan((9, 9), dtype, [1, 2, 1], divisor=divisor))
 
 
 def test_a_plan_names_the_method_and_the_reason():

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from convcli.choices import METHOD_SYNONYMS, METHODS
 from convcli.core.dtypes import (
@@ -49,8 +49,8 @@ class Plan:
         types: weights and number types.
         shape: of the feature map, (H', W'), (H', W', C) or (H', W', N).
         windows: the geometry of the strips, which may leave out what no tap reads.
-        costs: estimated nanoseconds a value of each method that was considered; the first one in
-            ``methods`` is the cheapest, unless another one was asked for.
+        costs: estimated nanoseconds a value of each method that was considered, by name, with that
+            of ``method``, which is the cheapest unless another one was asked for.
         requested: the method asked for, or ``auto``.
     """
 
@@ -71,9 +71,9 @@ class Plan:
 
     @property
     def error_bound(self) -> float:
-        """A bound on the rounding error, relative to the largest value; 0 for exact integers.
+        """A bound on the rounding error, relative to the largest output; 0 for exact integers.
 
-        In float64 it is relative to the largest sum of magnitudes.
+        That of sums in float64 is relative to the largest sum of magnitudes.
         """
         if self.types.is_exact:
             return 0.0 if self.types.result.kind != "f" else _EPSILON[self.types.result]
@@ -171,23 +171,6 @@ def make_plan(
     info = info or ImageInfo.of(image)
     types, methods, costs = choose(info, content, windows, fill, divisor, biases, method, floats)
     return Plan(methods, geometry, border, fill, types, shape, windows, costs, method)
-
-
-def plan_for(shape: tuple[int, ...], dtype: DTypeLike, *args: Any, **options: Any) -> Plan:
-    """Plan for an image from its shape and type alone, without pixels.
-
-    64-bit integers are taken to hold 32 bits. Other arguments and errors as for :func:`make_plan`.
-
-    >>> plan_for((512, 512), np.uint8, [[1, 2, 1]], ConvOptions()).method
-    'direct'
-    """
-    try:
-        image = np.broadcast_to(np.zeros((), dtype), shape)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"shape {shape!r} and dtype {dtype!r} describe no image") from error
-    check_image(image)
-    options["info"] = ImageInfo.of_type(image.dtype)
-    return make_plan(image, *args, **options)
 
 
 @lru_cache(maxsize=16)

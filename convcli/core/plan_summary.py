@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convcli.core.dtypes import DOUBLE
 from convcli.core.plan import Plan
 
 
@@ -15,22 +16,22 @@ class PlanSummary(NamedTuple):
     Attributes:
         image_shape: of the image, as it was given.
         dtype: of the image.
-        kernel_shape: (kh, kw), (C, kh, kw) or (N, C, kh, kw).
-        padded_shape: (rows, columns) with the padding.
+        kernel_shape: (kh, kw), (C, kh, kw) or (N, C, kh, kw); without kh for a signal.
+        padded_shape: (rows, columns) with the padding; one number for a signal.
         output_shape: of the feature map.
         sum_type: of the sums.
         output_dtype: of the feature map.
         method: that sums the windows.
         cost: estimated nanoseconds for each output value, on one processor.
-        error_bound: of rounding; 0 for exact integers, else relative to the largest output in
-            float32, and to the largest sum of magnitudes in float64.
+        error_bound: of rounding; 0 for exact integers, else relative to the largest output, or,
+            where ``sum_type`` is float64, to the largest sum of magnitudes.
         why: why this method, and what happens where it is not accurate.
     """
 
     image_shape: tuple[int, ...]
     dtype: np.dtype[Any]
     kernel_shape: tuple[int, ...]
-    padded_shape: tuple[int, int]
+    padded_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     sum_type: np.dtype[Any]
     output_dtype: np.dtype[Any]
@@ -43,7 +44,7 @@ class PlanSummary(NamedTuple):
         """Return the table, one line for each question."""
         values = int(np.prod(self.output_shape, dtype=object))
         total = values * self.cost * 1e-6
-        relative = "largest sum of magnitudes" if self.error_bound < 1e-8 else "largest output"
+        relative = "largest sum of magnitudes" if self.sum_type == DOUBLE else "largest output"
         error = f"at most {self.error_bound:.1g} of the {relative}"
         rows = {
             "image": f"{self.image_shape} {self.dtype}, padded to {self.padded_shape}",
@@ -61,17 +62,29 @@ class PlanSummary(NamedTuple):
 def summarize(
     plan: Plan, image_shape: tuple[int, ...], dtype: np.dtype[Any], kernel_shape: tuple[int, ...]
 ) -> PlanSummary:
-    """Return the summary of a plan, and of the shapes that it was made for."""
+    """Return the summary of a plan.
+
+    Args:
+        plan: for an image; for a signal, a plan for an image of one row.
+        image_shape: (H, W), (H, W, C), or (W,) for a signal, whose row no other shape shows.
+        dtype: of the image.
+        kernel_shape: (kh, kw), (C, kh, kw) or (N, C, kh, kw).
+    """
+    padded_shape: tuple[int, ...] = plan.geometry.padded_shape
+    output_shape = plan.shape
+    if len(image_shape) == 1:
+        kernel_shape = kernel_shape[:-2] + kernel_shape[-1:]
+        padded_shape, output_shape = padded_shape[1:], output_shape[1:]
     return PlanSummary(
         image_shape,
         dtype,
         kernel_shape,
-        plan.geometry.padded_shape,
-        plan.shape,
+        padded_shape,
+        output_shape,
         plan.types.accumulator,
         plan.types.result,
         plan.method,
-        plan.costs.get(plan.method, min(plan.costs.values())),
+        plan.costs[plan.method],
         plan.error_bound,
         plan.why,
     )

@@ -56,14 +56,16 @@ def as_kernels(kernel: Any) -> GivenKernels | None:
     if isinstance(kernel, str):
         kernel = read_spec(kernel)
     if isinstance(kernel, Kernel):
-        return GivenKernels(KernelSet(kernel.name, (kernel,)))
+        kernel = KernelSet(kernel.name, (kernel,))
     if isinstance(kernel, KernelSet):
-        return _checked_set(kernel)
+        _check_set(kernel)
+        return GivenKernels(kernel, is_bank=kernel.combine is None and len(kernel.kernels) > 1)
     if isinstance(kernel, bytes | os.PathLike):
         raise KernelError("kernel must be an array, a Kernel or text; give a file's name as text")
     if isinstance(kernel, list | tuple) and any(isinstance(k, Kernel | str) for k in kernel):
-        members = (get_kernel(item) if isinstance(item, str) else item for item in kernel)
-        return GivenKernels(KernelSet("bank", tuple(map(_checked_member, members))), is_bank=True)
+        members = [get_kernel(item) if isinstance(item, str) else item for item in kernel]
+        _check_members(members, "kernel")
+        return GivenKernels(KernelSet("bank", tuple(members)), is_bank=True)
     return None
 
 
@@ -75,29 +77,32 @@ def as_kernel_set(kernel: Any) -> KernelSet:
     """
     given = as_kernels(kernel)
     if given is None:
-        return as_kernel_set(Kernel(as_numbers(kernel, "kernel", KernelError)))
+        single = Kernel(as_numbers(kernel, "kernel", KernelError))
+        given = GivenKernels(KernelSet(single.name, (single,)))
     if any(member.matrix.ndim == 4 for member in given.kernel_set.kernels):
         raise KernelError("a bank has several kernels; give one of them, such as kernel[0]")
     return given.kernel_set
 
 
-def _checked_set(given: KernelSet) -> GivenKernels:
+def _check_set(given: KernelSet) -> None:
     """Check a set, which a user may have made."""
     members: Any = given.kernels
     if not isinstance(members, tuple) or not members:
         raise KernelError("a KernelSet needs a tuple of Kernels")
+    _check_members(members, "kernels")
     rule: Any = given.combine
     if rule is not None and not (isinstance(rule, str) and rule in COMBINED):
         raise UsageError(f"combine must be one of {', '.join(COMBINED)}, not {short_repr(rule)}")
-    for member in members:
-        _checked_member(member)
-    return GivenKernels(given, is_bank=rule is None and len(members) > 1)
 
 
-def _checked_member(item: Any) -> Kernel:
-    if not isinstance(item, Kernel):
-        raise KernelError(f"a list of Kernels holds {short_repr(item)}; make it a Kernel as well")
-    return item
+def _check_members(members: Sequence[Any], name: str) -> None:
+    """Raise KernelError for the first item that is no Kernel."""
+    for place, member in enumerate(members):
+        if not isinstance(member, Kernel):
+            raise KernelError(
+                f"{name}[{place}] is no Kernel, but {short_repr(member)}; "
+                f"make every array of the list a Kernel: Kernel({name}[{place}])"
+            )
 
 
 def _bank(kernels: Sequence[Kernel], level: int, channels: int) -> KernelNumbers:

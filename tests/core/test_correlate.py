@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from convcli import convolve, cross_correlate
 from convcli.core.correlate import run
+from convcli.core.dtypes import ImageInfo
 from convcli.core.methods import direct
-from convcli.core.plan import make_plan, plan_for
-from convcli.errors import GeometryError, UsageError
+from convcli.core.plan import make_plan
+from convcli.errors import GeometryError
 from convcli.geometry import ConvOptions
 
 OPERATIONS = {"correlate": cross_correlate, "convolve": convolve}
@@ -238,16 +239,22 @@ def test_a_plan_says_what_it_costs_and_why():
 
 def test_a_plan_needs_no_pixels():
     for kind in ("?", "u1", "i2", "u4", "i8", "f2", "f8"):
-        known = plan_for((9, 8, 2), kind, np.ones((3, 3), int), ConvOptions(stride=2))
-        zeros = make_plan(np.zeros((9, 8, 2), kind), np.ones((3, 3), int), ConvOptions(stride=2))
-        assert (known.shape, known.method) == (zeros.shape, zeros.method)
-        assert known.types.result == zeros.types.result
-    for shape, kind in (
-        ((9,), "u1"),
-        ((9, 9), "c16"),
-        ((0, 9), "u1"),
-        (("a", 9), "u1"),
-        ((9, 9), "x"),
-    ):
-        with pytest.raises(UsageError):
-            plan_for(shape, kind, [[1]], ConvOptions())
+        zeros = np.zeros((9, 8, 2), kind)
+        info, options = ImageInfo.of_type(zeros.dtype), ConvOptions(stride=2)
+        known = make_plan(zeros, np.ones((3, 3), int), options, info=info)
+        found = make_plan(zeros, np.ones((3, 3), int), options)
+        assert (known.shape, known.method) == (found.shape, found.method)
+        assert known.types.result == found.types.result
+
+
+def test_a_plan_tells_the_cost_of_the_method_and_of_its_number_type():
+    normal = np.random.default_rng(0).standard_normal
+    asked = make_plan(np.zeros((90, 90)), np.ones((3, 3)), ConvOptions(), method="fft")
+    assert asked.costs["fft"] > 10 * asked.costs["separable"]
+    assert "fft" not in make_plan(np.zeros((90, 90)), np.ones((3, 3)), ConvOptions()).costs
+    for image in (np.zeros((90, 90), "f4"), np.zeros((90, 90), "u1")):
+        for shape in ((15, 15), (2, 1, 15, 15)):  # too many roundings for float32
+            wide = make_plan(image, normal(shape), ConvOptions(), method="direct")
+            double = make_plan(np.zeros((90, 90)), normal(shape), ConvOptions(), method="direct")
+            assert "float64" in wide.describe()
+            assert wide.costs["direct"] == double.costs["direct"]

@@ -92,15 +92,17 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     types = problem.types
     kernels = list(types.weights) if types.summed else [types.weights]
     schedules = [_schedule(kernel, method) for kernel in kernels]
-    choose = _bank_methods if types.summed else _plane_methods
-    methods, costs = choose(problem, schedules, method)
     # Shift and accumulate comes last; after another method it does not try float32 again.
     last = types.accumulator if types.is_exact else DOUBLE
-    direct = DirectMethod(schedules, types, problem.geometry, last)
-    if types.accumulator == SINGLE and not methods:
+    direct = first = DirectMethod(schedules, types, problem.geometry, last)
+    if types.accumulator == SINGLE:
         narrow = DirectMethod(schedules, types, problem.geometry, SINGLE)
         if all(precision.is_possible for precision in narrow.precisions):
-            methods = [narrow]
+            first = narrow
+    choose = _bank_methods if types.summed else _plane_methods
+    methods, costs = choose(problem, schedules, method, first.dtype)
+    if not methods and first is not direct:
+        methods = [first]
     return [*methods, direct], costs
 
 
@@ -116,21 +118,27 @@ def _schedule(kernel: NDArray[np.generic], method: str) -> TapSchedule:
     return schedule
 
 
-def _plane_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> Choice:
-    """Return the methods to try before shift and accumulate for a (kh, kw) kernel."""
+def _plane_methods(
+    problem: Problem, schedules: list[TapSchedule], method: str, direct: np.dtype[Any]
+) -> Choice:
+    """Return the methods to try before shift and accumulate for a (kh, kw) kernel.
+
+    ``direct`` is the type that shift and accumulate sums in where no other method comes first.
+    """
     if method == "matrix":
         raise KernelError(
             "method 'matrix' needs a kernel that sums over channels, (C, kh, kw) or "
             "(N, C, kh, kw); use method 'auto'"
         )
     exact, types = problem.exact_float(), problem.types
-    costs = _plane_costs(problem, schedules[0], exact)
+    costs: dict[str, float] = {}
     tried: list[SumMethod] = []
     # What float32 cannot sum accurately is summed by the cheapest method in float64.
     for dtype in (exact, DOUBLE) if types.accumulator == SINGLE else (exact,):
-        chosen = method
-        if method == "auto":
-            chosen = _cheapest(_plane_costs(problem, schedules[0], dtype))
+        sums = DOUBLE if tried else direct
+        considered = _plane_costs(problem, schedules[0], dtype, sums, asked=method)
+        costs = costs if tried else considered  # those that decided on the first method
+        chosen = _cheapest(considered) if method == "auto" else method
         if chosen == "fft" and problem.fft_is_exact():
             tried.append(FftMethod(types, problem.geometry))
             break
@@ -145,12 +153,14 @@ def _plane_methods(problem: Problem, schedules: list[TapSchedule], method: str) 
     return tried, costs
 
 
-def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -> Choice:
+def _bank_methods(
+    problem: Problem, schedules: list[TapSchedule], method: str, direct: np.dtype[Any]
+) -> Choice:
     """Return the methods to try before shift and accumulate for a (N, C, kh, kw) kernel."""
     if method in ("fft", "toeplitz"):
         raise KernelError(f"method {method!r} cannot sum over channels; use method 'auto'")
     passes = sum(schedule.cost for schedule in schedules)
-    costs = {"direct": PASS_COST[problem.types.accumulator.itemsize] * passes}
+    costs = {"direct": PASS_COST[direct.itemsize] * passes}
     dtype, taps = problem.exact_float(), problem.types.weights[0].size
     if dtype is not None:
         size = dtype.itemsize
@@ -164,7 +174,11 @@ def _bank_methods(problem: Problem, schedules: list[TapSchedule], method: str) -
 
 
 def _plane_costs(
-    problem: Problem, schedule: TapSchedule, dtype: np.dtype[Any] | None
+    problem: Problem,
+    schedule: TapSchedule,
+    dtype: np.dtype[Any] | None,
+    direct: np.dtype[Any],
+    asked: str,
 ) -> dict[str, float]:
     """Return the nanoseconds a value of each method that can sum a (kh, kw) kernel.
 
@@ -172,16 +186,18 @@ def _plane_costs(
         problem: the kernel and what is known of the image.
         schedule: the passes of the direct method.
         dtype: the floating-point type of the sums, None if no such type is exact.
+        direct: the type that the direct method sums in.
+        asked: the method that is asked for, or ``auto``.
     """
-    sums = problem.types.accumulator if problem.types.is_exact else dtype or DOUBLE
     name = "separable" if schedule.column else "direct"
-    costs = {name: PASS_COST[sums.itemsize] * schedule.cost}
+    costs = {name: PASS_COST[direct.itemsize] * schedule.cost}
     if dtype is not None:
         products, multiplications = count_products(problem.geometry)
         size = dtype.itemsize
         costs["toeplitz"] = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
     # The error of an FFT is relative to a tile's largest value, too coarse for 64-bit images.
-    if problem.image.dtype.itemsize < 8 and problem.fft_is_exact():
+    fine = problem.image.dtype.itemsize < 8 or asked == "fft"
+    if fine and problem.fft_is_exact():
         phases = problem.geometry.stride[0] * problem.geometry.stride[1]
         costs["fft"] = TRANSFORM_COST * (1 + phases) * tile_overlap(problem.geometry)
     return costs
