@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from convcli.errors import ConvcliError
-from convcli.images.frame_changes import Box, box_of, changed, crop, duration_of
+from convcli.images.frame_changes import Box, FrameClock, box_of, changed, crop, duration_of
 from convcli.images.image import ImageData
 
 _IMAGE_CHUNKS = (b"ALPH", b"VP8 ", b"VP8L")
@@ -41,6 +41,7 @@ def write_animated_webp(
     """
     start = file.tell()
     size, flags = (0, 0), _ANIMATION
+    clock = FrameClock()
     before: ImageData | None = None
     metadata: dict[bytes, bytes] = {}
     for frame in frames:
@@ -56,7 +57,7 @@ def write_animated_webp(
             box = box_of(changed(before, frame), grid=2)
             chunks = dict(_chunks(encode(crop(frame, box))))
         parts = [(name, chunks[name]) for name in _IMAGE_CHUNKS if name in chunks]
-        _write_frame(file, box, duration_of(frame), parts)
+        _write_frame(file, box, clock.ticks(duration_of(frame)), parts)
         if file.tell() - start > _MAX_BYTES:
             raise ConvcliError("the animation exceeds 4 GiB, the limit of .webp")
         flags |= 0 if frame.alpha is None else _ALPHA
@@ -88,11 +89,10 @@ def _header(length: int, flags: int, shape: tuple[int, int]) -> bytes:
 
 
 def _write_frame(
-    file: BinaryIO, box: Box, duration: float, parts: list[tuple[bytes, bytes]]
+    file: BinaryIO, box: Box, duration: int, parts: list[tuple[bytes, bytes]]
 ) -> None:
     sizes = box.right - box.left - 1, box.bottom - box.top - 1
-    time = min(round(duration), 2**24 - 1)
-    head = _triples(box.left // 2, box.top // 2, *sizes, time) + bytes([_REPLACE])
+    head = _triples(box.left // 2, box.top // 2, *sizes, duration) + bytes([_REPLACE])
     length = len(head) + sum(8 + len(data) + len(data) % 2 for _, data in parts)
     file.write(struct.pack("<4sI", b"ANMF", length) + head)
     for name, data in parts:

@@ -23,7 +23,7 @@ from PIL import Image
 from convcli.atomic import atomic_write, refuse_existing
 from convcli.errors import ConvcliError, ImageError, UsageError, prefix_errors, shown
 from convcli.images.formats import PNG
-from convcli.images.frame_changes import Box, box_of
+from convcli.images.frame_changes import Box, FrameClock, box_of
 from convcli.images.gif import GifFile, Indexed
 from convcli.images.image import ImageData
 from convcli.images.palette import MAX_COLORS, Frame, Palette
@@ -109,7 +109,7 @@ def write_animation(
         yield from _write_folder(frames, count, target)
         return
     last = max(_LAST_FRAME_SECONDS, 1 / fps)
-    durations = [round(1000 / fps)] * (count - 1) + [round(1000 * last)]
+    durations = [1000 / fps] * (count - 1) + [1000 * last]
     with (
         prefix_errors(shown(target.path)),
         atomic_write(target.path, overwrite=target.overwrite) as file,
@@ -124,11 +124,11 @@ def write_animation(
 
 
 def write_gif(
-    frames: Iterable[Frame], file: BinaryIO, durations: list[int], palette: Palette
+    frames: Iterable[Frame], file: BinaryIO, durations: list[float], palette: Palette
 ) -> None:
     """Encode frames as a GIF that runs forever. Unchanged pixels are stored as transparent.
 
-    ``durations`` are milliseconds, which are rounded to 10.
+    ``durations`` are milliseconds; the frames' times are rounded to 10.
 
     >>> from io import BytesIO
     >>> import numpy as np
@@ -157,11 +157,13 @@ def write_gif(
         gif.close()
 
 
-def write_webp(frames: Iterable[Frame], file: BinaryIO, durations: list[int]) -> None:
+def write_webp(frames: Iterable[Frame], file: BinaryIO, durations: list[float]) -> None:
     """Encode frames as a lossless WebP that runs forever; see :func:`write_gif`."""
     with encoding("WEBP"):
         images = _LazyFrames(map(Image.fromarray, frames), len(durations))
-        images.save(file, "WEBP", save_all=True, duration=durations, loop=0, **_WEBP)
+        clock = FrameClock()
+        ticks = [clock.ticks(duration) for duration in durations]
+        images.save(file, "WEBP", save_all=True, duration=ticks, loop=0, **_WEBP)
 
 
 class _LazyFrames(Image.Image):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import UsageError
-from convcli.images.frame_changes import Box, box_of, changed, crop, duration_of
+from convcli.images.frame_changes import Box, FrameClock, box_of, changed, crop, duration_of
 from convcli.images.image import ImageData
 
 MAX_COLORS = 256
@@ -157,7 +157,7 @@ class GifFile:
         if max(shape) > _MAX_SIDE:
             raise UsageError(f".gif holds at most {_MAX_SIDE:,} rows and columns; use .png")
         self._file, self._colors = file, colors
-        self._elapsed, self._ticks = 0.0, 0
+        self._clock = FrameClock(_TICK, _MAX_TICKS)
         flags = 0xF0 | _table_bits(colors)
         file.write(b"GIF89a" + struct.pack("<2H3B", shape[1], shape[0], flags, 0, 0))
         file.write(_table(colors))
@@ -167,10 +167,7 @@ class GifFile:
 
     def add(self, box: Box, part: Indexed, duration: float) -> None:
         """Write what a box of the canvas shows for a time in milliseconds."""
-        # Rounding the time since the start keeps the animation's length.
-        self._elapsed += duration
-        ticks = min(round(self._elapsed / _TICK) - self._ticks, _MAX_TICKS)
-        self._ticks += ticks
+        ticks = self._clock.ticks(duration)
         disposal = _CLEAR if part.is_cleared else _KEEP
         flags = disposal << 2 | (part.transparent is not None)
         control = struct.pack("<4BHBB", 0x21, 0xF9, 4, flags, ticks, part.transparent or 0, 0)

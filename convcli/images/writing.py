@@ -20,7 +20,7 @@ from convcli.images.arrays import aligned_lines, comma_lines, pixel_lines, write
 from convcli.images.captured_stderr import captured_stderr
 from convcli.images.carried_metadata import encoder_metadata
 from convcli.images.formats import Format
-from convcli.images.frame_changes import duration_of
+from convcli.images.frame_changes import FrameClock, duration_of
 from convcli.images.frame_spool import spooled
 from convcli.images.gif import write_gif
 from convcli.images.image import ImageData
@@ -230,10 +230,11 @@ class _Encoder:
     def _write_spooled(self, first: ImageData, frames: Iterable[ImageData], file: BinaryIO) -> None:
         """Write an animation with an encoder of Pillow's that takes all frames at once."""
         durations: list[int] = []
+        clock = FrameClock()
 
         def images() -> Iterator[Image.Image]:
             for frame in frames:
-                durations.append(round(duration_of(frame)))
+                durations.append(clock.ticks(duration_of(frame)))
                 yield self._pil_image(frame)
 
         with spooled(images()) as all_frames:

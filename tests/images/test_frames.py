@@ -84,6 +84,18 @@ def test_every_frame_is_kept_with_its_time(suffix, alpha):
         assert_shown(rgba, frame, most=0 if suffix in ("gif", "png") else 100)
 
 
+@pytest.mark.parametrize("suffix", ANIMATED)
+def test_rounded_times_add_up_to_the_length(suffix):
+    """30 frames a second last 33 or 34 ms each, and 30 of them a second."""
+    time = Metadata(duration=1000 / 30)
+    frames = [
+        ImageData(np.full((4, 6), 8 * number, np.uint8), 8, metadata=time) for number in range(30)
+    ]
+    times = [duration for _, duration in composed(encoded(frames, suffix)[0])]
+    assert sum(times) == pytest.approx(1000)
+    assert max(times) - min(times) <= (10 if suffix == "gif" else 1)
+
+
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("suffix", ANIMATED)
 def test_opencv_sees_the_same_frames(suffix, alpha, tmp_path):
