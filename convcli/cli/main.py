@@ -24,7 +24,7 @@ import click
 from convcli import __version__
 from convcli.cli.command import Group
 from convcli.cli.files import input_was_opened
-from convcli.errors import ConvcliError, ExitCode, internal_error
+from convcli.errors import ConvcliError, ExitCode, internal_error, shown
 
 # The commands by groups, with summaries: the help page imports no command.
 COMMANDS = {
@@ -77,7 +77,7 @@ class Root(Group):
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. An error after the first INPUT was opened is that INPUT's, not ours."""
+        """Run the command. Errors exit with 2 until the first INPUT is opened, and with 1 after."""
         with _exit_handling():
             try:
                 return super().invoke(ctx)
@@ -167,7 +167,9 @@ def main() -> NoReturn:
     sys.stdout = sys.stdout or io.TextIOWrapper(_ClosedStdout(), write_through=True)
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     with suppress(OSError):  # what decoders print on descriptor 2 is caught; messages go past that
-        sys.stderr = open(os.dup(2), "w", buffering=1, errors="backslashreplace")  # noqa: SIM115, PTH123
+        sys.stderr = open(  # noqa: SIM115, PTH123
+            os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors
+        )
     handlers = {"SIGTERM": _terminate, "SIGHUP": _terminate, "SIGINT": _interrupt}
     for name, handler in handlers.items():
         number = getattr(signal, name, None)  # Windows has no SIGHUP
@@ -212,7 +214,7 @@ def _exit_code(command: Callable[[], Any]) -> int:
         return _fail("not enough memory", ExitCode.FAILED)
     except OSError as error:
         _discard_stdout()
-        return _fail(f"standard output: {error.strerror or error}", ExitCode.FAILED)
+        return _fail(_system_problem(error), ExitCode.FAILED)
     except Exception as error:  # the last resort: no traceback reaches a user
         if os.environ.get("CONVCLI_DEBUG"):
             raise
@@ -224,8 +226,18 @@ def _message(error: ConvcliError | click.ClickException) -> str:
     return error.format_message() if isinstance(error, click.ClickException) else str(error)
 
 
+def _system_problem(error: OSError) -> str:
+    """Tell what the system refused, and where; only errors of a named file have its name."""
+    problem = error.strerror or str(error)
+    if error.filename is not None:
+        return f"{shown(os.fsdecode(error.filename))}: {problem}"
+    if error.errno == errno.ENOENT:
+        return "the current folder no longer exists; change to another"
+    return f"standard output: {problem}"
+
+
 def _fail(message: str, code: int) -> int:
-    click.echo("Error: " + " ".join(message.split("\n")), err=True)
+    click.echo("Error: " + " ".join(map(str.strip, message.split("\n"))), err=True)
     return code
 
 

@@ -88,9 +88,7 @@ def _header(length: int, flags: int, shape: tuple[int, int]) -> bytes:
     return struct.pack("<4sI4s", b"RIFF", length, b"WEBP") + extended
 
 
-def _write_frame(
-    file: BinaryIO, box: Box, duration: int, parts: list[tuple[bytes, bytes]]
-) -> None:
+def _write_frame(file: BinaryIO, box: Box, duration: int, parts: list[tuple[bytes, bytes]]) -> None:
     sizes = box.right - box.left - 1, box.bottom - box.top - 1
     head = _triples(box.left // 2, box.top // 2, *sizes, duration) + bytes([_REPLACE])
     length = len(head) + sum(8 + len(data) + len(data) % 2 for _, data in parts)

@@ -5,6 +5,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
+
+from convcli.errors import ConvcliError
 
 _STDERR = 2
 _MAX_BYTES = 2**16
@@ -17,8 +20,11 @@ def captured_stderr(lines: list[str]) -> Iterator[None]:
 
     The output goes to an unnamed file, which cannot fill up and block as a pipe would. The first 64
     KiB are kept. One thread at a time can be in such a block.
+
+    Raises:
+        ConvcliError: there is no folder for temporary files.
     """
-    with _lock, tempfile.TemporaryFile() as file:
+    with _lock, _temporary_file() as file:
         try:
             saved = os.dup(_STDERR)
         except OSError:  # it is closed: nothing that is printed reaches a user
@@ -34,3 +40,13 @@ def captured_stderr(lines: list[str]) -> Iterator[None]:
             text = file.read(_MAX_BYTES).decode(errors="replace")
             printed = (" ".join(line.split()) for line in text.splitlines())
             lines += dict.fromkeys(filter(None, printed))
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise ConvcliError(
+            f"no temporary file can be made ({error.strerror or error}); "
+            "set TMPDIR to a folder with space"
+        ) from error

@@ -1,13 +1,15 @@
 """What decoders print or warn of is a note of ours, and nothing else reaches standard error."""
 
+import errno
 import io
 import os
+import tempfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.errors import ImageError
+from convcli.errors import ConvcliError, ImageError
 from convcli.images.captured_stderr import captured_stderr
 from convcli.images.notes import Damage, Detail, notes_on_messages, visible
 from convcli.images.options import ReadOptions
@@ -55,6 +57,15 @@ def test_output_is_caught_whole_and_restored(capfd):
     assert len(lines[-1]) == 2**16
     os.write(2, b"again")
     assert capfd.readouterr().err == "again"
+
+
+def test_without_a_place_for_temporary_files_the_reason_is_told(monkeypatch):
+    def refuse():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(ConvcliError, match=r"no temporary file can be made .*; set TMPDIR"):
+        read_image(io.BytesIO(damaged_tiff()), name="it")
 
 
 def test_warnings_are_details_and_the_rest_is_damage():

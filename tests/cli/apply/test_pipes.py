@@ -1,6 +1,7 @@
 """Readers that leave, devices that are full, streams that are closed, and terminals."""
 
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -112,6 +113,27 @@ def test_names_need_no_stdout(program, gray):
 def test_data_for_a_closed_stdout_is_a_failure(program, gray, arguments):
     done = redirected(program, ">&-", *arguments)
     assert (done.returncode, done.stderr) == (1, b"Error: standard output: is closed\n")
+
+
+def test_a_folder_that_is_gone_is_not_standard_output(program, gray, here):
+    script = f'mkdir gone && cd gone && rmdir ../gone && exec {shlex.join(program)} "$@"'
+    arguments = ["apply", "-k", "blur", str(here / "gray.png"), "-o", "o.png"]
+    command = ["sh", "-c", script, "sh", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == "Error: the current folder no longer exists; change to another\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_messages_have_the_encoding_that_python_is_told(program, encoding):
+    done = subprocess.run(
+        [*program, "apply", "-k", "blur", "\u00e9.png"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == "Error: \u00e9.png: no such file\n".encode(encoding)
 
 
 def test_dev_stdout_is_standard_output_whatever_it_leads_to(program, gray):
