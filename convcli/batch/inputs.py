@@ -18,7 +18,7 @@ from convcli.atomic import is_stream
 from convcli.batch.options import InputOptions
 from convcli.errors import ConvcliError, ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
-from convcli.samples import file_of, is_sample
+from convcli.samples import file_of, is_sample, local_name
 
 STDIN = "-"
 MATRIX = "matrix"  # the name of a typed matrix
@@ -36,13 +36,15 @@ class Source(NamedTuple):
     found: bool = False  # it was found in a folder or by a pattern, not named
     is_stdin: bool = False
     text: str | None = None  # a matrix that was typed; the path is only its name then
-    sample: str | None = None  # the file of a sample; the path is its @NAME then
+    sample: str | None = None  # the @NAME of a sample; each machine has its own file of it
     error: ConvcliError | None = None  # why it cannot be filtered, if that is known already
 
     @property
     def file(self) -> str | None:
         """The file that is read; None for standard input and a typed matrix."""
-        return None if self.is_stdin or self.text is not None else self.sample or self.path
+        if self.is_stdin or self.text is not None:
+            return None
+        return self.path if self.sample is None else file_of(self.sample)
 
     @property
     def identity(self) -> str:
@@ -55,7 +57,7 @@ class Source(NamedTuple):
         if self.is_stdin:
             return "stdin"
         if self.sample is not None:
-            return os.path.basename(self.sample)  # in the current folder
+            return local_name(self.sample)
         return self.path if self.text is None else f"{MATRIX}.txt"
 
 
@@ -277,9 +279,10 @@ class InputSearch:
 
 def _sample(name: str) -> Source:
     try:
-        return Source(name, sample=file_of(name))
+        file_of(name)
     except UsageError as error:
         return Source(name, sample=name, error=error)
+    return Source(name, sample=name)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -1,12 +1,16 @@
 """Names, folders, patterns and lists, to inputs."""
 
 import os
+import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convcli.batch.executors.dask_worker import to_absolute
 from convcli.batch.inputs import InputSearch, Source, check_inputs
+from convcli.batch.job import Job
 from convcli.batch.options import InputOptions
 from convcli.errors import UsageError
 
@@ -184,3 +188,13 @@ def test_a_list_without_ends_is_refused_soon(tree):
 def test_patterns_that_leave_nothing_are_named(tree):
     (missing,) = found("sub", exclude=("*",))
     assert "no image in this folder that matches --include and --exclude" in str(missing.error)
+
+
+def test_a_sample_travels_by_name_since_each_machine_has_its_own_file(tree):
+    samples = Path(__file__).parents[2] / "sample_images"
+    [source] = found("@camera")
+    job = to_absolute(Job(source), str(tree))
+    assert str(samples).encode() not in pickle.dumps(job)
+    assert job.source.file == str(samples / "camera.png")
+    assert (source.named_after, source.identity) == ("camera.png", "@camera")
+    assert [bool(each.error) for each in found("@camra", "@camera")] == [True, False]
