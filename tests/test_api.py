@@ -34,6 +34,17 @@ from convcli import (
     pool,
     receptive_field,
 )
+from convcli.choices import (
+    ACTIVATION_NAMES,
+    BORDER_SYNONYMS,
+    BORDERS,
+    COMBINATIONS,
+    METHODS,
+    OPERATIONS,
+    PADDINGS,
+    POOLINGS,
+    RANGES,
+)
 from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
@@ -279,6 +290,19 @@ def test_names_families_and_filters():
     for function in (get_kernel, get_filter):
         with pytest.raises(KernelError, match="spec must be text such as 'sobel-x', not ndarray"):
             function(np.ones((3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (cross_correlate, (*PADDINGS, *BORDERS, *BORDER_SYNONYMS, *METHODS)),
+        (explain, (*OPERATIONS, *RANGES, *ACTIVATION_NAMES, *COMBINATIONS[:-1])),
+        (pool, POOLINGS),
+    ],
+)
+def test_a_docstring_names_every_word_that_an_argument_takes(function, words):
+    missing = [word for word in words if not re.search(rf"\b{word}\b", function.__doc__)]
+    assert missing == []
 
 
 def test_an_error_state_of_numpy_reaches_no_kernel():

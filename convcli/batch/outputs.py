@@ -34,10 +34,6 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
         )
     if outputs.scale is not None and outputs.grid is None:
         raise UsageError("--scale is for a contact sheet; name its file with --grid")
-    if outputs.output == "":
-        raise UsageError("-o is empty; name a file, or - for standard output")
-    if outputs.out_dir == "":
-        raise UsageError("--out-dir is empty; name a folder, or . for the current one")
     if stdin and writes_images(outputs) and not (outputs.output or outputs.out_dir):
         raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
     _check_summary_folders(outputs, several=several)

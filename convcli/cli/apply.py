@@ -32,7 +32,7 @@ from convcli.cli.options import (
     speed_option,
     write_options,
 )
-from convcli.cli.types import MEMORY, InputType
+from convcli.cli.types import MEMORY, FolderType, InputType, PathType
 from convcli.errors import ExitCode, UsageError, shown
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
@@ -48,7 +48,7 @@ input_options = option_group(
     MATRIX,
     input_option(
         "--files-from",
-        type=click.Path(),
+        type=PathType(),
         metavar="FILE|-",
         help="Read more input names from a file or standard input, one per line.",
     ),
@@ -76,7 +76,7 @@ output_options = option_group(
     ),
     output_option(
         "--out-dir",
-        type=click.Path(),
+        type=FolderType(),
         metavar="DIR",
         help="Folder for the results; it mirrors the folders of the inputs.",
     ),
@@ -89,14 +89,14 @@ output_options = option_group(
     plot_option(help="Draw input, kernel and map. With -o or --out-dir, also write the image."),
     figure_option(
         "--grid",
-        type=click.Path(),
+        type=PathType(),
         metavar="FILE",
         help="Draw all results of an input as one contact sheet.",
     ),
     SCALE,
     output_option(
         "--stack",
-        type=click.Path(),
+        type=PathType(),
         metavar="FILE.npy",
         rare=True,
         help="Write all maps of an input as one (H, W, N) array instead of images.",

@@ -32,6 +32,7 @@ from convcli.cli.types import (
     OutputType,
     PaddingType,
     PairType,
+    PathType,
     WordType,
     completion_items,
 )
@@ -100,7 +101,7 @@ figure_option = partial(option, group="Figures")
 speed_option = partial(option, group="Speed")
 message_option = partial(option, group="Messages")
 output_file_option = partial(output_option, "-o", "--output", type=OutputType(), metavar="FILE")
-plot_option = partial(figure_option, "--plot", type=click.Path(), metavar="FILE")
+plot_option = partial(figure_option, "--plot", type=PathType(), metavar="FILE")
 
 
 def option_group(name: str, build: Callback, *options: OptionDecl) -> Decorator:

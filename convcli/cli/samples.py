@@ -8,7 +8,7 @@ import click
 
 from convcli.cli.command import Command
 from convcli.cli.options import OVERWRITE, message_option, output_file_option, output_option
-from convcli.cli.types import ParsedType
+from convcli.cli.types import FolderType, ParsedType
 from convcli.errors import UsageError
 from convcli.geometry import size_text
 from convcli.samples import SAMPLES, file_of, local_name
@@ -26,7 +26,7 @@ from convcli.samples import SAMPLES, file_of, local_name
 @output_file_option(metavar="FILE|-", help="File for the copy of one sample; - prints it.")
 @output_option(
     "--out-dir",
-    type=click.Path(),
+    type=FolderType(),
     metavar="DIR",
     show_default="the current folder",
     help="Folder for the copies.",

@@ -75,12 +75,32 @@ class InputType(click.Path):
         return super().shell_complete(ctx, param, incomplete)
 
 
-class OutputType(click.Path):
+class PathType(click.Path):
+    """The name of a file or a folder, which must not be empty."""
+
+    advice = "name a file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name."""
+        if value == "":
+            self.fail(f"is empty; {self.advice}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class OutputType(PathType):
     """A file name; every name of standard output becomes ``-``."""
+
+    advice = "name a file, or - for standard output"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the name."""
         return "-" if value in STDOUT_NAMES else super().convert(value, param, ctx)
+
+
+class FolderType(PathType):
+    """The name of a folder."""
+
+    advice = "name a folder, or . for the current one"
 
 
 class PairType(ParsedType):

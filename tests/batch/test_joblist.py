@@ -198,8 +198,6 @@ def test_an_empty_list_has_no_result_for_one_output(here):
     with pytest.raises(UsageError, match="--files-from list: names no file"):
         jobs([], job_options(), search, output="o.png")
     assert jobs([], job_options(), search, out_dir="out") == []
-    with pytest.raises(UsageError, match="-o is empty"):
-        jobs(["a.png"], job_options(), output="")
 
 
 def test_results_of_the_last_run_are_no_inputs(here):
@@ -246,5 +244,3 @@ def test_a_folder_in_which_a_result_would_replace_another_image(here):
 def test_a_name_may_not_leave_the_output_folder(here, name):
     with pytest.raises(UsageError, match="leaves the folder"):
         jobs(["a.png"], job_options(), out_dir="out", name=name)
-    with pytest.raises(UsageError, match="--out-dir is empty"):
-        jobs(["a.png"], job_options(), out_dir="")

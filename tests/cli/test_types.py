@@ -1,5 +1,7 @@
 """The types of option values, and the progress line."""
 
+from pathlib import Path
+
 import click
 import pytest
 
@@ -68,3 +70,22 @@ def test_a_synonym_stands_for_its_word():
         words.convert("gemm", None, None)
     with pytest.raises(click.BadParameter, match="numbers must be at least 1"):
         PairType().convert("0,1", None, None)
+
+
+@pytest.mark.parametrize(
+    ("args", "advice"),
+    [
+        ("apply -k outline gray.png -o", "name a file, or - for standard output"),
+        ("apply -k outline gray.png --out-dir", "name a folder, or . for the current one"),
+        ("apply -k outline gray.png --plot", "name a file"),
+        ("apply -k outline --files-from", "name a file"),
+        ("samples camera -o", "name a file, or - for standard output"),
+        ("samples camera --out-dir", "name a folder, or . for the current one"),
+        ("compare gray.png -k outline --vary border -o", "name a file, or - for standard output"),
+        ("animate gray.png -k outline -o", "name a file, or - for standard output"),
+        ("chain gray.png relu --each-dir", "name a folder, or . for the current one"),
+    ],
+)
+def test_an_empty_name_of_a_file_is_not_the_same_as_none(convcli, gray, args, advice):
+    convcli(*args.split(), "").fails(2, f"is empty; {advice}")
+    assert [path.name for path in Path().iterdir()] == ["gray.png"]

@@ -29,7 +29,14 @@ from convcli.cli.options import (
     read_one_options,
     write_one_options,
 )
-from convcli.cli.types import InputType, KernelSpecType, ParsedType, WordType, completion_items
+from convcli.cli.types import (
+    FolderType,
+    InputType,
+    KernelSpecType,
+    ParsedType,
+    WordType,
+    completion_items,
+)
 from convcli.errors import prefix_errors
 from convcli.teaching.chain.grammar import (
     LAYERS,
@@ -273,7 +280,7 @@ output_options = option_group(
     plot_option(help="Draw each layer's maps (.png, .pdf, .svg, ...)."),
     output_option(
         "--each-dir",
-        type=click.Path(),
+        type=FolderType(),
         metavar="DIR",
         help="Save every layer's maps to DIR: NN_layer.npy, and NN_layer.png for 1 or 3 maps.",
     ),
