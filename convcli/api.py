@@ -357,15 +357,15 @@ def get_kernel(spec: str) -> Kernel:
     >>> get_kernel("sharpen").matrix.tolist()
     [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
     """
-    found = get_filter(spec)
-    if len(found.kernels) > 1:
-        names = ", ".join(kernel.name for kernel in found.kernels[:8])
-        more = ", ..." if len(found.kernels) > 8 else ""
+    kernel_set = get_filter(spec)
+    if len(kernel_set.kernels) > 1:
+        names = ", ".join(kernel.name for kernel in kernel_set.kernels[:8])
+        more = ", ..." if len(kernel_set.kernels) > 8 else ""
         raise KernelError(
-            f"{found.label} names {len(found.kernels)} kernels: {names}{more}; "
+            f"{kernel_set.label} names {len(kernel_set.kernels)} kernels: {names}{more}; "
             "get_filter returns all of them"
         )
-    return found.kernels[0]
+    return kernel_set.kernels[0]
 
 
 def get_filter(spec: str) -> KernelSet:

@@ -367,13 +367,13 @@ class _Task:
 
     def _percentiles(self) -> tuple[float, float]:
         """Return the percentiles of the map, which must be held as a whole for them."""
-        kept: dict[int, NDArray[Any]] = {}
+        strips: dict[int, NDArray[Any]] = {}
 
         def keep(rows: slice, values: NDArray[Any]) -> None:
-            kept[rows.start] = np.abs(values) if values.dtype.kind == "c" else values.copy()
+            strips[rows.start] = np.abs(values) if values.dtype.kind == "c" else values.copy()
 
         self.run(ValueRange("raw", None), keep, counted=False)
-        return percentiles(np.concatenate([*kept.values()]), self.filter.percentile)
+        return percentiles(np.concatenate([*strips.values()]), self.filter.percentile)
 
     def values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
         """Return a strip's values from those of each kernel."""

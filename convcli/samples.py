@@ -80,5 +80,5 @@ def _advice(name: str) -> str:
     if os.path.lexists(name):
         return f"the file of this name is ./{shown(name)}"
     stem = Path(name[1:81].lower()).stem
-    near = [f"@{each}" for each in get_close_matches(stem, SAMPLES)]
+    near = [f"@{sample}" for sample in get_close_matches(stem, SAMPLES)]
     return f"did you mean {' or '.join(near)}?" if near else "'convcli samples' lists them"

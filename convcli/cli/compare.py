@@ -96,7 +96,7 @@ class Variation(NamedTuple):
         from convcli.teaching.compare.comparison import Choice
 
         if self.vary == "kernel":
-            return [Choice(each.label, each.label, each) for each in filters]
+            return [Choice(option.label, option.label, option) for option in filters]
         kind, _ = VARIED[self.vary]
         texts = self.values or self._default_values(filters[0], image)
         values = [kind.convert(text, None, None) for text in texts]
@@ -135,9 +135,9 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     texts = tuple((values or "").split())
     if vary == "kernel":
         return Variation(vary, texts, conv)
-    given = click.get_current_context().get_parameter_source(vary)
+    source = click.get_current_context().get_parameter_source(vary)
     kind, defaults = VARIED[vary]
-    if given is not None and given.name == "COMMANDLINE":
+    if source is not None and source.name == "COMMANDLINE":
         raise click.UsageError(
             f"--vary {vary} tries several values, and --{vary} sets one: name them all with "
             f'--values, e.g. --vary {vary} --values "{" ".join(defaults[:2])}"'

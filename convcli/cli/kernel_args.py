@@ -115,7 +115,7 @@ class KernelArgs(NamedTuple):
         if number is not None and number > count:
             raise UsageError(f"--filter {number}: there are only {count} results")
         if number is None and count > 1:
-            labels = ", ".join(each.label for each in filters[:4]) + ", ..." * (count > 4)
+            labels = ", ".join(option.label for option in filters[:4]) + ", ..." * (count > 4)
             raise UsageError(
                 f"{count} kernels give {count} results ({labels}): choose one with --filter N, "
                 "or join them with --combine"

@@ -58,15 +58,16 @@ def samples(
 def _list_text() -> str:
     """Return the samples, one per line."""
     return "\n".join(
-        f"{each.name:<9}  {size_text((each.rows, each.columns)):<7}  {each.summary} ({each.source})"
-        for each in SAMPLES.values()
+        f"{name:<9}  {size_text((sample.rows, sample.columns)):<7}  "
+        f"{sample.summary} ({sample.source})"
+        for name, sample in SAMPLES.items()
     )
 
 
 def _list_json() -> str:
     import json
 
-    return json.dumps([each._asdict() for each in SAMPLES.values()], indent=1)
+    return json.dumps([sample._asdict() for sample in SAMPLES.values()], indent=1)
 
 
 def _write(

@@ -209,7 +209,7 @@ _cached_geometry = lru_cache(maxsize=64)(conv_geometry)
 def _checked_bias(bias: Any, kernel: tuple[int, ...]) -> Bias:
     """Return a finite bias, or one for each filter, for a kernel of this shape."""
     several = isinstance(bias, list | tuple) or (isinstance(bias, np.ndarray) and bias.ndim > 0)
-    numbers = [real_number(each, "bias", KernelError) for each in (bias if several else [bias])]
+    numbers = [real_number(number, "bias", KernelError) for number in (bias if several else [bias])]
     for number in numbers:
         if not math.isfinite(number):
             raise KernelError(f"bias must be a finite number, not {number}")

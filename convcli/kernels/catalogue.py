@@ -61,7 +61,7 @@ def complete_kernel(incomplete: str) -> list[str]:
     if at and not spec:
         return complete_sample(incomplete)
     if at:
-        return [f"{spec}@{each}" for each in range(45, 360, 45) if str(each).startswith(angle)]
+        return [f"{spec}@{turn}" for turn in range(45, 360, 45) if str(turn).startswith(angle)]
     name, colon, arguments = incomplete.partition(":")
     if not colon:
         return [known for known in CATALOGUE if known.startswith(incomplete)]
@@ -69,11 +69,11 @@ def complete_kernel(incomplete: str) -> list[str]:
     if not isinstance(entry, ComputedKernel):
         return []
     complete, comma, last = arguments.rpartition(",")
-    given = {argument.partition("=")[0] for argument in complete.split(",")}
+    present = {argument.partition("=")[0] for argument in complete.split(",")}
     return [
         f"{name}:{complete}{comma}{parameter.name}="
         for parameter in entry.parameters
-        if parameter.name not in given and parameter.name.startswith(last)
+        if parameter.name not in present and parameter.name.startswith(last)
     ]
 
 

@@ -270,7 +270,7 @@ def bind_arguments(entry: ComputedKernel, text: str) -> dict[str, Any]:
     """
     names = [parameter.name for parameter in entry.parameters]
     usage = f"{entry.name} takes {', '.join(names)}; for example {entry.example}"
-    given: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for position, argument in enumerate(text.split(",") if text.strip() else ()):
         name, equals, value = (part.strip() for part in argument.partition("="))
         if not equals:
@@ -279,14 +279,14 @@ def bind_arguments(entry: ComputedKernel, text: str) -> dict[str, Any]:
                 raise KernelError(f"{entry.name}: {quoted(value)} needs a name; {usage}")
         if name not in names:
             raise KernelError(f"{entry.name} has no argument {quoted(name)}; {usage}")
-        if name in given:
+        if name in texts:
             raise KernelError(f"{entry.name}: {name} is given twice")
         if not value:
             raise KernelError(f"{entry.name}: {name} needs a value; {usage}")
-        given[name] = value
+        texts[name] = value
     values: dict[str, Any] = {}
     for parameter in entry.parameters:
-        word = given.get(parameter.name, parameter.default)
+        word = texts.get(parameter.name, parameter.default)
         keyword = parameter.name.replace("-", "_")
         try:
             values[keyword] = CONVERTERS[parameter.kind](word) if word else None

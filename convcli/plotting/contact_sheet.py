@@ -224,7 +224,7 @@ def _plan_sheet(
     ticked = len(tiles) <= _MAX_TICKED_TILES
     digits = "0" * max(len(str(panel.shape[0])) for panel in panels)
     left = _GAP + (_TICK + text_width(digits, TICK_POINTS)) * ticked
-    own_bars = [each.bar_width(labeled=ticked) for each in colors if not each.shared]
+    own_bars = [scale.bar_width(labeled=ticked) for scale in colors if not scale.shared]
     right = _GAP + max(own_bars, default=0.0)
     rows = list(_rows(tiles, across))
     if longest is None:  # as long as the page allows
@@ -259,8 +259,8 @@ def _plan_sheet(
                 _PlacedTile(is_empty, panels[n], colors[n], titles[n], boxes[n], start, top)
             )
         top += max(boxes[n][1] for n in row) + below
-    shared = dict.fromkeys(each for each in colors if each.shared)
-    bars = [each for each in shared if each.panel.pixels.ndim == 2 or not each.panel.max_value]
+    shared = dict.fromkeys(scale for scale in colors if scale.shared)
+    bars = [scale for scale in shared if scale.panel.pixels.ndim == 2 or not scale.panel.max_value]
     return _Sheet(placed, headings, bars, (across * pitch, top), points, ticked)
 
 

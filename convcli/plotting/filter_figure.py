@@ -81,7 +81,7 @@ def draw_filtering(
 def _draw(original: ImagePanel, results: Sequence[tuple[Filter, Filtered]], title: str) -> Figure:
     side = next((side for most, side in _IMAGE_SIDES if len(results) <= most), _IMAGE_SIDE_OF_MANY)
     kernels = [image_filter.kernels for image_filter, _ in results]
-    several = any(len(each) > 1 or each[0].matrix.ndim > 2 for each in kernels)
+    several = any(len(members) > 1 or members[0].matrix.ndim > 2 for members in kernels)
     panels = [ImagePanel(made.image.pixels, made.image.max_value) for _, made in results]
     widths = (
         max(_MIN_COLUMN, panel_box(original, side)[0]),

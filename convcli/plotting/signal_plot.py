@@ -196,7 +196,7 @@ def draw_filtered_signal(
     figure = page(KERNEL_INCHES + SIGNAL_INCHES + 2 * _VALUE_TICKS, height, title)
     grid = figure.add_gridspec(1 + count, 2, width_ratios=(KERNEL_INCHES, SIGNAL_INCHES))
     signal, *plots = (figure.add_subplot(grid[row, 1]) for row in range(1 + count))
-    before, after = (max(each.pads[2 * axis + end] for each in geometries) for end in (0, 1))
+    before, after = (max(windows.pads[2 * axis + end] for windows in geometries) for end in (0, 1))
     conv = results[0][0].conv
     border = border_name(conv.border)
     fill = conv.fill if border == "constant" else 0

@@ -170,7 +170,7 @@ class _ChainWriter:
         target = self._choose_target() if outputs.has_result else None
         layer_paths = [] if outputs.each_dir is None else self._layer_paths(outputs.each_dir)
         self._check_paths(layer_paths)
-        given = maps = with_channels(self.image.pixels)
+        planes = maps = with_channels(self.image.pixels)
         prints = outputs.json or (target is not None and target.format.is_matrix)
         scale = 0.0
         blocks = []
@@ -178,7 +178,7 @@ class _ChainWriter:
             from convcli.teaching.chain.figure import draw_chain, plan_block
 
             blocks.append(plan_block("input", maps, self.image.max_value))
-        for stage, after in zip(self.stages, run_network(self.stages, given), strict=True):
+        for stage, after in zip(self.stages, run_network(self.stages, planes), strict=True):
             if prints and after.dtype.kind == "f":
                 scale = error_scale(stage.layer, maps, after, scale)
             maps = after

@@ -109,14 +109,14 @@ class FftMethod(SumMethod):
                 return
             weighed = np.empty(sums.shape)  # how many outliers each window weighs
             self._correlate(~small, weighed, self.places, workspace)
-            beside = weighed < 0.5
-            if not beside.any():
+            without_outliers = weighed < 0.5
+            if not without_outliers.any():
                 return
             highest = float(magnitudes.max(where=small, initial=0))
             again = np.zeros(sums.shape)
             if highest:
                 self._correlate(np.where(small, strip, 0), again, self.spectra, workspace)
-            sums[beside] = again[beside]
+            sums[without_outliers] = again[without_outliers]
 
     def _correlate(
         self,
@@ -140,9 +140,9 @@ class FftMethod(SumMethod):
                 spectrum = np.fft.rfft2(phase.astype(np.float64), s=tile)
                 spectrum *= part
                 total = spectrum if total is None else np.add(total, spectrum, out=total)
-            found = np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
+            tile_sums = np.zeros(tile) if total is None else np.fft.irfft2(total, s=tile)
             right = min(left + step, width)
-            out[:, left:right, channel] = found[:rows, : right - left]
+            out[:, left:right, channel] = tile_sums[:rows, : right - left]
 
 
 @cache

@@ -118,12 +118,12 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     values, pixels = filtered(raw, None), filtered(image_filter, depth)
     maps = [values]
     if combine is not None:
-        maps = [filtered(raw._replace(kernels=(each,), combine=None), None) for each in kernels]
+        maps = [filtered(raw._replace(kernels=(kernel,), combine=None), None) for kernel in kernels]
     return SlidingWindow(
         image=image,
         filter=image_filter,
         plans=tuple(plan_kernel(image, image_filter, kernel) for kernel in kernels),
-        maps=tuple(with_channels(each.pixels) for each in maps),
+        maps=tuple(with_channels(kernel_map.pixels) for kernel_map in maps),
         values=with_channels(values.pixels),
         pixels=with_channels(pixels.pixels),
         max_value=None if depth is None else image.max_value,

@@ -71,7 +71,7 @@ def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compare
     >>> box = Filter("box", (get_kernel("box"),))
     >>> image = ImageData(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), 8)
     >>> filters = [box._replace(conv=ConvOptions(padding=rule)) for rule in ("same", "valid")]
-    >>> same, valid = compare_choices(image, [Choice("", "", each) for each in filters])
+    >>> same, valid = compare_choices(image, [Choice("", "", option) for option in filters])
     >>> valid.filtered.image.shape, valid.difference.tolist()
     ((2, 2), [[0, 0], [0, 0]])
     """

@@ -53,21 +53,21 @@ def draw_comparison(
     """
     captioned = len(compared) <= MAX_CAPTIONED
     results = [
-        result_tile(each.choice.name, each.choice.filter, each.filtered, scale, captioned=captioned)
-        for each in compared
+        result_tile(item.choice.name, item.choice.filter, item.filtered, scale, captioned=captioned)
+        for item in compared
     ]
-    if len({each.choice.filter.range for each in compared}) > 1:  # colors mean different things
+    if len({item.choice.filter.range for item in compared}) > 1:  # colors mean different things
         results = [
             tile._replace(unit="pixel")
             if tile.max_value is not None
-            else tile._replace(unit=_UNITS.get(each.choice.filter.range, "value"))
-            for tile, each in zip(results, compared, strict=True)
+            else tile._replace(unit=_UNITS.get(item.choice.filter.range, "value"))
+            for tile, item in zip(results, compared, strict=True)
         ]
     if original is None:
         return draw_sheet(results, title=title, scale=scale)
     size = size_text(original.shape)
     partners = [SheetTile("original", original.pixels, original.max_value, size)]
-    partners += [_difference(each, compared[0], captioned=captioned) for each in compared[1:]]
+    partners += [_difference(other, compared[0], captioned=captioned) for other in compared[1:]]
     tiles = [tile for pair in zip(results, partners, strict=True) for tile in pair]
     across = next((n for most, n in _PAIRS_ACROSS if len(results) <= most), _MAX_PAIRS_ACROSS)
     rows, columns = original.shape

@@ -119,7 +119,7 @@ def _signal_axis(explanation: Explanation, pixels: NDArray[np.generic]) -> int |
     if axis is None:
         return None
     responses = (response for output in explanation.outputs for response in output.responses)
-    return axis if all(_places(each, 1 - axis) == (0,) for each in responses) else None
+    return axis if all(_places(response, 1 - axis) == (0,) for response in responses) else None
 
 
 def _rows(explanation: Explanation) -> Iterator[_SumRow]:
@@ -193,9 +193,9 @@ def _draw_images(explanation: Explanation, rows: Sequence[_SumRow], title: str) 
     figure = page(width, sum(heights), title, footer=_footer(explanation, rows))
     grid = figure.subplots(len(rows), 3, squeeze=False, height_ratios=heights)
     drawn = [
-        each
+        image
         for axes, row, box in zip(grid, rows, boxes, strict=True)
-        for each in _draw_row(list(axes), row, box, explanation.max_value)
+        for image in _draw_row(list(axes), row, box, explanation.max_value)
     ]
     finalize_layout(figure, drawn)
     for axes, row in zip(grid[:, 0], rows, strict=True):

@@ -48,7 +48,7 @@ class _Map(NamedTuple):
 
     @classmethod
     def of(cls, title: str, weights: Floats, rounded: Floats, limit: float, most: int) -> _Map:
-        planes, numbers = (each.reshape(-1, *each.shape[-2:])[:most] for each in (weights, rounded))
+        planes, numbers = (maps.reshape(-1, *maps.shape[-2:])[:most] for maps in (weights, rounded))
         return cls(title, planes, numbers, limit)
 
 
@@ -95,12 +95,12 @@ def _draw_solution(learned: LearnResult, truth: Truth | None) -> Figure:
     figure = page(width, count * (inches[1] + _TITLE_SPACE + _BAR_BELOW * below), _title(learned))
     grid = figure.subplots(count, len(maps), squeeze=False)
     drawn = []
-    for column, each in enumerate(maps):
+    for column, heat_map in enumerate(maps):
         for channel, axes in enumerate(grid[:, column]):
-            drawing = _draw_map(axes, each, channel, inches, ticks=True)
-            ticks = round_ticks(-each.limit, each.limit)
+            drawing = _draw_map(axes, heat_map, channel, inches, ticks=True)
+            ticks = round_ticks(-heat_map.limit, heat_map.limit)
             add_colorbar(axes, drawing.image, ticks, "weight", below=below)
-            axes.set_title(_map_title(learned, each, channel, inches[0] + 0.6))
+            axes.set_title(_map_title(learned, heat_map, channel, inches[0] + 0.6))
             drawn.append(drawing)
     finalize_layout(figure, drawn)
     return figure
@@ -135,12 +135,12 @@ def _draw_descent(learned: LearnResult, history: History, truth: Truth | None) -
     _draw_loss(figure.add_subplot(grid[0, :]), history)
     below = [[figure.add_subplot(grid[1 + r, c]) for c in range(across)] for r in range(down)]
     drawn = []
-    for number, each in enumerate(maps):
+    for number, heat_map in enumerate(maps):
         line, column = divmod(number, across)
         for channel in range(count):
             axes = below[line * count + channel][column]
-            drawn.append(_draw_map(axes, each, channel, inches, ticks=False))
-            axes.set_title(_map_title(learned, each, channel, inches[0] + 0.2))
+            drawn.append(_draw_map(axes, heat_map, channel, inches, ticks=False))
+            axes.set_title(_map_title(learned, heat_map, channel, inches[0] + 0.2))
     all_axes = [axes for line in below for axes in line]
     for axes in all_axes:
         if not axes.images:
@@ -171,20 +171,20 @@ def _title(learned: LearnResult) -> str:
     return f"{text}\n{match_text(learned)}" if learned.weights.ndim == 2 else text
 
 
-def _map_title(learned: LearnResult, each: _Map, channel: int, inches: float) -> str:
+def _map_title(learned: LearnResult, heat_map: _Map, channel: int, inches: float) -> str:
     name = learned.channels[channel]
-    return wrap(f"{each.title}, {name}" if name else each.title, inches, TITLE_POINTS)
+    return wrap(f"{heat_map.title}, {name}" if name else heat_map.title, inches, TITLE_POINTS)
 
 
 def _draw_map(
-    axes: Axes, each: _Map, channel: int, inches: tuple[float, float], *, ticks: bool
+    axes: Axes, heat_map: _Map, channel: int, inches: tuple[float, float], *, ticks: bool
 ) -> DrawnImage:
     """Draw one channel of a kernel; :func:`finalize_layout` writes its numbers."""
-    weights = each.weights[channel]
-    image = draw_weights(axes, weights, each.limit, inches=inches if ticks else None)
+    weights = heat_map.weights[channel]
+    image = draw_weights(axes, weights, heat_map.limit, inches=inches if ticks else None)
     small = max(weights.shape) <= MAX_TICKED
-    texts = tuple(cell_texts(each.rounded[channel])) if small else ()
-    widest = widest_text(cell_texts(each.rounded) if small else [])
+    texts = tuple(cell_texts(heat_map.rounded[channel])) if small else ()
+    widest = widest_text(cell_texts(heat_map.rounded) if small else [])
     return DrawnImage(image, inches[1] / inches[0], weights.shape, texts, widest)
 
 
