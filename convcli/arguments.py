@@ -104,7 +104,7 @@ def _read_pil_image(im: Any, name: str) -> Array:
 
 
 def as_kernel(kernel: Any) -> Array | GivenKernels:
-    """Return a kernel as an array of weights, or as Kernels with what they carry.
+    """Return a kernel as an array of weights, or as Kernels with their divisors and biases.
 
     Raises:
         KernelError: it is no kernel.
@@ -150,7 +150,7 @@ def fill_value(fill: Any, border: Any) -> float:
 
 
 def row_padding(padding: Any) -> Any:
-    """Return the padding of a signal, one number or (before, after), as that of its one row."""
+    """Return the padding of a signal, one number or (before, after), as (0, 0, before, after)."""
     if isinstance(padding, str):
         return padding
     sides = np.atleast_1d(as_numbers(padding, "padding", GeometryError)).tolist()

@@ -31,8 +31,8 @@ from convcli.images.value_range import (
 )
 from convcli.kernels.kernel import Kernel
 
-PERCENTILE_BYTES = 4 * 8 + 1  # of each value: the map, its parts, and the copies that are sorted
-SAMPLED_ROWS = 64  # that tell how many values are clipped, where not all are counted
+PERCENTILE_BYTES = 4 * 8 + 1  # per value: the map, its strips, and the copies that sorting makes
+SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
 
 
 class Filter(NamedTuple):
@@ -344,8 +344,8 @@ class _Task:
 
         def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
             values = self.values(rows, blocks)
-            # NaN is always reported; of integers that are not counted, some rows tell how many are
-            # clipped, and the others nothing.
+            # Every float is looked at, since NaN is always reported. Integers are, if they are
+            # counted; otherwise some rows are enough to estimate how many are clipped.
             step = 1 if counted or values.dtype.kind in "fc" else spread
             if step == 1 or limited:
                 part = ValueStats(value_range)

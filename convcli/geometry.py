@@ -54,7 +54,7 @@ def border_name(border: object) -> str:
     'edge'
     """
     known = *BORDERS, *BORDER_SYNONYMS
-    if not isinstance(border, str) or border not in known:  # what is no text may compare oddly
+    if not isinstance(border, str) or border not in known:  # arrays compare item by item
         raise UsageError(f"border must be one of {', '.join(known)}, not {short_repr(border)}")
     return BORDER_SYNONYMS.get(border, border)
 

@@ -118,7 +118,7 @@ class Variation(NamedTuple):
         _, values = VARIED[self.vary]
         without: set[str] = set()
         if self.vary == "border" and self.conv["fill"] is None:
-            without = {"constant"}  # it equals zero
+            without = {"constant"}  # without a fill it equals zero
         if self.vary == "range" and image.max_value is None:
             without = {"offset"}
         if self.vary == "range" and base.combine == "direction":

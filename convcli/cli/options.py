@@ -233,7 +233,7 @@ DIGITS = message_option(
     type=click.IntRange(0, 17),
     metavar="N",
     rare=True,
-    show_default="those that hold",
+    show_default="the reliable ones",
     help="Decimals of printed numbers.",
 )
 

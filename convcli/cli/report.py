@@ -18,7 +18,7 @@ from convcli.errors import ExitCode, UsageError, shown
 from convcli.geometry import size_text
 from convcli.images.notes import visible
 
-CLIPPED_SHARE = 0.9  # of the pixels, from which on a hint is given
+CLIPPED_SHARE = 0.9  # share of clipped pixels at which a hint is given
 REDRAW_SECONDS = 0.1  # between two updates of the progress line
 
 

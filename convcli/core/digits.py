@@ -1,4 +1,4 @@
-"""How many decimals of a result hold: what lies beyond them are rounding errors of the sums.
+"""How many decimals of a result are reliable; further ones would be rounding errors.
 
 A sum of terms whose magnitudes add up to B is off by a few units of ``e * B``, where e is the
 spacing of its number type at 1. So 5.199999999999999 is written 5.2.
@@ -96,9 +96,9 @@ def largest_magnitude(values: NDArray[Any], dtype: DTypeLike | None = None) -> f
 
     Args:
         values: the array.
-        dtype: of sums. Values of ``1 / (8 e)`` and more, which alone leave no decimals, count only
-            if there are no others: one nodata value must not cost all other windows their digits,
-            and a window that holds it shows no more digits than its type has at that size.
+        dtype: of the sums; None to count every number. Otherwise numbers of ``1 / (8 e)`` and more
+            are ignored, unless there are no smaller ones: a sum with such a number has no reliable
+            decimals, but one nodata value must not take the decimals of the other sums.
 
     >>> largest_magnitude(np.array([2, -3.5, np.inf])), largest_magnitude(np.array([-128], np.int8))
     (3.5, 128)

@@ -13,7 +13,7 @@ from convcli.geometry import ReceptiveField, receptive_fields
 from convcli.layers.base import Layer, LayerPlan, Maps, Shape, as_working_type
 from convcli.layers.conv import Conv
 
-MAP_COPIES = 3  # of a layer's output: computed, put together, converted
+MAP_COPIES = 3  # copies of a layer's output at a time: computed, joined, converted
 
 
 class Stage(NamedTuple):

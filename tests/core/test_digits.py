@@ -1,4 +1,4 @@
-"""How many decimals hold, against sums that are exact."""
+"""How many decimals are reliable, against sums that are exact."""
 
 from fractions import Fraction
 

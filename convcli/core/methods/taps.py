@@ -88,7 +88,7 @@ def separable_schedule(kernel: NDArray[Any]) -> TapSchedule | None:
     factors = rank_one_factors(kernel)
     if factors is None:
         if kernel.dtype.kind != "i":
-            return None  # with a rest, a NaN under weights that cancel to 0 would come back
+            return None  # as column * row + rest, a weight of 0 would weigh NaN
         common, _ = Counter(kernel.ravel().tolist()).most_common(1)[0]
         if not common:
             return None

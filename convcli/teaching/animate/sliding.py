@@ -39,7 +39,7 @@ class SlidingWindow:
         max_value: the pixel value that is white, or None for plain numbers.
         extremes: the values that ``rescale`` and ``percentile`` map to black and white; None for
             other ranges.
-        decimals: how many decimals of values and of pixels hold; None for all.
+        decimals: how many decimals of values and of pixels are reliable; None for all.
     """
 
     image: ImageData

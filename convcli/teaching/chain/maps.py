@@ -33,7 +33,7 @@ def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
 
 
 def error_scale(layer: Layer, before: Maps, after: Maps, scale: float = 0) -> float:
-    """Return the magnitudes that set how many decimals of a layer's maps hold.
+    """Return the magnitudes that set how many decimals of a layer's maps are reliable.
 
     They are the largest sum of magnitudes of a layer with weights, and the largest input or output
     of any other; what earlier layers rounded remains.

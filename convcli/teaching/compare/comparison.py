@@ -40,7 +40,7 @@ class Compared:
         difference: this result minus the first, (H, W) or (H, W, C), at the positions of the image
             for which both have a value; None if there are none.
         obstacle: why there is no difference; else empty.
-        decimals: how many decimals of the difference hold.
+        decimals: how many decimals of the difference are reliable.
     """
 
     choice: Choice
@@ -51,7 +51,7 @@ class Compared:
 
     @property
     def mean_difference(self) -> float | None:
-        """The mean magnitude of the difference, in the decimals that hold."""
+        """The mean magnitude of the difference, in reliable decimals."""
         if self.difference is None:
             return None
         return round_number(float(np.abs(self.difference).mean()), self.decimals)
@@ -89,7 +89,7 @@ def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compare
 
 
 def _decimals(difference: NDArray[Any] | None, first: ImageData, second: ImageData) -> int | None:
-    """Return how many decimals of a difference of two results hold."""
+    """Return how many decimals of a difference of two results are reliable."""
     if difference is None:
         return None
     dtype = np.result_type(first.pixels, second.pixels)

@@ -28,7 +28,7 @@ class Explanation(Computation):
         """Return the whole computation as ``convcli explain`` prints it, at most 80 letters wide.
 
         Args:
-            digits: decimals of every number; None for those that hold.
+            digits: decimals of every number; None for the reliable ones.
 
         >>> from convcli import explain
         >>> print(explain([[3, 4]], [[1, 2]], (0, 1), border="zero").text())

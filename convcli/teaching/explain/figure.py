@@ -92,7 +92,7 @@ def draw_explanation(
         explanation: the explanation.
         pixels: the explained image, (H, W) or (H, W, C). If it is a signal of one row or column
             and the kernels run along it, the figure shows the signal with the window on it.
-        digits: decimals of every number; None for those that hold.
+        digits: decimals of every number; None for the reliable ones.
 
     Returns:
         A figure that pyplot does not manage.

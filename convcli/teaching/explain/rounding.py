@@ -1,4 +1,4 @@
-"""An explanation with the digits that are shown: those that hold, or as many as were asked for."""
+"""An explanation with the digits that are shown: the reliable ones, or as many as are asked for."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ _WEIGHT_DIGITS = {"float32": 8, "float64": 15}
 
 
 def as_shown(explanation: C, digits: int | None = None) -> C:
-    """Round the results of an explanation to the decimals that hold.
+    """Round the results of an explanation to their reliable decimals.
 
     The window stays as it was read, and integers stay exact. A value that would be rounded to
     another pixel than the map's keeps its digits.
 
     Args:
         explanation: the explanation.
-        digits: decimals of every number, those of window and weights too; None for those that
-            hold.
+        digits: decimals of every number, also in window and weights; None for the reliable ones.
     """
     bound, dtype, extremes = _bound(explanation), explanation.dtype, explanation.extremes
     decimals = reliable_decimals(dtype, bound) if digits is None else digits
-    own = dtype if dtype.startswith("float") else "float64"  # of values, which sums are not in
+    own = dtype if dtype.startswith("float") else "float64"  # of values; sums are decimals
     pixel_decimals = decimals
     if extremes is not None and digits is None:
         pixel_dtype = "float64" if dtype == "float64" else "float32"

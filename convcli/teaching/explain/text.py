@@ -45,7 +45,7 @@ def explanation_text(
         explanation: the explanation.
         paint: called with a role (``heading``, ``place``, ``padding`` or ``result``) and a text;
             returns the text in the role's color.
-        digits: decimals of every number; None for those that hold.
+        digits: decimals of every number; None for the reliable ones.
     """
     explanation = as_shown(explanation, digits)
     lines = wrapped(heading(explanation).split(" "))

@@ -52,7 +52,7 @@ def kernel_data(kernel: Kernel) -> dict[str, Any]:
 
 
 def _without_errors(factor: NDArray[Any]) -> NDArray[Any]:
-    """Round a computed column or row to the decimals that hold."""
+    """Round a computed column or row to its reliable decimals."""
     return round_values(factor, reliable_decimals(factor.dtype, float(np.abs(factor).max())))
 
 

@@ -29,7 +29,7 @@ _NEGLIGIBLE = 0.01  # share of a weight's standard error that rounding may be
 # image is smooth, so weights are off by more than their standard errors.
 _ROUNDED_SQUARE = 0.05  # a mean square above this may come from rounding
 _ROUNDED_ERROR = 2.5e-3  # of the largest weight; the error that rounding may cause
-_MAX_SAMPLES = 1 << 16  # that the origin is the mean of
+_MAX_SAMPLES = 1 << 16  # pixels whose mean is the origin
 _CERTAIN_R_SQUARED = 0.9  # below it, no kernel is recognized with certainty
 _LARGEST = 1e100  # magnitude of a pixel
 

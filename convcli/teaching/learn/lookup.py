@@ -17,12 +17,12 @@ from convcli.kernels.spec import get_kernel
 from convcli.teaching.learn.result import Floats, Match, Rational
 
 # All as shares of the largest weight:
-_MIN_TOLERANCE, _MAX_TOLERANCE = 1e-4, 0.02  # of what counts as noise
+_MIN_TOLERANCE, _MAX_TOLERANCE = 1e-4, 0.02  # differences up to here may be noise
 _NEAR = 0.1  # beyond this difference no kernel is worth naming
 _MAX_COMPUTED = 31  # rows or columns of a computed kernel that is tried
 _MAX_DIVISOR = 1024
 _BIAS_TOLERANCE = 2.0  # 8-bit levels
-_UNFIT = 100  # ranks after every way that fits
+_UNFIT = 100  # the rank of a way that does not fit, after all that do
 _SIZED = ("box", "binomial", "gaussian", "unsharp", "log", "dog", "motion")
 _ANGLES = (45, 90, 135, 225, 270, 315)
 
