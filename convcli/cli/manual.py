@@ -39,7 +39,8 @@ TOPICS = (
 def manual(topic: str | None) -> None:
     """Read about a topic, such as kernels, borders or folders.
 
-    Without TOPIC, list the topics. On a terminal a page opens in the pager.
+    Without TOPIC, list the topics. On a terminal a page opens in the pager. The images in
+    the examples, such as @rocket, are samples that come with convcli.
     """
     if topic is None:
         formatter = click.HelpFormatter(width=80)
