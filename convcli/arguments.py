@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a 
     from convcli.kernels.given import GivenKernels
 
 Array = NDArray[Any]
+REAL = "buif"  # the kinds of numpy's real numbers
 # A list that holds only these is a matrix.
 ROWS_AND_NUMBERS = (list, tuple, int, float, np.ndarray, np.generic)
 
@@ -49,7 +50,7 @@ def as_image(image: Any, name: str = "image") -> Array:
     Raises:
         UsageError: it is none of these.
     """
-    if type(image) is np.ndarray and image.ndim <= 3:
+    if type(image) is np.ndarray and image.ndim <= 3 and image.dtype.kind in REAL:
         return image
     pillow = sys.modules.get("PIL.Image")  # without it, nothing can be a PIL image
     if pillow is not None and isinstance(image, pillow.Image):
@@ -60,6 +61,8 @@ def as_image(image: Any, name: str = "image") -> Array:
             "open the file first, for example by PIL.Image.open"
         )
     array = as_numbers(image, name)
+    if array.dtype.kind not in REAL:
+        raise UsageError(f"{name} must be real numbers or a PIL image, not {short_repr(image)}")
     if array.ndim > 3:
         raise UsageError(
             f"{name} has {array.ndim} dimensions, but an image is (H, W) or (H, W, C); "
@@ -119,7 +122,12 @@ def as_kernel(kernel: Any) -> Array | GivenKernels:
         given = as_kernels(kernel)
         if given is not None:
             return given
-    return as_numbers(kernel, "kernel", KernelError)
+    weights = as_numbers(kernel, "kernel", KernelError)
+    if weights.dtype.kind not in REAL:
+        raise KernelError(
+            f"kernel must be real numbers, a Kernel or the text of a SPEC, not {short_repr(kernel)}"
+        )
+    return weights
 
 
 def check_word(value: Any, name: str) -> None:
@@ -236,7 +244,7 @@ def _empty_image(shape: Any, dtype: Any) -> Array:
         kind = np.dtype(dtype)
     except (TypeError, ValueError, SyntaxError, DeprecationWarning) as error:
         raise UsageError(f"dtype must be a type of numbers, not {short_repr(dtype)}") from error
-    if dtype is None or kind.kind not in "buif":
+    if dtype is None or kind.kind not in REAL:
         raise UsageError(f"dtype must be a type of real numbers, not {short_repr(dtype)}")
     return np.broadcast_to(np.zeros((), kind), tuple(sides.tolist()))
 
@@ -300,8 +308,10 @@ def _convolve_swapped(
         divisor: as for :func:`filter_pixels`.
         *rest: its arguments from ``bias`` on.
     """
+    if kernel.dtype.itemsize > 8:  # a long double, which is summed in float64
+        kernel = kernel.astype(np.float64)
     check_finite(kernel)
-    if signal.dtype.kind != "f" or kernel.dtype.kind not in "buif":
+    if signal.dtype.kind != "f":
         return filter_pixels(kernel, signal, conv, divisor, *rest)
     finite = np.isfinite(signal)
     image = kernel.astype(np.result_type(signal, kernel))  # the result has the type of both

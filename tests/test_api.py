@@ -247,6 +247,8 @@ def test_a_bank_takes_specs_and_kernels_over_channels():
         ([[1, 2], [3]], "kernel must have rows of equal length"),
         (np.ma.masked_array([[1, 2]], [[0, 1]]), "kernel is a masked array"),
         (3, "kernel must be"),
+        (None, "kernel must be real numbers, a Kernel or the text of a SPEC, not None"),
+        ([1j, 2], r"not \[1j, 2\]$"),
     ],
 )
 def test_what_is_no_kernel_is_refused(kernel, message):
@@ -353,6 +355,12 @@ def test_of_two_signals_only_the_kernel_must_be_finite():
     for signal, kernel in (([1, 2], [1, np.nan, 3]), ([1, 2, 3.0], [np.inf, 1])):
         with pytest.raises(KernelError, match="kernel weights must be finite"):
             convolve(signal, kernel)
+    with pytest.raises(KernelError, match="kernel must be real numbers, a Kernel or the text"):
+        convolve([1, 2.0], [1, 2j, 3])
+    with pytest.raises(UsageError, match="image must be real numbers or a PIL image, not"):
+        convolve([1j, 2], [1, 2, 3])
+    wide = np.array([4, 5, 6], np.longdouble)
+    assert convolve([1.0, 2], wide, border="zero").tolist() == [4, 13, 16]
     # The border continues the longer one.
     for border, mode in (("edge", "edge"), ("reflect", "reflect"), ("wrap", "wrap")):
         padded = np.pad([4, 5, 6, 7.0], (1, 1), mode)
