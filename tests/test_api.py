@@ -217,6 +217,7 @@ def test_a_list_of_kernels_is_a_bank(divisors):
             one = function(GRAY, kernel, dtype=np.int16)
             np.testing.assert_allclose(rounded[..., place], one, atol=0 if exact else 1)
     assert cross_correlate(GRAY, kernels[:1]).shape == (9, 11, 1)
+    assert explain(GRAY, ["outline"], (0, 0)).kernel == "outline"
 
 
 def test_a_bank_takes_specs_and_kernels_over_channels():

@@ -65,7 +65,8 @@ def as_kernels(kernel: Any) -> GivenKernels | None:
     if isinstance(kernel, list | tuple) and any(isinstance(k, Kernel | str) for k in kernel):
         members = [get_kernel(item) if isinstance(item, str) else item for item in kernel]
         _check_members(members, "kernel")
-        return GivenKernels(KernelSet("bank", tuple(members)), is_bank=True)
+        label = members[0].name if len(members) == 1 else "bank"
+        return GivenKernels(KernelSet(label, tuple(members)), is_bank=True)
     return None
 
 
