@@ -32,6 +32,7 @@ from convcli.images.value_range import (
 from convcli.kernels.kernel import Kernel
 
 PERCENTILE_BYTES = 4 * 8 + 1  # per value: the map, its strips, and the copies that sorting makes
+PLAIN_BYTES = 8  # of a plain number, at most
 SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
 
 
@@ -193,10 +194,27 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     threads, method = image_filter.threads, image_filter.method
     need = estimated_bytes(pixels.shape, pixels.dtype, kernels, conv, result, threads, method)
     if image_filter.range == "percentile":
-        rules = conv.padding, conv.stride, conv.dilation, conv.operation
-        rows, columns = conv_geometry(image.shape, kernels[0][-2:], *rules).output_shape
-        need += PERCENTILE_BYTES * rows * columns * image.channels
+        need += PERCENTILE_BYTES * math.prod(_map_shape(image, image_filter)) * image.channels
     return need + 4 * pixels.size * (image_filter.alpha == "premultiply")
+
+
+def result_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
+    """Bound the bytes of the result of :func:`filter_image`, from sizes alone.
+
+    Raises:
+        GeometryError: the kernel exceeds the padded image.
+    """
+    channels = 3 if image_filter.combine == "direction" else image.channels
+    planes = channels + (image.alpha is not None)
+    size = PLAIN_BYTES if depth is None or image_filter.range == "raw" else depth // 8
+    return math.prod(_map_shape(image, image_filter)) * planes * size
+
+
+def _map_shape(image: ImageData, image_filter: Filter) -> Pair:
+    """Return the rows and columns of the feature map."""
+    conv = image_filter.conv
+    rules = conv.padding, conv.stride, conv.dilation, conv.operation
+    return conv_geometry(image.shape, image_filter.kernels[0].shape, *rules).output_shape
 
 
 def measure(image: ImageData, image_filter: Filter) -> tuple[float, float]:

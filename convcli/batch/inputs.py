@@ -47,6 +47,11 @@ class Source(NamedTuple):
         return self.path if self.sample is None else file_of(self.sample)
 
     @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "standard input" if self.is_stdin else self.path
+
+    @property
     def identity(self) -> str:
         """What two mentions of the same input have in common."""
         return self.sample or os.path.abspath(self.path)
@@ -83,22 +88,22 @@ def check_matrix(other_input: object) -> None:
         raise UsageError("--matrix stands for INPUT; leave one of them out")
 
 
-def open_matrix(text: str) -> io.BytesIO:
-    """Return a typed matrix as the content of a file; semicolons end its rows."""
-    return io.BytesIO(text.replace(";", "\n").encode("utf-8", "surrogateescape"))
-
-
-def read_stdin() -> io.BytesIO:
-    """Read all of standard input, since decoders seek.
+def open_source(source: Source) -> Path | io.BytesIO:
+    """Return what to read an input from; a pipe is read whole, because decoders seek.
 
     Raises:
-        ImageError: the system refuses, e.g. because it is a folder.
+        ImageError: a pipe cannot be read, e.g. because standard input is a folder.
+        UsageError: this machine has no such sample.
     """
+    if source.text is not None:  # semicolons end the rows of a matrix
+        return io.BytesIO(source.text.replace(";", "\n").encode("utf-8", "surrogateescape"))
+    path = Path(source.file or "")
     try:
-        return io.BytesIO(sys.stdin.buffer.read())
+        if source.is_stdin:
+            return io.BytesIO(sys.stdin.buffer.read())
+        return io.BytesIO(path.read_bytes()) if path.is_fifo() else path
     except OSError as error:
-        reason = error.strerror or error
-        raise ImageError("standard input", f"cannot be read: {reason}") from error
+        raise ImageError(source.name, f"cannot be read: {error.strerror or error}") from error
 
 
 class InputSearch:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from convcli.choices import NAME_TEMPLATE, Scale
 
+DEFAULT_MEMORY = 0.8  # a share of what is available
+
 
 class InputOptions(NamedTuple):
     """Which files to filter."""
@@ -41,6 +43,6 @@ class ExecutionOptions(NamedTuple):
     jobs: int | None = None  # number of images filtered at a time; None for one per processor
     timeout: float | None = None  # seconds that an image may take; None for no limit
     # Bytes for all images being filtered (int), or a share of the available memory (float, 0 to 1).
-    max_memory: int | float = 0.8
+    max_memory: int | float = DEFAULT_MEMORY
     fail_fast: bool = False  # start no image after the first error
     scheduler: str | None = None  # address of a Dask scheduler; None for this machine

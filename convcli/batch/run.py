@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -14,8 +13,9 @@ from convcli.atomic import clear_stale
 from convcli.batch.executors.ordered import JobResults, Prefetch, run_in_order
 from convcli.batch.job import Job, JobOptions
 from convcli.batch.joblist import JobList
+from convcli.batch.memory import check_fits, memory_limit
 from convcli.batch.options import ExecutionOptions
-from convcli.batch.run_job import check_fits, run_serially
+from convcli.batch.run_job import run_serially
 from convcli.core.threads import processors
 from convcli.errors import UsageError
 
@@ -57,9 +57,7 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
 
         cluster = Cluster(execution, options.single_threaded())
         return run_in_order(pending, cluster, options, fail_fast=execution.fail_fast)
-    memory = execution.max_memory
-    if isinstance(memory, float):
-        memory = int(memory * available_memory())
+    memory = memory_limit(execution.max_memory)
     check = partial(check_fits, limit=memory)
     serially = partial(run_serially, pending, reserve_memory=check, fail_fast=execution.fail_fast)
     is_single = jobs.count == 1 and execution.timeout is None
@@ -98,29 +96,3 @@ def _max_workers() -> int:
         if limit != resource.RLIM_INFINITY:
             return max((limit - 32) // OPEN_FILES, 1)
     return MAX_WORKERS
-
-
-def available_memory() -> int:
-    """Return the bytes available without swapping, within the container's limit if there is one."""
-    free = _free_memory()
-    with suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        free = min(free, limit - int((group / "memory.current").read_text()))
-    return max(free, 0)
-
-
-def _free_memory() -> int:
-    """Return the free bytes; where the system does not tell, half of all memory."""
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name == "MemAvailable":
-                return int(value.split()[0]) * 1024
-    if sys.platform == "win32":
-        import ctypes
-
-        kibibytes = ctypes.c_ulonglong()
-        ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kibibytes))
-        return kibibytes.value * 512
-    return os.sysconf("SC_PHYS_PAGES") // 2 * os.sysconf("SC_PAGE_SIZE")

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convcli.batch.inputs import Source, open_matrix, read_stdin
+from convcli.batch.inputs import open_source
 from convcli.batch.job import (
     Job,
     JobOptions,
@@ -24,7 +24,6 @@ from convcli.batch.job import (
 from convcli.batch.outputs import Target, choose_target, write_result
 from convcli.batch.summary_files import draw_figure, write_summary
 from convcli.choices import SCALED_RANGES
-from convcli.core.memory import memory_text
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering import (
     Filter,
@@ -32,21 +31,13 @@ from convcli.filtering import (
     apply_range,
     filter_bytes,
     filter_image,
+    result_bytes,
 )
 from convcli.frames import FilteredFrames, filter_frames, measure_frames, runs_of_alike
 from convcli.images.image import ImageData
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
 from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames, write_image
-
-
-def check_fits(need: int, limit: int) -> None:
-    """Raise ConvcliError if an image does not fit into the memory limit; both are in bytes."""
-    if need > limit:
-        raise ConvcliError(
-            f"needs about {memory_text(need)}, above the limit of {memory_text(limit)}; "
-            "raise it with --max-memory"
-        )
 
 
 def run_serially(
@@ -111,8 +102,8 @@ class _JobRunner:
         self.reserve_memory = reserve_memory
         self.reserved = 0  # bytes
         self.estimated: tuple[tuple[Any, ...], int] = ((), 0)  # the last image's kind, its bytes
-        self.memory_factor = 0.0  # of kept results: a share of what reading and filtering takes
-        self.name = "standard input" if job.source.is_stdin else job.source.path
+        self.kept = 0  # bytes of all results that are kept for summary files
+        self.name = job.source.name
         self.file: Path | io.BytesIO = Path(job.source.path)
         self.results: list[OutputResult] = []
         self.notes: list[str] = []
@@ -125,7 +116,7 @@ class _JobRunner:
         self.results += pending.skipped
         if not pending.outputs:
             return
-        self.file = _open(self.job.source)
+        self.file = open_source(self.job.source)
         if self.options.reading.frames == "all":
             for each, output in pending.outputs:
                 if output is not None:
@@ -152,13 +143,15 @@ class _JobRunner:
         """Filter the image with each filter; write the results and the summary files."""
         options = self.options
         has_stack = any(each.kind == "stack" for each in summaries)
-        copies = len(outputs) * (1 + has_stack)
-        self.memory_factor = copies * (0.9 if options.raw else 0.2)
         image = self._read()
+        targets = [self._target(image, each, output) for each, output in outputs]
+        self.kept = (1 + has_stack) * sum(
+            result_bytes(image, each, _depth(image, target))
+            for (each, _), target in zip(outputs, targets, strict=True)
+        )
         results: list[tuple[Filter, Filtered]] = []
         stacked: list[tuple[Filter, Filtered]] = []  # at the image's own depth
-        for each, output in outputs:
-            target = self._target(image, each, output)
+        for (each, _), target in zip(outputs, targets, strict=True):
             depth = _depth(image, target)
             self._reserve_filtering(image, each, target)
             narrowed = depth != image.depth and each.range != "raw" and each.combine != "direction"
@@ -281,9 +274,9 @@ class _JobRunner:
             self.results.append(OutputResult(label, path, skipped=True))
 
     def _reserve_memory(self, size: int) -> None:
-        """Reserve the bytes of an image, and of all results if they are kept."""
-        self.reserved = size + int(self.memory_factor * max(size - BASE_BYTES, 0))
-        self.reserve_memory(self.reserved)
+        """Reserve the bytes that reading an image takes."""
+        self.reserved = size
+        self.reserve_memory(size)
 
     def _reserve_filtering(self, image: ImageData, chosen: Filter, target: Target | None) -> None:
         """Reserve more bytes if this filter takes more than was estimated from the header.
@@ -296,7 +289,7 @@ class _JobRunner:
         if self.estimated[0] != kind:
             need = BASE_BYTES + image.pixels.nbytes + filter_bytes(image, chosen, depth)
             self.estimated = kind, need
-        need = self.estimated[1]
+        need = self.estimated[1] + self.kept
         if need > self.reserved:
             self.reserved = need
             self.reserve_memory(need)
@@ -326,16 +319,3 @@ class _JobRunner:
 def _depth(image: ImageData, target: Target | None) -> int | None:
     """Return the bits per pixel of a result; a result without a file keeps the image's."""
     return image.depth if target is None else target.depth
-
-
-def _open(source: Source) -> Path | io.BytesIO:
-    """Return what to read from; a pipe is read whole, because decoders seek."""
-    if source.is_stdin:
-        return read_stdin()
-    if source.text is not None:
-        return open_matrix(source.text)
-    path = Path(source.file or source.path)
-    try:
-        return io.BytesIO(path.read_bytes()) if path.is_fifo() else path
-    except OSError as error:
-        raise ImageError(path, f"cannot be read: {error.strerror or error}") from error

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import click
 
 from convcli.cli.command import Command
-from convcli.cli.files import check_memory, one_input, read_one
+from convcli.cli.files import one_input, read_one
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
     MATRIX,
+    MAX_MEMORY,
     conv_options,
     frame_option,
     option_group,
@@ -98,6 +99,7 @@ frame_options = option_group(
     "--overwrite", is_flag=True, help="Replace the file, or all frame-NNNN.png of the folder."
 )
 @MATRIX
+@MAX_MEMORY
 @click.argument("source", metavar="INPUT", type=InputType(), required=False)
 def animate(
     source: str | None,
@@ -109,6 +111,7 @@ def animate(
     frames: FrameRange,
     output: str,
     overwrite: bool,
+    max_memory: int | float,
 ) -> None:
     """Show a kernel's window slide over an image while the feature map fills in.
 
@@ -118,6 +121,7 @@ def animate(
     drawn as a line. INPUT is an image, a .npy, .csv or .txt matrix, or -. Prints the names of the
     files written.
     """
+    from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name
     from convcli.images.animation import check_animation_target, write_animation
@@ -129,9 +133,10 @@ def animate(
     target = check_animation_target(output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     image_filter = kernel_args.only_filter(conv, number)
-    image, name = read_one(source, reading, matrix)
+    check_memory = memory_check(max_memory)
+    image, name = read_one(source, reading, check_memory, matrix)
     with prefix_errors(name):
-        check_memory(name, animation_bytes(image, image_filter), "the animation")
+        check_memory(image.pixels.nbytes + animation_bytes(image, image_filter))
         window = slide_over(image, image_filter)
         positions = choose_positions(window.output_shape, frames.first, frames.last, frames.step)
         animation = animate_window(window, positions.shown, title=base_name(name))

@@ -18,6 +18,7 @@ from convcli.cli.files import opens_input
 from convcli.cli.kernel_args import KernelArgs, apply_kernel_options
 from convcli.cli.options import (
     MATRIX,
+    MAX_MEMORY,
     SCALE,
     MessageOptions,
     conv_options,
@@ -32,7 +33,7 @@ from convcli.cli.options import (
     speed_option,
     write_options,
 )
-from convcli.cli.types import MEMORY, FolderType, InputType, PathType
+from convcli.cli.types import FolderType, InputType, PathType
 from convcli.errors import ExitCode, UsageError, shown
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
@@ -122,13 +123,7 @@ execution_options = option_group(
         rare=True,
         help="Give up on an image after SECONDS.",
     ),
-    speed_option(
-        "--max-memory",
-        type=MEMORY,
-        default="80%",
-        rare=True,
-        help="Memory for all workers, e.g. 2G, or a share of what is free. Larger images fail.",
-    ),
+    MAX_MEMORY,
     speed_option(
         "--fail-fast",
         is_flag=True,

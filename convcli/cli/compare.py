@@ -10,10 +10,11 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS, RANGES, Scale
 from convcli.cli.command import Command
-from convcli.cli.files import check_memory, check_outputs, one_input, read_one, write_figure
+from convcli.cli.files import check_outputs, one_input, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, compare_kernel_options
 from convcli.cli.options import (
     MATRIX,
+    MAX_MEMORY,
     OVERWRITE,
     SCALE,
     as_conv_options,
@@ -191,6 +192,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
 )
 @OVERWRITE
 @MATRIX
+@MAX_MEMORY
 @click.argument("source", metavar="INPUT", type=InputType(), required=False)
 def compare(
     source: str | None,
@@ -205,6 +207,7 @@ def compare(
     json: bool,
     output: str | None,
     overwrite: bool,
+    max_memory: int | float,
 ) -> None:
     """Filter one image in several ways, and draw the results as one labeled sheet.
 
@@ -212,6 +215,7 @@ def compare(
     the size of its result, the minimum and maximum of its feature map, and the share of clipped
     pixels. INPUT is an image, a .npy, .csv or .txt matrix, or -. Prints the name of the figure.
     """
+    from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
     from convcli.filtering import filter_bytes
     from convcli.teaching.compare.comparison import compare_choices
@@ -222,14 +226,15 @@ def compare(
     check_outputs(None, file, overwrite=overwrite)
     variation = read_variation(vary, values, conv)
     filters = variation.filters(kernel_args)
-    image, name = read_one(source, reading, matrix)
+    check_memory = memory_check(max_memory)
+    image, name = read_one(source, reading, check_memory, matrix)
     with prefix_errors(name):
         choices = variation.choices(filters, image)
-        need = 0
+        need = image.pixels.nbytes
         for choice in choices:
             with suppress(GeometryError):  # compare_choices names the choice
                 need += filter_bytes(image, choice.filter, image.depth)
-        check_memory(name, need, "the comparison")
+        check_memory(need)
         compared = compare_choices(image, choices)
     if file is not None:
         from convcli.teaching.compare.figure import draw_comparison

@@ -10,11 +10,12 @@ import click
 
 from convcli.choices import ACTIVATION_NAMES
 from convcli.cli.command import Command
-from convcli.cli.files import check_memory, check_outputs, one_input, read_one, write_figure
+from convcli.cli.files import check_outputs, one_input, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
     DIGITS,
     MATRIX,
+    MAX_MEMORY,
     OVERWRITE,
     conv_options,
     message_option,
@@ -61,6 +62,7 @@ STYLES: dict[str, dict[str, Any]] = {
 @output_file_option(help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...).")
 @OVERWRITE
 @MATRIX
+@MAX_MEMORY
 @click.argument("source", metavar="INPUT", type=InputType(), required=False)
 def explain(
     source: str | None,
@@ -75,6 +77,7 @@ def explain(
     json: bool,
     output: str | None,
     overwrite: bool,
+    max_memory: int | float,
 ) -> None:
     """Explain one value of a feature map, number by number.
 
@@ -83,6 +86,7 @@ def explain(
     writes there. A number after ~ instead of = is rounded. INPUT is an image, a .npy, .csv or
     .txt matrix, or -. A family of kernels, or several -k with --combine, makes one value.
     """
+    from convcli.batch.memory import memory_check
     from convcli.filtering import filter_bytes
     from convcli.teaching.explain.arithmetic import explain_image
 
@@ -92,9 +96,10 @@ def explain(
     check_outputs(None, output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     image_filter = kernel_args.only_filter(conv, number)
-    image, name = read_one(source, reading, matrix)
+    check_memory = memory_check(max_memory)
+    image, name = read_one(source, reading, check_memory, matrix)
     with prefix_errors(name):
-        check_memory(name, filter_bytes(image, image_filter, None))
+        check_memory(image.pixels.nbytes + filter_bytes(image, image_filter, None))
         explanation = explain_image(image, image_filter, at, activation)
     if output is not None:
         from convcli.teaching.explain.figure import draw_explanation

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.errors import ImageError, UsageError, shown
+from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.notes import visible
 from convcli.images.options import ReadOptions
-from convcli.samples import file_of
+from convcli.samples import file_of, is_sample
 
 if TYPE_CHECKING:
+    from convcli.batch.memory import MemoryCheck
     from convcli.images.image import ImageData
 
 
@@ -45,13 +46,19 @@ def one_input(source: str | None, matrix: str | None) -> str:
 
 
 def read_one(
-    source: str, options: ReadOptions, matrix: str | None = None, *, quiet: bool = False
+    source: str,
+    options: ReadOptions,
+    check_memory: MemoryCheck,
+    matrix: str | None = None,
+    *,
+    quiet: bool = False,
 ) -> tuple[ImageData, str]:
     """Read one image, and print its notes on stderr unless ``quiet``.
 
     Args:
         source: a file name, ``@NAME`` of a sample, or ``-`` for standard input.
         options: how to read it.
+        check_memory: raises an error if so many bytes are too many.
         matrix: the text of a matrix that is read instead; the source is only its name then.
         quiet: leave the notes to the caller.
 
@@ -62,37 +69,25 @@ def read_one(
         UsageError: there is no such sample.
         ImageError: it cannot be read as an image.
     """
-    from convcli.batch.inputs import open_matrix, read_stdin
+    from convcli.batch.inputs import STDIN, Source, open_source
     from convcli.images.reading import read_image
 
-    file = file_of(source)
-    opens_input()
     if matrix is not None:
-        name = source
-        image = read_image(open_matrix(matrix), name=name, options=options)
-    elif source == "-":
-        name = "standard input"
-        image = read_image(read_stdin(), name=name, options=options)
+        opened = Source(source, text=matrix)
+    elif is_sample(source):
+        file_of(source)  # raises, before an INPUT is opened, if there is no such sample
+        opened = Source(source, sample=source)
     else:
-        name = shown(source)
-        image = read_image(Path(file), name=source, options=options)
+        opened = Source(source, is_stdin=source == STDIN)
+    opens_input()
+    name = shown(opened.name)
+    with prefix_errors(name):
+        image = read_image(
+            open_source(opened), name=opened.name, options=options, reserve_memory=check_memory
+        )
     for note in visible(image.notes, quiet=quiet):
         click.echo(f"{name}: {note}", err=True)
     return image, name
-
-
-def check_memory(name: str, need: int, thing: str = "the result") -> None:
-    """Raise ImageError if a thing takes more bytes than 80 % of those that are available."""
-    from convcli.batch.run import available_memory
-    from convcli.core.memory import memory_text
-
-    limit = int(0.8 * available_memory())
-    if need > limit:
-        problem = (
-            f"{thing} needs about {memory_text(need)}, but only {memory_text(limit)} may be used; "
-            "make the image, the padding or the dilation smaller"
-        )
-        raise ImageError(name, problem)
 
 
 def check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> None:

@@ -12,6 +12,7 @@ from convcli.cli.command import Group
 from convcli.cli.files import check_outputs, read_one, write_figure
 from convcli.cli.options import (
     DIGITS,
+    MAX_MEMORY,
     OVERWRITE,
     figure_option,
     message_option,
@@ -54,7 +55,10 @@ def kernels() -> None:
     help="The image for --plot, made gray and small; - is standard input.",
 )
 @OVERWRITE
-def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) -> None:
+@MAX_MEMORY
+def list_kernels(
+    json: bool, plot: str | None, on: str | None, overwrite: bool, max_memory: int | float
+) -> None:
     """List the named kernels by group.
 
     With --plot, draw each kernel's result. A kernel with arguments uses its defaults; the kernels
@@ -70,9 +74,13 @@ def list_kernels(json: bool, plot: str | None, on: str | None, overwrite: bool) 
     if json:
         raise click.UsageError("--json prints, and --plot draws; choose one")
     check_outputs(None, plot, overwrite=overwrite)
+    from convcli.batch.memory import memory_check
     from convcli.teaching.kernels.catalogue_sheet import demo_image, draw_catalogue, reduce_image
 
-    image = demo_image() if on is None else reduce_image(*read_one(on, ReadOptions()))
+    if on is None:
+        image = demo_image()
+    else:
+        image = reduce_image(*read_one(on, ReadOptions(), memory_check(max_memory)))
     write_figure(draw_catalogue(image), plot, overwrite=overwrite)
 
 

@@ -13,12 +13,13 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.cli.command import Command
-from convcli.cli.files import check_memory, check_outputs, opens_input, read_one
+from convcli.cli.files import check_outputs, opens_input, read_one
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
     DIGITS,
     DILATION,
     FILL,
+    MAX_MEMORY,
     OPERATION,
     OVERWRITE,
     STRIDE,
@@ -32,7 +33,7 @@ from convcli.cli.options import (
     read_as_stored_options,
 )
 from convcli.cli.types import InputType, KernelSpecType, PaddingType, PairType, WordType
-from convcli.errors import GeometryError, UsageError, shown
+from convcli.errors import GeometryError, UsageError, prefix_errors, shown
 from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
 from convcli.samples import file_of
@@ -122,6 +123,7 @@ descent_options = option_group(
 @plot_option(help="Draw the kernel, the one of --truth, and the loss of a descent.")
 @OVERWRITE
 @DIGITS
+@MAX_MEMORY
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
 @click.argument("before", metavar="BEFORE", type=InputType())
 @click.argument("after", metavar="AFTER", type=InputType())
@@ -137,6 +139,7 @@ def learn(
     overwrite: bool,
     digits: int | None,
     json: bool,
+    max_memory: int | float,
 ) -> None:
     """Learn the kernel, and the bias, that turn BEFORE into AFTER.
 
@@ -149,6 +152,7 @@ def learn(
     for one kernel. One folder with both files works too.
     """
     _limit_blas()
+    from convcli.batch.memory import memory_check
     from convcli.kernels.files import KERNEL_SUFFIXES
     from convcli.kernels.spec import only_kernel, read_spec
     from convcli.teaching.learn.descent import Descent
@@ -172,14 +176,15 @@ def learn(
     if left:
         click.echo(f"{len(left)} without a pair ignored: {few(left)}", err=True)
     context = click.get_current_context()
+    check_memory = memory_check(max_memory)
 
     def read(path: str) -> tuple[ImageData, str]:
         opens_input(context)  # a thread may read
-        return read_one(path, reading, quiet=True)
+        return read_one(path, reading, check_memory, quiet=True)
 
     def check(name: str, example: Example) -> None:
-        with suppress(GeometryError):  # learn_from names the pair
-            check_memory(name, windows_bytes(example, fit), "the padded image")
+        with prefix_errors(name), suppress(GeometryError):  # learn_from names the pair
+            check_memory(windows_bytes(example, fit))
 
     examples = Examples(pairs, read, partial(click.echo, err=True), check)
     true = None

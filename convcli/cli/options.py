@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 import click
 
+from convcli.batch.options import DEFAULT_MEMORY
 from convcli.choices import (
     BORDER_SYNONYMS,
     BORDERS,
@@ -27,6 +28,7 @@ from convcli.choices import (
 )
 from convcli.cli.command import Option
 from convcli.cli.types import (
+    MEMORY,
     PERCENTILE_PAIR,
     SIZE,
     OutputType,
@@ -227,6 +229,14 @@ read_one_options = option_group(
     "reading", _as_read_options, _CHANNELS, _RESIZE, _MAX_PIXELS, _STRICT
 )
 read_as_stored_options = option_group("reading", _as_read_options, _CHANNELS, _MAX_PIXELS, _STRICT)
+
+MAX_MEMORY = speed_option(
+    "--max-memory",
+    type=MEMORY,
+    default=f"{DEFAULT_MEMORY:.0%}",
+    rare=True,
+    help="Memory to use, e.g. 2G, or a share of what is free. Larger images fail.",
+)
 
 DIGITS = message_option(
     "--digits",

@@ -278,8 +278,8 @@ def test_kernels_named_by_values(compare, gray):
 @pytest.mark.slow
 def test_all_results_together_are_to_fit_into_memory(compare, gray, contents, monkeypatch):
     before = contents()
-    monkeypatch.setattr("convcli.batch.run.available_memory", lambda: 64 << 20)
+    monkeypatch.setattr("convcli.batch.memory.available_memory", lambda: 64 << 20)
     command = ["-k", "blur", "--padding", "1500", "--json", "gray.png", "--vary", "border"]
     assert compare(*command, "--values", "zero edge").code == 0
-    compare(*command).fails(1, "gray.png: the comparison needs about ")
+    compare(*command).fails(1, "gray.png: needs about ")
     assert contents() == before

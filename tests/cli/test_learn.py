@@ -284,7 +284,7 @@ def test_gaps_beyond_memory_are_refused_in_words(learn, gray, contents, distance
     before = contents()
     learn(
         "gray.png", "gray.png", "--dilation", distance, "--border", "zero", "--size", "1001"
-    ).fails(1, "gray.png: the padded image needs about ", "the dilation smaller")
+    ).fails(1, "gray.png: needs about ", "the dilation smaller")
     assert contents() == before
 
 

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from convcli.batch.job import JobResult, OutputResult
-from convcli.batch.run import available_memory
+from convcli.batch.memory import available_memory
 from convcli.choices import METHOD_SYNONYMS, METHODS
 from convcli.cli.report import Progress
 from convcli.cli.types import MEMORY, PairType, WordType

@@ -139,7 +139,7 @@ class _Worker:
     def elapsed(self) -> float:
         """Return the seconds that the first job has been running."""
         *_, worker_index, reserved_bytes = self._initargs
-        is_waiting = reserved_bytes[worker_index] == worker.WAITING
+        is_waiting = reserved_bytes[worker_index] < 0
         if not self.submitted or not self._pid.done() or is_waiting:
             self._since = time.monotonic()
         return time.monotonic() - self._since

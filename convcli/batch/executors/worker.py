@@ -6,15 +6,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import MutableSequence
+from collections.abc import MutableSequence, Sequence
 from multiprocessing import parent_process
 from typing import Any, NoReturn
 
 from convcli.batch.job import Job, JobOptions, JobResult
-from convcli.batch.run_job import check_fits, run_job
+from convcli.batch.memory import check_fits
+from convcli.batch.run_job import run_job
 from convcli.errors import ImageError
 
-WAITING = -1  # in reserved_bytes: the worker waits for memory
+WAITING = -1  # in reserved_bytes: the worker waits for memory and holds none
 _state: dict[str, Any] = {}
 
 
@@ -31,7 +32,7 @@ def begin(
         options: the run's options.
         memory: bytes that all workers may take together.
         worker_index: this worker's place in ``reserved_bytes``.
-        reserved_bytes: shared memory with the bytes that each worker has reserved.
+        reserved_bytes: shared memory with what each worker has reserved; see :func:`may_take`.
     """
     _state.update(options=options, memory=memory, busy=False)
     _state.update(worker_index=worker_index, reserved_bytes=reserved_bytes)
@@ -52,21 +53,49 @@ def work_on(job: Job) -> JobResult:
         _state["reserved_bytes"][_state["worker_index"]] = 0
 
 
+def may_take(need: int, reserved_bytes: Sequence[int], worker_index: int, memory: int) -> bool:
+    """Tell whether a worker may go on with ``need`` bytes in all.
+
+    It may if they fit beside what the others have reserved, also those that wait for more. If all
+    workers that hold something wait, none of them would end. The first of them then goes on, and
+    the limit is exceeded by what the others hold.
+
+    Args:
+        need: bytes, with those that the worker holds.
+        reserved_bytes: of each worker: what it uses; or, below 0, what it holds while it waits, and
+            ``WAITING`` if that is nothing.
+        worker_index: the worker's place in ``reserved_bytes``.
+        memory: bytes that all workers may take together.
+
+    >>> [may_take(60, reserved, 0, 100) for reserved in ([0, 50], [0, -50], [-30, -50])]
+    [False, False, True]
+    """
+    held = [0 if taken == WAITING else taken for taken in reserved_bytes]
+    others = held[:worker_index] + held[worker_index + 1 :]
+    if need + sum(map(abs, others)) <= memory:
+        return True
+    all_wait = all(taken <= 0 for taken in others)
+    return all_wait and held[worker_index] < 0 and not any(held[:worker_index])
+
+
 def _reserve_memory(need: int) -> None:
     """Wait until an image fits beside those of the other workers.
 
     A dying process could keep a lock, so there is none: each worker writes what it would take and
-    then adds up all entries. If the sum is too large it waits, each worker a little longer than the
+    then looks at all entries. If it may not take it, it waits, each worker a little longer than the
     one before it. An image that does not fit even alone is an error.
     """
     memory, reserved_bytes = _state["memory"], _state["reserved_bytes"]
     worker_index = _state["worker_index"]
     check_fits(need, memory)
+    waiting = -reserved_bytes[worker_index] or WAITING
     while True:
         reserved_bytes[worker_index] = need
-        if sum(taken for taken in reserved_bytes if taken > 0) <= memory:
+        seen = list(reserved_bytes)
+        seen[worker_index] = waiting
+        if may_take(need, seen, worker_index, memory):
             return
-        reserved_bytes[worker_index] = WAITING
+        reserved_bytes[worker_index] = waiting
         time.sleep(0.01 + 0.003 * worker_index)
 
 

@@ -19,6 +19,7 @@ from convcli.cli.command import Command, Group, Option
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
     MATRIX,
+    MAX_MEMORY,
     PERCENTILE,
     message_option,
     option_group,
@@ -307,6 +308,7 @@ output_options = option_group(
 @read_one_options
 @write_one_options
 @MATRIX
+@MAX_MEMORY
 @click.argument("source", metavar="INPUT", type=InputType())
 @click.pass_context
 def chain(
@@ -316,6 +318,7 @@ def chain(
     outputs: dict[str, Any],
     reading: ReadOptions,
     writing: WriteOptions,
+    max_memory: int | float,
 ) -> None:
     """Send an image through a sequence of layers, as a network does.
 
@@ -325,13 +328,13 @@ def chain(
     map is a gray image, three maps are red, green and blue; .npy holds any number of maps. Alpha
     is dropped.
     """
-    ctx.obj = source, matrix, outputs, reading, writing
+    ctx.obj = source, matrix, outputs, reading, writing, max_memory
 
 
 @chain.result_callback()
 @click.pass_obj
 def _run(
-    values: tuple[str, str | None, dict[str, Any], ReadOptions, WriteOptions],
+    values: tuple[str, str | None, dict[str, Any], ReadOptions, WriteOptions, int | float],
     layers: list[Layer],
     /,
     **_: object,
@@ -339,5 +342,5 @@ def _run(
     """Run the layers that the commands returned."""
     from convcli.cli.chain.results import ChainOutputs, run
 
-    source, matrix, outputs, reading, writing = values
-    run(source, ChainOutputs(**outputs), reading, writing, layers, matrix)
+    source, matrix, outputs, reading, writing, max_memory = values
+    run(source, ChainOutputs(**outputs), reading, writing, layers, max_memory, matrix)

@@ -13,9 +13,10 @@ import click
 
 from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.job import STDOUT
+from convcli.batch.memory import memory_check
 from convcli.batch.outputs import Target, base_name, choose_target, plan_output, write_result
 from convcli.choices import PERCENTILES, Range
-from convcli.cli.files import check_memory, check_outputs, read_one
+from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import (
     check_terminal,
     clipping_hint,
@@ -72,6 +73,7 @@ def run(
     reading: ReadOptions,
     writing: WriteOptions,
     layers: Sequence[Layer],
+    max_memory: int | float,
     matrix: str | None = None,
 ) -> None:
     """Run the layers on one input, write the outputs, and print their names or the summary.
@@ -94,7 +96,8 @@ def run(
     if outputs.output == STDOUT and (outputs.summary or outputs.json):
         raise UsageError("--summary and --json print, and so does -o -; choose one")
     check_outputs(outputs.output, outputs.plot, overwrite=writing.overwrite)
-    image, name = read_one(source, reading, matrix)
+    check_memory = memory_check(max_memory)
+    image, name = read_one(source, reading, check_memory, matrix)
     if image.alpha is not None:
         click.echo(f"{name}: alpha is dropped", err=True)
     with prefix_errors(name):
@@ -102,7 +105,7 @@ def run(
         writer = _ChainWriter(image, name, outputs, writing, stages)
         if outputs.needs_maps:
             shape = (*image.shape, image.channels)
-            check_memory(name, network_bytes(stages, shape, image.pixels.dtype))
+            check_memory(image.pixels.nbytes + network_bytes(stages, shape, image.pixels.dtype))
             writer.write()
         _print(source, image, stages, writer)
     if unnamed:

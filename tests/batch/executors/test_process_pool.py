@@ -219,7 +219,7 @@ def test_an_image_that_needs_more_memory_than_the_limit(count):
     done = run("-k", "blur", "in", "--out-dir", "out", "--max-memory", "120M")
     assert done.returncode == 1
     assert "Error: in/001.png: needs about " in done.stderr
-    assert "raise it with --max-memory" in done.stderr
+    assert "raise the limit with --max-memory" in done.stderr
     assert len(names("out")) == max(count - 1, 1)
 
 

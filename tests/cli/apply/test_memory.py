@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -45,3 +46,36 @@ def test_outline_of_24_megapixels(here):
     assert pixels < used <= 2 * pixels + 80 * MIB, f"{used / MIB:.0f} MiB"
     with Image.open("out.jpg") as image:
         assert image.size == (6000, 4000)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["apply", "-k", "blur", "in.png"],
+        ["explain", "-k", "blur", "--at", "0,0", "in.png"],
+        ["explain", "-k", "blur", "--at", "0,0", "--matrix", "1 2 3"],
+        ["animate", "-k", "blur", "in.png", "-o", "a.gif"],
+        ["compare", "-k", "blur", "--vary", "border", "in.png"],
+        ["chain", "in.png", "relu"],
+        ["learn", "in.png", "in.png"],
+        ["kernels", "list", "--plot", "k.png", "--on", "in.png"],
+    ],
+)
+def test_the_limit_holds_in_every_command(convcli, save, contents, command):
+    save("in.png", np.zeros((900, 900), np.uint8))
+    before = contents()
+    ran = convcli(*command, "--max-memory", "3k")
+    ran.fails(1, " needs about ", "the limit of 3 KiB; make the image, ", "with --max-memory")
+    assert contents() == before
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_results_that_are_kept_follow_the_padding(process, gray, here):
+    """Six results of 2,514 rows and columns, and the array of them, are 70 MiB."""
+    kernels = [word for name in ("outline", "blur", "sobel-x") for word in ("-k", name, "-k", name)]
+    command = ["apply", *kernels, "--padding", "1250", "gray.png", "--stack", "s.npy"]
+    process(*command, "--max-memory", "90M").fails(1, "gray.png: needs about ", "limit of 90 MiB")
+    assert peak(*command, "--max-memory", "150M") - peak() < 150 * MIB

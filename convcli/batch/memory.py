@@ -1,0 +1,61 @@
+"""How much memory a run may take, and the refusal of what takes more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from convcli.errors import ConvcliError
+
+MemoryCheck = Callable[[int], None]
+
+
+def check_fits(need: int, limit: int) -> None:
+    """Raise ConvcliError if something does not fit into the memory limit; both are in bytes."""
+    from convcli.core.memory import memory_text
+
+    if need > limit:
+        raise ConvcliError(
+            f"needs about {memory_text(need)}, above the limit of {memory_text(limit)}; make the "
+            "image, the padding or the dilation smaller, or raise the limit with --max-memory"
+        )
+
+
+def memory_limit(max_memory: int | float) -> int:
+    """Return a limit in bytes: an int as it is, a float as a share of the available memory."""
+    return int(max_memory * available_memory()) if isinstance(max_memory, float) else max_memory
+
+
+def memory_check(max_memory: int | float) -> MemoryCheck:
+    """Return :func:`check_fits` with the limit that the user set."""
+    return partial(check_fits, limit=memory_limit(max_memory))
+
+
+def available_memory() -> int:
+    """Return the bytes available without swapping, within the container's limit if there is one."""
+    free = _free_memory()
+    with suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        limit = int((group / "memory.max").read_text())
+        free = min(free, limit - int((group / "memory.current").read_text()))
+    return max(free, 0)
+
+
+def _free_memory() -> int:
+    """Return the free bytes; where the system does not tell, half of all memory."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "MemAvailable":
+                return int(value.split()[0]) * 1024
+    if sys.platform == "win32":
+        import ctypes
+
+        kibibytes = ctypes.c_ulonglong()
+        ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kibibytes))
+        return kibibytes.value * 512
+    return os.sysconf("SC_PHYS_PAGES") // 2 * os.sysconf("SC_PAGE_SIZE")
