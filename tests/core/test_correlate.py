@@ -258,3 +258,13 @@ def test_a_plan_tells_the_cost_of_the_method_and_of_its_number_type():
             double = make_plan(np.zeros((90, 90)), normal(shape), ConvOptions(), method="direct")
             assert "float64" in wide.describe()
             assert wide.costs["direct"] == double.costs["direct"]
+
+
+def test_partial_sums_beyond_float32_do_not_matter_if_the_sum_is_within():
+    image = np.float32([[3e38, 3e38, -3e38, 1]])
+    assert cross_correlate(image, [[1, 1, 1.0]], padding="valid")[0, 0] == np.float32(3e38)
+
+
+def test_padding_beyond_the_longest_side_is_refused():
+    with pytest.raises(GeometryError, match="at most 2,147,483,647 are possible"):
+        cross_correlate(np.zeros((3, 3), np.uint8), [[1]], padding=(2**31, 0), stride=2**30)

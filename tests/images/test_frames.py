@@ -413,3 +413,14 @@ def test_pages_that_begin_alike_keep_their_own_samples(compression):
             np.testing.assert_array_equal(samples, expected)
             assert (im.info.get("dpi") == (300, 300)) == (page.metadata.dpi is not None)
             assert (im.tag_v2[259] == 1) == (compression == "none")
+
+
+def test_16_bit_samples_reserve_twice_the_memory():
+    reserved = {}
+    for depth in (8, 16):
+        pixels = np.zeros((300, 200), f"u{depth // 8}")
+        file, _ = encoded([ImageData(pixels, depth)], "png")
+        sizes: list[int] = []
+        read_image(file, name="it", reserve_memory=sizes.append)
+        reserved[depth] = sizes[0]
+    assert reserved[16] - reserved[8] == 2 * 300 * 200

@@ -1,5 +1,8 @@
 """The catalogue: its weights are those of the sources, its signs those that the names say."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import PIL.ImageFilter
 import pytest
@@ -190,3 +193,19 @@ def test_names_and_arguments_are_completed():
 def test_the_example_of_every_computed_kernel_works():
     for name in COMPUTED:
         assert get_kernel(CATALOGUE[name].example).matrix.size > 1, name
+
+
+def test_all_weights_are_those_that_were_checked():
+    """A change that is meant is written by a run with ``GOLDEN=write`` in the environment."""
+    lines = []
+    for name in CATALOGUE:
+        for kernel in read_spec(name).kernels:
+            rows = "; ".join(
+                " ".join(f"{weight:.9g}" for weight in row)
+                for row in kernel.matrix.reshape(-1, kernel.matrix.shape[-1]).tolist()
+            )
+            lines.append(f"{kernel.name} | {kernel.divisor:.9g} | {kernel.bias:g} | {rows}\n")
+    written = Path(__file__).parents[1] / "golden" / "kernels.txt"
+    if os.environ.get("GOLDEN") == "write":
+        written.write_text("".join(lines))
+    assert written.read_text().splitlines(keepends=True) == lines

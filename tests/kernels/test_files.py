@@ -192,3 +192,12 @@ def test_json_with_every_field():
     document = {"matrix": [[1, 2]], "divisor": 3, "bias": -1.5, "name": "a/b", "source": "here"}
     kernel = read_content(json.dumps(document).encode(), ".json", "file")
     assert (kernel.divisor, kernel.bias, kernel.name, kernel.source) == (3, -1.5, "a-b", "here")
+
+
+def test_integers_of_a_json_file_reach_the_ends_of_int64(tmp_path):
+    file = tmp_path / "k.json"
+    file.write_text(json.dumps({"matrix": [[2**63 - 1, 1 - 2**63]]}))
+    assert read_kernel_file(str(file)).matrix.tolist() == [[2**63 - 1, 1 - 2**63]]
+    file.write_text(json.dumps({"matrix": [[2**63]]}))
+    with pytest.raises(KernelError, match="must fit in 64 bits"):
+        read_kernel_file(str(file))

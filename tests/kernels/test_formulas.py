@@ -334,3 +334,9 @@ def test_the_size_that_a_gabors_sigma_and_aspect_imply_holds_its_longer_axis():
 
 def test_a_comets_sigma_is_a_third_of_its_length():
     assert np.array_equal(get_kernel("comet:9").weights, get_kernel("comet:9,sigma=3").weights)
+
+
+def test_unsharp_takes_any_odd_sides():
+    for size in ("3x5", "5x9", "9x3", "15x3"):
+        columns, rows = map(int, size.split("x"))
+        assert get_kernel(f"unsharp:{size}").shape == (rows, columns)

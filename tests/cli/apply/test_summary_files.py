@@ -294,3 +294,10 @@ def test_the_input_is_not_replaced_by_its_stack(apply, save, contents):
     before = contents()
     apply(*PAIR, "in.npy", "--stack", "in.npy").fails(2, "in.npy: exists already")
     assert contents() == before
+
+
+def test_a_stack_of_narrowed_results_is_rescaled_from_the_maps_own_extremes(apply, load, save):
+    save("in.npy", np.array([[0.0, 1, 3, 7]]))
+    ok(apply("-k", "identity", "in.npy", "-o", "o.png", "--range", "rescale", "--stack", "s.npy"))
+    assert load("o.png").tolist() == [[0, 36, 109, 255]]
+    assert np.load("s.npy")[..., 0] == pytest.approx(np.array([[0, 1, 3, 7]]) / 7)

@@ -156,3 +156,8 @@ def test_paint_does_not_move_anything():
 def test_channels_are_added_up():
     explained = explain(np.array([[[1, 2, -4]]]), [[[1]], [[1]], [[2]]], (0, 0))
     assert "\n\ntotal     1 + 2 + (-8) = -5\npixel     -5" in explained.text()
+
+
+def test_plain_numbers_are_rescaled_to_0_to_1():
+    page = explanation_text(explain(np.array([[1.0, 3, 5]]), [[1]], (0, 1), range="rescale"))
+    assert "rescale   (3 - 1) / (5 - 1) -> 0.5" in page.splitlines()
