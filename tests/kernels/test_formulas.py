@@ -336,6 +336,12 @@ def test_a_comets_sigma_is_a_third_of_its_length():
     assert np.array_equal(get_kernel("comet:9").weights, get_kernel("comet:9,sigma=3").weights)
 
 
+def test_a_computed_side_may_be_the_longest():
+    assert get_kernel("disk:1023").shape == (2047, 2047)
+    with pytest.raises(KernelError):
+        get_kernel("disk:1024")
+
+
 def test_unsharp_takes_any_odd_sides():
     for size in ("3x5", "5x9", "9x3", "15x3"):
         columns, rows = map(int, size.split("x"))

@@ -296,8 +296,11 @@ def test_the_input_is_not_replaced_by_its_stack(apply, save, contents):
     assert contents() == before
 
 
-def test_a_stack_of_narrowed_results_is_rescaled_from_the_maps_own_extremes(apply, load, save):
-    save("in.npy", np.array([[0.0, 1, 3, 7]]))
+@pytest.mark.parametrize("dtype", [int, float])
+def test_a_stack_of_narrowed_results_is_rescaled_from_the_maps_own_extremes(
+    apply, load, save, dtype
+):
+    save("in.npy", np.array([[0, 1, 3, 7]] * 130, dtype))
     ok(apply("-k", "identity", "in.npy", "-o", "o.png", "--range", "rescale", "--stack", "s.npy"))
-    assert load("o.png").tolist() == [[0, 36, 109, 255]]
-    assert np.load("s.npy")[..., 0] == pytest.approx(np.array([[0, 1, 3, 7]]) / 7)
+    assert load("o.png").tolist() == [[0, 36, 109, 255]] * 130
+    assert np.load("s.npy")[129, :, 0] == pytest.approx(np.array([0, 1, 3, 7]) / 7)

@@ -156,6 +156,8 @@ def test_paint_does_not_move_anything():
 def test_channels_are_added_up():
     explained = explain(np.array([[[1, 2, -4]]]), [[[1]], [[1]], [[2]]], (0, 0))
     assert "\n\ntotal     1 + 2 + (-8) = -5\npixel     -5" in explained.text()
+    explained = explain(np.array([[[1, 2]]]), [[[1]], [[1]]], (0, 0))
+    assert "\n\ntotal     1 + 2 = 3\n" in explained.text()
 
 
 def test_plain_numbers_are_rescaled_to_0_to_1():
