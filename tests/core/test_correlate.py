@@ -261,7 +261,7 @@ def test_a_plan_tells_the_cost_of_the_method_and_of_its_number_type():
 
 
 def test_partial_sums_beyond_float32_do_not_matter_if_the_sum_is_within():
-    image = np.float32([[3e38, 3e38, -3e38, -3e38, 1, 2, 3]])
+    image = np.float32([[3e38, 3e38, -3e38, -3e38]])
     assert cross_correlate(image, [[1, 1, 1.0]], padding="valid")[0, 0] == np.float32(3e38)
 
 

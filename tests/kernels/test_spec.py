@@ -305,3 +305,9 @@ def test_a_list_that_is_no_matrix_is_refused(text):
 def test_the_longest_side_is_possible():
     assert get_kernel("box:2047x1").shape == (1, 2047)
     assert get_kernel("disk:1023").shape == (2047, 2047)
+
+
+@pytest.mark.parametrize("spec", ["motion:9,angle=20", "gabor:7,angle=33", "comet:6,angle=-15"])
+def test_a_right_angle_moves_weights_and_computes_none(spec):
+    expected = np.rot90(get_kernel(spec).matrix)
+    np.testing.assert_array_equal(get_kernel(f"{spec}@90").matrix, expected)

@@ -45,6 +45,7 @@ def test_every_fixed_kernel_is_recognized_by_one_of_its_names(name):
         ("box:5", "box:5"),
         ("binomial:4", "binomial:4"),
         ("gaussian:7,sigma=1.3", "gaussian:7,sigma=1.3"),
+        ("gaussian:3,sigma=0.7", "gaussian:3,sigma=0.7"),
         ("gaussian:5x9,sigma=2", "gaussian:5x9,sigma=2"),
         ("disk:radius=3", "disk:radius=3"),
         ("sobel-x@45", "sobel-x@45"),
