@@ -241,3 +241,29 @@ def test_frames_look_as_they_did(name, golden):
     height, width, _ = frame.shape
     halved = frame.reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
     golden(halved.astype(np.uint8), f"frame-{name}")
+
+
+def test_cells_of_a_large_input_are_numbered_from_0_at_round_distances():
+    window = slide_over_image(GRAY, "box:7", "correlate", 3)
+    page = ImageScene(window, [(0, 0)], "t")
+    for axis, size in ((page.input.xaxis, 50), (page.input.yaxis, 40)):
+        numbers = [int(label.get_text()) for label in axis.get_ticklabels()]
+        assert numbers[0] == 0
+        assert 3 <= len(numbers) <= 7
+        assert numbers[-1] < size <= numbers[-1] + 2 * numbers[1]
+        assert {b - a for a, b in zip(numbers, numbers[1:], strict=False)} == {numbers[1]}
+        np.testing.assert_allclose(axis.get_ticklocs(), np.array(numbers) + 3)
+
+
+def test_the_newest_result_is_marked_in_the_map():
+    window = slide_over_image(TOY, "outline")
+    page = ImageScene(window, [(0, 0), (4, 2)], "t")
+    page.move(1)
+    [cell] = [
+        line
+        for line in page.maps[0].lines
+        if np.size(line.get_xdata()) and to_rgb(line.get_color()) == to_rgb(WINDOW_COLOR)
+    ][-1:]
+    xs, ys = cell.get_data()
+    assert (np.nanmin(xs), np.nanmax(xs)) == (1.5, 2.5)
+    assert (np.nanmin(ys), np.nanmax(ys)) == (3.5, 4.5)
