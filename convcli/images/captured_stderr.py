@@ -1,6 +1,7 @@
 """Catch what a C library prints on standard error by itself, as libtiff does."""
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ def captured_stderr(lines: list[str]) -> Iterator[None]:
             os.close(saved)
             file.seek(0)
             text = file.read(_MAX_BYTES).decode(errors="replace")
+            text = re.sub(r"\n[ \t]+", " ", text)  # the message goes on
             printed = (" ".join(line.split()) for line in text.splitlines())
             lines += dict.fromkeys(filter(None, printed))
 

@@ -24,6 +24,7 @@ from convcli.images.frame_changes import FrameClock, duration_of
 from convcli.images.frame_spool import spooled
 from convcli.images.gif import write_gif
 from convcli.images.image import ImageData
+from convcli.images.notes import Detail
 from convcli.images.options import WriteOptions
 from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
@@ -180,6 +181,10 @@ class _Encoder:
         kind: tuple[Any, ...] = ()  # of the pages that begin with ``head``
         head = b""
         for image in images:
+            if image.metadata.duration is not None:
+                self.notes.append(
+                    Detail(f"times of frames left out: {self.format.suffix} holds none")
+                )
             pil_image = self._pil_image(image)
             own = pil_image.mode, pil_image.size, self._metadata(image)
             is_raw = tiff_compression(image, self._wanted, self.notes) == "raw"

@@ -218,6 +218,7 @@ def test_names_are_listed_and_completed_without_numpy(code):
 
 def test_digits_sets_the_decimals_of_the_weights_that_are_shown(convcli):
     lines = convcli("kernels", "show", "gaussian:3", "--digits", "2").out.decode().splitlines()
+    assert re.search(r"\d\.\d{3}", "\n".join(lines).partition("arguments")[0]) is None
     assert [line.split() for line in lines[2:5]] == [
         ["0.06", "0.12", "0.06"],
         ["0.12", "0.27", "0.12"],

@@ -75,3 +75,11 @@ def test_warnings_are_details_and_the_rest_is_damage():
     assert visible(notes) == notes[1:]
     assert visible(notes, verbose=True) == notes
     assert visible(notes, verbose=True, quiet=True) == []
+
+
+def test_a_message_of_several_lines_is_one():
+    lines: list[str] = []
+    with captured_stderr(lines):
+        os.write(2, b"Set: Warning a.tif; Tag X:\n  Value 1 differs.\nDecode: bad\n")
+    assert lines == ["Set: Warning a.tif; Tag X: Value 1 differs.", "Decode: bad"]
+    assert [type(note) for note in notes_on_messages(lines)] == [Detail, Damage]

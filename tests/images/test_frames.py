@@ -424,3 +424,10 @@ def test_16_bit_samples_reserve_twice_the_memory():
         read_image(file, name="it", reserve_memory=sizes.append)
         reserved[depth] = sizes[0]
     assert reserved[16] - reserved[8] == 2 * 300 * 200
+
+
+def test_times_that_pages_cannot_hold_are_named():
+    _, notes = encoded(moving(), "tif")
+    assert notes == ("times of frames left out: .tif holds none",)
+    still = [replace(frame, metadata=Metadata()) for frame in moving()]
+    assert encoded(still, "tif")[1] == ()

@@ -152,10 +152,15 @@ def fast_length(least: int) -> int:
     >>> fast_length(257), fast_length(512)
     (270, 512)
     """
-    length = least
-    while pow(30, 31, length):  # up to 2**31, these products are the divisors of 30**31
-        length += 1
-    return length
+    best = 1 << (least - 1).bit_length()
+    fives = 1
+    while fives < best:
+        odd = fives
+        while odd < best:
+            best = min(best, odd << (-(-least // odd) - 1).bit_length())
+            odd *= 3
+        fives *= 5
+    return best
 
 
 def tile_overlap(geometry: Geometry) -> float:

@@ -281,14 +281,19 @@ def _build_conv(
     **options: Any,
 ) -> Layer:
     """Build a conv layer; ``stdin`` is what the SPEC ``-`` reads."""
+    from convcli.filtering import Filter, check_method
     from convcli.kernels.files import read_biases
     from convcli.kernels.spec import group_kernels, read_specs
     from convcli.layers.conv import Conv
 
     conv = ConvOptions(fill=fill_value(fill, options["border"]), **options)
     sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor)
+    groups = tuple(group_kernels(sets, combine))
+    if method != "auto":
+        for group in groups:
+            check_method(Filter(group.label, group.kernels, method=method))
     return Conv(
-        tuple(group_kernels(sets, combine)),
+        groups,
         "+".join(kernels.label for kernels in sets),
         conv,
         read_biases(bias) if isinstance(bias, str) else bias,

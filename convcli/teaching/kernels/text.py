@@ -69,7 +69,7 @@ def set_text(
 ) -> str:
     """Return the page of a SPEC; the parameters of a computed kernel come last.
 
-    ``digits`` are the decimals of the weights; None for those in which the largest has six digits.
+    ``digits`` are the decimals of all numbers; None for weights whose largest has six digits.
     """
     parts = [_kernel_text(kernel, digits) for kernel in kernels.kernels]
     if len(parts) > 1:
@@ -101,7 +101,7 @@ def _kernel_text(kernel: Kernel, digits: int | None) -> str:
     if notes:
         blocks.append(f"  ({', '.join(notes)}; -o - prints all weights with all digits)")
     matrix = "\n".join(blocks)
-    properties = "\n".join(f"{label:<10} {text}" for label, text in _properties(kernel))
+    properties = "\n".join(f"{label:<10} {text}" for label, text in _properties(kernel, digits))
     return f"{heading}\n\n{matrix}\n\n{properties}"
 
 
@@ -115,24 +115,24 @@ def _rounded(planes: NDArray[Any], decimals: int | None) -> NDArray[Any]:
     return np.asarray(planes.round(decimals) + 0.0)  # no -0
 
 
-def _factor_text(factor: NDArray[Any]) -> str:
+def _factor_text(factor: NDArray[Any], digits: int | None) -> str:
     if len(factor) > _MAX_FACTOR:
         return f"{len(factor)} weights"
-    return " ".join(map(_short, factor.tolist()))
+    return " ".join(_short(weight, digits) for weight in factor.tolist())
 
 
-def _properties(kernel: Kernel) -> list[tuple[str, str]]:
+def _properties(kernel: Kernel, digits: int | None) -> list[tuple[str, str]]:
     rounding = 1e-12 * float(np.abs(kernel.weights).sum())
     least, greatest = kernel.output_range()
     properties = [
         ("size", f"{size_text(kernel.shape)} (width x height)"),
         ("divisor", format_number(kernel.divisor)),
         ("bias", format_number(kernel.bias)),
-        ("sum", "0" if abs(kernel.sum) <= rounding else _short(kernel.sum)),
+        ("sum", "0" if abs(kernel.sum) <= rounding else _short(kernel.sum, digits)),
         ("symmetry", _SYMMETRIES[kernel.symmetry]),
     ]
     if kernel.separable is not None:
-        column, row = map(_factor_text, kernel.separable)
+        column, row = (_factor_text(factor, digits) for factor in kernel.separable)
         properties += [
             ("separable", "yes (rank 1): column by row"),
             ("column", column),
@@ -141,7 +141,8 @@ def _properties(kernel: Kernel) -> list[tuple[str, str]]:
     elif kernel.matrix.ndim == 2:
         rank = f" (rank {kernel.rank})" if kernel.matrix.size <= _MAX_PLANNED else ""
         properties.append(("separable", f"no{rank}"))
-    properties.append(("output", f"{_short(least)} to {_short(greatest)} for input from 0 to 255"))
+    ends = f"{_short(least, digits)} to {_short(greatest, digits)}"
+    properties.append(("output", f"{ends} for input from 0 to 255"))
     if kernel.matrix.size <= _MAX_PLANNED:
         properties.append(("method", f"{_method(kernel)}, for 8-bit images"))
     return [*properties, ("source", kernel.source)] if kernel.source else properties
@@ -154,8 +155,10 @@ def _method(kernel: Kernel) -> str:
     return make_plan(image, kernel.matrix, ConvOptions(), kernel.divisor).describe()
 
 
-def _short(number: Number) -> str:
-    """Return an integer exactly, and a float without the rounding errors of its last digits."""
+def _short(number: Number, digits: int | None) -> str:
+    """Return an integer exactly, and a float with this many decimals, or with ten digits."""
+    if digits is not None:
+        return format_number(round_number(number, digits))
     return format_number(number if isinstance(number, int) else float(f"{number:.10g}"))
 
 

@@ -266,6 +266,7 @@ def test_alpha_and_nan_are_reported(chain, save):
         (["photo.png", "relu", "--plot", "p.txt"], 2, "a figure's file name must end with"),
         (["photo.png", "relu", "-o", "o.png", "--plot", "./o.png"], 2, "name the same file"),
         (["photo.png", "relu", "-o", "-", "--json"], 2, "choose one"),
+        (["photo.png", "conv", "-k", "blur", "--method", "matrix"], 2, "needs a kernel that sums"),
         (["photo.png", "conv", "-k", "blur", "--padding", "200000"], 1, "photo.png: needs about"),
         (["photo.png", "relu", "-o", "o.xyz"], 2, "cannot write .xyz files"),
         (["photo.png", "relu", "--range", "raw", "-o", "o.png"], 2, "use .npy or .csv"),

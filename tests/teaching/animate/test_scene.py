@@ -1,5 +1,6 @@
 """The frames of a sliding window: positions, padding, results and layout."""
 
+import itertools
 import math
 
 import numpy as np
@@ -251,7 +252,7 @@ def test_cells_of_a_large_input_are_numbered_from_0_at_round_distances():
         assert numbers[0] == 0
         assert 3 <= len(numbers) <= 7
         assert numbers[-1] < size <= numbers[-1] + 2 * numbers[1]
-        assert {b - a for a, b in zip(numbers, numbers[1:], strict=False)} == {numbers[1]}
+        assert {b - a for a, b in itertools.pairwise(numbers)} == {numbers[1]}
         np.testing.assert_allclose(axis.get_ticklocs(), np.array(numbers) + 3)
 
 
