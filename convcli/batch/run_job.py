@@ -35,6 +35,7 @@ from convcli.filtering import (
 )
 from convcli.frames import FilteredFrames, filter_frames, measure_frames, runs_of_alike
 from convcli.images.image import ImageData
+from convcli.images.notes import Detail
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
 from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames, write_image
@@ -209,6 +210,8 @@ class _JobRunner:
 
     def _target(self, image: ImageData, chosen: Filter, output: Output | None) -> Target | None:
         """Choose format and depth of a result, which depend on the image's channels and depth."""
+        if chosen.alpha == "premultiply" and image.alpha is None:
+            self.notes.append(Detail("--alpha premultiply has no effect: the image has no alpha"))
         if output is None:
             return None
         channels, depth = image.channels, image.depth

@@ -116,3 +116,11 @@ def test_jpeg_has_no_alpha_and_says_so(apply, clear, load):
     assert ran.code == 0
     assert ran.err.startswith("clear.png: alpha left out")
     assert load("o.jpg").shape == (9, 10, 3)
+
+
+def test_alpha_that_is_not_there_is_named_with_v(apply, gray):
+    said = "gray.png: --alpha premultiply has no effect: the image has no alpha"
+    ran = apply("-k", "blur", "gray.png", "--alpha", "premultiply", "-o", "o.png", "-v")
+    assert said in ran.err.splitlines()
+    ran = apply("-k", "blur", "gray.png", "--alpha", "premultiply", "-o", "p.png")
+    assert ran.err == ""
