@@ -224,6 +224,7 @@ def test_backgrounds_are_the_empty_and_the_complete_figure():
     empty, full = animate_window(slide_over_image(TOY), [(0, 0)]).backgrounds()
     assert share(empty, EMPTY_COLOR) > 0.05
     assert share(full, EMPTY_COLOR) == 0
+    assert empty.shape == full.shape == (*empty.shape[:2], 3)
     assert palette_colors().shape[1] == 3
     assert len(palette_colors()) <= 128
 

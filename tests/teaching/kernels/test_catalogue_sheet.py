@@ -155,3 +155,15 @@ def test_images_of_other_shapes_are_legible(shape, legible):
 @pytest.mark.slow
 def test_the_sheet_is_laid_out_as_it_was(sheet, laid_out):
     laid_out(sheet, "catalogue-sheet")
+
+
+def test_the_built_in_image_shows_what_its_description_says():
+    pixels = demo_image().pixels
+    assert pixels[17, 17] == 200  # the disk
+    assert np.bincount(pixels[10]).argmax() == 70
+    edges = np.flatnonzero(np.diff((pixels[10] == 180).astype(int)))
+    assert (edges[1::2] - edges[::2]).tolist() == [4, 3, 2, 1, 1, 1]
+    assert pixels[40, 4:60].tolist() == np.linspace(0, 255, 56).astype(int).tolist()
+    assert np.argwhere(pixels == 10).tolist()[-1] == [52, 52]
+    assert (pixels[47:60, 36:49] == 160).sum() == 1  # a bright dot alone
+    assert pixels[52, 42] == 160
