@@ -55,7 +55,23 @@ def as_numbers(
         isinstance(value, int) and value.bit_length() > 63 for value in array.flat
     ):
         raise error(f"{name} has integers beyond 64 bits; give them as floats")
+    if isinstance(values, list | tuple) and array.dtype == DOUBLE and (abs(array) >= 2.0**63).any():
+        return _large_integers(values, array, name, error)
     return array
+
+
+def _large_integers(
+    values: ArrayLike, array: NDArray[Any], name: str, error: type[UsageError]
+) -> NDArray[np.generic]:
+    """Return lists of integers in uint64: numpy makes floats of them if some exceed int64."""
+    exact = np.asarray(values, object)
+    if not all(isinstance(value, int) for value in exact.flat):
+        return array
+    try:
+        return exact.astype(np.uint64)
+    except OverflowError as problem:
+        message = f"{name} has integers that no type of 64 bits holds; give them as floats"
+        raise error(message) from problem
 
 
 def real_number(value: object, name: str, error: type[UsageError] = UsageError) -> float:

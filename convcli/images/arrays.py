@@ -97,8 +97,8 @@ def parse_matrix(text: str, max_numbers: int) -> tuple[NDArray[Any], tuple[str, 
             they are parsed.
 
     Returns:
-        The matrix, (H, W), or the pixels of a table, (H, W, C): int64 if all numbers are written
-        as integers, else float64; and notes for the user.
+        The matrix, (H, W), or the pixels of a table, (H, W, C): int64 or uint64 if all numbers
+        are written as integers, else float64; and notes for the user.
 
     Raises:
         ArrayError: there are no numbers, too many, or rows of different lengths; a word is not a
@@ -189,10 +189,12 @@ def _parse_words(
         raise ArrayError("mixes decimal points and decimal commas; use one of them")
     notes: tuple[str, ...] = ()
     if integers and not commas:
-        try:
-            return np.array([[int(word) for word in row] for row in rows], np.int64), ()
-        except (OverflowError, ValueError):
-            notes = ("integers beyond 64 bits were read as floats",)
+        for dtype in (np.int64, np.uint64):
+            try:
+                return np.array([[int(word) for word in row] for row in rows], dtype), ()
+            except (OverflowError, ValueError):
+                continue
+        notes = ("integers beyond 64 bits were read as floats",)
     return np.array([[float(word.replace(",", ".")) for word in row] for row in rows]), notes
 
 

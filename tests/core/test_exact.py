@@ -277,3 +277,15 @@ def test_asking_for_floats_converts_exact_sums():
     assert cross_correlate(image, [[1]], dtype=np.float64).tolist() == [[2.0**40 + 1]]
     assert cross_correlate(image, [[1]], dtype="f4").tolist() == [[2.0**40]]
     assert np.isposinf(cross_correlate(image, [[1]], dtype=np.float16)).all()
+
+
+def test_lists_of_integers_up_to_64_bits_stay_integers():
+    """numpy makes floats of a list in which some integers exceed int64 and others do not."""
+    actual = cross_correlate([[2**64 - 1, 1], [2**63 + 1, 0]], [[1]])
+    assert actual.tolist() == [[2**64 - 1, 1], [2**63 + 1, 0]]
+    actual = cross_correlate([[1, 0]], [[0, 2**63 + 1]], padding="valid")
+    assert actual.tolist() == [[0]]
+    assert cross_correlate([[2.0**63, 1]], [[1]]).dtype == np.float64
+    for image in ([[2**63, -1]], [[2**64, 1]]):
+        with pytest.raises(UsageError, match=r"integers .*64 bits.*as floats"):
+            cross_correlate(image, [[1]])

@@ -19,7 +19,7 @@ def format_matrix(matrix):
 
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 5))
-DTYPES = st.sampled_from([np.uint8, np.int16, np.int64, np.float32, np.float64])
+DTYPES = st.sampled_from([np.uint8, np.int16, np.int64, np.uint64, np.float32, np.float64])
 
 
 @given(DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, SHAPES)))
