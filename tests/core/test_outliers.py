@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from convcli import cross_correlate
 
@@ -118,3 +119,17 @@ def test_faint_images_lose_no_more_than_their_own_type_does(method):
     expected = cross_correlate(image.astype(np.float64), kernel).astype(np.float32)
     apart = np.abs(cross_correlate(image, kernel, method=method) - expected)
     assert apart.max() <= np.finfo(np.float32).smallest_subnormal
+
+
+@pytest.mark.parametrize("stride", [1, 2, 7, 50])
+@pytest.mark.parametrize("method", ["auto", "toeplitz", "direct"])
+def test_a_stride_adds_no_errors(stride, method):
+    """With a stride, a Toeplitz sum takes more products, each of which absorbs small terms."""
+    rng = np.random.default_rng(5)
+    kernel = np.full((31, 31), 2.9e-8)
+    kernel[0, 0] = 1.001
+    image = rng.integers(60_000, 65_536, (150, 260), np.uint16)
+    options = {"padding": "valid", "stride": stride}
+    actual = cross_correlate(image, kernel, **options, method=method)
+    expected = signal.correlate2d(image.astype(float), kernel, "valid")[::stride, ::stride]
+    assert np.abs(actual - expected).max() <= 1e-5 * expected.max()

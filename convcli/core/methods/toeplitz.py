@@ -18,6 +18,7 @@ of a band, and float32 may be too inaccurate; such strips go to another method.
 """
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -54,12 +55,16 @@ class ToeplitzMethod(SumMethod):
         self.rows = band_rows(geometry)
         self.bands: dict[Pair, NDArray[Any]] = {}
         width = self.rows + (geometry.extent[0] - 1) // geometry.stride[0]
+        taps: Counter[Pair] = Counter()  # that one product sums
         for row, column in np.argwhere(kernel.astype(dtype)).tolist():
             place, phase = divmod(row * geometry.dilation[0], geometry.stride[0])
+            taps[phase, column] += 1
             band = self.bands.setdefault((phase, column), np.zeros((self.rows, width), dtype))
             np.fill_diagonal(band[:, place : place + self.rows], kernel[row, column])
         l1_norm = float(np.abs(kernel.astype(np.float64)).sum())
-        self.precision = Precision(sum(geometry.kernel), l1_norm, types.bias, types.spread)
+        # A tap is added up in its product, and the product to all others; a stride makes more.
+        roundings = max(taps.values(), default=0) + len(self.bands)
+        self.precision = Precision(roundings, l1_norm, types.bias, types.spread)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
