@@ -194,7 +194,7 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     threads, method = image_filter.threads, image_filter.method
     need = estimated_bytes(pixels.shape, pixels.dtype, kernels, conv, result, threads, method)
     if image_filter.range == "percentile":
-        need += PERCENTILE_BYTES * math.prod(_map_shape(image, image_filter)) * image.channels
+        need += PERCENTILE_BYTES * math.prod(map_shape(image, image_filter)) * image.channels
     return need + 4 * pixels.size * (image_filter.alpha == "premultiply")
 
 
@@ -207,11 +207,15 @@ def result_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     channels = 3 if image_filter.combine == "direction" else image.channels
     planes = channels + (image.alpha is not None)
     size = PLAIN_BYTES if depth is None or image_filter.range == "raw" else depth // 8
-    return math.prod(_map_shape(image, image_filter)) * planes * size
+    return math.prod(map_shape(image, image_filter)) * planes * size
 
 
-def _map_shape(image: ImageData, image_filter: Filter) -> Pair:
-    """Return the rows and columns of the feature map."""
+def map_shape(image: ImageData, image_filter: Filter) -> Pair:
+    """Return the rows and columns of the feature map.
+
+    Raises:
+        GeometryError: the kernel exceeds the padded image.
+    """
     conv = image_filter.conv
     rules = conv.padding, conv.stride, conv.dilation, conv.operation
     return conv_geometry(image.shape, image_filter.kernels[0].shape, *rules).output_shape
@@ -346,7 +350,7 @@ class _Task:
     @property
     def value_type(self) -> np.dtype[Any]:
         """Type of the values unless the range converts them."""
-        kind = combined_type([plan.types.result for plan in self.plans], self.filter.combine)
+        kind = combined_type([plan.types for plan in self.plans], self.filter.combine)
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
     def run(

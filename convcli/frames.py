@@ -2,12 +2,14 @@
 
 Around the sums of an image lies a fixed cost, about 0.3 ms. For 48x32 pixels it is ten times that
 of the sums of a 3x3 kernel. Small frames of one shape and type therefore become the channels of one
-image, since a 2-D kernel filters every channel on its own. Only exact sums are made so: sums in
-floating point are measured by the largest sum of their image, which must not be another frame's.
+image, since a 2-D kernel filters every channel on its own. Only frames with exact sums are joined:
+the error of floating-point sums is relative to the largest sum of their image, which must not be
+that of another frame.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -16,11 +18,19 @@ import numpy as np
 
 from convcli.choices import SCALED_RANGES
 from convcli.core.dtypes import with_channels
-from convcli.filtering import Filter, filter_image, measure, plan_kernel
+from convcli.filtering import (
+    Filter,
+    filter_bytes,
+    filter_image,
+    map_shape,
+    measure,
+    plan_kernel,
+    result_bytes,
+)
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueStats
 
-STACKED_VALUES = 1 << 17  # most values of frames that are filtered at the same time
+STACKED_VALUES = 1 << 17  # most values of frames, or of their maps, that are filtered together
 
 
 class FilteredFrames(NamedTuple):
@@ -31,23 +41,44 @@ class FilteredFrames(NamedTuple):
     method: str
 
 
-def runs_of_alike(frames: Iterable[ImageData]) -> Iterator[list[ImageData]]:
-    """Yield each run of frames of one shape, type and format, at most ``STACKED_VALUES`` long.
+def runs_of_alike(frames: Iterable[ImageData], image_filter: Filter) -> Iterator[list[ImageData]]:
+    """Yield each run of frames of one shape, type and format.
 
-    A frame of more values is a run of its own, and the next frame is not asked for before it has
-    been used.
+    Neither the frames of a run nor their feature maps have more than ``STACKED_VALUES`` values in
+    all. A larger frame is a run of its own, and the next frame is not asked for before it has been
+    used.
+
+    Raises:
+        GeometryError: the kernel exceeds a padded frame.
     """
     run: list[ImageData] = []
+    most = 1  # frames in this run
     for frame in frames:
         if run and _kind(frame) != _kind(run[0]):
             yield run
             run = []
+        if not run:
+            size = max(
+                frame.pixels.size, frame.channels * math.prod(map_shape(frame, image_filter))
+            )
+            most = max(STACKED_VALUES // size, 1)
         run.append(frame)
-        if (len(run) + 1) * frame.pixels.size > STACKED_VALUES:
+        if len(run) == most:
             yield run
             run = []
     if run:
         yield run
+
+
+def run_bytes(run: list[ImageData], image_filter: Filter, depth: int | None) -> int:
+    """Bound the bytes that a run of frames and :func:`filter_frames` take, from sizes alone."""
+    frame, count = run[0], len(run)
+    if count == 1:
+        return frame.pixels.nbytes + filter_bytes(frame, image_filter, depth)
+    shape = (*frame.shape, count * frame.channels)
+    stacked = replace(frame, pixels=np.broadcast_to(np.zeros((), frame.pixels.dtype), shape))
+    results = count * result_bytes(frame, image_filter, depth)
+    return 2 * stacked.pixels.nbytes + filter_bytes(stacked, image_filter, depth) + results
 
 
 def filter_frames(
@@ -93,16 +124,18 @@ def filter_frames(
     return FilteredFrames(images, filtered.stats, filtered.method)
 
 
-def measure_frames(frames: Iterable[ImageData], image_filter: Filter) -> tuple[float, float]:
-    """Return the least and the greatest of what :func:`convcli.filtering.measure` says of each.
+def measure_frames(runs: Iterable[list[ImageData]], image_filter: Filter) -> tuple[float, float]:
+    """Return the black and the white value of all frames for a scaled range.
 
-    Frames without finite values count only if all are such; then both are NaN.
+    These are the smallest black value and the largest white value that
+    :func:`convcli.filtering.measure` returns for a frame. Frames without finite values are ignored;
+    if no frame has any, both are NaN.
 
     Raises:
         ConvcliError: as :func:`convcli.filtering.filter_image`.
     """
     ends = []
-    for run in runs_of_alike(frames):
+    for run in runs:
         if image_filter.range != "percentile" and _are_independent(run[0], image_filter):
             run = [_stacked(run)]
         ends += [measure(frame, image_filter) for frame in run]

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from convcli.filtering import Filter, filter_image, measure
-from convcli.frames import STACKED_VALUES, filter_frames, measure_frames, runs_of_alike
+from convcli.frames import (
+    STACKED_VALUES,
+    filter_frames,
+    measure_frames,
+    run_bytes,
+    runs_of_alike,
+)
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, Metadata
 from convcli.kernels.spec import get_kernel
@@ -31,6 +37,7 @@ def frames(shape, dtype="u1", *, alpha=False, count=5):
     ]
 
 
+OUTLINE = make_filter("outline")
 FILTERS = [
     (make_filter("outline"), None),
     (make_filter("box:3x2", conv=ConvOptions(stride=2, padding=1)), None),
@@ -75,7 +82,10 @@ def test_the_extremes_of_a_sequence_are_those_of_its_frames(name, range_):
     several = frames((8, 9)) + frames((8, 9, 3))
     image_filter = make_filter(name, range=range_)
     lows, highs = zip(*(measure(frame, image_filter) for frame in several), strict=True)
-    assert measure_frames(iter(several), image_filter) == (min(lows), max(highs))
+    assert measure_frames(runs_of_alike(several, image_filter), image_filter) == (
+        min(lows),
+        max(highs),
+    )
 
 
 def test_a_frame_without_numbers_has_no_say_in_the_extremes():
@@ -83,19 +93,19 @@ def test_a_frame_without_numbers_has_no_say_in_the_extremes():
     full = ImageData(np.arange(16, dtype=np.float32).reshape(4, 4), None)
     identity = make_filter("identity", range="rescale")
     for order in ([empty, full], [full, empty], [empty, full, empty]):
-        assert measure_frames(order, identity) == (0, 15)
-    assert np.isnan(measure_frames([empty, empty], identity)).all()
+        assert measure_frames(runs_of_alike(order, identity), identity) == (0, 15)
+    assert np.isnan(measure_frames([[empty, empty]], identity)).all()
 
 
 def test_runs_hold_frames_of_one_kind_and_end_in_time():
     gray, color = frames((8, 9), count=3), frames((8, 9, 3), count=2)
     seen = frames((8, 9), alpha=True, count=1)
     other = [replace(frame, format="TIFF") for frame in gray]
-    runs = list(runs_of_alike([*gray, *color, *gray, *seen, *other]))
+    runs = list(runs_of_alike([*gray, *color, *gray, *seen, *other], OUTLINE))
     assert [len(run) for run in runs] == [3, 2, 3, 1, 3]
-    assert sum(len(run) for run in runs_of_alike([])) == 0
+    assert sum(len(run) for run in runs_of_alike([], OUTLINE)) == 0
     half = ImageData(np.zeros((STACKED_VALUES // 2, 1), np.uint8), 8)
-    assert [len(run) for run in runs_of_alike([half] * 5)] == [2, 2, 1]
+    assert [len(run) for run in runs_of_alike([half] * 5, OUTLINE)] == [2, 2, 1]
 
 
 def test_no_frame_is_read_before_a_large_one_is_used():
@@ -107,7 +117,7 @@ def test_no_frame_is_read_before_a_large_one_is_used():
             read.append(number)
             yield large
 
-    runs = runs_of_alike(reading())
+    runs = runs_of_alike(reading(), OUTLINE)
     next(runs)
     assert read == [0]
 
@@ -118,3 +128,21 @@ def test_a_bright_frame_does_not_make_a_dark_one_less_accurate():
     cancelling = make_filter("log:9,sigma=1.4", range="raw")
     alone = filter_image(dark, cancelling, None).image.pixels
     np.testing.assert_array_equal(filter_frames(several, cancelling, None).images[0].pixels, alone)
+
+
+def test_a_run_ends_where_its_maps_would_be_too_large():
+    wide = make_filter("outline", conv=ConvOptions(padding=100))
+    assert [len(run) for run in runs_of_alike(frames((8, 8), count=7), wide)] == [3, 3, 1]
+    huge = make_filter("outline", conv=ConvOptions(padding=1000))
+    assert [len(run) for run in runs_of_alike(frames((8, 8), count=3), huge)] == [1, 1, 1]
+
+
+def test_the_bytes_of_a_run_grow_with_its_frames_and_their_maps():
+    several = frames((8, 8), count=60)
+    padded = make_filter("outline", conv=ConvOptions(padding=12))
+    one, all_, without = (
+        run_bytes(run, image_filter, 8)
+        for run, image_filter in ((several[:1], padded), (several, padded), (several, OUTLINE))
+    )
+    assert all_ >= 60 * 2 * 30 * 30 + 60 * 2 * 64
+    assert without < all_ < 60 * one

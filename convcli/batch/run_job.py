@@ -29,11 +29,16 @@ from convcli.filtering import (
     Filter,
     Filtered,
     apply_range,
-    filter_bytes,
     filter_image,
     result_bytes,
 )
-from convcli.frames import FilteredFrames, filter_frames, measure_frames, runs_of_alike
+from convcli.frames import (
+    FilteredFrames,
+    filter_frames,
+    measure_frames,
+    run_bytes,
+    runs_of_alike,
+)
 from convcli.images.image import ImageData
 from convcli.images.notes import Detail
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
@@ -132,7 +137,7 @@ class _JobRunner:
         for number, (each, output) in enumerate(outputs, 1):
             shape = images[0].shape
             target = self._target(images[0], each, output)
-            self._reserve_filtering(images[0], each, target)
+            self._reserve_filtering(images, each, target)
             filtered = filter_image(images[0], each, _depth(images[0], target))
             if number == len(outputs):
                 images.clear()  # the encoder needs the memory
@@ -154,7 +159,7 @@ class _JobRunner:
         stacked: list[tuple[Filter, Filtered]] = []  # at the image's own depth
         for (each, _), target in zip(outputs, targets, strict=True):
             depth = _depth(image, target)
-            self._reserve_filtering(image, each, target)
+            self._reserve_filtering([image], each, target)
             narrowed = depth != image.depth and each.range != "raw" and each.combine != "direction"
             if has_stack and narrowed:
                 raw = filter_image(image, each._replace(range="raw", counted=True), None)
@@ -177,7 +182,7 @@ class _JobRunner:
         """Filter every frame into one file; a scaled range uses one scale for all frames."""
         extremes = None
         if chosen.range in SCALED_RANGES:
-            extremes = measure_frames(self._reserved_frames(chosen), chosen)
+            extremes = measure_frames(self._runs(chosen), chosen)
         runs = self._filtered_runs(chosen, output, extremes)
         target, first, shape = next(runs)
 
@@ -190,21 +195,21 @@ class _JobRunner:
         total = Filtered(first.images[0], first.stats, first.method)
         self._write(chosen, target, partial(write_frames, images()), total, shape)
 
-    def _reserved_frames(self, chosen: Filter) -> Iterator[ImageData]:
-        """Read the frames, and reserve what it takes to measure each."""
-        for frame in self._frames():
-            self._reserve_filtering(frame, chosen, None)
-            yield frame
+    def _runs(self, chosen: Filter) -> Iterator[list[ImageData]]:
+        """Read the frames, and reserve what it takes to measure each run of them."""
+        for run in runs_of_alike(self._frames(), chosen):
+            self._reserve_filtering(run, chosen, None)
+            yield run
 
     def _filtered_runs(
         self, chosen: Filter, output: Output, extremes: tuple[float, float] | None
     ) -> Iterator[tuple[Target | None, FilteredFrames, tuple[int, int]]]:
         """Filter the frames; yield targets, results, and the shapes of the frames."""
-        for run in runs_of_alike(self._frames()):
+        for run in runs_of_alike(self._frames(), chosen):
             for frame in run:
                 self.notes += frame.notes
             target = self._target(run[0], chosen, output)
-            self._reserve_filtering(run[0], chosen, target)
+            self._reserve_filtering(run, chosen, target)
             filtered = filter_frames(run, chosen, _depth(run[0], target), extremes)
             yield target, filtered, run[0].shape
 
@@ -281,17 +286,18 @@ class _JobRunner:
         self.reserved = size
         self.reserve_memory(size)
 
-    def _reserve_filtering(self, image: ImageData, chosen: Filter, target: Target | None) -> None:
+    def _reserve_filtering(
+        self, run: list[ImageData], chosen: Filter, target: Target | None
+    ) -> None:
         """Reserve more bytes if this filter takes more than was estimated from the header.
 
-        Padding, stride and dilation make the result larger or smaller than the image. Frames of
-        one shape and type take the same.
+        Padding, stride and dilation make the result larger or smaller than the image. Runs of as
+        many frames of one shape and type take the same.
         """
-        depth = _depth(image, target)
-        kind = image.pixels.shape, image.pixels.dtype, chosen, depth
+        depth = _depth(run[0], target)
+        kind = len(run), run[0].pixels.shape, run[0].pixels.dtype, chosen, depth
         if self.estimated[0] != kind:
-            need = BASE_BYTES + image.pixels.nbytes + filter_bytes(image, chosen, depth)
-            self.estimated = kind, need
+            self.estimated = kind, BASE_BYTES + run_bytes(run, chosen, depth)
         need = self.estimated[1] + self.kept
         if need > self.reserved:
             self.reserved = need

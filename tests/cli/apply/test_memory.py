@@ -79,3 +79,15 @@ def test_results_that_are_kept_follow_the_padding(process, gray, here):
     command = ["apply", *kernels, "--padding", "1250", "gray.png", "--stack", "s.npy"]
     process(*command, "--max-memory", "90M").fails(1, "gray.png: needs about ", "limit of 90 MiB")
     assert peak(*command, "--max-memory", "150M") - peak() < 150 * MIB
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("more", [[], ["--range", "rescale"]])
+def test_frames_that_are_filtered_together_keep_within_the_limit(here, more):
+    page = Image.new("L", (8, 8), 7)
+    page.save("in.tif", save_all=True, append_images=[page] * 299)
+    command = ["apply", "-k", "blur", "--frames", "all", "in.tif", "-o", "o.tif", *more]
+    assert peak(*command, "--padding", "200", "--max-memory", "60M") - peak() < 60 * MIB
