@@ -246,7 +246,10 @@ def _empty_image(shape: Any, dtype: Any) -> Array:
         raise UsageError(f"dtype must be a type of numbers, not {short_repr(dtype)}") from error
     if dtype is None or kind.kind not in REAL:
         raise UsageError(f"dtype must be a type of real numbers, not {short_repr(dtype)}")
-    return np.broadcast_to(np.zeros((), kind), tuple(sides.tolist()))
+    try:
+        return np.broadcast_to(np.zeros((), kind), tuple(sides.tolist()))
+    except ValueError as error:
+        raise UsageError(f"image_shape {short_repr(shape)} exceeds any memory") from error
 
 
 def _numbers(

@@ -3,6 +3,7 @@
 import inspect
 import re
 from contextlib import contextmanager
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -714,3 +715,10 @@ def test_the_padding_of_the_docstring_aligns_an_even_kernel_as_scipy_does():
     as_scipys_default = cross_correlate(GRAY, np.ones((3, 3), int), border="symmetric")
     expected = ndimage.correlate(GRAY.astype(int), np.ones((3, 3), int))
     np.testing.assert_array_equal(as_scipys_default, expected)
+
+
+def test_numbers_that_no_machine_holds_are_refused_in_words():
+    with pytest.raises(UsageError, match=r"image_shape .* exceeds any memory"):
+        plan((2**31 - 1, 2**31 - 1, 3), "f8", [[1]])
+    with pytest.raises(KernelError, match="divisor must be a number, not "):
+        cross_correlate([[1]], [[1]], divisor=Decimal("sNaN"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import float_type
+from convcli.core.dtypes import SumTypes, float_type, smallest_integer, value_bounds
 from convcli.errors import UsageError
 
 Block = NDArray[Any]
@@ -37,8 +37,8 @@ def maximum(blocks: list[Block]) -> Block:
 
 
 def total(blocks: list[Block]) -> Block:
-    """Return the sum: of signed integers in int64, of others in float64."""
-    kind = np.int64 if np.result_type(*blocks).kind == "i" else np.float64
+    """Return the sum: of integers in int64, of floats in float64."""
+    kind = np.float64 if any(block.dtype.kind == "f" for block in blocks) else np.int64
     added = blocks[0].astype(kind)
     for block in blocks[1:]:
         added += block
@@ -47,7 +47,7 @@ def total(blocks: list[Block]) -> Block:
 
 def mean(blocks: list[Block]) -> Block:
     """Return the mean, in float64."""
-    return total(blocks) / len(blocks)
+    return total([block.astype(np.float64) for block in blocks]) / len(blocks)
 
 
 def direction(blocks: list[Block], axes: tuple[complex, complex] = (1, -1j)) -> Block:
@@ -103,22 +103,24 @@ def _moment(weights: Block) -> complex:
     return complex((weights * columns).sum(), -(weights * rows).sum())
 
 
-def combined_type(kinds: Sequence[np.dtype[Any]], combine: str | None) -> np.dtype[Any]:
-    """Return the type that holds the combination of maps of these types.
+def combined_type(maps: Sequence[SumTypes], combine: str | None) -> np.dtype[Any]:
+    """Return the type that holds the combination of maps.
 
     Args:
-        kinds: the maps' types.
+        maps: the types of each map, and the bounds of its sums.
         combine: one of :data:`convcli.choices.COMBINATIONS`; None for a single map.
 
-    >>> narrow = np.dtype(np.int32)
-    >>> combined_type([narrow, narrow], "sum"), combined_type([narrow, narrow], "mean")
-    (dtype('int64'), dtype('float64'))
+    Raises:
+        UsageError: the sum of integer maps may exceed int64.
     """
-    kind = np.result_type(*kinds)
+    kind = np.result_type(*(types.result for types in maps))
     if combine in ("magnitude", "mean"):
         return float_type(kind)
-    if combine == "sum" and kind.kind != "f":  # the maps' type may be too narrow for their sum
-        return np.dtype(np.int64 if kind.kind == "i" else np.float64)
+    if combine == "sum" and all(types.result.kind != "f" for types in maps):
+        bounds = [value_bounds(types) for types in maps]
+        low, high = sum(least for least, _ in bounds), sum(greatest for _, greatest in bounds)
+        smallest_integer((min(low, -1), high))  # raises an error; -1 leaves out uint64
+        return np.dtype(np.int64)  # the maps' type may be too narrow for their sum
     return kind
 
 

@@ -105,9 +105,8 @@ def combined_map(
             f"the kernels' maps have different shapes ({listed}) and cannot be combined; "
             "padding 'same' makes them equal"
         )
-    out = _empty(
-        plans[0].shape, requested or combined_type([plan.types.result for plan in plans], combine)
-    )
+    kind = combined_type([plan.types for plan in plans], combine)
+    out = _empty(plans[0].shape, requested or kind)
 
     def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
         saturate(COMBINERS[combine](blocks), out[rows], overwrite=True)

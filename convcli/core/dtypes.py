@@ -65,7 +65,7 @@ def _large_integers(
 ) -> NDArray[np.generic]:
     """Return lists of integers in uint64: numpy makes floats of them if some exceed int64."""
     exact = np.asarray(values, object)
-    if not all(isinstance(value, int) for value in exact.flat):
+    if not all(isinstance(value, int | np.integer) for value in exact.flat):
         return array
     try:
         return exact.astype(np.uint64)
@@ -90,6 +90,8 @@ def real_number(value: object, name: str, error: type[UsageError] = UsageError) 
         return int_if_whole(value)  # type: ignore[arg-type]
     except OverflowError as problem:
         raise error(f"{name} exceeds the range of floating-point numbers") from problem
+    except ValueError as problem:  # a Decimal that signals
+        raise error(f"{name} must be a number, not {short_repr(value)}") from problem
 
 
 def with_channels(array: NDArray[Any]) -> NDArray[Any]:
@@ -215,6 +217,14 @@ def _sum_bounds(bounds: Bounds, kernel: NDArray[np.generic], fill: int) -> Bound
     least, greatest = up * low + down * high, up * high + down * low
     # The padding's value has to fit too, even if every weight is 0.
     return min(least, fill), max(greatest, fill)
+
+
+def value_bounds(types: SumTypes) -> Bounds:
+    """Bound the values of a map of integers: its sums and their whole biases."""
+    biases = [
+        int(bias) for bias in (types.bias if isinstance(types.bias, tuple) else (types.bias,))
+    ]
+    return types.bounds[0] + min(biases), types.bounds[1] + max(biases)
 
 
 def int_if_whole(number: float) -> float:

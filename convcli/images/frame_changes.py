@@ -80,9 +80,9 @@ class FrameClock:
     def ticks(self, duration: float) -> int:
         """Return the ticks of the next frame, which is shown for so many milliseconds."""
         self._elapsed += duration
-        ticks = min(round(self._elapsed / self._tick) - self._counted, self._most)
+        ticks = round(self._elapsed / self._tick) - self._counted
         self._counted += ticks
-        return ticks
+        return min(ticks, self._most)  # what a frame cannot have is not passed on to the next
 
 
 def duration_of(image: ImageData) -> float:

@@ -71,6 +71,8 @@ class ValueRange:
             return np.dtype(np.uint8 if self.max_value == 255 else np.uint16)
         if self.range in SCALED_RANGES:
             return np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
+        if self.range == "abs" and dtype == np.int64:
+            return np.dtype(np.uint64)  # the magnitude of the least integer exceeds int64
         return dtype
 
     def limits(self) -> tuple[float, float] | None:

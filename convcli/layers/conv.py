@@ -154,7 +154,7 @@ class Conv:
             make_plan(maps, kernel.matrix, self.options, kernel.divisor, bias, self.method)
             for kernel, bias in zip(group.kernels, biases, strict=True)
         ]
-        dtype = combined_type([plan.types.result for plan in plans], group.combine)
+        dtype = combined_type([plan.types for plan in plans], group.combine)
         out = np.empty(plans[0].shape, dtype)
 
         def store(rows: slice, blocks: list[NDArray[Any]]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcli import cross_correlate
+from convcli import Kernel, KernelSet, cross_correlate
 from convcli.core.dtypes import saturate
 from convcli.errors import KernelError, UsageError
 
@@ -289,3 +289,31 @@ def test_lists_of_integers_up_to_64_bits_stay_integers():
     for image in ([[2**63, -1]], [[2**64, 1]]):
         with pytest.raises(UsageError, match=r"integers .*64 bits.*as floats"):
             cross_correlate(image, [[1]])
+
+
+@pytest.mark.parametrize("combine", ["sum", "mean"])
+@pytest.mark.parametrize("value", [2**62 - 1, -(2**62), 2**62, 2**63 - 1, -(2**63)])
+def test_combined_maps_never_wrap(value, combine):
+    twice = KernelSet("twice", (Kernel([[1]]), Kernel([[1]])), combine)
+    image = np.array([[value, 1]])
+    if combine == "mean":
+        np.testing.assert_array_equal(cross_correlate(image, twice), image.astype(float))
+    elif abs(value) < 2**62 or value == -(2**62):
+        assert cross_correlate(image, twice).tolist() == [[2 * value, 2]]
+    else:
+        for dtype in (None, np.uint8):
+            with pytest.raises(UsageError, match="beyond 64-bit integers"):
+                cross_correlate(image, twice, dtype=dtype)
+
+
+def test_biases_count_in_the_sum_of_maps():
+    kernels = (Kernel([[1]], bias=2**62), Kernel([[1]], bias=2**62))
+    with pytest.raises(UsageError, match="beyond 64-bit integers"):
+        cross_correlate(np.uint8([[0]]), KernelSet("biased", kernels, "sum"))
+    kernels = (Kernel([[1]], bias=2**62), Kernel([[1]], bias=-(2**62)))
+    actual = cross_correlate(np.uint8([[3]]), KernelSet("biased", kernels, "sum"))
+    assert actual.tolist() == [[6]]
+
+
+def test_lists_of_numpys_integers_stay_integers():
+    assert cross_correlate([[np.uint64(2**64 - 1), 1]], [[1]]).tolist() == [[2**64 - 1, 1]]

@@ -431,3 +431,13 @@ def test_times_that_pages_cannot_hold_are_named():
     assert notes == ("times of frames left out: .tif holds none",)
     still = [replace(frame, metadata=Metadata()) for frame in moving()]
     assert encoded(still, "tif")[1] == ()
+
+
+def test_a_time_above_the_limit_does_not_lengthen_the_next_frame():
+    times = [1_000_000, 100, 100]
+    frames = [
+        replace(frame, metadata=Metadata(duration=time))
+        for frame, time in zip(moving(3), times, strict=True)
+    ]
+    shown = [duration for _, duration in composed(encoded(frames, "gif")[0])]
+    assert shown == [655_350, 100, 100]

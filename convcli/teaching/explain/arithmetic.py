@@ -105,7 +105,10 @@ def explain_image(
     probed = probe_image(image, image_filter, position)
     extremes = None
     if image_filter.range in SCALED_RANGES:
-        low, high = _activate(activation, np.array(measure(image, image_filter))).tolist()
+        ends = (
+            np.array(end) for end in measure(image, image_filter)
+        )  # together they may be floats
+        low, high = (_activate(activation, end).item() for end in ends)
         extremes = low, high
     return explain_probed(image, image_filter, position, probed, activation, extremes)
 
@@ -135,7 +138,7 @@ def explain_probed(
     is_same = np.rint(narrow) == np.rint(activated)
     pixels = np.empty(activated.shape, value_range.dtype_for(kind))
     value_range.apply(activated, pixels)
-    if extremes:
+    if extremes and activated.dtype.kind == "f":
         low, high = (to_python(activated.dtype.type(end)) for end in extremes)
         extremes = low, high
     names = channel_names(image.channels, image.depth)

@@ -283,3 +283,8 @@ def test_percentiles_are_two_and_need_their_range(apply, gray):
             *("-k", "outline", "--range", "percentile", "--percentile", text),
             *("gray.png", "-o", "o.png"),
         ).fails(2, "is not two percentiles from 0 to 100")
+
+
+def test_the_magnitude_of_the_least_integer(apply):
+    matrix = ["--matrix", "-9223372036854775808 1", "-k", "identity:1"]
+    assert apply(*matrix, "--range", "abs").out.decode().split() == ["9223372036854775808", "1"]

@@ -163,3 +163,15 @@ def test_channels_are_added_up():
 def test_plain_numbers_are_rescaled_to_0_to_1():
     page = explanation_text(explain(np.array([[1.0, 3, 5]]), [[1]], (0, 1), range="rescale"))
     assert "rescale   (3 - 1) / (5 - 1) -> 0.5" in page.splitlines()
+
+
+def test_extremes_of_64_bits_are_shown_whole():
+    image = np.array([[2**64 - 1, 1]], np.uint64)
+    page = explanation_text(explain(image, [[1]], (0, 0), range="rescale"))
+    most = 2**64 - 1
+    assert f"rescale   ({most} - 1) / ({most} - 1) -> 1" in page.splitlines()
+
+
+def test_percentiles_of_integers_are_no_integers():
+    page = explanation_text(explain([[0, 10]], [[1]], (0, 1), range="percentile"))
+    assert "percentile (10 - 0.1) / (9.9 - 0.1) -> 1" in " ".join(page.split())
