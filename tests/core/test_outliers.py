@@ -124,7 +124,7 @@ def test_faint_images_lose_no_more_than_their_own_type_does(method):
 @pytest.mark.parametrize("stride", [1, 2, 7, 50])
 @pytest.mark.parametrize("method", ["auto", "toeplitz", "direct"])
 def test_a_stride_adds_no_errors(stride, method):
-    """With a stride, a Toeplitz sum takes more products, each of which absorbs small terms."""
+    """With a stride, a Toeplitz sum takes more products, and each absorbs small terms."""
     rng = np.random.default_rng(5)
     kernel = np.full((31, 31), 2.9e-8)
     kernel[0, 0] = 1.001
