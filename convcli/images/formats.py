@@ -27,6 +27,7 @@ class Format:
         deep: the same at 16 bits; other 16-bit pixels are scaled to 8.
         plain: the same for plain numbers (floats, wide integers).
         alpha: whether it holds transparency.
+        deep_alpha: whether it holds transparency at 16 bits; otherwise the image is scaled to 8.
         frames: whether it holds several images.
         max_side: the most rows and columns, if an encoder refuses more.
         metadata: which fields of :class:`convcli.images.image.Metadata` it holds.
@@ -40,6 +41,7 @@ class Format:
     deep: frozenset[int] | None = NONE
     plain: frozenset[int] | None = NONE
     alpha: bool = False
+    deep_alpha: bool = False
     frames: bool = False
     max_side: int | None = None
     metadata: tuple[str, ...] = ()
@@ -54,6 +56,11 @@ class Format:
     def is_matrix(self) -> bool:
         """Whether it stores bare numbers: ``npy``, ``csv`` or ``txt``."""
         return self.name in ("npy", "csv", "txt")
+
+    @property
+    def depth_limit(self) -> str:
+        """What limits pixels to 8 bits where they could have 16: the format, or its encoder."""
+        return "Pillow" if self.deep or self.name == "AVIF" else self.suffix
 
     def holds(self, channels: int, depth: int | None, *, exact: bool = False) -> bool:
         """Return whether it holds such an image; unless ``exact``, 16 bits may be scaled to 8."""
@@ -105,7 +112,7 @@ _PNG_SUFFIXES, _JPEG_SUFFIXES = (".png", ".apng"), (".jpg", ".jpeg", ".jpe", ".j
 
 # fmt: off
 PNG = Format(
-    "PNG", _PNG_SUFFIXES, deep=GRAY, alpha=True, frames=True,
+    "PNG", _PNG_SUFFIXES, deep=COLOR, alpha=True, deep_alpha=True, frames=True,
     metadata=(*_ALL, "comment", "texts", "color_chunks"), options=_LEVEL,
 )
 TIFF = Format(

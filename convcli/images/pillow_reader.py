@@ -140,7 +140,8 @@ class ImageFile:
         if options.resize is not None:
             pixels, alpha = resize(pixels, alpha, options.resize)
         if stored.narrowed:
-            notes = ("16-bit color was read as 8-bit, the limit of Pillow", *notes)
+            kind = "color" if sample_format.color else "gray"
+            notes = (f"16-bit {kind} was read as 8-bit, the limit of Pillow", *notes)
         notes = tuple(dict.fromkeys((*notes, *notes_on_messages(self._notes))))
         self._notes.clear()
         self.check_damage(notes)

@@ -74,8 +74,8 @@ def write_frames(
 ) -> tuple[str, ...]:
     """Encode images into one animation or multi-page file; see :func:`write_image`.
 
-    The images are taken one at a time. Each has its own duration; the loop count and all other
-    metadata are those of the first, but for pages of a TIFF, which have their own.
+    The images are taken one at a time. Every image keeps its own duration. A TIFF keeps the other
+    metadata of every page; an animation has the loop count and the metadata of the first image.
 
     Raises:
         ConvcliError: as :func:`write_image`.
@@ -329,17 +329,22 @@ class _Encoder:
         if image.channels == 1:
             pixels = pixels.reshape(image.shape)
         exact = self.format.holds(image.channels, image.depth, exact=True)
-        if image.depth == 16 and (alpha is not None or not exact):
-            self.notes.append(f"scaled to 8 bits, the limit of {self.format.suffix}")
+        if image.depth == 16 and not (exact and (alpha is None or self.format.deep_alpha)):
+            self.notes.append(f"scaled to 8 bits, the limit of {self.format.depth_limit}")
             pixels = to_eight_bits(pixels)
             alpha = None if alpha is None else to_eight_bits(alpha)
         return pixels, alpha
 
     def _alpha(self, image: ImageData) -> NDArray[Any] | None:
         """Return alpha if the format holds it; the colors do not change without it."""
-        if image.alpha is None or self.format.alpha:
+        if image.alpha is None:
+            return None
+        if not self.format.alpha:
+            self.notes.append(f"alpha left out: {self.format.suffix} holds none")
+        elif image.depth is None:
+            self.notes.append("alpha left out: Pillow writes none with plain numbers")
+        else:
             return image.alpha
-        self.notes.append(f"alpha left out: {self.format.suffix} holds none")
         return None
 
     def _plain(self, pixels: NDArray[Any]) -> NDArray[Any]:
@@ -356,7 +361,8 @@ class _Encoder:
         with np.errstate(over="ignore"):
             floats = pixels.astype(np.float32)
         if not np.array_equal(floats, pixels, equal_nan=pixels.dtype.kind == "f"):
-            self.notes.append(f"rounded to 32-bit floats, the limit of {self.format.suffix}")
+            limit = "Pillow" if self.format.name == "TIFF" else self.format.suffix
+            self.notes.append(f"rounded to 32-bit floats, the limit of {limit}")
         return floats
 
 

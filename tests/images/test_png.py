@@ -20,7 +20,7 @@ from convcli.images.image import ImageData, Metadata
 from convcli.images.options import WriteOptions
 from convcli.images.png import write_png
 from convcli.images.reading import read_image
-from convcli.images.writing import write_image
+from convcli.images.writing import write_frames, write_image
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 SLOW = pytest.mark.slow
@@ -28,7 +28,7 @@ PHOTOGRAPHS = ["astronaut.png", "camera.png", "chelsea.png", "rocket.jpg"]
 RGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GRAY_PROFILE = RGB_PROFILE[:16] + b"GRAY" + RGB_PROFILE[20:]
 KINDS = [(1, False, 8), (3, False, 8), (1, True, 8), (3, True, 8), (1, False, 16)]
-DEEP_KINDS = [(3, False, 16), (3, True, 16)]  # Pillow reads 8 bits of these
+DEEP_KINDS = [(1, True, 16), (3, False, 16), (3, True, 16)]  # Pillow reads 8 bits of these
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 17), (19, 1), (3, 5), (7, 9), (31, 33), (64, 8)]
 
 
@@ -111,7 +111,7 @@ def check_read_back(data, pixels, alpha):
     elif not gray:
         seen = seen[..., [2, 1, 0] if alpha is None else [2, 1, 0, 3]]
     np.testing.assert_array_equal(seen.reshape(expected.shape), expected)
-    if pixels.dtype == np.uint8 or gray:
+    if pixels.dtype == np.uint8 or (gray and alpha is None):
         with Image.open(io.BytesIO(data)) as im:
             assert im.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[len(expected[0, 0])] or (
                 im.mode == "I;16" and pixels.dtype == np.uint16
@@ -136,6 +136,42 @@ def test_pillow_and_opencv_read_the_same_pixels(kind):
 def test_any_image_is_read_back(size, kind, texture, level, seed):
     pixels, alpha = random_image(np.random.default_rng(seed), size, kind, texture)
     check_read_back(encoded(pixels, alpha, compress_level=level), pixels, alpha)
+
+
+@pytest.mark.parametrize("kind", DEEP_KINDS, ids=str)
+def test_16_bits_are_kept_with_alpha_and_color(kind):
+    pixels, alpha = random_image(np.random.default_rng(4), (9, 7), kind)
+    metadata = Metadata(
+        dpi=(300, 300), comment=b"hello", color_chunks=((b"gAMA", b"\0\0\xb1\x8f"),)
+    )
+    file = io.BytesIO()
+    assert write_image(ImageData(pixels, 16, alpha, metadata=metadata), file, PNG) == ()
+    check_read_back(file.getvalue(), pixels, alpha)
+    carried = dict(chunks(file.getvalue()))
+    assert carried[b"gAMA"] == b"\0\0\xb1\x8f"
+    assert carried[b"tEXt"] == b"Comment\0hello"
+    assert carried[b"pHYs"] == struct.pack(">2IB", 11811, 11811, 1)
+
+
+@pytest.mark.parametrize("kind", DEEP_KINDS, ids=str)
+def test_frames_of_16_bits_are_kept_with_alpha_and_color(kind):
+    """Every frame differs from the one before in all pixels, and is stored whole."""
+    frames = [random_image(np.random.default_rng(seed), (9, 7), kind) for seed in range(3)]
+    file = io.BytesIO()
+    assert write_frames([ImageData(pixels, 16, alpha) for pixels, alpha in frames], file, PNG) == ()
+    parts = chunks(file.getvalue())
+    for number, (pixels, alpha) in enumerate(frames):
+        starts = [place for place, (name, _) in enumerate(parts) if name == b"fcTL"]
+        data = [
+            content[4 * (name == b"fdAT") :]
+            for name, content in parts[starts[number] : [*starts, len(parts)][number + 1]]
+            if name in (b"IDAT", b"fdAT")
+        ]
+        still = io.BytesIO()
+        still.write(png.SIGNATURE)
+        for name, content in (parts[0], (b"IDAT", b"".join(data)), (b"IEND", b"")):
+            png.write_chunk(still, name, content)
+        check_read_back(still.getvalue(), pixels, alpha)
 
 
 def test_bands_meet_without_a_seam(monkeypatch):

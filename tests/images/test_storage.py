@@ -208,5 +208,5 @@ def test_integers_beyond_32_bits_are_rounded_with_a_note():
     for values in ([[2**32, 1]], [[2**32 - 1, -1]]):
         image = ImageData(np.array(values), None)
         assert write_image(image, io.BytesIO(), named_format(None, "tif")) == (
-            ("rounded to 32-bit floats, the limit of .tif",) if values[0][1] == -1 else ()
+            ("rounded to 32-bit floats, the limit of Pillow",) if values[0][1] == -1 else ()
         )

@@ -71,13 +71,37 @@ def test_scaling_to_8_bits_is_rounded_for_every_value():
     file, notes = written(ImageData(values, 16), "bmp")
     with Image.open(file) as im:
         np.testing.assert_array_equal(im, np.rint(values / 257))
-    assert "scaled to 8 bits" in notes[0]
+    assert notes == ("scaled to 8 bits, the limit of .bmp",)
     alpha = values[::-1].copy()
-    file, notes = written(ImageData(values, 16, alpha), "png")
+    file, notes = written(ImageData(values, 16, alpha), "tif")
     with Image.open(file) as im:
         assert im.mode == "LA"
         np.testing.assert_array_equal(np.asarray(im)[..., 1], np.rint(alpha / 257))
-    assert "scaled" in notes[0]
+    assert notes == ("scaled to 8 bits, the limit of Pillow",)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "color", "alpha"),
+    [
+        *[("jpg", True, False), ("webp", True, True), ("gif", False, True), ("tga", True, True)],
+        *[("tif", True, False), ("tif", False, True), ("ppm", True, False), ("jp2", True, False)],
+        ("avif", False, False),
+    ],
+)
+def test_a_note_names_what_limits_pixels_to_8_bits(suffix, color, alpha):
+    """TIFF, PPM and JPEG 2000 hold 16 bits of any pixel, AVIF 12; Pillow writes 8 of these."""
+    pixels = np.full((4, 5, 3) if color else (4, 5), 7000, np.uint16)
+    _, notes = written(
+        ImageData(pixels, 16, pixels.reshape(4, 5, -1)[..., 0] if alpha else None), suffix
+    )
+    limit = "Pillow" if suffix in ("tif", "ppm", "jp2", "avif") else f".{suffix}"
+    assert f"scaled to 8 bits, the limit of {limit}" in notes
+
+
+def test_plain_numbers_in_a_tiff_lose_alpha_with_a_note():
+    file, notes = written(ImageData(GRAY / np.float32(7), None, ALPHA), "tif")
+    assert notes == ("alpha left out: Pillow writes none with plain numbers",)
+    np.testing.assert_array_equal(read_image(file, name="it").pixels, GRAY / np.float32(7))
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jp2", "tga"])

@@ -1,8 +1,13 @@
 """Transparency: carried under the anchor, weighted with, or left out."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
+
+from convcli.images.png import write_png
 
 
 @pytest.fixture
@@ -109,6 +114,21 @@ def test_gray_with_alpha(apply, save, load, rng):
     save("in.png", pixels)
     ok(apply("-k", "identity", "in.png", "-o", "o.png"))
     assert np.array_equal(load("o.png"), pixels)
+
+
+def test_16_bit_gray_with_a_transparent_value_keeps_its_16_bits(apply, here, rng):
+    pixels = rng.integers(1, 65536, (9, 7), np.uint16)
+    pixels[2:5, 3] = 1000
+    with Path("in.png").open("wb") as file:
+        write_png(file, pixels, chunks=[(b"gAMA", b"\0\0\xb1\x8f"), (b"tRNS", b"\x03\xe8")])
+    ran = apply("-k", "identity", "in.png", "-o", "o.png", "-v")
+    assert ran.err.count("\n") == 1, ran.err  # no note
+    written = Path("o.png").read_bytes()
+    assert b"gAMA" in written
+    seen = cv2.imdecode(np.frombuffer(written, np.uint8), cv2.IMREAD_UNCHANGED)  # BGRA
+    assert seen.dtype == np.uint16
+    np.testing.assert_array_equal(seen[..., 0], pixels)
+    np.testing.assert_array_equal(seen[..., 3], 65535 * (pixels != 1000))
 
 
 def test_jpeg_has_no_alpha_and_says_so(apply, clear, load):
