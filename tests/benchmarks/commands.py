@@ -1,99 +1,179 @@
-"""Whole commands: start, decode, filter, encode; wall time and peak memory of the process."""
+"""Whole commands: start, decode, filter, encode; each run is a process of its own.
+
+``convcli apply`` and what a user of OpenCV writes in its place take turns. Inputs lie in the page
+cache; results are removed before each run. A first run of each is not counted.
+"""
 
 import json
+import math
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from peers import OURS
 from PIL import Image
+from table import Result
+from work import SAMPLES
 
 HERE = Path(__file__).parent
-SAMPLES = HERE.parents[1] / "sample_images"
-KERNELS = ("outline", "gaussian:9,sigma=2")
-LARGE = (6000, 4000)
+APPLY = "-m convcli apply -q -k outline {source}"
+FILE = {
+    OURS: f"{APPLY} -o {{target}}",
+    "OpenCV": f"{HERE}/opencv_script.py {{source}} {{target}}",
+}
+FOLDER = {
+    OURS: f"{APPLY} --out-dir {{target}} -j 2",
+    "OpenCV": f"{HERE}/opencv_folder.py {{source}} {{target}} 2",
+    "-j1": f"{APPLY} --out-dir {{target}} -j 1",
+}
+# Variables that slow a Python's start, and the one that run.py sets for itself.
+UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "OPENBLAS_NUM_THREADS")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in UNWANTED}
 
 
-def names() -> list[str]:
-    """Return the names of the rows."""
-    return [f"command {kernel} {file}" for file in FILES for kernel in KERNELS]
+class Goal(NamedTuple):
+    """A row of the table: our figure over a contestant's."""
+
+    figure: str  # seconds or bytes
+    peer: str
+    ratio: float
 
 
-def measure_commands(wanted: list[str], repeats: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield each command's figures, convcli and the OpenCV script by turns."""
-    for file, make in FILES.items():
-        chosen = [kernel for kernel in KERNELS if f"command {kernel} {file}" in wanted]
-        if chosen:
-            make(folder / file)
-        for kernel in chosen:
-            yield _measure(kernel, folder / file, repeats)
+class Command(NamedTuple):
+    """What is run side by side, on which input."""
+
+    name: str
+    make: Callable[[Path], Any]  # writes the input: a file or a folder
+    source: str  # its name
+    contestants: dict[str, str]
+    goals: tuple[Goal, ...]
+    big: bool = True
+    repeats: int = 9  # at most
 
 
-def _measure(kernel: str, source: Path, repeats: int) -> dict[str, Any]:
-    targets = {who: source.with_name(f"{who}{source.suffix}") for who in ("convcli", "opencv")}
-    ours, theirs = (str(target) for target in targets.values())
-    commands = {
-        "convcli": ["-m", "convcli", "apply", "-qk", kernel, str(source), "-o", ours],
-        "opencv": [str(HERE / "opencv_script.py"), kernel, str(source), theirs],
-    }
-    runs: dict[str, list[dict[str, Any]]] = {who: [] for who in commands}
-    for _ in range(repeats):
-        for who, arguments in commands.items():
-            targets[who].unlink(missing_ok=True)
-            runs[who].append(_launch(arguments))
-    seconds = {who: min(run["seconds"] for run in runs[who]) for who in commands}
-    peaks = {who: min(run["bytes"] for run in runs[who]) / 2**20 for who in commands}
-    return {
-        "row": f"command {kernel} {source.name}",
-        "seconds": seconds,
-        "peak_mib": peaks,
-        "ratio": seconds["convcli"] / seconds["opencv"],
-        "peak_ratio": peaks["convcli"] / peaks["opencv"],
-        "written_bytes": {who: target.stat().st_size for who, target in targets.items()},
-        **_difference(*targets.values()),
-    }
-
-
-def _launch(arguments: list[str]) -> dict[str, Any]:
-    """Run Python with some arguments through a small process that measures it."""
-    command = [sys.executable, "-S", str(HERE / "launch.py"), sys.executable, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    run: dict[str, Any] = json.loads(done.stdout)
-    if run["status"]:
-        raise RuntimeError(f"failed: {' '.join(arguments)}")
-    return run
-
-
-def _difference(ours: Path, theirs: Path) -> dict[str, Any]:
-    """Compare two images: levels at most 1 apart, or as close as JPEG leaves them."""
-    with Image.open(ours) as mine, Image.open(theirs) as other:
-        first, second = np.asarray(mine), np.asarray(other)
-    if first.shape != second.shape:
-        return {"difference": None, "agree": False}
-    apart = np.maximum(first, second) - np.minimum(first, second)
-    lossy = ours.suffix == ".jpg"
-    figure = float(apart.mean()) if lossy else float(apart.max())
-    return {"difference": figure, "agree": figure <= (2 if lossy else 1)}
-
-
-def _enlarged(target: Path) -> None:
-    """Write a photograph of 24 megapixels: a small one enlarged, with the noise of a sensor."""
+def photograph(target: Path, size: tuple[int, int], seed: int = 0) -> None:
+    """Write an enlarged photograph, turned in one of eight ways, with the noise of a sensor."""
+    ways = list(Image.Transpose)
     with Image.open(SAMPLES / "rocket.jpg") as image:
-        large = np.asarray(image.convert("RGB").resize(LARGE, Image.Resampling.BICUBIC))
-    noise = np.random.default_rng(0).normal(0, 3, large.shape[:2]).astype(np.float32)
-    noisy = np.clip(np.rint(large + noise[..., np.newaxis]), 0, 255).astype(np.uint8)
+        turned = image.convert("RGB").transpose(ways[seed % len(ways)])
+        large = np.asarray(turned.resize(size, Image.Resampling.BICUBIC))
+    noise = np.random.default_rng(seed).normal(0, 3, (*large.shape[:2], 1)).astype(np.float32)
+    noisy = np.clip(np.rint(large + noise), 0, 255).astype(np.uint8)
     options = {"quality": 95} if target.suffix == ".jpg" else {"compress_level": 1}
     Image.fromarray(noisy).save(target, **options)
 
 
-def _copied(target: Path) -> None:
-    target.write_bytes((SAMPLES / "astronaut.png").read_bytes())
+def photographs(folder: Path, count: int, size: tuple[int, int], suffix: str) -> None:
+    folder.mkdir()
+    for number in range(count):
+        photograph(folder / f"{number:05}{suffix}", size, number)
 
 
-FILES: dict[str, Callable[[Path], None]] = {
-    "24MP.jpg": _enlarged,
-    "24MP.png": _enlarged,
-    "512x512.png": _copied,
-}
+def tiny_files(folder: Path, count: int) -> None:
+    """Fill a folder with links to eight images of 16x16."""
+    photographs(folder, 8, (16, 16), ".png")
+    for number in range(8, count):
+        os.link(folder / f"{number % 8:05}.png", folder / f"{number:05}.png")
+
+
+def _sample(target: Path) -> None:
+    shutil.copyfile(SAMPLES / "astronaut.png", target)
+
+
+TWO_JOBS = Goal("seconds", "-j1", 1 / 1.8)
+GROUPS = {
+    "commands": [
+        Command(
+            "24 Mpx JPEG", partial(photograph, size=(6000, 4000)), "in.jpg", FILE,
+            (Goal("seconds", "OpenCV", 0.95), Goal("bytes", "OpenCV", 0.85)),
+        ),
+        Command(
+            "512x512 PNG", _sample, "in.png", FILE, (Goal("seconds", "OpenCV", 1.12),), big=False
+        ),
+        Command(
+            "3000x2000 PNG", partial(photograph, size=(3000, 2000)), "in.png", FILE,
+            (Goal("seconds", "OpenCV", 0.9),), big=False,
+        ),
+    ],
+    "folders": [
+        Command(
+            "128 JPEGs of 1024x768",
+            partial(photographs, count=128, size=(1024, 768), suffix=".jpg"), "in", FOLDER,
+            (Goal("seconds", "OpenCV", 1.0), TWO_JOBS), repeats=7,
+        ),
+        Command(
+            "32 PNGs of 1024x768",
+            partial(photographs, count=32, size=(1024, 768), suffix=".png"), "in", FOLDER,
+            (Goal("seconds", "OpenCV", 1.0), TWO_JOBS), repeats=7,
+        ),
+        Command(
+            "20,000 PNGs of 16x16", partial(tiny_files, count=20_000), "in",
+            {who: FOLDER[who] for who in (OURS, "OpenCV")},
+            (Goal("seconds", "OpenCV", 3),), repeats=1,
+        ),
+    ],
+}  # fmt: skip
+
+
+def measure(group: str, command: Command, repeats: int, place: Path) -> Iterator[Result]:
+    """Run the contestants by turns and yield a row for each goal."""
+    source = place / command.source
+    command.make(source)
+    targets = {who: place / f"{who}{source.suffix}" for who in command.contestants}
+    best = {who: {"seconds": math.inf, "bytes": math.inf} for who in command.contestants}
+    for turn in range(min(repeats, command.repeats) + 1):
+        for who, arguments in command.contestants.items():
+            remove(targets[who])
+            words = [word.format(source=source, target=targets[who]) for word in arguments.split()]
+            figures = launch([sys.executable, *words])
+            if turn:  # the first fills the caches
+                best[who] = {name: min(best[who][name], figures[name]) for name in figures}
+    differs = [who for who in targets if not agree(targets[OURS], targets[who])]
+    for goal in command.goals:
+        figures = {who: best[who][goal.figure] for who in (OURS, goal.peer)}
+        unit = goal.figure[0].replace("b", "B")
+        name = f"{command.name}, {'peak memory' if unit == 'B' else 'wall time'}"
+        name += ", -j2 against -j1" if goal.peer == "-j1" else ""
+        yield Result(
+            group, name, goal.peer, figures, {}, goal.ratio, unit=unit,
+            differs=goal.peer in differs,
+        )  # fmt: skip
+
+
+def launch(command: list[str]) -> dict[str, float]:
+    """Run a command through a small process that measures it: seconds, and bytes at its peak."""
+    measured = [sys.executable, "-S", str(HERE / "launch.py"), *command]
+    done = subprocess.run(measured, stdout=subprocess.PIPE, check=True, env=ENVIRONMENT)
+    run = json.loads(done.stdout)
+    if run.pop("status"):
+        raise RuntimeError(f"failed: {' '.join(command)}")
+    return dict(run)
+
+
+def remove(target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)
+
+
+def agree(ours: Path, theirs: Path) -> bool:
+    """Tell whether two images, or the first of two folders, are alike as far as formats allow.
+
+    Levels are at most 1 apart; after JPEG, 2 in the mean.
+    """
+    if ours.is_dir():
+        names = [sorted(path.iterdir()) for path in (ours, theirs)]
+        return len(names[0]) == len(names[1]) and agree(names[0][0], names[1][0])
+    with Image.open(ours) as mine, Image.open(theirs) as other:
+        first, second = (np.asarray(image, np.int16) for image in (mine, other))
+    if first.shape != second.shape:
+        return False
+    apart = np.abs(first - second)
+    return bool(apart.mean() <= 2 if ours.suffix == ".jpg" else apart.max() <= 1)

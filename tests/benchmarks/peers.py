@@ -1,190 +1,221 @@
-"""The contestants: convcli and the libraries that can do the same job.
+"""The same work by other libraries.
 
-Each function takes a job and returns a `Contestant`, or None where the library cannot do it. What
-a user of the library does once is not timed: the kernel's conversion, the library's own image
-class or channel order. What the job itself asks for is: padding, the sums, rounding, clipping and
-the type of the result.
+What a user does once is not timed: the kernel's conversion, the library's own order of channels.
+What the call is for is: the border, the sums, rounding, and the type of the result. OpenCV has
+neither strides nor dilation: it computes all results and picks, and its dilated kernels hold
+zeros. A function returns None where its library cannot do the work.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
-from grid import Job
-from numpy.typing import NDArray
+from work import Array, Work, ours
 
-from convcli import cross_correlate
 
-Array = NDArray[Any]
+def _optional(module: str) -> Any:
+    """Return a module, or None where it is not installed."""
+    return import_module(module) if find_spec(module.split(".")[0]) else None
+
+
+cv2, torch, ndimage = _optional("cv2"), _optional("torch"), _optional("scipy.ndimage")
+
+OURS = "convcli"
+OPENCV_TYPES = ("u1", "u2", "i2", "f4", "f8")
 
 
 class Contestant(NamedTuple):
-    """A call to time; `read` makes its result (H', W', ...), of which `margin` is not compared."""
+    """A call to time, and what makes (H', W', ...) of its result."""
 
     run: Callable[[], Any]
     read: Callable[[Any], Array] = np.asarray
-    margin: int = 0
 
 
-def convcli(job: Job) -> Contestant:
+def contestants(work: Work, peer: str) -> dict[str, Contestant] | None:
+    """Return convcli and a peer, ready to run; None if the peer cannot do the work."""
+    theirs = PEERS[peer](work)
+    return theirs and {OURS: Contestant(ours(work)), peer: theirs}
+
+
+def filter2d(work: Work) -> Contestant | None:
+    if not _opencv_can(work):
+        return None
+    image, kernel = work.clean_pixels(), work.each_call(_spread(work, work.weights()))
+    options = {"anchor": (work.pads[2], work.pads[0]), "borderType": _border(work)}
+    depth, every = _depth(work), np.s_[:: work.stride, :: work.stride]
+    return Contestant(lambda: cv2.filter2D(image, depth, kernel(), **options)[every])
+
+
+def sep_filter2d(work: Work) -> Contestant | None:
+    """The kernel's column and row come from its singular vectors, before the clock starts."""
+    if not _opencv_can(work):
+        return None
+    left, values, right = np.linalg.svd(work.weights())
+    if values[1:].max(initial=0) > 1e-6 * values[0]:
+        return None
+    column, row = left[:, 0] * np.sqrt(values[0]), right[0] * np.sqrt(values[0])
+    column, row = _spread(work, column[:, None]), _spread(work, row[None]).ravel()
+    image, depth = work.clean_pixels(), _depth(work)
+    options = {"anchor": (work.pads[2], work.pads[0]), "borderType": _border(work)}
+    every = np.s_[:: work.stride, :: work.stride]
+    return Contestant(lambda: cv2.sepFilter2D(image, depth, row, column, **options)[every])
+
+
+def blur(work: Work) -> Contestant | None:
+    """A mean of windows, as a box kernel or as a pool of windows that lie inside the image."""
+    is_mean = work.pooling == "avg" or work.kernel.startswith("box:")
+    if not is_mean or not _opencv_can(work) or work.dilation > 1:
+        return None
+    image, size, every = work.clean_pixels(), work.window[::-1], _picked(work)
+    border = cv2.BORDER_REPLICATE
+    return Contestant(lambda: cv2.blur(image, size, borderType=border)[every])
+
+
+def dilate(work: Work) -> Contestant | None:
+    if work.pooling != "max" or not _opencv_can(work):
+        return None
+    image, window, every = work.pixels(), np.ones(work.window, np.uint8), _picked(work)
+    return Contestant(lambda: cv2.dilate(image, window)[every])
+
+
+def numpy_max(work: Work) -> Contestant:
+    image = work.pixels()
+    return Contestant(lambda: image.max(axis=(0, 1), keepdims=True))
+
+
+def numpy_take(work: Work) -> Contestant:
+    """A pass for each tap over pixels picked by their row and column."""
+    image, weights, (top, _, left, _) = work.clean_pixels(), work.weights(), work.pads
+    height, width = image.shape[:2]
+
     def run() -> Array:
-        return cross_correlate(
-            job.image,
-            job.kernel.matrix,
-            padding=job.pads,
-            border="edge",
-            stride=job.stride,
-            dilation=job.dilation,
-            divisor=job.kernel.divisor,
-            dtype=job.dtype,
-        )
+        sums = 0
+        for row, column in product(*map(range, weights.shape)):
+            down = np.arange(0, height, work.stride) + row * work.dilation - top
+            across = np.arange(0, width, work.stride) + column * work.dilation - left
+            taken = image[down.clip(0, height - 1)][:, across.clip(0, width - 1)]
+            sums = sums + weights[row, column] * taken
+        return np.asarray(sums)
 
     return Contestant(run)
 
 
-def filter2d(job: Job) -> Contestant:
-    """A dilated kernel is one with zeros, which OpenCV skips; a stride picks from all results."""
-    import cv2
-
-    depth = -1 if job.image.dtype == job.dtype else cv2.CV_32F
-    weights = _spread(job.kernel.weights, job.dilation).astype(np.float32)
-    options = {"anchor": (job.pads[2], job.pads[0]), "borderType": cv2.BORDER_REPLICATE}
-    every = np.s_[:: job.stride, :: job.stride]
-    return Contestant(lambda: cv2.filter2D(job.image, depth, weights, **options)[every])
-
-
-def sep_filter2d(job: Job) -> Contestant | None:
-    import cv2
-
-    if job.kernel.separable is None:
+def correlate(work: Work) -> Contestant | None:
+    """scipy.ndimage; sums of 4 and 8 bytes in float64, others in float32."""
+    if not ndimage or work.pooling or work.matrix().ndim > 2:
         return None
-    depth = -1 if job.image.dtype == job.dtype else cv2.CV_32F
-    column, row = (np.asarray(part, np.float64)[:, np.newaxis] for part in job.kernel.separable)
-    kernels = [
-        _spread(part, job.dilation, columns=False).astype(np.float32)
-        for part in (row, column / job.kernel.divisor)
-    ]
-    options = {"anchor": (job.pads[2], job.pads[0]), "borderType": cv2.BORDER_REPLICATE}
-    every = np.s_[:: job.stride, :: job.stride]
-    return Contestant(lambda: cv2.sepFilter2D(job.image, depth, *kernels, **options)[every])
+    image, kernel = work.clean_pixels(), _spread(work, work.weights())
+    origin = [(side - 1) // 2 - side // 2 for side in kernel.shape]
+    if image.ndim == 3:
+        kernel, origin = kernel[..., None], [*origin, 0]
+    mode = "nearest" if work.border == "edge" else "constant"
+    output = np.float64 if image.dtype.kind in "iu" and image.itemsize > 2 else np.float32
+    every = np.s_[:: work.stride, :: work.stride]
+    options = {"output": output, "mode": mode, "origin": origin}
+    return Contestant(lambda: ndimage.correlate(image, kernel, **options)[every])
 
 
-def ndimage(job: Job) -> Contestant | None:
-    from scipy import ndimage
-
-    if (job.stride, job.dilation) != (1, 1):
+def torch_conv2d(work: Work, channels_last: bool = True) -> Contestant | None:
+    """Its default memory order is NCHW; channels last is the order of convcli's images."""
+    weights = work.weights() if torch and not work.pooling else np.empty(0)
+    if weights.ndim < 3 or work.border != "zero" or not all(side % 2 for side in work.window):
         return None
-    weights = job.kernel.weights
-    origin = [(side - 1) // 2 - side // 2 for side in weights.shape]
-    if job.image.ndim == 3:
-        weights, origin = weights[..., np.newaxis], [*origin, 0]
-    options = {"output": np.float32, "mode": "nearest", "origin": origin}
-    return Contestant(lambda: _store(ndimage.correlate(job.image, weights, **options), job.dtype))
-
-
-def oaconvolve(job: Job) -> Contestant | None:
-    from scipy import signal
-
-    if (job.stride, job.dilation) != (1, 1):
-        return None
-    weights = job.kernel.weights[::-1, ::-1].astype(np.float32)
-    weights = weights.reshape(weights.shape + (1,) * (job.image.ndim - 2))
-
-    def run() -> Array:
-        padded = np.pad(job.image.astype(np.float32, copy=False), _widths(job), mode="edge")
-        return _store(signal.oaconvolve(padded, weights, mode="valid", axes=(0, 1)), job.dtype)
-
-    return Contestant(run)
-
-
-def torch(job: Job) -> Contestant:
-    """Color is three groups with the channels last, which torch is fastest with."""
-    import torch
-
-    gray = job.image.ndim == 2
-    groups, layout = (1, torch.contiguous_format) if gray else (3, torch.channels_last)
-    batch = torch.from_numpy(np.atleast_3d(job.image)).permute(2, 0, 1)[None]
-    kernel = torch.from_numpy(job.kernel.weights.astype(np.float32))
-    weights = kernel.repeat(groups, 1, 1, 1).contiguous(memory_format=layout)
-    options = {"stride": job.stride, "dilation": job.dilation, "groups": groups}
-    top, bottom, left, right = job.pads
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    kind = torch.float64 if work.image.split()[1] == "f8" else torch.float32
+    batch = torch.from_numpy(work.clean_pixels().transpose(2, 0, 1)[None].copy())
+    batch = batch.to(kind).contiguous(memory_format=layout)
+    bank = torch.from_numpy(weights.reshape(-1, *weights.shape[-3:])).to(kind)
+    bank = bank.contiguous(memory_format=layout)
+    pads = work.pads[0], work.pads[2]
+    steps = {"stride": work.stride, "padding": pads, "dilation": work.dilation}
 
     @torch.inference_mode()
     def run() -> Any:
-        floats = batch.to(torch.float32)
-        padded = torch.nn.functional.pad(floats, (left, right, top, bottom), mode="replicate")
-        padded = padded.contiguous(memory_format=layout)
-        sums = torch.nn.functional.conv2d(padded, weights, **options)
-        if job.dtype.kind == "f":
-            return sums
-        return sums.round_().clamp_(0, np.iinfo(job.dtype).max).to(batch.dtype)
+        return torch.nn.functional.conv2d(batch, bank, **steps)
 
-    def read(result: Any) -> Array:
-        return result[0, 0].numpy() if gray else result[0].permute(1, 2, 0).numpy()
+    def read(maps: Any) -> Array:
+        result: Array = maps[0].numpy().transpose(1, 2, 0)
+        return result if weights.ndim == 4 else result[..., 0]
 
     return Contestant(run, read)
 
 
-def pillow(job: Job) -> Contestant | None:
-    """Pillow copies the border's pixels, so they are not compared; its rows run upwards."""
-    from PIL import Image, ImageFilter
-
-    bytes_only = job.image.dtype == job.dtype == np.uint8
-    if not bytes_only or job.kernel.shape not in ((3, 3), (5, 5)):
-        return None
-    if (job.stride, job.dilation) != (1, 1):
-        return None
-    image = Image.fromarray(job.image)
-    upwards = [float(weight) for weight in job.kernel.matrix[::-1].ravel()]
-    kernel = ImageFilter.Kernel(job.kernel.shape, upwards, scale=job.kernel.divisor)
-    return Contestant(lambda: image.filter(kernel), margin=job.kernel.shape[0] // 2)
-
-
-def einsum(job: Job) -> Contestant:
-    """The three lines that everyone writes first."""
-    step, spread = job.stride, job.dilation
-    extent = tuple(spread * (side - 1) + 1 for side in job.kernel.shape)
-    weights = job.kernel.weights.astype(np.float32)
-
-    def run() -> Array:
-        padded = np.pad(job.image.astype(np.float32, copy=False), _widths(job), mode="edge")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, extent, axis=(0, 1))
-        windows = windows[::step, ::step, ..., ::spread, ::spread]
-        return _store(np.einsum("...kl,kl->...", windows, weights), job.dtype)
-
-    return Contestant(run)
-
-
-MODULES = {  # the peers by the module that each needs
-    filter2d: "cv2",
-    sep_filter2d: "cv2",
-    ndimage: "scipy",
-    oaconvolve: "scipy",
-    torch: "torch",
-    pillow: "PIL",
-    einsum: "numpy",
+PEERS: dict[str, Callable[[Work], Contestant | None]] = {
+    "filter2D": filter2d,
+    "sepFilter2D": sep_filter2d,
+    "blur": blur,
+    "dilate": dilate,
+    "numpy max": numpy_max,
+    "numpy take": numpy_take,
+    "ndimage": correlate,
+    "torch": torch_conv2d,
+    "torch NCHW": partial(torch_conv2d, channels_last=False),
 }
-PEERS = {peer.__name__: peer for peer, module in MODULES.items() if find_spec(module)}
-MISSING = sorted({module for module in MODULES.values() if not find_spec(module)})
+LIBRARIES = {"ndimage": "scipy", "torch": "torch", "numpy": "numpy"}  # all others: cv2
 
 
-def _spread(weights: Array, dilation: int, columns: bool = True) -> Array:
-    """Put zeros between the taps, down and, if asked, across."""
-    steps = dilation, dilation if columns else 1
-    shape = [step * (side - 1) + 1 for step, side in zip(steps, weights.shape, strict=True)]
-    spread = np.zeros(shape)
-    spread[:: steps[0], :: steps[1]] = weights
+def library_of(peer: str) -> str:
+    return LIBRARIES.get(peer.split()[0], "cv2")
+
+
+def is_installed(peer: str) -> bool:
+    return find_spec(library_of(peer)) is not None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Have convcli, OpenCV and torch compute on the thread that calls them."""
+    counts = [(cv2.setNumThreads, cv2.getNumThreads())] if cv2 else []
+    counts += [(torch.set_num_threads, torch.get_num_threads())] if torch else []
+    os.environ["CONVCLI_THREADS"] = "1"
+    for set_threads, _ in counts:
+        set_threads(1)
+    try:
+        yield
+    finally:
+        del os.environ["CONVCLI_THREADS"]
+        for set_threads, before in counts:
+            set_threads(before)
+
+
+def _opencv_can(work: Work) -> bool:
+    if not cv2 or work.image.split()[1] not in OPENCV_TYPES:
+        return False
+    flat = work.pooling is not None or work.matrix().ndim == 2
+    return flat and sum(work.pixels().shape[2:]) <= 4
+
+
+def _depth(work: Work) -> int:
+    """Return the type of OpenCV's result; for int32 it is int16, where it has no wider one."""
+    image, target = np.dtype(work.image.split()[1]), work.to and np.dtype(work.to)
+    if image.kind == "f" or image == target:
+        return -1
+    whole = image == np.uint8 and work.matrix().dtype.kind == "i" and target is None
+    return int(cv2.CV_16S if whole and np.abs(work.weights()).sum() < 128 else cv2.CV_32F)
+
+
+def _border(work: Work) -> int:
+    return int(cv2.BORDER_REPLICATE if work.border == "edge" else cv2.BORDER_CONSTANT)
+
+
+def _picked(work: Work) -> tuple[slice, ...]:
+    """Return which results have their whole window inside the image (pools), at each stride."""
+    if not work.pooling:
+        return np.s_[:: work.stride, :: work.stride]
+    sides = zip(work.pixels().shape, work.window, strict=False)
+    return tuple(slice(side // 2, side // 2 + size - side + 1, work.stride) for size, side in sides)
+
+
+def _spread(work: Work, weights: Array) -> Array:
+    """Put zeros between the taps, and take the type that OpenCV computes with."""
+    shape = [work.dilation * (side - 1) + 1 for side in weights.shape]
+    kind = np.float64 if work.image.split()[1] == "f8" else np.float32
+    spread = np.zeros(shape, kind)
+    spread[:: work.dilation, :: work.dilation] = weights
     return spread
-
-
-def _widths(job: Job) -> list[tuple[int, int]]:
-    top, bottom, left, right = job.pads
-    return [(top, bottom), (left, right), (0, 0)][: job.image.ndim]
-
-
-def _store(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Round and clip fresh floating-point values in place where integers are asked for."""
-    if dtype.kind != "f":
-        np.clip(np.rint(values, out=values), 0, np.iinfo(dtype).max, out=values)
-    return values.astype(dtype, copy=False)

@@ -1,0 +1,265 @@
+"""The work of one call as text: ``photo u1 512x512x3 | normal 15x15 | stride 2, to f4``.
+
+An image (kind, type, shape), a kernel (kind and shape, or a SPEC of convcli) and options. Shapes
+are rows x columns, as numpy's; types are numpy's. Kernels ``max`` and ``avg`` are windows of pools.
+Options are ``stride N``, ``dilation N``, ``to TYPE``, ``zero`` (the border, otherwise ``edge``) and
+``new`` (a kernel not seen before at each call). The same text always makes the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convcli import cross_correlate, get_kernel, pool
+
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+SENSIBLE = 1e30  # a sample beyond this is a mark for "no data"
+
+Array = NDArray[Any]
+Random = np.random.Generator
+
+
+class Work(NamedTuple):
+    """One call; see the module for the texts."""
+
+    image: str
+    kernel: str
+    stride: int = 1
+    dilation: int = 1
+    to: str | None = None
+    border: str = "edge"
+    new: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Work:
+        image, kernel, *rest = (part.strip() for part in text.split("|"))
+        options: dict[str, Any] = {}
+        for option in rest[0].split(",") if rest else ():
+            match option.split():
+                case ["stride" | "dilation" as name, number]:
+                    options[name] = int(number)
+                case ["to", kind]:
+                    options["to"] = kind
+                case ["zero"]:
+                    options["border"] = "zero"
+                case ["new"]:
+                    options["new"] = True
+                case _:
+                    raise ValueError(f"no option of a work: {option}")
+        return cls(image, kernel, **options)
+
+    def __str__(self) -> str:
+        options = [f"stride {self.stride}"] * (self.stride > 1)
+        options += [f"dilation {self.dilation}"] * (self.dilation > 1)
+        options += [f"to {self.to}"] * (self.to is not None)
+        options += ["zero"] * (self.border == "zero") + ["new"] * self.new
+        return " | ".join([self.image, self.kernel, *[", ".join(options)] * bool(options)])
+
+    @property
+    def pooling(self) -> str | None:
+        """``max`` or ``avg``, or None for a kernel."""
+        kind = self.kernel.partition(" ")[0]
+        return kind if kind in ("max", "avg") else None
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Rows and columns of the kernel or the pool's window."""
+        shape = shape_of(self.kernel) if self.pooling else self.matrix().shape
+        return shape[-2], shape[-1]
+
+    @property
+    def pads(self) -> tuple[int, int, int, int]:
+        """Top, bottom, left, right: as ``same`` at stride 1, so that a stride only picks."""
+        rows, columns = (self.dilation * (side - 1) for side in self.window)
+        return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
+
+    def pixels(self) -> Array:
+        return make_image(self.image)
+
+    def clean_pixels(self) -> Array:
+        """The image with 0 for NaN, infinity and nodata, for libraries that would spread them."""
+        pixels = self.pixels()
+        return pixels if is_clean(self.image) else np.where(np.abs(pixels) < SENSIBLE, pixels, 0)
+
+    def matrix(self) -> Array:
+        return make_kernel(self.kernel)[0]
+
+    def weights(self) -> Array:
+        """The kernel with its divisor applied, in float64."""
+        matrix, divisor = make_kernel(self.kernel)
+        return matrix / divisor
+
+    def each_call(self, kernel: Array) -> Callable[[], Array]:
+        """Return what gives the kernel of a call: always the same, or a new one of its type."""
+        if not self.new:
+            return lambda: kernel
+        numbers = count(1)
+        return lambda: kernel * kernel.dtype.type(1 + next(numbers) / 4096)
+
+
+def ours(work: Work) -> Callable[[], Array]:
+    """Return the call of convcli; ``CONVCLI_THREADS`` says with how many threads."""
+    image = work.pixels()
+    if work.pooling:
+        return partial(pool, image, work.window, work.pooling, stride=work.stride)
+    matrix, divisor = make_kernel(work.kernel)
+    options = {"padding": work.pads, "border": work.border, "divisor": divisor, "dtype": work.to}
+    steps = {"stride": work.stride, "dilation": work.dilation}
+    kernel = work.each_call(matrix)
+    return lambda: cross_correlate(image, kernel(), **options, **steps)
+
+
+@lru_cache(maxsize=2)
+def make_image(text: str) -> Array:
+    kind, dtype, _ = text.split()
+    image = IMAGES[kind](
+        shape_of(text), np.dtype(dtype), np.random.default_rng(crc32(text.encode()))
+    )
+    image.flags.writeable = False
+    return image
+
+
+@lru_cache(maxsize=8)
+def make_kernel(text: str) -> tuple[Array, int | float]:
+    """Return a kernel's weights and divisor."""
+    kind, _, shape = text.partition(" ")
+    if not shape:
+        kernel = get_kernel(kind)
+        return kernel.matrix, kernel.divisor
+    return KERNELS[kind](shape_of(text), np.random.default_rng(crc32(text.encode()))), 1
+
+
+def shape_of(text: str) -> tuple[int, ...]:
+    """Return the shape at the end of an image's or a kernel's text."""
+    return tuple(int(side) for side in text.split()[-1].split("x"))
+
+
+def is_clean(image: str) -> bool:
+    """Tell whether an image has numbers of a sensible size only."""
+    return image.split()[0] not in DAMAGES
+
+
+def photograph(shape: tuple[int, ...], dtype: np.dtype[Any], random: Random) -> Array:
+    """Tile a photograph by mirroring it: integers over their type's range, floats from 0 to 1."""
+    color = shape[2:] == (3,)
+    with Image.open(SAMPLES / ("astronaut.png" if color else "camera.png")) as opened:
+        small = np.atleast_3d(np.asarray(opened.convert("RGB" if color else "L")))
+    wanted = (*shape, 1)[:3]
+    picked = (
+        np.abs((np.arange(n) + side) % (2 * side) - side).clip(0, side - 1)
+        for n, side in zip(wanted, small.shape, strict=True)
+    )
+    image = small[np.ix_(*picked)].reshape(shape)
+    if dtype.kind == "f":
+        return (image / 255).astype(dtype)
+    return image.astype(dtype) * dtype.type(1 if dtype.itemsize == 1 else 127)
+
+
+def noise(shape: tuple[int, ...], dtype: np.dtype[Any], random: Random) -> Array:
+    if dtype.kind == "f":
+        return random.random(shape).astype(dtype)
+    top = min(np.iinfo(dtype).max, 2**31)
+    return random.integers(0, top, shape, np.int64).astype(dtype)
+
+
+def sky(shape: tuple[int, ...], dtype: np.dtype[Any], random: Random) -> Array:
+    """Bright and even: six levels near the top of the range."""
+    levels = random.integers(200, 206, shape, np.uint8)
+    return (levels / 255).astype(dtype) if dtype.kind == "f" else levels.astype(dtype)
+
+
+def offset(shape: tuple[int, ...], dtype: np.dtype[Any], random: Random) -> Array:
+    """Small differences on a large offset, as temperatures in kelvin."""
+    return (noise(shape, np.dtype(float), random) * 10 + 240).astype(dtype)
+
+
+def denormal(shape: tuple[int, ...], dtype: np.dtype[Any], random: Random) -> Array:
+    return (noise(shape, dtype, random) * np.finfo(dtype).tiny / 4).astype(dtype)
+
+
+def _damaged(value: float, share: float) -> Callable[..., Array]:
+    """Return what makes a photograph with a value in one pixel (0), some pixels, or one half."""
+
+    def make(shape: tuple[int, ...], dtype: np.dtype[Any], random: Random) -> Array:
+        image = photograph(shape, dtype, random)
+        if share == 0.5:
+            image[: shape[0] // 2] = value
+        elif share:
+            image[random.random(shape) < share] = value
+        else:
+            image[shape[0] // 2, shape[1] // 2] = value
+        return image
+
+    return make
+
+
+DAMAGES = {
+    "nan-one": _damaged(np.nan, 0),
+    "nan-scattered": _damaged(np.nan, 0.001),
+    "nan-half": _damaged(np.nan, 0.5),
+    "inf-scattered": _damaged(np.inf, 0.001),
+    "nodata-one": _damaged(-3.4e38, 0),
+    "nodata-half": _damaged(-3.4e38, 0.5),
+}
+IMAGES: dict[str, Callable[..., Array]] = {
+    "photo": photograph,
+    "noise": noise,
+    "sky": sky,
+    "offset": offset,
+    "denormal": denormal,
+    **DAMAGES,
+}
+
+
+def _ramp(shape: tuple[int, ...], random: Random) -> Array:
+    """From below 0 on one corner to above 0 on the other; the sum is 0."""
+    ramp: Array = np.add.outer(np.arange(shape[0]), np.arange(shape[1])) / sum(shape)
+    return ramp - ramp.mean()
+
+
+def _zero_sum(shape: tuple[int, ...], random: Random) -> Array:
+    weights = random.standard_normal(shape)
+    return weights - weights.mean()
+
+
+def _sparse(shape: tuple[int, ...], random: Random) -> Array:
+    """A tenth of the taps, at least six where there are as many."""
+    weights = np.zeros(int(np.prod(shape)))
+    taps = random.permutation(weights.size)[: max(weights.size // 10, 6)]
+    weights[taps] = random.standard_normal(len(taps))
+    return weights.reshape(shape)
+
+
+def _outer(shape: tuple[int, ...], random: Random) -> Array:
+    """A bell in float32: its rank is 1 but for rounding."""
+    down, across = (np.exp(-(np.linspace(-2.5, 2.5, side) ** 2) / 2) for side in shape)
+    bell = np.outer(down, across)
+    return (bell / bell.sum()).astype(np.float32)
+
+
+def _holes(shape: tuple[int, ...], random: Random) -> Array:
+    """A checkerboard of taps."""
+    return random.random(shape) * (np.indices(shape).sum(axis=0) % 2 == 0)
+
+
+KERNELS: dict[str, Callable[..., Array]] = {
+    "normal": lambda shape, random: random.standard_normal(shape),
+    "normal32": lambda shape, random: random.standard_normal(shape, np.float32),
+    "positive": lambda shape, random: random.random(shape),
+    "integers": lambda shape, random: random.integers(-9, 10, shape),
+    "zero-sum": _zero_sum,
+    "ramp": _ramp,
+    "sparse": _sparse,
+    "holes": _holes,
+    "outer": _outer,
+    "zeros": lambda shape, random: np.zeros(shape),
+}
