@@ -1,10 +1,10 @@
-"""Filter the frames of a sequence: small frames that are alike are filtered side by side.
+"""Filter the frames of a sequence, and collect what is reported of all of them.
 
-Around the sums of an image lies a fixed cost, about 0.3 ms. For 48x32 pixels it is ten times that
-of the sums of a 3x3 kernel. Small frames of one shape and type therefore become the channels of one
-image, since a 2-D kernel filters every channel on its own. Only frames with exact sums are joined:
-the error of floating-point sums is relative to the largest sum of their image, which must not be
-that of another frame.
+Small frames that are alike are filtered side by side: around the sums of an image lies a fixed
+cost, about 0.3 ms. For 48x32 pixels it is ten times that of the sums of a 3x3 kernel. Small frames
+of one shape and type therefore become the channels of one image, since a 2-D kernel filters every
+channel on its own. Only frames with exact sums are joined: the error of floating-point sums is
+relative to the largest sum of their image, which must not be that of another frame.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from convcli.choices import SCALED_RANGES
 from convcli.core.dtypes import with_channels
 from convcli.filtering import (
     Filter,
+    Filtered,
     filter_bytes,
     filter_image,
     map_shape,
@@ -27,10 +28,12 @@ from convcli.filtering import (
     plan_kernel,
     result_bytes,
 )
+from convcli.geometry import Pair
 from convcli.images.image import ImageData
-from convcli.images.value_range import ValueStats
+from convcli.images.value_range import ValueRange, ValueStats
 
 STACKED_VALUES = 1 << 17  # most values of frames, or of their maps, that are filtered together
+MOST_LISTED = 100  # distinct sizes, types or methods of frames that are kept
 
 
 class FilteredFrames(NamedTuple):
@@ -39,6 +42,52 @@ class FilteredFrames(NamedTuple):
     images: list[ImageData]
     stats: ValueStats
     method: str
+
+
+class FrameTotals:
+    """What is reported of all frames of an input; it does not grow with their number.
+
+    Attributes:
+        frames: how many there are.
+        stats: of all values of their feature maps.
+        black: how many NaN values became black pixels; in plain numbers they stay NaN.
+        sizes: distinct shapes of a frame and of its result, in order. At most ``MOST_LISTED`` are
+            kept, as of types and methods.
+        types: distinct types of their pixels, such as ``8-bit gray``.
+        methods: distinct lines that say how a feature map was computed.
+        has_others: whether more sizes, types or methods than these were seen.
+    """
+
+    def __init__(self) -> None:
+        self.frames = self.black = 0
+        self.stats = ValueStats(ValueRange("raw", None))  # those of any range can be added
+        self.sizes: dict[tuple[Pair, Pair], None] = {}
+        self.types: dict[str, None] = {}
+        self.methods: dict[str, None] = {}
+        self.has_others = False
+
+    @classmethod
+    def of(cls, image: ImageData, filtered: Filtered) -> FrameTotals:
+        """Return the totals of a single image."""
+        totals = cls()
+        totals.add([image], FilteredFrames([filtered.image], filtered.stats, filtered.method))
+        return totals
+
+    def add(self, frames: list[ImageData], filtered: FilteredFrames) -> None:
+        """Add frames that are alike, and their results."""
+        self.frames += len(frames)
+        self.stats.merge(filtered.stats)
+        if filtered.images[0].depth is not None:
+            self.black += filtered.stats.nans
+        self._list(self.sizes, (frames[0].shape, filtered.images[0].shape))
+        self._list(self.types, frames[0].pixel_type)
+        self._list(self.methods, filtered.method)
+
+    def _list(self, known: dict[Any, None], value: Any) -> None:
+        if value in known or len(known) < MOST_LISTED:
+            known[value] = None
+        else:
+            self.has_others = True
 
 
 def runs_of_alike(frames: Iterable[ImageData], image_filter: Filter) -> Iterator[list[ImageData]]:
@@ -134,13 +183,14 @@ def measure_frames(runs: Iterable[list[ImageData]], image_filter: Filter) -> tup
     Raises:
         ConvcliError: as :func:`convcli.filtering.filter_image`.
     """
-    ends = []
+    low = high = math.nan
     for run in runs:
         if image_filter.range != "percentile" and _are_independent(run[0], image_filter):
             run = [_stacked(run)]
-        ends += [measure(frame, image_filter) for frame in run]
-    lows, highs = zip(*ends, strict=True)
-    return float(np.fmin.reduce(lows)), float(np.fmax.reduce(highs))
+        for frame in run:
+            least, greatest = measure(frame, image_filter)
+            low, high = float(np.fmin(low, least)), float(np.fmax(high, greatest))
+    return low, high
 
 
 def _kind(frame: ImageData) -> tuple[Any, ...]:

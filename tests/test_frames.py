@@ -7,7 +7,10 @@ import pytest
 
 from convcli.filtering import Filter, filter_image, measure
 from convcli.frames import (
+    MOST_LISTED,
     STACKED_VALUES,
+    FilteredFrames,
+    FrameTotals,
     filter_frames,
     measure_frames,
     run_bytes,
@@ -15,6 +18,7 @@ from convcli.frames import (
 )
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData, Metadata
+from convcli.images.value_range import ValueRange, ValueStats
 from convcli.kernels.spec import get_kernel
 
 RNG = np.random.default_rng(4)
@@ -146,3 +150,48 @@ def test_the_bytes_of_a_run_grow_with_its_frames_and_their_maps():
     )
     assert all_ >= 60 * 2 * 30 * 30 + 60 * 2 * 64
     assert without < all_ < 60 * one
+
+
+def totals_of(several, image_filter):
+    totals = FrameTotals()
+    for run in runs_of_alike(several, image_filter):
+        totals.add(run, filter_frames(run, image_filter, run[0].depth))
+    return totals
+
+
+def test_totals_do_not_grow_with_the_number_of_frames():
+    sizes = [(8 + number % 150, 9) for number in range(400)]
+    totals = FrameTotals()
+    for size in sizes:
+        frame = ImageData(np.ones(size, np.uint8), 8)
+        stats = ValueStats(ValueRange("clip", 255))
+        totals.add([frame, frame], FilteredFrames([frame, frame], stats, "direct"))
+    assert totals.frames == 800
+    assert list(totals.sizes) == [(size, size) for size in sizes[:MOST_LISTED]]
+    assert list(totals.types) == ["8-bit gray"]
+    assert totals.has_others
+    assert not totals_of(frames((8, 9)), OUTLINE).has_others
+
+
+def test_nan_that_stays_nan_is_not_counted_as_black():
+    values = np.full((6, 6), 7, np.float32)
+    values[0, 0] = np.nan
+    floats, gray = ImageData(values, None), frames((6, 6), count=1)
+    identity = make_filter("identity")
+    for order in ([*gray, floats], [floats, *gray]):
+        totals = totals_of(order, identity)
+        assert (totals.stats.nans, totals.black) == (1, 0)
+    totals = FrameTotals()
+    totals.add([floats] * 3, filter_frames([floats] * 3, identity, 8))
+    assert totals.black == 3
+
+
+def test_numbers_of_all_frames_are_shown_in_the_widest_type():
+    """A float64 value would lose digits if it was shown as the float32 of the first frame."""
+    wide = 0.1234567890123
+    identity = make_filter("identity")
+    single = ImageData(np.array([[0.5]], np.float32), None)
+    totals = totals_of([single, ImageData(np.array([[wide]]), None)], identity)
+    assert totals.stats.shown() == (wide, 0.5)
+    tenth, one = ImageData(np.array([[0.1]], np.float32), None), ImageData(np.eye(1, dtype="u1"), 8)
+    assert totals_of([one, tenth], identity).stats.shown() == (0.1, 1)

@@ -12,6 +12,7 @@ from convcli.batch.inputs import Source
 from convcli.batch.options import OutputOptions
 from convcli.errors import ConvcliError, ImageError
 from convcli.filtering import Filter
+from convcli.geometry import Pair
 from convcli.images.formats import Format
 from convcli.images.options import ReadOptions, WriteOptions
 
@@ -79,12 +80,25 @@ class OutputResult(NamedTuple):
     output: str | None  # the path, ``-`` for standard output; None if only summary files hold it
     data: bytes | None = None  # the encoded bytes, for standard output only
     skipped: bool = False  # the file exists and was left; all fields below are then empty
-    input_shape: tuple[int, int] = (0, 0)  # (rows, columns), as is shape
-    shape: tuple[int, int] = (0, 0)
-    method: str = ""  # a line that says how the feature map was computed
+    frames: int = 1
+    # The sizes, types and methods of frames; see :class:`convcli.frames.FrameTotals`.
+    sizes: tuple[tuple[Pair, Pair], ...] = ()
+    types: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    has_others: bool = False
     minimum: float = 0  # of the feature map, before the range
     maximum: float = 0
     clipped: float = 0  # share of the values that the range clipped, 0 to 1
+
+    @property
+    def input_shape(self) -> Pair:
+        """Rows and columns of the image, or of the first frame."""
+        return self.sizes[0][0]
+
+    @property
+    def shape(self) -> Pair:
+        """Rows and columns of its result."""
+        return self.sizes[0][1]
 
 
 class JobResult(NamedTuple):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,14 @@ from convcli.filtering import (
     result_bytes,
 )
 from convcli.frames import (
-    FilteredFrames,
+    FrameTotals,
     filter_frames,
     measure_frames,
     run_bytes,
     runs_of_alike,
 )
 from convcli.images.image import ImageData
-from convcli.images.notes import Detail
+from convcli.images.notes import Detail, Notes, nan_note
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
 from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames, write_image
@@ -93,7 +94,7 @@ def run_job(
         results=tuple(runner.results),
         summaries=tuple(runner.summaries),
         figure=runner.figure,
-        notes=tuple(dict.fromkeys(runner.notes)),
+        notes=tuple(runner.notes),
         error=error,
         seconds=time.perf_counter() - began,
     )
@@ -112,7 +113,7 @@ class _JobRunner:
         self.name = job.source.name
         self.file: Path | io.BytesIO = Path(job.source.path)
         self.results: list[OutputResult] = []
-        self.notes: list[str] = []
+        self.notes = Notes()
         self.summaries: list[SummaryFile] = []
         self.figure: Any = None
 
@@ -135,13 +136,13 @@ class _JobRunner:
     def _filter_image(self, outputs: list[tuple[Filter, Output | None]]) -> None:
         images = [self._read()]
         for number, (each, output) in enumerate(outputs, 1):
-            shape = images[0].shape
             target = self._target(images[0], each, output)
             self._reserve_filtering(images, each, target)
             filtered = filter_image(images[0], each, _depth(images[0], target))
+            totals = FrameTotals.of(images[0], filtered)
             if number == len(outputs):
                 images.clear()  # the encoder needs the memory
-            self._write(each, target, partial(write_image, filtered.image), filtered, shape)
+            self._write(each, target, partial(write_image, filtered.image), totals)
 
     def _filter_with_summaries(
         self, outputs: list[tuple[Filter, Output | None]], summaries: list[SummaryFile]
@@ -168,14 +169,15 @@ class _JobRunner:
             else:
                 filtered = filter_image(image, each, depth)
                 stacked.append((each, filtered))
-            self._write(each, target, partial(write_image, filtered.image), filtered, image.shape)
+            totals = FrameTotals.of(image, filtered)
+            self._write(each, target, partial(write_image, filtered.image), totals)
             results.append((each, filtered))
         if options.outputs.show:
             self.figure = draw_figure(self.name, image, results)
         for summary in summaries:
             chosen = stacked if summary.kind == "stack" else results
             with self._skip_if_made(options.label, summary.path):
-                self.notes += write_summary(summary, self.name, image, chosen, options)
+                self.notes.add(*write_summary(summary, self.name, image, chosen, options))
                 self.summaries.append(summary)
 
     def _filter_frames(self, chosen: Filter, output: Output) -> None:
@@ -183,17 +185,11 @@ class _JobRunner:
         extremes = None
         if chosen.range in SCALED_RANGES:
             extremes = measure_frames(self._runs(chosen), chosen)
-        runs = self._filtered_runs(chosen, output, extremes)
-        target, first, shape = next(runs)
-
-        def images() -> Iterator[ImageData]:
-            yield from first.images
-            for _, part, _ in runs:
-                first.stats.merge(part.stats)
-                yield from part.images
-
-        total = Filtered(first.images[0], first.stats, first.method)
-        self._write(chosen, target, partial(write_frames, images()), total, shape)
+        totals = FrameTotals()
+        runs = self._filtered_runs(chosen, output, extremes, totals)
+        target, first = next(runs)
+        images = chain(first, chain.from_iterable(images for _, images in runs))
+        self._write(chosen, target, partial(write_frames, images), totals)
 
     def _runs(self, chosen: Filter) -> Iterator[list[ImageData]]:
         """Read the frames, and reserve what it takes to measure each run of them."""
@@ -202,21 +198,26 @@ class _JobRunner:
             yield run
 
     def _filtered_runs(
-        self, chosen: Filter, output: Output, extremes: tuple[float, float] | None
-    ) -> Iterator[tuple[Target | None, FilteredFrames, tuple[int, int]]]:
-        """Filter the frames; yield targets, results, and the shapes of the frames."""
+        self,
+        chosen: Filter,
+        output: Output,
+        extremes: tuple[float, float] | None,
+        totals: FrameTotals,
+    ) -> Iterator[tuple[Target | None, list[ImageData]]]:
+        """Filter the frames, and add up their totals; yield targets and results."""
         for run in runs_of_alike(self._frames(), chosen):
             for frame in run:
-                self.notes += frame.notes
+                self.notes.add(*frame.notes)
             target = self._target(run[0], chosen, output)
             self._reserve_filtering(run, chosen, target)
             filtered = filter_frames(run, chosen, _depth(run[0], target), extremes)
-            yield target, filtered, run[0].shape
+            totals.add(run, filtered)
+            yield target, filtered.images
 
     def _target(self, image: ImageData, chosen: Filter, output: Output | None) -> Target | None:
         """Choose format and depth of a result, which depend on the image's channels and depth."""
         if chosen.alpha == "premultiply" and image.alpha is None:
-            self.notes.append(Detail("--alpha premultiply has no effect: the image has no alpha"))
+            self.notes.add(Detail("--alpha premultiply has no effect: the image has no alpha"))
         if output is None:
             return None
         channels, depth = image.channels, image.depth
@@ -237,7 +238,7 @@ class _JobRunner:
             range=chosen.range,
             frames=self.options.reading.frames == "all",
         )
-        self.notes += target.notes
+        self.notes.add(*target.notes)
         return target
 
     def _write(
@@ -245,31 +246,33 @@ class _JobRunner:
         chosen: Filter,
         target: Target | None,
         encode: Callable[..., tuple[str, ...]],
-        filtered: Filtered,
-        shape: tuple[int, int],
+        totals: FrameTotals,
     ) -> None:
-        """Write a result of an input of this shape, unless it has no target, and record it."""
-        path, data, stats = None if target is None else target.path, None, filtered.stats
+        """Write a result, unless it has no target, and record the totals of its frames."""
+        path, data, stats = None if target is None else target.path, None, totals.stats
         with self._skip_if_made(chosen.label, path):
             if target is not None:
                 data, notes = write_result(target, encode, self.options.writing)
-                self.notes += notes
+                self.notes.add(*notes)
             minimum, maximum = stats.shown(self.options.writing.digits)
             self.results.append(
                 OutputResult(
                     kernel=chosen.label,
                     output=path,
                     data=data,
-                    input_shape=shape,
-                    shape=filtered.image.shape,
-                    method=filtered.method,
+                    frames=totals.frames,
+                    sizes=tuple(totals.sizes),
+                    types=tuple(totals.types),
+                    methods=tuple(totals.methods),
+                    has_others=totals.has_others,
                     minimum=minimum,
                     maximum=maximum,
                     clipped=stats.clipped,
                 )
             )
-            if stats.nans and filtered.image.depth is not None:
-                self.notes.append(f"{stats.nans} NaN values of the feature map became black")
+            if totals.black:
+                maps = "the feature map" if totals.frames == 1 else "all feature maps"
+                self.notes.add(nan_note(totals.black, maps))
 
     @contextmanager
     def _skip_if_made(self, label: str, path: str | None) -> Iterator[None]:
@@ -310,7 +313,7 @@ class _JobRunner:
             options=self.options.reading,
             reserve_memory=self._reserve_memory,
         )
-        self.notes += image.notes
+        self.notes.add(*image.notes)
         return image
 
     def _frames(self) -> Iterator[ImageData]:

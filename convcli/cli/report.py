@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 import click
@@ -19,6 +20,7 @@ from convcli.geometry import size_text
 from convcli.images.notes import visible
 
 CLIPPED_SHARE = 0.9  # share of clipped pixels at which a hint is given
+MOST_SHOWN = 5  # sizes, types or methods of frames in a message
 REDRAW_SECONDS = 0.1  # between two updates of the progress line
 
 
@@ -38,7 +40,11 @@ class Progress:
         """Count an input as done, and redraw the line now and then."""
         self._done += 1
         self._failed += result.error is not None
-        self._pixels += sum(math.prod(output.input_shape) for output in result.results)
+        self._pixels += sum(
+            output.frames * math.prod(output.input_shape)
+            for output in result.results
+            if output.sizes
+        )
         now = time.monotonic()
         if not self._visible or now - self._drawn >= REDRAW_SECONDS:
             self._drawn = now
@@ -217,19 +223,30 @@ def _record(result: JobResult, output: OutputResult) -> dict[str, Any]:
     if output.skipped:
         return record | {"skipped": True}
     record |= {summary.kind: summary.path for summary in result.summaries}
-    if not output.method:  # a dry run
+    if not output.sizes:  # a dry run
         return record
-    return record | {
+    record |= {
         "input_rows": output.input_shape[0],
         "input_columns": output.input_shape[1],
         "rows": output.shape[0],
         "columns": output.shape[1],
-        "method": output.method,
+        "method": output.methods[0],
+        "frames": output.frames,
+        "type": output.types[0],
         "seconds": round(result.seconds, 6),
         "min": finite(output.minimum),
         "max": finite(output.maximum),
         "clipped": round(output.clipped, 6),
     }
+    # The keys above are about all frames, or else about the first.
+    lists: dict[str, tuple[Any, ...]] = {
+        "input_sizes": tuple(dict.fromkeys(before for before, _ in output.sizes)),
+        "sizes": tuple(dict.fromkeys(after for _, after in output.sizes)),
+        "types": output.types,
+        "methods": output.methods,
+    }
+    record |= {name: values for name, values in lists.items() if len(values) > 1}
+    return record | ({"has_others": True} if output.has_others else {})
 
 
 def _name(result: JobResult) -> str:
@@ -239,11 +256,24 @@ def _name(result: JobResult) -> str:
 
 def _sentence(output: OutputResult) -> str:
     minimum, maximum = (f"{end}".removesuffix(".0") for end in (output.minimum, output.maximum))
+    sizes = [f"{size_text(before)} to {size_text(after)}" for before, after in output.sizes]
+    frames = f"{output.frames:,} frames ({_listed(output.types)}), " if output.frames > 1 else ""
     return (
-        f"{output.kernel}: {size_text(output.input_shape)} to {size_text(output.shape)}, "
-        f"min {minimum}, max {maximum}, "
-        f"{100 * output.clipped:.1f} % clipped; {output.method}"
+        f"{output.kernel}: {frames}{_listed(sizes)}, min {minimum}, max {maximum}, "
+        f"{100 * output.clipped:.1f} % clipped; {_listed(output.methods, '; ')}"
     )
+
+
+def _listed(texts: Sequence[str], separator: str = ", ") -> str:
+    """Join texts; of many, the first few.
+
+    >>> _listed(["8-bit gray", "8-bit RGB"])
+    '8-bit gray, 8-bit RGB'
+    >>> _listed("abcdefg")
+    'a, b, c, d, e and others'
+    """
+    others = " and others" if len(texts) > MOST_SHOWN else ""
+    return separator.join(texts[:MOST_SHOWN]) + others
 
 
 def _clock(seconds: float) -> str:

@@ -27,7 +27,7 @@ def write_animated_webp(
     frames: Iterable[ImageData],
     plays: int,
     encode: Callable[[ImageData], bytes],
-) -> None:
+) -> list[str]:
     """Write frames of one size; see :func:`convcli.images.apng.write_apng`.
 
     Args:
@@ -35,6 +35,9 @@ def write_animated_webp(
         frames: at least one; taken one at a time.
         plays: how often the animation plays; 0 forever.
         encode: returns a WebP file of one image.
+
+    Returns:
+        A note if times had to be shortened.
 
     Raises:
         ConvcliError: the file would exceed 4 GiB.
@@ -70,6 +73,7 @@ def write_animated_webp(
     file.seek(start)
     file.write(_header(end - start - 8, flags, size))
     file.seek(end)
+    return clock.notes(".webp")
 
 
 def _chunks(webp: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -15,7 +15,14 @@ from fractions import Fraction
 from itertools import count
 from typing import BinaryIO
 
-from convcli.images.frame_changes import Box, box_of, changed, crop, duration_of
+from convcli.images.frame_changes import (
+    Box,
+    box_of,
+    changed,
+    crop,
+    duration_of,
+    shortened_note,
+)
 from convcli.images.image import ImageData
 from convcli.images.png import SIGNATURE, write_chunk
 
@@ -27,7 +34,7 @@ def write_apng(
     frames: Iterable[ImageData],
     plays: int,
     encode: Callable[[ImageData], bytes],
-) -> None:
+) -> list[str]:
     """Write frames of one size and kind.
 
     Args:
@@ -35,6 +42,9 @@ def write_apng(
         frames: at least one; taken one at a time.
         plays: how often the animation plays; 0 forever.
         encode: returns a PNG file of one image.
+
+    Returns:
+        A note if times had to be shortened.
     """
     numbers = count()  # fcTL and fdAT chunks are numbered together
 
@@ -56,7 +66,7 @@ def write_apng(
     write_chunk(file, b"fcTL", control(Box(0, 0, *before.shape), before))
     for name, data in chunks[first_data:-1]:
         write_chunk(file, name, data)
-    total = 1
+    total, longest = 1, duration_of(before)
     for frame in frames:
         box = box_of(changed(before, frame))
         write_chunk(file, b"fcTL", control(box, frame))
@@ -64,12 +74,13 @@ def write_apng(
             if name == b"IDAT":
                 write_chunk(file, b"fdAT", struct.pack(">I", next(numbers)) + data)
         before = frame
-        total += 1
+        total, longest = total + 1, max(longest, duration_of(frame))
     write_chunk(file, b"IEND", b"")
     end = file.tell()
     file.seek(count_place)
     write_chunk(file, b"acTL", struct.pack(">2I", total, plays))
     file.seek(end)
+    return [shortened_note(_MAX_DELAY, ".png")] if longest > 1000 * _MAX_DELAY else []
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:

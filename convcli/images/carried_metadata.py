@@ -11,7 +11,7 @@ from PIL import Image
 from convcli.images.formats import Format
 from convcli.images.image import ImageData, Metadata, PngText
 from convcli.images.metadata import XMP_KEYWORD, matching_profile
-from convcli.images.notes import Detail
+from convcli.images.notes import Detail, Notes
 
 _WORDS = {
     "icc": "ICC profile",
@@ -35,7 +35,7 @@ _XMP_TAG = 700  # of a TIFF
 _COMPRESSED = range(1024, 2**20)
 
 
-def encoder_metadata(image: ImageData, form: Format, notes: list[str]) -> dict[str, Any]:
+def encoder_metadata(image: ImageData, form: Format, notes: Notes) -> dict[str, Any]:
     """Return what a format holds of an image's metadata, as arguments of its encoder.
 
     The encoders are Pillow's, and our own for PNG and GIF. ``notes`` gets what is left out.
@@ -45,7 +45,7 @@ def encoder_metadata(image: ImageData, form: Format, notes: list[str]) -> dict[s
         if image.depth is not None and matching_profile(icc, color=image.channels == 3):
             carried["icc_profile"] = icc
         else:
-            notes.append(Detail("ICC profile left out: it does not describe the result's pixels"))
+            notes.add(Detail("ICC profile left out: it does not describe the result's pixels"))
     if form.name == "PNG":
         return _with_chunks(carried, notes)
     if form.name == "TIFF" and "xmp" in carried:
@@ -56,7 +56,7 @@ def encoder_metadata(image: ImageData, form: Format, notes: list[str]) -> dict[s
     return carried
 
 
-def _held(metadata: Metadata, form: Format, notes: list[str]) -> dict[str, Any]:
+def _held(metadata: Metadata, form: Format, notes: Notes) -> dict[str, Any]:
     """Return the metadata that a format holds, by their names in :class:`Metadata`."""
     carried: dict[str, Any] = {}
     lacking = []
@@ -67,11 +67,11 @@ def _held(metadata: Metadata, form: Format, notes: list[str]) -> dict[str, Any]:
         if name not in form.metadata:
             lacking += [chunk.decode() for chunk, _ in value] if name == "color_chunks" else [words]
         elif limit := _broken_limit(form.name, name, value):
-            notes.append(f"{words} left out: {form.suffix} holds {limit}")
+            notes.add(f"{words} left out: {form.suffix} holds {limit}")
         else:
             carried[name] = value
     if lacking:
-        notes.append(Detail(f"{', '.join(lacking)} left out: {form.suffix} holds none"))
+        notes.add(Detail(f"{', '.join(lacking)} left out: {form.suffix} holds none"))
     return carried
 
 
@@ -86,7 +86,7 @@ def _broken_limit(format_name: str, name: str, value: Any) -> str:
     return "" if most_bytes is None or len(value) <= most_bytes else "at most 64 KiB"
 
 
-def _with_chunks(carried: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+def _with_chunks(carried: dict[str, Any], notes: Notes) -> dict[str, Any]:
     """Return the arguments of our PNG encoder, which takes all texts as chunks."""
     chunks = [
         (name, data)
@@ -100,7 +100,7 @@ def _with_chunks(carried: dict[str, Any], notes: list[str]) -> dict[str, Any]:
         texts.append(PngText("Comment", _decoded(comment.rstrip(b"\0"))))
     for text in texts:
         if "\0" in text.text:
-            notes.append(Detail(f"PNG text {text.keyword!r} left out: it holds zero bytes"))
+            notes.add(Detail(f"PNG text {text.keyword!r} left out: it holds zero bytes"))
         else:
             chunks.append(_text_chunk(text))
     return {**carried, "chunks": chunks}

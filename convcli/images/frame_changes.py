@@ -76,13 +76,29 @@ class FrameClock:
     def __init__(self, tick: int = 1, most: int = 2**24 - 1) -> None:
         self._tick, self._most = tick, most
         self._elapsed, self._counted = 0.0, 0
+        self._is_shortened = False
 
     def ticks(self, duration: float) -> int:
         """Return the ticks of the next frame, which is shown for so many milliseconds."""
         self._elapsed += duration
         ticks = round(self._elapsed / self._tick) - self._counted
         self._counted += ticks
+        self._is_shortened |= ticks > self._most
         return min(ticks, self._most)  # what a frame cannot have is not passed on to the next
+
+    def notes(self, suffix: str) -> list[str]:
+        """Return a note if a frame's time was more than files with this suffix hold."""
+        return [shortened_note(self._most * self._tick / 1000, suffix)] * self._is_shortened
+
+
+def shortened_note(seconds: float, suffix: str) -> str:
+    """Return a note on frames whose time was cut to the most that a format holds.
+
+    >>> shortened_note(655.35, ".gif")
+    'frames were shortened to 655.35 s, the limit of .gif'
+    """
+    most = f"{seconds:,}".removesuffix(".0")
+    return f"frames were shortened to {most} s, the limit of {suffix}"
 
 
 def duration_of(image: ImageData) -> float:

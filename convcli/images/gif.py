@@ -69,7 +69,7 @@ def write_gif(
         comment: stored before the first frame.
 
     Returns:
-        Notes on colors and alpha that were lost.
+        Notes on colors, alpha and times that were lost.
 
     Raises:
         UsageError: the frames are larger than a GIF can be.
@@ -96,7 +96,7 @@ def write_gif(
         is_partly_transparent |= _is_partly_transparent(frame)
         before = frame
     gif.close()
-    notes = []
+    notes = gif.clock.notes(".gif")
     if not is_exact:
         notes.append(f"colors reduced to a palette of {MAX_COLORS}, the limit of .gif")
     if is_partly_transparent:
@@ -147,6 +147,9 @@ class GifFile:
         colors: (n, 3) uint8, stored once for all frames that have the same.
         plays: how often the animation plays; 0 forever.
 
+    Attributes:
+        clock: knows whether times had to be shortened.
+
     Raises:
         UsageError: the canvas is larger than a GIF can be.
     """
@@ -157,7 +160,7 @@ class GifFile:
         if max(shape) > _MAX_SIDE:
             raise UsageError(f".gif holds at most {_MAX_SIDE:,} rows and columns; use .png")
         self._file, self._colors = file, colors
-        self._clock = FrameClock(_TICK, _MAX_TICKS)
+        self.clock = FrameClock(_TICK, _MAX_TICKS)
         flags = 0xF0 | _table_bits(colors)
         file.write(b"GIF89a" + struct.pack("<2H3B", shape[1], shape[0], flags, 0, 0))
         file.write(_table(colors))
@@ -167,7 +170,7 @@ class GifFile:
 
     def add(self, box: Box, part: Indexed, duration: float) -> None:
         """Write what a box of the canvas shows for a time in milliseconds."""
-        ticks = self._clock.ticks(duration)
+        ticks = self.clock.ticks(duration)
         disposal = _CLEAR if part.is_cleared else _KEEP
         flags = disposal << 2 | (part.transparent is not None)
         control = struct.pack("<4BHBB", 0x21, 0xF9, 4, flags, ticks, part.transparent or 0, 0)

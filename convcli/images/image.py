@@ -105,6 +105,13 @@ class ImageData:
         return rows, columns
 
     @property
+    def pixel_type(self) -> str:
+        """What its pixels are, such as ``8-bit RGB with alpha`` or ``float32 gray``."""
+        bits = str(self.pixels.dtype) if self.depth is None else f"{self.depth}-bit"
+        color = {1: "gray", 3: "RGB"}.get(self.channels, f"with {self.channels} channels")
+        return f"{bits} {color}{' with alpha' * (self.alpha is not None)}"
+
+    @property
     def channels(self) -> int:
         """The number of color channels, without alpha."""
         return 1 if self.pixels.ndim == 2 else self.pixels.shape[2]

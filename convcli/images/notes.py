@@ -1,6 +1,8 @@
-"""Kinds of notes for the user. Any other note is plain text, which is always shown."""
+"""Notes for the user, and their kinds. A note of no kind is plain text, which is always shown."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 _HARMLESS = "Palette images with Transparency"  # Pillow's advice to programs
 
@@ -15,6 +17,40 @@ class Damage(str):
     """A note on an image that is damaged, although it could be decoded."""
 
     __slots__ = ()
+
+
+class Notes:
+    """A collection of notes that keeps each once, in the order in which they came.
+
+    Frames of a sequence repeat their notes; what is kept does not grow with their number.
+
+    >>> notes = Notes()
+    >>> notes.add("alpha left out", "scaled to 8 bits")
+    >>> notes.add("alpha left out")
+    >>> list(notes)
+    ['alpha left out', 'scaled to 8 bits']
+    """
+
+    def __init__(self) -> None:
+        self._notes: dict[str, None] = {}
+
+    def add(self, *notes: str) -> None:
+        """Add notes unless they are there."""
+        self._notes.update(dict.fromkeys(notes))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._notes)
+
+
+def nan_note(count: int, maps: str) -> str:
+    """Return a note on NaN values that became black pixels.
+
+    >>> nan_note(1, "the feature map")
+    '1 NaN value of the feature map became black'
+    >>> nan_note(1234, "all feature maps")
+    '1,234 NaN values of all feature maps became black'
+    """
+    return f"{count:,} NaN value{'s' * (count > 1)} of {maps} became black"
 
 
 def notes_on_messages(messages: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from PIL import Image, JpegImagePlugin
 
 from convcli.images.image import ImageData, Storage
-from convcli.images.notes import Detail
+from convcli.images.notes import Detail, Notes
 from convcli.images.options import WriteOptions
 
 _FULL_COLOR_QUALITY = 90  # from here on, full color resolution costs few bytes more
@@ -75,7 +75,7 @@ def webp_options(image: ImageData, options: WriteOptions) -> dict[str, Any]:
     return {"lossless": True, "exact": True, "quality": 80}  # exact: also where alpha is 0
 
 
-def tiff_compression(image: ImageData, options: WriteOptions, notes: list[str]) -> str:
+def tiff_compression(image: ImageData, options: WriteOptions, notes: Notes) -> str:
     """Return the compression as Pillow calls it: as asked for, else the input's, else none."""
     if options.compression is not None:
         return _COMPRESSIONS[options.compression]
@@ -84,7 +84,7 @@ def tiff_compression(image: ImageData, options: WriteOptions, notes: list[str]) 
         own = "tiff_adobe_deflate"
     if own not in _COMPRESSIONS.values():
         own = "raw" if own == "tiff_raw_16" else "tiff_adobe_deflate"
-        notes.append(
+        notes.add(
             Detail(f"compressed by deflate: {image.storage.compression} is not kept in a result")
         )
     return own

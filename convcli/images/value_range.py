@@ -208,7 +208,7 @@ class ValueStats:
         maximum: the greatest finite value.
         nans: the number of NaN values.
         decimals: how many decimals of minimum and maximum hold; None for all.
-        dtype: the type of the values, if they are floats.
+        dtype: the type of the values, if they are floats; None for integers.
 
     >>> stats = ValueStats(ValueRange("clip", 255))
     >>> stats.add(np.array([[-1, 0], [255, 300]]))
@@ -220,7 +220,7 @@ class ValueStats:
         self.minimum = self.maximum = math.nan
         self.nans = 0
         self.decimals: int | None = None
-        self.dtype: np.dtype[Any] = np.dtype(np.float64)
+        self.dtype: np.dtype[Any] | None = None
         self._limits = value_range.limits()
         self._rounds = value_range.range != "percentile"
         self._count = 0
@@ -234,9 +234,10 @@ class ValueStats:
     def shown(self, digits: int | None = None) -> tuple[float, float]:
         """Return minimum and maximum with this many decimals; None for those that hold."""
         decimals = self.decimals if digits is None else digits
+        dtype = self.dtype or np.float64
         return (
-            round_number(self.minimum, decimals, self.dtype),
-            round_number(self.maximum, decimals, self.dtype),
+            round_number(self.minimum, decimals, dtype),
+            round_number(self.maximum, decimals, dtype),
         )
 
     def add(self, block: NDArray[Any]) -> None:
@@ -260,9 +261,11 @@ class ValueStats:
             self._widen(finite.min().item(), finite.max().item())
 
     def merge(self, other: ValueStats) -> None:
-        """Add the counts of ``other``, made with the same range."""
+        """Add what ``other`` counted."""
         limits = [each for each in (self.decimals, other.decimals) if each is not None]
         self.decimals = min(limits, default=None)
+        dtypes = [each for each in (self.dtype, other.dtype) if each is not None]
+        self.dtype = np.result_type(*dtypes) if dtypes else None
         self.nans += other.nans
         self._count += other._count
         self._clipped += other._clipped

@@ -24,7 +24,7 @@ from convcli.images.frame_changes import FrameClock, duration_of
 from convcli.images.frame_spool import spooled
 from convcli.images.gif import write_gif
 from convcli.images.image import ImageData
-from convcli.images.notes import Detail
+from convcli.images.notes import Detail, Notes
 from convcli.images.options import WriteOptions
 from convcli.images.pillow_errors import encoding
 from convcli.images.png import write_png
@@ -35,6 +35,7 @@ from convcli.images.value_range import to_eight_bits
 _DEFAULTS = WriteOptions()
 _ENCODER_OPTIONS = ("quality", "compress_level", "subsampling", "compression", "lossless")
 _SMALL_PAGE = 1 << 16  # bytes
+_AVIF_TICKS = 2**32 - 1  # milliseconds that a frame of an AVIF can have
 _GREATEST = {"quality": 100, "compress_level": 9}
 
 
@@ -92,7 +93,7 @@ def write_frames(
         format.check_frames(first.channels, first.depth)
         write = encoder.write_pages if format.name == "TIFF" else encoder.write_animation
         write(chain([first, second], rest), file)
-    return tuple(dict.fromkeys(encoder.notes))
+    return tuple(encoder.notes)
 
 
 class _Encoder:
@@ -100,7 +101,7 @@ class _Encoder:
 
     def __init__(self, form: Format, options: WriteOptions) -> None:
         self.format = form
-        self.notes: list[str] = []
+        self.notes = Notes()
         self._wanted = options
         self._options: dict[str, Any] = {"quality": 95} if "quality" in form.options else {}
         for name in _ENCODER_OPTIONS:
@@ -111,7 +112,7 @@ class _Encoder:
             if greatest is not None and not 0 <= value <= greatest:
                 raise UsageError(f"{option} {value} is not within 0..{greatest}")
             if name not in form.options:
-                self.notes.append(f"{option} was ignored: {form.suffix} has no such option")
+                self.notes.add(f"{option} was ignored: {form.suffix} has no such option")
             elif greatest is not None:
                 self._options[name] = value
 
@@ -182,9 +183,7 @@ class _Encoder:
         head = b""
         for image in images:
             if image.metadata.duration is not None:
-                self.notes.append(
-                    Detail(f"times of frames left out: {self.format.suffix} holds none")
-                )
+                self.notes.add(Detail(f"times of frames left out: {self.format.suffix} holds none"))
             pil_image = self._pil_image(image)
             own = pil_image.mode, pil_image.size, self._metadata(image)
             is_raw = tiff_compression(image, self._wanted, self.notes) == "raw"
@@ -210,9 +209,9 @@ class _Encoder:
             if self.format.name == "GIF":
                 self._write_gif(first, frames, sink, plays)
             elif self.format.name == "PNG":
-                write_apng(sink, frames, plays, self._encoded)
+                self.notes.add(*write_apng(sink, frames, plays, self._encoded))
             elif self.format.name == "WEBP":
-                write_animated_webp(sink, frames, plays, self._encoded)
+                self.notes.add(*write_animated_webp(sink, frames, plays, self._encoded))
             else:
                 self._write_spooled(first, frames, sink)
 
@@ -230,12 +229,12 @@ class _Encoder:
                 pixels, alpha = self._samples(frame)
                 yield ImageData(pixels, 8, alpha, metadata=frame.metadata)
 
-        self.notes += write_gif(file, eight_bits(), plays, **self._metadata(first))
+        self.notes.add(*write_gif(file, eight_bits(), plays, **self._metadata(first)))
 
     def _write_spooled(self, first: ImageData, frames: Iterable[ImageData], file: BinaryIO) -> None:
         """Write an animation with an encoder of Pillow's that takes all frames at once."""
         durations: list[int] = []
-        clock = FrameClock()
+        clock = FrameClock(most=_AVIF_TICKS)
 
         def images() -> Iterator[Image.Image]:
             for frame in frames:
@@ -251,6 +250,7 @@ class _Encoder:
                 **self._options,
                 **self._metadata(first),
             )
+        self.notes.add(*clock.notes(self.format.suffix))
 
     def _alike(self, images: Iterable[ImageData]) -> Iterator[ImageData]:
         """Yield frames of one size and, unless each frame of the format has its own, one kind."""
@@ -330,7 +330,7 @@ class _Encoder:
             pixels = pixels.reshape(image.shape)
         exact = self.format.holds(image.channels, image.depth, exact=True)
         if image.depth == 16 and not (exact and (alpha is None or self.format.deep_alpha)):
-            self.notes.append(f"scaled to 8 bits, the limit of {self.format.depth_limit}")
+            self.notes.add(f"scaled to 8 bits, the limit of {self.format.depth_limit}")
             pixels = to_eight_bits(pixels)
             alpha = None if alpha is None else to_eight_bits(alpha)
         return pixels, alpha
@@ -340,9 +340,9 @@ class _Encoder:
         if image.alpha is None:
             return None
         if not self.format.alpha:
-            self.notes.append(f"alpha left out: {self.format.suffix} holds none")
+            self.notes.add(f"alpha left out: {self.format.suffix} holds none")
         elif image.depth is None:
-            self.notes.append("alpha left out: Pillow writes none with plain numbers")
+            self.notes.add("alpha left out: Pillow writes none with plain numbers")
         else:
             return image.alpha
         return None
@@ -362,7 +362,7 @@ class _Encoder:
             floats = pixels.astype(np.float32)
         if not np.array_equal(floats, pixels, equal_nan=pixels.dtype.kind == "f"):
             limit = "Pillow" if self.format.name == "TIFF" else self.format.suffix
-            self.notes.append(f"rounded to 32-bit floats, the limit of {limit}")
+            self.notes.add(f"rounded to 32-bit floats, the limit of {limit}")
         return floats
 
 

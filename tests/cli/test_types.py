@@ -36,7 +36,7 @@ def test_some_memory_is_available():
 
 def test_the_line_tells_how_far_it_is(capsys):
     progress = Progress(8)
-    progress.count(JobResult("a", (OutputResult("k", "o", input_shape=(1000, 2000)),)))
+    progress.count(JobResult("a", (OutputResult("k", "o", sizes=(((1000, 2000), (1, 1)),)),)))
     progress.count(JobResult("b", error=ImageError("b", "bad")))
     assert progress.line(2.0) == "2/8, 1 failed, 1 images/s, 1 MP/s, 0:06 left"
     assert Progress(None).line(1.0) == "0 done"

@@ -439,5 +439,28 @@ def test_a_time_above_the_limit_does_not_lengthen_the_next_frame():
         replace(frame, metadata=Metadata(duration=time))
         for frame, time in zip(moving(3), times, strict=True)
     ]
-    shown = [duration for _, duration in composed(encoded(frames, "gif")[0])]
-    assert shown == [655_350, 100, 100]
+    file, notes = encoded(frames, "gif")
+    assert [duration for _, duration in composed(file)] == [655_350, 100, 100]
+    assert notes == ("frames were shortened to 655.35 s, the limit of .gif",)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "most", "limit"),
+    [
+        ("gif", 655_350, "655.35 s, the limit of .gif"),
+        ("png", 65_535_000, "65,535 s, the limit of .png"),
+        ("webp", 2**24 - 1, "16,777.215 s, the limit of .webp"),
+        ("avif", 2**32 - 1, "4,294,967.295 s, the limit of .avif"),
+    ],
+)
+def test_times_that_are_shortened_are_noted_once(suffix, most, limit):
+    frame = ImageData(np.zeros((4, 6), np.uint8), 8)
+
+    def timed(*times):
+        frames = [replace(frame, metadata=Metadata(duration=time)) for time in times]
+        file, notes = encoded(frames, suffix)
+        assert [duration for _, duration in composed(file)] == [min(time, most) for time in times]
+        return notes
+
+    assert timed(most, 100, most) == ()
+    assert timed(100, most + 10, most + 1000, 50) == (f"frames were shortened to {limit}",)

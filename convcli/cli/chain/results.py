@@ -30,7 +30,7 @@ from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.arrays import write_npy
 from convcli.images.formats import PNG, default_suffix, named_format
 from convcli.images.image import ImageData, max_value_of
-from convcli.images.notes import visible
+from convcli.images.notes import nan_note, visible
 from convcli.images.options import ReadOptions, WriteOptions
 from convcli.images.value_range import ValueRange
 from convcli.images.writing import write_image
@@ -267,7 +267,7 @@ class _ChainWriter:
             image = replace(image, pixels=image.pixels.reshape(image.shape[0], -1))
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
         if stats.nans and image.depth is not None:
-            notes += (f"{stats.nans} NaN values of the last layer became black",)
+            notes += (nan_note(stats.nans, "the last layer"),)
         if (
             image.max_value is not None
             and self.outputs.range is None

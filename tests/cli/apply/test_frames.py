@@ -88,6 +88,77 @@ def test_the_numbers_are_those_of_all_frames(apply, moving):
     assert record["clipped"] == pytest.approx((values < 0).mean(), abs=1e-6)
 
 
+def test_alike_frames_are_counted_and_described_once(apply, moving):
+    ran = apply("-k", "identity", "--frames", "all", "in.png", "-o", "o.png", "--json", "-v")
+    (line,) = ran.err.splitlines()
+    assert line.startswith("in.png: identity: 3 frames (8-bit gray), 6x8 to 6x8, min 20, max 130, ")
+    assert line.count("direct") == 1
+    record = json.loads(ran.out)
+    assert (record["frames"], record["type"]) == (3, "8-bit gray")
+    assert (record["input_rows"], record["input_columns"], record["rows"]) == (8, 6, 8)
+    assert not {"input_sizes", "sizes", "types", "methods", "has_others"} & set(record)
+
+
+def test_the_record_of_an_image_counts_one_frame(apply, gray):
+    record = json.loads(apply("-k", "blur", "gray.png", "-o", "o.png", "--json").out)
+    assert record["frames"] == 1
+    assert isinstance(record["method"], str)
+
+
+def test_what_differs_between_pages_is_listed(apply, here):
+    pages = [
+        np.ones((5, 6), np.uint8),
+        np.ones((5, 6), np.uint8),
+        np.ones((7, 4), np.uint16),
+        np.ones((7, 4, 3), np.uint8),
+        np.ones((5, 6), np.float32),
+    ]
+    animate("in.tif", pages)
+    flags = ("--frames", "all", "--padding", "valid")
+    ran = apply("-k", "blur", *flags, "in.tif", "-o", "o.tif", "--json", "-v")
+    record = json.loads(ran.out)
+    assert record["frames"] == 5
+    assert record["input_sizes"] == [[5, 6], [7, 4]]
+    assert record["sizes"] == [[3, 4], [5, 2]]
+    assert (record["input_rows"], record["columns"]) == (5, 4)
+    assert record["types"] == ["8-bit gray", "16-bit gray", "8-bit RGB", "float32 gray"]
+    assert record["method"] == record["methods"][0]
+    assert len(set(record["methods"])) == len(record["methods"]) > 1
+    (line,) = ran.err.splitlines()
+    assert "5 frames (8-bit gray, 16-bit gray, 8-bit RGB, float32 gray), " in line
+    assert "6x5 to 4x3, 4x7 to 2x5, min 1, max 1, " in line
+    assert line.endswith("; ".join(record["methods"]))
+
+
+def test_many_kinds_of_pages_are_listed_in_part(apply, here, monkeypatch):
+    monkeypatch.setattr("convcli.frames.MOST_LISTED", 6)
+    animate("in.tif", [np.ones((3, 1 + number), np.uint8) for number in range(8)])
+    ran = apply("-k", "identity", "--frames", "all", "in.tif", "-o", "o.tif", "--json", "-v")
+    record = json.loads(ran.out)
+    assert (record["frames"], len(record["sizes"]), record["has_others"]) == (8, 6, True)
+    assert "4x3 to 4x3, 5x3 to 5x3 and others, min " in ran.err
+
+
+def test_nan_is_counted_over_all_frames(apply, here):
+    pages = [np.full((20, 30), 300, np.float32) for _ in range(3)]
+    pages[1][0, 0] = np.nan
+    animate("one.tif", pages)
+    pages[2][:] = pages[0][:] = np.nan
+    animate("many.tif", pages)
+    flags = ("-k", "identity", "--frames", "all")
+    for name, note in [
+        ("one", "1 NaN value of all feature maps became black"),
+        ("many", "1,201 NaN values of all feature maps became black"),
+    ]:
+        ran = apply(*flags, f"{name}.tif", "-o", f"{name}.png", "-q", "--json")
+        assert json.loads(ran.out)["clipped"] == pytest.approx(
+            1 - (1 if name == "one" else 1201) / 1800, abs=1e-6
+        )
+        ran = apply(*flags, f"{name}.tif", "-o", f"{name}.gif")
+        assert ran.err.splitlines()[-1] == f"{name}.tif: {note}"
+    assert apply(*flags, "many.tif", "-o", "many-floats.tif").err == ""
+
+
 def test_an_animated_gif_stays_one(apply, moving):
     assert apply("-k", "blur", "--frames", "all", "in.gif", "--out-dir", "out").code == 0
     frames, durations = frames_of("out/in_blur.gif")

@@ -238,7 +238,7 @@ def test_alpha_and_nan_are_reported(chain, save):
     assert (ran.code, ran.err) == (0, "a.png: alpha is dropped\n")
     save("n.npy", np.array([[np.nan, 1.0]]))
     ran = chain("n.npy", "relu", "-o", "n.png")
-    assert "1 NaN values of the last layer became black" in ran.err
+    assert "1 NaN value of the last layer became black" in ran.err
 
 
 @pytest.mark.parametrize(
