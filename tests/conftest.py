@@ -123,10 +123,16 @@ def overlaps(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return (width > 0.5) & (height > 0.5)
 
 
+def place_everything(figure: Figure) -> None:
+    """Have matplotlib place what the figure shows, unless it did and nothing has changed."""
+    if figure.stale:
+        figure.draw_without_rendering()
+
+
 def assert_legible(figure: Figure) -> None:
     """Nothing is cut off, no text touches another text, no label touches an image."""
     with style_context():
-        figure.draw_without_rendering()
+        place_everything(figure)
         texts = visible_texts(figure)
         boxes = np.array([text.get_window_extent().extents for text in texts])
     page = figure.bbox
@@ -238,7 +244,7 @@ def axes_lines(axes: Axes, figure: Figure) -> list[str]:
 def layout_lines(figure: Figure) -> list[str]:
     """Return a line for each thing that a figure shows: what it is, and where on the page."""
     with style_context():
-        figure.draw_without_rendering()
+        place_everything(figure)
         width, height = figure.get_size_inches()
         lines = [f"page {width:.2f} {height:.2f}"]
         lines += text_lines(visible(figure.texts), figure)

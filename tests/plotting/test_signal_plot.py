@@ -1,5 +1,7 @@
 """Signals as stems and lines: apply's figure and explain's."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -59,18 +61,23 @@ FIGURES = {
 }
 
 
+@pytest.fixture(scope="module")
+def drawn():
+    """A figure of ``FIGURES``, which several tests look at."""
+    return cache(lambda name: draw(*FIGURES[name], title=NAME if name == "name" else name))
+
+
 def numbers(axes):
     return [text.get_text() for text in axes.texts]
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_nothing_is_cut_or_overlaps(name, legible):
-    signal, rows = FIGURES[name]
-    legible(draw(signal, rows, title=NAME if name == "name" else name))
+def test_nothing_is_cut_or_overlaps(drawn, name, legible):
+    legible(drawn(name))
 
 
-def test_signal_result_and_kernel_have_their_numbers():
-    signal, result, kernel = draw(*FIGURES["short"]).axes
+def test_signal_result_and_kernel_have_their_numbers(drawn):
+    signal, result, kernel = drawn("short").axes
     padded = np.pad(SHORT[0], 1, "edge")
     assert numbers(signal) == [str(n) for n in padded]
     assert numbers(result) == [str(n) for n in np.convolve(padded, [1, 2, 1], "valid")]
@@ -83,8 +90,8 @@ def test_a_convolved_kernel_is_shown_flipped():
     assert "flipped" in kernel.get_title()
 
 
-def test_long_signals_are_lines_without_numbers():
-    signal, result, _ = draw(*FIGURES["long"]).axes
+def test_long_signals_are_lines_without_numbers(drawn):
+    signal, result, _ = drawn("long").axes
     for axes in (signal, result):
         assert not axes.texts
         line = max(axes.lines, key=lambda line: len(line.get_xdata()))
@@ -92,8 +99,8 @@ def test_long_signals_are_lines_without_numbers():
     assert len(line.get_xdata()) == 4000
 
 
-def test_exactly_the_padding_is_hatched():
-    signal, *_ = draw(*FIGURES["column"]).axes
+def test_exactly_the_padding_is_hatched(drawn):
+    signal, *_ = drawn("column").axes
     spans = [patch.get_extents().bounds for patch in signal.patches if patch.get_hatch()]
     assert len(spans) == 2
     places = [
@@ -104,9 +111,8 @@ def test_exactly_the_padding_is_hatched():
 
 
 @pytest.mark.parametrize("name", ["short", "column", "holes", "several"])
-def test_a_result_stands_below_the_middle_of_its_window(name):
-    figure = draw(*FIGURES[name])
-    signal, result = figure.axes[:2]
+def test_a_result_stands_below_the_middle_of_its_window(drawn, name):
+    signal, result = drawn(name).axes[:2]
     image_filter, _ = FIGURES[name][1][0]
     axis = 0 if name == "column" else 1
     stride = image_filter.conv.stride
@@ -164,19 +170,26 @@ EXPLAINED = {
 }
 
 
-def explained(name):
-    pixels, kernel, at, options = EXPLAINED[name]
-    explanation = explain(pixels, kernel, at, **options)
-    return explanation, draw_explanation(explanation, np.asarray(pixels))
+@pytest.fixture(scope="module")
+def explained():
+    """An explanation and its figure, which several tests look at."""
+
+    @cache
+    def both(name):
+        pixels, kernel, at, options = EXPLAINED[name]
+        explanation = explain(pixels, kernel, at, **options)
+        return explanation, draw_explanation(explanation, np.asarray(pixels))
+
+    return both
 
 
 @pytest.mark.parametrize("name", EXPLAINED)
-def test_explanations_are_legible(name, legible):
+def test_explanations_are_legible(explained, name, legible):
     legible(explained(name)[1])
 
 
 @pytest.mark.parametrize("name", ["short", "column", "channels"])
-def test_the_taps_are_ringed_and_the_products_are_there(name):
+def test_the_taps_are_ringed_and_the_products_are_there(explained, name):
     explanation, figure = explained(name)
     response = explanation.outputs[0].responses[0]
     signal, window, weights, products = figure.axes[:4]
@@ -201,11 +214,11 @@ def test_the_same_bytes_every_time(name, tmp_path):
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
 
 
-def test_signals_look_as_they_did(golden):
-    golden(draw(*FIGURES["column"], title="column"), "signal-column")
+def test_signals_look_as_they_did(drawn, explained, golden):
+    golden(drawn("column"), "signal-column")
     golden(explained("short")[1], "signal-explained")
 
 
 @pytest.mark.parametrize("name", ["short", "column", "long", "nan"])
-def test_the_figure_is_laid_out_as_it_was(name, laid_out):
-    laid_out(draw(*FIGURES[name], title=name), f"signal-{name}")
+def test_the_figure_is_laid_out_as_it_was(drawn, name, laid_out):
+    laid_out(drawn(name), f"signal-{name}")

@@ -1,4 +1,4 @@
-"""The figure of a learned kernel: legible, on one scale with the truth, the same bytes."""
+"""The figure of a learned kernel: legible, and on one scale with the truth."""
 
 from dataclasses import replace
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from convcli.kernels.kernel import Kernel
-from convcli.plotting.save import save_figure
 from convcli.teaching.learn.figure import draw_learned
 from convcli.teaching.learn.lookup import recognize
 from convcli.teaching.learn.result import History, LearnResult
@@ -64,10 +63,11 @@ def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0)
 
 
 @pytest.mark.parametrize("descent", [False, True], ids=["squares", "descent"])
-@pytest.mark.parametrize("truth", [None, LONG], ids=["alone", "truth"])
 @pytest.mark.parametrize("name", KERNELS)
-def test_nothing_is_cut_or_overlaps(name, truth, descent, legible):
-    legible(drawn(name, truth=truth, descent=descent)[1])
+def test_nothing_is_cut_or_overlaps(name, descent, legible):
+    """Each kernel with and without a descent, with and without a truth, and each pair of those."""
+    with_truth = descent == (list(KERNELS).index(name) % 2 == 0)
+    legible(drawn(name, truth=LONG if with_truth else None, descent=descent)[1])
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 1000])
@@ -135,13 +135,6 @@ def test_a_floor_far_below_is_in_the_title_and_not_drawn():
     assert len(figure.axes[0].lines) == 1
     assert "least squares has a loss of" in figure.axes[0].get_title()
     assert figure.axes[0].get_ylim()[0] > 1e-3 * learned.history.losses.min()
-
-
-def test_same_bytes(tmp_path):
-    learned, _ = drawn("3x3", descent=True)
-    for name in ("a.png", "b.png"):
-        save_figure(draw_learned(learned), tmp_path / name)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 @pytest.mark.parametrize(
