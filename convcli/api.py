@@ -207,8 +207,8 @@ def convolve(
     ``padding="full"``, ``"same"`` and ``"valid"`` equal ``scipy.signal.convolve2d`` and, for two
     1-D arrays, ``numpy.convolve``; the anchor of an even kernel flips with it. Where both are 1-D
     and the kernel is the longer, the two are swapped, as numpy does, since convolution commutes:
-    ``same`` has the length of the longer one, and the border continues that one. The signal may
-    hold NaN and infinities either way.
+    ``same`` has the length of the longer one, the border continues that one, and it counts as the
+    image in the type of the result. The signal may hold NaN and infinities either way.
 
     Args:
         {image}

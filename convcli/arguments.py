@@ -1,6 +1,6 @@
 """What the Python functions accept: images, kernels and numbers of many kinds.
 
-Each function returns what the rooms below take, or raises a ConvcliError that names the argument.
+Each function returns what the core takes, or raises a ConvcliError that names the argument.
 Arrays, the common case, pay one type test.
 """
 

@@ -119,6 +119,16 @@ def short_repr(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def count_text(count: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    >>> count_text(1, "channel"), count_text(1234, "pass")
+    ('1 channel', '1,234 passes')
+    """
+    plural = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{plural}"
+
+
 def internal_error(error: Exception) -> str:
     """Return the one-line message for an exception that is a bug in convcli.
 

@@ -71,7 +71,9 @@ def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> N
     if options.matrix is not None:
         check_matrix(options.names or options.files_from is not None)
     elif not options.names and options.files_from is None:
-        raise UsageError("no INPUT: name files, folders or patterns, or use --files-from")
+        raise UsageError(
+            "no INPUT: name files, folders or patterns, or give --files-from or --matrix"
+        )
     for name in options.names:
         file_of(name)  # raises if there is no such sample
     uses = options.names.count(STDIN) + (options.files_from == STDIN) + kernel_from_stdin

@@ -35,14 +35,29 @@ def memory_check(max_memory: int | float) -> MemoryCheck:
     return partial(check_fits, limit=memory_limit(max_memory))
 
 
-def available_memory() -> int:
-    """Return the bytes available without swapping, within the container's limit if there is one."""
+def available_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the bytes available without swapping, within the container's limit if there is one.
+
+    Args:
+        group: the folder with the limits of the process's control group, of version 2 or 1.
+    """
     free = _free_memory()
-    with suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        free = min(free, limit - int((group / "memory.current").read_text()))
+    for folder, limit, used in (
+        (group, "memory.max", "memory.current"),
+        (group / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        with suppress(OSError, ValueError):  # "max" is no limit
+            taken = int((folder / used).read_text()) - _unused_cache(folder / "memory.stat")
+            free = min(free, int((folder / limit).read_text()) - taken)
     return max(free, 0)
+
+
+def _unused_cache(statistics: Path) -> int:
+    """Return the bytes of files that the system keeps in memory only until others need it."""
+    with suppress(OSError, ValueError):
+        fields = dict(line.split() for line in statistics.read_text().splitlines())
+        return int(fields.get("total_inactive_file", fields.get("inactive_file", 0)))
+    return 0
 
 
 def _free_memory() -> int:

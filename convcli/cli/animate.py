@@ -20,7 +20,7 @@ from convcli.cli.options import (
     output_option,
     read_one_options,
 )
-from convcli.cli.types import POSITION, InputType
+from convcli.cli.types import POSITION, InputType, IntegerType, NumberType
 from convcli.errors import prefix_errors
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.options import ReadOptions
@@ -62,14 +62,14 @@ frame_options = option_group(
     ),
     frame_option(
         "--step",
-        type=click.IntRange(min=1),
+        type=IntegerType(min=1),
         metavar="N",
         show_default="all, or 200 evenly spaced",
         help="Show every N-th position and the last.",
     ),
     frame_option(
         "--fps",
-        type=click.FloatRange(0.1, 50),
+        type=NumberType(0.1, 50),
         metavar="F",
         show_default="5, 10 or 20, by the number of frames",
         help="Frames per second; the last frame stays longer.",
@@ -143,7 +143,7 @@ def animate(
     count = len(animation)
     if frames.step is None and count < positions.total:
         click.echo(
-            f"{name}: {count} of {positions.total} positions shown; "
+            f"{name}: {count} of {positions.total:,} positions shown; "
             "--step N, or --from and --to, choose others",
             err=True,
         )

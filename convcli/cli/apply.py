@@ -14,7 +14,7 @@ from convcli.atomic import check_target
 from convcli.batch.options import ExecutionOptions, InputOptions, OutputOptions
 from convcli.choices import NAME_TEMPLATE
 from convcli.cli.command import Command
-from convcli.cli.files import opens_input
+from convcli.cli.files import mark_input_opened
 from convcli.cli.kernel_args import KernelArgs, apply_kernel_options
 from convcli.cli.options import (
     MATRIX,
@@ -33,7 +33,7 @@ from convcli.cli.options import (
     speed_option,
     write_options,
 )
-from convcli.cli.types import FolderType, InputType, PathType
+from convcli.cli.types import FolderType, InputType, IntegerType, NumberType, PathType
 from convcli.errors import ExitCode, UsageError, shown
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
@@ -111,14 +111,14 @@ execution_options = option_group(
     speed_option(
         "-j",
         "--jobs",
-        type=click.IntRange(min=1),
+        type=IntegerType(min=1),
         metavar="N",
         show_default="one per processor",
         help="Number of images at a time, each in its own process.",
     ),
     speed_option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=NumberType(min=0, min_open=True),
         metavar="SECONDS",
         rare=True,
         help="Give up on an image after SECONDS.",
@@ -320,7 +320,7 @@ def _report(
     with closing(results):
         for result in results:
             reporter.report(result)
-            opens_input()  # an error from now on is no fault of the command line
+            mark_input_opened()  # an error from now on is no fault of the command line
             figures += [result.figure] if result.figure is not None else []
     code = reporter.finish(jobs.ignored)
     if figures:

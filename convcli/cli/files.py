@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from convcli.images.image import ImageData
 
 
-def opens_input(context: click.Context | None = None) -> None:
+def mark_input_opened(context: click.Context | None = None) -> None:
     """Remember that a command opens an INPUT: from now on, errors exit with 1 in place of 2."""
     context = context or click.get_current_context(silent=True)  # other threads have none
     if context is not None:
@@ -26,8 +26,13 @@ def opens_input(context: click.Context | None = None) -> None:
 
 
 def input_was_opened(context: click.Context) -> bool:
-    """Tell whether :func:`opens_input` was called."""
+    """Tell whether :func:`mark_input_opened` was called."""
     return bool(context.meta.get(__name__))
+
+
+def no_input() -> UsageError:
+    """Return the error of a command without INPUT."""
+    return UsageError("no INPUT: name a file, or give numbers with --matrix")
 
 
 def one_input(source: str | None, matrix: str | None) -> str:
@@ -39,7 +44,7 @@ def one_input(source: str | None, matrix: str | None) -> str:
     from convcli.batch.inputs import MATRIX, check_matrix
 
     if matrix is None and source is None:
-        raise UsageError("Missing argument 'INPUT'.")
+        raise no_input()
     if matrix is not None:
         check_matrix(source)
     return source or MATRIX
@@ -79,7 +84,7 @@ def read_one(
         opened = Source(source, sample=source)
     else:
         opened = Source(source, is_stdin=source == STDIN)
-    opens_input()
+    mark_input_opened()
     name = shown(opened.name)
     with prefix_errors(name):
         image = read_image(

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
-
 from convcli.choices import ALPHAS, COMBINATIONS, METHOD_SYNONYMS, METHODS, PERCENTILES
 from convcli.cli.options import (
     PERCENTILE,
@@ -21,7 +19,7 @@ from convcli.cli.options import (
     range_option,
     speed_option,
 )
-from convcli.cli.types import KernelSpecType, WordType
+from convcli.cli.types import IntegerType, KernelSpecType, WordType
 from convcli.errors import UsageError
 from convcli.geometry import ConvOptions
 
@@ -113,7 +111,8 @@ class KernelArgs(NamedTuple):
         filters = self.filters(conv)
         count = len(filters)
         if number is not None and number > count:
-            raise UsageError(f"--filter {number}: there are only {count} results")
+            results = "is only 1 result" if count == 1 else f"are only {count} results"
+            raise UsageError(f"--filter {number}: there {results}")
         if number is None and count > 1:
             labels = ", ".join(option.label for option in filters[:4]) + ", ..." * (count > 4)
             raise UsageError(
@@ -209,7 +208,7 @@ apply_kernel_options = option_group(
     ),
     speed_option(
         "--threads",
-        type=click.IntRange(min=1),
+        type=IntegerType(min=1),
         metavar="N",
         rare=True,
         envvar="CONVCLI_THREADS",
@@ -230,7 +229,7 @@ def filter_option(command: str) -> Decorator:
     return kernel_option(
         "--filter",
         "number",
-        type=click.IntRange(min=1),
+        type=IntegerType(min=1),
         metavar="N",
         help=f"{command.capitalize()} the N-th kernel of a bank only, counted from 1.",
     )

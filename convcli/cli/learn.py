@@ -13,7 +13,7 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.cli.command import Command
-from convcli.cli.files import check_outputs, opens_input, read_one
+from convcli.cli.files import check_outputs, mark_input_opened, read_one
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
     DIGITS,
@@ -179,7 +179,7 @@ def learn(
     check_memory = memory_check(max_memory)
 
     def read(path: str) -> tuple[ImageData, str]:
-        opens_input(context)  # a thread may read
+        mark_input_opened(context)  # a thread may read
         return read_one(path, reading, check_memory, quiet=True)
 
     def check(name: str, example: Example) -> None:

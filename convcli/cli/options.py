@@ -31,6 +31,7 @@ from convcli.cli.types import (
     MEMORY,
     PERCENTILE_PAIR,
     SIZE,
+    IntegerType,
     OutputType,
     PaddingType,
     PairType,
@@ -213,7 +214,7 @@ _FRAMES = input_option(
 )
 _MAX_PIXELS = input_option(
     "--max-pixels",
-    type=click.IntRange(min=1),
+    type=IntegerType(min=1),
     metavar="N",
     rare=True,
     default=MAX_PIXELS,
@@ -240,7 +241,7 @@ MAX_MEMORY = speed_option(
 
 DIGITS = message_option(
     "--digits",
-    type=click.IntRange(0, 17),
+    type=IntegerType(0, 17),
     metavar="N",
     rare=True,
     show_default="the reliable ones",
@@ -266,7 +267,7 @@ _ENCODING = (
     ),
     output_option(
         "--quality",
-        type=click.IntRange(1, 100),
+        type=IntegerType(1, 100),
         metavar="1-100",
         rare=True,
         show_default="95",
@@ -274,7 +275,7 @@ _ENCODING = (
     ),
     output_option(
         "--compress-level",
-        type=click.IntRange(0, 9),
+        type=IntegerType(0, 9),
         metavar="0-9",
         rare=True,
         show_default="1, for speed",

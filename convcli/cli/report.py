@@ -15,7 +15,7 @@ import click
 
 from convcli.batch.job import JobResult, OutputResult
 from convcli.cli.options import MessageOptions
-from convcli.errors import ExitCode, UsageError, shown
+from convcli.errors import ExitCode, UsageError, count_text, shown
 from convcli.geometry import size_text
 from convcli.images.notes import visible
 
@@ -130,7 +130,7 @@ class Reporter:
             parts = [f"{self.done} of {total} done{timing}"]
             parts += [f"{self.skipped} left as they were"] * bool(self.skipped)
             parts += [f"{self.failed} failed"] * bool(self.failed)
-            parts += [f"{ignored} other file{'s' * (ignored > 1)} skipped"] * bool(ignored)
+            parts += [f"{count_text(ignored, 'other file')} skipped"] * bool(ignored)
             click.echo(", ".join(parts), err=True)
         return ExitCode.FAILED if self.failed else ExitCode.DONE
 

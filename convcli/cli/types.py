@@ -63,6 +63,18 @@ class ParsedType(TextType):
         return completion_items(word for word in self.words if word.startswith(incomplete))
 
 
+class IntegerType(click.IntRange):
+    """An integer; a message calls it that, where Click says "integer range"."""
+
+    name = "integer"
+
+
+class NumberType(click.FloatRange):
+    """A number; a message calls it that, where Click says "float range"."""
+
+    name = "number"
+
+
 class InputType(click.Path):
     """A file name, or ``@NAME`` of a sample."""
 

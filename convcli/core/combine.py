@@ -29,11 +29,21 @@ def magnitude(blocks: list[Block]) -> Block:
 
 
 def maximum(blocks: list[Block]) -> Block:
-    """Return the maximum, in the blocks' common type."""
-    most = blocks[0].astype(np.result_type(*blocks))
+    """Return the maximum, in the type that :func:`combined_type` tells."""
+    kind = _common_type([block.dtype for block in blocks])
+    if kind == np.uint64:  # one map is never negative, nor is then the maximum
+        blocks = [np.maximum(block, 0).astype(kind) for block in blocks]
+    most = blocks[0].astype(kind)
     for block in blocks[1:]:
         np.maximum(most, block, out=most)
     return most
+
+
+def _common_type(kinds: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
+    """Return numpy's common type, but uint64 for int64 and uint64, whose maximum it holds."""
+    if np.dtype(np.uint64) in kinds and all(kind.kind in "iu" for kind in kinds):
+        return np.dtype(np.uint64)
+    return np.result_type(*kinds)
 
 
 def total(blocks: list[Block]) -> Block:
@@ -113,7 +123,7 @@ def combined_type(maps: Sequence[SumTypes], combine: str | None) -> np.dtype[Any
     Raises:
         UsageError: the sum of integer maps may exceed int64.
     """
-    kind = np.result_type(*(types.result for types in maps))
+    kind = _common_type([types.result for types in maps])
     if combine in ("magnitude", "mean"):
         return float_type(kind)
     if combine == "sum" and all(types.result.kind != "f" for types in maps):

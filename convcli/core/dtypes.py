@@ -1,7 +1,7 @@
 """Number types: which types a convolution sums in, how accurate they are, and how it rounds.
 
 Integer images with integer kernels are summed exactly in integers; everything else is summed in
-floating point.
+floating point, and so are quotients whose sums no 64-bit integer may hold.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def as_numbers(
         message = f"{name} must have rows of equal length that hold numbers only"
         raise error(message) from problem
     if array.dtype.kind == "O" and any(
-        isinstance(value, int) and value.bit_length() > 63 for value in array.flat
+        isinstance(value, int) and value.bit_length() > 64 for value in array.flat
     ):
         raise error(f"{name} has integers beyond 64 bits; give them as floats")
     if isinstance(values, list | tuple) and array.dtype == DOUBLE and (abs(array) >= 2.0**63).any():
@@ -75,7 +75,7 @@ def _large_integers(
 
 
 def real_number(value: object, name: str, error: type[UsageError] = UsageError) -> float:
-    """Return a number of any type as a Python number, a whole one as an int.
+    """Return a number of any type as a Python number, a whole one of 64 bits as an int.
 
     Raises:
         UsageError: it is no real number, or beyond the range of floats; ``error`` may replace it.
@@ -178,24 +178,27 @@ def choose_types(
 
     Raises:
         KernelError: the weights are not finite.
-        UsageError: integer sums exceed 64 bits.
+        UsageError: the results are integers, and their sums exceed 64 bits.
     """
     result = np.result_type(image.dtype, floats)
-    if not image.bounds or not isinstance(fill, int) or kernel.dtype.kind == "f":
+    biases = bias if isinstance(bias, tuple) else (bias,)
+    added = [each for each in biases if isinstance(each, int) and divisor == 1]
+    whole = len(added) == len(biases)  # whether results are integers
+    bounds = accumulator = None
+    if image.bounds and isinstance(fill, int) and kernel.dtype.kind != "f":
+        bounds = least, greatest = _sum_bounds(image.bounds, kernel, fill)
+        lowest, highest = min(added, default=0), max(added, default=0)
+        low = min(least, least + lowest, lowest)
+        high = max(greatest, greatest + highest, highest)
+        accumulator = (smallest_integer if whole else _integer_type)((low, high))
+    if bounds is None or accumulator is None:
         # Sums have the result's type; a method sums in float64 where float32 is too inaccurate.
         weights = kernel.astype(np.float64) / float(divisor)
         check_finite(weights)
         spread = not image.bounds or max(map(abs, (*image.bounds, fill))) >= 1 / OUTLIER
         return SumTypes(weights, result, result, result, 1, bias, spread=spread)
-    biases = bias if isinstance(bias, tuple) else (bias,)
-    added = [each for each in biases if isinstance(each, int) and divisor == 1]
-    bounds = least, greatest = _sum_bounds(image.bounds, kernel, fill)
-    lowest, highest = min(added, default=0), max(added, default=0)
-    accumulator = smallest_integer(
-        (min(least, least + lowest, lowest), max(greatest, greatest + highest, highest))
-    )
     weights = kernel.astype(np.int64)
-    if len(added) == len(biases):
+    if whole:
         narrowest = np.dtype(np.int64 if image.dtype.itemsize > 2 else np.int32)
         result = max(accumulator, narrowest, key=lambda kind: kind.itemsize)
         return SumTypes(weights, accumulator, accumulator, result, divisor, bias, bounds)
@@ -228,8 +231,9 @@ def value_bounds(types: SumTypes) -> Bounds:
 
 
 def int_if_whole(number: float) -> float:
-    """Return a whole number as an int, which exact arithmetic needs."""
-    return int(number) if float(number).is_integer() else float(number)
+    """Return a whole number that fits in 64 bits as an int, which exact sums need."""
+    whole = int(number) if float(number).is_integer() else None
+    return float(number) if whole is None or not -(2**63) <= whole < 2**64 else whole
 
 
 def float_type(kind: np.dtype[Any]) -> np.dtype[Any]:
@@ -250,14 +254,21 @@ def smallest_integer(bounds: Bounds) -> np.dtype[np.generic]:
     >>> smallest_integer((-2040, 2040)), smallest_integer((0, 2**64 - 1))
     (dtype('int16'), dtype('uint64'))
     """
+    kind = _integer_type(bounds)
+    if kind is None:
+        low, high = map(float, bounds)
+        raise UsageError(
+            f"sums may lie between {low:.3g} and {high:.3g}, beyond 64-bit integers; "
+            "give the weights or the image as floats"
+        )
+    return kind
+
+
+def _integer_type(bounds: Bounds) -> np.dtype[np.generic] | None:
     for kind in (np.int16, np.int32, np.int64, np.uint64):
         if np.iinfo(kind).min <= bounds[0] and bounds[1] <= np.iinfo(kind).max:
             return np.dtype(kind)
-    largest = max(-bounds[0], bounds[1])
-    raise UsageError(
-        f"sums may reach {Decimal(largest):.2e}, beyond 64-bit integers; "
-        "convert the image to float64"
-    )
+    return None
 
 
 def check_image(image: NDArray[Any]) -> None:

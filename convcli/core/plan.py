@@ -34,7 +34,6 @@ CACHED_KERNEL_BYTES = 1 << 15  # methods of larger kernels take too much memory 
 LONGEST_SIDE = 2**31 - 1
 ERRORS = {SINGLE: 1e-5, DOUBLE: 1e-12}  # what convcli promises
 _EPSILON = {SINGLE: 2.0**-23, DOUBLE: 2.0**-52}
-LARGEST_FILL = 2**63  # a larger one makes the sums floating point
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +94,7 @@ class Plan:
         return f"{reason}; where it is not accurate: {self.methods[1].describe()}"
 
     def describe(self) -> str:
-        """Return one line with the method, its cost and its number type."""
+        """Return one line with the method, its number of operations and its number type."""
         kind = "exact integers" if self.types.is_exact else "floating point"
         return f"{self.methods[0].describe()} ({kind})"
 
@@ -159,11 +158,10 @@ def make_plan(
         )
     border = border_name(options.border)
     fill = real_number(options.fill, "fill") if border == "constant" else 0
-    if isinstance(fill, int) and abs(fill) > LARGEST_FILL:
-        fill = float(fill)  # beyond exact sums
     shape = geometry.output_shape + (image.shape[2:] if weights.ndim == 2 else weights.shape[:-3])
     if method not in (*METHODS, *METHOD_SYNONYMS):
-        raise UsageError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
+        names = ", ".join((*METHODS, *METHOD_SYNONYMS))
+        raise UsageError(f"method must be one of {names}, not {method!r}")
     method = METHOD_SYNONYMS.get(method, method)
     choose = _choose if bank.nbytes <= CACHED_KERNEL_BYTES else _choose.__wrapped__
     content = bank.tobytes(), bank.shape, bank.dtype.str

@@ -13,7 +13,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from convcli.core.digits import round_values
-from convcli.errors import quoted
+from convcli.errors import count_text, quoted
 from convcli.images.image import depth_of
 from convcli.images.options import over_limit
 from convcli.kernels.matrix_text import content_lines, unbracketed
@@ -124,7 +124,9 @@ def _parse_pixels(
         raise ArrayError(over_limit(f"{len(lines) - 1:,}", max_pixels))
     table, notes = _parse_lines(lines[1:], sys.maxsize)
     if table.shape[1] != width:
-        raise ArrayError(f"has {width} titles, but {table.shape[1]} numbers in a line")
+        raise ArrayError(
+            f"has {count_text(width, 'title')}, but {table.shape[1]} in a line of numbers"
+        )
     columns = int(np.argmax(table[:, 0] != 0)) or len(table)  # up to the first line of row 1
     rows = len(table) // columns
     places = np.indices((rows, columns)).reshape(2, -1).T
@@ -177,7 +179,7 @@ def _parse_words(
         words = _split(number, content, separator)
         if len(words) != columns:
             raise ArrayError(
-                f"line {number} has {len(words)} numbers, but the first row has {columns}"
+                f"rows differ in length: the first has {columns}, line {number} has {len(words)}"
             )
         rows.append(words)
         for word in words:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from convcli.errors import UsageError, shown
+from convcli.errors import UsageError, count_text, shown
 
 ANY = None
 NONE: frozenset[int] = frozenset()
@@ -75,7 +75,7 @@ class Format:
         """
         if self.holds(channels, depth):
             return
-        content = f"{channels} channel{'' if channels == 1 else 's'}"
+        content = count_text(channels, "channel")
         if depth is not None and self.channels == NONE:
             content = "pixels, only plain numbers"
         elif depth is None:
@@ -92,7 +92,8 @@ class Format:
         """Raise UsageError, with what holds several of such images, unless this format does."""
         if not self.frames:
             advice = _advice_on_frames(channels, depth)
-            raise UsageError(f"{self.suffix} holds a single frame; {advice}")
+            content = "" if depth is not None else " of plain numbers"
+            raise UsageError(f"{self.suffix} holds a single frame{content}; {advice}")
 
     def _options_for(self, channels: int, depth: int | None) -> list[str]:
         """Return the options that make the image one that it holds."""

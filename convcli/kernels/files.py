@@ -12,7 +12,7 @@ import numpy as np
 
 from convcli.atomic import atomic_write
 from convcli.errors import KernelError, UsageError, quoted, shown
-from convcli.kernels.kernel import MAX_WEIGHT, Kernel
+from convcli.kernels.kernel import MAX_WEIGHT, Kernel, check_integers
 from convcli.kernels.matrix_text import (
     aligned,
     check_row_lengths,
@@ -236,9 +236,8 @@ def _array(value: Any) -> np.ndarray[Any, Any]:
     for cell in cells:
         if isinstance(cell, bool) or not isinstance(cell, int | float):
             raise KernelError(f"{quoted(str(cell))} is not a number")
-        if isinstance(cell, int) and cell.bit_length() > 63:
-            raise KernelError("a kernel's integers must fit in 64 bits")
     integers = all(isinstance(cell, int) for cell in cells)
+    check_integers(cell for cell in cells if isinstance(cell, int))
     return np.array(cells, dtype=np.int64 if integers else np.float64).reshape(shape)
 
 

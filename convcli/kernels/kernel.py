@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -307,8 +308,8 @@ def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
     if array.size == 0:
         raise KernelError("a kernel needs at least one weight")
     integers = array.dtype.kind in "biu"
-    if integers and not -INT64.max <= int(array.min()) <= int(array.max()) <= INT64.max:
-        raise KernelError("a kernel's integers must fit in 64 bits")
+    if integers:
+        check_integers((int(array.min()), int(array.max())))
     # A long double that float64 cannot hold becomes infinity or NaN, which is refused below.
     with np.errstate(all="ignore"):
         # Adding 0.0 removes the sign of negative zeros.
@@ -317,6 +318,14 @@ def _checked_matrix(given: ArrayLike) -> NDArray[Any]:
         _check_magnitude(matrix)
     matrix.flags.writeable = False
     return matrix
+
+
+def check_integers(weights: Iterable[int]) -> None:
+    """Raise KernelError unless int64 holds all weights, and holds them with the other sign."""
+    if any(abs(weight) > INT64.max for weight in weights):
+        raise KernelError(
+            f"a kernel's integers must lie within ±{INT64.max}; write larger ones as floats: 1e19"
+        )
 
 
 def _check_magnitude(weights: NDArray[Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import KernelError, quoted
-from convcli.kernels.kernel import INT64, MAX_WEIGHT, Kernel
+from convcli.kernels.kernel import MAX_WEIGHT, Kernel, check_integers
 
 # Only one way to match a run of digits: otherwise a long run takes quadratic time.
 NUMBER = re.compile(r"[+-]?(?:\d+/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
@@ -99,8 +99,7 @@ def check_row_lengths(rows: Sequence[Sequence[Any]]) -> None:
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
             raise KernelError(
-                f"rows differ in length: row 1 has {len(rows[0])} weights, "
-                f"row {number} has {len(row)}"
+                f"rows differ in length: row 1 has {len(rows[0])}, row {number} has {len(row)}"
             )
 
 
@@ -170,6 +169,5 @@ def _common_kernel(cells: list[list[Fraction | float]], name: str) -> Kernel:
     if decimal or divisor > MAX_DIVISOR:
         return Kernel(np.array(cells, dtype=np.float64), name=name)
     integers = [[int(fraction * divisor) for fraction in row] for row in fractions]
-    if any(abs(weight) > INT64.max for row in integers for weight in row):
-        raise KernelError("a kernel's integers must fit in 64 bits")
+    check_integers(weight for row in integers for weight in row)
     return Kernel(np.array(integers, dtype=np.int64), divisor=divisor, name=name)

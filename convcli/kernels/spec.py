@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from convcli.core.dtypes import int_if_whole
-from convcli.errors import KernelError, UsageError, quoted
+from convcli.errors import KernelError, UsageError, prefix_errors, quoted
 from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
 from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
 from convcli.kernels.files import (
@@ -248,11 +248,12 @@ def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:
             raise KernelError(str(error)) from error
     if text.lower().endswith(KERNEL_SUFFIXES):
         return read_kernel_file(text)
-    if BRACKETED.match(text):
-        return read_content(text.encode(), "", "custom")
-    first = split_row(text)[0]
-    if ";" in text or is_number(first) or first.lower().lstrip("+-") in ("nan", "inf"):
-        return parse_text(text)
+    with prefix_errors(f"kernel {quoted(text)}"):
+        if BRACKETED.match(text):
+            return read_content(text.encode(), "", "custom")
+        first = split_row(text)[0]
+        if ";" in text or is_number(first) or first.lower().lstrip("+-") in ("nan", "inf"):
+            return parse_text(text)
     if looks_like_path(text):
         return read_kernel_file(text)
     raise unknown_kernel(text.partition(":")[0])

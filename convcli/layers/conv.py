@@ -13,7 +13,7 @@ from convcli.core.correlate import run
 from convcli.core.dtypes import float_type, int_if_whole, smallest_integer, with_channels
 from convcli.core.memory import strip_bytes
 from convcli.core.plan import make_plan
-from convcli.errors import KernelError, UsageError
+from convcli.errors import KernelError, UsageError, count_text
 from convcli.geometry import ConvOptions, Geometry, conv_geometry, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
@@ -74,7 +74,8 @@ class Conv:
             raise UsageError(f"the kernels' maps differ in size: {texts}; use --padding same")
         channels = sum(_count_maps(group, shape) for group in self.sets)
         if isinstance(self.bias, tuple) and len(self.bias) != channels:
-            raise UsageError(f"--bias has {len(self.bias)} numbers for {channels} maps")
+            numbers, maps = count_text(len(self.bias), "number"), count_text(channels, "map")
+            raise UsageError(f"--bias has {numbers} for {maps}")
         [(rows, columns)] = sizes
         products = sum(
             kernel.matrix.size * (shape[2] if kernel.matrix.ndim == 2 else 1)
@@ -118,8 +119,8 @@ class Conv:
     def _geometry(self, kernel: Kernel, shape: Shape) -> Geometry:
         if kernel.matrix.ndim == 3 and len(kernel.matrix) != shape[2]:
             raise KernelError(
-                f"kernel {kernel.name} sums over {_channels_text(len(kernel.matrix))}, "
-                f"but the layer's input has {_channels_text(shape[2])}"
+                f"kernel {kernel.name} sums over {count_text(len(kernel.matrix), 'channel')}, "
+                f"but the layer's input has {count_text(shape[2], 'channel')}"
             )
         options = self.options
         return conv_geometry(
@@ -200,7 +201,3 @@ def _count_maps(group: KernelSet, shape: Shape) -> int:
     if len(counts) > 1:
         raise UsageError("--combine takes 2-D kernels or 3-D kernels (C, kh, kw), not both")
     return counts.pop()
-
-
-def _channels_text(count: int) -> str:
-    return f"{count} channel{'' if count == 1 else 's'}"

@@ -85,8 +85,8 @@ def network_bytes(stages: Sequence[Stage], shape: Shape, dtype: DTypeLike) -> in
 def run_network(stages: Sequence[Stage], maps: Maps) -> Iterator[Maps]:
     """Yield each layer's output maps (H', W', C'); a layer is computed when it is asked for.
 
-    Values are not rounded or clipped between layers. Integers stay exact until a layer makes
-    fractions of them: float32, or float64 for 32-bit integers and float64.
+    Values are not rounded or clipped between layers. Integers stay exact up to 2**53 until a
+    layer makes fractions of them: float32, or float64 for 32-bit integers and float64.
 
     Args:
         stages: from :func:`plan_network`.

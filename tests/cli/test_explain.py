@@ -196,6 +196,8 @@ def test_of_a_bank_one_is_explained_or_all_are_combined(explain, gray, save):
     flags = ["-k", "bank.npy", "--at", "4,5", "gray.png", "--range", "raw"]
     explain(*flags).fails(2, "bank-1, bank-2", "--filter N", "--combine")
     explain(*flags, "--filter", "3").fails(2, "--filter 3", "2 results")
+    one = ["-k", "1", "--at", "4,5", "gray.png", "--filter", "2"]
+    explain(*one).fails(2, "--filter 2: there is only 1 result")
     total = int(gray[3:6, 4:7].astype(int).sum())
     for more, value in ((["--filter", "1"], total), (["--filter", "2"], 0)):
         assert text_of(explain(*flags, *more)).endswith(f"pixel     {value}\n")

@@ -34,6 +34,39 @@ def test_some_memory_is_available():
     assert available_memory() > 1 << 20
 
 
+@pytest.mark.parametrize(
+    ("files", "available"),
+    [
+        ({}, None),
+        ({"memory.max": "max", "memory.current": "900", "memory.stat": "inactive_file 1"}, None),
+        ({"memory.max": "1000", "memory.current": "900", "memory.stat": "anon 5"}, 100),
+        ({"memory.max": "1000", "memory.current": "900"}, 100),
+        (
+            {"memory.max": "1000", "memory.current": "900",
+             "memory.stat": "anon 150\ninactive_file 700\nactive_file 50"},
+            800,
+        ),
+        ({"memory.max": "1000", "memory.current": "1200", "memory.stat": "inactive_file 0"}, 0),
+        (
+            {"memory/memory.limit_in_bytes": "1000", "memory/memory.usage_in_bytes": "900",
+             "memory/memory.stat": "inactive_file 10\ntotal_inactive_file 400"},
+            500,
+        ),
+        (
+            {"memory/memory.limit_in_bytes": "9223372036854771712",
+             "memory/memory.usage_in_bytes": "900", "memory/memory.stat": "inactive_file 10"},
+            None,
+        ),
+    ],
+)  # fmt: skip
+def test_a_container_has_its_limit_less_what_it_uses_but_for_the_cache(tmp_path, files, available):
+    (tmp_path / "memory").mkdir()
+    for name, content in files.items():
+        (tmp_path / name).write_text(content + "\n")
+    found = available_memory(tmp_path)
+    assert found == available if available is not None else found > 1 << 20
+
+
 def test_the_line_tells_how_far_it_is(capsys):
     progress = Progress(8)
     progress.count(JobResult("a", (OutputResult("k", "o", sizes=(((1000, 2000), (1, 1)),)),)))
@@ -50,7 +83,9 @@ def test_the_line_tells_how_far_it_is(capsys):
     ("options", "said"),
     [
         (["--jobs", "0"], "--jobs"),
+        (["--jobs", "abc"], "'abc' is not a valid integer."),
         (["--timeout", "0"], "--timeout"),
+        (["--timeout", "abc"], "'abc' is not a valid number."),
         (["--max-memory", "lots"], "--max-memory"),
         (["--scheduler", "tcp://x:1", "-j", "2"], "--jobs is for this machine"),
         (["--scheduler", "tcp://x:1", "--max-memory", "1G"], "--max-memory is for this machine"),

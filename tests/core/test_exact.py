@@ -120,12 +120,35 @@ def test_sums_beyond_int64_that_are_never_negative_are_exact_in_uint64(
         (2 * LIMIT - 1, "u8", [[1]], -1),
         (255, "u1", [[2**60]], 0),
         (-LIMIT, "i8", [[1]], -1),
-        (1, "u1", [[1]], 2**64),
     ],
 )
 def test_sums_beyond_64_bits_are_refused(value, dtype, kernel, bias):
-    with pytest.raises(UsageError, match=r"beyond 64-bit integers; convert the image to float64"):
+    with pytest.raises(UsageError, match=r"beyond 64-bit integers; give the weights or the image"):
         cross_correlate(np.full((2, 3), value, dtype), kernel, bias=bias)
+
+
+def test_the_refusal_tells_both_bounds_with_their_signs():
+    with pytest.raises(UsageError, match=r"may lie between -1\.84e\+19 and 1\.84e\+19, beyond"):
+        cross_correlate(np.array([[-LIMIT, LIMIT - 1]]), [[1, 1]], padding="valid", stride=9)
+
+
+@pytest.mark.parametrize(("divisor", "bias"), [(16, 0), (1, 0.5), (1, 1e30), (1, -(2**64))])
+def test_results_that_are_floats_are_summed_in_floats_beyond_64_bits(divisor, bias, by_loops):
+    image = np.array([[LIMIT - 1, 1, -LIMIT], [3, 4, 5]])
+    kernel = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]])
+    sums = np.array(by_loops(image.astype(object), kernel.astype(object)))
+    actual = cross_correlate(image, kernel, divisor=divisor, bias=bias)
+    assert actual.dtype == np.float64
+    expected = [[float(Fraction(n) / divisor + Fraction(bias)) for n in row] for row in sums]
+    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12 * 16 * 2.0**63)
+
+
+@pytest.mark.parametrize("fill", [2**64 - 1, -(2**63)])
+def test_a_fill_of_64_bits_stays_exact(fill):
+    image = np.array([[7]], np.uint64 if fill > 0 else np.int64)
+    actual = cross_correlate(image, [[1, 0]], padding=(0, 0, 1, 0), border="constant", fill=fill)
+    assert actual.tolist() == [[fill]]
+    assert actual.dtype == image.dtype
 
 
 @pytest.mark.parametrize("method", ["fft", "toeplitz"])
@@ -286,6 +309,8 @@ def test_lists_of_integers_up_to_64_bits_stay_integers():
     actual = cross_correlate([[1, 0]], [[0, 2**63 + 1]], padding="valid")
     assert actual.tolist() == [[0]]
     assert cross_correlate([[2.0**63, 1]], [[1]]).dtype == np.float64
+    with pytest.raises(UsageError, match="image must be real numbers or"):
+        cross_correlate([[2**63, None]], [[1]])
     for image in ([[2**63, -1]], [[2**64, 1]]):
         with pytest.raises(UsageError, match=r"integers .*64 bits.*as floats"):
             cross_correlate(image, [[1]])
@@ -304,6 +329,14 @@ def test_combined_maps_never_wrap(value, combine):
         for dtype in (None, np.uint8):
             with pytest.raises(UsageError, match="beyond 64-bit integers"):
                 cross_correlate(image, twice, dtype=dtype)
+
+
+def test_the_maximum_of_signed_and_unsigned_maps_stays_exact():
+    """The second map is below 0 here and above int64 there; numpy's common type is float64."""
+    image = np.array([[2**63 + 1, 1, 5]], np.uint64)
+    kernels = (Kernel([[1, 0]]), Kernel([[0, 0]], bias=-9))
+    actual = cross_correlate(image, KernelSet("two", kernels, "max"), padding="valid")
+    assert (actual.dtype, actual.tolist()) == (np.dtype("u8"), [[2**63 + 1, 1]])
 
 
 def test_biases_count_in_the_sum_of_maps():

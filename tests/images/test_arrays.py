@@ -70,7 +70,7 @@ def test_ways_of_writing(text, expected):
     [
         ("", "no numbers"),
         ("# nothing\n\n", "no numbers"),
-        ("1 2\n\n3 4 5\n", "line 3 has 3 numbers, but the first row has 2"),
+        ("1 2\n\n3 4 5\n", "rows differ in length: the first has 2, line 3 has 3"),
         ("1 2\n3 four\n", "line 2: 'four' is not a number"),
         ("1,2,\n3,4,\n", "line 1 has an empty cell"),
         ("1,5\t2,5\n", r"line 1: '5\\t2' is not a number"),
@@ -127,9 +127,9 @@ def test_a_table_of_pixels_is_read_back(shape, dtype):
     ("lines", "problem"),
     [
         ([], "holds no numbers"),
-        (["0,0,1,2"], "has 5 titles, but 4 numbers in a line"),
-        (["0,0,1,2,3,4"], "has 5 titles, but 6 numbers in a line"),
-        (["0,0,1,2,3", "0,1,1,2"], "line 3 has 4 numbers"),
+        (["0,0,1,2"], "has 5 titles, but 4 in a line of numbers"),
+        (["0,0,1,2,3,4"], "has 5 titles, but 6 in a line of numbers"),
+        (["0,0,1,2,3", "0,1,1,2"], "the first has 5, line 3 has 4"),
         (["0,0,1,2,x"], "line 2: 'x' is not a number"),
         (["0,1,1,2,3"], "one line for each pixel"),
         (["1,0,1,2,3"], "one line for each pixel"),

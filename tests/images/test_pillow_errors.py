@@ -81,7 +81,7 @@ def test_text_is_an_image_only_if_it_is_a_matrix(tmp_path):
     path.write_bytes(b"1,2\n" * 3000 + b"\xff")
     assert problem(path) == "it: is neither an image nor UTF-8 text"
     path.write_text("1,2\n3\n")
-    assert problem(path) == "it: line 2 has 1 numbers, but the first row has 2"
+    assert problem(path) == "it: rows differ in length: the first has 2, line 2 has 1"
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "JPEG2000"])

@@ -45,8 +45,8 @@ def test_the_matrix_is_a_read_only_copy():
         ([[np.nan]], "NaN or infinity"),
         ([[np.inf]], "NaN or infinity"),
         ([[1e31]], "within"),
-        (np.array([[2**63]], dtype=np.uint64), "64 bits"),
-        ([[-(2**63)]], "64 bits"),
+        (np.array([[2**63]], dtype=np.uint64), "must lie within"),
+        ([[-(2**63)]], "must lie within"),
         ([[2**70]], "integers beyond 64 bits"),
     ],
 )

@@ -7,8 +7,9 @@ import signal
 import threading
 import time
 from collections.abc import MutableSequence, Sequence
+from dataclasses import dataclass
 from multiprocessing import parent_process
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.batch.memory import check_fits
@@ -16,7 +17,20 @@ from convcli.batch.run_job import run_job
 from convcli.errors import ImageError
 
 WAITING = -1  # in reserved_bytes: the worker waits for memory and holds none
-_state: dict[str, Any] = {}
+
+
+@dataclass
+class _Worker:
+    """This process; see :func:`begin`."""
+
+    options: JobOptions
+    memory: int
+    index: int
+    reserved_bytes: MutableSequence[int]
+    busy: bool = False
+
+
+_worker: _Worker
 
 
 class Cancelled(BaseException):
@@ -34,8 +48,8 @@ def begin(
         worker_index: this worker's place in ``reserved_bytes``.
         reserved_bytes: shared memory with what each worker has reserved; see :func:`may_take`.
     """
-    _state.update(options=options, memory=memory, busy=False)
-    _state.update(worker_index=worker_index, reserved_bytes=reserved_bytes)
+    global _worker
+    _worker = _Worker(options, memory, worker_index, reserved_bytes)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and signals the workers
     signal.signal(signal.SIGTERM, _cancel)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
@@ -44,13 +58,13 @@ def begin(
 def work_on(job: Job) -> JobResult:
     """Run one job; its image is read as soon as there is memory for it."""
     try:
-        _state["busy"] = True
-        return run_job(job, _state["options"], _reserve_memory)
+        _worker.busy = True
+        return run_job(job, _worker.options, _reserve_memory)
     except Cancelled:
-        return JobResult(job.source.path, error=ImageError(job.source.path, "cancelled"))
+        return JobResult(job.source.path, error=ImageError(job.source.name, "cancelled"))
     finally:
-        _state["busy"] = False
-        _state["reserved_bytes"][_state["worker_index"]] = 0
+        _worker.busy = False
+        _worker.reserved_bytes[_worker.index] = 0
 
 
 def may_take(need: int, reserved_bytes: Sequence[int], worker_index: int, memory: int) -> bool:
@@ -85,24 +99,23 @@ def _reserve_memory(need: int) -> None:
     then looks at all entries. If it may not take it, it waits, each worker a little longer than the
     one before it. An image that does not fit even alone is an error.
     """
-    memory, reserved_bytes = _state["memory"], _state["reserved_bytes"]
-    worker_index = _state["worker_index"]
-    check_fits(need, memory)
-    waiting = -reserved_bytes[worker_index] or WAITING
+    index, reserved_bytes = _worker.index, _worker.reserved_bytes
+    check_fits(need, _worker.memory)
+    waiting = -reserved_bytes[index] or WAITING
     while True:
-        reserved_bytes[worker_index] = need
+        reserved_bytes[index] = need
         seen = list(reserved_bytes)
-        seen[worker_index] = waiting
-        if may_take(need, seen, worker_index, memory):
+        seen[index] = waiting
+        if may_take(need, seen, index, _worker.memory):
             return
-        reserved_bytes[worker_index] = waiting
-        time.sleep(0.01 + 0.003 * worker_index)
+        reserved_bytes[index] = waiting
+        time.sleep(0.01 + 0.003 * index)
 
 
 def _cancel(_signal: int, _frame: object) -> NoReturn:
     """Cancel the running job once, so that its temporary file is deleted."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if not _state["busy"]:
+    if not _worker.busy:
         os._exit(1)
     raise Cancelled
 

@@ -16,6 +16,7 @@ import click
 from convcli.batch.inputs import check_matrix
 from convcli.choices import RANGES
 from convcli.cli.command import Command, Group, Option
+from convcli.cli.files import no_input
 from convcli.cli.kernel_args import check_stdin
 from convcli.cli.options import (
     MATRIX,
@@ -196,8 +197,14 @@ class _WordOrder:
         yield from self._source
         for name, options, arguments in self._layers:
             yield from (name, *options, *arguments)
-        asks_help = set(self._own) & set(self._chain.get_help_option_names(self._ctx))
-        if self._source and not (self._layers or asks_help or completing):
+        if not (completing or set(self._own) & set(self._chain.get_help_option_names(self._ctx))):
+            self._check_complete()
+
+    def _check_complete(self) -> None:
+        """Raise UsageError if INPUT or the layers are missing."""
+        if not self._source:
+            raise no_input()
+        if not self._layers:
             raise click.UsageError(f"Missing layer: {', '.join(LAYERS)}", self._ctx)
 
     def _takes_argument(self) -> bool:
@@ -322,11 +329,11 @@ def chain(
 ) -> None:
     """Send an image through a sequence of layers, as a network does.
 
-    Values are not rounded or clipped between layers. Integers stay exact until a layer makes
-    fractions; fractions are float32, or float64 if the input is float64. A color image is three
-    maps, with values from 0 to 255 or 65535. At the end, --range turns values into pixels: one
-    map is a gray image, three maps are red, green and blue; .npy holds any number of maps. Alpha
-    is dropped.
+    Values are not rounded or clipped between layers. Integers stay exact up to 2**53 until a
+    layer makes fractions; fractions are float32, or float64 if the input is float64. A color
+    image is three maps, with values from 0 to 255 or 65535. At the end, --range turns values into
+    pixels: one map is a gray image, three maps are red, green and blue; .npy holds any number of
+    maps. Alpha is dropped.
     """
     ctx.obj = source, matrix, outputs, reading, writing, max_memory
 

@@ -22,6 +22,7 @@ from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.taps import Tap, TapGroup, TapSchedule
 from convcli.core.threads import MIN_THREADED_SIZE
+from convcli.errors import count_text
 from convcli.geometry import Geometry
 
 # Every pass synchronizes the threads, so strips are larger than the cache alone would suggest, yet
@@ -69,7 +70,9 @@ class DirectMethod(SumMethod):
         taps = sum(schedule.taps for schedule in self.schedules)
         cost = sum(schedule.cost for schedule in self.schedules)
         method = "separable" if self.schedules[0].column else "direct"
-        return f"{method}: {taps} taps in {cost} passes over {self.dtype}"
+        return (
+            f"{method}: {count_text(taps, 'tap')} in {count_text(cost, 'pass')} over {self.dtype}"
+        )
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows tap by tap; None if float32 is too inaccurate."""

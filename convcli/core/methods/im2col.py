@@ -22,6 +22,7 @@ from convcli.core.dtypes import Precision, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
+from convcli.errors import count_text
 from convcli.geometry import Geometry
 
 BLOCK_TAPS = 32  # taps summed in one product; more lose digits to rounding
@@ -56,7 +57,8 @@ class Im2colMethod(SumMethod):
     def describe(self) -> str:
         """Return the method's name and its cost."""
         taps, filters = self.columns.shape
-        return f"matrix: windows of {taps} taps times {filters} filters, over {self.columns.dtype}"
+        size = f"windows of {count_text(taps, 'tap')} times {count_text(filters, 'filter')}"
+        return f"matrix: {size}, over {self.columns.dtype}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows over the channels, for every filter; None if inaccurate."""

@@ -191,8 +191,9 @@ def choose_positions(
         count = -(-(total - 1) // step) + 1  # with the last
         if count > MAX_FRAMES:
             raise UsageError(
-                f"--step {step} makes {count} frames, above the limit of {MAX_FRAMES}; use --step "
-                f"{-(-(total - 1) // (MAX_FRAMES - 1))}, or a shorter range with --from and --to"
+                f"--step {step} makes {count:,} frames, above the limit of {MAX_FRAMES:,}; use "
+                f"--step {-(-(total - 1) // (MAX_FRAMES - 1))}, or a shorter range with --from "
+                "and --to"
             )
         numbers = [*range(start, end, step), end]
     return Positions(tuple(divmod(number, columns) for number in numbers), total)

@@ -1,6 +1,7 @@
 """The figure of a chain: a block for the input and for each layer, with a grid of its maps."""
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.errors import count_text
 from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, style_context
 
 # isort: split
@@ -132,7 +133,7 @@ def plan_block(title: str, maps: NDArray[np.generic], max_value: int | None = No
     with style_context():
         across, tile = _fit_tiles(len(panels), rows, columns)
         block = Block(panels, _cell_texts(panels), scale, across, tile)
-        facts = [size_text((rows, columns)), f"{channels} map{'s' * (channels > 1)}"]
+        facts = [size_text((rows, columns)), count_text(channels, "map")]
         facts += [f"min {format_short(least)}", f"max {format_short(greatest)}"]
         if channels > len(panels) > 1:
             facts.append(f"the first {len(panels)} are drawn")

@@ -201,9 +201,10 @@ def _as_image(pixels: NDArray[Any]) -> ImageData:
 def _position(at: Any) -> Pair:
     try:
         row, column = map(operator.index, at)
+        valid = max(abs(row), abs(column)) < 2**63 and not any(isinstance(n, bool) for n in at)
     except (TypeError, ValueError):
-        row = column = -(2**63)
-    if max(abs(row), abs(column)) >= 2**63:
+        valid = False
+    if not valid:
         raise UsageError(f"at must be two whole numbers, row and column, not {short_repr(at)}")
     return row, column
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.threads import thread_count
-from convcli.errors import UsageError, prefix_errors
+from convcli.errors import UsageError, count_text, prefix_errors
 from convcli.geometry import size_text
 from convcli.teaching.learn.descent import Descent, descend
 from convcli.teaching.learn.gram import sum_products, sum_residuals
@@ -103,8 +103,8 @@ class _Fit:
         if count < weights + self.model.with_bias:
             bias = " and a bias" if self.model.with_bias else ""
             raise UsageError(
-                f"{count} windows cannot determine {weights} weights{bias}; take a larger image "
-                "or a smaller kernel"
+                f"{count_text(count, 'window')} cannot determine "
+                f"{count_text(weights, 'weight')}{bias}; take a larger image or a smaller kernel"
             )
         return total
 

@@ -16,7 +16,7 @@ from convcli.choices import PADDINGS
 from convcli.core.dtypes import check_image, with_channels
 from convcli.core.memory import padded_bytes
 from convcli.core.padding import PaddedView
-from convcli.errors import GeometryError, UsageError
+from convcli.errors import GeometryError, UsageError, count_text
 from convcli.geometry import (
     Geometry,
     IntOrPair,
@@ -109,7 +109,7 @@ def pair_arrays(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) -
         UsageError: the lists differ in length, or an array is not an image.
     """
     if len(before) != len(after):
-        raise UsageError(f"{len(before)} images before, but {len(after)} after")
+        raise UsageError(f"{count_text(len(before), 'image')} before, but {len(after):,} after")
     for image in (*before, *after):
         check_image(image)
     return [
@@ -136,7 +136,7 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
     channels, results = before.shape[2], after.shape[2]
     if results not in (1, channels):
         raise UsageError(
-            f"BEFORE has {channels} channel{'s' * (channels > 1)} and AFTER has {results}; AFTER "
+            f"BEFORE has {count_text(channels, 'channel')} and AFTER has {results}; AFTER "
             "must have as many as BEFORE, or one; or convert both to gray"
         )
     groups = [slice(None)] if results == 1 else [slice(n, n + 1) for n in range(channels)]

@@ -226,7 +226,9 @@ def image_chunks(webp):
 
 def test_a_format_of_one_frame_refuses_several(apply, moving, here):
     ran = apply("-k", "blur", "--frames", "all", "in.gif", "-o", "o.jpg")
-    ran.fails(1, "in.gif: ", "single frame")
+    ran.fails(1, "in.gif: ", ".jpg holds a single frame; use")
+    ran = apply("-k", "blur", "--frames", "all", "in.gif", "--range", "raw", "--out-dir", "out")
+    ran.fails(1, "in.gif: .npy holds a single frame of plain numbers; use .tif with")
     assert not (here / "o.jpg").exists()
 
 

@@ -91,7 +91,7 @@ def test_standard_input_is_one_thing(convcli, gray):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "Missing argument 'INPUT'"),
+        ([], "no INPUT: name a file, or give numbers with --matrix"),
         (["gray.png"], "Missing layer: conv, relu"),
         (["gray.png", "--summary"], "Missing layer"),
         (["gray.png", "maxpol", "2"], "No such layer 'maxpol': did you mean maxpool?"),

@@ -289,7 +289,7 @@ def test_a_position_outside_says_what_there_is(at):
         explain(GRAY, "blur", at, padding="valid", stride=2)
 
 
-@pytest.mark.parametrize("at", [3, (1,), (1, 2, 3), (1.0, 2), "3,4", None])
+@pytest.mark.parametrize("at", [3, (1,), (1, 2, 3), (1.0, 2), (True, 1), "3,4", None])
 def test_what_is_no_position_is_refused(at):
     with pytest.raises(UsageError, match="row and column"):
         explain(GRAY, "blur", at)
