@@ -214,9 +214,12 @@ def choose_types(
 def _sum_bounds(bounds: Bounds, kernel: NDArray[np.generic], fill: int) -> Bounds:
     """Bound the final sums; partial sums may exceed them, because integers wrap back."""
     low, high = min(bounds[0], fill), max(bounds[1], fill)
-    filters = kernel.reshape(1 if kernel.ndim == 2 else len(kernel), -1).tolist()
-    up = max(sum(w for w in weights if w > 0) for weights in filters)
-    down = min(sum(w for w in weights if w < 0) for weights in filters)
+    filters = kernel.reshape(1 if kernel.ndim == 2 else len(kernel), -1)
+    largest = max(int(filters.max()), -int(filters.min()))
+    # Python's integers where those of 64 bits might wrap.
+    numbers = filters.astype(np.int64 if largest * filters.shape[1] < 2**63 else object)
+    up = int(np.maximum(numbers, 0).sum(axis=1).max())
+    down = int(np.minimum(numbers, 0).sum(axis=1).min())
     least, greatest = up * low + down * high, up * high + down * low
     # The padding's value has to fit too, even if every weight is 0.
     return min(least, fill), max(greatest, fill)

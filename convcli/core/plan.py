@@ -163,31 +163,44 @@ def make_plan(
         names = ", ".join((*METHODS, *METHOD_SYNONYMS))
         raise UsageError(f"method must be one of {names}, not {method!r}")
     method = METHOD_SYNONYMS.get(method, method)
-    choose = _choose if bank.nbytes <= CACHED_KERNEL_BYTES else _choose.__wrapped__
-    content = bank.tobytes(), bank.shape, bank.dtype.str
     windows = without_gaps(geometry, image.shape[2] if image.ndim == 3 else 1)
+    rest = windows, fill, divisor, biases, method, floats
     info = info or ImageInfo.of(image)
-    types, methods, costs = choose(info, content, windows, fill, divisor, biases, method, floats)
+    if bank.nbytes <= CACHED_KERNEL_BYTES:
+        types, methods, costs = _remembered(
+            info, (bank.tobytes(), bank.shape, bank.dtype.str), *rest
+        )
+    else:
+        types, methods, costs = _choose(info, bank, *rest)
     return Plan(methods, geometry, border, fill, types, shape, windows, costs, method)
 
 
-@lru_cache(maxsize=16)
+Chosen = tuple[SumTypes, list[SumMethod], dict[str, float]]
+
+
 def _choose(
     image: ImageInfo,
-    content: tuple[bytes, tuple[int, ...], str],
+    kernel: NDArray[Any],
     geometry: Geometry,
     fill: float,
     divisor: float,
     bias: Bias,
     method: str,
     floats: np.dtype[np.generic],
-) -> tuple[SumTypes, list[SumMethod], dict[str, float]]:
-    """Choose types and methods, once for similar images: it can take longer than a small sum."""
-    weights, shape, kind = content
-    kernel = np.frombuffer(weights, kind).reshape(shape)
+) -> Chosen:
+    """Choose types and methods."""
     types = choose_types(image, kernel, fill, divisor, bias, floats)
     methods, costs = choose_methods(Problem(image, types, geometry, fill), method)
     return types, methods, costs
+
+
+@lru_cache(maxsize=16)
+def _remembered(
+    image: ImageInfo, content: tuple[bytes, tuple[int, ...], str], *rest: Any
+) -> Chosen:
+    """Choose once for similar images: it can take longer than a small sum."""
+    weights, shape, kind = content
+    return _choose(image, np.frombuffer(weights, kind).reshape(shape), *rest)
 
 
 def _geometry(shape: Pair, kernel: Pair, options: ConvOptions) -> Geometry:

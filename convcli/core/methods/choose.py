@@ -4,18 +4,26 @@ A method may refuse a strip, because NaN would spread or float32 is too inaccura
 goes to the next method. The last, shift and accumulate in integers or float64, sums every strip.
 """
 
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, MAX_EXACT_INT, SINGLE, ImageInfo, SumTypes
+from convcli.core.dtypes import (
+    DOUBLE,
+    MAX_EXACT_INT,
+    SINGLE,
+    ImageInfo,
+    Precision,
+    SumTypes,
+)
 from convcli.core.methods.base import SumMethod
-from convcli.core.methods.direct import DirectMethod
+from convcli.core.methods.direct import ROUNDINGS, DirectMethod
 from convcli.core.methods.fft import FftMethod, integers_are_exact, tile_overlap
 from convcli.core.methods.im2col import Im2colMethod
 from convcli.core.methods.taps import (
     TapSchedule,
+    count_bank,
     direct_schedule,
     separable_schedule,
     shortest_schedule,
@@ -32,6 +40,7 @@ TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
 WINDOW_COST = {4: 0.8, 8: 0.95}  # im2col: to copy the pixels of one tap
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
 
+_NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"
 
 
@@ -90,36 +99,39 @@ def choose_methods(problem: Problem, method: str) -> Choice:
         KernelError: the requested method cannot sum this kernel.
     """
     types = problem.types
-    kernels = list(types.weights) if types.summed else [types.weights]
-    schedules = [_schedule(kernel, method) for kernel in kernels]
+    schedules = cache(partial(_schedules, types, method))
     # Shift and accumulate comes last; after another method it does not try float32 again.
     last = types.accumulator if types.is_exact else DOUBLE
     direct = first = DirectMethod(schedules, types, problem.geometry, last)
-    if types.accumulator == SINGLE:
-        narrow = DirectMethod(schedules, types, problem.geometry, SINGLE)
-        if all(precision.is_possible for precision in narrow.precisions):
-            first = narrow
-    choose = _bank_methods if types.summed else _plane_methods
-    methods, costs = choose(problem, schedules, method, first.dtype)
+    if types.summed:
+        taps, passes = count_bank(types.weights)
+    else:
+        [schedule] = schedules()
+        taps, passes = schedule.taps, schedule.cost
+    if types.accumulator == SINGLE and Precision(taps + ROUNDINGS, 0, 0).is_possible:
+        first = DirectMethod(schedules, types, problem.geometry, SINGLE)
+    if types.summed:
+        methods, costs = _bank_methods(problem, passes, method, first.dtype)
+    else:
+        methods, costs = _plane_methods(problem, schedule, method, first.dtype)
     if not methods and first is not direct:
         methods = [first]
     return [*methods, direct], costs
 
 
-def _schedule(kernel: NDArray[np.generic], method: str) -> TapSchedule:
-    """Return the passes that sum one (kh, kw) or (C, kh, kw) kernel."""
-    if method == "direct":
-        return direct_schedule(kernel)
-    if method != "separable":
-        return shortest_schedule(kernel)
-    schedule = separable_schedule(kernel) if kernel.ndim == 2 else None
+def _schedules(types: SumTypes, method: str) -> list[TapSchedule]:
+    """Return the passes that sum each (C, kh, kw) filter of a bank, or one (kh, kw) kernel."""
+    find = direct_schedule if method == "direct" else shortest_schedule
+    if types.summed:
+        return [find(kernel) for kernel in types.weights]
+    schedule = find(types.weights) if method != "separable" else separable_schedule(types.weights)
     if schedule is None:
-        raise KernelError("kernel is not separable (its rank is not 1); use method 'auto'")
-    return schedule
+        raise KernelError(_NOT_SEPARABLE)
+    return [schedule]
 
 
 def _plane_methods(
-    problem: Problem, schedules: list[TapSchedule], method: str, direct: np.dtype[Any]
+    problem: Problem, schedule: TapSchedule, method: str, direct: np.dtype[Any]
 ) -> Choice:
     """Return the methods to try before shift and accumulate for a (kh, kw) kernel.
 
@@ -136,7 +148,7 @@ def _plane_methods(
     # What float32 cannot sum accurately is summed by the cheapest method in float64.
     for dtype in (exact, DOUBLE) if types.accumulator == SINGLE else (exact,):
         sums = DOUBLE if tried else direct
-        considered = _plane_costs(problem, schedules[0], dtype, sums, asked=method)
+        considered = _plane_costs(problem, schedule, dtype, sums, asked=method)
         costs = costs if tried else considered  # those that decided on the first method
         chosen = _cheapest(considered) if method == "auto" else method
         if chosen == "fft" and problem.fft_is_exact():
@@ -153,18 +165,17 @@ def _plane_methods(
     return tried, costs
 
 
-def _bank_methods(
-    problem: Problem, schedules: list[TapSchedule], method: str, direct: np.dtype[Any]
-) -> Choice:
+def _bank_methods(problem: Problem, passes: int, method: str, direct: np.dtype[Any]) -> Choice:
     """Return the methods to try before shift and accumulate for a (N, C, kh, kw) kernel."""
+    if method == "separable":
+        raise KernelError(_NOT_SEPARABLE)
     if method in ("fft", "toeplitz"):
         raise KernelError(f"method {method!r} cannot sum over channels; use method 'auto'")
-    passes = sum(schedule.cost for schedule in schedules)
     costs = {"direct": PASS_COST[direct.itemsize] * passes}
     dtype, taps = problem.exact_float(), problem.types.weights[0].size
     if dtype is not None:
-        size = dtype.itemsize
-        costs["matrix"] = taps * (WINDOW_COST[size] + PRODUCT_COST[size] * len(schedules))
+        size, filters = dtype.itemsize, len(problem.types.weights)
+        costs["matrix"] = taps * (WINDOW_COST[size] + PRODUCT_COST[size] * filters)
     if (_cheapest(costs) if method == "auto" else method) != "matrix":
         return [], costs
     if dtype is None:
@@ -189,7 +200,7 @@ def _plane_costs(
         direct: the type that the direct method sums in.
         asked: the method that is asked for, or ``auto``.
     """
-    name = "separable" if schedule.column else "direct"
+    name = "direct" if schedule.column is None else "separable"
     costs = {name: PASS_COST[direct.itemsize] * schedule.cost}
     if dtype is not None:
         products, multiplications = count_products(problem.geometry)

@@ -12,6 +12,7 @@ finds them accurate. The cost is one pass a tap and one for each magnitude other
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from convcli.geometry import Geometry
 # there are at least MIN_STRIPS of them, so that no thread idles.
 STRIP_BYTES = 1 << 21
 MIN_STRIPS = 4
+ROUNDINGS = 2  # of a term's products, beside one for each tap that is added
 
 Flat = NDArray[Any]
 View = Callable[[Tap], Flat]
@@ -38,7 +40,7 @@ class DirectMethod(SumMethod):
     """Sum the windows tap by tap.
 
     Args:
-        schedules: one for each map of a kernel that sums over channels, else one.
+        schedules: returns one for each map of a kernel that sums over channels, else one.
         types: weights and bias.
         geometry: stride, dilation and sizes.
         dtype: type of the strips and of the sums.
@@ -48,16 +50,20 @@ class DirectMethod(SumMethod):
 
     def __init__(
         self,
-        schedules: list[TapSchedule],
+        schedules: Callable[[], list[TapSchedule]],
         types: SumTypes,
         geometry: Geometry,
         dtype: np.dtype[Any],
     ) -> None:
-        self.schedules, self.geometry, self.dtype = schedules, geometry, dtype
-        self.summed = types.summed
-        biases = types.bias if isinstance(types.bias, tuple) else [types.bias] * len(schedules)
-        self.precisions = [
-            Precision(schedule.roundings, schedule.l1_norm, bias, types.spread)
+        self.schedules, self.types, self.geometry, self.dtype = schedules, types, geometry, dtype
+
+    @cached_property
+    def precisions(self) -> list[Precision]:
+        """Those of the schedules."""
+        bias, schedules = self.types.bias, self.schedules()
+        biases = bias if isinstance(bias, tuple) else [bias] * len(schedules)
+        return [
+            Precision(schedule.taps + ROUNDINGS, schedule.l1_norm, bias, self.types.spread)
             for schedule, bias in zip(schedules, biases, strict=True)
         ]
 
@@ -67,24 +73,25 @@ class DirectMethod(SumMethod):
 
     def describe(self) -> str:
         """Return the method's name and its cost."""
-        taps = sum(schedule.taps for schedule in self.schedules)
-        cost = sum(schedule.cost for schedule in self.schedules)
-        method = "separable" if self.schedules[0].column else "direct"
+        schedules = self.schedules()
+        taps = sum(schedule.taps for schedule in schedules)
+        cost = sum(schedule.cost for schedule in schedules)
+        method = "direct" if schedules[0].column is None else "separable"
         return (
             f"{method}: {count_text(taps, 'tap')} in {count_text(cost, 'pass')} over {self.dtype}"
         )
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows tap by tap; None if float32 is too inaccurate."""
-        phases = Polyphase.of(strip, self.geometry, workspace, summed=self.summed)
+        phases = Polyphase.of(strip, self.geometry, workspace, summed=self.types.summed)
         columns = self.geometry.output_shape[1]
         maps = []
-        for schedule, precision in zip(self.schedules, self.precisions, strict=True):
+        for schedule, precision in zip(self.schedules(), self.precisions, strict=True):
             flat = self._one_map(phases, schedule, rows, workspace)
             sums = flat.reshape(rows, -1, phases.interleaved)[:, :columns]
             if self.dtype == np.float32 and not precision.is_accurate(strip, sums):
                 return None
-            maps.append(sums if len(self.schedules) == 1 else sums.copy())
+            maps.append(sums if len(self.precisions) == 1 else sums.copy())
         return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
 
     def _one_map(
@@ -96,7 +103,8 @@ class DirectMethod(SumMethod):
         sums = workspace.take("sums", (rows * pitch,), phases.planes.dtype)
         used, scratch = sums[:size], workspace.take("scratch", sums.shape, sums.dtype)
         fresh = True
-        if schedule.column:
+        rest, column, row = schedule.groups
+        if column:
             # The column is applied to each column phase, then the row to the results. A column's
             # taps are in column 0 and a row's are in row 0, so both read their first phase.
             count = len(phases.column_index)
@@ -104,11 +112,11 @@ class DirectMethod(SumMethod):
             for phase in range(count):
                 one = phases._replace(planes=phases.planes[:, :, phase : phase + 1])
                 view = _views(one, geometry, sums.size)
-                _sum_groups(schedule.column, view, halves[0, 0, phase], scratch, fresh=True)
+                _sum_groups(column, view, halves[0, 0, phase], scratch, fresh=True)
             view = _views(phases._replace(planes=halves), geometry, size)
-            fresh = _sum_groups(schedule.row, view, used, scratch[:size], fresh=True)
+            fresh = _sum_groups(row, view, used, scratch[:size], fresh=True)
         view = _views(phases, geometry, size)
-        if _sum_groups(schedule.rest, view, used, scratch[:size], fresh=fresh):
+        if _sum_groups(rest, view, used, scratch[:size], fresh=fresh):
             sums[...] = 0
         return sums
 

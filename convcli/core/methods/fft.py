@@ -63,15 +63,21 @@ class FftMethod(SumMethod):
 
     def _spectra(self, kernel: NDArray[Any], tile: Pair) -> dict[Pair, NDArray[Any]]:
         """Return the conjugate spectrum of each phase's part of a kernel."""
-        (down, across), (dilate_down, dilate_across) = self.geometry.stride, self.geometry.dilation
-        parts: dict[Pair, NDArray[Any]] = {}
-        for row, column in np.argwhere(kernel).tolist():
-            y, i = divmod(row * dilate_down, down)
-            x, j = divmod(column * dilate_across, across)
-            if (i, j) not in parts:
-                parts[i, j] = np.zeros(tile)
-            parts[i, j][y, x] = kernel[row, column]
-        return {phase: np.conj(np.fft.rfft2(part)) for phase, part in parts.items()}
+        (y, i), (x, j) = (
+            np.divmod(np.arange(size) * dilation, stride)
+            for size, dilation, stride in zip(
+                kernel.shape, self.geometry.dilation, self.geometry.stride, strict=True
+            )
+        )
+        spectra: dict[Pair, NDArray[Any]] = {}
+        for phase in product(np.unique(i).tolist(), np.unique(j).tolist()):
+            rows, columns = i == phase[0], j == phase[1]
+            taps = kernel[np.ix_(rows, columns)]
+            if taps.any():
+                part = np.zeros(tile)
+                part[np.ix_(y[rows], x[columns])] = taps
+                spectra[phase] = np.conj(np.fft.rfft2(part))
+        return spectra
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""

@@ -13,6 +13,7 @@ Integers come out exactly if the floating-point type holds their sums. NaN would
 of 0, and float32 may be too inaccurate; such strips go to another method.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,18 +37,24 @@ class Im2colMethod(SumMethod):
         types: weights (N, C, kh, kw), accumulator and bias.
         geometry: pads, stride, dilation and sizes.
         dtype: the type to multiply in, float32 or float64.
-
-    Attributes:
-        columns: the filters, (C * kh * kw, N).
     """
 
     def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
-        kernel, self.accumulator = types.weights, types.accumulator
-        self.columns = np.ascontiguousarray(kernel.reshape(len(kernel), -1).T, dtype)
-        l1_norm = float(np.abs(kernel.astype(np.float64)).sum(axis=(1, 2, 3)).max())
-        roundings = min(BLOCK_TAPS, len(self.columns)) + len(self.columns) // BLOCK_TAPS
-        self.precision = Precision(roundings, l1_norm, types.bias, types.spread)
-        self.geometry = geometry
+        self.types, self.geometry, self.kind = types, geometry, dtype
+
+    @cached_property
+    def columns(self) -> NDArray[Any]:
+        """The filters, (C * kh * kw, N)."""
+        weights = self.types.weights
+        return weights.reshape(len(weights), -1).astype(self.kind, copy=False).T
+
+    @cached_property
+    def precision(self) -> Precision:
+        """The bound on the error of these sums."""
+        taps = len(self.columns)
+        l1_norm = float(np.abs(self.types.weights, dtype=np.float64).sum(axis=(1, 2, 3)).max())
+        roundings = min(BLOCK_TAPS, taps) + taps // BLOCK_TAPS
+        return Precision(roundings, l1_norm, self.types.bias, self.types.spread)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -71,8 +78,8 @@ class Im2colMethod(SumMethod):
             part = slice(left, min(left + step, columns))
             windows = self._windows(phases, rows, part, workspace)
             self._multiply(windows, sums[:, part].reshape(-1, sums.shape[2]), workspace)
-        if self.accumulator.kind != "f":
-            return sums.astype(self.accumulator)
+        if self.types.is_exact:
+            return sums.astype(self.types.accumulator)
         return sums if self.precision.is_accurate(strip, sums) else None
 
     def _windows(

@@ -9,7 +9,8 @@ integers:
   the box's column and row, and a rest.
 """
 
-from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,72 +35,84 @@ class TapGroup(NamedTuple):
     minus: tuple[Tap, ...]
 
 
-class TapSchedule(NamedTuple):
-    """The passes of one kernel: ``rest``, and ``column`` times ``row`` unless these are empty."""
+TapGroups = tuple[TapGroup, ...]
 
-    rest: tuple[TapGroup, ...]
-    column: tuple[TapGroup, ...] = ()
-    row: tuple[TapGroup, ...] = ()
 
-    @property
+@dataclass(frozen=True, eq=False)
+class TapSchedule:
+    """The passes of one kernel: ``rest``, and ``column`` times ``row`` unless these are None.
+
+    Passes are counted by numpy. Their groups are made when a strip is summed by them; for a large
+    kernel that takes longer than to sum a small image by another method.
+
+    Attributes:
+        rest: (C, kh, kw) weights.
+        column: (1, kh, 1) weights.
+        row: (1, 1, kw) weights.
+    """
+
+    rest: NDArray[Any]
+    column: NDArray[Any] | None = None
+    row: NDArray[Any] | None = None
+
+    @cached_property
+    def groups(self) -> tuple[TapGroups, TapGroups, TapGroups]:
+        """The taps of rest, column and row, grouped by magnitude."""
+        none = np.zeros((1, 1, 1))
+        column, row = (none if part is None else part for part in (self.column, self.row))
+        return _grouped(self.rest), _grouped(column), _grouped(row)
+
+    @cached_property
     def cost(self) -> int:
         """Number of passes over a strip."""
-        groups = self.rest + self.column + self.row
-        return self.taps + sum(int(group.magnitude != 1) for group in groups)
+        return self.taps + sum(np.setdiff1d(np.abs(part), (0, 1)).size for part in self._parts)
 
-    @property
+    @cached_property
     def taps(self) -> int:
         """Number of taps."""
-        return sum(len(plus) + len(minus) for _, plus, minus in self.rest + self.column + self.row)
-
-    @property
-    def roundings(self) -> int:
-        """Bound the roundings that a term takes part in: two products, and the sums of all taps."""
-        return self.taps + 2
+        return sum(int(np.count_nonzero(part)) for part in self._parts)
 
     @property
     def l1_norm(self) -> float:
         """Sum of the magnitudes of all terms, even if factors and rest cancel."""
-        rest, column, row = (
-            sum(abs(float(size)) * (len(plus) + len(minus)) for size, plus, minus in groups)
-            for groups in self
-        )
-        return rest + column * row
+        rest, *factors = (float(np.abs(part, dtype=np.float64).sum()) for part in self._parts)
+        return rest + (factors[0] * factors[1] if factors else 0)
+
+    @property
+    def _parts(self) -> list[NDArray[Any]]:
+        return [part for part in (self.rest, self.column, self.row) if part is not None]
 
 
 def direct_schedule(kernel: NDArray[Any]) -> TapSchedule:
     """Return the taps of a (kh, kw) or (C, kh, kw) kernel, grouped by magnitude.
 
-    >>> [(group.magnitude, len(group.plus), len(group.minus))
-    ...     for group in direct_schedule(np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])).rest]
+    >>> rest, _, _ = direct_schedule(np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])).groups
+    >>> [(group.magnitude, len(group.plus), len(group.minus)) for group in rest]
     [(2, 1, 1), (1, 2, 2)]
     """
-    return TapSchedule(_grouped(kernel if kernel.ndim == 3 else kernel[np.newaxis]))
+    return TapSchedule(kernel if kernel.ndim == 3 else kernel[np.newaxis])
 
 
 def separable_schedule(kernel: NDArray[Any]) -> TapSchedule | None:
     """Return a schedule of a (kh, kw) kernel that uses a column and a row, or None.
 
     >>> outline = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
-    >>> separable_schedule(outline).rest
+    >>> separable_schedule(outline).groups[0]
     (TapGroup(magnitude=9, plus=(Tap(channel=0, row=1, column=1),), minus=()),)
     """
-    rest = np.zeros_like(kernel)
     factors = rank_one_factors(kernel)
+    rest = np.zeros((1, 1, 1), kernel.dtype)
     if factors is None:
         if kernel.dtype.kind != "i":
             return None  # as column * row + rest, a weight of 0 would weigh NaN
-        common, _ = Counter(kernel.ravel().tolist()).most_common(1)[0]
+        values, counts = np.unique(kernel, return_counts=True)
+        common = values[counts.argmax()]
         if not common:
             return None
         factors = np.full(kernel.shape[0], common), np.ones(kernel.shape[1], np.int64)
-        rest = kernel - common
+        rest = (kernel - common)[np.newaxis]
     column, row = factors
-    return TapSchedule(
-        _grouped(rest[np.newaxis]),
-        _grouped(column.reshape(1, -1, 1)),
-        _grouped(row.reshape(1, 1, -1)),
-    )
+    return TapSchedule(rest, column.reshape(1, -1, 1), row.reshape(1, 1, -1))
 
 
 def shortest_schedule(kernel: NDArray[Any]) -> TapSchedule:
@@ -113,7 +126,18 @@ def shortest_schedule(kernel: NDArray[Any]) -> TapSchedule:
     return direct if separable is None or direct.cost <= separable.cost else separable
 
 
-def _grouped(kernel: NDArray[Any]) -> tuple[TapGroup, ...]:
+def count_bank(bank: NDArray[Any]) -> tuple[int, int]:
+    """Return the most taps of a filter, and about how many passes a (N, C, kh, kw) bank takes.
+
+    Filters are not searched for equal magnitudes, which would take longer than most sums of banks:
+    each weight other than 0 and 1 is a multiplication.
+    """
+    taps = np.count_nonzero(bank.reshape(len(bank), -1), axis=1)
+    ones = int(np.count_nonzero(np.abs(bank) == 1))
+    return int(taps.max()), 2 * int(taps.sum()) - ones
+
+
+def _grouped(kernel: NDArray[Any]) -> TapGroups:
     """Group the taps of a (C, kh, kw) kernel by magnitude; 1 comes last, since it costs nothing."""
     groups: dict[Any, tuple[list[Tap], list[Tap]]] = {}
     places = np.argwhere(kernel)

@@ -18,7 +18,7 @@ of a band, and float32 may be too inaccurate; such strips go to another method.
 """
 
 import math
-from collections import Counter
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,29 +42,39 @@ class ToeplitzMethod(SumMethod):
         types: weights, accumulator and bias.
         geometry: pads, stride, dilation and sizes.
         dtype: the type to multiply in, float32 or float64.
-
-    Attributes:
-        bands: the matrix, (R, K), of each row phase and kernel column that has weights.
     """
 
     dtype: np.dtype[Any]
 
     def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
-        kernel, self.accumulator = types.weights, types.accumulator
-        self.dtype, self.geometry = dtype, geometry
+        self.types, self.geometry, self.dtype = types, geometry, dtype
         self.rows = band_rows(geometry)
-        self.bands: dict[Pair, NDArray[Any]] = {}
-        width = self.rows + (geometry.extent[0] - 1) // geometry.stride[0]
-        taps: Counter[Pair] = Counter()  # that one product sums
-        for row, column in np.argwhere(kernel.astype(dtype)).tolist():
-            place, phase = divmod(row * geometry.dilation[0], geometry.stride[0])
-            taps[phase, column] += 1
-            band = self.bands.setdefault((phase, column), np.zeros((self.rows, width), dtype))
-            np.fill_diagonal(band[:, place : place + self.rows], kernel[row, column])
-        l1_norm = float(np.abs(kernel.astype(np.float64)).sum())
+
+    @cached_property
+    def bands(self) -> dict[Pair, NDArray[Any]]:
+        """The matrix, (R, K), of each row phase and kernel column that has weights."""
+        kernel = self.types.weights.astype(self.dtype)
+        stride = self.geometry.stride[0]
+        places, phases = np.divmod(np.arange(len(kernel)) * self.geometry.dilation[0], stride)
+        lines = np.arange(self.rows)[:, np.newaxis]
+        width = self.rows + (self.geometry.extent[0] - 1) // stride
+        bands: dict[Pair, NDArray[Any]] = {}
+        for phase in np.unique(phases).tolist():
+            taps = kernel[phases == phase]
+            matrices = np.zeros((kernel.shape[1], self.rows, width), self.dtype)
+            matrices[:, lines, lines + places[phases == phase]] = taps.T[:, np.newaxis]
+            for column in np.flatnonzero(taps.any(axis=0)).tolist():
+                bands[phase, column] = matrices[column]
+        return bands
+
+    @cached_property
+    def precision(self) -> Precision:
+        """The bound on the error of these sums."""
+        l1_norm = float(np.abs(self.types.weights, dtype=np.float64).sum())
         # A tap is added up in its product, and the product to all others; a stride makes more.
-        roundings = max(taps.values(), default=0) + len(self.bands)
-        self.precision = Precision(roundings, l1_norm, types.bias, types.spread)
+        taps = max((int(np.count_nonzero(band[0])) for band in self.bands.values()), default=0)
+        roundings = taps + len(self.bands)
+        return Precision(roundings, l1_norm, self.types.bias, self.types.spread)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -90,8 +100,8 @@ class ToeplitzMethod(SumMethod):
         wide = self._multiply(phases, -(-rows // self.rows), workspace)
         flat = wide[:rows, : columns * phases.interleaved]
         sums = flat.reshape(rows, columns, phases.interleaved)
-        if self.accumulator.kind != "f":
-            return sums.astype(self.accumulator)
+        if self.types.is_exact:
+            return sums.astype(self.types.accumulator)
         return sums if self.precision.is_accurate(strip, sums) else None
 
     def _multiply(self, phases: Polyphase, count: int, workspace: Workspace) -> NDArray[Any]:
