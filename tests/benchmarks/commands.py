@@ -1,11 +1,10 @@
 """Whole commands: start, decode, filter, encode; each run is a process of its own.
 
 ``convcli apply`` and what a user of OpenCV writes in its place take turns. Inputs lie in the page
-cache; results are removed before each run. A first run of each is not counted.
+cache; results are removed before each run.
 """
 
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -40,7 +39,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
 class Goal(NamedTuple):
     """A row of the table: our figure over a contestant's."""
 
-    figure: str  # seconds or bytes
+    figure: str  # seconds (wall time) or bytes (at the peak)
     peer: str
     ratio: float
 
@@ -54,7 +53,7 @@ class Command(NamedTuple):
     contestants: dict[str, str]
     goals: tuple[Goal, ...]
     big: bool = True
-    repeats: int = 9  # at most
+    repeats: int = 9  # at most; the first run of several is not counted
 
 
 def photograph(target: Path, size: tuple[int, int], seed: int = 0) -> None:
@@ -126,28 +125,33 @@ def measure(group: str, command: Command, repeats: int, place: Path) -> Iterator
     source = place / command.source
     command.make(source)
     targets = {who: place / f"{who}{source.suffix}" for who in command.contestants}
-    best = {who: {"seconds": math.inf, "bytes": math.inf} for who in command.contestants}
-    for turn in range(min(repeats, command.repeats) + 1):
+    runs: dict[str, list[dict[str, float]]] = {who: [] for who in command.contestants}
+    turns = min(repeats, command.repeats)
+    for _ in range(turns + (turns > 1)):
         for who, arguments in command.contestants.items():
             remove(targets[who])
             words = [word.format(source=source, target=targets[who]) for word in arguments.split()]
-            figures = launch([sys.executable, *words])
-            if turn:  # the first fills the caches
-                best[who] = {name: min(best[who][name], figures[name]) for name in figures}
-    differs = [who for who in targets if not agree(targets[OURS], targets[who])]
+            runs[who].append(launch([sys.executable, *words]))
     for goal in command.goals:
-        figures = {who: best[who][goal.figure] for who in (OURS, goal.peer)}
-        unit = goal.figure[0].replace("b", "B")
-        name = f"{command.name}, {'peak memory' if unit == 'B' else 'wall time'}"
-        name += ", -j2 against -j1" if goal.peer == "-j1" else ""
+
+        def best(figure: str, peer: str = goal.peer) -> dict[str, float]:
+            return {who: min(run[figure] for run in runs[who][-turns:]) for who in (OURS, peer)}
+
+        figure = "wall time" if goal.figure == "seconds" else "peak memory"
         yield Result(
-            group, name, goal.peer, figures, {}, goal.ratio, unit=unit,
-            differs=goal.peer in differs,
-        )  # fmt: skip
+            group,
+            f"{command.name}, {figure}",
+            goal.peer,
+            best(goal.figure),
+            best("cpu") if goal.figure == "seconds" and source.is_file() else {},
+            goal.ratio,
+            unit="s" if goal.figure == "seconds" else "B",
+            differs=not agree(targets[OURS], targets[goal.peer]),
+        )
 
 
 def launch(command: list[str]) -> dict[str, float]:
-    """Run a command through a small process that measures it: seconds, and bytes at its peak."""
+    """Run a command through a small process that measures it; see ``launch.py``."""
     measured = [sys.executable, "-S", str(HERE / "launch.py"), *command]
     done = subprocess.run(measured, stdout=subprocess.PIPE, check=True, env=ENVIRONMENT)
     run = json.loads(done.stdout)

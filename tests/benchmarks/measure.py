@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from peers import Contestant, one_thread
-from work import SENSIBLE, Array, Work, is_clean
+from work import SENSIBLE, Array, Work
 
 TURN = 0.01  # seconds; a call that takes less is repeated
 BATCH = 5e-5  # seconds; calls that take less are timed several at a time
@@ -37,7 +37,7 @@ def measure(work: Work, contestants: Mapping[str, Contestant], repeats: int) -> 
         result = contestant.run()
         first[who] = time.perf_counter() - start
         results.append(contestant.read(result))
-    differs = not work.new and not agree(*results, clean=is_clean(work.image))
+    differs = not work.new and not agree(*results, clean=work.is_clean)
     del result, results  # free before timing
     runs = {who: contestant.run for who, contestant in contestants.items()}
     seconds = take_turns(runs, repeats, time.perf_counter, first)
@@ -74,8 +74,8 @@ def take_turns(
     first: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """Return the best time of a call of each, A B A B ...; ``first`` has those of first calls."""
-    best = dict(first or dict.fromkeys(runs, math.inf))
-    spent = dict(first or dict.fromkeys(runs, 0.0))
+    best = dict.fromkeys(runs, math.inf) | dict(first or {})
+    spent = dict.fromkeys(runs, 0.0) | dict(first or {})
     with no_garbage_collection():
         for _ in range(repeats):
             for who, run in runs.items():

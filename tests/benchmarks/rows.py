@@ -10,25 +10,18 @@ class Row(NamedTuple):
     """A row of the table.
 
     Attributes:
-        work: see ``work.py``.
+        name: the work, see ``work.py``.
         peer: a key of ``PEERS`` in ``peers.py``.
         goal: of our time over the peer's.
         call: seconds a call that reach the goal whatever the peer takes; 0 for none.
         note: printed beside the row.
     """
 
-    work: str
+    name: str
     peer: str = "filter2D"
     goal: float = 3
     call: float = CALL
     note: str = ""
-
-
-class Group(NamedTuple):
-    """Rows that are asked for by one name; ``mean`` is a goal of their geometric mean."""
-
-    rows: list[Row]
-    mean: float | None = None
 
 
 GRAY, COLOR = "1200x2000", "1000x800x3"
@@ -38,23 +31,23 @@ NARROW = "int32 beside int16"
 ROUNDED = "float32 beside uint8"
 
 
-def _exact(work: str, goal: float, peer: str = "filter2D", note: str = "") -> Row:
+def _strict(name: str, goal: float, peer: str = "filter2D", note: str = "") -> Row:
     """Return a row whose goal holds for calls of any length."""
-    return Row(work, peer, goal, 0, note)
+    return Row(name, peer, goal, 0, note)
 
 
 CORE = [
-    *(_exact(f"photo u1 {GRAY} | {kernel}", 1.25, note=NARROW) for kernel in FOUR),
-    *(_exact(f"photo u1 {COLOR} | {kernel}", 1.25, note=NARROW) for kernel in FOUR),
-    *(_exact(f"photo u1 {GRAY} | {kernel} | to u1", 1.15) for kernel in FOUR),
-    *(_exact(f"photo u1 {COLOR} | {kernel} | to u1", 1.15) for kernel in FOUR),
-    *(_exact(f"photo u1 {GRAY} | normal {side}x{side}", 2.2) for side in SIDES),
-    *(_exact(f"photo f4 {GRAY} | normal {side}x{side}", 2.2) for side in SIDES),
-    *(_exact(f"photo f4 {GRAY} | gaussian:{side}", 2.2) for side in (5, 15, 31)),
+    *(_strict(f"photo u1 {GRAY} | {kernel}", 1.25, note=NARROW) for kernel in FOUR),
+    *(_strict(f"photo u1 {COLOR} | {kernel}", 1.25, note=NARROW) for kernel in FOUR),
+    *(_strict(f"photo u1 {GRAY} | {kernel} | to u1", 1.15) for kernel in FOUR),
+    *(_strict(f"photo u1 {COLOR} | {kernel} | to u1", 1.15) for kernel in FOUR),
+    *(_strict(f"photo u1 {GRAY} | normal {side}x{side}", 2.2) for side in SIDES),
+    *(_strict(f"photo f4 {GRAY} | normal {side}x{side}", 2.2) for side in SIDES),
+    *(_strict(f"photo f4 {GRAY} | gaussian:{side}", 2.2) for side in (5, 15, 31)),
 ]
 BLURS = [
     *(
-        _exact(f"photo f4 {GRAY} | {kernel}", goal, "sepFilter2D")
+        _strict(f"photo f4 {GRAY} | {kernel}", goal, "sepFilter2D")
         for kernel, goal in {
             "gaussian:9": 1.8,
             "gaussian:15": 1.5,
@@ -68,21 +61,21 @@ BLURS = [
     Row(f"photo u1 {COLOR} | gaussian:15 | to u1", "sepFilter2D"),
 ]
 BOXES = [
-    _exact(f"photo u1 1024x1024 | box:{side} | to u1", goal, "blur")
+    _strict(f"photo u1 1024x1024 | box:{side} | to u1", goal, "blur")
     for side, goal in {3: 5, 9: 3, 31: 4, 63: 5, 127: 5}.items()
 ]
 POOLS = [
     *(
-        _exact(f"photo u1 1024x1024 | avg {side}x{side}", 5, "blur", ROUNDED)
+        _strict(f"photo u1 1024x1024 | avg {side}x{side}", 5, "blur", ROUNDED)
         for side in (3, 31, 101)
     ),
-    *(_exact(f"photo u1 1024x1024 | max {side}x{side}", 5, "dilate") for side in (3, 15, 101)),
+    *(_strict(f"photo u1 1024x1024 | max {side}x{side}", 5, "dilate") for side in (3, 15, 101)),
     Row("photo f4 1024x1024 | max 3x3", "dilate"),
     Row("photo f4 1024x1024x3 | max 15x15", "dilate"),
     Row("photo f8 1024x1024 | max 1024x1024", "numpy max"),
 ]
 STRIDES = [
-    *(_exact(f"photo u1 {COLOR} | outline | stride {step}, to u1", 1.3) for step in (2, 3)),
+    *(_strict(f"photo u1 {COLOR} | outline | stride {step}, to u1", 1.3) for step in (2, 3)),
     Row(f"photo u1 {COLOR} | normal 5x5 | stride 2"),
     Row("sky u1 512x512x3 | sparse 5x5 | stride 2"),
     Row("sky u1 512x512 | sparse 5x5 | stride 2"),
@@ -92,7 +85,7 @@ LAYERS = [
     for bank in ("32x3x3x3", "64x3x3x3", "64x3x5x5", "256x3x3x3")
 ]
 BANKS = [
-    *(_exact(layer, 0.6, "torch NCHW") for layer in LAYERS),
+    *(_strict(layer, 0.6, "torch NCHW") for layer in LAYERS),
     *(Row(layer, "torch") for layer in LAYERS),
 ]
 MAPS = [  # banks on maps so small that planning may cost more than the sums
@@ -180,18 +173,19 @@ DEPTHS = [
     Row("noise f4 512x512x3 | normal 3x3x3 | zero", "torch"),
 ]
 GROUPS = {
-    "core": Group(CORE, mean=0.87),
-    "blurs": Group(BLURS),
-    "boxes": Group(BOXES),
-    "pools": Group(POOLS),
-    "strides": Group(STRIDES),
-    "banks": Group(BANKS),
-    "maps": Group(MAPS),
-    "calls": Group(CALLS),
-    "cancelling": Group(CANCELLING),
-    "values": Group(VALUES),
-    "doubles": Group(DOUBLES),
-    "thin": Group(THIN),
-    "dilations": Group(DILATIONS),
-    "depths": Group(DEPTHS),
+    "core": CORE,
+    "blurs": BLURS,
+    "boxes": BOXES,
+    "pools": POOLS,
+    "strides": STRIDES,
+    "banks": BANKS,
+    "maps": MAPS,
+    "calls": CALLS,
+    "cancelling": CANCELLING,
+    "values": VALUES,
+    "doubles": DOUBLES,
+    "thin": THIN,
+    "dilations": DILATIONS,
+    "depths": DEPTHS,
 }
+MEANS = {"core": 0.87}  # goals of geometric means

@@ -19,100 +19,81 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads: its threads spin
 import commands
-import rows
 from measure import measure
-from peers import contestants, is_installed, library_of
-from table import Result, header, line, mean, mean_line
+from peers import PEERS, contestants
+from rows import GROUPS, MEANS, Row
+from table import COMPARED, HEADER, Result, line, mean
 from work import Work
 
-GROUPS = [*rows.GROUPS, *commands.GROUPS]
+TABLE: dict[str, list[Any]] = {**GROUPS, **commands.GROUPS}
+START = time.monotonic()
 REPEATS, QUICK_REPEATS = 9, 2
-QUICK_STEP = 3  # a quick run takes every third row of a group
+QUICK_STEP = 4  # a quick run takes every fourth row of a group
 QUICK_SECONDS = 45  # and begins no row later than this
 LIBRARIES = ("numpy", "pillow", "opencv-python-headless", "scipy", "torch")
 
 
-class Run:
-    """One run: what is asked for, what was left out and why."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.only, self.quick = options.only, options.quick
-        self.repeats = options.repeats or (QUICK_REPEATS if self.quick else REPEATS)
-        self.deadline = time.monotonic() + (QUICK_SECONDS if self.quick else float("inf"))
-        self.left_out: dict[str, list[str]] = {}
-
-    def results(self, group: str) -> Iterator[Result]:
-        if group in rows.GROUPS:
-            yield from self._calls(group)
-        else:
-            yield from self._commands(group)
-
-    def _calls(self, group: str) -> Iterator[Result]:
-        table = rows.GROUPS[group].rows
-        for row in self._chosen(group, [(row.work, row) for row in table]):
-            if not is_installed(row.peer):
-                self._leave_out(group, row.work, f"{library_of(row.peer)} is not installed")
-                continue
-            work = Work.parse(row.work)
-            times = measure(work, contestants(work, row.peer), self.repeats)
-            yield Result(
-                group, row.work, row.peer, times.seconds, times.one_thread, row.goal, row.call,
-                note=row.note, differs=times.differs,
-            )  # fmt: skip
-
-    def _commands(self, group: str) -> Iterator[Result]:
-        table = commands.GROUPS[group]
-        for command in self._chosen(group, [(command.name, command) for command in table]):
-            if not is_installed("filter2D"):
-                self._leave_out(group, command.name, "cv2 is not installed")
-            elif self.quick and command.big:
-                self._leave_out(group, command.name, "too big for --quick")
-            else:
-                with TemporaryDirectory() as folder:
-                    yield from commands.measure(group, command, self.repeats, Path(folder))
-
-    def _chosen(self, group: str, table: list[tuple[str, Any]]) -> Iterator[Any]:
-        named = [(name, entry) for name, entry in table if self.only.search(name)]
-        for number, (name, entry) in enumerate(named):
-            if self.quick and group in rows.GROUPS and number % QUICK_STEP:
-                self._leave_out(group, name, f"--quick takes one row in {QUICK_STEP}")
-            elif time.monotonic() > self.deadline:
-                self._leave_out(group, name, "no time left for it in --quick")
-            else:
-                yield entry
-
-    def _leave_out(self, group: str, row: str, reason: str) -> None:
-        self.left_out.setdefault(reason, []).append(f"{group}: {row}")
-
-
 def main() -> None:
     options = _options()
-    before = _ratios(options.compare) if options.compare else {}
-    results: dict[str, Any] = {"machine": machine(), "commit": commit(), "rows": [], "means": {}}
-    about, run = results["machine"], Run(options)
+    old = json.loads(options.compare.read_text())["rows"] if options.compare else []
+    before = {row["key"]: row["ratio"] for row in old}
+    about, left_out = machine(), dict[str, list[str]]()
     print(f"{about['cpu']}, {about['cores']} cores, load {about['load']:.1f}")
     print(", ".join(f"{name} {number or 'missing'}" for name, number in about["versions"].items()))
-    print(header(bool(before)))
+    print(HEADER + COMPARED * bool(before))
+    results: list[Result] = []
     try:
-        for group in options.groups or GROUPS:
-            shown = []
-            for result in run.results(group):
-                print(line(result, before.get(key(result._asdict()))), flush=True)
-                shown.append(result)
-                results["rows"].append(result.record())
-            if shown and group in rows.GROUPS and (goal := rows.GROUPS[group].mean):
-                results["means"][group] = mean(shown, goal)
-                print(mean_line(group, results["means"][group]))
+        for group in options.groups or TABLE:
+            for result in measure_group(group, options, left_out):
+                print(line(result, before.get(result.key)), flush=True)
+                results.append(result)
+            shown = [result for result in results if result.group == group]
+            if group in MEANS and shown:
+                print(mean(group, shown, MEANS[group]))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
     about["load_after"] = os.getloadavg()[0]
-    over = sum(not row["ok"] for row in results["rows"])
-    print(f"{len(results['rows'])} rows, {over} over; load afterwards {about['load_after']:.1f}")
-    for reason, names in run.left_out.items():
-        print(f"left out, {reason}: {len(names)} rows, first {names[0]}")
+    over = sum(not result.ok for result in results)
+    print(f"{len(results)} rows, {over} over; load afterwards {about['load_after']:.1f}")
+    for reason, names in left_out.items():
+        print(f"left out, {reason}: {', '.join(names) if len(names) < 9 else len(names)}")
     if options.json:
-        results["left_out"] = run.left_out
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+        rows = [result.record() for result in results]
+        written = {"machine": about, "commit": commit(), "rows": rows, "left_out": left_out}
+        options.json.write_text(json.dumps(written, indent=1) + "\n")
+
+
+def measure_group(
+    group: str, options: argparse.Namespace, left_out: dict[str, list[str]]
+) -> Iterator[Result]:
+    """Yield the results of a group's rows, and say which are left out."""
+    repeats = options.repeats or (QUICK_REPEATS if options.quick else REPEATS)
+    for number, row in enumerate(row for row in TABLE[group] if options.only.search(row.name)):
+        if reason := _reason_to_leave_out(row, number, options):
+            left_out.setdefault(reason, []).append(f"{group}: {row.name}")
+        elif isinstance(row, Row):
+            work = Work(row.name)
+            times = measure(work, contestants(work, (row.peer,)), repeats)
+            yield Result(
+                group, row.name, row.peer, times.seconds, times.one_thread, row.goal, row.call,
+                note=row.note, differs=times.differs,
+            )  # fmt: skip
+        else:
+            with TemporaryDirectory() as folder:
+                yield from commands.measure(group, row, repeats, Path(folder))
+
+
+def _reason_to_leave_out(row: Any, number: int, options: argparse.Namespace) -> str | None:
+    peer = PEERS[row.peer if isinstance(row, Row) else "filter2D"]
+    if not peer.installed:
+        return f"{peer.library} is not installed"
+    if not options.quick:
+        return None
+    if isinstance(row, Row) and number % QUICK_STEP:
+        return f"--quick takes one row in {QUICK_STEP}"
+    if not isinstance(row, Row) and row.big:
+        return "too big for --quick"
+    return "no time left in --quick" if time.monotonic() > START + QUICK_SECONDS else None
 
 
 def machine() -> dict[str, Any]:
@@ -139,11 +120,9 @@ def commit() -> str | None:
 
 def _cpu_model() -> str:
     listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        for text in listing.read_text().splitlines():
-            if text.startswith("model name"):
-                return text.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    text = listing.read_text() if listing.exists() else ""
+    found = re.search(r"^model name\s*: (.*)", text, re.MULTILINE)
+    return found[1] if found else platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str | None:
@@ -153,32 +132,21 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _ratios(path: Path) -> dict[tuple[str, ...], float]:
-    old = json.loads(path.read_text())
-    return {key(row): row["ratio"] for row in old["rows"]}
-
-
-def key(row: dict[str, Any]) -> tuple[str, ...]:
-    return row["group"], row["row"], row["peer"]
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    groups = f"of {', '.join(TABLE)}; all by default"
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=groups)
+    parser.add_argument("--quick", action="store_true", help="a quarter of the rows, in a minute")
+    only = "rows whose name a regular expression is found in, as in 'nan.* 3x3'"
     parser.add_argument(
-        "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all by default"
+        "--only", type=re.compile, default=re.compile(""), metavar="PATTERN", help=only
     )
-    parser.add_argument("--quick", action="store_true", help="fewer rows and turns, in a minute")
-    parser.add_argument(
-        "--only", type=re.compile, default=re.compile(""), metavar="PATTERN",
-        help="rows whose name a regular expression is found in, as in 'nan.* 3x3'",
-    )  # fmt: skip
     parser.add_argument("--repeats", type=int, metavar="N", help=f"turns of each ({REPEATS})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
-    parser.add_argument(
-        "--compare", type=Path, metavar="FILE", help="add the ratios of such a file as 'before'"
-    )
+    before = "add the ratios of such a file as 'before'"
+    parser.add_argument("--compare", type=Path, metavar="FILE", help=before)
     options = parser.parse_args()
-    if unknown := set(options.groups) - set(GROUPS):
+    if unknown := set(options.groups) - set(TABLE):
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     if options.json and not options.json.parent.is_dir():
         parser.error(f"there is no folder {options.json.parent}")

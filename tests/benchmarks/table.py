@@ -7,6 +7,11 @@ from typing import Any, NamedTuple
 from peers import OURS
 
 WIDTH = 66
+HEADER = (
+    f"{'row':{WIDTH}} {'ours':>9} {'peer':>9} {'':11} {'ratio':>8} {'goal':>11}     "
+    f" {'1 thread':>8}"
+)
+COMPARED = f" {'before':>8} {'change':>7}"
 
 
 class Result(NamedTuple):
@@ -15,7 +20,7 @@ class Result(NamedTuple):
     Attributes:
         group, row, peer: its names.
         figures: seconds, or bytes, of convcli and of the peer.
-        one_thread: the same on one thread; may be empty.
+        one_thread: processor time of both, on one thread for calls; may be empty.
         goal: of our figure over the peer's.
         call: our seconds that reach the goal whatever the peer takes; 0 for none.
         unit: ``s`` or ``B``.
@@ -35,6 +40,10 @@ class Result(NamedTuple):
     differs: bool = False
 
     @property
+    def key(self) -> str:
+        return f"{self.group}: {self.row} ({self.peer})"
+
+    @property
     def ratio(self) -> float:
         return self.figures[OURS] / self.figures[self.peer]
 
@@ -48,71 +57,44 @@ class Result(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """Return what goes into the JSON file."""
-        judged = {"ratio": self.ratio, "ok": self.ok}
+        judged = {"key": self.key, "ratio": self.ratio, "ok": self.ok}
         return {**self._asdict(), **judged, "one_thread_ratio": self.one_thread_ratio}
-
-
-def header(comparing: bool) -> str:
-    more = f" {'before':>8} {'change':>7}" * comparing
-    return (
-        f"{'row':{WIDTH}} {'ours':>9} {'peer':>9} {'':11} {'ratio':>8} {'goal':>11}     "
-        f" {'1 thread':>8}{more}"
-    )
 
 
 def line(result: Result, before: float | None = None) -> str:
     """Return a row of the table; ``before`` is its ratio in an older run."""
     goal = f"{result.goal:.3g}" + f" | {result.call * 1e6:.0f} us" * bool(result.call)
-    cells = [
-        f"{f'{result.group}: {result.row}':{WIDTH}}",
-        f"{quantity(result.figures[OURS], result.unit):>9}",
-        f"{quantity(result.figures[result.peer], result.unit):>9}",
-        f"{result.peer:11}",
-        f"{result.ratio:8.2f}",
-        f"{goal:>11}",
-        "ok  " if result.ok else "over",
-        f"{result.one_thread_ratio:8.2f}" if result.one_thread_ratio else f"{'':8}",
-    ]
-    if before:
-        cells.append(f"{before:8.2f} {result.ratio / before:6.2f}x")
-    notes = [result.note] * bool(result.note)
-    notes += [f"DIFFERS from {result.peer}"] * result.differs
-    return " ".join(cells).rstrip() + f"  ({'; '.join(notes)})" * bool(notes)
+    text = (
+        f"{f'{result.group}: {result.row}':{WIDTH}}"
+        f" {quantity(result.figures[OURS], result.unit):>9}"
+        f" {quantity(result.figures[result.peer], result.unit):>9} {result.peer:11}"
+        f" {result.ratio:8.2f} {goal:>11} {'ok  ' if result.ok else 'over'}"
+        f" {f'{result.one_thread_ratio:.2f}' if result.one_thread_ratio else '':>8}"
+        f" {f'{before:8.2f} {result.ratio / before:6.2f}x' if before else ''}"
+    )
+    notes = [result.note, f"DIFFERS from {result.peer}" if result.differs else ""]
+    return f"{text} {'; '.join(filter(None, notes))}".rstrip()
 
 
-def quantity(value: float, unit: str) -> str:
+def quantity(value: float, unit: str = "s") -> str:
     """Return a time or an amount of memory with its unit."""
     if unit == "B":
         return f"{value / 2**20:.0f} MiB"
-    for factor, name in ((1, "s"), (1e3, "ms")):
-        if value * factor >= 1:
-            return f"{value * factor:.3g} {name}"
-    return f"{value * 1e6:.3g} us"
+    factor, name = (1, "s") if value >= 1 else (1e3, "ms") if value >= 1e-3 else (1e6, "us")
+    return f"{value * factor:.3g} {name}"
 
 
-def mean(results: Sequence[Result], goal: float) -> dict[str, Any]:
+def mean(group: str, results: Sequence[Result], goal: float) -> str:
     """Return a group's geometric means, beside the goal, and its worst row."""
-    ratios = [result.ratio for result in results]
-    alone = [result.one_thread_ratio for result in results if result.one_thread_ratio]
+    ratio = _geometric_mean([result.ratio for result in results])
+    alone = _geometric_mean([result.one_thread_ratio or result.ratio for result in results])
     worst = max(results, key=lambda result: result.ratio)
-    return {
-        "rows": len(results),
-        "mean": geometric_mean(ratios),
-        "goal": goal,
-        "one_thread_mean": geometric_mean(alone) if alone else None,
-        "worst": worst.ratio,
-        "worst_row": worst.row,
-    }
-
-
-def mean_line(group: str, mean: dict[str, Any]) -> str:
-    judged = "ok" if mean["mean"] <= mean["goal"] else "over"
-    alone = f"; one thread {mean['one_thread_mean']:.2f}" if mean["one_thread_mean"] else ""
     return (
-        f"{group}: geometric mean of {mean['rows']} rows {mean['mean']:.2f}, "
-        f"goal {mean['goal']}, {judged}{alone}; worst {mean['worst']:.2f}: {mean['worst_row']}"
+        f"{group}: geometric mean of {len(results)} rows {ratio:.2f}, goal {goal}, "
+        f"{'ok' if ratio <= goal else 'over'}; one thread {alone:.2f}; "
+        f"worst {worst.ratio:.2f}: {worst.row}"
     )
 
 
-def geometric_mean(values: Sequence[float]) -> float:
+def _geometric_mean(values: Sequence[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))

@@ -4,13 +4,15 @@ import json
 import math
 import subprocess
 import sys
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("cv2")
-RUN = Path(__file__).with_name("run.py")
+HERE = Path(__file__).parent
 SMALL = [
     ("photo u1 40x50x3 | outline", "filter2D"),
     ("photo u1 40x50 | normal 4x5 | stride 2, dilation 2, to u1", "filter2D"),
@@ -29,8 +31,8 @@ SMALL = [
 ]
 
 
-def run(*options):
-    command = [sys.executable, str(RUN), *options]
+def start(program, *options):
+    command = [sys.executable, str(HERE / program), *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
@@ -40,12 +42,12 @@ def test_peers_do_the_same_work(text, peer):
     import peers
     from work import Work
 
-    if not peers.is_installed(peer):
-        pytest.skip(f"{peers.library_of(peer)} is not installed")
-    work = Work.parse(text)
-    times = measure.measure(work, peers.contestants(work, peer), 0)
-    assert not times.differs
+    if not peers.PEERS[peer].installed:
+        pytest.skip(f"{peers.PEERS[peer].library} is not installed")
+    work = Work(text)
+    times = measure.measure(work, peers.contestants(work, (peer,)), 0)
     assert times.seconds.keys() == {"convcli", peer}
+    assert not times.differs
 
 
 def test_another_result_is_reported():
@@ -53,28 +55,36 @@ def test_another_result_is_reported():
     import peers
     from work import Work
 
-    texts = ("photo u1 40x50 | outline", "photo u1 40x50 | sharpen")
-    pairs = [peers.contestants(Work.parse(text), "filter2D") for text in texts]
-    mixed = {"convcli": pairs[0]["convcli"], "filter2D": pairs[1]["filter2D"]}
-    assert measure.measure(Work.parse(texts[0]), mixed, 0).differs
-    assert measure.agree(np.zeros((2, 2)), np.zeros((2, 3))) is False
+    works = [Work("photo u1 40x50 | outline"), Work("photo u1 40x50 | sharpen")]
+    first, second = (peers.contestants(work, ("filter2D",)) for work in works)
+    assert measure.measure(works[0], first | {"filter2D": second["filter2D"]}, 0).differs
+    assert not measure.agree(np.zeros((2, 2)), np.zeros((2, 3)))
+
+
+def test_a_kernel_may_be_new_at_each_call():
+    from work import Work
+
+    kernel = np.ones((3, 3))
+    for text, new in (
+        ("photo f4 8x8 | normal 3x3", False),
+        ("photo f4 8x8 | normal 3x3 | new", True),
+    ):
+        take = Work(text).each_call(kernel)
+        assert np.array_equal(take(), take()) != new
 
 
 def test_every_row_can_be_made_and_is_there_once():
     import rows
     from peers import PEERS
-    from work import IMAGES, Work, make_kernel, shape_of
+    from work import IMAGES, Work
 
-    table = [(row.work, row.peer) for group in rows.GROUPS.values() for row in group.rows]
+    table = [(row.name, row.peer) for group in rows.GROUPS.values() for row in group]
     assert len(table) == len(set(table))
+    assert rows.MEANS.keys() <= rows.GROUPS.keys()
     for text, peer in table:
-        work = Work.parse(text)
-        assert str(work) == text
-        kind, dtype, _ = work.image.split()
-        assert kind in IMAGES
-        assert np.dtype(dtype).kind in "uif"
-        assert all(shape_of(work.image))
-        assert work.pooling or make_kernel(work.kernel)[0].size
+        work = Work(text)
+        assert work.image.split()[0] in IMAGES
+        assert all((*work.shape, *work.window))
         assert peer in PEERS
 
 
@@ -97,12 +107,59 @@ def test_a_goal_may_be_a_ratio_or_a_time():
 def test_the_program_writes_what_it_prints(tmp_path):
     target = tmp_path / "numbers.json"
     options = ["calls", "--only", "photo u1 8x8", "--repeats", "1"]
-    printed = run(*options, "--json", str(target))
+    printed = start("run.py", *options, "--json", str(target))
     results = json.loads(target.read_text())
     assert results["machine"]["versions"]["numpy"] == np.__version__
     (row,) = results["rows"]
-    assert row["group"] == "calls"
-    assert f"calls: {row['row']}" in printed
+    assert f"calls: {row['row']} " in printed
     assert math.isclose(row["ratio"], row["figures"]["convcli"] / row["figures"]["filter2D"])
     assert not row["differs"]
-    assert "before" in run(*options, "--compare", str(target))
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+def test_commands_take_turns_and_agree(tmp_path):
+    import commands
+
+    make = partial(commands.photograph, size=(60, 40))
+    (jpeg,) = (one for one in commands.GROUPS["commands"] if "JPEG" in one.name)
+    wall, peak = commands.measure("commands", jpeg._replace(make=make), 1, tmp_path)
+    assert (wall.unit, peak.unit) == ("s", "B")
+    assert wall.one_thread.keys() == wall.figures.keys() == {"convcli", "OpenCV"}
+    assert not wall.differs
+    other = tmp_path / "other.jpg"
+    commands.photograph(other, (60, 40), 1)
+    assert not commands.agree(tmp_path / "in.jpg", other)
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+def test_folders_are_filtered_by_all(tmp_path):
+    import commands
+
+    folder = commands.GROUPS["folders"][1]
+    make = partial(commands.photographs, count=3, size=(60, 40), suffix=".png")
+    for result in commands.measure("folders", folder._replace(make=make), 1, tmp_path):
+        assert not result.differs
+        assert result.ratio > 0
+    commands.tiny_files(tmp_path / "tiny", 10)
+    assert len(list((tmp_path / "tiny").iterdir())) == 10
+
+
+def test_draws_depend_on_the_seed_alone():
+    import cliffs
+    from work import Work
+
+    first = list(islice(cliffs.draws(3), 20))
+    assert first == list(islice(cliffs.draws(3), 20))
+    assert first != list(islice(cliffs.draws(4), 20))
+    assert all(Work(text).text == text for text in first)
+
+
+def test_a_cliff_is_timed_beside_a_peer_or_plain_work():
+    import cliffs
+
+    found = cliffs.time_work("photo u1 40x50 | outline | stride 2")
+    assert (found.peer, found.samples) == ("filter2D", 20 * 25)
+    assert str(found).endswith(found.text)
+    assert cliffs.time_work("nan-one f4 20x20x5 | normal 3x3").peer == "plain work"

@@ -6,13 +6,11 @@ Options are ``stride N``, ``dilation N``, ``to TYPE``, ``zero`` (the border, oth
 ``new`` (a kernel not seen before at each call). The same text always makes the same numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -28,53 +26,37 @@ Array = NDArray[Any]
 Random = np.random.Generator
 
 
-class Work(NamedTuple):
+class Work:
     """One call; see the module for the texts."""
 
-    image: str
-    kernel: str
-    stride: int = 1
-    dilation: int = 1
-    to: str | None = None
-    border: str = "edge"
-    new: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> Work:
-        image, kernel, *rest = (part.strip() for part in text.split("|"))
-        options: dict[str, Any] = {}
-        for option in rest[0].split(",") if rest else ():
-            match option.split():
-                case ["stride" | "dilation" as name, number]:
-                    options[name] = int(number)
-                case ["to", kind]:
-                    options["to"] = kind
-                case ["zero"]:
-                    options["border"] = "zero"
-                case ["new"]:
-                    options["new"] = True
-                case _:
-                    raise ValueError(f"no option of a work: {option}")
-        return cls(image, kernel, **options)
-
-    def __str__(self) -> str:
-        options = [f"stride {self.stride}"] * (self.stride > 1)
-        options += [f"dilation {self.dilation}"] * (self.dilation > 1)
-        options += [f"to {self.to}"] * (self.to is not None)
-        options += ["zero"] * (self.border == "zero") + ["new"] * self.new
-        return " | ".join([self.image, self.kernel, *[", ".join(options)] * bool(options)])
-
-    @property
-    def pooling(self) -> str | None:
-        """``max`` or ``avg``, or None for a kernel."""
-        kind = self.kernel.partition(" ")[0]
-        return kind if kind in ("max", "avg") else None
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.image, self.kernel, *rest = text.split(" | ")
+        options: dict[str, str] = {}
+        for option in rest[0].split(", ") if rest else ():
+            name, _, value = option.partition(" ")
+            options[name] = value or "yes"
+        self.stride, self.dilation = (int(options.pop(name, 1)) for name in ("stride", "dilation"))
+        self.to = options.pop("to", None)
+        self.border = "zero" if options.pop("zero", None) else "edge"
+        self.new = bool(options.pop("new", None))
+        if options:
+            raise ValueError(f"no option of a work: {', '.join(options)}")
+        kind = self.kernel.split()[0]
+        self.pooling = kind if kind in ("max", "avg") else None
+        self.dtype, self.shape = np.dtype(self.image.split()[1]), shape_of(self.image)
+        self.is_clean = self.image.split()[0] not in DAMAGES
 
     @property
     def window(self) -> tuple[int, int]:
         """Rows and columns of the kernel or the pool's window."""
         shape = shape_of(self.kernel) if self.pooling else self.matrix().shape
         return shape[-2], shape[-1]
+
+    @property
+    def span(self) -> int:
+        """The most pixels from the first tap to the last along an axis."""
+        return max(self.dilation * (side - 1) + 1 for side in self.window)
 
     @property
     def pads(self) -> tuple[int, int, int, int]:
@@ -88,7 +70,7 @@ class Work(NamedTuple):
     def clean_pixels(self) -> Array:
         """The image with 0 for NaN, infinity and nodata, for libraries that would spread them."""
         pixels = self.pixels()
-        return pixels if is_clean(self.image) else np.where(np.abs(pixels) < SENSIBLE, pixels, 0)
+        return pixels if self.is_clean else np.where(np.abs(pixels) < SENSIBLE, pixels, 0)
 
     def matrix(self) -> Array:
         return make_kernel(self.kernel)[0]
@@ -118,6 +100,11 @@ def ours(work: Work) -> Callable[[], Array]:
     return lambda: cross_correlate(image, kernel(), **options, **steps)
 
 
+def shape_of(text: str) -> tuple[int, ...]:
+    """Return the shape at the end of an image's or a kernel's text."""
+    return tuple(int(side) for side in text.split()[-1].split("x"))
+
+
 @lru_cache(maxsize=2)
 def make_image(text: str) -> Array:
     kind, dtype, _ = text.split()
@@ -136,16 +123,6 @@ def make_kernel(text: str) -> tuple[Array, int | float]:
         kernel = get_kernel(kind)
         return kernel.matrix, kernel.divisor
     return KERNELS[kind](shape_of(text), np.random.default_rng(crc32(text.encode()))), 1
-
-
-def shape_of(text: str) -> tuple[int, ...]:
-    """Return the shape at the end of an image's or a kernel's text."""
-    return tuple(int(side) for side in text.split()[-1].split("x"))
-
-
-def is_clean(image: str) -> bool:
-    """Tell whether an image has numbers of a sensible size only."""
-    return image.split()[0] not in DAMAGES
 
 
 def photograph(shape: tuple[int, ...], dtype: np.dtype[Any], random: Random) -> Array:
