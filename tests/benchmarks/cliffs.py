@@ -18,7 +18,7 @@ from measure import take_turns
 from peers import OPENCV_TYPES, OURS, contestants, one_thread
 from rows import CALL
 from table import quantity
-from work import DAMAGES, Work, ours, shape_of
+from work import DAMAGES, KERNELS, Work, ours, shape_of
 
 RATIO = 3.0  # from here on it is a cliff
 COST = 1e9  # multiplications of a draw at most
@@ -29,17 +29,6 @@ FAST_PEERS = ("filter2D", "sepFilter2D", "blur", "dilate", "torch", "torch NCHW"
 TYPES = ("u1", "u2", "i2", "f4", "f8", "u4", "i4", "i8")
 IMAGES = ("photo", "photo", "noise", "sky", "offset")
 FLOAT_IMAGES = (*IMAGES, "denormal", *DAMAGES)
-KERNELS = (
-    "normal",
-    "positive",
-    "integers",
-    "zero-sum",
-    "ramp",
-    "sparse",
-    "holes",
-    "outer",
-    "zeros",
-)
 NAMED = ("outline", "sharpen", "sobel-x", "laplacian", "log:9", "gaussian:15", "box:5", "box:31")
 
 
@@ -98,7 +87,7 @@ def _plane(random: Random) -> str:
     if random.random() < 0.8:
         rows, columns = _log_uniform(random, 1, 127), _log_uniform(random, 1, 127)
         shapes = [(rows, rows)] * 4 + [(rows, columns), (1, columns), (rows, 1)]
-        kernel = f"{random.choice(KERNELS)} {'{}x{}'.format(*random.choice(shapes))}"
+        kernel = f"{random.choice(tuple(KERNELS))} {'{}x{}'.format(*random.choice(shapes))}"
     dilation = random.choice([1, 1, 1, 2, 4, _log_uniform(random, 1, 5000)])
     return _text(
         f"{_kind(random, dtype)} {dtype} {_shape(random)}",

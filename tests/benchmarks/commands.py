@@ -36,14 +36,6 @@ UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "OPENBLAS_NUM_THREADS
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in UNWANTED}
 
 
-class Goal(NamedTuple):
-    """A row of the table: our figure over a contestant's."""
-
-    figure: str  # seconds (wall time) or bytes (at the peak)
-    peer: str
-    ratio: float
-
-
 class Command(NamedTuple):
     """What is run side by side, on which input."""
 
@@ -51,7 +43,7 @@ class Command(NamedTuple):
     make: Callable[[Path], Any]  # writes the input: a file or a folder
     source: str  # its name
     contestants: dict[str, str]
-    goals: tuple[Goal, ...]
+    goals: dict[tuple[str, str], float]  # of our figure (seconds, bytes) over a contestant's
     big: bool = True
     repeats: int = 9  # at most; the first run of several is not counted
 
@@ -85,36 +77,33 @@ def _sample(target: Path) -> None:
     shutil.copyfile(SAMPLES / "astronaut.png", target)
 
 
-TWO_JOBS = Goal("seconds", "-j1", 1 / 1.8)
+WALL, PEAK, TWO_JOBS = ("seconds", "OpenCV"), ("bytes", "OpenCV"), ("seconds", "-j1")
 GROUPS = {
     "commands": [
         Command(
             "24 Mpx JPEG", partial(photograph, size=(6000, 4000)), "in.jpg", FILE,
-            (Goal("seconds", "OpenCV", 0.95), Goal("bytes", "OpenCV", 0.85)),
+            {WALL: 0.95, PEAK: 0.85},
         ),
-        Command(
-            "512x512 PNG", _sample, "in.png", FILE, (Goal("seconds", "OpenCV", 1.12),), big=False
-        ),
+        Command("512x512 PNG", _sample, "in.png", FILE, {WALL: 1.12}, big=False),
         Command(
             "3000x2000 PNG", partial(photograph, size=(3000, 2000)), "in.png", FILE,
-            (Goal("seconds", "OpenCV", 0.9),), big=False,
+            {WALL: 0.9}, big=False,
         ),
     ],
     "folders": [
         Command(
             "128 JPEGs of 1024x768",
             partial(photographs, count=128, size=(1024, 768), suffix=".jpg"), "in", FOLDER,
-            (Goal("seconds", "OpenCV", 1.0), TWO_JOBS), repeats=7,
+            {WALL: 1.0, TWO_JOBS: 1 / 1.8}, repeats=7,
         ),
         Command(
             "32 PNGs of 1024x768",
             partial(photographs, count=32, size=(1024, 768), suffix=".png"), "in", FOLDER,
-            (Goal("seconds", "OpenCV", 1.0), TWO_JOBS), repeats=7,
+            {WALL: 1.0, TWO_JOBS: 1 / 1.8}, repeats=7,
         ),
         Command(
             "20,000 PNGs of 16x16", partial(tiny_files, count=20_000), "in",
-            {who: FOLDER[who] for who in (OURS, "OpenCV")},
-            (Goal("seconds", "OpenCV", 3),), repeats=1,
+            {who: FOLDER[who] for who in (OURS, "OpenCV")}, {WALL: 3}, repeats=1,
         ),
     ],
 }  # fmt: skip
@@ -132,21 +121,21 @@ def measure(group: str, command: Command, repeats: int, place: Path) -> Iterator
             remove(targets[who])
             words = [word.format(source=source, target=targets[who]) for word in arguments.split()]
             runs[who].append(launch([sys.executable, *words]))
-    for goal in command.goals:
-
-        def best(figure: str, peer: str = goal.peer) -> dict[str, float]:
-            return {who: min(run[figure] for run in runs[who][-turns:]) for who in (OURS, peer)}
-
-        figure = "wall time" if goal.figure == "seconds" else "peak memory"
+    for (figure, peer), goal in command.goals.items():
+        wall = figure == "seconds"
+        best = {
+            name: {who: min(run[name] for run in runs[who][-turns:]) for who in (OURS, peer)}
+            for name in (figure, "cpu")
+        }
         yield Result(
             group,
-            f"{command.name}, {figure}",
-            goal.peer,
-            best(goal.figure),
-            best("cpu") if goal.figure == "seconds" and source.is_file() else {},
-            goal.ratio,
-            unit="s" if goal.figure == "seconds" else "B",
-            differs=not agree(targets[OURS], targets[goal.peer]),
+            f"{command.name}, {'wall time' if wall else 'peak memory'}",
+            peer,
+            best[figure],
+            best["cpu"] if wall and source.is_file() else {},
+            goal,
+            unit="s" if wall else "B",
+            differs=not agree(targets[OURS], targets[peer]),
         )
 
 

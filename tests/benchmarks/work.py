@@ -108,9 +108,8 @@ def shape_of(text: str) -> tuple[int, ...]:
 @lru_cache(maxsize=2)
 def make_image(text: str) -> Array:
     kind, dtype, _ = text.split()
-    image = IMAGES[kind](
-        shape_of(text), np.dtype(dtype), np.random.default_rng(crc32(text.encode()))
-    )
+    random = np.random.default_rng(crc32(text.encode()))
+    image = IMAGES[kind](shape_of(text), np.dtype(dtype), random)
     image.flags.writeable = False
     return image
 
@@ -126,7 +125,7 @@ def make_kernel(text: str) -> tuple[Array, int | float]:
 
 
 def photograph(shape: tuple[int, ...], dtype: np.dtype[Any], random: Random) -> Array:
-    """Tile a photograph by mirroring it: integers over their type's range, floats from 0 to 1."""
+    """Tile a photograph by mirroring it: floats from 0 to 1, wide integers up to 32,385."""
     color = shape[2:] == (3,)
     with Image.open(SAMPLES / ("astronaut.png" if color else "camera.png")) as opened:
         small = np.atleast_3d(np.asarray(opened.convert("RGB" if color else "L")))
@@ -208,6 +207,12 @@ def _zero_sum(shape: tuple[int, ...], random: Random) -> Array:
     return weights - weights.mean()
 
 
+def _dense(shape: tuple[int, ...], random: Random) -> Array:
+    """Weights of full rank and both signs whose sum is 1."""
+    weights = random.normal(0, 0.3 / shape[0], shape)
+    return weights + (1 - weights.sum()) / weights.size
+
+
 def _sparse(shape: tuple[int, ...], random: Random) -> Array:
     """A tenth of the taps, at least six where there are as many."""
     weights = np.zeros(int(np.prod(shape)))
@@ -229,6 +234,7 @@ def _holes(shape: tuple[int, ...], random: Random) -> Array:
 
 
 KERNELS: dict[str, Callable[..., Array]] = {
+    "dense": _dense,
     "normal": lambda shape, random: random.standard_normal(shape),
     "normal32": lambda shape, random: random.standard_normal(shape, np.float32),
     "positive": lambda shape, random: random.random(shape),
