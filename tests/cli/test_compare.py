@@ -41,11 +41,10 @@ DEFAULTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("vary", ["padding", "range"])
-def test_a_figure_in_the_current_folder(compare, gray, contents, vary):
+def test_a_figure_in_the_current_folder(compare, gray, contents):
     before = contents()
-    ran = ok(compare("-k", "sobel-x", "--vary", vary, "gray.png"))
-    name = f"gray_compare-{vary}.png"
+    ran = ok(compare("-k", "sobel-x", "--vary", "padding", "gray.png"))
+    name = "gray_compare-padding.png"
     assert ran.names == [name]
     assert set(contents()) - set(before) == {name.encode()}
     assert min(drawn(name)) > 300

@@ -97,29 +97,27 @@ def test_output_to_stdout_is_the_matrix_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", ["blur", pytest.param("sobel", marks=pytest.mark.slow)])
-def test_plot_draws_instead_of_printing(spec, tmp_path):
+@pytest.mark.slow
+def test_plot_draws_instead_of_printing(tmp_path):
     target = tmp_path / "k.png"
-    assert run("show", spec, "--plot", str(target)) == f"{target}\n"
+    assert run("show", "blur", "--plot", str(target)) == f"{target}\n"
     with Image.open(target) as image:
         assert min(image.size) > 700
     content = target.read_bytes()
     with pytest.raises(ImageError, match="--overwrite"):
-        run("show", spec, "--plot", str(target))
-    run("show", spec, "--plot", str(target), "--overwrite")
+        run("show", "blur", "--plot", str(target))
+    run("show", "blur", "--plot", str(target), "--overwrite")
     assert target.read_bytes() == content
 
 
 @pytest.mark.slow
 def test_list_plot_draws_the_whole_catalogue(tmp_path):
-    first, second = tmp_path / "a.png", tmp_path / "b.png"
-    assert run("list", "--plot", str(first)) == f"{first}\n"
-    run("list", "--plot", str(second))
-    assert first.read_bytes() == second.read_bytes()
-    with Image.open(first) as sheet:
+    target = tmp_path / "a.png"
+    assert run("list", "--plot", str(target)) == f"{target}\n"
+    with Image.open(target) as sheet:
         assert min(sheet.size) > 2000
     with pytest.raises(ImageError, match="--overwrite"):
-        run("list", "--plot", str(first))
+        run("list", "--plot", str(target))
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ import pytest
 
 from convcli.errors import UsageError
 from convcli.plotting.contact_sheet import SheetTile, draw_sheet
-from convcli.plotting.save import save_figure
 
 RNG = np.random.default_rng(8)
 GRAY = RNG.integers(0, 256, (60, 80), np.uint8)
@@ -196,13 +195,6 @@ def test_dollars_in_the_heading_are_not_parsed_as_math():
     figure = draw_sheet(tiles(GRAY, 1, 255), title="$a_b$")
     assert figure.get_suptitle() == "$a_b$"
     assert not figure.texts[0].get_parse_math()
-
-
-@pytest.mark.slow
-def test_the_same_sheet_gives_the_same_bytes(tmp_path):
-    for name in ("a.png", "b.png"):
-        save_figure(draw_sheet(SHEETS["every-kind"], scale="common"), tmp_path / name)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 def test_inputs_are_not_modified():

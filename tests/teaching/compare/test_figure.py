@@ -46,8 +46,10 @@ def titles(figure):
     return [axes.get_title().replace("\n", " ") for axes in figure.axes if axes.get_title()]
 
 
-@pytest.mark.parametrize("scale", ["common", "own"])
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [*((name, "common") for name in IMAGES), *((name, "own") for name in ("large", "matrix"))],
+)
 def test_nothing_is_cut_or_overlaps(name, scale, legible):
     image = IMAGES[name]
     compared = borders(image)

@@ -42,7 +42,7 @@ SETS = {
     "zeros": one(np.zeros((2, 3), int)),
     "tiny": one(random(3, 3) * 1e-9),
     "huge with a long name": one(random(2, 2) * 1e12, name="a-name-without-an-end_" * 9),
-    "channels": one(random(2, 5, 5)),
+    "channels": one(np.arange(50).reshape(2, 5, 5) - 25),
     "many channels": one(random(12, 2, 2)),
     "bank": KernelSet(
         "b", tuple(Kernel(m, name=f"b-{n}") for n, m in enumerate(random(2, 2, 3, 3)))
@@ -188,17 +188,12 @@ def test_the_title_counts_the_kernels_left_out():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["identity", "comet", "kirsch-n", "laplacian-5x5"])
+@pytest.mark.parametrize("name", ["identity", "comet"])
 def test_kernels_of_the_catalogue_are_drawn_without_a_warning(name):
     assert len(by_row(draw_kernel_sheet(read_spec(name)))) == 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["divisor and bias", "pair", "gabor", "63x1"])
+@pytest.mark.parametrize("name", ["divisor and bias", "pair", "gabor", "63x1", "channels"])
 def test_the_sheet_is_laid_out_as_it_was(name, laid_out):
     laid_out(drawn(name), f"kernel-sheet-{name.replace(' ', '-')}")
-
-
-@pytest.mark.slow
-def test_a_kernel_over_channels_is_laid_out_as_it_was(laid_out):
-    laid_out(draw_kernel_sheet(one(np.arange(50).reshape(2, 5, 5) - 25)), "kernel-sheet-channels")
