@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convcli import GeometryError, KernelError, UsageError, cross_correlate, get_kernel
-from convcli.core.dtypes import Precision
 from convcli.core.methods.direct import DirectMethod
 from convcli.core.methods.im2col import Im2colMethod
 from convcli.core.methods.toeplitz import ToeplitzMethod
+from convcli.core.precision import Precision
 
 SINGLE = np.dtype(np.float32)
 

@@ -14,7 +14,6 @@ from convcli.core.dtypes import (
     MAX_EXACT_INT,
     SINGLE,
     ImageInfo,
-    Precision,
     SumTypes,
 )
 from convcli.core.methods.base import SumMethod
@@ -29,6 +28,7 @@ from convcli.core.methods.taps import (
     shortest_schedule,
 )
 from convcli.core.methods.toeplitz import ToeplitzMethod, count_products
+from convcli.core.precision import Precision
 from convcli.errors import KernelError
 from convcli.geometry import Geometry
 

@@ -6,7 +6,7 @@ few sums of windows that straddle two rows; they are ignored. A stride is remove
 :mod:`convcli.core.methods.polyphase`.
 
 Integers are summed modulo ``2**bits`` of their type. Since the final sum fits, it is exact even if
-partial sums overflow. Sums in float32 are used only if :class:`convcli.core.dtypes.Precision`
+partial sums overflow. Sums in float32 are used only if :class:`convcli.core.precision.Precision`
 finds them accurate. The cost is one pass a tap and one for each magnitude other than 1; see
 :mod:`convcli.core.methods.taps`.
 """
@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import Precision, SumTypes
+from convcli.core.dtypes import SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.taps import Tap, TapGroup, TapSchedule
+from convcli.core.precision import Precision
 from convcli.core.threads import MIN_THREADED_SIZE
 from convcli.errors import count_text
 from convcli.geometry import Geometry

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import Precision, SumTypes
+from convcli.core.dtypes import SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
+from convcli.core.precision import Precision
 from convcli.errors import count_text
 from convcli.geometry import Geometry
 

@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, Precision, SumTypes
+from convcli.core.dtypes import DOUBLE, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
+from convcli.core.precision import Precision
 from convcli.geometry import Geometry, Pair, size_text
 
 TILE_COLUMNS = 1024  # columns of one product, few enough for its rows to stay in the cache

@@ -1,0 +1,95 @@
+"""A bound on the error of float32 sums: whether a strip's sums are accurate enough."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.dtypes import DOUBLE, OUTLIER, SINGLE, Bias
+
+SINGLE_EPSILON = 2.0**-24  # largest relative error of rounding to float32
+SINGLE_TINY = 2.0**-126  # below this, float32 loses digits
+TOLERANCE = 0.9e-5  # of the largest sum; convcli promises 1e-5
+SAMPLES = 4096  # values of a strip in which outliers are looked for
+
+
+class Precision(NamedTuple):
+    """A bound on the rounding error of float32 sums.
+
+    Each rounding moves a partial sum by up to ``u = 2**-24`` of itself, by 0.4 u in the root mean
+    square, and no partial sum exceeds ``sum(|weight|) * max|pixel|``. The errors of ``n``
+    independent roundings add up to ``0.4 * sqrt(n)`` of that, and five standard deviations are
+    ``2 * sqrt(n)``. On a constant image with equal weights, all errors go one way while the sum
+    grows, and add up to ``n / 3``. The greater of the two is compared with the strip's largest
+    sum. Where weights cancel, as a Laplacian's do on a bright, even sky, it is too large, and the
+    strip is summed again in float64.
+
+    Small terms may all be absorbed by one large term: that loses up to ``n * u`` of the sum
+    however it is compared, so longer sums than ``TOLERANCE / u`` roundings are never in float32.
+
+    Sources: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd edition, chapter 4;
+    Higham and Mary, *A New Approach to Probabilistic Rounding Error Analysis*, 2019.
+
+    Attributes:
+        roundings: roundings that a term takes part in at most, without those of weight and bias.
+        l1_norm: the sum of the weights' magnitudes.
+        bias: added to the sums later; it may cancel most of them.
+        spread: whether the strip may hold outliers, as ``SumTypes.spread``. They make the largest
+            sum large, and other windows must not be measured by it.
+    """
+
+    roundings: int
+    l1_norm: float
+    bias: Bias
+    spread: bool = False
+
+    @property
+    def is_possible(self) -> bool:
+        """Tell whether float32 can be accurate enough at all."""
+        return (self.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
+
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+        """Tell whether a strip's sums are finite and, in float32, accurate enough.
+
+        >>> precision = Precision(roundings=9, l1_norm=9.0, bias=0)
+        >>> precision.is_accurate(np.float32([9, 9]), np.float32([81]))
+        True
+        >>> precision.is_accurate(np.float32([9, 9]), np.float32([1e-3]))
+        False
+        """
+        greatest, least = float(sums.max()), float(sums.min())
+        if not math.isfinite(greatest - least):
+            return False
+        if sums.dtype != SINGLE:
+            return True
+        highest = max(float(strip.max()), -float(strip.min()))
+        if not math.isfinite(highest):  # a weight that float32 holds as 0 would hide it
+            return False
+        steps = self.roundings + 3
+        error = max(2 * math.sqrt(steps), steps / 3) * (
+            SINGLE_EPSILON * self.l1_norm * highest + SINGLE_TINY * (1 + self.l1_norm + highest)
+        )
+        if isinstance(self.bias, tuple):
+            largest = float(np.abs(_extremes(sums) + np.array(self.bias, DOUBLE)).max())
+        else:
+            largest = max(abs(greatest + self.bias), abs(least + self.bias))
+        if error > TOLERANCE * largest and highest > 0:
+            return False
+        return self.is_possible and not (self.spread and _has_outliers(strip, highest))
+
+
+def _extremes(sums: NDArray[Any]) -> NDArray[Any]:
+    """Return the maximum and the minimum of each filter's sums, (2, N)."""
+    return np.stack([sums.max(axis=(0, 1)), sums.min(axis=(0, 1))])
+
+
+def _has_outliers(strip: NDArray[Any], highest: float) -> bool:
+    """Tell whether some values are so much smaller than the highest that it is an outlier."""
+    step, row = max(strip.size // SAMPLES, 1), strip[0].size
+    while math.gcd(step, row) > 1:  # otherwise some columns would never be looked at
+        step += 1
+    values = np.abs(strip.reshape(-1)[::step])
+    return bool(((values < OUTLIER * highest) & (values > 0)).any())
