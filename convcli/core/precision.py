@@ -16,16 +16,59 @@ TOLERANCE = 0.9e-5  # of the largest sum; convcli promises 1e-5
 SAMPLES = 4096  # values of a strip in which outliers are looked for
 
 
+class Partials(NamedTuple):
+    """The partial sums that a method passes through, for pixels of magnitude 1.
+
+    Attributes:
+        roundings: additions that a term takes part in at most.
+        l1_norm: the sum of the weights' magnitudes.
+        walk: the root of the sum of squares of all partial sums of the weights' magnitudes.
+        signed: the sum of the magnitudes of all partial sums of the weights.
+    """
+
+    roundings: int
+    l1_norm: float
+    walk: float
+    signed: float
+
+    @classmethod
+    def any_order(cls, roundings: int, l1_norm: float) -> Partials:
+        """Bound the partial sums of so many terms by their whole sum, in whatever order."""
+        return cls(roundings, l1_norm, math.sqrt(roundings) * l1_norm, roundings * l1_norm / 2)
+
+    @classmethod
+    def nested(cls, weights: NDArray[Any]) -> Partials:
+        """Add up the last axis in order, then the sums along the axis before it, and so on.
+
+        Args:
+            weights: (..., n, N) of a bank's N filters; the result bounds each of them.
+
+        >>> partials = Partials.nested(np.array([[[1.0], [-1.0]], [[2.0], [3.0]]]))
+        >>> partials.roundings, partials.l1_norm, partials.signed
+        (4, 7.0, 13.0)
+        """
+        magnitudes, signed = np.abs(weights), weights
+        squares: Any = 0.0
+        drift: Any = 0.0
+        for axis in reversed(range(weights.ndim - 1)):
+            over = tuple(range(axis + 1))
+            squares = squares + np.square(magnitudes.cumsum(axis)).sum(over)
+            drift = drift + np.abs(signed.cumsum(axis)).sum(over)
+            magnitudes, signed = magnitudes.sum(axis), signed.sum(axis)
+        numbers = (float(np.max(each)) for each in (magnitudes, np.sqrt(squares), drift))
+        return cls(sum(weights.shape[:-1]), *numbers)
+
+
 class Precision(NamedTuple):
     """A bound on the rounding error of float32 sums.
 
     Each rounding moves a partial sum by up to ``u = 2**-24`` of itself, by 0.4 u in the root mean
-    square, and no partial sum exceeds ``sum(|weight|) * max|pixel|``. The errors of ``n``
-    independent roundings add up to ``0.4 * sqrt(n)`` of that, and five standard deviations are
-    ``2 * sqrt(n)``. On a constant image with equal weights, all errors go one way while the sum
-    grows, and add up to ``n / 3``. The greater of the two is compared with the strip's largest
-    sum. Where weights cancel, as a Laplacian's do on a bright, even sky, it is too large, and the
-    strip is summed again in float64.
+    square, and no partial sum exceeds the sum of its weights' magnitudes times ``max|pixel|``. The
+    errors of independent roundings add up to 0.4 u times the root of the sum of their squares, and
+    five standard deviations are twice the root. On a constant image, errors go one way while a sum
+    grows or falls, and add up to two thirds of the partial sums, with their signs. The greater of
+    the two is compared with the strip's largest sum. Where weights cancel, as a Laplacian's do on
+    a bright, even sky, it is too large, and the strip is summed again in float64.
 
     Small terms may all be absorbed by one large term: that loses up to ``n * u`` of the sum
     however it is compared, so longer sums than ``TOLERANCE / u`` roundings are never in float32.
@@ -34,27 +77,25 @@ class Precision(NamedTuple):
     Higham and Mary, *A New Approach to Probabilistic Rounding Error Analysis*, 2019.
 
     Attributes:
-        roundings: roundings that a term takes part in at most, without those of weight and bias.
-        l1_norm: the sum of the weights' magnitudes.
+        partials: the partial sums, without the roundings of pixel, weight and bias.
         bias: added to the sums later; it may cancel most of them.
         spread: whether the strip may hold outliers, as ``SumTypes.spread``. They make the largest
             sum large, and other windows must not be measured by it.
     """
 
-    roundings: int
-    l1_norm: float
+    partials: Partials
     bias: Bias
     spread: bool = False
 
     @property
     def is_possible(self) -> bool:
         """Tell whether float32 can be accurate enough at all."""
-        return (self.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
+        return (self.partials.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
 
     def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
         """Tell whether a strip's sums are finite and, in float32, accurate enough.
 
-        >>> precision = Precision(roundings=9, l1_norm=9.0, bias=0)
+        >>> precision = Precision(Partials.any_order(9, 9.0), bias=0)
         >>> precision.is_accurate(np.float32([9, 9]), np.float32([81]))
         True
         >>> precision.is_accurate(np.float32([9, 9]), np.float32([1e-3]))
@@ -68,10 +109,10 @@ class Precision(NamedTuple):
         highest = max(float(strip.max()), -float(strip.min()))
         if not math.isfinite(highest):  # a weight that float32 holds as 0 would hide it
             return False
-        steps = self.roundings + 3
-        error = max(2 * math.sqrt(steps), steps / 3) * (
-            SINGLE_EPSILON * self.l1_norm * highest + SINGLE_TINY * (1 + self.l1_norm + highest)
-        )
+        roundings, l1_norm, walk, signed = self.partials
+        steps = max(2 * math.hypot(walk, math.sqrt(3) * l1_norm), 2 / 3 * signed + l1_norm)
+        error = SINGLE_EPSILON * steps * highest
+        error += (roundings + 3) * SINGLE_TINY * (1 + l1_norm + highest)
         if isinstance(self.bias, tuple):
             largest = float(np.abs(_extremes(sums) + np.array(self.bias, DOUBLE)).max())
         else:

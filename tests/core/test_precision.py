@@ -13,7 +13,7 @@ from convcli import GeometryError, KernelError, UsageError, cross_correlate, get
 from convcli.core.methods.direct import DirectMethod
 from convcli.core.methods.im2col import Im2colMethod
 from convcli.core.methods.toeplitz import ToeplitzMethod
-from convcli.core.precision import Precision
+from convcli.core.precision import Partials, Precision
 
 SINGLE = np.dtype(np.float32)
 
@@ -190,7 +190,7 @@ def test_what_float32_cannot_hold_on_the_way(spread):
 
 def test_black_is_black_without_a_second_sum():
     black = np.zeros((4, 4), np.float32)
-    assert Precision(9, 5.0, 0).is_accurate(black, black)
-    assert not Precision(9, 5.0, 0).is_accurate(
+    assert Precision(Partials.any_order(9, 5.0), 0).is_accurate(black, black)
+    assert not Precision(Partials.any_order(9, 5.0), 0).is_accurate(
         black + np.float32(np.nan), black * np.float32(np.nan)
     )

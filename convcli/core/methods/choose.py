@@ -28,7 +28,7 @@ from convcli.core.methods.taps import (
     shortest_schedule,
 )
 from convcli.core.methods.toeplitz import ToeplitzMethod, count_products
-from convcli.core.precision import Precision
+from convcli.core.precision import Partials, Precision
 from convcli.errors import KernelError
 from convcli.geometry import Geometry
 
@@ -108,7 +108,8 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     else:
         [schedule] = schedules()
         taps, passes = schedule.taps, schedule.cost
-    if types.accumulator == SINGLE and Precision(taps + ROUNDINGS, 0, 0).is_possible:
+    partials = Partials.any_order(taps + ROUNDINGS, 0)
+    if types.accumulator == SINGLE and Precision(partials, 0).is_possible:
         first = DirectMethod(schedules, types, problem.geometry, SINGLE)
     if types.summed:
         methods, costs = _bank_methods(problem, passes, method, first.dtype)

@@ -22,7 +22,7 @@ from convcli.core.dtypes import SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.taps import Tap, TapGroup, TapSchedule
-from convcli.core.precision import Precision
+from convcli.core.precision import Partials, Precision
 from convcli.core.threads import MIN_THREADED_SIZE
 from convcli.errors import count_text
 from convcli.geometry import Geometry
@@ -64,7 +64,11 @@ class DirectMethod(SumMethod):
         bias, schedules = self.types.bias, self.schedules()
         biases = bias if isinstance(bias, tuple) else [bias] * len(schedules)
         return [
-            Precision(schedule.taps + ROUNDINGS, schedule.l1_norm, bias, self.types.spread)
+            Precision(
+                Partials.any_order(schedule.taps + ROUNDINGS, schedule.l1_norm),
+                bias,
+                self.types.spread,
+            )
             for schedule, bias in zip(schedules, biases, strict=True)
         ]
 

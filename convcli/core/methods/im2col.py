@@ -13,6 +13,7 @@ Integers come out exactly if the floating-point type holds their sums. NaN would
 of 0, and float32 may be too inaccurate; such strips go to another method.
 """
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +24,7 @@ from convcli.core.dtypes import SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
-from convcli.core.precision import Precision
+from convcli.core.precision import Partials, Precision
 from convcli.errors import count_text
 from convcli.geometry import Geometry
 
@@ -52,10 +53,20 @@ class Im2colMethod(SumMethod):
     @cached_property
     def precision(self) -> Precision:
         """The bound on the error of these sums."""
-        taps = len(self.columns)
-        l1_norm = float(np.abs(self.types.weights, dtype=np.float64).sum(axis=(1, 2, 3)).max())
-        roundings = min(BLOCK_TAPS, taps) + taps // BLOCK_TAPS
-        return Precision(roundings, l1_norm, self.types.bias, self.types.spread)
+        taps, filters = self.columns.shape
+        shape = -(-taps // (self.group * BLOCK_TAPS)), self.group, BLOCK_TAPS, filters
+        weights = self.columns
+        if math.prod(shape[:3]) != taps:
+            weights = np.zeros((math.prod(shape[:3]), filters), self.kind)
+            weights[:taps] = self.columns
+        return Precision(
+            Partials.nested(weights.reshape(shape)), self.types.bias, self.types.spread
+        )
+
+    @property
+    def group(self) -> int:
+        """How many products are added to each other before they are added to the sums."""
+        return math.ceil(math.sqrt(-(-len(self.columns) // BLOCK_TAPS)))
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -103,10 +114,14 @@ class Im2colMethod(SumMethod):
     def _multiply(self, windows: NDArray[Any], out: NDArray[Any], workspace: Workspace) -> None:
         """Store the product of the transposed windows and the filters in ``out``.
 
+        Products of a few taps each are added up in groups, and the groups to each other: so each
+        term takes part in few additions, and sums of thousands of taps hold in float32.
+
         The blocks of positions are so small that BLAS stays on one thread; with several threads it
         rounds differently.
         """
         positions, filters = out.shape
+        taps, step = len(self.columns), self.group * BLOCK_TAPS
         block = max(SINGLE_THREAD_GEMM // (BLOCK_TAPS * filters), 1)
         whole = positions - positions % block
         for part in (slice(0, whole), slice(whole, positions)):
@@ -115,9 +130,14 @@ class Im2colMethod(SumMethod):
                 continue
             blocks = windows[:, part].reshape(len(windows), -1, size).transpose(1, 2, 0)
             sums = out[part].reshape(-1, size, filters)
-            np.matmul(blocks[..., :BLOCK_TAPS], self.columns[:BLOCK_TAPS], out=sums)
-            for first in range(BLOCK_TAPS, len(self.columns), BLOCK_TAPS):
-                chain = slice(first, first + BLOCK_TAPS)
-                scratch = workspace.take("scratch", sums.shape, sums.dtype)
-                np.matmul(blocks[..., chain], self.columns[chain], out=scratch)
-                np.add(sums, scratch, out=sums)
+            scratch, group = workspace.take("scratch", (2, *sums.shape), sums.dtype)
+            for first in range(0, taps, step):
+                total = group if first else sums
+                for start in range(first, min(first + step, taps), BLOCK_TAPS):
+                    chain = slice(start, start + BLOCK_TAPS)
+                    product = scratch if start > first else total
+                    np.matmul(blocks[..., chain], self.columns[chain], out=product)
+                    if product is scratch:
+                        np.add(total, product, out=total)
+                if total is group:
+                    np.add(sums, total, out=sums)

@@ -28,7 +28,7 @@ from convcli.core.dtypes import DOUBLE, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
-from convcli.core.precision import Precision
+from convcli.core.precision import Partials, Precision
 from convcli.geometry import Geometry, Pair, size_text
 
 TILE_COLUMNS = 1024  # columns of one product, few enough for its rows to stay in the cache
@@ -71,11 +71,12 @@ class ToeplitzMethod(SumMethod):
     @cached_property
     def precision(self) -> Precision:
         """The bound on the error of these sums."""
-        l1_norm = float(np.abs(self.types.weights, dtype=np.float64).sum())
         # A tap is added up in its product, and the product to all others; a stride makes more.
-        taps = max((int(np.count_nonzero(band[0])) for band in self.bands.values()), default=0)
-        roundings = taps + len(self.bands)
-        return Precision(roundings, l1_norm, self.types.bias, self.types.spread)
+        products = [band[0][band[0] != 0] for band in self.bands.values()] or [np.zeros(1)]
+        taps = np.zeros((len(products), max(map(len, products)), 1))
+        for product, weights in zip(taps, products, strict=True):
+            product[-len(weights) :, 0] = weights  # zeros come first, where they have no sums
+        return Precision(Partials.nested(taps), self.types.bias, self.types.spread)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
