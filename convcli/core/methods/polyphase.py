@@ -57,12 +57,13 @@ class Polyphase(NamedTuple):
         planes = workspace.take("phases", shape, strip.dtype)
         # The spare row, and the end of a phase that has a row or column less.
         planes[:, :, :, -2:], planes[..., -1, :] = 0, 0
+        # One channel at a time: numpy copies long runs of single values faster than short pixels.
         for channel, (i, row), (j, column) in product(
-            range(apart), index[0].items(), index[1].items()
+            range(channels), index[0].items(), index[1].items()
         ):
-            chosen = slice(channel, channel + 1) if summed else slice(None)
-            part = strip[i::down, j::across, chosen]
-            planes[channel, row, column, : part.shape[0], : part.shape[1]] = part
+            plane, lane = (channel, 0) if summed else (0, channel)
+            part = strip[i::down, j::across, channel]
+            planes[plane, row, column, : part.shape[0], : part.shape[1], lane] = part
         return cls(planes.reshape(*shape[:3], -1), shape[4] * interleaved, interleaved, *index)
 
 
