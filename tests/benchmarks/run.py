@@ -19,6 +19,7 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads: its threads spin
 import commands
+import numpy as np
 from measure import measure
 from peers import PEERS, contestants
 from rows import GROUPS, MEANS, Row
@@ -38,7 +39,8 @@ def main() -> None:
     old = json.loads(options.compare.read_text())["rows"] if options.compare else []
     before = {row["key"]: row["ratio"] for row in old}
     about, left_out = machine(), dict[str, list[str]]()
-    print(f"{about['cpu']}, {about['cores']} cores, load {about['load']:.1f}")
+    simd = about["simd"][-1:]
+    print(", ".join([about["cpu"], *simd, f"{about['cores']} cores, load {about['load']:.1f}"]))
     print(", ".join(f"{name} {number or 'missing'}" for name, number in about["versions"].items()))
     print(HEADER + COMPARED * bool(before))
     results: list[Result] = []
@@ -97,9 +99,10 @@ def _reason_to_leave_out(row: Any, number: int, options: argparse.Namespace) -> 
 
 
 def machine() -> dict[str, Any]:
-    """Return the processor, its cores, how busy they are, and the versions of the libraries."""
+    """Return the processor, what numpy uses of it, its load, and the versions of the libraries."""
     return {
         "cpu": _cpu_model(),
+        "simd": np.show_config(mode="dicts")["SIMD Extensions"].get("found", []),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
         "system": platform.platform(terse=True),
