@@ -109,7 +109,7 @@ class PaddedView:
         try:
             with np.errstate(over="ignore"):
                 holds_fill = float(dtype.type(self.fill)) == self.fill
-        except OverflowError:
+        except (OverflowError, ValueError):  # infinity or NaN as an integer
             holds_fill = False
         return dtype if holds_fill else np.dtype(np.float64)
 
