@@ -13,7 +13,9 @@ from convcli import GeometryError, KernelError, UsageError, cross_correlate, get
 from convcli.core.methods.direct import DirectMethod
 from convcli.core.methods.im2col import Im2colMethod
 from convcli.core.methods.toeplitz import ToeplitzMethod
+from convcli.core.plan import make_plan
 from convcli.core.precision import Partials, Precision
+from convcli.geometry import ConvOptions
 
 SINGLE = np.dtype(np.float32)
 
@@ -194,3 +196,26 @@ def test_black_is_black_without_a_second_sum():
     assert not Precision(Partials.any_order(9, 5.0), 0).is_accurate(
         black + np.float32(np.nan), black * np.float32(np.nan)
     )
+
+
+@pytest.mark.parametrize("form", ["canceling", "positive"])
+@pytest.mark.parametrize("image", ["noise", "offset", "spike", "two halves", "black"])
+def test_large_kernels_on_float64_are_as_accurate_as_single_passes(image, form):
+    """Transforms are tried first; where one value stands out, they are refused."""
+    pixels = np.random.default_rng(0).random((90, 80))
+    if image == "offset":
+        pixels += 1e4
+    elif image == "spike":
+        pixels[40, 30] = 1e9
+    elif image == "two halves":
+        pixels[:, 40:] *= 1e9
+    elif image == "black":
+        pixels[...] = 0
+    kernel = kernels(form, 31, 1)
+    assert make_plan(pixels, kernel, ConvOptions()).method == "fft"
+    found = cross_correlate(pixels, kernel)
+    passes = cross_correlate(pixels, kernel, method="direct")
+    magnitudes = cross_correlate(pixels, np.abs(kernel), method="direct")
+    assert np.abs(found - passes).max() <= 1e-12 * magnitudes.max()
+    far = np.s_[:, :24]  # no window of these columns weighs the spike or the brighter half
+    assert np.abs(found - passes)[far].max() <= 1e-6 * magnitudes[far].max()

@@ -1,7 +1,8 @@
 """Choose how to sum the windows: the cheapest method, or the one asked for, and its fallbacks.
 
-A method may refuse a strip, because NaN would spread or float32 is too inaccurate. The strip then
-goes to the next method. The last, shift and accumulate in integers or float64, sums every strip.
+A method may refuse a strip, because float32 is too inaccurate, or because the strip holds NaN or
+infinities, which :mod:`convcli.core.nonfinite` then takes out. What is refused goes to the next
+method. The last, shift and accumulate in integers or float64, sums every strip.
 """
 
 from functools import cache, partial
@@ -154,6 +155,8 @@ def _plane_methods(
         chosen = _cheapest(considered) if method == "auto" else method
         if chosen == "fft" and problem.fft_is_exact():
             tried.append(FftMethod(types, problem.geometry))
+            if types.accumulator == DOUBLE:
+                tried.append(ToeplitzMethod(types, problem.geometry, DOUBLE))
             break
         if chosen == "toeplitz" and dtype is not None:
             banded = ToeplitzMethod(types, problem.geometry, dtype)
@@ -207,8 +210,8 @@ def _plane_costs(
         products, multiplications = count_products(problem.geometry)
         size = dtype.itemsize
         costs["toeplitz"] = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
-    # The error of an FFT is relative to a tile's largest value, too coarse for 64-bit images.
-    fine = problem.image.dtype.itemsize < 8 or asked == "fft"
+    # Integers of 64 bits are seldom exact in floats.
+    fine = problem.image.dtype.itemsize < 8 or problem.image.dtype.kind == "f" or asked == "fft"
     if fine and problem.fft_is_exact():
         phases = problem.geometry.stride[0] * problem.geometry.stride[1]
         costs["fft"] = TRANSFORM_COST * (1 + phases) * tile_overlap(problem.geometry)

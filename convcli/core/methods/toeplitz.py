@@ -14,7 +14,7 @@ each. A stride is removed first by :mod:`convcli.core.methods.polyphase`; each r
 matrices.
 
 Integers come out exactly if the floating-point type holds their sums. NaN would spread to the zeros
-of a band, and float32 may be too inaccurate; such strips go to another method.
+of a band, and float32 may be too inaccurate; such strips are refused.
 """
 
 import math
