@@ -30,14 +30,14 @@ TABLE: dict[str, list[Any]] = {**GROUPS, **commands.GROUPS}
 START = time.monotonic()
 REPEATS, QUICK_REPEATS = 9, 2
 QUICK_STEP = 4  # a quick run takes every fourth row of a group
-QUICK_SECONDS = 45  # and begins no row later than this
+QUICK_SECONDS = 40  # and begins no row later than this
 LIBRARIES = ("numpy", "pillow", "opencv-python-headless", "scipy", "torch")
 
 
 def main() -> None:
     options = _options()
     old = json.loads(options.compare.read_text())["rows"] if options.compare else []
-    before = {row["key"]: row["ratio"] for row in old}
+    before = {row["key"]: row for row in old}
     about, left_out = machine(), dict[str, list[str]]()
     simd = about["simd"][-1:]
     print(", ".join([about["cpu"], *simd, f"{about['cores']} cores, load {about['load']:.1f}"]))
