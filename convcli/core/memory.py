@@ -17,6 +17,7 @@ from convcli.core.methods.choose import PASS_COST, TRANSFORM_COST
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.fft import tile_overlap, tiles_of
 from convcli.core.methods.im2col import STRIP_BYTES as WINDOWS_BYTES
+from convcli.core.methods.taps import FEWEST_DOUBLED
 from convcli.core.methods.toeplitz import band_rows
 from convcli.core.strips import without_gaps
 from convcli.core.threads import MIN_THREADED_SIZE, thread_count
@@ -98,6 +99,8 @@ def strip_bytes(
     )
     values = rows * width * maps * (3 if summed else 1)
     each = copies * _strip(windows, rows, channels) + sums + values
+    if not summed and 1 in windows.stride and max(windows.kernel) >= FEWEST_DOUBLED:
+        each += 2 * _strip(windows, rows, channels)  # the sums of neighbors, if weights are equal
     shared = math.prod(kernel) if summed else 0
     if not summed and method in ("auto", "toeplitz"):
         band = band_rows(windows)

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli.geometry import Geometry
 
-KEPT_BYTES = 1 << 23  # most memory that one workspace keeps between calls
+KEPT_BYTES = 1 << 24  # most memory that one workspace keeps between calls
 
 
 class Workspace(dict[str, NDArray[np.uint8]]):

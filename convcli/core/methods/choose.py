@@ -31,7 +31,7 @@ from convcli.core.methods.taps import (
 from convcli.core.methods.toeplitz import ToeplitzMethod, count_products
 from convcli.core.precision import Partials, Precision
 from convcli.errors import KernelError
-from convcli.geometry import Geometry
+from convcli.geometry import Geometry, Pair
 
 # Costs in nanoseconds a pixel, by the bytes of a number; tests/benchmarks/crossovers.py measures
 # them.
@@ -100,7 +100,7 @@ def choose_methods(problem: Problem, method: str) -> Choice:
         KernelError: the requested method cannot sum this kernel.
     """
     types = problem.types
-    schedules = cache(partial(_schedules, types, method))
+    schedules = cache(partial(_schedules, types, method, problem.geometry.stride))
     # Shift and accumulate comes last; after another method it does not try float32 again.
     last = types.accumulator if types.is_exact else DOUBLE
     direct = first = DirectMethod(schedules, types, problem.geometry, last)
@@ -121,12 +121,14 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     return [*methods, direct], costs
 
 
-def _schedules(types: SumTypes, method: str) -> list[TapSchedule]:
+def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
     """Return the passes that sum each (C, kh, kw) filter of a bank, or one (kh, kw) kernel."""
-    find = direct_schedule if method == "direct" else shortest_schedule
-    if types.summed:
-        return [find(kernel) for kernel in types.weights]
-    schedule = find(types.weights) if method != "separable" else separable_schedule(types.weights)
+    weights = list(types.weights) if types.summed else [types.weights]
+    if method == "direct":
+        return [direct_schedule(kernel) for kernel in weights]
+    if method != "separable":
+        return [shortest_schedule(kernel, stride) for kernel in weights]
+    schedule = separable_schedule(weights[0], stride)
     if schedule is None:
         raise KernelError(_NOT_SEPARABLE)
     return [schedule]
