@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from types import FrameType
@@ -59,6 +58,8 @@ class Root(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         if cmd_name not in self.list_commands(ctx):
+            from difflib import get_close_matches
+
             near = get_close_matches(cmd_name, self.list_commands(ctx), 1)
             if near and not ctx.resilient_parsing:
                 ctx.fail(f"No such command {cmd_name!r}; did you mean {near[0]}?")

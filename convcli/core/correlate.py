@@ -17,7 +17,7 @@ from convcli.core.dtypes import (
     saturate,
     with_channels,
 )
-from convcli.core.methods.base import Workspace, borrow, give_back
+from convcli.core.methods.base import SumMethod, Workspace, borrow, give_back
 from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan, make_plan
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
@@ -44,7 +44,8 @@ def feature_map(
     """
     requested, floats = _checked_dtype(dtype)
     pixels = as_numbers(image, "image")
-    plan = make_plan(pixels, kernel, options, divisor, bias, method, floats)
+    rounded = requested is not None and requested.kind in "ui"
+    plan = make_plan(pixels, kernel, options, divisor, bias, method, None if rounded else floats)
     out = _empty(plan.shape, requested or plan.types.result)
     types = plan.types
     divided = types.is_exact and types.block == DOUBLE and out.dtype.kind in "ui"
@@ -164,16 +165,61 @@ def _filter_strip(
 ) -> NDArray[Any]:
     """Return the finished values of some output rows, in the workspace's memory."""
     first, count = rows.start * plan.windows.stride[0], rows.stop - rows.start
+    sums = _sum_strip(plan, plan.methods[:1], padded, first, count, workspace)
+    if sums is None:
+        sums = _sum_refused(plan, padded, first, count, workspace)
+    return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
+
+
+def _sum_refused(
+    plan: Plan, padded: PaddedView, first: int, count: int, workspace: Workspace
+) -> NDArray[Any]:
+    """Return the sums of a strip that the first method refused."""
+    left_out = None
+    if padded.own_dtype.kind == "f":
+        shape = plan.windows.rows_needed(count), plan.windows.padded_shape[1]
+        values = np.empty((*shape, padded.image.shape[2]), padded.own_dtype)
+        padded.copy_rows(first, values)
+        finite = np.isfinite(values)
+        left_out = None if finite.all() else ~finite
+    methods = plan.methods if left_out is not None else plan.methods[1:]
+    sums = _sum_strip(plan, methods, padded, first, count, workspace, left_out)
+    if sums is None:
+        raise AssertionError("the last method sums every strip")
+    if left_out is not None:
+        other = borrow()
+        plan.nonfinite.mark(sums, values, other)
+        give_back(other)
+    return sums
+
+
+def _sum_strip(
+    plan: Plan,
+    methods: Sequence[SumMethod],
+    padded: PaddedView,
+    first: int,
+    count: int,
+    workspace: Workspace,
+    left_out: NDArray[np.bool] | None = None,
+) -> NDArray[Any] | None:
+    """Return the sums of the first method that can sum ``count`` output rows, or None.
+
+    The strip begins with padded row ``first``; values that are ``left_out`` count as 0.
+    """
     height, width = plan.windows.padded_shape
-    for method in plan.methods:
+    for method in methods:
         shape = (method.rows_needed(count), width, padded.image.shape[2])
         strip = workspace.take("strip", shape, method.dtype or padded.own_dtype)
-        padded.copy_rows(first, strip[: height - first])
-        strip[height - first :] = 0
+        # A method may take more rows than the windows do, for sums that it leaves out.
+        known = strip[: height - first if left_out is None else len(left_out)]
+        padded.copy_rows(first, known)
+        if left_out is not None:
+            np.copyto(known, 0, where=left_out)
+        strip[len(known) :] = 0
         sums = method.sums(strip, count, workspace)
         if sums is not None:
-            return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
-    raise AssertionError("the last method sums every strip")
+            return sums
+    return None
 
 
 def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArray[Any]:

@@ -159,7 +159,7 @@ def choose_types(
     fill: float,
     divisor: float,
     bias: Bias,
-    floats: np.dtype[Any] = SINGLE,
+    floats: np.dtype[Any] | None = SINGLE,
 ) -> SumTypes:
     """Choose the number types for one image and one kernel.
 
@@ -169,13 +169,14 @@ def choose_types(
         fill: the value in the padding.
         divisor: the sums are divided by it; an int if it is whole.
         bias: added after the division; one number, or one for each filter, ints if they are whole.
-        floats: the narrowest floating-point type to use.
+        floats: the narrowest floating-point type to use. None if results are rounded to integers:
+            quotients of sums beyond 64 bits are then refused, since floats would not round exactly.
 
     Raises:
         KernelError: the weights are not finite.
         UsageError: the results are integers, and their sums exceed 64 bits.
     """
-    result = np.result_type(image.dtype, floats)
+    result = np.result_type(image.dtype, floats or SINGLE)
     biases = bias if isinstance(bias, tuple) else (bias,)
     added = [each for each in biases if isinstance(each, int) and divisor == 1]
     whole = len(added) == len(biases)  # whether results are integers
@@ -185,7 +186,7 @@ def choose_types(
         lowest, highest = min(added, default=0), max(added, default=0)
         low = min(least, least + lowest, lowest)
         high = max(greatest, greatest + highest, highest)
-        accumulator = (smallest_integer if whole else _integer_type)((low, high))
+        accumulator = (smallest_integer if whole or floats is None else _integer_type)((low, high))
     if bounds is None or accumulator is None:
         # Sums have the result's type; a method sums in float64 where float32 is too inaccurate.
         weights = kernel.astype(np.float64) / float(divisor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from convcli.core.dtypes import (
 )
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
+from convcli.core.nonfinite import NonFinite
 from convcli.core.strips import without_gaps
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Geometry, Pair, border_name, conv_geometry
@@ -67,6 +68,11 @@ class Plan:
     def method(self) -> str:
         """The name of the method that sums the windows."""
         return self.methods[0].describe().partition(":")[0]
+
+    @cached_property
+    def nonfinite(self) -> NonFinite:
+        """The windows that weigh NaN or infinities."""
+        return NonFinite(self.types, self.windows)
 
     @property
     def error_bound(self) -> float:
@@ -121,7 +127,7 @@ def make_plan(
     divisor: float = 1,
     bias: float | Sequence[float] = 0,
     method: str = "auto",
-    floats: np.dtype[Any] = SINGLE,
+    floats: np.dtype[Any] | None = SINGLE,
     info: ImageInfo | None = None,
 ) -> Plan:
     """Plan how to filter one image with one kernel.
@@ -134,7 +140,8 @@ def make_plan(
         divisor: the sums are divided by it.
         bias: added after the division; one number, or one for each filter of a bank.
         method: one of :data:`convcli.choices.METHODS`, or a synonym.
-        floats: the narrowest type for values that are not integers.
+        floats: the narrowest type for values that are not integers; None if the results are rounded
+            to integers.
         info: what is known of the pixels; None to look at them.
 
     Raises:
@@ -186,7 +193,7 @@ def _choose(
     divisor: float,
     bias: Bias,
     method: str,
-    floats: np.dtype[np.generic],
+    floats: np.dtype[np.generic] | None,
 ) -> Chosen:
     """Choose types and methods."""
     types = choose_types(image, kernel, fill, divisor, bias, floats)

@@ -1,24 +1,40 @@
 """Pooling: the maximum or the mean of each window, strip by strip.
 
 A window's maximum is the maximum over its columns of the maxima over its rows, and sums work the
-same way. That is ``kh + kw`` passes over a strip that fits the cache instead of ``kh * kw``, and no
-window is ever copied.
+same way: a strip is pooled down and then along (``pool_axis.py`` says how), and no window is ever
+copied. Sums of integers are exact, in the smallest type that holds them, which is twice as fast as
+float64.
 """
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.choices import POOLINGS
-from convcli.core.dtypes import DOUBLE, as_numbers, check_image, float_type, with_channels
+from convcli.core.dtypes import (
+    DOUBLE,
+    MAX_EXACT_INT,
+    SINGLE,
+    Bounds,
+    ImageInfo,
+    as_numbers,
+    check_image,
+    float_type,
+    with_channels,
+)
+from convcli.core.methods.base import Workspace, borrow, give_back
+from convcli.core.pool_axis import LONG_RUN, Axis, Pooler
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import GeometryError, UsageError
 from convcli.geometry import Geometry, IntOrPair, Pair, as_pair, conv_geometry, pair_text, size_text
 
-STRIP_BYTES = 1 << 18  # of a strip's rows after they are pooled along the columns
+Array = NDArray[Any]
+
+STRIP_BYTES = 1 << 20  # of one of the buffers that a strip is pooled in
 
 
 @np.errstate(all="ignore")
@@ -31,7 +47,7 @@ def pool_windows(
     count_padding: bool = True,
     ceil: bool = False,
     threads: int | None = None,
-) -> NDArray[Any]:
+) -> Array:
     """Pool an image; :func:`convcli.pool` explains arguments, result and errors."""
     pixels = as_numbers(image, "image")
     check_image(pixels)
@@ -40,46 +56,149 @@ def pool_windows(
     planes = with_channels(pixels)
     height, width, channels = planes.shape
     geometry = pool_geometry((height, width), size, stride, padding, ceil=ceil)
-    down, across = (_Axis.of(geometry, axis) for axis in (0, 1))
+    down, across = (Axis.of(geometry, axis) for axis in (0, 1))
     mean = kind == "avg"
+    rule = _mean_rule(planes, geometry) if mean else _maximum_rule(planes.dtype)
     dtype = float_type(planes.dtype) if mean else planes.dtype
     out = np.empty((down.windows, across.windows, channels), dtype)
-    combine: np.ufunc = np.add if mean else np.maximum
-    columns = across.inside()
-    widths = across.counts(padded=count_padding)[:, np.newaxis] if mean else None
+    sizes = [axis.counts(padded=count_padding) for axis in (down, across)] if mean else []
+    down, across = down.narrowed(), across.narrowed()
 
     def work(windows: slice) -> None:
-        """Pool some rows of windows, vertically first and then horizontally."""
-        rows = down.part(windows)
-        # A maximum starts from any pixel of its window, a sum from 0.
-        tall = (
-            np.zeros((rows.windows, *planes.shape[1:]), DOUBLE) if mean else planes[rows.inside()]
-        )
-        for place in range(down.length):
-            target, source = rows.tap(place)
-            part = tall[target]
-            combine(part, planes[source][: len(part)], out=part)
-        if mean:
-            wide = np.zeros((rows.windows, *out.shape[1:]), DOUBLE)
-        else:
-            wide = out[windows]
-            wide[...] = tall[:, columns]
-        for place in range(across.length):
-            target, source = across.tap(place)
-            part = wide[:, target]
-            combine(part, tall[:, source][:, : part.shape[1]], out=part)
-        if widths is not None:
-            wide /= rows.counts(padded=count_padding)[:, np.newaxis, np.newaxis] * widths
-            out[windows] = wide
+        """Pool some rows of windows, down first and then along."""
+        workspace = borrow()
+        pooler = Pooler(rule.combine, workspace)
+        tall = _pool_down(planes, down.part(windows), across, rule, workspace)
+        step = max(1, STRIP_BYTES // (tall[0].size * rule.along.itemsize))
+        for first in range(0, len(tall), step):
+            part, target = (rows[first : first + step] for rows in (tall, out[windows]))
+            if part.dtype != rule.along:
+                wide = workspace.take("wide", part.shape, rule.along)
+                wide[...] = part
+                part = wide
+            direct = target.dtype == rule.along and not mean
+            pooled = target if direct else workspace.take("pooled", target.shape, rule.along)
+            pooler.pool(part, across, pooled)
+            if mean:
+                _divide(pooled, sizes[0][windows][first : first + step], sizes[1], target, rule)
+            elif not direct:
+                target[...] = pooled
+        give_back(workspace)
 
-    row = planes[0].size * DOUBLE.itemsize
-    step = max(1, STRIP_BYTES // row)
-    strips = [
-        slice(first, min(first + step, down.windows)) for first in range(0, down.windows, step)
-    ]
+    strips = down.strips(STRIP_BYTES // (planes[0].size * rule.down.itemsize))
     count = thread_count(threads)
     for_each(work, strips, min(count if planes.size >= MIN_THREADED_SIZE else 1, len(strips)))
     return out.reshape(out.shape[: pixels.ndim])
+
+
+class _Rule(NamedTuple):
+    """How values are combined, and in which types.
+
+    Attributes:
+        combine: ``np.maximum`` or ``np.add``.
+        down, along: the types of what is pooled along the first axis, and along both.
+        padding: the value that changes no result.
+        single: whether sums are integers that float32 holds, and so the mean is float32.
+    """
+
+    combine: np.ufunc
+    down: np.dtype[Any]
+    along: np.dtype[Any]
+    padding: Any
+    single: bool = False
+
+
+def _maximum_rule(dtype: np.dtype[Any]) -> _Rule:
+    """Return the rule of maxima, in the image's type; float16 is slow and becomes float32."""
+    work = SINGLE if dtype.itemsize == 2 and dtype.kind == "f" else dtype.newbyteorder("=")
+    least = {"f": -np.inf, "b": False}
+    padding = least[work.kind] if work.kind in least else np.iinfo(work).min
+    return _Rule(np.maximum, work, work, padding)
+
+
+def _mean_rule(planes: Array, geometry: Geometry) -> _Rule:
+    """Return the rule of sums: in the smallest integers that hold them, else in float64."""
+    bounds = ImageInfo.of(planes).bounds
+    if bounds is None:
+        return _Rule(np.add, DOUBLE, DOUBLE, 0)
+    taps = geometry.kernel[0], prod(geometry.kernel)
+    down, along = (_sum_type(bounds, count) for count in taps)
+    if DOUBLE in (down, along):
+        return _Rule(np.add, DOUBLE, DOUBLE, 0)
+    largest = max(taps[1], *(abs(bound) * taps[1] for bound in bounds))
+    single = float_type(planes.dtype) == SINGLE and largest <= MAX_EXACT_INT[SINGLE]
+    return _Rule(np.add, down, along, 0, single)
+
+
+def _sum_type(bounds: Bounds, count: int) -> np.dtype[Any]:
+    """Return the smallest integer type that holds a sum of integers, else float64."""
+    low, high = (bound * count for bound in bounds)
+    for kind in ("u2", "u4", "i8") if low >= 0 else ("i2", "i4", "i8"):
+        limits = np.iinfo(kind)
+        if limits.min <= low and high <= limits.max:
+            return np.dtype(kind)
+    return DOUBLE
+
+
+def _divide(sums: Array, rows: Array, columns: Array, out: Array, rule: _Rule) -> None:
+    """Divide sums by the sizes of their windows.
+
+    A quotient of integers that float32 holds is the same whether it is rounded to float32 at once
+    or from a float64 quotient (Figueroa, "When is double rounding innocuous?", 1995), and takes a
+    third of the time.
+    """
+    # One row of divisors, or one divisor, where all are equal.
+    rows, columns = (sizes[:1] if (sizes == sizes[0]).all() else sizes for sizes in (rows, columns))
+    sizes = rows[:, np.newaxis] * columns.repeat(sums.shape[2] if len(columns) > 1 else 1)
+    flat, quotients = (array.reshape(len(array), -1) for array in (sums, out))
+    if rule.single:
+        quotients[...] = flat
+        np.divide(quotients, sizes.astype(SINGLE), out=quotients)
+    else:
+        np.divide(flat, sizes, out=quotients, dtype=DOUBLE, casting="same_kind")
+
+
+def _pool_down(planes: Array, rows: Axis, across: Axis, rule: _Rule, workspace: Workspace) -> Array:
+    """Pool the columns of an image; padding beside it becomes columns of the result.
+
+    Args:
+        planes: (H, W, C).
+        rows: the windows along the first axis.
+        across: the windows along the second axis, which say what padding they need.
+        rule: how to pool.
+        workspace: buffers of this thread.
+
+    Returns:
+        (windows, width, C) in the type ``rule.down``.
+    """
+    channels, height, first = planes.shape[2], rows.needed, rows.start
+    pooler = Pooler(rule.combine, workspace)
+    inside = first >= 0 and first + height <= rows.size
+    inside = inside and across.start == 0 and across.needed <= across.size
+    # Blocks are summed in the type of the sums whatever the image's is.
+    ready = rows.step > 1 or planes.dtype == rule.down
+    if inside and ready and planes.flags.c_contiguous:
+        tall = workspace.take("tall", (rows.windows, *planes.shape[1:]), rule.down)
+        source = planes[first : first + height].reshape(1, height, -1)
+        pooler.pool(source, rows, tall.reshape(1, rows.windows, -1))
+        return tall
+    tall = workspace.take("tall", (rows.windows, across.needed, channels), rule.down)
+    step = max(1, STRIP_BYTES // (height * channels * rule.down.itemsize), LONG_RUN // channels)
+    low, high = rows.inside(0, height)
+    for left in range(0, across.needed, step):
+        width = min(step, across.needed - left)
+        begin, end = across.inside(left, width)
+        strip = workspace.take("strip", (height, width, channels), rule.down)
+        strip[:low] = strip[high:] = rule.padding
+        strip[low:high, :begin] = strip[low:high, end:] = rule.padding
+        strip[low:high, begin:end] = planes[
+            first + low : first + high,
+            across.start + left + begin : across.start + left + end,
+        ]
+        pooled = workspace.take("columns", (rows.windows, width, channels), rule.down)
+        pooler.pool(strip.reshape(1, height, -1), rows, pooled.reshape(1, rows.windows, -1))
+        tall[:, left : left + width] = pooled
+    return tall
 
 
 def pool_geometry(
@@ -131,43 +250,3 @@ def _overhang(size: int, window: int, stride: int, pad: int) -> int:
     if last * stride >= size + pad:
         last -= 1
     return max(0, last * stride + window - padded) if last >= 0 else 0
-
-
-class _Axis(NamedTuple):
-    """The windows along one axis."""
-
-    windows: int
-    length: int
-    step: int
-    start: int  # of the first window; negative in the padding
-    size: int  # of the image
-    end: int  # of the padding that a mean may count
-
-    @classmethod
-    def of(cls, geometry: Geometry, axis: int) -> _Axis:
-        length, step, before, _ = geometry.along(axis)
-        size = geometry.input_shape[axis]
-        return cls(geometry.output_shape[axis], length, step, -before, size, size + before)
-
-    def part(self, windows: slice) -> _Axis:
-        """Return some of the windows."""
-        start = self.start + windows.start * self.step
-        return self._replace(windows=windows.stop - windows.start, start=start)
-
-    def tap(self, place: int) -> tuple[slice, slice]:
-        """Return which windows have an image pixel at ``place``, and which pixels these are."""
-        first = self.start + place
-        low = max(0, -(first // self.step)) if first < 0 else 0
-        high = min(self.windows, -((first - self.size) // self.step))
-        begin = first + low * self.step
-        return slice(low, max(high, low)), slice(begin, max(self.size, begin), self.step)
-
-    def inside(self) -> NDArray[np.intp]:
-        """Return the first image pixel of each window."""
-        return (self.start + np.arange(self.windows) * self.step).clip(0, self.size - 1)
-
-    def counts(self, *, padded: bool) -> NDArray[np.float64]:
-        """Return how many places of each window a mean divides by."""
-        starts = self.start + np.arange(self.windows) * self.step
-        ends = np.minimum(starts + self.length, self.end if padded else self.size)
-        return (ends - (starts if padded else np.maximum(starts, 0))).astype(np.float64)

@@ -13,6 +13,7 @@ from convcli.core.dtypes import DOUBLE, OUTLIER, SINGLE, Bias
 SINGLE_EPSILON = 2.0**-24  # largest relative error of rounding to float32
 SINGLE_TINY = 2.0**-126  # below this, float32 loses digits
 TOLERANCE = 0.9e-5  # of the largest sum; convcli promises 1e-5
+CANCELS = 0.1  # a sum of weights below this share of their magnitudes
 SAMPLES = 4096  # values of a strip in which outliers are looked for
 
 
@@ -79,6 +80,7 @@ class Precision(NamedTuple):
     Attributes:
         partials: the partial sums, without the roundings of pixel, weight and bias.
         bias: added to the sums later; it may cancel most of them.
+        total: the sum of the weights, for methods that center strips, else None.
         spread: whether the strip may hold outliers, as ``SumTypes.spread``. They make the largest
             sum large, and other windows must not be measured by it.
     """
@@ -86,14 +88,35 @@ class Precision(NamedTuple):
     partials: Partials
     bias: Bias
     spread: bool = False
+    total: float | None = None
+
+    def center(self, strip: NDArray[Any]) -> float:
+        """Subtract the middle of a strip's values where that saves digits, and return it.
+
+        A kernel whose weights cancel finds little in an even strip, such as 200 to 205, but
+        rounding errors in proportion to 205. Those in proportion to 2.5 are harmless. The
+        differences are exact, because they are less than half of the values (Sterbenz). Strips
+        with zeros are left as they are, so that black stays black. A 7x7 kernel of sum 0 on such
+        an image takes 4 ns a value in place of 10, in float64.
+        """
+        if self.total is None or abs(self.total) > CANCELS * self.partials.l1_norm:
+            return 0.0
+        least, most = float(strip.min()), float(strip.max())
+        if not (least * most > 0 and 2 * (most - least) <= max(abs(least), abs(most)) < math.inf):
+            return 0.0
+        middle = np.float32((least + most) / 2)
+        strip -= middle
+        return float(middle)
 
     @property
     def is_possible(self) -> bool:
         """Tell whether float32 can be accurate enough at all."""
         return (self.partials.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
 
-    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any], middle: float = 0) -> bool:
         """Tell whether a strip's sums are finite and, in float32, accurate enough.
+
+        A centered strip had ``middle`` subtracted, and its sums had their share of it added.
 
         >>> precision = Precision(Partials.any_order(9, 9.0), bias=0)
         >>> precision.is_accurate(np.float32([9, 9]), np.float32([81]))
@@ -112,6 +135,7 @@ class Precision(NamedTuple):
         roundings, l1_norm, walk, signed = self.partials
         steps = max(2 * math.hypot(walk, math.sqrt(3) * l1_norm), 2 / 3 * signed + l1_norm)
         error = SINGLE_EPSILON * steps * highest
+        error += SINGLE_EPSILON * abs((self.total or 0) * middle)
         error += (roundings + 3) * SINGLE_TINY * (1 + l1_norm + highest)
         if isinstance(self.bias, tuple):
             largest = float(np.abs(_extremes(sums) + np.array(self.bias, DOUBLE)).max())

@@ -152,6 +152,7 @@ GROUPS = {
         Row("photo f8 512x512 | sparse 63x63"),
     ],
     "thin": [  # kernels and images of a few rows or columns
+        Row("photo u1 512x512x4 | normal 1x5 | to u1"),
         Row("noise f4 1000x1000 | normal 1x63"),
         Row("noise f4 1000x1000 | normal 63x1"),
         Row("noise f4 1000x1000 | normal 1x111"),
@@ -159,7 +160,6 @@ GROUPS = {
         Row("noise f4 1000x1000 | normal 127x1"),
         *(Row(f"noise f4 {shape} | normal 1x63") for shape in ("1x1000000", "100x10000", *TALL)),
         *(Row(f"noise f4 {shape} | normal 15x15") for shape in TALL),
-        Row("photo u1 512x512x4 | normal 1x5 | to u1"),
     ],
     "dilations": [
         Row("photo u1 100x100 | outline | dilation 10000", "numpy take"),

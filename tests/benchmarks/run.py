@@ -19,6 +19,7 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads: its threads spin
 import commands
+import numpy as np
 from measure import measure
 from peers import PEERS, contestants
 from rows import GROUPS, MEANS, Row
@@ -29,16 +30,17 @@ TABLE: dict[str, list[Any]] = {**GROUPS, **commands.GROUPS}
 START = time.monotonic()
 REPEATS, QUICK_REPEATS = 9, 2
 QUICK_STEP = 4  # a quick run takes every fourth row of a group
-QUICK_SECONDS = 45  # and begins no row later than this
+QUICK_SECONDS = 40  # and begins no row later than this
 LIBRARIES = ("numpy", "pillow", "opencv-python-headless", "scipy", "torch")
 
 
 def main() -> None:
     options = _options()
     old = json.loads(options.compare.read_text())["rows"] if options.compare else []
-    before = {row["key"]: row["ratio"] for row in old}
+    before = {row["key"]: row for row in old}
     about, left_out = machine(), dict[str, list[str]]()
-    print(f"{about['cpu']}, {about['cores']} cores, load {about['load']:.1f}")
+    simd = about["simd"][-1:]
+    print(", ".join([about["cpu"], *simd, f"{about['cores']} cores, load {about['load']:.1f}"]))
     print(", ".join(f"{name} {number or 'missing'}" for name, number in about["versions"].items()))
     print(HEADER + COMPARED * bool(before))
     results: list[Result] = []
@@ -97,9 +99,10 @@ def _reason_to_leave_out(row: Any, number: int, options: argparse.Namespace) -> 
 
 
 def machine() -> dict[str, Any]:
-    """Return the processor, its cores, how busy they are, and the versions of the libraries."""
+    """Return the processor, what numpy uses of it, its load, and the versions of the libraries."""
     return {
         "cpu": _cpu_model(),
+        "simd": np.show_config(mode="dicts")["SIMD Extensions"].get("found", []),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
         "system": platform.platform(terse=True),

@@ -11,7 +11,7 @@ HEADER = (
     f"{'row':{WIDTH}} {'ours':>9} {'peer':>9} {'':11} {'ratio':>8} {'goal':>11}     "
     f" {'1 thread':>8}"
 )
-COMPARED = f" {'before':>8} {'change':>7}"
+COMPARED = f" {'before':>8} {'change':>7} {'1 thread':>8} {'change':>7}"
 
 
 class Result(NamedTuple):
@@ -61,16 +61,21 @@ class Result(NamedTuple):
         return {**self._asdict(), **judged, "one_thread_ratio": self.one_thread_ratio}
 
 
-def line(result: Result, before: float | None = None) -> str:
-    """Return a row of the table; ``before`` is its ratio in an older run."""
+def line(result: Result, before: dict[str, Any] | None = None) -> str:
+    """Return a row of the table; ``before`` is its record of an older run."""
+    alone = result.one_thread_ratio
+    then = [before and before["ratio"], before and before["one_thread_ratio"]]
+    changes = [
+        f" {old:8.2f} {now / old:6.2f}x" if now and old else " " * 17
+        for now, old in zip((result.ratio, alone), then, strict=True)
+    ]
     goal = f"{result.goal:.3g}" + f" | {result.call * 1e6:.0f} us" * bool(result.call)
     text = (
         f"{f'{result.group}: {result.row}':{WIDTH}}"
         f" {quantity(result.figures[OURS], result.unit):>9}"
         f" {quantity(result.figures[result.peer], result.unit):>9} {result.peer:11}"
         f" {result.ratio:8.2f} {goal:>11} {'ok  ' if result.ok else 'over'}"
-        f" {f'{result.one_thread_ratio:.2f}' if result.one_thread_ratio else '':>8}"
-        f" {f'{before:8.2f} {result.ratio / before:6.2f}x' if before else ''}"
+        f" {f'{alone:.2f}' if alone else '':>8}{''.join(changes) if before else ''}"
     )
     notes = [result.note, f"DIFFERS from {result.peer}" if result.differs else ""]
     return f"{text} {'; '.join(filter(None, notes))}".rstrip()

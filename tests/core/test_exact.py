@@ -143,6 +143,14 @@ def test_results_that_are_floats_are_summed_in_floats_beyond_64_bits(divisor, bi
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12 * 16 * 2.0**63)
 
 
+def test_results_that_are_rounded_to_integers_are_exact_or_refused():
+    image = np.array([[LIMIT - 1, 1]])
+    exact = cross_correlate(image, [[1]], divisor=3, dtype=np.int64)
+    assert exact.tolist() == [[(LIMIT - 1 + 1) // 3, 0]]
+    with pytest.raises(UsageError, match="beyond 64-bit integers"):
+        cross_correlate(image, [[2, -1]], divisor=3, dtype=np.int64)
+
+
 @pytest.mark.parametrize("fill", [2**64 - 1, -(2**63)])
 def test_a_fill_of_64_bits_stays_exact(fill):
     image = np.array([[7]], np.uint64 if fill > 0 else np.int64)

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli.geometry import Geometry
 
-KEPT_BYTES = 1 << 23  # most memory that one workspace keeps between calls
+KEPT_BYTES = 1 << 24  # most memory that one workspace keeps between calls
 
 
 class Workspace(dict[str, NDArray[np.uint8]]):
@@ -64,11 +64,6 @@ class SumMethod:
 
     geometry: Geometry
     dtype: np.dtype[Any] | None = None
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether sums can be accurate enough at all."""
-        return True
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""

@@ -116,10 +116,20 @@ class DirectMethod(SumMethod):
             halves = workspace.take("halves", (1, 1, count, sums.size), sums.dtype)
             for phase in range(count):
                 one = phases._replace(planes=phases.planes[:, :, phase : phase + 1])
-                view = _views(one, geometry, sums.size)
-                _sum_groups(column, view, halves[0, 0, phase], scratch, fresh=True)
-            view = _views(phases._replace(planes=halves), geometry, size)
-            fresh = _sum_groups(row, view, used, scratch[:size], fresh=True)
+                out = halves[0, 0, phase]
+                if schedule.doubles[0]:
+                    _sum_neighbors(
+                        column[0], one.planes, pitch * geometry.dilation[0], out, workspace
+                    )
+                else:
+                    _sum_groups(column, _views(one, geometry, out.size), out, scratch, fresh=True)
+            if schedule.doubles[1]:
+                step = phases.interleaved * geometry.dilation[1]
+                _sum_neighbors(row[0], halves, step, used, workspace)
+            else:
+                view = _views(phases._replace(planes=halves), geometry, size)
+                _sum_groups(row, view, used, scratch[:size], fresh=True)
+            fresh = False
         view = _views(phases, geometry, size)
         if _sum_groups(rest, view, used, scratch[:size], fresh=fresh):
             sums[...] = 0
@@ -150,6 +160,39 @@ def _views(phases: Polyphase, geometry: Geometry, size: int) -> View:
         return plane[start : start + size]
 
     return view
+
+
+def _sum_neighbors(
+    group: TapGroup, planes: Flat, step: int, out: Flat, workspace: Workspace
+) -> None:
+    """Store the sum of a column or row of equal taps in ``out``, by doubling.
+
+    ``2m`` neighbors are ``m``, and the next ``m``; one more is added where the length is odd.
+
+    Args:
+        group: the only one of its column or row.
+        planes: one flat plane; the first tap reads its first value.
+        step: from the value that one tap reads to that of the next.
+        out: as many sums as are wanted.
+        workspace: holds the sums of fewer neighbors.
+    """
+    taps = group.plus or group.minus
+    values = planes.reshape(-1)[: out.size + (len(taps) - 1) * step]
+    buffers = workspace.take("neighbors", (2, values.size), values.dtype)
+    sums, length = values, 1
+    for place, bit in enumerate(f"{len(taps):b}"[1:]):
+        odd = bit == "1"
+        size = values.size - (2 * length + odd - 1) * step
+        doubled = buffers[place % 2, :size] if 2 * length + odd < len(taps) else out
+        np.add(sums[:size], sums[length * step : length * step + size], out=doubled)
+        length *= 2
+        if odd:
+            np.add(doubled, values[length * step : length * step + size], out=doubled)
+            length += 1
+        sums = doubled
+    factor = np.asarray(group.magnitude if group.plus else -group.magnitude).astype(out.dtype)
+    if factor != 1:
+        np.multiply(out, factor, out=out)
 
 
 def _sum_groups(

@@ -9,13 +9,15 @@ on the kernel's size.
 
 The rounding error spreads over a whole tile: it is relative to the tile's largest value, in
 float64. Integer sums are rounded to the nearest integer, which is exact while the error is well
-below a half. NaN and infinity would spread, so strips that hold them go to the direct method.
-Outliers, such as the nodata value -3.4e38, would drown all other values: windows that weigh none
-are summed again without them, and which these are is a correlation too, of the outliers' places.
+below a half. Results in float64 are kept if the error is bounded by what convcli promises and no
+value stands out from the rest; otherwise another method sums the strip. Outliers, such as the
+nodata value -3.4e38, would drown all other values: windows that weigh none are summed again without
+them, and which these are is a correlation too, of the outliers' places.
 
 Source: Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 8.7.
 """
 
+import math
 from collections.abc import Callable
 from functools import cache, partial
 from itertools import product
@@ -24,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import OUTLIER, SumTypes
+from convcli.core.dtypes import DOUBLE, OUTLIER, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.geometry import Geometry, Pair, size_text
@@ -33,6 +35,9 @@ TILE = (256, 512)  # rows and columns of a tile, unless the kernel is large
 # The error of a transform of n samples is near 1e-16 * log2(n) of their root sum of squares.
 ROUNDING = 1e-14
 LARGEST, LARGEST_SUM = 1e100, 1e280  # products of larger values could overflow
+# For results in float64: the error as a share of both root sums of squares, what is promised of the
+# largest sum, and by how much a value may exceed the root mean square.
+DOUBLE_ROUNDING, DOUBLE_TOLERANCE, DOUBLE_PEAK = 2e-15, 1e-12, 16
 
 
 def integers_are_exact(kernel: NDArray[Any], largest: float) -> bool:
@@ -56,6 +61,7 @@ class FftMethod(SumMethod):
 
     def __init__(self, types: SumTypes, geometry: Geometry) -> None:
         self.kernel, self.accumulator, self.geometry = types.weights, types.accumulator, geometry
+        self.result = types.result
         self.span, self.valid, self.tile = tiles_of(geometry)
         self.spread, self.l1_norm = types.spread, float(np.abs(self.kernel).sum())
         self.spectra = cache(partial(self._spectra, self.kernel))
@@ -97,9 +103,19 @@ class FftMethod(SumMethod):
         if self.accumulator.kind != "f":
             np.rint(sums, out=sums)
             return sums.astype(self.accumulator)
+        if self.result == DOUBLE and not self._is_accurate(strip, sums, highest):
+            return None
         if self.spread:
             self._sum_beside_outliers(strip, sums, highest, workspace)
         return sums
+
+    def _is_accurate(self, strip: NDArray[Any], sums: NDArray[Any], highest: float) -> bool:
+        """Tell whether results in float64 are as accurate as those of other methods."""
+        norm = float(np.linalg.norm(strip.astype(np.float64, copy=False)))
+        error = DOUBLE_ROUNDING * norm * float(np.linalg.norm(self.kernel))
+        largest = max(float(sums.max()), -float(sums.min()))
+        even = highest * math.sqrt(strip.size) <= DOUBLE_PEAK * norm
+        return even and error <= DOUBLE_TOLERANCE * largest
 
     def _sum_beside_outliers(
         self, strip: NDArray[Any], sums: NDArray[Any], highest: float, workspace: Workspace

@@ -10,7 +10,7 @@ Source: Chellapilla, Puri and Simard, *High Performance Convolutional Neural Net
 Processing*, 2006.
 
 Integers come out exactly if the floating-point type holds their sums. NaN would spread to weights
-of 0, and float32 may be too inaccurate; such strips go to another method.
+of 0, and float32 may be too inaccurate; such strips are refused.
 """
 
 import math

@@ -14,7 +14,7 @@ each. A stride is removed first by :mod:`convcli.core.methods.polyphase`; each r
 matrices.
 
 Integers come out exactly if the floating-point type holds their sums. NaN would spread to the zeros
-of a band, and float32 may be too inaccurate; such strips go to another method.
+of a band, and float32 may be too inaccurate; such strips are refused.
 """
 
 import math
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, SumTypes
+from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
@@ -76,12 +76,8 @@ class ToeplitzMethod(SumMethod):
         taps = np.zeros((len(products), max(map(len, products)), 1))
         for product, weights in zip(taps, products, strict=True):
             product[-len(weights) :, 0] = weights  # zeros come first, where they have no sums
-        return Precision(Partials.nested(taps), self.types.bias, self.types.spread)
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether sums can be accurate enough at all; in float64 they always are."""
-        return self.dtype == DOUBLE or self.types.is_exact or self.precision.is_possible
+        total = None if self.types.is_exact else float(self.types.weights.sum())
+        return Precision(Partials.nested(taps), self.types.bias, self.types.spread, total)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -102,6 +98,9 @@ class ToeplitzMethod(SumMethod):
         """Sum the windows; None if the sums are not finite or too inaccurate."""
         if self.dtype == DOUBLE and not math.isfinite(float(strip.max()) - float(strip.min())):
             return None  # it would take longer to find out from the sums
+        middle = 0.0
+        if self.dtype == SINGLE:  # the rows after those that are needed are 0
+            middle = self.precision.center(strip[: self.geometry.rows_needed(rows)])
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
         wide = self._multiply(phases, -(-rows // self.rows), workspace)
@@ -109,7 +108,9 @@ class ToeplitzMethod(SumMethod):
         sums = flat.reshape(rows, columns, phases.interleaved)
         if self.types.is_exact:
             return sums.astype(self.types.accumulator)
-        return sums if self.precision.is_accurate(strip, sums) else None
+        if middle:
+            sums += (self.precision.total or 0) * middle
+        return sums if self.precision.is_accurate(strip, sums, middle) else None
 
     def _multiply(self, phases: Polyphase, count: int, workspace: Workspace) -> NDArray[Any]:
         """Return the sum of all bands' products, (count * R, at least W' * C)."""

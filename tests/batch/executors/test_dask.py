@@ -1,5 +1,6 @@
 """A real scheduler and real worker processes on this machine, some of which are killed."""
 
+import importlib.util
 import os
 import signal
 import socket
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("distributed")
 pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
+    ),
     pytest.mark.slow,
     pytest.mark.processes,
     pytest.mark.posix,

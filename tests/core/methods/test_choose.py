@@ -239,6 +239,32 @@ def test_a_factored_float_kernel_keeps_its_zeros():
     assert shortest_schedule(kernel).groups == direct_schedule(kernel).groups
 
 
+@given(
+    sides=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    weight=st.sampled_from([1, -1, 3, -0.5]),
+    kind=st.sampled_from(["u1", "i4", "f4"]),
+    options=OPTIONS,
+    shape=SHAPES,
+)
+def test_boxes_of_any_size_are_summed_by_doubling(sides, weight, kind, options, shape):
+    image = random(shape, kind, 3)
+    kernel = np.full(sides, weight)
+    options = options | {"padding": (60, 60, 40, 40)}
+    found = cross_correlate(image, kernel, method="separable", **options)
+    assert_equal_sums(found, cross_correlate(image, kernel, method="direct", **options))
+
+
+@pytest.mark.parametrize(("side", "passes"), [(3, 6), (4, 4), (9, 8), (31, 16), (127, 24)])
+def test_a_box_takes_passes_by_the_logarithm_of_its_side(side, passes):
+    plan = make_plan(np.zeros((200, 200), np.uint8), np.ones((side, side), int), ConvOptions())
+    assert f"in {passes} passes" in plan.describe()
+    strided = make_plan(
+        np.zeros((200, 200), np.uint8), np.ones((side, side), int), ConvOptions(stride=2),
+        method="separable",
+    )  # fmt: skip
+    assert f"in {2 * side} passes" in strided.describe()
+
+
 @given(st.integers(0, 10**6))
 def test_passes_are_counted_as_they_are_made(seed):
     """The methods are chosen by the count, and the groups are made later."""

@@ -1,0 +1,81 @@
+"""NaN and infinities by every method, beside plain loops: only windows that weigh one change."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli import cross_correlate
+
+SPOTS = {
+    "nan": [np.nan],
+    "infinity": [np.inf],
+    "both signs": [np.inf, -np.inf],
+    "all": [np.nan, np.inf, -np.inf],
+}
+
+
+def draw_kernel(rng, sides, form, channels):
+    kernel = rng.standard_normal(sides)
+    if form == "holes":
+        kernel[rng.random(sides) < 0.4] = 0
+    if form == "separable":
+        kernel = np.outer(kernel[:, 0], kernel[0])
+    if form == "bank":
+        kernel = rng.standard_normal((3, channels, *sides))
+    return kernel
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["f4", "f8"]),
+    channels=st.sampled_from([1, 2]),
+    share=st.sampled_from([0.002, 0.05, 0.5]),
+    spots=st.sampled_from(sorted(SPOTS)),
+    sides=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    form=st.sampled_from(["dense", "holes", "separable", "bank"]),
+    options=st.fixed_dictionaries(
+        {
+            "padding": st.sampled_from(["same", "full", (3, 0, 1, 5)]),
+            "border": st.sampled_from(["edge", "zero", "wrap"]),
+            "stride": st.sampled_from([1, 2, (3, 1)]),
+            "dilation": st.sampled_from([1, (1, 2)]),
+        }
+    ),
+    method=st.sampled_from(["auto", "direct", "fft", "toeplitz", "matrix"]),
+)
+def test_windows_that_weigh_none_keep_their_values(
+    seed, kind, channels, share, spots, sides, form, options, method, by_loops
+):
+    rng = np.random.default_rng(seed)
+    image = rng.standard_normal((13, 11, channels)).astype(kind)
+    places = rng.random(image.shape) < share
+    image[places] = rng.choice(SPOTS[spots], places.sum())
+    kernel = draw_kernel(rng, sides, form, channels)
+    if (method == "matrix") != (form == "bank"):
+        method = "auto"
+    found = cross_correlate(image, kernel, method=method, **options)
+    with np.errstate(all="ignore"):
+        expected = by_loops(image, kernel, **options).astype(float)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    finite = np.isfinite(expected)
+    infinite = ~finite & ~np.isnan(expected)
+    np.testing.assert_array_equal(found[infinite], expected[infinite])
+    scale = max(np.abs(expected[finite]).max(initial=0), 1)
+    assert np.abs(found[finite] - expected[finite]).max(initial=0) <= 1e-5 * scale
+
+
+@pytest.mark.parametrize("side", [3, 40])
+@pytest.mark.parametrize("place", [(0, 0), (700, 350)])
+def test_one_spot_changes_its_own_windows_alone(side, place):
+    """Strips and tiles are larger than the windows."""
+    image = np.random.default_rng(0).random((1000, 600), np.float32)
+    kernel = np.abs(np.random.default_rng(1).standard_normal((side, side)))
+    clean = cross_correlate(image, kernel, border="zero", padding=side)
+    image[place] = np.nan
+    found = cross_correlate(image, kernel, border="zero", padding=side)
+    spoiled = np.isnan(found)
+    assert spoiled.sum() == side**2
+    np.testing.assert_allclose(found[~spoiled], clean[~spoiled], rtol=1e-5)
