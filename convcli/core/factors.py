@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 FACTOR_TOLERANCE = 1e-14  # relative error allowed in each weight of a factored float kernel
 
 
-def rank_one_factors(kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] | None:
+def rank_one_factors(
+    kernel: NDArray[Any], tolerance: float = FACTOR_TOLERANCE
+) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Factor a (kh, kw) kernel of rank 1 into a column and a row.
 
     Returns:
         ``column`` (kh,) and ``row`` (kw,) whose outer product is the kernel, or None. An integer
         kernel gives integers and an exact product; a float kernel, a product within
-        ``FACTOR_TOLERANCE`` of every weight.
+        ``tolerance`` of every weight, relative to it.
 
     >>> [factor.tolist() for factor in rank_one_factors(np.array([[2, 4], [-3, -6]]))]
     [[2, -3], [1, 2]]
@@ -34,5 +36,5 @@ def rank_one_factors(kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]] 
     i, j = divmod(int(np.abs(kernel).argmax()), kernel.shape[1])
     column, row = kernel[:, j], kernel[i] / kernel[i, j]
     # A weight of 0 must stay 0, so the error is relative to each weight.
-    close = np.abs(np.outer(column, row) - kernel) <= FACTOR_TOLERANCE * np.abs(kernel)
+    close = np.abs(np.outer(column, row) - kernel) <= tolerance * np.abs(kernel)
     return (column, row) if close.all() else None

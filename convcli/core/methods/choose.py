@@ -17,10 +17,17 @@ from convcli.core.dtypes import (
     ImageInfo,
     SumTypes,
 )
+from convcli.core.factors import rank_one_factors
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.direct import ROUNDINGS, DirectMethod
 from convcli.core.methods.fft import FftMethod, integers_are_exact, tile_overlap
 from convcli.core.methods.im2col import Im2colMethod
+from convcli.core.methods.separable import (
+    TOLERANCES,
+    Factors,
+    SeparableMethod,
+    count_multiplications,
+)
 from convcli.core.methods.taps import (
     TapSchedule,
     count_bank,
@@ -152,7 +159,8 @@ def _plane_methods(
     # What float32 cannot sum accurately is summed by the cheapest method in float64.
     for dtype in (exact, DOUBLE) if types.accumulator == SINGLE else (exact,):
         sums = DOUBLE if tried else direct
-        considered = _plane_costs(problem, schedule, dtype, sums, asked=method)
+        factors = _product_factors(problem, schedule, dtype, sums)
+        considered = _plane_costs(problem, schedule, factors, dtype, sums, asked=method)
         costs = costs if tried else considered  # those that decided on the first method
         chosen = _cheapest(considered) if method == "auto" else method
         if chosen == "fft" and problem.fft_is_exact():
@@ -160,14 +168,17 @@ def _plane_methods(
             if types.accumulator == DOUBLE:
                 tried.append(ToeplitzMethod(types, problem.geometry, DOUBLE))
             break
+        product: ToeplitzMethod | SeparableMethod | None = None
         if chosen == "toeplitz" and dtype is not None:
-            banded = ToeplitzMethod(types, problem.geometry, dtype)
-            if dtype == DOUBLE or types.is_exact or banded.precision.is_possible:
-                tried.append(banded)
+            product = ToeplitzMethod(types, problem.geometry, dtype)
+        elif chosen == "separable" and dtype is not None and factors is not None:
+            product = SeparableMethod(factors, types, problem.geometry, dtype)
         elif chosen in ("fft", "toeplitz"):
             raise KernelError(_INEXACT.format(chosen))
         elif not tried:
             break
+        if product and (dtype == DOUBLE or types.is_exact or product.precision.is_possible):
+            tried.append(product)
     return tried, costs
 
 
@@ -190,9 +201,29 @@ def _bank_methods(problem: Problem, passes: int, method: str, direct: np.dtype[A
     return [Im2colMethod(problem.types, problem.geometry, dtype) for dtype in dtypes], costs
 
 
+def _product_factors(
+    problem: Problem, schedule: TapSchedule, dtype: np.dtype[Any] | None, direct: np.dtype[Any]
+) -> Factors | None:
+    """Return a column and a row for two products, unless passes of the schedule cost less."""
+    types, geometry = problem.types, problem.geometry
+    if types.is_exact or dtype is None or geometry.stride != (1, 1) or 1 in geometry.kernel:
+        return None
+    if schedule.column is not None:
+        passes = PASS_COST[direct.itemsize] * schedule.cost
+        if passes <= _products_cost(geometry, dtype.itemsize):
+            return None
+    return rank_one_factors(types.weights, TOLERANCES[dtype.itemsize])
+
+
+def _products_cost(geometry: Geometry, size: int) -> float:
+    """Return the nanoseconds a value of both products of a separable kernel."""
+    return MULTIPLY_COST[size] * count_multiplications(geometry) + 4 * PASS_COST[size]
+
+
 def _plane_costs(
     problem: Problem,
     schedule: TapSchedule,
+    factors: Factors | None,
     dtype: np.dtype[Any] | None,
     direct: np.dtype[Any],
     asked: str,
@@ -202,6 +233,7 @@ def _plane_costs(
     Args:
         problem: the kernel and what is known of the image.
         schedule: the passes of the direct method.
+        factors: a column and a row for two products, or None.
         dtype: the floating-point type of the sums, None if no such type is exact.
         direct: the type that the direct method sums in.
         asked: the method that is asked for, or ``auto``.
@@ -212,6 +244,8 @@ def _plane_costs(
         products, multiplications = count_products(problem.geometry)
         size = dtype.itemsize
         costs["toeplitz"] = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
+    if dtype is not None and factors is not None:
+        costs["separable"] = _products_cost(problem.geometry, dtype.itemsize)
     # Integers of 64 bits are seldom exact in floats.
     fine = problem.image.dtype.itemsize < 8 or problem.image.dtype.kind == "f" or asked == "fft"
     if fine and problem.fft_is_exact():
