@@ -347,3 +347,30 @@ def test_factors_whose_product_exceeds_64_bits_are_none():
     assert rank_one_factors(np.zeros((3, 3))) is None
     column, row = rank_one_factors(np.array([[0.5, 1], [-1, -2]]))
     assert np.array_equal(np.outer(column, row), [[0.5, 1], [-1, -2]])
+
+
+@pytest.mark.parametrize("kind", ["u1", "f4", "f8"])
+@pytest.mark.parametrize("dilation", [1, (2, 1), (1, 2)])
+@pytest.mark.parametrize("sides", [(11, 11), (15, 31), (40, 9)])
+def test_two_products_equal_single_passes(sides, dilation, kind):
+    """Also where blocks and bands do not divide the feature map, and in color."""
+    column, row = random((sides[0],), "f8", 1), random((sides[1],), "f8", 2)
+    kernel = np.outer(abs(column), abs(row))
+    for shape in [(50, 101), (71, 40, 3), (5, 160)]:
+        image = random(shape, kind, 5)
+        options = {"padding": "full", "border": "reflect", "dilation": dilation}
+        plan = make_plan(image, kernel, ConvOptions(**options))
+        assert plan.describe().startswith("separable: products with bands of ")
+        found = cross_correlate(image, kernel, **options)
+        assert_equal_sums(found, cross_correlate(image, kernel, method="direct", **options))
+
+
+def test_a_kernel_multiplied_in_float32_counts_as_separable_in_float32():
+    kernel = np.outer(random((15,), "f4", 1), random((15,), "f4", 2)) + np.float32(0)
+    assert rank_one_factors(kernel) is None
+    plans = [make_plan(np.ones((99, 99), kind), kernel, ConvOptions()) for kind in ("f4", "f8")]
+    assert [plan.method == "separable" for plan in plans] == [True, False]
+    image = random((99, 99), "f4", 3)
+    passes = cross_correlate(image.astype("f8"), kernel.astype("f8"), method="direct")
+    found = cross_correlate(image, kernel)
+    assert np.abs(found - passes).max() <= 1e-5 * np.abs(passes).max()
