@@ -79,9 +79,12 @@ class Axis(NamedTuple):
         return begin, max(min(self.size - place, count), begin)
 
     def counts(self, *, padded: bool) -> NDArray[np.float64]:
-        """Return how many places of each window a mean divides by."""
+        """Return how many places of each window a mean divides by; one number if all are equal."""
+        end = self.end if padded else self.size
+        if (padded or self.start >= 0) and self.start + self.needed <= end:
+            return np.array([self.length], np.float64)
         starts = self.start + np.arange(self.windows) * self.step
-        ends = np.minimum(starts + self.length, self.end if padded else self.size)
+        ends = np.minimum(starts + self.length, end)
         return (ends - (starts if padded else np.maximum(starts, 0))).astype(np.float64)
 
 
@@ -168,19 +171,26 @@ class Pooler(NamedTuple):
 
     def _pool_pixels(self, values: Array, length: int, step: int, out: Array) -> None:
         """Pool some pixels of each step, one after the other."""
-        run, (outer, pitch, inner) = values.shape[2], values.strides
-        shape, strides = (*out.shape[:2], length, run), (outer, step * pitch, pitch, inner)
-        blocks = as_strided(values, shape, strides)
+        run, (outer, pitch, inner) = out.shape[2], values.strides
+        span = (out.shape[1] - 1) * step + 1
         each = [slice(run)] if run >= LONG_RUN else [slice(one, one + 1) for one in range(run)]
         for some in each:
-            pixels, target = blocks[..., some], out[..., some]
-            if length > MANY_PASSES and self._is_exact(out):
-                self.combine.reduce(pixels, axis=2, dtype=out.dtype, out=target)
+            pixels, target = values[..., some], out[..., some]
+            if length <= MANY_PASSES:
+                target[...] = pixels[:, :span:step]
+                for place in range(1, length):
+                    added = pixels[:, place : place + span : step]
+                    self.combine(target, added, out=target, dtype=out.dtype, casting="unsafe")
+                continue
+            shape = *out.shape[:2], length, target.shape[2]
+            blocks = as_strided(pixels, shape, (outer, step * pitch, pitch, inner))
+            if self._is_exact(out):
+                self.combine.reduce(blocks, axis=2, dtype=out.dtype, out=target)
             else:
-                self._pool_block(pixels, target)
+                self._pool_block(blocks, target)
 
     def _pool_block(self, pixels: Array, out: Array) -> None:
-        """Pool the third of four axes in passes of one place each, or of some if there are many.
+        """Pool the third of four axes in passes of some places each.
 
         The order of summation, and so the digits of a float sum, depend on the length alone;
         numpy's own reductions choose it by the shape of the whole array.

@@ -8,7 +8,7 @@ float64.
 
 from __future__ import annotations
 
-from math import prod
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,11 +58,16 @@ def pool_windows(
     geometry = pool_geometry((height, width), size, stride, padding, ceil=ceil)
     down, across = (Axis.of(geometry, axis) for axis in (0, 1))
     mean = kind == "avg"
-    rule = _mean_rule(planes, geometry) if mean else _maximum_rule(planes.dtype)
-    dtype = float_type(planes.dtype) if mean else planes.dtype
-    out = np.empty((down.windows, across.windows, channels), dtype)
-    sizes = [axis.counts(padded=count_padding) for axis in (down, across)] if mean else []
+    if mean:
+        rule = _mean_rule(planes.dtype, ImageInfo.of(planes).bounds, geometry.kernel)
+        dtype = float_type(planes.dtype)
+        sizes = (axis.counts(padded=count_padding) for axis in (down, across))
+        rows, columns = (size.astype(SINGLE if rule.single else DOUBLE) for size in sizes)
+        columns = columns.repeat(channels) if len(columns) > 1 else columns
+    else:
+        rule, dtype = _maximum_rule(planes.dtype), planes.dtype
     down, across = down.narrowed(), across.narrowed()
+    out = np.empty((down.windows, across.windows, channels), dtype)
 
     def work(windows: slice) -> None:
         """Pool some rows of windows, down first and then along."""
@@ -71,7 +76,7 @@ def pool_windows(
         tall = _pool_down(planes, down.part(windows), across, rule, workspace)
         step = max(1, STRIP_BYTES // (tall[0].size * rule.along.itemsize))
         for first in range(0, len(tall), step):
-            part, target = (rows[first : first + step] for rows in (tall, out[windows]))
+            part, target = (array[first : first + step] for array in (tall, out[windows]))
             if part.dtype != rule.along:
                 wide = workspace.take("wide", part.shape, rule.along)
                 wide[...] = part
@@ -80,7 +85,8 @@ def pool_windows(
             pooled = target if direct else workspace.take("pooled", target.shape, rule.along)
             pooler.pool(part, across, pooled)
             if mean:
-                _divide(pooled, sizes[0][windows][first : first + step], sizes[1], target, rule)
+                some = rows[windows][first : first + step] if len(rows) > 1 else rows
+                _divide(pooled, np.multiply.outer(some, columns), target)
             elif not direct:
                 target[...] = pooled
         give_back(workspace)
@@ -108,6 +114,7 @@ class _Rule(NamedTuple):
     single: bool = False
 
 
+@cache
 def _maximum_rule(dtype: np.dtype[Any]) -> _Rule:
     """Return the rule of maxima, in the image's type; float16 is slow and becomes float32."""
     work = SINGLE if dtype.itemsize == 2 and dtype.kind == "f" else dtype.newbyteorder("=")
@@ -116,17 +123,23 @@ def _maximum_rule(dtype: np.dtype[Any]) -> _Rule:
     return _Rule(np.maximum, work, work, padding)
 
 
-def _mean_rule(planes: Array, geometry: Geometry) -> _Rule:
-    """Return the rule of sums: in the smallest integers that hold them, else in float64."""
-    bounds = ImageInfo.of(planes).bounds
-    if bounds is None:
+@lru_cache(64)
+def _mean_rule(dtype: np.dtype[Any], bounds: Bounds | None, window: Pair) -> _Rule:
+    """Return the rule of sums: in the smallest integers that hold them, else in float64.
+
+    Args:
+        dtype: of the image.
+        bounds: of its integers.
+        window: rows and columns.
+    """
+    down = along = DOUBLE
+    if bounds is not None:
+        taps = window[0] * window[1]
+        down, along = (_sum_type(bounds, count) for count in (window[0], taps))
+    if bounds is None or DOUBLE in (down, along):
         return _Rule(np.add, DOUBLE, DOUBLE, 0)
-    taps = geometry.kernel[0], prod(geometry.kernel)
-    down, along = (_sum_type(bounds, count) for count in taps)
-    if DOUBLE in (down, along):
-        return _Rule(np.add, DOUBLE, DOUBLE, 0)
-    largest = max(taps[1], *(abs(bound) * taps[1] for bound in bounds))
-    single = float_type(planes.dtype) == SINGLE and largest <= MAX_EXACT_INT[SINGLE]
+    largest = taps * max(1, *map(abs, bounds))
+    single = float_type(dtype) == SINGLE and largest <= MAX_EXACT_INT[SINGLE]
     return _Rule(np.add, down, along, 0, single)
 
 
@@ -140,20 +153,17 @@ def _sum_type(bounds: Bounds, count: int) -> np.dtype[Any]:
     return DOUBLE
 
 
-def _divide(sums: Array, rows: Array, columns: Array, out: Array, rule: _Rule) -> None:
-    """Divide sums by the sizes of their windows.
+def _divide(sums: Array, sizes: Array, out: Array) -> None:
+    """Divide sums by the sizes of their windows, one size or one for each value, in its type.
 
     A quotient of integers that float32 holds is the same whether it is rounded to float32 at once
     or from a float64 quotient (Figueroa, "When is double rounding innocuous?", 1995), and takes a
     third of the time.
     """
-    # One row of divisors, or one divisor, where all are equal.
-    rows, columns = (sizes[:1] if (sizes == sizes[0]).all() else sizes for sizes in (rows, columns))
-    sizes = rows[:, np.newaxis] * columns.repeat(sums.shape[2] if len(columns) > 1 else 1)
     flat, quotients = (array.reshape(len(array), -1) for array in (sums, out))
-    if rule.single:
+    if sizes.dtype == SINGLE:
         quotients[...] = flat
-        np.divide(quotients, sizes.astype(SINGLE), out=quotients)
+        np.divide(quotients, sizes, out=quotients)
     else:
         np.divide(flat, sizes, out=quotients, dtype=DOUBLE, casting="same_kind")
 
@@ -232,6 +242,11 @@ def pool_geometry(
         raise GeometryError(
             f"padding {pair_text(margin)} is more than half of the {size_text(window)} window"
         )
+    return _pool_geometry(shape, window, step, margin, ceil)
+
+
+@lru_cache(64)
+def _pool_geometry(shape: Pair, window: Pair, step: Pair, margin: Pair, ceil: bool) -> Geometry:
     after = [
         pad + (_overhang(n, k, s, pad) if ceil else 0)
         for n, k, s, pad in zip(shape, window, step, margin, strict=True)
