@@ -148,7 +148,7 @@ def test_kernels_may_have_any_type_and_layout(dtype, by_loops, rng):
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("kernels", [(), (1,), (4,)], ids=["one map", "bank of 1", "bank of 4"])
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(options=OPTIONS, channels=st.sampled_from([1, 2, 3, 5]), seed=SEEDS)
 def test_kernels_that_sum_over_channels(operation, kernels, options, channels, seed, by_loops):
     rng = np.random.default_rng(seed)

@@ -166,7 +166,7 @@ def test_methods_that_sum_in_floats_refuse_what_only_uint64_holds(method):
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     dtype=st.sampled_from(["i4", "u4", "i8", "u8"]),
     weights=st.lists(st.integers(-(2**33), 2**33), min_size=4, max_size=4),
@@ -232,7 +232,7 @@ def test_quotients_are_rounded_once(dtype, divisor, by_loops, rng):
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     pixel=st.integers(0, 255),
     weight=st.integers(-300, 300),

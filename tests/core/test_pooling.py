@@ -50,7 +50,7 @@ def poolings(draw):
 
 @pytest.mark.slow
 @given(poolings(), st.sampled_from(["max", "avg"]), st.integers(1, 3), st.integers(0, 99))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_windows_one_by_one(pooling, kind, channels, seed):
     shape, arguments = pooling
     image = np.random.default_rng(seed).normal(size=(*shape, channels))

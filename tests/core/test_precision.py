@@ -50,7 +50,7 @@ def error(found, image, kernel, **options):
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     method=st.sampled_from(["auto", "direct", "toeplitz"]),
     kind=st.sampled_from(["u1", "u2", "f4"]),

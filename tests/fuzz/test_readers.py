@@ -80,13 +80,13 @@ def test_files_cut_short_at_every_byte(form):
 
 
 @pytest.mark.parametrize("form", GROUPS)
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_damaged_streams(form, data):
     judge_image(io.BytesIO(data.draw(damage_to(list(GROUPS[form].values())))))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=damage_to(EVERY_FILE), suffix=st.sampled_from(SUFFIXES))
 def test_damaged_files_under_any_suffix(folder, data, suffix):
     path = folder / f"it{suffix}"
@@ -94,7 +94,7 @@ def test_damaged_files_under_any_suffix(folder, data, suffix):
     judge_image(path, name=str(path))
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(
     data=damage_to(EVERY_FILE) | st.sampled_from(EVERY_FILE),
     name=st.sampled_from(NAMES),
@@ -106,7 +106,7 @@ def test_damaged_files_with_every_option(data, **options):
     judge_image(io.BytesIO(data), **options)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(
     data=damage_to(OURS),
     suffix=st.sampled_from((".csv", ".txt", "")),

@@ -32,19 +32,19 @@ def test_every_name_is_valid_before_it_is_damaged():
         assert judge_spec(name) or len(read_spec(name).kernels) > 1, name
 
 
-@settings(max_examples=800)
+@settings(max_examples=300)
 @given(text=chance.map(spec))
 def test_specs_by_the_grammar(text):
     judge_spec(text)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(text=chance.map(lambda rng: damaged_spec(spec(rng), rng)))
 def test_specs_that_are_damaged(text):
     judge_spec(text)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(text=st.just("") | chance.map(spec), data=st.binary(max_size=60))
 def test_specs_of_any_bytes(text, data):
     """Arguments need not be UTF-8: Python decodes the other bytes as surrogates."""
@@ -56,21 +56,21 @@ def test_specs_of_any_text(text):
     judge_spec(text)
 
 
-@settings(max_examples=350)
+@settings(max_examples=150)
 @given(data=DAMAGED_TEXT, name=st.sampled_from(FILES))
 def test_files_of_damaged_text(folder, data, name):
     (folder / name).write_bytes(data)
     judge_spec(str(folder / name))
 
 
-@settings(max_examples=350)
+@settings(max_examples=150)
 @given(data=DAMAGED_ARRAYS, name=st.sampled_from(FILES), turn=st.sampled_from(("", "@90", "@45")))
 def test_files_of_damaged_arrays(folder, data, name, turn):
     (folder / name).write_bytes(data)
     judge_spec(str(folder / name) + turn)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=DAMAGED_TEXT | DAMAGED_ARRAYS)
 def test_damaged_standard_input(data):
     judge_spec("-", data)

@@ -61,7 +61,7 @@ def position(draw_at, output):
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     image=images,
     kernel=kernels,
@@ -106,7 +106,7 @@ def test_every_number_is_that_of_the_filtering(image, kernel, conv, divisor, bia
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(image=images, kernel=kernels, conv=conv_options, share=st.tuples(*[st.floats(0, 0.999)] * 2))
 def test_the_window_is_what_numpy_pads(image, kernel, conv, share):
     """np.pad and plain indexing, and products one by one."""
@@ -372,7 +372,7 @@ def test_computed_weights_show_the_digits_that_matter():
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(
     hnp.arrays(
         st.sampled_from([np.float16, np.float32, np.float64]),
