@@ -1,5 +1,6 @@
 """Learned kernels against least squares on the full matrix, and against the kernels applied."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +159,9 @@ def test_5x5_from_a_photograph():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["camera.png", "astronaut.png", "chelsea.png", "rocket.jpg"])
 def test_15x15_from_photographs(name):
-    check_photograph(sample(name), 15)
+    """One as it is, and parts of others: with fewer pixels, less of the rounding averages out."""
+    whole = sample(name)
+    check_photograph(whole if name == "camera.png" else whole[20:276, 90:346], 15)
 
 
 @pytest.mark.parametrize("size", [3, 5])
@@ -191,10 +194,18 @@ def test_clipped_values_spoil_the_kernel_unless_ignored():
     np.testing.assert_allclose(learned.weights, kernel, atol=1e-12)
 
 
+SMOOTHING = ["gaussian:3", "gaussian:7", "blur", "box:5", "unsharp:5"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", ["gaussian:3", "gaussian:7", "blur", "box:5", "unsharp:5"])
-@pytest.mark.parametrize("name", ["camera.png", "rocket.jpg"])
-@pytest.mark.parametrize("size", [160, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("name", "spec", "size"),
+    [
+        *itertools.product(["camera.png", "rocket.jpg"], SMOOTHING, [160]),
+        *itertools.product(["camera.png"], SMOOTHING[:3], [None]),
+        *itertools.product(["rocket.jpg"], SMOOTHING[3:], [None]),
+    ],
+)
 def test_rounding_does_not_hide_a_name(name, spec, size):
     """Not even where a smooth image repeats what was rounded away."""
     image, kernel = sample(name), get_kernel(spec)
