@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from convcli.core.dtypes import DOUBLE
-from convcli.core.methods.choose import PASS_COST, TRANSFORM_COST
+from convcli.core.methods.choose import CALLS, PASS_COST, TRANSFORM_COST
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.fft import tile_overlap, tiles_of
 from convcli.core.methods.im2col import STRIP_BYTES as WINDOWS_BYTES
 from convcli.core.methods.taps import FEWEST_DOUBLED
 from convcli.core.methods.toeplitz import band_rows
+from convcli.core.methods.turned import Layout, possible_axes
 from convcli.core.strips import without_gaps
 from convcli.core.threads import MIN_THREADED_SIZE, thread_count
 from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry
@@ -102,10 +103,15 @@ def strip_bytes(
     if not summed and 1 in windows.stride and max(windows.kernel) >= FEWEST_DOUBLED:
         each += 2 * _strip(windows, rows, channels)  # the sums of neighbors, if weights are equal
     shared = math.prod(kernel) if summed else 0
+    if not summed:
+        turned = [
+            Layout.of(windows, axis, rows, channels).geometry for axis in possible_axes(windows)
+        ]
+        each += sum(copies * _turned(lying, channels) + values for lying in turned)
+        shared += 2 * sum(map(_bands, turned))
     if not summed and method in ("auto", "toeplitz"):
         band = band_rows(windows)
-        reach = band + (windows.extent[0] - 1) // windows.stride[0]
-        shared += band * reach * windows.kernel[1] * min(windows.kernel[0], windows.stride[0])
+        shared += _bands(windows)
         each += copies * (_strip(windows, band, channels) - _strip(windows, 1, channels))
     if summed and method in ("auto", "matrix"):
         rows = min(max(WINDOWS_BYTES // (width * (taps + maps) * ITEM), 1), height)
@@ -114,7 +120,8 @@ def strip_bytes(
         each = max(each, product)
     if not summed and method in ("auto", "fft"):
         cost = TRANSFORM_COST * (1 + phases) * tile_overlap(windows)
-        if method == "fft" or cost < 2 * PASS_COST[ITEM] * taps:
+        passes = 2 * taps * (PASS_COST[ITEM] * pitch + CALLS["pass"] / height) / width
+        if method == "fft" or cost < passes:
             _, valid, tile = tiles_of(windows)
             transforms = TILE_COPIES * math.prod(tile) + 5 * valid[0] * width * maps
             each = max(each, transforms + 2 * _strip(windows, valid[0], channels))
@@ -142,6 +149,21 @@ def padded_bytes(geometry: Geometry, channels: int, dtype: DTypeLike, fill: floa
 def _strip(windows: Geometry, rows: int, channels: int) -> int:
     """Return how many values a strip for some output rows has."""
     return (windows.rows_needed(rows) + 1) * windows.padded_shape[1] * channels
+
+
+def _turned(lying: Geometry, channels: int) -> int:
+    """Return how many values a turned strip has, with its sums."""
+    rows = lying.output_shape[0] + band_rows(lying)
+    sums = rows * lying.padded_shape[1] * (2 + min(lying.kernel[1], lying.stride[1]))
+    strip = (lying.rows_needed(rows) + 1) * lying.padded_shape[1]
+    return (3 * strip + sums) * channels  # the sums of neighbors, if weights are equal
+
+
+def _bands(windows: Geometry) -> int:
+    """Return how many values the banded matrices of a kernel have."""
+    band = band_rows(windows)
+    reach = band + (windows.extent[0] - 1) // windows.stride[0]
+    return band * reach * windows.kernel[1] * min(windows.kernel[0], windows.stride[0])
 
 
 def _geometry(shape: tuple[int, ...], kernel: tuple[int, ...], options: ConvOptions) -> Geometry:

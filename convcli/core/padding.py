@@ -148,10 +148,10 @@ class PaddedView:
         inside[...] = source
         for border in (slice(0, left), slice(left + width, None)):
             columns = self.columns[border]
-            if len(columns):
-                out[:, border] = inside[:, columns]
-                if self.has_fill:
-                    out[:, border][:, columns == OUTSIDE] = self.fill
+            if self.has_fill:
+                out[:, border] = self.fill
+            elif len(columns):  # those of an edge are all the same: one is copied to all of them
+                out[:, border] = inside[:, columns[:1] if self.border == "edge" else columns]
 
 
 def _tap_positions(geometry: Geometry, axis: int, first: int, count: int) -> NDArray[np.intp]:

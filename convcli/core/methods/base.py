@@ -65,6 +65,11 @@ class SumMethod:
     geometry: Geometry
     dtype: np.dtype[Any] | None = None
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether sums can be accurate enough at all."""
+        return True
+
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
         raise NotImplementedError

@@ -5,6 +5,8 @@ infinities, which :mod:`convcli.core.nonfinite` then takes out. What is refused 
 method. The last, shift and accumulate in integers or float64, sums every strip.
 """
 
+import math
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -19,7 +21,7 @@ from convcli.core.dtypes import (
 )
 from convcli.core.factors import rank_one_factors
 from convcli.core.methods.base import SumMethod
-from convcli.core.methods.direct import ROUNDINGS, DirectMethod
+from convcli.core.methods.direct import ROUNDINGS, DirectMethod, rows_per_strip
 from convcli.core.methods.fft import FftMethod, integers_are_exact, tile_overlap
 from convcli.core.methods.im2col import Im2colMethod
 from convcli.core.methods.separable import (
@@ -35,7 +37,8 @@ from convcli.core.methods.taps import (
     separable_schedule,
     shortest_schedule,
 )
-from convcli.core.methods.toeplitz import ToeplitzMethod, count_products
+from convcli.core.methods.toeplitz import TILE_COLUMNS, ToeplitzMethod, band_rows, count_products
+from convcli.core.methods.turned import Layout, TurnedMethod, possible_axes
 from convcli.core.precision import Partials, Precision
 from convcli.errors import KernelError
 from convcli.geometry import Geometry, Pair
@@ -44,9 +47,13 @@ from convcli.geometry import Geometry, Pair
 # them.
 PASS_COST = {2: 0.05, 4: 0.10, 8: 0.21}  # a pass over a strip
 MULTIPLY_COST = {4: 0.035, 8: 0.078}  # a multiplication of a banded product
+TURN_COST = 1.5  # to turn a value of a strip, or a sum
 TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
 WINDOW_COST = {4: 0.8, 8: 0.95}  # im2col: to copy the pixels of one tap
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
+# And in nanoseconds a call, whatever its size: those of numpy and Python for one of these steps,
+# and of BLAS for each tile of a product.
+CALLS = {"pass": 6e2, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
 
 _NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"
@@ -91,6 +98,7 @@ class Problem(NamedTuple):
 
 
 Choice = tuple[list[SumMethod], dict[str, float]]  # methods to try, and what was considered
+Cost = Callable[[Geometry], float]
 
 
 def choose_methods(problem: Problem, method: str) -> Choice:
@@ -108,21 +116,22 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     """
     types = problem.types
     schedules = cache(partial(_schedules, types, method, problem.geometry.stride))
-    # Shift and accumulate comes last; after another method it does not try float32 again.
-    last = types.accumulator if types.is_exact else DOUBLE
-    direct = first = DirectMethod(schedules, types, problem.geometry, last)
     if types.summed:
         taps, passes = count_bank(types.weights)
     else:
         [schedule] = schedules()
         taps, passes = schedule.taps, schedule.cost
+    # Shift and accumulate comes last; after another method it does not try float32 again.
+    last = types.accumulator if types.is_exact else DOUBLE
+    direct = first = _direct_method(problem, schedules, passes, method, last)
     partials = Partials.any_order(taps + ROUNDINGS, 0)
     if types.accumulator == SINGLE and Precision(partials, 0).is_possible:
-        first = DirectMethod(schedules, types, problem.geometry, SINGLE)
+        first = _direct_method(problem, schedules, passes, method, SINGLE)
+    sums = last if first is direct else SINGLE
     if types.summed:
-        methods, costs = _bank_methods(problem, passes, method, first.dtype)
+        methods, costs = _bank_methods(problem, passes, method, sums)
     else:
-        methods, costs = _plane_methods(problem, schedule, method, first.dtype)
+        methods, costs = _plane_methods(problem, schedule, method, sums)
     if not methods and first is not direct:
         methods = [first]
     return [*methods, direct], costs
@@ -139,6 +148,34 @@ def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
     if schedule is None:
         raise KernelError(_NOT_SEPARABLE)
     return [schedule]
+
+
+def _direct_method(
+    problem: Problem,
+    schedules: Callable[[], list[TapSchedule]],
+    passes: int,
+    method: str,
+    dtype: np.dtype[Any],
+) -> SumMethod:
+    """Return shift and accumulate, over strips as they lie or turned, whichever is cheaper."""
+    types, geometry = problem.types, problem.geometry
+    axis = None if types.summed else _pass_cost(geometry, passes, dtype)[1]
+    if axis is None:
+        return DirectMethod(schedules, types, geometry, dtype)
+
+    def make(types: SumTypes, geometry: Geometry) -> SumMethod:
+        schedules = cache(partial(_schedules, types, method, geometry.stride))
+        return DirectMethod(schedules, types, geometry, dtype)
+
+    return TurnedMethod(axis, make, types, geometry, dtype)
+
+
+def _banded_method(problem: Problem, axis: int | None, dtype: np.dtype[Any]) -> SumMethod:
+    """Return banded products over strips as they lie, or turned along an axis."""
+    if axis is None:
+        return ToeplitzMethod(problem.types, problem.geometry, dtype)
+    make = partial(ToeplitzMethod, dtype=dtype)
+    return TurnedMethod(axis, make, problem.types, problem.geometry, dtype)
 
 
 def _plane_methods(
@@ -160,24 +197,24 @@ def _plane_methods(
     for dtype in (exact, DOUBLE) if types.accumulator == SINGLE else (exact,):
         sums = DOUBLE if tried else direct
         factors = _product_factors(problem, schedule, dtype, sums)
-        considered = _plane_costs(problem, schedule, factors, dtype, sums, asked=method)
+        considered, axis = _plane_costs(problem, schedule, factors, dtype, sums, asked=method)
         costs = costs if tried else considered  # those that decided on the first method
         chosen = _cheapest(considered) if method == "auto" else method
         if chosen == "fft" and problem.fft_is_exact():
             tried.append(FftMethod(types, problem.geometry))
             if types.accumulator == DOUBLE:
-                tried.append(ToeplitzMethod(types, problem.geometry, DOUBLE))
+                tried.append(_banded_method(problem, axis, DOUBLE))
             break
-        product: ToeplitzMethod | SeparableMethod | None = None
+        product: SumMethod | None = None
         if chosen == "toeplitz" and dtype is not None:
-            product = ToeplitzMethod(types, problem.geometry, dtype)
+            product = _banded_method(problem, axis, dtype)
         elif chosen == "separable" and dtype is not None and factors is not None:
             product = SeparableMethod(factors, types, problem.geometry, dtype)
         elif chosen in ("fft", "toeplitz"):
             raise KernelError(_INEXACT.format(chosen))
         elif not tried:
             break
-        if product and (dtype == DOUBLE or types.is_exact or product.precision.is_possible):
+        if product and product.is_possible:
             tried.append(product)
     return tried, costs
 
@@ -209,7 +246,7 @@ def _product_factors(
     if types.is_exact or dtype is None or geometry.stride != (1, 1) or 1 in geometry.kernel:
         return None
     if schedule.column is not None:
-        passes = PASS_COST[direct.itemsize] * schedule.cost
+        passes, _ = _pass_cost(geometry, schedule.cost, direct)
         if passes <= _products_cost(geometry, dtype.itemsize):
             return None
     return rank_one_factors(types.weights, TOLERANCES[dtype.itemsize])
@@ -217,7 +254,8 @@ def _product_factors(
 
 def _products_cost(geometry: Geometry, size: int) -> float:
     """Return the nanoseconds a value of both products of a separable kernel."""
-    return MULTIPLY_COST[size] * count_multiplications(geometry) + 4 * PASS_COST[size]
+    calls = 2 * CALLS["product"] / math.prod(geometry.output_shape)
+    return MULTIPLY_COST[size] * count_multiplications(geometry) + 4 * PASS_COST[size] + calls
 
 
 def _plane_costs(
@@ -227,8 +265,10 @@ def _plane_costs(
     dtype: np.dtype[Any] | None,
     direct: np.dtype[Any],
     asked: str,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], int | None]:
     """Return the nanoseconds a value of each method that can sum a (kh, kw) kernel.
+
+    The second result is the axis that strips of banded matrices are turned along, or None.
 
     Args:
         problem: the kernel and what is known of the image.
@@ -239,19 +279,54 @@ def _plane_costs(
         asked: the method that is asked for, or ``auto``.
     """
     name = "direct" if schedule.column is None else "separable"
-    costs = {name: PASS_COST[direct.itemsize] * schedule.cost}
+    costs, axis = {name: _pass_cost(problem.geometry, schedule.cost, direct)[0]}, None
     if dtype is not None:
-        products, multiplications = count_products(problem.geometry)
-        size = dtype.itemsize
-        costs["toeplitz"] = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
+        costs["toeplitz"], axis = _cheapest_layout(
+            problem.geometry, dtype, partial(_banded_cost, dtype.itemsize)
+        )
     if dtype is not None and factors is not None:
         costs["separable"] = _products_cost(problem.geometry, dtype.itemsize)
     # Integers of 64 bits are seldom exact in floats.
     fine = problem.image.dtype.itemsize < 8 or problem.image.dtype.kind == "f" or asked == "fft"
     if fine and problem.fft_is_exact():
-        phases = problem.geometry.stride[0] * problem.geometry.stride[1]
-        costs["fft"] = TRANSFORM_COST * (1 + phases) * tile_overlap(problem.geometry)
-    return costs
+        transforms = 1 + problem.geometry.stride[0] * problem.geometry.stride[1]
+        calls = CALLS["transform"] / math.prod(problem.geometry.output_shape)
+        costs["fft"] = transforms * (TRANSFORM_COST * tile_overlap(problem.geometry) + calls)
+    return costs, axis
+
+
+def _pass_cost(geometry: Geometry, passes: int, dtype: np.dtype[Any]) -> tuple[float, int | None]:
+    """Return the cost of passes over strips, as they lie or turned along an axis."""
+
+    def cost(lying: Geometry) -> float:
+        pitch = -(-lying.padded_shape[1] // lying.stride[1])
+        height, width = lying.output_shape
+        return passes * (PASS_COST[dtype.itemsize] * pitch + CALLS["pass"] / height) / width
+
+    return _cheapest_layout(geometry, dtype, cost)
+
+
+def _banded_cost(size: int, geometry: Geometry) -> float:
+    """Return the cost of banded products of numbers of ``size`` bytes."""
+    products, multiplications = count_products(geometry)
+    height, width = geometry.output_shape
+    tiles = -(-height // band_rows(geometry)) * -(-width // TILE_COLUMNS)
+    calls = products * (CALLS["product"] + tiles * CALLS["tile"]) / (height * width)
+    return MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3) + calls
+
+
+def _cheapest_layout(
+    geometry: Geometry, dtype: np.dtype[Any], cost: Cost
+) -> tuple[float, int | None]:
+    """Return the lowest cost of a method, and the axis that its strips are turned along, if any."""
+    layouts: list[tuple[float, int | None]] = [(cost(geometry), None)]
+    rows = min(rows_per_strip(geometry, 1, dtype), geometry.output_shape[0])
+    for axis in possible_axes(geometry):
+        lying = Layout.of(geometry, axis, rows, 1).geometry
+        read, sums = math.prod(lying.padded_shape), rows * geometry.output_shape[1]
+        turning = (TURN_COST * (read + sums) + CALLS["turn"]) / sums
+        layouts.append((cost(lying) + turning, axis))
+    return min(layouts, key=lambda layout: layout[0])
 
 
 def _cheapest(costs: dict[str, float]) -> str:

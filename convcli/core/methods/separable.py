@@ -74,6 +74,11 @@ class SeparableMethod(SumMethod):
         partials = Partials(column.roundings + row.roundings, l1_norm, walk, signed)
         return Precision(partials, self.types.bias, self.types.spread)
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether sums can be accurate enough at all; in float64 they always are."""
+        return self.dtype == DOUBLE or self.precision.is_possible
+
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
         rows = rows_per_strip(self.geometry, channels, self.dtype)

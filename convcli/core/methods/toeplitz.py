@@ -79,6 +79,11 @@ class ToeplitzMethod(SumMethod):
         total = None if self.types.is_exact else float(self.types.weights.sum())
         return Precision(Partials.nested(taps), self.types.bias, self.types.spread, total)
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether sums can be accurate enough at all; in float64 they always are."""
+        return self.dtype == DOUBLE or self.types.is_exact or self.precision.is_possible
+
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
         rows = rows_per_strip(self.geometry, channels, self.dtype)
