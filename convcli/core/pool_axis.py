@@ -6,8 +6,8 @@
   Nothing is ever taken away from a sum, so that float sums lose no digits and NaN and infinity stay
   in their windows.
 - With a stride, by blocks: first the pixels from window to window, then the blocks of a window by
-  doubling. Each pixel is read about once: a maximum of 2x2 with stride 2 takes a quarter of the time
-  on uint8 and two thirds on float32, the maximum of a whole image a tenth.
+  doubling. Each pixel is read about once: a maximum of 2x2 with stride 2 takes a quarter of the
+  time on uint8 and two thirds on float32, the maximum of a whole image a tenth.
 """
 
 from __future__ import annotations
