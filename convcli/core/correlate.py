@@ -22,7 +22,7 @@ from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan, make_plan
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError, short_repr
-from convcli.geometry import ConvOptions
+from convcli.geometry import ConvOptions, Geometry
 
 Sink = Callable[[slice, list[NDArray[Any]]], None]
 
@@ -165,7 +165,7 @@ def _filter_strip(
 ) -> NDArray[Any]:
     """Return the finished values of some output rows, in the workspace's memory."""
     first, count = rows.start * plan.windows.stride[0], rows.stop - rows.start
-    sums = _sum_strip(plan, plan.methods[:1], padded, first, count, workspace)
+    sums = _sum_strip(plan.methods[:1], padded, plan.windows, first, count, workspace)
     if sums is None:
         sums = _sum_refused(plan, padded, first, count, workspace)
     return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
@@ -175,48 +175,61 @@ def _sum_refused(
     plan: Plan, padded: PaddedView, first: int, count: int, workspace: Workspace
 ) -> NDArray[Any]:
     """Return the sums of a strip that the first method refused."""
-    left_out = None
+    nonfinite = None
     if padded.own_dtype.kind == "f":
         shape = plan.windows.rows_needed(count), plan.windows.padded_shape[1]
         values = np.empty((*shape, padded.image.shape[2]), padded.own_dtype)
         padded.copy_rows(first, values)
-        finite = np.isfinite(values)
-        left_out = None if finite.all() else ~finite
-    methods = plan.methods if left_out is not None else plan.methods[1:]
-    sums = _sum_strip(plan, methods, padded, first, count, workspace, left_out)
+        nonfinite = ~np.isfinite(values)
+    if nonfinite is None or not nonfinite.any():
+        sums = _sum_strip(plan.methods[1:], padded, plan.windows, first, count, workspace)
+    else:
+        other = borrow()
+        results = plan.nonfinite.results(values, count, other)
+        give_back(other)
+        left_out = LeftOut(nonfinite, results)
+        sums = _sum_strip(plan.methods, padded, plan.windows, first, count, workspace, left_out)
     if sums is None:
         raise AssertionError("the last method sums every strip")
-    if left_out is not None:
-        other = borrow()
-        plan.nonfinite.mark(sums, values, other)
-        give_back(other)
     return sums
 
 
+class LeftOut(NamedTuple):
+    """Values that are not finite: their places in a strip, and the windows that weigh them."""
+
+    places: NDArray[np.bool]
+    results: NDArray[Any]  # of these windows; 0 for all others
+
+
 def _sum_strip(
-    plan: Plan,
     methods: Sequence[SumMethod],
     padded: PaddedView,
+    windows: Geometry,
     first: int,
     count: int,
     workspace: Workspace,
-    left_out: NDArray[np.bool] | None = None,
+    left_out: LeftOut | None = None,
 ) -> NDArray[Any] | None:
     """Return the sums of the first method that can sum ``count`` output rows, or None.
 
-    The strip begins with padded row ``first``; values that are ``left_out`` count as 0.
+    The strip begins with padded row ``first``. Values that are left out count as 0; the sums of
+    windows that weigh them tell nothing of how accurate the others are.
     """
-    height, width = plan.windows.padded_shape
+    height, width = windows.padded_shape
     for method in methods:
         shape = (method.rows_needed(count), width, padded.image.shape[2])
         strip = workspace.take("strip", shape, method.dtype or padded.own_dtype)
         # A method may take more rows than the windows do, for sums that it leaves out.
-        known = strip[: height - first if left_out is None else len(left_out)]
+        known = strip[: height - first if left_out is None else len(left_out.places)]
         padded.copy_rows(first, known)
         if left_out is not None:
-            np.copyto(known, 0, where=left_out)
+            np.copyto(known, 0, where=left_out.places)
         strip[len(known) :] = 0
         sums = method.sums(strip, count, workspace)
+        if sums is not None and left_out is not None:
+            np.copyto(sums, left_out.results, where=left_out.results != 0)
+            finite = np.where(np.isfinite(sums), sums, 0)
+            sums = sums if method.is_accurate(strip, finite) else None
         if sums is not None:
             return sums
     return None

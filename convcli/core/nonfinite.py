@@ -85,16 +85,19 @@ class NonFinite:
         signs = np.sign(self.weights.astype(np.float64))
         return Reach(signs > 0, self.geometry), Reach(signs < 0, self.geometry)
 
-    def mark(self, sums: NDArray[Any], strip: NDArray[Any], workspace: Workspace) -> None:
-        """Replace the sums of the windows that weigh a value that is not finite.
+    def results(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
+        """Return NaN, or an infinity, for each window that weighs such a value, and else 0.
 
         Args:
-            sums: of the finite values, (rows, W', C) or (rows, W', N).
             strip: all values that the windows read, (padded rows, padded width, C).
+            rows: number of output rows.
             workspace: not that of the sums.
+
+        Returns:
+            (rows, W', C) or (rows, W', N), float32.
         """
-        rows = len(sums)
         undefined = self._any.of(np.isnan(strip), rows, workspace)
+        found = np.zeros(undefined.shape, np.float32)
         high, low = np.isposinf(strip), np.isneginf(strip)
         if high.any() or low.any():
             positive, negative = self._signs
@@ -103,5 +106,6 @@ class NonFinite:
                 for one, other in ((high, low), (low, high))
             )
             undefined |= up & down
-            sums[up], sums[down] = np.inf, -np.inf
-        sums[undefined] = np.nan
+            found[up], found[down] = np.inf, -np.inf
+        found[undefined] = np.nan
+        return found

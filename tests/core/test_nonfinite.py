@@ -79,3 +79,20 @@ def test_one_spot_changes_its_own_windows_alone(side, place):
     spoiled = np.isnan(found)
     assert spoiled.sum() == side**2
     np.testing.assert_allclose(found[~spoiled], clean[~spoiled], rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["dense", "bank"])
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_windows_that_weigh_one_do_not_tell_how_accurate_others_are(kind, form):
+    """On a constant image, sums of weights that cancel are small, but for those beside a NaN."""
+    image = np.full((60, 70, 1), 0.7, kind)
+    image[30, 40] = np.nan
+    kernel = draw_kernel(np.random.default_rng(2), (5, 5), form, 1)
+    kernel -= kernel.mean(axis=(-2, -1), keepdims=True)
+    found = cross_correlate(image, kernel)
+    whole = np.full_like(image, image[0, 0], "f8")
+    expected = cross_correlate(whole, kernel, method="direct")
+    clean = ~np.isnan(found)
+    assert (~clean).sum() == 25 * found.shape[2]
+    largest = np.abs(expected).max() + 1e-12 * np.abs(kernel).sum()
+    assert np.abs(found - expected)[clean].max() <= 1e-5 * largest + 1e-15

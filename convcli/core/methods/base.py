@@ -93,6 +93,10 @@ class SumMethod:
         """
         raise NotImplementedError
 
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+        """Tell whether the sums of a strip, or some of them and 0, are as accurate as promised."""
+        return True
+
     def describe(self) -> str:
         """Return the method's name and its cost."""
         raise NotImplementedError

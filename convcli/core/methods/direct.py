@@ -86,6 +86,16 @@ class DirectMethod(SumMethod):
             f"{method}: {count_text(taps, 'tap')} in {count_text(cost, 'pass')} over {self.dtype}"
         )
 
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+        """Tell whether the sums of each schedule are accurate enough, if they are in float32."""
+        if self.dtype != np.float32:
+            return True
+        parts = np.split(sums, len(self.precisions), axis=2) if self.types.summed else [sums]
+        return all(
+            precision.is_accurate(strip, part)
+            for precision, part in zip(self.precisions, parts, strict=True)
+        )
+
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows tap by tap; None if float32 is too inaccurate."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=self.types.summed)

@@ -103,18 +103,21 @@ class FftMethod(SumMethod):
         if self.accumulator.kind != "f":
             np.rint(sums, out=sums)
             return sums.astype(self.accumulator)
-        if self.result == DOUBLE and not self._is_accurate(strip, sums, highest):
+        if not self.is_accurate(strip, sums):
             return None
         if self.spread:
             self._sum_beside_outliers(strip, sums, highest, workspace)
         return sums
 
-    def _is_accurate(self, strip: NDArray[Any], sums: NDArray[Any], highest: float) -> bool:
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
         """Tell whether results in float64 are as accurate as those of other methods."""
+        if self.result != DOUBLE or self.accumulator.kind != "f":
+            return True
         values = strip.astype(np.float64, copy=False).reshape(-1)
         norm = math.sqrt(float(np.einsum("i,i", values, values)))  # BLAS would start threads
         error = DOUBLE_ROUNDING * norm * float(np.linalg.norm(self.kernel))
         largest = max(float(sums.max()), -float(sums.min()))
+        highest = max(float(strip.max()), -float(strip.min()))
         even = highest * math.sqrt(strip.size) <= DOUBLE_PEAK * norm
         return even and error <= DOUBLE_TOLERANCE * largest
 

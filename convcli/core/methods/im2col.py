@@ -79,6 +79,10 @@ class Im2colMethod(SumMethod):
         size = f"windows of {count_text(taps, 'tap')} times {count_text(filters, 'filter')}"
         return f"matrix: {size}, over {self.columns.dtype}"
 
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+        """Tell whether the sums are finite, and accurate enough in float32."""
+        return self.types.is_exact or self.precision.is_accurate(strip, sums)
+
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows over the channels, for every filter; None if inaccurate."""
         kind, columns = self.columns.dtype, self.geometry.output_shape[1]
@@ -92,7 +96,7 @@ class Im2colMethod(SumMethod):
             self._multiply(windows, sums[:, part].reshape(-1, sums.shape[2]), workspace)
         if self.types.is_exact:
             return sums.astype(self.types.accumulator)
-        return sums if self.precision.is_accurate(strip, sums) else None
+        return sums if self.is_accurate(strip, sums) else None
 
     def _windows(
         self, phases: Polyphase, rows: int, part: slice, workspace: Workspace

@@ -93,6 +93,10 @@ class SeparableMethod(SumMethod):
         column, row = (size_text(band.shape) for band in self.bands)
         return f"separable: products with bands of {column} and {row} over {self.dtype}"
 
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+        """Tell whether the sums are finite, and accurate enough in float32."""
+        return self.precision.is_accurate(strip, sums)
+
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows channel by channel; None if they are not finite or too inaccurate."""
         if self.dtype == DOUBLE and not math.isfinite(float(strip.max()) - float(strip.min())):
@@ -116,7 +120,7 @@ class SeparableMethod(SumMethod):
             np.matmul(halves, row, out=out.transpose(0, 2, 1, 3))
         whole = sums.reshape(channels, bands * self.rows, -1)[:, :rows, :width]
         found = np.moveaxis(whole, 0, 2)
-        return found if self.precision.is_accurate(strip, found) else None
+        return found if self.is_accurate(strip, found) else None
 
 
 def block_shape(geometry: Geometry) -> tuple[int, int]:

@@ -99,6 +99,10 @@ class ToeplitzMethod(SumMethod):
         size = size_text(next(iter(self.bands.values()), np.zeros((self.rows, 0))).shape)
         return f"toeplitz: {len(self.bands)} products with bands of {size} over {self.dtype}"
 
+    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
+        """Tell whether the sums are finite, and accurate enough in float32."""
+        return self.types.is_exact or self.precision.is_accurate(strip, sums)
+
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
         """Sum the windows; None if the sums are not finite or too inaccurate."""
         if self.dtype == DOUBLE and not math.isfinite(float(strip.max()) - float(strip.min())):
