@@ -46,7 +46,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, geometry: Geometry, axis: int, rows: int, channels: int) -> "Layout":
-        """Lay out a strip of some output rows."""
+        """Arrange a strip of some output rows."""
         outputs = rows, geometry.output_shape[1]
         down, across = outputs[axis], outputs[1 - axis]
         extent, stride = geometry.extent[axis], geometry.stride[axis]
@@ -71,7 +71,7 @@ class Layout(NamedTuple):
 
 
 def possible_axes(geometry: Geometry) -> list[int]:
-    """Return the axes that strips could be laid along with profit."""
+    """Return the axes that may run down with profit."""
     (rows, columns), width = geometry.kernel, geometry.output_shape[1]
     needed = MOST_PADDING * width * geometry.stride[1]
     return [0] * (columns == 1 and 2 * width <= BESIDE) + [1] * (
