@@ -311,9 +311,9 @@ def pool(
 
     Returns:
         (H', W') or (H', W', C), with ``floor((n + 2p - k)/s) + 1`` on each axis (``ceil`` rounds
-        up). A maximum has the image's type. A mean is summed exactly from integers, in float64 from
-        floats, and is float32 for images of up to 16 bits and float32 ones, else float64. NaN
-        reaches the windows that hold it.
+        up). A maximum has the image's type. A mean is summed exactly from integers whose sums fit
+        in 64 bits, and in float64 from others; it is float32 for images of up to 16 bits and
+        float32 ones, else float64. NaN reaches the windows that hold it.
 
     Raises:
         GeometryError: no window fits, or the padding exceeds half the window.

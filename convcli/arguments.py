@@ -52,8 +52,8 @@ def as_image(image: Any, name: str = "image") -> Array:
     """
     if type(image) is np.ndarray and image.ndim <= 3 and image.dtype.kind in REAL:
         return image
-    pillow = sys.modules.get("PIL.Image")  # without it, nothing can be a PIL image
-    if pillow is not None and isinstance(image, pillow.Image):
+    # Without PIL.Image nothing can be a PIL image; another thread may be loading it, for itself.
+    if isinstance(image, getattr(sys.modules.get("PIL.Image"), "Image", ())):
         return _read_pil_image(image, name)
     if isinstance(image, str | bytes | os.PathLike):
         raise UsageError(

@@ -38,8 +38,8 @@ def as_numbers(
     Traceback (most recent call last):
     convcli.errors.UsageError: image must have rows of equal length that hold numbers only
     """
-    masked = sys.modules.get("numpy.ma")  # without it, nothing can be masked
-    if masked is not None and isinstance(values, masked.MaskedArray):
+    # Without numpy.ma nothing can be masked; another thread may be loading it, for itself.
+    if isinstance(values, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())):
         raise error(f"{name} is a masked array, but masks are not used; fill it: array.filled(0)")
     try:
         array = np.asarray(values)

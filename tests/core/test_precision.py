@@ -140,7 +140,7 @@ def test_weights_of_any_size_are_factored_truly():
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("form", ["tall", "bank"])
+@pytest.mark.parametrize("form", ["tall", "bank", "rank one"])
 def test_bytes_do_not_depend_on_the_threads_of_blas(form):
     """Workers have one each; an image by itself has as many as there are."""
     shape = "(61, 3)" if form == "tall" else "(16, 3, 5, 5)"
@@ -148,7 +148,10 @@ def test_bytes_do_not_depend_on_the_threads_of_blas(form):
         "import numpy as np, hashlib; from convcli import cross_correlate\n"
         "rng = np.random.default_rng(0)\n"
         f"image = rng.random((400, 1500{', 3' if form == 'bank' else ''}), np.float32)\n"
-        f"found = cross_correlate(image, rng.random({shape}))\n"
+        f"kernel = rng.random({shape})\n"
+        f"if {form == 'rank one'}:\n"
+        "    image, kernel = rng.random((1510, 120)), np.outer(rng.random(1501), rng.random(21))\n"
+        "found = cross_correlate(image, kernel, padding='valid')\n"
         "print(hashlib.md5(found.tobytes()).hexdigest())"
     )
     printed = {

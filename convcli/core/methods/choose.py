@@ -29,6 +29,7 @@ from convcli.core.methods.separable import (
     Factors,
     SeparableMethod,
     count_multiplications,
+    largest_product,
 )
 from convcli.core.methods.taps import (
     TapSchedule,
@@ -37,7 +38,13 @@ from convcli.core.methods.taps import (
     separable_schedule,
     shortest_schedule,
 )
-from convcli.core.methods.toeplitz import TILE_COLUMNS, ToeplitzMethod, band_rows, count_products
+from convcli.core.methods.toeplitz import (
+    SINGLE_THREAD_GEMM,
+    TILE_COLUMNS,
+    ToeplitzMethod,
+    band_rows,
+    count_products,
+)
 from convcli.core.methods.turned import Layout, TurnedMethod, possible_axes
 from convcli.core.precision import Partials, Precision
 from convcli.errors import KernelError
@@ -93,7 +100,7 @@ class Problem(NamedTuple):
         if not self.types.is_exact:
             return True
         return self.exact_float() is not None and integers_are_exact(
-            self.types.weights, self.largest()
+            self.types.weights, self.geometry, self.largest()
         )
 
 
@@ -132,6 +139,8 @@ def choose_methods(problem: Problem, method: str) -> Choice:
         methods, costs = _bank_methods(problem, passes, method, sums)
     else:
         methods, costs = _plane_methods(problem, schedule, method, sums)
+        if method == "separable" and schedule.column is None and not methods:
+            raise KernelError(_NOT_SEPARABLE)
     if not methods and first is not direct:
         methods = [first]
     return [*methods, direct], costs
@@ -142,12 +151,9 @@ def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
     weights = list(types.weights) if types.summed else [types.weights]
     if method == "direct":
         return [direct_schedule(kernel) for kernel in weights]
-    if method != "separable":
-        return [shortest_schedule(kernel, stride) for kernel in weights]
-    schedule = separable_schedule(weights[0], stride)
-    if schedule is None:
-        raise KernelError(_NOT_SEPARABLE)
-    return [schedule]
+    if method == "separable" and not types.summed:  # if it is not, two products may be near enough
+        return [separable_schedule(types.weights, stride) or direct_schedule(types.weights)]
+    return [shortest_schedule(kernel, stride) for kernel in weights]
 
 
 def _direct_method(
@@ -244,6 +250,8 @@ def _product_factors(
     """Return a column and a row for two products, unless passes of the schedule cost less."""
     types, geometry = problem.types, problem.geometry
     if types.is_exact or dtype is None or geometry.stride != (1, 1) or 1 in geometry.kernel:
+        return None
+    if largest_product(geometry) > SINGLE_THREAD_GEMM:
         return None
     if schedule.column is not None:
         passes, _ = _pass_cost(geometry, schedule.cost, direct)

@@ -40,9 +40,9 @@ LARGEST, LARGEST_SUM = 1e100, 1e280  # products of larger values could overflow
 DOUBLE_ROUNDING, DOUBLE_TOLERANCE, DOUBLE_PEAK = 2e-15, 1e-12, 16
 
 
-def integers_are_exact(kernel: NDArray[Any], largest: float) -> bool:
+def integers_are_exact(kernel: NDArray[Any], geometry: Geometry, largest: float) -> bool:
     """Tell whether sums of integers up to ``largest`` have errors below a quarter."""
-    rows, columns = _tile_for(kernel.shape[0], kernel.shape[1])
+    _, _, (rows, columns) = tiles_of(geometry)
     energy = float(np.sqrt(np.square(kernel, dtype=np.float64).sum()))
     return bool(ROUNDING * largest * energy * (rows * columns) ** 0.5 < 0.25)
 

@@ -136,6 +136,13 @@ def count_multiplications(geometry: Geometry) -> float:
     return along * (1 + down / columns)
 
 
+def largest_product(geometry: Geometry) -> int:
+    """Return the multiplications of the larger of the two products of one block."""
+    rows, columns = block_shape(geometry)
+    down, along = geometry.extent[0] - 1 + rows, geometry.extent[1] - 1 + columns
+    return rows * along * max(down, columns)
+
+
 def _band(weights: NDArray[Any], dilation: int, count: int) -> NDArray[Any]:
     """Return a matrix that repeats weights along its diagonal, (count, count + reach)."""
     lines = np.arange(count)[:, np.newaxis]

@@ -1,6 +1,6 @@
 """A kernel as a schedule of passes over a strip, the fewer the better.
 
-A pass adds, subtracts or multiplies whole strips. Two ideas save passes; both are exact in
+A pass adds, subtracts or multiplies whole strips. Three ideas save passes; all are exact in
 integers:
 
 - *Groups.* Taps of equal magnitude are added and subtracted first, then multiplied once.

@@ -370,6 +370,13 @@ def test_a_kernel_multiplied_in_float32_counts_as_separable_in_float32():
     assert rank_one_factors(kernel) is None
     plans = [make_plan(np.ones((99, 99), kind), kernel, ConvOptions()) for kind in ("f4", "f8")]
     assert [plan.method == "separable" for plan in plans] == [True, False]
+    asked = make_plan(np.ones((99, 99), "f4"), kernel, ConvOptions(), method="separable")
+    assert asked.describe() == plans[0].describe()
+    for kind, stride in (("f8", 1), ("f4", 2)):
+        with pytest.raises(KernelError, match="not separable"):
+            make_plan(
+                np.ones((99, 99), kind), kernel, ConvOptions(stride=stride), method="separable"
+            )
     image = random((99, 99), "f4", 3)
     passes = cross_correlate(image.astype("f8"), kernel.astype("f8"), method="direct")
     found = cross_correlate(image, kernel)
