@@ -47,8 +47,8 @@ TapGroups = tuple[TapGroup, ...]
 class TapSchedule:
     """The passes of one kernel: ``rest``, and ``column`` times ``row`` unless these are None.
 
-    Passes are counted by numpy. Their groups are made when a strip is summed by them; for a large
-    kernel that takes longer than to sum a small image by another method.
+    Passes are only counted here. :mod:`convcli.core.methods.passes` writes them out when a strip is
+    summed; for a large kernel that takes longer than to sum a small image by another method.
 
     Attributes:
         rest: (C, kh, kw) weights.
@@ -63,22 +63,14 @@ class TapSchedule:
     doubles: tuple[bool, bool] = (False, False)
 
     @cached_property
-    def groups(self) -> tuple[TapGroups, TapGroups, TapGroups]:
-        """The taps of rest, column and row, grouped by magnitude."""
-        none = np.zeros((1, 1, 1))
-        column, row = (none if part is None else part for part in (self.column, self.row))
-        return _grouped(self.rest), _grouped(column), _grouped(row)
-
-    @cached_property
     def cost(self) -> int:
-        """Number of passes over a strip."""
+        """Number of passes over a strip, at most."""
         saved = (
             part.size - count_doublings(part.size)
             for part, doubled in zip((self.column, self.row), self.doubles, strict=True)
             if part is not None and doubled
         )
-        factors = sum(np.setdiff1d(np.abs(part), (0, 1)).size for part in self._parts)
-        return self.taps + factors - sum(saved)
+        return sum(map(count_passes, self._parts)) - sum(saved)
 
     @cached_property
     def taps(self) -> int:
@@ -97,12 +89,7 @@ class TapSchedule:
 
 
 def direct_schedule(kernel: NDArray[Any]) -> TapSchedule:
-    """Return the taps of a (kh, kw) or (C, kh, kw) kernel, grouped by magnitude.
-
-    >>> rest, _, _ = direct_schedule(np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])).groups
-    >>> [(group.magnitude, len(group.plus), len(group.minus)) for group in rest]
-    [(2, 1, 1), (1, 2, 2)]
-    """
+    """Return the schedule of a (kh, kw) or (C, kh, kw) kernel that adds tap by tap."""
     return TapSchedule(kernel if kernel.ndim == 3 else kernel[np.newaxis])
 
 
@@ -112,8 +99,8 @@ def separable_schedule(kernel: NDArray[Any], stride: Pair = (1, 1)) -> TapSchedu
     With a stride, neighboring taps read different phases, which doubling cannot add.
 
     >>> outline = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
-    >>> separable_schedule(outline).groups[0]
-    (TapGroup(magnitude=9, plus=(Tap(channel=0, row=1, column=1),), minus=()),)
+    >>> separable_schedule(outline).rest.tolist()
+    [[[0, 0, 0], [0, 9, 0], [0, 0, 0]]]
     """
     factors = rank_one_factors(kernel)
     rest = np.zeros((1, 1, 1), kernel.dtype)
@@ -165,8 +152,22 @@ def count_bank(bank: NDArray[Any]) -> tuple[int, int]:
     return int(taps.max()), 2 * int(taps.sum()) - ones
 
 
-def _grouped(kernel: NDArray[Any]) -> TapGroups:
-    """Group the taps of a (C, kh, kw) kernel by magnitude; 1 comes last, since it costs nothing."""
+def count_passes(weights: NDArray[Any]) -> int:
+    """Return the passes that a kernel takes at most: a tap each, and one for each magnitude.
+
+    >>> count_passes(np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]))
+    7
+    """
+    return int(np.count_nonzero(weights)) + np.setdiff1d(np.abs(weights), (0, 1)).size
+
+
+def group_taps(kernel: NDArray[Any]) -> TapGroups:
+    """Group the taps of a (C, kh, kw) kernel by magnitude; 1 comes last, since it costs nothing.
+
+    >>> sobel = np.array([[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]])
+    >>> [(group.magnitude, len(group.plus), len(group.minus)) for group in group_taps(sobel)]
+    [(2, 1, 1), (1, 2, 2)]
+    """
     groups: dict[Any, tuple[list[Tap], list[Tap]]] = {}
     places = np.argwhere(kernel)
     weights = kernel[tuple(places.T)].tolist()
