@@ -18,11 +18,10 @@ from convcli.core.dtypes import (
     with_channels,
 )
 from convcli.core.methods.base import SumMethod, Workspace, borrow, give_back
-from convcli.core.padding import PaddedView
 from convcli.core.plan import Plan, make_plan
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError, short_repr
-from convcli.geometry import ConvOptions, Geometry
+from convcli.geometry import ConvOptions
 
 Sink = Callable[[slice, list[NDArray[Any]]], None]
 
@@ -137,18 +136,15 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
         threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
     """
     planes = with_channels(image)
-    padded = [
-        PaddedView(planes, plan.geometry, plan.border, plan.fill, plan.windows) for plan in plans
-    ]
     height = plans[0].geometry.output_shape[0]
-    step = min(plan.methods[0].strip_rows(planes.shape[2]) for plan in plans)
+    step = min(plan.strip_rows for plan in plans)
 
     def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
         workspaces = [borrow() for _ in plans]
         blocks = [
-            _filter_strip(plan, view, rows, workspace)
-            for plan, view, workspace in zip(plans, padded, workspaces, strict=True)
+            _filter_strip(plan, planes, rows, workspace)
+            for plan, workspace in zip(plans, workspaces, strict=True)
         ]
         sink(rows, blocks)
         for workspace in workspaces:
@@ -161,34 +157,34 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
 
 
 def _filter_strip(
-    plan: Plan, padded: PaddedView, rows: slice, workspace: Workspace
+    plan: Plan, image: NDArray[Any], rows: slice, workspace: Workspace
 ) -> NDArray[Any]:
     """Return the finished values of some output rows, in the workspace's memory."""
     first, count = rows.start * plan.windows.stride[0], rows.stop - rows.start
-    sums = _sum_strip(plan.methods[:1], padded, plan.windows, first, count, workspace)
+    sums = _sum_strip(plan, plan.methods[:1], image, first, count, workspace)
     if sums is None:
-        sums = _sum_refused(plan, padded, first, count, workspace)
+        sums = _sum_refused(plan, image, first, count, workspace)
     return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
 
 
 def _sum_refused(
-    plan: Plan, padded: PaddedView, first: int, count: int, workspace: Workspace
+    plan: Plan, image: NDArray[Any], first: int, count: int, workspace: Workspace
 ) -> NDArray[Any]:
     """Return the sums of a strip that the first method refused."""
-    nonfinite = None
-    if padded.own_dtype.kind == "f":
+    nonfinite, dtype = None, plan.padded_rows.dtype_of(image.dtype)
+    if dtype.kind == "f":
         shape = plan.windows.rows_needed(count), plan.windows.padded_shape[1]
-        values = np.empty((*shape, padded.image.shape[2]), padded.own_dtype)
-        padded.copy_rows(first, values)
+        values = np.empty((*shape, image.shape[2]), dtype)
+        plan.padded_rows.copy(image, first, values)
         nonfinite = ~np.isfinite(values)
     if nonfinite is None or not nonfinite.any():
-        sums = _sum_strip(plan.methods[1:], padded, plan.windows, first, count, workspace)
+        sums = _sum_strip(plan, plan.methods[1:], image, first, count, workspace)
     else:
         other = borrow()
         results = plan.nonfinite.results(values, count, other)
         give_back(other)
         left_out = LeftOut(nonfinite, results)
-        sums = _sum_strip(plan.methods, padded, plan.windows, first, count, workspace, left_out)
+        sums = _sum_strip(plan, plan.methods, image, first, count, workspace, left_out)
     if sums is None:
         raise AssertionError("the last method sums every strip")
     return sums
@@ -202,9 +198,9 @@ class LeftOut(NamedTuple):
 
 
 def _sum_strip(
+    plan: Plan,
     methods: Sequence[SumMethod],
-    padded: PaddedView,
-    windows: Geometry,
+    image: NDArray[Any],
     first: int,
     count: int,
     workspace: Workspace,
@@ -215,13 +211,14 @@ def _sum_strip(
     The strip begins with padded row ``first``. Values that are left out count as 0; the sums of
     windows that weigh them tell nothing of how accurate the others are.
     """
-    height, width = windows.padded_shape
+    height, width = plan.windows.padded_shape
     for method in methods:
-        shape = (method.rows_needed(count), width, padded.image.shape[2])
-        strip = workspace.take("strip", shape, method.dtype or padded.own_dtype)
+        shape = (method.rows_needed(count), width, image.shape[2])
+        dtype = method.dtype or plan.padded_rows.dtype_of(image.dtype)
+        strip = workspace.take("strip", shape, dtype)
         # A method may take more rows than the windows do, for sums that it leaves out.
         known = strip[: height - first if left_out is None else len(left_out.places)]
-        padded.copy_rows(first, known)
+        plan.padded_rows.copy(image, first, known)
         if left_out is not None:
             np.copyto(known, 0, where=left_out.places)
         strip[len(known) :] = 0
@@ -240,10 +237,13 @@ def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArra
 
     A bias may cancel most of a sum, so it is added before the sums are rounded to float32.
     """
-    values, bias = sums, types.bias if not isinstance(types.bias, tuple) else np.array(types.bias)
-    biased = bool(np.any(bias))
+    values = sums
+    bias: Any = types.bias
+    biased = any(bias) if isinstance(bias, tuple) else bool(bias)
     if biased and types.block.kind != "f":  # modulo 2**64, as the sums
-        bias = np.asarray(np.array(types.bias, object) % 2**64, np.uint64).astype(types.block)
+        bias = np.asarray(np.array(bias, object) % 2**64, np.uint64).astype(types.block)
+    elif isinstance(bias, tuple):
+        bias = np.array(bias)
     if biased and sums.dtype == DOUBLE and types.block == SINGLE:
         sums += bias
         biased = False

@@ -38,6 +38,8 @@ def as_numbers(
     Traceback (most recent call last):
     convcli.errors.UsageError: image must have rows of equal length that hold numbers only
     """
+    if type(values) is np.ndarray and values.dtype.kind != "O":
+        return values
     # Without numpy.ma nothing can be masked; another thread may be loading it, for itself.
     if isinstance(values, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())):
         raise error(f"{name} is a masked array, but masks are not used; fill it: array.filled(0)")
@@ -284,7 +286,6 @@ def check_finite(weights: NDArray[np.generic]) -> None:
         raise KernelError("kernel weights must be finite, also after division by the divisor")
 
 
-@np.errstate(all="ignore")
 def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False) -> None:
     """Store numbers in another type without wrapping.
 
@@ -301,26 +302,32 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
     >>> pixels.tolist()
     [0, 2, 255, 0]
     """
+    if out.dtype == values.dtype or np.can_cast(values.dtype, out.dtype):
+        out[...] = values
+    elif "f" in values.dtype.kind + out.dtype.kind:
+        with np.errstate(all="ignore"):
+            _store_floats(values, out, overwrite=overwrite)
+    else:
+        held, bounds = np.iinfo(values.dtype), np.iinfo(out.dtype)
+        least, greatest = max(bounds.min, held.min), min(bounds.max, held.max)
+        np.clip(values, least, greatest, out=out, casting="unsafe")
+
+
+def _store_floats(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool) -> None:
+    """Store floats as integers, or any numbers as floats."""
     if out.dtype.kind == "f":
         out[...] = values
         return
     bounds = np.iinfo(out.dtype)
     if values.dtype == np.float16:  # it cannot hold the ends of most integer ranges
         values = values.astype(np.float32)
-    if values.dtype.kind == "f":
-        kind = values.dtype.type
-        least, greatest = kind(bounds.min), kind(bounds.max)
-        if int(greatest) > bounds.max:  # the nearest float may be outside the range
-            greatest = np.nextafter(greatest, kind(0))
-        rounded = np.rint(values, out=values if overwrite else None)
-        if np.isnan(rounded.min()):
-            rounded[np.isnan(rounded)] = 0
-        np.clip(rounded, least, greatest, out=out, casting="unsafe")
-        if greatest < bounds.max:
-            out[rounded > greatest] = bounds.max
-        return
-    held = np.iinfo(values.dtype)
-    if held.min >= bounds.min and held.max <= bounds.max:
-        out[...] = values
-        return
-    np.clip(values, max(bounds.min, held.min), min(bounds.max, held.max), out=out, casting="unsafe")
+    kind = values.dtype.type
+    least, greatest = kind(bounds.min), kind(bounds.max)
+    if int(greatest) > bounds.max:  # the nearest float may be outside the range
+        greatest = np.nextafter(greatest, kind(0))
+    rounded = np.rint(values, out=values if overwrite else None)
+    if np.isnan(rounded.min()):
+        rounded[np.isnan(rounded)] = 0
+    np.clip(rounded, least, greatest, out=out, casting="unsafe")
+    if greatest < bounds.max:
+        out[rounded > greatest] = bounds.max

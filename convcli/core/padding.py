@@ -67,11 +67,10 @@ def border_index(size: int, before: int, after: int, border: str) -> NDArray[np.
     return index
 
 
-class PaddedView:
-    """A padded image whose rows can be copied out a band at a time.
+class PaddedRows:
+    """The rows of padded images of one size, which are copied out a strip at a time.
 
     Args:
-        image: (H, W, C).
         geometry: pads and sizes.
         border: numpy's name of the border mode.
         fill: the value of ``constant`` and ``zero`` borders.
@@ -80,14 +79,9 @@ class PaddedView:
     """
 
     def __init__(
-        self,
-        image: NDArray[np.generic],
-        geometry: Geometry,
-        border: str,
-        fill: float,
-        windows: Geometry | None = None,
+        self, geometry: Geometry, border: str, fill: float, windows: Geometry | None = None
     ) -> None:
-        self.image, self.geometry, self.border, self.fill = image, geometry, border, fill
+        self.geometry, self.border, self.fill = geometry, border, fill
         self.has_fill = border in ("zero", "constant")
         self.gapless = tuple(
             windows is not None and windows.along(axis) != geometry.along(axis) for axis in (0, 1)
@@ -101,11 +95,20 @@ class PaddedView:
             self.columns = border_at(taps, width, border)
         else:
             self.columns = border_index(width, pads.left, pads.right, border)
+        # The columns of the border, and which columns between them each copies. Those of an edge
+        # are all the same: one is copied to all of them.
+        inside = slice(pads.left, pads.left + width)
+        self.inside = inside
+        self.sides = [
+            (side, self.columns[side][:1] if border == "edge" else self.columns[side])
+            for side in (slice(0, inside.start), slice(inside.stop, None))
+            if len(self.columns[side])
+        ]
 
-    @property
-    def own_dtype(self) -> np.dtype[Any]:
-        """The image's type, or float64 if that type cannot hold the fill value."""
-        dtype = self.image.dtype
+    def dtype_of(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the type of a padded image: its own, or float64 if that cannot hold the fill."""
+        if not self.fill:
+            return dtype
         try:
             with np.errstate(over="ignore"):
                 holds_fill = float(dtype.type(self.fill)) == self.fill
@@ -113,21 +116,29 @@ class PaddedView:
             holds_fill = False
         return dtype if holds_fill else np.dtype(np.float64)
 
-    def copy_rows(self, first: int, out: NDArray[np.generic]) -> None:
-        """Copy padded rows, from row ``first`` on, into ``out``, (rows, padded width, C).
+    def copy(self, image: NDArray[np.generic], first: int, out: NDArray[np.generic]) -> None:
+        """Copy rows of the padded image, from row ``first`` on.
 
         Rows and columns are counted without the gaps that ``windows`` leaves out.
+
+        Args:
+            image: (H, W, C).
+            first: the first row.
+            out: (rows, padded width, C).
         """
         rows = self._row_index(first, len(out))
         # Neighboring indices never rise by more than 1, so this holds only for unbroken runs.
         unbroken = not self.gapless[0] and rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1
-        source = self.image[rows[0] : rows[-1] + 1] if unbroken else self.image[rows]
+        source = image[rows[0] : rows[-1] + 1] if unbroken else image[rows]
         if self.gapless[1]:
             out[...] = source[:, self.columns]
             if self.has_fill:
                 out[:, self.columns == OUTSIDE] = self.fill
         else:
-            self._copy_columns(source, out)
+            inside = out[:, self.inside]
+            inside[...] = source
+            for side, columns in self.sides:
+                out[:, side] = self.fill if self.has_fill else inside[:, columns]
         if self.has_fill and not unbroken:
             out[rows == OUTSIDE] = self.fill
 
@@ -140,18 +151,6 @@ class PaddedView:
         else:
             positions = np.arange(first, first + count) - self.geometry.pads.top
         return border_at(positions, self.geometry.input_shape[0], self.border)
-
-    def _copy_columns(self, source: NDArray[np.generic], out: NDArray[np.generic]) -> None:
-        """Copy whole rows of the image, and the border on their left and right."""
-        left, width = self.geometry.pads.left, self.geometry.input_shape[1]
-        inside = out[:, left : left + width]
-        inside[...] = source
-        for border in (slice(0, left), slice(left + width, None)):
-            columns = self.columns[border]
-            if self.has_fill:
-                out[:, border] = self.fill
-            elif len(columns):  # those of an edge are all the same: one is copied to all of them
-                out[:, border] = inside[:, columns[:1] if self.border == "edge" else columns]
 
 
 def _tap_positions(geometry: Geometry, axis: int, first: int, count: int) -> NDArray[np.intp]:

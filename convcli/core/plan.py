@@ -27,9 +27,10 @@ from convcli.core.dtypes import (
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
 from convcli.core.nonfinite import NonFinite
+from convcli.core.padding import PaddedRows
 from convcli.core.strips import without_gaps
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import ConvOptions, Geometry, Pair, border_name, conv_geometry
+from convcli.geometry import ConvOptions, Geometry, border_name, conv_geometry
 
 CACHED_KERNEL_BYTES = 1 << 15  # methods of larger kernels take too much memory to cache
 LONGEST_SIDE = 2**31 - 1
@@ -47,6 +48,7 @@ class Plan:
         border: numpy's name of the border mode.
         fill: the value of ``constant`` and ``zero`` borders.
         types: weights and number types.
+        channels: of the image.
         shape: of the feature map, (H', W'), (H', W', C) or (H', W', N).
         windows: the geometry of the strips, which may leave out what no tap reads.
         costs: estimated nanoseconds a value of each method that was considered, by name, with that
@@ -59,6 +61,7 @@ class Plan:
     border: str
     fill: float
     types: SumTypes
+    channels: int
     shape: tuple[int, ...]
     windows: Geometry
     costs: dict[str, float]
@@ -68,6 +71,16 @@ class Plan:
     def method(self) -> str:
         """The name of the method that sums the windows."""
         return self.methods[0].describe().partition(":")[0]
+
+    @cached_property
+    def padded_rows(self) -> PaddedRows:
+        """The rows of the padded image."""
+        return PaddedRows(self.geometry, self.border, self.fill, self.windows)
+
+    @cached_property
+    def strip_rows(self) -> int:
+        """How many output rows are computed at a time."""
+        return self.methods[0].strip_rows(self.channels)
 
     @cached_property
     def nonfinite(self) -> NonFinite:
@@ -119,7 +132,6 @@ def as_applied(kernel: ArrayLike, operation: str) -> NDArray[Any]:
     return weights
 
 
-@np.errstate(all="ignore")
 def make_plan(
     image: NDArray[Any],
     kernel: ArrayLike,
@@ -150,14 +162,57 @@ def make_plan(
         GeometryError: no window fits.
         UsageError: another argument is wrong, or the sums exceed 64-bit integers.
     """
-    weights = as_applied(kernel, options.operation)
+    weights = as_numbers(kernel, "kernel", KernelError)
     _check_arrays(image, weights)
     divisor = real_number(divisor, "divisor", KernelError)
     if not math.isfinite(divisor) or divisor == 0:
         raise KernelError(f"divisor must be a finite number other than 0, not {divisor}")
     biases = _checked_bias(bias, weights.shape)
-    bank = weights[np.newaxis] if weights.ndim == 3 else weights
-    geometry = _geometry(image.shape[:2], weights.shape[-2:], options)
+    if method not in (*METHODS, *METHOD_SYNONYMS):
+        names = ", ".join((*METHODS, *METHOD_SYNONYMS))
+        raise UsageError(f"method must be one of {names}, not {method!r}")
+    method = METHOD_SYNONYMS.get(method, method)
+    arguments = image.shape, info or ImageInfo.of(image), options, divisor, biases, method, floats
+    if weights.nbytes <= CACHED_KERNEL_BYTES and _is_plain(options):
+        return _remembered(weights.tobytes(), weights.shape, weights.dtype, *arguments)
+    return _plan(weights, *arguments)
+
+
+def _is_plain(options: ConvOptions) -> bool:
+    """Tell whether the options are words and integers, which can be compared with earlier ones.
+
+    Other numbers, such as True or 1.0, may be equal to an integer and yet be refused.
+    """
+    for option in (options.padding, options.stride, options.dilation):
+        for part in option if type(option) is tuple else (option,):
+            if type(part) is not int and type(part) is not str:
+                return False
+    return type(options.border) is str and type(options.fill) in (int, float)
+
+
+@lru_cache(maxsize=16)
+def _remembered(
+    weights: bytes, shape: tuple[int, ...], dtype: np.dtype[Any], *arguments: Any
+) -> Plan:
+    """Plan once for images that are alike: it can take longer than a small sum."""
+    return _plan(np.frombuffer(weights, dtype).reshape(shape), *arguments)
+
+
+@np.errstate(all="ignore")
+def _plan(
+    kernel: NDArray[Any],
+    shape: tuple[int, ...],
+    image: ImageInfo,
+    options: ConvOptions,
+    divisor: float,
+    bias: Bias,
+    method: str,
+    floats: np.dtype[np.generic] | None,
+) -> Plan:
+    """Choose geometry, types and methods; the arguments are checked."""
+    weights = as_applied(kernel, options.operation)
+    rules = options.padding, options.stride, options.dilation, options.operation
+    geometry = conv_geometry((shape[0], shape[1]), weights.shape[-2:], *rules)
     if max(geometry.padded_shape) > LONGEST_SIDE:
         raise GeometryError(
             f"padded image has a side of {max(geometry.padded_shape):,} pixels; "
@@ -165,63 +220,13 @@ def make_plan(
         )
     border = border_name(options.border)
     fill = real_number(options.fill, "fill") if border == "constant" else 0
-    shape = geometry.output_shape + (image.shape[2:] if weights.ndim == 2 else weights.shape[:-3])
-    if method not in (*METHODS, *METHOD_SYNONYMS):
-        names = ", ".join((*METHODS, *METHOD_SYNONYMS))
-        raise UsageError(f"method must be one of {names}, not {method!r}")
-    method = METHOD_SYNONYMS.get(method, method)
-    windows = without_gaps(geometry, image.shape[2] if image.ndim == 3 else 1)
-    rest = windows, fill, divisor, biases, method, floats
-    info = info or ImageInfo.of(image)
-    if bank.nbytes <= CACHED_KERNEL_BYTES:
-        types, methods, costs = _remembered(
-            info, (bank.tobytes(), bank.shape, bank.dtype.str), *rest
-        )
-    else:
-        types, methods, costs = _choose(info, bank, *rest)
-    return Plan(methods, geometry, border, fill, types, shape, windows, costs, method)
-
-
-Chosen = tuple[SumTypes, list[SumMethod], dict[str, float]]
-
-
-def _choose(
-    image: ImageInfo,
-    kernel: NDArray[Any],
-    geometry: Geometry,
-    fill: float,
-    divisor: float,
-    bias: Bias,
-    method: str,
-    floats: np.dtype[np.generic] | None,
-) -> Chosen:
-    """Choose types and methods."""
-    types = choose_types(image, kernel, fill, divisor, bias, floats)
-    methods, costs = choose_methods(Problem(image, types, geometry, fill), method)
-    return types, methods, costs
-
-
-@lru_cache(maxsize=16)
-def _remembered(
-    image: ImageInfo, content: tuple[bytes, tuple[int, ...], str], *rest: Any
-) -> Chosen:
-    """Choose once for similar images: it can take longer than a small sum."""
-    weights, shape, kind = content
-    return _choose(image, np.frombuffer(weights, kind).reshape(shape), *rest)
-
-
-def _geometry(shape: Pair, kernel: Pair, options: ConvOptions) -> Geometry:
-    """Compute the geometry, from the cache if all arguments are plain words and integers.
-
-    Other numbers, such as True or 1.0, may be equal to an integer and yet be refused.
-    """
-    rules: tuple[Any, ...] = options.padding, options.stride, options.dilation, options.operation
-    parts = [part for rule in rules for part in (rule if isinstance(rule, tuple) else (rule,))]
-    plain = all(type(part) in (int, str) for part in parts)
-    return (_cached_geometry if plain else conv_geometry)(shape, kernel, *rules)
-
-
-_cached_geometry = lru_cache(maxsize=64)(conv_geometry)
+    channels = shape[2] if len(shape) == 3 else 1
+    map_shape = geometry.output_shape + (shape[2:] if weights.ndim == 2 else weights.shape[:-3])
+    windows = without_gaps(geometry, channels)
+    bank = weights[np.newaxis] if weights.ndim == 3 else weights
+    types = choose_types(image, bank, fill, divisor, bias, floats)
+    methods, costs = choose_methods(Problem(image, types, windows, fill), method)
+    return Plan(methods, geometry, border, fill, types, channels, map_shape, windows, costs, method)
 
 
 def _checked_bias(bias: Any, kernel: tuple[int, ...]) -> Bias:

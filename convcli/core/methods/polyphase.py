@@ -9,6 +9,7 @@ Source: Vaidyanathan, *Multirate Systems and Filter Banks*, 1993, chapter 4.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ class Polyphase(NamedTuple):
         down, across = geometry.stride
         rows, width, channels = strip.shape
         apart, interleaved = (channels, 1) if summed else (1, channels)
-        index = _phase_index(geometry, 0), _phase_index(geometry, 1)
+        index = _phase_index(*geometry.along(0)), _phase_index(*geometry.along(1))
         if (apart, down, across) == (1, 1, 1):
             return cls(strip.reshape(1, 1, 1, -1), width * interleaved, interleaved, *index)
         counts = len(index[0]), len(index[1])
@@ -67,8 +68,8 @@ class Polyphase(NamedTuple):
         return cls(planes.reshape(*shape[:3], -1), shape[4] * interleaved, interleaved, *index)
 
 
-def _phase_index(geometry: Geometry, axis: int) -> dict[int, int]:
-    """Number the phases that the taps of one axis need."""
-    stride, dilation = geometry.stride[axis], geometry.dilation[axis]
-    needed = {tap * dilation % stride for tap in range(min(geometry.kernel[axis], stride))}
+@lru_cache(maxsize=64)
+def _phase_index(kernel: int, stride: int, _: int, dilation: int) -> dict[int, int]:
+    """Number the phases that the taps of one axis need; see :meth:`Geometry.along`."""
+    needed = {tap * dilation % stride for tap in range(min(kernel, stride))}
     return {phase: place for place, phase in enumerate(sorted(needed))}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convcli.choices import SCALED_RANGES
 from convcli.core.dtypes import with_channels
 from convcli.core.memory import padded_bytes
-from convcli.core.padding import PaddedView
+from convcli.core.padding import PaddedRows
 from convcli.core.plan import Plan
 from convcli.errors import UsageError
 from convcli.filtering import Filter, Probed, filter_bytes, filter_image, measure, plan_kernel
@@ -80,9 +80,10 @@ class SlidingWindow:
         plan = self.plans[0]
         planes = with_channels(self.image.pixels)
         single_pixel = Geometry(self.image.shape, (1, 1), self.pads, (1, 1), (1, 1), (0, 0))
-        view = PaddedView(planes, single_pixel, plan.border, plan.fill)
-        padded = np.empty((*single_pixel.padded_shape, planes.shape[2]), view.own_dtype)
-        view.copy_rows(0, padded)
+        padded_rows = PaddedRows(single_pixel, plan.border, plan.fill)
+        shape = *single_pixel.padded_shape, planes.shape[2]
+        padded = np.empty(shape, padded_rows.dtype_of(planes.dtype))
+        padded_rows.copy(planes, 0, padded)
         return padded if self.image.pixels.ndim == 3 else padded[..., 0]
 
     def explain(self, at: Pair) -> Explanation:

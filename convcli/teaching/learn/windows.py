@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convcli.choices import PADDINGS
 from convcli.core.dtypes import check_image, with_channels
 from convcli.core.memory import padded_bytes
-from convcli.core.padding import PaddedView
+from convcli.core.padding import PaddedRows
 from convcli.errors import GeometryError, UsageError, count_text
 from convcli.geometry import (
     Geometry,
@@ -235,9 +235,9 @@ def _without_padding(
 
 
 def _padded(image: NDArray[Any], geometry: Geometry, border: str, fill: float) -> NDArray[Any]:
-    view = PaddedView(image, geometry, border, fill if border == "constant" else 0)
-    padded = np.empty((*geometry.padded_shape, image.shape[2]), view.own_dtype)
-    view.copy_rows(0, padded)
+    padded_rows = PaddedRows(geometry, border, fill if border == "constant" else 0)
+    padded = np.empty((*geometry.padded_shape, image.shape[2]), padded_rows.dtype_of(image.dtype))
+    padded_rows.copy(image, 0, padded)
     rows, columns = geometry.output_shape
     width = (columns - 1) * geometry.stride[1] + geometry.extent[1]
     return padded[: geometry.rows_needed(rows), :width]
