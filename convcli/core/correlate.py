@@ -56,10 +56,10 @@ def feature_map(
     def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
         if exact:
             divide_exactly(blocks[0], types, out[rows])
-        else:
+        elif not np.may_share_memory(blocks[0], out):
             saturate(blocks[0], out[rows], overwrite=True)
 
-    run([plan], pixels, store, threads)
+    run([plan], pixels, store, threads, None if plan.types.is_exact else out)
     return out
 
 
@@ -124,7 +124,13 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         raise UsageError(f"a feature map of {size} values exceeds any memory") from error
 
 
-def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | None = None) -> None:
+def run(
+    plans: Sequence[Plan],
+    image: NDArray[Any],
+    sink: Sink,
+    threads: int | None = None,
+    out: NDArray[Any] | None = None,
+) -> None:
     """Filter an image strip by strip and pass on each finished strip.
 
     Args:
@@ -134,6 +140,8 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
             (rows, W', ...) of type ``plan.types.block``, which it may overwrite. Several threads
             call it at the same time, in any order.
         threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
+        out: the feature map of the only plan, where finished values may be put instead of into
+            memory of their own.
     """
     planes = with_channels(image)
     height = plans[0].geometry.output_shape[0]
@@ -142,6 +150,7 @@ def run(plans: Sequence[Plan], image: NDArray[Any], sink: Sink, threads: int | N
     def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
         workspaces = [borrow() for _ in plans]
+        workspaces[0].result = None if out is None else out[rows]
         blocks = [
             _filter_strip(plan, planes, rows, workspace)
             for plan, workspace in zip(plans, workspaces, strict=True)

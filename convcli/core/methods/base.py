@@ -22,7 +22,13 @@ class Workspace(dict[str, NDArray[np.uint8]]):
     >>> first = workspace.take("sums", (2, 3), np.int16)
     >>> np.shares_memory(first, workspace.take("sums", (5,), np.uint8))
     True
+
+    Attributes:
+        result: where the finished values of the strip will be, (rows, W', ...), if they have a
+            type that sums can have.
     """
+
+    result: NDArray[Any] | None = None
 
     def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return buffer ``name`` as a contiguous array, valid until the buffer is taken again.
@@ -35,6 +41,16 @@ class Workspace(dict[str, NDArray[np.uint8]]):
         if buffer is None or buffer.nbytes < size:
             buffer = self[name] = np.empty(size, np.uint8)
         return buffer[:size].view(kind).reshape(shape)
+
+    def take_sums(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return memory for sums, in the order of the result: that of the result if they fit.
+
+        To copy sums costs 0.2 ns a value, as much as a tenth of a float32 sum by a 3x3 kernel.
+        """
+        result = self.result
+        if result is not None and result.dtype == dtype and result.size == math.prod(shape):
+            return result.reshape(shape)
+        return self.take("sums", shape, dtype)
 
 
 _free: list[Workspace] = []

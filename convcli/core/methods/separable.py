@@ -13,6 +13,7 @@ the time.
 
 import math
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -104,21 +105,28 @@ class SeparableMethod(SumMethod):
         channels, width = strip.shape[2], self.geometry.output_shape[1]
         phases = Polyphase.of(strip, self.geometry, workspace, summed=channels > 1)
         column, row = self.bands
-        bands, blocks, item = -(-rows // self.rows), -(-width // self.columns), self.dtype.itemsize
+        bands, blocks, item = -(-rows // self.rows), width // self.columns, self.dtype.itemsize
         halves = workspace.take("halves", (bands, blocks, self.rows, len(row)), self.dtype)
-        shape = channels, bands, self.rows, blocks, self.columns
-        sums = workspace.take("sums", shape, self.dtype)
-        for plane, out in zip(phases.planes, sums, strict=True):
+        # In the order of the result if the image is gray.
+        sums = workspace.take_sums((channels, bands, self.rows, width), self.dtype)
+        # A last block ends with the row, and repeats some of what the one before has summed.
+        parts = [(0, blocks), (width - self.columns, 1)][: 1 + (width % self.columns > 0)]
+        for (plane, out), (start, count) in product(zip(phases.planes, sums, strict=True), parts):
             windows = np.ndarray(
-                (bands, blocks, column.shape[1], len(row)),
+                (bands, count, column.shape[1], len(row)),
                 self.dtype,
                 plane,
-                0,
+                start * item,
                 (self.rows * phases.pitch * item, self.columns * item, phases.pitch * item, item),
             )
-            np.matmul(column, windows, out=halves)
-            np.matmul(halves, row, out=out.transpose(0, 2, 1, 3))
-        whole = sums.reshape(channels, bands * self.rows, -1)[:, :rows, :width]
+            part = out[..., start : start + count * self.columns]
+            np.matmul(column, windows, out=halves[:, :count])
+            np.matmul(
+                halves[:, :count],
+                row,
+                out=part.reshape(bands, self.rows, count, -1).transpose(0, 2, 1, 3),
+            )
+        whole = sums.reshape(channels, bands * self.rows, width)[:, :rows]
         found = np.moveaxis(whole, 0, 2)
         return found if self.is_accurate(strip, found) else None
 

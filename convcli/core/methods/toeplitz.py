@@ -112,8 +112,7 @@ class ToeplitzMethod(SumMethod):
             middle = self.precision.center(strip[: self.geometry.rows_needed(rows)])
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
-        wide = self._multiply(phases, -(-rows // self.rows), workspace)
-        flat = wide[:rows, : columns * phases.interleaved]
+        flat = self._multiply(phases, -(-rows // self.rows), workspace)[:rows]
         sums = flat.reshape(rows, columns, phases.interleaved)
         if self.types.is_exact:
             return sums.astype(self.types.accumulator)
@@ -122,14 +121,33 @@ class ToeplitzMethod(SumMethod):
         return sums if self.precision.is_accurate(strip, sums, middle) else None
 
     def _multiply(self, phases: Polyphase, count: int, workspace: Workspace) -> NDArray[Any]:
-        """Return the sum of all bands' products, (count * R, at least W' * C)."""
+        """Return the sum of all bands' products, (count * R, W' * C)."""
         width = self.geometry.output_shape[1] * phases.interleaved
         largest = max((band.size for band in self.bands.values()), default=1)
         tiles = -(-width // min(TILE_COLUMNS, max(SINGLE_THREAD_GEMM // largest, 1)))
         across = -(-width // tiles)
-        shape = (count, self.rows, tiles, across)
-        sums, scratch = (workspace.take(name, shape, self.dtype) for name in ("sums", "scratch"))
+        sums = workspace.take_sums((count, self.rows, width), self.dtype)
+        if not self.bands:
+            sums[...] = 0
+        # A last tile ends with the row, and sums again some of what the one before has summed.
+        tiles = width // across
+        for start, number in [(0, tiles), (width - across, 1)][: 1 + (width % across > 0)]:
+            part = sums[..., start : start + number * across]
+            self._multiply_tiles(
+                phases, start, part.reshape(count, self.rows, number, across), workspace
+            )
+        return sums.reshape(count * self.rows, width)
+
+    def _multiply_tiles(
+        self, phases: Polyphase, start: int, sums: NDArray[Any], workspace: Workspace
+    ) -> None:
+        """Store the sum of all bands' products for tiles, (count, R, tiles, columns of a tile).
+
+        They are side by side, the first at column ``start`` of the sums.
+        """
+        scratch = workspace.take("scratch", sums.shape, self.dtype)
         stride, dilation = self.geometry.stride[1], self.geometry.dilation[1]
+        count, rows, tiles, across = sums.shape
         out, item = sums, self.dtype.itemsize
         for (row_phase, column), band in self.bands.items():
             offset, column_phase = divmod(column * dilation, stride)
@@ -138,16 +156,13 @@ class ToeplitzMethod(SumMethod):
                 (count, tiles, band.shape[1], across),
                 self.dtype,
                 phases.planes[0][plane],
-                offset * phases.interleaved * item,
-                (self.rows * phases.pitch * item, across * item, phases.pitch * item, item),
+                (offset * phases.interleaved + start) * item,
+                (rows * phases.pitch * item, across * item, phases.pitch * item, item),
             )
             np.matmul(band, windows, out=out.transpose(0, 2, 1, 3))
             if out is scratch:
                 np.add(sums, scratch, out=sums)
             out = scratch
-        if not self.bands:
-            sums[...] = 0
-        return sums.reshape(count * self.rows, -1)
 
 
 def band_rows(geometry: Geometry) -> int:
