@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.choices import PERCENTILES, SCALED_RANGES
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
-from convcli.core.correlate import feature_map, run
+from convcli.core.correlate import feature_map, fits_in_place, run
 from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
 from convcli.core.dtypes import saturate
 from convcli.core.memory import estimated_bytes
@@ -21,7 +21,7 @@ from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Pair, conv_geometry, size_text
-from convcli.images.image import ImageData, level_of, max_value_of
+from convcli.images.image import ImageData, level_of, max_value_of, packed, rgbx_of
 from convcli.images.value_range import (
     DirectionColors,
     ValueRange,
@@ -101,15 +101,18 @@ def filter_image(
     image_filter: Filter,
     depth: int | None,
     extremes: tuple[float, float] | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Filtered:
     """Filter one image, strip by strip from its pixels to the result's pixels.
 
     Args:
-        image: (H, W) or (H, W, C); never modified.
+        image: (H, W) or (H, W, C); not modified unless ``overwrite`` says so.
         image_filter: what to do.
         depth: bits of the pixels, 8 or 16; None for plain numbers. Direction colors always have 8.
         extremes: the values that ``rescale`` and ``percentile`` map to black and white; None for
             those of this feature map.
+        overwrite: the image is not needed any more, and the result may take its memory.
 
     Raises:
         GeometryError: the kernel exceeds the padded image.
@@ -117,7 +120,7 @@ def filter_image(
         UsageError: the kernels' maps cannot be combined, alpha cannot be premultiplied with these
             kernels, or the range needs a depth.
     """
-    task = _Task.of(image, image_filter)
+    task = _Task.of_any(image, image_filter)
     name, combine = image_filter.range, task.filter.combine
     if name in SCALED_RANGES and extremes is None:
         extremes = task.extremes()
@@ -128,17 +131,23 @@ def filter_image(
         shape, depth = (*shape[:2], 3), 8
     else:
         value_range = ValueRange(name, max_value_of(depth), *(extremes or ()))
-    pixels = np.empty(shape, value_range.dtype_for(task.value_type))
+    depth = None if name == "raw" else depth
+    dtype = value_range.dtype_for(task.value_type)
+    value_type = np.empty(0, task.value_type).real.dtype
+    shows_decimals = value_type.kind == "f" and (image_filter.counted or depth is None)
+    bound = _bound(image, image_filter, value_type) if shows_decimals else 0
+    in_place = overwrite and task.can_overwrite(shape, dtype)
+    pixels = task.planes if in_place else np.empty(shape, dtype)
     stats = task.run(
         value_range,
         lambda rows, values: value_range.apply(values, pixels[rows]),
         counted=image_filter.counted,
+        in_place=in_place,
     )
-    depth = None if name == "raw" else depth
+    pixels = pixels[..., :3] if task.is_rgbx else pixels
     result = replace(image, pixels=pixels, depth=depth, alpha=task.alpha, notes=())
-    if task.value_type.kind in "fc" and (image_filter.counted or depth is None):
-        stats.dtype = np.empty(0, task.value_type).real.dtype
-        bound = _bound(image, image_filter, stats.dtype)
+    if shows_decimals:
+        stats.dtype = value_type
         copies = task.weight is None and _copies(image_filter)
         if not copies:
             stats.decimals = reliable_decimals(stats.dtype, bound)
@@ -318,6 +327,7 @@ class _Task:
 
     ``alpha`` is the result's; ``weight`` is the filtered alpha that divides premultiplied colors
     before ``bias`` is added; ``axes`` are the directions of a direction image's derivatives.
+    ``is_rgbx`` means that the planes have a fourth channel, which is filtered but not counted.
     """
 
     planes: NDArray[Any]
@@ -327,6 +337,25 @@ class _Task:
     weight: NDArray[Any] | None = None
     bias: float = 0
     axes: tuple[complex, complex] | None = None
+    is_rgbx: bool = False
+
+    @classmethod
+    def of_any(cls, image: ImageData, image_filter: Filter) -> _Task:
+        """Plan for an image that may be in RGBX memory.
+
+        Filtering X as well costs a third more, which is less than packing RGB and unpacking the
+        result. It must change no other channel, as it cannot if all sums are exact.
+        """
+        rgbx = rgbx_of(image.pixels)
+        if rgbx is None:
+            return cls.of(image, image_filter)
+        planar = all(kernel.matrix.ndim == 2 for kernel in image_filter.kernels)
+        counted = image_filter.counted or image_filter.range in (*SCALED_RANGES, "raw")
+        if planar and not counted and image_filter.combine != "direction" and image.alpha is None:
+            task = cls.of(replace(image, pixels=rgbx), image_filter)
+            if all(plan.types.is_exact for plan in task.plans):
+                return replace(task, is_rgbx=True)
+        return cls.of(replace(image, pixels=packed(image.pixels)), image_filter)
 
     @classmethod
     def of(cls, image: ImageData, image_filter: Filter) -> _Task:
@@ -353,31 +382,44 @@ class _Task:
         kind = combined_type([plan.types for plan in self.plans], self.filter.combine)
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
+    def can_overwrite(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+        """Return whether a result of this shape and type can take the memory of the planes."""
+        planes = self.planes
+        alike = (shape, dtype) == (planes.shape, planes.dtype) and planes.flags.c_contiguous
+        return alike and planes.flags.writeable and fits_in_place(self.plans, planes)
+
     def run(
-        self, value_range: ValueRange, sink: Callable[[slice, NDArray[Any]], None], *, counted: bool
+        self,
+        value_range: ValueRange,
+        sink: Callable[[slice, NDArray[Any]], None],
+        *,
+        counted: bool,
+        in_place: bool = False,
     ) -> ValueStats:
         """Pass on the finished values of each strip, on several threads, and count them.
 
-        Without ``counted``, the share of clipped integers is estimated.
+        Without ``counted``, the share of clipped values is estimated if none can be NaN.
         """
         stats, lock = ValueStats(value_range), Lock()
         limited = value_range.limits() is not None
         spread = -(-self.plans[0].shape[0] // SAMPLED_ROWS)
+        exact = all(plan.types.is_exact for plan in self.plans)
 
         def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
             values = self.values(rows, blocks)
-            # Every float is looked at, since NaN is always reported. Integers are, if they are
-            # counted; otherwise some rows are enough to estimate how many are clipped.
-            step = 1 if counted or values.dtype.kind in "fc" else spread
+            # All values that may be NaN are looked at, since NaN is always reported. Others are,
+            # if they are counted; if not, some rows are enough to estimate how many are clipped.
+            step = 1 if counted or not exact else spread
             if step == 1 or limited:
                 part = ValueStats(value_range)
                 seen = values[-rows.start % step :: step]
+                seen = packed(seen[..., :3]) if self.is_rgbx else seen
                 part.add(np.abs(seen) if seen.dtype.kind == "c" else seen)
                 with lock:
                     stats.merge(part)
             sink(rows, values)
 
-        run(self.plans, self.planes, finish, self.filter.threads)
+        run(self.plans, self.planes, finish, self.filter.threads, in_place=in_place)
         return stats
 
     def extremes(self) -> tuple[float, float]:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
+from convcli.choices import BORDERS
+from convcli.core.methods import direct
 from convcli.errors import ConvcliError, KernelError, UsageError
 from convcli.filtering import Filter, apply_range, filter_bytes, filter_image, measure
 from convcli.geometry import ConvOptions
-from convcli.images.image import ImageData, Metadata
+from convcli.images.image import ImageData, Metadata, rgbx_of
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel, read_spec
 
@@ -243,3 +245,84 @@ def test_a_sum_of_maps_may_be_beyond_their_own_type():
     image = ImageData(np.array([[255]], np.uint8), None)
     summed = filter_image(image, Filter("k", kernels, "sum", range="raw"), None).image
     assert summed.pixels.item() == 3 * 255 * 8_000_000
+
+
+OVERWRITTEN = {
+    "one kernel": make_filter("outline"),
+    "floats": make_filter("gaussian:3"),
+    "an even kernel": make_filter("box:2x4"),
+    "two kernels": make_filter("sobel-x", "sobel-y", combine="magnitude"),
+    "a range of two passes": make_filter("outline", range="rescale"),
+    "below only": make_filter("outline", conv=ConvOptions(padding=(0, 2, 1, 1))),
+    "above only": make_filter("outline", conv=ConvOptions(padding=(2, 0, 1, 1))),
+    "dilation": make_filter("sharpen", conv=ConvOptions(dilation=3)),
+    "no neighbors": make_filter("1"),
+}
+
+
+@pytest.mark.parametrize("strip_bytes", [1, 4000])
+@pytest.mark.parametrize("name", OVERWRITTEN)
+def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch):
+    monkeypatch.setattr(direct, "STRIP_BYTES", strip_bytes)
+    rng, in_place = np.random.default_rng(8), []
+    for shape, kind in [((200, 31), "u1"), ((60, 9, 3), "u1"), ((70, 13), "u2"), ((90, 9), "f4")]:
+        for border in BORDERS:
+            pixels, chosen = rng.integers(0, 256, shape).astype(kind), OVERWRITTEN[name]
+            depth = None if kind == "f4" else 8 * pixels.itemsize
+            conv = chosen.conv._replace(border=border, fill=7 * (border == "constant"))
+            chosen = chosen._replace(conv=conv, range="raw" if depth is None else chosen.range)
+            expected = filter_image(ImageData(pixels, depth), chosen, depth)
+            image = ImageData(pixels.copy(), depth)
+            done = filter_image(image, chosen, depth, overwrite=True)
+            np.testing.assert_array_equal(done.image.pixels, expected.image.pixels)
+            assert done.image.decimals == expected.image.decimals
+            assert repr(vars(done.stats)) == repr(vars(expected.stats))
+            in_place.append(np.shares_memory(done.image.pixels, image.pixels))
+    assert set(in_place) == {strip_bytes > 1 or name == "no neighbors"}
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_the_image_stays_if_it_cannot_be_overwritten(depth):
+    for options in ({"stride": 2}, {"padding": "valid"}, {"padding": "full"}, {"dilation": 10_000}):
+        image = gray(20, 30, depth=depth)
+        before = image.pixels.copy()
+        image_filter = make_filter("outline", conv=ConvOptions(**options))
+        done = filter_image(image, image_filter, depth, overwrite=True)
+        assert not np.shares_memory(done.image.pixels, image.pixels)
+        np.testing.assert_array_equal(image.pixels, before)
+    read_only = gray(20, 30, depth=depth)
+    read_only.pixels.flags.writeable = False
+    filter_image(read_only, make_filter("outline"), depth, overwrite=True)
+
+
+RGBX = np.random.default_rng(6).integers(0, 256, (70, 40, 4), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("image_filter", "shares"),
+    [
+        (make_filter("outline"), True),
+        (make_filter("outline", range="abs"), True),
+        (make_filter("blur", range="offset"), True),
+        (make_filter("sobel-x", "sobel-y", combine="magnitude"), True),
+        (make_filter("outline", conv=ConvOptions(stride=2)), True),
+        (make_filter("gaussian:5,sigma=1.3"), False),
+        (make_filter("outline", range="rescale"), False),
+        (make_filter("outline", range="percentile"), False),
+        (make_filter("outline", range="raw"), False),
+        (Filter("sum", (Kernel(np.array([[[1]], [[-2]], [[1]]])),)), False),
+    ],
+)
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_color_in_four_bytes_gives_the_same_result(image_filter, shares, counted, overwrite):
+    image_filter = image_filter._replace(counted=counted)
+    packed, before = ImageData(RGBX[..., :3].copy(), 8), RGBX.copy()
+    depth = None if image_filter.range == "raw" else 8
+    expected = filter_image(packed, image_filter, depth)
+    image = ImageData(before[..., :3], 8)
+    done = filter_image(image, image_filter, depth, overwrite=overwrite)
+    np.testing.assert_array_equal(done.image.pixels, expected.image.pixels)
+    assert (rgbx_of(done.image.pixels) is not None) == (shares and not counted)
+    assert vars(done.stats) == vars(expected.stats)
+    assert overwrite or np.array_equal(before, RGBX)

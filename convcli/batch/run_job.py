@@ -134,13 +134,15 @@ class _JobRunner:
             self._filter_image(pending.outputs)
 
     def _filter_image(self, outputs: list[tuple[Filter, Output | None]]) -> None:
-        images = [self._read()]
+        images = [self._read(rgbx=True)]
         for number, (each, output) in enumerate(outputs, 1):
             target = self._target(images[0], each, output)
             self._reserve_filtering(images, each, target)
-            filtered = filter_image(images[0], each, _depth(images[0], target))
+            is_last = number == len(outputs)
+            depth = _depth(images[0], target)
+            filtered = filter_image(images[0], each, depth, overwrite=is_last)
             totals = FrameTotals.of(images[0], filtered)
-            if number == len(outputs):
+            if is_last:
                 images.clear()  # the encoder needs the memory
             self._write(each, target, partial(write_image, filtered.image), totals)
 
@@ -306,12 +308,13 @@ class _JobRunner:
             self.reserved = need
             self.reserve_memory(need)
 
-    def _read(self) -> ImageData:
+    def _read(self, *, rgbx: bool = False) -> ImageData:
         image = read_image(
             self.file,
             name=self.name,
             options=self.options.reading,
             reserve_memory=self._reserve_memory,
+            rgbx=rgbx,
         )
         self.notes.add(*image.notes)
         return image

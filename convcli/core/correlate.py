@@ -18,11 +18,13 @@ from convcli.core.dtypes import (
     with_channels,
 )
 from convcli.core.methods.base import SumMethod, Workspace, borrow, give_back
+from convcli.core.padding import OverwrittenImage, PaddedImage
 from convcli.core.plan import Plan, make_plan
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError, short_repr
 from convcli.geometry import ConvOptions
 
+MOST_SHARED = 0.25  # of a strip's rows, that it shares with the next if it is overwritten
 Sink = Callable[[slice, list[NDArray[Any]]], None]
 
 
@@ -124,12 +126,29 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         raise UsageError(f"a feature map of {size} values exceeds any memory") from error
 
 
+def fits_in_place(plans: Sequence[Plan], image: NDArray[Any]) -> bool:
+    """Return whether the sink of :func:`run` may overwrite the image's rows with those it gets.
+
+    That takes a feature map of the image's shape, and strips that share few rows.
+    """
+    step = min(plan.strip_rows for plan in plans)
+    return all(
+        plan.shape == image.shape
+        and plan.geometry.stride == (1, 1)
+        and plan.windows == plan.geometry
+        and (plan.geometry.extent[0] - 1 <= MOST_SHARED * step or len(image) <= step)
+        for plan in plans
+    )
+
+
 def run(
     plans: Sequence[Plan],
     image: NDArray[Any],
     sink: Sink,
     threads: int | None = None,
     out: NDArray[Any] | None = None,
+    *,
+    in_place: bool = False,
 ) -> None:
     """Filter an image strip by strip and pass on each finished strip.
 
@@ -142,18 +161,27 @@ def run(
         threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
         out: the feature map of the only plan, where finished values may be put instead of into
             memory of their own.
+        in_place: the sink overwrites these rows of the image, and no others; only if
+            :func:`fits_in_place`.
     """
     planes = with_channels(image)
     height = plans[0].geometry.output_shape[0]
     step = min(plan.strip_rows for plan in plans)
+    padded = [PaddedImage(planes, plan.padded_rows) for plan in plans]
+    if in_place:
+        reaches = [max(method.rows_needed(step) for method in plan.methods) for plan in plans]
+        padded = [
+            OverwrittenImage(planes, plan.padded_rows, step, reach)
+            for plan, reach in zip(plans, reaches, strict=True)
+        ]
 
     def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
         workspaces = [borrow() for _ in plans]
         workspaces[0].result = None if out is None else out[rows]
         blocks = [
-            _filter_strip(plan, planes, rows, workspace)
-            for plan, workspace in zip(plans, workspaces, strict=True)
+            _filter_strip(plan, view, rows, workspace)
+            for plan, view, workspace in zip(plans, padded, workspaces, strict=True)
         ]
         sink(rows, blocks)
         for workspace in workspaces:
@@ -166,34 +194,34 @@ def run(
 
 
 def _filter_strip(
-    plan: Plan, image: NDArray[Any], rows: slice, workspace: Workspace
+    plan: Plan, padded: PaddedImage, rows: slice, workspace: Workspace
 ) -> NDArray[Any]:
     """Return the finished values of some output rows, in the workspace's memory."""
     first, count = rows.start * plan.windows.stride[0], rows.stop - rows.start
-    sums = _sum_strip(plan, plan.methods[:1], image, first, count, workspace)
+    sums = _sum_strip(plan, plan.methods[:1], padded, first, count, workspace)
     if sums is None:
-        sums = _sum_refused(plan, image, first, count, workspace)
+        sums = _sum_refused(plan, padded, first, count, workspace)
     return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
 
 
 def _sum_refused(
-    plan: Plan, image: NDArray[Any], first: int, count: int, workspace: Workspace
+    plan: Plan, padded: PaddedImage, first: int, count: int, workspace: Workspace
 ) -> NDArray[Any]:
     """Return the sums of a strip that the first method refused."""
-    nonfinite, dtype = None, plan.padded_rows.dtype_of(image.dtype)
+    nonfinite, dtype = None, padded.dtype
     if dtype.kind == "f":
         shape = plan.windows.rows_needed(count), plan.windows.padded_shape[1]
-        values = np.empty((*shape, image.shape[2]), dtype)
-        plan.padded_rows.copy(image, first, values)
+        values = np.empty((*shape, plan.channels), dtype)
+        padded.copy(first, values)
         nonfinite = ~np.isfinite(values)
     if nonfinite is None or not nonfinite.any():
-        sums = _sum_strip(plan, plan.methods[1:], image, first, count, workspace)
+        sums = _sum_strip(plan, plan.methods[1:], padded, first, count, workspace)
     else:
         other = borrow()
         results = plan.nonfinite.results(values, count, other)
         give_back(other)
         left_out = LeftOut(nonfinite, results)
-        sums = _sum_strip(plan, plan.methods, image, first, count, workspace, left_out)
+        sums = _sum_strip(plan, plan.methods, padded, first, count, workspace, left_out)
     if sums is None:
         raise AssertionError("the last method sums every strip")
     return sums
@@ -209,7 +237,7 @@ class LeftOut(NamedTuple):
 def _sum_strip(
     plan: Plan,
     methods: Sequence[SumMethod],
-    image: NDArray[Any],
+    padded: PaddedImage,
     first: int,
     count: int,
     workspace: Workspace,
@@ -222,12 +250,11 @@ def _sum_strip(
     """
     height, width = plan.windows.padded_shape
     for method in methods:
-        shape = (method.rows_needed(count), width, image.shape[2])
-        dtype = method.dtype or plan.padded_rows.dtype_of(image.dtype)
-        strip = workspace.take("strip", shape, dtype)
+        shape = (method.rows_needed(count), width, plan.channels)
+        strip = workspace.take("strip", shape, method.dtype or padded.dtype)
         # A method may take more rows than the windows do, for sums that it leaves out.
         known = strip[: height - first if left_out is None else len(left_out.places)]
-        plan.padded_rows.copy(image, first, known)
+        padded.copy(first, known)
         if left_out is not None:
             np.copyto(known, 0, where=left_out.places)
         strip[len(known) :] = 0

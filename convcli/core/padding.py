@@ -126,7 +126,7 @@ class PaddedRows:
             first: the first row.
             out: (rows, padded width, C).
         """
-        rows = self._row_index(first, len(out))
+        rows = self.index(first, len(out))
         # Neighboring indices never rise by more than 1, so this holds only for unbroken runs.
         unbroken = not self.gapless[0] and rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1
         source = image[rows[0] : rows[-1] + 1] if unbroken else image[rows]
@@ -135,14 +135,18 @@ class PaddedRows:
             if self.has_fill:
                 out[:, self.columns == OUTSIDE] = self.fill
         else:
-            inside = out[:, self.inside]
-            inside[...] = source
-            for side, columns in self.sides:
-                out[:, side] = self.fill if self.has_fill else inside[:, columns]
+            self.copy_columns(source, out)
         if self.has_fill and not unbroken:
             out[rows == OUTSIDE] = self.fill
 
-    def _row_index(self, first: int, count: int) -> NDArray[np.intp]:
+    def copy_columns(self, source: NDArray[np.generic], out: NDArray[np.generic]) -> None:
+        """Copy whole rows of an image, and the border on their left and right."""
+        inside = out[:, self.inside]
+        inside[...] = source
+        for side, columns in self.sides:
+            out[:, side] = self.fill if self.has_fill else inside[:, columns]
+
+    def index(self, first: int, count: int) -> NDArray[np.intp]:
         """Return the index of the image's row that each row of a strip shows."""
         if self.rows is not None:
             return self.rows[first : first + count]
@@ -151,6 +155,72 @@ class PaddedRows:
         else:
             positions = np.arange(first, first + count) - self.geometry.pads.top
         return border_at(positions, self.geometry.input_shape[0], self.border)
+
+
+class PaddedImage:
+    """An image and the rows of its padded form.
+
+    Args:
+        image: (H, W, C).
+        rows: of padded images of its size.
+    """
+
+    def __init__(self, image: NDArray[np.generic], rows: PaddedRows) -> None:
+        self.image, self.rows = image, rows
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The image's type, or float64 if that cannot hold the fill."""
+        return self.rows.dtype_of(self.image.dtype)
+
+    def copy(self, first: int, out: NDArray[np.generic]) -> None:
+        """Copy padded rows, from row ``first`` of a strip on, into (rows, padded width, C)."""
+        self.rows.copy(self.image, first, out)
+
+
+class OverwrittenImage(PaddedImage):
+    """An image whose rows are overwritten strip by strip with results of the same shape.
+
+    A strip is a copy, so its result may take the place of its own rows of the image, unless other
+    strips read them, too. These rows, and those that the border repeats, are copied beforehand: two
+    of 43 for a 3x3 kernel on rows of 6000 RGBX pixels. No image-sized result is allocated then,
+    which is half of the memory and, for 24 megapixels, 40 ms of page faults.
+
+    Args:
+        image: (H, W, C).
+        rows: of the padded image; at stride 1, the feature map has the image's rows.
+        step: rows of a strip, except the last.
+        reach: padded rows that a strip reads at most.
+    """
+
+    def __init__(self, image: NDArray[np.generic], rows: PaddedRows, step: int, reach: int) -> None:
+        super().__init__(image, rows)
+        self.step = step
+        height, padded = len(image), rows.geometry.padded_shape[0]
+        read = np.zeros(height, np.bool)
+        for first in range(0, height, step):
+            index, inside = self._split(first, min(reach, padded - first))
+            read[index[: inside.start]] = read[index[inside.stop :]] = True
+        self.kept = image[read]
+        self.places = np.cumsum(read) - 1
+
+    def _split(self, first: int, count: int) -> tuple[NDArray[np.intp], slice]:
+        """Return which row of the image each row of a strip shows, and which it overwrites.
+
+        Those that show the fill value stand for the image's last row.
+        """
+        top = self.rows.geometry.pads.top
+        own = min(self.step, len(self.image) - first)
+        return self.rows.index(first, count), slice(top, top + own)
+
+    def copy(self, first: int, out: NDArray[np.generic]) -> None:
+        """Copy padded rows, from row ``first`` of a strip on, into (rows, padded width, C)."""
+        index, inside = self._split(first, len(out))
+        self.rows.copy_columns(self.image[first : first + self.step], out[inside])
+        for outside in (slice(inside.start), slice(inside.stop, None)):
+            self.rows.copy_columns(self.kept[self.places[index[outside]]], out[outside])
+        if self.rows.has_fill:
+            out[index == OUTSIDE] = self.rows.fill
 
 
 def _tap_positions(geometry: Geometry, axis: int, first: int, count: int) -> NDArray[np.intp]:

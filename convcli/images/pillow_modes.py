@@ -10,6 +10,7 @@ from PIL import Image
 
 from convcli.core.dtypes import saturate, with_channels
 from convcli.images.channels import select_channels
+from convcli.images.image import packed
 
 # The mode that each mode is converted to before its samples are read. A palette becomes RGB even
 # if it holds grays alone: the number of channels must not depend on the colors.
@@ -117,14 +118,38 @@ def sample_format_of(im: Image.Image, stored: StoredSamples) -> SampleFormat:
 
 
 def apply_orientation(
-    im: Image.Image, sample_format: SampleFormat, channels: str, orientation: int
+    source: Image.Image | NDArray[np.uint8],
+    sample_format: SampleFormat,
+    channels: str,
+    orientation: int,
+    *,
+    rgbx: bool = False,
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Copy the selected channels and the alpha of a loaded image into upright arrays.
+    """Copy the selected channels and the alpha of an image into upright arrays.
 
-    They are copied in bands of rows: converting the whole image at once would need it twice.
-    ``orientation`` is EXIF's, 1..8. Pixels are (H, W) or (H, W, 3), alpha is (H, W) or None.
+    They are copied in bands of rows: converting the whole image at once would need it twice. An
+    array that holds the result already is not copied.
+
+    Args:
+        source: a loaded image, or an array that it was decoded into, (H, W) or (H, W, 4).
+        sample_format: of the image.
+        channels: one of :data:`convcli.choices.CHANNELS`.
+        orientation: EXIF's, 1..8.
+        rgbx: pixels may be the first three channels of the array.
+
+    Returns:
+        Pixels, (H, W) or (H, W, 3), and alpha, (H, W) or None.
     """
-    width, height = im.size
+    height, width = source.shape[:2] if isinstance(source, np.ndarray) else source.size[::-1]
+    if isinstance(source, np.ndarray) and orientation == 1 and not sample_format.has_alpha:
+        if (
+            source.ndim == 2
+            and channels in ("auto", "gray")
+            and source.dtype == sample_format.dtype
+        ):
+            return source, None
+        if source.ndim == 3 and channels in ("auto", "rgb") and rgbx:
+            return source[..., :3], None
     shape = (width, height) if orientation >= 5 else (height, width)
     pixels = np.empty(
         (*shape, 3) if sample_format.selects_rgb(channels) else shape, sample_format.dtype
@@ -135,7 +160,7 @@ def apply_orientation(
     rows = max(1, _BAND_BYTES // (4 * width))
     for top in range(0, height, rows):
         band = slice(top, min(height, top + rows))
-        colors, opacity = _samples(im.crop((0, band.start, width, band.stop)), sample_format)
+        colors, opacity = _samples(source, band, sample_format)
         stored_pixels[band] = select_channels(colors, channels)
         if stored_alpha is not None:
             stored_alpha[band] = opacity
@@ -143,12 +168,17 @@ def apply_orientation(
 
 
 def _samples(
-    band: Image.Image, sample_format: SampleFormat
+    source: Image.Image | NDArray[np.uint8], rows: slice, sample_format: SampleFormat
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the colors and the alpha of some rows."""
-    if band.mode != sample_format.target:
-        band = band.convert(sample_format.target)
-    samples = np.asarray(band)
+    samples: NDArray[Any]
+    if isinstance(source, np.ndarray):
+        samples = source[rows] if source.ndim == 2 else packed(source[rows, :, :3])
+    else:
+        band = source.crop((0, rows.start, source.width, rows.stop))
+        if band.mode != sample_format.target:
+            band = band.convert(sample_format.target)
+        samples = np.asarray(band)
     if sample_format.target == "LA":
         return samples[..., 0], samples[..., 1]
     if sample_format.target == "RGBA":

@@ -18,6 +18,7 @@ from convcli.images.metadata import read_metadata
 from convcli.images.notes import Damage, notes_on_messages
 from convcli.images.options import ReadOptions, check_read_options, over_limit
 from convcli.images.pillow_errors import decoding
+from convcli.images.pillow_memory import load_into_array
 from convcli.images.pillow_modes import StoredSamples, apply_orientation, resize, sample_format_of
 from convcli.images.storage import is_lossless_webp, read_storage
 
@@ -112,13 +113,18 @@ class ImageFile:
                 image = self._decoded()
             yield image
 
-    def image(self) -> ImageData:
-        """Decode the first image, or the frame that was sought."""
-        with self._decoding():
-            return self._decoded()
+    def image(self, *, is_only: bool = False, rgbx: bool = False) -> ImageData:
+        """Decode the first image.
 
-    def _decoded(self) -> ImageData:
-        """Decode an image, inside :meth:`_decoding`."""
+        Args:
+            is_only: no further frame will be decoded.
+            rgbx: RGB pixels may be in RGBX memory; see :class:`convcli.images.image.ImageData`.
+        """
+        with self._decoding():
+            return self._decoded(is_only=is_only, rgbx=rgbx)
+
+    def _decoded(self, *, is_only: bool = False, rgbx: bool = False) -> ImageData:
+        """Decode the first image, or the frame that was sought, inside :meth:`_decoding`."""
         options, im = self._request.options, self._im
         self._check_size()
         self._request.reserve(self._file_bytes + _decoded_bytes(im, options.frames == "all"))
@@ -127,6 +133,7 @@ class ImageFile:
         # The TIFF decoder applies the orientation itself.
         applied = getattr(im, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
         with self._captured():
+            array = load_into_array(im) if is_only else None
             im.load()
         self._check_size()  # an icon's header may claim a smaller size
         sample_format = sample_format_of(im, stored)
@@ -136,7 +143,11 @@ class ImageFile:
             color=sample_format.selects_rgb(options.channels),
             is_transposed=applied in range(5, 9),
         )
-        pixels, alpha = apply_orientation(im, sample_format, options.channels, orientation)
+        source = im if array is None else array
+        rgbx = rgbx and options.resize is None
+        pixels, alpha = apply_orientation(
+            source, sample_format, options.channels, orientation, rgbx=rgbx
+        )
         if options.resize is not None:
             pixels, alpha = resize(pixels, alpha, options.resize)
         if stored.narrowed:

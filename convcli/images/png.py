@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import with_channels
+from convcli.images.image import packed
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the samples of a pixel, with alpha
@@ -113,7 +114,7 @@ class _Scanlines:
         return np.concatenate([np.zeros((1, rows.shape[1]), np.uint8), rows])
 
     def _bytes(self, rows: slice) -> NDArray[np.uint8]:
-        samples = self.pixels[rows]
+        samples = packed(self.pixels[rows])
         if self.alpha is not None:
             planes = np.moveaxis(with_channels(samples), 2, 0)
             samples = np.stack([*planes, self.alpha[rows]], axis=2)  # faster than np.dstack

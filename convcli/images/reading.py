@@ -32,6 +32,7 @@ def read_image(
     name: str,
     options: ReadOptions = _DEFAULTS,
     reserve_memory: ReserveMemory = unlimited_memory,
+    rgbx: bool = False,
 ) -> ImageData:
     r"""Read an image, or the first frame of an animation; a note says that there are more.
 
@@ -46,6 +47,8 @@ def read_image(
         options: channels, size and limit; ``frames`` is ignored.
         reserve_memory: called before decoding with the bytes that the image and a result of its
             size take; it may wait, or raise.
+        rgbx: RGB pixels may be in RGBX memory, which saves a copy; see
+            :class:`convcli.images.image.ImageData`.
 
     Raises:
         ImageError: the file cannot be read as an image, for whatever reason.
@@ -58,7 +61,7 @@ def read_image(
     with _open(source, ReadRequest(name, options, reserve_memory)) as opened:
         if isinstance(opened, ImageData):
             return opened
-        image = opened.image()
+        image = opened.image(is_only=True, rgbx=rgbx)
         try:
             if not opened.has_further_frames():
                 return image

@@ -23,10 +23,11 @@ from convcli.images.formats import Format
 from convcli.images.frame_changes import FrameClock, duration_of
 from convcli.images.frame_spool import spooled
 from convcli.images.gif import write_gif
-from convcli.images.image import ImageData
+from convcli.images.image import ImageData, rgbx_of
 from convcli.images.notes import Detail, Notes
 from convcli.images.options import WriteOptions
 from convcli.images.pillow_errors import encoding
+from convcli.images.pillow_memory import rgb_image
 from convcli.images.png import write_png
 from convcli.images.storage import jpeg_options, tiff_compression, tiff_options, webp_options
 from convcli.images.tiff_pages import as_unsigned, with_tags, write_pages
@@ -311,6 +312,8 @@ class _Encoder:
         if image.depth is None:
             plain = self._plain(pixels)
             return Image.fromarray(plain.view(np.int32) if plain.dtype == np.uint32 else plain)
+        if (rgbx := rgbx_of(pixels)) is not None and alpha is None:
+            return rgb_image(rgbx, self.format.name)
         pil_image = Image.fromarray(pixels)
         if alpha is not None:
             pil_image.putalpha(Image.fromarray(alpha))
