@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from convcli.core.combine import COMBINERS, combined_type
-from convcli.core.division import divide_exactly, floats_round_right
+from convcli.core.division import divide_exactly, fits, floats_round_right
 from convcli.core.dtypes import (
     DOUBLE,
     SINGLE,
@@ -49,8 +49,11 @@ def feature_map(
     plan = make_plan(pixels, kernel, options, divisor, bias, method, None if rounded else floats)
     out = _empty(plan.shape, requested or plan.types.result)
     types = plan.types
-    divided = types.is_exact and types.block == DOUBLE and out.dtype.kind in "ui"
-    exact = divided and not floats_round_right(types.bounds, types.divisor, types.bias)
+    # Quotients of integers are rounded once, to integers.
+    divided = types.is_exact and types.block.kind == "f" and out.dtype.kind in "ui"
+    exact = divided and (
+        fits(types) or not floats_round_right(types.bounds, types.divisor, types.bias)
+    )
     if exact:
         undivided = types._replace(block=types.accumulator, divisor=1, bias=0)
         plan = replace(plan, types=undivided)

@@ -12,6 +12,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import KernelError, UsageError, short_repr
@@ -272,6 +273,23 @@ def _integer_type(bounds: Bounds) -> np.dtype[np.generic] | None:
     return None
 
 
+def with_gaps(values: NDArray[Any]) -> NDArray[Any]:
+    """Return rows that are apart in memory as one run, with what lies between them.
+
+    numpy takes 90 ns for each row of an array that is not contiguous, as long as for a thousand
+    integers of 16 bits. Rows that have no such order are returned as they are.
+
+    >>> with_gaps(np.arange(8).reshape(2, 4)[:, :3]).tolist()
+    [0, 1, 2, 3, 4, 5, 6]
+    """
+    if values.ndim < 2 or not values.size or not values[0].flags.c_contiguous:
+        return values
+    pitch, rest = divmod(values.strides[0], values.itemsize)
+    if rest or pitch < values[0].size:
+        return values
+    return as_strided(values, ((len(values) - 1) * pitch + values[0].size,), (values.itemsize,))
+
+
 def check_image(image: NDArray[Any]) -> None:
     """Raise UsageError unless an array is an image of real numbers."""
     if image.ndim not in (2, 3) or image.dtype.kind not in "buif" or 0 in image.shape:
@@ -295,7 +313,8 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
     Args:
         values: integers or floats of any shape.
         out: an array of the same shape and of any integer or floating-point type.
-        overwrite: whether ``values`` may be changed, which saves a copy.
+        overwrite: whether ``values`` may be changed, and what lies between their rows, which saves
+            a copy.
 
     >>> pixels = np.empty(4, np.uint8)
     >>> saturate(np.array([-3.0, 2.5, 300.0, np.nan]), pixels)
@@ -310,7 +329,14 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
     else:
         held, bounds = np.iinfo(values.dtype), np.iinfo(out.dtype)
         least, greatest = max(bounds.min, held.min), min(bounds.max, held.max)
-        np.clip(values, least, greatest, out=out, casting="unsafe")
+        # Two steps, since numpy converts the results of one in small pieces, which takes twice as
+        # long.
+        if overwrite:
+            whole = with_gaps(values)
+            np.clip(whole, least, greatest, out=whole)
+        else:
+            values = np.clip(values, least, greatest)
+        out[...] = values
 
 
 def _store_floats(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool) -> None:
@@ -325,9 +351,14 @@ def _store_floats(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool) -
     least, greatest = kind(bounds.min), kind(bounds.max)
     if int(greatest) > bounds.max:  # the nearest float may be outside the range
         greatest = np.nextafter(greatest, kind(0))
-    rounded = np.rint(values, out=values if overwrite else None)
-    if np.isnan(rounded.min()):
-        rounded[np.isnan(rounded)] = 0
-    np.clip(rounded, least, greatest, out=out, casting="unsafe")
-    if greatest < bounds.max:
-        out[rounded > greatest] = bounds.max
+    rounded = values if overwrite else np.rint(values)
+    whole = with_gaps(rounded)
+    if overwrite:
+        np.rint(whole, out=whole)
+    if np.isnan(whole.min()):
+        whole[np.isnan(whole)] = 0
+    beyond = rounded > greatest if greatest < bounds.max else None
+    np.clip(whole, least, greatest, out=whole)
+    out[...] = rounded
+    if beyond is not None:
+        out[beyond] = bounds.max

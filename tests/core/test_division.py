@@ -70,3 +70,31 @@ def test_a_bank_adds_the_biases_of_its_filters(kind, method, by_loops, rng):
         np.testing.assert_array_equal(actual, expected + np.array(biases))
     single = cross_correlate(image, bank[:1], bias=[4])
     np.testing.assert_array_equal(single, expected[..., :1] + 4)
+
+
+@given(
+    st.sampled_from(["u1", "i1", "u2", "i2", "?", "u4"]),
+    st.integers(1, 3),
+    st.sampled_from([1, 2, 3, 4, 9, 16, 255, 256, 30_000, -2, -3, 0.5, 1.5, -0.75, 1e-300]),
+    st.sampled_from([0, 0.5, -0.5, 7, -3, 127.5, 30_000]),
+    st.sampled_from(TYPES),
+    st.integers(0, 10**6),
+)
+def test_quotients_are_exact_in_narrow_types(kind, side, divisor, bias, dtype, seed):
+    rng = np.random.default_rng(seed)
+    bounds = (0, 1) if kind == "?" else (np.iinfo(kind).min, np.iinfo(kind).max)
+    image = rng.integers(*bounds, (4, 5), endpoint=True).astype(kind)
+    image[0, :2] = bounds
+    kernel = rng.integers(-2, 6, (side, side))
+    sums = cross_correlate(image, kernel).astype(object)
+    actual = cross_correlate(image, kernel, divisor=divisor, bias=bias, dtype=dtype)
+    exact = [
+        [nearest(Fraction(number) / Fraction(divisor) + Fraction(bias), dtype) for number in row]
+        for row in sums.tolist()
+    ]
+    assert actual.tolist() == exact
+
+
+def test_a_kernel_of_zeros_is_divided_by_anything():
+    actual = cross_correlate(np.ones((2, 2), np.uint8), [[0]], divisor=1e-300, dtype="u1")
+    assert actual.tolist() == [[0, 0], [0, 0]]

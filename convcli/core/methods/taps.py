@@ -138,6 +138,9 @@ def shortest_schedule(kernel: NDArray[Any], stride: Pair = (1, 1)) -> TapSchedul
     """
     direct = direct_schedule(kernel)
     separable = separable_schedule(kernel, stride) if kernel.ndim == 2 else None
+    # Taps are counted in a fraction of the time that it takes to count their magnitudes.
+    if separable is not None and separable.cost < direct.taps:
+        return separable
     return direct if separable is None or direct.cost <= separable.cost else separable
 
 

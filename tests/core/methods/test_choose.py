@@ -395,3 +395,14 @@ def test_a_kernel_multiplied_in_float32_counts_as_separable_in_float32():
     passes = cross_correlate(image.astype("f8"), kernel.astype("f8"), method="direct")
     found = cross_correlate(image, kernel)
     assert np.abs(found - passes).max() <= 1e-5 * np.abs(passes).max()
+
+
+@pytest.mark.parametrize("width", [1023, 1024, 1025, 2101, 3000])
+@pytest.mark.parametrize("method", ["toeplitz", "separable"])
+@pytest.mark.parametrize("dtype", [None, "f8"])
+def test_tiles_of_any_width(width, method, dtype):
+    """The last tile of a row overlaps the one before, and sums go straight into the result."""
+    image = random((11, width), "f4", 3)
+    kernel = np.outer(random((5,), "f8", 1), random((7,), "f8", 2))
+    found = cross_correlate(image, kernel, method=method, bias=0.5, dtype=dtype)
+    assert_equal_sums(found, cross_correlate(image, kernel, method="direct", bias=0.5, dtype=dtype))
