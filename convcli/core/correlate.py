@@ -17,9 +17,10 @@ from convcli.core.dtypes import (
     saturate,
     with_channels,
 )
-from convcli.core.methods.base import SumMethod, Workspace, borrow, give_back
+from convcli.core.methods.base import Workspace, borrow, give_back
 from convcli.core.padding import OverwrittenImage, PaddedImage
 from convcli.core.plan import Plan, make_plan
+from convcli.core.strip_sums import sum_strip
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError, short_repr
 from convcli.geometry import ConvOptions
@@ -201,74 +202,8 @@ def _filter_strip(
 ) -> NDArray[Any]:
     """Return the finished values of some output rows, in the workspace's memory."""
     first, count = rows.start * plan.windows.stride[0], rows.stop - rows.start
-    sums = _sum_strip(plan, plan.methods[:1], padded, first, count, workspace)
-    if sums is None:
-        sums = _sum_refused(plan, padded, first, count, workspace)
+    sums = sum_strip(plan, padded, first, count, workspace)
     return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
-
-
-def _sum_refused(
-    plan: Plan, padded: PaddedImage, first: int, count: int, workspace: Workspace
-) -> NDArray[Any]:
-    """Return the sums of a strip that the first method refused."""
-    nonfinite, dtype = None, padded.dtype
-    if dtype.kind == "f":
-        shape = plan.windows.rows_needed(count), plan.windows.padded_shape[1]
-        values = np.empty((*shape, plan.channels), dtype)
-        padded.copy(first, values)
-        nonfinite = ~np.isfinite(values)
-    if nonfinite is None or not nonfinite.any():
-        sums = _sum_strip(plan, plan.methods[1:], padded, first, count, workspace)
-    else:
-        other = borrow()
-        results = plan.nonfinite.results(values, count, other)
-        give_back(other)
-        left_out = LeftOut(nonfinite, results)
-        sums = _sum_strip(plan, plan.methods, padded, first, count, workspace, left_out)
-    if sums is None:
-        raise AssertionError("the last method sums every strip")
-    return sums
-
-
-class LeftOut(NamedTuple):
-    """Values that are not finite: their places in a strip, and the windows that weigh them."""
-
-    places: NDArray[np.bool]
-    results: NDArray[Any]  # of these windows; 0 for all others
-
-
-def _sum_strip(
-    plan: Plan,
-    methods: Sequence[SumMethod],
-    padded: PaddedImage,
-    first: int,
-    count: int,
-    workspace: Workspace,
-    left_out: LeftOut | None = None,
-) -> NDArray[Any] | None:
-    """Return the sums of the first method that can sum ``count`` output rows, or None.
-
-    The strip begins with padded row ``first``. Values that are left out count as 0; the sums of
-    windows that weigh them tell nothing of how accurate the others are.
-    """
-    height, width = plan.windows.padded_shape
-    for method in methods:
-        shape = (method.rows_needed(count), width, plan.channels)
-        strip = workspace.take("strip", shape, method.dtype or padded.dtype)
-        # A method may take more rows than the windows do, for sums that it leaves out.
-        known = strip[: height - first if left_out is None else len(left_out.places)]
-        padded.copy(first, known)
-        if left_out is not None:
-            np.copyto(known, 0, where=left_out.places)
-        strip[len(known) :] = 0
-        sums = method.sums(strip, count, workspace)
-        if sums is not None and left_out is not None:
-            np.copyto(sums, left_out.results, where=left_out.results != 0)
-            finite = np.where(np.isfinite(sums), sums, 0)
-            sums = sums if method.is_accurate(strip, finite) else None
-        if sums is not None:
-            return sums
-    return None
 
 
 def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArray[Any]:

@@ -1,72 +1,95 @@
-"""NaN and infinities: find the windows that weigh one, and sum the other values without them.
+"""NaN, infinities and outliers: find the windows that weigh one.
 
 Most methods would spread NaN over a whole tile or product. So a strip that holds one is summed with
-0 in its place, and which windows weigh it is a correlation too: of a map of 0 and 1 with the places
-of the weights, in exact integers, by whatever method is cheapest. A window that weighs NaN is NaN,
-and infinities give infinity with the sign of their products, or NaN where both signs meet.
+0 in its place. How many of them each window weighs is a correlation too: of a map of 0 and 1 with
+the places of the weights, in exact integers, by whatever method is cheapest. A window that weighs
+NaN is NaN. An infinity has the sign of its product; where the products of a window have both signs,
+the sum is NaN. A second correlation, of the signs of the infinities with the signs of the weights,
+tells: its magnitude is the number of values only if no sign differs and none is NaN.
 
-A 63x63 kernel on an image with scattered NaN took 1,090 ms where all passes were direct; it takes
-23 ms this way.
+On a float32 image of 512x512 with scattered NaN, a 63x63 kernel took 1,090 ms where all passes were
+direct, and takes 7 ms this way; a 3x3 kernel takes twice as long as without NaN.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import ImageInfo, SumTypes, smallest_integer
-from convcli.core.methods.base import Workspace
+from convcli.core.methods.base import borrow, give_back
 from convcli.core.methods.choose import Problem, choose_methods
 from convcli.geometry import Geometry
 
-BITS = ImageInfo(np.dtype(np.uint8), (0, 1))
 
-
-class Reach:
-    """Which windows weigh some places of a strip.
-
-    Args:
-        weights: (kh, kw) or (N, C, kh, kw); those other than 0 weigh.
-        geometry: pads, stride, dilation and sizes.
+class LeftOut(NamedTuple):
+    """Values that are not finite, and the windows that weigh them.
 
     Attributes:
-        methods: one of them counts the places in each window.
+        places: of these values, (padded rows, padded width, C).
+        windows: that weigh one, (rows, W', C) or (rows, W', N).
+        high: windows among them whose sum is infinity; None if there are none.
+        low: those whose sum is minus infinity.
     """
 
-    def __init__(self, weights: NDArray[Any], geometry: Geometry) -> None:
-        support = (weights != 0).astype(np.int64)
-        most = int(support.sum(axis=(-3, -2, -1) if support.ndim == 4 else None).max())
-        kind = smallest_integer((0, most))
-        types = SumTypes(support, kind, kind, kind, 1, 0, (0, most))
-        self.methods, _ = choose_methods(Problem(BITS, types, geometry, 0), "auto")
+    places: NDArray[np.bool]
+    windows: NDArray[np.bool]
+    high: NDArray[np.bool] | None = None
+    low: NDArray[np.bool] | None = None
 
-    def of(self, places: NDArray[np.bool], rows: int, workspace: Workspace) -> NDArray[np.bool]:
-        """Return which windows of some output rows weigh a place.
+    def store(self, sums: NDArray[Any]) -> NDArray[Any]:
+        """Store the sums of these windows among others, and return all."""
+        for value, windows in ((np.nan, self.windows), (np.inf, self.high), (-np.inf, self.low)):
+            if windows is not None:
+                np.copyto(sums, value, where=windows)
+        return sums
+
+
+class Counts:
+    """Sums of small integers over the windows of a strip.
+
+    Args:
+        weights: of -1, 0 and 1, (kh, kw) or (N, C, kh, kw).
+        geometry: pads, stride, dilation and sizes.
+    """
+
+    dtype = np.dtype(np.int8)
+
+    def __init__(self, weights: NDArray[Any], geometry: Geometry) -> None:
+        support = np.abs(weights)
+        most = int(support.sum(axis=(-3, -2, -1) if support.ndim == 4 else None).max())
+        kind = smallest_integer((-most, most))
+        types = SumTypes(weights.astype(np.int64), kind, kind, kind, 1, 0, (-most, most))
+        image = ImageInfo(self.dtype, (-1, 1))
+        self.methods, _ = choose_methods(Problem(image, types, geometry, 0), "auto")
+
+    def of(self, values: NDArray[Any], rows: int) -> NDArray[Any]:
+        """Return the sums of some output rows.
 
         Args:
-            places: (padded rows, padded width, C).
+            values: -1, 0 and 1, (padded rows, padded width, C).
             rows: number of output rows.
-            workspace: holds the strip and the counts.
 
         Returns:
             (rows, W', C), or (rows, W', N) for a kernel that sums over channels.
         """
-        for method in self.methods:
-            shape = method.rows_needed(rows), *places.shape[1:]
-            strip = workspace.take("strip", shape, method.dtype or BITS.dtype)
-            known = places[: len(strip)]
-            strip[: len(known)], strip[len(known) :] = known, 0
-            counts = method.sums(strip, rows, workspace)
-            if counts is not None:
-                return np.asarray(counts > 0)
-        raise AssertionError("the last method sums every strip")
+        method, workspace = self.methods[0], borrow()
+        shape = method.rows_needed(rows), *values.shape[1:]
+        strip = workspace.take("strip", shape, method.dtype or self.dtype)
+        strip[: len(values)], strip[len(values) :] = values, 0
+        sums = method.sums(strip, rows, workspace)
+        if sums is None:
+            raise AssertionError("every method sums small integers")
+        counts = sums.copy()
+        give_back(workspace)
+        return counts
 
 
 class NonFinite:
-    """The windows that weigh NaN or infinities, for one kernel.
+    """The windows that weigh some values of a strip, for one kernel.
 
     Args:
         types: the weights, divided by the divisor.
@@ -77,35 +100,35 @@ class NonFinite:
         self.weights, self.geometry = types.weights, geometry
 
     @cached_property
-    def _any(self) -> Reach:
-        return Reach(self.weights, self.geometry)
+    def _support(self) -> Counts:
+        return Counts((self.weights != 0).astype(np.int8), self.geometry)
 
     @cached_property
-    def _signs(self) -> tuple[Reach, Reach]:
-        signs = np.sign(self.weights.astype(np.float64))
-        return Reach(signs > 0, self.geometry), Reach(signs < 0, self.geometry)
+    def _signs(self) -> Counts:
+        return Counts(np.sign(self.weights).astype(np.int8), self.geometry)
 
-    def results(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
-        """Return NaN, or an infinity, for each window that weighs such a value, and else 0.
+    def counts(self, places: NDArray[np.bool], rows: int) -> NDArray[Any]:
+        """Return how many of some places each window of some output rows weighs."""
+        return self._support.of(places, rows)
+
+    def largest_weights(self, count: int) -> float:
+        """Return the greatest sum of magnitudes of so many weights of a window."""
+        weights = np.abs(self.weights)
+        each = weights.reshape(len(weights) if weights.ndim == 4 else 1, -1)
+        return float(np.sort(each)[:, -count:].sum(axis=1).max())
+
+    def left_out(self, values: NDArray[Any], rows: int) -> LeftOut:
+        """Find the values of a strip that are not finite, and their windows.
 
         Args:
-            strip: all values that the windows read, (padded rows, padded width, C).
+            values: all that the windows read, (padded rows, padded width, C).
             rows: number of output rows.
-            workspace: not that of the sums.
-
-        Returns:
-            (rows, W', C) or (rows, W', N), float32.
         """
-        undefined = self._any.of(np.isnan(strip), rows, workspace)
-        found = np.zeros(undefined.shape, np.float32)
-        high, low = np.isposinf(strip), np.isneginf(strip)
-        if high.any() or low.any():
-            positive, negative = self._signs
-            up, down = (
-                positive.of(one, rows, workspace) | negative.of(other, rows, workspace)
-                for one, other in ((high, low), (low, high))
-            )
-            undefined |= up & down
-            found[up], found[down] = np.inf, -np.inf
-        found[undefined] = np.nan
-        return found
+        places = np.logical_not(finite := np.isfinite(values), out=finite)
+        counts = self._support.of(places, rows)
+        windows = counts > 0
+        high, low = (values == infinity for infinity in (np.inf, -np.inf))
+        if not (high.any() or low.any()):
+            return LeftOut(places, windows)
+        signs = self._signs.of(np.subtract(high, low, dtype=np.int8), rows)
+        return LeftOut(places, windows, windows & (signs == counts), windows & (signs == -counts))

@@ -84,7 +84,7 @@ class Plan:
 
     @cached_property
     def nonfinite(self) -> NonFinite:
-        """The windows that weigh NaN or infinities."""
+        """The windows that weigh NaN, infinities or outliers."""
         return NonFinite(self.types, self.windows)
 
     @property

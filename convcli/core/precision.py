@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, OUTLIER, SINGLE, Bias
+from convcli.core.dtypes import DOUBLE, OUTLIER, Bias
 
 SINGLE_EPSILON = 2.0**-24  # largest relative error of rounding to float32
 SINGLE_TINY = 2.0**-126  # below this, float32 loses digits
@@ -90,8 +90,20 @@ class Precision(NamedTuple):
     spread: bool = False
     total: float | None = None
 
-    def center(self, strip: NDArray[Any]) -> float:
-        """Subtract the middle of a strip's values where that saves digits, and return it.
+    @property
+    def is_possible(self) -> bool:
+        """Tell whether float32 can be accurate enough at all."""
+        return (self.partials.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
+
+    def is_hopeless(self, highest: float) -> bool:
+        """Tell whether no sums of pixels up to ``highest`` are accurate."""
+        biases = self.bias if isinstance(self.bias, tuple) else (self.bias,)
+        largest = self.partials.l1_norm * highest + max(map(abs, biases))
+        faint = highest > 0 and self._lost(highest) > TOLERANCE * largest
+        return faint or not self.is_possible
+
+    def middle(self, low: float, high: float) -> float:
+        """Return what to subtract from a strip with these extremes, because it saves digits, or 0.
 
         A kernel whose weights cancel finds little in an even strip, such as 200 to 205, but
         rounding errors in proportion to 205. Those in proportion to 2.5 are harmless. The
@@ -101,57 +113,60 @@ class Precision(NamedTuple):
         """
         if self.total is None or abs(self.total) > CANCELS * self.partials.l1_norm:
             return 0.0
-        least, most = float(strip.min()), float(strip.max())
-        if not (least * most > 0 and 2 * (most - least) <= max(abs(least), abs(most)) < math.inf):
-            return 0.0
-        middle = np.float32((least + most) / 2)
-        strip -= middle
-        return float(middle)
+        if low * high > 0 and 2 * (high - low) <= max(abs(low), abs(high)):
+            return float(np.float32((low + high) / 2))
+        return 0.0
 
-    @property
-    def is_possible(self) -> bool:
-        """Tell whether float32 can be accurate enough at all."""
-        return (self.partials.roundings + 3) * SINGLE_EPSILON <= TOLERANCE
+    def is_accurate(self, sums: NDArray[Any], highest: float, middle: float = 0) -> bool:
+        """Tell whether a strip's sums are finite and accurate enough.
 
-    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any], middle: float = 0) -> bool:
-        """Tell whether a strip's sums are finite and, in float32, accurate enough.
-
-        A centered strip had ``middle`` subtracted, and its sums had their share of it added.
+        Args:
+            sums: (rows, W', C) or (rows, W', N), without the bias.
+            highest: the largest magnitude of the strip's values.
+            middle: was subtracted from them before, and its share added to the sums.
 
         >>> precision = Precision(Partials.any_order(9, 9.0), bias=0)
-        >>> precision.is_accurate(np.float32([9, 9]), np.float32([81]))
+        >>> precision.is_accurate(np.float32([[[81]]]), highest=9)
         True
-        >>> precision.is_accurate(np.float32([9, 9]), np.float32([1e-3]))
+        >>> precision.is_accurate(np.float32([[[1e-3]]]), highest=9)
         False
         """
-        greatest, least = float(sums.max()), float(sums.min())
-        if not math.isfinite(greatest - least):
-            return False
-        if sums.dtype != SINGLE:
-            return True
-        highest = max(float(strip.max()), -float(strip.min()))
-        if not math.isfinite(highest):  # a weight that float32 holds as 0 would hide it
-            return False
-        roundings, l1_norm, walk, signed = self.partials
-        steps = max(2 * math.hypot(walk, math.sqrt(3) * l1_norm), 2 / 3 * signed + l1_norm)
-        error = SINGLE_EPSILON * steps * highest
-        error += SINGLE_EPSILON * abs((self.total or 0) * middle)
-        error += (roundings + 3) * SINGLE_TINY * (1 + l1_norm + highest)
+        return self.suffices(self.error(highest, middle), sums)
+
+    def suffices(self, error: float, sums: NDArray[Any]) -> bool:
+        """Tell whether sums are finite, and so large that an error is harmless."""
         if isinstance(self.bias, tuple):
-            largest = float(np.abs(_extremes(sums) + np.array(self.bias, DOUBLE)).max())
+            ends = np.stack([sums.max(axis=(0, 1)), sums.min(axis=(0, 1))])
+            largest = float(np.abs(ends + np.array(self.bias, DOUBLE)).max())
         else:
+            greatest, least = float(sums.max()), float(sums.min())
             largest = max(abs(greatest + self.bias), abs(least + self.bias))
-        if error > TOLERANCE * largest and highest > 0:
-            return False
-        return self.is_possible and not (self.spread and _has_outliers(strip, highest))
+        return math.isfinite(largest) and error <= TOLERANCE * largest
+
+    def error(self, highest: float, middle: float = 0) -> float:
+        """Bound the error of sums of values up to ``highest``; 0 is summed without any."""
+        if not highest:
+            return 0.0
+        _, l1_norm, walk, signed = self.partials
+        steps = max(2 * math.hypot(walk, math.sqrt(3) * l1_norm), 2 / 3 * signed + l1_norm)
+        steps = steps * highest + abs((self.total or 0) * middle)
+        return SINGLE_EPSILON * steps + self._lost(highest)
+
+    def error_of_few(self, magnitudes: float, highest: float) -> float:
+        """Bound the error of sums that hardly weigh more than a few outliers.
+
+        However the roundings fall, each moves a sum by no more than ``u`` times the sum of
+        ``magnitudes``.
+        """
+        return (self.partials.roundings + 3) * SINGLE_EPSILON * magnitudes + self._lost(highest)
+
+    def _lost(self, highest: float) -> float:
+        """Return a bound on what is lost where terms are too small for float32."""
+        roundings, l1_norm, _, _ = self.partials
+        return (roundings + 3) * SINGLE_TINY * (1 + l1_norm + highest)
 
 
-def _extremes(sums: NDArray[Any]) -> NDArray[Any]:
-    """Return the maximum and the minimum of each filter's sums, (2, N)."""
-    return np.stack([sums.max(axis=(0, 1)), sums.min(axis=(0, 1))])
-
-
-def _has_outliers(strip: NDArray[Any], highest: float) -> bool:
+def has_outliers(strip: NDArray[Any], highest: float) -> bool:
     """Tell whether some values are so much smaller than the highest that it is an outlier."""
     step, row = max(strip.size // SAMPLES, 1), strip[0].size
     while math.gcd(step, row) > 1:  # otherwise some columns would never be looked at

@@ -358,3 +358,13 @@ def test_biases_count_in_the_sum_of_maps():
 
 def test_lists_of_numpys_integers_stay_integers():
     assert cross_correlate([[np.uint64(2**64 - 1), 1]], [[1]]).tolist() == [[2**64 - 1, 1]]
+
+
+def test_later_calls_leave_earlier_results_alone():
+    """Sums go straight into the result; no later call may take its memory for other sums."""
+    rng = np.random.default_rng(0)
+    image, kernel = rng.random((1200, 900), np.float32), Kernel(rng.random((5, 5)))
+    found = cross_correlate(image, kernel, threads=2)
+    kept = found.copy()
+    cross_correlate(1 - image, KernelSet("twice", (kernel, kernel), "sum"), threads=1)
+    np.testing.assert_array_equal(found, kept)

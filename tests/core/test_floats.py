@@ -145,3 +145,25 @@ def test_sums_in_float32_do_not_overflow_on_the_way():
     image = np.array([[3e38, 3e38, -3e38]], np.float32)
     actual = cross_correlate(image, [[1, 1, 1]], padding="valid")
     assert actual[0, 0] == np.float32(3e38)
+
+
+@pytest.mark.parametrize("method", ["auto", "direct", "separable", "toeplitz", "fft"])
+@pytest.mark.parametrize("kernel", ["separable", "equal", "dense"])
+@pytest.mark.parametrize("largest", [1.5e308, 1e150, 1e-4])
+def test_sums_in_float64_do_not_overflow_on_the_way(method, kernel, largest, exactly, by_loops):
+    """Either the pixels are near the end of the range, or the weights, or only their products."""
+    rng = np.random.default_rng(3)
+    image = rng.uniform(0.9, 1, (6, 9)) * largest
+    weights = {
+        "separable": np.outer([1, 1, 1, -1], [1, -1, 0.25]),
+        "equal": np.array([[1, 1], [1, -1], [-1, 0]]),
+        "dense": rng.uniform(0.5, 1, (3, 4)) * [1, 1, -1, -1],
+    }[kernel] * (1.5e308 / largest if largest > 1e-4 else 1.5e308)
+    image[5, 8] = np.inf  # other windows are as before
+    if method == "separable" and kernel != "separable":
+        method = "auto"
+    found = cross_correlate(image, weights, method=method, padding="valid")
+    image[5, 8] = 0
+    expected = by_loops(exactly(image), exactly(weights), padding="valid")
+    expected = np.vectorize(float)(expected)[:3, :5]
+    assert np.abs(found[:3, :5] - expected).max() <= 1e-12 * 9 * 1.5e308 * min(largest, 1)

@@ -40,16 +40,39 @@ def test_one_nodata_pixel_leaves_its_tile_alone(method, outlier, side, stride, r
     assert worst(found, image, kernel, weighed, **options) <= 1e-5
 
 
+@pytest.mark.parametrize("nodata", [NODATA, -1e30])
 @pytest.mark.parametrize("method", ["auto", "fft", "toeplitz", "direct"])
-def test_nodata_does_not_hide_sums_that_cancel(method, rng):
+def test_nodata_does_not_hide_sums_that_cancel(method, nodata, rng):
     """Beside a large sum, float32 sums of a bright, even sky would seem accurate enough."""
     image = (1e5 + rng.standard_normal((60, 50))).astype("f4")
-    image[:, :10] = NODATA
+    image[:, :10] = nodata
     kernel = kernel_of(7, rng)
     kernel -= kernel.sum() / 48 * (kernel != 0)
     found = cross_correlate(image, kernel, method=method, padding="valid")
     weighed = windows_with(image < 0, kernel, padding="valid")
     assert worst(found, image, kernel, weighed, padding="valid") <= 1e-5
+
+
+@pytest.mark.parametrize("method", ["auto", "direct", "toeplitz"])
+def test_nodata_does_not_hide_another_outlier(method, rng):
+    image = (1e5 + rng.standard_normal((60, 50))).astype("f4")
+    image[:, :10], image[:, 40:] = -1e30, 1e15
+    kernel = kernel_of(7, rng)
+    kernel -= kernel.sum() / 48 * (kernel != 0)
+    found = cross_correlate(image, kernel, method=method, padding="valid")[:, 10:34]
+    exact = cross_correlate(image[:, 10:40].astype("f8"), kernel, padding="valid")
+    assert np.abs(found - exact).max() <= 1e-5 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("method", ["auto", "direct", "toeplitz"])
+def test_windows_of_nothing_but_nodata_cancel(method, rng):
+    """Only one window weighs another pixel, with little weight."""
+    image, kernel = np.full((30, 30), 1e30, "f4"), kernel_of(5, rng).astype("f4")
+    image[0, 0], kernel[0, 0], kernel[-1, -1] = 1, 1e-6, 0
+    kernel[-1, -1] = -kernel.sum(dtype="f8")
+    found = cross_correlate(image, kernel, method=method, padding="valid")
+    exact = cross_correlate(image.astype("f8"), kernel, method="direct", padding="valid")
+    assert np.abs(found - exact).max() <= 1e-5 * np.abs(exact).max()
 
 
 def test_nodata_in_a_bank(rng):

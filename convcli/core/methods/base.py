@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from convcli.core.precision import Precision
 from convcli.geometry import Geometry
 
 KEPT_BYTES = 1 << 24  # most memory that one workspace keeps between calls
@@ -65,7 +66,8 @@ def borrow() -> Workspace:
 
 
 def give_back(workspace: Workspace) -> None:
-    """Keep a workspace for later calls, unless it is large."""
+    """Keep a workspace for later calls, unless it is large, and let go of the result."""
+    workspace.result = None
     if sum(buffer.nbytes for buffer in workspace.values()) <= KEPT_BYTES:
         _free.append(workspace)
 
@@ -82,9 +84,19 @@ class SumMethod:
     dtype: np.dtype[Any] | None = None
 
     @property
+    def sums_all(self) -> bool:
+        """Whether the sums of every strip are accurate, also of one that holds NaN."""
+        return False
+
+    @property
+    def precision(self) -> Precision | None:
+        """A bound on the error of sums in float32; None for other sums."""
+        return None
+
+    @property
     def is_possible(self) -> bool:
         """Whether sums can be accurate enough at all."""
-        return True
+        return self.precision is None or self.precision.is_possible
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -105,12 +117,12 @@ class SumMethod:
 
         Returns:
             (rows, W', C), or (rows, W', N) for a kernel that sums over channels. Integer sums have
-            the accumulator's type. None for a strip that this method cannot sum accurately.
+            the accumulator's type. None for a strip that this method cannot sum.
         """
         raise NotImplementedError
 
     def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
-        """Tell whether the sums of a strip, or some of them and 0, are as accurate as promised."""
+        """Tell whether sums in float64 are as accurate as promised, if they are finite."""
         return True
 
     def describe(self) -> str:

@@ -7,6 +7,7 @@ see :mod:`convcli.core.methods.taps` and :mod:`convcli.core.methods.passes`. A s
 first by :mod:`convcli.core.methods.polyphase`.
 """
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import SumTypes
+from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.passes import Passes
 from convcli.core.methods.polyphase import Polyphase
@@ -28,6 +29,7 @@ from convcli.geometry import Geometry
 # there are at least MIN_STRIPS of them, so that no thread idles.
 STRIP_BYTES = 1 << 21
 MIN_STRIPS = 4
+LARGEST_EXPONENT = 1023  # of float64: all numbers below 2.0**1023 are finite
 ROUNDINGS = 2  # of a term's products, beside one for each tap that is added
 
 
@@ -53,19 +55,20 @@ class DirectMethod(SumMethod):
         self.schedules, self.types, self.geometry, self.dtype = schedules, types, geometry, dtype
         self._passes: dict[tuple[int, ...], list[Passes]] = {}  # of each shape of a strip
 
+    @property
+    def sums_all(self) -> bool:
+        """Whether the sums of every strip are accurate: but for float32, they are."""
+        return self.dtype != SINGLE
+
     @cached_property
-    def precisions(self) -> list[Precision]:
-        """Those of the schedules."""
-        bias, schedules = self.types.bias, self.schedules()
-        biases = bias if isinstance(bias, tuple) else [bias] * len(schedules)
-        return [
-            Precision(
-                Partials.any_order(schedule.taps + ROUNDINGS, schedule.l1_norm),
-                bias,
-                self.types.spread,
-            )
-            for schedule, bias in zip(schedules, biases, strict=True)
-        ]
+    def precision(self) -> Precision | None:
+        """The bound on the error of sums in float32."""
+        if self.sums_all:
+            return None
+        schedules = self.schedules()
+        taps, norms = zip(*((each.taps, each.l1_norm) for each in schedules), strict=True)
+        partials = Partials.any_order(max(taps) + ROUNDINGS, max(norms))
+        return Precision(partials, self.types.bias, self.types.spread)
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -79,18 +82,14 @@ class DirectMethod(SumMethod):
         method = "direct" if schedules[0].column is None else "separable"
         return f"{method}: {count_text(taps, 'tap')} in at most {cost} over {self.dtype}"
 
-    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
-        """Tell whether the sums of each schedule are accurate enough, if they are in float32."""
-        if self.dtype != np.float32:
-            return True
-        parts = np.split(sums, len(self.precisions), axis=2) if self.types.summed else [sums]
-        return all(
-            precision.is_accurate(strip, part)
-            for precision, part in zip(self.precisions, parts, strict=True)
-        )
+    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
+        """Sum the windows tap by tap."""
+        sums = self._sum_taps(strip, rows, workspace)
+        if self.dtype == DOUBLE and not math.isfinite(float(np.einsum("ijk->", sums))):
+            return self._without_overflow(strip, sums, rows, workspace)
+        return sums
 
-    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows tap by tap; None if float32 is too inaccurate."""
+    def _sum_taps(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
         phases = Polyphase.of(strip, self.geometry, workspace, summed=self.types.summed)
         columns = self.geometry.output_shape[1]
         passes = self._passes.get(strip.shape)
@@ -99,13 +98,28 @@ class DirectMethod(SumMethod):
                 Passes(schedule, phases, self.geometry, rows) for schedule in self.schedules()
             ]
         maps = []
-        for one, precision in zip(passes, self.precisions, strict=True):
+        for one in passes:
             flat = one.sum(phases.planes, workspace)
             sums = flat.reshape(rows, -1, phases.interleaved)[:, :columns]
-            if self.dtype == np.float32 and not precision.is_accurate(strip, sums):
-                return None
             maps.append(sums if len(passes) == 1 else sums.copy())
         return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
+
+    def _without_overflow(
+        self, strip: NDArray[Any], sums: NDArray[Any], rows: int, workspace: Workspace
+    ) -> NDArray[Any]:
+        """Sum values divided by a power of 2 where partial sums may have overflowed."""
+        highest = float(np.abs(np.where(np.isfinite(strip), strip, 0)).max())
+        # Equal weights are multiplied after their values are added.
+        weights = self.types.weights
+        weight = max(float(weights.max()), -float(weights.min()), 1.0)
+        bits = math.frexp(highest)[1] + math.frexp(weight)[1] + weights.size.bit_length()
+        excess = bits - LARGEST_EXPONENT
+        if excess <= 0:
+            return sums
+        sums = sums.copy()
+        divided = self._sum_taps(np.ldexp(strip, -excess), rows, workspace)
+        np.ldexp(divided, excess, out=sums, where=~np.isfinite(sums))
+        return sums
 
 
 def rows_per_strip(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> int:

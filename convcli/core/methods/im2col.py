@@ -10,7 +10,7 @@ Source: Chellapilla, Puri and Simard, *High Performance Convolutional Neural Net
 Processing*, 2006.
 
 Integers come out exactly if the floating-point type holds their sums. NaN would spread to weights
-of 0, and float32 may be too inaccurate; such strips are refused.
+of 0.
 """
 
 import math
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import SumTypes
+from convcli.core.dtypes import DOUBLE, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.toeplitz import SINGLE_THREAD_GEMM
@@ -51,8 +51,10 @@ class Im2colMethod(SumMethod):
         return weights.reshape(len(weights), -1).astype(self.kind, copy=False).T
 
     @cached_property
-    def precision(self) -> Precision:
-        """The bound on the error of these sums."""
+    def precision(self) -> Precision | None:
+        """The bound on the error of sums in float32, unless they are exact."""
+        if self.kind == DOUBLE or self.types.is_exact:
+            return None
         taps, filters = self.columns.shape
         shape = -(-taps // (self.group * BLOCK_TAPS)), self.group, BLOCK_TAPS, filters
         weights = self.columns
@@ -79,12 +81,8 @@ class Im2colMethod(SumMethod):
         size = f"windows of {count_text(taps, 'tap')} times {count_text(filters, 'filter')}"
         return f"matrix: {size}, over {self.columns.dtype}"
 
-    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
-        """Tell whether the sums are finite, and accurate enough in float32."""
-        return self.types.is_exact or self.precision.is_accurate(strip, sums)
-
-    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows over the channels, for every filter; None if inaccurate."""
+    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
+        """Sum the windows over the channels, for every filter."""
         kind, columns = self.columns.dtype, self.geometry.output_shape[1]
         sums = workspace.take("sums", (rows, columns, self.columns.shape[1]), kind)
         phases = Polyphase.of(strip, self.geometry, workspace, summed=True)
@@ -94,9 +92,7 @@ class Im2colMethod(SumMethod):
             part = slice(left, min(left + step, columns))
             windows = self._windows(phases, rows, part, workspace)
             self._multiply(windows, sums[:, part].reshape(-1, sums.shape[2]), workspace)
-        if self.types.is_exact:
-            return sums.astype(self.types.accumulator)
-        return sums if self.is_accurate(strip, sums) else None
+        return sums.astype(self.types.accumulator) if self.types.is_exact else sums
 
     def _windows(
         self, phases: Polyphase, rows: int, part: slice, workspace: Workspace

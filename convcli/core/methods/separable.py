@@ -65,8 +65,10 @@ class SeparableMethod(SumMethod):
         )
 
     @cached_property
-    def precision(self) -> Precision:
-        """The bound on the error of these sums: that of both products, and of the factors."""
+    def precision(self) -> Precision | None:
+        """The bound on the error of sums in float32: that of both products, and of the factors."""
+        if self.dtype == DOUBLE:
+            return None
         column, row = (Partials.nested(factor[:, np.newaxis]) for factor in self.factors)
         l1_norm = column.l1_norm * row.l1_norm
         walk = math.hypot(column.walk * row.l1_norm, column.l1_norm * row.walk)
@@ -74,11 +76,6 @@ class SeparableMethod(SumMethod):
         signed += 1.5 * SINGLE_FACTORS / SINGLE_EPSILON * l1_norm
         partials = Partials(column.roundings + row.roundings, l1_norm, walk, signed)
         return Precision(partials, self.types.bias, self.types.spread)
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether sums can be accurate enough at all; in float64 they always are."""
-        return self.dtype == DOUBLE or self.precision.is_possible
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -94,14 +91,8 @@ class SeparableMethod(SumMethod):
         column, row = (size_text(band.shape) for band in self.bands)
         return f"separable: products with bands of {column} and {row} over {self.dtype}"
 
-    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
-        """Tell whether the sums are finite, and accurate enough in float32."""
-        return self.precision.is_accurate(strip, sums)
-
-    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows channel by channel; None if they are not finite or too inaccurate."""
-        if self.dtype == DOUBLE and not math.isfinite(float(strip.max()) - float(strip.min())):
-            return None  # it would take longer to find out from the sums
+    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
+        """Sum the windows channel by channel."""
         channels, width = strip.shape[2], self.geometry.output_shape[1]
         phases = Polyphase.of(strip, self.geometry, workspace, summed=channels > 1)
         column, row = self.bands
@@ -127,8 +118,7 @@ class SeparableMethod(SumMethod):
                 out=part.reshape(bands, self.rows, count, -1).transpose(0, 2, 1, 3),
             )
         whole = sums.reshape(channels, bands * self.rows, width)[:, :rows]
-        found = np.moveaxis(whole, 0, 2)
-        return found if self.is_accurate(strip, found) else None
+        return np.moveaxis(whole, 0, 2)
 
 
 def block_shape(geometry: Geometry) -> tuple[int, int]:

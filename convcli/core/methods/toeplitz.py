@@ -14,17 +14,16 @@ each. A stride is removed first by :mod:`convcli.core.methods.polyphase`; each r
 matrices.
 
 Integers come out exactly if the floating-point type holds their sums. NaN would spread to the zeros
-of a band, and float32 may be too inaccurate; such strips are refused.
+of a band.
 """
 
-import math
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes
+from convcli.core.dtypes import DOUBLE, SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.polyphase import Polyphase
@@ -69,20 +68,17 @@ class ToeplitzMethod(SumMethod):
         return bands
 
     @cached_property
-    def precision(self) -> Precision:
-        """The bound on the error of these sums."""
+    def precision(self) -> Precision | None:
+        """The bound on the error of sums in float32, unless they are exact."""
+        if self.dtype == DOUBLE or self.types.is_exact:
+            return None
         # A tap is added up in its product, and the product to all others; a stride makes more.
         products = [band[0][band[0] != 0] for band in self.bands.values()] or [np.zeros(1)]
         taps = np.zeros((len(products), max(map(len, products)), 1))
         for product, weights in zip(taps, products, strict=True):
             product[-len(weights) :, 0] = weights  # zeros come first, where they have no sums
-        total = None if self.types.is_exact else float(self.types.weights.sum())
+        total = float(self.types.weights.sum())
         return Precision(Partials.nested(taps), self.types.bias, self.types.spread, total)
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether sums can be accurate enough at all; in float64 they always are."""
-        return self.dtype == DOUBLE or self.types.is_exact or self.precision.is_possible
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
@@ -99,26 +95,13 @@ class ToeplitzMethod(SumMethod):
         size = size_text(next(iter(self.bands.values()), np.zeros((self.rows, 0))).shape)
         return f"toeplitz: {len(self.bands)} products with bands of {size} over {self.dtype}"
 
-    def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
-        """Tell whether the sums are finite, and accurate enough in float32."""
-        return self.types.is_exact or self.precision.is_accurate(strip, sums)
-
-    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any] | None:
-        """Sum the windows; None if the sums are not finite or too inaccurate."""
-        if self.dtype == DOUBLE and not math.isfinite(float(strip.max()) - float(strip.min())):
-            return None  # it would take longer to find out from the sums
-        middle = 0.0
-        if self.dtype == SINGLE:  # the rows after those that are needed are 0
-            middle = self.precision.center(strip[: self.geometry.rows_needed(rows)])
+    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
+        """Sum the windows."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
         flat = self._multiply(phases, -(-rows // self.rows), workspace)[:rows]
         sums = flat.reshape(rows, columns, phases.interleaved)
-        if self.types.is_exact:
-            return sums.astype(self.types.accumulator)
-        if middle:
-            sums += (self.precision.total or 0) * middle
-        return sums if self.precision.is_accurate(strip, sums, middle) else None
+        return sums.astype(self.types.accumulator) if self.types.is_exact else sums
 
     def _multiply(self, phases: Polyphase, count: int, workspace: Workspace) -> NDArray[Any]:
         """Return the sum of all bands' products, (count * R, W' * C)."""

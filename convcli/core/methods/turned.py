@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from convcli.core.dtypes import SumTypes
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.methods.direct import rows_per_strip
+from convcli.core.precision import Precision
 from convcli.geometry import Geometry, Pads, Pair
 
 BESIDE = 512  # columns that pieces may fill
@@ -109,9 +110,14 @@ class TurnedMethod(SumMethod):
         return layout, self.make(self.types, layout.geometry)
 
     @property
-    def is_possible(self) -> bool:
-        """Tell whether the other method can be accurate enough at all."""
-        return self._usual_method.is_possible
+    def precision(self) -> Precision | None:
+        """The other method's; it does not depend on how many rows a strip has."""
+        return self._usual_method.precision
+
+    @property
+    def sums_all(self) -> bool:
+        """The other method's."""
+        return self._usual_method.sums_all
 
     @property
     def _usual_method(self) -> SumMethod:
