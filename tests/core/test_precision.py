@@ -138,6 +138,23 @@ def test_weights_of_any_size_are_factored_truly():
     assert np.isclose(cross_correlate(image, kernel, padding="valid")[0, 0], 1e15)
 
 
+@pytest.mark.parametrize("method", ["auto", "separable", "toeplitz", "fft"])
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("sides", [(5, 7), (1, 9), (9, 1)])
+def test_channels_do_not_mix(method, kind, channels, sides):
+    """Rows that fill whole bands, so that the sums could take the result's memory."""
+    rng = np.random.default_rng(6)
+    image = rng.random((32 + sides[0] - 1, 64 + sides[1] - 1, channels)).astype(kind)
+    kernel = np.outer(rng.random(sides[0]), rng.random(sides[1]))
+    found = cross_correlate(image, kernel, method=method, padding="valid")
+    planes = [
+        cross_correlate(plane.astype("f8"), kernel, method="direct", padding="valid")
+        for plane in np.moveaxis(image, 2, 0)
+    ]
+    np.testing.assert_allclose(found, np.stack(planes, 2), rtol=1e-5 if kind == "f4" else 1e-12)
+
+
 @pytest.mark.processes
 @pytest.mark.parametrize("form", ["tall", "bank", "rank one"])
 def test_bytes_do_not_depend_on_the_threads_of_blas(form):

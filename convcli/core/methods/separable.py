@@ -98,8 +98,11 @@ class SeparableMethod(SumMethod):
         column, row = self.bands
         bands, blocks, item = -(-rows // self.rows), width // self.columns, self.dtype.itemsize
         halves = workspace.take("halves", (bands, blocks, self.rows, len(row)), self.dtype)
-        # In the order of the result if the image is gray.
-        sums = workspace.take_sums((channels, bands, self.rows, width), self.dtype)
+        shape = channels, bands, self.rows, width
+        if channels == 1:
+            sums = workspace.take_sums(shape, self.dtype)
+        else:  # not in the order of the result
+            sums = workspace.take("sums", shape, self.dtype)
         # A last block ends with the row, and repeats some of what the one before has summed.
         parts = [(0, blocks), (width - self.columns, 1)][: 1 + (width % self.columns > 0)]
         for (plane, out), (start, count) in product(zip(phases.planes, sums, strict=True), parts):
