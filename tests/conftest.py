@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
@@ -39,6 +40,28 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if "not slow" in config.option.markexpr:
         settings.load_profile("fast")
+
+
+# Workers of a program with a second thread are not forked from it, but by a fork server.
+TWO_THREADS = """
+import threading, time
+from convcli.__main__ import main
+if __name__ == "__main__":
+    threading.Thread(target=time.sleep, args=(1e6,), daemon=True).start()
+    main()
+"""
+
+
+@pytest.fixture(params=["forked", "by a fork server"])
+def with_workers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
+    """The program as a command line to start, once for each way in which its workers start."""
+    if request.param == "forked":
+        return [sys.executable, "-m", "convcli"]
+    script = tmp_path_factory.mktemp("program") / "two_threads.py"
+    script.write_text(TWO_THREADS)
+    return [sys.executable, str(script)]
 
 
 MEAN_DIFFERENCE, FAR, FAR_SHARE = 3.0, 48, 0.03  # of 255: on average, of one pixel; of all pixels

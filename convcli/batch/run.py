@@ -21,7 +21,7 @@ from convcli.errors import UsageError
 
 # No processes are possible: too few open files, no semaphores, no threads to serve them.
 NO_PROCESSES = (OSError, RuntimeError, ImportError)
-OPEN_FILES = 10  # that this process holds open for each worker
+OPEN_FILES = 4  # that this process holds open for each worker
 MAX_WORKERS = 1 << 10
 
 
@@ -47,16 +47,14 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
         UsageError: the cluster cannot be used.
     """
     pending = _with_stale_files_deleted(jobs.jobs())
-    if jobs.count is None:
-        with suppress(RuntimeError):  # without threads, the list is read when its turn comes
-            pending = Prefetch(pending)
     if execution.scheduler is not None:
         if jobs.reads_stdin:
             raise UsageError("a cluster reads files, not standard input; leave out --scheduler")
         from convcli.batch.executors.dask import Cluster
 
         cluster = Cluster(execution, options.single_threaded())
-        return run_in_order(pending, cluster, options, fail_fast=execution.fail_fast)
+        ahead = _read_ahead(pending, jobs)
+        return run_in_order(ahead, cluster, options, fail_fast=execution.fail_fast)
     memory = memory_limit(execution.max_memory)
     check = partial(check_fits, limit=memory)
     serially = partial(run_serially, pending, reserve_memory=check, fail_fast=execution.fail_fast)
@@ -73,7 +71,16 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
         pool = ProcessPool(max(size, 1), options, memory, execution.timeout)
     except NO_PROCESSES:
         return serially(options)
-    return run_in_order(pending, pool, options, fail_fast=execution.fail_fast)
+    ahead = _read_ahead(pending, jobs)  # by a thread, beside which nothing is forked
+    return run_in_order(ahead, pool, options, fail_fast=execution.fail_fast)
+
+
+def _read_ahead(pending: Iterator[Job], jobs: JobList) -> Iterator[Job]:
+    """Read a list from a pipe by a thread, so that results need not wait for it."""
+    if jobs.count is None:
+        with suppress(RuntimeError):  # without threads, the list is read when its turn comes
+            return Prefetch(pending)
+    return pending
 
 
 def _with_stale_files_deleted(jobs: Iterable[Job]) -> Iterator[Job]:

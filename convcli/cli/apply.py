@@ -171,7 +171,7 @@ def _prepare_workers(
         return inputs
     one = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not set(inputs[0]) & set("*?[")
     if not (one or context.resilient_parsing):
-        from convcli.batch.executors.forkserver import warm_up
+        from convcli.batch.executors.start_method import warm_up
 
         warm_up()
     return inputs

@@ -209,7 +209,7 @@ def _limit_blas() -> None:
     The fit runs its own threads on parts of the windows. Threads of BLAS would also wait for each
     other at every step, which takes seconds if other programs use the processor.
     """
-    from convcli.batch.executors.forkserver import BLAS_THREAD_VARIABLES
+    from convcli.batch.executors.start_method import BLAS_THREAD_VARIABLES
 
     if "numpy" not in sys.modules:
         for name in BLAS_THREAD_VARIABLES:

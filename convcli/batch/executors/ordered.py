@@ -11,7 +11,7 @@ from convcli.batch.job import Job, JobOptions, JobResult, known_result
 
 Item = TypeVar("Item")
 JobResults = Generator[JobResult, None, None]
-RUN_AHEAD = 8  # jobs per worker that may be submitted before the first of them is yielded
+RUN_AHEAD = 32  # jobs per worker that may be submitted before the first of them is yielded
 PREFETCHED = 256  # items
 
 

@@ -6,22 +6,24 @@ import os
 import signal
 import threading
 import time
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Iterable, MutableSequence, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pickle import dumps
 from typing import NoReturn
 
 from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.batch.memory import check_fits
 from convcli.batch.run_job import run_job
-from convcli.errors import ImageError
 
 WAITING = -1  # in reserved_bytes: the worker waits for memory and holds none
 
 
 @dataclass
 class _Worker:
-    """This process; see :func:`begin`."""
+    """This process; see :func:`serve`."""
 
     options: JobOptions
     memory: int
@@ -37,12 +39,20 @@ class Cancelled(BaseException):
     """The run is cancelled; the job that is running must end."""
 
 
-def begin(
-    options: JobOptions, memory: int, worker_index: int, reserved_bytes: MutableSequence[int]
+def serve(
+    connection: Connection,
+    inherited: Iterable[Connection],
+    options: JobOptions,
+    memory: int,
+    worker_index: int,
+    reserved_bytes: MutableSequence[int],
 ) -> None:
-    """Set up a worker process.
+    """Run the jobs that come on a connection, and send their results, until the parent closes it.
 
     Args:
+        connection: to the parent. Lists of jobs come, and results go, one at a time; None, which
+            goes first, says that the process has started.
+        inherited: what a forked process must close.
         options: the run's options.
         memory: bytes that all workers may take together.
         worker_index: this worker's place in ``reserved_bytes``.
@@ -50,18 +60,33 @@ def begin(
     """
     global _worker
     _worker = _Worker(options, memory, worker_index, reserved_bytes)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and signals the workers
-    signal.signal(signal.SIGTERM, _cancel)
+    for each in inherited:
+        each.close()
+    _take_signals()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+    with suppress(Cancelled, EOFError, ConnectionError):
+        connection.send(None)
+        while True:
+            for job in connection.recv():
+                connection.send_bytes(dumps(_work_on(job)))  # faster than multiprocessing's pickle
+    os._exit(0)  # without what the parent would do at its end
 
 
-def work_on(job: Job) -> JobResult:
+def _take_signals() -> None:
+    """Replace the parent's handlers: it handles the signals of a terminal, and cancels workers."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _cancel)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _work_on(job: Job) -> JobResult:
     """Run one job; its image is read as soon as there is memory for it."""
     try:
         _worker.busy = True
         return run_job(job, _worker.options, _reserve_memory)
-    except Cancelled:
-        return JobResult(job.source.path, error=ImageError(job.source.name, "cancelled"))
     finally:
         _worker.busy = False
         _worker.reserved_bytes[_worker.index] = 0

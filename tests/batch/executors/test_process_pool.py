@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +23,16 @@ from convcli.filtering import Filter
 from convcli.kernels.spec import get_kernel
 
 pytestmark = pytest.mark.processes
+once = pytest.mark.parametrize("with_workers", ["forked"], indirect=True)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-COMMAND = [sys.executable, "-m", "convcli", "apply"]
+COMMAND: list[str] = []  # convcli apply
 SLOW = ["-k", "gaussian:21,sigma=4", "--method", "direct"]
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
+def here(tmp_path, monkeypatch, with_workers):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys.modules[__name__], "COMMAND", [*with_workers, "apply"])
     return tmp_path
 
 
@@ -73,8 +76,16 @@ def children(parent):
 
 
 def workers(parent):
-    """The workers of a process: children of its forkserver."""
+    """The workers of a process: its children, or those of its fork server."""
+    if "-m" in COMMAND:
+        return children(parent)
     return [worker for child in children(parent) for worker in children(child)]
+
+
+def sockets(process):
+    """The sockets that a process has open."""
+    links = [str(path.readlink()) for path in Path(f"/proc/{process}/fd").iterdir()]
+    return {link for link in links if link.startswith("socket:")}
 
 
 def is_running(process):
@@ -178,13 +189,14 @@ def test_one_image_has_a_timeout_as_well():
     assert "took longer" in done.stderr
 
 
-# A system with neither a forkserver, SIGKILL nor signal masks; its SIGTERM ends a process by force.
+# A system with neither fork nor signal masks; its SIGTERM ends a process by force.
 WINDOWS = """
 import multiprocessing, os, signal
-kill, number = os.kill, signal.SIGKILL
-os.kill = lambda process, _: kill(process, number)
+kill, list_folder = os.kill, os.listdir
+os.kill = lambda process, _: kill(process, signal.SIGKILL)
+os.listdir = lambda folder: list_folder(folder if folder != "/proc/self/task" else "nowhere")
 multiprocessing.get_all_start_methods = lambda: ["spawn"]
-for name in ("SIGKILL", "SIG_BLOCK", "SIG_SETMASK", "pthread_sigmask"):
+for name in ("SIG_BLOCK", "SIG_UNBLOCK", "SIG_SETMASK", "pthread_sigmask"):
     delattr(signal, name)
 if __name__ == "__main__":
     from convcli.cli.main import main
@@ -192,6 +204,7 @@ if __name__ == "__main__":
 """
 
 
+@once
 @pytest.mark.posix
 def test_workers_that_are_spawned_and_killed_as_on_windows():
     images(4)
@@ -210,6 +223,30 @@ def test_workers_that_are_spawned_and_killed_as_on_windows():
     assert error == "Error: in/001large.png: took longer than --timeout 1 seconds"
     assert last == "4 of 5 done, 1 failed"
     assert (len(names("out")), no_temporary_files("out")) == (4, True)
+
+
+# A program whose decoder crashes at one of the images.
+KILLING = """
+import os, signal
+from convcli.batch import run_job
+from convcli.cli.main import main
+read = run_job.read_image
+def read_or_die(path, **options):
+    if path.name == "005.png":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(path, **options)
+run_job.read_image = read_or_die
+main()
+"""
+
+# A program that has printed something which is not flushed yet, and does more when it ends.
+BUFFERED = """
+import atexit, sys
+from convcli.cli.main import main
+atexit.register(print, "at the end")
+sys.stdout.write("buffered\\n")
+main()
+"""
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -310,13 +347,11 @@ def test_a_worker_killed_with_nothing_to_do_costs_nothing():
     process.stdin.flush()
     assert process.stdout.readline()
     assert process.stdout.readline()
-    threads = Path(f"/proc/{process.pid}/task")
-    before, killed = len(list(threads.iterdir())), workers(process.pid)
+    killed = workers(process.pid)
+    assert killed
     for worker in killed:
         os.kill(worker, signal.SIGKILL)
-    # A worker has a thread that feeds it and one that watches it, which ends last: when it has
-    # noticed that the worker is dead.
-    wait_for(lambda: len(list(threads.iterdir())) <= before - 2 * len(killed))
+    wait_for(lambda: not any(map(is_running, killed)))
     _, err = process.communicate("in/002.png\nin/003.png\nin/004.png\n", timeout=30)
     assert (process.returncode, err, len(names("out/in"))) == (0, "", 5)
 
@@ -331,6 +366,7 @@ def test_a_timeout_that_all_but_few_exceed(seconds):
     assert "internal error" not in done.stderr
 
 
+@once
 def test_a_timeout_is_a_number(here):
     for text in ("inf", "nan"):
         assert run("-k", "blur", "x.png", "y.png", "--timeout", text).returncode == 2
@@ -358,6 +394,7 @@ def test_two_runs_share_a_folder():
     assert len(names("out")) == 60
 
 
+@once
 @pytest.mark.posix
 @linux
 def test_a_job_submitted_to_a_worker_that_has_just_died_is_run_by_the_next():
@@ -368,9 +405,10 @@ def test_a_job_submitted_to_a_worker_that_has_just_died_is_run_by_the_next():
     pool = ProcessPool(1, JobOptions((slow,)), 1 << 40)
     try:
         pool.submit(0, jobs[0])
-        (worker,) = wait_for(lambda: workers(os.getpid()))
-        os.kill(worker, signal.SIGKILL)
-        wait_for(lambda: not is_running(worker))
+        assert pool.finished() == {}  # it has started
+        (worker,) = active_children()
+        worker.kill()
+        wait_for(lambda: not is_running(worker.pid))
         pool.submit(1, jobs[1])
         results: dict[int, JobResult] = {}
         while len(results) < 2:
@@ -380,3 +418,57 @@ def test_a_job_submitted_to_a_worker_that_has_just_died_is_run_by_the_next():
     assert "died" in str(results[0].error)
     assert results[1].error is None
     assert names("out") == ["1.bmp"]
+
+
+@once
+@linux
+def test_of_several_small_images_in_a_message_a_death_costs_the_one_that_was_running():
+    images(30)
+    Path("killing.py").write_text(KILLING)
+    done = subprocess.run(
+        [sys.executable, "killing.py", "apply", "-k", "blur", "in", "--out-dir", "out", "-j", "1"],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    error, last = done.stderr.splitlines()
+    assert error.startswith("Error: in/005.png: the worker process died on this image")
+    assert last == "29 of 30 done, 1 failed"
+    expected = [f"{number:03}_blur.png" for number in range(30) if number != 5]
+    assert names("out") == [Path(name).name for name in done.stdout.split()] == expected
+
+
+@once
+def test_what_the_parent_has_buffered_and_registered_is_written_once():
+    images(5)
+    Path("buffered.py").write_text(BUFFERED)
+    command = [sys.executable, "buffered.py", "apply", "-k", "blur", "in", "--out-dir", "out"]
+    done = subprocess.run(
+        [*command, "-j", "2"],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    first, *printed, last = done.stdout.splitlines()
+    assert (done.returncode, first, last) == (0, "buffered", "at the end")
+    assert printed == [f"out/{number:03}_blur.png" for number in range(5)]
+
+
+@pytest.mark.posix
+@linux
+def test_a_worker_holds_no_connection_of_another():
+    images(5)
+    process = start(
+        "-k", "blur", "--files-from", "-", "--out-dir", "out", "-j", "3", stdin=subprocess.PIPE
+    )
+    process.stdin.write("in/000.png\n")
+    process.stdin.flush()
+    assert process.stdout.readline()
+    held = [sockets(worker) for worker in workers(process.pid)]
+    assert [len(each) for each in held] == [1, 1, 1]
+    assert len(set.union(*held)) == 3
+    assert process.communicate("in/001.png\n", timeout=30)[1] == ""

@@ -25,13 +25,13 @@ def many(save, rng):
 
 
 @pytest.fixture
-def started(program):
+def started(with_workers, here):
     """Start a run, and wait for its first line on stdout."""
     running = []
 
     def start(*arguments):
         process = subprocess.Popen(
-            [*program, "apply", *arguments],
+            [*with_workers, "apply", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -70,8 +70,8 @@ def test_a_signal_keeps_what_is_finished_and_leaves_no_temporary_file(
             image.load()
 
 
-def test_a_closed_terminal_ends_the_run_with_its_workers(program, many):
-    command = [*program, "apply", "-k", "gaussian:9,sigma=2", "in", "--out-dir", "out"]
+def test_a_closed_terminal_ends_the_run_with_its_workers(with_workers, many):
+    command = [*with_workers, "apply", "-k", "gaussian:9,sigma=2", "in", "--out-dir", "out"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, start_new_session=True, **pipes) as process:
         process.stdout.readline()
@@ -81,10 +81,10 @@ def test_a_closed_terminal_ends_the_run_with_its_workers(program, many):
     assert not list(Path("out").glob(".convcli*"))
 
 
-def test_a_hang_up_that_is_ignored_stays_ignored(program, save, rng):
+def test_a_hang_up_that_is_ignored_stays_ignored(with_workers, save, rng):
     for number in range(12):
         save(f"in/{number:02}.png", rng.integers(0, 256, (90, 90), np.uint8))
-    command = ["nohup", *program, "apply", "-k", "blur", "in", "--out-dir", "out"]
+    command = ["nohup", *with_workers, "apply", "-k", "blur", "in", "--out-dir", "out"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.PIPE}
     with subprocess.Popen(command, start_new_session=True, **pipes) as process:
         process.stdout.readline()
