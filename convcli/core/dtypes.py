@@ -81,6 +81,8 @@ def real_number(value: object, name: str, error: type[UsageError] = UsageError) 
     >>> real_number(np.float32(2), "bias"), real_number(0.5, "bias")
     (2, 0.5)
     """
+    if type(value) is int and -(2**63) <= value < 2**64:
+        return value
     single = isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "buif"
     if not single and not isinstance(value, Real | Decimal | np.bool):
         raise error(f"{name} must be a number, not {short_repr(value)}")
