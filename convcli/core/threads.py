@@ -53,11 +53,6 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) 
     The caller's thread is one of them, and starts without waiting for the others. numpy's warnings
     are off in all of them, whatever the caller's ``np.errstate``: each thread has its own.
     """
-    if threads == 1:
-        with np.errstate(all="ignore"):
-            for item in items:
-                work(item)
-        return
     waiting = deque(items)
     errors: list[BaseException] = []
 

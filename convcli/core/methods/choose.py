@@ -18,6 +18,7 @@ from convcli.core.dtypes import (
     SINGLE,
     ImageInfo,
     SumTypes,
+    smallest_integer,
 )
 from convcli.core.factors import rank_one_factors
 from convcli.core.methods.base import SumMethod
@@ -167,13 +168,23 @@ def _direct_method(
     types, geometry = problem.types, problem.geometry
     axis = None if types.summed else _pass_cost(geometry, passes, dtype)[1]
     if axis is None:
-        return DirectMethod(schedules, types, geometry, dtype)
+        narrow = _column_type(problem, schedules()[0]) if types.is_exact and passes else None
+        return DirectMethod(schedules, types, geometry, dtype, narrow)
 
     def make(types: SumTypes, geometry: Geometry) -> SumMethod:
         schedules = cache(partial(_schedules, types, method, geometry.stride))
         return DirectMethod(schedules, types, geometry, dtype)
 
     return TurnedMethod(axis, make, types, geometry, dtype)
+
+
+def _column_type(problem: Problem, schedule: TapSchedule) -> np.dtype[Any] | None:
+    """Return a narrower type for the sums of a column, if the kernel is only that times a row."""
+    if schedule.column is None or schedule.rest.any():
+        return None
+    largest = int(np.abs(schedule.column).sum()) * int(problem.largest())
+    kind = smallest_integer((-largest, largest))
+    return kind if kind.itemsize < problem.types.accumulator.itemsize else None
 
 
 def _banded_method(problem: Problem, axis: int | None, dtype: np.dtype[Any]) -> SumMethod:

@@ -40,7 +40,8 @@ class DirectMethod(SumMethod):
         schedules: returns one for each map of a kernel that sums over channels, else one.
         types: weights and bias.
         geometry: stride, dilation and sizes.
-        dtype: type of the strips and of the sums.
+        dtype: type of the sums.
+        narrow: type of the strips, if that holds the sums of a column; None for ``dtype``.
     """
 
     dtype: np.dtype[Any]
@@ -51,8 +52,10 @@ class DirectMethod(SumMethod):
         types: SumTypes,
         geometry: Geometry,
         dtype: np.dtype[Any],
+        narrow: np.dtype[Any] | None = None,
     ) -> None:
-        self.schedules, self.types, self.geometry, self.dtype = schedules, types, geometry, dtype
+        self.schedules, self.types, self.geometry = schedules, types, geometry
+        self.summed_in, self.dtype = dtype, narrow or dtype
         self._passes: dict[tuple[int, ...], list[Passes]] = {}  # of each shape of a strip
 
     @property
@@ -72,7 +75,7 @@ class DirectMethod(SumMethod):
 
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
-        return rows_per_strip(self.geometry, channels, self.dtype)
+        return rows_per_strip(self.geometry, channels, self.summed_in)
 
     def describe(self) -> str:
         """Return the method's name and its cost."""
@@ -80,7 +83,7 @@ class DirectMethod(SumMethod):
         taps = sum(schedule.taps for schedule in schedules)
         cost = count_text(sum(schedule.cost for schedule in schedules), "pass")
         method = "direct" if schedules[0].column is None else "separable"
-        return f"{method}: {count_text(taps, 'tap')} in at most {cost} over {self.dtype}"
+        return f"{method}: {count_text(taps, 'tap')} in at most {cost} over {self.summed_in}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
         """Sum the windows tap by tap."""
@@ -95,7 +98,8 @@ class DirectMethod(SumMethod):
         passes = self._passes.get(strip.shape)
         if passes is None:
             passes = self._passes[strip.shape] = [
-                Passes(schedule, phases, self.geometry, rows) for schedule in self.schedules()
+                Passes(schedule, phases, self.geometry, rows, self.summed_in)
+                for schedule in self.schedules()
             ]
         maps = []
         for one in passes:

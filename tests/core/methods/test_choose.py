@@ -271,7 +271,9 @@ def test_a_box_takes_passes_by_the_logarithm_of_its_side(side, passes):
 def count_passes_made(schedule, kernel):
     geometry = conv_geometry((20, 30), kernel, "valid")
     phases = Polyphase.of(np.empty((20, 30, 1)), geometry, Workspace(), summed=False)
-    return len(Passes(schedule, phases, geometry, geometry.output_shape[0]).passes)
+    return len(
+        Passes(schedule, phases, geometry, geometry.output_shape[0], phases.planes.dtype).passes
+    )
 
 
 @given(st.integers(0, 10**6))
