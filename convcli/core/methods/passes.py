@@ -191,7 +191,7 @@ class Passes:
         total.sign *= sign
 
     def _run(self, total: _Total, weights: Flat) -> None:
-        """Add a row of equal taps, of which each reads the next value of the halves."""
+        """Add a row of equal taps; each reads the value after that of the one before."""
         values = Run.of(HALVES, 0, total.size + len(weights) - 1)
         self.append(_add_up, values, values, Run.of(WIDE, 0, values.size + 1))
         first, last = (Run.of(WIDE, start, total.size) for start in (0, len(weights)))
