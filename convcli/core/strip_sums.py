@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import OUTLIER
+from convcli.core.dtypes import OUTLIER, ImageInfo
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.nonfinite import LeftOut
 from convcli.core.padding import PaddedImage
@@ -72,7 +72,7 @@ class _Strip:
         self._copy(method)
         if self.plan.types.is_exact or method.sums_all:
             return method.sums(self.array, self.rows, self.workspace)
-        low, high = self._ends()
+        low, high = self._known_ends(method) or self._ends()
         if not math.isfinite(high - low):
             left_out = self._leave_out()
             if left_out.windows.all():
@@ -101,6 +101,19 @@ class _Strip:
 
     def _ends(self) -> tuple[float, float]:
         return float(self.values.min()), float(self.values.max())
+
+    def _known_ends(self, method: SumMethod) -> tuple[float, float] | None:
+        """Return the ends of a narrow type of integers, unless the strip may be centered.
+
+        To look for the least and the greatest value takes a tenth of a 3x3 kernel's time.
+        """
+        dtype = self.padded.dtype
+        if dtype.kind == "f" or dtype.itemsize > 2:
+            return None
+        if method.precision is not None and method.precision.may_center:
+            return None
+        low, high = ImageInfo.of_type(dtype).bounds or (0, 0)
+        return low, high
 
     def _leave_out(self) -> LeftOut:
         """Put 0 in place of NaN and infinities, and return where they are."""
@@ -141,6 +154,9 @@ class _Strip:
             accurate = self._is_accurate_beside_outliers(precision, measured, highest)
         else:
             accurate = precision.is_accurate(measured, highest, middle)
+            if not accurate and self._known_ends(method):  # the values may be far from these
+                low, high = self._ends()
+                accurate = precision.is_accurate(measured, max(high, -low))
         return sums if accurate else None
 
     def _is_accurate_beside_outliers(
