@@ -255,6 +255,6 @@ def write_result(
         memory = io.BytesIO()
         notes = encode(memory, target.format, writing)
         return memory.getvalue(), notes
-    with atomic_write(Path(target.path), overwrite=writing.overwrite) as file:
+    with atomic_write(target.path, overwrite=writing.overwrite) as file:
         notes = encode(file, target.format, writing)
     return None, notes
