@@ -168,6 +168,18 @@ LIGHT = [
 
 
 @pytest.mark.processes
+def test_filtering_loads_no_masked_arrays():
+    code = (
+        "import sys, numpy as np; from convcli import cross_correlate\n"
+        "image, kernel = np.ones((99, 99), 'f4'), np.arange(49.0).reshape(7, 7)\n"
+        "for method in ('auto', 'direct', 'toeplitz', 'fft'):\n"
+        "    cross_correlate(image, kernel, stride=2, method=method)\n"
+        "sys.exit('numpy.ma' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.processes
 def test_light_commands_load_nothing_heavy():
     """Not even all of them, one after another in one interpreter."""
     assert HEAVY.isdisjoint(loaded_by("\n".join(running(*arguments) for arguments in LIGHT)))

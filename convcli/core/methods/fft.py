@@ -76,7 +76,7 @@ class FftMethod(SumMethod):
             )
         )
         spectra: dict[Pair, NDArray[Any]] = {}
-        for phase in product(np.unique(i).tolist(), np.unique(j).tolist()):
+        for phase in product(sorted(set(i.tolist())), sorted(set(j.tolist()))):
             rows, columns = i == phase[0], j == phase[1]
             taps = kernel[np.ix_(rows, columns)]
             if taps.any():

@@ -161,7 +161,10 @@ def count_passes(weights: NDArray[Any]) -> int:
     >>> count_passes(np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]))
     7
     """
-    return int(np.count_nonzero(weights)) + np.setdiff1d(np.abs(weights), (0, 1)).size
+    # The counts are not used; without them np.unique loads numpy.ma, which takes 8 ms.
+    magnitudes, _ = np.unique(np.abs(weights), return_counts=True)
+    factors = np.count_nonzero((magnitudes != 0) & (magnitudes != 1))
+    return int(np.count_nonzero(weights) + factors)
 
 
 def group_taps(kernel: NDArray[Any]) -> TapGroups:

@@ -59,7 +59,7 @@ class ToeplitzMethod(SumMethod):
         lines = np.arange(self.rows)[:, np.newaxis]
         width = self.rows + (self.geometry.extent[0] - 1) // stride
         bands: dict[Pair, NDArray[Any]] = {}
-        for phase in np.unique(phases).tolist():
+        for phase in sorted(set(phases.tolist())):
             taps = kernel[phases == phase]
             matrices = np.zeros((kernel.shape[1], self.rows, width), self.dtype)
             matrices[:, lines, lines + places[phases == phase]] = taps.T[:, np.newaxis]
