@@ -144,7 +144,9 @@ class _JobRunner:
             totals = FrameTotals.of(images[0], filtered)
             if is_last:
                 images.clear()  # the encoder needs the memory
-            self._write(each, target, partial(write_image, filtered.image), totals)
+            self._write(
+                each, target, partial(write_image, filtered.image, threads=each.threads), totals
+            )
 
     def _filter_with_summaries(
         self, outputs: list[tuple[Filter, Output | None]], summaries: list[SummaryFile]
@@ -172,7 +174,9 @@ class _JobRunner:
                 filtered = filter_image(image, each, depth)
                 stacked.append((each, filtered))
             totals = FrameTotals.of(image, filtered)
-            self._write(each, target, partial(write_image, filtered.image), totals)
+            self._write(
+                each, target, partial(write_image, filtered.image, threads=each.threads), totals
+            )
             results.append((each, filtered))
         if options.outputs.show:
             self.figure = draw_figure(self.name, image, results)
@@ -191,7 +195,7 @@ class _JobRunner:
         runs = self._filtered_runs(chosen, output, extremes, totals)
         target, first = next(runs)
         images = chain(first, chain.from_iterable(images for _, images in runs))
-        self._write(chosen, target, partial(write_frames, images), totals)
+        self._write(chosen, target, partial(write_frames, images, threads=chosen.threads), totals)
 
     def _runs(self, chosen: Filter) -> Iterator[list[ImageData]]:
         """Read the frames, and reserve what it takes to measure each run of them."""

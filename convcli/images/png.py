@@ -10,27 +10,36 @@ rows, at most one in 16, is compressed with each, and the smallest result decide
 is chosen in the same way. The image is filtered once, band by band, and never copied. Compared with
 Pillow, photographs take half the time and 0 to 8 % more bytes, smooth ones up to 17 % more, since
 the Paeth filter is not among the three.
+
+Bands of rows are compressed side by side. Each is a part of one deflate stream that ends at a byte
+and refers to no earlier part, so the file does not depend on the number of threads. The processor
+time stays the same; 0.04 % more bytes come of it by default, and 0.2 % at level 9.
 """
 
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import with_channels
+from convcli.core.threads import for_each, thread_count
 from convcli.images.image import packed
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the samples of a pixel, with alpha
 _NONE, _SUB, _UP = range(3)  # filters
-_BAND = 2**17  # bytes: a band fits in the processor's cache
+_BAND = 2**20  # bytes that are compressed on their own
+_BLOCK = 2**17  # bytes that are filtered at a time: they fit in the processor's cache
 _TRIAL_ROWS = 12  # or one in 16 of a small image
+_ADLER = 65521  # modulus of Adler-32
 
 
 def write_png(
@@ -43,6 +52,7 @@ def write_png(
     dpi: tuple[float, float] | None = None,
     exif: bytes | None = None,
     chunks: Iterable[tuple[bytes, bytes]] = (),
+    threads: int | None = None,
 ) -> None:
     r"""Encode an image into an open file, which need not be seekable.
 
@@ -56,6 +66,7 @@ def write_png(
         dpi: pixels per inch, horizontally and vertically; stored as whole pixels per meter.
         exif: a TIFF structure; ``Exif\0\0`` before it is removed.
         chunks: names and contents of others, which stand before the pixels.
+        threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
     """
     scanlines = _Scanlines(pixels, alpha)
     file.write(SIGNATURE)
@@ -72,8 +83,7 @@ def write_png(
         write_chunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
     for name, data in chunks:
         write_chunk(file, name, data)
-    for data in _compressed(scanlines, compress_level):
-        write_chunk(file, b"IDAT", data)
+    _write_pixels(file, scanlines, compress_level, threads)
     write_chunk(file, b"IEND", b"")
 
 
@@ -123,18 +133,51 @@ class _Scanlines:
         return samples.reshape(len(samples), -1).view(np.uint8)
 
 
-def _compressed(scanlines: _Scanlines, level: int | None) -> Iterator[bytes]:
-    """Yield the contents of IDAT in parts: filtered rows, compressed (sections 9 and 10)."""
+def _write_pixels(
+    file: BinaryIO, scanlines: _Scanlines, level: int | None, threads: int | None
+) -> None:
+    """Write filtered rows as one zlib stream, each band in an IDAT (sections 9 and 10).
+
+    zlib writes the head of the stream before the first band. If that is not the last one, too,
+    Adler-32 of the whole stream is put together here from those of the bands.
+    """
     kind, level, strategy = _choose_filter(scanlines, level)
-    height, width = scanlines.pixels.shape[:2]
-    compressor = _compressor(level, strategy, height * (1 + width * scanlines.step))
-    count = max(1, _BAND // (width * scanlines.step))
-    for top in range(0, height, count):
-        if data := compressor.compress(
-            _filtered(kind, scanlines.lines(top, top + count), scanlines.step)
-        ):
-            yield data
-    yield compressor.flush()
+    height, row_bytes = len(scanlines.pixels), 1 + scanlines.pixels.shape[1] * scanlines.step
+    rows, block = (max(1, size // row_bytes) for size in (_BAND, _BLOCK))
+    tops = range(0, height, rows)
+    done: dict[int, tuple[bytes, int, int]] = {}  # data, Adler-32 and length of a band, by its top
+    waiting, lock, check = deque(tops), Lock(), 1
+
+    def compress(top: int) -> None:
+        nonlocal check
+        end = min(top + rows, height)
+        compressor = _compressor(level, strategy, height * row_bytes, raw=top > 0)
+        parts, own = [], 1
+        for first in range(top, end, block):
+            lines = scanlines.lines(first, min(first + block, end))
+            data = _filtered(kind, lines, scanlines.step)
+            own = zlib.adler32(data, own)
+            parts.append(compressor.compress(data))
+        parts.append(compressor.flush(zlib.Z_FINISH if end == height else zlib.Z_SYNC_FLUSH))
+        with lock:
+            done[top] = b"".join(parts), own, (end - top) * row_bytes
+            while waiting and waiting[0] in done:
+                ready = waiting.popleft()
+                content, own, length = done.pop(ready)
+                check = _joined_adler32(check, own, length)
+                if ready > 0 and not waiting:
+                    content += check.to_bytes(4)
+                write_chunk(file, b"IDAT", content)
+
+    for_each(compress, tops, min(thread_count(threads), len(tops)))
+
+
+def _joined_adler32(first: int, second: int, length: int) -> int:
+    """Return the Adler-32 of two pieces, one after the other; ``length`` is the second's."""
+    low, high = (first & 0xFFFF) - 1, first >> 16
+    high += length * low + (second >> 16)
+    low += second & 0xFFFF
+    return (high % _ADLER) << 16 | low % _ADLER
 
 
 def _choose_filter(scanlines: _Scanlines, level: int | None) -> tuple[int, int, int]:
@@ -158,13 +201,15 @@ def _choose_filter(scanlines: _Scanlines, level: int | None) -> tuple[int, int, 
     return kind, level, min(strategies, key=lambda strategy: size(kind, strategy))
 
 
-def _compressor(level: int, strategy: int, size: int) -> "zlib._Compress":
+def _compressor(level: int, strategy: int, size: int, *, raw: bool = False) -> "zlib._Compress":
     """Return a compressor for ``size`` bytes; its buffers are no larger than they need to be.
 
-    Clearing the largest ones takes longer than compressing a small image.
+    Clearing the largest ones takes longer than compressing a small image. With ``raw``, it writes
+    neither the head of a stream nor its end.
     """
     window_bits = min(max((size + 262).bit_length(), 9), zlib.MAX_WBITS)  # 262: zlib's lookahead
-    return zlib.compressobj(level, zlib.DEFLATED, window_bits, window_bits - 6, strategy)
+    head = -window_bits if raw else window_bits
+    return zlib.compressobj(level, zlib.DEFLATED, head, window_bits - 6, strategy)
 
 
 def _filtered(kind: int, lines: NDArray[np.uint8], step: int) -> memoryview:

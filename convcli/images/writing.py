@@ -45,6 +45,8 @@ def write_image(
     file: BinaryIO,
     format: Format,  # noqa: A002  -- as in Pillow's save
     options: WriteOptions = _DEFAULTS,
+    *,
+    threads: int | None = None,
 ) -> tuple[str, ...]:
     """Encode an image into an open file.
 
@@ -56,6 +58,7 @@ def write_image(
         file: binary, open for writing; it may be a pipe.
         format: from :func:`convcli.images.formats.choose_format`.
         options: how to encode; ``format``, ``overwrite`` and ``skip_existing`` are ignored.
+        threads: at most this many; None as :func:`convcli.core.threads.thread_count` says.
 
     Returns:
         Notes for the user.
@@ -65,7 +68,7 @@ def write_image(
         OSError: the file cannot be written.
         UsageError: the format cannot hold the image, or an option is out of range.
     """
-    return write_frames([image], file, format, options)
+    return write_frames([image], file, format, options, threads=threads)
 
 
 def write_frames(
@@ -73,6 +76,8 @@ def write_frames(
     file: BinaryIO,
     format: Format,  # noqa: A002
     options: WriteOptions = _DEFAULTS,
+    *,
+    threads: int | None = None,
 ) -> tuple[str, ...]:
     """Encode images into one animation or multi-page file; see :func:`write_image`.
 
@@ -83,7 +88,7 @@ def write_frames(
         ConvcliError: as :func:`write_image`.
         UsageError: also if several images are given and the format holds one.
     """
-    encoder = _Encoder(format, options)
+    encoder = _Encoder(format, options, threads)
     rest = iter(images)
     first, second = next(rest, None), next(rest, None)
     if first is None:
@@ -100,8 +105,8 @@ def write_frames(
 class _Encoder:
     """Encodes images in one format, and collects notes for the user."""
 
-    def __init__(self, form: Format, options: WriteOptions) -> None:
-        self.format = form
+    def __init__(self, form: Format, options: WriteOptions, threads: int | None) -> None:
+        self.format, self._threads = form, threads
         self.notes = Notes()
         self._wanted = options
         self._options: dict[str, Any] = {"quality": 95} if "quality" in form.options else {}
@@ -124,9 +129,11 @@ class _Encoder:
             return
         if self.format.name == "PNG":
             pixels, alpha = self._samples(image)
-            level = self._options.get("compress_level")
+            level, carried = self._options.get("compress_level"), self._metadata(image)
             with self._sink(file) as sink:
-                write_png(sink, pixels, alpha, compress_level=level, **self._metadata(image))
+                write_png(
+                    sink, pixels, alpha, compress_level=level, threads=self._threads, **carried
+                )
             return
         if self.format.name == "GIF":
             still = replace(image, metadata=replace(image.metadata, duration=0))

@@ -1,5 +1,6 @@
 """PNG files that we encode ourselves, read back by Pillow and OpenCV and held against Pillow's."""
 
+import errno
 import io
 import struct
 import zlib
@@ -179,11 +180,36 @@ def test_bands_meet_without_a_seam(monkeypatch):
         monkeypatch.undo()
         pixels, alpha = random_image(np.random.default_rng(5), (37, 23), kind, texture)
         whole = raw_rows(encoded(pixels, alpha))
-        for band in (1, 200, 1000):
+        for band, block in product((1, 200, 1000), (1, 300)):
             monkeypatch.setattr(png, "_BAND", band)
+            monkeypatch.setattr(png, "_BLOCK", block)
             data = encoded(pixels, alpha)
             np.testing.assert_array_equal(raw_rows(data), whole)
             check_read_back(data, pixels, alpha)
+
+
+@pytest.mark.parametrize("level", [None, 0, 6])
+def test_the_file_does_not_depend_on_the_number_of_threads(level, monkeypatch):
+    monkeypatch.setattr(png, "_BAND", 3000)
+    pixels, alpha = random_image(np.random.default_rng(12), (150, 90), (3, True, 8), "smooth")
+    alone = encoded(pixels, alpha, compress_level=level, threads=1)
+    assert len([name for name, _ in chunks(alone) if name == b"IDAT"]) > 10
+    for threads in (2, 3, 20, None):
+        for _ in range(5):
+            assert encoded(pixels, alpha, compress_level=level, threads=threads) == alone
+
+
+def test_an_error_of_the_file_is_raised_whichever_thread_meets_it(monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, data):
+            if self.tell() > 20_000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    monkeypatch.setattr(png, "_BAND", 3000)
+    pixels, _ = random_image(np.random.default_rng(12), (300, 90), (3, False, 8))
+    with pytest.raises(OSError, match="No space left"):
+        png.write_png(Full(), pixels, threads=3)
 
 
 def test_the_filter_is_the_one_that_fits():
