@@ -1,8 +1,7 @@
 """Choose how to sum the windows: the cheapest method, or the one asked for, and its fallbacks.
 
-A method may refuse a strip, because float32 is too inaccurate, or because the strip holds NaN or
-infinities, which :mod:`convcli.core.nonfinite` then takes out. What is refused goes to the next
-method. The last, shift and accumulate in integers or float64, sums every strip.
+Where sums in float32 are not accurate enough, :mod:`convcli.core.strip_sums` tries the next method.
+The last, shift and accumulate in integers or float64, sums every strip.
 """
 
 import math
@@ -107,6 +106,14 @@ class Problem(NamedTuple):
 
 Choice = tuple[list[SumMethod], dict[str, float]]  # methods to try, and what was considered
 Cost = Callable[[Geometry], float]
+Schedules = Callable[[], list[TapSchedule]]
+
+
+class Candidate(NamedTuple):
+    """A method that can sum a kernel: nanoseconds a value, estimated, and how to make it."""
+
+    cost: float
+    make: Callable[[], SumMethod]
 
 
 def choose_methods(problem: Problem, method: str) -> Choice:
@@ -122,29 +129,9 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     Raises:
         KernelError: the requested method cannot sum this kernel.
     """
-    types = problem.types
-    schedules = cache(partial(_schedules, types, method, problem.geometry.stride))
-    if types.summed:
-        taps, passes = count_bank(types.weights)
-    else:
-        [schedule] = schedules()
-        taps, passes = schedule.taps, schedule.cost
-    # Shift and accumulate comes last; after another method it does not try float32 again.
-    last = types.accumulator if types.is_exact else DOUBLE
-    direct = first = _direct_method(problem, schedules, passes, method, last)
-    partials = Partials.any_order(taps + ROUNDINGS, 0)
-    if types.accumulator == SINGLE and Precision(partials, 0).is_possible:
-        first = _direct_method(problem, schedules, passes, method, SINGLE)
-    sums = last if first is direct else SINGLE
-    if types.summed:
-        methods, costs = _bank_methods(problem, passes, method, sums)
-    else:
-        methods, costs = _plane_methods(problem, schedule, method, sums)
-        if method == "separable" and schedule.column is None and not methods:
-            raise KernelError(_NOT_SEPARABLE)
-    if not methods and first is not direct:
-        methods = [first]
-    return [*methods, direct], costs
+    schedules = cache(partial(_schedules, problem.types, method, problem.geometry.stride))
+    choose = _bank_methods if problem.types.summed else _plane_methods
+    return choose(problem, schedules, method)
 
 
 def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
@@ -157,25 +144,97 @@ def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
     return [shortest_schedule(kernel, stride) for kernel in weights]
 
 
-def _direct_method(
-    problem: Problem,
-    schedules: Callable[[], list[TapSchedule]],
-    passes: int,
-    method: str,
-    dtype: np.dtype[Any],
-) -> SumMethod:
+def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Choice:
+    """Choose for a (kh, kw) kernel: in float32, then in float64 where that is too inaccurate."""
+    if method == "matrix":
+        raise KernelError(
+            "method 'matrix' needs a kernel that sums over channels, (C, kh, kw) or "
+            "(N, C, kh, kw); use method 'auto'"
+        )
+    accumulator = problem.types.accumulator
+    methods: list[SumMethod] = []
+    costs: dict[str, float] = {}
+    for dtype in (SINGLE, DOUBLE) if accumulator == SINGLE else (accumulator,):
+        candidates = _plane_candidates(problem, schedules, method, dtype)
+        considered = {name: candidate.cost for name, candidate in candidates.items()}
+        name = _cheapest(considered) if method == "auto" else method
+        if name not in candidates:
+            break
+        chosen = candidates[name].make()
+        if not chosen.is_possible:
+            continue
+        methods.append(chosen)
+        costs = costs or considered
+        if name == "fft":  # which sums in float64
+            if accumulator == DOUBLE:
+                methods.append(candidates["toeplitz"].make())
+            break
+    if not methods:
+        raise KernelError(_NOT_SEPARABLE if method == "separable" else _INEXACT.format(method))
+    if not methods[-1].sums_all:
+        last = DOUBLE if accumulator.kind == "f" else accumulator
+        methods.append(_direct_candidate(problem, schedules, method, last).make())
+    return methods, costs
+
+
+def _plane_candidates(
+    problem: Problem, schedules: Schedules, method: str, dtype: np.dtype[Any]
+) -> dict[str, Candidate]:
+    """Return the methods that can sum a (kh, kw) kernel, by name.
+
+    Args:
+        problem: the kernel and what is known of the image.
+        schedules: return the passes of the direct method.
+        method: the one asked for, or ``auto``.
+        dtype: of the sums.
+    """
+    types, geometry = problem.types, problem.geometry
+    [schedule] = schedules()
+    wide = dtype == SINGLE and not _is_possible_in_float32(schedule.taps)
+    passes = _direct_candidate(problem, schedules, method, DOUBLE if wide else dtype)
+    candidates = {"direct" if schedule.column is None else "separable": passes}
+    floats = problem.exact_float() if types.is_exact else dtype
+    if floats is not None:  # products are those of floats
+        bands = partial(_banded_cost, floats.itemsize)
+        cost, axis = _cheapest_layout(geometry, floats, bands)
+        candidates["toeplitz"] = Candidate(cost, partial(_banded_method, problem, axis, floats))
+        cost = _products_cost(geometry, floats.itemsize)
+        if schedule.column is None or cost < passes.cost:
+            factors = _product_factors(problem, floats)
+            if factors is not None:
+                make = partial(SeparableMethod, factors, types, geometry, floats)
+                candidates["separable"] = Candidate(cost, make)
+    # Integers of 64 bits are seldom exact in floats.
+    fine = problem.image.dtype.itemsize < 8 or problem.image.dtype.kind == "f" or method == "fft"
+    if fine and problem.fft_is_exact():
+        transforms = 1 + geometry.stride[0] * geometry.stride[1]
+        calls = CALLS["transform"] / math.prod(geometry.output_shape)
+        cost = transforms * (TRANSFORM_COST * tile_overlap(geometry) + calls)
+        candidates["fft"] = Candidate(cost, partial(FftMethod, types, geometry))
+    return candidates
+
+
+def _is_possible_in_float32(taps: int) -> bool:
+    """Tell whether single passes can be accurate enough at all."""
+    return Precision(Partials.any_order(taps + ROUNDINGS, 0), 0).is_possible
+
+
+def _direct_candidate(
+    problem: Problem, schedules: Schedules, method: str, dtype: np.dtype[Any]
+) -> Candidate:
     """Return shift and accumulate, over strips as they lie or turned, whichever is cheaper."""
     types, geometry = problem.types, problem.geometry
-    axis = None if types.summed else _pass_cost(geometry, passes, dtype)[1]
+    [schedule] = schedules()
+    cost, axis = _pass_cost(geometry, schedule.cost, dtype)
     if axis is None:
-        narrow = _column_type(problem, schedules()[0]) if types.is_exact and passes else None
-        return DirectMethod(schedules, types, geometry, dtype, narrow)
+        narrow = _column_type(problem, schedule) if types.is_exact and schedule.cost else None
+        return Candidate(cost, partial(DirectMethod, schedules, types, geometry, dtype, narrow))
 
     def make(types: SumTypes, geometry: Geometry) -> SumMethod:
         schedules = cache(partial(_schedules, types, method, geometry.stride))
         return DirectMethod(schedules, types, geometry, dtype)
 
-    return TurnedMethod(axis, make, types, geometry, dtype)
+    return Candidate(cost, partial(TurnedMethod, axis, make, types, geometry, dtype))
 
 
 def _column_type(problem: Problem, schedule: TapSchedule) -> np.dtype[Any] | None:
@@ -195,79 +254,38 @@ def _banded_method(problem: Problem, axis: int | None, dtype: np.dtype[Any]) -> 
     return TurnedMethod(axis, make, problem.types, problem.geometry, dtype)
 
 
-def _plane_methods(
-    problem: Problem, schedule: TapSchedule, method: str, direct: np.dtype[Any]
-) -> Choice:
-    """Return the methods to try before shift and accumulate for a (kh, kw) kernel.
-
-    ``direct`` is the type that shift and accumulate sums in where no other method comes first.
-    """
-    if method == "matrix":
-        raise KernelError(
-            "method 'matrix' needs a kernel that sums over channels, (C, kh, kw) or "
-            "(N, C, kh, kw); use method 'auto'"
-        )
-    exact, types = problem.exact_float(), problem.types
-    costs: dict[str, float] = {}
-    tried: list[SumMethod] = []
-    # What float32 cannot sum accurately is summed by the cheapest method in float64.
-    for dtype in (exact, DOUBLE) if types.accumulator == SINGLE else (exact,):
-        sums = DOUBLE if tried else direct
-        factors = _product_factors(problem, schedule, dtype, sums)
-        considered, axis = _plane_costs(problem, schedule, factors, dtype, sums, asked=method)
-        costs = costs if tried else considered  # those that decided on the first method
-        chosen = _cheapest(considered) if method == "auto" else method
-        if chosen == "fft" and problem.fft_is_exact():
-            tried.append(FftMethod(types, problem.geometry))
-            if types.accumulator == DOUBLE:
-                tried.append(_banded_method(problem, axis, DOUBLE))
-            break
-        product: SumMethod | None = None
-        if chosen == "toeplitz" and dtype is not None:
-            product = _banded_method(problem, axis, dtype)
-        elif chosen == "separable" and dtype is not None and factors is not None:
-            product = SeparableMethod(factors, types, problem.geometry, dtype)
-        elif chosen in ("fft", "toeplitz"):
-            raise KernelError(_INEXACT.format(chosen))
-        elif not tried:
-            break
-        if product and product.is_possible:
-            tried.append(product)
-    return tried, costs
-
-
-def _bank_methods(problem: Problem, passes: int, method: str, direct: np.dtype[Any]) -> Choice:
-    """Return the methods to try before shift and accumulate for a (N, C, kh, kw) kernel."""
+def _bank_methods(problem: Problem, schedules: Schedules, method: str) -> Choice:
+    """Choose for a (N, C, kh, kw) kernel."""
     if method == "separable":
         raise KernelError(_NOT_SEPARABLE)
     if method in ("fft", "toeplitz"):
         raise KernelError(f"method {method!r} cannot sum over channels; use method 'auto'")
-    costs = {"direct": PASS_COST[direct.itemsize] * passes}
-    dtype, taps = problem.exact_float(), problem.types.weights[0].size
+    types, geometry = problem.types, problem.geometry
+    taps, passes = count_bank(types.weights)
+    last = DirectMethod(schedules, types, geometry, types.accumulator if types.is_exact else DOUBLE)
+    first = last
+    if types.accumulator == SINGLE and _is_possible_in_float32(taps):
+        first = DirectMethod(schedules, types, geometry, SINGLE)
+    costs = {"direct": PASS_COST[first.dtype.itemsize] * passes}
+    dtype, taps = problem.exact_float(), types.weights[0].size
     if dtype is not None:
-        size, filters = dtype.itemsize, len(problem.types.weights)
+        size, filters = dtype.itemsize, len(types.weights)
         costs["matrix"] = taps * (WINDOW_COST[size] + PRODUCT_COST[size] * filters)
     if (_cheapest(costs) if method == "auto" else method) != "matrix":
-        return [], costs
+        return [first] if first is last else [first, last], costs
     if dtype is None:
         raise KernelError(_INEXACT.format(method))
-    dtypes = [dtype, DOUBLE] if dtype == SINGLE and not problem.types.is_exact else [dtype]
-    return [Im2colMethod(problem.types, problem.geometry, dtype) for dtype in dtypes], costs
+    dtypes = [dtype, DOUBLE] if dtype == SINGLE and not types.is_exact else [dtype]
+    return [*(Im2colMethod(types, geometry, dtype) for dtype in dtypes), last], costs
 
 
-def _product_factors(
-    problem: Problem, schedule: TapSchedule, dtype: np.dtype[Any] | None, direct: np.dtype[Any]
-) -> Factors | None:
-    """Return a column and a row for two products, unless passes of the schedule cost less."""
+def _product_factors(problem: Problem, dtype: np.dtype[Any]) -> Factors | None:
+    """Return a column and a row for two products, if these can sum the kernel."""
     types, geometry = problem.types, problem.geometry
-    if types.is_exact or dtype is None or geometry.stride != (1, 1) or 1 in geometry.kernel:
+    if types.is_exact or geometry.stride != (1, 1) or 1 in geometry.kernel:
         return None
     if largest_product(geometry) > SINGLE_THREAD_GEMM:
         return None
-    if schedule.column is not None:
-        passes, _ = _pass_cost(geometry, schedule.cost, direct)
-        if passes <= _products_cost(geometry, dtype.itemsize):
-            return None
     return rank_one_factors(types.weights, TOLERANCES[dtype.itemsize])
 
 
@@ -275,43 +293,6 @@ def _products_cost(geometry: Geometry, size: int) -> float:
     """Return the nanoseconds a value of both products of a separable kernel."""
     calls = 2 * CALLS["product"] / math.prod(geometry.output_shape)
     return MULTIPLY_COST[size] * count_multiplications(geometry) + 4 * PASS_COST[size] + calls
-
-
-def _plane_costs(
-    problem: Problem,
-    schedule: TapSchedule,
-    factors: Factors | None,
-    dtype: np.dtype[Any] | None,
-    direct: np.dtype[Any],
-    asked: str,
-) -> tuple[dict[str, float], int | None]:
-    """Return the nanoseconds a value of each method that can sum a (kh, kw) kernel.
-
-    The second result is the axis that strips of banded matrices are turned along, or None.
-
-    Args:
-        problem: the kernel and what is known of the image.
-        schedule: the passes of the direct method.
-        factors: a column and a row for two products, or None.
-        dtype: the floating-point type of the sums, None if no such type is exact.
-        direct: the type that the direct method sums in.
-        asked: the method that is asked for, or ``auto``.
-    """
-    name = "direct" if schedule.column is None else "separable"
-    costs, axis = {name: _pass_cost(problem.geometry, schedule.cost, direct)[0]}, None
-    if dtype is not None:
-        costs["toeplitz"], axis = _cheapest_layout(
-            problem.geometry, dtype, partial(_banded_cost, dtype.itemsize)
-        )
-    if dtype is not None and factors is not None:
-        costs["separable"] = _products_cost(problem.geometry, dtype.itemsize)
-    # Integers of 64 bits are seldom exact in floats.
-    fine = problem.image.dtype.itemsize < 8 or problem.image.dtype.kind == "f" or asked == "fft"
-    if fine and problem.fft_is_exact():
-        transforms = 1 + problem.geometry.stride[0] * problem.geometry.stride[1]
-        calls = CALLS["transform"] / math.prod(problem.geometry.output_shape)
-        costs["fft"] = transforms * (TRANSFORM_COST * tile_overlap(problem.geometry) + calls)
-    return costs, axis
 
 
 def _pass_cost(geometry: Geometry, passes: int, dtype: np.dtype[Any]) -> tuple[float, int | None]:

@@ -98,6 +98,17 @@ def test_integers_go_to_bands_in_the_smallest_type_that_keeps_them_exact():
         cross_correlate(np.full((9, 9), 2**50), kernel, method="toeplitz")
 
 
+@pytest.mark.parametrize("sides", [(1, 5), (3, 3), (1, 40), (1, 63), (9, 9)])
+@pytest.mark.parametrize("most", [1, 4, 9])
+def test_what_float32_cannot_sum_goes_to_the_cheapest_method_in_float64(sides, most):
+    kernel = np.random.default_rng(8).integers(-most, most, sides, endpoint=True)
+    narrow, wide = (
+        make_plan(np.zeros((512, 512), kind), kernel, ConvOptions(dilation=2))
+        for kind in ("f4", "f8")
+    )
+    assert narrow.why.endswith(f"where it is not accurate: {wide.describe().split(' (')[0]}")
+
+
 @given(SHAPES, st.sampled_from(KINDS), OPTIONS, st.integers(0, 99), st.booleans())
 def test_matrix_equals_direct(shape, kind, options, seed, whole):
     image = random(shape, kind, seed)
