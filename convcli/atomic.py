@@ -97,7 +97,7 @@ def atomic_write(target: str | Path, *, overwrite: bool = False) -> Iterator[Bin
                         raise refuse_existing(Path(path)) from None
             os.replace(temporary, final)
         finally:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, NotADirectoryError):  # it was not created, or renamed
                 os.unlink(temporary)
     except BrokenPipeError:
         raise
