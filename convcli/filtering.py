@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from convcli.core.dtypes import saturate
 from convcli.core.memory import estimated_bytes
 from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
+from convcli.core.threads import thread_count
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Pair, conv_geometry, size_text
 from convcli.images.image import ImageData, level_of, max_value_of, packed, rgbx_of
@@ -34,6 +36,7 @@ from convcli.kernels.kernel import Kernel
 PERCENTILE_BYTES = 4 * 8 + 1  # per value: the map, its strips, and the copies that sorting makes
 PLAIN_BYTES = 8  # of a plain number, at most
 SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
+_estimated_bytes = lru_cache(maxsize=256)(estimated_bytes)  # images of a folder are often alike
 
 
 class Filter(NamedTuple):
@@ -197,11 +200,12 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     Raises:
         GeometryError: the kernel exceeds the padded image.
     """
-    kernels = [kernel.matrix.shape for kernel in image_filter.kernels]
+    kernels = tuple([kernel.matrix.shape for kernel in image_filter.kernels])
     result = None if depth is None or image_filter.range == "raw" else f"u{depth // 8}"
     conv, pixels = image_filter.conv, image.pixels
     threads, method = image_filter.threads, image_filter.method
-    need = estimated_bytes(pixels.shape, pixels.dtype, kernels, conv, result, threads, method)
+    sizes = pixels.shape, pixels.dtype, kernels, conv, result
+    need = _estimated_bytes(*sizes, thread_count(threads), method)
     if image_filter.range == "percentile":
         need += PERCENTILE_BYTES * math.prod(map_shape(image, image_filter)) * image.channels
     return need + 4 * pixels.size * (image_filter.alpha == "premultiply")

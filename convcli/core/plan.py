@@ -114,6 +114,10 @@ class Plan:
 
     def describe(self) -> str:
         """Return one line with the method, its number of operations and its number type."""
+        return self._description
+
+    @cached_property
+    def _description(self) -> str:
         kind = "exact integers" if self.types.is_exact else "floating point"
         return f"{self.methods[0].describe()} ({kind})"
 

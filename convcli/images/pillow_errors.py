@@ -35,7 +35,7 @@ DECODER_ERRORS = (
 )
 
 _lock = threading.Lock()
-_inside: list[str] = []  # the images that are being decoded
+_users = 0  # threads that are inside of global_settings
 _undo = ExitStack()  # restores the global settings
 _collected = threading.local()
 
@@ -58,34 +58,44 @@ def translate_errors(name: str, max_pixels: int) -> Iterator[None]:
 
 
 @contextmanager
-def decoding(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
-    """Run a block inside Pillow: translate its exceptions, and add its warnings to ``notes``.
-
-    Meanwhile Pillow's own limit is ``max_pixels``, which also covers files inside files. Pillow
-    only warns up to twice its limit: the caller must check the size as well.
+def global_settings() -> Iterator[None]:
+    """Prepare this process for decoding: warnings go to the notes of the thread that decodes.
 
     The first thread that enters changes the global settings; the last one that leaves restores
-    them.
+    them. A process that does nothing but decode stays inside, which saves 50 us an image.
     """
+    global _users
     with _lock:
-        if not _inside:
+        if not _users:
             _undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
             _undo.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _collect_warning
-        _inside.append(name)
-        Image.MAX_IMAGE_PIXELS = max_pixels
-    _collected.notes = notes
+        _users += 1
     try:
-        with translate_errors(name, max_pixels):
-            yield
+        yield
     finally:
-        _collected.notes = None
         with _lock:
-            _inside.remove(name)
-            if not _inside:
+            _users -= 1
+            if not _users:
                 _undo.close()
+
+
+@contextmanager
+def decoding(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
+    """Run a block inside Pillow: translate its exceptions, and add its warnings to ``notes``.
+
+    Meanwhile Pillow's own limit is ``max_pixels``, which also covers files inside files. Pillow
+    only warns up to twice its limit: the caller must check the size as well.
+    """
+    with global_settings(), translate_errors(name, max_pixels):
+        Image.MAX_IMAGE_PIXELS = max_pixels
+        _collected.notes = notes
+        try:
+            yield
+        finally:
+            _collected.notes = None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 import zlib
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from PIL import Image
 from convcli.choices import MAX_PIXELS
 from convcli.errors import ImageError
 from convcli.images.options import ReadOptions
+from convcli.images.pillow_errors import global_settings
 from convcli.images.reading import read_frames, read_image
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -231,7 +232,8 @@ def test_ghostscript_is_never_run(tmp_path, monkeypatch):
     assert ran.exists()
 
 
-def test_warnings_become_notes():
+@pytest.mark.parametrize("inside", [nullcontext, global_settings])
+def test_warnings_become_notes(inside):
     """An image directory that claims two values for a tag of one makes Pillow warn."""
     file = io.BytesIO()
     Image.new("RGB", (8, 8)).save(file, "TIFF", dpi=(72, 72))
@@ -240,7 +242,8 @@ def test_warnings_become_notes():
     data[entry + 4] = 2
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        image = read(io.BytesIO(bytes(data)))
+        with inside():
+            image = read(io.BytesIO(bytes(data)))
     assert not caught
     assert any("259" in note for note in image.notes)
 

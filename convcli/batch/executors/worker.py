@@ -17,6 +17,7 @@ from typing import NoReturn
 from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.batch.memory import check_fits
 from convcli.batch.run_job import run_job
+from convcli.images.pillow_errors import global_settings
 
 WAITING = -1  # in reserved_bytes: the worker waits for memory and holds none
 
@@ -64,7 +65,7 @@ def serve(
         each.close()
     _take_signals()
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    with suppress(Cancelled, EOFError, ConnectionError):
+    with suppress(Cancelled, EOFError, ConnectionError), global_settings():
         connection.send(None)
         while True:
             for job in connection.recv():
