@@ -189,10 +189,12 @@ def _end_at_once(code: object) -> None:
     """End the process with an exit code, unless something still needs Python's slower way.
 
     To take down all modules and objects takes 6 ms. Exit handlers run before, and both streams are
-    flushed; coverage, a debugger or a thread that still runs need the usual end.
+    flushed; coverage, a debugger or a thread that still runs need the usual end. Threads of this
+    name only wait for strips.
     """
     needed = "coverage" in sys.modules or sys.gettrace() or os.environ.get("CONVCLI_DEBUG")
-    if needed or threading.active_count() > 1 or not isinstance(code, int):
+    running = sum(not thread.name.startswith("convcli") for thread in threading.enumerate())
+    if needed or running > 1 or not isinstance(code, int):
         return
     atexit._run_exitfuncs()
     with suppress(OSError):
