@@ -56,7 +56,7 @@ class Plan:
         requested: the method asked for, or ``auto``.
     """
 
-    methods: list[SumMethod]
+    methods: Sequence[SumMethod]
     geometry: Geometry
     border: str
     fill: float

@@ -5,8 +5,10 @@ The last, shift and accumulate in integers or float64, sums every strip.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
+from itertools import islice
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,7 +106,7 @@ class Problem(NamedTuple):
         )
 
 
-Choice = tuple[list[SumMethod], dict[str, float]]  # methods to try, and what was considered
+Choice = tuple[Sequence[SumMethod], dict[str, float]]  # methods to try, and what was considered
 Cost = Callable[[Geometry], float]
 Schedules = Callable[[], list[TapSchedule]]
 
@@ -130,8 +132,30 @@ def choose_methods(problem: Problem, method: str) -> Choice:
         KernelError: the requested method cannot sum this kernel.
     """
     schedules = cache(partial(_schedules, problem.types, method, problem.geometry.stride))
-    choose = _bank_methods if problem.types.summed else _plane_methods
-    return choose(problem, schedules, method)
+    if problem.types.summed:
+        return _bank_methods(problem, schedules, method)
+    costs: dict[str, float] = {}
+    methods = _plane_methods(problem, schedules, method, costs)
+    return _AsNeeded(next(methods), methods), costs
+
+
+class _AsNeeded(Sequence[SumMethod]):
+    """Methods that are chosen when they are asked for.
+
+    Few strips need another method than the first. To choose one takes as long as a small sum.
+    """
+
+    def __init__(self, first: SumMethod, rest: Iterator[SumMethod]) -> None:
+        self._chosen, self._rest, self._lock = [first], rest, Lock()
+
+    def __getitem__(self, place: Any) -> Any:
+        if place >= len(self._chosen):
+            with self._lock:
+                self._chosen += islice(self._rest, place + 1 - len(self._chosen))
+        return self._chosen[place]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
@@ -144,16 +168,20 @@ def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
     return [shortest_schedule(kernel, stride) for kernel in weights]
 
 
-def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Choice:
-    """Choose for a (kh, kw) kernel: in float32, then in float64 where that is too inaccurate."""
+def _plane_methods(
+    problem: Problem, schedules: Schedules, method: str, costs: dict[str, float]
+) -> Iterator[SumMethod]:
+    """Choose for a (kh, kw) kernel: in float32, then in float64 where that is too inaccurate.
+
+    What the methods considered first cost is put into ``costs``.
+    """
     if method == "matrix":
         raise KernelError(
             "method 'matrix' needs a kernel that sums over channels, (C, kh, kw) or "
             "(N, C, kh, kw); use method 'auto'"
         )
     accumulator = problem.types.accumulator
-    methods: list[SumMethod] = []
-    costs: dict[str, float] = {}
+    last: SumMethod | None = None
     for dtype in (SINGLE, DOUBLE) if accumulator == SINGLE else (accumulator,):
         candidates = _plane_candidates(problem, schedules, method, dtype)
         considered = {name: candidate.cost for name, candidate in candidates.items()}
@@ -163,18 +191,19 @@ def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Choic
         chosen = candidates[name].make()
         if not chosen.is_possible:
             continue
-        methods.append(chosen)
-        costs = costs or considered
+        costs.update({} if costs else considered)
+        last = chosen
+        yield last
         if name == "fft":  # which sums in float64
             if accumulator == DOUBLE:
-                methods.append(candidates["toeplitz"].make())
+                last = candidates["toeplitz"].make()
+                yield last
             break
-    if not methods:
+    if last is None:
         raise KernelError(_NOT_SEPARABLE if method == "separable" else _INEXACT.format(method))
-    if not methods[-1].sums_all:
-        last = DOUBLE if accumulator.kind == "f" else accumulator
-        methods.append(_direct_candidate(problem, schedules, method, last).make())
-    return methods, costs
+    if not last.sums_all:
+        whole = DOUBLE if accumulator.kind == "f" else accumulator
+        yield _direct_candidate(problem, schedules, method, whole).make()
 
 
 def _plane_candidates(
