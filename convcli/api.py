@@ -160,7 +160,7 @@ def cross_correlate(
         promotes the image and float32 to: float32 for images of up to 16 bits and float32 ones,
         else float64. float64 is within 1e-12 of the largest sum of magnitudes, and float32 within
         1e-5 of the largest output or as float64, whichever is wider. float16 overflows to infinity;
-        longdouble is summed in float64.
+        a longdouble ``dtype`` is summed in float64.
 
     Raises:
         GeometryError: no window fits into the padded image.
