@@ -103,7 +103,8 @@ class SumTypes(NamedTuple):
     """The weights as they are summed, and the types from the sums to the result.
 
     Attributes:
-        weights: int64 for exact sums, modulo 2**64; else float64 and divided by the divisor.
+        weights: int64 for exact sums, modulo 2**64; else float64 and divided by the divisor. Banks
+            of float32 without a divisor are kept as they are: a copy takes as long as small maps.
         accumulator: type of the sums.
         block: type of a strip's finished values.
         result: type of the feature map unless the caller asks for one.
@@ -194,8 +195,10 @@ def choose_types(
         accumulator = (smallest_integer if whole or floats is None else _integer_type)((low, high))
     if bounds is None or accumulator is None:
         # Sums have the result's type; a method sums in float64 where float32 is too inaccurate.
-        weights = kernel.astype(np.float64) / float(divisor)
-        check_finite(weights)
+        weights = kernel
+        if kernel.ndim != 4 or kernel.dtype != SINGLE or divisor != 1:
+            weights = kernel.astype(np.float64) / float(divisor)
+            check_finite(weights)
         spread = not image.bounds or max(map(abs, (*image.bounds, fill))) >= 1 / OUTLIER
         return SumTypes(weights, result, result, result, 1, bias, spread=spread)
     weights = kernel.astype(np.int64)

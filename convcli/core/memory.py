@@ -16,6 +16,7 @@ from convcli.core.dtypes import DOUBLE
 from convcli.core.methods.choose import CALLS, PASS_COST, TRANSFORM_COST
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.fft import tile_overlap, tiles_of
+from convcli.core.methods.im2col import BLOCK
 from convcli.core.methods.im2col import STRIP_BYTES as WINDOWS_BYTES
 from convcli.core.methods.taps import FEWEST_DOUBLED
 from convcli.core.methods.toeplitz import band_rows
@@ -102,7 +103,7 @@ def strip_bytes(
     each = copies * _strip(windows, rows, channels) + sums + values
     if not summed and 1 in windows.stride and max(windows.kernel) >= FEWEST_DOUBLED:
         each += 2 * _strip(windows, rows, channels)  # the sums of neighbors, if weights are equal
-    shared = math.prod(kernel) if summed else 0
+    shared = 2 * math.prod(kernel) if summed else 0  # the filters, in two types
     if not summed:
         turned = [
             Layout.of(windows, axis, rows, channels).geometry for axis in possible_axes(windows)
@@ -116,7 +117,8 @@ def strip_bytes(
     if summed and method in ("auto", "matrix"):
         rows = min(max(WINDOWS_BYTES // (width * (taps + maps) * ITEM), 1), height)
         windows_size = min(WINDOWS_BYTES // ITEM, rows * width * taps) + taps
-        product = copies * _strip(windows, rows, channels) + windows_size + rows * width * maps * 3
+        sums = rows * width * maps * (2 + (1 + taps // BLOCK).bit_length())
+        product = copies * _strip(windows, rows, channels) + windows_size + sums
         each = max(each, product)
     if not summed and method in ("auto", "fft"):
         cost = TRANSFORM_COST * (1 + phases) * tile_overlap(windows)

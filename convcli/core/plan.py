@@ -32,7 +32,8 @@ from convcli.core.strips import without_gaps
 from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Geometry, border_name, conv_geometry
 
-CACHED_KERNEL_BYTES = 1 << 15  # methods of larger kernels take too much memory to cache
+HASHED_KERNEL_BYTES = 1 << 15  # larger kernels are compared with those of a few earlier plans
+CACHED_KERNEL_BYTES = 1 << 20  # methods of larger kernels take too much memory to cache
 LONGEST_SIDE = 2**31 - 1
 ERRORS = {SINGLE: 1e-5, DOUBLE: 1e-12}  # what convcli promises
 _EPSILON = {SINGLE: 2.0**-23, DOUBLE: 2.0**-52}
@@ -177,9 +178,11 @@ def make_plan(
         raise UsageError(f"method must be one of {names}, not {method!r}")
     method = METHOD_SYNONYMS.get(method, method)
     arguments = image.shape, info or ImageInfo.of(image), options, divisor, biases, method, floats
-    if weights.nbytes <= CACHED_KERNEL_BYTES and _is_plain(options):
-        return _remembered(weights.tobytes(), weights.shape, weights.dtype, *arguments)
-    return _plan(weights, *arguments)
+    if weights.nbytes > CACHED_KERNEL_BYTES or not _is_plain(options):
+        return _plan(weights, *arguments)
+    if weights.nbytes > HASHED_KERNEL_BYTES:
+        return _remembered_large(_Weights(weights), *arguments)
+    return _remembered(weights.tobytes(), weights.shape, weights.dtype, *arguments)
 
 
 def _is_plain(options: ConvOptions) -> bool:
@@ -202,6 +205,35 @@ def _remembered(
     return _plan(np.frombuffer(weights, dtype).reshape(shape), *arguments)
 
 
+class _Weights:
+    """Large weights as the key of a cache: some are hashed, and all compared.
+
+    That takes a tenth of the time to hash all: 10 us for 64 filters of 64x3x3, whose plan takes
+    400 us, four times as long as their sums on a map of 8x8.
+    """
+
+    def __init__(self, weights: NDArray[Any]) -> None:
+        self.weights = weights
+
+    def __hash__(self) -> int:
+        some = self.weights.reshape(-1)[:: self.weights.size // 64]
+        return hash((self.weights.shape, self.weights.dtype, some.tobytes()))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Weights)
+            and self.weights.dtype == other.weights.dtype
+            and np.array_equal(self.weights, other.weights)
+        )
+
+
+@lru_cache(maxsize=8)
+def _remembered_large(weights: _Weights, *arguments: Any) -> Plan:
+    """Plan once, for a copy of the weights, since their owner may change them."""
+    weights.weights = weights.weights.copy()
+    return _plan(weights.weights, *arguments)
+
+
 @np.errstate(all="ignore")
 def _plan(
     kernel: NDArray[Any],
@@ -213,7 +245,8 @@ def _plan(
     method: str,
     floats: np.dtype[np.generic] | None,
 ) -> Plan:
-    """Choose geometry, types and methods; the arguments are checked."""
+    """Choose geometry, types and methods; the arguments but for the weights are checked."""
+    check_finite(kernel)
     weights = as_applied(kernel, options.operation)
     rules = options.padding, options.stride, options.dilation, options.operation
     geometry = conv_geometry((shape[0], shape[1]), weights.shape[-2:], *rules)
@@ -262,4 +295,3 @@ def _check_arrays(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> No
     channels = image.shape[2] if image.ndim == 3 else 1
     if kernel.ndim > 2 and kernel.shape[-3] != channels:
         raise KernelError(f"kernel sums over {kernel.shape[-3]} channels, the image has {channels}")
-    check_finite(kernel)

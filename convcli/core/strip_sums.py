@@ -161,7 +161,13 @@ class _Strip:
             accurate = precision.is_accurate(sums, highest, middle, without)
             if not accurate and self._known_ends(method):  # the values may be far from these
                 low, high = self._ends()
-                accurate = precision.is_accurate(sums, max(high, -low))
+                highest = max(high, -low)
+                accurate = precision.is_accurate(sums, highest)
+            if not accurate:
+                magnitude = method.magnitude(self.values, self.rows, highest)
+                accurate = magnitude < highest and precision.is_accurate(
+                    sums, magnitude, without=without
+                )
         if scale != 1:
             sums *= 1 / scale
         return sums if accurate else None

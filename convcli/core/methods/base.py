@@ -121,6 +121,13 @@ class SumMethod:
         """
         raise NotImplementedError
 
+    def magnitude(self, strip: NDArray[Any], rows: int, highest: float) -> float:
+        """Return a smaller magnitude of a strip's values that bounds the error as well.
+
+        It is asked for where ``highest``, the largest one, does not suffice.
+        """
+        return highest
+
     def is_accurate(self, strip: NDArray[Any], sums: NDArray[Any]) -> bool:
         """Tell whether sums in float64 are as accurate as promised, if they are finite."""
         return True

@@ -25,7 +25,7 @@ from convcli.core.factors import rank_one_factors
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.direct import ROUNDINGS, DirectMethod, rows_per_strip
 from convcli.core.methods.fft import FftMethod, integers_are_exact, tile_overlap
-from convcli.core.methods.im2col import Im2colMethod
+from convcli.core.methods.im2col import BLOCK, Im2colMethod
 from convcli.core.methods.separable import (
     TOLERANCES,
     Factors,
@@ -58,8 +58,11 @@ PASS_COST = {2: 0.05, 4: 0.10, 8: 0.21}  # a pass over a strip
 MULTIPLY_COST = {4: 0.035, 8: 0.078}  # a multiplication of a banded product
 TURN_COST = 1.5  # to turn a value of a strip, or a sum
 TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
-WINDOW_COST = {4: 0.8, 8: 0.95}  # im2col: to copy the pixels of one tap
+WINDOW_COST = {4: 0.22, 8: 0.45}  # im2col: to copy the pixels of one tap
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
+WINDOW_CALLS = 3  # im2col: to copy windows takes as long as so many products, whatever their size
+MANY_TAPS, FEW_FILTERS = 1000, 8
+MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 500 bytes each
 # And in nanoseconds a call, whatever its size: those of numpy and Python for one of these steps,
 # and of BLAS for each tile of a product.
 CALLS = {"pass": 6e2, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
@@ -290,21 +293,31 @@ def _bank_methods(problem: Problem, schedules: Schedules, method: str) -> Choice
     if method in ("fft", "toeplitz"):
         raise KernelError(f"method {method!r} cannot sum over channels; use method 'auto'")
     types, geometry = problem.types, problem.geometry
+    filters, size = len(types.weights), types.weights[0].size
     taps, passes = count_bank(types.weights)
+    positions = math.prod(geometry.output_shape)
     last = DirectMethod(schedules, types, geometry, types.accumulator if types.is_exact else DOUBLE)
     first = last
-    if types.accumulator == SINGLE and _is_possible_in_float32(taps):
+    # Passes over more taps are possible in float32, but seldom seem accurate enough.
+    if types.accumulator == SINGLE and taps <= BLOCK:
         first = DirectMethod(schedules, types, geometry, SINGLE)
-    costs = {"direct": PASS_COST[first.dtype.itemsize] * passes}
-    dtype, taps = problem.exact_float(), types.weights[0].size
-    if dtype is not None:
-        size, filters = dtype.itemsize, len(types.weights)
-        costs["matrix"] = taps * (WINDOW_COST[size] + PRODUCT_COST[size] * filters)
+    dtype, costs = problem.exact_float(), dict[str, float]()
+    dtypes = [] if dtype is None else [dtype]
+    if dtype == SINGLE and not types.is_exact:
+        dtypes.append(DOUBLE)
+    if not dtypes or types.weights.size <= MOST_TAPS:
+        costs["direct"] = passes * (PASS_COST[first.dtype.itemsize] + CALLS["pass"] / positions)
+    if dtypes:
+        # Few sums are seldom so large that thousands of taps are accurate in float32.
+        tried = dtypes if size > MANY_TAPS and filters < FEW_FILTERS else dtypes[:1]
+        costs["matrix"] = CALLS["product"] * (WINDOW_CALLS + size / BLOCK) / positions
+        for each in tried:
+            costs["matrix"] += size * WINDOW_COST[each.itemsize]
+            costs["matrix"] += size * PRODUCT_COST[each.itemsize] * filters
     if (_cheapest(costs) if method == "auto" else method) != "matrix":
         return [first] if first is last else [first, last], costs
-    if dtype is None:
+    if not dtypes:
         raise KernelError(_INEXACT.format(method))
-    dtypes = [dtype, DOUBLE] if dtype == SINGLE and not types.is_exact else [dtype]
     return [*(Im2colMethod(types, geometry, dtype) for dtype in dtypes), last], costs
 
 
