@@ -29,15 +29,16 @@ def refuse_existing(target: Path) -> ExistingError:
     return ExistingError(target, "exists already; --overwrite replaces it")
 
 
-def is_stream(target: Path) -> bool:
+def is_stream(target: str | Path) -> bool:
     """Return whether ``target`` is a FIFO, a device or a socket, which is never replaced.
 
     Names of open files, such as ``/dev/stdout``, count as devices wherever they lead.
     """
-    if _is_stream_name(target.as_posix()):
+    path = os.fspath(target)
+    if _is_stream_name(path):
         return True
     try:
-        mode = target.stat().st_mode
+        mode = os.stat(path).st_mode
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
@@ -73,7 +74,7 @@ def atomic_write(target: str | Path, *, overwrite: bool = False) -> Iterator[Bin
     # counts where thousands of small files are written.
     path = final = os.fspath(target)
     try:
-        if _is_stream_name(path) or ((found := _entry(path)) and is_stream(Path(path))):
+        if _is_stream_name(path) or ((found := _entry(path)) and is_stream(path)):
             with open(path, "wb") as stream:
                 yield stream
             return

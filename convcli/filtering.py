@@ -35,6 +35,7 @@ from convcli.kernels.kernel import Kernel
 
 PERCENTILE_BYTES = 4 * 8 + 1  # per value: the map, its strips, and the copies that sorting makes
 PLAIN_BYTES = 8  # of a plain number, at most
+LARGE = 1 << 18  # bytes of an image that its result may overwrite
 SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
 _estimated_bytes = lru_cache(maxsize=256)(estimated_bytes)  # images of a folder are often alike
 
@@ -387,8 +388,13 @@ class _Task:
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
     def can_overwrite(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-        """Return whether a result of this shape and type can take the memory of the planes."""
+        """Return whether a result of this shape and type takes the memory of the planes.
+
+        That saves memory of large images, and takes a little longer for small ones.
+        """
         planes = self.planes
+        if planes.nbytes < LARGE:
+            return False
         alike = (shape, dtype) == (planes.shape, planes.dtype) and planes.flags.c_contiguous
         return alike and planes.flags.writeable and fits_in_place(self.plans, planes)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
+from convcli import filtering
 from convcli.choices import BORDERS
 from convcli.core.methods import direct
 from convcli.errors import ConvcliError, KernelError, UsageError
@@ -264,6 +265,7 @@ OVERWRITTEN = {
 @pytest.mark.parametrize("name", OVERWRITTEN)
 def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch):
     monkeypatch.setattr(direct, "STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(filtering, "LARGE", 0)
     rng, in_place = np.random.default_rng(8), []
     for shape, kind in [((200, 31), "u1"), ((60, 9, 3), "u1"), ((70, 13), "u2"), ((90, 9), "f4")]:
         for border in BORDERS:
@@ -282,7 +284,8 @@ def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_the_image_stays_if_it_cannot_be_overwritten(depth):
+def test_the_image_stays_if_it_cannot_be_overwritten(depth, monkeypatch):
+    monkeypatch.setattr(filtering, "LARGE", 0)
     for options in ({"stride": 2}, {"padding": "valid"}, {"padding": "full"}, {"dilation": 10_000}):
         image = gray(20, 30, depth=depth)
         before = image.pixels.copy()
@@ -293,6 +296,13 @@ def test_the_image_stays_if_it_cannot_be_overwritten(depth):
     read_only = gray(20, 30, depth=depth)
     read_only.pixels.flags.writeable = False
     filter_image(read_only, make_filter("outline"), depth, overwrite=True)
+
+
+def test_only_large_images_are_overwritten():
+    for side, large in ((100, False), (600, True)):
+        image = gray(side, side)
+        done = filter_image(image, make_filter("outline"), 8, overwrite=True)
+        assert np.shares_memory(done.image.pixels, image.pixels) == large
 
 
 RGBX = np.random.default_rng(6).integers(0, 256, (70, 40, 4), np.uint8)

@@ -103,7 +103,7 @@ def open_source(source: Source) -> Path | io.BytesIO:
     try:
         if source.is_stdin:
             return io.BytesIO(sys.stdin.buffer.read())
-        return io.BytesIO(path.read_bytes()) if path.is_fifo() else path
+        return io.BytesIO(path.read_bytes()) if is_stream(path) and path.is_fifo() else path
     except OSError as error:
         raise ImageError(source.name, f"cannot be read: {error.strerror or error}") from error
 
@@ -123,7 +123,7 @@ class InputSearch:
         # Inputs are read twice, and often from one large folder.
         self._scan_cached = lru_cache(maxsize=1)(self._scan)
         listed = options.files_from
-        self.is_piped = listed is not None and (listed == STDIN or is_stream(Path(listed)))
+        self.is_piped = listed is not None and (listed == STDIN or is_stream(listed))
         self.ignored = 0
         self._mentioned: set[int] = set()
         self._pipe: Iterator[Source] = self._listed() if self.is_piped else iter(())

@@ -167,7 +167,7 @@ def dry_run(job: Job, options: JobOptions) -> JobResult:
 
 def _is_pending(path: str, job: Job, writing: WriteOptions) -> bool:
     """Tell whether a file must be written (True) or exists and is left (False)."""
-    exists = path != STDOUT and os.path.lexists(path) and not is_stream(Path(path))
+    exists = path != STDOUT and os.path.lexists(path) and not is_stream(path)
     if writing.overwrite or not exists:
         return True
     if writing.skip_existing:

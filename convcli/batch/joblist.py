@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
 
 from convcli.atomic import is_stream
 from convcli.batch.inputs import STDIN, InputSearch
@@ -160,7 +159,7 @@ class JobList:
         writes_stream = self._options.outputs.output is not None
         if not (writes_stream or self._options.writing.overwrite):
             return job.paths
-        return tuple(path for path in job.paths if path != STDOUT and not is_stream(Path(path)))
+        return tuple(path for path in job.paths if path != STDOUT and not is_stream(path))
 
     def _check_new_inputs(self) -> None:
         """Check for conflicts again, without the inputs that an earlier run wrote."""

@@ -108,7 +108,7 @@ def plan_output(path: str, requested: str | None, *, raw: bool = False) -> Outpu
     """
     if path == STDOUT:
         return Output(path, named_format(None, requested))
-    if is_stream(Path(path)):  # the name of a device says nothing about the format
+    if is_stream(path):  # the name of a device says nothing about the format
         return Output(path, named_format(Path(path) if Path(path).suffix else None, requested))
     if is_folder(path):
         raise UsageError(f"{shown(path)}: is a folder; --out-dir puts results into folders")

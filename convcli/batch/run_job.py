@@ -111,7 +111,7 @@ class _JobRunner:
         self.estimated: tuple[tuple[Any, ...], int] = ((), 0)  # the last image's kind, its bytes
         self.kept = 0  # bytes of all results that are kept for summary files
         self.name = job.source.name
-        self.file: Path | io.BytesIO = Path(job.source.path)
+        self.file: Path | io.BytesIO
         self.results: list[OutputResult] = []
         self.notes = Notes()
         self.summaries: list[SummaryFile] = []

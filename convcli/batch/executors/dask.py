@@ -109,7 +109,7 @@ class Cluster:
         paths = [path for path in job.paths if path != STDOUT]
         fresh = tuple(path for path in paths if not os.path.lexists(path))
         for path in set(paths).difference(fresh):
-            if is_stream(Path(path)):
+            if is_stream(path):
                 raise UsageError(f"{shown(path)}: a cluster's workers cannot write to a stream")
         self._submit(_ClusterJob(number, job, fresh, self._losses, alone=False))
 

@@ -123,7 +123,7 @@ def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> s
         path = Path(local_name(source))
         suffix = default_suffix(path.suffix, writing.format, raw=raw)
         return str(path.parent / f"{path.stem}_chain{suffix}")
-    if outputs.output != STDOUT and not is_stream(Path(outputs.output)):
+    if outputs.output != STDOUT and not is_stream(outputs.output):
         named_format(Path(outputs.output), writing.format, raw=raw)
     return outputs.output
 
