@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from convcli.geometry import Geometry
 
 CACHED_PLACES = 1 << 16  # longer axes are indexed strip by strip
+GATHERED = 1 << 14  # values of a strip; fewer are gathered at once
 OUTSIDE = -1  # the index of a place that holds the fill value
 
 
@@ -126,21 +127,30 @@ class PaddedRows:
             first: the first row.
             out: (rows, padded width, C).
         """
-        rows = self.index(first, len(out))
-        # Neighboring indices never rise by more than 1, so this holds only for unbroken runs.
-        unbroken = not self.gapless[0] and rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1
-        source = image[rows[0] : rows[-1] + 1] if unbroken else image[rows]
+        # Rows that follow each other in the image are read where they lie; to gather all rows of a
+        # strip first takes as long again, but less than two steps more if it is small.
+        begin = end = 0
+        if not self.gapless[0]:
+            top, height = self.geometry.pads.top, self.geometry.input_shape[0]
+            begin, end = (min(max(place - first, 0), len(out)) for place in (top, top + height))
+            if end - begin < len(out) and out.size < GATHERED:
+                begin = end = 0
+        if begin < end:
+            self.copy_columns(image[first + begin - top : first + end - top], out[begin:end])
+        for start, stop in ((0, begin), (end, len(out))):
+            if start < stop:
+                index = self.index(first + start, stop - start)
+                self.copy_columns(image[index], out[start:stop])
+                if self.has_fill:
+                    out[start:stop][index == OUTSIDE] = self.fill
+
+    def copy_columns(self, source: NDArray[np.generic], out: NDArray[np.generic]) -> None:
+        """Copy whole rows of an image, and the border on their left and right."""
         if self.gapless[1]:
             out[...] = source[:, self.columns]
             if self.has_fill:
                 out[:, self.columns == OUTSIDE] = self.fill
-        else:
-            self.copy_columns(source, out)
-        if self.has_fill and not unbroken:
-            out[rows == OUTSIDE] = self.fill
-
-    def copy_columns(self, source: NDArray[np.generic], out: NDArray[np.generic]) -> None:
-        """Copy whole rows of an image, and the border on their left and right."""
+            return
         inside = out[:, self.inside]
         inside[...] = source
         for side, columns in self.sides:
