@@ -46,6 +46,7 @@ from convcli.core.methods.toeplitz import (
     ToeplitzMethod,
     band_rows,
     count_products,
+    rows_apart,
 )
 from convcli.core.methods.turned import Layout, TurnedMethod, possible_axes
 from convcli.core.precision import Partials, Precision
@@ -352,9 +353,12 @@ def _banded_cost(size: int, geometry: Geometry) -> float:
     """Return the cost of banded products of numbers of ``size`` bytes."""
     products, multiplications = count_products(geometry)
     height, width = geometry.output_shape
-    tiles = -(-height // band_rows(geometry)) * -(-width // TILE_COLUMNS)
+    group = band_rows(geometry) * rows_apart(geometry)
+    groups = -(-height // group)
+    tiles = groups * rows_apart(geometry) * -(-width // TILE_COLUMNS)
     calls = products * (CALLS["product"] + tiles * CALLS["tile"]) / (height * width)
-    return MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3) + calls
+    cost = MULTIPLY_COST[size] * multiplications + PASS_COST[size] * (products + 3)
+    return cost * groups * group / height + calls
 
 
 def _cheapest_layout(

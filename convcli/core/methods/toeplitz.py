@@ -13,6 +13,9 @@ kernel column instead of kh, but they run at the speed of BLAS, a few hundredths
 each. A stride is removed first by :mod:`convcli.core.methods.polyphase`; each row phase has its own
 matrices.
 
+With a dilation of d, and without a stride, a product takes every d-th row, from each of d starts.
+So a band has no zeros between its taps: a row of 63 weights, 2 apart, takes two thirds of the time.
+
 Integers come out exactly if the floating-point type holds their sums. NaN would spread to the zeros
 of a band.
 """
@@ -48,16 +51,18 @@ class ToeplitzMethod(SumMethod):
 
     def __init__(self, types: SumTypes, geometry: Geometry, dtype: np.dtype[Any]) -> None:
         self.types, self.geometry, self.dtype = types, geometry, dtype
-        self.rows = band_rows(geometry)
+        self.rows, self.apart = band_rows(geometry), rows_apart(geometry)
+        self.group = self.rows * self.apart  # rows of the products from all starts
 
     @cached_property
     def bands(self) -> dict[Pair, NDArray[Any]]:
         """The matrix, (R, K), of each row phase and kernel column that has weights."""
         kernel = self.types.weights.astype(self.dtype)
         stride = self.geometry.stride[0]
-        places, phases = np.divmod(np.arange(len(kernel)) * self.geometry.dilation[0], stride)
+        steps = np.arange(len(kernel)) * (self.geometry.dilation[0] // self.apart)
+        places, phases = np.divmod(steps, stride)
         lines = np.arange(self.rows)[:, np.newaxis]
-        width = self.rows + (self.geometry.extent[0] - 1) // stride
+        width = self.rows + int(places[-1])
         bands: dict[Pair, NDArray[Any]] = {}
         for phase in sorted(set(phases.tolist())):
             taps = kernel[phases == phase]
@@ -83,12 +88,12 @@ class ToeplitzMethod(SumMethod):
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
         rows = rows_per_strip(self.geometry, channels, self.dtype)
-        return max(rows // self.rows, 1) * self.rows
+        return max(rows // self.group, 1) * self.group
 
     def rows_needed(self, rows: int) -> int:
         """Return how many padded rows the bands of some output rows cover, with a spare one."""
         spare = int(self.geometry.stride == (1, 1))  # otherwise each phase has one
-        return self.geometry.rows_needed(-(-rows // self.rows) * self.rows) + spare
+        return self.geometry.rows_needed(-(-rows // self.group) * self.group) + spare
 
     def describe(self) -> str:
         """Return the method's name and its cost."""
@@ -99,17 +104,17 @@ class ToeplitzMethod(SumMethod):
         """Sum the windows."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=False)
         columns = self.geometry.output_shape[1]
-        flat = self._multiply(phases, -(-rows // self.rows), workspace)[:rows]
+        flat = self._multiply(phases, -(-rows // self.group), workspace)[:rows]
         sums = flat.reshape(rows, columns, phases.interleaved)
         return sums.astype(self.types.accumulator) if self.types.is_exact else sums
 
     def _multiply(self, phases: Polyphase, count: int, workspace: Workspace) -> NDArray[Any]:
-        """Return the sum of all bands' products, (count * R, W' * C)."""
+        """Return the sum of all bands' products, (count * d * R, W' * C)."""
         width = self.geometry.output_shape[1] * phases.interleaved
         largest = max((band.size for band in self.bands.values()), default=1)
         tiles = -(-width // min(TILE_COLUMNS, max(SINGLE_THREAD_GEMM // largest, 1)))
         across = -(-width // tiles)
-        sums = workspace.take_sums((count, self.rows, width), self.dtype)
+        sums = workspace.take_sums((count, self.rows, self.apart, width), self.dtype)
         if not self.bands:
             sums[...] = 0
         # A last tile ends with the row, and sums again some of what the one before has summed.
@@ -117,35 +122,43 @@ class ToeplitzMethod(SumMethod):
         for start, number in [(0, tiles), (width - across, 1)][: 1 + (width % across > 0)]:
             part = sums[..., start : start + number * across]
             self._multiply_tiles(
-                phases, start, part.reshape(count, self.rows, number, across), workspace
+                phases, start, part.reshape(*part.shape[:3], number, across), workspace
             )
-        return sums.reshape(count * self.rows, width)
+        return sums.reshape(-1, width)
 
     def _multiply_tiles(
         self, phases: Polyphase, start: int, sums: NDArray[Any], workspace: Workspace
     ) -> None:
-        """Store the sum of all bands' products for tiles, (count, R, tiles, columns of a tile).
+        """Store the sum of all bands' products for tiles, (count, R, d, tiles, columns of a tile).
 
         They are side by side, the first at column ``start`` of the sums.
         """
         scratch = workspace.take("scratch", sums.shape, self.dtype)
         stride, dilation = self.geometry.stride[1], self.geometry.dilation[1]
-        count, rows, tiles, across = sums.shape
+        count, _, apart, tiles, across = sums.shape
         out, item = sums, self.dtype.itemsize
+        pitch = phases.pitch * item
         for (row_phase, column), band in self.bands.items():
             offset, column_phase = divmod(column * dilation, stride)
             plane = phases.row_index[row_phase], phases.column_index[column_phase]
             windows = np.ndarray(
-                (count, tiles, band.shape[1], across),
+                (count, apart, tiles, band.shape[1], across),
                 self.dtype,
                 phases.planes[0][plane],
                 (offset * phases.interleaved + start) * item,
-                (rows * phases.pitch * item, across * item, phases.pitch * item, item),
+                (self.group * pitch, pitch, across * item, apart * pitch, item),
             )
-            np.matmul(band, windows, out=out.transpose(0, 2, 1, 3))
+            np.matmul(band, windows, out=out.transpose(0, 2, 3, 1, 4))
             if out is scratch:
                 np.add(sums, scratch, out=sums)
             out = scratch
+
+
+def rows_apart(geometry: Geometry) -> int:
+    """Return d, how far apart the rows of a band are: the dilation, unless there are few rows."""
+    dilation, rows = geometry.dilation[0], geometry.output_shape[0]
+    dense = geometry.stride[0] > 1 or geometry.kernel[0] == 1 or rows < 2 * dilation
+    return 1 if dense else dilation
 
 
 def band_rows(geometry: Geometry) -> int:
@@ -153,13 +166,15 @@ def band_rows(geometry: Geometry) -> int:
 
     With 4 rows in place of 8, kernels of 7 to 15 rows take a tenth to a sixth less.
     """
-    most = 4 if geometry.extent[0] <= 15 * geometry.stride[0] else 8
-    return min(most, geometry.output_shape[0])
+    apart = rows_apart(geometry)
+    most = 4 if geometry.extent[0] <= 15 * geometry.stride[0] * apart else 8
+    rows = -(-geometry.output_shape[0] // apart)
+    return -(-rows // -(-rows // most))  # as few products as with the most, of equal size
 
 
 def count_products(geometry: Geometry) -> tuple[int, int]:
     """Return the products that a kernel without zeros takes, and their multiplications a pixel."""
-    stride, dilation = geometry.stride[0], geometry.dilation[0]
+    stride, dilation = geometry.stride[0], geometry.dilation[0] // rows_apart(geometry)
     lasts: dict[int, int] = {}
     for row in range(geometry.kernel[0]):
         place, phase = divmod(row * dilation, stride)

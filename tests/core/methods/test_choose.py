@@ -87,6 +87,20 @@ def test_bands_and_tiles_of_any_size_cover_the_image(width, height):
     assert np.array_equal(cross_correlate(image, kernel, method="toeplitz", padding="full"), exact)
 
 
+@pytest.mark.parametrize("height", [1, 13, 14, 15, 50, 61])
+@pytest.mark.parametrize("rows", [1, 2, 5, 19])
+@pytest.mark.parametrize("dilation", [(7, 1), (1, 7), (7, 3), (30, 1)])
+def test_bands_of_rows_that_are_apart_cover_the_image(height, rows, dilation):
+    """A strip may be less than what the products of its rows sum."""
+    image, kernel = random((height, 40, 2), "u1", 6), random((rows, 3), "i4", 7)
+    options = {"dilation": dilation, "border": "zero"}
+    exact = cross_correlate(image, kernel, method="direct", **options)
+    banded = cross_correlate(image, kernel, method="toeplitz", **options)
+    assert np.array_equal(banded, exact)
+    floats = cross_correlate(image / 256, kernel / 8, method="toeplitz", **options)
+    np.testing.assert_allclose(floats * 2048, exact, atol=1e-9 * np.abs(exact).max())
+
+
 def test_integers_go_to_bands_in_the_smallest_type_that_keeps_them_exact():
     kernel = np.arange(1, 50).reshape(7, 7)
     for kind, floats in (("u1", "float32"), ("u2", "float64")):
