@@ -326,7 +326,7 @@ def hue_axes(image_filter: Filter, channels: int = 1) -> tuple[complex, complex]
     return (-one, -two) if image_filter.conv.operation == "convolve" else (one, two)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Task:
     """One filter planned for one image.
 

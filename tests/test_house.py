@@ -129,13 +129,18 @@ def test_every_public_name_is_there_and_documented():
 HEAVY = {"numpy", "PIL", "matplotlib"}
 
 
-def loaded_by(code):
-    """The top-level modules loaded after running some code in a fresh interpreter."""
+def modules_loaded_by(code):
+    """The modules loaded after running some code in a fresh interpreter."""
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
-    return {name.split(".")[0] for name in done.stderr.split()}
+    return set(done.stderr.split())
+
+
+def loaded_by(code):
+    """Their top-level packages."""
+    return {name.split(".")[0] for name in modules_loaded_by(code)}
 
 
 def running(*arguments):
@@ -210,6 +215,62 @@ def test_light_commands_load_nothing_heavy():
 )  # fmt: skip
 def test_nothing_loads_before_it_is_used(code, allowed):
     assert loaded_by(code) & (HEAVY | {"scipy", "cv2", "torch"}) <= allowed
+
+
+ALWAYS = {"batch", "choices", "cli", "errors", "geometry", "images", "samples"}
+FILTERS = ALWAYS | {"atomic", "core", "filtering", "kernels"}
+TEACHES = FILTERS | {"teaching"}
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("arguments", "rooms"),
+    [
+        (["size", "--n", "5", "--k", "3"], ALWAYS),
+        (["samples"], ALWAYS),
+        (["manual"], ALWAYS - {"batch"}),
+        (["kernels", "list"], ALWAYS | {"kernels"}),
+        (["kernels", "show", "sobel"], TEACHES - {"filtering"}),
+        (["apply", "-k", "outline", "@camera", "-o", "out.png"], FILTERS | {"frames"}),
+        (["apply", "-k", "outline", "@letter-h", "-o", "-"], FILTERS | {"frames"}),
+        (["explain", "-k", "blur", "--at", "0,0", "@letter-h"], TEACHES | {"layers"}),
+        (["chain", "@letter-h", "conv", "-k", "blur", "-o", "-"], TEACHES | {"layers"}),
+        (["learn", "@letter-h", "@letter-h", "--size", "1"], TEACHES),
+        (["compare", "-k", "blur", "@letter-h", "--vary", "border", "-o", "out.png"],
+         TEACHES | {"plotting"}),
+        (["animate", "-k", "blur", "@letter-h", "--step", "99", "-o", "out.gif"],
+         TEACHES | {"plotting", "layers"}),
+    ],
+)  # fmt: skip
+def test_a_command_loads_the_rooms_that_it_uses(arguments, rooms, tmp_path):
+    code = f"import os; os.chdir({str(tmp_path)!r})\n{running(*arguments)}"
+    names = [name.split(".") for name in modules_loaded_by(code)]
+    assert {parts[1] for parts in names if parts[0] == "convcli" and parts[1:]} == rooms
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("arguments", [["apply", "--help"], ["apply", "-h"], ["size", "--help"]])
+def test_the_program_shows_help_without_numpy(arguments):
+    command = [sys.executable, "-X", "importtime", "-m", "convcli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "click" in done.stderr
+    assert "numpy" not in done.stderr
+
+
+UNUSED = {
+    *("csv", "json", "multiprocessing", "shutil", "subprocess", "tempfile"),
+    *(f"convcli.images.{name}" for name in ("animated_webp", "animation", "apng", "arrays", "gif")),
+    *("convcli.images.frame_changes", "convcli.images.frame_spool", "convcli.images.tiff_pages"),
+    *("convcli.batch.executors.process_pool", "convcli.batch.executors.worker"),
+}
+
+
+@pytest.mark.processes
+def test_apply_loads_the_plugin_of_its_input_and_nothing_for_other_formats(tmp_path):
+    arguments = ["apply", "-k", "outline", "@camera", "-o", str(tmp_path / "out.png")]
+    names = modules_loaded_by(running(*arguments))
+    assert [name for name in names if name.endswith("Plugin")] == ["PIL.PngImagePlugin"]
+    assert names.isdisjoint(UNUSED)
 
 
 @pytest.mark.slow

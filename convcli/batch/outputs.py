@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import string
 from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
@@ -63,9 +62,11 @@ def _check_summary_folders(outputs: OutputOptions, *, several: bool) -> None:
 
 def _check_template(template: str) -> None:
     """Check that a template has known fields only; {index} may have a width, as in {index:04}."""
+    from string import Formatter
+
     known = ", ".join(f"{{{field}}}" for field in FIELDS)
     try:
-        parsed = [part for part in string.Formatter().parse(template) if part[1] is not None]
+        parsed = [part for part in Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
         raise UsageError(f"--name {template!r}: {error}") from error
     if not parsed:

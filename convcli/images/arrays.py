@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import sys
 from collections.abc import Iterator
@@ -161,6 +160,8 @@ def _parse_lines(
 def _split(line: int, content: str, separator: str | None) -> list[str]:
     if separator is None:
         return [word.strip('"') for word in content.split()]
+    import csv
+
     try:
         cells = next(csv.reader([content], delimiter=separator, skipinitialspace=True))
     except csv.Error as error:  # the csv module's only limit

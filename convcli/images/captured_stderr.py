@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,8 +44,10 @@ def captured_stderr(lines: list[str]) -> Iterator[None]:
 
 
 def _temporary_file() -> IO[bytes]:
+    from tempfile import TemporaryFile  # only libtiff makes this necessary
+
     try:
-        return tempfile.TemporaryFile()
+        return TemporaryFile()
     except OSError as error:
         raise ConvcliError(
             f"no temporary file can be made ({error.strerror or error}); "

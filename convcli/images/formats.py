@@ -5,8 +5,8 @@ Plain data: neither Pillow nor numpy is imported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from convcli.errors import UsageError, count_text, shown
 
@@ -16,8 +16,7 @@ GRAY = frozenset({1})
 COLOR = frozenset({1, 3})
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """A file format and what it can hold.
 
     Attributes:

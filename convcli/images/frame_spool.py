@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -46,5 +45,7 @@ class SpooledFrames(Image.Image):
 @contextmanager
 def spooled(images: Iterator[Image.Image]) -> Iterator[SpooledFrames]:
     """Store images of one size and mode in a temporary file while the block runs."""
-    with tempfile.TemporaryFile() as file:
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as file:
         yield SpooledFrames(images, file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +25,7 @@ class PngText(NamedTuple):
     translated: str = ""
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(NamedTuple):
     r"""Metadata of a file that is still valid for the decoded pixels.
 
     Attributes:
@@ -67,7 +66,7 @@ class Storage(NamedTuple):
     lossless: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ImageData:
     """An image with its EXIF orientation applied, and its metadata.
 
@@ -88,8 +87,8 @@ class ImageData:
     depth: int | None
     alpha: NDArray[Any] | None = None
     format: str = "npy"
-    metadata: Metadata = field(default_factory=Metadata)
-    storage: Storage = Storage()  # noqa: RUF009 - it cannot change
+    metadata: Metadata = Metadata()  # noqa: RUF009 - neither it nor the storage can change
+    storage: Storage = Storage()  # noqa: RUF009
     notes: tuple[str, ...] = ()
     decimals: int | None = None
 

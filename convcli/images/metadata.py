@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from functools import lru_cache
 
-from PIL import ExifTags, Image, PngImagePlugin
+from PIL import ExifTags, Image
 
 from convcli.errors import quoted
 from convcli.images.image import Metadata, PngText
@@ -28,7 +28,7 @@ _NOT_CARRIED = (
     ExifTags.Base.ExifInteroperabilityOffset,
 )
 XMP_KEYWORD = "XML:com.adobe.xmp"  # of the PNG text that holds XMP
-_ORIENTATION = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)\d+""")
+_ORIENTATION = rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)\d+"""
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/"
 _PHOTOSHOP_TAGS = (33723, 34377)  # of a TIFF: IPTC, and Photoshop's image resources
 # Texts that are never carried: data in the form of text, times of the input's file, and facts about
@@ -101,17 +101,17 @@ def _upright(xmp: object) -> bytes | None:
         packet.decode()
     except UnicodeDecodeError:
         return None
-    return None if b"\0" in packet else _ORIENTATION.sub(rb"\g<1>1", packet)
+    return None if b"\0" in packet else re.sub(_ORIENTATION, rb"\g<1>1", packet)
 
 
 def _read_texts(im: Image.Image) -> tuple[tuple[PngText, ...], bytes | None, list[str]]:
     """Return a PNG's texts, the comment of any format, and what is not carried."""
-    if not isinstance(im, PngImagePlugin.PngImageFile):
+    if im.format != "PNG":
         comments = [data for name, data in getattr(im, "applist", ()) if name == "COM"]
         comment = b"\n".join(comments) if comments else im.info.get("comment")
         return (), comment if isinstance(comment, bytes) else None, []
     texts, comment, stale = [], None, []
-    for keyword, value in im.text.items():
+    for keyword, value in getattr(im, "text", {}).items():
         language, translated = getattr(value, "lang", None), getattr(value, "tkey", None)
         text = PngText(keyword, str(value), str(language or ""), str(translated or ""))
         if keyword in _READ_ELSEWHERE:

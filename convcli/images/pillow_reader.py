@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from importlib import import_module
 from itertools import count
 from typing import BinaryIO, NamedTuple
 
@@ -32,6 +34,13 @@ PILLOW_FORMATS = (
     "PIXAR", "MSP", "XBM", "XPM", "XVTHUMB", "IM", "IMT", "MCIDAS", "PCD", "SPIDER", "TGA",
 )
 # fmt: on
+# Signatures of the commonest formats: module and function that open them.
+_OPENERS = {
+    b"\x89PNG\r\n\x1a\n": ("PIL.PngImagePlugin", "PngImageFile"),
+    b"\xff\xd8\xff": ("PIL.JpegImagePlugin", "jpeg_factory"),
+    b"II*\0": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    b"MM\0*": ("PIL.TiffImagePlugin", "TiffImageFile"),
+}
 BASE_BYTES = 32 << 20  # memory for strips and buffers, whatever the image's size
 
 ReserveMemory = Callable[[int], object]
@@ -69,7 +78,7 @@ class ImageFile:
         self._request = request
         self._notes: list[str] = []
         with self._decoding():
-            self._im = Image.open(file, formats=PILLOW_FORMATS)
+            self._im = _open(file)
             # These decoders take the file whole, and copy it.
             is_whole = self._im.format in ("WEBP", "AVIF")
             self._file_bytes = 2 * file.seek(0, io.SEEK_END) if is_whole else 0
@@ -176,6 +185,22 @@ class ImageFile:
         (width, height), limit = self._im.size, self._request.options.max_pixels
         if width * height > limit:
             raise ImageError(self._request.name, over_limit(f"{width}x{height}", limit))
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    """Open an image by the plugin of its signature, or else by whichever can.
+
+    ``Image.open`` begins by loading those of five formats, which takes 4 ms.
+    """
+    head = file.read(max(map(len, _OPENERS)))
+    file.seek(0)
+    for signature, (module, opener) in _OPENERS.items():
+        if head.startswith(signature):
+            # What Pillow takes for a sign that another plugin may know the file.
+            with suppress(SyntaxError, IndexError, TypeError, struct.error):
+                im: Image.Image = getattr(import_module(module), opener)(file)
+                return im
+    return Image.open(file, formats=PILLOW_FORMATS)
 
 
 class _PageOffsets(list[int]):

@@ -21,7 +21,6 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import Any, BinaryIO
@@ -90,15 +89,11 @@ def write_png(
     write_chunk(file, b"IEND", b"")
 
 
-@dataclass(frozen=True)
 class _Scanlines:
     """An image as rows of bytes: interleaved samples, the high byte first (section 7.2)."""
 
-    pixels: NDArray[Any]
-    alpha: NDArray[Any] | None
-
-    def __post_init__(self) -> None:
-        pixels, alpha = self.pixels, self.alpha
+    def __init__(self, pixels: NDArray[Any], alpha: NDArray[Any] | None) -> None:
+        self.pixels, self.alpha = pixels, alpha
         if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((), (1,), (3,)):
             raise ValueError(f"{pixels.dtype} of shape {pixels.shape} is not an image")
         if pixels.size == 0:

@@ -13,7 +13,6 @@ from typing import BinaryIO
 from PIL import UnidentifiedImageError
 
 from convcli.errors import ImageError
-from convcli.images.arrays import parse_matrix, read_npy
 from convcli.images.channels import check_channels, select_channels
 from convcli.images.image import ImageData
 from convcli.images.notes import Damage
@@ -140,6 +139,8 @@ def _is_text(head: bytes) -> bool:
 
 def _read_numbers(file: BinaryIO, request: ReadRequest, format_name: str) -> ImageData:
     """Read an ``npy`` array, or a matrix from ``csv`` or ``txt``."""
+    from convcli.images.arrays import parse_matrix, read_npy
+
     name, options = request.name, request.options
     size = file.seek(0, io.SEEK_END)
     file.seek(0)

@@ -6,7 +6,7 @@ import io
 import struct
 from typing import Any, BinaryIO
 
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 
 from convcli.images.image import ImageData, Storage
 from convcli.images.notes import Detail, Notes
@@ -33,7 +33,9 @@ def read_storage(im: Image.Image) -> Storage:
     if im.format == "TIFF":
         return Storage(compression=im.info.get("compression"))
     if im.format in ("JPEG", "MPO"):
-        sampling = JpegImagePlugin.get_sampling(im)
+        from PIL.JpegImagePlugin import get_sampling
+
+        sampling = get_sampling(im)
         return Storage(subsampling=sampling if sampling in (0, 1, 2) else None)
     return Storage()
 

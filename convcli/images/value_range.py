@@ -17,7 +17,7 @@ from convcli.errors import UsageError
 _DIRECTION_RANGES = ("clip", "abs", *SCALED_RANGES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ValueRange:
     """A rule that maps the values of a feature map to pixels.
 

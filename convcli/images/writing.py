@@ -14,15 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convcli.errors import UsageError
-from convcli.images.animated_webp import write_animated_webp
-from convcli.images.apng import write_apng
-from convcli.images.arrays import aligned_lines, comma_lines, pixel_lines, write_npy
 from convcli.images.captured_stderr import captured_stderr
 from convcli.images.carried_metadata import encoder_metadata
 from convcli.images.formats import Format
-from convcli.images.frame_changes import FrameClock, duration_of
-from convcli.images.frame_spool import spooled
-from convcli.images.gif import write_gif
 from convcli.images.image import ImageData, rgbx_of
 from convcli.images.notes import Detail, Notes
 from convcli.images.options import WriteOptions
@@ -30,7 +24,6 @@ from convcli.images.pillow_errors import encoding
 from convcli.images.pillow_memory import rgb_image
 from convcli.images.png import write_png
 from convcli.images.storage import jpeg_options, tiff_compression, tiff_options, webp_options
-from convcli.images.tiff_pages import as_unsigned, with_tags, write_pages
 from convcli.images.value_range import to_eight_bits
 
 _DEFAULTS = WriteOptions()
@@ -136,7 +129,7 @@ class _Encoder:
                 )
             return
         if self.format.name == "GIF":
-            still = replace(image, metadata=replace(image.metadata, duration=0))
+            still = replace(image, metadata=image.metadata._replace(duration=0))
             with self._sink(file) as sink:
                 self._write_gif(image, [still], sink, plays=1)
             return
@@ -162,6 +155,8 @@ class _Encoder:
             with self._sink(file) as sink:
                 pil_image.save(sink, "TIFF", **self._metadata(image))
             return
+        from convcli.images.tiff_pages import as_unsigned, with_tags
+
         printed: list[str] = []  # by libtiff; errors are raised, too
         # In memory first: libtiff does not say that the disk is full.
         compressed, tags = io.BytesIO(), io.BytesIO()
@@ -178,6 +173,8 @@ class _Encoder:
 
     def write_pages(self, images: Iterable[ImageData], file: BinaryIO) -> None:
         """Write a TIFF of several pages, which may differ in size."""
+        from convcli.images.tiff_pages import write_pages
+
         with self._sink(file) as sink:
             write_pages(sink, self._pages(images))
 
@@ -217,8 +214,12 @@ class _Encoder:
             if self.format.name == "GIF":
                 self._write_gif(first, frames, sink, plays)
             elif self.format.name == "PNG":
+                from convcli.images.apng import write_apng
+
                 self.notes.add(*write_apng(sink, frames, plays, self._encoded))
             elif self.format.name == "WEBP":
+                from convcli.images.animated_webp import write_animated_webp
+
                 self.notes.add(*write_animated_webp(sink, frames, plays, self._encoded))
             else:
                 self._write_spooled(first, frames, sink)
@@ -232,6 +233,8 @@ class _Encoder:
     def _write_gif(
         self, first: ImageData, frames: Iterable[ImageData], file: BinaryIO, plays: int
     ) -> None:
+        from convcli.images.gif import write_gif
+
         def eight_bits() -> Iterator[ImageData]:
             for frame in frames:
                 pixels, alpha = self._samples(frame)
@@ -241,6 +244,9 @@ class _Encoder:
 
     def _write_spooled(self, first: ImageData, frames: Iterable[ImageData], file: BinaryIO) -> None:
         """Write an animation with an encoder of Pillow's that takes all frames at once."""
+        from convcli.images.frame_changes import FrameClock, duration_of
+        from convcli.images.frame_spool import spooled
+
         durations: list[int] = []
         clock = FrameClock(most=_AVIF_TICKS)
 
@@ -298,6 +304,8 @@ class _Encoder:
         return encoder_metadata(image, self.format, self.notes)
 
     def _write_matrix(self, image: ImageData, file: BinaryIO) -> None:
+        from convcli.images.arrays import aligned_lines, comma_lines, pixel_lines, write_npy
+
         self.format.check(image.channels, image.depth)
         self._alpha(image)
         if self.format.name == "npy":

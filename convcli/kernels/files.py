@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -117,7 +116,9 @@ def save_kernel(kernel: Kernel, target: Path, *, overwrite: bool = False) -> Non
     """
     match target.suffix.lower():
         case ".json":
-            content = f"{json.dumps(kernel_fields(kernel))}\n".encode()
+            from json import dumps
+
+            content = f"{dumps(kernel_fields(kernel))}\n".encode()
         case ".npy":
             _refuse_bias(kernel)
             buffer = io.BytesIO()
@@ -204,8 +205,10 @@ def _read_npy(content: bytes) -> np.ndarray[Any, Any]:
 
 def _read_json(text: str, name: str) -> Kernel:
     """Read ``[[...], ...]`` or ``{"matrix": [[...], ...], "divisor": ..., ...}``."""
+    from json import loads
+
     try:
-        document = json.loads(text)
+        document = loads(text)
     except (ValueError, RecursionError) as error:
         raise NotJsonError(f"is not valid JSON: {shown(error)}") from error
     if not isinstance(document, dict):

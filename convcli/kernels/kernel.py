@@ -29,7 +29,7 @@ Number = int | float
 Factors = tuple[NDArray[Any], NDArray[Any]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Kernel:
     """The weights ``matrix / divisor``, and a ``bias`` that is added to each sum.
 

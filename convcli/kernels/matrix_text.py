@@ -14,14 +14,15 @@ from convcli.errors import KernelError, quoted
 from convcli.kernels.kernel import MAX_WEIGHT, Kernel, check_integers
 
 # Only one way to match a run of digits: otherwise a long run takes quadratic time.
-NUMBER = re.compile(r"[+-]?(?:\d+/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
-INTEGER_OR_FRACTION = re.compile(r"[+-]?\d+(?:/\d+)?", re.ASCII)
+# Patterns are compiled, and kept by `re`, when they are used.
+NUMBER = r"(?a)[+-]?(?:\d+/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
+INTEGER_OR_FRACTION = r"(?a)[+-]?\d+(?:/\d+)?"
 MAX_DIGITS = 400  # of one number; a longer one is no weight, and slow to read
 MAX_DIVISOR = 2**31  # a larger common denominator makes unwieldy integers
 
 
-BRACKETED = re.compile(r"\s*(?:(?:np|numpy)\.)?(?:array\(\s*)?(?=\[)")
-AFTER_BRACKETS = re.compile(r"(?:,\s*dtype=[\w.]+)?\s*\)?\s*")
+BRACKETED = r"\s*(?:(?:np|numpy)\.)?(?:array\(\s*)?(?=\[)"
+AFTER_BRACKETS = r"(?:,\s*dtype=[\w.]+)?\s*\)?\s*"
 
 
 def unbracketed(text: str) -> str:
@@ -32,8 +33,8 @@ def unbracketed(text: str) -> str:
     >>> unbracketed("array([[1. 0.]\n [0. 1.]])")
     '1.,0.\n0.,1.'
     """
-    start, end = BRACKETED.match(text), text.rfind("]")
-    if start is None or AFTER_BRACKETS.fullmatch(text, end + 1) is None:
+    start, end = re.match(BRACKETED, text), text.rfind("]")
+    if start is None or re.fullmatch(AFTER_BRACKETS, text[end + 1 :]) is None:
         return text
     inner = "\n".join(line for _, line in content_lines(text[start.end() : end + 1]))
     if inner.count("[") > 1:
@@ -50,7 +51,7 @@ def is_number(word: str) -> bool:
     >>> is_number("-1/16"), is_number("3x3.txt")
     (True, False)
     """
-    return NUMBER.fullmatch(_ascii_minus(word)) is not None
+    return re.fullmatch(NUMBER, _ascii_minus(word)) is not None
 
 
 def split_row(line: str) -> list[str]:
@@ -145,11 +146,11 @@ def _number(cell: str, row: int) -> Fraction | float:
     word = _ascii_minus(cell)
     if not word:
         raise KernelError(f"row {row} has an empty cell")
-    if len(word) > MAX_DIGITS or NUMBER.fullmatch(word) is None:
+    if len(word) > MAX_DIGITS or re.fullmatch(NUMBER, word) is None:
         raise KernelError(f"row {row}: {quoted(cell)} is not a finite number")
     number: Fraction | float
     try:
-        number = Fraction(word) if INTEGER_OR_FRACTION.fullmatch(word) else float(word)
+        number = Fraction(word) if re.fullmatch(INTEGER_OR_FRACTION, word) else float(word)
     except ZeroDivisionError:
         raise KernelError(f"row {row}: {quoted(cell)} divides by 0") from None
     if not -MAX_WEIGHT <= number <= MAX_WEIGHT:

@@ -19,7 +19,7 @@ MAX_HEADER = 10_000  # bytes, numpy's own limit; the header of a plain array has
 MAX_DIMENSIONS = 64  # numpy's own limit
 # Both make numpy or Python warn, and a warning cannot be silenced in one thread alone: the suffix
 # of Python 2's long integers, as in (2L, 3L), and backslashes, which no array of numbers needs.
-NOISY = re.compile(rb"(?<=\d)L(?=\s*[,)])|\\")
+NOISY = rb"(?<=\d)L(?=\s*[,)])|\\"
 NOT_NUMBERS = {
     "V": "records",
     "O": "Python objects",
@@ -57,7 +57,7 @@ def read_header(file: BinaryIO) -> Header:
     >>> read_header(io.BytesIO(file.getvalue())).shape
     (3, 4)
     """
-    start = NOISY.sub(b" ", file.read(len(MAGIC) + 6 + MAX_HEADER))
+    start = re.sub(NOISY, b" ", file.read(len(MAGIC) + 6 + MAX_HEADER))
     if not start.startswith(MAGIC):
         raise ArrayError("is not an .npy file")
     stream = io.BytesIO(start)

@@ -32,9 +32,9 @@ from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
 from convcli.kernels.matrix_text import BRACKETED, is_number, parse_text, split_row
 from convcli.samples import file_of, is_sample
 
-ROTATION = re.compile(r"(?P<base>.+)@(?P<angle>[^@/\\]*)", re.DOTALL)
-SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?", re.ASCII)
-SEED = re.compile(r"\d{1,9}", re.ASCII)
+ROTATION = r"(?s)(?P<base>.+)@(?P<angle>[^@/\\]*)"
+SIZE = r"(?a)(\d{1,9})(?:x(\d{1,9}))?"
+SEED = r"(?a)\d{1,9}"
 FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 MIN_POSITIVE, MAX_NUMBER = 1e-6, 10**6  # ample for pixels and degrees, and squares stay finite
 
@@ -179,7 +179,7 @@ def find_computed(spec: str) -> ComputedKernel | None:
 
 def _split_angle(text: str) -> tuple[str, float]:
     """Split ``base@angle``. A file's name may hold an @ that no angle follows."""
-    match = ROTATION.fullmatch(text)
+    match = re.fullmatch(ROTATION, text)
     if match is None:
         return text, 0.0
     angle = _read_float(match["angle"])
@@ -253,7 +253,7 @@ def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:
     if text.lower().endswith(KERNEL_SUFFIXES):
         return read_kernel_file(text)
     with prefix_errors(f"kernel {quoted(text)}"):
-        if BRACKETED.match(text):
+        if re.match(BRACKETED, text):
             return read_content(text.encode(), "", "custom")
         first = split_row(text)[0]
         if ";" in text or is_number(first) or first.lower().lstrip("+-") in ("nan", "inf"):
@@ -302,7 +302,7 @@ def bind_arguments(entry: ComputedKernel, text: str) -> dict[str, Any]:
 
 def _size(word: str) -> tuple[int, int]:
     """Read ``N`` or ``WxH`` as (rows, columns)."""
-    match = SIZE.fullmatch(word)
+    match = re.fullmatch(SIZE, word)
     if match is None:
         raise KernelError(f"must be a positive N or WxH (e.g. 5 or 7x3), not {quoted(word)}")
     rows, columns = int(match[2] or match[1]), int(match[1])
@@ -312,7 +312,7 @@ def _size(word: str) -> tuple[int, int]:
 
 
 def _seed(word: str) -> int:
-    if SEED.fullmatch(word) is None:
+    if re.fullmatch(SEED, word) is None:
         raise KernelError(f"must be a whole number from 0 to 999,999,999, not {quoted(word)}")
     return int(word)
 

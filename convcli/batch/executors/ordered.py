@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from queue import Queue
 from threading import Thread
 from typing import Any, Protocol, TypeVar, cast
 
@@ -44,6 +43,8 @@ class Prefetch(Iterator[Item]):
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
+        from queue import Queue
+
         self._queue: Queue[tuple[Any, Exception | None]] = Queue(PREFETCHED)
         Thread(target=self._read, args=(items,), daemon=True).start()
 
