@@ -64,8 +64,9 @@ def start_process(
 
 
 def warm_up() -> None:
-    """Start the fork server early, where workers cannot be forked from this process."""
-    if sys.platform != "linux" and "forkserver" in get_all_start_methods():
+    """Start the fork server early, where workers are not likely to be forked from this process."""
+    has_one_thread = sys.platform == "linux" and os.environ.get("OPENBLAS_NUM_THREADS") == "1"
+    if not has_one_thread and "forkserver" in get_all_start_methods():
         from multiprocessing import forkserver
 
         _context()
