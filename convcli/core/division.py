@@ -51,7 +51,7 @@ def divide_exactly(sums: NDArray[Any], types: SumTypes, out: NDArray[Any]) -> No
     if isinstance(types.bias, tuple):
         for place, bias in enumerate(types.bias):
             one = types._replace(bias=bias)
-            divide_exactly(sums[..., place], one, out[..., place])
+            divide_exactly(sums[..., place].copy(), one, out[..., place])
         return
     factor, added, denominator = _fraction(types.divisor, types.bias)
     held = np.iinfo(out.dtype)

@@ -60,6 +60,14 @@ def test_each_filter_has_its_own_bias(dtype):
         assert actual[0, :, place].tolist() == [nearest(value, dtype) for value in exact]
 
 
+def test_the_filters_of_a_narrow_image_do_not_change_each_other():
+    image = np.arange(10, 16, dtype=np.uint8)[:, np.newaxis]
+    biases = [-7, -7, 0.5]
+    actual = cross_correlate(image, np.ones((3, 1, 1, 1), int), bias=biases, dtype=np.uint8)
+    for place, bias in enumerate(biases):
+        assert actual[:, 0, place].tolist() == [round(value + bias) for value in range(10, 16)]
+
+
 @pytest.mark.parametrize("kind", [int, float])
 @pytest.mark.parametrize("method", ["direct", "matrix"])
 def test_a_bank_adds_the_biases_of_its_filters(kind, method, by_loops, rng):
