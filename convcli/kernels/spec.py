@@ -32,7 +32,6 @@ from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
 from convcli.kernels.matrix_text import BRACKETED, is_number, parse_text, split_row
 from convcli.samples import file_of, is_sample
 
-ROTATION = r"(?s)(?P<base>.+)@(?P<angle>[^@/\\]*)"
 SIZE = r"(?a)(\d{1,9})(?:x(\d{1,9}))?"
 SEED = r"(?a)\d{1,9}"
 FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -179,17 +178,15 @@ def find_computed(spec: str) -> ComputedKernel | None:
 
 def _split_angle(text: str) -> tuple[str, float]:
     """Split ``base@angle``. A file's name may hold an @ that no angle follows."""
-    match = re.fullmatch(ROTATION, text)
-    if match is None:
+    base, _, word = text.rpartition("@")
+    if not base or "/" in word or "\\" in word:
         return text, 0.0
-    angle = _read_float(match["angle"])
+    angle = _read_float(word)
     if abs(angle) <= MAX_NUMBER:
-        return match["base"].strip(), angle
+        return base.strip(), angle
     if looks_like_path(text):
         return text, 0.0
-    raise KernelError(
-        f"@ needs an angle in degrees (e.g. sobel-x@45), not {quoted(match['angle'])}"
-    )
+    raise KernelError(f"@ needs an angle in degrees (e.g. sobel-x@45), not {quoted(word)}")
 
 
 def _build(entry: Entry, spec: str, angle: float) -> KernelSet:
