@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from convcli.core.dtypes import DOUBLE
+from convcli.core.methods import kn2row
 from convcli.core.methods.choose import CALLS, PASS_COST, TRANSFORM_COST
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.fft import tile_overlap, tiles_of
@@ -120,6 +121,11 @@ def strip_bytes(
         sums = rows * width * maps * (2 + (1 + taps // BLOCK).bit_length())
         product = copies * _strip(windows, rows, channels) + windows_size + sums
         each = max(each, product)
+        # kn2row: the strip twice, the products of its pixels, and sums that are as wide as it is.
+        rows = min(kn2row.strip_rows(windows, channels), height)
+        sums = rows * windows.padded_shape[1] * maps * 2
+        products = max(kn2row.PRODUCT_BYTES // ITEM, maps * math.prod(kernel[-2:]))
+        each = max(each, 2 * _strip(windows, rows, channels) + products + sums)
     if not summed and method in ("auto", "fft"):
         cost = TRANSFORM_COST * (1 + phases) * tile_overlap(windows)
         passes = 2 * taps * (PASS_COST[ITEM] * pitch + CALLS["pass"] / height) / width

@@ -22,6 +22,7 @@ from convcli.core.dtypes import (
     smallest_integer,
 )
 from convcli.core.factors import rank_one_factors
+from convcli.core.methods import kn2row
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.direct import ROUNDINGS, DirectMethod, rows_per_strip
 from convcli.core.methods.fft import FftMethod, integers_are_exact, tile_overlap
@@ -61,8 +62,10 @@ TURN_COST = 1.5  # to turn a value of a strip, or a sum
 TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
 WINDOW_COST = {4: 0.22, 8: 0.45}  # im2col: to copy the pixels of one tap
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
+CHANNEL_COST = 0.5  # to put a channel's values next to each other
 WINDOW_CALLS = 3  # im2col: to copy windows takes as long as so many products, whatever their size
 MANY_TAPS, FEW_FILTERS = 1000, 8
+FEWEST_PIXELS = 8  # of a product of kn2row
 MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 500 bytes each
 # And in nanoseconds a call, whatever its size: those of numpy and Python for one of these steps,
 # and of BLAS for each tile of a product.
@@ -294,7 +297,6 @@ def _bank_methods(problem: Problem, schedules: Schedules, method: str) -> Choice
     if method in ("fft", "toeplitz"):
         raise KernelError(f"method {method!r} cannot sum over channels; use method 'auto'")
     types, geometry = problem.types, problem.geometry
-    filters, size = len(types.weights), types.weights[0].size
     taps, passes = count_bank(types.weights)
     positions = math.prod(geometry.output_shape)
     last = DirectMethod(schedules, types, geometry, types.accumulator if types.is_exact else DOUBLE)
@@ -303,23 +305,47 @@ def _bank_methods(problem: Problem, schedules: Schedules, method: str) -> Choice
     if types.accumulator == SINGLE and taps <= BLOCK:
         first = DirectMethod(schedules, types, geometry, SINGLE)
     dtype, costs = problem.exact_float(), dict[str, float]()
-    dtypes = [] if dtype is None else [dtype]
-    if dtype == SINGLE and not types.is_exact:
-        dtypes.append(DOUBLE)
-    if not dtypes or types.weights.size <= MOST_TAPS:
+    if dtype is None or types.weights.size <= MOST_TAPS:
         costs["direct"] = passes * (PASS_COST[first.dtype.itemsize] + CALLS["pass"] / positions)
-    if dtypes:
-        # Few sums are seldom so large that thousands of taps are accurate in float32.
-        tried = dtypes if size > MANY_TAPS and filters < FEW_FILTERS else dtypes[:1]
-        costs["matrix"] = CALLS["product"] * (WINDOW_CALLS + size / BLOCK) / positions
-        for each in tried:
-            costs["matrix"] += size * WINDOW_COST[each.itemsize]
-            costs["matrix"] += size * PRODUCT_COST[each.itemsize] * filters
+    products: list[SumMethod] = []
+    if dtype is not None:
+        products, costs["matrix"] = _bank_products(problem, dtype)
     if (_cheapest(costs) if method == "auto" else method) != "matrix":
         return [first] if first is last else [first, last], costs
-    if not dtypes:
+    if not products:
         raise KernelError(_INEXACT.format(method))
-    return [*(Im2colMethod(types, geometry, dtype) for dtype in dtypes), last], costs
+    return [*products, last], costs
+
+
+def _bank_products(problem: Problem, dtype: np.dtype[Any]) -> tuple[list[SumMethod], float]:
+    """Return the methods that sum a bank by matrix products, and what they cost."""
+    types, geometry = problem.types, problem.geometry
+    filters, channels = types.weights.shape[:2]
+    positions, size = math.prod(geometry.output_shape), types.weights[0].size
+    dtypes = [dtype, DOUBLE] if dtype == SINGLE and not types.is_exact else [dtype]
+    # Few sums are seldom so large that thousands of taps are accurate in float32.
+    tried = dtypes if size > MANY_TAPS and filters < FEW_FILTERS else dtypes[:1]
+    cost = CHANNEL_COST * channels + CALLS["product"] * (WINDOW_CALLS + size / BLOCK) / positions
+    for each in tried:
+        cost += size * (WINDOW_COST[each.itemsize] + PRODUCT_COST[each.itemsize] * filters)
+    methods: list[SumMethod] = [Im2colMethod(types, geometry, each) for each in dtypes]
+    taps = filters * math.prod(geometry.kernel)
+    if geometry.stride == (1, 1) and kn2row.pixels_of_a_product(taps, channels) >= FEWEST_PIXELS:
+        shifted = _shifted_cost(geometry, filters, channels, dtypes[-1])
+        if shifted < cost:
+            return [kn2row.Kn2rowMethod(types, geometry, dtypes[-1])], shifted
+    return methods, cost
+
+
+def _shifted_cost(geometry: Geometry, filters: int, channels: int, dtype: np.dtype[Any]) -> float:
+    """Return the cost of products of the channels, which are then shifted and added."""
+    taps, rows = filters * math.prod(geometry.kernel), kn2row.strip_rows(geometry, channels)
+    pixels = geometry.rows_needed(rows) * geometry.padded_shape[1]
+    # A product is stored and added.
+    tap = channels * PRODUCT_COST[dtype.itemsize] + 2 * PASS_COST[dtype.itemsize]
+    tap += 2 * CALLS["pass"] / min(kn2row.pixels_at_a_time(taps, dtype), pixels)
+    sums = CHANNEL_COST * channels + taps * tap
+    return sums * pixels / (rows * geometry.output_shape[1]) + TURN_COST * filters
 
 
 def _product_factors(problem: Problem, dtype: np.dtype[Any]) -> Factors | None:

@@ -143,9 +143,9 @@ class Im2colMethod(SumMethod):
         are as fast as one large product.
         """
         tiles = []
-        for rows, height in _cut(windows.shape[1], self._block_positions()):
+        for rows, height in cut(windows.shape[1], self._block_positions()):
             left = windows[:, rows].reshape(self.taps, -1, 1, height).transpose(1, 2, 3, 0)
-            for maps, width in _cut(len(self.filters), BLOCK):
+            for maps, width in cut(len(self.filters), BLOCK):
                 right = self.filters[maps].reshape(-1, width, self.taps).swapaxes(1, 2)
                 shape = len(left), height, len(right), width
                 blocks = [each[rows, maps].reshape(shape).swapaxes(1, 2) for each in sums]
@@ -167,7 +167,7 @@ class Im2colMethod(SumMethod):
         return min(SINGLE_THREAD_GEMM // (self.block * filters), SINGLE_THREAD_GEMV // self.block)
 
 
-def _cut(length: int, most: int) -> Iterator[tuple[slice, int]]:
+def cut(length: int, most: int) -> Iterator[tuple[slice, int]]:
     """Cut a length into equal blocks, and a rest: where all of them are, and the size of each."""
     size = math.ceil(length / math.ceil(length / most))
     whole = length - length % size

@@ -159,16 +159,16 @@ def test_banks_keep_the_promise_where_float32_does_not(image, bank, channels, rn
     found, exact = sums(pixels, weights), in_float64(pixels, weights)
     magnitudes = in_float64(np.abs(pixels), np.abs(weights)).max()
     # Sums in float64, and denormal numbers of float32, round as well.
-    rounding = 1e-15 * magnitudes + 2e-45
+    rounding = 1e-14 * magnitudes + 2e-45
     assert np.abs(found - exact).max() <= 1.01e-5 * np.abs(exact).max() + rounding
 
 
 @pytest.mark.parametrize("scale", [1e-25, 1, 1e25])
 @pytest.mark.parametrize("channels", [3, 50, 400])
 def test_the_smaller_the_sums_the_sooner_float64_takes_over(channels, scale, used, rng):
-    bank = hard_bank("canceling", (9, channels, 3, 3), rng) * np.float32(scale)
+    bank = hard_bank("canceling", (40, channels, 3, 3), rng) * np.float32(scale)
     noise = rng.standard_normal((9, 8, channels))
-    for offset in 10 ** np.arange(0, 7, 0.25):
+    for offset in 10 ** np.arange(-1, 7, 0.25):
         image = (offset + noise).astype("f4")
         found, exact = sums(image, bank), in_float64(image, bank)
         assert np.abs(found - exact).max() <= 1.01e-5 * np.abs(exact).max()
