@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import OUTLIER, ImageInfo
+from convcli.core.dtypes import OUTLIER, SINGLE, ImageInfo
 from convcli.core.methods.base import SumMethod, Workspace
 from convcli.core.nonfinite import LeftOut
 from convcli.core.padding import PaddedImage
@@ -139,9 +139,9 @@ class _Strip:
         self, method: SumMethod, precision: Precision, low: float, high: float
     ) -> Array | None:
         """Return sums in float32, if they are finite and accurate."""
-        scale = precision.scale(max(high, -low))
+        scale = precision.scale(max(high, -low)) if self.values.dtype == SINGLE else 1.0
         if scale != 1:
-            self.values *= self.values.dtype.type(scale)
+            self.values *= SINGLE.type(scale)
             low, high = low * scale, high * scale
         if precision.is_hopeless(max(high, -low)):
             return None
