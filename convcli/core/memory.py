@@ -20,7 +20,7 @@ from convcli.core.methods.fft import tile_overlap, tiles_of
 from convcli.core.methods.im2col import BLOCK
 from convcli.core.methods.im2col import STRIP_BYTES as WINDOWS_BYTES
 from convcli.core.methods.taps import FEWEST_DOUBLED
-from convcli.core.methods.toeplitz import band_rows
+from convcli.core.methods.toeplitz import band_rows, rows_apart
 from convcli.core.methods.turned import Layout, possible_axes
 from convcli.core.strips import without_gaps
 from convcli.core.threads import MIN_THREADED_SIZE, thread_count
@@ -112,7 +112,7 @@ def strip_bytes(
         each += sum(copies * _turned(lying, channels) + values for lying in turned)
         shared += 2 * sum(map(_bands, turned))
     if not summed and method in ("auto", "toeplitz"):
-        band = band_rows(windows)
+        band = band_rows(windows) * rows_apart(windows)
         shared += _bands(windows)
         each += copies * (_strip(windows, band, channels) - _strip(windows, 1, channels))
     if summed and method in ("auto", "matrix"):
@@ -161,7 +161,7 @@ def _strip(windows: Geometry, rows: int, channels: int) -> int:
 
 def _turned(lying: Geometry, channels: int) -> int:
     """Return how many values a turned strip has, with its sums."""
-    rows = lying.output_shape[0] + band_rows(lying)
+    rows = lying.output_shape[0] + band_rows(lying) * rows_apart(lying)
     sums = rows * lying.padded_shape[1] * (2 + min(lying.kernel[1], lying.stride[1]))
     strip = (lying.rows_needed(rows) + 1) * lying.padded_shape[1]
     return (3 * strip + sums) * channels  # the sums of neighbors, if weights are equal
