@@ -36,6 +36,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the samples of a pixel, with alpha
 _NONE, _SUB, _UP = range(3)  # filters
 _BAND = 2**20  # bytes that are compressed on their own
+_SMALL_BAND, _FEW_BANDS = 2**18, 4  # the same, where there are no more bands than these
 _BLOCK = 2**17  # bytes that are filtered at a time: they fit in the processor's cache
 _TRIAL_ROWS = 12  # or one in 16 of a small image
 # Below, one row would be tried, and would give files as small as those of what is best on average.
@@ -141,7 +142,9 @@ def _write_pixels(
     """
     kind, level, strategy = _choose_filter(scanlines, level)
     height, row_bytes = len(scanlines.pixels), 1 + scanlines.pixels.shape[1] * scanlines.step
-    rows, block = (max(1, size // row_bytes) for size in (_BAND, _BLOCK))
+    total = height * row_bytes
+    bands = max(total // _BAND, min(total // _SMALL_BAND, _FEW_BANDS), 1)
+    rows, block = -(-height // bands), max(1, _BLOCK // row_bytes)
     tops = range(0, height, rows)
     done: dict[int, tuple[bytes, int, int]] = {}  # data, Adler-32 and length of a band, by its top
     waiting, lock, check = deque(tops), Lock(), 1
@@ -149,7 +152,7 @@ def _write_pixels(
     def compress(top: int) -> None:
         nonlocal check
         end = min(top + rows, height)
-        compressor = _compressor(level, strategy, height * row_bytes, raw=top > 0)
+        compressor = _compressor(level, strategy, total, raw=top > 0)
         parts, own = [], 1
         for first in range(top, end, block):
             lines = scanlines.lines(first, min(first + block, end))
