@@ -23,7 +23,7 @@ from convcli.atomic import clear_stale
 from convcli.batch.executors.start_method import start_process
 from convcli.batch.executors.worker import serve
 from convcli.batch.job import Job, JobOptions, JobResult
-from convcli.errors import ImageError
+from convcli.errors import ConvcliError, ImageError
 
 QUEUE_DEPTH = 2  # jobs per worker: the one that runs, and the next
 # Images of small files go several in a message: a worker then has up to SMALL_DEPTH jobs, and gets
@@ -165,7 +165,8 @@ class _Worker:
         except OSError:  # the process has died, without a job if it was idle
             if is_idle:
                 self._restart()
-                self.connection.send_bytes(message)
+                with suppress(OSError):  # if the next one has died as well, its first job fails
+                    self.connection.send_bytes(message)
         self._unsent.clear()
 
     def elapsed(self) -> float:
@@ -220,12 +221,22 @@ class _Worker:
             delete_temporary_files(each.job)
 
     def _restart(self) -> None:
-        """Start another process in place of one that has died."""
+        """Start another process in place of one that has died.
+
+        Raises:
+            ConvcliError: the system starts none, or kills it at once.
+        """
         *_, worker_index, reserved_bytes = self._initargs
         self.connection.close()
         self.process.join()  # until the process is gone, its files count as in use
         reserved_bytes[worker_index] = 0
-        self._start()
+        try:
+            self._start()
+        except (OSError, EOFError, RuntimeError) as error:
+            raise ConvcliError(
+                f"a worker process has died, and no other can be started ({error}); "
+                "continue with --skip-existing"
+            ) from error
 
 
 def delete_temporary_files(job: Job) -> None:

@@ -5,7 +5,7 @@ loaded. A lock that another thread holds would stay locked in a forked process f
 threads, and on other systems, workers are forked from a fork server, a process with one thread that
 loads the same modules again. Systems without fork start each worker anew.
 
-Filtering two photographs takes 320 ms of processor time with forked workers, and 590 ms with a fork
+Filtering two photographs takes 210 ms of processor time with forked workers, and 430 ms with a fork
 server.
 """
 

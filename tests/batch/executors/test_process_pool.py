@@ -1,5 +1,6 @@
 """Real processes: what happens when they are killed, slow, hungry, or interrupted."""
 
+import errno
 import json
 import os
 import signal
@@ -9,16 +10,20 @@ import time
 from contextlib import suppress
 from multiprocessing import active_children
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from convcli.atomic import atomic_write
+from convcli.batch.executors import process_pool
 from convcli.batch.executors.process_pool import ProcessPool
+from convcli.batch.executors.start_method import start_process
 from convcli.batch.inputs import Source
 from convcli.batch.job import Job, JobOptions, JobResult
 from convcli.batch.outputs import plan_output
+from convcli.errors import ConvcliError
 from convcli.filtering import Filter
 from convcli.kernels.spec import get_kernel
 
@@ -223,6 +228,38 @@ def test_workers_that_are_spawned_and_killed_as_on_windows():
     assert error == "Error: in/001large.png: took longer than --timeout 1 seconds"
     assert last == "4 of 5 done, 1 failed"
     assert (len(names("out")), no_temporary_files("out")) == (4, True)
+
+
+@once
+def test_workers_that_die_as_they_start_fail_their_images(monkeypatch):
+    def start_and_join(_, *arguments):
+        process, connection = start_process(suppress, *arguments)  # which returns at once
+        process.join()
+        return process, connection
+
+    monkeypatch.setattr(process_pool, "start_process", start_and_join)
+    pool = ProcessPool(1, JobOptions(()), 1 << 40)
+    results: dict[int, JobResult] = {}
+    for number in range(3):
+        pool.submit(number, Job(Source(f"{number}.png")))
+    while len(results) < 3:
+        results.update(pool.finished())
+    pool.close()
+    assert all("died" in str(results[number].error) for number in range(3))
+
+
+@once
+def test_that_no_worker_can_be_started_is_an_error(monkeypatch):
+    pool = ProcessPool(1, JobOptions(()), 1 << 40)
+    (worker,) = active_children()
+    worker.kill()
+    worker.join()
+    refused = OSError(errno.EAGAIN, "too many processes")
+    monkeypatch.setattr(process_pool, "start_process", Mock(side_effect=refused))
+    pool.submit(0, Job(Source("a.png")))
+    with pytest.raises(ConvcliError, match=r"no other can be started .*too many processes"):
+        pool.finished()
+    pool.close()
 
 
 # A program whose decoder crashes at one of the images.
