@@ -3,10 +3,11 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from typing import Any, TypeVar
+from threading import Condition
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -56,34 +57,66 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], threads: int) 
     The caller's thread is one of them, and starts without waiting for the others. numpy's warnings
     are off in all of them, whatever the caller's ``np.errstate``: each thread has its own.
     """
-    waiting = deque(items)
-    errors: list[BaseException] = []
-
-    def serve() -> None:
+    if threads == 1:
         with np.errstate(all="ignore"):
-            while not errors:
+            for item in items:
+                work(item)
+        return
+    shared = _SharedWork(work, items)
+    with suppress(RuntimeError):  # some systems have no threads, or not as many
+        for _ in range(threads - 1):
+            _pool().submit(shared.help)
+    try:
+        shared.serve()
+    except BaseException as error:  # noqa: BLE001 - Ctrl-C between two items; raised below
+        shared.errors.append(error)
+    finally:
+        shared.finish()
+    if shared.errors:
+        raise shared.errors[0]
+
+
+class _SharedWork(Generic[Item]):
+    """Items that several threads take one by one.
+
+    Attributes:
+        errors: what ``work`` raised; after the first, no item is taken.
+    """
+
+    def __init__(self, work: Callable[[Item], None], items: Iterable[Item]) -> None:
+        self.work, self.waiting = work, deque(items)
+        self.errors: list[BaseException] = []
+        self.helpers, self.finished, self.changed = 0, False, Condition()
+
+    def serve(self) -> None:
+        """Work until no item is left."""
+        with np.errstate(all="ignore"):
+            while not self.errors:
                 try:
-                    item = waiting.popleft()
+                    item = self.waiting.popleft()
                 except IndexError:
                     return
                 try:
-                    work(item)
+                    self.work(item)
                 except BaseException as error:  # noqa: BLE001 - raised by the caller
-                    errors.append(error)
+                    self.errors.append(error)
 
-    helpers: list[Future[None]] = []
-    with suppress(RuntimeError):  # some systems have no threads: this one does all of the work
-        helpers += [_pool().submit(serve) for _ in range(threads - 1)]
-    try:
-        serve()
-    except BaseException as error:  # noqa: BLE001 - Ctrl-C between two items; raised below
-        errors.append(error)
-    finally:
-        for helper in helpers:
-            if not helper.cancel():  # it has begun
-                helper.result()
-    if errors:
-        raise errors[0]
+    def help(self) -> None:
+        """Work in another thread, unless it comes too late."""
+        with self.changed:
+            if self.finished:
+                return
+            self.helpers += 1
+        self.serve()
+        with self.changed:
+            self.helpers -= 1
+            self.changed.notify()
+
+    def finish(self) -> None:
+        """Wait for all that help, and let nobody begin to."""
+        with self.changed:
+            self.finished = True
+            self.changed.wait_for(lambda: not self.helpers)
 
 
 @cache

@@ -1,6 +1,7 @@
 """Translate Pillow's exceptions and warnings, and manage its global settings while decoding."""
 
 import errno
+import logging
 import re
 import struct
 import threading
@@ -33,6 +34,9 @@ DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+
+# What Pillow logs tells no more than its exceptions; without a handler, Python would print it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _lock = threading.Lock()
 _users = 0  # threads that are inside of global_settings

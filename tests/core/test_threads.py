@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from threading import Thread
 
 import numpy as np
@@ -67,3 +69,27 @@ def test_a_forked_process_has_threads_of_its_own(image):
         same = np.array_equal(cross_correlate(image, KERNEL, threads=3), expected)
         os._exit(0 if same else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+FEWER_THREADS = """
+import threading
+import numpy as np
+from convcli import cross_correlate
+start, started = threading.Thread.start, []
+def start_one(thread):
+    started.append(thread)
+    if len(started) > 1:
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = start_one
+image = np.random.default_rng(0).random((2000, 1000), np.float32)
+kernel = np.random.default_rng(1).random((9, 9))
+expected = cross_correlate(image, kernel, threads=1)
+for _ in range(10):
+    assert np.array_equal(cross_correlate(image, kernel, threads=8), expected)
+assert len(started) > 1
+"""
+
+
+def test_fewer_threads_than_asked_for():
+    subprocess.run([sys.executable, "-c", FEWER_THREADS], check=True, timeout=60)

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from itertools import islice
-from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,23 +141,28 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     if problem.types.summed:
         return _bank_methods(problem, schedules, method)
     costs: dict[str, float] = {}
-    methods = _plane_methods(problem, schedules, method, costs)
-    return _AsNeeded(next(methods), methods), costs
+    choose = partial(_plane_methods, problem, schedules, method, costs)
+    return _AsNeeded(next(choose()), choose), costs
 
 
 class _AsNeeded(Sequence[SumMethod]):
     """Methods that are chosen when they are asked for.
 
     Few strips need another method than the first. To choose one takes as long as a small sum.
+
+    Args:
+        first: the first method.
+        choose: yields all of them, each time anew.
     """
 
-    def __init__(self, first: SumMethod, rest: Iterator[SumMethod]) -> None:
-        self._chosen, self._rest, self._lock = [first], rest, Lock()
+    def __init__(self, first: SumMethod, choose: Callable[[], Iterator[SumMethod]]) -> None:
+        self._chosen, self._choose = [first], choose
 
     def __getitem__(self, place: Any) -> Any:
         if place >= len(self._chosen):
-            with self._lock:
-                self._chosen += islice(self._rest, place + 1 - len(self._chosen))
+            # A list of its own: an interrupt or another thread leaves the one that is known.
+            more = islice(self._choose(), len(self._chosen), place + 1)
+            self._chosen = [*self._chosen, *more]
         return self._chosen[place]
 
     def __len__(self) -> int:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli import KernelError, UsageError, cross_correlate, get_kernel
+from convcli import KernelError, UsageError, convolve, cross_correlate, get_kernel
 from convcli.core.correlate import run
 from convcli.core.factors import rank_one_factors
 from convcli.core.methods.base import Workspace
@@ -17,6 +17,7 @@ from convcli.core.methods.taps import (
     separable_schedule,
     shortest_schedule,
 )
+from convcli.core.methods.toeplitz import ToeplitzMethod
 from convcli.core.plan import make_plan
 from convcli.geometry import ConvOptions, conv_geometry
 
@@ -433,3 +434,22 @@ def test_tiles_of_any_width(width, method, dtype):
     kernel = np.outer(random((5,), "f8", 1), random((7,), "f8", 2))
     found = cross_correlate(image, kernel, method=method, bias=0.5, dtype=dtype)
     assert_equal_sums(found, cross_correlate(image, kernel, method="direct", bias=0.5, dtype=dtype))
+
+
+def test_an_interrupt_while_a_fallback_is_chosen_is_forgotten(monkeypatch):
+    made = []
+
+    def interrupted(*arguments):
+        made.append(arguments)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return ToeplitzMethod(*arguments)
+
+    monkeypatch.setattr("convcli.core.methods.choose.ToeplitzMethod", interrupted)
+    # The second derivatives of a ramp are 0, which float32 cannot tell.
+    image = np.add.outer(np.arange(60.0), np.arange(50.0)).astype(np.float32) / 7
+    laplacian = get_kernel("laplacian").matrix
+    kernel = convolve(random((3, 3), "f8", 1), laplacian, padding="full", border="zero")
+    with pytest.raises(KeyboardInterrupt):
+        cross_correlate(image, kernel, padding="valid")
+    assert np.abs(cross_correlate(image, kernel, padding="valid")).max() < 1e-4
