@@ -311,6 +311,7 @@ def _bank_methods(problem: Problem, schedules: Schedules, method: str) -> Choice
     dtype, costs = problem.exact_float(), dict[str, float]()
     if dtype is None or types.weights.size <= MOST_TAPS:
         costs["direct"] = passes * (PASS_COST[first.dtype.itemsize] + CALLS["pass"] / positions)
+        costs["direct"] += CHANNEL_COST * types.weights.shape[1]
     products: list[SumMethod] = []
     if dtype is not None:
         products, costs["matrix"] = _bank_products(problem, dtype)
@@ -348,7 +349,7 @@ def _shifted_cost(geometry: Geometry, filters: int, channels: int, dtype: np.dty
     # A product is stored and added.
     tap = channels * PRODUCT_COST[dtype.itemsize] + 2 * PASS_COST[dtype.itemsize]
     tap += 2 * CALLS["pass"] / min(kn2row.pixels_at_a_time(taps, dtype), pixels)
-    sums = CHANNEL_COST * channels + taps * tap
+    sums = PASS_COST[dtype.itemsize] * channels + taps * tap
     return sums * pixels / (rows * geometry.output_shape[1]) + TURN_COST * filters
 
 

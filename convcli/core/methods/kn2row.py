@@ -59,21 +59,23 @@ class Kn2rowMethod(SumMethod):
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
         """Sum the windows over the channels, for every filter."""
         (_, width, channels), (filters, _, *kernel) = strip.shape, self.types.weights.shape
-        planes = workspace.take("planes", (channels, strip.size // channels), self.kind)
-        planes[...] = strip.reshape(-1, channels).T
+        pixels = strip.reshape(-1, channels)
+        if strip.dtype != self.kind:
+            pixels = workspace.take("pixels", pixels.shape, self.kind)
+            pixels[...] = strip.reshape(-1, channels)
         columns, dilation = self.geometry.output_shape[1], self.geometry.dilation
         wide = workspace.take("wide", (filters, rows * width), self.kind)
         wide[...] = 0
         step = pixels_at_a_time(len(self.weights), self.kind)
-        for first in range(0, planes.shape[1], step):
-            some = planes[:, first : first + step]
-            products = workspace.take("products", (len(self.weights), some.shape[1]), self.kind)
+        for first in range(0, len(pixels), step):
+            some = pixels[first : first + step]
+            products = workspace.take("products", (len(self.weights), len(some)), self.kind)
             self._multiply(some, products)
-            taps = products.reshape(filters, -1, some.shape[1])
+            taps = products.reshape(filters, -1, len(some))
             for tap, (row, column) in enumerate(np.ndindex(*kernel)):
                 # The first pixel is for the window whose first tap is that far before it.
                 start = first - row * dilation[0] * width - column * dilation[1]
-                low, high = max(start, 0), min(start + some.shape[1], wide.shape[1])
+                low, high = max(start, 0), min(start + len(some), wide.shape[1])
                 if low < high:
                     wide[:, low:high] += taps[:, tap, low - start : high - start]
         sums = wide.reshape(filters, rows, width)[..., :columns].transpose(1, 2, 0)
@@ -82,8 +84,8 @@ class Kn2rowMethod(SumMethod):
     def _multiply(self, pixels: NDArray[Any], products: NDArray[Any]) -> None:
         """Store the product of the weights and some pixels, in blocks for one thread of BLAS."""
         taps, channels = self.weights.shape
-        for places, count in cut(pixels.shape[1], pixels_of_a_product(taps, channels)):
-            right = pixels[:, places].reshape(channels, -1, count).swapaxes(0, 1)
+        for places, count in cut(len(pixels), pixels_of_a_product(taps, channels)):
+            right = pixels[places].reshape(-1, count, channels).swapaxes(1, 2)
             for some, height in cut(taps, BLOCK):
                 left = self.weights[some].reshape(-1, 1, height, channels)
                 out = products[some, places].reshape(len(left), height, -1, count)
