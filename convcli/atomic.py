@@ -80,6 +80,7 @@ def atomic_write(target: str | Path, *, overwrite: bool = False) -> Iterator[Bin
             return
         if found:
             check_target(Path(path), overwrite=overwrite)
+        if found or os.pardir in path:  # a folder that a path leads out of need not exist
             final = os.path.realpath(path)
         name = f".convcli-{_host()}-{os.getpid()}-{os.urandom(8).hex()}.tmp"
         temporary = os.path.join(os.path.dirname(final), name)

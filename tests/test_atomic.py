@@ -136,6 +136,11 @@ def test_a_folder_that_cannot_be_written():
         write(Path("/proc/convcli.png"))
 
 
+def test_a_path_that_leaves_a_folder_does_not_make_it(tmp_path):
+    write(tmp_path / "missing" / ".." / "new.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["new.png"]
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_name_that_is_too_long(tmp_path, overwrite):
     with pytest.raises(ImageError, match="File name too long"):

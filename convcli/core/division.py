@@ -102,7 +102,7 @@ def _fits(bounds: Bounds, divisor: float, bias: float, kind: np.dtype[Any]) -> b
 
 
 def _round(numerators: NDArray[Any], denominator: int) -> NDArray[Any]:
-    """Return quotients of integers, rounded half to even; the numerators may be overwritten."""
+    """Divide integers in place, round half to even, and return them."""
     if denominator == 1:
         return numerators
     half = denominator // 2

@@ -24,7 +24,8 @@ from convcli.core.methods.base import borrow, give_back
 from convcli.core.methods.choose import Problem, choose_methods
 from convcli.geometry import Geometry
 
-STAMP_COST = 3e3, 0.3  # nanoseconds for each value that is not 0, and for each weight around it
+# Nanoseconds to add a value to the windows around it, and for each weight of a window.
+SCATTER_COST, SCATTER_WEIGHT_COST = 3e3, 0.3
 
 
 class LeftOut(NamedTuple):
@@ -53,7 +54,7 @@ class LeftOut(NamedTuple):
 class Counts:
     """Sums of small integers over the windows of a strip.
 
-    A few values are stamped: each adds the weights around its place to the sums, turned by half a
+    A few values are scattered: each adds the weights around its place to the sums, turned by half a
     turn. A 31x31 kernel on an image with scattered infinities takes a quarter less time.
 
     Args:
@@ -71,8 +72,8 @@ class Counts:
         image = ImageInfo(self.dtype, (-1, 1))
         self.geometry, self.kind, self.is_bank = geometry, kind, weights.ndim == 4
         # One for each channel of a bank, or for all channels, (kh, kw, maps).
-        stamps = np.flip(weights, (-2, -1)).astype(kind)
-        self.stamps = np.moveaxis(stamps if self.is_bank else stamps[None, None], 0, -1)
+        flipped = np.flip(weights, (-2, -1)).astype(kind)
+        self.flipped = np.moveaxis(flipped if self.is_bank else flipped[None, None], 0, -1)
         self.methods, costs = choose_methods(Problem(image, types, geometry, 0), "auto")
         self.cost = min(costs.values())
 
@@ -86,15 +87,15 @@ class Counts:
         Returns:
             (rows, W', C), or (rows, W', N) for a kernel that sums over channels.
         """
-        maps = self.stamps.shape[-1] if self.is_bank else values.shape[2]
-        stamp = STAMP_COST[0] + STAMP_COST[1] * self.stamps[0].size
+        maps = self.flipped.shape[-1] if self.is_bank else values.shape[2]
+        each = SCATTER_COST + SCATTER_WEIGHT_COST * self.flipped[0].size
         correlation = self.cost * rows * self.geometry.output_shape[1] * maps
-        if np.count_nonzero(values) * stamp < correlation:
-            return self._add_stamps(values, rows, maps)
+        if np.count_nonzero(values) * each < correlation:
+            return self._scatter(values, rows, maps)
         return self._correlate(values, rows)
 
-    def _add_stamps(self, values: NDArray[Any], rows: int, maps: int) -> NDArray[Any]:
-        """Add the stamps of all values that are not 0."""
+    def _scatter(self, values: NDArray[Any], rows: int, maps: int) -> NDArray[Any]:
+        """Add each value that is not 0 to the windows that weigh it."""
         (down, along), (height, width) = self.geometry.dilation, self.geometry.extent
         padded, across, channels = values.shape
         sums = np.zeros((padded + height - 1, across + width - 1, maps), self.kind)
@@ -104,9 +105,9 @@ class Counts:
             row, column = divmod(pixel, across)
             around = sums[row : row + height : down, column : column + width : along]
             if self.is_bank:
-                around += flat[place] * self.stamps[channel]
+                around += flat[place] * self.flipped[channel]
             else:
-                around[..., channel] += flat[place] * self.stamps[0, ..., 0]
+                around[..., channel] += flat[place] * self.flipped[0, ..., 0]
         first = sums[height - 1 :: self.geometry.stride[0], width - 1 :: self.geometry.stride[1]]
         return first[:rows, : self.geometry.output_shape[1]]
 

@@ -192,9 +192,9 @@ class OverwrittenImage(PaddedImage):
     """An image whose rows are overwritten strip by strip with results of the same shape.
 
     A strip is a copy, so its result may take the place of its own rows of the image, unless other
-    strips read them, too. These rows, and those that the border repeats, are copied beforehand: two
-    of 43 for a 3x3 kernel on rows of 6000 RGBX pixels. No image-sized result is allocated then,
-    which is half of the memory and, for 24 megapixels, 40 ms of page faults.
+    strips read them, too. These rows, and those that the border repeats, are copied beforehand: 2
+    rows of 43 for a 3x3 kernel on rows of 6000 RGBX pixels. Then no result of the image's size is
+    allocated, which is half of the memory and, for 24 megapixels, 40 ms of page faults.
 
     Args:
         image: (H, W, C).

@@ -14,9 +14,9 @@ SINGLE_EPSILON = 2.0**-24  # largest relative error of rounding to float32
 SINGLE_TINY = 2.0**-126  # below this, float32 loses digits
 TOLERANCE = 0.9e-5  # of the largest sum; convcli promises 1e-5
 CANCELS = 0.1  # a sum of weights below this share of their magnitudes
-LARGEST_SHIFT = 100  # by a power of 2, which float32 holds, and its reciprocal
+LARGEST_SHIFT = 100  # float32 holds 2**100 and its reciprocal
 SAFE = 2.0**127  # sums below it are finite in float32
-EACH_ROW = 8  # of a strip, which are looked at first
+ROW_STEP = 8  # every eighth row of a strip is looked at first
 SAMPLES = 4096  # values of a strip in which outliers are looked for
 
 
@@ -166,12 +166,12 @@ class Precision(NamedTuple):
         error = self.error(highest, middle)
         # A few rows tell as much, if it is plain that all sums are finite, and cost less.
         if self.partials.l1_norm * highest < SAFE:
-            few = without if without is None else without[::EACH_ROW]
-            if self.suffices(error, sums[::EACH_ROW], few):
+            few = without if without is None else without[::ROW_STEP]
+            if self.is_small_error(error, sums[::ROW_STEP], few):
                 return True
-        return self.suffices(error, sums, without)
+        return self.is_small_error(error, sums, without)
 
-    def suffices(
+    def is_small_error(
         self, error: float, sums: NDArray[Any], without: NDArray[np.bool] | None = None
     ) -> bool:
         """Tell whether sums are finite, and so large that an error is harmless.

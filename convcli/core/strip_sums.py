@@ -54,7 +54,7 @@ class _Strip:
         array: the rows that the method takes, (padded rows, padded width, C); those after
             ``values`` are 0.
         values: all that the windows read.
-        left_out: what is not finite, once a method asks for it.
+        left_out: what is not finite; None until such values are found.
     """
 
     array: Array
@@ -185,7 +185,7 @@ class _Strip:
             return False
         weights = self.plan.nonfinite.largest_weights(int(counts.max()))
         error_of_few = precision.error(rest) + precision.error_of_few(weights * highest, highest)
-        if not precision.suffices(min(precision.error(highest), error_of_few), sums, without):
+        if not precision.is_small_error(min(precision.error(highest), error_of_few), sums, without):
             return False
         without = counts > 0 if without is None else without | (counts > 0)
         return bool(without.all()) or precision.is_accurate(sums, rest, without=without)

@@ -39,7 +39,7 @@ _BAND = 2**20  # bytes that are compressed on their own
 _SMALL_BAND, _FEW_BANDS = 2**18, 4  # the same, where there are no more bands than these
 _BLOCK = 2**17  # bytes that are filtered at a time: they fit in the processor's cache
 _TRIAL_ROWS = 12  # or one in 16 of a small image
-# Below, one row would be tried, and would give files as small as those of what is best on average.
+# Below, one row would be tried, which chooses no better than what is best on average.
 # Without the trial an image of 16x16 is written in half the time.
 _TINY = 2**11  # bytes
 _ADLER = 65521  # modulus of Adler-32

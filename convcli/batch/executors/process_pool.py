@@ -184,11 +184,8 @@ class _Worker:
             result = self.connection.recv()
         except (EOFError, OSError):
             number, job, _ = self.jobs.popleft()
-            path, problem = (
-                job.source.path,
-                self._kill_reason
-                or ("the worker process died on this image (decoder crash or out of memory)"),
-            )
+            died = "the worker process died on this image (decoder crash or out of memory)"
+            path, problem = job.source.path, self._kill_reason or died
             lost.extend(self.jobs)  # they have not begun
             self.jobs.clear()
             self._unsent.clear()

@@ -66,8 +66,8 @@ WINDOW_CALLS = 3  # im2col: to copy windows takes as long as so many products, w
 MANY_TAPS, FEW_FILTERS = 1000, 8
 FEWEST_PIXELS = 8  # of a product of kn2row
 MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 500 bytes each
-# And in nanoseconds a call, whatever its size: those of numpy and Python for one of these steps,
-# and of BLAS for each tile of a product.
+# Nanoseconds of numpy and Python for each of these steps, and of BLAS for each tile of a product,
+# whatever their size.
 CALLS = {"pass": 6e2, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
 
 _NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
@@ -113,6 +113,7 @@ class Problem(NamedTuple):
 
 
 Choice = tuple[Sequence[SumMethod], dict[str, float]]  # methods to try, and what was considered
+Considered = tuple[SumMethod, dict[str, float]]
 Cost = Callable[[Geometry], float]
 Schedules = Callable[[], list[TapSchedule]]
 
@@ -140,9 +141,9 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     schedules = cache(partial(_schedules, problem.types, method, problem.geometry.stride))
     if problem.types.summed:
         return _bank_methods(problem, schedules, method)
-    costs: dict[str, float] = {}
-    choose = partial(_plane_methods, problem, schedules, method, costs)
-    return _AsNeeded(next(choose()), choose), costs
+    choose = partial(_plane_methods, problem, schedules, method)
+    first, costs = next(choose())
+    return _AsNeeded(first, choose), costs
 
 
 class _AsNeeded(Sequence[SumMethod]):
@@ -152,17 +153,17 @@ class _AsNeeded(Sequence[SumMethod]):
 
     Args:
         first: the first method.
-        choose: yields all of them, each time anew.
+        choose: yields all of them, each time anew, with what was considered.
     """
 
-    def __init__(self, first: SumMethod, choose: Callable[[], Iterator[SumMethod]]) -> None:
+    def __init__(self, first: SumMethod, choose: Callable[[], Iterator[Considered]]) -> None:
         self._chosen, self._choose = [first], choose
 
     def __getitem__(self, place: Any) -> Any:
         if place >= len(self._chosen):
             # A list of its own: an interrupt or another thread leaves the one that is known.
             more = islice(self._choose(), len(self._chosen), place + 1)
-            self._chosen = [*self._chosen, *more]
+            self._chosen = [*self._chosen, *(method for method, _ in more)]
         return self._chosen[place]
 
     def __len__(self) -> int:
@@ -179,12 +180,11 @@ def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
     return [shortest_schedule(kernel, stride) for kernel in weights]
 
 
-def _plane_methods(
-    problem: Problem, schedules: Schedules, method: str, costs: dict[str, float]
-) -> Iterator[SumMethod]:
+def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Iterator[Considered]:
     """Choose for a (kh, kw) kernel: in float32, then in float64 where that is too inaccurate.
 
-    What the methods considered first cost is put into ``costs``.
+    Yields:
+        A method, and the costs of those that were considered.
     """
     if method == "matrix":
         raise KernelError(
@@ -202,19 +202,18 @@ def _plane_methods(
         chosen = candidates[name].make()
         if not chosen.is_possible:
             continue
-        costs.update({} if costs else considered)
         last = chosen
-        yield last
+        yield last, considered
         if name == "fft":  # which sums in float64
             if accumulator == DOUBLE:
                 last = candidates["toeplitz"].make()
-                yield last
+                yield last, considered
             break
     if last is None:
         raise KernelError(_NOT_SEPARABLE if method == "separable" else _INEXACT.format(method))
     if not last.sums_all:
         whole = DOUBLE if accumulator.kind == "f" else accumulator
-        yield _direct_candidate(problem, schedules, method, whole).make()
+        yield _direct_candidate(problem, schedules, method, whole).make(), {}
 
 
 def _plane_candidates(

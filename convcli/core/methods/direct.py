@@ -82,8 +82,10 @@ class DirectMethod(SumMethod):
         schedules = self.schedules()
         taps = sum(schedule.taps for schedule in schedules)
         cost = count_text(sum(schedule.cost for schedule in schedules), "pass")
-        method = "direct" if schedules[0].column is None else "separable"
-        return f"{method}: {count_text(taps, 'tap')} in at most {cost} over {self.summed_in}"
+        how = "direct: "
+        if schedules[0].column is not None:
+            how = "separable: a box and a rest, " if schedules[0].rest.any() else "separable: "
+        return f"{how}{count_text(taps, 'tap')} in at most {cost} over {self.summed_in}"
 
     def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
         """Sum the windows tap by tap."""

@@ -10,7 +10,8 @@ twice as long.
 
 Three ideas save passes beside those of :mod:`convcli.core.methods.taps`:
 
-- *Signs* wait: to take a box from ``9 * center``, the box is not negated first.
+- *Signs.* A negative sign is applied by the next subtraction: to take a box from ``9 * center``,
+  the box is not negated first.
 - *Pairs.* Where several pairs of equal taps lie equally far apart, the sums of two are computed
   once: the four neighbors of a pixel take two additions, not three.
 - *Factors of two.* A column or row ``1 2 1`` is ``1 1`` applied twice: two additions, instead of
@@ -47,9 +48,9 @@ from convcli.geometry import Geometry
 
 Flat = NDArray[Any]
 
-PLANES, SUMS, SCRATCH, PAIRS, HALVES = "planes", "sums", "scratch", "pairs", "halves"
+PLANES, SUMS, SCRATCH, PAIRS, COLUMN_SUMS = "planes", "sums", "scratch", "pairs", "column sums"
 NEIGHBORS, DOWN = ("neighbors", "more neighbors"), ("neighbors below", "more neighbors below")
-WIDE = "wide"  # halves in the type of the sums, or their running sums
+WIDE = "wide"  # column sums in the type of the sums, or their running sums
 FIRST = Tap(0, 0, 0)
 FEWEST_RUNNING = 8  # equal taps of a row; fewer, and sums in 16 bits, are faster by doubling
 MOST_PAIRED = 12  # taps of one weight in which pairs are looked for
@@ -73,7 +74,7 @@ class Run(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One call of numpy: ``out = function(left, right)``."""
+    """One call: ``function(left, right, out=out)``. Functions of one input ignore ``right``."""
 
     function: Callable[..., Any]
     left: Run
@@ -108,22 +109,25 @@ class Passes:
         rows: int,
         dtype: np.dtype[Any],
     ) -> None:
-        self.phases, self.geometry, self.dtype = phases, geometry, dtype
+        # The shape and the type of the planes are needed, and not their memory.
+        planes = np.broadcast_to(np.zeros((), phases.planes.dtype), phases.planes.shape)
+        self.phases, self.geometry, self.dtype = phases._replace(planes=planes), geometry, dtype
         self.passes: list[Pass] = []
-        self.half = rows * phases.pitch
-        self.sizes = {SUMS: self.half}
+        self.flat_size = rows * phases.pitch
+        self.sizes = {SUMS: self.flat_size}
         size = (rows - 1) * phases.pitch + geometry.output_shape[1] * phases.interleaved
         total = _Total(self, Run.of(SUMS, 0, size))
         if schedule.column is not None and schedule.row is not None:
             self._add_separable(
                 total, schedule.column.ravel(), schedule.row.ravel(), schedule.doubles
             )
-        down, across = geometry.dilation
-        planes = Source(
-            PLANES, lambda tap: self._offset(tap.channel, tap.row * down, tap.column * across)
+        dilation = geometry.dilation
+        source = Source(
+            PLANES,
+            lambda tap: self._offset(tap.channel, tap.row * dilation[0], tap.column * dilation[1]),
         )
         paired = phases.planes.shape[:3] == (1, 1, 1)  # otherwise some taps read other planes
-        self._add_groups(total, group_taps(schedule.rest), planes, paired=paired)
+        self._add_groups(total, group_taps(schedule.rest), source, paired=paired)
         total.multiply(1)
 
     def sum(self, planes: Flat, workspace: Workspace) -> Flat:
@@ -142,7 +146,7 @@ class Passes:
 
     def dtype_of(self, buffer: str) -> np.dtype[Any]:
         """Return the type of a buffer."""
-        return self.phases.planes.dtype if buffer in (PLANES, HALVES, *DOWN) else self.dtype
+        return self.phases.planes.dtype if buffer in (PLANES, COLUMN_SUMS, *DOWN) else self.dtype
 
     def append(self, function: Callable[..., Any], left: Run, right: Run | Flat, out: Run) -> None:
         """Add a pass, and room for its results."""
@@ -169,30 +173,30 @@ class Passes:
 
         def along_row(tap: Tap) -> int:
             position, phase = divmod(tap.column * columns_apart, across)
-            return phases.column_index[phase] * self.half + position * phases.interleaved
+            return phases.column_index[phase] * self.flat_size + position * phases.interleaved
 
         step = phases.pitch * rows_apart if down == 1 else 0
         for phase, number in phases.column_index.items():
-            half = _Total(self, Run.of(HALVES, number * self.half, self.half))
+            column_sums = _Total(self, Run.of(COLUMN_SUMS, number * self.flat_size, self.flat_size))
             source = Source(PLANES, partial(along_column, phase))
-            self._add_line(half, column, source, step, DOWN, doubled=doubles[0])
-            sign, half.sign = half.sign, 1  # the same for all phases; it waits for the row
-            half.multiply(1)
-        step, halves = phases.interleaved * columns_apart if across == 1 else 0, HALVES
+            self._add_line(column_sums, column, source, step, DOWN, doubled=doubles[0])
+            sign, column_sums.sign = column_sums.sign, 1  # the same for all phases
+            column_sums.multiply(1)
+        step, read = phases.interleaved * columns_apart if across == 1 else 0, COLUMN_SUMS
         running = doubles[1] and step == 1 and len(row) >= FEWEST_RUNNING
         if running and self.dtype.kind != "f" and self.dtype.itemsize > 2:
             self._run(total, row)
         else:
-            if self.dtype_of(HALVES) != self.dtype:
-                whole = Run.of(HALVES, 0, self.sizes[HALVES])
+            if self.dtype_of(COLUMN_SUMS) != self.dtype:
+                whole = Run.of(COLUMN_SUMS, 0, self.sizes[COLUMN_SUMS])
                 self.append(_convert, whole, whole, whole._replace(buffer=WIDE))
-                halves = WIDE
-            self._add_line(total, row, Source(halves, along_row), step, doubled=doubles[1])
+                read = WIDE
+            self._add_line(total, row, Source(read, along_row), step, doubled=doubles[1])
         total.sign *= sign
 
     def _run(self, total: _Total, weights: Flat) -> None:
         """Add a row of equal taps; each reads the value after that of the one before."""
-        values = Run.of(HALVES, 0, total.size + len(weights) - 1)
+        values = Run.of(COLUMN_SUMS, 0, total.size + len(weights) - 1)
         self.append(_add_up, values, values, Run.of(WIDE, 0, values.size + 1))
         first, last = (Run.of(WIDE, start, total.size) for start in (0, len(weights)))
         total.add(last, 1)
