@@ -136,4 +136,8 @@ def rows_per_strip(geometry: Geometry, channels: int, dtype: np.dtype[Any]) -> i
     if channels * geometry.input_shape[0] * geometry.input_shape[1] >= MIN_THREADED_SIZE:
         most = min(most, max(whole // MIN_STRIPS, STRIP_BYTES // 2))
     # Rows that two strips share are copied twice, so a tall kernel needs tall strips.
-    return max(most // row // geometry.stride[0], geometry.extent[0] // geometry.stride[0], 1)
+    least = max(geometry.extent[0] // geometry.stride[0], 1)
+    height = geometry.output_shape[0]
+    strips = -(-height // max(most // row // geometry.stride[0], least))
+    # An even number of equal strips, so that two threads end at the same time.
+    return max(-(-height // (strips + strips % 2 * (strips > 1))), least)

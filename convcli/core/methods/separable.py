@@ -80,7 +80,7 @@ class SeparableMethod(SumMethod):
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
         rows = rows_per_strip(self.geometry, channels, self.dtype)
-        return max(rows // self.rows, 1) * self.rows
+        return -(-rows // self.rows) * self.rows
 
     def rows_needed(self, rows: int) -> int:
         """Return how many padded rows the bands of some output rows cover, with a spare one."""

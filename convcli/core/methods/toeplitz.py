@@ -88,7 +88,7 @@ class ToeplitzMethod(SumMethod):
     def strip_rows(self, channels: int) -> int:
         """Return how many output rows to compute at a time."""
         rows = rows_per_strip(self.geometry, channels, self.dtype)
-        return max(rows // self.group, 1) * self.group
+        return -(-rows // self.group) * self.group
 
     def rows_needed(self, rows: int) -> int:
         """Return how many padded rows the bands of some output rows cover, with a spare one."""
