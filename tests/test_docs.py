@@ -23,7 +23,6 @@ ROOT = Path(__file__).parents[1]
 README, TOUR = ROOT / "README.md", ROOT / "sample_images" / "README.md"
 MANUAL = sorted((Path(convcli.__file__).parent / "manual").glob("*.md"))
 MADE = ROOT / "sample_images" / "made"
-DRAWN_BY_BENCHMARK = MADE / "speed.png"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 
 
@@ -45,7 +44,7 @@ def commands(*documents):
 def figures(document):
     """The figures that a document shows."""
     links = re.findall(r"^!\[.*\]\((\S+)\)$", document.read_text(), re.M)
-    return {document.parent / link for link in links} - {DRAWN_BY_BENCHMARK}
+    return {document.parent / link for link in links}
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_every_figure_is_made_by_a_command_that_is_shown():
     assert len(shown) > 8
     for figure in shown:
         assert re.search(rf"(-o|--plot) {re.escape(figure.name)}( |$)", text, re.M), figure
-    assert set(MADE.iterdir()) == shown | {DRAWN_BY_BENCHMARK}
+    assert set(MADE.iterdir()) == shown
 
 
 def test_there_are_examples():
