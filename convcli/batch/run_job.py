@@ -108,7 +108,6 @@ class _JobRunner:
         self.options = options
         self.reserve_memory = reserve_memory
         self.reserved = 0  # bytes
-        self.estimated: tuple[tuple[Any, ...], int] = ((), 0)  # the last image's kind, its bytes
         self.kept = 0  # bytes of all results that are kept for summary files
         self.name = job.source.name
         self.file: Path | io.BytesIO
@@ -144,9 +143,7 @@ class _JobRunner:
             totals = FrameTotals.of(images[0], filtered)
             if is_last:
                 images.clear()  # the encoder needs the memory
-            self._write(
-                each, target, partial(write_image, filtered.image, threads=each.threads), totals
-            )
+            self._write_image(each, target, filtered, totals)
 
     def _filter_with_summaries(
         self, outputs: list[tuple[Filter, Output | None]], summaries: list[SummaryFile]
@@ -174,9 +171,7 @@ class _JobRunner:
                 filtered = filter_image(image, each, depth)
                 stacked.append((each, filtered))
             totals = FrameTotals.of(image, filtered)
-            self._write(
-                each, target, partial(write_image, filtered.image, threads=each.threads), totals
-            )
+            self._write_image(each, target, filtered, totals)
             results.append((each, filtered))
         if options.outputs.show:
             self.figure = draw_figure(self.name, image, results)
@@ -247,6 +242,13 @@ class _JobRunner:
         self.notes.add(*target.notes)
         return target
 
+    def _write_image(
+        self, chosen: Filter, target: Target | None, filtered: Filtered, totals: FrameTotals
+    ) -> None:
+        """Write a result of one frame."""
+        encode = partial(write_image, filtered.image, threads=chosen.threads)
+        self._write(chosen, target, encode, totals)
+
     def _write(
         self,
         chosen: Filter,
@@ -300,14 +302,9 @@ class _JobRunner:
     ) -> None:
         """Reserve more bytes if this filter takes more than was estimated from the header.
 
-        Padding, stride and dilation make the result larger or smaller than the image. Runs of as
-        many frames of one shape and type take the same.
+        Padding, stride and dilation make the result larger or smaller than the image.
         """
-        depth = _depth(run[0], target)
-        kind = len(run), run[0].pixels.shape, run[0].pixels.dtype, chosen, depth
-        if self.estimated[0] != kind:
-            self.estimated = kind, BASE_BYTES + run_bytes(run, chosen, depth)
-        need = self.estimated[1] + self.kept
+        need = BASE_BYTES + run_bytes(run, chosen, _depth(run[0], target)) + self.kept
         if need > self.reserved:
             self.reserved = need
             self.reserve_memory(need)

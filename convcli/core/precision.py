@@ -21,13 +21,16 @@ SAMPLES = 4096  # values of a strip in which outliers are looked for
 
 
 class Partials(NamedTuple):
-    """The partial sums that a method passes through, for pixels of magnitude 1.
+    """The partial sums that a method passes through, for pixels up to magnitude 1.
+
+    Those of im2col are for windows whose root mean square is 1. That is no greater than the largest
+    magnitude, so the same numbers bound sums of pixels up to 1.
 
     Attributes:
         roundings: additions that a term takes part in at most.
-        l1_norm: the sum of the weights' magnitudes.
-        walk: the root of the sum of squares of all partial sums of the weights' magnitudes.
-        signed: the sum of the magnitudes of all partial sums of the weights.
+        l1_norm: the sum of the weights' magnitudes, or another bound on the magnitude of a sum.
+        walk: the root of the sum of squares of bounds on the magnitudes of all partial sums.
+        signed: the sum of the magnitudes of all partial sums of equal pixels.
     """
 
     roundings: int

@@ -63,8 +63,8 @@ WINDOW_COST = {4: 0.22, 8: 0.45}  # im2col: to copy the pixels of one tap
 PRODUCT_COST = {4: 0.024, 8: 0.055}  # im2col: to multiply one tap for one filter
 CHANNEL_COST = 0.5  # to put a channel's values next to each other
 WINDOW_CALLS = 3  # im2col: to copy windows takes as long as so many products, whatever their size
-MANY_TAPS, FEW_FILTERS = 1000, 8
-FEWEST_PIXELS = 8  # of a product of kn2row
+MANY_TAPS, FEW_FILTERS = 1000, 8  # im2col: beyond, float64 is likely to follow float32
+FEWEST_PIXELS = 8  # kn2row: in one product; fewer take too many calls
 MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 500 bytes each
 # Nanoseconds of numpy and Python for each of these steps, and of BLAS for each tile of a product,
 # whatever their size.
