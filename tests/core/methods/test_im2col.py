@@ -1,5 +1,7 @@
 """Filter banks as matrix products: of every size, in the order of any weights, and accurate."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -148,12 +150,13 @@ IMAGES = [
 BANKS = ["normal", "canceling", "equal", "halves", "differences", "wild", "one spike", "tiny"]
 
 
-@pytest.mark.parametrize("image", IMAGES)
-@pytest.mark.parametrize("bank", [*BANKS, "huge"])
+@pytest.mark.parametrize(
+    ("image", "bank"),
+    # Without sums of huge images with huge banks, which exceed float32.
+    list(product(IMAGES, [*BANKS, "huge"]))[:-1],
+)
 @pytest.mark.parametrize("channels", [3, 40, 300])
 def test_banks_keep_the_promise_where_float32_does_not(image, bank, channels, rng):
-    if image == bank == "huge":
-        pytest.skip("the sums exceed float32")
     pixels = hard_image(image, (8, 9, channels), rng)
     weights = hard_bank(bank, (5, channels, 3, 3), rng)
     found, exact = sums(pixels, weights), in_float64(pixels, weights)
