@@ -95,10 +95,12 @@ def sockets(process):
 
 def is_running(process):
     """Tell whether a process has a thread left that holds its files; its memory goes before."""
-    for status in Path(f"/proc/{process}/task").glob("*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if status.read_text().rpartition(")")[2].split()[0] not in ("Z", "X"):
-                return True
+    with suppress(FileNotFoundError, ProcessLookupError):  # its folder is gone
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                status = (thread / "stat").read_text()
+                if status.rpartition(")")[2].split()[0] not in ("Z", "X"):
+                    return True
     return False
 
 
