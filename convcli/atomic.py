@@ -142,10 +142,10 @@ def clear_stale(folder: Path) -> None:
         for entry in entries:
             if match := _TEMPORARY.fullmatch(entry.name):
                 is_dead = match["host"] == _host() and not _is_running(int(match["process"]))
-                written = entry.stat(follow_symlinks=False).st_mtime
-                if is_dead or time.time() - written > 24 * 3600:
-                    with suppress(OSError):
-                        Path(entry.path).unlink()
+                with suppress(OSError):  # a running process may have removed its own meanwhile
+                    written = entry.stat(follow_symlinks=False).st_mtime
+                    if is_dead or time.time() - written > 24 * 3600:
+                        os.unlink(entry.path)
 
 
 def _is_running(process: int) -> bool:

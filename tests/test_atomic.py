@@ -6,12 +6,13 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import convcli
-from convcli.atomic import atomic_write
+from convcli.atomic import atomic_write, clear_stale
 from convcli.errors import ImageError
 
 
@@ -310,3 +311,27 @@ def test_a_kill_leaves_no_half_file(tmp_path, before):
         assert process.stdout.readline() == b"ready\n"
         process.kill()
     assert (target.read_bytes() if target.exists() else None) == before
+
+
+def test_stale_files_are_removed_though_others_vanish_meanwhile(tmp_path, monkeypatch):
+    """Another worker ends a file of its own between the listing and the look at it."""
+    with atomic_write(tmp_path / "a.png"):
+        (own,) = tmp_path.iterdir()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    stale = tmp_path / own.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
+    scandir = os.scandir
+
+    @contextmanager
+    def listed_before_one_vanishes(folder):
+        with scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name == stale.name)
+        own.unlink()
+        yield iter(entries)
+
+    own.touch()
+    stale.touch()
+    monkeypatch.setattr(os, "scandir", listed_before_one_vanishes)
+    clear_stale(tmp_path)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
