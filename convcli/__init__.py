@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from convcli.api import explain as explain
     from convcli.api import get_filter as get_filter
     from convcli.api import get_kernel as get_kernel
-    from convcli.api import kernel_names as kernel_names
     from convcli.api import learn_kernel as learn_kernel
+    from convcli.api import list_kernels as list_kernels
     from convcli.api import output_size as output_size
+    from convcli.api import pad as pad
     from convcli.api import plan as plan
     from convcli.api import pool as pool
+    from convcli.api import read_image as read_image
     from convcli.api import receptive_field as receptive_field
     from convcli.core.plan_summary import PlanSummary as PlanSummary
     from convcli.errors import ConvcliError as ConvcliError
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "convcli.api": "convolve cross_correlate explain get_filter get_kernel kernel_names "
-    "learn_kernel output_size plan pool receptive_field",
+    "convcli.api": "convolve cross_correlate explain get_filter get_kernel learn_kernel "
+    "list_kernels output_size pad plan pool read_image receptive_field",
     "convcli.core.plan_summary": "PlanSummary",
     "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",
     "convcli.geometry": "ReceptiveField",

@@ -7,8 +7,10 @@ into their docstrings, as scipy.ndimage does. ``convcli/arguments.py`` knows wha
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from inspect import cleandoc
+from os import PathLike
 from textwrap import indent
 from typing import (
     TYPE_CHECKING,
@@ -22,16 +24,18 @@ from typing import (
 )
 
 from convcli.choices import (
+    MAX_PIXELS,
     ActivationName,
     AnyBorder,
     AnyMethod,
+    Channels,
     Combine,
     Operation,
     PaddingRule,
     Pooling,
     Range,
 )
-from convcli.errors import KernelError, UsageError
+from convcli.errors import KernelError, UsageError, shown
 from convcli.geometry import (
     ConvOptions,
     IntOrPair,
@@ -399,15 +403,96 @@ def get_filter(spec: str) -> KernelSet:
     return read_spec(spec)
 
 
-def kernel_names() -> list[str]:
+def list_kernels() -> dict[str, str]:
     """Return the names of all kernels and families that :func:`get_filter` knows.
 
-    >>> kernel_names()[:3]
+    Returns:
+        Each name with its group, in the order of ``convcli kernels list``; numpy is not loaded.
+
+    >>> list(list_kernels())[:3]
     ['identity', 'plus', 'vertical-line']
+    >>> [name for name, group in list_kernels().items() if group == "sharpening"]
+    ['sharpen', 'unsharp']
     """
     from convcli.kernels.catalogue import CATALOGUE
 
-    return list(CATALOGUE)
+    return {name: entry.group for name, entry in CATALOGUE.items()}
+
+
+def read_image(
+    path: str | PathLike[str], channels: Channels = "auto", *, max_pixels: int = MAX_PIXELS
+) -> NDArray[Any]:
+    """Read an image file, a ``.npy`` array or a text matrix as the array that convcli filters.
+
+    EXIF orientation is applied. Palettes and CMYK become RGB. Alpha, which is not filtered, is
+    left out. Of an animation, the first frame is read. A warning names what was lost, such as the
+    lower part of a damaged file.
+
+    Args:
+        path: name of a file, or ``@NAME`` of a sample that comes with convcli.
+        channels: ``auto`` keeps gray as gray and color as RGB; ``gray`` and ``rgb`` convert;
+            ``r``, ``g`` and ``b`` take one channel of RGB.
+        max_pixels: refuse images with more pixels before decoding them.
+
+    Returns:
+        (H, W), or (H, W, C) for RGB and arrays of several channels. uint8 and uint16 are pixels of
+        these depths; other types are plain numbers.
+
+    Raises:
+        ImageError: the file cannot be read as an image, or has no such channels.
+        UsageError: there is no such sample, or an argument is wrong.
+
+    >>> image = read_image("@rocket")
+    >>> image.shape, image.dtype, read_image("@rocket", "gray").shape
+    ((427, 640, 3), dtype('uint8'), (427, 640))
+    """
+    from convcli.arguments import read_pixels
+
+    pixels, notes = read_pixels(path, channels, max_pixels)
+    for note in notes:
+        warnings.warn(f"{shown(path)}: {note}", stacklevel=2)
+    return pixels
+
+
+def pad(
+    image: Image,
+    padding: PaddingLike,
+    border: AnyBorder = "edge",
+    *,
+    fill: Number = 0,
+    kernel_size: IntOrPair | None = None,
+) -> NDArray[Any]:
+    """Pad an image: add pixels around it, as ``numpy.pad`` does.
+
+    The result is the padded image that :func:`cross_correlate` slides its window over.
+
+    Args:
+        image: (H, W) or (H, W, C) real numbers, each channel on its own; an array, nested lists, or
+            a PIL image without alpha; never modified. A signal (W,) is padded along its one axis.
+        padding: pixels to add: one number for every side, (vertical, horizontal), or
+            (top, bottom, left, right); (before, after) for a signal. Or a rule for a kernel of
+            ``kernel_size``: ``same``, ``full`` or ``valid``.
+        border: what the padding holds, as for :func:`cross_correlate`.
+        fill: the value of a ``constant`` border.
+        kernel_size: of the kernel that ``same`` and ``full`` pad for, one number or
+            (rows, columns). That of a dilated kernel is its extent, ``d(k-1) + 1``.
+
+    Returns:
+        A new array of the image's type.
+
+    Raises:
+        GeometryError: a number is out of range, or a rule has no kernel.
+        UsageError: the image's type does not hold ``fill``, or another argument is wrong.
+
+    >>> pad([[1, 2, 3], [4, 5, 6]], (0, 2), "reflect")
+    array([[3, 2, 1, 2, 3, 2, 1],
+           [6, 5, 4, 5, 6, 5, 4]])
+    >>> pad([1, 2, 3], "same", "zero", kernel_size=3)
+    array([0, 1, 2, 3, 0])
+    """
+    from convcli.arguments import as_image, fill_value, pad_pixels
+
+    return pad_pixels(as_image(image), padding, border, fill_value(fill, border), kernel_size)
 
 
 @_documented

@@ -7,8 +7,10 @@ Arrays, the common case, pay one type test.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,15 +21,16 @@ from convcli.core.dtypes import (
     ImageInfo,
     as_numbers,
     check_finite,
+    check_image,
     real_number,
     saturate,
     with_channels,
 )
-from convcli.core.padding import border_index
+from convcli.core.padding import border_index, pad_array
 from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
-from convcli.errors import GeometryError, KernelError, UsageError, short_repr
-from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry
+from convcli.errors import GeometryError, ImageError, KernelError, UsageError, short_repr
+from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry, pads_of
 from convcli.images.image import depth_of, level_of
 
 if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
@@ -58,7 +61,7 @@ def as_image(image: Any, name: str = "image") -> Array:
     if isinstance(image, str | bytes | os.PathLike):
         raise UsageError(
             f"{name} must be an array or a PIL image, not a file name; "
-            "open the file first, for example by PIL.Image.open"
+            "read the file first, by convcli.read_image"
         )
     array = as_numbers(image, name)
     if array.dtype.kind not in REAL:
@@ -69,6 +72,57 @@ def as_image(image: Any, name: str = "image") -> Array:
             "filter the images of a batch one by one"
         )
     return array
+
+
+def read_pixels(path: Any, channels: Any, max_pixels: Any) -> tuple[Array, list[str]]:
+    """Read an image file, and return its pixels and what there is to say about them.
+
+    Messages about options of the command line name the arguments instead.
+
+    Args:
+        path: of a file, or ``@NAME`` of a sample.
+        channels: one of :data:`convcli.choices.CHANNELS`.
+        max_pixels: larger images are refused.
+
+    Raises:
+        ImageError: the file cannot be read as an image.
+        UsageError: there is no such sample, or an argument is wrong.
+    """
+    from convcli.images.notes import visible
+    from convcli.images.options import ReadOptions
+    from convcli.images.reading import FRAMES_ADVICE, read_image
+    from convcli.samples import file_of
+
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
+        raise UsageError(f"path must be the name of a file, not {short_repr(path)}")
+    check_word(channels, "channels")
+    if not is_single(max_pixels):
+        raise UsageError(f"max_pixels must be a whole number, not {short_repr(max_pixels)}")
+    options = ReadOptions(channels, max_pixels=as_pair(max_pixels, "max_pixels", least=1)[0])
+    file = Path(file_of(path) if isinstance(path, str) else path)
+    try:
+        image = read_image(file, name=str(path), options=options)
+    except ImageError as error:
+        problem = re.sub("--([a-z]+)-?([a-z]*)", _argument_name, error.problem)
+        raise ImageError(error.path, problem) from error
+    return image.pixels, [note.removesuffix(FRAMES_ADVICE) for note in visible(image.notes)]
+
+
+def _argument_name(option: re.Match[str]) -> str:
+    """Return the name of the argument for an option such as ``--max-pixels``."""
+    return "_".join(filter(None, option.groups()))
+
+
+def pad_pixels(pixels: Array, padding: Any, border: Any, fill: float, kernel: Any) -> Array:
+    """Pad an image or a signal; :func:`convcli.pad` explains the arguments."""
+    signal = pixels.ndim == 1
+    if signal:
+        pixels, padding = pixels[np.newaxis], row_padding(padding)
+        kernel = None if kernel is None else row_size(kernel)
+    check_image(pixels)
+    pads = pads_of((pixels.shape[0], pixels.shape[1]), padding, kernel)
+    padded = pad_array(pixels, pads, border_name(border), fill)
+    return padded[0] if signal else padded
 
 
 def as_images(images: Any, name: str) -> list[Array]:

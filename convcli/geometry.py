@@ -179,6 +179,33 @@ def conv_geometry(
     return geometry
 
 
+def pads_of(shape: Pair, padding: Padding, kernel: IntOrPair | None = None) -> Pads:
+    """Return the pixels that a padding adds on each side of an image.
+
+    Args:
+        shape: rows and columns of the image.
+        padding: as for :func:`conv_geometry`.
+        kernel: size of the kernel that a rule pads for, one number or (rows, columns).
+
+    Raises:
+        GeometryError: a number is out of range, or a rule has no kernel, or a kernel no rule.
+
+    >>> pads_of((5, 5), "same", (2, 3))
+    Pads(top=0, bottom=1, left=1, right=1)
+    """
+    is_rule = isinstance(padding, str)
+    if kernel is None and is_rule and padding in PADDINGS and padding != "valid":
+        raise GeometryError(
+            f"padding {padding} depends on the size of a kernel; give it, or numbers of pixels"
+        )
+    if kernel is not None and not is_rule:
+        raise GeometryError(
+            "padding in numbers does not depend on the size of a kernel; give one of them"
+        )
+    window = as_pair(1 if kernel is None else kernel, "kernel size", least=1)
+    return conv_geometry(shape, window, padding).pads
+
+
 class ReceptiveField(NamedTuple):
     """The input pixels that one output of a chain of layers sees, along one axis.
 

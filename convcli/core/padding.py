@@ -1,21 +1,24 @@
 """Borders and padding: which pixel lies at each place of the padded image.
 
-The padded image never exists as a whole. A *strip* is a band of its rows, copied into a small
-buffer; the copy converts the number type and adds the border.
+To filter, the padded image never exists as a whole. A *strip* is a band of its rows, copied into a
+small buffer; the copy converts the number type and adds the border.
 """
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.geometry import Geometry
+from convcli.errors import GeometryError, UsageError
+from convcli.geometry import Geometry, Pads, conv_geometry
 
 CACHED_PLACES = 1 << 16  # longer axes are indexed strip by strip
 GATHERED = 1 << 14  # values of a strip; fewer are gathered at once
+LONGEST_SIDE = 2**31 - 1  # pixels of a padded image
 OUTSIDE = -1  # the index of a place that holds the fill value
 
 
@@ -66,6 +69,15 @@ def border_index(size: int, before: int, after: int, border: str) -> NDArray[np.
     index = border_at(np.arange(-before, size + after, dtype=np.intp), size, border)
     index.flags.writeable = False
     return index
+
+
+def check_sides(geometry: Geometry) -> None:
+    """Raise GeometryError if the padded image is too long or too wide."""
+    longest = max(geometry.padded_shape)
+    if longest > LONGEST_SIDE:
+        raise GeometryError(
+            f"padded image has a side of {longest:,} pixels; at most {LONGEST_SIDE:,} are possible"
+        )
 
 
 class PaddedRows:
@@ -231,6 +243,48 @@ class OverwrittenImage(PaddedImage):
             self.rows.copy_columns(self.kept[self.places[index[outside]]], out[outside])
         if self.rows.has_fill:
             out[index == OUTSIDE] = self.rows.fill
+
+
+def pad_array(image: NDArray[Any], pads: Pads, border: str, fill: float = 0) -> NDArray[Any]:
+    """Return a padded copy of an image, of the same type, as ``numpy.pad`` does.
+
+    Args:
+        image: (H, W) or (H, W, C).
+        pads: pixels to add on each side.
+        border: numpy's name of the border mode.
+        fill: the value of a ``constant`` border.
+
+    Raises:
+        GeometryError: a side is too long.
+        UsageError: the image's type does not hold the fill value.
+
+    >>> pad_array(np.array([[1, 2, 3]]), Pads(0, 1, 2, 2), "reflect").tolist()
+    [[3, 2, 1, 2, 3, 2, 1], [3, 2, 1, 2, 3, 2, 1]]
+    """
+    if not can_hold(image.dtype, fill):
+        raise UsageError(f"fill {fill} is no number of type {image.dtype}, which the image has")
+    geometry = conv_geometry((image.shape[0], image.shape[1]), (1, 1), pads)
+    check_sides(geometry)
+    shape = (*geometry.padded_shape, *image.shape[2:])
+    padded = np.empty(shape, image.dtype)
+    planes = image if image.ndim == 3 else image[..., np.newaxis]
+    PaddedRows(geometry, border, fill).copy(planes, 0, padded.reshape(*shape[:2], -1))
+    return padded
+
+
+def can_hold(dtype: np.dtype[Any], number: float) -> bool:
+    """Tell whether a type of real numbers holds a number, which a type of floats may round.
+
+    >>> can_hold(np.dtype("u1"), 255), can_hold(np.dtype("u1"), 0.5), can_hold(np.dtype("f4"), 0.1)
+    (True, False, True)
+    """
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return bool(np.isfinite(dtype.type(number))) or not math.isfinite(number)
+    if dtype.kind == "b":
+        return number in (0, 1)
+    limits = np.iinfo(dtype)
+    return math.isfinite(number) and number == int(number) and limits.min <= number <= limits.max
 
 
 def _tap_positions(geometry: Geometry, axis: int, first: int, count: int) -> NDArray[np.intp]:

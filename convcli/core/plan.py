@@ -27,14 +27,13 @@ from convcli.core.dtypes import (
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
 from convcli.core.nonfinite import NonFinite
-from convcli.core.padding import PaddedRows
+from convcli.core.padding import PaddedRows, check_sides
 from convcli.core.strips import without_gaps
-from convcli.errors import GeometryError, KernelError, UsageError
+from convcli.errors import KernelError, UsageError
 from convcli.geometry import ConvOptions, Geometry, border_name, conv_geometry
 
 HASHED_KERNEL_BYTES = 1 << 15  # larger kernels are compared with those of a few earlier plans
 CACHED_KERNEL_BYTES = 1 << 20  # methods of larger kernels take too much memory to cache
-LONGEST_SIDE = 2**31 - 1
 ERRORS = {SINGLE: 1e-5, DOUBLE: 1e-12}  # what convcli promises
 _EPSILON = {SINGLE: 2.0**-23, DOUBLE: 2.0**-52}
 
@@ -250,11 +249,7 @@ def _plan(
     weights = as_applied(kernel, options.operation)
     rules = options.padding, options.stride, options.dilation, options.operation
     geometry = conv_geometry((shape[0], shape[1]), weights.shape[-2:], *rules)
-    if max(geometry.padded_shape) > LONGEST_SIDE:
-        raise GeometryError(
-            f"padded image has a side of {max(geometry.padded_shape):,} pixels; "
-            f"at most {LONGEST_SIDE:,} are possible"
-        )
+    check_sides(geometry)
     border = border_name(options.border)
     fill = real_number(options.fill, "fill") if border == "constant" else 0
     channels = shape[2] if len(shape) == 3 else 1

@@ -22,6 +22,8 @@ from convcli.images.pillow_modes import resize
 from convcli.images.pillow_reader import ImageFile, ReadRequest, ReserveMemory, unlimited_memory
 from convcli.kernels.npy import MAGIC, ArrayError
 
+FRAMES_ADVICE = "; apply --frames all filters every frame"  # the end of a note
+
 _DEFAULTS = ReadOptions()
 
 
@@ -64,7 +66,7 @@ def read_image(
         try:
             if not opened.has_further_frames():
                 return image
-            note = "only the first frame was read; apply --frames all filters every frame"
+            note = f"only the first frame was read{FRAMES_ADVICE}"
         except ImageError:
             note = Damage("frames after the first are damaged and were left out")
             opened.check_damage([note])

@@ -23,10 +23,12 @@ from convcli import (
     explain,
     get_filter,
     get_kernel,
-    kernel_names,
     learn_kernel,
+    list_kernels,
     output_size,
+    pad,
     pool,
+    read_image,
     receptive_field,
 )
 
@@ -63,6 +65,8 @@ def refused() -> None:
     cross_correlate(IMAGE, [[1]], padding="Same")  # type: ignore[arg-type]
     convolve(IMAGE, [[1]], method="gpu")  # type: ignore[arg-type]
     pool(IMAGE, 2, "median")  # type: ignore[arg-type]
+    pad(IMAGE, 1, "mirrored")  # type: ignore[arg-type]
+    read_image("@letter-h", "alpha")  # type: ignore[arg-type]
     explain(IMAGE, "blur", (0, 0), range="wide")  # type: ignore[arg-type]
     output_size("5", 3)  # type: ignore[arg-type]
 
@@ -92,7 +96,11 @@ def main(folder: Path) -> None:
     assert_type(receptive_field([(3, 1, 1, 2)]).size, int)
     assert [result.ndim for result in filtered()] == [2] * 9
     assert [result.ndim for result in banks()] == [3, 3]
-    assert_type(kernel_names(), list[str])
+    assert_type(list_kernels(), dict[str, str])
+    np.save(folder / "gray.npy", IMAGE)
+    assert (read_image(folder / "gray.npy", "gray") == IMAGE).all()
+    assert pad(IMAGE, [1, 2], "mirror").shape == (8, 12)
+    assert pad(IMAGE, "full", "constant", fill=np.int64(3), kernel_size=(3, 1)).shape == (10, 8)
     assert_type(get_filter("sobel"), KernelSet)
     assert_type(output_size(np.int64(5), 3), int)
     assert_type(output_size(5, (3, 2)), int | tuple[int, int])
