@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
 from typing import Any, NamedTuple
@@ -149,7 +148,7 @@ def filter_image(
         in_place=in_place,
     )
     pixels = pixels[..., :3] if task.is_rgbx else pixels
-    result = replace(image, pixels=pixels, depth=depth, alpha=task.alpha, notes=())
+    result = image._replace(pixels=pixels, depth=depth, alpha=task.alpha, notes=())
     if shows_decimals:
         stats.dtype = value_type
         copies = task.weight is None and _copies(image_filter)
@@ -158,7 +157,7 @@ def filter_image(
         if not copies or extremes:
             if extremes and extremes[1] > extremes[0]:
                 bound = max(bound / (extremes[1] - extremes[0]), 1)
-            result = replace(result, decimals=reliable_decimals(pixels.dtype, bound))
+            result = result._replace(decimals=reliable_decimals(pixels.dtype, bound))
     maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
     return Filtered(result, stats, maps + task.plans[0].describe())
 
@@ -192,7 +191,7 @@ def apply_range(
     stats = ValueStats(value_range)
     stats.add(values)
     stats.decimals, stats.dtype = raw.stats.decimals, raw.stats.dtype
-    return raw._replace(image=replace(raw.image, pixels=pixels, depth=depth), stats=stats)
+    return raw._replace(image=raw.image._replace(pixels=pixels, depth=depth), stats=stats)
 
 
 def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
@@ -326,7 +325,6 @@ def hue_axes(image_filter: Filter, channels: int = 1) -> tuple[complex, complex]
     return (-one, -two) if image_filter.conv.operation == "convolve" else (one, two)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class _Task:
     """One filter planned for one image.
 
@@ -335,14 +333,24 @@ class _Task:
     ``is_rgbx`` means that the planes have a fourth channel, which is filtered but not counted.
     """
 
-    planes: NDArray[Any]
-    plans: list[Plan]
-    filter: Filter
-    alpha: NDArray[Any] | None
-    weight: NDArray[Any] | None = None
-    bias: float = 0
-    axes: tuple[complex, complex] | None = None
-    is_rgbx: bool = False
+    def __init__(
+        self,
+        planes: NDArray[Any],
+        plans: list[Plan],
+        image_filter: Filter,
+        alpha: NDArray[Any] | None,
+        weight: NDArray[Any] | None = None,
+        bias: float = 0,
+        axes: tuple[complex, complex] | None = None,
+    ) -> None:
+        self.planes = planes
+        self.plans = plans
+        self.filter = image_filter
+        self.alpha = alpha
+        self.weight = weight
+        self.bias = bias
+        self.axes = axes
+        self.is_rgbx = False
 
     @classmethod
     def of_any(cls, image: ImageData, image_filter: Filter) -> _Task:
@@ -357,10 +365,11 @@ class _Task:
         planar = all(kernel.matrix.ndim == 2 for kernel in image_filter.kernels)
         counted = image_filter.counted or image_filter.range in (*SCALED_RANGES, "raw")
         if planar and not counted and image_filter.combine != "direction" and image.alpha is None:
-            task = cls.of(replace(image, pixels=rgbx), image_filter)
+            task = cls.of(image._replace(pixels=rgbx), image_filter)
             if all(plan.types.is_exact for plan in task.plans):
-                return replace(task, is_rgbx=True)
-        return cls.of(replace(image, pixels=packed(image.pixels)), image_filter)
+                task.is_rgbx = True
+                return task
+        return cls.of(image._replace(pixels=packed(image.pixels)), image_filter)
 
     @classmethod
     def of(cls, image: ImageData, image_filter: Filter) -> _Task:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,7 +124,7 @@ def run_bytes(run: list[ImageData], image_filter: Filter, depth: int | None) -> 
     if count == 1:
         return frame.pixels.nbytes + filter_bytes(frame, image_filter, depth)
     shape = (*frame.shape, count * frame.channels)
-    stacked = replace(frame, pixels=np.broadcast_to(np.zeros((), frame.pixels.dtype), shape))
+    stacked = frame._replace(pixels=np.broadcast_to(np.zeros((), frame.pixels.dtype), shape))
     results = count * result_bytes(frame, image_filter, depth)
     return 2 * stacked.pixels.nbytes + filter_bytes(stacked, image_filter, depth) + results
 
@@ -160,8 +159,7 @@ def filter_frames(
     planes = planes.reshape(*planes.shape[:2], len(frames), -1)
     shape = (*planes.shape[:2], *frames[0].pixels.shape[2:])
     images = [
-        replace(
-            frame,
+        frame._replace(
             pixels=np.ascontiguousarray(planes[:, :, place]).reshape(shape),
             depth=filtered.image.depth,
             alpha=None if alpha is None else np.ascontiguousarray(alpha[..., place]),
@@ -215,4 +213,4 @@ def _stacked(frames: list[ImageData]) -> ImageData:
     """Return one image with the channels of all frames, and as many planes of alpha."""
     pixels = np.concatenate([with_channels(frame.pixels) for frame in frames], axis=2)
     alphas = [frame.alpha for frame in frames if frame.alpha is not None]
-    return replace(frames[0], pixels=pixels, alpha=np.stack(alphas, axis=2) if alphas else None)
+    return frames[0]._replace(pixels=pixels, alpha=np.stack(alphas, axis=2) if alphas else None)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from operator import index
 from typing import Any, NamedTuple, SupportsIndex
@@ -68,8 +67,18 @@ class Pads(NamedTuple):
     right: int
 
 
-@dataclass(frozen=True)
-class Geometry:
+class _Windows(NamedTuple):
+    """The fields of a geometry, which itself keeps what follows from them."""
+
+    input_shape: Pair
+    kernel: Pair
+    pads: Pads
+    stride: Pair
+    dilation: Pair
+    anchor: Pair
+
+
+class Geometry(_Windows):
     """The windows of one kernel over one image. All pairs are (rows, columns).
 
     Attributes:
@@ -82,13 +91,6 @@ class Geometry:
             first: ``d(k-1)//2``. An even kernel has two middle pixels; this is the upper or left
             one, or the other one if a convolution flips the kernel.
     """
-
-    input_shape: Pair
-    kernel: Pair
-    pads: Pads
-    stride: Pair
-    dilation: Pair
-    anchor: Pair
 
     @cached_property
     def extent(self) -> Pair:

@@ -1,7 +1,5 @@
 """Frames that are filtered side by side are those that are filtered one by one."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -104,7 +102,7 @@ def test_a_frame_without_numbers_has_no_say_in_the_extremes():
 def test_runs_hold_frames_of_one_kind_and_end_in_time():
     gray, color = frames((8, 9), count=3), frames((8, 9, 3), count=2)
     seen = frames((8, 9), alpha=True, count=1)
-    other = [replace(frame, format="TIFF") for frame in gray]
+    other = [frame._replace(format="TIFF") for frame in gray]
     runs = list(runs_of_alike([*gray, *color, *gray, *seen, *other], OUTLINE))
     assert [len(run) for run in runs] == [3, 2, 3, 1, 3]
     assert sum(len(run) for run in runs_of_alike([], OUTLINE)) == 0

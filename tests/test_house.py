@@ -261,7 +261,7 @@ def test_the_program_shows_help_without_numpy(arguments):
 
 
 UNUSED = {
-    *("csv", "json", "multiprocessing"),
+    *("csv", "dataclasses", "json", "multiprocessing"),
     *(f"convcli.images.{name}" for name in ("animated_webp", "animation", "apng", "arrays", "gif")),
     *("convcli.images.frame_changes", "convcli.images.frame_spool", "convcli.images.tiff_pages"),
     *("convcli.batch.executors.process_pool", "convcli.batch.executors.worker"),

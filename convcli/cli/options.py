@@ -7,7 +7,6 @@ passes their values as ``conv=ConvOptions(...)``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any, NamedTuple, cast
 
@@ -46,12 +45,12 @@ Callback = Callable[..., Any]
 Decorator = Callable[[Callback], Callback]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class OptionDecl:
     """A declared option that is not yet part of a command; as a decorator it adds itself to one."""
 
-    names: tuple[str, ...]
-    attributes: dict[str, Any]
+    def __init__(self, names: tuple[str, ...], attributes: dict[str, Any]) -> None:
+        self.names = names
+        self.attributes = attributes
 
     def __call__(self, callback: Callback) -> Callback:
         """Add the option to a command's callback."""

@@ -1,7 +1,6 @@
 """The primitive: filter an image with a kernel, strip by strip."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +56,7 @@ def feature_map(
     )
     if exact:
         undivided = types._replace(block=types.accumulator, divisor=1, bias=0)
-        plan = replace(plan, types=undivided)
+        plan = plan.with_types(undivided)
 
     def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
         if exact:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -38,7 +37,6 @@ ERRORS = {SINGLE: 1e-5, DOUBLE: 1e-12}  # what convcli promises
 _EPSILON = {SINGLE: 2.0**-23, DOUBLE: 2.0**-52}
 
 
-@dataclass(frozen=True, eq=False)
 class Plan:
     """How to filter one image with one kernel.
 
@@ -56,16 +54,44 @@ class Plan:
         requested: the method asked for, or ``auto``.
     """
 
-    methods: Sequence[SumMethod]
-    geometry: Geometry
-    border: str
-    fill: float
-    types: SumTypes
-    channels: int
-    shape: tuple[int, ...]
-    windows: Geometry
-    costs: dict[str, float]
-    requested: str
+    def __init__(
+        self,
+        methods: Sequence[SumMethod],
+        geometry: Geometry,
+        border: str,
+        fill: float,
+        types: SumTypes,
+        channels: int,
+        shape: tuple[int, ...],
+        windows: Geometry,
+        costs: dict[str, float],
+        requested: str,
+    ) -> None:
+        self.methods = methods
+        self.geometry = geometry
+        self.border = border
+        self.fill = fill
+        self.types = types
+        self.channels = channels
+        self.shape = shape
+        self.windows = windows
+        self.costs = costs
+        self.requested = requested
+
+    def with_types(self, types: SumTypes) -> Plan:
+        """Return the plan with other number types."""
+        return Plan(
+            self.methods,
+            self.geometry,
+            self.border,
+            self.fill,
+            types,
+            self.channels,
+            self.shape,
+            self.windows,
+            self.costs,
+            self.requested,
+        )
 
     @property
     def method(self) -> str:

@@ -1,7 +1,6 @@
 """The color channels of an image: their names, which of them are read, and how maps are stacked."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,7 +83,7 @@ def stack_channels(images: Sequence[ImageData]) -> ImageData:
             f"maps of different sizes ({', '.join(sizes)}) cannot be stacked; "
             "--padding same gives all of them the image's size"
         )
-    return replace(images[0], pixels=np.dstack([image.pixels for image in images]))
+    return images[0]._replace(pixels=np.dstack([image.pixels for image in images]))
 
 
 def _luma(pixels: NDArray[Any]) -> NDArray[Any]:

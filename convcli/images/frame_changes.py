@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +57,7 @@ def crop(image: ImageData, box: Box) -> ImageData:
     pixels = np.ascontiguousarray(box.of(image.pixels))
     alpha = None if image.alpha is None else np.ascontiguousarray(box.of(image.alpha))
     metadata = Metadata(duration=image.metadata.duration)
-    return replace(image, pixels=pixels, alpha=alpha, metadata=metadata)
+    return image._replace(pixels=pixels, alpha=alpha, metadata=metadata)
 
 
 class FrameClock:

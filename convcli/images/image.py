@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +65,6 @@ class Storage(NamedTuple):
     lossless: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ImageData:
     """An image with its EXIF orientation applied, and its metadata.
 
@@ -83,14 +81,29 @@ class ImageData:
         decimals: how many decimals of the pixels hold, which text shows; None for all.
     """
 
-    pixels: NDArray[Any]
-    depth: int | None
-    alpha: NDArray[Any] | None = None
-    format: str = "npy"
-    metadata: Metadata = Metadata()  # noqa: RUF009 - neither it nor the storage can change
-    storage: Storage = Storage()  # noqa: RUF009
-    notes: tuple[str, ...] = ()
-    decimals: int | None = None
+    def __init__(
+        self,
+        pixels: NDArray[Any],
+        depth: int | None,
+        alpha: NDArray[Any] | None = None,
+        format: str = "npy",  # noqa: A002
+        metadata: Metadata = Metadata(),  # noqa: B008 - neither it nor the storage can change
+        storage: Storage = Storage(),  # noqa: B008
+        notes: tuple[str, ...] = (),
+        decimals: int | None = None,
+    ) -> None:
+        self.pixels = pixels
+        self.depth = depth
+        self.alpha = alpha
+        self.format = format
+        self.metadata = metadata
+        self.storage = storage
+        self.notes = notes
+        self.decimals = decimals
+
+    def _replace(self, **changes: Any) -> ImageData:
+        """Return an image with some attributes changed."""
+        return ImageData(**(vars(self) | changes))
 
     @property
     def max_value(self) -> int | None:

@@ -6,7 +6,6 @@ import codecs
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -70,7 +69,7 @@ def read_image(
         except ImageError:
             note = Damage("frames after the first are damaged and were left out")
             opened.check_damage([note])
-        return replace(image, notes=(*image.notes, note))
+        return image._replace(notes=(*image.notes, note))
 
 
 def read_frames(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from convcli.errors import UsageError
 _DIRECTION_RANGES = ("clip", "abs", *SCALED_RANGES)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ValueRange:
     """A rule that maps the values of a feature map to pixels.
 
@@ -48,17 +46,22 @@ class ValueRange:
     [0, 0, 255, 255]
     """
 
-    range: str
-    max_value: int | None
-    low: float = 0
-    high: float = 0
-
-    def __post_init__(self) -> None:
-        if self.range not in RANGES:
-            raise UsageError(f"unknown range {self.range!r}; use one of {', '.join(RANGES)}")
-        if self.max_value not in (None, 255, 65535):
-            raise UsageError(f"max_value must be 255, 65535 or None, not {self.max_value}")
-        if self.range == "offset" and self.max_value is None:
+    def __init__(
+        self,
+        range: str,  # noqa: A002
+        max_value: int | None,
+        low: float = 0,
+        high: float = 0,
+    ) -> None:
+        self.range = range
+        self.max_value = max_value
+        self.low = low
+        self.high = high
+        if range not in RANGES:
+            raise UsageError(f"unknown range {range!r}; use one of {', '.join(RANGES)}")
+        if max_value not in (None, 255, 65535):
+            raise UsageError(f"max_value must be 255, 65535 or None, not {max_value}")
+        if range == "offset" and max_value is None:
             raise UsageError(
                 "--range offset needs 8- or 16-bit pixels; for plain numbers use clip, rescale "
                 "or raw"
@@ -141,8 +144,8 @@ class DirectionColors(ValueRange):
     [[100, 0, 0], [128, 0, 255]]
     """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
         if self.max_value is None and self.range not in SCALED_RANGES:
             raise UsageError("--combine direction of plain numbers needs --range rescale")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -129,7 +128,7 @@ class _Encoder:
                 )
             return
         if self.format.name == "GIF":
-            still = replace(image, metadata=image.metadata._replace(duration=0))
+            still = image._replace(metadata=image.metadata._replace(duration=0))
             with self._sink(file) as sink:
                 self._write_gif(image, [still], sink, plays=1)
             return
@@ -392,8 +391,8 @@ def _widened(image: ImageData, first: ImageData) -> ImageData:
     """Return a frame with colors and opaque alpha if the first frame has them."""
     if image.channels == 1 < first.channels:
         gray = image.pixels.reshape(*image.shape, 1)
-        image = replace(image, pixels=np.repeat(gray, first.channels, axis=2))
+        image = image._replace(pixels=np.repeat(gray, first.channels, axis=2))
     if image.alpha is None and first.alpha is not None and image.max_value is not None:
         alpha = np.full(image.shape, image.max_value, image.pixels.dtype)
-        image = replace(image, alpha=alpha)
+        image = image._replace(alpha=alpha)
     return image

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -29,7 +28,6 @@ Number = int | float
 Factors = tuple[NDArray[Any], NDArray[Any]]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Kernel:
     """The weights ``matrix / divisor``, and a ``bias`` that is added to each sum.
 
@@ -57,36 +55,46 @@ class Kernel:
     """
 
     matrix: NDArray[Any]
-    divisor: Number = 1
-    bias: Number = 0
-    name: str = "custom"
-    summary: str = ""
-    source: str = ""
+    divisor: Number
+    bias: Number
+    name: str
+    summary: str
+    source: str
 
-    if TYPE_CHECKING:  # the constructor takes more than the attribute holds
-
-        def __init__(
-            self,
-            matrix: ArrayLike,
-            divisor: Number = 1,
-            bias: Number = 0,
-            name: str = "custom",
-            summary: str = "",
-            source: str = "",
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "matrix", _checked_matrix(self.matrix))
-        object.__setattr__(self, "divisor", _checked_number(self.divisor, "divisor"))
-        object.__setattr__(self, "bias", _checked_number(self.bias, "bias"))
-        for field in ("name", "summary", "source"):
-            if not isinstance(getattr(self, field), str):
-                kind = type(getattr(self, field)).__name__
+    def __init__(
+        self,
+        matrix: ArrayLike,
+        divisor: Number = 1,
+        bias: Number = 0,
+        name: str = "custom",
+        summary: str = "",
+        source: str = "",
+    ) -> None:
+        own = vars(self)
+        own["matrix"] = _checked_matrix(matrix)
+        own["divisor"] = _checked_number(divisor, "divisor")
+        own["bias"] = _checked_number(bias, "bias")
+        texts: dict[str, object] = {"name": name, "summary": summary, "source": source}
+        for field, text in texts.items():
+            if not isinstance(text, str):
+                kind = type(text).__name__
                 raise KernelError(f"a kernel's {field} must be text, not {kind}")
-        object.__setattr__(self, "name", safe_name(self.name))
+            own[field] = text
+        own["name"] = safe_name(name)
         if self.divisor == 0:
             raise KernelError("a kernel's divisor cannot be 0")
         _check_magnitude(self.weights)
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        raise AttributeError(f"cannot assign to {name!r}: a kernel does not change")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"cannot delete {name!r}: a kernel does not change")
+
+    def _replace(self, **changes: Any) -> Kernel:
+        """Return a kernel with some attributes changed."""
+        names = ("matrix", "divisor", "bias", "name", "summary", "source")
+        return Kernel(**({name: vars(self)[name] for name in names} | changes))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the weights: the matrix itself where the divisor is 1, else float64."""
@@ -208,11 +216,11 @@ class Kernel:
 
     def with_divisor(self, divisor: Number) -> Kernel:
         """Return the kernel with another divisor."""
-        return replace(self, divisor=divisor)
+        return self._replace(divisor=divisor)
 
     def with_bias(self, bias: Number) -> Kernel:
         """Return the kernel with another bias, in 8-bit levels."""
-        return replace(self, bias=bias)
+        return self._replace(bias=bias)
 
     def flipped(self) -> Kernel:
         """Return the kernel flipped on both axes: a convolution applies a kernel so.
@@ -222,7 +230,7 @@ class Kernel:
         """
         name = self.name.removesuffix("-flipped")
         name = f"{name}-flipped" if name == self.name else name
-        return replace(self, matrix=self.matrix[..., ::-1, ::-1], name=name)
+        return self._replace(matrix=self.matrix[..., ::-1, ::-1], name=name)
 
     def rotated(self, angle: float) -> Kernel:
         """Return the kernel rotated counter-clockwise, without interpolation.
@@ -240,8 +248,7 @@ class Kernel:
         matrix = rotate(self.matrix, angle)
         if angle % 360 == 0:
             return self
-        return replace(
-            self,
+        return self._replace(
             matrix=matrix,
             name=rotated_name(self.name, angle),
             summary=f"{self.summary or self.name}, rotated by {angle:g} degrees",

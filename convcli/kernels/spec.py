@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -38,8 +37,7 @@ FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0":
 MIN_POSITIVE, MAX_NUMBER = 1e-6, 10**6  # ample for pixels and degrees, and squares stay finite
 
 
-@dataclass(frozen=True)
-class KernelSet:
+class KernelSet(NamedTuple):
     """The kernels that a SPEC names.
 
     Attributes:
@@ -77,7 +75,7 @@ def read_spec(text: str, stdin: BinaryIO | None = None) -> KernelSet:
     if kernel.matrix.ndim < 4:
         return KernelSet(kernel.name, (kernel,))
     filters = (
-        replace(kernel, matrix=matrix, name=f"{kernel.name}-{number}")
+        kernel._replace(matrix=matrix, name=f"{kernel.name}-{number}")
         for number, matrix in enumerate(kernel.matrix, 1)
     )
     return KernelSet(kernel.name, tuple(filters))
@@ -112,7 +110,7 @@ def read_specs(
 
     sets = [read_spec(text, stdin) for text in texts]
     return [
-        replace(kernel_set, kernels=tuple(map(divided, kernel_set.kernels))) for kernel_set in sets
+        kernel_set._replace(kernels=tuple(map(divided, kernel_set.kernels))) for kernel_set in sets
     ]
 
 
@@ -228,9 +226,8 @@ def _compute(entry: ComputedKernel, spec: str, angle: float) -> Kernel:
         values["angle"] += angle
         name = rotated_name(name, angle)
         summary += f", rotated by {angle:g} degrees"
-    kernel = replace(
-        BUILDERS[entry.name](**values), name=name, summary=summary, source=entry.source
-    )
+    kernel = BUILDERS[entry.name](**values)
+    kernel = kernel._replace(name=name, summary=summary, source=entry.source)
     return kernel if as_argument else kernel.rotated(angle)
 
 

@@ -2,7 +2,6 @@
 
 import io
 import weakref
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -259,7 +258,7 @@ def test_later_frames_become_like_the_first_or_are_refused(suffix):
     file, _ = encoded([color, gray], suffix)
     shown = [rgba for rgba, _ in composed(file)]
     assert_shown(shown[1], gray, most=0 if suffix != "avif" else 100)
-    for first, second in [(gray, color), (replace(color, alpha=None), color)]:
+    for first, second in [(gray, color), (color._replace(alpha=None), color)]:
         with pytest.raises(UsageError, match=r"frame 2 has .*; use \.tif or \.webp"):
             encoded([first, second], suffix)
 
@@ -314,7 +313,7 @@ def test_few_colors_are_exact_in_a_gif(colors, data):
 @pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
 def test_frames_may_be_invisible(suffix):
     frame = moving(1, alpha=True)[0]
-    invisible = replace(frame, alpha=np.zeros(frame.shape, np.uint8))
+    invisible = frame._replace(alpha=np.zeros(frame.shape, np.uint8))
     shown = [rgba for rgba, _ in composed(encoded([invisible, frame, invisible], suffix)[0])]
     assert [int((rgba[..., 3] > 0).sum()) for rgba in shown] == [0, 42, 0]
 
@@ -323,7 +322,7 @@ def test_frames_may_be_invisible(suffix):
 @given(st.lists(st.floats(0, 500), min_size=2, max_size=30))
 def test_rounding_keeps_the_length_of_a_gif(durations):
     frame = ImageData(np.zeros((1, 1), np.uint8), 8)
-    frames = [replace(frame, metadata=Metadata(duration=each)) for each in durations]
+    frames = [frame._replace(metadata=Metadata(duration=each)) for each in durations]
     shown = [duration or 0 for _, duration in composed(encoded(frames, "gif")[0])]
     assert abs(sum(shown) - sum(durations)) <= 5 + 1e-6
     assert all(abs(a - b) <= 10 + 1e-6 for a, b in zip(shown, durations, strict=True))
@@ -429,14 +428,14 @@ def test_16_bit_samples_reserve_twice_the_memory():
 def test_times_that_pages_cannot_hold_are_named():
     _, notes = encoded(moving(), "tif")
     assert notes == ("times of frames left out: .tif holds none",)
-    still = [replace(frame, metadata=Metadata()) for frame in moving()]
+    still = [frame._replace(metadata=Metadata()) for frame in moving()]
     assert encoded(still, "tif")[1] == ()
 
 
 def test_a_time_above_the_limit_does_not_lengthen_the_next_frame():
     times = [1_000_000, 100, 100]
     frames = [
-        replace(frame, metadata=Metadata(duration=time))
+        frame._replace(metadata=Metadata(duration=time))
         for frame, time in zip(moving(3), times, strict=True)
     ]
     file, notes = encoded(frames, "gif")
@@ -457,7 +456,7 @@ def test_times_that_are_shortened_are_noted_once(suffix, most, limit):
     frame = ImageData(np.zeros((4, 6), np.uint8), 8)
 
     def timed(*times):
-        frames = [replace(frame, metadata=Metadata(duration=time)) for time in times]
+        frames = [frame._replace(metadata=Metadata(duration=time)) for time in times]
         file, notes = encoded(frames, suffix)
         assert [duration for _, duration in composed(file)] == [min(time, most) for time in times]
         return notes

@@ -3,7 +3,6 @@
 import io
 import struct
 import zlib
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -281,7 +280,7 @@ def test_a_profile_of_colors_is_named_where_the_result_is_gray():
     assert isinstance(image.notes[0], Detail)
     assert "icc_profile" not in opened(result_of(image, "jpg")[0]).info
     color = read(saved("JPEG", icc_profile=PROFILE))
-    _, notes = result_of(replace(color, pixels=color.pixels[..., 0]), "jpg")
+    _, notes = result_of(color._replace(pixels=color.pixels[..., 0]), "jpg")
     assert notes == ("ICC profile left out: it does not describe the result's pixels",)
 
 

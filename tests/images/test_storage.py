@@ -2,7 +2,6 @@
 
 import io
 import struct
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -103,7 +102,7 @@ def test_a_jpeg_keeps_its_color_resolution(sampling):
     image = read(saved(COLORS, "JPEG", subsampling=sampling))
     result, _ = written(image)
     assert JpegImagePlugin.get_sampling(result) == sampling
-    gray = replace(image, pixels=COLORS[..., 0])
+    gray = image._replace(pixels=COLORS[..., 0])
     assert written(gray)[0].mode == "L"
 
 

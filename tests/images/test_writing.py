@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +128,7 @@ def test_gif_notes_what_it_loses():
     back = read_image(file, name="it")
     np.testing.assert_array_equal(back.alpha, few.alpha)
     np.testing.assert_array_equal(back.pixels[ALPHA > 99], few.pixels[ALPHA > 99])
-    file, notes = written(replace(few, alpha=ALPHA), "gif")
+    file, notes = written(few._replace(alpha=ALPHA), "gif")
     assert "partly transparent" in notes[0]
     np.testing.assert_array_equal(read_image(file, name="it").alpha > 0, ALPHA >= 128)
 

@@ -1,7 +1,5 @@
 """Layers and chains of them: exact integers, sizes, and refusals."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -163,7 +161,7 @@ def test_a_bias_never_wraps(spec, combine, result):
     """Of 64 bits it is refused with sums beyond them; a larger one makes floats of the sums."""
     image = np.arange(0, 64000, 1000, np.uint16).reshape(8, 8, 1)
     sets = read_spec(spec)
-    sets = replace(sets, combine=sets.combine and combine)
+    sets = sets._replace(combine=sets.combine and combine)
     bias = 2.0**64 - 2048
     for given in (bias, (bias,)):
         with pytest.raises(UsageError, match="beyond 64-bit integers"):
@@ -188,7 +186,7 @@ def test_floats_take_a_bias_of_any_size(result):
 def test_a_bias_is_added_once_kernels_are_combined(bias, combine, result):
     """A number does what a file of that number for every map does, also beside other kernels."""
     image = np.random.default_rng(0).integers(0, 256, (5, 6, 2), np.uint8)
-    sets = (replace(read_spec("sobel"), combine=combine), read_spec("sobel-x"))
+    sets = (read_spec("sobel")._replace(combine=combine), read_spec("sobel-x"))
     plain, number, each = (
         result([Conv(sets, "both", ConvOptions(), given)], image)
         for given in (0.0, bias, (bias,) * 4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from json import dumps
 from pathlib import Path
@@ -264,7 +263,7 @@ class _ChainWriter:
             scale,
         )
         if target.format.name == "txt":  # one position of all maps, as one line
-            image = replace(image, pixels=image.pixels.reshape(image.shape[0], -1))
+            image = image._replace(pixels=image.pixels.reshape(image.shape[0], -1))
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
         if stats.nans and image.depth is not None:
             notes += (nan_note(stats.nans, "the last layer"),)

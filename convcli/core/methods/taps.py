@@ -11,7 +11,6 @@ integers:
   about ``log2(n)`` passes. A box of 127x127 takes 24 instead of 252.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -44,7 +43,6 @@ class TapGroup(NamedTuple):
 TapGroups = tuple[TapGroup, ...]
 
 
-@dataclass(frozen=True, eq=False)
 class TapSchedule:
     """The passes of one kernel: ``rest``, and ``column`` times ``row`` unless these are None.
 
@@ -58,10 +56,17 @@ class TapSchedule:
         doubles: whether the column, and the row, are equal weights that are summed by doubling.
     """
 
-    rest: NDArray[Any]
-    column: NDArray[Any] | None = None
-    row: NDArray[Any] | None = None
-    doubles: tuple[bool, bool] = (False, False)
+    def __init__(
+        self,
+        rest: NDArray[Any],
+        column: NDArray[Any] | None = None,
+        row: NDArray[Any] | None = None,
+        doubles: tuple[bool, bool] = (False, False),
+    ) -> None:
+        self.rest = rest
+        self.column = column
+        self.row = row
+        self.doubles = doubles
 
     @cached_property
     def cost(self) -> int:

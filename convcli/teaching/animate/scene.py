@@ -153,7 +153,7 @@ class ImageScene(BlitCanvas):
         panels = [ImagePanel(plane, window.max_value) for plane in np.moveaxis(window.pixels, 2, 0)]
         operation = window.filter.conv.operation
         kernels = [
-            replace(kernel, matrix=as_applied(kernel.matrix, operation))
+            kernel._replace(matrix=as_applied(kernel.matrix, operation))
             for kernel in window.filter.kernels
         ]
         group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)

@@ -85,11 +85,11 @@ def image_of(
     value_range = ValueRange(range, max_value_of(depth))
     if range == "percentile":
         low, high = percentiles(maps, percentile)
-        value_range = replace(value_range, low=low, high=high)
+        value_range = ValueRange(range, max_value_of(depth), low, high)
     stats = ValueStats(value_range)
     stats.add(maps)
     if range == "rescale":
-        value_range = replace(value_range, low=stats.minimum, high=stats.maximum)
+        value_range = ValueRange(range, max_value_of(depth), stats.minimum, stats.maximum)
     pixels = np.empty(maps.shape, value_range.dtype_for(maps.dtype))
     strips = min(-(-maps.size // STRIP_VALUES), len(maps))
     for values, out in zip(
@@ -97,10 +97,10 @@ def image_of(
     ):
         value_range.apply(values, out)
     bits = None if range == "raw" else depth
-    image = replace(like, pixels=squeeze_maps(pixels), depth=bits, alpha=None, notes=())
+    image = like._replace(pixels=squeeze_maps(pixels), depth=bits, alpha=None, notes=())
     if scale is not None and maps.dtype.kind == "f":
         stats.dtype, stats.decimals = maps.dtype, reliable_decimals(maps.dtype, scale)
         if value_range.high > value_range.low:
             scale = max(scale / (value_range.high - value_range.low), 1)
-        image = replace(image, decimals=reliable_decimals(pixels.dtype, scale))
+        image = image._replace(decimals=reliable_decimals(pixels.dtype, scale))
     return image, stats

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -137,4 +136,4 @@ def reduce_image(image: ImageData, name: str) -> ImageData:
             means = blocks.mean(axis=(1, 3))
         integers = image.depth is not None
         pixels = np.rint(means).astype(pixels.dtype) if integers else means
-    return replace(image, pixels=pixels, alpha=None)
+    return image._replace(pixels=pixels, alpha=None)

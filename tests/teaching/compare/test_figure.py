@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -173,5 +171,5 @@ def test_ranges_have_a_bar_each():
 @pytest.mark.parametrize("name", ["gray", "color", "large", "signal"])
 def test_the_figure_is_laid_out_as_it_was(name, laid_out):
     pixels = np.arange(IMAGES[name].pixels.size).reshape(IMAGES[name].pixels.shape) * 7 % 256
-    image = replace(IMAGES[name], pixels=pixels.astype(IMAGES[name].pixels.dtype))
+    image = IMAGES[name]._replace(pixels=pixels.astype(IMAGES[name].pixels.dtype))
     laid_out(draw_comparison(borders(image, 3), title="t", original=image), f"compare-{name}")

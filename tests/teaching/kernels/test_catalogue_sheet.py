@@ -1,7 +1,5 @@
 """The sheet of the catalogue: its tiles, and its layout."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -101,7 +99,7 @@ def test_a_small_or_thin_image_keeps_its_pixels():
 
 
 def test_colors_become_gray_and_other_channels_are_refused():
-    red = replace(demo_image(), pixels=np.full((2, 2, 3), (255, 0, 0), np.uint8))
+    red = demo_image()._replace(pixels=np.full((2, 2, 3), (255, 0, 0), np.uint8))
     assert reduce_image(red, "p").pixels.tolist() == [[76, 76], [76, 76]]
     with pytest.raises(ImageError, match="p: has 2 channels"):
         reduce_image(ImageData(np.zeros((2, 2, 2)), None), "p")
