@@ -181,7 +181,8 @@ def cross_correlate(
            [ 0., 12., 12.],
            [ 0., 12., 12.]])
     """
-    from convcli.arguments import as_image, as_kernel, fill_value, filter_pixels
+    from convcli.arguments import as_kernel, fill_value, filter_pixels
+    from convcli.images.given import as_image
 
     value = fill_value(fill, border)
     options = ConvOptions("correlate", padding, border, value, stride, dilation)
@@ -231,7 +232,8 @@ def convolve(
     >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
     array([[ 4, 13, 28, 27, 18]])
     """
-    from convcli.arguments import as_image, as_kernel, convolve_pixels, fill_value
+    from convcli.arguments import as_kernel, convolve_pixels, fill_value
+    from convcli.images.given import as_image
 
     value = fill_value(fill, border)
     options = ConvOptions("convolve", padding, border, value, stride, dilation)
@@ -330,8 +332,9 @@ def pool(
     >>> pool([1, 5, 2, 4], 2)
     array([5, 4])
     """
-    from convcli.arguments import as_image, check_word, flag_of_two_names, row_size
+    from convcli.arguments import check_word, flag_of_two_names, row_size
     from convcli.core.pooling import pool_windows
+    from convcli.images.given import as_image
 
     check_word(kind, "kind")
     names = ("count_padding", "count_include_pad")
@@ -490,7 +493,8 @@ def pad(
     >>> pad([1, 2, 3], "same", "zero", kernel_size=3)
     array([0, 1, 2, 3, 0])
     """
-    from convcli.arguments import as_image, fill_value, pad_pixels
+    from convcli.arguments import fill_value, pad_pixels
+    from convcli.images.given import as_image
 
     return pad_pixels(as_image(image), padding, border, fill_value(fill, border), kernel_size)
 
@@ -548,7 +552,6 @@ def explain(
     (((2, -3),), -1)
     """
     from convcli.arguments import (
-        as_image,
         check_explain_words,
         check_rows,
         fill_value,
@@ -556,6 +559,7 @@ def explain(
         optional_number,
         row_padding,
     )
+    from convcli.images.given import as_image
     from convcli.kernels.given import as_kernel_set
     from convcli.teaching.explain.arithmetic import explain_array
 
@@ -635,12 +639,12 @@ def learn_kernel(
     """
     from convcli.arguments import (
         as_flag,
-        as_images,
         check_word,
         fill_value,
         row_padding,
         row_size,
     )
+    from convcli.images.given import as_images
     from convcli.teaching.learn.descent import Descent
     from convcli.teaching.learn.fit import learn_from
     from convcli.teaching.learn.windows import Model, pair_arrays

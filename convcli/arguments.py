@@ -1,4 +1,4 @@
-"""What the Python functions accept: images, kernels and numbers of many kinds.
+"""What the Python functions accept: kernels and numbers of many kinds, and what they do with them.
 
 Each function returns what the core takes, or raises a ConvcliError that names the argument.
 Arrays, the common case, pay one type test.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,47 +30,15 @@ from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
 from convcli.errors import GeometryError, ImageError, KernelError, UsageError, short_repr
 from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry, pads_of
+from convcli.images.given import REAL
 from convcli.images.image import depth_of, level_of
 
 if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
     from convcli.kernels.given import GivenKernels
 
 Array = NDArray[Any]
-REAL = "buif"  # the kinds of numpy's real numbers
 # A list that holds only these is a matrix.
 ROWS_AND_NUMBERS = (list, tuple, int, float, np.ndarray, np.generic)
-
-
-def as_image(image: Any, name: str = "image") -> Array:
-    """Return an image as an array: (H, W), (H, W, C), or (W,) for a signal.
-
-    Args:
-        image: an array, nested lists, or a PIL image without alpha. The modes of PIL images become
-            gray or RGB as for image files: palettes and CMYK become RGB, bits become 0 and 255.
-        name: of the argument.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    if type(image) is np.ndarray and image.ndim <= 3 and image.dtype.kind in REAL:
-        return image
-    # Without PIL.Image nothing can be a PIL image; another thread may be loading it, for itself.
-    if isinstance(image, getattr(sys.modules.get("PIL.Image"), "Image", ())):
-        return _read_pil_image(image, name)
-    if isinstance(image, str | bytes | os.PathLike):
-        raise UsageError(
-            f"{name} must be an array or a PIL image, not a file name; "
-            "read the file first, by convcli.read_image"
-        )
-    array = as_numbers(image, name)
-    if array.dtype.kind not in REAL:
-        raise UsageError(f"{name} must be real numbers or a PIL image, not {short_repr(image)}")
-    if array.ndim > 3:
-        raise UsageError(
-            f"{name} has {array.ndim} dimensions, but an image is (H, W) or (H, W, C); "
-            "filter the images of a batch one by one"
-        )
-    return array
 
 
 def read_pixels(path: Any, channels: Any, max_pixels: Any) -> tuple[Array, list[str]]:
@@ -123,41 +90,6 @@ def pad_pixels(pixels: Array, padding: Any, border: Any, fill: float, kernel: An
     pads = pads_of((pixels.shape[0], pixels.shape[1]), padding, kernel)
     padded = pad_array(pixels, pads, border_name(border), fill)
     return padded[0] if signal else padded
-
-
-def as_images(images: Any, name: str) -> list[Array]:
-    """Return the images of a list, or one image, which may be nested lists of numbers."""
-    if not isinstance(images, list | tuple) or (images and not _is_image(images[0])):
-        return [as_image(images, name)]
-    return [as_image(image, name) for image in images]
-
-
-def _is_image(item: Any) -> bool:
-    """Tell whether an item of a list is an image of its own, and not a row."""
-    if isinstance(item, list | tuple):
-        return bool(item) and np.iterable(item[0])
-    dimensions = 2 if hasattr(item, "__array_interface__") else 0  # of PIL images
-    return getattr(item, "ndim", dimensions) > 1
-
-
-def _read_pil_image(im: Any, name: str) -> Array:
-    from convcli.images.pillow_errors import DECODER_ERRORS
-    from convcli.images.pillow_modes import StoredSamples, apply_orientation, sample_format_of
-
-    try:
-        stored = StoredSamples.of(im)
-        im.load()
-        samples = sample_format_of(im, stored)
-        pixels, alpha = apply_orientation(im, samples, "auto", 1)
-    except DECODER_ERRORS as error:
-        raise UsageError(f"{name} cannot be read by Pillow: {error}") from error
-    if alpha is not None:
-        opaque = "RGB" if samples.color else "L"
-        raise UsageError(
-            f"{name} has transparency, and alpha is no color; "
-            f"convert the image first: image.convert({opaque!r})"
-        )
-    return pixels
 
 
 def as_kernel(kernel: Any) -> Array | GivenKernels:
