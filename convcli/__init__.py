@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from convcli.geometry import ReceptiveField as ReceptiveField
     from convcli.kernels.kernel import Kernel as Kernel
     from convcli.kernels.spec import KernelSet as KernelSet
+    from convcli.teaching.chain.chain import Chain as Chain
+    from convcli.teaching.chain.summary import ChainSummary as ChainSummary
     from convcli.teaching.explain.explanation import Explanation as Explanation
     from convcli.teaching.learn.result import LearnResult as LearnResult
 
@@ -44,6 +46,8 @@ _HOMES = {
     "convcli.geometry": "ReceptiveField",
     "convcli.kernels.kernel": "Kernel",
     "convcli.kernels.spec": "KernelSet",
+    "convcli.teaching.chain.chain": "Chain",
+    "convcli.teaching.chain.summary": "ChainSummary",
     "convcli.teaching.explain.explanation": "Explanation",
     "convcli.teaching.learn.result": "LearnResult",
 }

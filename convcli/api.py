@@ -15,7 +15,6 @@ from textwrap import indent
 from typing import (
     TYPE_CHECKING,
     Any,
-    Protocol,
     SupportsFloat,
     SupportsIndex,
     TypeVar,
@@ -52,18 +51,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from convcli.core.plan_summary import PlanSummary
+    from convcli.images.given import Image
     from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import KernelSet
     from convcli.teaching.explain.explanation import Explanation
     from convcli.teaching.learn.result import LearnResult
 
-    class SupportsArrayInterface(Protocol):
-        """What PIL images have in place of ``__array__``."""
-
-        @property
-        def __array_interface__(self) -> Any: ...
-
-    Image = ArrayLike | SupportsArrayInterface
     KernelLike = ArrayLike | Kernel | KernelSet | str | Sequence[Kernel | str]
     PaddingLike = SupportsIndex | PaddingRule | Ints
     Number = float | SupportsFloat

@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import as_numbers
 from convcli.errors import UsageError, short_repr
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    class SupportsArrayInterface(Protocol):
+        """What PIL images have in place of ``__array__``."""
+
+        @property
+        def __array_interface__(self) -> Any: ...
+
+    Image = ArrayLike | SupportsArrayInterface
 
 Array = NDArray[Any]
 REAL = "buif"  # the kinds of numpy's real numbers

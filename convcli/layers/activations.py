@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convcli.core.dtypes import float_type
-from convcli.layers.base import LayerPlan, Maps, Shape
+from convcli.layers.base import LayerPlan, Maps, Shape, pointwise
 
 
 def relu(maps: Maps) -> Maps:
@@ -56,7 +56,7 @@ class Activation:
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Keep the shape."""
-        return LayerPlan(shape)
+        return pointwise(shape)
 
     def apply(self, maps: Maps) -> Maps:
         """Compute the function of every value."""
@@ -79,7 +79,7 @@ class LeakyRelu:
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Keep the shape."""
-        return LayerPlan(shape)
+        return pointwise(shape)
 
     def apply(self, maps: Maps) -> Maps:
         """Compute the function of every value."""

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.geometry import Geometry, conv_geometry
+
 Shape = tuple[int, int, int]  # rows, columns, channels
 Maps = NDArray[Any]  # (H, W, C)
 
@@ -16,18 +18,20 @@ class LayerPlan(NamedTuple):
 
     Attributes:
         shape: rows, columns and channels of the output.
-        vertical: (kernel, stride, padding before, dilation) along the rows, for the receptive
-            field; trailing numbers may be left out.
-        horizontal: the same along the columns.
+        geometry: the windows that outputs read; of several kernels, the largest ones.
         parameters: the number of weights and biases that training would find.
         multiply_adds: the number of products of a value and a weight.
     """
 
     shape: Shape
-    vertical: tuple[int, ...] = (1,)
-    horizontal: tuple[int, ...] = (1,)
+    geometry: Geometry
     parameters: int = 0
     multiply_adds: int = 0
+
+
+def pointwise(shape: Shape) -> LayerPlan:
+    """Plan a layer that computes each value from one value, and keeps the shape."""
+    return LayerPlan(shape, conv_geometry(shape[:2], (1, 1)))
 
 
 class Layer(Protocol):

@@ -14,7 +14,7 @@ from convcli.core.dtypes import float_type, int_if_whole, smallest_integer, with
 from convcli.core.memory import strip_bytes
 from convcli.core.plan import make_plan
 from convcli.errors import KernelError, UsageError, count_text
-from convcli.geometry import ConvOptions, Geometry, conv_geometry, size_text
+from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.base import LayerPlan, Maps, Shape
@@ -67,8 +67,7 @@ class Conv:
             KernelError: a kernel has another number of channels than the maps.
             UsageError: the output maps differ in size, or the biases in number from the maps.
         """
-        geometries = [self._geometry(kernel, shape) for kernel in self.kernels]
-        sizes = {geometry.output_shape for geometry in geometries}
+        sizes = {self.kernel_geometry(kernel, shape).output_shape for kernel in self.kernels}
         if len(sizes) > 1:
             texts = " and ".join(map(size_text, sorted(sizes)))
             raise UsageError(f"the kernels' maps differ in size: {texts}; use --padding same")
@@ -81,11 +80,11 @@ class Conv:
             kernel.matrix.size * (shape[2] if kernel.matrix.ndim == 2 else 1)
             for kernel in self.kernels
         )
+        heights, widths = zip(*(kernel.shape for kernel in self.kernels), strict=True)
         own_biases = sum(kernel.bias != 0 for kernel in self.kernels)
         return LayerPlan(
             shape=(rows, columns, channels),
-            vertical=max(geometries, key=lambda geometry: geometry.extent[0]).along(0),
-            horizontal=max(geometries, key=lambda geometry: geometry.extent[1]).along(1),
+            geometry=self._geometry(shape, (max(heights), max(widths))),
             parameters=sum(kernel.matrix.size for kernel in self.kernels)
             + (own_biases if self.bias is None else channels),
             multiply_adds=products * rows * columns,
@@ -106,7 +105,7 @@ class Conv:
         filters = sum(kernel.matrix.ndim == 3 for kernel in self.kernels)
         strips = [
             strip_bytes(
-                self._geometry(kernel, shape),
+                self.kernel_geometry(kernel, shape),
                 kernel.shape if kernel.matrix.ndim == 2 else (filters, *kernel.matrix.shape),
                 shape[2],
                 self.threads,
@@ -116,20 +115,23 @@ class Conv:
         ]
         return max(strips) * max(len(group.kernels) for group in self.sets)
 
-    def _geometry(self, kernel: Kernel, shape: Shape) -> Geometry:
+    def kernel_geometry(self, kernel: Kernel, shape: Shape) -> Geometry:
+        """Return the windows of one of the kernels over maps of this shape.
+
+        Raises:
+            GeometryError, KernelError: as :meth:`plan`.
+        """
         if kernel.matrix.ndim == 3 and len(kernel.matrix) != shape[2]:
             raise KernelError(
                 f"kernel {kernel.name} sums over {count_text(len(kernel.matrix), 'channel')}, "
                 f"but the layer's input has {count_text(shape[2], 'channel')}"
             )
+        return self._geometry(shape, kernel.shape)
+
+    def _geometry(self, shape: Shape, size: Pair) -> Geometry:
         options = self.options
         return conv_geometry(
-            shape[:2],
-            kernel.shape,
-            options.padding,
-            options.stride,
-            options.dilation,
-            options.operation,
+            shape[:2], size, options.padding, options.stride, options.dilation, options.operation
         )
 
     def _merge_banks(self) -> Iterator[KernelSet]:

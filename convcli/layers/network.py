@@ -53,8 +53,8 @@ def plan_network(layers: Sequence[Layer], shape: Shape) -> list[Stage]:
     for number, layer in enumerate(layers, 1):
         with prefix_errors(f"layer {number} ({layer.label})"):
             plans.append(layer.plan(plans[-1].shape if plans else shape))
-    rows = receptive_fields(plan.vertical for plan in plans)
-    columns = receptive_fields(plan.horizontal for plan in plans)
+    rows = receptive_fields(plan.geometry.along(0) for plan in plans)
+    columns = receptive_fields(plan.geometry.along(1) for plan in plans)
     return list(map(Stage, count(1), layers, plans, rows, columns))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from convcli.choices import Pooling
 from convcli.core.dtypes import DOUBLE, float_type
 from convcli.core.pooling import pool_geometry, pool_windows
-from convcli.geometry import Pair, pair_text, size_text
-from convcli.layers.base import LayerPlan, Maps, Shape
+from convcli.geometry import Pair, conv_geometry, pair_text, size_text
+from convcli.layers.base import LayerPlan, Maps, Shape, pointwise
 
 _MAX_SQUARED = 1e100  # squares of larger values may overflow
 
@@ -43,7 +43,7 @@ class Pool:
     def plan(self, shape: Shape) -> LayerPlan:
         """Count the windows of each map."""
         geometry = pool_geometry(shape[:2], self.window, self.stride, self.padding, ceil=self.ceil)
-        return LayerPlan((*geometry.output_shape, shape[2]), geometry.along(0), geometry.along(1))
+        return LayerPlan((*geometry.output_shape, shape[2]), geometry)
 
     def apply(self, maps: Maps) -> Maps:
         """Pool each map."""
@@ -89,7 +89,7 @@ class GlobalPool(_Reduction):
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Reduce each map to one value, whose receptive field is the whole map."""
-        return LayerPlan((1, 1, shape[2]), (shape[0],), (shape[1],))
+        return LayerPlan((1, 1, shape[2]), conv_geometry(shape[:2], shape[:2]))
 
 
 class ChannelPool(_Reduction):
@@ -100,7 +100,7 @@ class ChannelPool(_Reduction):
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Reduce the channels to one."""
-        return LayerPlan((*shape[:2], 1))
+        return pointwise(shape)._replace(shape=(*shape[:2], 1))
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Normalize:
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Keep the shape. The receptive field ignores that the mean depends on the whole map."""
-        return LayerPlan(shape)
+        return pointwise(shape)
 
     def apply(self, maps: Maps) -> Maps:
         """Normalize each map; sums are in float64."""

@@ -12,6 +12,8 @@ from PIL import Image
 
 import convcli
 from convcli import (
+    Chain,
+    ChainSummary,
     ConvcliError,
     Explanation,
     Kernel,
@@ -69,6 +71,7 @@ def refused() -> None:
     read_image("@letter-h", "alpha")  # type: ignore[arg-type]
     explain(IMAGE, "blur", (0, 0), range="wide")  # type: ignore[arg-type]
     output_size("5", 3)  # type: ignore[arg-type]
+    Chain(3)  # type: ignore[arg-type]
 
 
 def explained() -> list[Explanation]:
@@ -78,6 +81,17 @@ def explained() -> list[Explanation]:
         explain(IMAGE, Kernel([[1, -1]]), [1, 1], activation="relu", range="offset"),
         explain(IMAGE, "sobel", (2, 3), operation="convolve", combine="magnitude"),
     ]
+
+
+def chained() -> ChainSummary:
+    """Layers as texts, or as one text; shapes as tuples and arrays."""
+    chain = Chain(["conv -k outline", "relu", "maxpool 2"])
+    assert_type(chain(IMAGE), NDArray[Any])
+    assert_type(Chain("relu abs").maps(Image.fromarray(IMAGE)), list[NDArray[Any]])
+    assert_type(chain[:2].layers, tuple[str, ...])
+    assert_type(chain[0], Chain)
+    chain.summary(np.array([6, 8]))
+    return chain.summary(IMAGE.shape)
 
 
 def learned() -> LearnResult:
@@ -106,6 +120,7 @@ def main(folder: Path) -> None:
     assert_type(output_size(5, (3, 2)), int | tuple[int, int])
     assert_type(receptive_field(np.array([[7, 2, 3]])), ReceptiveField)
     assert [len(explanation.outputs) for explanation in explained()] == [1, 1, 1]
+    assert chained().layers[-1].output_shape == (3, 4)
     assert np.allclose(learned().weights, [[1, 2, 1]])
     try:
         get_kernel(str(folder / "missing.txt"))

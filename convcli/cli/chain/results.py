@@ -38,7 +38,7 @@ from convcli.layers.base import Layer, Maps
 from convcli.layers.network import Stage, network_bytes, run_network
 from convcli.samples import local_name
 from convcli.teaching.chain.maps import error_scale, image_of, plan_chain, squeeze_maps
-from convcli.teaching.chain.summary import as_record, summary_lines
+from convcli.teaching.chain.summary import ChainSummary
 
 _FAINT = 0.02  # share of white up to which an image looks black
 MAX_LABEL = 60  # letters of a layer's label in a file name
@@ -134,10 +134,11 @@ def _print(source: str, image: ImageData, stages: list[Stage], writer: _ChainWri
         check_terminal(writer.data)
         write_stdout(writer.data)
     elif writer.outputs.json:
-        click.echo(dumps({"input": source} | as_record(shape, stages) | writer.record))
+        record = ChainSummary.of(shape, stages).as_record()
+        click.echo(dumps({"input": source} | record | writer.record))
     else:
         if writer.outputs.summary:
-            click.echo("\n".join(summary_lines(shape, stages)))
+            click.echo(ChainSummary.of(shape, stages))
         for path in writer.paths:
             print_name(path)
 

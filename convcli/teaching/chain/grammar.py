@@ -135,19 +135,83 @@ def parse_layers(text: str | Iterable[str]) -> list[Layer]:
     >>> [layer.label for layer in parse_layers("conv -k sobel-x | relu | maxpool 2 --stride 1")]
     ['conv sobel-x', 'relu', 'maxpool 2x2 stride 1']
     """
-    try:
-        words = deque(shlex.split(text) if isinstance(text, str) else text)
-    except ValueError as error:
-        raise UsageError(f"{text!r}: {error}") from error
-    layers: list[Layer] = []
+    return [layer.layer for layer in parse_chain(text)]
+
+
+class ParsedLayer(NamedTuple):
+    """A layer, and the text that it was read from."""
+
+    text: str
+    layer: Layer
+
+
+def parse_chain(text: str | Iterable[str]) -> list[ParsedLayer]:
+    """Read layers from text as :func:`parse_layers`, and keep the text of each.
+
+    >>> [layer.text for layer in parse_chain("conv -k '1 2 1' relu")]
+    ["conv -k '1 2 1'", 'relu']
+    """
+    words = deque(_split(text) if isinstance(text, str) else text)
+    layers: list[ParsedLayer] = []
     while words:
-        name = words.popleft()
-        if name == "|":
+        if words[0] == "|":
+            words.popleft()
             continue
+        before = list(words)
+        name = words.popleft()
         syntax = find_layer(name)
         with prefix_errors(f"layer {len(layers) + 1} ({name})"):
-            layers.append(syntax.build(**_take_values(syntax, words)))
+            layer = syntax.build(**_take_values(syntax, words))
+        layers.append(ParsedLayer(shlex.join(before[: len(before) - len(words)]), layer))
     return layers
+
+
+def parse_layer_texts(
+    texts: Iterable[str], stdin: BinaryIO | None = None, *, stdin_taken: bool = False
+) -> list[ParsedLayer]:
+    """Read layers from texts, exactly one from each.
+
+    Args:
+        texts: the layers.
+        stdin: the stream that the SPEC ``-`` of one kernel may read.
+        stdin_taken: whether something else reads it.
+
+    Raises:
+        UsageError: a text is not one layer; the message names the layer by its number.
+
+    >>> [layer.layer.label for layer in parse_layer_texts(["conv -k sobel-x", "maxpool 2"])]
+    ['conv sobel-x', 'maxpool 2x2']
+    """
+    layers: list[ParsedLayer] = []
+    for number, text in enumerate(texts, 1):
+        words = deque(_split(text))
+        if not words:
+            raise UsageError(f"layer {number} is empty: the layers are {', '.join(LAYERS)}")
+        name = words.popleft()
+        syntax = find_layer(name)
+        with prefix_errors(f"layer {number} ({name})"):
+            values = _take_values(syntax, words)
+            if stdin is not None and any(spec.strip() == "-" for spec in values.get("kernel", ())):
+                if stdin_taken:
+                    raise UsageError(
+                        "standard input ('-') can be used once only: as a kernel or as the image"
+                    )
+                stdin_taken = True
+                values["stdin"] = stdin
+            layers.append(ParsedLayer(text, syntax.build(**values)))
+        if words:
+            raise UsageError(
+                f"layer {number}: {text!r} is more than the layer {name}: {words[0]!r} follows; "
+                "give each layer its own text"
+            )
+    return layers
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r}: {error}") from error
 
 
 def _take_values(syntax: LayerSyntax, words: deque[str]) -> dict[str, Any]:

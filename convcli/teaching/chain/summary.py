@@ -1,76 +1,226 @@
-"""The summary of a chain: each layer's output shape and costs, as a table or as JSON."""
+"""The summary of a chain: each layer's output shape and costs, as a table and as data."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from html import escape
+from typing import Any, NamedTuple
+
+from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
-from convcli.layers.base import Shape
-from convcli.layers.network import Stage
+from convcli.layers.base import Layer, Shape
+from convcli.layers.conv import Conv
+from convcli.layers.network import Stage, plan_network
 from convcli.teaching.text_table import table_lines
 
 HEADINGS = ("", "layer", "output", "channels", "parameters", "field", "jump", "mult-adds")
+ANY_SIZE = 2**40  # rows and columns of an input whose size is not given; every window fits
 
 
-def summary_lines(shape: Shape, stages: Sequence[Stage]) -> list[str]:
-    """Return the lines of a table: the input, the layers and their totals.
+class LayerSummary(NamedTuple):
+    """One layer of a summary. Pairs are (rows, columns).
 
-    Args:
-        shape: rows, columns and channels of the input.
-        stages: from :func:`convcli.layers.network.plan_network`.
+    Attributes:
+        number: counted from 1.
+        name: the layer's name, such as ``conv``.
+        label: the name with the arguments that matter, such as ``conv sobel-x``.
+        output_shape: rows and columns of its maps; None if the input's are not given.
+        channels: the number of its maps.
+        parameters: the number of weights and biases.
+        receptive_field: how many input pixels one value sees; None if that is the whole input,
+            whose size is not given.
+        jump: the distance between the fields of two neighbors.
+        start: the first pixel of the first field; negative in the padding.
+        multiply_adds: products of a value and a weight; None if the input's size is not given.
     """
-    rows: list[tuple[str, ...]] = [
-        HEADINGS,
-        ("", "input", size_text(shape[:2]), str(shape[2]), "", "", "", ""),
-    ]
-    for number, layer, plan, row_field, column_field in stages:
-        jump = row_field.jump, column_field.jump
-        cells = (
-            number,
-            layer.label,
-            size_text(plan.shape[:2]),
-            plan.shape[2],
-            plan.parameters,
-            size_text((row_field.size, column_field.size)),
-            jump[0] if jump[0] == jump[1] else size_text(jump),
-            plan.multiply_adds,
+
+    number: int
+    name: str
+    label: str
+    output_shape: Pair | None
+    channels: int
+    parameters: int
+    receptive_field: Pair | None
+    jump: Pair
+    start: Pair
+    multiply_adds: int | None
+
+
+@dataclass(frozen=True, repr=False)
+class ChainSummary:
+    """The layers of a chain, with sizes and costs; ``print`` shows the table.
+
+    Attributes:
+        input_shape: rows and columns of the input; None if it may have any size.
+        channels: of the input.
+        layers: the layers in order.
+
+    >>> from convcli import Chain
+    >>> summary = Chain(["conv -k sobel-x", "maxpool 2"]).summary((6, 8))
+    >>> print(summary)
+       layer         output  channels  parameters  field  jump  mult-adds
+       input            8x6         1
+    1  conv sobel-x     8x6         1           9    3x3     1        432
+    2  maxpool 2x2      4x3         1           0    4x4     2          0
+       total                                    9                     432
+    >>> summary.layers[1].output_shape, summary.parameters
+    ((3, 4), 9)
+    """
+
+    input_shape: Pair | None
+    channels: int
+    layers: tuple[LayerSummary, ...]
+
+    @classmethod
+    def of(cls, shape: Shape, stages: Iterable[Stage], *, any_size: bool = False) -> ChainSummary:
+        """Summarize the stages of a network for an input of this shape.
+
+        ``any_size`` leaves out what depends on its rows and columns, which are ``ANY_SIZE``.
+        """
+        rows = []
+        for number, layer, plan, row_field, column_field in stages:
+            field = row_field.size, column_field.size
+            whole = any_size and max(field) >= ANY_SIZE
+            rows.append(
+                LayerSummary(
+                    number,
+                    layer.name,
+                    layer.label,
+                    None if any_size else plan.shape[:2],
+                    plan.shape[2],
+                    plan.parameters,
+                    None if whole else field,
+                    (row_field.jump, column_field.jump),
+                    (row_field.start, column_field.start),
+                    None if any_size else plan.multiply_adds,
+                )
+            )
+        return cls(None if any_size else shape[:2], shape[2], tuple(rows))
+
+    @property
+    def parameters(self) -> int:
+        """The parameters of all layers."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int | None:
+        """The multiply-adds of all layers; None if the input's size is not given."""
+        if self.input_shape is None:
+            return None
+        return sum(layer.multiply_adds or 0 for layer in self.layers)
+
+    def __repr__(self) -> str:
+        return (
+            f"ChainSummary(layers={len(self.layers)}, input_shape={self.input_shape}, "
+            f"channels={self.channels}, parameters={self.parameters})"
         )
-        rows.append(tuple(map(str, cells)))
-    parameters, products = _totals(stages)
-    rows.append(("", "total", "", "", str(parameters), "", "", str(products)))
-    return table_lines(rows, left=[1], shrink=1)
+
+    def __str__(self) -> str:
+        return "\n".join(table_lines(self.cells(), left=[1], shrink=1))
+
+    def _repr_html_(self) -> str:
+        return html_table(self.cells())
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the numbers by their names in the JSON of ``convcli chain --summary``."""
+        return {
+            "size": _by_axis(self.input_shape),
+            "channels": self.channels,
+            "layers": [
+                {
+                    "number": layer.number,
+                    "layer": layer.name,
+                    "label": layer.label,
+                    "size": _by_axis(layer.output_shape),
+                    "channels": layer.channels,
+                    "parameters": layer.parameters,
+                    "receptive_field": _by_axis(layer.receptive_field),
+                    "jump": _by_axis(layer.jump),
+                    "start": _by_axis(layer.start),
+                    "multiply_adds": layer.multiply_adds,
+                }
+                for layer in self.layers
+            ],
+            "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
+        }
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return the table as texts: headings, the input, the layers and their totals."""
+        rows: list[tuple[str, ...]] = [
+            HEADINGS,
+            ("", "input", _size(self.input_shape), str(self.channels), "", "", "", ""),
+        ]
+        for layer in self.layers:
+            jump = layer.jump
+            cells = (
+                layer.number,
+                layer.label,
+                _size(layer.output_shape),
+                layer.channels,
+                layer.parameters,
+                _size(layer.receptive_field, "all"),
+                jump[0] if jump[0] == jump[1] else size_text(jump),
+                _count(layer.multiply_adds),
+            )
+            rows.append(tuple(map(str, cells)))
+        total = str(self.parameters), "", "", _count(self.multiply_adds)
+        rows.append(("", "total", "", "", *total))
+        if self.input_shape is None:  # without the columns of outputs and multiply-adds
+            rows = [(*row[:2], *row[3:-1]) for row in rows]
+        return rows
 
 
-def as_record(shape: Shape, stages: Sequence[Stage]) -> dict[str, Any]:
-    """Return the numbers of the table by their JSON names; the arguments are the same."""
-    parameters, products = _totals(stages)
-    return {
-        "size": _by_axis(shape[:2]),
-        "channels": shape[2],
-        "layers": [
-            {
-                "number": number,
-                "layer": layer.name,
-                "label": layer.label,
-                "size": _by_axis(plan.shape[:2]),
-                "channels": plan.shape[2],
-                "parameters": plan.parameters,
-                "receptive_field": _by_axis((row_field.size, column_field.size)),
-                "jump": _by_axis((row_field.jump, column_field.jump)),
-                "start": _by_axis((row_field.start, column_field.start)),
-                "multiply_adds": plan.multiply_adds,
-            }
-            for number, layer, plan, row_field, column_field in stages
-        ],
-        "parameters": parameters,
-        "multiply_adds": products,
-    }
+def summarize_any_size(layers: Sequence[Layer]) -> ChainSummary:
+    """Summarize layers without an input: for one channel, or as many as the layers need.
+
+    Raises:
+        UsageError: the layers fit no input.
+    """
+    counts = {1, 3}
+    for layer in layers:
+        if isinstance(layer, Conv):
+            counts |= {len(k.matrix) for k in layer.kernels if k.matrix.ndim == 3}
+            counts |= {len(layer.bias)} if isinstance(layer.bias, tuple) else set()
+
+    def summarize(channels: int) -> ChainSummary:
+        shape = ANY_SIZE, ANY_SIZE, channels
+        return ChainSummary.of(shape, plan_network(layers, shape), any_size=True)
+
+    *fewer, most = sorted(counts)
+    for channels in fewer:
+        with suppress(UsageError):
+            return summarize(channels)
+    return summarize(most)
 
 
-def _totals(stages: Sequence[Stage]) -> tuple[int, int]:
-    """Return the parameters and the multiply-adds of all layers."""
-    plans = [stage.plan for stage in stages]
-    return sum(plan.parameters for plan in plans), sum(plan.multiply_adds for plan in plans)
+def html_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table for a notebook; headings are the first row, and colors are the notebook's.
+
+    The second column is text, and aligned on the left.
+    """
+
+    def row(cells: Sequence[str], tag: str) -> str:
+        sides = ("left" if column == 1 else "right" for column in range(len(cells)))
+        return "".join(
+            f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>'
+            for cell, side in zip(cells, sides, strict=True)
+        )
+
+    head, *body = rows
+    lines = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in body)
+    return f"<table><thead><tr>{row(head, 'th')}</tr></thead><tbody>{lines}</tbody></table>"
 
 
-def _by_axis(pair: Pair) -> dict[str, int]:
-    return {"rows": pair[0], "columns": pair[1]}
+def _by_axis(pair: Pair | None) -> dict[str, int] | None:
+    return None if pair is None else {"rows": pair[0], "columns": pair[1]}
+
+
+def _size(pair: Pair | None, unknown: str = "") -> str:
+    return unknown if pair is None else size_text(pair)
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else str(number)

@@ -1,0 +1,222 @@
+"""A chain of layers as a Python object: it is called on images."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.dtypes import DOUBLE, as_numbers, check_image, with_channels
+from convcli.errors import ConvcliError, UsageError, short_repr
+from convcli.geometry import Ints
+from convcli.images.given import as_image
+from convcli.images.image import ImageData, depth_of
+from convcli.layers.base import Maps, Shape
+from convcli.layers.network import Stage, plan_network, run_network
+from convcli.teaching.chain.grammar import parse_chain, parse_layer_texts
+from convcli.teaching.chain.maps import plan_chain, squeeze_maps
+from convcli.teaching.chain.summary import ChainSummary, html_table, summarize_any_size
+
+if TYPE_CHECKING:
+    from convcli.images.given import Image
+
+
+class Chain:
+    """A chain of layers, as ``convcli chain`` has them; call it on an image.
+
+    Args:
+        layers: the text of each layer as on the command line, such as ``conv -k outline``,
+            ``relu`` or ``maxpool 2 --stride 1``; or one text with all of them. Kernels and files
+            are read now. ``convcli manual layers`` explains the layers.
+
+    Raises:
+        UsageError: a text is not a layer; the message names it by its number.
+
+    ``layers`` holds the texts. A chain is a sequence: ``chain[:2]`` is the chain of its first two
+    layers, ``chain[0]`` that of the first, and ``len(chain)`` is their number.
+
+    >>> import numpy as np
+    >>> chain = Chain(["conv -k sobel-x --padding valid", "relu", "maxpool 2"])
+    >>> chain(np.arange(36).reshape(6, 6)).tolist()
+    [[8, 8], [8, 8]]
+    >>> chain[:2](np.arange(36).reshape(6, 6)).shape
+    (4, 4)
+    >>> chain
+    Chain(['conv -k sobel-x --padding valid', 'relu', 'maxpool 2'])
+    """
+
+    def __init__(self, layers: str | Iterable[str]) -> None:
+        is_text = isinstance(layers, str)
+        parsed = parse_chain(layers) if is_text else parse_layer_texts(_texts(layers))
+        if not parsed:
+            raise UsageError("layers is empty; give the text of each layer, such as 'relu'")
+        self.layers = tuple(item.text for item in parsed)
+        self._layers = tuple(item.layer for item in parsed)
+
+    def __call__(self, image: Image) -> NDArray[Any]:
+        """Run the layers on an image, and return the maps of the last.
+
+        Args:
+            image: (H, W) or (H, W, C) real numbers, or a signal (W,), never modified: an array,
+                nested lists, or a PIL image without alpha.
+
+        Returns:
+            (H', W') if the last layer has one map, else (H', W', C'); one dimension less for a
+            signal. Values are not rounded or clipped: integers stay exact until a layer makes
+            fractions, which are float32, or float64 if the image is.
+
+        Raises:
+            UsageError: the image is not an image, or a layer does not fit its input; the message
+                names the layer by its number.
+
+        >>> Chain(["conv -k '-1 0 1'", "relu"])([1, 2, 4, 8, 3]).tolist()
+        [1, 3, 6, 0, 0]
+        """
+        pixels = as_image(image)
+        layers_maps = run_network(self._plan(pixels), _input_maps(pixels))
+        return _as_given(deque(layers_maps, maxlen=1).pop(), pixels)
+
+    def maps(self, image: Image) -> list[NDArray[Any]]:
+        """Run the layers on an image, and return the maps of every layer.
+
+        Args:
+            image: as for calling the chain.
+
+        Returns:
+            One array for each layer; the last is the result of calling the chain.
+
+        >>> chain = Chain(["conv -k '-1 0 1'", "relu", "maxpool 1,2"])
+        >>> [maps.tolist() for maps in chain.maps([4, 2, 8, 9])]
+        [[-2, 4, 7, 1], [0, 4, 7, 1], [4, 7]]
+        """
+        pixels = as_image(image)
+        stages = self._plan(pixels)
+        return [_as_given(maps, pixels) for maps in run_network(stages, _input_maps(pixels))]
+
+    def summary(self, input_shape: Ints | None = None) -> ChainSummary:
+        """Return each layer's output shape, parameters, receptive field and multiply-adds.
+
+        Args:
+            input_shape: (H, W), (H, W, C), or (W,) for a signal. None for an input of any size,
+                with one channel unless the layers need more; what depends on the size is then
+                left out.
+
+        Returns:
+            A :class:`ChainSummary`. ``print`` shows the table of ``convcli chain --summary``.
+
+        Raises:
+            UsageError: a layer does not fit its input.
+
+        >>> print(Chain(["conv -k gaussian:5", "maxpool 2"]).summary((512, 512, 3)))
+           layer             output  channels  parameters  field  jump  mult-adds
+           input            512x512         3
+        1  conv gaussian-5  512x512         3          25    5x5     1   19660800
+        2  maxpool 2x2      256x256         3           0    6x6     2          0
+           total                                       25                19660800
+        >>> print(Chain(["conv -k gaussian:5", "maxpool 2"]).summary())
+           layer            channels  parameters  field  jump
+           input                   1
+        1  conv gaussian-5         1          25    5x5     1
+        2  maxpool 2x2             1           0    6x6     2
+           total                              25
+        """
+        layers = self._layers
+        if input_shape is None:
+            return summarize_any_size(layers)
+        shape, is_signal = _as_shape(input_shape)
+        stages = plan_network(layers, shape)
+        if is_signal:
+            _check_signal(stages)
+        return ChainSummary.of(shape, stages)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, place: SupportsIndex | slice) -> Chain:
+        """Return the chain of one layer, or of several in a row."""
+        chosen = range(len(self))[place]
+        places = chosen if isinstance(chosen, range) else [chosen]
+        if not places:
+            raise UsageError(f"none of the {len(self)} layers is in {place}")
+        part = Chain.__new__(Chain)
+        part.layers = tuple(self.layers[each] for each in places)
+        part._layers = tuple(self._layers[each] for each in places)
+        return part
+
+    def __iter__(self) -> Iterator[Chain]:
+        """Yield the chain of each layer."""
+        return (self[place] for place in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Chain({short_repr(list(self.layers))})"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook: the layers as they were given, and their summary."""
+        try:
+            head, first, *rows, total = self.summary().cells()
+        except ConvcliError:  # the layers fit no input
+            rows = [(str(number), text) for number, text in enumerate(self.layers, 1)]
+            return html_table([("", "layer"), *rows])
+        named = [(row[0], text, *row[2:]) for row, text in zip(rows, self.layers, strict=True)]
+        return html_table([head, first, *named, total])
+
+    def _plan(self, pixels: NDArray[Any]) -> list[Stage]:
+        """Plan the layers for an image from a caller."""
+        image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
+        check_image(image)
+        stages = plan_chain(self._layers, ImageData(image, depth_of(image.dtype)))
+        if pixels.ndim == 1:
+            _check_signal(stages)
+        return stages
+
+
+def _texts(layers: Any) -> list[str]:
+    """Return the texts of layers, or raise UsageError if they are something else."""
+    texts = list(layers) if isinstance(layers, Iterable) else [layers]
+    for text in texts:
+        if not isinstance(text, str):
+            raise UsageError(
+                "layers must be the text of each layer, such as 'conv -k outline', "
+                f"not {short_repr(text)}"
+            )
+    return texts
+
+
+def _as_shape(shape: Any) -> tuple[Shape, bool]:
+    """Return (H, W, C), and whether the shape is that of a signal."""
+    sides = as_numbers(shape, "input_shape")
+    whole = sides.ndim == 1 and 1 <= len(sides) <= 3 and sides.dtype.kind in "iu"
+    if not whole or sides.min() < 1:
+        raise UsageError(f"input_shape must be (H, W), (H, W, C) or (W,), not {short_repr(shape)}")
+    numbers = sides.tolist()
+    if len(numbers) == 1:
+        return (1, numbers[0], 1), True
+    rows, columns, channels = (*numbers, 1)[:3]
+    return (rows, columns, channels), False
+
+
+def _check_signal(stages: Sequence[Stage]) -> None:
+    """Raise UsageError if a layer makes more than one row of a signal."""
+    for number, layer, plan, *_ in stages:
+        rows = max(plan.geometry.kernel[0], plan.shape[0])
+        if rows > 1:
+            raise UsageError(
+                f"layer {number} ({layer.label}) works on {rows} rows, and a signal has one: "
+                "write 1,N for its window and 0,N for its padding, or give [signal], an image of "
+                "one row"
+            )
+
+
+def _input_maps(pixels: NDArray[Any]) -> Maps:
+    """Return the maps (H, W, C) of an image or a signal."""
+    if pixels.dtype.itemsize > DOUBLE.itemsize:  # a long double
+        pixels = pixels.astype(DOUBLE)
+    return with_channels(pixels[np.newaxis] if pixels.ndim == 1 else pixels)
+
+
+def _as_given(maps: Maps, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return maps (H, W, C) as an image or, like the input, a signal."""
+    return squeeze_maps(maps)[0] if pixels.ndim == 1 else squeeze_maps(maps)
