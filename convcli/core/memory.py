@@ -17,7 +17,7 @@ from convcli.core.methods import kn2row
 from convcli.core.methods.choose import CALLS, PASS_COST, TRANSFORM_COST
 from convcli.core.methods.direct import rows_per_strip
 from convcli.core.methods.fft import tile_overlap, tiles_of
-from convcli.core.methods.im2col import BLOCK
+from convcli.core.methods.im2col import BLOCK, SCRATCH_BYTES
 from convcli.core.methods.im2col import STRIP_BYTES as WINDOWS_BYTES
 from convcli.core.methods.taps import FEWEST_DOUBLED
 from convcli.core.methods.toeplitz import band_rows, rows_apart
@@ -118,7 +118,9 @@ def strip_bytes(
     if summed and method in ("auto", "matrix"):
         rows = min(max(WINDOWS_BYTES // (width * (taps + maps) * ITEM), 1), height)
         windows_size = min(WINDOWS_BYTES // ITEM, rows * width * taps) + taps
-        sums = rows * width * maps * (2 + (1 + taps // BLOCK).bit_length())
+        sums, products = rows * width * maps, 2 + taps // BLOCK
+        scratch = min(products * sums, SCRATCH_BYTES // ITEM)
+        sums = sums * (2 + products.bit_length()) + scratch
         product = copies * _strip(windows, rows, channels) + windows_size + sums
         each = max(each, product)
         # kn2row: the strip twice, the products of its pixels, and sums that are as wide as it is.
