@@ -16,20 +16,20 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import ExistingError, ImageError, shown
+from convcli.errors import ExistingError, ImageError, StrPath, shown
 
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 _TEMPORARY = re.compile(r"\.convcli-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{16}\.tmp")
 
 
-def refuse_existing(target: Path) -> ExistingError:
+def refuse_existing(target: StrPath) -> ExistingError:
     """Return the error for a target that exists."""
-    return ExistingError(target, "exists already; --overwrite replaces it")
+    return ExistingError(_tidy(target), "exists already; --overwrite replaces it")
 
 
-def is_stream(target: str | Path) -> bool:
+def is_stream(target: StrPath) -> bool:
     """Return whether ``target`` is a FIFO, a device or a socket, which is never replaced.
 
     Names of open files, such as ``/dev/stdout``, count as devices wherever they lead.
@@ -48,19 +48,23 @@ def _is_stream_name(path: str) -> bool:
     return path.startswith(("/dev/fd/", "/proc/self/fd/", "/dev/std"))
 
 
-def check_target(target: Path, *, overwrite: bool = False) -> None:
+def check_target(target: StrPath, *, overwrite: bool = False) -> None:
     """Raise ImageError if ``target`` is a folder, an invalid name, or may not be replaced."""
     try:
-        if target.is_dir():
+        mode = os.stat(target).st_mode
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if target.exists() and not (overwrite or is_stream(target)):
+        if not (overwrite or is_stream(target)):
             raise refuse_existing(target)
+    except ValueError:  # a name that no file can have
+        return
     except OSError as error:
-        raise _write_error(target, error) from error
+        if error.errno not in _NOTHING_THERE:
+            raise _write_error(_tidy(target), error) from error
 
 
 @contextmanager
-def atomic_write(target: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def atomic_write(target: StrPath, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Open ``target`` for writing. It appears under its name only if the block succeeds.
 
     Missing folders are created. A symbolic link is kept, and the file it points to is replaced. A
@@ -79,7 +83,7 @@ def atomic_write(target: str | Path, *, overwrite: bool = False) -> Iterator[Bin
                 yield stream
             return
         if found:
-            check_target(Path(path), overwrite=overwrite)
+            check_target(path, overwrite=overwrite)
         if found or os.pardir in path:  # a folder that a path leads out of need not exist
             final = os.path.realpath(path)
         name = f".convcli-{_host()}-{os.getpid()}-{os.urandom(8).hex()}.tmp"
@@ -96,7 +100,7 @@ def atomic_write(target: str | Path, *, overwrite: bool = False) -> Iterator[Bin
                     return
                 except OSError as error:  # the file exists, or the system has no hard links
                     if isinstance(error, FileExistsError) or os.path.exists(final):
-                        raise refuse_existing(Path(path)) from None
+                        raise refuse_existing(path) from None
             os.replace(temporary, final)
         finally:
             with suppress(FileNotFoundError, NotADirectoryError):  # it was not created, or renamed
@@ -128,11 +132,18 @@ def _created(path: str) -> BinaryIO:
         return open(path, "xb")
 
 
-def _write_error(target: str | Path, error: OSError) -> ImageError:
+def _write_error(target: StrPath, error: OSError) -> ImageError:
     return ImageError(target, f"cannot be written: {error.strerror or error}")
 
 
-def clear_stale(folder: Path) -> None:
+def _tidy(path: StrPath) -> StrPath:
+    """Return a path as messages show it: ``a/b`` in place of ``./a//b``."""
+    from pathlib import PurePath
+
+    return PurePath(path)
+
+
+def clear_stale(folder: StrPath) -> None:
     """Remove temporary files from a folder if the processes that wrote them are gone.
 
     Files of another machine, or whose process number now belongs to another process, are removed
@@ -150,8 +161,8 @@ def clear_stale(folder: Path) -> None:
 
 def _is_running(process: int) -> bool:
     """Return whether a process of this machine is running; a zombie is not."""
-    with suppress(OSError):
-        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    with suppress(OSError), open(f"/proc/{process}/stat") as status:
+        return ") Z " not in status.read()
     if os.name == "nt":  # os.kill would send Ctrl-C; the file is removed after a day
         return True
     try:
@@ -168,5 +179,5 @@ def _host() -> str:
     """Return eight hex digits that identify this machine and its process namespace (container)."""
     name = platform.node()
     with suppress(OSError):
-        name += str(Path("/proc/self/ns/pid").stat().st_ino)
+        name += str(os.stat("/proc/self/ns/pid").st_ino)
     return f"{zlib.crc32(name.encode()):08x}"

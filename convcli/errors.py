@@ -3,9 +3,13 @@
 A message is one line: the name, what is wrong, and what to do about it.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+
+# A name or a Path. What apply loads for every image imports no pathlib, which takes 3 ms.
+StrPath = str | os.PathLike[str]
 
 
 class ExitCode(IntEnum):

@@ -4,7 +4,6 @@ The files lie in ``sample_images/``: of the checkout, or, in a wheel, of the pac
 """
 
 import os.path
-from pathlib import Path
 from typing import NamedTuple
 
 from convcli.errors import UsageError, shown
@@ -45,18 +44,18 @@ def file_of(name: str) -> str:
     Raises:
         UsageError: the name begins with @, and no sample has it.
 
-    >>> Path(file_of("@camera")).name, file_of("camera.png")
+    >>> os.path.basename(file_of("@camera")), file_of("camera.png")
     ('camera.png', 'camera.png')
     """
     if not is_sample(name):
         return name
     if name[1:] not in SAMPLES:
         raise UsageError(f"{shown(name)}: there is no such sample; {_advice(name)}")
-    package = Path(__file__).parent
-    folder = package / "sample_images"
-    if not folder.is_dir():  # this is a checkout
-        folder = package.parent / "sample_images"
-    return str(folder / SAMPLES[name[1:]].file)
+    package = os.path.dirname(__file__)
+    folder = os.path.join(package, "sample_images")
+    if not os.path.isdir(folder):  # this is a checkout
+        folder = os.path.join(os.path.dirname(package), "sample_images")
+    return os.path.join(folder, SAMPLES[name[1:]].file)
 
 
 def local_name(name: str) -> str:
@@ -65,7 +64,7 @@ def local_name(name: str) -> str:
     >>> local_name("@camera"), local_name("photos/cat.png")
     ('camera.png', 'photos/cat.png')
     """
-    return Path(file_of(name)).name if is_sample(name) else name
+    return os.path.basename(file_of(name)) if is_sample(name) else name
 
 
 def complete_sample(incomplete: str) -> list[str]:
@@ -76,6 +75,7 @@ def complete_sample(incomplete: str) -> list[str]:
 def _advice(name: str) -> str:
     """Return what to do about a name that no sample has."""
     from difflib import get_close_matches
+    from pathlib import Path
 
     if os.path.lexists(name):
         return f"the file of this name is ./{shown(name)}"

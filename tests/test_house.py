@@ -105,7 +105,7 @@ def test_pyplot_is_imported_where_windows_open_and_nowhere_else():
 
 
 def test_what_lies_lowest_needs_no_library():
-    assert set(imported(PACKAGE / "errors.py")) == {"collections.abc", "contextlib", "enum"}
+    assert set(imported(PACKAGE / "errors.py")) == {"collections.abc", "contextlib", "enum", "os"}
     assert set(imported(PACKAGE / "choices.py")) == {"typing"}
     standard = set(sys.stdlib_module_names) | {"convcli"}
     assert {name.split(".")[0] for name in imported(PACKAGE / "geometry.py")} <= standard
@@ -261,18 +261,24 @@ def test_the_program_shows_help_without_numpy(arguments):
 
 
 UNUSED = {
-    *("csv", "dataclasses", "json", "multiprocessing"),
+    *("csv", "dataclasses", "glob", "json", "multiprocessing", "pathlib"),
     *(f"convcli.images.{name}" for name in ("animated_webp", "animation", "apng", "arrays", "gif")),
     *("convcli.images.frame_changes", "convcli.images.frame_spool", "convcli.images.tiff_pages"),
     *("convcli.batch.executors.process_pool", "convcli.batch.executors.worker"),
+    *("convcli.batch.executors.ordered", "convcli.batch.summary_files", "convcli.kernels.files"),
 }
 
 
 @pytest.mark.processes
-def test_apply_loads_the_plugin_of_its_input_and_nothing_for_other_formats(tmp_path):
-    arguments = ["apply", "-k", "outline", "@camera", "-o", str(tmp_path / "out.png")]
+@pytest.mark.parametrize(
+    ("name", "output", "plugin"), [("@camera", "out.png", "Png"), ("@rocket", "out.jpg", "Jpeg")]
+)
+def test_apply_loads_the_plugin_of_its_input_and_nothing_for_other_formats(
+    name, output, plugin, tmp_path
+):
+    arguments = ["apply", "-k", "outline", name, "-o", str(tmp_path / output)]
     names = modules_loaded_by(running(*arguments))
-    assert [name for name in names if name.endswith("Plugin")] == ["PIL.PngImagePlugin"]
+    assert [name for name in names if name.endswith("Plugin")] == [f"PIL.{plugin}ImagePlugin"]
     assert not names & UNUSED
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import io
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from fnmatch import translate
 from functools import lru_cache
 from itertools import chain, islice
-from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from convcli.atomic import is_stream
@@ -21,6 +19,7 @@ from convcli.images.formats import image_suffixes
 from convcli.samples import file_of, is_sample, local_name
 
 STDIN = "-"
+WILD = set("*?[")  # the characters that make a name a pattern
 MATRIX = "matrix"  # the name of a typed matrix
 CHUNK = 1 << 16  # bytes that are read from a list at a time
 MAX_NAME = 1 << 16  # bytes of a name in a list
@@ -90,7 +89,7 @@ def check_matrix(other_input: object) -> None:
         raise UsageError("--matrix stands for INPUT; leave one of them out")
 
 
-def open_source(source: Source) -> Path | io.BytesIO:
+def open_source(source: Source) -> str | io.BytesIO:
     """Return what to read an input from; a pipe is read whole, because decoders seek.
 
     Raises:
@@ -99,11 +98,14 @@ def open_source(source: Source) -> Path | io.BytesIO:
     """
     if source.text is not None:  # semicolons end the rows of a matrix
         return io.BytesIO(source.text.replace(";", "\n").encode("utf-8", "surrogateescape"))
-    path = Path(source.file or "")
+    path = source.file or "."
     try:
         if source.is_stdin:
             return io.BytesIO(sys.stdin.buffer.read())
-        return io.BytesIO(path.read_bytes()) if is_stream(path) and path.is_fifo() else path
+        if is_stream(path) and _is_fifo(path):
+            with open(path, "rb") as file:
+                return io.BytesIO(file.read())
+        return path
     except OSError as error:
         raise ImageError(source.name, f"cannot be read: {error.strerror or error}") from error
 
@@ -177,7 +179,7 @@ class InputSearch:
                 yield Source(name, error=ImageError("''", "is not a file name"))
             elif os.path.isdir(name):
                 yield from self._in_folder(name)
-            elif os.path.lexists(name) or not glob.has_magic(name):
+            elif os.path.lexists(name) or not set(name) & WILD:
                 yield Source(name)
             else:
                 yield from self._matching(name)
@@ -197,6 +199,8 @@ class InputSearch:
             if is_sample(path):
                 yield _sample(path)
             elif path:
+                from pathlib import PurePath
+
                 folder = PurePath(os.path.normpath(os.path.dirname(path)))
                 below = [part for part in folder.parts if part not in (folder.anchor, "..")]
                 yield Source(path, os.path.join("", *below))
@@ -264,8 +268,11 @@ class InputSearch:
 
     def _matching(self, pattern: str) -> Iterator[Source]:
         """Yield the files that match a pattern; ``**`` matches any number of folders."""
+        import glob
+        from pathlib import PurePath
+
         parts = PurePath(pattern).parts
-        first_wild = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+        first_wild = next(index for index, part in enumerate(parts) if set(part) & WILD)
         base = PurePath(*parts[:first_wild])
         matches = sorted(filter(os.path.isfile, glob.iglob(pattern, recursive=True)))
         if not matches:
@@ -292,6 +299,13 @@ def _sample(name: str) -> Source:
     return Source(name, sample=name)
 
 
+def _is_fifo(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except FileNotFoundError:  # the name of a descriptor that is not open
+        return False
+
+
 def _is_file(entry: os.DirEntry[str]) -> bool:
     """Tell whether an entry is a file, or a broken link, which is reported as an error."""
     if entry.is_symlink():  # the entry's own methods raise if links form a circle
@@ -312,6 +326,8 @@ def _matcher(patterns: tuple[str, ...]) -> Matcher | None:
     """Return a function that matches a name; a pattern with a / matches the folder and the name."""
     if not patterns:
         return None
+    from fnmatch import translate
+
     # An expression of no patterns matches nothing.
     names, paths = (
         re.compile(

@@ -1,10 +1,7 @@
 """One input as a job: its outputs, what of them must still be made, and the result."""
 
-from __future__ import annotations
-
 import os
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from convcli.atomic import is_stream, refuse_existing
@@ -28,7 +25,7 @@ class JobOptions(NamedTuple):
     writing: WriteOptions = WriteOptions()
     outputs: OutputOptions = OutputOptions()
 
-    def single_threaded(self) -> JobOptions:
+    def single_threaded(self) -> "JobOptions":
         """Return options that filter with one thread, unless a number of threads was given."""
         filters = (each._replace(threads=each.threads or 1) for each in self.filters)
         return self._replace(filters=tuple(filters))
@@ -180,4 +177,4 @@ def _is_pending(path: str, job: Job, writing: WriteOptions) -> bool:
         and os.path.samefile(path, source)
     ):
         raise ImageError(path, "is the input itself; --overwrite replaces it")
-    raise refuse_existing(Path(path))
+    raise refuse_existing(path)

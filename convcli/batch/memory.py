@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
-from convcli.errors import ConvcliError
+from convcli.errors import ConvcliError, StrPath
 
 MemoryCheck = Callable[[int], None]
 
@@ -35,7 +34,7 @@ def memory_check(max_memory: int | float) -> MemoryCheck:
     return partial(check_fits, limit=memory_limit(max_memory))
 
 
-def available_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
+def available_memory(group: StrPath = "/sys/fs/cgroup") -> int:
     """Return the bytes available without swapping, within the container's limit if there is one.
 
     Args:
@@ -44,26 +43,31 @@ def available_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
     free = _free_memory()
     for folder, limit, used in (
         (group, "memory.max", "memory.current"),
-        (group / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+        (os.path.join(group, "memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
         with suppress(OSError, ValueError):  # "max" is no limit
-            taken = int((folder / used).read_text()) - _unused_cache(folder / "memory.stat")
-            free = min(free, int((folder / limit).read_text()) - taken)
+            taken = int(_text(folder, used)) - _unused_cache(folder)
+            free = min(free, int(_text(folder, limit)) - taken)
     return max(free, 0)
 
 
-def _unused_cache(statistics: Path) -> int:
+def _unused_cache(group: StrPath) -> int:
     """Return the bytes of files that the system keeps in memory only until others need it."""
     with suppress(OSError, ValueError):
-        fields = dict(line.split() for line in statistics.read_text().splitlines())
+        fields = dict(line.split() for line in _text(group, "memory.stat").splitlines())
         return int(fields.get("total_inactive_file", fields.get("inactive_file", 0)))
     return 0
+
+
+def _text(folder: StrPath, name: str) -> str:
+    with open(os.path.join(folder, name)) as file:
+        return file.read()
 
 
 def _free_memory() -> int:
     """Return the free bytes; where the system does not tell, half of all memory."""
     with suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
+        for line in _text("/proc", "meminfo").splitlines():
             name, _, value = line.partition(":")
             if name == "MemAvailable":
                 return int(value.split()[0]) * 1024

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from convcli.atomic import atomic_write, is_stream
@@ -16,7 +15,7 @@ from convcli.batch.job import STDOUT, Job, JobOptions, Output, SummaryFile
 from convcli.batch.options import OutputOptions
 from convcli.choices import NAME_TEMPLATE, SCALED_RANGES
 from convcli.errors import UsageError, shown
-from convcli.images.formats import Format, choose_format, default_suffix, named_format
+from convcli.images.formats import Format, choose_format, default_suffix, named_format, suffix_of
 from convcli.images.options import WriteOptions
 
 FIELDS = ("stem", "kernel", "suffix", "index")
@@ -52,11 +51,13 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
 def _check_summary_folders(outputs: OutputOptions, *, several: bool) -> None:
     """Check that summary files of several inputs go to folders."""
     for kind, path in summary_files(outputs):
-        if several and Path(path).suffix and not is_folder(path):
+        if several and suffix_of(path) and not is_folder(path):
+            from pathlib import PurePath
+
             option = {"figure": "plot"}.get(kind, kind)
             raise UsageError(
                 f"--{option} {shown(path)} names one file, but there are several inputs; name a "
-                f"folder, with a slash at its end: {shown(Path(path).stem)}/"
+                f"folder, with a slash at its end: {shown(PurePath(path).stem)}/"
             )
 
 
@@ -110,10 +111,10 @@ def plan_output(path: str, requested: str | None, *, raw: bool = False) -> Outpu
     if path == STDOUT:
         return Output(path, named_format(None, requested))
     if is_stream(path):  # the name of a device says nothing about the format
-        return Output(path, named_format(Path(path) if Path(path).suffix else None, requested))
+        return Output(path, named_format(path if suffix_of(path) else None, requested))
     if is_folder(path):
         raise UsageError(f"{shown(path)}: is a folder; --out-dir puts results into folders")
-    return Output(path, named_format(Path(path), requested, raw=raw))
+    return Output(path, named_format(path, requested, raw=raw))
 
 
 class OutputPlanner:
@@ -163,12 +164,12 @@ class OutputPlanner:
     def _find_kept_suffix(self, suffix: str) -> tuple[str, Format | None]:
         """Return suffix and format of results whose inputs have this suffix."""
         kept = default_suffix(suffix, self._requested, raw=self._raw)
-        return kept, named_format(Path(f"x{kept}"), self._requested, raw=self._raw)
+        return kept, named_format(f"x{kept}", self._requested, raw=self._raw)
 
     def _templated(self, prefix: str, **fields: Any) -> Output:
         template = self._outputs.name
         name = template.format(**fields)
-        named = named_format(Path(name), self._requested, raw=self._raw)
+        named = named_format(name, self._requested, raw=self._raw)
         path = prefix + name
         if self._outputs.out_dir is not None:
             if os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir + os.sep):

@@ -7,10 +7,9 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convcli.atomic import clear_stale
-from convcli.batch.executors.ordered import JobResults, Prefetch, run_in_order
 from convcli.batch.job import Job, JobOptions
 from convcli.batch.joblist import JobList
 from convcli.batch.memory import check_fits, memory_limit
@@ -18,6 +17,9 @@ from convcli.batch.options import ExecutionOptions
 from convcli.batch.run_job import run_serially
 from convcli.core.threads import processors
 from convcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from convcli.batch.executors.ordered import JobResults
 
 # No processes are possible: too few open files, no semaphores, no threads to serve them.
 NO_PROCESSES = (OSError, RuntimeError, ImportError)
@@ -51,6 +53,7 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
         if jobs.reads_stdin:
             raise UsageError("a cluster reads files, not standard input; leave out --scheduler")
         from convcli.batch.executors.dask import Cluster
+        from convcli.batch.executors.ordered import run_in_order
 
         cluster = Cluster(execution, options.single_threaded())
         ahead = _read_ahead(pending, jobs)
@@ -61,6 +64,7 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
     is_single = jobs.count == 1 and execution.timeout is None
     if options.outputs.show or jobs.reads_stdin or is_single:
         return serially(options)
+    from convcli.batch.executors.ordered import run_in_order
     from convcli.batch.executors.process_pool import ProcessPool
 
     wanted = execution.jobs or processors()
@@ -78,6 +82,8 @@ def run_jobs(jobs: JobList, options: JobOptions, execution: ExecutionOptions) ->
 def _read_ahead(pending: Iterator[Job], jobs: JobList) -> Iterator[Job]:
     """Read a list from a pipe by a thread, so that results need not wait for it."""
     if jobs.count is None:
+        from convcli.batch.executors.ordered import Prefetch
+
         with suppress(RuntimeError):  # without threads, the list is read when its turn comes
             return Prefetch(pending)
     return pending
@@ -89,7 +95,7 @@ def _with_stale_files_deleted(jobs: Iterable[Job]) -> Iterator[Job]:
     for job in jobs:
         folders = {os.path.dirname(path) or "." for path in job.paths}
         for folder in folders - last:
-            clear_stale(Path(folder))
+            clear_stale(folder)
         last = folders
         yield job
 

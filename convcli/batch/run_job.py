@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from convcli.batch.inputs import open_source
@@ -23,7 +22,6 @@ from convcli.batch.job import (
     pending_outputs,
 )
 from convcli.batch.outputs import Target, choose_target, write_result
-from convcli.batch.summary_files import draw_figure, write_summary
 from convcli.choices import SCALED_RANGES
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering import (
@@ -110,7 +108,7 @@ class _JobRunner:
         self.reserved = 0  # bytes
         self.kept = 0  # bytes of all results that are kept for summary files
         self.name = job.source.name
-        self.file: Path | io.BytesIO
+        self.file: str | io.BytesIO
         self.results: list[OutputResult] = []
         self.notes = Notes()
         self.summaries: list[SummaryFile] = []
@@ -149,6 +147,8 @@ class _JobRunner:
         self, outputs: list[tuple[Filter, Output | None]], summaries: list[SummaryFile]
     ) -> None:
         """Filter the image with each filter; write the results and the summary files."""
+        from convcli.batch.summary_files import draw_figure, write_summary
+
         options = self.options
         has_stack = any(each.kind == "stack" for each in summaries)
         image = self._read()

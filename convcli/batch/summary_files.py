@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from convcli.batch.job import JobOptions, SummaryFile
@@ -31,6 +30,8 @@ def write_summary(
         writing = options.writing._replace(quality=None, compress_level=None)  # not for .npy
         _, notes = write_result(target, partial(write_image, stack), writing)
         return notes
+    from pathlib import Path
+
     from convcli.plotting.contact_sheet import draw_results
     from convcli.plotting.save import save_figure
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os.path
 import sys
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -169,7 +169,7 @@ def _prepare_workers(
     """Start the forkserver early if there is probably more than one image."""
     if context.params.get("matrix") is not None:
         return inputs
-    one = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not set(inputs[0]) & set("*?[")
+    one = len(inputs) == 1 and not os.path.isdir(inputs[0]) and not set(inputs[0]) & set("*?[")
     if not (one or context.resilient_parsing):
         from convcli.batch.executors.start_method import warm_up
 
@@ -280,11 +280,13 @@ def _check_outputs(
     named = [outputs.output, *(summary.path for summary in jobs.summaries)]
     for path in named:
         if path not in (None, "-") and not writing.skip_existing:
-            check_target(Path(str(path)), overwrite=writing.overwrite)
+            check_target(str(path), overwrite=writing.overwrite)
     for summary in jobs.summaries:
         if summary.kind == "stack" and not summary.path.lower().endswith(".npy"):
             raise UsageError(f"{shown(summary.path)}: the file name of --stack must end with .npy")
     if outputs.show or figures:
+        from pathlib import Path
+
         from convcli.plotting.save import check_display, check_suffix
 
         if outputs.show:
@@ -296,7 +298,7 @@ def _check_outputs(
 def _note_idle_options(search: InputOptions, conv: ConvOptions, *, verbose: bool) -> None:
     """Say on stderr which options have no effect, and with -v what --border constant holds."""
     source = click.get_current_context().get_parameter_source
-    if not any(Path(name).is_dir() or set(name) & set("*?[") for name in search.names):
+    if not any(os.path.isdir(name) or set(name) & set("*?[") for name in search.names):
         for option in ("recursive", "include", "exclude"):
             if getattr(search, option):
                 click.echo(f"--{option} has no effect: no INPUT is a folder or pattern", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -109,12 +108,14 @@ def check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> N
     if output and plot and os.path.realpath(output) == os.path.realpath(plot):
         raise UsageError("-o and --plot name the same file; give each its own")
     if plot is not None:
+        from pathlib import Path
+
         from convcli.plotting.save import check_suffix
 
         check_suffix(Path(plot))
-        check_target(Path(plot), overwrite=overwrite)
+        check_target(plot, overwrite=overwrite)
     if output is not None:
-        check_target(Path(output), overwrite=overwrite)
+        check_target(output, overwrite=overwrite)
 
 
 def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = False) -> None:
@@ -123,6 +124,8 @@ def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = Fal
     Raises:
         ImageError: the file exists and may not be replaced, or cannot be written.
     """
+    from pathlib import Path
+
     from convcli.cli.report import print_name
     from convcli.plotting.save import save_figure
 

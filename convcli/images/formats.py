@@ -3,12 +3,10 @@
 Plain data: neither Pillow nor numpy is imported.
 """
 
-from __future__ import annotations
-
-from pathlib import Path
+import os
 from typing import NamedTuple
 
-from convcli.errors import UsageError, count_text, shown
+from convcli.errors import StrPath, UsageError, count_text, shown
 
 ANY = None
 NONE: frozenset[int] = frozenset()
@@ -184,7 +182,20 @@ def image_suffixes() -> frozenset[str]:
     return _READ_ONLY_SUFFIXES | written
 
 
-def named_format(output: Path | None, requested: str | None, *, raw: bool = False) -> Format | None:
+def suffix_of(path: StrPath) -> str:
+    """Return the suffix of a file's name as pathlib does: ``.x`` and ``x.`` have none."""
+    name = _base_name(path)
+    dot = name.rfind(".")
+    return name[dot:] if 0 < dot < len(name) - 1 else ""
+
+
+def _base_name(path: StrPath) -> str:
+    return os.path.basename(os.fspath(path).rstrip("/" + os.sep))
+
+
+def named_format(
+    output: StrPath | None, requested: str | None, *, raw: bool = False
+) -> Format | None:
     """Return the format that the user named: by ``--format``, else by the output's suffix.
 
     Args:
@@ -198,18 +209,19 @@ def named_format(output: Path | None, requested: str | None, *, raw: bool = Fals
     Raises:
         UsageError: the format is unknown, or cannot hold ``raw`` values.
 
-    >>> named_format(Path("edges.tiff"), None).name
+    >>> named_format("edges.tiff", None).name
     'TIFF'
     """
     if requested is not None:
         name, problem = requested, f"--format {shown(requested)}: unknown format"
     elif output is None:
         return None
-    elif output.suffix:
-        name, problem = output.suffix, f"cannot write {shown(output.suffix)} files"
+    elif suffix := suffix_of(output):
+        name, problem = suffix, f"cannot write {shown(suffix)} files"
     else:
         raise UsageError(
-            f"{shown(output.name)}: has no suffix that names a format; add one, or use --format"
+            f"{shown(_base_name(output))}: has no suffix that names a format; "
+            "add one, or use --format"
         )
     named = _BY_NAME.get(name.lower())
     if named is None:

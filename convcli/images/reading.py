@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from PIL import UnidentifiedImageError
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, StrPath
 from convcli.images.channels import check_channels, select_channels
+from convcli.images.formats import suffix_of
 from convcli.images.image import ImageData
 from convcli.images.notes import Damage
 from convcli.images.options import ReadOptions
@@ -27,7 +28,7 @@ _DEFAULTS = ReadOptions()
 
 
 def read_image(
-    source: Path | BinaryIO,
+    source: StrPath | BinaryIO,
     *,
     name: str,
     options: ReadOptions = _DEFAULTS,
@@ -73,7 +74,7 @@ def read_image(
 
 
 def read_frames(
-    source: Path | BinaryIO,
+    source: StrPath | BinaryIO,
     *,
     name: str,
     options: ReadOptions = _DEFAULTS,
@@ -99,12 +100,16 @@ def read_frames(
 
 
 @contextmanager
-def _open(source: Path | BinaryIO, request: ReadRequest) -> Iterator[ImageData | ImageFile]:
+def _open(source: StrPath | BinaryIO, request: ReadRequest) -> Iterator[ImageData | ImageFile]:
     """Open a source. An array or a matrix is read at once; frames of an image file on demand."""
     request.check()
     with ExitStack() as stack:
         with translate_errors(request.name, request.options.max_pixels):
-            file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            file: BinaryIO
+            if isinstance(source, str | os.PathLike):
+                file, suffix = stack.enter_context(open(source, "rb")), suffix_of(source).lower()
+            else:
+                file, suffix = source, None
             if not file.seekable():  # decoders seek, which a pipe cannot
                 file = io.BytesIO(file.read())
             file.seek(0)
@@ -112,7 +117,6 @@ def _open(source: Path | BinaryIO, request: ReadRequest) -> Iterator[ImageData |
             file.seek(0)
         if not head:
             raise ImageError(request.name, "is empty")
-        suffix = source.suffix.lower() if isinstance(source, Path) else ""
         opened: ImageData | ImageFile
         if head.startswith(MAGIC):
             opened = _read_numbers(file, request, "npy")
@@ -123,7 +127,7 @@ def _open(source: Path | BinaryIO, request: ReadRequest) -> Iterator[ImageData |
                 opened = stack.enter_context(ImageFile(file, request))
             except ImageError as error:
                 unknown = isinstance(error.__cause__, UnidentifiedImageError)
-                if isinstance(source, Path) or not (unknown and _is_text(head)):
+                if suffix is not None or not (unknown and _is_text(head)):
                     raise
                 opened = _read_numbers(file, request, "txt")
         yield opened

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,20 @@ def write_frames(
     return tuple(encoder.notes)
 
 
+class _NamedFile:
+    """A file whose name tells Pillow the format.
+
+    Where ``save(format=...)`` names it, Pillow first loads five plugins, which takes 4 ms.
+    """
+
+    def __init__(self, file: BinaryIO, suffix: str) -> None:
+        self.name = f"image{suffix}"
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class _Encoder:
     """Encodes images in one format, and collects notes for the user."""
 
@@ -138,7 +152,8 @@ class _Encoder:
             return
         options = self._options | self._like_input(image)
         with self._sink(file) as sink:
-            pil_image.save(sink, self.format.name, **options, **self._metadata(image))
+            named = cast(BinaryIO, _NamedFile(sink, self.format.suffix))
+            pil_image.save(named, **options, **self._metadata(image))
 
     def _like_input(self, image: ImageData) -> dict[str, Any]:
         """Return the encoder's options that follow the input's."""

@@ -3,8 +3,6 @@
 They are plain data without numpy, so that listing and completing kernel names stays fast.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 Rows = tuple[tuple[int | float, ...], ...]

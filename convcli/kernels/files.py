@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
-from typing import Any, BinaryIO
+import stat
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from convcli.kernels.matrix_text import (
     weight_rows,
 )
 from convcli.kernels.npy import MAGIC, ArrayError, read_array, read_header
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KERNEL_SUFFIXES = (".txt", ".csv", ".npy", ".json")
 MAX_BYTES = 64 * 2**20
@@ -44,6 +47,8 @@ def read_kernel_file(path: str) -> Kernel:
     Raises:
         KernelError: the file does not exist, cannot be read, or holds no kernel.
     """
+    from pathlib import Path
+
     try:
         return read_content(_read_file(path), Path(path).suffix.lower(), Path(path).stem)
     except KernelError as error:
@@ -163,14 +168,14 @@ def kernel_fields(kernel: Kernel) -> dict[str, Any]:
 
 def _is_file(text: str) -> bool:
     try:
-        return Path(text).is_file()
-    except OSError:  # too long for a name
+        return stat.S_ISREG(os.stat(text).st_mode)
+    except (OSError, ValueError):  # also one too long for a name
         return False
 
 
 def _read_file(path: str) -> bytes:
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:
             return _read_limited(file)
     except KernelError:
         raise

@@ -19,16 +19,8 @@ from convcli.core.dtypes import int_if_whole
 from convcli.errors import KernelError, UsageError, prefix_errors, quoted
 from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
 from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
-from convcli.kernels.files import (
-    KERNEL_SUFFIXES,
-    looks_like_path,
-    read_content,
-    read_kernel_file,
-    read_stream,
-)
 from convcli.kernels.formulas import BUILDERS, MAX_SIDE
 from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
-from convcli.kernels.matrix_text import BRACKETED, is_number, parse_text, split_row
 from convcli.samples import file_of, is_sample
 
 SIZE = r"(?a)(\d{1,9})(?:x(\d{1,9}))?"
@@ -182,6 +174,8 @@ def _split_angle(text: str) -> tuple[str, float]:
     angle = _read_float(word)
     if abs(angle) <= MAX_NUMBER:
         return base.strip(), angle
+    from convcli.kernels.files import looks_like_path
+
     if looks_like_path(text):
         return text, 0.0
     raise KernelError(f"@ needs an angle in degrees (e.g. sobel-x@45), not {quoted(word)}")
@@ -233,27 +227,33 @@ def _compute(entry: ComputedKernel, spec: str, angle: float) -> Kernel:
 
 def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:
     """Read a matrix, a file, a sample or standard input."""
+    from convcli.kernels import files, matrix_text
+
     if not text:
         raise KernelError("no kernel is given; write a name, or a matrix such as '1 2 1'")
     if text == "-":
         if stdin is None:
             raise KernelError("'-' is standard input, which cannot be read here")
-        return read_stream(stdin)
+        return files.read_stream(stdin)
     if is_sample(text):
         try:
-            return read_kernel_file(file_of(text))
+            return files.read_kernel_file(file_of(text))
         except UsageError as error:
             raise KernelError(str(error)) from error
-    if text.lower().endswith(KERNEL_SUFFIXES):
-        return read_kernel_file(text)
+    if text.lower().endswith(files.KERNEL_SUFFIXES):
+        return files.read_kernel_file(text)
     with prefix_errors(f"kernel {quoted(text)}"):
-        if re.match(BRACKETED, text):
-            return read_content(text.encode(), "", "custom")
-        first = split_row(text)[0]
-        if ";" in text or is_number(first) or first.lower().lstrip("+-") in ("nan", "inf"):
-            return parse_text(text)
-    if looks_like_path(text):
-        return read_kernel_file(text)
+        if re.match(matrix_text.BRACKETED, text):
+            return files.read_content(text.encode(), "", "custom")
+        first = matrix_text.split_row(text)[0]
+        if (
+            ";" in text
+            or matrix_text.is_number(first)
+            or first.lower().lstrip("+-") in ("nan", "inf")
+        ):
+            return matrix_text.parse_text(text)
+    if files.looks_like_path(text):
+        return files.read_kernel_file(text)
     raise unknown_kernel(text.partition(":")[0])
 
 
