@@ -31,6 +31,7 @@ COMMANDS = {
     "Filter": {
         "apply": "Filter images with kernels.",
         "chain": "Send an image through the layers of a network.",
+        "pad": "Add pixels around an image.",
     },
     "Inspect": {
         "size": "Compute the size of a feature map.",

@@ -262,7 +262,9 @@ def pad_array(image: NDArray[Any], pads: Pads, border: str, fill: float = 0) -> 
     [[3, 2, 1, 2, 3, 2, 1], [3, 2, 1, 2, 3, 2, 1]]
     """
     if not can_hold(image.dtype, fill):
-        raise UsageError(f"fill {fill} is no number of type {image.dtype}, which the image has")
+        raise UsageError(
+            f"fill {fill:.15g} is no number of type {image.dtype}, which the image has"
+        )
     geometry = conv_geometry((image.shape[0], image.shape[1]), (1, 1), pads)
     check_sides(geometry)
     shape = (*geometry.padded_shape, *image.shape[2:])
