@@ -21,7 +21,8 @@ from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.core.threads import thread_count
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import ConvOptions, Pair, conv_geometry, size_text
+from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry, size_text
+from convcli.images.channels import channel_names
 from convcli.images.image import ImageData, level_of, max_value_of, packed, rgbx_of
 from convcli.images.value_range import (
     DirectionColors,
@@ -31,6 +32,7 @@ from convcli.images.value_range import (
     to_eight_bits,
 )
 from convcli.kernels.kernel import Kernel
+from convcli.signals import OutputAxes, output_axes
 
 PERCENTILE_BYTES = 4 * 8 + 1  # per value: the map, its strips, and the copies that sorting makes
 PLAIN_BYTES = 8  # of a plain number, at most
@@ -57,6 +59,7 @@ class Filter(NamedTuple):
         counted: whether to find the minimum and maximum and to count clipped values, a third of
             the time.
         percentile: the percentiles, 0 to 100, that range ``percentile`` maps to black and white.
+        mark: whether to find where the greatest value is.
     """
 
     label: str
@@ -70,17 +73,20 @@ class Filter(NamedTuple):
     threads: int | None = None
     counted: bool = True
     percentile: tuple[float, float] = PERCENTILES
+    mark: bool = False
 
 
 class Filtered(NamedTuple):
     """A filtered image, the statistics of its values, and how they were computed.
 
     ``method`` is text: a plan would keep the spectra of a large kernel while a result is encoded.
+    ``axes`` are found if the image has an axis, or the filter marks a value.
     """
 
     image: ImageData
     stats: ValueStats
     method: str
+    axes: OutputAxes = OutputAxes()
 
 
 class Probed(NamedTuple):
@@ -148,7 +154,15 @@ def filter_image(
         in_place=in_place,
     )
     pixels = pixels[..., :3] if task.is_rgbx else pixels
-    result = image._replace(pixels=pixels, depth=depth, alpha=task.alpha, notes=())
+    axes = OutputAxes()
+    if image.axis is not None or image_filter.mark:
+        axes = result_axes(image, image_filter, task.plans[0].geometry)
+    result = image._replace(
+        pixels=pixels, depth=depth, alpha=task.alpha, notes=(), axis=axes.positions
+    )
+    if stats.peak is not None and result.channels > 1:
+        names = channel_names(result.channels, result.depth)
+        stats.peak = stats.peak._replace(channel=names[stats.peak.place[2]])
     if shows_decimals:
         stats.dtype = value_type
         copies = task.weight is None and _copies(image_filter)
@@ -159,7 +173,7 @@ def filter_image(
                 bound = max(bound / (extremes[1] - extremes[0]), 1)
             result = result._replace(decimals=reliable_decimals(pixels.dtype, bound))
     maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
-    return Filtered(result, stats, maps + task.plans[0].describe())
+    return Filtered(result, stats, maps + task.plans[0].describe(), axes)
 
 
 def apply_range(
@@ -191,6 +205,7 @@ def apply_range(
     stats = ValueStats(value_range)
     stats.add(values)
     stats.decimals, stats.dtype = raw.stats.decimals, raw.stats.dtype
+    stats.peak = raw.stats.peak
     return raw._replace(image=raw.image._replace(pixels=pixels, depth=depth), stats=stats)
 
 
@@ -232,6 +247,12 @@ def map_shape(image: ImageData, image_filter: Filter) -> Pair:
     conv = image_filter.conv
     rules = conv.padding, conv.stride, conv.dilation, conv.operation
     return conv_geometry(image.shape, image_filter.kernels[0].shape, *rules).output_shape
+
+
+def result_axes(image: ImageData, image_filter: Filter, geometry: Geometry) -> OutputAxes:
+    """Return where the values of a signal's feature map lie; nowhere for other images."""
+    kernel = image_filter.kernels[0]
+    return output_axes(image.axis, geometry, image_filter.conv.operation, kernel.axis)
 
 
 def measure(image: ImageData, image_filter: Filter) -> tuple[float, float]:
@@ -434,6 +455,8 @@ class _Task:
                 seen = values[-rows.start % step :: step]
                 seen = packed(seen[..., :3]) if self.is_rgbx else seen
                 part.add(np.abs(seen) if seen.dtype.kind == "c" else seen)
+                if self.filter.mark:
+                    part.find_peak(np.abs(values) if values.dtype.kind == "c" else values, rows)
                 with lock:
                     stats.merge(part)
             sink(rows, values)

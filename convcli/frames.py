@@ -30,6 +30,7 @@ from convcli.filtering import (
 from convcli.geometry import Pair
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange, ValueStats
+from convcli.signals import OutputAxes
 
 STACKED_VALUES = 1 << 17  # most values of frames, or of their maps, that are filtered together
 MOST_LISTED = 100  # distinct sizes, types or methods of frames that are kept
@@ -55,6 +56,7 @@ class FrameTotals:
         types: distinct types of their pixels, such as ``8-bit gray``.
         methods: distinct lines that say how a feature map was computed.
         has_others: whether more sizes, types or methods than these were seen.
+        axes: where the values of a single signal's map lie.
     """
 
     def __init__(self) -> None:
@@ -64,11 +66,13 @@ class FrameTotals:
         self.types: dict[str, None] = {}
         self.methods: dict[str, None] = {}
         self.has_others = False
+        self.axes = OutputAxes()
 
     @classmethod
     def of(cls, image: ImageData, filtered: Filtered) -> FrameTotals:
         """Return the totals of a single image."""
         totals = cls()
+        totals.axes = filtered.axes
         totals.add([image], FilteredFrames([filtered.image], filtered.stats, filtered.method))
         return totals
 
@@ -165,6 +169,7 @@ def filter_frames(
             alpha=None if alpha is None else np.ascontiguousarray(alpha[..., place]),
             notes=(),
             decimals=filtered.image.decimals,
+            axis=filtered.image.axis,
         )
         for place, frame in enumerate(frames)
     ]

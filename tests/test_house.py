@@ -19,6 +19,7 @@ FLOORS = [
     "atomic",
     "samples",
     "geometry",
+    "signals",
     "core",
     "kernels",
     "images",
@@ -33,7 +34,16 @@ FLOORS = [
     "cli",
 ]
 ABOVE_ALL = {"__init__", "__main__"}
-NUMPY_ROOMS = set(FLOORS) - {"errors", "choices", "atomic", "samples", "geometry", "batch", "cli"}
+NUMPY_ROOMS = set(FLOORS) - {
+    "errors",
+    "choices",
+    "atomic",
+    "samples",
+    "geometry",
+    "signals",
+    "batch",
+    "cli",
+}
 DRAWING = ("figure.py", "scene.py", "sheet.py")  # may use matplotlib in teaching/
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -221,7 +231,7 @@ def test_nothing_loads_before_it_is_used(code, allowed):
     assert loaded_by(code) & (HEAVY | {"scipy", "cv2", "torch"}) <= allowed
 
 
-ALWAYS = {"batch", "choices", "cli", "errors", "geometry", "images", "samples"}
+ALWAYS = {"batch", "choices", "cli", "errors", "geometry", "images", "samples", "signals"}
 FILTERS = ALWAYS | {"atomic", "core", "filtering", "kernels"}
 TEACHES = FILTERS | {"teaching"}
 

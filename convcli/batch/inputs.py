@@ -17,6 +17,7 @@ from convcli.batch.options import InputOptions
 from convcli.errors import ConvcliError, ImageError, UsageError, shown
 from convcli.images.formats import image_suffixes
 from convcli.samples import file_of, is_sample, local_name
+from convcli.signals import SignalSource, file_name, is_signal
 
 STDIN = "-"
 WILD = set("*?[")  # the characters that make a name a pattern
@@ -36,12 +37,13 @@ class Source(NamedTuple):
     is_stdin: bool = False
     text: str | None = None  # a matrix that was typed; the path is only its name then
     sample: str | None = None  # the @NAME of a sample; each machine has its own file of it
+    signal: str | None = None  # signal:NAME,..., which is no file
     error: ConvcliError | None = None  # why it cannot be filtered, if that is known already
 
     @property
     def file(self) -> str | None:
-        """The file that is read; None for standard input and a typed matrix."""
-        if self.is_stdin or self.text is not None:
+        """The file that is read; None for standard input, a typed matrix and a signal."""
+        if self.is_stdin or self.text is not None or self.signal is not None:
             return None
         return self.path if self.sample is None else file_of(self.sample)
 
@@ -53,7 +55,7 @@ class Source(NamedTuple):
     @property
     def identity(self) -> str:
         """What two mentions of the same input have in common."""
-        return self.sample or os.path.abspath(self.path)
+        return self.sample or self.signal or os.path.abspath(self.path)
 
     @property
     def named_after(self) -> str:
@@ -62,6 +64,8 @@ class Source(NamedTuple):
             return "stdin"
         if self.sample is not None:
             return local_name(self.sample)
+        if self.signal is not None:
+            return file_name(self.signal)
         return self.path if self.text is None else f"{MATRIX}.txt"
 
 
@@ -74,7 +78,7 @@ def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> N
             "no INPUT: name files, folders or patterns, or give --files-from or --matrix"
         )
     for name in options.names:
-        file_of(name)  # raises if there is no such sample
+        check_name(name)
     uses = options.names.count(STDIN) + (options.files_from == STDIN) + kernel_from_stdin
     if uses > 1:
         raise UsageError(
@@ -83,13 +87,23 @@ def check_inputs(options: InputOptions, *, kernel_from_stdin: bool = False) -> N
         )
 
 
+def check_name(name: str) -> None:
+    """Raise UsageError if a name is that of a sample or a signal which does not exist."""
+    if is_signal(name):
+        from convcli.kernels.signals import check_signal
+
+        check_signal(name)
+    else:
+        file_of(name)
+
+
 def check_matrix(other_input: object) -> None:
     """Raise UsageError if --matrix is not the only input."""
     if other_input:
         raise UsageError("--matrix stands for INPUT; leave one of them out")
 
 
-def open_source(source: Source) -> str | io.BytesIO:
+def open_source(source: Source) -> str | io.BytesIO | SignalSource:
     """Return what to read an input from; a pipe is read whole, because decoders seek.
 
     Raises:
@@ -98,6 +112,8 @@ def open_source(source: Source) -> str | io.BytesIO:
     """
     if source.text is not None:  # semicolons end the rows of a matrix
         return io.BytesIO(source.text.replace(";", "\n").encode("utf-8", "surrogateescape"))
+    if source.signal is not None:
+        return SignalSource(source.signal)
     path = source.file or "."
     try:
         if source.is_stdin:
@@ -175,6 +191,8 @@ class InputSearch:
                 yield Source(name, is_stdin=True)
             elif is_sample(name):
                 yield _sample(name)
+            elif is_signal(name):
+                yield Source(name, signal=name)
             elif not name:
                 yield Source(name, error=ImageError("''", "is not a file name"))
             elif os.path.isdir(name):
@@ -198,6 +216,8 @@ class InputSearch:
                 )
             if is_sample(path):
                 yield _sample(path)
+            elif is_signal(path):
+                yield _signal(path)
             elif path:
                 from pathlib import PurePath
 
@@ -297,6 +317,14 @@ def _sample(name: str) -> Source:
     except UsageError as error:
         return Source(name, sample=name, error=error)
     return Source(name, sample=name)
+
+
+def _signal(name: str) -> Source:
+    try:
+        check_name(name)
+    except UsageError as error:
+        return Source(name, signal=name, error=error)
+    return Source(name, signal=name)
 
 
 def _is_fifo(path: str) -> bool:

@@ -12,6 +12,8 @@ from convcli.filtering import Filter
 from convcli.geometry import Pair
 from convcli.images.formats import Format
 from convcli.images.options import ReadOptions, WriteOptions
+from convcli.images.value_range import Peak
+from convcli.signals import OutputAxes
 
 STDOUT = "-"
 MAX_LABEL = 80  # characters of several kernels' names in one file name
@@ -86,6 +88,8 @@ class OutputResult(NamedTuple):
     minimum: float = 0  # of the feature map, before the range
     maximum: float = 0
     clipped: float = 0  # share of the values that the range clipped, 0 to 1
+    axes: OutputAxes = OutputAxes()  # where the values of a signal's map lie
+    peak: Peak | None = None  # of the feature map, if it was looked for
 
     @property
     def input_shape(self) -> Pair:

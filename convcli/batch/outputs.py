@@ -30,6 +30,8 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
         raise UsageError(
             "--plot, --grid, --stack and --show take one frame; leave out --frames all"
         )
+    if options.reading.frames == "all" and any(each.mark for each in options.filters):
+        raise UsageError("--mark takes one frame; leave out --frames all")
     if outputs.scale is not None and outputs.grid is None:
         raise UsageError("--scale is for a contact sheet; name its file with --grid")
     if stdin and writes_images(outputs) and not (outputs.output or outputs.out_dir):

@@ -43,6 +43,7 @@ from convcli.images.notes import Detail, Notes, nan_note
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
 from convcli.images.reading import read_frames, read_image
 from convcli.images.writing import write_frames, write_image
+from convcli.signals import SignalSource
 
 
 def run_serially(
@@ -108,7 +109,7 @@ class _JobRunner:
         self.reserved = 0  # bytes
         self.kept = 0  # bytes of all results that are kept for summary files
         self.name = job.source.name
-        self.file: str | io.BytesIO
+        self.file: str | io.BytesIO | SignalSource
         self.results: list[OutputResult] = []
         self.notes = Notes()
         self.summaries: list[SummaryFile] = []
@@ -276,6 +277,8 @@ class _JobRunner:
                     minimum=minimum,
                     maximum=maximum,
                     clipped=stats.clipped,
+                    axes=totals.axes,
+                    peak=stats.shown_peak(self.options.writing.digits),
                 )
             )
             if totals.black:

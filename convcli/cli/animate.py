@@ -118,8 +118,8 @@ def animate(
     Each frame has three parts. Left: the input with its padding (hatched) and the window; with
     --dilation the used pixels are marked. Middle: the kernel. Right: the feature map, filled up
     to this position. Inputs up to 16x16 show their numbers; a signal of one row or column is
-    drawn as a line. INPUT is an image, a .npy, .csv or .txt matrix, or -. Prints the names of the
-    files written.
+    drawn as a line. INPUT is an image, a .npy, .csv or .txt matrix, a signal, or -. Prints the
+    names of the files written.
     """
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
@@ -132,6 +132,7 @@ def animate(
     source = one_input(source, matrix)
     target = check_animation_target(output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
+    kernel_args, reading = kernel_args.sampled(reading, [source])
     image_filter = kernel_args.only_filter(conv, number)
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)

@@ -216,7 +216,8 @@ def apply(
 ) -> int:
     """Filter images with kernels, and print the names of the files written.
 
-    INPUT is an image, a .npy, .csv or .txt matrix, a folder, a pattern, or - for standard input.
+    INPUT is an image, a .npy, .csv or .txt matrix, a folder, a pattern, a signal such as
+    signal:normal, or - for standard input.
     Each result is {stem}_{kernel}{suffix} beside its input, unless -o or --out-dir is given.
     A result that exists already is an error unless --overwrite or --skip-existing is given. The
     kernel is not flipped unless --operation convolve is given.
@@ -230,6 +231,7 @@ def apply(
     search = search._replace(names=inputs, null=messages.null, out_dir=outputs.out_dir)
     check_inputs(search, kernel_from_stdin=kernel_args.reads_stdin)
     check_execution_options(execution)
+    kernel_args, reading = kernel_args.sampled(reading, inputs)
     counted = (
         messages.verbose or messages.json or bool(outputs.plot or outputs.grid or outputs.show)
     )

@@ -27,7 +27,7 @@ from convcli.cli.options import (
 from convcli.cli.types import InputType, PaddingType, PairType, WordType, completion_items
 from convcli.errors import GeometryError, prefix_errors
 from convcli.images.options import ReadOptions
-from convcli.samples import local_name
+from convcli.signals import named_after
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter
@@ -213,7 +213,8 @@ def compare(
 
     --vary names the option that differs; every other option holds for all tiles. Each tile shows
     the size of its result, the minimum and maximum of its feature map, and the share of clipped
-    pixels. INPUT is an image, a .npy, .csv or .txt matrix, or -. Prints the name of the figure.
+    pixels. INPUT is an image, a .npy, .csv or .txt matrix, a signal, or -. Prints the name of the
+    figure.
     """
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
@@ -225,6 +226,8 @@ def compare(
     file = output if json else output or _default_name(source, vary)
     check_outputs(None, file, overwrite=overwrite)
     variation = read_variation(vary, values, conv)
+    varied = variation.values if vary == "kernel" else ()
+    kernel_args, reading = kernel_args.sampled(reading, [source], varied)
     filters = variation.filters(kernel_args)
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
@@ -245,17 +248,30 @@ def compare(
         write_figure(figure, file, overwrite=overwrite, quiet=json)
     if json:
         _print_json(compared, source, vary, file)
+    else:
+        _print_marks(compared, name)
 
 
 def _default_name(source: str, vary: str) -> str:
     """Return the name of a figure in the current folder, since folders of data are for data."""
     if source == "-":
         raise click.UsageError("give the figure of standard input a name: -o FILE")
-    return f"{Path(local_name(source)).stem}_compare-{vary}.png"
+    return f"{Path(named_after(source)).stem}_compare-{vary}.png"
+
+
+def _print_marks(compared: list[Compared], name: str) -> None:
+    """Print the place of each result's greatest value on stderr, if --mark asks for it."""
+    from convcli.cli.report import mark_text
+
+    for result in compared:
+        peak = result.filtered.stats.shown_peak()
+        if peak is not None:
+            text = mark_text(peak, result.filtered.axes)
+            click.echo(f"{name}: {result.choice.name}: {text}", err=True)
 
 
 def _print_json(compared: list[Compared], source: str, vary: str, file: str | None) -> None:
-    from convcli.cli.report import finite, print_json
+    from convcli.cli.report import axes_record, finite, mark_record, print_json
 
     for result in compared:
         stats, (rows, columns) = result.filtered.stats, result.filtered.image.shape
@@ -272,4 +288,6 @@ def _print_json(compared: list[Compared], source: str, vary: str, file: str | No
             "clipped": round(stats.clipped, 6),
             "mean_difference": finite(result.mean_difference),
         }
+        axes = result.filtered.axes
+        record |= axes_record(axes, max(rows, columns)) | mark_record(stats.shown_peak(), axes)
         print_json(record | ({"figure": file} if file is not None else {}))

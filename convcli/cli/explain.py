@@ -84,7 +84,7 @@ def explain(
     Prints the window of the input, with padding in brackets; the kernel as it is applied; every
     product, pixel*weight; their sum; divisor, bias and activation; and the pixel that apply
     writes there. A number after ~ instead of = is rounded. INPUT is an image, a .npy, .csv or
-    .txt matrix, or -. A family of kernels, or several -k with --combine, makes one value.
+    .txt matrix, a signal, or -. A family of kernels, or several -k with --combine, makes one value.
     """
     from convcli.batch.memory import memory_check
     from convcli.filtering import filter_bytes
@@ -95,6 +95,7 @@ def explain(
         raise click.UsageError("--json prints, and -o draws; choose one")
     check_outputs(None, output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
+    kernel_args, reading = kernel_args.sampled(reading, [source])
     image_filter = kernel_args.only_filter(conv, number)
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)

@@ -10,7 +10,8 @@ import click
 from convcli.errors import UsageError, prefix_errors, shown
 from convcli.images.notes import visible
 from convcli.images.options import ReadOptions
-from convcli.samples import file_of, is_sample
+from convcli.samples import is_sample
+from convcli.signals import is_signal
 
 if TYPE_CHECKING:
     from convcli.batch.memory import MemoryCheck
@@ -60,7 +61,7 @@ def read_one(
     """Read one image, and print its notes on stderr unless ``quiet``.
 
     Args:
-        source: a file name, ``@NAME`` of a sample, or ``-`` for standard input.
+        source: a file name, ``@NAME`` of a sample, a signal, or ``-`` for standard input.
         options: how to read it.
         check_memory: raises an error if so many bytes are too many.
         matrix: the text of a matrix that is read instead; the source is only its name then.
@@ -70,17 +71,18 @@ def read_one(
         The image, and its name in messages.
 
     Raises:
-        UsageError: there is no such sample.
+        UsageError: there is no such sample or signal.
         ImageError: it cannot be read as an image.
     """
-    from convcli.batch.inputs import STDIN, Source, open_source
+    from convcli.batch.inputs import STDIN, Source, check_name, open_source
     from convcli.images.reading import read_image
 
     if matrix is not None:
         opened = Source(source, text=matrix)
-    elif is_sample(source):
-        file_of(source)  # raises, before an INPUT is opened, if there is no such sample
-        opened = Source(source, sample=source)
+    elif is_sample(source) or is_signal(source):
+        check_name(source)  # raises, before an INPUT is opened, if there is none of this name
+        sample = is_sample(source)
+        opened = Source(source, sample=source) if sample else Source(source, signal=source)
     else:
         opened = Source(source, is_stdin=source == STDIN)
     mark_input_opened()

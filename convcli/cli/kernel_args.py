@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.choices import ALPHAS, COMBINATIONS, METHOD_SYNONYMS, METHODS, PERCENTILES
 from convcli.cli.options import (
+    DENSITY,
+    MARK,
     PERCENTILE,
     RANGE,
     Decorator,
@@ -22,6 +24,8 @@ from convcli.cli.options import (
 from convcli.cli.types import IntegerType, KernelSpecType, WordType
 from convcli.errors import UsageError
 from convcli.geometry import ConvOptions
+from convcli.images.options import ReadOptions
+from convcli.signals import SampleRange, default_range, is_signal
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter
@@ -38,9 +42,12 @@ class KernelArgs(NamedTuple):
     bias: float | None = None
     range: str = "clip"
     percentile: tuple[float, float] | None = None
+    density: bool = False
     alpha: str = "keep"
     method: str = "auto"
     threads: int | None = None
+    mark: str | None = None
+    x: SampleRange | None = None
 
     @property
     def reads_stdin(self) -> bool:
@@ -57,14 +64,38 @@ class KernelArgs(NamedTuple):
         from convcli.kernels.spec import read_specs
 
         stdin = sys.stdin.buffer
-        return read_specs(self.kernel, stdin, normalize=self.normalize, divisor=self.divisor)
+        return read_specs(
+            self.kernel,
+            stdin,
+            normalize=self.normalize,
+            divisor=self.divisor,
+            x=self.x,
+            density=self.density,
+        )
+
+    def sampled(
+        self, reading: ReadOptions, sources: Sequence[str], more: Sequence[str] = ()
+    ) -> tuple[KernelArgs, ReadOptions]:
+        """Return the options with one range for kernels and inputs; see :func:`sample_range`.
+
+        Args:
+            reading: the read options, which hold --x.
+            sources: the names of the inputs.
+            more: kernels that are given elsewhere than by -k.
+
+        Raises:
+            UsageError: --density has no step.
+        """
+        kernels = *self.kernel, *more
+        x = sample_range(reading.x, kernels, sources, density=self.density)
+        return self._replace(x=x), reading._replace(x=x)
 
     def filters(self, conv: ConvOptions, *, counted: bool = True) -> tuple[Filter, ...]:
         """Return one filter for each result that an input gets.
 
         Args:
             conv: how each kernel slides.
-            counted: whether the minimum, maximum and clipped share are needed.
+            counted: whether the minimum, maximum and clipped share are needed. --mark needs them.
 
         Raises:
             KernelError: a SPEC names no kernel.
@@ -89,8 +120,9 @@ class KernelArgs(NamedTuple):
                 bias=self.bias,
                 method=self.method,
                 threads=self.threads,
-                counted=counted,
+                counted=counted or self.mark is not None,
                 percentile=self.percentile or PERCENTILES,
+                mark=self.mark is not None,
             )
             for label, group in zip(_distinct([group.label for group in sets]), sets, strict=True)
         )
@@ -120,6 +152,40 @@ class KernelArgs(NamedTuple):
                 "or join them with --combine"
             )
         return filters[(number or 1) - 1]
+
+
+def sample_range(
+    given: SampleRange | None,
+    kernels: Sequence[str],
+    sources: Sequence[str],
+    *,
+    density: bool = False,
+) -> SampleRange | None:
+    """Return where signals are sampled, and where the samples of other inputs lie.
+
+    Inputs have as many samples as they have, unless a kernel is a signal or --density needs the
+    step: then the number of samples is known before an input is read, and holds for all.
+
+    Args:
+        given: the value of --x.
+        kernels: the SPECs of all kernels.
+        sources: the names of the inputs.
+        density: whether --density is given.
+
+    Raises:
+        UsageError: it is, and there is no step.
+    """
+    signal = next((name for spec in kernels if is_signal(name := _unrotated(spec))), "")
+    if not (signal or density):
+        return given
+    if not (signal or given or any(map(is_signal, sources))):
+        raise UsageError("--density needs a step: give --x START:STOP:COUNT, or a signal")
+    x = given or default_range()
+    return x._replace(length=x.samples, kernel=signal)
+
+
+def _unrotated(spec: str) -> str:
+    return spec.strip().partition("@")[0].strip()
 
 
 def check_stdin(specs: Iterable[str], *sources: str) -> None:
@@ -188,6 +254,7 @@ _VALUES = (
         show_default="the kernel's own",
         help="Add B to each value after the division.",
     ),
+    DENSITY,
 )
 apply_kernel_options = option_group(
     "kernel_args",
@@ -215,12 +282,13 @@ apply_kernel_options = option_group(
         show_default="one per processor",
         help="Threads for one image; the result does not depend on it.",
     ),
+    MARK,
 )
 kernel_options = option_group(
     "kernel_args", KernelArgs, _KERNEL, _COMBINE_GRAY, *_SCALING, *_VALUES
 )
 compare_kernel_options = option_group(
-    "kernel_args", KernelArgs, _kernel(required=False), _COMBINE, *_SCALING, *_VALUES
+    "kernel_args", KernelArgs, _kernel(required=False), _COMBINE, *_SCALING, *_VALUES, MARK
 )
 
 

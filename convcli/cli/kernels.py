@@ -14,6 +14,7 @@ from convcli.cli.options import (
     DIGITS,
     MAX_MEMORY,
     OVERWRITE,
+    X,
     figure_option,
     message_option,
     output_file_option,
@@ -25,6 +26,7 @@ from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
+    from convcli.signals import SampleRange
 
 
 @click.group(
@@ -102,8 +104,10 @@ def list_kernels(
 @plot_option(help="Draw weights, contours, impulse and frequency response (.png, .pdf, .svg, ...).")
 @OVERWRITE
 @DIGITS
+@X
 def show_kernel(
     spec: str,
+    x: SampleRange | None,
     json: bool,
     output: str | None,
     plot: str | None,
@@ -112,9 +116,9 @@ def show_kernel(
 ) -> None:
     """Show the weights of a kernel and its properties.
 
-    SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), or - for
-    standard input; @ANGLE rotates it counter-clockwise. With -o or --plot, write the files and
-    print their names instead.
+    SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), a signal, or
+    - for standard input; @ANGLE rotates it counter-clockwise. With -o or --plot, write the files
+    and print their names instead.
     """
     from convcli.kernels.spec import find_computed, only_kernel, read_spec
     from convcli.teaching.kernels.text import set_json, set_text
@@ -127,7 +131,9 @@ def show_kernel(
         printing = "--json" if json else "-o -"
         raise UsageError(f"{printing} prints, and --plot draws; choose one")
     check_outputs(output, plot, overwrite=overwrite)
-    kernel_set = read_spec(spec, getattr(sys.stdin, "buffer", None))
+    kernel_set = read_spec(spec, getattr(sys.stdin, "buffer", None), x)
+    if x is not None and kernel_set.kernels[0].axis is None:
+        raise UsageError("--x is for signals, such as signal:normal")
     if output is not None:
         _write(only_kernel(kernel_set), output, overwrite)
     if plot is not None:

@@ -14,7 +14,7 @@ import click
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, mark_input_opened, read_one
-from convcli.cli.kernel_args import check_stdin
+from convcli.cli.kernel_args import check_stdin, sample_range
 from convcli.cli.options import (
     DIGITS,
     DILATION,
@@ -36,7 +36,6 @@ from convcli.cli.types import InputType, KernelSpecType, PaddingType, PairType, 
 from convcli.errors import GeometryError, UsageError, prefix_errors, shown
 from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
-from convcli.samples import file_of
 
 if TYPE_CHECKING:
     from convcli.images.image import ImageData
@@ -152,6 +151,7 @@ def learn(
     for one kernel. One folder with both files works too.
     """
     _limit_blas()
+    from convcli.batch.inputs import check_name
     from convcli.batch.memory import memory_check
     from convcli.kernels.files import KERNEL_SUFFIXES
     from convcli.kernels.spec import only_kernel, read_spec
@@ -171,7 +171,9 @@ def learn(
         raise UsageError(f"{shown(output)}: a kernel file is .npy, .csv, .txt or .json")
     check_outputs(output, plot, overwrite=overwrite)
     for name in (before, after):
-        file_of(name)  # raises, before an INPUT is opened, if there is no such sample
+        check_name(name)  # before an INPUT is opened
+    specs = () if truth is None else (truth,)
+    reading = reading._replace(x=sample_range(reading.x, specs, (before, after)))
     pairs, left = find_pairs(before, after)
     if left:
         click.echo(f"{len(left)} without a pair ignored: {few(left)}", err=True)
@@ -190,7 +192,7 @@ def learn(
     true = None
     if truth is not None:
         check_stdin([truth], before, after)
-        true = only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None)))
+        true = only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None), reading.x))
     learned = learn_from(examples, fit, Descent(**steps) if descent["descent"] else None)
     compared = None
     if true is not None:

@@ -11,6 +11,7 @@ from convcli.cli.command import Command
 
 TOPICS = (
     "kernels",
+    "signals",
     "sizes",
     "borders",
     "ranges",

@@ -34,12 +34,14 @@ from convcli.cli.types import (
     OutputType,
     PaddingType,
     PairType,
+    ParsedType,
     PathType,
     WordType,
     completion_items,
 )
 from convcli.geometry import ConvOptions, fill_value
 from convcli.images.options import ReadOptions, WriteOptions, check_read_options
+from convcli.signals import parse_range
 
 Callback = Callable[..., Any]
 Decorator = Callable[[Callback], Callback]
@@ -222,13 +224,22 @@ _MAX_PIXELS = input_option(
 _STRICT = input_option(
     "--strict", is_flag=True, rare=True, help="Refuse damaged images that can still be decoded."
 )
+X = input_option(
+    "--x",
+    type=ParsedType("START:STOP[:COUNT]", parse_range),
+    rare=True,
+    show_default="-10:10:1001",
+    help="Where the samples of signals lie; see convcli manual signals.",
+)
 read_options = option_group(
-    "reading", _as_read_options, _CHANNELS, _RESIZE, _FRAMES, _MAX_PIXELS, _STRICT
+    "reading", _as_read_options, _CHANNELS, _RESIZE, X, _FRAMES, _MAX_PIXELS, _STRICT
 )
 read_one_options = option_group(
-    "reading", _as_read_options, _CHANNELS, _RESIZE, _MAX_PIXELS, _STRICT
+    "reading", _as_read_options, _CHANNELS, _RESIZE, X, _MAX_PIXELS, _STRICT
 )
-read_as_stored_options = option_group("reading", _as_read_options, _CHANNELS, _MAX_PIXELS, _STRICT)
+read_as_stored_options = option_group(
+    "reading", _as_read_options, _CHANNELS, X, _MAX_PIXELS, _STRICT
+)
 
 MAX_MEMORY = speed_option(
     "--max-memory",
@@ -236,6 +247,20 @@ MAX_MEMORY = speed_option(
     default=f"{DEFAULT_MEMORY:.0%}",
     rare=True,
     help="Memory to use, e.g. 2G, or a share of what is free. Larger images fail.",
+)
+
+DENSITY = kernel_option(
+    "--density",
+    is_flag=True,
+    rare=True,
+    help="Multiply the sums by the step of --x, as an integral does.",
+)
+
+MARK = message_option(
+    "--mark",
+    type=WordType(["max"]),
+    rare=True,
+    help="Name the place of the greatest value.",
 )
 
 DIGITS = message_option(

@@ -26,7 +26,7 @@ from convcli.cli.types import FolderType, InputType, PaddingType, PairType
 from convcli.errors import UsageError, prefix_errors
 from convcli.geometry import Padding, Pair, conv_geometry, fill_value, pads_of
 from convcli.images.options import ReadOptions, WriteOptions
-from convcli.samples import local_name
+from convcli.signals import OutputAxes, named_after
 
 if TYPE_CHECKING:
     from convcli.batch.outputs import Target
@@ -87,7 +87,7 @@ def pad(
     """Add pixels around an image, and write the padded image.
 
     It is the image that the window of apply slides over, and has the type of its input. INPUT is an
-    image, a .npy, .csv or .txt matrix, or -. Alpha is padded as the colors are: zero is
+    image, a .npy, .csv or .txt matrix, a signal, or -. Alpha is padded as the colors are: zero is
     transparent, but constant is opaque.
     """
     from convcli.batch.memory import memory_check
@@ -140,7 +140,7 @@ def _output_path(
             raise UsageError(
                 "name the result of standard input: -o FILE, or -o - for standard output"
             )
-        path = Path(local_name(source))
+        path = Path(named_after(source))
         suffix = default_suffix(path.suffix, requested)
         folder = path.parent if out_dir is None else Path(out_dir)
         output = str(folder / f"{path.stem}_padded{suffix}")
@@ -177,6 +177,7 @@ def _print(
 ) -> None:
     """Print the result itself, or the record, or the name of the file."""
     from convcli.cli.report import (
+        axes_record,
         check_terminal,
         hint_at_numbers,
         print_json,
@@ -191,7 +192,8 @@ def _print(
     if json:
         for prefix, (rows, columns) in (("input_", image.shape), ("", padded.shape)):
             record |= {f"{prefix}rows": rows, f"{prefix}columns": columns}
-        print_json(record | {"type": padded.pixel_type})
+        axes = OutputAxes(padded.axis)
+        print_json(record | {"type": padded.pixel_type} | axes_record(axes, max(padded.shape)))
         return
     print_name(record["output"])
     if unnamed:

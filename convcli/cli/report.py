@@ -18,6 +18,8 @@ from convcli.cli.options import MessageOptions
 from convcli.errors import ExitCode, UsageError, count_text, shown
 from convcli.geometry import size_text
 from convcli.images.notes import visible
+from convcli.images.value_range import Peak
+from convcli.signals import OutputAxes
 
 CLIPPED_SHARE = 0.9  # share of clipped pixels at which a hint is given
 MOST_SHOWN = 5  # sizes, types or methods of frames in a message
@@ -148,6 +150,9 @@ class Reporter:
         if not (self.options.quiet or self._hinted) and (hint := clipping_hint(output.clipped)):
             click.echo(f"{_name(result)}: {hint}", err=True)
             self._hinted = True
+        if output.peak is not None and not (self.options.quiet or self.options.json):
+            text = mark_text(output.peak, output.axes)
+            click.echo(f"{_name(result)}: {output.kernel}: {text}", err=True)
         if self.options.verbose and not output.skipped:
             click.echo(f"{_name(result)}: {_sentence(output)}", err=True)
 
@@ -246,7 +251,54 @@ def _record(result: JobResult, output: OutputResult) -> dict[str, Any]:
         "methods": output.methods,
     }
     record |= {name: values for name, values in lists.items() if len(values) > 1}
-    return record | ({"has_others": True} if output.has_others else {})
+    record |= {"has_others": True} if output.has_others else {}
+    return (
+        record | axes_record(output.axes, max(output.shape)) | mark_record(output.peak, output.axes)
+    )
+
+
+def axes_record(axes: OutputAxes, count: int) -> dict[str, Any]:
+    """Return where the samples of a signal lie, for JSON; nothing without --x or --mark."""
+    named = {"x": axes.positions, "lag": axes.lags}
+    return {
+        name: {"start": axis.at(0), "stop": axis.at(count - 1), "step": float(axis.step)}
+        for name, axis in named.items()
+        if axis is not None
+    }
+
+
+def mark_record(peak: Peak | None, axes: OutputAxes) -> dict[str, Any]:
+    """Return the place of the greatest value, for JSON; nothing without --mark."""
+    if peak is None:
+        return {}
+    record: dict[str, Any] = {
+        "max": finite(peak.value),
+        "row": peak.place[0],
+        "column": peak.place[1],
+    }
+    record |= {"channel": peak.channel} if peak.channel else {}
+    return {"mark": record | _coordinates(peak, axes)}
+
+
+def mark_text(peak: Peak, axes: OutputAxes) -> str:
+    """Return a sentence on the place of the greatest value.
+
+    >>> mark_text(Peak(19, (0, 3, 0)), OutputAxes())
+    'the greatest value, 19, is at row 0, column 3'
+    """
+    value = f"{peak.value}".removesuffix(".0")
+    names = [
+        f"{name} {number!r}".removesuffix(".0") for name, number in _coordinates(peak, axes).items()
+    ]
+    place = f" ({', '.join(names)})" if names else ""
+    channel = f" of {peak.channel}" if peak.channel else ""
+    row, column, _ = peak.place
+    return f"the greatest value, {value}, is at row {row}, column {column}{channel}{place}"
+
+
+def _coordinates(peak: Peak, axes: OutputAxes) -> dict[str, float]:
+    named = {"x": axes.positions, "lag": axes.lags}
+    return {name: axis.at(peak.sample) for name, axis in named.items() if axis is not None}
 
 
 def _name(result: JobResult) -> str:

@@ -16,6 +16,7 @@ import click
 from convcli.choices import PADDINGS
 from convcli.geometry import parse_padding, parse_pair, parse_position, parse_size
 from convcli.samples import complete_sample, is_sample
+from convcli.signals import PREFIX
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -76,12 +77,16 @@ class NumberType(click.FloatRange):
 
 
 class InputType(click.Path):
-    """A file name, or ``@NAME`` of a sample."""
+    """A file name, ``@NAME`` of a sample, or ``signal:NAME``."""
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Offer samples after an @, else files."""
+        """Offer samples after an @, signals after their prefix, else files."""
+        if incomplete.startswith(PREFIX):
+            from convcli.kernels.catalogue import complete_signal
+
+            return completion_items(complete_signal(incomplete))
         if is_sample(incomplete):
             return completion_items(complete_sample(incomplete))
         return super().shell_complete(ctx, param, incomplete)

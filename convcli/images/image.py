@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.signals import SampleAxis
+
 
 class PngText(NamedTuple):
     """A text of a PNG.
@@ -79,6 +81,7 @@ class ImageData:
         storage: how the file's encoder stored the pixels.
         notes: sentences for the user.
         decimals: how many decimals of the pixels hold, which text shows; None for all.
+        axis: where the samples of a signal, one row or one column, lie; None for no positions.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class ImageData:
         storage: Storage = Storage(),  # noqa: B008
         notes: tuple[str, ...] = (),
         decimals: int | None = None,
+        axis: SampleAxis | None = None,
     ) -> None:
         self.pixels = pixels
         self.depth = depth
@@ -100,6 +104,7 @@ class ImageData:
         self.storage = storage
         self.notes = notes
         self.decimals = decimals
+        self.axis = axis
 
     def _replace(self, **changes: Any) -> ImageData:
         """Return an image with some attributes changed."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from convcli.choices import MAX_PIXELS, Channels, Compression, Frames, Subsampling
 from convcli.errors import UsageError
 from convcli.geometry import size_text
+from convcli.signals import SampleRange
 
 
 class ReadOptions(NamedTuple):
@@ -21,6 +22,7 @@ class ReadOptions(NamedTuple):
             ``read_frames``.
         max_pixels: larger images are refused before they are decoded.
         strict: a damaged image is an error although it can be decoded.
+        x: where the samples of a signal lie; None for no positions.
     """
 
     channels: Channels = "auto"
@@ -28,6 +30,7 @@ class ReadOptions(NamedTuple):
     frames: Frames = "first"
     max_pixels: int = MAX_PIXELS
     strict: bool = False
+    x: SampleRange | None = None
 
 
 class WriteOptions(NamedTuple):
@@ -61,6 +64,10 @@ def check_read_options(options: ReadOptions) -> None:
     """Raise UsageError for options that no image can satisfy."""
     if options.resize is None:
         return
+    if options.x is not None:
+        raise UsageError(
+            "--x and --resize contradict each other: COUNT is the number of samples of a signal"
+        )
     rows, columns = options.resize
     option = f"--resize {size_text(options.resize)}"
     if rows < 1 or columns < 1:

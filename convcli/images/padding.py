@@ -33,4 +33,7 @@ def pad_image(image: ImageData, pads: Pads, border: str, fill: float = 0) -> Ima
     if alpha is not None:
         opaque = image.max_value if border == "constant" else 0
         alpha = pad_array(alpha, pads, border, opaque or 0)
-    return image._replace(pixels=pixels, alpha=alpha, notes=())
+    axis = None
+    if image.axis is not None and min(pixels.shape[:2]) == 1:
+        axis = image.axis.after(-(pads.left if image.shape[0] == 1 else pads.top))
+    return image._replace(pixels=pixels, alpha=alpha, notes=(), axis=axis)

@@ -9,26 +9,31 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
+import numpy as np
 from PIL import UnidentifiedImageError
 
-from convcli.errors import ImageError, StrPath
+from convcli.errors import ImageError, StrPath, UsageError, count_text
+from convcli.geometry import size_text
 from convcli.images.channels import check_channels, select_channels
 from convcli.images.formats import suffix_of
 from convcli.images.image import ImageData
 from convcli.images.notes import Damage
-from convcli.images.options import ReadOptions
+from convcli.images.options import ReadOptions, over_limit
 from convcli.images.pillow_errors import translate_errors
 from convcli.images.pillow_modes import resize
 from convcli.images.pillow_reader import ImageFile, ReadRequest, ReserveMemory, unlimited_memory
 from convcli.kernels.npy import MAGIC, ArrayError
+from convcli.signals import DEFAULT_COUNT, SampleRange, SignalSource
 
 FRAMES_ADVICE = "; apply --frames all filters every frame"  # the end of a note
 
 _DEFAULTS = ReadOptions()
 
+Source = StrPath | BinaryIO | SignalSource
+
 
 def read_image(
-    source: StrPath | BinaryIO,
+    source: Source,
     *,
     name: str,
     options: ReadOptions = _DEFAULTS,
@@ -43,7 +48,7 @@ def read_image(
     EXIF orientation is applied first, then channels are selected, then the image is resized.
 
     Args:
-        source: a file, or a seekable binary stream, which stays open.
+        source: a file; a seekable binary stream, which stays open; or a signal.
         name: the image's name in messages.
         options: channels, size and limit; ``frames`` is ignored.
         reserve_memory: called before decoding with the bytes that the image and a result of its
@@ -62,7 +67,7 @@ def read_image(
     with _open(source, ReadRequest(name, options, reserve_memory)) as opened:
         if isinstance(opened, ImageData):
             return opened
-        image = opened.image(is_only=True, rgbx=rgbx)
+        image = _labeled(opened.image(is_only=True, rgbx=rgbx), name, options)
         try:
             if not opened.has_further_frames():
                 return image
@@ -74,7 +79,7 @@ def read_image(
 
 
 def read_frames(
-    source: StrPath | BinaryIO,
+    source: Source,
     *,
     name: str,
     options: ReadOptions = _DEFAULTS,
@@ -92,17 +97,21 @@ def read_frames(
         if isinstance(opened, ImageData):
             yield opened
             return
-        image = opened.image()
+        image = _labeled(opened.image(), name, options)
         if not opened.has_hidden_image():
             yield image
         del image
-        yield from opened.further_frames()
+        for frame in opened.further_frames():
+            yield _labeled(frame, name, options)
 
 
 @contextmanager
-def _open(source: StrPath | BinaryIO, request: ReadRequest) -> Iterator[ImageData | ImageFile]:
+def _open(source: Source, request: ReadRequest) -> Iterator[ImageData | ImageFile]:
     """Open a source. An array or a matrix is read at once; frames of an image file on demand."""
     request.check()
+    if isinstance(source, SignalSource):
+        yield _sample(source, request)
+        return
     with ExitStack() as stack:
         with translate_errors(request.name, request.options.max_pixels):
             file: BinaryIO
@@ -175,4 +184,50 @@ def _read_numbers(file: BinaryIO, request: ReadRequest, format_name: str) -> Ima
                 raise ImageError(
                     name, "holds numbers beyond ±3.4e38, too large to resize; scale them down first"
                 ) from error
-    return ImageData(pixels, depth, format=format_name, notes=notes)
+    image = ImageData(pixels, depth, format=format_name, notes=notes)
+    return _labeled(image, name, options)
+
+
+def _sample(source: SignalSource, request: ReadRequest) -> ImageData:
+    """Sample a signal, as an image of one row."""
+    from convcli.kernels.signals import sample_signal
+
+    name, options = request.name, request.options
+    if options.resize is not None:
+        raise UsageError(f"--resize is for pixels; --x START:STOP:COUNT samples {name} anew")
+    request.reserve(16 * (options.x.samples if options.x else DEFAULT_COUNT))
+    values, axis, notes = sample_signal(source.spec, options.x)
+    if len(values) > options.max_pixels:
+        raise ImageError(name, over_limit(f"{len(values):,}", options.max_pixels))
+    check_channels(name, options.channels, 1)
+    pixels = select_channels(values[np.newaxis], options.channels)
+    return ImageData(pixels, None, format="csv", notes=notes, axis=axis)
+
+
+def _labeled(image: ImageData, name: str, options: ReadOptions) -> ImageData:
+    """Give the samples of a signal their positions, if there are any.
+
+    Raises:
+        ImageError: the image is no signal, or has another number of samples.
+    """
+    given = options.x
+    if given is None:
+        return image
+    count = max(image.shape)
+    if min(image.shape) > 1 or count == 1:
+        if given.kernel:
+            return image
+        raise ImageError(
+            name, f"is {size_text(image.shape)}; --x is for signals, of one row or one column"
+        )
+    if given.length not in (None, count):
+        raise ImageError(name, f"has {count_text(count, 'sample')}, {_mismatch(given, count)}")
+    return image._replace(axis=given.axis(count))
+
+
+def _mismatch(given: SampleRange, count: int) -> str:
+    """Say what has another number of samples than an image, and what to do."""
+    others = f"{given.kernel or '--x'} has {given.samples:,}"
+    if not given.given:
+        return f"and {others}; give both one range: --x START:STOP:{count}"
+    return f"and {others}; write --x {given.text}:{count}"

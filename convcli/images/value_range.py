@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,6 +203,25 @@ def to_eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
     return wide.astype(np.uint8)
 
 
+class Peak(NamedTuple):
+    """The greatest value of a feature map.
+
+    Attributes:
+        value: it.
+        place: its row, column and channel, counted from 0.
+        channel: the name of its channel; empty if there is only one.
+    """
+
+    value: float
+    place: tuple[int, int, int]
+    channel: str = ""
+
+    @property
+    def sample(self) -> int:
+        """Which sample it is, if the map is a signal, of one row or one column."""
+        return max(self.place[:2])
+
+
 class ValueStats:
     """Statistics of a feature map, added up strip by strip.
 
@@ -212,6 +231,7 @@ class ValueStats:
         nans: the number of NaN values.
         decimals: how many decimals of minimum and maximum hold; None for all.
         dtype: the type of the values, if they are floats; None for integers.
+        peak: the place of the maximum, if it was looked for.
 
     >>> stats = ValueStats(ValueRange("clip", 255))
     >>> stats.add(np.array([[-1, 0], [255, 300]]))
@@ -224,6 +244,7 @@ class ValueStats:
         self.nans = 0
         self.decimals: int | None = None
         self.dtype: np.dtype[Any] | None = None
+        self.peak: Peak | None = None
         self._limits = value_range.limits()
         self._rounds = value_range.range != "percentile"
         self._count = 0
@@ -263,6 +284,28 @@ class ValueStats:
         if finite.size:
             self._widen(finite.min().item(), finite.max().item())
 
+    def shown_peak(self, digits: int | None = None) -> Peak | None:
+        """Return the place of the maximum with the maximum as :meth:`shown` rounds it."""
+        return self.peak and self.peak._replace(value=self.shown(digits)[1])
+
+    def find_peak(self, block: NDArray[Any], rows: slice) -> None:
+        """Look for the greatest finite value in one strip of a map, (rows, W) or (rows, W, C)."""
+        greatest = block.max()
+        if not np.isfinite(greatest):
+            finite = np.isfinite(block)
+            if not finite.any():
+                return
+            block = np.where(finite, block, -np.inf)
+        row, column, *channel = np.unravel_index(int(block.argmax()), block.shape)
+        place = rows.start + int(row), int(column), int(channel[0]) if channel else 0
+        self._raise_peak(Peak(block[row, column, *channel].item(), place))
+
+    def _raise_peak(self, found: Peak) -> None:
+        """Keep the greater one of two peaks, or else the first in the order of the rows."""
+        old = self.peak
+        if old is None or (-found.value, found.place) < (-old.value, old.place):
+            self.peak = found
+
     def merge(self, other: ValueStats) -> None:
         """Add what ``other`` counted."""
         limits = [each for each in (self.decimals, other.decimals) if each is not None]
@@ -272,6 +315,8 @@ class ValueStats:
         self.nans += other.nans
         self._count += other._count
         self._clipped += other._clipped
+        if other.peak is not None:
+            self._raise_peak(other.peak)
         if not math.isnan(other.minimum):
             self._widen(other.minimum, other.maximum)
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from convcli.errors import KernelError, quoted
 from convcli.kernels.data import basics, computed, edges
-from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
+from convcli.kernels.data.signals import SIGNALS
+from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily, Signal
 from convcli.samples import complete_sample
+from convcli.signals import PREFIX
 
 CATALOGUE: dict[str, Entry] = {
     entry.name: entry
@@ -52,11 +54,13 @@ def unknown_kernel(name: str) -> KernelError:
 
 
 def complete_kernel(incomplete: str) -> list[str]:
-    """Return completions of a SPEC: names, samples, arguments after :, angles after @.
+    """Return completions of a SPEC: names, samples, signals, arguments after :, angles after @.
 
     >>> complete_kernel("box:"), complete_kernel("sobel-x@1")
     (['box:size='], ['sobel-x@135', 'sobel-x@180'])
     """
+    if incomplete.startswith(PREFIX):
+        return complete_signal(incomplete)
     spec, at, angle = incomplete.rpartition("@")
     if at and not spec:
         return complete_sample(incomplete)
@@ -64,21 +68,39 @@ def complete_kernel(incomplete: str) -> list[str]:
         return [f"{spec}@{turn}" for turn in range(45, 360, 45) if str(turn).startswith(angle)]
     name, colon, arguments = incomplete.partition(":")
     if not colon:
-        return [known for known in CATALOGUE if known.startswith(incomplete)]
+        return [known for known in (*CATALOGUE, PREFIX) if known.startswith(incomplete)]
     entry = CATALOGUE.get(name)
     if not isinstance(entry, ComputedKernel):
         return []
-    complete, comma, last = arguments.rpartition(",")
+    return [f"{name}:{each}" for each in _complete_arguments(entry, arguments)]
+
+
+def complete_signal(incomplete: str) -> list[str]:
+    """Return completions of a signal: its name, then its arguments.
+
+    >>> complete_signal("signal:tri"), complete_signal("signal:normal,mean=0,")
+    (['signal:triangular', 'signal:triangle'], ['signal:normal,mean=0,sd='])
+    """
+    name, comma, arguments = incomplete.removeprefix(PREFIX).partition(",")
+    if not comma:
+        return [f"{PREFIX}{known}" for known in SIGNALS if known.startswith(name)]
+    if name not in SIGNALS:
+        return []
+    return [f"{PREFIX}{name},{each}" for each in _complete_arguments(SIGNALS[name], arguments)]
+
+
+def _complete_arguments(entry: ComputedKernel | Signal, text: str) -> list[str]:
+    complete, comma, last = text.rpartition(",")
     present = {argument.partition("=")[0] for argument in complete.split(",")}
     return [
-        f"{name}:{complete}{comma}{parameter.name}="
+        f"{complete}{comma}{parameter.name}="
         for parameter in entry.parameters
         if parameter.name not in present and parameter.name.startswith(last)
     ]
 
 
 def list_text() -> str:
-    """Return the names by group, one per line with its summary, then the computed kernels' usage.
+    """Return the names by group, one per line with its summary, then signals, then arguments.
 
     >>> list_text().splitlines()[1]
     '  identity                   leaves the image unchanged'
@@ -90,19 +112,40 @@ def list_text() -> str:
         for entry in entries:
             combined = f" ({entry.combine})" if isinstance(entry, KernelFamily) else ""
             sections[-1] += f"\n  {entry.name:<{width}}  {entry.summary}{combined}"
+    sections.append("signals ('convcli manual signals' explains them)")
+    for signal in SIGNALS.values():
+        sections[-1] += f"\n  {PREFIX + signal.name:<{width}}  {signal.formula}"
     usage = "arguments and their defaults ('convcli kernels show NAME' explains them)"
     for entry in CATALOGUE.values():
         if isinstance(entry, ComputedKernel):
-            defaults = (f"{p.name}={p.default}" if p.default else p.name for p in entry.parameters)
-            usage += f"\n  {entry.name}:{','.join(defaults)}"
+            usage += f"\n  {entry.name}:{_defaults(entry)}"
+    for signal in SIGNALS.values():
+        usage += f"\n  {PREFIX}{signal.name},{_defaults(signal)}"
     return "\n\n".join((*sections, usage))
 
 
+def _defaults(entry: ComputedKernel | Signal) -> str:
+    return ",".join(f"{p.name}={p.default}" if p.default else p.name for p in entry.parameters)
+
+
 def list_json() -> str:
-    """Return the entries as a JSON array of objects."""
+    """Return the entries, and the signals, as a JSON array of objects."""
     import json  # here, because the text and completion do not need it
 
-    return json.dumps([_entry_data(entry) for entry in CATALOGUE.values()], indent=1)
+    data = [_entry_data(entry) for entry in CATALOGUE.values()]
+    return json.dumps([*data, *map(_signal_data, SIGNALS.values())], indent=1)
+
+
+def _signal_data(signal: Signal) -> dict[str, Any]:
+    return {
+        "name": f"{PREFIX}{signal.name}",
+        "group": signal.group,
+        "kind": "signal",
+        "summary": signal.formula,
+        "source": signal.source,
+        "example": signal.example,
+        "arguments": [parameter._asdict() for parameter in signal.parameters],
+    }
 
 
 def _entry_data(entry: Entry) -> dict[str, Any]:

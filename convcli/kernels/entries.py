@@ -1,4 +1,4 @@
-"""The records that the catalogue's tables are made of: fixed kernels, families, computed kernels.
+"""The records of the catalogue's tables: fixed kernels, families, computed kernels, signals.
 
 They are plain data without numpy, so that listing and completing kernel names stays fast.
 """
@@ -55,6 +55,20 @@ class ComputedKernel(NamedTuple):
     parameters: tuple[Parameter, ...]
     example: str
     summary: str
+    source: str
+
+
+class Signal(NamedTuple):
+    """A function of x, computed by the function of its name in ``kernels/signals.py``.
+
+    ``formula`` is its value at x; x and the parameters have the unit of ``--x``.
+    """
+
+    name: str
+    group: str
+    parameters: tuple[Parameter, ...]
+    example: str
+    formula: str
     source: str
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -14,6 +14,10 @@ from convcli.core.dtypes import as_numbers
 from convcli.core.factors import rank_one_factors
 from convcli.errors import KernelError
 from convcli.geometry import size_text
+from convcli.signals import SampleAxis
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 MAX_WEIGHT = 1e30  # larger weights overflow float32 sums
 INT64 = np.iinfo(np.int64)
@@ -40,9 +44,10 @@ class Kernel:
         name: part of file names; unsafe characters are replaced by ``-``.
         summary: one line on what the kernel does.
         source: the paper, book or library it comes from.
+        axis: where the weights lie, if they are samples of a signal, along their row or column.
 
     Two kernels are equal, and have the same hash, if their matrices, divisors and biases are equal.
-    Names, summaries and sources may differ.
+    Names, summaries, sources and axes may differ.
 
     Raises:
         KernelError: the matrix, divisor, bias or name is invalid.
@@ -60,6 +65,7 @@ class Kernel:
     name: str
     summary: str
     source: str
+    axis: SampleAxis | None
 
     def __init__(
         self,
@@ -69,11 +75,13 @@ class Kernel:
         name: str = "custom",
         summary: str = "",
         source: str = "",
+        axis: SampleAxis | None = None,
     ) -> None:
         own = vars(self)
         own["matrix"] = _checked_matrix(matrix)
         own["divisor"] = _checked_number(divisor, "divisor")
         own["bias"] = _checked_number(bias, "bias")
+        own["axis"] = axis
         texts: dict[str, object] = {"name": name, "summary": summary, "source": source}
         for field, text in texts.items():
             if not isinstance(text, str):
@@ -93,7 +101,7 @@ class Kernel:
 
     def _replace(self, **changes: Any) -> Kernel:
         """Return a kernel with some attributes changed."""
-        names = ("matrix", "divisor", "bias", "name", "summary", "source")
+        names = ("matrix", "divisor", "bias", "name", "summary", "source", "axis")
         return Kernel(**({name: vars(self)[name] for name in names} | changes))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -130,7 +138,7 @@ class Kernel:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the constructor, which makes the matrix read-only again."""
         fields = (self.matrix, self.divisor, self.bias, self.name, self.summary, self.source)
-        return Kernel, fields
+        return Kernel, (*fields, self.axis)
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -218,6 +226,19 @@ class Kernel:
         """Return the kernel with another divisor."""
         return self._replace(divisor=divisor)
 
+    def times(self, factor: Fraction) -> Kernel:
+        """Return the kernel with its weights multiplied by a positive factor.
+
+        >>> from fractions import Fraction
+        >>> Kernel([[1, 2]]).times(Fraction("0.02")).divisor
+        50
+        """
+        from fractions import Fraction
+
+        divisor = Fraction(repr(self.divisor)) / factor
+        whole = divisor.denominator == 1 and abs(divisor.numerator) <= INT64.max
+        return self.with_divisor(divisor.numerator if whole else float(divisor))
+
     def with_bias(self, bias: Number) -> Kernel:
         """Return the kernel with another bias, in 8-bit levels."""
         return self._replace(bias=bias)
@@ -230,7 +251,12 @@ class Kernel:
         """
         name = self.name.removesuffix("-flipped")
         name = f"{name}-flipped" if name == self.name else name
-        return self._replace(matrix=self.matrix[..., ::-1, ::-1], name=name)
+        return self._replace(
+            matrix=self.matrix[..., ::-1, ::-1], name=name, axis=self._flipped_axis()
+        )
+
+    def _flipped_axis(self) -> SampleAxis | None:
+        return self.axis and self.axis.flipped(max(self.shape))
 
     def rotated(self, angle: float) -> Kernel:
         """Return the kernel rotated counter-clockwise, without interpolation.
@@ -252,6 +278,8 @@ class Kernel:
             matrix=matrix,
             name=rotated_name(self.name, angle),
             summary=f"{self.summary or self.name}, rotated by {angle:g} degrees",
+            # A row turned by 90 degrees runs upward, which is backward in its column.
+            axis=self._flipped_axis() if angle % 360 in (90, 180) else self.axis,
         )
 
 

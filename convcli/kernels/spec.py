@@ -2,31 +2,32 @@
 
 A SPEC is a name (``outline``), a name with arguments (``gaussian:5,sigma=1.2``), a matrix
 (``"0 -1 0; -1 5 -1; 0 -1 0"``), a file (``k.txt``, ``k.csv``, ``k.npy``, ``k.json``), a sample
-(``@toy-6x6``), or ``-`` for standard input. ``@ANGLE`` after any of them rotates the kernel.
+(``@toy-6x6``), a signal (``signal:normal,sd=2``), or ``-`` for standard input. ``@ANGLE`` after
+any of them rotates the kernel.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
 from convcli.core.dtypes import int_if_whole
 from convcli.errors import KernelError, UsageError, prefix_errors, quoted
 from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
-from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily
-from convcli.kernels.formulas import BUILDERS, MAX_SIDE
+from convcli.kernels.data.signals import SIGNALS
+from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily, Signal
+from convcli.kernels.formulas import BUILDERS
 from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
+from convcli.kernels.parameters import MAX_NUMBER, bind_arguments, read_float
 from convcli.samples import file_of, is_sample
+from convcli.signals import PREFIX, SampleRange, default_range, is_signal
 
-SIZE = r"(?a)(\d{1,9})(?:x(\d{1,9}))?"
-SEED = r"(?a)\d{1,9}"
-FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-MIN_POSITIVE, MAX_NUMBER = 1e-6, 10**6  # ample for pixels and degrees, and squares stay finite
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class KernelSet(NamedTuple):
@@ -43,14 +44,19 @@ class KernelSet(NamedTuple):
     kernels: tuple[Kernel, ...]
     combine: str | None = None
 
+    def times(self, factor: Fraction) -> KernelSet:
+        """Return the set with all weights multiplied by a positive factor."""
+        return self._replace(kernels=tuple(kernel.times(factor) for kernel in self.kernels))
+
 
 @np.errstate(all="ignore")
-def read_spec(text: str, stdin: BinaryIO | None = None) -> KernelSet:
+def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = None) -> KernelSet:
     """Return the kernels that a SPEC names.
 
     Args:
         text: the SPEC.
         stdin: the stream that ``-`` reads.
+        x: where signals are sampled; None for the default range.
 
     Raises:
         KernelError: the SPEC names no kernel, or a kernel that cannot be rotated by its angle.
@@ -63,7 +69,12 @@ def read_spec(text: str, stdin: BinaryIO | None = None) -> KernelSet:
     if entry is not None:
         build = _build if isinstance(entry, ComputedKernel) else _build_table
         return build(entry, base, angle)
-    kernel = _read_kernel(base, stdin).rotated(angle)
+    if is_signal(base):
+        from convcli.kernels.signals import signal_kernel
+
+        kernel = signal_kernel(base, x).rotated(angle)
+    else:
+        kernel = _read_kernel(base, stdin).rotated(angle)
     if kernel.matrix.ndim < 4:
         return KernelSet(kernel.name, (kernel,))
     filters = (
@@ -79,6 +90,8 @@ def read_specs(
     *,
     normalize: bool = False,
     divisor: float | None = None,
+    x: SampleRange | None = None,
+    density: bool = False,
 ) -> list[KernelSet]:
     """Read several SPECs.
 
@@ -87,20 +100,30 @@ def read_specs(
         stdin: the stream that ``-`` reads.
         normalize: divide each kernel by the sum of its weights.
         divisor: divide each kernel by this number instead of its own divisor.
+        x: where signals are sampled; None for the default range.
+        density: multiply the sums by the step of ``x``, as an integral does. The step divides the
+            divisor: 50 is exact where 0.02 is not.
 
     Raises:
         KernelError: a SPEC names no kernel.
-        UsageError: both ``normalize`` and ``divisor`` are given.
+        UsageError: ``normalize`` and one of ``divisor`` and ``density`` are given.
     """
-    if normalize and divisor is not None:
-        raise UsageError("--normalize and --divisor contradict each other; use one of them")
+    if normalize and (divisor is not None or density):
+        other = "--density" if divisor is None else "--divisor"
+        raise UsageError(f"--normalize and {other} contradict each other; use one of them")
+    step: Fraction | None = None
+    if density:
+        where = x or default_range()
+        step = where.axis(where.samples).step
 
     def divided(kernel: Kernel) -> Kernel:
         if normalize:
             return kernel.normalized()
-        return kernel if divisor is None else kernel.with_divisor(int_if_whole(divisor))
+        if divisor is not None:
+            kernel = kernel.with_divisor(int_if_whole(divisor))
+        return kernel if step is None else kernel.times(step)
 
-    sets = [read_spec(text, stdin) for text in texts]
+    sets = [read_spec(text, stdin, x) for text in texts]
     return [
         kernel_set._replace(kernels=tuple(map(divided, kernel_set.kernels))) for kernel_set in sets
     ]
@@ -160,9 +183,12 @@ def only_kernel(kernel_set: KernelSet) -> Kernel:
     return kernel_set.kernels[0]
 
 
-def find_computed(spec: str) -> ComputedKernel | None:
-    """Return the catalogue entry of a SPEC that names a computed kernel, else None."""
-    entry = CATALOGUE.get(spec.strip().partition("@")[0].partition(":")[0])
+def find_computed(spec: str) -> ComputedKernel | Signal | None:
+    """Return the entry of a SPEC that names a computed kernel or a signal, else None."""
+    base = spec.strip().partition("@")[0]
+    if is_signal(base):
+        return SIGNALS.get(base.removeprefix(PREFIX).partition(",")[0].strip())
+    entry = CATALOGUE.get(base.partition(":")[0])
     return entry if isinstance(entry, ComputedKernel) else None
 
 
@@ -171,7 +197,7 @@ def _split_angle(text: str) -> tuple[str, float]:
     base, _, word = text.rpartition("@")
     if not base or "/" in word or "\\" in word:
         return text, 0.0
-    angle = _read_float(word)
+    angle = read_float(word)
     if abs(angle) <= MAX_NUMBER:
         return base.strip(), angle
     from convcli.kernels.files import looks_like_path
@@ -255,95 +281,3 @@ def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:
     if files.looks_like_path(text):
         return files.read_kernel_file(text)
     raise unknown_kernel(text.partition(":")[0])
-
-
-def bind_arguments(entry: ComputedKernel, text: str) -> dict[str, Any]:
-    """Return all arguments of a computed kernel, by the names of its function's parameters.
-
-    Args:
-        entry: the computed kernel.
-        text: values in the order of its parameters, then ``name=value``, separated by commas.
-
-    Raises:
-        KernelError: an argument is unknown, given twice, or out of range.
-    """
-    names = [parameter.name for parameter in entry.parameters]
-    usage = f"{entry.name} takes {', '.join(names)}; for example {entry.example}"
-    texts: dict[str, str] = {}
-    for position, argument in enumerate(text.split(",") if text.strip() else ()):
-        name, equals, value = (part.strip() for part in argument.partition("="))
-        if not equals:
-            name, value = names[position] if position < len(names) else argument, name
-            if any("=" in earlier for earlier in text.split(",")[:position]):
-                raise KernelError(f"{entry.name}: {quoted(value)} needs a name; {usage}")
-        if name not in names:
-            raise KernelError(f"{entry.name} has no argument {quoted(name)}; {usage}")
-        if name in texts:
-            raise KernelError(f"{entry.name}: {name} is given twice")
-        if not value:
-            raise KernelError(f"{entry.name}: {name} needs a value; {usage}")
-        texts[name] = value
-    values: dict[str, Any] = {}
-    for parameter in entry.parameters:
-        word = texts.get(parameter.name, parameter.default)
-        keyword = parameter.name.replace("-", "_")
-        try:
-            values[keyword] = CONVERTERS[parameter.kind](word) if word else None
-        except KernelError as error:
-            raise KernelError(f"{entry.name}: {parameter.name} {error}") from None
-    return values
-
-
-def _size(word: str) -> tuple[int, int]:
-    """Read ``N`` or ``WxH`` as (rows, columns)."""
-    match = re.fullmatch(SIZE, word)
-    if match is None:
-        raise KernelError(f"must be a positive N or WxH (e.g. 5 or 7x3), not {quoted(word)}")
-    rows, columns = int(match[2] or match[1]), int(match[1])
-    if not 1 <= min(rows, columns) <= max(rows, columns) <= MAX_SIDE:
-        raise KernelError(f"must have sides from 1 to {MAX_SIDE:,}, not {quoted(word)}")
-    return rows, columns
-
-
-def _seed(word: str) -> int:
-    if re.fullmatch(SEED, word) is None:
-        raise KernelError(f"must be a whole number from 0 to 999,999,999, not {quoted(word)}")
-    return int(word)
-
-
-def _number(word: str, low: float = -MAX_NUMBER) -> float:
-    number = _read_float(word)
-    if not low <= number <= MAX_NUMBER:
-        raise KernelError(f"must be a number from {low:,} to {MAX_NUMBER:,}, not {quoted(word)}")
-    return number
-
-
-def _correlation(word: str) -> float:
-    number = _read_float(word)
-    if not abs(number) < 1:
-        raise KernelError(f"is a correlation: it must lie between -1 and 1, not {quoted(word)}")
-    return number
-
-
-def _flag(word: str) -> bool:
-    if word not in FLAGS:
-        raise KernelError(f"must be yes or no, not {quoted(word)}")
-    return FLAGS[word]
-
-
-def _read_float(word: str) -> float:
-    """Read a number; NaN, which is in no range, where there is none."""
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
-
-
-CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "size": _size,
-    "seed": _seed,
-    "number": _number,
-    "positive": partial(_number, low=MIN_POSITIVE),
-    "correlation": _correlation,
-    "flag": _flag,
-}

@@ -11,6 +11,7 @@ from PIL import Image
 from convcli.cli.kernels import kernels
 from convcli.errors import ConvcliError, ImageError, KernelError, UsageError
 from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.data.signals import SIGNALS
 from convcli.kernels.spec import get_kernel
 
 # As the root has them: click keeps the first that it hears.
@@ -28,7 +29,7 @@ def run(*arguments, stdin=None):
 
 def test_list_has_every_kernel_on_one_line_of_80_columns():
     lines = run("list").splitlines()
-    for name in CATALOGUE:
+    for name in (*CATALOGUE, *(f"signal:{name}" for name in SIGNALS)):
         assert len([line for line in lines if line.startswith(f"  {name} ")]) == 1
     assert max(map(len, lines)) <= 80
 
@@ -39,7 +40,7 @@ def test_list_shows_the_arguments_of_computed_kernels():
 
 def test_list_as_json():
     entries = {entry["name"]: entry for entry in json.loads(run("list", "--json"))}
-    assert list(entries) == list(CATALOGUE)
+    assert list(entries) == [*CATALOGUE, *(f"signal:{name}" for name in SIGNALS)]
     assert entries["sobel"]["members"] == ["sobel-x", "sobel-y"]
     assert entries["gaussian"]["arguments"][1]["name"] == "sigma"
     kinds = [entries[name]["kind"] for name in ("outline", "sobel", "gaussian")]

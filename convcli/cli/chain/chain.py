@@ -17,8 +17,10 @@ from convcli.batch.inputs import check_matrix
 from convcli.choices import RANGES
 from convcli.cli.command import Command, Group, Option
 from convcli.cli.files import no_input
-from convcli.cli.kernel_args import check_stdin
+from convcli.cli.kernel_args import check_stdin, sample_range
 from convcli.cli.options import (
+    DENSITY,
+    MARK,
     MATRIX,
     MAX_MEMORY,
     PERCENTILE,
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
     from convcli.images.options import ReadOptions, WriteOptions
     from convcli.layers.base import Layer
 
-_NUMBER, _STDIN = "convcli.layer-number", "convcli.stdin"  # keys of Context.meta
+_NUMBER, _STDIN, _X = "convcli.layer-number", "convcli.stdin", "convcli.x"  # of Context.meta
 
 
 class LayerCommand(Command):
@@ -101,6 +103,12 @@ class LayerCommand(Command):
                 check_stdin("-", chain.get("source", ""), ctx.meta.get(_STDIN, ""))
                 ctx.meta[_STDIN] = "-"
                 values["stdin"] = sys.stdin.buffer
+            if "kernel" in values and ctx.parent is not None:
+                chain = ctx.parent.params
+                x = sample_range(chain["x"], values["kernel"], [chain["source"]])
+                values["x"] = x
+                if x is not None and x.kernel:  # it holds for INPUT, too
+                    ctx.meta[_X] = x
             return self.syntax.build(**values)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -279,6 +287,8 @@ output_options = option_group(
         help="Convert to pixels.",
     ),
     PERCENTILE,
+    DENSITY,
+    MARK,
     message_option(
         "--summary",
         is_flag=True,
@@ -339,15 +349,12 @@ def chain(
 
 
 @chain.result_callback()
-@click.pass_obj
-def _run(
-    values: tuple[str, str | None, dict[str, Any], ReadOptions, WriteOptions, int | float],
-    layers: list[Layer],
-    /,
-    **_: object,
-) -> None:
+@click.pass_context
+def _run(ctx: click.Context, layers: list[Layer], /, **_: object) -> None:
     """Run the layers that the commands returned."""
     from convcli.cli.chain.results import ChainOutputs, run
 
-    source, matrix, outputs, reading, writing, max_memory = values
+    source, matrix, outputs, reading, writing, max_memory = ctx.obj
+    x = ctx.meta.get(_X) or sample_range(reading.x, (), [source], density=outputs["density"])
+    reading = reading._replace(x=x)
     run(source, ChainOutputs(**outputs), reading, writing, layers, max_memory, matrix)

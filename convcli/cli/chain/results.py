@@ -17,10 +17,13 @@ from convcli.batch.outputs import Target, base_name, choose_target, plan_output,
 from convcli.choices import PERCENTILES, Range
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import (
+    axes_record,
     check_terminal,
     clipping_hint,
     finite,
     hint_at_numbers,
+    mark_record,
+    mark_text,
     print_name,
     write_stdout,
 )
@@ -31,13 +34,20 @@ from convcli.images.formats import PNG, default_suffix, named_format
 from convcli.images.image import ImageData, max_value_of
 from convcli.images.notes import nan_note, visible
 from convcli.images.options import ReadOptions, WriteOptions
-from convcli.images.value_range import ValueRange
+from convcli.images.value_range import ValueRange, ValueStats
 from convcli.images.writing import write_image
 from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
 from convcli.layers.network import Stage, network_bytes, run_network
-from convcli.samples import local_name
-from convcli.teaching.chain.maps import error_scale, image_of, plan_chain, squeeze_maps
+from convcli.signals import OutputAxes, named_after
+from convcli.teaching.chain.maps import (
+    chain_axis,
+    error_scale,
+    image_of,
+    integrate,
+    plan_chain,
+    squeeze_maps,
+)
 from convcli.teaching.chain.summary import ChainSummary
 
 _FAINT = 0.02  # share of white up to which an image looks black
@@ -50,6 +60,8 @@ class ChainOutputs(NamedTuple):
     output: str | None
     range: Range | None
     percentile: tuple[float, float] | None
+    density: bool
+    mark: str | None
     summary: bool
     json: bool
     plot: str | None
@@ -90,16 +102,16 @@ def run(
     unnamed = outputs.has_result and outputs.output is None
     if outputs.has_result:
         outputs = outputs._replace(output=_output_path(source, outputs, writing))
-    if outputs.percentile is not None and outputs.range != "percentile":
-        raise UsageError("--percentile needs --range percentile")
-    if outputs.output == STDOUT and (outputs.summary or outputs.json):
-        raise UsageError("--summary and --json print, and so does -o -; choose one")
+    _check_options(outputs)
     check_outputs(outputs.output, outputs.plot, overwrite=writing.overwrite)
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
     if image.alpha is not None:
         click.echo(f"{name}: alpha is dropped", err=True)
     with prefix_errors(name):
+        if outputs.density and reading.x is not None:
+            axis = image.axis or reading.x.axis(reading.x.samples)
+            layers = integrate(layers, image, axis.step)
         stages = plan_chain(layers, image)
         writer = _ChainWriter(image, name, outputs, writing, stages)
         if outputs.needs_maps:
@@ -111,6 +123,16 @@ def run(
         hint_at_numbers(writer.paths[-1])
 
 
+def _check_options(outputs: ChainOutputs) -> None:
+    """Raise UsageError if options contradict each other."""
+    if outputs.mark is not None and not outputs.has_result:
+        raise UsageError("--mark is about the result; write it with -o")
+    if outputs.percentile is not None and outputs.range != "percentile":
+        raise UsageError("--percentile needs --range percentile")
+    if outputs.output == STDOUT and (outputs.summary or outputs.json):
+        raise UsageError("--summary and --json print, and so does -o -; choose one")
+
+
 def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> str:
     """Return the file of the result."""
     raw = outputs.range == "raw"
@@ -119,7 +141,7 @@ def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> s
             raise UsageError(
                 "name the result of standard input: -o FILE, or -o - for standard output"
             )
-        path = Path(local_name(source))
+        path = Path(named_after(source))
         suffix = default_suffix(path.suffix, writing.format, raw=raw)
         return str(path.parent / f"{path.stem}_chain{suffix}")
     if outputs.output != STDOUT and not is_stream(outputs.output):
@@ -263,6 +285,8 @@ class _ChainWriter:
             self.outputs.percentile or PERCENTILES,
             scale,
         )
+        axes = OutputAxes(chain_axis(self.stages, self.image))
+        image = image._replace(axis=axes.positions)
         if target.format.name == "txt":  # one position of all maps, as one line
             image = image._replace(pixels=image.pixels.reshape(image.shape[0], -1))
         self.data, notes = write_result(target, partial(write_image, image), self.writing)
@@ -287,8 +311,24 @@ class _ChainWriter:
             "max": finite(maximum),
             "clipped": round(stats.clipped, 6),
         }
+        self._record_places(stats, axes, maps)
         if self.data is None:
             self._note("output", target.path)
+
+    def _record_places(self, stats: ValueStats, axes: OutputAxes, maps: Maps) -> None:
+        """Record where the samples of a signal lie, and with --mark the greatest value."""
+        self.record |= axes_record(axes, max(maps.shape[:2]))
+        if self.outputs.mark is None:
+            return
+        stats.find_peak(maps, slice(0, len(maps)))
+        peak = stats.shown_peak(self.writing.digits)
+        if peak is None:
+            return
+        if maps.shape[2] > 1:
+            peak = peak._replace(channel=f"map {peak.place[2] + 1}")
+        self.record |= mark_record(peak, axes)
+        if not self.outputs.json:
+            click.echo(f"{self.name}: {mark_text(peak, axes)}", err=True)
 
     def _note(self, kind: str, path: str) -> None:
         """Note the name of a file that was written."""

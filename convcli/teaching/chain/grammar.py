@@ -29,6 +29,7 @@ from convcli.geometry import ConvOptions, fill_value, parse_padding, parse_pair
 
 if TYPE_CHECKING:
     from convcli.layers.base import Layer
+    from convcli.signals import SampleRange
 
 
 class ValueSyntax(NamedTuple):
@@ -342,16 +343,17 @@ def _build_conv(
     method: str,
     threads: int | None,
     stdin: BinaryIO | None = None,
+    x: SampleRange | None = None,
     **options: Any,
 ) -> Layer:
-    """Build a conv layer; ``stdin`` is what the SPEC ``-`` reads."""
+    """Build a conv layer; ``stdin`` is what the SPEC ``-`` reads, ``x`` where signals lie."""
     from convcli.filtering import Filter, check_method
     from convcli.kernels.files import read_biases
     from convcli.kernels.spec import group_kernels, read_specs
     from convcli.layers.conv import Conv
 
     conv = ConvOptions(fill=fill_value(fill, options["border"]), **options)
-    sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor)
+    sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor, x=x)
     groups = tuple(group_kernels(sets, combine))
     if method != "auto":
         for group in groups:

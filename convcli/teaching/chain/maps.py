@@ -1,7 +1,10 @@
 """Run a chain of layers on an image: the image's maps in, an image of the last maps out."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,10 @@ from convcli.images.value_range import ValueRange, ValueStats
 from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, plan_network
+from convcli.signals import SampleAxis, output_axes
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 STRIP_VALUES = 1 << 20  # values that become pixels at a time
 
@@ -30,6 +37,51 @@ def plan_chain(layers: Sequence[Layer], image: ImageData) -> list[Stage]:
         replace(layer, bias_scale=scale) if isinstance(layer, Conv) else layer for layer in layers
     ]
     return plan_network(scaled, (*image.shape, image.channels))
+
+
+def integrate(layers: Sequence[Layer], image: ImageData, step: Fraction) -> list[Layer]:
+    """Return the layers with the sums of each convolution multiplied by the step of its input.
+
+    Args:
+        layers: the layers in order.
+        image: the input of the first.
+        step: of the input; a stride of n makes it n times as long.
+
+    Raises:
+        UsageError: as :func:`plan_chain`.
+    """
+    integrated, jump = list(layers), 1
+    for place, stage in enumerate(plan_chain(layers, image)):
+        if isinstance(stage.layer, Conv):
+            sets = tuple(group.times(jump * step) for group in stage.layer.sets)
+            integrated[place] = replace(stage.layer, sets=sets)
+        jump = (stage.column_field if image.shape[0] == 1 else stage.row_field).jump
+    return integrated
+
+
+def chain_axis(stages: Sequence[Stage], image: ImageData) -> SampleAxis | None:
+    """Return where the values of the last layer's maps lie, if the input is a signal with an axis.
+
+    A pooled value lies in the middle of its window; one of a convolution as
+    :func:`convcli.signals.output_axes` says.
+    """
+    axis = image.axis
+    if axis is None:
+        return None
+    from fractions import Fraction
+
+    for stage in stages:
+        geometry = stage.plan.geometry
+        if axis is None or min(stage.plan.shape[:2]) > 1:
+            return None
+        if isinstance(stage.layer, Conv):
+            kernel, operation = stage.layer.kernels[0], stage.layer.options.operation
+            axis = output_axes(axis, geometry, operation, kernel.axis).positions
+        else:
+            taps, stride, before, _ = geometry.along(1 if geometry.input_shape[0] == 1 else 0)
+            start = axis.start + (Fraction(taps - 1, 2) - before) * axis.step
+            axis = SampleAxis(start, stride * axis.step)
+    return axis
 
 
 def error_scale(layer: Layer, before: Maps, after: Maps, scale: float = 0) -> float:

@@ -20,7 +20,7 @@ from convcli.core.dtypes import check_image, with_channels
 from convcli.core.padding import OUTSIDE, border_at
 from convcli.core.plan import Plan, as_applied
 from convcli.errors import UsageError, short_repr
-from convcli.filtering import Filter, Probed, measure, probe_image
+from convcli.filtering import Filter, Probed, measure, probe_image, result_axes
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData, depth_of
@@ -28,6 +28,7 @@ from convcli.images.value_range import ValueRange
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
+from convcli.signals import OutputAxes, SampleAxis
 from convcli.teaching.decimals import Number, exact_product, exact_sum, to_number, to_python
 from convcli.teaching.explain.computation import Grid, OutputValue, Response, Sum
 from convcli.teaching.explain.explanation import Explanation
@@ -142,7 +143,7 @@ def explain_probed(
         low, high = (to_python(activated.dtype.type(end)) for end in extremes)
         extremes = low, high
     names = channel_names(image.channels, image.depth)
-    windows = [_window(image.pixels, plan, at) for plan in probed.plans]
+    windows = [_window(image.pixels, plan, at, image.axis) for plan in probed.plans]
     outputs = []
     for channel, name in enumerate(names if len(pixels) > 1 else [""]):
         responses = tuple(
@@ -164,6 +165,9 @@ def explain_probed(
         outputs.append(OutputValue(name, responses, *numbers))
     plan = probed.plans[0]
     geometry = plan.geometry
+    axes = OutputAxes()
+    if image.axis is not None:
+        axes = result_axes(image, image_filter, geometry)
     return Explanation(
         kernel=image_filter.label,
         at=at,
@@ -182,6 +186,8 @@ def explain_probed(
         extremes=extremes,
         outputs=tuple(outputs),
         dtype=kind.name,
+        x=axes.positions and axes.positions.at(max(at)),
+        lag=axes.lags and axes.lags.at(max(at)),
     )
 
 
@@ -239,6 +245,7 @@ def _response(
         divisor=kernel.divisor,
         bias=cast("float", plan.types.bias),  # several only for a bank, which is not explained
         value=value,
+        x=window.x,
     )
 
 
@@ -249,9 +256,10 @@ class _Window(NamedTuple):
     columns: tuple[int, ...]
     padding: tuple[tuple[bool, ...], ...]
     channels: tuple[Grid, ...]  # the values
+    x: tuple[float, ...] | None  # the positions along a signal, if it has an axis
 
 
-def _window(pixels: NDArray[Any], plan: Plan, at: Pair) -> _Window:
+def _window(pixels: NDArray[Any], plan: Plan, at: Pair, labels: SampleAxis | None) -> _Window:
     """Read the window of one output value from an image, (H, W) or (H, W, C)."""
     geometry, places, sources, outside = plan.geometry, [], [], []
     for axis in (0, 1):
@@ -275,4 +283,7 @@ def _window(pixels: NDArray[Any], plan: Plan, at: Pair) -> _Window:
     )
     rows, columns = (tuple(place.tolist()) for place in places)
     padding = tuple(map(tuple, np.logical_or.outer(*outside).tolist()))
-    return _Window(rows, columns, padding, channels)
+    x = None
+    if labels is not None:
+        x = tuple(map(labels.at, columns if geometry.input_shape[0] == 1 else rows))
+    return _Window(rows, columns, padding, channels, x)

@@ -43,6 +43,7 @@ class Response:
         divisor: divides the sum.
         bias: added after the division, in the units of the image.
         value: the result, rounded as in the feature map.
+        x: the positions under the kernel, along the row or column of a signal; None without them.
     """
 
     kernel: str
@@ -54,6 +55,7 @@ class Response:
     divisor: Number
     bias: Number
     value: Number
+    x: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,9 @@ class Computation:
         extremes: the values that ``rescale`` makes black and white; None for other ranges.
         outputs: one output for each channel of the feature map.
         dtype: the type of the activated values, such as ``float32``.
+        x: where the value lies, if the input is a signal with positions; see
+            :class:`convcli.signals.OutputAxes`.
+        lag: the lag of the correlation, likewise.
     """
 
     kernel: str
@@ -122,3 +127,5 @@ class Computation:
     extremes: tuple[Number, Number] | None
     outputs: tuple[OutputValue, ...]
     dtype: str
+    x: float | None = None
+    lag: float | None = None

@@ -70,6 +70,13 @@ def explanation_data(explanation: Computation, digits: int | None = None) -> dic
     """Return an explanation as dictionaries and lists; NaN and infinity become None."""
     data: dict[str, Any] = _finite(asdict(as_shown(explanation, digits)))
     data = {_JSON_NAMES.get(key, key): value for key, value in data.items()}
+    if explanation.x is None:  # not about a signal with positions
+        del data["x"]
+        for output in data["outputs"]:
+            for response in output["responses"]:
+                del response["x"]
+    if explanation.lag is None:
+        del data["lag"]
     return data | {"pads": explanation.pads._asdict()}
 
 
@@ -86,8 +93,11 @@ def heading(explanation: Computation) -> str:
     (row, column), operation = explanation.at, explanation.operation
     flip = "flipped" if operation == "convolve" else "not flipped"
     size = size_text(explanation.output_shape)
+    named = {"x": explanation.x, "lag": explanation.lag}
+    places = [f"{name} {format_number(n)}" for name, n in named.items() if n is not None]
+    place = f" ({', '.join(places)})" if places else ""
     return (
-        f"{explanation.kernel} at row {row}, column {column} of the {size} feature map "
+        f"{explanation.kernel} at row {row}, column {column}{place} of the {size} feature map "
         f"({operation}: {flip})"
     )
 
@@ -96,6 +106,9 @@ def window_place(explanation: Computation, response: Response) -> str:
     """Say where the window is, and which part of it is padding."""
     rows = _range_text("row", response.rows, explanation.dilation[0])
     columns = _range_text("column", response.columns, explanation.dilation[1])
+    if response.x is not None:
+        ends = (f"{format_number(end)}" for end in dict.fromkeys((response.x[0], response.x[-1])))
+        columns += f" (x {' to '.join(ends)})"
     text = f"window: {rows}, {columns} of the {size_text(explanation.input_shape)} input"
     if any(map(any, response.padding)):
         border = explanation.border
@@ -141,16 +154,18 @@ def _largest_lines(response: Response, part: Sum) -> Iterator[str]:
     grids = part.window, part.weights, part.products, response.padding
     numbers = zip(*map(chain.from_iterable, grids), strict=True)
     terms = [
-        (*place, *rest)
-        for place, rest in zip(product(response.rows, response.columns), numbers, strict=True)
+        (*place, *rest) for place, rest in zip(product(*_places(response)), numbers, strict=True)
     ]
     terms.sort(key=lambda term: (math.isfinite(term[4]), -abs(term[4])))
     largest = terms[:_LARGEST]
     yield f"the {_LARGEST} largest of {len(terms):,} products"
-    rows = [("row", "column", "window", "kernel", "pixel*weight")]
+    names = ("row", "column")
+    if response.x is not None:
+        names = ("row", "x") if len(response.rows) == 1 else ("x", "column")
+    rows = [(*names, "window", "kernel", "pixel*weight")]
     for row, column, pixel, weight, term, outside in largest:
         pixel_text = f"[{format_number(pixel)}]" if outside else format_number(pixel)
-        cells = str(row), str(column), pixel_text, format_number(weight), format_number(term)
+        cells = row, column, pixel_text, format_number(weight), format_number(term)
         rows.append(cells)
     yield from table_lines(rows)
     yield ""
@@ -160,6 +175,15 @@ def _largest_lines(response: Response, part: Sum) -> Iterator[str]:
     words = [first, *(f"+ {term}" for term in others)]
     words.append(f"+ {format_operand(rest)} (the other {len(terms) - _LARGEST:,})")
     yield from step_lines("sum", [*words, f"= {format_number(part.sum)}"])
+
+
+def _places(response: Response) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the rows and of the columns: positions along a signal that has them."""
+    rows, columns = (tuple(map(str, places)) for places in (response.rows, response.columns))
+    if response.x is None:
+        return rows, columns
+    x = tuple(map(format_number, response.x))
+    return (rows, x) if len(x) == len(columns) and len(rows) == 1 else (x, columns)
 
 
 def _tables(response: Response, part: Sum, kernel: str) -> list[TextTable]:
@@ -175,7 +199,7 @@ def _tables(response: Response, part: Sum, kernel: str) -> list[TextTable]:
         [[Cell(format_number(value)) for value in row] for row in grid]
         for grid in (part.weights, part.products)
     )
-    rows, columns = (tuple(map(str, places)) for places in (response.rows, response.columns))
+    rows, columns = _places(response)
     return [
         TextTable("window", window, columns, rows),
         TextTable(kernel, weights, columns, rows),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convcli.core.digits import reliable_decimals, round_number, round_values, sum_bound
 from convcli.core.plan import make_plan
 from convcli.geometry import ConvOptions, size_text
-from convcli.kernels.entries import ComputedKernel
+from convcli.kernels.entries import ComputedKernel, Signal
 from convcli.kernels.files import kernel_fields
 from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.matrix_text import aligned
@@ -65,9 +65,9 @@ def set_json(kernels: KernelSet) -> str:
 
 
 def set_text(
-    kernels: KernelSet, computed: ComputedKernel | None = None, digits: int | None = None
+    kernels: KernelSet, computed: ComputedKernel | Signal | None = None, digits: int | None = None
 ) -> str:
-    """Return the page of a SPEC; the parameters of a computed kernel come last.
+    """Return the page of a SPEC; the parameters of a computed kernel or a signal come last.
 
     ``digits`` are the decimals of all numbers; None for weights whose largest has six digits.
     """
@@ -126,6 +126,7 @@ def _properties(kernel: Kernel, digits: int | None) -> list[tuple[str, str]]:
     least, greatest = kernel.output_range()
     properties = [
         ("size", f"{size_text(kernel.shape)} (width x height)"),
+        *_axis_properties(kernel, digits),
         ("divisor", format_number(kernel.divisor)),
         ("bias", format_number(kernel.bias)),
         ("sum", "0" if abs(kernel.sum) <= rounding else _short(kernel.sum, digits)),
@@ -148,6 +149,18 @@ def _properties(kernel: Kernel, digits: int | None) -> list[tuple[str, str]]:
     return [*properties, ("source", kernel.source)] if kernel.source else properties
 
 
+def _axis_properties(kernel: Kernel, digits: int | None) -> list[tuple[str, str]]:
+    """Return where the samples of a signal lie, and its integral."""
+    if kernel.axis is None:
+        return []
+    ends = (format_number(kernel.axis.at(index)) for index in (0, max(kernel.shape) - 1))
+    step = float(kernel.axis.step)
+    return [
+        ("x", f"{' to '.join(ends)} in steps of {format_number(step)}"),
+        ("integral", f"{_short(kernel.sum * step, digits)} (the sum times the step)"),
+    ]
+
+
 def _method(kernel: Kernel) -> str:
     """Describe how an image of 1024x1024 pixels would be filtered."""
     shape = (1024, 1024, *kernel.matrix.shape[:-2][-1:])
@@ -162,7 +175,7 @@ def _short(number: Number, digits: int | None) -> str:
     return format_number(number if isinstance(number, int) else float(f"{number:.10g}"))
 
 
-def _parameters_text(computed: ComputedKernel) -> str:
+def _parameters_text(computed: ComputedKernel | Signal) -> str:
     width = max(len(parameter.name) for parameter in computed.parameters)
     lines = [f"arguments of {computed.name}, for example {computed.example}:"]
     for parameter in computed.parameters:
