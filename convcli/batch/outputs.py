@@ -6,7 +6,7 @@ import io
 import os
 import re
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 from convcli.atomic import atomic_write, is_stream
@@ -37,6 +37,7 @@ def check_output_options(options: JobOptions, *, several: bool, stdin: bool) -> 
     if stdin and writes_images(outputs) and not (outputs.output or outputs.out_dir):
         raise UsageError("name the result of standard input: -o FILE, or -o - for standard output")
     _check_summary_folders(outputs, several=several)
+    _check_spreadsheets(options)
     if outputs.output is None:
         return
     if outputs.out_dir is not None or outputs.name != NAME_TEMPLATE:
@@ -61,6 +62,20 @@ def _check_summary_folders(outputs: OutputOptions, *, several: bool) -> None:
                 f"--{option} {shown(path)} names one file, but there are several inputs; name a "
                 f"folder, with a slash at its end: {shown(PurePath(path).stem)}/"
             )
+
+
+def _check_spreadsheets(options: JobOptions) -> None:
+    """Check what can be known beforehand if --format, or the suffix of results, is .xlsx."""
+    outputs = options.outputs
+    named = options.writing.format or os.path.splitext(outputs.output or outputs.name)[1]
+    if named.lower() not in ("xlsx", ".xlsx") or not writes_images(outputs):
+        return
+    if options.reading.frames == "all":
+        raise UsageError(".xlsx holds a single frame; leave out --frames all")
+    from convcli.plotting.spreadsheet import check_filter
+
+    for each in options.filters:
+        check_filter(each)
 
 
 def _check_template(template: str) -> None:
@@ -104,19 +119,23 @@ def base_name(path: str) -> str:
     return shown(os.path.basename(path))
 
 
-def plan_output(path: str, requested: str | None, *, raw: bool = False) -> Output:
+def plan_output(
+    path: str, requested: str | None, *, raw: bool = False, spreadsheets: bool = False
+) -> Output:
     """Return an output with the format that --format (``requested``) or its suffix names.
 
     Raises:
-        UsageError: no known format is named, or it does not hold plain numbers and ``raw`` is true.
+        UsageError: no known format is named, or one that the command does not write
+            (``spreadsheets``), or it does not hold plain numbers and ``raw`` is true.
     """
+    named = partial(named_format, requested=requested, spreadsheets=spreadsheets)
     if path == STDOUT:
-        return Output(path, named_format(None, requested))
+        return Output(path, named(None))
     if is_stream(path):  # the name of a device says nothing about the format
-        return Output(path, named_format(path if suffix_of(path) else None, requested))
+        return Output(path, named(path if suffix_of(path) else None))
     if is_folder(path):
         raise UsageError(f"{shown(path)}: is a folder; --out-dir puts results into folders")
-    return Output(path, named_format(path, requested, raw=raw))
+    return Output(path, named(path, raw=raw))
 
 
 class OutputPlanner:
@@ -125,14 +144,20 @@ class OutputPlanner:
     def __init__(self, options: JobOptions, *, several: bool) -> None:
         """Raise UsageError if the -o file has no known format, or is a folder."""
         self._several = several
-        self._outputs, self._requested = options.outputs, options.writing.format
-        self._raw, self._label = options.raw, options.label
+        self._outputs, self._label = options.outputs, options.label
+        requested, raw = options.writing.format, options.raw
+        self._named_format = partial(named_format, requested=requested, raw=raw, spreadsheets=True)
+        self._default_suffix = partial(
+            default_suffix, requested=requested, raw=raw, spreadsheets=True
+        )
         self._labels = [each.label for each in options.filters]
         self._is_default = self._outputs.name == NAME_TEMPLATE
         self._summaries = summary_files(self._outputs)
         self._single: tuple[Output, ...] | None = () if not writes_images(self._outputs) else None
         if self._outputs.output is not None:
-            self._single = (plan_output(self._outputs.output, self._requested, raw=self._raw),)
+            self._single = (
+                plan_output(self._outputs.output, requested, raw=raw, spreadsheets=True),
+            )
         # There may be a million names, so what depends only on the suffix or folder is cached.
         self._out_prefix = lru_cache(maxsize=1)(self._find_out_prefix)
         self._kept_suffix = cache(self._find_kept_suffix)
@@ -165,13 +190,13 @@ class OutputPlanner:
 
     def _find_kept_suffix(self, suffix: str) -> tuple[str, Format | None]:
         """Return suffix and format of results whose inputs have this suffix."""
-        kept = default_suffix(suffix, self._requested, raw=self._raw)
-        return kept, named_format(f"x{kept}", self._requested, raw=self._raw)
+        kept = self._default_suffix(suffix)
+        return kept, self._named_format(f"x{kept}")
 
     def _templated(self, prefix: str, **fields: Any) -> Output:
         template = self._outputs.name
         name = template.format(**fields)
-        named = named_format(name, self._requested, raw=self._raw)
+        named = self._named_format(name)
         path = prefix + name
         if self._outputs.out_dir is not None:
             if os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir + os.sep):

@@ -38,6 +38,7 @@ from convcli.frames import (
     run_bytes,
     runs_of_alike,
 )
+from convcli.images.formats import SPREADSHEET
 from convcli.images.image import ImageData
 from convcli.images.notes import Detail, Notes, nan_note
 from convcli.images.pillow_reader import BASE_BYTES, ReserveMemory, unlimited_memory
@@ -138,11 +139,13 @@ class _JobRunner:
             self._reserve_filtering(images, each, target)
             is_last = number == len(outputs)
             depth = _depth(images[0], target)
-            filtered = filter_image(images[0], each, depth, overwrite=is_last)
+            sheets = _spreadsheet(images[0], each, target)
+            overwrite = is_last and sheets is None
+            filtered = filter_image(images[0], each, depth, overwrite=overwrite)
             totals = FrameTotals.of(images[0], filtered)
             if is_last:
                 images.clear()  # the encoder needs the memory
-            self._write_image(each, target, filtered, totals)
+            self._write_image(each, target, filtered, totals, sheets)
 
     def _filter_with_summaries(
         self, outputs: list[tuple[Filter, Output | None]], summaries: list[SummaryFile]
@@ -161,7 +164,7 @@ class _JobRunner:
         results: list[tuple[Filter, Filtered]] = []
         stacked: list[tuple[Filter, Filtered]] = []  # at the image's own depth
         for (each, _), target in zip(outputs, targets, strict=True):
-            depth = _depth(image, target)
+            depth, sheets = _depth(image, target), _spreadsheet(image, each, target)
             self._reserve_filtering([image], each, target)
             narrowed = depth != image.depth and each.range != "raw" and each.combine != "direction"
             if has_stack and narrowed:
@@ -172,7 +175,7 @@ class _JobRunner:
                 filtered = filter_image(image, each, depth)
                 stacked.append((each, filtered))
             totals = FrameTotals.of(image, filtered)
-            self._write_image(each, target, filtered, totals)
+            self._write_image(each, target, filtered, totals, sheets)
             results.append((each, filtered))
         if options.outputs.show:
             self.figure = draw_figure(self.name, image, results)
@@ -244,11 +247,16 @@ class _JobRunner:
         return target
 
     def _write_image(
-        self, chosen: Filter, target: Target | None, filtered: Filtered, totals: FrameTotals
+        self,
+        chosen: Filter,
+        target: Target | None,
+        filtered: Filtered,
+        totals: FrameTotals,
+        sheets: Any,
     ) -> None:
-        """Write a result of one frame."""
+        """Write a result of one frame: an image, or the sheets of a spreadsheet."""
         encode = partial(write_image, filtered.image, threads=chosen.threads)
-        self._write(chosen, target, encode, totals)
+        self._write(chosen, target, encode if sheets is None else sheets.write, totals)
 
     def _write(
         self,
@@ -333,6 +341,15 @@ class _JobRunner:
             options=self.options.reading,
             reserve_memory=self._reserve_memory,
         )
+
+
+def _spreadsheet(image: ImageData, chosen: Filter, target: Target | None) -> Any:
+    """Return the spreadsheet that a result is written as; None for an image."""
+    if target is None or target.format != SPREADSHEET:
+        return None
+    from convcli.plotting.spreadsheet import Spreadsheet
+
+    return Spreadsheet(image, chosen)
 
 
 def _depth(image: ImageData, target: Target | None) -> int | None:

@@ -73,7 +73,7 @@ output_options = option_group(
     OutputOptions,
     output_file_option(
         metavar="FILE|-",
-        help="File for the result of one input; - is standard output.",
+        help="File for the result of one input; - is standard output, .xlsx a live spreadsheet.",
     ),
     output_option(
         "--out-dir",

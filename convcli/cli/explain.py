@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,7 +26,11 @@ from convcli.cli.options import (
 from convcli.cli.types import POSITION, InputType, WordType
 from convcli.errors import prefix_errors
 from convcli.geometry import ConvOptions, Pair
-from convcli.images.options import ReadOptions
+from convcli.images.formats import SPREADSHEET
+from convcli.images.options import ReadOptions, WriteOptions
+
+if TYPE_CHECKING:
+    from convcli.plotting.spreadsheet import Spreadsheet
 
 STYLES: dict[str, dict[str, Any]] = {
     "heading": {"bold": True},
@@ -59,7 +63,10 @@ STYLES: dict[str, dict[str, Any]] = {
 @read_one_options
 @DIGITS
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
-@output_file_option(help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...).")
+@output_file_option(
+    help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...), or write .xlsx with "
+    "live formulas."
+)
 @OVERWRITE
 @MATRIX
 @MAX_MEMORY
@@ -93,16 +100,28 @@ def explain(
     source = one_input(source, matrix)
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
-    check_outputs(None, output, overwrite=overwrite)
+    is_spreadsheet = output is not None and output.lower().endswith(SPREADSHEET.suffix)
+    check_outputs(*((output, None) if is_spreadsheet else (None, output)), overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     kernel_args, reading = kernel_args.sampled(reading, [source])
     image_filter = kernel_args.only_filter(conv, number)
+    if is_spreadsheet:
+        from convcli.plotting.spreadsheet import check_filter
+
+        check_filter(image_filter)
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
     with prefix_errors(name):
         check_memory(image.pixels.nbytes + filter_bytes(image, image_filter, None))
         explanation = explain_image(image, image_filter, at, activation)
-    if output is not None:
+    if output is not None and is_spreadsheet:
+        from convcli.plotting.spreadsheet import Spreadsheet
+        from convcli.teaching.explain.arithmetic import ACTIVATIONS
+
+        with prefix_errors(name):
+            sheets = Spreadsheet(image, image_filter, at, activation, ACTIVATIONS[activation])
+        _write_spreadsheet(sheets, output, WriteOptions(overwrite=overwrite, digits=digits))
+    elif output is not None:
         from convcli.teaching.explain.figure import draw_explanation
 
         figure = draw_explanation(explanation, image.pixels, digits=digits)
@@ -118,6 +137,15 @@ def explain(
 
         colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         click.echo(explanation_text(explanation, _painted if colored else unpainted, digits=digits))
+
+
+def _write_spreadsheet(sheets: Spreadsheet, output: str, options: WriteOptions) -> None:
+    from convcli.atomic import atomic_write
+    from convcli.cli.report import print_name
+
+    with atomic_write(output, overwrite=options.overwrite) as file:
+        sheets.write(file, options=options)
+    print_name(output)
 
 
 def _painted(role: str, text: str) -> str:

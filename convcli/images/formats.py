@@ -142,6 +142,8 @@ FORMATS = (
     CSV,
     Format("txt", (".txt",), channels=GRAY, deep=GRAY, plain=GRAY),
 )
+# Which apply and explain write, and nothing reads.
+SPREADSHEET = Format("xlsx", (".xlsx",), channels=ANY, deep=ANY, plain=ANY)
 _READ_ONLY_SUFFIXES = frozenset((
     ".avifs", ".blp", ".bw", ".cur", ".dcx", ".dds", ".fit", ".fits", ".flc", ".fli", ".ftc",
     ".ftu", ".gbr", ".icb", ".icns", ".ico", ".im", ".j2c", ".jpc", ".jpf", ".mpo", ".msp",
@@ -194,7 +196,11 @@ def _base_name(path: StrPath) -> str:
 
 
 def named_format(
-    output: StrPath | None, requested: str | None, *, raw: bool = False
+    output: StrPath | None,
+    requested: str | None,
+    *,
+    raw: bool = False,
+    spreadsheets: bool = False,
 ) -> Format | None:
     """Return the format that the user named: by ``--format``, else by the output's suffix.
 
@@ -202,6 +208,7 @@ def named_format(
         output: the file to write; None for standard output.
         requested: the value of ``--format``: a name or suffix, such as ``png`` or ``.tif``.
         raw: the result is plain numbers (``--range raw``).
+        spreadsheets: the command writes ``.xlsx`` files.
 
     Returns:
         The format, or None if nothing names one.
@@ -224,6 +231,10 @@ def named_format(
             "add one, or use --format"
         )
     named = _BY_NAME.get(name.lower())
+    if name.lower() in ("xlsx", ".xlsx"):
+        if not spreadsheets:
+            raise UsageError(f"{problem}; apply and explain write spreadsheets")
+        named = SPREADSHEET
     if named is None:
         supported = ", ".join(dict.fromkeys(known.suffix for known in FORMATS))
         raise UsageError(f"{problem}; supported: {supported}")
@@ -274,13 +285,16 @@ def choose_format(
     return PNG if channels in COLOR else NPY
 
 
-def default_suffix(suffix: str, requested: str | None, *, raw: bool = False) -> str:
+def default_suffix(
+    suffix: str, requested: str | None, *, raw: bool = False, spreadsheets: bool = False
+) -> str:
     """Return the suffix of a result that is named after its input.
 
     Args:
         suffix: the input's own. It is kept, with its letter case, if such files can be written.
         requested: the value of ``--format``.
         raw: the result is plain numbers (``--range raw``).
+        spreadsheets: the command writes ``.xlsx`` files.
 
     Raises:
         UsageError: the requested format is unknown, or cannot hold ``raw`` values.
@@ -288,7 +302,7 @@ def default_suffix(suffix: str, requested: str | None, *, raw: bool = False) -> 
     >>> default_suffix(".JPG", None), default_suffix(".psd", None), default_suffix(".png", "tiff")
     ('.JPG', '.png', '.tif')
     """
-    named = named_format(None, requested, raw=raw)
+    named = named_format(None, requested, raw=raw, spreadsheets=spreadsheets)
     if named is not None:
         return named.suffix
     own = _BY_NAME.get(suffix.lower())

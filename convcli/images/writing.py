@@ -94,6 +94,19 @@ def write_frames(
     return tuple(encoder.notes)
 
 
+def ignored_options(form: Format, options: WriteOptions) -> list[str]:
+    """Return a note for each given option of encoders that a format's has not."""
+    return [
+        f"{_option(name)} was ignored: {form.suffix} has no such option"
+        for name in _ENCODER_OPTIONS
+        if getattr(options, name) is not None and name not in form.options
+    ]
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
 class _NamedFile:
     """A file whose name tells Pillow the format.
 
@@ -114,18 +127,16 @@ class _Encoder:
     def __init__(self, form: Format, options: WriteOptions, threads: int | None) -> None:
         self.format, self._threads = form, threads
         self.notes = Notes()
+        self.notes.add(*ignored_options(form, options))
         self._wanted = options
         self._options: dict[str, Any] = {"quality": 95} if "quality" in form.options else {}
         for name in _ENCODER_OPTIONS:
-            value, option = getattr(options, name), "--" + name.replace("_", "-")
-            if value is None:
+            value, greatest = getattr(options, name), _GREATEST.get(name)
+            if value is None or greatest is None:
                 continue
-            greatest = _GREATEST.get(name)
-            if greatest is not None and not 0 <= value <= greatest:
-                raise UsageError(f"{option} {value} is not within 0..{greatest}")
-            if name not in form.options:
-                self.notes.add(f"{option} was ignored: {form.suffix} has no such option")
-            elif greatest is not None:
+            if not 0 <= value <= greatest:
+                raise UsageError(f"{_option(name)} {value} is not within 0..{greatest}")
+            if name in form.options:
                 self._options[name] = value
 
     def write_one(self, image: ImageData, file: BinaryIO) -> None:
