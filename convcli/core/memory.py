@@ -125,7 +125,7 @@ def strip_bytes(
         each = max(each, product)
         # kn2row: the strip twice, the products of its pixels, and sums that are as wide as it is.
         rows = min(kn2row.strip_rows(windows, channels), height)
-        sums = rows * windows.padded_shape[1] * maps * 2
+        sums = rows * windows.stride[0] * windows.padded_shape[1] * maps * 2
         products = max(kn2row.PRODUCT_BYTES // ITEM, maps * math.prod(kernel[-2:]))
         each = max(each, 2 * _strip(windows, rows, channels) + products + sums)
     if not summed and method in ("auto", "fft"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from convcli.geometry import Geometry, Pads, Pair
 
 COLUMN_GAPS = 16  # padded columns per column that is read, beyond which the gaps are left out
-ROW_GAPS = 4  # rows from window to window per row that is read, beyond which the gaps are left out
+ROW_GAPS = 4  # padded rows per row that is read, beyond which the gaps are left out
 LARGE_STRIP = 1 << 25  # bytes; beyond, both factors are 2
 ITEM = 8  # bytes of a number at most
 
@@ -34,7 +34,7 @@ def without_gaps(geometry: Geometry, channels: int) -> Geometry:
     read = columns * geometry.output_shape[1]
     if across := width > factor * read:
         width = read
-    down = geometry.stride[0] > ROW_GAPS * rows
+    down = geometry.padded_shape[0] > ROW_GAPS * rows * geometry.output_shape[0]
     down = down or (tall * width > LARGE_STRIP and geometry.extent[0] > 2 * rows)
     return _gapless(geometry, (down, across)) if down or across else geometry
 

@@ -133,7 +133,10 @@ def test_only_the_axis_with_gaps_loses_them():
         assert windows.output_shape == geometry.output_shape
     apart = conv_geometry((97, 61), (3, 3), 0, (13, 1))
     assert without_gaps(apart, 3).padded_shape == (3 * 8, 61)
-    assert without_gaps(conv_geometry((97, 61), (3, 3), 0, (12, 12)), 3).padded_shape == (97, 61)
+    assert without_gaps(conv_geometry((97, 61), (3, 3), 0, (11, 11)), 3).padded_shape == (97, 61)
+    # The taps of all windows read 3 rows of 33, out of 697.
+    tall = conv_geometry((97, 61), (3, 3), "same", (3, 1), dilation=(300, 1))
+    assert without_gaps(tall, 3).padded_shape == (99, 63)
 
 
 @pytest.mark.parametrize("border", BORDERS)

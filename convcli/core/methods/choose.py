@@ -55,7 +55,7 @@ from convcli.geometry import Geometry, Pair
 
 # Costs in nanoseconds a pixel, by the bytes of a number; tests/benchmarks/crossovers.py measures
 # them.
-PASS_COST = {2: 0.05, 4: 0.10, 8: 0.21}  # a pass over a strip
+PASS_COST = {1: 0.03, 2: 0.05, 4: 0.10, 8: 0.21}  # a pass over a strip
 MULTIPLY_COST = {4: 0.035, 8: 0.078}  # a multiplication of a banded product
 TURN_COST = 1.5  # to turn a value of a strip, or a sum
 TRANSFORM_COST = 7.0  # an FFT of a tile, forward or inverse
@@ -309,8 +309,8 @@ def _bank_methods(problem: Problem, schedules: Schedules, method: str) -> Choice
         first = DirectMethod(schedules, types, geometry, SINGLE)
     dtype, costs = problem.exact_float(), dict[str, float]()
     if dtype is None or types.weights.size <= MOST_TAPS:
-        costs["direct"] = passes * (PASS_COST[first.dtype.itemsize] + CALLS["pass"] / positions)
-        costs["direct"] += CHANNEL_COST * types.weights.shape[1]
+        each = PASS_COST[first.dtype.itemsize] + CALLS["pass"] / positions
+        costs["direct"] = passes * each + _channels_cost(geometry, types.weights.shape[1])
     products: list[SumMethod] = []
     if dtype is not None:
         products, costs["matrix"] = _bank_products(problem, dtype)
@@ -329,16 +329,23 @@ def _bank_products(problem: Problem, dtype: np.dtype[Any]) -> tuple[list[SumMeth
     dtypes = [dtype, DOUBLE] if dtype == SINGLE and not types.is_exact else [dtype]
     # Few sums are seldom so large that thousands of taps are accurate in float32.
     tried = dtypes if size > MANY_TAPS and filters < FEW_FILTERS else dtypes[:1]
-    cost = CHANNEL_COST * channels + CALLS["product"] * (WINDOW_CALLS + size / BLOCK) / positions
+    cost = _channels_cost(geometry, channels)
+    cost += CALLS["product"] * (WINDOW_CALLS + size / BLOCK) / positions
     for each in tried:
         cost += size * (WINDOW_COST[each.itemsize] + PRODUCT_COST[each.itemsize] * filters)
     methods: list[SumMethod] = [Im2colMethod(types, geometry, each) for each in dtypes]
     taps = filters * math.prod(geometry.kernel)
-    if geometry.stride == (1, 1) and kn2row.pixels_of_a_product(taps, channels) >= FEWEST_PIXELS:
+    if kn2row.pixels_of_a_product(taps, channels) >= FEWEST_PIXELS:
         shifted = _shifted_cost(geometry, filters, channels, dtypes[-1])
         if shifted < cost:
             return [kn2row.Kn2rowMethod(types, geometry, dtypes[-1])], shifted
     return methods, cost
+
+
+def _channels_cost(geometry: Geometry, channels: int) -> float:
+    """Return the cost of setting the channels apart, also of pixels that a stride skips."""
+    pixels = math.prod(geometry.padded_shape) / math.prod(geometry.output_shape)
+    return CHANNEL_COST * channels * pixels
 
 
 def _shifted_cost(geometry: Geometry, filters: int, channels: int, dtype: np.dtype[Any]) -> float:

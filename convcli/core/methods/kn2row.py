@@ -29,11 +29,13 @@ PRODUCT_BYTES = 1 << 21  # products of all taps at a time, which stay in the cac
 
 
 class Kn2rowMethod(SumMethod):
-    """Sum the windows of a few filters over many channels, at stride 1.
+    """Sum the windows of a few filters over many channels.
+
+    A stride picks from the sums of all windows.
 
     Args:
         types: weights (N, C, kh, kw), accumulator and bias.
-        geometry: pads, dilation and sizes.
+        geometry: pads, stride, dilation and sizes.
         dtype: the type to multiply in: float64, or one that holds all sums of integers.
     """
 
@@ -63,8 +65,9 @@ class Kn2rowMethod(SumMethod):
         if strip.dtype != self.kind:
             pixels = workspace.take("pixels", pixels.shape, self.kind)
             pixels[...] = strip.reshape(-1, channels)
-        columns, dilation = self.geometry.output_shape[1], self.geometry.dilation
-        wide = workspace.take("wide", (filters, rows * width), self.kind)
+        (down, across), dilation = self.geometry.stride, self.geometry.dilation
+        last = (rows - 1) * down + 1, (self.geometry.output_shape[1] - 1) * across + 1
+        wide = workspace.take("wide", (filters, last[0] * width), self.kind)
         wide[...] = 0
         step = pixels_at_a_time(len(self.weights), self.kind)
         for first in range(0, len(pixels), step):
@@ -78,7 +81,8 @@ class Kn2rowMethod(SumMethod):
                 low, high = max(start, 0), min(start + len(some), wide.shape[1])
                 if low < high:
                     wide[:, low:high] += taps[:, tap, low - start : high - start]
-        sums = wide.reshape(filters, rows, width)[..., :columns].transpose(1, 2, 0)
+        picked = wide.reshape(filters, last[0], width)[:, ::down, : last[1] : across]
+        sums = picked.transpose(1, 2, 0)
         return sums.astype(self.types.accumulator) if self.types.is_exact else sums
 
     def _multiply(self, pixels: NDArray[Any], products: NDArray[Any]) -> None:
@@ -96,7 +100,8 @@ def strip_rows(geometry: Geometry, channels: int) -> int:
     """Return how many output rows to compute at a time."""
     row = geometry.padded_shape[1] * channels * np.dtype(np.float64).itemsize
     # Rows that two strips share are multiplied twice, so a tall kernel needs tall strips.
-    return min(max(STRIP_BYTES // row, geometry.extent[0]), geometry.output_shape[0])
+    rows = max(STRIP_BYTES // row, geometry.extent[0]) // geometry.stride[0]
+    return min(max(rows, 1), geometry.output_shape[0])
 
 
 def pixels_of_a_product(taps: int, channels: int) -> int:

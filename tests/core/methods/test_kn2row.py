@@ -35,20 +35,24 @@ def test_few_filters_over_many_channels_are_shifted():
         assert plan.method == "matrix"
         assert ("shifted" in plan.describe()) == shifted
     strided = make_plan(image, np.ones((64, 7, 7)) / 3, ConvOptions(stride=2))
-    assert "shifted" not in strided.describe()
+    assert "shifted" in strided.describe()
+    far_apart = make_plan(image, np.ones((64, 3, 3)) / 3, ConvOptions(stride=12))
+    assert "shifted" not in far_apart.describe()
 
 
 @pytest.mark.parametrize("strip", [1 << 22, 1 << 17])
 @pytest.mark.parametrize("products", [1 << 21, 5000, 1])
 @pytest.mark.parametrize("kernel", [(1, 40, 1, 1), (1, 40, 5, 3), (2, 90, 2, 4), (40, 4, 4)])
-@pytest.mark.parametrize("dilation", [1, (2, 3)])
-def test_every_size_of_strips_and_products(strip, products, kernel, dilation, used, monkeypatch):
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (1, (2, 3)), ((2, 3), 1), ((3, 2), 2)])
+def test_every_size_of_strips_and_products(
+    strip, products, kernel, stride, dilation, used, monkeypatch
+):
     rng = np.random.default_rng((strip, products))  # a new plan for each
     monkeypatch.setattr("convcli.core.methods.kn2row.STRIP_BYTES", strip)
     monkeypatch.setattr("convcli.core.methods.choose.WINDOW_COST", {4: 99.0, 8: 99.0})
     image = rng.integers(-9, 10, (70, 17, kernel[-3])).astype("f4")
     bank = rng.integers(-9, 10, kernel).astype("f4")
-    options = {"dilation": dilation, "border": "reflect", "padding": "full"}
+    options = {"dilation": dilation, "border": "reflect", "padding": "full", "stride": stride}
     expected = cross_correlate(image, bank, method="direct", dtype="f8", **options)
     plan = make_plan(image, bank, ConvOptions(**options), method="matrix")
     monkeypatch.setattr("convcli.core.methods.kn2row.PRODUCT_BYTES", products)
