@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -128,6 +127,8 @@ def _output_path(
     source: str, output: str | None, out_dir: str | None, requested: str | None, *, prints: bool
 ) -> str:
     """Return the file of the result, or ``-``, where a typed matrix goes by default."""
+    from pathlib import Path
+
     from convcli.batch.outputs import plan_output
     from convcli.images.formats import default_suffix
 

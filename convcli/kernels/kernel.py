@@ -135,6 +135,23 @@ class Kernel:
         words += [f"name={self.name!r}"] * (self.name != "custom")
         return f"Kernel({', '.join(words)})"
 
+    def _repr_html_(self) -> str:
+        """Return the weights and their properties for a notebook."""
+        from convcli.html import html_block, html_line
+        from convcli.kernels.weights_html import weights_html
+
+        facts = [size_text(self.shape)]
+        facts += [f"divisor {self.divisor:.6g}"] * (self.divisor != 1)
+        facts += [f"bias {self.bias:.6g}"] * (self.bias != 0)
+        facts += [f"sum {self.sum:.6g}"]
+        facts += [self.symmetry] * (self.symmetry != "none")
+        parts = (
+            html_line(self.name, bold=True),
+            weights_html(self.matrix),
+            html_line(", ".join(facts)),
+        )
+        return html_block(parts)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the constructor, which makes the matrix read-only again."""
         fields = (self.matrix, self.divisor, self.bias, self.name, self.summary, self.source)

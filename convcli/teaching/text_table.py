@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from convcli.html import html_beside, html_grid
+
 WIDTH = 80  # columns of a terminal
 GAP = "   "  # between tables side by side
 _MIN_SHRUNK = 8  # letters that a shortened column keeps
@@ -123,6 +125,22 @@ class TextTable(NamedTuple):
         return self._replace(
             cells=[row[columns] for row in self.cells], columns=self.columns[columns]
         )
+
+
+def tables_html(tables: Sequence[TextTable]) -> str:
+    """Return tables as HTML side by side; padding is faint, and only the first one has labels."""
+    grids = []
+    for number, table in enumerate(tables):
+        texts = [[cell.text for cell in row] for row in table.cells]
+        padding = {
+            (row, column)
+            for row, cells in enumerate(table.cells)
+            for column, cell in enumerate(cells)
+            if cell.role == "padding"
+        }
+        labels = ((), ()) if number else (table.columns, table.rows)
+        grids.append(html_grid(table.heading, texts, *labels, padding))
+    return html_beside(grids)
 
 
 def side_by_side(tables: Sequence[TextTable], paint: Paint) -> list[str]:

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from convcli.core.dtypes import DOUBLE, as_numbers, check_image, with_channels
 from convcli.errors import ConvcliError, UsageError, short_repr
 from convcli.geometry import Ints
+from convcli.html import html_table
 from convcli.images.given import as_image
 from convcli.images.image import ImageData, depth_of
 from convcli.layers.base import Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
 from convcli.teaching.chain.grammar import parse_chain, parse_layer_texts
 from convcli.teaching.chain.maps import plan_chain, squeeze_maps
-from convcli.teaching.chain.summary import ChainSummary, html_table, summarize_any_size
+from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
 
 if TYPE_CHECKING:
     from convcli.images.given import Image
@@ -159,9 +160,9 @@ class Chain:
             head, first, *rows, total = self.summary().cells()
         except ConvcliError:  # the layers fit no input
             rows = [(str(number), text) for number, text in enumerate(self.layers, 1)]
-            return html_table([("", "layer"), *rows])
+            return html_table([("", "layer"), *rows], left=[1])
         named = [(row[0], text, *row[2:]) for row, text in zip(rows, self.layers, strict=True)]
-        return html_table([head, first, *named, total])
+        return html_table([head, first, *named, total], left=[1])
 
     def _plan(self, pixels: NDArray[Any]) -> list[Stage]:
         """Plan the layers for an image from a caller."""

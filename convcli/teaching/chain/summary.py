@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from html import escape
 from typing import Any, NamedTuple
 
 from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
+from convcli.html import html_table
 from convcli.layers.base import Layer, Shape
 from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, plan_network
@@ -121,7 +121,7 @@ class ChainSummary:
         return "\n".join(table_lines(self.cells(), left=[1], shrink=1))
 
     def _repr_html_(self) -> str:
-        return html_table(self.cells())
+        return html_table(self.cells(), left=[1])
 
     def as_record(self) -> dict[str, Any]:
         """Return the numbers by their names in the JSON of ``convcli chain --summary``."""
@@ -194,24 +194,6 @@ def summarize_any_size(layers: Sequence[Layer]) -> ChainSummary:
         with suppress(UsageError):
             return summarize(channels)
     return summarize(most)
-
-
-def html_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table for a notebook; headings are the first row, and colors are the notebook's.
-
-    The second column is text, and aligned on the left.
-    """
-
-    def row(cells: Sequence[str], tag: str) -> str:
-        sides = ("left" if column == 1 else "right" for column in range(len(cells)))
-        return "".join(
-            f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>'
-            for cell, side in zip(cells, sides, strict=True)
-        )
-
-    head, *body = rows
-    lines = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in body)
-    return f"<table><thead><tr>{row(head, 'th')}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def _by_axis(pair: Pair | None) -> dict[str, int] | None:

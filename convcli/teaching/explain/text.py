@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import chain, product
+from itertools import chain, groupby, product
 from typing import Any
 
 from convcli.geometry import size_text
+from convcli.html import html_block, html_line, html_lines
 from convcli.teaching.decimals import (
     exact_total,
     format_number,
@@ -24,11 +25,12 @@ from convcli.teaching.text_table import (
     TextTable,
     side_by_side,
     table_lines,
+    tables_html,
     unpainted,
     wrapped,
 )
 
-_MAX_TAPS = 31 * 31  # of a kernel whose products are all shown
+_MAX_TAPS, _MAX_HTML_TAPS = 31 * 31, 15 * 15  # of a kernel whose products are all shown
 _LARGEST = 20  # products that are shown of a larger one
 # JSON keeps the names of the first version.
 _JSON_NAMES = {
@@ -49,21 +51,47 @@ def explanation_text(
     """
     explanation = as_shown(explanation, digits)
     lines = wrapped(heading(explanation).split(" "))
+    for part in _parts(explanation, paint, _MAX_TAPS):
+        lines += [part] if isinstance(part, str) else side_by_side(part, paint)
+    return "\n".join(lines)
+
+
+def explanation_html(explanation: Computation) -> str:
+    """Return the same for a notebook; of a large kernel, the largest products."""
+    explanation = as_shown(explanation)
+    parts = [html_line(heading(explanation), bold=True)]
+    for is_line, group in groupby(
+        _parts(explanation, unpainted, _MAX_HTML_TAPS), lambda part: isinstance(part, str)
+    ):
+        if is_line:
+            parts.append(html_lines(map(str, group)))
+        else:
+            parts += [tables_html(part) for part in group if not isinstance(part, str)]
+    return html_block(parts)
+
+
+def _parts(
+    explanation: Computation, paint: Paint, max_taps: int
+) -> Iterator[str | list[TextTable]]:
+    """Yield the lines of an explanation but for its heading, and tables that are side by side.
+
+    Of kernels with more than ``max_taps`` weights, only the largest products are shown.
+    """
     shown_places: set[str] = set()
     for output in explanation.outputs:
         if output.channel:
-            lines += ["", paint("heading", output.heading)]
+            yield from ("", paint("heading", output.heading))
         for response in output.responses:
             place = window_place(explanation, response)
             new = place not in shown_places
             shown_places.add(place)
-            lines += _response_lines(explanation, response, place if new else "", paint)
-        lines += [""] * (explanation.combine is not None)
-        lines += result_lines(explanation, output, paint)
+            yield from _response_parts(explanation, response, place if new else "", paint, max_taps)
+        if explanation.combine is not None:
+            yield ""
+        yield from result_lines(explanation, output, paint)
     if len(explanation.outputs) > 1:
         pixels = ", ".join(format_number(output.pixel) for output in explanation.outputs)
-        lines += ["", *step_lines("pixel", [paint("result", pixels)])]
-    return "\n".join(lines)
+        yield from ("", *step_lines("pixel", [paint("result", pixels)]))
 
 
 def explanation_data(explanation: Computation, digits: int | None = None) -> dict[str, Any]:
@@ -124,9 +152,9 @@ def _range_text(name: str, places: tuple[int, ...], step: int) -> str:
     return f"{name}s {places[0]} to {places[-1]}{steps}"
 
 
-def _response_lines(
-    explanation: Computation, response: Response, place: str, paint: Paint
-) -> Iterator[str]:
+def _response_parts(
+    explanation: Computation, response: Response, place: str, paint: Paint, max_taps: int
+) -> Iterator[str | list[TextTable]]:
     """Yield the computation of one kernel's value."""
     if len(explanation.outputs[0].responses) > 1:
         yield ""
@@ -138,10 +166,10 @@ def _response_lines(
         yield ""
         if part.channel:
             yield paint("heading", part.channel)
-        if len(part.weights) * len(part.weights[0]) > _MAX_TAPS:
+        if len(part.weights) * len(part.weights[0]) > max_taps:
             yield from _largest_lines(response, part)
         else:
-            yield from side_by_side(_tables(response, part, kernel), paint)
+            yield _tables(response, part, kernel)
             yield ""
             yield from sum_lines(part)
     if len(response.sums) > 1:

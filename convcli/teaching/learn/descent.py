@@ -14,8 +14,8 @@ import numpy as np
 
 from convcli.core.dtypes import real_number
 from convcli.errors import UsageError, short_repr
+from convcli.teaching.learn.estimate import Floats, History
 from convcli.teaching.learn.normal_equations import NormalEquations
-from convcli.teaching.learn.result import Floats, History
 
 _KEPT_EPOCHS = (0, 1, 5, 20, 100)
 _MAX_EPOCHS = 1_000_000

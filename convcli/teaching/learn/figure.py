@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convcli.geometry import Pair, size_text
-from convcli.teaching.learn.result import Floats, History, LearnResult
+from convcli.teaching.learn.estimate import Estimate, Floats, History
 from convcli.teaching.learn.text import Truth, match_text, shown_weights
 
 _MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
@@ -52,7 +52,7 @@ class _Map(NamedTuple):
         return cls(title, planes, numbers, limit)
 
 
-def draw_learned(learned: LearnResult, truth: Truth | None = None) -> Figure:
+def draw_learned(learned: Estimate, truth: Truth | None = None) -> Figure:
     """Draw a learned kernel, white at zero, beside the true kernel and the difference.
 
     A kernel that was learned by descent is drawn after some epochs, the true kernel last, below the
@@ -73,7 +73,7 @@ def draw_learned(learned: LearnResult, truth: Truth | None = None) -> Figure:
         return _draw_descent(learned, learned.history, truth)
 
 
-def _draw_solution(learned: LearnResult, truth: Truth | None) -> Figure:
+def _draw_solution(learned: Estimate, truth: Truth | None) -> Figure:
     """Draw a column of heat maps for each kernel, each map with a color bar of its own."""
     rounded, decimals = shown_weights(learned)
     limit = symmetric_limit(np.array([learned.weights, *([truth.weights] if truth else [])]))
@@ -106,7 +106,7 @@ def _draw_solution(learned: LearnResult, truth: Truth | None) -> Figure:
     return figure
 
 
-def _draw_descent(learned: LearnResult, history: History, truth: Truth | None) -> Figure:
+def _draw_descent(learned: Estimate, history: History, truth: Truth | None) -> Figure:
     """Draw the loss above, and heat maps on one color scale below."""
     kernels = [
         (f"epoch {epoch}", kernel)
@@ -157,7 +157,7 @@ def _box(shape: Pair, longest: float) -> tuple[float, float]:
     return fit_box(shape, longest, cell=_CELL, shortest=_MIN_LONGEST, thinnest=_THINNEST)
 
 
-def _title(learned: LearnResult) -> str:
+def _title(learned: Estimate) -> str:
     """Say what the kernel is and how well it fits."""
     *over, _, _ = learned.weights.shape
     channels = over[0] if over else 1
@@ -171,7 +171,7 @@ def _title(learned: LearnResult) -> str:
     return f"{text}\n{match_text(learned)}" if learned.weights.ndim == 2 else text
 
 
-def _map_title(learned: LearnResult, heat_map: _Map, channel: int, inches: float) -> str:
+def _map_title(learned: Estimate, heat_map: _Map, channel: int, inches: float) -> str:
     name = learned.channels[channel]
     return wrap(f"{heat_map.title}, {name}" if name else heat_map.title, inches, TITLE_POINTS)
 

@@ -14,10 +14,11 @@ from convcli.core.threads import thread_count
 from convcli.errors import UsageError, count_text, prefix_errors
 from convcli.geometry import size_text
 from convcli.teaching.learn.descent import Descent, descend
+from convcli.teaching.learn.estimate import Floats
 from convcli.teaching.learn.gram import sum_products, sum_residuals
 from convcli.teaching.learn.lookup import rational, recognize
 from convcli.teaching.learn.normal_equations import NormalEquations, Origin
-from convcli.teaching.learn.result import Floats, LearnResult
+from convcli.teaching.learn.result import LearnResult
 from convcli.teaching.learn.windows import Example, Model, Windows, windows_of
 
 _MAX_WEIGHTS = 2500

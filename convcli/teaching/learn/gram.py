@@ -25,8 +25,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from convcli.core.threads import MIN_THREADED_SIZE, for_each
 from convcli.geometry import Pair
+from convcli.teaching.learn.estimate import Floats
 from convcli.teaching.learn.normal_equations import Origin
-from convcli.teaching.learn.result import Floats
 from convcli.teaching.learn.windows import Windows
 
 _MAX_BANDS = 16

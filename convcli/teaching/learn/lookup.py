@@ -14,7 +14,7 @@ from convcli.geometry import Pair, size_text
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import FixedKernel
 from convcli.kernels.spec import get_kernel
-from convcli.teaching.learn.result import Floats, Match, Rational
+from convcli.teaching.learn.estimate import Floats, Match, Rational
 
 # All as shares of the largest weight:
 _MIN_TOLERANCE, _MAX_TOLERANCE = 1e-4, 0.02  # differences up to here may be noise

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.errors import UsageError
-from convcli.teaching.learn.result import Floats
+from convcli.teaching.learn.estimate import Floats
 
 _SINGULAR = 1e-12  # share of the largest eigenvalue; smaller ones are rounding errors
 _FLAT = 1e-24  # the same, as a share of the squares of the pixels themselves

@@ -1,130 +1,44 @@
-"""The result of learning a kernel from images."""
+"""The result of learning a kernel, as :func:`convcli.learn_kernel` returns it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from convcli.images.channels import channel_names
-from convcli.images.image import level_of
-from convcli.kernels.kernel import Kernel
-
-Floats = NDArray[np.float64]
+from convcli.geometry import size_text
+from convcli.teaching.learn.estimate import Estimate
+from convcli.teaching.learn.text import learned_html, learned_text
 
 
-class Match(NamedTuple):
-    """The known kernel nearest to a learned one.
-
-    Attributes:
-        spec: the known kernel's SPEC.
-        also: other names for the same weights.
-        flipped: whether the known kernel is flipped in both axes, as a convolution does.
-        scale: the factor of its weights.
-        difference: the largest difference of any weight.
-        certain: whether the difference is small enough to be the images' noise.
-    """
-
-    spec: str
-    also: tuple[str, ...]
-    flipped: bool
-    scale: float
-    difference: float
-    certain: bool
-
-
-class Rational(NamedTuple):
-    """Weights as integers, (kh, kw) or (C, kh, kw), over one divisor."""
-
-    matrix: NDArray[np.int64]
-    divisor: int
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """The losses and kernels of a gradient descent.
-
-    Attributes:
-        losses: (epochs + 1,), the mean squared residual before the first epoch and after each.
-        epochs: the epochs whose kernels are kept, among them the first and the last.
-        kernels: the kernel after each of those epochs.
-        rate: the learning rate, for pixels scaled to a mean square of 1.
-        limit: the rate above which the loss grows.
-        momentum: the share of each step that is added to the next.
-        least: the loss of least squares, which is the smallest possible.
-    """
-
-    losses: Floats
-    epochs: tuple[int, ...]
-    kernels: tuple[Floats, ...]
-    rate: float
-    limit: float
-    momentum: float
-    least: float
-
-
-@dataclass(frozen=True, eq=False)
-class LearnResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class LearnResult(Estimate):
     """A kernel that turns one image into another, and how well it does.
 
-    Attributes:
-        weights: (kh, kw), or (C, kh, kw) if it makes one channel from all, as the operation takes
-            them: the weights of a convolution are those before its flip.
-        bias: added to the sums, in the units of the second image; 0 if none is fitted.
-        errors: the standard error of each weight.
-        bias_error: the standard error of the bias; 0 if none is fitted.
-        windows: the number of windows.
-        clipped: how many of their values are black or white.
-        residual: the root of the mean squared difference between the second image and the
-            filtered first one.
-        r_squared: the share of the second image's variance that the kernel explains; None if that
-            image is flat.
-        condition: the condition number of the matrix of all windows: the largest factor by which
-            the images' noise is magnified in the weights.
-        match: the nearest known kernel; None if none is near.
-        rational: the same weights as integers over a divisor; None if no small divisor fits.
-        history: losses and kernels of a gradient descent; None for least squares.
-        depth: bits per sample of the first image; None for plain numbers.
+    The attributes are those of :class:`~convcli.teaching.learn.estimate.Estimate`.
+
+    >>> import numpy as np
+    >>> from convcli import cross_correlate, learn_kernel
+    >>> image = np.random.default_rng(0).integers(0, 256, (20, 30))
+    >>> learn_kernel(image, cross_correlate(image, "plus"))  # doctest: +ELLIPSIS
+    LearnResult(3x3, residual=..., match='plus')
     """
 
-    weights: Floats
-    bias: float
-    errors: Floats
-    bias_error: float
-    windows: int
-    clipped: int
-    residual: float
-    r_squared: float | None
-    condition: float
-    match: Match | None
-    rational: Rational | None
-    history: History | None = None
-    depth: int | None = None
+    def __repr__(self) -> str:
+        size = size_text(self.weights.shape[-2:])
+        match = self.match.spec if self.match else None
+        return f"LearnResult({size}, residual={self.residual:.3g}, match={match!r})"
 
-    @property
-    def kernel(self) -> Kernel:
-        """The weights as a kernel, without the bias, which is in the units of the image."""
-        return Kernel(self.weights, name="learned")
+    def __str__(self) -> str:
+        return self.text()
 
-    @property
-    def has_bias(self) -> bool:
-        """Whether the bias differs significantly from 0 (more than six standard errors)."""
-        return abs(self.bias) > max(6 * self.bias_error, 1e-9)
+    def _repr_html_(self) -> str:
+        return learned_html(self)
 
-    @property
-    def level(self) -> int:
-        """The size of an 8-bit level, the unit of a kernel's bias, in the images' units."""
-        return level_of(self.depth)
+    def text(self, digits: int | None = None) -> str:
+        """Return the kernel and how well it fits, as ``convcli learn`` prints it.
 
-    @property
-    def channels(self) -> list[str]:
-        """The names of the kernel's channels; one empty name for a 2-D kernel."""
-        if self.weights.ndim == 2:
-            return [""]
-        return channel_names(len(self.weights), self.depth)
+        ``str(result)`` is the same with the digits that are worth showing.
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the weights."""
-        return np.array(self.weights, dtype=dtype, copy=copy)
+        Args:
+            digits: decimals of the weights; None for those worth showing.
+        """
+        return learned_text(self, digits=digits)

@@ -10,14 +10,16 @@ import numpy as np
 
 from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
+from convcli.html import html_block, html_line, html_lines, html_table
 from convcli.kernels.kernel import Kernel
+from convcli.teaching.learn.estimate import Estimate, Floats, History
 from convcli.teaching.learn.lookup import centered
-from convcli.teaching.learn.result import Floats, History, LearnResult
 from convcli.teaching.text_table import (
     Cell,
     TextTable,
     side_by_side,
     table_lines,
+    tables_html,
     unpainted,
     wrapped,
 )
@@ -55,14 +57,12 @@ class Truth(NamedTuple):
             )
         return cls(kernel.name, centered(kernel.weights, shape))
 
-    def difference(self, learned: LearnResult) -> float:
+    def difference(self, learned: Estimate) -> float:
         """Return the largest difference of any weight."""
         return float(np.abs(learned.weights - self.weights).max())
 
 
-def learned_text(
-    learned: LearnResult, truth: Truth | None = None, digits: int | None = None
-) -> str:
+def learned_text(learned: Estimate, truth: Truth | None = None, digits: int | None = None) -> str:
     """Return the losses of a descent, the kernel, and how well it fits.
 
     ``digits`` are the decimals of the weights; None for those worth showing.
@@ -73,7 +73,7 @@ def learned_text(
     3
     """
     lines = _history_lines(learned.history) if learned.history else []
-    lines += [*_kernel_lines(learned, truth, digits), ""]
+    lines += [*side_by_side(_kernel_tables(learned, truth, digits), unpainted), ""]
     for name, value in _facts(learned, truth):
         first, *others = wrapped(value.split(" "), " " * _LABEL)
         lines += [f"{name:<{_LABEL}}{first[_LABEL:]}", *others]
@@ -82,7 +82,17 @@ def learned_text(
     return "\n".join(lines)
 
 
-def learned_data(learned: LearnResult, truth: Truth | None = None) -> dict[str, Any]:
+def learned_html(learned: Estimate) -> str:
+    """Return the same for a notebook."""
+    parts = [html_lines(_history_lines(learned.history))] if learned.history else []
+    parts += [tables_html(_kernel_tables(learned, None, None))]
+    parts += [html_table([*_facts(learned, None)], left=[0, 1], headings=False)]
+    if learned.weights.ndim == 2:
+        parts += [html_line(match_text(learned))]
+    return html_block(parts)
+
+
+def learned_data(learned: Estimate, truth: Truth | None = None) -> dict[str, Any]:
     """Return every number as dictionaries and lists."""
     match, ratio, history = learned.match, learned.rational, learned.history
     return {
@@ -114,7 +124,7 @@ def learned_data(learned: LearnResult, truth: Truth | None = None) -> dict[str, 
     }
 
 
-def match_text(learned: LearnResult) -> str:
+def match_text(learned: Estimate) -> str:
     """Say which known kernel it is or comes near, or that no known kernel matches."""
     match = learned.match
     if match is None:
@@ -128,7 +138,7 @@ def match_text(learned: LearnResult) -> str:
     return f"this is {name}{also}"
 
 
-def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
+def shown_weights(learned: Estimate) -> tuple[Floats, int]:
     """Return the weights rounded to the decimals that are worth showing, and how many those are.
 
     The fewest decimals that move no weight by more than six standard errors and half a percent of
@@ -149,8 +159,8 @@ def shown_weights(learned: LearnResult) -> tuple[Floats, int]:
     return np.round(learned.weights, most) + 0.0, most
 
 
-def _kernel_lines(learned: LearnResult, truth: Truth | None, digits: int | None) -> list[str]:
-    """Return the learned weights, the same as whole numbers, and the true weights side by side."""
+def _kernel_tables(learned: Estimate, truth: Truth | None, digits: int | None) -> list[TextTable]:
+    """Return the learned weights, the same as whole numbers, and the true weights."""
     rounded, decimals = shown_weights(learned)
     if digits is not None:
         rounded, decimals = np.round(learned.weights, digits) + 0.0, digits
@@ -161,7 +171,7 @@ def _kernel_lines(learned: LearnResult, truth: Truth | None, digits: int | None)
         tables += _tables(f"times {ratio.divisor}", names, ratio.matrix.astype(float), 0)
     if truth is not None:
         tables += _tables(truth.name, names, np.round(truth.weights, decimals), decimals)
-    return side_by_side(tables, unpainted)
+    return tables
 
 
 def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> list[TextTable]:
@@ -176,7 +186,7 @@ def _tables(heading: str, names: list[str], weights: Floats, decimals: int) -> l
     ]
 
 
-def _facts(learned: LearnResult, truth: Truth | None) -> Iterator[tuple[str, str]]:
+def _facts(learned: Estimate, truth: Truth | None) -> Iterator[tuple[str, str]]:
     yield "bias", _bias_text(learned.bias, learned.bias_error)
     yield "windows", str(learned.windows)
     yield "residual", f"{learned.residual:.3g} (root mean square)"

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from convcli.kernels.kernel import Kernel
+from convcli.teaching.learn.estimate import History
 from convcli.teaching.learn.figure import draw_learned
 from convcli.teaching.learn.lookup import recognize
-from convcli.teaching.learn.result import History, LearnResult
+from convcli.teaching.learn.result import LearnResult
 from convcli.teaching.learn.text import Truth
 
 pytestmark = pytest.mark.slow
