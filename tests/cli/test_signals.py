@@ -174,8 +174,8 @@ def test_without_positions_lags_are_in_samples(apply, save, rng):
 
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_the_first_greatest_value_of_an_image_is_marked(apply, save, rng, threads):
-    pixels = rng.integers(0, 99, (600, 700, 3), np.uint8)
-    pixels[350, 20, 1] = pixels[350, 20, 2] = pixels[400, 3, 0] = 200
+    pixels = rng.integers(0, 99, (1500, 700, 3), np.uint8)
+    pixels[350, 20, 1] = pixels[350, 20, 2] = pixels[1400, 3, 0] = 200  # in other strips
     save("p.png", pixels)
     flags = ["--mark", "max", "--threads", threads, "--json", "-o", "o.png", "--overwrite"]
     [found] = records(apply("-k", "2", "p.png", *flags))
@@ -183,7 +183,7 @@ def test_the_first_greatest_value_of_an_image_is_marked(apply, save, rng, thread
     assert (found["max"], found["clipped"] > 0) == (400, True)
     patch = "0 0 0; 0 1 0; 0 0 0"
     [found] = records(apply("-k", patch, "p.png", "--channels", "r", "--padding", "valid", *flags))
-    assert found["mark"] == {"max": 200, "row": 399, "column": 2}
+    assert found["mark"] == {"max": 200, "row": 1399, "column": 2}
 
 
 def test_missing_values_and_infinities_are_not_marked(apply, save):
