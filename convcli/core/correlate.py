@@ -1,5 +1,7 @@
 """The primitive: filter an image with a kernel, strip by strip."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,10 +18,10 @@ from convcli.core.dtypes import (
     saturate,
     with_channels,
 )
-from convcli.core.methods.base import Workspace, borrow, give_back
+from convcli.core.methods.base import Workspace
 from convcli.core.padding import OverwrittenImage, PaddedImage
 from convcli.core.plan import Plan, make_plan
-from convcli.core.strip_sums import sum_strip
+from convcli.core.strip_sums import Strip, borrow_strip, give_back_strip
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import UsageError, short_repr
 from convcli.geometry import ConvOptions
@@ -180,15 +182,13 @@ def run(
 
     def work(first: int) -> None:
         rows = slice(first, min(first + step, height))
-        workspaces = [borrow() for _ in plans]
-        workspaces[0].result = None if out is None else out[rows]
-        blocks = [
-            _filter_strip(plan, view, rows, workspace)
-            for plan, view, workspace in zip(plans, padded, workspaces, strict=True)
-        ]
+        count = rows.stop - rows.start
+        result = None if out is None else out[rows]
+        strips = [borrow_strip(plan, count, result) for plan in plans]
+        blocks = [_finished(strip, view, first) for strip, view in zip(strips, padded, strict=True)]
         sink(rows, blocks)
-        for workspace in workspaces:
-            give_back(workspace)
+        for strip in strips:
+            give_back_strip(strip)
 
     count = thread_count(threads)
     filters = max(len(plan.types.weights) if plan.types.summed else 1 for plan in plans)
@@ -196,13 +196,12 @@ def run(
     for_each(work, range(0, height, step), min(count, -(-height // step)))
 
 
-def _filter_strip(
-    plan: Plan, padded: PaddedImage, rows: slice, workspace: Workspace
-) -> NDArray[Any]:
-    """Return the finished values of some output rows, in the workspace's memory."""
-    first, count = rows.start * plan.windows.stride[0], rows.stop - rows.start
-    sums = sum_strip(plan, padded, first, count, workspace)
-    return _finish(plan.types, sums, workspace).reshape((count, *plan.shape[1:]))
+def _finished(strip: Strip, padded: PaddedImage, first: int) -> NDArray[Any]:
+    """Return the finished values of the output rows from ``first`` on, in the strip's memory."""
+    plan = strip.plan
+    sums = strip.sum(padded, first * plan.windows.stride[0])
+    values = _finish(plan.types, sums, strip.workspace)
+    return values.reshape((len(values), *plan.shape[1:]))
 
 
 def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArray[Any]:

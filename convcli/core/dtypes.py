@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -149,6 +150,7 @@ class ImageInfo(NamedTuple):
         return cls(dtype, (int(image.min()), int(image.max())))
 
     @classmethod
+    @lru_cache(maxsize=32)
     def of_type(cls, dtype: np.dtype[Any]) -> ImageInfo:
         """Bound unknown pixels by their type; 64-bit integers are taken to hold 32 bits."""
         if dtype.kind == "f":

@@ -20,8 +20,9 @@ from convcli.core.methods.fft import tile_overlap, tiles_of
 from convcli.core.methods.im2col import BLOCK, SCRATCH_BYTES
 from convcli.core.methods.im2col import STRIP_BYTES as WINDOWS_BYTES
 from convcli.core.methods.taps import FEWEST_DOUBLED
-from convcli.core.methods.toeplitz import band_rows, rows_apart
+from convcli.core.methods.toeplitz import AT_ONCE, band_rows, rows_apart
 from convcli.core.methods.turned import Layout, possible_axes
+from convcli.core.padding import GATHERED
 from convcli.core.strips import without_gaps
 from convcli.core.threads import MIN_THREADED_SIZE, thread_count
 from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry
@@ -113,7 +114,8 @@ def strip_bytes(
         shared += 2 * sum(map(_bands, turned))
     if not summed and method in ("auto", "toeplitz"):
         band = band_rows(windows) * rows_apart(windows)
-        shared += _bands(windows)
+        shared += 2 * _bands(windows)
+        each += min(AT_ONCE // ITEM, max(windows.kernel) * (values + band * width * maps))
         each += copies * (_strip(windows, band, channels) - _strip(windows, 1, channels))
     if summed and method in ("auto", "matrix"):
         rows = min(max(WINDOWS_BYTES // (width * (taps + maps) * ITEM), 1), height)
@@ -136,6 +138,8 @@ def strip_bytes(
             transforms = TILE_COPIES * math.prod(tile) + 5 * valid[0] * width * maps
             each = max(each, transforms + 2 * _strip(windows, valid[0], channels))
             shared += (phases + 2) * math.prod(tile)
+    if math.prod(windows.padded_shape) <= GATHERED:
+        shared += 3 * math.prod(windows.padded_shape)  # indices of pixels
     large = (
         channels * math.prod(geometry.input_shape) * (maps if summed else 1) >= MIN_THREADED_SIZE
     )

@@ -7,7 +7,7 @@ small buffer; the copy converts the number type and adds the border.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from convcli.errors import GeometryError, UsageError
 from convcli.geometry import Geometry, Pads, conv_geometry
 
 CACHED_PLACES = 1 << 16  # longer axes are indexed strip by strip
-GATHERED = 1 << 14  # values of a strip; fewer are gathered at once
+GATHERED = 1 << 14  # values of a padded image; fewer are gathered at once
 LONGEST_SIDE = 2**31 - 1  # pixels of a padded image
 OUTSIDE = -1  # the index of a place that holds the fill value
 
@@ -99,23 +99,36 @@ class PaddedRows:
         self.gapless = tuple(
             windows is not None and windows.along(axis) != geometry.along(axis) for axis in (0, 1)
         )
-        (height, width), pads = geometry.input_shape, geometry.pads
-        self.rows: NDArray[np.intp] | None = None
-        if not self.gapless[0] and geometry.padded_shape[0] <= CACHED_PLACES:
-            self.rows = border_index(height, pads.top, pads.bottom, border)
+        self.inside = slice(geometry.pads.left, geometry.pads.left + geometry.input_shape[1])
+
+    @cached_property
+    def rows(self) -> NDArray[np.intp] | None:
+        """The index of the image's row that each row shows, unless there are too many to keep."""
+        height, pads = self.geometry.input_shape[0], self.geometry.pads
+        if self.gapless[0] or self.geometry.padded_shape[0] > CACHED_PLACES:
+            return None
+        return border_index(height, pads.top, pads.bottom, self.border)
+
+    @cached_property
+    def columns(self) -> NDArray[np.intp]:
+        """The index of the image's column that each column shows."""
+        geometry, (_, width) = self.geometry, self.geometry.input_shape
         if self.gapless[1]:
             taps = _tap_positions(geometry, 1, 0, geometry.output_shape[1] * geometry.kernel[1])
-            self.columns = border_at(taps, width, border)
-        else:
-            self.columns = border_index(width, pads.left, pads.right, border)
-        # The columns of the border, and which columns between them each copies. Those of an edge
-        # are all the same: one is copied to all of them.
-        inside = slice(pads.left, pads.left + width)
-        self.inside = inside
-        self.sides = [
-            (side, self.columns[side][:1] if border == "edge" else self.columns[side])
-            for side in (slice(0, inside.start), slice(inside.stop, None))
-            if len(self.columns[side])
+            return border_at(taps, width, self.border)
+        return border_index(width, geometry.pads.left, geometry.pads.right, self.border)
+
+    @cached_property
+    def sides(self) -> list[tuple[slice, NDArray[np.intp]]]:
+        """The columns of the border, and which columns between them each copies.
+
+        Those of an edge are all the same: one is copied to all of them.
+        """
+        columns, is_edge = self.columns, self.border == "edge"
+        return [
+            (side, columns[side][:1] if is_edge else columns[side])
+            for side in (slice(0, self.inside.start), slice(self.inside.stop, None))
+            if len(columns[side])
         ]
 
     def dtype_of(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -139,14 +152,19 @@ class PaddedRows:
             first: the first row.
             out: (rows, padded width, C).
         """
+        if out.size < GATHERED and first == 0 and self.pixels is not None:
+            # One call of numpy and 0.6 us for an image of 8x8, where all steps below take 6.
+            index = self.pixels[: len(out)]
+            out[...] = image.reshape(-1, image.shape[2]).take(index, axis=0)
+            if self.has_fill:
+                out[index == OUTSIDE] = self.fill
+            return
         # Rows that follow each other in the image are read where they lie; to gather all rows of a
-        # strip first takes as long again, but less than two steps more if it is small.
+        # strip first takes as long again.
         begin = end = 0
         if not self.gapless[0]:
             top, height = self.geometry.pads.top, self.geometry.input_shape[0]
             begin, end = (min(max(place - first, 0), len(out)) for place in (top, top + height))
-            if end - begin < len(out) and out.size < GATHERED:
-                begin = end = 0
         if begin < end:
             self.copy_columns(image[first + begin - top : first + end - top], out[begin:end])
         for start, stop in ((0, begin), (end, len(out))):
@@ -155,6 +173,18 @@ class PaddedRows:
                 self.copy_columns(image[index], out[start:stop])
                 if self.has_fill:
                     out[start:stop][index == OUTSIDE] = self.fill
+
+    @cached_property
+    def pixels(self) -> NDArray[np.intp] | None:
+        """The index of the pixel that each place of a small image shows, or None for others."""
+        rows = self.geometry.padded_shape[0]
+        if self.gapless[0]:
+            rows = self.geometry.output_shape[0] * self.geometry.kernel[0]
+        if rows * len(self.columns) > GATHERED:
+            return None
+        lines = self.index(0, rows)[:, np.newaxis]
+        places = lines * self.geometry.input_shape[1] + self.columns
+        return np.where((lines == OUTSIDE) | (self.columns == OUTSIDE), OUTSIDE, places)
 
     def copy_columns(self, source: NDArray[np.generic], out: NDArray[np.generic]) -> None:
         """Copy whole rows of an image, and the border on their left and right."""

@@ -12,13 +12,14 @@ on a float32 image of 512x512 with one such value, in float64; it takes 2.9 ms t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import OUTLIER, SINGLE, ImageInfo
-from convcli.core.methods.base import SumMethod, Workspace
+from convcli.core.methods.base import SumMethod, Workspace, borrow, give_back
 from convcli.core.nonfinite import LeftOut
 from convcli.core.padding import PaddedImage
 from convcli.core.plan import Plan
@@ -27,51 +28,84 @@ from convcli.core.precision import Precision, has_outliers
 Array = NDArray[Any]
 
 
-def sum_strip(
-    plan: Plan, padded: PaddedImage, first: int, rows: int, workspace: Workspace
-) -> Array:
-    """Return the sums of some output rows, in the workspace's memory.
+def borrow_strip(plan: Plan, rows: int, result: Array | None) -> Strip:
+    """Return a strip that no other thread uses.
 
     Args:
         plan: methods to try, and geometry.
-        padded: the image.
-        first: padded row that the strip begins with.
+        rows: number of output rows.
+        result: where the finished values will be, if there is a place for them.
+    """
+    # A plan that is new may be used once only: fresh memory would cost it 50 us.
+    if plan.keeps_strips and next(plan.uses):
+        try:
+            strip: Strip = plan.strips.pop()
+            return strip
+        except IndexError:
+            return Strip(plan, rows, Workspace(), is_kept=True)
+    workspace = borrow()
+    workspace.result = result
+    return Strip(plan, rows, workspace)
+
+
+def give_back_strip(strip: Strip) -> None:
+    """Keep a strip, or only its workspace, for later calls."""
+    if strip.is_kept:
+        strip.plan.strips.append(strip)
+    else:
+        give_back(strip.workspace)
+
+
+class Strip:
+    """The memory of a strip, and what sums the windows of the values that are copied there.
+
+    Args:
+        plan: methods to try, and geometry.
         rows: number of output rows.
         workspace: holds the strip and the sums.
-    """
-    strip = _Strip(plan, padded, first, rows, workspace)
-    for method in plan.methods:
-        sums = strip.sums(method)
-        if sums is not None:
-            return sums
-    raise AssertionError("the last method sums every strip")
-
-
-class _Strip:
-    """One strip; its arguments are those of :func:`sum_strip`.
+        is_kept: whether the plan keeps the strip.
 
     Attributes:
-        array: the rows that the method takes, (padded rows, padded width, C); those after
-            ``values`` are 0.
-        values: all that the windows read.
+        padded: the image that the strip is copied from.
+        first: padded row that the strip begins with.
+        values: all that the windows read, (padded rows, padded width, C).
+        sum_windows: sums them by one method.
         left_out: what is not finite; None until such values are found.
     """
 
-    array: Array
+    padded: PaddedImage
+    first: int
     values: Array
+    sum_windows: Callable[[], Array | None]
+    left_out: LeftOut | None
 
     def __init__(
-        self, plan: Plan, padded: PaddedImage, first: int, rows: int, workspace: Workspace
+        self, plan: Plan, rows: int, workspace: Workspace, *, is_kept: bool = False
     ) -> None:
-        self.plan, self.padded, self.first = plan, padded, first
-        self.rows, self.workspace = rows, workspace
-        self.left_out: LeftOut | None = None
+        self.plan, self.rows, self.workspace, self.is_kept = plan, rows, workspace, is_kept
+        self.is_exact = plan.types.is_exact
+        self.bound: dict[SumMethod, tuple[Array, Array, Callable[[], Array | None]]] = {}
 
-    def sums(self, method: SumMethod) -> Array | None:
+    def sum(self, padded: PaddedImage, first: int) -> Array:
+        """Return the sums of some output rows, in the workspace's memory."""
+        self.padded, self.first, self.left_out = padded, first, None
+        for method in self.plan.methods:
+            sums = self._sums(method)
+            if sums is not None:
+                del self.padded  # a strip may be kept longer than the image
+                return sums
+        raise AssertionError("the last method sums every strip")
+
+    def _sums(self, method: SumMethod) -> Array | None:
         """Return the sums by one method, or None if it is not accurate."""
-        self._copy(method)
-        if self.plan.types.is_exact or method.sums_all:
-            return method.sums(self.array, self.rows, self.workspace)
+        try:
+            self.values, rest, self.sum_windows = self.bound[method]
+        except KeyError:
+            self.values, rest, self.sum_windows = self.bound[method] = self._bind(method)
+        rest[...] = 0
+        self.padded.copy(self.first, self.values)
+        if self.is_exact or method.sums_all:
+            return self.sum_windows()
         low, high = self._known_ends(method) or self._ends()
         if not math.isfinite(high - low):
             left_out = self._leave_out()
@@ -89,15 +123,13 @@ class _Strip:
             self.left_out.store(sums)
         return sums
 
-    def _copy(self, method: SumMethod) -> None:
-        """Copy the padded image's rows."""
+    def _bind(self, method: SumMethod) -> tuple[Array, Array, Callable[[], Array | None]]:
+        """Return memory for the padded image's rows and for those after them, and their sums."""
         windows = self.plan.windows
         shape = method.rows_needed(self.rows), windows.padded_shape[1], self.plan.channels
-        self.array = self.workspace.take("strip", shape, method.dtype or self.padded.dtype)
+        array = self.workspace.take("strip", shape, method.dtype or self.padded.dtype)
         needed = windows.rows_needed(self.rows)
-        self.values = self.array[:needed]
-        self.padded.copy(self.first, self.values)
-        self.array[needed:] = 0
+        return array[:needed], array[needed:], method.bind(array, self.rows, self.workspace)
 
     def _ends(self) -> tuple[float, float]:
         return float(self.values.min()), float(self.values.max())
@@ -128,7 +160,7 @@ class _Strip:
 
     def _double_sums(self, method: SumMethod) -> Array | None:
         """Return sums in float64, if they are finite and accurate."""
-        sums = method.sums(self.array, self.rows, self.workspace)
+        sums = self.sum_windows()
         if sums is None:
             return None
         measured = sums if self.left_out is None else sums * ~self.left_out.windows
@@ -139,23 +171,24 @@ class _Strip:
         self, method: SumMethod, precision: Precision, low: float, high: float
     ) -> Array | None:
         """Return sums in float32, if they are finite and accurate."""
-        scale = precision.scale(max(high, -low)) if self.values.dtype == SINGLE else 1.0
+        scale = precision.scale(max(high, -low))
+        if not scale or (scale != 1 and self.values.dtype != SINGLE):
+            return None
         if scale != 1:
             self.values *= SINGLE.type(scale)
             low, high = low * scale, high * scale
-        if precision.is_hopeless(max(high, -low)):
-            return None
         middle = precision.middle(low, high)
         if middle:
             self.values -= self.values.dtype.type(middle)
-        sums = method.sums(self.array, self.rows, self.workspace)
+        sums = self.sum_windows()
         if sums is None:
             return None
         if middle:
             sums += (precision.total or 0) * middle
         highest = max(high - middle, middle - low)
         without = None if self.left_out is None else self.left_out.windows
-        if precision.spread and has_outliers(self.values, highest):
+        even = not middle and low >= OUTLIER * highest
+        if precision.spread and not even and has_outliers(self.values, highest):
             accurate = self._is_accurate_beside_outliers(precision, sums, highest, without)
         else:
             accurate = precision.is_accurate(sums, highest, middle, without)

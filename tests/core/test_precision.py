@@ -86,13 +86,13 @@ def test_strips_that_cancel_are_summed_again(monkeypatch):
     """A bright, even image is too much for float32, unless its strips are centered first."""
     used = []
     for method in (ToeplitzMethod, DirectMethod, Im2colMethod):
-        whole = method.sums
+        whole = method.bind
 
-        def sums(self, strip, rows, space, whole=whole):
+        def bind(self, strip, rows, space, whole=whole):
             used.append((type(self).__name__, self.precision is not None))
             return whole(self, strip, rows, space)
 
-        monkeypatch.setattr(method, "sums", sums)
+        monkeypatch.setattr(method, "bind", bind)
     kernel = kernels("canceling", 7, 0)
     even = np.full((50, 50), 250, np.uint8)
     busy = images("u1", 100, 60, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli.core.precision import Precision
 from convcli.geometry import Geometry
+
+# One call of numpy: ``function(left, right, out)``. Functions of one input ignore ``right``.
+Call = tuple[Callable[..., Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
 KEPT_BYTES = 1 << 24  # most memory that one workspace keeps between calls
 
@@ -72,16 +77,31 @@ def give_back(workspace: Workspace) -> None:
         _free.append(workspace)
 
 
+def run_calls(calls: Iterable[Call]) -> None:
+    """Compute call by call."""
+    for function, left, right, out in calls:
+        function(left, right, out)
+
+
+def store(values: NDArray[Any], _: NDArray[Any], out: NDArray[Any]) -> None:
+    """Copy values, in another type or from a single one, as a :data:`Call`."""
+    out[...] = values
+
+
 class SumMethod:
     """One way to sum the windows of a strip.
+
+    A method defines :meth:`sums`, or :meth:`bind` if some of its work depends on the memory alone.
 
     Attributes:
         geometry: pads, stride, dilation and sizes.
         dtype: type of the strips; None for the image's.
+        is_bound: whether :meth:`bind` works something out, and in little memory.
     """
 
     geometry: Geometry
     dtype: np.dtype[Any] | None = None
+    is_bound: bool = False
 
     @property
     def sums_all(self) -> bool:
@@ -119,7 +139,18 @@ class SumMethod:
             (rows, W', C), or (rows, W', N) for a kernel that sums over channels. Integer sums have
             the accumulator's type. None for a strip that this method cannot sum.
         """
-        raise NotImplementedError
+        return self.bind(strip, rows, workspace)()
+
+    def bind(
+        self, strip: NDArray[Any], rows: int, workspace: Workspace
+    ) -> Callable[[], NDArray[Any] | None]:
+        """Return what sums the windows of the values that a strip holds whenever it is called.
+
+        Args:
+            strip, rows: as for :meth:`sums`.
+            workspace: the function uses some of its buffers whenever it is called.
+        """
+        return partial(self.sums, strip, rows, workspace)
 
     def magnitude(self, strip: NDArray[Any], rows: int, highest: float) -> float:
         """Return a smaller magnitude of a strip's values that bounds the error as well.

@@ -4,9 +4,11 @@ Where sums in float32 are not accurate enough, :mod:`convcli.core.strip_sums` tr
 The last, shift and accumulate in integers or float64, sums every strip.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -54,7 +56,7 @@ from convcli.errors import KernelError
 from convcli.geometry import Geometry, Pair
 
 # Costs in nanoseconds a pixel, by the bytes of a number; tests/benchmarks/crossovers.py measures
-# them.
+# them. They depend on the geometry, and a new kernel seldom has a new one: so most are remembered.
 PASS_COST = {1: 0.03, 2: 0.05, 4: 0.10, 8: 0.21}  # a pass over a strip
 MULTIPLY_COST = {4: 0.035, 8: 0.078}  # a multiplication of a banded product
 TURN_COST = 1.5  # to turn a value of a strip, or a sum
@@ -138,7 +140,7 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     Raises:
         KernelError: the requested method cannot sum this kernel.
     """
-    schedules = cache(partial(_schedules, problem.types, method, problem.geometry.stride))
+    schedules = _Schedules(problem.types, method, problem.geometry.stride)
     if problem.types.summed:
         return _bank_methods(problem, schedules, method)
     choose = partial(_plane_methods, problem, schedules, method)
@@ -170,14 +172,26 @@ class _AsNeeded(Sequence[SumMethod]):
         return sum(1 for _ in self)
 
 
-def _schedules(types: SumTypes, method: str, stride: Pair) -> list[TapSchedule]:
-    """Return the passes that sum each (C, kh, kw) filter of a bank, or one (kh, kw) kernel."""
-    weights = list(types.weights) if types.summed else [types.weights]
-    if method == "direct":
-        return [direct_schedule(kernel) for kernel in weights]
-    if method == "separable" and not types.summed:  # if it is not, two products may be near enough
-        return [separable_schedule(types.weights, stride) or direct_schedule(types.weights)]
-    return [shortest_schedule(kernel, stride) for kernel in weights]
+class _Schedules:
+    """The passes that sum each (C, kh, kw) filter of a bank, or one (kh, kw) kernel."""
+
+    def __init__(self, types: SumTypes, method: str, stride: Pair) -> None:
+        self.types, self.method, self.stride = types, method, stride
+
+    def __call__(self) -> list[TapSchedule]:
+        """Return the passes, which are planned once."""
+        return self._planned
+
+    @cached_property
+    def _planned(self) -> list[TapSchedule]:
+        weights = list(self.types.weights) if self.types.summed else [self.types.weights]
+        if self.method == "direct":
+            return [direct_schedule(kernel) for kernel in weights]
+        if self.method == "separable" and not self.types.summed:
+            # If it is not, two products may be near enough.
+            kernel = self.types.weights
+            return [separable_schedule(kernel, self.stride) or direct_schedule(kernel)]
+        return [shortest_schedule(kernel, self.stride) for kernel in weights]
 
 
 def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Iterator[Considered]:
@@ -234,8 +248,7 @@ def _plane_candidates(
     candidates = {"direct" if schedule.column is None else "separable": passes}
     floats = problem.exact_float() if types.is_exact else dtype
     if floats is not None:  # products are those of floats
-        bands = partial(_banded_cost, floats.itemsize)
-        cost, axis = _cheapest_layout(geometry, floats, bands)
+        cost, axis = _banded_choice(geometry, floats)
         candidates["toeplitz"] = Candidate(cost, partial(_banded_method, problem, axis, floats))
         cost = _products_cost(geometry, floats.itemsize)
         if schedule.column is None or cost < passes.cost:
@@ -246,10 +259,7 @@ def _plane_candidates(
     # Integers of 64 bits are seldom exact in floats.
     fine = problem.image.dtype.itemsize < 8 or problem.image.dtype.kind == "f" or method == "fft"
     if fine and problem.fft_is_exact():
-        transforms = 1 + geometry.stride[0] * geometry.stride[1]
-        calls = CALLS["transform"] / math.prod(geometry.output_shape)
-        cost = transforms * (TRANSFORM_COST * tile_overlap(geometry) + calls)
-        candidates["fft"] = Candidate(cost, partial(FftMethod, types, geometry))
+        candidates["fft"] = Candidate(_fft_cost(geometry), partial(FftMethod, types, geometry))
     return candidates
 
 
@@ -270,7 +280,7 @@ def _direct_candidate(
         return Candidate(cost, partial(DirectMethod, schedules, types, geometry, dtype, narrow))
 
     def make(types: SumTypes, geometry: Geometry) -> SumMethod:
-        schedules = cache(partial(_schedules, types, method, geometry.stride))
+        schedules = _Schedules(types, method, geometry.stride)
         return DirectMethod(schedules, types, geometry, dtype)
 
     return Candidate(cost, partial(TurnedMethod, axis, make, types, geometry, dtype))
@@ -369,12 +379,22 @@ def _product_factors(problem: Problem, dtype: np.dtype[Any]) -> Factors | None:
     return rank_one_factors(types.weights, TOLERANCES[dtype.itemsize])
 
 
+@lru_cache(maxsize=32)
+def _fft_cost(geometry: Geometry) -> float:
+    """Return the nanoseconds a value of the transforms of tiles."""
+    transforms = 1 + geometry.stride[0] * geometry.stride[1]
+    calls = CALLS["transform"] / math.prod(geometry.output_shape)
+    return transforms * (TRANSFORM_COST * tile_overlap(geometry) + calls)
+
+
+@lru_cache(maxsize=32)
 def _products_cost(geometry: Geometry, size: int) -> float:
     """Return the nanoseconds a value of both products of a separable kernel."""
     calls = 2 * CALLS["product"] / math.prod(geometry.output_shape)
     return MULTIPLY_COST[size] * count_multiplications(geometry) + 4 * PASS_COST[size] + calls
 
 
+@lru_cache(maxsize=32)
 def _pass_cost(geometry: Geometry, passes: int, dtype: np.dtype[Any]) -> tuple[float, int | None]:
     """Return the cost of passes over strips, as they lie or turned along an axis."""
 
@@ -384,6 +404,12 @@ def _pass_cost(geometry: Geometry, passes: int, dtype: np.dtype[Any]) -> tuple[f
         return passes * (PASS_COST[dtype.itemsize] * pitch + CALLS["pass"] / height) / width
 
     return _cheapest_layout(geometry, dtype, cost)
+
+
+@lru_cache(maxsize=32)
+def _banded_choice(geometry: Geometry, dtype: np.dtype[Any]) -> tuple[float, int | None]:
+    """Return the cost of banded products, with strips as they lie or turned along an axis."""
+    return _cheapest_layout(geometry, dtype, partial(_banded_cost, dtype.itemsize))
 
 
 def _banded_cost(size: int, geometry: Geometry) -> float:

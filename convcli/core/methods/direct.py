@@ -7,6 +7,8 @@ see :mod:`convcli.core.methods.taps` and :mod:`convcli.core.methods.passes`. A s
 first by :mod:`convcli.core.methods.polyphase`.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from functools import cached_property
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.dtypes import DOUBLE, SINGLE, SumTypes
-from convcli.core.methods.base import SumMethod, Workspace
+from convcli.core.methods.base import SumMethod, Workspace, run_calls
 from convcli.core.methods.passes import Passes
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.taps import TapSchedule
@@ -45,6 +47,7 @@ class DirectMethod(SumMethod):
     """
 
     dtype: np.dtype[Any]
+    is_bound = True
 
     def __init__(
         self,
@@ -87,14 +90,25 @@ class DirectMethod(SumMethod):
             how = "separable: a box and a rest, " if schedules[0].rest.any() else "separable: "
         return f"{how}{count_text(taps, 'tap')} in at most {cost} over {self.summed_in}"
 
-    def sums(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
-        """Sum the windows tap by tap."""
-        sums = self._sum_taps(strip, rows, workspace)
-        if self.dtype == DOUBLE and not math.isfinite(float(np.einsum("ijk->", sums))):
-            return self._without_overflow(strip, sums, rows, workspace)
-        return sums
+    def bind(
+        self, strip: NDArray[Any], rows: int, workspace: Workspace
+    ) -> Callable[[], NDArray[Any]]:
+        """Return what sums the windows tap by tap."""
+        sum_taps = self._bind_passes(strip, rows, workspace)
+        if self.dtype != DOUBLE:
+            return sum_taps
 
-    def _sum_taps(self, strip: NDArray[Any], rows: int, workspace: Workspace) -> NDArray[Any]:
+        def sum_doubles() -> NDArray[Any]:
+            sums = sum_taps()
+            if math.isfinite(float(np.einsum("ijk->", sums))):
+                return sums
+            return self._without_overflow(strip, sums, rows, workspace)
+
+        return sum_doubles
+
+    def _bind_passes(
+        self, strip: NDArray[Any], rows: int, workspace: Workspace
+    ) -> Callable[[], NDArray[Any]]:
         phases = Polyphase.of(strip, self.geometry, workspace, summed=self.types.summed)
         columns = self.geometry.output_shape[1]
         passes = self._passes.get(strip.shape)
@@ -103,12 +117,24 @@ class DirectMethod(SumMethod):
                 Passes(schedule, phases, self.geometry, rows, self.summed_in)
                 for schedule in self.schedules()
             ]
-        maps = []
+        bound = []
         for one in passes:
-            flat = one.sum(phases.planes, workspace)
-            sums = flat.reshape(rows, -1, phases.interleaved)[:, :columns]
-            maps.append(sums if len(passes) == 1 else sums.copy())
-        return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
+            calls, flat = one.bind(phases.planes, workspace)
+            bound.append((calls, flat.reshape(rows, -1, phases.interleaved)[:, :columns]))
+
+        def sum_taps() -> NDArray[Any]:
+            phases.fill()
+            if len(bound) == 1:
+                [(calls, sums)] = bound
+                run_calls(calls)
+                return sums
+            maps = []
+            for calls, sums in bound:
+                run_calls(calls)
+                maps.append(sums.copy())
+            return np.concatenate(maps, axis=2)
+
+        return sum_taps
 
     def _without_overflow(
         self, strip: NDArray[Any], sums: NDArray[Any], rows: int, workspace: Workspace
@@ -123,7 +149,7 @@ class DirectMethod(SumMethod):
         if excess <= 0:
             return sums
         sums = sums.copy()
-        divided = self._sum_taps(np.ldexp(strip, -excess), rows, workspace)
+        divided = self._bind_passes(np.ldexp(strip, -excess), rows, workspace)()
         np.ldexp(divided, excess, out=sums, where=~np.isfinite(sums))
         return sums
 

@@ -163,6 +163,7 @@ class FftMethod(SumMethod):
     ) -> None:
         """Store a strip's correlation, (rows, W', C), with the kernel of some spectra."""
         phases = Polyphase.of(strip, self.geometry, workspace, summed=True)
+        phases.fill()
         channels, down, across = phases.planes.shape[:3]
         planes = phases.planes.reshape(channels, down, across, -1, phases.pitch)
         index = phases.row_index, phases.column_index

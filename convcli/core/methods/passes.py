@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.methods.base import Workspace
+from convcli.core.methods.base import Call, Workspace, store
 from convcli.core.methods.polyphase import Polyphase
 from convcli.core.methods.taps import (
     Tap,
@@ -74,7 +74,7 @@ class Run(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One call: ``function(left, right, out=out)``. Functions of one input ignore ``right``."""
+    """One call of numpy, with places in buffers; see :data:`convcli.core.methods.base.Call`."""
 
     function: Callable[..., Any]
     left: Run
@@ -130,19 +130,21 @@ class Passes:
         self._add_groups(total, group_taps(schedule.rest), source, paired=paired)
         total.multiply(1)
 
-    def sum(self, planes: Flat, workspace: Workspace) -> Flat:
-        """Return the flat sums, (rows * pitch,), in the workspace's memory."""
+    def bind(self, planes: Flat, workspace: Workspace) -> tuple[list[Call], Flat]:
+        """Return the calls that sum planes, and the flat sums, (rows * pitch,)."""
         buffers = {
             name: workspace.take(name, (size,), self.dtype_of(name))
             for name, size in self.sizes.items()
         }
         buffers[PLANES] = planes.reshape(-1)
-        if not self.passes:
-            buffers[SUMS][...] = 0
+        calls: list[Call] = []
         for function, left, right, out in self.passes:
             other = buffers[right.buffer][right.values] if isinstance(right, Run) else right
-            function(buffers[left.buffer][left.values], other, out=buffers[out.buffer][out.values])
-        return buffers[SUMS]
+            results = buffers[out.buffer][out.values]
+            calls.append((function, buffers[left.buffer][left.values], other, results))
+        sums = buffers[SUMS]
+        zero = np.zeros((), sums.dtype)
+        return calls or [(store, zero, zero, sums)], sums
 
     def dtype_of(self, buffer: str) -> np.dtype[Any]:
         """Return the type of a buffer."""
@@ -189,7 +191,7 @@ class Passes:
         else:
             if self.dtype_of(COLUMN_SUMS) != self.dtype:
                 whole = Run.of(COLUMN_SUMS, 0, self.sizes[COLUMN_SUMS])
-                self.append(_convert, whole, whole, whole._replace(buffer=WIDE))
+                self.append(store, whole, whole, whole._replace(buffer=WIDE))
                 read = WIDE
             self._add_line(total, row, Source(read, along_row), step, doubled=doubles[1])
         total.sign *= sign
@@ -323,10 +325,6 @@ class _Total:
             self.passes.append(np.multiply, self.value, number, self.out)
         self.value, self.sign = self.out, 1
         return self.out
-
-
-def _convert(values: Flat, _: Flat, out: Flat) -> None:
-    out[...] = values
 
 
 def _add_up(values: Flat, _: Flat, out: Flat) -> None:

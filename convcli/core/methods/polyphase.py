@@ -29,6 +29,7 @@ class Polyphase(NamedTuple):
             channels, which then have planes of their own.
         row_index: where each row phase is in ``planes``; phases that no tap needs are left out.
         column_index: the same for column phases.
+        copies: parts of the planes, and the values that :meth:`fill` copies there.
     """
 
     planes: NDArray[Any]
@@ -36,12 +37,13 @@ class Polyphase(NamedTuple):
     interleaved: int
     row_index: dict[int, int]
     column_index: dict[int, int]
+    copies: list[tuple[NDArray[Any], Any]]
 
     @classmethod
     def of(
         cls, strip: NDArray[Any], geometry: Geometry, workspace: Workspace, *, summed: bool
     ) -> Polyphase:
-        """Split a (rows, padded width, C) strip.
+        """Allocate the planes of a (rows, padded width, C) strip; :meth:`fill` copies the values.
 
         With stride 1 and interleaved channels, the only plane is the strip itself; otherwise each
         plane is a copy that ends with a spare row of zeros. ``summed`` says whether the kernel
@@ -52,20 +54,28 @@ class Polyphase(NamedTuple):
         apart, interleaved = (channels, 1) if summed else (1, channels)
         index = _phase_index(*geometry.along(0)), _phase_index(*geometry.along(1))
         if (apart, down, across) == (1, 1, 1):
-            return cls(strip.reshape(1, 1, 1, -1), width * interleaved, interleaved, *index)
+            return cls(strip.reshape(1, 1, 1, -1), width * interleaved, interleaved, *index, [])
         counts = len(index[0]), len(index[1])
         shape = (apart, *counts, -(-rows // down) + 1, -(-width // across), interleaved)
         planes = workspace.take("phases", shape, strip.dtype)
         # The spare row, and the end of a phase that has a row or column less.
-        planes[:, :, :, -2:], planes[..., -1, :] = 0, 0
+        spare, ends = planes[:, :, :, -2:], planes[..., -1, :]
+        copies: list[tuple[NDArray[Any], Any]] = [(spare, 0), (ends, 0)]
         # One channel at a time: numpy copies long runs of single values faster than short pixels.
         for channel, (i, row), (j, column) in product(
             range(channels), index[0].items(), index[1].items()
         ):
             plane, lane = (channel, 0) if summed else (0, channel)
             part = strip[i::down, j::across, channel]
-            planes[plane, row, column, : part.shape[0], : part.shape[1], lane] = part
-        return cls(planes.reshape(*shape[:3], -1), shape[4] * interleaved, interleaved, *index)
+            whole = planes[plane, row, column, ..., lane]
+            copies.append((whole[: part.shape[0], : part.shape[1]], part))
+        flat = planes.reshape(*shape[:3], -1)
+        return cls(flat, shape[4] * interleaved, interleaved, *index, copies)
+
+    def fill(self) -> None:
+        """Copy the values that the strip holds now."""
+        for plane, part in self.copies:
+            plane[...] = part
 
 
 @lru_cache(maxsize=64)

@@ -95,6 +95,7 @@ class SeparableMethod(SumMethod):
         """Sum the windows channel by channel."""
         channels, width = strip.shape[2], self.geometry.output_shape[1]
         phases = Polyphase.of(strip, self.geometry, workspace, summed=channels > 1)
+        phases.fill()
         column, row = self.bands
         bands, blocks, item = -(-rows // self.rows), width // self.columns, self.dtype.itemsize
         halves = workspace.take("halves", (bands, blocks, self.rows, len(row)), self.dtype)

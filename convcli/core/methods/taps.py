@@ -168,10 +168,11 @@ def count_passes(weights: NDArray[Any]) -> int:
     >>> count_passes(np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]))
     7
     """
-    # The counts are not used; without them np.unique loads numpy.ma, which takes 8 ms.
-    magnitudes, _ = np.unique(np.abs(weights), return_counts=True)
-    factors = np.count_nonzero((magnitudes != 0) & (magnitudes != 1))
-    return int(np.count_nonzero(weights) + factors)
+    # Sorted, since np.unique takes three times as long.
+    magnitudes = np.sort(np.abs(weights), axis=None)
+    distinct = 1 + int(np.count_nonzero(magnitudes[1:] != magnitudes[:-1]))
+    free = sum(number in magnitudes for number in (0, 1))
+    return int(np.count_nonzero(weights)) + distinct - free
 
 
 def group_taps(kernel: NDArray[Any]) -> TapGroups:

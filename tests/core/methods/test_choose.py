@@ -393,6 +393,15 @@ def test_factors_whose_product_exceeds_64_bits_are_none():
     assert np.array_equal(np.outer(column, row), [[0.5, 1], [-1, -2]])
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-200, 1e200])
+def test_factors_whatever_the_first_weights_are(scale):
+    for column, row in [((0, 1, 2), (0, 3, 1)), ((1, -1, 7), (0, 0.3, 1)), ((1e-9, 1), (1, 1e9))]:
+        kernel = scale * np.outer(column, row)
+        assert np.allclose(np.outer(*rank_one_factors(kernel)), kernel, rtol=1e-13, atol=0)
+        kernel[-1, -1] *= 1 + 1e-9
+        assert rank_one_factors(kernel) is None
+
+
 @pytest.mark.parametrize("kind", ["u1", "f4", "f8"])
 @pytest.mark.parametrize("dilation", [1, (2, 1), (1, 2)])
 @pytest.mark.parametrize("sides", [(11, 11), (15, 31), (40, 9)])
