@@ -20,6 +20,9 @@ Frames = Literal["first", "all"]
 Subsampling = Literal["444", "422", "420"]
 Compression = Literal["none", "lzw", "deflate", "packbits", "zstd", "lzma"]
 Scale = Literal["common", "own"]
+ThemeName = Literal["screen", "slide", "paper", "dark"]
+Panel = Literal["input", "padded", "kernel", "products", "result"]
+Layout = Literal["row", "column", "grid"]
 Pooling = Literal["max", "avg"]
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 
@@ -37,6 +40,9 @@ FRAMES: tuple[Frames, ...] = get_args(Frames)
 SUBSAMPLINGS: tuple[Subsampling, ...] = get_args(Subsampling)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 SCALES: tuple[Scale, ...] = get_args(Scale)
+THEMES: tuple[ThemeName, ...] = get_args(ThemeName)
+PANELS: tuple[Panel, ...] = get_args(Panel)
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 ACTIVATION_NAMES: tuple[ActivationName, ...] = get_args(ActivationName)
 

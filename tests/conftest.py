@@ -178,6 +178,12 @@ def legible() -> Callable[[Figure], None]:
     return assert_legible
 
 
+@pytest.fixture
+def text_sizes() -> Callable[[Figure], list[float]]:
+    """Return the size in points of every text that a figure shows."""
+    return lambda figure: [text.get_fontsize() for text in visible_texts(figure)]
+
+
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_DPI = 60  # the references stay small
 

@@ -17,6 +17,7 @@ FLOORS = [
     "errors",
     "choices",
     "atomic",
+    "figure_options",
     "samples",
     "html",
     "geometry",
@@ -35,17 +36,11 @@ FLOORS = [
     "cli",
 ]
 ABOVE_ALL = {"__init__", "__main__"}
-NUMPY_ROOMS = set(FLOORS) - {
-    "errors",
-    "choices",
-    "atomic",
-    "samples",
-    "html",
-    "geometry",
-    "signals",
-    "batch",
-    "cli",
+NO_NUMPY = {
+    *("errors", "choices", "atomic", "figure_options", "samples", "html", "geometry", "signals"),
+    *("batch", "cli"),
 }
+NUMPY_ROOMS = set(FLOORS) - NO_NUMPY
 DRAWING = ("figure.py", "scene.py", "sheet.py")  # may use matplotlib in teaching/
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -8,6 +8,7 @@ from convcli.atomic import is_stream, refuse_existing
 from convcli.batch.inputs import Source
 from convcli.batch.options import OutputOptions
 from convcli.errors import ConvcliError, ImageError
+from convcli.figure_options import FigureOptions
 from convcli.filtering import Filter
 from convcli.geometry import Pair
 from convcli.images.formats import Format
@@ -26,6 +27,7 @@ class JobOptions(NamedTuple):
     reading: ReadOptions = ReadOptions()
     writing: WriteOptions = WriteOptions()
     outputs: OutputOptions = OutputOptions()
+    figure: FigureOptions = FigureOptions()
 
     def single_threaded(self) -> "JobOptions":
         """Return options that filter with one thread, unless a number of threads was given."""

@@ -178,7 +178,7 @@ class _JobRunner:
             self._write_image(each, target, filtered, totals, sheets)
             results.append((each, filtered))
         if options.outputs.show:
-            self.figure = draw_figure(self.name, image, results)
+            self.figure = draw_figure(self.name, image, results, self.options.figure)
         for summary in summaries:
             chosen = stacked if summary.kind == "stack" else results
             with self._skip_if_made(options.label, summary.path):

@@ -8,6 +8,7 @@ from typing import Any
 
 from convcli.batch.job import JobOptions, SummaryFile
 from convcli.batch.outputs import Target, base_name, write_result
+from convcli.figure_options import FigureOptions
 from convcli.filtering import Filter, Filtered
 from convcli.images.channels import stack_channels
 from convcli.images.formats import NPY
@@ -39,13 +40,13 @@ def write_summary(
         scale = options.outputs.scale or "common"
         figure = draw_results(results, title=base_name(name), scale=scale)
     else:
-        figure = draw_figure(name, image, results)
+        figure = draw_figure(name, image, results, options.figure)
     save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)
     return ()
 
 
-def draw_figure(name: str, image: ImageData, results: Results) -> Any:
+def draw_figure(name: str, image: ImageData, results: Results, options: FigureOptions) -> Any:
     """Return the figure of one input: the image, and each filter's kernels and feature map."""
     from convcli.plotting.filter_figure import draw_filtering
 
-    return draw_filtering(image, results, title=base_name(name))
+    return draw_filtering(image, results, title=base_name(name), options=options)

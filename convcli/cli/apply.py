@@ -21,6 +21,7 @@ from convcli.cli.options import (
     MAX_MEMORY,
     SCALE,
     MessageOptions,
+    check_figure_options,
     conv_options,
     figure_option,
     input_option,
@@ -28,6 +29,7 @@ from convcli.cli.options import (
     option_group,
     output_file_option,
     output_option,
+    panel_options,
     plot_option,
     read_options,
     speed_option,
@@ -35,6 +37,7 @@ from convcli.cli.options import (
 )
 from convcli.cli.types import FolderType, InputType, IntegerType, NumberType, PathType
 from convcli.errors import ExitCode, UsageError, shown
+from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions
 from convcli.images.options import ReadOptions, WriteOptions
 
@@ -57,6 +60,7 @@ input_options = option_group(
         "--include",
         multiple=True,
         metavar="PATTERN",
+        rare=True,
         help="Only files of this name, e.g. '*.jpg', or path, e.g. 'sub/*.jpg'. Repeatable.",
     ),
     input_option(
@@ -92,6 +96,7 @@ output_options = option_group(
         "--grid",
         type=PathType(),
         metavar="FILE",
+        rare=True,
         help="Draw all results of an input as one contact sheet.",
     ),
     SCALE,
@@ -102,7 +107,7 @@ output_options = option_group(
         rare=True,
         help="Write all maps of an input as one (H, W, N) array instead of images.",
     ),
-    figure_option("--show", is_flag=True, help="Show the figure in a window."),
+    figure_option("--show", is_flag=True, rare=True, help="Show the figure in a window."),
 )
 
 execution_options = option_group(
@@ -190,6 +195,7 @@ def _prepare_workers(
 @read_options
 @input_options
 @output_options
+@panel_options
 @write_options
 @output_option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
 @execution_options
@@ -209,6 +215,7 @@ def apply(
     reading: ReadOptions,
     search: InputOptions,
     outputs: OutputOptions,
+    figure: FigureOptions,
     writing: WriteOptions,
     execution: ExecutionOptions,
     messages: MessageOptions,
@@ -232,13 +239,14 @@ def apply(
     check_inputs(search, kernel_from_stdin=kernel_args.reads_stdin)
     check_execution_options(execution)
     kernel_args, reading = kernel_args.sampled(reading, inputs)
-    counted = (
-        messages.verbose or messages.json or bool(outputs.plot or outputs.grid or outputs.show)
-    )
+    draws = bool(outputs.plot or outputs.grid or outputs.show)
+    check_figure_options(figure, is_drawn=draws, advice="--plot FILE")
+    counted = messages.verbose or messages.json or draws
     filters = kernel_args.filters(conv, counted=counted)
     if search.matrix is not None:
         outputs = _matrix_outputs(outputs, several=len(filters) > 1 or messages.json)
-    options = JobOptions(filters, reading, writing, outputs)
+    figure = figure._replace(digits=writing.digits)
+    options = JobOptions(filters, reading, writing, outputs, figure)
     jobs = JobList(search, options)
     _check_outputs(jobs, outputs, writing, messages)
     if not messages.quiet:

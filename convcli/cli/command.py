@@ -23,7 +23,7 @@ GROUPS = {
     "Frames": "teaching",
     "Input": "images",
     "Output": "folders",
-    "Figures": "",
+    "Figures": "figures",
     "Speed": "speed",
     "Messages": "exit-codes",
     "Help": "",

@@ -16,6 +16,7 @@ TOPICS = (
     "borders",
     "ranges",
     "images",
+    "figures",
     "folders",
     "faults",
     "exit-codes",

@@ -11,6 +11,7 @@ from functools import partial, wraps
 from typing import Any, NamedTuple, cast
 
 import click
+from click.core import ParameterSource
 
 from convcli.batch.options import DEFAULT_MEMORY
 from convcli.choices import (
@@ -19,18 +20,24 @@ from convcli.choices import (
     CHANNELS,
     COMPRESSIONS,
     FRAMES,
+    LAYOUTS,
     MAX_PIXELS,
     OPERATIONS,
     RANGES,
     SCALES,
     SUBSAMPLINGS,
+    THEMES,
 )
 from convcli.cli.command import Option
 from convcli.cli.types import (
+    LIMITS,
     MEMORY,
+    PANEL_LIST,
     PERCENTILE_PAIR,
     SIZE,
+    TITLE_LIST,
     IntegerType,
+    NumberType,
     OutputType,
     PaddingType,
     PairType,
@@ -39,6 +46,7 @@ from convcli.cli.types import (
     WordType,
     completion_items,
 )
+from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, fill_value
 from convcli.images.options import ReadOptions, WriteOptions, check_read_options
 from convcli.signals import parse_range
@@ -345,3 +353,82 @@ SCALE = figure_option(
     show_default="common",
     help="Color scale: one for all tiles (common) or one per tile (own).",
 )
+
+_FIGURE = (
+    figure_option(
+        "--theme",
+        type=WordType(THEMES),
+        default="screen",
+        help="slide is 16:9, paper gray.",
+    ),
+    figure_option("--title", metavar="TEXT", help='Heading; "" for none.'),
+    figure_option("--cmap", metavar="NAME", rare=True, help="Colormap of matplotlib, e.g. gray."),
+    figure_option(
+        "--dpi", type=NumberType(20, 1200), metavar="N", rare=True, default=150.0,
+        help="Pixels per inch.",
+    ),
+    figure_option(
+        "--width", type=NumberType(2, 60), metavar="INCHES", rare=True,
+        show_default="by the theme",
+        help="Width of the page; text keeps its size.",
+    ),
+)  # fmt: skip
+_PANELS = (
+    figure_option(
+        "--panels",
+        type=PANEL_LIST,
+        show_default="input,kernel,result",
+        help="What is drawn: input, padded, kernel, result.",
+    ),
+    figure_option(
+        "--titles",
+        type=TITLE_LIST,
+        rare=True,
+        help='Titles of the panels, e.g. "Original,Transformed".',
+    ),
+    figure_option(
+        "--layout",
+        type=WordType(LAYOUTS),
+        rare=True,
+        show_default="row",
+        help="How the panels of a result stand.",
+    ),
+    figure_option(
+        "--no-axes", "axes", is_flag=True, flag_value=False, default=True, show_default=False,
+        rare=True, help="Leave out the numbers of rows and columns.",
+    ),
+    figure_option(
+        "--no-bars", "bars", is_flag=True, flag_value=False, default=True, show_default=False,
+        rare=True, help="Leave out the color bars.",
+    ),
+    figure_option(
+        "--limits", type=LIMITS, rare=True, help="Values at the ends of all color scales."
+    ),
+)  # fmt: skip
+figure_options = option_group("figure", FigureOptions, *_FIGURE)
+panel_options = option_group("figure", FigureOptions, *_FIGURE, *_PANELS)
+
+
+def check_figure_options(figure: FigureOptions, *, is_drawn: bool, advice: str) -> None:
+    """Check, before anything is read, the options of a figure.
+
+    Args:
+        figure: their values.
+        is_drawn: whether there is a figure.
+        advice: how the user gets one.
+
+    Raises:
+        UsageError: an option is on the command line and no figure is drawn, or no colormap has the
+            name of --cmap.
+    """
+    if is_drawn:
+        if figure.cmap is not None:
+            from convcli.plotting.style import check_cmap
+
+            check_cmap(figure.cmap)
+        return
+    context = click.get_current_context()
+    for param in context.command.params:
+        is_given = context.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+        if is_given and param.name in FigureOptions._fields and param.name != "digits":
+            raise click.UsageError(f"{param.opts[0]} is for figures; draw one with {advice}")

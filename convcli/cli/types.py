@@ -5,15 +5,17 @@ Everywhere ``AxB`` is width x height, and ``A,B`` is rows,columns.
 
 from __future__ import annotations
 
+import csv
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from convcli.choices import PADDINGS
+from convcli.choices import PADDINGS, PANELS, Panel
 from convcli.geometry import parse_padding, parse_pair, parse_position, parse_size
 from convcli.samples import complete_sample, is_sample
 from convcli.signals import PREFIX
@@ -209,7 +211,53 @@ def parse_percentiles(text: str) -> tuple[float, float]:
     return low, high
 
 
+def parse_panels(text: str) -> tuple[Panel, ...]:
+    """Read names of panels, separated by commas.
+
+    Raises:
+        ValueError: a panel has no such name.
+
+    >>> parse_panels("input, result")
+    ('input', 'result')
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in PANELS:
+            raise ValueError(f"{name!r} is no panel; the panels are {', '.join(PANELS)}")
+    return cast("tuple[Panel, ...]", names)
+
+
+def parse_titles(text: str) -> tuple[str, ...]:
+    """Read titles, separated by commas; quotes keep a comma in a title.
+
+    >>> parse_titles('Original, "Edges, thin"')
+    ('Original', 'Edges, thin')
+    """
+    return tuple(next(csv.reader([text], skipinitialspace=True), [""]))
+
+
+def parse_limits(text: str) -> tuple[float, float]:
+    """Read ``LOW,HIGH``, the values at the ends of color scales.
+
+    Raises:
+        ValueError: the text has another form, or LOW is not less than HIGH.
+
+    >>> parse_limits("-1,1")
+    (-1.0, 1.0)
+    """
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = 0.0
+    if not (low < high and math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(f"{text!r} is not two numbers in rising order such as -1,1")
+    return low, high
+
+
 SIZE = ParsedType("WxH", parse_size)
+PANEL_LIST = ParsedType("LIST", parse_panels, PANELS)
+TITLE_LIST = ParsedType("LIST", parse_titles)
+LIMITS = ParsedType("LOW,HIGH", parse_limits)
 POSITION = ParsedType("ROW,COL", parse_position)
 PERCENTILE_PAIR = ParsedType("LOW,HIGH", parse_percentiles)
 MEMORY = ParsedType("SIZE|P%", parse_memory)

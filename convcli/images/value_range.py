@@ -94,6 +94,20 @@ class ValueRange:
             "offset": (-mid, self.max_value - mid),
         }[self.range]
 
+    def ends(self) -> tuple[float, float] | None:
+        """Return the values that become pixel 0 and white; None for plain numbers and ``raw``.
+
+        ``abs`` maps magnitudes.
+
+        >>> ValueRange("offset", 255).ends()
+        (-128, 127)
+        """
+        if self.max_value is None or self.range == "raw":
+            return None
+        if self.range == "abs":
+            return 0, self.max_value
+        return (self.low, self.high) if self.range in SCALED_RANGES else self.limits()
+
     def apply(self, block: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the pixels of one strip into ``out``; ``block`` is not modified.
 
@@ -232,6 +246,7 @@ class ValueStats:
         decimals: how many decimals of minimum and maximum hold; None for all.
         dtype: the type of the values, if they are floats; None for integers.
         peak: the place of the maximum, if it was looked for.
+        ends: the values that became pixel 0 and white; None where values stay as they are.
 
     >>> stats = ValueStats(ValueRange("clip", 255))
     >>> stats.add(np.array([[-1, 0], [255, 300]]))
@@ -245,6 +260,7 @@ class ValueStats:
         self.decimals: int | None = None
         self.dtype: np.dtype[Any] | None = None
         self.peak: Peak | None = None
+        self.ends = value_range.ends()
         self._limits = value_range.limits()
         self._rounds = value_range.range != "percentile"
         self._count = 0

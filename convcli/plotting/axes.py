@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
@@ -17,16 +18,15 @@ from numpy.typing import NDArray
 
 from convcli.geometry import Pair
 from convcli.plotting.labels import bar_number, text_width
-from convcli.plotting.style import TICK_POINTS, Box
+from convcli.plotting.style import TICK_POINTS, Box, figure_options, theme
 
 WIDE = 2.5  # least ratio of width to height of an image with its color bar below
 MAX_TICKED = 16  # rows or columns of a grid with a tick at each
 TICK_LINE = TICK_POINTS * 1.6 / 72  # inches; height of one label of a vertical axis
 BAR_THICKNESS = 0.12  # inches
 
-_LARGEST_NUMBER, _SMALLEST_NUMBER = 11.0, 5.0  # points
-_NUMBER_SHARE = 0.8  # of a cell's width that its number may take
-_NUMBER_LINE = 1.4  # height of a cell's number with the space around it, in font sizes
+NUMBER_SHARE = 0.8  # of a cell's width that its number may take
+NUMBER_LINE = 1.4  # height of a cell's number with the space around it, in font sizes
 _BAR_GAP, _BAR_GAP_BELOW = 0.08, 0.32  # inches from an image to its bar
 
 
@@ -39,6 +39,7 @@ class DrawnImage:
     shape: Pair  # rows, columns
     texts: tuple[str, ...] = ()  # the numbers in the cells, row by row; none for an image
     widest: float = 0.0  # inches at 1 point of the widest number in all grids of one font size
+    hatched: NDArray[np.bool_] | None = None  # cells whose numbers stand on hatching
 
     @property
     def axes(self) -> Axes:
@@ -80,22 +81,31 @@ def shape_box(axes: Axes, ratio: float) -> None:
     axes.apply_aspect()
 
 
-def write_numbers(drawn: Sequence[DrawnImage]) -> None:
-    """Write the numbers of each grid in one size, or none where they would not be legible."""
+def write_numbers(drawn: Sequence[DrawnImage]) -> bool:
+    """Write the numbers of each grid in one size, or none where they would not be legible.
+
+    Returns:
+        Whether the numbers of all grids are written.
+    """
+    all_fit = True
     for grid in drawn:
         if not grid.texts:
             continue
         axes, (rows, columns) = grid.axes, grid.shape
         width, height = axes.bbox.width / axes.figure.dpi, axes.bbox.height / axes.figure.dpi
-        by_width = width / columns * _NUMBER_SHARE / grid.widest
-        by_height = height / rows * 72 / _NUMBER_LINE
-        points = min(by_width, by_height, _LARGEST_NUMBER)
-        if points < _SMALLEST_NUMBER:
+        by_width = width / columns * NUMBER_SHARE / grid.widest
+        by_height = height / rows * 72 / NUMBER_LINE
+        points = min(by_width, by_height, theme().heading)
+        if points < theme().number:
+            all_fit = False
             continue
         style: dict[str, Any] = {"size": points, "ha": "center", "va": "center_baseline"}
         cells = zip(grid.texts, _contrasting(grid.image), strict=True)
         for cell, (text, color) in enumerate(cells):
             axes.text(cell % columns, cell // columns, text, color=color, **style)
+        if grid.hatched is not None:
+            clear_numbers(axes, grid.hatched)
+    return all_fit
 
 
 def _contrasting(image: AxesImage) -> list[str]:
@@ -126,17 +136,42 @@ def set_ticks(axes: Axes, rows: int, columns: int, *, inches: Box | None) -> Non
     """
     if max(rows, columns) <= MAX_TICKED:
         draw_cell_lines(axes, rows, columns)
-    if inches is None:
+    if inches is None or not figure_options().axes:
         axes.set(xticks=[], yticks=[])
         return
-    digits = text_width("0" * len(f"{columns}0"), TICK_POINTS)
-    room = (axes.xaxis, columns, inches[0] / digits), (axes.yaxis, rows, inches[1] / TICK_LINE)
+    points = theme().text
+    digits = text_width("0" * len(f"{columns}0"), points)
+    line = points * 1.6 / 72  # height of a label of the vertical axis
+    room = (axes.xaxis, columns, inches[0] / digits), (axes.yaxis, rows, inches[1] / line)
     for axis, cells, most_labels in room:
         if cells <= min(MAX_TICKED, most_labels):
             axis.set_ticks(range(cells))
+        elif most_labels < 2.5:
+            axis.set_ticks([0])
         else:
             steps = int(min(5, max(1, most_labels - 1)))  # one fewer than labels
             axis.set_major_locator(MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10]))
+
+
+def set_padded_ticks(axis: Axis, size: int, before: int, after: int, inches: float) -> None:
+    """Number the cells of a padded axis as those of the input, from 0 on.
+
+    Args:
+        axis: whose first padded cell is at 0.
+        size: cells of the input.
+        before: cells of padding before them.
+        after: cells of padding after them.
+        inches: the length of the axis.
+    """
+    cells, points = before + size + after, theme().text
+    widest = text_width(f"-{cells}0", points) if isinstance(axis, XAxis) else points * 1.6 / 72
+    places = list(range(-before, size + after))
+    if size > MAX_TICKED or cells * widest > inches:
+        steps = max(1, min(5, int((size - 1) / cells * inches / widest)))
+        locator = MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10])
+        ticks = [round(tick) for tick in locator.tick_values(0, size - 1)]
+        places = [tick for tick in ticks if 0 <= tick < size]
+    axis.set_ticks([place + before for place in places], labels=[str(place) for place in places])
 
 
 def draw_cell_lines(axes: Axes, rows: int, columns: int) -> None:
@@ -167,7 +202,7 @@ def add_colorbar(
     inset.set_axes_locator(locate)
     style: dict[str, Any] = {"orientation": "horizontal" if below else "vertical"}
     bar = axes.figure.colorbar(colors, cax=inset, ticks=list(ticks), format=bar_number, **style)
-    bar.set_label(label, fontsize=TICK_POINTS)
+    bar.set_label(label, fontsize=theme().text)
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:

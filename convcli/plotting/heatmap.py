@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.image import AxesImage
@@ -17,6 +20,9 @@ from numpy.typing import NDArray
 from convcli.geometry import size_text
 from convcli.plotting.axes import (
     BAR_THICKNESS,
+    MAX_TICKED,
+    NUMBER_LINE,
+    NUMBER_SHARE,
     WIDE,
     DrawnImage,
     add_colorbar,
@@ -26,8 +32,26 @@ from convcli.plotting.axes import (
     set_ticks,
     widest_text,
 )
-from convcli.plotting.labels import bar_number, cell_texts, format_short, wrap
-from convcli.plotting.style import DIVERGING, TICK_POINTS, Box, fit_box, page, style_context
+from convcli.plotting.image_panel import Bar
+from convcli.plotting.labels import (
+    bar_number,
+    cell_texts,
+    format_short,
+    line_count,
+    text_width,
+    wrap,
+)
+from convcli.plotting.page import Part, axes_at
+from convcli.plotting.style import (
+    Box,
+    figure_options,
+    fit_box,
+    page,
+    signed_colormap,
+    style_context,
+    theme,
+    unsigned_colormap,
+)
 
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
@@ -38,6 +62,7 @@ _SHORTEST, _LONGEST, _LONGEST_LINE = 1.2, 6.4, 11.0  # longer side of one map; o
 _LONGEST_OF_SEVERAL, _LONGEST_OF_MANY = 2.6, 1.3  # up to 16 maps, more than 16
 _TICKS, _BAR, _BAR_BELOW = 0.35, 1.05, 0.6  # room for ticks and color bars
 _MIN_WIDTH, _MIN_HEIGHT = 3.0, 0.4
+_BETWEEN = 0.12  # heat maps of one part
 
 _MAX_MAPS = 64
 _MAX_TICKED_MAPS = 16  # more maps have no numbered rows and columns
@@ -60,6 +85,17 @@ class HeatmapGroup(NamedTuple):
     maps: tuple[Heatmap, ...]
     limit: float
     divisor: float
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The numbers at the ends of the color bar, from 0 on where none is negative."""
+        is_signed = any(finite_extremes(heatmap.values)[0] < 0 for heatmap in self.maps)
+        return -self.limit if is_signed else 0.0, self.limit
+
+    @property
+    def colormap(self) -> Colormap:
+        """The colors of the numbers: white at 0 where some are negative."""
+        return signed_colormap() if self.ends[0] < 0 else unsigned_colormap()
 
     @property
     def unit(self) -> str:
@@ -125,7 +161,7 @@ def add_shared_colorbar(
     ticks = round_ticks(*image.get_clim())
     aspect = max(inches, 1.0) / BAR_THICKNESS
     bar = figure.colorbar(image, ax=list(grid), ticks=ticks, format=bar_number, aspect=aspect)
-    bar.set_label(unit, fontsize=TICK_POINTS)
+    bar.set_label(unit, fontsize=theme().text)
 
 
 def draw_kernels(
@@ -143,6 +179,106 @@ def draw_kernels(
     drawn = draw_heatmaps(grid, group, inches=map_inches, ticks=False)
     add_shared_colorbar(figure, grid, drawn[0].image, group.unit, inches=inches[1])
     return drawn
+
+
+def kernel_part(
+    group: HeatmapGroup, longest: float, *, title: str = "", caption: str = ""
+) -> Callable[[float], Part]:
+    """Return a function from a scale to one kernel as a part of a page, or several as a grid.
+
+    Args:
+        group: one or more heat maps.
+        longest: the longer side in inches at scale 1, of the kernel or of the grid.
+        title: above it.
+        caption: more lines below the title.
+    """
+    options = figure_options()
+    ends = group.ends
+    colors = ScalarMappable(Normalize(*ends), group.colormap)
+    ticks = round_ticks(*ends)
+    labels = [bar_number(tick) for tick in ticks]
+    bar = Bar(colors, ticks, labels, group.unit) if options.bars else None
+    widest = widest_text([text for heatmap in group.maps for text in heatmap.texts])
+    count = len(group.maps)
+    across = 1 if count == 1 else arrangement(count)[1]
+    down = math.ceil(count / across)
+
+    def cell_box(scale: float) -> Box:
+        """Return the width and height of one heat map."""
+        points, shape = theme().text, group.maps[0].values.shape
+        cell = max(widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+        has_numbers = bool(group.maps[0].texts) and max(shape) <= MAX_TICKED
+        if not has_numbers or count > 1:
+            return fit_box(shape, scale * longest / max(across, down), thinnest=0.1)
+        cell = scale * max(cell, min(longest / max(shape), _CELL))
+        return shape[1] * cell, shape[0] * cell
+
+    def draw(figure: Figure, left: float, top: float, box: Box, each: Box) -> list[DrawnImage]:
+        drawn = []
+        above = _name_height(group, each[0])
+        for number, heatmap in enumerate(group.maps):
+            row, column = divmod(number, across)
+            x, y = left + column * (each[0] + _BETWEEN), top + row * (each[1] + above + _BETWEEN)
+            axes = axes_at(figure, x, y + above, each)
+            image = draw_values(axes, heatmap.values, group)
+            set_ticks(axes, *heatmap.values.shape, inches=each if count == 1 else None)
+            if count > 1:
+                name = _name_lines(heatmap.title, each[0])
+                axes.set_title(name, fontsize=theme().text, pad=2)
+            texts = heatmap.texts if max(heatmap.values.shape) <= MAX_TICKED else ()
+            ratio = each[1] / each[0]
+            drawn.append(DrawnImage(image, ratio, heatmap.values.shape, texts, widest))
+        if bar is not None:
+            bar.draw(figure, left, top, box)
+        return drawn
+
+    def part(scale: float) -> Part:
+        each = cell_box(scale)
+        above = _name_height(group, each[0])
+        box = (
+            across * (each[0] + _BETWEEN) - _BETWEEN,
+            down * (each[1] + above + _BETWEEN) - _BETWEEN,
+        )
+        is_below, is_ticked = box[0] >= WIDE * box[1], options.axes and count == 1
+        digits = text_width(str(group.maps[0].values.shape[0]), theme().text)
+        beside = bar.space(below=is_below) if bar is not None else 0.0
+        return Part(
+            partial(draw, box=box, each=each),
+            box,
+            title,
+            caption,
+            left=(digits + 0.08) * is_ticked,
+            right=0.0 if is_below else beside,
+            below=(theme().line + 0.08) * is_ticked + beside * is_below,
+        )
+
+    return part
+
+
+def _name_height(group: HeatmapGroup, inches: float) -> float:
+    """Return the room that the names above several heat maps of this width need."""
+    if len(group.maps) == 1:
+        return 0.0
+    names = [_name_lines(heatmap.title, inches) for heatmap in group.maps]
+    return max(map(line_count, names)) * theme().line + 0.05
+
+
+def _name_lines(name: str, inches: float) -> str:
+    """Wrap the name of one of several heat maps."""
+    return wrap(name, inches + 0.8 * _BETWEEN, theme().text)
+
+
+def draw_values(axes: Axes, values: NDArray[np.generic], group: HeatmapGroup) -> AxesImage:
+    """Draw a matrix into axes in the colors of its group, without numbers."""
+    low, high = group.ends
+    return axes.imshow(
+        values.astype(np.float64),
+        cmap=group.colormap,
+        vmin=low,
+        vmax=high,
+        interpolation="nearest",
+        aspect="auto",
+    )
 
 
 def draw_with_bar(axes: Axes, group: HeatmapGroup, inches: Box, title: str = "") -> DrawnImage:
@@ -167,7 +303,7 @@ def draw_heatmaps(
     drawn = []
     for axes, (title, values, texts) in zip(grid, group.maps, strict=False):
         image = draw_weights(axes, values, group.limit, inches=inches if ticks else None)
-        axes.set_title(wrap(title, inches[0], TICK_POINTS), fontsize=TICK_POINTS, pad=3)
+        axes.set_title(wrap(title, inches[0], theme().text), fontsize=theme().text, pad=3)
         rows, columns = values.shape
         drawn.append(DrawnImage(image, rows / columns, (rows, columns), texts, widest))
     for axes in grid[len(group.maps) :]:
@@ -185,7 +321,7 @@ def draw_weights(
     rows, columns = values.shape
     image = axes.imshow(
         values.astype(np.float64),
-        cmap=DIVERGING,
+        cmap=signed_colormap(),
         vmin=-limit,
         vmax=limit,
         interpolation="nearest",
@@ -208,7 +344,7 @@ def kernel_heatmaps(kernels: Sequence[Kernel], *, most: int) -> HeatmapGroup:
         named_values += _channels(kernel, values, with_kernel=len(kernels) > 1)
     del named_values[most:]
     numbers = np.concatenate([values.ravel() for _, values in named_values])
-    texts = iter(cell_texts(numbers))
+    texts = iter(cell_texts(numbers, figure_options().digits))
     maps = tuple(
         Heatmap(name, values, tuple(islice(texts, values.size))) for name, values in named_values
     )

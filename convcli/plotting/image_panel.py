@@ -1,33 +1,50 @@
 """An image or matrix drawn into axes: thinned if large, numbered if small, with a color bar."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize, to_rgb
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError
-from convcli.geometry import Pair
+from convcli.geometry import Pads, Pair
 from convcli.plotting.axes import (
+    BAR_THICKNESS,
     MAX_TICKED,
+    NUMBER_LINE,
+    NUMBER_SHARE,
     WIDE,
     DrawnImage,
     add_colorbar,
     finite_extremes,
     round_ticks,
+    set_padded_ticks,
     set_ticks,
     widest_text,
 )
-from convcli.plotting.labels import cell_texts, text_width
-from convcli.plotting.style import DIVERGING, DPI, NAN_COLOR, THINNEST, Box, fit_box
+from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
+from convcli.plotting.page import Part, axes_at
+from convcli.plotting.style import (
+    NAN_COLOR,
+    THINNEST,
+    Box,
+    figure_options,
+    fit_box,
+    gray_colormap,
+    signed_colormap,
+    theme,
+)
+from convcli.plotting.window_marks import hatch_padding
 
 _MAX_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
-_CELL, _MIN_CELL = 0.6, 0.34  # inches; side of a numbered cell
-_NUMBER_POINTS = 7.0  # a cell has room for its number at about this size
+_CELL = 6.0  # side of a numbered cell at most, in sizes of the smallest text
+_BAR_GAP, _TICK = 0.08, 0.08  # inches: from an image to its bar; a tick with its gap
 _STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
 
 
@@ -68,6 +85,10 @@ class ImagePanel:
         most = _MAX_NUMBERED_LINE if min(self.shape) == 1 else MAX_TICKED
         return max(self.shape) <= most
 
+    def texts(self) -> tuple[str, ...]:
+        """Return the numbers in its cells, row by row; none for a large image or one of color."""
+        return tuple(cell_texts(self.pixels, figure_options().digits)) if self.numbered else ()
+
     def count(self, which: np.ufunc) -> int:
         """Count the values for which ``np.isnan`` or ``np.isinf`` is true, row by row."""
         if self.pixels.dtype.kind != "f":
@@ -84,9 +105,12 @@ def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
     """Return the ends of one color bar for panels with the same white and number of channels.
 
     Images run from 0 to white. Plain numbers run from the least to the greatest; where some of
-    one channel are negative, the range is symmetric about 0.
+    one channel are negative, the range is symmetric about 0. The option ``limits`` replaces both.
     """
     first = panels[0]
+    if limits := figure_options().limits:
+        largest = max(map(abs, limits))
+        return (-largest, largest) if limits[0] < 0 else limits
     if first.max_value is not None:
         return 0.0, float(first.max_value)
     extremes = [finite_extremes(row) for panel in panels for row in panel.pixels]
@@ -99,18 +123,20 @@ def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
     return low, high
 
 
-def panel_box(panel: ImagePanel, longest: float) -> Box:
+def panel_box(panel: ImagePanel, longest: float, scale: float = 1.0) -> Box:
     """Return the width and height in inches at which a panel is drawn.
 
-    A numbered matrix gets cells that are large enough for its numbers, and a strip may be longer
-    than ``longest``. Pixels are square unless one side would be too thin to see.
+    At scale 1 a numbered matrix gets cells that are large enough for its numbers, and a strip may
+    be longer than ``longest``. Pixels are square unless one side would be too thin to see.
     """
     if max(panel.shape) >= WIDE * min(panel.shape):
         longest *= _STRIP_FACTOR
     if not panel.numbered:
-        return fit_box(panel.shape, longest)
-    widest = max(text_width(text, _NUMBER_POINTS) for text in cell_texts(panel.pixels))
-    cell = min(_CELL, max(longest / max(panel.shape), _MIN_CELL, widest))
+        return fit_box(panel.shape, scale * longest)
+    points = theme().text
+    widest = max(text_width(text, points) for text in panel.texts()) / NUMBER_SHARE
+    usual = min(_CELL * points / 72, longest / max(panel.shape))
+    cell = scale * max(usual, widest, points * NUMBER_LINE / 72)
     rows, columns = panel.shape
     return max(columns * cell, THINNEST), max(rows * cell, THINNEST)
 
@@ -130,6 +156,169 @@ def display_notes(panels: Sequence[ImagePanel], inches: Box) -> list[str]:
     if infinite := sum(panel.count(np.isinf) for panel in panels):
         lines.append(f"{infinite} infinite, in the color of the bar's end")
     return lines
+
+
+class Bar(NamedTuple):
+    """A color bar: its colors, the places of its ticks with their labels, and its unit."""
+
+    colors: ScalarMappable
+    ticks: Sequence[float]
+    labels: Sequence[str]
+    unit: str
+
+    def space(self, *, below: bool) -> float:
+        """Return the inches from the box of an image to the far edge of the bar's label."""
+        points, line = theme().text, theme().line
+        labels = line if below else max(text_width(label, points) for label in self.labels)
+        return _BAR_GAP + BAR_THICKNESS + _TICK + labels + line
+
+    def draw(self, figure: Figure, left: float, top: float, box: Box) -> None:
+        """Draw it right of a box, or below a wide one, exactly as long as the box."""
+        width, height = box
+        is_below = width >= WIDE * height
+        place: tuple[float, float, Box] = (
+            left + width + _BAR_GAP,
+            top,
+            (BAR_THICKNESS, height),
+        )
+        if is_below:
+            tick_labels = theme().line + _TICK if figure_options().axes else 0.0
+            place = left, top + height + _BAR_GAP + tick_labels, (width, BAR_THICKNESS)
+        bar = figure.colorbar(
+            self.colors,
+            cax=axes_at(figure, *place),
+            orientation="horizontal" if is_below else "vertical",
+        )
+        length = width if is_below else height
+        step = self._step(length, below=is_below)
+        bar.set_ticks(list(self.ticks[::step]), labels=list(self.labels[::step]))
+        bar.set_label(self.unit)
+        bar.outline.set_linewidth(0.5)
+
+    def _step(self, length: float, *, below: bool) -> int:
+        """Return which of the ticks have labels, so that labels do not touch."""
+        points, count = theme().text, len(self.ticks)
+        each = theme().line
+        if below:
+            each = max(text_width(f"{label}  ", points) for label in self.labels)
+        for step in range(1, count):
+            if (count - 1) % step == 0 and ((count - 1) // step + 1) * each <= length:
+                return step
+        return max(count - 1, 1)
+
+
+def value_bar(
+    panel: ImagePanel,
+    ends: tuple[float, float],
+    *,
+    unit: str = "value",
+    mapped: tuple[float, float] | None = None,
+) -> Bar | None:
+    """Return the color bar of a panel of one channel; None for colors, which nobody can read off.
+
+    Args:
+        panel: what is drawn.
+        ends: from `common_range`.
+        unit: of plain numbers; pixels are called so.
+        mapped: the values that became pixel 0 and white, where these are not the pixels
+            themselves; the labels give both.
+    """
+    if panel.pixels.ndim == 3:
+        return None
+    colors = ScalarMappable(Normalize(*ends), value_colormap(ends[0]))
+    ticks = bar_ticks(panel, ends)
+    labels = [bar_number(tick) for tick in ticks]
+    if panel.max_value is not None:
+        unit = "pixel"
+    if panel.max_value is not None and mapped is not None and mapped != ends:
+        white = panel.max_value
+        low, high = mapped
+        ticks = [0.0, float(white // 2 + 1), float(white)]
+        values = [low + (high - low) * tick / white for tick in ticks]
+        if high - low == white:  # a shift, which is exact
+            values[1] = round(values[1])
+        labels = [
+            f"{int(tick)} = {format_short(value, 4)}"
+            for tick, value in zip(ticks, values, strict=True)
+        ]
+        unit = "pixel = value"
+    return Bar(colors, ticks, labels, unit)
+
+
+def image_part(
+    panel: ImagePanel,
+    longest: float,
+    *,
+    title: str = "",
+    caption: str = "",
+    ends: tuple[float, float] | None = None,
+    bar: Bar | None = None,
+    pads: Pads | None = None,
+) -> Callable[[float], Part]:
+    """Return a function from a scale to an image as a part of a page, with ticks and color bar.
+
+    Gray runs from black (0) to white. Plain numbers run from the least to the greatest or, where
+    some are negative, from blue through white (0) to red. NaN is magenta. An image with more
+    pixels than the page is thinned by the means of equal blocks; a smaller one is magnified
+    without interpolation.
+
+    Args:
+        panel: the image.
+        longest: its longer side in inches at scale 1.
+        title: above it.
+        caption: more lines below the title; what is misleading in the display is added.
+        ends: the values at the ends of its colors; None for its own.
+        bar: its color bar; None for none.
+        pads: the cells on each side that are padding, which is hatched; rows and columns are
+            numbered as without it.
+    """
+    low_high = common_range([panel]) if ends is None else ends
+    options = figure_options()
+    own_bar = bar if options.bars else None
+
+    def draw(figure: Figure, left: float, top: float, box: Box) -> list[DrawnImage]:
+        axes = axes_at(figure, left, top, box)
+        drawn = draw_pixels(axes, panel, box, low_high)
+        set_ticks(axes, *panel.shape, inches=box)
+        if pads is not None:
+            drawn = replace(drawn, hatched=_mark_padding(axes, panel.shape, pads, box))
+        if not options.axes:
+            axes.set_frame_on(False)
+        if own_bar is not None:
+            own_bar.draw(figure, left, top, box)
+        return [drawn]
+
+    def part(scale: float) -> Part:
+        box = panel_box(panel, longest, scale)
+        is_below = box[0] >= WIDE * box[1]
+        look = theme()
+        digits = text_width("-" * (pads is not None) + "0" * len(str(panel.shape[0])), look.text)
+        beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
+        last_label = text_width("0" * len(str(panel.shape[1])), look.text) / 2
+        notes = display_notes([panel], box)
+        return Part(
+            partial(draw, box=box),
+            box,
+            title,
+            "\n".join(filter(None, [caption, *notes])),
+            left=(digits + _TICK) * options.axes,
+            right=max(0.0 if is_below else beside, last_label * options.axes),
+            below=(look.line + _TICK) * options.axes + (beside if is_below else 0.0),
+        )
+
+    return part
+
+
+def _mark_padding(axes: Axes, shape: Pair, pads: Pads, box: Box) -> NDArray[np.bool_]:
+    """Hatch the padding of a padded image of this shape, and return which cells it is."""
+    rows, columns = shape[0] - pads.top - pads.bottom, shape[1] - pads.left - pads.right
+    hatch_padding(axes, (rows, columns), pads)
+    if figure_options().axes:
+        set_padded_ticks(axes.xaxis, columns, pads.left, pads.right, box[0])
+        set_padded_ticks(axes.yaxis, rows, pads.top, pads.bottom, box[1])
+    is_padding = np.ones(shape, bool)
+    is_padding[pads.top : pads.top + rows, pads.left : pads.left + columns] = False
+    return is_padding
 
 
 def draw_panel(axes: Axes, panel: ImagePanel, inches: Box) -> DrawnImage:
@@ -169,13 +358,13 @@ def draw_pixels(
         extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
         interpolation="hanning" if is_shrunk else "nearest",
     )
-    texts = tuple(cell_texts(panel.pixels)) if panel.numbered else ()
+    texts = panel.texts()
     return DrawnImage(image, height / width, panel.shape, texts, widest_text(texts))
 
 
 def value_colormap(low: float) -> Colormap:
     """Return gray, or blue through white to red if the least value is negative."""
-    return colormaps[DIVERGING if low < 0 else "gray"].with_extremes(bad=NAN_COLOR)
+    return signed_colormap() if low < 0 else gray_colormap()
 
 
 def bar_colors(
@@ -205,7 +394,7 @@ def block_means(pixels: NDArray[np.generic], inches: Box) -> tuple[NDArray[np.fl
         The means, fewer than two for each pixel of the page along both axes, and whether they are
         still more than the page has pixels.
     """
-    most = [max(round(side * DPI), 1) for side in reversed(inches)]
+    most = [max(round(side * figure_options().dpi), 1) for side in reversed(inches)]
     (rows, columns), channels = pixels.shape[:2], pixels.shape[2:]
     down, across = max(1, rows // most[0]), max(1, columns // most[1])
     if down == across == 1:

@@ -14,6 +14,7 @@ from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from convcli.errors import shown
+from convcli.geometry import border_name
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
@@ -29,9 +30,9 @@ _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
 
 
 @lru_cache(maxsize=4096)
-def text_width(text: str, points: float) -> float:
+def text_width(text: str, points: float, weight: str = "normal") -> float:
     """Return the width in inches of one line of text."""
-    font = FontProperties(family="DejaVu Sans", size=points)
+    font = FontProperties(family="DejaVu Sans", size=points, weight=weight)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width) / 72
 
@@ -41,7 +42,7 @@ def line_count(text: str) -> int:
     return 1 + text.count("\n")
 
 
-def wrap(text: str, inches: float, points: float) -> str:
+def wrap(text: str, inches: float, points: float, weight: str = "normal") -> str:
     r"""Break a text into lines no wider than ``inches``.
 
     Lines break after spaces and after the joints of a file name, else between any two letters.
@@ -56,9 +57,10 @@ def wrap(text: str, inches: float, points: float) -> str:
     for line in text.split("\n"):
         lines.append("")
         for piece in _PIECE.findall(shown(line)):
-            fits = text_width(piece.rstrip(), points) <= inches
+            fits = text_width(piece.rstrip(), points, weight) <= inches
             for part in [piece] if fits else piece:  # a piece too wide breaks between its letters
-                if lines[-1] and text_width((lines[-1] + part).rstrip(), points) > inches:
+                line = (lines[-1] + part).rstrip()
+                if lines[-1] and text_width(line, points, weight) > inches:
                     lines.append("")
                 lines[-1] += part
     return "\n".join(line.rstrip() for line in lines)
@@ -93,19 +95,23 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def cell_texts(values: NDArray[np.generic]) -> list[str]:
+def cell_texts(values: NDArray[np.generic], digits: int | None = None) -> list[str]:
     """Write the numbers in the cells of a grid, row by row, with few digits.
 
-    All have the same number of decimals: the fewest that are exact, or else enough for three
-    significant digits of the largest. A number that would be rounded to 0 is written with one
-    digit and an exponent, so ``0`` is always exact.
+    All have the same number of decimals: ``digits``, or the fewest that are exact, or else enough
+    for three significant digits of the largest. Integers have none. A number that would be rounded
+    to 0 is written with one digit and an exponent, so ``0`` is always exact.
 
     >>> cell_texts(np.array([0.25, 0.125, 0])), cell_texts(np.array([1, 1e-7, 1 / 3]))
     (['0.250', '0.125', '0'], ['1.00', '1e-7', '0.33'])
+    >>> cell_texts(np.array([0.25, 1 / 3]), digits=1)
+    ['0.2', '0.3']
     """
     numbers = [value.item() for value in values.ravel()]
     if values.dtype.kind in "biu" and all(abs(number) < _MAX_FIXED for number in numbers):
         return [str(int(number)) for number in numbers]
+    if digits is not None:
+        return [_fixed(number, digits) for number in numbers]
     finite = [abs(number) for number in numbers if math.isfinite(number)]
     largest = max(finite, default=0.0)
     if largest and not _MIN_FIXED <= largest < _MAX_FIXED:
@@ -134,6 +140,40 @@ def _fixed(number: float, decimals: int) -> str:
 def _shorten_exponent(text: str) -> str:
     """Turn 1e-07 into 1e-7."""
     return re.sub(r"e([+-])0*(\d)", lambda m: "e" + m[1].strip("+") + m[2], text)
+
+
+def conv_facts(image_filter: Filter) -> list[str]:
+    """Return every option of a filter that is not the default, in words.
+
+    >>> from convcli.filtering import Filter
+    >>> from convcli.geometry import ConvOptions
+    >>> from convcli.kernels.spec import read_spec
+    >>> conv = ConvOptions(stride=2, padding=5, border="wrap")
+    >>> conv_facts(Filter("sobel-x", read_spec("sobel-x").kernels, conv=conv, range="abs"))
+    ['padding 5', 'border wrap', 'stride 2', 'range abs']
+    """
+    conv, usual = image_filter.conv, type(image_filter.conv)()
+    facts = ["convolve, kernel flipped"] * (conv.operation != usual.operation)
+    if conv.padding != usual.padding:
+        facts.append(f"padding {_option_text(conv.padding)}")
+    border = border_name(conv.border)
+    if border == "constant":
+        facts.append(f"border constant {format_short(conv.fill)}")
+    elif border != usual.border:
+        facts.append(f"border {border}")
+    for name in ("stride", "dilation"):
+        if (value := getattr(conv, name)) not in (1, (1, 1)):
+            facts.append(f"{name} {_option_text(value)}")
+    if image_filter.bias is not None:
+        facts.append(f"bias {format_short(image_filter.bias)}")
+    return facts + [f"range {image_filter.range}"] * (image_filter.range != "clip")
+
+
+def _option_text(value: object) -> str:
+    """Write a word, an integer, or integers that are all alike as one."""
+    if isinstance(value, tuple):
+        return str(value[0]) if len(set(value)) == 1 else ",".join(map(str, value))
+    return str(value)
 
 
 def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str]) -> str:

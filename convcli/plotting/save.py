@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from convcli.atomic import atomic_write
 from convcli.errors import UsageError, shown
-from convcli.plotting.style import DPI, style_context
+from convcli.plotting.style import style_context
 
 # Dates and version numbers are left out, so that equal figures make equal files.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -53,7 +53,7 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
     if file_format in ("jpg", "jpeg"):
         options["pil_kwargs"] = {"quality": _JPEG_QUALITY}
     with atomic_write(target, overwrite=overwrite) as file, style_context():
-        figure.savefig(file, format=file_format, dpi=DPI, **options)
+        figure.savefig(file, format=file_format, **options)
 
 
 def check_display() -> None:

@@ -1,15 +1,21 @@
-"""The look that all figures share: sizes, colors, and the empty page that they are drawn on."""
+"""The look that all figures share: text sizes, colors, and the size of the page."""
 
 import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from difflib import get_close_matches
+from typing import Any, NamedTuple
 
 import matplotlib
+from matplotlib import colormaps
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from convcli.errors import UsageError
+from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair
 from convcli.plotting.labels import line_count, wrap
 
@@ -24,43 +30,172 @@ HEADING_LINE = 0.2  # inches; height of a line of the title
 FOOTER_LINE = 0.15
 PAGE_PAD = 0.08  # inches; space around each part of a figure
 TITLE_MARGIN = 0.5  # inches; how much narrower than the page its title is
-THINNEST = 0.3  # inches; a thinner box could not be seen
-
 DIVERGING = "RdBu_r"
 SEQUENTIAL = "viridis"
+
+THINNEST = 0.3  # inches; a thinner box could not be seen
 NAN_COLOR = "magenta"
 
-_SETTINGS: Any = {  # matplotlib's versions type the keys differently
-    "figure.dpi": DPI,
-    "savefig.dpi": DPI,
-    "axes.titlesize": TITLE_POINTS,
-    "figure.titlesize": HEADING_POINTS,
-    "axes.linewidth": 0.6,
-    "xtick.labelsize": TICK_POINTS,
-    "ytick.labelsize": TICK_POINTS,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "text.parse_math": False,  # file names may hold dollar signs
-    "svg.hashsalt": "convcli",  # ids in an SVG are random without it
+
+class Theme(NamedTuple):
+    """Sizes and colors of a figure. Lengths are in inches, text sizes in points.
+
+    Attributes:
+        heading: size of a figure's title.
+        title: size of the title of one part.
+        text: size of all other text, at least; no text is smaller.
+        number: least size of the numbers in cells.
+        width: of the page, at most.
+        height: of the page, at most.
+        is_fixed: whether the page always has this width and height.
+        ink: color of text and lines.
+        faint: color of lines between cells, and of captions.
+        page: color of the page.
+        signed: colormap of numbers of both signs, with zero in its middle.
+        unsigned: colormap of numbers of one sign.
+    """
+
+    heading: float = 13.0
+    title: float = 10.5
+    text: float = 9.0
+    number: float = 9.0
+    width: float = 14.0
+    height: float = math.inf
+    is_fixed: bool = False
+    ink: str = "black"
+    faint: str = "0.45"
+    page: str = "white"
+    signed: str = "RdBu_r"
+    unsigned: str = "viridis"
+
+    @property
+    def line(self) -> float:
+        """Height of a line of the smallest text."""
+        return self.text * 1.35 / 72
+
+
+THEMES = {
+    "screen": Theme(),
+    "slide": Theme(
+        heading=24, title=17, text=14, number=14, width=40 / 3, height=7.5, is_fixed=True
+    ),
+    # In print, the ends of cividis differ in lightness: negative numbers are dark.
+    "paper": Theme(
+        heading=10,
+        title=8.5,
+        text=8,
+        number=8,
+        width=7.1,
+        height=9.5,
+        signed="cividis",
+        unsigned="cividis",
+    ),
+    "dark": Theme(ink="#e8e8e8", faint="#9a9a9a", page="#16181c"),
 }
+
+# Of figures that are not drawn on a page of `convcli.plotting.page`.
+_PLAIN = Theme(heading=11.0, title=9.0, text=7.0, number=5.0)
+
+# A viewer that lacks the first font takes another; the layout leaves room for wider letters.
+_FONTS = ["DejaVu Sans", "Verdana", "Liberation Sans", "Arial", "sans-serif"]
+_MONOSPACED = ["DejaVu Sans Mono", "Liberation Mono", "Consolas", "monospace"]
+
+_current: ContextVar[tuple[Theme, FigureOptions]] = ContextVar(
+    "current", default=(THEMES["screen"], FigureOptions())
+)
+
+
+def theme() -> Theme:
+    """Return the sizes and colors of the figure that is being drawn."""
+    return _current.get()[0]
+
+
+def figure_options() -> FigureOptions:
+    """Return the options of the figure that is being drawn."""
+    return _current.get()[1]
 
 
 @contextmanager
-def style_context() -> Iterator[None]:
-    """Apply matplotlib's defaults and convcli's settings while drawing or saving.
+def style_context(options: FigureOptions | None = None) -> Iterator[None]:
+    """Apply matplotlib's defaults, the theme and the options while drawing or saving.
 
     The user's own settings are restored afterwards. Letters that the font lacks, such as those of
     a Chinese file name, are drawn as boxes without a warning.
 
-    >>> with style_context():
-    ...     matplotlib.rcParams["figure.dpi"]
-    150.0
+    Raises:
+        UsageError: no colormap has the name of ``options.cmap``.
+
+    >>> with style_context(FigureOptions(theme="slide")):
+    ...     theme().text, matplotlib.rcParams["xtick.labelsize"]
+    (14, 14.0)
     """
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_SETTINGS)
-        yield
+    look = _PLAIN if options is None else THEMES[options.theme]
+    options = options or FigureOptions()
+    if options.cmap is not None:
+        check_cmap(options.cmap)
+        look = look._replace(signed=options.cmap, unsigned=options.cmap)
+    if options.width is not None:
+        look = look._replace(width=options.width)
+    token = _current.set((look, options))
+    try:
+        with matplotlib.rc_context(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(_settings(look, options))
+            yield
+    finally:
+        _current.reset(token)
+
+
+def _settings(look: Theme, options: FigureOptions) -> Any:
+    """Return matplotlib's settings; its versions type the keys differently."""
+    line = max(look.text / 15, 0.6) if look is not _PLAIN else 0.6
+    return {
+        "figure.dpi": options.dpi,
+        "savefig.dpi": "figure",
+        **({"font.size": look.text, "figure.titleweight": "bold"} if look is not _PLAIN else {}),
+        "font.sans-serif": _FONTS,
+        "font.monospace": _MONOSPACED,
+        "axes.titlesize": look.title,
+        "figure.titlesize": look.heading,
+        "axes.linewidth": line,
+        "xtick.labelsize": look.text,
+        "ytick.labelsize": look.text,
+        "xtick.major.width": line,
+        "ytick.major.width": line,
+        "text.parse_math": False,  # file names may hold dollar signs
+        "svg.hashsalt": "convcli",  # ids in an SVG are random without it
+        "svg.fonttype": "none",  # text stays text, which can be edited and searched
+        "pdf.fonttype": 42,
+        **dict.fromkeys(("figure.facecolor", "axes.facecolor"), look.page),
+        **dict.fromkeys(
+            ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"),
+            look.ink,
+        ),
+    }
+
+
+def check_cmap(name: str) -> None:
+    """Raise UsageError if matplotlib has no colormap of this name."""
+    if name not in colormaps:
+        close = get_close_matches(name, list(colormaps), 3)
+        advice = f"do you mean {' or '.join(close)}?" if close else "try gray, viridis or RdBu_r"
+        raise UsageError(f"--cmap: matplotlib has no colormap {name!r}; {advice}")
+
+
+def signed_colormap() -> Colormap:
+    """Return the colors of numbers of both signs; zero is in the middle."""
+    return colormaps[theme().signed].with_extremes(bad=NAN_COLOR)
+
+
+def gray_colormap() -> Colormap:
+    """Return black to white, or the colormap that the user has chosen."""
+    return colormaps[figure_options().cmap or "gray"].with_extremes(bad=NAN_COLOR)
+
+
+def unsigned_colormap() -> Colormap:
+    """Return the colors of weights that are never negative."""
+    return colormaps[theme().unsigned].with_extremes(bad=NAN_COLOR)
 
 
 def page(width: float, height: float, title: str = "", *, footer: Sequence[str] = ()) -> Figure:

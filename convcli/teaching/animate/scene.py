@@ -9,21 +9,19 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis, XAxis
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
 from convcli.geometry import Geometry, Pads, Pair, size_text
 from convcli.plotting.axes import (
     MAX_TICKED,
-    TICK_LINE,
     WIDE,
     DrawnImage,
     clear_numbers,
     draw_cell_lines,
     finalize_layout,
+    set_padded_ticks,
     widest_text,
 )
 from convcli.plotting.blit import EMPTY_COLOR, TEXT_SHARE, BlitCanvas, frame_page
@@ -35,7 +33,7 @@ from convcli.plotting.heatmap import (
     kernel_title,
 )
 from convcli.plotting.image_panel import ImagePanel, draw_panel
-from convcli.plotting.labels import cell_texts, line_count, text_width, wrap
+from convcli.plotting.labels import cell_texts, line_count, wrap
 from convcli.plotting.signal_plot import (
     KERNEL_INCHES,
     MAX_HEATMAPS,
@@ -55,7 +53,6 @@ from convcli.plotting.signal_plot import (
 from convcli.plotting.style import (
     DIVERGING,
     PAGE_PAD,
-    TICK_POINTS,
     TITLE_POINTS,
     Box,
     fit_box,
@@ -170,8 +167,8 @@ class ImageScene(BlitCanvas):
         self.maps = [figure.add_subplot(grid[row, 2]) for row in range(len(panels))]
         (rows, columns), pads = window.image.shape, window.pads
         drawn = [self._draw(self.input, padded, boxes[0], titles[0])]
-        _set_ticks(self.input.xaxis, columns, pads.left, pads.right, boxes[0][0])
-        _set_ticks(self.input.yaxis, rows, pads.top, pads.bottom, boxes[0][1])
+        set_padded_ticks(self.input.xaxis, columns, pads.left, pads.right, boxes[0][0])
+        set_padded_ticks(self.input.yaxis, rows, pads.top, pads.bottom, boxes[0][1])
         hatch_padding(self.input, (rows, columns), pads)
         drawn += draw_kernels(figure, grid[:, 1], group, boxes[1], titles[1])
         for axes, panel, map_title in zip(self.maps, panels, titles[2:], strict=True):
@@ -264,20 +261,6 @@ def _height(boxes: tuple[Box, Box, Box], titles: Sequence[str], maps: int) -> fl
     margins = _TICKS + _TITLE_LINE * max(map(line_count, titles)) + _BAR_BELOW * has_bar_below
     (_, input_height), (_, kernel_height), (_, map_height) = boxes
     return max(input_height + margins, kernel_height + margins, maps * (map_height + margins))
-
-
-def _set_ticks(axis: Axis, size: int, before: int, after: int, inches: float) -> None:
-    """Number the cells of a padded axis as those of the input, from 0 on."""
-    cells = before + size + after
-    is_x = isinstance(axis, XAxis)
-    widest = text_width(f"-{cells}0", TICK_POINTS) if is_x else TICK_LINE
-    places = list(range(-before, size + after))
-    if size > MAX_TICKED or cells * widest > inches:
-        steps = max(1, min(5, int((size - 1) / cells * inches / widest)))
-        locator = MaxNLocator(steps, integer=True, steps=[1, 2, 5, 10])
-        ticks = [round(tick) for tick in locator.tick_values(0, size - 1)]
-        places = [tick for tick in ticks if 0 <= tick < size]
-    axis.set_ticks([place + before for place in places], labels=[str(place) for place in places])
 
 
 class SignalScene(BlitCanvas):

@@ -1,5 +1,7 @@
 """--plot and --show."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -102,3 +104,42 @@ def test_there_is_no_window_without_a_display(apply, gray, monkeypatch, contents
     apply("-k", "outline", "gray.png", "--show").fails(2, "display", "--plot")
     apply("-k", "outline", "gray.png", "--show", "-o", "o.png").fails(2, "display")
     assert contents() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--theme", "dark"), ("--panels", "input"), ("--width", "5"), ("--no-axes", None)],
+)
+def test_an_option_of_figures_without_a_figure_is_refused(apply, gray, option, value):
+    ran = apply("-k", "blur", "gray.png", option, *filter(None, [value]))
+    assert (ran.code, ran.names) == (2, [])
+    assert f"Error: {option} is for figures; draw one with --plot FILE" in ran.err
+
+
+def test_a_theme_of_the_environment_needs_no_figure(apply, gray, monkeypatch):
+    monkeypatch.setenv("CONVCLI_APPLY_THEME", "dark")
+    assert apply("-k", "blur", "gray.png").code == 0
+
+
+def test_an_unknown_panel_lists_them(apply, gray):
+    ran = apply("-k", "blur", "gray.png", "--plot", "p.png", "--panels", "input,ouput")
+    assert ran.code == 2
+    assert "'ouput' is no panel; the panels are input, padded, kernel, products, result" in ran.err
+
+
+def test_an_unknown_colormap_is_refused_before_anything_is_read(apply):
+    ran = apply("-k", "blur", "missing.png", "--plot", "p.png", "--cmap", "virids")
+    assert ran.code == 2
+    assert "--cmap: matplotlib has no colormap 'virids'; do you mean viridis" in ran.err
+
+
+def test_width_and_dpi_give_the_pixels(apply, gray):
+    options = ("--plot", "p.png", "--width", "5", "--dpi", "60")
+    assert apply("-k", "blur", "gray.png", *options).code == 0
+    with Image.open("p.png") as figure:
+        assert figure.width == 300
+
+
+def test_text_in_svg_stays_text(apply, gray):
+    assert apply("-k", "blur", "gray.png", "--plot", "p.svg").code == 0
+    assert Path("p.svg").read_text().count("<text") > 10

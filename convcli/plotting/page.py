@@ -1,0 +1,341 @@
+"""A page of parts in rows: where each part stands, and what is left out where a page is full.
+
+Every length is known before anything is drawn: text is measured, and images take what is left. If a
+page is too small, the images shrink, then whole rows are left out; text never shrinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from convcli.plotting.axes import DrawnImage, write_numbers
+from convcli.plotting.labels import line_count, text_width, wrap
+from convcli.plotting.style import Box, figure_options, theme
+
+_EDGE = 0.15  # inches around a page
+_GAP = 0.16  # inches between parts, and between a title and its box
+_LINE = 1.35  # height of a line of text, in font sizes
+_SLACK = 1.08  # viewers of SVG may have a font with wider letters
+_LETTERS = 13  # of a title that a narrow part has room for in a line
+_SMALLEST_SCALE = 0.3
+_STEPS = 9  # of the search for the largest scale, which is then found to 1 %
+_NO_ROOM = "numbers are left out where they do not fit"
+_SCALED_UP = 4.0  # how much larger than planned images become to fill a page
+
+
+class Part(NamedTuple):
+    """A box on a page, and the text around it. Lengths are in inches.
+
+    Attributes:
+        draw: draws into a figure, given the box's distance from the left and the upper edge;
+            returns the images whose cells have numbers.
+        box: width and height.
+        title: above the box; it wraps to the width of the part.
+        caption: smaller lines below the title.
+        left: room for ticks at the left of the box.
+        right: room for a color bar at its right.
+        below: room for ticks and a bar below it.
+    """
+
+    draw: Callable[[Figure, float, float], Iterable[DrawnImage]]
+    box: Box
+    title: str = ""
+    caption: str = ""
+    left: float = 0.0
+    right: float = 0.0
+    below: float = 0.0
+
+    @property
+    def text_room(self) -> float:
+        """The width of its title: centered above the box, without what stands at its sides."""
+        letters = _LETTERS * text_width("n", theme().text)
+        return max(self.box[0] + 2 * min(self.left, self.right), letters)
+
+    @property
+    def width(self) -> float:
+        """The width that it takes on a page."""
+        box = self.box[0]
+        beside = max((self.text_room - box) / 2, 0.0)
+        return max(self.left, beside) + box + max(self.right, beside)
+
+    @property
+    def box_left(self) -> float:
+        """The distance of the box from the part's left edge."""
+        return max(self.left, (self.text_room - self.box[0]) / 2)
+
+
+Rows = Sequence[Sequence[Part]]
+
+
+class _Text(NamedTuple):
+    """Wrapped lines above a box, and their height."""
+
+    title: str
+    caption: str
+
+    @property
+    def height(self) -> float:
+        look, height = theme(), 0.0
+        if self.title:
+            height += line_count(self.title) * look.title * _LINE / 72
+        if self.caption:
+            height += line_count(self.caption) * look.text * _LINE / 72
+        return height + 0.5 * _GAP * bool(height)
+
+
+class _Line(NamedTuple):
+    """A row of parts with wrapped titles; lengths are in inches."""
+
+    parts: Sequence[Part]
+    texts: Sequence[_Text]
+
+    @property
+    def above(self) -> float:
+        """Height of the titles above the row's highest box, which others are centered on."""
+        highest = max(part.box[1] for part in self.parts)
+        return max(
+            max(text.height - (highest - part.box[1]) / 2, 0.0)
+            for part, text in zip(self.parts, self.texts, strict=True)
+        )
+
+    @property
+    def below(self) -> float:
+        """Height of ticks and bars below the row's highest box."""
+        highest = max(part.box[1] for part in self.parts)
+        return max(max(part.below - (highest - part.box[1]) / 2, 0.0) for part in self.parts)
+
+    @property
+    def height(self) -> float:
+        return self.above + max(part.box[1] for part in self.parts) + self.below
+
+
+def compose(
+    plan: Callable[[float], Rows],
+    *,
+    title: str = "",
+    facts: str = "",
+    footer: Sequence[str] = (),
+    unit: str = "rows",
+) -> Figure:
+    """Return a figure of parts in rows, as large as the theme's page allows.
+
+    Args:
+        plan: returns the parts for a scale of their boxes; 1 is the size that they have where
+            nothing limits it.
+        title: the heading; the option ``--title`` replaces it.
+        facts: a line below the heading.
+        footer: monospaced lines at the bottom.
+        unit: what a row is called where rows are left out.
+    """
+    look, options = theme(), figure_options()
+    fills = look.is_fixed or options.width is not None
+    heading = title if options.title is None else options.title
+    rows, left_out = _fitting(plan, heading, facts, footer, unit, fills=fills)
+    lines, columns = _wrapped(rows)
+    content = max(_line_width(line, columns) for line in lines)
+    width = (
+        look.width if fills else min(max(content + 2 * _EDGE, _least_width(heading)), look.width)
+    )
+    top_text = _top_text(heading, _joined(facts, left_out), width)
+    bottom_text = _bottom_text(footer, width)
+    needed = _height(lines, top_text, bottom_text)
+    height = look.height if look.is_fixed else needed
+    figure = Figure(figsize=(width, height), dpi=options.dpi)
+    top = _write_top(figure, top_text) + max(height - needed, 0) / 2
+    drawn: list[DrawnImage] = []
+    for line in lines:
+        left = (width - _line_width(line, columns)) / 2
+        drawn += _draw_line(figure, line, columns, left, top)
+        top += line.height + _GAP
+    _write_bottom(figure, bottom_text, top)
+    if not write_numbers(drawn) and _NO_ROOM not in facts:
+        return compose(plan, title=title, facts=_joined(facts, _NO_ROOM), footer=footer, unit=unit)
+    return figure
+
+
+def _joined(*facts: str) -> str:
+    return " · ".join(filter(None, facts))
+
+
+def _fitting(
+    plan: Callable[[float], Rows],
+    heading: str,
+    facts: str,
+    footer: Sequence[str],
+    unit: str,
+    *,
+    fills: bool,
+) -> tuple[Rows, str]:
+    """Return the rows at the largest scale that fits the page, and a word on rows left out."""
+    look = theme()
+
+    def fits(rows: Rows) -> bool:
+        lines, columns = _wrapped(rows)
+        wide = max(_line_width(line, columns) for line in lines) + 2 * _EDGE <= look.width + 1e-9
+        texts = _top_text(heading, facts, look.width), _bottom_text(footer, look.width)
+        return wide and _height(lines, *texts) <= look.height + 1e-9
+
+    low, high = _SMALLEST_SCALE, _SCALED_UP if fills else 1.0
+    if fits(rows := plan(high)):
+        return rows, ""
+    best = plan(low)
+    for _ in range(_STEPS):
+        middle = (low * high) ** 0.5
+        if fits(rows := plan(middle)):
+            low, best = middle, rows
+        else:
+            high = middle
+    count = len(best)
+    while len(best) > 1 and not fits(best):
+        best = best[:-1]
+    left_out = f"{len(best)} of {count} {unit}" if len(best) < count else ""
+    return best, left_out
+
+
+def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]:
+    """Wrap the titles; return the lines and, where all have as many parts, the columns' widths.
+
+    A column's widths are those at the left of its boxes' centers, and at their right.
+    """
+    columns = None
+    if len({len(row) for row in rows}) == 1:
+        columns = [
+            (
+                max(part.box_left + part.box[0] / 2 for part in column),
+                max(part.width - part.box_left - part.box[0] / 2 for part in column),
+            )
+            for column in zip(*rows, strict=True)
+        ]
+    lines = []
+    for row in rows:
+        texts = []
+        for number, part in enumerate(row):
+            room = part.text_room
+            if columns:
+                room = max(room, 2 * min(columns[number]))
+            room /= _SLACK
+            texts.append(
+                _Text(
+                    wrap(part.title, room, theme().title) if part.title else "",
+                    wrap(part.caption, room, theme().text) if part.caption else "",
+                )
+            )
+        lines.append(_Line(row, texts))
+    return lines, columns
+
+
+def _line_width(line: _Line, columns: list[tuple[float, float]] | None) -> float:
+    widths = [sum(column) for column in columns] if columns else [p.width for p in line.parts]
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _height(lines: Sequence[_Line], *texts: Sequence[tuple[str, float, str]]) -> float:
+    """Return the height of a page."""
+    rows = sum(line.height for line in lines) + _GAP * (len(lines) - 1)
+    text = sum(_text_height(lines, points) for each in texts for lines, points, _ in each)
+    return 2 * _EDGE + rows + text + _GAP * sum(map(bool, texts))
+
+
+def _text_height(text: str, points: float) -> float:
+    return line_count(text) * points * _LINE / 72
+
+
+def _least_width(heading: str) -> float:
+    """Return a width at which a short heading stays on one line."""
+    width = _SLACK * text_width(heading, theme().heading, "bold") + 2 * _EDGE
+    return min(width, 4.0) if heading else 0.0
+
+
+def _top_text(heading: str, facts: str, width: float) -> list[tuple[str, float, str]]:
+    """Return the wrapped texts above all parts, with their sizes and weights."""
+    look, room = theme(), (width - 2 * _EDGE) / _SLACK
+    texts = [(heading, look.heading, "bold"), (facts, look.title, "normal")]
+    return [
+        (wrap(text, room, points, weight), points, weight) for text, points, weight in texts if text
+    ]
+
+
+def _bottom_text(footer: Sequence[str], width: float) -> list[tuple[str, float, str]]:
+    """Return the monospaced lines, wrapped to the page."""
+    points = theme().text
+    letters = max(int((width - 2 * _EDGE) / (0.61 * points / 72)), 20)
+    lines = [
+        line[start : start + letters]
+        for line in footer
+        for start in range(0, max(len(line), 1), letters)
+    ]
+    return [("\n".join(lines), points, "normal")] if lines else []
+
+
+def _write_top(figure: Figure, texts: Sequence[tuple[str, float, str]]) -> float:
+    """Write heading and facts; return the inches from the page's top to the first row."""
+    height, top = figure.get_figheight(), _EDGE
+    for text, points, weight in texts:
+        figure.text(
+            0.5, 1 - top / height, text, size=points, weight=weight, ha="center", va="top",
+            linespacing=_LINE * 0.86,
+        )  # fmt: skip
+        top += _text_height(text, points)
+    return top + _GAP * bool(texts)
+
+
+def _write_bottom(figure: Figure, texts: Sequence[tuple[str, float, str]], top: float) -> None:
+    width, height = figure.get_size_inches()
+    for text, points, _ in texts:
+        letters = max(map(len, text.split("\n")))
+        left = max((width - letters * 0.61 * points / 72) / 2, _EDGE)
+        figure.text(
+            left / width, 1 - top / height, text, size=points, family="monospace", va="top",
+            linespacing=_LINE * 0.86,
+        )  # fmt: skip
+
+
+def _draw_line(
+    figure: Figure,
+    line: _Line,
+    columns: list[tuple[float, float]] | None,
+    left: float,
+    top: float,
+) -> list[DrawnImage]:
+    """Draw a row of parts at inches from the left and the top of the page."""
+    drawn: list[DrawnImage] = []
+    highest = max(part.box[1] for part in line.parts)
+    width, height = figure.get_size_inches()
+    if columns:
+        widths = [sum(column) for column in columns]
+        middles = [column[0] for column in columns]
+    else:
+        widths = [part.width for part in line.parts]
+        middles = [part.box_left + part.box[0] / 2 for part in line.parts]
+    starts = accumulate([left, *(each + _GAP for each in widths[:-1])])
+    for part, text, start, middle in zip(line.parts, line.texts, starts, middles, strict=True):
+        center = start + middle
+        box_top = top + line.above + (highest - part.box[1]) / 2
+        drawn += part.draw(figure, center - part.box[0] / 2, box_top)
+        bottom = box_top - 0.5 * _GAP
+        for lines, points, color in (
+            (text.caption, theme().text, theme().faint),
+            (text.title, theme().title, theme().ink),
+        ):
+            if lines:
+                place = center / width, 1 - bottom / height
+                figure.text(
+                    *place, lines, size=points, color=color, ha="center", va="bottom",
+                    linespacing=_LINE * 0.86,
+                )  # fmt: skip
+                bottom -= _text_height(lines, points)
+    return drawn
+
+
+def axes_at(figure: Figure, left: float, top: float, box: Box) -> Axes:
+    """Add axes of this box at inches from the left and the upper edge of the page."""
+    across, down = figure.get_size_inches()
+    width, height = box
+    return figure.add_axes(
+        (left / across, 1 - (top + height) / down, width / across, height / down)
+    )
