@@ -230,7 +230,10 @@ def test_nothing_loads_before_it_is_used(code, allowed):
     assert loaded_by(code) & (HEAVY | {"scipy", "cv2", "torch"}) <= allowed
 
 
-ALWAYS = {"batch", "choices", "cli", "errors", "geometry", "images", "samples", "signals"}
+ALWAYS = {
+    *("batch", "choices", "cli", "errors", "figure_options", "geometry", "images", "samples"),
+    "signals",
+}
 FILTERS = ALWAYS | {"atomic", "core", "filtering", "kernels"}
 TEACHES = FILTERS | {"teaching"}
 
@@ -241,7 +244,7 @@ TEACHES = FILTERS | {"teaching"}
     [
         (["size", "--n", "5", "--k", "3"], ALWAYS),
         (["samples"], ALWAYS),
-        (["manual"], ALWAYS - {"batch"}),
+        (["manual"], ALWAYS - {"batch", "figure_options"}),
         (["kernels", "list"], ALWAYS | {"kernels"}),
         (["kernels", "show", "sobel"], TEACHES - {"filtering"}),
         (["apply", "-k", "outline", "@camera", "-o", "out.png"], FILTERS | {"frames"}),

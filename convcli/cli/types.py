@@ -5,7 +5,6 @@ Everywhere ``AxB`` is width x height, and ``A,B`` is rows,columns.
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -233,6 +232,8 @@ def parse_titles(text: str) -> tuple[str, ...]:
     >>> parse_titles('Original, "Edges, thin"')
     ('Original', 'Edges, thin')
     """
+    import csv
+
     return tuple(next(csv.reader([text], skipinitialspace=True), [""]))
 
 
