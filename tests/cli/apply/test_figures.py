@@ -122,9 +122,9 @@ def test_a_theme_of_the_environment_needs_no_figure(apply, gray, monkeypatch):
 
 
 def test_an_unknown_panel_lists_them(apply, gray):
-    ran = apply("-k", "blur", "gray.png", "--plot", "p.png", "--panels", "input,ouput")
+    ran = apply("-k", "blur", "gray.png", "--plot", "p.png", "--panels", "input,inptu")
     assert ran.code == 2
-    assert "'ouput' is no panel; the panels are input, padded, kernel, products, result" in ran.err
+    assert "'inptu' is no panel; the panels are input, padded, kernel, products, result" in ran.err
 
 
 def test_an_unknown_colormap_is_refused_before_anything_is_read(apply):
