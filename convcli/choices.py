@@ -24,6 +24,7 @@ ThemeName = Literal["screen", "slide", "paper", "dark"]
 Panel = Literal["input", "padded", "kernel", "products", "result"]
 Layout = Literal["row", "column", "grid"]
 Pooling = Literal["max", "avg"]
+SizeForm = Literal["torch", "textbook"]
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
@@ -44,6 +45,7 @@ THEMES: tuple[ThemeName, ...] = get_args(ThemeName)
 PANELS: tuple[Panel, ...] = get_args(Panel)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+SIZE_FORMS: tuple[SizeForm, ...] = get_args(SizeForm)
 ACTIVATION_NAMES: tuple[ActivationName, ...] = get_args(ActivationName)
 
 BORDER_SYNONYMS: dict[str, Border] = {

@@ -16,6 +16,7 @@ from convcli.cli.options import (
     OVERWRITE,
     X,
     figure_option,
+    kernel_option,
     message_option,
     output_file_option,
     plot_option,
@@ -96,6 +97,7 @@ def list_kernels(
     """,
 )
 @click.argument("spec", type=KernelSpecType())
+@kernel_option("--weights", is_flag=True, help="Divide: 0.0625 in place of 1 and the divisor 16.")
 @message_option("--json", is_flag=True, help="Print JSON, which -k can read.")
 @output_file_option(
     metavar="FILE|-",
@@ -108,6 +110,7 @@ def list_kernels(
 def show_kernel(
     spec: str,
     x: SampleRange | None,
+    weights: bool,
     json: bool,
     output: str | None,
     plot: str | None,
@@ -134,6 +137,9 @@ def show_kernel(
     kernel_set = read_spec(spec, getattr(sys.stdin, "buffer", None), x)
     if x is not None and kernel_set.kernels[0].axis is None:
         raise UsageError("--x is for signals, such as signal:normal")
+    if weights:
+        divided = tuple(kernel.divided() for kernel in kernel_set.kernels)
+        kernel_set = kernel_set._replace(kernels=divided)
     if output is not None:
         _write(only_kernel(kernel_set), output, overwrite)
     if plot is not None:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import click
 
+from convcli.choices import SIZE_FORMS
 from convcli.cli.command import Command
 from convcli.cli.options import message_option, size_option
-from convcli.cli.types import PaddingType, PairType, ParsedType
+from convcli.cli.types import PaddingType, PairType, ParsedType, WordType
 from convcli.errors import GeometryError, prefix_errors
 from convcli.geometry import (
     Geometry,
@@ -130,6 +131,12 @@ def parse_layer(text: str) -> StackLayer:
     help="One layer of a stack, e.g. k=7,s=2. Repeatable.",
 )
 @message_option("--explain", is_flag=True, help="Also print the formula with the numbers put in.")
+@message_option(
+    "--form",
+    type=WordType(SIZE_FORMS),
+    default="torch",
+    help="Formula of --explain; textbook: (N - K + 2P)/S + 1.",
+)
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
 def size(
     size: InputSize,
@@ -139,6 +146,7 @@ def size(
     dilation: Pair,
     layers: tuple[StackLayer, ...],
     explain: bool,
+    form: str,
     json: bool,
 ) -> None:
     """Print the size of a feature map: floor((n + 2p - d(k-1) - 1)/s) + 1 on each axis.
@@ -151,6 +159,8 @@ def size(
     """
     if explain and json:
         raise click.UsageError("--explain is text and --json is data; choose one")
+    if form != "torch" and not (explain or layers):
+        raise click.UsageError("--form is the formula of --explain; give both")
     if layers:
         _check_layers_alone()
         stages = stack(size.shape, layers)
@@ -165,7 +175,7 @@ def size(
         click.echo(dumps(_data(geometry, **padded, **result)))
         return
     if explain:
-        click.echo("\n".join(_worked_formula(geometry)))
+        click.echo("\n".join(_worked_formula(geometry, form)))
     click.echo(size.write(geometry.output_shape))
 
 
@@ -189,7 +199,7 @@ def stack(shape: Pair, layers: Sequence[StackLayer]) -> list[StackStage]:
 def _check_layers_alone() -> None:
     """Refuse options that --layer gives for each layer."""
     context = click.get_current_context()
-    for name in ("kernel", "padding", "stride", "dilation", "explain"):
+    for name in ("kernel", "padding", "stride", "dilation", "explain", "form"):
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError(f"--layer has its own numbers; leave out --{name}")
 
@@ -238,24 +248,57 @@ def _stage_data(
     )
 
 
-def _worked_formula(geometry: Geometry) -> Iterator[str]:
+def _worked_formula(geometry: Geometry, form: str) -> Iterator[str]:
     """Yield the lines of the formula with the numbers put in, once where both axes are alike."""
-    pads = geometry.pads
-    columns = list(_worked_axis(geometry, 1, pads.left, pads.right))
-    rows = list(_worked_axis(geometry, 0, pads.top, pads.bottom))
-    yield "size = floor((n + p - d*(k - 1) - 1) / s) + 1, where p is the padding before and after"
-    if columns == rows:
-        yield from columns
+    work = _textbook_lines if form == "textbook" else _torch_lines
+    heading, columns = work(geometry, 1)
+    other, rows = work(geometry, 0)
+    if (heading, columns) == (other, rows):
+        yield from (heading, *columns)
+    elif heading == other:
+        yield from (heading, "columns:", *columns, "rows:", *rows)
     else:
-        yield from ("columns:", *columns, "rows:", *rows)
+        yield from ("columns:", heading, *columns, "rows:", other, *rows)
 
 
-def _worked_axis(geometry: Geometry, axis: int, before: int, after: int) -> Iterator[str]:
+def _torch_lines(geometry: Geometry, axis: int) -> tuple[str, list[str]]:
+    """Return the formula of torch, and its lines with the numbers of an axis."""
+    before, after = _pads(geometry, axis)
     n, k = geometry.input_shape[axis], geometry.kernel[axis]
     s, d = geometry.stride[axis], geometry.dilation[axis]
+    heading = (
+        "size = floor((n + p - d*(k - 1) - 1) / s) + 1, where p is the padding before and after"
+    )
+    first = f"     = floor(({n} + {before}+{after} - {d}*({k} - 1) - 1) / {s}) + 1"
+    return heading, [first, *_last_lines(geometry, axis)]
+
+
+def _textbook_lines(geometry: Geometry, axis: int) -> tuple[str, list[str]]:
+    """Return the formula of textbooks, which know no dilation and one padding for both ends."""
+    before, after = _pads(geometry, axis)
+    n, extent, s = geometry.input_shape[axis], geometry.extent[axis], geometry.stride[axis]
+    k, d = geometry.kernel[axis], geometry.dilation[axis]
+    symbols, numbers = "2P", f"2*{before}"
+    if before != after:
+        symbols, numbers = "P1 + P2", f"{before} + {after}"
+    heading = f"size = floor((N - K + {symbols}) / S) + 1"
+    lines = (
+        [] if d == 1 else [f"K    = {d}*({k} - 1) + 1 = {extent}, the extent of the dilated kernel"]
+    )
+    lines.append(f"     = floor(({n} - {extent} + {numbers}) / {s}) + 1")
+    return heading, [*lines, *_last_lines(geometry, axis)]
+
+
+def _pads(geometry: Geometry, axis: int) -> Pair:
+    """Return the padding before and after the pixels of an axis."""
+    pads = geometry.pads
+    return (pads.left, pads.right) if axis else (pads.top, pads.bottom)
+
+
+def _last_lines(geometry: Geometry, axis: int) -> Iterator[str]:
+    """Yield the lines after the one with the numbers; the last says which pixels are left out."""
     padded, unused = geometry.padded_shape[axis], geometry.unused[axis]
-    result = geometry.output_shape[axis]
-    yield f"     = floor(({n} + {before}+{after} - {d}*({k} - 1) - 1) / {s}) + 1"
+    result, s = geometry.output_shape[axis], geometry.stride[axis]
     yield f"     = floor({padded - geometry.extent[axis]} / {s}) + 1"
     yield f"     = {result - 1} + 1"
     yield f"     = {result}"

@@ -239,6 +239,14 @@ class Kernel:
             raise KernelError(f"{self.name}: the weights sum to 0 and cannot be normalized to 1")
         return self.with_divisor(total if INT64.min <= total <= INT64.max else float(total))
 
+    def divided(self) -> Kernel:
+        """Return the kernel with its weights as the matrix, and no divisor.
+
+        >>> Kernel([[1, 2, 1]], divisor=4).divided()
+        Kernel([[0.25, 0.5, 0.25]])
+        """
+        return self if self.divisor == 1 else self._replace(matrix=self.weights, divisor=1)
+
     def with_divisor(self, divisor: Number) -> Kernel:
         """Return the kernel with another divisor."""
         return self._replace(divisor=divisor)

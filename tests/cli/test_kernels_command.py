@@ -64,6 +64,27 @@ def test_show_as_json_is_a_kernel_that_can_be_read_again():
     assert json.loads(run("show", "-", "--json", stdin=text)) == data
 
 
+def test_weights_are_divided(convcli):
+    page = convcli("kernels", "show", "blur", "--weights").out.decode()
+    assert page.splitlines()[2:5] == [
+        "  0.0625 0.125 0.0625",
+        "   0.125  0.25  0.125",
+        "  0.0625 0.125 0.0625",
+    ]
+    assert "divisor    1\n" in page
+    assert (
+        convcli("kernels", "show", "1/3 2/3", "--weights", "--digits", "2")
+        .out.decode()
+        .splitlines()[2]
+        == "  0.33 0.67"
+    )
+    data = json.loads(convcli("kernels", "show", "sobel", "--weights", "--json").out)
+    assert data["kernels"][0]["matrix"] == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+    data = json.loads(convcli("kernels", "show", "luma", "--weights", "--json").out)
+    assert (data["matrix"], data["divisor"]) == ([[[0.299]], [[0.587]], [[0.114]]], 1)
+    assert convcli("kernels", "show", "1/8 1/4", "--weights", "-o", "-").out == b"0.125 0.25\n"
+
+
 def test_show_reads_standard_input():
     assert "  1 2 1\n" in run("show", "-", stdin="1 2 1\n")
 

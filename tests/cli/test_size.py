@@ -61,6 +61,61 @@ def test_explain_works_each_axis_where_they_differ():
     assert lines[-1] == "3x1"
 
 
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        (
+            "--n 224 --k 7 --p 3 --s 2",
+            [
+                "size = floor((N - K + 2P) / S) + 1",
+                "     = floor((224 - 7 + 2*3) / 2) + 1",
+                "     = floor(223 / 2) + 1",
+            ],
+        ),
+        (
+            "--n 5 --k 4 --p same",
+            [
+                "size = floor((N - K + P1 + P2) / S) + 1",
+                "     = floor((5 - 4 + 1 + 2) / 1) + 1",
+                "     = floor(4 / 1) + 1",
+            ],
+        ),
+        (
+            "--n 9 --k 3 --d 2",
+            [
+                "size = floor((N - K + 2P) / S) + 1",
+                "K    = 2*(3 - 1) + 1 = 5, the extent of the dilated kernel",
+                "     = floor((9 - 5 + 2*0) / 1) + 1",
+            ],
+        ),
+        (
+            "--n 9x5 --k 3x4 --p same",
+            [
+                "columns:",
+                "size = floor((N - K + 2P) / S) + 1",
+                "     = floor((9 - 3 + 2*1) / 1) + 1",
+            ],
+        ),
+    ],
+)
+def test_the_formula_of_textbooks(options, lines):
+    found = size(*options.split(), "--explain", "--form", "textbook").output.splitlines()
+    assert found[: len(lines)] == lines
+    general = size(*options.split(), "--explain").output.splitlines()
+    assert found[-1] == general[-1]
+    assert found[-4:-2] == general[-4:-2]
+
+
+def test_each_axis_has_the_formula_of_its_padding():
+    options = ["--n", "9x5", "--k", "3x4", "--p", "same", "--explain", "--form", "textbook"]
+    lines = size(*options).output.splitlines()
+    formulas = [line for line in lines if line.startswith("size")]
+    assert formulas == [
+        "size = floor((N - K + 2P) / S) + 1",
+        "size = floor((N - K + P1 + P2) / S) + 1",
+    ]
+
+
 def test_json_has_every_number():
     numbers = json.loads(
         size(
@@ -92,6 +147,8 @@ def test_json_has_every_number():
         ("--n 5 --k 3 --p -1", "'-1' is not one of same"),
         ("--n 5", "Missing option '--k'"),
         ("--n 5 --k 3 --explain --json", "choose one"),
+        ("--n 5 --k 3 --form textbook", "--form is the formula of --explain; give both"),
+        ("--n 5 --layer k=3 --form textbook", "--layer has its own numbers; leave out --form"),
     ],
 )
 def test_what_is_impossible_is_one_line_and_exit_code_2(arguments, said):
