@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from convcli.kernels.spec import KernelSet as KernelSet
     from convcli.teaching.chain.chain import Chain as Chain
     from convcli.teaching.chain.summary import ChainSummary as ChainSummary
+    from convcli.teaching.explain.chain_explanation import ChainExplanation as ChainExplanation
     from convcli.teaching.explain.explanation import Explanation as Explanation
     from convcli.teaching.learn.result import LearnResult as LearnResult
 
@@ -48,6 +49,7 @@ _HOMES = {
     "convcli.kernels.spec": "KernelSet",
     "convcli.teaching.chain.chain": "Chain",
     "convcli.teaching.chain.summary": "ChainSummary",
+    "convcli.teaching.explain.chain_explanation": "ChainExplanation",
     "convcli.teaching.explain.explanation": "Explanation",
     "convcli.teaching.learn.result": "LearnResult",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,26 +12,34 @@ import click
 from convcli.choices import ACTIVATION_NAMES
 from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, one_input, read_one, write_figure
-from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
+from convcli.cli.kernel_args import (
+    KernelArgs,
+    check_stdin,
+    explain_kernel_options,
+    filter_option,
+    sample_range,
+)
 from convcli.cli.options import (
     DIGITS,
     MATRIX,
     MAX_MEMORY,
     OVERWRITE,
     conv_options,
+    layer_option,
     message_option,
     output_file_option,
     read_one_options,
     value_option,
 )
-from convcli.cli.types import POSITION, InputType, WordType
-from convcli.errors import prefix_errors
+from convcli.cli.types import POSITION, InputType, IntegerType, LayerTextType, WordType
+from convcli.errors import UsageError, prefix_errors
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.formats import SPREADSHEET
 from convcli.images.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from convcli.plotting.spreadsheet import Spreadsheet
+    from convcli.teaching.text_table import Paint
 
 STYLES: dict[str, dict[str, Any]] = {
     "heading": {"bold": True},
@@ -44,12 +53,27 @@ STYLES: dict[str, dict[str, Any]] = {
     cls=Command,
     examples="""
     convcli explain -k outline --at 10,20 photo.png
-    convcli explain -k "0.4 0.2; 1 0.3" --at 0,0 --padding valid matrix.csv
     convcli explain -k gaussian:5 --at 10,20 photo.png -o explained.png
+    convcli explain --layer "conv -k blur" --layer "maxpool 2" --at 9,9 photo.png
     """,
 )
 @value_option(
     "--at", type=POSITION, required=True, help="Row and column in the feature map, counted from 0."
+)
+@layer_option(
+    "--layer",
+    "layers",
+    type=LayerTextType(),
+    multiple=True,
+    metavar="TEXT",
+    help='In place of -k, a layer as chain has it, e.g. "maxpool 2". Repeatable.',
+)
+@layer_option(
+    "--map",
+    "map_number",
+    type=IntegerType(min=1),
+    metavar="N",
+    help="Which map of the last layer, counted from 1.",
 )
 @value_option(
     "--activation",
@@ -57,7 +81,7 @@ STYLES: dict[str, dict[str, Any]] = {
     default="none",
     help="Function applied before the range.",
 )
-@kernel_options
+@explain_kernel_options
 @filter_option("explain")
 @conv_options
 @read_one_options
@@ -75,6 +99,8 @@ def explain(
     source: str | None,
     matrix: str | None,
     at: Pair,
+    layers: tuple[str, ...],
+    map_number: int | None,
     kernel_args: KernelArgs,
     number: int | None,
     activation: str,
@@ -92,6 +118,9 @@ def explain(
     product, pixel*weight; their sum; divisor, bias and activation; and the pixel that apply
     writes there. A number after ~ instead of = is rounded. INPUT is an image, a .npy, .csv or
     .txt matrix, a signal, or -. A family of kernels, or several -k with --combine, makes one value.
+
+    With --layer, explains a value of the last of these layers, and then of each layer before it
+    the value that counts most, down to the pixels of INPUT that the value depends on.
     """
     from convcli.batch.memory import memory_check
     from convcli.filtering import filter_bytes
@@ -100,6 +129,25 @@ def explain(
     source = one_input(source, matrix)
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
+    if layers:
+        _check_layers_alone()
+        _explain_layers(
+            source,
+            matrix,
+            layers,
+            at,
+            map_number,
+            reading,
+            digits,
+            max_memory,
+            density=kernel_args.density,
+            json=json,
+        )
+        return
+    if map_number is not None:
+        raise click.UsageError("--map chooses a map of the last --layer; give --layer, too")
+    if not kernel_args.kernel:
+        raise click.UsageError("Missing option '-k' / '--kernel', or '--layer' for layers.")
     is_spreadsheet = output is not None and output.lower().endswith(SPREADSHEET.suffix)
     check_outputs(*((output, None) if is_spreadsheet else (None, output)), overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
@@ -133,10 +181,83 @@ def explain(
         print_json({"input": source} | explanation_data(explanation, digits))
     else:
         from convcli.teaching.explain.text import explanation_text
-        from convcli.teaching.text_table import unpainted
 
-        colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        click.echo(explanation_text(explanation, _painted if colored else unpainted, digits=digits))
+        click.echo(explanation_text(explanation, _paint(), digits=digits))
+
+
+def _check_layers_alone() -> None:
+    """Refuse the options that are part of a layer's text, and those of pixels and figures."""
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    for param in context.command.params:
+        name, group = str(param.name), getattr(param, "group", "")
+        if name == "density" or context.get_parameter_source(name) == default:
+            continue
+        flag = param.opts[0]
+        if group in ("Kernel", "Convolution"):
+            raise click.UsageError(
+                f"--layer has its own kernels and options; leave out {flag}, or write it into the "
+                "text: --layer 'conv -k outline --stride 2'"
+            )
+        if name == "activation":
+            raise click.UsageError("--layer takes activations as layers: --layer relu")
+        if group == "Range and color":
+            raise click.UsageError(f"--layer explains values, not pixels; leave out {flag}")
+        if name == "output":
+            raise click.UsageError(
+                f"{flag} draws the value of one kernel; leave it out with --layer"
+            )
+
+
+def _explain_layers(
+    source: str,
+    matrix: str | None,
+    texts: Sequence[str],
+    at: Pair,
+    number: int | None,
+    reading: ReadOptions,
+    digits: int | None,
+    max_memory: int | float,
+    *,
+    density: bool,
+    json: bool,
+) -> None:
+    """Explain a value of the last of these layers."""
+    from convcli.batch.memory import memory_check
+    from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
+    from convcli.teaching.chain.maps import integrate, plan_chain
+    from convcli.teaching.explain.chain_arithmetic import chain_bytes, explain_chain
+    from convcli.teaching.explain.chain_text import chain_data, chain_text
+
+    parsed = parse_layer_texts(texts)
+    specs = [spec for layer in parsed for spec in layer.kernels]
+    x = sample_range(reading.x, specs, [source], density=density)
+    layers = build_layers(parsed, sys.stdin.buffer, stdin_taken=source == "-", x=x)
+    check_memory = memory_check(max_memory)
+    image, name = read_one(source, reading._replace(x=x), check_memory, matrix)
+    with prefix_errors(name):
+        if density and x is not None:
+            layers = integrate(layers, image, (image.axis or x.axis(x.samples)).step)
+        stages = plan_chain(layers, image)
+        maps = stages[-1].plan.shape[2]
+        if number is None and maps > 1:
+            raise UsageError(f"the last layer has {maps} maps; choose one with --map N")
+        shape = (*image.shape, image.channels)
+        check_memory(image.pixels.nbytes + chain_bytes(stages, shape, image.pixels.dtype))
+        explanation = explain_chain(image, stages, at, number)
+    if json:
+        from convcli.cli.report import print_json
+
+        print_json({"input": source} | chain_data(explanation, digits))
+    else:
+        click.echo(chain_text(explanation, _paint(), digits=digits))
+
+
+def _paint() -> Paint:
+    """Return how the roles of a text are colored: on a terminal, unless NO_COLOR is set."""
+    from convcli.teaching.text_table import unpainted
+
+    return _painted if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else unpainted
 
 
 def _write_spreadsheet(sheets: Spreadsheet, output: str, options: WriteOptions) -> None:

@@ -287,6 +287,9 @@ apply_kernel_options = option_group(
 kernel_options = option_group(
     "kernel_args", KernelArgs, _KERNEL, _COMBINE_GRAY, *_SCALING, *_VALUES
 )
+explain_kernel_options = option_group(
+    "kernel_args", KernelArgs, _kernel(required=False), _COMBINE_GRAY, *_SCALING, *_VALUES
+)
 compare_kernel_options = option_group(
     "kernel_args", KernelArgs, _kernel(required=False), _COMBINE, *_SCALING, *_VALUES, MARK
 )

@@ -171,6 +171,20 @@ class KernelSpecType(TextType):
         )
 
 
+class LayerTextType(TextType):
+    """The text of a layer, completed with the names of layers."""
+
+    name = "layer"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the names of layers."""
+        from convcli.teaching.chain.grammar import LAYERS
+
+        return completion_items(name for name in LAYERS if name.startswith(incomplete))
+
+
 def parse_memory(text: str) -> int | float:
     """Read a size in bytes as an int, or a share in percent as a float.
 

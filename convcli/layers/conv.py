@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,30 @@ from convcli.core.combine import COMBINERS, combined_type
 from convcli.core.correlate import run
 from convcli.core.dtypes import float_type, int_if_whole, smallest_integer, with_channels
 from convcli.core.memory import strip_bytes
-from convcli.core.plan import make_plan
+from convcli.core.plan import Plan, make_plan
 from convcli.errors import KernelError, UsageError, count_text
 from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.base import LayerPlan, Maps, Shape
+
+
+class ProbedMap(NamedTuple):
+    """How one value of one map is computed.
+
+    Attributes:
+        group: the kernel, or the kernels whose values are combined.
+        channel: the input's channel that the kernels read; None for all, over which they sum.
+        plans: how each kernel is applied.
+        values: the value of each kernel, an array of one number.
+        bias: added to the value, or to the combination of several.
+    """
+
+    group: KernelSet
+    channel: int | None
+    plans: list[Plan]
+    values: list[NDArray[Any]]
+    bias: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +118,41 @@ class Conv:
         result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
         return _add_biases(result, self.bias) if isinstance(self.bias, tuple) else result
 
+    def kernels_of(self, number: int, channels: int) -> tuple[KernelSet, int | None]:
+        """Return the kernels that compute a map, and the channel that they read.
+
+        Args:
+            number: of the map, counted from 0.
+            channels: of the input.
+
+        Returns:
+            The set, and a channel for 2-D kernels; None for 3-D ones, which read all.
+        """
+        for group in self.sets:
+            count = _count_maps(group, (0, 0, channels))
+            if number < count:
+                is_flat = group.kernels[0].matrix.ndim == 2
+                return group, number if is_flat else None
+            number -= count
+        raise IndexError(number)
+
+    def probe(self, maps: Maps, number: int, at: Pair) -> ProbedMap:
+        """Compute one value of one map, kernel by kernel; ``number`` counts from 0."""
+        group, channel = self.kernels_of(number, maps.shape[2])
+        plans = self._plans(group, maps)
+        values: list[NDArray[Any]] = []
+
+        def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
+            if rows.start <= at[0] < rows.stop:
+                place = at[0] - rows.start, at[1]
+                probed = (np.atleast_1d(block[place])[channel or 0] for block in blocks)
+                values.extend(np.array([value]) for value in probed)
+
+        run(plans, maps, keep, self.threads)
+        bias = self.bias[number] if isinstance(self.bias, tuple) else self.bias or 0
+        later = isinstance(self.bias, tuple) or group.combine is not None
+        return ProbedMap(group, channel, plans, values, bias if later else 0)
+
     def strip_bytes(self, shape: Shape) -> int:
         """Bound the bytes of the strips for an input shape, whether kernels form a bank or not."""
         filters = sum(kernel.matrix.ndim == 3 for kernel in self.kernels)
@@ -152,11 +205,7 @@ class Conv:
 
     def _apply_set(self, group: KernelSet, maps: Maps) -> Maps:
         """Filter with one kernel, or with several that are combined strip by strip."""
-        biases = [self._sum_bias(kernel, group.combine) for kernel in group.kernels]
-        plans = [
-            make_plan(maps, kernel.matrix, self.options, kernel.divisor, bias, self.method)
-            for kernel, bias in zip(group.kernels, biases, strict=True)
-        ]
+        plans = self._plans(group, maps)
         dtype = combined_type([plan.types for plan in plans], group.combine)
         out = np.empty(plans[0].shape, dtype)
 
@@ -167,6 +216,14 @@ class Conv:
         if group.combine and isinstance(self.bias, int | float):
             out = _add_biases(out, (self.bias,))
         return with_channels(out)
+
+    def _plans(self, group: KernelSet, maps: Maps) -> list[Plan]:
+        """Plan how to apply each kernel of a set."""
+        biases = [self._sum_bias(kernel, group.combine) for kernel in group.kernels]
+        return [
+            make_plan(maps, kernel.matrix, self.options, kernel.divisor, bias, self.method)
+            for kernel, bias in zip(group.kernels, biases, strict=True)
+        ]
 
     def _sum_bias(self, kernel: Kernel, combine: str | None) -> float:
         """Return the bias of one kernel's sums; biases of the output maps are added later."""

@@ -13,6 +13,7 @@ from PIL import Image
 import convcli
 from convcli import (
     Chain,
+    ChainExplanation,
     ChainSummary,
     ConvcliError,
     Explanation,
@@ -90,6 +91,8 @@ def chained() -> ChainSummary:
     assert_type(Chain("relu abs").maps(Image.fromarray(IMAGE)), list[NDArray[Any]])
     assert_type(chain[:2].layers, tuple[str, ...])
     assert_type(chain[0], Chain)
+    assert_type(chain.explain(IMAGE, (1, 2)), ChainExplanation)
+    chain[:2].explain(IMAGE.tolist(), [1, 2], map=np.int64(1))
     chain.summary(np.array([6, 8]))
     return chain.summary(IMAGE.shape)
 

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from convcli.core.dtypes import DOUBLE, as_numbers, check_image, with_channels
 from convcli.errors import ConvcliError, UsageError, short_repr
-from convcli.geometry import Ints
+from convcli.geometry import IntOrPair, Ints
 from convcli.html import html_table
 from convcli.images.given import as_image
 from convcli.images.image import ImageData, depth_of
 from convcli.layers.base import Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
-from convcli.teaching.chain.grammar import parse_chain, parse_layer_texts
+from convcli.teaching.chain.grammar import build_layers, parse_layer_texts, split_chain
 from convcli.teaching.chain.maps import plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
+from convcli.teaching.explain.chain_arithmetic import explain_chain
+from convcli.teaching.explain.chain_explanation import ChainExplanation
 
 if TYPE_CHECKING:
     from convcli.images.given import Image
@@ -51,11 +53,11 @@ class Chain:
 
     def __init__(self, layers: str | Iterable[str]) -> None:
         is_text = isinstance(layers, str)
-        parsed = parse_chain(layers) if is_text else parse_layer_texts(_texts(layers))
+        parsed = split_chain(layers) if is_text else parse_layer_texts(_texts(layers))
         if not parsed:
             raise UsageError("layers is empty; give the text of each layer, such as 'relu'")
         self.layers = tuple(item.text for item in parsed)
-        self._layers = tuple(item.layer for item in parsed)
+        self._layers = tuple(build_layers(parsed))
 
     def __call__(self, image: Image) -> NDArray[Any]:
         """Run the layers on an image, and return the maps of the last.
@@ -132,6 +134,41 @@ class Chain:
         if is_signal:
             _check_signal(stages)
         return ChainSummary.of(shape, stages)
+
+    def explain(
+        self,
+        image: Image,
+        at: IntOrPair,
+        map: SupportsIndex | None = None,  # noqa: A002 - the field's word
+    ) -> ChainExplanation:
+        """Explain one value of the last layer, layer by layer back to the image.
+
+        Args:
+            image: as for calling the chain.
+            at: (row, column) in the last layer's maps; of a signal, the place in it.
+            map: which of the maps, counted from 1; None if there is one.
+
+        Returns:
+            A :class:`ChainExplanation`; ``print`` shows the text of ``convcli explain --layer``.
+            Its ``steps`` begin with the last layer. Each explains one value: the one that counts
+            most in the step before.
+
+        Raises:
+            GeometryError: the position is outside the map.
+            UsageError: there are several maps and none is chosen, or as for calling the chain.
+
+        >>> explanation = Chain("conv -k '-1 0 1' relu maxpool 1,2").explain([4, 2, 8, 9], 0)
+        >>> explanation.value, explanation.field
+        (4, ((0,), (-1, 0, 1, 2)))
+        >>> [(step.layer, step.at, step.value) for step in explanation.steps]
+        [('maxpool', (0, 0), 4), ('relu', (0, 1), 4), ('conv', (0, 1), 4)]
+        """
+        pixels = as_image(image)
+        stages, maps = self._plan(pixels), _input_maps(pixels)
+        place: Any = at
+        if pixels.ndim == 1 and isinstance(at, SupportsIndex):
+            place = 0, at
+        return explain_chain(ImageData(maps, depth_of(pixels.dtype)), stages, place, map)
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -136,76 +136,108 @@ def parse_layers(text: str | Iterable[str]) -> list[Layer]:
     >>> [layer.label for layer in parse_layers("conv -k sobel-x | relu | maxpool 2 --stride 1")]
     ['conv sobel-x', 'relu', 'maxpool 2x2 stride 1']
     """
-    return [layer.layer for layer in parse_chain(text)]
+    return build_layers(split_chain(text))
 
 
-class ParsedLayer(NamedTuple):
-    """A layer, and the text that it was read from."""
+class LayerText(NamedTuple):
+    """A layer that is read and not yet built.
+
+    Attributes:
+        text: what was read.
+        syntax: the kind of layer.
+        values: of its arguments and options, by the names of ``build``'s parameters.
+    """
 
     text: str
-    layer: Layer
+    syntax: LayerSyntax
+    values: dict[str, Any]
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """The SPECs of its kernels."""
+        return tuple(self.values.get("kernel", ()))
 
 
-def parse_chain(text: str | Iterable[str]) -> list[ParsedLayer]:
-    """Read layers from text as :func:`parse_layers`, and keep the text of each.
+def split_chain(text: str | Iterable[str]) -> list[LayerText]:
+    """Read layers as :func:`parse_layers`, without building them.
 
-    >>> [layer.text for layer in parse_chain("conv -k '1 2 1' relu")]
+    >>> [layer.text for layer in split_chain("conv -k '1 2 1' relu")]
     ["conv -k '1 2 1'", 'relu']
     """
     words = deque(_split(text) if isinstance(text, str) else text)
-    layers: list[ParsedLayer] = []
+    layers: list[LayerText] = []
     while words:
         if words[0] == "|":
             words.popleft()
             continue
         before = list(words)
-        name = words.popleft()
-        syntax = find_layer(name)
-        with prefix_errors(f"layer {len(layers) + 1} ({name})"):
-            layer = syntax.build(**_take_values(syntax, words))
-        layers.append(ParsedLayer(shlex.join(before[: len(before) - len(words)]), layer))
+        layer = _take_layer(words, len(layers) + 1)
+        layers.append(layer._replace(text=shlex.join(before[: len(before) - len(words)])))
     return layers
 
 
-def parse_layer_texts(
-    texts: Iterable[str], stdin: BinaryIO | None = None, *, stdin_taken: bool = False
-) -> list[ParsedLayer]:
+def parse_layer_texts(texts: Iterable[str]) -> list[LayerText]:
     """Read layers from texts, exactly one from each.
-
-    Args:
-        texts: the layers.
-        stdin: the stream that the SPEC ``-`` of one kernel may read.
-        stdin_taken: whether something else reads it.
 
     Raises:
         UsageError: a text is not one layer; the message names the layer by its number.
 
-    >>> [layer.layer.label for layer in parse_layer_texts(["conv -k sobel-x", "maxpool 2"])]
-    ['conv sobel-x', 'maxpool 2x2']
+    >>> [layer.syntax.name for layer in parse_layer_texts(["conv -k sobel-x", "maxpool 2"])]
+    ['conv', 'maxpool']
     """
-    layers: list[ParsedLayer] = []
+    layers: list[LayerText] = []
     for number, text in enumerate(texts, 1):
         words = deque(_split(text))
         if not words:
             raise UsageError(f"layer {number} is empty: the layers are {', '.join(LAYERS)}")
-        name = words.popleft()
-        syntax = find_layer(name)
-        with prefix_errors(f"layer {number} ({name})"):
-            values = _take_values(syntax, words)
-            if stdin is not None and any(spec.strip() == "-" for spec in values.get("kernel", ())):
+        layers.append(_take_layer(words, number)._replace(text=text))
+        if words:
+            raise UsageError(
+                f"layer {number}: {text!r} is more than the layer {layers[-1].syntax.name}: "
+                f"{words[0]!r} follows; give each layer its own text"
+            )
+    return layers
+
+
+def build_layers(
+    layers: Sequence[LayerText],
+    stdin: BinaryIO | None = None,
+    *,
+    stdin_taken: bool = False,
+    x: SampleRange | None = None,
+) -> list[Layer]:
+    """Build layers, which reads their kernels.
+
+    Args:
+        layers: the layers.
+        stdin: the stream that the SPEC ``-`` of one kernel may read.
+        stdin_taken: whether the image is read from it.
+        x: where kernels that are signals are sampled.
+
+    Raises:
+        UsageError: a layer cannot be built; the message names it by its number.
+    """
+    built = []
+    for number, layer in enumerate(layers, 1):
+        more: dict[str, Any] = {} if x is None or not layer.kernels else {"x": x}
+        with prefix_errors(f"layer {number} ({layer.syntax.name})"):
+            if stdin is not None and any(spec.strip() == "-" for spec in layer.kernels):
                 if stdin_taken:
                     raise UsageError(
                         "standard input ('-') can be used once only: as a kernel or as the image"
                     )
                 stdin_taken = True
-                values["stdin"] = stdin
-            layers.append(ParsedLayer(text, syntax.build(**values)))
-        if words:
-            raise UsageError(
-                f"layer {number}: {text!r} is more than the layer {name}: {words[0]!r} follows; "
-                "give each layer its own text"
-            )
-    return layers
+                more["stdin"] = stdin
+            built.append(layer.syntax.build(**layer.values, **more))
+    return built
+
+
+def _take_layer(words: deque[str], number: int) -> LayerText:
+    """Take the words of a layer from the left of ``words``."""
+    name = words.popleft()
+    syntax = find_layer(name)
+    with prefix_errors(f"layer {number} ({name})"):
+        return LayerText("", syntax, _take_values(syntax, words))
 
 
 def _split(text: str) -> list[str]:

@@ -33,7 +33,7 @@ from convcli.teaching.decimals import Number, exact_product, exact_sum, to_numbe
 from convcli.teaching.explain.computation import Grid, OutputValue, Response, Sum
 from convcli.teaching.explain.explanation import Explanation
 
-_MAX_PRODUCTS = 1_000_000
+MAX_PRODUCTS = 1_000_000
 # All of them are monotonic: the least and greatest values stay the least and greatest.
 ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "none": lambda values: values,
@@ -97,12 +97,11 @@ def explain_image(
             "explain one of the kernels"
         )
     products = sum(kernel.matrix.size for kernel in image_filter.kernels)
-    if products > _MAX_PRODUCTS:
+    if products > MAX_PRODUCTS:
         raise UsageError(
-            f"{image_filter.label} has {products:,} weights; at most {_MAX_PRODUCTS:,} are "
-            "explained"
+            f"{image_filter.label} has {products:,} weights; at most {MAX_PRODUCTS:,} are explained"
         )
-    image_filter, position = image_filter._replace(alpha="drop"), _position(at)
+    image_filter, position = image_filter._replace(alpha="drop"), as_position(at)
     probed = probe_image(image, image_filter, position)
     extremes = None
     if image_filter.range in SCALED_RANGES:
@@ -143,11 +142,11 @@ def explain_probed(
         low, high = (to_python(activated.dtype.type(end)) for end in extremes)
         extremes = low, high
     names = channel_names(image.channels, image.depth)
-    windows = [_window(image.pixels, plan, at, image.axis) for plan in probed.plans]
+    windows = [window_of(image.pixels, plan, at, image.axis) for plan in probed.plans]
     outputs = []
     for channel, name in enumerate(names if len(pixels) > 1 else [""]):
         responses = tuple(
-            _response(
+            response_of(
                 kernel,
                 window,
                 plan,
@@ -204,7 +203,8 @@ def _as_image(pixels: NDArray[Any]) -> ImageData:
     return ImageData(pixels, depth_of(pixels.dtype))
 
 
-def _position(at: Any) -> Pair:
+def as_position(at: Any) -> Pair:
+    """Return a position as two integers, or raise UsageError."""
     try:
         row, column = map(operator.index, at)
         valid = max(abs(row), abs(column)) < 2**63 and not any(isinstance(n, bool) for n in at)
@@ -215,15 +215,24 @@ def _position(at: Any) -> Pair:
     return row, column
 
 
-def _response(
+def response_of(
     kernel: Kernel,
-    window: _Window,
+    window: Window,
     plan: Plan,
     applied: NDArray[Any],
     channels: Sequence[tuple[int, str]],
     value: Number,
 ) -> Response:
-    """Work out the products and sums of one kernel."""
+    """Work out the products and sums of one kernel.
+
+    Args:
+        kernel: the kernel.
+        window: what lies under it.
+        plan: how it is applied.
+        applied: its weights as they are applied.
+        channels: the number and the name of each channel that it sums over.
+        value: the result, rounded as in the map.
+    """
     planes = applied.reshape(-1, *applied.shape[-2:])
     sums, totals = [], []
     for plane, (channel, name) in zip(planes, channels, strict=True):
@@ -249,32 +258,63 @@ def _response(
     )
 
 
-class _Window(NamedTuple):
-    """One window of the padded input."""
+class Window(NamedTuple):
+    """Values of maps at all pairs of some rows and columns, padding included.
 
-    rows: tuple[int, ...]  # of the input
+    Attributes:
+        rows, columns: positions in the maps; outside them is padding.
+        padding: which are padding, as rows of booleans.
+        channels: the values, a grid for each channel.
+        x: the positions along a signal; None without them.
+    """
+
+    rows: tuple[int, ...]
     columns: tuple[int, ...]
     padding: tuple[tuple[bool, ...], ...]
-    channels: tuple[Grid, ...]  # the values
-    x: tuple[float, ...] | None  # the positions along a signal, if it has an axis
+    channels: tuple[Grid, ...]
+    x: tuple[float, ...] | None
 
 
-def _window(pixels: NDArray[Any], plan: Plan, at: Pair, labels: SampleAxis | None) -> _Window:
+def window_of(pixels: NDArray[Any], plan: Plan, at: Pair, labels: SampleAxis | None) -> Window:
     """Read the window of one output value from an image, (H, W) or (H, W, C)."""
-    geometry, places, sources, outside = plan.geometry, [], [], []
-    for axis in (0, 1):
-        taps, stride, before, dilation = geometry.along(axis)
-        size = geometry.input_shape[axis]
-        places.append(at[axis] * stride - before + np.arange(taps) * dilation)
-        sources.append(border_at(places[axis], size, plan.border))
-        outside.append((places[axis] < 0) | (places[axis] >= size))
+    places = [
+        at[axis] * stride - before + np.arange(taps) * dilation
+        for axis in (0, 1)
+        for taps, stride, before, dilation in [plan.geometry.along(axis)]
+    ]
+    return read_window(pixels, places, plan.border, plan.fill, labels, plan.types.result)
+
+
+def read_window(
+    pixels: NDArray[Any],
+    places: Sequence[NDArray[np.intp]],
+    border: str,
+    fill: Number,
+    labels: SampleAxis | None,
+    precision: np.dtype[Any] | None = None,
+) -> Window:
+    """Read the values at some rows and columns of an image, (H, W) or (H, W, C).
+
+    Args:
+        pixels: the image.
+        places: the rows and the columns; those outside the image read the border.
+        border: numpy's name of the border mode.
+        fill: the value of a ``constant`` or ``zero`` border.
+        labels: where the samples of a signal lie, if it is one that has positions.
+        precision: as for :func:`convcli.teaching.decimals.to_python`.
+    """
     planes = with_channels(pixels)
+    sources, outside = [], []
+    for axis in (0, 1):
+        size = planes.shape[axis]
+        sources.append(border_at(places[axis], size, border))
+        outside.append((places[axis] < 0) | (places[axis] >= size))
     values = planes[np.ix_(*sources)]
     filled = np.logical_or.outer(sources[0] == OUTSIDE, sources[1] == OUTSIDE)
     channels = tuple(
         tuple(
             tuple(
-                plan.fill if out else to_python(value, plan.types.result)
+                fill if out else to_python(value, precision)
                 for value, out in zip(*row, strict=True)
             )
             for row in zip(values[..., channel], filled.tolist(), strict=True)
@@ -285,5 +325,5 @@ def _window(pixels: NDArray[Any], plan: Plan, at: Pair, labels: SampleAxis | Non
     padding = tuple(map(tuple, np.logical_or.outer(*outside).tolist()))
     x = None
     if labels is not None:
-        x = tuple(map(labels.at, columns if geometry.input_shape[0] == 1 else rows))
-    return _Window(rows, columns, padding, channels, x)
+        x = tuple(map(labels.at, columns if planes.shape[0] == 1 else rows))
+    return Window(rows, columns, padding, channels, x)

@@ -16,7 +16,14 @@ C = TypeVar("C", bound=Computation)
 _WEIGHT_DIGITS = {"float32": 8, "float64": 15}
 
 
-def as_shown(explanation: C, digits: int | None = None) -> C:
+def as_shown(
+    explanation: C,
+    digits: int | None = None,
+    *,
+    scale: float | None = None,
+    window_decimals: int | None = None,
+    window_dtype: str = "float64",
+) -> C:
     """Round the results of an explanation to their reliable decimals.
 
     The window stays as it was read, and integers stay exact. A value that would be rounded to
@@ -25,8 +32,13 @@ def as_shown(explanation: C, digits: int | None = None) -> C:
     Args:
         explanation: the explanation.
         digits: decimals of every number, also in window and weights; None for the reliable ones.
+        scale: the magnitude that sets them, if it is that of a whole map; None for that of the
+            explained sums.
+        window_decimals: of the window, if it is a layer's map; None for all.
+        window_dtype: the type of that map.
     """
-    bound, dtype, extremes = _bound(explanation), explanation.dtype, explanation.extremes
+    bound = _bound(explanation) if scale is None else scale
+    dtype, extremes = explanation.dtype, explanation.extremes
     decimals = reliable_decimals(dtype, bound) if digits is None else digits
     own = dtype if dtype.startswith("float") else "float64"  # of values; sums are decimals
     pixel_decimals = decimals
@@ -38,11 +50,13 @@ def as_shown(explanation: C, digits: int | None = None) -> C:
     def shown_sum(part: Sum) -> Sum:
         window, weights = part.window, part.weights
         if digits is not None:
-            window, weights = _rounded(window, digits), _rounded(weights, digits)
-        elif dtype in _WEIGHT_DIGITS:
-            weights = _significant(weights, _WEIGHT_DIGITS[dtype])
+            window, weights = rounded(window, digits, window_dtype), rounded(weights, digits)
+        else:
+            window = rounded(window, window_decimals, window_dtype)
+            if dtype in _WEIGHT_DIGITS:
+                weights = _significant(weights, _WEIGHT_DIGITS[dtype])
         total = round_number(part.sum, decimals)
-        return Sum(part.channel, window, weights, _rounded(part.products, decimals), total)
+        return Sum(part.channel, window, weights, rounded(part.products, decimals), total)
 
     def shown_response(response: Response) -> Response:
         return replace(
@@ -82,8 +96,9 @@ def _bound(explanation: Computation) -> float:
     return max(filter(math.isfinite, bounds), default=0.0)
 
 
-def _rounded(grid: Grid, decimals: int | None) -> Grid:
-    return tuple(tuple(round_number(number, decimals) for number in row) for row in grid)
+def rounded(grid: Grid, decimals: int | None, dtype: str = "float64") -> Grid:
+    """Round every number of a grid, of this type, to this many decimals, None for all."""
+    return tuple(tuple(round_number(number, decimals, dtype) for number in row) for row in grid)
 
 
 def _significant(grid: Grid, digits: int) -> Grid:

@@ -30,14 +30,14 @@ def sum_lines(part: Sum) -> list[str]:
     )
     terms = (f"({format_number(pixel)}*{format_number(weight)})" for pixel, weight in pairs)
     exact = exact_sum(exact_product(*pair) for pair in pairs)
-    return _addition_lines("sum", terms, part.sum, exact)
+    return addition_lines("sum", terms, part.sum, exact)
 
 
 def value_lines(response: Response) -> list[str]:
     """Return the lines from the channels' sums to the value; none if the sum is the value."""
     lines = []
     if len(response.sums) > 1:
-        lines += _total_lines("total", [part.sum for part in response.sums], response.sum)
+        lines += total_lines("total", [part.sum for part in response.sums], response.sum)
     if response.divisor == 1 and not response.bias and response.value == response.sum:
         return lines
     text = format_number(response.sum)
@@ -49,7 +49,7 @@ def value_lines(response: Response) -> list[str]:
     if math.isfinite(response.sum):
         quotient = as_fraction(response.sum) / as_fraction(response.divisor)
         exact = quotient + as_fraction(response.bias)
-    return [*lines, *step_lines("value", f"{text} {_equals(response.value, exact)}")]
+    return [*lines, *step_lines("value", f"{text} {equals_text(response.value, exact)}")]
 
 
 def combination_lines(explanation: Computation, output: OutputValue) -> list[str]:
@@ -59,7 +59,7 @@ def combination_lines(explanation: Computation, output: OutputValue) -> list[str
         return []
     values = [response.value for response in output.responses]
     if combine == "sum":
-        return _total_lines("sum", values, value)
+        return total_lines("sum", values, value)
     if combine == "max":
         text = ", ".join(map(format_number, values))
         return step_lines("max", f"max({text}) = {format_number(value)}")
@@ -67,7 +67,7 @@ def combination_lines(explanation: Computation, output: OutputValue) -> list[str
         text = f"({' + '.join(map(format_operand, values))}) / {len(values)}"
         total = exact_total(values)
         exact = Fraction(total) / len(values) if isinstance(total, Decimal) else total
-        return step_lines("mean", f"{text} {_equals(value, exact)}")
+        return step_lines("mean", f"{text} {equals_text(value, exact)}")
     text = f"sqrt({' + '.join(f'{format_operand(number)}^2' for number in values)})"
     finite = all(map(math.isfinite, (*values, value)))
     rounded = finite and sum(as_fraction(n) ** 2 for n in values) != as_fraction(value) ** 2
@@ -80,7 +80,7 @@ def result_lines(
     """Yield the lines of combination, activation, range and pixel."""
     yield from combination_lines(explanation, output)
     if explanation.activation != "none":
-        yield _activation_line(explanation.activation, output.value, output.activated)
+        yield activation_line(explanation.activation, output.value, output.activated)
     text = _range_text(explanation, output)
     if text:
         yield from step_lines(explanation.range, text)
@@ -94,16 +94,21 @@ def step_lines(name: str, text: str | Iterable[str]) -> list[str]:
     return lines
 
 
-def _activation_line(activation: str, value: Number, activated: Number) -> str:
+def activation_line(activation: str, value: Number, activated: Number, slope: Number = 0.01) -> str:
+    """Return the line of an activation; ``slope`` is that of leaky-relu."""
     name, text = activation, f"max(0, {format_number(value)})"
     exact = activation == "relu" or value == 0
     if activation == "leaky-relu":
-        name, text = "leaky", f"max(0.01*{format_operand(value)}, {format_number(value)})"
+        rule = "max" if slope <= 1 else "min"
+        factors = f"{format_number(slope)}*{format_operand(value)}"
+        name, text = "leaky", f"{rule}({factors}, {format_number(value)})"
         exact = value >= 0
     elif activation == "sigmoid":
         text = f"1 / (1 + exp({format_number(-value)}))"
     elif activation == "tanh":
         text = f"tanh({format_number(value)})"
+    elif activation == "abs":
+        text, exact = f"|{format_number(value)}|", True
     return f"{name:<{LABEL}}{text} {'=' if exact else '~'} {format_number(activated)}"
 
 
@@ -150,20 +155,20 @@ def _rescale_text(
     return f"{text} * {max_value} -> {format_number(pixel)}{change}"
 
 
-def _total_lines(name: str, numbers: list[Number], total: Number) -> list[str]:
+def total_lines(name: str, numbers: list[Number], total: Number) -> list[str]:
     """Return the lines that add up numbers."""
-    return _addition_lines(name, map(format_operand, numbers), total, exact_total(numbers))
+    return addition_lines(name, map(format_operand, numbers), total, exact_total(numbers))
 
 
-def _addition_lines(
+def addition_lines(
     name: str, terms: Iterable[str], total: Number, exact: Decimal | float
 ) -> list[str]:
     """Return the lines of an addition; lines break before a plus."""
     first, *others = terms
-    return step_lines(name, [first, *(f"+ {term}" for term in others), _equals(total, exact)])
+    return step_lines(name, [first, *(f"+ {term}" for term in others), equals_text(total, exact)])
 
 
-def _equals(number: Number, exact: Fraction | Decimal | float) -> str:
+def equals_text(number: Number, exact: Fraction | Decimal | float) -> str:
     """Write a result after ``=``, or after ``~`` if the exact fraction was rounded."""
     finite = not isinstance(exact, float) and math.isfinite(number)
     rounded = finite and Fraction(exact) != as_fraction(number)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import chain, groupby, product
+from itertools import chain, groupby, pairwise, product
 from typing import Any
 
 from convcli.geometry import size_text
@@ -16,7 +16,7 @@ from convcli.teaching.decimals import (
     format_operand,
     to_number,
 )
-from convcli.teaching.explain.computation import Computation, Response, Sum
+from convcli.teaching.explain.computation import Computation, Grid, Response, Sum
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
 from convcli.teaching.text_table import (
@@ -30,7 +30,7 @@ from convcli.teaching.text_table import (
     wrapped,
 )
 
-_MAX_TAPS, _MAX_HTML_TAPS = 31 * 31, 15 * 15  # of a kernel whose products are all shown
+MAX_TAPS, MAX_HTML_TAPS = 31 * 31, 15 * 15  # of a kernel whose products are all shown
 _LARGEST = 20  # products that are shown of a larger one
 # JSON keeps the names of the first version.
 _JSON_NAMES = {
@@ -51,23 +51,30 @@ def explanation_text(
     """
     explanation = as_shown(explanation, digits)
     lines = wrapped(heading(explanation).split(" "))
-    for part in _parts(explanation, paint, _MAX_TAPS):
-        lines += [part] if isinstance(part, str) else side_by_side(part, paint)
+    lines += parts_lines(_parts(explanation, paint, MAX_TAPS), paint)
     return "\n".join(lines)
 
 
 def explanation_html(explanation: Computation) -> str:
     """Return the same for a notebook; of a large kernel, the largest products."""
     explanation = as_shown(explanation)
-    parts = [html_line(heading(explanation), bold=True)]
-    for is_line, group in groupby(
-        _parts(explanation, unpainted, _MAX_HTML_TAPS), lambda part: isinstance(part, str)
-    ):
+    title = html_line(heading(explanation), bold=True)
+    return html_block([title, *parts_html(_parts(explanation, unpainted, MAX_HTML_TAPS))])
+
+
+def parts_html(parts: Iterable[str | list[TextTable]]) -> Iterator[str]:
+    """Yield the HTML of lines, and of tables that are side by side."""
+    for is_line, group in groupby(parts, lambda part: isinstance(part, str)):
         if is_line:
-            parts.append(html_lines(map(str, group)))
+            yield html_lines(map(str, group))
         else:
-            parts += [tables_html(part) for part in group if not isinstance(part, str)]
-    return html_block(parts)
+            yield from (tables_html(part) for part in group if not isinstance(part, str))
+
+
+def parts_lines(parts: Iterable[str | list[TextTable]], paint: Paint) -> Iterator[str]:
+    """Yield the lines of lines, and of tables that are side by side."""
+    for part in parts:
+        yield from [part] if isinstance(part, str) else side_by_side(part, paint)
 
 
 def _parts(
@@ -85,7 +92,7 @@ def _parts(
             place = window_place(explanation, response)
             new = place not in shown_places
             shown_places.add(place)
-            yield from _response_parts(explanation, response, place if new else "", paint, max_taps)
+            yield from response_parts(explanation, response, place if new else "", paint, max_taps)
         if explanation.combine is not None:
             yield ""
         yield from result_lines(explanation, output, paint)
@@ -96,7 +103,7 @@ def _parts(
 
 def explanation_data(explanation: Computation, digits: int | None = None) -> dict[str, Any]:
     """Return an explanation as dictionaries and lists; NaN and infinity become None."""
-    data: dict[str, Any] = _finite(asdict(as_shown(explanation, digits)))
+    data: dict[str, Any] = without_nan(asdict(as_shown(explanation, digits)))
     data = {_JSON_NAMES.get(key, key): value for key, value in data.items()}
     if explanation.x is None:  # not about a signal with positions
         del data["x"]
@@ -108,11 +115,12 @@ def explanation_data(explanation: Computation, digits: int | None = None) -> dic
     return data | {"pads": explanation.pads._asdict()}
 
 
-def _finite(data: Any) -> Any:
+def without_nan(data: Any) -> Any:
+    """Return data with None in place of NaN and infinity, and lists in place of tuples."""
     if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
+        return {key: without_nan(value) for key, value in data.items()}
     if isinstance(data, tuple | list):
-        return [_finite(value) for value in data]
+        return [without_nan(value) for value in data]
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
@@ -130,14 +138,13 @@ def heading(explanation: Computation) -> str:
     )
 
 
-def window_place(explanation: Computation, response: Response) -> str:
-    """Say where the window is, and which part of it is padding."""
-    rows = _range_text("row", response.rows, explanation.dilation[0])
-    columns = _range_text("column", response.columns, explanation.dilation[1])
-    if response.x is not None:
-        ends = (f"{format_number(end)}" for end in dict.fromkeys((response.x[0], response.x[-1])))
-        columns += f" (x {' to '.join(ends)})"
-    text = f"window: {rows}, {columns} of the {size_text(explanation.input_shape)} input"
+def window_place(explanation: Computation, response: Response, source: str = "") -> str:
+    """Say where the window is, and which part of it is padding.
+
+    ``source`` is what the kernel slides over, ``the 6x6 input`` unless it is given.
+    """
+    source = source or f"the {size_text(explanation.input_shape)} input"
+    text = f"window: {places_text(response.rows, response.columns, response.x)} of {source}"
     if any(map(any, response.padding)):
         border = explanation.border
         fill = f" {format_number(explanation.fill)}" if border == "constant" else ""
@@ -145,17 +152,56 @@ def window_place(explanation: Computation, response: Response) -> str:
     return text
 
 
-def _range_text(name: str, places: tuple[int, ...], step: int) -> str:
+def places_text(
+    rows: Sequence[int], columns: Sequence[int], x: Sequence[float] | None = None
+) -> str:
+    """Write some rows and columns, and the positions of a signal that has them.
+
+    >>> places_text([3], [0, 1, 2]), places_text([0, 2, 4], [0, 1, 7])
+    ('row 3, columns 0 to 2', 'rows 0 to 4 in steps of 2, columns 0 to 1 and 7')
+    """
+    text = f"{_axis_text('row', rows)}, {_axis_text('column', columns)}"
+    if x is not None:
+        ends = map(format_number, dict.fromkeys((x[0], x[-1])))
+        text += f" (x {' to '.join(ends)})"
+    return text
+
+
+def _axis_text(name: str, places: Sequence[int]) -> str:
     if len(places) == 1:
         return f"{name} {places[0]}"
-    steps = f" in steps of {step}" if step > 1 else ""
-    return f"{name}s {places[0]} to {places[-1]}{steps}"
+    steps = {after - before for before, after in pairwise(places)}
+    if len(steps) == 1 and len(places) > 2:
+        [step] = steps
+        return f"{name}s {places[0]} to {places[-1]}" + f" in steps of {step}" * (step > 1)
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    texts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return f"{name}s {' and '.join(texts)}"
 
 
-def _response_parts(
-    explanation: Computation, response: Response, place: str, paint: Paint, max_taps: int
+def response_parts(
+    explanation: Computation,
+    response: Response,
+    place: str,
+    paint: Paint,
+    max_taps: int,
+    product: str = "pixel*weight",
 ) -> Iterator[str | list[TextTable]]:
-    """Yield the computation of one kernel's value."""
+    """Yield the computation of one kernel's value: lines, and tables that are side by side.
+
+    Args:
+        explanation: the whole computation.
+        response: of the kernel.
+        place: says where the window is; empty if that was said before.
+        paint: as for :func:`explanation_text`.
+        max_taps: of a larger kernel, only the largest products are shown.
+        product: the heading of the products.
+    """
     if len(explanation.outputs[0].responses) > 1:
         yield ""
         yield paint("heading", response.kernel)
@@ -167,9 +213,9 @@ def _response_parts(
         if part.channel:
             yield paint("heading", part.channel)
         if len(part.weights) * len(part.weights[0]) > max_taps:
-            yield from _largest_lines(response, part)
+            yield from _largest_lines(response, part, product)
         else:
-            yield _tables(response, part, kernel)
+            yield _tables(response, part, kernel, product)
             yield ""
             yield from sum_lines(part)
     if len(response.sums) > 1:
@@ -177,20 +223,19 @@ def _response_parts(
     yield from value_lines(response)
 
 
-def _largest_lines(response: Response, part: Sum) -> Iterator[str]:
+def _largest_lines(response: Response, part: Sum, heading: str) -> Iterator[str]:
     """Yield a table of the largest products of a kernel, and the sum of the others."""
     grids = part.window, part.weights, part.products, response.padding
     numbers = zip(*map(chain.from_iterable, grids), strict=True)
-    terms = [
-        (*place, *rest) for place, rest in zip(product(*_places(response)), numbers, strict=True)
-    ]
+    labels = place_labels(response.rows, response.columns, response.x)
+    terms = [(*place, *rest) for place, rest in zip(product(*labels), numbers, strict=True)]
     terms.sort(key=lambda term: (math.isfinite(term[4]), -abs(term[4])))
     largest = terms[:_LARGEST]
     yield f"the {_LARGEST} largest of {len(terms):,} products"
     names = ("row", "column")
     if response.x is not None:
         names = ("row", "x") if len(response.rows) == 1 else ("x", "column")
-    rows = [(*names, "window", "kernel", "pixel*weight")]
+    rows = [(*names, "window", "kernel", heading)]
     for row, column, pixel, weight, term, outside in largest:
         pixel_text = f"[{format_number(pixel)}]" if outside else format_number(pixel)
         cells = row, column, pixel_text, format_number(weight), format_number(term)
@@ -205,31 +250,39 @@ def _largest_lines(response: Response, part: Sum) -> Iterator[str]:
     yield from step_lines("sum", [*words, f"= {format_number(part.sum)}"])
 
 
-def _places(response: Response) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def place_labels(
+    rows: Sequence[int], columns: Sequence[int], x: Sequence[float] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of the rows and of the columns: positions along a signal that has them."""
-    rows, columns = (tuple(map(str, places)) for places in (response.rows, response.columns))
-    if response.x is None:
-        return rows, columns
-    x = tuple(map(format_number, response.x))
-    return (rows, x) if len(x) == len(columns) and len(rows) == 1 else (x, columns)
+    row_names, column_names = (tuple(map(str, places)) for places in (rows, columns))
+    if x is None:
+        return row_names, column_names
+    names = tuple(map(format_number, x))
+    on_columns = len(names) == len(columns) and len(rows) == 1
+    return (row_names, names) if on_columns else (names, column_names)
 
 
-def _tables(response: Response, part: Sum, kernel: str) -> list[TextTable]:
+def _tables(response: Response, part: Sum, kernel: str, product: str) -> list[TextTable]:
     """Return window, kernel and products; padding is in brackets."""
-    window = [
-        [
-            Cell(f"[{format_number(value)}]", "padding") if outside else Cell(format_number(value))
-            for value, outside in zip(*row, strict=True)
-        ]
-        for row in zip(part.window, response.padding, strict=True)
-    ]
+    window = window_cells(part.window, response.padding)
     weights, products = (
         [[Cell(format_number(value)) for value in row] for row in grid]
         for grid in (part.weights, part.products)
     )
-    rows, columns = _places(response)
+    rows, columns = place_labels(response.rows, response.columns, response.x)
     return [
         TextTable("window", window, columns, rows),
         TextTable(kernel, weights, columns, rows),
-        TextTable("pixel*weight", products, columns, rows),
+        TextTable(product, products, columns, rows),
+    ]
+
+
+def window_cells(values: Grid, padding: Sequence[Sequence[bool]]) -> list[list[Cell]]:
+    """Return the cells of a table of values; padding is in brackets."""
+    return [
+        [
+            Cell(f"[{format_number(value)}]", "padding") if outside else Cell(format_number(value))
+            for value, outside in zip(*row, strict=True)
+        ]
+        for row in zip(values, padding, strict=True)
     ]

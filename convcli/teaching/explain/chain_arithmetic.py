@@ -1,0 +1,498 @@
+"""Work out one value of a chain of layers, from the last layer back to the image.
+
+Values come from the layers' maps, so they equal those of ``convcli chain`` to the last digit. Each
+layer is explained at one position: that of the value that counts most in the layer after it.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from typing import Any, NamedTuple, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.combine import COMBINERS
+from convcli.core.dtypes import check_image, with_channels
+from convcli.core.padding import OUTSIDE, border_at
+from convcli.core.plan import as_applied
+from convcli.errors import GeometryError, UsageError, count_text, prefix_errors, short_repr
+from convcli.geometry import Geometry, border_name, size_text
+from convcli.images.channels import channel_names
+from convcli.images.image import ImageData
+from convcli.layers.activations import LeakyRelu
+from convcli.layers.base import Layer, Maps, Shape, as_working_type
+from convcli.layers.conv import Conv
+from convcli.layers.network import Stage, network_bytes, run_network
+from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
+from convcli.teaching.chain.maps import chain_axis, error_scale
+from convcli.teaching.decimals import Number, exact_total, format_number, to_number, to_python
+from convcli.teaching.explain.arithmetic import (
+    MAX_PRODUCTS,
+    as_position,
+    read_window,
+    response_of,
+    window_of,
+)
+from convcli.teaching.explain.chain_computation import (
+    ActivationStep,
+    ConvStep,
+    InputWindow,
+    LayerStep,
+    NormalizeStep,
+    PoolStep,
+)
+from convcli.teaching.explain.chain_explanation import ChainExplanation
+from convcli.teaching.explain.computation import Computation, Grid, OutputValue
+
+MAX_LISTED = 31 * 31  # values of a window that are listed
+Place = tuple[int, int, int]  # row, column, channel, counted from 0
+
+
+def chain_bytes(stages: Sequence[Stage], shape: Shape, dtype: np.dtype[Any]) -> int:
+    """Bound the bytes that :func:`explain_chain` takes: it keeps the maps of every layer."""
+    kept = sum(math.prod(stage.plan.shape) for stage in stages)
+    return network_bytes(stages, shape, dtype) + 8 * kept
+
+
+@np.errstate(all="ignore")
+def explain_chain(
+    image: ImageData,
+    stages: Sequence[Stage],
+    at: Sequence[int],
+    number: SupportsIndex | None = None,
+) -> ChainExplanation:
+    """Explain one value of a chain.
+
+    Args:
+        image: the input; its alpha is ignored.
+        stages: the layers, from :func:`convcli.teaching.chain.maps.plan_chain` for this image.
+        at: row and column in the maps of the last layer.
+        number: which of these maps, counted from 1; None for the only one.
+
+    Raises:
+        GeometryError: the position is outside the map.
+        UsageError: there is no such map, or there are several and no number; or a kernel has too
+            many weights to be explained.
+    """
+    check_image(image.pixels)
+    rows, columns, count = stages[-1].plan.shape
+    row, column = as_position(at)
+    if not (0 <= row < rows and 0 <= column < columns):
+        raise GeometryError(
+            f"position {row},{column} is outside the {size_text((rows, columns))} map of the last "
+            f"layer: rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
+        )
+    channel = _map_index(number, count)
+    maps = [as_working_type(with_channels(image.pixels))]
+    maps += run_network(stages, maps[0])
+    tracer = _Tracer(image, stages, maps, _scales(stages, maps))
+    regions = tracer.regions(_Region((row,), (column,), (channel,)))
+    place: Place | None = (row, column, channel)
+    steps = []
+    for stage in reversed(stages):
+        if place is None:
+            break
+        with prefix_errors(f"layer {stage.number} ({stage.layer.label})"):
+            steps.append(tracer.step(stage.number, place, regions[stage.number]))
+        following = steps[-1].next
+        place = following and (following[0], following[1], following[2] - 1)
+    places = tracer.places(1, regions[1])
+    field = tuple(map(_as_tuple, places))
+    return ChainExplanation(
+        input_shape=image.shape,
+        channels=image.channels,
+        at=(row, column),
+        map=channel + 1,
+        value=steps[0].value,
+        steps=tuple(steps),
+        field=(field[0], field[1]) if all(field) else ((), ()),
+        x=tracer.positions(1, places) if all(field) else None,
+    )
+
+
+def _map_index(number: Any, count: int) -> int:
+    """Return the place of a map that is counted from 1."""
+    maps = count_text(count, "map")
+    if number is None and count > 1:
+        raise UsageError(f"the last layer has {maps}; choose one of them by its number, from 1 on")
+    try:
+        index = 0 if number is None else operator.index(number) - 1
+    except TypeError:
+        index = -1
+    if not 0 <= index < count or isinstance(number, bool):
+        raise UsageError(
+            f"there is no map {short_repr(number)}: the last layer has {maps}, counted from 1"
+        )
+    return index
+
+
+def _scales(stages: Sequence[Stage], maps: Sequence[Maps]) -> list[float]:
+    """Return the magnitudes that set the reliable decimals of the input and of each layer's maps.
+
+    They are those by which ``convcli chain`` prints numbers.
+    """
+    scales = [0.0]
+    for stage, (before, after) in zip(stages, pairwise(maps), strict=True):
+        scale = scales[-1]
+        if after.dtype.kind == "f":
+            scale = error_scale(stage.layer, before, after, scale)
+        scales.append(scale)
+    return scales
+
+
+class _Region(NamedTuple):
+    """Values of a layer's maps: at every pair of the rows and columns of these channels."""
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    channels: tuple[int, ...]
+
+
+class _Tracer:
+    """The maps of a network, and where each value comes from.
+
+    ``maps``, ``scales`` and ``axes``, where samples of a signal lie, begin with those of the input,
+    so that those of layer n are ``maps[n]``.
+    """
+
+    def __init__(
+        self,
+        image: ImageData,
+        stages: Sequence[Stage],
+        maps: Sequence[Maps],
+        scales: Sequence[float],
+    ) -> None:
+        self.image = image
+        self.stages = stages
+        self.maps = maps
+        self.scales = scales
+        self.axes = [chain_axis(stages[:number], image) for number in range(len(maps))]
+
+    def regions(self, last: _Region) -> dict[int, _Region]:
+        """Return which values of each layer the output depends on, by the layer's number."""
+        regions = {len(self.stages): last}
+        for number in range(len(self.stages), 1, -1):
+            region = regions[number]
+            border = _border(self.stages[number - 1].layer)
+            shape = self.maps[number - 1].shape
+            rows, columns = (
+                _as_tuple(np.unique(sources[sources != OUTSIDE]))
+                for axis, places in enumerate(self.places(number, region))
+                for sources in [border_at(places, shape[axis], border)]
+            )
+            regions[number - 1] = _Region(rows, columns, self._channels(number, region))
+        return regions
+
+    def places(self, number: int, region: _Region) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows and the columns of a layer's input that a region reads, with padding."""
+        geometries = list(self._geometries(number, region))
+        rows, columns = (
+            np.unique(
+                np.concatenate(
+                    [_axis_places(geometry, axis, outputs).ravel() for geometry in geometries]
+                )
+            )
+            for axis, outputs in enumerate((region.rows, region.columns))
+        )
+        if not isinstance(self.stages[number - 1].layer, Conv):
+            rows, columns = (
+                places[places < _end(geometries[0], axis)]
+                for axis, places in enumerate((rows, columns))
+            )
+        return rows, columns
+
+    def positions(
+        self, number: int, places: tuple[NDArray[np.intp], NDArray[np.intp]]
+    ) -> tuple[float, ...] | None:
+        """Return where places of a layer's input lie; None if it is no signal with positions."""
+        axis = self.axes[number - 1]
+        along = places[1 if self.maps[number - 1].shape[0] == 1 else 0]
+        return axis and tuple(map(axis.at, along.tolist()))
+
+    def step(self, number: int, place: Place, region: _Region) -> LayerStep:
+        """Explain the value of a layer at a place; the output depends on the layer's region."""
+        stage = self.stages[number - 1]
+        layer, before = stage.layer, self.maps[number - 1]
+        row, column, channel = place
+        value, axis = self.maps[number][place], self.axes[number]
+        previous = self.stages[number - 2].layer.label if number > 1 else ""
+        common: dict[str, Any] = {
+            "number": number,
+            "layer": layer.name,
+            "label": layer.label,
+            "source": f"layer {number - 1} ({previous})" if previous else "input",
+            "input_shape": (before.shape[0], before.shape[1]),
+            "output_shape": stage.plan.shape[:2],
+            "maps": stage.plan.shape[2],
+            "map": channel + 1,
+            "at": (row, column),
+            "value": to_python(value),
+            "depends": self._listed(number, self.places(number, region), region),
+            "border": _border_text(layer),
+            "dtype": self.maps[number].dtype.name,
+            "scale": self.scales[number],
+            "input_dtype": before.dtype.name,
+            "input_scale": self.scales[number - 1] if number > 1 else None,
+            "x": axis and axis.at(max(row, column)),
+        }
+        match layer:
+            case Conv():
+                return self._conv_step(layer, place, common)
+            case Pool() | GlobalPool() | ChannelPool():
+                return self._pool_step(layer, place, common)
+        names = self._names(number)
+        common |= {
+            "next": (row, column, channel + 1),
+            "channel": names[channel] if names else "",
+            "input": to_python(before[place]),
+        }
+        if isinstance(layer, Normalize):
+            values = before[..., channel].astype(np.float64)
+            mean, variance = values.mean().item(), values.var().item()
+            return NormalizeStep(**common, mean=mean, variance=variance, eps=layer.eps)
+        slope = layer.slope if isinstance(layer, LeakyRelu) else None
+        return ActivationStep(**common, slope=slope)
+
+    def _conv_step(self, layer: Conv, place: Place, common: dict[str, Any]) -> ConvStep:
+        """Explain a value of a convolution, with the products and sums of each kernel."""
+        number, (row, column, channel) = common["number"], place
+        before, names = self.maps[number - 1], self._names(number)
+        group = layer.kernels_of(channel, before.shape[2])[0]
+        weights = sum(kernel.matrix.size for kernel in group.kernels)
+        if weights > MAX_PRODUCTS:
+            raise UsageError(f"has {weights:,} weights; at most {MAX_PRODUCTS:,} are explained")
+        probed = layer.probe(before, channel, (row, column))
+        value, combine = common["value"], group.combine
+        read = [probed.channel] if probed.channel is not None else range(before.shape[2])
+        responses = []
+        for kernel, plan, own in zip(group.kernels, probed.plans, probed.values, strict=True):
+            response = response_of(
+                kernel,
+                window_of(before, plan, (row, column), self.axes[number - 1]),
+                plan,
+                as_applied(kernel.matrix, layer.options.operation),
+                [(each, names[each] if names and len(read) > 1 else "") for each in read],
+                to_python(own[0].astype(plan.types.result)) if combine else value,
+            )
+            responses.append(
+                response if combine or not probed.bias else replace(response, bias=probed.bias)
+            )
+        bias, combined = probed.bias if combine else 0, value
+        if bias:
+            combined = to_python(COMBINERS[combine or ""](probed.values)[0])
+        plan = probed.plans[0]
+        computation = Computation(
+            kernel=group.label,
+            at=(row, column),
+            input_shape=plan.geometry.input_shape,
+            output_shape=plan.geometry.output_shape,
+            operation=layer.options.operation,
+            pads=plan.geometry.pads,
+            border=plan.border,
+            fill=plan.fill,
+            stride=plan.geometry.stride,
+            dilation=plan.geometry.dilation,
+            combine=combine,
+            activation="none",
+            range="raw",
+            max_value=None,
+            extremes=None,
+            outputs=(OutputValue("", tuple(responses), combined, combined, combined),),
+            dtype=common["dtype"],
+        )
+        strengths = (
+            strength
+            for response in responses
+            for each, part in zip(read, response.sums, strict=True)
+            for strength in _strengths(
+                part.products, response.rows, response.columns, each, divisor=response.divisor
+            )
+        )
+        following = self._strongest(number, strengths)
+        name = "" if not names or probed.channel is None else names[probed.channel]
+        return ConvStep(**common, next=following, channel=name, computation=computation, bias=bias)
+
+    def _pool_step(
+        self, layer: Pool | GlobalPool | ChannelPool, place: Place, common: dict[str, Any]
+    ) -> PoolStep:
+        """Explain a maximum or a mean."""
+        number, (row, column, channel) = common["number"], place
+        before, kind = self.maps[number - 1], layer.kind
+        own = _Region((row,), (column,), (channel,))
+        own = own._replace(channels=self._channels(number, own))
+        places = self.places(number, own)
+        inside = [
+            axis_places[(axis_places >= 0) & (axis_places < size)]
+            for axis_places, size in zip(places, before.shape[:2], strict=True)
+        ]
+        values = before[np.ix_(*inside, own.channels)]
+        counted = isinstance(layer, Pool) and layer.count_padding
+        sides = places if counted else inside
+        window = self._listed(number, places, own)
+        following: Place | None
+        if window.values is None:
+            i, j, k = np.unravel_index(
+                np.argmax(np.abs(values) if kind == "avg" else values), values.shape
+            )
+            following = int(inside[0][i]), int(inside[1][j]), own.channels[k] + 1
+        else:
+            strengths = (
+                strength
+                for each, grid in zip(own.channels, window.values, strict=True)
+                for strength in _strengths(
+                    grid, window.rows, window.columns, each, signed=kind == "max"
+                )
+            )
+            following = self._strongest(number, strengths)
+        return PoolStep(
+            **common,
+            next=following,
+            kind=kind,
+            window=window,
+            count=sides[0].size * sides[1].size * len(own.channels),
+            sum=_exact_sum(values) if kind == "avg" else None,
+        )
+
+    def _strongest(
+        self, number: int, strengths: Iterable[tuple[tuple[float, float], Place]]
+    ) -> Place | None:
+        """Return where the strongest of a layer's input values comes from, its map counted from 1.
+
+        None if all are padding that shows no pixel.
+        """
+        border = _border(self.stages[number - 1].layer)
+        sizes = self.maps[number - 1].shape[:2]
+
+        @cache
+        def source(place: int, axis: int) -> int:
+            return int(border_at(np.array(place), sizes[axis], border))
+
+        places = (
+            (strength, (source(row, 0), source(column, 1), channel + 1))
+            for strength, (row, column, channel) in strengths
+        )
+        used = (item for item in places if OUTSIDE not in item[1])
+        strongest = max(used, key=lambda item: item[0], default=None)
+        return strongest and strongest[1]
+
+    def _listed(
+        self, number: int, places: tuple[NDArray[np.intp], NDArray[np.intp]], region: _Region
+    ) -> InputWindow:
+        """Return the values at places of a layer's input, unless they are too many."""
+        layer, before = self.stages[number - 1].layer, self.maps[number - 1]
+        rows, columns = map(_as_tuple, places)
+        channels = self._channels(number, region)
+        names = self._names(number)
+        shown = tuple(names[channel] for channel in channels) if names else ()
+        if len(rows) * len(columns) * len(channels) > MAX_LISTED:
+            return InputWindow(rows, columns, shown, None, None, self.positions(number, places))
+        fill = layer.options.fill if isinstance(layer, Conv) else 0.0
+        if isinstance(layer, Pool) and layer.kind == "max":
+            fill = -math.inf
+        first = channels[0]
+        part = before[..., first : channels[-1] + 1]
+        window = read_window(part, places, _border(layer), fill, self.axes[number - 1])
+        grids = tuple(window.channels[channel - first] for channel in channels)
+        return InputWindow(rows, columns, shown, window.padding, grids, window.x)
+
+    def _channels(self, number: int, region: _Region) -> tuple[int, ...]:
+        """Return the channels of a layer's input that a region of its maps reads."""
+        layer, channels = self.stages[number - 1].layer, self.maps[number - 1].shape[2]
+        if isinstance(layer, ChannelPool):
+            return tuple(range(channels))
+        if not isinstance(layer, Conv):
+            return region.channels
+        read = {layer.kernels_of(channel, channels)[1] for channel in region.channels}
+        return tuple(
+            range(channels) if None in read else sorted(each for each in read if each is not None)
+        )
+
+    def _names(self, number: int) -> list[str]:
+        """Return the names of the channels of a layer's input; none if there is one."""
+        count = self.maps[number - 1].shape[2]
+        if count == 1:
+            return []
+        if number == 1:
+            return channel_names(count, self.image.depth)
+        return [f"map {channel}" for channel in range(1, count + 1)]
+
+    def _geometries(self, number: int, region: _Region) -> Iterator[Geometry]:
+        """Yield the geometries of the windows that a region of a layer's maps reads."""
+        stage, before = self.stages[number - 1], self.maps[number - 1]
+        layer, shape = stage.layer, (before.shape[0], before.shape[1], before.shape[2])
+        if not isinstance(layer, Conv):
+            yield stage.plan.geometry
+            return
+        groups = {id(g): g for g in (layer.kernels_of(c, shape[2])[0] for c in region.channels)}
+        for group in groups.values():
+            for kernel in group.kernels:
+                yield layer.kernel_geometry(kernel, shape)
+
+
+def _axis_places(geometry: Geometry, axis: int, outputs: Sequence[int]) -> NDArray[np.intp]:
+    """Return the places along an axis that some outputs read, a row for each."""
+    taps, stride, before, dilation = geometry.along(axis)
+    starts = np.array(outputs, np.intp) * stride - before
+    return starts[:, np.newaxis] + np.arange(taps) * dilation
+
+
+def _end(geometry: Geometry, axis: int) -> int:
+    """Return where the padding of a pool ends: of a window beyond it, the rest holds nothing."""
+    return geometry.input_shape[axis] + geometry.along(axis)[2]
+
+
+def _border(layer: Layer) -> str:
+    """Return the border mode by which a layer's padding shows pixels."""
+    return border_name(layer.options.border) if isinstance(layer, Conv) else "zero"
+
+
+def _border_text(layer: Layer) -> str:
+    """Describe what a layer's padding holds."""
+    if isinstance(layer, Conv):
+        fill = f" {format_number(layer.options.fill)}" if layer.options.border == "constant" else ""
+        return border_name(layer.options.border) + fill
+    if isinstance(layer, Pool) and layer.kind == "max":
+        return "never the maximum"
+    return "zero" if isinstance(layer, Pool) and layer.count_padding else "zero, not counted"
+
+
+def _strengths(
+    grid: Grid,
+    rows: Sequence[int],
+    columns: Sequence[int],
+    channel: int,
+    *,
+    signed: bool = False,
+    divisor: Number = 1,
+) -> Iterator[tuple[tuple[float, float], Place]]:
+    """Yield how much each number of a window counts, and its place.
+
+    That is its magnitude, divided by ``divisor``, or the number itself if ``signed``; NaN is the
+    largest. Of equal ones the nearest to the center of the window counts more.
+    """
+    middle = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
+    for row, line in zip(rows, grid, strict=True):
+        for column, number in zip(columns, line, strict=True):
+            size = number if signed else abs(number / divisor)
+            distance = max(abs(row - middle[0]), abs(column - middle[1]))
+            yield (math.inf if math.isnan(size) else size, -distance), (row, column, channel)
+
+
+def _exact_sum(values: NDArray[Any]) -> Number:
+    """Return the sum of some values, as exact as a Python number is."""
+    if values.dtype.kind != "f":
+        return int(values.sum(dtype=np.int64))
+    if values.size <= MAX_LISTED:
+        return to_number(exact_total(map(to_python, values.ravel())))
+    finite = np.isfinite(values).all()
+    return math.fsum(values.ravel().tolist()) if finite else float(values.sum())
+
+
+def _as_tuple(places: NDArray[np.intp]) -> tuple[int, ...]:
+    return tuple(places.tolist())

@@ -1,0 +1,172 @@
+"""The data of an explanation of a chain: how each layer computes one value.
+
+Pairs are (rows, columns), and positions count from 0; maps and layers count from 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convcli.geometry import Pair
+from convcli.teaching.decimals import Number
+from convcli.teaching.explain.computation import Computation, Grid
+
+
+@dataclass(frozen=True)
+class InputWindow:
+    """Values of a layer's input: those at every pair of some rows and columns.
+
+    Attributes:
+        rows: positions; outside the input they are padding.
+        columns: positions.
+        channels: the names of the input's channels; empty if it has one.
+        padding: which values are padding, as rows of booleans; None if the values are.
+        values: a grid of numbers for each channel; None if there are more than are listed.
+        x: the positions along a signal; None without them.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    channels: tuple[str, ...]
+    padding: tuple[tuple[bool, ...], ...] | None
+    values: tuple[Grid, ...] | None
+    x: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class LayerStep:
+    """How a layer computes one value.
+
+    Attributes:
+        number: of the layer.
+        layer: its name, such as ``maxpool``.
+        label: the name with the arguments that matter, such as ``maxpool 2x2``.
+        source: what the layer reads, ``input`` or the layer before.
+        input_shape: of a map of the source.
+        output_shape: of a map of the layer.
+        maps: how many maps the layer has.
+        map: the number of the value's map.
+        at: the value's position.
+        value: the result, as in the map.
+        depends: what the chain's output depends on in the source.
+        border: what padding holds: a border mode, or how pooling takes it.
+        next: (row, column, map) in the source of the value that counts most, which the next step
+            explains; None if no value of the source is used.
+        dtype: the type of the layer's maps.
+        scale: the magnitude of the maps, which sets how many decimals are reliable.
+        input_dtype: the type of the source.
+        input_scale: its magnitude; None for the image, whose numbers are exact.
+        x: where the value lies, if the image is a signal with positions.
+    """
+
+    number: int
+    layer: str
+    label: str
+    source: str
+    input_shape: Pair
+    output_shape: Pair
+    maps: int
+    map: int
+    at: Pair
+    value: Number
+    depends: InputWindow
+    border: str
+    next: tuple[int, int, int] | None
+    dtype: str
+    scale: float
+    input_dtype: str
+    input_scale: float | None
+    x: float | None
+
+
+@dataclass(frozen=True)
+class ConvStep(LayerStep):
+    """A convolution.
+
+    Attributes:
+        channel: the name of the channel that 2-D kernels read; empty if there is one.
+        computation: products and sums of each kernel, and how they are combined.
+        bias: added to the combined value; 0 if each kernel has its own.
+    """
+
+    channel: str
+    computation: Computation
+    bias: Number
+
+
+@dataclass(frozen=True)
+class PoolStep(LayerStep):
+    """The maximum or the mean of a window, of a whole map or of all channels.
+
+    Attributes:
+        kind: ``max`` or ``avg``.
+        window: the values. Padding is minus infinity for a maximum, and 0 for a mean.
+        count: how many values there are; a mean divides by it.
+        sum: of the values; None for a maximum.
+    """
+
+    kind: str
+    window: InputWindow
+    count: int
+    sum: Number | None
+
+
+@dataclass(frozen=True)
+class ActivationStep(LayerStep):
+    """A function of one value.
+
+    Attributes:
+        channel: the name of the value's channel; empty if there is one.
+        input: the value.
+        slope: of leaky-relu; None for other functions.
+    """
+
+    channel: str
+    input: Number
+    slope: Number | None
+
+
+@dataclass(frozen=True)
+class NormalizeStep(LayerStep):
+    """The normalization of one value.
+
+    Attributes:
+        channel: the name of the value's channel; empty if there is one.
+        input: the value.
+        mean: of the value's map.
+        variance: of the value's map.
+        eps: added to the variance.
+    """
+
+    channel: str
+    input: Number
+    mean: Number
+    variance: Number
+    eps: Number
+
+
+@dataclass(frozen=True)
+class ChainComputation:
+    """How a chain of layers computes one value, from its last layer back to the image.
+
+    Attributes:
+        input_shape: of the image.
+        channels: of the image.
+        at: the position in the last layer's maps.
+        map: the number of the map.
+        value: the value.
+        steps: the layers, the last one first; each explains the value that counts most in the
+            step before. They end early where a window holds nothing but a constant border.
+        field: the rows and the columns of the image that the value depends on; those outside the
+            image are padding. Empty if it depends on none.
+        x: where these lie, if the image is a signal with positions.
+    """
+
+    input_shape: Pair
+    channels: int
+    at: Pair
+    map: int
+    value: Number
+    steps: tuple[LayerStep, ...]
+    field: tuple[tuple[int, ...], tuple[int, ...]]
+    x: tuple[float, ...] | None

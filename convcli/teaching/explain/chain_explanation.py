@@ -1,0 +1,61 @@
+"""The explanation of one value of a chain, as :meth:`convcli.Chain.explain` returns it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convcli.teaching.explain.chain_computation import ChainComputation
+from convcli.teaching.explain.chain_rounding import chain_as_shown
+from convcli.teaching.explain.chain_text import chain_html, chain_text
+
+
+@dataclass(frozen=True, repr=False)
+class ChainExplanation(ChainComputation):
+    """How a chain of layers computes one value, from its last layer back to the image.
+
+    The attributes are those of
+    :class:`~convcli.teaching.explain.chain_computation.ChainComputation`. ``print`` shows what
+    ``convcli explain --layer`` prints.
+
+    >>> from convcli import Chain
+    >>> explanation = Chain(["conv -k '-1 1' --padding valid", "relu"]).explain([3, 7, 5], 0)
+    >>> explanation
+    ChainExplanation(layers=2, at=(0, 0), map=1, value=4)
+    >>> print(explanation)
+    layer 2 (relu): row 0, column 0 of the 2x1 map is 4
+    <BLANKLINE>
+    relu      max(0, 4) = 4
+    <BLANKLINE>
+    layer 1 (conv custom): row 0, column 0 of the 2x1 map is 4
+    (correlate: not flipped)
+    window: row 0, columns 0 to 1 of the 3x1 input
+    <BLANKLINE>
+    window   kernel   pixel*weight
+       0 1
+    0  3 7   -1 1     -3 7
+    <BLANKLINE>
+    sum       (3*-1) + (7*1) = 4
+    <BLANKLINE>
+    field     row 0, columns 0 to 1 of the 3x1 input
+    """
+
+    def __repr__(self) -> str:
+        value = chain_as_shown(self).value
+        return (
+            f"ChainExplanation(layers={len(self.steps)}, at={self.at}, map={self.map}, "
+            f"value={value})"
+        )
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return chain_html(self)
+
+    def text(self, digits: int | None = None) -> str:
+        """Return the computation as ``convcli explain --layer`` prints it.
+
+        Args:
+            digits: decimals of every number; None for the reliable ones.
+        """
+        return chain_text(self, digits=digits)

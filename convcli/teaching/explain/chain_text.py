@@ -1,0 +1,292 @@
+"""The explanation of a chain as text for a terminal of 80 columns, and as data for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from itertools import chain
+from typing import Any
+
+from convcli.errors import count_text
+from convcli.geometry import size_text
+from convcli.html import html_block
+from convcli.teaching.decimals import (
+    as_fraction,
+    exact_total,
+    format_number,
+    format_operand,
+)
+from convcli.teaching.explain.chain_computation import (
+    ActivationStep,
+    ChainComputation,
+    ConvStep,
+    InputWindow,
+    LayerStep,
+    NormalizeStep,
+    PoolStep,
+)
+from convcli.teaching.explain.chain_rounding import chain_as_shown
+from convcli.teaching.explain.steps import (
+    activation_line,
+    combination_lines,
+    equals_text,
+    step_lines,
+    total_lines,
+)
+from convcli.teaching.explain.text import (
+    MAX_HTML_TAPS,
+    MAX_TAPS,
+    parts_html,
+    parts_lines,
+    place_labels,
+    places_text,
+    response_parts,
+    window_cells,
+    window_place,
+    without_nan,
+)
+from convcli.teaching.text_table import Paint, TextTable, unpainted, wrapped
+
+Part = str | list[TextTable]  # a line, or tables that are side by side
+
+
+def chain_text(
+    explanation: ChainComputation, paint: Paint = unpainted, *, digits: int | None = None
+) -> str:
+    """Return the computation of a chain's value, from the last layer back to the image.
+
+    Args:
+        explanation: the explanation.
+        paint: as for :func:`convcli.teaching.explain.text.explanation_text`.
+        digits: decimals of every number; None for the reliable ones.
+    """
+    parts = _parts(chain_as_shown(explanation, digits), paint, MAX_TAPS)
+    return "\n".join(parts_lines(parts, paint))
+
+
+def chain_html(explanation: ChainComputation) -> str:
+    """Return the same for a notebook; of a large kernel, the largest products."""
+    parts = _parts(chain_as_shown(explanation), unpainted, MAX_HTML_TAPS)
+    return html_block(parts_html(parts))
+
+
+def _parts(explanation: ChainComputation, paint: Paint, max_taps: int) -> Iterator[Part]:
+    """Yield the lines and tables of an explanation."""
+    for step in explanation.steps:
+        yield from _step_parts(step, paint, max_taps)
+        yield ""
+    rows, columns = explanation.field
+    field = "no pixel"
+    if rows and columns:
+        place = places_text(rows, columns, explanation.x)
+        field = f"{place} of the {size_text(explanation.input_shape)} input"
+    yield from step_lines("field", field)
+
+
+def chain_data(explanation: ChainComputation, digits: int | None = None) -> dict[str, Any]:
+    """Return an explanation as dictionaries and lists; NaN and infinity become None."""
+    explanation = chain_as_shown(explanation, digits)
+    rows, columns = explanation.field
+    data = _without_missing_x(
+        {
+            "input_size": explanation.input_shape,
+            "channels": explanation.channels,
+            "at": explanation.at,
+            "map": explanation.map,
+            "value": explanation.value,
+            "field": {"rows": rows, "columns": columns, "x": explanation.x},
+            "layers": [_step_data(step) for step in explanation.steps],
+        }
+    )
+    finite: dict[str, Any] = without_nan(data)
+    return finite
+
+
+def _without_missing_x(data: Any) -> Any:
+    """Return data without the positions of what has none."""
+    if isinstance(data, dict):
+        kept = {key: item for key, item in data.items() if key != "x" or item is not None}
+        return {key: _without_missing_x(item) for key, item in kept.items()}
+    return [_without_missing_x(item) for item in data] if isinstance(data, list | tuple) else data
+
+
+def _step_data(step: LayerStep) -> dict[str, Any]:
+    """Return a step under its JSON names, without what only sets the digits."""
+    data = asdict(step)
+    for name in ("scale", "input_dtype", "input_scale"):
+        del data[name]
+    data["input_size"] = data.pop("input_shape")
+    data["output_size"] = data.pop("output_shape")
+    if isinstance(step, ConvStep):
+        computation = data.pop("computation")
+        [output] = computation["outputs"]
+        names = ("kernel", "operation", "fill", "stride", "dilation", "combine")
+        data |= {name: computation[name] for name in names}
+        data |= {"pads": step.computation.pads._asdict(), "responses": output["responses"]}
+    return data
+
+
+def _step_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
+    """Yield the computation of one layer's value."""
+    row, column = step.at
+    position = "" if step.x is None else f" (x {format_number(step.x)})"
+    which = f" {step.map} of {step.maps}" if step.maps > 1 else ""
+    title = (
+        f"layer {step.number} ({step.label}): row {row}, column {column}{position} of the "
+        f"{size_text(step.output_shape)} map{which} is {format_number(step.value)}"
+    )
+    words = title.split(" ")
+    if isinstance(step, ConvStep):
+        operation = step.computation.operation
+        words.append(f"({operation}: {'flipped' if operation == 'convolve' else 'not flipped'})")
+    for line in wrapped(words):
+        yield paint("heading", line)
+    if not _reads_all(step):
+        place = places_text(step.depends.rows, step.depends.columns, step.depends.x)
+        text = f"depends on {place} of {_source_text(step, step.depends.channels)}"
+        yield from wrapped((text + _padding_text(step, step.depends)).split(" "))
+        yield from _tables(step.depends, step.source.partition(" (")[0])
+        if isinstance(step, ConvStep | PoolStep):
+            yield ""
+    match step:
+        case ConvStep():
+            yield from _conv_parts(step, paint, max_taps)
+        case PoolStep():
+            yield from _pool_parts(step)
+        case ActivationStep():
+            yield ""
+            yield activation_line(step.layer, step.input, step.value, step.slope or 0)
+        case NormalizeStep():
+            yield ""
+            yield from _normalize_lines(step)
+    if step.number > 1 and isinstance(step, ConvStep | PoolStep):
+        yield from step_lines("next", _next_text(step))
+
+
+def _conv_parts(step: ConvStep, paint: Paint, max_taps: int) -> Iterator[Part]:
+    computation = step.computation
+    [output] = computation.outputs
+    source = _source_text(step, (step.channel,) if step.channel else ())
+    product = "pixel*weight" if step.source == "input" else "value*weight"
+    shown_places: set[str] = set()
+    for response in output.responses:
+        place = window_place(computation, response, source)
+        new = place not in shown_places
+        shown_places.add(place)
+        shown = place if new else ""
+        yield from response_parts(computation, response, shown, paint, max_taps, product)
+    if computation.combine:
+        yield ""
+    yield from combination_lines(computation, output)
+    if step.bias:
+        sign = "+" if step.bias > 0 else "-"
+        text = f"{format_number(output.value)} {sign} {format_number(abs(step.bias))}"
+        exact = exact_total([output.value, step.bias])
+        yield from step_lines("bias", f"{text} {equals_text(step.value, exact)}")
+
+
+def _pool_parts(step: PoolStep) -> Iterator[Part]:
+    window, value = step.window, step.value
+    place = places_text(window.rows, window.columns, window.x)
+    text = f"window: {place} of {_source_text(step, window.channels)}{_padding_text(step, window)}"
+    yield from wrapped(text.split(" "))
+    size = len(window.rows) * len(window.columns) * max(len(window.channels), 1)
+    if window.values is None or window.padding is None:
+        if step.kind == "max":
+            yield from step_lines("max", f"the largest of {size:,} values = {format_number(value)}")
+        elif step.sum is not None:
+            yield from step_lines("sum", f"of {size:,} values = {format_number(step.sum)}")
+    else:
+        yield from _tables(window, "window")
+        yield ""
+        numbers = [
+            number
+            for grid in window.values
+            for number, outside in zip(
+                chain.from_iterable(grid), chain.from_iterable(window.padding), strict=True
+            )
+            if not outside
+        ]
+        if step.kind == "max":
+            text = ", ".join(map(format_number, numbers))
+            equals = "=" if value in numbers or not math.isfinite(value) else "~"
+            yield from step_lines("max", f"max({text}) {equals} {format_number(value)}")
+        elif step.sum is not None:
+            yield from total_lines("sum", numbers, step.sum)
+    if step.sum is not None:
+        exact: Fraction | float = value
+        if math.isfinite(step.sum):
+            exact = as_fraction(step.sum) / step.count
+        text = f"{format_number(step.sum)} / {step.count} {equals_text(value, exact)}"
+        yield from step_lines("mean", text)
+
+
+def _normalize_lines(step: NormalizeStep) -> Iterator[str]:
+    rows, columns = step.input_shape
+    mean, variance = format_number(step.mean), format_number(step.variance)
+    count = f"of the {rows * columns:,} values of the map"
+    yield from step_lines("mean", f"{mean} ({count})")
+    yield from step_lines("variance", f"{variance} ({count})")
+    text = (
+        f"({format_number(step.input)} - {format_operand(step.mean)}) / "
+        f"sqrt({variance} + {format_number(step.eps)})"
+    )
+    equals = "=" if step.value == 0 and step.input == step.mean else "~"
+    yield from step_lines("normalize", f"{text} {equals} {format_number(step.value)}")
+
+
+def _reads_all(step: LayerStep) -> bool:
+    """Tell whether the window of the value is all that the chain's output depends on."""
+    depends = step.depends
+    if isinstance(step, PoolStep):
+        window = step.window
+        own = window.rows, window.columns, len(window.channels)
+        return own == (depends.rows, depends.columns, len(depends.channels))
+    if not isinstance(step, ConvStep):
+        return len(depends.rows) == len(depends.columns) == 1
+    responses = step.computation.outputs[0].responses
+    rows, columns = (
+        sorted(set(chain.from_iterable(places)))
+        for places in zip(*((each.rows, each.columns) for each in responses), strict=True)
+    )
+    return (rows, columns) == (list(depends.rows), list(depends.columns))
+
+
+def _source_text(step: LayerStep, channels: Sequence[str]) -> str:
+    """Name what a layer reads: the input, or maps of the layer before."""
+    size = size_text(step.input_shape)
+    source = f"the {size} input" if step.number == 1 else f"{step.source}, {size}"
+    if not channels:
+        return source
+    if len(channels) == 1:
+        return f"{channels[0]} of {source}"
+    return f"{count_text(len(channels), 'channel' if step.number == 1 else 'map')} of {source}"
+
+
+def _padding_text(step: LayerStep, window: InputWindow) -> str:
+    shows_padding = window.padding is not None and any(map(any, window.padding))
+    return f"; in brackets: padding ({step.border})" if shows_padding else ""
+
+
+def _tables(window: InputWindow, heading: str) -> Iterator[Part]:
+    """Yield the values of a window, if they are listed, after an empty line."""
+    if window.values is None or window.padding is None:
+        return
+    yield ""
+    cells = [window_cells(grid, window.padding) for grid in window.values]
+    rows, columns = place_labels(window.rows, window.columns, window.x)
+    if len(cells) > 1 and len(rows) == len(columns) == 1:  # of a pool over the channels
+        yield [TextTable(heading, [[grid[0][0] for grid in cells]], window.channels)]
+        return
+    headings = window.channels if len(cells) > 1 else [heading]
+    yield [TextTable(name, grid, columns, rows) for name, grid in zip(headings, cells, strict=True)]
+
+
+def _next_text(step: LayerStep) -> str:
+    if step.next is None:
+        return "none: the window is padding only"
+    row, column, number = step.next
+    which = f"map {number} of " if max(len(step.depends.channels), 1) > 1 else ""
+    return f"row {row}, column {column} of {which}{step.source}, which counts most"
