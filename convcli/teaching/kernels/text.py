@@ -18,12 +18,14 @@ from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.matrix_text import aligned
 from convcli.kernels.spec import KernelSet
 from convcli.teaching.decimals import format_number
+from convcli.teaching.text_table import WIDTH, wrapped
 
-_MAX_SHOWN = 31 * 31  # weights of a matrix that is shown whole
+_MAX_SHOWN = 31 * 31  # weights of a matrix that is shown whole if its lines fit
+_LABEL = 11  # width of a property's name and the space after it
 _MIDDLE = 7  # rows and columns of a larger one
 _MAX_PLANNED = 1 << 14  # weights; the plan and the rank of larger kernels take seconds
 _MAX_FACTOR = 31  # weights of a column or row that is shown
-_DIGITS = 6  # significant digits of the largest weight
+_DIGITS, _LEAST_DIGITS = 6, 3  # significant digits of the largest weight; fewer where they fit
 
 _SYMMETRIES = {
     "symmetric": "symmetric (correlation and convolution agree)",
@@ -85,33 +87,58 @@ def _kernel_text(kernel: Kernel, digits: int | None) -> str:
     planes = kernel.matrix.reshape(-1, *kernel.shape)
     rows, columns = kernel.shape
     notes = []
-    if rows * columns > _MAX_SHOWN:
+    fitting = _fitting(planes, digits) if rows * columns <= _MAX_SHOWN else None
+    if fitting is None:
         top, left = max(rows - _MIDDLE, 0) // 2, max(columns - _MIDDLE, 0) // 2
         planes = planes[:, top : top + _MIDDLE, left : left + _MIDDLE]
         notes.append(f"the middle {size_text(planes.shape[1:])} of {size_text(kernel.shape)}")
-    shown = _rounded(planes, digits)
-    if not np.array_equal(shown, planes):
+        fitting = _rounded(planes, digits, _DIGITS)
+    if not np.array_equal(fitting, planes):
         notes.append("rounded")
-    blocks = []
-    for plane in shown.tolist():
-        lines = aligned([[format_number(weight) for weight in row] for row in plane])
-        blocks.append("\n".join(f"  {line}" for line in lines))
+    blocks = ["\n".join(_lines(plane)) for plane in fitting]
     if len(blocks) > 1:
         blocks = [f"channel {number}\n{block}" for number, block in enumerate(blocks, 1)]
     if notes:
         blocks.append(f"  ({', '.join(notes)}; -o - prints all weights with all digits)")
     matrix = "\n".join(blocks)
-    properties = "\n".join(f"{label:<10} {text}" for label, text in _properties(kernel, digits))
+    properties = "\n".join(
+        line for label, text in _properties(kernel, digits) for line in _property(label, text)
+    )
     return f"{heading}\n\n{matrix}\n\n{properties}"
 
 
-def _rounded(planes: NDArray[Any], decimals: int | None) -> NDArray[Any]:
-    """Round weights, by default so that the largest has six digits; keep integers."""
+def _property(label: str, text: str) -> list[str]:
+    """Return the lines of a property; the weights of a long column or row take several."""
+    if label not in ("column", "row"):
+        return [f"{label:<{_LABEL}}{text}"]
+    first, *others = wrapped(text.split(" "), " " * _LABEL)
+    return [f"{label:<{_LABEL}}{first[_LABEL:]}", *others]
+
+
+def _fitting(planes: NDArray[Any], decimals: int | None) -> NDArray[Any] | None:
+    """Round weights so that their lines fit a terminal; None if three digits are too many."""
+    for digits in range(_DIGITS, _LEAST_DIGITS - 1, -1):
+        rounded = _rounded(planes, decimals, digits)
+        if max(len(line) for plane in rounded for line in _lines(plane)) <= WIDTH:
+            return rounded
+        if decimals is not None or planes.dtype.kind != "f":
+            break
+    return None
+
+
+def _lines(plane: NDArray[Any]) -> list[str]:
+    """Return the lines of a matrix."""
+    rows = [[format_number(weight) for weight in row] for row in plane.tolist()]
+    return [f"  {line}" for line in aligned(rows)]
+
+
+def _rounded(planes: NDArray[Any], decimals: int | None, digits: int) -> NDArray[Any]:
+    """Round weights, by default so that the largest has this many digits; keep integers."""
     largest = float(np.abs(planes).max())
     if planes.dtype.kind != "f" or not largest:
         return planes
     if decimals is None:
-        decimals = max(_DIGITS - 1 - math.floor(math.log10(largest)), 0)
+        decimals = max(digits - 1 - math.floor(math.log10(largest)), 0)
     return np.asarray(planes.round(decimals) + 0.0)  # no -0
 
 

@@ -68,7 +68,8 @@ def test_json_has_the_kernel_and_its_properties():
 
 
 def shown_matrix(text):
-    return [line.split() for line in text.splitlines() if line[:2] == "  " and line[2] != "("]
+    lines = text.split("\n\n")[1].splitlines()
+    return [line.split() for line in lines if line[:2] == "  " and line[2] != "("]
 
 
 def test_weights_have_six_digits():
@@ -78,6 +79,29 @@ def test_weights_have_six_digits():
     assert max(len(word) for row in shown_matrix(text) for word in row) <= 8
     assert "(rounded; -o - prints all weights with all digits)" in text
     assert "rounded" not in set_text(KernelSet("k", (Kernel([[0.25, -0.125]]),)))
+
+
+@pytest.mark.parametrize(
+    ("spec", "digits"), [("gaussian:7", 6), ("gaussian:9", 4), ("gaussian:11", 3)]
+)
+def test_weights_have_as_many_digits_as_fit_a_line(spec, digits):
+    text = set_text(read_spec(spec))
+    [kernel] = read_spec(spec).kernels
+    shown = np.array(shown_matrix(text), float)
+    unit = 10.0 ** (np.floor(np.log10(np.abs(kernel.weights).max())) + 1 - digits)
+    np.testing.assert_allclose(shown, kernel.weights, rtol=0, atol=unit / 2 + 1e-15)
+    assert np.abs(shown - kernel.weights).max() > unit / 20  # and no more
+    assert max(map(len, text.split("\n\n")[1].splitlines())) <= 80
+
+
+def test_a_wide_kernel_shows_its_middle():
+    text = set_text(read_spec("gaussian:30,sigma=1,rho=0.5,start=-3,step=0.2,normalize=no"))
+    assert max(len(line) for line in text.splitlines() if line[:2] == "  ") <= 100
+    assert "(the middle 7x7 of 30x30, rounded; -o - prints all weights with all digits)" in text
+    whole = set_text(KernelSet("k", (Kernel(np.ones((30, 30), int)),)))
+    assert shown_matrix(whole) == [["1"] * 30] * 30
+    text = set_text(KernelSet("k", (Kernel([np.linspace(0, 1, 12)]),)), digits=12)
+    assert "the middle 7x1 of 12x1" in text
 
 
 @pytest.mark.parametrize("spec", ["gabor", "gaussian:33x31", "log:151"])
