@@ -28,7 +28,7 @@ from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
 from convcli.core.nonfinite import NonFinite
 from convcli.core.padding import PaddedRows, check_sides
-from convcli.core.strips import without_gaps
+from convcli.core.strips import without_gaps, without_outer_taps
 from convcli.errors import KernelError, UsageError
 from convcli.geometry import ConvOptions, Geometry, Pair, border_name, conv_geometry
 
@@ -49,7 +49,8 @@ class Plan:
         types: weights and number types.
         channels: of the image.
         shape: of the feature map, (H', W'), (H', W', C) or (H', W', N).
-        windows: the geometry of the strips, which may leave out what no tap reads.
+        windows: the geometry of the strips, which may leave out what no tap reads, and taps that
+            read only zeros.
         costs: estimated nanoseconds a value of each method that was considered, by name, with that
             of ``method``, which is the cheapest unless another one was asked for.
         requested: the method asked for, or ``auto``.
@@ -298,32 +299,41 @@ def _plan(
     check_finite(kernel)
     weights = as_applied(kernel, options.operation)
     sizes = _sizes if _is_plain(options) else _sizes.__wrapped__
-    geometry, windows, padded_rows = sizes(shape, weights.shape[-2:], options)
+    geometry, taps, windows, padded_rows = sizes(
+        shape, weights.shape[-2:], options, fewer_taps=method == "auto"
+    )
     channels = shape[2] if len(shape) == 3 else 1
     map_shape = geometry.output_shape + (shape[2:] if weights.ndim == 2 else weights.shape[:-3])
     bank = weights[np.newaxis] if weights.ndim == 3 else weights
     fill = padded_rows.fill
     types = choose_types(image, bank, fill, divisor, bias, floats)
+    types = types._replace(weights=types.weights[..., *taps])
     methods, costs = choose_methods(Problem(image, types, windows, fill), method)
     return Plan(methods, geometry, padded_rows, types, channels, map_shape, windows, costs, method)
 
 
 @lru_cache(maxsize=8)
 def _sizes(
-    shape: tuple[int, ...], kernel: Pair, options: ConvOptions
-) -> tuple[Geometry, Geometry, PaddedRows]:
+    shape: tuple[int, ...], kernel: Pair, options: ConvOptions, *, fewer_taps: bool
+) -> tuple[Geometry, tuple[slice, slice], Geometry, PaddedRows]:
     """Return what depends on sizes alone: a kernel that is new seldom has a new size.
 
+    ``fewer_taps`` allows to leave taps out that only lie in zero padding.
+
     Returns:
-        The geometry, that of strips without gaps, and the rows of the padded image.
+        The geometry; rows and columns of the kernel that are summed; the geometry of strips without
+        gaps; and the rows of the padded image.
     """
     rules = options.padding, options.stride, options.dilation, options.operation
     geometry = conv_geometry((shape[0], shape[1]), kernel, *rules)
     check_sides(geometry)
     border = border_name(options.border)
     fill = real_number(options.fill, "fill") if border == "constant" else 0
-    windows = without_gaps(geometry, shape[2] if len(shape) == 3 else 1)
-    return geometry, windows, PaddedRows(geometry, border, fill, windows)
+    read, taps = geometry, (slice(None), slice(None))
+    if fewer_taps and border in ("zero", "constant") and fill == 0:
+        read, taps = without_outer_taps(geometry)
+    windows = without_gaps(read, shape[2] if len(shape) == 3 else 1)
+    return geometry, taps, windows, PaddedRows(read, border, fill, windows)
 
 
 def _checked_bias(bias: Any, kernel: tuple[int, ...]) -> Bias:
