@@ -57,8 +57,7 @@ def feature_map(
         fits(types) or not floats_round_right(types.bounds, types.divisor, types.bias)
     )
     if exact:
-        undivided = types._replace(block=types.accumulator, divisor=1, bias=0)
-        plan = plan.with_types(undivided)
+        plan = plan.undivided
 
     def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
         if exact:
@@ -66,7 +65,11 @@ def feature_map(
         elif not np.may_share_memory(blocks[0], out):
             saturate(blocks[0], out[rows], overwrite=True)
 
-    run([plan], pixels, store, threads, None if plan.types.is_exact else out)
+    # One strip for each thread in place of two: a 3x3 kernel on 2.4 MB takes 4 to 28 % less on two
+    # threads, since each call of numpy hands over the interpreter, which comes back late. Results
+    # as wide as the sums take as long either way.
+    long = types.is_exact and out.itemsize < types.accumulator.itemsize == 2
+    run([plan], pixels, store, threads, None if plan.types.is_exact else out, long_strips=long)
     return out
 
 
@@ -154,6 +157,7 @@ def run(
     out: NDArray[Any] | None = None,
     *,
     in_place: bool = False,
+    long_strips: bool = False,
 ) -> None:
     """Filter an image strip by strip and pass on each finished strip.
 
@@ -168,10 +172,16 @@ def run(
             memory of their own.
         in_place: the sink overwrites these rows of the image, and no others; only if
             :func:`fits_in_place`.
+        long_strips: where each thread has two strips, they are computed as one.
     """
     planes = with_channels(image)
     height = plans[0].geometry.output_shape[0]
     step = min(plan.strip_rows for plan in plans)
+    workers = thread_count(threads)
+    filters = max(len(plan.types.weights) if plan.types.summed else 1 for plan in plans)
+    workers = workers if planes.size * filters >= MIN_THREADED_SIZE else 1
+    if long_strips and -(-height // step) == 2 * workers > 2:
+        step *= 2
     padded = [PaddedImage(planes, plan.padded_rows) for plan in plans]
     if in_place:
         reaches = [max(method.rows_needed(step) for method in plan.methods) for plan in plans]
@@ -190,10 +200,7 @@ def run(
         for strip in strips:
             give_back_strip(strip)
 
-    count = thread_count(threads)
-    filters = max(len(plan.types.weights) if plan.types.summed else 1 for plan in plans)
-    count = count if planes.size * filters >= MIN_THREADED_SIZE else 1
-    for_each(work, range(0, height, step), min(count, -(-height // step)))
+    for_each(work, range(0, height, step), min(workers, -(-height // step)))
 
 
 def _finished(strip: Strip, padded: PaddedImage, first: int) -> NDArray[Any]:

@@ -78,20 +78,6 @@ class Plan:
         self.costs = costs
         self.requested = requested
 
-    def with_types(self, types: SumTypes) -> Plan:
-        """Return the plan with other number types."""
-        return Plan(
-            self.methods,
-            self.geometry,
-            self.padded_rows,
-            types,
-            self.channels,
-            self.shape,
-            self.windows,
-            self.costs,
-            self.requested,
-        )
-
     @property
     def method(self) -> str:
         """The name of the method that sums the windows."""
@@ -106,6 +92,22 @@ class Plan:
     def fill(self) -> float:
         """The value of ``constant`` and ``zero`` borders."""
         return self.padded_rows.fill
+
+    @cached_property
+    def undivided(self) -> Plan:
+        """The plan of the same sums, which are then divided exactly."""
+        types = self.types._replace(block=self.types.accumulator, divisor=1, bias=0)
+        return Plan(
+            self.methods,
+            self.geometry,
+            self.padded_rows,
+            types,
+            self.channels,
+            self.shape,
+            self.windows,
+            self.costs,
+            self.requested,
+        )
 
     @cached_property
     def strip_rows(self) -> int:
