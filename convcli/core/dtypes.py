@@ -336,16 +336,26 @@ def saturate(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool = False
         with np.errstate(all="ignore"):
             _store_floats(values, out, overwrite=overwrite)
     else:
-        held, bounds = np.iinfo(values.dtype), np.iinfo(out.dtype)
-        least, greatest = max(bounds.min, held.min), min(bounds.max, held.max)
+        least, greatest = _common_range(values.dtype, out.dtype)
         # Two steps, since numpy converts the results of one in small pieces, which takes twice as
         # long.
         if overwrite:
             whole = with_gaps(values)
-            np.clip(whole, least, greatest, out=whole)
+            whole.clip(least, greatest, out=whole)
         else:
-            values = np.clip(values, least, greatest)
+            values = values.clip(least, greatest)
         out[...] = values
+
+
+@lru_cache(maxsize=64)
+def _common_range(one: np.dtype[Any], other: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the least and the greatest number that both types of integers hold, in the first.
+
+    To clip at arrays of the same type takes 3 us less than at Python's numbers.
+    """
+    ranges = np.iinfo(one), np.iinfo(other)
+    least, greatest = max(each.min for each in ranges), min(each.max for each in ranges)
+    return np.array(least, one), np.array(greatest, one)
 
 
 def _store_floats(values: NDArray[Any], out: NDArray[Any], *, overwrite: bool) -> None:

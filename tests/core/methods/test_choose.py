@@ -335,6 +335,19 @@ def test_bytes_do_not_depend_on_the_threads(method, kind):
     assert all(result.tobytes() == results[0].tobytes() for result in results)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("divisor", [1, 3])
+@pytest.mark.parametrize("shape", [(1103, 1000), (401, 500, 3)])
+def test_bytes_rounded_from_sums_do_not_depend_on_the_threads(shape, divisor, stride):
+    """Two threads sum longer strips than one."""
+    image, kernel = random(shape, "u1", 3), [[3, -1, 2], [0, 1, 0], [-1, 5, -7]]
+    options = {"border": "reflect", "divisor": divisor, "bias": 9, "stride": stride}
+    wide = cross_correlate(image, kernel, **options, dtype=np.float64, threads=1)
+    for threads in (1, 2, 3, 4):
+        found = cross_correlate(image, kernel, **options, dtype=np.uint8, threads=threads)
+        np.testing.assert_array_equal(found, np.rint(wide).clip(0, 255))
+
+
 def test_a_fault_on_a_thread_is_raised():
     image = np.zeros((1500, 1000), np.uint8)
     plan = make_plan(image, [[1]], ConvOptions())
