@@ -65,7 +65,6 @@ STYLES: dict[str, dict[str, Any]] = {
     "layers",
     type=LayerTextType(),
     multiple=True,
-    metavar="TEXT",
     help='In place of -k, a layer as chain has it, e.g. "maxpool 2". Repeatable.',
 )
 @layer_option(

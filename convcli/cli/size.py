@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from json import dumps
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from convcli.choices import SIZE_FORMS
 from convcli.cli.command import Command
 from convcli.cli.options import message_option, size_option
-from convcli.cli.types import PaddingType, PairType, ParsedType, WordType
+from convcli.cli.types import LayerTextType, PaddingType, PairType, ParsedType, WordType
 from convcli.errors import GeometryError, prefix_errors
 from convcli.geometry import (
     Geometry,
@@ -25,8 +27,10 @@ from convcli.geometry import (
     size_text,
 )
 
+if TYPE_CHECKING:
+    from convcli.layers.base import Layer
+
 SIZES = "N|WxH|R,C"
-StackStage = tuple[Geometry, ReceptiveField, ReceptiveField]  # a layer; its fields in the input
 HEADINGS = ("layer", "kernel", "stride", "padding", "dilation", "output", "field", "jump", "start")
 
 
@@ -67,12 +71,25 @@ class StackLayer(NamedTuple):
     dilation: Pair = (1, 1)
 
 
-def parse_layer(text: str) -> StackLayer:
+class StackStage(NamedTuple):
+    """A layer of a stack, its windows, and its fields in the input along rows and columns."""
+
+    label: str
+    geometry: Geometry
+    rows: ReceptiveField
+    columns: ReceptiveField
+
+
+def parse_layer(text: str) -> StackLayer | str:
     """Read ``k=7,s=2,p=3,d=1``, in any order; pairs are WIDTHxHEIGHT.
+
+    A text that begins with a word, as a layer of ``convcli chain`` does, is returned as it is.
 
     Raises:
         GeometryError: the text has another form.
     """
+    if re.match(r"\s*[a-zA-Z-]{2,}(\s|$)", text):
+        return text
     names = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation"}
     values: dict[str, Any] = {}
     for part in text.split(","):
@@ -126,9 +143,9 @@ def parse_layer(text: str) -> StackLayer:
 @size_option(
     "--layer",
     "layers",
-    type=ParsedType("k=K[,s=S][,p=P][,d=D]", parse_layer),
+    type=LayerTextType("k=K[,s=S][,p=P][,d=D]|TEXT", parse_layer),
     multiple=True,
-    help="One layer of a stack, e.g. k=7,s=2. Repeatable.",
+    help='A layer, e.g. k=7,s=2 or "maxpool 2". Repeatable.',
 )
 @message_option("--explain", is_flag=True, help="Also print the formula with the numbers put in.")
 @message_option(
@@ -144,7 +161,7 @@ def size(
     padding: Padding,
     stride: Pair,
     dilation: Pair,
-    layers: tuple[StackLayer, ...],
+    layers: tuple[StackLayer | str, ...],
     explain: bool,
     form: str,
     json: bool,
@@ -163,8 +180,13 @@ def size(
         raise click.UsageError("--form is the formula of --explain; give both")
     if layers:
         _check_layers_alone()
-        stages = stack(size.shape, layers)
-        click.echo(dumps([_stage_data(*stage) for stage in stages]) if json else _table(stages))
+        windows = [layer for layer in layers if isinstance(layer, StackLayer)]
+        named = len(windows) < len(layers)
+        stages = _stack_of_texts(size.shape, layers) if named else stack(size.shape, windows)
+        if json:
+            click.echo(dumps([_stage_data(stage, named=named) for stage in stages]))
+        else:
+            click.echo(_table(stages, named=named))
         return
     if kernel is None:
         raise click.UsageError("Missing option '--k' / '--kernel', or '--layer' for a stack.")
@@ -179,21 +201,43 @@ def size(
     click.echo(size.write(geometry.output_shape))
 
 
-def stack(shape: Pair, layers: Sequence[StackLayer]) -> list[StackStage]:
+def stack(shape: Pair, layers: Sequence[StackLayer | Layer], channels: int = 1) -> list[StackStage]:
     """Return each layer of a stack, and its receptive field along rows and columns.
 
     Raises:
         GeometryError: a layer leaves no output; the message names it and the size of its input.
+        UsageError: a layer needs another number of channels.
     """
+    labels: list[str] = []
     geometries: list[Geometry] = []
     for number, layer in enumerate(layers, 1):
-        sliding = layer.kernel, layer.padding, layer.stride, layer.dilation
-        with prefix_errors(f"layer {number} ({layer.text})"):
-            geometries.append(conv_geometry(shape, *sliding))
+        labels.append(layer.text if isinstance(layer, StackLayer) else layer.label)
+        with prefix_errors(f"layer {number} ({labels[-1]})"):
+            if isinstance(layer, StackLayer):
+                sliding = layer.kernel, layer.padding, layer.stride, layer.dilation
+                geometries.append(conv_geometry(shape, *sliding))
+            else:
+                plan = layer.plan((*shape, channels))
+                geometries.append(plan.geometry)
+                channels = plan.shape[2]
         shape = geometries[-1].output_shape
     rows = receptive_fields(geometry.along(0) for geometry in geometries)
     columns = receptive_fields(geometry.along(1) for geometry in geometries)
-    return list(zip(geometries, rows, columns, strict=True))
+    return list(map(StackStage, labels, geometries, rows, columns))
+
+
+def _stack_of_texts(shape: Pair, layers: Sequence[StackLayer | str]) -> list[StackStage]:
+    """Return a stack some of whose layers are texts as on the command line of chain."""
+    from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
+    from convcli.teaching.chain.summary import for_any_channels
+
+    texts = {number: text for number, text in enumerate(layers, 1) if isinstance(text, str)}
+    parsed = parse_layer_texts(texts.values(), texts)
+    built = dict(zip(texts, build_layers(parsed, sys.stdin.buffer), strict=True))
+    whole = [
+        built[number] if isinstance(layer, str) else layer for number, layer in enumerate(layers, 1)
+    ]
+    return for_any_channels(whole, lambda channels: stack(shape, whole, channels))
 
 
 def _check_layers_alone() -> None:
@@ -204,18 +248,20 @@ def _check_layers_alone() -> None:
             raise click.UsageError(f"--layer has its own numbers; leave out --{name}")
 
 
-def _table(stages: Sequence[StackStage]) -> str:
+def _table(stages: Sequence[StackStage], *, named: bool) -> str:
+    """Return the table; with names if some layers have one."""
     from convcli.teaching.text_table import table_lines
 
-    lines: list[tuple[str, ...]] = [HEADINGS]
-    for number, (geometry, rows, columns) in enumerate(stages, 1):
+    lines: list[tuple[str, ...]] = [("", *HEADINGS) if named else HEADINGS]
+    for number, (label, geometry, rows, columns) in enumerate(stages, 1):
         pads = [str(pad) for pad in geometry.pads]
         padding = pads[0] if len(set(pads)) == 1 else ",".join(pads)
         pairs = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_shape)
         kernel, stride, dilation, output = map(_size_text, pairs)
         fields = map(_size_text, zip(rows, columns, strict=True))
-        lines.append((str(number), kernel, stride, padding, dilation, output, *fields))
-    return "\n".join(table_lines(lines))
+        names = (str(number), label) if named else (str(number),)
+        lines.append((*names, kernel, stride, padding, dilation, output, *fields))
+    return "\n".join(table_lines(lines, left=[1], shrink=1) if named else table_lines(lines))
 
 
 def _size_text(pair: Pair) -> str:
@@ -236,16 +282,16 @@ def _data(geometry: Geometry, **pairs: Pair) -> dict[str, Any]:
     return {**numbers, "pads": geometry.pads._asdict()}
 
 
-def _stage_data(
-    geometry: Geometry, rows: ReceptiveField, columns: ReceptiveField
-) -> dict[str, Any]:
-    return _data(
+def _stage_data(stage: StackStage, *, named: bool) -> dict[str, Any]:
+    label, geometry, rows, columns = stage
+    data = _data(
         geometry,
         output=geometry.output_shape,
         receptive_field=(rows.size, columns.size),
         jump=(rows.jump, columns.jump),
         start=(rows.start, columns.start),
     )
+    return {"label": label} | data if named else data
 
 
 def _worked_formula(geometry: Geometry, form: str) -> Iterator[str]:

@@ -171,10 +171,11 @@ class KernelSpecType(TextType):
         )
 
 
-class LayerTextType(TextType):
+class LayerTextType(ParsedType):
     """The text of a layer, completed with the names of layers."""
 
-    name = "layer"
+    def __init__(self, metavar: str = "TEXT", parse: Callable[[str], Any] = str) -> None:
+        super().__init__(metavar, parse)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

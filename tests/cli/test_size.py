@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from convcli import Chain
 from convcli.cli.main import root
 
 
@@ -187,9 +189,52 @@ def test_a_stack_as_json():
     assert layer["output"] == {"rows": 9, "columns": 9}
 
 
+def test_a_stack_of_layers_as_chain_has_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("bank.npy", np.ones((4, 5, 3, 3)))
+    texts = ["conv -k bank.npy --stride 2", "k=3,s=2,p=1", "relu", "maxpool 2x3", "globalpool max"]
+    done = size("--n", "30x20", *(word for text in texts for word in ("--layer", text)))
+    assert done.stdout.splitlines() == [
+        "   layer           kernel  stride  padding  dilation  output  field  jump  start",
+        "1  conv bank            3       2        1         1   15x10      3     2     -1",
+        "2  k=3,s=2,p=1          3       2        1         1     8x5      7     4     -3",
+        "3  relu                 1       1        0         1     8x5      7     4     -3",
+        "4  maxpool 2x3        2x3     2x3        0         1     4x1  11x15  8x12     -3",
+        "5  globalpool max     4x1       1        0         1       1  35x15  8x12     -3",
+    ]
+    alone = size("--n", "9", "--layer", "k=3,s=2")
+    named = size("--n", "9", "--layer", "conv -k box:3 --stride 2 --padding valid", "--json")
+    [layer] = json.loads(named.stdout)
+    assert layer.pop("label") == "conv box-3"
+    [same] = json.loads(size("--n", "9", "--layer", "k=3,s=2", "--json").stdout)
+    assert layer == same
+    assert alone.stdout.splitlines()[0].split()[0] == "layer"
+    piped = CliRunner().invoke(root, ["size", "--n", "9", "--layer", "conv -k -"], input="1 2 1")
+    assert piped.stdout.splitlines()[1].split()[3:6] == ["3x1", "1", "0,0,1,1"]
+
+
+def test_a_stack_is_the_summary_of_a_chain():
+    texts = ["conv -k gaussian:5 --dilation 2", "avgpool 3 --stride 2 --padding 1 --ceil", "tanh"]
+    options = [word for text in texts for word in ("--layer", text)]
+    layers = json.loads(size("--n", "40,30", *options, "--json").stdout)
+    summary = Chain(texts).summary((40, 30)).as_record()["layers"]
+    for layer, row in zip(layers, summary, strict=True):
+        names = ("receptive_field", "jump", "start", "label")
+        assert {name: layer[name] for name in names} == {name: row[name] for name in names}
+        assert layer["output"] == row["size"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--layer", "maxpol 2"], "No such layer 'maxpol': did you mean maxpool?"),
+        (["--layer", "k=3", "--layer", "maxpool"], "layer 2 (maxpool): Missing argument 'SIZE'"),
+        (["--layer", "relu", "--layer", "maxpool 9"], "layer 2 (maxpool 9x9): window 9x9 exceeds"),
+        (["--layer", "relu", "--layer", "relu tanh"], "layer 2: 'relu tanh' is more than"),
+        (["--layer", "conv -k nonsense"], "layer 1 (conv): no kernel is named"),
+        (["--layer", "relu", "--stride", "2"], "leave out --stride"),
+        (["--layer", "k 3"], "each once"),
+        (["--layer", ""], "each once"),
         (["--layer", "k=5", "--layer", "k=5"], "layer 2 (k=5): kernel 5x5 exceeds the 4x4 input"),
         (["--layer", "k=3", "--k", "3"], "leave out --kernel"),
         (["--layer", "k=3", "--explain"], "leave out --explain"),

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import count
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from convcli.choices import (
@@ -143,11 +144,13 @@ class LayerText(NamedTuple):
     """A layer that is read and not yet built.
 
     Attributes:
+        number: counted from 1, for messages.
         text: what was read.
         syntax: the kind of layer.
         values: of its arguments and options, by the names of ``build``'s parameters.
     """
 
+    number: int
     text: str
     syntax: LayerSyntax
     values: dict[str, Any]
@@ -176,8 +179,14 @@ def split_chain(text: str | Iterable[str]) -> list[LayerText]:
     return layers
 
 
-def parse_layer_texts(texts: Iterable[str]) -> list[LayerText]:
+def parse_layer_texts(
+    texts: Iterable[str], numbers: Iterable[int] | None = None
+) -> list[LayerText]:
     """Read layers from texts, exactly one from each.
+
+    Args:
+        texts: the layers.
+        numbers: of the layers; None to count them from 1.
 
     Raises:
         UsageError: a text is not one layer; the message names the layer by its number.
@@ -186,7 +195,7 @@ def parse_layer_texts(texts: Iterable[str]) -> list[LayerText]:
     ['conv', 'maxpool']
     """
     layers: list[LayerText] = []
-    for number, text in enumerate(texts, 1):
+    for number, text in zip(numbers or count(1), texts, strict=False):
         words = deque(_split(text))
         if not words:
             raise UsageError(f"layer {number} is empty: the layers are {', '.join(LAYERS)}")
@@ -218,9 +227,9 @@ def build_layers(
         UsageError: a layer cannot be built; the message names it by its number.
     """
     built = []
-    for number, layer in enumerate(layers, 1):
+    for layer in layers:
         more: dict[str, Any] = {} if x is None or not layer.kernels else {"x": x}
-        with prefix_errors(f"layer {number} ({layer.syntax.name})"):
+        with prefix_errors(f"layer {layer.number} ({layer.syntax.name})"):
             if stdin is not None and any(spec.strip() == "-" for spec in layer.kernels):
                 if stdin_taken:
                     raise UsageError(
@@ -237,7 +246,7 @@ def _take_layer(words: deque[str], number: int) -> LayerText:
     name = words.popleft()
     syntax = find_layer(name)
     with prefix_errors(f"layer {number} ({name})"):
-        return LayerText("", syntax, _take_values(syntax, words))
+        return LayerText(number, "", syntax, _take_values(syntax, words))
 
 
 def _split(text: str) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
@@ -16,6 +16,7 @@ from convcli.layers.network import Stage, plan_network
 from convcli.teaching.text_table import table_lines
 
 HEADINGS = ("", "layer", "output", "channels", "parameters", "field", "jump", "mult-adds")
+T = TypeVar("T")
 ANY_SIZE = 2**40  # rows and columns of an input whose size is not given; every window fits
 
 
@@ -179,21 +180,30 @@ def summarize_any_size(layers: Sequence[Layer]) -> ChainSummary:
     Raises:
         UsageError: the layers fit no input.
     """
-    counts = {1, 3}
-    for layer in layers:
-        if isinstance(layer, Conv):
-            counts |= {len(k.matrix) for k in layer.kernels if k.matrix.ndim == 3}
-            counts |= {len(layer.bias)} if isinstance(layer.bias, tuple) else set()
 
     def summarize(channels: int) -> ChainSummary:
         shape = ANY_SIZE, ANY_SIZE, channels
         return ChainSummary.of(shape, plan_network(layers, shape), any_size=True)
 
+    return for_any_channels(layers, summarize)
+
+
+def for_any_channels(layers: Iterable[object], plan: Callable[[int], T]) -> T:
+    """Return ``plan(channels)`` for one channel, or for as many as the layers need.
+
+    Raises:
+        UsageError: ``plan`` raises it for every number of channels.
+    """
+    counts = {1, 3}
+    for layer in layers:
+        if isinstance(layer, Conv):
+            counts |= {len(k.matrix) for k in layer.kernels if k.matrix.ndim == 3}
+            counts |= {len(layer.bias)} if isinstance(layer.bias, tuple) else set()
     *fewer, most = sorted(counts)
     for channels in fewer:
         with suppress(UsageError):
-            return summarize(channels)
-    return summarize(most)
+            return plan(channels)
+    return plan(most)
 
 
 def _by_axis(pair: Pair | None) -> dict[str, int] | None:
