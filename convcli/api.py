@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     KernelLike = ArrayLike | Kernel | KernelSet | str | Sequence[Kernel | str]
     PaddingLike = SupportsIndex | PaddingRule | Ints
     Number = float | SupportsFloat
+    SampledAt = Sequence[float] | str | None
     Biases = Number | Sequence[Number] | NDArray[Any]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -342,12 +343,14 @@ def pool(
     return cast("NDArray[Any]", pooled[0]) if signal else pooled
 
 
-def get_kernel(spec: str) -> Kernel:
+def get_kernel(spec: str, *, x: SampledAt = None) -> Kernel:
     """Return the kernel that a SPEC describes.
 
     Args:
         spec: a name (``outline``), a name with arguments (``gaussian:5,sigma=1.2``), a rotation
-            (``sobel-x@45``), a matrix (``0 -1 0; -1 5 -1; 0 -1 0``) or a file (``k.txt``).
+            (``sobel-x@45``), a matrix (``0 -1 0; -1 5 -1; 0 -1 0``), a file (``k.txt``) or a
+            signal (``signal:normal,sd=2``).
+        x: where a signal is sampled: (start, stop, count); by default 1,001 times from -10 to 10.
 
     Returns:
         The kernel. Its ``source`` names the paper, book or library it comes from.
@@ -358,8 +361,10 @@ def get_kernel(spec: str) -> Kernel:
 
     >>> get_kernel("sharpen").matrix.tolist()
     [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
+    >>> get_kernel("signal:triangle", x=(-1, 1, 5)).matrix.tolist()
+    [[0.0, 0.5, 1.0, 0.5, 0.0]]
     """
-    kernel_set = get_filter(spec)
+    kernel_set = get_filter(spec, x=x)
     if len(kernel_set.kernels) > 1:
         names = ", ".join(kernel.name for kernel in kernel_set.kernels[:8])
         more = ", ..." if len(kernel_set.kernels) > 8 else ""
@@ -370,11 +375,12 @@ def get_kernel(spec: str) -> Kernel:
     return kernel_set.kernels[0]
 
 
-def get_filter(spec: str) -> KernelSet:
+def get_filter(spec: str, *, x: SampledAt = None) -> KernelSet:
     """Return the kernels that a SPEC describes, one or several, and how their maps combine.
 
     Args:
         spec: as for :func:`get_kernel`, or the name of a family, such as ``sobel``.
+        x: as for :func:`get_kernel`.
 
     Returns:
         A :class:`KernelSet`. Its ``kernels`` are a tuple, and ``combine`` is ``magnitude`` for a
@@ -383,12 +389,13 @@ def get_filter(spec: str) -> KernelSet:
 
     Raises:
         KernelError: the SPEC describes no kernel.
+        UsageError: ``x`` is no range, or the kernel no signal.
 
     >>> sobel = get_filter("sobel")
     >>> [kernel.name for kernel in sobel.kernels], sobel.combine
     (['sobel-x', 'sobel-y'], 'magnitude')
     """
-    from convcli.arguments import type_name
+    from convcli.arguments import as_range, type_name
     from convcli.kernels.spec import read_spec
 
     if not isinstance(spec, str):
@@ -396,7 +403,10 @@ def get_filter(spec: str) -> KernelSet:
             f"spec must be text such as 'sobel-x', not {type_name(spec)}; "
             "Kernel(matrix) makes a kernel from an array"
         )
-    return read_spec(spec)
+    kernels = read_spec(spec, x=as_range(x))
+    if x is not None and kernels.kernels[0].axis is None:
+        raise UsageError("x is for signals, such as 'signal:normal'")
+    return kernels
 
 
 def list_kernels() -> dict[str, str]:
@@ -416,7 +426,11 @@ def list_kernels() -> dict[str, str]:
 
 
 def read_image(
-    path: str | PathLike[str], channels: Channels = "auto", *, max_pixels: int = MAX_PIXELS
+    path: str | PathLike[str],
+    channels: Channels = "auto",
+    *,
+    max_pixels: int = MAX_PIXELS,
+    x: SampledAt = None,
 ) -> NDArray[Any]:
     """Read an image file, a ``.npy`` array or a text matrix as the array that convcli filters.
 
@@ -425,10 +439,12 @@ def read_image(
     lower part of a damaged file.
 
     Args:
-        path: name of a file, or ``@NAME`` of a sample that comes with convcli.
+        path: name of a file, ``@NAME`` of a sample that comes with convcli, or a signal such as
+            ``signal:normal,sd=2``, which becomes one row.
         channels: ``auto`` keeps gray as gray and color as RGB; ``gray`` and ``rgb`` convert;
             ``r``, ``g`` and ``b`` take one channel of RGB.
         max_pixels: refuse images with more pixels before decoding them.
+        x: where a signal is sampled, as for :func:`get_kernel`.
 
     Returns:
         (H, W), or (H, W, C) for RGB and arrays of several channels. uint8 and uint16 are pixels of
@@ -444,7 +460,7 @@ def read_image(
     """
     from convcli.arguments import read_pixels
 
-    pixels, notes = read_pixels(path, channels, max_pixels)
+    pixels, notes = read_pixels(path, channels, max_pixels, x)
     for note in notes:
         warnings.warn(f"{shown(path)}: {note}", stacklevel=2)
     return pixels

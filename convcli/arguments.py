@@ -32,6 +32,7 @@ from convcli.errors import GeometryError, ImageError, KernelError, UsageError, s
 from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry, pads_of
 from convcli.images.given import REAL
 from convcli.images.image import depth_of, level_of
+from convcli.signals import SampleRange, SignalSource, is_signal, parse_range
 
 if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
     from convcli.kernels.given import GivenKernels
@@ -41,19 +42,38 @@ Array = NDArray[Any]
 ROWS_AND_NUMBERS = (list, tuple, int, float, np.ndarray, np.generic)
 
 
-def read_pixels(path: Any, channels: Any, max_pixels: Any) -> tuple[Array, list[str]]:
+def as_range(x: Any) -> SampleRange | None:
+    """Return where signals are sampled: (start, stop, count), or text as for ``--x``.
+
+    Raises:
+        UsageError: it is neither, nor None.
+    """
+    if x is None:
+        return None
+    if not isinstance(x, str | tuple | list):
+        raise UsageError(f"x must be (start, stop, count), not {short_repr(x)}")
+    try:
+        return parse_range(x if isinstance(x, str) else ":".join(map(short_repr, x)))
+    except UsageError as error:
+        raise UsageError(f"x: {error}") from error
+
+
+def read_pixels(
+    path: Any, channels: Any, max_pixels: Any, x: Any = None
+) -> tuple[Array, list[str]]:
     """Read an image file, and return its pixels and what there is to say about them.
 
     Messages about options of the command line name the arguments instead.
 
     Args:
-        path: of a file, or ``@NAME`` of a sample.
+        path: of a file, ``@NAME`` of a sample, or a signal.
         channels: one of :data:`convcli.choices.CHANNELS`.
         max_pixels: larger images are refused.
+        x: where a signal is sampled; see :func:`as_range`.
 
     Raises:
         ImageError: the file cannot be read as an image.
-        UsageError: there is no such sample, or an argument is wrong.
+        UsageError: there is no such sample or signal, or an argument is wrong.
     """
     from convcli.images.notes import visible
     from convcli.images.options import ReadOptions
@@ -66,7 +86,13 @@ def read_pixels(path: Any, channels: Any, max_pixels: Any) -> tuple[Array, list[
     if not is_single(max_pixels):
         raise UsageError(f"max_pixels must be a whole number, not {short_repr(max_pixels)}")
     options = ReadOptions(channels, max_pixels=as_pair(max_pixels, "max_pixels", least=1)[0])
-    file = Path(file_of(path) if isinstance(path, str) else path)
+    file: Path | SignalSource
+    if isinstance(path, str) and is_signal(path):
+        options, file = options._replace(x=as_range(x)), SignalSource(path)
+    elif x is not None:
+        raise UsageError("x is for signals, such as 'signal:normal'")
+    else:
+        file = Path(file_of(path) if isinstance(path, str) else path)
     try:
         image = read_image(file, name=str(path), options=options)
     except ImageError as error:

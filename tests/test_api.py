@@ -5,6 +5,7 @@ import re
 from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -644,8 +645,9 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "read_image": (
         read_image, {"path": "@letter-h", "channels": "gray", "max_pixels": 1000}
     ),
-    "get_kernel": (get_kernel, {"spec": "sharpen"}),
-    "get_filter": (get_filter, {"spec": "sharpen"}),
+    "read_image of a signal": (read_image, {"path": "signal:cauchy", "x": (0, 1, 5)}),
+    "get_kernel": (get_kernel, {"spec": "sharpen", "x": None}),
+    "get_filter": (get_filter, {"spec": "signal:box", "x": "0:1:5"}),
     "explain": (
         explain,
         {
@@ -669,7 +671,8 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "a layer": (lambda layer: receptive_field([layer]), {"layer": (3, 1)}),
     "Kernel": (
         Kernel,
-        {"matrix": [[1]], "divisor": 1, "bias": 0, "name": "a", "summary": "", "source": ""},
+        {"matrix": [[1]], "divisor": 1, "bias": 0, "name": "a", "summary": "", "source": "",
+         "axis": None},
     ),
     "rotated": (Kernel([[1, 2]]).rotated, {"angle": 90}),
     "with_divisor": (Kernel([[1, 2]]).with_divisor, {"divisor": 90}),
@@ -707,6 +710,23 @@ def test_every_mistake_is_told_in_one_line(name):
         assert len(message) < 500, message
         assert "\n" not in message, message
         assert not re.search(r"(^| )--\w", message), message  # an option's name
+
+
+def test_signals_are_sampled_in_python():
+    found = read_image("signal:triangle,width=4", x=(-2, 2, 5))
+    assert found.tolist() == [[0, 0.5, 1, 0.5, 0]]
+    assert read_image("signal:normal").shape == (1, 1001)
+    box = get_kernel("signal:box,width=2", x="-2:2:5")
+    assert convolve(found[0], box.matrix[0], padding="full", border="zero").tolist() == (
+        np.convolve(found[0], [0, 1, 1, 1, 0]).tolist()
+    )
+    for call in (partial(get_kernel, "blur"), partial(read_image, "@letter-h")):
+        with pytest.raises(UsageError, match=r"^x is for signals"):
+            call(x=(0, 1))
+    with pytest.raises(UsageError, match=r"^x: '0:1:0.5': COUNT must be"):
+        get_kernel("signal:box", x=(0, 1, 0.5))
+    with pytest.warns(UserWarning, match="signal:box,9: is 0 everywhere on 0:1; sample another"):
+        read_image("signal:box,9", x=(0, 1, 3))
 
 
 def test_every_function_is_among_them():

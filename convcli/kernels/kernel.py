@@ -81,6 +81,8 @@ class Kernel:
         own["matrix"] = _checked_matrix(matrix)
         own["divisor"] = _checked_number(divisor, "divisor")
         own["bias"] = _checked_number(bias, "bias")
+        if not isinstance(axis, SampleAxis | None):
+            raise KernelError(f"a kernel's axis must be a SampleAxis, not {type(axis).__name__}")
         own["axis"] = axis
         texts: dict[str, object] = {"name": name, "summary": summary, "source": source}
         for field, text in texts.items():

@@ -74,7 +74,7 @@ def sample_signal(spec: str, given: SampleRange | None = None) -> Sampled:
     grid = Grid(axis, np.array(axis.positions(given.samples)))
     with np.errstate(all="ignore"):
         samples = FUNCTIONS[signal.name](grid, **values) + 0.0  # no -0
-    notes = () if samples.any() else (f"is 0 everywhere on {given.text}; --x sets another range",)
+    notes = () if samples.any() else (f"is 0 everywhere on {given.text}; sample another range",)
     return Sampled(samples, axis, notes)
 
 

@@ -87,7 +87,7 @@ def test_a_list_may_name_signals(apply, here, load):
 def test_a_signal_that_is_0_everywhere_is_told(apply):
     ran = apply("-k", "2", "signal:normal,mean=900", "-o", "-")
     assert ran.code == 0
-    assert "signal:normal,mean=900: is 0 everywhere on -10:10; --x sets another range" in ran.err
+    assert "signal:normal,mean=900: is 0 everywhere on -10:10; sample another range" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_every_signal_has_its_function_and_its_example():
         ("uniform,a=1,b=1", "uniform: b must be greater than a"),
         ("triangular,a=0,c=2,b=1", "triangular: c must lie between a and b"),
         ("square,duty=2", "square: duty must be a number from 0 to 1, not '2'"),
-        ("normal,mean=900", "signal:normal,mean=900 is 0 everywhere on -10:10; --x sets another"),
+        ("normal,mean=900", "signal:normal,mean=900 is 0 everywhere on -10:10; sample another"),
     ],
 )
 def test_what_is_wrong_is_said(text, said):

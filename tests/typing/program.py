@@ -45,6 +45,7 @@ def filtered() -> list[NDArray[Any]]:
         cross_correlate(IMAGE, [[1, 2, 1]], padding="valid", border="replicate"),
         cross_correlate([[1, 2], [3, 4]], sharpen, padding=[1, 2], stride=(1, 2)),
         cross_correlate(IMAGE, sharpen.weights, padding=(0, 1, 2, 3), dtype=np.uint8, threads=1),
+        convolve(read_image("signal:box", x=(-1, 1, 5)), get_kernel("signal:step", x="0:1:3")),
         convolve(IMAGE, get_kernel("gaussian:3"), dilation=[2, 1], method="direct"),
         convolve(IMAGE, [1, 2, 1], border="constant", fill=np.float32(0.5), stride=np.int64(2)),
         cross_correlate(Image.fromarray(IMAGE), "sobel", padding=np.array([1, 2])),
@@ -111,7 +112,7 @@ def main(folder: Path) -> None:
     assert_type(output_size((5, 7), 3, padding=[1, 2], stride=2), tuple[int, int])
     assert_type(receptive_field([(3,), [3, 2]]), ReceptiveField)
     assert_type(receptive_field([(3, 1, 1, 2)]).size, int)
-    assert [result.ndim for result in filtered()] == [2] * 9
+    assert [result.ndim for result in filtered()] == [2] * 10
     assert [result.ndim for result in banks()] == [3, 3]
     assert_type(list_kernels(), dict[str, str])
     np.save(folder / "gray.npy", IMAGE)
