@@ -19,7 +19,8 @@ if TYPE_CHECKING:  # loading it takes longer than all that the command line need
 
 PREFIX = "signal:"
 DEFAULT_COUNT, MAX_COUNT = 1001, 1_000_000
-_NUMBER = re.compile(r"[+-]?(?:\d{1,18}\.?\d{0,18}|\.\d{1,18})(?:e[+-]?\d{1,2})?", re.I | re.A)
+# It is compiled when it is used, since this module is loaded at every start.
+_NUMBER = r"(?ai)[+-]?(?:\d{1,18}\.?\d{0,18}|\.\d{1,18})(?:e[+-]?\d{1,2})?"
 
 
 class SampleAxis(NamedTuple):
@@ -146,7 +147,7 @@ def parse_range(text: str) -> SampleRange:
     from fractions import Fraction
 
     start, *rest = words = [word.strip() for word in text.split(":")]
-    if len(words) not in (2, 3) or not all(map(_NUMBER.fullmatch, words[:2])):
+    if len(words) not in (2, 3) or not all(re.fullmatch(_NUMBER, word) for word in words[:2]):
         raise UsageError(f"{quoted(text)} is not START:STOP or START:STOP:COUNT, e.g. -10:10:1001")
     ends = Fraction(start), Fraction(rest[0])
     if not ends[0] < ends[1]:
