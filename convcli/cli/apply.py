@@ -195,7 +195,7 @@ def _prepare_workers(
 @read_options
 @input_options
 @output_options
-@panel_options
+@panel_options("input", "kernel", "result", others=("padded",))
 @write_options
 @output_option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
 @execution_options

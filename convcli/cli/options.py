@@ -373,13 +373,7 @@ _FIGURE = (
         help="Width of the page; text keeps its size.",
     ),
 )  # fmt: skip
-_PANELS = (
-    figure_option(
-        "--panels",
-        type=PANEL_LIST,
-        show_default="input,kernel,result",
-        help="What is drawn: input, padded, kernel, result.",
-    ),
+_LAYOUT = (
     figure_option(
         "--titles",
         type=TITLE_LIST,
@@ -406,7 +400,22 @@ _PANELS = (
     ),
 )  # fmt: skip
 figure_options = option_group("figure", FigureOptions, *_FIGURE)
-panel_options = option_group("figure", FigureOptions, *_FIGURE, *_PANELS)
+
+
+def panel_options(*usual: str, others: tuple[str, ...] = ()) -> Decorator:
+    """Return the decorator of the options of a figure with panels.
+
+    Args:
+        usual: the panels that are drawn unless the user chooses.
+        others: the panels that can be chosen too.
+    """
+    panels = figure_option(
+        "--panels",
+        type=PANEL_LIST,
+        show_default=",".join(usual),
+        help=f"What is drawn, of {', '.join((*usual, *others))}.",
+    )
+    return option_group("figure", FigureOptions, *_FIGURE, panels, *_LAYOUT)
 
 
 def check_figure_options(figure: FigureOptions, *, is_drawn: bool, advice: str) -> None:

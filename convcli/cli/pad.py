@@ -8,21 +8,27 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.cli.command import Command
-from convcli.cli.files import check_outputs, one_input, read_one
+from convcli.cli.files import check_outputs, one_input, read_one, write_figure
 from convcli.cli.options import (
     BORDER,
     FILL,
     MATRIX,
     MAX_MEMORY,
+    OptionDecl,
+    check_figure_options,
     conv_option,
+    figure_option,
     message_option,
     output_file_option,
     output_option,
+    panel_options,
+    plot_option,
     read_one_options,
     write_one_options,
 )
 from convcli.cli.types import FolderType, InputType, PaddingType, PairType
 from convcli.errors import UsageError, prefix_errors
+from convcli.figure_options import FigureOptions
 from convcli.geometry import Padding, Pair, conv_geometry, fill_value, pads_of
 from convcli.images.options import ReadOptions, WriteOptions
 from convcli.signals import OutputAxes, named_after
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
     examples="""
     convcli pad --padding 2 --border reflect photo.png
     convcli pad --padding 1 --border zero matrix.csv -o -
-    convcli pad --padding same --k 7 photo.png -o padded.png
+    convcli pad --padding same --k 7 photo.png --plot padding.png
     """,
 )
 @conv_option(
@@ -49,7 +55,7 @@ if TYPE_CHECKING:
     help="Pixels to add, or a rule with --k.",
 )
 @BORDER
-@FILL
+@OptionDecl(FILL.names, FILL.attributes | {"rare": False})
 @conv_option(
     "--k",
     "--kernel",
@@ -66,6 +72,9 @@ if TYPE_CHECKING:
 )
 @output_option("--out-dir", type=FolderType(), metavar="DIR", help="Folder for the padded image.")
 @write_one_options
+@plot_option(help="Draw the image and its padding. With -o or --out-dir, also write the image.")
+@figure_option("--show", is_flag=True, rare=True, help="Show the figure in a window.")
+@panel_options("input", "padded")
 @message_option("--json", is_flag=True, help="Print the file's name and the sizes as JSON.")
 @MAX_MEMORY
 @click.argument("source", metavar="INPUT", type=InputType(), required=False)
@@ -80,6 +89,9 @@ def pad(
     output: str | None,
     out_dir: str | None,
     writing: WriteOptions,
+    plot: str | None,
+    show: bool,
+    figure: FigureOptions,
     json: bool,
     max_memory: int | float,
 ) -> None:
@@ -100,27 +112,52 @@ def pad(
     source = one_input(source, matrix)
     value = fill_value(fill, border)
     pads_of(kernel or (1, 1), padding, kernel)  # raises, before an INPUT is opened, on a mistake
+    check_figure_options(figure, is_drawn=bool(plot or show), advice="--plot FILE")
     unnamed = output is None and out_dir is None
-    output = _output_path(source, output, out_dir, writing.format, prints=matrix is not None)
+    if not (unnamed and (plot or show)):
+        output = _output_path(source, output, out_dir, writing.format, prints=matrix is not None)
     if json and output == "-":
         raise UsageError("--json prints, and so does -o -; name a file with -o")
-    check_outputs(output, None, overwrite=writing.overwrite)
+    check_outputs(output, plot, overwrite=writing.overwrite)
+    if show:
+        from convcli.plotting.save import check_display
+
+        check_display()
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
+    record: dict[str, Any] = {"input": source, "output": output}
+    record |= {} if plot is None else {"figure": plot}
+    data: bytes | None = None
+    notes: tuple[str, ...] = ()
     with prefix_errors(name):
         pads = pads_of(image.shape, padding, kernel)
-        target = _choose_target(output, image, writing.format)
+        target = None if output is None else _choose_target(output, image, writing.format)
         geometry = conv_geometry(image.shape, (1, 1), pads)
         planes = image.channels + (image.alpha is not None)
         size = padded_bytes(geometry, planes, image.pixels.dtype, value)
         check_memory(image.pixels.nbytes + size)
         padded = pad_image(image, pads, border, value)
-        data, notes = write_result(target, partial(write_image, padded), writing)
-    for note in visible((*target.notes, *notes)):
+        drawn: Any = None
+        if plot or show:
+            from convcli.batch.outputs import base_name
+            from convcli.teaching.pad.figure import draw_padding
+
+            figure, title = figure._replace(digits=writing.digits), base_name(name)
+            drawn = draw_padding(image, padded, pads, border, value, title=title, options=figure)
+        if target is not None:
+            data, notes = write_result(target, partial(write_image, padded), writing)
+            notes = (*target.notes, *notes)
+    for note in visible(notes):
         click.echo(f"{name}: {note}", err=True)
-    record: dict[str, Any] = {"input": source, "output": output, "padding": list(pads)}
-    record |= {"border": border, "fill": finite(value) if border == "constant" else None}
+    if plot:
+        write_figure(drawn, plot, overwrite=writing.overwrite, quiet=True)
+    record |= {"padding": list(pads), "border": border}
+    record |= {"fill": finite(value) if border == "constant" else None}
     _print(data, record, image, padded, json=json, unnamed=unnamed)
+    if show:
+        from convcli.plotting.save import show_figure
+
+        show_figure([drawn])
 
 
 def _output_path(
@@ -196,6 +233,8 @@ def _print(
         axes = OutputAxes(padded.axis)
         print_json(record | {"type": padded.pixel_type} | axes_record(axes, max(padded.shape)))
         return
-    print_name(record["output"])
-    if unnamed:
+    for kind in ("output", "figure"):
+        if record.get(kind) is not None:
+            print_name(record[kind])
+    if unnamed and record["output"] is not None:
         hint_at_numbers(record["output"])

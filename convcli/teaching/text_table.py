@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from convcli.html import html_beside, html_grid
-
 WIDTH = 80  # columns of a terminal
 GAP = "   "  # between tables side by side
 _MIN_SHRUNK = 8  # letters that a shortened column keeps
@@ -129,6 +127,8 @@ class TextTable(NamedTuple):
 
 def tables_html(tables: Sequence[TextTable]) -> str:
     """Return tables as HTML side by side; padding is faint, and only the first one has labels."""
+    from convcli.html import html_beside, html_grid
+
     grids = []
     for number, table in enumerate(tables):
         texts = [[cell.text for cell in row] for row in table.cells]

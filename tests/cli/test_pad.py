@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +146,41 @@ def test_json(convcli, gray):
     assert json.loads(convcli("pad", "--p", "1", "gray.png", *more).out)["fill"] == 7
 
 
+def test_a_figure_takes_the_place_of_the_image_or_goes_beside_it(convcli, gray, load):
+    plot = ["--p", "2", "--border", "reflect", "gray.png", "--plot", "p.png"]
+    assert convcli("pad", *plot).names == ["p.png"]
+    assert not Path("gray_padded.png").exists()
+    assert load("p.png").ndim == 3
+    ran = convcli("pad", *plot, "--overwrite", "--out-dir", ".", "--theme", "slide", "--json")
+    record = json.loads(ran.out)
+    assert (record["output"], record["figure"]) == ("gray_padded.png", "p.png")
+    np.testing.assert_array_equal(load("gray_padded.png"), padded(gray, (2, 2, 2, 2), "reflect"))
+    assert load("p.png").shape[:2] == (1125, 2000)
+    ran = convcli(
+        "pad", "--p", "1", "--matrix", "1 2; 3 4", "--plot", "m.svg", "--panels", "padded"
+    )
+    assert ran.names == ["m.svg"]
+    assert Path("m.svg").read_text().count("<text") > 16
+
+
+def test_a_window_shows_the_figure(convcli, gray, monkeypatch):
+    shown: list[Any] = []
+    monkeypatch.setattr("convcli.plotting.save.show_figure", shown.extend)
+    monkeypatch.setenv("DISPLAY", ":0")
+    ran = convcli("pad", "--p", "2", "gray.png", "--show", "--title", "Two pixels")
+    assert (ran.code, ran.names, Path("gray_padded.png").exists()) == (0, [], False)
+    [figure] = shown
+    assert "Two pixels" in [text.get_text() for text in figure.texts]
+
+
+def test_there_is_no_window_without_a_display(convcli, gray, monkeypatch, contents):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    before = contents()
+    convcli("pad", "--p", "2", "gray.png", "--show", "-o", "o.png").fails(2, "display", "--plot")
+    assert contents() == before
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
@@ -158,6 +194,11 @@ def test_json(convcli, gray):
         (["--p", "2", "--matrix", "1 2", "--json"], 2, "--json prints, and so does -o -"),
         (["--p", "2", "gray.png", "-o", "a.xyz"], 2, "cannot write .xyz files"),
         (["--p", "2", "-"], 2, "name the result of standard input"),
+        (["--p", "2", "gray.png", "--theme", "dark"], 2, "draw one with --plot FILE"),
+        (["--p", "2", "gray.png", "--plot", "a.xyz"], 2, "a.xyz"),
+        (["--p", "2", "gray.png", "--plot", "a.png", "-o", "a.png"], 2, "the same file"),
+        (["--p", "2", "gray.png", "--plot", "a.png", "-o", "b.png", "--panels", "result"], 1,
+         "gray.png: --panels: pad draws no result; its panels are input, padded"),
         (["--p", "2", "none.png"], 1, "none.png: no such file"),
         (["--p", "1", "--border", "constant", "--fill", "300", "gray.png"], 1,
          "gray.png: fill 300 is no number of type uint8"),

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from convcli.core.dtypes import DOUBLE, as_numbers, check_image, with_channels
 from convcli.errors import ConvcliError, UsageError, short_repr
 from convcli.geometry import IntOrPair, Ints
-from convcli.html import html_table
 from convcli.images.given import as_image
 from convcli.images.image import ImageData, depth_of
 from convcli.layers.base import Maps, Shape
@@ -193,6 +192,8 @@ class Chain:
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook: the layers as they were given, and their summary."""
+        from convcli.html import html_table
+
         try:
             head, first, *rows, total = self.summary().cells()
         except ConvcliError:  # the layers fit no input

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
-from convcli.html import html_table
 from convcli.layers.base import Layer, Shape
 from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, plan_network
@@ -122,6 +121,8 @@ class ChainSummary:
         return "\n".join(table_lines(self.cells(), left=[1], shrink=1))
 
     def _repr_html_(self) -> str:
+        from convcli.html import html_table
+
         return html_table(self.cells(), left=[1])
 
     def as_record(self) -> dict[str, Any]:

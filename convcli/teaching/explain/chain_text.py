@@ -11,7 +11,6 @@ from typing import Any
 
 from convcli.errors import count_text
 from convcli.geometry import size_text
-from convcli.html import html_block
 from convcli.teaching.decimals import (
     as_fraction,
     exact_total,
@@ -68,6 +67,8 @@ def chain_text(
 
 def chain_html(explanation: ChainComputation) -> str:
     """Return the same for a notebook; of a large kernel, the largest products."""
+    from convcli.html import html_block
+
     parts = _parts(chain_as_shown(explanation), unpainted, MAX_HTML_TAPS)
     return html_block(parts_html(parts))
 

@@ -9,7 +9,6 @@ from itertools import chain, groupby, pairwise, product
 from typing import Any
 
 from convcli.geometry import size_text
-from convcli.html import html_block, html_line, html_lines
 from convcli.teaching.decimals import (
     exact_total,
     format_number,
@@ -57,6 +56,8 @@ def explanation_text(
 
 def explanation_html(explanation: Computation) -> str:
     """Return the same for a notebook; of a large kernel, the largest products."""
+    from convcli.html import html_block, html_line
+
     explanation = as_shown(explanation)
     title = html_line(heading(explanation), bold=True)
     return html_block([title, *parts_html(_parts(explanation, unpainted, MAX_HTML_TAPS))])
@@ -64,6 +65,8 @@ def explanation_html(explanation: Computation) -> str:
 
 def parts_html(parts: Iterable[str | list[TextTable]]) -> Iterator[str]:
     """Yield the HTML of lines, and of tables that are side by side."""
+    from convcli.html import html_lines
+
     for is_line, group in groupby(parts, lambda part: isinstance(part, str)):
         if is_line:
             yield html_lines(map(str, group))

@@ -10,7 +10,6 @@ import numpy as np
 
 from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
-from convcli.html import html_block, html_line, html_lines, html_table
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.learn.estimate import Estimate, Floats, History
 from convcli.teaching.learn.lookup import centered
@@ -84,6 +83,8 @@ def learned_text(learned: Estimate, truth: Truth | None = None, digits: int | No
 
 def learned_html(learned: Estimate) -> str:
     """Return the same for a notebook."""
+    from convcli.html import html_block, html_line, html_lines, html_table
+
     parts = [html_lines(_history_lines(learned.history))] if learned.history else []
     parts += [tables_html(_kernel_tables(learned, None, None))]
     parts += [html_table([*_facts(learned, None)], left=[0, 1], headings=False)]

@@ -1,0 +1,109 @@
+"""The figure of padding: legible, on one scale, with the pixel that each cell copies."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from convcli.choices import THEMES
+from convcli.errors import UsageError
+from convcli.figure_options import FigureOptions
+from convcli.geometry import Pads
+from convcli.images.image import ImageData
+from convcli.images.padding import pad_image
+from convcli.teaching.pad.figure import draw_padding
+
+pytestmark = pytest.mark.slow
+
+RNG = np.random.default_rng(0)
+STEP = np.array([[10, 10, 0], [20, 20, 0], [30, 30, 0]])
+COLOR = RNG.integers(0, 256, (60, 90, 3), np.uint8)
+FIGURES = {
+    "matrix": (STEP, (1, 2, 2, 1), "reflect"),
+    "fill": (STEP, (1, 1, 1, 1), "constant"),
+    "floats": (RNG.normal(size=(6, 6)), (2, 2, 2, 2), "wrap"),
+    "none": (STEP, (0, 0, 0, 0), "edge"),
+    "gray": (RNG.integers(0, 256, (100, 150), np.uint8), (0, 9, 50, 0), "symmetric"),
+    "color": (COLOR, (5, 5, 5, 5), "edge"),
+    "signal": (np.array([[1, 2, 3, 2, 1]]), (0, 0, 2, 3), "reflect"),
+    "column": (np.array([[1], [2], [3]]), (2, 1, 0, 0), "zero"),
+    "row among rows": (np.array([[1, 2, 3, 2, 1]]), (1, 1, 1, 1), "reflect"),
+}
+
+
+def draw(name, **options):
+    pixels, sides, border = FIGURES[name]
+    image = ImageData(pixels, 8 if pixels.dtype == np.uint8 else None)
+    pads, fill = Pads(*sides), 9 if border == "constant" else 0
+    padded = pad_image(image, pads, border, fill)
+    return draw_padding(
+        image, padded, pads, border, fill, title="t", options=FigureOptions(**options)
+    )
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return cache(draw)
+
+
+def images(figure):
+    return [axes for axes in figure.axes if axes.images]
+
+
+def cells(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def words(figure):
+    return [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", FIGURES)
+def test_nothing_is_cut_or_overlaps(drawn, name, theme, legible):
+    legible(drawn(name, theme=theme))
+
+
+def test_a_matrix_is_drawn_with_and_without_padding(drawn):
+    original, padded, copied = images(drawn("matrix"))
+    assert cells(original) == [str(number) for number in STEP.ravel()]
+    expected = np.pad(STEP, ((1, 2), (2, 1)), mode="reflect")
+    assert cells(padded) == [str(number) for number in expected.ravel()]
+    rows, columns = (np.pad(grid, ((1, 2), (2, 1)), mode="reflect") for grid in np.indices((3, 3)))
+    places = zip(rows.ravel(), columns.ravel(), strict=True)
+    assert cells(copied) == [f"{row},{column}" for row, column in places]
+    assert "border reflect" in words(drawn("matrix"))
+    assert "6x6, hatched: padding 1,2,2,1 (reflect)" in words(drawn("matrix"))
+
+
+@pytest.mark.parametrize("name", ["fill", "none", "gray", "color"])
+def test_no_places_where_nothing_is_copied_or_cells_are_too_small(drawn, name):
+    assert len(images(drawn(name))) == 2
+
+
+def test_both_images_have_one_scale(drawn):
+    for name in ("fill", "floats", "gray"):
+        scales = [axes.images[0].get_clim() for axes in images(drawn(name))]
+        assert len(set(scales)) == 1
+    assert "border constant 9" in words(drawn("fill"))
+
+
+def test_a_signal_is_drawn_as_stems(drawn):
+    for name, places in (("signal", [-2, 7]), ("column", [-2, 3])):
+        [axes] = drawn(name).axes
+        low, high = axes.get_xlim()
+        assert low < places[0] <= places[1] < high
+    assert len(images(drawn("row among rows"))) == 3
+
+
+def test_panels_titles_and_layout():
+    [axes] = images(draw("matrix", panels=("padded",), titles=("Padded",)))
+    assert len(cells(axes)) == 36
+    figure = draw("matrix", panels=("padded", "input"), titles=("One", "Two"), layout="column")
+    first, second = (axes.get_position() for axes in images(figure))
+    assert first.y0 > second.y1
+    assert {"One", "Two"} <= set(words(figure))
+    with pytest.raises(UsageError, match="pad draws no kernel; its panels are input, padded"):
+        draw("matrix", panels=("kernel",))
+    with pytest.raises(UsageError, match="--titles needs 3: one for each panel; 2 are given"):
+        draw("matrix", titles=("One", "Two"))
