@@ -15,7 +15,9 @@ from convcli.cli.options import (
     MAX_MEMORY,
     OVERWRITE,
     X,
+    check_figure_options,
     figure_option,
+    figure_options,
     kernel_option,
     message_option,
     output_file_option,
@@ -23,6 +25,7 @@ from convcli.cli.options import (
 )
 from convcli.cli.types import InputType, KernelSpecType
 from convcli.errors import UsageError
+from convcli.figure_options import FigureOptions
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -103,7 +106,9 @@ def list_kernels(
     metavar="FILE|-",
     help="Write a .npy, .csv, .txt or .json file, or draw a .png; - prints the matrix.",
 )
-@plot_option(help="Draw weights, contours, impulse and frequency response (.png, .pdf, .svg, ...).")
+@plot_option(help="Draw weights, response to one pixel and profile (.png, .pdf, .svg, ...).")
+@figure_option("--frequency", is_flag=True, help="Add the frequency response to --plot.")
+@figure_options
 @OVERWRITE
 @DIGITS
 @X
@@ -114,6 +119,8 @@ def show_kernel(
     json: bool,
     output: str | None,
     plot: str | None,
+    frequency: bool,
+    figure: FigureOptions,
     overwrite: bool,
     digits: int | None,
 ) -> None:
@@ -128,7 +135,11 @@ def show_kernel(
 
     if json and output is not None:
         raise UsageError("--json prints; to write a file, use -o with a .json name instead")
-    if digits is not None and (json or output is not None):
+    is_drawn = plot is not None or (output or "").lower().endswith(".png")
+    check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE")
+    if frequency and plot is None:
+        raise UsageError("--frequency is for figures; draw one with --plot FILE")
+    if digits is not None and not is_drawn and (json or output is not None):
         raise UsageError("--digits is for the page that is shown; --json and -o hold all digits")
     if plot is not None and (json or output == "-"):
         printing = "--json" if json else "-o -"
@@ -140,18 +151,20 @@ def show_kernel(
     if weights:
         divided = tuple(kernel.divided() for kernel in kernel_set.kernels)
         kernel_set = kernel_set._replace(kernels=divided)
+    figure = figure._replace(digits=digits)
     if output is not None:
-        _write(only_kernel(kernel_set), output, overwrite)
+        _write(only_kernel(kernel_set), output, overwrite, figure)
     if plot is not None:
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
-        write_figure(draw_kernel_sheet(kernel_set), plot, overwrite=overwrite)
+        sheet = draw_kernel_sheet(kernel_set, frequency=frequency, options=figure)
+        write_figure(sheet, plot, overwrite=overwrite)
     if output is None and plot is None:
         text = set_text(kernel_set, find_computed(spec), digits)
         click.echo(set_json(kernel_set) if json else text)
 
 
-def _write(kernel: Kernel, output: str, overwrite: bool) -> None:
+def _write(kernel: Kernel, output: str, overwrite: bool, figure: FigureOptions) -> None:
     """Write a kernel and print the file's name, or print its matrix for ``-``."""
     from convcli.cli.report import print_name
     from convcli.kernels.files import matrix_text, save_kernel
@@ -161,7 +174,7 @@ def _write(kernel: Kernel, output: str, overwrite: bool) -> None:
     elif Path(output).suffix.lower() == ".png":
         from convcli.plotting.heatmap import draw_kernel
 
-        write_figure(draw_kernel(kernel), output, overwrite=overwrite)
+        write_figure(draw_kernel(kernel, figure), output, overwrite=overwrite)
     else:
         save_kernel(kernel, Path(output), overwrite=overwrite)
         print_name(Path(output))

@@ -17,6 +17,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.plotting.axes import (
     BAR_THICKNESS,
@@ -26,13 +27,12 @@ from convcli.plotting.axes import (
     WIDE,
     DrawnImage,
     add_colorbar,
-    finalize_layout,
     finite_extremes,
     round_ticks,
     set_ticks,
     widest_text,
 )
-from convcli.plotting.image_panel import Bar
+from convcli.plotting.image_panel import MOST_FOR_NUMBERS, Bar
 from convcli.plotting.labels import (
     bar_number,
     cell_texts,
@@ -41,12 +41,11 @@ from convcli.plotting.labels import (
     text_width,
     wrap,
 )
-from convcli.plotting.page import Part, axes_at
+from convcli.plotting.page import Part, axes_at, compose
 from convcli.plotting.style import (
     Box,
     figure_options,
     fit_box,
-    page,
     signed_colormap,
     style_context,
     theme,
@@ -58,14 +57,10 @@ if TYPE_CHECKING:
 
 # All in inches.
 _CELL = 0.62  # side of a cell where there is room
-_SHORTEST, _LONGEST, _LONGEST_LINE = 1.2, 6.4, 11.0  # longer side of one map; of one row or column
-_LONGEST_OF_SEVERAL, _LONGEST_OF_MANY = 2.6, 1.3  # up to 16 maps, more than 16
-_TICKS, _BAR, _BAR_BELOW = 0.35, 1.05, 0.6  # room for ticks and color bars
-_MIN_WIDTH, _MIN_HEIGHT = 3.0, 0.4
+_LONGEST = 8.0  # longer side of a kernel on a page of its own
 _BETWEEN = 0.12  # heat maps of one part
 
 _MAX_MAPS = 64
-_MAX_TICKED_MAPS = 16  # more maps have no numbered rows and columns
 
 
 class Heatmap(NamedTuple):
@@ -103,8 +98,8 @@ class HeatmapGroup(NamedTuple):
         return "weight" if self.divisor == 1 else f"weight × {format_short(self.divisor)}"
 
 
-def draw_kernel(kernel: Kernel) -> Figure:
-    """Draw a kernel as a heat map of square cells, white at zero, with its weights in the cells.
+def draw_kernel(kernel: Kernel, options: FigureOptions | None = None) -> Figure:
+    """Draw a kernel as a heat map of square cells, with its weights in the cells.
 
     A kernel with a divisor shows its matrix, and the divisor in the title. A 3-D or 4-D kernel
     has one heat map per channel, 64 at most, all with the same colors. Weights that would be too
@@ -115,43 +110,12 @@ def draw_kernel(kernel: Kernel) -> Figure:
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '0', '-1']
     """
-    group = kernel_heatmaps((kernel,), most=_MAX_MAPS)
-    with style_context():
-        return _draw_single(kernel, group) if len(group.maps) == 1 else _draw_several(kernel, group)
-
-
-def _draw_single(kernel: Kernel, group: HeatmapGroup) -> Figure:
-    shape = group.maps[0].values.shape
-    longest = _LONGEST_LINE if min(shape) == 1 else _LONGEST
-    width, height = fit_box(shape, longest, cell=_CELL, shortest=_SHORTEST, thinnest=0)
-    below = _BAR_BELOW if width >= WIDE * height else 0.0
-    figure = page(
-        max(width, _MIN_WIDTH) + _TICKS + _BAR,
-        max(height, _MIN_HEIGHT) + 0.4 + below,
-        kernel_title(kernel),
-    )
-    finalize_layout(figure, [draw_with_bar(figure.subplots(), group, (width, height))])
-    return figure
-
-
-def _draw_several(kernel: Kernel, group: HeatmapGroup) -> Figure:
-    count = len(group.maps)
-    longest = _LONGEST_OF_SEVERAL if count <= _MAX_TICKED_MAPS else _LONGEST_OF_MANY
-    width, height = fit_box(group.maps[0].values.shape, longest, cell=_CELL, thinnest=0)
-    width = max(width, _LONGEST_OF_MANY)
-    rows, columns = arrangement(count)
-    grid_width, grid_height = columns * (width + _TICKS), rows * (height + 0.5)
-    channels = math.prod(kernel.matrix.shape[:-2])
-    title = kernel_title(kernel)
-    if channels > count:
-        title += f", the first {count} of {channels} channels"
-    figure = page(max(grid_width, _MIN_WIDTH) + _BAR, max(grid_height, 1.2) + 0.1, title)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    ticks = count <= _MAX_TICKED_MAPS
-    drawn = draw_heatmaps(grid, group, inches=(width, height), ticks=ticks)
-    add_shared_colorbar(figure, grid, drawn[0].image, group.unit, inches=grid_height)
-    finalize_layout(figure, drawn)
-    return figure
+    with style_context(options or FigureOptions()):
+        group = kernel_heatmaps([kernel], most=_MAX_MAPS)
+        count, channels = len(group.maps), math.prod(kernel.matrix.shape[:-2])
+        facts = f"the first {count} of {channels} channels" if channels > count else ""
+        part = kernel_part(group, _LONGEST)
+        return compose(lambda scale: [[part(scale)]], title=kernel_title(kernel), facts=facts)
 
 
 def add_shared_colorbar(
@@ -208,6 +172,7 @@ def kernel_part(
         points, shape = theme().text, group.maps[0].values.shape
         cell = max(widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
         has_numbers = bool(group.maps[0].texts) and max(shape) <= MAX_TICKED
+        has_numbers &= cell * max(shape) <= MOST_FOR_NUMBERS * longest
         if not has_numbers or count > 1:
             return fit_box(shape, scale * longest / max(across, down), thinnest=0.1)
         cell = scale * max(cell, min(longest / max(shape), _CELL))
@@ -229,7 +194,7 @@ def kernel_part(
             ratio = each[1] / each[0]
             drawn.append(DrawnImage(image, ratio, heatmap.values.shape, texts, widest))
         if bar is not None:
-            bar.draw(figure, left, top, box)
+            bar.draw(figure, left, top, box, ticked=count == 1)
         return drawn
 
     def part(scale: float) -> Part:
@@ -246,7 +211,7 @@ def kernel_part(
             partial(draw, box=box, each=each),
             box,
             title,
-            caption,
+            "\n".join(filter(None, [caption, bar.note(box) if bar is not None else ""])),
             left=(digits + 0.08) * is_ticked,
             right=0.0 if is_below else beside,
             below=(theme().line + 0.08) * is_ticked + beside * is_below,
@@ -363,9 +328,11 @@ def _channels(
     """Return the names and 2-D parts of a kernel, in the order of its array."""
     if values.ndim == 2:
         return [(kernel.name, values)]
-    names = [f"channel {channel}" for channel in range(values.shape[-3])]
+    channels = values.shape[-3]
+    colors = ["red", "green", "blue"]
+    names = colors if channels == 3 else [f"channel {n}" for n in range(1, channels + 1)]
     if values.ndim == 4:
-        names = [f"filter {n}, {name}" for n in range(len(values)) for name in names]
+        names = [f"filter {n}, {name}" for n in range(1, len(values) + 1) for name in names]
     if with_kernel:
         names = [f"{kernel.name}, {name}" for name in names]
     return list(zip(names, values.reshape(-1, *values.shape[-2:]), strict=True))

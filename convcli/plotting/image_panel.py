@@ -44,6 +44,7 @@ from convcli.plotting.window_marks import hatch_padding
 
 _MAX_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
 _CELL = 6.0  # side of a numbered cell at most, in sizes of the smallest text
+MOST_FOR_NUMBERS = 1.6  # how much longer an image may be so that its numbers fit
 _BAR_GAP, _TICK = 0.08, 0.08  # inches: from an image to its bar; a tick with its gap
 _STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
 
@@ -136,7 +137,10 @@ def panel_box(panel: ImagePanel, longest: float, scale: float = 1.0) -> Box:
     points = theme().text
     widest = max(text_width(text, points) for text in panel.texts()) / NUMBER_SHARE
     usual = min(_CELL * points / 72, longest / max(panel.shape))
-    cell = scale * max(usual, widest, points * NUMBER_LINE / 72)
+    needed = max(widest, points * NUMBER_LINE / 72)
+    if needed * max(panel.shape) > MOST_FOR_NUMBERS * longest:
+        return fit_box(panel.shape, scale * longest)
+    cell = scale * max(usual, needed)
     rows, columns = panel.shape
     return max(columns * cell, THINNEST), max(rows * cell, THINNEST)
 
@@ -172,8 +176,16 @@ class Bar(NamedTuple):
         labels = line if below else max(text_width(label, points) for label in self.labels)
         return _BAR_GAP + BAR_THICKNESS + _TICK + labels + line
 
-    def draw(self, figure: Figure, left: float, top: float, box: Box) -> None:
-        """Draw it right of a box, or below a wide one, exactly as long as the box."""
+    def note(self, box: Box) -> str:
+        """Return a line for the caption if the bar of a box is too short for its unit."""
+        width, height = box
+        length = width if width >= WIDE * height else height
+        return f"bar: {self.unit}" if text_width(self.unit, theme().text) > length else ""
+
+    def draw(
+        self, figure: Figure, left: float, top: float, box: Box, *, ticked: bool = True
+    ) -> None:
+        """Draw it right of a box, or below a wide one and its tick labels, as long as the box."""
         width, height = box
         is_below = width >= WIDE * height
         place: tuple[float, float, Box] = (
@@ -182,7 +194,7 @@ class Bar(NamedTuple):
             (BAR_THICKNESS, height),
         )
         if is_below:
-            tick_labels = theme().line + _TICK if figure_options().axes else 0.0
+            tick_labels = theme().line + _TICK if ticked and figure_options().axes else 0.0
             place = left, top + height + _BAR_GAP + tick_labels, (width, BAR_THICKNESS)
         bar = figure.colorbar(
             self.colors,
@@ -192,7 +204,8 @@ class Bar(NamedTuple):
         length = width if is_below else height
         step = self._step(length, below=is_below)
         bar.set_ticks(list(self.ticks[::step]), labels=list(self.labels[::step]))
-        bar.set_label(self.unit)
+        if not self.note(box):
+            bar.set_label(self.unit)
         bar.outline.set_linewidth(0.5)
 
     def _step(self, length: float, *, below: bool) -> int:
@@ -296,6 +309,7 @@ def image_part(
         beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
         last_label = text_width("0" * len(str(panel.shape[1])), look.text) / 2
         notes = display_notes([panel], box)
+        notes += [own_bar.note(box)] if own_bar is not None else []
         return Part(
             partial(draw, box=box),
             box,

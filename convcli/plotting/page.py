@@ -7,8 +7,9 @@ page is too small, the images shrink, then whole rows are left out; text never s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -276,10 +277,10 @@ def _write_top(figure: Figure, texts: Sequence[tuple[str, float, str]]) -> float
     """Write heading and facts; return the inches from the page's top to the first row."""
     height, top = figure.get_figheight(), _EDGE
     for text, points, weight in texts:
-        figure.text(
-            0.5, 1 - top / height, text, size=points, weight=weight, ha="center", va="top",
-            linespacing=_LINE * 0.86,
-        )  # fmt: skip
+        write: Any = figure.suptitle if weight == "bold" else figure.text
+        place: dict[str, Any] = {"x": 0.5, "y": 1 - top / height, "ha": "center", "va": "top"}
+        key = "t" if weight == "bold" else "s"
+        write(**{key: text}, **place, size=points, weight=weight, linespacing=_LINE * 0.86)
         top += _text_height(text, points)
     return top + _GAP * bool(texts)
 
@@ -339,3 +340,45 @@ def axes_at(figure: Figure, left: float, top: float, box: Box) -> Axes:
     return figure.add_axes(
         (left / across, 1 - (top + height) / down, width / across, height / down)
     )
+
+
+def plot_part(
+    draw: Callable[[Axes], None],
+    box: Callable[[float], Box],
+    *,
+    title: str = "",
+    caption: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+) -> Callable[[float], Part]:
+    """Return a function from a scale to a part with curves, or with anything that has two axes.
+
+    Args:
+        draw: draws into axes; their tick labels have at most six letters.
+        box: the width and height in inches at a scale.
+        title: above it.
+        caption: more lines below the title.
+        xlabel: below the x axis.
+        ylabel: at the left of the y axis.
+    """
+
+    def draw_axes(figure: Figure, left: float, top: float, size: Box) -> list[DrawnImage]:
+        axes = axes_at(figure, left, top, size)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        draw(axes)
+        return []
+
+    def part(scale: float) -> Part:
+        look, size = theme(), box(scale)
+        labels = text_width("-0.000", look.text) + 0.12
+        return Part(
+            partial(draw_axes, size=size),
+            size,
+            title,
+            caption,
+            left=labels + look.line * bool(ylabel),
+            right=text_width("000", look.text) / 2,
+            below=look.line * (1 + bool(xlabel)) + 0.1,
+        )
+
+    return part

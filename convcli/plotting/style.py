@@ -153,7 +153,7 @@ def _settings(look: Theme, options: FigureOptions) -> Any:
     return {
         "figure.dpi": options.dpi,
         "savefig.dpi": "figure",
-        **({"font.size": look.text, "figure.titleweight": "bold"} if look is not _PLAIN else {}),
+        **({} if look is _PLAIN else dict.fromkeys(("font.size", "axes.labelsize"), look.text)),
         "font.sans-serif": _FONTS,
         "font.monospace": _MONOSPACED,
         "axes.titlesize": look.title,

@@ -124,7 +124,7 @@ def test_plot_draws_instead_of_printing(tmp_path):
     target = tmp_path / "k.png"
     assert run("show", "blur", "--plot", str(target)) == f"{target}\n"
     with Image.open(target) as image:
-        assert min(image.size) > 700
+        assert min(image.size) > 500
     content = target.read_bytes()
     with pytest.raises(ImageError, match="--overwrite"):
         run("show", "blur", "--plot", str(target))

@@ -1,11 +1,11 @@
-"""The sheet of a kernel: its weights, and its responses to one bright pixel and to waves."""
+"""The sheet of a kernel: its weights, its response to one bright pixel, its profile."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,208 +14,239 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from convcli.errors import UsageError
+from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
-from convcli.plotting.axes import (
-    MAX_TICKED,
-    DrawnImage,
-    add_colorbar,
-    finalize_layout,
-    finite_extremes,
-    round_ticks,
-    shape_box,
-    widest_text,
-)
+from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes
 from convcli.plotting.heatmap import (
     Heatmap,
     HeatmapGroup,
-    draw_with_bar,
     kernel_heatmaps,
+    kernel_part,
     kernel_title,
     scale_text,
 )
-from convcli.plotting.labels import bar_number, format_short, wrap
+from convcli.plotting.labels import bar_number, format_short
+from convcli.plotting.page import Part, Rows, compose, plot_part
 from convcli.plotting.style import (
-    DIVERGING,
-    SEQUENTIAL,
-    TICK_POINTS,
-    TITLE_POINTS,
     Box,
     fit_box,
-    page,
+    signed_colormap,
     style_context,
+    theme,
+    unsigned_colormap,
 )
+from convcli.teaching.kernels.filter_sheet import MAX_FILTERS, tiles_part
 from convcli.teaching.kernels.responses import frequency_response, gain_at_zero, impulse_responses
 
 if TYPE_CHECKING:
+    from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import KernelSet
 
-_MAX_ROWS = 8  # kernels, or channels of a kernel
-# All in inches.
-_LONGEST_WEIGHTS, _LONGEST, _LONGEST_OF_MANY = 5.4, 2.3, 1.8  # longer side of a panel
-_CELL, _THINNEST, _MIN_TITLE = 0.62, 0.4, 2.4
-_BAR, _TITLES, _LINE = 1.35, 0.75, 0.17  # bars and labels; titles and ticks; one line of text
+PartOf = Callable[[float], Part]  # a part of a page at a scale
+
+_MOST_MAPS = 16  # more kernels or channels are drawn as one sheet
+_WEIGHTS, _SIDE, _FAMILY = 3.6, 2.7, 7.0  # inches; longer sides
+_CURVE_HEIGHT = 0.72  # of a curve's width
+_LINE_WIDTH = 8.0  # of the curve of a kernel of one row or column
+_ACROSS, _MOST_PARTS = 4, 3  # parts in a row; on a page of fixed size
 
 _MIN_CONTOURED = 9  # rows and columns of a kernel with contours
 _MAX_ROUGHNESS = 1.7  # of a kernel with contours: a difference of Gaussians is below, a line above
-_CONTOURS = 14  # about as many levels at most
+_CONTOURS = 12  # about as many levels at most
 _FRAME = "tab:orange"
-_CURVES = (  # style, color and width; the wider ones lie below, so that equal curves all show
+_ROW, _COLUMN = "tab:blue", "tab:orange"  # of a profile
+_CURVES = (  # of gains: style, color and width; the wider lie below, so that equal curves all show
     ("-", "tab:blue", 3.2),
     ("--", "tab:orange", 2.4),
     ("-.", "tab:green", 1.6),
-    (":", "black", 0.9),
+    (":", "tab:purple", 1.2),
 )
-_HEADROOM = 1.3  # height of the axes over the highest gain; the legend stands in it
 
 
-class _Panels(NamedTuple):
-    """The axes of one kernel."""
+def draw_kernel_sheet(
+    kernels: KernelSet, *, frequency: bool = False, options: FigureOptions | None = None
+) -> Figure:
+    """Draw the kernels of a SPEC, whose weights share one color scale.
 
-    weights: Axes
-    correlated: Axes
-    convolved: Axes
-    curves: Axes  # contours or gains
-    frequencies: Axes
+    One kernel has its weights; one bright pixel, filtered by it, by both operations where these
+    differ; and its profile, the middle row and column as curves. A large smooth kernel has
+    contours, too. Several kernels, or the channels of one, are a table of weights. More than 16, or
+    filters over three channels, are a sheet of at most 512 tiles; three channels are drawn as
+    colors.
 
-
-def draw_kernel_sheet(kernels: KernelSet) -> Figure:
-    """Draw the kernels of a SPEC: their weights and their responses.
-
-    Each kernel has five panels: its weights; one bright pixel, correlated (the kernel flipped)
-    and convolved (the kernel unchanged); the contours of a large smooth kernel, else its gain in
-    four directions; and its frequency response. A family has one row per kernel, a kernel over
-    channels one per channel, 8 at most. All weights share one color scale.
+    Args:
+        kernels: from :func:`convcli.kernels.spec.read_spec`.
+        frequency: add the gain along four directions and the frequency response.
+        options: how the figure looks.
 
     Returns:
-        A figure that pyplot does not manage; ``convcli.plotting.save.save_figure`` writes it.
+        A figure that pyplot does not manage.
+
+    Raises:
+        UsageError: ``frequency`` is asked for more than one kernel.
 
     >>> from convcli.kernels.spec import read_spec
     >>> figure = draw_kernel_sheet(read_spec("sobel-x"))
     >>> [text.get_text() for text in figure.axes[0].texts[:3]]
     ['-1', '0', '1']
     """
-    group = kernel_heatmaps(kernels.kernels, most=_MAX_ROWS)
-    title = _title(kernels, len(group.maps))
-    with style_context():
-        return _draw_one(group, title) if len(group.maps) == 1 else _draw_rows(group, title)
+    members = kernels.kernels
+    maps = len(members) * math.prod(members[0].matrix.shape[:-2])
+    if frequency and maps > 1:
+        raise UsageError(f"--frequency takes one kernel; {kernels.label} has {maps}")
+    with style_context(options):
+        if maps > _MOST_MAPS or members[0].matrix.shape[:-2] in ((3,), (1, 3)):
+            rows, facts = _sheet_rows(members)
+        elif maps > 1:
+            group = kernel_heatmaps(members, most=_MOST_MAPS)
+            rows, facts = [[kernel_part(group, _FAMILY)]], ""
+        else:
+            named = _parts_of_one(members[0], frequency=frequency)
+            parts, left_out = list(named.values()), []
+            if theme().is_fixed:  # few and large parts
+                parts, left_out = parts[:_MOST_PARTS], list(named)[_MOST_PARTS:]
+            across = math.ceil(len(parts) / math.ceil(len(parts) / _ACROSS))
+            rows = [parts[start : start + across] for start in range(0, len(parts), across)]
+            facts = f"left out: {', '.join(left_out)}" if left_out else ""
+
+        def plan(scale: float) -> Rows:
+            return [[part(scale) for part in row] for row in rows]
+
+        return compose(plan, title=_title(kernels), facts=facts)
 
 
-def _title(kernels: KernelSet, drawn: int) -> str:
+def _title(kernels: KernelSet) -> str:
+    """Name the kernels, their size and scale, and how several are combined."""
     members = kernels.kernels
     first = members[0]
     channels = math.prod(first.matrix.shape[:-2])
     over = f", sum over {channels} channels" if channels > 1 else ""
     if len(members) == 1:
-        title = f"{kernel_title(first)}{over}"
+        return f"{kernel_title(first)}{over}"
+    combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
+    size = size_text(first.shape)
+    return f"{kernels.label}: {len(members)} kernels {size}{over}{scale_text(first)}, {combined}"
+
+
+def _sheet_rows(members: Sequence[Kernel]) -> tuple[list[list[PartOf]], str]:
+    """Return all filters as one sheet, and a word on those that are left out."""
+    count = len(members) * math.prod(members[0].matrix.shape[:-3])
+    facts = f"the first {MAX_FILTERS} of {count} filters" if count > MAX_FILTERS else ""
+    return [[tiles_part(members)]], facts
+
+
+def _parts_of_one(kernel: Kernel, *, frequency: bool) -> dict[str, PartOf]:
+    """Return the parts of one kernel's page by name, the most important first."""
+    group = kernel_heatmaps([kernel], most=1)
+    heatmap = group.maps[0]
+    values = heatmap.values
+    is_line = min(values.shape) == 1 and values.size > MAX_TICKED
+    parts: dict[str, PartOf] = {}
+    if is_line:
+        parts["profile"] = _profile_part(values, group, _LINE_WIDTH)
     else:
-        combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
-        size = size_text(first.shape)
-        title = (
-            f"{kernels.label}: {len(members)} kernels {size}{over}{scale_text(first)}, {combined}"
-        )
-    count, noun = channels * len(members), "channels" if channels > 1 else "kernels"
-    return title if drawn == count else f"{title}\nthe first {drawn} of {count} {noun}"
+        parts["weights"] = kernel_part(group, _WEIGHTS, title="weights")
+    if frequency:
+        weights = values.astype(np.float64) / group.divisor
+        response = frequency_response(weights)
+        parts["gain"] = _gain_part(response)
+        parts["frequency response"] = _frequency_part(response, gain_at_zero(weights))
+    if not is_line:
+        parts |= _impulse_parts(heatmap, group)
+        parts["profile"] = _profile_part(values, group, _SIDE)
+    if has_contours(values):
+        parts["contours"] = _contour_part(values, group)
+    return parts
 
 
-def _draw_one(group: HeatmapGroup, title: str) -> Figure:
-    """Draw large weights, and the other panels in a square at their right."""
-    heatmap = group.maps[0]._replace(title="weights")
-    large, _ = _box(heatmap.values.shape, _LONGEST_WEIGHTS)
-    widths = [max(large, _LONGEST) + _BAR, _LONGEST + _BAR, _LONGEST + _BAR]
-    figure = page(sum(widths), 2 * (_LONGEST + _TITLES + 3 * _LINE), title)
-    grid = figure.add_gridspec(2, 3, width_ratios=widths)
-    places = (grid[:, 0], grid[0, 1], grid[0, 2], grid[1, 1], grid[1, 2])
-    panels = _Panels(*map(figure.add_subplot, places))
-    drawn = _draw_panels(panels, heatmap, group, _LONGEST_WEIGHTS, _LONGEST)
-    _finalize(figure, drawn, [panels])
-    return figure
-
-
-def _draw_rows(group: HeatmapGroup, title: str) -> Figure:
-    """Draw one row of panels per kernel or channel."""
-    count = len(group.maps)
-    longest = _LONGEST if count <= 4 else _LONGEST_OF_MANY
-    width = len(_Panels._fields) * (longest + _BAR)
-    figure = page(width, count * (longest + _TITLES + 3 * _LINE), title)
-    axes = figure.subplots(count, len(_Panels._fields), squeeze=False)
-    rows = [_Panels(*row) for row in axes]
-    drawn = []
-    for panels, heatmap in zip(rows, group.maps, strict=True):
-        drawn += _draw_panels(panels, heatmap, group, longest, longest)
-    _finalize(figure, drawn, rows)
-    return figure
-
-
-def _finalize(figure: Figure, drawn: Sequence[DrawnImage], rows: Sequence[_Panels]) -> None:
-    """Compute the layout; contours get the shape of the weights, and gains a square."""
-    finalize_layout(figure, drawn)
-    for panels in rows:
-        image = panels.weights.images[0].get_array()
-        contours = bool(panels.curves.collections)
-        ratio = image.shape[0] / image.shape[1] if contours and image is not None else 1.0
-        shape_box(panels.curves, ratio)
-
-
-def _draw_panels(
-    panels: _Panels, heatmap: Heatmap, group: HeatmapGroup, weights_side: float, side: float
-) -> list[DrawnImage]:
-    """Draw one kernel; the sides are the longer ones of its weights and of the other panels."""
-    weights = heatmap.values.astype(np.float64) / group.divisor
-    response = frequency_response(weights)
-    if has_contours(heatmap.values):
-        _draw_contours(panels.curves, heatmap.values, group)
-    else:
-        _draw_gains(panels.curves, response)
+def _impulse_parts(heatmap: Heatmap, group: HeatmapGroup) -> dict[str, PartOf]:
+    """Return one bright pixel, correlated and convolved; one part where both are alike."""
     impulses = impulse_responses(heatmap.values)
-    box = _box(impulses.correlated.shape, side)
-    drawn = [_draw_matrix(panels.weights, heatmap, group, _box(heatmap.values.shape, weights_side))]
-    for axes, operation, flip, values in zip(
-        (panels.correlated, panels.convolved),
-        ("correlated", "convolved"),
-        _flip_words(heatmap.values),
-        impulses[:2],
-        strict=True,
-    ):
-        title = f"one bright pixel, {operation}:\n{flip}"
-        impulse = Heatmap(title, values, _texts(values, heatmap))
-        drawn.append(_draw_matrix(axes, impulse, group, box))
-        corner = impulses.dot[1] - 0.5, impulses.dot[0] - 0.5
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=_FRAME, linewidth=1.5))
-    return [*drawn, _draw_frequencies(panels.frequencies, response, gain_at_zero(weights))]
+    alike = np.array_equal(impulses.correlated, impulses.convolved)
+    flipped = np.array_equal(np.negative(impulses.correlated), impulses.convolved)
+    what = {
+        "correlate": "the kernel flipped" + ", which changes its sign" * flipped,
+        "convolve": "the kernel as it is",
+    }
+    shown = {"correlate": impulses.correlated, "convolve": impulses.convolved}
+    if alike:
+        what, shown = {"": "flipped or not, the same"}, {"": impulses.correlated}
+    parts: dict[str, PartOf] = {}
+    for operation, values in shown.items():
+        title = ", ".join(filter(None, ["one bright pixel", operation]))
+        response = Heatmap(title, values, _texts(values, heatmap))
+        one = group._replace(maps=(response,))
+        part = kernel_part(one, _SIDE, title=title, caption=what[operation])
+        parts[title] = partial(_framed, part, impulses.dot)
+    return parts
 
 
-def _draw_matrix(axes: Axes, heatmap: Heatmap, group: HeatmapGroup, inches: Box) -> DrawnImage:
-    """Draw a matrix in the colors of the kernels, with its title and a color bar."""
-    width, height = inches
-    title = wrap(heatmap.title, max(width, _MIN_TITLE), TITLE_POINTS)
-    drawn = draw_with_bar(axes, group._replace(maps=(heatmap,)), inches, title)
-    widest = widest_text([text for kernel in group.maps for text in kernel.texts])
-    return replace(drawn, ratio=height / width, widest=widest)
+def _framed(part: PartOf, dot: tuple[int, int], scale: float) -> Part:
+    """Return a part whose bright pixel has a frame."""
+    planned = part(scale)
 
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        drawn = list(planned.draw(figure, left, top))
+        frame = Rectangle((dot[1] - 0.5, dot[0] - 0.5), 1, 1, fill=False, edgecolor=_FRAME)
+        frame.set_linewidth(theme().text / 6)
+        drawn[0].axes.add_patch(frame)
+        return drawn
 
-def _box(shape: Sequence[int], longest: float) -> Box:
-    rows, columns = shape
-    return fit_box((rows, columns), longest, cell=_CELL, shortest=_LONGEST, thinnest=_THINNEST)
+    return planned._replace(draw=draw)
 
 
 def _texts(response: NDArray[np.generic], heatmap: Heatmap) -> tuple[str, ...]:
     """Return the numbers of a small response, each weight written as in the kernel."""
-    if max(response.shape) > MAX_TICKED + 2:
+    if max(response.shape) > MAX_TICKED:
         return ()
     texts = {0: "0"} | dict(zip(heatmap.values.ravel().tolist(), heatmap.texts, strict=True))
     return tuple(texts[value] for value in response.ravel().tolist())
 
 
-def _flip_words(values: NDArray[Any]) -> tuple[str, str]:
-    """Say what the flip of correlation, and its absence in convolution, do with this kernel."""
-    flipped = values[::-1, ::-1]
-    if np.array_equal(values, flipped):
-        odd = all(extent % 2 for extent in values.shape)
-        same = "same result" if odd else "same, shifted by one pixel"
-        return "flipped, which changes nothing", f"not flipped, {same}"
-    if np.array_equal(values, -flipped):
-        return "flipped, which changes the sign", "the kernel unchanged"
-    return "the kernel flipped", "the kernel unchanged"
+def _profile_part(values: NDArray[np.generic], group: HeatmapGroup, width: float) -> PartOf:
+    """Return the middle row and the middle column as curves, this many inches wide at scale 1."""
+    rows, columns = values.shape
+    lines = []
+    if columns > 1:
+        lines.append((f"row {rows // 2}", values[rows // 2], _ROW, "o-"))
+    if rows > 1 or columns == 1:
+        lines.append((f"column {columns // 2}", values[:, columns // 2], _COLUMN, "s--"))
+
+    def draw(axes: Axes) -> None:
+        axes.axhline(0, color=theme().faint, linewidth=0.8, zorder=0.5)
+        for name, weights, color, style in lines:
+            marker = style if len(weights) <= 2 * MAX_TICKED else style[1:]
+            axes.plot(weights.astype(np.float64), marker, color=color, label=name, markersize=4)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_formatter(bar_number)
+        _make_room_for_legend(axes, len(lines), 1)
+
+    title = "profile through the middle" if len(lines) > 1 else "profile"
+    box = partial(_curve_box, width)
+    return plot_part(draw, box, title=title, xlabel="place", ylabel=group.unit)
+
+
+def _curve_box(width: float, scale: float) -> Box:
+    return scale * width, scale * _SIDE * _CURVE_HEIGHT
+
+
+def _make_room_for_legend(axes: Axes, columns: int, lines: int) -> None:
+    """Put a legend above all curves, in room of its own."""
+    low, high = axes.get_ylim()
+    height = axes.bbox.height / axes.figure.dpi
+    share = min((lines + 0.8) * theme().line / height, 0.6)
+    axes.set_ylim(low, low + (high - low) / (1 - share))
+    axes.legend(
+        loc="upper center",
+        ncol=columns,
+        frameon=False,
+        handlelength=1.4,
+        columnspacing=0.8,
+        borderaxespad=0.1,
+        fontsize=theme().text,
+    )
 
 
 def has_contours(weights: NDArray[np.generic]) -> bool:
@@ -232,60 +263,85 @@ def has_contours(weights: NDArray[np.generic]) -> bool:
     return bool(steps < _MAX_ROUGHNESS * np.square(values).sum())
 
 
-def _draw_contours(axes: Axes, weights: NDArray[np.generic], group: HeatmapGroup) -> None:
-    """Draw contours at round levels, in the colors of the kernels."""
+def _contour_part(weights: NDArray[Any], group: HeatmapGroup) -> PartOf:
+    """Return contours at round levels, in the colors of the kernel.
+
+    There is none at 0, where weights that are nearly 0 would have contours of rounding errors.
+    """
     low, high = finite_extremes(weights)
-    levels = MaxNLocator(_CONTOURS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    ticks = MaxNLocator(_CONTOURS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    levels = [level for level in ticks if abs(level) > 1e-9 * group.limit]
     values = weights.astype(np.float64)
-    bands = axes.contourf(values, levels, cmap=DIVERGING, vmin=-group.limit, vmax=group.limit)
-    axes.contour(values, levels, colors="black", linewidths=0.5)
-    axes.invert_yaxis()
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-    add_colorbar(axes, bands, round_ticks(levels[0], levels[-1]), group.unit, below=False)
-    axes.set_title("contours, interpolated\nbetween the weights")
+    colors = signed_colormap() if group.ends[0] < 0 else unsigned_colormap()
+
+    def draw(axes: Axes) -> None:
+        axes.contourf(
+            values, levels, cmap=colors, vmin=group.ends[0], vmax=group.ends[1], extend="both"
+        )
+        axes.contour(values, levels, colors="black", linewidths=0.5)
+        axes.invert_yaxis()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+
+    def box(scale: float) -> Box:
+        rows, columns = values.shape
+        return fit_box((rows, columns), scale * _SIDE)
+
+    return plot_part(draw, box, title="contours", caption="interpolated between the weights")
 
 
-def _draw_gains(axes: Axes, response: NDArray[np.float64]) -> None:
-    """Draw a frequency response along four directions, from frequency zero outward."""
+def _gain_part(response: NDArray[np.float64]) -> PartOf:
+    """Return a frequency response along four directions, from frequency zero outward."""
     center = len(response) // 2
     steps = np.arange(center + 1)
-    directions = {"→": (0, 1), "↓": (1, 0), "↘": (1, 1), "↗": (-1, 1)}  # down, across
-    for (name, (down, across)), (style, color, width) in zip(
-        directions.items(), _CURVES, strict=True
-    ):
-        gains = response[center + down * steps, center + across * steps]
-        axes.plot(steps / len(response), gains, style, color=color, label=name, linewidth=width)
+    directions = {"right": (0, 1), "down": (1, 0), "down right": (1, 1), "up right": (-1, 1)}
     highest = float(response.max()) or 1.0
-    axes.set_xlim(0, 0.5)
-    axes.set_ylim(-0.04 * highest, _HEADROOM * highest)
-    axes.set_xlabel("cycles per pixel, along each axis", fontsize=TICK_POINTS)
-    axes.set_ylabel("gain", fontsize=TICK_POINTS)
-    axes.legend(loc="upper center", ncol=4, fontsize=TICK_POINTS, frameon=False, handlelength=1.6)
-    axes.set_title("gain along four directions")
+
+    def draw(axes: Axes) -> None:
+        for (name, (down, across)), (style, color, width) in zip(
+            directions.items(), _CURVES, strict=True
+        ):
+            gains = response[center + down * steps, center + across * steps]
+            axes.plot(steps / len(response), gains, style, color=color, label=name, linewidth=width)
+        axes.set_xlim(0, 0.5)
+        axes.set_ylim(-0.04 * highest, highest)
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+        _make_room_for_legend(axes, 2, 2)
+
+    return plot_part(
+        draw,
+        partial(_curve_box, _SIDE),
+        title="gain of waves",
+        caption="by the direction they run in",
+        xlabel="cycles per pixel",
+        ylabel="gain",
+    )
 
 
-def _draw_frequencies(axes: Axes, response: NDArray[np.float64], at_zero: float) -> DrawnImage:
-    """Draw a frequency response (n, n), with frequency zero in the center, and its color bar."""
+def _frequency_part(response: NDArray[np.float64], at_zero: float) -> PartOf:
+    """Return a frequency response (n, n), with frequency zero in the center."""
     highest = float(f"{response.max():.12g}") or 1.0  # 1, not 0.9999999999999999
-    image = axes.imshow(
-        response,
-        cmap=SEQUENTIAL,
-        vmin=0,
-        vmax=highest,
-        extent=(-0.5, 0.5, 0.5, -0.5),
-        interpolation="nearest",
-        aspect="auto",
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(
+            response,
+            cmap=unsigned_colormap(),
+            vmin=0,
+            vmax=highest,
+            extent=(-0.5, 0.5, 0.5, -0.5),
+            interpolation="nearest",
+            aspect="auto",
+        )
+        ticks = (-0.25, 0, 0.25)
+        axes.set(xticks=ticks, yticks=ticks)
+        axes.xaxis.set_major_formatter(bar_number)
+        axes.yaxis.set_major_formatter(bar_number)
+
+    return plot_part(
+        draw,
+        lambda scale: (scale * _SIDE, scale * _SIDE),
+        title="frequency response",
+        caption=f"gain 0 (dark) to {format_short(highest)}; {format_short(at_zero)} in the middle",
+        xlabel="cycles per pixel, across",
+        ylabel="cycles per pixel, down",
     )
-    ticks = (-0.5, -0.25, 0, 0.25, 0.5)
-    axes.set(xticks=ticks, yticks=ticks)
-    axes.xaxis.set_major_formatter(bar_number)
-    axes.yaxis.set_major_formatter(bar_number)
-    axes.set_xlabel("cycles per pixel, across", fontsize=TICK_POINTS)
-    axes.set_ylabel("cycles per pixel, down", fontsize=TICK_POINTS)
-    add_colorbar(axes, image, round_ticks(0, highest), "gain", below=False)
-    axes.set_title(
-        f"frequency response, magnitude\ngain at frequency zero: {format_short(at_zero)}"
-    )
-    rows, columns = response.shape
-    return DrawnImage(image, 1.0, (rows, columns))

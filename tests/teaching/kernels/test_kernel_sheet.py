@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
+from convcli.choices import THEMES
+from convcli.errors import UsageError
+from convcli.figure_options import FigureOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
+from convcli.plotting.style import THEMES as STYLES
 from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet, has_contours
 
 
@@ -51,36 +55,49 @@ SETS = {
 
 
 @cache
-def drawn(name):
-    return draw_kernel_sheet(SETS[name])
+def drawn(name, theme="screen", frequency=False):
+    return draw_kernel_sheet(SETS[name], frequency=frequency, options=FigureOptions(theme=theme))
 
 
 FAST = {"3x3", "pair", "1x5", "channels"}
+CASES = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in SETS]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in SETS]
-)
+@pytest.mark.parametrize("name", CASES)
 def test_legible_and_signed_maps_centered_on_zero(name, legible):
     figure = drawn(name)
     legible(figure)
-    rows = by_row(figure)
-    assert 1 <= len(rows) <= 8
-    for panels in rows:
-        for axes in panels[:3]:
-            [image] = axes.images
+    for axes in images(figure):
+        [image] = axes.images
+        assert image.get_interpolation() == "nearest"
+        if image.get_array().ndim == 2:
             low, high = image.get_clim()
-            assert low == -high < 0
-            assert image.get_interpolation() == "nearest"
-            assert len(axes.child_axes) == 1, "a color map without its bar"
-        assert panels[4].images[0].get_clim()[0] == 0
-        assert panels[4].images[0].get_extent() == [-0.5, 0.5, 0.5, -0.5]
+            assert low in (-high, 0)
+            assert high > 0
 
 
-def by_row(figure):
-    """The axes, five to a kernel: weights, correlated, convolved, curves, frequencies."""
-    return [figure.axes[n : n + 5] for n in range(0, len(figure.axes), 5)]
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", ["3x3", "pair", "gabor", "1x63", "channels", "many channels"])
+def test_every_theme_keeps_its_page_and_its_text(name, theme, legible, text_sizes):
+    figure = drawn(name, theme)
+    legible(figure)
+    look = STYLES[theme]
+    assert min(text_sizes(figure)) >= look.text
+    width, height = figure.get_size_inches()
+    assert width <= look.width + 1e-6
+    assert height <= look.height + 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["screen", "slide"])
+@pytest.mark.parametrize("name", ["3x3", "gabor", "1x63", "divisor and bias"])
+def test_frequencies_are_legible(name, theme, legible):
+    legible(drawn(name, theme, frequency=True))
+
+
+def images(figure):
+    return [axes for axes in figure.axes if axes.images]
 
 
 def pixels(axes):
@@ -91,65 +108,82 @@ def cells(axes):
     return [text.get_text() for text in axes.texts]
 
 
-def title(axes):
-    return axes.get_title().replace("\n", " ")
+def words(figure):
+    return [" ".join(text.get_text().split()) for text in figure.texts]
 
 
-@pytest.mark.slow
-def test_panels_and_titles_show_the_flip():
-    [[weights, correlated, convolved, _, _]] = by_row(draw_kernel_sheet(read_spec("emboss")))
+def curves(figure, label):
+    """The axes whose y axis has a label."""
+    [axes] = [axes for axes in figure.axes if axes.get_ylabel() == label and axes.lines]
+    return axes
+
+
+def test_one_bright_pixel_shows_the_flip():
+    figure = draw_kernel_sheet(read_spec("emboss"))
+    weights, correlated, convolved = images(figure)
     matrix = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
     assert np.array_equal(pixels(weights), matrix)
     assert np.array_equal(pixels(correlated)[1:4, 1:4], matrix[::-1, ::-1])
     assert np.array_equal(pixels(convolved)[1:4, 1:4], matrix)
-    assert title(correlated) == "one bright pixel, correlated: the kernel flipped"
-    assert title(convolved) == "one bright pixel, convolved: the kernel unchanged"
+    assert "one bright pixel, correlate" in words(figure)
+    assert "the kernel flipped" in words(figure)
+    assert "the kernel as it is" in words(figure)
     assert cells(correlated)[6:9] == ["2", "1", "0"]
     [frame] = correlated.patches
     assert (frame.get_xy(), frame.get_edgecolor()) == ((1.5, 1.5), to_rgba("tab:orange"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "correlated", "convolved"),
-    [
-        ("3x3", "flipped, which changes nothing", "not flipped, same result"),
-        ("2x2", "flipped, which changes nothing", "not flipped, same, shifted by one pixel"),
-        ("pair", "flipped, which changes the sign", "the kernel unchanged"),
-    ],
-)
-def test_titles_name_the_symmetry(name, correlated, convolved):
-    panels = by_row(drawn(name))[0]
-    assert title(panels[1]).endswith(f": {correlated}")
-    assert title(panels[2]).endswith(f": {convolved}")
+def test_a_symmetric_kernel_has_one_bright_pixel():
+    figure = drawn("3x3")
+    assert len(images(figure)) == 2
+    assert "flipped or not, the same" in words(figure)
+    assert "the kernel flipped, which changes its sign" in words(
+        draw_kernel_sheet(read_spec("sobel-x"))
+    )
 
 
-@pytest.mark.slow
 def test_numbers_of_responses_are_written_as_in_the_kernel():
-    [panels] = by_row(draw_kernel_sheet(one([[0.5, 0.25], [1 / 3, 0]])))
-    assert cells(panels[0]) == ["0.500", "0.250", "0.333", "0"]
-    assert sorted(set(cells(panels[1]))) == sorted(set(cells(panels[0])))
+    weights, correlated, _ = images(draw_kernel_sheet(one([[0.5, 0.25], [1 / 3, 0]])))
+    assert cells(weights) == ["0.500", "0.250", "0.333", "0"]
+    assert sorted(set(cells(correlated))) == sorted(set(cells(weights)))
+
+
+def test_the_profile_is_the_middle_row_and_column():
+    axes = curves(draw_kernel_sheet(read_spec("blur")), "weight × 16")
+    lines = {line.get_label(): line.get_ydata().tolist() for line in axes.lines[1:]}
+    assert lines == {"row 1": [2, 4, 2], "column 1": [2, 4, 2]}
+
+
+def test_a_long_row_is_a_curve_and_no_stripe():
+    figure = drawn("63x1")
+    assert images(figure) == []
+    [line] = [line for line in curves(figure, "weight").lines if len(line.get_ydata()) == 63]
+    assert line.get_ydata().tolist() == bell(1, 63)[0].tolist()
 
 
 @pytest.mark.slow
 def test_the_gain_is_of_the_weights_with_their_divisor():
-    [panels] = by_row(draw_kernel_sheet(read_spec("blur")))
-    assert title(panels[4]) == "frequency response, magnitude gain at frequency zero: 1"
-    assert pixels(panels[4]).max() == pytest.approx(1)
-    assert cells(panels[0])[4] == "4"
-    [bar] = panels[0].child_axes
-    assert bar.get_ylabel() == "weight × 16"
+    figure = draw_kernel_sheet(read_spec("blur"), frequency=True)
+    response = images(figure)[1]
+    assert any(text.endswith("1 in the middle") for text in words(figure))
+    assert pixels(response).max() == pytest.approx(1)
+    assert response.images[0].get_extent() == [-0.5, 0.5, 0.5, -0.5]
 
 
 @pytest.mark.slow
 def test_gains_run_along_four_directions():
-    [panels] = by_row(draw_kernel_sheet(one([[1, 0], [0, -1]])))
-    curves = {line.get_label(): line.get_xydata() for line in panels[3].lines}
-    assert list(curves) == ["→", "↓", "↘", "↗"]
-    for factor, name in ((2, "↘"), (1, "→"), (1, "↓"), (0, "↗")):
-        frequency, gain = curves[name].T
+    axes = curves(draw_kernel_sheet(one([[1, 0], [0, -1]]), frequency=True), "gain")
+    found = {line.get_label(): line.get_xydata() for line in axes.lines}
+    assert list(found) == ["right", "down", "down right", "up right"]
+    for factor, name in ((2, "down right"), (1, "right"), (1, "down"), (0, "up right")):
+        frequency, gain = found[name].T
         expected = np.abs(1 - np.exp(-2j * np.pi * factor * frequency))
         np.testing.assert_allclose(gain, expected, atol=1e-12)
+
+
+def test_frequencies_of_several_kernels_are_refused():
+    with pytest.raises(UsageError, match="--frequency takes one kernel; sobel has 2"):
+        draw_kernel_sheet(SETS["pair"], frequency=True)
 
 
 @pytest.mark.parametrize("spec", ["gaussian:15", "log", "dog", "gabor", "disk:5"])
@@ -159,10 +193,17 @@ def test_large_smooth_kernels_have_contours(spec):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["15x15", "gabor"])
-def test_contours_take_the_place_of_gains(name):
-    [panels] = by_row(drawn(name))
-    assert title(panels[3]) == "contours, interpolated between the weights"
-    assert not panels[3].lines
+def test_contours_have_no_line_at_zero(name):
+    figure = drawn(name)
+    assert "contours" in words(figure)
+    levels = [
+        contours.levels
+        for axes in figure.axes
+        for contours in axes.collections
+        if hasattr(contours, "levels")
+    ]
+    assert len(levels) == 2
+    assert not any(0 in each for each in levels)
 
 
 @pytest.mark.parametrize("matrix", [random(15, 15), bell(8, 40), np.ones((20, 20)), bell(1, 99)])
@@ -177,20 +218,42 @@ def test_the_title_names_the_kernels_and_how_they_are_combined():
     assert drawn("channels").get_suptitle() == "custom, 5x5, sum over 2 channels"
 
 
-@pytest.mark.slow
-def test_the_title_counts_the_kernels_left_out():
-    assert drawn("many channels").get_suptitle() == (
-        "custom, 2x2, sum over 12 channels\nthe first 8 of 12 channels"
-    )
+def test_channels_and_members_have_names():
+    titles = [axes.get_title() for axes in images(drawn("channels"))]
+    assert titles == ["channel 1", "channel 2"]
     figure = drawn("bank")
     assert figure.get_suptitle() == "b: 2 kernels 3x3, sum over 2 channels, one result each"
-    assert title(by_row(figure)[3][0]) == "b-1, channel 1"
+    names = [" ".join(axes.get_title().split()) for axes in images(figure)]
+    assert names == ["b-0, channel 1", "b-0, channel 2", "b-1, channel 1", "b-1, channel 2"]
+
+
+def test_filters_over_three_channels_are_color_tiles():
+    weights = random(20, 3, 4, 5)
+    bank = KernelSet("b", tuple(Kernel(m, name=f"b-{n}") for n, m in enumerate(weights)))
+    figure = draw_kernel_sheet(bank)
+    [axes] = images(figure)
+    picture = pixels(axes)
+    assert "20 filters 5x4, counted row by row" in words(figure)
+    across = round(axes.get_xlim()[1])
+    labels = [int(tick.get_text()) for tick in axes.get_yticklabels()]
+    assert labels == list(range(1, 21, across))
+    limit = np.abs(weights).max()
+    down, right = divmod(13, across)
+    high, wide = picture.shape[0] / len(labels), picture.shape[1] / across
+    middle = picture[int((down + 0.5) * high), int((right + 0.5) * wide)]
+    np.testing.assert_allclose(middle, 0.5 + weights[13, :, 2, 2] / (2 * limit))
+
+
+@pytest.mark.slow
+def test_a_sheet_holds_512_filters_and_counts_the_others():
+    bank = KernelSet("b", tuple(Kernel(m, name=f"b-{n}") for n, m in enumerate(random(600, 3, 3))))
+    assert "the first 512 of 600 filters" in words(draw_kernel_sheet(bank))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["identity", "comet"])
 def test_kernels_of_the_catalogue_are_drawn_without_a_warning(name):
-    assert len(by_row(draw_kernel_sheet(read_spec(name)))) == 1
+    assert curves(draw_kernel_sheet(read_spec(name)), "weight").lines
 
 
 @pytest.mark.slow
