@@ -601,7 +601,7 @@ def learn_kernel(
     descent: bool = False,
     rate: float | None = None,
     epochs: int = 200,
-    momentum: float = 0.9,
+    momentum: float = 0.0,
     seed: int = 0,
     threads: int | None = None,
 ) -> LearnResult:
@@ -627,7 +627,8 @@ def learn_kernel(
         rate: learning rate, for pixels scaled to variance 1 (without a bias: to mean square 1);
             None for one that converges. This and the next three need ``descent``.
         epochs: number of steps of descent.
-        momentum: share of each step that is added to the next.
+        momentum: share of each step that is added to the next. With 0, and no ``rate``, the loss
+            falls at every epoch; with 0.9 it rises at times and often ends lower.
         seed: of the random start.
         threads: use at most this many; the result does not depend on it.
 

@@ -588,7 +588,7 @@ def test_settings_of_a_descent_need_one_and_have_the_commands_defaults():
     found = learn_kernel(GRAY, result, (1, 3), descent=True)
     same = learn_kernel(GRAY, result, (1, 3), descent=True, **Descent()._asdict())
     np.testing.assert_array_equal(found.history.losses, same.history.losses)
-    assert (len(found.history.losses), found.history.momentum) == (201, 0.9)
+    assert (len(found.history.losses), found.history.momentum) == (201, 0.0)
     assert learn_kernel(GRAY, result, (1, 3)).history is None
 
 

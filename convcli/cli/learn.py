@@ -90,8 +90,8 @@ descent_options = option_group(
         "--momentum",
         type=float,
         metavar="M",
-        show_default="0.9",
-        help="Share of each step that is added to the next.",
+        show_default="0",
+        help="Share of each step that is added to the next, e.g. 0.9.",
     ),
     descent_option(
         "--seed", type=int, metavar="N", show_default="0", help="Seed of the random weights."
@@ -197,7 +197,8 @@ def learn(
     compared = None
     if true is not None:
         *channels, rows, columns = learned.weights.shape
-        compared = Truth.of(true, (rows, columns), channels[0] if channels else None)
+        typed = None if truth == "-" else truth
+        compared = Truth.of(true, (rows, columns), channels[0] if channels else None, typed)
     _write(learned, compared, output, plot, overwrite)
     _warn_clipped(learned)
     data = {"pairs": [pair._asdict() for pair in pairs]}

@@ -4,6 +4,9 @@ The loss is the mean squared residual. Its gradient, ``2 (G w - c) / n``, needs 
 normal equations (G: gram, c: cross, n: count), so an epoch costs the same for any image. The pixels
 are scaled to a mean square of 1 (about their means if a bias is fitted, which then follows from the
 means), so that a learning rate means the same for every image; the weights do not change by that.
+
+Along each eigenvector of G the descent is one of its own, of a single number: an epoch takes n
+products where a gradient takes n^2.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ import numpy as np
 
 from convcli.core.dtypes import real_number
 from convcli.errors import UsageError, short_repr
-from convcli.teaching.learn.estimate import Floats, History
+from convcli.teaching.learn.estimate import Alternative, Floats, History
 from convcli.teaching.learn.normal_equations import NormalEquations
 
-_KEPT_EPOCHS = (0, 1, 5, 20, 100)
+_KEPT_EPOCHS = (0, 1, 5, 20, 100, 1000, 10_000)
+_USUAL_MOMENTUM = 0.9  # of the descent to compare with one without momentum
 _MAX_EPOCHS = 1_000_000
 
 
@@ -26,7 +30,7 @@ class Descent(NamedTuple):
 
     rate: float | None = None  # None for the inverse of the largest curvature
     epochs: int = 200
-    momentum: float = 0.9
+    momentum: float = 0.0
     seed: int = 0
 
     def check(self) -> None:
@@ -54,6 +58,9 @@ class Descent(NamedTuple):
 def descend(equations: NormalEquations, best: Floats, least: float, settings: Descent) -> History:
     """Descend from random weights with Polyak's momentum (heavy ball), all windows at each step.
 
+    Without momentum, and at the rate that is used where none is given, the loss falls at every
+    epoch.
+
     Args:
         equations: the normal equations.
         best: (n,), their solution.
@@ -65,27 +72,45 @@ def descend(equations: NormalEquations, best: Floats, least: float, settings: De
     """
     weights_count = len(best)
     scale = np.trace(equations.matrix) / weights_count  # the mean sum of squares of one pixel
-    hessian = 2 * equations.matrix / scale
-    curvature = 2 * float(equations.eigenvalues[-1])
-    limit = 2 * (1 + settings.momentum) * scale / curvature
-    rate = scale / curvature if settings.rate is None else settings.rate
+    curvatures = 2 * equations.eigenvalues / scale
+    limit = 2 * (1 + settings.momentum) / float(curvatures[-1])
+    rate = 1 / float(curvatures[-1]) if settings.rate is None else settings.rate
     start = np.random.default_rng(settings.seed).normal(size=weights_count)
-    weights = start / np.sqrt(weights_count)
+    start_away = equations.eigenvectors.T @ (start / np.sqrt(weights_count) - best)
     epochs = sorted({epoch for epoch in _KEPT_EPOCHS if epoch < settings.epochs})
     epochs.append(settings.epochs)
-    kernels, losses, step = [], np.empty(settings.epochs + 1), np.zeros(weights_count)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for epoch in range(settings.epochs + 1):
-            if epoch:
-                step = settings.momentum * step - rate * (hessian @ (weights - best))
-                weights = weights + step
-            away = weights - best
-            losses[epoch] = least + away @ equations.matrix @ away / equations.count
-            if epoch in epochs:
-                kernels.append(weights)
+
+    def losses_of(momentum: float) -> tuple[Floats, list[Floats]]:
+        """Return the loss after each epoch, and the kernels that are kept."""
+        away, step = start_away, np.zeros(weights_count)  # from the best, along the eigenvectors
+        losses, kernels = np.empty(settings.epochs + 1), []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for epoch in range(settings.epochs + 1):
+                if epoch:
+                    step = momentum * step - rate * (curvatures * away)
+                    away = away + step
+                losses[epoch] = least + away @ (equations.eigenvalues * away) / equations.count
+                if epoch in epochs:
+                    kernels.append(best + equations.eigenvectors @ away)
+        return losses, kernels
+
+    losses, kernels = losses_of(settings.momentum)
     if not losses[-1] <= losses[0]:
         raise UsageError(
             f"the loss grows from {losses[0]:.4g} to {losses[-1]:.4g} in {settings.epochs} epochs; "
             f"the rate is {rate:.4g}, and only rates below {limit:.4g} converge"
         )
-    return History(losses, tuple(epochs), tuple(kernels), rate, limit, settings.momentum, least)
+    other_momentum = 0.0 if settings.momentum else _USUAL_MOMENTUM
+    other_losses, _ = losses_of(other_momentum)
+    is_lower = other_losses[-1] < losses[-1]
+    return History(
+        losses,
+        tuple(epochs),
+        tuple(kernels),
+        rate,
+        limit,
+        settings.momentum,
+        least,
+        best,
+        Alternative(other_momentum, other_losses) if is_lower else None,
+    )

@@ -13,6 +13,7 @@ from convcli.images.image import level_of
 from convcli.kernels.kernel import Kernel
 
 Floats = NDArray[np.float64]
+CONVERGED = 0.01  # of the largest weight; closer weights are those of least squares
 
 
 class Match(NamedTuple):
@@ -42,6 +43,13 @@ class Rational(NamedTuple):
     divisor: int
 
 
+class Alternative(NamedTuple):
+    """A descent from the same weights at the same rate with another momentum, and its losses."""
+
+    momentum: float
+    losses: Floats
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class History:
     """The losses and kernels of a gradient descent.
@@ -54,6 +62,9 @@ class History:
         limit: the rate above which the loss grows.
         momentum: the share of each step that is added to the next.
         least: the loss of least squares, which is the smallest possible.
+        best: the weights of least squares, in the shape of the kernels.
+        alternative: a descent with another momentum that ends at a lower loss; None if the one
+            that is usual (0.9, or 0 where ``momentum`` is not 0) does not.
     """
 
     losses: Floats
@@ -63,6 +74,18 @@ class History:
     limit: float
     momentum: float
     least: float
+    best: Floats
+    alternative: Alternative | None = None
+
+    @property
+    def distance(self) -> float:
+        """The largest difference of any weight from that of least squares."""
+        return float(np.abs(self.kernels[-1] - self.best).max())
+
+    @property
+    def converged(self) -> bool:
+        """Whether that is at most 1 % of the largest weight of least squares."""
+        return self.distance <= CONVERGED * float(np.abs(self.best).max())
 
     def __repr__(self) -> str:
         first, last = self.losses[0], self.losses[-1]

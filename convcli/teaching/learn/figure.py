@@ -26,7 +26,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convcli.geometry import Pair, size_text
 from convcli.teaching.learn.estimate import Estimate, Floats, History
-from convcli.teaching.learn.text import Truth, match_text, shown_weights
+from convcli.teaching.learn.text import Truth, shown_weights, verdict_text
 
 _MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 # Lengths in inches:
@@ -92,7 +92,8 @@ def _draw_solution(learned: Estimate, truth: Truth | None) -> Figure:
     below = columns >= WIDE * rows
     count = len(maps[0].weights)
     width = max(len(maps) * (inches[0] + (0.4 if below else _BAR_SPACE)), 3.4)
-    figure = page(width, count * (inches[1] + _TITLE_SPACE + _BAR_BELOW * below), _title(learned))
+    height = count * (inches[1] + _TITLE_SPACE + _BAR_BELOW * below)
+    figure = page(width, height, _title(learned, truth))
     grid = figure.subplots(count, len(maps), squeeze=False)
     drawn = []
     for column, heat_map in enumerate(maps):
@@ -130,7 +131,7 @@ def _draw_descent(learned: Estimate, history: History, truth: Truth | None) -> F
     down = -(-len(maps) // across) * count
     width = max(across * (max(inches[0], widest) + 0.45) + 0.9, 5.0)
     height = inches[1] + _TITLE
-    figure = page(width, _LOSS + down * height + 0.1, _title(learned))
+    figure = page(width, _LOSS + down * height + 0.1, _title(learned, truth))
     grid = figure.add_gridspec(1 + down, across, height_ratios=[_LOSS, *[height] * down])
     _draw_loss(figure.add_subplot(grid[0, :]), history)
     below = [[figure.add_subplot(grid[1 + r, c]) for c in range(across)] for r in range(down)]
@@ -157,7 +158,7 @@ def _box(shape: Pair, longest: float) -> tuple[float, float]:
     return fit_box(shape, longest, cell=_CELL, shortest=_MIN_LONGEST, thinnest=_THINNEST)
 
 
-def _title(learned: Estimate) -> str:
+def _title(learned: Estimate, truth: Truth | None) -> str:
     """Say what the kernel is and how well it fits."""
     *over, _, _ = learned.weights.shape
     channels = over[0] if over else 1
@@ -168,7 +169,7 @@ def _title(learned: Estimate) -> str:
         parts.append(f"bias {format_short(learned.bias, 4)}")
     parts.append(f"residual {learned.residual:.3g}")
     text = ", ".join(parts)
-    return f"{text}\n{match_text(learned)}" if learned.weights.ndim == 2 else text
+    return "\n".join(filter(None, [text, verdict_text(learned, truth)]))
 
 
 def _map_title(learned: Estimate, heat_map: _Map, channel: int, inches: float) -> str:
@@ -191,8 +192,12 @@ def _draw_map(
 def _draw_loss(axes: Axes, history: History) -> None:
     """Draw the loss over the epochs, and the loss of least squares if it is near."""
     losses = history.losses
-    axes.plot(np.arange(len(losses)), losses, linewidth=1.2, label="gradient descent")
-    shown = losses[losses > 0].tolist()
+    axes.plot(np.arange(len(losses)), losses, linewidth=1.2, label=_momentum(history.momentum))
+    if history.alternative is not None:
+        label = f"{_momentum(history.alternative.momentum)} (kernels not shown)"
+        axes.plot(history.alternative.losses, linewidth=1.2, color="C1", label=label)
+    others = [] if history.alternative is None else history.alternative.losses.tolist()
+    shown = [loss for loss in (*losses.tolist(), *others) if loss > 0]
     if history.least > _NEAR * min(shown, default=0.0):
         axes.axhline(
             history.least, color="0.4", linewidth=0.8, linestyle="--", label="least squares"
@@ -212,3 +217,7 @@ def _draw_loss(axes: Axes, history: History) -> None:
         f"rate {history.rate:.3g}, momentum {history.momentum:g}; "
         f"least squares has a loss of {history.least:.3g}"
     )
+
+
+def _momentum(momentum: float) -> str:
+    return f"momentum {momentum:g}"

@@ -63,8 +63,8 @@ def learn_from(
     count = fit.equations.count
     history = descend(fit.equations, fit.weights, fit.squares / count, descent)
     result = fit.result(history.kernels[-1], history.losses[-1] * count)
-    kernels = tuple(map(fit.shaped, history.kernels))
-    return replace(result, history=replace(history, kernels=kernels))
+    kernels, best = tuple(map(fit.shaped, history.kernels)), fit.shaped(history.best)
+    return replace(result, history=replace(history, kernels=kernels, best=best))
 
 
 class _Fit:

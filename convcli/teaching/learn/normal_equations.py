@@ -39,6 +39,7 @@ class NormalEquations:
         matrix: (n, n), the sums of ``x x'``.
         right_hand_side: (n,), the sums of ``x y``.
         eigenvalues: (n,), of the matrix, in ascending order.
+        eigenvectors: (n, n), a column for each of them.
     """
 
     def __init__(self, products: Floats, origin: Origin, *, with_bias: bool) -> None:
@@ -50,7 +51,7 @@ class NormalEquations:
         self.matrix, self.right_hand_side = products[:-2, :-2], self._centered(products[-1])
         if with_bias:
             self.matrix = self.matrix - np.outer(self.sums, self.sums) / self.count
-        self.eigenvalues, self._eigenvectors = np.linalg.eigh(self.matrix)
+        self.eigenvalues, self.eigenvectors = np.linalg.eigh(self.matrix)
 
     @property
     def condition(self) -> float:
@@ -82,7 +83,7 @@ class NormalEquations:
 
     def solve(self, right_hand_side: Floats) -> Floats:
         """Return the weights, (n,), that solve the equations for this right-hand side, (n,)."""
-        vectors = self._eigenvectors
+        vectors = self.eigenvectors
         solution: Floats = vectors @ ((vectors.T @ right_hand_side) / self.eigenvalues)
         return solution
 
@@ -105,7 +106,7 @@ class NormalEquations:
 
         They are the roots of the diagonal of ``variance * inverse(matrix)``.
         """
-        inverse = (self._eigenvectors**2 / self.eigenvalues).sum(axis=1)
+        inverse = (self.eigenvectors**2 / self.eigenvalues).sum(axis=1)
         errors: Floats = np.sqrt(variance * inverse)
         return errors
 

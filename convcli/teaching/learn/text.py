@@ -11,7 +11,7 @@ import numpy as np
 from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
 from convcli.kernels.kernel import Kernel
-from convcli.teaching.learn.estimate import Estimate, Floats, History
+from convcli.teaching.learn.estimate import CONVERGED, Estimate, Floats, History
 from convcli.teaching.learn.lookup import centered
 from convcli.teaching.text_table import (
     Cell,
@@ -36,8 +36,12 @@ class Truth(NamedTuple):
     weights: Floats  # in the shape of the learned kernel
 
     @classmethod
-    def of(cls, kernel: Kernel, shape: Pair, channels: int | None) -> Truth:
+    def of(
+        cls, kernel: Kernel, shape: Pair, channels: int | None, name: str | None = None
+    ) -> Truth:
         """Pad a kernel with zeros to the shape of the learned one; ``channels`` is None for 2-D.
+
+        ``name`` is what the figure and the text call it; None for its own name.
 
         Raises:
             UsageError: the true kernel is larger, or has other channels.
@@ -54,7 +58,7 @@ class Truth(NamedTuple):
                 f"--truth {kernel.name} has {own[0] if own else 'no'} channels, but the learned "
                 f"kernel has {'none' if channels is None else channels}"
             )
-        return cls(kernel.name, centered(kernel.weights, shape))
+        return cls(name or kernel.name, centered(kernel.weights, shape))
 
     def difference(self, learned: Estimate) -> float:
         """Return the largest difference of any weight."""
@@ -76,8 +80,8 @@ def learned_text(learned: Estimate, truth: Truth | None = None, digits: int | No
     for name, value in _facts(learned, truth):
         first, *others = wrapped(value.split(" "), " " * _LABEL)
         lines += [f"{name:<{_LABEL}}{first[_LABEL:]}", *others]
-    if learned.weights.ndim == 2:  # no kernel over channels is known by name
-        lines += wrapped(match_text(learned).split(" "))
+    if verdict := verdict_text(learned, truth):
+        lines += wrapped(verdict.split(" "))
     return "\n".join(lines)
 
 
@@ -88,8 +92,8 @@ def learned_html(learned: Estimate) -> str:
     parts = [html_lines(_history_lines(learned.history))] if learned.history else []
     parts += [tables_html(_kernel_tables(learned, None, None))]
     parts += [html_table([*_facts(learned, None)], left=[0, 1], headings=False)]
-    if learned.weights.ndim == 2:
-        parts += [html_line(match_text(learned))]
+    if verdict := verdict_text(learned):
+        parts += [html_line(verdict)]
     return html_block(parts)
 
 
@@ -121,8 +125,39 @@ def learned_data(learned: Estimate, truth: Truth | None = None) -> dict[str, Any
             "momentum": history.momentum,
             "losses": history.losses.tolist(),
             "least": history.least,
+            "converged": history.converged,
+            "distance": history.distance,
+            "alternative": history.alternative
+            and {
+                "momentum": history.alternative.momentum,
+                "losses": history.alternative.losses.tolist(),
+            },
         },
     }
+
+
+def verdict_text(learned: Estimate, truth: Truth | None = None) -> str:
+    """Say in a sentence what was learned: whether it is the truth, or else which known kernel.
+
+    A descent that has not converged has found neither. Kernels over channels have no names: there
+    is nothing to say of them without a truth.
+    """
+    history = learned.history
+    if history is not None and not history.converged:
+        share = history.distance / float(np.abs(history.best).max() or 1.0)
+        return (
+            f"not converged: a weight differs from that of least squares by {_percent(share)} of "
+            f"the largest weight, and {_percent(CONVERGED)} counts as converged"
+        )
+    if truth is not None:
+        share = truth.difference(learned) / float(np.abs(truth.weights).max() or 1.0)
+        word = "is" if share <= CONVERGED else "is not"
+        return f"this {word} {truth.name}: weights differ by up to {_percent(share)} of its largest"
+    return match_text(learned) if learned.weights.ndim == 2 else ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
 
 
 def match_text(learned: Estimate) -> str:
@@ -220,8 +255,24 @@ def _history_lines(history: History) -> list[str]:
     epochs = [epoch for epoch in _EPOCHS if epoch < last] + [last]
     losses = [f"{history.losses[epoch]:.6g}" for epoch in epochs]
     rows = [(f"{epoch:>5}", loss) for epoch, loss in zip(epochs, losses, strict=True)]
-    setting = wrapped(
+    setting = (
         f"rate {history.rate:.4g} (any below {history.limit:.4g} converges), momentum "
-        f"{history.momentum:g}; least squares has a loss of {history.least:.6g}".split(" ")
+        f"{history.momentum:g}; least squares has a loss of {history.least:.6g}"
     )
-    return ["epoch  loss (mean squared residual)", *table_lines(rows), *setting, ""]
+    notes = [setting, *history_notes(history)]
+    sentences = [line for note in notes for line in wrapped(note.split(" "))]
+    return ["epoch  loss (mean squared residual)", *table_lines(rows), *sentences, ""]
+
+
+def history_notes(history: History) -> list[str]:
+    """Say where the loss rises, and whether another momentum would end lower."""
+    notes = []
+    if history.momentum and bool((np.diff(history.losses) > 0).any()):
+        notes.append("momentum carries the weights past the best ones: the loss rises at times")
+    if history.alternative is not None:
+        momentum, losses = history.alternative
+        notes.append(
+            f"the kernel is that of momentum {history.momentum:g}; momentum {momentum:g} would end "
+            f"at a lower loss of {losses[-1]:.6g}"
+        )
+    return notes

@@ -50,6 +50,14 @@ def test_it_comes_to_least_squares():
     assert best.history is None
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_loss_falls_at_every_epoch_by_default(seed):
+    ramp = np.add.outer(np.arange(30.0), np.arange(31.0)) + RNG.normal(0, 1, (30, 31))
+    learned = learn_kernel(ramp, cross_correlate(ramp, KERNEL), descent=True, seed=seed)
+    assert learned.condition > 30
+    assert (np.diff(learned.history.losses) < 0).all()
+
+
 def test_without_a_bias_and_for_channels():
     color = RNG.integers(0, 256, (20, 20, 3), np.uint8)
     kernel = RNG.normal(size=(3, 2, 2))

@@ -35,7 +35,7 @@ def history_to(weights, epochs, least):
     shown = tuple(sorted({epoch for epoch in (0, 1, 5, 20, 100) if epoch < epochs} | {epochs}))
     losses = 900 * 0.93 ** np.arange(epochs + 1.0) + least
     kernels = tuple(weights * (1 - 0.9 ** (epoch + 1)) for epoch in shown)
-    return History(losses, shown, kernels, 0.057, 0.218, 0.9, least)
+    return History(losses, shown, kernels, 0.057, 0.218, 0.9, least, weights)
 
 
 def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0):

@@ -153,7 +153,49 @@ def test_descent_tells_its_losses():
     for epoch, loss in table.items():
         assert loss == pytest.approx(learned.history.losses[epoch], rel=1e-5)
     rest = " ".join(lines[8:])
-    assert "converges), momentum 0.9; least squares has a loss of" in rest
+    assert "converges), momentum 0; least squares has a loss of" in rest
+
+
+def test_a_descent_that_is_not_at_its_end_has_not_converged():
+    learned = learned_from(get_kernel("blur").weights, descent=True, epochs=1)
+    assert not learned.history.converged
+    for truth in (None, Truth.of(get_kernel("blur"), (3, 3), None)):
+        last = " ".join(learned_text(learned, truth).splitlines()[-2:])
+        assert "not converged: a weight differs from that of least squares by" in last
+        assert "1 % counts as converged" in last
+        assert "this is" not in last
+    learned = learned_from(get_kernel("blur").weights, descent=True)
+    assert learned.history.converged
+    assert learned.history.distance <= 0.01 * 0.25
+    assert learned_text(learned).splitlines()[-1].startswith("this is blur")
+    assert learned_data(learned)["descent"]["converged"] is True
+
+
+def test_the_truth_alone_is_compared_with():
+    learned = learned_from(get_kernel("blur").weights)
+    near = Truth.of(Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1.01]], 16, name="near"), (3, 3), None)
+    assert learned_text(learned, near).endswith(
+        "\nthis is near: weights differ by up to 0.25 % of its largest"
+    )
+    outline = Truth.of(get_kernel("outline"), (3, 3), None)
+    last = learned_text(learned, outline).splitlines()[-1]
+    assert last == "this is not outline: weights differ by up to 97 % of its largest"
+
+
+def test_the_text_says_whose_kernel_it_is_where_another_momentum_ends_lower():
+    uneven = np.cumsum(GRAY.astype(float), axis=1)
+    learned = learned_from([[1, 2, 1]], uneven, descent=True)
+    assert learned.history.momentum == 0
+    momentum, losses = learned.history.alternative
+    assert momentum == 0.9
+    assert losses[-1] < learned.history.losses[-1]
+    text = " ".join(learned_text(learned).split())
+    assert "the kernel is that of momentum 0; momentum 0.9 would end at a lower loss of " in text
+    assert "rises" not in text
+    fast = learned_from([[1, 2, 1]], uneven, descent=True, momentum=0.9)
+    assert fast.history.alternative is None
+    assert "the loss rises at times" in learned_text(fast)
+    np.testing.assert_array_equal(fast.history.losses, losses)
 
 
 def test_data_is_json_with_every_number():
