@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convcli import Chain, Kernel, cross_correlate, explain, get_kernel, learn_kernel
+from convcli import (
+    Chain,
+    Kernel,
+    KernelSet,
+    cross_correlate,
+    explain,
+    get_filter,
+    get_kernel,
+    learn_kernel,
+)
 from convcli.html import html_grid, html_line, html_lines, html_table
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 15), np.uint8)
@@ -27,6 +36,8 @@ RESULTS: dict[str, Any] = {
     "large window": explain(IMAGE, "gaussian:21", (3, 4)),
     "learned": learn_kernel(IMAGE, BLURRED),
     "learned by descent": learn_kernel(COLOR, COLOR[..., 0], descent=True, epochs=20),
+    "kernels of a family": get_filter("kirsch"),
+    "kernels of a bank": KernelSet("bank", (Kernel([[1, 2]]),) * 20),
     "chain": Chain(["conv -k outline", "relu"]),
 }
 
@@ -81,7 +92,7 @@ def test_it_is_a_small_page_in_the_colors_of_the_notebook(name):
     assert len(page) < 20_000
 
 
-@pytest.mark.parametrize("name", [name for name in RESULTS if name != "chain"])
+@pytest.mark.parametrize("name", [name for name in RESULTS if " of a " not in name])
 def test_repr_is_one_short_line(name):
     assert len(repr(RESULTS[name])) <= 100
     assert "\n" not in repr(RESULTS[name])
@@ -118,6 +129,19 @@ def test_of_large_kernels_and_banks_a_part_is_shown_and_a_line_says_so():
     assert "channel 3" in Page(shown(RESULTS["channels"])).text
     signal = Page(shown(Kernel(np.arange(40)))).rows
     assert signal == [[str(number) for number in range(16, 23)]]
+
+
+def test_a_set_of_kernels_shows_each_and_how_they_combine():
+    page = Page(shown(RESULTS["kernels of a family"]))
+    assert page.text.startswith("kirsch: 8 kernels, combined by max ")
+    assert page.rows == [
+        [str(weight) for weight in row]
+        for kernel in get_filter("kirsch").kernels
+        for row in kernel.matrix.tolist()
+    ]
+    page = Page(shown(RESULTS["kernels of a bank"]))
+    assert page.text.startswith("bank: 20 kernels; the first 8 ")
+    assert page.rows == [["1", "2"]] * 8
 
 
 @pytest.mark.parametrize("name", ["value", "family", "large window"])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import numpy as np
 
 from convcli.core.dtypes import int_if_whole
-from convcli.errors import KernelError, UsageError, prefix_errors, quoted
+from convcli.errors import KernelError, UsageError, count_text, prefix_errors, quoted
 from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
 from convcli.kernels.data.signals import SIGNALS
 from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily, Signal
@@ -28,6 +28,8 @@ from convcli.signals import PREFIX, SampleRange, default_range, is_signal
 
 if TYPE_CHECKING:
     from fractions import Fraction
+
+MOST_SHOWN = 8  # kernels of a set that a notebook shows
 
 
 class KernelSet(NamedTuple):
@@ -43,6 +45,16 @@ class KernelSet(NamedTuple):
     label: str
     kernels: tuple[Kernel, ...]
     combine: str | None = None
+
+    def _repr_html_(self) -> str:
+        """Return the kernels for a notebook, side by side; of many, the first."""
+        from convcli.html import html_beside, html_block, html_line
+
+        text = f"{self.label}: {count_text(len(self.kernels), 'kernel')}"
+        text += f", combined by {self.combine}" if self.combine else ""
+        shown = self.kernels[:MOST_SHOWN]
+        text += f"; the first {MOST_SHOWN}" if len(shown) < len(self.kernels) else ""
+        return html_block([html_line(text), html_beside(kernel._repr_html_() for kernel in shown)])
 
     def times(self, factor: Fraction) -> KernelSet:
         """Return the set with all weights multiplied by a positive factor."""
