@@ -24,7 +24,9 @@ from convcli.cli.options import (
     MATRIX,
     MAX_MEMORY,
     OVERWRITE,
+    check_figure_options,
     conv_options,
+    figure_options,
     layer_option,
     message_option,
     output_file_option,
@@ -33,6 +35,7 @@ from convcli.cli.options import (
 )
 from convcli.cli.types import POSITION, InputType, IntegerType, LayerTextType, WordType
 from convcli.errors import UsageError, prefix_errors
+from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.formats import SPREADSHEET
 from convcli.images.options import ReadOptions, WriteOptions
@@ -86,9 +89,10 @@ STYLES: dict[str, dict[str, Any]] = {
 @read_one_options
 @DIGITS
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
+@figure_options
 @output_file_option(
-    help="Draw window, kernel and products into FILE (.png, .pdf, .svg, ...), or write .xlsx with "
-    "live formulas."
+    help="Draw the computation into FILE (.png, .pdf, .svg, ...), or write .xlsx with live "
+    "formulas."
 )
 @OVERWRITE
 @MATRIX
@@ -107,6 +111,7 @@ def explain(
     reading: ReadOptions,
     digits: int | None,
     json: bool,
+    figure: FigureOptions,
     output: str | None,
     overwrite: bool,
     max_memory: int | float,
@@ -128,6 +133,7 @@ def explain(
     source = one_input(source, matrix)
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
+    is_spreadsheet = output is not None and output.lower().endswith(SPREADSHEET.suffix)
     if layers:
         _check_layers_alone()
         _explain_layers(
@@ -147,7 +153,8 @@ def explain(
         raise click.UsageError("--map chooses a map of the last --layer; give --layer, too")
     if not kernel_args.kernel:
         raise click.UsageError("Missing option '-k' / '--kernel', or '--layer' for layers.")
-    is_spreadsheet = output is not None and output.lower().endswith(SPREADSHEET.suffix)
+    is_figure = output is not None and not is_spreadsheet
+    check_figure_options(figure, is_drawn=is_figure, advice="-o FILE, a .png for example")
     check_outputs(*((output, None) if is_spreadsheet else (None, output)), overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     kernel_args, reading = kernel_args.sampled(reading, [source])
@@ -169,10 +176,13 @@ def explain(
             sheets = Spreadsheet(image, image_filter, at, activation, ACTIVATIONS[activation])
         _write_spreadsheet(sheets, output, WriteOptions(overwrite=overwrite, digits=digits))
     elif output is not None:
+        from convcli.teaching.explain.arithmetic import explained_map
         from convcli.teaching.explain.figure import draw_explanation
 
-        figure = draw_explanation(explanation, image.pixels, digits=digits)
-        write_figure(figure, output, overwrite=overwrite)
+        feature_map = explained_map(image, image_filter, activation)
+        options = figure._replace(digits=digits)
+        drawn = draw_explanation(explanation, image.pixels, feature_map, options)
+        write_figure(drawn, output, overwrite=overwrite)
     elif json:
         from convcli.cli.report import print_json
         from convcli.teaching.explain.text import explanation_data
@@ -205,6 +215,10 @@ def _check_layers_alone() -> None:
         if name == "output":
             raise click.UsageError(
                 f"{flag} draws the value of one kernel; leave it out with --layer"
+            )
+        if name in FigureOptions._fields and name != "digits":
+            raise click.UsageError(
+                f"{flag} is for the figure of one kernel; leave it out with --layer"
             )
 
 

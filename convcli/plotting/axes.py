@@ -12,6 +12,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ BAR_THICKNESS = 0.12  # inches
 
 NUMBER_SHARE = 0.8  # of a cell's width that its number may take
 NUMBER_LINE = 1.4  # height of a cell's number with the space around it, in font sizes
+_CLEAR = 0.86, 0.6  # of a hatched cell's sides, without hatching
 _BAR_GAP, _BAR_GAP_BELOW = 0.08, 0.32  # inches from an image to its bar
 
 
@@ -91,11 +93,9 @@ def write_numbers(drawn: Sequence[DrawnImage]) -> bool:
     for grid in drawn:
         if not grid.texts:
             continue
-        axes, (rows, columns) = grid.axes, grid.shape
-        width, height = axes.bbox.width / axes.figure.dpi, axes.bbox.height / axes.figure.dpi
-        by_width = width / columns * NUMBER_SHARE / grid.widest
-        by_height = height / rows * 72 / NUMBER_LINE
-        points = min(by_width, by_height, theme().heading)
+        axes, columns = grid.axes, grid.shape[1]
+        inches = axes.bbox.width / axes.figure.dpi, axes.bbox.height / axes.figure.dpi
+        points = number_points(inches, grid.shape, grid.widest)
         if points < theme().number:
             all_fit = False
             continue
@@ -104,8 +104,21 @@ def write_numbers(drawn: Sequence[DrawnImage]) -> bool:
         for cell, (text, color) in enumerate(cells):
             axes.text(cell % columns, cell // columns, text, color=color, **style)
         if grid.hatched is not None:
-            clear_numbers(axes, grid.hatched)
+            clear_cells(axes, grid.image, np.argwhere(grid.hatched))
     return all_fit
+
+
+def number_points(inches: Box, shape: Pair, widest: float) -> float:
+    """Return the size in points of numbers that fit into the cells of a grid.
+
+    Args:
+        inches: width and height of the grid.
+        shape: its rows and columns.
+        widest: inches at 1 point of the widest number.
+    """
+    (width, height), (rows, columns) = inches, shape
+    by_width = width / columns * NUMBER_SHARE / widest
+    return round(min(by_width, height / rows * 72 / NUMBER_LINE, theme().heading), 6)
 
 
 def _contrasting(image: AxesImage) -> list[str]:
@@ -114,6 +127,18 @@ def _contrasting(image: AxesImage) -> list[str]:
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]  # relative luminance, WCAG 2
     return ["black" if light > 0.179 else "white" for light in luminance]
+
+
+def clear_cells(axes: Axes, image: AxesImage, cells: NDArray[np.intp]) -> None:
+    """Clear the middle of hatched cells, so that the hatching frames their numbers.
+
+    ``cells`` are rows and columns, (n, 2).
+    """
+    colors = image.to_rgba(np.ma.asarray(image.get_array()))
+    width, height = _CLEAR
+    for row, column in cells.tolist():
+        corner = column - width / 2, row - height / 2
+        axes.add_patch(Rectangle(corner, width, height, color=colors[row, column], linewidth=0))
 
 
 def clear_numbers(axes: Axes, hatched: NDArray[np.bool_], *, pad: float = 1.0) -> None:

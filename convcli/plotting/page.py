@@ -6,6 +6,8 @@ page is too small, the images shrink, then whole rows are left out; text never s
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import accumulate
@@ -139,9 +141,9 @@ def compose(
     rows, left_out = _fitting(plan, heading, facts, footer, unit, fills=fills)
     lines, columns = _wrapped(rows)
     content = max(_line_width(line, columns) for line in lines)
-    width = (
-        look.width if fills else min(max(content + 2 * _EDGE, _least_width(heading)), look.width)
-    )
+    width = look.width
+    if not fills:
+        width = min(max(content + 2 * _EDGE, _least_width(heading, footer)), look.width)
     top_text = _top_text(heading, _joined(facts, left_out), width)
     bottom_text = _bottom_text(footer, width)
     needed = _height(lines, top_text, bottom_text)
@@ -157,6 +159,24 @@ def compose(
     if not write_numbers(drawn) and _NO_ROOM not in facts:
         return compose(plan, title=title, facts=_joined(facts, _NO_ROOM), footer=footer, unit=unit)
     return figure
+
+
+def in_lines(parts: Sequence[Part]) -> list[list[Part]]:
+    """Return parts in lines that fit the page, each with about as many parts where this fits."""
+    room = theme().width - 2 * _EDGE + 1e-9
+    lines: list[list[Part]] = [[]]
+    for part in parts:
+        if lines[-1] and _needed([*lines[-1], part]) > room:
+            lines.append([])
+        lines[-1].append(part)
+    each = math.ceil(len(parts) / len(lines))
+    even = [list(parts[start : start + each]) for start in range(0, len(parts), each)]
+    return even if all(_needed(line) <= room for line in even) else lines
+
+
+def _needed(parts: Sequence[Part]) -> float:
+    """Return the width of parts side by side."""
+    return sum(part.width for part in parts) + _GAP * (len(parts) - 1)
 
 
 def _joined(*facts: str) -> str:
@@ -246,10 +266,16 @@ def _text_height(text: str, points: float) -> float:
     return line_count(text) * points * _LINE / 72
 
 
-def _least_width(heading: str) -> float:
-    """Return a width at which a short heading stays on one line."""
+def _least_width(heading: str, footer: Sequence[str]) -> float:
+    """Return a width at which a short heading and each line of the footer stay on one line."""
+    lines = max(map(len, footer), default=0) * _letter_width() + 2 * _EDGE
     width = _SLACK * text_width(heading, theme().heading, "bold") + 2 * _EDGE
-    return min(width, 4.0) if heading else 0.0
+    return max(min(width, 4.0) if heading else 0.0, lines)
+
+
+def _letter_width() -> float:
+    """Return the width of a letter of the footer."""
+    return 0.61 * theme().text / 72
 
 
 def _top_text(heading: str, facts: str, width: float) -> list[tuple[str, float, str]]:
@@ -263,14 +289,13 @@ def _top_text(heading: str, facts: str, width: float) -> list[tuple[str, float, 
 
 def _bottom_text(footer: Sequence[str], width: float) -> list[tuple[str, float, str]]:
     """Return the monospaced lines, wrapped to the page."""
-    points = theme().text
-    letters = max(int((width - 2 * _EDGE) / (0.61 * points / 72)), 20)
+    letters = max(int((width - 2 * _EDGE) / _letter_width() + 1e-6), 20)
     lines = [
-        line[start : start + letters]
+        part
         for line in footer
-        for start in range(0, max(len(line), 1), letters)
+        for part in textwrap.wrap(line, letters, replace_whitespace=False) or [""]
     ]
-    return [("\n".join(lines), points, "normal")] if lines else []
+    return [("\n".join(lines), theme().text, "normal")] if lines else []
 
 
 def _write_top(figure: Figure, texts: Sequence[tuple[str, float, str]]) -> float:
@@ -289,7 +314,7 @@ def _write_bottom(figure: Figure, texts: Sequence[tuple[str, float, str]], top: 
     width, height = figure.get_size_inches()
     for text, points, _ in texts:
         letters = max(map(len, text.split("\n")))
-        left = max((width - letters * 0.61 * points / 72) / 2, _EDGE)
+        left = max((width - letters * _letter_width()) / 2, _EDGE)
         figure.text(
             left / width, 1 - top / height, text, size=points, family="monospace", va="top",
             linespacing=_LINE * 0.86,

@@ -85,6 +85,26 @@ class WindowMarks:
         ]
 
 
+def outline_window(
+    axes: Axes, corners: Corners, taps: Sequence[Pair] = (), *, pixels: float = _WINDOW_PIXELS
+) -> None:
+    """Outline a window that stays where it is, and its taps where dilation parts them.
+
+    Args:
+        axes: with their limits set.
+        corners: of the window.
+        taps: rows and columns of the cells that the kernel weighs; none to mark none.
+        pixels: the least side of the outline, in pixels of the page.
+    """
+    half = _TAP_SHARE / 2
+    cells = [
+        _enlarged(axes, (x - half, y - half, x + half, y + half), _TAP_PIXELS) for y, x in taps
+    ]
+    _outline(axes, _THIN_POINTS).set_data(*_path(cells))
+    outline = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
+    outline.set_data(*_path([_enlarged(axes, corners, pixels)]))
+
+
 class SignalWindowMark:
     """The window on a signal: a band as wide as the kernel, and rings around the samples it reads.
 

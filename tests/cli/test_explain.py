@@ -285,3 +285,18 @@ def test_kernels_too_large_to_explain(explain, gray):
 def test_direction_is_no_way_to_combine(explain, gray):
     ran = explain("-k", "sobel", "--combine", "direction", "--at", "0,0", "gray.png")
     ran.fails(2, "not one of")
+
+
+def test_the_options_of_a_figure(explain, photo, tmp_path):
+    flags = "-k", "blur", "--at", "1,1", "photo.png"
+    ran = explain(*flags, "-o", "slide.png", "--theme", "slide", "--dpi", "40", "--title", "")
+    assert ran.out == b"slide.png\n"
+    with Image.open(tmp_path / "slide.png") as slide:
+        assert slide.size == (533, 300)
+    for output in ((), ("-o", "lesson.xlsx")):
+        ran = explain(*flags, "--theme", "dark", *output)
+        assert ran.code == 2
+        assert "--theme is for figures; draw one with -o FILE" in ran.err
+    ran = explain("--layer", "relu", "--at", "1,1", "--theme", "dark", "photo.png")
+    assert ran.code == 2
+    assert "--theme is for the figure of one kernel; leave it out with --layer" in ran.err

@@ -20,17 +20,25 @@ from convcli.core.dtypes import check_image, with_channels
 from convcli.core.padding import OUTSIDE, border_at
 from convcli.core.plan import Plan, as_applied
 from convcli.errors import UsageError, short_repr
-from convcli.filtering import Filter, Probed, measure, probe_image, result_axes
+from convcli.filtering import (
+    Filter,
+    Probed,
+    apply_range,
+    filter_image,
+    measure,
+    probe_image,
+    result_axes,
+)
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData, depth_of
-from convcli.images.value_range import ValueRange
+from convcli.images.value_range import ValueRange, ValueStats
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
 from convcli.signals import OutputAxes, SampleAxis
 from convcli.teaching.decimals import Number, exact_product, exact_sum, to_number, to_python
-from convcli.teaching.explain.computation import Grid, OutputValue, Response, Sum
+from convcli.teaching.explain.computation import FeatureMap, Grid, OutputValue, Response, Sum
 from convcli.teaching.explain.explanation import Explanation
 
 MAX_PRODUCTS = 1_000_000
@@ -188,6 +196,26 @@ def explain_probed(
         x=axes.positions and axes.positions.at(max(at)),
         lag=axes.lags and axes.lags.at(max(at)),
     )
+
+
+def explained_map(image: ImageData, image_filter: Filter, activation: str = "none") -> FeatureMap:
+    """Return the whole map that an explained value belongs to.
+
+    Args:
+        image, image_filter, activation: as for :func:`explain_image`.
+    """
+    image_filter = image_filter._replace(alpha="drop")
+    if activation == "none":
+        filtered = filter_image(image, image_filter, image.depth)
+    else:
+        raw = filter_image(image, image_filter._replace(range="raw"), image.depth)
+        values = _activate(activation, raw.image.pixels)
+        stats = ValueStats(ValueRange("raw", None))
+        stats.add(values)
+        raw = raw._replace(image=raw.image._replace(pixels=values), stats=stats)
+        depth = None if image_filter.range == "raw" else image.depth
+        filtered = apply_range(raw, image_filter.range, depth, image_filter.percentile)
+    return FeatureMap(filtered.image.pixels, filtered.image.max_value, filtered.stats.ends)
 
 
 def _activate(name: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.geometry import Pads, Pair
 from convcli.teaching.decimals import Number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Grid = tuple[tuple[Number, ...], ...]  # rows of numbers
 
@@ -129,3 +133,17 @@ class Computation:
     dtype: str
     x: float | None = None
     lag: float | None = None
+
+
+class FeatureMap(NamedTuple):
+    """The whole map that an explained value belongs to.
+
+    Attributes:
+        pixels: (H, W) or (H, W, C).
+        max_value: the pixel that is white; None for plain numbers.
+        ends: the values that became pixel 0 and white; None where values are pixels.
+    """
+
+    pixels: NDArray[Any]
+    max_value: int | None
+    ends: tuple[Number, Number] | None = None

@@ -1,98 +1,77 @@
-"""One value of a feature map as a figure: window, kernel, products and the steps to the pixel."""
+"""One value of a feature map as a figure: from the window in the image to the pixel in the map."""
 
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.plotting.axes import (
-    MAX_TICKED,
-    WIDE,
-    DrawnImage,
-    add_colorbar,
-    clear_numbers,
-    finalize_layout,
-    round_ticks,
-    widest_text,
-)
-from convcli.plotting.heatmap import draw_weights, symmetric_limit
-from convcli.plotting.image_panel import ImagePanel, draw_panel
-from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
-from convcli.plotting.signal_plot import (
-    SignalPadding,
-    draw_padded_signal,
-    draw_samples,
-    hatch_samples,
-    set_sample_ticks,
-    signal_axis,
-)
-from convcli.plotting.style import (
-    DIVERGING,
-    NAN_COLOR,
-    TICK_POINTS,
-    TITLE_POINTS,
-    fit_box,
-    page,
-    style_context,
-)
-from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
+from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
+from convcli.plotting.labels import format_short
+from convcli.plotting.page import Part, Rows, compose, in_lines
+from convcli.plotting.style import figure_options, style_context, theme
+from convcli.plotting.window_marks import outline_window
 
 # isort: split
-import math
-from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, product
+from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from convcli.plotting.window_marks import SignalWindowMark
+from convcli.core.padding import OUTSIDE, border_at
+from convcli.figure_options import FigureOptions
+from convcli.geometry import Pads, conv_geometry, size_text
+from convcli.plotting.axes import DrawnImage
+from convcli.plotting.labels import text_width
 from convcli.teaching.decimals import format_number
-from convcli.teaching.explain.computation import Grid, Response
+from convcli.teaching.explain.computation import FeatureMap
 from convcli.teaching.explain.explanation import Explanation
+from convcli.teaching.explain.grid_figure import (
+    GridPicture,
+    Places,
+    Scales,
+    Term,
+    grids_part,
+    sum_text,
+    terms_of,
+)
 from convcli.teaching.explain.rounding import as_shown
-from convcli.teaching.explain.steps import result_lines, value_lines
-from convcli.teaching.explain.text import heading, window_place
+from convcli.teaching.explain.signal_figure import draw_explained_signal, explained_axis
+from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
 
-_MAX_ROWS = 12
-# Lengths in inches:
-_CELL, _MIN_CELL, _MAX_SIDE, _MIN_SIDE = 0.6, 0.34, 5.0, 1.6  # of grids with numbers
-_IMAGE = 3.0  # the longer side of a window that is too large for numbers
-_THINNEST = 0.4  # of a window of one row or column
-_TITLES, _BAR, _BAR_BELOW = 0.75, 1.35, 0.55  # space for titles and ticks; for color bars
-_SIGNAL_WIDTH, _PART_WIDTH, _SIGNAL_HEIGHT, _FRAME = 9.6, 2.7, 1.6, 0.8
-_MIN_POINTS = 7.0  # points
+PartOf = Callable[[float], Part]  # a part of a page at a scale
 
-
-class _SumRow(NamedTuple):
-    """One sum: the window, kernel and products of one channel."""
-
-    response: Response
-    window: NDArray[Any]
-    weights: NDArray[Any]
-    products: NDArray[Any]
-    titles: tuple[str, str, str]
+_MAX_SUMS = 24
+_MAX_TERMS = 49  # of a sum that is written out
+_FOOTER_LINES, _SLIDE_LINES = 40, 5  # below the parts, at most
+_LEAST_IMAGE, _MOST_IMAGE = 1.4, 3.4  # inches; longer sides of input and output
+_MAGNIFIED = 0.72  # of their sides
+_KEPT = 0.5  # the scale down to which numbers are kept; below, everything shrinks again from 1
+_FASTER = 2.36  # and so fast that 0.3 stays 0.3
+_AROUND_IMAGES = 0.43  # inches a point of the smallest text; ticks and bars of a line of images
+_SMALL = 0.55  # inches; a smaller window is magnified
+_MARK = 0.1  # inches; least side of the window's outline
+_AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
 
 
 def draw_explanation(
     explanation: Explanation,
     pixels: NDArray[np.generic] | None = None,
-    *,
-    digits: int | None = None,
+    feature_map: FeatureMap | None = None,
+    options: FigureOptions | None = None,
 ) -> Figure:
-    """Draw window, kernel and products, a row for each sum, and the steps to the pixel below.
+    """Draw where the window lies, window, kernel, products, the sum, and the pixel in the map.
 
-    Padding is hatched; weights and products are white at zero. Small windows have their numbers in
-    the cells. At most 12 sums are drawn.
+    The window is outlined in the input and magnified where it is small on the page. Padding is
+    hatched, and its row and column name those that it copies. A dilated kernel has its gaps.
+    Several kernels share one window. At most 24 sums are drawn.
 
     Args:
         explanation: the explanation.
         pixels: the explained image, (H, W) or (H, W, C). If it is a signal of one row or column
             and the kernels run along it, the figure shows the signal with the window on it.
-        digits: decimals of every number; None for the reliable ones.
+        feature_map: the map with the explained value; without it only this value is shown.
+        options: how the figure looks.
 
     Returns:
         A figure that pyplot does not manage.
@@ -102,213 +81,336 @@ def draw_explanation(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '1', '2']
     """
-    explanation = as_shown(explanation, digits)
-    all_rows = list(_rows(explanation))
-    rows = all_rows[:_MAX_ROWS]
-    title = _title(explanation, len(rows), len(all_rows))
-    axis = None if pixels is None else _signal_axis(explanation, pixels)
-    with style_context():
-        if pixels is None or axis is None:
-            return _draw_images(explanation, rows, title)
-        return _draw_signal(explanation, rows, title, pixels, axis)
+    options = options or FigureOptions()
+    explanation = as_shown(explanation, options.digits)
+    axis = None if pixels is None else explained_axis(explanation, pixels)
+    if pixels is not None and axis is not None:
+        with style_context():
+            terms = list(terms_of(explanation))[:_MAX_SUMS]
+            footer = _step_lines(explanation, with_terms=False)
+            return draw_explained_signal(explanation, pixels, axis, terms, footer)
+    with style_context(options):
+        return _draw(explanation, pixels, feature_map)
 
 
-def _signal_axis(explanation: Explanation, pixels: NDArray[np.generic]) -> int | None:
-    """Return the axis of a signal if all kernels run along it, else None."""
-    axis = signal_axis(pixels)
-    if axis is None:
-        return None
-    responses = (response for output in explanation.outputs for response in output.responses)
-    return axis if all(_places(response, 1 - axis) == (0,) for response in responses) else None
+def _draw(
+    explanation: Explanation, pixels: NDArray[np.generic] | None, feature_map: FeatureMap | None
+) -> Figure:
+    terms = list(terms_of(explanation))
+    drawn = terms[:_MAX_SUMS]
+    before: list[PartOf] = []
+    if pixels is not None:
+        before = _place_parts(explanation, pixels, drawn)
+    side = _image_side(len(drawn))
+    after = [] if feature_map is None else [_output_part(explanation, feature_map, side)]
+    scales = Scales.of([term.part for term in drawn], explanation.max_value, pixels)
+    shared, middle = _sum_parts(explanation, drawn, scales)
+
+    def plan(scale: float) -> Rows:
+        # Images shrink to a half before grids become too small for their numbers.
+        size = scale if scale >= _KEPT else (scale / _KEPT) ** _FASTER
+        grid_size = max(scale, 1.0) if scale >= _KEPT else size
+        start, end = ([make(size) for make in parts] for parts in (before, after))
+        common = [make(grid_size) for make in shared]
+        lines = [[make(grid_size) for make in line] for line in middle]
+        if len(drawn) == 1 or theme().is_fixed:
+            whole = in_lines([*start, *common, *chain.from_iterable(lines), *end])
+            if len(whole) == 1 or theme().is_fixed:
+                return whole
+        place = [*start, *common, *end]
+        return [line for parts in (place, *lines) if parts for line in in_lines(parts)]
+
+    row, column = explanation.at
+    footer, left_out = _footer(explanation)
+    facts = _facts(explanation, scales, len(drawn))
+    if len(drawn) < len(terms):
+        facts.append(f"{len(drawn)} of {len(terms)} sums")
+    if left_out:
+        facts.append(left_out)
+    title = f"{explanation.kernel}: the value at row {row}, column {column}"
+    return compose(plan, title=title, facts=", ".join(facts), footer=footer)
 
 
-def _rows(explanation: Explanation) -> Iterator[_SumRow]:
-    """Yield a row for each sum, channel by channel and kernel by kernel."""
-    flipped = ", flipped" if explanation.operation == "convolve" else ""
-    for output in explanation.outputs:
-        for response in output.responses:
-            for part in response.sums:
-                titles = (
-                    output.channel or part.channel or "window",
-                    f"{response.kernel}{flipped}",
-                    f"products, sum {_sum_text(part.sum)}",
-                )
-                window, weights, products = map(_array, (part.window, part.weights, part.products))
-                yield _SumRow(response, window, weights, products, titles)
+def _facts(explanation: Explanation, scales: Scales, sums: int) -> list[str]:
+    """Return the options that are not the default, and what the colors of several grids mean."""
+    facts = [*_conv_facts(explanation)]
+    if bias := explanation.outputs[0].responses[0].bias:
+        facts.append(f"bias {format_number(bias)}")
+    if explanation.combine is not None:
+        count = len(explanation.outputs[0].responses)
+        facts.append(f"{explanation.combine} of {count} kernels")
+    if explanation.activation != "none":
+        facts.append(explanation.activation)
+    if explanation.range != "clip":
+        facts.append(f"range {explanation.range}")
+    if sums > 1:
+        weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
+        facts.append(f"colors: all kernels up to {weights}, all products up to {products}")
+    return facts
 
 
-def _sum_text(total: float) -> str:
-    """Write a sum in up to ten digits, after ~ if there are more."""
-    text = format_short(total, 10)
-    return f"~ {text}" if math.isfinite(total) and float(text) != total else text
+def _conv_facts(explanation: Explanation) -> Iterator[str]:
+    """Yield the options of the convolution that are not the default."""
+    response = explanation.outputs[0].responses[0]
+    shape = len(response.rows), len(response.columns)
+    rules = explanation.stride, explanation.dilation, explanation.operation
+    if explanation.operation == "convolve":
+        yield "convolve, kernel flipped"
+    pads = explanation.pads
+    if pads != conv_geometry(explanation.input_shape, shape, "same", *rules).pads:
+        yield f"padding {pads.top if len(set(pads)) == 1 else ','.join(map(str, pads))}"
+    if explanation.border == "constant":
+        yield f"border constant {format_number(explanation.fill)}"
+    elif explanation.border != "edge":
+        yield f"border {explanation.border}"
+    for name, (rows, columns) in (
+        ("stride", explanation.stride), ("dilation", explanation.dilation)
+    ):  # fmt: skip
+        if (rows, columns) != (1, 1):
+            yield f"{name} {rows}" if rows == columns else f"{name} {rows},{columns}"
 
 
-def _array(grid: Grid) -> NDArray[Any]:
-    """Return a grid as int64 if all numbers are integers that fit, else as float64."""
-    fits = all(isinstance(n, int) and abs(n) < 2**62 for n in chain.from_iterable(grid))
-    return np.array(grid, np.int64 if fits else np.float64)
-
-
-def _title(explanation: Explanation, drawn: int, count: int) -> str:
-    """Say which value it is, where its window is, and how many of the sums are drawn."""
-    lines = [heading(explanation)]
-    places = {
-        response.kernel: window_place(explanation, response).replace("in brackets", "hatched")
-        for response in explanation.outputs[0].responses
-    }
-    if len(set(places.values())) == 1:
-        lines += set(places.values())
+def _footer(explanation: Explanation) -> tuple[list[str], str]:
+    """Return the lines below the parts, and what is left out of them."""
+    most = _SLIDE_LINES if theme().is_fixed else _FOOTER_LINES
+    for with_terms in (True, False):
+        lines = _step_lines(explanation, with_terms=with_terms)
+        if len(lines) <= most:
+            break
     else:
-        lines += [f"{kernel}, {place}" for kernel, place in places.items()]
-    if drawn < count:
-        lines.append(f"{drawn} of {count} sums")
-    return "\n".join(lines)
+        named = (
+            f"{output.channel} {format_number(output.pixel)}".strip()
+            for output in explanation.outputs
+        )
+        return step_lines("pixel", ", ".join(named)), "steps are left out"
+    if any("~" in line for line in lines):
+        lines = [*lines, "~         rounded"]
+    return lines, ""
 
 
-def _footer(explanation: Explanation, rows: Sequence[_SumRow]) -> list[str]:
-    """Return the lines from the sums to the pixels, for the outputs that are drawn."""
-    drawn = {id(row.response) for row in rows}
+def _step_lines(explanation: Explanation, *, with_terms: bool) -> list[str]:
+    """Return the lines from the products to the pixels; ``with_terms`` writes each product out."""
     lines: list[str] = []
     for output in explanation.outputs:
-        if not any(id(response) in drawn for response in output.responses):
-            continue
         if output.channel:
             lines += [""] * bool(lines) + [output.heading]
         for response in output.responses:
             steps = value_lines(response)
-            if len(output.responses) > 1:
-                lines += [f"{response.kernel}:", *steps] if steps else []
-            else:
-                lines += steps or [f"{'sum':<10}{format_number(response.sum)}"]
+            count = len(response.rows) * len(response.columns)
+            if with_terms and len(output.responses) == 1 and count <= _MAX_TERMS:
+                for part in response.sums:
+                    lines += [f"{part.channel}:"] * bool(part.channel) + sum_lines(part)
+            elif len(output.responses) == 1 and len(response.sums) == 1:
+                total = format_number(response.sum)
+                lines += step_lines("sum", f"of {count} products: {total}")
+            if steps and len(output.responses) > 1:
+                lines.append(f"{response.kernel}:")
+            lines += steps
         lines += result_lines(explanation, output)
     return lines
 
 
-def _draw_images(explanation: Explanation, rows: Sequence[_SumRow], title: str) -> Figure:
-    boxes = [_box(row) for row in rows]
-    width = max(3 * (max(box[0] for box in boxes) + _BAR), 7.0)
-    heights = [
-        height + _TITLES + _BAR_BELOW * (across >= WIDE * height) for across, height in boxes
+def _sum_parts(
+    explanation: Explanation, terms: Sequence[Term], scales: Scales
+) -> tuple[list[PartOf], list[list[PartOf]]]:
+    """Return the window that all kernels share, if they do, and lines of what else is summed."""
+    windows: dict[tuple[Any, ...], list[Term]] = {}
+    for term in terms:
+        windows.setdefault(term.window, []).append(term)
+    lines: list[list[PartOf]] = []
+    shared: list[PartOf] = []
+    triples: list[PartOf] = []
+    for group in windows.values():
+        places = Places.of(explanation, group[0].response)
+        window = GridPicture("window", "window", group[0].part.window)
+        name = f"window, {group[0].channel}" if group[0].channel else "window"
+        pairs = [_pictures(explanation, term) for term in group]
+        if len(terms) == 1:
+            [(kernel, products, title, caption)] = pairs
+            size = size_text((len(kernel.values), len(kernel.values[0])))
+            lines.append([
+                grids_part([window], scales, places, title="window", caption=places.caption),
+                grids_part([kernel], scales, places, title=title, caption=size, sign="×"),
+                grids_part([products], scales, places, title="products", caption=caption, sign="="),
+            ])  # fmt: skip
+        elif len(group) == 1:
+            [(kernel, products, title, caption)] = pairs
+            title = group[0].channel or title
+            grids = [window, kernel, products]
+            triples.append(grids_part(grids, scales, places, title=title, caption=caption))
+        else:
+            first = grids_part([window], scales, places, title=name, caption=places.caption)
+            others = [
+                grids_part([kernel, products], scales, places, title=title, caption=caption)
+                for kernel, products, title, caption in pairs
+            ]
+            if len(windows) == 1:
+                shared.append(first)
+                lines.append(others)
+            else:
+                lines.append([first, *others])
+    return shared, [*lines, triples] if triples else lines
+
+
+def _pictures(explanation: Explanation, term: Term) -> tuple[GridPicture, GridPicture, str, str]:
+    """Return kernel and products of a sum, the kernel's name, and the sum in words."""
+    flipped = ", flipped" * (explanation.operation == "convolve")
+    kernel = GridPicture("kernel", "kernel", term.part.weights)
+    products = GridPicture("products", "products", term.part.products)
+    return kernel, products, f"{term.response.kernel}{flipped}", f"sum {sum_text(term.part.sum)}"
+
+
+def _place_parts(
+    explanation: Explanation, pixels: NDArray[np.generic], terms: Sequence[Term]
+) -> list[PartOf]:
+    """Return the input with the window in it and, if that is small, what surrounds it."""
+    shown, note = pixels, ""
+    if pixels.shape[2:] not in ((), (1,), (3,)):
+        shown, note = pixels[..., 0], f", channel 1 of {pixels.shape[2]}"
+    corners = _corners(explanation, terms)
+    left, top, right, bottom = corners
+    rows, columns = pixels.shape[:2]
+    region = min(left, 0), min(top, 0), max(right, columns), max(bottom, rows)
+    longest = _image_side(len(terms))
+    panel = ImagePanel(shown, explanation.max_value)
+    side = panel_box(panel, longest)[0] / columns * min(right - left, bottom - top)
+    is_small = side < _SMALL
+    if is_small:
+        region, pads = (0, 0, columns, rows), None
+    else:
+        panel, pads = _crop(explanation, shown, region)
+    bar = value_bar(panel, common_range([panel]))
+    caption = f"{size_text((rows, columns))}{note}"
+    whole = image_part(panel, longest, title="input", caption=caption, bar=bar, pads=pads)
+    taps = _taps(explanation, terms)
+    parts = [_marked(whole, corners, taps * (not is_small), region)]
+    if is_small and not theme().is_fixed:  # a slide has few parts, and the window is one of them
+        around = _around(corners)
+        near, near_pads = _crop(explanation, shown, around)
+        ends = common_range([ImagePanel(shown, explanation.max_value)])
+        magnified = image_part(
+            near, _MAGNIFIED * longest, title="magnified", ends=ends, pads=near_pads
+        )
+        parts.append(_marked(magnified, corners, taps, around, renumbered=True))
+    return parts
+
+
+Corners = tuple[int, int, int, int]  # left, top, and one beyond right and bottom
+
+
+def _corners(explanation: Explanation, terms: Sequence[Term]) -> Corners:
+    """Return the corners of the box around all windows."""
+    responses = [term.response for term in terms]
+    return (
+        min(response.columns[0] for response in responses),
+        min(response.rows[0] for response in responses),
+        max(response.columns[-1] for response in responses) + 1,
+        max(response.rows[-1] for response in responses) + 1,
+    )
+
+
+def _taps(explanation: Explanation, terms: Sequence[Term]) -> list[tuple[int, int]]:
+    """Return the rows and columns that are weighed, if dilation leaves gaps between them."""
+    if explanation.dilation == (1, 1):
+        return []
+    places = (product(term.response.rows, term.response.columns) for term in terms)
+    return sorted(set(chain.from_iterable(places)))
+
+
+def _around(corners: Corners) -> Corners:
+    """Return the corners of what a magnifier shows of a window's surroundings."""
+    left, top, right, bottom = corners
+    side = max(_LEAST, _AROUND * (right - left), _AROUND * (bottom - top))
+    start_x, start_y = (left + right - side) // 2, (top + bottom - side) // 2
+    return start_x, start_y, start_x + side, start_y + side
+
+
+def _crop(
+    explanation: Explanation, pixels: NDArray[np.generic], corners: Corners
+) -> tuple[ImagePanel, Pads | None]:
+    """Return a part of the padded image, and which of its sides are padding, if any is."""
+    left, top, right, bottom = corners
+    rows, columns = pixels.shape[:2]
+    pads = Pads(max(-top, 0), max(bottom - rows, 0), max(-left, 0), max(right - columns, 0))
+    if not any(pads):
+        return ImagePanel(pixels[top:bottom, left:right], explanation.max_value), None
+    sources = [
+        border_at(np.arange(start, end), size, explanation.border)
+        for start, end, size in ((top, bottom, rows), (left, right, columns))
     ]
-    figure = page(width, sum(heights), title, footer=_footer(explanation, rows))
-    grid = figure.subplots(len(rows), 3, squeeze=False, height_ratios=heights)
-    drawn = [
-        image
-        for axes, row, box in zip(grid, rows, boxes, strict=True)
-        for image in _draw_row(list(axes), row, box, explanation.max_value)
-    ]
-    finalize_layout(figure, drawn)
-    for axes, row in zip(grid[:, 0], rows, strict=True):
-        clear_numbers(axes, np.array(row.response.padding))
-    return figure
+    part = pixels[np.ix_(*sources)]
+    outside = np.logical_or.outer(*(source == OUTSIDE for source in sources))
+    part[outside] = explanation.fill
+    return ImagePanel(part, explanation.max_value), pads
 
 
-def _box(row: _SumRow) -> tuple[float, float]:
-    """Return the width and height in inches of each of a row's three grids."""
-    if max(row.window.shape) > MAX_TICKED:
-        return fit_box(row.window.shape, _IMAGE, thinnest=_THINNEST)
-    texts = chain(*map(cell_texts, (row.window, row.weights, row.products)))
-    widest = max(text_width(text, _MIN_POINTS) for text in texts)
-    cell = max(_MIN_CELL, min(widest / 0.75, _CELL))
-    shape = row.window.shape
-    return fit_box(shape, _MAX_SIDE, cell=cell, shortest=_MIN_SIDE, thinnest=_THINNEST)
+def _marked(
+    make: PartOf,
+    corners: Corners,
+    taps: Sequence[tuple[int, int]],
+    region: Corners,
+    *,
+    renumbered: bool = False,
+) -> PartOf:
+    """Return the same part with a window outlined in it.
+
+    Args:
+        make: the part, an image.
+        corners: of the window, in the input.
+        taps: rows and columns to mark.
+        region: the corners of what the image shows.
+        renumbered: number rows and columns as those of the input.
+    """
+    left, top, right, bottom = corners
+    x, y = region[:2]
+    edges = left - x - 0.5, top - y - 0.5, right - x - 0.5, bottom - y - 0.5
+    cells = [(row - y, column - x) for row, column in taps]
+    numbers = [_near_ends(first, last) for first, last in ((x, region[2]), (y, region[3]))]
+
+    def part(scale: float) -> Part:
+        plain = make(scale)
+
+        def draw(figure: Figure, from_left: float, from_top: float) -> list[DrawnImage]:
+            drawn = list(plain.draw(figure, from_left, from_top))
+            axes = drawn[0].axes
+            outline_window(axes, edges, cells, pixels=_MARK * figure_options().dpi)
+            if renumbered and figure_options().axes:
+                for axis, places, start in zip((axes.xaxis, axes.yaxis), numbers, (x, y),
+                                               strict=True):  # fmt: skip
+                    ticks = [place - start for place in places]
+                    axis.set_ticks(ticks, labels=list(map(str, places)))
+            return drawn
+
+        room = max(text_width(str(place), theme().text) for place in numbers[1]) + 0.08
+        return plain._replace(draw=draw, left=max(plain.left, room) if renumbered else plain.left)
+
+    return part
 
 
-def _draw_row(
-    axes: Sequence[Axes], row: _SumRow, inches: tuple[float, float], max_value: int | None
-) -> list[DrawnImage]:
-    drawn = [
-        draw_panel(axes[0], ImagePanel(row.window, max_value), inches),
-        _draw_signed(axes[1], row.weights, "weight", inches),
-        _draw_signed(axes[2], row.products, "pixel × weight", inches),
-    ]
-    for each, title in zip(axes, row.titles, strict=True):
-        each.set_title(wrap(title, inches[0] + 0.9, TITLE_POINTS))
-        _label_places(each.xaxis, row.response.columns, inches[0], along=True)
-        _label_places(each.yaxis, row.response.rows, inches[1], along=False)
-    style: dict[str, Any] = {"hatch": PAD_HATCH, "edgecolor": PAD_COLOR, "linewidth": 0}
-    for x, y, width, height in _padding_boxes(np.array(row.response.padding)):
-        axes[0].add_patch(Rectangle((x - 0.5, y - 0.5), width, height, fill=False, **style))
-    return drawn
+def _near_ends(first: int, end: int) -> list[int]:
+    """Return the numbers of a row or column near each end, far enough from it for their labels."""
+    inward = (end - first) // 6
+    return [first + inward, end - 1 - inward]
 
 
-def _padding_boxes(padding: NDArray[np.bool_]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield the left, top, width and height of boxes that cover the padding of a window."""
-    rows, columns = (np.logical_and.reduce(padding, axis) for axis in (1, 0))
-    for top, height in _runs(rows):
-        yield 0, top, len(columns), height
-    for top, height in _runs(~rows):
-        for left, width in _runs(columns):
-            yield left, top, width, height
+def _image_side(count: int) -> float:
+    """Return the longer side of input and output beside this many sums."""
+    room = theme().width - _AROUND_IMAGES * theme().text
+    across = 3 if count == 1 or theme().is_fixed else 4
+    return min(max(room / across, _LEAST_IMAGE), _MOST_IMAGE)
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the start and the length of each run of set flags."""
-    starts, ends = np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2).T
-    return list(zip(starts.tolist(), (ends - starts).tolist(), strict=True))
-
-
-def _draw_signed(
-    axes: Axes, values: NDArray[Any], unit: str, inches: tuple[float, float]
-) -> DrawnImage:
-    """Draw a grid in colors centered on zero, with a color bar."""
-    width, height = inches
-    limit = symmetric_limit(values)
-    image = draw_weights(axes, values, limit, inches=inches)
-    image.set_cmap(colormaps[DIVERGING].with_extremes(bad=NAN_COLOR))
-    add_colorbar(axes, image, round_ticks(-limit, limit), unit, below=width >= WIDE * height)
-    texts = tuple(cell_texts(values)) if max(values.shape) <= MAX_TICKED else ()
-    return DrawnImage(image, height / width, values.shape, texts, widest_text(texts))
-
-
-def _label_places(axis: Axis, places: tuple[int, ...], inches: float, *, along: bool) -> None:
-    """Label the cells with their rows or columns in the input, as many as there is room for."""
-    widest = max(text_width(f"{place} ", TICK_POINTS) for place in places)
-    step = math.ceil(len(places) * (widest if along else TICK_POINTS * 1.6 / 72) / (0.8 * inches))
-    axis.set_ticks(range(0, len(places), step), labels=[str(place) for place in places[::step]])
-
-
-def _draw_signal(
-    explanation: Explanation,
-    rows: Sequence[_SumRow],
-    title: str,
-    pixels: NDArray[np.generic],
-    axis: int,
-) -> Figure:
-    """Draw the signal with the window on it; below, for each sum, window, kernel and products."""
-    height = (1 + len(rows)) * (_SIGNAL_HEIGHT + _FRAME)
-    figure = page(_SIGNAL_WIDTH, height, title, footer=_footer(explanation, rows))
-    grid = figure.add_gridspec(1 + len(rows), 3)
-    signal = figure.add_subplot(grid[0, :])
-    windows = list(dict.fromkeys(_places(row.response, axis) for row in rows))
-    before, after = explanation.pads[2 * axis : 2 * axis + 2]
-    before = max(before, -min(places[0] for places in windows))
-    after = max(after, max(places[-1] for places in windows) + 1 - max(pixels.shape[:2]))
-    padding = SignalPadding(before, after, explanation.border, explanation.fill)
-    padded = draw_padded_signal(signal, pixels, padding, inches=_SIGNAL_WIDTH - 1)
-    for places in windows:
-        SignalWindowMark(signal, padded, before, inches=_SIGNAL_WIDTH - 1).move(places)
-    for number, row in enumerate(rows, 1):
-        _draw_signal_row([figure.add_subplot(grid[number, part]) for part in range(3)], row, axis)
-    finalize_layout(figure, [])
-    return figure
-
-
-def _draw_signal_row(parts: Sequence[Axes], row: _SumRow, axis: int) -> None:
-    places = _places(row.response, axis)
-    for axes, grid, title in zip(
-        parts, (row.window, row.weights, row.products), row.titles, strict=True
-    ):
-        values = grid.reshape(-1, 1)
-        numbers = np.arange(len(values))
-        draw_samples(axes, numbers, values.astype(np.float64), inches=_PART_WIDTH, exact=values)
-        set_sample_ticks(axes, -0.5, len(values) - 0.5, _PART_WIDTH)
-        axes.set_title(wrap(title, _PART_WIDTH, TITLE_POINTS))
-        ticks = [round(tick) for tick in axes.get_xticks() if 0 <= tick < len(places)]
-        axes.set_xticks(ticks, labels=[str(places[tick]) for tick in ticks])
-    for tap in np.flatnonzero(row.response.padding):
-        hatch_samples(parts[0], tap - 0.5, tap + 0.5)
-
-
-def _places(response: Response, axis: int) -> tuple[int, ...]:
-    return response.columns if axis == 1 else response.rows
+def _output_part(explanation: Explanation, feature_map: FeatureMap, longest: float) -> PartOf:
+    """Return the feature map with the explained value outlined."""
+    pixels, note = feature_map.pixels, ""
+    if pixels.shape[2:] not in ((), (1,), (3,)):
+        pixels, note = pixels[..., 0], f", channel 1 of {pixels.shape[2]}"
+    panel = ImagePanel(pixels, feature_map.max_value)
+    ends = common_range([panel])
+    values = ", ".join(format_number(output.pixel) for output in explanation.outputs)
+    caption = f"{size_text(explanation.output_shape)}{note}, pixel {values}"
+    bar = value_bar(panel, ends, mapped=feature_map.ends)
+    part = image_part(panel, longest, title="output", caption=caption, ends=ends, bar=bar)
+    row, column = explanation.at
+    rows, columns = panel.shape
+    return _marked(part, (column, row, column + 1, row + 1), [], (0, 0, columns, rows))

@@ -7,11 +7,19 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from convcli import explain
+from convcli.choices import THEMES
+from convcli.figure_options import FigureOptions
+from convcli.filtering import Filter
+from convcli.geometry import ConvOptions
+from convcli.images.image import ImageData, depth_of
 from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet, read_spec
 from convcli.plotting.save import save_figure
+from convcli.plotting.style import THEMES as STYLES
+from convcli.teaching.explain.arithmetic import explain_image, explained_map
 from convcli.teaching.explain.figure import draw_explanation
 from convcli.teaching.explain.rounding import as_shown
-from convcli.teaching.explain.steps import result_lines
+from convcli.teaching.explain.steps import result_lines, sum_lines
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +66,7 @@ def cells(axes):
     return [text.get_text() for text in axes.texts]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "compass-rgb"])
+@pytest.mark.parametrize("name", CASES)
 def test_nothing_is_cut_or_overlaps(drawn, name, legible):
     legible(drawn(name)[1])
 
@@ -81,6 +89,10 @@ def test_signed_grids_are_white_at_zero_and_the_window_gray(drawn):
         assert axes.images[0].get_cmap().name == "RdBu_r"
 
 
+def texts_of(figure):
+    return [text.get_text() for text in figure.texts]
+
+
 @pytest.mark.parametrize("name", ["3x3", "box-30x30", "row", "rgb"])
 def test_padding_is_hatched_and_nothing_else(drawn, name):
     explained, figure = drawn(name)
@@ -91,41 +103,104 @@ def test_padding_is_hatched_and_nothing_else(drawn, name):
             (left, top), (right, bottom) = patch.get_bbox().get_points() + 0.5
             hatched[int(top) : int(bottom), int(left) : int(right)] += 1
     np.testing.assert_array_equal(hatched, padding)
-    assert "hatched: padding" in " ".join(figure.get_suptitle().split())
     assert not figure.axes[1].patches
 
 
-def test_ticks_are_the_places_in_the_input(drawn):
-    explained, figure = drawn("channels")
-    response = explained.outputs[0].responses[0]
-    axes = figure.axes[0]
-    assert [t.get_text() for t in axes.get_xticklabels()] == list(map(str, response.columns))
-    assert [t.get_text() for t in axes.get_yticklabels()] == list(map(str, response.rows))
+def test_the_labels_of_padding_name_the_row_and_column_that_it_copies():
+    image = np.arange(30).reshape(5, 6)
+    [axes, *_] = draw_explanation(explain(image, "box:5", (0, 5), border="reflect")).axes
+    rows, columns = ([tick.get_text() for tick in labels]
+                     for labels in (axes.get_yticklabels(), axes.get_xticklabels()))  # fmt: skip
+    assert rows == ["-2 (2)", "-1 (1)", "0", "1", "2"]
+    assert columns == ["3", "4", "5", "6\n(4)", "7\n(3)"]
 
 
-def test_a_row_for_each_sum_at_most_12(drawn, legible):
-    assert len(drawn("rgb")[1].axes) == 9
-    assert len(drawn("channels")[1].axes) == 9
-    _, figure = drawn("compass-rgb")
+def test_a_border_of_one_value_copies_nothing(drawn):
+    _, figure = drawn("row")
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["-1", "0", "1"]
+    assert "hatched: padding (zero)" in texts_of(figure)
+
+
+def test_a_dilated_kernel_has_its_gaps():
+    explained = explain(GRAY, [[1, 2], [3, 4]], (10, 10), dilation=(3, 2))
+    figure = draw_explanation(explained)
+    part = explained.outputs[0].responses[0].sums[0]
+    for axes, grid in zip(figure.axes, (part.window, part.weights, part.products), strict=True):
+        shown = np.array(cells(axes)).reshape(4, 3)
+        assert shown[::3, ::2].tolist() == [[str(n) for n in row] for row in grid]
+        assert "".join(shown[1:3].ravel()) == "".join(shown[:, 1]) == ""
+        cover = axes.images[1].get_array()[..., 3]
+        assert cover.tolist() == [[0, 1, 0], [1, 1, 1], [1, 1, 1], [0, 1, 0]]
+
+
+def test_a_row_of_grids_for_each_channel_with_one_color_scale(drawn):
+    for name in ("rgb", "channels"):
+        _, figure = drawn(name)
+        assert len(figure.axes) == 9
+        assert {"red", "green", "blue"} <= set(texts_of(figure))
+        for column in range(3):
+            limits = {axes.images[0].get_clim() for axes in figure.axes[column::3]}
+            assert len(limits) == 1
+
+
+def test_small_weights_of_a_kernel_are_not_as_bright_as_its_large_ones():
+    luma = np.array([0.299, 0.587, 0.114]).reshape(3, 1, 1)
+    figure = draw_explanation(explain(COLOR, luma, (4, 4)))
+    colors = [axes.images[0].to_rgba(axes.images[0].get_array())[0, 0] for axes in figure.axes]
+    luminances = [color[:3].sum() for color in colors[1::3]]
+    assert luminances[2] < luminances[0] < luminances[1]
+
+
+def test_several_kernels_share_one_window(drawn):
+    explained, figure = drawn("pair")
+    assert len(figure.axes) == 1 + 2 * 2
+    texts = texts_of(figure)
+    assert texts.count("window") == 1
+    for response in explained.outputs[0].responses:
+        assert response.kernel in texts
+        assert f"sum {response.sum}" in texts
+
+
+def test_at_most_24_sums_are_drawn(legible):
+    kernels = tuple(f"box:{n}" for n in range(2, 32))
+    figure = draw_explanation(explain(GRAY, kernels, (9, 3), combine="sum"))
     legible(figure)
-    assert len(figure.axes) == 36
-    assert "12 of 24 sums" in figure.get_suptitle()
+    assert any("24 of 30 sums" in text for text in texts_of(figure))
 
 
 def test_a_convolution_is_said_to_be_flipped(drawn):
     _, figure = drawn("15x15")
-    assert figure.axes[1].get_title() == "custom, flipped"
-    assert "convolve: flipped" in figure.get_suptitle()
+    assert "custom, flipped" in texts_of(figure)
+    assert "convolve, kernel flipped" in texts_of(figure)
+
+
+def test_the_caption_has_every_option_that_is_not_the_default():
+    explained = explain(
+        GRAY, "sobel", (2, 2), padding=5, border="wrap", stride=2, dilation=(3, 1), range="abs",
+        bias=10, activation="relu",
+    )  # fmt: skip
+    text = " ".join(" ".join(texts_of(draw_explanation(explained))).split())
+    for fact in ("padding 5", "border wrap", "stride 2", "dilation 3,1", "bias 10", "relu",
+                 "magnitude of 2 kernels", "range abs"):  # fmt: skip
+        assert fact in text
 
 
 @pytest.mark.parametrize("name", ["3x3", "rgb", "channels", "pair"])
 def test_the_steps_to_the_pixel_are_below_the_grids(drawn, name):
     explained, figure = drawn(name)
-    below = figure.get_supxlabel().splitlines()
+    [below] = [text.get_text() for text in figure.texts if "monospace" in text.get_family()]
     shown = as_shown(explained)
     for output in shown.outputs:
         for line in result_lines(shown, output):
-            assert line in below
+            assert line in below.splitlines()
+
+
+def test_the_terms_of_the_sum_are_below_the_grids(drawn):
+    explained, figure = drawn("3x3")
+    [part] = explained.outputs[0].responses[0].sums
+    text = "\n".join(texts_of(figure))
+    for line in sum_lines(part):
+        assert line in text
 
 
 def test_nan_is_magenta_in_the_products_too(drawn):
@@ -134,7 +209,111 @@ def test_nan_is_magenta_in_the_products_too(drawn):
         image = axes.images[0]
         assert image.to_rgba(image.get_array())[0, 0].tolist() == [1, 0, 1, 1]
         assert cells(axes)[0] == "nan"
-    assert figure.axes[2].get_title() == "products, sum nan"
+    assert "sum nan" in texts_of(figure)
+
+
+def whole(pixels, kernel, at, options=None, *, activation="none", **conv):
+    """The figure that the command draws, with input and output."""
+    image = ImageData(pixels, depth_of(pixels.dtype))
+    members = read_spec(kernel) if isinstance(kernel, str) else KernelSet("k", (Kernel(kernel),))
+    image_filter = Filter(members.label, members.kernels, members.combine, ConvOptions(**conv))
+    explained = explain_image(image, image_filter, at, activation)
+    feature_map = explained_map(image, image_filter, activation)
+    return draw_explanation(explained, pixels, feature_map, options), feature_map
+
+
+PHOTO = RNG.integers(0, 256, (300, 400), np.uint8)
+COLOR_PHOTO = RNG.integers(0, 256, (200, 150, 3), np.uint8)
+SMALL = np.arange(36).reshape(6, 6) - 9
+WHOLE = {
+    "photo": (PHOTO, "outline", (0, 399), {}),
+    "compass": (PHOTO, "kirsch", (100, 120), {}),
+    "color": (COLOR_PHOTO, "sobel", (100, 120), {}),
+    "luma": (COLOR_PHOTO, np.array([0.299, 0.587, 0.114]).reshape(3, 1, 1), (9, 9), {}),
+    "dilated": (PHOTO, "blur", (1, 100), {"dilation": 3, "border": "reflect"}),
+    "large": (PHOTO, "gaussian:9", (0, 0), {}),
+    "small": (SMALL, "prewitt-x", (0, 0), {"border": "zero"}),
+}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_theme_keeps_its_page_and_its_text(name, theme, legible, text_sizes):
+    pixels, kernel, at, conv = WHOLE[name]
+    figure, _ = whole(pixels, kernel, at, FigureOptions(theme=theme), **conv)
+    look = STYLES[theme]
+    legible(figure)
+    assert min(text_sizes(figure)) >= look.text
+    width, height = figure.get_size_inches()
+    assert width <= look.width + 1e-6
+    assert height <= look.height + 1e-6
+    if theme == "slide":
+        assert (width, height) == pytest.approx((40 / 3, 7.5))
+    assert {"input", "output"} <= set(texts_of(figure))
+
+
+def outlined(axes):
+    """Left, top, right and bottom of the last outline in axes."""
+    x, y = axes.lines[-1].get_data()
+    return np.nanmin(x), np.nanmin(y), np.nanmax(x), np.nanmax(y)
+
+
+def images(figure):
+    return [axes for axes in figure.axes if axes.images]
+
+
+def test_the_window_is_outlined_in_the_input_and_magnified_where_it_is_small():
+    figure, feature_map = whole(PHOTO, "outline", (100, 120))
+    pictures = images(figure)
+    source, magnified, output = pictures[:3]
+    left, top, right, bottom = outlined(source)
+    assert (left + right) / 2 == pytest.approx(120)
+    assert (top + bottom) / 2 == pytest.approx(100)
+    left, top, right, bottom = outlined(magnified)
+    box = magnified.images[0].get_array()
+    np.testing.assert_array_equal(
+        box[round(top + 0.5) : round(bottom + 0.5), round(left + 0.5) : round(right + 0.5)],
+        PHOTO[99:102, 119:122],
+    )
+    np.testing.assert_array_equal(output.images[0].get_array(), feature_map.pixels)
+    left, top, right, bottom = outlined(output)
+    assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((120, 100))
+
+
+def test_a_small_input_is_not_magnified_and_has_the_padding_of_the_window():
+    figure, _ = whole(SMALL, "prewitt-x", (0, 5), border="zero")
+    assert "magnified" not in texts_of(figure)
+    source = images(figure)[0]
+    padded = np.pad(SMALL, ((1, 0), (0, 1)))
+    assert cells(source) == [str(n) for n in padded.ravel()]
+    assert outlined(source) == pytest.approx((3.5, -0.5, 6.5, 2.5), abs=0.01)
+
+
+@pytest.mark.parametrize("activation", ["none", "relu", "sigmoid"])
+@pytest.mark.parametrize("name", ["clip", "abs", "raw", "rescale"])
+def test_the_output_has_the_explained_pixel(activation, name):
+    image = ImageData(GRAY, 8)
+    members = read_spec("sobel-x")
+    image_filter = Filter(members.label, members.kernels, range=name)
+    feature_map = explained_map(image, image_filter, activation)
+    for at in ((3, 4), (17, 30)):
+        [output] = explain_image(image, image_filter, at, activation).outputs
+        assert feature_map.pixels[at] == pytest.approx(output.pixel, abs=1e-6)
+
+
+def test_a_channel_stands_for_an_image_of_many():
+    pixels = RNG.integers(0, 9, (20, 20, 5))
+    figure, _ = whole(pixels, np.ones((5, 3, 3)), (2, 2))
+    assert "20x20, channel 1 of 5" in texts_of(figure)
+
+
+def test_the_user_sets_title_colors_and_digits():
+    options = FigureOptions(title="One value", cmap="magma", digits=1)
+    figure, _ = whole(GRAY / 7, "sobel-x", (3, 3), options)
+    assert texts_of(figure)[0] == "One value"
+    assert {axes.images[0].get_cmap().name for axes in images(figure)} == {"magma"}
+    numbers = cells(images(figure)[-1])
+    assert all(len(number.partition(".")[2]) == 1 for number in numbers if number != "0")
 
 
 def test_same_bytes(tmp_path):

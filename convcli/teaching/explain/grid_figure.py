@@ -1,0 +1,382 @@
+"""Window, kernel and products side by side, as a part of a page."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.plotting.axes import (
+    MAX_TICKED,
+    NUMBER_LINE,
+    NUMBER_SHARE,
+    WIDE,
+    DrawnImage,
+    clear_cells,
+    draw_cell_lines,
+    finite_extremes,
+    number_points,
+    round_ticks,
+    widest_text,
+)
+from convcli.plotting.heatmap import Heatmap, HeatmapGroup, draw_values, symmetric_limit
+from convcli.plotting.image_panel import Bar, ImagePanel, common_range, draw_pixels, value_bar
+from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
+from convcli.plotting.page import Part, axes_at
+from convcli.plotting.style import THINNEST, Box, figure_options, fit_box, theme
+from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
+
+# isort: split
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from convcli.core.padding import OUTSIDE, border_at
+from convcli.geometry import Pair
+from convcli.teaching.decimals import format_number
+from convcli.teaching.explain.computation import Computation, Grid, Response, Sum
+
+Kind = Literal["window", "kernel", "products"]
+
+_CELL, _CELL_OF_SEVERAL = 5.0, 3.6  # sides of cells with numbers, in sizes of the smallest text
+_LONGEST = 2.6  # inches; of a grid without numbers
+_LARGE_DIGITS = 4  # of the largest number on a slide
+_TICK, _SIGN_GAP = 0.08, 0.08  # inches: a tick with its gap; around a sign
+
+
+class Term(NamedTuple):
+    """One sum with what it is a part of."""
+
+    response: Response
+    part: Sum
+    channel: str
+
+    @property
+    def window(self) -> tuple[Any, ...]:
+        """What tells one window from another."""
+        return self.channel, self.response.rows, self.response.columns
+
+
+def terms_of(explanation: Computation) -> Iterator[Term]:
+    """Yield the sums, channel by channel and kernel by kernel."""
+    for output in explanation.outputs:
+        for response in output.responses:
+            for part in response.sums:
+                yield Term(response, part, output.channel or part.channel)
+
+
+def sum_text(total: float) -> str:
+    """Write a sum in up to ten digits, after ~ if there are more."""
+    text = format_short(total, 10)
+    return f"~ {text}" if math.isfinite(total) and float(text) != total else text
+
+
+class GridPicture(NamedTuple):
+    """A grid of numbers: what it is, its name, and the numbers."""
+
+    kind: Kind
+    name: str
+    values: Grid
+
+
+class Places(NamedTuple):
+    """Where the numbers of a window stand in the input, and how they are drawn.
+
+    Attributes:
+        rows: the input's row under each row of the kernel, and what it copies, as tick labels.
+        columns: likewise.
+        padding: which numbers are padding.
+        steps: rows and columns from one number to the next, for the gaps of a dilation.
+        caption: what hatching and brackets mean.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    padding: NDArray[np.bool_]
+    steps: Pair
+    caption: str
+
+    @classmethod
+    def of(cls, explanation: Computation, response: Response) -> Places:
+        """Return the places of a response's window."""
+        rows, columns = (
+            _labels(places, size, explanation.border, separator)
+            for places, size, separator in zip(
+                (response.rows, response.columns), explanation.input_shape, (" ", "\n"), strict=True
+            )
+        )
+        padding = np.array(response.padding)
+        extent = [
+            (len(places) - 1) * step + 1
+            for places, step in zip(
+                (response.rows, response.columns), explanation.dilation, strict=True
+            )
+        ]
+        is_spread = max(extent) <= MAX_TICKED
+        notes = []
+        if padding.any():
+            fill = f" {format_number(explanation.fill)}" * (explanation.border == "constant")
+            note = f"hatched: padding ({explanation.border}{fill})"
+            if any("(" in label for label in (*rows, *columns)):
+                note += ", a copy of (n)"
+            notes.append(note)
+        if not is_spread and explanation.dilation != (1, 1):
+            notes.append("without the gaps of the dilation")
+        steps = explanation.dilation if is_spread else (1, 1)
+        return cls(rows, columns, padding, steps, "\n".join(notes))
+
+    def spread(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return values with gaps between them, which hold 0, and which cells are gaps."""
+        (down, right), (rows, columns) = self.steps, values.shape
+        shape = (rows - 1) * down + 1, (columns - 1) * right + 1
+        wide, gaps = np.zeros(shape, values.dtype), np.ones(shape, bool)
+        wide[::down, ::right], gaps[::down, ::right] = values, False
+        return wide, gaps
+
+
+class Scales(NamedTuple):
+    """The colors that all windows, all kernels and all products of a figure share.
+
+    Attributes:
+        window: the values at the ends.
+        max_value: the pixel that is white; None for plain numbers.
+        kernel: weights.
+        products: pixels times weights.
+        widest: inches at 1 point of the widest number in any of them.
+        has_bars: whether grids without numbers have color bars.
+    """
+
+    window: tuple[float, float]
+    max_value: int | None
+    kernel: HeatmapGroup
+    products: HeatmapGroup
+    widest: float
+    has_bars: bool
+
+    @classmethod
+    def of(
+        cls, parts: Sequence[Sum], max_value: int | None, pixels: NDArray[np.generic] | None
+    ) -> Scales:
+        """Return the scales of several sums; windows have the colors of the image, if given."""
+        windows, weights, products = (
+            [grid_array(grid) for grid in grids]
+            for grids in zip(*((p.window, p.weights, p.products) for p in parts), strict=True)
+        )
+        planes = windows if pixels is None else [pixels.reshape(len(pixels), -1)]
+        ends = common_range([ImagePanel(plane, max_value) for plane in planes])
+        grids = chain(windows, weights, products)
+        widest = max((widest_text(_texts(grid)) for grid in grids), default=0.0)
+        has_bars = len(parts) == 1 and figure_options().bars
+        return cls(ends, max_value, _group(weights), _group(products), widest, has_bars)
+
+    def bar(self, grid: GridPicture) -> Bar | None:
+        """Return the color bar of a grid."""
+        if not self.has_bars:
+            return None
+        if grid.kind == "window":
+            panel = ImagePanel(grid_array(grid.values), self.max_value)
+            return value_bar(panel, self.window)
+        group = self.kernel if grid.kind == "kernel" else self.products
+        ticks = round_ticks(*group.ends)
+        colors = ScalarMappable(Normalize(*group.ends), group.colormap)
+        unit = "weight" if grid.kind == "kernel" else "pixel × weight"
+        return Bar(colors, ticks, [bar_number(tick) for tick in ticks], unit)
+
+
+def grids_part(
+    grids: Sequence[GridPicture],
+    scales: Scales,
+    places: Places,
+    *,
+    title: str,
+    caption: str,
+    sign: str = "",
+) -> Callable[[float], Part]:
+    """Return a function from a scale to grids of one shape; with a window first, an equation.
+
+    Cells have numbers where these fit; a single grid without numbers has a color bar. Rows and
+    columns of a window are numbered as in the input. ``sign`` stands left of the grids.
+    """
+    arrays = [places.spread(grid_array(grid.values)) for grid in grids]
+    shape: Pair = arrays[0][0].shape
+    has_numbers = max(shape) <= MAX_TICKED
+    points = theme().text
+    cell = (_CELL if len(grids) == 1 else _CELL_OF_SEVERAL) * points / 72
+    cell = min(cell, _LONGEST / max(shape))
+    cell = max(cell, scales.widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+    signs = [sign, *("×=" if grids[0].kind == "window" else "  ")]
+    bar = scales.bar(grids[0]) if len(grids) == 1 else None
+    has_ticks = grids[0].kind == "window" and figure_options().axes
+    names = [grid.name for grid in grids] if len(grids) > 1 and not theme().is_fixed else []
+    above = (theme().line + 0.04) * bool(names)
+
+    def draw(
+        figure: Figure, left: float, top: float, each: Box, gap: float, bar: Bar | None
+    ) -> Iterator[DrawnImage]:
+        across, down = figure.get_size_inches()
+        for grid, before, (values, gaps) in zip(grids, signs, arrays, strict=False):
+            axes = axes_at(figure, left, top + above, each)
+            if before.strip():
+                middle = left - gap / 2, top + above + each[1] / 2
+                figure.text(
+                    middle[0] / across, 1 - middle[1] / down, before, size=theme().title,
+                    ha="center", va="center",
+                )  # fmt: skip
+            if names:
+                place = (left + each[0] / 2) / across, 1 - (top + above - 0.04) / down
+                style: dict[str, Any] = {"size": points, "color": theme().faint}
+                figure.text(*place, grid.name, ha="center", va="bottom", **style)
+            drawn = _draw_grid(axes, grid.kind, values, gaps, scales, each)
+            if grid.kind == "window":
+                _hatch(axes, places, drawn)
+            yield drawn
+            _set_ticks(axes, places, each, has_ticks=has_ticks and grid.kind == "window")
+            left += each[0] + gap
+        if bar is not None:
+            bar.draw(figure, left - each[0] - gap, top, each)
+
+    def part(scale: float) -> Part:
+        rows, columns = shape
+        each = columns * cell * scale, rows * cell * scale
+        is_numbered = has_numbers and number_points(each, shape, scales.widest) >= theme().number
+        if not is_numbered:
+            each = fit_box(shape, scale * min(_LONGEST, cell * max(shape)), thinnest=THINNEST)
+        gap = text_width("×", theme().title) + 2 * _SIGN_GAP
+        if names:
+            widest = max(text_width(name, points) for name in names)
+            gap = max(gap, widest - each[0] + _SIGN_GAP)
+        box = len(grids) * (each[0] + gap) - gap, each[1] + above
+        own_bar = None if is_numbered else bar
+        is_below = box[0] >= WIDE * box[1]
+        beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
+        left, below = _tick_room(places) if has_ticks else (gap * bool(sign), 0.0)
+        return Part(
+            partial(draw, each=each, gap=gap, bar=own_bar), box, title, caption,
+            left=left,
+            right=0.0 if is_below else beside,
+            below=below + beside * is_below,
+        )  # fmt: skip
+
+    return part
+
+
+def grid_array(grid: Grid) -> NDArray[Any]:
+    """Return a grid as int64 if all numbers are integers that fit, else as float64."""
+    fits = all(isinstance(n, int) and abs(n) < 2**62 for n in chain.from_iterable(grid))
+    return np.array(grid, np.int64 if fits else np.float64)
+
+
+def _texts(values: NDArray[Any]) -> list[str]:
+    """Write the numbers of a small grid; large text has room for four digits."""
+    if max(values.shape) > MAX_TICKED:
+        return []
+    digits = figure_options().digits
+    texts = cell_texts(values, digits)
+    if digits is None and theme().is_fixed and (largest := max(map(abs, finite_extremes(values)))):
+        short = cell_texts(values, max(0, _LARGE_DIGITS - 1 - math.floor(math.log10(largest))))
+        return min(texts, short, key=widest_text)
+    return texts
+
+
+def _group(grids: Sequence[NDArray[Any]]) -> HeatmapGroup:
+    limit = max(map(symmetric_limit, grids)) if any(map(np.any, grids)) else 1.0
+    return HeatmapGroup(tuple(Heatmap("", grid, ()) for grid in grids), limit, 1)
+
+
+def _draw_grid(
+    axes: Axes,
+    kind: Kind,
+    values: NDArray[Any],
+    gaps: NDArray[np.bool_],
+    scales: Scales,
+    inches: Box,
+) -> DrawnImage:
+    """Draw the numbers of a grid as colors; gaps have the color of the page."""
+    rows, columns = shape = values.shape
+    if kind == "window":
+        drawn = draw_pixels(axes, ImagePanel(values, scales.max_value), inches, scales.window)
+        image = drawn.image
+    else:
+        image = draw_values(axes, values, scales.kernel if kind == "kernel" else scales.products)
+    texts = tuple(np.where(gaps.ravel(), "", _texts(values)).tolist()) if _texts(values) else ()
+    if gaps.any():
+        cover = np.zeros((*shape, 4))
+        cover[..., :3], cover[..., 3] = to_rgb(theme().page), gaps
+        axes.imshow(cover, aspect="auto", interpolation="nearest")
+    if max(shape) <= MAX_TICKED:
+        draw_cell_lines(axes, rows, columns)
+    return DrawnImage(image, rows / columns, (rows, columns), texts, scales.widest)
+
+
+def _hatch(axes: Axes, places: Places, drawn: DrawnImage) -> None:
+    """Hatch the padding of a window, but not where its numbers stand."""
+    down, right = places.steps
+    style: dict[str, Any] = {"hatch": PAD_HATCH, "edgecolor": PAD_COLOR, "linewidth": 0}
+    for x, y, width, height in _boxes(places.padding, single=places.steps != (1, 1)):
+        corner = x * right - 0.5, y * down - 0.5
+        axes.add_patch(Rectangle(corner, width, height, fill=False, **style))
+    if drawn.texts:
+        clear_cells(axes, drawn.image, np.argwhere(places.padding) * places.steps)
+
+
+def _boxes(padding: NDArray[np.bool_], *, single: bool) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the left, top, width and height of boxes that cover padding; or of single cells."""
+    if single:
+        yield from ((int(x), int(y), 1, 1) for y, x in np.argwhere(padding))
+        return
+    rows, columns = (np.logical_and.reduce(padding, axis) for axis in (1, 0))
+    for top, height in _runs(rows):
+        yield 0, top, len(columns), height
+    for top, height in _runs(~rows):
+        for left, width in _runs(columns):
+            yield left, top, width, height
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the start and the length of each run of set flags."""
+    starts, ends = np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2).T
+    return list(zip(starts.tolist(), (ends - starts).tolist(), strict=True))
+
+
+def _labels(places: tuple[int, ...], size: int, border: str, separator: str) -> tuple[str, ...]:
+    """Return the numbers of rows or columns, and in brackets those that padding copies."""
+    sources = border_at(np.array(places), size, border).tolist()
+    return tuple(
+        str(place) if source in (place, OUTSIDE) else f"{place}{separator}({source})"
+        for place, source in zip(places, sources, strict=True)
+    )
+
+
+def _tick_room(places: Places) -> tuple[float, float]:
+    """Return the room that tick labels need at the left and below."""
+    points = theme().text
+    widest = max(text_width(label, points) for label in places.rows)
+    lines = max(label.count("\n") for label in places.columns) + 1
+    return widest + _TICK, lines * theme().line + _TICK
+
+
+def _set_ticks(axes: Axes, places: Places, inches: Box, *, has_ticks: bool) -> None:
+    """Label the rows and columns of a window, as many as there is room for."""
+    if not has_ticks:
+        axes.set(xticks=[], yticks=[])
+        return
+    points = theme().text
+    lines = chain.from_iterable(label.split("\n") for label in places.columns)
+    widest = max(text_width(f"{line} ", points) for line in lines)
+    _label(axes.xaxis, places.columns, places.steps[1], inches[0], widest)
+    _label(axes.yaxis, places.rows, places.steps[0], inches[1], theme().line)
+
+
+def _label(axis: Axis, labels: Sequence[str], step: int, inches: float, room: float) -> None:
+    """Label every cell, or every second, third, ... where ``room`` inches a label do not fit."""
+    cells = (len(labels) - 1) * step + 1
+    every = max(1, math.ceil(room / (step * inches / cells)))
+    axis.set_ticks(range(0, cells, step * every), labels=list(labels[::every]))
