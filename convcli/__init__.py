@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from convcli.api import output_size as output_size
     from convcli.api import pad as pad
     from convcli.api import plan as plan
+    from convcli.api import plot as plot
     from convcli.api import pool as pool
     from convcli.api import read_image as read_image
     from convcli.api import receptive_field as receptive_field
@@ -41,7 +42,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "convcli.api": "convolve cross_correlate explain get_filter get_kernel learn_kernel "
-    "list_kernels output_size pad plan pool read_image receptive_field",
+    "list_kernels output_size pad plan plot pool read_image receptive_field",
     "convcli.core.plan_summary": "PlanSummary",
     "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",
     "convcli.geometry": "ReceptiveField",

@@ -29,10 +29,13 @@ from convcli.choices import (
     AnyMethod,
     Channels,
     Combine,
+    Layout,
     Operation,
     PaddingRule,
+    Panel,
     Pooling,
     Range,
+    ThemeName,
 )
 from convcli.errors import KernelError, UsageError, shown
 from convcli.geometry import (
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from convcli.images.given import Image
     from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import KernelSet
+    from convcli.plotting.save import NotebookFigure
     from convcli.teaching.explain.explanation import Explanation
     from convcli.teaching.learn.result import LearnResult
 
@@ -583,6 +587,107 @@ def explain(
     options = ConvOptions(operation, pads, border, fill_value(fill, border), stride, dilation)
     numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
     return explain_array(pixels, kernels, place, options, *numbers, combine, activation, range)
+
+
+@_documented
+def plot(
+    image: Image | KernelLike,
+    kernel: KernelLike | None = None,
+    *,
+    operation: Operation = "correlate",
+    padding: PaddingLike = "same",
+    border: AnyBorder = "edge",
+    fill: Number = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+    divisor: Number | None = None,
+    bias: Number | None = None,
+    combine: Combine | None = None,
+    range: Range = "clip",  # noqa: A002 - its name everywhere
+    theme: ThemeName = "screen",
+    title: str = "",
+    panels: Sequence[Panel] | None = None,
+    titles: Sequence[str] | None = None,
+    layout: Layout | None = None,
+    axes: bool = True,
+    bars: bool = True,
+    limits: tuple[float, float] | None = None,
+    cmap: str | None = None,
+    digits: int | None = None,
+    dpi: float = 150,
+    width: float | None = None,
+) -> NotebookFigure:
+    """Draw an image, a kernel and the filtered image, as ``apply --plot`` does; or a kernel.
+
+    Args:
+        image: (H, W) or (H, W, C), or a signal (W,): an array, nested lists, or a PIL image
+            without alpha. uint8 and uint16 are pixels, other types plain numbers. Without
+            ``kernel``, the kernel to draw, as ``kernels show --plot`` does.
+        kernel: weights (kh, kw), or (C, kh, kw) summed over the channels; a Kernel; or a SPEC such
+            as ``sobel-x``. The maps of a family are combined to one.
+        operation: ``correlate``, or ``convolve``, which flips the kernel.
+        {conv}
+        divisor: replaces the kernel's own.
+        bias: replaces the kernel's own, in the image's units.
+        combine: ``magnitude``, ``max``, ``sum``, ``mean`` or ``direction``; replaces the family's
+            own.
+        range: how values become pixels; as for :func:`explain`.
+        theme: ``screen``, ``slide`` (16:9, large text), ``paper`` (prints in gray) or ``dark``.
+        title: a heading.
+        panels: what is drawn, of ``input``, ``padded``, ``kernel`` and ``result``.
+        titles: one for each panel.
+        layout: ``row``, ``column`` or ``grid``.
+        axes: whether rows and columns are numbered.
+        bars: whether there are color bars.
+        limits: the values at the ends of all color scales but the kernel's.
+        cmap: a colormap of matplotlib for everything with one channel.
+        digits: decimals of the numbers; None for as many as are needed.
+        dpi: pixels per inch.
+        width: of the page in inches; None for the theme's.
+
+    Returns:
+        A ``matplotlib.figure.Figure`` that a notebook shows by itself, and whose ``save(path)``
+        writes it. pyplot does not manage it.
+
+    Raises:
+        GeometryError: no window fits.
+        KernelError: the kernel does not exist, or cannot be applied to this image.
+        UsageError: another argument is wrong.
+
+    >>> figure = plot([[1, 2], [3, 4]], "outline", panels=["input", "result"], theme="slide")
+    >>> figure.get_size_inches().round(2).tolist()
+    [13.33, 7.5]
+    """
+    from convcli.arguments import (
+        as_figure_options,
+        check_explain_words,
+        fill_value,
+        optional_number,
+        row_padding,
+    )
+    from convcli.images.given import as_image
+    from convcli.kernels.given import as_kernel_set
+
+    options = as_figure_options(
+        theme, title, panels, titles, layout, axes, bars, limits, cmap, digits, dpi, width
+    )
+    if kernel is None:
+        from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
+
+        drawn: Any = image
+        return draw_kernel_sheet(as_kernel_set(drawn), options=options)
+    from convcli.plotting.filter_figure import draw_filtered_array
+
+    given: Any = image
+    pixels = as_image(given)
+    pads: Any = padding
+    if pixels.ndim == 1:
+        pixels, pads = pixels[None], row_padding(padding)
+    conv = ConvOptions(operation, pads, border, fill_value(fill, border), stride, dilation)
+    numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
+    check_explain_words(pixels, operation, combine, "none", range)
+    kernels = as_kernel_set(kernel)
+    return draw_filtered_array(pixels, kernels, conv, *numbers, combine, range, options)
 
 
 def learn_kernel(

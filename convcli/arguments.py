@@ -10,11 +10,12 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.choices import LAYOUTS, PANELS, THEMES, Panel
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import (
     ImageInfo,
@@ -29,6 +30,7 @@ from convcli.core.padding import border_index, pad_array
 from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
 from convcli.errors import GeometryError, ImageError, KernelError, UsageError, short_repr
+from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry, pads_of
 from convcli.images.given import REAL
 from convcli.images.image import depth_of, level_of
@@ -366,6 +368,83 @@ def check_explain_words(
         raise UsageError(
             "range 'offset' needs an image of uint8 or uint16; use 'clip', 'rescale' or 'raw'"
         )
+
+
+def as_figure_options(
+    theme: Any,
+    title: Any,
+    panels: Any,
+    titles: Any,
+    layout: Any,
+    axes: Any,
+    bars: Any,
+    limits: Any,
+    cmap: Any,
+    digits: Any,
+    dpi: Any,
+    width: Any,
+) -> FigureOptions:
+    """Return the arguments of a figure as its options.
+
+    Raises:
+        UsageError: one is wrong.
+    """
+    from convcli.plotting.style import check_cmap
+
+    for name, word, words in (("theme", theme, THEMES), ("layout", layout, (None, *LAYOUTS))):
+        if not (word is None or isinstance(word, str)) or word not in words:
+            raise UsageError(
+                f"{name} must be one of {', '.join(filter(None, words))}, not {short_repr(word)}"
+            )
+    names = _texts(panels, "panels")
+    if names is not None and not set(names) <= set(PANELS):
+        raise UsageError(f"panels must be of {', '.join(PANELS)}, not {short_repr(panels)}")
+    if cmap is not None:
+        check_word(cmap, "cmap")
+        check_cmap(cmap)
+    check_word(title, "title")
+    ends = None if limits is None else _figure_numbers(limits, "limits")
+    if ends is not None and not (len(ends) == 2 and ends[0] < ends[1]):
+        raise UsageError(f"limits must be two numbers in rising order, not {short_repr(limits)}")
+    if digits is not None:
+        digits = as_pair(digits, "digits", least=0)[0]
+    sizes = {"dpi": (dpi, 20, 1200), "width": (width, 2, 60)}
+    for name, (value, least, most) in sizes.items():
+        if not (name == "width" and value is None):
+            [number] = _figure_numbers([value], name)
+            if not least <= number <= most:
+                raise UsageError(f"{name} must be from {least} to {most}, not {short_repr(value)}")
+    return FigureOptions(
+        theme=theme,
+        title=title,
+        cmap=cmap,
+        digits=None if digits is None else min(digits, 17),
+        dpi=float(dpi),
+        width=None if width is None else float(width),
+        panels=cast("tuple[Panel, ...] | None", names),
+        titles=_texts(titles, "titles"),
+        layout=layout,
+        axes=as_flag(axes, "axes"),
+        bars=as_flag(bars, "bars"),
+        limits=None if ends is None else (ends[0], ends[1]),
+    )
+
+
+def _texts(value: Any, name: str) -> tuple[str, ...] | None:
+    """Return a sequence of texts as a tuple, None for None."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple) and value and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    raise UsageError(f"{name} must be a list of texts, not {short_repr(value)}")
+
+
+def _figure_numbers(value: Any, name: str) -> list[float]:
+    """Return finite numbers as floats."""
+    numbers = as_numbers(value, name)
+    if numbers.ndim != 1 or numbers.dtype.kind not in REAL or not np.isfinite(numbers).all():
+        raise UsageError(f"{name} must be finite numbers, not {short_repr(value)}")
+    return [float(number) for number in numbers.tolist()]
 
 
 def optional_number(value: Any, name: str) -> float | None:

@@ -34,6 +34,7 @@ from convcli import (
     output_size,
     pad,
     plan,
+    plot,
     pool,
     read_image,
     receptive_field,
@@ -655,6 +656,15 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
             "divisor": None, "bias": None, "combine": None, "activation": "none", "range": "clip",
         },
     ),
+    "plot": (
+        plot,
+        {
+            "image": GRAY[:3, :3], "kernel": "sobel-x", "operation": "correlate", **CONV,
+            "divisor": None, "bias": None, "combine": None, "range": "clip", "theme": "dark",
+            "title": "t", "panels": ["result"], "titles": None, "layout": "row", "axes": True,
+            "bars": True, "limits": None, "cmap": "gray", "digits": 2, "dpi": 20, "width": None,
+        },
+    ),
     "explain a signal": (explain, {"image": [1, 2, 3], "kernel": [1, 2], "at": 1}),
     "learn_kernel": (
         learn_kernel,
@@ -689,7 +699,7 @@ def suppress_and_keep(messages):
         messages.append(str(error))
 
 
-SLOWER = {"convolve", "signals", "bank", "explain", "learn_kernel", "plan"}
+SLOWER = {"plot", "convolve", "signals", "bank", "explain", "learn_kernel", "plan"}
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from convcli.choices import Panel
+from convcli.choices import COMBINATIONS, Panel
+from convcli.core.dtypes import check_image
+from convcli.core.padding import can_hold, pad_array
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.geometry import Pads, border_name, conv_geometry, size_text
+from convcli.geometry import ConvOptions, Pads, border_name, conv_geometry, size_text
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
 from convcli.plotting.labels import conv_facts, result_name, result_title
 from convcli.plotting.page import Part, Rows, compose
+from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import MAX_HEATMAPS, are_signals, draw_filtered_signal
 from convcli.plotting.style import figure_options, style_context
 from convcli.plotting.window_marks import hatched_text
@@ -23,6 +26,7 @@ from convcli.plotting.window_marks import hatched_text
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
     from convcli.images.image import ImageData
+    from convcli.kernels.spec import KernelSet
 
 PartOf = Callable[[float], Part]  # a part of a page at a scale
 
@@ -36,7 +40,7 @@ def draw_filtering(
     *,
     title: str = "",
     options: FigureOptions | None = None,
-) -> Figure:
+) -> NotebookFigure:
     """Draw the results of filtering one image: input | kernel | result, a row for each.
 
     Above each result stand its size as width x height, its extremes before the range mapping and
@@ -58,10 +62,44 @@ def draw_filtering(
     original = ImagePanel(image.pixels, image.max_value)
     options = options or FigureOptions()
     if are_signals([image.pixels, *(filtered.image.pixels for _, filtered in results)]):
-        with style_context():
-            return draw_filtered_signal(image.pixels, results, title)
+        with style_context(options):
+            return _draw_signal(image, results, title)
     with style_context(options):
         return _draw(image, original, results, title)
+
+
+def draw_filtered_array(
+    pixels: NDArray[Any],
+    kernels: KernelSet,
+    conv: ConvOptions,
+    divisor: float | None,
+    bias: float | None,
+    combine: str | None,
+    range_name: str,
+    options: FigureOptions,
+) -> NotebookFigure:
+    """Filter an array and draw the result, with the arguments of :func:`convcli.plot`."""
+    from convcli.filtering import Filter, filter_image
+    from convcli.images.image import ImageData, depth_of
+
+    check_image(pixels)
+    members, rule = kernels.kernels, combine or kernels.combine
+    if combine is not None and (len(members) < 2 or combine not in COMBINATIONS):
+        raise UsageError(
+            f"combine needs two or more kernels and must be one of {', '.join(COMBINATIONS)}"
+        )
+    if len(members) > 1 and rule is None:
+        raise UsageError(f"{kernels.label} is a bank of {len(members)} kernels: combine them")
+    if divisor is not None:
+        members = tuple(member.with_divisor(divisor) for member in members)
+    is_bool = pixels.dtype.kind == "b"
+    depth = None if is_bool else depth_of(pixels.dtype)
+    image = ImageData(pixels.astype(np.uint8) if is_bool else pixels, depth)
+    image_filter = Filter(
+        kernels.label, members, rule if len(members) > 1 else None, conv, range_name, bias=bias
+    )
+    filtered = filter_image(image, image_filter, image.depth)
+    return draw_filtering(image, [(image_filter, filtered)], options=options)
 
 
 def _draw(
@@ -69,13 +107,10 @@ def _draw(
     original: ImagePanel,
     results: Sequence[tuple[Filter, Filtered]],
     title: str,
-) -> Figure:
+) -> NotebookFigure:
     options = figure_options()
     panels = options.panels or _USUAL
-    if "products" in panels:
-        raise UsageError(
-            "--panels: products are those of one window; convcli explain --at draws them"
-        )
+    _refuse_products(panels)
     titles = _titles(panels, len(results))
     makers: dict[str, Callable[[Filter, Filtered], PartOf]] = {
         "input": lambda *_: _input(original),
@@ -105,6 +140,32 @@ def _draw(
     return compose(plan, title=title, facts=", ".join(facts), unit="results")
 
 
+def _draw_signal(
+    image: ImageData, results: Sequence[tuple[Filter, Filtered]], title: str
+) -> NotebookFigure:
+    """Draw a signal; its input is drawn with its padding."""
+    options = figure_options()
+    panels: tuple[Panel, ...] = tuple(
+        dict.fromkeys("input" if each == "padded" else each for each in options.panels or _USUAL)
+    )
+    _refuse_products(panels)
+    if options.layout is not None:
+        raise UsageError("layout arranges images; the plots of a signal stand in one column")
+    titles = options.titles or ("",) * len(panels)
+    if len(titles) != len(panels):
+        raise UsageError(f"titles: {len(panels)} are needed, one for each panel of a signal")
+    facts = ", ".join(conv_facts(results[0][0]))
+    named: dict[str, str] = dict(zip(panels, titles, strict=True))
+    return draw_filtered_signal(image.pixels, results, named, title=title, facts=facts)
+
+
+def _refuse_products(panels: Sequence[Panel]) -> None:
+    if "products" in panels:
+        raise UsageError(
+            "panels: products are those of one window; convcli explain --at draws them"
+        )
+
+
 def _titles(panels: Sequence[Panel], count: int) -> list[list[str]]:
     """Return the user's titles of the panels of each result; none without the option."""
     titles, across = figure_options().titles, len(panels)
@@ -113,8 +174,8 @@ def _titles(panels: Sequence[Panel], count: int) -> list[list[str]]:
     if len(titles) == across:
         titles *= count
     if len(titles) != across * count:
-        needed = f"{across}" if count == 1 else f"{across}, or {across * count} for all results"
-        raise UsageError(f"--titles needs {needed}: one for each panel; {len(titles)} are given")
+        needed = f"{across}" if count == 1 else f"{across}, or {across * count} for all results,"
+        raise UsageError(f"titles: {needed} are needed, one a panel; {len(titles)} are given")
     return [list(titles[start : start + across]) for start in range(0, len(titles), across)]
 
 
@@ -141,11 +202,10 @@ def _padded(image: ImageData, image_filter: Filter) -> PartOf:
     widest = Pads(*map(max, zip(*pads, strict=True)))
     border = border_name(conv.border)
     fill = conv.fill if border == "constant" else 0
-    sides = (widest[:2], widest[2:], (0, 0))[: image.pixels.ndim]
-    how: dict[str, Any] = {"mode": border}
-    if border in ("zero", "constant"):
-        how = {"mode": "constant", "constant_values": fill}
-    panel = ImagePanel(np.pad(image.pixels, sides, **how), image.max_value)
+    pixels = image.pixels
+    if not can_hold(pixels.dtype, fill):
+        pixels = pixels.astype(np.float64)
+    panel = ImagePanel(pad_array(pixels, widest, border, fill), image.max_value)
     bar = value_bar(panel, common_range([panel]))
     caption = f"{size_text(panel.shape)}, {hatched_text(widest, border)}"
     return image_part(panel, _IMAGE, title="padded", caption=caption, bar=bar, pads=widest)

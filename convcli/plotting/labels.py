@@ -154,7 +154,7 @@ def conv_facts(image_filter: Filter) -> list[str]:
     """
     conv, usual = image_filter.conv, type(image_filter.conv)()
     facts = ["convolve, kernel flipped"] * (conv.operation != usual.operation)
-    if conv.padding != usual.padding:
+    if not isinstance(conv.padding, str) or conv.padding != usual.padding:
         facts.append(f"padding {_option_text(conv.padding)}")
     border = border_name(conv.border)
     if border == "constant":
@@ -162,8 +162,8 @@ def conv_facts(image_filter: Filter) -> list[str]:
     elif border != usual.border:
         facts.append(f"border {border}")
     for name in ("stride", "dilation"):
-        if (value := getattr(conv, name)) not in (1, (1, 1)):
-            facts.append(f"{name} {_option_text(value)}")
+        if (text := _option_text(getattr(conv, name))) != "1":
+            facts.append(f"{name} {text}")
     if image_filter.bias is not None:
         facts.append(f"bias {format_short(image_filter.bias)}")
     return facts + [f"range {image_filter.range}"] * (image_filter.range != "clip")
@@ -171,9 +171,10 @@ def conv_facts(image_filter: Filter) -> list[str]:
 
 def _option_text(value: object) -> str:
     """Write a word, an integer, or integers that are all alike as one."""
-    if isinstance(value, tuple):
-        return str(value[0]) if len(set(value)) == 1 else ",".join(map(str, value))
-    return str(value)
+    if isinstance(value, str):
+        return value
+    numbers = [str(number) for number in np.ravel(np.asarray(value)).tolist()]
+    return numbers[0] if len(set(numbers)) == 1 else ",".join(numbers)
 
 
 def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str]) -> str:

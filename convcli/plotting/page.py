@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from convcli.plotting.axes import DrawnImage, write_numbers
 from convcli.plotting.labels import line_count, text_width, wrap
+from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import Box, figure_options, theme
 
 _EDGE = 0.15  # inches around a page
@@ -124,7 +125,8 @@ def compose(
     facts: str = "",
     footer: Sequence[str] = (),
     unit: str = "rows",
-) -> Figure:
+    least: float = _SMALLEST_SCALE,
+) -> NotebookFigure:
     """Return a figure of parts in rows, as large as the theme's page allows.
 
     Args:
@@ -134,11 +136,12 @@ def compose(
         facts: a line below the heading.
         footer: monospaced lines at the bottom.
         unit: what a row is called where rows are left out.
+        least: the smallest scale; where more does not fit, rows are left out.
     """
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None
     heading = title if options.title is None else options.title
-    rows, left_out = _fitting(plan, heading, facts, footer, unit, fills=fills)
+    rows, left_out = _fitting(plan, heading, facts, footer, unit, least, fills=fills)
     lines, columns = _wrapped(rows)
     content = max(_line_width(line, columns) for line in lines)
     width = look.width
@@ -148,7 +151,8 @@ def compose(
     bottom_text = _bottom_text(footer, width)
     needed = _height(lines, top_text, bottom_text)
     height = look.height if look.is_fixed else needed
-    figure = Figure(figsize=(width, height), dpi=options.dpi)
+    size = [math.ceil(side * options.dpi - 1e-6) / options.dpi for side in (width, height)]
+    figure = NotebookFigure(figsize=(size[0], size[1]), dpi=options.dpi)
     top = _write_top(figure, top_text) + max(height - needed, 0) / 2
     drawn: list[DrawnImage] = []
     for line in lines:
@@ -157,7 +161,8 @@ def compose(
         top += line.height + _GAP
     _write_bottom(figure, bottom_text, top)
     if not write_numbers(drawn) and _NO_ROOM not in facts:
-        return compose(plan, title=title, facts=_joined(facts, _NO_ROOM), footer=footer, unit=unit)
+        facts = _joined(facts, _NO_ROOM)
+        return compose(plan, title=title, facts=facts, footer=footer, unit=unit, least=least)
     return figure
 
 
@@ -189,33 +194,51 @@ def _fitting(
     facts: str,
     footer: Sequence[str],
     unit: str,
+    least: float,
     *,
     fills: bool,
 ) -> tuple[Rows, str]:
     """Return the rows at the largest scale that fits the page, and a word on rows left out."""
     look = theme()
 
-    def fits(rows: Rows) -> bool:
+    def is_narrow(rows: Rows) -> bool:
         lines, columns = _wrapped(rows)
-        wide = max(_line_width(line, columns) for line in lines) + 2 * _EDGE <= look.width + 1e-9
-        texts = _top_text(heading, facts, look.width), _bottom_text(footer, look.width)
-        return wide and _height(lines, *texts) <= look.height + 1e-9
+        return max(_line_width(line, columns) for line in lines) + 2 * _EDGE <= look.width + 1e-9
 
-    low, high = _SMALLEST_SCALE, _SCALED_UP if fills else 1.0
+    def fits(rows: Rows) -> bool:
+        lines, _ = _wrapped(rows)
+        texts = _top_text(heading, facts, look.width), _bottom_text(footer, look.width)
+        return is_narrow(rows) and _height(lines, *texts) <= look.height + 1e-9
+
+    def largest(low: float, high: float, accept: Callable[[Rows], bool]) -> Rows:
+        """Return the rows at the largest scale that is accepted, at ``low`` if none is."""
+        best = plan(low)
+        for _ in range(_STEPS):
+            middle = (low * high) ** 0.5
+            if accept(rows := plan(middle)):
+                low, best = middle, rows
+            else:
+                high = middle
+        return best
+
+    high = _SCALED_UP if fills else 1.0
     if fits(rows := plan(high)):
         return rows, ""
-    best = plan(low)
-    for _ in range(_STEPS):
-        middle = (low * high) ** 0.5
-        if fits(rows := plan(middle)):
-            low, best = middle, rows
-        else:
-            high = middle
+    best = largest(least, high, fits)
+    if not is_narrow(best):
+        best = largest(_SMALLEST_SCALE / 2, least, is_narrow)
+    if not is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
+        single = partial(_one_below_the_other, plan)
+        return _fitting(single, heading, facts, footer, "parts", least, fills=fills)
     count = len(best)
     while len(best) > 1 and not fits(best):
         best = best[:-1]
     left_out = f"{len(best)} of {count} {unit}" if len(best) < count else ""
     return best, left_out
+
+
+def _one_below_the_other(plan: Callable[[float], Rows], scale: float) -> Rows:
+    return [[part] for row in plan(scale) for part in row]
 
 
 def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]:
@@ -402,7 +425,7 @@ def plot_part(
             title,
             caption,
             left=labels + look.line * bool(ylabel),
-            right=text_width("000", look.text) / 2,
+            right=text_width("00000", look.text) / 2,
             below=look.line * (1 + bool(xlabel)) + 0.1,
         )
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,26 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
         options["pil_kwargs"] = {"quality": _JPEG_QUALITY}
     with atomic_write(target, overwrite=overwrite) as file, style_context():
         figure.savefig(file, format=file_format, **options)
+
+
+class NotebookFigure(Figure):
+    """A figure that a notebook shows by itself, without pyplot, and that saves itself."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the figure as PNG, as notebooks ask for it."""
+        file = BytesIO()
+        with style_context():
+            self.savefig(file, format="png", metadata=_METADATA["png"])
+        return file.getvalue()
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the figure to a file whose suffix names the format, whole or not at all.
+
+        Raises:
+            UsageError: figures cannot be written in this format.
+            ImageError: the file exists and ``overwrite`` is false, or it cannot be written.
+        """
+        save_figure(self, Path(path), overwrite=overwrite)
 
 
 def check_display() -> None:

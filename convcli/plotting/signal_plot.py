@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,14 @@ from numpy.typing import NDArray
 from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import as_applied
 from convcli.geometry import Geometry, border_name, conv_geometry
-from convcli.plotting.axes import DrawnImage, finalize_layout, finite_extremes, widest_text
-from convcli.plotting.heatmap import applied_title, draw_kernels, kernel_heatmaps, kernel_title
+from convcli.plotting.axes import DrawnImage, finite_extremes, widest_text
+from convcli.plotting.heatmap import (
+    applied_title,
+    draw_kernels,
+    kernel_heatmaps,
+    kernel_part,
+    kernel_title,
+)
 from convcli.plotting.labels import (
     bar_number,
     cell_texts,
@@ -26,7 +33,9 @@ from convcli.plotting.labels import (
     text_width,
     wrap,
 )
-from convcli.plotting.style import TICK_POINTS, TITLE_POINTS, page
+from convcli.plotting.page import Part, Rows, compose, plot_part
+from convcli.plotting.save import NotebookFigure
+from convcli.plotting.style import TITLE_POINTS, Box, figure_options, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, hatched_text
 
 if TYPE_CHECKING:
@@ -36,13 +45,12 @@ Samples = NDArray[np.float64]  # (n, C): n samples of 1 or 3 channels
 
 KERNEL_INCHES, SIGNAL_INCHES = 2.6, 7.0  # widths of the two columns
 PLOT_HEIGHT = 1.7  # inches
-_TITLE_AND_TICKS = 0.9  # inches above and below a plot
-_VALUE_TICKS = 0.7  # inches at the left of a plot
+_KERNEL_WIDTH, _SIGNAL_WIDTH, _PLOT_HEIGHT = 2.8, 8.0, 2.0  # inches at scale 1
+_SMALLEST_SCALE = 0.7  # at which ticks do not touch
 MAX_HEATMAPS = 16
 
 _MAX_STEMS = 64
 _MAX_NUMBERED = 40
-_LARGEST_NUMBER, _SMALLEST_NUMBER = 8.0, 5.0  # points
 _NUMBER_SHARE = 0.9  # of the distance between samples that a number may take
 _CHANNEL_COLORS, _COLOR = ("tab:red", "tab:green", "tab:blue"), "tab:blue"
 _MARGIN, _MARGIN_FOR_NUMBERS = 0.08, 0.2  # above and below, as shares of the range of values
@@ -124,9 +132,9 @@ def draw_samples(
     texts: list[str] = []
     room = _NUMBER_SHARE * inches / (len(samples) + 1)  # for each number
     if channels == 1 and len(samples) <= _MAX_NUMBERED:
-        texts = cell_texts(samples if exact is None else exact)
-    number_points = min(_LARGEST_NUMBER, room / (widest_text(texts) or 1.0))
-    if number_points < _SMALLEST_NUMBER:
+        texts = cell_texts(samples if exact is None else exact, figure_options().digits)
+    number_points = min(theme().text + 1, room / (widest_text(texts) or 1.0))
+    if number_points < theme().number:
         texts = []
     _set_limits(axes, samples, with_numbers=bool(texts), from_zero=is_short)
     axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
@@ -153,7 +161,7 @@ def hatch_samples(axes: Axes, low: float, high: float) -> None:
 def set_sample_ticks(axes: Axes, low: float, high: float, inches: float) -> None:
     """Set the limits of the x axis and number its samples, all of them where there is room."""
     axes.set_xlim(low, high)
-    widest = text_width(f"-{round(high)}0", TICK_POINTS)
+    widest = text_width(f"-{round(high)}0", theme().text)
     if high - low <= _MAX_STEMS and (high - low) * widest <= inches:
         axes.set_xticks(range(int(np.ceil(low)), int(np.floor(high)) + 1))
     else:
@@ -167,7 +175,10 @@ def _set_limits(axes: Axes, samples: Samples, *, with_numbers: bool, from_zero: 
     low, high = finite_extremes(samples)
     if from_zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    margin = _MARGIN_FOR_NUMBERS if with_numbers else _MARGIN
+    margin = _MARGIN
+    if with_numbers:  # a number with the gap to its stem, as a share of the height
+        share = (theme().text + 8) / 72 / (axes.bbox.height / axes.figure.dpi)
+        margin = max(_MARGIN_FOR_NUMBERS, share / max(1 - 2 * share, 0.1))
     margin_below = margin if low < 0 or not from_zero else _MARGIN_BELOW_ZERO
     span = high - low or 1.0
     axes.set_ylim(low - span * margin_below, high + span * margin)
@@ -182,40 +193,125 @@ def _write_number(axes: Axes, place: int, height: float, text: str, points: floa
 
 
 def draw_filtered_signal(
-    original: NDArray[np.generic], results: Sequence[tuple[Filter, Filtered]], title: str
-) -> Figure:
+    original: NDArray[np.generic],
+    results: Sequence[tuple[Filter, Filtered]],
+    titles: Mapping[str, str],
+    *,
+    title: str,
+    facts: str,
+) -> NotebookFigure:
     """Draw a signal, (1, n) or (n, 1), and below it each result beside its kernel.
 
     Each value of a result stands below the middle of its window.
+
+    Args:
+        original: the signal.
+        results: each filter with its result.
+        titles: the panels to draw, with the titles that the user has chosen; else empty.
+        title: a heading.
+        facts: a line below it.
     """
     axis = signal_axis(original)
     assert axis is not None  # noqa: S101 - the caller has checked
     geometries = [_widest_geometry(original, image_filter, axis) for image_filter, _ in results]
-    count = len(results)
-    height = (1 + count) * (PLOT_HEIGHT + _TITLE_AND_TICKS)
-    figure = page(KERNEL_INCHES + SIGNAL_INCHES + 2 * _VALUE_TICKS, height, title)
-    grid = figure.add_gridspec(1 + count, 2, width_ratios=(KERNEL_INCHES, SIGNAL_INCHES))
-    signal, *plots = (figure.add_subplot(grid[row, 1]) for row in range(1 + count))
     before, after = (max(windows.pads[2 * axis + end] for windows in geometries) for end in (0, 1))
     conv = results[0][0].conv
     border = border_name(conv.border)
     fill = conv.fill if border == "constant" else 0
-    draw_padded_signal(signal, original, SignalPadding(before, after, border, fill))
-    drawn: list[DrawnImage] = []
-    for row, (axes, (image_filter, filtered), geometry) in enumerate(
-        zip(plots, results, geometries, strict=True), 1
-    ):
-        place = grid[:, 0] if count == 1 else grid[row, 0]
-        drawn += draw_taps(figure, place, image_filter, axis, geometry.dilation[axis])
+    padding = SignalPadding(before, after, border, fill)
+    signal = plot_part(
+        lambda axes: _draw_signal(axes, original, padding),
+        _signal_box,
+        title=titles.get("input") or "input",
+        caption="" if titles.get("input") else padded_text(original, padding),
+    )
+    has_kernel = "kernel" in titles
+    rows: list[list[Callable[[float], Part]]] = []
+    if "input" in titles:
+        rows.append([lambda _: Part(lambda *_: (), (0.0, 0.0))] * has_kernel + [signal])
+    limits = -before - 0.5, max(original.shape[:2]) + after - 0.5
+    for (image_filter, filtered), geometry in zip(results, geometries, strict=True):
+        draw = partial(_draw_result, filtered=filtered, limits=limits, geometry=geometry, axis=axis)
         samples = signal_samples(filtered.image.pixels)
-        exact = filtered.image.pixels.reshape(samples.shape)
-        draw_samples(axes, range(len(samples)), samples, inches=SIGNAL_INCHES, exact=exact)
-        align_result(axes, signal.get_xlim(), geometry, axis)
-        facts = [result_name(image_filter), count_text(samples)]
-        text = result_title(image_filter, filtered, facts)
-        axes.set_title(wrap(text, SIGNAL_INCHES, TITLE_POINTS))
-    finalize_layout(figure, drawn)
-    return figure
+        part = plot_part(
+            draw,
+            _signal_box,
+            title=titles.get("result") or result_name(image_filter),
+            caption=""
+            if titles.get("result")
+            else result_title(image_filter, filtered, [count_text(samples)]),
+        )
+        row = (
+            [_taps_part(image_filter, axis, geometry.dilation[axis], titles)] if has_kernel else []
+        )
+        rows.append([*row, part] if "result" in titles else row)
+
+    def plan(scale: float) -> Rows:
+        return [[part(scale) for part in row] for row in rows if row]
+
+    return compose(plan, title=title, facts=facts, unit="plots", least=_SMALLEST_SCALE)
+
+
+def _signal_box(scale: float) -> Box:
+    return scale * _SIGNAL_WIDTH, scale * _PLOT_HEIGHT
+
+
+def _kernel_box(scale: float) -> Box:
+    return scale * _KERNEL_WIDTH, scale * _PLOT_HEIGHT
+
+
+def _inches(axes: Axes) -> float:
+    """Return the width of axes."""
+    return float(axes.bbox.width / axes.figure.dpi)
+
+
+def _draw_signal(axes: Axes, original: NDArray[np.generic], padding: SignalPadding) -> None:
+    _draw_padded(axes, original, padding, _inches(axes))
+    _apply_options(axes)
+
+
+def _draw_result(
+    axes: Axes, filtered: Filtered, limits: tuple[float, float], geometry: Geometry, axis: int
+) -> None:
+    samples = signal_samples(filtered.image.pixels)
+    exact = filtered.image.pixels.reshape(samples.shape)
+    span = (limits[1] - limits[0]) / geometry.stride[axis]  # places on the axis
+    inches = _inches(axes) * len(samples) / max(span, len(samples))
+    draw_samples(axes, range(len(samples)), samples, inches=inches, exact=exact)
+    align_result(axes, limits, geometry, axis, inches=_inches(axes))
+    _apply_options(axes)
+
+
+def _apply_options(axes: Axes) -> None:
+    """Apply the options --limits and --no-axes."""
+    options = figure_options()
+    if options.limits is not None:
+        axes.set_ylim(*options.limits)
+    if not options.axes:
+        axes.set(xticks=[], yticks=[])
+
+
+def _taps_part(
+    image_filter: Filter, axis: int, dilation: int, titles: Mapping[str, str]
+) -> Callable[[float], Part]:
+    """Return one kernel along the signal as stems, ``dilation`` apart; others as heat maps."""
+    kernels, operation = image_filter.kernels, image_filter.conv.operation
+    taps = signal_taps(kernels[0].matrix, axis, operation) if len(kernels) == 1 else None
+    own = kernel_title(kernels[0]) if len(kernels) == 1 else f"{len(kernels)} kernels"
+    title = titles.get("kernel") or own
+    caption = "flipped by convolve" if operation == "convolve" and not titles.get("kernel") else ""
+    if taps is None:
+        group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)
+        return kernel_part(group, _KERNEL_WIDTH, title=title, caption=caption)
+    places = dilation * np.arange(len(taps))
+
+    def draw(axes: Axes) -> None:
+        draw_samples(axes, places, taps, inches=_inches(axes) * len(taps) / (places[-1] + 1))
+        set_sample_ticks(axes, -0.5, places[-1] + 0.5, _inches(axes))
+        if not figure_options().axes:
+            axes.set(xticks=[], yticks=[])
+
+    return plot_part(draw, _kernel_box, title=title, caption=caption)
 
 
 def draw_padded_signal(
@@ -224,6 +320,25 @@ def draw_padded_signal(
     padding: SignalPadding,
     *,
     inches: float = SIGNAL_INCHES,
+) -> Samples:
+    """Draw a signal with its padding hatched and a title; return the padded samples, (n, C)."""
+    axes.set_title(wrap(f"signal, {padded_text(original, padding)}", inches, TITLE_POINTS))
+    return _draw_padded(axes, original, padding, inches)
+
+
+def padded_text(original: NDArray[np.generic], padding: SignalPadding) -> str:
+    """Return the number of samples of a signal, and what its padding is."""
+    text = count_text(signal_samples(original))
+    if padding.before or padding.after:
+        text += f"; {hatched_text((padding.before, padding.after), padding.border)}"
+    return text
+
+
+def _draw_padded(
+    axes: Axes,
+    original: NDArray[np.generic],
+    padding: SignalPadding,
+    inches: float,
 ) -> Samples:
     """Draw a signal with its padding hatched, and return the padded samples, (n, C)."""
     samples = signal_samples(original)
@@ -235,10 +350,6 @@ def draw_padded_signal(
         if low < high:
             hatch_samples(axes, low - 0.5, high - 0.5)
     set_sample_ticks(axes, places[0] - 0.5, places[-1] + 0.5, inches)
-    text = f"signal, {count_text(samples)}"
-    if padding.before or padding.after:
-        text += f"; {hatched_text((padding.before, padding.after), padding.border)}"
-    axes.set_title(wrap(text, inches, TITLE_POINTS))
     return padded
 
 
@@ -261,14 +372,21 @@ def draw_taps(
     return []
 
 
-def align_result(axes: Axes, limits: tuple[float, float], geometry: Geometry, axis: int) -> None:
+def align_result(
+    axes: Axes,
+    limits: tuple[float, float],
+    geometry: Geometry,
+    axis: int,
+    *,
+    inches: float = SIGNAL_INCHES,
+) -> None:
     """Scale a result's x axis so that each value stands below the middle of its window.
 
     ``limits`` are those of the padded signal's x axis.
     """
     middle = (geometry.extent[axis] - 1) / 2 - geometry.pads[2 * axis]
     low, high = ((limit - middle) / geometry.stride[axis] for limit in limits)
-    set_sample_ticks(axes, low, high, SIGNAL_INCHES)
+    set_sample_ticks(axes, low, high, inches)
     last = geometry.output_shape[axis] - 1
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= last])
     axes.set_xlim(low, high)

@@ -180,7 +180,7 @@ def check_cmap(name: str) -> None:
     if name not in colormaps:
         close = get_close_matches(name, list(colormaps), 3)
         advice = f"do you mean {' or '.join(close)}?" if close else "try gray, viridis or RdBu_r"
-        raise UsageError(f"--cmap: matplotlib has no colormap {name!r}; {advice}")
+        raise UsageError(f"cmap: matplotlib has no colormap {name!r}; {advice}")
 
 
 def signed_colormap() -> Colormap:

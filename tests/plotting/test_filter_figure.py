@@ -400,6 +400,14 @@ def test_a_column_stands_upright():
     assert first.get_position().x0 == pytest.approx(second.get_position().x0)
 
 
+@pytest.mark.parametrize("width", [2.5, 3])
+def test_a_narrow_page_has_its_parts_one_below_the_other(width, legible):
+    figure = page_of("color", width=width)
+    legible(figure)
+    assert figure.get_figwidth() == width
+    assert len({round(axes.get_position().y0, 3) for axes in shown(figure)}) == 3
+
+
 def test_a_grid_shows_the_input_once():
     figure = page_of("five-rows", panels=("input", "result"), layout="grid")
     titles = [title_of(axes).split("\n")[0] for axes in shown(figure)]
@@ -423,7 +431,7 @@ def test_the_padded_input_is_hatched_and_numbered_as_the_input():
     ("options", "problem"),
     [
         ({"panels": ("products",)}, "explain --at"),
-        ({"titles": ("one",)}, "--titles needs 3"),
+        ({"titles": ("one",)}, "titles: 3 are needed"),
         ({"cmap": "grey-ish"}, "no colormap 'grey-ish'"),
     ],
 )

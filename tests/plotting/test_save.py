@@ -12,6 +12,7 @@ from matplotlib.backend_bases import FigureCanvasBase, FigureManagerBase
 from matplotlib.figure import Figure
 from PIL import Image
 
+import convcli
 from convcli.errors import ImageError, UsageError
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.heatmap import draw_kernel
@@ -213,3 +214,15 @@ def test_a_failing_window_gives_a_message_of_one_line(window_system, monkeypatch
     monkeypatch.setattr(FigureCanvas, "new_manager", fail)
     with pytest.raises(UsageError, match=r"\(cannot connect to the display\)"):
         show_figure([draw_kernel(KERNEL)])
+
+
+def test_a_figure_shows_and_saves_itself(tmp_path):
+    figure = convcli.plot([[1, 2], [3, 4]], [[1, -1]])
+    assert isinstance(figure, Figure)
+    assert figure._repr_png_().startswith(MAGIC[".png"])
+    figure.save(tmp_path / "f.svg")
+    assert (tmp_path / "f.svg").read_text().count("<text") > 10
+    with pytest.raises(ImageError, match="--overwrite"):
+        figure.save(tmp_path / "f.svg")
+    figure.save(tmp_path / "f.svg", overwrite=True)
+    assert convcli.plot("sobel-x", theme="slide").get_figwidth() == pytest.approx(40 / 3)

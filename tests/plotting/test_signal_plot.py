@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from convcli import explain
+from convcli.choices import THEMES
+from convcli.errors import UsageError
+from convcli.figure_options import FigureOptions
 from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
@@ -20,6 +23,7 @@ from convcli.plotting.signal_plot import (
     signal_samples,
     signal_taps,
 )
+from convcli.plotting.style import THEMES as STYLES
 from convcli.teaching.explain.figure import draw_explanation
 
 pytestmark = pytest.mark.slow
@@ -77,7 +81,7 @@ def test_nothing_is_cut_or_overlaps(drawn, name, legible):
 
 
 def test_signal_result_and_kernel_have_their_numbers(drawn):
-    signal, result, kernel = drawn("short").axes
+    signal, kernel, result = drawn("short").axes
     padded = np.pad(SHORT[0], 1, "edge")
     assert numbers(signal) == [str(n) for n in padded]
     assert numbers(result) == [str(n) for n in np.convolve(padded, [1, 2, 1], "valid")]
@@ -85,13 +89,13 @@ def test_signal_result_and_kernel_have_their_numbers(drawn):
 
 
 def test_a_convolved_kernel_is_shown_flipped():
-    *_, kernel = draw(SHORT, [result_of(SHORT, [[1, 2, 3]], operation="convolve")]).axes
-    assert numbers(kernel) == ["3", "2", "1"]
-    assert "flipped" in kernel.get_title()
+    figure = draw(SHORT, [result_of(SHORT, [[1, 2, 3]], operation="convolve")])
+    assert numbers(figure.axes[1]) == ["3", "2", "1"]
+    assert "flipped by convolve" in [text.get_text() for text in figure.texts]
 
 
 def test_long_signals_are_lines_without_numbers(drawn):
-    signal, result, _ = drawn("long").axes
+    signal, _, result = drawn("long").axes
     for axes in (signal, result):
         assert not axes.texts
         line = max(axes.lines, key=lambda line: len(line.get_xdata()))
@@ -112,7 +116,7 @@ def test_exactly_the_padding_is_hatched(drawn):
 
 @pytest.mark.parametrize("name", ["short", "column", "holes", "several"])
 def test_a_result_stands_below_the_middle_of_its_window(drawn, name):
-    signal, result = drawn(name).axes[:2]
+    signal, _, result = drawn(name).axes[:3]
     image_filter, _ = FIGURES[name][1][0]
     axis = 0 if name == "column" else 1
     stride = image_filter.conv.stride
@@ -133,7 +137,38 @@ def test_a_result_stands_below_the_middle_of_its_window(drawn, name):
 
 def test_the_title_gives_padding_and_border():
     figure = draw(SHORT, [result_of(SHORT, [[1, 2, 3, 4]], padding="full", border="reflect")])
-    assert figure.axes[0].get_title() == "signal, 10 samples; hatched: padding 3 (reflect)"
+    words = [text.get_text() for text in figure.texts]
+    assert "10 samples; hatched: padding 3 (reflect)" in words
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", ["short", "long", "2-d", "several", "color"])
+def test_every_theme_keeps_its_page_and_its_text(name, theme, legible, text_sizes):
+    pixels, results = FIGURES[name]
+    figure = draw_filtering(as_image(pixels), results, options=FigureOptions(theme=theme))
+    legible(figure)
+    assert min(text_sizes(figure)) >= STYLES[theme].text
+    width, height = figure.get_size_inches()
+    assert width <= STYLES[theme].width + 1e-6
+    assert height <= STYLES[theme].height + 1e-6
+
+
+def test_panels_and_titles_of_a_signal():
+    options = FigureOptions(
+        panels=("input", "result"), titles=("f", "f * g"), axes=False, limits=(-1, 30)
+    )
+    figure = draw_filtering(as_image(SHORT), [result_of(SHORT, [[1, 2, 1]])], options=options)
+    signal, result = figure.axes
+    assert [text.get_text() for text in figure.texts][-2:] == ["f", "f * g"]
+    assert signal.get_ylim() == result.get_ylim() == (-1, 30)
+    assert list(signal.get_xticks()) == []
+
+
+def test_a_layout_of_a_signal_is_refused():
+    with pytest.raises(UsageError, match="layout arranges images"):
+        draw_filtering(
+            as_image(SHORT), [result_of(SHORT, [[1]])], options=FigureOptions(layout="grid")
+        )
 
 
 def test_images_and_mixed_results_are_not_signals():

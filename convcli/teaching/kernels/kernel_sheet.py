@@ -28,6 +28,7 @@ from convcli.plotting.heatmap import (
 )
 from convcli.plotting.labels import bar_number, format_short
 from convcli.plotting.page import Part, Rows, compose, plot_part
+from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import (
     Box,
     fit_box,
@@ -49,7 +50,8 @@ _MOST_MAPS = 16  # more kernels or channels are drawn as one sheet
 _WEIGHTS, _SIDE, _FAMILY = 3.6, 2.7, 7.0  # inches; longer sides
 _CURVE_HEIGHT = 0.72  # of a curve's width
 _LINE_WIDTH = 8.0  # of the curve of a kernel of one row or column
-_ACROSS, _MOST_PARTS = 4, 3  # parts in a row; on a page of fixed size
+_COLUMN_WIDTH = 2.9  # of a part with its text, at least
+_ACROSS, _MOST_PARTS = 4, 3  # parts in a row at most; on a page of fixed size
 
 _MIN_CONTOURED = 9  # rows and columns of a kernel with contours
 _MAX_ROUGHNESS = 1.7  # of a kernel with contours: a difference of Gaussians is below, a line above
@@ -66,7 +68,7 @@ _CURVES = (  # of gains: style, color and width; the wider lie below, so that eq
 
 def draw_kernel_sheet(
     kernels: KernelSet, *, frequency: bool = False, options: FigureOptions | None = None
-) -> Figure:
+) -> NotebookFigure:
     """Draw the kernels of a SPEC, whose weights share one color scale.
 
     One kernel has its weights; one bright pixel, filtered by it, by both operations where these
@@ -106,7 +108,8 @@ def draw_kernel_sheet(
             parts, left_out = list(named.values()), []
             if theme().is_fixed:  # few and large parts
                 parts, left_out = parts[:_MOST_PARTS], list(named)[_MOST_PARTS:]
-            across = math.ceil(len(parts) / math.ceil(len(parts) / _ACROSS))
+            most = max(1, min(_ACROSS, int(theme().width / _COLUMN_WIDTH)))
+            across = math.ceil(len(parts) / math.ceil(len(parts) / most))
             rows = [parts[start : start + across] for start in range(0, len(parts), across)]
             facts = f"left out: {', '.join(left_out)}" if left_out else ""
 

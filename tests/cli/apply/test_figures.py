@@ -130,7 +130,7 @@ def test_an_unknown_panel_lists_them(apply, gray):
 def test_an_unknown_colormap_is_refused_before_anything_is_read(apply):
     ran = apply("-k", "blur", "missing.png", "--plot", "p.png", "--cmap", "virids")
     assert ran.code == 2
-    assert "--cmap: matplotlib has no colormap 'virids'; do you mean viridis" in ran.err
+    assert "cmap: matplotlib has no colormap 'virids'; do you mean viridis" in ran.err
 
 
 def test_width_and_dpi_give_the_pixels(apply, gray):
