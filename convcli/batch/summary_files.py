@@ -38,7 +38,9 @@ def write_summary(
 
     if summary.kind == "grid":
         scale = options.outputs.scale or "common"
-        figure = draw_results(results, title=base_name(name), scale=scale)
+        figure = draw_results(
+            image, results, title=base_name(name), scale=scale, options=options.figure
+        )
     else:
         figure = draw_figure(name, image, results, options.figure)
     save_figure(figure, Path(summary.path), overwrite=options.writing.overwrite)

@@ -22,6 +22,7 @@ from convcli.cli.options import (
     SCALE,
     MessageOptions,
     check_figure_options,
+    check_sheet_panels,
     conv_options,
     figure_option,
     input_option,
@@ -241,6 +242,8 @@ def apply(
     kernel_args, reading = kernel_args.sampled(reading, inputs)
     draws = bool(outputs.plot or outputs.grid or outputs.show)
     check_figure_options(figure, is_drawn=draws, advice="--plot FILE")
+    if outputs.grid and not (outputs.plot or outputs.show):
+        check_sheet_panels(figure.panels)
     counted = messages.verbose or messages.json or draws
     filters = kernel_args.filters(conv, counted=counted)
     if search.matrix is not None:

@@ -13,19 +13,24 @@ from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, one_input, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, compare_kernel_options
 from convcli.cli.options import (
+    DIGITS,
     MATRIX,
     MAX_MEMORY,
     OVERWRITE,
     SCALE,
     as_conv_options,
+    check_figure_options,
+    check_sheet_panels,
     comparison_option,
     conv_values,
     message_option,
     output_file_option,
+    panel_options,
     read_one_options,
 )
 from convcli.cli.types import InputType, PaddingType, PairType, WordType, completion_items
 from convcli.errors import GeometryError, prefix_errors
+from convcli.figure_options import FigureOptions
 from convcli.images.options import ReadOptions
 from convcli.signals import named_after
 
@@ -58,11 +63,13 @@ class Variation(NamedTuple):
         vary: a name in :data:`VARIED`, or ``kernel``.
         values: the texts of --values, kernels if they vary; empty for the default.
         conv: the values of the conv options.
+        specs: the kernels as they were typed, if these vary.
     """
 
     vary: str
     values: tuple[str, ...]
     conv: dict[str, Any]
+    specs: tuple[str, ...] = ()
 
     def filters(self, kernel_args: KernelArgs) -> tuple[Filter, ...]:
         """Return the filters to compare if the kernel varies, else the one filter that is varied.
@@ -97,7 +104,13 @@ class Variation(NamedTuple):
         from convcli.teaching.compare.comparison import Choice
 
         if self.vary == "kernel":
-            return [Choice(option.label, option.label, option) for option in filters]
+            names = [option.label for option in filters]
+            if len(set(self.specs)) == len(names):
+                names = list(self.specs)
+            return [
+                Choice(option.label, name, option)
+                for option, name in zip(filters, names, strict=True)
+            ]
         kind, _ = VARIED[self.vary]
         texts = self.values or self._default_values(filters[0], image)
         values = [kind.convert(text, None, None) for text in texts]
@@ -117,14 +130,31 @@ class Variation(NamedTuple):
     def _default_values(self, base: Filter, image: ImageData) -> tuple[str, ...]:
         """Return all values of the option, except those that have no meaning for this image."""
         _, values = VARIED[self.vary]
-        without: set[str] = set()
-        if self.vary == "border" and self.conv["fill"] is None:
-            without = {"constant"}  # without a fill it equals zero
-        if self.vary == "range" and image.max_value is None:
-            without = {"offset"}
-        if self.vary == "range" and base.combine == "direction":
-            without = {"abs", "offset", "raw"} | ({"clip"} if image.max_value is None else set())
+        without = self._left_out(base, image)
         return tuple(value for value in values if value not in without)
+
+    def left_out(self, base: Filter, image: ImageData) -> str:
+        """Return which of the values that are tried by default have no meaning, and why."""
+        without = {} if self.values else self._left_out(base, image)
+        reasons: dict[str, list[str]] = {}
+        for value, reason in without.items():
+            reasons.setdefault(reason, []).append(value)
+        return ", ".join(
+            f"without {' and '.join(names)}, which {reason}" for reason, names in reasons.items()
+        )
+
+    def _left_out(self, base: Filter, image: ImageData) -> dict[str, str]:
+        """Return the values that have no meaning for this image, with the reasons."""
+        if self.vary == "border" and self.conv["fill"] is None:
+            return {"constant": "needs --fill"}  # without a fill it equals zero
+        if self.vary != "range":
+            return {}
+        without = {} if image.max_value is not None else {"offset": "needs pixels"}
+        if base.combine == "direction":
+            without |= dict.fromkeys(("abs", "offset", "raw"), "is not for colors")
+            if image.max_value is None:
+                without["clip"] = "needs pixels"
+        return without
 
 
 def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Variation:
@@ -183,6 +213,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     "--diff", is_flag=True, help="Add a map of each result's difference from the first."
 )
 @SCALE
+@panel_options("result", others=("input", "kernel"))
 @message_option(
     "--json", is_flag=True, help="Print a JSON line for each result; draw only if -o is given."
 )
@@ -191,6 +222,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     help="File of the figure; the default is in the current folder.",
 )
 @OVERWRITE
+@DIGITS
 @MATRIX
 @MAX_MEMORY
 @click.argument("source", metavar="INPUT", type=InputType(), required=False)
@@ -204,6 +236,8 @@ def compare(
     reading: ReadOptions,
     diff: bool,
     scale: Scale | None,
+    figure: FigureOptions,
+    digits: int | None,
     json: bool,
     output: str | None,
     overwrite: bool,
@@ -221,12 +255,15 @@ def compare(
     from convcli.filtering import filter_bytes
     from convcli.teaching.compare.comparison import compare_choices
 
+    check_sheet_panels(figure.panels)
     source = one_input(source, matrix)
     check_stdin((*kernel_args.kernel, *(values or "").split()), source)
     file = output if json else output or _default_name(source, vary)
+    check_figure_options(figure, is_drawn=file is not None, advice="-o FILE")
     check_outputs(None, file, overwrite=overwrite)
     variation = read_variation(vary, values, conv)
     varied = variation.values if vary == "kernel" else ()
+    variation = variation._replace(specs=kernel_args.kernel + varied)
     kernel_args, reading = kernel_args.sampled(reading, [source], varied)
     filters = variation.filters(kernel_args)
     check_memory = memory_check(max_memory)
@@ -242,10 +279,17 @@ def compare(
     if file is not None:
         from convcli.teaching.compare.figure import draw_comparison
 
-        title = base_name(name) + (f": {filters[0].label}" if vary != "kernel" else "")
-        original = image if diff else None
-        figure = draw_comparison(compared, title=title, scale=scale or "common", original=original)
-        write_figure(figure, file, overwrite=overwrite, quiet=json)
+        drawn = draw_comparison(
+            image,
+            compared,
+            title=base_name(name)
+            + (f": {' and '.join(variation.specs)}" if vary != "kernel" else ""),
+            left_out=variation.left_out(filters[0], image) if vary != "kernel" else "",
+            scale=scale or "common",
+            diff=diff,
+            options=figure._replace(digits=digits),
+        )
+        write_figure(drawn, file, overwrite=overwrite, quiet=json)
     if json:
         _print_json(compared, source, vary, file)
     else:

@@ -44,11 +44,31 @@ def kernels() -> None:
     """List the named kernels, or show one."""
 
 
+def _groups() -> list[str]:
+    """Return the groups of kernels that are drawn; those over channels are not."""
+    from convcli.kernels.catalogue import groups
+
+    return [name for name in groups() if name != "color"]
+
+
+def _complete_group(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in _groups() if name.startswith(incomplete)]
+
+
+def _check_group(group: str) -> None:
+    """Raise UsageError, with all names, where the catalogue has no such group."""
+    if group not in _groups():
+        raise click.UsageError(
+            f"--group: {group!r} is no group; the groups are {', '.join(_groups())}"
+        )
+
+
 @kernels.command(
     "list",
     examples="""
     convcli kernels list
     convcli kernels list --plot kernels.png --on photo.jpg
+    convcli kernels list --plot gradient.png --group gradient
     """,
 )
 @message_option("--json", is_flag=True, help="Print a JSON array, one object per kernel.")
@@ -60,17 +80,33 @@ def kernels() -> None:
     show_default="a built-in one",
     help="The image for --plot, made gray and small; - is standard input.",
 )
+@figure_option(
+    "--group",
+    metavar="NAME",
+    shell_complete=_complete_group,
+    help="The group that --plot draws, such as gradient.",
+)
+@figure_options
 @OVERWRITE
 @MAX_MEMORY
 def list_kernels(
-    json: bool, plot: str | None, on: str | None, overwrite: bool, max_memory: int | float
+    json: bool,
+    plot: str | None,
+    on: str | None,
+    group: str | None,
+    figure: FigureOptions,
+    overwrite: bool,
+    max_memory: int | float,
 ) -> None:
     """List the named kernels by group.
 
-    With --plot, draw each kernel's result. A kernel with arguments uses its defaults; the kernels
-    of a family are combined into one result.
+    With --plot, draw each kernel's weights and result. A kernel with arguments uses its defaults;
+    the kernels of a family are combined into one result.
     """
+    check_figure_options(figure, is_drawn=plot is not None, advice="--plot FILE")
     if plot is None:
+        if group is not None:
+            raise click.UsageError("--group is the part of the catalogue that --plot draws")
         if on is not None:
             raise click.UsageError("--on is the image of --plot; give both")
         from convcli.kernels.catalogue import list_json, list_text
@@ -80,6 +116,8 @@ def list_kernels(
     if json:
         raise click.UsageError("--json prints, and --plot draws; choose one")
     check_outputs(None, plot, overwrite=overwrite)
+    if group is not None:
+        _check_group(group)
     from convcli.batch.memory import memory_check
     from convcli.teaching.kernels.catalogue_sheet import demo_image, draw_catalogue, reduce_image
 
@@ -87,7 +125,7 @@ def list_kernels(
         image = demo_image()
     else:
         image = reduce_image(*read_one(on, ReadOptions(), memory_check(max_memory)))
-    write_figure(draw_catalogue(image), plot, overwrite=overwrite)
+    write_figure(draw_catalogue(image, group, figure), plot, overwrite=overwrite)
 
 
 @kernels.command(

@@ -6,7 +6,7 @@ passes their values as ``conv=ConvOptions(...)``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from typing import Any, NamedTuple, cast
 
@@ -27,6 +27,7 @@ from convcli.choices import (
     SCALES,
     SUBSAMPLINGS,
     THEMES,
+    Panel,
 )
 from convcli.cli.command import Option
 from convcli.cli.types import (
@@ -416,6 +417,24 @@ def panel_options(*usual: str, others: tuple[str, ...] = ()) -> Decorator:
         help=f"What is drawn, of {', '.join((*usual, *others))}.",
     )
     return option_group("figure", FigureOptions, *_FIGURE, panels, *_LAYOUT)
+
+
+def check_sheet_panels(panels: Sequence[Panel] | None) -> None:
+    """Raise UsageError where --panels names what a contact sheet does not show."""
+    if panels is None:
+        return
+    elsewhere = {
+        "padded": "convcli apply --plot draws it",
+        "products": "convcli explain --at draws those of one window",
+    }
+    for panel in panels:
+        if panel in elsewhere:
+            raise click.UsageError(
+                f"--panels: the panels of a contact sheet are input, kernel and result, and not "
+                f"{panel}; {elsewhere[panel]}"
+            )
+    if "result" not in panels:
+        raise click.UsageError("--panels: a contact sheet shows results; add result")
 
 
 def check_figure_options(figure: FigureOptions, *, is_drawn: bool, advice: str) -> None:

@@ -1,114 +1,94 @@
-"""A contact sheet: many images or feature maps as tiles in a grid, each with its name."""
+"""A contact sheet: many images, feature maps or signals as tiles in a grid, each with its name."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from convcli.choices import Scale
 from convcli.errors import UsageError
-from convcli.geometry import Pair, size_text
-from convcli.plotting.axes import (
-    BAR_THICKNESS,
-    MAX_TICKED,
-    WIDE,
-    DrawnImage,
-    add_axes,
-    add_colorbar,
-    set_ticks,
-    write_numbers,
-)
-from convcli.plotting.heatmap import arrangement
+from convcli.figure_options import FigureOptions
+from convcli.geometry import conv_geometry, size_text
+from convcli.plotting.axes import NUMBER_LINE, NUMBER_SHARE, WIDE, DrawnImage, widest_text
+from convcli.plotting.heatmap import arrangement, kernel_heatmaps, kernel_part
 from convcli.plotting.image_panel import (
+    Bar,
     ImagePanel,
-    bar_colors,
-    bar_ticks,
+    boxed_image,
     common_range,
-    display_notes,
-    draw_pixels,
+    number_notes,
+    value_bar,
 )
-from convcli.plotting.labels import bar_number, line_count, result_title, text_width, wrap
-from convcli.plotting.style import (
-    HEADING_POINTS,
-    TICK_POINTS,
-    TITLE_POINTS,
-    Box,
-    fit_box,
-    style_context,
-)
+from convcli.plotting.labels import conv_facts, result_title, text_width
+from convcli.plotting.page import Part, Plan, Rows, beside, blank, compose, flow
+from convcli.plotting.sheet_tile import SheetTile
+from convcli.plotting.signal_plot import are_signals, signal_axis
+from convcli.plotting.signal_sheet import signal_plan
+from convcli.plotting.style import THINNEST, Box, figure_options, fit_box, style_context, theme
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
+    from convcli.images.image import ImageData
 
-MAX_CAPTIONED = 16  # more tiles have no room for captions
-_MAX_TICKED_TILES = 16  # more tiles have no numbered rows and columns
+MAX_CAPTIONED = (
+    16  # more tiles have no captions, no numbered rows and columns, no bars of their own
+)
 
 # All in inches.
-_GAP, _EDGE = 0.14, 0.15  # between tiles, around the page
-_LONGEST_PAGE, _MIN_WIDTH = 14.0, 3.0
-_LONGEST_TILE, _SHORTEST_TILE = 5.0, 0.9  # longer side of a tile
+_LONGEST_TILE, _SHORTEST_TILE = 5.0, 0.8  # longer side of a tile
+_AROUND = 0.6  # what stands beside a tile
 _LARGEST_CELL = 0.6
-_TITLE_PAD = 0.08  # between a title and its tile
-_HEADING_LINE = HEADING_POINTS * 1.3 / 72
-_GROUP_HEADING = 0.3  # height of a group's name and the space above it
-_TICK, _TICK_LABEL = 0.12, 0.12  # a tick with its gap; height of its label
-_BAR_LABEL, _BAR_GAP, _BAR_BELOW = 0.2, 0.08, 0.55  # label; gap to the tile; bar below with ticks
-_SHORTEST_BAR, _LONGEST_BAR = 1.2, 4.0  # of a bar that tiles share
-
-
-class SheetTile(NamedTuple):
-    """One image of a sheet.
-
-    Attributes:
-        title: the line above it, such as the kernel's name.
-        pixels: (H, W) gray or plain numbers, or (H, W, 3) RGB; None leaves the place empty.
-        max_value: the pixel value that is white, or None for plain numbers.
-        caption: more lines under the title.
-        unit: the label of its color bar.
-        centered: center the colors of plain numbers on zero even where none is negative.
-        group: consecutive tiles of one group start a new row, under the group's name.
-    """
-
-    title: str
-    pixels: NDArray[Any] | None
-    max_value: int | None
-    caption: str = ""
-    unit: str = "value"
-    centered: bool = False
-    group: str = ""
+_COMPACT_TILE = 0.95
+_KERNEL_SHARE, _COMPACT_KERNEL_SHARE = 0.45, 0.72  # of the longer side of a tile, for its kernel
+_SHRINK_STEP, _LEAST_SHRINK = 0.94, 0.4  # so that all columns fit the page
+_CORNER_COLOR = "tab:orange"
+_NO_NUMBERS = "numbers are left out where they do not fit"
+_NO_TICKS = "rows and columns are not numbered"
+_NO_CAPTIONS = "sizes and extremes are left out"
 
 
 def draw_sheet(
     tiles: Sequence[SheetTile],
     *,
     title: str = "",
-    columns: int | None = None,
+    facts: str = "",
     scale: Scale = "own",
-    box: float | None = None,
+    unit: str = "results",
+    together: int = 1,
+    is_compact: bool = False,
+    options: FigureOptions | None = None,
 ) -> Figure:
-    """Draw a grid of tiles in boxes of equal size, each image in its true shape.
+    """Draw a grid of tiles, each image in its true shape.
 
-    Images run from black (0) to white, with one color bar for all gray ones. Plain numbers run
-    from the least to the greatest or, where some are negative, from blue through white (0) to
-    red: each tile on its own, with a bar beside it, or all tiles of one unit together. Small
-    matrices have their numbers in the cells if these are legible.
+    Images run from black (0) to white. Plain numbers run from the least to the greatest or, where
+    some are negative, from blue through white (0) to red: each tile on its own, or all tiles of
+    one unit together. Tiles that share a scale have one bar, at the end of the first row with such
+    a tile. Small matrices have their numbers in the cells, all of them or none. Signals of one row
+    or one column are stems or lines below each other.
+
+    Where a page is full, these are left out in turn, and a line says so: the numbers in cells, the
+    numbers of rows and columns, the captions, and tiles.
 
     Args:
         tiles: at least one, of any shapes and kinds.
         title: a heading.
-        columns: tiles side by side; None for about as many as rows.
+        facts: a line below the heading.
         scale: ``own`` or ``common`` colors for plain numbers.
-        box: the longer side of a tile in inches; None for the largest that keeps the page small.
+        unit: what tiles are called where some are left out.
+        together: how many neighbors stand in one row.
+        is_compact: whether tiles are small, with captions and with nothing around them.
+        options: how the figure looks.
 
     Raises:
-        UsageError: there are no tiles, or an image has neither 1 nor 3 channels.
+        UsageError: there are no tiles, an image has neither 1 nor 3 channels, or the options have
+            more or fewer titles than there are tiles.
 
     >>> import numpy as np
     >>> figure = draw_sheet([SheetTile("ramp", np.array([[0, 128, 255]]), 255)])
@@ -117,101 +97,147 @@ def draw_sheet(
     """
     if not tiles:
         raise UsageError("a sheet needs at least one tile")
-    with style_context():
-        return _draw(_plan_sheet(tiles, columns, common=scale == "common", longest=box), title)
+    options = options or FigureOptions()
+    shown = [tile.pixels for tile in tiles if tile.pixels is not None]
+    with style_context(options):
+        tiles = _with_titles(tiles, options.titles)
+        is_common = scale == "common"
+        if _are_signals(shown):
+            plan = signal_plan(tiles, together, common=is_common)
+            return compose(plan, title=title, facts=facts, unit=unit, by_part=True)
+        (first, _), *simpler = _image_plans(
+            tiles, together, common=is_common, is_compact=is_compact
+        )
+        return compose(first, title=title, facts=facts, unit=unit, by_part=True, simpler=simpler)
+
+
+def _are_signals(images: Sequence[NDArray[Any]]) -> bool:
+    """Return whether all are signals along one axis, some perhaps of one sample."""
+    several = [pixels for pixels in images if pixels.shape[:2] != (1, 1)]
+    return bool(several) and are_signals(several)
 
 
 def draw_results(
-    results: Sequence[tuple[Filter, Filtered]], *, title: str = "", scale: Scale = "common"
+    image: ImageData,
+    results: Sequence[tuple[Filter, Filtered]],
+    *,
+    title: str = "",
+    scale: Scale = "common",
+    options: FigureOptions | None = None,
 ) -> Figure:
     """Draw the results of filtering one image as a contact sheet; see `draw_sheet`.
 
     Raises:
         UsageError: there are no results, or one has neither 1 nor 3 channels.
     """
-    captioned = len(results) <= MAX_CAPTIONED
+    options = options or FigureOptions()
     tiles = [
-        result_tile(image_filter.label, image_filter, filtered, scale, captioned=captioned)
+        result_tile(image_filter.label, image_filter, filtered, scale, image, options)
         for image_filter, filtered in results
     ]
-    return draw_sheet(tiles, title=title, scale=scale)
+    tiles = input_tile(image, options) + tiles
+    facts = ", ".join(conv_facts(results[0][0])) if results else ""
+    return draw_sheet(tiles, title=title, facts=facts, scale=scale, options=options)
+
+
+def input_tile(image: ImageData, options: FigureOptions) -> list[SheetTile]:
+    """Return the input as a tile, or no tile, as the option ``panels`` says."""
+    if "input" not in (options.panels or ()):
+        return []
+    return [SheetTile("input", image.pixels, image.max_value, size_text(image.shape))]
 
 
 def result_tile(
-    title: str, image_filter: Filter, filtered: Filtered, scale: Scale, *, captioned: bool = True
+    title: str,
+    image_filter: Filter,
+    filtered: Filtered,
+    scale: Scale,
+    image: ImageData,
+    options: FigureOptions,
 ) -> SheetTile:
     """Return a result as a tile; its caption gives size, extremes and the share clipped.
 
     With the scale ``own``, the colors of a gray image run from its least to its greatest value.
+    A sample of a signal stands below the middle of its window.
     """
-    image = filtered.image
-    is_stretched = scale == "own" and image.channels == 1
-    caption = result_title(image_filter, filtered, [size_text(image.shape)]) if captioned else ""
-    return SheetTile(title, image.pixels, None if is_stretched else image.max_value, caption)
+    result = filtered.image
+    is_own = scale == "own" and result.channels == 1
+    with_kernel = "kernel" in (options.panels or ())
+    is_mapped = filtered.stats.ends not in (None, (0, result.max_value))
+    start, step = _sample_places(image, image_filter)
+    return SheetTile(
+        title,
+        result.pixels,
+        None if is_own else result.max_value,
+        result_title(image_filter, filtered, [size_text(result.shape)]),
+        unit="value" if result.max_value is None else "pixel",
+        mapped=filtered.stats.ends if is_mapped and not is_own else None,
+        kernels=kernel_heatmaps(image_filter.kernels, most=9) if with_kernel else None,
+        start=start,
+        step=step,
+    )
 
 
-@dataclass(frozen=True, eq=False)
-class _Colors:
-    """The colors of one tile, or of several that share a color bar."""
+def _sample_places(image: ImageData, image_filter: Filter) -> tuple[float, float]:
+    """Return the middle of the first window along a signal, and the step to the next."""
+    axis = signal_axis(image.pixels)
+    if axis is None:
+        return 0.0, 1.0
+    conv = image_filter.conv
+    rules = conv.padding, conv.stride, conv.dilation, conv.operation
+    geometry = conv_geometry(image.shape, image_filter.kernels[0].shape, *rules)
+    middle = (geometry.extent[axis] - 1) / 2 - geometry.pads[2 * axis]
+    return middle, float(geometry.stride[axis])
 
-    panel: ImagePanel  # one of the tiles
+
+def _with_titles(tiles: Sequence[SheetTile], titles: Sequence[str] | None) -> list[SheetTile]:
+    """Return tiles with the user's titles, if there are any."""
+    if titles is None:
+        return list(tiles)
+    if len(titles) != len(tiles):
+        raise UsageError(f"--titles needs {len(tiles)}: one for each tile; {len(titles)} are given")
+    return [
+        tile._replace(title=title, caption="") for tile, title in zip(tiles, titles, strict=True)
+    ]
+
+
+class _Colors(NamedTuple):
+    """The ends of the colors of a tile, and its color bar."""
+
     ends: tuple[float, float]
-    unit: str
-    shared: bool
-
-    def ticks(self, inches: float, *, below: bool) -> list[float]:
-        """Return as many ticks as fit a bar of this length."""
-        for most in (5, 4, 3, 2, 1):
-            ticks = bar_ticks(self.panel, self.ends, most)
-            widths = [text_width(bar_number(tick), TICK_POINTS) for tick in ticks]
-            needed = sum(widths) + len(ticks) * 0.08 if below else len(ticks) * 0.14
-            if needed <= inches:
-                break
-        return ticks
-
-    def bar_width(self, *, labeled: bool) -> float:
-        """Return the inches that a bar beside a tile takes, with its ticks and label."""
-        ticks = bar_ticks(self.panel, self.ends)
-        widest = max(text_width(bar_number(tick), TICK_POINTS) for tick in ticks)
-        return _BAR_GAP + BAR_THICKNESS + _TICK + widest + _BAR_LABEL * labeled
+    bar: Bar | None
 
 
-class _PlacedTile(NamedTuple):
-    """A tile with its wrapped title, at inches from the left and the top of the grid."""
+def _choose_colors(
+    tiles: Sequence[SheetTile], panels: Sequence[ImagePanel], *, common: bool
+) -> tuple[list[_Colors], list[object]]:
+    """Return the colors of each tile, and what stands for the scale that it shares.
 
-    is_empty: bool
-    panel: ImagePanel
-    colors: _Colors
-    title: str
-    box: Box
-    left: float
-    top: float
-
-
-class _Sheet(NamedTuple):
-    """A planned sheet; lengths are inches.
-
-    Attributes:
-        tiles: in their places.
-        headings: the names of groups, with their distances from the top of the grid.
-        bars: the colors whose bars stand at the right of all tiles.
-        size: width and height of the grid, without these bars.
-        points: font size of the titles.
-        ticked: whether rows and columns are numbered.
+    A tile with a scale of its own shares None.
     """
+    keys: list[object] = []
+    sharing: dict[object, list[ImagePanel]] = {}
+    for n, (tile, panel) in enumerate(zip(tiles, panels, strict=True)):
+        unit = "pixel" if panel.max_value is not None else tile.unit
+        kind = panel.max_value, panel.pixels.ndim, unit, tile.centered
+        shares = tile.mapped is None and (common or panel.max_value is not None)
+        keys.append(kind if shares else n)
+        sharing.setdefault(keys[-1], []).append(panel)
+    colors: dict[object, _Colors] = {}
+    for key, tile, panel in zip(keys, tiles, panels, strict=True):
+        if key not in colors:
+            ends = common_range(sharing[key])
+            is_zero = tile.centered and not any(other.pixels.any() for other in sharing[key])
+            bar = value_bar(panel, ends, unit=tile.unit, mapped=tile.mapped)
+            bar = None if is_zero else bar
+            colors[key] = _Colors(ends, bar)
+    return [colors[key] for key in keys], [None if isinstance(key, int) else key for key in keys]
 
-    tiles: list[_PlacedTile]
-    headings: list[tuple[str, float]]
-    bars: list[_Colors]
-    size: Box
-    points: float
-    ticked: bool
 
-
-def _plan_sheet(
-    tiles: Sequence[SheetTile], columns: int | None, *, common: bool, longest: float | None
-) -> _Sheet:
-    """Choose the place, the size and the colors of every tile."""
+def _image_plans(
+    tiles: Sequence[SheetTile], together: int, *, common: bool, is_compact: bool
+) -> list[tuple[Plan, str]]:
+    """Return plans of a sheet of images with less and less detail, and what each lacks."""
     white = np.full((1, 1, 3), 255, np.uint8)  # an empty tile counts as this, which has no bar
     panels = [
         ImagePanel(white, 255)
@@ -219,144 +245,161 @@ def _plan_sheet(
         else ImagePanel(tile.pixels, tile.max_value, tile.centered)
         for tile in tiles
     ]
-    colors = _choose_colors(tiles, panels, common=common)
-    across = min(columns or _columns(panels), len(tiles))
-    ticked = len(tiles) <= _MAX_TICKED_TILES
-    digits = "0" * max(len(str(panel.shape[0])) for panel in panels)
-    left = _GAP + (_TICK + text_width(digits, TICK_POINTS)) * ticked
-    own_bars = [scale.bar_width(labeled=ticked) for scale in colors if not scale.shared]
-    right = _GAP + max(own_bars, default=0.0)
-    rows = list(_rows(tiles, across))
-    if longest is None:  # as long as the page allows
-        by_width = _LONGEST_PAGE / across - left - right
-        by_height = 1.5 * _LONGEST_PAGE / len(rows) - 0.6
-        longest = max(min(by_width, by_height, _LONGEST_TILE), _SHORTEST_TILE)
-    cells = [_LARGEST_CELL if max(panel.shape) <= MAX_TICKED else math.inf for panel in panels]
-    boxes = [
-        fit_box(panel.shape, longest, cell=cell) for panel, cell in zip(panels, cells, strict=True)
-    ]
-    width = max(*(box[0] for box in boxes), _SHORTEST_TILE)
-    points = TITLE_POINTS if across <= 4 else TICK_POINTS
-    title_width = width + 2 * min(left, right) - _GAP
-    titles = []
-    for tile, panel, box in zip(tiles, panels, boxes, strict=True):
-        lines = [tile.title, tile.caption, *display_notes([panel], box)]
-        titles.append(wrap("\n".join(filter(None, lines)), title_width, points))
-    below = _space_below(colors, boxes, ticked=ticked)
-    pitch = left + width + right
-    placed: list[_PlacedTile] = []
-    headings: list[tuple[str, float]] = []
-    top = 0.0
-    for group, row in rows:
-        if group:
-            headings.append((group, top))
-            top += _GROUP_HEADING
-        top += max(line_count(titles[n]) for n in row) * points * 1.4 / 72 + _TITLE_PAD
-        for place, n in enumerate(row):
-            start = place * pitch + left + (width - boxes[n][0]) / 2
-            is_empty = tiles[n].pixels is None
-            placed.append(
-                _PlacedTile(is_empty, panels[n], colors[n], titles[n], boxes[n], start, top)
-            )
-        top += max(boxes[n][1] for n in row) + below
-    shared = dict.fromkeys(scale for scale in colors if scale.shared)
-    bars = [scale for scale in shared if scale.panel.pixels.ndim == 2 or not scale.panel.max_value]
-    return _Sheet(placed, headings, bars, (across * pitch, top), points, ticked)
+    colors, shared = _choose_colors(tiles, panels, common=common)
+    notes = ["\n".join(number_notes([panel])) for panel in panels]
+    is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
+    images = [panel for panel, tile in zip(panels, tiles, strict=True) if tile.pixels is not None]
+    grids = images if all(panel.numbered for panel in images) else []
+    widest = widest_text([text for panel in grids for text in panel.texts()])
+    points = theme().number * 1.001
+    number_cell = max(widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+    most = _most_across(panels, len(tiles))
+    kernel_share = _COMPACT_KERNEL_SHARE if is_compact else _KERNEL_SHARE
+    details = kernel_share * any(tile.kernels for tile in tiles)
+    details += any(tile.corner for tile in tiles)
+    by_width = (theme().width / arrangement(len(tiles))[1] - _AROUND) / (1 + details)
+    longest = max(min(by_width, _LONGEST_TILE), _SHORTEST_TILE)
+    longest = _COMPACT_TILE if is_compact else longest
+
+    def boxes(scale: float, *, numbers: bool) -> list[Box]:
+        side = max(longest * scale, _SHORTEST_TILE)
+        if not grids:
+            return [fit_box(panel.shape, side, thinnest=THINNEST) for panel in panels]
+        cell = min(side / max(max(panel.shape) for panel in grids), _LARGEST_CELL * max(scale, 1))
+        cell = max(cell, number_cell * numbers)
+        return [(panel.shape[1] * cell, panel.shape[0] * cell) for panel in panels]
+
+    def plan(scale: float, *, numbers: bool, ticks: bool, captions: bool) -> Rows:
+        parts = []
+        for tile, panel, scheme, key, note, box in zip(
+            tiles, panels, colors, shared, notes, boxes(scale, numbers=numbers), strict=True
+        ):
+            caption = "\n".join(filter(None, [tile.caption * captions, note]))
+            if tile.pixels is None:
+                parts.append(blank(box, tile.title, caption))
+                continue
+            part = boxed_image(
+                panel, box, scheme.ends, title=tile.title, caption=caption,
+                bar=scheme.bar if key is None and is_small else None,
+                pads=tile.pads, ticks=ticks, numbers=numbers,
+            )  # fmt: skip
+            parts.append(_with_details(part, tile, panel, scheme.ends, kernel_share * max(box)))
+        if not is_small:  # smaller letters, and narrow tiles
+            parts = [part._replace(is_small=True, letters=7) for part in parts]
+        return _with_bars(parts, colors, shared, most, together)
+
+    stages = [({"numbers": bool(grids), "ticks": is_small, "captions": is_small or is_compact}, "")]
+    for name, lack in (("numbers", _NO_NUMBERS), ("ticks", _NO_TICKS), ("captions", _NO_CAPTIONS)):
+        detail, lacks = stages[-1]
+        if detail[name] and (name != "ticks" or figure_options().axes):
+            stages.append(({**detail, name: False}, " · ".join(filter(None, [lacks, lack]))))
+    plans = [partial(plan, **detail) for detail, _ in stages]
+    across = max(most // together * together, together)
+    shrink = 1.0 if is_compact else _shrink(plans[0], math.ceil(len(tiles) / across))
+    return [(_scaled(each, shrink), lacks) for each, (_, lacks) in zip(plans, stages, strict=True)]
 
 
-def _rows(tiles: Sequence[SheetTile], across: int) -> Iterator[tuple[str, list[int]]]:
-    """Yield the tiles of each row, with the name of the group that they start, if any."""
-    for group, members in groupby(range(len(tiles)), lambda n: tiles[n].group):
-        numbers = list(members)
-        for first in range(0, len(numbers), across):
-            yield "" if first else group, numbers[first : first + across]
+def _shrink(plan: Plan, most_rows: int) -> float:
+    """Return the largest scale at which a plan has no more rows than these, if there is one."""
+    scale = 1.0
+    while scale > _LEAST_SHRINK and len(plan(scale)) > most_rows:
+        scale *= _SHRINK_STEP
+    return scale
 
 
-def _choose_colors(
-    tiles: Sequence[SheetTile], panels: Sequence[ImagePanel], *, common: bool
-) -> list[_Colors]:
-    """Return the colors of every tile; tiles that share colors have the same object."""
-    keys: list[tuple[object, ...]] = []
-    sharing: dict[tuple[object, ...], list[ImagePanel]] = {}
-    for n, (tile, panel) in enumerate(zip(tiles, panels, strict=True)):
-        kind = panel.max_value, panel.pixels.ndim, tile.unit, tile.centered
-        keys.append(kind if common or panel.max_value is not None else (n,))
-        sharing.setdefault(keys[-1], []).append(panel)
-    colors = {
-        key: _Colors(sharing[key][0], common_range(sharing[key]), tile.unit, shared=len(key) > 1)
-        for key, tile in zip(keys, tiles, strict=True)
-    }
-    return [colors[key] for key in keys]
+def _scaled(plan: Plan, factor: float) -> Plan:
+    return lambda scale: plan(scale * factor)
 
 
-def _columns(panels: Sequence[ImagePanel]) -> int:
-    """Return how many tiles stand side by side; wide tiles are stacked."""
-    count = len(panels)
+def _most_across(panels: Sequence[ImagePanel], count: int) -> int:
+    """Return how many tiles stand side by side where there is room; wide tiles are stacked."""
+    layout = figure_options().layout
+    if layout == "column":
+        return 1
+    if layout == "row":
+        return count
+    if theme().is_fixed:
+        return math.ceil(math.sqrt(count * theme().width / theme().height))
     if all(columns >= WIDE * rows for rows, columns in (panel.shape for panel in panels)):
         return 1 if count <= 4 else math.ceil(math.sqrt(count / WIDE))
     return arrangement(count)[1]
 
 
-def _space_below(colors: Sequence[_Colors], boxes: Sequence[Box], *, ticked: bool) -> float:
-    """Return the inches that ticks, bars and the gap to the next row take below a tile."""
-    has_bar_below = any(
-        width >= WIDE * height and not each.shared
-        for each, (width, height) in zip(colors, boxes, strict=True)
-    )
-    if has_bar_below:
-        return _GAP + _BAR_BELOW + _BAR_LABEL * ticked
-    return _GAP + (_TICK + _TICK_LABEL) * ticked
+def _with_details(
+    part: Part, tile: SheetTile, panel: ImagePanel, ends: tuple[float, float], kernel_side: float
+) -> Part:
+    """Return a tile with its kernel at the left and its magnified corner at the right."""
+    parts = [part]
+    if tile.kernels is not None:
+        parts.insert(0, kernel_part(tile.kernels, kernel_side, is_bare=True)(1.0))
+    if tile.corner is not None:
+        (top, left, length), fine = tile.corner, tile.fine
+        pixels = panel.pixels if fine is None else fine
+        pixels = pixels[top : top + length, left : left + length]
+        corner = ImagePanel(pixels, panel.max_value, panel.centered)
+        box = fit_box(corner.shape, min(part.box))
+        rows, columns = corner.shape
+        magnified = boxed_image(corner, box, ends, ticks=False, numbers=False)
+        frame = left - 0.5, top - 0.5, columns, rows
+        parts[-1] = part._replace(draw=partial(_draw_framed, part.draw, frame=frame))
+        whole = -0.5, -0.5, columns, rows
+        parts.append(magnified._replace(draw=partial(_draw_framed, magnified.draw, frame=whole)))
+    return beside(parts, part.title, part.caption) if len(parts) > 1 else part
 
 
-def _draw(sheet: _Sheet, title: str) -> Figure:
-    width = sheet.size[0] + sum(_GAP + bar.bar_width(labeled=True) for bar in sheet.bars)
-    height = max(sheet.size[1], _SHORTEST_BAR + 2 * _GAP) if sheet.bars else sheet.size[1]
-    page_width = max(width, _MIN_WIDTH) + 2 * _EDGE
-    heading = wrap(title, page_width - 2 * _EDGE, HEADING_POINTS)
-    above = _EDGE + _HEADING_LINE * (line_count(heading) + 0.5) * bool(heading)
-    page_height = above + height + _EDGE
-    figure = Figure(figsize=(page_width, page_height))
-    if heading:
-        figure.suptitle(heading, y=1 - _EDGE / page_height, va="top")
-    left = (page_width - width) / 2
-    drawn = []
-    for tile in sheet.tiles:
-        drawn += _draw_tile(figure, tile, sheet, left, above)
-    for text, top in sheet.headings:
-        place = (left + _GAP) / page_width, 1 - (above + top + _GAP) / page_height
-        figure.text(*place, text, size=HEADING_POINTS, weight="bold", ha="left", va="top")
-    widest: dict[Pair, float] = {}  # grids of one shape have numbers of one size, or none
-    for grid in drawn:
-        widest[grid.shape] = max(grid.widest, widest.get(grid.shape, 0.0))
-    write_numbers([replace(grid, widest=widest[grid.shape]) for grid in drawn])
-    left += sheet.size[0] + _GAP
-    length = min(max(height - 4 * _GAP, _SHORTEST_BAR), _LONGEST_BAR)
-    for colors in sheet.bars:
-        mappable, label = bar_colors(colors.panel, colors.ends, colors.unit)
-        axes = add_axes(figure, left, above + 2 * _GAP, BAR_THICKNESS, length)
-        ticks = colors.ticks(length, below=False)
-        bar = figure.colorbar(mappable, cax=axes, ticks=ticks, format=bar_number)
-        bar.set_label(label, fontsize=TICK_POINTS)
-        left += colors.bar_width(labeled=True) + _GAP
-    return figure
-
-
-def _draw_tile(
-    figure: Figure, tile: _PlacedTile, sheet: _Sheet, left: float, above: float
+def _draw_framed(
+    draw: Callable[[Figure, float, float], Iterable[DrawnImage]],
+    figure: Figure,
+    left: float,
+    top: float,
+    *,
+    frame: tuple[float, float, float, float],
 ) -> list[DrawnImage]:
-    """Draw a tile and its title; return nothing where the place is empty."""
-    width, height = tile.box
-    axes = add_axes(figure, left + tile.left, above + tile.top, width, height)
-    axes.set_title(tile.title, fontsize=sheet.points, pad=_TITLE_PAD * 72)
-    if tile.is_empty:
-        axes.set_axis_off()
-        return []
-    drawn = draw_pixels(axes, tile.panel, tile.box, tile.colors.ends)
-    set_ticks(axes, *tile.panel.shape, inches=tile.box if sheet.ticked else None)
-    colors = tile.colors
-    if not colors.shared:
-        below = width >= WIDE * height
-        mappable, label = bar_colors(colors.panel, colors.ends, colors.unit)
-        ticks = colors.ticks(width if below else height, below=below)
-        add_colorbar(axes, mappable, ticks, label if sheet.ticked else "", below=below)
+    """Draw an image and a frame in it, given its left, top, width and height in cells."""
+    [drawn] = draw(figure, left, top)
+    across, down, width, height = frame
+    width_points = 0.15 * theme().text
+    style: Any = {"fill": False, "edgecolor": _CORNER_COLOR, "linewidth": width_points}
+    drawn.axes.add_patch(Rectangle((across, down), width, height, clip_on=False, **style))
     return [drawn]
+
+
+def _with_bars(
+    parts: Sequence[Part],
+    colors: Sequence[_Colors],
+    shared: Sequence[object],
+    most: int,
+    together: int,
+) -> Rows:
+    """Return tiles in rows, with the bar of each shared scale in the first row that has it."""
+    bars = {}
+    for key, scheme in zip(shared, colors, strict=True):
+        if key is not None and scheme.bar is not None and figure_options().bars:
+            bars[key] = scheme.bar
+    widths = [bar.space(below=False) + theme().line for bar in bars.values()]
+    rows = [list(row) for row in flow(parts, most=most, width=sum(widths), together=together)]
+    across = len(rows[0])
+    beside_rows: list[list[Part]] = [[] for _ in rows]
+    for key, bar in bars.items():
+        holders = [n for n, other in enumerate(shared) if other == key]
+        row = holders[0] // across
+        height = max(parts[n].box[1] for n in holders if n // across == row)
+        is_for_all = row < holders[-1] // across and len(holders) == len(parts)
+        beside_rows[row].append(_bar_part(bar, height, ", all tiles" * is_for_all))
+    columns = max(map(len, beside_rows))
+    for row_parts, extra in zip(rows, beside_rows, strict=True):
+        row_parts += [*extra, *[blank((0.0, 0.1))] * (columns - len(extra))]
+    return rows
+
+
+def _bar_part(bar: Bar, height: float, more: str) -> Part:
+    """Return a color bar of this height as a part; its unit gets ``more`` where there is room."""
+    if text_width(bar.unit + more, theme().text) < height:
+        bar = bar._replace(unit=bar.unit + more)
+    box = 0.0, height
+
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        bar.draw(figure, left, top, box, is_alone=True)
+        return []
+
+    return Part(draw, box, right=bar.space(below=False), letters=0)

@@ -146,7 +146,12 @@ def draw_kernels(
 
 
 def kernel_part(
-    group: HeatmapGroup, longest: float, *, title: str = "", caption: str = ""
+    group: HeatmapGroup,
+    longest: float,
+    *,
+    title: str = "",
+    caption: str = "",
+    is_bare: bool = False,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to one kernel as a part of a page, or several as a grid.
 
@@ -155,17 +160,22 @@ def kernel_part(
         longest: the longer side in inches at scale 1, of the kernel or of the grid.
         title: above it.
         caption: more lines below the title.
+        is_bare: whether there are neither ticks, names nor a bar, and numbers only where they are
+            legible at this size.
     """
     options = figure_options()
     ends = group.ends
     colors = ScalarMappable(Normalize(*ends), group.colormap)
     ticks = round_ticks(*ends)
     labels = [bar_number(tick) for tick in ticks]
-    bar = Bar(colors, ticks, labels, group.unit) if options.bars else None
+    bar = Bar(colors, ticks, labels, group.unit) if options.bars and not is_bare else None
     widest = widest_text([text for heatmap in group.maps for text in heatmap.texts])
     count = len(group.maps)
     across = 1 if count == 1 else arrangement(count)[1]
     down = math.ceil(count / across)
+    is_ticked = options.axes and count == 1 and not is_bare
+    points = theme().number
+    widest_cell = widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72
 
     def cell_box(scale: float) -> Box:
         """Return the width and height of one heat map."""
@@ -173,38 +183,41 @@ def kernel_part(
         cell = max(widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
         has_numbers = bool(group.maps[0].texts) and max(shape) <= MAX_TICKED
         has_numbers &= cell * max(shape) <= MOST_FOR_NUMBERS * longest
-        if not has_numbers or count > 1:
+        if not has_numbers or count > 1 or is_bare:
             return fit_box(shape, scale * longest / max(across, down), thinnest=0.1)
         cell = scale * max(cell, min(longest / max(shape), _CELL))
         return shape[1] * cell, shape[0] * cell
 
     def draw(figure: Figure, left: float, top: float, box: Box, each: Box) -> list[DrawnImage]:
         drawn = []
-        above = _name_height(group, each[0])
+        above = 0.0 if is_bare else _name_height(group, each[0])
         for number, heatmap in enumerate(group.maps):
             row, column = divmod(number, across)
             x, y = left + column * (each[0] + _BETWEEN), top + row * (each[1] + above + _BETWEEN)
             axes = axes_at(figure, x, y + above, each)
             image = draw_values(axes, heatmap.values, group)
-            set_ticks(axes, *heatmap.values.shape, inches=each if count == 1 else None)
-            if count > 1:
+            set_ticks(axes, *heatmap.values.shape, inches=each if is_ticked else None)
+            if count > 1 and not is_bare:
                 name = _name_lines(heatmap.title, each[0])
                 axes.set_title(name, fontsize=theme().text, pad=2)
-            texts = heatmap.texts if max(heatmap.values.shape) <= MAX_TICKED else ()
+            rows, columns = heatmap.values.shape
+            texts = heatmap.texts if max(rows, columns) <= MAX_TICKED else ()
+            if is_bare and (each[0] / columns < widest_cell[0] or each[1] / rows < widest_cell[1]):
+                texts = ()
             ratio = each[1] / each[0]
-            drawn.append(DrawnImage(image, ratio, heatmap.values.shape, texts, widest))
+            drawn.append(DrawnImage(image, ratio, (rows, columns), texts, widest))
         if bar is not None:
             bar.draw(figure, left, top, box, ticked=count == 1)
         return drawn
 
     def part(scale: float) -> Part:
         each = cell_box(scale)
-        above = _name_height(group, each[0])
+        above = 0.0 if is_bare else _name_height(group, each[0])
         box = (
             across * (each[0] + _BETWEEN) - _BETWEEN,
             down * (each[1] + above + _BETWEEN) - _BETWEEN,
         )
-        is_below, is_ticked = box[0] >= WIDE * box[1], options.axes and count == 1
+        is_below = box[0] >= WIDE * box[1]
         digits = text_width(str(group.maps[0].values.shape[0]), theme().text)
         beside = bar.space(below=is_below) if bar is not None else 0.0
         return Part(

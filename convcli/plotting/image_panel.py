@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -152,9 +151,19 @@ def display_notes(panels: Sequence[ImagePanel], inches: Box) -> list[str]:
         panels: of equal shape.
         inches: width and height of the box of each.
     """
-    (rows, columns), (width, height) = panels[0].shape, inches
-    is_stretched = not 0.9 < (width / columns) / (height / rows) < 1.1
-    lines = ["pixels stretched to be seen"] if is_stretched else []
+    return [*stretch_notes(panels[0].shape, inches), *number_notes(panels)]
+
+
+def stretch_notes(shape: Pair, inches: Box) -> list[str]:
+    """Return a caption line where the cells in a box of this width and height are not square."""
+    (rows, columns), (width, height) = shape, inches
+    is_square = 0.9 < (width / columns) / (height / rows) < 1.1
+    return [] if is_square else ["pixels stretched to be seen"]
+
+
+def number_notes(panels: Sequence[ImagePanel]) -> list[str]:
+    """Return caption lines on values that have no place on a color bar: NaN and infinity."""
+    lines = []
     if nans := sum(panel.count(np.isnan) for panel in panels):
         lines.append(f"{nans} NaN in {NAN_COLOR}")
     if infinite := sum(panel.count(np.isinf) for panel in panels):
@@ -183,9 +192,19 @@ class Bar(NamedTuple):
         return f"bar: {self.unit}" if text_width(self.unit, theme().text) > length else ""
 
     def draw(
-        self, figure: Figure, left: float, top: float, box: Box, *, ticked: bool = True
+        self,
+        figure: Figure,
+        left: float,
+        top: float,
+        box: Box,
+        *,
+        ticked: bool = True,
+        is_alone: bool = False,
     ) -> None:
-        """Draw it right of a box, or below a wide one and its tick labels, as long as the box."""
+        """Draw it right of a box, or below a wide one and its tick labels, as long as the box.
+
+        A bar that is alone on its part of the page has room for a unit that is longer than it.
+        """
         width, height = box
         is_below = width >= WIDE * height
         place: tuple[float, float, Box] = (
@@ -204,7 +223,7 @@ class Bar(NamedTuple):
         length = width if is_below else height
         step = self._step(length, below=is_below)
         bar.set_ticks(list(self.ticks[::step]), labels=list(self.labels[::step]))
-        if not self.note(box):
+        if is_alone or not self.note(box):
             bar.set_label(self.unit)
         bar.outline.set_linewidth(0.5)
 
@@ -286,48 +305,74 @@ def image_part(
             numbered as without it.
     """
     low_high = common_range([panel]) if ends is None else ends
-    options = figure_options()
-    own_bar = bar if options.bars else None
-
-    def draw(figure: Figure, left: float, top: float, box: Box) -> list[DrawnImage]:
-        axes = axes_at(figure, left, top, box)
-        drawn = draw_pixels(axes, panel, box, low_high)
-        set_ticks(axes, *panel.shape, inches=box)
-        if pads is not None:
-            drawn = replace(drawn, hatched=_mark_padding(axes, panel.shape, pads, box))
-        if not options.axes:
-            axes.set_frame_on(False)
-        if own_bar is not None:
-            own_bar.draw(figure, left, top, box)
-        return [drawn]
+    notes = "\n".join(filter(None, [caption, *number_notes([panel])]))
 
     def part(scale: float) -> Part:
         box = panel_box(panel, longest, scale)
-        is_below = box[0] >= WIDE * box[1]
-        look = theme()
-        digits = text_width("-" * (pads is not None) + "0" * len(str(panel.shape[0])), look.text)
-        beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
-        last_label = text_width("0" * len(str(panel.shape[1])), look.text) / 2
-        notes = display_notes([panel], box)
-        notes += [own_bar.note(box)] if own_bar is not None else []
-        return Part(
-            partial(draw, box=box),
-            box,
-            title,
-            "\n".join(filter(None, [caption, *notes])),
-            left=(digits + _TICK) * options.axes,
-            right=max(0.0 if is_below else beside, last_label * options.axes),
-            below=(look.line + _TICK) * options.axes + (beside if is_below else 0.0),
-        )
+        return boxed_image(panel, box, low_high, title=title, caption=notes, bar=bar, pads=pads)
 
     return part
 
 
-def _mark_padding(axes: Axes, shape: Pair, pads: Pads, box: Box) -> NDArray[np.bool_]:
-    """Hatch the padding of a padded image of this shape, and return which cells it is."""
+def boxed_image(
+    panel: ImagePanel,
+    box: Box,
+    ends: tuple[float, float],
+    *,
+    title: str = "",
+    caption: str = "",
+    bar: Bar | None = None,
+    pads: Pads | None = None,
+    ticks: bool = True,
+    numbers: bool = True,
+) -> Part:
+    """Return an image in a box of this width and height as a part; see `image_part`.
+
+    ``ticks`` numbers the rows and columns, ``numbers`` writes the values of a small matrix.
+    """
+    options, look = figure_options(), theme()
+    own_bar = bar if options.bars else None
+    is_ticked = ticks and options.axes
+    is_below = box[0] >= WIDE * box[1]
+    digits = text_width("-" * (pads is not None) + "0" * len(str(panel.shape[0])), look.text)
+    beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
+    last_label = text_width("0" * len(str(panel.shape[1])), look.text) / 2
+    notes = stretch_notes(panel.shape, box)
+    notes += [own_bar.note(box)] if own_bar is not None else []
+
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        axes = axes_at(figure, left, top, box)
+        drawn = draw_pixels(axes, panel, box, ends)
+        set_ticks(axes, *panel.shape, inches=box if ticks else None)
+        if pads is not None:
+            drawn = replace(
+                drawn, hatched=_mark_padding(axes, panel.shape, pads, box if is_ticked else None)
+            )
+        if not options.axes:
+            axes.set_frame_on(False)
+        if own_bar is not None:
+            own_bar.draw(figure, left, top, box, ticked=is_ticked)
+        return [drawn if numbers else replace(drawn, texts=())]
+
+    return Part(
+        draw,
+        box,
+        title,
+        "\n".join(filter(None, [caption, *notes])),
+        left=(digits + _TICK) * is_ticked,
+        right=max(0.0 if is_below else beside, last_label * is_ticked),
+        below=(look.line + _TICK) * is_ticked + (beside if is_below else 0.0),
+    )
+
+
+def _mark_padding(axes: Axes, shape: Pair, pads: Pads, box: Box | None) -> NDArray[np.bool_]:
+    """Hatch the padding of a padded image of this shape, and return which cells it is.
+
+    With a box, its rows and columns are numbered as without the padding.
+    """
     rows, columns = shape[0] - pads.top - pads.bottom, shape[1] - pads.left - pads.right
     hatch_padding(axes, (rows, columns), pads)
-    if figure_options().axes:
+    if box is not None:
         set_padded_ticks(axes.xaxis, columns, pads.left, pads.right, box[0])
         set_padded_ticks(axes.yaxis, rows, pads.top, pads.bottom, box[1])
     is_padding = np.ones(shape, bool)

@@ -25,7 +25,7 @@ _SIGNIFICANT_DIGITS = 3  # of the largest number, unless fewer decimals are exac
 _MIN_FIXED, _MAX_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
 _MAX_INTEGER = 1e7  # from here on a whole number has an exponent, too
 # A line may break after a blank or a joint of a name, but not inside a number.
-_JOINT = r"(?:[\s_/,]|(?<!\d)\.|\.(?!\d)|(?<=\S)(?<!\de)-)"
+_JOINT = r"(?:[\s_/,]|(?<!\d)\.|\.(?!\d)|(?<=[^\s-])(?<!\de)-)"
 _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
 
 

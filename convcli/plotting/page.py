@@ -10,7 +10,7 @@ import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -44,6 +44,8 @@ class Part(NamedTuple):
         left: room for ticks at the left of the box.
         right: room for a color bar at its right.
         below: room for ticks and a bar below it.
+        letters: of its title that a narrow part has room for in a line.
+        is_small: whether its title is no larger than other text.
     """
 
     draw: Callable[[Figure, float, float], Iterable[DrawnImage]]
@@ -53,11 +55,13 @@ class Part(NamedTuple):
     left: float = 0.0
     right: float = 0.0
     below: float = 0.0
+    letters: int = _LETTERS
+    is_small: bool = False
 
     @property
     def text_room(self) -> float:
         """The width of its title: centered above the box, without what stands at its sides."""
-        letters = _LETTERS * text_width("n", theme().text)
+        letters = self.letters * text_width("n", theme().text)
         return max(self.box[0] + 2 * min(self.left, self.right), letters)
 
     @property
@@ -68,12 +72,18 @@ class Part(NamedTuple):
         return max(self.left, beside) + box + max(self.right, beside)
 
     @property
+    def title_points(self) -> float:
+        """The size of its title."""
+        return theme().text if self.is_small else theme().title
+
+    @property
     def box_left(self) -> float:
         """The distance of the box from the part's left edge."""
         return max(self.left, (self.text_room - self.box[0]) / 2)
 
 
 Rows = Sequence[Sequence[Part]]
+Plan = Callable[[float], Rows]  # the parts of a page for a scale of their boxes
 
 
 class _Text(NamedTuple):
@@ -81,12 +91,13 @@ class _Text(NamedTuple):
 
     title: str
     caption: str
+    title_points: float
 
     @property
     def height(self) -> float:
         look, height = theme(), 0.0
         if self.title:
-            height += line_count(self.title) * look.title * _LINE / 72
+            height += line_count(self.title) * self.title_points * _LINE / 72
         if self.caption:
             height += line_count(self.caption) * look.text * _LINE / 72
         return height + 0.5 * _GAP * bool(height)
@@ -119,12 +130,14 @@ class _Line(NamedTuple):
 
 
 def compose(
-    plan: Callable[[float], Rows],
+    plan: Plan,
     *,
     title: str = "",
     facts: str = "",
     footer: Sequence[str] = (),
     unit: str = "rows",
+    by_part: bool = False,
+    simpler: Sequence[tuple[Plan, str]] = (),
     least: float = _SMALLEST_SCALE,
 ) -> NotebookFigure:
     """Return a figure of parts in rows, as large as the theme's page allows.
@@ -136,12 +149,18 @@ def compose(
         facts: a line below the heading.
         footer: monospaced lines at the bottom.
         unit: what a row is called where rows are left out.
+        by_part: whether ``unit`` is the name of each part that has a title or a caption.
+        simpler: plans with less detail, each with words on what it lacks. The first that fits the
+            page takes the place of a plan that does not, even at the smallest scale.
         least: the smallest scale; where more does not fit, rows are left out.
     """
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None
     heading = title if options.title is None else options.title
-    rows, left_out = _fitting(plan, heading, facts, footer, unit, least, fills=fills)
+    plans = [(plan, ""), *simpler]
+    rows, left_out = _fitting(
+        plans, heading, facts, footer, unit, least, fills=fills, by_part=by_part
+    )
     lines, columns = _wrapped(rows)
     content = max(_line_width(line, columns) for line in lines)
     width = look.width
@@ -162,7 +181,10 @@ def compose(
     _write_bottom(figure, bottom_text, top)
     if not write_numbers(drawn) and _NO_ROOM not in facts:
         facts = _joined(facts, _NO_ROOM)
-        return compose(plan, title=title, facts=facts, footer=footer, unit=unit, least=least)
+        return compose(
+            plan, title=title, facts=facts, footer=footer, unit=unit, by_part=by_part,
+            simpler=simpler, least=least,
+        )  # fmt: skip
     return figure
 
 
@@ -189,7 +211,7 @@ def _joined(*facts: str) -> str:
 
 
 def _fitting(
-    plan: Callable[[float], Rows],
+    plans: Sequence[tuple[Plan, str]],
     heading: str,
     facts: str,
     footer: Sequence[str],
@@ -197,48 +219,64 @@ def _fitting(
     least: float,
     *,
     fills: bool,
+    by_part: bool,
 ) -> tuple[Rows, str]:
-    """Return the rows at the largest scale that fits the page, and a word on rows left out."""
+    """Return the rows at the largest scale that fits the page, and a word on what is left out.
+
+    ``plans`` have less and less detail.
+    """
     look = theme()
 
     def is_narrow(rows: Rows) -> bool:
         lines, columns = _wrapped(rows)
         return max(_line_width(line, columns) for line in lines) + 2 * _EDGE <= look.width + 1e-9
 
-    def fits(rows: Rows) -> bool:
+    def fits(rows: Rows, left_out: str) -> bool:
         lines, _ = _wrapped(rows)
-        texts = _top_text(heading, facts, look.width), _bottom_text(footer, look.width)
-        return is_narrow(rows) and _height(lines, *texts) <= look.height + 1e-9
-
-    def largest(low: float, high: float, accept: Callable[[Rows], bool]) -> Rows:
-        """Return the rows at the largest scale that is accepted, at ``low`` if none is."""
-        best = plan(low)
-        for _ in range(_STEPS):
-            middle = (low * high) ** 0.5
-            if accept(rows := plan(middle)):
-                low, best = middle, rows
-            else:
-                high = middle
-        return best
+        top_text = _top_text(heading, _joined(facts, left_out), look.width)
+        height = _height(lines, top_text, _bottom_text(footer, look.width))
+        return is_narrow(rows) and height <= look.height + 1e-9
 
     high = _SCALED_UP if fills else 1.0
-    if fits(rows := plan(high)):
-        return rows, ""
-    best = largest(least, high, fits)
+    for plan, lack in plans:
+        if fits(rows := plan(high), lack):
+            return rows, lack
+        if fits(plan(least), lack):
+            break
+    best = _largest(plan, least, high, lambda rows: fits(rows, lack))
     if not is_narrow(best):
-        best = largest(_SMALLEST_SCALE / 2, least, is_narrow)
+        best = _largest(plan, _SMALLEST_SCALE / 2, least, is_narrow)
     if not is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
-        single = partial(_one_below_the_other, plan)
-        return _fitting(single, heading, facts, footer, "parts", least, fills=fills)
-    count = len(best)
-    while len(best) > 1 and not fits(best):
+        single = [(partial(_one_below_the_other, plan), lack)]
+        return _fitting(
+            single, heading, facts, footer, "parts", least, fills=fills, by_part=by_part
+        )
+    everything, left_out = best, lack
+    while len(best) > 1 and not fits(best, left_out):
         best = best[:-1]
-    left_out = f"{len(best)} of {count} {unit}" if len(best) < count else ""
+        kept = f"{_count(best, by_part=by_part)} of {_count(everything, by_part=by_part)} {unit}"
+        left_out = _joined(lack, kept)
     return best, left_out
 
 
-def _one_below_the_other(plan: Callable[[float], Rows], scale: float) -> Rows:
+def _largest(plan: Plan, low: float, high: float, accept: Callable[[Rows], bool]) -> Rows:
+    """Return the rows at the largest scale that is accepted, at ``low`` if none is."""
+    best = plan(low)
+    for _ in range(_STEPS):
+        middle = (low * high) ** 0.5
+        if accept(rows := plan(middle)):
+            low, best = middle, rows
+        else:
+            high = middle
+    return best
+
+
+def _one_below_the_other(plan: Plan, scale: float) -> Rows:
     return [[part] for row in plan(scale) for part in row]
+
+
+def _count(rows: Rows, *, by_part: bool) -> int:
+    return sum(bool(p.title or p.caption) for row in rows for p in row) if by_part else len(rows)
 
 
 def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]:
@@ -265,8 +303,9 @@ def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]
             room /= _SLACK
             texts.append(
                 _Text(
-                    wrap(part.title, room, theme().title) if part.title else "",
+                    wrap(part.title, room, part.title_points) if part.title else "",
                     wrap(part.caption, room, theme().text) if part.caption else "",
+                    part.title_points,
                 )
             )
         lines.append(_Line(row, texts))
@@ -369,7 +408,7 @@ def _draw_line(
         bottom = box_top - 0.5 * _GAP
         for lines, points, color in (
             (text.caption, theme().text, theme().faint),
-            (text.title, theme().title, theme().ink),
+            (text.title, text.title_points, theme().ink),
         ):
             if lines:
                 place = center / width, 1 - bottom / height
@@ -379,6 +418,66 @@ def _draw_line(
                 )  # fmt: skip
                 bottom -= _text_height(lines, points)
     return drawn
+
+
+def flow(parts: Sequence[Part], *, most: int, width: float = 0.0, together: int = 1) -> Rows:
+    """Return parts in rows of equal length, as many in each as the page has room for.
+
+    Empty parts fill the last row, so that all columns stand below each other.
+
+    Args:
+        parts: at least one.
+        most: in a row.
+        width: in inches, of what else stands in each row.
+        together: how many neighbors stay in one row.
+    """
+    room = theme().width - 2 * _EDGE - width
+    most = max(min(most, len(parts)) // together * together, together)
+    for across in range(most, 0, -together):
+        columns = [parts[first::across] for first in range(across)]
+        sides = [
+            max(p.box_left + p.box[0] / 2 for p in column)
+            + max(p.width - p.box_left - p.box[0] / 2 for p in column)
+            for column in columns
+        ]
+        if sum(sides) + _GAP * (across - 1) <= room:
+            break
+    rows = [list(parts[start : start + across]) for start in range(0, len(parts), across)]
+    rows[-1] += [blank(parts[0].box)] * (across - len(rows[-1]))
+    return rows
+
+
+def blank(box: Box, title: str = "", caption: str = "") -> Part:
+    """Return a part of this width and height that shows no more than a title and a caption."""
+    part = Part(lambda *_: (), box, title, caption)
+    return part if title or caption else part._replace(letters=0)
+
+
+def beside(parts: Sequence[Part], title: str, caption: str = "") -> Part:
+    """Return several parts side by side as one, with their boxes at one height.
+
+    Their own titles are not shown.
+    """
+    height = max(part.box[1] for part in parts)
+    starts = [0.0]
+    for one, two in pairwise(parts):
+        starts.append(starts[-1] + one.box[0] + one.right + 0.5 * _GAP + two.left)
+
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        drawn: list[DrawnImage] = []
+        for part, start in zip(parts, starts, strict=True):
+            drawn += part.draw(figure, left + start, top + (height - part.box[1]) / 2)
+        return drawn
+
+    return Part(
+        draw,
+        (starts[-1] + parts[-1].box[0], height),
+        title,
+        caption,
+        left=parts[0].left,
+        right=parts[-1].right,
+        below=max(part.below - (height - part.box[1]) / 2 for part in parts),
+    )
 
 
 def axes_at(figure: Figure, left: float, top: float, box: Box) -> Axes:

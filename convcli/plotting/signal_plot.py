@@ -113,7 +113,7 @@ def padded_samples(samples: NDArray[Any], padding: SignalPadding) -> NDArray[Any
 
 def draw_samples(
     axes: Axes,
-    places: Sequence[int] | NDArray[np.intp],
+    places: Sequence[int] | NDArray[np.integer | np.floating],
     samples: Samples,
     *,
     inches: float,
@@ -184,7 +184,7 @@ def _set_limits(axes: Axes, samples: Samples, *, with_numbers: bool, from_zero: 
     axes.set_ylim(low - span * margin_below, high + span * margin)
 
 
-def _write_number(axes: Axes, place: int, height: float, text: str, points: float) -> Artist:
+def _write_number(axes: Axes, place: float, height: float, text: str, points: float) -> Artist:
     """Write a number beyond the end of its stem."""
     end = place, height if np.isfinite(height) else 0
     sign, va = (-1, "top") if height < 0 else (1, "bottom")

@@ -1,6 +1,7 @@
 """``convcli compare``: what is tried, what is drawn and printed, and what is refused."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -228,6 +229,11 @@ def test_a_figure_is_not_overwritten_unless_asked(compare, gray, here):
         (["--vary", "border", "-o", "c.npy"], "c.npy"),
         (["--vary", "border", "-o", "-"], "must end with"),
         (["--vary", "kernel", "-k", "blur", "--combine", "sum"], "-k for each"),
+        (["--vary", "border", "--panels", "padded,result"], "apply --plot draws it"),
+        (["--vary", "border", "--panels", "products"], "explain --at draws"),
+        (["--vary", "border", "--panels", "kernel"], "add result"),
+        (["--vary", "border", "--json", "--theme", "dark"], "-o FILE"),
+        (["--vary", "border", "--cmap", "grey-ish"], "no colormap"),
     ],
 )
 def test_contradictions(compare, gray, contents, flags, said):
@@ -282,3 +288,33 @@ def test_all_results_together_are_to_fit_into_memory(compare, gray, contents, mo
     assert compare(*command, "--values", "zero edge").code == 0
     compare(*command).fails(1, "gray.png: needs about ")
     assert contents() == before
+
+
+@pytest.mark.slow
+def test_a_figure_is_set_by_options(compare, gray, here):
+    flags = ("-k", "outline", "--vary", "border", "--values", "edge wrap", "gray.png", "--no-axes")
+    more = ("--theme", "slide", "--titles", "A,B", "--title", "T", "--panels", "kernel,result")
+    ok(compare(*flags, *more, "-o", "c.svg", "--no-bars"))
+    text = (here / "c.svg").read_text()
+    words = re.findall(r"<text[^>]*>([^<]*)</text>", text)
+    assert {"A", "B", "T", "8", "-1"} <= set(words)
+    assert "pixel" not in words
+
+
+def test_titles_are_as_many_as_tiles(compare, gray):
+    compare("-k", "outline", "--vary", "border", "--titles", "a,b", "gray.png").fails(
+        1, "--titles needs 5: one for each tile; 2 are given"
+    )
+
+
+@pytest.mark.slow
+def test_values_without_meaning_are_named_in_the_figure(compare, save, here):
+    save("m.csv", np.arange(12).reshape(3, 4))
+    for vary, said in (
+        ("range", "without offset, which needs pixels"),
+        ("border", "without constant, which needs --fill"),
+    ):
+        ok(compare("-k", "1 2 1", "--vary", vary, "m.csv", "-o", f"{vary}.svg"))
+        text = (here / f"{vary}.svg").read_text()
+        assert said in text
+        assert ">m.csv: 1 2 1<" in text  # the kernel as it was typed

@@ -137,9 +137,33 @@ def test_list_plot_draws_the_whole_catalogue(tmp_path):
     target = tmp_path / "a.png"
     assert run("list", "--plot", str(target)) == f"{target}\n"
     with Image.open(target) as sheet:
-        assert min(sheet.size) > 2000
+        assert min(sheet.size) > 1800
     with pytest.raises(ImageError, match="--overwrite"):
         run("list", "--plot", str(target))
+
+
+@pytest.mark.slow
+def test_list_plot_draws_one_group(tmp_path):
+    target = tmp_path / "a.svg"
+    run("list", "--plot", str(target), "--group", "sharpening", "--theme", "slide")
+    text = target.read_text()
+    assert ">sharpen<" in text
+    assert ">unsharp<" in text
+    assert ">blur<" not in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--group", "gradient"], "--plot draws"),
+        (["--plot", "a.png", "--group", "graident"], "the groups are simple, smoothing"),
+        (["--theme", "dark"], "--plot FILE"),
+    ],
+)
+def test_options_of_a_list_without_meaning_are_refused(flags, said):
+    result = CliRunner().invoke(kernels, ["list", *flags], **HELP)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
 
 
 @pytest.mark.slow

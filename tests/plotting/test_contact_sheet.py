@@ -1,10 +1,14 @@
-import math
-
 import numpy as np
 import pytest
 
+from convcli.choices import THEMES
 from convcli.errors import UsageError
-from convcli.plotting.contact_sheet import SheetTile, draw_sheet
+from convcli.figure_options import FigureOptions
+from convcli.kernels.kernel import Kernel
+from convcli.plotting.contact_sheet import draw_sheet
+from convcli.plotting.heatmap import kernel_heatmaps
+from convcli.plotting.sheet_tile import Corner, SheetTile
+from convcli.plotting.style import THEMES as STYLES
 
 RNG = np.random.default_rng(8)
 GRAY = RNG.integers(0, 256, (60, 80), np.uint8)
@@ -58,17 +62,34 @@ COMMON = ("16-bit", "25-cells", "64-images", "huge-values", "kernels-3x3", "one"
 def test_nothing_is_cut_or_overlaps(name, scale, legible):
     figure = draw_sheet(SHEETS[name], title="/a/folder/of images/$a$_b.png", scale=scale)
     legible(figure)
-    assert max(figure.get_size_inches()) < 30
+    assert figure.get_figwidth() <= 14
+
+
+THEMED = ("one", "gray", "kernels-3x3", "kernels-15x15", "signals", "64-maps", "every-kind")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [1, 2, 9])
-def test_columns_set_the_number_of_tiles_side_by_side(columns, legible):
-    figure = draw_sheet(tiles(GRAY, 9, 255), columns=columns)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", THEMED)
+def test_every_theme_keeps_its_page_and_its_text(name, theme, legible, text_sizes):
+    figure = draw_sheet(SHEETS[name], title="t.png", options=FigureOptions(theme=theme))
+    look = STYLES[theme]
     legible(figure)
-    places = [axes.get_position() for axes in shown(figure)]
-    assert len({round(place.x0, 6) for place in places}) == columns
-    assert len({round(place.y0, 6) for place in places}) == math.ceil(9 / columns)
+    assert min(text_sizes(figure)) >= look.text
+    width, height = figure.get_size_inches()
+    assert width <= look.width + 1e-6
+    assert height <= look.height + 1e-6
+    if theme == "slide":
+        assert (width, height) == pytest.approx((40 / 3, 7.5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("layout", "across"), [("column", 1), ("row", 5), ("grid", 3)])
+def test_the_layout_sets_the_number_of_tiles_side_by_side(layout, across, legible):
+    figure = draw_sheet(tiles(GRAY, 5, 255), options=FigureOptions(layout=layout))
+    legible(figure)
+    places = {round(axes.get_position().x0, 6) for axes in shown(figure)}
+    assert len(places) == across
 
 
 def shown(figure):
@@ -76,8 +97,13 @@ def shown(figure):
     return [axes for axes in figure.axes if axes.images]
 
 
-def shared_bars(figure):
+def bars(figure):
     return [axes for axes in figure.axes if not axes.images]
+
+
+def said(figure):
+    """All words of the page."""
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
 
 
 def limits(figure):
@@ -86,10 +112,17 @@ def limits(figure):
 
 @pytest.mark.slow
 def test_tiles_go_row_by_row_under_their_titles():
-    axes = shown(draw_sheet(tiles(GRAY, 9, 255, caption="two\nlines")))
-    assert [each.get_title() for each in axes] == [f"map-{n}\ntwo\nlines" for n in range(1, 10)]
-    places = [(-round(each.get_position().y0, 6), each.get_position().x0) for each in axes]
+    figure = draw_sheet(tiles(GRAY, 8, 255, caption="two\nlines"))
+    places = [(-round(each.get_position().y0, 6), each.get_position().x0) for each in shown(figure)]
     assert places == sorted(places)
+    titles = [text for text in figure.texts if text.get_text().startswith("map-")]
+    assert [text.get_text() for text in titles] == [f"map-{n}" for n in range(1, 9)]
+    for title, axes in zip(titles, shown(figure), strict=True):
+        box = axes.get_position()
+        assert title.get_position()[0] == pytest.approx((box.x0 + box.x1) / 2)
+        assert title.get_position()[1] > box.y1
+    lefts = [round(axes.get_position().x0, 6) for axes in shown(figure)]
+    assert lefts[6:] == lefts[:2]  # the last row is no centered one
 
 
 @pytest.mark.slow
@@ -110,14 +143,13 @@ def test_more_tiles_are_smaller():
 
 def test_own_scales_run_from_least_to_greatest():
     values = [
-        SheetTile("a", np.array([[1.0, 4]]), None),
-        SheetTile("b", np.array([[-3.0, 9]]), None),
+        SheetTile("a", np.array([[1.0, 4], [2, 2]]), None),
+        SheetTile("b", np.array([[-3.0, 9], [2, 2]]), None),
     ]
     figure = draw_sheet(values)
     assert limits(figure) == [(1, 4), (-9, 9)]
     assert [axes.images[0].get_cmap().name for axes in shown(figure)] == ["gray", "RdBu_r"]
-    assert [len(axes.child_axes) for axes in shown(figure)] == [1, 1]
-    assert not shared_bars(figure)
+    assert len(bars(figure)) == 2
 
 
 def test_a_common_scale_holds_all_plain_numbers_and_has_one_bar():
@@ -129,10 +161,10 @@ def test_a_common_scale_holds_all_plain_numbers_and_has_one_bar():
     figure = draw_sheet(values, scale="common")
     assert limits(figure) == [(-4, 4)] * 3
     assert {axes.images[0].get_cmap().name for axes in shown(figure)} == {"RdBu_r"}
-    [bar] = shared_bars(figure)
+    [bar] = bars(figure)
     assert bar.get_ylabel() == "value"
     assert bar.get_ylim() == (-4, 4)
-    assert not any(axes.child_axes for axes in shown(figure))
+    assert bar.bbox.height == pytest.approx(max(axes.bbox.height for axes in shown(figure)))
 
 
 def test_a_flat_map_does_not_widen_the_common_scale():
@@ -148,32 +180,53 @@ def test_a_flat_map_does_not_widen_the_common_scale():
 def test_images_run_from_0_to_white_with_one_bar(scale):
     figure = draw_sheet([*tiles(GRAY // 2, 3, 255), *tiles(COLOR, 2, 255)], scale=scale)
     assert limits(figure)[:3] == [(0, 255)] * 3
-    [bar] = shared_bars(figure)
+    [bar] = bars(figure)
     assert bar.get_ylim() == (0, 255)
     np.testing.assert_allclose(shown(figure)[4].images[0].get_array(), COLOR / 255)
 
 
 def test_color_images_have_no_bar():
     figure = draw_sheet(tiles(COLOR, 3, 255))
-    assert not shared_bars(figure)
-    assert not any(axes.child_axes for axes in shown(figure))
+    assert not bars(figure)
 
 
 def test_units_do_not_share_a_scale():
     figure = draw_sheet([*tiles(SIGNED), *tiles(SIGNED * 9, unit="difference")], scale="common")
     first, second = limits(figure)
     assert second[1] == pytest.approx(9 * first[1])
-    assert [bar.get_ylabel() for bar in shared_bars(figure)] == ["value", "difference"]
+    assert [bar.get_ylabel() for bar in bars(figure)] == ["value", "difference"]
 
 
 @pytest.mark.slow
-def test_grids_of_one_shape_have_numbers_all_or_none():
-    grids = [RNG.normal(size=(15, 15)) * factor for factor in (1, 0.01, 1e5)]
-    figure = draw_sheet([SheetTile("", grid, None) for grid in grids])
-    counts = {len(axes.texts) for axes in shown(figure)}
-    assert len(counts) == 1
-    sizes = {text.get_fontsize() for axes in shown(figure) for text in axes.texts}
-    assert len(sizes) <= 1
+@pytest.mark.parametrize("shapes", [[(15, 15)] * 3, [(3, 3), (16, 16)], [(3, 3), (17, 17)]])
+def test_all_tiles_have_numbers_or_none_has(shapes):
+    grids = [RNG.normal(size=shape) * 10.0**n for n, shape in enumerate(shapes)]
+    for theme in THEMES:
+        options = FigureOptions(theme=theme)
+        figure = draw_sheet([SheetTile("", grid, None) for grid in grids], options=options)
+        assert len({bool(axes.texts) for axes in shown(figure)}) == 1
+        is_left_out = max(max(shapes)) <= 16 and not shown(figure)[0].texts
+        assert ("numbers are left out" in said(figure)) == is_left_out
+
+
+@pytest.mark.slow
+def test_a_full_slide_leaves_out_tiles_and_says_how_many(legible):
+    figure = draw_sheet(tiles(SIGNED, 200), options=FigureOptions(theme="slide"))
+    legible(figure)
+    count = len(shown(figure))
+    assert 10 < count < 200
+    assert f"{count} of 200 results" in said(figure)
+
+
+@pytest.mark.slow
+def test_a_full_slide_leaves_out_captions_before_tiles():
+    options = FigureOptions(theme="slide")
+    named = tiles(GRAY, 15, 255, caption="a long caption of many words " * 3)
+    figure = draw_sheet(named, options=options)
+    assert len(shown(figure)) == 15
+    assert "a long caption" not in said(figure)
+    assert "rows and columns are not numbered · sizes and extremes are left out" in said(figure)
+    assert not any(len(axes.get_xticks()) for axes in shown(figure))
 
 
 def test_a_small_grid_has_its_numbers():
@@ -185,15 +238,15 @@ def test_a_small_grid_has_its_numbers():
 
 def test_nan_is_counted_in_the_caption():
     values = np.array([[1.0, np.nan], [np.inf, -1]])
-    [axes] = shown(draw_sheet([SheetTile("k", values, None)]))
-    caption = " ".join(axes.get_title().split("\n"))
-    assert caption == "k 1 NaN in magenta 1 infinite, in the color of the bar's end"
+    figure = draw_sheet([SheetTile("k", values, None)])
+    [axes] = shown(figure)
+    assert "1 NaN in magenta 1 infinite, in the color of the bar's end" in said(figure)
     assert axes.images[0].get_clim() == (-1, 1)
 
 
 def test_dollars_in_the_heading_are_not_parsed_as_math():
     figure = draw_sheet(tiles(GRAY, 1, 255), title="$a_b$")
-    assert figure.get_suptitle() == "$a_b$"
+    assert figure.texts[0].get_text() == "$a_b$"
     assert not figure.texts[0].get_parse_math()
 
 
@@ -209,6 +262,10 @@ def test_inputs_are_not_modified():
     [
         ({"tiles": []}, "at least one tile"),
         ({"tiles": tiles(np.zeros((4, 4, 2)))}, "1 or 3 channels"),
+        (
+            {"tiles": tiles(GRAY, 3), "options": FigureOptions(titles=("a", "b"))},
+            "--titles needs 3: one for each tile; 2 are given",
+        ),
     ],
 )
 def test_no_tiles_and_other_channels_are_errors(arguments, message):
@@ -216,27 +273,77 @@ def test_no_tiles_and_other_channels_are_errors(arguments, message):
         draw_sheet(**arguments)
 
 
-@pytest.mark.slow
-def test_groups_stand_in_rows_of_their_own_under_their_names(legible):
-    names = ["one"] * 3 + ["two"] * 2
-    figure = draw_sheet(
-        [SheetTile(str(n), np.eye(4), None, group=name) for n, name in enumerate(names)], columns=2
+def test_the_user_names_tiles_and_sets_colors():
+    options = FigureOptions(
+        titles=("A", "B"), cmap="magma", limits=(0, 9), axes=False, bars=False, title=""
     )
-    legible(figure)
-    assert [text.get_text() for text in figure.texts] == ["one", "two"]
-    tops = [round(axes.get_position().y1, 6) for axes in figure.axes if axes.images]
-    assert tops[0] == tops[1] > tops[2] > tops[3] == tops[4]
-    one, two = (text.get_position()[1] for text in figure.texts)
-    assert one > tops[0] > tops[2] > two > tops[3]
+    figure = draw_sheet(tiles(SIGNED, 2, caption="40x50"), title="t.png", options=options)
+    assert [text.get_text() for text in figure.texts] == ["A", "B"]
+    assert limits(figure) == [(0, 9)] * 2
+    assert {axes.images[0].get_cmap().name for axes in shown(figure)} == {"magma"}
+    assert not bars(figure)
+    assert not any(len(axes.get_xticks()) for axes in shown(figure))
 
 
-@pytest.mark.slow
-def test_box_sets_the_longer_side_of_a_tile(legible):
-    figure = draw_sheet([SheetTile(str(n), np.eye(20), None) for n in range(5)], box=1.5)
+@pytest.mark.parametrize("scale", ["own", "common"])
+def test_a_mapped_tile_has_a_bar_of_its_own_with_both_units(scale):
+    both = [*tiles(GRAY, 2, 255), SheetTile("offset", GRAY, 255, mapped=(-128.0, 127.0))]
+    figure = draw_sheet(both, scale=scale)
+    mapped, _ = sorted(bars(figure), key=lambda bar: bar.get_ylabel() == "pixel")
+    assert {bar.get_ylabel() for bar in bars(figure)} == {"pixel", "pixel = value"}
+    labels = [tick.get_text() for tick in mapped.get_yticklabels()]
+    assert labels == ["0 = -128", "128 = 0", "255 = 127"]
+
+
+def test_a_kernel_stands_small_at_the_left_of_its_tile(legible):
+    kernels = kernel_heatmaps((Kernel([[1, 0, -1]], name="d"),), most=4)
+    figure = draw_sheet([SheetTile("d", GRAY, 255, kernels=kernels)])
     legible(figure)
-    for axes in figure.axes:
-        if axes.images:
-            assert axes.bbox.width / figure.dpi == pytest.approx(1.5)
+    kernel, tile = shown(figure)
+    assert [text.get_text() for text in kernel.texts] == ["1", "0", "-1"]
+    assert kernel.get_position().x1 < tile.get_position().x0
+    assert kernel.bbox.width < tile.bbox.width / 2
+
+
+def test_a_corner_is_framed_and_drawn_magnified_at_the_right(legible):
+    fine = np.zeros(GRAY.shape, np.uint8)
+    fine[48, 68] = 200
+    tile = SheetTile("c", GRAY, 255, corner=Corner(48, 68, 12))
+    for given, expected in ((None, GRAY), (fine, fine)):
+        figure = draw_sheet([tile._replace(fine=given)])
+        legible(figure)
+        whole, corner = shown(figure)
+        np.testing.assert_array_equal(corner.images[0].get_array(), expected[48:, 68:])
+        assert corner.images[0].get_clim() == whole.images[0].get_clim() == (0, 255)
+        assert whole.get_position().x1 < corner.get_position().x0
+        [frame] = whole.patches
+        assert frame.get_bbox().bounds == (67.5, 47.5, 12, 12)
+
+
+def stems(axes):
+    """The places and heights of the samples of a signal."""
+    [dots] = [line for line in axes.lines if line.get_marker() == "o"]
+    return dots.get_xdata().tolist(), dots.get_ydata().tolist()
+
+
+@pytest.mark.parametrize("scale", ["own", "common"])
+def test_signals_are_stems_along_one_axis(scale, legible):
+    drawn = [
+        SheetTile("same", np.array([[1, 2, 3]]), None),
+        SheetTile("valid", np.array([[8]]), None, start=1.0),
+        SheetTile("stride 2", np.array([[4, 5]]), None, step=2.0),
+    ]
+    figure = draw_sheet(drawn, scale=scale)
+    legible(figure)
+    assert [stems(axes) for axes in figure.axes] == [
+        ([0, 1, 2], [1, 2, 3]),
+        ([1], [8]),
+        ([0, 2], [4, 5]),
+    ]
+    assert {axes.get_xlim() for axes in figure.axes} == {(-0.5, 2.5)}
+    assert len({axes.get_ylim() for axes in figure.axes}) == (1 if scale == "common" else 3)
+    lefts = {round(axes.get_position().x0, 6) for axes in figure.axes}
+    assert len(lefts) == 1
 
 
 @pytest.mark.slow

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from convcli.core.digits import largest_magnitude, reliable_decimals, round_number
 from convcli.errors import ConvcliError, UsageError
 from convcli.filtering import Filter, Filtered, filter_image
-from convcli.geometry import conv_geometry
+from convcli.geometry import Pads, conv_geometry
 from convcli.images.image import ImageData
+
+_NONE = Pads(0, 0, 0, 0)
 
 
 class Choice(NamedTuple):
@@ -41,6 +43,8 @@ class Compared:
             for which both have a value; None if there are none.
         obstacle: why there is no difference; else empty.
         decimals: how many decimals of the difference are reliable.
+        outside: rows and columns on each side of the difference at which only one of both results
+            has a value.
     """
 
     choice: Choice
@@ -48,6 +52,7 @@ class Compared:
     difference: NDArray[Any] | None
     obstacle: str = ""
     decimals: int | None = None
+    outside: Pads = _NONE
 
     @property
     def mean_difference(self) -> float | None:
@@ -82,9 +87,9 @@ def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compare
         except ConvcliError as error:
             raise UsageError(f"{choice.name}: {error}") from error
         first = compared[0] if compared else Compared(choice, filtered, None)
-        difference, obstacle = _difference(image, first, choice, filtered)
+        difference, obstacle, outside = _difference(image, first, choice, filtered)
         decimals = _decimals(difference, first.filtered.image, filtered.image)
-        compared.append(Compared(choice, filtered, difference, obstacle, decimals))
+        compared.append(Compared(choice, filtered, difference, obstacle, decimals, outside))
     return compared
 
 
@@ -100,20 +105,25 @@ def _decimals(difference: NDArray[Any] | None, first: ImageData, second: ImageDa
 
 def _difference(
     image: ImageData, first: Compared, choice: Choice, filtered: Filtered
-) -> tuple[NDArray[Any] | None, str]:
-    """Return the difference from the first, or None and the reason."""
+) -> tuple[NDArray[Any] | None, str, Pads]:
+    """Return the difference from the first, or None and the reason, and what lies around it."""
     minuend, subtrahend = filtered.image, first.filtered.image
     if minuend.channels != subtrahend.channels:
-        return None, f"channels differ: {minuend.channels} and {subtrahend.channels}"
+        return None, f"channels differ: {minuend.channels} and {subtrahend.channels}", _NONE
     here, there = [], []  # for each axis, the indices of common positions in both results
+    around: list[int] = []
     for own, other in zip(
         _positions(image, choice.filter), _positions(image, first.choice.filter), strict=True
     ):
-        _, own_index, other_index = np.intersect1d(
+        common, own_index, other_index = np.intersect1d(
             own, other, assume_unique=True, return_indices=True
         )
         if not own_index.size:
-            return None, "no position has a value in both results"
+            return None, "no position has a value in both results", _NONE
+        every = np.union1d(own, other)
+        around += [int((every < common[0]).sum()), int((every > common[-1]).sum())]
+        if every.size - sum(around[-2:]) > common.size:  # the strides differ
+            around[-2:] = 0, 0
         here.append(own_index)
         there.append(other_index)
     is_float = "f" in minuend.pixels.dtype.kind + subtrahend.pixels.dtype.kind
@@ -121,7 +131,7 @@ def _difference(
     with np.errstate(invalid="ignore"):  # inf - inf is NaN
         difference = minuend.pixels[np.ix_(*here)].astype(dtype)
         difference -= subtrahend.pixels[np.ix_(*there)].astype(dtype)
-    return difference, ""
+    return difference, "", Pads(*around)
 
 
 def _positions(image: ImageData, image_filter: Filter) -> tuple[NDArray[Any], NDArray[Any]]:

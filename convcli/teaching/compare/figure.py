@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
-from convcli.plotting.axes import WIDE
-from convcli.plotting.contact_sheet import MAX_CAPTIONED, SheetTile, draw_sheet, result_tile
-from convcli.plotting.labels import format_short
+from convcli.plotting.contact_sheet import draw_sheet, input_tile, result_tile
+from convcli.plotting.labels import conv_facts, format_short
+from convcli.plotting.sheet_tile import Corner, SheetTile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,76 +24,191 @@ if TYPE_CHECKING:
     from convcli.images.image import ImageData
     from convcli.teaching.compare.comparison import Compared
 
-_PAIRS_ACROSS = ((3, 1), (8, 2), (18, 3), (32, 4))  # (choices at most, pairs in a row)
-_MAX_PAIRS_ACROSS = 6
 _UNITS = {  # of plain numbers after a range
     "abs": "|value|",
     "rescale": "value, rescaled",
     "percentile": "value, rescaled",
 }
 _MAX_BLOCKS = 128  # along the longer side of a difference
+_LARGE = 48  # pixels; in a larger image, a line at its edge is too thin to be seen
+_CORNER = 12  # pixels of a magnified corner at least
 
 
 def draw_comparison(
+    image: ImageData,
     compared: Sequence[Compared],
     *,
     title: str = "",
+    left_out: str = "",
     scale: Scale = "common",
-    original: ImageData | None = None,
+    diff: bool = False,
+    options: FigureOptions | None = None,
 ) -> Figure:
     """Draw the results of all choices, with their names, sizes and extremes.
 
+    Where the kernel varies, each stands small beside its result. Where large results differ at
+    the edges only, as those of several borders do, a corner of each is drawn magnified.
+
     Args:
+        image: what was filtered.
         compared: from :func:`convcli.teaching.compare.comparison.compare_choices`.
         title: a heading.
+        left_out: what was not compared, and why.
         scale: the colors; see :func:`convcli.plotting.contact_sheet.draw_sheet`.
-        original: the image that was filtered. With it, the figure also shows the original beside
-            the first result, and the difference from the first beside each other one.
+        diff: whether the figure also shows the original beside the first result, and the
+            difference from the first beside each other one.
+        options: how the figure looks.
 
     Raises:
-        UsageError: there is nothing to compare, or an image has neither 1 nor 3 channels.
+        UsageError: there is nothing to compare, an image has neither 1 nor 3 channels, or the
+            options have more or fewer titles than there are tiles.
     """
-    captioned = len(compared) <= MAX_CAPTIONED
+    options = options or FigureOptions()
+    kernels = {item.choice.filter.kernels for item in compared}
+    if options.panels is None and len(kernels) > 1:
+        options = options._replace(panels=("kernel", "result"))
+    corner = _corner(image, compared)
     results = [
-        result_tile(item.choice.name, item.choice.filter, item.filtered, scale, captioned=captioned)
-        for item in compared
+        _result(item, compared[:n], scale, image, options)._replace(corner=corner)
+        for n, item in enumerate(compared)
     ]
     if len({item.choice.filter.range for item in compared}) > 1:  # colors mean different things
         results = [
-            tile._replace(unit="pixel")
-            if tile.max_value is not None
-            else tile._replace(unit=_UNITS.get(item.choice.filter.range, "value"))
+            tile._replace(unit=_UNITS.get(item.choice.filter.range, "value"))
+            if item.filtered.image.max_value is None
+            else tile
             for tile, item in zip(results, compared, strict=True)
         ]
-    if original is None:
-        return draw_sheet(results, title=title, scale=scale)
-    size = size_text(original.shape)
-    partners = [SheetTile("original", original.pixels, original.max_value, size)]
-    partners += [_difference(other, compared[0], captioned=captioned) for other in compared[1:]]
-    tiles = [tile for pair in zip(results, partners, strict=True) for tile in pair]
-    across = next((n for most, n in _PAIRS_ACROSS if len(results) <= most), _MAX_PAIRS_ACROSS)
-    rows, columns = original.shape
-    if columns >= WIDE * rows:
-        across = math.ceil(across / 2)
-    return draw_sheet(tiles, title=title, columns=2 * across, scale=scale)
+    facts = ", ".join(filter(None, [*_common_facts(compared), left_out]))
+    if diff:
+        partners = [_original(image, results[0])]
+        partners += [
+            _difference(*item)._replace(corner=corner)
+            for item in zip(compared[1:], results[1:], repeat((compared[0], results[0])))
+        ]
+        tiles = [tile for pair in zip(results, partners, strict=True) for tile in pair]
+    else:
+        tiles = [*input_tile(image, options), *results]
+    return draw_sheet(
+        tiles,
+        title=title,
+        facts=facts,
+        scale=scale,
+        unit="tiles",
+        together=1 + diff,
+        options=options,
+    )
 
 
-def _difference(compared: Compared, first: Compared, *, captioned: bool) -> SheetTile:
-    """Return the difference as a tile; in a large one, the greatest of each block is drawn."""
+def _common_facts(compared: Sequence[Compared]) -> list[str]:
+    """Return the options that are not the default and hold for all choices, in words."""
+    first, *others = (conv_facts(item.choice.filter) for item in compared)
+    return [fact for fact in first if all(fact in facts for facts in others)]
+
+
+def _result(
+    item: Compared,
+    earlier: Sequence[Compared],
+    scale: Scale,
+    image: ImageData,
+    options: FigureOptions,
+) -> SheetTile:
+    """Return a result as a tile, and name an earlier one that is the same."""
+    tile = result_tile(item.choice.name, item.choice.filter, item.filtered, scale, image, options)
+    pixels = item.filtered.image.pixels
+    for other in earlier:
+        if np.array_equal(pixels, other.filtered.image.pixels, equal_nan=pixels.dtype.kind == "f"):
+            return tile._replace(caption=f"{tile.caption}\nthe same as {other.choice.name}")
+    return tile
+
+
+def _original(image: ImageData, first: SheetTile) -> SheetTile:
+    """Return the original as the partner of the first result, if they differ."""
+    if first.pixels is not None and np.array_equal(image.pixels, first.pixels):
+        return SheetTile(f"original = {first.title}", None, None)
+    return SheetTile("original", image.pixels, image.max_value, size_text(image.shape))
+
+
+def _corner(image: ImageData, compared: Sequence[Compared]) -> Corner | None:
+    """Return where large results differ most, if they differ in no more than their outer eighth."""
+    shapes = {item.filtered.image.pixels.shape for item in compared}
+    if len(shapes) > 1 or min(image.shape) < _LARGE:
+        return None
+    rows, columns = compared[0].filtered.image.shape
+    apart = np.zeros((rows, columns))
+    for item in compared[1:]:
+        if item.difference is not None and item.difference.shape[:2] == (rows, columns):
+            apart += np.abs(_greatest(item.difference))
+    places = np.nonzero(apart)
+    if not places[0].size:
+        return None
+    ends = rows - 1, columns - 1
+    to_edges = [np.minimum(index, end - index) for index, end in zip(places, ends, strict=True)]
+    reach = int(np.minimum(*to_edges).max()) + 1
+    if reach > min(rows, columns) // 8:
+        return None
+    side = min(max(_CORNER, 3 * reach), rows, columns)
+    corners = [(top, left) for top in (0, rows - side) for left in (0, columns - side)]
+    sums = [np.nansum(apart[top : top + side, left : left + side]) for top, left in corners]
+    return Corner(*corners[int(np.argmax(sums))], side)
+
+
+def _difference(
+    compared: Compared, tile: SheetTile, reference: tuple[Compared, SheetTile]
+) -> SheetTile:
+    """Return the difference as a tile; in a large one, the largest of each block is drawn."""
+    first, first_tile = reference
     title = f"{compared.choice.name} - {first.choice.name}"
     difference, mean = compared.difference, compared.mean_difference
     if difference is None or mean is None:
         return SheetTile(title, None, None, compared.obstacle)
     rows, columns = difference.shape[:2]
-    facts = [size_text((rows, columns)), f"mean |difference| {format_short(mean, 4)}"]
     block = math.ceil(max(rows, columns) / _MAX_BLOCKS)
-    reduced = [f"{size_text((min(block, rows), min(block, columns)))} pixels"] * (block > 1)
-    reduced += ["3 channels"] * (difference.ndim > 2)
-    if reduced:
-        facts.append(f"the greatest of {' and '.join(reduced)}")
-    pixels = _block_greatest(_greatest(difference), block)
-    caption = ", ".join(facts) if captioned else ""
-    return SheetTile(title, pixels, None, caption, "difference", centered=True)
+    facts = [f"{size_text((rows, columns))}, {_mean_text(mean)}"]
+    cells = [f"{size_text((min(block, rows), min(block, columns)))} pixels"] * (block > 1)
+    cells += ["3 channels"] * (difference.ndim > 2)
+    if min(rows, columns) == 1:
+        start, step = _common_places(tile, first_tile)
+        differences = _greatest(difference)
+        caption = "; ".join(facts)
+        return SheetTile(title, differences, None, caption, "difference", start=start, step=step)
+    if cells and mean:
+        facts.append(f"each cell is the largest of {' and '.join(cells)}")
+    fine = _greatest(difference)
+    pixels = _block_greatest(fine, block)
+    outside = compared.outside
+    if any(outside):
+        pixels = np.pad(pixels, (outside[:2], outside[2:]))
+        facts.append("hatched: only one of both has a value")
+    return SheetTile(
+        title, pixels, None, "; ".join(facts), "difference", centered=True,
+        fine=fine, pads=outside if any(outside) else None,
+    )  # fmt: skip
+
+
+def _mean_text(mean: float) -> str:
+    """Write the mean magnitude of a difference.
+
+    >>> _mean_text(0.0), _mean_text(0.6735), _mean_text(0.00123)
+    ('no difference', 'mean |difference| 0.67', 'mean |difference| 0.0012')
+    """
+    if mean == 0:
+        return "no difference"
+    text = format_short(mean, 2) if abs(mean) < 0.1 else format_short(round(mean, 2), 10)
+    return f"mean |difference| {text}"
+
+
+def _common_places(one: SheetTile, two: SheetTile) -> tuple[float, float]:
+    """Return where the first sample of the difference of two signals lies, and the step."""
+    places = [
+        tile.start + tile.step * np.arange(max(tile.pixels.shape[:2]))
+        for tile in (one, two)
+        if tile.pixels is not None
+    ]
+    common = np.intersect1d(places[0], places[-1])
+    if not common.size:  # kernels whose middles differ by half a sample
+        return one.start, one.step
+    return float(common[0]), float(common[1] - common[0]) if common.size > 1 else one.step
 
 
 def _greatest(difference: NDArray[Any]) -> NDArray[Any]:

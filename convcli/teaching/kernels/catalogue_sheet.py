@@ -1,4 +1,4 @@
-"""The sheet of the catalogue: every kernel with a name, applied to the same image."""
+"""The sheet of the catalogue: every kernel with a name, and its result on the same image."""
 
 from __future__ import annotations
 
@@ -9,44 +9,57 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from convcli.errors import ImageError
+from convcli.figure_options import FigureOptions
 from convcli.filtering import Filter, filter_image
 from convcli.geometry import size_text
 from convcli.images.channels import select_channels
 from convcli.images.image import ImageData
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.spec import KernelSet, read_spec
-from convcli.plotting.contact_sheet import SheetTile, draw_sheet
+from convcli.plotting.contact_sheet import draw_sheet
+from convcli.plotting.heatmap import kernel_heatmaps
+from convcli.plotting.sheet_tile import SheetTile
+from convcli.plotting.style import style_context
 
 _SIDE = 64  # of the demo image
 _MAX_SIDE = 128  # the effect of a 3x3 kernel is invisible in a larger image
 _BARS = ((36, 4), (44, 3), (50, 2), (54, 1), (56, 1), (58, 1))  # first column, width
 _LETTER = ("11110", "10001", "10001", "11110", "10100", "10010", "10001")
-_COLUMNS, _TILE = 10, 1.28  # tiles side by side; inches, three dots for a pixel of the demo image
-_PIXELS = "Tiles without a color bar are pixels as apply writes them, clipped to black and white. "
-_VALUES = (
-    "A bar beside a tile gives the values of its feature map: "
-    "blue below zero, red above, or gray from the least to the greatest."
-)
+_MAX_HEATMAPS = 9  # of a family that is drawn beside its result
 
 
-def draw_catalogue(image: ImageData) -> Figure:
-    """Draw an image, and the result of each kernel of the catalogue, by group.
+def draw_catalogue(
+    image: ImageData, group: str | None = None, options: FigureOptions | None = None
+) -> Figure:
+    """Draw an image, and each kernel of the catalogue with its weights and its result.
 
     Args:
         image: (H, W) gray.
+        group: one group of the catalogue; None for all.
+        options: how the figure looks.
 
     Returns:
         A figure that pyplot does not manage; ``convcli.plotting.save.save_figure`` writes it.
     """
-    tiles = list(catalogue_tiles(image))
-    title = f"{len(tiles)} kernels applied to one image\n{_PIXELS * bool(image.max_value)}{_VALUES}"
-    original = SheetTile(
-        "the image", image.pixels, image.max_value, size_text(image.shape), group="input"
+    options = options or FigureOptions()
+    with style_context(options):
+        tiles = list(catalogue_tiles(image, group))
+    name = f" of the group {group}" if group else ""
+    facts = "signed results are blue, white at 0, and red, each on a scale of its own"
+    if image.max_value:
+        facts += "; those that look like the image are pixels"
+    original = SheetTile("the image", image.pixels, image.max_value, size_text(image.shape))
+    return draw_sheet(
+        [original, *tiles],
+        title=f"{len(tiles)} kernels{name} applied to one image",
+        facts=facts,
+        unit="tiles" if group else "tiles; --group NAME draws one group",
+        is_compact=True,
+        options=options,
     )
-    return draw_sheet([original, *tiles], title=title, columns=_COLUMNS, box=_TILE)
 
 
-def catalogue_tiles(image: ImageData) -> Iterator[SheetTile]:
+def catalogue_tiles(image: ImageData, group: str | None = None) -> Iterator[SheetTile]:
     """Apply each 2-D kernel of the catalogue to an image, computed kernels with their defaults.
 
     A result is pixels, as ``apply`` writes them, if it looks like the image: the weights sum to 1,
@@ -55,12 +68,15 @@ def catalogue_tiles(image: ImageData) -> Iterator[SheetTile]:
 
     Args:
         image: (H, W) gray.
+        group: one group of the catalogue; None for all.
 
     >>> tile = next(catalogue_tiles(demo_image()))
-    >>> tile.title, tile.group, tile.caption, tile.max_value
-    ('identity', 'simple', '3x3', 255)
+    >>> tile.title, tile.caption, tile.max_value
+    ('identity', 'simple, 3x3', 255)
     """
     for entry in CATALOGUE.values():
+        if group not in (None, entry.group):
+            continue
         kernels = read_spec(entry.name)
         if kernels.kernels[0].matrix.ndim > 2:  # the image has one channel
             continue
@@ -73,15 +89,18 @@ def catalogue_tiles(image: ImageData) -> Iterator[SheetTile]:
             range="raw" if depth is None else "clip",
         )
         result = filter_image(image, image_filter, depth).image
+        kind = (
+            f"{kernels.combine} of {len(kernels.kernels)}"
+            if kernels.combine
+            else size_text(kernels.kernels[0].shape)
+        )
         yield SheetTile(
             entry.name,
             result.pixels,
             result.max_value,
-            f"{kernels.combine} of {len(kernels.kernels)}"
-            if kernels.combine
-            else size_text(kernels.kernels[0].shape),
+            kind if group else f"{entry.group}, {kind}",
             centered=kernels.combine is None and not as_pixels,
-            group=entry.group,
+            kernels=kernel_heatmaps(kernels.kernels, most=_MAX_HEATMAPS),
         )
 
 

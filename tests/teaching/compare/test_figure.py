@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
 
+from convcli.choices import THEMES
+from convcli.figure_options import FigureOptions
 from convcli.filtering import Filter, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
+from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import get_kernel, read_spec
 from convcli.plotting.contact_sheet import draw_results
+from convcli.plotting.style import THEMES as STYLES
 from convcli.teaching.compare.comparison import Choice, compare_choices
 from convcli.teaching.compare.figure import draw_comparison
 
@@ -40,8 +44,8 @@ def shown(figure):
     return [axes for axes in figure.axes if axes.images]
 
 
-def titles(figure):
-    return [axes.get_title().replace("\n", " ") for axes in figure.axes if axes.get_title()]
+def said(figure):
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
 
 
 @pytest.mark.parametrize(
@@ -51,45 +55,154 @@ def titles(figure):
 def test_nothing_is_cut_or_overlaps(name, scale, legible):
     image = IMAGES[name]
     compared = borders(image)
-    legible(draw_comparison(compared, title=f"{name}.png", scale=scale, original=image))
+    legible(draw_comparison(image, compared, title=f"{name}.png", scale=scale, diff=True))
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])
 def test_any_number_of_choices(count, legible):
     image = IMAGES["gray"]
-    figure = draw_comparison(borders(image, count), original=image)
+    figure = draw_comparison(image, borders(image, count), diff=True)
     legible(figure)
-    assert len(shown(figure)) == 2 * count
+    assert len(shown(figure)) == 2 * count * (2 if count > 1 else 1) - (count > 1)
 
 
-def test_without_an_original_only_results_are_drawn():
-    figure = draw_comparison(borders(IMAGES["gray"]))
-    found = titles(figure)
-    assert [title.split()[:2] for title in found] == [["border", name] for name in BORDERS]
-    assert all("80x60, min" in title and "% clipped" in title for title in found)
+SMALL = ImageData(IMAGES["gray"].pixels[:40], 8)  # too small for magnified corners
+
+
+def test_without_differences_only_results_are_drawn():
+    figure = draw_comparison(SMALL, borders(SMALL))
+    assert len(shown(figure)) == 5
+    texts = [text.get_text() for text in figure.texts]
+    assert [text for text in texts if text.startswith("border")] == [f"border {b}" for b in BORDERS]
+    assert said(figure).count("80x40, min") == said(figure).count("% clipped") == 5
 
 
 def test_each_difference_is_at_the_right_of_its_result():
-    image = IMAGES["gray"]
-    axes = shown(draw_comparison(borders(image), original=image))
-    assert axes[1].get_title().startswith("original")
-    np.testing.assert_array_equal(axes[1].images[0].get_array(), image.pixels)
-    for result, difference in zip(axes[2::2], axes[3::2], strict=True):
-        name = result.get_title().split("\n")[0]
-        assert difference.get_title().startswith(f"{name} - border edge")
+    figure = draw_comparison(SMALL, borders(SMALL), diff=True)
+    axes = shown(figure)
+    np.testing.assert_array_equal(axes[1].images[0].get_array(), SMALL.pixels)
+    texts = [" ".join(text.get_text().split()) for text in figure.texts]
+    for name in BORDERS[1:]:
+        assert f"border {name} - border edge" in texts
+    for result, difference in zip(axes[::2], axes[1::2], strict=True):
         one, two = result.get_position(), difference.get_position()
         assert (one.y0, one.x1 < two.x0) == (pytest.approx(two.y0), True)
 
 
 def test_differences_share_colors_centered_on_zero():
-    image = IMAGES["gray"]
-    figure = draw_comparison(borders(image), original=image)
+    figure = draw_comparison(SMALL, borders(SMALL), diff=True)
     images = [axes.images[0] for axes in shown(figure)[3::2]]
     assert {artist.get_cmap().name for artist in images} == {"RdBu_r"}
     [(low, high)] = {artist.get_clim() for artist in images}
     assert low == -high
     bars = [axes for axes in figure.axes if not axes.images]
-    assert [bar.get_ylabel() for bar in bars] == ["value", "difference"]
+    assert [bar.get_ylabel() for bar in bars] == ["pixel", "difference"]
+
+
+def test_a_corner_is_magnified_where_only_the_border_differs():
+    image = IMAGES["large"]
+    compared = borders(image)
+    figure = draw_comparison(image, compared)
+    axes = shown(figure)
+    assert len(axes) == 10
+    apart = sum(np.abs(item.difference) for item in compared[1:])
+    corners = [apart[:12, :12], apart[:12, -12:], apart[-12:, :12], apart[-12:, -12:]]
+    largest = max(range(4), key=lambda n: corners[n].sum())
+    for corner, item in zip(axes[1::2], compared, strict=True):
+        pixels = item.filtered.image.pixels
+        parts = pixels[:12, :12], pixels[:12, -12:], pixels[-12:, :12], pixels[-12:, -12:]
+        np.testing.assert_array_equal(corner.images[0].get_array(), parts[largest])
+
+
+@pytest.mark.parametrize("vary", ["inside", "shape"])
+def test_no_corner_where_more_than_the_border_differs(vary):
+    image = IMAGES["large"]
+    other = {
+        "inside": Filter("blur", (get_kernel("blur"),)),
+        "shape": OUTLINE_FILTER._replace(conv=ConvOptions(padding="valid")),
+    }[vary]
+    compared = compare_choices(image, [Choice("a", "a", OUTLINE_FILTER), Choice("b", "b", other)])
+    options = FigureOptions(panels=("result",))
+    assert len(shown(draw_comparison(image, compared, options=options))) == 2
+
+
+def test_kernels_that_vary_stand_beside_their_results(legible):
+    names = ("identity", "outline")
+    choices = [Choice(name, name, Filter(name, (get_kernel(name),))) for name in names]
+    figure = draw_comparison(SMALL, compare_choices(SMALL, choices), diff=True)
+    legible(figure)
+    numbers = [text.get_text() for text in shown(figure)[0].texts]
+    assert numbers == ["0", "0", "0", "0", "1", "0", "0", "0", "0"]
+    assert "original = identity" in said(figure)  # which is not drawn twice
+    assert len(shown(figure)) == 5
+
+
+def test_a_result_that_is_a_copy_says_of_which():
+    image = IMAGES["matrix"]
+    filters = [OUTLINE_FILTER._replace(range=name) for name in ("clip", "abs", "raw")]
+    choices = [Choice(f.range, f"range {f.range}", f) for f in filters]
+    figure = draw_comparison(image, compare_choices(image, choices), left_out="without offset")
+    assert said(figure).count("the same as") == 1
+    assert "the same as range clip" in said(figure)
+    assert "without offset" in said(figure)
+
+
+def test_the_caption_has_the_options_that_hold_for_all():
+    conv = ConvOptions(stride=2, border="wrap")
+    filters = [
+        OUTLINE_FILTER._replace(conv=conv, bias=9.0),
+        OUTLINE_FILTER._replace(conv=conv._replace(border="zero"), bias=9.0),
+    ]
+    compared = compare_choices(SMALL, [Choice("", f"n{n}", f) for n, f in enumerate(filters)])
+    assert "stride 2, bias 9" in said(draw_comparison(SMALL, compared))
+    assert "border" not in said(draw_comparison(SMALL, compared))
+
+
+def test_places_that_only_one_result_has_are_hatched():
+    image = IMAGES["matrix"]
+    choices = [
+        Choice("", f"padding {rule}", OUTLINE_FILTER._replace(conv=ConvOptions(padding=rule)))
+        for rule in ("same", "valid", "full")
+    ]
+    figure = draw_comparison(image, compare_choices(image, choices), diff=True)
+    assert said(figure).count("hatched: only one of both has a value") == 2
+    assert said(figure).count("no difference") == 2
+    assert "difference" not in [axes.get_ylabel() for axes in figure.axes]
+    valid, full = shown(figure)[3::2]
+    assert (valid.get_xlim(), full.get_xlim()) == ((-0.5, 5.5), (-0.5, 7.5))
+    assert [tick.get_text() for tick in valid.get_xticklabels()] == ["-1", *"01234"]
+
+
+def test_signals_of_different_lengths_are_aligned(legible):
+    image = IMAGES["signal"]
+    kernel = Kernel([[1, 2, 3, 2, 1]], name="k")
+    choices = [
+        Choice("", f"padding {rule}", Filter("k", (kernel,), conv=ConvOptions(padding=rule)))
+        for rule in ("same", "valid", "full")
+    ]
+    figure = draw_comparison(image, compare_choices(image, choices), diff=True)
+    legible(figure)
+    places = [
+        next(line.get_xdata() for line in axes.lines if line.get_marker() == "o")
+        for axes in figure.axes
+    ]
+    assert [(each[0], each[-1]) for each in places] == [
+        (0, 11), (0, 11), (2, 9), (2, 9), (-2, 13), (0, 11),
+    ]  # fmt: skip
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", ["large", "matrix", "signal"])
+def test_every_theme_keeps_its_page_and_its_text(name, theme, legible, text_sizes):
+    image, look = IMAGES[name], STYLES[theme]
+    options = FigureOptions(theme=theme)
+    figure = draw_comparison(image, borders(image), title="t", diff=True, options=options)
+    legible(figure)
+    assert min(text_sizes(figure)) >= look.text
+    width, height = figure.get_size_inches()
+    assert width <= look.width + 1e-6
+    assert height <= look.height + 1e-6
 
 
 def test_no_difference_at_all_is_white():
@@ -97,7 +210,7 @@ def test_no_difference_at_all_is_white():
     compared = compare_choices(
         image, [Choice("a", "a", OUTLINE_FILTER), Choice("b", "b", OUTLINE_FILTER)]
     )
-    artist = shown(draw_comparison(compared, original=image))[3].images[0]
+    artist = shown(draw_comparison(image, compared, diff=True))[3].images[0]
     low, high = artist.get_clim()
     assert (low, high, artist.get_cmap().name) == (-1, 1, "RdBu_r")
 
@@ -106,9 +219,11 @@ def test_a_line_of_one_pixel_is_still_seen_in_a_large_image():
     image = IMAGES["large"]
     [zero] = borders(image, 2)[1:]
     compared = borders(image, 2)
-    axes = shown(draw_comparison(compared, original=image))[3]
+    figure = draw_comparison(image, compared, diff=True)
+    axes, corner = shown(figure)[-2:]
     drawn = axes.images[0].get_array()
-    assert "the greatest of 4x4 pixels" in " ".join(axes.get_title().split())
+    assert "each cell is the largest of 4x4 pixels" in said(figure)
+    assert len(np.unique(corner.images[0].get_array())) > 3  # single pixels
     for edge in (np.s_[:4], np.s_[:, :4]):
         assert np.abs(drawn[edge]).max() == np.abs(zero.difference[edge]).max() > 0
     assert np.abs(drawn[4]).max() > 0 or not zero.difference[4:8].any()
@@ -116,10 +231,11 @@ def test_a_line_of_one_pixel_is_still_seen_in_a_large_image():
 
 
 def test_the_channel_that_differs_most_is_drawn():
-    image = IMAGES["color"]
+    image = IMAGES["color"]._replace(pixels=IMAGES["color"].pixels[:40])
     compared = borders(image, 2)
-    axes = shown(draw_comparison(compared, original=image))[3]
-    assert "greatest of 3 channels" in " ".join(axes.get_title().split())
+    figure = draw_comparison(image, compared, diff=True)
+    axes = shown(figure)[3]
+    assert "each cell is the largest of 3 channels" in said(figure)
     difference = compared[1].difference
     drawn = axes.images[0].get_array()
     np.testing.assert_array_equal(np.abs(drawn), np.abs(difference).max(axis=2))
@@ -133,43 +249,56 @@ def test_the_reason_replaces_a_missing_difference(legible):
         Choice("", f"padding {n}", OUTLINE_FILTER._replace(conv=each))
         for n, each in enumerate(convs)
     ]
-    figure = draw_comparison(compare_choices(image, choices), original=image)
+    figure = draw_comparison(image, compare_choices(image, choices), diff=True)
     legible(figure)
     assert len(shown(figure)) == 3
-    assert "padding 1 - padding 0 no position has a value in both results" in titles(figure)
+    assert "padding 1 - padding 0" in said(figure)
+    assert "no position has a value in both results" in said(figure)
 
 
 def test_directions_say_what_their_colors_mean(legible):
     pair = read_spec("sobel")
     image_filter = Filter("sobel", pair.kernels, "direction")
     image = IMAGES["gray"]
-    figure = draw_results([(image_filter, filter_image(image, image_filter, 8))])
+    figure = draw_results(image, [(image_filter, filter_image(image, image_filter, 8))])
     legible(figure)
-    [title] = titles(figure)
-    assert "right = red" in title
+    assert "right = red" in said(figure)
 
 
 def test_many_results_have_only_their_names():
     image = IMAGES["gray"]
     made = [(OUTLINE_FILTER, filter_image(image, OUTLINE_FILTER, 8))] * 17
-    assert set(titles(draw_results(made))) == {"outline"}
+    texts = [text.get_text() for text in draw_results(image, made).texts]
+    assert texts == ["outline"] * 17
+
+
+def test_a_sheet_of_results_shows_the_panels_that_are_asked_for(legible):
+    image = IMAGES["gray"]
+    made = [(OUTLINE_FILTER, filter_image(image, OUTLINE_FILTER, 8))] * 2
+    options = FigureOptions(panels=("input", "kernel", "result"), titles=("A", "B", "C"))
+    figure = draw_results(image, made, options=options)
+    legible(figure)
+    assert len(shown(figure)) == 5
+    np.testing.assert_array_equal(shown(figure)[0].images[0].get_array(), image.pixels)
+    assert {"A", "B", "C"} <= {text.get_text() for text in figure.texts}
 
 
 def test_ranges_have_a_bar_each():
     """Pixels of different ranges mean different things, so no bar holds for all of them."""
     names = ("clip", "abs", "rescale", "raw")
     choices = [Choice(name, name, OUTLINE_FILTER._replace(range=name)) for name in names]
-    figure = draw_comparison(compare_choices(IMAGES["matrix"], choices))
+    figure = draw_comparison(IMAGES["matrix"], compare_choices(IMAGES["matrix"], choices))
     bars = {axes.get_ylabel(): axes.get_ylim() for axes in figure.axes if not axes.images}
     assert set(bars) == {"value", "|value|", "value, rescaled"}
     assert bars["value, rescaled"] == (0, 1)
     assert bars["value"][0] < 0 == bars["|value|"][0]
-    figure = draw_comparison(compare_choices(IMAGES["gray"], choices))
-    assert [axes.get_ylabel() for axes in figure.axes if not axes.images] == ["pixel", "value"]
+    figure = draw_comparison(SMALL, compare_choices(SMALL, choices))
+    units = [axes.get_ylabel() for axes in figure.axes if not axes.images]
+    assert sorted(units) == ["pixel", "pixel = value", "value"]
 
 
 @pytest.mark.parametrize("name", ["gray", "color", "large", "signal"])
 def test_the_figure_is_laid_out_as_it_was(name, laid_out):
     pixels = np.arange(IMAGES[name].pixels.size).reshape(IMAGES[name].pixels.shape) * 7 % 256
     image = IMAGES[name]._replace(pixels=pixels.astype(IMAGES[name].pixels.dtype))
-    laid_out(draw_comparison(borders(image, 3), title="t", original=image), f"compare-{name}")
+    laid_out(draw_comparison(image, borders(image, 3), title="t", diff=True), f"compare-{name}")

@@ -1,0 +1,112 @@
+"""Signals of a contact sheet: stems or lines below each other, along one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from convcli.plotting.axes import DrawnImage, finite_extremes
+from convcli.plotting.heatmap import kernel_part
+from convcli.plotting.labels import text_width
+from convcli.plotting.page import Part, Plan, Rows, axes_at, beside, blank, flow
+from convcli.plotting.sheet_tile import SheetTile
+from convcli.plotting.signal_plot import Samples, draw_samples, set_sample_ticks, signal_samples
+from convcli.plotting.style import Box, figure_options, theme
+
+# All in inches.
+_WIDTH, _HEIGHT, _LEAST_HEIGHT = 7.0, 1.4, 0.8
+_KERNEL = 1.6  # width of the kernel at the left of its result
+_SIDES = 1.6  # of the page, beside a plot: ticks and edges
+_MOST_ROWS = 3  # of a slide
+
+
+def signal_plan(tiles: Sequence[SheetTile], together: int, *, common: bool) -> Plan:
+    """Return the plan of a page of signals, all along the same x axis.
+
+    They stand below each other; neighbors that belong together, and many on a slide, stand side by
+    side.
+
+    Args:
+        tiles: whose pixels are (1, n) or (n, 1), with 1 or 3 channels, or None.
+        together: how many neighbors stand in one row.
+        common: whether signals of one unit have the same y axis.
+    """
+    samples = [None if tile.pixels is None else signal_samples(tile.pixels) for tile in tiles]
+    places = [
+        tile.start + tile.step * np.arange(0 if values is None else len(values))
+        for tile, values in zip(tiles, samples, strict=True)
+    ]
+    every = np.concatenate(places)
+    across = float(every.min()) - 0.5, float(every.max()) + 0.5
+    drawn = []
+    for tile, values, place in zip(tiles, samples, places, strict=True):
+        same = [
+            other
+            for other, each in zip(samples, tiles, strict=True)
+            if other is not None and (other is values or (common and each.unit == tile.unit))
+        ]
+        drawn.append(None if values is None else partial(_draw, values, place, tile, across, same))
+    columns = together
+    if theme().is_fixed and len(tiles) > _MOST_ROWS:
+        columns = max(columns, 2)
+    columns = 1 if figure_options().layout == "column" else columns
+
+    def plan(scale: float) -> Rows:
+        look, axes = theme(), figure_options().axes
+        sides = _SIDES + _KERNEL * any(tile.kernels for tile in tiles)
+        room = look.width / columns - sides
+        box = room if scale > 1 else min(_WIDTH, room), max(_HEIGHT * scale, _LEAST_HEIGHT)
+        parts = []
+        for tile, draw in zip(tiles, drawn, strict=True):
+            if draw is None:
+                parts.append(blank(box, tile.title, tile.caption))
+                continue
+            part = Part(
+                partial(draw, box=box), box, tile.title, tile.caption,
+                left=(text_width("-0.0000", look.text) + 0.12) * axes,
+                right=text_width("00", look.text) / 2,
+                below=(look.line + 0.1) * axes,
+            )  # fmt: skip
+            if tile.kernels is not None:
+                kernel = kernel_part(tile.kernels, min(_KERNEL, 2 * box[1]), is_bare=True)(1.0)
+                part = beside([kernel, part], part.title, part.caption)
+            parts.append(part)
+        return flow(parts, most=columns)
+
+    return plan
+
+
+def _draw(
+    values: Samples,
+    places: NDArray[np.floating],
+    tile: SheetTile,
+    across: tuple[float, float],
+    same: Sequence[Samples],
+    figure: Figure,
+    left: float,
+    top: float,
+    *,
+    box: Box,
+) -> list[DrawnImage]:
+    """Draw one signal into a box of this width and height; ``same`` have the same y axis."""
+    assert tile.pixels is not None  # noqa: S101 - a tile without pixels has no samples
+    axes = axes_at(figure, left, top, box)
+    length = box[0] * (tile.step * len(values)) / (across[1] - across[0])
+    draw_samples(axes, places, values, inches=length, exact=tile.pixels.reshape(values.shape))
+    set_sample_ticks(axes, *across, box[0])
+    extremes = [finite_extremes(other) for other in same]
+    low = min(0.0, *(least for least, _ in extremes))
+    high = max(0.0, *(greatest for _, greatest in extremes)) or (low == 0.0) * 1.0
+    for_number = 2.2 * theme().number / 72  # inches beyond the end of a stem
+    room = (high - low) * for_number / (box[1] - (1 + (low < 0)) * for_number)
+    axes.set_ylim(low - room * (low < 0), high + room)
+    most = max(1, min(5, int(box[1] / (1.6 * theme().line))))
+    axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+    if not figure_options().axes:
+        axes.set(xticks=[], yticks=[])
+    return []
