@@ -289,10 +289,10 @@ def test_direction_is_no_way_to_combine(explain, gray):
 
 def test_the_options_of_a_figure(explain, photo, tmp_path):
     flags = "-k", "blur", "--at", "1,1", "photo.png"
-    ran = explain(*flags, "-o", "slide.png", "--theme", "slide", "--dpi", "40", "--title", "")
+    ran = explain(*flags, "-o", "slide.png", "--theme", "slide", "--dpi", "48", "--title", "")
     assert ran.out == b"slide.png\n"
     with Image.open(tmp_path / "slide.png") as slide:
-        assert slide.size == (533, 300)
+        assert slide.size == (640, 360)
     for output in ((), ("-o", "lesson.xlsx")):
         ran = explain(*flags, "--theme", "dark", *output)
         assert ran.code == 2
