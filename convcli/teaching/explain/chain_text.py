@@ -28,7 +28,7 @@ from convcli.teaching.explain.chain_computation import (
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
 from convcli.teaching.explain.steps import (
-    activation_line,
+    activation_lines,
     combination_lines,
     equals_text,
     step_lines,
@@ -158,7 +158,7 @@ def _step_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
             yield from _pool_parts(step)
         case ActivationStep():
             yield ""
-            yield activation_line(step.layer, step.input, step.value, step.slope or 0)
+            yield from activation_lines(step.layer, step.input, step.value, step.slope or 0)
         case NormalizeStep():
             yield ""
             yield from _normalize_lines(step)

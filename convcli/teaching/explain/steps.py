@@ -80,7 +80,7 @@ def result_lines(
     """Yield the lines of combination, activation, range and pixel."""
     yield from combination_lines(explanation, output)
     if explanation.activation != "none":
-        yield activation_line(explanation.activation, output.value, output.activated)
+        yield from activation_lines(explanation.activation, output.value, output.activated)
     text = _range_text(explanation, output)
     if text:
         yield from step_lines(explanation.range, text)
@@ -94,22 +94,25 @@ def step_lines(name: str, text: str | Iterable[str]) -> list[str]:
     return lines
 
 
-def activation_line(activation: str, value: Number, activated: Number, slope: Number = 0.01) -> str:
-    """Return the line of an activation; ``slope`` is that of leaky-relu."""
+def activation_lines(
+    activation: str, value: Number, activated: Number, slope: Number = 0.01
+) -> list[str]:
+    """Return the lines of an activation; ``slope`` is that of leaky-relu."""
     name, text = activation, f"max(0, {format_number(value)})"
-    exact = activation == "relu" or value == 0
+    unchanged = activated in (value, 0) or not math.isfinite(value)  # not even rounded
+    exact = value == 0 or (activation == "relu" and unchanged)
     if activation == "leaky-relu":
         rule = "max" if slope <= 1 else "min"
-        factors = f"{format_number(slope)}*{format_operand(value)}"
+        factors = f"{format_operand(slope)}*{format_operand(value)}"
         name, text = "leaky", f"{rule}({factors}, {format_number(value)})"
-        exact = value >= 0
+        exact = value >= 0 and unchanged
     elif activation == "sigmoid":
         text = f"1 / (1 + exp({format_number(-value)}))"
     elif activation == "tanh":
         text = f"tanh({format_number(value)})"
     elif activation == "abs":
-        text, exact = f"|{format_number(value)}|", True
-    return f"{name:<{LABEL}}{text} {'=' if exact else '~'} {format_number(activated)}"
+        text, exact = f"|{format_number(value)}|", abs(value) == activated or math.isnan(value)
+    return step_lines(name, f"{text} {'=' if exact else '~'} {format_number(activated)}")
 
 
 def _range_text(explanation: Computation, output: OutputValue) -> str:

@@ -318,6 +318,10 @@ def test_the_text_from_the_value_down_to_the_pixels():
     [
         ("relu", [[-4]], "relu      max(0, -4) = 0"),
         ("abs", [[-4]], "abs       |-4| = 4"),
+        ("abs", [[1 / 3]], "abs       |0.3333333333333333| ~ 0.333333333333333\n"),
+        ("relu", [[1 / 3]], "relu      max(0, 0.3333333333333333) ~ 0.333333333333333\n"),
+        ("relu", [[math.nan]], "relu      max(0, nan) = nan"),
+        ("leaky-relu --slope -1", [[-4]], "leaky     max((-1)*(-4), -4) ~ 4"),
         ("leaky-relu --slope 0.5", [[-4]], "leaky     max(0.5*(-4), -4) ~ -2"),
         ("leaky-relu --slope 3", [[4]], "leaky     min(3*4, 4) = 4"),
         ("leaky-relu --slope 3", [[-4]], "leaky     min(3*(-4), -4) ~ -12"),
@@ -384,6 +388,8 @@ def test_digits_set_the_decimals():
 
 
 def test_lines_fit_a_terminal():
+    text = text_of(["leaky-relu --slope 2"], [[-3.6690417668280054e18]])
+    assert max(map(len, text.splitlines())) <= 80
     for texts, image in CASES:
         for explanation, _ in explanations(Chain(texts), image):
             assert max(map(len, str(explanation).splitlines())) <= 80
