@@ -9,6 +9,7 @@ import pytest
 
 from convcli import Chain, GeometryError, UsageError
 from convcli.teaching.explain.chain_arithmetic import MAX_LISTED
+from convcli.teaching.explain.chain_rounding import chain_as_shown
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (13, 11), np.uint8)
@@ -73,7 +74,8 @@ def test_values_are_those_of_the_maps(texts, image):
 
 @pytest.mark.parametrize(("texts", "image"), CASES)
 def test_the_next_step_explains_a_value_of_the_window(texts, image):
-    for explanation, _ in explanations(Chain(texts), image):
+    found = [explanation for explanation, _ in explanations(Chain(texts), image)]
+    for explanation in (*found, *map(chain_as_shown, found)):
         for step, following in zip(explanation.steps, explanation.steps[1:], strict=False):
             assert step.next == (*following.at, following.map)
             values = [n for grid in step.depends.values for row in grid for n in row]
@@ -167,6 +169,18 @@ def test_the_strongest_value_is_followed():
     assert (step.next, math.isnan(step.value)) == ((0, 1, 1), True)
     step, *_ = Chain(["conv -k '5 0 1' --border edge"]).explain([[2, 1]], (0, 0)).steps
     assert step.next == (0, 0, 1)  # padding that shows the first pixel
+
+
+def test_shown_numbers_agree_where_a_half_is_rounded():
+    image = np.float32([[425.135, 5000]])  # in float32 above the half, in float64 below it
+    relu, pool = chain_as_shown(Chain(["maxpool 1", "relu"]).explain(image, (0, 0))).steps
+    assert (relu.depends.values, pool.value) == ((((425.14,),),), 425.14)
+
+
+def test_what_lies_beyond_the_padding_is_no_part_of_a_window():
+    step = Chain("avgpool 2 --ceil").explain([[1, 2, 6], [3, 4, 8]], (0, 1)).steps[0]
+    assert (step.depends.columns, step.value) == ((2,), 7)
+    assert "mean      14 / 2 = 7" in text_of(["avgpool 2 --ceil"], [[1, 2, 6], [3, 4, 8]], (0, 1))
 
 
 def test_padding_of_a_constant_ends_the_steps():
