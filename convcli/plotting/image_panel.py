@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -172,12 +172,16 @@ def number_notes(panels: Sequence[ImagePanel]) -> list[str]:
 
 
 class Bar(NamedTuple):
-    """A color bar: its colors, the places of its ticks with their labels, and its unit."""
+    """A color bar: its colors, the places of its ticks with their labels, and its unit.
+
+    ``extend`` is the end, or both, beyond which there are more values; it is pointed.
+    """
 
     colors: ScalarMappable
     ticks: Sequence[float]
     labels: Sequence[str]
     unit: str
+    extend: Literal["neither", "both", "max"] = "neither"
 
     def space(self, *, below: bool) -> float:
         """Return the inches from the box of an image to the far edge of the bar's label."""
@@ -219,6 +223,7 @@ class Bar(NamedTuple):
             self.colors,
             cax=axes_at(figure, *place),
             orientation="horizontal" if is_below else "vertical",
+            extend=self.extend,
         )
         length = width if is_below else height
         step = self._step(length, below=is_below)

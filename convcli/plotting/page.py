@@ -225,17 +225,9 @@ def _fitting(
 
     ``plans`` have less and less detail.
     """
-    look = theme()
-
-    def is_narrow(rows: Rows) -> bool:
-        lines, columns = _wrapped(rows)
-        return max(_line_width(line, columns) for line in lines) + 2 * _EDGE <= look.width + 1e-9
 
     def fits(rows: Rows, left_out: str) -> bool:
-        lines, _ = _wrapped(rows)
-        top_text = _top_text(heading, _joined(facts, left_out), look.width)
-        height = _height(lines, top_text, _bottom_text(footer, look.width))
-        return is_narrow(rows) and height <= look.height + 1e-9
+        return fits_page(rows, heading=heading, facts=_joined(facts, left_out), footer=footer)
 
     high = _SCALED_UP if fills else 1.0
     for plan, lack in plans:
@@ -244,9 +236,9 @@ def _fitting(
         if fits(plan(least), lack):
             break
     best = _largest(plan, least, high, lambda rows: fits(rows, lack))
-    if not is_narrow(best):
-        best = _largest(plan, _SMALLEST_SCALE / 2, least, is_narrow)
-    if not is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
+    if not _is_narrow(best):
+        best = _largest(plan, _SMALLEST_SCALE / 2, least, _is_narrow)
+    if not _is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
         single = [(partial(_one_below_the_other, plan), lack)]
         return _fitting(
             single, heading, facts, footer, "parts", least, fills=fills, by_part=by_part
@@ -277,6 +269,26 @@ def _one_below_the_other(plan: Plan, scale: float) -> Rows:
 
 def _count(rows: Rows, *, by_part: bool) -> int:
     return sum(bool(p.title or p.caption) for row in rows for p in row) if by_part else len(rows)
+
+
+def fits_page(rows: Rows, *, heading: str, facts: str, footer: Sequence[str] = ()) -> bool:
+    """Return whether rows fit the theme's page below a heading and a line of facts."""
+    look = theme()
+    lines, _ = _wrapped(rows)
+    texts = _top_text(heading, facts, look.width), _bottom_text(footer, look.width)
+    return _is_narrow(rows) and _height(lines, *texts) <= look.height + 1e-9
+
+
+def _is_narrow(rows: Rows) -> bool:
+    """Return whether no row is wider than the theme's page."""
+    lines, columns = _wrapped(rows)
+    widest = max(_line_width(line, columns) for line in lines)
+    return widest + 2 * _EDGE <= theme().width + 1e-9
+
+
+def fits_width(parts: Sequence[Part]) -> bool:
+    """Return whether parts side by side fit the theme's page."""
+    return _needed(parts) <= theme().width - 2 * _EDGE
 
 
 def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]:

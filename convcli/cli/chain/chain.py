@@ -7,6 +7,7 @@ belongs to the layer before it if that layer has it, otherwise to the chain.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.batch.inputs import check_matrix
-from convcli.choices import RANGES
+from convcli.choices import RANGES, SCALES, Scale
 from convcli.cli.command import Command, Group, Option
 from convcli.cli.files import no_input
 from convcli.cli.kernel_args import check_stdin, sample_range
@@ -24,10 +25,13 @@ from convcli.cli.options import (
     MATRIX,
     MAX_MEMORY,
     PERCENTILE,
+    check_figure_options,
+    figure_option,
     message_option,
     option_group,
     output_file_option,
     output_option,
+    panel_options,
     plot_option,
     range_option,
     read_one_options,
@@ -53,10 +57,14 @@ from convcli.teaching.chain.grammar import (
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from convcli.figure_options import FigureOptions
     from convcli.images.options import ReadOptions, WriteOptions
     from convcli.layers.base import Layer
 
-_NUMBER, _STDIN, _X = "convcli.layer-number", "convcli.stdin", "convcli.x"  # of Context.meta
+# Of Context.meta:
+_NUMBER, _STDIN, _X, _TEXTS = (
+    "convcli.layer-number", "convcli.stdin", "convcli.x", "convcli.layer-texts"
+)  # fmt: skip
 
 
 class LayerCommand(Command):
@@ -151,7 +159,10 @@ class ChainGroup(Group):
         if len(args) == 2 and args[0] in LAYERS and args[1] in help_names:
             # `chain conv --help` asks for the help of conv, not for an image named conv.
             self.commands[args[0]].make_context(args[0], args[1:], parent=ctx)
-        return super().parse_args(ctx, list(_WordOrder(self, ctx, args).words()))
+        order = _WordOrder(self, ctx, args)
+        words = list(order.words())
+        ctx.meta[_TEXTS] = order.layer_texts
+        return super().parse_args(ctx, words)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the layers in the order of the grammar."""
@@ -178,8 +189,14 @@ class _WordOrder:
         self._has_matrix = _has_matrix(chain, ctx, args)  # INPUT is left out then
         self._source = ["matrix"] if self._has_matrix else []
         self._layers: list[tuple[str, list[str], list[str]]] = []  # name, options, arguments
+        self._typed: list[list[str]] = []  # the words of each layer in their own order
         self._options = self._chain_options = _options_by_flag(chain, ctx)
         self._given: set[str] = set()
+
+    @property
+    def layer_texts(self) -> list[str]:
+        """The layers as they were typed."""
+        return [shlex.join(words) for words in self._typed]
 
     def words(self) -> Iterator[str]:
         """Yield the words in click's order."""
@@ -194,8 +211,10 @@ class _WordOrder:
                 self._source = [word]
             elif self._takes_argument():
                 self._layers[-1][2].append(word)
+                self._typed[-1].append(word)
             elif word in LAYERS or completing:
                 self._layers.append((word, [], []))
+                self._typed.append([word])
                 command = self._chain.commands.get(word)
                 self._options = _options_by_flag(command, self._ctx) if command else {}
             else:
@@ -235,6 +254,8 @@ class _WordOrder:
                 raise click.UsageError(f"Option {flag!r} requires an argument.", self._ctx)
         if not self._ctx.resilient_parsing:
             self._check_option(param, flag, of_layer=of_layer)
+        if of_layer:
+            self._typed[-1].extend(taken)
         (self._layers[-1][1] if of_layer else self._own).extend(taken)
 
     def _check_option(self, param: click.Option | None, flag: str, *, of_layer: bool) -> None:
@@ -322,6 +343,14 @@ output_options = option_group(
     """,
 )
 @output_options
+@figure_option(
+    "--scale",
+    type=WordType(SCALES),
+    rare=True,
+    show_default="common",
+    help="Color scale: one for layers that keep units (common) or one per map (own).",
+)
+@panel_options("input", "kernel", "result")
 @read_one_options
 @write_one_options
 @MATRIX
@@ -333,6 +362,8 @@ def chain(
     source: str,
     matrix: str | None,
     outputs: dict[str, Any],
+    scale: Scale | None,
+    figure: FigureOptions,
     reading: ReadOptions,
     writing: WriteOptions,
     max_memory: int | float,
@@ -345,6 +376,12 @@ def chain(
     pixels: one map is a gray image, three maps are red, green and blue; .npy holds any number of
     maps. Alpha is dropped.
     """
+    draws = outputs["plot"] is not None
+    check_figure_options(figure, is_drawn=draws, advice="--plot FILE")
+    if scale is not None and not draws:
+        raise click.UsageError("--scale is for figures; draw one with --plot FILE")
+    figure = figure._replace(digits=writing.digits)
+    outputs |= {"figure": figure, "scale": scale or "common", "texts": ctx.meta[_TEXTS]}
     ctx.obj = source, matrix, outputs, reading, writing, max_memory
 
 

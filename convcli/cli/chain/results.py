@@ -14,7 +14,7 @@ from convcli.atomic import atomic_write, check_target, is_stream
 from convcli.batch.job import STDOUT
 from convcli.batch.memory import memory_check
 from convcli.batch.outputs import Target, base_name, choose_target, plan_output, write_result
-from convcli.choices import PERCENTILES, Range
+from convcli.choices import PERCENTILES, Range, Scale
 from convcli.cli.files import check_outputs, read_one
 from convcli.cli.report import (
     axes_record,
@@ -29,6 +29,7 @@ from convcli.cli.report import (
 )
 from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError, prefix_errors, shown
+from convcli.figure_options import FigureOptions
 from convcli.images.arrays import write_npy
 from convcli.images.formats import PNG, default_suffix, named_format
 from convcli.images.image import ImageData, max_value_of
@@ -66,6 +67,9 @@ class ChainOutputs(NamedTuple):
     json: bool
     plot: str | None
     each_dir: str | None
+    figure: FigureOptions
+    scale: Scale
+    texts: Sequence[str]  # of the layers, as they were typed
 
     @property
     def has_result(self) -> bool:
@@ -131,6 +135,10 @@ def _check_options(outputs: ChainOutputs) -> None:
         raise UsageError("--percentile needs --range percentile")
     if outputs.output == STDOUT and (outputs.summary or outputs.json):
         raise UsageError("--summary and --json print, and so does -o -; choose one")
+    if outputs.plot is not None:
+        from convcli.teaching.chain.figure import check_options
+
+        check_options(outputs.figure, len(outputs.texts))
 
 
 def _output_path(source: str, outputs: ChainOutputs, writing: WriteOptions) -> str:
@@ -198,25 +206,31 @@ class _ChainWriter:
         planes = maps = with_channels(self.image.pixels)
         prints = outputs.json or (target is not None and target.format.is_matrix)
         scale = 0.0
-        blocks = []
+        plot = None
         if outputs.plot is not None:
-            from convcli.teaching.chain.figure import draw_chain, plan_block
+            from convcli.teaching.chain.figure import ChainPlot
 
-            blocks.append(plan_block("input", maps, self.image.max_value))
+            plot = ChainPlot(
+                self.image,
+                self.stages,
+                texts=outputs.texts,
+                scale=outputs.scale,
+                options=outputs.figure,
+            )
         for stage, after in zip(self.stages, run_network(self.stages, planes), strict=True):
-            if prints and after.dtype.kind == "f":
+            if (prints or plot is not None) and after.dtype.kind == "f":
                 scale = error_scale(stage.layer, maps, after, scale)
             maps = after
             if layer_paths:
                 self._write_layer(maps, *layer_paths[stage.number - 1])
-            if outputs.plot is not None:
-                blocks.append(plan_block(f"{stage.number}  {stage.layer.label}", maps))
+            if plot is not None:
+                plot.add(stage, maps, scale)
         if target is not None:
             self._write_result(maps, target, scale)
-        if outputs.plot is not None:
+        if plot is not None and outputs.plot is not None:
             from convcli.plotting.save import save_figure
 
-            figure = draw_chain(blocks, title=base_name(self.name))
+            figure = plot.draw(base_name(self.name))
             save_figure(figure, Path(outputs.plot), overwrite=self.writing.overwrite)
             self._note("figure", outputs.plot)
 

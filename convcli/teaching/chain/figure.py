@@ -1,267 +1,553 @@
-"""The figure of a chain: a block for the input and for each layer, with a grid of its maps."""
+"""The figure of a chain: the input and each layer's maps, with arrows between them."""
+
+from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.errors import count_text
-from convcli.plotting.style import HEADING_POINTS, TICK_POINTS, style_context
+from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
 import math
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import islice
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.patches import Rectangle
 
+from convcli.choices import Scale as ScaleName
+from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError
-from convcli.geometry import size_text
+from convcli.figure_options import FigureOptions
+from convcli.images.image import ImageData
+from convcli.layers.base import Maps
+from convcli.layers.network import Stage
 from convcli.plotting.axes import (
     MAX_TICKED,
-    add_axes,
+    NUMBER_LINE,
+    NUMBER_SHARE,
+    WIDE,
+    DrawnImage,
     draw_cell_lines,
-    finite_extremes,
     round_ticks,
-    write_numbers,
+    set_ticks,
+    widest_text,
 )
-from convcli.plotting.image_panel import ImagePanel, display_notes, draw_pixels, value_colormap
-from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
+from convcli.plotting.heatmap import draw_values, kernel_heatmaps, scale_text
+from convcli.plotting.image_panel import (
+    Bar,
+    ImagePanel,
+    common_range,
+    display_notes,
+    draw_pixels,
+    value_colormap,
+)
+from convcli.plotting.labels import bar_number, text_width
+from convcli.plotting.page import Part, Rows, axes_at, compose, fits_page, fits_width
+from convcli.plotting.signal_plot import draw_samples, set_sample_ticks, signal_samples
+from convcli.plotting.style import Box, fit_box
+from convcli.plotting.window_marks import WINDOW_COLOR
+from convcli.teaching.chain.blocks import (
+    Block,
+    Scale,
+    Spread,
+    first_block,
+    group_texts,
+    next_block,
+    unit_groups,
+)
+from convcli.teaching.kernels.filter_sheet import filter_tiles
 
-MAX_BLOCKS = 100
-MAX_MAPS = 64  # of a block; its heading says how many are drawn
+MAX_LAYERS = 99
 
-# Lengths in inches:
-_PAGE, _MARGIN, _BAR_ROOM, _BAR = 10.0, 0.3, 0.85, 0.12  # widths; _BAR_ROOM includes tick labels
-_GAP, _NUMBER, _LINE, _BETWEEN = 0.07, 0.13, 0.17, 0.22  # heights, and the gap between maps
-_MAX_SINGLE, _MAX_TILE, _MAX_GRID = 2.25, 1.25, 3.7  # heights: a single map, one of several, all
-_MAX_CELL, _MIN_TILE, _MIN_BLOCK_HEIGHT, _MIN_BLOCK_WIDTH = 0.6, 0.2, 0.7, 2.3
-_TITLE_POINTS, _NUMBER_POINTS = 9.0, 6.0
-
-_FLAT = 1e-4  # a relative range of values below this is drawn as one gray
-_PERCENTILE, _OUTLIER = 99.5, 1.5  # the scale ends at the percentile if the maximum is 1.5 x that
-_SAMPLES = 1 << 20  # values that the percentile is estimated from
-
-
-class _Scale(NamedTuple):
-    """The values at the color bar's ends, and the ends beyond which there are more values."""
-
-    low: float
-    high: float
-    extend: Literal["neither", "both", "max"] = "neither"
+# Lengths in inches.
+_SINGLE, _GRID, _TILE = 2.6, 3.7, 1.5  # longer sides: of a single map, of several, of each of them
+_SIGNAL, _SIGNAL_HEIGHT = 3.2, 1.0
+_CELL, _LARGEST_CELL = 0.42, 0.8  # sides of numbered cells
+_NUMBERED = 5.2  # longer side of a block with numbers at most
+_LEAST_TILE, _BETWEEN = 0.25, 0.07
+_ARROW, _KERNEL, _TILES = 0.42, 0.85, 1.3  # longer sides
+_WINDOW_CELL = 0.11  # side of the smallest cell on which windows are drawn
+_LEAST_SCALE = 0.4  # before anything is left out
+_TITLE_LETTERS = 21  # that a line of a title has room for, at least
+_LONGEST_TEXT = 80  # letters of a layer
+_MOST_WINDOWS = 256
+_MOST_KERNELS = 4  # as heat maps of their own; more are tiles
 
 
-class Block(NamedTuple):
-    """One layer's maps as the figure shows them, reduced to the resolution of the page.
+class _Detail(NamedTuple):
+    """What a page shows, before anything is left out of it.
 
     Attributes:
-        panels: the maps that are drawn.
-        texts: the numbers in the cells of each map.
-        scale: the color scale of all maps.
-        columns: the number of maps side by side.
-        tile: the width and height of a map in inches.
-        heading: the lines above the maps.
+        numbered: rows or columns of the largest maps with numbers.
+        weights: whether kernels have numbers.
+        ticks: whether rows and columns are numbered.
+        maps: of each layer, at most.
+        blocks: the number of blocks.
     """
 
-    panels: list[ImagePanel]
-    texts: list[list[str]]
-    scale: _Scale
-    columns: int
-    tile: tuple[float, float]
-    heading: str = ""
-
-    @property
-    def number_height(self) -> float:
-        """The height of a map's number, which is above it if there are several maps."""
-        return _NUMBER if len(self.panels) > 1 else 0.0
-
-    @property
-    def pitch(self) -> float:
-        """The distance from one row of maps to the next."""
-        return self.tile[1] + _GAP + self.number_height
-
-    @property
-    def grid(self) -> tuple[float, float]:
-        """The width and height of all maps with their numbers."""
-        rows = math.ceil(len(self.panels) / self.columns)
-        return self.columns * (self.tile[0] + _GAP) - _GAP, rows * self.pitch - _GAP
-
-    @property
-    def width(self) -> float:
-        """The width with the color bar."""
-        return max(self.grid[0] + _BAR_ROOM, _MIN_BLOCK_WIDTH)
-
-    @property
-    def heading_height(self) -> float:
-        """The height of the heading."""
-        return _LINE * (1 + self.heading.count("\n")) + 0.05
-
-    @property
-    def height(self) -> float:
-        """The height with the heading."""
-        return self.heading_height + max(self.grid[1], _MIN_BLOCK_HEIGHT) + _BETWEEN
+    numbered: int
+    weights: bool
+    ticks: bool
+    maps: int
+    blocks: int
 
 
-def plan_block(title: str, maps: NDArray[np.generic], max_value: int | None = None) -> Block:
-    """Reduce one layer's maps to what the figure shows.
-
-    All maps of a block share one scale: from the minimum to the maximum, or, if there are
-    negative values, from blue through white (0) to red. The scale ends before a few outliers, and
-    its bar is then pointed. NaN is magenta. Small maps show their numbers.
+class ChainPlot:
+    """The figure of a chain, which takes each layer's maps as they are computed.
 
     Args:
-        title: the layer's number and label.
-        maps: (H, W, C), which is not needed afterwards; the first 64 maps are drawn.
-        max_value: 255 or 65535 for an image, which is drawn in gray or in its colors; None for
-            maps.
-
-    >>> plan_block("input", np.arange(4).reshape(2, 2, 1)).texts
-    [['0', '1', '2', '3']]
-    """
-    rows, columns, channels = maps.shape
-    least, greatest = finite_extremes(maps)
-    if max_value is not None and channels == 3:
-        panels = [ImagePanel(maps, max_value)]
-    else:
-        panels = [ImagePanel(maps[..., c], max_value) for c in range(min(channels, MAX_MAPS))]
-    if max_value is None:
-        scale = _choose_scale(maps, least, greatest)
-    else:
-        scale = _Scale(0.0, float(max_value))
-    with style_context():
-        across, tile = _fit_tiles(len(panels), rows, columns)
-        block = Block(panels, _cell_texts(panels), scale, across, tile)
-        facts = [size_text((rows, columns)), count_text(channels, "map")]
-        facts += [f"min {format_short(least)}", f"max {format_short(greatest)}"]
-        if channels > len(panels) > 1:
-            facts.append(f"the first {len(panels)} are drawn")
-        facts += display_notes(panels, tile)
-        heading = wrap(f"{title}\n{', '.join(facts)}", block.width - 0.1, _TITLE_POINTS)
-        return block._replace(heading=heading, panels=[panel.thinned(tile) for panel in panels])
-
-
-def draw_chain(blocks: Sequence[Block], *, title: str = "") -> Figure:
-    """Draw the input and each layer's maps.
-
-    Args:
-        blocks: from :func:`plan_block`, the input first.
-        title: a heading, such as the image's name.
+        image: the input of the first layer.
+        stages: the layers.
+        texts: of the layers, as they were typed; None for their labels.
+        scale: ``common``: layers that keep units share one color scale; ``own``: each map has one.
+        options: how the figure looks.
 
     Raises:
-        UsageError: there are no blocks, or more than 100.
-
-    >>> figure = draw_chain([plan_block("input", np.arange(4).reshape(2, 2, 1))])
-    >>> [text.get_text() for text in figure.axes[0].texts]
-    ['0', '1', '2', '3']
+        UsageError: there are more than 99 layers, or an option has no meaning.
     """
-    if not 1 <= len(blocks) <= MAX_BLOCKS:
-        raise UsageError(f"a figure shows 1 to {MAX_BLOCKS} layers, not {len(blocks)}")
-    with style_context():
-        heading = wrap(title, _PAGE - 2 * _MARGIN, HEADING_POINTS)
-        lines = _break_lines(blocks)
-        top = 0.25 + (0.22 * (1 + heading.count("\n")) if heading else 0)
-        page = top + sum(max(block.height for block in line) for line in lines)
-        figure = Figure(figsize=(_PAGE, page))
-        if heading:
-            figure.text(_MARGIN / _PAGE, 1 - 0.15 / page, heading, va="top", size=HEADING_POINTS)
-        for line in lines:
-            left = _MARGIN
-            for block in line:
-                place = left / _PAGE, 1 - top / page
-                figure.text(*place, block.heading, va="top", size=_TITLE_POINTS)
-                _draw_block(figure, block, left, top + block.heading_height)
-                left += block.width
-            top += max(block.height for block in line)
-        return figure
+
+    def __init__(
+        self,
+        image: ImageData,
+        stages: Sequence[Stage],
+        *,
+        texts: Sequence[str] | None = None,
+        scale: ScaleName = "common",
+        options: FigureOptions | None = None,
+    ) -> None:
+        if len(stages) > MAX_LAYERS:
+            raise UsageError(f"a figure shows 1 to {MAX_LAYERS} layers, not {len(stages)}")
+        self._options = options or FigureOptions()
+        check_options(self._options, len(stages))
+        self._scale = scale
+        self._stages = stages
+        self._texts = texts or [stage.layer.label for stage in stages]
+        with style_context(self._options):
+            self._blocks = [first_block(with_channels(image.pixels), image.max_value)]
+
+    def add(self, stage: Stage, maps: Maps, error_scale: float = 0.0) -> None:
+        """Take the maps of the next layer, reduced to the page.
+
+        Args:
+            stage: the layer.
+            maps: (H, W, C), which are not needed afterwards.
+            error_scale: from :func:`convcli.teaching.chain.maps.error_scale`.
+        """
+        text = self._texts[stage.number - 1]
+        text = text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
+        title = f"{stage.number}  {text}"
+        with style_context(self._options):
+            self._blocks.append(
+                next_block(
+                    self._blocks[-1], title, stage.layer, stage.plan.geometry, maps, error_scale
+                )
+            )
+
+    def draw(self, title: str = "") -> Figure:
+        """Draw what was taken, below a heading such as the image's name."""
+        with style_context(self._options):
+            blocks = self._blocks
+            if self._options.titles is not None:
+                named = zip(blocks, self._options.titles, strict=True)
+                blocks = [block._replace(title=text, facts=None) for block, text in named]
+            if self._options.panels is not None and "input" not in self._options.panels:
+                blocks = blocks[1:]
+            return _Page(blocks, self._scale, title).draw()
 
 
-def _choose_scale(maps: NDArray[np.generic], least: float, greatest: float) -> _Scale:
-    """Return the color scale of maps, which is symmetric if there are negative values."""
-    largest = max(-least, greatest)
-    sample = maps.reshape(-1)[:: -(-maps.size // _SAMPLES)]
-    magnitudes = np.abs(sample[np.isfinite(sample)].astype(np.float64))
-    usual = float(np.percentile(magnitudes, _PERCENTILE)) if magnitudes.size else 0.0
-    has_outliers = 0 < usual * _OUTLIER < largest
-    if least < 0:
-        end = usual if has_outliers else largest
-        return _Scale(-end, end, "both" if has_outliers else "neither")
-    if has_outliers and usual > least:
-        return _Scale(least, usual, "max")
-    return _Scale(least if greatest - least > _FLAT * greatest else 0.0, greatest or 1.0)
+def check_options(options: FigureOptions, layers: int) -> None:
+    """Raise UsageError if options have no meaning in the figure of this many layers."""
+    if options.layout == "grid":
+        raise UsageError("--layout grid: the layers of a chain follow each other; row or column")
+    for panel in options.panels or ():
+        if panel not in ("input", "kernel", "result"):
+            raise UsageError(
+                f"--panels: a chain has no panel {panel}; choose from input, kernel, result"
+            )
+    if options.panels is not None and "result" not in options.panels:
+        raise UsageError("--panels: name result, the layers' maps, or there is nothing to draw")
+    if options.titles is not None and len(options.titles) != layers + 1:
+        raise UsageError(
+            f"--titles needs {layers + 1}: one for the input and each layer; "
+            f"{len(options.titles)} are given"
+        )
 
 
-def _fit_tiles(count: int, rows: int, columns: int) -> tuple[int, tuple[float, float]]:
-    """Return how many maps are side by side, and the largest width and height of a map."""
-    room = _PAGE - 2 * _MARGIN - _BAR_ROOM
-    highest = _MAX_SINGLE if count == 1 else _MAX_TILE
-    longest = room if count == 1 else highest * 3
-    best = (0.0, 1)
-    for across in range(1, count + 1):
-        width = (room - (across - 1) * _GAP) / across
-        height = min(_MAX_GRID / math.ceil(count / across) - _GAP - _NUMBER, highest)
-        cell = min(width / columns, height / rows, longest / columns, _MAX_CELL)
-        best = max(best, (cell, across))
-    cell, most_across = best
-    across = math.ceil(count / math.ceil(count / most_across))  # rows of similar length
-    widest = (room - (across - 1) * _GAP) / across
-    return across, (min(max(columns * cell, _MIN_TILE), widest), max(rows * cell, _MIN_TILE))
+class _Page:
+    """Blocks and arrows in rows, as a theme's page holds them."""
+
+    def __init__(self, blocks: Sequence[Block], scale: ScaleName, title: str) -> None:
+        self._blocks, self._title = blocks, title
+        self._is_common = scale == "common"
+        self._texts: list[list[tuple[str, ...]]] = []
+        self._scales: list[Scale] = []
+        self._bars: list[Bar | None] = []
+        self._is_shared = False
+        for group in unit_groups(blocks):
+            self._texts += group_texts(group)
+            scale_of_all = _group_scale(group)
+            self._scales += [scale_of_all] * len(group)
+            self._bars += [_bar(group, scale_of_all), *[None] * (len(group) - 1)]
+            self._is_shared |= len(group) > 1
+        self._widest = widest_text([t for texts in self._texts for each in texts for t in each])
+        self._cell = max(
+            self._widest * theme().number / NUMBER_SHARE * 1.01,
+            theme().number * NUMBER_LINE / 72 * 1.01,
+        )
+
+    def draw(self) -> Figure:
+        """Draw with as much detail as the page holds."""
+        for detail in self._details():
+            facts = self._facts(detail)
+            plan = partial(self._rows, detail)
+            heading = figure_options().title
+            heading = self._title if heading is None else heading
+            if fits_page(plan(_LEAST_SCALE), heading=heading, facts=facts):
+                break
+        return compose(lambda scale: plan(max(scale, _LEAST_SCALE)), title=self._title, facts=facts)
+
+    def _details(self) -> Iterator[_Detail]:
+        """Yield less and less detail: without numbers, ticks, maps, at last without layers."""
+        sizes = {max(block.size) for block in self._blocks if block.is_numbered}
+        sizes |= {1} if any(block.is_signal for block in self._blocks) else set()
+        fitting = [size for size in sizes if self._has_room(size)]
+        least = max((size for size in sizes if size not in fitting), default=0)
+        numbered = sorted((size for size in fitting), reverse=True)
+        if least and not figure_options().width:
+            # Maps that are smaller than some without numbers keep theirs.
+            numbered = [size for size in numbered if size < least] or [0]
+        detail = _Detail(
+            next(iter(numbered), 0),
+            True,
+            figure_options().axes,
+            max(len(block.panels) for block in self._blocks),
+            len(self._blocks),
+        )
+        yield detail
+        for size in [*numbered[1:], 0]:
+            detail = detail._replace(numbered=size, weights=size > 0)
+            yield detail
+        detail = detail._replace(ticks=False)
+        yield detail
+        for most in (36, 16, 9, 4, 1):
+            if most < detail.maps:
+                detail = detail._replace(maps=most)
+                yield detail
+        while detail.blocks > 1:
+            detail = detail._replace(blocks=detail.blocks - 1)
+            yield detail
+
+    def _has_room(self, size: int) -> bool:
+        """Return whether all maps of this many rows or columns are not too large with numbers."""
+        counts = [len(block.panels) for block in self._blocks if max(block.size) == size]
+        across = max((math.ceil(math.sqrt(count)) for count in counts), default=1)
+        longest = across * size * self._cell
+        return longest <= min(_NUMBERED * theme().number / 9, theme().width - 1)
+
+    def _facts(self, detail: _Detail) -> str:
+        """Return the line that says what colors share, and what is left out."""
+        facts = []
+        if not self._is_common:
+            facts.append("each map has its own scale")
+        elif self._is_shared:
+            facts.append("layers of one unit share a scale")
+        sizes = {max(block.size) for block in self._blocks if block.is_numbered}
+        if any(size > detail.numbered for size in sizes):
+            size = f"{detail.numbered}x{detail.numbered}"
+            facts.append(f"numbers up to {size} only" if detail.numbered else "no numbers")
+        if figure_options().axes and not detail.ticks:
+            facts.append("no tick labels")
+        if detail.blocks < len(self._blocks):
+            count = len(self._blocks) - 1
+            facts.append(f"the first {detail.blocks - 1} of {count} layers")
+        return " · ".join(facts)
+
+    def _rows(self, detail: _Detail, scale: float) -> Rows:
+        """Return the blocks and arrows in lines that fit the page."""
+        is_column = figure_options().layout == "column"
+        panels = figure_options().panels
+        lines: list[list[Part]] = []
+        for number in range(detail.blocks):
+            step = [self._block_part(number, detail, scale)]
+            if number:
+                block = self._blocks[number]
+                kernels = block.kernels if panels is None or "kernel" in panels else ()
+                step.insert(0, _arrow_part(kernels, detail, scale, down=is_column))
+            if is_column:
+                lines += [[part] for part in step]
+            elif lines and fits_width([*lines[-1], *step]):
+                lines[-1] += step
+            else:
+                lines.append(step)
+        return lines
+
+    def _tile(self, number: int, detail: _Detail, scale: float) -> tuple[int, Box]:
+        """Return how many maps of a block are side by side, and the width and height of each."""
+        block = self._blocks[number]
+        count = min(len(block.panels), detail.maps)
+        if block.is_signal:
+            return 1, (_SIGNAL * max(scale, 0.7), max(_SIGNAL_HEIGHT * scale, 5 * theme().line))
+        across = 3 if count == 3 else math.ceil(math.sqrt(count))
+        if block.size[1] > 2 * block.size[0]:
+            across = max(across // 2, 1)
+        if block.is_numbered and max(block.size) <= detail.numbered:
+            cell = max(self._cell, min(_CELL * scale, _LARGEST_CELL))
+            return across, (block.size[1] * cell, block.size[0] * cell)
+        if len(block.panels) == 1:
+            cell = math.inf if not block.is_numbered else _LARGEST_CELL * scale
+            return 1, fit_box(block.size, _SINGLE * scale, cell=cell)
+        longest = max(min(_GRID / across, _TILE) * scale - _BETWEEN, _LEAST_TILE)
+        return across, fit_box(block.size, longest, thinnest=0.08)
+
+    def _block_part(self, number: int, detail: _Detail, scale: float) -> Part:
+        """Return one block as a part: its maps, with ticks or numbers, and its color bar."""
+        block, look = self._blocks[number], theme()
+        count = min(len(block.panels), detail.maps)
+        across, each = self._tile(number, detail, scale)
+        names = block.names[:count]
+        widest_name = max(text_width(name, look.text) for name in names)
+        has_names = widest_name <= each[0] + 0.5 * _BETWEEN and each[1] >= 1.5 * look.line
+        above = look.line if count > 1 and has_names else 0.0
+        ticks = detail.ticks and count == 1
+        inner_left = text_width("-0.000", look.text) + 0.1 if block.is_signal else 0.0
+        step_down = each[1] + above + _BETWEEN
+        if block.is_signal:
+            step_down += (look.line + 0.08) * detail.ticks
+        box = (
+            across * (each[0] + _BETWEEN) - _BETWEEN,
+            math.ceil(count / across) * step_down - _BETWEEN,
+        )
+        bar = self._bars[number] if self._is_common and not block.is_signal else None
+        is_below = box[0] >= WIDE * box[1]
+        beside = bar.space(below=is_below) if bar is not None else 0.0
+        digits = text_width("0" * len(str(block.size[0])), look.text) + 0.08
+        left = max(inner_left * detail.ticks, digits * ticks)
+        last_label = text_width("0" * len(str(block.size[1])), look.text) / 2
+        right = max(0.0 if is_below else beside, last_label * ticks)
+        room = max((_TITLE_LETTERS * text_width("n", look.text) - box[0]) / 2, 0.0)
+        notes = [block.caption(count)]
+        if block.facts is not None and count > 1 and not above:
+            notes.append("red, green, blue" if block.has_colors else "counted row by row")
+        if not block.is_signal:
+            notes += display_notes(block.panels, each)
+        if bar is not None:
+            notes.append(bar.note(box))
+        windows = self._windows(number, each, detail)
+        if windows:
+            layer = self._blocks[number + 1].title.partition("  ")[2]
+            notes.append(f"green: {windows} of {layer}")
+        return Part(
+            partial(
+                self._draw_block, number=number, detail=detail, across=across, each=each,
+                above=above, step_down=step_down, ticks=ticks, bar=bar, box=box,
+                windows=windows,
+            ),
+            box,
+            block.title,
+            "\n".join(filter(None, notes)),
+            left=max(left, room),
+            right=max(right, room),
+            below=(look.line + 0.08) * (ticks and not block.is_signal) + beside * is_below,
+        )  # fmt: skip
+
+    def _windows(self, number: int, each: Box, detail: _Detail) -> str:
+        """Return a word for the windows of the next layer that are drawn on a block, if any."""
+        if number + 1 >= detail.blocks or (geometry := self._blocks[number + 1].windows) is None:
+            return ""
+        block = self._blocks[number]
+        if block.is_signal or min(each[0] / block.size[1], each[1] / block.size[0]) < _WINDOW_CELL:
+            return ""
+        overlaps = any(s < w for s, w in zip(geometry.stride, geometry.kernel, strict=True))
+        return "the first two windows" if overlaps else "windows"
+
+    def _draw_block(
+        self,
+        figure: Figure,
+        left: float,
+        top: float,
+        *,
+        number: int,
+        detail: _Detail,
+        across: int,
+        each: Box,
+        above: float,
+        step_down: float,
+        ticks: bool,
+        bar: Bar | None,
+        box: Box,
+        windows: str,
+    ) -> list[DrawnImage]:
+        block, drawn = self._blocks[number], []
+        scale = self._scales[number]
+        numbered = block.is_numbered and max(block.size) <= detail.numbered
+        for place, panel in enumerate(block.panels[: detail.maps]):
+            row, column = divmod(place, across)
+            corner = left + column * (each[0] + _BETWEEN), top + row * step_down + above
+            axes = axes_at(figure, *corner, each)
+            if above:
+                axes.set_title(block.names[place], fontsize=theme().text, pad=2)
+            if block.is_signal:
+                ends = (scale.low, scale.high) if self._is_common else None
+                _draw_signal(axes, panel, each, ends, detail)
+                continue
+            ends = scale.low, scale.high
+            if not self._is_common and panel.pixels.ndim == 2 and not figure_options().limits:
+                ends = Scale.of([Spread.of(panel.pixels)])[:2]
+            image = draw_pixels(axes, panel, each, ends)
+            set_ticks(axes, *panel.shape, inches=each if ticks else None)
+            if not figure_options().axes:
+                axes.set_frame_on(False)
+            if windows:
+                _outline_windows(axes, self._blocks[number + 1])
+            texts = self._texts[number][place] if numbered else ()
+            ratio = each[1] / each[0]
+            drawn.append(DrawnImage(image.image, ratio, panel.shape, texts, self._widest))
+        if bar is not None:
+            bar.draw(figure, left, top, box, ticked=ticks)
+        return drawn
 
 
-def _cell_texts(panels: list[ImagePanel]) -> list[list[str]]:
-    """Return the numbers in the cells of each map, with the same digits in all of them."""
-    if not panels[0].numbered:
-        return [[] for _ in panels]
-    texts = iter(cell_texts(np.stack([panel.pixels for panel in panels])))
-    return [list(islice(texts, panel.pixels.size)) for panel in panels]
+def _group_scale(group: Sequence[Block]) -> Scale:
+    """Return the color scale of blocks with the same units."""
+    white = group[0].white
+    if limits := figure_options().limits:
+        return Scale(*common_range([ImagePanel(np.array([limits]), white)]))
+    if white is not None:
+        return Scale(0.0, float(white))
+    return Scale.of([block.spread for block in group])
 
 
-def _break_lines(blocks: Sequence[Block]) -> list[list[Block]]:
-    """Group the blocks into lines that fit the page's width."""
-    lines: list[list[Block]] = []
-    room = 0.0
-    for block in blocks:
-        if not lines or room < block.width:
-            lines.append([])
-            room = _PAGE - 2 * _MARGIN
-        lines[-1].append(block)
-        room -= block.width
-    return lines
-
-
-def _draw_block(figure: Figure, block: Block, left: float, top: float) -> None:
-    """Draw the maps and the color bar of a block, at inches from the page's upper left corner."""
-    width, height = block.tile
-    low, high, _ = block.scale
-    widest = max((text_width(text, 1.0) for texts in block.texts for text in texts), default=0.0)
-    for index, (panel, texts) in enumerate(zip(block.panels, block.texts, strict=True)):
-        row, column = divmod(index, block.columns)
-        across, down = column * (width + _GAP), row * block.pitch + block.number_height
-        axes = add_axes(figure, left + across, top + down, width, height)
-        axes.set(xticks=[], yticks=[])
-        if block.number_height:
-            axes.set_title(str(index + 1), fontsize=_NUMBER_POINTS, pad=1.5)
-        drawn = draw_pixels(axes, panel, block.tile, (low, high))
-        if max(panel.shape) <= MAX_TICKED:
-            draw_cell_lines(axes, *panel.shape)
-        if texts:
-            write_numbers([replace(drawn, texts=tuple(texts), widest=widest)])
-    _add_bar(figure, block, left + block.grid[0] + 0.1, top + block.number_height)
-
-
-def _add_bar(figure: Figure, block: Block, left: float, top: float) -> None:
-    """Add the color bar of a block, with as many ticks as fit."""
-    low, high, extend = block.scale
-    height = max(block.grid[1], _MIN_BLOCK_HEIGHT) - block.number_height
+def _bar(group: Sequence[Block], scale: Scale) -> Bar | None:
+    """Return the color bar of the first block, or None where nobody could read from it."""
+    first = group[0]
+    if not figure_options().bars or first.panels[0].pixels.ndim == 3:
+        return None
+    low, high, extend = scale
     ticks = round_ticks(low, high)
-    if height < len(ticks) * TICK_POINTS * 1.6 / 72:
-        ticks = ticks[:: max(1, len(ticks) - 1)]
-    in_color = block.panels[0].pixels.ndim == 3
-    figure.colorbar(
-        ScalarMappable(Normalize(low, high), "gray" if in_color else value_colormap(low)),
-        cax=add_axes(figure, left, top, _BAR, height),
-        ticks=ticks,
-        format=lambda value, _place: format_short(value, digits=6),  # short: a block may follow
-        extend=extend,
-    )
+    if first.white is not None:
+        ticks = [high * fifth / 5 for fifth in range(6)]
+    labels = [bar_number(tick) for tick in ticks]
+    colors = ScalarMappable(Normalize(low, high), value_colormap(low))
+    return Bar(colors, ticks, labels, "value" if first.white is None else "pixel", extend)
+
+
+def _draw_signal(
+    axes: Axes, panel: ImagePanel, inches: Box, ends: tuple[float, float] | None, detail: _Detail
+) -> None:
+    """Draw a map of one row or one column as stems or as a line."""
+    samples = signal_samples(panel.pixels)
+    draw_samples(axes, range(len(samples)), samples, inches=inches[0])
+    set_sample_ticks(axes, -0.5, len(samples) - 0.5, inches[0])
+    if ends is not None:
+        low, high = min(ends[0], 0.0), max(ends[1], 0.0)
+        axes.set_ylim(low - 0.2 * (high - low), high + 0.2 * (high - low))
+    for text in list(axes.texts):
+        if not detail.numbered or float(text.get_fontsize()) < theme().number:
+            text.remove()
+    if not detail.ticks:
+        axes.set(xticks=[], yticks=[])
+
+
+def _outline_windows(axes: Axes, pool: Block) -> None:
+    """Outline the windows of a pool, or the first two where they overlap."""
+    geometry = pool.windows
+    assert geometry is not None  # noqa: S101 - the caller has checked
+    (rows, columns), (down, right) = geometry.kernel, geometry.stride
+    top, left = geometry.pads.top, geometry.pads.left
+    places = [
+        (row * down - top, column * right - left)
+        for row in range(geometry.output_shape[0])
+        for column in range(geometry.output_shape[1])
+    ]
+    is_overlapping = down < rows or right < columns
+    places = places[: 2 if is_overlapping else _MOST_WINDOWS]
+    boxes = [Rectangle((x - 0.5, y - 0.5), columns, rows) for y, x in places]
+    style: dict[str, Any] = {"facecolor": "none", "edgecolor": WINDOW_COLOR, "linewidth": 1.8}
+    if is_overlapping:
+        style["linestyle"] = ["solid", (0, (3, 2))]
+    limits = axes.get_xlim(), axes.get_ylim()
+    axes.add_collection(PatchCollection(boxes, zorder=3, **style))
+    axes.set(xlim=limits[0], ylim=limits[1])
+
+
+def _arrow_part(kernels: Sequence[Any], detail: _Detail, scale: float, *, down: bool) -> Part:
+    """Return an arrow to the next block, with the kernels of a convolution beside it."""
+    size, draw_kernels = _kernel_drawing(kernels, detail, scale)
+    gap = 0.08 * bool(kernels)
+    caption = scale_text(kernels[0]).lstrip(", ") if len(kernels) == 1 else ""
+    if down:
+        box = _ARROW / 2 + 2 * (gap + size[0]), max(_ARROW, size[1])
+    else:
+        box = max(_ARROW, size[0]), _ARROW / 2 + 2 * (gap + size[1])
+
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        middle, center = left + box[0] / 2, top + box[1] / 2
+        place = middle - _ARROW / 2, center - _ARROW / 2, (_ARROW, _ARROW)
+        axes = axes_at(figure, *place)
+        axes.set_axis_off()
+        ends: Any = ((0.5, 1), (0.5, 0)) if down else ((0, 0.5), (1, 0.5))
+        arrow = {"arrowstyle": "-|>", "color": theme().ink, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", ends[1], ends[0], arrowprops={**arrow, "mutation_scale": 14, "lw": 1.5})
+        if not kernels:
+            return []
+        if down:
+            return draw_kernels(figure, middle + _ARROW / 4 + gap, center - size[1] / 2)
+        return draw_kernels(figure, middle - size[0] / 2, top)
+
+    return Part(draw, box, caption=caption)
+
+
+def _kernel_drawing(
+    kernels: Sequence[Any], detail: _Detail, scale: float
+) -> tuple[Box, Callable[[Figure, float, float], list[DrawnImage]]]:
+    """Return the width and height of a small drawing of kernels, and what draws it."""
+    if not kernels:
+        return (0.0, 0.0), lambda *_: []
+    factor = min(max(scale, 0.8), 1.6)
+    group = kernel_heatmaps(kernels, most=_MOST_KERNELS + 1)
+    is_alike = len({(kernel.shape, kernel.matrix.ndim > 2) for kernel in kernels}) == 1
+    if len(group.maps) > _MOST_KERNELS and is_alike:
+        sheet, _, _, _ = filter_tiles(kernels)
+        box = fit_box((sheet.shape[0], sheet.shape[1]), _TILES * factor, thinnest=0.1)
+
+        def draw_tiles(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+            axes = axes_at(figure, left, top, box)
+            axes.imshow(sheet, interpolation="nearest", aspect="auto")
+            axes.set_axis_off()
+            return []
+
+        return box, draw_tiles
+    maps = group.maps[:_MOST_KERNELS]
+    texts = [text for heatmap in maps for text in heatmap.texts]
+    widest = widest_text(texts)
+    number = theme().number
+    cell = max(widest * number / NUMBER_SHARE, number * NUMBER_LINE / 72) * 1.01
+    longest = max(max(heatmap.values.shape) for heatmap in maps)
+    most = _KERNEL * factor * (1.3 if len(maps) <= 2 else 0.75)
+    numbered = detail.weights and cell * longest <= most * number / 9
+    side = cell if numbered else most / (1.3 if len(maps) == 1 else 1.6) / longest
+    boxes = [tuple(max(n * side, 0.05) for n in reversed(each.values.shape)) for each in maps]
+    across = 1 if len(maps) == 1 else 2
+    step = max(box[0] for box in boxes) + _BETWEEN, max(box[1] for box in boxes) + _BETWEEN
+    size = across * step[0] - _BETWEEN, math.ceil(len(maps) / across) * step[1] - _BETWEEN
+
+    def draw_maps(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        drawn = []
+        for place, (heatmap, (width, height)) in enumerate(zip(maps, boxes, strict=True)):
+            row, column = divmod(place, across)
+            axes = axes_at(figure, left + column * step[0], top + row * step[1], (width, height))
+            image = draw_values(axes, heatmap.values, group)
+            axes.set(xticks=[], yticks=[])
+            rows, columns = heatmap.values.shape
+            if max(rows, columns) <= MAX_TICKED:
+                draw_cell_lines(axes, rows, columns)
+            texts = heatmap.texts if numbered else ()
+            drawn.append(DrawnImage(image, height / width, (rows, columns), texts, widest))
+        return drawn
+
+    return size, draw_maps

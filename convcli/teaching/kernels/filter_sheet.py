@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from convcli.geometry import Pair
 from convcli.plotting.axes import DrawnImage, round_ticks
 from convcli.plotting.heatmap import symmetric_limit
 from convcli.plotting.image_panel import Bar
@@ -36,17 +37,9 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
     row by row; the number of the first of each row stands at its left. They are one image, since
     512 axes would take seconds.
     """
-    planes = [_filters(kernel.weights) for kernel in kernels]
-    weights = np.concatenate(planes)[:MAX_FILTERS].astype(np.float64)
-    limit = symmetric_limit(weights)
-    is_color = weights.ndim == 4
-    shades = np.clip(0.5 + weights / (2 * limit), 0, 1)
-    shades = np.moveaxis(shades, 1, 3) if is_color else signed_colormap()(shades)[..., :3]
-    count = len(shades)
-    across = min(math.ceil(math.sqrt(count * _RATIO)), count)
-    sheet = _joined(shades, across)
-    down = math.ceil(count / across)
-    rows, columns = weights.shape[-2:]
+    sheet, (down, across), limit, count = filter_tiles(kernels, _RATIO)
+    rows, columns = kernels[0].matrix.shape[-2:]
+    is_color = kernels[0].matrix.ndim > 2 and kernels[0].matrix.shape[-3] == 3
     ticks = round_ticks(-limit, limit)
     colors = ScalarMappable(Normalize(-limit, limit), signed_colormap())
     bar = Bar(colors, ticks, [bar_number(tick) for tick in ticks], "weight")
@@ -81,6 +74,29 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
         )
 
     return part
+
+
+def filter_tiles(
+    kernels: Sequence[Kernel], ratio: float = 1.0
+) -> tuple[NDArray[np.float64], Pair, float, int]:
+    """Return one image (H, W, 3) with a tile for each of at most 512 filters of one size.
+
+    Args:
+        kernels: all with two dimensions, or all with more.
+        ratio: of tiles across to tiles down.
+
+    Returns:
+        The image, its tiles down and across, the weight that has the full color, and the number
+        of filters.
+    """
+    planes = [_filters(kernel.weights) for kernel in kernels]
+    weights = np.concatenate(planes)[:MAX_FILTERS].astype(np.float64)
+    limit = symmetric_limit(weights)
+    shades = np.clip(0.5 + weights / (2 * limit), 0, 1)
+    shades = np.moveaxis(shades, 1, 3) if weights.ndim == 4 else signed_colormap()(shades)[..., :3]
+    count = len(shades)
+    across = min(math.ceil(math.sqrt(count * ratio)), count)
+    return _joined(shades, across), (math.ceil(count / across), across), limit, count
 
 
 def _filters(weights: NDArray[Any]) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """``convcli chain``: results, ranges, summary, figure, every layer's maps, and what is refused."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,32 @@ def test_a_figure(chain, photo, contents):
     assert contents()[b"p.png"] == first
     printed(chain(Path("photo.png").resolve(), *words[1:], "--overwrite"))
     assert contents()[b"p.png"] == first  # its title is the bare name
+
+
+def test_a_figure_has_the_layers_as_they_were_typed_and_the_options_of_figures(chain, photo):
+    words = ["photo.png", "conv", "-k", "0 -1 0", "maxpool", "3", "--stride", "2"]
+    look = ["--title", "My chain", "--theme", "dark", "--scale", "own"]
+    printed(chain(*words, "--plot", "p.svg", *look))
+    drawn = Path("p.svg").read_text(encoding="utf-8")
+    texts = re.findall(r"<text[^>]*>([^<]*)", drawn)
+    assert {"My chain", "1  conv -k '0 -1 0'", "2  maxpool 3 --stride 2"} <= set(texts)
+    assert "each map has its own scale" in " ".join(" ".join(texts).split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--theme", "slide"], "--theme is for figures; draw one with --plot FILE"),
+        (["--scale", "own"], "--scale is for figures; draw one with --plot FILE"),
+        (["--plot", "p.png", "--layout", "grid"], "--layout grid: the layers of a chain follow"),
+        (["--plot", "p.png", "--panels", "padded"], "a chain has no panel padded"),
+        (["--plot", "p.png", "--titles", "a,b,c"], "--titles needs 2"),
+    ],
+)
+def test_options_of_figures_without_meaning_are_refused(chain, photo, contents, words, said):
+    before = contents()
+    chain("photo.png", "relu", *words).fails(2, said)
+    assert contents() == before
 
 
 def test_alpha_and_nan_are_reported(chain, save):

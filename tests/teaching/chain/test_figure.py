@@ -1,92 +1,248 @@
 """The figure of a chain: legible at any size and number of maps, honest in its scales."""
 
-import math
-
 import numpy as np
 import pytest
-from matplotlib import colormaps
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import to_hex
 
+from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError
+from convcli.figure_options import FigureOptions
+from convcli.images.image import ImageData, depth_of
+from convcli.layers.network import run_network
 from convcli.plotting.save import save_figure
-from convcli.teaching.chain.figure import draw_chain, plan_block
+from convcli.plotting.style import THEMES, style_context
+from convcli.plotting.window_marks import WINDOW_COLOR
+from convcli.teaching.chain.blocks import Scale, Spread, first_block
+from convcli.teaching.chain.figure import ChainPlot
+from convcli.teaching.chain.grammar import build_layers, split_chain
+from convcli.teaching.chain.maps import error_scale, plan_chain
 
 RNG = np.random.default_rng(3)
 
 
-def draw(blocks, *, title="", max_value=None):
-    """Draw (title, maps) pairs, the first of which is an image if it has a ``max_value``."""
-    planned = [
-        plan_block(heading, maps, None if number else max_value)
-        for number, (heading, maps) in enumerate(blocks)
-    ]
-    return draw_chain(planned, title=title)
+def draw(pixels, text, *, title="t.png", scale="common", **options):
+    """Draw the chain of a text on an image."""
+    image = ImageData(pixels, depth_of(pixels.dtype))
+    layers = split_chain(text)
+    stages = plan_chain(build_layers(layers), image)
+    texts = [layer.text for layer in layers]
+    look = FigureOptions(**options)
+    plot = ChainPlot(image, stages, texts=texts, scale=scale, options=look)
+    maps, error = with_channels(pixels), 0.0
+    for stage, after in zip(stages, run_network(stages, maps), strict=True):
+        error = error_scale(stage.layer, maps, after, error) if after.dtype.kind == "f" else 0.0
+        maps = after
+        plot.add(stage, maps, error)
+    return plot.draw(title)
 
 
-def block(*shape, title="1  conv sobel-x", low=-1.0, high=1.0):
-    return (title, RNG.uniform(low, high, shape))
+def photo(*shape):
+    return RNG.integers(0, 256, shape).astype(np.uint8)
 
 
-def pixels(*shape):
-    return ("input", RNG.integers(0, 256, shape).astype(np.uint8))
+def bank(tmp_path, *shape):
+    path = tmp_path / "bank.npy"
+    np.save(path, RNG.normal(size=shape))
+    return str(path)
 
 
-LONG = "12  conv " + "gaussian-5-sigma-1.2+" * 20
-FIGURES = {
-    "one-layer": ([pixels(40, 60, 1), block(40, 60, 1)], 255),
-    "nine-layers": ([pixels(40, 60, 3), *(block(40, 60, 1) for _ in range(8))], 255),
-    "color": ([pixels(64, 48, 3), block(64, 48, 3)], 255),
-    "100-maps": ([pixels(30, 30, 1), block(30, 30, 100)], 255),
-    "one-pixel": ([pixels(1, 1, 1), block(1, 1, 1), block(1, 1, 64), block(1, 1, 3)], 255),
-    "numbers": ([block(6, 6, 1), block(4, 4, 1), block(4, 4, 2), block(2, 2, 1)], None),
-    "wide-numbers": ([block(15, 15, 1, low=-1e9, high=1e9), block(15, 15, 2)], None),
-    "signal": ([block(1, 20, 1), block(1, 20, 2), block(1, 300, 7), block(1, 300, 1)], None),
-    "column": ([block(20, 1, 1), block(20, 1, 2), block(300, 1, 7), block(300, 1, 1)], None),
-    "wide": ([pixels(20, 300, 3), block(20, 300, 5), block(20, 300, 1)], 255),
-    "tall": ([pixels(300, 20, 3), block(300, 20, 5), block(300, 20, 1)], 255),
-    "long-names": ([pixels(30, 30, 1), block(30, 30, 1, title=LONG), block(2, 2, 1, title=LONG)],
-                   255),
-    "tiny-values": ([block(9, 9, 1, low=1e-9, high=3e-9), block(30, 30, 4, low=-1e-9)], None),
-    "matrix-of-color": ([block(9, 9, 3)], None),
-}  # fmt: skip
+NUMBERS = np.arange(36).reshape(6, 6) * 7 % 10
+EDGES = "conv -k outline --padding valid relu maxpool 2"
+LONG = "conv " + "-k gaussian:5,sigma=1.2 " * 12
+CHAINS = {
+    "numbers": (NUMBERS, EDGES),
+    "photo": (photo(40, 60), "conv -k gaussian:5 maxpool 4 conv -k sobel-x -k sobel-y relu"),
+    "color": (photo(64, 48, 3), "conv -k sharpen maxpool 8 normalize globalpool avg"),
+    "many-maps": (photo(30, 30), "conv " + "-k sobel-x -k blur " * 36 + "relu"),
+    "sizes": (NUMBERS.repeat(3, 0).repeat(3, 1)[:16, :16] * 25, "conv -k outline maxpool 3"),
+    "one-pixel": (photo(1, 1), "relu conv -k 1 -k 2 -k 3 sigmoid globalpool max"),
+    "wide": (photo(20, 300, 3), "conv -k sobel-x -k sobel-y relu"),
+    "tall": (photo(300, 20, 3), "channelpool max conv -k sobel-x -k sobel-y"),
+    "long-names": (photo(30, 30), LONG),
+    "signal": (RNG.integers(0, 9, (1, 20)), "conv -k '-1 0 1' relu maxpool 1,2 globalpool max"),
+    "many-layers": (photo(20, 20), "relu " * 20),
+    "values": (RNG.uniform(-1e9, 1e9, (9, 9)), "relu avgpool 2 tanh"),
+}
+QUICK = {("numbers", "screen"), ("color", "slide"), ("many-maps", "paper"), ("signal", "dark")}
 
 
-SLOW = {"100-maps", "one-pixel"}
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in FIGURES]
+    ("name", "look"),
+    [
+        pytest.param(name, look, marks=[pytest.mark.slow] * ((name, look) not in QUICK))
+        for name in CHAINS
+        for look in THEMES
+    ],
 )
-def test_nothing_is_cut_or_overlaps(name, legible):
-    blocks, max_value = FIGURES[name]
-    legible(draw(blocks, title="/a/folder/of images/" * 12 + "$a$_b.png", max_value=max_value))
+def test_every_theme_keeps_its_page_and_its_text(name, look, legible, text_sizes):
+    figure = draw(*CHAINS[name], theme=look)
+    legible(figure)
+    assert min(text_sizes(figure)) >= THEMES[look].text
+    width, height = figure.get_size_inches()
+    assert width <= THEMES[look].width + 1e-6
+    assert height <= THEMES[look].height + 1e-6
+    if look == "slide":
+        assert (width, height) == pytest.approx((40 / 3, 7.5))
 
 
-def images(figure):
-    return [axes.images[0] for axes in figure.axes if axes.images]
+def shown(figure):
+    """Return the axes of maps; those of kernels and bars are smaller or have no image."""
+    return [axes for axes in figure.axes if axes.images and axes.axison]
+
+
+def maps_of(figure):
+    kernels = {"RdBu_r": 3, "viridis": 3}
+    return [
+        axes
+        for axes in shown(figure)
+        if axes.images[0].get_array().shape[0] != kernels.get(axes.images[0].get_cmap().name)
+    ]
 
 
 def text_of(figure):
-    return "\n".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
 
 
-def test_the_input_is_an_image_and_later_maps_of_three_are_maps():
-    figure = draw([pixels(8, 8, 3), block(8, 8, 3)], max_value=255)
-    shown = images(figure)
-    assert [image.get_array().ndim for image in shown] == [3, 2, 2, 2]
+def cells(axes):
+    return [text.get_text() for text in axes.texts]
 
 
-def test_maps_of_one_layer_share_a_scale_centered_on_zero():
-    maps = np.stack([np.full((4, 4), -8.0), np.full((4, 4), 2.0)], axis=2)
-    shown = images(draw([("1  conv", maps)]))
-    assert {image.get_clim() for image in shown} == {(-8.0, 8.0)}
-    assert {image.get_cmap().name for image in shown} == {"RdBu_r"}
-    assert shown[0].get_cmap()(0.5) == colormaps["RdBu_r"](0.5)
+def bars(figure):
+    return [axes for axes in figure.axes if not axes.images and axes.axison]
 
 
-@pytest.mark.slow
+def test_conv_relu_and_pool_share_a_scale_and_the_input_has_its_own():
+    original, conv, relu, pool = maps_of(draw(NUMBERS, EDGES))
+    scales = {axes.images[0].get_clim() for axes in (conv, relu, pool)}
+    [(low, high)] = scales
+    assert low == -high
+    assert original.images[0].get_clim() == (0, 9)
+    assert "share a scale" in text_of(draw(NUMBERS, EDGES))
+
+
+def test_a_pool_shares_the_scale_of_its_input():
+    original, pooled = maps_of(draw(NUMBERS, "maxpool 2"))
+    assert original.images[0].get_clim() == pooled.images[0].get_clim()
+
+
+def test_a_function_of_other_units_has_its_own_scale():
+    _, conv, sigmoid = maps_of(draw(NUMBERS, "conv -k outline sigmoid"))
+    assert conv.images[0].get_clim() != sigmoid.images[0].get_clim()
+
+
+def test_each_map_has_its_own_scale_on_demand():
+    figure = draw(photo(20, 20), "conv -k sobel-x -k 'outline' relu", scale="own")
+    scales = [axes.images[0].get_clim() for axes in maps_of(figure)]
+    assert len(set(scales[1:])) == 4
+    assert not bars(figure)
+    assert "each map has its own scale" in text_of(figure)
+
+
+def test_there_is_one_bar_for_each_scale():
+    assert len(bars(draw(NUMBERS, EDGES + " sigmoid"))) == 3
+    assert not bars(draw(NUMBERS, EDGES, bars=False))
+
+
+def test_a_photo_stays_one_while_its_maps_are_channels_of_color():
+    text = "conv -k gaussian:3 avgpool 2 relu normalize"
+    axes = [a for a in shown(draw(photo(40, 40, 3), text)) if len(a.images[0].get_array()) > 3]
+    assert [a.images[0].get_array().ndim for a in axes] == [3, 3, 3, 3, 2, 2, 2]
+    assert [a.get_title() for a in axes[-3:]] == ["red", "green", "blue"]
+
+
+def test_pixels_beyond_white_are_clipped_and_the_caption_says_so():
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    pixels[:, 10:] = 255
+    assert "clipped" in text_of(draw(pixels, "conv -k sharpen"))
+
+
+def test_rounding_errors_are_0():
+    figure = draw(photo(30, 30), "normalize globalpool avg")
+    assert cells(maps_of(figure)[-1]) == ["0"]
+    assert "e-" not in text_of(figure)
+
+
+def test_numbers_of_one_unit_have_as_many_decimals():
+    figure = draw(NUMBERS + 0.3 * (NUMBERS == 3), "conv -k outline --padding valid relu maxpool 2")
+    numbers = [text for axes in maps_of(figure)[1:] for text in cells(axes) if text != "0"]
+    assert {len(number.partition(".")[2]) for number in numbers} == {1}
+
+
+def test_maps_of_one_size_all_have_numbers_or_none_has():
+    figure = draw(NUMBERS.repeat(3, 0).repeat(3, 1)[:16, :16] * 25, "conv -k blur -k outline")
+    counts = {len(cells(axes)) for axes in maps_of(figure)}
+    assert len(counts) == 1
+    assert "no numbers" in text_of(figure) or counts == {256}
+
+
+def green_boxes(axes):
+    [boxes] = [each for each in axes.collections if isinstance(each, PatchCollection)]
+    assert to_hex(boxes.get_edgecolor()[0]) == WINDOW_COLOR
+    return [path.get_extents().extents for path in boxes.get_paths()]
+
+
+def test_the_windows_of_a_pool_are_outlined_on_its_input():
+    _, _, relu, _ = maps_of(draw(NUMBERS, EDGES))
+    assert [list(box) for box in green_boxes(relu)] == [
+        [x - 0.5, y - 0.5, x + 1.5, y + 1.5] for y in (0, 2) for x in (0, 2)
+    ]
+
+
+def test_of_windows_that_overlap_the_first_two_are_outlined():
+    figure = draw(NUMBERS, "maxpool 3 --stride 1")
+    first, second = green_boxes(maps_of(figure)[0])
+    assert list(second - first) == [1, 0, 1, 0]
+    assert "green: the first two windows of maxpool 3 --stride 1" in text_of(figure)
+
+
+def test_windows_of_cells_that_are_too_small_are_left_out():
+    assert "green" not in text_of(draw(photo(200, 200), "maxpool 2"))
+
+
+def test_the_kernel_stands_beside_the_arrow_with_its_weights():
+    figure = draw(photo(30, 30), "conv -k outline")
+    _, kernel, _ = shown(figure)
+    assert cells(kernel) == ["-1"] * 4 + ["8"] + ["-1"] * 4
+    assert len(shown(draw(photo(30, 30), "conv -k outline", panels=("input", "result")))) == 2
+
+
+def test_many_kernels_are_tiles(tmp_path):
+    figure = draw(photo(30, 30, 3), f"conv -k {bank(tmp_path, 16, 3, 5, 5)}")
+    assert len([axes for axes in figure.axes if axes.images]) == 1 + 1 + 16
+
+
+def test_arrows_lead_to_every_layer():
+    figure = draw(NUMBERS, EDGES)
+    arrows = [t for axes in figure.axes for t in axes.texts if getattr(t, "arrow_patch", None)]
+    assert len(arrows) == 3
+
+
+def test_layers_have_the_names_that_were_typed():
+    assert "1 conv -k outline --padding valid" in text_of(draw(NUMBERS, EDGES))
+
+
+def test_a_column_stands_upright_and_a_result_stands_alone():
+    first, second = maps_of(draw(NUMBERS, "relu", layout="column"))
+    assert first.get_position().y0 > second.get_position().y1
+    assert len(maps_of(draw(NUMBERS, "relu", panels=("result",)))) == 1
+
+
+def test_titles_replace_those_of_the_layers():
+    figure = draw(NUMBERS, "relu", titles=("before", "after"), title="", axes=False)
+    assert text_of(figure).endswith("before after")
+
+
+def test_a_full_page_leaves_out_maps_then_layers_and_says_so():
+    maps = text_of(draw(*CHAINS["many-maps"], theme="slide"))
+    assert "of 72 maps" in maps
+    layers = text_of(draw(*CHAINS["many-layers"], theme="slide"))
+    assert "the first" in layers
+    assert "of 20 layers" in layers
+
+
 @pytest.mark.parametrize(
-    ("values", "clim"),
+    ("values", "ends"),
     [
         (np.arange(16.0), (0, 15)),
         (np.arange(16.0) + 5, (5, 20)),
@@ -95,87 +251,88 @@ def test_maps_of_one_layer_share_a_scale_centered_on_zero():
         (np.zeros(16), (0, 1)),
         (np.full(16, np.nan), (0, 1)),
         (np.array([*np.arange(15.0), np.inf]), (0, 14)),
+        (np.arange(16.0) - 20, (-20, 20)),
     ],
 )
-def test_scales(values, clim):
-    [image] = images(draw([("x", values.reshape(4, 4, 1))]))
-    assert image.get_clim() == pytest.approx(clim)
+def test_scales(values, ends):
+    scale = Scale.of([Spread.of(values.reshape(4, 4, 1))])
+    assert (scale.low, scale.high) == pytest.approx(ends, rel=0.01)
 
 
 @pytest.mark.parametrize(("sign", "ends"), [(1, (0, 1)), (-1, (-1, 1))])
 def test_a_few_values_far_out_do_not_wash_out_the_rest(sign, ends):
     values = np.linspace(0, 1, 10_000)
     values[77] = sign * 500
-    [image] = images(draw([("x", values.reshape(100, 100, 1))]))
-    assert image.get_clim() == pytest.approx(ends, abs=0.01)
+    scale = Scale.of([Spread.of(values)])
+    assert (scale.low, scale.high) == pytest.approx(ends, abs=0.01)
+    assert scale.extend == ("max" if sign > 0 else "both")
 
 
-def test_the_heading_says_what_is_not_drawn():
-    planned = plan_block(*block(4, 4, 70))
-    assert len(planned.panels) == 64
-    assert "70 maps" in planned.heading
-    assert "the first 64 are drawn" in planned.heading.replace("\n", " ")
-    maps = np.ones((30, 30, 2))
-    maps[0, 0, 1] = np.nan
-    assert "1 NaN in magenta" in text_of(draw([("x", maps)]))
-
-
-def test_small_maps_are_drawn_cell_by_cell_with_their_numbers():
-    figure = draw([("x", np.arange(4).reshape(2, 2, 1))])
-    [image] = images(figure)
-    assert image.get_interpolation() == "nearest"
-    assert [text.get_text() for text in image.axes.texts] == ["0", "1", "2", "3"]
+def test_nan_is_counted():
+    values = np.ones((30, 30))
+    values[0, 0] = np.nan
+    assert "1 NaN in magenta" in text_of(draw(values, "relu"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("shape", "max_value"), [((300, 250, 80), None), ((1200, 900, 3), 255)])
-def test_of_large_maps_only_what_is_drawn_is_kept(shape, max_value):
+@pytest.mark.parametrize("shape", [(600, 500, 80), (3000, 3000, 3)])
+def test_of_large_maps_only_what_is_drawn_is_kept(shape):
     maps = RNG.random(shape).astype(np.float32)
-    kept = [panel.pixels for panel in plan_block("x", maps, max_value).panels]
+    with style_context(FigureOptions()):
+        kept = [panel.pixels for panel in first_block(maps, 1 if shape[2] == 3 else None).panels]
     assert not any(np.shares_memory(pixels, maps) for pixels in kept)
-    assert sum(pixels.nbytes for pixels in kept) < maps.nbytes / 4
-    rows, columns = shape[:2]
-    extents = {tuple(image.get_extent()) for image in images(draw([("x", maps[..., :3])]))}
-    assert extents == {(-0.5, columns - 0.5, rows - 0.5, -0.5)}
+    assert sum(pixels.nbytes for pixels in kept) < maps.nbytes
 
 
-@pytest.mark.slow
-def test_every_block_has_a_color_bar():
-    figure = draw([pixels(8, 8, 3), block(8, 8, 5), block(1, 1, 5)], max_value=255)
-    bars = [axes for axes in figure.axes if not axes.images]
-    assert len(bars) == 3
-    assert all(len(axes.get_yticks()) >= 2 for axes in bars)
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"layout": "grid"}, "row or column"),
+        ({"panels": ("padded", "result")}, "no panel padded"),
+        ({"panels": ("input",)}, "name result"),
+        ({"titles": ("one",)}, "--titles needs 2"),
+    ],
+)
+def test_options_without_meaning_are_refused(options, problem):
+    with pytest.raises(UsageError, match=problem):
+        draw(NUMBERS, "relu", **options)
 
 
-@pytest.mark.parametrize("count", [0, 101])
-def test_too_few_and_too_many_layers(count):
-    with pytest.raises(UsageError, match="1 to 100 layers"):
-        draw([block(1, 1, 1)] * count)
+def test_too_many_layers_are_refused():
+    with pytest.raises(UsageError, match="1 to 99 layers"):
+        draw(photo(1, 1), "relu " * 100)
+
+
+def test_the_user_sets_colors_digits_limits_and_the_width():
+    figure = draw(NUMBERS / 3 + 1, "relu", cmap="magma", digits=0, limits=(0, 10), width=11)
+    for axes in maps_of(figure):
+        assert axes.images[0].get_cmap().name == "magma"
+        assert axes.images[0].get_clim() == (0, 10)
+        assert not any("." in text for text in cells(axes))
+    assert figure.get_figwidth() == 11
 
 
 @pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes(tmp_path):
-    blocks = [pixels(20, 20, 3), block(20, 20, 4)]
+    pixels = photo(20, 20, 3)
     for name in ("a.png", "b.png", "a.svg", "b.svg"):
-        save_figure(draw(blocks, title="t", max_value=255), tmp_path / name)
+        save_figure(draw(pixels, "conv -k sobel-x relu"), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
 def ramp(*shape):
-    return (np.arange(math.prod(shape)) * 7 % 256).reshape(shape)
+    return (np.arange(np.prod(shape)) * 7 % 256).reshape(shape)
 
 
-CHAINS = {
-    "image": ([("input", ramp(40, 60, 3).astype(np.uint8)), ("1  conv", ramp(40, 60, 1) - 99),
-               ("2  relu", ramp(20, 30, 20))], 255),
-    "numbers": ([("input", ramp(6, 6, 1)), ("1  conv", ramp(4, 4, 2) / 3)], None),
-    "signal": ([("input", ramp(1, 20, 1)), ("1  conv", ramp(1, 300, 2) - 99)], None),
-}  # fmt: skip
+LAID_OUT = {
+    "image": (ramp(40, 60, 3).astype(np.uint8), "conv -k sobel-x -k sobel-y relu channelpool max"),
+    "numbers": (ramp(6, 6), "conv -k sobel-x -k outline --padding valid maxpool 2"),
+    "signal": (ramp(1, 20), "conv -k '-1 0 1' relu"),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("name", LAID_OUT)
 def test_the_figure_is_laid_out_as_it_was(name, laid_out):
-    blocks, max_value = CHAINS[name]
-    laid_out(draw(blocks, title="t", max_value=max_value), f"chain-{name}")
+    laid_out(draw(*LAID_OUT[name]), f"chain-{name}")

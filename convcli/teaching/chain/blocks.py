@@ -1,0 +1,270 @@
+"""The maps of a layer as a figure shows them: reduced to the page, with their color scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby, islice
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.digits import reliable_decimals
+from convcli.geometry import Geometry, Pair, size_text
+from convcli.kernels.kernel import Kernel
+from convcli.layers.activations import LeakyRelu
+from convcli.layers.base import Layer
+from convcli.layers.conv import Conv
+from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
+from convcli.plotting.axes import MAX_TICKED, finite_extremes
+from convcli.plotting.image_panel import ImagePanel
+from convcli.plotting.labels import cell_texts, format_short, percent
+from convcli.plotting.signal_plot import signal_axis
+from convcli.plotting.style import figure_options, theme
+
+MAX_MAPS = 64  # of a block
+
+_FLAT = 1e-4  # a relative range of values below this is drawn as one gray
+_PERCENTILE, _OUTLIER = 99.5, 1.5  # the scale ends at the percentile if the maximum is 1.5 x that
+_SAMPLES = 1 << 20  # values that the percentile is estimated from
+_LONGEST = 4.0  # inches; side of a block at most, on a page that it does not have to fill
+_COLORS = ("red", "green", "blue")
+
+
+class Spread(NamedTuple):
+    """The least and the greatest value, and the magnitude that few values exceed."""
+
+    least: float
+    greatest: float
+    usual: float
+
+    @classmethod
+    def of(cls, maps: NDArray[Any]) -> Spread:
+        """Measure maps; NaN and infinity do not count."""
+        sample = maps.reshape(-1)[:: -(-maps.size // _SAMPLES)]
+        magnitudes = np.abs(sample[np.isfinite(sample)].astype(np.float64))
+        usual = float(np.percentile(magnitudes, _PERCENTILE)) if magnitudes.size else 0.0
+        return cls(*finite_extremes(maps), usual)
+
+
+class Scale(NamedTuple):
+    """The values at a color bar's ends, and the ends beyond which there are more values."""
+
+    low: float
+    high: float
+    extend: Literal["neither", "both", "max"] = "neither"
+
+    @classmethod
+    def of(cls, spreads: Sequence[Spread]) -> Scale:
+        """Return one scale for several maps, symmetric about 0 if there are negative values.
+
+        It ends before a few values far out.
+        """
+        least = min(spread.least for spread in spreads)
+        greatest = max(spread.greatest for spread in spreads)
+        usual = max(spread.usual for spread in spreads)
+        largest = max(-least, greatest)
+        has_outliers = 0 < usual * _OUTLIER < largest
+        if least < 0:
+            end = usual if has_outliers else largest
+            return cls(-end, end, "both" if has_outliers else "neither")
+        if has_outliers and usual > least:
+            return cls(least, usual, "max")
+        return cls(least if greatest - least > _FLAT * greatest else 0.0, greatest or 1.0)
+
+
+class Block(NamedTuple):
+    """The input or one layer's maps.
+
+    Attributes:
+        title: the layer's number and its text.
+        facts: extremes and the like; None for no caption.
+        panels: the maps that are drawn, with no more pixels than the page.
+        names: of the panels, if there are several.
+        size: rows and columns of a map.
+        map_count: the number of maps.
+        spread: of the maps' values.
+        keeps_units: whether the values are of the kind of those in the block before.
+        white: the value that is white, while the maps are pixels.
+        has_colors: whether the three maps are red, green and blue.
+        kernels: of a convolution.
+        windows: of a pool, on the maps of the block before.
+        is_signal: whether the maps are drawn as signals.
+    """
+
+    title: str
+    facts: Sequence[str] | None
+    panels: list[ImagePanel]
+    names: list[str]
+    size: Pair
+    map_count: int
+    spread: Spread
+    keeps_units: bool = False
+    white: int | None = None
+    has_colors: bool = False
+    kernels: Sequence[Kernel] = ()
+    windows: Geometry | None = None
+    is_signal: bool = False
+
+    def caption(self, drawn: int) -> str:
+        """Return size, number of maps and extremes, given how many of the maps are drawn."""
+        if self.facts is None:
+            return ""
+        part = f"{drawn} of " if drawn < self.map_count else ""
+        is_single = self.map_count == 1 or self.panels[0].pixels.ndim == 3
+        maps = [] if is_single else [f"{part}{self.map_count} maps"]
+        return ", ".join([size_text(self.size), *maps, *self.facts])
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the maps are small enough for numbers in their cells."""
+        return self.panels[0].numbered and not self.is_signal
+
+
+def first_block(pixels: NDArray[np.generic], max_value: int | None) -> Block:
+    """Return the block of the input, (H, W, C)."""
+    colors = pixels.shape[2] == 3 and max_value is not None
+    is_signal = signal_axis(pixels) is not None
+    return _block("input", pixels, white=max_value, has_colors=colors, is_signal=is_signal)
+
+
+def next_block(
+    before: Block,
+    title: str,
+    layer: Layer,
+    geometry: Geometry,
+    maps: NDArray[Any],
+    error_scale: float,
+) -> Block:
+    """Return the block of a layer's maps.
+
+    Args:
+        before: the block of the layer's input.
+        title: the layer's number and its text.
+        layer: the layer.
+        geometry: its windows.
+        maps: (H, W, C), which are not needed afterwards.
+        error_scale: from :func:`convcli.teaching.chain.maps.error_scale`; decimals below it are
+            rounding errors.
+    """
+    if maps.dtype.kind == "f" and error_scale:
+        decimals = reliable_decimals(maps.dtype, error_scale) or 0
+        if max(maps.shape[:2]) <= MAX_TICKED:  # the nearest double has no further digits
+            maps = maps.astype(np.float64)
+        maps = np.round(maps, decimals)
+        maps += 0  # turns -0 into 0
+    keeps = keeps_units(layer)
+    is_signal = before.is_signal and signal_axis(maps) is not None
+    return _block(
+        title,
+        maps,
+        keeps_units=keeps,
+        white=before.white if keeps else None,
+        has_colors=before.has_colors and _keeps_channels(layer),
+        kernels=layer.kernels if isinstance(layer, Conv) else (),
+        windows=geometry if isinstance(layer, Pool) else None,
+        is_signal=is_signal,
+    )
+
+
+def _block(
+    title: str,
+    maps: NDArray[Any],
+    *,
+    white: int | None,
+    has_colors: bool,
+    is_signal: bool,
+    keeps_units: bool = False,
+    kernels: Sequence[Kernel] = (),
+    windows: Geometry | None = None,
+) -> Block:
+    rows, columns, count = maps.shape
+    is_photo = white is not None and has_colors and rows * columns > 1 and not is_signal
+    if is_photo:
+        panels, names = [ImagePanel(maps, white)], [""]
+    else:
+        most = min(count, MAX_MAPS)
+        panels = [ImagePanel(maps[..., channel], white) for channel in range(most)]
+        names = list(_COLORS) if has_colors else [str(number + 1) for number in range(most)]
+    spread = Spread.of(maps)
+    facts = [f"min {format_short(spread.least)}", f"max {format_short(spread.greatest)}"]
+    if white is not None and (spread.least < 0 or spread.greatest > white):
+        outside = np.count_nonzero((maps < 0) | (maps > white)) / maps.size
+        facts.append(f"{percent(outside)} clipped")
+    look = theme()
+    fills = look.is_fixed or figure_options().width is not None
+    longest = min(look.width, look.height) if fills else _LONGEST
+    side = longest / math.ceil(math.sqrt(len(panels)))
+    is_small = is_signal or panels[0].numbered
+    kept = [
+        replace(panel, pixels=panel.pixels.copy()) if is_small else panel.thinned((side, side))
+        for panel in panels
+    ]
+    return Block(
+        title, facts, kept, names, (rows, columns), count, spread, keeps_units, white,
+        has_colors, kernels, windows, is_signal,
+    )  # fmt: skip
+
+
+def keeps_units(layer: Layer) -> bool:
+    """Return whether a layer's values can be compared with those of its input.
+
+    Pools, ReLU and absolute values keep units, and a convolution does if its weights sum to 1.
+
+    >>> from convcli.layers.activations import Activation
+    >>> keeps_units(Activation("relu")), keeps_units(Activation("sigmoid"))
+    (True, False)
+    """
+    if isinstance(layer, Conv):
+        has_bias = layer.bias is not None or any(kernel.bias for kernel in layer.kernels)
+        sums = [float(kernel.weights.sum()) for kernel in layer.kernels]
+        is_single = all(len(group.kernels) == 1 for group in layer.sets)
+        return is_single and not has_bias and np.allclose(sums, 1, rtol=0, atol=1e-6)
+    kinds = (Pool, GlobalPool, ChannelPool, LeakyRelu)
+    return isinstance(layer, kinds) or layer.name in ("relu", "abs")
+
+
+def _keeps_channels(layer: Layer) -> bool:
+    """Return whether each map is made of one map, in the same order."""
+    if isinstance(layer, Conv):
+        return len(layer.sets) == 1 and layer.kernels[0].matrix.ndim == 2
+    return not isinstance(layer, ChannelPool)
+
+
+def unit_groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """Yield the blocks in runs that have the same units."""
+    number = 0
+
+    def run_of(block: Block) -> int:
+        nonlocal number
+        number += not block.keeps_units
+        return number
+
+    for _, group in groupby(blocks, run_of):
+        yield list(group)
+
+
+def group_texts(blocks: Sequence[Block]) -> list[list[tuple[str, ...]]]:
+    """Return the numbers in the cells of each map of each block, all with as many decimals."""
+    numbered = [panel for block in blocks if block.is_numbered for panel in block.panels]
+    if not numbered:
+        return [[() for _ in block.panels] for block in blocks]
+    numbers = np.concatenate([panel.pixels.ravel() for panel in numbered])
+    if all(panel.pixels.dtype.kind in "biu" or _is_whole(panel.pixels) for panel in numbered):
+        numbers = numbers.astype(np.int64)
+    texts = iter(cell_texts(numbers, figure_options().digits))
+    return [
+        [
+            tuple(islice(texts, panel.pixels.size)) if block.is_numbered else ()
+            for panel in block.panels
+        ]
+        for block in blocks
+    ]
+
+
+def _is_whole(values: NDArray[np.generic]) -> bool:
+    """Return whether floats are integers that int64 holds."""
+    numbers = values.astype(np.float64)
+    return bool((np.abs(numbers) < 2**53).all() and (numbers == np.rint(numbers)).all())
