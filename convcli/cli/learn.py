@@ -13,7 +13,7 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.cli.command import Command
-from convcli.cli.files import check_outputs, mark_input_opened, read_one
+from convcli.cli.files import check_outputs, mark_input_opened, read_one, write_figure
 from convcli.cli.kernel_args import check_stdin, sample_range
 from convcli.cli.options import (
     DIGITS,
@@ -23,8 +23,10 @@ from convcli.cli.options import (
     OPERATION,
     OVERWRITE,
     STRIDE,
+    check_figure_options,
     conv_option,
     descent_option,
+    figure_options,
     message_option,
     model_option,
     option_group,
@@ -34,14 +36,16 @@ from convcli.cli.options import (
 )
 from convcli.cli.types import InputType, KernelSpecType, PaddingType, PairType, WordType
 from convcli.errors import GeometryError, UsageError, prefix_errors, shown
+from convcli.figure_options import FigureOptions
 from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
     from convcli.images.image import ImageData
+    from convcli.teaching.learn.pairs import Examples
     from convcli.teaching.learn.result import LearnResult
     from convcli.teaching.learn.text import Truth
-    from convcli.teaching.learn.windows import Example
+    from convcli.teaching.learn.windows import Example, Model
 
 _ROUNDING = 0.35  # pixel values: rounding alone leaves a residual of 0.29
 
@@ -119,7 +123,8 @@ descent_options = option_group(
 @output_file_option(
     help="Write the kernel for apply -k: .npy, .csv, .txt, or .json, which also holds the bias."
 )
-@plot_option(help="Draw the kernel, the one of --truth, and the loss of a descent.")
+@plot_option(help="Draw the images, the kernel, the one of --truth, and the loss of a descent.")
+@figure_options
 @OVERWRITE
 @DIGITS
 @MAX_MEMORY
@@ -135,6 +140,7 @@ def learn(
     reading: ReadOptions,
     output: str | None,
     plot: str | None,
+    figure: FigureOptions,
     overwrite: bool,
     digits: int | None,
     json: bool,
@@ -153,7 +159,6 @@ def learn(
     _limit_blas()
     from convcli.batch.inputs import check_name
     from convcli.batch.memory import memory_check
-    from convcli.kernels.files import KERNEL_SUFFIXES
     from convcli.kernels.spec import only_kernel, read_spec
     from convcli.teaching.learn.descent import Descent
     from convcli.teaching.learn.fit import learn_from
@@ -167,9 +172,8 @@ def learn(
     steps = {name: value for name, value in descent.items() if value is not None}
     if not steps.pop("descent") and steps:
         raise click.UsageError(f"--{next(iter(steps))} needs --descent; give both")
-    if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
-        raise UsageError(f"{shown(output)}: a kernel file is .npy, .csv, .txt or .json")
-    check_outputs(output, plot, overwrite=overwrite)
+    check_figure_options(figure, is_drawn=plot is not None, advice="--plot FILE")
+    _check_outputs(output, plot, overwrite=overwrite)
     for name in (before, after):
         check_name(name)  # before an INPUT is opened
     specs = () if truth is None else (truth,)
@@ -199,7 +203,13 @@ def learn(
         *channels, rows, columns = learned.weights.shape
         typed = None if truth == "-" else truth
         compared = Truth.of(true, (rows, columns), channels[0] if channels else None, typed)
-    _write(learned, compared, output, plot, overwrite)
+    if output is not None:
+        _write_kernel(learned, output, overwrite=overwrite)
+    if plot is not None:
+        options = figure._replace(digits=digits)
+        write_figure(
+            _draw(learned, compared, examples, fit, options), plot, overwrite=overwrite, quiet=True
+        )
     _warn_clipped(learned)
     data = {"pairs": [pair._asdict() for pair in pairs]}
     files = {"output": output, "figure": plot}
@@ -219,24 +229,44 @@ def _limit_blas() -> None:
             os.environ.setdefault(name, "1")
 
 
-def _write(
-    learned: LearnResult, truth: Truth | None, output: str | None, plot: str | None, overwrite: bool
-) -> None:
-    """Write the kernel and the figure, if the options name files for them."""
-    if output is not None:
-        from convcli.kernels.files import save_kernel
+def _check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> None:
+    """Check the names of the files that are written."""
+    from convcli.kernels.files import KERNEL_SUFFIXES
 
-        holds_bias = output.lower().endswith(".json")
-        bias = learned.bias / learned.level if holds_bias else 0
-        save_kernel(learned.kernel.with_bias(bias), Path(output), overwrite=overwrite)
-        if learned.has_bias and not holds_bias:
-            note = f"{shown(output)} holds no bias; apply it with --bias {learned.bias:.6g}"
-            click.echo(note, err=True)
-    if plot is not None:
-        from convcli.plotting.save import save_figure
-        from convcli.teaching.learn.figure import draw_learned
+    if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
+        raise UsageError(f"{shown(output)}: a kernel file is .npy, .csv, .txt or .json")
+    check_outputs(output, plot, overwrite=overwrite)
 
-        save_figure(draw_learned(learned, truth), Path(plot), overwrite=overwrite)
+
+def _write_kernel(learned: LearnResult, output: str, *, overwrite: bool) -> None:
+    """Write the kernel; say so if the file cannot hold its bias."""
+    from convcli.kernels.files import save_kernel
+
+    holds_bias = output.lower().endswith(".json")
+    bias = learned.bias / learned.level if holds_bias else 0
+    save_kernel(learned.kernel.with_bias(bias), Path(output), overwrite=overwrite)
+    if learned.has_bias and not holds_bias:
+        note = f"{shown(output)} holds no bias; apply it with --bias {learned.bias:.6g}"
+        click.echo(note, err=True)
+
+
+def _draw(
+    learned: LearnResult,
+    truth: Truth | None,
+    examples: Examples,
+    model: Model,
+    options: FigureOptions,
+) -> Any:
+    """Return the figure, with the images of the first pair."""
+    from convcli.batch.outputs import base_name
+    from convcli.teaching.learn.figure import draw_learned
+    from convcli.teaching.learn.images import images_of
+
+    images = images_of(learned, next(iter(examples)), model)
+    title = " → ".join(map(base_name, examples.pairs[0]))
+    if examples.pairs[1:]:
+        title += f", the first of {len(examples.pairs)} pairs"
+    return draw_learned(learned, truth, images, title=title, options=options)
 
 
 def _warn_clipped(learned: LearnResult) -> None:

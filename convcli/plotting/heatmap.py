@@ -74,17 +74,21 @@ class Heatmap(NamedTuple):
 class HeatmapGroup(NamedTuple):
     """Heat maps with the same colors, from ``-limit`` to ``limit``.
 
-    The values are weights times ``divisor``.
+    The values are weights times ``divisor``. The colors are those of numbers of both signs where
+    some are negative or ``is_signed``, which groups on one scale have in common.
     """
 
     maps: tuple[Heatmap, ...]
     limit: float
     divisor: float
+    is_signed: bool = False
 
     @property
     def ends(self) -> tuple[float, float]:
         """The numbers at the ends of the color bar, from 0 on where none is negative."""
-        is_signed = any(finite_extremes(heatmap.values)[0] < 0 for heatmap in self.maps)
+        is_signed = self.is_signed or any(
+            finite_extremes(heatmap.values)[0] < 0 for heatmap in self.maps
+        )
         return -self.limit if is_signed else 0.0, self.limit
 
     @property
@@ -152,6 +156,7 @@ def kernel_part(
     title: str = "",
     caption: str = "",
     is_bare: bool = False,
+    has_bar: bool = True,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to one kernel as a part of a page, or several as a grid.
 
@@ -162,13 +167,15 @@ def kernel_part(
         caption: more lines below the title.
         is_bare: whether there are neither ticks, names nor a bar, and numbers only where they are
             legible at this size.
+        has_bar: whether it has a color bar of its own, where it is not bare.
     """
     options = figure_options()
     ends = group.ends
     colors = ScalarMappable(Normalize(*ends), group.colormap)
     ticks = round_ticks(*ends)
     labels = [bar_number(tick) for tick in ticks]
-    bar = Bar(colors, ticks, labels, group.unit) if options.bars and not is_bare else None
+    has_bar = has_bar and options.bars and not is_bare
+    bar = Bar(colors, ticks, labels, group.unit) if has_bar else None
     widest = widest_text([text for heatmap in group.maps for text in heatmap.texts])
     count = len(group.maps)
     across = 1 if count == 1 else arrangement(count)[1]

@@ -1,62 +1,59 @@
-"""A learned kernel as a figure: beside the true kernel, or with the losses of its descent."""
+"""A learned kernel as a figure: the images, the kernel beside the true one, and its descent."""
 
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.plotting.axes import (
-    MAX_TICKED,
-    WIDE,
-    DrawnImage,
-    add_colorbar,
-    finalize_layout,
-    round_ticks,
-    widest_text,
-)
-from convcli.plotting.heatmap import add_shared_colorbar, draw_weights, symmetric_limit
-from convcli.plotting.labels import cell_texts, format_short, text_width, wrap
-from convcli.plotting.style import TICK_POINTS, TITLE_POINTS, fit_box, page, style_context
+from convcli.plotting.axes import WIDE
+from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
+from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
+from convcli.plotting.labels import cell_texts, format_short
+from convcli.plotting.page import Part, Rows, compose, plot_part
+from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
-from convcli.geometry import Pair, size_text
+from convcli.core.dtypes import saturate
+from convcli.figure_options import FigureOptions
+from convcli.geometry import size_text
 from convcli.teaching.learn.estimate import Estimate, Floats, History
+from convcli.teaching.learn.images import PairImages
 from convcli.teaching.learn.text import Truth, shown_weights, verdict_text
 
+PartOf = Callable[[float], Part]  # a part of a page at a scale
+
 _MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
-# Lengths in inches:
-_CELL, _MIN_LONGEST, _LONGEST, _TILE, _THINNEST = 0.62, 1.3, 4.2, 2.2, 0.4  # of heat maps
-_MIN_STRIP = 5.0  # the longest side of a long and thin kernel at least
-_LOSS = 2.4  # the height of the loss curve
-_TITLE_SPACE, _TITLE = 0.65, 0.4  # space for titles, with and without ticks
-_BAR_SPACE, _BAR_BELOW = 1.15, 0.55  # space for color bars
+# In inches:
+_KERNEL, _SMALL_KERNEL, _EPOCH = 2.2, 1.6, 1.3  # longer sides
+_LOSS, _SMALL_LOSS = (4.0, 2.0), (4.0, 1.65)  # width and height of the losses
+_LARGEST = 1.5  # how much larger than that kernels and losses become to fill a page
+_MARGIN = 2.2  # of a page's width that four images do not take
+_NARROW = 10.0  # width of a page where the losses have a row of their own
+_EDGE = 0.6  # of a page's width that kernels on the way do not take
 _NEAR = 1e-3  # the loss of least squares is drawn if it is above this share of the least loss
+_DECIMALS, _EPOCH_DECIMALS = 3, 2  # of weights at most, at the end and on the way
 
 
-class _Map(NamedTuple):
-    """A column of heat maps: a kernel, with one map for each channel."""
+def draw_learned(
+    learned: Estimate,
+    truth: Truth | None = None,
+    images: PairImages | None = None,
+    *,
+    title: str = "",
+    options: FigureOptions | None = None,
+) -> Figure:
+    """Draw the images, the learned kernel and, where given, the true one with the difference.
 
-    title: str
-    weights: Floats  # (C, kh, kw)
-    rounded: Floats  # the same, as the numbers in the cells
-    limit: float  # of the colors
-
-    @classmethod
-    def of(cls, title: str, weights: Floats, rounded: Floats, limit: float, most: int) -> _Map:
-        planes, numbers = (maps.reshape(-1, *maps.shape[-2:])[:most] for maps in (weights, rounded))
-        return cls(title, planes, numbers, limit)
-
-
-def draw_learned(learned: Estimate, truth: Truth | None = None) -> Figure:
-    """Draw a learned kernel, white at zero, beside the true kernel and the difference.
-
-    A kernel that was learned by descent is drawn after some epochs, the true kernel last, below the
-    curve of the loss. There is a row for each channel, at most 8.
+    Of a descent there are also the losses, and the kernels after some epochs on one color scale. A
+    kernel over channels has a map for each channel, at most 8. Narrow pages and slides leave out
+    decimals, then the difference; slides also the kernels on the way.
 
     Returns:
         A figure that pyplot does not manage.
@@ -67,157 +64,209 @@ def draw_learned(learned: Estimate, truth: Truth | None = None) -> Figure:
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['0', '2', '0']
     """
-    with style_context():
-        if learned.history is None:
-            return _draw_solution(learned, truth)
-        return _draw_descent(learned, learned.history, truth)
+    with style_context(options or FigureOptions()):
+        history = learned.history
+        pair = [] if images is None else _image_rows(images)
+        losses = [] if history is None else [_loss_part(history)]
+        kernels = _kernel_parts(learned, truth)
+        is_wide = learned.weights.shape[-1] >= WIDE * learned.weights.shape[-2]
+        if is_wide or theme().width < _NARROW:
+            rows = [losses, *([part] for part in kernels)] if is_wide else [losses, kernels]
+        else:
+            rows = [losses + kernels]
+        if history is not None and not theme().is_fixed:
+            rows += _epoch_rows(learned, history, truth)
+        facts = "\n".join(filter(None, [_facts(learned), verdict_text(learned, truth)]))
+
+        def plan(scale: float) -> Rows:
+            size = min(max(scale, 1.0), _LARGEST)  # images shrink, what has numbers does not
+            return [
+                *([part(scale) for part in row] for row in pair),
+                *([part(size) for part in row] for row in rows if row),
+            ]
+
+        return compose(plan, title=title, facts=facts)
 
 
-def _draw_solution(learned: Estimate, truth: Truth | None) -> Figure:
-    """Draw a column of heat maps for each kernel, each map with a color bar of its own."""
-    rounded, decimals = shown_weights(learned)
-    limit = symmetric_limit(np.array([learned.weights, *([truth.weights] if truth else [])]))
-    maps = [_Map.of("learned", learned.weights, rounded, limit, _MAX_CHANNELS)]
-    if truth is not None:
-        true, difference = truth.weights, learned.weights - truth.weights
-        shown = np.round(true, decimals + 2)
-        maps += [
-            _Map.of(truth.name, true, shown, limit, _MAX_CHANNELS),
-            _Map.of(
-                "difference", difference, difference, symmetric_limit(difference), _MAX_CHANNELS
-            ),
-        ]
-    rows, columns = learned.weights.shape[-2:]
-    inches = _box((rows, columns), _LONGEST if len(maps) == 1 else _LONGEST / 1.3)
-    below = columns >= WIDE * rows
-    count = len(maps[0].weights)
-    width = max(len(maps) * (inches[0] + (0.4 if below else _BAR_SPACE)), 3.4)
-    height = count * (inches[1] + _TITLE_SPACE + _BAR_BELOW * below)
-    figure = page(width, height, _title(learned, truth))
-    grid = figure.subplots(count, len(maps), squeeze=False)
-    drawn = []
-    for column, heat_map in enumerate(maps):
-        for channel, axes in enumerate(grid[:, column]):
-            drawing = _draw_map(axes, heat_map, channel, inches, ticks=True)
-            ticks = round_ticks(-heat_map.limit, heat_map.limit)
-            add_colorbar(axes, drawing.image, ticks, "weight", below=below)
-            axes.set_title(_map_title(learned, heat_map, channel, inches[0] + 0.6))
-            drawn.append(drawing)
-    finalize_layout(figure, drawn)
-    return figure
+def _is_small() -> bool:
+    """Whether the page has no room for the difference, and for more than two decimals."""
+    return theme().is_fixed or theme().width < _NARROW
 
 
-def _draw_descent(learned: Estimate, history: History, truth: Truth | None) -> Figure:
-    """Draw the loss above, and heat maps on one color scale below."""
-    kernels = [
-        (f"epoch {epoch}", kernel)
-        for epoch, kernel in zip(history.epochs, history.kernels, strict=True)
-    ]
-    widest = max(text_width(title, TITLE_POINTS) for title, _ in kernels)
-    if truth is not None:
-        kernels.append((truth.name, truth.weights))
-    limit = symmetric_limit(np.array([kernel for _, kernel in kernels]))
-    maps = [
-        _Map.of(title, kernel, np.round(kernel, 3), limit, _MAX_HISTORY_CHANNELS)
-        for title, kernel in kernels
-    ]
-    rows, columns = learned.weights.shape[-2:]
-    inches = _box((rows, columns), _TILE)
-    count = len(maps[0].weights)
-    if columns >= WIDE * rows:
-        across = min(len(maps), 2)
-    else:
-        across = len(maps) if len(maps) <= 4 else -(-len(maps) // 2)
-    down = -(-len(maps) // across) * count
-    width = max(across * (max(inches[0], widest) + 0.45) + 0.9, 5.0)
-    height = inches[1] + _TITLE
-    figure = page(width, _LOSS + down * height + 0.1, _title(learned, truth))
-    grid = figure.add_gridspec(1 + down, across, height_ratios=[_LOSS, *[height] * down])
-    _draw_loss(figure.add_subplot(grid[0, :]), history)
-    below = [[figure.add_subplot(grid[1 + r, c]) for c in range(across)] for r in range(down)]
-    drawn = []
-    for number, heat_map in enumerate(maps):
-        line, column = divmod(number, across)
-        for channel in range(count):
-            axes = below[line * count + channel][column]
-            drawn.append(_draw_map(axes, heat_map, channel, inches, ticks=False))
-            axes.set_title(_map_title(learned, heat_map, channel, inches[0] + 0.2))
-    all_axes = [axes for line in below for axes in line]
-    for axes in all_axes:
-        if not axes.images:
-            axes.set_axis_off()
-    add_shared_colorbar(figure, all_axes, drawn[0].image, "weight", inches=down * height)
-    finalize_layout(figure, drawn)
-    return figure
-
-
-def _box(shape: Pair, longest: float) -> tuple[float, float]:
-    """Return the width and height in inches of a heat map; a long and thin one is larger."""
-    if min(shape) * WIDE <= max(shape):
-        longest = max(longest, _MIN_STRIP)
-    return fit_box(shape, longest, cell=_CELL, shortest=_MIN_LONGEST, thinnest=_THINNEST)
-
-
-def _title(learned: Estimate, truth: Truth | None) -> str:
+def _facts(learned: Estimate) -> str:
     """Say what the kernel is and how well it fits."""
-    *over, _, _ = learned.weights.shape
-    channels = over[0] if over else 1
-    most = _MAX_CHANNELS if learned.history is None else _MAX_HISTORY_CHANNELS
-    some = f", the first {most} of {channels} channels" if channels > most else ""
-    parts = [f"kernel {size_text(learned.weights.shape[-2:])}{some}"]
+    channels = len(learned.channels)
+    facts = [f"kernel {size_text(learned.weights.shape[-2:])}"]
+    if channels > _MAX_CHANNELS:
+        facts.append(f"the first {_MAX_CHANNELS} of {channels} channels")
     if learned.has_bias:
-        parts.append(f"bias {format_short(learned.bias, 4)}")
-    parts.append(f"residual {learned.residual:.3g}")
-    text = ", ".join(parts)
-    return "\n".join(filter(None, [text, verdict_text(learned, truth)]))
+        facts.append(f"bias {format_short(learned.bias, 4)}")
+    return ", ".join([*facts, f"residual {learned.residual:.3g}"])
 
 
-def _map_title(learned: Estimate, heat_map: _Map, channel: int, inches: float) -> str:
-    name = learned.channels[channel]
-    return wrap(f"{heat_map.title}, {name}" if name else heat_map.title, inches, TITLE_POINTS)
+def _image_rows(images: PairImages) -> list[list[PartOf]]:
+    """Return BEFORE, AFTER, the kernel's result and the error; a strip has a row of its own."""
+    parts = [
+        _image("BEFORE", images.before, images.before_max),
+        _image("AFTER", images.after, images.after_max),
+        _image("learned result", images.made, images.after_max),
+        _error(images.error),
+    ]
+    rows, columns = images.before.shape[:2]
+    return [[part] for part in parts] if columns >= WIDE * rows else [parts]
 
 
-def _draw_map(
-    axes: Axes, heat_map: _Map, channel: int, inches: tuple[float, float], *, ticks: bool
-) -> DrawnImage:
-    """Draw one channel of a kernel; :func:`finalize_layout` writes its numbers."""
-    weights = heat_map.weights[channel]
-    image = draw_weights(axes, weights, heat_map.limit, inches=inches if ticks else None)
-    small = max(weights.shape) <= MAX_TICKED
-    texts = tuple(cell_texts(heat_map.rounded[channel])) if small else ()
-    widest = widest_text(cell_texts(heat_map.rounded) if small else [])
-    return DrawnImage(image, inches[1] / inches[0], weights.shape, texts, widest)
+def _image(title: str, pixels: NDArray[np.generic], max_value: int | None) -> PartOf:
+    rows, columns, channels = pixels.shape[0], pixels.shape[1], pixels.shape[2:]
+    caption = size_text((rows, columns))
+    if channels not in ((), (1,), (3,)):
+        pixels, caption = pixels[..., 0], f"{caption}, channel 0 of {channels[0]}"
+    if max_value is not None and pixels.dtype.kind == "f":
+        stored = np.empty(pixels.shape, np.uint8 if max_value == 255 else np.uint16)
+        saturate(pixels, stored)
+        pixels = stored
+    panel = ImagePanel(pixels, max_value)
+    ends = common_range([panel])
+    bar = value_bar(panel, ends) if max_value is None else None  # photographs need none
+    return image_part(panel, _side(), title=title, caption=caption, ends=ends, bar=bar)
+
+
+def _side() -> float:
+    """Return the longer side of each of the four images."""
+    return (theme().width - _MARGIN) / 4
+
+
+def _error(error: Floats) -> PartOf:
+    """Return the error of the result, of colors the root of the mean square over channels."""
+    caption = f"less AFTER, up to {format_short(float(np.abs(error).max()), 3)}"
+    if error.ndim > 2:
+        error = np.sqrt((error**2).mean(axis=2))
+        caption += "; root mean square of the channels"
+    panel = ImagePanel(error, None)
+    ends = common_range([panel])
+    return image_part(
+        panel, _side(), title="error", caption=caption, ends=ends, bar=value_bar(panel, ends)
+    )
+
+
+def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
+    """Return the learned kernel, the true one on its scale, and the difference on its own."""
+    decimals = figure_options().digits
+    if decimals is None:
+        decimals = min(shown_weights(learned)[1], _EPOCH_DECIMALS if _is_small() else _DECIMALS)
+    limit = symmetric_limit(np.array([learned.weights, *([truth.weights] if truth else [])]))
+    kernels = [("learned", np.round(learned.weights, decimals) + 0.0, limit)]
+    if truth is not None:
+        difference = learned.weights - truth.weights
+        kernels.append((truth.name, np.round(truth.weights, decimals + 1), limit))
+        if not _is_small():
+            kernels.append(("difference", difference, symmetric_limit(difference)))
+    return [
+        kernel_part(
+            _group(learned, weights, most, _MAX_CHANNELS),
+            _SMALL_KERNEL if _is_small() else _KERNEL,
+            title=title,
+            has_bar=truth is None or title != "learned",
+        )
+        for title, weights, most in kernels
+    ]
+
+
+def _group(learned: Estimate, weights: Floats, limit: float, most: int) -> HeatmapGroup:
+    """Return the maps of a kernel, one for each channel, with their numbers."""
+    planes = weights.reshape(-1, *weights.shape[-2:])[:most]
+    texts = cell_texts(planes, figure_options().digits)
+    size = planes[0].size
+    maps = tuple(
+        Heatmap(name, plane, tuple(texts[start : start + size]))
+        for name, plane, start in zip(
+            learned.channels, planes, range(0, len(texts), size), strict=False
+        )
+    )
+    return HeatmapGroup(maps, limit, 1, is_signed=True)
+
+
+def _epoch_rows(learned: Estimate, history: History, truth: Truth | None) -> list[list[PartOf]]:
+    """Return the kernels on the way in one row, as many as the page is wide."""
+    kernels = list(zip(history.epochs, history.kernels, strict=True))
+    others = [] if truth is None else [truth.weights]
+    limit = symmetric_limit(np.array([*(kernel for _, kernel in kernels), *others]))
+
+    def row(chosen: Sequence[tuple[int, Floats]]) -> list[PartOf]:
+        return [
+            kernel_part(
+                _group(
+                    learned,
+                    np.round(kernel, _EPOCH_DECIMALS) + 0.0,
+                    limit,
+                    _MAX_HISTORY_CHANNELS,
+                ),
+                _EPOCH,
+                title=f"epoch {epoch}",
+                has_bar=epoch == history.epochs[-1],
+            )
+            for epoch, kernel in chosen
+        ]
+
+    if learned.weights.shape[-1] >= WIDE * learned.weights.shape[-2]:
+        return [[part] for part in row(kernels)]
+    room = theme().width - 2 * _EDGE
+    while len(kernels) > 2 and sum(part(1.0).width + 0.16 for part in row(kernels)) > room:
+        del kernels[1 if len(kernels) % 2 else -2]
+    return [row(kernels)]
+
+
+def _loss_part(history: History) -> PartOf:
+    facts = [f"rate {history.rate:.3g}, least squares {history.least:.3g}"]
+    width, height = _SMALL_LOSS if _is_small() else _LOSS
+    if history.alternative is not None:
+        momentum, losses = history.alternative
+        facts.append(
+            f"kernel of momentum {history.momentum:g}; {momentum:g} ends at {losses[-1]:.3g}"
+        )
+    return plot_part(
+        lambda axes: _draw_loss(axes, history),
+        lambda scale: (width * scale, height * scale),
+        title="loss: mean squared residual",
+        caption="" if theme().is_fixed else "\n".join(facts),
+        xlabel="epoch",
+    )
 
 
 def _draw_loss(axes: Axes, history: History) -> None:
     """Draw the loss over the epochs, and the loss of least squares if it is near."""
-    losses = history.losses
-    axes.plot(np.arange(len(losses)), losses, linewidth=1.2, label=_momentum(history.momentum))
+    curves = [(f"momentum {history.momentum:g} (learned)", history.losses, "-")]
     if history.alternative is not None:
-        label = f"{_momentum(history.alternative.momentum)} (kernels not shown)"
-        axes.plot(history.alternative.losses, linewidth=1.2, color="C1", label=label)
-    others = [] if history.alternative is None else history.alternative.losses.tolist()
-    shown = [loss for loss in (*losses.tolist(), *others) if loss > 0]
+        momentum, losses = history.alternative
+        curves.append((f"momentum {momentum:g}", losses, "--"))
+    for label, losses, style in curves:
+        axes.plot(losses, style, linewidth=1.6, label=label)
+    shown = [loss for _, losses, _ in curves for loss in losses.tolist() if loss > 0]
     if history.least > _NEAR * min(shown, default=0.0):
         axes.axhline(
-            history.least, color="0.4", linewidth=0.8, linestyle="--", label="least squares"
+            history.least, color=theme().faint, linewidth=1, linestyle=":", label="least squares"
         )
         shown.append(history.least)
     if shown:
         axes.set_yscale("log")
-        low, high = np.log10(min(shown)) - 0.05, np.log10(max(shown)) + 0.05
-        axes.set_ylim(10.0 ** np.floor(low), 10.0 ** np.ceil(high))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_short(value, 3)))
-    axes.set_xlabel("epoch", fontsize=TICK_POINTS)
-    axes.set_ylabel("loss: mean squared residual", fontsize=TICK_POINTS)
-    axes.set_xlim(0, len(losses) - 1)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.legend(fontsize=TICK_POINTS, loc="upper right")
-    axes.set_title(
-        f"rate {history.rate:.3g}, momentum {history.momentum:g}; "
-        f"least squares has a loss of {history.least:.3g}"
-    )
+        _tick_decades(axes, min(shown), max(shown))
+    last = len(history.losses) - 1
+    axes.set_xlim(0, last)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.legend(fontsize=theme().text, loc="best")
 
 
-def _momentum(momentum: float) -> str:
-    return f"momentum {momentum:g}"
+def _tick_decades(axes: Axes, low: float, high: float) -> None:
+    """Tick a logarithmic axis at most five times, at powers of ten that are written alike."""
+    first, last = math.floor(math.log10(low) - 0.02), math.ceil(math.log10(high) + 0.02)
+    step = -(-(last - first) // 4)
+    powers = range(first, last + 1, step)
+    plain = first >= -3 and last <= 5
+
+    def text(value: float, _position: int) -> str:
+        return format_short(value, 3) if plain else f"1e{round(math.log10(value))}"
+
+    axes.set_ylim(10.0**first, 10.0**last)
+    axes.yaxis.set_major_locator(FixedLocator([10.0**power for power in powers]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(text))

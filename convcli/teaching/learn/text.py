@@ -146,8 +146,8 @@ def verdict_text(learned: Estimate, truth: Truth | None = None) -> str:
     if history is not None and not history.converged:
         share = history.distance / float(np.abs(history.best).max() or 1.0)
         return (
-            f"not converged: a weight differs from that of least squares by {_percent(share)} of "
-            f"the largest weight, and {_percent(CONVERGED)} counts as converged"
+            f"not converged: up to {_percent(share)} of the largest weight off least squares "
+            f"(converged: {_percent(CONVERGED)})"
         )
     if truth is not None:
         share = truth.difference(learned) / float(np.abs(truth.weights).max() or 1.0)
