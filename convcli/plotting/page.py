@@ -139,6 +139,7 @@ def compose(
     by_part: bool = False,
     simpler: Sequence[tuple[Plan, str]] = (),
     least: float = _SMALLEST_SCALE,
+    lack: str = "",
 ) -> NotebookFigure:
     """Return a figure of parts in rows, as large as the theme's page allows.
 
@@ -153,11 +154,12 @@ def compose(
         simpler: plans with less detail, each with words on what it lacks. The first that fits the
             page takes the place of a plan that does not, even at the smallest scale.
         least: the smallest scale; where more does not fit, rows are left out.
+        lack: words on what ``plan`` itself lacks, which those of ``simpler`` replace.
     """
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None
     heading = title if options.title is None else options.title
-    plans = [(plan, ""), *simpler]
+    plans = [(plan, lack), *simpler]
     rows, left_out = _fitting(
         plans, heading, facts, footer, unit, least, fills=fills, by_part=by_part
     )
@@ -183,27 +185,27 @@ def compose(
         facts = _joined(facts, _NO_ROOM)
         return compose(
             plan, title=title, facts=facts, footer=footer, unit=unit, by_part=by_part,
-            simpler=simpler, least=least,
+            simpler=simpler, least=least, lack=lack,
         )  # fmt: skip
     return figure
 
 
 def in_lines(parts: Sequence[Part]) -> list[list[Part]]:
     """Return parts in lines that fit the page, each with about as many parts where this fits."""
-    room = theme().width - 2 * _EDGE + 1e-9
     lines: list[list[Part]] = [[]]
     for part in parts:
-        if lines[-1] and _needed([*lines[-1], part]) > room:
+        if lines[-1] and not fits_line([*lines[-1], part]):
             lines.append([])
         lines[-1].append(part)
     each = math.ceil(len(parts) / len(lines))
     even = [list(parts[start : start + each]) for start in range(0, len(parts), each)]
-    return even if all(_needed(line) <= room for line in even) else lines
+    return even if all(map(fits_line, even)) else lines
 
 
-def _needed(parts: Sequence[Part]) -> float:
-    """Return the width of parts side by side."""
-    return sum(part.width for part in parts) + _GAP * (len(parts) - 1)
+def fits_line(parts: Sequence[Part]) -> bool:
+    """Return whether parts fit the page side by side."""
+    width = sum(part.width for part in parts) + _GAP * (len(parts) - 1)
+    return width <= theme().width - 2 * _EDGE + 1e-9
 
 
 def _joined(*facts: str) -> str:
@@ -227,7 +229,7 @@ def _fitting(
     """
 
     def fits(rows: Rows, left_out: str) -> bool:
-        return fits_page(rows, heading=heading, facts=_joined(facts, left_out), footer=footer)
+        return _fits_page(rows, heading=heading, facts=_joined(facts, left_out), footer=footer)
 
     high = _SCALED_UP if fills else 1.0
     for plan, lack in plans:
@@ -271,7 +273,7 @@ def _count(rows: Rows, *, by_part: bool) -> int:
     return sum(bool(p.title or p.caption) for row in rows for p in row) if by_part else len(rows)
 
 
-def fits_page(rows: Rows, *, heading: str, facts: str, footer: Sequence[str] = ()) -> bool:
+def _fits_page(rows: Rows, *, heading: str, facts: str, footer: Sequence[str] = ()) -> bool:
     """Return whether rows fit the theme's page below a heading and a line of facts."""
     look = theme()
     lines, _ = _wrapped(rows)
@@ -284,11 +286,6 @@ def _is_narrow(rows: Rows) -> bool:
     lines, columns = _wrapped(rows)
     widest = max(_line_width(line, columns) for line in lines)
     return widest + 2 * _EDGE <= theme().width + 1e-9
-
-
-def fits_width(parts: Sequence[Part]) -> bool:
-    """Return whether parts side by side fit the theme's page."""
-    return _needed(parts) <= theme().width - 2 * _EDGE
 
 
 def _wrapped(rows: Rows) -> tuple[list[_Line], list[tuple[float, float]] | None]:

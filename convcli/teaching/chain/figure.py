@@ -7,7 +7,7 @@ from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,17 +27,14 @@ from convcli.images.image import ImageData
 from convcli.layers.base import Maps
 from convcli.layers.network import Stage
 from convcli.plotting.axes import (
-    MAX_TICKED,
     NUMBER_LINE,
     NUMBER_SHARE,
     WIDE,
     DrawnImage,
-    draw_cell_lines,
     round_ticks,
     set_ticks,
     widest_text,
 )
-from convcli.plotting.heatmap import draw_values, kernel_heatmaps, scale_text
 from convcli.plotting.image_panel import (
     Bar,
     ImagePanel,
@@ -47,10 +44,12 @@ from convcli.plotting.image_panel import (
     value_colormap,
 )
 from convcli.plotting.labels import bar_number, text_width
-from convcli.plotting.page import Part, Rows, axes_at, compose, fits_page, fits_width
+from convcli.plotting.page import Part, Rows, axes_at, compose, fits_line
+from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import draw_samples, set_sample_ticks, signal_samples
 from convcli.plotting.style import Box, fit_box
 from convcli.plotting.window_marks import WINDOW_COLOR
+from convcli.teaching.chain.arrow_figure import arrow_part
 from convcli.teaching.chain.blocks import (
     Block,
     Scale,
@@ -60,7 +59,6 @@ from convcli.teaching.chain.blocks import (
     next_block,
     unit_groups,
 )
-from convcli.teaching.kernels.filter_sheet import filter_tiles
 
 MAX_LAYERS = 99
 
@@ -70,13 +68,11 @@ _SIGNAL, _SIGNAL_HEIGHT = 3.2, 1.0
 _CELL, _LARGEST_CELL = 0.42, 0.8  # sides of numbered cells
 _NUMBERED = 5.2  # longer side of a block with numbers at most
 _LEAST_TILE, _BETWEEN = 0.25, 0.07
-_ARROW, _KERNEL, _TILES = 0.42, 0.85, 1.3  # longer sides
 _WINDOW_CELL = 0.11  # side of the smallest cell on which windows are drawn
 _LEAST_SCALE = 0.4  # before anything is left out
 _TITLE_LETTERS = 21  # that a line of a title has room for, at least
 _LONGEST_TEXT = 80  # letters of a layer
 _MOST_WINDOWS = 256
-_MOST_KERNELS = 4  # as heat maps of their own; more are tiles
 
 
 class _Detail(NamedTuple):
@@ -148,7 +144,7 @@ class ChainPlot:
                 )
             )
 
-    def draw(self, title: str = "") -> Figure:
+    def draw(self, title: str = "") -> NotebookFigure:
         """Draw what was taken, below a heading such as the image's name."""
         with style_context(self._options):
             blocks = self._blocks
@@ -200,27 +196,25 @@ class _Page:
             theme().number * NUMBER_LINE / 72 * 1.01,
         )
 
-    def draw(self) -> Figure:
+    def draw(self) -> NotebookFigure:
         """Draw with as much detail as the page holds."""
-        for detail in self._details():
-            facts = self._facts(detail)
-            plan = partial(self._rows, detail)
-            heading = figure_options().title
-            heading = self._title if heading is None else heading
-            if fits_page(plan(_LEAST_SCALE), heading=heading, facts=facts):
-                break
-        return compose(lambda scale: plan(max(scale, _LEAST_SCALE)), title=self._title, facts=facts)
+        plans = [(partial(self._rows, detail), self._lack(detail)) for detail in self._details()]
+        (plan, lack), *simpler = plans
+        facts = ""
+        if not self._is_common:
+            facts = "each map has its own scale"
+        elif self._is_shared:
+            facts = "layers of one unit share a scale"
+        return compose(
+            plan, title=self._title, facts=facts, lack=lack, simpler=simpler, least=_LEAST_SCALE
+        )
 
     def _details(self) -> Iterator[_Detail]:
         """Yield less and less detail: without numbers, ticks, maps, at last without layers."""
         sizes = {max(block.size) for block in self._blocks if block.is_numbered}
         sizes |= {1} if any(block.is_signal for block in self._blocks) else set()
-        fitting = [size for size in sizes if self._has_room(size)]
-        least = max((size for size in sizes if size not in fitting), default=0)
-        numbered = sorted((size for size in fitting), reverse=True)
-        if least and not figure_options().width:
-            # Maps that are smaller than some without numbers keep theirs.
-            numbered = [size for size in numbered if size < least] or [0]
+        too_large = min((size for size in sizes if not self._has_room(size)), default=math.inf)
+        numbered = sorted((size for size in sizes if size < too_large), reverse=True)
         detail = _Detail(
             next(iter(numbered), 0),
             True,
@@ -249,13 +243,9 @@ class _Page:
         longest = across * size * self._cell
         return longest <= min(_NUMBERED * theme().number / 9, theme().width - 1)
 
-    def _facts(self, detail: _Detail) -> str:
-        """Return the line that says what colors share, and what is left out."""
+    def _lack(self, detail: _Detail) -> str:
+        """Return words on what is left out."""
         facts = []
-        if not self._is_common:
-            facts.append("each map has its own scale")
-        elif self._is_shared:
-            facts.append("layers of one unit share a scale")
         sizes = {max(block.size) for block in self._blocks if block.is_numbered}
         if any(size > detail.numbered for size in sizes):
             size = f"{detail.numbered}x{detail.numbered}"
@@ -277,10 +267,10 @@ class _Page:
             if number:
                 block = self._blocks[number]
                 kernels = block.kernels if panels is None or "kernel" in panels else ()
-                step.insert(0, _arrow_part(kernels, detail, scale, down=is_column))
+                step.insert(0, arrow_part(kernels, scale, numbered=detail.weights, down=is_column))
             if is_column:
                 lines += [[part] for part in step]
-            elif lines and fits_width([*lines[-1], *step]):
+            elif lines and fits_line([*lines[-1], *step]):
                 lines[-1] += step
             else:
                 lines.append(step)
@@ -329,7 +319,6 @@ class _Page:
         left = max(inner_left * detail.ticks, digits * ticks)
         last_label = text_width("0" * len(str(block.size[1])), look.text) / 2
         right = max(0.0 if is_below else beside, last_label * ticks)
-        room = max((_TITLE_LETTERS * text_width("n", look.text) - box[0]) / 2, 0.0)
         notes = [block.caption(count)]
         if block.facts is not None and count > 1 and not above:
             notes.append("red, green, blue" if block.has_colors else "counted row by row")
@@ -350,9 +339,10 @@ class _Page:
             box,
             block.title,
             "\n".join(filter(None, notes)),
-            left=max(left, room),
-            right=max(right, room),
+            left=left,
+            right=right,
             below=(look.line + 0.08) * (ticks and not block.is_signal) + beside * is_below,
+            letters=_TITLE_LETTERS,
         )  # fmt: skip
 
     def _windows(self, number: int, each: Box, detail: _Detail) -> str:
@@ -447,7 +437,7 @@ def _draw_signal(
         low, high = min(ends[0], 0.0), max(ends[1], 0.0)
         axes.set_ylim(low - 0.2 * (high - low), high + 0.2 * (high - low))
     for text in list(axes.texts):
-        if not detail.numbered or float(text.get_fontsize()) < theme().number:
+        if not detail.numbered:
             text.remove()
     if not detail.ticks:
         axes.set(xticks=[], yticks=[])
@@ -473,81 +463,3 @@ def _outline_windows(axes: Axes, pool: Block) -> None:
     limits = axes.get_xlim(), axes.get_ylim()
     axes.add_collection(PatchCollection(boxes, zorder=3, **style))
     axes.set(xlim=limits[0], ylim=limits[1])
-
-
-def _arrow_part(kernels: Sequence[Any], detail: _Detail, scale: float, *, down: bool) -> Part:
-    """Return an arrow to the next block, with the kernels of a convolution beside it."""
-    size, draw_kernels = _kernel_drawing(kernels, detail, scale)
-    gap = 0.08 * bool(kernels)
-    caption = scale_text(kernels[0]).lstrip(", ") if len(kernels) == 1 else ""
-    if down:
-        box = _ARROW / 2 + 2 * (gap + size[0]), max(_ARROW, size[1])
-    else:
-        box = max(_ARROW, size[0]), _ARROW / 2 + 2 * (gap + size[1])
-
-    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
-        middle, center = left + box[0] / 2, top + box[1] / 2
-        place = middle - _ARROW / 2, center - _ARROW / 2, (_ARROW, _ARROW)
-        axes = axes_at(figure, *place)
-        axes.set_axis_off()
-        ends: Any = ((0.5, 1), (0.5, 0)) if down else ((0, 0.5), (1, 0.5))
-        arrow = {"arrowstyle": "-|>", "color": theme().ink, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", ends[1], ends[0], arrowprops={**arrow, "mutation_scale": 14, "lw": 1.5})
-        if not kernels:
-            return []
-        if down:
-            return draw_kernels(figure, middle + _ARROW / 4 + gap, center - size[1] / 2)
-        return draw_kernels(figure, middle - size[0] / 2, top)
-
-    return Part(draw, box, caption=caption)
-
-
-def _kernel_drawing(
-    kernels: Sequence[Any], detail: _Detail, scale: float
-) -> tuple[Box, Callable[[Figure, float, float], list[DrawnImage]]]:
-    """Return the width and height of a small drawing of kernels, and what draws it."""
-    if not kernels:
-        return (0.0, 0.0), lambda *_: []
-    factor = min(max(scale, 0.8), 1.6)
-    group = kernel_heatmaps(kernels, most=_MOST_KERNELS + 1)
-    is_alike = len({(kernel.shape, kernel.matrix.ndim > 2) for kernel in kernels}) == 1
-    if len(group.maps) > _MOST_KERNELS and is_alike:
-        sheet, _, _, _ = filter_tiles(kernels)
-        box = fit_box((sheet.shape[0], sheet.shape[1]), _TILES * factor, thinnest=0.1)
-
-        def draw_tiles(figure: Figure, left: float, top: float) -> list[DrawnImage]:
-            axes = axes_at(figure, left, top, box)
-            axes.imshow(sheet, interpolation="nearest", aspect="auto")
-            axes.set_axis_off()
-            return []
-
-        return box, draw_tiles
-    maps = group.maps[:_MOST_KERNELS]
-    texts = [text for heatmap in maps for text in heatmap.texts]
-    widest = widest_text(texts)
-    number = theme().number
-    cell = max(widest * number / NUMBER_SHARE, number * NUMBER_LINE / 72) * 1.01
-    longest = max(max(heatmap.values.shape) for heatmap in maps)
-    most = _KERNEL * factor * (1.3 if len(maps) <= 2 else 0.75)
-    numbered = detail.weights and cell * longest <= most * number / 9
-    side = cell if numbered else most / (1.3 if len(maps) == 1 else 1.6) / longest
-    boxes = [tuple(max(n * side, 0.05) for n in reversed(each.values.shape)) for each in maps]
-    across = 1 if len(maps) == 1 else 2
-    step = max(box[0] for box in boxes) + _BETWEEN, max(box[1] for box in boxes) + _BETWEEN
-    size = across * step[0] - _BETWEEN, math.ceil(len(maps) / across) * step[1] - _BETWEEN
-
-    def draw_maps(figure: Figure, left: float, top: float) -> list[DrawnImage]:
-        drawn = []
-        for place, (heatmap, (width, height)) in enumerate(zip(maps, boxes, strict=True)):
-            row, column = divmod(place, across)
-            axes = axes_at(figure, left + column * step[0], top + row * step[1], (width, height))
-            image = draw_values(axes, heatmap.values, group)
-            axes.set(xticks=[], yticks=[])
-            rows, columns = heatmap.values.shape
-            if max(rows, columns) <= MAX_TICKED:
-                draw_cell_lines(axes, rows, columns)
-            texts = heatmap.texts if numbered else ()
-            drawn.append(DrawnImage(image, height / width, (rows, columns), texts, widest))
-        return drawn
-
-    return size, draw_maps

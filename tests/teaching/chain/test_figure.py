@@ -212,6 +212,17 @@ def test_many_kernels_are_tiles(tmp_path):
     assert len([axes for axes in figure.axes if axes.images]) == 1 + 1 + 16
 
 
+def test_kernels_that_are_left_out_are_counted():
+    text = "conv -k blur -k outline -k gaussian:5 -k gaussian:7 -k sobel-x"
+    assert "4 of 5 kernels" in text_of(draw(photo(30, 30), text))
+
+
+def test_maps_that_would_be_too_large_with_numbers_have_none():
+    figure = draw(NUMBERS, "conv " + "-k outline " * 40 + "globalpool max")
+    assert {len(cells(axes)) for axes in maps_of(figure)} == {0, 1}
+    assert "numbers up to 1x1 only" in text_of(figure)
+
+
 def test_arrows_lead_to_every_layer():
     figure = draw(NUMBERS, EDGES)
     arrows = [t for axes in figure.axes for t in axes.texts if getattr(t, "arrow_patch", None)]
