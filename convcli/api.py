@@ -659,17 +659,31 @@ def plot(
     [13.33, 7.5]
     """
     from convcli.arguments import (
-        as_figure_options,
         check_explain_words,
+        checked_figure_options,
         fill_value,
         optional_number,
         row_padding,
     )
+    from convcli.figure_options import FigureOptions
     from convcli.images.given import as_image
     from convcli.kernels.given import as_kernel_set
 
-    options = as_figure_options(
-        theme, title, panels, titles, layout, axes, bars, limits, cmap, digits, dpi, width
+    listed: Any = {"panels": panels, "titles": titles}
+    options = checked_figure_options(
+        FigureOptions(
+            theme=theme,
+            title=title,
+            cmap=cmap,
+            digits=digits,
+            dpi=dpi,
+            width=width,
+            layout=layout,
+            axes=axes,
+            bars=bars,
+            limits=limits,
+            **listed,
+        )
     )
     if kernel is None:
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet

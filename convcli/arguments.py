@@ -39,6 +39,8 @@ from convcli.signals import SampleRange, SignalSource, is_signal, parse_range
 if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
     from convcli.kernels.given import GivenKernels
 
+MOST_DIGITS = 17  # more than float64 has
+
 Array = NDArray[Any]
 # A list that holds only these is a matrix.
 ROWS_AND_NUMBERS = (list, tuple, int, float, np.ndarray, np.generic)
@@ -370,64 +372,57 @@ def check_explain_words(
         )
 
 
-def as_figure_options(
-    theme: Any,
-    title: Any,
-    panels: Any,
-    titles: Any,
-    layout: Any,
-    axes: Any,
-    bars: Any,
-    limits: Any,
-    cmap: Any,
-    digits: Any,
-    dpi: Any,
-    width: Any,
-) -> FigureOptions:
-    """Return the arguments of a figure as its options.
+def checked_figure_options(given: FigureOptions) -> FigureOptions:
+    """Return the options of a figure, whose fields may hold anything, in their own types.
 
     Raises:
         UsageError: one is wrong.
     """
     from convcli.plotting.style import check_cmap
 
-    for name, word, words in (("theme", theme, THEMES), ("layout", layout, (None, *LAYOUTS))):
-        if not (word is None or isinstance(word, str)) or word not in words:
-            raise UsageError(
-                f"{name} must be one of {', '.join(filter(None, words))}, not {short_repr(word)}"
-            )
-    names = _texts(panels, "panels")
-    if names is not None and not set(names) <= set(PANELS):
-        raise UsageError(f"panels must be of {', '.join(PANELS)}, not {short_repr(panels)}")
-    if cmap is not None:
-        check_word(cmap, "cmap")
-        check_cmap(cmap)
-    check_word(title, "title")
-    ends = None if limits is None else _figure_numbers(limits, "limits")
+    words: dict[str, tuple[Any, tuple[str | None, ...]]] = {
+        "theme": (given.theme, THEMES),
+        "layout": (given.layout, (None, *LAYOUTS)),
+    }
+    for name, (word, known) in words.items():
+        if not (word is None or isinstance(word, str)) or word not in known:
+            listed = ", ".join(filter(None, known))
+            raise UsageError(f"{name} must be one of {listed}, not {short_repr(word)}")
+    panels = _texts(given.panels, "panels")
+    if panels is not None and not set(panels) <= set(PANELS):
+        raise UsageError(f"panels must be of {', '.join(PANELS)}, not {short_repr(given.panels)}")
+    check_word(given.title, "title")
+    if given.cmap is not None:
+        check_word(given.cmap, "cmap")
+        check_cmap(given.cmap)
+    ends = None if given.limits is None else _figure_numbers(given.limits, "limits")
     if ends is not None and not (len(ends) == 2 and ends[0] < ends[1]):
-        raise UsageError(f"limits must be two numbers in rising order, not {short_repr(limits)}")
+        raise UsageError(
+            f"limits must be two numbers in rising order, not {short_repr(given.limits)}"
+        )
+    digits = given.digits
     if digits is not None:
-        digits = as_pair(digits, "digits", least=0)[0]
-    sizes = {"dpi": (dpi, 20, 1200), "width": (width, 2, 60)}
-    for name, (value, least, most) in sizes.items():
-        if not (name == "width" and value is None):
-            [number] = _figure_numbers([value], name)
-            if not least <= number <= most:
-                raise UsageError(f"{name} must be from {least} to {most}, not {short_repr(value)}")
-    return FigureOptions(
-        theme=theme,
-        title=title,
-        cmap=cmap,
-        digits=None if digits is None else min(digits, 17),
-        dpi=float(dpi),
-        width=None if width is None else float(width),
-        panels=cast("tuple[Panel, ...] | None", names),
-        titles=_texts(titles, "titles"),
-        layout=layout,
-        axes=as_flag(axes, "axes"),
-        bars=as_flag(bars, "bars"),
+        [digits, _] = as_pair(digits, "digits", least=0)
+        if digits > MOST_DIGITS:
+            raise UsageError(f"digits must be from 0 to {MOST_DIGITS}, not {digits}")
+    return given._replace(
+        digits=digits,
+        dpi=_figure_size(given.dpi, "dpi", 20, 1200),
+        width=None if given.width is None else _figure_size(given.width, "width", 2, 60),
+        panels=cast("tuple[Panel, ...] | None", panels),
+        titles=_texts(given.titles, "titles"),
+        axes=as_flag(given.axes, "axes"),
+        bars=as_flag(given.bars, "bars"),
         limits=None if ends is None else (ends[0], ends[1]),
     )
+
+
+def _figure_size(value: Any, name: str, least: float, most: float) -> float:
+    """Return a number within limits."""
+    [number] = _figure_numbers([value], name)
+    if not least <= number <= most:
+        raise UsageError(f"{name} must be from {least} to {most}, not {short_repr(value)}")
+    return number
 
 
 def _texts(value: Any, name: str) -> tuple[str, ...] | None:

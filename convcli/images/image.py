@@ -139,6 +139,13 @@ def max_value_of(depth: int | None) -> int | None:
     return None if depth is None else 2**depth - 1
 
 
+def image_of(pixels: NDArray[Any]) -> ImageData:
+    """Return an array as an image: uint8 and uint16 are pixels, other types plain numbers."""
+    if pixels.dtype.kind == "b":
+        return ImageData(pixels.astype(np.uint8), None)
+    return ImageData(pixels, depth_of(pixels.dtype))
+
+
 def level_of(depth: int | None) -> int:
     """Return the size of an 8-bit level, the unit of a kernel's bias, in pixels of a depth.
 

@@ -80,7 +80,7 @@ def draw_filtered_array(
 ) -> NotebookFigure:
     """Filter an array and draw the result, with the arguments of :func:`convcli.plot`."""
     from convcli.filtering import Filter, filter_image
-    from convcli.images.image import ImageData, depth_of
+    from convcli.images.image import image_of
 
     check_image(pixels)
     members, rule = kernels.kernels, combine or kernels.combine
@@ -92,9 +92,7 @@ def draw_filtered_array(
         raise UsageError(f"{kernels.label} is a bank of {len(members)} kernels: combine them")
     if divisor is not None:
         members = tuple(member.with_divisor(divisor) for member in members)
-    is_bool = pixels.dtype.kind == "b"
-    depth = None if is_bool else depth_of(pixels.dtype)
-    image = ImageData(pixels.astype(np.uint8) if is_bool else pixels, depth)
+    image = image_of(pixels)
     image_filter = Filter(
         kernels.label, members, rule if len(members) > 1 else None, conv, range_name, bias=bias
     )

@@ -31,7 +31,7 @@ from convcli.filtering import (
 )
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.channels import channel_names
-from convcli.images.image import ImageData, depth_of
+from convcli.images.image import ImageData, image_of
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
@@ -75,7 +75,7 @@ def explain_array(
         members = tuple(member.with_divisor(divisor) for member in members)
     rule = combine or kernels.combine
     image_filter = Filter(kernels.label, members, rule, conv, range=range_name, bias=bias)
-    return explain_image(_as_image(pixels), image_filter, at, activation)
+    return explain_image(image_of(pixels), image_filter, at, activation)
 
 
 def explain_image(
@@ -223,12 +223,6 @@ def _activate(name: str, values: NDArray[Any]) -> NDArray[Any]:
     if name not in ("none", "relu") and values.dtype.kind != "f":
         values = values.astype(float)
     return ACTIVATIONS[name](values)
-
-
-def _as_image(pixels: NDArray[Any]) -> ImageData:
-    if pixels.dtype.kind == "b":
-        return ImageData(pixels.astype(np.uint8), None)
-    return ImageData(pixels, depth_of(pixels.dtype))
 
 
 def as_position(at: Any) -> Pair:
