@@ -17,7 +17,8 @@ from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
 from convcli.plotting.blit import EMPTY_COLOR
 from convcli.plotting.window_marks import WINDOW_COLOR, WindowMarks
-from convcli.teaching.animate.scene import ImageScene, animate_window, palette_colors
+from convcli.teaching.animate.image_scene import ImageScene
+from convcli.teaching.animate.scene import animate_window, palette_colors
 from convcli.teaching.animate.sliding import choose_positions, slide_over
 
 pytestmark = pytest.mark.slow
