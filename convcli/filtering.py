@@ -45,7 +45,7 @@ class Filter(NamedTuple):
     """What to do to an image.
 
     Attributes:
-        label: name of the kernels in file names and figures.
+        label: what texts and figures call the kernels.
         kernels: one, or several whose feature maps ``combine`` makes into one.
         combine: one of :data:`convcli.choices.COMBINATIONS`, or None for one kernel.
         conv: operation, padding, border, stride and dilation.
@@ -60,6 +60,7 @@ class Filter(NamedTuple):
             the time.
         percentile: the percentiles, 0 to 100, that range ``percentile`` maps to black and white.
         mark: whether to find where the greatest value is.
+        slug: name of the kernels in file names.
     """
 
     label: str
@@ -74,6 +75,7 @@ class Filter(NamedTuple):
     counted: bool = True
     percentile: tuple[float, float] = PERCENTILES
     mark: bool = False
+    slug: str = "custom"
 
 
 class Filtered(NamedTuple):

@@ -293,7 +293,7 @@ def test_names_families_and_filters():
     sobel = get_filter("sobel")
     assert (sobel.label, sobel.combine) == ("sobel", "magnitude")
     assert sobel.kernels == (get_kernel("sobel-x"), get_kernel("sobel-y"))
-    assert get_filter("outline") == KernelSet("outline", (get_kernel("outline"),))
+    assert get_filter("outline") == KernelSet("outline", (get_kernel("outline"),), slug="outline")
     with pytest.raises(KernelError, match="sobel names 2 kernels: sobel-x, sobel-y; get_filter"):
         get_kernel("sobel")
     for function in (get_kernel, get_filter):

@@ -17,7 +17,7 @@ from convcli.images.value_range import Peak
 from convcli.signals import OutputAxes
 
 STDOUT = "-"
-MAX_LABEL = 80  # characters of several kernels' names in one file name
+MAX_SLUG = 80  # characters of several kernels' names in one file name
 
 
 class JobOptions(NamedTuple):
@@ -41,10 +41,15 @@ class JobOptions(NamedTuple):
 
     @property
     def label(self) -> str:
+        """What texts call all kernels together."""
+        return ", ".join(each.label for each in self.filters)
+
+    @property
+    def slug(self) -> str:
         """One name for all kernels, short enough for a file name."""
-        first, *others = (each.label for each in self.filters)
+        first, *others = (each.slug for each in self.filters)
         name = "+".join((first, *others))
-        return name if len(name) <= MAX_LABEL else f"{first}+{len(others)}-more"
+        return name if len(name) <= MAX_SLUG else f"{first}+{len(others)}-more"
 
 
 class Output(NamedTuple):

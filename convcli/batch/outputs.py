@@ -144,13 +144,13 @@ class OutputPlanner:
     def __init__(self, options: JobOptions, *, several: bool) -> None:
         """Raise UsageError if the -o file has no known format, or is a folder."""
         self._several = several
-        self._outputs, self._label = options.outputs, options.label
+        self._outputs, self._slug = options.outputs, options.slug
         requested, raw = options.writing.format, options.raw
         self._named_format = partial(named_format, requested=requested, raw=raw, spreadsheets=True)
         self._default_suffix = partial(
             default_suffix, requested=requested, raw=raw, spreadsheets=True
         )
-        self._labels = [each.label for each in options.filters]
+        self._slugs = [each.slug for each in options.filters]
         self._is_default = self._outputs.name == NAME_TEMPLATE
         self._summaries = summary_files(self._outputs)
         self._single: tuple[Output, ...] | None = () if not writes_images(self._outputs) else None
@@ -177,10 +177,10 @@ class OutputPlanner:
             prefix = self._out_prefix(source.below)
         kept, named = self._kept_suffix(suffix)
         if self._is_default:
-            outputs = [Output(f"{prefix}{stem}_{label}{kept}", named) for label in self._labels]
+            outputs = [Output(f"{prefix}{stem}_{slug}{kept}", named) for slug in self._slugs]
         else:
             fields = {"stem": stem, "suffix": kept, "index": index}
-            outputs = [self._templated(prefix, kernel=label, **fields) for label in self._labels]
+            outputs = [self._templated(prefix, kernel=slug, **fields) for slug in self._slugs]
         return Job(source, tuple(outputs), summaries)
 
     def _find_out_prefix(self, below: str) -> str:
@@ -211,7 +211,7 @@ class OutputPlanner:
         if not self._several and not is_folder(summary.path):
             return summary
         stem = os.path.splitext(os.path.basename(source.named_after))[0]
-        name = f"{stem}_{self._label}{SUMMARY_ENDINGS[summary.kind]}"
+        name = f"{stem}_{self._slug}{SUMMARY_ENDINGS[summary.kind]}"
         path = os.path.normpath(os.path.join(summary.path, source.below, name))
         return SummaryFile(summary.kind, path)
 

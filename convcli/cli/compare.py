@@ -104,13 +104,7 @@ class Variation(NamedTuple):
         from convcli.teaching.compare.comparison import Choice
 
         if self.vary == "kernel":
-            names = [option.label for option in filters]
-            if len(set(self.specs)) == len(names):
-                names = list(self.specs)
-            return [
-                Choice(option.label, name, option)
-                for option, name in zip(filters, names, strict=True)
-            ]
+            return [Choice(option.label, option.label, option) for option in filters]
         kind, _ = VARIED[self.vary]
         texts = self.values or self._default_values(filters[0], image)
         values = [kind.convert(text, None, None) for text in texts]

@@ -111,7 +111,7 @@ class KernelArgs(NamedTuple):
         sets = list(group_kernels(self.sets(), self.combine))
         filters = tuple(
             Filter(
-                label=label,
+                label=group.label,
                 kernels=group.kernels,
                 combine=group.combine,
                 conv=conv,
@@ -123,8 +123,9 @@ class KernelArgs(NamedTuple):
                 counted=counted or self.mark is not None,
                 percentile=self.percentile or PERCENTILES,
                 mark=self.mark is not None,
+                slug=slug,
             )
-            for label, group in zip(_distinct([group.label for group in sets]), sets, strict=True)
+            for slug, group in zip(_distinct([group.slug for group in sets]), sets, strict=True)
         )
         for image_filter in filters:
             if self.method != "auto":
@@ -198,17 +199,17 @@ def check_stdin(specs: Iterable[str], *sources: str) -> None:
         raise UsageError("standard input ('-') can be used once only: as the kernel or as an image")
 
 
-def _distinct(labels: list[str]) -> list[str]:
-    """Number the labels that occur twice.
+def _distinct(slugs: list[str]) -> list[str]:
+    """Number the slugs that occur twice.
 
     >>> _distinct(["blur", "box", "blur"])
     ['blur-1', 'box', 'blur-2']
     """
-    total, count = Counter(labels), Counter[str]()
+    total, count = Counter(slugs), Counter[str]()
     distinct = []
-    for label in labels:
-        count[label] += 1
-        distinct.append(f"{label}-{count[label]}" if total[label] > 1 else label)
+    for slug in slugs:
+        count[slug] += 1
+        distinct.append(f"{slug}-{count[slug]}" if total[slug] > 1 else slug)
     return distinct
 
 

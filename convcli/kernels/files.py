@@ -28,7 +28,7 @@ KERNEL_SUFFIXES = (".txt", ".csv", ".npy", ".json")
 MAX_BYTES = 64 * 2**20
 FIELDS = {"matrix", "divisor", "bias", "name", "summary", "source"}
 # `kernels show --json` adds these to a kernel; they follow from the rest.
-DERIVED_FIELDS = {"size", "sum", "symmetry", "rank", "separable", "least", "greatest"}
+DERIVED_FIELDS = {"spec", "size", "sum", "symmetry", "rank", "separable", "least", "greatest"}
 
 
 class NotJsonError(KernelError):
@@ -58,7 +58,7 @@ def read_kernel_file(path: str) -> Kernel:
 def read_stream(stream: BinaryIO) -> Kernel:
     """Return the kernel that standard input holds, or raise a KernelError."""
     try:
-        return read_content(_read_limited(stream), "", "custom")
+        return read_content(_read_limited(stream), "", "")
     except (KernelError, OSError) as error:
         raise KernelError(f"standard input: {error}") from error
 
@@ -157,7 +157,7 @@ def matrix_text(kernel: Kernel) -> str:
 def kernel_fields(kernel: Kernel) -> dict[str, Any]:
     """Return a kernel as JSON holds it."""
     return {
-        "name": kernel.name,
+        "name": kernel.slug,
         "summary": kernel.summary,
         "source": kernel.source,
         "matrix": kernel.matrix.tolist(),

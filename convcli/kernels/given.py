@@ -56,7 +56,7 @@ def as_kernels(kernel: Any) -> GivenKernels | None:
     if isinstance(kernel, str):
         kernel = read_spec(kernel)
     if isinstance(kernel, Kernel):
-        kernel = KernelSet(kernel.name, (kernel,))
+        kernel = KernelSet(kernel.name, (kernel,), slug=kernel.slug)
     if isinstance(kernel, KernelSet):
         _check_set(kernel)
         return GivenKernels(kernel, is_bank=kernel.combine is None and len(kernel.kernels) > 1)
@@ -71,7 +71,7 @@ def as_kernels(kernel: Any) -> GivenKernels | None:
 
 
 def as_kernel_set(kernel: Any) -> KernelSet:
-    """Return a kernel of any form as a set; an array becomes a Kernel named ``custom``.
+    """Return a kernel of any form as a set; an array becomes a Kernel.
 
     Raises:
         KernelError: it is no kernel, or the 4-D array of a bank.

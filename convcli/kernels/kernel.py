@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_WEIGHT = 1e30  # larger weights overflow float32 sums
 INT64 = np.iinfo(np.int64)
 MAX_REPR = 100  # characters of a matrix in repr()
+UNNAMED = "custom"  # in file names, a kernel without a name and a typed matrix
+MAX_WEIGHTS_NAME = 40  # characters of the weights that name a kernel without a name
 MAX_NAME_BYTES = 80  # in UTF-8: a file name holds 255, and the image's own name comes first
 UNSAFE = frozenset('/\\:*?"<>|,;=@')  # in file names, or in a SPEC
 # The eight cells around the center of a 3x3 matrix, clockwise from the upper left.
@@ -41,10 +43,13 @@ class Kernel:
             kept as a read-only copy: int64 for integers and booleans, else float64.
         divisor: divides the weights.
         bias: added after the division, in 8-bit levels (0..255).
-        name: part of file names; unsafe characters are replaced by ``-``.
+        name: what texts and figures call it: the SPEC as typed. A kernel without a name is called
+            by its rows, ``1 2 1; 2 4 2; 1 2 1``, if they are short, else ``kernel``.
         summary: one line on what the kernel does.
         source: the paper, book or library it comes from.
         axis: where the weights lie, if they are samples of a signal, along their row or column.
+        slug: its part of file names, the name with unsafe characters replaced by ``-`` unless
+            given; ``custom`` without a name.
 
     Two kernels are equal, and have the same hash, if their matrices, divisors and biases are equal.
     Names, summaries, sources and axes may differ.
@@ -62,20 +67,22 @@ class Kernel:
     matrix: NDArray[Any]
     divisor: Number
     bias: Number
-    name: str
     summary: str
     source: str
     axis: SampleAxis | None
+    slug: str
+    _name: str
 
     def __init__(
         self,
         matrix: ArrayLike,
         divisor: Number = 1,
         bias: Number = 0,
-        name: str = "custom",
+        name: str = "",
         summary: str = "",
         source: str = "",
         axis: SampleAxis | None = None,
+        slug: str = "",
     ) -> None:
         own = vars(self)
         own["matrix"] = _checked_matrix(matrix)
@@ -84,13 +91,15 @@ class Kernel:
         if not isinstance(axis, SampleAxis | None):
             raise KernelError(f"a kernel's axis must be a SampleAxis, not {type(axis).__name__}")
         own["axis"] = axis
-        texts: dict[str, object] = {"name": name, "summary": summary, "source": source}
+        texts: dict[str, object] = {
+            "name": name, "summary": summary, "source": source, "slug": slug
+        }  # fmt: skip
         for field, text in texts.items():
             if not isinstance(text, str):
                 kind = type(text).__name__
                 raise KernelError(f"a kernel's {field} must be text, not {kind}")
-            own[field] = text
-        own["name"] = safe_name(name)
+        own["_name"], own["summary"], own["source"] = name, summary, source
+        own["slug"] = safe_name(slug or name)
         if self.divisor == 0:
             raise KernelError("a kernel's divisor cannot be 0")
         _check_magnitude(self.weights)
@@ -103,8 +112,12 @@ class Kernel:
 
     def _replace(self, **changes: Any) -> Kernel:
         """Return a kernel with some attributes changed."""
-        names = ("matrix", "divisor", "bias", "name", "summary", "source", "axis")
-        return Kernel(**({name: vars(self)[name] for name in names} | changes))
+        return Kernel(**(self._fields() | changes))
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the constructor's arguments, in its order."""
+        names = ("matrix", "divisor", "bias", "_name", "summary", "source", "axis", "slug")
+        return {name.removeprefix("_"): vars(self)[name] for name in names}
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the weights: the matrix itself where the divisor is 1, else float64."""
@@ -134,7 +147,7 @@ class Kernel:
         words = [matrix]
         words += [f"divisor={self.divisor!r}"] * (self.divisor != 1)
         words += [f"bias={self.bias!r}"] * (self.bias != 0)
-        words += [f"name={self.name!r}"] * (self.name != "custom")
+        words += [f"name={self.name!r}"] * (self.slug != UNNAMED)
         return f"Kernel({', '.join(words)})"
 
     def _repr_html_(self) -> str:
@@ -156,8 +169,20 @@ class Kernel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the constructor, which makes the matrix read-only again."""
-        fields = (self.matrix, self.divisor, self.bias, self.name, self.summary, self.source)
-        return Kernel, (*fields, self.axis)
+        return Kernel, tuple(self._fields().values())
+
+    @property
+    def name(self) -> str:
+        """What texts and figures call the kernel."""
+        return self._name or self._weights_name()
+
+    def _weights_name(self) -> str:
+        """Return the rows of a small matrix as a SPEC, else ``kernel``."""
+        if self.matrix.ndim > 2 or self.matrix.size > MAX_WEIGHTS_NAME:
+            return "kernel"
+        rows = (" ".join(f"{weight:.6g}" for weight in row) for row in self.matrix.tolist())
+        text = "; ".join(rows)
+        return text if len(text) <= MAX_WEIGHTS_NAME else "kernel"
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -276,10 +301,12 @@ class Kernel:
         >>> Kernel([[1, 2], [3, 4]]).flipped().matrix.tolist()
         [[4, 3], [2, 1]]
         """
-        name = self.name.removesuffix("-flipped")
-        name = f"{name}-flipped" if name == self.name else name
+        slug = self.slug.removesuffix("-flipped")
+        slug = f"{slug}-flipped" if slug == self.slug else slug
+        name = self._name.removesuffix(", flipped")
+        name = f"{name}, flipped" if name and name == self._name else name
         return self._replace(
-            matrix=self.matrix[..., ::-1, ::-1], name=name, axis=self._flipped_axis()
+            matrix=self.matrix[..., ::-1, ::-1], name=name, slug=slug, axis=self._flipped_axis()
         )
 
     def _flipped_axis(self) -> SampleAxis | None:
@@ -303,7 +330,8 @@ class Kernel:
             return self
         return self._replace(
             matrix=matrix,
-            name=rotated_name(self.name, angle),
+            name=self._name and f"{self._name}@{angle:g}",
+            slug=rotated_slug(self.slug, angle),
             summary=f"{self.summary or self.name}, rotated by {angle:g} degrees",
             # A row turned by 90 degrees runs upward, which is backward in its column.
             axis=self._flipped_axis() if angle % 360 in (90, 180) else self.axis,
@@ -347,16 +375,16 @@ def safe_name(text: str) -> str:
     """
     safe = "".join("-" if c in UNSAFE or c.isspace() or not c.isprintable() else c for c in text)
     short = safe.strip(".-").encode()[:MAX_NAME_BYTES].decode(errors="ignore")
-    return short.strip(".-") or "custom"
+    return short.strip(".-") or UNNAMED
 
 
-def rotated_name(name: str, angle: float) -> str:
-    """Return the name of a kernel that is rotated by ``angle`` degrees.
+def rotated_slug(slug: str, angle: float) -> str:
+    """Return the slug of a kernel that is rotated by ``angle`` degrees.
 
-    >>> rotated_name("sobel-x", -45)
+    >>> rotated_slug("sobel-x", -45)
     'sobel-x-315deg'
     """
-    return f"{name}-{angle % 360:g}deg" if angle % 360 else name
+    return f"{slug}-{angle % 360:g}deg" if angle % 360 else slug
 
 
 def _checked_matrix(given: ArrayLike) -> NDArray[Any]:

@@ -18,6 +18,8 @@ from convcli.kernels.kernel import MAX_WEIGHT, Kernel, check_integers
 NUMBER = r"(?a)[+-]?(?:\d+/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
 INTEGER_OR_FRACTION = r"(?a)[+-]?\d+(?:/\d+)?"
 MAX_DIGITS = 400  # of one number; a longer one is no weight, and slow to read
+MAX_SHOWN = 40  # characters of a typed matrix in a title
+SHOWN = 28  # characters of a longer one, at most
 MAX_DIVISOR = 2**31  # a larger common denominator makes unwieldy integers
 
 
@@ -73,7 +75,22 @@ def content_lines(text: str) -> list[tuple[int, str]]:
     return [(number, line) for number, line in lines if line]
 
 
-def parse_text(text: str, name: str = "custom") -> Kernel:
+def short_name(name: str) -> str:
+    """Return what a title calls a kernel: its name, or the first weights of a long matrix.
+
+    >>> short_name("gaussian:600,sigma=1,rho=0.5,start=-3,step=0.01,normalize=no")
+    'gaussian:600,sigma=1,rho=0.5,start=-3,step=0.01,normalize=no'
+    >>> short_name("1 4 6 4 1; 4 16 24 16 4; 6 24 36 24 6; 4 16 24 16 4; 1 4 6 4 1")
+    '1 4 6 4 1; 4 16 24 16 4; ...'
+    """
+
+    def shortened(matrix: re.Match[str]) -> str:
+        return re.split(r"[^\s,;]*$", matrix[0][:SHOWN])[0] + "..."
+
+    return re.sub(rf"[-+\d.\[][-+./\d\s,;\[\]eE]{{{MAX_SHOWN},}}(?=$|[\"'])", shortened, name)
+
+
+def parse_text(text: str, name: str = "") -> Kernel:
     """Return the kernel that is written in ``text``, one row per line or between semicolons.
 
     It may also be a Python list of rows, or an array as numpy prints it. Weights are separated by

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError, quoted
 from convcli.kernels.data.signals import SIGNALS
 from convcli.kernels.entries import Signal
-from convcli.kernels.kernel import Kernel
+from convcli.kernels.kernel import Kernel, safe_name
 from convcli.kernels.parameters import bind_arguments
 from convcli.signals import PREFIX, SampleAxis, SampleRange, default_range
 
@@ -86,7 +86,8 @@ def signal_kernel(spec: str, given: SampleRange | None = None) -> Kernel:
         raise KernelError(f"{spec} {notes[0]}")
     return Kernel(
         samples[np.newaxis],
-        name="".join(spec.split()),
+        name=spec,
+        slug=safe_name("".join(spec.split())),
         summary=f"{signal.formula}",
         source=signal.source,
         axis=axis,

@@ -19,9 +19,9 @@ from convcli.core.dtypes import int_if_whole
 from convcli.errors import KernelError, UsageError, count_text, prefix_errors, quoted
 from convcli.kernels.catalogue import CATALOGUE, unknown_kernel
 from convcli.kernels.data.signals import SIGNALS
-from convcli.kernels.entries import ComputedKernel, Entry, FixedKernel, KernelFamily, Signal
+from convcli.kernels.entries import ComputedKernel, FixedKernel, KernelFamily, Signal
 from convcli.kernels.formulas import BUILDERS
-from convcli.kernels.kernel import Kernel, rotate, rotated_name, safe_name
+from convcli.kernels.kernel import Kernel, rotate, rotated_slug, safe_name
 from convcli.kernels.parameters import MAX_NUMBER, bind_arguments, read_float
 from convcli.samples import file_of, is_sample
 from convcli.signals import PREFIX, SampleRange, default_range, is_signal
@@ -36,15 +36,18 @@ class KernelSet(NamedTuple):
     """The kernels that a SPEC names.
 
     Attributes:
-        label: for file names: ``sobel``, ``gaussian-5-sigma-1.2``, a file's stem, ``custom``.
+        label: what texts and figures call them: the SPEC as typed.
         kernels: one kernel, the members of a family, or the filters of a bank.
         combine: how the feature maps become one: ``magnitude`` for a gradient pair, ``max`` for a
             compass set; None for one kernel, or for a bank with one result per filter.
+        slug: their part of file names: ``sobel``, ``gaussian-5-sigma-1.2``, a file's stem,
+            ``custom`` for a matrix.
     """
 
     label: str
     kernels: tuple[Kernel, ...]
     combine: str | None = None
+    slug: str = ""
 
     def _repr_html_(self) -> str:
         """Return the kernels for a notebook, side by side; of many, the first."""
@@ -78,22 +81,37 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
     """
     base, angle = _split_angle(text.strip())
     entry = CATALOGUE.get(base.partition(":")[0].strip())
+    if entry is not None and not isinstance(entry, ComputedKernel):
+        return _build_table(entry, base, angle)
     if entry is not None:
-        build = _build if isinstance(entry, ComputedKernel) else _build_table
-        return build(entry, base, angle)
-    if is_signal(base):
+        kernel = _compute(entry, base, angle)
+    elif is_signal(base):
         from convcli.kernels.signals import signal_kernel
 
         kernel = signal_kernel(base, x).rotated(angle)
     else:
         kernel = _read_kernel(base, stdin).rotated(angle)
+    name = _typed(text)
     if kernel.matrix.ndim < 4:
-        return KernelSet(kernel.name, (kernel,))
+        return KernelSet(name, (kernel._replace(name=name),), slug=kernel.slug)
     filters = (
-        kernel._replace(matrix=matrix, name=f"{kernel.name}-{number}")
+        kernel._replace(
+            matrix=matrix, name=f"filter {number} of {name}", slug=f"{kernel.slug}-{number}"
+        )
         for number, matrix in enumerate(kernel.matrix, 1)
     )
-    return KernelSet(kernel.name, tuple(filters))
+    return KernelSet(name, tuple(filters), slug=kernel.slug)
+
+
+def _typed(text: str) -> str:
+    r"""Return a SPEC as it is shown: as typed, on one line.
+
+    >>> _typed(" 1 2\n 3 4 "), _typed("-")
+    ('1 2; 3 4', 'standard input')
+    """
+    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
+    shown = "; ".join(line.removesuffix(";").rstrip() for line in lines if line)
+    return "standard input" if shown == "-" else shown
 
 
 def read_specs(
@@ -155,13 +173,16 @@ def group_kernels(sets: Sequence[KernelSet], combine: str | None = None) -> Iter
         kernels = tuple(kernel for kernel_set in sets for kernel in kernel_set.kernels)
         if len(kernels) < 2:
             raise UsageError("--combine takes two kernels or more; give -k again, or a family")
-        yield KernelSet("+".join(kernel_set.label for kernel_set in sets), kernels, combine)
+        label = ", ".join(kernel_set.label for kernel_set in sets)
+        yield KernelSet(label, kernels, combine, "+".join(kernel_set.slug for kernel_set in sets))
         return
     for kernel_set in sets:
         if kernel_set.combine is not None or len(kernel_set.kernels) == 1:
             yield kernel_set
         else:
-            yield from (KernelSet(kernel.name, (kernel,)) for kernel in kernel_set.kernels)
+            yield from (
+                KernelSet(kernel.name, (kernel,), slug=kernel.slug) for kernel in kernel_set.kernels
+            )
 
 
 def get_kernel(spec: str) -> Kernel:
@@ -219,11 +240,9 @@ def _split_angle(text: str) -> tuple[str, float]:
     raise KernelError(f"@ needs an angle in degrees (e.g. sobel-x@45), not {quoted(word)}")
 
 
-def _build(entry: Entry, spec: str, angle: float) -> KernelSet:
-    """Return the kernels of a catalogue entry."""
-    if isinstance(entry, ComputedKernel):
-        kernel = _compute(entry, spec, angle)
-        return KernelSet(kernel.name, (kernel,))
+@lru_cache(maxsize=64)  # for calls by name: to build it takes 30 us
+def _build_table(entry: FixedKernel | KernelFamily, spec: str, angle: float) -> KernelSet:
+    """Return the kernels of a catalogue entry that takes no arguments."""
     if ":" in spec:
         raise KernelError(f"{entry.name} takes no arguments")
     names = entry.members if isinstance(entry, KernelFamily) else (entry.name,)
@@ -240,26 +259,24 @@ def _build(entry: Entry, spec: str, angle: float) -> KernelSet:
         for table in tables
     )
     combine = entry.combine if isinstance(entry, KernelFamily) else None
-    return KernelSet(rotated_name(entry.name, angle), kernels, combine)
-
-
-_build_table = lru_cache(maxsize=64)(_build)  # for calls by name: to build it takes 30 us
+    label = f"{entry.name}@{angle:g}" if angle % 360 else entry.name
+    return KernelSet(label, kernels, combine, rotated_slug(entry.name, angle))
 
 
 def _compute(entry: ComputedKernel, spec: str, angle: float) -> Kernel:
     """Compute a kernel; an ``angle`` that is no right angle is added to its own, if it has one."""
     values = bind_arguments(entry, spec.partition(":")[2])
-    name = safe_name(re.sub(r"\s", "", spec))
+    slug = safe_name(re.sub(r"\s", "", spec))
     if "seed" in values and "," not in spec and "seed" not in spec:
-        name += f"-seed-{values['seed']}"  # the default, which names the weights
+        slug += f"-seed-{values['seed']}"  # the default, which names the weights
     summary = entry.summary
     as_argument = "angle" in values and angle % 90 != 0
     if as_argument:
         values["angle"] += angle
-        name = rotated_name(name, angle)
+        slug = rotated_slug(slug, angle)
         summary += f", rotated by {angle:g} degrees"
     kernel = BUILDERS[entry.name](**values)
-    kernel = kernel._replace(name=name, summary=summary, source=entry.source)
+    kernel = kernel._replace(name=spec, slug=slug, summary=summary, source=entry.source)
     return kernel if as_argument else kernel.rotated(angle)
 
 
@@ -282,7 +299,7 @@ def _read_kernel(text: str, stdin: BinaryIO | None) -> Kernel:
         return files.read_kernel_file(text)
     with prefix_errors(f"kernel {quoted(text)}"):
         if re.match(matrix_text.BRACKETED, text):
-            return files.read_content(text.encode(), "", "custom")
+            return files.read_content(text.encode(), "", "")
         first = matrix_text.split_row(text)[0]
         if (
             ";" in text

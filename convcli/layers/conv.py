@@ -47,7 +47,7 @@ class Conv:
 
     Attributes:
         sets: one kernel, or several kernels that are combined, for each result.
-        kernel_names: the kernels' names, joined by ``+``.
+        kernel_names: the SPECs of the kernels as typed.
         options: operation, padding, border, stride and dilation.
         bias: one number for all maps or one for each map, added after kernels are combined; None
             for the kernels' own biases, which are added before.
@@ -55,6 +55,7 @@ class Conv:
             kernels state them for 8-bit pixels.
         method: how the sums are computed, one of :data:`convcli.choices.METHODS`.
         threads: the largest number of threads; None for one per processor.
+        slug: the layer in a file name.
     """
 
     sets: tuple[KernelSet, ...]
@@ -64,6 +65,7 @@ class Conv:
     bias_scale: int = 1
     method: str = "auto"
     threads: int | None = None
+    slug: str = "conv"
 
     name = "conv"
 
@@ -176,7 +178,7 @@ class Conv:
         """
         if kernel.matrix.ndim == 3 and len(kernel.matrix) != shape[2]:
             raise KernelError(
-                f"kernel {kernel.name} sums over {count_text(len(kernel.matrix), 'channel')}, "
+                f"{kernel.name} sums over {count_text(len(kernel.matrix), 'channel')}, "
                 f"but the layer's input has {count_text(shape[2], 'channel')}"
             )
         return self._geometry(shape, kernel.shape)

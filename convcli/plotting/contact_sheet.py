@@ -16,6 +16,7 @@ from convcli.choices import Scale
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import conv_geometry, size_text
+from convcli.kernels.matrix_text import short_name
 from convcli.plotting.axes import NUMBER_LINE, NUMBER_SHARE, WIDE, DrawnImage, widest_text
 from convcli.plotting.heatmap import arrangement, kernel_heatmaps, kernel_part
 from convcli.plotting.image_panel import (
@@ -131,13 +132,27 @@ def draw_results(
         UsageError: there are no results, or one has neither 1 nor 3 channels.
     """
     options = options or FigureOptions()
+    bank, names = _tile_names([image_filter.label for image_filter, _ in results])
     tiles = [
-        result_tile(image_filter.label, image_filter, filtered, scale, image, options)
-        for image_filter, filtered in results
+        result_tile(name, image_filter, filtered, scale, image, options)
+        for name, (image_filter, filtered) in zip(names, results, strict=True)
     ]
     tiles = input_tile(image, options) + tiles
-    facts = ", ".join(conv_facts(results[0][0])) if results else ""
+    facts = ", ".join([bank] * bool(bank) + conv_facts(results[0][0])) if results else ""
     return draw_sheet(tiles, title=title, facts=facts, scale=scale, options=options)
+
+
+def _tile_names(labels: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the bank that all filters are of, if there is one, and the titles of their tiles.
+
+    >>> _tile_names(["filter 1 of a.npy", "filter 2 of a.npy"])
+    ('a.npy', ['filter 1', 'filter 2'])
+    """
+    split = [label.partition(" of ") for label in labels]
+    banks = {bank for _, _, bank in split}
+    if len(labels) > 1 and len(banks) == 1 and banks != {""}:
+        return banks.pop(), [name for name, _, _ in split]
+    return "", list(labels)
 
 
 def input_tile(image: ImageData, options: FigureOptions) -> list[SheetTile]:
@@ -166,7 +181,7 @@ def result_tile(
     is_mapped = filtered.stats.ends not in (None, (0, result.max_value))
     start, step = _sample_places(image, image_filter)
     return SheetTile(
-        title,
+        short_name(title),
         result.pixels,
         None if is_own else result.max_value,
         result_title(image_filter, filtered, [size_text(result.shape)]),

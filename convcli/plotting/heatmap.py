@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
+from convcli.kernels.matrix_text import short_name
 from convcli.plotting.axes import (
     BAR_THICKNESS,
     MAX_TICKED,
@@ -347,20 +348,20 @@ def _channels(
 ) -> list[tuple[str, NDArray[np.generic]]]:
     """Return the names and 2-D parts of a kernel, in the order of its array."""
     if values.ndim == 2:
-        return [(kernel.name, values)]
+        return [(short_name(kernel.name), values)]
     channels = values.shape[-3]
     colors = ["red", "green", "blue"]
     names = colors if channels == 3 else [f"channel {n}" for n in range(1, channels + 1)]
     if values.ndim == 4:
         names = [f"filter {n}, {name}" for n in range(1, len(values) + 1) for name in names]
     if with_kernel:
-        names = [f"{kernel.name}, {name}" for name in names]
+        names = [f"{short_name(kernel.name)}, {name}" for name in names]
     return list(zip(names, values.reshape(-1, *values.shape[-2:]), strict=True))
 
 
 def kernel_title(kernel: Kernel) -> str:
     """Return a kernel's name, its size as width x height, and its divisor and bias if any."""
-    return f"{kernel.name}, {size_text(kernel.shape)}{scale_text(kernel)}"
+    return f"{short_name(kernel.name)}, {size_text(kernel.shape)}{scale_text(kernel)}"
 
 
 def applied_title(title: str, operation: str) -> str:

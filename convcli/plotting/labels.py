@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import shown
 from convcli.geometry import border_name
+from convcli.kernels.matrix_text import short_name
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
@@ -191,7 +192,7 @@ def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str])
 
 
 def result_name(image_filter: Filter) -> str:
-    """Return a filter's label and, where several maps became one, how.
+    """Return a filter's label, short, and, where several maps became one, how.
 
     >>> from convcli.filtering import Filter
     >>> from convcli.kernels.spec import read_spec
@@ -201,8 +202,9 @@ def result_name(image_filter: Filter) -> str:
     kernels, combine = image_filter.kernels, image_filter.combine or "one"
     first = kernels[0]
     bias = f", bias {format_short(first.bias)}" if first.bias else ""
+    name = short_name(image_filter.label)
     if len(kernels) > 1:
-        return f"{image_filter.label}: {combine} of {len(kernels)} kernels{bias}"
+        return f"{name}: {combine} of {len(kernels)} kernels{bias}"
     if first.matrix.ndim > 2:
-        return f"{image_filter.label}: sum over {first.matrix.shape[-3]} channels{bias}"
-    return image_filter.label
+        return f"{name}: sum over {first.matrix.shape[-3]} channels{bias}"
+    return name

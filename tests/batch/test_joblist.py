@@ -19,7 +19,7 @@ from convcli.kernels.spec import get_kernel
 
 def job_options(*labels, **writing):
     kernel = get_kernel("blur")
-    filters = tuple(Filter(label, (kernel,)) for label in labels or ("blur",))
+    filters = tuple(Filter(label, (kernel,), slug=label) for label in labels or ("blur",))
     return JobOptions(filters, ReadOptions(), WriteOptions(**writing))
 
 

@@ -96,7 +96,7 @@ def test_kernels(compare, photo):
 def test_a_bank_is_several_kernels(compare, photo, save, rng):
     save("bank.npy", rng.normal(size=(4, 3, 3, 3)))
     found = records(compare("-k", "bank.npy", "--vary", "kernel", "photo.png", "--json"))
-    assert [each["value"] for each in found] == [f"bank-{n}" for n in (1, 2, 3, 4)]
+    assert [each["value"] for each in found] == [f"filter {n} of bank.npy" for n in (1, 2, 3, 4)]
 
 
 @pytest.mark.slow
@@ -274,9 +274,9 @@ def test_as_a_program(process, gray):
 def test_kernels_named_by_values(compare, gray):
     flags = ("--vary", "kernel", "gray.png", "--json")
     found = records(compare(*flags, "--values", "outline gaussian:5"))
-    assert [each["value"] for each in found] == ["outline", "gaussian-5"]
+    assert [each["value"] for each in found] == ["outline", "gaussian:5"]
     both = records(compare(*flags, "-k", "blur", "--values", "outline gaussian:5"))
-    assert [each["value"] for each in both] == ["blur", "outline", "gaussian-5"]
+    assert [each["value"] for each in both] == ["blur", "outline", "gaussian:5"]
     compare("--vary", "border", "gray.png").fails(2, "-k SPEC")
 
 

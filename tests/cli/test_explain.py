@@ -194,7 +194,9 @@ def test_of_a_bank_one_is_explained_or_all_are_combined(explain, gray, save):
     bank = np.stack([np.ones((1, 3, 3), int), np.zeros((1, 3, 3), int)])
     save("bank.npy", bank)
     flags = ["-k", "bank.npy", "--at", "4,5", "gray.png", "--range", "raw"]
-    explain(*flags).fails(2, "bank-1, bank-2", "--filter N", "--combine")
+    explain(*flags).fails(
+        2, "filter 1 of bank.npy, filter 2 of bank.npy", "--filter N", "--combine"
+    )
     explain(*flags, "--filter", "3").fails(2, "--filter 3", "2 results")
     one = ["-k", "1", "--at", "4,5", "gray.png", "--filter", "2"]
     explain(*one).fails(2, "--filter 2: there is only 1 result")

@@ -161,7 +161,7 @@ def test_without_positions_lags_are_in_samples(apply, save, rng):
     flags = ["--padding", "full", "--border", "zero", "--mark", "max"]
     ran = apply("-k", "s.txt", "s.txt", *flags, "-o", "o.txt")
     most = int((values**2).sum())
-    said = f"s.txt: s: the greatest value, {most}, is at row 0, column 11 (lag 0)\n"
+    said = f"s.txt: s.txt: the greatest value, {most}, is at row 0, column 11 (lag 0)\n"
     assert ran.err == said
     assert apply("-k", "s.txt", "s.txt", *flags, "-o", "p.txt", "-q").err == ""
     [found] = records(apply("-k", "s.txt", "s.txt", *flags, "-o", "q.txt", "--json"))
@@ -265,7 +265,7 @@ def test_compare_tells_them_of_every_choice(convcli):
     assert ran.err.splitlines()[1].endswith("is at row 0, column 6 (x 3)")
     varied = ["--vary", "kernel", "--values", "signal:box signal:normal", "--json"]
     found = records(convcli("compare", "signal:box", *varied))
-    assert found[1]["kernel"] == "signal-normal"
+    assert found[1]["kernel"] == "signal:normal"
     convcli("compare", "--matrix", "1 2", *varied).fails(1, "has 2 samples, and signal:box has")
 
 

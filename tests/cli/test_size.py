@@ -196,7 +196,7 @@ def test_a_stack_of_layers_as_chain_has_them(tmp_path, monkeypatch):
     done = size("--n", "30x20", *(word for text in texts for word in ("--layer", text)))
     assert done.stdout.splitlines() == [
         "   layer           kernel  stride  padding  dilation  output  field  jump  start",
-        "1  conv bank            3       2        1         1   15x10      3     2     -1",
+        "1  conv bank.npy        3       2        1         1   15x10      3     2     -1",
         "2  k=3,s=2,p=1          3       2        1         1     8x5      7     4     -3",
         "3  relu                 1       1        0         1     8x5      7     4     -3",
         "4  maxpool 2x3        2x3     2x3        0         1     4x1  11x15  8x12     -3",
@@ -205,7 +205,7 @@ def test_a_stack_of_layers_as_chain_has_them(tmp_path, monkeypatch):
     alone = size("--n", "9", "--layer", "k=3,s=2")
     named = size("--n", "9", "--layer", "conv -k box:3 --stride 2 --padding valid", "--json")
     [layer] = json.loads(named.stdout)
-    assert layer.pop("label") == "conv box-3"
+    assert layer.pop("label") == "conv box:3"
     [same] = json.loads(size("--n", "9", "--layer", "k=3,s=2", "--json").stdout)
     assert layer == same
     assert alone.stdout.splitlines()[0].split()[0] == "layer"

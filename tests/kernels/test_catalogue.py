@@ -42,8 +42,9 @@ def test_every_entry_is_complete_and_builds():
         built = read_spec(name)
         assert entry.summary
         assert entry.source
+        assert built.label == name
         assert (
-            built.label == ("random-seed-0" if name == "random" else name) == safe_name(built.label)
+            built.slug == ("random-seed-0" if name == "random" else name) == safe_name(built.slug)
         )
         assert all(kernel.source and kernel.summary for kernel in built.kernels), name
 
@@ -204,7 +205,7 @@ def test_all_weights_are_those_that_were_checked():
                 " ".join(f"{weight:.9g}" for weight in row)
                 for row in kernel.matrix.reshape(-1, kernel.matrix.shape[-1]).tolist()
             )
-            lines.append(f"{kernel.name} | {kernel.divisor:.9g} | {kernel.bias:g} | {rows}\n")
+            lines.append(f"{kernel.slug} | {kernel.divisor:.9g} | {kernel.bias:g} | {rows}\n")
     written = Path(__file__).parents[1] / "golden" / "kernels.txt"
     if os.environ.get("GOLDEN") == "write":
         written.write_text("".join(lines))

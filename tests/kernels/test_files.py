@@ -43,14 +43,14 @@ def test_a_saved_kernel_reads_back_to_its_weights(spec, suffix, tmp_path):
     read = read_kernel_file(str(target))
     assert np.array_equal(read.weights, kernel.weights)
     if suffix == ".json":
-        assert (read.name, read.divisor, read.summary) == (
-            kernel.name,
+        assert (read.slug, read.divisor, read.summary) == (
+            kernel.slug,
             kernel.divisor,
             kernel.summary,
         )
         assert np.array_equal(read.matrix, kernel.matrix)
     else:
-        assert read.name == "made-here"
+        assert read.slug == "made-here"
 
 
 @given(MATRICES, st.sampled_from([1, 3, 16, -5, 0.7]))
@@ -195,7 +195,7 @@ def test_json_keeps_the_largest_integers():
 def test_json_with_every_field():
     document = {"matrix": [[1, 2]], "divisor": 3, "bias": -1.5, "name": "a/b", "source": "here"}
     kernel = read_content(json.dumps(document).encode(), ".json", "file")
-    assert (kernel.divisor, kernel.bias, kernel.name, kernel.source) == (3, -1.5, "a-b", "here")
+    assert (kernel.divisor, kernel.bias, kernel.slug, kernel.source) == (3, -1.5, "a-b", "here")
 
 
 def test_integers_of_a_json_file_reach_the_ends_of_int64(tmp_path):

@@ -81,10 +81,27 @@ def test_numpy_takes_a_kernel_for_its_weights():
         np.asarray(Kernel([[1, 2]]), dtype=np.float32, copy=False)
 
 
-def test_the_name_is_safe_in_a_file_name():
-    assert Kernel([[1]], name="../../etc/passwd\n\0").name == "etc-passwd"
-    assert len(Kernel([[1]], name="ж" * 500).name.encode()) <= 80
-    assert Kernel([[1]], name="...").name == "custom"
+def test_the_slug_is_safe_in_a_file_name():
+    assert Kernel([[1]], name="../../etc/passwd\n\0").slug == "etc-passwd"
+    assert len(Kernel([[1]], name="ж" * 500).slug.encode()) <= 80
+    assert Kernel([[1]], name="...").slug == Kernel([[1]]).slug == "custom"
+    assert Kernel([[1]], name="a/b.npy", slug="b:2").slug == "b-2"
+
+
+def test_the_name_is_kept_as_given():
+    kernel = Kernel([[1, 2]], name="my/bank.npy", slug="bank").with_bias(1).rotated(90)
+    assert (kernel.name, kernel.slug) == ("my/bank.npy@90", "bank-90deg")
+    again = pickle.loads(pickle.dumps(kernel))
+    assert (again.name, again.slug) == (kernel.name, kernel.slug)
+
+
+def test_a_kernel_without_a_name_is_called_by_its_weights():
+    assert Kernel([[1, 2], [-0.5, 1e-9]]).name == "1 2; -0.5 1e-09"
+    assert Kernel([[1, 2]]).rotated(90).name == "2; 1"
+    assert Kernel([[1, 2]]).flipped().name == "2 1"
+    assert pickle.loads(pickle.dumps(Kernel([[1, 2]]))).divided().flipped().name == "2 1"
+    for matrix in (np.ones((5, 5)), np.ones((2, 1, 1)), np.full((1, 8), 1 / 3)):
+        assert Kernel(matrix).name == "kernel"
 
 
 def test_the_sum_of_large_integers_is_exact():
@@ -236,8 +253,9 @@ def test_flipping_twice_changes_nothing(matrix):
     kernel = Kernel(matrix, divisor=2, bias=1, name="some")
     flipped = kernel.flipped()
     assert np.array_equal(flipped.matrix, np.flip(matrix))
-    assert (flipped.divisor, flipped.bias, flipped.name) == (2, 1, "some-flipped")
+    assert (flipped.divisor, flipped.bias, flipped.name) == (2, 1, "some, flipped")
     assert (flipped.flipped(), flipped.flipped().name) == (kernel, "some")
+    assert (flipped.slug, flipped.flipped().slug) == ("some-flipped", "some")
 
 
 def test_every_channel_is_flipped_and_channels_keep_their_order():

@@ -118,7 +118,7 @@ def test_what_is_wrong_is_said(text, said):
 def test_a_kernel_knows_its_positions():
     kernel = read_spec("signal:uniform,a=0,b=2", x=parse_range("-1:3:5")).kernels[0]
     assert kernel.weights.tolist() == [[0, 0.5, 0.5, 0.5, 0]]
-    assert kernel.name == "signal-uniform-a-0-b-2"
+    assert (kernel.name, kernel.slug) == ("signal:uniform,a=0,b=2", "signal-uniform-a-0-b-2")
     assert kernel.axis.positions(5) == [-1, 0, 1, 2, 3]
     assert kernel.flipped().axis.positions(5) == [-3, -2, -1, 0, 1]
     assert pickle.loads(pickle.dumps(kernel)).axis == kernel.axis

@@ -45,7 +45,7 @@ def test_a_matrix_is_read_from_its_text(text, matrix, divisor):
     assert kernel.matrix.tolist() == matrix
     assert kernel.divisor == divisor
     assert kernel.matrix.dtype == (np.float64 if "." in text else np.int64)
-    assert read_spec(text).label == "custom"
+    assert read_spec(text).slug == "custom"
 
 
 @given(ROWS)
@@ -124,7 +124,9 @@ def test_a_spec_that_names_no_kernel_is_explained(text, message, tmp_path, monke
 
 def test_a_family_is_several_kernels():
     sobel = read_spec("sobel@45")
-    assert sobel.label == "sobel-45deg"
+    assert (sobel.label, sobel.slug) == ("sobel@45", "sobel-45deg")
+    assert [kernel.name for kernel in sobel.kernels] == ["sobel-x@45", "sobel-y@45"]
+    assert [kernel.slug for kernel in sobel.kernels] == ["sobel-x-45deg", "sobel-y-45deg"]
     assert sobel.combine == "magnitude"
     assert [kernel.matrix.tolist() for kernel in sobel.kernels] == [
         [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]],
@@ -136,20 +138,30 @@ def test_a_family_is_several_kernels():
 
 
 @pytest.mark.parametrize(
-    ("spec", "label"),
+    ("spec", "slug"),
     [
         ("gaussian:5,sigma=1.2", "gaussian-5-sigma-1.2"),
         ("gaussian: 5, sigma = 1.2", "gaussian-5-sigma-1.2"),
         ("sobel-x@45", "sobel-x-45deg"),
         ("sobel-x@-45", "sobel-x-315deg"),
-        ("sobel-x@360", "sobel-x"),
         ("motion:15@30", "motion-15-30deg"),
         ("box:3x5", "box-3x5"),
+        ("signal:uniform, a=-3, b=3", "signal-uniform-a--3-b-3"),
+        ("1 2 1", "custom"),
+        ("[[1, 0], [0, 1]]", "custom"),
     ],
 )
-def test_a_label_is_safe_in_a_file_name(spec, label):
-    kernels = read_spec(spec)
-    assert kernels.label == kernels.kernels[0].name == label
+def test_a_spec_is_shown_as_typed_and_has_a_slug_for_file_names(spec, slug):
+    for text in (spec, f" {spec} "):
+        kernels = read_spec(text)
+        assert kernels.label == kernels.kernels[0].name == spec
+        assert kernels.slug == kernels.kernels[0].slug == slug
+
+
+def test_what_is_typed_in_lines_is_shown_on_one():
+    assert read_spec("1  2;\n 3 4\n").label == "1 2; 3 4"
+    assert read_spec("sobel-x@360").label == read_spec("sobel-x@360").slug == "sobel-x"
+    assert read_spec("-", io.BytesIO(b"1 2")).label == "standard input"
 
 
 def test_an_inline_matrix_is_rotated():
@@ -198,9 +210,12 @@ def test_a_bank_is_split_into_its_filters(tmp_path):
     bank = np.arange(2 * 3 * 2 * 2).reshape(2, 3, 2, 2)
     np.save(tmp_path / "bank.npy", bank)
     found = read_spec(str(tmp_path / "bank.npy"))
-    assert found.label == "bank"
+    assert (found.label, found.slug) == (str(tmp_path / "bank.npy"), "bank")
     assert found.combine is None
-    assert [kernel.name for kernel in found.kernels] == ["bank-1", "bank-2"]
+    assert [kernel.name for kernel in found.kernels] == [
+        f"filter {number} of {found.label}" for number in (1, 2)
+    ]
+    assert [kernel.slug for kernel in found.kernels] == ["bank-1", "bank-2"]
     assert np.array_equal([kernel.matrix for kernel in found.kernels], bank)
 
 

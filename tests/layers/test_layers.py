@@ -238,7 +238,7 @@ def test_the_field_of_a_global_pool_is_all_that_came_in():
         (lambda bank: [bank(np.ones((1, 1, 3, 3))), bank(np.ones((1, 1, 7, 7)))], GeometryError,
          r"layer 2 \(conv b\): kernel 7x7 exceeds the 6x6 input"),
         (lambda bank: [bank(np.ones((2, 3, 1, 1)))], KernelError,
-         r"layer 1 \(conv b\): kernel custom sums over 3 channels, .* input has 1 channel$"),
+         r"layer 1 \(conv b\): kernel sums over 3 channels, .* input has 1 channel$"),
         (lambda bank: [bank(np.ones((2, 1, 1, 1)), (1.0,) * 3)],
          UsageError, "3 numbers for 2 maps"),
         (lambda _: [Conv((read_spec("1"), read_spec("1 1")), "a", ConvOptions(padding=0))],

@@ -4,8 +4,11 @@ import pytest
 from convcli.choices import THEMES
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
+from convcli.filtering import Filter, filter_image
+from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
-from convcli.plotting.contact_sheet import draw_sheet
+from convcli.kernels.spec import read_spec
+from convcli.plotting.contact_sheet import draw_results, draw_sheet
 from convcli.plotting.heatmap import kernel_heatmaps
 from convcli.plotting.sheet_tile import Corner, SheetTile
 from convcli.plotting.style import THEMES as STYLES
@@ -352,3 +355,17 @@ def test_signals_are_stems_along_one_axis(scale, legible):
 )
 def test_the_sheet_is_laid_out_as_it_was(name, scale, laid_out):
     laid_out(draw_sheet(SHEETS[name], title="t", scale=scale), f"sheet-{name}")
+
+
+def test_the_filters_of_a_bank_are_numbered_below_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("bank.npy", np.ones((2, 1, 3, 3)))
+    image = ImageData(np.zeros((8, 8), np.uint8), 8)
+    filters = [Filter(kernel.name, (kernel,)) for kernel in read_spec("bank.npy").kernels]
+    figure = draw_results(image, [(each, filter_image(image, each, 8)) for each in filters])
+    texts = [text.get_text() for text in figure.texts]
+    assert [text for text in texts if text.startswith(("bank", "filter"))] == [
+        "bank.npy",
+        "filter 1",
+        "filter 2",
+    ]

@@ -8,11 +8,12 @@ from scipy.ndimage import correlate
 from convcli.choices import THEMES
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.filtering import Filter, Filtered
+from convcli.filtering import Filter, Filtered, filter_image
 from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import read_spec
 from convcli.plotting.filter_figure import draw_filtering
 from convcli.plotting.style import THEMES as STYLES
 
@@ -452,3 +453,18 @@ def test_the_user_sets_colors_digits_limits_and_the_width():
 @pytest.mark.parametrize("name", LAID_OUT)
 def test_the_figure_is_laid_out_as_it_was(drawn, name, laid_out):
     laid_out(drawn(name), f"filter-{name}")
+
+
+def test_titles_name_kernels_as_typed_and_shorten_long_matrices():
+    def titles(spec):
+        group = read_spec(spec)
+        image_filter = Filter(group.label, group.kernels, group.combine)
+        figure = draw_filtering(GRAY, [(image_filter, filter_image(GRAY, image_filter, 8))])
+        return " ".join(" ".join(text.get_text().split()) for text in figure.texts)
+
+    for spec in ("1 2 1", "gaussian:3,sigma=1.2", "sobel-x@45"):
+        assert titles(spec).count(spec) == 2
+        assert "custom" not in titles(spec)
+    text = titles("1 4 6 4 1; 4 16 24 16 4; 6 24 36 24 6; 4 16 24 16 4; 1 4 6 4 1")
+    assert text.count("1 4 6 4 1; 4 16 24 16 4; ...") == 2
+    assert "6 24 36" not in text

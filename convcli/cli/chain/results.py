@@ -39,6 +39,7 @@ from convcli.images.value_range import ValueRange, ValueStats
 from convcli.images.writing import write_image
 from convcli.kernels.kernel import safe_name
 from convcli.layers.base import Layer, Maps
+from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, network_bytes, run_network
 from convcli.signals import OutputAxes, named_after
 from convcli.teaching.chain.maps import (
@@ -52,7 +53,7 @@ from convcli.teaching.chain.maps import (
 from convcli.teaching.chain.summary import ChainSummary
 
 _FAINT = 0.02  # share of white up to which an image looks black
-MAX_LABEL = 60  # letters of a layer's label in a file name
+MAX_SLUG = 60  # letters of a layer in a file name
 
 
 class ChainOutputs(NamedTuple):
@@ -259,8 +260,9 @@ class _ChainWriter:
         digits = max(2, len(str(len(self.stages))))
         paths: list[tuple[Path, Path | None]] = []
         for stage in self.stages:
-            label = safe_name(stage.layer.label)[:MAX_LABEL]
-            stem = f"{stage.number:0{digits}}_{label}"
+            layer = stage.layer
+            slug = layer.slug if isinstance(layer, Conv) else safe_name(layer.label)
+            stem = f"{stage.number:0{digits}}_{slug[:MAX_SLUG]}"
             pixels = Path(folder, f"{stem}.png") if stage.plan.shape[2] in (1, 3) else None
             paths.append((Path(folder, f"{stem}.npy"), pixels))
         return paths

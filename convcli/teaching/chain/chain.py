@@ -115,13 +115,13 @@ class Chain:
         >>> print(Chain(["conv -k gaussian:5", "maxpool 2"]).summary((512, 512, 3)))
            layer             output  channels  parameters  field  jump  mult-adds
            input            512x512         3
-        1  conv gaussian-5  512x512         3          25    5x5     1   19660800
+        1  conv gaussian:5  512x512         3          25    5x5     1   19660800
         2  maxpool 2x2      256x256         3           0    6x6     2          0
            total                                       25                19660800
         >>> print(Chain(["conv -k gaussian:5", "maxpool 2"]).summary())
            layer            channels  parameters  field  jump
            input                   1
-        1  conv gaussian-5         1          25    5x5     1
+        1  conv gaussian:5         1          25    5x5     1
         2  maxpool 2x2             1           0    6x6     2
            total                              25
         """

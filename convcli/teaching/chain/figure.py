@@ -24,6 +24,7 @@ from convcli.core.dtypes import with_channels
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.images.image import ImageData
+from convcli.kernels.matrix_text import short_name
 from convcli.layers.base import Maps
 from convcli.layers.network import Stage
 from convcli.plotting.axes import (
@@ -122,7 +123,7 @@ class ChainPlot:
         check_options(self._options, len(stages))
         self._scale = scale
         self._stages = stages
-        self._texts = texts or [stage.layer.label for stage in stages]
+        self._texts = list(map(short_name, texts or [stage.layer.label for stage in stages]))
         with style_context(self._options):
             self._blocks = [first_block(with_channels(image.pixels), image.max_value)]
 

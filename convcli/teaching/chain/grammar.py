@@ -401,11 +401,12 @@ def _build_conv(
             check_method(Filter(group.label, group.kernels, method=method))
     return Conv(
         groups,
-        "+".join(kernels.label for kernels in sets),
+        ", ".join(kernels.label for kernels in sets),
         conv,
         read_biases(bias) if isinstance(bias, str) else bias,
         method=method,
         threads=threads,
+        slug="-".join(("conv", "+".join(kernels.slug for kernels in sets))),
     )
 
 

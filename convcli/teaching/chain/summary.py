@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from convcli.errors import UsageError
 from convcli.geometry import Pair, size_text
+from convcli.kernels.matrix_text import short_name
 from convcli.layers.base import Layer, Shape
 from convcli.layers.conv import Conv
 from convcli.layers.network import Stage, plan_network
@@ -159,7 +160,7 @@ class ChainSummary:
             jump = layer.jump
             cells = (
                 layer.number,
-                layer.label,
+                short_name(layer.label),
                 _size(layer.output_shape),
                 layer.channels,
                 layer.parameters,

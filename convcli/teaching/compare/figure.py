@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
+from convcli.kernels.matrix_text import short_name
 from convcli.plotting.contact_sheet import draw_sheet, input_tile, result_tile
 from convcli.plotting.labels import conv_facts, format_short
 from convcli.plotting.sheet_tile import Corner, SheetTile
@@ -118,7 +119,9 @@ def _result(
     pixels = item.filtered.image.pixels
     for other in earlier:
         if np.array_equal(pixels, other.filtered.image.pixels, equal_nan=pixels.dtype.kind == "f"):
-            return tile._replace(caption=f"{tile.caption}\nthe same as {other.choice.name}")
+            return tile._replace(
+                caption=f"{tile.caption}\nthe same as {short_name(other.choice.name)}"
+            )
     return tile
 
 
@@ -158,7 +161,7 @@ def _difference(
 ) -> SheetTile:
     """Return the difference as a tile; in a large one, the largest of each block is drawn."""
     first, first_tile = reference
-    title = f"{compared.choice.name} - {first.choice.name}"
+    title = f"{short_name(compared.choice.name)} - {short_name(first.choice.name)}"
     difference, mean = compared.difference, compared.mean_difference
     if difference is None or mean is None:
         return SheetTile(title, None, None, compared.obstacle)

@@ -26,7 +26,7 @@ class ChainExplanation(ChainComputation):
     <BLANKLINE>
     relu      max(0, 4) = 4
     <BLANKLINE>
-    layer 1 (conv custom): row 0, column 0 of the 2x1 map is 4
+    layer 1 (conv -1 1): row 0, column 0 of the 2x1 map is 4
     (correlate: not flipped)
     window: row 0, columns 0 to 1 of the 3x1 input
     <BLANKLINE>

@@ -17,7 +17,7 @@ class Explanation(Computation):
 
     >>> from convcli import explain
     >>> explain([[3, 4]], [[1, 2]], (0, 1), border="zero")
-    Explanation(kernel='custom', at=(0, 1), pixels=(4,))
+    Explanation(kernel='1 2', at=(0, 1), pixels=(4,))
     """
 
     def __repr__(self) -> str:
@@ -40,7 +40,7 @@ class Explanation(Computation):
 
         >>> from convcli import explain
         >>> print(explain([[3, 4]], [[1, 2]], (0, 1), border="zero"))
-        custom at row 0, column 1 of the 2x1 feature map (correlate: not flipped)
+        1 2 at row 0, column 1 of the 2x1 feature map (correlate: not flipped)
         window: row 0, columns 1 to 2 of the 2x1 input; in brackets: padding (zero)
         <BLANKLINE>
         window     kernel   pixel*weight

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.kernels.matrix_text import short_name
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
 from convcli.plotting.labels import format_short
 from convcli.plotting.page import Part, Rows, compose, in_lines
@@ -127,7 +128,7 @@ def _draw(
         facts.append(f"{len(drawn)} of {len(terms)} sums")
     if left_out:
         facts.append(left_out)
-    title = f"{explanation.kernel}: the value at row {row}, column {column}"
+    title = f"{short_name(explanation.kernel)}: the value at row {row}, column {column}"
     return compose(plan, title=title, facts=", ".join(facts), footer=footer)
 
 
@@ -204,7 +205,7 @@ def _step_lines(explanation: Explanation, *, with_terms: bool) -> list[str]:
                 total = format_number(response.sum)
                 lines += step_lines("sum", f"of {count} products: {total}")
             if steps and len(output.responses) > 1:
-                lines.append(f"{response.kernel}:")
+                lines.append(f"{short_name(response.kernel)}:")
             lines += steps
         lines += result_lines(explanation, output)
     return lines
@@ -257,7 +258,8 @@ def _pictures(explanation: Explanation, term: Term) -> tuple[GridPicture, GridPi
     flipped = ", flipped" * (explanation.operation == "convolve")
     kernel = GridPicture("kernel", "kernel", term.part.weights)
     products = GridPicture("products", "products", term.part.products)
-    return kernel, products, f"{term.response.kernel}{flipped}", f"sum {sum_text(term.part.sum)}"
+    title = f"{short_name(term.response.kernel)}{flipped}"
+    return kernel, products, title, f"sum {sum_text(term.part.sum)}"
 
 
 def _place_parts(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
+from convcli.kernels.matrix_text import short_name
 from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes
 from convcli.plotting.heatmap import (
     Heatmap,
@@ -129,7 +130,8 @@ def _title(kernels: KernelSet) -> str:
         return f"{kernel_title(first)}{over}"
     combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
     size = size_text(first.shape)
-    return f"{kernels.label}: {len(members)} kernels {size}{over}{scale_text(first)}, {combined}"
+    name = f"{short_name(kernels.label)}: {len(members)} kernels {size}"
+    return f"{name}{over}{scale_text(first)}, {combined}"
 
 
 def _sheet_rows(members: Sequence[Kernel]) -> tuple[list[list[PartOf]], str]:

@@ -42,6 +42,7 @@ def kernel_data(kernel: Kernel) -> dict[str, Any]:
     sum_decimals, end_decimals = (reliable_decimals("float64", total * n) for n in (1, 255))
     least, greatest = (round_number(end, end_decimals) for end in ends)
     return {
+        "spec": kernel.name,
         **kernel_fields(kernel),
         "size": size_text(kernel.shape),
         "sum": round_number(kernel.sum, sum_decimals),

@@ -1,5 +1,6 @@
 """Where each result goes, and what is never overwritten."""
 
+import json
 import os
 from pathlib import Path
 
@@ -249,3 +250,13 @@ def test_an_input_that_fails_leaves_no_empty_folder(apply, here, contents):
     (here / "broken.png").write_bytes(b"broken")
     apply("-k", "blur", "broken.png", "--out-dir", "out").fails(1, "broken.png: ")
     assert list(contents()) == [b"broken.png"]
+
+
+def test_messages_and_json_name_the_kernel_as_typed(apply, gray):
+    specs = ["1 2 1", "signal:uniform,a=-3,b=3", "1 0 -1"]
+    flags = [word for spec in specs for word in ("-k", spec)]
+    ran = ok(apply(*flags, "gray.png", "-v", "--out-dir", "o"))
+    for spec in specs:
+        assert f"gray.png: {spec}: 14x" in ran.err
+    ran = ok(apply(*flags, "gray.png", "--json", "--out-dir", "p"))
+    assert [json.loads(line)["kernel"] for line in ran.out.splitlines()] == specs

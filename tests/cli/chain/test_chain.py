@@ -165,7 +165,7 @@ def test_variables(plan, convcli, gray, load):
     }
     words = ["gray.png", "conv", "leaky-relu", "maxpool", "2"]
     labels = plan(*words, **env)
-    assert labels == ["conv blur+sobel-x", "leaky-relu 0.5", "maxpool 2x2 stride 1"]
+    assert labels == ["conv blur, sobel-x", "leaky-relu 0.5", "maxpool 2x2 stride 1"]
     ran = convcli("chain", "gray.png", "relu", CONVCLI_CHAIN_OUTPUT="v.npy", CONVCLI_CHAIN_JSON="1")
     assert json.loads(ran.out)["output"] == "v.npy"
     ran = convcli("chain", "gray.png", "relu", "-o", "w.npy", CONVCLI_CHAIN_OUTPUT="v.npy")

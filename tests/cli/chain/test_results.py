@@ -140,7 +140,7 @@ def test_a_global_pool_of_a_color_image_is_one_pixel(chain, photo, load):
 SUMMARY = """\
    layer          output  channels  parameters    field  jump  mult-adds
    input         448x224         3
-1  conv bank     446x222         4         112      3x3     1   10693296
+1  conv bank.npy  446x222         4         112      3x3     1   10693296
 2  relu          446x222         4           0      3x3     1          0
 3  maxpool 2x2   223x111         4           0      4x4     2          0
 4  conv sobel-x  223x111         4           9      8x8     2     891108
@@ -281,8 +281,8 @@ def test_alpha_and_nan_are_reported(chain, save):
          "photo.png: layer 1 (conv outline): sums may lie between"),
         (["photo.png", "relu", "--each-dir", "m.csv"], 1, "m.csv is a file"),
         (["photo.png", "conv", "-k", "bank.npy", "conv", "-k", "bank.npy"], 1,
-         "photo.png: layer 2 (conv bank): kernel bank-1 sums over 3 channels, but the layer's "
-         "input has 4 channels"),
+         "photo.png: layer 2 (conv bank.npy): filter 1 of bank.npy sums over 3 channels, "
+         "but the layer's input has 4 channels"),
         (["photo.png", "maxpool", "8", "maxpool", "3"], 1,
          "photo.png: layer 2 (maxpool 3x3): window 3x3 exceeds the 2x1 input"),
         (["photo.png", "conv", "-k", "bank.npy"], 1, "use .npy"),

@@ -250,7 +250,7 @@ def test_places_that_do_not_exist(at, number, kind, said):
 
 def test_a_kernel_with_too_many_weights():
     np.save("huge.npy", np.ones((1001, 1001)))
-    with pytest.raises(UsageError, match=r"layer 1 \(conv huge\): has 1,002,001 weights"):
+    with pytest.raises(UsageError, match=r"layer 1 \(conv huge.npy\): has 1,002,001 weights"):
         Chain("conv -k huge.npy").explain(GRAY, (0, 0))
 
 
@@ -290,7 +290,8 @@ def test_the_text_from_the_value_down_to_the_pixels():
         "next      row 0, column 1 of layer 2 (relu), which counts most\n"
         "\n"
         "layer 2 (relu): row 0, column 1 of the 4x4 map is 7\n"
-        "depends on rows 0 to 1, columns 0 to 1 of layer 1 (conv custom), 4x4\n"
+        "depends on rows 0 to 1, columns 0 to 1 of layer 1 (conv 0 1 0; 1 -4 1; 0 1 0),\n"
+        "4x4\n"
         "\n"
         "layer 1\n"
         "    0   1\n"
@@ -299,7 +300,7 @@ def test_the_text_from_the_value_down_to_the_pixels():
         "\n"
         "relu      max(0, 7) = 7\n"
         "\n"
-        "layer 1 (conv custom): row 0, column 1 of the 4x4 map is 7\n"
+        "layer 1 (conv 0 1 0; 1 -4 1; 0 1 0): row 0, column 1 of the 4x4 map is 7\n"
         "(correlate: not flipped)\n"
         "depends on rows -1 to 2, columns -1 to 2 of the 4x4 input; in brackets: padding\n"
         "(edge)\n"
@@ -380,7 +381,7 @@ def test_channels_have_names_and_maps_have_numbers():
     text = text_of(["conv -k box:3"], COLOR, number=2)
     assert "columns -1 to 1 of green of the 11x13 input" in text
     text = text_of(["conv -k bank.npy", "channelpool max"], COLOR)
-    assert "window: row 0, column 0 of 4 maps of layer 1 (conv bank), 11x13" in text
+    assert "window: row 0, column 0 of 4 maps of layer 1 (conv bank.npy), 11x13" in text
     assert text.splitlines()[4].split() == ["map", "1", "map", "2", "map", "3", "map", "4"]
     text = text_of(["conv -k bank.npy", "conv -k deep.npy"], COLOR, number=2)
     assert "value*weight" in text

@@ -71,7 +71,7 @@ def test_a_page():
     assert (
         page
         == """\
-custom at row 0, column 2 of the 3x3 feature map (correlate: not flipped)
+1 0; -1 0.5 at row 0, column 2 of the 3x3 feature map (correlate: not flipped)
 window: rows 0 to 1, columns 2 to 3 of the 3x3 input; in brackets: padding
 (zero)
 
