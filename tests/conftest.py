@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from convcli.plotting.style import style_context
+from convcli.plotting.style import THEMES, style_context
 
 settings.register_profile(
     "same-everywhere",
@@ -176,6 +176,53 @@ def assert_legible(figure: Figure) -> None:
 @pytest.fixture
 def legible() -> Callable[[Figure], None]:
     return assert_legible
+
+
+def largest_white(figure: Figure) -> float:
+    """Return which share of the page the largest rectangle takes in which nothing is drawn."""
+    width, height = (int(side) for side in GRID * figure.get_size_inches())
+    used = np.zeros((height, width), bool)
+    place_everything(figure)
+    drawn = [*visible_texts(figure), *every_axes(figure)]
+    for artist in drawn:
+        left, bottom, right, top = GRID * inches(artist, figure)
+        used[int(bottom) : int(np.ceil(top)), int(left) : int(np.ceil(right))] = True
+    largest, above = 0, np.zeros(width, int)  # free cells of each column, up to this row
+    for row in used:
+        above = np.where(row, 0, above + 1)
+        for high in np.unique(above[above > 0]):
+            edges = np.flatnonzero(np.diff(np.r_[False, above >= high, False]))
+            widest = (edges[1::2] - edges[::2]).max()
+            largest = max(largest, int(high) * int(widest))
+    return largest / used.size
+
+
+GRID = 12  # cells an inch
+MOST_WHITE = 1 / 3  # a lecturer's complaint: "a third of the sheet is white"
+
+
+def assert_page(figure: Figure, theme: str) -> None:
+    """A figure is legible, keeps its theme's page and text, fills it, and its bars have a unit."""
+    assert_legible(figure)
+    look = THEMES[theme]
+    sizes = [text.get_fontsize() for text in visible_texts(figure)]
+    assert min(sizes) >= look.text
+    width, height = figure.get_size_inches()
+    assert width <= look.width + 0.01
+    assert height <= look.height + 0.01
+    if look.is_fixed:
+        assert (width, height) == pytest.approx((look.width, look.height), abs=0.01)
+    white = largest_white(figure)
+    assert white <= MOST_WHITE, f"{white:.0%} of the page is one white rectangle"
+    for axes in every_axes(figure):
+        if axes.get_label() == "<colorbar>":
+            has_unit = axes.get_xlabel() or axes.get_ylabel()
+            assert has_unit or any("bar: " in text.get_text() for text in figure.texts)
+
+
+@pytest.fixture
+def fits_page() -> Callable[[Figure, str], None]:
+    return assert_page
 
 
 @pytest.fixture

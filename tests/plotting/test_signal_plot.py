@@ -23,7 +23,6 @@ from convcli.plotting.signal_plot import (
     signal_samples,
     signal_taps,
 )
-from convcli.plotting.style import THEMES as STYLES
 from convcli.teaching.explain.figure import draw_explanation
 
 pytestmark = pytest.mark.slow
@@ -143,14 +142,10 @@ def test_the_title_gives_padding_and_border():
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", ["short", "long", "2-d", "several", "color"])
-def test_every_theme_keeps_its_page_and_its_text(name, theme, legible, text_sizes):
+def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     pixels, results = FIGURES[name]
-    figure = draw_filtering(as_image(pixels), results, options=FigureOptions(theme=theme))
-    legible(figure)
-    assert min(text_sizes(figure)) >= STYLES[theme].text
-    width, height = figure.get_size_inches()
-    assert width <= STYLES[theme].width + 1e-6
-    assert height <= STYLES[theme].height + 1e-6
+    options = FigureOptions(theme=theme)
+    fits_page(draw_filtering(as_image(pixels), results, options=options), theme)
 
 
 def test_panels_and_titles_of_a_signal():

@@ -15,7 +15,6 @@ from convcli.images.image import ImageData, depth_of
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.plotting.save import save_figure
-from convcli.plotting.style import THEMES as STYLES
 from convcli.teaching.explain.arithmetic import explain_image, explained_map
 from convcli.teaching.explain.figure import draw_explanation
 from convcli.teaching.explain.rounding import as_shown
@@ -238,17 +237,10 @@ WHOLE = {
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", WHOLE)
-def test_every_theme_keeps_its_page_and_its_text(name, theme, legible, text_sizes):
+def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     pixels, kernel, at, conv = WHOLE[name]
     figure, _ = whole(pixels, kernel, at, FigureOptions(theme=theme), **conv)
-    look = STYLES[theme]
-    legible(figure)
-    assert min(text_sizes(figure)) >= look.text
-    width, height = figure.get_size_inches()
-    assert width <= look.width + 1e-6
-    assert height <= look.height + 1e-6
-    if theme == "slide":
-        assert (width, height) == pytest.approx((40 / 3, 7.5))
+    fits_page(figure, theme)
     assert {"input", "output"} <= set(texts_of(figure))
 
 

@@ -170,14 +170,9 @@ def learned_pair(shape, theme="screen", truth=True, **options):
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("shape", [(40, 50), (30, 36, 3)], ids=["gray", "color"])
-def test_every_theme_keeps_its_page_and_its_text(theme, shape, legible, text_sizes):
+def test_every_theme_keeps_its_page_and_its_text(theme, shape, fits_page):
     _, _, figure = learned_pair(shape, theme)
-    legible(figure)
-    look = THEMES[theme]
-    assert min(text_sizes(figure)) >= look.text
-    width, height = figure.get_size_inches()
-    assert width <= look.width + 0.01
-    assert height <= look.height + 0.01
+    fits_page(figure, theme)
     found = maps(figure)
     assert {"BEFORE", "AFTER", "learned result", "error", "learned", "blur"} <= set(found)
 
