@@ -18,18 +18,18 @@ _LUMA_FIXED = (19595, 38470, 7471)
 
 
 def channel_names(channels: int, depth: int | None) -> list[str]:
-    """Return the names of channels: colors if there are three, numbers otherwise.
+    """Return the names of channels: colors if there are three, otherwise numbers from 1.
 
     Args:
         channels: how many there are.
         depth: bits per sample; None for plain numbers, which have no colors.
 
     >>> channel_names(3, 8), channel_names(2, None)
-    (['red', 'green', 'blue'], ['channel 0', 'channel 1'])
+    (['red', 'green', 'blue'], ['channel 1', 'channel 2'])
     """
     if channels == 3 and depth is not None:
         return ["red", "green", "blue"]
-    return [f"channel {channel}" for channel in range(channels)]
+    return [f"channel {number}" for number in range(1, channels + 1)]
 
 
 def check_channels(name: str, channels: str, count: int) -> None:

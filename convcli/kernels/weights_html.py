@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from convcli.errors import count_text
 from convcli.geometry import size_text
 from convcli.html import html_beside, html_grid, html_line
+from convcli.kernels.planes import plane_names
 
 MOST_ROWS = 15  # rows and columns of a matrix that is shown whole
 MIDDLE = 7  # rows and columns of a larger one
@@ -36,19 +36,11 @@ def weights_html(matrix: NDArray[Any]) -> str:
     decimals = _decimals(planes)
     grids = [
         html_grid(heading, [[_text(weight, decimals) for weight in row] for row in plane.tolist()])
-        for heading, plane in zip(_headings(matrix.shape[:-2]), planes[:MOST_PLANES], strict=False)
+        for heading, plane in zip(
+            plane_names(matrix.shape[:-2]), planes[:MOST_PLANES], strict=False
+        )
     ]
     return html_beside(grids) + (html_line(f"({', '.join(notes)})") if notes else "")
-
-
-def _headings(planes: tuple[int, ...]) -> list[str]:
-    """Return the name of each plane, counted from 1."""
-    names = ("filter", "channel")[-len(planes) :] if planes else ()
-    places = product(*(range(1, count + 1) for count in planes))
-    return [
-        ", ".join(f"{name} {number}" for name, number in zip(names, place, strict=True))
-        for place in places
-    ]
 
 
 def _decimals(weights: NDArray[Any]) -> int | None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
+from convcli.kernels.planes import plane_names
 from convcli.plotting.axes import (
     BAR_THICKNESS,
     MAX_TICKED,
@@ -349,11 +350,7 @@ def _channels(
     """Return the names and 2-D parts of a kernel, in the order of its array."""
     if values.ndim == 2:
         return [(short_name(kernel.name), values)]
-    channels = values.shape[-3]
-    colors = ["red", "green", "blue"]
-    names = colors if channels == 3 else [f"channel {n}" for n in range(1, channels + 1)]
-    if values.ndim == 4:
-        names = [f"filter {n}, {name}" for n in range(1, len(values) + 1) for name in names]
+    names = plane_names(values.shape[:-2])
     if with_kernel:
         names = [f"{short_name(kernel.name)}, {name}" for name in names]
     return list(zip(names, values.reshape(-1, *values.shape[-2:]), strict=True))

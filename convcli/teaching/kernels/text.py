@@ -16,6 +16,7 @@ from convcli.kernels.entries import ComputedKernel, Signal
 from convcli.kernels.files import kernel_fields
 from convcli.kernels.kernel import Kernel, Number
 from convcli.kernels.matrix_text import aligned
+from convcli.kernels.planes import plane_names
 from convcli.kernels.spec import KernelSet
 from convcli.teaching.decimals import format_number
 from convcli.teaching.text_table import WIDTH, wrapped
@@ -98,7 +99,8 @@ def _kernel_text(kernel: Kernel, digits: int | None) -> str:
         notes.append("rounded")
     blocks = ["\n".join(_lines(plane)) for plane in fitting]
     if len(blocks) > 1:
-        blocks = [f"channel {number}\n{block}" for number, block in enumerate(blocks, 1)]
+        names = plane_names(kernel.matrix.shape[:-2])
+        blocks = [f"{name}\n{block}" for name, block in zip(names, blocks, strict=True)]
     if notes:
         blocks.append(f"  ({', '.join(notes)}; -o - prints all weights with all digits)")
     matrix = "\n".join(blocks)

@@ -120,7 +120,7 @@ def _image(title: str, pixels: NDArray[np.generic], max_value: int | None) -> Pa
     rows, columns, channels = pixels.shape[0], pixels.shape[1], pixels.shape[2:]
     caption = size_text((rows, columns))
     if channels not in ((), (1,), (3,)):
-        pixels, caption = pixels[..., 0], f"{caption}, channel 0 of {channels[0]}"
+        pixels, caption = pixels[..., 0], f"{caption}, channel 1 of {channels[0]}"
     if max_value is not None and pixels.dtype.kind == "f":
         stored = np.empty(pixels.shape, np.uint8 if max_value == 255 else np.uint16)
         saturate(pixels, stored)

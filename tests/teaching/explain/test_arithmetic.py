@@ -191,7 +191,7 @@ def test_channels_on_their_own_have_an_output_each():
     assert [output.channel for output in explained.outputs] == ["red", "green", "blue"]
     assert [output.pixel for output in explained.outputs] == COLOR[3, 4].tolist()
     plain = explain(COLOR.astype(float), [[1]], (3, 4))
-    assert [output.channel for output in plain.outputs] == ["channel 0", "channel 1", "channel 2"]
+    assert [output.channel for output in plain.outputs] == ["channel 1", "channel 2", "channel 3"]
 
 
 @pytest.mark.parametrize("spec", ["sobel", "kirsch", "prewitt"])

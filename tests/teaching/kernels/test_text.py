@@ -57,8 +57,9 @@ def test_the_parameters_of_a_computed_kernel_are_explained():
 
 def test_a_channel_kernel_has_a_matrix_per_channel():
     text = set_text(KernelSet("k", (Kernel(np.arange(12).reshape(3, 2, 2)),)))
-    assert "channel 3\n   8  9\n  10 11" in text
+    assert "blue\n   8  9\n  10 11" in text
     assert "separable" not in text
+    assert "channel 2\n  1" in set_text(KernelSet("k", (Kernel(np.arange(2).reshape(2, 1, 1)),)))
 
 
 def test_json_has_the_kernel_and_its_properties():
