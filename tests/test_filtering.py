@@ -267,7 +267,7 @@ def test_overwriting_the_image_changes_no_result(strip_bytes, name, monkeypatch)
     monkeypatch.setattr(direct, "STRIP_BYTES", strip_bytes)
     monkeypatch.setattr(filtering, "LARGE", 0)
     rng, in_place = np.random.default_rng(8), []
-    for shape, kind in [((200, 31), "u1"), ((60, 9, 3), "u1"), ((70, 13), "u2"), ((90, 9), "f4")]:
+    for shape, kind in [((200, 31), "u1"), ((60, 9, 3), "u1"), ((70, 13), "u2"), ((900, 9), "f4")]:
         for border in BORDERS:
             pixels, chosen = rng.integers(0, 256, shape).astype(kind), OVERWRITTEN[name]
             depth = None if kind == "f4" else 8 * pixels.itemsize

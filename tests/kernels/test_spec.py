@@ -330,3 +330,12 @@ def test_the_longest_side_is_possible():
 def test_a_right_angle_moves_weights_and_computes_none(spec):
     expected = np.rot90(get_kernel(spec).matrix)
     np.testing.assert_array_equal(get_kernel(f"{spec}@90").matrix, expected)
+
+
+def test_a_kernel_read_again_is_the_same_after_many_others():
+    specs = [f"gaussian:3,sigma={number / 10}" for number in range(1, 90)]
+    first = [read_spec(spec) for spec in specs]
+    again = [read_spec(spec) for spec in specs]
+    assert first == again
+    assert len({kernel_set.kernels for kernel_set in again}) == len(specs)
+    assert [kernel_set.label for kernel_set in again] == specs

@@ -471,7 +471,7 @@ def test_an_interrupt_while_a_fallback_is_chosen_is_forgotten(monkeypatch):
 
     monkeypatch.setattr("convcli.core.methods.choose.ToeplitzMethod", interrupted)
     # The second derivatives of a ramp are 0, which float32 cannot tell.
-    image = np.add.outer(np.arange(60.0), np.arange(50.0)).astype(np.float32) / 7
+    image = np.add.outer(np.arange(80.0), np.arange(70.0)).astype(np.float32) / 7
     laplacian = get_kernel("laplacian").matrix
     kernel = convolve(random((3, 3), "f8", 1), laplacian, padding="full", border="zero")
     with pytest.raises(KeyboardInterrupt):
