@@ -48,6 +48,7 @@ _AROUND = 0.6  # what stands beside a tile
 _LARGEST_CELL = 0.6
 _COMPACT_TILE = 0.95
 _KERNEL_SHARE, _COMPACT_KERNEL_SHARE = 0.45, 0.72  # of the longer side of a tile, for its kernel
+_LEAST_SCALE = 0.5  # below it, detail goes: captions beside smaller images only grow taller
 _SHRINK_STEP, _LEAST_SHRINK = 0.94, 0.4  # so that all columns fit the page
 _CORNER_COLOR = "tab:orange"
 _NO_NUMBERS = "numbers are left out where they do not fit"
@@ -109,7 +110,10 @@ def draw_sheet(
         (first, _), *simpler = _image_plans(
             tiles, together, common=is_common, is_compact=is_compact
         )
-        return compose(first, title=title, facts=facts, unit=unit, by_part=True, simpler=simpler)
+        return compose(
+            first, title=title, facts=facts, unit=unit, by_part=True, simpler=simpler,
+            least=_LEAST_SCALE,
+        )  # fmt: skip
 
 
 def _are_signals(images: Sequence[NDArray[Any]]) -> bool:
