@@ -228,7 +228,7 @@ def test_standard_input(learn, save, rng):
     learn("-", "-", stdin=png).fails(2, "standard input")
     learn("-", "p.png", "--truth", "-", stdin=png).fails(2, "standard input")
     text = text_of(learn("p.png", "p.png", "--truth", "-", stdin=b"0 1 0"))
-    assert "truth      custom, largest difference " in text
+    assert "truth      standard input, largest difference " in text
 
 
 def test_alpha_and_depth_are_reported(learn, save, rng):

@@ -152,7 +152,7 @@ def test_the_numbers_on_the_page_are_those_of_the_input_and_the_map(scene):
 @pytest.mark.parametrize(("operation", "shown"), [("correlate", "1234"), ("convolve", "4321")])
 def test_the_kernel_is_shown_as_it_is_applied(operation, shown):
     figure = ImageScene(slide_over_image(TOY, "1 2; 3 4", operation), [(0, 0)], "t").figure
-    [kernel] = [axes for axes in figure.axes if axes.get_title().startswith("custom")]
+    [kernel] = [axes for axes in figure.axes if axes.get_title().startswith("1 2; 3 4")]
     assert "".join(text.get_text() for text in kernel.texts) == shown
     flipped = operation == "convolve"
     assert ("flipped" in kernel.get_title()) == flipped

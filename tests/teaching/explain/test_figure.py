@@ -169,7 +169,7 @@ def test_at_most_24_sums_are_drawn(legible):
 
 def test_a_convolution_is_said_to_be_flipped(drawn):
     _, figure = drawn("15x15")
-    assert "custom, flipped" in texts_of(figure)
+    assert "kernel, flipped" in texts_of(figure)
     assert "convolve, kernel flipped" in texts_of(figure)
 
 

@@ -207,8 +207,8 @@ def test_rough_thin_and_constant_kernels_have_none(matrix):
 @pytest.mark.slow
 def test_the_title_names_the_kernels_and_how_they_are_combined():
     assert drawn("pair").get_suptitle() == "sobel: 2 kernels 3x3, combined by magnitude"
-    assert drawn("divisor and bias").get_suptitle() == "custom, 2x2, × 1/7 + 128"
-    assert drawn("channels").get_suptitle() == "custom, 5x5, sum over 2 channels"
+    assert drawn("divisor and bias").get_suptitle() == "1 2; 3 4, 2x2, × 1/7 + 128"
+    assert drawn("channels").get_suptitle() == "kernel, 5x5, sum over 2 channels"
 
 
 def test_channels_and_members_have_names():
