@@ -81,7 +81,7 @@ def short_name(name: str) -> str:
     >>> short_name("gaussian:600,sigma=1,rho=0.5,start=-3,step=0.01,normalize=no")
     'gaussian:600,sigma=1,rho=0.5,start=-3,step=0.01,normalize=no'
     >>> short_name("1 4 6 4 1; 4 16 24 16 4; 6 24 36 24 6; 4 16 24 16 4; 1 4 6 4 1")
-    '1 4 6 4 1; 4 16 24 16 4; ...'
+    '1 4 6 4 1; 4 16 24 16 4; 6 ...'
     """
 
     def shortened(matrix: re.Match[str]) -> str:
