@@ -110,7 +110,8 @@ def check_kernel(kernel: Kernel) -> None:
     assert np.abs(kernel.weights).max() <= MAX_WEIGHT
     assert math.isfinite(kernel.sum)
     assert all(math.isfinite(end) for end in kernel.output_range())
-    assert kernel.name == Path(kernel.name).name
+    assert kernel.slug == Path(kernel.slug).name
+    assert kernel.slug.isprintable()
     assert kernel.name.isprintable()
     assert kernel.symmetry in ("symmetric", "antisymmetric", "none")
     if max(kernel.shape) <= SMALL:
