@@ -87,6 +87,7 @@ def short_name(name: str) -> str:
     def shortened(matrix: re.Match[str]) -> str:
         return re.split(r"[^\s,;]*$", matrix[0][:SHOWN])[0] + "..."
 
+    # A matrix ends the name, or stands in quotes in the text of a layer.
     return re.sub(rf"[-+\d.\[][-+./\d\s,;\[\]eE]{{{MAX_SHOWN},}}(?=$|[\"'])", shortened, name)
 
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 MOST_SHOWN = 8  # kernels of a set that a notebook shows
-_SMALL = 1024  # weights
+# Small computed kernels by SPEC: to compute gaussian:5 takes 180 us, and a small image 35.
+_REMEMBERED: dict[str, KernelSet] = {}
+_MOST_REMEMBERED, _SMALL = 64, 1024  # kernels, and weights of each
 
 
 class KernelSet(NamedTuple):
@@ -65,11 +67,6 @@ class KernelSet(NamedTuple):
         return self._replace(kernels=tuple(kernel.times(factor) for kernel in self.kernels))
 
 
-# Small computed kernels by SPEC: to compute gaussian:5 takes 180 us, and a small image 35.
-_REMEMBERED: dict[str, KernelSet] = {}
-_MOST_REMEMBERED = 64
-
-
 @np.errstate(all="ignore")
 def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = None) -> KernelSet:
     """Return the kernels that a SPEC names.
@@ -87,26 +84,19 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
     """
     base, angle = _split_angle(text.strip())
     entry = CATALOGUE.get(base.partition(":")[0].strip())
-    if entry is not None and not isinstance(entry, ComputedKernel):
-        return _build_table(entry, base, angle)
+    if isinstance(entry, ComputedKernel):
+        return _REMEMBERED.get(text) or _remembered(text, _compute(entry, base, angle))
     if entry is not None:
-        if (known := _REMEMBERED.get(text)) is not None:
-            return known
-        kernel = _compute(entry, base, angle)
-    elif is_signal(base):
+        return _build_table(entry, base, angle)
+    if is_signal(base):
         from convcli.kernels.signals import signal_kernel
 
         kernel = signal_kernel(base, x).rotated(angle)
     else:
         kernel = _read_kernel(base, stdin).rotated(angle)
-    name = _typed(text)
     if kernel.matrix.ndim < 4:
-        kernel_set = KernelSet(name, (kernel._replace(name=name),), slug=kernel.slug)
-        if entry is not None and kernel.matrix.size <= _SMALL:
-            if len(_REMEMBERED) >= _MOST_REMEMBERED:
-                _REMEMBERED.clear()
-            _REMEMBERED[text] = kernel_set
-        return kernel_set
+        return _only(text, kernel)
+    name = _typed(text)
     filters = (
         kernel._replace(
             matrix=matrix, name=f"filter {number} of {name}", slug=f"{kernel.slug}-{number}"
@@ -114,6 +104,22 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         for number, matrix in enumerate(kernel.matrix, 1)
     )
     return KernelSet(name, tuple(filters), slug=kernel.slug)
+
+
+def _remembered(text: str, kernel: Kernel) -> KernelSet:
+    """Return a computed kernel as a set, and remember it by its SPEC if it is small."""
+    kernel_set = _only(text, kernel)
+    if kernel.matrix.size <= _SMALL:
+        if len(_REMEMBERED) >= _MOST_REMEMBERED:
+            _REMEMBERED.clear()
+        _REMEMBERED[text] = kernel_set
+    return kernel_set
+
+
+def _only(text: str, kernel: Kernel) -> KernelSet:
+    """Return the set of the only kernel that a SPEC names."""
+    name = _typed(text)
+    return KernelSet(name, (kernel._replace(name=name),), slug=kernel.slug)
 
 
 def _typed(text: str) -> str:
