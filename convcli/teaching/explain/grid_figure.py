@@ -187,7 +187,7 @@ class Scales(NamedTuple):
         group = self.kernel if grid.kind == "kernel" else self.products
         ticks = round_ticks(*group.ends)
         colors = ScalarMappable(Normalize(*group.ends), group.colormap)
-        unit = "weight" if grid.kind == "kernel" else "pixel × weight"
+        unit = "weight" if grid.kind == "kernel" else "product"
         return Bar(colors, ticks, [bar_number(tick) for tick in ticks], unit)
 
 
@@ -257,9 +257,13 @@ def grids_part(
         own_bar = None if is_numbered else bar
         is_below = box[0] >= WIDE * box[1]
         beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
+        note = own_bar.note(each) if own_bar is not None else ""
         left, below = _tick_room(places) if has_ticks else (gap * bool(sign), 0.0)
         return Part(
-            partial(draw, each=each, gap=gap, bar=own_bar), box, title, caption,
+            partial(draw, each=each, gap=gap, bar=own_bar),
+            box,
+            title,
+            "\n".join(filter(None, [caption, note])),
             left=left,
             right=0.0 if is_below else beside,
             below=below + beside * is_below,
