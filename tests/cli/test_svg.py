@@ -52,7 +52,7 @@ function* faults(svg) {
     for (const [other, two] of boxes.entries()) {
       const across = Math.min(box.right, two.right) - Math.max(box.left, two.left);
       const down = Math.min(box.bottom, two.bottom) - Math.max(box.top, two.top);
-      // A box of text has the font's whole line, of which letters take about two thirds.
+      // A box of text is as high as the font's line; letters take about two thirds of it.
       if (other > index && across > 1 && down > 0.3 * Math.min(box.height, two.height)) {
         yield `overlap: ${name} | ${texts[other].textContent.trim()}`;
       }
