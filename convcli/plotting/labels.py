@@ -25,8 +25,9 @@ DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan,
 _SIGNIFICANT_DIGITS = 3  # of the largest number, unless fewer decimals are exact
 _MIN_FIXED, _MAX_FIXED = 1e-3, 1e6  # outside, the largest number is written with an exponent
 _MAX_INTEGER = 1e7  # from here on a whole number has an exponent, too
-# A line may break after a blank or a joint of a name, but not inside a number or beside a %.
-_JOINT = r"(?:[_/,]|(?<!%)\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s-])(?<!\de)-)"
+# A line may break after a blank or a joint of a name, but not inside a number such as 1/256 or
+# > 99.9 %.
+_JOINT = r"(?:[_,]|(?<!\d)/|/(?!\d)|(?<![%>])\s(?!%)|(?<!\d)\.|\.(?!\d)|(?<=[^\s-])(?<!\de)-)"
 _PIECE = re.compile(rf"(?:(?!{_JOINT}).)*{_JOINT}*")
 
 

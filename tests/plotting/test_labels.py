@@ -79,3 +79,10 @@ def test_wrapped_lines_fit_and_lose_no_letter(text, inches):
 
 def test_control_characters_are_escaped():
     assert wrap("a\x1bb", 5, 9) == "a\\x1bb"
+
+
+@pytest.mark.parametrize("whole", ["1/256", "> 99.9 %", "2.5 %"])
+def test_no_line_breaks_inside_a_number(whole):
+    for inches in np.linspace(0.7, 2, 40):
+        lines = wrap(f"a/b, 5x5, × {whole} clipped", inches, 9).split("\n")
+        assert any(whole in line for line in lines)
