@@ -307,8 +307,10 @@ def _image_plans(
             parts = [part._replace(is_small=True, letters=7) for part in parts]
         return _with_bars(parts, colors, shared, most, together)
 
+    legend = dict.fromkeys(text for tile in tiles for text in tile.legend)
+    no_captions = " · ".join([_NO_CAPTIONS, *legend])
     stages = [({"numbers": bool(grids), "ticks": is_small, "captions": is_small or is_compact}, "")]
-    for name, lack in (("numbers", _NO_NUMBERS), ("ticks", _NO_TICKS), ("captions", _NO_CAPTIONS)):
+    for name, lack in (("numbers", _NO_NUMBERS), ("ticks", _NO_TICKS), ("captions", no_captions)):
         detail, lacks = stages[-1]
         if detail[name] and (name != "ticks" or figure_options().axes):
             stages.append(({**detail, name: False}, " · ".join(filter(None, [lacks, lack]))))

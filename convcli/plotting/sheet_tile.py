@@ -35,6 +35,7 @@ class SheetTile(NamedTuple):
         pads: rows and columns on each side that are hatched.
         start: where the first sample of a signal lies.
         step: from one sample of a signal to the next.
+        legend: what its look means, which the sheet says once where it leaves out the captions.
     """
 
     title: str
@@ -50,3 +51,4 @@ class SheetTile(NamedTuple):
     pads: Pads | None = None
     start: float = 0.0
     step: float = 1.0
+    legend: tuple[str, ...] = ()

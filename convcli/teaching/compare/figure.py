@@ -32,6 +32,7 @@ _UNITS = {  # of plain numbers after a range
 }
 _MAX_BLOCKS = 128  # along the longer side of a difference
 _LARGE = 48  # pixels; in a larger image, a line at its edge is too thin to be seen
+_HATCHED = "hatched: only one of both has a value"
 _CORNER = 12  # pixels of a magnified corner at least
 
 
@@ -180,12 +181,14 @@ def _difference(
     fine = _greatest(difference)
     pixels = _block_greatest(fine, block)
     outside = compared.outside
+    legend = ("one color: no difference",) * (mean == 0)
     if any(outside):
         pixels = np.pad(pixels, (outside[:2], outside[2:]))
-        facts.append("hatched: only one of both has a value")
+        facts.append(_HATCHED)
+        legend += (_HATCHED,)
     return SheetTile(
         title, pixels, None, "; ".join(facts), "difference", centered=True,
-        fine=fine, pads=outside if any(outside) else None,
+        fine=fine, pads=outside if any(outside) else None, legend=legend,
     )  # fmt: skip
 
 

@@ -157,6 +157,22 @@ def test_the_caption_has_the_options_that_hold_for_all():
     assert "border" not in said(draw_comparison(SMALL, compared))
 
 
+def test_a_slide_without_captions_says_once_what_hatching_means():
+    image = IMAGES["large"]
+    choices = [
+        Choice("", f"padding {rule}", OUTLINE_FILTER._replace(conv=ConvOptions(padding=rule)))
+        for rule in ("same", "valid", "full")
+    ]
+    compared = compare_choices(image, choices)
+    figure = draw_comparison(image, compared, diff=True, options=FigureOptions(theme="slide"))
+    said_once = (
+        "sizes and extremes are left out",
+        "one color: no difference",
+        "hatched: only one of both has a value",
+    )
+    assert [said(figure).count(words) for words in said_once] == [1, 1, 1]
+
+
 def test_places_that_only_one_result_has_are_hatched():
     image = IMAGES["matrix"]
     choices = [
