@@ -83,6 +83,7 @@ def test_control_characters_are_escaped():
 
 @pytest.mark.parametrize("whole", ["1/256", "> 99.9 %", "2.5 %"])
 def test_no_line_breaks_inside_a_number(whole):
-    for inches in np.linspace(0.7, 2, 40):
-        lines = wrap(f"a/b, 5x5, × {whole} clipped", inches, 9).split("\n")
+    least = 1.1 * text_width(f"{whole} clipped,", 9)
+    for inches in np.linspace(least, 3 * least, 60):
+        lines = wrap(f"a/b, 5x5, × {whole} clipped, 160x120", inches, 9).split("\n")
         assert any(whole in line for line in lines)
