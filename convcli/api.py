@@ -616,6 +616,7 @@ def plot(
     digits: int | None = None,
     dpi: float = 150,
     width: float | None = None,
+    overlay: bool = False,
 ) -> NotebookFigure:
     """Draw an image, a kernel and the filtered image, as ``apply --plot`` does; or a kernel.
 
@@ -644,6 +645,8 @@ def plot(
         digits: decimals of the numbers; None for as many as are needed.
         dpi: pixels per inch.
         width: of the page in inches; None for the theme's.
+        overlay: draw a signal, its kernel and its result as curves on one axis; ``titles`` name
+            them in the legend.
 
     Returns:
         A ``matplotlib.figure.Figure`` that a notebook shows by itself, and whose ``save(path)``
@@ -682,10 +685,13 @@ def plot(
             axes=axes,
             bars=bars,
             limits=limits,
+            overlay=overlay,
             **listed,
         )
     )
     if kernel is None:
+        if options.overlay:
+            raise UsageError("overlay needs a signal and a kernel; there is one argument")
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
         drawn: Any = image

@@ -413,6 +413,7 @@ def checked_figure_options(given: FigureOptions) -> FigureOptions:
         titles=_texts(given.titles, "titles"),
         axes=as_flag(given.axes, "axes"),
         bars=as_flag(given.bars, "bars"),
+        overlay=as_flag(given.overlay, "overlay"),
         limits=None if ends is None else (ends[0], ends[1]),
     )
 

@@ -26,6 +26,7 @@ class FigureOptions(NamedTuple):
         axes: whether rows and columns are numbered.
         bars: whether there are color bars.
         limits: the values at the ends of all color scales; None for those of the data.
+        overlay: whether the panels of a signal are curves on one axis.
     """
 
     theme: ThemeName = "screen"
@@ -40,3 +41,4 @@ class FigureOptions(NamedTuple):
     axes: bool = True
     bars: bool = True
     limits: tuple[float, float] | None = None
+    overlay: bool = False

@@ -19,6 +19,7 @@ from convcli.cli.kernel_args import KernelArgs, apply_kernel_options
 from convcli.cli.options import (
     MATRIX,
     MAX_MEMORY,
+    OVERLAY,
     SCALE,
     MessageOptions,
     check_figure_options,
@@ -196,7 +197,7 @@ def _prepare_workers(
 @read_options
 @input_options
 @output_options
-@panel_options("input", "kernel", "result", others=("padded",))
+@panel_options("input", "kernel", "result", others=("padded",), more=(OVERLAY,))
 @write_options
 @output_option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
 @execution_options
@@ -244,6 +245,8 @@ def apply(
     check_figure_options(figure, is_drawn=draws, advice="--plot FILE")
     if outputs.grid and not (outputs.plot or outputs.show):
         check_sheet_panels(figure.panels)
+        if figure.overlay:
+            raise click.UsageError("--overlay is for --plot; --grid draws a tile for each result")
     counted = messages.verbose or messages.json or draws
     filters = kernel_args.filters(conv, counted=counted)
     if search.matrix is not None:

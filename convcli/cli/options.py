@@ -403,12 +403,23 @@ _LAYOUT = (
 figure_options = option_group("figure", FigureOptions, *_FIGURE)
 
 
-def panel_options(*usual: str, others: tuple[str, ...] = ()) -> Decorator:
+OVERLAY = figure_option(
+    "--overlay",
+    is_flag=True,
+    rare=True,
+    help="Draw a signal, its kernel and its result on one axis.",
+)
+
+
+def panel_options(
+    *usual: str, others: tuple[str, ...] = (), more: tuple[OptionDecl, ...] = ()
+) -> Decorator:
     """Return the decorator of the options of a figure with panels.
 
     Args:
         usual: the panels that are drawn unless the user chooses.
         others: the panels that can be chosen too.
+        more: other options of the figure.
     """
     panels = figure_option(
         "--panels",
@@ -416,7 +427,7 @@ def panel_options(*usual: str, others: tuple[str, ...] = ()) -> Decorator:
         show_default=",".join(usual),
         help=f"What is drawn, of {', '.join((*usual, *others))}.",
     )
-    return option_group("figure", FigureOptions, *_FIGURE, panels, *_LAYOUT)
+    return option_group("figure", FigureOptions, *_FIGURE, panels, *_LAYOUT, *more)
 
 
 def check_sheet_panels(panels: Sequence[Panel] | None) -> None:

@@ -14,12 +14,14 @@ from convcli.core.padding import can_hold, pad_array
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pads, border_name, conv_geometry, size_text
+from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
 from convcli.plotting.labels import conv_facts, result_name, result_title
+from convcli.plotting.overlay_figure import draw_overlay
 from convcli.plotting.page import Part, Rows, compose
 from convcli.plotting.save import NotebookFigure
-from convcli.plotting.signal_plot import MAX_HEATMAPS, are_signals, draw_filtered_signal
+from convcli.plotting.signal_plot import MAX_HEATMAPS, are_signals
 from convcli.plotting.style import figure_options, style_context
 from convcli.plotting.window_marks import hatched_text
 
@@ -64,6 +66,10 @@ def draw_filtering(
     if are_signals([image.pixels, *(filtered.image.pixels for _, filtered in results)]):
         with style_context(options):
             return _draw_signal(image, results, title)
+    if options.overlay:
+        raise UsageError(
+            "overlay draws signals, of one row or one column; this input or its result is an image"
+        )
     with style_context(options):
         return _draw(image, original, results, title)
 
@@ -141,7 +147,7 @@ def _draw(
 def _draw_signal(
     image: ImageData, results: Sequence[tuple[Filter, Filtered]], title: str
 ) -> NotebookFigure:
-    """Draw a signal; its input is drawn with its padding."""
+    """Draw a signal; unless curves share one axis, its input is drawn with its padding."""
     options = figure_options()
     panels: tuple[Panel, ...] = tuple(
         dict.fromkeys("input" if each == "padded" else each for each in options.panels or _USUAL)
@@ -154,7 +160,8 @@ def _draw_signal(
         raise UsageError(f"titles: {len(panels)} are needed, one for each panel of a signal")
     facts = ", ".join(conv_facts(results[0][0]))
     named: dict[str, str] = dict(zip(panels, titles, strict=True))
-    return draw_filtered_signal(image.pixels, results, named, title=title, facts=facts)
+    draw = draw_overlay if options.overlay else draw_filtered_signal
+    return draw(image, results, named, title=title, facts=facts)
 
 
 def _refuse_products(panels: Sequence[Panel]) -> None:

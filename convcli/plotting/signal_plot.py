@@ -1,9 +1,8 @@
-"""Signals as stems with numbers or as lines, and the figure of a filtered signal."""
+"""Signals as stems with numbers or as lines, with their padding hatched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,51 +10,43 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import as_applied
-from convcli.geometry import Geometry, border_name, conv_geometry
+from convcli.geometry import Geometry, conv_geometry
 from convcli.plotting.axes import DrawnImage, finite_extremes, widest_text
 from convcli.plotting.heatmap import (
     applied_title,
     draw_kernels,
     kernel_heatmaps,
-    kernel_part,
     kernel_title,
 )
 from convcli.plotting.labels import (
-    bar_number,
     cell_texts,
-    result_name,
-    result_title,
-    text_width,
     wrap,
 )
-from convcli.plotting.page import Part, Rows, compose, plot_part
-from convcli.plotting.save import NotebookFigure
-from convcli.plotting.style import TITLE_POINTS, Box, figure_options, theme
-from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, hatched_text
+from convcli.plotting.sample_scale import SampleScale, input_scale, outer_limits, set_sample_ticks
+from convcli.plotting.style import TITLE_POINTS, figure_options, theme
+from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, WINDOW_COLOR, hatched_text
 
 if TYPE_CHECKING:
-    from convcli.filtering import Filter, Filtered
+    from convcli.filtering import Filter
 
 Samples = NDArray[np.float64]  # (n, C): n samples of 1 or 3 channels
 
 KERNEL_INCHES, SIGNAL_INCHES = 2.6, 7.0  # widths of the two columns
 PLOT_HEIGHT = 1.7  # inches
-_KERNEL_WIDTH, _SIGNAL_WIDTH, _PLOT_HEIGHT = 2.8, 8.0, 2.0  # inches at scale 1
-_SMALLEST_SCALE = 0.7  # at which ticks do not touch
 MAX_HEATMAPS = 16
 
-_MAX_STEMS = 64
+MAX_STEMS = 64
 _MAX_NUMBERED = 40
 _NUMBER_SHARE = 0.9  # of the distance between samples that a number may take
-_CHANNEL_COLORS, _COLOR = ("tab:red", "tab:green", "tab:blue"), "tab:blue"
+CHANNEL_COLORS, _COLOR = ("tab:red", "tab:green", "tab:blue"), "tab:blue"
 _MARGIN, _MARGIN_FOR_NUMBERS = 0.08, 0.2  # above and below, as shares of the range of values
 _MARGIN_BELOW_ZERO = 0.04  # below stems that all point up
-_DOT_POINTS = 3.5
+_DOT_POINTS, _RING_POINTS = 3.5, 7.5
 
 
 class SignalPadding(NamedTuple):
@@ -113,7 +104,7 @@ def padded_samples(samples: NDArray[Any], padding: SignalPadding) -> NDArray[Any
 
 def draw_samples(
     axes: Axes,
-    places: Sequence[int] | NDArray[np.integer | np.floating],
+    places: Sequence[float] | NDArray[np.integer | np.floating],
     samples: Samples,
     *,
     inches: float,
@@ -128,7 +119,7 @@ def draw_samples(
         inches: the width of the axes.
         exact: the same samples in their own number type, for the numbers.
     """
-    is_short, channels = len(samples) <= _MAX_STEMS, samples.shape[1]
+    is_short, channels = len(samples) <= MAX_STEMS, samples.shape[1]
     texts: list[str] = []
     room = _NUMBER_SHARE * inches / (len(samples) + 1)  # for each number
     if channels == 1 and len(samples) <= _MAX_NUMBERED:
@@ -138,7 +129,7 @@ def draw_samples(
         texts = []
     _set_limits(axes, samples, with_numbers=bool(texts), from_zero=is_short)
     axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
-    colors = _CHANNEL_COLORS if channels > 1 else (_COLOR,)
+    colors = CHANNEL_COLORS if channels > 1 else (_COLOR,)
     style: dict[str, Any] = {"marker": "o", "markersize": _DOT_POINTS} if is_short else {}
     has_stems = is_short and channels == 1
     artists: list[Artist] = []
@@ -152,23 +143,28 @@ def draw_samples(
     return artists + [_write_number(axes, *number, number_points) for number in numbers]
 
 
+def axes_inches(axes: Axes) -> float:
+    """Return the width of axes."""
+    return float(axes.bbox.width / axes.figure.dpi)
+
+
+def mark_sample(axes: Axes, place: float, height: float) -> list[Line2D]:
+    """Mark a sample by a ring and a line from zero to it."""
+    style: dict[str, Any] = {"color": WINDOW_COLOR, "zorder": 3}
+    line = Line2D([place, place], [0, height], linewidth=1.0, linestyle=":", **style)
+    ring = Line2D(
+        [place], [height], linestyle="none", marker="o", markersize=_RING_POINTS,
+        markerfacecolor="none", markeredgewidth=1.5, **style,
+    )  # fmt: skip
+    for artist in (line, ring):
+        axes.add_artist(artist)
+    return [line, ring]
+
+
 def hatch_samples(axes: Axes, low: float, high: float) -> None:
     """Hatch the axes from one x coordinate to another."""
     style: Any = {"edgecolor": PAD_COLOR, "linewidth": 0, "alpha": 0.5, "zorder": 0.2}
     axes.axvspan(low, high, fill=False, hatch=PAD_HATCH, **style)
-
-
-def set_sample_ticks(axes: Axes, low: float, high: float, inches: float) -> None:
-    """Set the limits of the x axis and number its samples, all of them where there is room."""
-    axes.set_xlim(low, high)
-    widest = text_width(f"-{round(high)}0", theme().text)
-    if high - low <= _MAX_STEMS and (high - low) * widest <= inches:
-        axes.set_xticks(range(int(np.ceil(low)), int(np.floor(high)) + 1))
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(bar_number)
 
 
 def _set_limits(axes: Axes, samples: Samples, *, with_numbers: bool, from_zero: bool) -> None:
@@ -192,128 +188,6 @@ def _write_number(axes: Axes, place: float, height: float, text: str, points: fl
     return axes.annotate(text, end, (0, 4 * sign), size=points, **style)
 
 
-def draw_filtered_signal(
-    original: NDArray[np.generic],
-    results: Sequence[tuple[Filter, Filtered]],
-    titles: Mapping[str, str],
-    *,
-    title: str,
-    facts: str,
-) -> NotebookFigure:
-    """Draw a signal, (1, n) or (n, 1), and below it each result beside its kernel.
-
-    Each value of a result stands below the middle of its window.
-
-    Args:
-        original: the signal.
-        results: each filter with its result.
-        titles: the panels to draw, with the titles that the user has chosen; else empty.
-        title: a heading.
-        facts: a line below it.
-    """
-    axis = signal_axis(original)
-    assert axis is not None  # noqa: S101 - the caller has checked
-    geometries = [_widest_geometry(original, image_filter, axis) for image_filter, _ in results]
-    before, after = (max(windows.pads[2 * axis + end] for windows in geometries) for end in (0, 1))
-    conv = results[0][0].conv
-    border = border_name(conv.border)
-    fill = conv.fill if border == "constant" else 0
-    padding = SignalPadding(before, after, border, fill)
-    signal = plot_part(
-        lambda axes: _draw_signal(axes, original, padding),
-        _signal_box,
-        title=titles.get("input") or "input",
-        caption="" if titles.get("input") else padded_text(original, padding),
-    )
-    has_kernel = "kernel" in titles
-    rows: list[list[Callable[[float], Part]]] = []
-    if "input" in titles:
-        rows.append([lambda _: Part(lambda *_: (), (0.0, 0.0))] * has_kernel + [signal])
-    limits = -before - 0.5, max(original.shape[:2]) + after - 0.5
-    for (image_filter, filtered), geometry in zip(results, geometries, strict=True):
-        draw = partial(_draw_result, filtered=filtered, limits=limits, geometry=geometry, axis=axis)
-        samples = signal_samples(filtered.image.pixels)
-        part = plot_part(
-            draw,
-            _signal_box,
-            title=titles.get("result") or result_name(image_filter),
-            caption=""
-            if titles.get("result")
-            else result_title(image_filter, filtered, [count_text(samples)]),
-        )
-        row = (
-            [_taps_part(image_filter, axis, geometry.dilation[axis], titles)] if has_kernel else []
-        )
-        rows.append([*row, part] if "result" in titles else row)
-
-    def plan(scale: float) -> Rows:
-        return [[part(scale) for part in row] for row in rows if row]
-
-    return compose(plan, title=title, facts=facts, unit="plots", least=_SMALLEST_SCALE)
-
-
-def _signal_box(scale: float) -> Box:
-    return scale * _SIGNAL_WIDTH, scale * _PLOT_HEIGHT
-
-
-def _kernel_box(scale: float) -> Box:
-    return scale * _KERNEL_WIDTH, scale * _PLOT_HEIGHT
-
-
-def _inches(axes: Axes) -> float:
-    """Return the width of axes."""
-    return float(axes.bbox.width / axes.figure.dpi)
-
-
-def _draw_signal(axes: Axes, original: NDArray[np.generic], padding: SignalPadding) -> None:
-    _draw_padded(axes, original, padding, _inches(axes))
-    _apply_options(axes)
-
-
-def _draw_result(
-    axes: Axes, filtered: Filtered, limits: tuple[float, float], geometry: Geometry, axis: int
-) -> None:
-    samples = signal_samples(filtered.image.pixels)
-    exact = filtered.image.pixels.reshape(samples.shape)
-    span = (limits[1] - limits[0]) / geometry.stride[axis]  # places on the axis
-    inches = _inches(axes) * len(samples) / max(span, len(samples))
-    draw_samples(axes, range(len(samples)), samples, inches=inches, exact=exact)
-    align_result(axes, limits, geometry, axis, inches=_inches(axes))
-    _apply_options(axes)
-
-
-def _apply_options(axes: Axes) -> None:
-    """Apply the options --limits and --no-axes."""
-    options = figure_options()
-    if options.limits is not None:
-        axes.set_ylim(*options.limits)
-    if not options.axes:
-        axes.set(xticks=[], yticks=[])
-
-
-def _taps_part(
-    image_filter: Filter, axis: int, dilation: int, titles: Mapping[str, str]
-) -> Callable[[float], Part]:
-    """Return one kernel along the signal as stems, ``dilation`` apart; others as heat maps."""
-    kernels, operation = image_filter.kernels, image_filter.conv.operation
-    taps = signal_taps(kernels[0].matrix, axis, operation) if len(kernels) == 1 else None
-    own = kernel_title(kernels[0]) if len(kernels) == 1 else f"{len(kernels)} kernels"
-    title = titles.get("kernel") or own
-    caption = "flipped by convolve" if operation == "convolve" and not titles.get("kernel") else ""
-    if taps is None:
-        group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)
-        return kernel_part(group, _KERNEL_WIDTH, title=title, caption=caption)
-    places = dilation * np.arange(len(taps))
-
-    def draw(axes: Axes) -> None:
-        draw_samples(axes, places, taps, inches=_inches(axes) * len(taps) / (places[-1] + 1))
-        set_sample_ticks(axes, -0.5, places[-1] + 0.5, _inches(axes))
-        if not figure_options().axes:
-            axes.set(xticks=[], yticks=[])
-
-    return plot_part(draw, _kernel_box, title=title, caption=caption)
-
-
 def draw_padded_signal(
     axes: Axes,
     original: NDArray[np.generic],
@@ -323,7 +197,7 @@ def draw_padded_signal(
 ) -> Samples:
     """Draw a signal with its padding hatched and a title; return the padded samples, (n, C)."""
     axes.set_title(wrap(f"signal, {padded_text(original, padding)}", inches, TITLE_POINTS))
-    return _draw_padded(axes, original, padding, inches)
+    return draw_padded(axes, original, padding, inches=inches, scale=input_scale(None))
 
 
 def padded_text(original: NDArray[np.generic], padding: SignalPadding) -> str:
@@ -334,22 +208,42 @@ def padded_text(original: NDArray[np.generic], padding: SignalPadding) -> str:
     return text
 
 
-def _draw_padded(
+def draw_padded(
     axes: Axes,
     original: NDArray[np.generic],
     padding: SignalPadding,
+    *,
     inches: float,
+    scale: SampleScale,
+    limits: tuple[float, float] | None = None,
 ) -> Samples:
-    """Draw a signal with its padding hatched, and return the padded samples, (n, C)."""
+    """Draw a signal with its padding hatched, and return the padded samples, (n, C).
+
+    Args:
+        axes: where to draw.
+        original: the signal, (1, n) or (n, 1).
+        padding: what is added before and after it.
+        inches: the width of the axes.
+        scale: where its samples lie.
+        limits: of the x axis; None for those of the padded signal.
+    """
     samples = signal_samples(original)
+    count, positions = len(samples), scale.numbers
     padded = padded_samples(samples, padding)
-    places = np.arange(-padding.before, len(samples) + padding.after)
-    exact = padded_samples(original.reshape(len(samples), -1), padding)
-    draw_samples(axes, places, padded, inches=inches, exact=exact)
-    for low, high in ((places[0], 0), (len(samples), places[-1] + 1)):
-        if low < high:
-            hatch_samples(axes, low - 0.5, high - 0.5)
-    set_sample_ticks(axes, places[0] - 0.5, places[-1] + 0.5, inches)
+    first = positions.after(-padding.before)
+    exact = padded_samples(original.reshape(count, -1), padding)
+    ends = outer_limits([(first, len(padded))])
+    low, high = limits or ends
+    room = inches * (ends[1] - ends[0]) / (high - low)
+    draw_samples(axes, first.positions(len(padded)), padded, inches=room, exact=exact)
+    inner = outer_limits([(positions, count)])
+    for has_padding, span in (
+        (padding.before, (ends[0], inner[0])),
+        (padding.after, (inner[1], ends[1])),
+    ):
+        if has_padding:
+            hatch_samples(axes, *span)
+    set_sample_ticks(axes, (low, high), inches, positions)
     return padded
 
 
@@ -368,7 +262,7 @@ def draw_taps(
     axes.set_title(wrap(applied_title(title, operation), KERNEL_INCHES, TITLE_POINTS))
     places = dilation * np.arange(len(taps))
     draw_samples(axes, places, taps, inches=KERNEL_INCHES * len(taps) / (places[-1] + 1))
-    set_sample_ticks(axes, -0.5, places[-1] + 0.5, KERNEL_INCHES)
+    set_sample_ticks(axes, (-0.5, places[-1] + 0.5), KERNEL_INCHES)
     return []
 
 
@@ -386,10 +280,7 @@ def align_result(
     """
     middle = (geometry.extent[axis] - 1) / 2 - geometry.pads[2 * axis]
     low, high = ((limit - middle) / geometry.stride[axis] for limit in limits)
-    set_sample_ticks(axes, low, high, inches)
-    last = geometry.output_shape[axis] - 1
-    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= last])
-    axes.set_xlim(low, high)
+    set_sample_ticks(axes, (low, high), inches, count=geometry.output_shape[axis])
 
 
 def count_text(samples: Samples) -> str:
@@ -398,8 +289,9 @@ def count_text(samples: Samples) -> str:
     return f"{len(samples)} samples" + f", {nans} NaN left out" * bool(nans)
 
 
-def _widest_geometry(original: NDArray[np.generic], image_filter: Filter, axis: int) -> Geometry:
-    """Return the geometry of a filter's kernel that spans the most samples."""
+def widest_geometry(original: NDArray[np.generic], image_filter: Filter) -> Geometry:
+    """Return the geometry of a filter's kernel that spans the most samples of a signal."""
+    axis = signal_axis(original) or 0
     conv = image_filter.conv
     rules = conv.padding, conv.stride, conv.dilation, conv.operation
     widest = max(image_filter.kernels, key=lambda kernel: kernel.shape[axis])

@@ -14,8 +14,9 @@ from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.plotting.heatmap import kernel_part
 from convcli.plotting.labels import text_width
 from convcli.plotting.page import Part, Plan, Rows, axes_at, beside, blank, flow
+from convcli.plotting.sample_scale import set_sample_ticks
 from convcli.plotting.sheet_tile import SheetTile
-from convcli.plotting.signal_plot import Samples, draw_samples, set_sample_ticks, signal_samples
+from convcli.plotting.signal_plot import Samples, draw_samples, signal_samples
 from convcli.plotting.style import Box, figure_options, theme
 
 # All in inches.
@@ -98,7 +99,7 @@ def _draw(
     axes = axes_at(figure, left, top, box)
     length = box[0] * (tile.step * len(values)) / (across[1] - across[0])
     draw_samples(axes, places, values, inches=length, exact=tile.pixels.reshape(values.shape))
-    set_sample_ticks(axes, *across, box[0])
+    set_sample_ticks(axes, across, box[0])
     extremes = [finite_extremes(other) for other in same]
     low = min(0.0, *(least for least, _ in extremes))
     high = max(0.0, *(greatest for _, greatest in extremes)) or (low == 0.0) * 1.0

@@ -48,7 +48,7 @@ def as_image(pixels):
 
 def result_of(image, kernels, label, extremes, clipped, **more):
     low, high = extremes
-    stats = SimpleNamespace(minimum=low, maximum=high, clipped=clipped, ends=None)
+    stats = SimpleNamespace(minimum=low, maximum=high, clipped=clipped, ends=None, peak=None)
     return Filter(label, kernels, **more), Filtered(image, stats, "")
 
 

@@ -46,8 +46,9 @@ from convcli.plotting.image_panel import (
 )
 from convcli.plotting.labels import bar_number, text_width
 from convcli.plotting.page import Part, Rows, axes_at, compose, fits_line
+from convcli.plotting.sample_scale import set_sample_ticks
 from convcli.plotting.save import NotebookFigure
-from convcli.plotting.signal_plot import draw_samples, set_sample_ticks, signal_samples
+from convcli.plotting.signal_plot import draw_samples, signal_samples
 from convcli.plotting.style import Box, fit_box
 from convcli.plotting.window_marks import WINDOW_COLOR
 from convcli.teaching.chain.arrow_figure import arrow_part
@@ -433,7 +434,7 @@ def _draw_signal(
     """Draw a map of one row or one column as stems or as a line."""
     samples = signal_samples(panel.pixels)
     draw_samples(axes, range(len(samples)), samples, inches=inches[0])
-    set_sample_ticks(axes, -0.5, len(samples) - 0.5, inches[0])
+    set_sample_ticks(axes, (-0.5, len(samples) - 0.5), inches[0])
     if ends is not None:
         low, high = min(ends[0], 0.0), max(ends[1], 0.0)
         axes.set_ylim(low - 0.2 * (high - low), high + 0.2 * (high - low))

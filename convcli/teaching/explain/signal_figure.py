@@ -5,12 +5,12 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.plotting.axes import finalize_layout
 from convcli.plotting.labels import wrap
+from convcli.plotting.sample_scale import set_sample_ticks
 from convcli.plotting.signal_plot import (
     SignalPadding,
     draw_padded_signal,
     draw_samples,
     hatch_samples,
-    set_sample_ticks,
     signal_axis,
 )
 from convcli.plotting.style import TITLE_POINTS, page
@@ -95,7 +95,7 @@ def _draw_row(parts: Sequence[Axes], term: Term, titles: Sequence[str], axis: in
         values = grid_array(grid).reshape(-1, 1)
         numbers = np.arange(len(values))
         draw_samples(axes, numbers, values.astype(np.float64), inches=_PART_WIDTH, exact=values)
-        set_sample_ticks(axes, -0.5, len(values) - 0.5, _PART_WIDTH)
+        set_sample_ticks(axes, (-0.5, len(values) - 0.5), _PART_WIDTH)
         axes.set_title(wrap(title, _PART_WIDTH, TITLE_POINTS))
         ticks = [round(tick) for tick in axes.get_xticks() if 0 <= tick < len(places)]
         axes.set_xticks(ticks, labels=[str(places[tick]) for tick in ticks])
