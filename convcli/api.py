@@ -37,7 +37,7 @@ from convcli.choices import (
     Range,
     ThemeName,
 )
-from convcli.errors import KernelError, UsageError, shown
+from convcli.errors import KernelError, UsageError, shown, type_name
 from convcli.geometry import (
     ConvOptions,
     IntOrPair,
@@ -399,7 +399,7 @@ def get_filter(spec: str, *, x: SampledAt = None) -> KernelSet:
     >>> [kernel.name for kernel in sobel.kernels], sobel.combine
     (['sobel-x', 'sobel-y'], 'magnitude')
     """
-    from convcli.arguments import as_range, type_name
+    from convcli.arguments import as_range
     from convcli.kernels.spec import read_spec
 
     if not isinstance(spec, str):
@@ -663,7 +663,6 @@ def plot(
     """
     from convcli.arguments import (
         check_explain_words,
-        checked_figure_options,
         fill_value,
         optional_number,
         row_padding,
@@ -671,6 +670,7 @@ def plot(
     from convcli.figure_options import FigureOptions
     from convcli.images.given import as_image
     from convcli.kernels.given import as_kernel_set
+    from convcli.plotting.arguments import checked_figure_options
 
     listed: Any = {"panels": panels, "titles": titles}
     options = checked_figure_options(
@@ -772,13 +772,8 @@ def learn_kernel(
     >>> learned.weights.round(6).tolist(), round(learned.bias, 6)
     ([[1.0, 2.0, 1.0]], 5.0)
     """
-    from convcli.arguments import (
-        as_flag,
-        check_word,
-        fill_value,
-        row_padding,
-        row_size,
-    )
+    from convcli.arguments import check_word, fill_value, row_padding, row_size
+    from convcli.core.dtypes import as_flag
     from convcli.images.given import as_images
     from convcli.teaching.learn.descent import Descent
     from convcli.teaching.learn.fit import learn_from

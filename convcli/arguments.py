@@ -10,15 +10,15 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import LAYOUTS, PANELS, THEMES, Panel
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import (
     ImageInfo,
+    as_flag,
     as_numbers,
     check_finite,
     check_image,
@@ -30,7 +30,6 @@ from convcli.core.padding import border_index, pad_array
 from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
 from convcli.errors import GeometryError, ImageError, KernelError, UsageError, short_repr
-from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry, pads_of
 from convcli.images.given import REAL
 from convcli.images.image import depth_of, level_of
@@ -38,8 +37,6 @@ from convcli.signals import SampleRange, SignalSource, is_signal, parse_range
 
 if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
     from convcli.kernels.given import GivenKernels
-
-MOST_DIGITS = 17  # more than float64 has
 
 Array = NDArray[Any]
 # A list that holds only these is a matrix.
@@ -150,15 +147,6 @@ def check_word(value: Any, name: str) -> None:
     """Raise UsageError unless a value is text. Whether it is one of the words is checked later."""
     if not isinstance(value, str):
         raise UsageError(f"{name} must be a word, not {short_repr(value)}")
-
-
-def type_name(value: Any) -> str:
-    """Return the type of a value, for a message.
-
-    >>> type_name(3), type_name(None)
-    ('int', 'None')
-    """
-    return "None" if value is None else type(value).__name__
 
 
 def fill_value(fill: Any, border: Any) -> float:
@@ -372,87 +360,9 @@ def check_explain_words(
         )
 
 
-def checked_figure_options(given: FigureOptions) -> FigureOptions:
-    """Return the options of a figure, whose fields may hold anything, in their own types.
-
-    Raises:
-        UsageError: one is wrong.
-    """
-    from convcli.plotting.style import check_cmap
-
-    words: dict[str, tuple[Any, tuple[str | None, ...]]] = {
-        "theme": (given.theme, THEMES),
-        "layout": (given.layout, (None, *LAYOUTS)),
-    }
-    for name, (word, known) in words.items():
-        if not (word is None or isinstance(word, str)) or word not in known:
-            listed = ", ".join(filter(None, known))
-            raise UsageError(f"{name} must be one of {listed}, not {short_repr(word)}")
-    panels = _texts(given.panels, "panels")
-    if panels is not None and not set(panels) <= set(PANELS):
-        raise UsageError(f"panels must be of {', '.join(PANELS)}, not {short_repr(given.panels)}")
-    check_word(given.title, "title")
-    if given.cmap is not None:
-        check_word(given.cmap, "cmap")
-        check_cmap(given.cmap)
-    ends = None if given.limits is None else _figure_numbers(given.limits, "limits")
-    if ends is not None and not (len(ends) == 2 and ends[0] < ends[1]):
-        raise UsageError(
-            f"limits must be two numbers in rising order, not {short_repr(given.limits)}"
-        )
-    digits = given.digits
-    if digits is not None:
-        [digits, _] = as_pair(digits, "digits", least=0)
-        if digits > MOST_DIGITS:
-            raise UsageError(f"digits must be from 0 to {MOST_DIGITS}, not {digits}")
-    return given._replace(
-        digits=digits,
-        dpi=_figure_size(given.dpi, "dpi", 20, 1200),
-        width=None if given.width is None else _figure_size(given.width, "width", 2, 60),
-        panels=cast("tuple[Panel, ...] | None", panels),
-        titles=_texts(given.titles, "titles"),
-        axes=as_flag(given.axes, "axes"),
-        bars=as_flag(given.bars, "bars"),
-        overlay=as_flag(given.overlay, "overlay"),
-        limits=None if ends is None else (ends[0], ends[1]),
-    )
-
-
-def _figure_size(value: Any, name: str, least: float, most: float) -> float:
-    """Return a number within limits."""
-    [number] = _figure_numbers([value], name)
-    if not least <= number <= most:
-        raise UsageError(f"{name} must be from {least} to {most}, not {short_repr(value)}")
-    return number
-
-
-def _texts(value: Any, name: str) -> tuple[str, ...] | None:
-    """Return a sequence of texts as a tuple, None for None."""
-    if value is None:
-        return None
-    if isinstance(value, list | tuple) and value and all(isinstance(each, str) for each in value):
-        return tuple(value)
-    raise UsageError(f"{name} must be a list of texts, not {short_repr(value)}")
-
-
-def _figure_numbers(value: Any, name: str) -> list[float]:
-    """Return finite numbers as floats."""
-    numbers = as_numbers(value, name)
-    if numbers.ndim != 1 or numbers.dtype.kind not in REAL or not np.isfinite(numbers).all():
-        raise UsageError(f"{name} must be finite numbers, not {short_repr(value)}")
-    return [float(number) for number in numbers.tolist()]
-
-
 def optional_number(value: Any, name: str) -> float | None:
     """Return a number, or None for None."""
     return None if value is None else real_number(value, name, KernelError)
-
-
-def as_flag(value: Any, name: str) -> bool:
-    """Return a truth value, or raise UsageError for anything else."""
-    if not isinstance(value, bool | np.bool):
-        raise UsageError(f"{name} must be True or False, not {type_name(value)}")
-    return bool(value)
 
 
 def flag_of_two_names(value: Any, synonym: Any, names: tuple[str, str], default: bool) -> bool:

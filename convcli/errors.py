@@ -123,6 +123,15 @@ def short_repr(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def type_name(value: object) -> str:
+    """Return the type of a value, for a message.
+
+    >>> type_name(3), type_name(None)
+    ('int', 'None')
+    """
+    return "None" if value is None else type(value).__name__
+
+
 def count_text(count: int, noun: str) -> str:
     """Return a number of things in words.
 

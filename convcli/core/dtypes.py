@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.errors import KernelError, UsageError, short_repr
+from convcli.errors import KernelError, UsageError, short_repr, type_name
 
 Bounds = tuple[int, int]
 Bias = float | tuple[float, ...]  # one number, or one for each filter of a bank
@@ -93,6 +93,13 @@ def real_number(value: object, name: str, error: type[UsageError] = UsageError) 
         raise error(f"{name} exceeds the range of floating-point numbers") from problem
     except ValueError as problem:  # a Decimal that signals
         raise error(f"{name} must be a number, not {short_repr(value)}") from problem
+
+
+def as_flag(value: Any, name: str) -> bool:
+    """Return a truth value, or raise UsageError for anything else."""
+    if not isinstance(value, bool | np.bool):
+        raise UsageError(f"{name} must be True or False, not {type_name(value)}")
+    return bool(value)
 
 
 def with_channels(array: NDArray[Any]) -> NDArray[Any]:
