@@ -75,8 +75,8 @@ def draw_kernel_sheet(
     One kernel has its weights; one bright pixel, filtered by it, by both operations where these
     differ; and its profile, the middle row and column as curves. A large smooth kernel has
     contours, too. Several kernels, or the channels of one, are a table of weights. More than 16, or
-    filters over three channels, are a sheet of at most 512 tiles; three channels are drawn as
-    colors.
+    several filters over three channels, are a sheet of at most 512 tiles; three channels are drawn
+    as colors.
 
     Args:
         kernels: from :func:`convcli.kernels.spec.read_spec`.
@@ -99,7 +99,7 @@ def draw_kernel_sheet(
     if frequency and maps > 1:
         raise UsageError(f"--frequency takes one kernel; {kernels.label} has {maps}")
     with style_context(options):
-        if maps > _MOST_MAPS or members[0].matrix.shape[:-2] in ((3,), (1, 3)):
+        if maps > _MOST_MAPS or _are_color_filters(members):
             rows, facts = _sheet_rows(members)
         elif maps > 1:
             group = kernel_heatmaps(members, most=_MOST_MAPS)
@@ -118,6 +118,11 @@ def draw_kernel_sheet(
             return [[part(scale) for part in row] for row in rows]
 
         return compose(plan, title=_title(kernels), facts=facts)
+
+
+def _are_color_filters(members: Sequence[Kernel]) -> bool:
+    """Return whether these are several filters over three channels; a single one shows weights."""
+    return len(members) > 1 and members[0].matrix.shape[:-2] in ((3,), (1, 3))
 
 
 def _title(kernels: KernelSet) -> str:

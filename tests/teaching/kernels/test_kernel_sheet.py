@@ -237,6 +237,14 @@ def test_filters_over_three_channels_are_color_tiles():
     np.testing.assert_allclose(middle, 0.5 + weights[13, :, 2, 2] / (2 * limit))
 
 
+def test_one_filter_over_three_channels_shows_its_weights(fits_page):
+    kernels, options = one(np.arange(27).reshape(3, 3, 3) - 9), FigureOptions(theme="screen")
+    figure = draw_kernel_sheet(kernels, options=options)
+    fits_page(figure, "screen")
+    assert [axes.get_title() for axes in images(figure)] == ["red", "green", "blue"]
+    assert [cells(axes)[0] for axes in images(figure)] == ["-9", "0", "9"]
+
+
 @pytest.mark.slow
 def test_a_sheet_holds_512_filters_and_counts_the_others():
     bank = KernelSet("b", tuple(Kernel(m, name=f"b-{n}") for n, m in enumerate(random(600, 3, 3))))
