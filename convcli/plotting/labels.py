@@ -14,7 +14,7 @@ from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from convcli.errors import shown
-from convcli.geometry import border_name
+from convcli.geometry import ConvOptions, border_name
 from convcli.kernels.matrix_text import short_name
 
 if TYPE_CHECKING:
@@ -154,7 +154,15 @@ def conv_facts(image_filter: Filter) -> list[str]:
     >>> conv_facts(Filter("sobel-x", read_spec("sobel-x").kernels, conv=conv, range="abs"))
     ['padding 5', 'border wrap', 'stride 2', 'range abs']
     """
-    conv, usual = image_filter.conv, type(image_filter.conv)()
+    facts = option_facts(image_filter.conv)
+    if image_filter.bias is not None:
+        facts.append(f"bias {format_short(image_filter.bias)}")
+    return facts + [f"range {image_filter.range}"] * (image_filter.range != "clip")
+
+
+def option_facts(conv: ConvOptions) -> list[str]:
+    """Return every option of a convolution that is not the default, in words."""
+    usual = ConvOptions()
     facts = ["convolve, kernel flipped"] * (conv.operation != usual.operation)
     if not isinstance(conv.padding, str) or conv.padding != usual.padding:
         facts.append(f"padding {_option_text(conv.padding)}")
@@ -166,9 +174,7 @@ def conv_facts(image_filter: Filter) -> list[str]:
     for name in ("stride", "dilation"):
         if (text := _option_text(getattr(conv, name))) != "1":
             facts.append(f"{name} {text}")
-    if image_filter.bias is not None:
-        facts.append(f"bias {format_short(image_filter.bias)}")
-    return facts + [f"range {image_filter.range}"] * (image_filter.range != "clip")
+    return facts
 
 
 def _option_text(value: object) -> str:

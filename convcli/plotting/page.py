@@ -506,6 +506,7 @@ def plot_part(
     caption: str = "",
     xlabel: str = "",
     ylabel: str = "",
+    legend: Sequence[str] = (),
 ) -> Callable[[float], Part]:
     """Return a function from a scale to a part with curves, or with anything that has two axes.
 
@@ -516,25 +517,52 @@ def plot_part(
         caption: more lines below the title.
         xlabel: below the x axis.
         ylabel: at the left of the y axis.
+        legend: the labels of what `draw` draws, if they are to stand in a legend. It is outside the
+            axes, where it covers no curve: below them or, on a page that is wider than high, at
+            their right.
     """
+    beside = bool(legend) and theme().is_fixed
+    key = 3.6 * theme().text / 72  # inches; the line before an entry, and the space around it
+    entries = [text_width(label, theme().text) * _SLACK + key for label in legend]
 
     def draw_axes(figure: Figure, left: float, top: float, size: Box) -> list[DrawnImage]:
         axes = axes_at(figure, left, top, size)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         draw(axes)
+        if legend:
+            width, height = size
+            place = (1 + _GAP / width, 0.5) if beside else (0.5, -below_axes() / height)
+            axes.legend(
+                loc="center left" if beside else "upper center", bbox_to_anchor=place,
+                ncols=legend_columns(width), frameon=False, handlelength=1.6, columnspacing=1.2,
+                borderpad=0, borderaxespad=0, labelspacing=0.3,
+            )  # fmt: skip
         return []
+
+    def below_axes() -> float:
+        return theme().line * (1 + bool(xlabel)) + 0.1
+
+    def legend_columns(width: float) -> int:
+        room = width + text_width("00000", theme().text)  # as wide as the title's
+        return 1 if beside else max(min(int(room / max(entries)), len(entries)), 1)
 
     def part(scale: float) -> Part:
         look, size = theme(), box(scale)
         labels = text_width("-0.000", look.text) + 0.12
+        right = text_width("00000", look.text) / 2
+        below = below_axes()
+        if beside:
+            right = _GAP + max(entries)
+        elif legend:
+            below += math.ceil(len(entries) / legend_columns(size[0])) * look.line
         return Part(
             partial(draw_axes, size=size),
             size,
             title,
             caption,
             left=labels + look.line * bool(ylabel),
-            right=text_width("00000", look.text) / 2,
-            below=look.line * (1 + bool(xlabel)) + 0.1,
+            right=right,
+            below=below,
         )
 
     return part

@@ -6,8 +6,8 @@ from __future__ import annotations
 from convcli.plotting.axes import WIDE
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
-from convcli.plotting.labels import cell_texts, format_short
-from convcli.plotting.page import Part, Rows, compose, plot_part
+from convcli.plotting.labels import cell_texts, format_short, option_facts
+from convcli.plotting.page import Part, Rows, compose, fits_line, plot_part
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
@@ -22,21 +22,23 @@ from numpy.typing import NDArray
 
 from convcli.core.dtypes import saturate
 from convcli.figure_options import FigureOptions
-from convcli.geometry import size_text
+from convcli.geometry import ConvOptions, border_name, size_text
 from convcli.teaching.learn.estimate import Estimate, Floats, History
 from convcli.teaching.learn.images import PairImages
 from convcli.teaching.learn.text import Truth, shown_weights, verdict_text
+from convcli.teaching.learn.windows import Model
 
 PartOf = Callable[[float], Part]  # a part of a page at a scale
 
 _MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 # In inches:
 _KERNEL, _SMALL_KERNEL, _EPOCH = 2.2, 1.6, 1.3  # longer sides
-_LOSS, _SMALL_LOSS = (4.0, 2.0), (4.0, 1.65)  # width and height of the losses
+_LOSS, _SMALL_LOSS = (4.0, 2.0), (3.4, 1.65)  # width and height of the losses
 _LARGEST = 1.5  # how much larger than that kernels and losses become to fill a page
 _MARGIN = 2.2  # of a page's width that four images do not take
-_NARROW = 10.0  # width of a page where the losses have a row of their own
+_NARROW = 10.0  # width of a page with few and small parts
 _EDGE = 0.6  # of a page's width that kernels on the way do not take
+_LEAST = ["least squares"]  # in the legend
 _NEAR = 1e-3  # the loss of least squares is drawn if it is above this share of the least loss
 _DECIMALS, _EPOCH_DECIMALS = 3, 2  # of weights at most, at the end and on the way
 
@@ -70,13 +72,17 @@ def draw_learned(
         losses = [] if history is None else [_loss_part(history)]
         kernels = _kernel_parts(learned, truth)
         is_wide = learned.weights.shape[-1] >= WIDE * learned.weights.shape[-2]
-        if is_wide or theme().width < _NARROW:
-            rows = [losses, *([part] for part in kernels)] if is_wide else [losses, kernels]
-        else:
+        if is_wide:
+            rows = [losses, *([part] for part in kernels)]
+        elif fits_line([part(1.0) for part in losses + kernels]):
             rows = [losses + kernels]
+        else:
+            rows = [losses, kernels]
         if history is not None and not theme().is_fixed:
             rows += _epoch_rows(learned, history, truth)
-        facts = "\n".join(filter(None, [_facts(learned), verdict_text(learned, truth)]))
+        made_by = [] if images is None else _model_facts(images.model)
+        facts = ", ".join([*_facts(learned), *made_by])
+        facts = "\n".join(filter(None, [facts, verdict_text(learned, truth)]))
 
         def plan(scale: float) -> Rows:
             size = min(max(scale, 1.0), _LARGEST)  # images shrink, what has numbers does not
@@ -93,7 +99,7 @@ def _is_small() -> bool:
     return theme().is_fixed or theme().width < _NARROW
 
 
-def _facts(learned: Estimate) -> str:
+def _facts(learned: Estimate) -> list[str]:
     """Say what the kernel is and how well it fits."""
     channels = len(learned.channels)
     facts = [f"kernel {size_text(learned.weights.shape[-2:])}"]
@@ -101,7 +107,24 @@ def _facts(learned: Estimate) -> str:
         facts.append(f"the first {_MAX_CHANNELS} of {channels} channels")
     if learned.has_bias:
         facts.append(f"bias {format_short(learned.bias, 4)}")
-    return ", ".join([*facts, f"residual {learned.residual:.3g}"])
+    return [*facts, f"residual {learned.residual:.3g}"]
+
+
+def _model_facts(model: Model) -> list[str]:
+    """Return every option of the convolution, and of the fit, that is not the default."""
+    conv = ConvOptions(
+        model.operation,
+        "same" if model.padding is None else model.padding,
+        model.border or "edge",
+        model.fill,
+        model.stride,
+        model.dilation,
+    )
+    facts = option_facts(conv)
+    if model.border is not None and border_name(model.border) == "edge":
+        facts.append("border edge")  # the default of a convolution, but not of learning
+    facts += ["no bias"] * (not model.with_bias)
+    return facts + ["clipped pixels ignored"] * model.ignore_clipped
 
 
 def _image_rows(images: PairImages) -> list[list[PartOf]]:
@@ -230,21 +253,34 @@ def _loss_part(history: History) -> PartOf:
         title="loss: mean squared residual",
         caption="" if theme().is_fixed else "\n".join(facts),
         xlabel="epoch",
+        legend=[*(label for label, _, _ in _curves(history)), *_LEAST * _shows_least(history)],
     )
 
 
-def _draw_loss(axes: Axes, history: History) -> None:
-    """Draw the loss over the epochs, and the loss of least squares if it is near."""
+def _curves(history: History) -> list[tuple[str, Floats, str]]:
+    """Return the label, the losses and the line style of each descent."""
     curves = [(f"momentum {history.momentum:g} (learned)", history.losses, "-")]
     if history.alternative is not None:
         momentum, losses = history.alternative
         curves.append((f"momentum {momentum:g}", losses, "--"))
+    return curves
+
+
+def _shows_least(history: History) -> bool:
+    """Whether the loss of least squares is near enough to be drawn."""
+    shown = [loss for _, losses, _ in _curves(history) for loss in losses.tolist() if loss > 0]
+    return history.least > _NEAR * min(shown, default=0.0)
+
+
+def _draw_loss(axes: Axes, history: History) -> None:
+    """Draw the loss over the epochs, and the loss of least squares if it is near."""
+    curves = _curves(history)
     for label, losses, style in curves:
         axes.plot(losses, style, linewidth=1.6, label=label)
     shown = [loss for _, losses, _ in curves for loss in losses.tolist() if loss > 0]
-    if history.least > _NEAR * min(shown, default=0.0):
+    if _shows_least(history):
         axes.axhline(
-            history.least, color=theme().faint, linewidth=1, linestyle=":", label="least squares"
+            history.least, color=theme().faint, linewidth=1, linestyle=":", label=_LEAST[0]
         )
         shown.append(history.least)
     if shown:
@@ -253,7 +289,6 @@ def _draw_loss(axes: Axes, history: History) -> None:
     last = len(history.losses) - 1
     axes.set_xlim(0, last)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 5, 10]))
-    axes.legend(fontsize=theme().text, loc="best")
 
 
 def _tick_decades(axes: Axes, low: float, high: float) -> None:

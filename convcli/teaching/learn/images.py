@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convcli.core.correlate import feature_map
 from convcli.geometry import ConvOptions
 from convcli.teaching.learn.estimate import Estimate, Floats
-from convcli.teaching.learn.windows import Example, Model, windows_of
+from convcli.teaching.learn.windows import Example, Model, padding_of, windows_of
 
 
 class PairImages(NamedTuple):
@@ -21,6 +21,7 @@ class PairImages(NamedTuple):
         made: the result of every window that was learned from, (H', W') or (H', W', C).
         error: the same, less the values of ``after``.
         before_max, after_max: the pixel value that is white; None for plain numbers.
+        model: how ``after`` was made, with the padding that the sizes tell.
     """
 
     before: NDArray[Any]
@@ -29,6 +30,7 @@ class PairImages(NamedTuple):
     error: Floats
     before_max: int | None
     after_max: int | None
+    model: Model
 
 
 def images_of(learned: Estimate, example: Example, model: Model) -> PairImages:
@@ -50,4 +52,7 @@ def images_of(learned: Estimate, example: Example, model: Model) -> PairImages:
         np.stack(maps, axis=-1) if len(maps) > 1 else maps[0] for maps in (made, errors)
     )
     before_max = None if example.depth is None else 2**example.depth - 1
-    return PairImages(example.before, example.after, result, error, before_max, example.max_value)
+    model = model._replace(padding=padding_of(example, model))
+    return PairImages(
+        example.before, example.after, result, error, before_max, example.max_value, model
+    )

@@ -153,6 +153,19 @@ def windows_of(example: Example, model: Model) -> list[Windows]:
     ]
 
 
+def padding_of(example: Example, model: Model) -> Padding:
+    """Return the padding that the model names or, if it names none, that the sizes tell."""
+    if model.padding is not None:
+        return model.padding
+    before, after = ((image.shape[0], image.shape[1]) for image in example[:2])
+    stride = as_pair(model.stride, "stride", least=1)
+    shapes = {
+        name: each.output_shape
+        for name, each in _geometries(before, model, PADDINGS, stride).items()
+    }
+    return next(name for name in PADDINGS if shapes.get(name) == after)
+
+
 def windows_bytes(example: Example, model: Model) -> int:
     """Bound the bytes that :func:`windows_of` takes, from sizes alone.
 

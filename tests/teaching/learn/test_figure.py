@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from convcli import cross_correlate, learn_kernel
 from convcli.figure_options import FigureOptions
@@ -147,6 +148,55 @@ def test_both_curves_are_drawn_where_another_momentum_ends_lower():
     assert labels == ["momentum 0.9 (learned)", "momentum 0", "least squares"]
 
 
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("curves", [1, 2])
+def test_the_legend_of_the_losses_covers_no_curve(theme, curves, fits_page):
+    learned, _, _ = learned_pair((40, 50))
+    other = Alternative(0.9, learned.history.losses / 2) if curves == 2 else None
+    learned = replace(learned, history=replace(learned.history, alternative=other))
+    figure = draw_learned(learned, options=FigureOptions(theme=theme))
+    loss, canvas = losses_of(figure), FigureCanvasAgg(figure)
+    canvas.draw()
+    legend = loss.get_legend().get_window_extent(canvas.get_renderer())
+    assert not legend.overlaps(loss.get_window_extent(canvas.get_renderer()))
+    assert len(loss.get_legend().get_texts()) == len(loss.lines) >= curves
+
+
+def facts_of(figure):
+    """All texts of the page as one line."""
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
+
+
+def test_the_caption_names_every_option_that_is_not_the_default():
+    _, _, figure = learned_pair((40, 50))
+    for word in ("padding", "border", "stride", "dilation", "flipped", "no bias", "ignored"):
+        assert word not in facts_of(figure)
+    settings = {
+        "operation": "convolve",
+        "padding": (2, 1),
+        "border": "constant",
+        "fill": 9,
+        "stride": 2,
+        "dilation": (1, 2),
+    }
+    _, _, figure = learned_pair((40, 50), **settings)
+    expected = "convolve, kernel flipped, padding 2,1, border constant 9, stride 2, dilation 1,2"
+    assert expected in facts_of(figure)
+
+
+def test_the_caption_names_what_differs_from_the_defaults_of_learning():
+    before = np.random.default_rng(3).integers(0, 256, (40, 50), np.uint8)
+    after = cross_correlate(before, "blur", padding="valid", dtype=np.uint8)
+    for shown, model in (
+        ("padding valid, no bias", Model(with_bias=False)),
+        ("padding valid, border edge", Model(border="replicate")),
+        ("padding valid, clipped pixels ignored", Model(ignore_clipped=True)),
+    ):
+        learned = learn_kernel(before, after)
+        figure = draw_learned(learned, None, images_of(learned, Example(before, after, 255), model))
+        assert shown in facts_of(figure)
+
+
 def test_the_ticks_of_the_loss_are_powers_of_ten_written_alike():
     loss = losses_of(drawn("3x3", least=1e-9, descent=True)[1])
     labels = [text.get_text() for text in loss.get_yticklabels()]
@@ -159,7 +209,9 @@ def learned_pair(shape, theme="screen", truth=True, **options):
     """The figure of a descent between two images, with these images."""
     before = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
     kernel = np.array([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]) / 16
-    after = np.clip(cross_correlate(before, kernel).round(), 0, 255).astype(np.uint8)
+    conv = {n: v for n, v in options.items() if v is not None and n != "operation"}  # symmetric
+    made = cross_correlate(before, kernel, **conv)
+    after = np.clip(made.round(), 0, 255).astype(np.uint8)
     learned = learn_kernel(before, after, descent=True, epochs=20, **options)
     model = Model(**options)
     images = images_of(learned, Example(before, after, 255, 8), model)
