@@ -22,6 +22,7 @@ from convcli.plotting.heatmap import arrangement, kernel_heatmaps, kernel_part
 from convcli.plotting.image_panel import (
     Bar,
     ImagePanel,
+    beyond_note,
     boxed_image,
     common_range,
     number_notes,
@@ -247,7 +248,7 @@ def _choose_colors(
         if key not in colors:
             ends = common_range(sharing[key])
             is_zero = tile.centered and not any(other.pixels.any() for other in sharing[key])
-            bar = value_bar(panel, ends, unit=tile.unit, mapped=tile.mapped)
+            bar = value_bar(panel, ends, unit=tile.unit, mapped=tile.mapped, sharing=sharing[key])
             bar = None if is_zero else bar
             colors[key] = _Colors(ends, bar)
     return [colors[key] for key in keys], [None if isinstance(key, int) else key for key in keys]
@@ -265,7 +266,15 @@ def _image_plans(
         for tile in tiles
     ]
     colors, shared = _choose_colors(tiles, panels, common=common)
-    notes = ["\n".join(number_notes([panel])) for panel in panels]
+    # Compact tiles have no bar from which a value could be read.
+    beyond = [
+        "" if is_compact else beyond_note(panel, scheme.ends)
+        for panel, scheme in zip(panels, colors, strict=True)
+    ]
+    notes = [
+        "\n".join(filter(None, [note, *number_notes([panel])]))
+        for panel, note in zip(panels, beyond, strict=True)
+    ]
     is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
     images = [panel for panel, tile in zip(panels, tiles, strict=True) if tile.pixels is not None]
     grids = images if all(panel.numbered for panel in images) else []

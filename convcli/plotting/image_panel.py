@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,8 +27,9 @@ from convcli.plotting.axes import (
     set_ticks,
     widest_text,
 )
-from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
+from convcli.plotting.labels import bar_number, cell_texts, format_short, percent, text_width
 from convcli.plotting.page import Part, axes_at
+from convcli.plotting.spread import Spread
 from convcli.plotting.style import (
     NAN_COLOR,
     THINNEST,
@@ -44,8 +45,17 @@ from convcli.plotting.window_marks import hatch_padding
 _MAX_NUMBERED_LINE = 32  # cells of a matrix of one row or one column
 _CELL = 6.0  # side of a numbered cell at most, in sizes of the smallest text
 MOST_FOR_NUMBERS = 1.6  # how much longer an image may be so that its numbers fit
+_LARGE = 50 * 50  # values from which on a few may lie beyond the color scale
 _BAR_GAP, _TICK = 0.08, 0.08  # inches: from an image to its bar; a tick with its gap
 _STRIP_FACTOR = 1.4  # how much longer than other images a strip may be
+
+# Ends of a bar in matplotlib's words, by whether there are values below and above it:
+_POINTED: dict[tuple[bool, bool], Literal["neither", "both", "min", "max"]] = {
+    (False, False): "neither",
+    (True, False): "min",
+    (False, True): "max",
+    (True, True): "both",
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,8 @@ def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
     """Return the ends of one color bar for panels with the same white and number of channels.
 
     Images run from 0 to white. Plain numbers run from the least to the greatest; where some of
-    one channel are negative, the range is symmetric about 0. The option ``limits`` replaces both.
+    one channel are negative, the range is symmetric about 0. In large maps it ends before a few
+    values that are far out. The option ``limits`` replaces all this.
     """
     first = panels[0]
     if limits := figure_options().limits:
@@ -113,14 +124,55 @@ def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
         return (-largest, largest) if limits[0] < 0 else limits
     if first.max_value is not None:
         return 0.0, float(first.max_value)
-    extremes = [finite_extremes(row) for panel in panels for row in panel.pixels]
-    low, high = min(least for least, _ in extremes), max(greatest for _, greatest in extremes)
+    if sum(panel.pixels.size for panel in panels) >= _LARGE:
+        spread, *others = (Spread.of(panel.pixels) for panel in panels)
+        spread = spread.with_others(others)
+        low, high = spread.least, spread.greatest
+        if spread.has_outliers:
+            low, high = max(low, -spread.usual), min(high, spread.usual)
+    else:
+        extremes = [finite_extremes(panel.pixels) for panel in panels]
+        low, high = min(least for least, _ in extremes), max(greatest for _, greatest in extremes)
     if (low < 0 or first.centered) and first.pixels.ndim == 2:
         limit = max(-low, high) or 1.0
         return -limit, limit
     if low == high:
         return min(low, 0.0), max(high, 0.0) or 1.0
     return low, high
+
+
+def beyond_note(panel: ImagePanel, ends: tuple[float, float]) -> str:
+    """Return a line on the finite plain numbers that lie beyond the ends of the colors, if any.
+
+    Limits that the user has set need none: the ends of the bar are pointed.
+
+    >>> beyond_note(ImagePanel(np.array([[-9.0, 0, 1, 2]]), None), (-2, 2))
+    '25.0 % of values lie beyond the colors, from -9'
+    """
+    below, above, least, greatest = _count_beyond([panel], ends)
+    if panel.max_value is not None or figure_options().limits or not below + above:
+        return ""
+    places = [f"from {format_short(least)}"] * (below > 0) + [f"to {format_short(greatest)}"] * (
+        above > 0
+    )
+    share = percent((below + above) / panel.pixels.size)
+    return f"{share} of values lie beyond the colors, {' '.join(places)}"
+
+
+def _count_beyond(
+    panels: Sequence[ImagePanel], ends: tuple[float, float]
+) -> tuple[int, int, float, float]:
+    """Return how many finite values lie below and above the ends, and the extremes."""
+    below, above, least, greatest = 0, 0, *ends
+    for panel in panels:
+        pixels: NDArray[Any] = panel.pixels
+        low, high = finite_extremes(pixels)
+        if low < ends[0]:
+            below += int(((pixels < ends[0]) & np.isfinite(pixels)).sum())
+        if high > ends[1]:
+            above += int(((pixels > ends[1]) & np.isfinite(pixels)).sum())
+        least, greatest = min(least, low), max(greatest, high)
+    return below, above, least, greatest
 
 
 def panel_box(panel: ImagePanel, longest: float, scale: float = 1.0) -> Box:
@@ -181,7 +233,7 @@ class Bar(NamedTuple):
     ticks: Sequence[float]
     labels: Sequence[str]
     unit: str
-    extend: Literal["neither", "both", "max"] = "neither"
+    extend: Literal["neither", "both", "min", "max"] = "neither"
 
     def space(self, *, below: bool) -> float:
         """Return the inches from the box of an image to the far edge of the bar's label."""
@@ -250,6 +302,7 @@ def value_bar(
     *,
     unit: str = "value",
     mapped: tuple[float, float] | None = None,
+    sharing: Sequence[ImagePanel] = (),
 ) -> Bar | None:
     """Return the color bar of a panel of one channel; None for colors, which nobody can read off.
 
@@ -259,6 +312,7 @@ def value_bar(
         unit: of plain numbers; pixels are called so.
         mapped: the values that became pixel 0 and white, where these are not the pixels
             themselves; the labels give both.
+        sharing: all panels with this bar; ends beyond which there are more values are pointed.
     """
     if panel.pixels.ndim == 3:
         return None
@@ -279,7 +333,11 @@ def value_bar(
             for tick, value in zip(ticks, values, strict=True)
         ]
         unit = "pixel = value"
-    return Bar(colors, ticks, labels, unit)
+    extend: Literal["neither", "both", "min", "max"] = "neither"
+    if panel.max_value is None:
+        below, above, *_ = _count_beyond(sharing or [panel], ends)
+        extend = _POINTED[below > 0, above > 0]
+    return Bar(colors, ticks, labels, unit, extend)
 
 
 def image_part(
@@ -310,7 +368,8 @@ def image_part(
             numbered as without it.
     """
     low_high = common_range([panel]) if ends is None else ends
-    notes = "\n".join(filter(None, [caption, *number_notes([panel])]))
+    lines = [caption, beyond_note(panel, low_high), *number_notes([panel])]
+    notes = "\n".join(filter(None, lines))
 
     def part(scale: float) -> Part:
         box = panel_box(panel, longest, scale)

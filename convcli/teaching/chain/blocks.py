@@ -18,35 +18,18 @@ from convcli.layers.activations import LeakyRelu
 from convcli.layers.base import Layer
 from convcli.layers.conv import Conv
 from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
-from convcli.plotting.axes import MAX_TICKED, finite_extremes
+from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.image_panel import ImagePanel
 from convcli.plotting.labels import cell_texts, format_short, percent
 from convcli.plotting.signal_plot import signal_axis
+from convcli.plotting.spread import Spread
 from convcli.plotting.style import figure_options, theme
 
 MAX_MAPS = 64  # of a block
 
 _FLAT = 1e-4  # a relative range of values below this is drawn as one gray
-_PERCENTILE, _OUTLIER = 99.5, 1.5  # the scale ends at the percentile if the maximum is 1.5 x that
-_SAMPLES = 1 << 20  # values that the percentile is estimated from
 _LONGEST = 4.0  # inches; side of a block at most, on a page that it does not have to fill
 _COLORS = ("red", "green", "blue")
-
-
-class Spread(NamedTuple):
-    """The least and the greatest value, and the magnitude that few values exceed."""
-
-    least: float
-    greatest: float
-    usual: float
-
-    @classmethod
-    def of(cls, maps: NDArray[Any]) -> Spread:
-        """Measure maps; NaN and infinity do not count."""
-        sample = maps.reshape(-1)[:: -(-maps.size // _SAMPLES)]
-        magnitudes = np.abs(sample[np.isfinite(sample)].astype(np.float64))
-        usual = float(np.percentile(magnitudes, _PERCENTILE)) if magnitudes.size else 0.0
-        return cls(*finite_extremes(maps), usual)
 
 
 class Scale(NamedTuple):
@@ -62,15 +45,13 @@ class Scale(NamedTuple):
 
         It ends before a few values far out.
         """
-        least = min(spread.least for spread in spreads)
-        greatest = max(spread.greatest for spread in spreads)
-        usual = max(spread.usual for spread in spreads)
-        largest = max(-least, greatest)
-        has_outliers = 0 < usual * _OUTLIER < largest
+        first, *others = spreads
+        spread = first.with_others(others)
+        least, greatest, usual = spread
         if least < 0:
-            end = usual if has_outliers else largest
-            return cls(-end, end, "both" if has_outliers else "neither")
-        if has_outliers and usual > least:
+            end = usual if spread.has_outliers else spread.largest
+            return cls(-end, end, "both" if spread.has_outliers else "neither")
+        if spread.has_outliers and usual > least:
             return cls(least, usual, "max")
         return cls(least if greatest - least > _FLAT * greatest else 0.0, greatest or 1.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.plotting.spread import Spread
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
@@ -55,7 +56,6 @@ from convcli.teaching.chain.arrow_figure import arrow_part
 from convcli.teaching.chain.blocks import (
     Block,
     Scale,
-    Spread,
     first_block,
     group_texts,
     next_block,

@@ -11,9 +11,10 @@ from convcli.figure_options import FigureOptions
 from convcli.images.image import ImageData, depth_of
 from convcli.layers.network import run_network
 from convcli.plotting.save import save_figure
+from convcli.plotting.spread import Spread
 from convcli.plotting.style import THEMES, style_context
 from convcli.plotting.window_marks import WINDOW_COLOR
-from convcli.teaching.chain.blocks import Scale, Spread, first_block
+from convcli.teaching.chain.blocks import Scale, first_block
 from convcli.teaching.chain.figure import ChainPlot
 from convcli.teaching.chain.grammar import build_layers, split_chain
 from convcli.teaching.chain.maps import error_scale, plan_chain
