@@ -51,17 +51,17 @@ from convcli.geometry import (
 
 if TYPE_CHECKING:
     from numpy import integer
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from convcli.core.plan_summary import PlanSummary
     from convcli.images.given import Image
+    from convcli.kernels.given import KernelLike
     from convcli.kernels.kernel import Kernel
     from convcli.kernels.spec import KernelSet
     from convcli.plotting.save import NotebookFigure
     from convcli.teaching.explain.explanation import Explanation
     from convcli.teaching.learn.result import LearnResult
 
-    KernelLike = ArrayLike | Kernel | KernelSet | str | Sequence[Kernel | str]
     PaddingLike = SupportsIndex | PaddingRule | Ints
     Number = float | SupportsFloat
     SampledAt = Sequence[float] | str | None
@@ -605,7 +605,7 @@ def plot(
     combine: Combine | None = None,
     range: Range = "clip",  # noqa: A002 - its name everywhere
     theme: ThemeName = "screen",
-    title: str = "",
+    title: str | None = None,
     panels: Sequence[Panel] | None = None,
     titles: Sequence[str] | None = None,
     layout: Layout | None = None,
@@ -634,7 +634,7 @@ def plot(
             own.
         range: how values become pixels; as for :func:`explain`.
         theme: ``screen``, ``slide`` (16:9, large text), ``paper`` (prints in gray) or ``dark``.
-        title: a heading.
+        title: a heading; None for the figure's own, "" for none.
         panels: what is drawn, of ``input``, ``padded``, ``kernel`` and ``result``.
         titles: one for each panel.
         layout: ``row``, ``column`` or ``grid``.

@@ -18,6 +18,7 @@ from scipy import ndimage
 
 import convcli
 from convcli import (
+    Chain,
     ConvcliError,
     GeometryError,
     Kernel,
@@ -614,6 +615,11 @@ HOSTILE = [
 CONV = {
     "padding": "same", "border": "constant", "fill": 0, "stride": 1, "dilation": 1,
 }  # fmt: skip
+LOOK = {
+    "theme": "dark", "title": "t", "cmap": "gray", "digits": 2, "dpi": 20, "width": None,
+}  # fmt: skip
+EXPLAINED = explain(GRAY[:3, :3], [[1]], (0, 0))
+LEARNED = learn_kernel(GRAY[:5, :5], GRAY[:5, :5], 1)
 SUMS = {"divisor": None, "bias": None, "dtype": None, "method": "auto", "threads": 1}
 FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "cross_correlate": (cross_correlate, {"image": GRAY, "kernel": [[1, 2]], **CONV, **SUMS}),
@@ -665,6 +671,15 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
             "bars": True, "limits": None, "cmap": "gray", "digits": 2, "dpi": 20, "width": None,
         },
     ),
+    "plot of an explanation": (EXPLAINED.plot, LOOK),
+    "plot of a chain": (
+        Chain("relu").plot,
+        {
+            "image": GRAY[:3, :3], **LOOK, "scale": "own", "panels": ["result"], "titles": None,
+            "layout": "row", "axes": True, "bars": True, "limits": None,
+        },
+    ),
+    "plot of a learned kernel": (LEARNED.plot, LOOK | {"truth": None}),
     "explain a signal": (explain, {"image": [1, 2, 3], "kernel": [1, 2], "at": 1}),
     "learn_kernel": (
         learn_kernel,
@@ -699,7 +714,10 @@ def suppress_and_keep(messages):
         messages.append(str(error))
 
 
-SLOWER = {"plot", "convolve", "signals", "bank", "explain", "learn_kernel", "plan"}
+SLOWER = {
+    *(name for name in FUNCTIONS if name.startswith("plot")),
+    *("convolve", "signals", "bank", "explain", "learn_kernel", "plan"),
+}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -42,10 +43,11 @@ from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
     from convcli.images.image import ImageData
-    from convcli.teaching.learn.pairs import Examples
+    from convcli.plotting.save import NotebookFigure
+    from convcli.teaching.learn.pairs import FilePair
     from convcli.teaching.learn.result import LearnResult
     from convcli.teaching.learn.text import Truth
-    from convcli.teaching.learn.windows import Example, Model
+    from convcli.teaching.learn.windows import Example
 
 _ROUNDING = 0.35  # pixel values: rounding alone leaves a residual of 0.29
 
@@ -208,7 +210,7 @@ def learn(
     if plot is not None:
         options = figure._replace(digits=digits)
         write_figure(
-            _draw(learned, compared, examples, fit, options), plot, overwrite=overwrite, quiet=True
+            _draw(learned, compared, pairs, options), plot, overwrite=overwrite, quiet=True
         )
     _warn_clipped(learned)
     data = {"pairs": [pair._asdict() for pair in pairs]}
@@ -253,19 +255,18 @@ def _write_kernel(learned: LearnResult, output: str, *, overwrite: bool) -> None
 def _draw(
     learned: LearnResult,
     truth: Truth | None,
-    examples: Examples,
-    model: Model,
+    pairs: Sequence[FilePair],
     options: FigureOptions,
-) -> Any:
+) -> NotebookFigure:
     """Return the figure, with the images of the first pair."""
     from convcli.batch.outputs import base_name
     from convcli.teaching.learn.figure import draw_learned
     from convcli.teaching.learn.images import images_of
 
-    images = images_of(learned, next(iter(examples)), model)
-    title = " → ".join(map(base_name, examples.pairs[0]))
-    if examples.pairs[1:]:
-        title += f", the first of {len(examples.pairs)} pairs"
+    title = " → ".join(map(base_name, pairs[0]))
+    if pairs[1:]:
+        title += f", the first of {len(pairs)} pairs"
+    images = images_of(learned, *learned.source)
     return draw_learned(learned, truth, images, title=title, options=options)
 
 

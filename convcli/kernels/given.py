@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from convcli.choices import COMBINATIONS
 from convcli.core.correlate import KernelNumbers
@@ -16,6 +16,8 @@ from convcli.core.dtypes import as_numbers
 from convcli.errors import KernelError, UsageError, short_repr
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
+
+KernelLike = ArrayLike | Kernel | KernelSet | str | Sequence[Kernel | str]
 
 COMBINED = tuple(rule for rule in COMBINATIONS if rule != "direction")  # which gives colors
 

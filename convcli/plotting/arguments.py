@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -23,14 +24,9 @@ def checked_figure_options(given: FigureOptions) -> FigureOptions:
     Raises:
         UsageError: one is wrong.
     """
-    words: dict[str, tuple[Any, tuple[str | None, ...]]] = {
-        "theme": (given.theme, THEMES),
-        "layout": (given.layout, (None, *LAYOUTS)),
-    }
-    for name, (word, known) in words.items():
-        if not (word is None or isinstance(word, str)) or word not in known:
-            listed = ", ".join(filter(None, known))
-            raise UsageError(f"{name} must be one of {listed}, not {short_repr(word)}")
+    check_choice(given.theme, THEMES, "theme")
+    if given.layout is not None:
+        check_choice(given.layout, LAYOUTS, "layout")
     panels = _texts(given.panels, "panels")
     if panels is not None and not set(panels) <= set(PANELS):
         raise UsageError(f"panels must be of {', '.join(PANELS)}, not {short_repr(given.panels)}")
@@ -60,6 +56,12 @@ def checked_figure_options(given: FigureOptions) -> FigureOptions:
         overlay=as_flag(given.overlay, "overlay"),
         limits=None if ends is None else (ends[0], ends[1]),
     )
+
+
+def check_choice(word: Any, known: Sequence[str], name: str) -> None:
+    """Raise UsageError unless a value is one of the known words."""
+    if not isinstance(word, str) or word not in known:
+        raise UsageError(f"{name} must be one of {', '.join(known)}, not {short_repr(word)}")
 
 
 def _figure_size(value: Any, name: str, least: float, most: float) -> float:

@@ -198,7 +198,14 @@ def unsigned_colormap() -> Colormap:
     return colormaps[theme().unsigned].with_extremes(bad=NAN_COLOR)
 
 
-def page(width: float, height: float, title: str = "", *, footer: Sequence[str] = ()) -> Figure:
+def page(
+    width: float,
+    height: float,
+    title: str = "",
+    *,
+    footer: Sequence[str] = (),
+    figure: Figure | None = None,
+) -> Figure:
     """Return an empty figure with a title above its axes and lines of text below them.
 
     Args:
@@ -206,6 +213,7 @@ def page(width: float, height: float, title: str = "", *, footer: Sequence[str] 
         height: in inches, of everything between title and footer.
         title: wrapped to the width; the figure becomes higher by its lines.
         footer: monospaced lines, which must fit the width.
+        figure: an empty one of another class to use.
     """
     heading = wrap(title, width - TITLE_MARGIN, HEADING_POINTS)
     if heading:
@@ -213,7 +221,9 @@ def page(width: float, height: float, title: str = "", *, footer: Sequence[str] 
     if footer:
         height += FOOTER_LINE * (1 + len(footer))
     engine = ConstrainedLayoutEngine(h_pad=PAGE_PAD, w_pad=PAGE_PAD)
-    figure = Figure(figsize=(width, height), layout=engine)
+    figure = figure or Figure()
+    figure.set_size_inches(width, height)
+    figure.set_layout_engine(engine)
     if heading:
         figure.suptitle(heading)
     if footer:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -74,6 +75,8 @@ def refused() -> None:
     explain(IMAGE, "blur", (0, 0), range="wide")  # type: ignore[arg-type]
     output_size("5", 3)  # type: ignore[arg-type]
     Chain(3)  # type: ignore[arg-type]
+    explained()[0].plot(panels=["result"])  # type: ignore[call-arg]
+    explained()[0].plot(theme="light")  # type: ignore[arg-type]
 
 
 def explained() -> list[Explanation]:
@@ -106,6 +109,16 @@ def learned() -> LearnResult:
     return learn_kernel(images, results, (1, 3), bias=False)
 
 
+def drawn() -> list[Figure]:
+    """Results draw themselves."""
+    return [
+        convcli.plot(IMAGE, "sobel-x", panels=["result"], theme="slide"),
+        explain(IMAGE, "blur", (0, 0)).plot(theme="paper", digits=2),
+        Chain("relu").plot(IMAGE, scale="own", limits=(0, 9), titles=["a", "b"]),
+        learned().plot(get_kernel("1 2 1"), title=""),
+    ]
+
+
 def main(folder: Path) -> None:
     """Use every public function."""
     assert_type(output_size(5, 3), int)
@@ -125,6 +138,8 @@ def main(folder: Path) -> None:
     assert_type(receptive_field(np.array([[7, 2, 3]])), ReceptiveField)
     assert [len(explanation.outputs) for explanation in explained()] == [1, 1, 1]
     assert chained().layers[-1].output_shape == (3, 4)
+    assert_type(convcli.plot("blur").save(folder / "blur.svg"), None)
+    assert min(figure.get_figwidth() for figure in drawn()) > 2
     assert np.allclose(learned().weights, [[1, 2, 1]])
     try:
         get_kernel(str(folder / "missing.txt"))

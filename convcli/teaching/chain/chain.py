@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.choices import SCALES, Layout, Panel, Scale, ThemeName
 from convcli.core.dtypes import DOUBLE, as_numbers, check_image, with_channels
 from convcli.errors import ConvcliError, UsageError, short_repr
+from convcli.figure_options import FigureOptions
 from convcli.geometry import IntOrPair, Ints
 from convcli.images.given import as_image
 from convcli.images.image import ImageData, depth_of
 from convcli.layers.base import Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
 from convcli.teaching.chain.grammar import build_layers, parse_layer_texts, split_chain
-from convcli.teaching.chain.maps import plan_chain, squeeze_maps
+from convcli.teaching.chain.maps import error_scale, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
 from convcli.teaching.explain.chain_arithmetic import explain_chain
 from convcli.teaching.explain.chain_explanation import ChainExplanation
 
 if TYPE_CHECKING:
     from convcli.images.given import Image
+    from convcli.plotting.save import NotebookFigure
 
 
 class Chain:
@@ -168,6 +171,77 @@ class Chain:
         if pixels.ndim == 1 and isinstance(at, SupportsIndex):
             place = 0, at
         return explain_chain(ImageData(maps, depth_of(pixels.dtype)), stages, place, map)
+
+    def plot(
+        self,
+        image: Image,
+        *,
+        scale: Scale = "common",
+        theme: ThemeName = "screen",
+        title: str | None = None,
+        panels: Sequence[Panel] | None = None,
+        titles: Sequence[str] | None = None,
+        layout: Layout | None = None,
+        axes: bool = True,
+        bars: bool = True,
+        limits: tuple[float, float] | None = None,
+        cmap: str | None = None,
+        digits: int | None = None,
+        dpi: float = 150,
+        width: float | None = None,
+    ) -> NotebookFigure:
+        """Draw an image and the maps of each layer, as ``convcli chain --plot`` does.
+
+        Args:
+            image: as for calling the chain.
+            scale: ``common``, one color scale for layers that keep units, or ``own``, one a map.
+            panels: what is drawn, of ``input``, ``kernel`` and ``result``.
+            titles: one for the image and one for each layer.
+            layout: ``row`` or ``column``.
+            theme, title, axes, bars, limits, cmap, digits, dpi, width: as for
+                :func:`convcli.plot`.
+
+        Returns:
+            A figure that a notebook shows by itself, and whose ``save(path)`` writes it.
+
+        Raises:
+            UsageError: an argument is wrong, or as for calling the chain.
+
+        >>> figure = Chain("conv -k outline relu").plot([[1, 2], [3, 4]], theme="dark")
+        >>> [text.get_text() for text in figure.texts if "relu" in text.get_text()]
+        ['2  relu']
+        """
+        from convcli.plotting.arguments import check_choice, checked_figure_options
+        from convcli.teaching.chain.figure import ChainPlot
+
+        listed: Any = {"panels": panels, "titles": titles}
+        options = checked_figure_options(
+            FigureOptions(
+                theme=theme,
+                title=title,
+                cmap=cmap,
+                digits=digits,
+                dpi=dpi,
+                width=width,
+                layout=layout,
+                axes=axes,
+                bars=bars,
+                limits=limits,
+                **listed,
+            )
+        )
+        check_choice(scale, SCALES, "scale")
+        pixels = as_image(image)
+        stages, maps = self._plan(pixels), _input_maps(pixels)
+        given = ImageData(maps, depth_of(pixels.dtype))
+        plot = ChainPlot(given, stages, texts=self.layers, scale=scale, options=options)
+        error = 0.0
+        for stage, after in zip(stages, run_network(stages, maps), strict=True):
+            if after.dtype.kind == "f":
+                error = error_scale(stage.layer, maps, after, error)
+            plot.add(stage, after, error)
+            maps = after
+        return plot.draw()
 
     def __len__(self) -> int:
         return len(self.layers)

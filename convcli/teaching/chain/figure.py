@@ -161,17 +161,17 @@ class ChainPlot:
 def check_options(options: FigureOptions, layers: int) -> None:
     """Raise UsageError if options have no meaning in the figure of this many layers."""
     if options.layout == "grid":
-        raise UsageError("--layout grid: the layers of a chain follow each other; row or column")
+        raise UsageError("layout grid: the layers of a chain follow each other; row or column")
     for panel in options.panels or ():
         if panel not in ("input", "kernel", "result"):
             raise UsageError(
-                f"--panels: a chain has no panel {panel}; choose from input, kernel, result"
+                f"panels: a chain has no panel {panel}; choose from input, kernel, result"
             )
     if options.panels is not None and "result" not in options.panels:
-        raise UsageError("--panels: name result, the layers' maps, or there is nothing to draw")
+        raise UsageError("panels: name result, the layers' maps, or there is nothing to draw")
     if options.titles is not None and len(options.titles) != layers + 1:
         raise UsageError(
-            f"--titles needs {layers + 1}: one for the input and each layer; "
+            f"titles needs {layers + 1}: one for the input and each layer; "
             f"{len(options.titles)} are given"
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
@@ -38,7 +39,14 @@ from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
 from convcli.signals import OutputAxes, SampleAxis
 from convcli.teaching.decimals import Number, exact_product, exact_sum, to_number, to_python
-from convcli.teaching.explain.computation import FeatureMap, Grid, OutputValue, Response, Sum
+from convcli.teaching.explain.computation import (
+    ExplainedImage,
+    FeatureMap,
+    Grid,
+    OutputValue,
+    Response,
+    Sum,
+)
 from convcli.teaching.explain.explanation import Explanation
 
 MAX_PRODUCTS = 1_000_000
@@ -195,6 +203,9 @@ def explain_probed(
         dtype=kind.name,
         x=axes.positions and axes.positions.at(max(at)),
         lag=axes.lags and axes.lags.at(max(at)),
+        source=ExplainedImage(
+            image.pixels, partial(explained_map, image, image_filter, activation)
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -147,3 +148,15 @@ class FeatureMap(NamedTuple):
     pixels: NDArray[Any]
     max_value: int | None
     ends: tuple[Number, Number] | None = None
+
+
+class ExplainedImage(NamedTuple):
+    """What a figure shows around an explained value.
+
+    Attributes:
+        pixels: the input, (H, W) or (H, W, C).
+        feature_map: computes the map of the value.
+    """
+
+    pixels: NDArray[Any]
+    feature_map: Callable[[], FeatureMap]

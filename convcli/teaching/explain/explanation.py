@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from convcli.teaching.explain.computation import Computation
+from convcli.choices import ThemeName
+from convcli.figure_options import FigureOptions
+from convcli.teaching.explain.computation import Computation, ExplainedImage
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.text import explanation_html, explanation_text
+
+if TYPE_CHECKING:
+    from convcli.plotting.save import NotebookFigure
 
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Computation):
     """How one value of a feature map is computed, with every number.
 
-    The attributes are those of :class:`~convcli.teaching.explain.computation.Computation`.
+    The attributes are those of :class:`~convcli.teaching.explain.computation.Computation`, and
+    ``source``: the image and its feature map, which :meth:`plot` draws.
 
     >>> from convcli import explain
     >>> explain([[3, 4]], [[1, 2]], (0, 1), border="zero")
     Explanation(kernel='1 2', at=(0, 1), pixels=(4,))
     """
+
+    source: ExplainedImage = field(kw_only=True, compare=False)
 
     def __repr__(self) -> str:
         pixels = tuple(output.pixel for output in as_shown(self).outputs)
@@ -51,3 +60,35 @@ class Explanation(Computation):
         pixel     4
         """
         return explanation_text(self, digits=digits)
+
+    def plot(
+        self,
+        *,
+        theme: ThemeName = "screen",
+        title: str | None = None,
+        cmap: str | None = None,
+        digits: int | None = None,
+        dpi: float = 150,
+        width: float | None = None,
+    ) -> NotebookFigure:
+        """Draw the computation and where it lies in the image, as ``convcli explain -o`` does.
+
+        Args:
+            theme, title, cmap, digits, dpi, width: as for :func:`convcli.plot`.
+
+        Returns:
+            A figure that a notebook shows by itself, and whose ``save(path)`` writes it.
+
+        Raises:
+            UsageError: an argument is wrong.
+
+        >>> from convcli import explain
+        >>> figure = explain([[1, 2], [3, 4]], [[1, -1]], (0, 0)).plot(theme="slide")
+        >>> figure.get_suptitle()
+        '1 -1: the value at row 0, column 0'
+        """
+        from convcli.plotting.arguments import checked_figure_options
+        from convcli.teaching.explain.figure import draw_explanation
+
+        options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
+        return draw_explanation(self, self.source.pixels, self.source.feature_map(), options)

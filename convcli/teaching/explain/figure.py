@@ -24,9 +24,9 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, conv_geometry, size_text
 from convcli.plotting.axes import DrawnImage
 from convcli.plotting.labels import text_width
+from convcli.plotting.save import NotebookFigure
 from convcli.teaching.decimals import format_number
-from convcli.teaching.explain.computation import FeatureMap
-from convcli.teaching.explain.explanation import Explanation
+from convcli.teaching.explain.computation import Computation, FeatureMap
 from convcli.teaching.explain.grid_figure import (
     GridPicture,
     Places,
@@ -56,11 +56,11 @@ _AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so ma
 
 
 def draw_explanation(
-    explanation: Explanation,
+    explanation: Computation,
     pixels: NDArray[np.generic] | None = None,
     feature_map: FeatureMap | None = None,
     options: FigureOptions | None = None,
-) -> Figure:
+) -> NotebookFigure:
     """Draw where the window lies, window, kernel, products, the sum, and the pixel in the map.
 
     The window is outlined in the input and magnified where it is small on the page. Padding is
@@ -95,8 +95,8 @@ def draw_explanation(
 
 
 def _draw(
-    explanation: Explanation, pixels: NDArray[np.generic] | None, feature_map: FeatureMap | None
-) -> Figure:
+    explanation: Computation, pixels: NDArray[np.generic] | None, feature_map: FeatureMap | None
+) -> NotebookFigure:
     terms = list(terms_of(explanation))
     drawn = terms[:_MAX_SUMS]
     before: list[PartOf] = []
@@ -132,7 +132,7 @@ def _draw(
     return compose(plan, title=title, facts=", ".join(facts), footer=footer)
 
 
-def _facts(explanation: Explanation, scales: Scales, sums: int) -> list[str]:
+def _facts(explanation: Computation, scales: Scales, sums: int) -> list[str]:
     """Return the options that are not the default, and what the colors of several grids mean."""
     facts = [*_conv_facts(explanation)]
     if bias := explanation.outputs[0].responses[0].bias:
@@ -150,7 +150,7 @@ def _facts(explanation: Explanation, scales: Scales, sums: int) -> list[str]:
     return facts
 
 
-def _conv_facts(explanation: Explanation) -> Iterator[str]:
+def _conv_facts(explanation: Computation) -> Iterator[str]:
     """Yield the options of the convolution that are not the default."""
     response = explanation.outputs[0].responses[0]
     shape = len(response.rows), len(response.columns)
@@ -171,7 +171,7 @@ def _conv_facts(explanation: Explanation) -> Iterator[str]:
             yield f"{name} {rows}" if rows == columns else f"{name} {rows},{columns}"
 
 
-def _footer(explanation: Explanation) -> tuple[list[str], str]:
+def _footer(explanation: Computation) -> tuple[list[str], str]:
     """Return the lines below the parts, and what is left out of them."""
     most = _SLIDE_LINES if theme().is_fixed else _FOOTER_LINES
     for with_terms in (True, False):
@@ -189,7 +189,7 @@ def _footer(explanation: Explanation) -> tuple[list[str], str]:
     return lines, ""
 
 
-def _step_lines(explanation: Explanation, *, with_terms: bool) -> list[str]:
+def _step_lines(explanation: Computation, *, with_terms: bool) -> list[str]:
     """Return the lines from the products to the pixels; ``with_terms`` writes each product out."""
     lines: list[str] = []
     for output in explanation.outputs:
@@ -212,7 +212,7 @@ def _step_lines(explanation: Explanation, *, with_terms: bool) -> list[str]:
 
 
 def _sum_parts(
-    explanation: Explanation, terms: Sequence[Term], scales: Scales
+    explanation: Computation, terms: Sequence[Term], scales: Scales
 ) -> tuple[list[PartOf], list[list[PartOf]]]:
     """Return the window that all kernels share, if they do, and lines of what else is summed."""
     windows: dict[tuple[Any, ...], list[Term]] = {}
@@ -253,7 +253,7 @@ def _sum_parts(
     return shared, [*lines, triples] if triples else lines
 
 
-def _pictures(explanation: Explanation, term: Term) -> tuple[GridPicture, GridPicture, str, str]:
+def _pictures(explanation: Computation, term: Term) -> tuple[GridPicture, GridPicture, str, str]:
     """Return kernel and products of a sum, the kernel's name, and the sum in words."""
     flipped = ", flipped" * (explanation.operation == "convolve")
     kernel = GridPicture("kernel", "kernel", term.part.weights)
@@ -263,7 +263,7 @@ def _pictures(explanation: Explanation, term: Term) -> tuple[GridPicture, GridPi
 
 
 def _place_parts(
-    explanation: Explanation, pixels: NDArray[np.generic], terms: Sequence[Term]
+    explanation: Computation, pixels: NDArray[np.generic], terms: Sequence[Term]
 ) -> list[PartOf]:
     """Return the input with the window in it and, if that is small, what surrounds it."""
     shown, note = pixels, ""
@@ -300,7 +300,7 @@ def _place_parts(
 Corners = tuple[int, int, int, int]  # left, top, and one beyond right and bottom
 
 
-def _corners(explanation: Explanation, terms: Sequence[Term]) -> Corners:
+def _corners(explanation: Computation, terms: Sequence[Term]) -> Corners:
     """Return the corners of the box around all windows."""
     responses = [term.response for term in terms]
     return (
@@ -311,7 +311,7 @@ def _corners(explanation: Explanation, terms: Sequence[Term]) -> Corners:
     )
 
 
-def _taps(explanation: Explanation, terms: Sequence[Term]) -> list[tuple[int, int]]:
+def _taps(explanation: Computation, terms: Sequence[Term]) -> list[tuple[int, int]]:
     """Return the rows and columns that are weighed, if dilation leaves gaps between them."""
     if explanation.dilation == (1, 1):
         return []
@@ -328,7 +328,7 @@ def _around(corners: Corners) -> Corners:
 
 
 def _crop(
-    explanation: Explanation, pixels: NDArray[np.generic], corners: Corners
+    explanation: Computation, pixels: NDArray[np.generic], corners: Corners
 ) -> tuple[ImagePanel, Pads | None]:
     """Return a part of the padded image, and which of its sides are padding, if any is."""
     left, top, right, bottom = corners
@@ -402,7 +402,7 @@ def _image_side(count: int) -> float:
     return min(max(room / across, _LEAST_IMAGE), _MOST_IMAGE)
 
 
-def _output_part(explanation: Explanation, feature_map: FeatureMap, longest: float) -> PartOf:
+def _output_part(explanation: Computation, feature_map: FeatureMap, longest: float) -> PartOf:
     """Return the feature map with the explained value outlined."""
     pixels, note = feature_map.pixels, ""
     if pixels.shape[2:] not in ((), (1,), (3,)):

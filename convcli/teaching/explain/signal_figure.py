@@ -6,6 +6,7 @@ from __future__ import annotations
 from convcli.plotting.axes import finalize_layout
 from convcli.plotting.labels import wrap
 from convcli.plotting.sample_scale import set_sample_ticks
+from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
     SignalPadding,
     draw_padded_signal,
@@ -21,7 +22,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convcli.teaching.explain.computation import Computation, Response
@@ -47,10 +47,11 @@ def draw_explained_signal(
     axis: int,
     terms: Sequence[Term],
     footer: Sequence[str],
-) -> Figure:
+) -> NotebookFigure:
     """Draw the signal with the window on it; below, for each sum, window, kernel and products."""
     height = (1 + len(terms)) * (_SIGNAL_HEIGHT + _FRAME)
-    figure = page(_SIGNAL_WIDTH, height, _title(explanation), footer=footer)
+    figure = NotebookFigure()
+    page(_SIGNAL_WIDTH, height, _title(explanation), footer=footer, figure=figure)
     grid = figure.add_gridspec(1 + len(terms), 3)
     signal = figure.add_subplot(grid[0, :])
     windows = list(dict.fromkeys(_places(term.response, axis) for term in terms))

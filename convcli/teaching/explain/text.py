@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import chain, groupby, pairwise, product
 from typing import Any
 
@@ -106,7 +106,11 @@ def _parts(
 
 def explanation_data(explanation: Computation, digits: int | None = None) -> dict[str, Any]:
     """Return an explanation as dictionaries and lists; NaN and infinity become None."""
-    data: dict[str, Any] = without_nan(asdict(as_shown(explanation, digits)))
+    shown = as_shown(explanation, digits)
+    numbers = Computation(
+        **{field.name: getattr(shown, field.name) for field in fields(Computation)}
+    )
+    data: dict[str, Any] = without_nan(asdict(numbers))
     data = {_JSON_NAMES.get(key, key): value for key, value in data.items()}
     if explanation.x is None:  # not about a signal with positions
         del data["x"]

@@ -8,6 +8,7 @@ from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetr
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
 from convcli.plotting.labels import cell_texts, format_short, option_facts
 from convcli.plotting.page import Part, Rows, compose, fits_line, plot_part
+from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
@@ -16,7 +17,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -50,7 +50,7 @@ def draw_learned(
     *,
     title: str = "",
     options: FigureOptions | None = None,
-) -> Figure:
+) -> NotebookFigure:
     """Draw the images, the learned kernel and, where given, the true one with the difference.
 
     Of a descent there are also the losses, and the kernels after some epochs on one color scale. A

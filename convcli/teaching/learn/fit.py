@@ -70,6 +70,8 @@ def learn_from(
 class _Fit:
     """Least squares from the sums over all pairs."""
 
+    first: Example  # of the pairs, which a figure shows
+
     def __init__(self, examples: Iterable[Example], model: Model, threads: int) -> None:
         self.examples, self.model, self.threads = examples, model, threads
         self.clipped, self.integers = 0, True
@@ -87,7 +89,7 @@ class _Fit:
         for example in self.examples:
             groups = self._windows(example)
             if total is None:
-                self.depth = example.depth
+                self.first, self.depth = example, example.depth
                 if self.model.with_bias:  # without a bias, both must count from 0
                     self.origin = Origin(_rough_mean(example.before), _rough_mean(example.after))
             for windows in groups:
@@ -185,6 +187,7 @@ class _Fit:
             match=None,
             rational=rational(shaped, error),
             depth=self.depth,
+            source=(self.first, self.model),
         )
         if shaped.ndim > 2:  # no kernel over channels is known by name
             return result

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from convcli.choices import ThemeName
+from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
+from convcli.kernels.given import KernelLike, as_kernel_set
+from convcli.kernels.spec import only_kernel
 from convcli.teaching.learn.estimate import Estimate
-from convcli.teaching.learn.text import learned_html, learned_text
+from convcli.teaching.learn.text import Truth, learned_html, learned_text
+from convcli.teaching.learn.windows import Example, Model
+
+if TYPE_CHECKING:
+    from convcli.plotting.save import NotebookFigure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LearnResult(Estimate):
     """A kernel that turns one image into another, and how well it does.
 
-    The attributes are those of :class:`~convcli.teaching.learn.estimate.Estimate`.
+    The attributes are those of :class:`~convcli.teaching.learn.estimate.Estimate`, and ``source``:
+    the first pair of images and how one was made from the other, which :meth:`plot` draws.
 
     >>> import numpy as np
     >>> from convcli import cross_correlate, learn_kernel
@@ -21,6 +31,8 @@ class LearnResult(Estimate):
     >>> learn_kernel(image, cross_correlate(image, "plus"))  # doctest: +ELLIPSIS
     LearnResult(3x3, residual=..., match='plus')
     """
+
+    source: tuple[Example, Model] = field(kw_only=True)
 
     def __repr__(self) -> str:
         size = size_text(self.weights.shape[-2:])
@@ -42,3 +54,49 @@ class LearnResult(Estimate):
             digits: decimals of the weights; None for those worth showing.
         """
         return learned_text(self, digits=digits)
+
+    def plot(
+        self,
+        truth: KernelLike | None = None,
+        *,
+        theme: ThemeName = "screen",
+        title: str | None = None,
+        cmap: str | None = None,
+        digits: int | None = None,
+        dpi: float = 150,
+        width: float | None = None,
+    ) -> NotebookFigure:
+        """Draw the first pair of images, the kernel, its result and error, and the descent.
+
+        The figure is that of ``convcli learn --plot``.
+
+        Args:
+            truth: a kernel to compare the learned one with, such as ``gaussian:5``.
+            theme, title, cmap, digits, dpi, width: as for :func:`convcli.plot`.
+
+        Returns:
+            A figure that a notebook shows by itself, and whose ``save(path)`` writes it.
+
+        Raises:
+            KernelError: ``truth`` is no kernel, or several.
+            UsageError: ``truth`` has another shape, or another argument is wrong.
+
+        >>> import numpy as np
+        >>> from convcli import cross_correlate, learn_kernel
+        >>> image = np.random.default_rng(0).integers(0, 256, (20, 30))
+        >>> figure = learn_kernel(image, cross_correlate(image, "plus")).plot("plus", dpi=50)
+        >>> [text.get_text() for text in figure.texts if "learned" in text.get_text()]
+        ['learned result', 'learned']
+        """
+        from convcli.plotting.arguments import checked_figure_options
+        from convcli.teaching.learn.figure import draw_learned
+        from convcli.teaching.learn.images import images_of
+
+        options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
+        true = None
+        if truth is not None:
+            *channels, rows, columns = self.weights.shape
+            name = truth if isinstance(truth, str) else None
+            kernel = only_kernel(as_kernel_set(truth))
+            true = Truth.of(kernel, (rows, columns), channels[0] if channels else None, name)
+        return draw_learned(self, true, images_of(self, *self.source), options=options)

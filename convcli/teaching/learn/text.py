@@ -47,15 +47,15 @@ class Truth(NamedTuple):
             UsageError: the true kernel is larger, or has other channels.
         """
         if kernel.shape[0] > shape[0] or kernel.shape[1] > shape[1]:
-            size = size_text(kernel.shape)
+            rows, columns = kernel.shape
             raise UsageError(
-                f"--truth {kernel.name} is {size}, larger than the learned kernel; use "
-                f"--size {size}"
+                f"truth {kernel.name} is {size_text(kernel.shape)}, larger than the learned "
+                f"kernel; learn with size {rows},{columns}"
             )
         own = kernel.weights.shape[:-2]
         if own != (() if channels is None else (channels,)):
             raise UsageError(
-                f"--truth {kernel.name} has {own[0] if own else 'no'} channels, but the learned "
+                f"truth {kernel.name} has {own[0] if own else 'no'} channels, but the learned "
                 f"kernel has {'none' if channels is None else channels}"
             )
         return cls(name or kernel.name, centered(kernel.weights, shape))

@@ -10,11 +10,10 @@ from convcli import cross_correlate, learn_kernel
 from convcli.figure_options import FigureOptions
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.style import THEMES
-from convcli.teaching.learn.estimate import Alternative, History
+from convcli.teaching.learn.estimate import Alternative, Estimate, History
 from convcli.teaching.learn.figure import draw_learned
 from convcli.teaching.learn.images import images_of
 from convcli.teaching.learn.lookup import recognize
-from convcli.teaching.learn.result import LearnResult
 from convcli.teaching.learn.text import Truth
 from convcli.teaching.learn.windows import Example, Model
 
@@ -49,7 +48,7 @@ def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0)
     kernel = KERNELS[name]
     error = noise * np.abs(kernel).max()
     weights = kernel + RNG.normal(0, error, kernel.shape)
-    learned = LearnResult(
+    learned = Estimate(
         weights=weights,
         bias=3.0,
         errors=np.full(kernel.shape, error),

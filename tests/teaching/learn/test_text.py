@@ -112,7 +112,10 @@ def test_a_truth_stands_beside_and_its_difference_is_printed():
 @pytest.mark.parametrize(
     ("truth", "words"),
     [
-        (Kernel(np.ones((5, 3))), "3x5, larger than the learned kernel; use --size 3x5"),
+        (
+            Kernel(np.ones((5, 3))),
+            "3x5, larger than the learned kernel; learn with size 5,3",
+        ),
         (Kernel(np.ones((2, 3, 3))), "has 2 channels, but the learned kernel has none"),
     ],
 )

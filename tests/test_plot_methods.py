@@ -1,0 +1,176 @@
+"""``plot`` of explanations, chains and learned kernels: the figures of the commands."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convcli import (
+    Chain,
+    KernelError,
+    UsageError,
+    cross_correlate,
+    explain,
+    get_kernel,
+    learn_kernel,
+    plot,
+)
+from convcli.cli.main import root
+from convcli.plotting.save import NotebookFigure
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (12, 15), np.uint8)
+COLOR = np.random.default_rng(0).integers(0, 256, (12, 15, 3), np.uint8)
+SIGNAL = IMAGE[0]
+BLURRED = cross_correlate(IMAGE, "blur", dtype=np.uint8)
+LAYERS = ["conv -k sobel-x", "relu", "maxpool 2"]
+
+
+def explained(**options):
+    return explain(IMAGE, "outline", (0, 5), border="reflect").plot(**options)
+
+
+def chained(**options):
+    return Chain(LAYERS).plot(IMAGE, **options)
+
+
+def learned(**options):
+    return learn_kernel(IMAGE, BLURRED, descent=True, epochs=20).plot("blur", **options)
+
+
+PLOTS: dict[str, Any] = {
+    "explanation": explained,
+    "chain": chained,
+    "learned": learned,
+    "kernel": lambda **options: plot("sobel-x", **options),
+    "filtered": lambda **options: plot(IMAGE, "sobel-x", **options),
+}
+COMMANDS: dict[str, tuple[list[str], Any]] = {
+    "a value": (
+        ["explain", "-k", "outline", "--at", "0,5", "--border", "reflect", "gray.npy", "-o"],
+        explained,
+    ),
+    "a value of a family, activated": (
+        ["explain", "-k", "sobel", "--at", "3,4", "color.npy", "--activation", "tanh",
+         "--theme", "dark", "--digits", "2", "--title", "T", "-o"],
+        lambda **dpi: explain(COLOR, "sobel", (3, 4), activation="tanh").plot(
+            theme="dark", digits=2, title="T", **dpi
+        ),
+    ),
+    "a value of a signal": (
+        ["explain", "-k", "1 2 1", "--at", "0,3", "signal.npy", "-o"],
+        lambda **dpi: explain(SIGNAL, [1, 2, 1], 3).plot(**dpi),
+    ),
+    "layers": (
+        ["chain", "gray.npy", *" ".join(LAYERS).split(), "--plot"],
+        lambda **dpi: chained(title="gray.npy", **dpi),
+    ),
+    "layers of fractions, in a column": (
+        ["chain", "color.npy", "conv", "-k", "gaussian:3", "tanh", "--theme", "slide",
+         "--scale", "own", "--layout", "column", "--no-axes", "--plot"],
+        lambda **dpi: Chain("conv -k gaussian:3 tanh").plot(
+            COLOR, theme="slide", scale="own", layout="column", axes=False, title="color.npy", **dpi
+        ),
+    ),
+    "layers of a signal": (
+        ["chain", "signal.npy", "conv", "-k", "1 2 1", "relu", "--plot"],
+        lambda **dpi: Chain("conv -k '1 2 1' relu").plot(SIGNAL, title="signal.npy", **dpi),
+    ),
+    "a learned kernel": (
+        ["learn", "gray.npy", "blurred.npy", "--width", "9", "--plot"],
+        lambda **dpi: learn_kernel(IMAGE, BLURRED).plot(
+            width=9, title="gray.npy → blurred.npy", **dpi
+        ),
+    ),
+    "a descent, and the true kernel": (
+        ["learn", "gray.npy", "blurred.npy", "--descent", "--epochs", "20", "--truth", "blur",
+         "--cmap", "gray", "--plot"],
+        lambda **dpi: learned(cmap="gray", title="gray.npy → blurred.npy", **dpi),
+    ),
+    "a kernel over channels, a border and a stride": (
+        ["learn", "color.npy", "part.npy", "--border", "wrap", "--stride", "2", "--plot"],
+        lambda **dpi: learn_kernel(COLOR, COLOR[::2, ::2, 0], border="wrap", stride=2).plot(
+            title="color.npy → part.npy", **dpi
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_is_the_figure_of_the_command(name, tmp_path, monkeypatch):
+    """Byte for byte."""
+    monkeypatch.chdir(tmp_path)
+    arrays = {"gray": IMAGE, "color": COLOR, "blurred": BLURRED, "part": COLOR[::2, ::2, 0]}
+    for stem, array in (arrays | {"signal": SIGNAL[None]}).items():
+        np.save(f"{stem}.npy", array)
+    arguments, draw = COMMANDS[name]
+    root.main([*arguments, "command.png", "--dpi", "40"], standalone_mode=False)
+    draw(dpi=40).save("python.png")
+    assert (tmp_path / "python.png").read_bytes() == (tmp_path / "command.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_notebook_shows_it(name):
+    figure = PLOTS[name](theme="slide", dpi=30)
+    assert isinstance(figure, NotebookFigure)
+    if find_spec("IPython") is None:
+        png = figure._repr_png_()
+    else:
+        formatters: Any = import_module("IPython.core.formatters")
+        data, _ = formatters.DisplayFormatter().format(figure)
+        png = data["image/png"]
+    assert png.startswith(b"\x89PNG")
+    assert figure.get_size_inches() == pytest.approx([40 / 3, 7.5], abs=0.05)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"theme": "print"}, "^theme must be one of screen, slide, paper, dark, not 'print'$"),
+        ({"cmap": "viridiss"}, "^cmap: matplotlib has no colormap 'viridiss'; do you mean "),
+        ({"title": 3}, "^title must be text, not 3$"),
+        ({"digits": 18}, "^digits must be from 0 to 17, not 18$"),
+        ({"dpi": 5}, "^dpi must be from 20 to 1200, not 5$"),
+        ({"width": 99}, "^width must be from 2 to 60, not 99$"),
+    ],
+)
+def test_every_figure_refuses_wrong_options_in_the_same_words(name, options, problem):
+    with pytest.raises(UsageError, match=problem):
+        PLOTS[name](**options)
+
+
+def test_what_has_no_meaning_is_refused():
+    chain = Chain(LAYERS)
+    with pytest.raises(UsageError, match=r"^scale must be one of common, own, not 'each'$"):
+        chain.plot(IMAGE, scale="each")
+    with pytest.raises(UsageError, match=r"^panels: a chain has no panel padded"):
+        chain.plot(IMAGE, panels=["padded", "result"])
+    with pytest.raises(UsageError, match=r"^titles needs 4: one for the input and each layer"):
+        chain.plot(IMAGE, titles=["one"])
+    with pytest.raises(UsageError, match=r"^layout grid: the layers of a chain follow each other"):
+        chain.plot(IMAGE, layout="grid")
+    with pytest.raises(TypeError, match="panels"):
+        explained(panels=["result"])
+    result = learn_kernel(IMAGE, BLURRED)
+    with pytest.raises(KernelError, match="sobel names 2 kernels, but one is needed"):
+        result.plot("sobel")
+    with pytest.raises(UsageError, match=r"^truth gaussian:5 is 5x5, larger.*with size 5,5$"):
+        result.plot(get_kernel("gaussian:5"))
+    with pytest.raises(UsageError, match=r"^truth .* has 2 channels, but"):
+        result.plot(np.ones((2, 3, 3)))
+
+
+def test_headings_are_the_figures_own_the_users_or_none():
+    assert explained().get_suptitle() == "outline: the value at row 0, column 5"
+    assert plot("sobel-x").get_suptitle() == "sobel-x, 3x3"
+    assert chained().get_suptitle() == ""
+    for draw in PLOTS.values():
+        assert draw(title="Edges").get_suptitle() == "Edges"
+        assert draw(title="").get_suptitle() == ""
+
+
+def test_the_true_kernel_may_be_an_array():
+    figure = learn_kernel(IMAGE, BLURRED).plot([[1, 2, 1], [2, 4, 2], [1, 2, 1]])
+    assert "difference" in [text.get_text() for text in figure.texts]
