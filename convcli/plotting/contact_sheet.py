@@ -28,7 +28,7 @@ from convcli.plotting.image_panel import (
     number_notes,
     value_bar,
 )
-from convcli.plotting.labels import conv_facts, result_title, text_width
+from convcli.plotting.labels import DIRECTION_NOTE, conv_facts, result_title, text_width
 from convcli.plotting.page import Part, Plan, Rows, beside, blank, compose, flow
 from convcli.plotting.sheet_tile import SheetTile
 from convcli.plotting.signal_plot import are_signals, signal_axis
@@ -185,16 +185,18 @@ def result_tile(
     with_kernel = "kernel" in (options.panels or ())
     is_mapped = filtered.stats.ends not in (None, (0, result.max_value))
     start, step = _sample_places(image, image_filter)
+    colors = (DIRECTION_NOTE,) * (image_filter.combine == "direction")
     return SheetTile(
         short_name(title),
         result.pixels,
         None if is_own else result.max_value,
-        result_title(image_filter, filtered, [size_text(result.shape)]),
+        "\n".join([result_title(image_filter, filtered, [size_text(result.shape)]), *colors]),
         unit="value" if result.max_value is None else "pixel",
         mapped=filtered.stats.ends if is_mapped and not is_own else None,
         kernels=kernel_heatmaps(image_filter.kernels, most=9) if with_kernel else None,
         start=start,
         step=step,
+        legend=colors,
     )
 
 

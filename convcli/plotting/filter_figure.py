@@ -14,6 +14,7 @@ from convcli.core.padding import can_hold, pad_array
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pads, border_name, conv_geometry, size_text
+from convcli.plotting.color_wheel import with_color_wheel
 from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
@@ -231,6 +232,9 @@ def _result(image_filter: Filter, filtered: Filtered) -> PartOf:
     ends = common_range([panel])
     bar = value_bar(panel, ends, mapped=filtered.stats.ends)
     caption = result_title(image_filter, filtered, [size_text(panel.shape)])
-    return image_part(
+    part = image_part(
         panel, _IMAGE, title=result_name(image_filter), caption=caption, ends=ends, bar=bar
     )
+    if image_filter.combine == "direction":
+        return lambda scale: with_color_wheel(part(scale))
+    return part

@@ -186,16 +186,12 @@ def _option_text(value: object) -> str:
 
 
 def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str]) -> str:
-    """Return the caption of a result: facts, least and greatest value, share of clipped values.
-
-    For a direction image, a second line says what the colors mean.
-    """
+    """Return the caption of a result: facts, least and greatest value, share of clipped values."""
     stats = filtered.stats
     values = [f"min {format_short(stats.minimum)}", f"max {format_short(stats.maximum)}"]
     if filtered.image.max_value is not None:
         values.append(f"{percent(stats.clipped)} clipped")
-    colors = [DIRECTION_NOTE] if image_filter.combine == "direction" else []
-    return "\n".join([", ".join([*facts, *values]), *colors])
+    return ", ".join([*facts, *values])
 
 
 def result_name(image_filter: Filter) -> str:
