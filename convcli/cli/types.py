@@ -6,6 +6,7 @@ Everywhere ``AxB`` is width x height, and ``A,B`` is rows,columns.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -80,6 +81,14 @@ class NumberType(click.FloatRange):
 class InputType(click.Path):
     """A file name, ``@NAME`` of a sample, or ``signal:NAME``."""
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name; a matrix in its place is refused with the option that takes it."""
+        if ctx is not None and any(each.name == "matrix" for each in ctx.command.params):
+            is_matrix = re.fullmatch(r"[-+.\d/]+([\s,;]+[-+.\d/]+)+[\s;]*", str(value))
+            if is_matrix and not os.path.lexists(value):
+                self.fail(f"no such file; a matrix is given as --matrix '{value}'", param, ctx)
+        return super().convert(value, param, ctx)
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
@@ -147,6 +156,13 @@ class WordType(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the word."""
+        name, colon, numbers = value.partition(":")
+        if colon and name in self.words and ctx is not None:
+            flags = [flag for each in ctx.command.params for flag in each.opts]
+            if f"--{name}" in flags:
+                self.fail(
+                    f"{name} has an option of its own for that: --{name} {numbers}", param, ctx
+                )
         word = super().convert(value, param, ctx)
         return self.synonyms.get(word, word)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
@@ -357,8 +358,13 @@ def _channels(
 
 
 def kernel_title(kernel: Kernel) -> str:
-    """Return a kernel's name, its size as width x height, and its divisor and bias if any."""
-    return f"{short_name(kernel.name)}, {size_text(kernel.shape)}{scale_text(kernel)}"
+    """Return a kernel's name, its size as width x height, and its divisor and bias if any.
+
+    Fractions that were typed are drawn as integers and one factor; beside it they are not named.
+    """
+    is_fractions = re.fullmatch(r"[-+./\d\s,;]*/[-+./\d\s,;]*", kernel.name)
+    name = "kernel" if is_fractions else short_name(kernel.name)
+    return f"{name}, {size_text(kernel.shape)}{scale_text(kernel)}"
 
 
 def applied_title(title: str, operation: str) -> str:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 
 from convcli.batch.job import JobResult, OutputResult
 from convcli.batch.memory import available_memory
 from convcli.choices import METHOD_SYNONYMS, METHODS
+from convcli.cli.main import root
 from convcli.cli.report import Progress
 from convcli.cli.types import MEMORY, PairType, WordType
 from convcli.errors import ImageError
@@ -124,3 +127,30 @@ def test_a_synonym_stands_for_its_word():
 def test_an_empty_name_of_a_file_is_not_the_same_as_none(convcli, gray, args, advice):
     convcli(*args.split(), "").fails(2, f"is empty; {advice}")
     assert [path.name for path in Path().iterdir()] == ["gray.png"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            ["apply", "1 2; 3 4", "-k", "blur"],
+            "no such file; a matrix is given as --matrix '1 2; 3 4'",
+        ),
+        (["chain", "1,2", "relu"], "no such file; a matrix is given as --matrix '1,2'"),
+        (
+            ["apply", "@camera", "-k", "blur", "--range", "percentile:2,98"],
+            "percentile has an option of its own for that: --percentile 2,98",
+        ),
+    ],
+)
+def test_a_value_in_the_wrong_place_is_told_its_option(args, message):
+    result = CliRunner().invoke(root, args)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_file_that_is_called_like_a_matrix_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (2, 1), 7).save("1 2", "PNG")
+    args = ["apply", "1 2", "-k", "identity", "-o", "-", "--format", "csv"]
+    assert CliRunner().invoke(root, args).stdout.strip() == "7,7"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from convcli.kernels.kernel import Kernel
+from convcli.kernels.matrix_text import parse_text
 from convcli.plotting.heatmap import draw_kernel
 
 pytestmark = pytest.mark.slow
@@ -100,6 +101,12 @@ def test_the_title_gives_the_bias(drawn):
     assert drawn("bias").get_suptitle() == "emboss, 3x3, + 128"
     kernel = Kernel([[1, 2]], divisor=-3, bias=-1.5, name="k")
     assert draw_kernel(kernel).get_suptitle() == "k, 2x1, × 1/(-3) - 1.5"
+
+
+def test_typed_fractions_are_not_named_beside_their_factor():
+    kernel = parse_text("1/4 1/2 1/4", "1/4 1/2 1/4")
+    assert draw_kernel(kernel).get_suptitle() == "kernel, 3x1, × 1/4"
+    assert draw_kernel(Kernel([[1, 2]], name="1 2")).get_suptitle() == "1 2, 2x1"
 
 
 def test_the_title_gives_width_then_height():
