@@ -6,12 +6,11 @@ from __future__ import annotations
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
 from convcli.plotting.labels import format_short
-from convcli.plotting.page import Part, Rows, compose, in_lines
-from convcli.plotting.style import figure_options, style_context, theme
-from convcli.plotting.window_marks import outline_window
+from convcli.plotting.page import Rows, compose, in_lines
+from convcli.plotting.style import style_context, theme
 
 # isort: split
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, product
 from typing import Any
 
@@ -19,11 +18,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convcli.core.padding import OUTSIDE, border_at
 from convcli.figure_options import FigureOptions
-from convcli.geometry import Pads, conv_geometry, size_text
-from convcli.plotting.axes import DrawnImage
-from convcli.plotting.labels import text_width
+from convcli.geometry import conv_geometry, size_text
 from convcli.plotting.save import NotebookFigure
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.computation import Computation, FeatureMap
@@ -36,11 +32,17 @@ from convcli.teaching.explain.grid_figure import (
     sum_text,
     terms_of,
 )
+from convcli.teaching.explain.place_figure import (
+    SMALL,
+    Corners,
+    PaddedImage,
+    PartOf,
+    marked,
+    surroundings,
+)
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.signal_figure import draw_explained_signal, explained_axis
 from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
-
-PartOf = Callable[[float], Part]  # a part of a page at a scale
 
 _MAX_SUMS = 24
 _MAX_TERMS = 49  # of a sum that is written out
@@ -50,9 +52,6 @@ _MAGNIFIED = 0.72  # of their sides
 _KEPT = 0.5  # the scale down to which numbers are kept; below, everything shrinks again from 1
 _FASTER = 2.36  # and so fast that 0.3 stays 0.3
 _AROUND_IMAGES = 0.43  # inches a point of the smallest text; ticks and bars of a line of images
-_SMALL = 0.55  # inches; a smaller window is magnified
-_MARK = 0.1  # inches; least side of the window's outline
-_AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
 
 
 def draw_explanation(
@@ -276,28 +275,27 @@ def _place_parts(
     longest = _image_side(len(terms))
     panel = ImagePanel(shown, explanation.max_value)
     side = panel_box(panel, longest)[0] / columns * min(right - left, bottom - top)
-    is_small = side < _SMALL
+    is_small = side < SMALL
+    padded = PaddedImage(panel, explanation.border, explanation.fill)
+    pads = None
     if is_small:
-        region, pads = (0, 0, columns, rows), None
+        region = 0, 0, columns, rows
     else:
-        panel, pads = _crop(explanation, shown, region)
+        panel, pads = padded.crop(region)
     bar = value_bar(panel, common_range([panel]))
     caption = f"{size_text((rows, columns))}{note}"
     whole = image_part(panel, longest, title="input", caption=caption, bar=bar, pads=pads)
     taps = _taps(explanation, terms)
-    parts = [_marked(whole, corners, taps * (not is_small), region)]
+    parts = [marked(whole, corners, taps * (not is_small), region)]
     if is_small and not theme().is_fixed:  # a slide has few parts, and the window is one of them
-        around = _around(corners)
-        near, near_pads = _crop(explanation, shown, around)
-        ends = common_range([ImagePanel(shown, explanation.max_value)])
+        around = surroundings(corners)
+        near, near_pads = padded.crop(around)
+        ends = common_range([panel])
         magnified = image_part(
             near, _MAGNIFIED * longest, title="magnified", ends=ends, pads=near_pads
         )
-        parts.append(_marked(magnified, corners, taps, around, renumbered=True))
+        parts.append(marked(magnified, corners, taps, around, renumbered=True))
     return parts
-
-
-Corners = tuple[int, int, int, int]  # left, top, and one beyond right and bottom
 
 
 def _corners(explanation: Computation, terms: Sequence[Term]) -> Corners:
@@ -317,82 +315,6 @@ def _taps(explanation: Computation, terms: Sequence[Term]) -> list[tuple[int, in
         return []
     places = (product(term.response.rows, term.response.columns) for term in terms)
     return sorted(set(chain.from_iterable(places)))
-
-
-def _around(corners: Corners) -> Corners:
-    """Return the corners of what a magnifier shows of a window's surroundings."""
-    left, top, right, bottom = corners
-    side = max(_LEAST, _AROUND * (right - left), _AROUND * (bottom - top))
-    start_x, start_y = (left + right - side) // 2, (top + bottom - side) // 2
-    return start_x, start_y, start_x + side, start_y + side
-
-
-def _crop(
-    explanation: Computation, pixels: NDArray[np.generic], corners: Corners
-) -> tuple[ImagePanel, Pads | None]:
-    """Return a part of the padded image, and which of its sides are padding, if any is."""
-    left, top, right, bottom = corners
-    rows, columns = pixels.shape[:2]
-    pads = Pads(max(-top, 0), max(bottom - rows, 0), max(-left, 0), max(right - columns, 0))
-    if not any(pads):
-        return ImagePanel(pixels[top:bottom, left:right], explanation.max_value), None
-    sources = [
-        border_at(np.arange(start, end), size, explanation.border)
-        for start, end, size in ((top, bottom, rows), (left, right, columns))
-    ]
-    part = pixels[np.ix_(*sources)]
-    outside = np.logical_or.outer(*(source == OUTSIDE for source in sources))
-    part[outside] = explanation.fill
-    return ImagePanel(part, explanation.max_value), pads
-
-
-def _marked(
-    make: PartOf,
-    corners: Corners,
-    taps: Sequence[tuple[int, int]],
-    region: Corners,
-    *,
-    renumbered: bool = False,
-) -> PartOf:
-    """Return the same part with a window outlined in it.
-
-    Args:
-        make: the part, an image.
-        corners: of the window, in the input.
-        taps: rows and columns to mark.
-        region: the corners of what the image shows.
-        renumbered: number rows and columns as those of the input.
-    """
-    left, top, right, bottom = corners
-    x, y = region[:2]
-    edges = left - x - 0.5, top - y - 0.5, right - x - 0.5, bottom - y - 0.5
-    cells = [(row - y, column - x) for row, column in taps]
-    numbers = [_near_ends(first, last) for first, last in ((x, region[2]), (y, region[3]))]
-
-    def part(scale: float) -> Part:
-        plain = make(scale)
-
-        def draw(figure: Figure, from_left: float, from_top: float) -> list[DrawnImage]:
-            drawn = list(plain.draw(figure, from_left, from_top))
-            axes = drawn[0].axes
-            outline_window(axes, edges, cells, pixels=_MARK * figure_options().dpi)
-            if renumbered and figure_options().axes:
-                for axis, places, start in zip((axes.xaxis, axes.yaxis), numbers, (x, y),
-                                               strict=True):  # fmt: skip
-                    ticks = [place - start for place in places]
-                    axis.set_ticks(ticks, labels=list(map(str, places)))
-            return drawn
-
-        room = max(text_width(str(place), theme().text) for place in numbers[1]) + 0.08
-        return plain._replace(draw=draw, left=max(plain.left, room) if renumbered else plain.left)
-
-    return part
-
-
-def _near_ends(first: int, end: int) -> list[int]:
-    """Return the numbers of a row or column near each end, far enough from it for their labels."""
-    inward = (end - first) // 6
-    return [first + inward, end - 1 - inward]
 
 
 def _image_side(count: int) -> float:
@@ -415,4 +337,4 @@ def _output_part(explanation: Computation, feature_map: FeatureMap, longest: flo
     part = image_part(panel, longest, title="output", caption=caption, ends=ends, bar=bar)
     row, column = explanation.at
     rows, columns = panel.shape
-    return _marked(part, (column, row, column + 1, row + 1), [], (0, 0, columns, rows))
+    return marked(part, (column, row, column + 1, row + 1), [], (0, 0, columns, rows))

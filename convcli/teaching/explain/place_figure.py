@@ -1,0 +1,112 @@
+"""Where a window lies in an image: its outline, and what surrounds it, magnified."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.plotting.image_panel import ImagePanel
+from convcli.plotting.labels import text_width
+from convcli.plotting.page import Part
+from convcli.plotting.style import figure_options, theme
+from convcli.plotting.window_marks import outline_window
+
+# isort: split
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from convcli.core.padding import OUTSIDE, border_at
+from convcli.geometry import Pads, Pair
+from convcli.plotting.axes import DrawnImage
+from convcli.teaching.decimals import Number
+
+Corners = tuple[int, int, int, int]  # left, top, and one beyond right and bottom
+PartOf = Callable[[float], Part]  # a part of a page at a scale
+
+SMALL = 0.55  # inches; a smaller window is magnified
+_MARK = 0.1  # inches; least side of the window's outline
+_AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
+
+
+class PaddedImage(NamedTuple):
+    """An image, and what its padding holds."""
+
+    panel: ImagePanel
+    border: str
+    fill: Number
+
+    def crop(self, corners: Corners) -> tuple[ImagePanel, Pads | None]:
+        """Return a part of the padded image, and which of its sides are padding, if any is."""
+        left, top, right, bottom = corners
+        pixels = self.panel.pixels
+        rows, columns = pixels.shape[:2]
+        pads = Pads(max(-top, 0), max(bottom - rows, 0), max(-left, 0), max(right - columns, 0))
+        if not any(pads):
+            return replace(self.panel, pixels=pixels[top:bottom, left:right]), None
+        sources = [
+            border_at(np.arange(start, end), size, self.border)
+            for start, end, size in ((top, bottom, rows), (left, right, columns))
+        ]
+        part = pixels[np.ix_(*sources)]
+        outside = np.logical_or.outer(*(source == OUTSIDE for source in sources))
+        part[outside] = self.fill
+        return replace(self.panel, pixels=part), pads
+
+
+def surroundings(corners: Corners) -> Corners:
+    """Return the corners of what a magnifier shows of a window's surroundings."""
+    left, top, right, bottom = corners
+    side = max(_LEAST, _AROUND * (right - left), _AROUND * (bottom - top))
+    start_x, start_y = (left + right - side) // 2, (top + bottom - side) // 2
+    return start_x, start_y, start_x + side, start_y + side
+
+
+def marked(
+    make: PartOf,
+    corners: Corners,
+    taps: Sequence[Pair],
+    region: Corners,
+    *,
+    renumbered: bool = False,
+) -> PartOf:
+    """Return the same part with a window outlined in it.
+
+    Args:
+        make: the part, an image.
+        corners: of the window, in the input.
+        taps: rows and columns to mark.
+        region: the corners of what the image shows.
+        renumbered: number rows and columns as those of the input.
+    """
+    left, top, right, bottom = corners
+    x, y = region[:2]
+    edges = left - x - 0.5, top - y - 0.5, right - x - 0.5, bottom - y - 0.5
+    cells = [(row - y, column - x) for row, column in taps]
+    numbers = [_near_ends(first, last) for first, last in ((x, region[2]), (y, region[3]))]
+
+    def part(scale: float) -> Part:
+        plain = make(scale)
+
+        def draw(figure: Figure, from_left: float, from_top: float) -> list[DrawnImage]:
+            drawn = list(plain.draw(figure, from_left, from_top))
+            axes = drawn[0].axes
+            outline_window(axes, edges, cells, pixels=_MARK * figure_options().dpi)
+            if renumbered and figure_options().axes:
+                for axis, places, start in zip((axes.xaxis, axes.yaxis), numbers, (x, y),
+                                               strict=True):  # fmt: skip
+                    ticks = [place - start for place in places]
+                    axis.set_ticks(ticks, labels=list(map(str, places)))
+            return drawn
+
+        room = max(text_width(str(place), theme().text) for place in numbers[1]) + 0.08
+        return plain._replace(draw=draw, left=max(plain.left, room) if renumbered else plain.left)
+
+    return part
+
+
+def _near_ends(first: int, end: int) -> list[int]:
+    """Return the numbers of a row or column near each end, far enough from it for their labels."""
+    inward = (end - first) // 6
+    return [first + inward, end - 1 - inward]
