@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -41,6 +41,7 @@ from convcli.images.formats import SPREADSHEET
 from convcli.images.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
+    from convcli.plotting.save import NotebookFigure
     from convcli.plotting.spreadsheet import Spreadsheet
     from convcli.teaching.text_table import Paint
 
@@ -134,27 +135,30 @@ def explain(
     if json and output is not None:
         raise click.UsageError("--json prints, and -o draws; choose one")
     is_spreadsheet = output is not None and output.lower().endswith(SPREADSHEET.suffix)
+    is_figure = output is not None and not is_spreadsheet
+    check_figure_options(figure, is_drawn=is_figure, advice="-o FILE, a .png for example")
     if layers:
-        _check_layers_alone()
-        _explain_layers(
+        _check_layers_alone(output if is_spreadsheet else None)
+        check_outputs(None, output, overwrite=overwrite)
+        drawn = _explain_layers(
             source,
             matrix,
             layers,
             at,
             map_number,
             reading,
-            digits,
+            figure._replace(digits=digits),
             max_memory,
             density=kernel_args.density,
-            json=json,
+            form="json" if json else "text" if output is None else "figure",
         )
+        if output is not None and drawn is not None:
+            write_figure(drawn, output, overwrite=overwrite)
         return
     if map_number is not None:
         raise click.UsageError("--map chooses a map of the last --layer; give --layer, too")
     if not kernel_args.kernel:
         raise click.UsageError("Missing option '-k' / '--kernel', or '--layer' for layers.")
-    is_figure = output is not None and not is_spreadsheet
-    check_figure_options(figure, is_drawn=is_figure, advice="-o FILE, a .png for example")
     check_outputs(*((output, None) if is_spreadsheet else (None, output)), overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     kernel_args, reading = kernel_args.sampled(reading, [source])
@@ -181,8 +185,11 @@ def explain(
 
         feature_map = explained_map(image, image_filter, activation)
         options = figure._replace(digits=digits)
-        drawn = draw_explanation(explanation, image.pixels, feature_map, options)
-        write_figure(drawn, output, overwrite=overwrite)
+        write_figure(
+            draw_explanation(explanation, image.pixels, feature_map, options),
+            output,
+            overwrite=overwrite,
+        )
     elif json:
         from convcli.cli.report import print_json
         from convcli.teaching.explain.text import explanation_data
@@ -194,8 +201,13 @@ def explain(
         click.echo(explanation_text(explanation, _paint(), digits=digits))
 
 
-def _check_layers_alone() -> None:
-    """Refuse the options that are part of a layer's text, and those of pixels and figures."""
+def _check_layers_alone(spreadsheet: str | None) -> None:
+    """Refuse the options that are part of a layer's text, those of pixels, and spreadsheets."""
+    if spreadsheet is not None:
+        raise click.UsageError(
+            f"{spreadsheet}: a spreadsheet shows one kernel; with --layer, -o draws a figure, a "
+            ".png for example"
+        )
     context = click.get_current_context()
     default = click.core.ParameterSource.DEFAULT
     for param in context.command.params:
@@ -212,14 +224,6 @@ def _check_layers_alone() -> None:
             raise click.UsageError("--layer takes activations as layers: --layer relu")
         if group == "Range and color":
             raise click.UsageError(f"--layer explains values, not pixels; leave out {flag}")
-        if name == "output":
-            raise click.UsageError(
-                f"{flag} draws the value of one kernel; leave it out with --layer"
-            )
-        if name in FigureOptions._fields and name != "digits":
-            raise click.UsageError(
-                f"{flag} is for the figure of one kernel; leave it out with --layer"
-            )
 
 
 def _explain_layers(
@@ -229,17 +233,17 @@ def _explain_layers(
     at: Pair,
     number: int | None,
     reading: ReadOptions,
-    digits: int | None,
+    figure: FigureOptions,
     max_memory: int | float,
     *,
     density: bool,
-    json: bool,
-) -> None:
-    """Explain a value of the last of these layers."""
+    form: Literal["text", "json", "figure"],
+) -> NotebookFigure | None:
+    """Print the explanation of a value of the last of these layers, or return its figure."""
     from convcli.batch.memory import memory_check
     from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
     from convcli.teaching.chain.maps import integrate, plan_chain
-    from convcli.teaching.explain.chain_arithmetic import chain_bytes, explain_chain
+    from convcli.teaching.explain.chain_arithmetic import chain_bytes, explain_chain, run_chain
     from convcli.teaching.explain.chain_text import chain_data, chain_text
 
     parsed = parse_layer_texts(texts)
@@ -252,18 +256,24 @@ def _explain_layers(
         if density and x is not None:
             layers = integrate(layers, image, (image.axis or x.axis(x.samples)).step)
         stages = plan_chain(layers, image)
-        maps = stages[-1].plan.shape[2]
-        if number is None and maps > 1:
-            raise UsageError(f"the last layer has {maps} maps; choose one with --map N")
+        count = stages[-1].plan.shape[2]
+        if number is None and count > 1:
+            raise UsageError(f"the last layer has {count} maps; choose one with --map N")
         shape = (*image.shape, image.channels)
         check_memory(image.pixels.nbytes + chain_bytes(stages, shape, image.pixels.dtype))
-        explanation = explain_chain(image, stages, at, number)
-    if json:
+        maps = run_chain(image, stages)
+        explanation = explain_chain(image, stages, at, number, maps=maps)
+    if form == "figure":
+        from convcli.teaching.explain.chain_figure import draw_chain_explanation
+
+        return draw_chain_explanation(explanation, image, stages, maps, texts=texts, options=figure)
+    if form == "json":
         from convcli.cli.report import print_json
 
-        print_json({"input": source} | chain_data(explanation, digits))
+        print_json({"input": source} | chain_data(explanation, figure.digits))
     else:
-        click.echo(chain_text(explanation, _paint(), digits=digits))
+        click.echo(chain_text(explanation, _paint(), digits=figure.digits))
+    return None
 
 
 def _paint() -> Paint:

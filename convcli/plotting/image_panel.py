@@ -349,6 +349,8 @@ def image_part(
     ends: tuple[float, float] | None = None,
     bar: Bar | None = None,
     pads: Pads | None = None,
+    ticks: bool = True,
+    numbers: bool = True,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to an image as a part of a page, with ticks and color bar.
 
@@ -366,6 +368,8 @@ def image_part(
         bar: its color bar; None for none.
         pads: the cells on each side that are padding, which is hatched; rows and columns are
             numbered as without it.
+        ticks: whether rows and columns are numbered.
+        numbers: whether the values of a small matrix are written.
     """
     low_high = common_range([panel]) if ends is None else ends
     lines = [caption, beyond_note(panel, low_high), *number_notes([panel])]
@@ -373,7 +377,13 @@ def image_part(
 
     def part(scale: float) -> Part:
         box = panel_box(panel, longest, scale)
-        return boxed_image(panel, box, low_high, title=title, caption=notes, bar=bar, pads=pads)
+        if not numbers and panel.numbered:
+            cell = scale * _CELL * theme().text / 72
+            box = fit_box(panel.shape, scale * longest, cell=cell)
+        return boxed_image(
+            panel, box, low_high, title=title, caption=notes, bar=bar, pads=pads, ticks=ticks,
+            numbers=numbers,
+        )  # fmt: skip
 
     return part
 
@@ -499,13 +509,12 @@ def bar_colors(
     return ScalarMappable(Normalize(*ends), value_colormap(ends[0])), unit
 
 
-def bar_ticks(panel: ImagePanel, ends: tuple[float, float], most: int = 5) -> list[float]:
-    """Return about ``most`` ticks for a panel's color bar, black and white among them."""
+def bar_ticks(panel: ImagePanel, ends: tuple[float, float]) -> list[float]:
+    """Return about five ticks for a panel's color bar, both ends among them for pixels."""
     if panel.max_value is None:
-        return round_ticks(*ends, most=most)
-    if most < 5:
-        return [0, panel.max_value]
-    return [panel.max_value * fifth / 5 for fifth in range(6)]  # whole numbers for 255 and 65535
+        return round_ticks(*ends)
+    low, high = ends
+    return [low + (high - low) * fifth / 5 for fifth in range(6)]  # whole for 255 and 65535
 
 
 def block_means(pixels: NDArray[np.generic], inches: Box) -> tuple[NDArray[np.float64], bool]:

@@ -168,6 +168,9 @@ def compose(
     width = look.width
     if not fills:
         width = min(max(content + 2 * _EDGE, _least_width(heading, footer)), look.width)
+        narrow = _top_text(heading, _joined(facts, left_out), width), _bottom_text(footer, width)
+        if _height(lines, *narrow) > look.height:  # with more lines of text than were planned
+            width = look.width
     top_text = _top_text(heading, _joined(facts, left_out), width)
     bottom_text = _bottom_text(footer, width)
     needed = _height(lines, top_text, bottom_text)

@@ -23,6 +23,7 @@ _TAP_SHARE = 0.76  # of a cell's side
 _WINDOW_POINTS, _THIN_POINTS = 2.0, 1.0  # line widths
 _HALO = [withStroke(linewidth=3.6, foreground="white")]
 _FAINT_HALO = [withStroke(linewidth=2.2, foreground="white")]
+_DASHES: Any = (0, (3, 2))
 _BAND_INCHES, _RING_INCHES = 0.08, 0.06  # least width of a band, least distance of rings
 _BAND_ALPHA = 0.18
 
@@ -47,8 +48,7 @@ class WindowMarks:
     ) -> None:
         self._axes, self._geometry, self._pixels = axes, geometry, pixels
         self._offset = pads.top - geometry.pads.top, pads.left - geometry.pads.left
-        dashes: Any = (0, (3, 2))
-        self._previous = _outline(axes, _THIN_POINTS, linestyle=dashes, path_effects=_FAINT_HALO)
+        self._previous = _outline(axes, _THIN_POINTS, linestyle=_DASHES, path_effects=_FAINT_HALO)
         self._taps = _outline(axes, _THIN_POINTS)
         self._window = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
         self.artists: list[Line2D] = [self._previous, self._window, self._taps]
@@ -86,7 +86,12 @@ class WindowMarks:
 
 
 def outline_window(
-    axes: Axes, corners: Corners, taps: Sequence[Pair] = (), *, pixels: float = _WINDOW_PIXELS
+    axes: Axes,
+    corners: Corners,
+    taps: Sequence[Pair] = (),
+    *,
+    pixels: float = _WINDOW_PIXELS,
+    field: Corners | None = None,
 ) -> None:
     """Outline a window that stays where it is, and its taps where dilation parts them.
 
@@ -95,12 +100,16 @@ def outline_window(
         corners: of the window.
         taps: rows and columns of the cells that the kernel weighs; none to mark none.
         pixels: the least side of the outline, in pixels of the page.
+        field: the corners of a box around it, dashed; None for none.
     """
     half = _TAP_SHARE / 2
     cells = [
         _enlarged(axes, (x - half, y - half, x + half, y + half), _TAP_PIXELS) for y, x in taps
     ]
     _outline(axes, _THIN_POINTS).set_data(*_path(cells))
+    if field is not None:
+        dashed = _outline(axes, _THIN_POINTS, linestyle=_DASHES, path_effects=_FAINT_HALO)
+        dashed.set_data(*_path([_enlarged(axes, field, pixels)]))
     outline = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
     outline.set_data(*_path([_enlarged(axes, corners, pixels)]))
 

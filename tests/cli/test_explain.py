@@ -301,4 +301,4 @@ def test_the_options_of_a_figure(explain, photo, tmp_path):
         assert "--theme is for figures; draw one with -o FILE" in ran.err
     ran = explain("--layer", "relu", "--at", "1,1", "--theme", "dark", "photo.png")
     assert ran.code == 2
-    assert "--theme is for the figure of one kernel; leave it out with --layer" in ran.err
+    assert "--theme is for figures; draw one with -o FILE" in ran.err

@@ -95,6 +95,20 @@ def test_a_matrix_and_standard_input(explain, gray):
     explain(twice, "--at", "0,0", "gray.png", stdin=b"5").fails(2, f"layer 2 (conv): {said}")
 
 
+def test_the_figure_has_the_options_of_figures(explain, photo, tmp_path):
+    flags = "--at", "1,1", "--map", "2", "photo.png", "-o", "slide.svg"
+    texts = ["conv -k outline --stride 2", "relu"]
+    ran = explain(texts, *flags, "--theme", "slide", "--title", "One value", "--digits", "1")
+    assert text_of(ran) == "slide.svg\n"
+    drawing = (tmp_path / "slide.svg").read_text()
+    for words in ("One value", "conv -k outline --stride 2", "relu", "map 2 of 3"):
+        assert words in drawing
+    explain(texts, *flags).fails(2, "slide.svg", "--overwrite")
+    text_of(explain(texts, *flags, "--overwrite"))
+    ran = explain(texts, *flags, "--overwrite", "--cmap", "reds")
+    ran.fails(2, "matplotlib has no colormap 'reds'")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -111,7 +125,7 @@ def test_a_matrix_and_standard_input(explain, gray):
         (["--activation", "relu"], ["--layer relu"]),
         (["--range", "clip"], ["values, not pixels", "leave out --range"]),
         (["--percentile", "1,99"], ["leave out --percentile"]),
-        (["-o", "e.png"], ["leave it out with --layer"]),
+        (["-o", "e.xlsx"], ["e.xlsx: a spreadsheet shows one kernel", "-o draws a figure"]),
         (["--json", "-o", "e.png"], ["--json prints, and -o draws"]),
         (["--map", "0"], ["--map"]),
     ],

@@ -19,7 +19,7 @@ from convcli.layers.base import Layer
 from convcli.layers.conv import Conv
 from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
 from convcli.plotting.axes import MAX_TICKED
-from convcli.plotting.image_panel import ImagePanel
+from convcli.plotting.image_panel import Bar, ImagePanel, common_range, value_bar
 from convcli.plotting.labels import cell_texts, format_short, percent
 from convcli.plotting.signal_plot import signal_axis
 from convcli.plotting.spread import Spread
@@ -225,6 +225,22 @@ def unit_groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
 
     for _, group in groupby(blocks, run_of):
         yield list(group)
+
+
+def group_scale(group: Sequence[Block]) -> Scale:
+    """Return the color scale of blocks with the same units."""
+    white = group[0].white
+    if limits := figure_options().limits:
+        return Scale(*common_range([ImagePanel(np.array([limits]), white)]))
+    if white is not None:
+        return Scale(0.0, float(white))
+    return Scale.of([block.spread for block in group])
+
+
+def group_bar(group: Sequence[Block], scale: Scale) -> Bar | None:
+    """Return the color bar of the first block, or None where nobody could read from it."""
+    bar = value_bar(group[0].panels[0], scale[:2]) if figure_options().bars else None
+    return bar and bar._replace(extend=scale.extend)
 
 
 def group_texts(blocks: Sequence[Block]) -> list[list[tuple[str, ...]]]:

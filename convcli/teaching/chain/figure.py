@@ -12,11 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PatchCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -33,19 +30,16 @@ from convcli.plotting.axes import (
     NUMBER_SHARE,
     WIDE,
     DrawnImage,
-    round_ticks,
     set_ticks,
     widest_text,
 )
 from convcli.plotting.image_panel import (
     Bar,
     ImagePanel,
-    common_range,
     display_notes,
     draw_pixels,
-    value_colormap,
 )
-from convcli.plotting.labels import bar_number, text_width
+from convcli.plotting.labels import text_width
 from convcli.plotting.page import Part, Rows, axes_at, compose, fits_line
 from convcli.plotting.sample_scale import set_sample_ticks
 from convcli.plotting.save import NotebookFigure
@@ -57,6 +51,8 @@ from convcli.teaching.chain.blocks import (
     Block,
     Scale,
     first_block,
+    group_bar,
+    group_scale,
     group_texts,
     next_block,
     unit_groups,
@@ -188,9 +184,9 @@ class _Page:
         self._is_shared = False
         for group in unit_groups(blocks):
             self._texts += group_texts(group)
-            scale_of_all = _group_scale(group)
+            scale_of_all = group_scale(group)
             self._scales += [scale_of_all] * len(group)
-            self._bars += [_bar(group, scale_of_all), *[None] * (len(group) - 1)]
+            self._bars += [group_bar(group, scale_of_all), *[None] * (len(group) - 1)]
             self._is_shared |= len(group) > 1
         self._widest = widest_text([t for texts in self._texts for each in texts for t in each])
         self._cell = max(
@@ -402,30 +398,6 @@ class _Page:
         if bar is not None:
             bar.draw(figure, left, top, box, ticked=ticks)
         return drawn
-
-
-def _group_scale(group: Sequence[Block]) -> Scale:
-    """Return the color scale of blocks with the same units."""
-    white = group[0].white
-    if limits := figure_options().limits:
-        return Scale(*common_range([ImagePanel(np.array([limits]), white)]))
-    if white is not None:
-        return Scale(0.0, float(white))
-    return Scale.of([block.spread for block in group])
-
-
-def _bar(group: Sequence[Block], scale: Scale) -> Bar | None:
-    """Return the color bar of the first block, or None where nobody could read from it."""
-    first = group[0]
-    if not figure_options().bars or first.panels[0].pixels.ndim == 3:
-        return None
-    low, high, extend = scale
-    ticks = round_ticks(low, high)
-    if first.white is not None:
-        ticks = [high * fifth / 5 for fifth in range(6)]
-    labels = [bar_number(tick) for tick in ticks]
-    colors = ScalarMappable(Normalize(low, high), value_colormap(low))
-    return Bar(colors, ticks, labels, "value" if first.white is None else "pixel", extend)
 
 
 def _draw_signal(

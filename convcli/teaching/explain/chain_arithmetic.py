@@ -61,11 +61,21 @@ def chain_bytes(stages: Sequence[Stage], shape: Shape, dtype: np.dtype[Any]) -> 
 
 
 @np.errstate(all="ignore")
+def run_chain(image: ImageData, stages: Sequence[Stage]) -> list[Maps]:
+    """Return the input as the first layer takes it, (H, W, C), and the maps of every layer."""
+    check_image(image.pixels)
+    pixels = as_working_type(with_channels(image.pixels))
+    return [pixels, *run_network(stages, pixels)]
+
+
+@np.errstate(all="ignore")
 def explain_chain(
     image: ImageData,
     stages: Sequence[Stage],
     at: Sequence[int],
     number: SupportsIndex | None = None,
+    *,
+    maps: Sequence[Maps] | None = None,
 ) -> ChainExplanation:
     """Explain one value of a chain.
 
@@ -74,13 +84,13 @@ def explain_chain(
         stages: the layers, from :func:`convcli.teaching.chain.maps.plan_chain` for this image.
         at: row and column in the maps of the last layer.
         number: which of these maps, counted from 1; None for the only one.
+        maps: from :func:`run_chain`, if they are there already.
 
     Raises:
         GeometryError: the position is outside the map.
         UsageError: there is no such map, or there are several and no number; or a kernel has too
             many weights to be explained.
     """
-    check_image(image.pixels)
     rows, columns, count = stages[-1].plan.shape
     row, column = as_position(at)
     if not (0 <= row < rows and 0 <= column < columns):
@@ -89,8 +99,7 @@ def explain_chain(
             f"layer: rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
         )
     channel = _map_index(number, count)
-    maps = [as_working_type(with_channels(image.pixels))]
-    maps += run_network(stages, maps[0])
+    maps = maps or run_chain(image, stages)
     tracer = _Tracer(image, stages, maps, _scales(stages, maps))
     regions = tracer.regions(_Region((row,), (column,), (channel,)))
     place: Place | None = (row, column, channel)

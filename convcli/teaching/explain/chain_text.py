@@ -161,7 +161,7 @@ def _step_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
             yield from activation_lines(step.layer, step.input, step.value, step.slope or 0)
         case NormalizeStep():
             yield ""
-            yield from _normalize_lines(step)
+            yield from normalize_lines(step)
     if step.number > 1 and isinstance(step, ConvStep | PoolStep):
         yield from step_lines("next", _next_text(step))
 
@@ -180,7 +180,13 @@ def _conv_parts(step: ConvStep, paint: Paint, max_taps: int) -> Iterator[Part]:
         yield from response_parts(computation, response, shown, paint, max_taps, product)
     if computation.combine:
         yield ""
-    yield from combination_lines(computation, output)
+    yield from combined_lines(step)
+
+
+def combined_lines(step: ConvStep) -> Iterator[str]:
+    """Yield the lines from the values of a convolution's kernels to its value."""
+    [output] = step.computation.outputs
+    yield from combination_lines(step.computation, output)
     if step.bias:
         sign = "+" if step.bias > 0 else "-"
         text = f"{format_number(output.value)} {sign} {format_number(abs(step.bias))}"
@@ -189,19 +195,26 @@ def _conv_parts(step: ConvStep, paint: Paint, max_taps: int) -> Iterator[Part]:
 
 
 def _pool_parts(step: PoolStep) -> Iterator[Part]:
-    window, value = step.window, step.value
+    window = step.window
     place = places_text(window.rows, window.columns, window.x)
     text = f"window: {place} of {_source_text(step, window.channels)}{_padding_text(step, window)}"
     yield from wrapped(text.split(" "))
-    size = len(window.rows) * len(window.columns) * max(len(window.channels), 1)
+    if window.values is not None:
+        yield from _tables(window, "window")
+        yield ""
+    yield from pool_lines(step)
+
+
+def pool_lines(step: PoolStep) -> Iterator[str]:
+    """Yield the lines of a maximum, or of a sum and a mean."""
+    window, value = step.window, step.value
     if window.values is None or window.padding is None:
+        size = len(window.rows) * len(window.columns) * max(len(window.channels), 1)
         if step.kind == "max":
             yield from step_lines("max", f"the largest of {size:,} values = {format_number(value)}")
         elif step.sum is not None:
             yield from step_lines("sum", f"of {size:,} values = {format_number(step.sum)}")
     else:
-        yield from _tables(window, "window")
-        yield ""
         numbers = [
             number
             for grid in window.values
@@ -224,7 +237,8 @@ def _pool_parts(step: PoolStep) -> Iterator[Part]:
         yield from step_lines("mean", text)
 
 
-def _normalize_lines(step: NormalizeStep) -> Iterator[str]:
+def normalize_lines(step: NormalizeStep) -> Iterator[str]:
+    """Yield the lines of a mean, a variance and a normalization."""
     rows, columns = step.input_shape
     mean, variance = format_number(step.mean), format_number(step.variance)
     count = f"of the {rows * columns:,} values of the map"

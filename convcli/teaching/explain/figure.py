@@ -15,7 +15,6 @@ from itertools import chain, product
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
@@ -288,7 +287,7 @@ def _place_parts(
     taps = _taps(explanation, terms)
     parts = [marked(whole, corners, taps * (not is_small), region)]
     if is_small and not theme().is_fixed:  # a slide has few parts, and the window is one of them
-        around = surroundings(corners)
+        around = surroundings(corners, (rows, columns))
         near, near_pads = padded.crop(around)
         ends = common_range([panel])
         magnified = image_part(

@@ -177,6 +177,12 @@ class Scales(NamedTuple):
         has_bars = len(parts) == 1 and figure_options().bars
         return cls(ends, max_value, _group(weights), _group(products), widest, has_bars)
 
+    @classmethod
+    def of_window(cls, values: Grid, ends: tuple[float, float]) -> Scales:
+        """Return the scales of a figure that shows one window only."""
+        none = HeatmapGroup((), 1.0, 1)
+        return cls(ends, None, none, none, widest_text(_texts(grid_array(values))), False)
+
     def bar(self, grid: GridPicture) -> Bar | None:
         """Return the color bar of a grid."""
         if not self.has_bars:
@@ -199,23 +205,34 @@ def grids_part(
     title: str,
     caption: str,
     sign: str = "",
+    cell: float | None = None,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to grids of one shape; with a window first, an equation.
 
     Cells have numbers where these fit; a single grid without numbers has a color bar. Rows and
-    columns of a window are numbered as in the input. ``sign`` stands left of the grids.
+    columns of a window are numbered as in the input.
+
+    Args:
+        grids: of one shape.
+        scales: their colors.
+        places: of the window.
+        title: above them.
+        caption: more lines below the title.
+        sign: left of the grids.
+        cell: the side of a cell at scale 1 in sizes of the smallest text, if it is large enough
+            for its number; None for the usual one.
     """
     arrays = [places.spread(grid_array(grid.values)) for grid in grids]
     shape: Pair = arrays[0][0].shape
     has_numbers = max(shape) <= MAX_TICKED
     points = theme().text
-    cell = (_CELL if len(grids) == 1 else _CELL_OF_SEVERAL) * points / 72
-    cell = min(cell, _LONGEST / max(shape))
+    usual = _CELL if len(grids) == 1 else _CELL_OF_SEVERAL
+    cell = min((usual if cell is None else cell) * points / 72, _LONGEST / max(shape))
     cell = max(cell, scales.widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
     signs = [sign, *("×=" if grids[0].kind == "window" else "  ")]
     bar = scales.bar(grids[0]) if len(grids) == 1 else None
     has_ticks = grids[0].kind == "window" and figure_options().axes
-    names = [grid.name for grid in grids] if len(grids) > 1 and not theme().is_fixed else []
+    names = [] if len(grids) == 1 or theme().is_fixed else [grid.name for grid in grids]
     above = (theme().line + 0.04) * bool(names)
 
     def draw(

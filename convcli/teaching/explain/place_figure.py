@@ -44,7 +44,7 @@ class PaddedImage(NamedTuple):
         rows, columns = pixels.shape[:2]
         pads = Pads(max(-top, 0), max(bottom - rows, 0), max(-left, 0), max(right - columns, 0))
         if not any(pads):
-            return replace(self.panel, pixels=pixels[top:bottom, left:right]), None
+            return replace(self.panel, pixels=pixels[top:bottom, left:right], full_shape=None), None
         sources = [
             border_at(np.arange(start, end), size, self.border)
             for start, end, size in ((top, bottom, rows), (left, right, columns))
@@ -52,15 +52,23 @@ class PaddedImage(NamedTuple):
         part = pixels[np.ix_(*sources)]
         outside = np.logical_or.outer(*(source == OUTSIDE for source in sources))
         part[outside] = self.fill
-        return replace(self.panel, pixels=part), pads
+        return replace(self.panel, pixels=part, full_shape=None), pads
 
 
-def surroundings(corners: Corners) -> Corners:
-    """Return the corners of what a magnifier shows of a window's surroundings."""
+def surroundings(corners: Corners, shape: Pair) -> Corners:
+    """Return the corners of what a magnifier shows of a window's surroundings.
+
+    They leave an image of this shape only where the window does.
+    """
     left, top, right, bottom = corners
     side = max(_LEAST, _AROUND * (right - left), _AROUND * (bottom - top))
-    start_x, start_y = (left + right - side) // 2, (top + bottom - side) // 2
-    return start_x, start_y, start_x + side, start_y + side
+    ends = []
+    for first, end, size in ((left, right, shape[1]), (top, bottom, shape[0])):
+        low, high = min(first, 0), max(end, size)
+        start = max(min((first + end - side) // 2, high - side), low)
+        ends.append((start, min(start + side, high)))
+    (start_x, end_x), (start_y, end_y) = ends
+    return start_x, start_y, end_x, end_y
 
 
 def marked(
@@ -70,6 +78,7 @@ def marked(
     region: Corners,
     *,
     renumbered: bool = False,
+    field: Corners | None = None,
 ) -> PartOf:
     """Return the same part with a window outlined in it.
 
@@ -79,10 +88,15 @@ def marked(
         taps: rows and columns to mark.
         region: the corners of what the image shows.
         renumbered: number rows and columns as those of the input.
+        field: the corners of a box to outline with dashes; None for none.
     """
-    left, top, right, bottom = corners
     x, y = region[:2]
-    edges = left - x - 0.5, top - y - 0.5, right - x - 0.5, bottom - y - 0.5
+
+    def edges_of(corners: Corners) -> tuple[float, float, float, float]:
+        left, top, right, bottom = corners
+        return left - x - 0.5, top - y - 0.5, right - x - 0.5, bottom - y - 0.5
+
+    edges, dashed = edges_of(corners), field and edges_of(field)
     cells = [(row - y, column - x) for row, column in taps]
     numbers = [_near_ends(first, last) for first, last in ((x, region[2]), (y, region[3]))]
 
@@ -92,7 +106,8 @@ def marked(
         def draw(figure: Figure, from_left: float, from_top: float) -> list[DrawnImage]:
             drawn = list(plain.draw(figure, from_left, from_top))
             axes = drawn[0].axes
-            outline_window(axes, edges, cells, pixels=_MARK * figure_options().dpi)
+            least = _MARK * figure_options().dpi
+            outline_window(axes, edges, cells, pixels=least, field=dashed)
             if renumbered and figure_options().axes:
                 for axis, places, start in zip((axes.xaxis, axes.yaxis), numbers, (x, y),
                                                strict=True):  # fmt: skip

@@ -1,0 +1,707 @@
+"""One value of a chain of layers as a figure: from its field in the image to the last map."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.kernels.matrix_text import short_name
+from convcli.plotting.image_panel import Bar, ImagePanel, image_part, panel_box
+from convcli.plotting.labels import format_short
+from convcli.plotting.page import Rows, blank, compose, in_lines, plot_part
+from convcli.plotting.style import Box, figure_options, style_context, theme
+from convcli.plotting.window_marks import WINDOW_COLOR
+
+# isort: split
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain, product
+from typing import Any, NamedTuple, TypeGuard
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from convcli.core.dtypes import with_channels
+from convcli.figure_options import FigureOptions
+from convcli.geometry import Pair, size_text
+from convcli.images.channels import channel_names
+from convcli.images.image import ImageData
+from convcli.layers.base import Layer, Maps
+from convcli.layers.network import Stage
+from convcli.plotting.axes import MAX_TICKED, number_points, widest_text
+from convcli.plotting.sample_scale import input_scale
+from convcli.plotting.save import NotebookFigure
+from convcli.plotting.signal_plot import (
+    SignalPadding,
+    axes_inches,
+    draw_padded,
+    signal_axis,
+)
+from convcli.signals import SampleAxis
+from convcli.teaching.chain.blocks import (
+    Block,
+    Scale,
+    first_block,
+    group_bar,
+    group_scale,
+    next_block,
+    unit_groups,
+)
+from convcli.teaching.chain.maps import chain_axis
+from convcli.teaching.decimals import format_number
+from convcli.teaching.explain.chain_computation import (
+    ActivationStep,
+    ChainComputation,
+    ConvStep,
+    LayerStep,
+    NormalizeStep,
+    PoolStep,
+)
+from convcli.teaching.explain.chain_rounding import chain_as_shown
+from convcli.teaching.explain.chain_text import combined_lines, normalize_lines, pool_lines
+from convcli.teaching.explain.computation import Grid
+from convcli.teaching.explain.grid_figure import (
+    GridPicture,
+    Places,
+    Scales,
+    Term,
+    grids_part,
+    sum_text,
+    terms_of,
+)
+from convcli.teaching.explain.place_figure import (
+    SMALL,
+    Corners,
+    PaddedImage,
+    PartOf,
+    marked,
+    surroundings,
+)
+from convcli.teaching.explain.steps import LABEL, activation_lines, step_lines, value_lines
+from convcli.teaching.explain.text import places_text
+
+# Lengths in inches.
+_IMAGE, _MAGNIFIED = 2.6, 2.0  # longer sides of maps, and of the magnifier
+_SIGNAL: Box = (3.4, 1.0)
+_CURVE: Box = (1.5, 1.1)
+_LEAST_SCALE = 0.4  # before anything is left out
+_MARGIN, _NUMBER_MARGIN = 0.1, 0.45  # beyond a signal, as shares of its range
+_CELL = 3.6  # sides of cells with numbers, in sizes of the smallest text
+_UNNUMBERED = 0.6  # the scale of grids without numbers
+
+_MOST_SUMS = 3  # of a convolution
+_MOST_WRITTEN = 9  # numbers of a maximum or a sum
+_LETTERS = 21  # that a line of a title has room for, at least
+_LONGEST_TEXT = 80  # letters of a layer
+
+
+class _Detail(NamedTuple):
+    """What a page shows, before anything is left out of it.
+
+    Attributes:
+        magnifier: whether the input's window is magnified if it is small.
+        bars: whether there are color bars.
+        map_numbers: whether small maps have numbers.
+        curves: whether functions of one value are drawn.
+        ticks: whether rows and columns are numbered.
+        worked: the first layer whose arithmetic is drawn.
+        grid_numbers: whether window, kernel and products have numbers.
+        first: the first layer that is shown.
+    """
+
+    magnifier: bool
+    bars: bool
+    map_numbers: bool
+    curves: bool
+    ticks: bool
+    worked: int
+    grid_numbers: bool
+    first: int
+
+
+class _Marks(NamedTuple):
+    """What is outlined in the input or in a map.
+
+    Attributes:
+        window: that the next layer reads for the value that it is explained at.
+        cells: rows and columns of cells to mark in it.
+        is_dilated: whether these are all that are read, and not the one that counts most.
+        field: all that the chain's value depends on; None if it is the window.
+    """
+
+    window: Corners
+    cells: Sequence[Pair]
+    is_dilated: bool
+    field: Corners | None
+
+
+class _SignalMarks(NamedTuple):
+    """What is marked in a signal: samples ``first`` to ``end``, dashed lines around others."""
+
+    first: int
+    end: int
+    field: Pair | None
+
+    @classmethod
+    def of(cls, marks: _Marks | None, pixels: NDArray[np.generic]) -> _SignalMarks:
+        """Return the marks along a signal; an empty range for none."""
+        if marks is None:
+            return cls(0, 0, None)
+        start = 0 if signal_axis(pixels) == 1 else 1
+        window, field = marks.window, marks.field
+        return cls(window[start], window[start + 2], field and (field[start], field[start + 2]))
+
+    def draw(self, axes: Axes, samples: SampleAxis) -> None:
+        """Shade the samples of a signal whose samples lie at these positions."""
+
+        def before(place: int) -> float:
+            return samples.at(place) - float(samples.step) / 2
+
+        style: Any = {"color": WINDOW_COLOR, "zorder": 0.3}
+        if self.first < self.end:
+            axes.axvspan(before(self.first), before(self.end), alpha=0.2, **style)
+        for place in self.field or ():
+            axes.axvline(before(place), linestyle="--", linewidth=1, **style)
+
+
+def draw_chain_explanation(
+    explanation: ChainComputation,
+    image: ImageData,
+    stages: Sequence[Stage],
+    maps: Sequence[Maps],
+    *,
+    texts: Sequence[str] | None = None,
+    options: FigureOptions | None = None,
+) -> NotebookFigure:
+    """Draw one value of a chain and where it comes from, from the image to the last layer's map.
+
+    Between the input and the maps stands the arithmetic of each layer: window, kernel and products
+    of a convolution, the window of a pool, the curve of an activation. In the input and in each map
+    the window is outlined that the next layer reads.
+
+    Args:
+        explanation: of the value.
+        image: the input.
+        stages: the layers.
+        maps: from :func:`convcli.teaching.explain.chain_arithmetic.run_chain`.
+        texts: of the layers, as they were typed; None for their labels.
+        options: how the figure looks.
+    """
+    options = options or FigureOptions()
+    with style_context(options):
+        shown = chain_as_shown(explanation, options.digits)
+        names = [short_name(text) for text in texts or [stage.layer.label for stage in stages]]
+        return _Page(shown, image, stages, maps, names).draw()
+
+
+class _Page:
+    """Maps and the arithmetic between them, as a theme's page holds them."""
+
+    def __init__(
+        self,
+        explanation: ChainComputation,
+        image: ImageData,
+        stages: Sequence[Stage],
+        maps: Sequence[Maps],
+        names: Sequence[str],
+    ) -> None:
+        self._explanation, self._image, self._stages = explanation, image, stages
+        self._names = [
+            name if len(name) <= _LONGEST_TEXT else f"{name[: _LONGEST_TEXT - 1]}…"
+            for name in names
+        ]
+        self._steps = {step.number: step for step in explanation.steps}
+        self._first = min(self._steps)
+        self._blocks = self._drawn_blocks(maps)
+        self._scales: list[Scale] = []
+        self._bars: list[Bar | None] = []
+        for group in unit_groups(self._blocks):
+            scale = group_scale(group)
+            self._scales += [scale] * len(group)
+            self._bars += [group_bar(group, scale), *[None] * (len(group) - 1)]
+
+    def _drawn_blocks(self, maps: Sequence[Maps]) -> list[Block]:
+        """Return the input and of each layer one map, the one that is explained."""
+        pixels = with_channels(self._image.pixels)
+        is_photo = pixels.shape[2] == 3 and self._image.max_value is not None
+        following = self._steps[1].next if 1 in self._steps else None
+        self._channel = following[2] if following is not None else 1
+        if not is_photo:
+            pixels = pixels[..., self._channel - 1 : self._channel]
+        blocks = [first_block(pixels, self._image.max_value)]
+        for (number, layer, plan, *_), own in zip(self._stages, maps[1:], strict=True):
+            step = self._steps.get(number)
+            shown = own[..., :1] if step is None else own[..., step.map - 1 : step.map]
+            scale = 0.0 if step is None else step.scale
+            blocks.append(next_block(blocks[-1], "", layer, plan.geometry, shown, scale))
+        return blocks
+
+    def draw(self) -> NotebookFigure:
+        """Draw with as much detail as the page holds."""
+        plans = [(partial(self._rows, detail), self._lack(detail)) for detail in self._details()]
+        (plan, lack), *simpler = plans
+        at, last = self._explanation.at, self._explanation.steps[0]
+        which = f"map {last.map} of " * (last.maps > 1)
+        title = f"How row {at[0]}, column {at[1]} of {which}layer {last.number} is computed"
+        return compose(
+            plan, title=title, facts=self._key(), lack=lack, simpler=simpler, least=_LEAST_SCALE
+        )
+
+    def _key(self) -> str:
+        """Return what the outlines mean."""
+        drawn = list(filter(None, map(self._marks, range(len(self._blocks)))))
+        key = ["green: what the next layer reads"]
+        if not self._blocks[0].is_signal and any(e.cells and not e.is_dilated for e in drawn):
+            key.append("thin: what counts most in it")
+        if any(each.field for each in drawn):
+            key.append("dashed: all that the value depends on")
+        return ", ".join(key)
+
+    def _details(self) -> Iterator[_Detail]:
+        """Yield less and less detail: no bars, no numbers, no arithmetic, at last no layers."""
+        last = max(self._steps)
+        options = figure_options()
+        is_magnified = self._is_magnified() and not theme().is_fixed  # a slide has few parts
+        detail = _Detail(
+            is_magnified, options.bars, True, True, options.axes, self._first, True, self._first
+        )
+        yield detail
+        for name in ("magnifier", "bars", "map_numbers", "curves", "ticks"):
+            detail = detail._replace(**{name: False})
+            yield detail
+        for number in range(self._first + 1, last + 1):
+            detail = detail._replace(worked=number)
+            yield detail
+        detail = detail._replace(grid_numbers=False)
+        yield detail
+        for number in range(self._first + 1, last + 1):
+            detail = detail._replace(first=number)
+            yield detail
+
+    def _lack(self, detail: _Detail) -> str:
+        """Return words on what is left out."""
+        options, blocks, steps = figure_options(), self._blocks, self._steps.values()
+        could_be = {
+            "magnifier": self._is_magnified() and not theme().is_fixed,
+            "bars": options.bars,
+            "map_numbers": any(map(_has_numbers, blocks)),
+            "curves": any(map(_has_curve, steps)),
+            "ticks": options.axes,
+        }
+        names = {
+            "magnifier": "magnifier", "bars": "color bars", "map_numbers": "numbers in maps",
+            "curves": "curves", "ticks": "tick labels",
+        }  # fmt: skip
+        facts = [names[key] for key in names if could_be[key] and not getattr(detail, key)]
+        if detail.worked > max(self._first, detail.first):
+            facts.append(f"arithmetic of {_layers(max(self._first, detail.first), detail.worked)}")
+        if detail.first > self._first:
+            facts.append(_layers(self._first, detail.first))
+        return f"left out: {', '.join(facts)}" if facts else ""
+
+    def _rows(self, detail: _Detail, scale: float) -> Rows:
+        """Return the parts in lines that fit the page."""
+        parts = [self._map_part(0, detail)(scale)]
+        if detail.magnifier:
+            parts.append(self._magnifier()(scale))
+        if self._first > 1:  # its window is padding only
+            parts.append(self._map_part(self._first - 1, detail)(scale))
+        for number in sorted(self._steps):
+            if number >= detail.first:
+                parts += [part(scale) for part in self._work_parts(number, detail)]
+                parts.append(self._map_part(number, detail)(scale))
+        return in_lines(parts)
+
+    def _marks(self, number: int) -> _Marks | None:
+        """Return what is outlined in the input or a map; None where nothing is read."""
+        if number == max(self._steps):
+            row, column = self._steps[number].at
+            return _Marks((column, row, column + 1, row + 1), [], False, None)
+        step = self._steps.get(number + 1)
+        if step is None:
+            return None
+        rows, columns = _places(step)
+        window = _corners(rows, columns)
+        field = _corners(step.depends.rows, step.depends.columns)
+        cells: list[Pair] = []
+        is_dilated = isinstance(step, ConvStep) and step.computation.dilation != (1, 1)
+        if is_dilated:
+            cells = list(product(rows, columns))
+        elif step.next is not None and len(rows) * len(columns) > 1:
+            cells = [step.next[:2]]
+        return _Marks(window, cells, is_dilated, field if field != window else None)
+
+    def _is_small(self, number: int) -> bool:
+        """Return whether the window in the input or a map is too small to see what it holds."""
+        block, marks = self._blocks[number], self._marks(number)
+        if marks is None or _has_numbers(block):
+            return False
+        panel = block.panels[0]
+        left, top, right, bottom = marks.window
+        return (
+            panel_box(panel, _IMAGE)[0] / panel.shape[1] * min(right - left, bottom - top) < SMALL
+        )
+
+    def _map_part(self, number: int, detail: _Detail) -> PartOf:
+        """Return the input or a layer's map, with the window that the next layer reads."""
+        block, marks = self._blocks[number], self._marks(number)
+        if block.is_signal:
+            return self._signal_part(number, detail)
+        step = self._steps.get(number + 1)
+        panel, pads = block.panels[0], None
+        region = 0, 0, panel.shape[1], panel.shape[0]
+        if marks is not None and isinstance(step, ConvStep) and not self._is_small(number):
+            region = _hull(marks.window, region)
+            panel, pads = _padded(step, panel).crop(region)
+        has_numbers = detail.map_numbers and _has_numbers(block)
+        part = image_part(
+            panel,
+            _IMAGE,
+            title=_title(number),
+            caption=self._caption(number),
+            ends=self._scales[number][:2],
+            bar=self._bars[number] if detail.bars else None,
+            pads=pads,
+            ticks=detail.ticks,
+            numbers=has_numbers,
+        )
+        if marks is None:
+            return _map_at(part, numbers=has_numbers)
+        cells = [] if self._is_small(number) else marks.cells
+        field = marks.field and _inside(marks.field, region)
+        part = marked(part, _inside(marks.window, region), cells, region, field=field)
+        return _map_at(part, numbers=has_numbers)
+
+    def _magnifier(self) -> PartOf:
+        """Return what surrounds the window in the input, magnified."""
+        marks, step = self._marks(0), self._steps[1]
+        assert marks is not None  # noqa: S101 - layer 1 is explained
+        pixels = with_channels(self._image.pixels)
+        if self._blocks[0].panels[0].pixels.ndim == 2:
+            pixels = pixels[..., self._channel - 1]
+        panel = ImagePanel(pixels, self._image.max_value)
+        around = surroundings(marks.window, panel.shape)
+        near, pads = _padded(step, panel).crop(around)
+        ends = self._scales[0][:2]
+        part = image_part(near, _MAGNIFIED, title="magnified", ends=ends, pads=pads)
+        field = marks.field and _inside(marks.field, around)
+        return marked(part, marks.window, marks.cells, around, renumbered=True, field=field)
+
+    def _is_magnified(self) -> bool:
+        return 1 in self._steps and not self._blocks[0].is_signal and self._is_small(0)
+
+    def _signal_part(self, number: int, detail: _Detail) -> PartOf:
+        """Return a signal with the samples marked that the next layer reads."""
+        scale = self._scales[number]
+        pixels, step = self._blocks[number].panels[0].pixels, self._steps.get(number + 1)
+        marks = _SignalMarks.of(self._marks(number), pixels)
+        samples = input_scale(chain_axis(self._stages[:number], self._image))
+        padding = SignalPadding(0, 0, "edge", 0)
+        if isinstance(step, ConvStep):
+            before, after = max(-marks.first, 0), max(marks.end - max(pixels.shape[:2]), 0)
+            padding = SignalPadding(before, after, step.computation.border, step.computation.fill)
+
+        def draw(axes: Axes) -> None:
+            draw_padded(axes, pixels, padding, inches=axes_inches(axes), scale=samples)
+            if not detail.map_numbers:
+                for text in list(axes.texts):
+                    text.remove()
+            low, high = min(scale.low, 0.0), max(scale.high, 0.0)
+            margin = (_NUMBER_MARGIN if axes.texts else _MARGIN) * (high - low)
+            axes.set_ylim(low - (margin if low < 0 else 0.1 * margin), high + margin)
+            marks.draw(axes, samples.numbers)
+            if not detail.ticks:
+                axes.set(xticks=[], yticks=[], xlabel="")
+
+        def box(scale: float) -> Box:
+            return _SIGNAL[0] * max(scale, 0.7), max(_SIGNAL[1] * scale, 5 * theme().line)
+
+        return plot_part(
+            draw, box, title=_title(number), caption=self._caption(number), xlabel=samples.label
+        )
+
+    def _caption(self, number: int) -> str:
+        """Return the size of the input or a map, which map it is, and the explained value."""
+        explanation, size = self._explanation, size_text(self._blocks[number].size)
+        if (step := self._steps.get(number)) is not None:
+            which = f", map {step.map} of {step.maps}" * (step.maps > 1)
+            row, column = step.at
+            place = f"row {row}, column {column}" if step.x is None else f"x {format_short(step.x)}"
+            return f"{size}{which}\n{place}: {format_number(step.value)}"
+        if number:
+            return size
+        count, (rows, columns) = explanation.channels, explanation.field
+        if count > 1 and self._blocks[0].panels[0].pixels.ndim == 2:
+            size += f", {channel_names(count, self._image.depth)[self._channel - 1]}"
+        field = places_text(rows, columns) if rows else "no pixel"
+        if explanation.x is not None:
+            field = " to ".join(
+                f"x {format_short(x)}" for x in (explanation.x[0], explanation.x[-1])
+            )
+        return f"{size}\nfield: {field}"
+
+    def _work_parts(self, number: int, detail: _Detail) -> list[PartOf]:
+        """Return the arithmetic of a layer, or its results in words only."""
+        step, title = self._steps[number], f"{number}  {self._names[number - 1]}"
+        ends, numbers = self._scales[number - 1][:2], detail.grid_numbers
+        is_worked = number >= detail.worked
+        match step:
+            case ConvStep():
+                return _conv_parts(step, ends, title, is_worked=is_worked, numbers=numbers)
+            case PoolStep():
+                caption = _joined(_short_pool_lines(step))
+                if is_worked and (grid := _pool_grid(step)) is not None:
+                    return [_pool_part(step, grid, ends, title, caption, numbers=numbers)]
+            case ActivationStep():
+                slope = step.slope or 0
+                caption = _joined(activation_lines(step.layer, step.input, step.value, slope))
+            case NormalizeStep():
+                caption = _joined(normalize_lines(step))
+        if is_worked and detail.curves and _has_curve(step):
+            return [_curve_part(step, self._stages[number - 1].layer, title, caption)]
+        return [_words(title, caption)]
+
+
+def _has_curve(step: LayerStep) -> TypeGuard[ActivationStep | NormalizeStep]:
+    return isinstance(step, ActivationStep | NormalizeStep)
+
+
+def _has_numbers(block: Block) -> bool:
+    """Return whether there is room for the numbers in the cells of a map."""
+    panel = block.panels[0]
+    box, widest = panel_box(panel, _IMAGE), widest_text(panel.texts())
+    return block.is_numbered and number_points(box, panel.shape, widest) >= theme().number
+
+
+def _map_at(make: PartOf, *, numbers: bool) -> PartOf:
+    """Return a map that is large enough for its numbers at any scale, with room for a caption."""
+    return _with_letters(lambda scale: make(max(scale, 1.0) if numbers else scale))
+
+
+def _title(number: int) -> str:
+    return f"after layer {number}" if number else "input"
+
+
+def _layers(first: int, end: int) -> str:
+    return f"layer {first}" if end == first + 1 else f"layers {first} to {end - 1}"
+
+
+def _places(step: LayerStep) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the rows and columns of its input that the layer reads for its value."""
+    match step:
+        case ConvStep():
+            responses = step.computation.outputs[0].responses
+            rows = {row for response in responses for row in response.rows}
+            columns = {column for response in responses for column in response.columns}
+            return sorted(rows), sorted(columns)
+        case PoolStep():
+            return step.window.rows, step.window.columns
+    return (step.at[0],), (step.at[1],)
+
+
+def _corners(rows: Sequence[int], columns: Sequence[int]) -> Corners:
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+
+
+def _hull(one: Corners, two: Corners) -> Corners:
+    """Return the corners of the box around two boxes."""
+    return min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3])
+
+
+def _inside(one: Corners, two: Corners) -> Corners:
+    """Return the corners of what two boxes have in common."""
+    return max(one[0], two[0]), max(one[1], two[1]), min(one[2], two[2]), min(one[3], two[3])
+
+
+def _padded(step: LayerStep, panel: ImagePanel) -> PaddedImage:
+    """Return an image with the padding of a convolution; that of a pool holds nothing."""
+    if isinstance(step, ConvStep):
+        return PaddedImage(panel, step.computation.border, step.computation.fill)
+    return PaddedImage(panel, "zero", 0)
+
+
+def _joined(lines: Iterable[str]) -> str:
+    """Return the lines of steps, one for each step; equations without the step's name."""
+    steps: list[str] = []
+    for line in lines:
+        if line.startswith(" " * LABEL):
+            steps[-1] += f" {line.strip()}"
+        else:
+            name, _, text = line.partition(" ")
+            is_equation = ("=" in text or "~" in text) and not text.strip().startswith("of ")
+            steps.append(text.strip() if is_equation else f"{name} {text.strip()}")
+    return "\n".join(steps)
+
+
+def _with_letters(make: PartOf) -> PartOf:
+    """Return the same part with room for the captions of this figure."""
+    return lambda scale: make(scale)._replace(letters=_LETTERS)
+
+
+def _words(title: str, caption: str) -> PartOf:
+    part = blank((0.0, 0.0), title, caption)._replace(letters=_LETTERS)
+    return lambda _: part
+
+
+def _grids_part(
+    grids: Sequence[GridPicture],
+    scales: Scales,
+    places: Places,
+    title: str,
+    caption: str,
+    *,
+    numbers: bool,
+) -> PartOf:
+    """Return grids that are large enough for their numbers at any scale, or small ones."""
+    make = partial(grids_part, grids, scales, places, title=title, caption=caption)
+    usual, tight = make(cell=_CELL), make(cell=0.0)
+    if numbers:
+        return lambda scale: usual(scale) if scale >= 1 else tight(1.0)
+    return lambda scale: usual(_UNNUMBERED * min(scale, 1.0))
+
+
+def _conv_parts(
+    step: ConvStep, ends: tuple[float, float], title: str, *, is_worked: bool, numbers: bool
+) -> list[PartOf]:
+    """Return window, kernel and products of each sum, or of many of the one that counts most."""
+    computation = step.computation
+    terms = list(terms_of(computation))
+    result = _joined(_value_lines(step))
+    if not is_worked:
+        sums = f"sum {sum_text(terms[0].part.sum)}" if len(terms) == 1 else ""
+        return [_words(title, _lines(sums, result))]
+    drawn, notes = terms, [""] * len(terms)
+    if len(terms) > _MOST_SUMS:
+        drawn = [max(terms, key=_strength)]
+        notes = [f"1 of {len(terms)} sums, that of the largest product"]
+    elif len(terms) > 1:
+        notes = [term.channel or short_name(term.response.kernel) for term in terms]
+    scales = Scales.of([term.part for term in drawn], None, None)
+    scales = scales._replace(window=ends, has_bars=False)
+    kernel = "flipped kernel" if computation.operation == "convolve" else "kernel"
+    parts = []
+    for term, note in zip(drawn, notes, strict=False):
+        places = Places.of(computation, term.response)
+        grids = [
+            GridPicture("window", "window", term.part.window),
+            GridPicture("kernel", kernel, term.part.weights),
+            GridPicture("products", "products", term.part.products),
+        ]
+        total = f"sum {sum_text(term.part.sum)}"
+        caption = _lines(note, places.caption, total, result if term is drawn[-1] else "")
+        parts.append(_grids_part(grids, scales, places, title, caption, numbers=numbers))
+    return parts
+
+
+def _strength(term: Term) -> float:
+    """Return the largest product of a sum as its kernel's value counts it."""
+    products = chain.from_iterable(term.part.products)
+    return max(abs(product / term.response.divisor) for product in products)
+
+
+def _value_lines(step: ConvStep) -> Iterator[str]:
+    """Yield the lines from the sums of a convolution to its value."""
+    responses = step.computation.outputs[0].responses
+    for response in responses:
+        shown, count = response, len(response.sums)
+        if len(responses) > 1:
+            yield f"{short_name(response.kernel)}: {format_number(response.value)}"
+            continue
+        if count > _MOST_WRITTEN:
+            yield from step_lines("total", f"of {count} sums: {format_number(response.sum)}")
+            shown = replace(response, sums=response.sums[:1])
+        yield from value_lines(shown)
+    yield from combined_lines(step)
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(filter(None, texts))
+
+
+def _short_pool_lines(step: PoolStep) -> Iterator[str]:
+    """Return the lines of a pool, without its values if they are many."""
+    values = step.window.values or ()
+    count = sum(len(row) for grid in values for row in grid)
+    if count > _MOST_WRITTEN:
+        step = replace(step, window=replace(step.window, values=None))
+    return pool_lines(step)
+
+
+def _pool_grid(step: PoolStep) -> Grid | None:
+    """Return the window of a pool, unless it is one value, a whole map or too large."""
+    window = step.window
+    shape = len(window.rows), len(window.columns)
+    if window.values is None or shape in ((1, 1), step.input_shape) or max(shape) > MAX_TICKED:
+        return None
+    return window.values[0]
+
+
+def _pool_part(
+    step: PoolStep,
+    grid: Grid,
+    ends: tuple[float, float],
+    title: str,
+    caption: str,
+    *,
+    numbers: bool,
+) -> PartOf:
+    """Return the window of a pool with the value outlined that counts most."""
+    window = step.window
+    padding = np.array(window.padding)
+    note = f"hatched: padding ({step.border})" if padding.any() else ""
+    places = Places(
+        tuple(map(str, window.rows)), tuple(map(str, window.columns)), padding, (1, 1), note
+    )
+    grids, scales = [GridPicture("window", "window", grid)], Scales.of_window(grid, ends)
+    part = _grids_part(grids, scales, places, title, _lines(note, caption), numbers=numbers)
+    if step.next is not None and step.kind == "max":
+        row, column, _ = step.next
+        region = _corners(window.rows, window.columns)
+        part = marked(part, (column, row, column + 1, row + 1), [], region)
+    return _with_letters(part)
+
+
+def _curve_part(
+    step: ActivationStep | NormalizeStep, layer: Layer, title: str, caption: str
+) -> PartOf:
+    """Return the curve of a function of one value, with the value on it."""
+    middle, reach = 0.0, 4.0 if step.layer in ("sigmoid", "tanh") else 1.0
+    if isinstance(step, NormalizeStep):
+        middle, reach = float(step.mean), 3 * math.sqrt(step.variance + step.eps)
+    is_finite = math.isfinite(step.input) and math.isfinite(step.value)
+    if is_finite:
+        reach = max(reach, 1.3 * abs(step.input - middle))
+
+    def draw(axes: Axes) -> None:
+        x = np.linspace(middle - reach, middle + reach, 201)
+        y = _function(step, layer, x)
+        axes.plot(x, y, color=theme().ink, linewidth=1.5)
+        for line in (axes.axhline, axes.axvline):
+            line(0, color=theme().faint, linewidth=0.8, zorder=0.5)
+        if is_finite:
+            style: Any = {"color": WINDOW_COLOR, "zorder": 3}
+            axes.plot([step.input] * 2, [0, step.value], linestyle="--", linewidth=1.2, **style)
+            axes.plot([step.input], [step.value], marker="o", markersize=7, **style)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
+            axis.set_major_formatter(lambda value, _: format_short(value, 3))
+        axes.set_xlim(x[0], x[-1])
+
+    def box(scale: float) -> Box:
+        factor = max(scale, 0.8) * theme().text / 9
+        return _CURVE[0] * factor, _CURVE[1] * factor
+
+    before = "input" if step.number == 1 else f"after layer {step.number - 1}"
+    make = plot_part(draw, box, title=title, caption=caption, xlabel=before)
+    return _with_letters(make)
+
+
+def _function(
+    step: ActivationStep | NormalizeStep, layer: Layer, x: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what a layer makes of single values."""
+    if isinstance(step, NormalizeStep):
+        return (x - step.mean) / math.sqrt(step.variance + step.eps)
+    return layer.apply(x.reshape(1, -1, 1)).ravel()
