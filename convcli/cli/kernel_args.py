@@ -90,12 +90,15 @@ class KernelArgs(NamedTuple):
         x = sample_range(reading.x, kernels, sources, density=self.density)
         return self._replace(x=x), reading._replace(x=x)
 
-    def filters(self, conv: ConvOptions, *, counted: bool = True) -> tuple[Filter, ...]:
+    def filters(
+        self, conv: ConvOptions, *, counted: bool = True, sets: list[KernelSet] | None = None
+    ) -> tuple[Filter, ...]:
         """Return one filter for each result that an input gets.
 
         Args:
             conv: how each kernel slides.
             counted: whether the minimum, maximum and clipped share are needed. --mark needs them.
+            sets: the kernels, where :meth:`sets` has read them already; it reads stdin once only.
 
         Raises:
             KernelError: a SPEC names no kernel.
@@ -108,7 +111,7 @@ class KernelArgs(NamedTuple):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
         if self.percentile is not None and self.range != "percentile":
             raise UsageError("--percentile needs --range percentile")
-        sets = list(group_kernels(self.sets(), self.combine))
+        groups = list(group_kernels(self.sets() if sets is None else sets, self.combine))
         filters = tuple(
             Filter(
                 label=group.label,
@@ -125,7 +128,7 @@ class KernelArgs(NamedTuple):
                 mark=self.mark is not None,
                 slug=slug,
             )
-            for slug, group in zip(_distinct([group.slug for group in sets]), sets, strict=True)
+            for slug, group in zip(_distinct([group.slug for group in groups]), groups, strict=True)
         )
         for image_filter in filters:
             if self.method != "auto":
