@@ -1,0 +1,87 @@
+/**
+ * `window.convcli`: the page for scripts, such as those of a lesson or a test.
+ *
+ * - `ready`: a Promise that resolves when the first map is there.
+ * - `set(changes)`: changes any of `input`, `kernel`, `divisor`, `bias`, `stride`, `dilation`,
+ *   `padding`, `border`, `fill`, `operation`, `range`, `percentile`, `combine` and `at`. The Promise
+ *   resolves when the map is current; it rejects with an Error in the command's words, and then
+ *   nothing has changed. The input is nested lists, (H, W) or (H, W, C); the kernel is the text of
+ *   a SPEC, or nested lists, (kh, kw), (C, kh, kw) or (N, C, kh, kw); pairs are [rows, columns];
+ *   the padding is a word, a number, or [top, bottom, left, right].
+ * - `map()`: `{shape: [rows, columns, channels], values: Float64Array}`, the values before the
+ *   range. The maps of a bank stand one after the other along the channels.
+ * - `pixels()`: the same after the range.
+ * - `explain(row, column, channel = 0)`: `{window, weights, products, sum, value}`, nested lists;
+ *   a list of them, one for each input channel, where channels are summed, each with its own sum;
+ *   a list with an entry for each kernel where several are combined.
+ * - `command()`: the command line of the present settings.
+ * - `state()`: the present settings as text.
+ */
+
+import { commandText, stateText } from "./command.mjs";
+import { UsageError } from "./errors.mjs";
+
+/** Return the functions for scripts of a page that shows a session. */
+export function scriptApi(session, ready) {
+  return {
+    ready,
+    set: async ({ input, ...changes }) =>
+      session.change(input === undefined ? changes : { ...changes, input: inputOfLists(input) }),
+    map: () => session.values(),
+    pixels: () => session.pixels(),
+    explain: (row, column, channel = 0) => explained(session, row, column, channel),
+    command: () => commandText(session),
+    state: () => stateText(session),
+  };
+}
+
+/** Return nested lists, (H, W) or (H, W, C), as an input of plain numbers. */
+function inputOfLists(lists) {
+  const isGray = !Array.isArray(lists?.[0]?.[0]);
+  const shape = [lists?.length, lists?.[0]?.length, isGray ? 1 : lists[0][0].length];
+  const values = Float64Array.from(lists?.flat?.(2) ?? []);
+  const isRegular =
+    shape.every((side) => side > 0) &&
+    values.length === shape[0] * shape[1] * shape[2] &&
+    lists.every(
+      (row) => row.length === shape[1] && (isGray || row.every((cell) => cell.length === shape[2])),
+    );
+  if (!isRegular) {
+    throw new UsageError("an input is nested lists of numbers, of one length: (H, W) or (H, W, C)");
+  }
+  const text = lists.map((row) => row.join(" ")).join("; ");
+  return {
+    name: "matrix",
+    shape,
+    values,
+    channels: Array.from({ length: shape[2] }, (_, number) => `channel ${number + 1}`),
+    maxValue: null,
+    words: isGray ? ["--matrix", text] : ["INPUT"],
+  };
+}
+
+function explained(session, row, column, channel) {
+  // The channels of a bank's maps stand one after the other.
+  const [result, number] =
+    session.results.length > 1
+      ? [
+          session.results[Math.floor(channel / session.result.map.shape[2])],
+          channel % session.result.map.shape[2],
+        ]
+      : [session.result, channel];
+  const output = session.explain([row, column], result)?.outputs[number];
+  if (output === undefined) {
+    throw new UsageError(`there is no channel ${channel}`);
+  }
+  const entries = output.responses.map(({ sums, sum, value }) => {
+    const parts = sums.map((part) => ({
+      window: part.window,
+      weights: part.weights,
+      products: part.products.map((line) => line.map(Number)),
+      sum: Number(part.sum),
+      value,
+    }));
+    return parts.length === 1 ? { ...parts[0], sum: Number(sum) } : parts;
+  });
+  return entries.length === 1 ? entries[0] : entries;
+}

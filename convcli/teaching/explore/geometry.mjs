@@ -1,0 +1,220 @@
+/**
+ * How a kernel slides over an image: pads, sizes, borders. Pairs are [rows, columns].
+ *
+ * The rules and the messages are those of convcli/geometry.py and convcli/core/padding.py.
+ */
+
+import { UsageError } from "./errors.mjs";
+
+export const OPERATIONS = ["correlate", "convolve"];
+export const PADDING_RULES = ["same", "valid", "full"];
+export const BORDERS = ["edge", "zero", "reflect", "symmetric", "wrap", "constant"];
+const BORDER_SYNONYMS = {
+  replicate: "edge",
+  nearest: "edge",
+  zeros: "zero",
+  mirror: "reflect",
+  circular: "wrap",
+};
+
+/** The index of a place in the padding whose border holds a fill value. */
+export const OUTSIDE = -1;
+
+/** Rows and columns as width x height. */
+export function sizeText([rows, columns]) {
+  return `${columns}x${rows}`;
+}
+
+/** One number for two equal ones, otherwise both with a comma between. */
+function pairText([rows, columns]) {
+  return rows === columns ? `${rows}` : `${rows},${columns}`;
+}
+
+/** Return numpy's name of a border, or of one of its synonyms. */
+export function borderName(border) {
+  const known = [...BORDERS, ...Object.keys(BORDER_SYNONYMS)];
+  if (!known.includes(border)) {
+    throw new UsageError(`border must be one of ${known.join(", ")}, not ${quoted(border)}`);
+  }
+  return BORDER_SYNONYMS[border] ?? border;
+}
+
+/** Return one whole number, or [rows, columns], as a pair. */
+export function asPair(value, name, least) {
+  const numbers = Array.isArray(value) ? value : [value, value];
+  if (numbers.length !== 2) {
+    throw new UsageError(`${name} takes one number or rows,columns, not ${numbers.length} numbers`);
+  }
+  return numbers.map((number) => checkedWhole(number, name, least));
+}
+
+/**
+ * Compute the windows of one kernel over one image.
+ *
+ * @param {[number, number]} shape of the image
+ * @param {[number, number]} kernel its rows and columns
+ * @param {{padding: *, stride: *, dilation: *, operation: string}} conv as the options are given
+ * @returns {Geometry}
+ *
+ * @typedef {object} Geometry
+ * @property {[number, number]} inputShape
+ * @property {[number, number]} kernel
+ * @property {{top: number, bottom: number, left: number, right: number}} pads
+ * @property {[number, number]} stride
+ * @property {[number, number]} dilation
+ * @property {[number, number]} anchor the pixel of a window that its output is aligned with
+ * @property {[number, number]} extent rows and columns that the dilated kernel covers
+ * @property {[number, number]} paddedShape
+ * @property {[number, number]} outputShape
+ */
+export function convGeometry(shape, kernel, { padding, stride, dilation, operation }) {
+  const [strides, dilations] = [asPair(stride, "stride", 1), asPair(dilation, "dilation", 1)];
+  if (!OPERATIONS.includes(operation)) {
+    throw new UsageError(`operation must be ${OPERATIONS.join(" or ")}, not ${quoted(operation)}`);
+  }
+  const extent = kernel.map((taps, axis) => dilations[axis] * (taps - 1) + 1);
+  // An even kernel has two middle pixels; the flip of a convolution exchanges them.
+  const anchor = extent.map((side) => Math.floor((side - 1 + (operation === "convolve")) / 2));
+  const pads = resolvedPads(padding, extent, anchor);
+  const padded = [shape[0] + pads.top + pads.bottom, shape[1] + pads.left + pads.right];
+  if (extent[0] > padded[0] || extent[1] > padded[1]) {
+    throw new UsageError(tooLarge(kernel, extent, padded, { pads, dilations, operation }));
+  }
+  return {
+    inputShape: shape,
+    kernel,
+    pads,
+    stride: strides,
+    dilation: dilations,
+    anchor,
+    extent,
+    paddedShape: padded,
+    outputShape: padded.map((side, axis) => Math.floor((side - extent[axis]) / strides[axis]) + 1),
+  };
+}
+
+function tooLarge(kernel, extent, padded, { pads, dilations, operation }) {
+  const isUndilated = dilations.every((step) => step === 1);
+  const isLarger = extent[0] >= padded[0] && extent[1] >= padded[1];
+  const advice =
+    operation === "convolve" && isUndilated && isLarger
+      ? "; convolution commutes: take the larger one as the input"
+      : "";
+  const dilated = isUndilated
+    ? ""
+    : ` (dilation ${pairText(dilations)}, extent ${sizeText(extent)})`;
+  const prefix = Object.values(pads).some(Boolean) ? "padded " : "";
+  const input = `${prefix}${sizeText(padded)} input`;
+  return `kernel ${sizeText(kernel)}${dilated} exceeds the ${input}${advice}`;
+}
+
+function resolvedPads(padding, extent, anchor) {
+  const [down, across] = extent.map((side) => side - 1);
+  if (typeof padding === "string") {
+    switch (padding) {
+      case "valid":
+        return { top: 0, bottom: 0, left: 0, right: 0 };
+      case "same": {
+        const [top, left] = anchor;
+        return { top, bottom: down - top, left, right: across - left };
+      }
+      case "full":
+        return { top: down, bottom: down, left: across, right: across };
+    }
+    throw new UsageError(
+      `padding must be valid, same, full, a number, V,H or T,B,L,R, not ${quoted(padding)}`,
+    );
+  }
+  const sides = Array.isArray(padding) ? padding : [padding];
+  const numbers = sides.map((side) => checkedWhole(side, "padding", 0));
+  switch (numbers.length) {
+    case 1:
+      return { top: numbers[0], bottom: numbers[0], left: numbers[0], right: numbers[0] };
+    case 2:
+      return { top: numbers[0], bottom: numbers[0], left: numbers[1], right: numbers[1] };
+    case 4: {
+      const [top, bottom, left, right] = numbers;
+      return { top, bottom, left, right };
+    }
+  }
+  throw new UsageError(
+    `padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not ${numbers.length}`,
+  );
+}
+
+function checkedWhole(value, name, least) {
+  if (!Number.isSafeInteger(value)) {
+    throw new UsageError(`${name} must be a whole number, not ${quoted(value)}`);
+  }
+  if (value < least) {
+    throw new UsageError(`${name} must be at least ${least}, not ${value}`);
+  }
+  return value;
+}
+
+function quoted(value) {
+  return typeof value === "string" ? `'${value}'` : JSON.stringify(value);
+}
+
+/** Return the index of the pixel that a position of an axis shows, or OUTSIDE for a fill value. */
+export function borderAt(position, size, border) {
+  if (position >= 0 && position < size) {
+    return position;
+  }
+  switch (border) {
+    case "edge":
+      return position < 0 ? 0 : size - 1;
+    case "wrap":
+      return modulo(position, size);
+    case "symmetric": {
+      const index = modulo(position, 2 * size);
+      return Math.min(index, 2 * size - 1 - index);
+    }
+    case "reflect": {
+      const index = modulo(position, Math.max(2 * size - 2, 1));
+      return Math.min(index, Math.abs(2 * size - 2 - index));
+    }
+  }
+  return OUTSIDE;
+}
+
+function modulo(number, divisor) {
+  return ((number % divisor) + divisor) % divisor;
+}
+
+/** Return [first row, first column] of an output's window, counted in the unpadded image. */
+export function windowStart(geometry, [row, column]) {
+  const { stride, pads } = geometry;
+  return [row * stride[0] - pads.top, column * stride[1] - pads.left];
+}
+
+/** Return the rows and the columns of an output's window; negative ones lie in the padding. */
+export function windowPlaces(geometry, at) {
+  return windowStart(geometry, at).map((first, axis) =>
+    Array.from(
+      { length: geometry.kernel[axis] },
+      (_, tap) => first + tap * geometry.dilation[axis],
+    ),
+  );
+}
+
+/**
+ * Return the outputs whose windows weigh a position of the input, as [row, column] pairs.
+ *
+ * The position is counted in the unpadded image, so that one in the padding may be negative.
+ */
+export function outputsFedBy(geometry, position) {
+  const along = position.map((place, axis) => {
+    const before = axis === 0 ? geometry.pads.top : geometry.pads.left;
+    const found = [];
+    for (let tap = geometry.kernel[axis] - 1; tap >= 0; tap--) {
+      const start = place + before - tap * geometry.dilation[axis];
+      const index = start / geometry.stride[axis];
+      if (Number.isInteger(index) && index >= 0 && index < geometry.outputShape[axis]) {
+        found.push(index);
+      }
+    }
+    return found;
+  });
+  return along[0].flatMap((row) => along[1].map((column) => [row, column]));
+}

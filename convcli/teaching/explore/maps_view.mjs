@@ -1,0 +1,333 @@
+/**
+ * Input and feature map side by side, and the position that is explained.
+ *
+ * The pointer moves the position over the map; a click pins it, arrow keys move it, Escape frees
+ * it. Over the input, the outputs that a pixel feeds are marked.
+ */
+
+import { finiteEnds } from "./colors.mjs";
+import { inputContent, isColor, mapContent } from "./contents.mjs";
+import { formatNumber, roundNumber } from "./decimals.mjs";
+import { choice, element, labeled } from "./elements.mjs";
+import {
+  borderAt,
+  convGeometry,
+  OUTSIDE,
+  outputsFedBy,
+  sizeText,
+  windowStart,
+} from "./geometry.mjs";
+import { GridView } from "./grid_view.mjs";
+import { drawHistogram, histogramOf } from "./histogram.mjs";
+import { TEXTS } from "./texts.mjs";
+
+const WINDOW = "#d9480f";
+const FED = "#7c3aed";
+const FED_FILL = "rgba(124, 58, 237, 0.35)";
+const MAGNIFIED = 30; // pixels of a magnifier's cell
+const MAGNIFIED_COLOR = 42; // with three numbers
+const NEEDS_NO_MAGNIFIER = 24; // pixels of a cell of the whole
+const MAX_MARKED = 1000; // outputs, or pixels of a dilated window
+const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+export class MapsView {
+  constructor(document, session) {
+    this.document = document;
+    this.session = session;
+    this.isPinned = false;
+    this.pointedPixel = null; // of the input, in unpadded rows and columns
+    const key = (event) => this.pressed(event);
+    this.input = this.panel(TEXTS.input, { hover: (cell) => this.overInput(cell), key });
+    this.map = this.panel(TEXTS.map, {
+      hover: (cell) => this.overMap(cell),
+      press: (cell) => this.pin(cell),
+      key,
+    });
+    this.kind = choice(document, TEXTS.show, ["pixels", "values"], () => this.refresh());
+    this.clipped = element(document, "input", { type: "checkbox", onchange: () => this.refresh() });
+    this.results = element(document, "select", {
+      "aria-label": TEXTS.filter,
+      onchange: () => session.choose(Number(this.results.value)),
+    });
+    this.resultLabel = labeled(document, TEXTS.filter, this.results);
+    this.map.tools.append(
+      this.resultLabel,
+      labeled(document, TEXTS.show, this.kind),
+      labeled(document, TEXTS.markClipped, this.clipped),
+    );
+    this.stats = element(document, "p", { class: "stats" });
+    this.histogram = element(document, "canvas", {
+      class: "histogram",
+      width: 384,
+      height: 64,
+      role: "img",
+      "aria-label": TEXTS.histogram,
+    });
+    this.map.root.append(element(document, "div", { class: "values" }, this.stats, this.histogram));
+    this.root = element(document, "div", { class: "maps" }, this.input.root, this.map.root);
+    session.onChange((what) => this.changed(what));
+  }
+
+  /** Make a canvas with its title, tools, magnifier and a line about what the pointer is over. */
+  panel(title, actions) {
+    const { document } = this;
+    const name = element(document, "h2", {}, title);
+    const canvas = element(document, "canvas", { class: "grid", tabindex: 0, role: "application" });
+    const lens = element(document, "canvas", { class: "lens", "aria-hidden": "true" });
+    const place = element(document, "p", { class: "place" });
+    const channel = element(document, "select", {
+      "aria-label": TEXTS.channel,
+      onchange: () => this.refresh(),
+    });
+    const channelLabel = labeled(document, TEXTS.channel, channel);
+    const tools = element(document, "div", { class: "tools" }, channelLabel);
+    const root = element(
+      document,
+      "section",
+      { class: "panel" },
+      element(document, "div", { class: "bar" }, name, tools),
+      canvas,
+      place,
+      lens,
+    );
+    const view = new GridView(canvas, actions);
+    const magnifier = new GridView(lens, {});
+    return {
+      title,
+      root,
+      name,
+      tools,
+      canvas,
+      place,
+      channel,
+      channelLabel,
+      view,
+      lens,
+      magnifier,
+    };
+  }
+
+  changed(what) {
+    if (what === "position") {
+      this.drawMarks();
+    } else if (what !== "work") {
+      this.refresh();
+    }
+  }
+
+  /** Paint input and map again. */
+  refresh() {
+    const { session, input, map } = this;
+    const { shape } = session.result.map;
+    const { input: source, settings } = session;
+    const showsValues = this.kind.value === "values";
+    const mapMax = showsValues || settings.range === "raw" ? null : source.maxValue;
+    this.offerChannels(input, source.shape[2], source.channels, source.maxValue);
+    this.offerChannels(map, shape[2], source.channels, mapMax);
+    this.offerResults();
+    const sizes = [source.shape, shape].map((each) => sizeText(each.slice(0, 2)));
+    for (const [number, panel] of [input, map].entries()) {
+      panel.name.textContent = `${panel.title} ${sizes[number]}`;
+      panel.canvas.setAttribute("aria-label", TEXTS.gridLabel(panel.title, sizes[number]));
+    }
+    this.refreshInput();
+    map.view.setContent(
+      mapContent(session, {
+        channel: chosenChannel(map),
+        showsValues,
+        marksClipped: this.clipped.checked,
+      }),
+    );
+    for (const { view, lens, magnifier } of [input, map]) {
+      lens.hidden = view.leastScale >= NEEDS_NO_MAGNIFIER;
+      magnifier.mirror(view);
+    }
+    this.writeStats();
+    this.drawMarks();
+  }
+
+  /** Paint the input again if what it shows has changed: its padding, its channel. */
+  refreshInput() {
+    const { session } = this;
+    const { border, fill } = session.conv;
+    const channel = chosenChannel(this.input);
+    const looks = [
+      session.input,
+      border,
+      fill,
+      channel,
+      ...Object.values(session.result.geometry.pads),
+    ];
+    if (!looks.every((part, number) => part === this.inputLooks?.[number])) {
+      this.inputLooks = looks;
+      this.input.view.setContent(inputContent(session, channel));
+    }
+  }
+
+  offerChannels({ channel, channelLabel }, count, names, maxValue) {
+    const color = isColor(count, maxValue) ? [[TEXTS.color, ""]] : [];
+    const options = [...color, ...Array.from({ length: count }, (_, n) => [names[n], `${n}`])];
+    const before = channel.value;
+    if (`${options}` !== channel.dataset.options) {
+      channel.dataset.options = `${options}`;
+      channel.replaceChildren(
+        ...options.map(([text, value]) => element(this.document, "option", { value }, text)),
+      );
+      channel.value = options.some(([, value]) => value === before) ? before : options[0][1];
+    }
+    channelLabel.hidden = count === 1;
+  }
+
+  offerResults() {
+    const { results } = this.session;
+    this.resultLabel.hidden = results.length === 1;
+    this.results.replaceChildren(
+      ...results.map(({ label }, number) =>
+        element(this.document, "option", { value: number }, label),
+      ),
+    );
+    this.results.value = this.session.shown;
+  }
+
+  writeStats() {
+    const { map, isClipped } = this.session.result;
+    const ends = finiteEnds(map.values);
+    const count = map.values.reduce((sum, value) => sum + isClipped(value), 0);
+    drawHistogram(this.histogram, histogramOf(map.values, ends, isClipped));
+    this.stats.textContent = TEXTS.stats(
+      ...ends.map((number) => formatNumber(roundNumber(number, 6))),
+      `${formatNumber(roundNumber((100 * count) / map.values.length, 2))} %`,
+    );
+  }
+
+  /** Mark the window, the output, and what the pixel under the pointer feeds. */
+  drawMarks() {
+    const { session, input, map } = this;
+    const { at } = session.settings;
+    const { pads } = session.result.geometry;
+    const windows = this.windows(at, pads);
+    const width = this.isPinned ? 3 : 2;
+    const output = { row: at[0], column: at[1], color: WINDOW, width };
+    const inputMarks = windows.map((mark) => ({ ...mark, color: WINDOW, width }));
+    const mapMarks = [output];
+    if (this.pointedPixel !== null) {
+      const [row, column] = this.pointedPixel;
+      inputMarks.push({ row: row + pads.top, column: column + pads.left, color: FED });
+      const fed = outputsFedBy(session.result.geometry, this.pointedPixel).slice(0, MAX_MARKED);
+      mapMarks.push(
+        ...fed.map(([y, x]) => ({ row: y, column: x, color: FED, width: 1, fill: FED_FILL })),
+      );
+    }
+    const [first] = windows;
+    const middle = [
+      first.row + Math.floor((first.rows - 1) / 2),
+      first.column + Math.floor((first.columns - 1) / 2),
+    ];
+    for (const [panel, marks, cell] of [
+      [input, inputMarks, middle],
+      [map, mapMarks, at],
+    ]) {
+      panel.view.setMarks(marks);
+      panel.magnifier.setMarks(marks);
+      const isColored = chosenChannel(panel) === null;
+      panel.magnifier.center(cell, isColored ? MAGNIFIED_COLOR : MAGNIFIED);
+    }
+    this.root.classList.toggle("pinned", this.isPinned);
+    if (this.pointedPixel === null) {
+      input.place.textContent = "";
+    }
+    map.place.textContent =
+      `${TEXTS.place(...at)}: ${map.view.content.texts(...at)[0]}` +
+      (this.isPinned ? ` (${TEXTS.pinned})` : "");
+  }
+
+  /** Return the windows of an output as marks of the padded input, and the taps of dilated ones. */
+  windows(at, pads) {
+    const { session } = this;
+    const marks = [];
+    for (const kernel of session.result.kernels) {
+      const geometry = convGeometry(session.input.shape.slice(0, 2), kernel.shape, session.conv);
+      const [row, column] = windowStart(geometry, at);
+      const [rows, columns] = geometry.extent;
+      marks.push({ row: row + pads.top, column: column + pads.left, rows, columns });
+      const [down, across] = geometry.dilation;
+      const taps = kernel.shape[0] * kernel.shape[1];
+      if (down * across > 1 && taps <= MAX_MARKED) {
+        for (let tap = 0; tap < taps; tap++) {
+          const [tapRow, tapColumn] = [Math.floor(tap / kernel.shape[1]), tap % kernel.shape[1]];
+          const place = {
+            row: row + pads.top + tapRow * down,
+            column: column + pads.left + tapColumn * across,
+          };
+          marks.push({ ...place, rows: 1, columns: 1, fill: "rgba(217, 72, 15, 0.3)" });
+        }
+      }
+    }
+    return marks;
+  }
+
+  overMap(cell) {
+    if (cell !== null && !this.isPinned) {
+      this.session.moveTo(cell);
+    }
+  }
+
+  overInput(cell) {
+    const { session, input } = this;
+    const { geometry } = session.result;
+    const { pads, inputShape } = geometry;
+    if (cell === null) {
+      this.pointedPixel = null;
+      this.drawMarks();
+      return;
+    }
+    const [row, column] = [cell[0] - pads.top, cell[1] - pads.left];
+    this.pointedPixel = [row, column];
+    this.drawMarks();
+    const isPadding = row < 0 || row >= inputShape[0] || column < 0 || column >= inputShape[1];
+    const [text] = input.view.content.texts(...cell);
+    const source = [row, column].map((place, axis) =>
+      borderAt(place, inputShape[axis], session.conv.border),
+    );
+    const copied = source.includes(OUTSIDE) ? TEXTS.fills(text) : TEXTS.copies(...source);
+    const fed = outputsFedBy(geometry, this.pointedPixel).length;
+    const facts = [text, ...(isPadding ? [copied] : []), TEXTS.feeds(fed)];
+    input.place.textContent = `${TEXTS.place(row, column)}: ${facts.join("; ")}`;
+  }
+
+  /** Explain a position of the map until another is pinned or this one is freed. */
+  pin(cell) {
+    this.isPinned = true;
+    this.session.moveTo(cell);
+  }
+
+  free() {
+    this.isPinned = false;
+    this.drawMarks();
+  }
+
+  pressed({ key }) {
+    const { at } = this.session.settings;
+    if (key in MOVES) {
+      const { outputShape } = this.session.result.geometry;
+      const next = at.map((place, axis) =>
+        Math.min(Math.max(place + MOVES[key][axis], 0), outputShape[axis] - 1),
+      );
+      this.pin(next);
+      this.map.view.reveal(next);
+      const [{ row, column }] = this.windows(next, this.session.result.geometry.pads);
+      this.input.view.reveal([Math.max(row, 0), Math.max(column, 0)]);
+    } else if (key === "Enter") {
+      this.pin(at);
+    } else if (key === "Escape") {
+      this.free();
+    } else {
+      return false;
+    }
+    return true;
+  }
+}
+
+function chosenChannel({ channel }) {
+  return channel.value === "" ? null : Number(channel.value);
+}

@@ -1,0 +1,56 @@
+"""Join the page's ES modules into one script, since a page opened from disk can import none.
+
+A module imports by name from modules beside it, and exports declarations. Joined, they share one
+scope: imports, the word ``export``, comments and indents are left out, and each top-level name must
+occur once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
+_DECLARATION = re.compile(
+    r"^(?:export )?(?:async )?(?:function\*? |class |const |let )(?:(\w+)|[{[])", re.MULTILINE
+)
+# Comments that stand on lines of their own.
+_COMMENT = re.compile(r"^ */\*\*[\s\S]*?\*/\n|^ *//.*\n", re.MULTILINE)
+
+
+def module_order(entry: str = "start") -> list[str]:
+    """Return the names of a module and of all that it needs, each after those that it imports."""
+    ordered: list[str] = []
+
+    def visit(name: str) -> None:
+        if name not in ordered:
+            for other in _IMPORT.findall(_source(name)):
+                visit(other)
+            ordered.append(name)
+
+    visit(entry)
+    return ordered
+
+
+def joined_script(entry: str = "start") -> str:
+    """Return the modules as one script.
+
+    Raises:
+        ValueError: two modules declare the same top-level name.
+    """
+    names = module_order(entry)
+    declared = Counter(name for module in names for name in _DECLARATION.findall(_source(module)))
+    twice = [name for name, count in declared.items() if count > 1 or not name]
+    if twice:
+        raise ValueError(f"declared in two modules of the page, or not by name: {twice}")
+    text = "".join(_IMPORT.sub("", _source(module)) for module in names)
+    text = re.sub(r"^export ", "", _COMMENT.sub("", text), flags=re.MULTILINE)
+    return re.sub(r"\n\s+", "\n", text).strip()
+
+
+@cache
+def _source(name: str) -> str:
+    return (FOLDER / f"{name}.mjs").read_text(encoding="utf-8")

@@ -1,0 +1,89 @@
+/** Build the page under a shadow root; several pages can stand in one document. */
+
+import { scriptApi } from "./api.mjs";
+import { element } from "./elements.mjs";
+import { UsageError } from "./errors.mjs";
+import { ExplanationPanel } from "./explanation_panel.mjs";
+import { KernelPanel } from "./kernel_panel.mjs";
+import { MapWorker } from "./map_worker.mjs";
+import { MapsView } from "./maps_view.mjs";
+import { Session } from "./session.mjs";
+import { SettingsPanel } from "./settings_panel.mjs";
+import { readInput, readTables } from "./state.mjs";
+import { TakeAway } from "./take_away.mjs";
+import { TEXTS } from "./texts.mjs";
+
+/**
+ * Show a page inside an element.
+ *
+ * @param {HTMLElement} root
+ * @param {object} state the page's data; see state.mjs
+ * @param {{script?: string, settings?: object, remember?: (state: string) => void}} host the text of
+ *   this script, for a worker; settings in place of the page's own; keeps the state for later
+ * @returns {object} the functions for scripts; see api.mjs
+ */
+export function mount(root, state, { script = "", settings = null, remember = () => {} } = {}) {
+  const document = root.ownerDocument;
+  const shadow = root.attachShadow({ mode: "open" });
+  const worker = script ? new MapWorker(script) : null;
+  const input = readInput(state.input);
+  const session = startSession(input, state, settings, worker);
+  const problem = element(document, "p", { class: "problem", role: "alert" });
+  const working = element(document, "p", { class: "working", role: "status" });
+
+  /** Change settings; say why where that cannot be, and show the old ones again. */
+  async function attempt(changes) {
+    try {
+      await session.change(typeof changes === "function" ? changes() : changes);
+      problem.textContent = "";
+    } catch (error) {
+      if (!(error instanceof UsageError)) {
+        throw error;
+      }
+      problem.textContent = error.message;
+      session.notify("result");
+    }
+  }
+
+  const maps = new MapsView(document, session);
+  const kernel = new KernelPanel(document, session, attempt);
+  const settingsPanel = new SettingsPanel(document, session, attempt);
+  const arithmetic = new ExplanationPanel(document, session);
+  const away = new TakeAway(document, session, { attempt, map: maps.map.view, remember });
+  const title = element(document, "h1", {});
+  session.onChange((what) => {
+    working.textContent = what === "work" ? TEXTS.working : "";
+    title.textContent = TEXTS.title(session.result.label, session.input.name);
+  });
+  shadow.append(
+    element(document, "style", {}, state.css),
+    element(
+      document,
+      "main",
+      { class: "page" },
+      element(document, "header", {}, title, working, problem, settingsPanel.formula),
+      maps.root,
+      arithmetic.root,
+      element(document, "div", { class: "side" }, kernel.root, settingsPanel.root),
+      away.root,
+    ),
+  );
+  session.notify("maps");
+  return scriptApi(session, Promise.resolve());
+}
+
+/** Begin with the remembered settings, or with the page's own where those no longer fit. */
+function startSession(input, state, settings, worker) {
+  const tables = readTables(state.kernels);
+  const compute = worker && ((job) => worker.compute(job));
+  if (settings !== null) {
+    try {
+      return new Session(input, settings, tables, state.maxValues, compute);
+    } catch (error) {
+      if (!(error instanceof UsageError)) {
+        throw error;
+      }
+    }
+  }
+  return new Session(input, state.settings, tables, state.maxValues, compute);
+}

@@ -1,0 +1,211 @@
+"""Write the page of ``convcli explore``: one HTML file with pixels, kernels and script inside."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import UsageError, count_text
+from convcli.geometry import ConvOptions, Pair, conv_geometry, size_text
+from convcli.images.channels import channel_names
+from convcli.images.image import ImageData
+from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.entries import ComputedKernel
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet, read_spec
+from convcli.teaching.explore.modules import FOLDER, joined_script
+
+GIVEN = "of this page"  # the group of the kernels that a page is written with
+MAX_VALUES = 20_000_000  # of the padded input, and of all maps: a browser has gigabytes at most
+_DTYPES = {"uint8": "u1", "uint16": "u2", "float32": "f4"}  # others become float64
+
+
+class PageKernel(NamedTuple):
+    """Kernels that a page is written with.
+
+    Attributes:
+        kernels: what a SPEC names, divided as the options say.
+        words: the options of ``convcli apply`` that give these kernels.
+        scaling: those that divide them, which another divisor replaces.
+    """
+
+    kernels: KernelSet
+    words: tuple[str, ...]
+    scaling: tuple[str, ...] = ()
+
+
+class PageInput(NamedTuple):
+    """The image of a page.
+
+    Attributes:
+        image: its pixels and their depth.
+        name: what the page calls it.
+        words: the arguments of ``convcli apply`` that read it.
+    """
+
+    image: ImageData
+    name: str
+    words: tuple[str, ...]
+
+
+def explore_page(
+    source: PageInput,
+    kernels: Sequence[PageKernel],
+    conv: ConvOptions,
+    *,
+    range: str = "clip",  # noqa: A002 - the option's name
+    percentile: tuple[float, float] | None = None,
+    bias: float | None = None,
+    at: Pair = (0, 0),
+) -> str:
+    """Return the HTML of a page.
+
+    Args:
+        source: the image.
+        kernels: those that the page is written with; it shows the first of them.
+        conv: how kernels slide.
+        range: how values become pixels.
+        percentile: what range percentile maps to black and white; None for its default.
+        bias: added to each value, in the image's units; None for the kernels' own.
+        at: the position in the feature map that is explained first.
+
+    Raises:
+        UsageError: the first kernels' maps are too large for a page.
+        GeometryError: a kernel exceeds the padded image.
+    """
+    _check_size(source.image, kernels[0].kernels, conv)
+    settings: dict[str, Any] = {
+        "kernel": kernels[0].kernels.label,
+        "operation": conv.operation,
+        "padding": conv.padding,
+        "border": conv.border,
+        "fill": conv.fill,
+        "stride": conv.stride,
+        "dilation": conv.dilation,
+        "range": range,
+        "at": at,
+    }
+    settings |= {} if percentile is None else {"percentile": percentile}
+    settings |= {} if bias is None else {"bias": bias}
+    given = {entry.kernels.label: kernel_table(entry, GIVEN) for entry in kernels}
+    named = {name: _named_table(name) for name in CATALOGUE if name not in given}
+    state = {
+        "css": _text("page.css"),
+        "input": _input(source),
+        "kernels": [*given.values(), *named.values()],
+        "settings": settings,
+        "maxValues": MAX_VALUES,
+    }
+    parts = {
+        "title": _escaped(f"{kernels[0].kernels.label} over {source.name}"),
+        "state": _json(state),
+        "script": joined_script(),
+    }
+    before, *rest = _text("page.html").split("{{")
+    fields = (part.split("}}", 1) for part in rest)
+    return before + "".join(parts[name] + after for name, after in fields)
+
+
+def _check_size(image: ImageData, kernels: KernelSet, conv: ConvOptions) -> None:
+    rules = conv.padding, conv.stride, conv.dilation, conv.operation
+    geometry = conv_geometry(image.shape, kernels.kernels[0].shape, *rules)
+    padded, shape, maps = geometry.padded_shape, geometry.output_shape, len(kernels.kernels)
+    largest = max(padded[0] * padded[1], shape[0] * shape[1] * maps)
+    if largest * image.channels > MAX_VALUES:
+        raise UsageError(
+            f"an input padded to {size_text(padded)} with {count_text(maps, 'map')} of "
+            f"{size_text(shape)} is too large for a page; --max-side N reduces the image"
+        )
+
+
+def _input(source: PageInput) -> dict[str, Any]:
+    image = source.image
+    pixels = image.pixels
+    dtype = _DTYPES.get(pixels.dtype.name, "f8")
+    channels = image.channels
+    return {
+        "name": source.name,
+        "shape": [*image.shape, channels],
+        "dtype": dtype,
+        "pixels": _base64(pixels, dtype),
+        "channels": channel_names(channels, image.depth),
+        "maxValue": image.max_value,
+        "words": source.words,
+    }
+
+
+def _named_table(name: str) -> dict[str, Any]:
+    """Return the table of a catalogue entry with its default arguments."""
+    return kernel_table(PageKernel(read_spec(name), ("-k", name)), CATALOGUE[name].group)
+
+
+def kernel_table(entry: PageKernel, group: str) -> dict[str, Any]:
+    """Return kernels as the page reads them, without what is usual; see state.mjs."""
+    label, members, combine, _ = entry.kernels
+    named = CATALOGUE.get(label)
+    takes_angle = isinstance(named, ComputedKernel) and any(
+        parameter.name == "angle" for parameter in named.parameters
+    )
+    usual = {"combine": None, "takesAngle": False, "words": ("-k", label), "scaling": ()}
+    table = {
+        "spec": label,
+        "group": group,
+        "combine": combine,
+        "takesAngle": takes_angle,
+        "words": entry.words,
+        "scaling": entry.scaling,
+        "kernels": [_kernel(kernel) for kernel in members],
+    }
+    return _without(table, usual)
+
+
+def _kernel(kernel: Kernel) -> dict[str, Any]:
+    rows, columns = kernel.shape
+    planes: NDArray[Any] = kernel.matrix.reshape(-1, rows * columns)
+    is_whole = kernel.matrix.dtype.kind == "i"
+    fields = {
+        "name": kernel.name,
+        "shape": [rows, columns],
+        "addsChannels": kernel.matrix.ndim > 2,
+        # Eleven letters for a double; its decimals would take up to twenty.
+        "planes": planes.tolist() if is_whole else [_base64(plane, "f8") for plane in planes],
+        "divisor": kernel.divisor,
+        "bias": kernel.bias,
+    }
+    return _without(fields, {"addsChannels": False, "divisor": 1, "bias": 0})
+
+
+def _without(fields: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that do not have their usual values."""
+    return {name: value for name, value in fields.items() if (name, value) not in usual.items()}
+
+
+def _base64(numbers: NDArray[Any], dtype: str) -> str:
+    """Return the bytes of numbers of this type, in little-endian order, as text."""
+    return base64.b64encode(numbers.astype(f"<{dtype}").tobytes()).decode()
+
+
+def _json(data: Any) -> str:
+    """Return JSON for a script element, which < could end."""
+    text = json.dumps(
+        data, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False
+    )
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _plain(value: Any) -> Any:
+    """Return a numpy number as Python's."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")

@@ -1,0 +1,296 @@
+/**
+ * What the page shows: an input, the settings of the convolution, and the maps that follow.
+ *
+ * A change is made whole or not at all: it is checked and computed first, and what cannot be done
+ * throws a UsageError and leaves everything unchanged.
+ *
+ * @typedef {object} Settings the options of `convcli apply`
+ * @property {string | Array} kernel a SPEC, or nested lists
+ * @property {number | null} divisor null for the kernel's own
+ * @property {number | null} bias likewise, in the units of the input
+ * @property {string | null} combine of several kernels; null for their own rule
+ * @property {number | [number, number]} stride
+ * @property {number | [number, number]} dilation
+ * @property {string | number | number[]} padding
+ * @property {string} border
+ * @property {number} fill
+ * @property {string} operation
+ * @property {string} range
+ * @property {[number, number]} percentile that range percentile maps to black and white
+ * @property {[number, number]} at the explained position of the map
+ *
+ * @typedef {object} Result one feature map: of a kernel, or of several that are combined
+ * @property {string} label
+ * @property {object[]} kernels
+ * @property {string | null} combine
+ * @property {object} geometry of the first kernel
+ * @property {object[]} maps one for each kernel
+ * @property {object} map
+ * @property {[number, number] | null} extremes
+ * @property {(value: number) => number} toPixel
+ * @property {(value: number) => boolean} isClipped
+ */
+
+import { UsageError } from "./errors.mjs";
+import { explain } from "./explain.mjs";
+import { asPair, borderName, convGeometry, sizeText } from "./geometry.mjs";
+import { kernelsOfLists, readSpec } from "./kernels.mjs";
+import { clippedRule, extremesOf, pixelRule } from "./pixels.mjs";
+import { COMBINATIONS, combineMaps, correlate, stackMaps } from "./sums.mjs";
+
+export const DEFAULTS = Object.freeze({
+  divisor: null,
+  bias: null,
+  combine: null,
+  stride: 1,
+  dilation: 1,
+  padding: "same",
+  border: "edge",
+  fill: 0,
+  operation: "correlate",
+  range: "clip",
+  percentile: [1, 99],
+  at: [0, 0],
+});
+const LARGE = 4e7; // multiplications, about 0.1 s: more are done by a worker
+
+export class Session {
+  /**
+   * @param {object} input {name, shape, values, channels, maxValue, words}
+   * @param {Partial<Settings>} settings
+   * @param {Map<string, object>} tables kernels by SPEC
+   * @param {number} maxValues of the padded input, and of all maps together
+   * @param {((job: object) => Promise<object[]>) | null} compute large work elsewhere; null: here
+   */
+  constructor(input, settings, tables, maxValues, compute = null) {
+    this.tables = tables;
+    this.maxValues = maxValues;
+    this.compute = compute;
+    this.listeners = [];
+    this.latest = 0;
+    this.shown = 0; // the number of the result that is shown
+    const checked = this.checked(input, { ...DEFAULTS, ...settings });
+    this.show(input, checked, mapsOf(jobOf(input, checked)));
+  }
+
+  /** Call a function after each change with the name of it: work, maps, result or position. */
+  onChange(listener) {
+    this.listeners.push(listener);
+  }
+
+  notify(what) {
+    for (const listener of this.listeners) {
+      listener(what);
+    }
+  }
+
+  get result() {
+    return this.results[this.shown];
+  }
+
+  /**
+   * Change input and settings, and compute the maps.
+   *
+   * A new kernel comes with its own divisor, bias and rule of combination, unless they are given.
+   * Of several changes that a worker computes, only the last is shown.
+   *
+   * @returns {Promise<void>} resolved when the maps are current
+   */
+  async change({ input = this.input, ...changes }) {
+    const own = "kernel" in changes ? { divisor: null, bias: null, combine: null } : {};
+    const checked = this.checked(input, { ...this.settings, ...own, ...changes });
+    const number = ++this.latest;
+    const job = jobOf(input, checked);
+    let maps;
+    if (this.compute !== null && workOf(input, checked) > LARGE) {
+      this.notify("work");
+      maps = await this.compute(job);
+    } else {
+      maps = mapsOf(job);
+    }
+    if (number === this.latest) {
+      this.show(input, checked, maps);
+    }
+  }
+
+  /** Check settings; return them, and the kernels of each result. */
+  checked(input, settings) {
+    const names = ["kernel", ...Object.keys(DEFAULTS)];
+    const unknown = Object.keys(settings).find((name) => !names.includes(name));
+    if (unknown !== undefined) {
+      throw new UsageError(`there is no setting ${unknown}; use ${names.join(", ")}`);
+    }
+    const conv = {
+      operation: settings.operation,
+      padding: settings.padding,
+      border: borderName(settings.border),
+      fill: checkedNumber(settings.fill, "fill"),
+      stride: settings.stride,
+      dilation: settings.dilation,
+    };
+    const results = resultsOf(this.kernelSet(input, settings), input, conv);
+    pixelRule(settings.range, input.maxValue, [0, 0]); // raises if the range needs a depth
+    checkPercentile(settings.percentile);
+    const [{ geometry }] = results;
+    const maps = results.reduce((sum, result) => sum + result.kernels.length, 0);
+    const area = ([rows, columns]) => rows * columns;
+    const largest = Math.max(area(geometry.paddedShape), area(geometry.outputShape) * maps);
+    if (largest * input.shape[2] > this.maxValues) {
+      throw new UsageError(
+        `an input padded to ${sizeText(geometry.paddedShape)} with ${maps} ` +
+          `${maps === 1 ? "map" : "maps"} of ${sizeText(geometry.outputShape)} ` +
+          "is too large for a page",
+      );
+    }
+    const at = asPair(settings.at, "at", 0).map((place, axis) =>
+      Math.min(place, geometry.outputShape[axis] - 1),
+    );
+    const short = {
+      border: conv.border,
+      stride: shortest(geometry.stride),
+      dilation: shortest(geometry.dilation),
+      padding: shortest(settings.padding),
+    };
+    return { settings: { ...settings, ...short, at }, results, conv };
+  }
+
+  /** Return the kernels of the settings, with divisor, bias and combination as they are given. */
+  kernelSet(input, { kernel, divisor, bias, combine }) {
+    const set = typeof kernel === "string" ? readSpec(kernel, this.tables) : kernelsOfLists(kernel);
+    const level = input.maxValue === 65535 ? 257 : 1; // a kernel's bias is in 8-bit levels
+    if (divisor === 0) {
+      throw new UsageError("a kernel's divisor cannot be 0");
+    }
+    if (combine !== null && (set.kernels.length < 2 || !COMBINATIONS.includes(combine))) {
+      throw new UsageError(
+        `combine needs two or more kernels and must be one of ${COMBINATIONS.join(", ")}`,
+      );
+    }
+    const kernels = set.kernels.map((member) => ({
+      ...member,
+      divisor: divisor === null ? member.divisor : checkedNumber(divisor, "divisor"),
+      bias: bias === null ? member.bias * level : checkedNumber(bias, "bias"),
+    }));
+    return { ...set, kernels, combine: combine ?? set.combine };
+  }
+
+  show(input, { settings, results, conv }, maps) {
+    const remaining = maps.slice();
+    this.input = input;
+    this.settings = settings;
+    this.conv = conv;
+    this.results = results.map((result) => {
+      const own = remaining.splice(0, result.kernels.length);
+      const map = combineMaps(own, result.combine);
+      const extremes = extremesOf(map.values, settings.range, settings.percentile);
+      const toPixel = pixelRule(settings.range, input.maxValue, extremes);
+      const isClipped = clippedRule(settings.range, input.maxValue, extremes);
+      return { ...result, maps: own, map, extremes, toPixel, isClipped };
+    });
+    this.shown = Math.min(this.shown, results.length - 1);
+    this.notify("maps");
+  }
+
+  /** Show another result of a bank. */
+  choose(number) {
+    this.shown = number;
+    this.notify("result");
+  }
+
+  /** Explain another position of the map. */
+  moveTo(at) {
+    this.settings = { ...this.settings, at };
+    this.notify("position");
+  }
+
+  /** Return the values of all maps, a bank's one after the other along the channels. */
+  values() {
+    return stackMaps(this.results.map((result) => result.map));
+  }
+
+  /** Return the pixels, of the same shape. */
+  pixels() {
+    const maps = this.results.map(({ map, toPixel }) => ({
+      ...map,
+      values: map.values.map(toPixel),
+    }));
+    return stackMaps(maps);
+  }
+
+  /** Explain the value at a position of a result's map. */
+  explain(at = this.settings.at, result = this.result) {
+    const filter = {
+      ...result,
+      conv: this.conv,
+      range: this.settings.range,
+      maxValue: this.input.maxValue,
+    };
+    const valueOf = (kernel, channel) => {
+      const { shape, values } = result.maps[kernel];
+      return values[(at[0] * shape[1] + at[1]) * shape[2] + channel];
+    };
+    return explain(this.input, filter, at, valueOf);
+  }
+}
+
+/** Compute the map of each kernel. */
+export function mapsOf({ image, kernels, conv }) {
+  return kernels.map((kernel) => correlate(image, kernel, conv));
+}
+
+/** Group the kernels of a set by results: all of a family, each of a bank. */
+function resultsOf({ label, kernels, combine }, input, conv) {
+  const isBank = combine === null && kernels.length > 1;
+  const groups = isBank ? kernels.map((kernel) => [kernel.name, [kernel]]) : [[label, kernels]];
+  return groups.map(([name, members]) => {
+    const [first, ...others] = members.map((kernel) => geometryOf(kernel, input, conv));
+    if (others.some((geometry) => `${geometry.outputShape}` !== `${first.outputShape}`)) {
+      throw new UsageError(
+        "the kernels' maps differ in size; padding same gives all of them one size",
+      );
+    }
+    return { label: name, kernels: members, combine, geometry: first };
+  });
+}
+
+function geometryOf(kernel, input, conv) {
+  const channels = input.shape[2];
+  if (kernel.addsChannels && kernel.planes.length !== channels) {
+    const name = channels === 1 ? "1 channel" : `${channels} channels`;
+    throw new UsageError(
+      `the kernel has ${kernel.planes.length} channels, but the input has ${name}`,
+    );
+  }
+  return convGeometry(input.shape.slice(0, 2), kernel.shape, conv);
+}
+
+function jobOf(image, { results, conv }) {
+  return { image, kernels: results.flatMap((result) => result.kernels), conv };
+}
+
+function workOf(image, { results }) {
+  return results.reduce((sum, { kernels, geometry: { outputShape } }) => {
+    const weights = kernels.reduce((count, kernel) => count + kernel.planes[0].length, 0);
+    return sum + outputShape[0] * outputShape[1] * image.shape[2] * weights;
+  }, 0);
+}
+
+/** Return one number for several equal ones. */
+function shortest(numbers) {
+  const isOne = Array.isArray(numbers) && numbers.every((number) => number === numbers[0]);
+  return isOne ? numbers[0] : numbers;
+}
+
+function checkedNumber(value, name) {
+  if (!Number.isFinite(value)) {
+    throw new UsageError(`${name} must be a finite number, not ${value}`);
+  }
+  return value;
+}
+
+function checkPercentile(ends) {
+  const isPair = Array.isArray(ends) && ends.length === 2;
+  if (!isPair || !(ends[0] >= 0 && ends[0] < ends[1] && ends[1] <= 100)) {
+    throw new UsageError("percentile takes two numbers, from 0 to 100 and rising, such as 1,99");
+  }
+}

@@ -1,0 +1,45 @@
+/** The page as a file of its own; inside a worker, the same script computes maps. */
+
+import { readState } from "./command.mjs";
+import { serveMaps } from "./map_worker.mjs";
+import { mount } from "./mount.mjs";
+
+const PAUSE_TO_REMEMBER = 400; // milliseconds; browsers limit how often an address changes
+
+function startPage() {
+  const state = JSON.parse(document.querySelector("script[data-convcli-state]").textContent);
+  const script = document.querySelector("script[data-convcli-script]").textContent;
+  const root = document.querySelector("[data-convcli-page]");
+  let [timer, first] = [undefined, null];
+  const remember = (text) => {
+    first ??= text; // the page's own settings, for which no hash is needed
+    clearTimeout(timer);
+    if (text === first && !location.hash) {
+      return;
+    }
+    timer = setTimeout(() => writeHash(encodeURIComponent(text)), PAUSE_TO_REMEMBER);
+  };
+  window.convcli = mount(root, state, { script, settings: hashSettings(), remember });
+}
+
+function hashSettings() {
+  try {
+    return readState(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    return null; // there is no hash, or it is not a page's
+  }
+}
+
+function writeHash(text) {
+  try {
+    history.replaceState(null, "", `#${text}`);
+  } catch {
+    location.hash = text; // in a frame with srcdoc
+  }
+}
+
+if (typeof document === "undefined") {
+  serveMaps(globalThis);
+} else {
+  startPage();
+}

@@ -1,0 +1,47 @@
+/**
+ * The data that a page is written with, as convcli/teaching/explore/page.py writes them.
+ *
+ * @typedef {object} PageState
+ * @property {string} css
+ * @property {{name, shape, dtype, pixels, channels, maxValue, words}} input pixels in base64, in
+ *   little-endian order
+ * @property {object[]} kernels {spec, group, combine, takesAngle, words, scaling, kernels}; planes
+ *   of integers are lists, others doubles in base64. Fields with the values below are left out.
+ * @property {object} settings
+ * @property {number} maxValues of the padded input, and of all maps together
+ */
+
+const ARRAYS = {
+  u1: Uint8Array,
+  u2: Uint16Array,
+  f4: Float32Array,
+  f8: Float64Array,
+};
+
+/** Return the input of a page's data; its values are doubles. */
+export function readInput({ dtype, pixels, ...input }) {
+  return { ...input, values: decoded(pixels, dtype) };
+}
+
+/** Return the numbers whose bytes are given in base64, as doubles. */
+function decoded(text, dtype) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return Float64Array.from(new ARRAYS[dtype](bytes.buffer));
+}
+
+/** Return the kernels of a page's data by SPEC. */
+export function readTables(kernels) {
+  return new Map(
+    kernels.map(({ spec, ...given }) => {
+      const usual = { combine: null, takesAngle: false, words: ["-k", spec], scaling: [] };
+      return [spec, { ...usual, ...given, label: spec, kernels: given.kernels.map(readKernel) }];
+    }),
+  );
+}
+
+function readKernel(kernel) {
+  const planes = kernel.planes.map((plane) =>
+    typeof plane === "string" ? decoded(plane, "f8") : Float64Array.from(plane),
+  );
+  return { addsChannels: false, divisor: 1, bias: 0, ...kernel, planes };
+}

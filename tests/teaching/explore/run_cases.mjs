@@ -1,0 +1,66 @@
+// Reads cases from standard input, one line of JSON each, and prints what the page makes of them.
+import { createInterface } from "node:readline";
+
+const explore = new URL("../../../convcli/teaching/explore/", import.meta.url);
+const { Session } = await import(new URL("session.mjs", explore));
+const { explanationText } = await import(new URL("explain_text.mjs", explore));
+const { formatNumber, roundNumber } = await import(new URL("decimals.mjs", explore));
+const { readSpec } = await import(new URL("kernels.mjs", explore));
+const { readTables } = await import(new URL("state.mjs", explore));
+
+const tables = new Map(); // a line {tables} fills it; all later lines read SPECs with it
+const numbers = (values) =>
+  Array.from(values, (value) => (Number.isFinite(value) ? value : `${value}`));
+const plain = ({ name, shape, planes, divisor, bias }) => ({
+  name,
+  shape,
+  planes: planes.map((plane) => Array.from(plane)),
+  divisor,
+  bias,
+});
+
+/** Filter an image; explain a position. */
+function filtered({ input, kernels, settings }) {
+  const image = { ...input, values: Float64Array.from(input.values, Number) };
+  const session = new Session(image, settings, readTables(kernels), 1e6);
+  return {
+    shape: session.values().shape,
+    values: numbers(session.values().values),
+    pixels: numbers(session.pixels().values),
+    clipped: session.values().values.filter(session.result.isClipped).length,
+    text: explanationText(session.explain()),
+  };
+}
+
+/** Write doubles, given by their bytes, exactly and rounded. */
+function written({ doubles }) {
+  return doubles.map(([hex, decimals]) => {
+    const number = Buffer.from(hex, "hex").readDoubleBE(0);
+    return [formatNumber(number), formatNumber(roundNumber(number, decimals))];
+  });
+}
+
+function result(given) {
+  if ("doubles" in given) {
+    return written(given);
+  }
+  if ("tables" in given) {
+    readTables(given.tables).forEach((table, spec) => tables.set(spec, table));
+    return null;
+  }
+  if ("spec" in given) {
+    const { label, kernels, combine } = readSpec(given.spec, tables);
+    return { label, combine, kernels: kernels.map(plain) };
+  }
+  return filtered(given);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  let answer;
+  try {
+    answer = result(JSON.parse(line));
+  } catch (error) {
+    answer = error.name === "UsageError" ? { error: error.message } : { bug: error.stack };
+  }
+  console.log(JSON.stringify(answer));
+}

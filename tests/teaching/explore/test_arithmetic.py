@@ -1,0 +1,290 @@
+"""The page's arithmetic, run by node, against Python's: values, pixels, texts, numbers, SPECs."""
+
+import json
+import math
+import random
+import shutil
+import struct
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convcli.core.digits import round_number
+from convcli.errors import ConvcliError
+from convcli.filtering import Filter, filter_image, measure
+from convcli.geometry import ConvOptions
+from convcli.images.channels import channel_names
+from convcli.images.image import ImageData, level_of
+from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.spec import KernelSet, read_spec
+from convcli.teaching.decimals import format_number
+from convcli.teaching.explain.arithmetic import explain_image
+from convcli.teaching.explore.page import PageKernel, kernel_table
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+RUNNER = Path(__file__).with_name("run_cases.mjs")
+
+
+def run(cases):
+    """What the page answers to each case."""
+    lines = "\n".join(map(json.dumps, cases))
+    done = subprocess.run(
+        ["node", RUNNER], input=lines, capture_output=True, text=True, timeout=300, check=True
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    bugs = [answer["bug"] for answer in answers if isinstance(answer, dict) and "bug" in answer]
+    assert not bugs, bugs[0]
+    return answers
+
+
+def random_kernel(rng, choose, shape, number):
+    whole = choose.random() < 0.6
+    matrix = (
+        rng.integers(-4, 5, shape)
+        if whole
+        else rng.normal(0, 1, shape).round(choose.choice([1, 3, 17]))
+    )
+    divisor, bias = choose.choice([1, 1, 2, 3, 16, -4, 0.7]), choose.choice([0, 0, 0, 5, -2.5])
+    return Kernel(matrix, divisor, bias, name=f"k{number}")
+
+
+def random_image(rng, choose):
+    height, width, channels = (
+        choose.randint(1, 9),
+        choose.randint(1, 9),
+        choose.choice([1, 1, 3, 3, 2]),
+    )
+    depth = None if channels == 2 else choose.choice([8, 8, 16, None])
+    shape = (height, width, channels)
+    if depth:
+        pixels = rng.integers(0, 2**depth, shape).astype(float)
+    elif choose.random() < 0.6:
+        pixels = rng.integers(-9, 10, shape).astype(float)
+    else:
+        pixels = rng.normal(0, 10, shape).round(choose.randint(0, 6))
+    if choose.random() < 0.05:
+        pixels.flat[0] = choose.choice([math.nan, math.inf, -math.inf])
+    return ImageData(pixels[..., 0] if channels == 1 else pixels, depth)
+
+
+def random_filter(rng, choose, image):
+    """One kernel, or several that are combined, with every option of the convolution."""
+    planes = [image.channels] * (choose.random() < 0.25)
+    shape = (*planes, choose.randint(1, 5), choose.randint(1, 5))
+    count = choose.choice([1, 1, 1, 1, 2, 3])
+    kernels = tuple(random_kernel(rng, choose, shape, number) for number in range(count))
+    border = choose.choice(["edge", "zero", "reflect", "symmetric", "wrap", "constant"])
+    conv = ConvOptions(
+        choose.choice(["correlate", "convolve"]),
+        choose.choice(["same", "valid", "full", 0, 1, (1, 2), (2, 0, 1, 3)]),
+        border,
+        choose.choice([7, -3.5]) if border == "constant" else 0,
+        choose.choice([1, 1, 2, (1, 3)]),
+        choose.choice([1, 1, 2, (2, 1)]),
+    )
+    return Filter(
+        "k0" if count == 1 else "family",
+        kernels,
+        choose.choice(["magnitude", "max", "sum", "mean"]) if count > 1 else None,
+        conv,
+        range=choose.choice(["clip", "abs", "offset", "rescale", "percentile", "raw"]),
+        percentile=choose.choice([(1, 99), (0, 100), (12.5, 60)]),
+    )
+
+
+def case_of(image, image_filter, at):
+    """A case as the runner takes it."""
+    conv = image_filter.conv._asdict()
+    table = KernelSet(image_filter.label, image_filter.kernels, image_filter.combine)
+    numbers = [
+        x if math.isfinite(x) else str(x).replace("inf", "Infinity")
+        for x in image.pixels.ravel().tolist()
+    ]
+    return {
+        "input": {
+            "shape": [*image.shape, image.channels],
+            "values": ["NaN" if x == "nan" else x for x in numbers],
+            "channels": channel_names(image.channels, image.depth),
+            "maxValue": image.max_value,
+        },
+        "kernels": [kernel_table(PageKernel(table, ()), "")],
+        "settings": {
+            "kernel": image_filter.label, "range": image_filter.range,
+            "percentile": image_filter.percentile, "at": at, **conv,
+        },
+    }  # fmt: skip
+
+
+def expected(image, image_filter, choose):
+    """Values, pixels and the text of a random position; or the message of an error."""
+    try:
+        raw = filter_image(image, image_filter._replace(range="raw"), image.depth).image.pixels
+        filtered = filter_image(image, image_filter, image.depth)
+        at = choose.randrange(raw.shape[0]), choose.randrange(raw.shape[1])
+        text = str(explain_image(image, image_filter, at))
+        return at, (raw, filtered.image.pixels, filtered.stats.clipped, text)
+    except ConvcliError as error:
+        return (0, 0), str(error)
+
+
+def floats(numbers):
+    return np.array([float(str(number).replace("Infinity", "inf")) for number in numbers])
+
+
+def bound_of(image, image_filter):
+    """The largest sum of magnitudes."""
+    largest = np.abs(image.pixels[np.isfinite(image.pixels)]).max(
+        initial=abs(image_filter.conv.fill)
+    )
+    return max(
+        np.abs(kernel.weights).sum() * largest + abs(kernel.bias) * level_of(image.depth)
+        for kernel in image_filter.kernels
+    ) * len(image_filter.kernels)
+
+
+def is_exact(image, image_filter):
+    """Whether all numbers of a filter are integers, and its sums are not divided."""
+    numbers = [image.pixels.ravel(), [image_filter.conv.fill]]
+    for kernel in image_filter.kernels:
+        numbers += [kernel.matrix.ravel(), [kernel.bias, 0.5 * (kernel.divisor != 1)]]
+    joined = np.concatenate(numbers)
+    whole = np.isfinite(joined).all() and np.array_equal(joined, np.rint(joined))
+    return whole and image_filter.combine not in ("magnitude", "mean")
+
+
+def unrounded(values, image, image_filter):
+    """Values on the scale of pixels, before they are rounded to them."""
+    if image_filter.range not in ("rescale", "percentile"):
+        return values
+    low, high = measure(image, image_filter)
+    return (values - low) / ((high - low) or 1) * image.max_value
+
+
+def differences(image, image_filter, want, got):
+    """What the page has that Python does not, in a word; empty if they agree."""
+    if isinstance(want, str):
+        return "" if got.get("error") == want else "error"
+    if "values" not in got:
+        return "refused"
+    values, pixels, clipped, text = want
+    values, pixels = (array.ravel().astype(float) for array in (values, pixels))
+    own_values, own_pixels = floats(got["values"]), floats(got["pixels"])
+    bound = bound_of(image, image_filter)
+    allowed = 0 if is_exact(image, image_filter) else 1e-12 * bound
+    if not np.allclose(own_values, values, rtol=0, atol=allowed, equal_nan=True):
+        return "values"
+    if image_filter.range in ("rescale", "percentile"):
+        low, high = measure(image, image_filter)
+        if high - low <= allowed:  # a constant map, whose rounding errors are stretched
+            return ""
+    if image.depth and image_filter.range != "raw":
+        with np.errstate(invalid="ignore"):
+            from_tie = np.abs(unrounded(values, image, image_filter) % 1 - 0.5)
+        near = (from_tie <= 1e-5 * max(bound, 1)) & (np.abs(own_pixels - pixels) <= 1)
+        if not np.array_equal(own_pixels[~near], pixels[~near]):
+            return "pixels"
+    elif not np.allclose(own_pixels, pixels, rtol=1e-9, atol=1e-9, equal_nan=True):
+        return "pixels"
+    if abs(got["clipped"] - clipped * values.size) > (allowed > 0):  # one may lie on a tie
+        return "clipped"
+    return "" if got["text"] == text else "text"
+
+
+@pytest.mark.parametrize(
+    ("seed", "count"), [(1, 200), pytest.param(2, 3000, marks=pytest.mark.slow)]
+)
+def test_values_pixels_texts_and_refusals_are_those_of_python(seed, count):
+    rng, choose = np.random.default_rng(seed), random.Random(seed)
+    given, wanted = [], []
+    for _ in range(count):
+        image = random_image(rng, choose)
+        image_filter = random_filter(rng, choose, image)
+        at, want = expected(image, image_filter, choose)
+        given.append((image, image_filter, at))
+        wanted.append(want)
+    answers = run([case_of(*each) for each in given])
+    found = defaultdict(list)
+    for (image, image_filter, _), want, got in zip(given, wanted, answers, strict=True):
+        kind = differences(image, image_filter, want, got)
+        if kind:
+            found[kind].append((image_filter, want, got))
+    # Where Python sums in another order, the last reliable digit may differ.
+    texts = found.pop("text", [])
+    assert len(texts) <= count / 100, texts[0][1][-1] + texts[0][2]["text"]
+    assert not found, next(iter(found.items()))
+
+
+@pytest.mark.parametrize("count", [10_000])
+def test_numbers_are_written_by_the_same_rule(count):
+    choose = random.Random(1)
+    rows: list[list[Any]] = []
+    wanted = []
+    while len(rows) < count:
+        number = choose.choice(
+            [
+                struct.unpack(">d", choose.randbytes(8))[0],
+                choose.randint(-4000, 4000) / 2 ** choose.randint(0, 8),
+                round(choose.uniform(-1000, 1000), choose.randint(0, 10)),
+                choose.gauss(0, 1) * 10 ** choose.randint(-20, 20),
+            ]
+        )
+        if math.isfinite(number):
+            decimals = choose.randint(0, 15)
+            rows.append([struct.pack(">d", number).hex(), decimals])
+            wanted.append([format_number(number), format_number(round_number(number, decimals))])
+    [answer] = run([{"doubles": rows}])
+    assert answer == wanted
+
+
+def random_gaussian(choose):
+    arguments = [choose.choice(["5", "7x3", "4", "9"])] if choose.random() < 0.7 else []
+    for name, words in {
+        "sigma": ["1", "2.5", ".7"], "sigma-x": ["1", "3"], "sigma-y": ["2"],
+        "rho": ["0.5", "-.9"], "angle": ["30", "90", "-200"], "start": ["-2"],
+        "step": [".5", "2"], "normalize": ["no", "yes"],
+    }.items():  # fmt: skip
+        if choose.random() < 0.3:
+            arguments.append(f"{name}={choose.choice(words)}")
+    return f"gaussian:{','.join(arguments)}{choose.choice(['', '', '@90'])}"
+
+
+MATRICES = [
+    *("1 2 1", "1/16 2/16; 1 1/3", "[[1,0],[0,-1.5]]", "0 -1 0; -1 5 -1; 0 -1 0@90"),
+    *(".5 1e-3", "1 2; 3", "1 a", "1/0", "1,2,3;4,5,6@90", "1 2 1@45", " 1  2\n3 4 "),
+    *("box:5", "box:3x7", "uniform:4", "gaussian:5,foo=1", "gaussian:0", "gaussian:5,5,5"),
+    "[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]",
+]
+
+
+def test_specs_name_the_same_kernels():
+    choose = random.Random(3)
+    tables = [kernel_table(PageKernel(read_spec(name), ()), "") for name in CATALOGUE]
+    specs = [*CATALOGUE, *(f"{name}@{angle}" for name in CATALOGUE for angle in (45, -90, 180, 30))]
+    specs += [random_gaussian(choose) for _ in range(200)] + MATRICES
+    _, *answers = run([{"tables": tables}, *({"spec": spec} for spec in specs)])
+    elsewhere = []
+    for spec, got in zip(specs, answers, strict=True):
+        if "this page cannot compute" in got.get("error", ""):
+            elsewhere.append(spec)
+            continue
+        try:
+            want = read_spec(spec)
+        except ConvcliError:
+            want = None
+        assert (want is None) == ("error" in got), (spec, got)
+        if want is None:
+            continue
+        assert (got["label"], got["combine"]) == (want.label, want.combine), spec
+        for own, kernel in zip(got["kernels"], want.kernels, strict=True):
+            assert own["shape"] == list(kernel.shape), spec
+            assert (own["divisor"], own["bias"]) == (kernel.divisor, kernel.bias), spec
+            assert np.allclose(np.ravel(own["planes"]), kernel.matrix.ravel(), 1e-13, 1e-18), spec
+    # The page computes Gaussians and boxes; of other formulas it has tables, which cannot be
+    # turned by other angles than tables can.
+    bases = {spec.partition("@")[0] for spec in elsewhere}
+    assert bases <= {name for name, entry in CATALOGUE.items() if hasattr(entry, "parameters")}

@@ -1,0 +1,112 @@
+"""The page as a file: its size, what it may load, its script, and what a wheel needs of it."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from convcli.errors import UsageError
+from convcli.geometry import ConvOptions
+from convcli.images.image import image_of
+from convcli.kernels.catalogue import CATALOGUE
+from convcli.kernels.spec import read_spec
+from convcli.teaching.explore import modules
+from convcli.teaching.explore.page import PageInput, PageKernel, explore_page
+
+
+def page_of(pixels, *specs, conv=ConvOptions(), name="image.png", **options):  # noqa: B008
+    kernels = [PageKernel(read_spec(spec), ("-k", spec)) for spec in specs or ["outline"]]
+    return explore_page(PageInput(image_of(pixels), name, (name,)), kernels, conv, **options)
+
+
+def state_of(page):
+    return json.loads(re.search(r"<script[^>]*data-convcli-state>(.*?)</script>", page)[1])
+
+
+def test_a_page_loads_nothing():
+    page = page_of(np.zeros((3, 4), np.uint8))
+    assert "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:;" in page
+    assert re.findall(r"(?:src|href)=|https?://|\bimport\b[ (]|\bid=", page) == []
+
+
+def test_a_page_is_small():
+    """The pixels of a color image take 1 MB as text."""
+    rng = np.random.default_rng(1)
+    assert len(page_of(rng.integers(0, 256, (512, 512, 3), np.uint8)).encode()) < 1_500_000
+    assert len(page_of(np.zeros((6, 6))).encode()) < 150_000
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored"),
+    [("u1", "u1"), ("u2", "u2"), ("f4", "f4"), ("f8", "f8"), (">f8", "f8"), ("i8", "f8")],
+)
+def test_pixels_stay_what_they_are(dtype, stored):
+    pixels = np.array([[0, 1, 200], [7, 8, 9]], dtype)
+    data = state_of(page_of(pixels))["input"]
+    assert (data["dtype"], data["shape"]) == (stored, [2, 3, 1])
+    read = np.frombuffer(base64.b64decode(data["pixels"]), f"<{stored}")
+    assert np.array_equal(read.reshape(2, 3), pixels)
+
+
+def test_names_cannot_end_a_script_or_a_title():
+    page = page_of(np.zeros((3, 4)), name="</script></title><b>\u2028.png")
+    assert state_of(page)["input"]["name"] == "</script></title><b>\u2028.png"
+    assert page.count("</script>") == 2
+    assert "<title>outline over &lt;/script>&lt;/title>&lt;b>" in page
+
+
+def test_options_set_the_start():
+    conv = ConvOptions("convolve", (1, 2), "constant", 7.5, 2, (1, 3))
+    page = page_of(np.zeros((9, 9)), "1 2", conv=conv, range="abs", bias=3.0, at=(1, 2))
+    assert state_of(page)["settings"] == {
+        "kernel": "1 2", "operation": "convolve", "padding": [1, 2], "border": "constant",
+        "fill": 7.5, "stride": 2, "dilation": [1, 3], "range": "abs", "at": [1, 2], "bias": 3.0,
+    }  # fmt: skip
+
+
+def test_a_page_has_all_named_kernels_after_its_own():
+    tables = state_of(page_of(np.zeros((3, 3)), "1 2", "blur"))["kernels"]
+    specs = [table["spec"] for table in tables]
+    assert specs[:2] == ["1 2", "blur"]
+    assert sorted(specs[1:]) == sorted(CATALOGUE)
+
+
+def test_maps_that_no_browser_holds_are_refused():
+    conv = ConvOptions(padding=9000)
+    with pytest.raises(UsageError, match="padded to 18003x18003 with 1 map of 18001x18001 is too"):
+        page_of(np.zeros((3, 3)), conv=conv)
+
+
+def test_every_module_is_part_of_the_page():
+    names = {path.stem for path in modules.FOLDER.glob("*.mjs")}
+    assert set(modules.module_order()) == names
+
+
+def test_a_name_in_two_modules_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "a.mjs").write_text('import { b } from "./b.mjs";\nconst same = 1;\n')
+    (tmp_path / "b.mjs").write_text("export function b() {}\nfunction same() {}\n")
+    monkeypatch.setattr(modules, "FOLDER", tmp_path)
+    modules._source.cache_clear()
+    try:
+        with pytest.raises(ValueError, match="same"):
+            modules.joined_script("a")
+    finally:
+        modules._source.cache_clear()
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_the_joined_script_is_valid(tmp_path):
+    script = modules.joined_script()
+    assert not re.search(r"^(import|export) |/\*\*", script, re.MULTILINE)
+    (tmp_path / "page.mjs").write_text(script, encoding="utf-8")
+    subprocess.run(["node", "--check", tmp_path / "page.mjs"], check=True, timeout=60)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_modules_export_what_others_import():
+    """Node links them; outside a document, the last one waits for jobs as a worker does."""
+    subprocess.run(["node", modules.FOLDER / "start.mjs"], check=True, timeout=60)
