@@ -41,6 +41,12 @@ def commands(*documents):
     return [step for document in documents for block in blocks(document) for step in steps(block)]
 
 
+def pages(document):
+    """The pages made for a document that it links to."""
+    links = re.findall(r"\]\((\S+\.html)\)", document.read_text())
+    return {document.parent / link for link in links}
+
+
 def figures(document):
     """The figures that a document shows."""
     links = re.findall(r"^!\[.*\]\((\S+)\)$", document.read_text(), re.M)
@@ -119,13 +125,29 @@ def test_examples(document, folder, alike, monkeypatch):
             alike(folder / figure.name, figure)
 
 
+@pytest.mark.slow
+def test_the_pages_are_current(folder, monkeypatch):
+    """Each is what the command that is shown writes, and small enough to be looked at online."""
+    monkeypatch.chdir(folder)
+    assert pages(TOUR)
+    for page in pages(TOUR):
+        [command] = [each for each, _ in commands(README) if each.endswith(f"-o {page.name}")]
+        run(command, folder)
+        if os.environ.get("GOLDEN") == "write":
+            shutil.copyfile(page.name, page)
+        assert Path(page.name).read_bytes() == page.read_bytes()
+        assert page.stat().st_size < 150_000
+
+
 def test_every_figure_is_made_by_a_command_that_is_shown():
     shown = figures(README) | figures(TOUR)
     text = "\n".join(command for command, _ in commands(README, TOUR))
     assert len(shown) > 8
     for figure in shown:
-        assert re.search(rf"(-o|--plot) {re.escape(figure.name)}( |$)", text, re.M), figure
-    assert set(MADE.iterdir()) == shown
+        # The figure of a page shows it in a browser; see tests/teaching/explore/test_browser.py.
+        name = figure.with_suffix(".html") if figure.with_suffix(".html").exists() else figure
+        assert re.search(rf"(-o|--plot) {re.escape(name.name)}( |$)", text, re.M), figure
+    assert set(MADE.iterdir()) == shown | pages(TOUR)
 
 
 def test_there_are_examples():

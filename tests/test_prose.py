@@ -8,6 +8,7 @@ TEXTS = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "convcli").rglob("*.py")),
+    *sorted((ROOT / "convcli").rglob("*.mjs")),
     *sorted((ROOT / "convcli" / "manual").glob("*.md")),
 ]
 

@@ -43,6 +43,7 @@ COMMANDS = {
         "animate": "Show a kernel's window slide over an image.",
         "compare": "Filter one image in several ways, on one sheet.",
         "learn": "Learn the kernel that turns one image into another.",
+        "explore": "Write a page that shows a convolution live.",
     },
     "Read": {"manual": "Read about kernels, borders, folders and more."},
 }

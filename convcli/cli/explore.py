@@ -1,0 +1,215 @@
+"""``convcli explore``: one page that shows a convolution live."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from convcli.cli.command import Command
+from convcli.cli.files import check_outputs, one_input, read_one
+from convcli.cli.kernel_args import KernelArgs, check_stdin, kernel_options
+from convcli.cli.options import (
+    MATRIX,
+    MAX_MEMORY,
+    OVERWRITE,
+    conv_options,
+    input_option,
+    output_file_option,
+    output_option,
+    read_one_options,
+    value_option,
+)
+from convcli.cli.types import POSITION, InputType, IntegerType
+from convcli.errors import UsageError, prefix_errors
+from convcli.geometry import ConvOptions, Pair, size_text
+from convcli.images.options import ReadOptions
+
+if TYPE_CHECKING:
+    from convcli.batch.memory import MemoryCheck
+    from convcli.filtering import Filter
+    from convcli.images.image import ImageData
+    from convcli.kernels.spec import KernelSet
+    from convcli.teaching.explore.page import PageKernel
+
+SUFFIXES = (".html", ".htm")
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    convcli explore -k sobel-x photo.png -o lesson.html
+    convcli explore -k blur -k outline --stride 2 photo.png -o lesson.html --open
+    convcli explore -k "1 2 1" --padding valid --matrix "1 2 3; 4 5 6" -o toy.html
+    """,
+)
+@value_option(
+    "--at",
+    type=POSITION,
+    show_default="the middle",
+    help="Row and column in the feature map that are explained first.",
+)
+@kernel_options
+@conv_options
+@read_one_options
+@input_option(
+    "--max-side",
+    type=IntegerType(1, 4096),
+    metavar="N",
+    default=512,
+    help="Reduce larger images to this width or height.",
+)
+@output_file_option(metavar="FILE|-", required=True, help="The page, an .html file; - prints it.")
+@output_option("--open", "opens", is_flag=True, help="Open the page in a browser.")
+@OVERWRITE
+@MATRIX
+@MAX_MEMORY
+@click.argument("source", metavar="INPUT", type=InputType(), required=False)
+def explore(
+    source: str | None,
+    matrix: str | None,
+    at: Pair | None,
+    kernel_args: KernelArgs,
+    conv: ConvOptions,
+    reading: ReadOptions,
+    max_side: int,
+    output: str,
+    opens: bool,
+    overwrite: bool,
+    max_memory: int | float,
+) -> None:
+    """Write a page that shows a convolution live, in any browser and without a network.
+
+    The page has the image, all named kernels and those of -k. Hover a value of the feature map to
+    see its window and its arithmetic in the words of explain; change weights, padding, border,
+    stride, dilation, operation and range, and the map follows. The options say how the page
+    begins. It computes in double precision. INPUT is an image, a .npy, .csv or .txt matrix, a
+    signal, or -. Prints the name of the file.
+    """
+    from convcli.atomic import atomic_write
+    from convcli.batch.memory import memory_check
+    from convcli.batch.outputs import base_name
+    from convcli.cli.report import print_name, write_stdout
+    from convcli.teaching.explore.page import PageInput, explore_page
+
+    source = one_input(source, matrix)
+    if output != "-" and not output.lower().endswith(SUFFIXES):
+        raise UsageError(f"-o {output}: a page is an .html file; give it that suffix")
+    if opens and output == "-":
+        raise UsageError("--open opens a file; name one with -o")
+    check_outputs(output, None, overwrite=overwrite)
+    check_stdin(kernel_args.kernel, source)
+    if not math.isfinite(conv.fill):
+        raise UsageError(f"--fill of a page must be a finite number, not {conv.fill:g}")
+    kernel_args, reading = kernel_args.sampled(reading, [source])
+    sets = kernel_args.sets()
+    filters = kernel_args.filters(conv, sets=sets)
+    check_memory = memory_check(max_memory)
+    image, name = read_one(source, reading, check_memory, matrix)
+    with prefix_errors(name):
+        full_size, image = image.shape, _reduced(image, max_side)
+        size = reading.resize
+        if image.shape != full_size:
+            size = image.shape
+            click.echo(
+                f"{name}: reduced from {size_text(full_size)} to {size_text(size)}; "
+                "--max-side N keeps more",
+                err=True,
+            )
+        page = explore_page(
+            PageInput(image, base_name(name), _input_words(source, matrix, reading, size)),
+            _page_kernels(kernel_args, sets),
+            conv,
+            range=kernel_args.range,
+            percentile=kernel_args.percentile,
+            bias=kernel_args.bias,
+            at=_checked_position(image, filters, at, check_memory),
+        ).encode()
+    if output == "-":
+        write_stdout(page)
+        return
+    with atomic_write(output, overwrite=overwrite) as file:
+        file.write(page)
+    print_name(output)
+    if opens:
+        _open(output)
+
+
+def _page_kernels(kernel_args: KernelArgs, sets: list[KernelSet]) -> list[PageKernel]:
+    """Return the kernels of each -k, or the one set that --combine makes of all of them."""
+    from convcli.kernels.spec import group_kernels
+    from convcli.teaching.explore.page import PageKernel
+
+    scaling: tuple[str, ...] = ()
+    if kernel_args.normalize:
+        scaling = ("--normalize",)
+    elif kernel_args.divisor is not None:
+        scaling = ("--divisor", f"{kernel_args.divisor:g}")
+    scaling += ("--density",) * kernel_args.density
+    specs = kernel_args.kernel
+    if kernel_args.combine is None:
+        return [
+            PageKernel(kernel_set, ("-k", spec), scaling)
+            for kernel_set, spec in zip(sets, specs, strict=True)
+        ]
+    [combined] = group_kernels(sets, kernel_args.combine)
+    words = [word for spec in specs for word in ("-k", spec)]
+    return [PageKernel(combined, (*words, "--combine", kernel_args.combine), scaling)]
+
+
+def _reduced(image: ImageData, max_side: int) -> ImageData:
+    """Return an image of at most this width and height; signals keep all their samples."""
+    from convcli.images.pillow_modes import resize
+
+    rows, columns = image.shape
+    if max(rows, columns) <= max_side or min(rows, columns) == 1:
+        return image
+    scale = max_side / max(rows, columns)
+    shape = max(round(rows * scale), 1), max(round(columns * scale), 1)
+    pixels, _ = resize(image.pixels, None, shape)
+    return image._replace(pixels=pixels, alpha=None)
+
+
+def _checked_position(
+    image: ImageData, filters: Sequence[Filter], at: Pair | None, check_memory: MemoryCheck
+) -> Pair:
+    """Return the position that is explained first: as given, or the middle of the map.
+
+    Raises:
+        ConvcliError: no value of a kernel's map can be explained; the page would not show it.
+    """
+    from convcli.filtering import filter_bytes, map_shape
+    from convcli.teaching.explain.arithmetic import explain_image
+
+    first, *others = filters
+    for image_filter in filters:
+        check_memory(8 * image.pixels.size + filter_bytes(image, image_filter, None))
+    rows, columns = map_shape(image, first)
+    at = at or (rows // 2, columns // 2)
+    explain_image(image, first, at)
+    for image_filter in others:
+        explain_image(image, image_filter, (0, 0))
+    return at
+
+
+def _input_words(
+    source: str, matrix: str | None, reading: ReadOptions, size: Pair | None
+) -> tuple[str, ...]:
+    """Return the arguments by which ``convcli apply`` reads the page's image, of this size."""
+    words = [] if reading.channels == "auto" else ["--channels", reading.channels]
+    words += [] if size is None else ["--resize", size_text(size)]
+    if reading.x is not None and reading.x.given:
+        count = "" if reading.x.length is None else f":{reading.x.length}"
+        words += ["--x", reading.x.text + count]
+    return (*words, *(("--matrix", matrix) if matrix is not None else (source,)))
+
+
+def _open(output: str) -> None:
+    """Open a page in the user's browser."""
+    import webbrowser
+    from pathlib import Path
+
+    if not webbrowser.open(Path(output).resolve().as_uri()):
+        click.echo(f"{output}: no browser was found; open the file by hand", err=True)

@@ -1,0 +1,169 @@
+"""``convcli explore``: what it writes, what it says, and what it refuses."""
+
+import json
+import re
+import webbrowser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TOY = np.array([[10, 10, 10, 0, 0, 0]] * 6)
+
+
+@pytest.fixture
+def explore(convcli, save):
+    """Run ``convcli explore`` inside this process, on a toy that is there."""
+    save("toy.csv", TOY)
+    return lambda *arguments, **extra: convcli("explore", *arguments, **extra)
+
+
+def state_of(name="a.html"):
+    """The data of a page."""
+    page = Path(name).read_text(encoding="utf-8")
+    return json.loads(re.search(r"<script[^>]*data-convcli-state>(.*?)</script>", page)[1])
+
+
+def given(state):
+    """The kernels that a page was written with."""
+    return [table for table in state["kernels"] if table["group"] == "of this page"]
+
+
+def test_a_page_is_written_and_named(explore):
+    ran = explore("-k", "sobel-x", "toy.csv", "-o", "a.html")
+    assert (ran.code, ran.names, ran.err) == (0, ["a.html"], "")
+    state = state_of()
+    assert (state["input"]["name"], state["input"]["shape"]) == ("toy.csv", [6, 6, 1])
+    assert (state["settings"]["kernel"], state["settings"]["at"]) == ("sobel-x", [3, 3])
+
+
+def test_the_same_page_is_written_each_time_and_printed_for_a_dash(explore):
+    assert explore("-k", "blur", "toy.csv", "-o", "a.html").code == 0
+    assert explore("-k", "blur", "toy.csv", "-o", "-").out == Path("a.html").read_bytes()
+
+
+def test_every_option_of_the_convolution_sets_the_start(explore):
+    ran = explore(
+        *("-k", "1 2; 3 4", "toy.csv", "-o", "a.html", "--at", "1,0", "--stride", "2"),
+        *("--dilation", "1,2", "--padding", "1,2,0,3", "--border", "constant", "--fill", "9"),
+        *("--operation", "convolve", "--range", "abs", "--bias", "2", "--divisor", "8"),
+    )
+    assert ran.code == 0, ran
+    state = state_of()
+    assert state["settings"] == {
+        "kernel": "1 2; 3 4", "operation": "convolve", "padding": [1, 2, 0, 3],
+        "border": "constant", "fill": 9, "stride": [2, 2], "dilation": [1, 2], "range": "abs",
+        "at": [1, 0], "bias": 2,
+    }  # fmt: skip
+    [table] = given(state)
+    assert table["scaling"] == ["--divisor", "8"]
+    assert table["kernels"][0]["divisor"] == 8
+
+
+def test_several_kernels_fill_the_list_or_are_combined(explore, save):
+    bank = np.arange(24.0).reshape(3, 2, 2, 2)[:, 0:1]
+    save("bank.npy", bank)
+    assert explore("-k", "blur", "-k", "bank.npy", "toy.csv", "-o", "a.html").code == 0
+    assert [(each["spec"], len(each["kernels"])) for each in given(state_of())] == [
+        ("blur", 1),
+        ("bank.npy", 3),
+    ]
+    words = ["-k", "sobel-x", "-k", "sobel-y", "--combine", "max"]
+    assert explore(*words, "toy.csv", "-o", "b.html").code == 0
+    [table] = given(state_of("b.html"))
+    assert (table["spec"], table["combine"]) == ("sobel-x, sobel-y", "max")
+    assert table["words"] == words
+
+
+def test_large_images_are_reduced_with_a_word(explore, save):
+    save("photo.png", np.zeros((90, 600, 3), np.uint8))
+    ran = explore("-k", "blur", "photo.png", "-o", "a.html")
+    assert ran.err == "photo.png: reduced from 600x90 to 512x77; --max-side N keeps more\n"
+    data = state_of()["input"]
+    assert data["shape"] == [77, 512, 3]
+    assert data["words"] == ["--resize", "512x77", "photo.png"]
+    ran = explore("-k", "blur", "photo.png", "-o", "b.html", "--max-side", "600")
+    assert (ran.err, state_of("b.html")["input"]["shape"]) == ("", [90, 600, 3])
+
+
+def test_signals_keep_all_samples(explore):
+    assert explore("-k", "1 2 1", "signal:step", "-o", "a.html").code == 0
+    assert state_of()["input"]["shape"] == [1, 1001, 1]
+    words = ["--x", "0:9:10", "signal:step"]
+    assert explore("-k", "1 2 1", *words, "-o", "b.html").code == 0
+    assert state_of("b.html")["input"]["words"] == words
+
+
+def test_a_matrix_and_standard_input(explore):
+    assert explore("-k", "blur", "--matrix", "1 2; 3 4", "-o", "a.html").code == 0
+    assert state_of()["input"]["words"] == ["--matrix", "1 2; 3 4"]
+    assert explore("-k", "blur", "-", "-o", "b.html", stdin="1 2 3\n4 5 6\n").code == 0
+    assert state_of("b.html")["input"]["shape"] == [2, 3, 1]
+
+
+def test_a_kernel_from_standard_input(explore):
+    assert explore("-k", "-", "toy.csv", "-o", "a.html", stdin="1 2 1\n").code == 0
+    [table] = given(state_of())
+    assert (table["spec"], table["words"]) == ("standard input", ["-k", "-"])
+    assert table["kernels"][0]["planes"] == [[1, 2, 1]]
+
+
+def test_open_opens_the_page(explore, monkeypatch):
+    opened = []
+
+    def opens(url):
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", opens)
+    assert explore("-k", "blur", "toy.csv", "-o", "a.html", "--open").names == ["a.html"]
+    assert opened == [Path("a.html").resolve().as_uri()]
+    monkeypatch.setattr(webbrowser, "open", lambda url: False)
+    ran = explore("-k", "blur", "toy.csv", "-o", "b.html", "--open")
+    assert (ran.code, ran.err) == (0, "b.html: no browser was found; open the file by hand\n")
+
+
+def test_nothing_is_replaced_unless_asked(explore):
+    Path("a.html").write_text("mine")
+    explore("-k", "blur", "toy.csv", "-o", "a.html").fails(2, "a.html", "--overwrite")
+    assert Path("a.html").read_text() == "mine"
+    assert explore("-k", "blur", "toy.csv", "-o", "a.html", "--overwrite").code == 0
+    assert given(state_of())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["-k", "blur", "toy.csv", "-o", "a.png"], 2, "-o a.png: a page is an .html file"),
+        (["-k", "blur", "toy.csv", "-o", "-", "--open"], 2, "--open opens a file"),
+        (["-k", "blur", "toy.csv"], 2, "Missing option '-o'"),
+        (["toy.csv", "-o", "a.html"], 2, "Missing option '-k'"),
+        (["-k", "blur", "-o", "a.html"], 2, "no INPUT"),
+        (["-k", "blur", "none.png", "-o", "a.html"], 1, "none.png"),
+        (["-k", "-", "-", "-o", "a.html"], 2, "standard input"),
+        (["-k", "box:9", "--padding", "valid", "toy.csv", "-o", "a.html"], 1,
+         "toy.csv: kernel 9x9 exceeds the 6x6 input"),
+        (["-k", "blur", "-k", "box:9", "--padding", "0", "toy.csv", "-o", "a.html"], 1,
+         "toy.csv: kernel 9x9 exceeds the 6x6 input"),
+        (["-k", "blur", "--border", "constant", "--fill", "nan", "toy.csv", "-o", "a.html"], 2,
+         "--fill of a page must be a finite number"),
+        (["-k", "blur", "--percentile", "2,3", "toy.csv", "-o", "a.html"], 2, "--range percentile"),
+        (["-k", "blur", "--at", "6,0", "toy.csv", "-o", "a.html"], 1, "position 6,0 is outside"),
+        (["-k", "blur", "--range", "offset", "toy.csv", "-o", "a.html"], 1, "--range offset needs"),
+        (["-k", "blur", "--max-memory", "1K", "toy.csv", "-o", "a.html"], 1, "--max-memory"),
+        (["-k", "blur", "--combine", "direction", "toy.csv", "-o", "a.html"], 2, "direction"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(explore, arguments, code, said):
+    explore(*arguments).fails(code, said)
+    assert not Path("a.html").exists()
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(explore, monkeypatch):
+    def fail(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    monkeypatch.setattr("os.link", fail)
+    explore("-k", "blur", "toy.csv", "-o", "a.html").fails(1, "a.html")
+    assert [path.name for path in Path().iterdir()] == ["toy.csv"]

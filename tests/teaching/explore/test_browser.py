@@ -1,0 +1,340 @@
+"""The page in a real browser: what it computes, and what a person does with it."""
+
+import json
+import random
+import shlex
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from convcli import ConvcliError, convolve, cross_correlate, explain
+from convcli.cli.main import root
+from convcli.filtering import Filter
+from convcli.images.image import ImageData
+from convcli.kernels.spec import read_spec
+from convcli.teaching.explain.arithmetic import explain_image
+
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write an array as an image or a matrix, and a page of it."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(pixels, *options, name="image.png"):
+        if isinstance(pixels, np.ndarray) and name.endswith(".npy"):
+            np.save(name, pixels)
+        elif isinstance(pixels, np.ndarray):
+            Image.fromarray(pixels).save(name)
+        run("explore", name, *options, "-o", "page.html", "--overwrite")
+        return tmp_path / "page.html"
+
+    return write
+
+
+def run(*arguments):
+    done = CliRunner().invoke(root, list(map(str, arguments)), prog_name="convcli")
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def pixels_of(kind):
+    rng = np.random.default_rng(7)
+    match kind:
+        case "gray":
+            return rng.integers(0, 256, (20, 31), np.uint8)
+        case "color":
+            return rng.integers(0, 256, (14, 11, 3), np.uint8)
+        case "16-bit":
+            return rng.integers(0, 65536, (9, 13), np.uint16)
+        case "matrix":
+            return rng.normal(0, 9, (6, 7))
+    return rng.integers(-9, 10, (1, 40)).astype(np.float64)
+
+
+def random_settings(choose, channels):
+    shape = choose.choice([(1, 3), (3, 3), (2, 4), (5, 1), (4, 4)])
+    if choose.random() < 0.2:
+        shape = (channels, *shape)
+    count = int(np.prod(shape))
+    kernel = np.array([choose.randint(-4, 4) for _ in range(count)]).reshape(shape).tolist()
+    return {
+        "kernel": kernel,
+        "divisor": choose.choice([1, 1, 3, -2]),
+        "bias": choose.choice([0, 0, 5]),
+        "stride": choose.choice([1, 2, [1, 3]]),
+        "dilation": choose.choice([1, 2, [2, 1]]),
+        "padding": choose.choice(["same", "valid", "full", 2, [1, 0, 2, 3]]),
+        "border": choose.choice(["edge", "zero", "reflect", "symmetric", "wrap", "constant"]),
+        "fill": choose.choice([0, 7]),
+        "operation": choose.choice(["correlate", "convolve"]),
+    }
+
+
+def reference(pixels, settings):
+    options = {name: value for name, value in settings.items() if name not in ("kernel", "fill")}
+    if settings["border"] == "constant":
+        options["fill"] = settings["fill"]
+    operation = convolve if options.pop("operation") == "convolve" else cross_correlate
+    try:
+        return operation(pixels.astype(np.float64), np.array(settings["kernel"]), **options)
+    except ConvcliError as error:
+        return str(error)
+
+
+TRY = """(async () => {
+  const answers = [];
+  for (const settings of %s) {
+    try {
+      await convcli.set(settings);
+      const { shape, values } = convcli.map();
+      answers.push({ shape, values: Array.from(values) });
+    } catch (error) {
+      answers.push(error.message);
+    }
+  }
+  return answers;
+})()"""
+
+
+@pytest.mark.parametrize("kind", ["gray", "color", "16-bit", "matrix", "signal"])
+def test_maps_are_those_of_python(browser, write, kind):
+    pixels, choose = pixels_of(kind), random.Random(kind)
+    name = "image.npy" if kind in ("matrix", "signal") else "image.png"
+    browser.open(write(pixels, "-k", "sobel-x", name=name))
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    settings = [random_settings(choose, channels) for _ in range(25)]
+    sums = [each for each in settings if np.ndim(each["kernel"]) == 2 or channels > 1]
+    for each, answer in zip(sums, browser.run(TRY % json.dumps(sums)), strict=True):
+        want = reference(pixels, each)
+        if isinstance(want, str):
+            assert answer == want, each
+            continue
+        assert answer["shape"] == list(np.atleast_3d(want).shape), each
+        assert np.allclose(answer["values"], np.ravel(want), rtol=1e-12, atol=1e-9), each
+
+
+def test_large_work_runs_in_a_worker(browser, write):
+    pixels = np.random.default_rng(1).integers(0, 256, (300, 300), np.uint8)
+    browser.open(write(pixels, "-k", "outline"))
+    browser.run("convcli.set({ kernel: 'box:31' })")
+    values = browser.run("Array.from(convcli.map().values.slice(0, 3000))")
+    want = cross_correlate(pixels.astype(np.float64), np.ones((31, 31)), divisor=961)
+    assert np.allclose(values, want.ravel()[:3000], rtol=1e-12)
+    assert any(url.startswith("blob:") for url in browser.requests)
+
+
+def cell_center(browser, panel, row, column):
+    """Where a cell of the input or of the map is, counted in its canvas with the padding."""
+    return browser.run(
+        f"""(() => {{
+          const shadow = document.querySelector('[data-convcli-page]').shadowRoot;
+          const box = shadow.querySelectorAll('canvas.grid')[{panel}].getBoundingClientRect();
+          return [box.left, box.top, box.width, box.height];
+        }})()"""
+    )
+
+
+def point(browser, panel, shape, at):
+    """The place on the screen of a cell of a fitted grid."""
+    left, top, width, height = cell_center(browser, panel, *at)
+    scale = min(height / shape[0], width / shape[1], 96)
+    x = left + (width - shape[1] * scale) / 2 + (at[1] + 0.5) * scale
+    y = top + (height - shape[0] * scale) / 2 + (at[0] + 0.5) * scale
+    return x, y
+
+
+def text_of(browser):
+    browser.settle()
+    return browser.element("pre", "each.textContent")
+
+
+def explained(pixels, spec, at, **conv):
+    return str(explain(pixels.astype(np.float64), spec, at, **conv))
+
+
+def test_a_person_points_pins_and_moves(browser, write):
+    pixels = np.arange(48.0).reshape(6, 8)
+    browser.open(write(pixels, "-k", "sobel-x", "--padding", "valid", "--at", "0,0", name="a.npy"))
+    want = {
+        at: explained(pixels, "sobel-x", at, padding="valid")
+        for at in [(0, 0), (2, 3), (2, 4), (3, 4), (1, 1)]
+    }
+    assert text_of(browser) == want[0, 0]
+    browser.mouse("mouseMoved", *point(browser, 1, (4, 6), (2, 3)))
+    assert text_of(browser) == want[2, 3]
+    browser.click(*point(browser, 1, (4, 6), (2, 3)))
+    browser.mouse("mouseMoved", *point(browser, 1, (4, 6), (1, 1)))
+    assert text_of(browser) == want[2, 3], "a pinned position stays"
+    browser.element("canvas.grid", "each.focus()")
+    browser.press("ArrowRight")
+    assert text_of(browser) == want[2, 4]
+    browser.press("ArrowDown")
+    assert text_of(browser) == want[3, 4]
+    browser.press("Escape")
+    browser.mouse("mouseMoved", *point(browser, 1, (4, 6), (1, 1)))
+    assert text_of(browser) == want[1, 1], "Escape frees the position"
+    browser.mouse("mouseMoved", *point(browser, 0, (6, 8), (2, 3)))
+    browser.settle()
+    assert browser.element(".place", "each.textContent") == "row 2, column 3: 19; feeds 9 outputs"
+
+
+def test_a_person_changes_kernel_and_settings(browser, write):
+    pixels = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    browser.open(write(pixels, "-k", "sobel-x", "--at", "2,3"))
+    browser.element(".cells input", "each.focus()")
+    browser.type("5")
+    browser.press("Enter")
+    matrix = "5 0 1; -2 0 2; -1 0 1"
+    image = ImageData(pixels.astype(float), 8)
+    [kernel] = read_spec(matrix).kernels
+    assert text_of(browser) == str(explain_image(image, Filter(matrix, (kernel,)), (2, 3)))
+    press = "(each.value = 2, each.dispatchEvent(new Event('input')))"
+    browser.element("input[aria-label='Stride']", press)
+    browser.settle()
+    assert browser.run("convcli.map().shape") == [3, 4, 1]
+    assert "floor((6 + 2 - 1*(3 - 1) - 1)/2) + 1 = 3" in browser.element(
+        ".formula", "each.textContent"
+    )
+    enter = "(each.value = 'no-such', each.dispatchEvent(new Event('change')))"
+    browser.element("input[aria-label='SPEC']", enter)
+    browser.settle()
+    assert "no kernel is named no-such" in browser.element(".problem", "each.textContent")
+    assert browser.element("input[aria-label='SPEC']", "each.value") == matrix
+    buttons = {"Mirror": "1 0 5; 2 0 -2; 1 0 -1", "Transpose": "1 2 1; 0 0 0; 5 -2 -1"}
+    for name, spec in buttons.items():
+        browser.run(
+            "Array.from(document.querySelector('[data-convcli-page]').shadowRoot"
+            f".querySelectorAll('button')).find((each) => each.textContent === '{name}').click()"
+        )
+        browser.settle()
+        assert browser.element("input[aria-label='SPEC']", "each.value") == spec
+    assert browser.element(".problem", "each.textContent") == ""
+
+
+CHANGES = [
+    {"kernel": "sobel", "border": "reflect", "range": "abs"},
+    {"kernel": "gaussian:5,sigma=2", "stride": [2, 1], "padding": "valid"},
+    {"kernel": "1 2 1; 2 4 2; 1 2 1", "divisor": 16, "bias": 3.5, "range": "rescale"},
+    {"kernel": "sobel-x@45", "border": "constant", "fill": 9, "padding": [1, 2, 0, 3]},
+    {"kernel": [[1, -2], [3, 0.25]], "operation": "convolve", "dilation": 2},
+    {"kernel": "kirsch", "combine": "mean", "range": "percentile", "percentile": [5, 90]},
+]
+
+
+@pytest.mark.parametrize("kind", ["gray", "color", "16-bit"])
+def test_the_command_gives_the_same_pixels(browser, write, kind):
+    pixels = pixels_of(kind)
+    browser.open(write(pixels, "-k", "outline"))
+    for changes in CHANGES:
+        browser.run(f"convcli.set({json.dumps(changes)})")
+        words = shlex.split(browser.run("convcli.command()"))
+        assert words[:2] == ["convcli", "apply"]
+        run(*words[1:], "-o", "map.npy", "--overwrite")
+        own = browser.run("Array.from(convcli.pixels().values)")
+        wanted = np.load("map.npy").ravel().astype(int)
+        assert np.abs(wanted - own).max() <= (1 if "rescale" in words else 0), changes
+        browser.run(f"convcli.set({json.dumps({'padding': 'same', 'stride': 1, 'dilation': 1})})")
+
+
+def test_a_state_brings_settings_back(browser, write):
+    page = write(pixels_of("gray"), "-k", "outline")
+    browser.open(page)
+    browser.run("convcli.set({ kernel: 'sobel', stride: 2, border: 'wrap', at: [3, 4] })")
+    state, values = browser.run("convcli.state()"), "Array.from(convcli.map().values)"
+    before = browser.run(values)
+    browser.open(page, state)
+    assert browser.run("convcli.state()") == state
+    assert browser.run(values) == before
+    browser.open(page, "{nonsense")
+    assert browser.run("convcli.command()") == "convcli apply -k outline image.png"
+
+
+def test_the_script_interface_explains(browser, write):
+    pixels = pixels_of("color")
+    browser.open(write(pixels, "-k", "outline"))
+    browser.run("convcli.set({ kernel: [[[1]], [[2]], [[3]]] })")
+    parts = browser.run("convcli.explain(2, 3)")
+    assert [part["window"] for part in parts] == [[[int(value)]] for value in pixels[2, 3]]
+    assert [part["weights"] for part in parts] == [[[1]], [[2]], [[3]]]
+    assert parts[0]["value"] == pixels[2, 3] @ np.array([1, 2, 3])
+    browser.run("convcli.set({ kernel: 'sobel' })")
+    assert [len(one["window"]) for one in browser.run("convcli.explain(2, 3, 1)")] == [3, 3]
+    bank = np.arange(24).reshape(2, 3, 2, 2)
+    browser.run(f"convcli.set({{ kernel: {bank.tolist()} }})")
+    want = cross_correlate(pixels.astype(float), bank)
+    assert browser.run("convcli.map().shape") == list(want.shape)
+    assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
+    browser.run("convcli.set({ input: [[1, 2], [3, 4]], kernel: [[1, 1]], padding: 'valid' })")
+    assert browser.run("Array.from(convcli.map().values)") == [3, 7]
+    command = browser.run("convcli.command()")
+    assert command == 'convcli apply -k "1 1" --padding valid --matrix "1 2; 3 4"'
+    before = browser.run("convcli.state()")
+    with pytest.raises(RuntimeError, match="stride must be at least 1, not 0"):
+        browser.run("convcli.set({ stride: 0 })")
+    with pytest.raises(RuntimeError, match="there is no setting layers"):
+        browser.run("convcli.set({ layers: [] })")
+    assert browser.run("convcli.state()") == before
+
+
+@pytest.mark.parametrize("name", ["toy-explore"])
+def test_the_figure_of_the_page_is_current(browser, name, tmp_path, alike):
+    """GOLDEN=write draws it, in a browser with DejaVu Sans."""
+    listed = subprocess.run(["fc-list", ":", "family"], capture_output=True, text=True, check=True)
+    if "DejaVu Sans Mono" not in listed.stdout:
+        pytest.skip("the font DejaVu Sans is not installed here")
+    made = Path(__file__).parents[3] / "sample_images" / "made"
+    browser.open(made / f"{name}.html")
+    # Wait for the line that is read aloud.
+    browser.run("new Promise((done) => setTimeout(done, 600))")
+    browser.screenshot(tmp_path / "page.png")
+    alike(tmp_path / "page.png", made / f"{name}.png")
+
+
+CUT = """(() => {
+  const shadow = document.querySelector('[data-convcli-page]').shadowRoot;
+  const faults = [];
+  const width = document.documentElement.clientWidth;
+  for (const each of shadow.querySelectorAll('.page *')) {
+    const box = each.getBoundingClientRect();
+    if (box.width === 0 || each.closest('pre, .cells, select')) continue;
+    if (box.right > width + 0.5 || box.left < -0.5) faults.push(`${each.className} is outside`);
+    if (['SPAN', 'SMALL', 'BUTTON', 'H1', 'H2', 'P'].includes(each.tagName) &&
+        each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== 'inline') {
+      faults.push(`${each.textContent} is cut`);
+    }
+  }
+  const tags = 'span, small, input, select, button, canvas, h1, h2, p, pre';
+  const leaves = Array.from(shadow.querySelectorAll(tags))
+    .filter((each) => each.getBoundingClientRect().width > 0 && !each.closest('.cells'));
+  leaves.forEach((one, number) => {
+    const a = one.getBoundingClientRect();
+    for (const other of leaves.slice(number + 1)) {
+      const b = other.getBoundingClientRect();
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (across > 1 && down > 1 && !one.contains(other)) {
+        const [first, second] = [one, other].map((each) => `${each.tagName} ${each.textContent}`);
+        faults.push(`${first} overlaps ${second}`);
+      }
+    }
+  });
+  return faults;
+})()"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    "size", [(1280, 800), (3840, 2160), (1000, 700), (768, 1024), (390, 844), (320, 640)]
+)
+def test_nothing_is_cut_or_overlaps(browser, write, size, dark):
+    browser.resize(*size, dark=dark)
+    browser.open(write(pixels_of("color"), "-k", "sobel", "--border", "constant", "--fill", "7"))
+    browser.run("convcli.set({ range: 'percentile' })")
+    browser.settle()
+    assert browser.run(CUT) == []
