@@ -21,6 +21,7 @@ from convcli.cli.options import (
     MAX_MEMORY,
     OVERLAY,
     SCALE,
+    SHOW,
     MessageOptions,
     check_figure_options,
     check_sheet_panels,
@@ -109,7 +110,7 @@ output_options = option_group(
         rare=True,
         help="Write all maps of an input as one (H, W, N) array instead of images.",
     ),
-    figure_option("--show", is_flag=True, rare=True, help="Show the figure in a window."),
+    SHOW,
 )
 
 execution_options = option_group(

@@ -18,6 +18,7 @@ from convcli.cli.options import (
     MAX_MEMORY,
     OVERWRITE,
     SCALE,
+    SHOW,
     as_conv_options,
     check_figure_options,
     check_sheet_panels,
@@ -207,9 +208,12 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
     "--diff", is_flag=True, help="Add a map of each result's difference from the first."
 )
 @SCALE
+@SHOW
 @panel_options("result", others=("input", "kernel"))
 @message_option(
-    "--json", is_flag=True, help="Print a JSON line for each result; draw only if -o is given."
+    "--json",
+    is_flag=True,
+    help="Print a JSON line for each result; draw only if -o or --show is given.",
 )
 @output_file_option(
     show_default="{stem}_compare-{vary}.png",
@@ -230,6 +234,7 @@ def compare(
     reading: ReadOptions,
     diff: bool,
     scale: Scale | None,
+    show: bool,
     figure: FigureOptions,
     digits: int | None,
     json: bool,
@@ -242,7 +247,7 @@ def compare(
     --vary names the option that differs; every other option holds for all tiles. Each tile shows
     the size of its result, the minimum and maximum of its feature map, and the share of clipped
     pixels. INPUT is an image, a .npy, .csv or .txt matrix, a signal, or -. Prints the name of the
-    figure.
+    figure; --show alone writes none.
     """
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
@@ -252,8 +257,9 @@ def compare(
     check_sheet_panels(figure.panels)
     source = one_input(source, matrix)
     check_stdin((*kernel_args.kernel, *(values or "").split()), source)
-    file = output if json else output or _default_name(source, vary)
-    check_figure_options(figure, is_drawn=file is not None, advice="-o FILE")
+    file = output if json or show else output or _default_name(source, vary)
+    is_drawn = show or file is not None
+    check_figure_options(figure, is_drawn=is_drawn, advice="-o FILE", show=show)
     check_outputs(None, file, overwrite=overwrite)
     variation = read_variation(vary, values, conv)
     varied = variation.values if vary == "kernel" else ()
@@ -270,7 +276,8 @@ def compare(
                 need += filter_bytes(image, choice.filter, image.depth)
         check_memory(need)
         compared = compare_choices(image, choices)
-    if file is not None:
+    drawn: Any = None
+    if is_drawn:
         from convcli.teaching.compare.figure import draw_comparison
 
         drawn = draw_comparison(
@@ -288,6 +295,10 @@ def compare(
         _print_json(compared, source, vary, file)
     else:
         _print_marks(compared, name)
+    if show:
+        from convcli.plotting.save import show_figure
+
+        show_figure([drawn], "-o FILE")
 
 
 def _default_name(source: str, vary: str) -> str:

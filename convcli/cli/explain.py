@@ -24,6 +24,7 @@ from convcli.cli.options import (
     MATRIX,
     MAX_MEMORY,
     OVERWRITE,
+    SHOW,
     check_figure_options,
     conv_options,
     figure_options,
@@ -43,8 +44,10 @@ from convcli.images.options import ReadOptions, WriteOptions
 if TYPE_CHECKING:
     from convcli.plotting.save import NotebookFigure
     from convcli.plotting.spreadsheet import Spreadsheet
+    from convcli.teaching.explain.explanation import Explanation
     from convcli.teaching.text_table import Paint
 
+_FIGURE = "-o FILE.png"  # how the user gets a figure
 STYLES: dict[str, dict[str, Any]] = {
     "heading": {"bold": True},
     "place": {"dim": True},
@@ -90,6 +93,7 @@ STYLES: dict[str, dict[str, Any]] = {
 @read_one_options
 @DIGITS
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
+@SHOW
 @figure_options
 @output_file_option(
     help="Draw the computation into FILE (.png, .pdf, .svg, ...), or write .xlsx with live "
@@ -112,6 +116,7 @@ def explain(
     reading: ReadOptions,
     digits: int | None,
     json: bool,
+    show: bool,
     figure: FigureOptions,
     output: str | None,
     overwrite: bool,
@@ -132,11 +137,12 @@ def explain(
     from convcli.teaching.explain.arithmetic import explain_image
 
     source = one_input(source, matrix)
-    if json and output is not None:
-        raise click.UsageError("--json prints, and -o draws; choose one")
+    if json and (show or output is not None):
+        raise click.UsageError(f"--json prints, and {'--show' if show else '-o'} draws; choose one")
     is_spreadsheet = output is not None and output.lower().endswith(SPREADSHEET.suffix)
-    is_figure = output is not None and not is_spreadsheet
-    check_figure_options(figure, is_drawn=is_figure, advice="-o FILE, a .png for example")
+    file = None if is_spreadsheet else output
+    is_drawn = show or file is not None
+    check_figure_options(figure, is_drawn=is_drawn, advice=_FIGURE, show=show)
     if layers:
         _check_layers_alone(output if is_spreadsheet else None)
         check_outputs(None, output, overwrite=overwrite)
@@ -150,10 +156,10 @@ def explain(
             figure._replace(digits=digits),
             max_memory,
             density=kernel_args.density,
-            form="json" if json else "text" if output is None else "figure",
+            form="json" if json else "figure" if is_drawn else "text",
         )
-        if output is not None and drawn is not None:
-            write_figure(drawn, output, overwrite=overwrite)
+        if drawn is not None:
+            write_figure(drawn, file, overwrite=overwrite, show=show, advice=_FIGURE)
         return
     if map_number is not None:
         raise click.UsageError("--map chooses a map of the last --layer; give --layer, too")
@@ -179,25 +185,24 @@ def explain(
         with prefix_errors(name):
             sheets = Spreadsheet(image, image_filter, at, activation, ACTIVATIONS[activation])
         _write_spreadsheet(sheets, output, WriteOptions(overwrite=overwrite, digits=digits))
-    elif output is not None:
-        from convcli.teaching.explain.arithmetic import explained_map
+    if is_drawn:
         from convcli.teaching.explain.figure import draw_explanation
 
-        feature_map = explained_map(image, image_filter, activation)
+        pixels, feature_map = explanation.source
         options = figure._replace(digits=digits)
-        write_figure(
-            draw_explanation(explanation, image.pixels, feature_map, options),
-            output,
-            overwrite=overwrite,
-        )
-    elif json:
-        from convcli.cli.report import print_json
-        from convcli.teaching.explain.text import explanation_data
+        drawn = draw_explanation(explanation, pixels, feature_map(), options)
+        write_figure(drawn, file, overwrite=overwrite, show=show, advice=_FIGURE)
+    elif not is_spreadsheet:
+        _print(explanation, source, digits, json=json)
 
+
+def _print(explanation: Explanation, source: str, digits: int | None, *, json: bool) -> None:
+    from convcli.cli.report import print_json
+    from convcli.teaching.explain.text import explanation_data, explanation_text
+
+    if json:
         print_json({"input": source} | explanation_data(explanation, digits))
     else:
-        from convcli.teaching.explain.text import explanation_text
-
         click.echo(explanation_text(explanation, _paint(), digits=digits))
 
 

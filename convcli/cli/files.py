@@ -120,17 +120,37 @@ def check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> N
         check_target(output, overwrite=overwrite)
 
 
-def write_figure(figure: Any, output: str, *, overwrite: bool, quiet: bool = False) -> None:
-    """Write a figure, and print its name unless ``quiet``.
+def write_figure(
+    figure: Any,
+    output: str | None,
+    *,
+    overwrite: bool,
+    quiet: bool = False,
+    show: bool = False,
+    advice: str = "--plot FILE",
+) -> None:
+    """Write a figure, print the file's name, and show the figure in a window.
+
+    Args:
+        figure: the figure.
+        output: the name of the file; None to write none.
+        overwrite: whether the file may be replaced.
+        quiet: whether its name is not printed.
+        show: whether to show the figure, until its window is closed.
+        advice: the option that writes a figure, for errors of ``show``.
 
     Raises:
         ImageError: the file exists and may not be replaced, or cannot be written.
+        UsageError: no window opens.
     """
     from pathlib import Path
 
     from convcli.cli.report import print_name
-    from convcli.plotting.save import save_figure
+    from convcli.plotting.save import save_figure, show_figure
 
-    save_figure(figure, Path(output), overwrite=overwrite)
-    if not quiet:
-        print_name(output)
+    if output is not None:
+        save_figure(figure, Path(output), overwrite=overwrite)
+        if not quiet:
+            print_name(output)
+    if show:
+        show_figure([figure], advice)

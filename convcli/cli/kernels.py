@@ -14,6 +14,7 @@ from convcli.cli.options import (
     DIGITS,
     MAX_MEMORY,
     OVERWRITE,
+    SHOW,
     X,
     check_figure_options,
     figure_option,
@@ -86,6 +87,7 @@ def _check_group(group: str) -> None:
     shell_complete=_complete_group,
     help="The group that --plot draws, such as gradient.",
 )
+@SHOW
 @figure_options
 @OVERWRITE
 @MAX_MEMORY
@@ -94,17 +96,19 @@ def list_kernels(
     plot: str | None,
     on: str | None,
     group: str | None,
+    show: bool,
     figure: FigureOptions,
     overwrite: bool,
     max_memory: int | float,
 ) -> None:
     """List the named kernels by group.
 
-    With --plot, draw each kernel's weights and result. A kernel with arguments uses its defaults;
-    the kernels of a family are combined into one result.
+    With --plot or --show, draw each kernel's weights and result. A kernel with arguments uses its
+    defaults; the kernels of a family are combined into one result.
     """
-    check_figure_options(figure, is_drawn=plot is not None, advice="--plot FILE")
-    if plot is None:
+    is_drawn = show or plot is not None
+    check_figure_options(figure, is_drawn=is_drawn and not json, advice="--plot FILE", show=show)
+    if not is_drawn:
         if group is not None:
             raise click.UsageError("--group is the part of the catalogue that --plot draws")
         if on is not None:
@@ -114,7 +118,8 @@ def list_kernels(
         click.echo(list_json() if json else list_text())
         return
     if json:
-        raise click.UsageError("--json prints, and --plot draws; choose one")
+        drawing = "--plot" if plot else "--show"
+        raise click.UsageError(f"--json prints, and {drawing} draws; choose one")
     check_outputs(None, plot, overwrite=overwrite)
     if group is not None:
         _check_group(group)
@@ -125,7 +130,8 @@ def list_kernels(
         image = demo_image()
     else:
         image = reduce_image(*read_one(on, ReadOptions(), memory_check(max_memory)))
-    write_figure(draw_catalogue(image, group, figure), plot, overwrite=overwrite)
+    sheet = draw_catalogue(image, group, figure)
+    write_figure(sheet, plot, overwrite=overwrite, show=show)
 
 
 @kernels.command(
@@ -146,6 +152,7 @@ def list_kernels(
 )
 @plot_option(help="Draw weights, response to one pixel and profile (.png, .pdf, .svg, ...).")
 @figure_option("--frequency", is_flag=True, help="Add the frequency response to --plot.")
+@SHOW
 @figure_options
 @OVERWRITE
 @DIGITS
@@ -158,6 +165,7 @@ def show_kernel(
     output: str | None,
     plot: str | None,
     frequency: bool,
+    show: bool,
     figure: FigureOptions,
     overwrite: bool,
     digits: int | None,
@@ -166,22 +174,23 @@ def show_kernel(
 
     SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), a signal, or
     - for standard input; @ANGLE rotates it counter-clockwise. With -o or --plot, write the files
-    and print their names instead.
+    and print their names instead; with --show, open a window instead.
     """
     from convcli.kernels.spec import find_computed, only_kernel, read_spec
     from convcli.teaching.kernels.text import set_json, set_text
 
     if json and output is not None:
         raise UsageError("--json prints; to write a file, use -o with a .json name instead")
-    is_drawn = plot is not None or (output or "").lower().endswith(".png")
-    check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE")
-    if frequency and plot is None:
+    has_sheet = show or plot is not None
+    is_drawn = has_sheet or (output or "").lower().endswith(".png")
+    check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE", show=show)
+    if frequency and not has_sheet:
         raise UsageError("--frequency is for figures; draw one with --plot FILE")
     if digits is not None and not is_drawn and (json or output is not None):
         raise UsageError("--digits is for the page that is shown; --json and -o hold all digits")
-    if plot is not None and (json or output == "-"):
-        printing = "--json" if json else "-o -"
-        raise UsageError(f"{printing} prints, and --plot draws; choose one")
+    if has_sheet and (json or output == "-"):
+        printing, drawing = "--json" if json else "-o -", "--plot" if plot else "--show"
+        raise UsageError(f"{printing} prints, and {drawing} draws; choose one")
     check_outputs(output, plot, overwrite=overwrite)
     kernel_set = read_spec(spec, getattr(sys.stdin, "buffer", None), x)
     if x is not None and kernel_set.kernels[0].axis is None:
@@ -192,12 +201,12 @@ def show_kernel(
     figure = figure._replace(digits=digits)
     if output is not None:
         _write(only_kernel(kernel_set), output, overwrite, figure)
-    if plot is not None:
+    if has_sheet:
         from convcli.teaching.kernels.kernel_sheet import draw_kernel_sheet
 
         sheet = draw_kernel_sheet(kernel_set, frequency=frequency, options=figure)
-        write_figure(sheet, plot, overwrite=overwrite)
-    if output is None and plot is None:
+        write_figure(sheet, plot, overwrite=overwrite, show=show)
+    elif output is None:
         text = set_text(kernel_set, find_computed(spec), digits)
         click.echo(set_json(kernel_set) if json else text)
 

@@ -14,7 +14,12 @@ import click
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.cli.command import Command
-from convcli.cli.files import check_outputs, mark_input_opened, read_one, write_figure
+from convcli.cli.files import (
+    check_outputs,
+    mark_input_opened,
+    read_one,
+    write_figure,
+)
 from convcli.cli.kernel_args import check_stdin, sample_range
 from convcli.cli.options import (
     DIGITS,
@@ -23,6 +28,7 @@ from convcli.cli.options import (
     MAX_MEMORY,
     OPERATION,
     OVERWRITE,
+    SHOW,
     STRIDE,
     check_figure_options,
     conv_option,
@@ -43,7 +49,9 @@ from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
     from convcli.images.image import ImageData
+    from convcli.kernels.kernel import Kernel
     from convcli.plotting.save import NotebookFigure
+    from convcli.signals import SampleRange
     from convcli.teaching.learn.pairs import FilePair
     from convcli.teaching.learn.result import LearnResult
     from convcli.teaching.learn.text import Truth
@@ -126,6 +134,7 @@ descent_options = option_group(
     help="Write the kernel for apply -k: .npy, .csv, .txt, or .json, which also holds the bias."
 )
 @plot_option(help="Draw the images, the kernel, the one of --truth, and the loss of a descent.")
+@SHOW
 @figure_options
 @OVERWRITE
 @DIGITS
@@ -142,6 +151,7 @@ def learn(
     reading: ReadOptions,
     output: str | None,
     plot: str | None,
+    show: bool,
     figure: FigureOptions,
     overwrite: bool,
     digits: int | None,
@@ -161,7 +171,6 @@ def learn(
     _limit_blas()
     from convcli.batch.inputs import check_name
     from convcli.batch.memory import memory_check
-    from convcli.kernels.spec import only_kernel, read_spec
     from convcli.teaching.learn.descent import Descent
     from convcli.teaching.learn.fit import learn_from
     from convcli.teaching.learn.pairs import Examples, few, find_pairs
@@ -174,7 +183,8 @@ def learn(
     steps = {name: value for name, value in descent.items() if value is not None}
     if not steps.pop("descent") and steps:
         raise click.UsageError(f"--{next(iter(steps))} needs --descent; give both")
-    check_figure_options(figure, is_drawn=plot is not None, advice="--plot FILE")
+    is_drawn = show or plot is not None
+    check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE", show=show)
     _check_outputs(output, plot, overwrite=overwrite)
     for name in (before, after):
         check_name(name)  # before an INPUT is opened
@@ -195,27 +205,24 @@ def learn(
             check_memory(windows_bytes(example, fit))
 
     examples = Examples(pairs, read, partial(click.echo, err=True), check)
-    true = None
-    if truth is not None:
-        check_stdin([truth], before, after)
-        true = only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None), reading.x))
+    true = None if truth is None else _read_truth(truth, before, after, reading.x)
     learned = learn_from(examples, fit, Descent(**steps) if descent["descent"] else None)
     compared = None
     if true is not None:
-        *channels, rows, columns = learned.weights.shape
-        typed = None if truth == "-" else truth
-        compared = Truth.of(true, (rows, columns), channels[0] if channels else None, typed)
+        compared = Truth.of(true, learned.weights.shape, None if truth == "-" else truth)
     if output is not None:
         _write_kernel(learned, output, overwrite=overwrite)
-    if plot is not None:
-        options = figure._replace(digits=digits)
-        write_figure(
-            _draw(learned, compared, pairs, options), plot, overwrite=overwrite, quiet=True
-        )
+    if is_drawn:
+        drawn = _draw(learned, compared, pairs, figure._replace(digits=digits))
+        write_figure(drawn, plot, overwrite=overwrite, quiet=True)
     _warn_clipped(learned)
     data = {"pairs": [pair._asdict() for pair in pairs]}
     files = {"output": output, "figure": plot}
     _print(learned, compared, data, files, digits, json=json)
+    if show:
+        from convcli.plotting.save import show_figure
+
+        show_figure([drawn])
 
 
 def _limit_blas() -> None:
@@ -238,6 +245,14 @@ def _check_outputs(output: str | None, plot: str | None, *, overwrite: bool) -> 
     if output is not None and not output.lower().endswith(KERNEL_SUFFIXES):
         raise UsageError(f"{shown(output)}: a kernel file is .npy, .csv, .txt or .json")
     check_outputs(output, plot, overwrite=overwrite)
+
+
+def _read_truth(truth: str, before: str, after: str, x: SampleRange | None) -> Kernel:
+    """Read the kernel of --truth."""
+    from convcli.kernels.spec import only_kernel, read_spec
+
+    check_stdin([truth], before, after)
+    return only_kernel(read_spec(truth, getattr(sys.stdin, "buffer", None), x))
 
 
 def _write_kernel(learned: LearnResult, output: str, *, overwrite: bool) -> None:

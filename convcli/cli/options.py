@@ -411,6 +411,9 @@ OVERLAY = figure_option(
 )
 
 
+SHOW = figure_option("--show", is_flag=True, rare=True, help="Show the figure in a window.")
+
+
 def panel_options(
     *usual: str, others: tuple[str, ...] = (), more: tuple[OptionDecl, ...] = ()
 ) -> Decorator:
@@ -448,18 +451,25 @@ def check_sheet_panels(panels: Sequence[Panel] | None) -> None:
         raise click.UsageError("--panels: a contact sheet shows results; add result")
 
 
-def check_figure_options(figure: FigureOptions, *, is_drawn: bool, advice: str) -> None:
+def check_figure_options(
+    figure: FigureOptions, *, is_drawn: bool, advice: str, show: bool = False
+) -> None:
     """Check, before anything is read, the options of a figure.
 
     Args:
         figure: their values.
         is_drawn: whether there is a figure.
-        advice: how the user gets one.
+        advice: the option that writes one.
+        show: whether a window is to show it.
 
     Raises:
-        UsageError: an option is on the command line and no figure is drawn, or no colormap has the
-            name of --cmap.
+        UsageError: an option is on the command line and no figure is drawn, no colormap has the
+            name of --cmap, or there is no display.
     """
+    if show:
+        from convcli.plotting.save import check_display
+
+        check_display(advice)
     if is_drawn:
         if figure.cmap is not None:
             from convcli.plotting.style import check_cmap

@@ -14,10 +14,10 @@ from convcli.cli.options import (
     FILL,
     MATRIX,
     MAX_MEMORY,
+    SHOW,
     OptionDecl,
     check_figure_options,
     conv_option,
-    figure_option,
     message_option,
     output_file_option,
     output_option,
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 @output_option("--out-dir", type=FolderType(), metavar="DIR", help="Folder for the padded image.")
 @write_one_options
 @plot_option(help="Draw the image and its padding. With -o or --out-dir, also write the image.")
-@figure_option("--show", is_flag=True, rare=True, help="Show the figure in a window.")
+@SHOW
 @panel_options("input", "padded")
 @message_option("--json", is_flag=True, help="Print the file's name and the sizes as JSON.")
 @MAX_MEMORY
@@ -112,17 +112,14 @@ def pad(
     source = one_input(source, matrix)
     value = fill_value(fill, border)
     pads_of(kernel or (1, 1), padding, kernel)  # raises, before an INPUT is opened, on a mistake
-    check_figure_options(figure, is_drawn=bool(plot or show), advice="--plot FILE")
+    is_drawn = bool(plot or show)
+    check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE", show=show)
     unnamed = output is None and out_dir is None
-    if not (unnamed and (plot or show)):
+    if not (unnamed and is_drawn):
         output = _output_path(source, output, out_dir, writing.format, prints=matrix is not None)
     if json and output == "-":
         raise UsageError("--json prints, and so does -o -; name a file with -o")
     check_outputs(output, plot, overwrite=writing.overwrite)
-    if show:
-        from convcli.plotting.save import check_display
-
-        check_display()
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
     record: dict[str, Any] = {"input": source, "output": output}
@@ -138,7 +135,7 @@ def pad(
         check_memory(image.pixels.nbytes + size)
         padded = pad_image(image, pads, border, value)
         drawn: Any = None
-        if plot or show:
+        if is_drawn:
             from convcli.batch.outputs import base_name
             from convcli.teaching.pad.figure import draw_padding
 

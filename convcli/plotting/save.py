@@ -77,31 +77,38 @@ class NotebookFigure(Figure):
         save_figure(self, Path(path), overwrite=overwrite)
 
 
-def check_display() -> None:
+def check_display(advice: str = "--plot FILE") -> None:
     """Check that the environment names a display; on Linux only.
+
+    Args:
+        advice: the option that writes the figure instead.
 
     Raises:
         UsageError: it names none.
     """
     displays = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not displays:
-        raise UsageError("--show needs a display: none was found; --plot FILE writes the figure")
+        raise UsageError(f"--show needs a display: none was found; {advice} writes the figure")
 
 
-def show_figure(figures: Sequence[Figure]) -> None:
+def show_figure(figures: Sequence[Figure], advice: str = "--plot FILE") -> None:
     """Open a window for each figure, and return when all are closed.
+
+    Args:
+        figures: at least one.
+        advice: the option that writes them instead.
 
     Raises:
         UsageError: there is no display, or matplotlib has no window system to use.
     """
-    check_display()
+    check_display(advice)
     with style_context():
         try:
             _open_windows(figures)
         except Exception as error:  # each window system raises exceptions of its own
             reason = " ".join(str(error).split())
             raise UsageError(
-                f"--show needs a display: no window opens ({reason}); --plot FILE writes the figure"
+                f"--show needs a display: no window opens ({reason}); {advice} writes the figure"
             ) from error
 
 

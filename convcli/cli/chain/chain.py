@@ -25,6 +25,7 @@ from convcli.cli.options import (
     MATRIX,
     MAX_MEMORY,
     PERCENTILE,
+    SHOW,
     check_figure_options,
     figure_option,
     message_option,
@@ -317,6 +318,7 @@ output_options = option_group(
     ),
     message_option("--json", is_flag=True, help="Print the summary and the written files as JSON."),
     plot_option(help="Draw each layer's maps (.png, .pdf, .svg, ...)."),
+    SHOW,
     output_option(
         "--each-dir",
         type=FolderType(),
@@ -376,8 +378,9 @@ def chain(
     pixels: one map is a gray image, three maps are red, green and blue; .npy holds any number of
     maps. Alpha is dropped.
     """
-    draws = outputs["plot"] is not None
-    check_figure_options(figure, is_drawn=draws, advice="--plot FILE")
+    show = outputs["show"]
+    draws = show or outputs["plot"] is not None
+    check_figure_options(figure, is_drawn=draws, advice="--plot FILE", show=show)
     if scale is not None and not draws:
         raise click.UsageError("--scale is for figures; draw one with --plot FILE")
     figure = figure._replace(digits=writing.digits)

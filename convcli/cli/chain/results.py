@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,7 +15,7 @@ from convcli.batch.job import STDOUT
 from convcli.batch.memory import memory_check
 from convcli.batch.outputs import Target, base_name, choose_target, plan_output, write_result
 from convcli.choices import PERCENTILES, Range, Scale
-from convcli.cli.files import check_outputs, read_one
+from convcli.cli.files import check_outputs, read_one, write_figure
 from convcli.cli.report import (
     axes_record,
     check_terminal,
@@ -52,6 +52,9 @@ from convcli.teaching.chain.maps import (
 )
 from convcli.teaching.chain.summary import ChainSummary
 
+if TYPE_CHECKING:
+    from convcli.plotting.save import NotebookFigure
+
 _FAINT = 0.02  # share of white up to which an image looks black
 MAX_SLUG = 60  # letters of a layer in a file name
 
@@ -67,6 +70,7 @@ class ChainOutputs(NamedTuple):
     summary: bool
     json: bool
     plot: str | None
+    show: bool
     each_dir: str | None
     figure: FigureOptions
     scale: Scale
@@ -75,12 +79,17 @@ class ChainOutputs(NamedTuple):
     @property
     def has_result(self) -> bool:
         """Whether the last layer's maps are written; without -o, other outputs replace them."""
-        return self.output is not None or not (self.summary or self.plot or self.each_dir)
+        return self.output is not None or not (self.summary or self.is_drawn or self.each_dir)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is a figure."""
+        return self.show or self.plot is not None
 
     @property
     def needs_maps(self) -> bool:
         """Whether any maps are needed; otherwise shapes suffice."""
-        return self.has_result or self.plot is not None or self.each_dir is not None
+        return self.has_result or self.is_drawn or self.each_dir is not None
 
 
 def run(
@@ -126,6 +135,10 @@ def run(
         _print(source, image, stages, writer)
     if unnamed:
         hint_at_numbers(writer.paths[-1])
+    if outputs.show and writer.figure is not None:
+        from convcli.plotting.save import show_figure
+
+        show_figure([writer.figure])
 
 
 def _check_options(outputs: ChainOutputs) -> None:
@@ -136,7 +149,7 @@ def _check_options(outputs: ChainOutputs) -> None:
         raise UsageError("--percentile needs --range percentile")
     if outputs.output == STDOUT and (outputs.summary or outputs.json):
         raise UsageError("--summary and --json print, and so does -o -; choose one")
-    if outputs.plot is not None:
+    if outputs.is_drawn:
         from convcli.teaching.chain.figure import check_options
 
         check_options(outputs.figure, len(outputs.texts))
@@ -178,7 +191,8 @@ class _ChainWriter:
     """Compute the layers of one image, and write the requested outputs.
 
     :meth:`write` sets ``paths`` (the written files in order), ``record`` (their names and the
-    result's statistics under their JSON names) and ``data`` (the bytes for standard output).
+    result's statistics under their JSON names), ``data`` (the bytes for standard output) and
+    ``figure``.
     """
 
     def __init__(
@@ -197,6 +211,7 @@ class _ChainWriter:
         self.paths: list[str] = []
         self.record: dict[str, Any] = {}
         self.data: bytes | None = None
+        self.figure: NotebookFigure | None = None
 
     def write(self) -> None:
         """Check every output before the first layer is computed; then compute and write."""
@@ -208,7 +223,7 @@ class _ChainWriter:
         prints = outputs.json or (target is not None and target.format.is_matrix)
         scale = 0.0
         plot = None
-        if outputs.plot is not None:
+        if outputs.is_drawn:
             from convcli.teaching.chain.figure import ChainPlot
 
             plot = ChainPlot(
@@ -228,11 +243,10 @@ class _ChainWriter:
                 plot.add(stage, maps, scale)
         if target is not None:
             self._write_result(maps, target, scale)
-        if plot is not None and outputs.plot is not None:
-            from convcli.plotting.save import save_figure
-
-            figure = plot.draw(base_name(self.name))
-            save_figure(figure, Path(outputs.plot), overwrite=self.writing.overwrite)
+        if plot is not None:
+            self.figure = plot.draw(base_name(self.name))
+            write_figure(self.figure, outputs.plot, overwrite=self.writing.overwrite, quiet=True)
+        if outputs.plot is not None:
             self._note("figure", outputs.plot)
 
     def _choose_target(self) -> Target:

@@ -95,8 +95,6 @@ class LearnResult(Estimate):
         options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
         true = None
         if truth is not None:
-            *channels, rows, columns = self.weights.shape
             name = truth if isinstance(truth, str) else None
-            kernel = only_kernel(as_kernel_set(truth))
-            true = Truth.of(kernel, (rows, columns), channels[0] if channels else None, name)
+            true = Truth.of(only_kernel(as_kernel_set(truth)), self.weights.shape, name)
         return draw_learned(self, true, images_of(self, *self.source), options=options)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli.errors import UsageError
-from convcli.geometry import Pair, size_text
+from convcli.geometry import size_text
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.learn.estimate import CONVERGED, Estimate, Floats, History
 from convcli.teaching.learn.lookup import centered
@@ -36,29 +36,28 @@ class Truth(NamedTuple):
     weights: Floats  # in the shape of the learned kernel
 
     @classmethod
-    def of(
-        cls, kernel: Kernel, shape: Pair, channels: int | None, name: str | None = None
-    ) -> Truth:
-        """Pad a kernel with zeros to the shape of the learned one; ``channels`` is None for 2-D.
+    def of(cls, kernel: Kernel, shape: tuple[int, ...], name: str | None = None) -> Truth:
+        """Pad a kernel with zeros to the shape of the learned one, (kh, kw) or (C, kh, kw).
 
         ``name`` is what the figure and the text call it; None for its own name.
 
         Raises:
             UsageError: the true kernel is larger, or has other channels.
         """
-        if kernel.shape[0] > shape[0] or kernel.shape[1] > shape[1]:
-            rows, columns = kernel.shape
+        *channels, most_rows, most_columns = shape
+        rows, columns = kernel.shape
+        if rows > most_rows or columns > most_columns:
             raise UsageError(
                 f"truth {kernel.name} is {size_text(kernel.shape)}, larger than the learned "
                 f"kernel; learn with size {rows},{columns}"
             )
-        own = kernel.weights.shape[:-2]
-        if own != (() if channels is None else (channels,)):
+        own = [*kernel.weights.shape[:-2]]
+        if own != channels:
             raise UsageError(
                 f"truth {kernel.name} has {own[0] if own else 'no'} channels, but the learned "
-                f"kernel has {'none' if channels is None else channels}"
+                f"kernel has {channels[0] if channels else 'none'}"
             )
-        return cls(name or kernel.name, centered(kernel.weights, shape))
+        return cls(name or kernel.name, centered(kernel.weights, (most_rows, most_columns)))
 
     def difference(self, learned: Estimate) -> float:
         """Return the largest difference of any weight."""

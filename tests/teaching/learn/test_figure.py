@@ -63,8 +63,7 @@ def drawn(name, *, truth=None, noise=1e-3, descent=False, epochs=200, least=1.0)
         history=history_to(weights, epochs, least) if descent else None,
         depth=8,
     )
-    channels = kernel.shape[0] if kernel.ndim == 3 else None
-    true = truth and Truth.of(Kernel(kernel, name=truth), kernel.shape[-2:], channels)
+    true = truth and Truth.of(Kernel(kernel, name=truth), kernel.shape)
     return learned, draw_learned(learned, true)
 
 
@@ -214,7 +213,7 @@ def learned_pair(shape, theme="screen", truth=True, **options):
     learned = learn_kernel(before, after, descent=True, epochs=20, **options)
     model = Model(**options)
     images = images_of(learned, Example(before, after, 255, 8), model)
-    true = Truth.of(Kernel(kernel, name="blur"), (3, 3), None) if truth else None
+    true = Truth.of(Kernel(kernel, name="blur"), (3, 3)) if truth else None
     figure = draw_learned(learned, true, images, title="a.png", options=FigureOptions(theme=theme))
     return learned, images, figure
 

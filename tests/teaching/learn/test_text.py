@@ -101,7 +101,7 @@ def test_match_texts(kernel, sentence):
 
 def test_a_truth_stands_beside_and_its_difference_is_printed():
     learned = learned_from([[1, 2, 1]], noise=0.5)
-    truth = Truth.of(Kernel([[2]], name="two"), (1, 3), None)
+    truth = Truth.of(Kernel([[2]], name="two"), (1, 3))
     np.testing.assert_array_equal(truth.weights, [[0, 2, 0]])
     assert truth.difference(learned) == np.abs(learned.weights - [[0, 2, 0]]).max()
     text = learned_text(learned, truth)
@@ -121,7 +121,7 @@ def test_a_truth_stands_beside_and_its_difference_is_printed():
 )
 def test_a_truth_of_another_shape(truth, words):
     with pytest.raises(UsageError, match=words):
-        Truth.of(truth, (3, 3), None)
+        Truth.of(truth, (3, 3))
 
 
 def test_channels_have_their_colors(rng):
@@ -141,7 +141,7 @@ def test_channels_have_their_colors(rng):
 @pytest.mark.parametrize("descent", [False, True])
 def test_lines_fit_the_terminal(rows, columns, descent, rng):
     learned = learned_from(rng.normal(size=(rows, columns)), noise=0.1, descent=descent)
-    truth = Truth.of(Kernel(np.ones((1, 1)), name="a" * 60), (rows, columns), None)
+    truth = Truth.of(Kernel(np.ones((1, 1)), name="a" * 60), (rows, columns))
     for line in learned_text(learned, truth).splitlines():
         assert len(line) <= 80
         assert line == line.rstrip()
@@ -162,7 +162,7 @@ def test_descent_tells_its_losses():
 def test_a_descent_that_is_not_at_its_end_has_not_converged():
     learned = learned_from(get_kernel("blur").weights, descent=True, epochs=1)
     assert not learned.history.converged
-    for truth in (None, Truth.of(get_kernel("blur"), (3, 3), None)):
+    for truth in (None, Truth.of(get_kernel("blur"), (3, 3))):
         last = " ".join(learned_text(learned, truth).splitlines()[-2:])
         assert "not converged: up to " in last
         assert last.endswith(" % of the largest weight off least squares (converged: 1 %)")
@@ -176,11 +176,11 @@ def test_a_descent_that_is_not_at_its_end_has_not_converged():
 
 def test_the_truth_alone_is_compared_with():
     learned = learned_from(get_kernel("blur").weights)
-    near = Truth.of(Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1.01]], 16, name="near"), (3, 3), None)
+    near = Truth.of(Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1.01]], 16, name="near"), (3, 3))
     assert learned_text(learned, near).endswith(
         "\nthis is near: weights differ by up to 0.25 % of its largest"
     )
-    outline = Truth.of(get_kernel("outline"), (3, 3), None)
+    outline = Truth.of(get_kernel("outline"), (3, 3))
     last = learned_text(learned, outline).splitlines()[-1]
     assert last == "this is not outline: weights differ by up to 97 % of its largest"
 
@@ -203,7 +203,7 @@ def test_the_text_says_whose_kernel_it_is_where_another_momentum_ends_lower():
 
 def test_data_is_json_with_every_number():
     learned = learned_from(get_kernel("sobel-x").weights, descent=True, epochs=3)
-    truth = Truth.of(get_kernel("sobel-x"), (3, 3), None)
+    truth = Truth.of(get_kernel("sobel-x"), (3, 3))
     data = json.loads(json.dumps(learned_data(learned, truth), allow_nan=False))
     assert data["kernel"] == learned.weights.tolist()
     assert len(data["descent"]["losses"]) == 4
