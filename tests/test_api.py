@@ -679,6 +679,7 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
             "layout": "row", "axes": True, "bars": True, "limits": None,
         },
     ),
+    "plot of a value of a chain": (Chain("relu").explain(GRAY[:3, :3], (0, 0)).plot, LOOK),
     "plot of a learned kernel": (LEARNED.plot, LOOK | {"truth": None}),
     "explain a signal": (explain, {"image": [1, 2, 3], "kernel": [1, 2], "at": 1}),
     "learn_kernel": (

@@ -39,10 +39,15 @@ def learned(**options):
     return learn_kernel(IMAGE, BLURRED, descent=True, epochs=20).plot("blur", **options)
 
 
+def traced(**options):
+    return Chain(LAYERS).explain(IMAGE, (2, 3)).plot(**options)
+
+
 PLOTS: dict[str, Any] = {
     "explanation": explained,
     "chain": chained,
     "learned": learned,
+    "value of a chain": traced,
     "kernel": lambda **options: plot("sobel-x", **options),
     "filtered": lambda **options: plot(IMAGE, "sobel-x", **options),
 }
@@ -76,6 +81,11 @@ COMMANDS: dict[str, tuple[list[str], Any]] = {
     "layers of a signal": (
         ["chain", "signal.npy", "conv", "-k", "1 2 1", "relu", "--plot"],
         lambda **dpi: Chain("conv -k '1 2 1' relu").plot(SIGNAL, title="signal.npy", **dpi),
+    ),
+    "a value of layers": (
+        ["explain", *(word for text in LAYERS for word in ("--layer", text)), "--at", "2,3",
+         "gray.npy", "-o"],
+        traced,
     ),
     "a learned kernel": (
         ["learn", "gray.npy", "blurred.npy", "--width", "9", "--plot"],

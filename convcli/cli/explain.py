@@ -267,7 +267,7 @@ def _explain_layers(
         shape = (*image.shape, image.channels)
         check_memory(image.pixels.nbytes + chain_bytes(stages, shape, image.pixels.dtype))
         maps = run_chain(image, stages)
-        explanation = explain_chain(image, stages, at, number, maps=maps)
+        explanation = explain_chain(image, stages, at, number, maps=maps, texts=texts)
     if form == "figure":
         from convcli.teaching.explain.chain_figure import draw_chain_explanation
 

@@ -115,6 +115,7 @@ def drawn() -> list[Figure]:
         convcli.plot(IMAGE, "sobel-x", panels=["result"], theme="slide"),
         explain(IMAGE, "blur", (0, 0)).plot(theme="paper", digits=2),
         Chain("relu").plot(IMAGE, scale="own", limits=(0, 9), titles=["a", "b"]),
+        Chain("relu").explain(IMAGE, (1, 2)).plot(width=9, cmap="gray"),
         learned().plot(get_kernel("1 2 1"), title=""),
     ]
 

@@ -170,7 +170,8 @@ class Chain:
         place: Any = at
         if pixels.ndim == 1 and isinstance(at, SupportsIndex):
             place = 0, at
-        return explain_chain(ImageData(maps, depth_of(pixels.dtype)), stages, place, map)
+        given = ImageData(maps, depth_of(pixels.dtype))
+        return explain_chain(given, stages, place, map, texts=self.layers)
 
     def plot(
         self,

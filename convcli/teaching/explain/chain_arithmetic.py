@@ -10,7 +10,7 @@ import math
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -42,6 +42,7 @@ from convcli.teaching.explain.arithmetic import (
 from convcli.teaching.explain.chain_computation import (
     ActivationStep,
     ConvStep,
+    ExplainedChain,
     InputWindow,
     LayerStep,
     NormalizeStep,
@@ -76,6 +77,7 @@ def explain_chain(
     number: SupportsIndex | None = None,
     *,
     maps: Sequence[Maps] | None = None,
+    texts: Sequence[str] | None = None,
 ) -> ChainExplanation:
     """Explain one value of a chain.
 
@@ -85,6 +87,7 @@ def explain_chain(
         at: row and column in the maps of the last layer.
         number: which of these maps, counted from 1; None for the only one.
         maps: from :func:`run_chain`, if they are there already.
+        texts: of the layers, as they were typed; None for their labels.
 
     Raises:
         GeometryError: the position is outside the map.
@@ -122,6 +125,7 @@ def explain_chain(
         steps=tuple(steps),
         field=(field[0], field[1]) if all(field) else ((), ()),
         x=tracer.positions(1, places) if all(field) else None,
+        source=ExplainedChain(image, stages, partial(run_chain, image, stages), texts),
     )
 
 

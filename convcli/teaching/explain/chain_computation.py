@@ -5,9 +5,14 @@ Pairs are (rows, columns), and positions count from 0; maps and layers count fro
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from convcli.geometry import Pair
+from convcli.images.image import ImageData
+from convcli.layers.base import Maps
+from convcli.layers.network import Stage
 from convcli.teaching.decimals import Number
 from convcli.teaching.explain.computation import Computation, Grid
 
@@ -170,3 +175,19 @@ class ChainComputation:
     steps: tuple[LayerStep, ...]
     field: tuple[tuple[int, ...], tuple[int, ...]]
     x: tuple[float, ...] | None
+
+
+class ExplainedChain(NamedTuple):
+    """What a figure shows around an explained value of a chain.
+
+    Attributes:
+        image: the input.
+        stages: the layers, planned for this image.
+        maps: computes the input as the first layer takes it, and the maps of every layer.
+        texts: of the layers, as they were typed; None for their labels.
+    """
+
+    image: ImageData
+    stages: Sequence[Stage]
+    maps: Callable[[], Sequence[Maps]]
+    texts: Sequence[str] | None

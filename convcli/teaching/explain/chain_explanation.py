@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from convcli.teaching.explain.chain_computation import ChainComputation
+from convcli.choices import ThemeName
+from convcli.figure_options import FigureOptions
+from convcli.teaching.explain.chain_computation import ChainComputation, ExplainedChain
 from convcli.teaching.explain.chain_rounding import chain_as_shown
 from convcli.teaching.explain.chain_text import chain_html, chain_text
+
+if TYPE_CHECKING:
+    from convcli.plotting.save import NotebookFigure
 
 
 @dataclass(frozen=True, repr=False)
@@ -14,8 +20,9 @@ class ChainExplanation(ChainComputation):
     """How a chain of layers computes one value, from its last layer back to the image.
 
     The attributes are those of
-    :class:`~convcli.teaching.explain.chain_computation.ChainComputation`. ``print`` shows what
-    ``convcli explain --layer`` prints.
+    :class:`~convcli.teaching.explain.chain_computation.ChainComputation`, and ``source``: the image
+    and the layers, which :meth:`plot` draws. ``print`` shows what ``convcli explain --layer``
+    prints.
 
     >>> from convcli import Chain
     >>> explanation = Chain(["conv -k '-1 1' --padding valid", "relu"]).explain([3, 7, 5], 0)
@@ -39,6 +46,8 @@ class ChainExplanation(ChainComputation):
     field     row 0, columns 0 to 1 of the 3x1 input
     """
 
+    source: ExplainedChain = field(kw_only=True, compare=False)
+
     def __repr__(self) -> str:
         value = chain_as_shown(self).value
         return (
@@ -59,3 +68,36 @@ class ChainExplanation(ChainComputation):
             digits: decimals of every number; None for the reliable ones.
         """
         return chain_text(self, digits=digits)
+
+    def plot(
+        self,
+        *,
+        theme: ThemeName = "screen",
+        title: str | None = None,
+        cmap: str | None = None,
+        digits: int | None = None,
+        dpi: float = 150,
+        width: float | None = None,
+    ) -> NotebookFigure:
+        """Draw where the value comes from, as ``convcli explain --layer -o`` does.
+
+        Args:
+            theme, title, cmap, digits, dpi, width: as for :func:`convcli.plot`.
+
+        Returns:
+            A figure that a notebook shows by itself, and whose ``save(path)`` writes it.
+
+        Raises:
+            UsageError: an argument is wrong.
+
+        >>> from convcli import Chain
+        >>> figure = Chain("conv -k '-1 1' relu").explain([[3, 7, 5]], (0, 0)).plot(theme="slide")
+        >>> figure.get_size_inches().round(2).tolist()
+        [13.33, 7.5]
+        """
+        from convcli.plotting.arguments import checked_figure_options
+        from convcli.teaching.explain.chain_figure import draw_chain_explanation
+
+        options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
+        image, stages, maps, texts = self.source
+        return draw_chain_explanation(self, image, stages, maps(), texts=texts, options=options)
