@@ -2,7 +2,7 @@
  * From the text of a SPEC, or from nested lists, to kernels.
  *
  * The page holds the kernels that it was written with and every named kernel with its default
- * arguments as tables. Matrices, `gaussian`, `box` and turns (`@`) are computed here, by the rules
+ * arguments as tables. Matrices, formulas.mjs and turns (`@`) are computed here, by the rules
  * of convcli/kernels. Any other argument needs another page, and the error says how to write it.
  *
  * @typedef {object} KernelSet
@@ -14,12 +14,12 @@
 
 import { formatNumber } from "./decimals.mjs";
 import { UsageError } from "./errors.mjs";
+import { FORMULAS, WITH_ANGLE } from "./formulas.mjs";
 
 const NUMBER = /^[+-]?(?:\d+\/\d+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)$/;
 const INTEGER_OR_FRACTION = /^[+-]?\d+(?:\/\d+)?$/;
 const MAX_WEIGHT = 1e30;
 const MAX_DIVISOR = 2 ** 31; // a larger common denominator makes unwieldy integers
-const MAX_SIDE = 101; // of a Gaussian or a box that is computed here
 // The eight cells around the center of a 3x3 matrix, clockwise from the upper left.
 const RING = [0, 1, 2, 5, 8, 7, 6, 3];
 
@@ -32,8 +32,9 @@ const RING = [0, 1, 2, 5, 8, 7, 6, 3];
  */
 export function readSpec(text, tables) {
   const spec = typed(text);
-  if (tables.has(spec)) {
-    return tables.get(spec);
+  const table = tables.get(spec);
+  if (table !== undefined && table.kernels.length > 0) {
+    return table;
   }
   if (/^\[\s*\[\s*\[/.test(spec)) {
     return { ...kernelsOfLists(parsedLists(spec)), label: spec };
@@ -41,13 +42,11 @@ export function readSpec(text, tables) {
   const [base, angle] = splitAngle(spec);
   const turned = (kernel) => (angle === 0 ? kernel : rotated(kernel, angle));
   const [name] = base.split(":");
-  if (name === "gaussian") {
-    // An angle that is no right angle is added to the bell's own.
-    const kernel = angle % 90 === 0 ? turned(gaussian(base, 0)) : gaussian(base, angle);
-    return { label: spec, kernels: [kernel], combine: null };
-  }
-  if (name === "box" || name === "uniform") {
-    return { label: spec, kernels: [turned(box(base))], combine: null };
+  if (name in FORMULAS) {
+    // An angle that is no right angle is added to the kernel's own.
+    const addsAngle = angle % 90 !== 0 && WITH_ANGLE.includes(name);
+    const kernel = FORMULAS[name](base, addsAngle ? angle : 0);
+    return { label: spec, kernels: [addsAngle ? kernel : turned(kernel)], combine: null };
   }
   const found = tables.get(base);
   if (found !== undefined && (angle % 90 === 0 || !found.takesAngle)) {
@@ -262,131 +261,6 @@ function commonFractions(cells) {
     return (over * divisor) / under;
   });
   return { weights, divisor };
-}
-
-const GAUSSIAN = [
-  "size",
-  "sigma",
-  "sigma-x",
-  "sigma-y",
-  "rho",
-  "angle",
-  "start",
-  "step",
-  "normalize",
-];
-
-/** Return the arguments of a SPEC by name: values in the order of the names, then name=value. */
-function boundArguments(spec, names) {
-  const [kernel, ...rest] = spec.split(":");
-  const bound = {};
-  const texts = rest
-    .join(":")
-    .split(",")
-    .filter((text) => text.trim());
-  for (const [position, text] of texts.entries()) {
-    const [left, right] = text.split("=").map((part) => part.trim());
-    const name = right === undefined ? names[position] : left;
-    const value = right ?? left;
-    if (!names.includes(name)) {
-      throw new UsageError(`${kernel} has no argument '${left}'; it takes ${names.join(", ")}`);
-    }
-    if (name in bound) {
-      throw new UsageError(`${kernel}: ${name} is given twice`);
-    }
-    bound[name] = value;
-  }
-  return bound;
-}
-
-/** Read `N` or `WxH` as [rows, columns]. */
-function sizeOf(kernel, word) {
-  const match = /^(\d{1,9})(?:x(\d{1,9}))?$/.exec(word);
-  const [columns, rows] = match ? [Number(match[1]), Number(match[2] ?? match[1])] : [0, 0];
-  if (Math.min(rows, columns) < 1 || Math.max(rows, columns) > MAX_SIDE) {
-    throw new UsageError(
-      `${kernel}: size must be N or WxH with sides from 1 to ${MAX_SIDE}, not '${word}'`,
-    );
-  }
-  return [rows, columns];
-}
-
-function box(spec) {
-  const { size = "3" } = boundArguments(spec, ["size"]);
-  const shape = sizeOf(spec.split(":")[0], size);
-  const count = shape[0] * shape[1];
-  const planes = [new Float64Array(count).fill(1)];
-  return { name: spec, shape, planes, addsChannels: false, divisor: count, bias: 0 };
-}
-
-/** Sample the bivariate normal density; see convcli/kernels/formulas.py for the meanings. */
-function gaussian(spec, turn) {
-  const words = boundArguments(spec, GAUSSIAN);
-  const number = (name, low, high) => {
-    if (!(name in words)) {
-      return null;
-    }
-    const value = Number(words[name]);
-    if (words[name] === "" || !(value >= low && value <= high)) {
-      throw new UsageError(
-        `gaussian: ${name} must be a number from ${low} to ${high}, not '${words[name]}'`,
-      );
-    }
-    return value;
-  };
-  const [sigma, sigmaX, sigmaY] = ["sigma", "sigma-x", "sigma-y"].map((each) =>
-    number(each, 1e-6, 1e6),
-  );
-  const rho = number("rho", -1, 1) ?? 0;
-  if (Math.abs(rho) === 1) {
-    throw new UsageError("gaussian: rho is a correlation: it must lie between -1 and 1");
-  }
-  const angle = (number("angle", -1e6, 1e6) ?? 0) + turn;
-  const start = number("start", -1e6, 1e6);
-  const step = number("step", 1e-6, 1e6) ?? 1;
-  let shape = words.size === undefined ? null : sizeOf("gaussian", words.size);
-  const sigmaOf = (side) => (side === null ? 1 : step * (0.3 * ((side - 1) / 2 - 1) + 0.8));
-  const across = sigmaX ?? sigma ?? sigmaOf(shape && shape[1]);
-  const down = sigmaY ?? sigma ?? sigmaOf(shape && shape[0]);
-  if (shape === null) {
-    const side = 2 * Math.ceil((3 * Math.max(across, down)) / step) + 1;
-    shape = sizeOf("gaussian", `${side}`);
-  }
-  const weights = bell(shape, { across, down, rho, angle, start, step });
-  const isNormalized = !["no", "false", "0"].includes(words.normalize ?? "yes");
-  const total = weights.reduce((sum, weight) => sum + weight);
-  if (isNormalized && total === 0) {
-    throw new UsageError("all weights are 0; give a larger sigma, or a start nearer to 0");
-  }
-  const planes = [isNormalized ? weights.map((weight) => weight / total) : weights];
-  return { name: spec, shape, planes, addsChannels: false, divisor: 1, bias: 0 };
-}
-
-function bell([rows, columns], { across, down, rho, angle, start, step }) {
-  const place = (index, count) =>
-    start === null ? (index - (count - 1) / 2) * step : start + index * step;
-  const [cosine, sine] = direction(angle);
-  const room = 1 - rho * rho;
-  const height = 2 * Math.PI * across * down * Math.sqrt(room);
-  return Float64Array.from({ length: rows * columns }, (_, cell) => {
-    const x = place(cell % columns, columns);
-    const y = place(Math.floor(cell / columns), rows);
-    const along = (cosine * x - sine * y) / across;
-    const aside = (sine * x + cosine * y) / down;
-    const square = along * along - 2 * rho * along * aside + aside * aside;
-    return Math.exp(-square / (2 * room)) / height;
-  });
-}
-
-/** Return cosine and sine of an angle in degrees, exact at right angles. */
-function direction(angle) {
-  const quarters = Math.floor(angle / 90);
-  const rest = ((angle - 90 * quarters) * Math.PI) / 180;
-  let [cosine, sine] = [Math.cos(rest), Math.sin(rest)];
-  for (let turn = 0; turn < ((quarters % 4) + 4) % 4; turn++) {
-    [cosine, sine] = [-sine, cosine];
-  }
-  return [cosine, sine];
 }
 
 /** Write the weights of a kernel as a SPEC: rows with `;` between, or lists of several planes. */

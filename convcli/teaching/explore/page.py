@@ -22,6 +22,7 @@ from convcli.teaching.explore.modules import FOLDER, joined_script
 
 GIVEN = "of this page"  # the group of the kernels that a page is written with
 MAX_VALUES = 20_000_000  # of the padded input, and of all maps: a browser has gigabytes at most
+COMPUTED = ("gaussian", "gabor", "box", "uniform")  # by the page itself; see formulas.mjs
 _DTYPES = {"uint8": "u1", "uint16": "u2", "float32": "f4"}  # others become float64
 
 
@@ -141,7 +142,8 @@ def _input(source: PageInput) -> dict[str, Any]:
 
 def _named_table(name: str) -> dict[str, Any]:
     """Return the table of a catalogue entry with its default arguments."""
-    return kernel_table(PageKernel(read_spec(name), ("-k", name)), CATALOGUE[name].group)
+    table = kernel_table(PageKernel(read_spec(name), ("-k", name)), CATALOGUE[name].group)
+    return table | {"kernels": []} if name in COMPUTED else table
 
 
 def kernel_table(entry: PageKernel, group: str) -> dict[str, Any]:

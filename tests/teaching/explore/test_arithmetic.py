@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -18,13 +19,13 @@ from convcli.errors import ConvcliError
 from convcli.filtering import Filter, filter_image, measure
 from convcli.geometry import ConvOptions
 from convcli.images.channels import channel_names
-from convcli.images.image import ImageData, level_of
+from convcli.images.image import ImageData, image_of, level_of
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.arithmetic import explain_image
-from convcli.teaching.explore.page import PageKernel, kernel_table
+from convcli.teaching.explore.page import PageInput, PageKernel, explore_page, kernel_table
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 RUNNER = Path(__file__).with_name("run_cases.mjs")
@@ -261,11 +262,19 @@ MATRICES = [
 ]
 
 
+GABORS = [
+    *("gabor:9", "gabor:7x5,wavelength=4", "gabor:5,2,phase=90@30", "gabor:5,aspect=2,angle=-20"),
+    *("gabor:5,sigma=0", "gabor@90"),
+]
+OUTLINE = PageKernel(read_spec("outline"), ())
+
+
 def test_specs_name_the_same_kernels():
     choose = random.Random(3)
-    tables = [kernel_table(PageKernel(read_spec(name), ()), "") for name in CATALOGUE]
+    page = explore_page(PageInput(image_of(np.zeros((9, 9))), "", ()), [OUTLINE], ConvOptions())
+    tables = json.loads(re.search(r"data-convcli-state>(.*?)</script>", page)[1])["kernels"]
     specs = [*CATALOGUE, *(f"{name}@{angle}" for name in CATALOGUE for angle in (45, -90, 180, 30))]
-    specs += [random_gaussian(choose) for _ in range(200)] + MATRICES
+    specs += [random_gaussian(choose) for _ in range(200)] + MATRICES + GABORS
     _, *answers = run([{"tables": tables}, *({"spec": spec} for spec in specs)])
     elsewhere = []
     for spec, got in zip(specs, answers, strict=True):
@@ -284,7 +293,6 @@ def test_specs_name_the_same_kernels():
             assert own["shape"] == list(kernel.shape), spec
             assert (own["divisor"], own["bias"]) == (kernel.divisor, kernel.bias), spec
             assert np.allclose(np.ravel(own["planes"]), kernel.matrix.ravel(), 1e-13, 1e-18), spec
-    # The page computes Gaussians and boxes; of other formulas it has tables, which cannot be
-    # turned by other angles than tables can.
+    # Of formulas that it does not compute, the page has tables, whose angle it cannot change.
     bases = {spec.partition("@")[0] for spec in elsewhere}
     assert bases <= {name for name, entry in CATALOGUE.items() if hasattr(entry, "parameters")}

@@ -1,0 +1,154 @@
+/**
+ * Kernels that the page computes from arguments, by the rules of convcli/kernels/formulas.py, which
+ * says what the arguments mean.
+ */
+
+import { UsageError } from "./errors.mjs";
+
+const MAX_SIDE = 101; // of a kernel that is computed here
+const LEAST = 1e-6; // of a length
+
+/** Return the arguments of a SPEC by name: values in the order of the names, then name=value. */
+function boundArguments(spec, names) {
+  const [kernel, ...rest] = spec.split(":");
+  const bound = {};
+  const texts = rest
+    .join(":")
+    .split(",")
+    .filter((text) => text.trim());
+  for (const [position, text] of texts.entries()) {
+    const [left, right] = text.split("=").map((part) => part.trim());
+    const name = right === undefined ? names[position] : left;
+    const value = right ?? left;
+    if (!names.includes(name)) {
+      throw new UsageError(`${kernel} has no argument '${left}'; it takes ${names.join(", ")}`);
+    }
+    if (name in bound) {
+      throw new UsageError(`${kernel}: ${name} is given twice`);
+    }
+    bound[name] = value;
+  }
+  return bound;
+}
+
+/** Read `N` or `WxH` as [rows, columns]. */
+function sizeOf(kernel, word) {
+  const match = /^(\d{1,9})(?:x(\d{1,9}))?$/.exec(word);
+  const [columns, rows] = match ? [Number(match[1]), Number(match[2] ?? match[1])] : [0, 0];
+  if (Math.min(rows, columns) < 1 || Math.max(rows, columns) > MAX_SIDE) {
+    throw new UsageError(
+      `${kernel}: size must be N or WxH with sides from 1 to ${MAX_SIDE}, not '${word}'`,
+    );
+  }
+  return [rows, columns];
+}
+
+function box(spec) {
+  const { size = "3" } = boundArguments(spec, ["size"]);
+  const shape = sizeOf(spec.split(":")[0], size);
+  const count = shape[0] * shape[1];
+  const planes = [new Float64Array(count).fill(1)];
+  return { name: spec, shape, planes, addsChannels: false, divisor: count, bias: 0 };
+}
+
+/** Return the number of an argument, or null if it is not given. */
+function numberOf(kernel, words, name, least = -1e6, most = 1e6) {
+  if (!(name in words)) {
+    return null;
+  }
+  const value = Number(words[name]);
+  if (words[name] === "" || !(value >= least && value <= most)) {
+    throw new UsageError(
+      `${kernel}: ${name} must be a number from ${least} to ${most}, not '${words[name]}'`,
+    );
+  }
+  return value;
+}
+
+/** Sample the bivariate normal density. */
+function gaussian(spec, turn) {
+  const names = ["size", "sigma", "sigma-x", "sigma-y"];
+  const words = boundArguments(spec, [...names, "rho", "angle", "start", "step", "normalize"]);
+  const number = (name, least, most) => numberOf("gaussian", words, name, least, most);
+  const [sigma, sigmaX, sigmaY] = names.slice(1).map((name) => number(name, LEAST));
+  const rho = number("rho", -1, 1) ?? 0;
+  if (Math.abs(rho) === 1) {
+    throw new UsageError("gaussian: rho is a correlation: it must lie between -1 and 1");
+  }
+  const angle = (number("angle") ?? 0) + turn;
+  const start = number("start");
+  const step = number("step", LEAST) ?? 1;
+  let shape = words.size === undefined ? null : sizeOf("gaussian", words.size);
+  const sigmaOf = (side) => (side === null ? 1 : step * (0.3 * ((side - 1) / 2 - 1) + 0.8));
+  const across = sigmaX ?? sigma ?? sigmaOf(shape && shape[1]);
+  const down = sigmaY ?? sigma ?? sigmaOf(shape && shape[0]);
+  if (shape === null) {
+    const side = 2 * Math.ceil((3 * Math.max(across, down)) / step) + 1;
+    shape = sizeOf("gaussian", `${side}`);
+  }
+  const weights = bell(shape, { across, down, rho, angle, start, step });
+  const isNormalized = !["no", "false", "0"].includes(words.normalize ?? "yes");
+  const total = weights.reduce((sum, weight) => sum + weight);
+  if (isNormalized && total === 0) {
+    throw new UsageError("all weights are 0; give a larger sigma, or a start nearer to 0");
+  }
+  const planes = [isNormalized ? weights.map((weight) => weight / total) : weights];
+  return { name: spec, shape, planes, addsChannels: false, divisor: 1, bias: 0 };
+}
+
+function bell([rows, columns], { across, down, rho, angle, start, step }) {
+  const place = (index, count) =>
+    start === null ? (index - (count - 1) / 2) * step : start + index * step;
+  const [cosine, sine] = direction(angle);
+  const room = 1 - rho * rho;
+  const height = 2 * Math.PI * across * down * Math.sqrt(room);
+  return Float64Array.from({ length: rows * columns }, (_, cell) => {
+    const x = place(cell % columns, columns);
+    const y = place(Math.floor(cell / columns), rows);
+    const along = (cosine * x - sine * y) / across;
+    const aside = (sine * x + cosine * y) / down;
+    const square = along * along - 2 * rho * along * aside + aside * aside;
+    return Math.exp(-square / (2 * room)) / height;
+  });
+}
+
+/** Sample a cosine wave along an angle, under a bell. */
+function gabor(spec, turn) {
+  const words = boundArguments(spec, ["size", "sigma", "wavelength", "angle", "aspect", "phase"]);
+  const number = (name, least) => numberOf("gabor", words, name, least);
+  const sigma = number("sigma", LEAST) ?? 3;
+  const wavelength = number("wavelength", LEAST) ?? 6;
+  const aspect = number("aspect", LEAST) ?? 0.5;
+  const phase = ((number("phase") ?? 0) * Math.PI) / 180;
+  const side = 2 * Math.ceil((3 * sigma) / Math.min(aspect, 1)) + 1;
+  const shape = sizeOf("gabor", words.size ?? `${side}`);
+  const [cosine, sine] = direction((number("angle") ?? 0) + turn);
+  const weights = Float64Array.from({ length: shape[0] * shape[1] }, (_, cell) => {
+    const x = (cell % shape[1]) - (shape[1] - 1) / 2;
+    const y = Math.floor(cell / shape[1]) - (shape[0] - 1) / 2;
+    const along = cosine * x - sine * y;
+    const aside = aspect * (sine * x + cosine * y);
+    const envelope = Math.exp(-(along * along + aside * aside) / (2 * sigma * sigma));
+    return envelope * Math.cos((2 * Math.PI * along) / wavelength + phase);
+  });
+  return { name: spec, shape, planes: [weights], addsChannels: false, divisor: 1, bias: 0 };
+}
+
+/** Return cosine and sine of an angle in degrees, exact at right angles. */
+function direction(angle) {
+  const quarters = Math.floor(angle / 90);
+  const rest = ((angle - 90 * quarters) * Math.PI) / 180;
+  let [cosine, sine] = [Math.cos(rest), Math.sin(rest)];
+  for (let turn = 0; turn < ((quarters % 4) + 4) % 4; turn++) {
+    [cosine, sine] = [-sine, cosine];
+  }
+  return [cosine, sine];
+}
+
+/**
+ * By name: builders from a SPEC without its turn, and an angle that is added to the kernel's own.
+ *
+ * A box has no angle of its own, and is turned as a table is.
+ */
+export const FORMULAS = { gaussian, gabor, box, uniform: box };
+export const WITH_ANGLE = ["gaussian", "gabor"];
