@@ -11,6 +11,7 @@ const NUMBERED = 12; // pixels of a cell, from which on it has a number
 const LINED = 6; // from which on cells have lines between them
 const MAX_CELL = 96; // pixels of a cell
 const SMALLEST_TEXT = 5; // pixels
+const COVER = "#d9d4bd"; // of cells that are not shown yet: neither a gray nor red or blue
 const ZOOM = 1.25; // of one step of the wheel or a key
 const DRAGGED = 4; // pixels that a pointer moves before a press becomes a drag
 const STRIP = 8; // sides in this proportion make a strip, whose cells are no squares
@@ -37,6 +38,7 @@ export class GridView {
     this.bitmap = canvas.ownerDocument.createElement("canvas");
     this.content = null;
     this.marks = [];
+    this.shown = Infinity; // cells, row by row; later ones are covered
     this.fitted = true;
     this.scale = 1;
     this.origin = [0, 0]; // of the content, in pixels from the upper left corner
@@ -300,9 +302,31 @@ export class GridView {
     if (this.scale >= NUMBERED) {
       this.number(context, seen);
     }
+    this.cover(context);
     for (const mark of this.marks) {
       this.mark(context, mark);
     }
+  }
+
+  /** Show so many cells only. */
+  showFirst(count) {
+    this.shown = count;
+    this.draw();
+  }
+
+  /** Cover the cells that are not shown yet. */
+  cover(context) {
+    const [rows, columns] = this.content.shape;
+    if (this.shown >= rows * columns) {
+      return;
+    }
+    const row = Math.floor(this.shown / columns);
+    const [left, top] = this.corner(row, this.shown % columns);
+    const [start, next] = this.corner(row + 1, 0);
+    const [right, bottom] = this.corner(rows, columns);
+    context.fillStyle = COVER;
+    context.fillRect(left, top, right - left, next - top);
+    context.fillRect(start, next, right - start, bottom - next);
   }
 
   /** Return the cells in view: first row, first column, and one beyond the last ones. */

@@ -35,6 +35,7 @@ export class MapsView {
     this.document = document;
     this.session = session;
     this.isPinned = false;
+    this.isRunning = false; // the map is shown up to the explained position only
     this.pointedPixel = null; // of the input, in unpadded rows and columns
     const key = (event) => this.pressed(event);
     this.input = this.panel(TEXTS.input, { hover: (cell) => this.overInput(cell), key });
@@ -204,7 +205,7 @@ export class MapsView {
   drawMarks() {
     const { session, input, map } = this;
     const { at } = session.settings;
-    const { pads } = session.result.geometry;
+    const { pads, outputShape } = session.result.geometry;
     const windows = this.windows(at, pads);
     const width = this.isPinned ? 3 : 2;
     const output = { row: at[0], column: at[1], color: WINDOW, width };
@@ -232,6 +233,9 @@ export class MapsView {
       const isColored = chosenChannel(panel) === null;
       panel.magnifier.center(cell, isColored ? MAGNIFIED_COLOR : MAGNIFIED);
     }
+    const shown = this.isRunning ? at[0] * outputShape[1] + at[1] + 1 : Infinity;
+    map.view.showFirst(shown);
+    map.magnifier.showFirst(shown);
     this.root.classList.toggle("pinned", this.isPinned);
     if (this.pointedPixel === null) {
       input.place.textContent = "";
@@ -298,12 +302,23 @@ export class MapsView {
   /** Explain a position of the map until another is pinned or this one is freed. */
   pin(cell) {
     this.isPinned = true;
+    this.isRunning = false;
     this.session.moveTo(cell);
   }
 
+  /** Explain a position, and show the map up to it. */
+  run(cell) {
+    this.isPinned = true;
+    this.isRunning = true;
+    this.session.moveTo(cell);
+    this.map.view.reveal(cell);
+  }
+
+  /** Show the whole map, and let the pointer choose the position again. */
   free() {
     this.isPinned = false;
-    this.drawMarks();
+    this.isRunning = false;
+    this.session.moveTo(this.session.settings.at);
   }
 
   pressed({ key }) {

@@ -12,6 +12,7 @@ import { SettingsPanel } from "./settings_panel.mjs";
 import { readInput, readTables } from "./state.mjs";
 import { TakeAway } from "./take_away.mjs";
 import { TEXTS } from "./texts.mjs";
+import { Timeline } from "./timeline.mjs";
 
 /**
  * Show a page inside an element.
@@ -46,6 +47,7 @@ export function mount(root, state, { script = "", settings = null, remember = ()
   }
 
   const maps = new MapsView(document, session);
+  const timeline = new Timeline(document, session, maps);
   const kernel = new KernelPanel(document, session, attempt);
   const settingsPanel = new SettingsPanel(document, session, attempt);
   const arithmetic = new ExplanationPanel(document, session);
@@ -63,6 +65,7 @@ export function mount(root, state, { script = "", settings = null, remember = ()
       { class: "page" },
       element(document, "header", {}, title, working, problem, settingsPanel.formula),
       maps.root,
+      timeline.root,
       arithmetic.root,
       element(document, "div", { class: "side" }, kernel.root, settingsPanel.root),
       away.root,

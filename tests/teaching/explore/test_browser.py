@@ -154,6 +154,14 @@ def text_of(browser):
     return browser.element("pre", "each.textContent")
 
 
+def button_of(text):
+    """An expression for the button with this text."""
+    return (
+        "Array.from(document.querySelector('[data-convcli-page]').shadowRoot"
+        f".querySelectorAll('button')).find((each) => each.textContent === '{text}')"
+    )
+
+
 def explained(pixels, spec, at, **conv):
     return str(explain(pixels.astype(np.float64), spec, at, **conv))
 
@@ -208,13 +216,52 @@ def test_a_person_changes_kernel_and_settings(browser, write):
     assert browser.element("input[aria-label='SPEC']", "each.value") == matrix
     buttons = {"Mirror": "1 0 5; 2 0 -2; 1 0 -1", "Transpose": "1 2 1; 0 0 0; 5 -2 -1"}
     for name, spec in buttons.items():
-        browser.run(
-            "Array.from(document.querySelector('[data-convcli-page]').shadowRoot"
-            f".querySelectorAll('button')).find((each) => each.textContent === '{name}').click()"
-        )
+        browser.run(f"{button_of(name)}.click()")
         browser.settle()
         assert browser.element("input[aria-label='SPEC']", "each.value") == spec
     assert browser.element(".problem", "each.textContent") == ""
+
+
+CELL_COLOR = """(() => {
+  const [, canvas] = document.querySelector('[data-convcli-page]').shadowRoot
+    .querySelectorAll('canvas.grid');
+  const box = canvas.getBoundingClientRect();
+  // A copy, since reading from the canvas itself would slow its drawing down.
+  const copy = document.createElement('canvas');
+  copy.getContext('2d').drawImage(canvas, box.left - %s, box.top - %s);
+  return Array.from(copy.getContext('2d').getImageData(0, 0, 1, 1).data).slice(0, 3);
+})()"""
+
+
+def test_a_person_runs_through_the_map(browser, write):
+    """Values that are not computed yet are covered; their cells have the color of no value."""
+    pixels = np.arange(48.0).reshape(6, 8)
+    browser.open(write(pixels, "-k", "1 2", "--padding", "valid", "--at", "0,0", name="a.npy"))
+    x, y = point(browser, 1, (6, 7), (5, 6))
+    corner = CELL_COLOR % (x - 12, y - 12)
+    cover = [217, 212, 189]
+    assert browser.run(corner) != cover
+    slide = "(each.value = 9, each.dispatchEvent(new Event('input')))"
+    browser.element("input[aria-label='Position']", slide)
+    assert text_of(browser) == explained(pixels, "1 2", (1, 1), padding="valid")
+    assert browser.run(corner) == cover
+    browser.run(f"{button_of('Step')}.click()")
+    assert text_of(browser) == explained(pixels, "1 2", (1, 2), padding="valid")
+    for _ in range(3):
+        browser.run(f"{button_of('Back')}.click()")
+    assert text_of(browser) == explained(pixels, "1 2", (0, 6), padding="valid")
+    browser.run(f"{button_of('Show all')}.click()")
+    browser.settle()
+    assert browser.run(corner) != cover
+    browser.element("select[aria-label='Speed']", "(each.value = 1000)")
+    browser.run(f"{button_of('Play')}.click()")
+    browser.run("new Promise((done) => setTimeout(done, 1500))")
+    assert text_of(browser) == explained(pixels, "1 2", (5, 6), padding="valid")
+    assert browser.run(f"Boolean({button_of('Play')})")
+    browser.run(f"{button_of('Back')}.click()")
+    browser.element("canvas.grid", "each.focus()")
+    browser.press("Escape")
+    assert browser.run(corner) != cover
 
 
 CHANGES = [
