@@ -25,6 +25,7 @@ Panel = Literal["input", "padded", "kernel", "products", "result"]
 Layout = Literal["row", "column", "grid"]
 Pooling = Literal["max", "avg"]
 SizeForm = Literal["torch", "textbook"]
+Library = Literal["numpy", "scipy", "opencv", "torch"]
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
@@ -46,6 +47,7 @@ PANELS: tuple[Panel, ...] = get_args(Panel)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 SIZE_FORMS: tuple[SizeForm, ...] = get_args(SizeForm)
+LIBRARIES: tuple[Library, ...] = get_args(Library)
 ACTIVATION_NAMES: tuple[ActivationName, ...] = get_args(ActivationName)
 
 BORDER_SYNONYMS: dict[str, Border] = {

@@ -17,6 +17,7 @@ GROUPS = {
     "Descent": "teaching",
     "Layer": "layers",
     "Size": "sizes",
+    "Program": "code",
     "Kernel": "kernels",
     "Convolution": "borders",
     "Range and color": "ranges",

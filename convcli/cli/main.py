@@ -44,6 +44,7 @@ COMMANDS = {
         "compare": "Filter one image in several ways, on one sheet.",
         "learn": "Learn the kernel that turns one image into another.",
         "explore": "Write a page that shows a convolution live.",
+        "code": "Write the same filter as a program for another library.",
     },
     "Read": {"manual": "Read about kernels, borders, folders and more."},
 }

@@ -24,6 +24,7 @@ TOPICS = (
     "cluster",
     "layers",
     "teaching",
+    "code",
     "speed",
     "python",
     "design",

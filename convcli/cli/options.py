@@ -104,6 +104,7 @@ model_option = partial(option, group="Model")
 descent_option = partial(option, group="Descent")
 layer_option = partial(option, group="Layer")
 size_option = partial(option, group="Size")
+program_option = partial(option, group="Program")
 kernel_option = partial(option, group="Kernel")
 conv_option = partial(option, group="Convolution")
 range_option = partial(option, group="Range and color")
@@ -207,7 +208,7 @@ PERCENTILE = range_option(
     help="What --range percentile maps to black and white.",
 )
 
-_CHANNELS = input_option(
+COLOR_CHANNELS = input_option(
     "--channels",
     type=WordType(CHANNELS),
     default="auto",
@@ -241,13 +242,13 @@ X = input_option(
     help="Where the samples of signals lie; see convcli manual signals.",
 )
 read_options = option_group(
-    "reading", _as_read_options, _CHANNELS, _RESIZE, X, _FRAMES, _MAX_PIXELS, _STRICT
+    "reading", _as_read_options, COLOR_CHANNELS, _RESIZE, X, _FRAMES, _MAX_PIXELS, _STRICT
 )
 read_one_options = option_group(
-    "reading", _as_read_options, _CHANNELS, _RESIZE, X, _MAX_PIXELS, _STRICT
+    "reading", _as_read_options, COLOR_CHANNELS, _RESIZE, X, _MAX_PIXELS, _STRICT
 )
 read_as_stored_options = option_group(
-    "reading", _as_read_options, _CHANNELS, X, _MAX_PIXELS, _STRICT
+    "reading", _as_read_options, COLOR_CHANNELS, X, _MAX_PIXELS, _STRICT
 )
 
 MAX_MEMORY = speed_option(

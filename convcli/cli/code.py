@@ -1,0 +1,91 @@
+"""``convcli code``: the same filter as a program for another library."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from convcli.choices import LIBRARIES
+from convcli.cli.command import Command
+from convcli.cli.kernel_args import KernelArgs, filter_option, kernel_options, sample_range
+from convcli.cli.options import COLOR_CHANNELS, X, conv_options, program_option
+from convcli.cli.types import WordType
+from convcli.geometry import ConvOptions
+from convcli.signals import SampleRange
+
+_OWN = ("library", "snippet", "number")  # options that apply does not have
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    convcli code -k sobel-x --border reflect --for opencv > filter.py
+    convcli code -k gaussian:9 --stride 2 --for torch --snippet
+    convcli code -k kirsch --range rescale --channels gray --for numpy
+    """,
+)
+@program_option(
+    "--for", "library", type=WordType(LIBRARIES), required=True, help="The library to write for."
+)
+@program_option("--snippet", is_flag=True, help="Print the kernel and the call alone.")
+@kernel_options
+@filter_option("write")
+@conv_options
+@COLOR_CHANNELS
+@X
+@click.pass_context
+def code(
+    ctx: click.Context,
+    library: str,
+    snippet: bool,
+    kernel_args: KernelArgs,
+    number: int | None,
+    conv: ConvOptions,
+    channels: str,
+    x: SampleRange | None,
+) -> None:
+    """Write the same filter as a program for another library.
+
+    The program reads an image, filters it, and writes the result: python filter.py IN OUT. Its
+    pixels are those of convcli apply with the same options, for 8-bit gray and RGB images and for
+    16-bit gray. It needs the library, NumPy, and for reading files Pillow or OpenCV, but not
+    convcli. Comments say where the library has another convention.
+    """
+    from convcli.teaching.code.program import write_program
+
+    x = sample_range(x, kernel_args.kernel, (), density=kernel_args.density)
+    image_filter = kernel_args._replace(x=x).only_filter(conv, number)
+    command = " ".join(["convcli apply", *_given(ctx)])
+    program = write_program(
+        library, image_filter, channels=channels, command=command, snippet=snippet
+    )
+    click.echo(program, nl=False)
+
+
+def _given(ctx: click.Context) -> list[str]:
+    """Return the options that were given and that apply has, as on the command line."""
+    words = []
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        if name in _OWN or ctx.get_parameter_source(name) is ParameterSource.DEFAULT:
+            continue
+        flag = next(flag for flag in parameter.opts if flag.startswith("--"))
+        flag = "-k" if flag == "--kernel" else flag
+        value = ctx.params[name]
+        if value is True:
+            words.append(flag)
+        else:
+            several = value if parameter.multiple else [value]
+            words += [f"{flag} {quote(_text(each))}" for each in several]
+    return words
+
+
+def _text(value: Any) -> str:
+    """Return a value as it is typed: 2 for the pair (2, 2), and 3 for 3.0."""
+    if isinstance(value, tuple):
+        same = len(value) == 2 and value[0] == value[1]
+        return _text(value[0]) if same else ",".join(map(_text, value))
+    return f"{value:.17g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""The same filter as a program for another library."""
