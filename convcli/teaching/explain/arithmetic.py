@@ -226,7 +226,13 @@ def explained_map(image: ImageData, image_filter: Filter, activation: str = "non
         raw = raw._replace(image=raw.image._replace(pixels=values), stats=stats)
         depth = None if image_filter.range == "raw" else image.depth
         filtered = apply_range(raw, image_filter.range, depth, image_filter.percentile)
-    return FeatureMap(filtered.image.pixels, filtered.image.max_value, filtered.stats.ends)
+    return FeatureMap(
+        filtered.image.pixels,
+        filtered.image.max_value,
+        filtered.stats.ends,
+        image.axis,
+        image_filter.kernels[0].axis,
+    )
 
 
 def _activate(name: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.geometry import Pads, Pair
+from convcli.signals import SampleAxis
 from convcli.teaching.decimals import Number
 
 if TYPE_CHECKING:
@@ -143,11 +144,15 @@ class FeatureMap(NamedTuple):
         pixels: (H, W) or (H, W, C).
         max_value: the pixel that is white; None for plain numbers.
         ends: the values that became pixel 0 and white; None where values are pixels.
+        axis: where the samples of the input lie, if it is a signal with positions.
+        kernel_axis: where those of the kernel lie, if it is a sampled signal.
     """
 
     pixels: NDArray[Any]
     max_value: int | None
     ends: tuple[Number, Number] | None = None
+    axis: SampleAxis | None = None
+    kernel_axis: SampleAxis | None = None
 
 
 class ExplainedImage(NamedTuple):

@@ -40,7 +40,7 @@ from convcli.teaching.explain.place_figure import (
     surroundings,
 )
 from convcli.teaching.explain.rounding import as_shown
-from convcli.teaching.explain.signal_figure import draw_explained_signal, explained_axis
+from convcli.teaching.explain.signal_figure import draw_explained_signal, is_signal
 from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
 
 _MAX_SUMS = 24
@@ -68,7 +68,7 @@ def draw_explanation(
     Args:
         explanation: the explanation.
         pixels: the explained image, (H, W) or (H, W, C). If it is a signal of one row or column
-            and the kernels run along it, the figure shows the signal with the window on it.
+            and the kernels run along it, the figure shows the kernel over it and the result.
         feature_map: the map with the explained value; without it only this value is shown.
         options: how the figure looks.
 
@@ -82,13 +82,12 @@ def draw_explanation(
     """
     options = options or FigureOptions()
     explanation = as_shown(explanation, options.digits)
-    axis = None if pixels is None else explained_axis(explanation, pixels)
-    if pixels is not None and axis is not None:
-        with style_context():
-            terms = list(terms_of(explanation))[:_MAX_SUMS]
-            footer = _step_lines(explanation, with_terms=False)
-            return draw_explained_signal(explanation, pixels, axis, terms, footer)
     with style_context(options):
+        if pixels is not None and feature_map is not None and is_signal(explanation, pixels):
+            terms = list(terms_of(explanation))
+            footer, left_out = _footer(explanation)
+            facts = [*_facts(explanation), *filter(None, [left_out])]
+            return draw_explained_signal(explanation, pixels, feature_map, terms, facts, footer)
         return _draw(explanation, pixels, feature_map)
 
 
@@ -121,7 +120,10 @@ def _draw(
 
     row, column = explanation.at
     footer, left_out = _footer(explanation)
-    facts = _facts(explanation, scales, len(drawn))
+    facts = _facts(explanation)
+    if len(drawn) > 1:
+        weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
+        facts.append(f"colors: all kernels up to {weights}, all products up to {products}")
     if len(drawn) < len(terms):
         facts.append(f"{len(drawn)} of {len(terms)} sums")
     if left_out:
@@ -130,8 +132,8 @@ def _draw(
     return compose(plan, title=title, facts=", ".join(facts), footer=footer)
 
 
-def _facts(explanation: Computation, scales: Scales, sums: int) -> list[str]:
-    """Return the options that are not the default, and what the colors of several grids mean."""
+def _facts(explanation: Computation) -> list[str]:
+    """Return the options that are not the default."""
     facts = [*_conv_facts(explanation)]
     if bias := explanation.outputs[0].responses[0].bias:
         facts.append(f"bias {format_number(bias)}")
@@ -142,9 +144,6 @@ def _facts(explanation: Computation, scales: Scales, sums: int) -> list[str]:
         facts.append(explanation.activation)
     if explanation.range != "clip":
         facts.append(f"range {explanation.range}")
-    if sums > 1:
-        weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
-        facts.append(f"colors: all kernels up to {weights}, all products up to {products}")
     return facts
 
 

@@ -1,108 +1,356 @@
-"""One value of a filtered signal as a figure: the signal with the window on it, and its sums."""
+"""One value of a filtered signal as a figure: input, kernel over it with products, and result."""
 
 from __future__ import annotations
 
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
-from convcli.plotting.axes import finalize_layout
-from convcli.plotting.labels import wrap
-from convcli.plotting.sample_scale import set_sample_ticks
+from convcli.kernels.matrix_text import short_name
+from convcli.plotting.labels import bar_number, format_short, text_width
+from convcli.plotting.page import Part, Rows, compose, plot_part
+from convcli.plotting.sample_scale import (
+    SampleScale,
+    input_scale,
+    outer_limits,
+    result_scale,
+    set_sample_ticks,
+)
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
+    CHANNEL_COLORS,
+    MAX_STEMS,
     SignalPadding,
-    draw_padded_signal,
+    axes_inches,
+    count_text,
+    draw_padded,
     draw_samples,
-    hatch_samples,
+    mark_sample,
+    padded_samples,
+    padded_text,
     signal_axis,
+    signal_samples,
 )
-from convcli.plotting.style import TITLE_POINTS, page
-from convcli.plotting.window_marks import SignalWindowMark
+from convcli.plotting.style import Box, figure_options, theme
+from convcli.plotting.window_marks import WINDOW_COLOR
 
 # isort: split
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convcli.teaching.explain.computation import Computation, Response
+from convcli.geometry import Geometry, conv_geometry
+from convcli.plotting.axes import DrawnImage, finite_extremes
+from convcli.teaching.decimals import format_number
+from convcli.teaching.explain.computation import Computation, FeatureMap, Grid, Response
 from convcli.teaching.explain.grid_figure import Term, grid_array, sum_text
-from convcli.teaching.explain.text import heading, window_place
 
-# In inches.
-_SIGNAL_WIDTH, _PART_WIDTH, _SIGNAL_HEIGHT, _FRAME = 9.6, 2.7, 1.6, 0.8
+_WIDTH, _HEIGHT = 9.0, 1.6  # inches at scale 1
+_AROUND = 0.2  # inches a point of the smallest text, at the sides of a row
+_SMALLEST_SCALE = 0.45
+_KERNEL_COLOR = "tab:orange"
+_BAR_SHARE = 0.8  # of the distance between samples
+_ROOM = 0.12  # above and below what is drawn, as a share of it
+_KEY = "dots: input, diamonds: kernel (right axis), shaded: products"
+_LONG_KEY = "thin line: input, thick line: kernel (right axis), shaded: products"
 
 
-def explained_axis(explanation: Computation, pixels: NDArray[np.generic]) -> int | None:
-    """Return the axis of a signal if all kernels run along it, else None."""
+class _Detail(NamedTuple):
+    """What the rows show, and words on what they lack."""
+
+    ticks: bool  # below all rows, and not only below the last one
+    captions: bool
+    lack: str = ""
+
+
+_DETAILS = _Detail(True, True), _Detail(False, True), _Detail(False, False, "captions are left out")
+
+
+def is_signal(explanation: Computation, pixels: NDArray[np.generic]) -> bool:
+    """Return whether an image is a signal, and all kernels run along it."""
     axis = signal_axis(pixels)
-    if axis is None:
-        return None
     responses = (response for output in explanation.outputs for response in output.responses)
-    return axis if all(_places(response, 1 - axis) == (0,) for response in responses) else None
+    return axis is not None and all(_places(each, 1 - axis) == (0,) for each in responses)
 
 
 def draw_explained_signal(
     explanation: Computation,
     pixels: NDArray[np.generic],
-    axis: int,
+    feature_map: FeatureMap,
     terms: Sequence[Term],
+    facts: Sequence[str],
     footer: Sequence[str],
 ) -> NotebookFigure:
-    """Draw the signal with the window on it; below, for each sum, window, kernel and products."""
-    height = (1 + len(terms)) * (_SIGNAL_HEIGHT + _FRAME)
-    figure = NotebookFigure()
-    page(_SIGNAL_WIDTH, height, _title(explanation), footer=footer, figure=figure)
-    grid = figure.add_gridspec(1 + len(terms), 3)
-    signal = figure.add_subplot(grid[0, :])
-    windows = list(dict.fromkeys(_places(term.response, axis) for term in terms))
-    before, after = explanation.pads[2 * axis : 2 * axis + 2]
-    before = max(before, -min(places[0] for places in windows))
-    after = max(after, max(places[-1] for places in windows) + 1 - max(pixels.shape[:2]))
-    padding = SignalPadding(before, after, explanation.border, explanation.fill)
-    padded = draw_padded_signal(signal, pixels, padding, inches=_SIGNAL_WIDTH - 1)
-    for places in windows:
-        SignalWindowMark(signal, padded, before, inches=_SIGNAL_WIDTH - 1).move(places)
-    flipped = ", flipped" * (explanation.operation == "convolve")
-    for number, term in enumerate(terms, 1):
-        parts = [figure.add_subplot(grid[number, part]) for part in range(3)]
-        titles = (
-            term.channel or "window",
-            f"{term.response.kernel}{flipped}",
-            f"products, sum {sum_text(term.part.sum)}",
+    """Draw a signal, each kernel over it with the products, and the result, on one x axis.
+
+    Args:
+        explanation: of a value.
+        pixels: the signal.
+        feature_map: the map of the value.
+        terms: its sums.
+        facts: the options that are not the default.
+        footer: lines below.
+    """
+    page = _Page(explanation, pixels, feature_map)
+    start, end = page.input_part(terms), page.result_part()
+    middle = [page.sum_part(term) for term in terms]
+
+    def plan(count: int, detail: _Detail, scale: float) -> Rows:
+        rows = [part(scale) for part in (start, *middle[:count], end)]
+        if not detail.captions:
+            rows = [row._replace(caption="") for row in rows]
+        if not detail.ticks:
+            rows[:-1] = [_without_ticks(row) for row in rows[:-1]]
+        return [[row] for row in rows]
+
+    plans = [(len(middle), detail) for detail in _DETAILS]
+    plans += [(count, _DETAILS[-1]) for count in range(len(middle) - 1, 0, -1)]
+    (first, _), *simpler = [
+        (
+            partial(plan, count, detail),
+            " · ".join(
+                filter(None, [detail.lack, f"{count} of {len(middle)} sums" * (count < len(terms))])
+            ),
         )
-        _draw_row(parts, term, titles, axis)
-    finalize_layout(figure, [])
-    return figure
+        for count, detail in plans
+    ]
+    name = page.result.label.partition(" ")[0]
+    is_short = all(_taps(term.response) <= MAX_STEMS for term in terms)
+    key = _KEY if is_short else _LONG_KEY
+    place = format_short(page.result.numbers.at(max(explanation.at)), 10)
+    return compose(
+        first,
+        title=f"{short_name(explanation.kernel)}: the value at {name} {place}",
+        facts=" · ".join(filter(None, [", ".join(facts), key])),
+        footer=footer,
+        simpler=simpler,
+        least=_SMALLEST_SCALE,
+    )
 
 
-def _title(explanation: Computation) -> str:
-    """Say which value it is, and where the window of each kernel is."""
-    places = {
-        response.kernel: window_place(explanation, response).replace("in brackets", "hatched")
-        for response in explanation.outputs[0].responses
-    }
-    lines = [heading(explanation)]
-    if len(set(places.values())) == 1:
-        lines += set(places.values())
-    else:
-        lines += [f"{kernel}, {place}" for kernel, place in places.items()]
-    return "\n".join(lines)
+class _Page:
+    """The rows of the figure, whose x axes stand below each other."""
+
+    def __init__(
+        self, explanation: Computation, pixels: NDArray[np.generic], feature_map: FeatureMap
+    ) -> None:
+        self._explanation, self._pixels, self._map = explanation, pixels, feature_map
+        self._axis = signal_axis(pixels) or 0
+        responses = [each for output in explanation.outputs for each in output.responses]
+        windows = [_places(response, self._axis) for response in responses]
+        count = max(pixels.shape[:2])
+        before, after = explanation.pads[2 * self._axis : 2 * self._axis + 2]
+        self._padding = SignalPadding(
+            max(before, -min(places[0] for places in windows)),
+            max(after, max(places[-1] for places in windows) + 1 - count),
+            explanation.border,
+            explanation.fill,
+        )
+        self._input = input_scale(feature_map.axis)
+        geometry = _geometry(explanation, max(responses, key=_taps))
+        self.result: SampleScale = result_scale(
+            feature_map.axis, geometry, explanation.operation, feature_map.kernel_axis
+        )
+        results = max(explanation.output_shape)
+        padded = self._input.places.after(-self._padding.before)
+        self._limits = outer_limits(
+            [
+                (padded, self._padding.before + count + self._padding.after),
+                (self.result.places, results),
+            ]
+        )
+
+    def input_part(self, terms: Sequence[Term]) -> Callable[[float], Part]:
+        """Return the padded signal with the windows marked."""
+
+        def draw(axes: Axes) -> None:
+            inches = axes_inches(axes)
+            samples = draw_padded(
+                axes,
+                self._pixels,
+                self._padding,
+                inches=inches,
+                scale=self._input,
+                limits=self._limits,
+            )
+            for places in dict.fromkeys(_places(term.response, self._axis) for term in terms):
+                self._shade(axes, places)
+                if len(places) <= MAX_STEMS:
+                    heights = samples[np.array(places) + self._padding.before]
+                    x = np.repeat(self._x(places), heights.shape[1])
+                    style: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 1.5}
+                    axes.plot(x, heights.ravel(), "o", color=WINDOW_COLOR, markersize=7.5, **style)
+
+        caption = padded_text(self._pixels, self._padding)
+        return self._row(draw, "input", caption, self._input)
+
+    def sum_part(self, term: Term) -> Callable[[float], Part]:
+        """Return the kernel of a sum over the input, with the products shaded."""
+        places = _places(term.response, self._axis)
+        x, is_short = self._x(places), len(places) <= MAX_STEMS
+        window, weights, products = (
+            _finite(grid) for grid in (term.part.window, term.part.weights, term.part.products)
+        )
+
+        def draw(axes: Axes) -> None:
+            step = float(self._input.numbers.step)
+            self._shade(axes, places)
+            axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
+            style: dict[str, Any] = {"color": WINDOW_COLOR, "alpha": 0.55, "linewidth": 0}
+            if is_short:
+                axes.bar(x, products, _BAR_SHARE * step, **style)
+            else:
+                axes.fill_between(x, 0, products, **style)
+            self._draw_input(axes, term, x, window)
+            right = axes.twinx()
+            line: dict[str, Any] = {"linestyle": "none", "marker": "D", "markersize": 6.5}
+            line |= {"markeredgecolor": theme().page}
+            axes_style = line if is_short else {"linewidth": 2.0}
+            right.plot(x, weights, color=_KERNEL_COLOR, **axes_style)
+            if is_short:
+                right.vlines(x, 0, weights, color=_KERNEL_COLOR, linewidth=1.2)
+            _align_zeros(axes, right, np.r_[_data(axes), products], weights)
+            set_sample_ticks(axes, self._limits, axes_inches(axes), self._input.numbers)
+            right.yaxis.set_major_formatter(bar_number)
+            right.set_ylabel("weight")
+            _set_y_ticks(right)
+
+        flipped = ", flipped" * (self._explanation.operation == "convolve")
+        channel = f", {term.channel}" * bool(term.channel)
+        total = sum_text(term.part.sum)
+        title = f"{short_name(term.response.kernel)}{flipped}{channel}: sum of products {total}"
+        make = self._row(draw, title, "", self._input)
+        look = theme()
+        room = text_width("-0.000", look.text) + look.line + 0.12
+        return lambda scale: make(scale)._replace(right=room)
+
+    def result_part(self) -> Callable[[float], Part]:
+        """Return the whole result with the explained value marked."""
+        samples, numbers = signal_samples(self._map.pixels), self.result.numbers
+        exact = self._map.pixels.reshape(samples.shape)
+        at = max(self._explanation.at)
+
+        def draw(axes: Axes) -> None:
+            inches, (low, high) = axes_inches(axes), self.result.limits(self._limits)
+            room = inches * min(len(samples) * float(numbers.step) / (high - low), 1.0)
+            positions = numbers.positions(len(samples))
+            draw_samples(axes, positions, samples, inches=room, exact=exact)
+            set_sample_ticks(axes, (low, high), inches, numbers, len(samples))
+            for height in samples[at]:
+                mark_sample(axes, numbers.at(at), float(height))
+
+        values = ", ".join(
+            f"{output.channel} {format_number(output.pixel)}".strip()
+            for output in self._explanation.outputs
+        )
+        caption = f"{count_text(samples)}; ringed: the value, {values}"
+        return self._row(draw, "result", caption, self.result)
+
+    def _row(
+        self, draw: Callable[[Axes], None], title: str, caption: str, scale: SampleScale
+    ) -> Callable[[float], Part]:
+        def draw_row(axes: Axes) -> None:
+            draw(axes)
+            _set_y_ticks(axes)
+
+        return plot_part(draw_row, _box, title=title, caption=caption, xlabel=scale.label)
+
+    def _x(self, places: Sequence[int]) -> NDArray[np.float64]:
+        """Return where samples of the padded input stand."""
+        return np.array([self._input.numbers.at(place) for place in places])
+
+    def _shade(self, axes: Axes, places: Sequence[int]) -> None:
+        """Shade the window."""
+        half = float(self._input.numbers.step) / 2
+        x = self._x((places[0], places[-1]))
+        axes.axvspan(x[0] - half, x[1] + half, color=WINDOW_COLOR, alpha=0.15, zorder=0.3)
+
+    def _draw_input(
+        self, axes: Axes, term: Term, x: NDArray[np.float64], window: NDArray[np.float64]
+    ) -> None:
+        """Draw the input faintly: all of it, or what is in the window if there are channels."""
+        samples, color = signal_samples(self._pixels), "tab:blue"
+        if samples.shape[1] > 1:
+            names = ("red", "green", "blue")
+            color = CHANNEL_COLORS[names.index(term.channel)] if term.channel in names else color
+        else:
+            padded = padded_samples(samples, self._padding)[:, 0]
+            x = self._x(range(-self._padding.before, len(padded) - self._padding.before))
+            window = padded
+        style = "o" if len(x) <= MAX_STEMS else "-"
+        axes.plot(x, window, style, color=color, markersize=3.5, linewidth=1.0, alpha=0.8)
 
 
-def _draw_row(parts: Sequence[Axes], term: Term, titles: Sequence[str], axis: int) -> None:
-    places, part = _places(term.response, axis), term.part
-    grids = part.window, part.weights, part.products
-    for axes, grid, title in zip(parts, grids, titles, strict=True):
-        values = grid_array(grid).reshape(-1, 1)
-        numbers = np.arange(len(values))
-        draw_samples(axes, numbers, values.astype(np.float64), inches=_PART_WIDTH, exact=values)
-        set_sample_ticks(axes, (-0.5, len(values) - 0.5), _PART_WIDTH)
-        axes.set_title(wrap(title, _PART_WIDTH, TITLE_POINTS))
-        ticks = [round(tick) for tick in axes.get_xticks() if 0 <= tick < len(places)]
-        axes.set_xticks(ticks, labels=[str(places[tick]) for tick in ticks])
-    for tap in np.flatnonzero(term.response.padding):
-        hatch_samples(parts[0], tap - 0.5, tap + 0.5)
+def _box(scale: float) -> Box:
+    """Return the width and height of a row; only the height depends on the scale."""
+    look = theme()
+    room = look.width - _AROUND * look.text
+    fills = look.is_fixed or figure_options().width is not None
+    return room if fills else min(room, _WIDTH), scale * _HEIGHT
+
+
+def _without_ticks(row: Part) -> Part:
+    """Return a row whose x axis has no labels, since those below it have them."""
+
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        others = set(figure.axes)
+        drawn = list(row.draw(figure, left, top))
+        for axes in figure.axes:
+            if axes not in others:
+                axes.tick_params(labelbottom=False)
+                axes.set_xlabel("")
+        return drawn
+
+    return row._replace(draw=draw, below=0.0)
+
+
+def _set_y_ticks(axes: Axes) -> None:
+    """Number the y axis where there is room."""
+    lines = axes.bbox.height / axes.figure.dpi / theme().line
+    most = max(1, min(5, int(lines / 1.6)))
+    axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _places(response: Response, axis: int) -> tuple[int, ...]:
     return response.columns if axis == 1 else response.rows
+
+
+def _taps(response: Response) -> int:
+    return len(response.rows) * len(response.columns)
+
+
+def _geometry(explanation: Computation, response: Response) -> Geometry:
+    """Return the geometry of a kernel, with the padding of the explained one."""
+    shape = len(response.rows), len(response.columns)
+    rules = explanation.stride, explanation.dilation, explanation.operation
+    return conv_geometry(explanation.input_shape, shape, explanation.pads, *rules)
+
+
+def _finite(grid: Grid) -> NDArray[np.float64]:
+    """Return the numbers of a window, with NaN for what cannot be drawn."""
+    values = grid_array(grid).astype(np.float64).ravel()
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _data(axes: Axes) -> NDArray[np.float64]:
+    """Return the heights of the lines that are drawn into axes."""
+    return np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines])
+
+
+def _align_zeros(
+    left: Axes, right: Axes, values: NDArray[np.float64], weights: NDArray[np.float64]
+) -> None:
+    """Set the limits of two y axes so that their zeros are at one height."""
+    ends = []
+    for numbers in (values, weights):
+        low, high = finite_extremes(numbers)
+        low, high = min(low, 0.0), max(high, 0.0)
+        room = _ROOM * ((high - low) or 1.0)
+        ends.append((low - room * (low < 0), high + room))
+    below = max(-low / (high - low) for low, high in ends)  # of the height
+    for axes, (low, high) in zip((left, right), ends, strict=True):
+        height = max(high / (1 - below), -low / below if below else 0.0)
+        axes.set_ylim(-below * height, (1 - below) * height)
