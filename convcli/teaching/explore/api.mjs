@@ -20,6 +20,7 @@
 
 import { commandText, stateText } from "./command.mjs";
 import { UsageError } from "./errors.mjs";
+import { inputOfLists } from "./inputs.mjs";
 
 /** Return the functions for scripts of a page that shows a session. */
 export function scriptApi(session, ready) {
@@ -32,31 +33,6 @@ export function scriptApi(session, ready) {
     explain: (row, column, channel = 0) => explained(session, row, column, channel),
     command: () => commandText(session),
     state: () => stateText(session),
-  };
-}
-
-/** Return nested lists, (H, W) or (H, W, C), as an input of plain numbers. */
-function inputOfLists(lists) {
-  const isGray = !Array.isArray(lists?.[0]?.[0]);
-  const shape = [lists?.length, lists?.[0]?.length, isGray ? 1 : lists[0][0].length];
-  const values = Float64Array.from(lists?.flat?.(2) ?? []);
-  const isRegular =
-    shape.every((side) => side > 0) &&
-    values.length === shape[0] * shape[1] * shape[2] &&
-    lists.every(
-      (row) => row.length === shape[1] && (isGray || row.every((cell) => cell.length === shape[2])),
-    );
-  if (!isRegular) {
-    throw new UsageError("an input is nested lists of numbers, of one length: (H, W) or (H, W, C)");
-  }
-  const text = lists.map((row) => row.join(" ")).join("; ");
-  return {
-    name: "matrix",
-    shape,
-    values,
-    channels: Array.from({ length: shape[2] }, (_, number) => `channel ${number + 1}`),
-    maxValue: null,
-    words: isGray ? ["--matrix", text] : ["INPUT"],
   };
 }
 

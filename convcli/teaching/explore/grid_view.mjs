@@ -30,10 +30,14 @@ const STRIP_CELL = 24; // pixels of a strip's cell across it
 export class GridView {
   /**
    * @param {HTMLCanvasElement} canvas
-   * @param {{hover?: Function, press?: Function, key?: Function}} actions hover and press take
-   *   [row, column], or null beside the content; key takes an event and returns whether it knew it
+   * @param {{hover?: Function, press?: Function, key?: Function, paint?: Function}} actions hover,
+   *   press and paint take [row, column], or null beside the content; key takes an event. paint and
+   *   key return whether they did something with it.
    */
-  constructor(canvas, { hover = () => {}, press = () => {}, key = () => false } = {}) {
+  constructor(
+    canvas,
+    { hover = () => {}, press = () => {}, key = () => false, paint = () => false } = {},
+  ) {
     this.canvas = canvas;
     this.bitmap = canvas.ownerDocument.createElement("canvas");
     this.content = null;
@@ -43,7 +47,8 @@ export class GridView {
     this.scale = 1;
     this.origin = [0, 0]; // of the content, in pixels from the upper left corner
     this.pointers = new Map();
-    this.actions = { hover, press, key };
+    this.actions = { hover, press, key, paint };
+    this.isPainting = false;
     this.listen();
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(canvas);
@@ -114,6 +119,7 @@ export class GridView {
     this.canvas.style.touchAction = isFitted ? "pan-y" : "none";
   }
 
+  /** Take the canvas's new size, and draw at once, since that empties it: it may be printed next. */
   resize() {
     const ratio = this.canvas.ownerDocument.defaultView.devicePixelRatio || 1;
     const [height, width] = this.size;
@@ -122,7 +128,7 @@ export class GridView {
     if (this.content && this.fitted) {
       this.fit();
     }
-    this.draw();
+    this.drawNow();
   }
 
   /** Show all cells as large as they fit. */
@@ -200,6 +206,7 @@ export class GridView {
     canvas.addEventListener("pointerdown", (event) => {
       this.pointers.set(event.pointerId, { from: pointOf(event), at: pointOf(event) });
       this.isDrag = this.pointers.size > 1;
+      this.isPainting = !this.isDrag && this.actions.paint(this.cellAt(pointOf(event)));
     });
     canvas.addEventListener("pointermove", (event) => {
       const pointer = this.pointers.get(event.pointerId);
@@ -207,12 +214,16 @@ export class GridView {
         this.actions.hover(this.cellAt(pointOf(event)));
         return;
       }
-      this.drag(pointer, pointOf(event));
+      if (this.isPainting) {
+        this.actions.paint(this.cellAt(pointOf(event)));
+      } else {
+        this.drag(pointer, pointOf(event));
+      }
     });
     const release = (event) => {
       const pointer = this.pointers.get(event.pointerId);
       this.pointers.delete(event.pointerId);
-      if (pointer && !this.isDrag && event.type === "pointerup") {
+      if (pointer && !this.isDrag && !this.isPainting && event.type === "pointerup") {
         const cell = this.cellAt(pointer.at);
         if (cell !== null) {
           this.actions.hover(cell);
@@ -277,10 +288,14 @@ export class GridView {
     if (this.frame === undefined) {
       this.frame = requestAnimationFrame(() => {
         this.frame = undefined;
-        if (this.content && this.canvas.width > 0) {
-          this.render();
-        }
+        this.drawNow();
       });
+    }
+  }
+
+  drawNow() {
+    if (this.content && this.canvas.width > 0) {
+      this.render();
     }
   }
 

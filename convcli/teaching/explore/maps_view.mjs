@@ -8,7 +8,7 @@
 import { finiteEnds } from "./colors.mjs";
 import { inputContent, isColor, mapContent } from "./contents.mjs";
 import { formatNumber, roundNumber } from "./decimals.mjs";
-import { choice, element, labeled } from "./elements.mjs";
+import { choice, element, field, labeled } from "./elements.mjs";
 import {
   borderAt,
   convGeometry,
@@ -19,6 +19,7 @@ import {
 } from "./geometry.mjs";
 import { GridView } from "./grid_view.mjs";
 import { drawHistogram, histogramOf } from "./histogram.mjs";
+import { painted } from "./inputs.mjs";
 import { TEXTS } from "./texts.mjs";
 
 const WINDOW = "#d9480f";
@@ -31,14 +32,25 @@ const MAX_MARKED = 1000; // outputs, or pixels of a dilated window
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 export class MapsView {
-  constructor(document, session) {
+  /**
+   * @param {(changes: object) => void} attempt changes the input, or says why it cannot
+   */
+  constructor(document, session, attempt) {
     this.document = document;
     this.session = session;
+    this.attempt = attempt;
     this.isPinned = false;
     this.isRunning = false; // the map is shown up to the explained position only
     this.pointedPixel = null; // of the input, in unpadded rows and columns
     const key = (event) => this.pressed(event);
-    this.input = this.panel(TEXTS.input, { hover: (cell) => this.overInput(cell), key });
+    this.input = this.panel(TEXTS.input, {
+      hover: (cell) => this.overInput(cell),
+      paint: (cell) => this.paint(cell),
+      key,
+    });
+    this.brush = element(document, "input", { type: "checkbox" });
+    this.ink = field(document, TEXTS.paintValue, () => {}, { inputmode: "decimal", value: "0" });
+    this.input.tools.append(labeled(document, TEXTS.paint, this.brush), this.ink);
     this.map = this.panel(TEXTS.map, {
       hover: (cell) => this.overMap(cell),
       press: (cell) => this.pin(cell),
@@ -297,6 +309,25 @@ export class MapsView {
     const fed = outputsFedBy(geometry, this.pointedPixel).length;
     const facts = [text, ...(isPadding ? [copied] : []), TEXTS.feeds(fed)];
     input.place.textContent = `${TEXTS.place(row, column)}: ${facts.join("; ")}`;
+  }
+
+  /** Give the pixel of a cell the value of the brush, if painting is on; return whether it is. */
+  paint(cell) {
+    const value = Number(this.ink.value);
+    if (
+      !this.brush.checked ||
+      cell === null ||
+      this.ink.value.trim() === "" ||
+      Number.isNaN(value)
+    ) {
+      return this.brush.checked;
+    }
+    const { pads, inputShape } = this.session.result.geometry;
+    const pixel = [cell[0] - pads.top, cell[1] - pads.left];
+    if (pixel.every((place, axis) => place >= 0 && place < inputShape[axis])) {
+      this.attempt({ input: painted(this.session.input, pixel, value) });
+    }
+    return true;
   }
 
   /** Explain a position of the map until another is pinned or this one is freed. */

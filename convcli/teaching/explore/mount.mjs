@@ -4,6 +4,7 @@ import { scriptApi } from "./api.mjs";
 import { element } from "./elements.mjs";
 import { UsageError } from "./errors.mjs";
 import { ExplanationPanel } from "./explanation_panel.mjs";
+import { InputPanel } from "./input_panel.mjs";
 import { KernelPanel } from "./kernel_panel.mjs";
 import { MapWorker } from "./map_worker.mjs";
 import { MapsView } from "./maps_view.mjs";
@@ -35,7 +36,7 @@ export function mount(root, state, { script = "", settings = null, remember = ()
   /** Change settings; say why where that cannot be, and show the old ones again. */
   async function attempt(changes) {
     try {
-      await session.change(typeof changes === "function" ? changes() : changes);
+      await session.change(typeof changes === "function" ? await changes() : changes);
       problem.textContent = "";
     } catch (error) {
       if (!(error instanceof UsageError)) {
@@ -46,11 +47,12 @@ export function mount(root, state, { script = "", settings = null, remember = ()
     }
   }
 
-  const maps = new MapsView(document, session);
+  const maps = new MapsView(document, session, attempt);
   const timeline = new Timeline(document, session, maps);
   const kernel = new KernelPanel(document, session, attempt);
   const settingsPanel = new SettingsPanel(document, session, attempt);
   const arithmetic = new ExplanationPanel(document, session);
+  const own = new InputPanel(document, session, attempt, root);
   const away = new TakeAway(document, session, { attempt, map: maps.map.view, remember });
   const title = element(document, "h1", {});
   session.onChange((what) => {
@@ -67,7 +69,7 @@ export function mount(root, state, { script = "", settings = null, remember = ()
       maps.root,
       timeline.root,
       arithmetic.root,
-      element(document, "div", { class: "side" }, kernel.root, settingsPanel.root),
+      element(document, "div", { class: "side" }, kernel.root, settingsPanel.root, own.root),
       away.root,
     ),
   );

@@ -53,6 +53,16 @@ export const TEXTS = {
   speed: "Speed",
   speedText: (rate) => `${rate} a second`,
   showAll: "Show all",
+  ownInput: "Own input",
+  openFile: "Open an image or a matrix",
+  matrix: "Matrix",
+  matrixHint: "1 2 3; 4 5 6, cells of a spreadsheet, or Python lists",
+  useMatrix: "Use this matrix",
+  ownHint:
+    "A file can also be dropped or pasted anywhere. Images are read in 8 bits (sRGB), at most 512 " +
+    "pixels a side, on white. The input stays in this browser; the state does not hold it.",
+  paint: "Paint",
+  paintValue: "Value to paint with",
   command: "Command",
   copy: "Copy",
   copied: "Copied",

@@ -6,6 +6,7 @@ const { Session } = await import(new URL("session.mjs", explore));
 const { explanationText } = await import(new URL("explain_text.mjs", explore));
 const { formatNumber, roundNumber } = await import(new URL("decimals.mjs", explore));
 const { readSpec } = await import(new URL("kernels.mjs", explore));
+const { inputOfText } = await import(new URL("inputs.mjs", explore));
 const { readTables } = await import(new URL("state.mjs", explore));
 
 const tables = new Map(); // a line {tables} fills it; all later lines read SPECs with it
@@ -47,6 +48,10 @@ function result(given) {
   if ("tables" in given) {
     readTables(given.tables).forEach((table, spec) => tables.set(spec, table));
     return null;
+  }
+  if ("matrix" in given) {
+    const { shape, values, words } = inputOfText(given.matrix);
+    return { shape, values: Array.from(values), words };
   }
   if ("spec" in given) {
     const { label, kernels, combine } = readSpec(given.spec, tables);

@@ -296,3 +296,34 @@ def test_specs_name_the_same_kernels():
     # Of formulas that it does not compute, the page has tables, whose angle it cannot change.
     bases = {spec.partition("@")[0] for spec in elsewhere}
     assert bases <= {name for name, entry in CATALOGUE.items() if hasattr(entry, "parameters")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 2 3\n4 5.5 -6",
+        "1, 2, 3; 4, 5.5, -6;",
+        "1\t2\t3\n4\t5,5\t-6\n",
+        "[[1, 2, 3], [4, 5.5, -6]]",
+        "array([[ 1. ,  2. ,  3. ],\n       [ 4. ,  5.5, -6. ]])",
+    ],
+)
+def test_matrices_are_read_as_people_have_them(text):
+    [answer] = run([{"matrix": text}])
+    words = ["--matrix", "1 2 3; 4 5.5 -6"]
+    assert answer == {"shape": [2, 3, 1], "values": [1, 2, 3, 4, 5.5, -6], "words": words}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the matrix is empty"),
+        ("1 2; 3", "rows differ in length: row 1 has 2, row 2 has 1"),
+        ("1 x", "row 1: 'x' is not a finite number"),
+        ("1,,2", "row 1: '' is not a finite number"),
+        ("Infinity", "row 1: 'Infinity' is not"),
+    ],
+)
+def test_other_text_is_no_matrix(text, said):
+    [answer] = run([{"matrix": text}])
+    assert said in answer["error"]

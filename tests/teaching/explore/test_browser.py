@@ -1,5 +1,6 @@
 """The page in a real browser: what it computes, and what a person does with it."""
 
+import base64
 import json
 import random
 import shlex
@@ -264,6 +265,64 @@ def test_a_person_runs_through_the_map(browser, write):
     assert browser.run(corner) != cover
 
 
+GIVE = """(() => {
+  const data = new DataTransfer();
+  %s
+  const init = { bubbles: true, cancelable: true, composed: true, %s: data };
+  %s
+})()"""
+FILE = """data.items.add(new File(
+    [Uint8Array.from(atob('%s'), (letter) => letter.charCodeAt(0))], 'own.png', { type: '%s' }));"""
+DROP = "document.querySelector('[data-convcli-page]').dispatchEvent(new DragEvent('drop', init));"
+PASTE = "document.body.dispatchEvent(new ClipboardEvent('paste', init));"
+
+
+def wait_for(browser, expression):
+    """Wait until an expression is true."""
+    browser.run(
+        "new Promise((done, fail) => { let tries = 200; const look = () => "
+        f"{expression} ? done() : tries-- ? setTimeout(look, 20) : fail('never: ' + "
+        f"{json.dumps(expression)}); look(); }})"
+    )
+
+
+@pytest.mark.parametrize("kind", ["gray", "color"])
+def test_a_person_drops_an_image(browser, write, kind):
+    browser.open(write(np.zeros((4, 4)), "-k", "1 2", name="a.npy"))
+    pixels = pixels_of(kind)
+    Image.fromarray(pixels).save("own.png")
+    content = base64.b64encode(Path("own.png").read_bytes()).decode()
+    browser.run(GIVE % (FILE % (content, "image/png"), "dataTransfer", DROP))
+    wait_for(browser, f"convcli.map().shape[0] === {len(pixels)}")
+    want = cross_correlate(pixels.astype(float), [[1, 2]])
+    assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
+    assert browser.run("convcli.command()") == 'convcli apply -k "1 2" own.png'
+    browser.run(GIVE % (FILE % (content[:40], "image/png"), "dataTransfer", DROP))
+    problem = "document.querySelector('[data-convcli-page]').shadowRoot.querySelector('.problem')"
+    wait_for(browser, f"{problem}.textContent !== ''")
+    assert "own.png cannot be read as an image" in browser.element(".problem", "each.textContent")
+    assert browser.run("convcli.map().shape[0]") == len(pixels)
+
+
+def test_a_person_pastes_types_and_paints(browser, write):
+    browser.open(write(pixels_of("gray"), "-k", "1 2", "--padding", "1"))
+    text = "data.setData('text/plain', '1\\t2\\n3\\t4');"
+    browser.run(GIVE % (text, "clipboardData", PASTE))
+    wait_for(browser, "convcli.map().shape[0] === 4")
+    assert browser.run("convcli.command()").endswith('--matrix "1 2; 3 4"')
+    browser.element("textarea", "(each.value = '5 6 7; 8 9 10')")
+    browser.run(f"{button_of('Use this matrix')}.click()")
+    wait_for(browser, "convcli.map().shape[1] === 4")
+    browser.element("input[type=checkbox]", "each.click()")
+    browser.element("input[aria-label='Value to paint with']", "(each.value = '-1')")
+    browser.click(*point(browser, 0, (4, 5), (2, 2)))
+    assert browser.run("convcli.command()").endswith('--matrix "5 6 7; 8 -1 10"')
+    browser.click(*point(browser, 0, (4, 5), (0, 0)))
+    assert browser.run("convcli.command()").endswith('--matrix "5 6 7; 8 -1 10"'), "padding"
+    want = cross_correlate(np.array([[5, 6, 7], [8, -1, 10.0]]), [[1, 2]], padding=1)
+    assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
+
+
 CHANGES = [
     {"kernel": "sobel", "border": "reflect", "range": "abs"},
     {"kernel": "gaussian:5,sigma=2", "stride": [2, 1], "padding": "valid"},
@@ -341,6 +400,23 @@ def test_the_figure_of_the_page_is_current(browser, name, tmp_path, alike):
     browser.run("new Promise((done) => setTimeout(done, 600))")
     browser.screenshot(tmp_path / "page.png")
     alike(tmp_path / "page.png", made / f"{name}.png")
+
+
+RESIZED = """new Promise((done) => {
+  const canvas = document.querySelector('[data-convcli-page]').shadowRoot.querySelector('.grid');
+  new ResizeObserver(() => {
+    const copy = document.createElement('canvas');
+    copy.getContext('2d').drawImage(canvas, -canvas.width / 2, -canvas.height / 2);
+    done(copy.getContext('2d').getImageData(0, 0, 1, 1).data[3]);
+  }).observe(canvas);
+  canvas.style.height = '150px';
+})"""
+
+
+def test_a_canvas_of_another_size_is_drawn_at_once(browser, write):
+    """Printing resizes canvases, and prints them without a frame in between."""
+    browser.open(write(pixels_of("gray"), "-k", "sobel"))
+    assert browser.run(RESIZED) == 255
 
 
 CUT = """(() => {

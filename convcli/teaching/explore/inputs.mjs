@@ -1,0 +1,126 @@
+/**
+ * Inputs that a person gives to the page: nested lists, text, image files, painted pixels.
+ *
+ * An input is {name, shape: [rows, columns, channels], values, channels: names, maxValue, words}.
+ * `words` are the arguments by which the command reads it; INPUT stands for what no file holds.
+ */
+
+import { UsageError } from "./errors.mjs";
+
+const MAX_SIDE_READ = 512; // of an image; larger ones are reduced
+const COLORS = ["red", "green", "blue"];
+const UNNAMED_INPUT = ["INPUT"];
+
+/** Return nested lists, (H, W) or (H, W, C), as an input of plain numbers. */
+export function inputOfLists(lists) {
+  const isGray = !Array.isArray(lists?.[0]?.[0]);
+  const shape = [lists?.length, lists?.[0]?.length, isGray ? 1 : lists[0][0].length];
+  const values = Float64Array.from(lists?.flat?.(2) ?? []);
+  const isRegular =
+    shape.every((side) => side > 0) &&
+    values.length === shape[0] * shape[1] * shape[2] &&
+    lists.every(
+      (row) => row.length === shape[1] && (isGray || row.every((cell) => cell.length === shape[2])),
+    );
+  if (!isRegular) {
+    throw new UsageError("an input is nested lists of numbers, of one length: (H, W) or (H, W, C)");
+  }
+  const input = {
+    name: "matrix",
+    shape,
+    values,
+    channels: Array.from({ length: shape[2] }, (_, number) => `channel ${number + 1}`),
+    maxValue: null,
+  };
+  return { ...input, words: isGray ? matrixWords(input) : UNNAMED_INPUT };
+}
+
+function matrixWords({ shape: [rows, columns], values }) {
+  const lines = Array.from({ length: rows }, (_, row) =>
+    values.slice(row * columns, (row + 1) * columns).join(" "),
+  );
+  return ["--matrix", lines.join("; ")];
+}
+
+/** Read a matrix: rows of numbers as typed, copied from a spreadsheet, or written as Python lists. */
+export function inputOfText(text) {
+  const brackets = text.match(/\[[^[\]]*\]/g);
+  const rows = brackets ? brackets.map((row) => row.slice(1, -1)) : text.split(/[;\n]/);
+  const lists = rows
+    .map((row) => row.trim())
+    .filter(Boolean)
+    .map((row) => {
+      // Between tabs, a comma can only be a decimal one.
+      const cells = row.includes("\t")
+        ? row.split("\t").map((cell) => cell.replace(",", "."))
+        : row.replace(/,$/, "").split(/\s*,\s*|\s+/);
+      return cells.map((cell) => cell.trim().replace("−", "-"));
+    });
+  for (const [number, row] of lists.entries()) {
+    const wrong = row.find((cell) => cell === "" || !Number.isFinite(Number(cell)));
+    if (wrong !== undefined) {
+      throw new UsageError(`row ${number + 1}: '${wrong}' is not a finite number`);
+    }
+    if (row.length !== lists[0].length) {
+      throw new UsageError(
+        `rows differ in length: row 1 has ${lists[0].length}, row ${number + 1} has ${row.length}`,
+      );
+    }
+  }
+  if (lists.length === 0) {
+    throw new UsageError("the matrix is empty; write rows as in 1 2 3; 4 5 6");
+  }
+  return inputOfLists(lists.map((row) => row.map(Number)));
+}
+
+/** Read a file: an image as the browser decodes it, in 8 bits, or a matrix as text. */
+export async function inputOfFile(file, document) {
+  if (!file.type.startsWith("image/")) {
+    return { ...inputOfText(await file.text()), name: file.name, words: [file.name] };
+  }
+  let bitmap;
+  try {
+    bitmap = await document.defaultView.createImageBitmap(file);
+  } catch {
+    throw new UsageError(`${file.name} cannot be read as an image by this browser`);
+  }
+  const scale = Math.min(MAX_SIDE_READ / Math.max(bitmap.width, bitmap.height), 1);
+  const [rows, columns] = [bitmap.height, bitmap.width].map((side) =>
+    Math.max(Math.round(side * scale), 1),
+  );
+  const canvas = document.createElement("canvas");
+  [canvas.height, canvas.width] = [rows, columns];
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff"; // below what is transparent
+  context.fillRect(0, 0, columns, rows);
+  context.drawImage(bitmap, 0, 0, columns, rows);
+  const { data } = context.getImageData(0, 0, columns, rows);
+  const isGray = data.every(
+    (level, place) => place % 4 === 3 || level === data[place - (place % 4)],
+  );
+  const count = isGray ? 1 : 3;
+  const values = Float64Array.from(
+    { length: rows * columns * count },
+    (_, place) => data[4 * Math.floor(place / count) + (place % count)],
+  );
+  const size = scale < 1 ? ["--resize", `${columns}x${rows}`] : [];
+  return {
+    name: file.name,
+    shape: [rows, columns, count],
+    values,
+    channels: isGray ? ["channel 1"] : COLORS,
+    maxValue: 255,
+    words: [...size, file.name],
+  };
+}
+
+/** Return an input with another value at a pixel, in all its channels. */
+export function painted(input, [row, column], value) {
+  const [, columns, channels] = input.shape;
+  const values = input.values.slice();
+  const first = (row * columns + column) * channels;
+  values.fill(value, first, first + channels);
+  const changed = { ...input, values };
+  const isMatrix = channels === 1 && input.maxValue === null;
+  return { ...changed, words: isMatrix ? matrixWords(changed) : UNNAMED_INPUT };
+}
