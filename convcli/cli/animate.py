@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from convcli.cli.command import Command
 from convcli.cli.files import one_input, read_one
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
+    DIGITS,
     MATRIX,
     MAX_MEMORY,
+    check_figure_options,
     conv_options,
+    figure_options,
     frame_option,
     option_group,
     output_file_option,
@@ -21,7 +26,8 @@ from convcli.cli.options import (
     read_one_options,
 )
 from convcli.cli.types import POSITION, InputType, IntegerType, NumberType
-from convcli.errors import prefix_errors
+from convcli.errors import prefix_errors, shown
+from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.options import ReadOptions
 
@@ -83,6 +89,7 @@ frame_options = option_group(
     convcli animate -k prewitt-x toy.csv -o edges.gif
     convcli animate -k outline --stride 2 --dilation 2 toy.csv -o holes.webp
     convcli animate -k sobel --from 40,0 --to 44,99 photo.png -o rows.mp4
+    convcli animate -k blur --theme slide toy.csv -o slides.pdf
     """,
 )
 @kernel_options
@@ -90,10 +97,12 @@ frame_options = option_group(
 @conv_options
 @read_one_options
 @frame_options
+@DIGITS
+@figure_options
 @output_file_option(
     metavar="FILE|DIR/",
     required=True,
-    help="A .gif, .webp or .mp4 file (.mp4 needs ffmpeg), or a folder for frame-0001.png, ...",
+    help="A .gif, .webp, .mp4 (needs ffmpeg) or .pdf file, or a folder for frame-0001.png, ...",
 )
 @output_option(
     "--overwrite", is_flag=True, help="Replace the file, or all frame-NNNN.png of the folder."
@@ -109,38 +118,48 @@ def animate(
     conv: ConvOptions,
     reading: ReadOptions,
     frames: FrameRange,
+    digits: int | None,
+    figure: FigureOptions,
     output: str,
     overwrite: bool,
     max_memory: int | float,
 ) -> None:
     """Show a kernel's window slide over an image while the feature map fills in.
 
-    Each frame has three parts. Left: the input with its padding (hatched) and the window; with
-    --dilation the used pixels are marked. Middle: the kernel. Right: the feature map, filled up
-    to this position. Inputs up to 16x16 show their numbers; a signal of one row or column is
-    drawn as a line. INPUT is an image, a .npy, .csv or .txt matrix, a signal, or -. Prints the
-    names of the files written.
+    Each frame shows the input with its padding (hatched) and the window in it, magnified where
+    it is small; window times kernel, and the products; the sum, number by number; and the
+    feature map up to this position. What finds no room is left out, and a line says so. A .pdf
+    has a page for each position. Frames have 100 pixels an inch unless --dpi says otherwise.
+    INPUT is an image, a .npy, .csv or .txt matrix, a signal, or -. Prints the names of the files
+    written.
     """
+    from convcli.atomic import atomic_write
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name
-    from convcli.images.animation import check_animation_target, write_animation
+    from convcli.images.animation import PDF, check_animation_target, write_animation
     from convcli.images.palette import Palette
-    from convcli.teaching.animate.scene import animate_window, palette_colors
+    from convcli.teaching.animate.scene import DPI, animate_window
     from convcli.teaching.animate.sliding import animation_bytes, choose_positions, slide_over
 
     source = one_input(source, matrix)
+    check_figure_options(figure, is_drawn=True, advice="-o")
     target = check_animation_target(output, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     kernel_args, reading = kernel_args.sampled(reading, [source])
     image_filter = kernel_args.only_filter(conv, number)
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
+    dpi_is_given = (
+        click.get_current_context().get_parameter_source("dpi") is ParameterSource.COMMANDLINE
+    )
+    options = figure._replace(digits=digits, dpi=figure.dpi if dpi_is_given else DPI)
     with prefix_errors(name):
         check_memory(image.pixels.nbytes + animation_bytes(image, image_filter))
         window = slide_over(image, image_filter)
         positions = choose_positions(window.output_shape, frames.first, frames.last, frames.step)
-        animation = animate_window(window, positions.shown, title=base_name(name))
+        title = base_name(name)
+        animation = animate_window(window, positions.shown, title=title, options=options)
     count = len(animation)
     if frames.step is None and count < positions.total:
         click.echo(
@@ -148,15 +167,27 @@ def animate(
             "--step N, or --from and --to, choose others",
             err=True,
         )
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(
-        animation, count, label="frames", file=sys.stderr, hidden=hidden
-    ) as pages:
+
+    def progress(steps: Iterable[Any], label: str) -> Any:
+        hidden = not sys.stderr.isatty()
+        return click.progressbar(steps, count, label=label, file=sys.stderr, hidden=hidden)
+
+    if target.suffix == PDF:
+        with (
+            prefix_errors(shown(target.path)),
+            atomic_write(target.path, overwrite=overwrite) as file,
+            progress(animation.write_pages(file), "pages") as pages,
+        ):
+            for _ in pages:
+                pass
+        print_name(target.path)
+        return
+    with progress(animation, "frames") as pages:
         for written in write_animation(
             pages,
             count,
             target,
             frames.rate(count),
-            lambda: Palette(animation.backgrounds(), palette_colors()),
+            lambda: Palette(animation.backgrounds(), animation.colors()),
         ):
             print_name(written)

@@ -31,7 +31,8 @@ from convcli.images.pillow_errors import encoding
 from convcli.images.writing import write_image
 
 FOLDER = ""
-SUFFIXES = (".gif", ".webp", ".mp4")
+PDF = ".pdf"  # a page for each frame, which `convcli.plotting` writes
+SUFFIXES = (".gif", ".webp", ".mp4", PDF)
 _LAST_FRAME_SECONDS = 2.0  # the shortest time that the last frame stays
 _LEAST_DURATION = 20  # milliseconds; browsers slow shorter frames of a GIF down
 _FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
@@ -97,7 +98,7 @@ def write_animation(
     Args:
         frames: (H, W, 3) uint8, all of one shape; taken one at a time.
         count: the number of frames, at least one.
-        target: from :func:`check_animation_target`.
+        target: from :func:`check_animation_target`, but no PDF.
         fps: frames per second. The last frame stays for two seconds, or as long as the others.
         palette: returns the colors of a GIF.
 

@@ -9,7 +9,7 @@ from PIL import Image
 Frame = NDArray[np.uint8]
 
 MAX_COLORS = 255  # the last index means transparent: unchanged since the frame before
-_MAX_EXACT_COLORS = 64  # the most frequent colors that are kept exactly
+_MAX_EXACT_COLORS = 48  # the most frequent colors that are kept exactly
 _BITS = 6  # of each channel, which the table of nearest colors distinguishes
 _CHUNK = 1 << 14  # table entries that are computed at once
 _NONE = np.empty((0, 3), np.uint8)
@@ -24,7 +24,7 @@ class Palette:
 
     Args:
         samples: (H, W, 3) frames that together contain the colors of all frames.
-        kept: (n, 3), at most 128 colors to keep exactly, even if few pixels have them.
+        kept: (n, 3), at most 160 colors to keep exactly, even if few pixels have them.
 
     >>> frame = np.array([[[255, 255, 255], [10, 20, 30]]], np.uint8)
     >>> palette = Palette([frame])
@@ -52,7 +52,7 @@ class Palette:
 
     def indices(self, frame: Frame) -> NDArray[np.uint8]:
         """Return the indices, (H, W), of the colors of an (H, W, 3) frame."""
-        indices: NDArray[np.uint8] = self._table[_entries(frame)]
+        indices: NDArray[np.uint8] = self._table.take(_entries(frame))
         return indices
 
 
@@ -70,8 +70,11 @@ def _nearest(colors: Frame) -> NDArray[np.uint8]:
 
 def _entries(colors: Frame) -> NDArray[np.intp]:
     """Return the table entries of (..., 3) colors."""
-    red, green, blue = np.moveaxis(colors >> (8 - _BITS), -1, 0).astype(np.intp)
-    entries: NDArray[np.intp] = (red << 2 * _BITS) | (green << _BITS) | blue
+    kept = colors >> (8 - _BITS)
+    entries = kept[..., 0].astype(np.intp)
+    for channel in (1, 2):
+        entries <<= _BITS
+        entries |= kept[..., channel]
     return entries
 
 

@@ -100,7 +100,7 @@ def write_numbers(drawn: Sequence[DrawnImage]) -> bool:
             all_fit = False
             continue
         style: dict[str, Any] = {"size": points, "ha": "center", "va": "center_baseline"}
-        cells = zip(grid.texts, _contrasting(grid.image), strict=True)
+        cells = zip(grid.texts, contrasting_colors(cell_colors(grid.image)), strict=True)
         for cell, (text, color) in enumerate(cells):
             axes.text(cell % columns, cell // columns, text, color=color, **style)
         if grid.hatched is not None:
@@ -121,12 +121,18 @@ def number_points(inches: Box, shape: Pair, widest: float) -> float:
     return round(min(by_width, height / rows * 72 / NUMBER_LINE, theme().heading), 6)
 
 
-def _contrasting(image: AxesImage) -> list[str]:
-    """Return black or white for each cell, whichever stands out from the cell's color."""
-    rgb = image.to_rgba(np.ma.asarray(image.get_array()))[..., :3].reshape(-1, 3)
+def contrasting_colors(colors: NDArray[np.uint8]) -> list[str]:
+    """Return black or white for each of (..., 4) colors, whichever stands out from it."""
+    rgb = colors[..., :3].reshape(-1, 3) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]  # relative luminance, WCAG 2
     return ["black" if light > 0.179 else "white" for light in luminance]
+
+
+def cell_colors(image: AxesImage) -> NDArray[np.uint8]:
+    """Return the color of each cell, (rows, columns, 4)."""
+    colors: NDArray[np.uint8] = image.to_rgba(np.ma.asarray(image.get_array()), bytes=True)
+    return colors
 
 
 def clear_cells(axes: Axes, image: AxesImage, cells: NDArray[np.intp]) -> None:

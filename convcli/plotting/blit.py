@@ -1,34 +1,43 @@
 """Blitting: render a figure once, then redraw only the moving artists in each frame."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from convcli.figure_options import FigureOptions
 from convcli.plotting.labels import line_count, wrap
+from convcli.plotting.letters import Pixels
+from convcli.plotting.save import METADATA
 from convcli.plotting.style import (
     FOOTER_POINTS,
     HEADING_POINTS,
     PAGE_PAD,
     TITLE_MARGIN,
+    gray_colormap,
     page,
+    signed_colormap,
     style_context,
+    theme,
+    unsigned_colormap,
 )
-from convcli.plotting.window_marks import Corners
+from convcli.plotting.window_marks import PAD_COLOR, WINDOW_COLOR
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 
 CAPTION_LINE = FOOTER_POINTS * 1.45 / 72  # inches
 CAPTION_LETTER = 0.61 * FOOTER_POINTS / 72  # inches; width of a letter of the monospaced font
 TEXT_SHARE = 0.88  # of a width that text may take: at this resolution letters become wider
-EMPTY_COLOR = "#fbf5d3"  # of values that are not computed yet: neither gray, nor blue or red
 _FRAME_DPI = 100  # most screens show such a frame whole
+_BATCH = 8  # frames drawn at once: to change matplotlib's settings takes as long as a frame
+_SHADES = 48  # of a colormap; steps between so many are not seen in a bar
 
 
 def frame_page(
@@ -55,73 +64,106 @@ def frame_page(
     return figure, figure.text(*place, "", va="top", **style)
 
 
-class BlitCanvas:
-    """The frames of one figure, to be iterated once. Subclasses move the artists.
+class Moving:
+    """Artists that change from frame to frame.
 
-    The figure is rendered twice at the start: without its results, as the background, and with
-    them. Results appear by copying pixels from the second rendering to the background; the moving
-    artists and the caption are drawn over a copy of the background, frame by frame.
+    Attributes:
+        artists: in the order of drawing.
+    """
+
+    def __init__(self, artists: Sequence[Artist]) -> None:
+        self.artists = list(artists)
+
+    def paint(self, renderer: Any, _pixels: Pixels) -> None:
+        """Draw them into a frame. Subclasses draw faster, into its pixels."""
+        for artist in self.artists:
+            artist.draw(renderer)
+
+
+class BlitCanvas:
+    """The frames of one figure. Subclasses move the artists.
+
+    The figure is rendered once, without the moving artists. In each frame these are drawn over a
+    copy of that background.
 
     Args:
         figure: with its layout computed and everything in it.
-        results: the artists that appear bit by bit.
-        moving: the artists that change from frame to frame, in the order of drawing.
-        caption: the text below the figure.
-        captions: what it says in each frame.
+        moving: what changes from frame to frame, in the order of drawing.
+        count: the number of frames.
+        options: how the figure looks.
     """
 
     def __init__(
         self,
         figure: Figure,
-        results: Sequence[Artist],
-        moving: Sequence[Artist],
-        caption: Text,
-        captions: Sequence[str],
+        moving: Sequence[Moving],
+        count: int,
+        options: FigureOptions | None,
     ) -> None:
         self._canvas: Any = FigureCanvasAgg(figure)  # matplotlib types little of it
-        self._moving, self._caption, self._captions = (*moving, caption), caption, captions
+        self._moving, self._count, self._options = tuple(moving), count, options
         self.figure = figure
-        for artist in (*results, *self._moving):
-            artist.set_visible(False)
-        self._background = self._render()
-        for artist in results:
-            artist.set_visible(True)
-        self._complete = self._render()
-        for artist in self._moving:
-            artist.set_visible(True)
+        self._background: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
-        return len(self._captions)
+        return self._count
 
     def __iter__(self) -> Iterator[Frame]:
-        for number in range(len(self)):
-            self.move(number)
-            buffer = np.asarray(self._canvas.buffer_rgba())
-            buffer[...] = self._background
-            with style_context():
-                for artist in self._moving:
-                    artist.draw(self._canvas.get_renderer())
-            yield buffer[..., :3].copy()
+        for start in range(0, len(self), _BATCH):
+            with style_context(self._options):
+                frames = [self._frame(n) for n in range(start, min(start + _BATCH, len(self)))]
+            yield from frames
 
     def move(self, number: int) -> None:
-        """Move the artists to their places in one frame, and reveal the results up to it."""
-        self._caption.set_text(self._captions[number])
-
-    def reveal(self, axes: Axes, corners: Corners) -> None:
-        """Show the results in a rectangle of some axes."""
-        left, top, right, bottom = corners
-        pixels = axes.transData.transform([(left, top), (right, bottom)])
-        pixels[:, 1] = len(self._background) - pixels[:, 1]
-        x, y = np.maximum(np.sort(np.round(pixels).astype(int), axis=0), 0).T.tolist()
-        area = slice(*y), slice(*x)
-        self._background[area] = self._complete[area]
+        """Move the artists to their places in one frame."""
+        raise NotImplementedError
 
     def backgrounds(self) -> list[Frame]:
-        """Return the background as it is now, and with all results."""
-        return [self._background[..., :3], self._complete[..., :3]]
+        """Return images with the colors of all frames, but for those of `colors`."""
+        return [self._rendered()[..., :3]]
 
-    def _render(self) -> NDArray[np.uint8]:
-        """Return the whole figure, (H, W, 4)."""
-        with style_context():
-            self._canvas.draw()
-        return np.array(self._canvas.buffer_rgba())
+    def colors(self) -> NDArray[np.uint8]:
+        """Return the colors, (n, 3), that a small palette keeps exactly: of marks and bars."""
+        with style_context(self._options):
+            look = theme()
+            named = [to_rgb(c) for c in (WINDOW_COLOR, PAD_COLOR, look.empty, look.page, look.ink)]
+            maps = {cmap.name: cmap for cmap in self.colormaps()}
+            shades = [cmap(np.linspace(0, 1, _SHADES))[:, :3] for cmap in maps.values()]
+        return np.round(255 * np.concatenate([named, *shades])).astype(np.uint8)
+
+    def colormaps(self) -> Sequence[Any]:
+        """Return the colormaps of the figure's bars."""
+        return gray_colormap(), signed_colormap(), unsigned_colormap()
+
+    def write_pages(self, file: BinaryIO) -> Iterator[int]:
+        """Write a PDF with a page for each frame, and yield the number of each."""
+        with style_context(self._options), PdfPages(file, metadata=METADATA["pdf"]) as pages:
+            for number in range(len(self)):
+                self.move(number)
+                pages.savefig(self.figure)
+                yield number
+
+    def _frame(self, number: int) -> Frame:
+        background = self._rendered()
+        pixels = np.asarray(self._canvas.buffer_rgba())
+        pixels[...] = background
+        self.move(number)
+        for moving in self._moving:
+            moving.paint(self._canvas.get_renderer(), pixels)
+        frame = np.empty((*pixels.shape[:2], 3), np.uint8)
+        for channel in range(3):  # much faster than all at once
+            frame[..., channel] = pixels[..., channel]
+        return frame
+
+    def _rendered(self) -> NDArray[np.uint8]:
+        """Return the figure without the moving artists, (H, W, 4)."""
+        if self._background is None:
+            artists = [artist for moving in self._moving for artist in moving.artists]
+            for artist in artists:
+                artist.set_visible(False)
+            with style_context(self._options):
+                self._canvas.draw()
+            for artist in artists:
+                artist.set_visible(True)
+            self._background = np.array(self._canvas.buffer_rgba())
+        return self._background

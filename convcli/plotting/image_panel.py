@@ -241,6 +241,11 @@ class Bar(NamedTuple):
         labels = line if below else max(text_width(label, points) for label in self.labels)
         return _BAR_GAP + BAR_THICKNESS + _TICK + labels + line
 
+    @property
+    def overhang(self) -> float:
+        """The inches by which a label may reach beyond the end of a bar below an image."""
+        return max(text_width(label, theme().text) for label in self.labels) / 2
+
     def note(self, box: Box) -> str:
         """Return a line for the caption if the bar of a box is too short for its unit."""
         width, height = box
@@ -411,6 +416,7 @@ def boxed_image(
     digits = text_width("-" * (pads is not None) + "0" * len(str(panel.shape[0])), look.text)
     beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
     last_label = text_width("0" * len(str(panel.shape[1])), look.text) / 2
+    label = own_bar.overhang if own_bar is not None and is_below else 0.0
     notes = stretch_notes(panel.shape, box)
     notes += [own_bar.note(box)] if own_bar is not None else []
 
@@ -433,8 +439,8 @@ def boxed_image(
         box,
         title,
         "\n".join(filter(None, [caption, *notes])),
-        left=(digits + _TICK) * is_ticked,
-        right=max(0.0 if is_below else beside, last_label * is_ticked),
+        left=max((digits + _TICK) * is_ticked, label),
+        right=max(label if is_below else beside, last_label * is_ticked),
         below=(look.line + _TICK) * is_ticked + (beside if is_below else 0.0),
     )
 

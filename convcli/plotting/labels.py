@@ -123,6 +123,19 @@ def cell_texts(values: NDArray[np.generic], digits: int | None = None) -> list[s
     return [_fixed(number, decimals) for number in numbers]
 
 
+def fitting_decimals(values: NDArray[np.generic]) -> int:
+    """Return how many decimals `cell_texts` writes; for tiny numbers, as many as show digits.
+
+    >>> fitting_decimals(np.array([3.3, 0.30000000000000004])), fitting_decimals(np.array([1 / 3]))
+    (1, 3)
+    """
+    if values.dtype.kind in "biu":
+        return 0
+    finite = np.abs(values[np.isfinite(values)]).tolist()
+    noise = 4 * float(np.finfo(values.dtype.name).eps)
+    return _decimals(finite, max(finite, default=0.0), noise)
+
+
 def _decimals(magnitudes: list[float], largest: float, noise: float) -> int:
     """Return the fewest decimals that are exact up to ``noise``, else enough for three digits."""
     enough = max(0, _SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(largest))) if largest else 0

@@ -140,6 +140,7 @@ def compose(
     simpler: Sequence[tuple[Plan, str]] = (),
     least: float = _SMALLEST_SCALE,
     lack: str = "",
+    multiple: int = 1,
 ) -> NotebookFigure:
     """Return a figure of parts in rows, as large as the theme's page allows.
 
@@ -155,6 +156,7 @@ def compose(
             page takes the place of a plan that does not, even at the smallest scale.
         least: the smallest scale; where more does not fit, rows are left out.
         lack: words on what ``plan`` itself lacks, which those of ``simpler`` replace.
+        multiple: of which the page's pixels are, along both sides; videos need 2.
     """
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None
@@ -175,7 +177,10 @@ def compose(
     bottom_text = _bottom_text(footer, width)
     needed = _height(lines, top_text, bottom_text)
     height = look.height if look.is_fixed else needed
-    size = [math.ceil(side * options.dpi - 1e-6) / options.dpi for side in (width, height)]
+    size = [
+        math.ceil(side * options.dpi / multiple - 1e-6) * multiple / options.dpi
+        for side in (width, height)
+    ]
     figure = NotebookFigure(figsize=(size[0], size[1]), dpi=options.dpi)
     top = _write_top(figure, top_text) + max(height - needed, 0) / 2
     drawn: list[DrawnImage] = []
@@ -188,7 +193,7 @@ def compose(
         facts = _joined(facts, _NO_ROOM)
         return compose(
             plan, title=title, facts=facts, footer=footer, unit=unit, by_part=by_part,
-            simpler=simpler, least=least, lack=lack,
+            simpler=simpler, least=least, lack=lack, multiple=multiple,
         )  # fmt: skip
     return figure
 

@@ -14,7 +14,7 @@ from convcli.errors import UsageError, shown
 from convcli.plotting.style import style_context
 
 # Dates and version numbers are left out, so that equal figures make equal files.
-_METADATA: dict[str, dict[str, Any]] = {
+METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "svg": {"Date": None, "Creator": None},
@@ -50,7 +50,7 @@ def save_figure(figure: Figure, target: Path, *, overwrite: bool = False) -> Non
         ImageError: the target exists and ``overwrite`` is false, or it cannot be written.
     """
     file_format = check_suffix(target)
-    options: dict[str, Any] = {"metadata": _METADATA.get(file_format)}
+    options: dict[str, Any] = {"metadata": METADATA.get(file_format)}
     if file_format in ("jpg", "jpeg"):
         options["pil_kwargs"] = {"quality": _JPEG_QUALITY}
     with atomic_write(target, overwrite=overwrite) as file, style_context():
@@ -64,7 +64,7 @@ class NotebookFigure(Figure):
         """Return the figure as PNG, as notebooks ask for it."""
         file = BytesIO()
         with style_context():
-            self.savefig(file, format="png", metadata=_METADATA["png"])
+            self.savefig(file, format="png", metadata=METADATA["png"])
         return file.getvalue()
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

@@ -53,6 +53,7 @@ class Theme(NamedTuple):
         page: color of the page.
         signed: colormap of numbers of both signs, with zero in its middle.
         unsigned: colormap of numbers of one sign.
+        empty: color of values that are not computed yet: neither gray, nor blue or red.
     """
 
     heading: float = 13.0
@@ -67,6 +68,7 @@ class Theme(NamedTuple):
     page: str = "white"
     signed: str = "RdBu_r"
     unsigned: str = "viridis"
+    empty: str = "#fbf5d3"
 
     @property
     def line(self) -> float:
@@ -90,7 +92,7 @@ THEMES = {
         signed="cividis",
         unsigned="cividis",
     ),
-    "dark": Theme(ink="#e8e8e8", faint="#9a9a9a", page="#16181c"),
+    "dark": Theme(ink="#e8e8e8", faint="#9a9a9a", page="#16181c", empty="#4a4322"),
 }
 
 # Of figures that are not drawn on a page of `convcli.plotting.page`.

@@ -54,12 +54,17 @@ class WindowMarks:
         self.artists: list[Line2D] = [self._previous, self._window, self._taps]
         self._corners: Corners | None = None
 
-    def move(self, at: Pair) -> None:
-        """Outline the window of one output; with a stride, the previous window stays, dashed."""
+    def move(self, at: Pair, origin: Pair = (0, 0)) -> None:
+        """Outline the window of one output; with a stride, the previous window stays, dashed.
+
+        ``origin`` is the padded input's cell that is drawn at 0, 0.
+        """
         geometry = self._geometry
         top, left = (
-            start + place * step
-            for start, place, step in zip(self._offset, at, geometry.stride, strict=True)
+            start + place * step - shift
+            for start, place, step, shift in zip(
+                self._offset, at, geometry.stride, origin, strict=True
+            )
         )
         rows, columns = geometry.extent
         corners = left - 0.5, top - 0.5, left + columns - 0.5, top + rows - 0.5

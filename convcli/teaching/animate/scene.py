@@ -4,56 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import to_rgb
-from numpy.typing import NDArray
-
+from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair
-from convcli.plotting.blit import EMPTY_COLOR, BlitCanvas
+from convcli.plotting.blit import BlitCanvas
 from convcli.plotting.signal_plot import are_signals, signal_axis, signal_taps
-from convcli.plotting.style import DIVERGING, style_context
-from convcli.plotting.window_marks import PAD_COLOR, WINDOW_COLOR
+from convcli.plotting.style import style_context
 from convcli.teaching.animate.image_scene import ImageScene
 from convcli.teaching.animate.signal_scene import SignalScene
 from convcli.teaching.animate.sliding import SlidingWindow
 
-_EXACT_SHADES = 33  # of the colors from blue to red
+DPI = 100.0  # most screens show such a frame whole
 
 
 def animate_window(
-    window: SlidingWindow, positions: Sequence[Pair], *, title: str = ""
+    window: SlidingWindow,
+    positions: Sequence[Pair],
+    *,
+    title: str = "",
+    options: FigureOptions | None = None,
 ) -> BlitCanvas:
     """Return the frames of a sliding window, (H, W, 3) uint8 with even H and W.
 
-    A frame shows the input with its padding hatched, the kernel as it is applied, and the feature
-    map up to the window's position. An image or matrix is drawn as cells, with their numbers
-    where these fit; a signal of one row or one column as stems or a line.
+    A frame shows the parts of ``convcli explain``'s figure: the input with its padding hatched and
+    the window in it, a magnifier where that is small, window, kernel and products, and the feature
+    map up to the window's position. A signal of one row or one column is drawn as stems or a line.
 
     Args:
         window: from :func:`convcli.teaching.animate.sliding.slide_over`.
         positions: in the feature map, in reading order; results appear from the first on.
         title: a heading, such as the image's name.
+        options: how the frames look; 100 pixels per inch by default.
 
     Returns:
-        The frames, to be iterated once. ``len()`` counts them, and ``backgrounds()`` gives two
-        images with all colors of the frames but those of the marks.
+        The frames. ``len()`` counts them, ``write_pages()`` writes them as a PDF, and
+        ``backgrounds()`` and ``colors()`` have the colors of all frames.
 
     Raises:
         UsageError: the image has neither 1 nor 3 channels.
     """
+    axis = _signal_axis(window)
+    if axis is None:
+        return ImageScene(window, positions, title, options or FigureOptions(dpi=DPI))
     with style_context():
-        axis = _signal_axis(window)
-        if axis is None:
-            return ImageScene(window, positions, title)
         return SignalScene(window, positions, title, axis)
-
-
-def palette_colors() -> NDArray[np.uint8]:
-    """Return the colors, (n, 3), that a small palette keeps exactly: the marks', blue to red."""
-    marks = [to_rgb(name) for name in (WINDOW_COLOR, PAD_COLOR, EMPTY_COLOR)]
-    shades = colormaps[DIVERGING](np.linspace(0, 1, _EXACT_SHADES))[:, :3]
-    return np.round(255 * np.array([*marks, *shades])).astype(np.uint8)
 
 
 def _signal_axis(window: SlidingWindow) -> int | None:

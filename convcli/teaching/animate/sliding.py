@@ -14,10 +14,19 @@ from convcli.core.memory import padded_bytes
 from convcli.core.padding import PaddedRows
 from convcli.core.plan import Plan
 from convcli.errors import UsageError
-from convcli.filtering import Filter, Probed, filter_bytes, filter_image, measure, plan_kernel
+from convcli.filtering import (
+    Filter,
+    Filtered,
+    Probed,
+    filter_bytes,
+    filter_image,
+    measure,
+    plan_kernel,
+)
 from convcli.geometry import Geometry, Pads, Pair, conv_geometry, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
+from convcli.teaching.decimals import Number
 from convcli.teaching.explain.arithmetic import explain_probed
 from convcli.teaching.explain.explanation import Explanation
 
@@ -39,7 +48,7 @@ class SlidingWindow:
         max_value: the pixel value that is white, or None for plain numbers.
         extremes: the values that ``rescale`` and ``percentile`` map to black and white; None for
             other ranges.
-        decimals: how many decimals of values and of pixels are reliable; None for all.
+        ends: the values that became pixel 0 and white; None where values are pixels.
     """
 
     image: ImageData
@@ -50,7 +59,7 @@ class SlidingWindow:
     pixels: NDArray[Any]
     max_value: int | None
     extremes: tuple[float, float] | None
-    decimals: tuple[int | None, int | None] = (None, None)
+    ends: tuple[Number, Number] | None = None
 
     @property
     def geometry(self) -> Geometry:
@@ -113,8 +122,8 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
     depth = None if image_filter.range == "raw" else image.depth
     extremes = measure(image, image_filter) if image_filter.range in SCALED_RANGES else None
 
-    def filtered(image_filter: Filter, depth: int | None) -> ImageData:
-        return filter_image(image, image_filter, depth, extremes).image
+    def filtered(image_filter: Filter, depth: int | None) -> Filtered:
+        return filter_image(image, image_filter, depth, extremes)
 
     values, pixels = filtered(raw, None), filtered(image_filter, depth)
     maps = [values]
@@ -124,12 +133,12 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
         image=image,
         filter=image_filter,
         plans=tuple(plan_kernel(image, image_filter, kernel) for kernel in kernels),
-        maps=tuple(with_channels(kernel_map.pixels) for kernel_map in maps),
-        values=with_channels(values.pixels),
-        pixels=with_channels(pixels.pixels),
+        maps=tuple(with_channels(kernel_map.image.pixels) for kernel_map in maps),
+        values=with_channels(values.image.pixels),
+        pixels=with_channels(pixels.image.pixels),
         max_value=None if depth is None else image.max_value,
         extremes=extremes,
-        decimals=(values.decimals, pixels.decimals),
+        ends=pixels.stats.ends,
     )
 
 

@@ -41,10 +41,9 @@ from convcli.teaching.explain.place_figure import (
 )
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.signal_figure import draw_explained_signal, is_signal
-from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
+from convcli.teaching.explain.steps import computation_lines, step_lines
 
 _MAX_SUMS = 24
-_MAX_TERMS = 49  # of a sum that is written out
 _FOOTER_LINES, _SLIDE_LINES = 40, 5  # below the parts, at most
 _LEAST_IMAGE, _MOST_IMAGE = 1.4, 3.4  # inches; longer sides of input and output
 _MAGNIFIED = 0.72  # of their sides
@@ -172,7 +171,7 @@ def _footer(explanation: Computation) -> tuple[list[str], str]:
     """Return the lines below the parts, and what is left out of them."""
     most = _SLIDE_LINES if theme().is_fixed else _FOOTER_LINES
     for with_terms in (True, False):
-        lines = _step_lines(explanation, with_terms=with_terms)
+        lines = computation_lines(explanation, with_terms=with_terms)
         if len(lines) <= most:
             break
     else:
@@ -184,28 +183,6 @@ def _footer(explanation: Computation) -> tuple[list[str], str]:
     if any("~" in line for line in lines):
         lines = [*lines, "~         rounded"]
     return lines, ""
-
-
-def _step_lines(explanation: Computation, *, with_terms: bool) -> list[str]:
-    """Return the lines from the products to the pixels; ``with_terms`` writes each product out."""
-    lines: list[str] = []
-    for output in explanation.outputs:
-        if output.channel:
-            lines += [""] * bool(lines) + [output.heading]
-        for response in output.responses:
-            steps = value_lines(response)
-            count = len(response.rows) * len(response.columns)
-            if with_terms and len(output.responses) == 1 and count <= _MAX_TERMS:
-                for part in response.sums:
-                    lines += [f"{part.channel}:"] * bool(part.channel) + sum_lines(part)
-            elif len(output.responses) == 1 and len(response.sums) == 1:
-                total = format_number(response.sum)
-                lines += step_lines("sum", f"of {count} products: {total}")
-            if steps and len(output.responses) > 1:
-                lines.append(f"{short_name(response.kernel)}:")
-            lines += steps
-        lines += result_lines(explanation, output)
-    return lines
 
 
 def _sum_parts(

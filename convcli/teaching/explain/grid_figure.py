@@ -114,13 +114,7 @@ class Places(NamedTuple):
             )
         )
         padding = np.array(response.padding)
-        extent = [
-            (len(places) - 1) * step + 1
-            for places, step in zip(
-                (response.rows, response.columns), explanation.dilation, strict=True
-            )
-        ]
-        is_spread = max(extent) <= MAX_TICKED
+        steps, lack = _steps(padding.shape, explanation.dilation)
         notes = []
         if padding.any():
             fill = f" {format_number(explanation.fill)}" * (explanation.border == "constant")
@@ -128,10 +122,14 @@ class Places(NamedTuple):
             if any("(" in label for label in (*rows, *columns)):
                 note += ", a copy of (n)"
             notes.append(note)
-        if not is_spread and explanation.dilation != (1, 1):
-            notes.append("without the gaps of the dilation")
-        steps = explanation.dilation if is_spread else (1, 1)
+        notes += [lack] * bool(lack)
         return cls(rows, columns, padding, steps, "\n".join(notes))
+
+    @classmethod
+    def moving(cls, shape: Pair, dilation: Pair) -> Places:
+        """Return the places of a window that moves: without numbers of rows and columns."""
+        padding = np.zeros(shape, bool)
+        return cls((), (), padding, *_steps(shape, dilation))
 
     def spread(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return values with gaps between them, which hold 0, and which cells are gaps."""
@@ -140,6 +138,14 @@ class Places(NamedTuple):
         wide, gaps = np.zeros(shape, values.dtype), np.ones(shape, bool)
         wide[::down, ::right], gaps[::down, ::right] = values, False
         return wide, gaps
+
+
+def _steps(shape: Pair, dilation: Pair) -> tuple[Pair, str]:
+    """Return the steps from one number to the next, and a word if gaps are left out."""
+    extents = [(taps - 1) * step + 1 for taps, step in zip(shape, dilation, strict=True)]
+    if dilation == (1, 1) or max(extents) <= MAX_TICKED:
+        return dilation, ""
+    return (1, 1), "without the gaps of the dilation"
 
 
 class Scales(NamedTuple):
@@ -206,6 +212,8 @@ def grids_part(
     caption: str,
     sign: str = "",
     cell: float | None = None,
+    longest: float = _LONGEST,
+    most: float = math.inf,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to grids of one shape; with a window first, an equation.
 
@@ -221,17 +229,20 @@ def grids_part(
         sign: left of the grids.
         cell: the side of a cell at scale 1 in sizes of the smallest text, if it is large enough
             for its number; None for the usual one.
+        longest: the longer side of a grid in inches, unless its numbers need more.
+        most: a grid that would be longer than this for its numbers has none.
     """
     arrays = [places.spread(grid_array(grid.values)) for grid in grids]
     shape: Pair = arrays[0][0].shape
-    has_numbers = max(shape) <= MAX_TICKED
     points = theme().text
     usual = _CELL if len(grids) == 1 else _CELL_OF_SEVERAL
-    cell = min((usual if cell is None else cell) * points / 72, _LONGEST / max(shape))
-    cell = max(cell, scales.widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+    cell = min((usual if cell is None else cell) * points / 72, longest / max(shape))
+    needed = max(scales.widest * points / NUMBER_SHARE, points * NUMBER_LINE / 72)
+    has_numbers = max(shape) <= MAX_TICKED and needed * max(shape) <= most
+    cell = max(cell, needed * has_numbers)
     signs = [sign, *("×=" if grids[0].kind == "window" else "  ")]
     bar = scales.bar(grids[0]) if len(grids) == 1 else None
-    has_ticks = grids[0].kind == "window" and figure_options().axes
+    has_ticks = grids[0].kind == "window" and bool(places.rows) and figure_options().axes
     names = [] if len(grids) == 1 or theme().is_fixed else [grid.name for grid in grids]
     above = (theme().line + 0.04) * bool(names)
 
@@ -258,7 +269,7 @@ def grids_part(
             _set_ticks(axes, places, each, has_ticks=has_ticks and grid.kind == "window")
             left += each[0] + gap
         if bar is not None:
-            bar.draw(figure, left - each[0] - gap, top, each)
+            bar.draw(figure, left - each[0] - gap, top, each, ticked=has_ticks)
 
     def part(scale: float) -> Part:
         rows, columns = shape
@@ -271,22 +282,31 @@ def grids_part(
             widest = max(text_width(name, points) for name in names)
             gap = max(gap, widest - each[0] + _SIGN_GAP)
         box = len(grids) * (each[0] + gap) - gap, each[1] + above
-        own_bar = None if is_numbered else bar
-        is_below = box[0] >= WIDE * box[1]
-        beside = own_bar.space(below=is_below) if own_bar is not None else 0.0
-        note = own_bar.note(each) if own_bar is not None else ""
         left, below = _tick_room(places) if has_ticks else (gap * bool(sign), 0.0)
-        return Part(
+        own_bar = None if is_numbered else bar
+        drawn = Part(
             partial(draw, each=each, gap=gap, bar=own_bar),
             box,
             title,
-            "\n".join(filter(None, [caption, note])),
+            caption,
             left=left,
-            right=0.0 if is_below else beside,
-            below=below + beside * is_below,
-        )  # fmt: skip
+            below=below,
+        )
+        return drawn if own_bar is None else _with_room(drawn, own_bar, each)
 
     return part
+
+
+def _with_room(part: Part, bar: Bar, box: Box) -> Part:
+    """Return a part with room for the color bar of its grid."""
+    is_below = part.box[0] >= WIDE * part.box[1]
+    space, overhang = bar.space(below=is_below), bar.overhang * is_below
+    return part._replace(
+        caption="\n".join(filter(None, [part.caption, bar.note(box)])),
+        left=max(part.left, overhang),
+        right=overhang if is_below else space,
+        below=part.below + space * is_below,
+    )
 
 
 def grid_array(grid: Grid) -> NDArray[Any]:

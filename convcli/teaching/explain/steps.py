@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
 
+from convcli.kernels.matrix_text import short_name
 from convcli.teaching.decimals import (
     Number,
     as_fraction,
@@ -20,6 +21,7 @@ from convcli.teaching.decimals import (
 from convcli.teaching.explain.computation import Computation, OutputValue, Response, Sum
 from convcli.teaching.text_table import Paint, unpainted, wrapped
 
+MAX_TERMS = 49  # of a sum that is written out
 LABEL = 10  # width of a step's name and the space after it
 
 
@@ -85,6 +87,28 @@ def result_lines(
     if text:
         yield from step_lines(explanation.range, text)
     yield f"{'pixel':<{LABEL}}" + paint("result", format_number(output.pixel))
+
+
+def computation_lines(explanation: Computation, *, with_terms: bool) -> list[str]:
+    """Return the lines from the products to the pixels; ``with_terms`` writes each product out."""
+    lines: list[str] = []
+    for output in explanation.outputs:
+        if output.channel:
+            lines += [""] * bool(lines) + [output.heading]
+        for response in output.responses:
+            steps = value_lines(response)
+            count = len(response.rows) * len(response.columns)
+            if with_terms and len(output.responses) == 1 and count <= MAX_TERMS:
+                for part in response.sums:
+                    lines += [f"{part.channel}:"] * bool(part.channel) + sum_lines(part)
+            elif len(output.responses) == 1 and len(response.sums) == 1:
+                total = format_number(response.sum)
+                lines += step_lines("sum", f"of {count} products: {total}")
+            if steps and len(output.responses) > 1:
+                lines.append(f"{short_name(response.kernel)}:")
+            lines += steps
+        lines += result_lines(explanation, output)
+    return lines
 
 
 def step_lines(name: str, text: str | Iterable[str]) -> list[str]:
