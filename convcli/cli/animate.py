@@ -88,8 +88,7 @@ frame_options = option_group(
     examples="""
     convcli animate -k prewitt-x toy.csv -o edges.gif
     convcli animate -k outline --stride 2 --dilation 2 toy.csv -o holes.webp
-    convcli animate -k sobel --from 40,0 --to 44,99 photo.png -o rows.mp4
-    convcli animate -k blur --theme slide toy.csv -o slides.pdf
+    convcli animate -k sobel --from 40,0 --to 44,99 photo.png -o rows.pdf
     """,
 )
 @kernel_options

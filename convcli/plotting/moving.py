@@ -199,7 +199,7 @@ def region_of(geometry: Geometry, pads: Pads, at: Pair, shape: Pair, padded: Pai
 
 
 class FillingMap(Moving):
-    """A feature map of which only the values up to the position are seen, with the newest outlined.
+    """A feature map that shows the values up to the position, with the newest outlined.
 
     Args:
         drawn: the whole map.

@@ -156,7 +156,7 @@ def compose(
             page takes the place of a plan that does not, even at the smallest scale.
         least: the smallest scale; where more does not fit, rows are left out.
         lack: words on what ``plan`` itself lacks, which those of ``simpler`` replace.
-        multiple: of which the page's pixels are, along both sides; videos need 2.
+        multiple: the page's pixels are a multiple of it along both sides; videos need 2.
     """
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None

@@ -59,10 +59,10 @@ _MAGNIFIED = 0.72  # of the input's side
 _OF_SEVERAL = 2.6  # inches; longer side of each of several maps
 _SMALL = 0.2  # inches; a smaller window is magnified
 _AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
-_MAX_SUMS = 3  # of which windows and products are drawn
+_MAX_SUMS = 3  # more are drawn without their products
 _LINES, _SLIDE_LINES = 14, 1  # of a caption at most
 _LEAST_SCALE = 0.5  # before anything is left out
-_SIZES = 1.0, 0.9, 0.8, 0.7  # of images, of which the first counts that fits all in one line
+_SIZES = 1.0, 0.9, 0.8, 0.7  # of images; the first that fits all in one line counts
 _GRID_SHARE = 0.19  # of the page's width; the side of a grid, unless its numbers need more
 _SLIDE_GRID, _GRID_OF_SEVERAL = 1.7, 1.25  # inches; sides of grids
 _MOST_GRID, _MOST_SLIDE_GRID = 4.0, 2.2  # inches; a grid whose numbers need more has none
@@ -285,10 +285,10 @@ class ImageScene(BlitCanvas):
             "products": products_of(values, part.weights),
         }
         places = self._places(part)
-        pictures = [GridPicture(kind, kind, _as_grid(arrays[kind])) for kind in kinds]
+        shown = [GridPicture(kind, kind, _as_grid(arrays[kind])) for kind in kinds]
         caption = "\n".join(filter(None, [caption, places.caption * ("kernel" in kinds)]))
         make = grids_part(
-            pictures,
+            shown,
             scales,
             places,
             title=title,
