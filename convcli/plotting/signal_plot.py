@@ -28,7 +28,7 @@ from convcli.plotting.labels import (
     wrap,
 )
 from convcli.plotting.sample_scale import SampleScale, input_scale, outer_limits, set_sample_ticks
-from convcli.plotting.style import TITLE_POINTS, figure_options, theme
+from convcli.plotting.style import TITLE_POINTS, Box, figure_options, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, WINDOW_COLOR, hatched_text
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ CHANNEL_COLORS, _COLOR = ("tab:red", "tab:green", "tab:blue"), "tab:blue"
 _MARGIN, _MARGIN_FOR_NUMBERS = 0.08, 0.2  # above and below, as shares of the range of values
 _MARGIN_BELOW_ZERO = 0.04  # below stems that all point up
 _DOT_POINTS, _RING_POINTS = 3.5, 7.5
+_AROUND = 0.2  # inches a point of the smallest text, at the sides of a row
 
 
 class SignalPadding(NamedTuple):
@@ -146,6 +147,17 @@ def draw_samples(
 def axes_inches(axes: Axes) -> float:
     """Return the width of axes."""
     return float(axes.bbox.width / axes.figure.dpi)
+
+
+def row_box(width: float, height: float) -> Box:
+    """Return the width and height in inches of a plot that is alone in its row of a page.
+
+    It is as wide as a page that has to be filled, else ``width`` where this fits.
+    """
+    look = theme()
+    room = look.width - _AROUND * look.text
+    fills = look.is_fixed or figure_options().width is not None
+    return room if fills else min(room, width), height
 
 
 def mark_sample(axes: Axes, place: float, height: float) -> list[Line2D]:

@@ -25,10 +25,11 @@ from convcli.plotting.signal_plot import (
     mark_sample,
     padded_samples,
     padded_text,
+    row_box,
     signal_axis,
     signal_samples,
 )
-from convcli.plotting.style import Box, figure_options, theme
+from convcli.plotting.style import Box, theme
 from convcli.plotting.window_marks import WINDOW_COLOR
 
 # isort: split
@@ -49,7 +50,6 @@ from convcli.teaching.explain.computation import Computation, FeatureMap, Grid, 
 from convcli.teaching.explain.grid_figure import Term, grid_array, sum_text
 
 _WIDTH, _HEIGHT = 9.0, 1.6  # inches at scale 1
-_AROUND = 0.2  # inches a point of the smallest text, at the sides of a row
 _SMALLEST_SCALE = 0.45
 _KERNEL_COLOR = "tab:orange"
 _BAR_SHARE = 0.8  # of the distance between samples
@@ -285,11 +285,7 @@ class _Page:
 
 
 def _box(scale: float) -> Box:
-    """Return the width and height of a row; only the height depends on the scale."""
-    look = theme()
-    room = look.width - _AROUND * look.text
-    fills = look.is_fixed or figure_options().width is not None
-    return room if fills else min(room, _WIDTH), scale * _HEIGHT
+    return row_box(_WIDTH, scale * _HEIGHT)
 
 
 def _without_ticks(row: Part) -> Part:

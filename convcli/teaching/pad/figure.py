@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from convcli.choices import Panel
-from convcli.core.padding import border_index
+from convcli.core.padding import OUTSIDE, border_index
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, size_text
 from convcli.images.image import ImageData
-from convcli.plotting.axes import finalize_layout
+from convcli.plotting.filtered_signal import x_label
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
-from convcli.plotting.labels import format_short
-from convcli.plotting.page import Rows, compose
+from convcli.plotting.labels import format_short, text_width
+from convcli.plotting.page import Part, Plan, Rows, compose, plot_part
+from convcli.plotting.sample_scale import input_scale, outer_limits, set_sample_ticks
+from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import (
-    PLOT_HEIGHT,
-    SIGNAL_INCHES,
     SignalPadding,
     are_signals,
-    draw_padded_signal,
+    axes_inches,
+    draw_padded,
+    row_box,
     signal_axis,
 )
-from convcli.plotting.style import figure_options, page, style_context
+from convcli.plotting.style import Box, figure_options, style_context, theme
 from convcli.plotting.window_marks import hatched_text
+from convcli.signals import SampleAxis
 
 _IMAGE = 4.0  # inches; the longer side
-_SIGNAL_MARGINS = 1.0  # inches around a plot
+_SIGNAL_WIDTH, _SIGNAL_HEIGHT = 8.0, 1.8
 _USUAL: tuple[Panel, ...] = ("input", "padded")
 
 
@@ -53,12 +58,12 @@ def draw_padding(
     *,
     title: str = "",
     options: FigureOptions | None = None,
-) -> Figure:
+) -> NotebookFigure:
     """Draw an image and its padded form, whose padding is hatched.
 
     Of a small matrix, a third panel gives for each cell the row and column of the pixel that it
     copies, unless the panels are chosen or the border holds a fill value. A signal of one row or
-    one column is drawn as stems or lines.
+    one column is drawn as stems or lines; below the padding stands the sample that it copies.
 
     Args:
         image: the image; its alpha is not drawn.
@@ -74,21 +79,25 @@ def draw_padding(
             figure does not have.
     """
     options = options or FigureOptions()
-    if are_signals([image.pixels, padded.pixels]):
-        with style_context():
-            return _draw_signal(image, SignalPadding(*_along(image, pads), border, fill), title)
-    with style_context(options):
-        return _draw(image, padded, pads, border, fill, title)
-
-
-def _draw(
-    image: ImageData, padded: ImageData, pads: Pads, border: str, fill: float, title: str
-) -> Figure:
-    options = figure_options()
     names = options.panels or _USUAL
     for name in names:
         if name not in _USUAL:
             raise UsageError(f"--panels: pad draws no {name}; its panels are {', '.join(_USUAL)}")
+    facts = f"border {border}" + (f" {format_short(fill)}" if border == "constant" else "")
+    with style_context(options):
+        if are_signals([image.pixels, padded.pixels]):
+            padding = SignalPadding(*_along(image, pads), border, fill)
+            plan = _signal_plan(image, padding, names)
+        else:
+            plan = _image_plan(image, padded, pads, border, names)
+        return compose(plan, title=title, facts=facts)
+
+
+def _image_plan(
+    image: ImageData, padded: ImageData, pads: Pads, border: str, names: Sequence[Panel]
+) -> Plan:
+    """Return a function from a scale to the panels of an image."""
+    options = figure_options()
     original = ImagePanel(image.pixels, image.max_value)
     result = ImagePanel(padded.pixels, padded.max_value)
     ends = common_range([original, result])
@@ -111,26 +120,30 @@ def _draw(
         chosen.append(
             image_part(copied, _IMAGE, title="copied from", caption=caption, ends=ends, pads=pads)
         )
-    titles = options.titles
-    if titles is not None and len(titles) != len(chosen):
-        raise UsageError(
-            f"--titles needs {len(chosen)}: one for each panel; {len(titles)} are given"
-        )
+    titles = _titles(len(chosen))
 
     def plan(scale: float) -> Rows:
-        row = [make(scale) for make in chosen]
-        if titles is not None:
-            row = [
-                part._replace(title=text, caption="")
-                for part, text in zip(row, titles, strict=True)
-            ]
+        row = [_retitled(make(scale), text) for make, text in zip(chosen, titles, strict=True)]
         if options.layout == "column":
             return [[part] for part in row]
         across = int(np.ceil(np.sqrt(len(row)))) if options.layout == "grid" else len(row)
         return [row[start : start + across] for start in range(0, len(row), across)]
 
-    facts = f"border {border}" + (f" {format_short(fill)}" if border == "constant" else "")
-    return compose(plan, title=title, facts=facts)
+    return plan
+
+
+def _titles(count: int) -> Sequence[str | None]:
+    """Return the titles of this many panels that the user has chosen; None for none."""
+    titles = figure_options().titles
+    if titles is None:
+        return [None] * count
+    if len(titles) != count:
+        raise UsageError(f"--titles needs {count}: one for each panel; {len(titles)} are given")
+    return titles
+
+
+def _retitled(part: Part, title: str | None) -> Part:
+    return part if title is None else part._replace(title=title, caption="")
 
 
 def _copied_places(image: ImageData, pads: Pads, border: str) -> tuple[str, ...]:
@@ -143,12 +156,86 @@ def _copied_places(image: ImageData, pads: Pads, border: str) -> tuple[str, ...]
     return tuple(f"{row},{column}" for row in rows for column in columns)
 
 
-def _draw_signal(image: ImageData, padding: SignalPadding, title: str) -> Figure:
-    width, height = SIGNAL_INCHES + 2 * _SIGNAL_MARGINS, PLOT_HEIGHT + 2 * _SIGNAL_MARGINS
-    figure = page(width, height, title)
-    draw_padded_signal(figure.add_subplot(), image.pixels, padding)
-    finalize_layout(figure, [])
-    return figure
+def _signal_plan(image: ImageData, padding: SignalPadding, names: Sequence[Panel]) -> Plan:
+    """Return a function from a scale to the signal and the padded signal, on one x axis."""
+    if figure_options().layout is not None:
+        raise UsageError("layout arranges images; the plots of a signal stand in one column")
+    scale, count = input_scale(image.axis), max(image.shape)
+    padded = scale.places.after(-padding.before), padding.before + count + padding.after
+    limits = outer_limits([padded])
+
+    def draw(axes: Axes, padding: SignalPadding) -> None:
+        inches = axes_inches(axes)
+        draw_padded(axes, image.pixels, padding, inches=inches, scale=scale, limits=limits)
+        if ends := figure_options().limits:
+            axes.set_ylim(*ends)
+
+    def draw_input(axes: Axes) -> None:
+        draw(axes, padding._replace(before=0, after=0))
+        set_sample_ticks(axes, limits, axes_inches(axes), scale.numbers, count)
+
+    def draw_with_padding(axes: Axes) -> None:
+        draw(axes, padding)
+        _name_copied(axes, padding, scale.numbers, count)
+
+    copies = padding.before + padding.after > 0 and padding.border not in ("zero", "constant")
+    note = "; below it in brackets: what it copies" * (copies and figure_options().axes)
+    parts = {
+        "input": plot_part(
+            draw_input,
+            _signal_box,
+            title="input",
+            caption=f"{count} samples",
+            xlabel=x_label(scale),
+        ),
+        "padded": plot_part(
+            draw_with_padding,
+            _signal_box,
+            title="padded",
+            caption=f"{padded[1]} samples; "
+            f"{hatched_text((padding.before, padding.after), padding.border)}{note}",
+            xlabel=x_label(scale),
+        ),
+    }
+    titles = _titles(len(names))
+
+    def plan(scale: float) -> Rows:
+        rows = [
+            _retitled(parts[name](scale), text) for name, text in zip(names, titles, strict=True)
+        ]
+        return [[row._replace(below=row.below + theme().line * copies)] for row in rows]
+
+    return plan
+
+
+def _signal_box(scale: float) -> Box:
+    return row_box(_SIGNAL_WIDTH, scale * _SIGNAL_HEIGHT)
+
+
+def _name_copied(axes: Axes, padding: SignalPadding, samples: SampleAxis, count: int) -> None:
+    """Add to the tick labels of padding, in brackets, the sample that it copies.
+
+    The outermost samples of the padding have a tick.
+    """
+    if not figure_options().axes:
+        return
+    sources = border_index(count, padding.before, padding.after, padding.border)
+    low, high = axes.get_xlim()
+    near = text_width("-0.0000", theme().text) * (high - low) / axes_inches(axes)
+    ticks = axes.get_xticks().tolist()
+    if len(ticks) < len(sources):
+        outermost = [samples.at(-padding.before)] * (padding.before > 0)
+        outermost += [samples.at(count + padding.after - 1)] * (padding.after > 0)
+        others = (tick for tick in ticks if all(abs(tick - end) > near for end in outermost))
+        ticks = sorted([*others, *outermost])
+    labels = []
+    for tick in ticks:
+        place = (tick - float(samples.start)) / float(samples.step)
+        source = int(sources[round(place) + padding.before])
+        is_copy = source not in (round(place), OUTSIDE) and math.isclose(place, round(place))
+        copied = f"\n({format_short(samples.at(source), 3)})" * is_copy
+        labels.append(f"{format_short(tick, 3)}{copied}")
+    axes.set_xticks(ticks, labels=labels)
 
 
 def _along(image: ImageData, pads: Pads) -> tuple[int, int]:

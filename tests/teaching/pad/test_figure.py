@@ -1,5 +1,6 @@
 """The figure of padding: legible, on one scale, with the pixel that each cell copies."""
 
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads
 from convcli.images.image import ImageData
 from convcli.images.padding import pad_image
+from convcli.signals import SampleAxis
 from convcli.teaching.pad.figure import draw_padding
 
 pytestmark = pytest.mark.slow
@@ -60,12 +62,8 @@ def words(figure):
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_theme_keeps_its_page_and_its_text(drawn, name, theme, fits_page, legible):
-    figure = drawn(name, theme=theme)
-    if name in ("signal", "column"):  # they have one look in all themes
-        legible(figure)
-    else:
-        fits_page(figure, theme)
+def test_every_theme_keeps_its_page_and_its_text(drawn, name, theme, fits_page):
+    fits_page(drawn(name, theme=theme), theme)
 
 
 def test_a_matrix_is_drawn_with_and_without_padding(drawn):
@@ -92,12 +90,37 @@ def test_both_images_have_one_scale(drawn):
     assert "border constant 9" in words(drawn("fill"))
 
 
-def test_a_signal_is_drawn_as_stems(drawn):
-    for name, places in (("signal", [-2, 7]), ("column", [-2, 3])):
-        [axes] = drawn(name).axes
-        low, high = axes.get_xlim()
-        assert low < places[0] <= places[1] < high
+def test_a_signal_has_the_x_axis_of_the_padded_one_and_names_what_padding_copies(drawn):
+    source, padded = drawn("signal").axes
+    assert source.get_xlim() == padded.get_xlim() == (-2.5, 7.5)
+    assert cells(source) == ["1", "2", "3", "2", "1"]
+    assert cells(padded) == ["3", "2", "1", "2", "3", "2", "1", "2", "3", "2"]
+    labels = [label.get_text() for label in padded.get_xticklabels()]
+    assert labels == ["-2\n(2)", "-1\n(1)", *"01234", "5\n(3)", "6\n(2)", "7\n(1)"]
+    assert not any("(" in label.get_text() for label in drawn("column").axes[1].get_xticklabels())
+    assert "10 samples; hatched: padding 2,3 (reflect); below it in brackets: what it copies" in (
+        words(drawn("signal"))
+    )
     assert len(images(drawn("row among rows"))) == 3
+
+
+def test_a_long_signal_names_the_copies_of_its_outermost_samples():
+    pixels, pads = np.arange(100.0).reshape(1, -1), Pads(0, 0, 7, 9)
+    image = ImageData(pixels, None, axis=SampleAxis(Fraction(0), Fraction(1, 2)))
+    padded = pad_image(image, pads, "wrap")
+    axes = draw_padding(image, padded, pads, "wrap").axes[1]
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert (labels[0], labels[-1]) == ("-3.5\n(46.5)", "54\n(4)")
+    assert labels[1:-1] == ["0", "10", "20", "30", "40", "50\n(0)"]
+
+
+def test_a_signal_has_the_options_of_figures():
+    [axes] = draw("signal", panels=("padded",), limits=(-5, 5), axes=False).axes
+    assert axes.get_ylim() == (-5, 5)
+    assert list(axes.get_xticks()) == []
+    assert {"A", "B"} <= set(words(draw("signal", titles=("A", "B"))))
+    with pytest.raises(UsageError, match="signal stand in one column"):
+        draw("signal", layout="row")
 
 
 def test_panels_titles_and_layout():
