@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from convcli.kernels.spec import KernelSet
     from convcli.plotting.save import NotebookFigure
     from convcli.teaching.explain.explanation import Explanation
+    from convcli.teaching.explore.array_page import ExplorePage
     from convcli.teaching.learn.result import LearnResult
 
     PaddingLike = SupportsIndex | PaddingRule | Ints
@@ -587,6 +588,76 @@ def explain(
     options = ConvOptions(operation, pads, border, fill_value(fill, border), stride, dilation)
     numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
     return explain_array(pixels, kernels, place, options, *numbers, combine, activation, range)
+
+
+@_documented
+def explore(
+    image: Image,
+    kernel: KernelLike,
+    *,
+    operation: Operation = "correlate",
+    padding: PaddingLike = "same",
+    border: AnyBorder = "edge",
+    fill: Number = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+    divisor: Number | None = None,
+    bias: Number | None = None,
+    combine: Combine | None = None,
+    range: Range = "clip",  # noqa: A002 - its name everywhere
+    at: IntOrPair | None = None,
+) -> ExplorePage:
+    """Make a page that shows a convolution live, as ``convcli explore`` does.
+
+    Args:
+        image: (H, W) or (H, W, C), or a signal (W,): an array, nested lists, or a PIL image
+            without alpha. uint8 and uint16 are pixels, other types plain numbers.
+        kernel: weights (kh, kw), (C, kh, kw) summed over the channels, or (N, C, kh, kw), a bank;
+            a Kernel; or a SPEC such as ``sobel-x``. The maps of a family are combined to one.
+        operation: ``correlate``, or ``convolve``, which flips the kernel.
+        {conv}
+        divisor: replaces the kernel's own.
+        bias: replaces the kernel's own, in the image's units.
+        combine: ``magnitude``, ``max``, ``sum`` or ``mean``; replaces the family's own.
+        range: how values become pixels; as for :func:`explain`.
+        at: (row, column) in the feature map that is explained first; None for its middle.
+
+    Returns:
+        An :class:`ExplorePage`: a notebook shows it by itself, and ``save(path)`` writes it.
+
+    Raises:
+        GeometryError: no window fits, or the position is outside the feature map.
+        KernelError: the kernel does not exist, or cannot be applied to this image.
+        UsageError: another argument is wrong, or the image is too large for a page.
+
+    >>> page = explore([[1, 2], [3, 4]], "outline", border="zero")
+    >>> page.html[:15]
+    '<!doctype html>'
+    """
+    from convcli.arguments import (
+        check_explain_words,
+        check_rows,
+        fill_value,
+        is_single,
+        optional_number,
+        row_padding,
+    )
+    from convcli.images.given import as_image
+    from convcli.kernels.given import as_filters
+    from convcli.teaching.explore.array_page import explore_array
+
+    pixels, kernels = as_image(image), as_filters(kernel)
+    place: Any = at
+    pads: Any = padding
+    check_explain_words(pixels, operation, combine, "none", range)
+    if pixels.ndim == 1:
+        check_rows(member.matrix for member in kernels.kernels)
+        pixels, pads = pixels[None], row_padding(padding)
+        place = (0, at) if at is not None and is_single(at) else at
+    conv = ConvOptions(operation, pads, border, fill_value(fill, border), stride, dilation)
+    numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
+    spec = kernel if isinstance(kernel, str) else None
+    return explore_array(pixels, kernels, spec, conv, *numbers, combine, range, place)
 
 
 @_documented

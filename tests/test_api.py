@@ -28,6 +28,7 @@ from convcli import (
     convolve,
     cross_correlate,
     explain,
+    explore,
     get_filter,
     get_kernel,
     learn_kernel,
@@ -662,6 +663,14 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
             "divisor": None, "bias": None, "combine": None, "activation": "none", "range": "clip",
         },
     ),
+    "explore": (
+        explore,
+        {
+            "image": GRAY[:3, :3], "kernel": "sobel-x", "operation": "correlate", **CONV,
+            "divisor": None, "bias": None, "combine": None, "range": "clip", "at": (1, 1),
+        },
+    ),
+    "explore a signal": (explore, {"image": [1, 2, 3], "kernel": [1, 2], "at": 1}),
     "plot": (
         plot,
         {
@@ -717,7 +726,7 @@ def suppress_and_keep(messages):
 
 SLOWER = {
     *(name for name in FUNCTIONS if name.startswith("plot")),
-    *("convolve", "signals", "bank", "explain", "learn_kernel", "plan"),
+    *("convolve", "signals", "bank", "explain", "explore", "learn_kernel", "plan"),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -101,8 +100,6 @@ def explore(
         raise UsageError("--open opens a file; name one with -o")
     check_outputs(output, None, overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
-    if not math.isfinite(conv.fill):
-        raise UsageError(f"--fill of a page must be a finite number, not {conv.fill:g}")
     kernel_args, reading = kernel_args.sampled(reading, [source])
     sets = kernel_args.sets()
     filters = kernel_args.filters(conv, sets=sets)

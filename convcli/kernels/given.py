@@ -87,6 +87,26 @@ def as_kernel_set(kernel: Any) -> KernelSet:
     return given.kernel_set
 
 
+def as_filters(kernel: Any) -> KernelSet:
+    """Return a kernel of any form as a set; a 4-D array becomes the filters of a bank.
+
+    Raises:
+        KernelError: it is no kernel.
+    """
+    given = as_kernels(kernel)
+    if given is None:
+        single = Kernel(as_numbers(kernel, "kernel", KernelError))
+        given = GivenKernels(KernelSet(single.name, (single,)))
+    single = given.kernel_set.kernels[0]
+    if single.matrix.ndim < 4:
+        return given.kernel_set
+    filters = (
+        single._replace(matrix=matrix, name=f"filter {number}")
+        for number, matrix in enumerate(single.matrix, 1)
+    )
+    return KernelSet(single.name, tuple(filters))
+
+
 def _check_set(given: KernelSet) -> None:
     """Check a set, which a user may have made."""
     members: Any = given.kernels

@@ -18,6 +18,7 @@ from convcli import (
     ChainSummary,
     ConvcliError,
     Explanation,
+    ExplorePage,
     Kernel,
     KernelSet,
     LearnResult,
@@ -25,6 +26,7 @@ from convcli import (
     convolve,
     cross_correlate,
     explain,
+    explore,
     get_filter,
     get_kernel,
     learn_kernel,
@@ -99,6 +101,13 @@ def chained() -> ChainSummary:
     chain[:2].explain(IMAGE.tolist(), [1, 2], map=np.int64(1))
     chain.summary(np.array([6, 8]))
     return chain.summary(IMAGE.shape)
+
+
+def explored(folder: Path) -> ExplorePage:
+    page = explore(IMAGE, "sobel-x", padding=(1, 2), border="reflect", at=(1, 2))
+    page.save(folder / "page.html", overwrite=True)
+    assert_type(explore([1, 2, 3], [1, 2], at=1), ExplorePage)
+    return page
 
 
 def learned() -> LearnResult:
