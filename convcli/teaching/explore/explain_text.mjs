@@ -20,6 +20,7 @@ import {
 } from "./decimals.mjs";
 import { asShown } from "./explain.mjs";
 import { sizeText } from "./geometry.mjs";
+import { planeRows } from "./kernels.mjs";
 import { middleGray, roundHalfEven } from "./pixels.mjs";
 import { sideBySide, tableLines, wrapped } from "./text_table.mjs";
 
@@ -52,6 +53,52 @@ export function explanationText(explanation) {
     lines.push("", ...stepLines("pixel", [pixels.join(", ")]));
   }
   return lines.join("\n");
+}
+
+/**
+ * Return what is known of a value before it is computed: the window without its padding's values,
+ * the kernels as they are written, and what is done to the sum. Of several channels, the first.
+ */
+export function questionText(explanation, kernels) {
+  const shown = asShown(explanation);
+  const [output] = shown.outputs;
+  const lines = wrapped(heading(shown).split(" "));
+  if (output.channel) {
+    lines.push("", output.channel);
+  }
+  output.responses.forEach((response, number) => {
+    const kernel = kernels[number];
+    const labels = { columns: response.columns.map(String), rows: response.rows.map(String) };
+    lines.push("", ...wrapped(windowPlace(shown, response).split(" ")));
+    response.sums.forEach((part, plane) => {
+      const window = part.window.map((row, y) =>
+        row.map((value, x) => (response.padding[y][x] ? "[?]" : formatNumber(value))),
+      );
+      const weights = planeRows(kernel, plane).map((row) => row.map(formatNumber));
+      const tables = [
+        { heading: "window", cells: window, ...labels },
+        { heading: kernel.name, cells: weights, ...labels },
+      ];
+      lines.push("", ...(part.channel ? [part.channel] : []), ...sideBySide(tables));
+    });
+    const facts = [
+      ...(kernel.divisor === 1 ? [] : [`divisor ${formatNumber(kernel.divisor)}`]),
+      ...(kernel.bias === 0 ? [] : [`bias ${formatNumber(kernel.bias)}`]),
+    ];
+    lines.push(...(facts.length ? ["", facts.join(", ")] : []));
+  });
+  if (shown.combine !== null) {
+    lines.push("", ...stepLines("combine", shown.combine));
+  }
+  lines.push("", ...stepLines("range", rangeQuestion(shown)));
+  return lines.join("\n");
+}
+
+function rangeQuestion({ range, extremes, maxValue }) {
+  if (extremes !== null) {
+    return `${range}: ${extremes.map(formatNumber).join(" to ")} become black to white`;
+  }
+  return maxValue === null ? range : `${range} to 0..${maxValue}`;
 }
 
 /** Say which value is explained, and whether the kernel is flipped. */

@@ -1,31 +1,73 @@
-/** The arithmetic of one value, in the words of `convcli explain`, and a line to be read aloud. */
+/**
+ * The arithmetic of one value, in the words of `convcli explain`, and a line to be read aloud.
+ *
+ * The quiz hides both and asks for the pixel; of a wrong answer it names the slip that gives it.
+ */
 
 import { formatNumber } from "./decimals.mjs";
 import { asShown } from "./explain.mjs";
-import { element } from "./elements.mjs";
-import { explanationText } from "./explain_text.mjs";
+import { button, element, field, labeled } from "./elements.mjs";
+import { explanationText, questionText } from "./explain_text.mjs";
+import { isPixel, slipsAt } from "./quiz.mjs";
 import { TEXTS } from "./texts.mjs";
 
 const PAUSE = 300; // milliseconds without a move before a position is read aloud
 
 export class ExplanationPanel {
-  constructor(document, session) {
+  /**
+   * @param {(isHidden: boolean) => void} hideOutput covers the explained value in the map
+   */
+  constructor(document, session, hideOutput) {
     this.session = session;
+    this.hideOutput = hideOutput;
+    this.isAnswered = false;
     this.text = element(document, "pre", { tabindex: 0, "aria-label": TEXTS.arithmetic });
     this.live = element(document, "p", { class: "live", "aria-live": "polite", role: "status" });
+    this.quiz = element(document, "input", { type: "checkbox", onchange: () => this.ask() });
+    this.answer = field(document, TEXTS.pixel, () => {}, {
+      inputmode: "decimal",
+      onkeydown: ({ key }) => key === "Enter" && this.check(),
+    });
+    this.question = element(
+      document,
+      "div",
+      { class: "buttons question" },
+      labeled(document, TEXTS.pixel, this.answer),
+      button(document, TEXTS.check, () => this.check()),
+      button(document, TEXTS.showAnswer, () => this.reveal("")),
+    );
+    const title = element(document, "h2", {}, TEXTS.arithmetic);
+    const tools = element(
+      document,
+      "div",
+      { class: "tools" },
+      labeled(document, TEXTS.quiz, this.quiz),
+    );
     this.root = element(
       document,
       "section",
       { class: "panel arithmetic" },
-      element(document, "h2", {}, TEXTS.arithmetic),
+      element(document, "div", { class: "bar" }, title, tools),
       this.text,
+      this.question,
       this.live,
     );
     session.onChange((what) => {
       if (what !== "work") {
-        this.draw();
+        this.ask();
       }
     });
+  }
+
+  /** Explain another value, or ask for it. */
+  ask() {
+    this.isAnswered = false;
+    this.answer.value = "";
+    this.draw();
+  }
+
+  get isAsking() {
+    return this.quiz.checked && !this.isAnswered;
   }
 
   /** Write at the next frame, once however often it is called before. */
@@ -40,15 +82,51 @@ export class ExplanationPanel {
 
   refresh() {
     const explanation = this.session.explain();
-    this.text.textContent = explanationText(explanation);
+    this.hideOutput(this.isAsking);
+    this.question.hidden = !this.isAsking;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      const { at, outputs } = asShown(explanation);
-      this.live.textContent = TEXTS.spoken(
-        TEXTS.place(...at),
-        outputs.map((output) => formatNumber(output.value)).join(", "),
-        outputs.map((output) => formatNumber(output.pixel)).join(", "),
-      );
-    }, PAUSE);
+    if (this.isAsking) {
+      this.text.textContent = questionText(explanation, this.session.result.kernels);
+      this.live.textContent = "";
+      return;
+    }
+    this.text.textContent = explanationText(explanation);
+    if (!this.quiz.checked) {
+      this.timer = setTimeout(() => this.speak(explanation), PAUSE);
+    }
+  }
+
+  speak(explanation) {
+    const { at, outputs } = asShown(explanation);
+    this.live.textContent = TEXTS.spoken(
+      TEXTS.place(...at),
+      outputs.map((output) => formatNumber(output.value)).join(", "),
+      outputs.map((output) => formatNumber(output.pixel)).join(", "),
+    );
+  }
+
+  /** Compare the answer with the pixel of the first channel, and with what slips give. */
+  check() {
+    const answer = Number(this.answer.value.trim().replace("−", "-"));
+    if (this.answer.value.trim() === "" || Number.isNaN(answer)) {
+      this.live.textContent = TEXTS.noNumber;
+      return;
+    }
+    const { at } = this.session.settings;
+    if (isPixel(answer, this.session.explain().outputs[0].pixel)) {
+      this.reveal(TEXTS.correct);
+      return;
+    }
+    const slips = slipsAt(this.session, at, 0).filter(
+      (slip) => isPixel(answer, slip.pixel) || isPixel(answer, slip.value),
+    );
+    this.live.textContent = TEXTS.wrong(slips.map((slip) => slip.text));
+  }
+
+  /** Show the arithmetic after a text. */
+  reveal(text) {
+    this.isAnswered = true;
+    this.refresh();
+    this.live.textContent = text;
   }
 }

@@ -17,7 +17,7 @@ import {
   sizeText,
   windowStart,
 } from "./geometry.mjs";
-import { GridView } from "./grid_view.mjs";
+import { COVER, GridView } from "./grid_view.mjs";
 import { drawHistogram, histogramOf } from "./histogram.mjs";
 import { painted } from "./inputs.mjs";
 import { TEXTS } from "./texts.mjs";
@@ -41,6 +41,7 @@ export class MapsView {
     this.attempt = attempt;
     this.isPinned = false;
     this.isRunning = false; // the map is shown up to the explained position only
+    this.hidesOutput = false; // while the quiz asks for it
     this.pointedPixel = null; // of the input, in unpadded rows and columns
     const key = (event) => this.pressed(event);
     this.input = this.panel(TEXTS.input, {
@@ -220,7 +221,8 @@ export class MapsView {
     const { pads, outputShape } = session.result.geometry;
     const windows = this.windows(at, pads);
     const width = this.isPinned ? 3 : 2;
-    const output = { row: at[0], column: at[1], color: WINDOW, width };
+    const fill = this.hidesOutput ? COVER : null;
+    const output = { row: at[0], column: at[1], color: WINDOW, width, fill };
     const inputMarks = windows.map((mark) => ({ ...mark, color: WINDOW, width }));
     const mapMarks = [output];
     if (this.pointedPixel !== null) {
@@ -252,9 +254,9 @@ export class MapsView {
     if (this.pointedPixel === null) {
       input.place.textContent = "";
     }
+    const value = this.hidesOutput ? "?" : map.view.content.texts(...at)[0];
     map.place.textContent =
-      `${TEXTS.place(...at)}: ${map.view.content.texts(...at)[0]}` +
-      (this.isPinned ? ` (${TEXTS.pinned})` : "");
+      `${TEXTS.place(...at)}: ${value}` + (this.isPinned ? ` (${TEXTS.pinned})` : "");
   }
 
   /** Return the windows of an output as marks of the padded input, and the taps of dilated ones. */
@@ -343,6 +345,14 @@ export class MapsView {
     this.isRunning = true;
     this.session.moveTo(cell);
     this.map.view.reveal(cell);
+  }
+
+  /** Cover the explained value, or show it. */
+  hideOutput(isHidden) {
+    if (isHidden !== this.hidesOutput) {
+      this.hidesOutput = isHidden;
+      this.drawMarks();
+    }
   }
 
   /** Show the whole map, and let the pointer choose the position again. */

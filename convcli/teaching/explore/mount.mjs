@@ -51,7 +51,9 @@ export function mount(root, state, { script = "", settings = null, remember = ()
   const timeline = new Timeline(document, session, maps);
   const kernel = new KernelPanel(document, session, attempt);
   const settingsPanel = new SettingsPanel(document, session, attempt);
-  const arithmetic = new ExplanationPanel(document, session);
+  const arithmetic = new ExplanationPanel(document, session, (isHidden) =>
+    maps.hideOutput(isHidden),
+  );
   const own = new InputPanel(document, session, attempt, root);
   const away = new TakeAway(document, session, { attempt, map: maps.map.view, remember });
   const title = element(document, "h1", {});

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Container, Sequence
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ from convcli.geometry import ConvOptions, Pair, conv_geometry, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.kernels.catalogue import CATALOGUE
-from convcli.kernels.entries import ComputedKernel
+from convcli.kernels.entries import ComputedKernel, KernelFamily
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.teaching.explore.modules import FOLDER, joined_script
@@ -76,9 +78,12 @@ def explore_page(
         at: the position in the feature map that is explained first.
 
     Raises:
-        UsageError: the first kernels' maps are too large for a page.
+        UsageError: the first kernels' maps are too large for a page, or a number is not finite.
         GeometryError: a kernel exceeds the padded image.
     """
+    for name, number in {"fill": conv.fill, "bias": bias or 0}.items():
+        if not math.isfinite(number):
+            raise UsageError(f"the {name} of a page must be a finite number, not {number:g}")
     _check_size(source.image, kernels[0].kernels, conv)
     settings: dict[str, Any] = {
         "kernel": kernels[0].kernels.label,
@@ -94,7 +99,7 @@ def explore_page(
     settings |= {} if percentile is None else {"percentile": percentile}
     settings |= {} if bias is None else {"bias": bias}
     given = {entry.kernels.label: kernel_table(entry, GIVEN) for entry in kernels}
-    named = {name: _named_table(name) for name in CATALOGUE if name not in given}
+    named = {name: _named_table(name, given) for name in CATALOGUE if name not in given}
     state = {
         "css": _text("page.css"),
         "input": _input(source),
@@ -140,10 +145,18 @@ def _input(source: PageInput) -> dict[str, Any]:
     }
 
 
-def _named_table(name: str) -> dict[str, Any]:
-    """Return the table of a catalogue entry with its default arguments."""
-    table = kernel_table(PageKernel(read_spec(name), ("-k", name)), CATALOGUE[name].group)
-    return table | {"kernels": []} if name in COMPUTED else table
+def _named_table(name: str, given: Container[str]) -> dict[str, Any]:
+    """Return the table of a catalogue entry with its default arguments.
+
+    The members of a family are named, unless the page was given other kernels of a member's name.
+    """
+    entry = CATALOGUE[name]
+    table = kernel_table(PageKernel(read_spec(name), ("-k", name)), entry.group)
+    if name in COMPUTED:
+        return table | {"kernels": []}
+    if isinstance(entry, KernelFamily) and not any(member in given for member in entry.members):
+        return table | {"kernels": entry.members}
+    return table
 
 
 def kernel_table(entry: PageKernel, group: str) -> dict[str, Any]:
@@ -161,7 +174,7 @@ def kernel_table(entry: PageKernel, group: str) -> dict[str, Any]:
         "takesAngle": takes_angle,
         "words": entry.words,
         "scaling": entry.scaling,
-        "kernels": [_kernel(kernel) for kernel in members],
+        "kernels": [_without(_kernel(kernel), {"name": label}) for kernel in members],
     }
     return _without(table, usual)
 
@@ -201,8 +214,8 @@ def _json(data: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a numpy number as Python's."""
-    return value.item() if isinstance(value, np.generic) else str(value)
+    """Return numpy's numbers and arrays as Python's."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else index(value)
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,8 @@
  * @property {{name, shape, dtype, pixels, channels, maxValue, words}} input pixels in base64, in
  *   little-endian order
  * @property {object[]} kernels {spec, group, combine, takesAngle, words, scaling, kernels}; planes
- *   of integers are lists, others doubles in base64. Fields with the values below are left out.
+ *   of integers are lists, others doubles in base64. A kernel can be the SPEC of another table.
+ *   Fields with the values below are left out, as the name of a kernel if it is the SPEC.
  * @property {object} settings
  * @property {number} maxValues of the padded input, and of all maps together
  */
@@ -30,18 +31,24 @@ function decoded(text, dtype) {
 }
 
 /** Return the kernels of a page's data by SPEC. */
-export function readTables(kernels) {
+export function readTables(tables) {
+  const bySpec = new Map(tables.map((table) => [table.spec, table.kernels]));
   return new Map(
-    kernels.map(({ spec, ...given }) => {
+    tables.map(({ spec, ...given }) => {
       const usual = { combine: null, takesAngle: false, words: ["-k", spec], scaling: [] };
-      return [spec, { ...usual, ...given, label: spec, kernels: given.kernels.map(readKernel) }];
+      const kernels = given.kernels.map((kernel) =>
+        typeof kernel === "string"
+          ? readKernel(bySpec.get(kernel)[0], kernel)
+          : readKernel(kernel, spec),
+      );
+      return [spec, { ...usual, ...given, label: spec, kernels }];
     }),
   );
 }
 
-function readKernel(kernel) {
+function readKernel(kernel, name) {
   const planes = kernel.planes.map((plane) =>
     typeof plane === "string" ? decoded(plane, "f8") : Float64Array.from(plane),
   );
-  return { addsChannels: false, divisor: 1, bias: 0, ...kernel, planes };
+  return { name, addsChannels: false, divisor: 1, bias: 0, ...kernel, planes };
 }

@@ -327,3 +327,42 @@ def test_matrices_are_read_as_people_have_them(text):
 def test_other_text_is_no_matrix(text, said):
     [answer] = run([{"matrix": text}])
     assert said in answer["error"]
+
+
+def test_the_quiz_knows_what_each_slip_gives():
+    """Each is what Python computes with that slip; a slip that changes nothing is none."""
+    pixels = np.random.default_rng(5).integers(0, 20, (5, 6)).astype(float)
+    kernel = Kernel([[1, 2, 0], [0, 3, -1], [1, 0, 2]], 3, 2, name="mine")
+    image = ImageData(pixels, 8)
+    mine = Filter("mine", (kernel,), None, ConvOptions(border="edge"), range="clip")
+
+    def pixel(image_filter, at):
+        output = explain_image(image, image_filter, at).outputs[0]
+        return output.value, output.pixel
+
+    def with_conv(**changes):
+        return pixel(mine._replace(conv=mine.conv._replace(**changes)), (1, 0))
+
+    def with_kernel(**changes):
+        return pixel(mine._replace(kernels=(kernel._replace(**changes),)), (1, 0))
+
+    right = pixel(mine, (1, 0))
+    wanted = {
+        "the kernel is flipped; correlate does not flip it": with_conv(operation="convolve"),
+        "the sum is not divided by the divisor": with_kernel(divisor=1),
+        "the bias is left out": with_kernel(bias=0),
+        "the window lies one pixel higher": pixel(mine, (0, 0)),
+        "the window lies one pixel lower": pixel(mine, (2, 0)),
+        "the window lies one pixel further right": pixel(mine, (1, 1)),
+    }
+    for border in ("edge", "zero", "reflect", "symmetric", "wrap", "constant"):
+        wanted[f"the border is {border}"] = with_conv(border=border)
+    [slips] = run([{"quiz": case_of(image, mine, (1, 0))}])
+    found = {slip["text"]: (slip["value"], slip["pixel"]) for slip in slips}
+    found.pop("the window lies one pixel further left", None)
+    wanted = {text: numbers for text, numbers in wanted.items() if numbers != right}
+    wanted["the range (clip) is left out"] = right[:1] * 2
+    assert found.keys() == wanted.keys()
+    for text, numbers in found.items():
+        assert numbers == pytest.approx(wanted[text]), text
+    assert len(found) > 6

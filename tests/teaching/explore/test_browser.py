@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import convcli
 from convcli import ConvcliError, convolve, cross_correlate, explain
 from convcli.cli.main import root
 from convcli.filtering import Filter
@@ -265,6 +266,42 @@ def test_a_person_runs_through_the_map(browser, write):
     assert browser.run(corner) != cover
 
 
+def test_a_quiz_names_the_slip(browser, write):
+    pixels = np.arange(48.0).reshape(6, 8)
+    browser.open(
+        write(pixels, "-k", "1 2 5", "--operation", "convolve", "--at", "2,3", name="a.npy")
+    )
+    whole = text_of(browser)
+    browser.element(".arithmetic input[type=checkbox]", "each.click()")
+    asked = text_of(browser)
+    right = explain(pixels, "1 2 5", (2, 3), operation="convolve").outputs[0].pixel
+    flipped = explain(pixels, "1 2 5", (2, 3)).outputs[0].pixel
+    assert "18 19 20" in asked
+    assert "1 2 5" in asked
+    assert str(right) not in asked
+    places = "Array.from(document.querySelector('[data-convcli-page]').shadowRoot"
+    assert browser.run(f"{places}.querySelectorAll('.place'))[1].textContent").endswith(": ?")
+
+    def answer(text):
+        browser.element("input[aria-label='Pixel']", f"(each.value = {json.dumps(str(text))})")
+        browser.run(f"{button_of('Check')}.click()")
+        browser.settle()
+        return browser.element(".live", "each.textContent")
+
+    assert answer("x") == "Write a number."
+    assert answer(right + 1) == "Not this."
+    assert "the kernel is not flipped; convolve flips it" in answer(flipped)
+    assert text_of(browser) == asked
+    assert answer(right) == "Right."
+    assert text_of(browser) == whole
+    browser.element("canvas.grid", "each.focus()")
+    browser.press("ArrowRight")
+    assert "window" in text_of(browser)
+    assert "sum" not in text_of(browser)
+    browser.run(f"{button_of('Show the answer')}.click()")
+    assert "sum" in text_of(browser)
+
+
 GIVE = """(() => {
   const data = new DataTransfer();
   %s
@@ -321,6 +358,21 @@ def test_a_person_pastes_types_and_paints(browser, write):
     assert browser.run("convcli.command()").endswith('--matrix "5 6 7; 8 -1 10"'), "padding"
     want = cross_correlate(np.array([[5, 6, 7], [8, -1, 10.0]]), [[1, 2]], padding=1)
     assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
+
+
+def test_a_notebook_shows_the_page_in_a_frame(browser, tmp_path):
+    pixels = pixels_of("gray")
+    page = tmp_path / "notebook.html"
+    frame = convcli.explore(pixels, "sobel-x")._repr_html_()
+    page.write_text(f"<!doctype html><meta charset=utf-8>{frame}{frame}", encoding="utf-8")
+    browser.call("Page.navigate", url=page.as_uri())
+    wait_for(browser, "frames.length === 2 && Boolean(frames[1].convcli)")
+    browser.run("frames[0].convcli.set({ kernel: '1 2', stride: 2 })")
+    browser.run("new Promise((done) => setTimeout(done, 600))")
+    assert browser.run("frames[0].location.hash").startswith("#%7B%22stride%22%3A2")
+    want = cross_correlate(pixels.astype(float), [[1, 2]], stride=2)
+    assert browser.run("Array.from(frames[0].convcli.map().values)") == want.ravel().tolist()
+    assert "sobel-x" in browser.run("frames[1].convcli.command()")
 
 
 CHANGES = [

@@ -13,7 +13,7 @@ from convcli.errors import UsageError
 from convcli.geometry import ConvOptions
 from convcli.images.image import image_of
 from convcli.kernels.catalogue import CATALOGUE
-from convcli.kernels.spec import read_spec
+from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 from convcli.teaching.explore import modules
 from convcli.teaching.explore.page import PageInput, PageKernel, explore_page
 
@@ -110,3 +110,22 @@ def test_the_joined_script_is_valid(tmp_path):
 def test_modules_export_what_others_import():
     """Node links them; outside a document, the last one waits for jobs as a worker does."""
     subprocess.run(["node", modules.FOLDER / "start.mjs"], check=True, timeout=60)
+
+
+def test_every_text_has_a_name_of_its_own():
+    names = re.findall(r"^  (\w+):", (modules.FOLDER / "texts.mjs").read_text(), re.MULTILINE)
+    assert sorted(names) == sorted(set(names))
+
+
+def test_families_share_their_members_weights():
+    tables = {table["spec"]: table for table in state_of(page_of(np.zeros((3, 3))))["kernels"]}
+    assert tables["sobel"]["kernels"] == ["sobel-x", "sobel-y"]
+    halved = get_kernel("sobel-x").with_divisor(2)
+    own = PageKernel(KernelSet("sobel-x", (halved,)), ("-k", "sobel-x"))
+    source = PageInput(image_of(np.zeros((3, 3))), "", ())
+    tables = {
+        table["spec"]: table
+        for table in state_of(explore_page(source, [own], ConvOptions()))["kernels"]
+    }
+    assert tables["sobel-x"]["kernels"][0]["divisor"] == 2
+    assert "divisor" not in tables["sobel"]["kernels"][0]
