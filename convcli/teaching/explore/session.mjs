@@ -67,7 +67,7 @@ export class Session {
     this.maxValues = maxValues;
     this.compute = compute;
     this.listeners = [];
-    this.latest = 0;
+    this.pending = null; // input and settings that are computed and not shown yet
     this.shown = 0; // the number of the result that is shown
     const checked = this.checked(input, { ...DEFAULTS, ...settings });
     this.show(input, checked, mapsOf(jobOf(input, checked)));
@@ -92,24 +92,27 @@ export class Session {
    * Change input and settings, and compute the maps.
    *
    * A new kernel comes with its own divisor, bias and rule of combination, unless they are given.
-   * Of several changes that a worker computes, only the last is shown.
+   * A change that a worker still computes counts as made; of several such, only the last is shown.
    *
    * @returns {Promise<void>} resolved when the maps are current
    */
-  async change({ input = this.input, ...changes }) {
+  async change({ input, ...changes }) {
     const own = "kernel" in changes ? { divisor: null, bias: null, combine: null } : {};
-    const checked = this.checked(input, { ...this.settings, ...own, ...changes });
-    const number = ++this.latest;
-    const job = jobOf(input, checked);
+    const before = this.pending ?? this;
+    const next = { input: input ?? before.input };
+    const checked = this.checked(next.input, { ...before.settings, ...own, ...changes });
+    next.settings = checked.settings;
+    this.pending = next;
+    const job = jobOf(next.input, checked);
     let maps;
-    if (this.compute !== null && workOf(input, checked) > LARGE) {
+    if (this.compute !== null && workOf(next.input, checked) > LARGE) {
       this.notify("work");
       maps = await this.compute(job);
     } else {
       maps = mapsOf(job);
     }
-    if (number === this.latest) {
-      this.show(input, checked, maps);
+    if (this.pending === next) {
+      this.show(next.input, checked, maps);
     }
   }
 
@@ -175,6 +178,7 @@ export class Session {
   }
 
   show(input, { settings, results, conv }, maps) {
+    this.pending = null;
     const remaining = maps.slice();
     this.input = input;
     this.settings = settings;

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,6 +111,15 @@ def test_the_joined_script_is_valid(tmp_path):
 def test_modules_export_what_others_import():
     """Node links them; outside a document, the last one waits for jobs as a worker does."""
     subprocess.run(["node", modules.FOLDER / "start.mjs"], check=True, timeout=60)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_a_session_keeps_the_order_of_changes():
+    done = subprocess.run(
+        ["node", "--test", Path(__file__).with_name("session.test.mjs")],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_text_has_a_name_of_its_own():
