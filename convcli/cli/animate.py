@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from convcli.cli.command import Command
-from convcli.cli.files import one_input, read_one
+from convcli.cli.files import one_input, read_one, write_frames
 from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
 from convcli.cli.options import (
     DIGITS,
@@ -26,7 +24,7 @@ from convcli.cli.options import (
     read_one_options,
 )
 from convcli.cli.types import POSITION, InputType, IntegerType, NumberType
-from convcli.errors import prefix_errors, shown
+from convcli.errors import prefix_errors
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.options import ReadOptions
@@ -132,12 +130,10 @@ def animate(
     INPUT is an image, a .npy, .csv or .txt matrix, a signal, or -. Prints the names of the files
     written.
     """
-    from convcli.atomic import atomic_write
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name
-    from convcli.images.animation import PDF, check_animation_target, write_animation
-    from convcli.images.palette import Palette
+    from convcli.images.animation import check_animation_target
     from convcli.teaching.animate.scene import DPI, animate_window
     from convcli.teaching.animate.sliding import animation_bytes, choose_positions, slide_over
 
@@ -166,27 +162,5 @@ def animate(
             "--step N, or --from and --to, choose others",
             err=True,
         )
-
-    def progress(steps: Iterable[Any], label: str) -> Any:
-        hidden = not sys.stderr.isatty()
-        return click.progressbar(steps, count, label=label, file=sys.stderr, hidden=hidden)
-
-    if target.suffix == PDF:
-        with (
-            prefix_errors(shown(target.path)),
-            atomic_write(target.path, overwrite=overwrite) as file,
-            progress(animation.write_pages(file), "pages") as pages,
-        ):
-            for _ in pages:
-                pass
-        print_name(target.path)
-        return
-    with progress(animation, "frames") as pages:
-        for written in write_animation(
-            pages,
-            count,
-            target,
-            frames.rate(count),
-            lambda: Palette(animation.backgrounds(), animation.colors()),
-        ):
-            print_name(written)
+    for written in write_frames(animation, target, frames.rate(count)):
+        print_name(written)

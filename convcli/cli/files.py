@@ -1,8 +1,10 @@
-"""The files of commands that work on single images: read one, write a figure."""
+"""The files of commands that work on single images: read one, write a figure or an animation."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,8 +16,12 @@ from convcli.samples import is_sample
 from convcli.signals import is_signal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from convcli.batch.memory import MemoryCheck
+    from convcli.images.animation import AnimationTarget
     from convcli.images.image import ImageData
+    from convcli.plotting.blit import BlitCanvas
 
 
 def mark_input_opened(context: click.Context | None = None) -> None:
@@ -154,3 +160,42 @@ def write_figure(
             print_name(output)
     if show:
         show_figure([figure], advice)
+
+
+def write_frames(frames: BlitCanvas, target: AnimationTarget, fps: float) -> Iterator[Path]:
+    """Write an animation with a progress bar, and yield the name of each file once it is written.
+
+    Args:
+        frames: what moves.
+        target: from :func:`convcli.images.animation.check_animation_target`.
+        fps: frames per second.
+
+    Raises:
+        ImageError: a file cannot be written.
+    """
+    from convcli.atomic import atomic_write
+    from convcli.images.animation import PDF, write_animation
+    from convcli.images.palette import Palette
+
+    def progress(steps: Iterable[Any], label: str) -> Any:
+        hidden = not sys.stderr.isatty()
+        return click.progressbar(steps, len(frames), label=label, file=sys.stderr, hidden=hidden)
+
+    if target.suffix == PDF:
+        with (
+            prefix_errors(shown(target.path)),
+            atomic_write(target.path, overwrite=target.overwrite) as file,
+            progress(frames.write_pages(file), "pages") as pages,
+        ):
+            for _ in pages:
+                pass
+        yield target.path
+        return
+    with progress(frames, "frames") as steps:
+        yield from write_animation(
+            steps,
+            len(frames),
+            target,
+            fps,
+            lambda: Palette(frames.backgrounds(), frames.colors()),
+        )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from convcli.choices import BORDER_SYNONYMS, BORDERS
 from convcli.cli.command import Command
@@ -19,6 +20,7 @@ from convcli.cli.files import (
     mark_input_opened,
     read_one,
     write_figure,
+    write_frames,
 )
 from convcli.cli.kernel_args import check_stdin, sample_range
 from convcli.cli.options import (
@@ -33,6 +35,7 @@ from convcli.cli.options import (
     check_figure_options,
     conv_option,
     descent_option,
+    figure_option,
     figure_options,
     message_option,
     model_option,
@@ -41,13 +44,21 @@ from convcli.cli.options import (
     plot_option,
     read_as_stored_options,
 )
-from convcli.cli.types import InputType, KernelSpecType, PaddingType, PairType, WordType
+from convcli.cli.types import (
+    InputType,
+    KernelSpecType,
+    PaddingType,
+    PairType,
+    PathType,
+    WordType,
+)
 from convcli.errors import GeometryError, UsageError, prefix_errors, shown
 from convcli.figure_options import FigureOptions
 from convcli.geometry import fill_value
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
+    from convcli.images.animation import AnimationTarget
     from convcli.images.image import ImageData
     from convcli.kernels.kernel import Kernel
     from convcli.plotting.save import NotebookFigure
@@ -134,6 +145,12 @@ descent_options = option_group(
     help="Write the kernel for apply -k: .npy, .csv, .txt, or .json, which also holds the bias."
 )
 @plot_option(help="Draw the images, the kernel, the one of --truth, and the loss of a descent.")
+@figure_option(
+    "--animate",
+    type=PathType(),
+    metavar="FILE|DIR/",
+    help="Animate a descent: the kernel as it learns, .gif, .webp, .mp4, .pdf or frames.",
+)
 @SHOW
 @figure_options
 @OVERWRITE
@@ -151,6 +168,7 @@ def learn(
     reading: ReadOptions,
     output: str | None,
     plot: str | None,
+    animate: str | None,
     show: bool,
     figure: FigureOptions,
     overwrite: bool,
@@ -184,8 +202,12 @@ def learn(
     if not steps.pop("descent") and steps:
         raise click.UsageError(f"--{next(iter(steps))} needs --descent; give both")
     is_drawn = show or plot is not None
-    check_figure_options(figure, is_drawn=is_drawn, advice="--plot FILE", show=show)
+    options = figure._replace(digits=digits)
+    check_figure_options(
+        figure, is_drawn=is_drawn or animate is not None, advice="--plot FILE", show=show
+    )
     _check_outputs(output, plot, overwrite=overwrite)
+    target = _animation_target(animate, plot, overwrite, is_descent=descent["descent"])
     for name in (before, after):
         check_name(name)  # before an INPUT is opened
     specs = () if truth is None else (truth,)
@@ -213,11 +235,12 @@ def learn(
     if output is not None:
         _write_kernel(learned, output, overwrite=overwrite)
     if is_drawn:
-        drawn = _draw(learned, compared, pairs, figure._replace(digits=digits))
+        drawn = _draw(learned, compared, pairs, options)
         write_figure(drawn, plot, overwrite=overwrite, quiet=True)
+    _animate(learned, compared, pairs, options, target)
     _warn_clipped(learned)
     data = {"pairs": [pair._asdict() for pair in pairs]}
-    files = {"output": output, "figure": plot}
+    files = {"output": output, "figure": plot, "animation": animate}
     _print(learned, compared, data, files, digits, json=json)
     if show:
         from convcli.plotting.save import show_figure
@@ -274,15 +297,55 @@ def _draw(
     options: FigureOptions,
 ) -> NotebookFigure:
     """Return the figure, with the images of the first pair."""
-    from convcli.batch.outputs import base_name
     from convcli.teaching.learn.figure import draw_learned
     from convcli.teaching.learn.images import images_of
 
-    title = " → ".join(map(base_name, pairs[0]))
+    title = _title(pairs)
     if pairs[1:]:
         title += f", the first of {len(pairs)} pairs"
     images = images_of(learned, *learned.source)
     return draw_learned(learned, truth, images, title=title, options=options)
+
+
+def _title(pairs: Sequence[FilePair]) -> str:
+    """Return the names of the first pair."""
+    from convcli.batch.outputs import base_name
+
+    return " → ".join(map(base_name, pairs[0]))
+
+
+def _animation_target(
+    animate: str | None, plot: str | None, overwrite: bool, *, is_descent: bool
+) -> AnimationTarget | None:
+    """Check where --animate writes; None without it."""
+    if animate is None:
+        return None
+    from convcli.images.animation import check_animation_target
+
+    if not is_descent:
+        raise click.UsageError("--animate shows the steps of a descent; add --descent")
+    if plot is not None and os.path.realpath(animate) == os.path.realpath(plot):
+        raise click.UsageError("--plot and --animate name the same file; give each its own")
+    return check_animation_target(animate, overwrite=overwrite)
+
+
+def _animate(
+    learned: LearnResult,
+    truth: Truth | None,
+    pairs: Sequence[FilePair],
+    options: FigureOptions,
+    target: AnimationTarget | None,
+) -> None:
+    """Write the animation of a descent, if there is a target."""
+    if target is None:
+        return
+    from convcli.teaching.learn.scene import DPI, FPS, LearningScene
+
+    if click.get_current_context().get_parameter_source("dpi") is not ParameterSource.COMMANDLINE:
+        options = options._replace(dpi=DPI)
+    scene = LearningScene(learned, truth, title=_title(pairs), options=options)
+    for _ in write_frames(scene, target, FPS):
+        pass
 
 
 def _warn_clipped(learned: LearnResult) -> None:

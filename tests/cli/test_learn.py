@@ -334,3 +334,47 @@ def test_as_many_decimals_as_asked_for(learn, apply, noise):
     )
     text = text_of(learn("noise.png", "after.npy", "--size", "3x1", "--digits", "3"))
     assert text.splitlines()[1] == "0.123 0.667 0.250"
+
+
+def test_a_descent_is_animated(learn, gray, save, contents):
+    save("after.png", np.clip(gray // 2 + 9, 0, 255).astype(np.uint8))
+    arguments = ["gray.png", "after.png", "--descent", "--epochs", "30"]
+    ran = learn(*arguments, "--animate", "a.gif", "--dpi", "40", "--theme", "dark")
+    assert ran.code == 0
+    assert ran.names[-1] == "written    a.gif"
+    with Image.open("a.gif") as image:
+        assert image.width < 500
+        image.seek(30)
+        with pytest.raises(EOFError):
+            image.seek(31)
+    assert (
+        json.loads(learn(*arguments, "--animate", "b.gif", "--dpi", "40", "--json").out)[
+            "animation"
+        ]
+        == "b.gif"
+    )
+    learn(*arguments, "--animate", "a.gif").fails(2, "a.gif", "--overwrite")
+    assert learn(*arguments[:-1], "3", "--animate", "frames/", "--plot", "p.png").code == 0
+    assert sorted(name.name for name in Path("frames").iterdir()) == [
+        f"frame-000{number}.png" for number in range(1, 5)
+    ]
+    assert Path("p.png").exists()
+
+
+def test_an_animation_of_a_descent_may_be_a_pdf(learn, gray):
+    learn("gray.png", "gray.png", "--descent", "--epochs", "4", "--animate", "a.pdf")
+    assert len(re.findall(rb"/Type /Page\b", Path("a.pdf").read_bytes())) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--animate", "a.gif"], "--animate shows the steps of a descent; add --descent"),
+        (["--descent", "--animate", "a.jpg"], "a.jpg: an animation's name must end with"),
+        (["--descent", "--animate", "a.webp", "--plot", "a.webp"], "name the same file"),
+    ],
+)
+def test_what_cannot_be_animated(learn, gray, options, said, contents):
+    before = contents()
+    learn("gray.png", "gray.png", *options).fails(2, said)
+    assert contents() == before

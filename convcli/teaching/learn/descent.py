@@ -21,6 +21,7 @@ from convcli.teaching.learn.estimate import Alternative, Floats, History
 from convcli.teaching.learn.normal_equations import NormalEquations
 
 _KEPT_EPOCHS = (0, 1, 5, 20, 100, 1000, 10_000)
+_MOST_FRAMES = 80  # of an animation
 _USUAL_MOMENTUM = 0.9  # of the descent to compare with one without momentum
 _MAX_EPOCHS = 1_000_000
 
@@ -80,18 +81,21 @@ def descend(equations: NormalEquations, best: Floats, least: float, settings: De
     epochs = sorted({epoch for epoch in _KEPT_EPOCHS if epoch < settings.epochs})
     epochs.append(settings.epochs)
 
-    def losses_of(momentum: float) -> tuple[Floats, list[Floats]]:
+    path = _frame_epochs(settings.epochs)
+    kept = {*epochs, *path}
+
+    def losses_of(momentum: float) -> tuple[Floats, dict[int, Floats]]:
         """Return the loss after each epoch, and the kernels that are kept."""
         away, step = start_away, np.zeros(weights_count)  # from the best, along the eigenvectors
-        losses, kernels = np.empty(settings.epochs + 1), []
+        losses, kernels = np.empty(settings.epochs + 1), {}
         with np.errstate(over="ignore", invalid="ignore"):
             for epoch in range(settings.epochs + 1):
                 if epoch:
                     step = momentum * step - rate * (curvatures * away)
                     away = away + step
                 losses[epoch] = least + away @ (equations.eigenvalues * away) / equations.count
-                if epoch in epochs:
-                    kernels.append(best + equations.eigenvectors @ away)
+                if epoch in kept:
+                    kernels[epoch] = best + equations.eigenvectors @ away
         return losses, kernels
 
     losses, kernels = losses_of(settings.momentum)
@@ -106,11 +110,24 @@ def descend(equations: NormalEquations, best: Floats, least: float, settings: De
     return History(
         losses,
         tuple(epochs),
-        tuple(kernels),
+        tuple(kernels[epoch] for epoch in epochs),
         rate,
         limit,
         settings.momentum,
         least,
         best,
         Alternative(other_momentum, other_losses) if is_lower else None,
+        tuple((epoch, kernels[epoch]) for epoch in path),
     )
+
+
+def _frame_epochs(epochs: int) -> list[int]:
+    """Return the epochs that an animation shows: close together at first, where most is learned.
+
+    >>> _frame_epochs(3), len(_frame_epochs(10_000)) <= _MOST_FRAMES
+    ([0, 1, 2, 3], True)
+    """
+    if epochs < _MOST_FRAMES:
+        return list(range(epochs + 1))
+    spread = np.rint(np.geomspace(1, epochs, _MOST_FRAMES - 1)).astype(int)
+    return sorted({0, *spread.tolist()})

@@ -65,6 +65,7 @@ class History:
         best: the weights of least squares, in the shape of the kernels.
         alternative: a descent with another momentum that ends at a lower loss; None if the one
             that is usual (0.9, or 0 where ``momentum`` is not 0) does not.
+        path: more epochs with their kernels, closer together at first: the frames of an animation.
     """
 
     losses: Floats
@@ -76,6 +77,7 @@ class History:
     least: float
     best: Floats
     alternative: Alternative | None = None
+    path: tuple[tuple[int, Floats], ...] = ()
 
     @property
     def distance(self) -> float:

@@ -30,7 +30,7 @@ from convcli.teaching.learn.windows import Model
 
 PartOf = Callable[[float], Part]  # a part of a page at a scale
 
-_MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
+MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 # In inches:
 _KERNEL, _SMALL_KERNEL, _EPOCH = 2.2, 1.6, 1.3  # longer sides
 _LOSS, _SMALL_LOSS = (4.0, 2.0), (3.4, 1.65)  # width and height of the losses
@@ -69,7 +69,7 @@ def draw_learned(
     with style_context(options or FigureOptions()):
         history = learned.history
         pair = [] if images is None else _image_rows(images)
-        losses = [] if history is None else [_loss_part(history)]
+        losses = [] if history is None else [loss_part(history)]
         kernels = _kernel_parts(learned, truth)
         is_wide = learned.weights.shape[-1] >= WIDE * learned.weights.shape[-2]
         if is_wide:
@@ -99,15 +99,24 @@ def _is_small() -> bool:
     return theme().is_fixed or theme().width < _NARROW
 
 
+def most_decimals() -> int:
+    """Return the decimals of weights at most, where the user has not chosen them."""
+    return _EPOCH_DECIMALS if _is_small() else _DECIMALS
+
+
 def _facts(learned: Estimate) -> list[str]:
     """Say what the kernel is and how well it fits."""
-    channels = len(learned.channels)
-    facts = [f"kernel {size_text(learned.weights.shape[-2:])}"]
-    if channels > _MAX_CHANNELS:
-        facts.append(f"the first {_MAX_CHANNELS} of {channels} channels")
+    facts = [f"kernel {size_text(learned.weights.shape[-2:])}", *channels_fact(learned)]
     if learned.has_bias:
         facts.append(f"bias {format_short(learned.bias, 4)}")
     return [*facts, f"residual {learned.residual:.3g}"]
+
+
+def channels_fact(learned: Estimate) -> list[str]:
+    """Return which channels of the kernel are drawn, if these are not all."""
+    channels = len(learned.channels)
+    few = f"the first {MAX_CHANNELS} of {channels} channels"
+    return [few] if channels > MAX_CHANNELS else []
 
 
 def _model_facts(model: Model) -> list[str]:
@@ -176,7 +185,7 @@ def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
     """Return the learned kernel, the true one on its scale, and the difference on its own."""
     decimals = figure_options().digits
     if decimals is None:
-        decimals = min(shown_weights(learned)[1], _EPOCH_DECIMALS if _is_small() else _DECIMALS)
+        decimals = min(shown_weights(learned)[1], most_decimals())
     limit = symmetric_limit(np.array([learned.weights, *([truth.weights] if truth else [])]))
     kernels = [("learned", np.round(learned.weights, decimals) + 0.0, limit)]
     if truth is not None:
@@ -186,7 +195,7 @@ def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
             kernels.append(("difference", difference, symmetric_limit(difference)))
     return [
         kernel_part(
-            _group(learned, weights, most, _MAX_CHANNELS),
+            heatmap_group(learned, weights, most, MAX_CHANNELS),
             _SMALL_KERNEL if _is_small() else _KERNEL,
             title=title,
             has_bar=truth is None or title != "learned",
@@ -195,7 +204,7 @@ def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
     ]
 
 
-def _group(learned: Estimate, weights: Floats, limit: float, most: int) -> HeatmapGroup:
+def heatmap_group(learned: Estimate, weights: Floats, limit: float, most: int) -> HeatmapGroup:
     """Return the maps of a kernel, one for each channel, with their numbers."""
     planes = weights.reshape(-1, *weights.shape[-2:])[:most]
     texts = cell_texts(planes, figure_options().digits)
@@ -218,7 +227,7 @@ def _epoch_rows(learned: Estimate, history: History, truth: Truth | None) -> lis
     def row(chosen: Sequence[tuple[int, Floats]]) -> list[PartOf]:
         return [
             kernel_part(
-                _group(
+                heatmap_group(
                     learned,
                     np.round(kernel, _EPOCH_DECIMALS) + 0.0,
                     limit,
@@ -239,7 +248,8 @@ def _epoch_rows(learned: Estimate, history: History, truth: Truth | None) -> lis
     return [row(kernels)]
 
 
-def _loss_part(history: History) -> PartOf:
+def loss_part(history: History, keep: Callable[[Axes], None] = lambda _: None) -> PartOf:
+    """Return the losses of a descent as a part; ``keep`` is called with its axes."""
     facts = [f"rate {history.rate:.3g}, least squares {history.least:.3g}"]
     width, height = _SMALL_LOSS if _is_small() else _LOSS
     if history.alternative is not None:
@@ -247,8 +257,13 @@ def _loss_part(history: History) -> PartOf:
         facts.append(
             f"kernel of momentum {history.momentum:g}; {momentum:g} ends at {losses[-1]:.3g}"
         )
+
+    def draw(axes: Axes) -> None:
+        _draw_loss(axes, history)
+        keep(axes)
+
     return plot_part(
-        lambda axes: _draw_loss(axes, history),
+        draw,
         lambda scale: (width * scale, height * scale),
         title="loss: mean squared residual",
         caption="" if theme().is_fixed else "\n".join(facts),

@@ -64,7 +64,8 @@ def learn_from(
     history = descend(fit.equations, fit.weights, fit.squares / count, descent)
     result = fit.result(history.kernels[-1], history.losses[-1] * count)
     kernels, best = tuple(map(fit.shaped, history.kernels)), fit.shaped(history.best)
-    return replace(result, history=replace(history, kernels=kernels, best=best))
+    path = tuple((epoch, fit.shaped(kernel)) for epoch, kernel in history.path)
+    return replace(result, history=replace(history, kernels=kernels, best=best, path=path))
 
 
 class _Fit:
