@@ -25,7 +25,9 @@ Panel = Literal["input", "padded", "kernel", "products", "result"]
 Layout = Literal["row", "column", "grid"]
 Pooling = Literal["max", "avg"]
 SizeForm = Literal["torch", "textbook"]
-Library = Literal["numpy", "scipy", "opencv", "torch"]
+Library = Literal[
+    "numpy", "scipy", "opencv", "torch", "skimage", "pillow", "onnx", "imagemagick", "vips"
+]
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)

@@ -51,7 +51,7 @@ def code(
 
     The program reads an image, filters it, and writes the result: python filter.py IN OUT. Its
     pixels are those of convcli apply with the same options, for 8-bit gray and RGB images and for
-    16-bit gray. It needs the library, NumPy, and for reading files Pillow or OpenCV, but not
+    16-bit gray. It needs the library and, but for those of a shell, NumPy and Pillow, but not
     convcli. Comments say where the library has another convention.
     """
     from convcli.teaching.code.program import write_program

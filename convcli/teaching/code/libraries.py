@@ -1,0 +1,255 @@
+"""What each library calls a border and a window, and what it cannot do.
+
+Sources: the documentation of the libraries, and tests that run the programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from convcli.errors import UsageError
+from convcli.filtering import Filter
+from convcli.geometry import size_text
+from convcli.teaching.code.windows import Windows, spread
+
+Facts = Mapping[str, Any]
+
+NUMPY_MODES = {"zero": "constant"}  # other borders have NumPy's names
+SCIPY_MODES = {"edge": "nearest", "zero": "constant", "reflect": "mirror", "symmetric": "reflect"}
+OPENCV_BORDERS = {
+    "edge": "BORDER_REPLICATE",
+    "zero": "BORDER_CONSTANT",
+    "reflect": "BORDER_REFLECT_101",
+    "symmetric": "BORDER_REFLECT",
+    "wrap": "BORDER_WRAP",
+    "constant": "BORDER_CONSTANT",
+}
+TORCH_MODES = {"edge": "replicate", "zero": "constant", "wrap": "circular"}
+VIPS_EXTENDS = {"edge": "copy", "zero": "black", "symmetric": "mirror", "wrap": "repeat"}
+MAGICK_PIXELS = {"edge": "Edge", "zero": "Black", "symmetric": "Mirror", "wrap": "Tile"}
+
+DFT_AREA = 50  # weights from which OpenCV sums float64 by Fourier transforms, which are not exact
+PILLOW_SUM = 255  # of magnitudes; Pillow sums in float32, exact up to 2**24, pixels of 16 bits
+
+
+def number_text(value: float) -> str:
+    """Return a number as all these languages read it, without a needless decimal point."""
+    return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
+
+
+def library_facts(
+    library: str, image_filter: Filter, windows: Windows, facts: Facts
+) -> dict[str, Any]:
+    """Return what a library's template needs beyond the facts of the filter.
+
+    Raises:
+        UsageError: the library cannot give the pixels of ``apply``; the message names one that can.
+    """
+    border, fill = facts["border"], facts["fill"]
+    numpy = {
+        "np_mode": NUMPY_MODES.get(border, border),
+        "np_fill": f", constant_values={fill}" * (border == "constant"),
+    }
+    match library:
+        case "scipy":
+            return numpy | _scipy_facts(facts)
+        case "opencv":
+            return _opencv_facts(facts, windows)
+        case "torch":
+            return _torch_facts(facts)
+        case "onnx":
+            return _onnx_facts(facts)
+        case "pillow":
+            return numpy | _pillow_facts(image_filter, windows, facts)
+        case "imagemagick":
+            return _magick_facts(image_filter, windows, facts)
+        case "vips":
+            return _vips_facts(image_filter, windows, facts)
+    return numpy
+
+
+def _scipy_facts(facts: Facts) -> dict[str, Any]:
+    border = facts["border"]
+    options = f', mode="{SCIPY_MODES.get(border, border)}"'
+    options += f", cval={facts['fill']}" * (border == "constant")
+    # The window of an even side begins k // 2 pixels before its own place, unless it is shifted.
+    origin = (
+        facts["anchor_row"] - facts["rows"] // 2,
+        facts["anchor_column"] - facts["columns"] // 2,
+    )
+    options += f", origin={(*origin, 0)}" * facts["is_shifted"]
+    return {"nd_options": options}
+
+
+def _opencv_facts(facts: Facts, windows: Windows) -> dict[str, Any]:
+    border = facts["border"]
+    # filter2D knows neither wrap nor a fill, and its output is as large as its input.
+    crops = not facts["is_same"] or border in ("wrap", "constant")
+    options = f", anchor=({facts['anchor_column']}, {facts['anchor_row']})" * facts["is_shifted"]
+    options += f", borderType=cv2.{OPENCV_BORDERS[border]}"
+    pads = crops and facts["is_padded"]
+    return {
+        "cv_crops": crops,
+        "cv_pads": pads,
+        "cv_border": OPENCV_BORDERS[border],
+        "cv_source": "padded" if pads else "image",
+        "cv_options": ", anchor=(0, 0)" if crops else options,
+        "is_sum_by_dft": facts["is_integer"] and windows.weights[0].size >= DFT_AREA,
+    }
+
+
+def _torch_facts(facts: Facts) -> dict[str, Any]:
+    pairs = {
+        "stride": (facts["stride_rows"], facts["stride_columns"]),
+        "dilation": (facts["dilation_rows"], facts["dilation_columns"]),
+    }
+    return {
+        "np_mode": "symmetric",
+        "torch_mode": TORCH_MODES.get(facts["border"], facts["border"]),
+        "torch_fill": f", value={facts['fill']}" * (facts["border"] == "constant"),
+        "torch_options": "".join(
+            f", {name}={pair}" for name, pair in pairs.items() if pair != (1, 1)
+        ),
+    }
+
+
+def _onnx_facts(facts: Facts) -> dict[str, Any]:
+    border, is_filled = facts["border"], facts["border_constant"]
+    if border == "symmetric" and facts["is_padded"]:
+        raise UsageError("ONNX has no border 'symmetric'; --for torch writes it out")
+    own = border == "zero" and facts["is_padded"]
+    options = {
+        "pads": [facts[side] for side in ("top", "left", "bottom", "right")] if own else [],
+        "strides": [facts["stride_rows"], facts["stride_columns"]],
+        "dilations": [facts["dilation_rows"], facts["dilation_columns"]],
+    }
+    return {
+        "onnx_pads": facts["is_padded"] and not own,
+        "onnx_mode": "constant" if is_filled else border,
+        "onnx_fill_input": ', "fill"' * is_filled,
+        "onnx_fill_constant": f', "fill": np.array({float(facts["fill"])})' * is_filled,
+        "onnx_options": "".join(
+            f", {name}={numbers}"
+            for name, numbers in options.items()
+            if numbers not in ([], [1, 1])
+        ),
+    }
+
+
+def _pillow_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
+    """Return the kernel as ``ImageFilter.Kernel`` takes it: 3x3 or 5x5, the last row first."""
+    (rows, columns), (down, across) = windows.geometry.extent, windows.geometry.anchor
+    ring = max(down, rows - 1 - down, across, columns - 1 - across, 1)
+    kernel, bias = image_filter.kernels[0], float(facts["bias"] if not facts["several"] else 0)
+    problem = _one_kernel_problem(image_filter, facts, ("clip",))
+    if ring > 2:
+        problem = f"has kernels up to 5x5, not {size_text((rows, columns))}"
+    elif facts["is_integer"] and kernel.divisor % 2 != 1:
+        problem = f"rounds half up, not to even, and sums divided by {facts['divisor']} have halves"
+    elif bias % 1:
+        problem = f"rounds half up, not to even, and a bias of {facts['bias']} gives halves"
+    elif not facts["is_pixel"]:
+        problem = f"holds no border of {facts['fill']}"
+    if problem:
+        raise UsageError(f"Pillow {problem}; --for numpy writes this filter")
+    matrix = spread(windows.weights[0], windows.geometry.dilation)
+    around = [
+        (ring - before, ring - (side - 1 - before))
+        for side, before in ((rows, down), (columns, across))
+    ]
+    top, bottom, left, right = windows.geometry.pads
+    pads = [
+        (before + first, after + last)
+        for (before, after), (first, last) in zip(
+            ((top, bottom), (left, right)), around, strict=True
+        )
+    ]
+    is_exact = facts["is_integer"] and kernel.divisor == 1 and np.abs(matrix).sum() <= PILLOW_SUM
+    return {
+        "pillow_side": 2 * ring + 1,
+        "pillow_weights": _indented(np.pad(matrix, around)[::-1]),
+        "pillow_offset": f", offset={facts['bias']}" * bool(bias),
+        "pillow_pads": ", ".join(map(str, pads)),
+        "pillow_ring": ring,
+        "pillow_is_deep": is_exact and not facts["is_bias_in_levels"],
+    }
+
+
+def _magick_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
+    kernel, geometry = image_filter.kernels[0], windows.geometry
+    (rows, columns), (down, across) = geometry.extent, geometry.anchor
+    problem = _one_kernel_problem(image_filter, facts, ("clip",))
+    chopped = [
+        same - pad
+        for same, pad in zip(
+            (down, rows - 1 - down, across, columns - 1 - across), geometry.pads, strict=True
+        )
+    ]
+    if facts["is_biased"]:
+        problem = "adds no bias"
+    elif not facts["is_integer"] or kernel.divisor != 1:
+        problem = "rounds to 16 bits before it rounds to 8, which keeps integers alone as they are"
+    elif facts["border"] not in MAGICK_PIXELS:
+        problem = f"has no border {facts['border']!r}"
+    elif min(chopped) < 0:
+        problem = "pads no more than the kernel reaches"
+    elif facts["is_strided"]:
+        problem = "has no stride"
+    elif not facts["channels_auto"]:
+        problem = "weighs channels in another way"
+    if problem:
+        raise UsageError(f"ImageMagick {problem}; --for numpy writes this filter")
+    matrix = spread(windows.weights[0], geometry.dilation)
+    gravities = ("North", "South", "West", "East")
+    sizes = [f"0x{side}" if place < 2 else f"{side}x0" for place, side in enumerate(chopped)]
+    return {
+        "magick_border": MAGICK_PIXELS[facts["border"]],
+        "magick_kernel": f"{columns}x{rows}+{across}+{down}",
+        "magick_weights": "\n".join(
+            "    " + ",".join(map(number_text, row)) for row in matrix.tolist()
+        ),
+        "magick_chops": "".join(
+            f" \\\n    -gravity {gravity} -chop {size}"
+            for gravity, size, side in zip(gravities, sizes, chopped, strict=True)
+            if side
+        ),
+    }
+
+
+def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
+    problem = _one_kernel_problem(image_filter, facts, ("clip", "abs"))
+    if facts["border"] not in VIPS_EXTENDS:
+        problem = f"has no border {facts['border']!r}"
+    elif facts["channels_gray"] or facts["channels_rgb"]:
+        problem = "turns colors into gray in another way"
+    elif facts["is_bias_in_levels"]:
+        problem = "adds one bias, whatever the depth of the image"
+    if problem:
+        raise UsageError(f"vips {problem}; --for numpy writes this filter")
+    matrix = spread(windows.weights[0], windows.geometry.dilation)
+    return {
+        "vips_extend": VIPS_EXTENDS[facts["border"]],
+        "vips_weights": "\n".join(" ".join(map(number_text, row)) for row in matrix.tolist()),
+        "vips_row": facts["rows"] // 2,
+        "vips_column": facts["columns"] // 2,
+    }
+
+
+def _one_kernel_problem(image_filter: Filter, facts: Facts, ranges: tuple[str, ...]) -> str:
+    """Return what a library that filters with one kernel cannot do, or nothing."""
+    if facts["several"]:
+        return "does not combine kernels"
+    if facts["sums_channels"]:
+        return "does not sum over channels"
+    if image_filter.range not in ranges:
+        return f"has no --range {image_filter.range}"
+    return ""
+
+
+def _indented(matrix: Any) -> str:
+    cells = [[number_text(weight) for weight in row] for row in matrix.tolist()]
+    width = max(len(cell) for row in cells for cell in row)
+    return "\n".join("    " + " ".join(f"{cell.rjust(width)}," for cell in row) for row in cells)
