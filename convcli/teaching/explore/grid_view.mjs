@@ -11,6 +11,7 @@ const NUMBERED = 12; // pixels of a cell, from which on it has a number
 const LINED = 6; // from which on cells have lines between them
 const MAX_CELL = 96; // pixels of a cell
 const SMALLEST_TEXT = 5; // pixels
+const LARGEST_TEXT = 40;
 export const COVER = "#d9d4bd"; // of cells that are not shown yet: neither a gray nor red or blue
 const ZOOM = 1.25; // of one step of the wheel or a key
 const DRAGGED = 4; // pixels that a pointer moves before a press becomes a drag
@@ -460,5 +461,9 @@ export class GridView {
 function textSize(text, width, height) {
   const lines = text.split("\n");
   const longest = Math.max(...lines.map((line) => line.length));
-  return Math.min((lines.length === 1 ? 0.42 : 0.28) * height, width / (0.6 * longest), 18);
+  return Math.min(
+    (lines.length === 1 ? 0.42 : 0.28) * height,
+    width / (0.6 * longest),
+    LARGEST_TEXT,
+  );
 }

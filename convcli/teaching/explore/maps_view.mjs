@@ -25,8 +25,8 @@ import { TEXTS } from "./texts.mjs";
 const WINDOW = "#d9480f";
 const FED = "#7c3aed";
 const FED_FILL = "rgba(124, 58, 237, 0.35)";
-const MAGNIFIED = 30; // pixels of a magnifier's cell
-const MAGNIFIED_COLOR = 42; // with three numbers
+const MAGNIFIED = 2; // a magnifier's cell, in sizes of the text
+const MAGNIFIED_COLOR = 2.8; // with three numbers
 const NEEDS_NO_MAGNIFIER = 24; // pixels of a cell of the whole
 const MAX_MARKED = 1000; // outputs, or pixels of a dilated window
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -244,8 +244,9 @@ export class MapsView {
     ]) {
       panel.view.setMarks(marks);
       panel.magnifier.setMarks(marks);
-      const isColored = chosenChannel(panel) === null;
-      panel.magnifier.center(cell, isColored ? MAGNIFIED_COLOR : MAGNIFIED);
+      const scale = chosenChannel(panel) === null ? MAGNIFIED_COLOR : MAGNIFIED;
+      const style = this.document.defaultView.getComputedStyle(panel.lens);
+      panel.magnifier.center(cell, scale * parseFloat(style.fontSize));
     }
     const shown = this.isRunning ? at[0] * outputShape[1] + at[1] + 1 : Infinity;
     map.view.showFirst(shown);
