@@ -21,7 +21,7 @@ from convcli.core.padding import sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.core.threads import thread_count
 from convcli.errors import GeometryError, KernelError, UsageError
-from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry, size_text
+from convcli.geometry import ConvOptions, Geometry, Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData, level_of, max_value_of, packed, rgbx_of
 from convcli.images.value_range import (
@@ -247,8 +247,7 @@ def map_shape(image: ImageData, image_filter: Filter) -> Pair:
         GeometryError: the kernel exceeds the padded image.
     """
     conv = image_filter.conv
-    rules = conv.padding, conv.stride, conv.dilation, conv.operation
-    return conv_geometry(image.shape, image_filter.kernels[0].shape, *rules).output_shape
+    return conv.geometry(image.shape, image_filter.kernels[0].shape).output_shape
 
 
 def result_axes(image: ImageData, image_filter: Filter, geometry: Geometry) -> OutputAxes:

@@ -31,6 +31,12 @@ class ConvOptions(NamedTuple):
     stride: IntOrPair = 1
     dilation: IntOrPair = 1
 
+    def geometry(self, shape: Pair, kernel: Pair) -> Geometry:
+        """Return the windows of a kernel of this size; see :func:`conv_geometry`."""
+        return conv_geometry(
+            shape, kernel, self.padding, self.stride, self.dilation, self.operation
+        )
+
 
 def fill_value(fill: float | None, border: str | None) -> float:
     """Return the value of a border, which is 0 unless ``--fill`` gives one.

@@ -25,7 +25,7 @@ from convcli.core.methods.turned import Layout, possible_axes
 from convcli.core.padding import GATHERED
 from convcli.core.strips import without_gaps
 from convcli.core.threads import MIN_THREADED_SIZE, thread_count
-from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry
+from convcli.geometry import ConvOptions, Geometry, Pair
 
 ITEM = DOUBLE.itemsize  # no number in a strip is wider
 TAP_BYTES, PLAN_BYTES = 512, 1 << 16  # of the schedule, and of the rest of a plan
@@ -182,8 +182,7 @@ def _bands(windows: Geometry) -> int:
 
 def _geometry(shape: tuple[int, ...], kernel: tuple[int, ...], options: ConvOptions) -> Geometry:
     size: Pair = (kernel[-2], kernel[-1])
-    rules = options.padding, options.stride, options.dilation, options.operation
-    return conv_geometry((shape[0], shape[1]), size, *rules)
+    return options.geometry((shape[0], shape[1]), size)
 
 
 def memory_text(size: int) -> str:

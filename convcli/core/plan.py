@@ -30,7 +30,7 @@ from convcli.core.nonfinite import NonFinite
 from convcli.core.padding import PaddedRows, check_sides
 from convcli.core.strips import without_gaps, without_outer_taps
 from convcli.errors import KernelError, UsageError
-from convcli.geometry import ConvOptions, Geometry, Pair, border_name, conv_geometry
+from convcli.geometry import ConvOptions, Geometry, Pair, border_name
 
 HASHED_KERNEL_BYTES = 1 << 15  # larger kernels are compared with those of a few earlier plans
 CACHED_KERNEL_BYTES = 1 << 20  # methods of larger kernels take too much memory to cache
@@ -326,8 +326,7 @@ def _sizes(
         The geometry; rows and columns of the kernel that are summed; the geometry of strips without
         gaps; and the rows of the padded image.
     """
-    rules = options.padding, options.stride, options.dilation, options.operation
-    geometry = conv_geometry((shape[0], shape[1]), kernel, *rules)
+    geometry = options.geometry((shape[0], shape[1]), kernel)
     check_sides(geometry)
     border = border_name(options.border)
     fill = real_number(options.fill, "fill") if border == "constant" else 0

@@ -14,7 +14,7 @@ from convcli.core.dtypes import float_type, int_if_whole, smallest_integer, with
 from convcli.core.memory import strip_bytes
 from convcli.core.plan import Plan, make_plan
 from convcli.errors import KernelError, UsageError, count_text
-from convcli.geometry import ConvOptions, Geometry, Pair, conv_geometry, size_text
+from convcli.geometry import ConvOptions, Geometry, Pair, size_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
 from convcli.layers.base import LayerPlan, Maps, Shape
@@ -184,10 +184,7 @@ class Conv:
         return self._geometry(shape, kernel.shape)
 
     def _geometry(self, shape: Shape, size: Pair) -> Geometry:
-        options = self.options
-        return conv_geometry(
-            shape[:2], size, options.padding, options.stride, options.dilation, options.operation
-        )
+        return self.options.geometry(shape[:2], size)
 
     def _merge_banks(self) -> Iterator[KernelSet]:
         """Yield the sets; neighboring 3-D kernels of one shape and bias become one bank."""

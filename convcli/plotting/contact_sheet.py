@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convcli.choices import Scale
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.geometry import conv_geometry, size_text
+from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.axes import NUMBER_LINE, NUMBER_SHARE, WIDE, DrawnImage, widest_text
 from convcli.plotting.heatmap import arrangement, kernel_heatmaps, kernel_part
@@ -206,8 +206,7 @@ def _sample_places(image: ImageData, image_filter: Filter) -> tuple[float, float
     if axis is None:
         return 0.0, 1.0
     conv = image_filter.conv
-    rules = conv.padding, conv.stride, conv.dilation, conv.operation
-    geometry = conv_geometry(image.shape, image_filter.kernels[0].shape, *rules)
+    geometry = conv.geometry(image.shape, image_filter.kernels[0].shape)
     middle = (geometry.extent[axis] - 1) / 2 - geometry.pads[2 * axis]
     return middle, float(geometry.stride[axis])
 

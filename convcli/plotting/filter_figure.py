@@ -13,7 +13,7 @@ from convcli.core.dtypes import check_image
 from convcli.core.padding import can_hold, pad_array
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.geometry import ConvOptions, Pads, border_name, conv_geometry, size_text
+from convcli.geometry import ConvOptions, Pads, border_name, size_text
 from convcli.plotting.color_wheel import with_color_wheel
 from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
@@ -202,9 +202,8 @@ def _input(original: ImagePanel) -> PartOf:
 def _padded(image: ImageData, image_filter: Filter) -> PartOf:
     """Return the input with its padding, which is hatched and numbered as outside the input."""
     conv = image_filter.conv
-    rules = conv.padding, conv.stride, conv.dilation, conv.operation
     shapes = [kernel.shape for kernel in image_filter.kernels]
-    pads = [conv_geometry(image.shape, shape, *rules).pads for shape in shapes]
+    pads = [conv.geometry(image.shape, shape).pads for shape in shapes]
     widest = Pads(*map(max, zip(*pads, strict=True)))
     border = border_name(conv.border)
     fill = conv.fill if border == "constant" else 0

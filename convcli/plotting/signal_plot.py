@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import as_applied
-from convcli.geometry import Geometry, conv_geometry
+from convcli.geometry import Geometry
 from convcli.plotting.axes import DrawnImage, finite_extremes, widest_text
 from convcli.plotting.heatmap import (
     applied_title,
@@ -305,6 +305,5 @@ def widest_geometry(original: NDArray[np.generic], image_filter: Filter) -> Geom
     """Return the geometry of a filter's kernel that spans the most samples of a signal."""
     axis = signal_axis(original) or 0
     conv = image_filter.conv
-    rules = conv.padding, conv.stride, conv.dilation, conv.operation
     widest = max(image_filter.kernels, key=lambda kernel: kernel.shape[axis])
-    return conv_geometry(original.shape[:2], widest.shape, *rules)
+    return conv.geometry(original.shape[:2], widest.shape)

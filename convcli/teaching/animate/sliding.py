@@ -23,7 +23,7 @@ from convcli.filtering import (
     measure,
     plan_kernel,
 )
-from convcli.geometry import Geometry, Pads, Pair, conv_geometry, size_text
+from convcli.geometry import Geometry, Pads, Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.teaching.decimals import Number
@@ -150,10 +150,9 @@ def animation_bytes(image: ImageData, image_filter: Filter) -> int:
     """
     kernels, conv = image_filter.kernels, image_filter.conv
     results = 2 + len(kernels) * (image_filter.combine is not None)  # values, pixels and maps
-    rules = conv.padding, conv.stride, conv.dilation, conv.operation
     padded = max(
         padded_bytes(
-            conv_geometry(image.shape, kernel.shape, *rules),
+            conv.geometry(image.shape, kernel.shape),
             2 * image.channels,  # it is drawn from a copy
             image.pixels.dtype,
             conv.fill,

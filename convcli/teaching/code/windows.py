@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
 from convcli.filtering import Filter
-from convcli.geometry import Geometry, Pair, as_pair, conv_geometry
+from convcli.geometry import Geometry, Pair, as_pair
 
 
 class Windows(NamedTuple):
@@ -36,9 +36,7 @@ class Windows(NamedTuple):
             dilation = (1, 1)
         rows, columns = (max(matrix.shape[axis] for matrix in matrices) for axis in (-2, -1))
         extent = dilation[0] * (rows - 1) + 1, dilation[1] * (columns - 1) + 1
-        geometry = conv_geometry(
-            extent, (rows, columns), conv.padding, conv.stride, dilation, conv.operation
-        )
+        geometry = conv._replace(dilation=dilation).geometry(extent, (rows, columns))
         flipped = conv.operation == "convolve"
         weights = [embedded(matrix, (rows, columns), flipped) for matrix in matrices]
         return cls(weights, geometry, flipped)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convcli.core.digits import largest_magnitude, reliable_decimals, round_number
 from convcli.errors import ConvcliError, UsageError
 from convcli.filtering import Filter, Filtered, filter_image
-from convcli.geometry import Pads, conv_geometry
+from convcli.geometry import Pads
 from convcli.images.image import ImageData
 
 _NONE = Pads(0, 0, 0, 0)
@@ -137,8 +137,7 @@ def _difference(
 def _positions(image: ImageData, image_filter: Filter) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the rows and the columns of the image that a result's values belong to."""
     conv = image_filter.conv
-    rules = conv.padding, conv.stride, conv.dilation, conv.operation
-    geometry = conv_geometry(image.shape, image_filter.kernels[0].shape, *rules)
+    geometry = conv.geometry(image.shape, image_filter.kernels[0].shape)
     rows, columns = (
         geometry.anchor[axis] - geometry.pads[2 * axis] + geometry.stride[axis] * np.arange(count)
         for axis, count in enumerate(geometry.output_shape)

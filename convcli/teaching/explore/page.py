@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import UsageError, count_text
-from convcli.geometry import ConvOptions, Pair, conv_geometry, size_text
+from convcli.geometry import ConvOptions, Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.kernels.catalogue import CATALOGUE
@@ -118,8 +118,7 @@ def explore_page(
 
 
 def _check_size(image: ImageData, kernels: KernelSet, conv: ConvOptions) -> None:
-    rules = conv.padding, conv.stride, conv.dilation, conv.operation
-    geometry = conv_geometry(image.shape, kernels.kernels[0].shape, *rules)
+    geometry = conv.geometry(image.shape, kernels.kernels[0].shape)
     padded, shape, maps = geometry.padded_shape, geometry.output_shape, len(kernels.kernels)
     largest = max(padded[0] * padded[1], shape[0] * shape[1] * maps)
     if largest * image.channels > MAX_VALUES:
