@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Container, Sequence
 from operator import index
 from typing import Any, NamedTuple
@@ -101,7 +102,7 @@ def explore_page(
     given = {entry.kernels.label: kernel_table(entry, GIVEN) for entry in kernels}
     named = {name: _named_table(name, given) for name in CATALOGUE if name not in given}
     state = {
-        "css": _text("page.css"),
+        "css": re.sub(r"\s+", " ", _text("page.css")),
         "input": _input(source),
         "kernels": [*given.values(), *named.values()],
         "settings": settings,
