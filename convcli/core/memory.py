@@ -151,7 +151,7 @@ def strip_bytes(
 def padded_bytes(geometry: Geometry, channels: int, dtype: DTypeLike, fill: float = 0) -> int:
     """Bound the bytes of a padded image that is held as a whole, and of its columns' indices.
 
-    >>> geometry = conv_geometry((3, 3), (3, 3), "same", 1, dilation=10)
+    >>> geometry = ConvOptions(dilation=10).geometry((3, 3), (3, 3))
     >>> padded_bytes(geometry, 1, "uint8")  # 23x23, and 23 indices
     713
     """
