@@ -82,7 +82,7 @@ def html_line(text: str, *, bold: bool = False) -> str:
 def html_lines(lines: Iterable[str]) -> str:
     """Return lines of text whose letters are all of one width."""
     text = "\n".join(lines).strip("\n")
-    return f'<pre style="margin: 0">{_escaped(text)}</pre>'
+    return f'<pre style="margin: 0; font-family: monospace">{_escaped(text)}</pre>'
 
 
 def html_beside(parts: Iterable[str]) -> str:

@@ -151,6 +151,13 @@ def test_every_figure_refuses_wrong_options_in_the_same_words(name, options, pro
         PLOTS[name](**options)
 
 
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_page_that_fills_its_width_is_not_a_column_of_huge_images(name):
+    width, height = PLOTS[name](width=12, dpi=30).get_size_inches()
+    assert width == pytest.approx(12, abs=0.05)
+    assert height < 13
+
+
 def test_what_has_no_meaning_is_refused():
     chain = Chain(LAYERS)
     with pytest.raises(UsageError, match=r"^scale must be one of common, own, not 'each'$"):

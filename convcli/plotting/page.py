@@ -239,13 +239,19 @@ def _fitting(
     def fits(rows: Rows, left_out: str) -> bool:
         return _fits_page(rows, heading=heading, facts=_joined(facts, left_out), footer=footer)
 
+    def accepted(plan: Plan, lack: str) -> Callable[[Rows], bool]:
+        """Return a test of rows; a page that fills its width is not longer for it."""
+        most = len(plan(1.0)) if fills and not theme().is_fixed else math.inf
+        return lambda rows: len(rows) <= most and fits(rows, lack)
+
     high = _SCALED_UP if fills else 1.0
     for plan, lack in plans:
-        if fits(rows := plan(high), lack):
+        accept = accepted(plan, lack)
+        if accept(rows := plan(high)):
             return rows, lack
-        if fits(plan(least), lack):
+        if accept(plan(least)):
             break
-    best = _largest(plan, least, high, lambda rows: fits(rows, lack))
+    best = _largest(plan, least, high, accept)
     if not _is_narrow(best):
         best = _largest(plan, _SMALLEST_SCALE / 2, least, _is_narrow)
     if not _is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
