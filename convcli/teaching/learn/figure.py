@@ -33,7 +33,7 @@ PartOf = Callable[[float], Part]  # a part of a page at a scale
 MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 # In inches:
 _KERNEL, _SMALL_KERNEL, _EPOCH = 2.2, 1.6, 1.3  # longer sides
-_LOSS, _SMALL_LOSS = (4.0, 2.0), (3.4, 1.65)  # width and height of the losses
+_LOSS, _SMALL_LOSS, _SLIDE_LOSS = (4.0, 2.0), (3.4, 1.65), (2.8, 1.65)  # boxes of the losses
 _LARGEST = 1.5  # how much larger than that kernels and losses become to fill a page
 _MARGIN = 2.2  # of a page's width that four images do not take
 _NARROW = 10.0  # width of a page with few and small parts
@@ -78,6 +78,8 @@ def draw_learned(
             rows = [losses + kernels]
         else:
             rows = [losses, kernels]
+            if theme().is_fixed:  # the last row is left out where there is no room for it
+                rows.reverse()
         if history is not None and not theme().is_fixed:
             rows += _epoch_rows(learned, history, truth)
         made_by = [] if images is None else _model_facts(images.model)
@@ -170,15 +172,19 @@ def _side() -> float:
 
 def _error(error: Floats) -> PartOf:
     """Return the error of the result, of colors the root of the mean square over channels."""
-    caption = f"less AFTER, up to {format_short(float(np.abs(error).max()), 3)}"
+    largest = f"up to {format_short(float(np.abs(error).max()), 3)}"
+    caption = f"less AFTER, {largest}"
     if error.ndim > 2:
         error = np.sqrt((error**2).mean(axis=2))
         caption += "; root mean square of the channels"
     panel = ImagePanel(error, None)
     ends = common_range([panel])
-    return image_part(
+    part = image_part(
         panel, _side(), title="error", caption=caption, ends=ends, bar=value_bar(panel, ends)
     )
+    if theme().is_fixed:  # more lines would leave no room for the kernels
+        return lambda scale: part(scale)._replace(caption=largest)
+    return part
 
 
 def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
@@ -252,6 +258,8 @@ def loss_part(history: History, keep: Callable[[Axes], None] = lambda _: None) -
     """Return the losses of a descent as a part; ``keep`` is called with its axes."""
     facts = [f"rate {history.rate:.3g}, least squares {history.least:.3g}"]
     width, height = _SMALL_LOSS if _is_small() else _LOSS
+    if theme().is_fixed:  # the legend is beside it
+        width, height = _SLIDE_LOSS
     if history.alternative is not None:
         momentum, losses = history.alternative
         facts.append(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from convcli import cross_correlate, learn_kernel
+from convcli import cross_correlate, learn_kernel, read_image
 from convcli.figure_options import FigureOptions
 from convcli.kernels.kernel import Kernel
 from convcli.plotting.style import THEMES
@@ -225,6 +225,16 @@ def test_every_theme_keeps_its_page_and_its_text(theme, shape, fits_page):
     fits_page(figure, theme)
     found = maps(figure)
     assert {"BEFORE", "AFTER", "learned result", "error", "learned", "blur"} <= set(found)
+
+
+def test_a_slide_keeps_images_kernels_and_losses_beside_each_other():
+    before = read_image("@camera")  # where the errors are large at a few pixels
+    after = cross_correlate(before, "blur", dtype=np.uint8)
+    learned = learn_kernel(before, after, descent=True)
+    figure = learned.plot("blur", theme="slide", title="a.png → b.png")
+    assert {"BEFORE", "AFTER", "learned result", "error", "learned", "blur"} <= set(maps(figure))
+    assert losses_of(figure)
+    assert not [text for text in figure.texts if " rows" in text.get_text()]
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (30, 36, 3)], ids=["gray", "color"])
