@@ -24,16 +24,19 @@ from convcli.plotting.image_panel import (
     ImagePanel,
     beyond_note,
     boxed_image,
+    color_note,
     common_range,
     number_notes,
     value_bar,
 )
 from convcli.plotting.labels import DIRECTION_NOTE, conv_facts, result_title, text_width
 from convcli.plotting.page import Part, Plan, Rows, beside, blank, compose, flow
+from convcli.plotting.sample_scale import SAMPLE_NUMBERS, input_scale, result_scale
 from convcli.plotting.sheet_tile import SheetTile
 from convcli.plotting.signal_plot import are_signals, signal_axis
 from convcli.plotting.signal_sheet import signal_plan
 from convcli.plotting.style import THINNEST, Box, figure_options, fit_box, style_context, theme
+from convcli.signals import SampleAxis
 
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
@@ -164,7 +167,13 @@ def input_tile(image: ImageData, options: FigureOptions) -> list[SheetTile]:
     """Return the input as a tile, or no tile, as the option ``panels`` says."""
     if "input" not in (options.panels or ()):
         return []
-    return [SheetTile("input", image.pixels, image.max_value, size_text(image.shape))]
+    return [image_tile("input", image)]
+
+
+def image_tile(title: str, image: ImageData) -> SheetTile:
+    """Return an unfiltered image as a tile."""
+    size, places = size_text(image.shape), input_scale(image.axis).places
+    return SheetTile(title, image.pixels, image.max_value, size, places=places, axis=image.axis)
 
 
 def result_tile(
@@ -178,13 +187,12 @@ def result_tile(
     """Return a result as a tile; its caption gives size, extremes and the share clipped.
 
     With the scale ``own``, the colors of a gray image run from its least to its greatest value.
-    A sample of a signal stands below the middle of its window.
+    A sample of a signal stands below the middle of its window, or at its position.
     """
     result = filtered.image
     is_own = scale == "own" and result.channels == 1
     with_kernel = "kernel" in (options.panels or ())
     is_mapped = filtered.stats.ends not in (None, (0, result.max_value))
-    start, step = _sample_places(image, image_filter)
     colors = (DIRECTION_NOTE,) * (image_filter.combine == "direction")
     return SheetTile(
         short_name(title),
@@ -194,21 +202,22 @@ def result_tile(
         unit="value" if result.max_value is None else "pixel",
         mapped=filtered.stats.ends if is_mapped and not is_own else None,
         kernels=kernel_heatmaps(image_filter.kernels, most=9) if with_kernel else None,
-        start=start,
-        step=step,
+        places=_sample_places(image, image_filter),
+        axis=image.axis,
         legend=colors,
     )
 
 
-def _sample_places(image: ImageData, image_filter: Filter) -> tuple[float, float]:
-    """Return the middle of the first window along a signal, and the step to the next."""
-    axis = signal_axis(image.pixels)
-    if axis is None:
-        return 0.0, 1.0
-    conv = image_filter.conv
-    geometry = conv.geometry(image.shape, image_filter.kernels[0].shape)
-    middle = (geometry.extent[axis] - 1) / 2 - geometry.pads[2 * axis]
-    return middle, float(geometry.stride[axis])
+def _sample_places(image: ImageData, image_filter: Filter) -> SampleAxis:
+    """Return where the values of a filtered signal stand, below the middle of their windows.
+
+    Those of a signal with positions stand at their own.
+    """
+    if signal_axis(image.pixels) is None:
+        return SAMPLE_NUMBERS
+    conv, kernel = image_filter.conv, image_filter.kernels[0]
+    geometry = conv.geometry(image.shape, kernel.shape)
+    return result_scale(image.axis, geometry, conv.operation, kernel.axis).places
 
 
 def _with_titles(tiles: Sequence[SheetTile], titles: Sequence[str] | None) -> list[SheetTile]:
@@ -268,13 +277,13 @@ def _image_plans(
     ]
     colors, shared = _choose_colors(tiles, panels, common=common)
     # Compact tiles have no bar from which a value could be read.
-    beyond = [
-        "" if is_compact else beyond_note(panel, scheme.ends)
+    meanings = [
+        [] if is_compact else [color_note(panel, scheme.ends), beyond_note(panel, scheme.ends)]
         for panel, scheme in zip(panels, colors, strict=True)
     ]
     notes = [
-        "\n".join(filter(None, [note, *number_notes([panel])]))
-        for panel, note in zip(panels, beyond, strict=True)
+        "\n".join(filter(None, [*meaning, *number_notes([panel])]))
+        for panel, meaning in zip(panels, meanings, strict=True)
     ]
     is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
     images = [panel for panel, tile in zip(panels, tiles, strict=True) if tile.pixels is not None]

@@ -114,8 +114,8 @@ class ImagePanel:
 def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
     """Return the ends of one color bar for panels with the same white and number of channels.
 
-    Images run from 0 to white. Plain numbers run from the least to the greatest; where some of
-    one channel are negative, the range is symmetric about 0. In large maps it ends before a few
+    Images run from 0 to white. Plain numbers run from the least to the greatest; where some are
+    negative, the range is symmetric about 0. In large maps it ends before a few
     values that are far out. The option ``limits`` replaces all this.
     """
     first = panels[0]
@@ -133,12 +133,25 @@ def common_range(panels: Sequence[ImagePanel]) -> tuple[float, float]:
     else:
         extremes = [finite_extremes(panel.pixels) for panel in panels]
         low, high = min(least for least, _ in extremes), max(greatest for _, greatest in extremes)
-    if (low < 0 or first.centered) and first.pixels.ndim == 2:
+    if low < 0 or first.centered:
         limit = max(-low, high) or 1.0
         return -limit, limit
     if low == high:
         return min(low, 0.0), max(high, 0.0) or 1.0
     return low, high
+
+
+def color_note(panel: ImagePanel, ends: tuple[float, float]) -> str:
+    """Return a line on what the colors of a map of three channels mean, if it is of plain numbers.
+
+    >>> color_note(ImagePanel(np.zeros((2, 2, 3)), None), (-9, 9))
+    'each channel: black -9, mid-gray 0, white 9'
+    """
+    if panel.pixels.ndim == 2 or panel.max_value is not None:
+        return ""
+    low, high = map(format_short, ends)
+    middle = ", mid-gray 0" if ends[0] == -ends[1] else ""
+    return f"each channel: black {low}{middle}, white {high}"
 
 
 def beyond_note(panel: ImagePanel, ends: tuple[float, float]) -> str:
@@ -377,7 +390,8 @@ def image_part(
         numbers: whether the values of a small matrix are written.
     """
     low_high = common_range([panel]) if ends is None else ends
-    lines = [caption, beyond_note(panel, low_high), *number_notes([panel])]
+    lines = [caption, color_note(panel, low_high), beyond_note(panel, low_high)]
+    lines += number_notes([panel])
     notes = "\n".join(filter(None, lines))
 
     def part(scale: float) -> Part:

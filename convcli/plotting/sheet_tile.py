@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from convcli.geometry import Pads
 from convcli.plotting.heatmap import HeatmapGroup
+from convcli.plotting.sample_scale import SAMPLE_NUMBERS
+from convcli.signals import SampleAxis
 
 
 class Corner(NamedTuple):
@@ -33,8 +35,8 @@ class SheetTile(NamedTuple):
         corner: drawn magnified at its right.
         fine: what the corner shows, if ``pixels`` are coarser.
         pads: rows and columns on each side that are hatched.
-        start: where the first sample of a signal lies.
-        step: from one sample of a signal to the next.
+        places: where the samples of a signal stand on the x axis of the sheet.
+        axis: where the samples of the input lie, if it is a signal with positions.
         legend: what its look means, which the sheet says once where it leaves out the captions.
     """
 
@@ -49,6 +51,6 @@ class SheetTile(NamedTuple):
     corner: Corner | None = None
     fine: NDArray[Any] | None = None
     pads: Pads | None = None
-    start: float = 0.0
-    step: float = 1.0
+    places: SampleAxis = SAMPLE_NUMBERS
+    axis: SampleAxis | None = None
     legend: tuple[str, ...] = ()

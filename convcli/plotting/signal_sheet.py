@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.plotting.heatmap import kernel_part
 from convcli.plotting.labels import text_width
 from convcli.plotting.page import Part, Plan, Rows, axes_at, beside, blank, flow
-from convcli.plotting.sample_scale import set_sample_ticks
+from convcli.plotting.sample_scale import SAMPLE_NUMBERS, set_sample_ticks
 from convcli.plotting.sheet_tile import SheetTile
 from convcli.plotting.signal_plot import Samples, draw_samples, signal_samples
 from convcli.plotting.style import Box, figure_options, theme
@@ -38,20 +36,22 @@ def signal_plan(tiles: Sequence[SheetTile], together: int, *, common: bool) -> P
         common: whether signals of one unit have the same y axis.
     """
     samples = [None if tile.pixels is None else signal_samples(tile.pixels) for tile in tiles]
-    places = [
-        tile.start + tile.step * np.arange(0 if values is None else len(values))
+    ends = [
+        (tile.places.at(0), tile.places.at(len(values) - 1))
         for tile, values in zip(tiles, samples, strict=True)
+        if values is not None
     ]
-    every = np.concatenate(places)
-    across = float(every.min()) - 0.5, float(every.max()) + 0.5
+    half = float(min(tile.places.step for tile in tiles)) / 2
+    across = min(first for first, _ in ends) - half, max(last for _, last in ends) + half
+    has_label = figure_options().axes and tiles[0].axis is not None
     drawn = []
-    for tile, values, place in zip(tiles, samples, places, strict=True):
+    for tile, values in zip(tiles, samples, strict=True):
         same = [
             other
             for other, each in zip(samples, tiles, strict=True)
             if other is not None and (other is values or (common and each.unit == tile.unit))
         ]
-        drawn.append(None if values is None else partial(_draw, values, place, tile, across, same))
+        drawn.append(None if values is None else partial(_draw, values, tile, across, same))
     columns = together
     if theme().is_fixed and len(tiles) > _MOST_ROWS:
         columns = max(columns, 2)
@@ -71,7 +71,7 @@ def signal_plan(tiles: Sequence[SheetTile], together: int, *, common: bool) -> P
                 partial(draw, box=box), box, tile.title, tile.caption,
                 left=(text_width("-0.0000", look.text) + 0.12) * axes,
                 right=text_width("00", look.text) / 2,
-                below=(look.line + 0.1) * axes,
+                below=(look.line * (1 + has_label) + 0.1) * axes,
             )  # fmt: skip
             if tile.kernels is not None:
                 kernel = kernel_part(tile.kernels, min(_KERNEL, 2 * box[1]), is_bare=True)(1.0)
@@ -84,7 +84,6 @@ def signal_plan(tiles: Sequence[SheetTile], together: int, *, common: bool) -> P
 
 def _draw(
     values: Samples,
-    places: NDArray[np.floating],
     tile: SheetTile,
     across: tuple[float, float],
     same: Sequence[Samples],
@@ -97,9 +96,12 @@ def _draw(
     """Draw one signal into a box of this width and height; ``same`` have the same y axis."""
     assert tile.pixels is not None  # noqa: S101 - a tile without pixels has no samples
     axes = axes_at(figure, left, top, box)
-    length = box[0] * (tile.step * len(values)) / (across[1] - across[0])
-    draw_samples(axes, places, values, inches=length, exact=tile.pixels.reshape(values.shape))
-    set_sample_ticks(axes, across, box[0])
+    length = box[0] * (float(tile.places.step) * len(values)) / (across[1] - across[0])
+    places, exact = tile.places.positions(len(values)), tile.pixels.reshape(values.shape)
+    draw_samples(axes, places, values, inches=length, exact=exact)
+    set_sample_ticks(axes, across, box[0], tile.axis or SAMPLE_NUMBERS)
+    if tile.axis is not None:
+        axes.set_xlabel("x")
     extremes = [finite_extremes(other) for other in same]
     low = min(0.0, *(least for least, _ in extremes))
     high = max(0.0, *(greatest for _, greatest in extremes)) or (low == 0.0) * 1.0
@@ -109,5 +111,5 @@ def _draw(
     most = max(1, min(5, int(box[1] / (1.6 * theme().line))))
     axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
     if not figure_options().axes:
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], xlabel="")
     return []

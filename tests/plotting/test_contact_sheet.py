@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -5,12 +7,15 @@ from convcli.choices import THEMES
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.filtering import Filter, filter_image
+from convcli.geometry import ConvOptions
 from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import read_spec
-from convcli.plotting.contact_sheet import draw_results, draw_sheet
+from convcli.plotting.contact_sheet import draw_results, draw_sheet, input_tile, result_tile
 from convcli.plotting.heatmap import kernel_heatmaps
+from convcli.plotting.sample_scale import SAMPLE_NUMBERS
 from convcli.plotting.sheet_tile import Corner, SheetTile
+from convcli.signals import SampleAxis
 
 RNG = np.random.default_rng(8)
 GRAY = RNG.integers(0, 256, (60, 80), np.uint8)
@@ -324,8 +329,10 @@ def stems(axes):
 def test_signals_are_stems_along_one_axis(scale, legible):
     drawn = [
         SheetTile("same", np.array([[1, 2, 3]]), None),
-        SheetTile("valid", np.array([[8]]), None, start=1.0),
-        SheetTile("stride 2", np.array([[4, 5]]), None, step=2.0),
+        SheetTile("valid", np.array([[8]]), None, places=SAMPLE_NUMBERS.after(1)),
+        SheetTile(
+            "stride 2", np.array([[4, 5]]), None, places=SampleAxis(Fraction(0), Fraction(2))
+        ),
     ]
     figure = draw_sheet(drawn, scale=scale)
     legible(figure)
@@ -338,6 +345,30 @@ def test_signals_are_stems_along_one_axis(scale, legible):
     assert len({axes.get_ylim() for axes in figure.axes}) == (1 if scale == "common" else 3)
     lefts = {round(axes.get_position().x0, 6) for axes in figure.axes}
     assert len(lefts) == 1
+
+
+def test_samples_with_positions_have_them_as_labels():
+    axis = SampleAxis(Fraction(-1), Fraction(1, 2))
+    image = ImageData(np.array([[1, 2, 3, 4]]), None, axis=axis)
+    image_filter = Filter("k", (Kernel([[1, 1, 1]]),), conv=ConvOptions(padding="valid"))
+    filtered = filter_image(image, image_filter, None)
+    options = FigureOptions(panels=("input", "result"))
+    tile = result_tile("k", image_filter, filtered, "common", image, options)
+    source, result = draw_sheet([*input_tile(image, options), tile]).axes
+    assert stems(source) == ([-1, -0.5, 0, 0.5], [1, 2, 3, 4])
+    assert stems(result) == ([-0.5, 0], [6, 9])
+    for axes in (source, result):
+        labels = [label.get_text() for label in axes.get_xticklabels()]
+        assert (axes.get_xlabel(), labels) == ("x", ["-1", "-0.5", "0", "0.5"])
+
+
+def test_a_color_map_of_plain_numbers_says_which_gray_is_0():
+    pixels = np.array([[[-9, 0, 3], [0, 0, 0]]] * 2)
+    figure = draw_sheet([SheetTile("raw", pixels, None), SheetTile("photo", pixels + 9, 255)])
+    captions = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert captions.count("each channel: black -9, mid-gray 0, white 9") == 1
+    [image] = figure.axes[0].images
+    np.testing.assert_allclose(image.get_array()[0, 1], 0.5)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from convcli.plotting.axes import (
     draw_cell_lines,
     widest_text,
 )
-from convcli.plotting.heatmap import draw_values, kernel_heatmaps, scale_text
+from convcli.plotting.heatmap import Heatmap, draw_values, kernel_heatmaps, scale_text
 from convcli.plotting.page import Part, axes_at
 from convcli.plotting.style import Box, fit_box, theme
 from convcli.teaching.kernels.filter_sheet import filter_tiles
@@ -63,6 +63,33 @@ def arrow_part(kernels: Sequence[Kernel], scale: float, *, numbered: bool, down:
     return Part(draw, box, caption=caption)
 
 
+def has_numbers(kernels: Sequence[Kernel]) -> bool:
+    """Return whether kernels are so few and so small that they can have numbers."""
+    if not kernels or _are_tiles(kernels):
+        return False
+    maps = kernel_heatmaps(kernels, most=_MOST_KERNELS).maps
+    longest = max(max(heatmap.values.shape) for heatmap in maps)
+    most = _KERNEL * (1.3 if len(maps) <= 2 else 0.75)
+    return bool(_numbered_cell(maps) * longest <= most * theme().number / 9)
+
+
+def _are_tiles(kernels: Sequence[Kernel]) -> bool:
+    """Return whether kernels are so many that they are drawn as tiles."""
+    count = len(kernel_heatmaps(kernels, most=_MOST_KERNELS + 1).maps)
+    is_alike = len({(kernel.shape, kernel.matrix.ndim > 2) for kernel in kernels}) == 1
+    return count > _MOST_KERNELS and is_alike
+
+
+def _numbered_cell(maps: Sequence[Heatmap]) -> float:
+    """Return the side of a cell that its number fits into, in inches."""
+    widest, number = _widest(maps), theme().number
+    return max(widest * number / NUMBER_SHARE, number * NUMBER_LINE / 72) * 1.01
+
+
+def _widest(maps: Sequence[Heatmap]) -> float:
+    return widest_text([text for heatmap in maps for text in heatmap.texts])
+
+
 def _kernel_drawing(
     kernels: Sequence[Kernel], scale: float, *, numbered: bool
 ) -> tuple[Box, Callable[[Figure, float, float], list[DrawnImage]], int]:
@@ -73,9 +100,7 @@ def _kernel_drawing(
     if not kernels:
         return (0.0, 0.0), lambda *_: [], 0
     factor = min(max(scale, 0.8), 1.6)
-    group = kernel_heatmaps(kernels, most=_MOST_KERNELS + 1)
-    is_alike = len({(kernel.shape, kernel.matrix.ndim > 2) for kernel in kernels}) == 1
-    if len(group.maps) > _MOST_KERNELS and is_alike:
+    if _are_tiles(kernels):
         sheet, _, _, tiles = filter_tiles(kernels)
         planes = 3 if kernels[0].matrix.ndim > 2 and kernels[0].matrix.shape[-3] == 3 else 1
         box = fit_box((sheet.shape[0], sheet.shape[1]), _TILES * factor, thinnest=0.1)
@@ -87,15 +112,12 @@ def _kernel_drawing(
             return []
 
         return box, draw_tiles, tiles * planes
-    maps = group.maps[:_MOST_KERNELS]
-    texts = [text for heatmap in maps for text in heatmap.texts]
-    widest = widest_text(texts)
-    number = theme().number
-    cell = max(widest * number / NUMBER_SHARE, number * NUMBER_LINE / 72) * 1.01
+    group = kernel_heatmaps(kernels, most=_MOST_KERNELS)
+    maps, widest = group.maps, _widest(group.maps)
     longest = max(max(heatmap.values.shape) for heatmap in maps)
     most = _KERNEL * factor * (1.3 if len(maps) <= 2 else 0.75)
-    numbered = numbered and cell * longest <= most * number / 9
-    side = cell if numbered else most / (1.3 if len(maps) == 1 else 1.6) / longest
+    numbered = numbered and has_numbers(kernels)
+    side = _numbered_cell(maps) if numbered else most / (1.3 if len(maps) == 1 else 1.6) / longest
     shapes = [each.values.shape for each in maps]
     boxes = [(max(columns * side, 0.05), max(rows * side, 0.05)) for rows, columns in shapes]
     across = 1 if len(maps) == 1 else 2

@@ -24,6 +24,7 @@ from convcli.plotting.labels import cell_texts, format_short, percent
 from convcli.plotting.signal_plot import signal_axis
 from convcli.plotting.spread import Spread
 from convcli.plotting.style import figure_options, theme
+from convcli.signals import SampleAxis
 
 MAX_MAPS = 64  # of a block
 
@@ -73,6 +74,8 @@ class Block(NamedTuple):
         kernels: of a convolution.
         windows: of a pool, on the maps of the block before.
         is_signal: whether the maps are drawn as signals.
+        keeps_channels: whether each map is made of one map of the block before, in this order.
+        axis: where the samples of a signal lie; None for no positions.
     """
 
     title: str
@@ -88,15 +91,26 @@ class Block(NamedTuple):
     kernels: Sequence[Kernel] = ()
     windows: Geometry | None = None
     is_signal: bool = False
+    keeps_channels: bool = False
+    axis: SampleAxis | None = None
 
-    def caption(self, drawn: int) -> str:
-        """Return size, number of maps and extremes, given how many of the maps are drawn."""
+    def caption(self, drawn: Sequence[int]) -> str:
+        """Return size, number of maps and extremes, given which of the panels are drawn."""
         if self.facts is None:
             return ""
-        part = f"{drawn} of " if drawn < self.map_count else ""
         is_single = self.map_count == 1 or self.panels[0].pixels.ndim == 3
-        maps = [] if is_single else [f"{part}{self.map_count} maps"]
+        count = f"{len(drawn)} of {self.map_count} maps"
+        if len(drawn) == 1:
+            count = f"map {self.names[drawn[0]]} of {self.map_count}"
+        if len(drawn) == self.map_count:
+            count = f"{self.map_count} maps"
+        maps = [] if is_single else [count]
         return ", ".join([size_text(self.size), *maps, *self.facts])
+
+    def variations(self) -> list[float]:
+        """Return the standard deviation of each panel, 0 for one without finite values."""
+        finite = (panel.pixels[np.isfinite(panel.pixels)] for panel in self.panels)
+        return [float(values.std(dtype=np.float64)) if values.size else 0.0 for values in finite]
 
     @property
     def is_numbered(self) -> bool:
@@ -147,6 +161,7 @@ def next_block(
         kernels=layer.kernels if isinstance(layer, Conv) else (),
         windows=geometry if isinstance(layer, Pool) else None,
         is_signal=is_signal,
+        keeps_channels=_keeps_channels(layer),
     )
 
 
@@ -160,6 +175,7 @@ def _block(
     keeps_units: bool = False,
     kernels: Sequence[Kernel] = (),
     windows: Geometry | None = None,
+    keeps_channels: bool = False,
 ) -> Block:
     rows, columns, count = maps.shape
     is_photo = white is not None and has_colors and rows * columns > 1 and not is_signal
@@ -185,7 +201,7 @@ def _block(
     ]
     return Block(
         title, facts, kept, names, (rows, columns), count, spread, keeps_units, white,
-        has_colors, kernels, windows, is_signal,
+        has_colors, kernels, windows, is_signal, keeps_channels,
     )  # fmt: skip
 
 
@@ -241,6 +257,24 @@ def group_bar(group: Sequence[Block], scale: Scale) -> Bar | None:
     """Return the color bar of the first block, or None where nobody could read from it."""
     bar = value_bar(group[0].panels[0], scale[:2]) if figure_options().bars else None
     return bar and bar._replace(extend=scale.extend)
+
+
+def most_varied(blocks: Sequence[Block]) -> list[list[int]]:
+    """Return for each block its panels, those whose values vary most first.
+
+    Blocks that keep channels have one order: that of the last of them whose values vary at all.
+    """
+    orders: list[list[int]] = []
+    run: list[Block] = []
+    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+        run.append(block)
+        continues = following is not None and following.keeps_channels
+        if following is None or not continues or len(following.panels) != len(block.panels):
+            variations = next((v for v in (b.variations() for b in reversed(run)) if any(v)), [])
+            order = sorted(range(len(variations)), key=lambda place: -variations[place])
+            orders += [order or list(range(len(each.panels))) for each in run]
+            run = []
+    return orders
 
 
 def group_texts(blocks: Sequence[Block]) -> list[list[tuple[str, ...]]]:

@@ -41,12 +41,13 @@ from convcli.plotting.image_panel import (
 )
 from convcli.plotting.labels import text_width
 from convcli.plotting.page import Part, Rows, axes_at, compose, fits_line
-from convcli.plotting.sample_scale import set_sample_ticks
+from convcli.plotting.sample_scale import input_scale, outer_limits, set_sample_ticks
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import draw_samples, signal_samples
 from convcli.plotting.style import Box, fit_box
 from convcli.plotting.window_marks import WINDOW_COLOR
-from convcli.teaching.chain.arrow_figure import arrow_part
+from convcli.signals import SampleAxis
+from convcli.teaching.chain.arrow_figure import arrow_part, has_numbers
 from convcli.teaching.chain.blocks import (
     Block,
     Scale,
@@ -54,9 +55,11 @@ from convcli.teaching.chain.blocks import (
     group_bar,
     group_scale,
     group_texts,
+    most_varied,
     next_block,
     unit_groups,
 )
+from convcli.teaching.chain.maps import chain_axis
 
 MAX_LAYERS = 99
 
@@ -67,6 +70,7 @@ _CELL, _LARGEST_CELL = 0.42, 0.8  # sides of numbered cells
 _NUMBERED = 5.2  # longer side of a block with numbers at most
 _LEAST_TILE, _BETWEEN = 0.25, 0.07
 _WINDOW_CELL = 0.11  # side of the smallest cell on which windows are drawn
+_MARGIN, _NUMBER_MARGIN = 0.2, 0.45  # beyond a signal, as shares of its range
 _LEAST_SCALE = 0.4  # before anything is left out
 _TITLE_LETTERS = 21  # that a line of a title has room for, at least
 _LONGEST_TEXT = 80  # letters of a layer
@@ -119,10 +123,12 @@ class ChainPlot:
         self._options = options or FigureOptions()
         check_options(self._options, len(stages))
         self._scale = scale
+        self._axes = [chain_axis(stages[:number], image) for number in range(len(stages) + 1)]
         self._stages = stages
         self._texts = list(map(short_name, texts or [stage.layer.label for stage in stages]))
         with style_context(self._options):
-            self._blocks = [first_block(with_channels(image.pixels), image.max_value)]
+            block = first_block(with_channels(image.pixels), image.max_value)
+            self._blocks = [block._replace(axis=self._axes[0])]
 
     def add(self, stage: Stage, maps: Maps, error_scale: float = 0.0) -> None:
         """Take the maps of the next layer, reduced to the page.
@@ -136,11 +142,10 @@ class ChainPlot:
         text = text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
         title = f"{stage.number}  {text}"
         with style_context(self._options):
-            self._blocks.append(
-                next_block(
-                    self._blocks[-1], title, stage.layer, stage.plan.geometry, maps, error_scale
-                )
+            block = next_block(
+                self._blocks[-1], title, stage.layer, stage.plan.geometry, maps, error_scale
             )
+            self._blocks.append(block._replace(axis=self._axes[stage.number]))
 
     def draw(self, title: str = "") -> NotebookFigure:
         """Draw what was taken, below a heading such as the image's name."""
@@ -188,6 +193,7 @@ class _Page:
             self._scales += [scale_of_all] * len(group)
             self._bars += [group_bar(group, scale_of_all), *[None] * (len(group) - 1)]
             self._is_shared |= len(group) > 1
+        self._orders = most_varied(blocks)
         self._widest = widest_text([t for texts in self._texts for each in texts for t in each])
         self._cell = max(
             self._widest * theme().number / NUMBER_SHARE * 1.01,
@@ -248,8 +254,14 @@ class _Page:
         if any(size > detail.numbered for size in sizes):
             size = f"{detail.numbered}x{detail.numbered}"
             facts.append(f"numbers up to {size} only" if detail.numbered else "no numbers")
+        kernels = (block.kernels for block in self._blocks[1 : detail.blocks])
+        if not detail.weights and "no numbers" not in facts and any(map(has_numbers, kernels)):
+            facts.append("no numbers in kernels")
         if figure_options().axes and not detail.ticks:
             facts.append("no tick labels")
+        shown = self._blocks[: detail.blocks]
+        if any(len(block.panels) > detail.maps for block in shown):
+            facts.append("of many maps, those that vary most")
         if detail.blocks < len(self._blocks):
             count = len(self._blocks) - 1
             facts.append(f"the first {detail.blocks - 1} of {count} layers")
@@ -295,9 +307,10 @@ class _Page:
     def _block_part(self, number: int, detail: _Detail, scale: float) -> Part:
         """Return one block as a part: its maps, with ticks or numbers, and its color bar."""
         block, look = self._blocks[number], theme()
-        count = min(len(block.panels), detail.maps)
+        drawn = sorted(self._orders[number][: detail.maps])
+        count = len(drawn)
         across, each = self._tile(number, detail, scale)
-        names = block.names[:count]
+        names = [block.names[place] for place in drawn]
         widest_name = max(text_width(name, look.text) for name in names)
         has_names = widest_name <= each[0] + 0.5 * _BETWEEN and each[1] >= 1.5 * look.line
         above = look.line if count > 1 and has_names else 0.0
@@ -317,8 +330,10 @@ class _Page:
         left = max(inner_left * detail.ticks, digits * ticks)
         last_label = text_width("0" * len(str(block.size[1])), look.text) / 2
         right = max(0.0 if is_below else beside, last_label * ticks)
-        notes = [block.caption(count)]
-        if block.facts is not None and count > 1 and not above:
+        notes = [block.caption(drawn)]
+        if block.facts is not None and count > 1 and not above and count < len(block.panels):
+            notes.append(f"maps {', '.join(names)}")
+        elif block.facts is not None and count > 1 and not above:
             notes.append("red, green, blue" if block.has_colors else "counted row by row")
         if not block.is_signal:
             notes += display_notes(block.panels, each)
@@ -330,8 +345,8 @@ class _Page:
             notes.append(f"green: {windows} of {layer}")
         return Part(
             partial(
-                self._draw_block, number=number, detail=detail, across=across, each=each,
-                above=above, step_down=step_down, ticks=ticks, bar=bar, box=box,
+                self._draw_block, number=number, shown=drawn, detail=detail, across=across,
+                each=each, above=above, step_down=step_down, ticks=ticks, bar=bar, box=box,
                 windows=windows,
             ),
             box,
@@ -339,7 +354,9 @@ class _Page:
             "\n".join(filter(None, notes)),
             left=left,
             right=right,
-            below=(look.line + 0.08) * (ticks and not block.is_signal) + beside * is_below,
+            below=(look.line + 0.08) * (ticks and not block.is_signal)
+            + look.line * (detail.ticks and block.axis is not None)
+            + beside * is_below,
             letters=_TITLE_LETTERS,
         )  # fmt: skip
 
@@ -360,6 +377,7 @@ class _Page:
         top: float,
         *,
         number: int,
+        shown: Sequence[int],
         detail: _Detail,
         across: int,
         each: Box,
@@ -373,15 +391,18 @@ class _Page:
         block, drawn = self._blocks[number], []
         scale = self._scales[number]
         numbered = block.is_numbered and max(block.size) <= detail.numbered
-        for place, panel in enumerate(block.panels[: detail.maps]):
-            row, column = divmod(place, across)
+        for tile, place in enumerate(shown):
+            panel = block.panels[place]
+            row, column = divmod(tile, across)
             corner = left + column * (each[0] + _BETWEEN), top + row * step_down + above
             axes = axes_at(figure, *corner, each)
             if above:
                 axes.set_title(block.names[place], fontsize=theme().text, pad=2)
             if block.is_signal:
                 ends = (scale.low, scale.high) if self._is_common else None
-                _draw_signal(axes, panel, each, ends, detail)
+                _draw_signal(axes, panel, each, ends, detail, block.axis)
+                if tile < len(shown) - 1:
+                    axes.set_xlabel("")
                 continue
             ends = scale.low, scale.high
             if not self._is_common and panel.pixels.ndim == 2 and not figure_options().limits:
@@ -401,20 +422,30 @@ class _Page:
 
 
 def _draw_signal(
-    axes: Axes, panel: ImagePanel, inches: Box, ends: tuple[float, float] | None, detail: _Detail
+    axes: Axes,
+    panel: ImagePanel,
+    inches: Box,
+    ends: tuple[float, float] | None,
+    detail: _Detail,
+    axis: SampleAxis | None,
 ) -> None:
     """Draw a map of one row or one column as stems or as a line."""
     samples = signal_samples(panel.pixels)
-    draw_samples(axes, range(len(samples)), samples, inches=inches[0])
-    set_sample_ticks(axes, (-0.5, len(samples) - 0.5), inches[0])
-    if ends is not None:
-        low, high = min(ends[0], 0.0), max(ends[1], 0.0)
-        axes.set_ylim(low - 0.2 * (high - low), high + 0.2 * (high - low))
+    scale = input_scale(axis)
+    draw_samples(axes, scale.numbers.positions(len(samples)), samples, inches=inches[0])
+    limits = outer_limits([(scale.numbers, len(samples))])
+    set_sample_ticks(axes, limits, inches[0], scale.numbers)
+    if axis is not None and figure_options().axes:
+        axes.set_xlabel(scale.label)
     for text in list(axes.texts):
         if not detail.numbered:
             text.remove()
+    if ends is not None:
+        low, high = min(ends[0], 0.0), max(ends[1], 0.0)
+        margin = (_NUMBER_MARGIN if axes.texts else _MARGIN) * (high - low)
+        axes.set_ylim(low - margin, high + margin)
     if not detail.ticks:
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], xlabel="")
 
 
 def _outline_windows(axes: Axes, pool: Block) -> None:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
-from convcli.plotting.contact_sheet import draw_sheet, input_tile, result_tile
+from convcli.plotting.contact_sheet import draw_sheet, image_tile, input_tile, result_tile
 from convcli.plotting.labels import conv_facts, format_short
 from convcli.plotting.sheet_tile import Corner, SheetTile
+from convcli.signals import SampleAxis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,7 +131,7 @@ def _original(image: ImageData, first: SheetTile) -> SheetTile:
     """Return the original as the partner of the first result, if they differ."""
     if first.pixels is not None and np.array_equal(image.pixels, first.pixels):
         return SheetTile(f"original = {first.title}", None, None)
-    return SheetTile("original", image.pixels, image.max_value, size_text(image.shape))
+    return image_tile("original", image)
 
 
 def _corner(image: ImageData, compared: Sequence[Compared]) -> Corner | None:
@@ -172,10 +173,15 @@ def _difference(
     cells = [f"{size_text((min(block, rows), min(block, columns)))} pixels"] * (block > 1)
     cells += ["3 channels"] * (difference.ndim > 2)
     if min(rows, columns) == 1:
-        start, step = _common_places(tile, first_tile)
-        differences = _greatest(difference)
-        caption = "; ".join(facts)
-        return SheetTile(title, differences, None, caption, "difference", start=start, step=step)
+        return SheetTile(
+            title,
+            _greatest(difference),
+            None,
+            "; ".join(facts),
+            "difference",
+            places=_common_places(tile, first_tile),
+            axis=tile.axis,
+        )
     if cells and mean:
         facts.append(f"each cell is the largest of {' and '.join(cells)}")
     fine = _greatest(difference)
@@ -204,17 +210,17 @@ def _mean_text(mean: float) -> str:
     return f"mean |difference| {text}"
 
 
-def _common_places(one: SheetTile, two: SheetTile) -> tuple[float, float]:
-    """Return where the first sample of the difference of two signals lies, and the step."""
+def _common_places(one: SheetTile, two: SheetTile) -> SampleAxis:
+    """Return where the samples of the difference of two signals stand."""
     places = [
-        tile.start + tile.step * np.arange(max(tile.pixels.shape[:2]))
+        {tile.places.start + place * tile.places.step for place in range(max(tile.pixels.shape))}
         for tile in (one, two)
         if tile.pixels is not None
     ]
-    common = np.intersect1d(places[0], places[-1])
-    if not common.size:  # kernels whose middles differ by half a sample
-        return one.start, one.step
-    return float(common[0]), float(common[1] - common[0]) if common.size > 1 else one.step
+    common = sorted(places[0] & places[-1])
+    if not common:  # kernels whose middles differ by half a sample
+        return one.places
+    return SampleAxis(common[0], common[1] - common[0] if len(common) > 1 else one.places.step)
 
 
 def _greatest(difference: NDArray[Any]) -> NDArray[Any]:

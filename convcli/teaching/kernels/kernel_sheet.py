@@ -54,6 +54,7 @@ _LINE_WIDTH = 8.0  # of the curve of a kernel of one row or column
 _COLUMN_WIDTH = 2.9  # of a part with its text, at least
 _ACROSS, _MOST_PARTS = 4, 3  # parts in a row at most; on a page of fixed size
 
+_FINER = 8  # points of a contour for each weight
 _MIN_CONTOURED = 9  # rows and columns of a kernel with contours
 _MAX_ROUGHNESS = 1.7  # of a kernel with contours: a difference of Gaussians is below, a line above
 _CONTOURS = 12  # about as many levels at most
@@ -282,13 +283,18 @@ def _contour_part(weights: NDArray[Any], group: HeatmapGroup) -> PartOf:
     ticks = MaxNLocator(_CONTOURS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     levels = [level for level in ticks if abs(level) > 1e-9 * group.limit]
     values = weights.astype(np.float64)
+    down, across = (_cubic_weights(size) for size in values.shape)
+    fine = down @ values @ across.T
+    rows, columns = (np.linspace(0, size - 1, len(each)) for size, each in
+                     zip(values.shape, (down, across), strict=True))  # fmt: skip
     colors = signed_colormap() if group.ends[0] < 0 else unsigned_colormap()
 
     def draw(axes: Axes) -> None:
         axes.contourf(
-            values, levels, cmap=colors, vmin=group.ends[0], vmax=group.ends[1], extend="both"
-        )
-        axes.contour(values, levels, colors="black", linewidths=0.5)
+            columns, rows, fine, levels,
+            cmap=colors, vmin=group.ends[0], vmax=group.ends[1], extend="both",
+        )  # fmt: skip
+        axes.contour(columns, rows, fine, levels, colors="black", linewidths=0.5)
         axes.invert_yaxis()
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
@@ -298,6 +304,23 @@ def _contour_part(weights: NDArray[Any], group: HeatmapGroup) -> PartOf:
         return fit_box((rows, columns), scale * _SIDE)
 
     return plot_part(draw, box, title="contours", caption="interpolated between the weights")
+
+
+def _cubic_weights(size: int) -> NDArray[np.float64]:
+    """Return a matrix that interpolates between ``size`` samples by cubic convolution.
+
+    Keys, "Cubic convolution interpolation for digital image processing", 1981. Linear
+    interpolation cuts a ring of few samples into pieces. The outermost samples are repeated.
+    """
+    places = np.linspace(0, size - 1, (size - 1) * _FINER + 1)
+    weights = np.zeros((len(places), size))
+    first = np.minimum(places.astype(int), size - 2)
+    for tap in range(-1, 3):
+        t = np.abs(places - first - tap)
+        near, far = (1.5 * t - 2.5) * t * t + 1, ((2.5 - 0.5 * t) * t - 4) * t + 2
+        source = np.clip(first + tap, 0, size - 1)
+        np.add.at(weights, (np.arange(len(places)), source), np.where(t <= 1, near, far))
+    return weights
 
 
 def _gain_part(response: NDArray[np.float64]) -> PartOf:

@@ -1,5 +1,7 @@
 """The figure of a chain: legible at any size and number of maps, honest in its scales."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from matplotlib.collections import PatchCollection
@@ -14,6 +16,7 @@ from convcli.plotting.save import save_figure
 from convcli.plotting.spread import Spread
 from convcli.plotting.style import THEMES, style_context
 from convcli.plotting.window_marks import WINDOW_COLOR
+from convcli.signals import SampleAxis
 from convcli.teaching.chain.blocks import Scale, first_block
 from convcli.teaching.chain.figure import ChainPlot
 from convcli.teaching.chain.grammar import build_layers, split_chain
@@ -22,9 +25,9 @@ from convcli.teaching.chain.maps import error_scale, plan_chain
 RNG = np.random.default_rng(3)
 
 
-def draw(pixels, text, *, title="t.png", scale="common", **options):
+def draw(pixels, text, *, title="t.png", scale="common", axis=None, **options):
     """Draw the chain of a text on an image."""
-    image = ImageData(pixels, depth_of(pixels.dtype))
+    image = ImageData(pixels, depth_of(pixels.dtype), axis=axis)
     layers = split_chain(text)
     stages = plan_chain(build_layers(layers), image)
     texts = [layer.text for layer in layers]
@@ -341,3 +344,28 @@ LAID_OUT = {
 @pytest.mark.parametrize("name", LAID_OUT)
 def test_the_figure_is_laid_out_as_it_was(name, laid_out):
     laid_out(draw(*LAID_OUT[name]), f"chain-{name}")
+
+
+def test_a_full_page_shows_the_maps_that_vary_most_and_says_so(tmp_path, monkeypatch):
+    weights = np.zeros((32, 3, 3, 3))
+    weights[:, :, 1, 1] = -1  # ReLU leaves nothing of these
+    weights[19, :, 1, 1] = 1
+    monkeypatch.chdir(tmp_path)
+    np.save("bank.npy", weights)
+    text = "conv -k bank.npy relu maxpool 2 conv -k sobel relu"
+    figure = draw(photo(64, 96, 3), text, theme="slide")
+    facts = text_of(figure)
+    assert facts.count("map 20 of 32") == 4
+    assert "of many maps, those that vary most" in facts
+    assert "no numbers in kernels" in facts
+    assert "no numbers in kernels" not in text_of(draw(photo(64, 96, 3), "conv -k sobel"))
+
+
+def test_samples_of_a_chain_have_their_positions():
+    axis = SampleAxis(Fraction(-1), Fraction(1, 4))
+    figure = draw(RNG.integers(0, 9, (1, 8)), "conv -k '1 2 1' maxpool 1,2", axis=axis)
+    original, conv, pool = [axes for axes in figure.axes if axes.get_xlabel() == "x"]
+    assert original.get_xlim() == conv.get_xlim() == (-1.125, 0.875)
+    assert pool.get_xlim() == (-1.125, 0.875)
+    [dots] = [line for line in pool.lines if line.get_marker() == "o"]
+    assert dots.get_xdata().tolist() == [-0.875, -0.375, 0.125, 0.625]
