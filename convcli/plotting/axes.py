@@ -5,39 +5,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
-from matplotlib.backend_bases import RendererBase
-from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from convcli.geometry import Pair
-from convcli.plotting.labels import bar_number, text_width
-from convcli.plotting.style import TICK_POINTS, Box, figure_options, theme
+from convcli.plotting.labels import text_width
+from convcli.plotting.style import Box, figure_options, theme
 
 WIDE = 2.5  # least ratio of width to height of an image with its color bar below
 MAX_TICKED = 16  # rows or columns of a grid with a tick at each
-TICK_LINE = TICK_POINTS * 1.6 / 72  # inches; height of one label of a vertical axis
 BAR_THICKNESS = 0.12  # inches
 
 NUMBER_SHARE = 0.8  # of a cell's width that its number may take
 NUMBER_LINE = 1.4  # height of a cell's number with the space around it, in font sizes
 _CLEAR = 0.86, 0.6  # of a hatched cell's sides, without hatching
-_BAR_GAP, _BAR_GAP_BELOW = 0.08, 0.32  # inches from an image to its bar
 
 
 @dataclass(frozen=True)
 class DrawnImage:
-    """An image in its axes; `finalize_layout` shrinks their box to the true shape."""
+    """An image in its axes, with the numbers of its cells."""
 
     image: AxesImage
-    ratio: float  # height / width of the box
     shape: Pair  # rows, columns
     texts: tuple[str, ...] = ()  # the numbers in the cells, row by row; none for an image
     widest: float = 0.0  # inches at 1 point of the widest number in all grids of one font size
@@ -54,33 +46,6 @@ class DrawnImage:
 def widest_text(texts: Sequence[str]) -> float:
     """Return the width in inches of the widest text at 1 point, 0 for none."""
     return max((text_width(text, 1.0) for text in texts), default=0.0)
-
-
-def add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Add axes at inches from the left and from the upper edge."""
-    across, down = figure.get_size_inches()
-    return figure.add_axes(
-        (left / across, 1 - (top + height) / down, width / across, height / down)
-    )
-
-
-def finalize_layout(figure: Figure, drawn: Sequence[DrawnImage]) -> None:
-    """Compute and freeze the layout of the figure, and write the numbers that fit into their cells.
-
-    Constrained layout cuts off the labels of axes with a fixed aspect. So every box first fills
-    its place in the layout, and only then shrinks to its true shape.
-    """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for image in drawn:
-        shape_box(image.axes, image.ratio)
-    write_numbers(drawn)
-
-
-def shape_box(axes: Axes, ratio: float) -> None:
-    """Shrink the box of axes in a frozen layout to a ratio of height to width."""
-    axes.set_box_aspect(ratio)
-    axes.apply_aspect()
 
 
 def write_numbers(drawn: Sequence[DrawnImage]) -> bool:
@@ -147,19 +112,6 @@ def clear_cells(axes: Axes, image: AxesImage, cells: NDArray[np.intp]) -> None:
         axes.add_patch(Rectangle(corner, width, height, color=colors[row, column], linewidth=0))
 
 
-def clear_numbers(axes: Axes, hatched: NDArray[np.bool_], *, pad: float = 1.0) -> None:
-    """Clear a patch of the hatching behind the number of each hatched cell.
-
-    ``hatched`` is (rows, columns); ``pad`` is the margin around a number in points.
-    """
-    image = axes.images[0]
-    colors = image.to_rgba(np.ma.asarray(image.get_array()))
-    for text in axes.texts:
-        column, row = map(round, text.get_position())
-        if hatched[row, column]:
-            text.set_bbox({"facecolor": colors[row, column], "edgecolor": "none", "pad": pad})
-
-
 def set_ticks(axes: Axes, rows: int, columns: int, *, inches: Box | None) -> None:
     """Tick every cell of a small grid and part the cells by lines; tick a large one roundly.
 
@@ -211,29 +163,6 @@ def draw_cell_lines(axes: Axes, rows: int, columns: int) -> None:
     axes.set_yticks(np.arange(1, rows) - 0.5, minor=True)
     axes.tick_params(which="minor", length=0)
     axes.grid(which="minor", color="0.6", linewidth=0.4)
-
-
-def add_colorbar(
-    axes: Axes, colors: ScalarMappable, ticks: Sequence[float], label: str, *, below: bool
-) -> None:
-    """Add a color bar exactly as long as the box of the axes, at its right or below it."""
-
-    def locate(_axes: Artist, _renderer: RendererBase) -> Bbox:
-        """Follow the box of the axes; the bar is as thick in every figure."""
-        box, page = axes.get_position(), axes.figure.bbox
-        if below:
-            inch = axes.figure.dpi / page.height
-            top = box.y0 - _BAR_GAP_BELOW * inch
-            return Bbox.from_extents(box.x0, top - BAR_THICKNESS * inch, box.x1, top)
-        inch = axes.figure.dpi / page.width
-        left = box.x1 + _BAR_GAP * inch
-        return Bbox.from_extents(left, box.y0, left + BAR_THICKNESS * inch, box.y1)
-
-    inset = axes.inset_axes((1.0, 0.0, 0.1, 1.0))
-    inset.set_axes_locator(locate)
-    style: dict[str, Any] = {"orientation": "horizontal" if below else "vertical"}
-    bar = axes.figure.colorbar(colors, cax=inset, ticks=list(ticks), format=bar_number, **style)
-    bar.set_label(label, fontsize=theme().text)
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:

@@ -9,20 +9,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
-from convcli.plotting.labels import line_count, wrap
 from convcli.plotting.letters import Pixels
 from convcli.plotting.save import METADATA
 from convcli.plotting.style import (
-    FOOTER_POINTS,
-    HEADING_POINTS,
-    PAGE_PAD,
-    TITLE_MARGIN,
     gray_colormap,
-    page,
     signed_colormap,
     style_context,
     theme,
@@ -32,36 +25,8 @@ from convcli.plotting.window_marks import PAD_COLOR, WINDOW_COLOR
 
 Frame = NDArray[np.uint8]  # (H, W, 3)
 
-CAPTION_LINE = FOOTER_POINTS * 1.45 / 72  # inches
-CAPTION_LETTER = 0.61 * FOOTER_POINTS / 72  # inches; width of a letter of the monospaced font
-TEXT_SHARE = 0.88  # of a width that text may take: at this resolution letters become wider
-_FRAME_DPI = 100  # most screens show such a frame whole
 _BATCH = 8  # frames drawn at once: to change matplotlib's settings takes as long as a frame
 _SHADES = 48  # of a colormap; steps between so many are not seen in a bar
-
-
-def frame_page(
-    width: float, height: float, title: str, captions: Sequence[str]
-) -> tuple[Figure, Text]:
-    """Return an empty frame with an even number of pixels on each side, and its caption.
-
-    Args:
-        width: in inches.
-        height: in inches, of everything between title and caption.
-        title: wrapped to the width; the frame becomes higher by its lines.
-        captions: texts that the caption, below everything else, has room for.
-    """
-    figure = page(width, height, wrap(title, TEXT_SHARE * width - TITLE_MARGIN, HEADING_POINTS))
-    caption_height = max(map(line_count, captions)) * CAPTION_LINE + 2 * PAGE_PAD
-    inches = width, figure.get_figheight() + caption_height
-    across, down = (2 * round(length * _FRAME_DPI / 2) / _FRAME_DPI for length in inches)
-    figure.set_dpi(_FRAME_DPI)
-    figure.set_size_inches(across, down)
-    engine: Any = figure.get_layout_engine()
-    engine.set(rect=(0, caption_height / down, 1, 1 - caption_height / down))
-    place = 2 * PAGE_PAD / across, (caption_height - PAGE_PAD) / down
-    style: dict[str, Any] = {"size": FOOTER_POINTS, "family": "monospace", "linespacing": 1.3}
-    return figure, figure.text(*place, "", va="top", **style)
 
 
 class Moving:
@@ -120,7 +85,8 @@ class BlitCanvas:
 
     def backgrounds(self) -> list[Frame]:
         """Return images with the colors of all frames, but for those of `colors`."""
-        return [self._rendered()[..., :3]]
+        with style_context(self._options):
+            return [self._rendered()[..., :3], self._frame(len(self) // 2)]
 
     def colors(self) -> NDArray[np.uint8]:
         """Return the colors, (n, 3), that a small palette keeps exactly: of marks and bars."""

@@ -14,7 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
@@ -23,13 +22,11 @@ from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
 from convcli.kernels.planes import plane_names
 from convcli.plotting.axes import (
-    BAR_THICKNESS,
     MAX_TICKED,
     NUMBER_LINE,
     NUMBER_SHARE,
     WIDE,
     DrawnImage,
-    add_colorbar,
     finite_extremes,
     round_ticks,
     set_ticks,
@@ -125,33 +122,6 @@ def draw_kernel(kernel: Kernel, options: FigureOptions | None = None) -> Figure:
         return compose(lambda scale: [[part(scale)]], title=kernel_title(kernel), facts=facts)
 
 
-def add_shared_colorbar(
-    figure: Figure, grid: Sequence[Axes], image: AxesImage, unit: str, *, inches: float
-) -> None:
-    """Add the one color bar of several heat maps, about ``inches`` high, at their right."""
-    ticks = round_ticks(*image.get_clim())
-    aspect = max(inches, 1.0) / BAR_THICKNESS
-    bar = figure.colorbar(image, ax=list(grid), ticks=ticks, format=bar_number, aspect=aspect)
-    bar.set_label(unit, fontsize=theme().text)
-
-
-def draw_kernels(
-    figure: Figure, place: SubplotSpec, group: HeatmapGroup, inches: Box, title: str
-) -> list[DrawnImage]:
-    """Draw one kernel, or several as small heat maps, into a part of a figure."""
-    count = len(group.maps)
-    if count == 1:
-        return [draw_with_bar(figure.add_subplot(place), group, inches, title)]
-    columns = 1 if count == 2 else math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    parts = place.subgridspec(rows, columns)
-    grid = [figure.add_subplot(parts[divmod(n, columns)]) for n in range(rows * columns)]
-    map_inches = inches[0] / columns - 0.1, inches[1] / rows
-    drawn = draw_heatmaps(grid, group, inches=map_inches, ticks=False)
-    add_shared_colorbar(figure, grid, drawn[0].image, group.unit, inches=inches[1])
-    return drawn
-
-
 def kernel_part(
     group: HeatmapGroup,
     longest: float,
@@ -214,8 +184,7 @@ def kernel_part(
             texts = heatmap.texts if max(rows, columns) <= MAX_TICKED else ()
             if is_bare and (each[0] / columns < widest_cell[0] or each[1] / rows < widest_cell[1]):
                 texts = ()
-            ratio = each[1] / each[0]
-            drawn.append(DrawnImage(image, ratio, (rows, columns), texts, widest))
+            drawn.append(DrawnImage(image, (rows, columns), texts, widest))
         if bar is not None:
             bar.draw(figure, left, top, box, ticked=count == 1)
         return drawn
@@ -269,56 +238,6 @@ def draw_values(axes: Axes, values: NDArray[np.generic], group: HeatmapGroup) ->
     )
 
 
-def draw_with_bar(axes: Axes, group: HeatmapGroup, inches: Box, title: str = "") -> DrawnImage:
-    """Draw the one heat map of a group with a color bar, under a title of any width."""
-    rows, columns = group.maps[0].values.shape
-    [drawn] = draw_heatmaps([axes], group, inches=inches)
-    axes.set_title(title)
-    ticks = round_ticks(-group.limit, group.limit)
-    add_colorbar(axes, drawn.image, ticks, group.unit, below=columns >= WIDE * rows)
-    return drawn
-
-
-def draw_heatmaps(
-    grid: Sequence[Axes], group: HeatmapGroup, *, inches: Box, ticks: bool = True
-) -> list[DrawnImage]:
-    """Draw one heat map into each of the axes, and hide the axes that are left over.
-
-    Titles wrap to the width of ``inches``, the planned width and height of each map. The weights
-    are written by `convcli.plotting.axes.finalize_layout`, all in one size.
-    """
-    widest = widest_text([text for heatmap in group.maps for text in heatmap.texts])
-    drawn = []
-    for axes, (title, values, texts) in zip(grid, group.maps, strict=False):
-        image = draw_weights(axes, values, group.limit, inches=inches if ticks else None)
-        axes.set_title(wrap(title, inches[0], theme().text), fontsize=theme().text, pad=3)
-        rows, columns = values.shape
-        drawn.append(DrawnImage(image, rows / columns, (rows, columns), texts, widest))
-    for axes in grid[len(group.maps) :]:
-        axes.set_axis_off()
-    return drawn
-
-
-def draw_weights(
-    axes: Axes, values: NDArray[np.generic], limit: float, *, inches: Box | None
-) -> AxesImage:
-    """Draw a matrix into axes, in colors from ``-limit`` to ``limit``, without numbers.
-
-    ``inches`` are the planned width and height; with None, rows and columns are not numbered.
-    """
-    rows, columns = values.shape
-    image = axes.imshow(
-        values.astype(np.float64),
-        cmap=signed_colormap(),
-        vmin=-limit,
-        vmax=limit,
-        interpolation="nearest",
-        aspect="auto",
-    )
-    set_ticks(axes, rows, columns, inches=inches)
-    return image
-
-
 def kernel_heatmaps(kernels: Sequence[Kernel], *, most: int) -> HeatmapGroup:
     """Return at most ``most`` heat maps, one per kernel and channel, with the same colors.
 
@@ -365,11 +284,6 @@ def kernel_title(kernel: Kernel) -> str:
     is_fractions = re.fullmatch(r"[-+./\d\s,;]*/[-+./\d\s,;]*", kernel.name)
     name = "kernel" if is_fractions else short_name(kernel.name)
     return f"{name}, {size_text(kernel.shape)}{scale_text(kernel)}"
-
-
-def applied_title(title: str, operation: str) -> str:
-    """Add to a kernel's title that ``convolve`` flips it."""
-    return f"{title}\nflipped (convolve)" if operation == "convolve" else title
 
 
 def scale_text(kernel: Kernel) -> str:

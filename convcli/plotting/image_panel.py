@@ -20,7 +20,6 @@ from convcli.plotting.axes import (
     NUMBER_SHARE,
     WIDE,
     DrawnImage,
-    add_colorbar,
     finite_extremes,
     round_ticks,
     set_padded_ticks,
@@ -474,28 +473,11 @@ def _mark_padding(axes: Axes, shape: Pair, pads: Pads, box: Box | None) -> NDArr
     return is_padding
 
 
-def draw_panel(axes: Axes, panel: ImagePanel, inches: Box) -> DrawnImage:
-    """Draw an image with its ticks and color bar into axes of the planned width and height.
-
-    Gray runs from black (0) to white. Plain numbers run from the least to the greatest or, where
-    some are negative, from blue through white (0) to red. NaN is magenta. An image with more
-    pixels than the page is thinned by the means of equal blocks; a smaller one is magnified
-    without interpolation.
-    """
-    width, height = inches
-    ends = common_range([panel])
-    drawn = draw_pixels(axes, panel, inches, ends)
-    set_ticks(axes, *panel.shape, inches=inches)
-    colors, label = bar_colors(panel, ends)
-    add_colorbar(axes, colors, bar_ticks(panel, ends), label, below=width >= WIDE * height)
-    return drawn
-
-
 def draw_pixels(
     axes: Axes, panel: ImagePanel, inches: Box, ends: tuple[float, float]
 ) -> DrawnImage:
-    """Draw an image between two values, as `draw_panel` does, without ticks or color bar."""
-    (rows, columns), (width, height), (low, high) = panel.shape, inches, ends
+    """Draw an image between two values, as `image_part` does, without ticks or color bar."""
+    (rows, columns), (_width, _height), (low, high) = panel.shape, inches, ends
     values, is_shrunk = block_means(panel.pixels, inches)
     shown = np.clip(values, low, high)  # gives infinity the color of its end
     if panel.pixels.ndim == 3:
@@ -512,21 +494,12 @@ def draw_pixels(
         interpolation="hanning" if is_shrunk else "nearest",
     )
     texts = panel.texts()
-    return DrawnImage(image, height / width, panel.shape, texts, widest_text(texts))
+    return DrawnImage(image, panel.shape, texts, widest_text(texts))
 
 
 def value_colormap(low: float) -> Colormap:
     """Return gray, or blue through white to red if the least value is negative."""
     return signed_colormap() if low < 0 else gray_colormap()
-
-
-def bar_colors(
-    panel: ImagePanel, ends: tuple[float, float], unit: str = "value"
-) -> tuple[ScalarMappable, str]:
-    """Return the colors of a panel's color bar between two values, and the bar's label."""
-    if panel.pixels.ndim == 3:
-        return ScalarMappable(Normalize(*ends), "gray"), f"{unit} in each channel"
-    return ScalarMappable(Normalize(*ends), value_colormap(ends[0])), unit
 
 
 def bar_ticks(panel: ImagePanel, ends: tuple[float, float]) -> list[float]:

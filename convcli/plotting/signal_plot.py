@@ -8,27 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convcli.core.padding import OUTSIDE, border_index
 from convcli.core.plan import as_applied
 from convcli.geometry import Geometry
-from convcli.plotting.axes import DrawnImage, finite_extremes, widest_text
-from convcli.plotting.heatmap import (
-    applied_title,
-    draw_kernels,
-    kernel_heatmaps,
-    kernel_title,
-)
+from convcli.plotting.axes import finite_extremes, widest_text
 from convcli.plotting.labels import (
     cell_texts,
-    wrap,
 )
-from convcli.plotting.sample_scale import SampleScale, input_scale, outer_limits, set_sample_ticks
-from convcli.plotting.style import TITLE_POINTS, Box, figure_options, theme
+from convcli.plotting.sample_scale import SampleScale, outer_limits, set_sample_ticks
+from convcli.plotting.style import Box, figure_options, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH, WINDOW_COLOR, hatched_text
 
 if TYPE_CHECKING:
@@ -36,9 +28,8 @@ if TYPE_CHECKING:
 
 Samples = NDArray[np.float64]  # (n, C): n samples of 1 or 3 channels
 
-KERNEL_INCHES, SIGNAL_INCHES = 2.6, 7.0  # widths of the two columns
-PLOT_HEIGHT = 1.7  # inches
 MAX_HEATMAPS = 16
+_ROW_WIDTH, _ROW_HEIGHT = 9.0, 1.6  # inches of a row at scale 1
 
 MAX_STEMS = 64
 _MAX_NUMBERED = 40
@@ -200,18 +191,6 @@ def _write_number(axes: Axes, place: float, height: float, text: str, points: fl
     return axes.annotate(text, end, (0, 4 * sign), size=points, **style)
 
 
-def draw_padded_signal(
-    axes: Axes,
-    original: NDArray[np.generic],
-    padding: SignalPadding,
-    *,
-    inches: float = SIGNAL_INCHES,
-) -> Samples:
-    """Draw a signal with its padding hatched and a title; return the padded samples, (n, C)."""
-    axes.set_title(wrap(f"signal, {padded_text(original, padding)}", inches, TITLE_POINTS))
-    return draw_padded(axes, original, padding, inches=inches, scale=input_scale(None))
-
-
 def padded_text(original: NDArray[np.generic], padding: SignalPadding) -> str:
     """Return the number of samples of a signal, and what its padding is."""
     text = count_text(signal_samples(original))
@@ -259,40 +238,16 @@ def draw_padded(
     return padded
 
 
-def draw_taps(
-    figure: Figure, place: SubplotSpec, image_filter: Filter, axis: int, dilation: int
-) -> list[DrawnImage]:
-    """Draw one kernel along the signal as stems, ``dilation`` apart; others as heat maps."""
-    kernels, operation = image_filter.kernels, image_filter.conv.operation
-    taps = signal_taps(kernels[0].matrix, axis, operation) if len(kernels) == 1 else None
-    title = kernel_title(kernels[0]) if len(kernels) == 1 else ""
-    if taps is None:
-        group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)
-        inches = KERNEL_INCHES, PLOT_HEIGHT
-        return draw_kernels(figure, place, group, inches, wrap(title, KERNEL_INCHES, TITLE_POINTS))
-    axes = figure.add_subplot(place)
-    axes.set_title(wrap(applied_title(title, operation), KERNEL_INCHES, TITLE_POINTS))
-    places = dilation * np.arange(len(taps))
-    draw_samples(axes, places, taps, inches=KERNEL_INCHES * len(taps) / (places[-1] + 1))
-    set_sample_ticks(axes, (-0.5, places[-1] + 0.5), KERNEL_INCHES)
-    return []
+def signal_box(scale: float) -> Box:
+    """Return the width and height of a row; only the height depends on the scale."""
+    return row_box(_ROW_WIDTH, scale * _ROW_HEIGHT)
 
 
-def align_result(
-    axes: Axes,
-    limits: tuple[float, float],
-    geometry: Geometry,
-    axis: int,
-    *,
-    inches: float = SIGNAL_INCHES,
-) -> None:
-    """Scale a result's x axis so that each value stands below the middle of its window.
-
-    ``limits`` are those of the padded signal's x axis.
-    """
-    middle = (geometry.extent[axis] - 1) / 2 - geometry.pads[2 * axis]
-    low, high = ((limit - middle) / geometry.stride[axis] for limit in limits)
-    set_sample_ticks(axes, (low, high), inches, count=geometry.output_shape[axis])
+def set_y_ticks(axes: Axes) -> None:
+    """Number the y axis where there is room."""
+    lines = axes.bbox.height / axes.figure.dpi / theme().line
+    most = max(1, min(5, int(lines / 1.6)))
+    axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
 
 
 def count_text(samples: Samples) -> str:

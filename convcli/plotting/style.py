@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -11,27 +11,12 @@ from typing import Any, NamedTuple
 import matplotlib
 from matplotlib import colormaps
 from matplotlib.colors import Colormap
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair
-from convcli.plotting.labels import line_count, wrap
 
 Box = tuple[float, float]  # width and height in inches
-
-DPI = 150
-HEADING_POINTS = 11.0  # the title of a figure
-TITLE_POINTS = 9.0  # the title of one image in it
-TICK_POINTS = 7.0
-FOOTER_POINTS = 8.0
-HEADING_LINE = 0.2  # inches; height of a line of the title
-FOOTER_LINE = 0.15
-PAGE_PAD = 0.08  # inches; space around each part of a figure
-TITLE_MARGIN = 0.5  # inches; how much narrower than the page its title is
-DIVERGING = "RdBu_r"
-SEQUENTIAL = "viridis"
 
 THINNEST = 0.3  # inches; a thinner box could not be seen
 NAN_COLOR = "magenta"
@@ -95,9 +80,6 @@ THEMES = {
     "dark": Theme(ink="#e8e8e8", faint="#9a9a9a", page="#16181c", empty="#4a4322"),
 }
 
-# Of figures that are not drawn on a page of `convcli.plotting.page`.
-_PLAIN = Theme(heading=11.0, title=9.0, text=7.0, number=5.0)
-
 # A viewer that lacks the first font takes another; the layout leaves room for wider letters.
 _FONTS = ["DejaVu Sans", "Verdana", "Liberation Sans", "Arial", "sans-serif"]
 _MONOSPACED = ["DejaVu Sans Mono", "Liberation Mono", "Consolas", "monospace"]
@@ -131,8 +113,8 @@ def style_context(options: FigureOptions | None = None) -> Iterator[None]:
     ...     theme().text, matplotlib.rcParams["xtick.labelsize"]
     (14, 14.0)
     """
-    look = _PLAIN if options is None else THEMES[options.theme]
     options = options or FigureOptions()
+    look = THEMES[options.theme]
     if options.cmap is not None:
         check_cmap(options.cmap)
         look = look._replace(signed=options.cmap, unsigned=options.cmap)
@@ -151,11 +133,12 @@ def style_context(options: FigureOptions | None = None) -> Iterator[None]:
 
 def _settings(look: Theme, options: FigureOptions) -> Any:
     """Return matplotlib's settings; its versions type the keys differently."""
-    line = max(look.text / 15, 0.6) if look is not _PLAIN else 0.6
+    line = max(look.text / 15, 0.6)
     return {
         "figure.dpi": options.dpi,
         "savefig.dpi": "figure",
-        **({} if look is _PLAIN else dict.fromkeys(("font.size", "axes.labelsize"), look.text)),
+        "font.size": look.text,
+        "axes.labelsize": look.text,
         "font.sans-serif": _FONTS,
         "font.monospace": _MONOSPACED,
         "axes.titlesize": look.title,
@@ -198,40 +181,6 @@ def gray_colormap() -> Colormap:
 def unsigned_colormap() -> Colormap:
     """Return the colors of weights that are never negative."""
     return colormaps[theme().unsigned].with_extremes(bad=NAN_COLOR)
-
-
-def page(
-    width: float,
-    height: float,
-    title: str = "",
-    *,
-    footer: Sequence[str] = (),
-    figure: Figure | None = None,
-) -> Figure:
-    """Return an empty figure with a title above its axes and lines of text below them.
-
-    Args:
-        width: in inches.
-        height: in inches, of everything between title and footer.
-        title: wrapped to the width; the figure becomes higher by its lines.
-        footer: monospaced lines, which must fit the width.
-        figure: an empty one of another class to use.
-    """
-    heading = wrap(title, width - TITLE_MARGIN, HEADING_POINTS)
-    if heading:
-        height += HEADING_LINE * (1 + line_count(heading))
-    if footer:
-        height += FOOTER_LINE * (1 + len(footer))
-    engine = ConstrainedLayoutEngine(h_pad=PAGE_PAD, w_pad=PAGE_PAD)
-    figure = figure or Figure()
-    figure.set_size_inches(width, height)
-    figure.set_layout_engine(engine)
-    if heading:
-        figure.suptitle(heading)
-    if footer:
-        style: dict[str, Any] = {"size": FOOTER_POINTS, "family": "monospace"}
-        figure.supxlabel("\n".join(footer), x=0.5, ha="center", ma="left", **style)
-    return figure
 
 
 def fit_box(

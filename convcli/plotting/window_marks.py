@@ -5,7 +5,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -24,8 +23,6 @@ _WINDOW_POINTS, _THIN_POINTS = 2.0, 1.0  # line widths
 _HALO = [withStroke(linewidth=3.6, foreground="white")]
 _FAINT_HALO = [withStroke(linewidth=2.2, foreground="white")]
 _DASHES: Any = (0, (3, 2))
-_BAND_INCHES, _RING_INCHES = 0.08, 0.06  # least width of a band, least distance of rings
-_BAND_ALPHA = 0.18
 
 Corners = tuple[float, float, float, float]  # left, top, right, bottom, in cells
 
@@ -117,45 +114,6 @@ def outline_window(
         dashed.set_data(*_path([_enlarged(axes, field, pixels)]))
     outline = _outline(axes, _WINDOW_POINTS, path_effects=_HALO)
     outline.set_data(*_path([_enlarged(axes, corners, pixels)]))
-
-
-class SignalWindowMark:
-    """The window on a signal: a band as wide as the kernel, and rings around the samples it reads.
-
-    Args:
-        axes: of the padded signal, with its limits set.
-        padded: the samples, (n, C).
-        before: the number of samples of padding before the signal, whose first sample is at 0.
-        inches: the width of the axes.
-    """
-
-    def __init__(
-        self, axes: Axes, padded: NDArray[np.float64], before: int, *, inches: float
-    ) -> None:
-        self._padded, self._before = padded, before
-        left, right = axes.get_xlim()
-        self._samples_per_inch = (right - left) / inches
-        bottom, top = axes.get_ylim()
-        self._band = Rectangle(
-            (0, bottom), 0, top - bottom, color=WINDOW_COLOR, alpha=_BAND_ALPHA, zorder=0.4
-        )
-        style: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 7.0}
-        style |= {"markerfacecolor": "none", "markeredgewidth": 1.5}
-        self._rings = Line2D([], [], markeredgecolor=WINDOW_COLOR, **style)
-        axes.add_patch(self._band)
-        axes.add_artist(self._rings)
-        self.artists: list[Artist] = [self._band, self._rings]
-
-    def move(self, taps: Sequence[int]) -> None:
-        """Mark the window whose taps lie on these samples; rings that would touch are left out."""
-        first, last = taps[0], taps[-1]
-        width = max(last - first + 1, _BAND_INCHES * self._samples_per_inch)
-        self._band.set_x((first + last - width) / 2)
-        self._band.set_width(width)
-        if len(taps) > 1 and taps[1] - first < _RING_INCHES * self._samples_per_inch:
-            return
-        heights = self._padded[np.array(taps) + self._before]
-        self._rings.set_data(np.repeat(np.array(taps), heights.shape[1]), heights.ravel())
 
 
 def hatch_padding(axes: Axes, shape: Pair, pads: Pads) -> None:

@@ -51,9 +51,13 @@ def captions(
     explained: Sequence[Explanation] | None,
     digits: int,
     most: int,
+    places: Sequence[str] | None = None,
 ) -> list[list[str]]:
-    """Return the lines of each position: as detailed as fits ``most`` lines at every position."""
-    places = [f"row {row}, column {column}" for row, column in positions]
+    """Return the lines of each position: as detailed as fits ``most`` lines at every position.
+
+    ``places`` names the positions in another way than by row and column.
+    """
+    places = places or [f"row {row}, column {column}" for row, column in positions]
     for with_terms in (True, False):
         if explained is None:
             break

@@ -18,16 +18,14 @@ from convcli.plotting.style import figure_options, style_context, theme
 # isort: split
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convcli.core.plan import as_applied
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair, size_text
-from convcli.images.channels import channel_names
 from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes, widest_text
 from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_title, symmetric_limit
@@ -43,6 +41,7 @@ from convcli.plotting.moving import (
 from convcli.plotting.window_marks import WindowMarks, hatched_text
 from convcli.teaching.animate.captions import captions, explanations, fitting_digits, scene_title
 from convcli.teaching.animate.sliding import SlidingWindow
+from convcli.teaching.animate.sums import ChannelSum, products_of, sums_of, window_at
 from convcli.teaching.explain.computation import Grid
 from convcli.teaching.explain.grid_figure import (
     GridPicture,
@@ -71,18 +70,6 @@ _TITLE = 7  # letters of a kernel's name in a line, where there are many kernels
 _LONGEST_TITLE = 60  # letters of a kernel's name
 
 
-class _Sum(NamedTuple):
-    """A sum over one channel: the kernel by its number, the channel, its name, and the weights.
-
-    The weights are those of the kernel as it is applied.
-    """
-
-    kernel: int
-    channel: int
-    name: str
-    weights: NDArray[Any]
-
-
 class ImageScene(BlitCanvas):
     """The frames of a window that slides over an image, with its products and the feature maps.
 
@@ -103,7 +90,7 @@ class ImageScene(BlitCanvas):
         if options.digits is None:
             options = options._replace(digits=fitting_digits(window, positions))
         self._window, self._positions = window, positions
-        self._padded, self._sums = window.padded(), _sums_of(window)
+        self._padded, self._sums = window.padded(), sums_of(window)
         self._parts = DrawnParts()
         with style_context(options):
             figure = self._draw(scene_title(window, title))
@@ -278,7 +265,7 @@ class ImageScene(BlitCanvas):
     ) -> PartOf:
         """Return grids of one sum as they are at the first position."""
         part = self._sums[number]
-        values, _ = self._window_at(part, 0)
+        values, _ = window_at(self._window, self._padded, part, self._positions[0])
         arrays: dict[Kind, NDArray[Any]] = {
             "window": values,
             "kernel": part.weights,
@@ -309,7 +296,7 @@ class ImageScene(BlitCanvas):
         name = f"sum {number}"
         return self._parts.text_below(name, make, self._texts.get(name, []))
 
-    def _places(self, part: _Sum) -> Places:
+    def _places(self, part: ChannelSum) -> Places:
         geometry = self._window.plans[part.kernel].geometry
         return Places.moving(geometry.kernel, geometry.dilation)
 
@@ -340,18 +327,6 @@ class ImageScene(BlitCanvas):
             has_bars=len(weights) == 1 and figure_options().bars,
         )
 
-    def _window_at(self, part: _Sum, number: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the values under the window of a sum, and which of them are padding."""
-        geometry, around = self._window.plans[part.kernel].geometry, self._window.pads
-        places, outside = [], []
-        for axis, before in enumerate((around.top, around.left)):
-            taps, stride, own, step = geometry.along(axis)
-            place = self._positions[number][axis] * stride - own + np.arange(taps) * step
-            places.append(place + before)
-            outside.append((place < 0) | (place >= self._window.image.shape[axis]))
-        plane = self._padded if self._padded.ndim == 2 else self._padded[..., part.channel]
-        return plane[np.ix_(*places)], np.logical_or.outer(*outside)
-
     def _movers_of(self, figure: Figure, moving: list[Moving]) -> list[Callable[[int], None]]:
         """Return what moves everything to the position of a frame, and collect what moves."""
         window, drawn = self._window, self._parts.of(figure)
@@ -381,7 +356,7 @@ class ImageScene(BlitCanvas):
         return movers
 
     def _moving_grids(
-        self, part: _Sum, images: Sequence[DrawnImage], kinds: Sequence[str]
+        self, part: ChannelSum, images: Sequence[DrawnImage], kinds: Sequence[str]
     ) -> list[tuple[MovingGrid, Callable[[int], None]]]:
         """Return the window and the products of one sum, and what moves them."""
         grids: list[tuple[MovingGrid, Callable[[int], None]]] = []
@@ -392,8 +367,8 @@ class ImageScene(BlitCanvas):
             grids.append((grid, partial(self._move_grid, grid, part, kind)))
         return grids
 
-    def _move_grid(self, grid: MovingGrid, part: _Sum, kind: str, number: int) -> None:
-        values, outside = self._window_at(part, number)
+    def _move_grid(self, grid: MovingGrid, part: ChannelSum, kind: str, number: int) -> None:
+        values, outside = window_at(self._window, self._padded, part, self._positions[number])
         shown = values if kind == "window" else products_of(values, part.weights)
         is_small = max(values.shape) <= MAX_TICKED
         texts = cell_texts(shown, figure_options().digits) if is_small else []
@@ -445,35 +420,10 @@ def _narrow(make: PartOf, scale: float) -> Part:
     return make(scale)._replace(letters=_TITLE)
 
 
-def _sums_of(window: SlidingWindow) -> list[_Sum]:
-    """Return the sums in the order of an explanation's."""
-    kernels, operation = window.filter.kernels, window.filter.conv.operation
-    applied = [as_applied(kernel.matrix, operation) for kernel in kernels]
-    names = channel_names(window.image.channels, window.image.depth)
-    if len(names) == 1:
-        names = [""]
-    pairs = [(kernel, channel) for kernel in range(len(kernels)) for channel in range(len(names))]
-    if applied[0].ndim == 2:
-        pairs.sort(key=lambda pair: pair[::-1])
-    return [
-        _Sum(k, c, names[c], applied[k] if applied[k].ndim == 2 else applied[k][c])
-        for k, c in pairs
-    ]
-
-
 def value_range(*panels: ImagePanel) -> tuple[float, float]:
     """Return the ends of the colors: as in other figures, but from 0 on where none is negative."""
     low, high = common_range(panels)
     return (0.0, high) if low > 0 and figure_options().limits is None else (low, high)
-
-
-def products_of(values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
-    """Return values times weights, exact for integers; a weight of 0 weighs nothing."""
-    if values.dtype.kind in "biu" and weights.dtype.kind in "biu":
-        return values.astype(np.int64) * weights.astype(np.int64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        products = values.astype(np.float64) * weights.astype(np.float64)
-    return np.where(weights == 0, 0.0, products)
 
 
 def _as_grid(values: NDArray[Any]) -> Grid:

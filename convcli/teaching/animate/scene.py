@@ -8,7 +8,6 @@ from convcli.figure_options import FigureOptions
 from convcli.geometry import Pair
 from convcli.plotting.blit import BlitCanvas
 from convcli.plotting.signal_plot import are_signals, signal_axis, signal_taps
-from convcli.plotting.style import style_context
 from convcli.teaching.animate.image_scene import ImageScene
 from convcli.teaching.animate.signal_scene import SignalScene
 from convcli.teaching.animate.sliding import SlidingWindow
@@ -27,7 +26,8 @@ def animate_window(
 
     A frame shows the parts of ``convcli explain``'s figure: the input with its padding hatched and
     the window in it, a magnifier where that is small, window, kernel and products, and the feature
-    map up to the window's position. A signal of one row or one column is drawn as stems or a line.
+    map up to the window's position. A signal of one row or one column has three rows on one x axis:
+    the input, the kernel that moves over it with the products shaded, and the result.
 
     Args:
         window: from :func:`convcli.teaching.animate.sliding.slide_over`.
@@ -43,10 +43,10 @@ def animate_window(
         UsageError: the image has neither 1 nor 3 channels.
     """
     axis = _signal_axis(window)
+    options = options or FigureOptions(dpi=DPI)
     if axis is None:
-        return ImageScene(window, positions, title, options or FigureOptions(dpi=DPI))
-    with style_context():
-        return SignalScene(window, positions, title, axis)
+        return ImageScene(window, positions, title, options)
+    return SignalScene(window, positions, title, axis, options)
 
 
 def _signal_axis(window: SlidingWindow) -> int | None:

@@ -2,101 +2,331 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.kernels.matrix_text import short_name
+from convcli.plotting.labels import conv_facts, format_short, text_width
+from convcli.plotting.page import plot_part
+from convcli.plotting.sample_scale import (
+    SampleScale,
+    input_scale,
+    outer_limits,
+    result_scale,
+    set_sample_ticks,
+)
+from convcli.plotting.signal_plot import (
+    CHANNEL_COLORS,
+    MAX_STEMS,
+    SignalPadding,
+    axes_inches,
+    count_text,
+    draw_padded,
+    draw_samples,
+    mark_sample,
+    padded_samples,
+    padded_text,
+    set_y_ticks,
+    signal_box,
+    signal_samples,
+    widest_geometry,
+)
+from convcli.plotting.style import figure_options, style_context, theme
+from convcli.plotting.window_marks import WINDOW_COLOR
+
+# isort: split
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
+from numpy.typing import NDArray
 
-from convcli.geometry import Geometry, Pair
-from convcli.plotting.axes import finalize_layout
-from convcli.plotting.blit import BlitCanvas, Moving, frame_page
-from convcli.plotting.labels import wrap
-from convcli.plotting.signal_plot import (
-    KERNEL_INCHES,
-    PLOT_HEIGHT,
-    SIGNAL_INCHES,
-    SignalPadding,
-    align_result,
-    count_text,
-    draw_padded_signal,
-    draw_samples,
-    draw_taps,
-    signal_samples,
-)
-from convcli.plotting.style import TITLE_POINTS, theme
-from convcli.plotting.window_marks import SignalWindowMark
+from convcli.figure_options import FigureOptions
+from convcli.geometry import Pair
+from convcli.plotting.blit import BlitCanvas, Moving
+from convcli.plotting.moving import DrawnParts, MovingText, PartOf
 from convcli.teaching.animate.captions import captions, explanations, fitting_digits, scene_title
 from convcli.teaching.animate.sliding import SlidingWindow
+from convcli.teaching.animate.sums import ChannelSum, products_of, sums_of, window_at
+from convcli.teaching.explain.signal_figure import (
+    BAR_SHARE,
+    KERNEL_COLOR,
+    align_zeros,
+    compose_rows,
+)
 
-# In inches.
-_SIGNAL_TITLE_AND_TICKS = 0.8  # above and below a signal
-_LINES = 9  # of a caption at most
-_SIGNAL_PAGE = KERNEL_INCHES + SIGNAL_INCHES + 1.3  # width
+_LINES, _SLIDE_LINES = 9, 1  # of a caption at most
+_MAX_SUMS = 3
+_STEM_INCHES = 0.06  # least distance of stems
+_INSIDE = 0.012  # of the height and width of axes, which a cover leaves free at their edges
+_CORNERS = np.array([(-1, 0), (-1, 1), (1, 1), (1, 0), (-1, 0)])  # of a bar
+_CODES = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
 
 
 class SignalScene(BlitCanvas):
-    """The frames of a window that slides along a signal, with the result below."""
+    """The frames of a kernel that moves over a signal, with products, and with the result below.
+
+    Args:
+        window: what slides.
+        positions: in the result, in its order.
+        title: the heading.
+        axis: of the signal: 1 for a row, 0 for a column.
+        options: how the frames look.
+    """
 
     def __init__(
-        self, window: SlidingWindow, positions: Sequence[Pair], title: str, axis: int
+        self,
+        window: SlidingWindow,
+        positions: Sequence[Pair],
+        title: str,
+        axis: int,
+        options: FigureOptions,
     ) -> None:
-        self._window, self._axis = window, axis
-        self._places = [position[axis] for position in positions]
-        digits = fitting_digits(window, positions)
-        explained = explanations(window, positions, digits)
-        lines = captions(window, positions, explained, digits, _LINES)
-        self._texts = ["\n".join(each) for each in lines]
-        height = 2 * (PLOT_HEIGHT + _SIGNAL_TITLE_AND_TICKS)
-        figure, caption = frame_page(_SIGNAL_PAGE, height, scene_title(window, title), self._texts)
-        self._caption = caption
-        grid = figure.add_gridspec(2, 2, width_ratios=(KERNEL_INCHES, SIGNAL_INCHES))
-        signal, self._result = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
-        self._windows = self._draw_signal(signal)
-        self._draw_result(signal.get_xlim())
-        dilation = window.geometry.dilation[axis]
-        finalize_layout(figure, draw_taps(figure, grid[:, 0], window.filter, axis, dilation))
-        marks = [*self._windows.values(), self._newest]
-        moving = [self._cover, *(artist for mark in marks for artist in mark.artists), caption]
-        super().__init__(figure, [Moving(moving)], len(positions), None)
+        if options.digits is None:
+            options = options._replace(digits=fitting_digits(window, positions))
+        self._window, self._axis, self._positions = window, axis, positions
+        self._padded = window.padded()
+        self._sums = sums_of(window)
+        plan = window.plans[0]
+        before, after = window.pads[2 * axis : 2 * axis + 2]
+        self._padding = SignalPadding(before, after, plan.border, plan.fill)
+        self._input = input_scale(window.image.axis)
+        self._result = result_scale(
+            window.image.axis,
+            widest_geometry(window.image.pixels, window.filter),
+            window.filter.conv.operation,
+            window.filter.kernels[0].axis,
+        )
+        count = max(window.image.shape)
+        self._limits = outer_limits(
+            [
+                (self._input.places.after(-before), before + count + after),
+                (self._result.places, max(window.output_shape)),
+            ]
+        )
+        with style_context(options):
+            self._is_short = self._has_stems()
+            self._texts = self._captions()
+            self._parts = DrawnParts()
+            self._artists: list[Artist] = []
+            self._movers: list[Callable[[int], None]] = []
+            figure = self._draw(scene_title(window, title))
+            caption = MovingText(self._parts.of(figure)["caption"], self._texts)
+            self._movers.append(caption.move)
+            self.move(0)
+        super().__init__(figure, [Moving(self._artists), caption], len(positions), options)
 
     def move(self, number: int) -> None:
-        """Mark the window at one position, and reveal the results up to it."""
-        self._caption.set_text(self._texts[number])
-        at, axis = self._places[number], self._axis
-        for geometry, mark in self._windows.items():
-            first = at * geometry.stride[axis] - geometry.pads[2 * axis]
-            taps, dilation = geometry.kernel[axis], geometry.dilation[axis]
-            mark.move(range(first, first + taps * dilation, dilation))
-        self._newest.move([at])
-        self._cover.set_x(at + 0.5)
-        self._cover.set_width(self._window.output_shape[axis] - at - 1)
+        """Move the window to one position, with everything that depends on it."""
+        for mover in self._movers:
+            mover(number)
 
-    def _draw_signal(self, axes: Axes) -> dict[Geometry, SignalWindowMark]:
-        """Draw the padded signal, and return a mark for the window of each kernel."""
-        window, plan = self._window, self._window.plans[0]
-        before, after = window.pads[2 * self._axis : 2 * self._axis + 2]
-        padding = SignalPadding(before, after, plan.border, plan.fill)
-        padded = draw_padded_signal(axes, window.image.pixels, padding)
-        return {
-            geometry: SignalWindowMark(axes, padded, before, inches=SIGNAL_INCHES)
-            for geometry in dict.fromkeys(plan.geometry for plan in window.plans)
-        }
+    def _has_stems(self) -> bool:
+        """Return whether kernels have stems: they are short, and their weights are far enough."""
+        low, high = self._limits
+        dilation = self._window.geometry.dilation[self._axis]
+        distance = dilation * float(self._input.numbers.step) / (high - low) * signal_box(1.0)[0]
+        longest = max(part.weights.size for part in self._sums)
+        return longest <= MAX_STEMS and distance >= _STEM_INCHES
 
-    def _draw_result(self, limits: tuple[float, float]) -> None:
-        """Draw the whole result, and what covers the values that are not computed yet."""
-        window, axes = self._window, self._result
-        exact = window.pixels.reshape(-1, window.pixels.shape[2])
+    def _captions(self) -> list[str]:
+        window, digits = self._window, figure_options().digits or 0
+        explained = explanations(window, self._positions, digits)
+        most = _SLIDE_LINES if theme().is_fixed else _LINES
+        name = self._result.label.partition(" ")[0]
+        places = [
+            f"{name} {format_short(self._result.numbers.at(max(at)), 10)}" for at in self._positions
+        ]
+        lines = captions(window, self._positions, explained, digits, most, places)
+        return ["\n".join(each) for each in lines]
+
+    def _draw(self, title: str) -> Figure:
+        """Draw the page as it is at the first position."""
+        sums = self._sums[:_MAX_SUMS]
+        facts = conv_facts(self._window.filter)
+        if len(self._window.filter.kernels) > 1:
+            facts.append(
+                f"{self._window.filter.combine} of {len(self._window.filter.kernels)} kernels"
+            )
+        if len(sums) < len(self._sums):
+            facts.append(f"{len(sums)} of {len(self._sums)} sums")
+        return compose_rows(
+            self._row(
+                self._draw_input,
+                "input",
+                self._input,
+                padded_text(self._window.image.pixels, self._padding),
+            ),
+            [self._sum_part(each) for each in sums],
+            self._row(
+                self._draw_result,
+                "result",
+                self._result,
+                count_text(signal_samples(self._window.pixels)),
+            ),
+            title=title,
+            facts=facts,
+            is_short=self._is_short,
+            below=[self._parts.caption("caption", self._texts)],
+            multiple=2,
+        )
+
+    def _row(
+        self, draw: Callable[[Axes], None], title: str, scale: SampleScale, caption: str = ""
+    ) -> PartOf:
+        def draw_row(axes: Axes) -> None:
+            draw(axes)
+            set_y_ticks(axes)
+
+        return plot_part(draw_row, signal_box, title=title, caption=caption, xlabel=scale.label)
+
+    def _draw_input(self, axes: Axes) -> None:
+        """Draw the padded signal, and what marks the windows on it."""
+        samples = draw_padded(
+            axes, self._window.image.pixels, self._padding,
+            inches=axes_inches(axes), scale=self._input, limits=self._limits,
+        )  # fmt: skip
+        for part in {each.kernel: each for each in self._sums}.values():
+            self._add_band(axes, part)
+            if not self._is_short:
+                continue
+            style: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 1.5}
+            [rings] = axes.plot([], [], "o", color=WINDOW_COLOR, markersize=7.5, **style)
+
+            def move(number: int, part: ChannelSum = part, rings: Any = rings) -> None:
+                places = self._places(part, number)
+                heights = samples[places + self._padding.before]
+                rings.set_data(np.repeat(self._x(places), heights.shape[1]), heights.ravel())
+
+            self._add(move, rings)
+
+    def _sum_part(self, part: ChannelSum) -> PartOf:
+        """Return the row of a kernel over the input, with the products shaded."""
+        kernel = self._window.filter.kernels[part.kernel]
+        flipped = ", flipped" * (self._window.filter.conv.operation == "convolve")
+        channel = f", {part.name}" * bool(part.name)
+        title = f"{short_name(kernel.name)}{flipped}{channel}"
+        make = self._row(partial(self._draw_sum, part=part), title, self._input)
+        room = text_width("-0.000", theme().text) + theme().line + 0.12
+        return lambda scale: make(scale)._replace(right=room)
+
+    def _draw_sum(self, axes: Axes, part: ChannelSum) -> None:
+        weights = part.weights.ravel().astype(np.float64)
+        is_short = self._is_short
+        self._add_band(axes, part)
+        axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
+        products = PathPatch(
+            Path(np.zeros((1, 2))), color=WINDOW_COLOR, alpha=0.55, linewidth=0, zorder=1
+        )
+        axes.add_patch(products)
+        samples = padded_samples(signal_samples(self._window.image.pixels), self._padding)
+        heights = samples[:, part.channel if samples.shape[1] > 1 else 0]
+        x = self._x(np.arange(len(heights)) - self._padding.before)
+        color = CHANNEL_COLORS[part.channel] if samples.shape[1] > 1 else "tab:blue"
+        line = "o" if len(x) <= MAX_STEMS else "-"
+        axes.plot(x, heights, line, color=color, markersize=3.5, linewidth=1.0, alpha=0.8)
+        right = axes.twinx()
+        style: dict[str, Any] = {"linewidth": 2.0}
+        if is_short:
+            style = {"linestyle": "none", "marker": "D", "markersize": 6.5}
+            style |= {"markeredgecolor": theme().page}
+        [dots] = right.plot([], [], color=KERNEL_COLOR, **style)
+        [stems] = right.plot([], [], color=KERNEL_COLOR, linewidth=1.2)
+        drawn = np.concatenate([self._products(part, n) for n in range(len(self._positions))])
+        align_zeros(axes, right, np.r_[heights, drawn], weights)
+        set_sample_ticks(axes, self._limits, axes_inches(axes), self._input.numbers)
+        right.yaxis.set_major_formatter(axes.yaxis.get_major_formatter())
+        right.set_ylabel("weight")
+        set_y_ticks(right)
+        half = BAR_SHARE * float(self._input.numbers.step) / 2
+
+        def move(number: int) -> None:
+            x, shown = self._x(self._places(part, number)), self._products(part, number)
+            products.set_path(_bars(x, shown, half) if is_short else _area(x, shown))
+            dots.set_data(x, weights)
+            if is_short:
+                gap = np.full(len(x), np.nan)
+                ends = np.stack([np.zeros(len(x)), weights, gap], axis=1)
+                stems.set_data(np.repeat(x, 3), ends.ravel())
+
+        self._add(move, products, dots, stems)
+
+    def _draw_result(self, axes: Axes) -> None:
+        """Draw the whole result, what covers values that are not computed yet, and a mark."""
+        window, numbers = self._window, self._result.numbers
         samples = signal_samples(window.pixels)
-        places = range(len(samples))
-        draw_samples(axes, places, samples, inches=SIGNAL_INCHES, exact=exact)
-        align_result(axes, limits, window.geometry, self._axis)
-        axes.set_title(wrap(f"result, {count_text(samples)}", SIGNAL_INCHES, TITLE_POINTS))
-        style: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "linewidth": 0}
-        style |= {"facecolor": theme().empty, "zorder": 4}
-        axes.add_patch(Rectangle((-0.5, 0), self._places[0], 1, **style))
-        self._cover = Rectangle((0, 0), 0, 1, **style)
-        axes.add_patch(self._cover)
-        self._newest = SignalWindowMark(axes, samples, 0, inches=SIGNAL_INCHES)
-        for artist in self._newest.artists:
-            artist.set_zorder(5)
+        exact = window.pixels.reshape(samples.shape)
+        inches, (low, high) = axes_inches(axes), self._result.limits(self._limits)
+        step, count = float(numbers.step), len(samples)
+        room = inches * min(count * step / (high - low), 1.0)
+        draw_samples(axes, numbers.positions(count), samples, inches=room, exact=exact)
+        set_sample_ticks(axes, (low, high), inches, numbers, count)
+        cover: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "linewidth": 0}
+        cover |= {"facecolor": theme().empty, "zorder": 4}
+        start = numbers.at(0) - step / 2
+        end = min(numbers.at(count - 1) + step / 2, high - _INSIDE / 4 * (high - low))
+        first = max(self._positions[0])
+        bottom, height = _INSIDE, 1 - 2 * _INSIDE
+        axes.add_patch(Rectangle((start, bottom), first * step, height, **cover))
+        rest = Rectangle((start, bottom), 0, height, **cover)
+        axes.add_patch(rest)
+        marks = [mark_sample(axes, start, 0.0) for _ in range(samples.shape[1])]
+        for line in (line for pair in marks for line in pair):
+            line.set_zorder(5)
+
+        def move(number: int) -> None:
+            at = max(self._positions[number])
+            edge = numbers.at(at) + step / 2
+            rest.set_bounds(edge, bottom, max(end - edge, 0), height)
+            for (line, ring), value in zip(marks, samples[at].tolist(), strict=True):
+                line.set_data([numbers.at(at)] * 2, [0, value])
+                ring.set_data([numbers.at(at)], [value])
+
+        self._add(move, rest, *(line for pair in marks for line in pair))
+
+    def _add(self, move: Callable[[int], None], *artists: Artist) -> None:
+        self._movers.append(move)
+        self._artists += artists
+
+    def _add_band(self, axes: Axes, part: ChannelSum) -> None:
+        """Shade the window of a sum."""
+        half = float(self._input.numbers.step) / 2
+        band = axes.axvspan(0, 1, color=WINDOW_COLOR, alpha=0.15, zorder=0.3)
+
+        def move(number: int) -> None:
+            first, last = self._x(self._places(part, number)[[0, -1]]).tolist()
+            band.set_bounds(first - half, 0, last - first + 2 * half, 1)
+
+        self._add(move, band)
+
+    def _places(self, part: ChannelSum, number: int) -> NDArray[np.intp]:
+        """Return the samples under a window; those before the signal are negative."""
+        taps, stride, before, step = self._window.plans[part.kernel].geometry.along(self._axis)
+        return self._positions[number][self._axis] * stride - before + np.arange(taps) * step
+
+    def _x(self, places: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return where samples of the padded input stand."""
+        start, step = self._input.numbers
+        return np.asarray(float(start) + float(step) * places)
+
+    def _products(self, part: ChannelSum, number: int) -> NDArray[np.float64]:
+        values, _ = window_at(self._window, self._padded, part, self._positions[number])
+        products = products_of(values, part.weights).astype(np.float64).ravel()
+        return np.where(np.isfinite(products), products, 0.0)
+
+
+def _bars(x: NDArray[np.float64], heights: NDArray[np.float64], half: float) -> Path:
+    """Return a bar from zero for each height, twice ``half`` wide."""
+    corners = _CORNERS * np.stack([np.full(len(x), half), heights], axis=1)[:, np.newaxis]
+    corners[..., 0] += x[:, np.newaxis]
+    return Path(corners.reshape(-1, 2), _CODES * len(x))
+
+
+def _area(x: NDArray[np.float64], heights: NDArray[np.float64]) -> Path:
+    """Return the area between zero and a line."""
+    ends = [(x[0], 0.0)], np.stack([x, heights], axis=1), [(x[-1], 0.0)]
+    return Path(np.concatenate([*ends, [(x[0], 0.0)]]), closed=True)

@@ -135,7 +135,7 @@ def _kernel_drawing(
             if max(rows, columns) <= MAX_TICKED:
                 draw_cell_lines(axes, rows, columns)
             texts = heatmap.texts if numbered else ()
-            drawn.append(DrawnImage(image, height / width, (rows, columns), texts, widest))
+            drawn.append(DrawnImage(image, (rows, columns), texts, widest))
         return drawn
 
     return size, draw_maps, len(maps)

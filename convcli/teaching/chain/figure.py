@@ -414,8 +414,7 @@ class _Page:
             if windows:
                 _outline_windows(axes, self._blocks[number + 1])
             texts = self._texts[number][place] if numbered else ()
-            ratio = each[1] / each[0]
-            drawn.append(DrawnImage(image.image, ratio, panel.shape, texts, self._widest))
+            drawn.append(DrawnImage(image.image, panel.shape, texts, self._widest))
         if bar is not None:
             bar.draw(figure, left, top, box, ticked=ticks)
         return drawn

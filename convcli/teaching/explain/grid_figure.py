@@ -354,7 +354,7 @@ def _draw_grid(
         axes.imshow(cover, aspect="auto", interpolation="nearest")
     if max(shape) <= MAX_TICKED:
         draw_cell_lines(axes, rows, columns)
-    return DrawnImage(image, rows / columns, (rows, columns), texts, scales.widest)
+    return DrawnImage(image, (rows, columns), texts, scales.widest)
 
 
 def _hatch(axes: Axes, places: Places, drawn: DrawnImage) -> None:

@@ -25,11 +25,12 @@ from convcli.plotting.signal_plot import (
     mark_sample,
     padded_samples,
     padded_text,
-    row_box,
+    set_y_ticks,
     signal_axis,
+    signal_box,
     signal_samples,
 )
-from convcli.plotting.style import Box, theme
+from convcli.plotting.style import theme
 from convcli.plotting.window_marks import WINDOW_COLOR
 
 # isort: split
@@ -40,7 +41,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convcli.geometry import Geometry, conv_geometry
@@ -48,11 +48,11 @@ from convcli.plotting.axes import DrawnImage, finite_extremes
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.computation import Computation, FeatureMap, Grid, Response
 from convcli.teaching.explain.grid_figure import Term, grid_array, sum_text
+from convcli.teaching.explain.place_figure import PartOf
 
-_WIDTH, _HEIGHT = 9.0, 1.6  # inches at scale 1
 _SMALLEST_SCALE = 0.45
-_KERNEL_COLOR = "tab:orange"
-_BAR_SHARE = 0.8  # of the distance between samples
+KERNEL_COLOR = "tab:orange"
+BAR_SHARE = 0.8  # of the distance between samples
 _ROOM = 0.12  # above and below what is drawn, as a share of it
 _KEY = "dots: input, diamonds: kernel (right axis), shaded: products"
 _LONG_KEY = "thin line: input, thick line: kernel (right axis), shaded: products"
@@ -95,39 +95,73 @@ def draw_explained_signal(
         footer: lines below.
     """
     page = _Page(explanation, pixels, feature_map)
-    start, end = page.input_part(terms), page.result_part()
-    middle = [page.sum_part(term) for term in terms]
+    name = page.result.label.partition(" ")[0]
+    place = format_short(page.result.numbers.at(max(explanation.at)), 10)
+    return compose_rows(
+        page.input_part(terms),
+        [page.sum_part(term) for term in terms],
+        page.result_part(),
+        title=f"{short_name(explanation.kernel)}: the value at {name} {place}",
+        facts=facts,
+        is_short=all(_taps(term.response) <= MAX_STEMS for term in terms),
+        footer=footer,
+    )
+
+
+def compose_rows(
+    first: PartOf,
+    sums: Sequence[PartOf],
+    last: PartOf,
+    *,
+    title: str,
+    facts: Sequence[str],
+    is_short: bool,
+    footer: Sequence[str] = (),
+    below: Sequence[PartOf] = (),
+    multiple: int = 1,
+) -> NotebookFigure:
+    """Return a page of rows with one x axis, as many of the sums as fit.
+
+    Args:
+        first: the input.
+        sums: kernels over the input, with products.
+        last: the result.
+        title: the heading.
+        facts: the options that are not the default.
+        is_short: whether all kernels have stems.
+        footer: lines at the bottom.
+        below: more parts, each in a row of its own.
+        multiple: the page's pixels are a multiple of it along both sides.
+    """
 
     def plan(count: int, detail: _Detail, scale: float) -> Rows:
-        rows = [part(scale) for part in (start, *middle[:count], end)]
+        rows = [part(scale) for part in (first, *sums[:count], last)]
         if not detail.captions:
             rows = [row._replace(caption="") for row in rows]
         if not detail.ticks:
             rows[:-1] = [_without_ticks(row) for row in rows[:-1]]
-        return [[row] for row in rows]
+        return [[row] for row in (*rows, *(part(scale) for part in below))]
 
-    plans = [(len(middle), detail) for detail in _DETAILS]
-    plans += [(count, _DETAILS[-1]) for count in range(len(middle) - 1, 0, -1)]
-    (first, _), *simpler = [
+    plans = [(len(sums), detail) for detail in _DETAILS]
+    plans += [(count, _DETAILS[-1]) for count in range(len(sums) - 1, 0, -1)]
+    (most, _), *simpler = [
         (
             partial(plan, count, detail),
             " · ".join(
-                filter(None, [detail.lack, f"{count} of {len(middle)} sums" * (count < len(terms))])
+                filter(None, [detail.lack, f"{count} of {len(sums)} sums" * (count < len(sums))])
             ),
         )
         for count, detail in plans
     ]
-    name = page.result.label.partition(" ")[0]
-    is_short = all(_taps(term.response) <= MAX_STEMS for term in terms)
     key = _KEY if is_short else _LONG_KEY
-    place = format_short(page.result.numbers.at(max(explanation.at)), 10)
     return compose(
-        first,
-        title=f"{short_name(explanation.kernel)}: the value at {name} {place}",
+        most,
+        title=title,
         facts=" · ".join(filter(None, [", ".join(facts), key])),
         footer=footer,
         simpler=simpler,
         least=_SMALLEST_SCALE,
+        multiple=multiple,
     )
 
 
@@ -201,7 +235,7 @@ class _Page:
             axes.axhline(0, color="0.6", linewidth=0.6, zorder=0.5)
             style: dict[str, Any] = {"color": WINDOW_COLOR, "alpha": 0.55, "linewidth": 0}
             if is_short:
-                axes.bar(x, products, _BAR_SHARE * step, **style)
+                axes.bar(x, products, BAR_SHARE * step, **style)
             else:
                 axes.fill_between(x, 0, products, **style)
             self._draw_input(axes, term, x, window)
@@ -209,14 +243,14 @@ class _Page:
             line: dict[str, Any] = {"linestyle": "none", "marker": "D", "markersize": 6.5}
             line |= {"markeredgecolor": theme().page}
             axes_style = line if is_short else {"linewidth": 2.0}
-            right.plot(x, weights, color=_KERNEL_COLOR, **axes_style)
+            right.plot(x, weights, color=KERNEL_COLOR, **axes_style)
             if is_short:
-                right.vlines(x, 0, weights, color=_KERNEL_COLOR, linewidth=1.2)
-            _align_zeros(axes, right, np.r_[_data(axes), products], weights)
+                right.vlines(x, 0, weights, color=KERNEL_COLOR, linewidth=1.2)
+            align_zeros(axes, right, np.r_[_data(axes), products], weights)
             set_sample_ticks(axes, self._limits, axes_inches(axes), self._input.numbers)
             right.yaxis.set_major_formatter(bar_number)
             right.set_ylabel("weight")
-            _set_y_ticks(right)
+            set_y_ticks(right)
 
         flipped = ", flipped" * (self._explanation.operation == "convolve")
         channel = f", {term.channel}" * bool(term.channel)
@@ -254,9 +288,9 @@ class _Page:
     ) -> Callable[[float], Part]:
         def draw_row(axes: Axes) -> None:
             draw(axes)
-            _set_y_ticks(axes)
+            set_y_ticks(axes)
 
-        return plot_part(draw_row, _box, title=title, caption=caption, xlabel=scale.label)
+        return plot_part(draw_row, signal_box, title=title, caption=caption, xlabel=scale.label)
 
     def _x(self, places: Sequence[int]) -> NDArray[np.float64]:
         """Return where samples of the padded input stand."""
@@ -284,10 +318,6 @@ class _Page:
         axes.plot(x, window, style, color=color, markersize=3.5, linewidth=1.0, alpha=0.8)
 
 
-def _box(scale: float) -> Box:
-    return row_box(_WIDTH, scale * _HEIGHT)
-
-
 def _without_ticks(row: Part) -> Part:
     """Return a row whose x axis has no labels, since those below it have them."""
 
@@ -301,13 +331,6 @@ def _without_ticks(row: Part) -> Part:
         return drawn
 
     return row._replace(draw=draw, below=0.0)
-
-
-def _set_y_ticks(axes: Axes) -> None:
-    """Number the y axis where there is room."""
-    lines = axes.bbox.height / axes.figure.dpi / theme().line
-    most = max(1, min(5, int(lines / 1.6)))
-    axes.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _places(response: Response, axis: int) -> tuple[int, ...]:
@@ -336,7 +359,7 @@ def _data(axes: Axes) -> NDArray[np.float64]:
     return np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines])
 
 
-def _align_zeros(
+def align_zeros(
     left: Axes, right: Axes, values: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> None:
     """Set the limits of two y axes so that their zeros are at one height."""

@@ -134,11 +134,8 @@ def test_nothing_is_cut_or_overlaps(scene, name, legible):
     legible(scene(name).figure)
 
 
-IMAGES = [name for name in WINDOWS if "row" not in name and name != "column"]
-
-
 @pytest.mark.parametrize("theme_name", THEMES)
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", WINDOWS)
 def test_pages_are_those_of_the_theme(name, theme_name, fits_page):
     fits_page(scene_of(name, theme=theme_name).figure, theme_name)
 
@@ -259,6 +256,36 @@ def test_the_magnifier_holds_the_window_and_stays_within_the_padded_image(data):
     for start, place, extent, whole in zip(corner, at, geometry.extent, padded, strict=True):
         assert 0 <= start <= place * stride
         assert place * stride + extent <= start + side <= whole
+
+
+@pytest.mark.parametrize(
+    ("operation", "weights"), [("correlate", [1, 0, -2]), ("convolve", [-2, 0, 1])]
+)
+def test_a_kernel_moves_over_its_signal_with_the_products_shaded(operation, weights):
+    window = slide_over_image(SIGNAL, "1 0 -2", operation, "valid")
+    scene = animate_window(window, [(0, 0), (0, 2)])
+    for number, start in ((0, 0), (1, 2)):
+        scene.move(number)
+        middle = scene.figure.axes[1]
+        kernel = next(axes for axes in scene.figure.axes if axes.get_ylabel() == "weight")
+        dots = kernel.lines[0]
+        assert dots.get_xdata().tolist() == [start, start + 1, start + 2]
+        assert dots.get_ydata().tolist() == weights
+        [shaded] = [patch for patch in middle.patches if len(patch.get_path().vertices) == 15]
+        corners = shaded.get_path().vertices.reshape(3, 5, 2)
+        assert corners[:, 1, 1].tolist() == (SIGNAL[0, start : start + 3] * weights).tolist()
+        assert [round(x) for x in corners[:, :, 0].mean(axis=1)] == [start, start + 1, start + 2]
+        low, high = middle.get_ylim()
+        assert low < corners[..., 1].min() <= corners[..., 1].max() < high
+    assert any("kernel flipped" in text for text in words(scene.figure)) == (
+        operation == "convolve"
+    )
+    assert any(text.startswith("sample 2\n") for text in words(scene.figure))
+
+
+def test_dense_kernels_of_signals_are_lines(scene):
+    assert any("thick line: kernel" in text for text in words(scene("long-row").figure))
+    assert any("diamonds: kernel" in text for text in words(scene("row").figure))
 
 
 def test_options_replace_title_and_digits():

@@ -1,0 +1,68 @@
+"""The sums at one position of a sliding window: which there are, and their numbers."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.core.plan import as_applied
+from convcli.geometry import Pair
+from convcli.images.channels import channel_names
+from convcli.teaching.animate.sliding import SlidingWindow
+
+
+class ChannelSum(NamedTuple):
+    """A sum over one channel: the kernel by its number, the channel, its name, and the weights.
+
+    The weights are those of the kernel as it is applied.
+    """
+
+    kernel: int
+    channel: int
+    name: str
+    weights: NDArray[Any]
+
+
+def sums_of(window: SlidingWindow) -> list[ChannelSum]:
+    """Return the sums in the order of an explanation's."""
+    kernels, operation = window.filter.kernels, window.filter.conv.operation
+    applied = [as_applied(kernel.matrix, operation) for kernel in kernels]
+    names = channel_names(window.image.channels, window.image.depth)
+    if len(names) == 1:
+        names = [""]
+    pairs = [(kernel, channel) for kernel in range(len(kernels)) for channel in range(len(names))]
+    if applied[0].ndim == 2:
+        pairs.sort(key=lambda pair: pair[::-1])
+    return [
+        ChannelSum(k, c, names[c], applied[k] if applied[k].ndim == 2 else applied[k][c])
+        for k, c in pairs
+    ]
+
+
+def window_at(
+    window: SlidingWindow, padded: NDArray[Any], part: ChannelSum, at: Pair
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the values under the window of a sum, and which of them are padding.
+
+    ``padded`` is the window's padded image.
+    """
+    geometry, around = window.plans[part.kernel].geometry, window.pads
+    places, outside = [], []
+    for axis, before in enumerate((around.top, around.left)):
+        taps, stride, own, step = geometry.along(axis)
+        place = at[axis] * stride - own + np.arange(taps) * step
+        places.append(place + before)
+        outside.append((place < 0) | (place >= window.image.shape[axis]))
+    plane = padded if padded.ndim == 2 else padded[..., part.channel]
+    return plane[np.ix_(*places)], np.logical_or.outer(*outside)
+
+
+def products_of(values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
+    """Return values times weights, exact for integers; a weight of 0 weighs nothing."""
+    if values.dtype.kind in "biu" and weights.dtype.kind in "biu":
+        return values.astype(np.int64) * weights.astype(np.int64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        products = values.astype(np.float64) * weights.astype(np.float64)
+    return np.where(weights == 0, 0.0, products)
