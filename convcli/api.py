@@ -25,6 +25,7 @@ from typing import (
 from convcli.choices import (
     MAX_PIXELS,
     ActivationName,
+    AnchorRule,
     AnyBorder,
     AnyMethod,
     Channels,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from convcli.teaching.learn.result import LearnResult
 
     PaddingLike = SupportsIndex | PaddingRule | Ints
+    AnyAnchor = AnchorRule | SupportsIndex | Ints
     Number = float | SupportsFloat
     SampledAt = Sequence[float] | str | None
     Biases = Number | Sequence[Number] | NDArray[Any]
@@ -84,9 +86,10 @@ kernel: weights, a :class:`Kernel`, or the text of a SPEC. Weights are (kh, kw),
 padding: pixels added around the image: one number for every side, (vertical, horizontal),
     (top, bottom, left, right), or a rule. ``valid`` adds none. ``same`` adds ``d(k-1)`` in
     total, so that stride 1 keeps the size; an even kernel has its extra pixel at the bottom
-    and the right (``convolve``: top and left). scipy.ndimage and OpenCV have it at the top and the
-    left: for a (2, 2) kernel that is ``padding=(1, 0, 1, 0)``. ``full`` adds ``d(k-1)`` on every
-    side. For a signal a pair is (before, after).
+    and the right (``convolve``: top and left) unless ``anchor`` moves it. ``full`` adds ``d(k-1)``
+    on every side. ``same-upper`` and ``same-lower`` add as little as ``ceil(n/s)`` outputs take,
+    an odd pixel after or before, as ONNX has them and TensorFlow's ``SAME``; ``causal`` adds
+    ``d(k-1)`` before the image only. For a signal a pair is (before, after).
 border: what the padding holds: ``edge`` (aaa|abcd|ddd), ``zero``,
     ``reflect`` (dcb|abcd|cba), ``symmetric`` (cba|abcd|dcb), ``wrap`` (bcd|abcd|abc), or
     ``constant``, named as in ``numpy.pad``, but for ``zero``.
@@ -95,7 +98,11 @@ border: what the padding holds: ``edge`` (aaa|abcd|ddd), ``zero``,
     (``reflect``), circular (``wrap``).
 fill: the value of a ``constant`` border.
 stride: step between windows, one number or (rows, columns).
-dilation: distance between taps, one number or (rows, columns).""",
+dilation: distance between taps, one number or (rows, columns).
+anchor: the place of a window that its output stands for: ``before``, the middle or, of an even
+    side, the one before it, as in torch; ``after``, the one after it, as in scipy.ndimage and
+    OpenCV; or the (row, column) of a tap of the kernel as it is applied. ``convolve`` flips the
+    first two with the kernel. The anchor moves the padding of ``same``, and carries alpha.""",
     "sums": """\
 divisor: the sums are divided by it, after exact summation if they are integers; None for the
     kernel's own, which is 1 for weights.
@@ -135,6 +142,7 @@ def cross_correlate(
     fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
     divisor: Number | None = None,
     bias: Biases | None = None,
     dtype: DTypeLike | None = None,
@@ -184,7 +192,7 @@ def cross_correlate(
     from convcli.images.given import as_image
 
     value = fill_value(fill, border)
-    options = ConvOptions("correlate", padding, border, value, stride, dilation)
+    options = ConvOptions("correlate", padding, border, value, stride, dilation, anchor)
     pixels, weights = as_image(image), as_kernel(kernel)
     return filter_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
 
@@ -199,6 +207,7 @@ def convolve(
     fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
     divisor: Number | None = None,
     bias: Biases | None = None,
     dtype: DTypeLike | None = None,
@@ -235,7 +244,7 @@ def convolve(
     from convcli.images.given import as_image
 
     value = fill_value(fill, border)
-    options = ConvOptions("convolve", padding, border, value, stride, dilation)
+    options = ConvOptions("convolve", padding, border, value, stride, dilation, anchor)
     pixels, weights = as_image(image), as_kernel(kernel)
     return convolve_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
 
@@ -252,6 +261,7 @@ def plan(
     fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
     divisor: Number | None = None,
     bias: Biases | None = None,
     method: AnyMethod = "auto",
@@ -280,7 +290,7 @@ def plan(
 
     check_word(operation, "operation")
     value = fill_value(fill, border)
-    options = ConvOptions(operation, padding, border, value, stride, dilation)
+    options = ConvOptions(operation, padding, border, value, stride, dilation, anchor)
     return plan_shape(image_shape, dtype, as_kernel(kernel), options, divisor, bias, method)
 
 
@@ -525,6 +535,7 @@ def explain(
     fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
     divisor: Number | None = None,
     bias: Number | None = None,
     combine: Combine | None = None,
@@ -571,7 +582,7 @@ def explain(
         fill_value,
         is_single,
         optional_number,
-        row_padding,
+        row_options,
     )
     from convcli.images.given import as_image
     from convcli.kernels.given import as_kernel_set
@@ -579,15 +590,16 @@ def explain(
 
     pixels, kernels = as_image(image), as_kernel_set(kernel)
     place: Any = at
-    pads: Any = padding
+    conv = ConvOptions(
+        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
+    )
     check_explain_words(pixels, operation, combine, activation, range)
     if pixels.ndim == 1:
         check_rows(member.matrix for member in kernels.kernels)
-        pixels, pads = pixels[None], row_padding(padding)
+        pixels, conv = pixels[None], row_options(conv)
         place = (0, at) if is_single(at) else at
-    options = ConvOptions(operation, pads, border, fill_value(fill, border), stride, dilation)
     numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
-    return explain_array(pixels, kernels, place, options, *numbers, combine, activation, range)
+    return explain_array(pixels, kernels, place, conv, *numbers, combine, activation, range)
 
 
 @_documented
@@ -601,6 +613,7 @@ def explore(
     fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
     divisor: Number | None = None,
     bias: Number | None = None,
     combine: Combine | None = None,
@@ -640,7 +653,7 @@ def explore(
         fill_value,
         is_single,
         optional_number,
-        row_padding,
+        row_options,
     )
     from convcli.images.given import as_image
     from convcli.kernels.given import as_filters
@@ -648,13 +661,14 @@ def explore(
 
     pixels, kernels = as_image(image), as_filters(kernel)
     place: Any = at
-    pads: Any = padding
+    conv = ConvOptions(
+        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
+    )
     check_explain_words(pixels, operation, combine, "none", range)
     if pixels.ndim == 1:
         check_rows(member.matrix for member in kernels.kernels)
-        pixels, pads = pixels[None], row_padding(padding)
+        pixels, conv = pixels[None], row_options(conv)
         place = (0, at) if at is not None and is_single(at) else at
-    conv = ConvOptions(operation, pads, border, fill_value(fill, border), stride, dilation)
     numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
     spec = kernel if isinstance(kernel, str) else None
     return explore_array(pixels, kernels, spec, conv, *numbers, combine, range, place)
@@ -671,6 +685,7 @@ def plot(
     fill: Number = 0,
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
     divisor: Number | None = None,
     bias: Number | None = None,
     combine: Combine | None = None,
@@ -736,7 +751,7 @@ def plot(
         check_explain_words,
         fill_value,
         optional_number,
-        row_padding,
+        row_options,
     )
     from convcli.figure_options import FigureOptions
     from convcli.images.given import as_image
@@ -771,10 +786,11 @@ def plot(
 
     given: Any = image
     pixels = as_image(given)
-    pads: Any = padding
+    conv = ConvOptions(
+        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
+    )
     if pixels.ndim == 1:
-        pixels, pads = pixels[None], row_padding(padding)
-    conv = ConvOptions(operation, pads, border, fill_value(fill, border), stride, dilation)
+        pixels, conv = pixels[None], row_options(conv)
     numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
     check_explain_words(pixels, operation, combine, "none", range)
     kernels = as_kernel_set(kernel)

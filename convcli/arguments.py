@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.choices import SIZED_PADDINGS
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import (
     ImageInfo,
@@ -173,6 +174,13 @@ def row_padding(padding: Any) -> Any:
     return 0, 0, sides[0], sides[-1]
 
 
+def row_options(conv: ConvOptions) -> ConvOptions:
+    """Return the options of a signal as those of an image of one row."""
+    anchor: Any = conv.anchor
+    anchor = anchor if isinstance(anchor, str) or not is_single(anchor) else (0, anchor)
+    return conv._replace(padding=row_padding(conv.padding), anchor=anchor)
+
+
 def row_size(size: Any) -> Any:
     """Return the size of a signal's kernel or window, one number, as (1, number)."""
     return (1, size) if is_single(size) else size
@@ -199,7 +207,7 @@ def filter_pixels(
     """
     check_word(method, "method")
     if pixels.ndim == 1:
-        conv = conv._replace(padding=row_padding(conv.padding))
+        conv = row_options(conv)
     image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
     terms, combine = _numbers(kernel, image, divisor, bias)
     if pixels.ndim == 1:
@@ -225,7 +233,7 @@ def plan_shape(
     check_word(method, "method")
     pixels = _empty_image(shape, dtype)
     if pixels.ndim == 1:
-        conv = conv._replace(padding=row_padding(conv.padding))
+        conv = row_options(conv)
     image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
     terms, combine = _numbers(kernel, image, divisor, bias)
     if combine is not None:
@@ -293,7 +301,7 @@ def convolve_pixels(
     """
     if pixels.ndim == 1 and isinstance(kernel, np.ndarray) and kernel.ndim == 1:
         dilation = as_pair(conv.dilation, "dilation", least=1)[1]
-        commutes = isinstance(conv.padding, str) and dilation == 1
+        commutes = conv.padding in SIZED_PADDINGS and conv.anchor == "before" and dilation == 1
         if commutes and 0 < len(pixels) < len(kernel):
             return _convolve_swapped(pixels, kernel, conv, *rest)
     return filter_pixels(pixels, kernel, conv, *rest)

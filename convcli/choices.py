@@ -7,7 +7,8 @@ builds its options from them at start-up, so this module imports ``typing`` alon
 from typing import Literal, get_args
 
 Operation = Literal["correlate", "convolve"]
-PaddingRule = Literal["same", "valid", "full"]
+PaddingRule = Literal["same", "valid", "full", "same-upper", "same-lower", "causal"]
+AnchorRule = Literal["before", "after"]
 Border = Literal["edge", "zero", "reflect", "symmetric", "wrap", "constant"]
 AnyBorder = Border | Literal["replicate", "nearest", "zeros", "mirror", "circular"]
 Method = Literal["auto", "direct", "toeplitz", "separable", "fft", "matrix"]
@@ -32,6 +33,8 @@ ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 PADDINGS: tuple[PaddingRule, ...] = get_args(PaddingRule)
+SIZED_PADDINGS: tuple[PaddingRule, ...] = ("same", "valid", "full")  # of different sizes
+ANCHORS: tuple[AnchorRule, ...] = get_args(AnchorRule)
 BORDERS: tuple[Border, ...] = get_args(Border)
 METHODS: tuple[Method, ...] = get_args(Method)
 COMBINATIONS: tuple[Combine, ...] = get_args(Combine)

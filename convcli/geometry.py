@@ -11,7 +11,7 @@ from functools import cached_property
 from operator import index
 from typing import Any, NamedTuple, SupportsIndex
 
-from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS
+from convcli.choices import ANCHORS, BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS
 from convcli.errors import GeometryError, UsageError, short_repr
 
 Pair = tuple[int, int]
@@ -19,6 +19,9 @@ Pair = tuple[int, int]
 Ints = Collection[SupportsIndex]
 IntOrPair = SupportsIndex | Ints  # one number, or (rows, columns)
 Padding = SupportsIndex | str | Ints
+Anchor = str | IntOrPair
+
+_OWN_ANCHORS = ("same-upper", "same-lower", "causal")  # paddings that say where a window stands
 
 
 class ConvOptions(NamedTuple):
@@ -30,11 +33,12 @@ class ConvOptions(NamedTuple):
     fill: float = 0
     stride: IntOrPair = 1
     dilation: IntOrPair = 1
+    anchor: Anchor = "before"
 
     def geometry(self, shape: Pair, kernel: Pair) -> Geometry:
         """Return the windows of a kernel of this size; see :func:`conv_geometry`."""
         return conv_geometry(
-            shape, kernel, self.padding, self.stride, self.dilation, self.operation
+            shape, kernel, self.padding, self.stride, self.dilation, self.operation, self.anchor
         )
 
 
@@ -93,9 +97,7 @@ class Geometry(_Windows):
         pads: pixels added on each side.
         stride: step between windows.
         dilation: distance between taps.
-        anchor: the pixel of a window that its output is aligned with, counted from the window's
-            first: ``d(k-1)//2``. An even kernel has two middle pixels; this is the upper or left
-            one, or the other one if a convolution flips the kernel.
+        anchor: the pixel of a window that its output stands for, counted from the window's first.
     """
 
     @cached_property
@@ -140,6 +142,7 @@ def conv_geometry(
     stride: IntOrPair = 1,
     dilation: IntOrPair = 1,
     operation: str = "correlate",
+    anchor: Anchor = "before",
     name: str = "kernel",
 ) -> Geometry:
     """Compute the pads of a padding rule, and check that at least one window fits.
@@ -148,11 +151,16 @@ def conv_geometry(
         shape: rows and columns of the image.
         kernel: rows and columns of the kernel.
         padding: pixels on every side, (vertical, horizontal), (top, bottom, left, right), or one of
-            ``valid`` (none), ``same`` (``d(k-1)`` in total, so that stride 1 keeps the size) and
-            ``full`` (``d(k-1)`` on every side).
+            ``valid`` (none), ``same`` (``d(k-1)`` in total around the anchor, so that stride 1
+            keeps the size), ``full`` (``d(k-1)`` on every side), ``same-upper`` and ``same-lower``
+            (as few as give ``ceil(n/s)`` outputs, an odd one after or before) and ``causal``
+            (``d(k-1)`` before).
         stride: step between windows, one number or (rows, columns).
         dilation: distance between taps, one number or (rows, columns).
-        operation: ``correlate``, or ``convolve``, whose flip moves an even kernel's anchor.
+        operation: ``correlate``, or ``convolve``, which flips an even kernel's anchor with it.
+        anchor: the place of a window that its output stands for: ``before``, the middle or, of an
+            even side, the one before it, ``d(k-1)//2``; ``after``, the one after it; or the row and
+            the column of a tap of the kernel as it is applied.
         name: of the kernel in messages.
 
     Raises:
@@ -170,10 +178,9 @@ def conv_geometry(
             f"operation must be {' or '.join(OPERATIONS)}, not {short_repr(operation)}"
         )
     extent = _extent(kernel, dilation)
-    flipped = operation == "convolve"
-    anchor = (extent[0] - 1 + flipped) // 2, (extent[1] - 1 + flipped) // 2
-    pads = _resolve_pads(padding, extent, anchor)
-    geometry = Geometry(shape, kernel, pads, stride, dilation, anchor)
+    place = _resolve_anchor(anchor, padding, kernel, dilation, operation)
+    pads = _resolve_pads(padding, extent, place, shape, stride)
+    geometry = Geometry(shape, kernel, pads, stride, dilation, place)
     padded = geometry.padded_shape
     if extent[0] > padded[0] or extent[1] > padded[1]:
         larger = extent[0] >= padded[0] and extent[1] >= padded[1]
@@ -341,7 +348,35 @@ def _extent(kernel: Pair, dilation: Pair) -> Pair:
     return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
 
 
-def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair) -> Pads:
+def _resolve_anchor(
+    anchor: Anchor, padding: Padding, kernel: Pair, dilation: Pair, operation: str
+) -> Pair:
+    """Return the place in a window that its output stands for."""
+    down, across = (reach - 1 for reach in _extent(kernel, dilation))
+    if isinstance(padding, str) and padding in _OWN_ANCHORS:
+        if anchor != "before":
+            raise GeometryError(f"padding {padding} has an anchor of its own; leave out the anchor")
+        if padding == "causal":
+            return down, across
+        lower = padding == "same-lower"
+        return (down + lower) // 2, (across + lower) // 2
+    if isinstance(anchor, str):
+        if anchor not in ANCHORS:
+            raise GeometryError(
+                f"anchor must be before, after or ROW,COL, not {short_repr(anchor)}"
+            )
+        later = (anchor == "after") != (operation == "convolve")  # it is flipped with the kernel
+        return (down + later) // 2, (across + later) // 2
+    row, column = as_pair(anchor, "anchor", least=0)
+    if row >= kernel[0] or column >= kernel[1]:
+        raise GeometryError(
+            f"anchor {row},{column} is outside of the kernel: rows are 0 to {kernel[0] - 1}, "
+            f"columns 0 to {kernel[1] - 1}"
+        )
+    return row * dilation[0], column * dilation[1]
+
+
+def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair, shape: Pair, stride: Pair) -> Pads:
     down, across = extent[0] - 1, extent[1] - 1
     if isinstance(padding, str):
         match padding:
@@ -351,9 +386,18 @@ def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair) -> Pads:
                 return Pads(anchor[0], down - anchor[0], anchor[1], across - anchor[1])
             case "full":
                 return Pads(down, down, across, across)
+            case "causal":
+                return Pads(down, 0, across, 0)
+            case "same-upper" | "same-lower":
+                upper = padding == "same-upper"
+                (top, bottom), (left, right) = (
+                    _least_pads(*sides, upper=upper)
+                    for sides in zip(shape, extent, stride, strict=True)
+                )
+                return Pads(top, bottom, left, right)
         raise GeometryError(
-            "padding must be valid, same, full, a number, V,H or T,B,L,R, "
-            f"not {short_repr(padding)}"
+            "padding must be valid, same, full, same-upper, same-lower, causal, a number, V,H or "
+            f"T,B,L,R, not {short_repr(padding)}"
         )
     sides = _numbers(padding)
     match tuple(_whole(side, "padding", least=0) for side in sides):
@@ -364,6 +408,19 @@ def _resolve_pads(padding: Padding, extent: Pair, anchor: Pair) -> Pads:
         case (top, bottom, left, right):
             return Pads(top, bottom, left, right)
     raise GeometryError(f"padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not {len(sides)}")
+
+
+def _least_pads(side: int, reach: int, step: int, *, upper: bool) -> Pair:
+    """Return the least padding before and after one axis that gives ``ceil(n/s)`` outputs.
+
+    Source: ONNX, operator Conv, auto_pad; TensorFlow's SAME is SAME_UPPER.
+
+    >>> _least_pads(8, 3, 2, upper=True)
+    (0, 1)
+    """
+    total = max((-(-side // step) - 1) * step + reach - side, 0)
+    fewer, more = total // 2, total - total // 2
+    return (fewer, more) if upper else (more, fewer)
 
 
 def parse_pair(text: str, *, least: int = 1) -> Pair:
@@ -408,6 +465,20 @@ def parse_position(text: str) -> Pair:
     if match is None:
         raise GeometryError(f"{text!r} is not ROW,COL, two whole numbers from 0 on")
     return int(match[1]), int(match[2])
+
+
+def parse_anchor(text: str) -> str | Pair:
+    """Read ``before``, ``after`` or ``ROW,COL``.
+
+    Raises:
+        GeometryError: the text has another form.
+    """
+    if text in ANCHORS:
+        return text
+    try:
+        return parse_position(text)
+    except GeometryError:
+        raise GeometryError(f"{text!r} is not before, after or ROW,COL such as 0,1") from None
 
 
 def parse_padding(text: str) -> str | tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, PADDINGS, RANGES, Scale
+from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, RANGES, SIZED_PADDINGS, Scale
 from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, one_input, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, compare_kernel_options
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 # What can vary besides the kernel: the type of its values, and the values tried by default.
 VARIED: dict[str, tuple[click.ParamType[Any], tuple[str, ...]]] = {
     "border": (WordType(BORDERS, BORDER_SYNONYMS), BORDERS),
-    "padding": (PaddingType(), PADDINGS),
+    "padding": (PaddingType(), SIZED_PADDINGS),
     "stride": (PairType(), ("1", "2", "3")),
     "dilation": (PairType(), ("1", "2", "3")),
     "operation": (WordType(OPERATIONS), OPERATIONS),

@@ -31,6 +31,7 @@ from convcli.choices import (
 )
 from convcli.cli.command import Option
 from convcli.cli.types import (
+    ANCHOR_PLACE,
     LIMITS,
     MEMORY,
     PANEL_LIST,
@@ -192,7 +193,14 @@ DILATION = conv_option(
     default="1",
     help="Distance between the kernel's taps: N, or rows,columns.",
 )
-_CONV = (OPERATION, PADDING, BORDER, FILL, STRIDE, DILATION)
+ANCHOR = conv_option(
+    "--anchor",
+    type=ANCHOR_PLACE,
+    default="before",
+    rare=True,
+    help="Which place of a window, even in size, its value stands for.",
+)
+_CONV = (OPERATION, PADDING, BORDER, FILL, STRIDE, DILATION, ANCHOR)
 conv_options = option_group("conv", as_conv_options, *_CONV)
 conv_values = option_group("conv", dict, *_CONV)  # for a command that varies one of them
 

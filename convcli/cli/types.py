@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from convcli.choices import PADDINGS, PANELS, Panel
-from convcli.geometry import parse_padding, parse_pair, parse_position, parse_size
+from convcli.choices import ANCHORS, PADDINGS, PANELS, Panel
+from convcli.geometry import parse_anchor, parse_padding, parse_pair, parse_position, parse_size
 from convcli.samples import complete_sample, is_sample
 from convcli.signals import PREFIX
 
@@ -138,7 +138,7 @@ class PairType(ParsedType):
 
 
 class PaddingType(ParsedType):
-    """``same``, ``valid``, ``full``, ``N``, ``V,H`` or ``T,B,L,R``."""
+    """One of the words in :data:`convcli.choices.PADDINGS`, ``N``, ``V,H`` or ``T,B,L,R``."""
 
     def __init__(self) -> None:
         super().__init__("same|valid|full|N|V,H|T,B,L,R", parse_padding, PADDINGS)
@@ -290,6 +290,7 @@ SIZE = ParsedType("WxH", parse_size)
 PANEL_LIST = ParsedType("LIST", parse_panels, PANELS)
 TITLE_LIST = ParsedType("LIST", parse_titles)
 LIMITS = ParsedType("LOW,HIGH", parse_limits)
+ANCHOR_PLACE = ParsedType("before|after|ROW,COL", parse_anchor, ANCHORS)
 POSITION = ParsedType("ROW,COL", parse_position)
 PERCENTILE_PAIR = ParsedType("LOW,HIGH", parse_percentiles)
 MEMORY = ParsedType("SIZE|P%", parse_memory)

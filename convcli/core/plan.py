@@ -242,7 +242,7 @@ def _is_plain(options: ConvOptions) -> bool:
 
     Other numbers, such as True or 1.0, may be equal to an integer and yet be refused.
     """
-    for option in (options.padding, options.stride, options.dilation):
+    for option in (options.padding, options.stride, options.dilation, options.anchor):
         for part in option if type(option) is tuple else (option,):
             if type(part) is not int and type(part) is not str:
                 return False

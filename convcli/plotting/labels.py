@@ -187,6 +187,8 @@ def option_facts(conv: ConvOptions) -> list[str]:
     for name in ("stride", "dilation"):
         if (text := _option_text(getattr(conv, name))) != "1":
             facts.append(f"{name} {text}")
+    if not isinstance(conv.anchor, str) or conv.anchor != usual.anchor:
+        facts.append(f"anchor {_option_text(conv.anchor)}")
     return facts
 
 

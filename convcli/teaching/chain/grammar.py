@@ -16,6 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from convcli.choices import (
+    ANCHORS,
     BORDER_SYNONYMS,
     BORDERS,
     COMBINATIONS,
@@ -26,7 +27,7 @@ from convcli.choices import (
     POOLINGS,
 )
 from convcli.errors import UsageError, prefix_errors
-from convcli.geometry import ConvOptions, fill_value, parse_padding, parse_pair
+from convcli.geometry import ConvOptions, fill_value, parse_anchor, parse_padding, parse_pair
 
 if TYPE_CHECKING:
     from convcli.layers.base import Layer
@@ -458,6 +459,10 @@ _CONV_OPTIONS = (
     OptionSyntax(
         "--dilation", "Distance between the kernel's taps: N, or rows,columns.", _PAIR, "1",
         "Convolution",
+    ),
+    OptionSyntax(
+        "--anchor", "Which place of a window, even in size, its value stands for.",
+        ValueSyntax("before|after|ROW,COL", parse_anchor, ANCHORS), "before", "Convolution",
     ),
     OptionSyntax(
         "--method", "How sums are computed.",

@@ -194,6 +194,7 @@ def explain_probed(
         fill=plan.fill,
         stride=geometry.stride,
         dilation=geometry.dilation,
+        anchor=geometry.anchor,
         combine=image_filter.combine,
         activation=activation,
         range=image_filter.range,

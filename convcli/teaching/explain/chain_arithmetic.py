@@ -311,6 +311,7 @@ class _Tracer:
             fill=plan.fill,
             stride=plan.geometry.stride,
             dilation=plan.geometry.dilation,
+            anchor=plan.geometry.anchor,
             combine=combine,
             activation="none",
             range="raw",

@@ -104,6 +104,8 @@ class Computation:
         fill: the value of a ``constant`` or ``zero`` border.
         stride: the step between windows.
         dilation: the distance between the pixels of a window.
+        anchor: the place in the window, from its first pixel, that the value stands for; with
+            several kernels, that of the first.
         combine: how the values of several kernels become one; None for one kernel.
         activation: the function applied to the value before it becomes a pixel.
         range: how a value becomes a pixel; see :class:`convcli.images.value_range.ValueRange`.
@@ -126,6 +128,7 @@ class Computation:
     fill: Number
     stride: Pair
     dilation: Pair
+    anchor: Pair
     combine: str | None
     activation: str
     range: str

@@ -153,8 +153,10 @@ def _conv_facts(explanation: Computation) -> Iterator[str]:
     rules = explanation.stride, explanation.dilation, explanation.operation
     if explanation.operation == "convolve":
         yield "convolve, kernel flipped"
-    pads = explanation.pads
-    if pads != conv_geometry(explanation.input_shape, shape, "same", *rules).pads:
+    pads, usual = explanation.pads, conv_geometry(explanation.input_shape, shape, "same", *rules)
+    if explanation.anchor != usual.anchor:
+        yield "anchor {},{}".format(*explanation.anchor)
+    if pads != usual.pads:
         yield f"padding {pads.top if len(set(pads)) == 1 else ','.join(map(str, pads))}"
     if explanation.border == "constant":
         yield f"border constant {format_number(explanation.fill)}"

@@ -345,7 +345,8 @@ def _geometry(explanation: Computation, response: Response) -> Geometry:
     """Return the geometry of a kernel, with the padding of the explained one."""
     shape = len(response.rows), len(response.columns)
     rules = explanation.stride, explanation.dilation, explanation.operation
-    return conv_geometry(explanation.input_shape, shape, explanation.pads, *rules)
+    geometry = conv_geometry(explanation.input_shape, shape, explanation.pads, *rules)
+    return geometry._replace(anchor=explanation.anchor)
 
 
 def _finite(grid: Grid) -> NDArray[np.float64]:

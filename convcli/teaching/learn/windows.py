@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import PADDINGS
+from convcli.choices import SIZED_PADDINGS
 from convcli.core.dtypes import check_image, with_channels
 from convcli.core.memory import padded_bytes
 from convcli.core.padding import PaddedRows
@@ -161,9 +161,9 @@ def padding_of(example: Example, model: Model) -> Padding:
     stride = as_pair(model.stride, "stride", least=1)
     shapes = {
         name: each.output_shape
-        for name, each in _geometries(before, model, PADDINGS, stride).items()
+        for name, each in _geometries(before, model, SIZED_PADDINGS, stride).items()
     }
-    return next(name for name in PADDINGS if shapes.get(name) == after)
+    return next(name for name in SIZED_PADDINGS if shapes.get(name) == after)
 
 
 def windows_bytes(example: Example, model: Model) -> int:
@@ -183,7 +183,7 @@ def windows_bytes(example: Example, model: Model) -> int:
 def _geometry(before: Pair, after: Pair, model: Model) -> Geometry:
     """Return the geometry that gives AFTER's size."""
     stride = as_pair(model.stride, "stride", least=1)
-    paddings: tuple[Padding, ...] = PADDINGS if model.padding is None else (model.padding,)
+    paddings: tuple[Padding, ...] = SIZED_PADDINGS if model.padding is None else (model.padding,)
     geometries = _geometries(before, model, paddings, stride)
     for geometry in geometries.values():
         if geometry.output_shape == after:
@@ -196,7 +196,7 @@ def _geometry(before: Pair, after: Pair, model: Model) -> Geometry:
     listed = " or ".join([", ".join(sizes[:-1]), sizes[-1]] if sizes[1:] else sizes)
 
     def fitting(steps: Pair) -> list[str]:
-        others = _geometries(before, model, PADDINGS, steps)
+        others = _geometries(before, model, SIZED_PADDINGS, steps)
         return [name for name, each in others.items() if each.output_shape == after]
 
     strides = range(1, _MAX_STRIDE + 1)
