@@ -154,7 +154,10 @@ def test_a_whole_number_of_any_kind_is_an_integer_size():
         ((5, 3, (0, -2)), "padding must be at least 0, not -2"),
         ((5, 3, ()), "padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not 0"),
         ((5, 3, (1,) * 5), "padding takes 1, 2 or 4 numbers (N, V,H or T,B,L,R), not 5"),
-        ((5, 3, "SAME"), "padding must be valid, same, full, a number, V,H or T,B,L,R"),
+        (
+            (5, 3, "SAME"),
+            "padding must be valid, same, full, same-upper, same-lower, causal, a number, V,H",
+        ),
         ((5, 3, None), "padding must be a whole number, not None"),
         ((5.0, 3), "size must be a whole number, not 5.0"),
         ((True, 1), "size must be a whole number, not True"),

@@ -198,7 +198,7 @@ ANCHOR = conv_option(
     type=ANCHOR_PLACE,
     default="before",
     rare=True,
-    help="Which place of a window, even in size, its value stands for.",
+    help="Place that a value stands for.",
 )
 _CONV = (OPERATION, PADDING, BORDER, FILL, STRIDE, DILATION, ANCHOR)
 conv_options = option_group("conv", as_conv_options, *_CONV)

@@ -41,7 +41,8 @@ IMAGE = np.ones((7, 3))
             ONE,
             {"padding": "Same"},
             GeometryError,
-            "padding must be valid, same, full, a number, V,H or T,B,L,R, not 'Same'",
+            "padding must be valid, same, full, same-upper, same-lower, causal, a number, V,H or "
+            "T,B,L,R, not 'Same'",
         ),
         (
             IMAGE,

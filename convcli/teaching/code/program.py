@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from convcli.choices import BORDERS, CHANNELS, COMBINATIONS, RANGES
 from convcli.errors import UsageError
 from convcli.filtering import Filter, filter_image
-from convcli.geometry import Pads, border_name
+from convcli.geometry import Pads, as_pair, border_name
 from convcli.images.image import image_of
 from convcli.kernels.kernel import Kernel
 from convcli.teaching.code.libraries import library_facts, number_text
@@ -69,6 +69,14 @@ def _check(image_filter: Filter) -> None:
         raise UsageError("code writes one map: choose a kernel of the bank with --filter N")
     if len({kernel.matrix.shape[:-2] for kernel in kernels}) > 1:
         raise UsageError("code combines kernels that all sum over channels, or none that does")
+    conv = image_filter.conv
+    if conv.padding in ("same-upper", "same-lower") and as_pair(conv.stride, "stride", least=1) != (
+        1,
+        1,
+    ):
+        raise UsageError(
+            f"padding {conv.padding} with a stride depends on the size of the image; give numbers"
+        )
     if len({kernel.shape for kernel in kernels}) > 1 and image_filter.conv.padding != "same":
         raise UsageError(
             "the kernels' maps have different sizes and cannot be combined; use --padding same"

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
 from convcli.filtering import Filter
-from convcli.geometry import Geometry, Pair, as_pair
+from convcli.geometry import Geometry, Pair, conv_geometry
+
+_LARGE = (1 << 20, 1 << 20)  # an image that every kernel fits
 
 
 class Windows(NamedTuple):
@@ -30,15 +32,36 @@ class Windows(NamedTuple):
         """Give kernels of different sizes the size of the largest, around the same anchor."""
         conv, kernels = image_filter.conv, image_filter.kernels
         matrices = [as_applied(kernel.matrix, conv.operation) for kernel in kernels]
-        dilation = as_pair(conv.dilation, "dilation", least=1)
-        if len({matrix.shape for matrix in matrices}) > 1:  # then their taps are set apart first
-            matrices = [spread(matrix, dilation) for matrix in matrices]
-            dilation = (1, 1)
-        rows, columns = (max(matrix.shape[axis] for matrix in matrices) for axis in (-2, -1))
-        extent = dilation[0] * (rows - 1) + 1, dilation[1] * (columns - 1) + 1
-        geometry = conv._replace(dilation=dilation).geometry(extent, (rows, columns))
+        extents = [conv.geometry(_LARGE, kernel.shape) for kernel in kernels]
         flipped = conv.operation == "convolve"
-        weights = [embedded(matrix, (rows, columns), flipped) for matrix in matrices]
+        if len({kernel.shape for kernel in kernels}) == 1:
+            geometry = conv.geometry(extents[0].extent, kernels[0].shape)
+            return cls(matrices, geometry, flipped)
+        # Zeros around them bring the anchors together. Their taps are set apart first.
+        dilation = extents[0].dilation
+        ends = [
+            (each.anchor[axis], each.extent[axis] - 1 - each.anchor[axis])
+            for axis in (0, 1)
+            for each in extents
+        ]
+        count = len(kernels)
+        (top, bottom), (left, right) = (
+            tuple(map(max, zip(*part, strict=True))) for part in (ends[:count], ends[count:])
+        )
+        weights = [
+            np.pad(
+                spread(matrix, dilation),
+                [(0, 0)] * (matrix.ndim - 2)
+                + [(top - up, bottom - down), (left - before, right - after)],
+            )
+            for matrix, (up, down), (before, after) in zip(
+                matrices, ends[:count], ends[count:], strict=True
+            )
+        ]
+        size = top + bottom + 1, left + right + 1
+        geometry = conv_geometry(
+            size, size, (top, bottom, left, right), conv.stride, anchor=(top, left)
+        )
         return cls(weights, geometry, flipped)
 
 
@@ -50,17 +73,3 @@ def spread(matrix: NDArray[Any], dilation: Pair) -> NDArray[Any]:
     spread = np.zeros((*matrix.shape[:-2], rows, columns), matrix.dtype)
     spread[..., :: dilation[0], :: dilation[1]] = matrix
     return spread
-
-
-def embedded(matrix: NDArray[Any], shape: Pair, flipped: bool) -> NDArray[Any]:
-    """Return a kernel with zeros around it, whose anchor is that of the larger size."""
-    before = [
-        (side + flipped - 1) // 2 - (own + flipped - 1) // 2
-        for side, own in zip(shape, matrix.shape[-2:], strict=True)
-    ]
-    after = [
-        side - own - first
-        for side, own, first in zip(shape, matrix.shape[-2:], before, strict=True)
-    ]
-    outside = [(0, 0)] * (matrix.ndim - 2)
-    return np.pad(matrix, [*outside, *zip(before, after, strict=True)])

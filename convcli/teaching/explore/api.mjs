@@ -3,8 +3,8 @@
  *
  * - `ready`: a Promise that resolves when the first map is there.
  * - `set(changes)`: changes any of `input`, `kernel`, `divisor`, `bias`, `stride`, `dilation`,
- *   `padding`, `border`, `fill`, `operation`, `range`, `percentile`, `combine` and `at`. The Promise
- *   resolves when the map is current; it rejects with an Error in the command's words, and then
+ *   `anchor`, `padding`, `border`, `fill`, `operation`, `range`, `percentile`, `combine` and `at`. The
+ *   Promise resolves when the map is current; it rejects with an Error in the command's words, and then
  *   nothing has changed. The input is nested lists, (H, W) or (H, W, C); the kernel is the text of
  *   a SPEC, or nested lists, (kh, kw), (C, kh, kw) or (N, C, kh, kw); pairs are [rows, columns];
  *   the padding is a word, a number, or [top, bottom, left, right].

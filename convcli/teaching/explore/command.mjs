@@ -5,7 +5,9 @@ import { UsageError } from "./errors.mjs";
 import { kernelsOfLists, weightsSpec } from "./kernels.mjs";
 import { DEFAULTS } from "./session.mjs";
 
-const NAMES = ["stride", "dilation", "padding", "border", "fill", "operation", "range"];
+const NAMES = [
+  "stride", "dilation", "anchor", "padding", "border", "fill", "operation", "range",
+];
 
 /** Return the `convcli apply` command whose result is the map; defaults are left out. */
 export function commandText(session) {

@@ -7,7 +7,9 @@
 import { UsageError } from "./errors.mjs";
 
 export const OPERATIONS = ["correlate", "convolve"];
-export const PADDING_RULES = ["same", "valid", "full"];
+export const PADDING_RULES = ["same", "valid", "full", "same-upper", "same-lower", "causal"];
+export const ANCHORS = ["before", "after"];
+const OWN_ANCHORS = PADDING_RULES.slice(3); // they say which place of a window its output stands for
 export const BORDERS = ["edge", "zero", "reflect", "symmetric", "wrap", "constant"];
 const BORDER_SYNONYMS = {
   replicate: "edge",
@@ -53,7 +55,8 @@ export function asPair(value, name, least) {
  *
  * @param {[number, number]} shape of the image
  * @param {[number, number]} kernel its rows and columns
- * @param {{padding: *, stride: *, dilation: *, operation: string}} conv as the options are given
+ * @param {{padding: *, stride: *, dilation: *, operation: string, anchor: *}} conv as the options
+ *   are given
  * @returns {Geometry}
  *
  * @typedef {object} Geometry
@@ -67,15 +70,15 @@ export function asPair(value, name, least) {
  * @property {[number, number]} paddedShape
  * @property {[number, number]} outputShape
  */
-export function convGeometry(shape, kernel, { padding, stride, dilation, operation }) {
+export function convGeometry(shape, kernel, conv) {
+  const { padding, stride, dilation, operation } = conv;
   const [strides, dilations] = [asPair(stride, "stride", 1), asPair(dilation, "dilation", 1)];
   if (!OPERATIONS.includes(operation)) {
     throw new UsageError(`operation must be ${OPERATIONS.join(" or ")}, not ${quoted(operation)}`);
   }
   const extent = kernel.map((taps, axis) => dilations[axis] * (taps - 1) + 1);
-  // An even kernel has two middle pixels; the flip of a convolution exchanges them.
-  const anchor = extent.map((side) => Math.floor((side - 1 + (operation === "convolve")) / 2));
-  const pads = resolvedPads(padding, extent, anchor);
+  const anchor = resolvedAnchor(conv, kernel, extent, dilations);
+  const pads = resolvedPads(padding, extent, anchor, shape, strides);
   const padded = [shape[0] + pads.top + pads.bottom, shape[1] + pads.left + pads.right];
   if (extent[0] > padded[0] || extent[1] > padded[1]) {
     throw new UsageError(tooLarge(kernel, extent, padded, { pads, dilations, operation }));
@@ -108,7 +111,42 @@ function tooLarge(kernel, extent, padded, { pads, dilations, operation }) {
   return `kernel ${sizeText(kernel)}${dilated} exceeds the ${input}${advice}`;
 }
 
-function resolvedPads(padding, extent, anchor) {
+/** Return the place in a window that its output stands for. */
+function resolvedAnchor({ anchor, padding, operation }, kernel, extent, dilations) {
+  if (OWN_ANCHORS.includes(padding)) {
+    if (anchor !== "before") {
+      throw new UsageError(`padding ${padding} has an anchor of its own; leave out the anchor`);
+    }
+    if (padding === "causal") {
+      return extent.map((side) => side - 1);
+    }
+    return extent.map((side) => Math.floor((side - 1 + (padding === "same-lower")) / 2));
+  }
+  if (typeof anchor === "string") {
+    if (!ANCHORS.includes(anchor)) {
+      throw new UsageError(`anchor must be before, after or ROW,COL, not ${quoted(anchor)}`);
+    }
+    const isLater = (anchor === "after") !== (operation === "convolve"); // flipped with the kernel
+    return extent.map((side) => Math.floor((side - 1 + isLater) / 2));
+  }
+  const [row, column] = asPair(anchor, "anchor", 0);
+  if (row >= kernel[0] || column >= kernel[1]) {
+    throw new UsageError(
+      `anchor ${row},${column} is outside of the kernel: rows are 0 to ${kernel[0] - 1}, ` +
+        `columns 0 to ${kernel[1] - 1}`,
+    );
+  }
+  return [row * dilations[0], column * dilations[1]];
+}
+
+/** Return the least padding before and after one axis that gives ceil(n/s) outputs. */
+function leastPads(side, reach, step, isUpper) {
+  const total = Math.max((Math.ceil(side / step) - 1) * step + reach - side, 0);
+  const fewer = Math.floor(total / 2);
+  return isUpper ? [fewer, total - fewer] : [total - fewer, fewer];
+}
+
+function resolvedPads(padding, extent, anchor, shape, strides) {
   const [down, across] = extent.map((side) => side - 1);
   if (typeof padding === "string") {
     switch (padding) {
@@ -120,9 +158,19 @@ function resolvedPads(padding, extent, anchor) {
       }
       case "full":
         return { top: down, bottom: down, left: across, right: across };
+      case "causal":
+        return { top: down, bottom: 0, left: across, right: 0 };
+      case "same-upper":
+      case "same-lower": {
+        const [[top, bottom], [left, right]] = shape.map((side, axis) =>
+          leastPads(side, extent[axis], strides[axis], padding === "same-upper"),
+        );
+        return { top, bottom, left, right };
+      }
     }
     throw new UsageError(
-      `padding must be valid, same, full, a number, V,H or T,B,L,R, not ${quoted(padding)}`,
+      "padding must be valid, same, full, same-upper, same-lower, causal, a number, V,H or " +
+        `T,B,L,R, not ${quoted(padding)}`,
     );
   }
   const sides = Array.isArray(padding) ? padding : [padding];

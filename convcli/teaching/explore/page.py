@@ -94,6 +94,7 @@ def explore_page(
         "fill": conv.fill,
         "stride": conv.stride,
         "dilation": conv.dilation,
+        "anchor": conv.anchor,
         "range": range,
         "at": at,
     }

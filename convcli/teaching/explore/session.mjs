@@ -11,6 +11,7 @@
  * @property {string | null} combine of several kernels; null for their own rule
  * @property {number | [number, number]} stride
  * @property {number | [number, number]} dilation
+ * @property {string | number | [number, number]} anchor
  * @property {string | number | number[]} padding
  * @property {string} border
  * @property {number} fill
@@ -44,6 +45,7 @@ export const DEFAULTS = Object.freeze({
   combine: null,
   stride: 1,
   dilation: 1,
+  anchor: "before",
   padding: "same",
   border: "edge",
   fill: 0,
@@ -130,6 +132,7 @@ export class Session {
       fill: checkedNumber(settings.fill, "fill"),
       stride: settings.stride,
       dilation: settings.dilation,
+      anchor: settings.anchor,
     };
     const results = resultsOf(this.kernelSet(input, settings), input, conv);
     pixelRule(settings.range, input.maxValue, [0, 0]); // raises if the range needs a depth

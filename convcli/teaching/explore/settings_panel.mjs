@@ -41,6 +41,9 @@ export class SettingsPanel {
     this.dilation = pairControls(document, TEXTS.dilation, MOST_DILATION, (dilation) =>
       attempt({ dilation }),
     );
+    this.anchor = field(document, TEXTS.anchor, (text) =>
+      attempt({ anchor: /\d/.test(text) ? text.split(",").map(Number) : text.trim() }),
+    );
     this.range = choice(document, TEXTS.range, RANGES, (range) => attempt({ range }));
     this.percentile = field(document, TEXTS.percentile, (text) =>
       attempt({ percentile: text.split(",").map(Number) }),
@@ -68,6 +71,7 @@ export class SettingsPanel {
       labeled(document, TEXTS.padding, this.padding),
       this.padSlider,
       element(document, "div", { class: "sides" }, ...labels),
+      labeled(document, TEXTS.anchor, this.anchor),
       labeled(document, TEXTS.border, this.border),
       this.fillLabel,
       labeled(document, TEXTS.range, this.range),
@@ -100,6 +104,7 @@ export class SettingsPanel {
     });
     this.stride.show(geometry.stride);
     this.dilation.show(geometry.dilation);
+    this.anchor.value = `${settings.anchor}`;
     this.range.value = settings.range;
     this.percentile.value = settings.percentile.join(",");
     this.percentileLabel.hidden = settings.range !== "percentile";

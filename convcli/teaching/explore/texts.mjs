@@ -31,6 +31,7 @@ export const TEXTS = {
   keys: "Type a weight. Arrow keys move; Shift with up or down adds or takes 1.",
   stride: "Stride",
   dilation: "Dilation",
+  anchor: "Anchor (before, after or row,column)",
   padding: "Padding",
   top: "top",
   bottom: "bottom",
