@@ -141,7 +141,9 @@ class PaddingType(ParsedType):
     """One of the words in :data:`convcli.choices.PADDINGS`, ``N``, ``V,H`` or ``T,B,L,R``."""
 
     def __init__(self) -> None:
-        super().__init__("same|valid|full|N|V,H|T,B,L,R", parse_padding, PADDINGS)
+        super().__init__(
+            "same|valid|full|same-upper|same-lower|causal|N|V,H|T,B,L,R", parse_padding, PADDINGS
+        )
 
 
 class WordType(click.Choice[str]):

@@ -442,7 +442,7 @@ _CONV_OPTIONS = (
     ),
     OptionSyntax(
         "--padding", "Pixels added around each map.",
-        ValueSyntax("same|valid|full|N|V,H|T,B,L,R", parse_padding, PADDINGS), "same",
+        ValueSyntax("|".join((*PADDINGS, "N", "V,H", "T,B,L,R")), parse_padding, PADDINGS), "same",
         "Convolution",
     ),
     OptionSyntax(

@@ -17,8 +17,8 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
 _DECLARATION = re.compile(
     r"^(?:export )?(?:async )?(?:function\*? |class |const |let )(?:(\w+)|[{[])", re.MULTILINE
 )
-# Comments that stand on lines of their own.
-_COMMENT = re.compile(r"^ */\*\*[\s\S]*?\*/\n|^ *//.*\n", re.MULTILINE)
+# Comments on lines of their own, and those at the end of a line of code.
+_COMMENT = re.compile(r"^ */\*\*[\s\S]*?\*/\n|^ *//.*\n|(?<=[;,{[(]) // .*$", re.MULTILINE)
 
 
 def module_order(entry: str = "start") -> list[str]:

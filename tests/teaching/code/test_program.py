@@ -139,6 +139,7 @@ def random_options(random_):
     for flag, words in (
         ("--operation", ["correlate", "convolve"]),
         ("--padding", ["same", "same", "valid", "full", "2", "1,3", "0,1,2,3"]),
+        ("--anchor", ["after", "before", "0,0"]),
         ("--border", ["edge", "zero", "reflect", "symmetric", "wrap", "constant"]),
         ("--stride", ["1", "1", "2", "3,1"]),
         ("--dilation", ["1", "1", "2", "1,3"]),
@@ -149,6 +150,8 @@ def random_options(random_):
     ):
         if random_.random() < 0.6:
             options += [flag, choose(words)]
+    if "--anchor" not in options and "--stride" not in options and random_.random() < 0.2:
+        options += ["--padding", choose(["causal", "same-lower", "same-upper"])]
     if "constant" in options and random_.random() < 0.7:
         options += ["--fill", choose(["200", "-3", "7.5"])]
     return options
@@ -204,6 +207,7 @@ SEVERAL = ["-k", "blur", "-k", "1 2; 3 4", "-k", "2 0 0 1", "--combine", "sum"]
         ["-k", "luma", "--border", "wrap"],
         ["-k", "luma", "--padding", "1", "--range", "raw"],
         ["-k", "outline", "--channels", "r"],
+        [*SEVERAL, "--anchor", "after"],
         [*SEVERAL, "--dilation", "2"],
         [*SEVERAL, "--operation", "convolve"],
     ],
@@ -293,6 +297,10 @@ def test_a_bank_gives_one_kernel(tmp_path):
             ["-k", "blur", "--for", "pillow"],
             "Pillow rounds half up, not to even, and sums divided by 16 have halves; "
             "--for numpy writes this filter",
+        ),
+        (
+            ["-k", "1 2", "--padding", "same-upper", "--stride", "2", "--for", "numpy"],
+            "padding same-upper with a stride depends on the size of the image; give numbers",
         ),
         (
             ["-k", "outline", "--border", "reflect", "--for", "vips"],

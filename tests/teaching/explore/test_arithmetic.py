@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convcli.choices import PADDINGS
 from convcli.core.digits import round_number
 from convcli.errors import ConvcliError
 from convcli.filtering import Filter, filter_image, measure
@@ -82,11 +83,12 @@ def random_filter(rng, choose, image):
     border = choose.choice(["edge", "zero", "reflect", "symmetric", "wrap", "constant"])
     conv = ConvOptions(
         choose.choice(["correlate", "convolve"]),
-        choose.choice(["same", "valid", "full", 0, 1, (1, 2), (2, 0, 1, 3)]),
+        choose.choice([*PADDINGS, "same", "valid", "full", 0, 1, (1, 2), (2, 0, 1, 3)]),
         border,
         choose.choice([7, -3.5]) if border == "constant" else 0,
         choose.choice([1, 1, 2, (1, 3)]),
         choose.choice([1, 1, 2, (2, 1)]),
+        choose.choice(["before", "before", "after", (0, 0), (1, 2)]),
     )
     return Filter(
         "k0" if count == 1 else "family",
