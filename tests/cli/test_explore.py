@@ -47,13 +47,14 @@ def test_every_option_of_the_convolution_sets_the_start(explore):
         *("-k", "1 2; 3 4", "toy.csv", "-o", "a.html", "--at", "1,0", "--stride", "2"),
         *("--dilation", "1,2", "--padding", "1,2,0,3", "--border", "constant", "--fill", "9"),
         *("--operation", "convolve", "--range", "abs", "--bias", "2", "--divisor", "8"),
+        *("--anchor", "0,1"),
     )
     assert ran.code == 0, ran
     state = state_of()
     assert state["settings"] == {
         "kernel": "1 2; 3 4", "operation": "convolve", "padding": [1, 2, 0, 3],
         "border": "constant", "fill": 9, "stride": [2, 2], "dilation": [1, 2], "range": "abs",
-        "at": [1, 0], "bias": 2,
+        "at": [1, 0], "bias": 2, "anchor": [0, 1],
     }  # fmt: skip
     [table] = given(state)
     assert table["scaling"] == ["--divisor", "8"]

@@ -56,7 +56,8 @@ def test_arguments_set_the_start():
     state = state_of(page)
     assert state["settings"] == {
         "kernel": "sobel", "operation": "convolve", "padding": [1, 2], "border": "reflect",
-        "fill": 0, "stride": 2, "dilation": [1, 2], "anchor": "before", "range": "abs", "at": [1, 0], "bias": 3,
+        "fill": 0, "stride": 2, "dilation": [1, 2], "anchor": "before", "range": "abs",
+        "at": [1, 0], "bias": 3,
     }  # fmt: skip
     table = state["kernels"][0]
     assert (table["spec"], table["combine"]) == ("sobel", "max")

@@ -65,7 +65,8 @@ def test_options_set_the_start():
     page = page_of(np.zeros((9, 9)), "1 2", conv=conv, range="abs", bias=3.0, at=(1, 2))
     assert state_of(page)["settings"] == {
         "kernel": "1 2", "operation": "convolve", "padding": [1, 2], "border": "constant",
-        "fill": 7.5, "stride": 2, "dilation": [1, 3], "anchor": "before", "range": "abs", "at": [1, 2], "bias": 3.0,
+        "fill": 7.5, "stride": 2, "dilation": [1, 3], "anchor": "before", "range": "abs",
+        "at": [1, 2], "bias": 3.0,
     }  # fmt: skip
 
 
