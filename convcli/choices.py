@@ -26,6 +26,9 @@ Panel = Literal["input", "padded", "kernel", "products", "result"]
 Layout = Literal["row", "column", "grid"]
 Pooling = Literal["max", "avg"]
 SizeForm = Literal["torch", "textbook"]
+LikeName = Literal[
+    "opencv", "scipy", "scipy-convolve2d", "torch", "tensorflow", "onnx", "numpy", "vips"
+]
 Library = Literal[
     "numpy", "scipy", "opencv", "torch", "skimage", "pillow", "onnx", "imagemagick", "vips"
 ]

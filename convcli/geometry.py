@@ -21,7 +21,7 @@ IntOrPair = SupportsIndex | Ints  # one number, or (rows, columns)
 Padding = SupportsIndex | str | Ints
 Anchor = str | IntOrPair
 
-_OWN_ANCHORS = ("same-upper", "same-lower", "causal")  # paddings that say where a window stands
+OWN_ANCHORS = ("same-upper", "same-lower", "causal")  # paddings that say where a window stands
 
 
 class ConvOptions(NamedTuple):
@@ -353,7 +353,7 @@ def _resolve_anchor(
 ) -> Pair:
     """Return the place in a window that its output stands for."""
     down, across = (reach - 1 for reach in _extent(kernel, dilation))
-    if isinstance(padding, str) and padding in _OWN_ANCHORS:
+    if isinstance(padding, str) and padding in OWN_ANCHORS:
         if anchor != "before":
             raise GeometryError(f"padding {padding} has an anchor of its own; leave out the anchor")
         if padding == "causal":

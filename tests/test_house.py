@@ -21,6 +21,7 @@ FLOORS = [
     "samples",
     "html",
     "geometry",
+    "conventions",
     "signals",
     "core",
     "kernels",
@@ -37,7 +38,17 @@ FLOORS = [
 ]
 ABOVE_ALL = {"__init__", "__main__"}
 NO_NUMPY = {
-    *("errors", "choices", "atomic", "figure_options", "samples", "html", "geometry", "signals"),
+    *(
+        "errors",
+        "choices",
+        "atomic",
+        "figure_options",
+        "samples",
+        "html",
+        "geometry",
+        "conventions",
+    ),
+    "signals",
     *("batch", "cli"),
 }
 NUMPY_ROOMS = set(FLOORS) - NO_NUMPY

@@ -30,6 +30,7 @@ from convcli.cli.options import (
     input_option,
     message_option,
     option_group,
+    option_text,
     output_file_option,
     output_option,
     panel_options,
@@ -39,6 +40,7 @@ from convcli.cli.options import (
     write_options,
 )
 from convcli.cli.types import FolderType, InputType, IntegerType, NumberType, PathType
+from convcli.conventions import CONVENTIONS
 from convcli.errors import ExitCode, UsageError, shown
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions
@@ -258,6 +260,8 @@ def apply(
     _check_outputs(jobs, outputs, writing, messages)
     if not messages.quiet:
         _note_idle_options(search, conv, verbose=messages.verbose)
+        if messages.verbose:
+            _note_convention(conv)
     if dry_run:
         messages = messages._replace(verbose=False)
         planned = (dry_run_job(job, options) for job in jobs.jobs())
@@ -321,6 +325,16 @@ def _note_idle_options(search: InputOptions, conv: ConvOptions, *, verbose: bool
                 click.echo(f"--{option} has no effect: no INPUT is a folder or pattern", err=True)
     if verbose and conv.border == "constant" and source("fill") is ParameterSource.DEFAULT:
         click.echo("--border constant holds 0; --fill sets another value", err=True)
+
+
+def _note_convention(conv: ConvOptions) -> None:
+    """Say on stderr what ``--like`` has set, and what it has not."""
+    like = click.get_current_context().params["like"]
+    if like is not None:
+        function, *_, differs = CONVENTIONS[like]
+        names = ("operation", "padding", "border", "anchor")
+        words = ", ".join(f"{name} {option_text(getattr(conv, name))}" for name in names)
+        click.echo(f"--like {like}: {words}, as {function}; {differs}", err=True)
 
 
 def _report(

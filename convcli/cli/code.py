@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -11,7 +10,7 @@ from click.core import ParameterSource
 from convcli.choices import LIBRARIES
 from convcli.cli.command import Command
 from convcli.cli.kernel_args import KernelArgs, filter_option, kernel_options, sample_range
-from convcli.cli.options import COLOR_CHANNELS, X, conv_options, program_option
+from convcli.cli.options import COLOR_CHANNELS, X, conv_options, option_text, program_option
 from convcli.cli.types import WordType
 from convcli.geometry import ConvOptions
 from convcli.signals import SampleRange
@@ -79,13 +78,5 @@ def _given(ctx: click.Context) -> list[str]:
             words.append(flag)
         else:
             several = value if parameter.multiple else [value]
-            words += [f"{flag} {quote(_text(each))}" for each in several]
+            words += [f"{flag} {quote(option_text(each))}" for each in several]
     return words
-
-
-def _text(value: Any) -> str:
-    """Return a value as it is typed: 2 for the pair (2, 2), and 3 for 3.0."""
-    if isinstance(value, tuple):
-        same = len(value) == 2 and value[0] == value[1]
-        return _text(value[0]) if same else ",".join(map(_text, value))
-    return f"{value:.17g}" if isinstance(value, float) else str(value)

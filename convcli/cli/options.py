@@ -1,6 +1,6 @@
 """Options that several commands share, each declared once.
 
-A group of options reaches its command as one object: ``@conv_options`` adds six options and
+A group of options reaches its command as one object: ``@conv_options`` adds eight options and
 passes their values as ``conv=ConvOptions(...)``.
 """
 
@@ -27,6 +27,7 @@ from convcli.choices import (
     SCALES,
     SUBSAMPLINGS,
     THEMES,
+    LikeName,
     Panel,
 )
 from convcli.cli.command import Option
@@ -48,8 +49,9 @@ from convcli.cli.types import (
     WordType,
     completion_items,
 )
+from convcli.conventions import CONVENTIONS
 from convcli.figure_options import FigureOptions
-from convcli.geometry import ConvOptions, fill_value
+from convcli.geometry import OWN_ANCHORS, ConvOptions, fill_value
 from convcli.images.options import ReadOptions, WriteOptions, check_read_options
 from convcli.signals import parse_range
 
@@ -139,8 +141,26 @@ def option_group(name: str, build: Callback, *options: OptionDecl) -> Decorator:
     return decorate
 
 
-def as_conv_options(*, fill: float | None, **values: Any) -> ConvOptions:
-    """Build the record of :data:`conv_options`."""
+def option_text(value: Any) -> str:
+    """Return a value as it is typed: 2 for the pair (2, 2), and 3 for 3.0."""
+    if isinstance(value, tuple):
+        same = len(value) == 2 and value[0] == value[1]
+        return option_text(value[0]) if same else ",".join(map(option_text, value))
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
+
+
+def as_conv_options(
+    *, fill: float | None, like: LikeName | None = None, **values: Any
+) -> ConvOptions:
+    """Build the record of :data:`conv_options`; options that are given override ``--like``."""
+    if like is not None:
+        source = click.get_current_context().get_parameter_source
+        convention = CONVENTIONS[like]
+        for name in ("operation", "padding", "border", "anchor"):
+            if source(name) is ParameterSource.DEFAULT:
+                values[name] = getattr(convention, name)
+        if values["padding"] in OWN_ANCHORS and source("anchor") is ParameterSource.DEFAULT:
+            values["anchor"] = "before"
     return ConvOptions(fill=fill_value(fill, values["border"]), **values)
 
 
@@ -201,7 +221,13 @@ ANCHOR = conv_option(
     help="Place that a value stands for.",
 )
 _CONV = (OPERATION, PADDING, BORDER, FILL, STRIDE, DILATION, ANCHOR)
-conv_options = option_group("conv", as_conv_options, *_CONV)
+LIKE = conv_option(
+    "--like",
+    type=WordType(CONVENTIONS),
+    rare=True,
+    help="Operation, padding, border, anchor of a library.",
+)
+conv_options = option_group("conv", as_conv_options, *_CONV, LIKE)
 conv_values = option_group("conv", dict, *_CONV)  # for a command that varies one of them
 
 RANGE = range_option(

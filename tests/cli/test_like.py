@@ -1,0 +1,130 @@
+"""``--like`` gives the values of the libraries' own functions, even kernels included."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from scipy import ndimage, signal
+
+import convcli
+from convcli.cli.main import root
+from convcli.conventions import CONVENTIONS
+
+RNG = np.random.default_rng(8)
+KERNELS = [RNG.integers(-4, 5, shape) for shape in ((1, 1), (3, 3), (2, 2), (2, 5), (4, 1), (4, 3))]
+BORDERS = Path(convcli.__file__).parent / "manual" / "borders.md"
+
+
+def vips(image, kernel, folder):
+    Image.fromarray(image).save(folder / "in.png")
+    rows, columns = kernel.shape
+    lines = [f"{columns} {rows}", *(" ".join(map(str, row)) for row in kernel.tolist())]
+    (folder / "kernel.mat").write_text("\n".join(lines))
+    command = ["vips", "conv", "in.png", "out.tif", "kernel.mat", "--precision", "float"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return np.asarray(Image.open(folder / "out.tif"))
+
+
+def onnx_conv(image, kernel, **options):
+    helper = pytest.importorskip("onnx").helper
+    reference = pytest.importorskip("onnx.reference")
+    kinds = [helper.make_tensor_value_info(name, 11, None) for name in ("x", "w", "y")]
+    node = helper.make_node("Conv", ["x", "w"], ["y"], **options)
+    model = helper.make_model(helper.make_graph([node], "g", kinds[:2], kinds[2:]))
+    values = {"x": image[None, None].astype(float), "w": kernel[None, None].astype(float)}
+    return reference.ReferenceEvaluator(model).run(None, values)[0][0, 0]
+
+
+def torch_conv(image, kernel):
+    torch = pytest.importorskip("torch")
+    planes, weight = (torch.from_numpy(each.astype(float))[None, None] for each in (image, kernel))
+    return torch.nn.functional.conv2d(planes, weight)[0, 0].numpy()
+
+
+THEIRS = {
+    "onnx": onnx_conv,
+    "opencv": lambda image, kernel: cv2.filter2D(image.astype(float), -1, kernel.astype(float)),
+    "scipy": lambda image, kernel: ndimage.correlate(image.astype(float), kernel),
+    "scipy-convolve2d": lambda image, kernel: signal.convolve2d(image.astype(float), kernel),
+    # TensorFlow's SAME is SAME_UPPER of ONNX.
+    "tensorflow": lambda image, kernel: onnx_conv(image, kernel, auto_pad="SAME_UPPER"),
+    "torch": torch_conv,
+}
+
+
+@pytest.fixture
+def ours(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(image, kernel, *flags):
+        np.save("image.npy", image)
+        np.save("kernel.npy", kernel)
+        args = ["apply", "-k", "kernel.npy", "image.npy", "-o", "ours.npy", "--overwrite", *flags]
+        result = CliRunner().invoke(root, args)
+        assert result.exit_code == 0, result.output
+        return np.load("ours.npy"), result
+
+    return run
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: str(kernel.shape))
+@pytest.mark.parametrize("name", THEIRS)
+def test_values_are_those_of_the_library(name, kernel, ours):
+    image = RNG.integers(0, 256, (9, 11))
+    found, _ = ours(image, kernel, "--like", name)
+    assert np.array_equal(found, THEIRS[name](image, kernel))
+
+
+@pytest.mark.parametrize("taps", [1, 2, 3, 4])
+def test_numpy_convolves_signals(taps, ours):
+    values, kernel = RNG.integers(-9, 9, 12), RNG.integers(-3, 4, taps)
+    found, _ = ours(values[None], kernel[None], "--like", "numpy")
+    assert found[0].tolist() == np.convolve(values, kernel).tolist()
+
+
+@pytest.mark.skipif(shutil.which("vips") is None, reason="vips is not installed")
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: str(kernel.shape))
+def test_vips(kernel, ours, tmp_path):
+    image = RNG.integers(0, 256, (9, 11))
+    found, _ = ours(image, kernel, "--like", "vips")
+    assert np.array_equal(found, vips(image.astype(np.uint8), kernel, tmp_path))
+
+
+def test_single_options_override(ours):
+    image, kernel = RNG.integers(0, 9, (5, 5)), KERNELS[2]
+    found, _ = ours(image, kernel, "--like", "opencv", "--border", "wrap", "--anchor", "0,0")
+    wanted = convcli.cross_correlate(image, kernel, border="wrap", anchor=(0, 0))
+    assert np.array_equal(found, wanted)
+    causal, _ = ours(image, kernel, "--like", "opencv", "--padding", "causal")
+    wanted = convcli.cross_correlate(image, kernel, border="reflect", padding="causal")
+    assert np.array_equal(causal, wanted)
+
+
+def test_verbose_says_what_was_set_and_what_differs(ours):
+    _, result = ours(np.eye(4), KERNELS[1], "--like", "scipy", "--padding", "2", "-v")
+    assert (
+        "--like scipy: operation correlate, padding 2, border symmetric, anchor after, as "
+        "scipy.ndimage.correlate(image, kernel); there integers are truncated and wrap around"
+    ) in result.stderr
+
+
+def test_the_manual_has_the_table_that_is_tested():
+    """``GOLDEN=write`` writes it."""
+    lines = ["    --like            operation  padding     border     anchor"]
+    lines += [
+        f"    {name:<16}  {each.operation:<9}  {each.padding:<10}  {each.border:<9}  {each.anchor}"
+        for name, each in CONVENTIONS.items()
+    ]
+    text = BORDERS.read_text()
+    block = re.compile(r"^    --like  .*\n(?:    .*\n)*", re.M)
+    if os.environ.get("GOLDEN") == "write":
+        BORDERS.write_text(block.sub("\n".join(lines) + "\n", text))
+    assert block.search(BORDERS.read_text())[0].splitlines() == lines
+    assert {*THEIRS, "numpy", "vips"} == set(CONVENTIONS)
