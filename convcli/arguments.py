@@ -301,7 +301,9 @@ def convolve_pixels(
     """
     if pixels.ndim == 1 and isinstance(kernel, np.ndarray) and kernel.ndim == 1:
         dilation = as_pair(conv.dilation, "dilation", least=1)[1]
-        commutes = conv.padding in SIZED_PADDINGS and conv.anchor == "before" and dilation == 1
+        words = isinstance(conv.padding, str) and isinstance(conv.anchor, str)
+        usual = words and conv.padding in SIZED_PADDINGS and conv.anchor == "before"
+        commutes = usual and dilation == 1
         if commutes and 0 < len(pixels) < len(kernel):
             return _convolve_swapped(pixels, kernel, conv, *rest)
     return filter_pixels(pixels, kernel, conv, *rest)

@@ -245,8 +245,8 @@ def test_nothing_loads_before_it_is_used(code, allowed):
 
 
 ALWAYS = {
-    *("batch", "choices", "cli", "errors", "figure_options", "geometry", "images", "samples"),
-    "signals",
+    *("batch", "choices", "cli", "conventions", "errors", "figure_options", "geometry", "images"),
+    *("samples", "signals"),
 }
 FILTERS = ALWAYS | {"atomic", "core", "filtering", "kernels"}
 TEACHES = FILTERS | {"teaching"}
@@ -258,7 +258,7 @@ TEACHES = FILTERS | {"teaching"}
     [
         (["size", "--n", "5", "--k", "3"], ALWAYS),
         (["samples"], ALWAYS),
-        (["manual"], ALWAYS - {"batch", "figure_options"}),
+        (["manual"], ALWAYS - {"batch", "conventions", "figure_options"}),
         (["kernels", "list"], ALWAYS | {"kernels"}),
         (["kernels", "show", "sobel"], TEACHES - {"filtering"}),
         (["apply", "-k", "outline", "@camera", "-o", "out.png"], FILTERS | {"frames"}),

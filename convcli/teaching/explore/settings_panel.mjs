@@ -41,8 +41,12 @@ export class SettingsPanel {
     this.dilation = pairControls(document, TEXTS.dilation, MOST_DILATION, (dilation) =>
       attempt({ dilation }),
     );
-    this.anchor = field(document, TEXTS.anchor, (text) =>
-      attempt({ anchor: /\d/.test(text) ? text.split(",").map(Number) : text.trim() }),
+    const readAnchor = (text) => (/\d/.test(text) ? text.split(",").map(Number) : text.trim());
+    this.anchor = field(
+      document,
+      TEXTS.anchor,
+      (text) => attempt({ anchor: readAnchor(text) }),
+      { title: TEXTS.anchorForms, placeholder: TEXTS.anchorForms },
     );
     this.range = choice(document, TEXTS.range, RANGES, (range) => attempt({ range }));
     this.percentile = field(document, TEXTS.percentile, (text) =>

@@ -53,6 +53,7 @@ conv_options = st.builds(
     fill=st.sampled_from([0, 7, 2.5]),
     stride=pairs,
     dilation=st.just((1, 1)) | pairs,
+    anchor=st.sampled_from(["before", "after"]),
 ).map(lambda conv: conv if conv.border == "constant" else conv._replace(fill=0))
 
 
