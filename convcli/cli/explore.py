@@ -105,18 +105,23 @@ def explore(
     filters = kernel_args.filters(conv, sets=sets)
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
+    words = _input_words(source, matrix, reading)
+    if image.alpha is not None:
+        click.echo(f"{name}: alpha is dropped", err=True)
+        words = ("--alpha", "drop", *words)
     with prefix_errors(name):
         full_size, image = image.shape, _reduced(image, max_side)
-        size = reading.resize
+        size = image.shape if image.shape != full_size else reading.resize
+        if size is not None:
+            words = ("--resize", size_text(size), *words)
         if image.shape != full_size:
-            size = image.shape
             click.echo(
-                f"{name}: reduced from {size_text(full_size)} to {size_text(size)}; "
+                f"{name}: reduced from {size_text(full_size)} to {size_text(image.shape)}; "
                 "--max-side N keeps more",
                 err=True,
             )
         page = explore_page(
-            PageInput(image, base_name(name), _input_words(source, matrix, reading, size)),
+            PageInput(image, base_name(name), words),
             _page_kernels(kernel_args, sets),
             conv,
             range=kernel_args.range,
@@ -157,7 +162,10 @@ def _page_kernels(kernel_args: KernelArgs, sets: list[KernelSet]) -> list[PageKe
 
 
 def _reduced(image: ImageData, max_side: int) -> ImageData:
-    """Return an image of at most this width and height; signals keep all their samples."""
+    """Return an image of at most this width and height; signals keep all their samples.
+
+    Its pixels are weighted by alpha, as those of ``apply --resize`` are.
+    """
     from convcli.images.pillow_modes import resize
 
     rows, columns = image.shape
@@ -165,8 +173,8 @@ def _reduced(image: ImageData, max_side: int) -> ImageData:
         return image
     scale = max_side / max(rows, columns)
     shape = max(round(rows * scale), 1), max(round(columns * scale), 1)
-    pixels, _ = resize(image.pixels, None, shape)
-    return image._replace(pixels=pixels, alpha=None)
+    pixels, alpha = resize(image.pixels, image.alpha, shape)
+    return image._replace(pixels=pixels, alpha=alpha)
 
 
 def _checked_position(
@@ -191,12 +199,9 @@ def _checked_position(
     return at
 
 
-def _input_words(
-    source: str, matrix: str | None, reading: ReadOptions, size: Pair | None
-) -> tuple[str, ...]:
-    """Return the arguments by which ``convcli apply`` reads the page's image, of this size."""
+def _input_words(source: str, matrix: str | None, reading: ReadOptions) -> tuple[str, ...]:
+    """Return the arguments by which ``convcli apply`` reads the image, but for its size."""
     words = [] if reading.channels == "auto" else ["--channels", reading.channels]
-    words += [] if size is None else ["--resize", size_text(size)]
     if reading.x is not None and reading.x.given:
         count = "" if reading.x.length is None else f":{reading.x.length}"
         words += ["--x", reading.x.text + count]

@@ -1,5 +1,6 @@
 """``convcli explore``: what it writes, what it says, and what it refuses."""
 
+import base64
 import json
 import re
 import webbrowser
@@ -85,6 +86,18 @@ def test_large_images_are_reduced_with_a_word(explore, save):
     assert data["words"] == ["--resize", "512x77", "photo.png"]
     ran = explore("-k", "blur", "photo.png", "-o", "b.html", "--max-side", "600")
     assert (ran.err, state_of("b.html")["input"]["shape"]) == ("", [90, 600, 3])
+
+
+def test_alpha_is_dropped_with_a_word(explore, convcli, save):
+    """The page's command gives the page's pixels, which are weighted by alpha when reduced."""
+    pixels = np.random.default_rng(1).integers(0, 256, (8, 12, 4), np.uint8)
+    save("clear.png", pixels)
+    ran = explore("-k", "1", "clear.png", "-o", "a.html", "--max-side", "6")
+    assert ran.err.splitlines()[0] == "clear.png: alpha is dropped"
+    data = state_of()["input"]
+    assert data["words"] == ["--resize", "6x4", "--alpha", "drop", "clear.png"]
+    assert convcli("apply", "-k", "1", *data["words"], "-o", "b.npy").code == 0
+    assert np.load("b.npy").tobytes() == base64.b64decode(data["pixels"])
 
 
 def test_signals_keep_all_samples(explore):

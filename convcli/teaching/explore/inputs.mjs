@@ -9,7 +9,7 @@ import { UsageError } from "./errors.mjs";
 
 const MAX_SIDE_READ = 512; // of an image; larger ones are reduced
 const COLORS = ["red", "green", "blue"];
-const UNNAMED_INPUT = ["INPUT"];
+export const UNNAMED_INPUT = ["INPUT"];
 
 /** Return nested lists, (H, W) or (H, W, C), as an input of plain numbers. */
 export function inputOfLists(lists) {

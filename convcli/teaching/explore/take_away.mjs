@@ -3,6 +3,7 @@
 import { commandText, readState, stateText } from "./command.mjs";
 import { formatNumber } from "./decimals.mjs";
 import { button, element, field, labeled } from "./elements.mjs";
+import { UNNAMED_INPUT } from "./inputs.mjs";
 import { TEXTS } from "./texts.mjs";
 
 export class TakeAway {
@@ -18,12 +19,14 @@ export class TakeAway {
     this.state = field(document, TEXTS.state, (text) => attempt(() => readState(text)), {
       class: "code",
     });
+    this.unnamed = element(document, "p", { class: "hint" }, TEXTS.unnamedHint);
     this.root = element(
       document,
       "section",
       { class: "panel away" },
       element(document, "h2", {}, TEXTS.takeAway),
       this.copied(TEXTS.command, this.command),
+      this.unnamed,
       this.copied(TEXTS.state, this.state),
       element(document, "p", { class: "hint" }, TEXTS.stateHint),
       element(
@@ -38,6 +41,7 @@ export class TakeAway {
     session.onChange((what) => {
       if (what !== "work") {
         this.command.value = commandText(session);
+        this.unnamed.hidden = `${session.input.words}` !== `${UNNAMED_INPUT}`;
         this.state.value = stateText(session);
         remember(this.state.value);
       }

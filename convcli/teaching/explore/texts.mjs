@@ -87,6 +87,7 @@ export const TEXTS = {
   paint: "Paint",
   paintValue: "Value to paint with",
   command: "Command",
+  unnamedHint: "INPUT stands for the input as it is here, which no file holds.",
   copy: "Copy",
   copied: "Copied",
   savePng: "Map as PNG",

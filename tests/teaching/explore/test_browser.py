@@ -361,6 +361,17 @@ def test_a_person_pastes_types_and_paints(browser, write):
     assert browser.run("Array.from(convcli.map().values)") == want.ravel().tolist()
 
 
+def test_a_painted_image_has_no_file_and_the_page_says_so(browser, write):
+    browser.open(write(pixels_of("gray"), "-k", "1 2", "--padding", "valid"))
+    hint = (".away .hint", "each.hidden || each.textContent")
+    assert browser.element(*hint) is True
+    browser.element("input[type=checkbox]", "each.click()")
+    browser.element("input[aria-label='Value to paint with']", "(each.value = '9')")
+    browser.click(*point(browser, 0, (20, 31), (2, 2)))
+    assert browser.run("convcli.command()").endswith(" INPUT")
+    assert "no file holds" in browser.element(*hint)
+
+
 def test_a_notebook_shows_the_page_in_a_frame(browser, tmp_path):
     pixels = pixels_of("gray")
     page = tmp_path / "notebook.html"
