@@ -35,7 +35,7 @@ from convcli.cli.options import (
     value_option,
 )
 from convcli.cli.types import POSITION, InputType, IntegerType, LayerTextType, WordType
-from convcli.errors import UsageError, prefix_errors
+from convcli.errors import prefix_errors
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.formats import SPREADSHEET
@@ -79,7 +79,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "map_number",
     type=IntegerType(min=1),
     metavar="N",
-    help="Which map of the last layer, counted from 1.",
+    help="Which map of the last layer, counted from 1; the first by default.",
 )
 @value_option(
     "--activation",
@@ -261,13 +261,10 @@ def _explain_layers(
         if density and x is not None:
             layers = integrate(layers, image, (image.axis or x.axis(x.samples)).step)
         stages = plan_chain(layers, image)
-        count = stages[-1].plan.shape[2]
-        if number is None and count > 1:
-            raise UsageError(f"the last layer has {count} maps; choose one with --map N")
         shape = (*image.shape, image.channels)
         check_memory(image.pixels.nbytes + chain_bytes(stages, shape, image.pixels.dtype))
         maps = run_chain(image, stages)
-        explanation = explain_chain(image, stages, at, number, maps=maps, texts=texts)
+        explanation = explain_chain(image, stages, at, number or 1, maps=maps, texts=texts)
     if form == "figure":
         from convcli.teaching.explain.chain_figure import draw_chain_explanation
 

@@ -136,6 +136,15 @@ def test_options_that_make_no_sense_with_layers(explain, gray, contents, argumen
     assert contents() == before
 
 
+def test_of_several_maps_the_first_is_explained(explain, photo):
+    """It is named, so that nobody takes it for the only one."""
+    texts = ["conv -k outline --padding same", "relu", "maxpool 2"]
+    first = explain(texts, "--at", "0,0", "photo.png").out
+    assert first == explain(texts, "--at", "0,0", "--map", "1", "photo.png").out
+    assert first != explain(texts, "--at", "0,0", "--map", "2", "photo.png").out
+    assert b"1 of 3" in first
+
+
 @pytest.mark.parametrize(
     ("texts", "arguments", "code", "words"),
     [
@@ -148,7 +157,6 @@ def test_options_that_make_no_sense_with_layers(explain, gray, contents, argumen
         (["conv -k 'x"], ["gray.png"], 2, ["No closing quotation"]),
         (["relu"], [], 2, ["no INPUT"]),
         (["relu"], ["none.png"], 1, ["none.png"]),
-        (["relu"], ["photo.png"], 1, ["photo.png: the last layer has 3 maps", "--map N"]),
         (["relu"], ["photo.png", "--map", "4"], 1, ["there is no map 4", "3 maps"]),
         (["maxpool 99"], ["gray.png"], 1, ["gray.png: layer 1 (maxpool 99x99): window 99x99"]),
         (["maxpool 9"], ["gray.png", "--at", "1,0"], 1, ["position 1,0 is outside the 1x1 map"]),

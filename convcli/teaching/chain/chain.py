@@ -141,14 +141,14 @@ class Chain:
         self,
         image: Image,
         at: IntOrPair,
-        map: SupportsIndex | None = None,  # noqa: A002 - the field's word
+        map: SupportsIndex = 1,  # noqa: A002 - the field's word
     ) -> ChainExplanation:
         """Explain one value of the last layer, layer by layer back to the image.
 
         Args:
             image: as for calling the chain.
             at: (row, column) in the last layer's maps; of a signal, the place in it.
-            map: which of the maps, counted from 1; None if there is one.
+            map: which of the maps, counted from 1.
 
         Returns:
             A :class:`ChainExplanation`; ``print`` shows the text of ``convcli explain --layer``.
@@ -157,7 +157,7 @@ class Chain:
 
         Raises:
             GeometryError: the position is outside the map.
-            UsageError: there are several maps and none is chosen, or as for calling the chain.
+            UsageError: there is no such map, or as for calling the chain.
 
         >>> explanation = Chain("conv -k '-1 0 1' relu maxpool 1,2").explain([4, 2, 8, 9], 0)
         >>> explanation.value, explanation.field

@@ -74,7 +74,7 @@ def explain_chain(
     image: ImageData,
     stages: Sequence[Stage],
     at: Sequence[int],
-    number: SupportsIndex | None = None,
+    number: SupportsIndex = 1,
     *,
     maps: Sequence[Maps] | None = None,
     texts: Sequence[str] | None = None,
@@ -85,14 +85,13 @@ def explain_chain(
         image: the input; its alpha is ignored.
         stages: the layers, from :func:`convcli.teaching.chain.maps.plan_chain` for this image.
         at: row and column in the maps of the last layer.
-        number: which of these maps, counted from 1; None for the only one.
+        number: which of these maps, counted from 1.
         maps: from :func:`run_chain`, if they are there already.
         texts: of the layers, as they were typed; None for their labels.
 
     Raises:
         GeometryError: the position is outside the map.
-        UsageError: there is no such map, or there are several and no number; or a kernel has too
-            many weights to be explained.
+        UsageError: there is no such map, or a kernel has too many weights to be explained.
     """
     rows, columns, count = stages[-1].plan.shape
     row, column = as_position(at)
@@ -132,10 +131,8 @@ def explain_chain(
 def _map_index(number: Any, count: int) -> int:
     """Return the place of a map that is counted from 1."""
     maps = count_text(count, "map")
-    if number is None and count > 1:
-        raise UsageError(f"the last layer has {maps}; choose one of them by its number, from 1 on")
     try:
-        index = 0 if number is None else operator.index(number) - 1
+        index = operator.index(number) - 1
     except TypeError:
         index = -1
     if not 0 <= index < count or isinstance(number, bool):

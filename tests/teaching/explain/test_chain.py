@@ -236,7 +236,6 @@ def test_a_depth_of_16_bits_scales_the_kernels_bias():
         ((99, 0), 1, GeometryError, r"position 99,0 is outside the 11x13 map of the last layer"),
         ((-1, 0), 1, GeometryError, "rows are 0 to 12, columns 0 to 10"),
         (3, 1, UsageError, "two whole numbers"),
-        ((0, 0), None, UsageError, "the last layer has 3 maps; choose one of them by its number"),
         ((0, 0), 4, UsageError, "there is no map 4: the last layer has 3 maps, counted from 1"),
         ((0, 0), 0, UsageError, "there is no map 0"),
         ((0, 0), "red", UsageError, "there is no map 'red'"),
@@ -268,7 +267,7 @@ def test_repr_and_text():
 # The text
 
 
-def text_of(texts, image, at=(0, 0), number=None, **more):
+def text_of(texts, image, at=(0, 0), number=1, **more):
     return Chain(texts).explain(image, at, number).text(**more)
 
 

@@ -39,7 +39,7 @@ def bank(tmp_path):
     return texts
 
 
-def explained(pixels, texts, at, number=None, axis=None):
+def explained(pixels, texts, at, number=1, axis=None):
     """The image, its layers, their maps and the explanation."""
     image = ImageData(pixels, depth_of(pixels.dtype), axis=axis)
     stages = plan_chain(build_layers(parse_layer_texts(texts)), image)
@@ -47,7 +47,7 @@ def explained(pixels, texts, at, number=None, axis=None):
     return image, stages, maps, explain_chain(image, stages, at, number, maps=maps)
 
 
-def draw(pixels, texts, at, number=None, *, axis=None, **options):
+def draw(pixels, texts, at, number=1, *, axis=None, **options):
     image, stages, maps, explanation = explained(pixels, texts, at, number, axis)
     look = FigureOptions(**options)
     return draw_chain_explanation(explanation, image, stages, maps, texts=texts, options=look)
