@@ -1,8 +1,8 @@
 """Join the page's ES modules into one script, since a page opened from disk can import none.
 
 A module imports by name from modules beside it, and exports declarations. Joined, they share one
-scope: imports, the word ``export``, comments and indents are left out, and each top-level name must
-occur once.
+scope: imports, the word ``export``, comments and needless blanks are left out, and each top-level
+name must occur once.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from convcli.teaching.explore.compact import compact
+
 FOLDER = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.mjs";\n', re.MULTILINE)
 _DECLARATION = re.compile(
     r"^(?:export )?(?:async )?(?:function\*? |class |const |let )(?:(\w+)|[{[])", re.MULTILINE
 )
-# Comments on lines of their own, and those at the end of a line of code.
-_COMMENT = re.compile(r"^ */\*\*[\s\S]*?\*/\n|^ *//.*\n|(?<=[;,{[(]) // .*$", re.MULTILINE)
 
 
 def module_order(entry: str = "start") -> list[str]:
@@ -46,9 +46,8 @@ def joined_script(entry: str = "start") -> str:
     twice = [name for name, count in declared.items() if count > 1 or not name]
     if twice:
         raise ValueError(f"declared in two modules of the page, or not by name: {twice}")
-    text = "".join(_IMPORT.sub("", _source(module)) for module in names)
-    text = re.sub(r"^export ", "", _COMMENT.sub("", text), flags=re.MULTILINE)
-    return re.sub(r"\n\s+", "\n", text).strip()
+    text = "\n".join(_IMPORT.sub("", _source(module)) for module in names)
+    return compact(re.sub(r"^export ", "", text, flags=re.MULTILINE))
 
 
 @cache

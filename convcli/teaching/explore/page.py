@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import re
 from collections.abc import Container, Sequence
 from operator import index
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.entries import ComputedKernel, KernelFamily
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
+from convcli.teaching.explore.compact import compact_css
 from convcli.teaching.explore.modules import FOLDER, joined_script
 
 GIVEN = "of this page"  # the group of the kernels that a page is written with
@@ -103,7 +103,7 @@ def explore_page(
     given = {entry.kernels.label: kernel_table(entry, GIVEN) for entry in kernels}
     named = {name: _named_table(name, given) for name in CATALOGUE if name not in given}
     state = {
-        "css": re.sub(r"\s+", " ", _text("page.css")),
+        "css": compact_css(_text("page.css")),
         "input": _input(source),
         "kernels": [*given.values(), *named.values()],
         "settings": settings,

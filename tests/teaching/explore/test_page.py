@@ -16,6 +16,7 @@ from convcli.images.image import image_of
 from convcli.kernels.catalogue import CATALOGUE
 from convcli.kernels.spec import KernelSet, get_kernel, read_spec
 from convcli.teaching.explore import modules
+from convcli.teaching.explore.compact import compact, compact_css
 from convcli.teaching.explore.page import PageInput, PageKernel, explore_page
 
 
@@ -31,7 +32,7 @@ def state_of(page):
 def test_a_page_loads_nothing():
     page = page_of(np.zeros((3, 4), np.uint8))
     assert "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:;" in page
-    assert re.findall(r"(?:src|href)=|https?://|\bimport\b[ (]|\bid=", page) == []
+    assert re.findall(r"""(?:src|href)=["']|https?://|\bimport\b[ (]|\bid=""", page) == []
 
 
 def test_a_page_is_small():
@@ -106,6 +107,41 @@ def test_the_joined_script_is_valid(tmp_path):
     assert not re.search(r"^(import|export) |/\*\*", script, re.MULTILINE)
     (tmp_path / "page.mjs").write_text(script, encoding="utf-8")
     subprocess.run(["node", "--check", tmp_path / "page.mjs"], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("script", "shorter"),
+    [
+        (
+            "let a = 1; // one\n\nlet b = {\n  a,\n  c: [1, 2,],\n};\n",
+            "let a=1;\nlet b={a,c:[1,2]};",
+        ),
+        ("f(a + +b - -c, d++ + e);", "f(a+ +b- -c,d++ +e);"),
+        ("for (;;) {\n  g( );\n}", "for(;;){g()}"),
+        ('x = "a  // b" + \'" ;}\' in y;', 'x="a  // b"+\'" ;}\'in y;'),
+        (
+            't = `a  ${ b ? `c  ${ { d : 1 } }  }` : "`" }  e`;',
+            't=`a  ${b?`c  ${{d:1}}  }`:"`"}  e`;',
+        ),
+        (
+            "if (/[\"'`/ ] *\\/ {/.test(a)) {\n  return / {2}`/;\n}",
+            "if(/[\"'`/ ] *\\/ {/.test(a)){return/ {2}`/}",
+        ),
+        ('a = b / c; /* ` " */ d = e / f;', "a=b/c;d=e/f;"),
+    ],
+)
+def test_compact_keeps_literals_and_takes_out_other_blanks(script, shorter):
+    assert compact(script) == shorter
+
+
+def test_compact_refuses_a_template_literal_without_an_end():
+    with pytest.raises(ValueError, match="template literal has no end"):
+        compact("a = `b")
+
+
+def test_compact_css_keeps_blanks_of_selectors_and_values():
+    sheet = "/* a */\n.a .b:hover,\np > i {\n  margin: 0 2px;\n  width: calc(1px + 2em);\n}\n"
+    assert compact_css(sheet) == ".a .b:hover,p > i{margin:0 2px;width:calc(1px + 2em)}"
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
