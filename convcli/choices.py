@@ -30,7 +30,17 @@ LikeName = Literal[
     "opencv", "scipy", "scipy-convolve2d", "torch", "tensorflow", "onnx", "numpy", "vips"
 ]
 Library = Literal[
-    "numpy", "scipy", "opencv", "torch", "skimage", "pillow", "onnx", "imagemagick", "vips"
+    "numpy",
+    "scipy",
+    "opencv",
+    "torch",
+    "skimage",
+    "pillow",
+    "onnx",
+    "imagemagick",
+    "vips",
+    "c",
+    "javascript",
 ]
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 

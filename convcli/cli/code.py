@@ -27,7 +27,12 @@ _OWN = ("library", "snippet", "number")  # options that apply does not have
     """,
 )
 @program_option(
-    "--for", "library", type=WordType(LIBRARIES), required=True, help="The library to write for."
+    "--for",
+    "library",
+    type=WordType(LIBRARIES),
+    metavar="LIBRARY",
+    required=True,
+    help=f"{' '.join(LIBRARIES)}.",
 )
 @program_option("--snippet", is_flag=True, help="Print the kernel and the call alone.")
 @kernel_options
@@ -50,8 +55,9 @@ def code(
 
     The program reads an image, filters it, and writes the result: python filter.py IN OUT. Its
     pixels are those of convcli apply with the same options, for 8-bit gray and RGB images and for
-    16-bit gray. It needs the library and, but for those of a shell, NumPy and Pillow, but not
-    convcli. Comments say where the library has another convention.
+    16-bit gray. In Python it needs the library, NumPy and Pillow, but not convcli; programs in C
+    and JavaScript need no library, and read and write PGM and PPM. Comments say where the library
+    has another convention.
     """
     from convcli.teaching.code.program import write_program
 

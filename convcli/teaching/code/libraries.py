@@ -68,6 +68,8 @@ def library_facts(
             return _magick_facts(image_filter, windows, facts)
         case "vips":
             return _vips_facts(image_filter, windows, facts)
+        case "c" | "javascript":
+            return _netpbm_facts(facts)
     return numpy
 
 
@@ -235,6 +237,16 @@ def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
         "vips_weights": "\n".join(" ".join(map(number_text, row)) for row in matrix.tolist()),
         "vips_row": facts["rows"] // 2,
         "vips_column": facts["columns"] // 2,
+    }
+
+
+def _netpbm_facts(facts: Facts) -> dict[str, Any]:
+    """Return what programs need that depend on no library, and read PGM and PPM."""
+    if facts["range_raw"]:
+        raise UsageError("PGM and PPM hold no --range raw; --for numpy writes this filter")
+    return {
+        "c_weights": facts["nested_weights"].translate(str.maketrans("[]", "{}")),
+        "has_outside": facts["border"] in ("zero", "constant"),
     }
 
 

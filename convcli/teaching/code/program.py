@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import BORDERS, CHANNELS, COMBINATIONS, RANGES
+from convcli.choices import BORDERS, CHANNELS, COMBINATIONS, RANGES, SCALED_RANGES
 from convcli.errors import UsageError
 from convcli.filtering import Filter, filter_image
 from convcli.geometry import Pads, as_pair, border_name
@@ -109,6 +109,14 @@ def _kernel_facts(kernels: Sequence[Kernel], windows: Windows) -> dict[str, Any]
         "weights": _literal(np.stack(weights) if several else weights[0]),
         "is_divided": divisors != [1] * len(divisors),
         "divisor": number_text(divisors[0]) if one_divisor else _column(divisors),
+        "divisors": ", ".join(map(number_text, divisors)),
+        "planes": weights[0].shape[0] if weights[0].ndim == 3 else 1,
+        "kernel_rows": weights[0].shape[-2],
+        "kernel_columns": weights[0].shape[-1],
+        # Of every kernel, plane, row and column, also where there is one.
+        "nested_weights": _literal(
+            np.stack([matrix.reshape(-1, *matrix.shape[-2:]) for matrix in weights])
+        ),
     }
 
 
@@ -187,6 +195,8 @@ def _value_facts(image_filter: Filter) -> dict[str, Any]:
         "is_biased": any(biases),
         "is_bias_in_levels": in_levels,
         "bias": number_text(biases[0]) if one else _column(biases),
+        "biases": ", ".join(map(number_text, biases)),
+        "is_stretched": image_filter.range in SCALED_RANGES,
         "map_type": _map_type(image_filter),
         "low": number_text(low),
         "high": number_text(high),

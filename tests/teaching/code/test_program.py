@@ -18,7 +18,8 @@ from convcli.choices import LIBRARIES
 from convcli.cli.main import root
 
 MODULES = {"opencv": "cv2", "pillow": "PIL"}  # others have the library's name
-PROGRAMS = {"imagemagick": "convert", "vips": "vips"}
+PROGRAMS = {"imagemagick": "convert", "vips": "vips", "c": "cc", "javascript": "node"}
+NETPBM = ("c", "javascript")  # read and write PGM and PPM
 NEAR_TIE = 1e-5  # of the largest value
 ANYTHING = ("numpy", "scipy", "opencv", "torch", "skimage")  # can write every filter
 
@@ -29,6 +30,8 @@ def is_installed(library):
     program = which(PROGRAMS[library])
     if program is None:
         return False
+    if library in NETPBM:
+        return True
     said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
     return library in said.lower().replace(" ", "")
 
@@ -62,6 +65,9 @@ def convcli(*args):
 
 def run(program, source, target):
     """Run a program; Python in this process, which saves a second. Return its variables."""
+    if source.suffix == ".pnm":
+        run_on_netpbm(program, source, target)
+        return {}
     if program.startswith("#!/bin/sh"):
         script = target.with_name("filter.sh")
         script.write_text(program)
@@ -77,6 +83,30 @@ def run(program, source, target):
     return variables
 
 
+def run_on_netpbm(program, source, target):
+    if "#include" in program:
+        code, command = target.with_name("filter.c"), [target.with_name("filter")]
+        code.write_text(program)
+        warnings = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
+        subprocess.run(["cc", *warnings, "-O1", "-o", *command, code, "-lm"], check=True)
+    else:
+        code = target.with_name("filter.mjs")
+        code.write_text(program)
+        command = ["node", code]
+    done = subprocess.run([*command, source, target], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def as_netpbm(source):
+    """Return a copy of an image that programs without a library can read."""
+    pixels, copy = np.asarray(Image.open(source)), source.with_suffix(".pnm")
+    height, width = pixels.shape[:2]
+    kind, white = "6" if pixels.ndim == 3 else "5", np.iinfo(pixels.dtype).max
+    header = f"P{kind}\n# a comment\n{width} {height}\n{white}\n"
+    copy.write_bytes(header.encode() + pixels.astype(pixels.dtype.newbyteorder(">")).tobytes())
+    return copy
+
+
 def exact_values(options, source, folder):
     """Return the values before they are rounded, as the program for NumPy has them."""
     program = convcli("code", *options, "--for", "numpy")
@@ -84,7 +114,11 @@ def exact_values(options, source, folder):
 
 
 def read(path):
-    return np.load(path) if path.suffix == ".npy" else np.asarray(Image.open(path))
+    if path.suffix == ".npy":
+        return np.load(path)
+    image = Image.open(path)
+    pixels = np.asarray(image)
+    return pixels.astype(np.uint16) if (image.format, image.mode) == ("PPM", "I") else pixels
 
 
 def compare(library, folder, name, options):
@@ -97,7 +131,9 @@ def compare(library, folder, name, options):
     convcli("apply", *options, str(folder / source), "-o", str(ours), "--overwrite")
     theirs.unlink(missing_ok=True)
     program = convcli("code", *options, "--for", library)
-    run(program, folder / source, theirs)
+    given = as_netpbm(folder / source) if library in NETPBM else folder / source
+    theirs = theirs.with_suffix(".pnm") if library in NETPBM else theirs
+    run(program, given, theirs)
     expected, actual = read(ours), read(theirs)
     assert actual.shape == expected.shape
     assert actual.dtype == expected.dtype
@@ -234,6 +270,11 @@ def test_a_program_runs_as_a_user_runs_it(library, folder, tmp_path):
     program, source = tmp_path / "filter", folder / "color.png"
     program.write_text(convcli("code", *options, "--for", library))
     theirs, ours = tmp_path / "theirs.png", tmp_path / "ours.png"
+    if library in NETPBM:
+        run(program.read_text(), as_netpbm(source), theirs.with_suffix(".pnm"))
+        convcli("apply", *options, str(source), "-o", str(ours))
+        assert np.array_equal(read(theirs.with_suffix(".pnm")), read(ours))
+        return
     runner = ["sh"] if library in PROGRAMS else [sys.executable, "-W", "error"]
     command = [*runner, program, source, theirs]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -260,6 +301,10 @@ NAMES = {  # of the modules that snippets use
 def test_a_snippet_is_the_kernel_and_the_call(library):
     snippet = convcli("code", "-k", "1 2 1", "--padding", "valid", "--for", library, "--snippet")
     assert not {"import ", "sys.argv", "#!/bin/sh"} & set(snippet.split())
+    if library in NETPBM:
+        assert "filter(" in snippet
+        assert "[1, 2, 1]" in snippet.replace("{", "[").replace("}", "]")
+        return
     if library in PROGRAMS:
         assert f"{PROGRAMS[library]} " in snippet
         return
@@ -305,6 +350,10 @@ def test_a_bank_gives_one_kernel(tmp_path):
         (
             ["-k", "outline", "--border", "reflect", "--for", "vips"],
             "vips has no border 'reflect'; --for numpy writes this filter",
+        ),
+        (
+            ["-k", "blur", "--range", "raw", "--for", "c"],
+            "PGM and PPM hold no --range raw; --for numpy writes this filter",
         ),
         (
             ["-k", "luma", "-k", "blur", "--combine", "sum", "--for", "numpy"],
