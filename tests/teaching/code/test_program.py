@@ -323,6 +323,13 @@ def test_the_program_names_the_command():
     assert program.startswith(f'"""The pixels of `{given}`, with NumPy.')
 
 
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_weights_on_several_lines_stay_in_one_comment(name):
+    program = convcli("code", "-k", "1 2\n3 4\n", "--border", "edge", "--for", name)
+    assert "`convcli apply -k '1 2; 3 4' --border edge`" in program
+    assert program == convcli("code", "-k", "1 2; 3 4", "--border", "edge", "--for", name)
+
+
 def test_a_bank_gives_one_kernel(tmp_path):
     bank = np.arange(24.0).reshape(2, 3, 2, 2)
     np.save(tmp_path / "bank.npy", bank)
