@@ -365,4 +365,9 @@ def _check_arrays(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> No
         )
     channels = image.shape[2] if image.ndim == 3 else 1
     if kernel.ndim > 2 and kernel.shape[-3] != channels:
-        raise KernelError(f"kernel sums over {kernel.shape[-3]} channels, the image has {channels}")
+        taken = kernel.shape[-3]
+        hint = ""
+        if channels % taken == 0:
+            hint = "; for a grouped bank (N, C/groups, kh, kw) use a chain: conv --groups "
+            hint += str(channels // taken)
+        raise KernelError(f"kernel sums over {taken} channels, the image has {channels}{hint}")

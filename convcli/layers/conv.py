@@ -25,14 +25,14 @@ class ProbedMap(NamedTuple):
 
     Attributes:
         group: the kernel, or the kernels whose values are combined.
-        channel: the input's channel that the kernels read; None for all, over which they sum.
+        channels: the input's channels that the kernels read; they sum over several.
         plans: how each kernel is applied.
         values: the value of each kernel, an array of one number.
         bias: added to the value, or to the combination of several.
     """
 
     group: KernelSet
-    channel: int | None
+    channels: range
     plans: list[Plan]
     values: list[NDArray[Any]]
     bias: float
@@ -45,6 +45,10 @@ class Conv:
     A 2-D kernel filters every channel on its own, a 3-D kernel sums over the channels to one map.
     The maps of several kernels follow each other in the kernels' order.
 
+    With ``groups``, as torch and ONNX have it, channels and 3-D kernels are divided into as many
+    runs of equal length, and the kernels of a run read its channels alone: a bank is
+    (N, C / groups, kh, kw). With one channel in a run the convolution is called depthwise.
+
     Attributes:
         sets: one kernel, or several kernels that are combined, for each result.
         kernel_names: the SPECs of the kernels as typed.
@@ -53,6 +57,7 @@ class Conv:
             for the kernels' own biases, which are added before.
         bias_scale: what the kernels' own biases are multiplied by: 257 for 16-bit pixels, since
             kernels state them for 8-bit pixels.
+        groups: the number of runs of channels.
         method: how the sums are computed, one of :data:`convcli.choices.METHODS`.
         threads: the largest number of threads; None for one per processor.
         slug: the layer in a file name.
@@ -63,6 +68,7 @@ class Conv:
     options: ConvOptions
     bias: float | tuple[float, ...] | None = None
     bias_scale: int = 1
+    groups: int = 1
     method: str = "auto"
     threads: int | None = None
     slug: str = "conv"
@@ -71,8 +77,9 @@ class Conv:
 
     @property
     def label(self) -> str:
-        """The name and the kernels' names."""
-        return f"{self.name} {self.kernel_names}"
+        """The name, the kernels' names, and the number of groups if there are several."""
+        groups = f" groups {self.groups}" if self.groups > 1 else ""
+        return f"{self.name} {self.kernel_names}{groups}"
 
     @property
     def kernels(self) -> list[Kernel]:
@@ -85,8 +92,10 @@ class Conv:
         Raises:
             GeometryError: no window fits.
             KernelError: a kernel has another number of channels than the maps.
-            UsageError: the output maps differ in size, or the biases in number from the maps.
+            UsageError: the output maps differ in size, or the biases in number from the maps; or
+                channels or kernels cannot be divided into the groups.
         """
+        self._check_groups(shape[2])
         sizes = {self.kernel_geometry(kernel, shape).output_shape for kernel in self.kernels}
         if len(sizes) > 1:
             texts = " and ".join(map(size_text, sorted(sizes)))
@@ -116,44 +125,63 @@ class Conv:
         Raises:
             UsageError: the sums exceed 64-bit integers.
         """
-        results = [self._apply_set(group, maps) for group in self._merge_banks()]
+        each, count = maps.shape[2] // self.groups, len(self.sets) // self.groups
+        runs = (
+            [(self.sets, maps)]
+            if self.groups == 1
+            else [
+                (
+                    self.sets[run * count : (run + 1) * count],
+                    np.ascontiguousarray(maps[..., run * each : (run + 1) * each]),
+                )
+                for run in range(self.groups)
+            ]
+        )
+        results = [
+            self._apply_set(group, read) for sets, read in runs for group in self._merge_banks(sets)
+        ]
         result = results[0] if len(results) == 1 else np.concatenate(results, axis=2)
         return _add_biases(result, self.bias) if isinstance(self.bias, tuple) else result
 
-    def kernels_of(self, number: int, channels: int) -> tuple[KernelSet, int | None]:
-        """Return the kernels that compute a map, and the channel that they read.
+    def kernels_of(self, number: int, channels: int) -> tuple[KernelSet, range]:
+        """Return the kernels that compute a map, and the channels that they read.
 
         Args:
             number: of the map, counted from 0.
             channels: of the input.
 
         Returns:
-            The set, and a channel for 2-D kernels; None for 3-D ones, which read all.
+            The set, and one channel for 2-D kernels, or all those of a group for 3-D ones.
         """
+        each = channels // self.groups
+        if self.groups > 1:
+            first = number // (len(self.sets) // self.groups) * each
+            return self.sets[number], range(first, first + each)
         for group in self.sets:
             count = _count_maps(group, (0, 0, channels))
             if number < count:
                 is_flat = group.kernels[0].matrix.ndim == 2
-                return group, number if is_flat else None
+                return group, range(number, number + 1) if is_flat else range(channels)
             number -= count
         raise IndexError(number)
 
     def probe(self, maps: Maps, number: int, at: Pair) -> ProbedMap:
         """Compute one value of one map, kernel by kernel; ``number`` counts from 0."""
-        group, channel = self.kernels_of(number, maps.shape[2])
+        group, channels = self.kernels_of(number, maps.shape[2])
+        maps = np.ascontiguousarray(maps[..., channels.start : channels.stop])
         plans = self._plans(group, maps)
         values: list[NDArray[Any]] = []
 
         def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
             if rows.start <= at[0] < rows.stop:
                 place = at[0] - rows.start, at[1]
-                probed = (np.atleast_1d(block[place])[channel or 0] for block in blocks)
+                probed = (np.atleast_1d(block[place])[0] for block in blocks)
                 values.extend(np.array([value]) for value in probed)
 
         run(plans, maps, keep, self.threads)
         bias = self.bias[number] if isinstance(self.bias, tuple) else self.bias or 0
         later = isinstance(self.bias, tuple) or group.combine is not None
-        return ProbedMap(group, channel, plans, values, bias if later else 0)
+        return ProbedMap(group, channels, plans, values, bias if later else 0)
 
     def strip_bytes(self, shape: Shape) -> int:
         """Bound the bytes of the strips for an input shape, whether kernels form a bank or not."""
@@ -176,17 +204,46 @@ class Conv:
         Raises:
             GeometryError, KernelError: as :meth:`plan`.
         """
-        if kernel.matrix.ndim == 3 and len(kernel.matrix) != shape[2]:
-            raise KernelError(
-                f"{kernel.name} sums over {count_text(len(kernel.matrix), 'channel')}, "
-                f"but the layer's input has {count_text(shape[2], 'channel')}"
-            )
+        channels = shape[2] // self.groups
+        if kernel.matrix.ndim == 3 and len(kernel.matrix) != channels:
+            raise KernelError(self._channels_error(kernel, shape[2]))
         return self._geometry(shape, kernel.shape)
+
+    def _channels_error(self, kernel: Kernel, channels: int) -> str:
+        """Say that a kernel does not fit the channels, and which number of groups would."""
+        taken = len(kernel.matrix)
+        text = f"{kernel.name} sums over {count_text(taken, 'channel')}, but the layer's input has "
+        text += count_text(channels, "channel")
+        if self.groups > 1:
+            text += f", {channels // self.groups} in each of {self.groups} groups"
+        groups, rest = divmod(channels, taken)
+        is_bank = all(each.matrix.ndim == 3 for each in self.kernels)
+        if is_bank and not rest and groups > 1 and len(self.sets) % groups == 0:
+            text += f"; with --groups {groups} it fits"
+        return text
+
+    def _check_groups(self, channels: int) -> None:
+        """Check that channels and kernels can be divided into the groups.
+
+        Raises:
+            UsageError: they cannot.
+        """
+        if self.groups == 1:
+            return
+        if any(group.combine or group.kernels[0].matrix.ndim == 2 for group in self.sets):
+            raise UsageError(
+                "--groups takes a bank (N, C/groups, kh, kw), whose kernels are not combined; "
+                "a 2-D kernel filters every map on its own without it"
+            )
+        for number, noun in ((channels, "channel"), (len(self.sets), "kernel")):
+            if number % self.groups:
+                counted = count_text(number, noun)
+                raise UsageError(f"{counted} cannot be divided into {self.groups} groups")
 
     def _geometry(self, shape: Shape, size: Pair) -> Geometry:
         return self.options.geometry(shape[:2], size)
 
-    def _merge_banks(self) -> Iterator[KernelSet]:
+    def _merge_banks(self, sets: tuple[KernelSet, ...]) -> Iterator[KernelSet]:
         """Yield the sets; neighboring 3-D kernels of one shape and bias become one bank."""
 
         def bank_key(group: KernelSet) -> Any:
@@ -194,7 +251,7 @@ class Conv:
             mergeable = group.combine is None and kernel.matrix.ndim == 3
             return (kernel.matrix.shape, kernel.bias) if mergeable else None
 
-        for key, neighbors in groupby(self.sets, bank_key):
+        for key, neighbors in groupby(sets, bank_key):
             groups = list(neighbors)
             if key is None or len(groups) == 1:
                 yield from groups

@@ -9,11 +9,11 @@ from convcli.layers.conv import Conv
 from convcli.layers.network import plan_network, run_network
 
 
-def bank_layer(weights, bias=None, **options):
+def bank_layer(weights, bias=None, groups=1, **options):
     """A layer of a bank (N, C, kh, kw), with the defaults of torch."""
     sets = tuple(KernelSet(f"b-{n}", (Kernel(each),)) for n, each in enumerate(weights))
     rules = {"padding": 0, "border": "zero"} | options
-    return Conv(sets, "b", ConvOptions(**rules), bias)
+    return Conv(sets, "b", ConvOptions(**rules), bias, groups=groups)
 
 
 @pytest.fixture(scope="session")

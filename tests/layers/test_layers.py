@@ -282,6 +282,53 @@ def test_kernels_over_channels_of_any_size_divisor_and_bias(result):
         np.testing.assert_allclose(maps[..., number], summed + kernel.bias, rtol=1e-6, atol=1e-3)
 
 
+@pytest.mark.parametrize(("groups", "maps"), [(2, 6), (4, 4), (4, 8), (1, 3)])
+def test_kernels_of_a_group_read_its_channels_alone(groups, maps, bank, result):
+    """Against one sum for each map, over the channels of its group; integers are exact."""
+    rng = np.random.default_rng(maps)
+    image = rng.integers(0, 256, (7, 6, 4), np.uint8)
+    weights = rng.integers(-9, 10, (maps, 4 // groups, 3, 2))
+    biases = tuple(rng.integers(-5, 6, maps).tolist())
+    found = result([bank(weights, biases, padding=(1, 0), groups=groups)], image)
+    padded = np.pad(image.astype(int), ((1, 1), (0, 0), (0, 0)))
+    for number in range(maps):
+        first = number // (maps // groups) * (4 // groups)
+        expected = biases[number] + sum(
+            weights[number, c, i, j] * padded[i : i + 7, j : j + 5, first + c]
+            for c in range(4 // groups)
+            for i in range(3)
+            for j in range(2)
+        )
+        assert found[..., number].tolist() == expected.tolist()
+
+
+def test_groups_cost_their_own_weights_alone(bank):
+    separable = [bank(np.ones((3, 1, 3, 3)), groups=3), bank(np.ones((8, 3, 1, 1)))]
+    depthwise, pointwise = (stage.plan for stage in plan_network(separable, (10, 10, 3)))
+    assert (depthwise.parameters, depthwise.multiply_adds) == (27, 27 * 64)
+    assert (pointwise.parameters, pointwise.multiply_adds) == (24, 24 * 64)
+
+
+@pytest.mark.parametrize(
+    ("weights", "groups", "channels", "said"),
+    [
+        (np.ones((4, 2, 1, 1)), 3, 4, "4 channels cannot be divided into 3 groups"),
+        (np.ones((3, 2, 1, 1)), 2, 4, "3 kernels cannot be divided into 2 groups"),
+        (np.ones((4, 3, 1, 1)), 2, 4, "has 4 channels, 2 in each of 2 groups$"),
+        (np.ones((3, 1, 1, 1)), 1, 3, "has 3 channels; with --groups 3 it fits$"),
+        (np.ones((4, 1, 1, 1)), 1, 3, "has 3 channels$"),
+    ],
+)
+def test_channels_and_kernels_must_fit_the_groups(weights, groups, channels, said, bank):
+    with pytest.raises(UsageError, match=said):
+        plan_network([bank(weights, groups=groups)], (4, 4, channels))
+
+
+def test_a_2d_kernel_takes_no_groups():
+    with pytest.raises(UsageError, match="--groups takes a bank"):
+        plan_network([named("outline", groups=3)], (9, 8, 3))
+
+
 def test_the_field_of_several_kernels_is_that_of_the_largest():
     sets = (read_spec("gaussian:5"), read_spec("sobel-x"), read_spec("1 2 1"))
     [stage] = plan_network([Conv(sets, "k", ConvOptions())], (9, 9, 1))

@@ -14,7 +14,16 @@ from convcli.layers.conv import Conv
 from convcli.layers.network import plan_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 
-KINDS = ["conv", "depthwise", "activation", "pool", "global_pool", "channel_pool", "norm"]
+KINDS = [
+    "conv",
+    "grouped",
+    "depthwise",
+    "activation",
+    "pool",
+    "global_pool",
+    "channel_pool",
+    "norm",
+]
 
 
 class Build:
@@ -47,6 +56,20 @@ class Build:
         conv = self.torch.nn.functional.conv2d
         layer = self.bank(weights, tuple(bias.tolist()), **rules)
         return layer, lambda x: conv(x, *tensors, **rules)
+
+    def grouped(self):
+        channels = self.shape[2]
+        groups = self.draw(
+            st.sampled_from([n for n in range(1, channels + 1) if channels % n == 0])
+        )
+        maps = groups * self.draw(st.integers(1, 2))
+        weights, bias = self.weights(maps, channels // groups, 2, 3), self.weights(maps)
+        rules = {"stride": self.pair(1, 2), "padding": self.pair(0, 2), "groups": groups}
+        tensors = self.torch.tensor(weights), self.torch.tensor(bias)
+        conv = self.torch.nn.functional.conv2d
+        return self.bank(weights, tuple(bias.tolist()), **rules), lambda x: conv(
+            x, *tensors, **rules
+        )
 
     def depthwise(self):
         weights, channels = self.weights(3, 2), self.shape[2]

@@ -382,6 +382,7 @@ def _build_conv(
     divisor: float | None,
     bias: float | str | None,
     fill: float | None,
+    groups: int,
     method: str,
     threads: int | None,
     stdin: BinaryIO | None = None,
@@ -396,15 +397,16 @@ def _build_conv(
 
     conv = ConvOptions(fill=fill_value(fill, options["border"]), **options)
     sets = read_specs(kernel, stdin, normalize=normalize, divisor=divisor, x=x)
-    groups = tuple(group_kernels(sets, combine))
+    combined = tuple(group_kernels(sets, combine))
     if method != "auto":
-        for group in groups:
+        for group in combined:
             check_method(Filter(group.label, group.kernels, method=method))
     return Conv(
-        groups,
+        combined,
         ", ".join(kernels.label for kernels in sets),
         conv,
         read_biases(bias) if isinstance(bias, str) else bias,
+        groups=groups,
         method=method,
         threads=threads,
         slug="-".join(("conv", "+".join(kernels.slug for kernels in sets))),
@@ -435,6 +437,10 @@ _CONV_OPTIONS = (
     OptionSyntax(
         "--bias", "Add B to every map, or one number to each map from a .npy or text file.",
         ValueSyntax("B|FILE", _parse_bias), group="Kernel", shown_default="the kernel's own",
+    ),
+    OptionSyntax(
+        "--groups", "Runs of maps with kernels of their own (N, C/G, kh, kw), as in torch.",
+        ValueSyntax("G", _parse_count), "1", "Convolution",
     ),
     OptionSyntax(
         "--operation", "convolve flips the kernel.",
@@ -508,10 +514,13 @@ _TABLE = (
             "conv -k sobel-x relu",
             "conv -k bank.npy --bias b.npy --border zero",
             "conv -k sobel-x -k sobel-y --combine max",
+            "conv -k depthwise.npy --groups 3",
         ),
         options=_CONV_OPTIONS,
         details="A 2-D kernel filters every map on its own. A 3-D kernel (C, kh, kw) sums over C "
         "maps to one map. A bank (N, C, kh, kw), the layout of torch and ONNX, makes N maps. "
+        "With --groups G, maps and kernels are divided into G runs; kernels read their run alone. "
+        "Depthwise means as many groups as maps, separable a depthwise layer and then one of 1x1. "
         "Values are not rounded or clipped. By default the border repeats the edge and the size "
         "stays, as with apply; for a torch layer with padding=1, write --padding 1 --border zero.",
     ),

@@ -199,7 +199,7 @@ def for_any_channels(layers: Iterable[object], plan: Callable[[int], T]) -> T:
     counts = {1, 3}
     for layer in layers:
         if isinstance(layer, Conv):
-            counts |= {len(k.matrix) for k in layer.kernels if k.matrix.ndim == 3}
+            counts |= {layer.groups * len(k.matrix) for k in layer.kernels if k.matrix.ndim == 3}
             counts |= {len(layer.bias)} if isinstance(layer.bias, tuple) else set()
     *fewer, most = sorted(counts)
     for channels in fewer:

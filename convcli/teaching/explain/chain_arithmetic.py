@@ -11,7 +11,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -279,7 +279,7 @@ class _Tracer:
             raise UsageError(f"has {weights:,} weights; at most {MAX_PRODUCTS:,} are explained")
         probed = layer.probe(before, channel, (row, column))
         value, combine = common["value"], group.combine
-        read = [probed.channel] if probed.channel is not None else range(before.shape[2])
+        read = probed.channels
         responses = []
         for kernel, plan, own in zip(group.kernels, probed.plans, probed.values, strict=True):
             response = response_of(
@@ -326,7 +326,7 @@ class _Tracer:
             )
         )
         following = self._strongest(number, strengths)
-        name = "" if not names or probed.channel is None else names[probed.channel]
+        name = names[read[0]] if names and len(read) == 1 else ""
         return ConvStep(**common, next=following, channel=name, computation=computation, bias=bias)
 
     def _pool_step(
@@ -419,10 +419,8 @@ class _Tracer:
             return tuple(range(channels))
         if not isinstance(layer, Conv):
             return region.channels
-        read = {layer.kernels_of(channel, channels)[1] for channel in region.channels}
-        return tuple(
-            range(channels) if None in read else sorted(each for each in read if each is not None)
-        )
+        read = (layer.kernels_of(channel, channels)[1] for channel in region.channels)
+        return tuple(sorted(set(chain.from_iterable(read))))
 
     def _names(self, number: int) -> list[str]:
         """Return the names of the channels of a layer's input; none if there is one."""

@@ -198,6 +198,7 @@ def test_a_summary_without_an_input_leaves_out_what_depends_on_it(tmp_path, monk
     assert head.split() == ["layer", "channels", "parameters", "field", "jump"]
     assert last.split() == ["total", "180"]
     assert json.dumps(summary.as_record())
+    assert Chain(["conv -k bank.npy --groups 2"]).summary().channels == 10
     assert Chain(["conv -k blur -k box:5 --bias biases.npy"]).summary().channels == 3
     with pytest.raises(KernelError, match=r"layer 2 \(conv bank.npy\): .* sums over 5 channels"):
         Chain(["conv -k bank.npy", "conv -k bank.npy"]).summary()

@@ -29,6 +29,7 @@ CHAINS = [
     ["maxpool 3 --stride 1 --ceil", "globalpool max", "conv -k 3 --divisor 7"],
     ["conv -k bank.npy --bias b.npy --border symmetric", "relu", "conv -k deep.npy", "maxpool 2,3"],
     ["conv -k bank.npy", "channelpool avg", "abs"],
+    ["conv -k bank.npy", "conv -k pairs.npy --groups 2", "conv -k flat.npy --groups 4 --stride 2"],
 ]  # fmt: skip
 
 
@@ -38,6 +39,8 @@ def banks(tmp_path, monkeypatch):
     rng = np.random.default_rng(1)
     np.save("bank.npy", rng.normal(size=(4, 3, 3, 2)).round(2))
     np.save("b.npy", [1.5, 0, -2, 4])
+    np.save("pairs.npy", rng.integers(-3, 4, (4, 2, 3, 2)))
+    np.save("flat.npy", rng.integers(-3, 4, (8, 1, 2, 2)))
     np.save("deep.npy", rng.integers(-3, 4, (2, 4, 1, 3)))
 
 
