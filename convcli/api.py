@@ -31,6 +31,7 @@ from convcli.choices import (
     Channels,
     Combine,
     Layout,
+    NanRule,
     Operation,
     PaddingRule,
     Panel,
@@ -115,6 +116,15 @@ method: how to sum: ``auto`` (the cheapest), ``direct``, ``separable``, ``toepli
     or ``matrix`` (im2col, for filter banks). All give the same integers.
 threads: use at most this many; None for ``CONVCLI_THREADS``, or one per processor. The result
     does not depend on it.""",
+    "missing": """\
+mask: pixels to leave out, (H, W) or (H, W, C): all but 0 and False mark MISSING ones, as in
+    numpy.ma and astropy; OpenCV and GDAL mean the inverse. ``image`` may be a masked array
+    instead. With weights of one sign a sum is scaled by sum(w) / sum(valid w), as astropy's
+    convolve does; with both, a missing pixel takes the value at the anchor, and where that is
+    missing, so is the result. Padding that repeats a missing pixel is missing, a fill is valid.
+nan: ``propagate`` gives NaN to all windows that weigh NaN; ``ignore`` takes it as missing.
+min_valid: the least share of sum(abs(w)), 0 to 1, that must lie on valid pixels for a value; 0 for
+    any that is more than 0.""",
     "defaults": """\
 The defaults are padding ``same`` and border ``edge``. torch's are no padding, and zeros where it
 pads; scipy.ndimage's and scikit-image's are ``same`` and ``symmetric``; OpenCV's are ``same`` and
@@ -148,6 +158,9 @@ def cross_correlate(
     dtype: DTypeLike | None = None,
     method: AnyMethod = "auto",
     threads: int | None = None,
+    mask: Image | None = None,
+    nan: NanRule = "propagate",
+    min_valid: Number = 0,
 ) -> NDArray[Any]:
     """Cross-correlate an image with a kernel: slide the kernel unflipped, as a CNN layer does.
 
@@ -162,6 +175,7 @@ def cross_correlate(
         {kernel}
         {conv}
         {sums}
+        {missing}
 
     Returns:
         (H', W'), (H', W', C) or, for a bank, (H', W', N); one dimension less for a signal. An
@@ -171,7 +185,8 @@ def cross_correlate(
         promotes the image and float32 to: float32 for images of up to 16 bits and float32 ones,
         else float64. float64 is within 1e-12 of the largest sum of magnitudes, and float32 within
         1e-5 of the largest output or as float64, whichever is wider. float16 overflows to infinity;
-        a longdouble ``dtype`` is summed in float64.
+        a longdouble ``dtype`` is summed in float64. With missing pixels, floating-point numbers, in
+        which integers stay exact; NaN marks a value whose window has too few valid pixels.
 
     Raises:
         GeometryError: no window fits into the padded image.
@@ -183,18 +198,20 @@ def cross_correlate(
            [13, 15]])
     >>> cross_correlate([1, 2, 4, 8], "-1 0 1")
     array([1, 3, 6, 4])
+    >>> cross_correlate([1, 2, 90, 8], "1/3 1/3 1/3", mask=[0, 0, 1, 0]).tolist()
+    [1.3333333333333333, 1.5, 5.0, 8.0]
     >>> cross_correlate([[0, 0, 3], [0, 0, 3], [0, 0, 3]], "sobel")
     array([[ 0., 12., 12.],
            [ 0., 12., 12.],
            [ 0., 12., 12.]])
     """
-    from convcli.arguments import as_kernel, fill_value, filter_pixels
-    from convcli.images.given import as_image
+    from convcli.arguments import as_kernel, as_missing, fill_value, filter_pixels
 
     value = fill_value(fill, border)
     options = ConvOptions("correlate", padding, border, value, stride, dilation, anchor)
-    pixels, weights = as_image(image), as_kernel(kernel)
-    return filter_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
+    pixels, missing = as_missing(image, mask, nan, min_valid)
+    numbers = divisor, bias, dtype, method, threads
+    return filter_pixels(pixels, as_kernel(kernel), options, *numbers, missing=missing)
 
 
 @_documented
@@ -213,6 +230,9 @@ def convolve(
     dtype: DTypeLike | None = None,
     method: AnyMethod = "auto",
     threads: int | None = None,
+    mask: Image | None = None,
+    nan: NanRule = "propagate",
+    min_valid: Number = 0,
 ) -> NDArray[Any]:
     """Convolve an image with a kernel: cross-correlate with the kernel flipped on both axes.
 
@@ -228,6 +248,7 @@ def convolve(
         kernel: as for :func:`cross_correlate`.
         {conv}
         {sums}
+        {missing}
 
     Returns:
         As :func:`cross_correlate`.
@@ -240,13 +261,13 @@ def convolve(
     >>> convolve([[1, 2, 3]], [[4, 5, 6]], padding="full", border="zero")
     array([[ 4, 13, 28, 27, 18]])
     """
-    from convcli.arguments import as_kernel, convolve_pixels, fill_value
-    from convcli.images.given import as_image
+    from convcli.arguments import as_kernel, as_missing, convolve_pixels, fill_value
 
     value = fill_value(fill, border)
     options = ConvOptions("convolve", padding, border, value, stride, dilation, anchor)
-    pixels, weights = as_image(image), as_kernel(kernel)
-    return convolve_pixels(pixels, weights, options, divisor, bias, dtype, method, threads)
+    pixels, missing = as_missing(image, mask, nan, min_valid)
+    numbers = divisor, bias, dtype, method, threads
+    return convolve_pixels(pixels, as_kernel(kernel), options, *numbers, missing=missing)
 
 
 @_documented

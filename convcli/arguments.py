@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import SIZED_PADDINGS
+from convcli.choices import SIZED_PADDINGS, NanRule
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import (
     ImageInfo,
@@ -32,11 +33,12 @@ from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
 from convcli.errors import GeometryError, ImageError, KernelError, UsageError, short_repr
 from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry, pads_of
-from convcli.images.given import REAL
+from convcli.images.given import REAL, as_image
 from convcli.images.image import depth_of, level_of
 from convcli.signals import SampleRange, SignalSource, is_signal, parse_range
 
 if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
+    from convcli.core.missing import Missing
     from convcli.kernels.given import GivenKernels
 
 Array = NDArray[Any]
@@ -120,6 +122,42 @@ def pad_pixels(pixels: Array, padding: Any, border: Any, fill: float, kernel: An
     return padded[0] if signal else padded
 
 
+def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, Missing | None]:
+    """Return an image as an array, and which of its pixels are missing; None if it has them all.
+
+    Args:
+        image: as :func:`convcli.images.given.as_image` takes it, or a masked array.
+        mask, nan, min_valid: as for :func:`convcli.cross_correlate`.
+
+    Raises:
+        UsageError: an argument is wrong, or ``min_valid`` has nothing to count.
+    """
+    # Without numpy.ma nothing is masked.
+    masked = isinstance(image, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
+    if masked and mask is not None:
+        raise UsageError("image is a masked array and has a mask; give one of the two")
+    if masked:
+        image, mask = image.data, np.ma.getmaskarray(image)
+    pixels = as_image(image)
+    if not isinstance(nan, str) or nan not in get_args(NanRule):
+        raise UsageError(f"nan must be 'propagate' or 'ignore', not {short_repr(nan)}")
+    least = real_number(min_valid, "min_valid")
+    if not 0 <= least <= 1:
+        raise UsageError(f"min_valid must be from 0 to 1, not {short_repr(min_valid)}")
+    if mask is None and nan == "propagate":
+        if least:
+            raise UsageError("min_valid needs mask, nan='ignore' or a masked array; give one")
+        return pixels, None
+    from convcli.core.missing import Missing
+
+    if mask is not None:
+        mask = as_image(mask, "mask")
+        if min(mask.ndim, 2) != min(pixels.ndim, 2):
+            raise UsageError(f"mask must have the shape of the image, {pixels.shape}")
+        mask = mask[np.newaxis] if mask.ndim == 1 else mask
+    return pixels, Missing(nan == "ignore", mask, least)
+
+
 def as_kernel(kernel: Any) -> Array | GivenKernels:
     """Return a kernel as an array of weights, or as Kernels with their divisors and biases.
 
@@ -200,10 +238,13 @@ def filter_pixels(
     dtype: Any = None,
     method: str = "auto",
     threads: Any = None,
+    *,
+    missing: Missing | None = None,
 ) -> Array:
     """Filter an image or a signal; :func:`convcli.cross_correlate` explains the arguments.
 
-    ``divisor`` and ``bias`` replace those of the kernels, unless they are None.
+    ``divisor`` and ``bias`` replace those of the kernels, unless they are None. ``missing`` says
+    which pixels are missing.
     """
     check_word(method, "method")
     if pixels.ndim == 1:
@@ -212,7 +253,11 @@ def filter_pixels(
     terms, combine = _numbers(kernel, image, divisor, bias)
     if pixels.ndim == 1:
         check_rows(term.matrix for term in terms)
-    if combine is None:
+    if missing is not None:
+        from convcli.core.missing import partial_map
+
+        result = partial_map(image, missing, terms, combine, conv, dtype, method, threads)
+    elif combine is None:
         [term] = terms
         result = feature_map(image, term.matrix, conv, *term[1:], dtype, method, threads)
     else:
@@ -292,7 +337,11 @@ def check_rows(matrices: Iterable[Array]) -> None:
 
 
 def convolve_pixels(
-    pixels: Array, kernel: Array | GivenKernels, conv: ConvOptions, *rest: Any
+    pixels: Array,
+    kernel: Array | GivenKernels,
+    conv: ConvOptions,
+    *rest: Any,
+    missing: Missing | None = None,
 ) -> Array:
     """Filter; swap a signal and a kernel that is longer, as numpy.convolve does.
 
@@ -305,8 +354,13 @@ def convolve_pixels(
         usual = words and conv.padding in SIZED_PADDINGS and conv.anchor == "before"
         commutes = usual and dilation == 1
         if commutes and 0 < len(pixels) < len(kernel):
+            if missing is not None:
+                raise UsageError(
+                    "a signal with missing samples must not be shorter than its kernel; "
+                    "use cross_correlate, or write [signal] for an image of one row"
+                )
             return _convolve_swapped(pixels, kernel, conv, *rest)
-    return filter_pixels(pixels, kernel, conv, *rest)
+    return filter_pixels(pixels, kernel, conv, *rest, missing=missing)
 
 
 @np.errstate(all="ignore")

@@ -119,7 +119,6 @@ CALLS = [
     [
         (Image.new("RGBA", (3, 3)), r"has transparency.*image.convert\('RGB'\)"),
         (Image.new("LA", (3, 3)), r"has transparency.*image.convert\('L'\)"),
-        (np.ma.masked_array(GRAY, GRAY > 9), "masked array.*fill it"),
         ("photo.png", "not a file name; read the file first"),
         (np.zeros((2, 3, 3, 1)), "4 dimensions.*one by one"),
         ([[1, 2], [3]], "rows of equal length"),
@@ -130,6 +129,12 @@ CALLS = [
 def test_what_is_no_image_is_refused(call, image, message):
     with pytest.raises(UsageError, match=message):
         call(image)
+
+
+@pytest.mark.parametrize("call", CALLS[2:])
+def test_a_masked_array_is_refused_where_no_mask_is_used(call):
+    with pytest.raises(UsageError, match=r"masked array, which only cross_correlate.*fill it"):
+        call(np.ma.masked_array(GRAY, GRAY > 9))
 
 
 def test_a_transparent_palette_is_refused_and_a_damaged_file_explained(tmp_path):

@@ -45,11 +45,11 @@ def feature_map(
 
     ``bias`` may be a sequence, one number for each filter of a bank (N, C, kh, kw).
     """
-    requested, floats = _checked_dtype(dtype)
+    requested, floats = checked_dtype(dtype)
     pixels = as_numbers(image, "image")
     rounded = requested is not None and requested.kind in "ui"
     plan = make_plan(pixels, kernel, options, divisor, bias, method, None if rounded else floats)
-    out = _empty(plan.shape, requested or plan.types.result)
+    out = empty_map(plan.shape, requested or plan.types.result)
     types = plan.types
     # Quotients of integers are rounded once, to integers.
     divided = types.is_exact and types.block.kind == "f" and out.dtype.kind in "ui"
@@ -103,20 +103,14 @@ def combined_map(
         UsageError: the maps differ in shape.
         ConvcliError: as :func:`feature_map`.
     """
-    requested, floats = _checked_dtype(dtype)
+    requested, floats = checked_dtype(dtype)
     plans = [
         make_plan(image, weights, options, divisor, bias, method, floats)
         for weights, divisor, bias in kernels
     ]
-    shapes = dict.fromkeys(plan.shape for plan in plans)
-    if len(shapes) > 1:
-        listed = ", ".join(map(str, shapes))
-        raise UsageError(
-            f"the kernels' maps have different shapes ({listed}) and cannot be combined; "
-            "padding 'same' makes them equal"
-        )
+    check_equal_shapes(plans)
     kind = combined_type([plan.types for plan in plans], combine)
-    out = _empty(plans[0].shape, requested or kind)
+    out = empty_map(plans[0].shape, requested or kind)
 
     def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
         saturate(COMBINERS[combine](blocks), out[rows], overwrite=True)
@@ -125,7 +119,18 @@ def combined_map(
     return out
 
 
-def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def check_equal_shapes(plans: Sequence[Plan]) -> None:
+    """Raise UsageError unless the maps of all plans have one shape."""
+    shapes = dict.fromkeys(plan.shape for plan in plans)
+    if len(shapes) > 1:
+        listed = ", ".join(map(str, shapes))
+        raise UsageError(
+            f"the kernels' maps have different shapes ({listed}) and cannot be combined; "
+            "padding 'same' makes them equal"
+        )
+
+
+def empty_map(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return a new array, or raise UsageError if it exceeds every address."""
     try:
         return np.empty(shape, dtype)
@@ -236,7 +241,7 @@ def _finish(types: SumTypes, sums: NDArray[Any], workspace: Workspace) -> NDArra
     return values
 
 
-def _checked_dtype(
+def checked_dtype(
     dtype: DTypeLike | None,
 ) -> tuple[np.dtype[np.generic] | None, np.dtype[Any]]:
     """Return the requested type, or None, and the narrowest floating-point type to sum in.

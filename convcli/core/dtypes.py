@@ -44,7 +44,10 @@ def as_numbers(
         return values
     # Without numpy.ma nothing can be masked; another thread may be loading it, for itself.
     if isinstance(values, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())):
-        raise error(f"{name} is a masked array, but masks are not used; fill it: array.filled(0)")
+        raise error(
+            f"{name} is a masked array, which only cross_correlate and convolve take as an image; "
+            "fill it: array.filled(0)"
+        )
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, OverflowError) as problem:

@@ -326,10 +326,12 @@ def _tap_positions(geometry: Geometry, axis: int, first: int, count: int) -> NDA
     return np.asarray(window * stride + tap * dilation - before)
 
 
-def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> NDArray[Any]:
-    """Sample a (H, W) plane at every window's anchor, giving (H', W').
+def sample_at_anchors(
+    plane: NDArray[Any], geometry: Geometry, border: str, fill: float = 0
+) -> NDArray[Any]:
+    """Sample a (H, W) plane, or (H, W, C), at every window's anchor, giving (H', W') of its type.
 
-    Anchors in the padding read the border; borders with a fill value read 0.
+    Anchors in the padding read the border; borders with a fill value read ``fill``.
 
     >>> from convcli.geometry import conv_geometry
     >>> geometry = conv_geometry((3, 3), (2, 2), padding="valid", stride=1)
@@ -344,6 +346,6 @@ def sample_at_anchors(plane: NDArray[Any], geometry: Geometry, border: str) -> N
         )
     )
     samples = plane[np.ix_(rows, columns)]
-    samples[rows == OUTSIDE] = 0
-    samples[:, columns == OUTSIDE] = 0
+    samples[rows == OUTSIDE] = fill
+    samples[:, columns == OUTSIDE] = fill
     return samples

@@ -1,0 +1,267 @@
+"""Missing pixels: which they are, and the values of windows that hold some.
+
+With weights of one sign, the sum over the valid pixels is scaled by ``sum(w) / sum(valid w)``: a
+mean stays a mean, as in astropy's ``convolve``. Weights of both signs are differences, which
+scaling would spoil; there a missing pixel takes the value at the anchor, as if nothing changed.
+
+Both come from ordinary sums: of the pixels with 0 in place of the missing ones, and of the mask.
+They are exact where the weights and the pixels are integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from convcli.core.combine import COMBINERS
+from convcli.core.correlate import (
+    KernelNumbers,
+    check_equal_shapes,
+    checked_dtype,
+    empty_map,
+    feature_map,
+    run,
+)
+from convcli.core.dtypes import DOUBLE, SINGLE, as_numbers, saturate
+from convcli.core.padding import sample_at_anchors
+from convcli.core.plan import Plan, make_plan
+from convcli.errors import UsageError
+from convcli.geometry import ConvOptions, size_text
+
+ROUNDING = 1e-9  # relative; sums of fractional weights that differ by less are equal
+
+
+class Missing(NamedTuple):
+    """Which pixels of an image are missing, and how many of them a result bears.
+
+    Attributes:
+        nan: whether those that are NaN are.
+        mask: (H, W), or (H, W, C) for each channel: those that are not 0 here are.
+        min_valid: the least share of the magnitude of the weights, 0 to 1, that must lie on valid
+            pixels; it is always more than 0.
+    """
+
+    nan: bool = False
+    mask: NDArray[Any] | None = None
+    min_valid: float = 0
+
+    def of(self, pixels: NDArray[Any]) -> NDArray[np.bool]:
+        """Return where pixels are missing: (H, W), or (H, W, C) if the channels differ.
+
+        Args:
+            pixels: (H, W) or (H, W, C).
+
+        Raises:
+            UsageError: the mask is not of the image's size.
+
+        >>> Missing(mask=np.array([[0, 9]])).of(np.array([[1, 1]])).tolist()
+        [[False, True]]
+        """
+        mask = None if self.mask is None else _fitted(self.mask, pixels)
+        if not self.nan:
+            return np.zeros(pixels.shape[:2], np.bool) if mask is None else mask
+        missing = np.isnan(pixels)
+        return np.asarray(missing if mask is None else missing | _with_channels_of(mask, pixels))
+
+
+def _fitted(mask: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.bool]:
+    """Return a mask as (H, W) or, for each channel, (H, W, C)."""
+    if mask.ndim == 3 and mask.shape[2] == 1:
+        mask = mask[..., 0]
+    if mask.shape[:2] != pixels.shape[:2]:
+        sizes = size_text(mask.shape), size_text(pixels.shape)
+        raise UsageError(f"the mask is {sizes[0]}, but the image is {sizes[1]}; make them equal")
+    if mask.ndim == 3 and mask.shape != pixels.shape:
+        channels = pixels.shape[2] if pixels.ndim == 3 else 1
+        raise UsageError(
+            f"the mask has {mask.shape[2]} channels, but the image has {channels}; "
+            "give a mask of one channel"
+        )
+    return np.asarray(mask != 0)
+
+
+class PartialSums:
+    """The sums of one kernel over the valid pixels of an image, and what makes values of them.
+
+    Attributes:
+        plan: of the sums over ``pixels``, not divided and without bias.
+        result: type of the finished values: floating point, since a value may be NaN.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[Any],
+        missing: NDArray[np.bool],
+        kernel: KernelNumbers,
+        options: ConvOptions,
+        min_valid: float = 0,
+        method: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        """Sum the mask.
+
+        Args:
+            pixels: (H, W) or (H, W, C), with 0 where they are missing.
+            missing: as :meth:`Missing.of` returns it.
+            kernel: its weights, divisor and bias.
+            options, method, threads: as for :func:`convcli.core.correlate.feature_map`.
+            min_valid: as :class:`Missing` has it.
+
+        Raises:
+            ConvcliError: as :func:`convcli.core.plan.make_plan`.
+        """
+        matrix, divisor, bias = kernel
+        given = make_plan(pixels, matrix, options, divisor, bias, method)
+        self.result = np.result_type(given.types.result, SINGLE)
+        self.divisor, self.bias = float(divisor), np.asarray(bias, DOUBLE)
+        weights = as_numbers(matrix, "kernel")
+        self.plan = _plan(pixels, weights, options, method)
+        count = len(weights) if weights.ndim == 4 else 1
+        filters = weights.astype(DOUBLE).reshape(*[count] * (weights.ndim == 4), -1)
+        self.total = np.abs(filters).sum(axis=-1)
+        self.share: NDArray[Any] | None = None
+        self.added: NDArray[Any] | None = None
+        if not missing.any():
+            return
+        planes = missing
+        if weights.ndim > 2 and pixels.ndim == 3:
+            planes = np.broadcast_to(_with_channels_of(missing, pixels), pixels.shape)
+        # Padding of a fixed value is valid; padding that repeats pixels is missing where they are.
+        is_filled = self.plan.border in ("zero", "constant")
+        around = options._replace(border="constant", fill=1) if is_filled else options
+        share = _sums(~planes, np.abs(weights), around, threads)
+        valid = (share > 0) & (share >= min_valid * (1 - ROUNDING) * self.total) | (self.total == 0)
+        is_signed = ~((filters >= 0).all(axis=-1) ^ (filters <= 0).all(axis=-1))
+        if is_signed.any():
+            share = np.where(is_signed, self.total, share)
+            none = options._replace(border="zero", fill=0) if is_filled else options
+            added, known = self._at_anchors(pixels, planes, weights, none, threads)
+            self.added = np.where(is_signed, added, 0)
+            valid = valid & (known | ~is_signed)
+        share = np.where(valid, share, np.nan)
+        self.share = _with_channels_of(share, pixels) if weights.ndim == 2 else share
+
+    def _at_anchors(
+        self,
+        pixels: NDArray[Any],
+        missing: NDArray[np.bool],
+        weights: NDArray[Any],
+        options: ConvOptions,
+        threads: int | None,
+    ) -> tuple[NDArray[Any], NDArray[np.bool]]:
+        """Return what missing pixels add that take the anchor's value, and where it is known."""
+        geometry, border, fill = self.plan.geometry, self.plan.border, self.plan.fill
+        wide = pixels if pixels.dtype.kind == "f" or not fill else pixels.astype(DOUBLE)
+        values = sample_at_anchors(wide, geometry, border, fill)
+        known = ~sample_at_anchors(missing, geometry, border)
+        if weights.ndim == 2:
+            sums = _sums(missing, weights, options, threads)
+            return _with_channels_of(sums, pixels) * values, known
+        added, is_known = np.zeros(self.plan.shape), np.ones(self.plan.shape, np.bool)
+        values = values.reshape(*values.shape[:2], -1)
+        known, missing = known.reshape(values.shape), missing.reshape(*missing.shape[:2], -1)
+        for channel in range(weights.shape[-3]):
+            # A bank keeps its axis of channels, whose maps then have one axis more.
+            own = weights[..., [channel], :, :] if weights.ndim == 4 else weights[channel]
+            place = [channel] if weights.ndim == 4 else channel
+            sums = _sums(missing[..., channel], own, options, threads)
+            added += sums * values[..., place]
+            is_known &= known[..., place] | ~own.any(axis=(1, 2, 3) if own.ndim == 4 else None)
+        return added, is_known
+
+    def values(self, sums: NDArray[Any], rows: slice) -> NDArray[Any]:
+        """Return the values of some rows of the map, in float64, from their sums."""
+        values = sums.astype(DOUBLE)
+        with np.errstate(all="ignore"):
+            if self.share is not None:
+                values *= self.total
+                values /= self.share[rows]
+            if self.added is not None:
+                values += self.added[rows]
+            values /= self.divisor
+            values += self.bias
+        return values
+
+
+def _with_channels_of(planes: NDArray[Any], pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return (H, W) planes of an image with channels as (H, W, 1)."""
+    return planes[..., np.newaxis] if planes.ndim < pixels.ndim else planes
+
+
+def _plan(pixels: NDArray[Any], weights: NDArray[Any], options: ConvOptions, method: str) -> Plan:
+    """Plan sums that are exact, or good to the last digits of the smallest ones.
+
+    The error of an FFT is relative to the largest sum, and a window may have few valid pixels.
+    """
+    plan = make_plan(pixels, weights, options, method=method, floats=DOUBLE)
+    if method == "auto" and plan.method == "fft" and not plan.types.is_exact:
+        plan = make_plan(pixels, weights, options, method="direct", floats=DOUBLE)
+    return plan
+
+
+def _sums(
+    planes: NDArray[np.bool], weights: NDArray[Any], options: ConvOptions, threads: int | None
+) -> NDArray[Any]:
+    """Return the sums of the weights over a mask, in float64."""
+    method = _plan(planes, weights, options, "auto").method
+    return feature_map(
+        planes, weights, options, dtype=DOUBLE, method="direct" if method == "direct" else "auto",
+        threads=threads,
+    )  # fmt: skip
+
+
+def without(pixels: NDArray[Any], missing: NDArray[np.bool]) -> NDArray[Any]:
+    """Return the pixels with 0 in place of the missing ones; the same array if there are none."""
+    if not missing.any():
+        return pixels
+    return np.where(_with_channels_of(missing, pixels), pixels.dtype.type(0), pixels)
+
+
+@np.errstate(all="ignore")
+def partial_map(
+    image: NDArray[Any],
+    missing: Missing,
+    kernels: Sequence[KernelNumbers],
+    combine: str | None,
+    options: ConvOptions,
+    dtype: DTypeLike | None = None,
+    method: str = "auto",
+    threads: int | None = None,
+) -> NDArray[Any]:
+    """Filter an image with missing pixels.
+
+    Args:
+        image: (H, W) or (H, W, C).
+        missing: which are.
+        kernels: one, or several whose maps are combined.
+        combine: a key of :data:`convcli.core.combine.COMBINERS`, but for ``direction``; None for
+            one kernel.
+        options, dtype, method, threads: as for :func:`convcli.core.correlate.feature_map`.
+
+    Returns:
+        The feature map, of floating-point numbers unless ``dtype`` says otherwise. NaN marks values
+        of windows with too few valid pixels; as an integer it becomes 0.
+
+    Raises:
+        ConvcliError: as :func:`convcli.core.correlate.combined_map`.
+    """
+    requested, _ = checked_dtype(dtype)
+    where = missing.of(image)
+    pixels = without(image, where)
+    parts = [
+        PartialSums(pixels, where, kernel, options, missing.min_valid, method, threads)
+        for kernel in kernels
+    ]
+    check_equal_shapes([part.plan for part in parts])
+    kind = np.result_type(*(part.result for part in parts))
+    out = empty_map(parts[0].plan.shape, requested or kind)
+
+    def store(rows: slice, blocks: list[NDArray[Any]]) -> None:
+        values = [part.values(block, rows) for part, block in zip(parts, blocks, strict=True)]
+        saturate(COMBINERS[combine](values) if combine else values[0], out[rows], overwrite=True)
+
+    run([part.plan for part in parts], pixels, store, threads)
+    return out

@@ -1,0 +1,178 @@
+"""Missing pixels, against a plain loop over the windows."""
+
+import numpy as np
+import pytest
+
+from convcli import UsageError, convolve, cross_correlate
+from convcli.geometry import ConvOptions
+
+RNG = np.random.default_rng(11)
+BLUR = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]])
+SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+MODES = {"edge": "edge", "zero": "constant", "reflect": "reflect", "symmetric": "symmetric",
+         "wrap": "wrap", "constant": "constant"}  # fmt: skip
+
+
+def one_value(window, missing, weights, anchor, min_valid):
+    """The value of one window, (C, kh, kw) as the weights; NaN if there is none.
+
+    ``anchor`` is the pixel at the anchor and whether it is missing, for each channel.
+    """
+    total = np.abs(weights).sum()
+    valid = np.abs(weights)[~missing].sum()
+    if total and not (valid > 0 and valid >= min_valid * total):
+        return np.nan
+    if (weights >= 0).all() or (weights <= 0).all():
+        return (window * weights)[~missing].sum() * total / valid if total else 0
+    values, lost = anchor
+    filled = window.copy()
+    for channel, plane in enumerate(filled):
+        if weights[channel].any() and lost[channel]:
+            return np.nan
+        plane[missing[channel]] = values[channel]
+    return (filled * weights).sum()
+
+
+def looped(image, mask, kernel, *, padding="same", border="edge", fill=0.0, stride=1, dilation=1,
+           anchor="before", min_valid=0.0):  # fmt: skip
+    """(H, W, C) and (N, C, kh, kw) to (H', W', N), one window after the other."""
+    options = ConvOptions("correlate", padding, border, fill, stride, dilation, anchor)
+    geometry = options.geometry(image.shape[:2], kernel.shape[-2:])
+    pads = geometry.pads
+    widths = ((pads.top, pads.bottom), (pads.left, pads.right), (0, 0))
+    filled = {"constant_values": fill} if border == "constant" else {}
+    padded = np.pad(np.where(mask, 0, image).astype(float), widths, MODES[border], **filled)
+    lost = np.pad(mask, widths, MODES[border])
+    (kh, kw), (down, across) = geometry.kernel, geometry.dilation
+    out = np.empty((*geometry.output_shape, len(kernel)))
+    for row, column, number in np.ndindex(out.shape):
+        top, left = row * geometry.stride[0], column * geometry.stride[1]
+        place = slice(top, top + kh * down, down), slice(left, left + kw * across, across)
+        seen = padded[place].transpose(2, 0, 1), lost[place].transpose(2, 0, 1)
+        at = top + geometry.anchor[0], left + geometry.anchor[1]
+        anchor = padded[at], lost[at]
+        out[row, column, number] = one_value(*seen, kernel[number], anchor, min_valid)
+    return out
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_option_gives_the_values_of_a_loop(seed):
+    rng = np.random.default_rng(seed)
+    channels, shape = int(rng.integers(1, 4)), rng.integers(1, 5, 2)
+    image = rng.integers(0, 256, (*rng.integers(6, 12, 2), channels)).astype(np.uint8)
+    mask = rng.random(image.shape) < 0.35
+    mask = mask if seed % 2 else np.repeat(mask[..., :1], channels, axis=2)
+    kernel = rng.integers(0 if seed % 3 else -3, 4, (2, channels, *shape))
+    kernel[1] *= -1 if seed % 5 else 1
+    border = list(MODES)[seed % 6]
+    options = {
+        "padding": ["same", "valid", "full", 2, "same-lower"][seed % 5],
+        "border": border,
+        "fill": 2.5 if border == "constant" else 0,
+        "stride": int(rng.integers(1, 3)),
+        "dilation": 1 if border == "reflect" else int(rng.integers(1, 3)),
+        "anchor": ["before", "after"][seed % 2] if seed % 5 != 4 else "before",
+        "min_valid": [0, 0.5, 1][seed % 3],
+    }
+    tolerance = 1e-6 if border == "constant" else 1e-12
+    close = {"rtol": tolerance, "atol": tolerance}
+    try:
+        expected = looped(image, mask, kernel, **options)
+    except UsageError as error:  # a kernel larger than the image
+        pytest.skip(str(error))
+    result = cross_correlate(image, kernel, mask=mask if seed % 2 else mask[..., 0], **options)
+    # Integer sums become float64, which holds them; a fractional fill gives float32 as always.
+    assert result.dtype == (np.float32 if border == "constant" else np.float64)
+    np.testing.assert_allclose(result, expected, **close)
+    np.testing.assert_allclose(
+        cross_correlate(image, kernel[1], mask=mask, **options), expected[..., 1], **close
+    )
+    for channel in range(channels):  # a 2-D kernel filters each channel on its own
+        place = slice(channel, channel + 1)
+        alone = looped(image[..., place], mask[..., place], kernel[:1, :1], **options)[..., 0]
+        both = cross_correlate(image, kernel[0, 0], mask=mask, **options)
+        np.testing.assert_allclose(both[..., channel], alone, **close)
+
+
+def test_a_mean_over_nan_is_that_of_the_other_pixels_to_the_smallest_weights():
+    image = RNG.random((40, 50))
+    image[5:35, 5:45] = np.nan
+    kernel = np.exp(-np.add.outer(np.arange(-9, 10) ** 2, np.arange(-9, 10) ** 2) / 8.0)
+    kernel += np.outer(np.arange(19) % 5, np.arange(19) % 3) * 1e-12  # not separable
+    result = cross_correlate(image, kernel / kernel.sum(), nan="ignore")
+    lost = np.isnan(image)
+    expected = looped(image[..., None], lost[..., None], (kernel / kernel.sum())[None, None])
+    np.testing.assert_allclose(result, expected[..., 0], rtol=1e-9)
+    assert np.isnan(result[20, 25])
+    assert np.isnan(cross_correlate(image, kernel)[0, 0])
+
+
+def test_masked_arrays_are_taken_and_masks_join_nan():
+    image = RNG.integers(0, 99, (8, 9)).astype(float)
+    masked = np.ma.masked_greater(image, 60)
+    expected = cross_correlate(image, BLUR, mask=image > 60)
+    np.testing.assert_array_equal(cross_correlate(masked, BLUR), expected)
+    np.testing.assert_array_equal(convolve(masked, BLUR), expected)
+    with_nan = np.where(image > 80, np.nan, image)
+    both = cross_correlate(with_nan, BLUR, mask=(image > 60) * 5, nan="ignore")
+    np.testing.assert_array_equal(both, expected)
+    assert type(expected) is np.ndarray
+    signal = np.ma.masked_array([1, 2, 90, 8], [0, 0, 1, 0])
+    assert cross_correlate(signal, [1, 1, 1]).tolist() == [4, 4.5, 15, 24]
+    assert convolve(signal, [1, 1]).tolist() == [2, 3, 4, 16]
+
+
+def test_bias_divisor_families_and_types_follow_the_scaling():
+    image = RNG.integers(0, 256, (9, 9)).astype(np.uint8)
+    mask = np.zeros((9, 9), bool)
+    mask[4, 4] = True
+    sums = cross_correlate(image, BLUR, mask=mask)
+    values = cross_correlate(image, BLUR, mask=mask, divisor=16, bias=3)
+    np.testing.assert_allclose(values, sums / 16 + 3, rtol=1e-6)
+    assert values.dtype == np.float32
+    x, y = (cross_correlate(image, kernel, mask=mask) for kernel in (SOBEL, SOBEL.T))
+    edges = cross_correlate(image, "sobel", mask=mask)
+    np.testing.assert_allclose(edges, np.hypot(x, y))
+    assert np.flatnonzero(np.isnan(edges)).tolist() == [40]
+    pixels = cross_correlate(image, SOBEL, mask=mask, dtype=np.uint8)
+    np.testing.assert_array_equal(pixels, np.nan_to_num(x).clip(0, 255))
+
+
+def test_without_missing_pixels_values_are_those_of_the_ordinary_sum():
+    image = RNG.integers(0, 256, (200, 300, 3)).astype(np.uint8)
+    for kernel in (BLUR, SOBEL, RNG.integers(-9, 9, (4, 3, 2, 3))):
+        kept = cross_correlate(image, kernel, mask=np.zeros((200, 300)))
+        np.testing.assert_array_equal(kept, cross_correlate(image, kernel))
+
+
+def test_threads_and_the_input_do_not_change():
+    image = RNG.random((700, 800, 3))
+    image[RNG.random(image.shape) < 0.1] = np.nan
+    copy = image.copy()
+    one, two = (cross_correlate(image, SOBEL, nan="ignore", threads=n) for n in (1, 2))
+    assert one.tobytes() == two.tobytes()
+    assert image.tobytes() == copy.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mask": np.zeros((3, 4))}, "the mask is 4x3, but the image is 5x5; make them equal"),
+        ({"mask": np.zeros((5, 5, 3))}, "the mask has 3 channels, but the image has 1"),
+        ({"mask": [0, 1]}, "mask must have the shape of the image"),
+        ({"mask": "m.png"}, "mask must be an array"),
+        ({"nan": "omit"}, "nan must be 'propagate' or 'ignore', not 'omit'"),
+        ({"nan": "ignore", "min_valid": 2}, "min_valid must be from 0 to 1, not 2"),
+        ({"min_valid": 0.5}, "min_valid needs mask, nan='ignore' or a masked array"),
+    ],
+)
+def test_wrong_arguments_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        cross_correlate(np.ones((5, 5)), BLUR, **options)
+
+
+def test_a_masked_array_takes_no_second_mask_and_is_no_short_signal():
+    with pytest.raises(UsageError, match="give one of the two"):
+        cross_correlate(np.ma.masked_equal([[1, 2]], 2), [[1]], mask=[[0, 1]])
+    with pytest.raises(UsageError, match="must not be shorter than its kernel"):
+        convolve([1, 2], [1, 2, 3], mask=[0, 1])
