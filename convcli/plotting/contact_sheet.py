@@ -146,8 +146,16 @@ def draw_results(
         for name, (image_filter, filtered) in zip(names, results, strict=True)
     ]
     tiles = input_tile(image, options) + tiles
-    facts = ", ".join([bank] * bool(bank) + conv_facts(results[0][0])) if results else ""
+    own = scale_facts(scale, [filtered for _, filtered in results])
+    common = conv_facts(results[0][0]) if results else []
+    facts = ", ".join([*[bank] * bool(bank), *common, *own])
     return draw_sheet(tiles, title=title, facts=facts, scale=scale, options=options)
+
+
+def scale_facts(scale: Scale, results: Sequence[Filtered]) -> list[str]:
+    """Return the words for results that have colors of their own."""
+    is_own = scale == "own" and any(filtered.image.channels == 1 for filtered in results)
+    return ["each result has its own scale"] * (is_own and len(results) > 1)
 
 
 def _tile_names(labels: Sequence[str]) -> tuple[str, list[str]]:

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
-from convcli.plotting.contact_sheet import draw_sheet, image_tile, input_tile, result_tile
+from convcli.plotting.contact_sheet import (
+    draw_sheet,
+    image_tile,
+    input_tile,
+    result_tile,
+    scale_facts,
+)
 from convcli.plotting.labels import conv_facts, format_short
 from convcli.plotting.sheet_tile import Corner, SheetTile
 from convcli.signals import SampleAxis
@@ -82,7 +88,8 @@ def draw_comparison(
             else tile
             for tile, item in zip(results, compared, strict=True)
         ]
-    facts = ", ".join(filter(None, [*_common_facts(compared), left_out]))
+    own = scale_facts(scale, [item.filtered for item in compared])
+    facts = ", ".join(filter(None, [*_common_facts(compared), *own, left_out]))
     if diff:
         partners = [_original(image, results[0])]
         partners += [

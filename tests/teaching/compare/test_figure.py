@@ -292,6 +292,22 @@ def test_a_sheet_of_results_shows_the_panels_that_are_asked_for(legible):
     assert {"A", "B", "C"} <= {text.get_text() for text in figure.texts}
 
 
+@pytest.mark.parametrize(("name", "count"), [("color", 2), ("gray", 1), ("gray", 2)])
+def test_scales_of_their_own_are_said(name, count):
+    """Colors are the same in a single result, and channels of color keep theirs."""
+    image = IMAGES[name]
+    compared = compare_choices(image, [Choice(n, n, OUTLINE_FILTER) for n in "ab"[:count]])
+    made = [(item.choice.filter, item.filtered) for item in compared]
+    said_so = (name, count) == ("gray", 2)
+    for scale in ("own", "common"):
+        is_own = said_so and scale == "own"
+        figures = (
+            draw_comparison(image, compared, scale=scale),
+            draw_results(image, made, scale=scale),
+        )
+        assert ["its own scale" in said(figure) for figure in figures] == [is_own] * 2
+
+
 def test_ranges_have_a_bar_each():
     """Pixels of different ranges mean different things, so no bar holds for all of them."""
     names = ("clip", "abs", "rescale", "raw")
