@@ -173,29 +173,10 @@ def write_frames(frames: BlitCanvas, target: AnimationTarget, fps: float) -> Ite
     Raises:
         ImageError: a file cannot be written.
     """
-    from convcli.atomic import atomic_write
-    from convcli.images.animation import PDF, write_animation
-    from convcli.images.palette import Palette
+    from convcli.plotting.save_animation import save_animation
 
     def progress(steps: Iterable[Any], label: str) -> Any:
         hidden = not sys.stderr.isatty()
         return click.progressbar(steps, len(frames), label=label, file=sys.stderr, hidden=hidden)
 
-    if target.suffix == PDF:
-        with (
-            prefix_errors(shown(target.path)),
-            atomic_write(target.path, overwrite=target.overwrite) as file,
-            progress(frames.write_pages(file), "pages") as pages,
-        ):
-            for _ in pages:
-                pass
-        yield target.path
-        return
-    with progress(frames, "frames") as steps:
-        yield from write_animation(
-            steps,
-            len(frames),
-            target,
-            fps,
-            lambda: Palette(frames.backgrounds(), frames.colors()),
-        )
+    return save_animation(frames, target, fps, progress)
