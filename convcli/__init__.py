@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from convcli.api import animate as animate
     from convcli.api import convolve as convolve
     from convcli.api import cross_correlate as cross_correlate
     from convcli.api import explain as explain
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "convcli.api": "convolve cross_correlate explain explore get_filter get_kernel "
+    "convcli.api": "animate convolve cross_correlate explain explore get_filter get_kernel "
     "learn_kernel list_kernels output_size pad plan plot pool read_image receptive_field",
     "convcli.core.plan_summary": "PlanSummary",
     "convcli.errors": "ConvcliError GeometryError ImageError KernelError PictureError UsageError",

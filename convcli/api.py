@@ -52,6 +52,8 @@ from convcli.geometry import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy import integer
     from numpy.typing import DTypeLike, NDArray
 
@@ -597,30 +599,16 @@ def explain(
     >>> output.responses[0].sums[0].products, output.pixel
     (((2, -3),), -1)
     """
-    from convcli.arguments import (
-        check_explain_words,
-        check_rows,
-        fill_value,
-        is_single,
-        optional_number,
-        row_options,
-    )
-    from convcli.images.given import as_image
+    from convcli.arguments import check_word, fill_value, given_filter
     from convcli.kernels.given import as_kernel_set
-    from convcli.teaching.explain.arithmetic import explain_array
+    from convcli.teaching.explain.arithmetic import explain_image
 
-    pixels, kernels = as_image(image), as_kernel_set(kernel)
-    place: Any = at
+    check_word(activation, "activation")
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
-    check_explain_words(pixels, operation, combine, activation, range)
-    if pixels.ndim == 1:
-        check_rows(member.matrix for member in kernels.kernels)
-        pixels, conv = pixels[None], row_options(conv)
-        place = (0, at) if is_single(at) else at
-    numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
-    return explain_array(pixels, kernels, place, conv, *numbers, combine, activation, range)
+    given = given_filter(image, as_kernel_set(kernel), conv, divisor, bias, combine, range)
+    return explain_image(given.image, given.filter, given.place(at), activation)
 
 
 @_documented
@@ -668,31 +656,18 @@ def explore(
     >>> page.html[:15]
     '<!doctype html>'
     """
-    from convcli.arguments import (
-        check_explain_words,
-        check_rows,
-        fill_value,
-        is_single,
-        optional_number,
-        row_options,
-    )
-    from convcli.images.given import as_image
+    from convcli.arguments import fill_value, given_filter
     from convcli.kernels.given import as_filters
     from convcli.teaching.explore.array_page import explore_array
 
-    pixels, kernels = as_image(image), as_filters(kernel)
-    place: Any = at
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
-    check_explain_words(pixels, operation, combine, "none", range)
-    if pixels.ndim == 1:
-        check_rows(member.matrix for member in kernels.kernels)
-        pixels, conv = pixels[None], row_options(conv)
-        place = (0, at) if at is not None and is_single(at) else at
-    numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
-    spec = kernel if isinstance(kernel, str) else None
-    return explore_array(pixels, kernels, spec, conv, *numbers, combine, range, place)
+    given = given_filter(image, as_filters(kernel), conv, divisor, bias, combine, range)
+    spec, own = kernel if isinstance(kernel, str) else None, given.filter
+    return explore_array(
+        given.image, given.kernels, spec, own.conv, own.bias, own.range, given.place(at)
+    )
 
 
 @_documented
@@ -768,14 +743,9 @@ def plot(
     >>> figure.get_size_inches().round(2).tolist()
     [13.33, 7.5]
     """
-    from convcli.arguments import (
-        check_explain_words,
-        fill_value,
-        optional_number,
-        row_options,
-    )
+    from convcli.arguments import fill_value, given_filter
+    from convcli.choices import COMBINATIONS
     from convcli.figure_options import FigureOptions
-    from convcli.images.given import as_image
     from convcli.kernels.given import as_kernel_set
     from convcli.plotting.arguments import checked_figure_options
 
@@ -805,17 +775,103 @@ def plot(
         return draw_kernel_sheet(as_kernel_set(drawn), options=options)
     from convcli.plotting.filter_figure import draw_filtered_array
 
-    given: Any = image
-    pixels = as_image(given)
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
-    if pixels.ndim == 1:
-        pixels, conv = pixels[None], row_options(conv)
-    numbers = optional_number(divisor, "divisor"), optional_number(bias, "bias")
-    check_explain_words(pixels, operation, combine, "none", range)
-    kernels = as_kernel_set(kernel)
-    return draw_filtered_array(pixels, kernels, conv, *numbers, combine, range, options)
+    given = given_filter(
+        image, as_kernel_set(kernel), conv, divisor, bias, combine, range, rules=COMBINATIONS
+    )
+    return draw_filtered_array(given.image, given.filter, options)
+
+
+@_documented
+def animate(
+    image: Image,
+    kernel: KernelLike,
+    path: str | PathLike[str],
+    *,
+    operation: Operation = "correlate",
+    padding: PaddingLike = "same",
+    border: AnyBorder = "edge",
+    fill: Number = 0,
+    stride: IntOrPair = 1,
+    dilation: IntOrPair = 1,
+    anchor: AnyAnchor = "before",
+    divisor: Number | None = None,
+    bias: Number | None = None,
+    combine: Combine | None = None,
+    range: Range = "clip",  # noqa: A002 - its name everywhere
+    first: IntOrPair | None = None,
+    last: IntOrPair | None = None,
+    step: SupportsIndex | None = None,
+    fps: Number | None = None,
+    theme: ThemeName = "screen",
+    title: str | None = None,
+    cmap: str | None = None,
+    digits: int | None = None,
+    dpi: float = 100,
+    width: float | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write an animation of the window that slides over an image, as ``convcli animate`` does.
+
+    Args:
+        image: as for :func:`explain`.
+        kernel: as for :func:`explain`.
+        path: the name of a ``.gif``, ``.webp``, ``.mp4`` (needs ffmpeg) or ``.pdf`` file, or of a
+            folder for ``frame-0001.png`` and so on.
+        operation: ``correlate``, or ``convolve``, which flips the kernel.
+        {conv}
+        divisor, bias, combine, range: as for :func:`explain`.
+        first, last: positions in the feature map, (row, column) or, of a signal, the place in it;
+            None for its first and its last. The window moves row by row.
+        step: show every ``step``-th position, and the last; None for all, or for 200 evenly spaced.
+        fps: frames per second; None for 5, 10 or 20, by the number of frames.
+        theme, title, cmap, digits, dpi, width: as for :func:`plot`.
+        overwrite: whether an existing file may be replaced.
+
+    Returns:
+        The names of the files written: one, or all frames of a folder.
+
+    Raises:
+        ImageError: the file exists and ``overwrite`` is false, or it cannot be written.
+        ConvcliError: as :func:`explain`, or no animation has such a name.
+
+    >>> animate([[1, 2], [3, 4]], "outline", "outline.gif")  # doctest: +SKIP
+    [PosixPath('outline.gif')]
+    """
+    from convcli.arguments import as_count, file_name, fill_value, given_filter, optional_number
+    from convcli.atomic import in_python
+    from convcli.core.dtypes import as_flag
+    from convcli.figure_options import FigureOptions
+    from convcli.images.animation import check_animation_target
+    from convcli.kernels.given import as_kernel_set
+    from convcli.plotting.arguments import checked_figure_options
+    from convcli.plotting.save_animation import save_animation
+    from convcli.teaching.animate.scene import animate_window
+    from convcli.teaching.animate.sliding import choose_positions, frame_rate, slide_over
+    from convcli.teaching.explain.arithmetic import as_position
+
+    options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
+    conv = ConvOptions(
+        operation, padding, border, fill_value(fill, border), stride, dilation, anchor
+    )
+    given = given_filter(image, as_kernel_set(kernel), conv, divisor, bias, combine, range)
+    start, end = (
+        None if place is None else as_position(given.place(place), name)
+        for place, name in ((first, "first"), (last, "last"))
+    )
+    every = None if step is None else as_count(step, "step")
+    rate = optional_number(fps, "fps")
+    if rate is not None and not 0.1 <= rate <= 50:
+        raise UsageError(f"fps must be from 0.1 to 50, not {rate:g}")
+    may_replace = as_flag(overwrite, "overwrite")
+    with in_python():
+        target = check_animation_target(file_name(path), overwrite=may_replace)
+        window = slide_over(given.image, given.filter)
+        positions = choose_positions(window.output_shape, start, end, every)
+        frames = animate_window(window, positions.shown, options=options)
+        return list(save_animation(frames, target, rate or frame_rate(len(frames))))
 
 
 def learn_kernel(

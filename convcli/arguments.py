@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import SIZED_PADDINGS, NanRule
+from convcli.core.combine import COMBINERS
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import (
     ImageInfo,
@@ -37,9 +38,12 @@ from convcli.images.given import REAL, as_image
 from convcli.images.image import depth_of, level_of
 from convcli.signals import SampleRange, SignalSource, is_signal, parse_range
 
-if TYPE_CHECKING:  # numbers need no more; it is loaded for kernels that have a name
+if TYPE_CHECKING:  # numbers need no more; these are loaded for kernels that have a name
     from convcli.core.missing import Missing
+    from convcli.filtering import Filter
+    from convcli.images.image import ImageData
     from convcli.kernels.given import GivenKernels
+    from convcli.kernels.spec import KernelSet
 
 Array = NDArray[Any]
 # A list that holds only these is a matrix.
@@ -84,12 +88,9 @@ def read_pixels(
     from convcli.images.reading import FRAMES_ADVICE, read_image
     from convcli.samples import file_of
 
-    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
-        raise UsageError(f"path must be the name of a file, not {short_repr(path)}")
+    file_name(path)
     check_word(channels, "channels")
-    if not is_single(max_pixels):
-        raise UsageError(f"max_pixels must be a whole number, not {short_repr(max_pixels)}")
-    options = ReadOptions(channels, max_pixels=as_pair(max_pixels, "max_pixels", least=1)[0])
+    options = ReadOptions(channels, max_pixels=as_count(max_pixels, "max_pixels"))
     file: Path | SignalSource
     if isinstance(path, str) and is_signal(path):
         options, file = options._replace(x=as_range(x)), SignalSource(path)
@@ -156,6 +157,21 @@ def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, 
             raise UsageError(f"mask must have the shape of the image, {pixels.shape}")
         mask = mask[np.newaxis] if mask.ndim == 1 else mask
     return pixels, Missing(nan == "ignore", mask, least)
+
+
+def file_name(path: Any) -> str:
+    """Return the name of a file, which may be a path, as text."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise UsageError(f"path must be the name of a file, not {short_repr(path)}")
+    return text
+
+
+def as_count(value: Any, name: str) -> int:
+    """Return a whole number of at least 1."""
+    if not is_single(value):
+        raise UsageError(f"{name} must be a whole number, not {short_repr(value)}")
+    return as_pair(value, name, least=1)[0]
 
 
 def as_kernel(kernel: Any) -> Array | GivenKernels:
@@ -407,15 +423,74 @@ def _convolve_swapped(
     return result
 
 
-def check_explain_words(
-    pixels: Array, operation: Any, combine: Any, activation: Any, range_name: Any
-) -> None:
-    """Check the words of ``explain`` that are looked up below.
+class GivenFilter(NamedTuple):
+    """An image and a filter as a caller gives them.
+
+    Attributes:
+        image: a signal is one row.
+        kernels: with the caller's divisor and rule in place of their own.
+        filter: of these kernels.
+        is_signal: whether the image was given as (W,).
+    """
+
+    image: ImageData
+    kernels: KernelSet
+    filter: Filter
+    is_signal: bool
+
+    def place(self, at: Any) -> Any:
+        """Return a position in the feature map; in that of a signal, it may be one number."""
+        return (0, at) if self.is_signal and at is not None and is_single(at) else at
+
+
+def given_filter(
+    image: Any,
+    kernels: KernelSet,
+    conv: ConvOptions,
+    divisor: Any,
+    bias: Any,
+    combine: Any,
+    range_name: Any,
+    *,
+    rules: Sequence[str] = tuple(COMBINERS),
+) -> GivenFilter:
+    """Return an image with its filter; :func:`convcli.explain` explains the arguments.
+
+    ``rules`` are those by which maps may be combined.
+
+    Raises:
+        ConvcliError: as :func:`convcli.explain`.
+    """
+    from convcli.filtering import Filter
+    from convcli.images.image import image_of
+
+    pixels = as_image(image)
+    _check_filter_words(pixels, conv.operation, combine, range_name)
+    is_signal = pixels.ndim == 1
+    if is_signal:
+        check_rows(member.matrix for member in kernels.kernels)
+        pixels, conv = pixels[np.newaxis], row_options(conv)
+    check_image(pixels)
+    divisor, bias = optional_number(divisor, "divisor"), optional_number(bias, "bias")
+    members = kernels.kernels
+    if combine is not None and (len(members) < 2 or combine not in rules):
+        raise UsageError(f"combine needs two or more kernels and must be one of {', '.join(rules)}")
+    if divisor is not None:
+        members = tuple(member.with_divisor(divisor) for member in members)
+    kernels = kernels._replace(kernels=members, combine=combine or kernels.combine)
+    image_filter = Filter(
+        kernels.label, members, kernels.combine, conv, range=range_name, bias=bias
+    )
+    return GivenFilter(image_of(pixels), kernels, image_filter, is_signal)
+
+
+def _check_filter_words(pixels: Array, operation: Any, combine: Any, range_name: Any) -> None:
+    """Check the words that are looked up later.
 
     Raises:
         UsageError: one is no text, or the range needs pixels and the image has plain numbers.
     """
-    words = {"operation": operation, "activation": activation, "range": range_name}
+    words = {"operation": operation, "range": range_name}
     for name, word in (words | ({} if combine is None else {"combine": combine})).items():
         check_word(word, name)
     if range_name == "offset" and depth_of(pixels.dtype) is None:

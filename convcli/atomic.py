@@ -29,6 +29,16 @@ def refuse_existing(target: StrPath) -> ExistingError:
     return ExistingError(_tidy(target), "exists already; --overwrite replaces it")
 
 
+@contextmanager
+def in_python() -> Iterator[None]:
+    """Name the argument ``overwrite``, not the option, if the block may not replace a file."""
+    try:
+        yield
+    except ExistingError as error:
+        problem = error.problem.replace("--overwrite", "overwrite=True")
+        raise ExistingError(error.path, problem) from None
+
+
 def is_stream(target: StrPath) -> bool:
     """Return whether ``target`` is a FIFO, a device or a socket, which is never replaced.
 

@@ -25,6 +25,7 @@ from convcli import (
     KernelError,
     KernelSet,
     UsageError,
+    animate,
     convolve,
     cross_correlate,
     explain,
@@ -685,6 +686,22 @@ FUNCTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
             "bars": True, "limits": None, "cmap": "gray", "digits": 2, "dpi": 20, "width": None,
         },
     ),
+    "animate": (
+        animate,
+        {
+            "image": GRAY[:3, :3], "kernel": "sobel-x", "path": "a.pdf",
+            "operation": "correlate", **CONV, "divisor": None, "bias": None, "combine": None,
+            "range": "clip", "first": (0, 1), "last": (0, 1), "step": 1, "fps": 5, **LOOK,
+            "overwrite": True,
+        },
+    ),
+    "animate a signal": (
+        animate,
+        {
+            "image": [1, 2, 3], "kernel": [1, 2], "path": "a.pdf", "first": 1, "last": 1,
+            "dpi": 20, "overwrite": True,
+        },
+    ),
     "plot of an explanation": (EXPLAINED.plot, LOOK),
     "plot of a chain": (
         Chain("relu").plot,
@@ -730,7 +747,7 @@ def suppress_and_keep(messages):
 
 
 SLOWER = {
-    *(name for name in FUNCTIONS if name.startswith("plot")),
+    *(name for name in FUNCTIONS if name.startswith(("plot", "animate"))),
     *("convolve", "signals", "bank", "explain", "explore", "learn_kernel", "plan"),
 }
 
@@ -739,8 +756,9 @@ SLOWER = {
     "name",
     [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOWER)) for name in FUNCTIONS],
 )
-def test_every_mistake_is_told_in_one_line(name):
+def test_every_mistake_is_told_in_one_line(name, tmp_path, monkeypatch):
     """Whatever an argument is: a result, or a ConvcliError of one line."""
+    monkeypatch.chdir(tmp_path)  # which names of files write into
     function, arguments = FUNCTIONS[name]
     function(**arguments)
     messages: list[str] = []

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from convcli import (
     Chain,
+    ImageError,
     KernelError,
     UsageError,
+    animate,
     cross_correlate,
     explain,
     get_kernel,
@@ -118,6 +121,68 @@ def test_it_is_the_figure_of_the_command(name, tmp_path, monkeypatch):
     root.main([*arguments, "command.png", "--dpi", "40"], standalone_mode=False)
     draw(dpi=40).save("python.png")
     assert (tmp_path / "python.png").read_bytes() == (tmp_path / "command.png").read_bytes()
+
+
+ANIMATIONS: dict[str, tuple[list[str], Any]] = {
+    "an image, as a PDF": (
+        ["gray.npy", "-k", "sobel", "--border", "reflect", "--bias", "3", "--combine", "max",
+         "--step", "40", "--theme", "slide", "-o", "command.pdf"],
+        lambda: animate(IMAGE, "sobel", "python.pdf", border="reflect", bias=3, combine="max",
+                        step=40, theme="slide", title="gray.npy, sobel"),
+    ),
+    "an image, as a GIF": (
+        ["gray.npy", "-k", "1 -1", "--divisor", "2", "--from", "1,2", "--to", "1,4",
+         "--stride", "2", "--dpi", "60", "--fps", "2", "-o", "command.gif"],
+        lambda: animate(IMAGE, [[1, -1]], "python.gif", divisor=2, first=(1, 2), last=(1, 4),
+                        stride=2, dpi=60, fps=2, title="gray.npy, 1 -1"),
+    ),
+    "a signal": (
+        ["signal.npy", "-k", "1 2 1", "--from", "0,3", "--to", "0,5", "-o", "command.gif"],
+        lambda: animate(SIGNAL, "1 2 1", Path("python.gif"), first=3, last=5,
+                        title="signal.npy, 1 2 1"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANIMATIONS)
+def test_it_is_the_animation_of_the_command(name, tmp_path, monkeypatch):
+    """Byte for byte."""
+    monkeypatch.chdir(tmp_path)
+    np.save("gray.npy", IMAGE)
+    np.save("signal.npy", SIGNAL[None])
+    arguments, write = ANIMATIONS[name]
+    root.main(["animate", *arguments], standalone_mode=False)
+    [written] = write()
+    assert written.read_bytes() == written.with_stem("command").read_bytes()
+
+
+def test_an_animation_of_a_folder_is_replaced_only_with_overwrite(tmp_path):
+    folder = tmp_path / "frames"
+    written = animate(IMAGE, "blur", folder, last=(0, 1), dpi=30)
+    assert [path.name for path in written] == ["frame-0001.png", "frame-0002.png"]
+    with pytest.raises(ImageError, match=r"has frames already; overwrite=True replaces them$"):
+        animate(IMAGE, "blur", folder)
+    assert len(animate(IMAGE, "blur", folder, last=(0, 0), dpi=30, overwrite=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"first": (99, 0)}, "^first 99,0 is outside the 15x12 feature map"),
+        ({"first": (2, 0), "last": (1, 3)}, "^last 1,3 comes before first 2,0"),
+        ({"last": 3}, "^last must be two whole numbers, row and column, not 3$"),
+        ({"step": 0}, "^step must be "),
+        ({"fps": 60}, "^fps must be from 0.1 to 50, not 60$"),
+        ({"combine": "max"}, "^combine needs two or more kernels"),
+        ({"path": "a.bmp"}, "^a.bmp: an animation's name must end with one of .gif, "),
+        ({"path": ""}, "^path must be the name of a file, not ''$"),
+    ],
+)
+def test_an_animation_refuses_in_words_of_python(options, problem, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=problem):
+        animate(**{"image": IMAGE, "kernel": "blur", "path": "a.gif"} | options)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", PLOTS)

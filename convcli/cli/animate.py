@@ -38,14 +38,6 @@ class FrameRange(NamedTuple):
     step: int | None = None
     fps: float | None = None
 
-    def rate(self, frames: int) -> float:
-        """Return the frames per second of an animation with this number of frames.
-
-        >>> FrameRange().rate(36)
-        5.0
-        """
-        return self.fps or (5.0 if frames <= 40 else 10.0 if frames <= 100 else 20.0)
-
 
 frame_options = option_group(
     "frames",
@@ -135,7 +127,13 @@ def animate(
     from convcli.cli.report import print_name
     from convcli.images.animation import check_animation_target
     from convcli.teaching.animate.scene import DPI, animate_window
-    from convcli.teaching.animate.sliding import animation_bytes, choose_positions, slide_over
+    from convcli.teaching.animate.sliding import (
+        RangeNames,
+        animation_bytes,
+        choose_positions,
+        frame_rate,
+        slide_over,
+    )
 
     source = one_input(source, matrix)
     check_figure_options(figure, is_drawn=True, advice="-o")
@@ -152,7 +150,9 @@ def animate(
     with prefix_errors(name):
         check_memory(image.pixels.nbytes + animation_bytes(image, image_filter))
         window = slide_over(image, image_filter)
-        positions = choose_positions(window.output_shape, frames.first, frames.last, frames.step)
+        positions = choose_positions(
+            window.output_shape, *frames[:3], RangeNames("--from", "--to", "--step")
+        )
         title = base_name(name)
         animation = animate_window(window, positions.shown, title=title, options=options)
     count = len(animation)
@@ -162,5 +162,5 @@ def animate(
             "--step N, or --from and --to, choose others",
             err=True,
         )
-    for written in write_frames(animation, target, frames.rate(count)):
+    for written in write_frames(animation, target, frames.fps or frame_rate(count)):
         print_name(written)

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from convcli.atomic import atomic_write, refuse_existing
-from convcli.errors import ConvcliError, ImageError, UsageError, prefix_errors, shown
+from convcli.errors import ConvcliError, ExistingError, UsageError, prefix_errors, shown
 from convcli.images.formats import PNG
 from convcli.images.frame_changes import Box, FrameClock, box_of
 from convcli.images.gif import GifFile, Indexed
@@ -73,7 +73,7 @@ def check_animation_target(output: str, *, overwrite: bool) -> AnimationTarget:
     if path.is_dir() or output.endswith(("/", os.sep)) or not suffix:
         suffix = FOLDER
         if not overwrite and any(_frames_in(path)):
-            raise ImageError(path, "has frames already; --overwrite replaces them")
+            raise ExistingError(path, "has frames already; --overwrite replaces them")
     elif suffix not in SUFFIXES:
         raise UsageError(
             f"{shown(output)}: an animation's name must end with one of {', '.join(SUFFIXES)}, "

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from convcli.choices import COMBINATIONS, Panel
-from convcli.core.dtypes import check_image
+from convcli.choices import Panel
 from convcli.core.padding import can_hold, pad_array
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
-from convcli.geometry import ConvOptions, Pads, border_name, size_text
+from convcli.geometry import Pads, border_name, size_text
 from convcli.plotting.color_wheel import with_color_wheel
 from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
@@ -29,7 +27,6 @@ from convcli.plotting.window_marks import hatched_text
 if TYPE_CHECKING:
     from convcli.filtering import Filter, Filtered
     from convcli.images.image import ImageData
-    from convcli.kernels.spec import KernelSet
 
 PartOf = Callable[[float], Part]  # a part of a page at a scale
 
@@ -76,33 +73,14 @@ def draw_filtering(
 
 
 def draw_filtered_array(
-    pixels: NDArray[Any],
-    kernels: KernelSet,
-    conv: ConvOptions,
-    divisor: float | None,
-    bias: float | None,
-    combine: str | None,
-    range_name: str,
-    options: FigureOptions,
+    image: ImageData, image_filter: Filter, options: FigureOptions
 ) -> NotebookFigure:
-    """Filter an array and draw the result, with the arguments of :func:`convcli.plot`."""
-    from convcli.filtering import Filter, filter_image
-    from convcli.images.image import image_of
+    """Filter the image of an array and draw the result, as :func:`convcli.plot` does."""
+    from convcli.filtering import filter_image
 
-    check_image(pixels)
-    members, rule = kernels.kernels, combine or kernels.combine
-    if combine is not None and (len(members) < 2 or combine not in COMBINATIONS):
-        raise UsageError(
-            f"combine needs two or more kernels and must be one of {', '.join(COMBINATIONS)}"
-        )
-    if len(members) > 1 and rule is None:
-        raise UsageError(f"{kernels.label} is a bank of {len(members)} kernels: combine them")
-    if divisor is not None:
-        members = tuple(member.with_divisor(divisor) for member in members)
-    image = image_of(pixels)
-    image_filter = Filter(
-        kernels.label, members, rule if len(members) > 1 else None, conv, range_name, bias=bias
-    )
+    kernels = image_filter.kernels
+    if len(kernels) > 1 and image_filter.combine is None:
+        raise UsageError(f"{image_filter.label} is a bank of {len(kernels)} kernels: combine them")
     filtered = filter_image(image, image_filter, image.depth)
     return draw_filtering(image, [(image_filter, filtered)], options=options)
 

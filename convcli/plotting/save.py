@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from convcli.atomic import atomic_write
+from convcli.atomic import atomic_write, in_python
 from convcli.errors import UsageError, shown
 from convcli.plotting.style import style_context
 
@@ -74,7 +74,8 @@ class NotebookFigure(Figure):
             UsageError: figures cannot be written in this format.
             ImageError: the file exists and ``overwrite`` is false, or it cannot be written.
         """
-        save_figure(self, Path(path), overwrite=overwrite)
+        with in_python():
+            save_figure(self, Path(path), overwrite=overwrite)
 
 
 def check_display(advice: str = "--plot FILE") -> None:

@@ -222,7 +222,7 @@ def test_a_figure_shows_and_saves_itself(tmp_path):
     assert figure._repr_png_().startswith(MAGIC[".png"])
     figure.save(tmp_path / "f.svg")
     assert (tmp_path / "f.svg").read_text().count("<text") > 10
-    with pytest.raises(ImageError, match="--overwrite"):
+    with pytest.raises(ImageError, match=r"f\.svg: exists already; overwrite=True replaces it$"):
         figure.save(tmp_path / "f.svg")
     figure.save(tmp_path / "f.svg", overwrite=True)
     assert convcli.plot("sobel-x", theme="slide").get_figwidth() == pytest.approx(40 / 3)

@@ -23,6 +23,7 @@ from convcli import (
     KernelSet,
     LearnResult,
     ReceptiveField,
+    animate,
     convolve,
     cross_correlate,
     explain,
@@ -149,6 +150,8 @@ def main(folder: Path) -> None:
     assert [len(explanation.outputs) for explanation in explained()] == [1, 1, 1]
     assert chained().layers[-1].output_shape == (3, 4)
     assert_type(convcli.plot("blur").save(folder / "blur.svg"), None)
+    written = animate(IMAGE, "blur", folder / "blur.gif", last=(0, 1), fps=2.5, theme="slide")
+    assert_type(written, list[Path])
     assert min(figure.get_figwidth() for figure in drawn()) > 2
     assert np.allclose(learned().weights, [[1, 2, 1]])
     try:

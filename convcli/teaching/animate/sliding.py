@@ -162,6 +162,15 @@ def animation_bytes(image: ImageData, image_filter: Filter) -> int:
     return results * filter_bytes(image, image_filter, None) + padded
 
 
+def frame_rate(count: int) -> float:
+    """Return the frames per second of an animation of this many frames, unless they are given.
+
+    >>> frame_rate(36)
+    5.0
+    """
+    return 5.0 if count <= 40 else 10.0 if count <= 100 else 20.0
+
+
 class Positions(NamedTuple):
     """The positions to show, and the number of all positions from the first to the last."""
 
@@ -169,8 +178,20 @@ class Positions(NamedTuple):
     total: int
 
 
+class RangeNames(NamedTuple):
+    """What messages call the first and the last position, and the step between positions."""
+
+    first: str = "first"
+    last: str = "last"
+    step: str = "step"
+
+
 def choose_positions(
-    output_shape: Pair, first: Pair | None = None, last: Pair | None = None, step: int | None = None
+    output_shape: Pair,
+    first: Pair | None = None,
+    last: Pair | None = None,
+    step: int | None = None,
+    names: RangeNames = RangeNames(),  # noqa: B008 - it never changes
 ) -> Positions:
     """Choose positions of a feature map row by row, from ``first`` to ``last``.
 
@@ -185,11 +206,11 @@ def choose_positions(
     Positions(shown=((0, 2), (1, 1), (1, 2)), total=4)
     """
     rows, columns = output_shape
-    start = 0 if first is None else _number_of("--from", first, output_shape)
-    end = rows * columns - 1 if last is None else _number_of("--to", last, output_shape)
+    start = 0 if first is None else _number_of(names.first, first, output_shape)
+    end = rows * columns - 1 if last is None else _number_of(names.last, last, output_shape)
     if end < start:
         raise UsageError(
-            f"--to {end // columns},{end % columns} comes before --from "
+            f"{names.last} {end // columns},{end % columns} comes before {names.first} "
             f"{start // columns},{start % columns}: positions go row by row"
         )
     total = end - start + 1
@@ -200,20 +221,20 @@ def choose_positions(
         count = -(-(total - 1) // step) + 1  # with the last
         if count > MAX_FRAMES:
             raise UsageError(
-                f"--step {step} makes {count:,} frames, above the limit of {MAX_FRAMES:,}; use "
-                f"--step {-(-(total - 1) // (MAX_FRAMES - 1))}, or a shorter range with --from "
-                "and --to"
+                f"{names.step} {step} makes {count:,} frames, above the limit of {MAX_FRAMES:,}; "
+                f"use {names.step} {-(-(total - 1) // (MAX_FRAMES - 1))}, or a shorter range with "
+                f"{names.first} and {names.last}"
             )
         numbers = [*range(start, end, step), end]
     return Positions(tuple(divmod(number, columns) for number in numbers), total)
 
 
-def _number_of(option: str, at: Pair, output_shape: Pair) -> int:
+def _number_of(name: str, at: Pair, output_shape: Pair) -> int:
     """Return a position's number in reading order."""
     rows, columns = output_shape
     if not (0 <= at[0] < rows and 0 <= at[1] < columns):
         raise UsageError(
-            f"{option} {at[0]},{at[1]} is outside the {size_text(output_shape)} feature map: "
+            f"{name} {at[0]},{at[1]} is outside the {size_text(output_shape)} feature map: "
             f"rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
         )
     return at[0] * columns + at[1]

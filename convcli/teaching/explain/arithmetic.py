@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import SCALED_RANGES
-from convcli.core.combine import COMBINERS
-from convcli.core.dtypes import check_image, with_channels
+from convcli.core.dtypes import with_channels
 from convcli.core.padding import OUTSIDE, border_at
 from convcli.core.plan import Plan, as_applied
 from convcli.errors import UsageError, short_repr
@@ -30,12 +29,11 @@ from convcli.filtering import (
     probe_image,
     result_axes,
 )
-from convcli.geometry import ConvOptions, Pair
+from convcli.geometry import Pair
 from convcli.images.channels import channel_names
-from convcli.images.image import ImageData, image_of
+from convcli.images.image import ImageData
 from convcli.images.value_range import ValueRange, ValueStats
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.spec import KernelSet
 from convcli.layers.activations import LeakyRelu, relu, sigmoid, tanh
 from convcli.signals import OutputAxes, SampleAxis
 from convcli.teaching.decimals import Number, exact_product, exact_sum, to_number, to_python
@@ -61,31 +59,6 @@ ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 
 
 @np.errstate(all="ignore")
-def explain_array(
-    pixels: NDArray[Any],
-    kernels: KernelSet,
-    at: Sequence[int],
-    conv: ConvOptions,
-    divisor: float | None,
-    bias: float | None,
-    combine: str | None,
-    activation: str,
-    range_name: str,
-) -> Explanation:
-    """Explain one value of an array, with the arguments of :func:`convcli.explain`."""
-    check_image(pixels)
-    members = kernels.kernels
-    if combine is not None and (len(members) < 2 or combine not in COMBINERS):
-        raise UsageError(
-            f"combine needs two or more kernels and must be one of {', '.join(COMBINERS)}"
-        )
-    if divisor is not None:
-        members = tuple(member.with_divisor(divisor) for member in members)
-    rule = combine or kernels.combine
-    image_filter = Filter(kernels.label, members, rule, conv, range=range_name, bias=bias)
-    return explain_image(image_of(pixels), image_filter, at, activation)
-
-
 def explain_image(
     image: ImageData, image_filter: Filter, at: Sequence[int], activation: str = "none"
 ) -> Explanation:
@@ -243,7 +216,7 @@ def _activate(name: str, values: NDArray[Any]) -> NDArray[Any]:
     return ACTIVATIONS[name](values)
 
 
-def as_position(at: Any) -> Pair:
+def as_position(at: Any, name: str = "at") -> Pair:
     """Return a position as two integers, or raise UsageError."""
     try:
         row, column = map(operator.index, at)
@@ -251,7 +224,7 @@ def as_position(at: Any) -> Pair:
     except (TypeError, ValueError):
         valid = False
     if not valid:
-        raise UsageError(f"at must be two whole numbers, row and column, not {short_repr(at)}")
+        raise UsageError(f"{name} must be two whole numbers, row and column, not {short_repr(at)}")
     return row, column
 
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from numpy.typing import NDArray
-
-from convcli.atomic import atomic_write
-from convcli.core.combine import COMBINERS
-from convcli.core.dtypes import check_image
-from convcli.errors import StrPath, UsageError
+from convcli.atomic import atomic_write, in_python
+from convcli.errors import StrPath
 from convcli.filtering import Filter, map_shape
 from convcli.geometry import ConvOptions
-from convcli.images.image import image_of
+from convcli.images.image import ImageData
 from convcli.kernels.spec import KernelSet, group_kernels
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.arithmetic import as_position, explain_image
@@ -47,34 +42,23 @@ class ExplorePage:
         Raises:
             ImageError: the file exists and ``overwrite`` is false, or cannot be written.
         """
-        with atomic_write(path, overwrite=overwrite) as file:
+        with in_python(), atomic_write(path, overwrite=overwrite) as file:
             file.write(self.html.encode())
 
 
 def explore_array(
-    pixels: NDArray[Any],
+    image: ImageData,
     kernels: KernelSet,
     spec: str | None,
     conv: ConvOptions,
-    divisor: float | None,
     bias: float | None,
-    combine: str | None,
     range_name: str,
     at: Sequence[int] | None,
 ) -> ExplorePage:
-    """Return a page for an array, with the arguments of :func:`convcli.explore`.
+    """Return the page of an array, as :func:`convcli.explore` does.
 
     ``spec`` is the text that names the kernels, if there is one.
     """
-    check_image(pixels)
-    image, members = image_of(pixels), kernels.kernels
-    if combine is not None and (len(members) < 2 or combine not in COMBINERS):
-        raise UsageError(
-            f"combine needs two or more kernels and must be one of {', '.join(COMBINERS)}"
-        )
-    if divisor is not None:
-        members = tuple(member.with_divisor(divisor) for member in members)
-    kernels = kernels._replace(kernels=members, combine=combine or kernels.combine)
     place = at
     for group in group_kernels([kernels]):
         image_filter = Filter(group.label, group.kernels, group.combine, conv, range=range_name)

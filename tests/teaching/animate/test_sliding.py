@@ -106,9 +106,9 @@ def test_positions_are_in_reading_order_from_first_to_last(rows, columns, step, 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"first": (6, 0)}, "--from 6,0 is outside the 5x6 feature map: rows are 0 to 5"),
-        ({"last": (0, 5)}, "--to 0,5 is outside the 5x6 feature map"),
-        ({"first": (1, 1), "last": (1, 0)}, "--to 1,0 comes before --from 1,1"),
+        ({"first": (6, 0)}, "first 6,0 is outside the 5x6 feature map: rows are 0 to 5"),
+        ({"last": (0, 5)}, "last 0,5 is outside the 5x6 feature map"),
+        ({"first": (1, 1), "last": (1, 0)}, "last 1,0 comes before first 1,1"),
     ],
 )
 def test_positions_outside_or_reversed_are_errors(asked, message):
@@ -117,13 +117,13 @@ def test_positions_outside_or_reversed_are_errors(asked, message):
 
 
 def test_too_many_frames_are_refused_with_the_least_step():
-    with pytest.raises(UsageError, match=r"--step 2 makes 5,001 frames, .* use --step 6"):
+    with pytest.raises(UsageError, match=r"step 2 makes 5,001 frames, .* use step 6"):
         choose_positions((100, 100), step=2)
     assert len(choose_positions((100, 100), step=6).shown) <= 2000
     assert len(choose_positions((1, 2000), step=1).shown) == 2000
     assert len(choose_positions((1, 3999), step=2).shown) == 2000
     for width, step, better in [(2001, 1, 2), (4000, 2, 3)]:
-        with pytest.raises(UsageError, match=f"makes 2,001 frames, .* use --step {better}"):
+        with pytest.raises(UsageError, match=f"makes 2,001 frames, .* use step {better}"):
             choose_positions((1, width), step=step)
         assert len(choose_positions((1, width), step=better).shown) <= 2000
 

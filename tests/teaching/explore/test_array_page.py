@@ -31,7 +31,7 @@ def test_a_page_is_saved_and_shown(tmp_path):
     assert re.fullmatch(r"<ExplorePage: 1\d\d kB>", repr(page))
     page.save(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == page.html
-    with pytest.raises(ImageError, match="exists"):
+    with pytest.raises(ImageError, match=r"exists already; overwrite=True replaces it$"):
         page.save(tmp_path / "page.html")
     page.save(tmp_path / "page.html", overwrite=True)
 
