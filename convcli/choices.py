@@ -40,6 +40,7 @@ Library = Literal[
     "onnx",
     "imagemagick",
     "vips",
+    "octave",
     "c",
     "javascript",
 ]

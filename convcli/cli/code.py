@@ -55,9 +55,9 @@ def code(
 
     The program reads an image, filters it, and writes the result: python filter.py IN OUT. Its
     pixels are those of convcli apply with the same options, for 8-bit gray and RGB images and for
-    16-bit gray. In Python it needs the library, NumPy and Pillow, but not convcli; programs in C
-    and JavaScript need no library, and read and write PGM and PPM. Comments say where the library
-    has another convention.
+    16-bit gray. In Python it needs the library, NumPy and Pillow, but not convcli; programs in
+    Octave need no package; those in C and JavaScript no library, and read and write PGM and PPM.
+    Comments say where the library has another convention.
     """
     from convcli.teaching.code.program import write_program
 

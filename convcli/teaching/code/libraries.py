@@ -68,6 +68,8 @@ def library_facts(
             return _magick_facts(image_filter, windows, facts)
         case "vips":
             return _vips_facts(image_filter, windows, facts)
+        case "octave":
+            return _octave_facts(windows, facts)
         case "c" | "javascript":
             return _netpbm_facts(facts)
     return numpy
@@ -237,6 +239,26 @@ def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
         "vips_weights": "\n".join(" ".join(map(number_text, row)) for row in matrix.tolist()),
         "vips_row": facts["rows"] // 2,
         "vips_column": facts["columns"] // 2,
+    }
+
+
+def _octave_facts(windows: Windows, facts: Facts) -> dict[str, Any]:
+    if facts["range_raw"]:
+        raise UsageError("Octave writes no .npy of --range raw; --for numpy writes this filter")
+    assignments = []
+    for number, matrix in enumerate(windows.weights, start=1):
+        name = f"kernels{{{number}}}" if facts["several"] else "kernel"
+        if matrix.ndim == 2:
+            assignments.append(f"{name} = [\n{_indented(matrix)}\n];")
+        else:
+            assignments += [
+                f"{name}(:, :, {channel}) = [\n{_indented(plane)}\n];"
+                for channel, plane in enumerate(matrix, start=1)
+            ]
+    return {
+        "octave_kernels": "\n".join(assignments),
+        "octave_plane": facts["plane"] + 1,
+        "has_outside": facts["border"] in ("zero", "constant"),
     }
 
 
