@@ -44,6 +44,7 @@ from convcli.geometry import (
     ConvOptions,
     IntOrPair,
     Ints,
+    Padding,
     Pair,
     ReceptiveField,
     as_pair,
@@ -322,39 +323,42 @@ def pool(
     size: IntOrPair,
     kind: Pooling = "max",
     stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
+    padding: Padding = 0,
     count_padding: bool | None = None,
     ceil: bool | None = None,
     *,
+    dilation: IntOrPair = 1,
     threads: int | None = None,
     count_include_pad: bool | None = None,
     ceil_mode: bool | None = None,
 ) -> NDArray[Any]:
-    """Pool an image: take the maximum or the mean of each window, as ``torch.nn.functional`` does.
+    """Pool an image: reduce each window to one value, as ``torch.nn.functional`` does.
 
     Args:
         image: (H, W) or (H, W, C) real numbers, each channel on its own; an array, nested lists, or
             a PIL image; never modified. A signal (W,) is pooled along its one axis.
         size: of the window, one number or (rows, columns).
-        kind: ``max``, or ``avg`` for the mean.
+        kind: ``max``, ``min``, or ``avg`` for the mean.
         stride: step between windows, one number or (rows, columns); None for ``size``.
-        padding: pixels on every side, or (vertical, horizontal); at most half the window. They
-            never win a maximum; in a mean they count as 0.
+        padding: pixels on every side, (vertical, horizontal), (top, bottom, left, right), or a rule
+            as for :func:`cross_correlate`; (before, after) for a signal. A maximum and a minimum
+            ignore them; in a mean they count as 0. Each window must hold a pixel of the image.
         count_padding: whether a mean divides by the whole window (None: yes), or only by its image
             pixels.
         ceil: whether to keep a last window that is partly outside the padded image (None: no), if
             it starts within the image or before it. A mean ignores what is outside.
+        dilation: distance between the pixels of a window, one number or (rows, columns).
         threads: use at most this many; the result does not depend on it.
         count_include_pad, ceil_mode: torch's names of ``count_padding`` and ``ceil``.
 
     Returns:
-        (H', W') or (H', W', C), with ``floor((n + 2p - k)/s) + 1`` on each axis (``ceil`` rounds
-        up). A maximum has the image's type. A mean is summed exactly from integers whose sums fit
-        in 64 bits, and in float64 from others; it is float32 for images of up to 16 bits and
-        float32 ones, else float64. NaN reaches the windows that hold it.
+        (H', W') or (H', W', C), with ``floor((n + p - d(k-1) - 1)/s) + 1`` on each axis (``ceil``
+        rounds up). A maximum or minimum has the image's type. A mean is summed exactly from
+        integers whose sums fit in 64 bits, and in float64 from others; it is float32 for images of
+        up to 16 bits and float32 ones, else float64. NaN reaches the windows that hold it.
 
     Raises:
-        GeometryError: no window fits, or the padding exceeds half the window.
+        GeometryError: no window fits, or one holds padding alone.
         UsageError: the image is not an image, or another argument is wrong.
 
     >>> pool([[1, 2, 5, 6], [3, 4, 7, 8]], 2)
@@ -363,8 +367,10 @@ def pool(
     [[1.0, 1.5, 2.0], [2.0, 2.5, 3.0], [3.0, 3.5, 4.0]]
     >>> pool([1, 5, 2, 4], 2)
     array([5, 4])
+    >>> pool([1, 5, 2, 4], 2, "min", stride=1, dilation=2, padding=(1, 0))
+    array([5, 1, 4])
     """
-    from convcli.arguments import check_word, flag_of_two_names, row_size
+    from convcli.arguments import check_word, flag_of_two_names, row_padding, row_size
     from convcli.core.pooling import pool_windows
     from convcli.images.given import as_image
 
@@ -375,9 +381,9 @@ def pool(
     pixels = as_image(image)
     signal = pixels.ndim == 1
     if signal:
-        pixels, size = pixels[None], row_size(size)
-    margin: Any = (0, padding) if signal else padding
-    pooled = pool_windows(pixels, size, kind, stride, margin, counted, upwards, threads)
+        pixels, size, padding = pixels[None], row_size(size), row_padding(padding)
+    rules = size, kind, stride, padding, counted, upwards, threads, dilation
+    pooled = pool_windows(pixels, *rules)
     return cast("NDArray[Any]", pooled[0]) if signal else pooled
 
 

@@ -25,7 +25,7 @@ Scale = Literal["common", "own"]
 ThemeName = Literal["screen", "slide", "paper", "dark"]
 Panel = Literal["input", "padded", "kernel", "products", "result"]
 Layout = Literal["row", "column", "grid"]
-Pooling = Literal["max", "avg"]
+Pooling = Literal["max", "min", "avg"]
 SizeForm = Literal["torch", "textbook"]
 LikeName = Literal[
     "opencv", "scipy", "scipy-convolve2d", "torch", "tensorflow", "onnx", "numpy", "vips"

@@ -344,6 +344,15 @@ def pair_text(pair: Pair) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"
 
 
+def pads_text(pads: Sequence[int]) -> str:
+    """Write the pads of the four sides with commas between, or one number for all.
+
+    >>> pads_text(Pads(1, 1, 1, 1)), pads_text(Pads(0, 1, 0, 1))
+    ('1', '0,1,0,1')
+    """
+    return str(pads[0]) if len(set(pads)) == 1 else ",".join(map(str, pads))
+
+
 def _extent(kernel: Pair, dilation: Pair) -> Pair:
     return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
 

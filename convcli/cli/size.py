@@ -21,6 +21,7 @@ from convcli.geometry import (
     Pair,
     ReceptiveField,
     conv_geometry,
+    pads_text,
     parse_padding,
     parse_pair,
     receptive_fields,
@@ -254,8 +255,7 @@ def _table(stages: Sequence[StackStage], *, named: bool) -> str:
 
     lines: list[tuple[str, ...]] = [("", *HEADINGS) if named else HEADINGS]
     for number, (label, geometry, rows, columns) in enumerate(stages, 1):
-        pads = [str(pad) for pad in geometry.pads]
-        padding = pads[0] if len(set(pads)) == 1 else ",".join(pads)
+        padding = pads_text(geometry.pads)
         pairs = (geometry.kernel, geometry.stride, geometry.dilation, geometry.output_shape)
         kernel, stride, dilation, output = map(_size_text, pairs)
         fields = map(_size_text, zip(rows, columns, strict=True))

@@ -1,4 +1,4 @@
-"""Pool along one axis: the maximum or the sum of each window, in few passes by numpy.
+"""Pool along one axis: the maximum, minimum or sum of each window, in few passes by numpy.
 
 - At every place, by doubling: windows of 2 make windows of 4, these windows of 8, and so on, each
   by one pass over the strip and its own shifted copy. That is log2(k) passes instead of k, by which
@@ -8,6 +8,7 @@
 - With a stride, by blocks: first the pixels from window to window, then the blocks of a window by
   doubling. Each pixel is read about once: a maximum of 2x2 with stride 2 takes a quarter of the
   time on uint8 and two thirds on float32, the maximum of a whole image a tenth.
+- With a stride and a dilation, at every place; the results of the windows are picked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from convcli.core.methods.base import Workspace
-from convcli.geometry import Geometry, Pair
+from convcli.geometry import Geometry, Pads, Pair
 
 Array = NDArray[Any]
 
@@ -32,27 +33,34 @@ class Axis(NamedTuple):
     """The windows along one axis."""
 
     windows: int
-    length: int
+    length: int  # places that a window reads
     step: int
+    dilation: int
     start: int  # of the first window; negative in the padding
     size: int  # of the image
     end: int  # of the padding that a mean may count
 
     @classmethod
-    def of(cls, geometry: Geometry, axis: int) -> Axis:
-        """Return the windows along one of the image's axes."""
-        length, step, before, _ = geometry.along(axis)
+    def of(cls, geometry: Geometry, pads: Pads, axis: int) -> Axis:
+        """Return the windows along one of the image's axes; ``pads`` is what a mean may count."""
+        length, step, before, dilation = geometry.along(axis)
         size = geometry.input_shape[axis]
-        return cls(geometry.output_shape[axis], length, step, -before, size, size + before)
+        end = size + (pads.right if axis else pads.bottom)
+        return cls(geometry.output_shape[axis], length, step, dilation, -before, size, end)
+
+    @property
+    def extent(self) -> int:
+        """How many places a window covers."""
+        return (self.length - 1) * self.dilation + 1
 
     @property
     def needed(self) -> int:
         """How many places the windows reach over, padding included."""
-        return (self.windows - 1) * self.step + self.length
+        return (self.windows - 1) * self.step + self.extent
 
     def narrowed(self) -> Axis:
-        """Return a single window as its pixels alone and as one block; more windows as they are."""
-        if self.windows > 1:
+        """Return a single window as its pixels alone and as one block; others as they are."""
+        if self.windows > 1 or self.dilation > 1:
             return self
         start = max(0, self.start)
         length = min(self.start + self.length, self.size) - start
@@ -66,8 +74,8 @@ class Axis(NamedTuple):
     def strips(self, held: int) -> list[slice]:
         """Divide the windows into strips that hold about ``held`` rows, and share few of them."""
         # With a stride, blocks of pixels are read where they lie, and only their results are held.
-        held //= min(self.step, 2)
-        shared = max(self.length - self.step, 0)
+        held //= self.step if self.dilation > 1 else min(self.step, 2)
+        shared = max(self.extent - self.step, 0)
         step = max(held, 2 * shared // self.step, 1)
         starts = range(0, self.windows, step)
         return [slice(first, min(first + step, self.windows)) for first in starts]
@@ -84,15 +92,17 @@ class Axis(NamedTuple):
         if (padded or self.start >= 0) and self.start + self.needed <= end:
             return np.array([self.length], np.float64)
         starts = self.start + np.arange(self.windows) * self.step
-        ends = np.minimum(starts + self.length, end)
-        return (ends - (starts if padded else np.maximum(starts, 0))).astype(np.float64)
+        # The first place that counts and the end of them, as numbers of the window's places.
+        first = 0 if padded else np.maximum(-(starts // self.dilation), 0)
+        ends = np.minimum(-((starts - end) // self.dilation), self.length)
+        return (ends - first).astype(np.float64)
 
 
 class Pooler(NamedTuple):
     """Pools along the second of three axes; the values along the third lie side by side.
 
     Attributes:
-        combine: ``np.maximum`` or ``np.add``.
+        combine: ``np.maximum``, ``np.minimum`` or ``np.add``.
         workspace: buffers of this thread.
     """
 
@@ -110,19 +120,20 @@ class Pooler(NamedTuple):
         length, step = axis.length, axis.step
         count, windows, run = out.shape
         if step == 1:
-            self._pool_places(values, length, out)
+            self._pool_places(values, axis, out)
             return
-        if self._is_exact(out) and run < LONG_RUN and step < LONG_STEP:
+        is_short = self._is_exact(out) and run < LONG_RUN and step < LONG_STEP
+        if is_short or axis.dilation > 1:
             # Pooling at every place and picking is faster than walking through short runs.
             if values.dtype != out.dtype:
                 converted = self.workspace.take("values", values.shape, out.dtype)
                 converted[...] = values
                 values = converted
-            shape = count, axis.needed - length + 1, run
+            shape = count, axis.needed - axis.extent + 1, run
             places = self.workspace.take("places", shape, out.dtype)
-            self._pool_places(values, length, places)
-            for channel in range(run):
-                out[..., channel] = places[:, ::step, channel]
+            self._pool_places(values, axis, places)
+            for each in _runs(run):
+                out[..., each] = places[:, ::step, each]
             return
         blocks, rest = divmod(length, step)
         if blocks == 0:
@@ -133,7 +144,7 @@ class Pooler(NamedTuple):
         pooled = out if blocks == 1 else self.workspace.take("blocks", shape, out.dtype)
         self._pool_pixels(values, step, step, pooled)
         if blocks > 1:
-            self._pool_places(pooled, blocks, out)
+            self._pool_places(pooled, axis._replace(length=blocks), out)
         if rest:
             last = self.workspace.take("rest", out.shape, out.dtype)
             self._pool_pixels(values[:, blocks * step :], rest, step, last)
@@ -141,19 +152,21 @@ class Pooler(NamedTuple):
 
     def _is_exact(self, out: Array) -> bool:
         """Whether values may be combined in any order: all but float sums."""
-        return self.combine is np.maximum or out.dtype.kind != "f"
+        return self.combine is not np.add or out.dtype.kind != "f"
 
-    def _pool_places(self, values: Array, length: int, out: Array) -> None:
-        """Pool windows at every place, by doubling.
+    def _pool_places(self, values: Array, axis: Axis, out: Array) -> None:
+        """Pool windows of an axis's length and dilation at every place, by doubling.
 
         Passes run over the strip as one row of numbers. What they compute at the ends of rows is
         not used. The last pass goes to the result.
         """
-        places, pitch = out.shape[1], values.shape[2]
-        if length == 1:
+        places, pitch = out.shape[1], values.shape[2] * axis.dilation
+        if axis.length == 1:
             out[...] = values[:, :places]
             return
-        *passes, (last, doubled) = doubling_passes(length, overlap=self.combine is np.maximum)
+        overlap = self.combine is not np.add
+        *passes, (last, doubled) = doubling_passes(axis.length, overlap=overlap)
+        last *= axis.dilation
         flat: Array = values.reshape(-1)
         pooled, width, turn = flat, 1, 0
         buffers = self.workspace.take("passes", (min(len(passes), 2), flat.size), flat.dtype)
@@ -173,8 +186,7 @@ class Pooler(NamedTuple):
         """Pool some pixels of each step, one after the other."""
         run, (outer, pitch, inner) = out.shape[2], values.strides
         span = (out.shape[1] - 1) * step + 1
-        each = [slice(run)] if run >= LONG_RUN else [slice(one, one + 1) for one in range(run)]
-        for some in each:
+        for some in _runs(run):
             pixels, target = values[..., some], out[..., some]
             if length <= MANY_PASSES:
                 target[...] = pixels[:, :span:step]
@@ -206,6 +218,11 @@ class Pooler(NamedTuple):
             self.combine(target, added, out=target, dtype=out.dtype, casting="unsafe")
         if some > 1:
             self._pool_block(pooled, out)
+
+
+def _runs(run: int) -> list[slice]:
+    """Return the values side by side as one run if it is long, else one by one."""
+    return [slice(run)] if run >= LONG_RUN else [slice(one, one + 1) for one in range(run)]
 
 
 def doubling_passes(length: int, *, overlap: bool) -> list[tuple[int, bool]]:

@@ -1,9 +1,9 @@
-"""Pooling: the maximum or the mean of each window, strip by strip.
+"""Pooling: the maximum, minimum or mean of each window, strip by strip.
 
-A window's maximum is the maximum over its columns of the maxima over its rows, and sums work the
-same way: a strip is pooled down and then along (``pool_axis.py`` says how), and no window is ever
-copied. Sums of integers are exact, in the smallest type that holds them, which is twice as fast as
-float64.
+A window's maximum is the maximum over its columns of the maxima over its rows, and minima and sums
+work the same way: a strip is pooled down and then along (``pool_axis.py`` says how), and no window
+is ever copied. Sums of integers are exact, in the smallest type that holds them, which is twice as
+fast as float64.
 """
 
 from __future__ import annotations
@@ -30,7 +30,18 @@ from convcli.core.methods.base import Workspace, borrow, give_back
 from convcli.core.pool_axis import LONG_RUN, Axis, Pooler
 from convcli.core.threads import MIN_THREADED_SIZE, for_each, thread_count
 from convcli.errors import GeometryError, UsageError
-from convcli.geometry import Geometry, IntOrPair, Pair, as_pair, conv_geometry, pair_text, size_text
+from convcli.geometry import (
+    Geometry,
+    IntOrPair,
+    Padding,
+    Pads,
+    Pair,
+    as_pair,
+    conv_geometry,
+    pads_of,
+    pads_text,
+    size_text,
+)
 
 Array = NDArray[Any]
 
@@ -43,20 +54,23 @@ def pool_windows(
     size: IntOrPair,
     kind: str = "max",
     stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
+    padding: Padding = 0,
     count_padding: bool = True,
     ceil: bool = False,
     threads: int | None = None,
+    dilation: IntOrPair = 1,
 ) -> Array:
     """Pool an image; :func:`convcli.pool` explains arguments, result and errors."""
     pixels = as_numbers(image, "image")
     check_image(pixels)
     if kind not in POOLINGS:
-        raise UsageError(f"kind must be {' or '.join(POOLINGS)}, not {kind!r}")
+        raise UsageError(f"kind must be one of {', '.join(POOLINGS)}, not {kind!r}")
     planes = with_channels(pixels)
     height, width, channels = planes.shape
-    geometry = pool_geometry((height, width), size, stride, padding, ceil=ceil)
-    down, across = (Axis.of(geometry, axis) for axis in (0, 1))
+    geometry, pads = pool_geometry(
+        (height, width), size, stride, padding, ceil=ceil, dilation=dilation
+    )
+    down, across = (Axis.of(geometry, pads, axis) for axis in (0, 1))
     mean = kind == "avg"
     if mean:
         rule = _mean_rule(planes.dtype, ImageInfo.of(planes).bounds, geometry.kernel)
@@ -65,7 +79,7 @@ def pool_windows(
         rows, columns = (size.astype(SINGLE if rule.single else DOUBLE) for size in sizes)
         columns = columns.repeat(channels) if len(columns) > 1 else columns
     else:
-        rule, dtype = _maximum_rule(planes.dtype), planes.dtype
+        rule, dtype = _extreme_rule(kind, planes.dtype), planes.dtype
     down, across = down.narrowed(), across.narrowed()
     out = np.empty((down.windows, across.windows, channels), dtype)
 
@@ -101,7 +115,7 @@ class _Rule(NamedTuple):
     """How values are combined, and in which types.
 
     Attributes:
-        combine: ``np.maximum`` or ``np.add``.
+        combine: ``np.maximum``, ``np.minimum`` or ``np.add``.
         down, along: the types of what is pooled along the first axis, and along both.
         padding: the value that changes no result.
         single: whether sums are integers that float32 holds, and so the mean is float32.
@@ -115,12 +129,20 @@ class _Rule(NamedTuple):
 
 
 @cache
-def _maximum_rule(dtype: np.dtype[Any]) -> _Rule:
-    """Return the rule of maxima, in the image's type; float16 is slow and becomes float32."""
+def _extreme_rule(kind: str, dtype: np.dtype[Any]) -> _Rule:
+    """Return the rule of maxima or minima, in the image's type.
+
+    float16 is slow and becomes float32.
+    """
     work = SINGLE if dtype.itemsize == 2 and dtype.kind == "f" else dtype.newbyteorder("=")
-    least = {"f": -np.inf, "b": False}
-    padding = least[work.kind] if work.kind in least else np.iinfo(work).min
-    return _Rule(np.maximum, work, work, padding)
+    least, most = {"f": (-np.inf, np.inf), "b": (False, True)}.get(work.kind, (None, None))
+    if least is None:
+        least, most = np.iinfo(work).min, np.iinfo(work).max
+    return (
+        _Rule(np.maximum, work, work, least)
+        if kind == "max"
+        else _Rule(np.minimum, work, work, most)
+    )
 
 
 @lru_cache(64)
@@ -215,53 +237,79 @@ def pool_geometry(
     shape: Pair,
     size: IntOrPair,
     stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
+    padding: Padding = 0,
     *,
     ceil: bool = False,
-) -> Geometry:
-    """Return the geometry of pooling; arguments as for :func:`convcli.pool`.
+    dilation: IntOrPair = 1,
+) -> tuple[Geometry, Pads]:
+    """Return the windows of pooling, and the padding that was asked for.
 
     Args:
         shape: rows and columns of the image.
         size: of the window.
         stride: step between windows; None for ``size``.
-        padding: pixels around the image.
-        ceil: whether to keep a last window that is partly outside. The bottom and right pads then
-            end with it.
+        padding: as for :func:`convcli.geometry.conv_geometry`.
+        ceil: whether to keep a last window that is partly outside. The bottom and right pads of
+            the geometry then end with it.
+        dilation: distance between the pixels of a window.
 
     Raises:
-        GeometryError: no window fits, or the padding exceeds half the window.
+        GeometryError: no window fits, or one holds nothing but padding.
 
-    >>> pool_geometry((5, 5), 2).output_shape, pool_geometry((5, 5), 2, ceil=True).output_shape
-    ((2, 2), (3, 3))
+    >>> [pool_geometry((5, 5), 2, ceil=up)[0].output_shape for up in (False, True)]
+    [(2, 2), (3, 3)]
     """
     window = as_pair(size, "window size", least=1)
     step = as_pair(window if stride is None else stride, "stride", least=1)
-    margin = as_pair(padding, "padding", least=0)
-    if margin[0] * 2 > window[0] or margin[1] * 2 > window[1]:
-        raise GeometryError(
-            f"padding {pair_text(margin)} is more than half of the {size_text(window)} window"
-        )
-    return _pool_geometry(shape, window, step, margin, ceil)
+    apart = as_pair(dilation, "dilation", least=1)
+    if isinstance(padding, str) and padding != "valid":  # the only rule whose windows may not fit
+        pads = conv_geometry(shape, window, padding, step, apart, name="window").pads
+    else:
+        pads = pads_of(shape, padding)
+    return _pool_geometry(shape, window, step, pads, ceil, apart), pads
 
 
 @lru_cache(64)
-def _pool_geometry(shape: Pair, window: Pair, step: Pair, margin: Pair, ceil: bool) -> Geometry:
-    after = [
-        pad + (_overhang(n, k, s, pad) if ceil else 0)
-        for n, k, s, pad in zip(shape, window, step, margin, strict=True)
-    ]
-    pads = margin[0], after[0], margin[1], after[1]
-    return conv_geometry(shape, window, pads, step, name="window")
+def _pool_geometry(
+    shape: Pair, window: Pair, step: Pair, pads: Pads, ceil: bool, dilation: Pair
+) -> Geometry:
+    sides = [pads[:2], pads[2:]]
+    if ceil:
+        axes = zip(shape, window, step, sides, dilation, strict=True)
+        sides = [(p[0], _ceiled_pad(n, d * (k - 1) + 1, s, p)) for n, k, s, p, d in axes]
+    geometry = conv_geometry(shape, window, (*sides[0], *sides[1]), step, dilation, name="window")
+    for axis, noun in enumerate(("row", "column")):
+        empty = _empty_window(geometry, axis)
+        if empty is not None:
+            raise GeometryError(
+                f"the {size_text(window)} window of {noun} {empty} holds padding alone; pad less "
+                f"than {pads_text(pads)}"
+            )
+    return geometry
 
 
-def _overhang(size: int, window: int, stride: int, pad: int) -> int:
-    """Return how far the last window extends beyond the padding if the count is rounded up.
+def _ceiled_pad(size: int, extent: int, stride: int, pads: Pair) -> int:
+    """Return the padding after the pixels of an axis by which the count of windows is rounded up.
 
-    A window that starts after the image does not count.
+    A last window that starts after the image does not count, as in torch.
     """
-    padded = size + 2 * pad
-    last = -((window - padded) // stride)  # ceil((n + 2p - k) / s), the last window's number
-    if last * stride >= size + pad:
+    reach = size + pads[0]
+    last = -((extent - reach - pads[1]) // stride)  # ceil((n + p - extent) / s), its number
+    if last * stride >= reach:
         last -= 1
-    return max(0, last * stride + window - padded) if last >= 0 else 0
+    end = last * stride + extent - reach
+    return min(max(end, pads[1]), end + stride - 1) if last >= 0 else pads[1]
+
+
+def _empty_window(geometry: Geometry, axis: int) -> int | None:
+    """Return the number of a window without a pixel of the image; None if there is none."""
+    size, (taps, stride, before, dilation) = geometry.input_shape[axis], geometry.along(axis)
+    last = geometry.output_shape[axis] - 1
+    # Between the first window and the last, only a dilation may skip an image smaller than it.
+    numbers = range(last + 1) if size < dilation else (0, last)
+    for number in numbers:
+        start = number * stride - before
+        tap = max(-(start // dilation), 0)  # the first that is not before the image
+        if tap >= taps or start + tap * dilation >= size:
+            return number
+    return None

@@ -8,7 +8,7 @@ import numpy as np
 from convcli.choices import Pooling
 from convcli.core.dtypes import DOUBLE, float_type
 from convcli.core.pooling import pool_geometry, pool_windows
-from convcli.geometry import Pair, conv_geometry, pair_text, size_text
+from convcli.geometry import Geometry, Padding, Pads, Pair, conv_geometry, pair_text, size_text
 from convcli.layers.base import LayerPlan, Maps, Shape, pointwise
 
 _MAX_SQUARED = 1e100  # squares of larger values may overflow
@@ -16,7 +16,7 @@ _MAX_SQUARED = 1e100  # squares of larger values may overflow
 
 @dataclass(frozen=True)
 class Pool:
-    """The maximum or the mean of each window of each map.
+    """The maximum, minimum or mean of each window of each map.
 
     The fields are the arguments of :func:`convcli.pool`; ``window`` is its ``size``.
     """
@@ -24,26 +24,38 @@ class Pool:
     kind: Pooling
     window: Pair
     stride: Pair | None = None
-    padding: Pair = (0, 0)
+    padding: Padding = 0
     count_padding: bool = True
     ceil: bool = False
+    dilation: Pair = (1, 1)
 
     @property
     def name(self) -> str:
-        """``maxpool`` or ``avgpool``."""
+        """``maxpool``, ``minpool`` or ``avgpool``."""
         return f"{self.kind}pool"
 
     @property
     def label(self) -> str:
-        """The name, the window's width x height, and the stride if it differs from the window."""
+        """The name, the window's width x height, its dilation, and the stride if it differs."""
         stride = self.stride or self.window
         step = "" if stride == self.window else f" stride {pair_text(stride)}"
-        return f"{self.name} {size_text(self.window)}{step}"
+        apart = "" if self.dilation == (1, 1) else f" dilation {pair_text(self.dilation)}"
+        return f"{self.name} {size_text(self.window)}{apart}{step}"
 
     def plan(self, shape: Shape) -> LayerPlan:
         """Count the windows of each map."""
-        geometry = pool_geometry(shape[:2], self.window, self.stride, self.padding, ceil=self.ceil)
+        geometry, _ = self.windows(shape)
         return LayerPlan((*geometry.output_shape, shape[2]), geometry)
+
+    def windows(self, shape: Shape) -> tuple[Geometry, Pads]:
+        """Return the windows of each map, and the padding that was asked for.
+
+        With ``ceil``, windows may reach beyond that padding.
+        """
+        return pool_geometry(
+            shape[:2], self.window, self.stride, self.padding, ceil=self.ceil,
+            dilation=self.dilation,
+        )  # fmt: skip
 
     def apply(self, maps: Maps) -> Maps:
         """Pool each map."""
@@ -55,12 +67,13 @@ class Pool:
             self.padding,
             count_padding=self.count_padding,
             ceil=self.ceil,
+            dilation=self.dilation,
         )
 
 
 @dataclass(frozen=True)
 class _Reduction:
-    """The maximum or the mean over some axes of the maps, which keep the length 1."""
+    """The maximum, minimum or mean over some axes of the maps, which keep the length 1."""
 
     kind: Pooling
 
@@ -74,15 +87,16 @@ class _Reduction:
 
     def apply(self, maps: Maps) -> Maps:
         """Reduce the maps; sums are in float64."""
-        if self.kind == "max":
-            return np.asarray(maps.max(axis=self.axes, keepdims=True))
+        if self.kind != "avg":
+            reduction = np.maximum if self.kind == "max" else np.minimum
+            return np.asarray(reduction.reduce(maps, axis=self.axes, keepdims=True))
         with np.errstate(all="ignore"):
             means = maps.mean(axis=self.axes, keepdims=True, dtype=np.float64)
             return np.asarray(means, float_type(maps.dtype))
 
 
 class GlobalPool(_Reduction):
-    """The maximum or the mean of each whole map."""
+    """The maximum, minimum or mean of each whole map."""
 
     name = "globalpool"
     axes = (0, 1)
@@ -93,7 +107,7 @@ class GlobalPool(_Reduction):
 
 
 class ChannelPool(_Reduction):
-    """The maximum or the mean over the channels, at each position."""
+    """The maximum, minimum or mean over the channels, at each position."""
 
     name = "channelpool"
     axes = (2,)

@@ -109,7 +109,9 @@ def test_global_and_channel_pools(result):
     maps = np.random.default_rng(1).integers(-99, 99, (4, 5, 3), np.int32)
     assert result([GlobalPool("max")], maps).ravel().tolist() == maps.max((0, 1)).tolist()
     np.testing.assert_allclose(result([GlobalPool("avg")], maps).ravel(), maps.mean((0, 1)))
+    assert result([GlobalPool("min")], maps).ravel().tolist() == maps.min((0, 1)).tolist()
     assert result([ChannelPool("max")], maps)[..., 0].tolist() == maps.max(2).tolist()
+    assert result([ChannelPool("min")], maps)[..., 0].tolist() == maps.min(2).tolist()
     np.testing.assert_allclose(result([ChannelPool("avg")], maps)[..., 0], maps.mean(2))
 
 

@@ -88,14 +88,27 @@ class Build:
         return Activation(name), getattr(self.torch, name)
 
     def pool(self):
-        kind, size, stride = self.draw(st.sampled_from(["max", "avg"])), self.pair(1, 3), None
+        kind, size, stride = (
+            self.draw(st.sampled_from(["max", "min", "avg"])),
+            self.pair(1, 3),
+            None,
+        )
         if self.draw(st.booleans()):
             stride = self.pair(1, 3)
         padding = size[0] // 2, size[1] // 2
-        ceil = self.draw(st.booleans())
-        module = getattr(self.torch.nn.functional, f"{kind}_pool2d")
-        layer = Pool(kind, size, stride, padding, ceil=ceil)
-        return layer, lambda x: module(x, size, stride, padding, ceil_mode=ceil)
+        ceil, functional = self.draw(st.booleans()), self.torch.nn.functional
+        if kind == "avg":
+            layer = Pool(kind, size, stride, padding, ceil=ceil)
+            return layer, lambda x: functional.avg_pool2d(x, size, stride, padding, ceil_mode=ceil)
+        apart, sign = self.pair(1, 2), -1 if kind == "min" else 1
+        layer, rules = (
+            Pool(kind, size, stride, padding, ceil=ceil, dilation=apart),
+            (stride, padding),
+        )
+        return (
+            layer,
+            lambda x: sign * functional.max_pool2d(sign * x, size, *rules, apart, ceil_mode=ceil),
+        )
 
     def global_pool(self):
         return self.reduced(GlobalPool, (2, 3))
@@ -104,9 +117,9 @@ class Build:
         return self.reduced(ChannelPool, (1,))
 
     def reduced(self, layer, axes):
-        kind = self.draw(st.sampled_from(["max", "avg"]))
-        if kind == "max":
-            return layer(kind), lambda x: x.amax(axes, keepdim=True)
+        kind = self.draw(st.sampled_from(["max", "min", "avg"]))
+        if kind != "avg":
+            return layer(kind), lambda x: getattr(x, f"a{kind}")(axes, keepdim=True)
         return layer(kind), lambda x: x.mean(axes, keepdim=True)
 
     def norm(self):

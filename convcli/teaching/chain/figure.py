@@ -451,7 +451,7 @@ def _outline_windows(axes: Axes, pool: Block) -> None:
     """Outline the windows of a pool, or the first two where they overlap."""
     geometry = pool.windows
     assert geometry is not None  # noqa: S101 - the caller has checked
-    (rows, columns), (down, right) = geometry.kernel, geometry.stride
+    (rows, columns), (down, right) = geometry.extent, geometry.stride
     top, left = geometry.pads.top, geometry.pads.left
     places = [
         (row * down - top, column * right - left)

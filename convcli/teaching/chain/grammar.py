@@ -415,9 +415,11 @@ def _build_conv(
 
 SPEC = ValueSyntax("SPEC", str)
 _PAIR = ValueSyntax("N|V,H", parse_pair)
+_SIDES = ValueSyntax("|".join((*PADDINGS, "N", "V,H", "T,B,L,R")), parse_padding, PADDINGS)
 _SIZE = ArgumentSyntax("window", ValueSyntax("SIZE", parse_pair))
 _SIZE_DETAILS = "SIZE is N, rows,columns, or WIDTHxHEIGHT."
-_KIND = ArgumentSyntax("kind", _words(POOLINGS))
+_KIND = ArgumentSyntax("kind", _words(POOLINGS)._replace(metavar="KIND"))
+_KIND_DETAILS = "KIND is max, min, or avg for the mean."
 
 _CONV_OPTIONS = (
     OptionSyntax(
@@ -448,8 +450,7 @@ _CONV_OPTIONS = (
     ),
     OptionSyntax(
         "--padding", "Pixels added around each map.",
-        ValueSyntax("|".join((*PADDINGS, "N", "V,H", "T,B,L,R")), parse_padding, PADDINGS), "same",
-        "Convolution",
+        _SIDES, "same", "Convolution",
     ),
     OptionSyntax(
         "--border", "What the padding holds.", _words(BORDERS, BORDER_SYNONYMS), "edge",
@@ -482,9 +483,12 @@ _CONV_OPTIONS = (
 _STRIDE = OptionSyntax("--stride", "Step between windows.", _PAIR, shown_default="SIZE")
 _PADDING = OptionSyntax(
     "--padding",
-    "Padding of each map, at most half of SIZE: never the maximum; 0 in a mean.",
-    ValueSyntax("N|V,H", lambda text: parse_pair(text, least=0)),
+    "Pixels added around each map: ignored by a maximum or minimum, 0 in a mean.",
+    _SIDES,
     "0",
+)
+_DILATION = OptionSyntax(
+    "--dilation", "Distance between the pixels of a window: N, or rows,columns.", _PAIR, "1"
 )
 _COUNT_PADDING = OptionSyntax(
     "--count-padding",
@@ -539,9 +543,18 @@ _TABLE = (
         "maxpool",
         "Take the maximum of each window.",
         _lazy("pooling", "Pool", kind="max"),
-        ("maxpool 2", "maxpool 3 --stride 2 --padding 1"),
+        ("maxpool 2", "maxpool 3 --stride 2 --padding 1", "maxpool 3 --stride 1 --dilation 2"),
         (_SIZE,),
-        (_STRIDE, _PADDING, _CEIL),
+        (_STRIDE, _PADDING, _DILATION, _CEIL),
+        _SIZE_DETAILS,
+    ),
+    LayerSyntax(
+        "minpool",
+        "Take the minimum of each window.",
+        _lazy("pooling", "Pool", kind="min"),
+        ("minpool 2", "minpool 3 --stride 1 --padding same"),
+        (_SIZE,),
+        (_STRIDE, _PADDING, _DILATION, _CEIL),
         _SIZE_DETAILS,
     ),
     LayerSyntax(
@@ -550,22 +563,24 @@ _TABLE = (
         _lazy("pooling", "Pool", kind="avg"),
         ("avgpool 2", "avgpool 3 --padding 1 --no-count-padding"),
         (_SIZE,),
-        (_STRIDE, _PADDING, _COUNT_PADDING, _CEIL),
+        (_STRIDE, _PADDING, _DILATION, _COUNT_PADDING, _CEIL),
         _SIZE_DETAILS,
     ),
     LayerSyntax(
         "globalpool",
-        "Take the maximum or the mean of each map.",
+        "Reduce each map to one value.",
         _lazy("pooling", "GlobalPool"),
         ("globalpool max", "conv -k bank.npy relu globalpool avg"),
         (_KIND,),
+        details=_KIND_DETAILS,
     ),
     LayerSyntax(
         "channelpool",
-        "Take the maximum or the mean across the maps.",
+        "Reduce the maps to one, value by value.",
         _lazy("pooling", "ChannelPool"),
         ("channelpool avg", "conv -k bank.npy relu channelpool max"),
         (_KIND,),
+        details=_KIND_DETAILS,
     ),
     LayerSyntax(
         "normalize",

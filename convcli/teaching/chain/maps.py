@@ -78,8 +78,9 @@ def chain_axis(stages: Sequence[Stage], image: ImageData) -> SampleAxis | None:
             kernel, operation = stage.layer.kernels[0], stage.layer.options.operation
             axis = output_axes(axis, geometry, operation, kernel.axis).positions
         else:
-            taps, stride, before, _ = geometry.along(1 if geometry.input_shape[0] == 1 else 0)
-            start = axis.start + (Fraction(taps - 1, 2) - before) * axis.step
+            along = 1 if geometry.input_shape[0] == 1 else 0
+            _, stride, before, _ = geometry.along(along)
+            start = axis.start + (Fraction(geometry.extent[along] - 1, 2) - before) * axis.step
             axis = SampleAxis(start, stride * axis.step)
     return axis
 

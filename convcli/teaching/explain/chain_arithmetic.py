@@ -52,6 +52,7 @@ from convcli.teaching.explain.chain_explanation import ChainExplanation
 from convcli.teaching.explain.computation import Computation, Grid, OutputValue
 
 MAX_LISTED = 31 * 31  # values of a window that are listed
+_EXTREMES = {"max": 1, "min": -1}  # the signs of the values that a pool takes the largest of
 Place = tuple[int, int, int]  # row, column, channel, counted from 0
 
 
@@ -210,11 +211,13 @@ class _Tracer:
             )
             for axis, outputs in enumerate((region.rows, region.columns))
         )
-        if not isinstance(self.stages[number - 1].layer, Conv):
-            rows, columns = (
-                places[places < _end(geometries[0], axis)]
-                for axis, places in enumerate((rows, columns))
-            )
+        layer, (height, width, channels) = (
+            self.stages[number - 1].layer,
+            self.maps[number - 1].shape,
+        )
+        if isinstance(layer, Pool):  # of a window beyond the padding, the rest holds nothing
+            pads = layer.windows((height, width, channels))[1]
+            return rows[rows < height + pads.bottom], columns[columns < width + pads.right]
         return rows, columns
 
     def positions(
@@ -332,7 +335,7 @@ class _Tracer:
     def _pool_step(
         self, layer: Pool | GlobalPool | ChannelPool, place: Place, common: dict[str, Any]
     ) -> PoolStep:
-        """Explain a maximum or a mean."""
+        """Explain a maximum, a minimum or a mean."""
         number, (row, column, channel) = common["number"], place
         before, kind = self.maps[number - 1], layer.kind
         own = _Region((row,), (column,), (channel,))
@@ -348,8 +351,9 @@ class _Tracer:
         window = self._listed(number, places, own)
         following: Place | None
         if window.values is None:
+            find = np.argmin if kind == "min" else np.argmax
             i, j, k = np.unravel_index(
-                np.argmax(np.abs(values) if kind == "avg" else values), values.shape
+                find(np.abs(values) if kind == "avg" else values), values.shape
             )
             following = int(inside[0][i]), int(inside[1][j]), own.channels[k] + 1
         else:
@@ -357,7 +361,7 @@ class _Tracer:
                 strength
                 for each, grid in zip(own.channels, window.values, strict=True)
                 for strength in _strengths(
-                    grid, window.rows, window.columns, each, signed=kind == "max"
+                    grid, window.rows, window.columns, each, sign=_EXTREMES.get(kind)
                 )
             )
             following = self._strongest(number, strengths)
@@ -366,6 +370,7 @@ class _Tracer:
             next=following,
             kind=kind,
             window=window,
+            dilation=layer.dilation if isinstance(layer, Pool) else (1, 1),
             count=sides[0].size * sides[1].size * len(own.channels),
             sum=_exact_sum(values) if kind == "avg" else None,
         )
@@ -404,8 +409,8 @@ class _Tracer:
         if len(rows) * len(columns) * len(channels) > MAX_LISTED:
             return InputWindow(rows, columns, shown, None, None, self.positions(number, places))
         fill = layer.options.fill if isinstance(layer, Conv) else 0.0
-        if isinstance(layer, Pool) and layer.kind == "max":
-            fill = -math.inf
+        if isinstance(layer, Pool):
+            fill = -math.inf * _EXTREMES[layer.kind] if layer.kind in _EXTREMES else 0.0
         first = channels[0]
         part = before[..., first : channels[-1] + 1]
         window = read_window(part, places, _border(layer), fill, self.axes[number - 1])
@@ -451,11 +456,6 @@ def _axis_places(geometry: Geometry, axis: int, outputs: Sequence[int]) -> NDArr
     return starts[:, np.newaxis] + np.arange(taps) * dilation
 
 
-def _end(geometry: Geometry, axis: int) -> int:
-    """Return where the padding of a pool ends: of a window beyond it, the rest holds nothing."""
-    return geometry.input_shape[axis] + geometry.along(axis)[2]
-
-
 def _border(layer: Layer) -> str:
     """Return the border mode by which a layer's padding shows pixels."""
     return border_name(layer.options.border) if isinstance(layer, Conv) else "zero"
@@ -466,8 +466,8 @@ def _border_text(layer: Layer) -> str:
     if isinstance(layer, Conv):
         fill = f" {format_number(layer.options.fill)}" if layer.options.border == "constant" else ""
         return border_name(layer.options.border) + fill
-    if isinstance(layer, Pool) and layer.kind == "max":
-        return "never the maximum"
+    if isinstance(layer, Pool) and layer.kind != "avg":
+        return f"never the {layer.kind}imum"
     return "zero" if isinstance(layer, Pool) and layer.count_padding else "zero, not counted"
 
 
@@ -477,18 +477,18 @@ def _strengths(
     columns: Sequence[int],
     channel: int,
     *,
-    signed: bool = False,
+    sign: int | None = None,
     divisor: Number = 1,
 ) -> Iterator[tuple[tuple[float, float], Place]]:
     """Yield how much each number of a window counts, and its place.
 
-    That is its magnitude, divided by ``divisor``, or the number itself if ``signed``; NaN is the
-    largest. Of equal ones the nearest to the center of the window counts more.
+    That is its magnitude, divided by ``divisor``, or ``sign`` times the number; NaN is the largest.
+    Of equal ones the nearest to the center of the window counts more.
     """
     middle = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
     for row, line in zip(rows, grid, strict=True):
         for column, number in zip(columns, line, strict=True):
-            size = number if signed else abs(number / divisor)
+            size = abs(number / divisor) if sign is None else sign * number
             distance = max(abs(row - middle[0]), abs(column - middle[1]))
             yield (math.inf if math.isnan(size) else size, -distance), (row, column, channel)
 

@@ -101,17 +101,20 @@ class ConvStep(LayerStep):
 
 @dataclass(frozen=True)
 class PoolStep(LayerStep):
-    """The maximum or the mean of a window, of a whole map or of all channels.
+    """The maximum, minimum or mean of a window, of a whole map or of all channels.
 
     Attributes:
-        kind: ``max`` or ``avg``.
-        window: the values. Padding is minus infinity for a maximum, and 0 for a mean.
+        kind: ``max``, ``min`` or ``avg``.
+        window: the values. Padding is minus infinity for a maximum, infinity for a minimum, and 0
+            for a mean.
+        dilation: distance between the rows and the columns of the window.
         count: how many values there are; a mean divides by it.
-        sum: of the values; None for a maximum.
+        sum: of the values; None unless the kind is a mean.
     """
 
     kind: str
     window: InputWindow
+    dilation: Pair
     count: int
     sum: Number | None
 

@@ -326,7 +326,10 @@ class _Page:
         window = _corners(rows, columns)
         field = _corners(step.depends.rows, step.depends.columns)
         cells: list[Pair] = []
-        is_dilated = isinstance(step, ConvStep) and step.computation.dilation != (1, 1)
+        dilation = (1, 1)
+        if isinstance(step, ConvStep | PoolStep):
+            dilation = step.dilation if isinstance(step, PoolStep) else step.computation.dilation
+        is_dilated = dilation != (1, 1)
         if is_dilated:
             cells = list(product(rows, columns))
         elif step.next is not None and len(rows) * len(columns) > 1:
@@ -369,7 +372,13 @@ class _Page:
         )
         if marks is None:
             return _map_at(part, numbers=has_numbers)
-        cells = [] if self._is_small(number) else marks.cells
+        left, top, right, bottom = region
+        cells = [
+            (row, column)
+            for row, column in marks.cells
+            # The padding of a pool is not drawn.
+            if not self._is_small(number) and top <= row < bottom and left <= column < right
+        ]
         field = marks.field and _inside(marks.field, region)
         part = marked(part, _inside(marks.window, region), cells, region, field=field)
         return _map_at(part, numbers=has_numbers)
@@ -651,15 +660,16 @@ def _pool_part(
     window = step.window
     padding = np.array(window.padding)
     note = f"hatched: padding ({step.border})" if padding.any() else ""
-    places = Places(
-        tuple(map(str, window.rows)), tuple(map(str, window.columns)), padding, (1, 1), note
+    places = Places.moving(padding.shape, step.dilation)._replace(
+        rows=tuple(map(str, window.rows)), columns=tuple(map(str, window.columns)), padding=padding
     )
+    note = _lines(note, places.caption)
     grids, scales = [GridPicture("window", "window", grid)], Scales.of_window(grid, ends)
     part = _grids_part(grids, scales, places, title, _lines(note, caption), numbers=numbers)
-    if step.next is not None and step.kind == "max":
-        row, column, _ = step.next
-        region = _corners(window.rows, window.columns)
-        part = marked(part, (column, row, column + 1, row + 1), [], region)
+    if step.next is not None and step.kind != "avg":
+        row = window.rows.index(step.next[0]) * places.steps[0]
+        column = window.columns.index(step.next[1]) * places.steps[1]
+        part = marked(part, (column, row, column + 1, row + 1), [], (0, 0, 0, 0))
     return _with_letters(part)
 
 

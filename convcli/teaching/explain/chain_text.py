@@ -206,12 +206,14 @@ def _pool_parts(step: PoolStep) -> Iterator[Part]:
 
 
 def pool_lines(step: PoolStep) -> Iterator[str]:
-    """Yield the lines of a maximum, or of a sum and a mean."""
+    """Yield the lines of a maximum or minimum, or of a sum and a mean."""
     window, value = step.window, step.value
     if window.values is None or window.padding is None:
         size = len(window.rows) * len(window.columns) * max(len(window.channels), 1)
-        if step.kind == "max":
-            yield from step_lines("max", f"the largest of {size:,} values = {format_number(value)}")
+        if step.kind != "avg":
+            which = "largest" if step.kind == "max" else "smallest"
+            text = f"the {which} of {size:,} values = {format_number(value)}"
+            yield from step_lines(step.kind, text)
         elif step.sum is not None:
             yield from step_lines("sum", f"of {size:,} values = {format_number(step.sum)}")
     else:
@@ -223,10 +225,10 @@ def pool_lines(step: PoolStep) -> Iterator[str]:
             )
             if not outside
         ]
-        if step.kind == "max":
+        if step.kind != "avg":
             text = ", ".join(map(format_number, numbers))
             equals = "=" if value in numbers or not math.isfinite(value) else "~"
-            yield from step_lines("max", f"max({text}) {equals} {format_number(value)}")
+            yield from step_lines(step.kind, f"{step.kind}({text}) {equals} {format_number(value)}")
         elif step.sum is not None:
             yield from total_lines("sum", numbers, step.sum)
     if step.sum is not None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
-from convcli.geometry import conv_geometry, size_text
+from convcli.geometry import conv_geometry, pads_text, size_text
 from convcli.plotting.save import NotebookFigure
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.computation import Computation, FeatureMap
@@ -157,7 +157,7 @@ def _conv_facts(explanation: Computation) -> Iterator[str]:
     if explanation.anchor != usual.anchor:
         yield "anchor {},{}".format(*explanation.anchor)
     if pads != usual.pads:
-        yield f"padding {pads.top if len(set(pads)) == 1 else ','.join(map(str, pads))}"
+        yield f"padding {pads_text(pads)}"
     if explanation.border == "constant":
         yield f"border constant {format_number(explanation.fill)}"
     elif explanation.border != "edge":

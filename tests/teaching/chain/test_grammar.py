@@ -35,7 +35,7 @@ def test_values_become_the_layers_arguments():
     assert [kernel.matrix.shape for kernel in conv.kernels] == [(1, 3), (3, 3)]
     assert (conv.bias, conv.options.padding, conv.options.border) == (-2, (1, 2), "zeros")
     assert (conv.options.stride, conv.options.fill, conv.method) == ((1, 1), 0, "auto")
-    assert (pool.window, pool.stride, pool.padding) == ((3, 4), None, (0, 0))
+    assert (pool.window, pool.stride, pool.padding) == ((3, 4), None, (0,))
     assert (pool.count_padding, pool.ceil) == (False, True)
 
 

@@ -29,6 +29,10 @@ CHAINS = [
     ["maxpool 3 --stride 1 --ceil", "globalpool max", "conv -k 3 --divisor 7"],
     ["conv -k bank.npy --bias b.npy --border symmetric", "relu", "conv -k deep.npy", "maxpool 2,3"],
     ["conv -k bank.npy", "channelpool avg", "abs"],
+    ["conv -k bank.npy", "channelpool min", "minpool 2 --padding 0,1,1,0"],
+    ["maxpool 3 --dilation 2 --stride 1 --padding 0,2,0,2", "minpool 2x3 --dilation 3", "abs"],
+    ["avgpool 3 --padding same-lower --dilation 2 --no-count-padding", "globalpool min"],
+    ["avgpool 3x2 --padding 1,2,0,1 --stride 2 --ceil --dilation 1,2", "relu"],
     ["conv -k bank.npy", "conv -k pairs.npy --groups 2", "conv -k flat.npy --groups 4 --stride 2"],
 ]  # fmt: skip
 
@@ -103,10 +107,10 @@ def computed(step):
                 values.append(sum(sums) / response.divisor + response.bias)
             combine = {None: values[0], "mean": np.mean(values), "magnitude": math.hypot(*values)}
             return combine[step.computation.combine] + step.bias
-        case "maxpool" | "avgpool" | "globalpool" | "channelpool":
+        case "maxpool" | "minpool" | "avgpool" | "globalpool" | "channelpool":
             numbers = np.array(step.window.values)
-            if step.kind == "max":
-                return numbers.max()
+            if step.kind != "avg":
+                return numbers.max() if step.kind == "max" else numbers.min()
             assert step.sum == pytest.approx(numbers.sum(), abs=1e-9)
             return numbers.sum() / step.count
         case "normalize":
@@ -166,6 +170,8 @@ def test_the_strongest_value_is_followed():
     assert step.next == (0, 1, 1)
     step, *_ = Chain(["maxpool 1,3"]).explain([[1, 7, 7]], (0, 0)).steps
     assert step.next == (0, 1, 1)  # of equal ones the nearest to the center
+    step, *_ = Chain(["minpool 1,3"]).explain([[1, -7, 7]], (0, 0)).steps
+    assert step.next == (0, 1, 1)
     step, *_ = Chain(["avgpool 1,3"]).explain([[1, -9, 7]], (0, 0)).steps
     assert step.next == (0, 1, 1)
     step, *_ = Chain(["maxpool 1,3"]).explain([[1, np.nan, np.inf]], (0, 0)).steps
