@@ -35,6 +35,7 @@ Library = Literal[
     "scipy",
     "opencv",
     "torch",
+    "keras",
     "skimage",
     "pillow",
     "onnx",

@@ -5,7 +5,7 @@ Sources: the documentation of the libraries, and tests that run the programs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,29 +53,11 @@ def library_facts(
         "np_mode": NUMPY_MODES.get(border, border),
         "np_fill": f", constant_values={fill}" * (border == "constant"),
     }
-    match library:
-        case "scipy":
-            return numpy | _scipy_facts(facts)
-        case "opencv":
-            return _opencv_facts(facts, windows)
-        case "torch":
-            return _torch_facts(facts)
-        case "onnx":
-            return _onnx_facts(facts)
-        case "pillow":
-            return numpy | _pillow_facts(image_filter, windows, facts)
-        case "imagemagick":
-            return _magick_facts(image_filter, windows, facts)
-        case "vips":
-            return _vips_facts(image_filter, windows, facts)
-        case "octave":
-            return _octave_facts(windows, facts)
-        case "c" | "javascript":
-            return _netpbm_facts(facts)
-    return numpy
+    own = _FACTS_OF.get(library)
+    return numpy | own(image_filter, windows, facts) if own else numpy
 
 
-def _scipy_facts(facts: Facts) -> dict[str, Any]:
+def _scipy_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     border = facts["border"]
     options = f', mode="{SCIPY_MODES.get(border, border)}"'
     options += f", cval={facts['fill']}" * (border == "constant")
@@ -88,7 +70,7 @@ def _scipy_facts(facts: Facts) -> dict[str, Any]:
     return {"nd_options": options}
 
 
-def _opencv_facts(facts: Facts, windows: Windows) -> dict[str, Any]:
+def _opencv_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     border = facts["border"]
     # filter2D knows neither wrap nor a fill, and its output is as large as its input.
     crops = not facts["is_same"] or border in ("wrap", "constant")
@@ -105,7 +87,7 @@ def _opencv_facts(facts: Facts, windows: Windows) -> dict[str, Any]:
     }
 
 
-def _torch_facts(facts: Facts) -> dict[str, Any]:
+def _torch_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     pairs = {
         "stride": (facts["stride_rows"], facts["stride_columns"]),
         "dilation": (facts["dilation_rows"], facts["dilation_columns"]),
@@ -120,7 +102,15 @@ def _torch_facts(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _onnx_facts(facts: Facts) -> dict[str, Any]:
+def _keras_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
+    stride = facts["stride_rows"], facts["stride_columns"]
+    dilation = facts["dilation_rows"], facts["dilation_columns"]
+    if facts["is_strided"]:  # TensorFlow has not both; zeros between the taps are the dilation
+        return {"keras_options": f", strides={stride}"}
+    return {"keras_options": f", dilation_rate={dilation}" * facts["is_dilated"]}
+
+
+def _onnx_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     border, is_filled = facts["border"], facts["border_constant"]
     if border == "symmetric" and facts["is_padded"]:
         raise UsageError("ONNX has no border 'symmetric'; --for torch writes it out")
@@ -242,7 +232,7 @@ def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
     }
 
 
-def _octave_facts(windows: Windows, facts: Facts) -> dict[str, Any]:
+def _octave_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     if facts["range_raw"]:
         raise UsageError("Octave writes no .npy of --range raw; --for numpy writes this filter")
     assignments = []
@@ -262,7 +252,7 @@ def _octave_facts(windows: Windows, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _netpbm_facts(facts: Facts) -> dict[str, Any]:
+def _netpbm_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     """Return what programs need that depend on no library, and read PGM and PPM."""
     if facts["range_raw"]:
         raise UsageError("PGM and PPM hold no --range raw; --for numpy writes this filter")
@@ -287,3 +277,18 @@ def _indented(matrix: Any) -> str:
     cells = [[number_text(weight) for weight in row] for row in matrix.tolist()]
     width = max(len(cell) for row in cells for cell in row)
     return "\n".join("    " + " ".join(f"{cell.rjust(width)}," for cell in row) for row in cells)
+
+
+_FACTS_OF: dict[str, Callable[[Filter, Windows, Facts], dict[str, Any]]] = {
+    "scipy": _scipy_facts,
+    "opencv": _opencv_facts,
+    "torch": _torch_facts,
+    "keras": _keras_facts,
+    "pillow": _pillow_facts,
+    "onnx": _onnx_facts,
+    "imagemagick": _magick_facts,
+    "vips": _vips_facts,
+    "octave": _octave_facts,
+    "c": _netpbm_facts,
+    "javascript": _netpbm_facts,
+}

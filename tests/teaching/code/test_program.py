@@ -1,5 +1,6 @@
 """Programs for other libraries have the pixels of ``apply``."""
 
+import os
 import random
 import re
 import subprocess
@@ -27,10 +28,16 @@ PROGRAMS = {
 }
 NETPBM = ("c", "javascript")  # read and write PGM and PPM
 NEAR_TIE = 1e-5  # of the largest value
-ANYTHING = ("numpy", "scipy", "opencv", "torch", "skimage")  # can write every filter
+ANYTHING = ("numpy", "scipy", "opencv", "torch", "skimage", "keras")  # can write every filter
+BACKENDS = ("jax", "torch", "tensorflow")  # of Keras
+# Keras on PyTorch asks NumPy for copies in an old way.
+KERAS_WARNING = "ignore:__array__ implementation:DeprecationWarning"
+pytestmark = pytest.mark.filterwarnings(KERAS_WARNING)
 
 
 def is_installed(library):
+    if library == "keras" and not any(map(find_spec, BACKENDS)):
+        return False
     if library not in PROGRAMS:
         return find_spec(MODULES.get(library, library)) is not None
     program = which(PROGRAMS[library])
@@ -46,6 +53,8 @@ def is_installed(library):
 def library(request):
     if not is_installed(request.param):
         pytest.skip(f"{request.param} is not installed")
+    if request.param == "keras":
+        os.environ.setdefault("KERAS_BACKEND", next(filter(find_spec, BACKENDS)))
     return request.param
 
 
@@ -299,7 +308,8 @@ def test_a_program_runs_as_a_user_runs_it(library, folder, tmp_path):
     if library in PROGRAMS:
         run(program.read_text(), source, theirs)
     else:
-        command = [sys.executable, "-W", "error", program, source, theirs]
+        warnings = ["-W", "error", "-W", KERAS_WARNING]
+        command = [sys.executable, *warnings, program, source, theirs]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     convcli("apply", *options, str(source), "-o", str(ours))
@@ -318,6 +328,7 @@ NAMES = {  # of the modules that snippets use
     "scipy": {"ndimage": "scipy.ndimage", "signal": "scipy.signal"},
     "skimage": {"correlate_sparse": "skimage.filters.correlate_sparse"},
     "torch": {"torch": "torch", "F": "torch.nn.functional"},
+    "keras": {"keras": "keras"},
 }
 
 
