@@ -392,8 +392,8 @@ def get_kernel(spec: str, *, x: SampledAt = None) -> Kernel:
 
     Args:
         spec: a name (``outline``), a name with arguments (``gaussian:5,sigma=1.2``), a rotation
-            (``sobel-x@45``), a matrix (``0 -1 0; -1 5 -1; 0 -1 0``), a file (``k.txt``) or a
-            signal (``signal:normal,sd=2``).
+            (``sobel-x@45``), a matrix (``0 -1 0; -1 5 -1; 0 -1 0``), a file (``k.txt``), a layer
+            of a network (``net.npz:conv1``) or a signal (``signal:normal,sd=2``).
         x: where a signal is sampled: (start, stop, count); by default 1,001 times from -10 to 10.
 
     Returns:

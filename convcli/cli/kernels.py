@@ -172,8 +172,9 @@ def show_kernel(
 ) -> None:
     """Show the weights of a kernel and its properties.
 
-    SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), a signal, or
-    - for standard input; @ANGLE rotates it counter-clockwise. With -o or --plot, write the files
+    SPEC is a name, a name with arguments, a matrix, a file (.txt, .csv, .npy, .json), MODEL[:LAYER]
+    for the weights of a layer, a signal, or - for standard input; @ANGLE rotates it
+    counter-clockwise. With -o or --plot, write the files
     and print their names instead; with --show, open a window instead.
     """
     from convcli.kernels.spec import find_computed, only_kernel, read_spec

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from convcli.atomic import atomic_write
-from convcli.errors import KernelError, UsageError, quoted, shown
+from convcli.errors import KernelError, UsageError, prefix_errors, quoted, shown
 from convcli.kernels.kernel import MAX_WEIGHT, Kernel, check_integers
 from convcli.kernels.matrix_text import (
     aligned,
@@ -19,13 +18,15 @@ from convcli.kernels.matrix_text import (
     unbracketed,
     weight_rows,
 )
+from convcli.kernels.models.spec import parse_model
+from convcli.kernels.models.weights import read_vector
 from convcli.kernels.npy import MAGIC, ArrayError, read_array, read_header
+from convcli.kernels.reading import is_file, open_file, read_limited
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KERNEL_SUFFIXES = (".txt", ".csv", ".npy", ".json")
-MAX_BYTES = 64 * 2**20
 FIELDS = {"matrix", "divisor", "bias", "name", "summary", "source"}
 # `kernels show --json` adds these to a kernel; they follow from the rest.
 DERIVED_FIELDS = {"spec", "size", "sum", "symmetry", "rank", "separable", "least", "greatest"}
@@ -38,7 +39,7 @@ class NotJsonError(KernelError):
 def looks_like_path(text: str) -> bool:
     """Tell whether a SPEC names a file: by its suffix, a separator, or because it exists."""
     has_separator = os.sep in text or (os.altsep is not None and os.altsep in text)
-    return text.lower().endswith(KERNEL_SUFFIXES) or has_separator or _is_file(text)
+    return text.lower().endswith(KERNEL_SUFFIXES) or has_separator or is_file(text)
 
 
 def read_kernel_file(path: str) -> Kernel:
@@ -58,7 +59,7 @@ def read_kernel_file(path: str) -> Kernel:
 def read_stream(stream: BinaryIO) -> Kernel:
     """Return the kernel that standard input holds, or raise a KernelError."""
     try:
-        return read_content(_read_limited(stream), "", "")
+        return read_content(read_limited(stream), "", "")
     except (KernelError, OSError) as error:
         raise KernelError(f"standard input: {error}") from error
 
@@ -87,25 +88,33 @@ def read_content(content: bytes, suffix: str, name: str) -> Kernel:
 
 
 def read_biases(path: str) -> tuple[float, ...]:
-    """Return the biases of a layer, one per map, from a ``.npy`` array or a text file.
+    """Return the biases of a layer, one per map, from a ``.npy`` array, a model or a text file.
 
-    The shape does not matter; the numbers are taken in the file's order.
+    The shape does not matter; the numbers are taken in the file's order. ``MODEL:NAME`` is a tensor
+    of a model.
 
     Raises:
         KernelError: the file does not exist, cannot be read, is empty, or holds something else
             than finite numbers.
     """
     try:
+        numbers = _read_numbers(path)
+        if not numbers.size or not (np.abs(numbers) <= MAX_WEIGHT).all():
+            raise KernelError(f"{shown(path)}: must hold finite numbers, one for each map")
+    except KernelError as error:
+        raise KernelError(f"--bias {error}") from error
+    return tuple(numbers.tolist())
+
+
+def _read_numbers(path: str) -> np.ndarray[Any, Any]:
+    """Return the numbers of a file, or of a tensor of a model, in one row."""
+    if model := parse_model(path):
+        return read_vector(model)
+    with prefix_errors(shown(path)):
         content = _read_file(path)
         if path.lower().endswith(".npy"):
-            numbers = _read_npy(content).astype(np.float64).ravel()
-        else:
-            numbers = parse_text(_decode(content)).weights.ravel()
-        if not numbers.size or not (np.abs(numbers) <= MAX_WEIGHT).all():
-            raise KernelError("must hold finite numbers, one for each map")
-    except KernelError as error:
-        raise KernelError(f"--bias {shown(path)}: {error}") from error
-    return tuple(numbers.tolist())
+            return _read_npy(content).astype(np.float64).ravel()
+        return parse_text(_decode(content)).weights.ravel()
 
 
 def save_kernel(kernel: Kernel, target: Path, *, overwrite: bool = False) -> None:
@@ -166,31 +175,9 @@ def kernel_fields(kernel: Kernel) -> dict[str, Any]:
     }
 
 
-def _is_file(text: str) -> bool:
-    try:
-        return stat.S_ISREG(os.stat(text).st_mode)
-    except (OSError, ValueError):  # also one too long for a name
-        return False
-
-
 def _read_file(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return _read_limited(file)
-    except KernelError:
-        raise
-    except FileNotFoundError:
-        raise KernelError("no such file") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise KernelError(f"cannot be read: {shown(reason)}") from error
-
-
-def _read_limited(stream: BinaryIO) -> bytes:
-    content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise KernelError(f"is too large: a kernel file has at most {MAX_BYTES >> 20} MiB")
-    return content
+    with open_file(path) as file:
+        return read_limited(file)
 
 
 def _decode(content: bytes) -> str:

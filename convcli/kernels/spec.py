@@ -1,9 +1,10 @@
 """SPEC: one line of text that names kernels, on the command line and in Python.
 
 A SPEC is a name (``outline``), a name with arguments (``gaussian:5,sigma=1.2``), a matrix
-(``"0 -1 0; -1 5 -1; 0 -1 0"``), a file (``k.txt``, ``k.csv``, ``k.npy``, ``k.json``), a sample
-(``@toy-6x6``), a signal (``signal:normal,sd=2``), or ``-`` for standard input. ``@ANGLE`` after
-any of them rotates the kernel.
+(``"0 -1 0; -1 5 -1; 0 -1 0"``), a file (``k.txt``, ``k.csv``, ``k.npy``, ``k.json``), the weights
+of a layer (``MODEL[:LAYER]``), a sample (``@toy-6x6``), a signal (``signal:normal,sd=2``), or ``-``
+for standard input. ``@ANGLE`` after any of them rotates the kernel; after a layer's name, it is
+part of the name.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from convcli.kernels.data.signals import SIGNALS
 from convcli.kernels.entries import ComputedKernel, FixedKernel, KernelFamily, Signal
 from convcli.kernels.formulas import BUILDERS
 from convcli.kernels.kernel import Kernel, rotate, rotated_slug, safe_name
+from convcli.kernels.models.spec import parse_model
 from convcli.kernels.parameters import MAX_NUMBER, bind_arguments, read_float
 from convcli.samples import file_of, is_sample
 from convcli.signals import PREFIX, SampleRange, default_range, is_signal
@@ -29,6 +31,7 @@ from convcli.signals import PREFIX, SampleRange, default_range, is_signal
 if TYPE_CHECKING:
     from fractions import Fraction
 
+MAX_FILTERS = 16384  # of a bank: each is a kernel of its own
 MOST_SHOWN = 8  # kernels of a set that a notebook shows
 # Small computed kernels by SPEC: to compute gaussian:5 takes 180 us, and a small image 35.
 _REMEMBERED: dict[str, KernelSet] = {}
@@ -92,11 +95,19 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         from convcli.kernels.signals import signal_kernel
 
         kernel = signal_kernel(base, x).rotated(angle)
+    elif model := parse_model(base):
+        from convcli.kernels.models.weights import read_weights
+
+        kernel = read_weights(model).rotated(angle)
     else:
         kernel = _read_kernel(base, stdin).rotated(angle)
     if kernel.matrix.ndim < 4:
         return _only(text, kernel)
     name = _typed(text)
+    if len(kernel.matrix) > MAX_FILTERS:
+        raise KernelError(
+            f"{name}: {len(kernel.matrix):,} filters; at most {MAX_FILTERS:,} are read"
+        )
     filters = (
         kernel._replace(
             matrix=matrix, name=f"filter {number} of {name}", slug=f"{kernel.slug}-{number}"
@@ -245,9 +256,9 @@ def find_computed(spec: str) -> ComputedKernel | Signal | None:
 
 
 def _split_angle(text: str) -> tuple[str, float]:
-    """Split ``base@angle``. A file's name may hold an @ that no angle follows."""
+    """Split ``base@angle``. A file's name may hold an @ that no angle follows, a layer's any."""
     base, _, word = text.rpartition("@")
-    if not base or "/" in word or "\\" in word:
+    if not base or "/" in word or "\\" in word or parse_model(text):
         return text, 0.0
     angle = read_float(word)
     if abs(angle) <= MAX_NUMBER:

@@ -115,6 +115,22 @@ def documents() -> dict[str, bytes]:
     return {kind: json.dumps(value).encode() for kind, value in values.items()}
 
 
+@cache
+def models() -> dict[str, dict[str, bytes]]:
+    """Return small files of networks, by suffix and kind."""
+    weights = np.linspace(-1, 1, 54, dtype=np.float32).reshape(2, 3, 3, 3)
+    named = {"conv1/W": weights, "conv1/b": np.ones(2), "k": np.eye(3), "w": np.array(["a"])}
+    packed, stored = io.BytesIO(), io.BytesIO()
+    np.savez(stored, **named)
+    np.savez_compressed(packed, **named)
+    return {
+        ".npz": {"stored": stored.getvalue(), "packed": packed.getvalue()},
+        ".safetensors": {
+            "tensors": _safetensors({"conv.weight": weights, "fc": np.eye(3, dtype="f4")})
+        },
+    }
+
+
 def groups() -> dict[str, dict[str, bytes]]:
     """Return all files that may be read as images, by format."""
     return {**images(), "npy": arrays(), "text": texts()}
@@ -182,3 +198,15 @@ def _headed(header: str) -> bytes:
     """Return 3x4 ones under a header of the .npy format's version 2."""
     text = header.encode() + b"\n"
     return b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text + np.ones(12).tobytes()
+
+
+def _safetensors(named: dict[str, np.ndarray[Any, Any]]) -> bytes:
+    """Return a .safetensors file of float32 tensors."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    numbers = b""
+    for name, array in named.items():
+        ends = [len(numbers), len(numbers) + array.nbytes]
+        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": ends}
+        numbers += array.tobytes()
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + numbers

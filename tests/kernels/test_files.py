@@ -11,7 +11,6 @@ from hypothesis.extra.numpy import arrays
 
 from convcli.errors import ImageError, KernelError, UsageError
 from convcli.kernels.files import (
-    MAX_BYTES,
     matrix_text,
     read_biases,
     read_content,
@@ -19,6 +18,7 @@ from convcli.kernels.files import (
     save_kernel,
 )
 from convcli.kernels.kernel import Kernel
+from convcli.kernels.reading import MAX_BYTES
 from convcli.kernels.spec import get_kernel
 
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 4))

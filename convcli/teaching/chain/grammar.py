@@ -437,7 +437,7 @@ _CONV_OPTIONS = (
         ValueSyntax("D", _parse_finite), group="Kernel",
     ),
     OptionSyntax(
-        "--bias", "Add B to every map, or one number to each map from a .npy or text file.",
+        "--bias", "Add B to every map, or one number to each map from a file or MODEL:NAME.",
         ValueSyntax("B|FILE", _parse_bias), group="Kernel", shown_default="the kernel's own",
     ),
     OptionSyntax(

@@ -1,0 +1,71 @@
+"""Zip files, which ``.npz`` files are, read without trust in what they say of themselves."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from convcli.errors import KernelError
+
+MAX_READ = 4 * 2**20  # bytes that zipfile may ask for at once: a directory of 90,000 names
+_FAULTS = (
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError),
+    *(ValueError, OverflowError, LookupError),
+)
+
+
+class _Cautious:
+    """A file that gives little at once: a damaged directory may claim any length."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek, self.tell, self.seekable, self._read = (
+            file.seek, file.tell, file.seekable, file.read
+        )  # fmt: skip
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._read(min(size, MAX_READ + 1) if size >= 0 else MAX_READ + 1)
+        if len(content) > MAX_READ:
+            raise KernelError("is damaged, or holds too many files: its directory is too large")
+        return content
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what zipfile raises for damaged files into a KernelError."""
+    try:
+        yield
+    except KernelError:
+        raise
+    except _FAULTS as error:
+        reason = " ".join(ascii(str(error))[1:-1].split())[:100] or type(error).__name__
+        raise KernelError(f"is damaged, or no zip file: {reason}") from error
+
+
+def open_archive(file: BinaryIO) -> zipfile.ZipFile:
+    """Open a zip file.
+
+    Args:
+        file: seekable.
+
+    Raises:
+        KernelError: it is no zip file, or a damaged one.
+    """
+    with _explained():
+        return zipfile.ZipFile(_Cautious(file))
+
+
+@contextmanager
+def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[BinaryIO]:
+    """Open a file of a zip file; damage that shows in the block becomes a KernelError.
+
+    Raises:
+        KernelError: the file is damaged, encrypted, or compressed by another method than deflate,
+            which alone unpacks no more at once than it is asked for.
+    """
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise KernelError("is compressed in a way that is not read; save it uncompressed")
+    with _explained(), archive.open(member) as stream:
+        yield stream  # type: ignore[misc]

@@ -1,0 +1,125 @@
+"""What every reader returns: the tensors of a model's file, whose numbers are read when asked for.
+
+Files may be hostile. A reader checks each size against the size of the file before it asks for
+memory, bounds each loop by that size, and raises a KernelError, without the file's name, for all
+that is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import KernelError
+from convcli.kernels.reading import MAX_BYTES
+
+MAX_DIMENSIONS = 64  # numpy's own limit
+MAX_SIDE = 2**62
+CHUNK = 2**20  # bytes that are read at a time: a size that lies costs no more memory
+
+Layout = Literal["array", "torch"]
+
+
+class Tensor(NamedTuple):
+    """A named array of a file.
+
+    Attributes:
+        name: as in the file.
+        shape: as in the file.
+        dtype: numpy's name of the type, or the file's own where it is not read.
+        read: returns the numbers, in the file's shape, as long as the file is open; None where
+            they cannot be read.
+        problem: why not.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[], NDArray[Any]] | None = None
+    problem: str = ""
+
+    def numbers(self) -> NDArray[Any]:
+        """Return the numbers, in the file's shape.
+
+        Raises:
+            KernelError: they are no numbers, too many, or not all there.
+        """
+        if self.read is None:
+            raise KernelError(self.problem)
+        return self.read()
+
+
+class Model(NamedTuple):
+    """The tensors of a file, in the file's order.
+
+    Attributes:
+        tensors: all that the file names.
+        layout: which axes tensors have: ``array``, those of a kernel in an ``.npy`` file; or
+            ``torch``, (N, C, kh, kw), and (N, C, k) of one dimension.
+    """
+
+    tensors: Sequence[Tensor]
+    layout: Layout = "array"
+
+    @property
+    def convolutions(self) -> list[Tensor]:
+        """The weights of convolutions: tensors of four dimensions."""
+        return [tensor for tensor in self.tensors if len(tensor.shape) == 4]
+
+
+def check_shape(shape: Any) -> tuple[int, ...]:
+    """Return a shape that a file gives as a list.
+
+    Raises:
+        KernelError: it is no list of sides that an array can have.
+    """
+    if not isinstance(shape, list | tuple) or len(shape) > MAX_DIMENSIONS:
+        raise KernelError("is damaged: a tensor has no valid shape")
+    for side in shape:
+        if isinstance(side, bool) or not isinstance(side, int) or not 0 <= side <= MAX_SIDE:
+            raise KernelError("is damaged: a tensor has no valid shape")
+    return tuple(shape)
+
+
+def byte_count(shape: Sequence[int], itemsize: int) -> int:
+    """Return the bytes that a tensor takes, as a Python integer, which does not overflow."""
+    return math.prod(shape) * itemsize
+
+
+def size_of(file: BinaryIO) -> int:
+    """Return the size of an open file in bytes."""
+    return file.seek(0, os.SEEK_END)
+
+
+def check_weights(count: int) -> None:
+    """Raise KernelError where a tensor takes more bytes than the largest kernel may."""
+    if count > MAX_BYTES:
+        raise KernelError(
+            f"its numbers take {count:,} bytes; a kernel has at most {MAX_BYTES >> 20} MiB"
+        )
+
+
+def read_numbers(stream: BinaryIO, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Read an array from where a stream is, chunk by chunk.
+
+    Raises:
+        KernelError: the array is empty or larger than a kernel may be, or the stream ends early.
+    """
+    count = byte_count(shape, dtype.itemsize)
+    if not count:
+        raise KernelError("holds no numbers")
+    check_weights(count)
+    content = bytearray()
+    while len(content) < count:
+        chunk = stream.read(min(CHUNK, count - len(content)))
+        if not chunk:
+            raise KernelError(
+                f"is truncated: {count:,} bytes of numbers expected, {len(content):,} found"
+            )
+        content += chunk
+    return np.frombuffer(content, dtype).reshape(shape)

@@ -1,0 +1,122 @@
+"""Read the weights that ``MODEL[:LAYER]`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import KernelError, count_text, prefix_errors, quoted, shown
+from convcli.kernels.kernel import Kernel
+from convcli.kernels.models.model import Model, Tensor
+from convcli.kernels.models.spec import ModelSpec
+from convcli.kernels.reading import open_file
+
+_MOST_NAMED = 4  # tensors in a message
+_MOST_COMPARED, _LONGEST_NAME = 2000, 80  # names, and characters of each, that may be near
+
+
+@contextmanager
+def open_model(path: str, form: str) -> Iterator[Model]:
+    """Open the file of a model; its tensors can be read in the block.
+
+    Args:
+        path: of the file.
+        form: one of the values of :data:`convcli.kernels.models.spec.FORMATS`.
+
+    Raises:
+        KernelError: the file does not exist, cannot be read, or is damaged.
+    """
+    with prefix_errors(shown(path)), open_file(path) as file:
+        yield import_module(f"convcli.kernels.models.{form}").read_model(file)
+
+
+def read_weights(spec: ModelSpec) -> Kernel:
+    """Return the weights of a layer as a kernel, or as a bank (N, C, kh, kw).
+
+    Without a layer's name, these are the weights of the first convolution, or of the only tensor.
+
+    Raises:
+        KernelError: the file cannot be read, it has no such layer, or the layer no weights that a
+            kernel may have.
+    """
+    with open_model(spec.path, spec.format) as model:
+        tensor = find_tensor(model, spec.layer)
+        with prefix_errors(_short(tensor.name)):
+            array = tensor.numbers()
+            if model.layout == "torch" and array.ndim == 3:
+                array = array[:, :, np.newaxis]
+            stem = Path(spec.path).stem
+            name = f"{stem}-{spec.layer}" if spec.layer else stem
+            return Kernel(array, name=name, source=f"{shown(spec.path)}: {_short(tensor.name)}")
+
+
+def read_vector(spec: ModelSpec) -> NDArray[np.float64]:
+    """Return the numbers of a tensor in one row of float64, such as the biases of a layer.
+
+    Raises:
+        KernelError: the file cannot be read, or has no such tensor.
+    """
+    with open_model(spec.path, spec.format) as model:
+        if not spec.layer:
+            raise KernelError(f"name one of its tensors after a colon: {_some(model.tensors)}")
+        tensor = find_tensor(model, spec.layer)
+        with prefix_errors(_short(tensor.name)):
+            return tensor.numbers().ravel().astype(np.float64)
+
+
+def find_tensor(model: Model, layer: str) -> Tensor:
+    """Return the tensor of a name, the n-th convolution's, or, without either, the first's.
+
+    Raises:
+        KernelError: there is none.
+    """
+    if not model.tensors:
+        raise KernelError("holds no arrays")
+    convolutions = model.convolutions
+    if not layer:
+        if convolutions:
+            return convolutions[0]
+        if len(model.tensors) == 1:
+            return model.tensors[0]
+        raise KernelError(
+            "holds no weights of a convolution, which have four dimensions; name one of its "
+            f"tensors after a colon: {_some(model.tensors)}"
+        )
+    for tensor in model.tensors:
+        if tensor.name == layer:
+            return tensor
+    if layer.isascii() and layer.isdigit() and len(layer) < 10:
+        if 0 < int(layer) <= len(convolutions):
+            return convolutions[int(layer) - 1]
+        raise KernelError(f"has {count_text(len(convolutions), 'convolution')}, no number {layer}")
+    raise KernelError(f"has no tensor {quoted(layer)}; {_near(model, layer)}")
+
+
+def _near(model: Model, layer: str) -> str:
+    from difflib import get_close_matches
+
+    names = {
+        tensor.name[:_LONGEST_NAME].lower(): tensor.name
+        for tensor in model.tensors[:_MOST_COMPARED]
+    }
+    near = [names[name] for name in get_close_matches(layer[:_LONGEST_NAME].lower(), names, n=3)]
+    if near:
+        return f"did you mean {' or '.join(map(_short, near))}?"
+    return f"it has {_some(model.tensors)}"
+
+
+def _some(tensors: Any) -> str:
+    """Return the names of tensors for a message, the first of many."""
+    named = ", ".join(_short(tensor.name) for tensor in tensors[:_MOST_NAMED])
+    return named + ", ..." * (len(tensors) > _MOST_NAMED)
+
+
+def _short(name: str) -> str:
+    """Return the name of a tensor as it is printed, on one line; a file may hold any."""
+    return shown(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...")

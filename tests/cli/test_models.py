@@ -1,0 +1,104 @@
+"""Weights of a network's layers as kernels of commands."""
+
+import json
+
+import numpy as np
+import pytest
+
+from convcli import cross_correlate, get_filter
+
+
+@pytest.fixture
+def net(here, rng):
+    """A model of one layer, 4 filters of 3x3 over RGB, and a depthwise one, beside a bank file."""
+    weights = rng.normal(size=(4, 3, 3, 3)).astype(np.float32)
+    depthwise = rng.normal(size=(4, 1, 3, 3))
+    np.savez(
+        "net.npz",
+        **{"c1/W": weights, "c1/b": rng.normal(size=4), "c2/W": depthwise, "k": np.eye(3)},
+    )
+    np.save("bank.npy", weights)
+    np.save("b.npy", np.load("net.npz")["c1/b"])
+    return weights
+
+
+def test_apply_gives_the_maps_of_the_bank(net, apply, photo):
+    for spec in ("bank.npy", "net.npz", "net.npz:c1/W", "net.npz:1"):
+        out = spec.replace("/", "-").replace(":", "-") + ".maps.npy"
+        ran = apply("-k", spec, "photo.png", "--stride", 2, "--range", "raw", "--stack", out)
+        assert ran.code == 0, ran
+        maps = np.load(out)
+        np.testing.assert_array_equal(maps, np.load("bank.npy.maps.npy"))
+    expected = cross_correlate(photo, net, stride=2)
+    np.testing.assert_allclose(maps, expected, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_array_equal(
+        cross_correlate(photo, get_filter("net.npz:c1/W")), cross_correlate(photo, net)
+    )
+
+
+def test_apply_draws_the_maps_in_a_grid_and_names_files_by_the_layer(net, apply, photo, load):
+    assert apply("-k", "net.npz:c1/W", "photo.png", "--grid", "maps.png").code == 0
+    assert load("maps.png").ndim == 3
+    ran = apply("-k", "net.npz:c1/W", "photo.png", "--range", "rescale")
+    assert ran.names == [f"photo_net-c1-W-{n}.png" for n in range(1, 5)]
+
+
+def test_a_chain_takes_weights_and_biases_by_name(net, convcli, photo):
+    layer = ["relu", "-o"]
+    assert convcli("chain", "photo.png", "conv", "-k", "net.npz:c1/W", "--bias", "net.npz:c1/b",
+                   *layer, "a.npy").code == 0  # fmt: skip
+    assert convcli("chain", "photo.png", "conv", "-k", "bank.npy", "--bias", "b.npy",
+                   *layer, "b.out.npy").code == 0  # fmt: skip
+    np.testing.assert_array_equal(np.load("a.npy"), np.load("b.out.npy"))
+
+
+def test_depthwise_weights_need_groups(net, apply, convcli, photo):
+    ran = apply("-k", "net.npz:c2/W", "photo.png", "--stack", "out.npy")
+    assert ran.code == 1
+    assert "sums over 1 channel" in ran.err
+    assert "conv --groups 3" in ran.err
+    ran = convcli("chain", "photo.png", "conv", "-k", "net.npz", "conv", "-k", "net.npz:c2/W",
+                  "--groups", "4", "-o", "out.npy")  # fmt: skip
+    assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "-k", "net.npz:c1/W", "photo.png", "--vary", "kernel", "-o", "out.png"],
+        ["compare", "photo.png", "--vary", "kernel", "--values", "net.npz:k blur", "-o", "o.png"],
+        ["code", "-k", "net.npz:k", "--for", "numpy"],
+        ["kernels", "show", "net.npz:c1/W", "--json"],
+        ["kernels", "show", "net.npz:c1/W", "--plot", "out.png"],
+        ["explore", "-k", "net.npz:c1/W", "photo.png", "-o", "page.html"],
+        ["animate", "-k", "net.npz:k", "photo.png", "--step", "99", "-o", "a.gif"],
+        ["size", "--n", "9", "--layer", "conv -k net.npz:c2/W"],
+        ["learn", "photo.png", "photo.png", "--size", "3", "--truth", "net.npz:k"],
+    ],
+    ids=" ".join,
+)
+def test_other_commands_take_a_layer_too(net, convcli, photo, arguments):
+    ran = convcli(*arguments)
+    assert ran.code == 0, ran
+
+
+def test_explain_names_the_layer(net, convcli, photo):
+    options = ["--filter", "2", "--at", "3,4", "--json"]
+    ran = convcli("explain", "-k", "net.npz:c1/W", *options, "photo.png")
+    assert json.loads(ran.out)["kernel"] == "filter 2 of net.npz:c1/W"
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("net.npz:c1/w", "net.npz: has no tensor 'c1/w'; did you mean c1/W"),
+        ("net.npz:9", "net.npz: has 2 convolutions, no number 9"),
+        ("none.npz:1", "none.npz: no such file"),
+        ("broken.npz", "broken.npz: is damaged, or no zip file"),
+        ("broken.safetensors", "broken.safetensors: is no .safetensors file"),
+    ],
+)
+def test_one_line_says_what_is_wrong(net, apply, photo, here, spec, words):
+    for name in ("broken.npz", "broken.safetensors"):
+        (here / name).write_bytes(b"PK\3\4 not\nreally" * 9)
+    apply("-k", spec, "photo.png").fails(2, words)
