@@ -1,4 +1,4 @@
-"""Activation layers: functions of single values."""
+"""Activation layers: functions of single values, and softmax."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,3 +86,23 @@ class LeakyRelu:
         values = maps.astype(float_type(maps.dtype))
         with np.errstate(all="ignore"):
             return np.where(values < 0, values * values.dtype.type(self.slope), values)
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """``exp(x) / sum(exp(x))`` over the maps, at each position: shares that add up to 1."""
+
+    name = "softmax"
+    label = "softmax"
+
+    def plan(self, shape: Shape) -> LayerPlan:
+        """Keep the shape."""
+        return pointwise(shape)
+
+    def apply(self, maps: Maps) -> Maps:
+        """Compute the shares, without overflow."""
+        values = maps.astype(float_type(maps.dtype))
+        with np.errstate(all="ignore"):  # infinities give NaN
+            values -= values.max(axis=2, keepdims=True)
+            np.exp(values, out=values)
+            return np.asarray(values / values.sum(axis=2, keepdims=True))

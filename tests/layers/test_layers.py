@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
-from scipy.special import expit
+from scipy import ndimage, special
 
 from convcli import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
-from convcli.layers.activations import Activation, LeakyRelu
+from convcli.layers.activations import Activation, LeakyRelu, Softmax
 from convcli.layers.base import as_working_type
 from convcli.layers.conv import Conv
+from convcli.layers.flatten import Flatten
 from convcli.layers.network import plan_network, run_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 
@@ -71,7 +71,9 @@ def test_the_numbers_that_layers_work_on(given, kind, result):
 
 def test_activations(result):
     values = np.array([-np.inf, -800, -1.5, 0, 2, 800, np.inf, np.nan]).reshape(2, 4, 1)
-    np.testing.assert_allclose(result([Activation("sigmoid")], values), expit(values), rtol=1e-14)
+    np.testing.assert_allclose(
+        result([Activation("sigmoid")], values), special.expit(values), rtol=1e-14
+    )
     np.testing.assert_array_equal(result([Activation("tanh")], values), np.tanh(values))
     relu = result([Activation("relu")], values)
     np.testing.assert_array_equal(relu, np.where(values < 0, 0, values))
@@ -103,6 +105,35 @@ def test_values_whose_squares_overflow_are_normalized():
     values = np.random.default_rng(0).normal(size=(6, 7, 2))
     expected = (values - values.mean(axis=(0, 1))) / values.std(axis=(0, 1))
     assert np.allclose(Normalize().apply(values * 1e300), expected)
+
+
+def test_flatten_takes_map_by_map_and_row_by_row(result):
+    maps = np.arange(24).reshape(2, 3, 4)
+    expected = [maps[row, column, channel] for channel in range(4) for row in range(2)
+                for column in range(3)]  # fmt: skip
+    assert result([Flatten()], maps).ravel().tolist() == expected
+
+
+def test_a_dense_layer_is_a_convolution_of_a_flattened_map(bank, result):
+    rng = np.random.default_rng(0)
+    image, weights = rng.integers(0, 256, (6, 5, 3), np.uint8), rng.integers(-9, 10, (7, 90))
+    dense = bank(weights[..., None, None], tuple(range(7)))
+    expected = weights @ np.moveaxis(image, 2, 0).astype(int).ravel() + np.arange(7)
+    assert result([Flatten(), dense], image).ravel().tolist() == expected.tolist()
+    [_, stage] = plan_network([Flatten(), dense], image.shape)
+    assert (stage.row_field.size, stage.column_field.size, stage.plan.parameters) == (6, 5, 637)
+
+
+def test_shares_add_up_to_1_and_do_not_overflow(result):
+    maps = np.random.default_rng(0).normal(size=(4, 5, 6), scale=300)
+    shares = result([Softmax()], maps)
+    np.testing.assert_allclose(shares.sum(2), 1)
+    np.testing.assert_allclose(shares, special.softmax(maps, 2), rtol=1e-12)
+    maps[0, 0, 2], maps[1, 1, 3] = np.inf, np.nan
+    shares = result([Softmax()], maps)
+    assert np.isnan(shares[[0, 1], [0, 1]]).all()
+    assert np.isnan(shares).sum() == 12
+    assert result([Softmax()], np.array([[[0, 255]]], np.uint8)).dtype == np.float32
 
 
 def test_global_and_channel_pools(result):

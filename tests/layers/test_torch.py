@@ -9,8 +9,9 @@ from convcli import GeometryError
 from convcli.geometry import ConvOptions
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet
-from convcli.layers.activations import Activation, LeakyRelu
+from convcli.layers.activations import Activation, LeakyRelu, Softmax
 from convcli.layers.conv import Conv
+from convcli.layers.flatten import Flatten
 from convcli.layers.network import plan_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 
@@ -22,6 +23,8 @@ KINDS = [
     "pool",
     "global_pool",
     "channel_pool",
+    "softmax",
+    "flatten",
     "norm",
 ]
 
@@ -121,6 +124,12 @@ class Build:
         if kind != "avg":
             return layer(kind), lambda x: getattr(x, f"a{kind}")(axes, keepdim=True)
         return layer(kind), lambda x: x.mean(axes, keepdim=True)
+
+    def softmax(self):
+        return Softmax(), lambda x: self.torch.softmax(x, 1)
+
+    def flatten(self):
+        return Flatten(), lambda x: x.flatten(1)[..., None, None]
 
     def norm(self):
         # A tensor of one position has no deviation, which torch's instance_norm refuses.

@@ -17,6 +17,7 @@ from convcli.kernels.kernel import Kernel
 from convcli.layers.activations import LeakyRelu
 from convcli.layers.base import Layer
 from convcli.layers.conv import Conv
+from convcli.layers.flatten import Flatten
 from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
 from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, value_bar
@@ -227,7 +228,7 @@ def _keeps_channels(layer: Layer) -> bool:
     """Return whether each map is made of one map, in the same order."""
     if isinstance(layer, Conv):
         return len(layer.sets) == 1 and layer.kernels[0].matrix.ndim == 2
-    return not isinstance(layer, ChannelPool)
+    return not isinstance(layer, ChannelPool | Flatten)
 
 
 def unit_groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:

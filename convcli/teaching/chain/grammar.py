@@ -540,6 +540,13 @@ _TABLE = (
     _activation("tanh", "Squash values to between -1 and 1."),
     _activation("abs", "Take absolute values."),
     LayerSyntax(
+        "softmax",
+        "Turn the maps into shares that add up to 1.",
+        _lazy("activations", "Softmax"),
+        ("globalpool avg softmax", "conv -k bank.npy softmax"),
+        details="exp(x) / sum(exp(x)) over the maps, at each position.",
+    ),
+    LayerSyntax(
         "maxpool",
         "Take the maximum of each window.",
         _lazy("pooling", "Pool", kind="max"),
@@ -581,6 +588,14 @@ _TABLE = (
         ("channelpool avg", "conv -k bank.npy relu channelpool max"),
         (_KIND,),
         details=_KIND_DETAILS,
+    ),
+    LayerSyntax(
+        "flatten",
+        "Turn each value into a map of its own.",
+        _lazy("flatten", "Flatten"),
+        ("maxpool 4 flatten", "maxpool 4 flatten conv -k dense.npy softmax"),
+        details="Values follow each other map by map, then row by row, as in torch and ONNX. A "
+        "dense layer after it is a conv with a bank (N, VALUES, 1, 1).",
     ),
     LayerSyntax(
         "normalize",

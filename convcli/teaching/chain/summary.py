@@ -12,6 +12,7 @@ from convcli.geometry import Pair, size_text
 from convcli.kernels.matrix_text import short_name
 from convcli.layers.base import Layer, Shape
 from convcli.layers.conv import Conv
+from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage, plan_network
 from convcli.teaching.text_table import table_lines
 
@@ -180,8 +181,14 @@ def summarize_any_size(layers: Sequence[Layer]) -> ChainSummary:
     """Summarize layers without an input: for one channel, or as many as the layers need.
 
     Raises:
-        UsageError: the layers fit no input.
+        UsageError: the layers fit no input, or the number of maps depends on its size.
     """
+    for number, layer in enumerate(layers, 1):
+        if isinstance(layer, Flatten):
+            raise UsageError(
+                f"layer {number} (flatten) makes as many maps as its input has values; "
+                "give the shape of the input"
+            )
 
     def summarize(channels: int) -> ChainSummary:
         shape = ANY_SIZE, ANY_SIZE, channels

@@ -25,9 +25,10 @@ from convcli.errors import GeometryError, UsageError, count_text, prefix_errors,
 from convcli.geometry import Geometry, border_name, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
-from convcli.layers.activations import LeakyRelu
+from convcli.layers.activations import LeakyRelu, Softmax
 from convcli.layers.base import Layer, Maps, Shape, as_working_type
 from convcli.layers.conv import Conv
+from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage, network_bytes, run_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
 from convcli.teaching.chain.maps import chain_axis, error_scale
@@ -43,10 +44,12 @@ from convcli.teaching.explain.chain_computation import (
     ActivationStep,
     ConvStep,
     ExplainedChain,
+    FlattenStep,
     InputWindow,
     LayerStep,
     NormalizeStep,
     PoolStep,
+    SoftmaxStep,
 )
 from convcli.teaching.explain.chain_explanation import ChainExplanation
 from convcli.teaching.explain.computation import Computation, Grid, OutputValue
@@ -215,6 +218,9 @@ class _Tracer:
             self.stages[number - 1].layer,
             self.maps[number - 1].shape,
         )
+        if isinstance(layer, Flatten):
+            rows, columns, _ = _unflattened(region.channels, (height, width, channels))
+            return np.unique(rows), np.unique(columns)
         if isinstance(layer, Pool):  # of a window beyond the padding, the rest holds nothing
             pads = layer.windows((height, width, channels))[1]
             return rows[rows < height + pads.bottom], columns[columns < width + pads.right]
@@ -259,12 +265,14 @@ class _Tracer:
                 return self._conv_step(layer, place, common)
             case Pool() | GlobalPool() | ChannelPool():
                 return self._pool_step(layer, place, common)
-        names = self._names(number)
-        common |= {
-            "next": (row, column, channel + 1),
-            "channel": names[channel] if names else "",
-            "input": to_python(before[place]),
-        }
+        if isinstance(layer, Flatten):
+            row, column, channel = (int(each[0]) for each in _unflattened([channel], before.shape))
+        common |= {"next": (row, column, channel + 1), "channel": self._name(number, channel)}
+        if isinstance(layer, Flatten):
+            return FlattenStep(**common)
+        common["input"] = to_python(before[place])
+        if isinstance(layer, Softmax):
+            return self._softmax_step(place, common)
         if isinstance(layer, Normalize):
             values = before[..., channel].astype(np.float64)
             mean, variance = values.mean().item(), values.var().item()
@@ -275,7 +283,7 @@ class _Tracer:
     def _conv_step(self, layer: Conv, place: Place, common: dict[str, Any]) -> ConvStep:
         """Explain a value of a convolution, with the products and sums of each kernel."""
         number, (row, column, channel) = common["number"], place
-        before, names = self.maps[number - 1], self._names(number)
+        before = self.maps[number - 1]
         group = layer.kernels_of(channel, before.shape[2])[0]
         weights = sum(kernel.matrix.size for kernel in group.kernels)
         if weights > MAX_PRODUCTS:
@@ -290,7 +298,7 @@ class _Tracer:
                 window_of(before, plan, (row, column), self.axes[number - 1]),
                 plan,
                 as_applied(kernel.matrix, layer.options.operation),
-                [(each, names[each] if names and len(read) > 1 else "") for each in read],
+                [(each, self._name(number, each) if len(read) > 1 else "") for each in read],
                 to_python(own[0].astype(plan.types.result)) if combine else value,
             )
             responses.append(
@@ -329,7 +337,7 @@ class _Tracer:
             )
         )
         following = self._strongest(number, strengths)
-        name = names[read[0]] if names and len(read) == 1 else ""
+        name = self._name(number, read[0]) if len(read) == 1 else ""
         return ConvStep(**common, next=following, channel=name, computation=computation, bias=bias)
 
     def _pool_step(
@@ -375,6 +383,19 @@ class _Tracer:
             sum=_exact_sum(values) if kind == "avg" else None,
         )
 
+    def _softmax_step(self, place: Place, common: dict[str, Any]) -> SoftmaxStep:
+        """Explain a share."""
+        number, (row, column, channel) = common["number"], place
+        own = _Region((row,), (column,), (channel,))
+        values = self.maps[number - 1][row, column].astype(np.float64)
+        largest = values.max()
+        return SoftmaxStep(
+            **common,
+            window=self._listed(number, self.places(number, own), own),
+            largest=to_python(largest),
+            sum=np.exp(values - largest).sum().item(),
+        )
+
     def _strongest(
         self, number: int, strengths: Iterable[tuple[tuple[float, float], Place]]
     ) -> Place | None:
@@ -404,8 +425,9 @@ class _Tracer:
         layer, before = self.stages[number - 1].layer, self.maps[number - 1]
         rows, columns = map(_as_tuple, places)
         channels = self._channels(number, region)
-        names = self._names(number)
-        shown = tuple(names[channel] for channel in channels) if names else ()
+        shown: tuple[str, ...] = ()
+        if before.shape[2] > 1:
+            shown = tuple(self._name(number, channel) for channel in channels)
         if len(rows) * len(columns) * len(channels) > MAX_LISTED:
             return InputWindow(rows, columns, shown, None, None, self.positions(number, places))
         fill = layer.options.fill if isinstance(layer, Conv) else 0.0
@@ -420,21 +442,25 @@ class _Tracer:
     def _channels(self, number: int, region: _Region) -> tuple[int, ...]:
         """Return the channels of a layer's input that a region of its maps reads."""
         layer, channels = self.stages[number - 1].layer, self.maps[number - 1].shape[2]
-        if isinstance(layer, ChannelPool):
+        if isinstance(layer, ChannelPool | Softmax):
             return tuple(range(channels))
+        if isinstance(layer, Flatten):
+            return _as_tuple(
+                np.unique(_unflattened(region.channels, self.maps[number - 1].shape)[2])
+            )
         if not isinstance(layer, Conv):
             return region.channels
         read = (layer.kernels_of(channel, channels)[1] for channel in region.channels)
         return tuple(sorted(set(chain.from_iterable(read))))
 
-    def _names(self, number: int) -> list[str]:
-        """Return the names of the channels of a layer's input; none if there is one."""
+    def _name(self, number: int, channel: int) -> str:
+        """Return the name of a channel of a layer's input; an empty one if it is the only one."""
         count = self.maps[number - 1].shape[2]
         if count == 1:
-            return []
+            return ""
         if number == 1:
-            return channel_names(count, self.image.depth)
-        return [f"map {channel}" for channel in range(1, count + 1)]
+            return channel_names(count, self.image.depth)[channel]
+        return f"map {channel + 1}"
 
     def _geometries(self, number: int, region: _Region) -> Iterator[Geometry]:
         """Yield the geometries of the windows that a region of a layer's maps reads."""
@@ -454,6 +480,13 @@ def _axis_places(geometry: Geometry, axis: int, outputs: Sequence[int]) -> NDArr
     taps, stride, before, dilation = geometry.along(axis)
     starts = np.array(outputs, np.intp) * stride - before
     return starts[:, np.newaxis] + np.arange(taps) * dilation
+
+
+def _unflattened(values: Sequence[int], shape: Sequence[int]) -> tuple[NDArray[np.intp], ...]:
+    """Return the rows, columns and channels of some maps of a flatten layer in its input."""
+    rows, columns, channels = shape
+    channel, row, column = np.unravel_index(np.array(values, np.intp), (channels, rows, columns))
+    return row, column, channel
 
 
 def _border(layer: Layer) -> str:

@@ -135,6 +135,36 @@ class ActivationStep(LayerStep):
 
 
 @dataclass(frozen=True)
+class SoftmaxStep(LayerStep):
+    """The share of one value among those of all maps at its position.
+
+    Attributes:
+        channel: the name of the value's channel; empty if there is one.
+        input: the value.
+        window: the values of all maps.
+        largest: of these; it is subtracted before the exponential.
+        sum: of ``exp(x - largest)``.
+    """
+
+    channel: str
+    input: Number
+    window: InputWindow
+    largest: Number
+    sum: Number
+
+
+@dataclass(frozen=True)
+class FlattenStep(LayerStep):
+    """One value that becomes a map of its own.
+
+    Attributes:
+        channel: the name of the value's channel; empty if there is one.
+    """
+
+    channel: str
+
+
+@dataclass(frozen=True)
 class NormalizeStep(LayerStep):
     """The normalization of one value.
 

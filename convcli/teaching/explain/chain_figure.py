@@ -55,12 +55,20 @@ from convcli.teaching.explain.chain_computation import (
     ActivationStep,
     ChainComputation,
     ConvStep,
+    FlattenStep,
     LayerStep,
     NormalizeStep,
     PoolStep,
+    SoftmaxStep,
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
-from convcli.teaching.explain.chain_text import combined_lines, normalize_lines, pool_lines
+from convcli.teaching.explain.chain_text import (
+    combined_lines,
+    flatten_lines,
+    normalize_lines,
+    pool_lines,
+    softmax_lines,
+)
 from convcli.teaching.explain.computation import Grid
 from convcli.teaching.explain.grid_figure import (
     GridPicture,
@@ -466,6 +474,11 @@ class _Page:
             case ActivationStep():
                 slope = step.slope or 0
                 caption = _joined(activation_lines(step.layer, step.input, step.value, slope))
+            case SoftmaxStep():
+                brief = replace(step, window=replace(step.window, values=None))
+                caption = _joined(softmax_lines(brief))
+            case FlattenStep():
+                caption = _joined(flatten_lines(step))
             case NormalizeStep():
                 caption = _joined(normalize_lines(step))
         if is_worked and detail.curves and _has_curve(step):
@@ -507,6 +520,8 @@ def _places(step: LayerStep) -> tuple[Sequence[int], Sequence[int]]:
             return sorted(rows), sorted(columns)
         case PoolStep():
             return step.window.rows, step.window.columns
+        case FlattenStep(next=place) if place is not None:
+            return (place[0],), (place[1],)
     return (step.at[0],), (step.at[1],)
 
 

@@ -19,6 +19,7 @@ from convcli.teaching.explain.chain_computation import (
     LayerStep,
     NormalizeStep,
     PoolStep,
+    SoftmaxStep,
 )
 from convcli.teaching.explain.rounding import as_shown, rounded
 
@@ -70,6 +71,14 @@ def _step_as_shown(step: LayerStep, digits: int | None) -> LayerStep:
             return replace(step, window=window(step.window), sum=total)
         case ActivationStep():
             return replace(step, input=round_number(step.input, window_decimals, before))
+        case SoftmaxStep():
+            return replace(
+                step,
+                input=round_number(step.input, window_decimals, before),
+                window=window(step.window),
+                largest=round_number(step.largest, window_decimals, before),
+                sum=round_number(step.sum, decimals),
+            )
         case NormalizeStep():
             squares = reliable_decimals(step.dtype, step.scale**2) if digits is None else digits
             return replace(

@@ -21,10 +21,12 @@ from convcli.teaching.explain.chain_computation import (
     ActivationStep,
     ChainComputation,
     ConvStep,
+    FlattenStep,
     InputWindow,
     LayerStep,
     NormalizeStep,
     PoolStep,
+    SoftmaxStep,
 )
 from convcli.teaching.explain.chain_rounding import chain_as_shown
 from convcli.teaching.explain.steps import (
@@ -47,6 +49,8 @@ from convcli.teaching.explain.text import (
     without_nan,
 )
 from convcli.teaching.text_table import Paint, TextTable, unpainted, wrapped
+
+_MOST_EXPONENTIALS = 10  # that a sum lists
 
 Part = str | list[TextTable]  # a line, or tables that are side by side
 
@@ -151,19 +155,30 @@ def _step_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
         yield from _tables(step.depends, step.source.partition(" (")[0])
         if isinstance(step, ConvStep | PoolStep):
             yield ""
+    yield from _work_parts(step, paint, max_taps)
+    if step.number > 1 and isinstance(step, ConvStep | PoolStep):
+        yield from step_lines("next", _next_text(step))
+
+
+def _work_parts(step: LayerStep, paint: Paint, max_taps: int) -> Iterator[Part]:
+    """Yield the arithmetic of one layer's value."""
     match step:
         case ConvStep():
             yield from _conv_parts(step, paint, max_taps)
+            return
         case PoolStep():
             yield from _pool_parts(step)
+            return
+    yield ""
+    match step:
         case ActivationStep():
-            yield ""
             yield from activation_lines(step.layer, step.input, step.value, step.slope or 0)
+        case SoftmaxStep():
+            yield from softmax_lines(step)
+        case FlattenStep():
+            yield from flatten_lines(step)
         case NormalizeStep():
-            yield ""
             yield from normalize_lines(step)
-    if step.number > 1 and isinstance(step, ConvStep | PoolStep):
-        yield from step_lines("next", _next_text(step))
 
 
 def _conv_parts(step: ConvStep, paint: Paint, max_taps: int) -> Iterator[Part]:
@@ -254,10 +269,34 @@ def normalize_lines(step: NormalizeStep) -> Iterator[str]:
     yield from step_lines("normalize", f"{text} {equals} {format_number(step.value)}")
 
 
+def softmax_lines(step: SoftmaxStep) -> Iterator[str]:
+    """Yield the lines of a share: the largest value, a sum of exponentials and a quotient."""
+    largest, total = format_operand(step.largest), format_number(step.sum)
+    count = len(step.window.channels) or 1
+    yield from step_lines("max", f"the largest of {count_text(count, 'map')} = {largest}")
+    numbers = [grid[0][0] for grid in step.window.values or ()]
+    if 0 < len(numbers) <= _MOST_EXPONENTIALS:
+        first, *others = (f"exp({format_number(number)} - {largest})" for number in numbers)
+        yield from step_lines("sum", [first, *(f"+ {text}" for text in others), f"~ {total}"])
+    else:
+        yield from step_lines("sum", f"of exp(x - {largest}) of {count:,} maps ~ {total}")
+    text = f"exp({format_number(step.input)} - {largest}) / {total}"
+    yield from step_lines("softmax", f"{text} ~ {format_number(step.value)}")
+
+
+def flatten_lines(step: FlattenStep) -> Iterator[str]:
+    """Yield the line that says which value became the map."""
+    assert step.next is not None  # noqa: S101 - there is no padding
+    row, column, _ = step.next
+    of_map = f" of {step.channel}" if step.channel else ""
+    text = f"row {row}, column {column}{of_map} = {format_number(step.value)}"
+    yield from step_lines("flatten", text)
+
+
 def _reads_all(step: LayerStep) -> bool:
     """Tell whether the window of the value is all that the chain's output depends on."""
     depends = step.depends
-    if isinstance(step, PoolStep):
+    if isinstance(step, PoolStep | SoftmaxStep):
         window = step.window
         own = window.rows, window.columns, len(window.channels)
         return own == (depends.rows, depends.columns, len(depends.channels))

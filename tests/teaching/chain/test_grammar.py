@@ -75,6 +75,7 @@ def test_every_example_is_a_network(name, tmp_path, monkeypatch):
     np.save("bank.npy", np.ones((4, 3, 3, 3)))
     np.save("b.npy", np.zeros(4))
     np.save("depthwise.npy", np.ones((3, 1, 3, 3)))
+    np.save("dense.npy", np.ones((10, 12, 1, 1)))
     layer = find_layer(name)
     assert layer.summary.endswith(".")
     assert all(option.help.endswith(".") for option in layer.options)

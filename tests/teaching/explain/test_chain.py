@@ -30,6 +30,8 @@ CHAINS = [
     ["conv -k bank.npy --bias b.npy --border symmetric", "relu", "conv -k deep.npy", "maxpool 2,3"],
     ["conv -k bank.npy", "channelpool avg", "abs"],
     ["conv -k bank.npy", "channelpool min", "minpool 2 --padding 0,1,1,0"],
+    ["conv -k bank.npy", "maxpool 5", "softmax"],
+    ["maxpool 4 --ceil", "flatten", "softmax"],
     ["maxpool 3 --dilation 2 --stride 1 --padding 0,2,0,2", "minpool 2x3 --dilation 3", "abs"],
     ["avgpool 3 --padding same-lower --dilation 2 --no-count-padding", "globalpool min"],
     ["avgpool 3x2 --padding 1,2,0,1 --stride 2 --ceil --dilation 1,2", "relu"],
@@ -113,6 +115,12 @@ def computed(step):
                 return numbers.max() if step.kind == "max" else numbers.min()
             assert step.sum == pytest.approx(numbers.sum(), abs=1e-9)
             return numbers.sum() / step.count
+        case "softmax":
+            numbers = np.exp(np.array(step.window.values) - step.largest)
+            assert step.sum == pytest.approx(numbers.sum(), rel=1e-5)
+            return math.exp(step.input - step.largest) / step.sum
+        case "flatten":
+            return step.value
         case "normalize":
             return (step.input - step.mean) / math.sqrt(step.variance + step.eps)
     functions = {
@@ -184,6 +192,25 @@ def test_shown_numbers_agree_where_a_half_is_rounded():
     image = np.float32([[425.135, 5000]])  # in float32 above the half, in float64 below it
     relu, pool = chain_as_shown(Chain(["maxpool 1", "relu"]).explain(image, (0, 0))).steps
     assert (relu.depends.values, pool.value) == ((((425.14,),),), 425.14)
+
+
+def test_a_flattened_value_is_followed_to_its_place():
+    image = np.arange(24).reshape(2, 3, 4)
+    for number in range(1, 25):
+        explanation = Chain("flatten").explain(image, (0, 0), number)
+        row, column, channel = explanation.steps[0].next
+        assert explanation.value == image[row, column, channel - 1]
+        assert explanation.field == ((row,), (column,))
+    text = text_of(["flatten"], image, (0, 0), 24)
+    assert "is 23\n\nflatten   row 1, column 2 of channel 4 = 23\n" in text
+
+
+def test_a_share_is_worked_out():
+    text = text_of(["softmax"], [[[1, 3, -2]]], (0, 0), 2)
+    assert "max       the largest of 3 maps = 3" in text
+    assert "sum       exp(1 - 3) + exp(3 - 3) + exp(-2 - 3) ~ 1.142" in text
+    assert "softmax   exp(3 - 3) / 1.142" in text
+    assert "sum       of exp(x - 11) of 12 maps ~ " in text_of(["softmax"], [[range(12)]], (0, 0))
 
 
 def test_what_lies_beyond_the_padding_is_no_part_of_a_window():

@@ -60,6 +60,7 @@ CASES = {
     "photo": (PHOTO, ["conv -k sobel", "relu", "maxpool 2"], (20, 30), 2),
     "pool": (SMALL, ["maxpool 3 --padding 1"], (0, 0)),
     "dilated pool": (SMALL, ["minpool 3 --dilation 2 --padding 0,3,0,2 --stride 1"], (4, 3)),
+    "dense": (SMALL, ["maxpool 2", "flatten", "softmax"], (0, 0), 4),
     "activation": (SMALL, ["sigmoid"], (1, 2)),
     "normalize": (GRAY, [CONV, "normalize"], (1, 2)),
     "large kernel": (GRAY, ["conv -k gaussian:9"], (5, 5)),
