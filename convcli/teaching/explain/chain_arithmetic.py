@@ -387,13 +387,13 @@ class _Tracer:
         """Explain a share."""
         number, (row, column, channel) = common["number"], place
         own = _Region((row,), (column,), (channel,))
-        values = self.maps[number - 1][row, column].astype(np.float64)
-        largest = values.max()
+        before = self.maps[number - 1][row, column]
+        values = before.astype(np.float64)
         return SoftmaxStep(
             **common,
             window=self._listed(number, self.places(number, own), own),
-            largest=to_python(largest),
-            sum=np.exp(values - largest).sum().item(),
+            largest=to_python(before.max()),
+            sum=np.exp(values - values.max()).sum().item(),
         )
 
     def _strongest(
