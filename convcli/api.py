@@ -634,6 +634,7 @@ def explore(
     combine: Combine | None = None,
     range: Range = "clip",  # noqa: A002 - its name everywhere
     at: IntOrPair | None = None,
+    layers: str | Iterable[str] = (),
 ) -> ExplorePage:
     """Make a page that shows a convolution live, as ``convcli explore`` does.
 
@@ -649,6 +650,8 @@ def explore(
         combine: ``magnitude``, ``max``, ``sum`` or ``mean``; replaces the family's own.
         range: how values become pixels; as for :func:`explain`.
         at: (row, column) in the feature map that is explained first; None for its middle.
+        layers: those that follow the convolution, each a text as after ``convcli chain``, such as
+            ``relu`` or ``maxpool 2``; or one text with all of them.
 
     Returns:
         An :class:`ExplorePage`: a notebook shows it by itself, and ``save(path)`` writes it.
@@ -656,9 +659,10 @@ def explore(
     Raises:
         GeometryError: no window fits, or the position is outside the feature map.
         KernelError: the kernel does not exist, or cannot be applied to this image.
-        UsageError: another argument is wrong, or the image is too large for a page.
+        UsageError: another argument is wrong, a layer does not fit, or the image is too large for a
+            page.
 
-    >>> page = explore([[1, 2], [3, 4]], "outline", border="zero")
+    >>> page = explore([[1, 2], [3, 4]], "outline", border="zero", layers=["relu", "maxpool 2"])
     >>> page.html[:15]
     '<!doctype html>'
     """
@@ -672,7 +676,7 @@ def explore(
     given = given_filter(image, as_filters(kernel), conv, divisor, bias, combine, range)
     spec, own = kernel if isinstance(kernel, str) else None, given.filter
     return explore_array(
-        given.image, given.kernels, spec, own.conv, own.bias, own.range, given.place(at)
+        given.image, given.kernels, spec, own.conv, own.bias, own.range, given.place(at), layers
     )
 
 

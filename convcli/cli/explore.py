@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ from convcli.cli.options import (
     OVERWRITE,
     conv_options,
     input_option,
+    layer_option,
     output_file_option,
     output_option,
     read_one_options,
     value_option,
 )
-from convcli.cli.types import POSITION, InputType, IntegerType
+from convcli.cli.types import POSITION, InputType, IntegerType, LayerTextType
 from convcli.errors import UsageError, prefix_errors
 from convcli.geometry import ConvOptions, Pair, size_text
 from convcli.images.options import ReadOptions
@@ -41,7 +43,7 @@ SUFFIXES = (".html", ".htm")
     examples="""
     convcli explore -k sobel-x photo.png -o lesson.html
     convcli explore -k blur -k outline --stride 2 photo.png -o lesson.html --open
-    convcli explore -k "1 2 1" --padding valid --matrix "1 2 3; 4 5 6" -o toy.html
+    convcli explore -k sobel-x --layer "maxpool 2" photo.png -o layers.html
     """,
 )
 @value_option(
@@ -49,6 +51,13 @@ SUFFIXES = (".html", ".htm")
     type=POSITION,
     show_default="the middle",
     help="Row and column in the feature map that are explained first.",
+)
+@layer_option(
+    "--layer",
+    "layers",
+    type=LayerTextType(),
+    multiple=True,
+    help='After the convolution, a layer as chain has it, e.g. "maxpool 2". Repeatable.',
 )
 @kernel_options
 @conv_options
@@ -70,6 +79,7 @@ def explore(
     source: str | None,
     matrix: str | None,
     at: Pair | None,
+    layers: tuple[str, ...],
     kernel_args: KernelArgs,
     conv: ConvOptions,
     reading: ReadOptions,
@@ -84,13 +94,15 @@ def explore(
     The page has the image, all named kernels and those of -k. Hover a value of the feature map to
     see its window and its arithmetic in the words of explain; change weights, padding, border,
     stride, dilation, operation and range, and the map follows. The options say how the page
-    begins. It computes in double precision. INPUT is an image, a .npy, .csv or .txt matrix, a
-    signal, or -. Prints the name of the file.
+    begins. It computes in double precision. With --layer, each layer after the convolution shows
+    its maps too; hover one to see which part of the image it depends on. INPUT is an image, a .npy,
+    .csv or .txt matrix, a signal, or -. Prints the name of the file.
     """
     from convcli.atomic import atomic_write
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name, write_stdout
+    from convcli.teaching.explore.layers import parse_page_layers, read_page_layers
     from convcli.teaching.explore.page import PageInput, explore_page
 
     source = one_input(source, matrix)
@@ -99,9 +111,16 @@ def explore(
     if opens and output == "-":
         raise UsageError("--open opens a file; name one with -o")
     check_outputs(output, None, overwrite=overwrite)
-    check_stdin(kernel_args.kernel, source)
-    kernel_args, reading = kernel_args.sampled(reading, [source])
+    if layers and kernel_args.density:
+        raise UsageError("--layer shows sums that no step multiplies; leave out --density")
+    parsed = parse_page_layers(layers)
+    specs = [spec for layer in parsed for spec in layer.kernels]
+    check_stdin([*kernel_args.kernel, *specs], source)
+    if kernel_args.reads_stdin and any(spec.strip() == "-" for spec in specs):
+        raise UsageError("standard input ('-') can be used once only: by -k or by one --layer")
+    kernel_args, reading = kernel_args.sampled(reading, [source], specs)
     sets = kernel_args.sets()
+    page_layers = read_page_layers(parsed, sys.stdin.buffer, kernel_args.x)
     filters = kernel_args.filters(conv, sets=sets)
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
@@ -128,6 +147,7 @@ def explore(
             percentile=kernel_args.percentile,
             bias=kernel_args.bias,
             at=_checked_position(image, filters, at, check_memory),
+            layers=page_layers,
         ).encode()
     if output == "-":
         write_stdout(page)

@@ -312,7 +312,7 @@ def _stack_kernels(kernels: list[Kernel]) -> Kernel:
 
 def _count_maps(group: KernelSet, shape: Shape) -> int:
     """Count the output maps of a set."""
-    counts = {shape[2] if kernel.matrix.ndim == 2 else 1 for kernel in group.kernels}
-    if len(counts) > 1:
+    dimensions = {kernel.matrix.ndim for kernel in group.kernels}
+    if len(dimensions) > 1:
         raise UsageError("--combine takes 2-D kernels or 3-D kernels (C, kh, kw), not both")
-    return counts.pop()
+    return shape[2] if dimensions == {2} else 1

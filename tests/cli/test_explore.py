@@ -77,6 +77,41 @@ def test_several_kernels_fill_the_list_or_are_combined(explore, save):
     assert table["words"] == words
 
 
+def test_layers_set_the_start_with_their_kernels(explore, save):
+    save("bank.npy", np.ones((2, 1, 3, 3)))
+    layers = ["relu", "conv -k bank.npy --stride 2", "conv -k '1 2' -k blur", "globalpool max"]
+    words = [word for text in layers for word in ("--layer", text)]
+    assert explore("-k", "sobel-x", *words, "toy.csv", "-o", "a.html").code == 0
+    state = state_of()
+    assert state["settings"]["layers"] == layers
+    assert [table["spec"] for table in state["layerKernels"]] == ["bank.npy", "1 2"]
+    assert [table["spec"] for table in given(state)] == ["sobel-x"]
+
+
+def test_a_scaled_kernel_is_in_a_page_without_its_divisor_for_layers(explore):
+    layer = ("--layer", "conv -k blur")
+    assert explore("-k", "blur", "--divisor", "3", *layer, "toy.csv", "-o", "a.html").code == 0
+    assert given(state_of())[0]["kernels"][0]["divisor"] == 3
+    [table] = state_of()["layerKernels"]
+    assert (table["spec"], table["kernels"][0].get("divisor", 1)) == ("blur", 16)
+
+
+def test_the_kernel_of_a_layer_from_standard_input(explore):
+    layer = ("--layer", "conv -k -")
+    assert explore("-k", "blur", *layer, "toy.csv", "-o", "a.html", stdin="1 2 1\n").code == 0
+    [table] = state_of()["layerKernels"]
+    assert (table["spec"], table["kernels"][0]["planes"]) == ("standard input", [[1, 2, 1]])
+    for words in (["-k", "-", "toy.csv"], ["-k", "blur", "-"]):
+        explore(*words, *layer, "-o", "b.html", stdin="1 2 1\n").fails(2, "standard input")
+
+
+def test_layers_are_sampled_with_the_input(explore):
+    words = ("-k", "1", "--layer", "conv -k signal:normal", "--x", "-2:2:5", "signal:step")
+    assert explore(*words, "-o", "a.html").code == 0
+    [table] = state_of()["layerKernels"]
+    assert table["kernels"][0]["shape"] == [1, 5]
+
+
 def test_large_images_are_reduced_with_a_word(explore, save):
     save("photo.png", np.zeros((90, 600, 3), np.uint8))
     ran = explore("-k", "blur", "photo.png", "-o", "a.html")
@@ -166,6 +201,22 @@ def test_nothing_is_replaced_unless_asked(explore):
         (["-k", "blur", "--range", "offset", "toy.csv", "-o", "a.html"], 1, "--range offset needs"),
         (["-k", "blur", "--max-memory", "1K", "toy.csv", "-o", "a.html"], 1, "--max-memory"),
         (["-k", "blur", "--combine", "direction", "toy.csv", "-o", "a.html"], 2, "direction"),
+        (["-k", "blur", "--layer", "maxpool 9", "toy.csv", "-o", "a.html"], 1,
+         "toy.csv: layer 2 (maxpool 9x9): window 9x9 exceeds the 6x6 input"),
+        (["-k", "blur", "--layer", "conv -k 1 --groups 2", "toy.csv", "-o", "a.html"], 2,
+         "layer 2 (conv): a page has no --groups; leave it out"),
+        (["-k", "blur", "--layer", "conv -k 1 --method fft", "toy.csv", "-o", "a.html"], 2,
+         "layer 2 (conv): a page has no --method"),
+        (["-k", "blur", "--layer", "conv -k 1 --bias b.npy", "toy.csv", "-o", "a.html"], 2,
+         "layer 2 (conv): a page takes one number as --bias"),
+        (["-k", "1", "--layer", "conv -k 1 --border constant --fill inf", "toy.csv", "-o",
+          "a.html"], 2, "layer 2 (conv): the fill of a page must be a finite number"),
+        (["-k", "blur", "--layer", "relu", "--density", "--x", "0:1:6", "toy.csv", "-o", "a.html"],
+         2, "leave out --density"),
+        (["-k", "sobel", "--bias", "1", "--layer", "relu", "toy.csv", "-o", "a.html"], 1,
+         "chain adds a bias after the kernels are combined"),
+        (["-k", "1", "--layer", "conv -k 1 --padding 3000", "toy.csv", "-o", "a.html"], 1,
+         "layer 2 (conv 1): an input padded to 6006x6006 with 1 map of 6006x6006 is too large"),
     ],
 )  # fmt: skip
 def test_what_is_refused(explore, arguments, code, said):

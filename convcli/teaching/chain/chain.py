@@ -18,7 +18,7 @@ from convcli.images.given import as_image
 from convcli.images.image import ImageData, depth_of
 from convcli.layers.base import Maps, Shape
 from convcli.layers.network import Stage, plan_network, run_network
-from convcli.teaching.chain.grammar import build_layers, parse_layer_texts, split_chain
+from convcli.teaching.chain.grammar import build_layers, parse_given_layers
 from convcli.teaching.chain.maps import error_scale, plan_chain, squeeze_maps
 from convcli.teaching.chain.summary import ChainSummary, summarize_any_size
 from convcli.teaching.explain.chain_arithmetic import explain_chain
@@ -54,8 +54,7 @@ class Chain:
     """
 
     def __init__(self, layers: str | Iterable[str]) -> None:
-        is_text = isinstance(layers, str)
-        parsed = split_chain(layers) if is_text else parse_layer_texts(_texts(layers))
+        parsed = parse_given_layers(layers)
         if not parsed:
             raise UsageError("layers is empty; give the text of each layer, such as 'relu'")
         self.layers = tuple(item.text for item in parsed)
@@ -285,18 +284,6 @@ class Chain:
         if pixels.ndim == 1:
             _check_signal(stages)
         return stages
-
-
-def _texts(layers: Any) -> list[str]:
-    """Return the texts of layers, or raise UsageError if they are something else."""
-    texts = list(layers) if isinstance(layers, Iterable) else [layers]
-    for text in texts:
-        if not isinstance(text, str):
-            raise UsageError(
-                "layers must be the text of each layer, such as 'conv -k outline', "
-                f"not {short_repr(text)}"
-            )
-    return texts
 
 
 def _as_shape(shape: Any) -> tuple[Shape, bool]:

@@ -26,7 +26,7 @@ from convcli.choices import (
     PADDINGS,
     POOLINGS,
 )
-from convcli.errors import UsageError, prefix_errors
+from convcli.errors import UsageError, prefix_errors, short_repr
 from convcli.geometry import ConvOptions, fill_value, parse_anchor, parse_padding, parse_pair
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ class LayerText(NamedTuple):
         return tuple(self.values.get("kernel", ()))
 
 
-def split_chain(text: str | Iterable[str]) -> list[LayerText]:
-    """Read layers as :func:`parse_layers`, without building them.
+def split_chain(text: str | Iterable[str], first: int = 1) -> list[LayerText]:
+    """Read layers as :func:`parse_layers`, without building them; ``first`` is the first's number.
 
     >>> [layer.text for layer in split_chain("conv -k '1 2 1' relu")]
     ["conv -k '1 2 1'", 'relu']
@@ -175,7 +175,7 @@ def split_chain(text: str | Iterable[str]) -> list[LayerText]:
             words.popleft()
             continue
         before = list(words)
-        layer = _take_layer(words, len(layers) + 1)
+        layer = _take_layer(words, len(layers) + first)
         layers.append(layer._replace(text=shlex.join(before[: len(before) - len(words)])))
     return layers
 
@@ -207,6 +207,29 @@ def parse_layer_texts(
                 f"{words[0]!r} follows; give each layer its own text"
             )
     return layers
+
+
+def parse_given_layers(layers: str | Iterable[str], first: int = 1) -> list[LayerText]:
+    """Read layers as Python callers give them: a text of each, or one text with all of them.
+
+    Args:
+        layers: the texts.
+        first: the number of the first layer.
+
+    Raises:
+        UsageError: a text is not one layer, or something is not a text.
+    """
+    if isinstance(layers, str):
+        return split_chain(layers, first)
+    given: Any = layers
+    texts = list(given) if isinstance(given, Iterable) else [given]
+    for text in texts:
+        if not isinstance(text, str):
+            raise UsageError(
+                "layers must be the text of each layer, such as 'conv -k outline', "
+                f"not {short_repr(text)}"
+            )
+    return parse_layer_texts(texts, count(first))
 
 
 def build_layers(

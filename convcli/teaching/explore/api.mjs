@@ -3,15 +3,17 @@
  *
  * - `ready`: a Promise that resolves when the first map is there.
  * - `set(changes)`: changes any of `input`, `kernel`, `divisor`, `bias`, `stride`, `dilation`,
- *   `anchor`, `padding`, `border`, `fill`, `operation`, `range`, `percentile`, `combine` and `at`. The
- *   Promise resolves when the map is current; it rejects with an Error in the command's words, and then
- *   nothing has changed. The input is nested lists, (H, W) or (H, W, C); the kernel is the text of
+ *   `anchor`, `padding`, `border`, `fill`, `operation`, `range`, `percentile`, `combine`, `layers` and
+ *   `at`. The Promise resolves when the map is current; it rejects with an Error in the command's
+ *   words, and then nothing has changed. The input is nested lists, (H, W) or (H, W, C); the kernel is the text of
  *   a SPEC, or nested lists, (kh, kw), (C, kh, kw) or (N, C, kh, kw); pairs are [rows, columns];
- *   the padding is a word, a number, or [top, bottom, left, right].
+ *   the padding is a word, a number, or [top, bottom, left, right]; layers are a list of texts.
  * - `map()`: `{shape: [rows, columns, channels], values: Float64Array}`, the values before the
- *   range. The maps of a bank stand one after the other along the channels.
+ *   range. The maps of a bank stand one after the other along the channels. With layers, they are
+ *   the maps of the last one.
  * - `pixels()`: the same after the range.
- * - `explain(row, column, channel = 0)`: `{window, weights, products, sum, value}`, nested lists;
+ * - `stages()`: the layers after the convolution in order, each `{layer, shape, values}`.
+ * - `explain(row, column, channel = 0)`: of the convolution's map, `{window, weights, products, sum, value}`, nested lists;
  *   a list of them, one for each input channel, where channels are summed, each with its own sum;
  *   a list with an entry for each kernel where several are combined.
  * - `command()`: the command line of the present settings.
@@ -30,6 +32,7 @@ export function scriptApi(session, ready) {
       session.change(input === undefined ? changes : { ...changes, input: inputOfLists(input) }),
     map: () => session.values(),
     pixels: () => session.pixels(),
+    stages: () => session.stages.map(({ layer, map }) => ({ layer: layer.label, ...map })),
     explain: (row, column, channel = 0) => explained(session, row, column, channel),
     command: () => commandText(session),
     state: () => stateText(session),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from convcli.atomic import atomic_write, in_python
 from convcli.errors import StrPath
@@ -12,6 +12,7 @@ from convcli.images.image import ImageData
 from convcli.kernels.spec import KernelSet, group_kernels
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.arithmetic import as_position, explain_image
+from convcli.teaching.explore.layers import parse_page_layers, read_page_layers
 from convcli.teaching.explore.page import PageInput, PageKernel, explore_page
 
 FRAME_HEIGHT = 900  # pixels, in a notebook
@@ -54,6 +55,7 @@ def explore_array(
     bias: float | None,
     range_name: str,
     at: Sequence[int] | None,
+    layers: str | Iterable[str],
 ) -> ExplorePage:
     """Return the page of an array, as :func:`convcli.explore` does.
 
@@ -74,6 +76,7 @@ def explore_array(
             range=range_name,
             bias=bias,
             at=as_position(place),
+            layers=read_page_layers(parse_page_layers(layers)),
         )
     )
 

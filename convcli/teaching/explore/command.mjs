@@ -3,24 +3,35 @@
 import { formatNumber } from "./decimals.mjs";
 import { UsageError } from "./errors.mjs";
 import { kernelsOfLists, weightsSpec } from "./kernels.mjs";
+import { splitWords } from "./layer_text.mjs";
 import { DEFAULTS } from "./session.mjs";
 
-const NAMES = [
-  "stride", "dilation", "anchor", "padding", "border", "fill", "operation", "range",
-];
+const CONV_NAMES = ["stride", "dilation", "anchor", "padding", "border", "fill", "operation"];
+const RANGE_NAMES = ["range", "percentile"];
 
-/** Return the `convcli apply` command whose result is the map; defaults are left out. */
+/**
+ * Return the `convcli apply` command whose result is the map, or the `convcli chain` command of the
+ * layers; defaults are left out.
+ */
 export function commandText(session) {
   const { settings, input } = session;
-  const words = ["convcli", "apply", ...kernelWords(session)];
-  for (const name of [...NAMES, "percentile"]) {
-    const isDefault = `${settings[name]}` === `${DEFAULTS[name]}`;
-    const isUnused = name === "percentile" && settings.range !== "percentile";
-    if (!isDefault && !isUnused) {
-      words.push(`--${name}`, `${settings[name]}`);
-    }
-  }
-  return [...words, ...input.words].map(quotedWord).join(" ");
+  const isUnused = (name) => name === "percentile" && settings.range !== "percentile";
+  const optionsOf = (names) =>
+    names
+      .filter((name) => `${settings[name]}` !== `${DEFAULTS[name]}` && !isUnused(name))
+      .flatMap((name) => [`--${name}`, `${settings[name]}`]);
+  const [conv, range] = [[...kernelWords(session), ...optionsOf(CONV_NAMES)], optionsOf(RANGE_NAMES)];
+  const words =
+    settings.layers.length === 0
+      ? ["apply", ...conv, ...range, ...input.words]
+      : ["chain", ...chainInput(input), "conv", ...conv, ...settings.layers.flatMap(splitWords), ...range];
+  return ["convcli", ...words].map(quotedWord).join(" ");
+}
+
+/** Return the arguments by which chain reads the input: it always drops alpha. */
+function chainInput({ words }) {
+  const at = words.indexOf("--alpha");
+  return at < 0 ? words : words.toSpliced(at, 2);
 }
 
 function kernelWords({ settings, tables }) {

@@ -1,8 +1,12 @@
-"""Take comments and needless blanks out of the page's script and style sheet."""
+"""Take comments and needless blanks out of the page's script and style sheet; shorten names."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from itertools import product
+from string import ascii_letters
 
 # `/` begins a regular expression after an operator or `return`; elsewhere it divides.
 _STRING = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
@@ -10,6 +14,7 @@ _REGEX = r"(?:(?<=[(,=:!&|?])|(?<=return)) ?/(?![*/])(?:\\.|\[(?:\\.|[^\]\\])*\]
 _COMMENT = r"//.*|/\*[\s\S]*?\*/"
 _PART = re.compile(rf"(?P<literal>{_STRING}|{_REGEX})|(?P<comment>{_COMMENT})|\w+|[\s\S]")
 _TEMPLATE = re.compile(r"(?:\\.|\$(?!\{)|[^`\\$])*(?:`|\$\{)")  # to its end, or to code within it
+_BROWSERS = {"document", "history", "location", "name", "window"}  # names outside of scripts
 _HIDDEN = "\0"  # stands for a literal while blanks are taken out
 _LINE = "\1"  # and this for a line end that stays
 
@@ -18,6 +23,7 @@ def compact(script: str) -> str:
     """Return a script that does the same, with a line for each declaration of its first column.
 
     Statements must end with a semicolon or a brace, and a ``++`` or ``--`` must touch its operand.
+    Names that are declared get two letters, unless a property has the same name.
     """
     code: list[str] = []
     literals: list[str] = []
@@ -38,7 +44,8 @@ def compact(script: str) -> str:
         if not match["comment"]:
             code.append(_HIDDEN if is_literal else text)
     remaining = iter(literals)
-    return re.sub(_HIDDEN, lambda _: next(remaining), _without_blanks("".join(code))).strip()
+    text = _without_blanks(_shortened("".join(code)))
+    return re.sub(_HIDDEN, lambda _: next(remaining), text).strip()
 
 
 def compact_css(sheet: str) -> str:
@@ -46,6 +53,26 @@ def compact_css(sheet: str) -> str:
     sheet = re.sub(r"/\*[\s\S]*?\*/", "", sheet)
     sheet = re.sub(r"\s*([{};,]) *|(?<=:) ", r"\1", re.sub(r"\s+", " ", sheet))
     return sheet.replace(";}", "}").strip()
+
+
+def _shortened(code: str) -> str:
+    """Give declared names two letters, the same ones wherever they occur, in code without literals.
+
+    Since a name means the same in no two scopes, it is kept if it is a browser's own, or can be a
+    property's: after a dot, before a colon in braces, or alone in braces.
+    """
+    declared = set(re.findall(r"\b(?:const|let|function\*?|class) ([\w$]{3,})", code))
+    counts = Counter(re.findall(r"[\w$]+", code))
+    properties = re.findall(r"(?<!\.\.)\.\s*([\w$]+)|[{,]\s*([\w$]+)\s*(?=[:,}=])", code)
+    renamed = declared - _BROWSERS - {name for pair in properties for name in pair}
+    shorter = dict(zip(sorted(renamed), _free_names(counts), strict=False))
+    return re.sub(r"[\w$]+", lambda match: shorter.get(match[0], match[0]), code)
+
+
+def _free_names(used: Collection[str]) -> Iterator[str]:
+    """Yield names of two letters that are not used."""
+    names = ("".join(letters) for letters in product(ascii_letters, repeat=2))
+    return (name for name in names if name not in used and name not in ("do", "if", "in", "of"))
 
 
 def _without_blanks(code: str) -> str:

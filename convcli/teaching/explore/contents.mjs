@@ -59,6 +59,13 @@ export function mapContent(session, { channel, showsValues, marksClipped }) {
   return { shape: [rows, columns], valueAt, texts: cells.texts, paint };
 }
 
+/** Return one of the maps of a layer: its values, in gray, or blue and red if some are negative. */
+export function layerContent({ shape: [rows, columns, channels], values }, channel) {
+  const valueAt = (row, column, number) => values[(row * columns + column) * channels + number];
+  const ends = endsOf(values, channels, channel, null);
+  return { shape: [rows, columns], ...cellsOf([rows, columns], valueAt, channel, ends) };
+}
+
 function isBelow(value, { settings, result, input }) {
   if (settings.range === "percentile") {
     return value < result.extremes[0];

@@ -5,3 +5,15 @@ export class UsageError extends Error {
     this.name = "UsageError";
   }
 }
+
+/** Return what a function returns; put a name before the message of a UsageError. */
+export function prefixErrors(name, act) {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof UsageError) {
+      error.message = `${name}: ${error.message}`;
+    }
+    throw error;
+  }
+}

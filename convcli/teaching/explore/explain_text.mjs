@@ -19,7 +19,7 @@ import {
   toNumber,
 } from "./decimals.mjs";
 import { asShown } from "./explain.mjs";
-import { sizeText } from "./geometry.mjs";
+import { runsOf, sizeText } from "./geometry.mjs";
 import { planeRows } from "./kernels.mjs";
 import { middleGray, roundHalfEven } from "./pixels.mjs";
 import { sideBySide, tableLines, wrapped } from "./text_table.mjs";
@@ -113,8 +113,7 @@ export function heading({ at, operation, outputShape, kernel }) {
 /** Say where the window is, and which part of it is padding. */
 function windowPlace(explanation, response) {
   const source = `the ${sizeText(explanation.inputShape)} input`;
-  const rows = axisText("row", response.rows);
-  const text = `window: ${rows}, ${axisText("column", response.columns)} of ${source}`;
+  const text = `window: ${placesText(response)} of ${source}`;
   if (!response.padding.some((row) => row.some(Boolean))) {
     return text;
   }
@@ -123,16 +122,22 @@ function windowPlace(explanation, response) {
   return `${text}; in brackets: padding (${named})`;
 }
 
+/** Write some rows and columns. */
+export function placesText({ rows, columns }) {
+  return `${axisText("row", rows)}, ${axisText("column", columns)}`;
+}
+
 function axisText(name, places) {
   const [first, last] = [places[0], places.at(-1)];
   if (places.length === 1) {
     return `${name} ${first}`;
   }
   const step = places[1] - first;
-  if (places.length > 2 || step === 1) {
+  if (places.length > 2 && places.every((place, index) => place === first + index * step)) {
     return `${name}s ${first} to ${last}` + (step > 1 ? ` in steps of ${step}` : "");
   }
-  return `${name}s ${first} and ${last}`;
+  const texts = runsOf(places).map(([start, end]) => (start === end ? start : `${start} to ${end}`));
+  return `${name}s ${texts.join(" and ")}`;
 }
 
 function responseLines(explanation, response, place) {

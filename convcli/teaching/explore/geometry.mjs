@@ -18,6 +18,7 @@ const BORDER_SYNONYMS = {
   mirror: "reflect",
   circular: "wrap",
 };
+export const BORDER_NAMES = [...BORDERS, ...Object.keys(BORDER_SYNONYMS)];
 
 /** The index of a place in the padding whose border holds a fill value. */
 export const OUTSIDE = -1;
@@ -28,15 +29,14 @@ export function sizeText([rows, columns]) {
 }
 
 /** One number for two equal ones, otherwise both with a comma between. */
-function pairText([rows, columns]) {
+export function pairText([rows, columns]) {
   return rows === columns ? `${rows}` : `${rows},${columns}`;
 }
 
 /** Return numpy's name of a border, or of one of its synonyms. */
 export function borderName(border) {
-  const known = [...BORDERS, ...Object.keys(BORDER_SYNONYMS)];
-  if (!known.includes(border)) {
-    throw new UsageError(`border must be one of ${known.join(", ")}, not ${quoted(border)}`);
+  if (!BORDER_NAMES.includes(border)) {
+    throw new UsageError(`border must be one of ${BORDER_NAMES.join(", ")}, not ${quoted(border)}`);
   }
   return BORDER_SYNONYMS[border] ?? border;
 }
@@ -57,6 +57,7 @@ export function asPair(value, name, least) {
  * @param {[number, number]} kernel its rows and columns
  * @param {{padding: *, stride: *, dilation: *, operation: string, anchor: *}} conv as the options
  *   are given
+ * @param {string} name of the kernel in messages
  * @returns {Geometry}
  *
  * @typedef {object} Geometry
@@ -70,7 +71,7 @@ export function asPair(value, name, least) {
  * @property {[number, number]} paddedShape
  * @property {[number, number]} outputShape
  */
-export function convGeometry(shape, kernel, conv) {
+export function convGeometry(shape, kernel, conv, name = "kernel") {
   const { padding, stride, dilation, operation } = conv;
   const [strides, dilations] = [asPair(stride, "stride", 1), asPair(dilation, "dilation", 1)];
   if (!OPERATIONS.includes(operation)) {
@@ -81,7 +82,7 @@ export function convGeometry(shape, kernel, conv) {
   const pads = resolvedPads(padding, extent, anchor, shape, strides);
   const padded = [shape[0] + pads.top + pads.bottom, shape[1] + pads.left + pads.right];
   if (extent[0] > padded[0] || extent[1] > padded[1]) {
-    throw new UsageError(tooLarge(kernel, extent, padded, { pads, dilations, operation }));
+    throw new UsageError(tooLarge(name, kernel, extent, padded, { pads, dilations, operation }));
   }
   return {
     inputShape: shape,
@@ -96,7 +97,7 @@ export function convGeometry(shape, kernel, conv) {
   };
 }
 
-function tooLarge(kernel, extent, padded, { pads, dilations, operation }) {
+function tooLarge(name, kernel, extent, padded, { pads, dilations, operation }) {
   const isUndilated = dilations.every((step) => step === 1);
   const isLarger = extent[0] >= padded[0] && extent[1] >= padded[1];
   const advice =
@@ -108,7 +109,7 @@ function tooLarge(kernel, extent, padded, { pads, dilations, operation }) {
     : ` (dilation ${pairText(dilations)}, extent ${sizeText(extent)})`;
   const prefix = Object.values(pads).some(Boolean) ? "padded " : "";
   const input = `${prefix}${sizeText(padded)} input`;
-  return `kernel ${sizeText(kernel)}${dilated} exceeds the ${input}${advice}`;
+  return `${name} ${sizeText(kernel)}${dilated} exceeds the ${input}${advice}`;
 }
 
 /** Return the place in a window that its output stands for. */
@@ -228,6 +229,19 @@ export function borderAt(position, size, border) {
 
 function modulo(number, divisor) {
   return ((number % divisor) + divisor) % divisor;
+}
+
+/** Return runs of neighbors among ascending numbers: the first and the last of each. */
+export function runsOf(numbers) {
+  const runs = [];
+  for (const number of numbers) {
+    if (runs.length > 0 && number === runs.at(-1)[1] + 1) {
+      runs.at(-1)[1] = number;
+    } else {
+      runs.push([number, number]);
+    }
+  }
+  return runs;
 }
 
 /** Return [first row, first column] of an output's window, counted in the unpadded image. */

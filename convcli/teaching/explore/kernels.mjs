@@ -74,10 +74,11 @@ function typed(text) {
     .trim()
     .split("\n")
     .map((line) => line.trim().replace(/\s+/g, " "));
-  return lines
+  const shown = lines
     .map((line) => line.replace(/\s*;$/, ""))
     .filter(Boolean)
     .join("; ");
+  return shown === "-" ? "standard input" : shown;
 }
 
 function parsedLists(text) {

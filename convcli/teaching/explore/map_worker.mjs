@@ -1,6 +1,6 @@
 /** Large maps are computed in a worker, made from the page's own script. */
 
-import { mapsOf } from "./session.mjs";
+import { mapsOf } from "./results.mjs";
 
 export class MapWorker {
   /**

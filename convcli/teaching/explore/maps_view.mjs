@@ -14,6 +14,7 @@ import {
   convGeometry,
   OUTSIDE,
   outputsFedBy,
+  runsOf,
   sizeText,
   windowStart,
 } from "./geometry.mjs";
@@ -25,11 +26,13 @@ import { TEXTS } from "./texts.mjs";
 const WINDOW = "#d9480f";
 const FED = "#7c3aed";
 const FED_FILL = "rgba(124, 58, 237, 0.35)";
+const FIELD = "#0b7d62";
+const FIELD_FILL = "rgba(11, 125, 98, 0.18)";
 const MAGNIFIED = 2; // a magnifier's cell, in sizes of the text
 const MAGNIFIED_COLOR = 2.8; // with three numbers
 const NEEDS_NO_MAGNIFIER = 24; // pixels of a cell of the whole
 const MAX_MARKED = 1000; // outputs, or pixels of a dilated window
-const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+export const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 export class MapsView {
   /**
@@ -43,6 +46,7 @@ export class MapsView {
     this.isRunning = false; // the map is shown up to the explained position only
     this.hidesOutput = false; // while the quiz asks for it
     this.pointedPixel = null; // of the input, in unpadded rows and columns
+    this.fields = []; // of a layer's value: in the input without padding, and in the map
     const key = (event) => this.pressed(event);
     this.input = this.panel(TEXTS.input, {
       hover: (cell) => this.overInput(cell),
@@ -233,6 +237,10 @@ export class MapsView {
         ...fed.map(([y, x]) => ({ row: y, column: x, color: FED, width: 1, fill: FED_FILL })),
       );
     }
+    if (this.fields.length > 0) {
+      inputMarks.push(...fieldMarks(this.fields[0], pads));
+      mapMarks.push(...fieldMarks(this.fields[1]));
+    }
     const [first] = windows;
     const middle = [
       first.row + Math.floor((first.rows - 1) / 2),
@@ -258,6 +266,12 @@ export class MapsView {
     const value = this.hidesOutput ? "?" : map.view.content.texts(...at)[0];
     map.place.textContent =
       `${TEXTS.place(...at)}: ${value}` + (this.isPinned ? ` (${TEXTS.pinned})` : "");
+  }
+
+  /** Mark what a value of a layer depends on, in the input and in the map; nothing if empty. */
+  showFields(fields) {
+    this.fields = fields;
+    this.drawMarks();
   }
 
   /** Return the windows of an output as marks of the padded input, and the taps of dilated ones. */
@@ -383,6 +397,24 @@ export class MapsView {
     }
     return true;
   }
+}
+
+/** Return marks of the rows and columns of a region, or of what encloses them if they are many. */
+export function fieldMarks({ rows, columns }, { top, left } = { top: 0, left: 0 }) {
+  let runs = [rows, columns].map(runsOf);
+  if (runs[0].length * runs[1].length > MAX_MARKED) {
+    runs = runs.map((each) => [[each[0][0], each.at(-1)[1]]]);
+  }
+  return runs[0].flatMap(([firstRow, lastRow]) =>
+    runs[1].map(([firstColumn, lastColumn]) => ({
+      row: firstRow + top,
+      column: firstColumn + left,
+      rows: lastRow - firstRow + 1,
+      columns: lastColumn - firstColumn + 1,
+      color: FIELD,
+      fill: FIELD_FILL,
+    })),
+  );
 }
 
 function chosenChannel({ channel }) {

@@ -1,8 +1,8 @@
 """Join the page's ES modules into one script, since a page opened from disk can import none.
 
 A module imports by name from modules beside it, and exports declarations. Joined, they share one
-scope: imports, the word ``export``, comments and needless blanks are left out, and each top-level
-name must occur once.
+scope: imports, the word ``export``, comments and needless blanks are left out, names are shortened,
+and each top-level name must occur once.
 """
 
 from __future__ import annotations

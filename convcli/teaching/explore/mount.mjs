@@ -6,6 +6,7 @@ import { UsageError } from "./errors.mjs";
 import { ExplanationPanel } from "./explanation_panel.mjs";
 import { InputPanel } from "./input_panel.mjs";
 import { KernelPanel } from "./kernel_panel.mjs";
+import { LayersPanel } from "./layers_panel.mjs";
 import { MapWorker } from "./map_worker.mjs";
 import { MapsView } from "./maps_view.mjs";
 import { Session } from "./session.mjs";
@@ -55,7 +56,8 @@ export function mount(root, state, { script = "", settings = null, remember = ()
     maps.hideOutput(isHidden),
   );
   const own = new InputPanel(document, session, attempt, root);
-  const away = new TakeAway(document, session, { attempt, map: maps.map.view, remember });
+  const layers = new LayersPanel(document, session, attempt, maps);
+  const away = new TakeAway(document, session, { attempt, last: layers, remember });
   const title = element(document, "h1", {});
   session.onChange((what) => {
     working.textContent = what === "work" ? TEXTS.working : "";
@@ -69,9 +71,17 @@ export function mount(root, state, { script = "", settings = null, remember = ()
       { class: "page" },
       element(document, "header", {}, title, working, problem, settingsPanel.formula),
       maps.root,
-      timeline.root,
+      element(document, "div", { class: "below" }, timeline.root, layers.root),
       arithmetic.root,
-      element(document, "div", { class: "side" }, kernel.root, settingsPanel.root, own.root),
+      element(
+        document,
+        "div",
+        { class: "side" },
+        kernel.root,
+        settingsPanel.root,
+        layers.editor,
+        own.root,
+      ),
       away.root,
     ),
   );
@@ -82,15 +92,19 @@ export function mount(root, state, { script = "", settings = null, remember = ()
 /** Begin with the remembered settings, or with the page's own where those no longer fit. */
 function startSession(input, state, settings, worker) {
   const tables = readTables(state.kernels);
+  const unscaled = [...tables].filter(([, { scaling }]) => scaling.length === 0);
+  const layerTables = new Map([...unscaled, ...readTables(state.layerKernels)]);
   const compute = worker && ((job) => worker.compute(job));
+  const start = (begin) =>
+    new Session(input, begin, tables, state.maxValues, compute, layerTables);
   if (settings !== null) {
     try {
-      return new Session(input, settings, tables, state.maxValues, compute);
+      return start(settings);
     } catch (error) {
       if (!(error instanceof UsageError)) {
         throw error;
       }
     }
   }
-  return new Session(input, state.settings, tables, state.maxValues, compute);
+  return start(state.settings);
 }

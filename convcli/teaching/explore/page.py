@@ -21,6 +21,7 @@ from convcli.kernels.entries import ComputedKernel, KernelFamily
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.spec import KernelSet, read_spec
 from convcli.teaching.explore.compact import compact_css
+from convcli.teaching.explore.layers import NO_LAYERS, PageLayers, check_page_layers
 from convcli.teaching.explore.modules import FOLDER, joined_script
 
 GIVEN = "of this page"  # the group of the kernels that a page is written with
@@ -66,6 +67,7 @@ def explore_page(
     percentile: tuple[float, float] | None = None,
     bias: float | None = None,
     at: Pair = (0, 0),
+    layers: PageLayers = NO_LAYERS,
 ) -> str:
     """Return the HTML of a page.
 
@@ -77,15 +79,19 @@ def explore_page(
         percentile: what range percentile maps to black and white; None for its default.
         bias: added to each value, in the image's units; None for the kernels' own.
         at: the position in the feature map that is explained first.
+        layers: those that follow the convolution.
 
     Raises:
-        UsageError: the first kernels' maps are too large for a page, or a number is not finite.
+        UsageError: the first kernels' maps are too large for a page, a number is not finite, or a
+            layer does not fit.
         GeometryError: a kernel exceeds the padded image.
     """
     for name, number in {"fill": conv.fill, "bias": bias or 0}.items():
         if not math.isfinite(number):
             raise UsageError(f"the {name} of a page must be a finite number, not {number:g}")
     _check_size(source.image, kernels[0].kernels, conv)
+    for entry in kernels if layers.layers else ():
+        check_page_layers(source.image, entry.kernels, conv, bias, layers.layers, MAX_VALUES)
     settings: dict[str, Any] = {
         "kernel": kernels[0].kernels.label,
         "operation": conv.operation,
@@ -100,12 +106,14 @@ def explore_page(
     }
     settings |= {} if percentile is None else {"percentile": percentile}
     settings |= {} if bias is None else {"bias": bias}
+    settings |= {"layers": layers.texts} if layers.texts else {}
     given = {entry.kernels.label: kernel_table(entry, GIVEN) for entry in kernels}
     named = {name: _named_table(name, given) for name in CATALOGUE if name not in given}
     state = {
         "css": compact_css(_text("page.css")),
         "input": _input(source),
         "kernels": [*given.values(), *named.values()],
+        "layerKernels": _layer_tables(kernels, layers),
         "settings": settings,
         "maxValues": MAX_VALUES,
     }
@@ -117,6 +125,17 @@ def explore_page(
     before, *rest = _text("page.html").split("{{")
     fields = (part.split("}}", 1) for part in rest)
     return before + "".join(parts[name] + after for name, after in fields)
+
+
+def _layer_tables(kernels: Sequence[PageKernel], layers: PageLayers) -> list[dict[str, Any]]:
+    """Return the kernels of layers that the page does not have, or has scaled by options."""
+    given = {entry.kernels.label for entry in kernels}
+    scaled = (entry.kernels.label for entry in kernels if entry.scaling)
+    wanted = {name: read_spec(name) for name in scaled if name in CATALOGUE}
+    for kernel_set in layers.kernels:
+        if kernel_set.label not in CATALOGUE or kernel_set.label in given:
+            wanted[kernel_set.label] = kernel_set
+    return [kernel_table(PageKernel(kernel_set, ()), "") for kernel_set in wanted.values()]
 
 
 def _check_size(image: ImageData, kernels: KernelSet, conv: ConvOptions) -> None:

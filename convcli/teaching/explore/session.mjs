@@ -19,6 +19,7 @@
  * @property {string} range
  * @property {[number, number]} percentile that range percentile maps to black and white
  * @property {[number, number]} at the explained position of the map
+ * @property {string[]} layers that follow the convolution, each a text as after `convcli chain`
  *
  * @typedef {object} Result one feature map: of a kernel, or of several that are combined
  * @property {string} label
@@ -36,8 +37,11 @@ import { UsageError } from "./errors.mjs";
 import { explain } from "./explain.mjs";
 import { asPair, borderName, convGeometry, sizeText } from "./geometry.mjs";
 import { kernelsOfLists, readSpec } from "./kernels.mjs";
+import { readLayers } from "./layer_text.mjs";
+import { fieldsOf, mapsText, planLayers, workOf } from "./layers.mjs";
 import { clippedRule, extremesOf, pixelRule } from "./pixels.mjs";
-import { COMBINATIONS, combineMaps, correlate, stackMaps } from "./sums.mjs";
+import { mapsOf } from "./results.mjs";
+import { COMBINATIONS, stackMaps } from "./sums.mjs";
 
 export const DEFAULTS = Object.freeze({
   divisor: null,
@@ -53,6 +57,7 @@ export const DEFAULTS = Object.freeze({
   range: "clip",
   percentile: [1, 99],
   at: [0, 0],
+  layers: [],
 });
 const LARGE = 4e7; // multiplications, about 0.1 s: more are done by a worker
 
@@ -62,10 +67,12 @@ export class Session {
    * @param {Partial<Settings>} settings
    * @param {Map<string, object>} tables kernels by SPEC
    * @param {number} maxValues of the padded input, and of all maps together
-   * @param {((job: object) => Promise<object[]>) | null} compute large work elsewhere; null: here
+   * @param {((job: object) => Promise<object>) | null} compute large work elsewhere; null: here
+   * @param {Map<string, object>} layerTables kernels of layers by SPEC, which no setting scales
    */
-  constructor(input, settings, tables, maxValues, compute = null) {
+  constructor(input, settings, tables, maxValues, compute = null, layerTables = tables) {
     this.tables = tables;
+    this.layerTables = layerTables;
     this.maxValues = maxValues;
     this.compute = compute;
     this.listeners = [];
@@ -90,6 +97,11 @@ export class Session {
     return this.results[this.shown];
   }
 
+  /** The maps that come last, with the rule of their pixels: of the last layer, or the shown result. */
+  get last() {
+    return this.stages.at(-1) ?? this.result;
+  }
+
   /**
    * Change input and settings, and compute the maps.
    *
@@ -107,7 +119,7 @@ export class Session {
     this.pending = next;
     const job = jobOf(next.input, checked);
     let maps;
-    if (this.compute !== null && workOf(next.input, checked) > LARGE) {
+    if (this.compute !== null && jobWork(job, checked.shapes) > LARGE) {
       this.notify("work");
       maps = await this.compute(job);
     } else {
@@ -135,6 +147,7 @@ export class Session {
       anchor: settings.anchor,
     };
     const results = resultsOf(this.kernelSet(input, settings), input, conv);
+    const layers = this.checkedLayers(input, settings, { results, conv });
     pixelRule(settings.range, input.maxValue, [0, 0]); // raises if the range needs a depth
     checkPercentile(settings.percentile);
     const [{ geometry }] = results;
@@ -143,9 +156,8 @@ export class Session {
     const largest = Math.max(area(geometry.paddedShape), area(geometry.outputShape) * maps);
     if (largest * input.shape[2] > this.maxValues) {
       throw new UsageError(
-        `an input padded to ${sizeText(geometry.paddedShape)} with ${maps} ` +
-          `${maps === 1 ? "map" : "maps"} of ${sizeText(geometry.outputShape)} ` +
-          "is too large for a page",
+        `an input padded to ${sizeText(geometry.paddedShape)} with ${mapsText(maps)} of ` +
+          `${sizeText(geometry.outputShape)} is too large for a page`,
       );
     }
     const at = asPair(settings.at, "at", 0).map((place, axis) =>
@@ -157,13 +169,30 @@ export class Session {
       dilation: shortest(geometry.dilation),
       padding: shortest(settings.padding),
     };
-    return { settings: { ...settings, ...short, at }, results, conv };
+    return { settings: { ...settings, ...short, at }, results, conv, ...layers };
+  }
+
+  /** Return the layers, and all shapes from the input's on; the convolution is the first layer. */
+  checkedLayers(input, { layers: texts, bias }, { results, conv }) {
+    const layers = readLayers(texts, this.layerTables, levelOf(input), 2);
+    const isBiased = bias !== null && results.some(({ combine }) => combine !== null);
+    if (layers.length === 0) {
+      return { layers, shapes: [] };
+    }
+    if (isBiased) {
+      throw new UsageError(
+        "chain adds a bias after the kernels are combined, and this page before; with layers, " +
+          "give no bias, or one kernel",
+      );
+    }
+    const chain = [convLayer({ results, conv }), ...layers];
+    return { layers, shapes: planLayers(chain, input.shape, this.maxValues) };
   }
 
   /** Return the kernels of the settings, with divisor, bias and combination as they are given. */
   kernelSet(input, { kernel, divisor, bias, combine }) {
     const set = typeof kernel === "string" ? readSpec(kernel, this.tables) : kernelsOfLists(kernel);
-    const level = input.maxValue === 65535 ? 257 : 1; // a kernel's bias is in 8-bit levels
+    const level = levelOf(input);
     if (divisor === 0) {
       throw new UsageError("a kernel's divisor cannot be 0");
     }
@@ -180,20 +209,23 @@ export class Session {
     return { ...set, kernels, combine: combine ?? set.combine };
   }
 
-  show(input, { settings, results, conv }, maps) {
+  show(input, { settings, results, conv, layers, shapes }, maps) {
     this.pending = null;
-    const remaining = maps.slice();
     this.input = input;
     this.settings = settings;
     this.conv = conv;
-    this.results = results.map((result) => {
-      const own = remaining.splice(0, result.kernels.length);
-      const map = combineMaps(own, result.combine);
+    const withPixels = (each, map) => {
       const extremes = extremesOf(map.values, settings.range, settings.percentile);
       const toPixel = pixelRule(settings.range, input.maxValue, extremes);
       const isClipped = clippedRule(settings.range, input.maxValue, extremes);
-      return { ...result, maps: own, map, extremes, toPixel, isClipped };
+      return { ...each, map, extremes, toPixel, isClipped };
+    };
+    this.results = results.map((result, number) => {
+      const { maps: own, map } = maps.results[number];
+      return withPixels({ ...result, maps: own }, map);
     });
+    this.shapes = shapes;
+    this.stages = layers.map((layer, number) => withPixels({ layer }, maps.stages[number]));
     this.shown = Math.min(this.shown, results.length - 1);
     this.notify("maps");
   }
@@ -210,18 +242,37 @@ export class Session {
     this.notify("position");
   }
 
-  /** Return the values of all maps, a bank's one after the other along the channels. */
+  /**
+   * Return the values of all maps, a bank's one after the other along the channels.
+   *
+   * With layers, they are those of the last one.
+   */
   values() {
-    return stackMaps(this.results.map((result) => result.map));
+    return stackMaps(this.lasts.map((result) => result.map));
+  }
+
+  /** All that come last: the last layer, or all results. */
+  get lasts() {
+    return this.stages.length > 0 ? [this.last] : this.results;
   }
 
   /** Return the pixels, of the same shape. */
   pixels() {
-    const maps = this.results.map(({ map, toPixel }) => ({
+    const maps = this.lasts.map(({ map, toPixel }) => ({
       ...map,
       values: map.values.map(toPixel),
     }));
     return stackMaps(maps);
+  }
+
+  /**
+   * Return what a region of the maps of the n-th layer depends on; see fieldsOf in layers.mjs.
+   *
+   * The first is that of the input, the second that of the convolution's maps.
+   */
+  fields(number, region) {
+    const layers = this.stages.slice(0, number).map(({ layer }) => layer);
+    return fieldsOf([convLayer(this), ...layers], this.shapes, region);
   }
 
   /** Explain the value at a position of a result's map. */
@@ -238,11 +289,6 @@ export class Session {
     };
     return explain(this.input, filter, at, valueOf);
   }
-}
-
-/** Compute the map of each kernel. */
-export function mapsOf({ image, kernels, conv }) {
-  return kernels.map((kernel) => correlate(image, kernel, conv));
 }
 
 /** Group the kernels of a set by results: all of a family, each of a bank. */
@@ -271,15 +317,24 @@ function geometryOf(kernel, input, conv) {
   return convGeometry(input.shape.slice(0, 2), kernel.shape, conv);
 }
 
-function jobOf(image, { results, conv }) {
-  return { image, kernels: results.flatMap((result) => result.kernels), conv };
+/** Return the convolution as the first of the layers. */
+function convLayer({ results, conv }) {
+  const label = `conv ${results.map((result) => result.label).join(", ")}`;
+  return { name: "conv", label, groups: results, conv };
 }
 
-function workOf(image, { results }) {
-  return results.reduce((sum, { kernels, geometry: { outputShape } }) => {
-    const weights = kernels.reduce((count, kernel) => count + kernel.planes[0].length, 0);
-    return sum + outputShape[0] * outputShape[1] * image.shape[2] * weights;
-  }, 0);
+function jobOf(image, { results, conv, layers }) {
+  return { image, groups: results.map(({ kernels, combine }) => ({ kernels, combine })), conv, layers };
+}
+
+function jobWork({ image, groups, conv, layers }, shapes) {
+  const first = workOf({ name: "conv", groups, conv }, image.shape);
+  return layers.reduce((sum, layer, index) => sum + workOf(layer, shapes[index + 1]), first);
+}
+
+/** Return what a kernel's bias, which is in 8-bit levels, is multiplied by. */
+function levelOf({ maxValue }) {
+  return maxValue === 65535 ? 257 : 1;
 }
 
 /** Return one number for several equal ones. */

@@ -8,6 +8,8 @@
  * @property {object[]} kernels {spec, group, combine, takesAngle, words, scaling, kernels}; planes
  *   of integers are lists, others doubles in base64. A kernel can be the SPEC of another table.
  *   Fields with the values below are left out, as the name of a kernel if it is the SPEC.
+ * @property {object[]} layerKernels tables of kernels that layers name, where they differ from
+ *   those above
  * @property {object} settings
  * @property {number} maxValues of the padded input, and of all maps together
  */

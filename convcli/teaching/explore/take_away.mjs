@@ -8,13 +8,14 @@ import { TEXTS } from "./texts.mjs";
 
 export class TakeAway {
   /**
-   * @param {{attempt: Function, map: object, remember: (state: string) => void}} page `attempt`
-   *   changes settings, `map` is the view of the map, `remember` keeps a state for the next visit
+   * @param {{attempt: Function, last: object, remember: (state: string) => void}} page `attempt`
+   *   changes settings, `last` has the bitmap of the last map, `remember` keeps a state for the next
+   *   visit
    */
-  constructor(document, session, { attempt, map, remember }) {
+  constructor(document, session, { attempt, last, remember }) {
     this.document = document;
     this.session = session;
-    this.map = map;
+    this.last = last;
     this.command = field(document, TEXTS.command, () => {}, { readonly: true, class: "code" });
     this.state = field(document, TEXTS.state, (text) => attempt(() => readState(text)), {
       class: "code",
@@ -73,7 +74,7 @@ export class TakeAway {
   }
 
   savePng() {
-    this.map.bitmap.toBlob((blob) => this.save("map.png", blob));
+    this.last.bitmap.toBlob((blob) => this.save("map.png", blob));
   }
 
   save(name, blob) {
@@ -83,8 +84,8 @@ export class TakeAway {
   }
 }
 
-/** Write the pixels of the shown result as `convcli apply -o map.csv` does. */
-function csvText({ result: { map, toPixel } }) {
+/** Write the pixels that come last as `-o map.csv` of the command does. */
+function csvText({ last: { map, toPixel } }) {
   const [rows, columns, channels] = map.shape;
   const texts = Array.from(map.values, (value) => formatNumber(toPixel(value)));
   const lines = [];

@@ -5,6 +5,14 @@ export const TEXTS = {
   kernel: "Kernel",
   map: "Feature map",
   settings: "Convolution",
+  layers: "Layers",
+  layersExample: "relu\nmaxpool 2",
+  layersHint:
+    "After the convolution, one layer a line, as convcli chain has them: conv -k blur, relu, " +
+    "maxpool 2, normalize. They read and give values, not pixels.",
+  ofMaps: "Map",
+  ends: (low, high) => `values ${low} to ${high}`,
+  field: (places) => `field ${places}`,
   arithmetic: "One value, number by number",
   takeAway: "Take away",
   named: "Name",

@@ -1,4 +1,7 @@
-"""A headless Chromium that tests drive by its debugging protocol, over a pair of pipes."""
+"""Node, which computes what the page does, and a headless Chromium.
+
+Tests drive it by its debugging protocol, over a pair of pipes.
+"""
 
 import base64
 import json
@@ -7,11 +10,32 @@ import shutil
 import subprocess
 import time
 from itertools import count
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+RUNNER = Path(__file__).with_name("run_cases.mjs")
+
+
+@pytest.fixture
+def run_cases():
+    """A function that returns what the page answers to each case, run by node."""
+
+    def run(cases):
+        lines = "\n".join(map(json.dumps, cases))
+        done = subprocess.run(
+            ["node", RUNNER], input=lines, capture_output=True, text=True, timeout=300, check=True
+        )
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        bugs = [answer["bug"] for answer in answers if isinstance(answer, dict) and "bug" in answer]
+        assert not bugs, bugs[0]
+        return answers
+
+    return run
 
 
 def find():

@@ -6,6 +6,7 @@ const { Session } = await import(new URL("session.mjs", explore));
 const { explanationText } = await import(new URL("explain_text.mjs", explore));
 const { formatNumber, roundNumber } = await import(new URL("decimals.mjs", explore));
 const { readSpec } = await import(new URL("kernels.mjs", explore));
+const { commandText } = await import(new URL("command.mjs", explore));
 const { inputOfText } = await import(new URL("inputs.mjs", explore));
 const { slipsAt } = await import(new URL("quiz.mjs", explore));
 const { readTables } = await import(new URL("state.mjs", explore));
@@ -34,6 +35,21 @@ function filtered({ input, kernels, settings }) {
   };
 }
 
+/** Run layers after a convolution; return the maps of each, and the field of a position of the last. */
+function layered({ input, kernels, layerKernels, settings, place: [row, column, map] }) {
+  const image = { ...input, values: Float64Array.from(input.values, Number) };
+  const tables = new Map([...readTables(kernels), ...readTables(layerKernels)]);
+  const session = new Session(image, settings, tables, 1e6);
+  const region = { rows: [row], columns: [column], channels: [map] };
+  const { rows, columns } = session.fields(settings.layers.length, region)[0];
+  return {
+    maps: session.stages.map(({ map: { shape, values } }) => ({ shape, values: numbers(values) })),
+    pixels: numbers(session.pixels().values),
+    field: [rows, columns],
+    command: commandText(session),
+  };
+}
+
 /** Write doubles, given by their bytes, exactly and rounded. */
 function written({ doubles }) {
   return doubles.map(([hex, decimals]) => {
@@ -49,6 +65,9 @@ function result(given) {
   if ("tables" in given) {
     readTables(given.tables).forEach((table, spec) => tables.set(spec, table));
     return null;
+  }
+  if ("layers" in given) {
+    return layered(given.layers);
   }
   if ("quiz" in given) {
     const { input, kernels, settings } = given.quiz;

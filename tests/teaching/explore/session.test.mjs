@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const explore = new URL("../../../convcli/teaching/explore/", import.meta.url);
-const { mapsOf, Session } = await import(new URL("session.mjs", explore));
+const { mapsOf } = await import(new URL("results.mjs", explore));
+const { Session } = await import(new URL("session.mjs", explore));
 const { inputOfLists } = await import(new URL("inputs.mjs", explore));
 
 const SMALL = inputOfLists([
@@ -40,6 +41,42 @@ test("maps that come late are not shown", async () => {
   waiting.forEach((finish) => finish());
   await first;
   assert.deepEqual(Array.from(session.values().values), [2, 4, 6, 8, 10, 12]);
+});
+
+test("layers are computed with the map, elsewhere too", async () => {
+  const { session, waiting } = slowSession();
+  const change = session.change({ input: LARGE, kernel: "box:23", layers: ["maxpool 100"] });
+  assert.equal(session.stages.length, 0);
+  waiting.forEach((finish) => finish());
+  await change;
+  assert.deepEqual(session.values().shape, [3, 3, 1]);
+  await session.change({ input: SMALL, kernel: "1", layers: ["conv -k '1 1'", "maxpool 3x2"] });
+  assert.deepEqual(Array.from(session.values().values), [12]);
+  assert.equal(waiting.length, 1, "small work is done here");
+  await session.change({ layers: [] });
+  assert.deepEqual(Array.from(session.values().values), [1, 2, 3, 4, 5, 6]);
+});
+
+test("large layers are computed elsewhere, too", async () => {
+  const { session, waiting } = slowSession();
+  const change = session.change({ input: LARGE, layers: ["conv -k box:23", "globalpool max"] });
+  assert.equal(waiting.length, 1);
+  waiting.forEach((finish) => finish());
+  await change;
+  assert.ok(Math.abs(session.values().values[0] - 1) < 1e-12);
+});
+
+test("layers that do not fit change nothing", async () => {
+  const { session } = slowSession();
+  await session.change({ layers: ["relu"] });
+  await assert.rejects(session.change({ layers: ["relu", "maxpool 4"] }), /^UsageError: layer 3/);
+  await assert.rejects(session.change({ layers: "relu" }), /layers takes a list of texts/);
+  await assert.rejects(session.change({ input: inputOfLists([[1]]), layers: ["maxpool 2"] }), /exceeds/);
+  assert.deepEqual(session.settings.layers, ["relu"]);
+  await assert.rejects(
+    session.change({ kernel: [[[[1]]], [[[2]]]], combine: "sum", bias: 2 }),
+    /chain adds a bias after/,
+  );
 });
 
 test("a change that is refused changes nothing", async () => {

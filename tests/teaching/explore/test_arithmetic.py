@@ -6,9 +6,7 @@ import random
 import re
 import shutil
 import struct
-import subprocess
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,19 +27,6 @@ from convcli.teaching.explain.arithmetic import explain_image
 from convcli.teaching.explore.page import PageInput, PageKernel, explore_page, kernel_table
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-RUNNER = Path(__file__).with_name("run_cases.mjs")
-
-
-def run(cases):
-    """What the page answers to each case."""
-    lines = "\n".join(map(json.dumps, cases))
-    done = subprocess.run(
-        ["node", RUNNER], input=lines, capture_output=True, text=True, timeout=300, check=True
-    )
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    bugs = [answer["bug"] for answer in answers if isinstance(answer, dict) and "bug" in answer]
-    assert not bugs, bugs[0]
-    return answers
 
 
 def random_kernel(rng, choose, shape, number):
@@ -201,7 +186,7 @@ def differences(image, image_filter, want, got):
 @pytest.mark.parametrize(
     ("seed", "count"), [(1, 200), pytest.param(2, 3000, marks=pytest.mark.slow)]
 )
-def test_values_pixels_texts_and_refusals_are_those_of_python(seed, count):
+def test_values_pixels_texts_and_refusals_are_those_of_python(run_cases, seed, count):
     rng, choose = np.random.default_rng(seed), random.Random(seed)
     given, wanted = [], []
     for _ in range(count):
@@ -210,7 +195,7 @@ def test_values_pixels_texts_and_refusals_are_those_of_python(seed, count):
         at, want = expected(image, image_filter, choose)
         given.append((image, image_filter, at))
         wanted.append(want)
-    answers = run([case_of(*each) for each in given])
+    answers = run_cases([case_of(*each) for each in given])
     found = defaultdict(list)
     for (image, image_filter, _), want, got in zip(given, wanted, answers, strict=True):
         kind = differences(image, image_filter, want, got)
@@ -223,7 +208,7 @@ def test_values_pixels_texts_and_refusals_are_those_of_python(seed, count):
 
 
 @pytest.mark.parametrize("count", [10_000])
-def test_numbers_are_written_by_the_same_rule(count):
+def test_numbers_are_written_by_the_same_rule(run_cases, count):
     choose = random.Random(1)
     rows: list[list[Any]] = []
     wanted = []
@@ -240,7 +225,7 @@ def test_numbers_are_written_by_the_same_rule(count):
             decimals = choose.randint(0, 15)
             rows.append([struct.pack(">d", number).hex(), decimals])
             wanted.append([format_number(number), format_number(round_number(number, decimals))])
-    [answer] = run([{"doubles": rows}])
+    [answer] = run_cases([{"doubles": rows}])
     assert answer == wanted
 
 
@@ -271,13 +256,13 @@ GABORS = [
 OUTLINE = PageKernel(read_spec("outline"), ())
 
 
-def test_specs_name_the_same_kernels():
+def test_specs_name_the_same_kernels(run_cases):
     choose = random.Random(3)
     page = explore_page(PageInput(image_of(np.zeros((9, 9))), "", ()), [OUTLINE], ConvOptions())
     tables = json.loads(re.search(r"data-convcli-state>(.*?)</script>", page)[1])["kernels"]
     specs = [*CATALOGUE, *(f"{name}@{angle}" for name in CATALOGUE for angle in (45, -90, 180, 30))]
     specs += [random_gaussian(choose) for _ in range(200)] + MATRICES + GABORS
-    _, *answers = run([{"tables": tables}, *({"spec": spec} for spec in specs)])
+    _, *answers = run_cases([{"tables": tables}, *({"spec": spec} for spec in specs)])
     elsewhere = []
     for spec, got in zip(specs, answers, strict=True):
         if "this page cannot compute" in got.get("error", ""):
@@ -310,8 +295,8 @@ def test_specs_name_the_same_kernels():
         "array([[ 1. ,  2. ,  3. ],\n       [ 4. ,  5.5, -6. ]])",
     ],
 )
-def test_matrices_are_read_as_people_have_them(text):
-    [answer] = run([{"matrix": text}])
+def test_matrices_are_read_as_people_have_them(run_cases, text):
+    [answer] = run_cases([{"matrix": text}])
     words = ["--matrix", "1 2 3; 4 5.5 -6"]
     assert answer == {"shape": [2, 3, 1], "values": [1, 2, 3, 4, 5.5, -6], "words": words}
 
@@ -326,12 +311,12 @@ def test_matrices_are_read_as_people_have_them(text):
         ("Infinity", "row 1: 'Infinity' is not"),
     ],
 )
-def test_other_text_is_no_matrix(text, said):
-    [answer] = run([{"matrix": text}])
+def test_other_text_is_no_matrix(run_cases, text, said):
+    [answer] = run_cases([{"matrix": text}])
     assert said in answer["error"]
 
 
-def test_the_quiz_knows_what_each_slip_gives():
+def test_the_quiz_knows_what_each_slip_gives(run_cases):
     """Each is what Python computes with that slip; a slip that changes nothing is none."""
     pixels = np.random.default_rng(5).integers(0, 20, (5, 6)).astype(float)
     kernel = Kernel([[1, 2, 0], [0, 3, -1], [1, 0, 2]], 3, 2, name="mine")
@@ -359,7 +344,7 @@ def test_the_quiz_knows_what_each_slip_gives():
     }
     for border in ("edge", "zero", "reflect", "symmetric", "wrap", "constant"):
         wanted[f"the border is {border}"] = with_conv(border=border)
-    [slips] = run([{"quiz": case_of(image, mine, (1, 0))}])
+    [slips] = run_cases([{"quiz": case_of(image, mine, (1, 0))}])
     found = {slip["text"]: (slip["value"], slip["pixel"]) for slip in slips}
     found.pop("the window lies one pixel further left", None)
     wanted = {text: numbers for text, numbers in wanted.items() if numbers != right}

@@ -81,6 +81,15 @@ def test_kernels_of_any_form(kernel, names, words, scaling):
     assert table.get("scaling", []) == scaling
 
 
+@pytest.mark.parametrize("layers", [["relu", "maxpool 1,2"], "relu | maxpool 1,2"])
+def test_layers_follow(layers):
+    assert state_of(explore(IMAGE, "blur", layers=layers))["settings"]["layers"] == [
+        "relu",
+        "maxpool 1,2",
+    ]
+    assert "layers" not in state_of(explore(IMAGE, "blur"))["settings"]
+
+
 def test_a_signal_is_one_row():
     state = state_of(explore([1, 2, 3, 4], [1, -1], padding=(0, 1), at=2))
     assert state["input"]["shape"] == [1, 4, 1]
@@ -97,6 +106,10 @@ def test_a_signal_is_one_row():
         ((IMAGE.astype(float), "blur"), {"range": "offset"}, UsageError, "offset"),
         (("image.png", "blur"), {}, UsageError, "read the file first"),
         ((IMAGE, np.ones((2, 3, 1, 1))), {}, KernelError, "channels"),
+        ((IMAGE, "blur"), {"layers": ["maxpool 7"]}, GeometryError, r"^layer 2 \(maxpool 7x7\)"),
+        ((IMAGE, "blur"), {"layers": "relu pool"}, UsageError, "No such layer 'pool'"),
+        ((IMAGE, "blur"), {"layers": [3]}, UsageError, "layers must be the text of each layer"),
+        ((IMAGE, "blur"), {"layers": ["conv -k -"]}, KernelError, "standard input"),
     ],
 )
 def test_what_is_refused(arguments, options, error, said):

@@ -348,7 +348,7 @@ def test_a_person_pastes_types_and_paints(browser, write):
     browser.run(GIVE % (text, "clipboardData", PASTE))
     wait_for(browser, "convcli.map().shape[0] === 4")
     assert browser.run("convcli.command()").endswith('--matrix "1 2; 3 4"')
-    browser.element("textarea", "(each.value = '5 6 7; 8 9 10')")
+    browser.element("textarea[aria-label='Matrix']", "(each.value = '5 6 7; 8 9 10')")
     browser.run(f"{button_of('Use this matrix')}.click()")
     wait_for(browser, "convcli.map().shape[1] === 4")
     browser.element("input[type=checkbox]", "each.click()")
@@ -447,9 +447,94 @@ def test_the_script_interface_explains(browser, write):
     before = browser.run("convcli.state()")
     with pytest.raises(RuntimeError, match="stride must be at least 1, not 0"):
         browser.run("convcli.set({ stride: 0 })")
-    with pytest.raises(RuntimeError, match="there is no setting layers"):
-        browser.run("convcli.set({ layers: [] })")
+    with pytest.raises(RuntimeError, match="there is no setting layer"):
+        browser.run("convcli.set({ layer: [] })")
+    with pytest.raises(RuntimeError, match=r"layer 3 \(maxpool 2x2\): window 2x2 exceeds the 1x2"):
+        browser.run("convcli.set({ layers: ['relu', 'maxpool 2'] })")
     assert browser.run("convcli.state()") == before
+
+
+LAYERS = ["conv -k 'sobel-y' --stride 2", "leaky-relu --slope 0.25", "avgpool 3 --padding 1 --ceil"]
+
+
+@pytest.mark.parametrize("kind", ["gray", "color", "matrix"])
+def test_layers_are_those_of_chain(browser, write, kind):
+    """Their maps, and the command that is shown."""
+    pixels = pixels_of(kind).astype(np.float64)
+    words = [word for text in LAYERS for word in ("--layer", text)]
+    browser.open(write(pixels, "-k", "blur", "--border", "wrap", *words, name="a.npy"))
+    chain = convcli.Chain(["conv -k blur --border wrap", *LAYERS])
+    stages = browser.run(
+        "convcli.stages().map((stage) => ({ ...stage, values: Array.from(stage.values) }))"
+    )
+    for stage, maps in zip(stages, chain.maps(pixels)[1:], strict=True):
+        assert stage["shape"] == list(np.atleast_3d(maps).shape)
+        assert np.allclose(stage["values"], maps.ravel(), rtol=1e-12, atol=1e-9)
+    assert browser.run("Array.from(convcli.map().values)") == stages[-1]["values"]
+    words = shlex.split(browser.run("convcli.command()"))
+    assert words[:3] == ["convcli", "chain", "a.npy"]
+    run(*words[1:], "-o", "map.npy", "--overwrite")
+    assert np.allclose(np.load("map.npy").ravel(), stages[-1]["values"], rtol=1e-12, atol=1e-9)
+
+
+def stage(browser, number, script):
+    """What an expression makes of ``each``, the elements of a layer in the strip."""
+    strip = "document.querySelector('[data-convcli-page]').shadowRoot.querySelector('.stages')"
+    return browser.run(f"((each) => {script})({strip}.children[{number - 2}])")
+
+
+def test_a_person_writes_layers_and_points_at_their_fields(browser, write):
+    pixels = np.arange(48.0).reshape(6, 8)
+    browser.open(write(pixels, "-k", "1 2 1", "--padding", "valid", name="a.npy"))
+    enter = "(each.value = %s, each.dispatchEvent(new Event('change')))"
+    texts = "textarea[aria-label='Layers']"
+    assert browser.element(".layers", "each.hidden")
+    browser.element(texts, enter % json.dumps("abs\n\n maxpool 2 \nconv -k '1 1'"))
+    browser.settle()
+    chain = convcli.Chain(["conv -k '1 2 1' --padding valid", "abs", "maxpool 2", "conv -k '1 1'"])
+    names = [stage(browser, number, "each.querySelector('h3').textContent") for number in (2, 3, 4)]
+    assert names == ["2. abs: 6x6", "3. maxpool 2x2: 3x3", "4. conv 1 1: 3x3"]
+    line = "each.querySelector('.place').textContent"
+    assert stage(browser, 3, line) == "values 40 to 184"
+    browser.element(".layers", "each.scrollIntoView()")
+    browser.mouse("mouseMoved", *point(browser, 4, (3, 3), (1, 0)))
+    browser.settle()
+    explanation = chain.explain(pixels, (1, 0))
+    field = str(explanation).split("field")[1].split(" of the")[0].strip()
+    assert stage(browser, 4, line) == f"row 1, column 0: {explanation.value:g}\nfield {field}"
+    browser.click(*point(browser, 4, (3, 3), (1, 0)))
+    browser.mouse("mouseMoved", *point(browser, 3, (3, 3), (0, 0)))
+    assert "(pinned)" in stage(browser, 4, line), "a pinned value stays"
+    browser.press("ArrowRight")
+    assert stage(browser, 4, line).startswith("row 1, column 1: ")
+    browser.press("Escape")
+    assert stage(browser, 4, line).startswith("values ")
+    browser.element(texts, enter % json.dumps("maxpool 7"))
+    browser.settle()
+    said = "layer 2 (maxpool 7x7): window 7x7 exceeds the 6x6 input"
+    assert browser.element(".problem", "each.textContent") == said
+    assert browser.element(texts, "each.value") == "abs\nmaxpool 2\nconv -k '1 1'"
+    state = browser.run("convcli.state()")
+    browser.element(texts, enter % "''")
+    browser.settle()
+    assert browser.element(".layers", "each.hidden")
+    browser.run(f"convcli.set({state})")
+    assert browser.run("convcli.map().shape") == [3, 3, 1]
+
+
+def test_a_map_of_a_layer_is_chosen(browser, write):
+    pixels = pixels_of("color")
+    browser.open(write(pixels, "-k", "1", "--layer", "maxpool 7", "--padding", "0"))
+    choose = "(each.querySelector('select').value = 2, " + (
+        "each.querySelector('select').dispatchEvent(new Event('change')))"
+    )
+    stage(browser, 2, choose)
+    browser.element(".layers", "each.scrollIntoView()")
+    browser.mouse("mouseMoved", *point(browser, 2, (2, 1), (1, 0)))
+    browser.settle()
+    largest = pixels[7:, :7, 2].max()
+    text = stage(browser, 2, "each.querySelector('.place').textContent")
+    assert text == f"row 1, column 0: {largest}\nfield rows 7 to 13, columns 0 to 6"
 
 
 @pytest.mark.parametrize("name", ["toy-explore"])
@@ -521,7 +606,8 @@ CUT = """(() => {
 )
 def test_nothing_is_cut_or_overlaps(browser, write, size, dark):
     browser.resize(*size, dark=dark)
-    browser.open(write(pixels_of("color"), "-k", "sobel", "--border", "constant", "--fill", "7"))
+    options = ["--border", "constant", "--fill", "7", "--layer", "maxpool 3 --stride 2 --padding 1"]
+    browser.open(write(pixels_of("color"), "-k", "sobel", *options, "--layer", "normalize"))
     browser.run("convcli.set({ range: 'percentile' })")
     browser.settle()
     assert browser.run(CUT) == []

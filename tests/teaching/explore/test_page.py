@@ -134,6 +134,19 @@ def test_compact_keeps_literals_and_takes_out_other_blanks(script, shorter):
     assert compact(script) == shorter
 
 
+def test_compact_shortens_names_that_no_property_has():
+    script = (
+        "const first = 1;\nfunction second(third) {\n  const { fourth } = third;\n"
+        '  const fifth = { first: third.sixth };\n  return `${second} second` + fifth + "fifth";\n'
+        "}\nclass sixth {}\nlet name = second;\n"
+    )
+    assert compact(script) == (
+        "const first=1;\nfunction ab(third){const{fourth}=third;"
+        'const aa={first:third.sixth};return`${ab} second`+aa+"fifth"}\n'
+        "class sixth{}\nlet name=ab;"
+    )
+
+
 def test_compact_refuses_a_template_literal_without_an_end():
     with pytest.raises(ValueError, match="template literal has no end"):
         compact("a = `b")

@@ -1,0 +1,382 @@
+/**
+ * Layers from texts such as "maxpool 2 --stride 1", by the grammar and in the words of
+ * convcli/teaching/chain/grammar.py.
+ *
+ * A layer is plain data: {name, label} and what layers.mjs needs to compute it.
+ */
+
+import { formatNumber } from "./decimals.mjs";
+import { prefixErrors, UsageError } from "./errors.mjs";
+import {
+  ANCHORS,
+  BORDER_NAMES,
+  borderName,
+  OPERATIONS,
+  PADDING_RULES,
+  pairText,
+  sizeText,
+} from "./geometry.mjs";
+import { readSpec } from "./kernels.mjs";
+import { COMBINATIONS } from "./sums.mjs";
+
+const POOLINGS = ["max", "avg"];
+const NO_SUM = 1e-12; // of the magnitudes of the weights: a smaller sum counts as 0
+
+/** Return a text in quotes, as Python writes it. */
+function quotedText(text) {
+  const escaped = text.replaceAll("\\", "\\\\");
+  return text.includes("'") && !text.includes('"')
+    ? `"${escaped}"`
+    : `'${escaped.replaceAll("'", "\\'")}'`;
+}
+
+function oneOf(words) {
+  return (text) => {
+    if (!words.includes(text)) {
+      throw new UsageError(
+        `${quotedText(text)} is not one of ${words.map(quotedText).join(", ")}`,
+      );
+    }
+    return text;
+  };
+}
+
+function isNumber(text) {
+  return /^\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)\s*$/i.test(text);
+}
+
+function readNumber(text) {
+  if (!isNumber(text)) {
+    throw new UsageError(`could not convert string to float: ${quotedText(text)}`);
+  }
+  if (!Number.isFinite(Number(text))) {
+    throw new UsageError(`${quotedText(text)} is not a finite number`);
+  }
+  return Number(text);
+}
+
+function readPositive(text) {
+  const number = readNumber(text);
+  if (number <= 0) {
+    throw new UsageError(`${quotedText(text)} is not greater than 0`);
+  }
+  return number;
+}
+
+function pairFrom(least) {
+  return (text) => {
+    const match = /^\s*(\d+)\s*(?:([,xX×])\s*(\d+)\s*)?$/.exec(text);
+    if (match === null) {
+      throw new UsageError(
+        `${quotedText(text)} is not a number N, rows,columns such as 3,5, or widthxheight such ` +
+          "as 5x3",
+      );
+    }
+    const [first, second] = [Number(match[1]), Number(match[3] ?? match[1])];
+    if (Math.min(first, second) < least) {
+      throw new UsageError(`${quotedText(text)}: numbers must be at least ${least}`);
+    }
+    return match[2] === undefined || match[2] === "," ? [first, second] : [second, first];
+  };
+}
+
+function readPads(text) {
+  if (PADDING_RULES.includes(text)) {
+    return text;
+  }
+  const numbers = text.split(",");
+  if (!/^\s*\d+\s*(,\s*\d+\s*){0,3}$/.test(text) || numbers.length === 3) {
+    throw new UsageError(
+      `${quotedText(text)} is not one of same, valid, full, N, V,H and T,B,L,R`,
+    );
+  }
+  return numbers.map(Number);
+}
+
+function readAnchor(text) {
+  if (ANCHORS.includes(text)) {
+    return text;
+  }
+  const match = /^\s*(\d{1,10})\s*,\s*(\d{1,10})\s*$/.exec(text);
+  if (match === null) {
+    throw new UsageError(`${quotedText(text)} is not before, after or ROW,COL such as 0,1`);
+  }
+  return [Number(match[1]), Number(match[2])];
+}
+
+// Options by flag: {read, initial}, or {on} for a switch, whose value it is. What a flag sets has
+// its name, but for --no-count-padding.
+const PAIR = pairFrom(1);
+const CONV_OPTIONS = {
+  "--kernel": { read: String, initial: [] },
+  "--combine": { read: oneOf(COMBINATIONS), initial: null },
+  "--normalize": { on: true, initial: false },
+  "--divisor": { read: readNumber, initial: null },
+  "--bias": { read: readBias, initial: null },
+  "--groups": { read: String, initial: "1" },
+  "--operation": { read: oneOf(OPERATIONS), initial: "correlate" },
+  "--padding": { read: readPads, initial: "same" },
+  "--border": { read: oneOf(BORDER_NAMES), initial: "edge" },
+  "--fill": { read: readNumber, initial: null },
+  "--stride": { read: PAIR, initial: [1, 1] },
+  "--dilation": { read: PAIR, initial: [1, 1] },
+  "--anchor": { read: readAnchor, initial: "before" },
+  "--method": { read: String, initial: "auto" },
+  "--threads": { read: String, initial: null },
+};
+const MAXPOOL = {
+  "--stride": { read: PAIR, initial: null },
+  "--padding": { read: pairFrom(0), initial: [0, 0] },
+  "--ceil": { on: true, initial: false },
+};
+const AVGPOOL = {
+  ...MAXPOOL,
+  "--count-padding": { on: true, initial: true },
+  "--no-count-padding": { on: false, sets: "count-padding" },
+};
+const WINDOW_ARGUMENT = { name: "window", metavar: "SIZE", read: PAIR };
+const KIND_ARGUMENT = { name: "kind", metavar: POOLINGS.join("|"), read: oneOf(POOLINGS) };
+const plain = (name) => ({ build: () => ({ name, label: name }) });
+const GRAMMAR = {
+  conv: { options: CONV_OPTIONS, build: builtConv },
+  relu: plain("relu"),
+  "leaky-relu": {
+    options: { "--slope": { read: readNumber, initial: 0.01 } },
+    build: ({ slope }) => ({ name: "leaky-relu", label: `leaky-relu ${formatNumber(slope)}`, slope }),
+  },
+  sigmoid: plain("sigmoid"),
+  tanh: plain("tanh"),
+  abs: plain("abs"),
+  maxpool: { argument: WINDOW_ARGUMENT, options: MAXPOOL, build: (values) => poolLayer("max", values) },
+  avgpool: { argument: WINDOW_ARGUMENT, options: AVGPOOL, build: (values) => poolLayer("avg", values) },
+  globalpool: {
+    argument: KIND_ARGUMENT,
+    build: ({ kind }) => ({ name: "globalpool", label: `globalpool ${kind}`, kind }),
+  },
+  channelpool: {
+    argument: KIND_ARGUMENT,
+    build: ({ kind }) => ({ name: "channelpool", label: `channelpool ${kind}`, kind }),
+  },
+  normalize: {
+    options: { "--eps": { read: readPositive, initial: 1e-5 } },
+    build: ({ eps }) => ({ name: "normalize", label: "normalize", eps }),
+  },
+};
+const NAMES = Object.keys(GRAMMAR).join(", ");
+
+function readBias(text) {
+  if (!text.trim()) {
+    throw new UsageError("it is empty: give a number, or a file of numbers");
+  }
+  return isNumber(text) ? readNumber(text) : text; // the name of a file, which builtConv refuses
+}
+
+/**
+ * Return the layers of texts, one of each.
+ *
+ * @param {string[]} texts
+ * @param {Map<string, object>} tables kernels by SPEC
+ * @param {number} level what kernels' own biases are multiplied by
+ * @param {number} first the number of the first layer, for messages
+ */
+export function readLayers(texts, tables, level, first) {
+  if (!Array.isArray(texts) || !texts.every((text) => typeof text === "string")) {
+    throw new UsageError("layers takes a list of texts, each a layer such as 'maxpool 2'");
+  }
+  return texts.map((text, index) => readLayer(text, tables, level, first + index));
+}
+
+function readLayer(text, tables, level, number) {
+  const words = splitWords(text);
+  if (words.length === 0) {
+    throw new UsageError(`layer ${number} is empty: the layers are ${NAMES}`);
+  }
+  const [name] = words.splice(0, 1);
+  if (!Object.hasOwn(GRAMMAR, name)) {
+    throw new UsageError(`No such layer ${quotedText(name)}: the layers are ${NAMES}`);
+  }
+  const prefix = `layer ${number} (${name})`;
+  const values = prefixErrors(prefix, () => takeValues(GRAMMAR[name], words));
+  if (words.length > 0) {
+    throw new UsageError(
+      `layer ${number}: ${quotedText(text)} is more than the layer ${name}: ` +
+        `${quotedText(words[0])} follows; give each layer its own text`,
+    );
+  }
+  return prefixErrors(prefix, () => GRAMMAR[name].build(values, tables, level));
+}
+
+/** Take the words of a layer's values from the left; return the values by name. */
+function takeValues({ argument, options = {} }, words) {
+  const values = {};
+  for (const [flag, { initial }] of Object.entries(options)) {
+    if (initial !== undefined) {
+      values[flag.slice(2)] = initial;
+    }
+  }
+  while (words.length > 0) {
+    const [word] = words;
+    if (word.length > 1 && word.startsWith("-")) {
+      takeOption(options, words, values);
+    } else if (argument && !(argument.name in values) && word !== "|") {
+      values[argument.name] = readValue(argument.read, words.shift(), argument.metavar);
+    } else {
+      break;
+    }
+  }
+  if (argument && !(argument.name in values)) {
+    throw new UsageError(`Missing argument '${argument.metavar}'`);
+  }
+  if (values.kernel?.length === 0) {
+    throw new UsageError("Missing option '--kernel'");
+  }
+  return values;
+}
+
+function takeOption(options, words, values) {
+  const word = words.shift();
+  const isLong = word.startsWith("--");
+  const equals = word.indexOf("=");
+  const end = isLong ? (equals < 0 ? word.length : equals) : 2;
+  const flag = word.slice(0, end);
+  const option = options[flag === "-k" ? "--kernel" : flag];
+  if (option === undefined) {
+    throw new UsageError(`No such option '${flag}'`);
+  }
+  const name = option.sets ?? (flag === "-k" ? "kernel" : flag.slice(2));
+  let text = isLong ? word.slice(end + 1) : word.slice(2);
+  if (option.read === undefined) {
+    if (end < word.length) {
+      throw new UsageError(`Option '${flag}' takes no value`);
+    }
+    values[name] = option.on;
+    return;
+  }
+  if (end === word.length) {
+    if (words.length === 0) {
+      throw new UsageError(`Option '${flag}' requires an argument`);
+    }
+    text = words.shift();
+  }
+  const value = readValue(option.read, text, flag);
+  values[name] = name === "kernel" ? [...values[name], value] : value;
+}
+
+function readValue(read, text, name) {
+  return prefixErrors(`Invalid value for '${name}'`, () => read(text));
+}
+
+function poolLayer(kind, { window, stride, padding, ceil, "count-padding": countPadding }) {
+  const step = stride ?? window;
+  const isUsual = `${step}` === `${window}`;
+  const name = `${kind}pool`;
+  const label = `${name} ${sizeText(window)}${isUsual ? "" : ` stride ${pairText(step)}`}`;
+  return { name, label, kind, window, stride: step, padding, ceil, countPadding };
+}
+
+function builtConv(values, tables, level) {
+  const { kernel: specs, combine, normalize, divisor, bias, border, fill } = values;
+  for (const flag of ["--groups", "--method", "--threads"]) {
+    if (values[flag.slice(2)] !== CONV_OPTIONS[flag].initial) {
+      throw new UsageError(`a page has no ${flag}; leave it out`);
+    }
+  }
+  if (typeof bias === "string") {
+    throw new UsageError("a page takes one number as --bias, not a file");
+  }
+  if (fill !== null && border !== "constant") {
+    throw new UsageError("--fill needs --border constant; give both");
+  }
+  if (divisor === 0) {
+    throw new UsageError("a kernel's divisor cannot be 0");
+  }
+  if (normalize && divisor !== null) {
+    throw new UsageError("--normalize and --divisor contradict each other; use one of them");
+  }
+  const sets = specs.map((spec) => readSpec(spec, tables));
+  const groups = groupKernels(sets, combine).map((group) => {
+    const isLater = group.combine !== null && bias !== null; // added to what they are combined to
+    const kernels = group.kernels.map((kernel) => ({
+      ...withDivisor(kernel, values),
+      bias: isLater ? 0 : (bias ?? kernel.bias * level),
+    }));
+    return { kernels, combine: group.combine, bias: isLater ? bias : 0 };
+  });
+  const { operation, padding, stride, dilation, anchor } = values;
+  const conv = { operation, padding, border: borderName(border), fill: fill ?? 0 };
+  return {
+    name: "conv",
+    label: `conv ${sets.map((set) => set.label).join(", ")}`,
+    groups,
+    conv: { ...conv, stride, dilation, anchor },
+  };
+}
+
+/** Return the kernels of each result: all that are combined, or one. */
+function groupKernels(sets, combine) {
+  if (combine !== null) {
+    const kernels = sets.flatMap((set) => set.kernels);
+    if (kernels.length < 2) {
+      throw new UsageError("--combine takes two kernels or more; give -k again, or a family");
+    }
+    return [{ kernels, combine }];
+  }
+  return sets.flatMap((set) =>
+    set.combine === null
+      ? set.kernels.map((kernel) => ({ kernels: [kernel], combine: null }))
+      : [set],
+  );
+}
+
+/** Return a kernel with the divisor that the options give it. */
+function withDivisor(kernel, { normalize, divisor }) {
+  if (!normalize) {
+    return divisor === null ? kernel : { ...kernel, divisor };
+  }
+  const weights = kernel.planes.flatMap((plane) => Array.from(plane));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  const magnitudes = weights.reduce((total, weight) => total + Math.abs(weight), 0);
+  if (Math.abs(sum) <= NO_SUM * magnitudes) {
+    throw new UsageError(`${kernel.name}: the weights sum to 0 and cannot be normalized to 1`);
+  }
+  return { ...kernel, divisor: sum };
+}
+
+/** Split a text into words as a shell does, without looking inside them. */
+export function splitWords(text) {
+  const words = [];
+  let word = null;
+  for (let place = 0; place < text.length; place++) {
+    const letter = text[place];
+    if (/[ \t\r\n]/.test(letter)) {
+      if (word !== null) {
+        words.push(word);
+      }
+      word = null;
+      continue;
+    }
+    word ??= "";
+    if (letter === "\\") {
+      place++;
+      if (place === text.length) {
+        throw new UsageError(`${quotedText(text)}: No escaped character`);
+      }
+      word += text[place];
+    } else if (letter === "'" || letter === '"') {
+      let end = place + 1;
+      while (end < text.length && text[end] !== letter) {
+        const isEscape = letter === '"' && text[end] === "\\" && /["\\]/.test(text[end + 1] ?? "");
+        end += isEscape ? 1 : 0;
+        word += text[end] ?? "";
+        end++;
+      }
+      if (end >= text.length) {
+        throw new UsageError(`${quotedText(text)}: No closing quotation`);
+      }
+      place = end;
+    } else {
+      word += letter;
+    }
+  }
+  return word === null ? words : [...words, word];
+}

@@ -1,0 +1,197 @@
+/**
+ * The layers after the convolution: a text to change them, and a strip of their maps.
+ *
+ * Over a map, the pointer marks the value's field: what it depends on, in the maps before and in the
+ * input. A click pins the value, arrow keys move it, Escape frees it.
+ */
+
+import { finiteEnds } from "./colors.mjs";
+import { layerContent } from "./contents.mjs";
+import { formatNumber, roundNumber } from "./decimals.mjs";
+import { element, labeled } from "./elements.mjs";
+import { placesText } from "./explain_text.mjs";
+import { sizeText } from "./geometry.mjs";
+import { GridView } from "./grid_view.mjs";
+import { fieldMarks, MOVES } from "./maps_view.mjs";
+import { TEXTS } from "./texts.mjs";
+
+export class LayersPanel {
+  /**
+   * @param {(changes: object) => void} attempt changes the layers, or says why it cannot
+   * @param {object} maps the view of input and map, whose `showFields` marks fields
+   */
+  constructor(document, session, attempt, maps) {
+    this.document = document;
+    this.session = session;
+    this.maps = maps;
+    this.stages = []; // the elements of each layer
+    this.place = null; // {number, at}: the value whose field is marked, of the n-th layer
+    this.isPinned = false;
+    this.text = element(document, "textarea", {
+      rows: 3,
+      spellcheck: "false",
+      "aria-label": TEXTS.layers,
+      placeholder: TEXTS.layersExample,
+      onchange: () => attempt({ layers: layerTexts(this.text.value) }),
+    });
+    this.editor = element(
+      document,
+      "section",
+      { class: "panel" },
+      element(document, "h2", {}, TEXTS.layers),
+      this.text,
+      element(document, "p", { class: "hint" }, TEXTS.layersHint),
+    );
+    this.strip = element(document, "div", { class: "stages" });
+    this.root = element(
+      document,
+      "section",
+      { class: "panel layers" },
+      element(document, "h2", {}, TEXTS.layers),
+      this.strip,
+    );
+    session.onChange((what) => {
+      if (what !== "position" && what !== "work") {
+        this.refresh();
+      }
+    });
+  }
+
+  /** The bitmap of the maps that come last. */
+  get bitmap() {
+    return (this.stages.at(-1) ?? this.maps.map).view.bitmap;
+  }
+
+  refresh() {
+    const { layers } = this.session.settings;
+    const { stages } = this.session;
+    this.text.value = layers.join("\n");
+    this.root.hidden = stages.length === 0;
+    while (this.stages.length > stages.length) {
+      this.stages.pop().root.remove();
+    }
+    while (this.stages.length < stages.length) {
+      this.stages.push(this.stageElements(this.stages.length + 1));
+      this.strip.append(this.stages.at(-1).root);
+    }
+    this.stages.forEach((shown, index) => this.refreshStage(shown, stages[index], index));
+    this.place = null;
+    this.isPinned = false;
+    this.draw();
+  }
+
+  /** Make the title, the choice of a map, the canvas and the line of a layer. */
+  stageElements(number) {
+    const { document } = this;
+    const name = element(document, "h3", {});
+    const canvas = element(document, "canvas", { class: "grid", tabindex: 0, role: "application" });
+    const line = element(document, "p", { class: "place" });
+    const choice = element(document, "select", {
+      "aria-label": TEXTS.ofMaps,
+      onchange: () => this.refresh(),
+    });
+    const choiceLabel = labeled(document, TEXTS.ofMaps, choice);
+    const root = element(
+      document,
+      "div",
+      {},
+      element(document, "div", { class: "bar tools" }, name, choiceLabel),
+      canvas,
+      line,
+    );
+    const view = new GridView(canvas, {
+      hover: (cell) => this.point(number, cell),
+      press: (cell) => this.pin(number, cell),
+      key: (event) => this.pressed(number, event),
+    });
+    return { root, name, canvas, line, choice, choiceLabel, view };
+  }
+
+  refreshStage({ name, canvas, choice, choiceLabel, view }, { layer, map }, index) {
+    const [rows, columns, count] = map.shape;
+    name.textContent = `${index + 2}. ${layer.label}: ${sizeText([rows, columns])}`;
+    canvas.setAttribute("aria-label", TEXTS.gridLabel(layer.label, sizeText([rows, columns])));
+    if (choice.options.length !== count) {
+      choice.replaceChildren(
+        ...Array.from({ length: count }, (_, number) =>
+          element(this.document, "option", { value: number }, `${number + 1}`),
+        ),
+      );
+    }
+    choiceLabel.hidden = count === 1;
+    view.setContent(layerContent(map, Number(choice.value)));
+  }
+
+  /** Mark the field of a value, or of none. */
+  draw() {
+    const { place, session } = this;
+    let fields = [];
+    if (place !== null) {
+      const [row, column] = place.at;
+      const channels = [Number(this.stages[place.number - 1].choice.value)];
+      fields = session.fields(place.number, { rows: [row], columns: [column], channels });
+    }
+    this.stages.forEach(({ view, line }, index) => {
+      const field = fields[index + 2];
+      view.setMarks(field === undefined ? [] : fieldMarks(field));
+      const isOwn = place?.number === index + 1;
+      line.ariaLive = isOwn && this.isPinned ? "polite" : "off";
+      line.textContent = isOwn
+        ? this.valueText(view, fields[0])
+        : TEXTS.ends(...finiteEnds(session.stages[index].map.values).map(shortNumber));
+    });
+    this.maps.showFields(fields);
+  }
+
+  valueText(view, region) {
+    const { at } = this.place;
+    const isEmpty = region.rows.length === 0 || region.columns.length === 0;
+    const field = isEmpty ? "" : `\n${TEXTS.field(placesText(region))}`;
+    const pinned = this.isPinned ? ` (${TEXTS.pinned})` : "";
+    return `${TEXTS.place(...at)}: ${view.content.texts(...at)[0]}${pinned}${field}`;
+  }
+
+  point(number, cell) {
+    if (!this.isPinned) {
+      this.place = cell && { number, at: cell };
+      this.draw();
+    }
+  }
+
+  pin(number, at) {
+    this.isPinned = true;
+    this.place = { number, at };
+    this.draw();
+  }
+
+  pressed(number, { key }) {
+    const own = this.place?.number === number ? this.place.at : [0, 0];
+    if (key in MOVES) {
+      const { view } = this.stages[number - 1];
+      const next = own.map((place, axis) =>
+        Math.min(Math.max(place + MOVES[key][axis], 0), view.content.shape[axis] - 1),
+      );
+      this.pin(number, next);
+      view.reveal(next);
+    } else if (key === "Enter") {
+      this.pin(number, own);
+    } else if (key === "Escape") {
+      this.isPinned = false;
+      this.point(number, null);
+    } else {
+      return false;
+    }
+    return true;
+  }
+}
+
+function layerTexts(text) {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
+}
+
+function shortNumber(number) {
+  return formatNumber(roundNumber(number, 6));
+}

@@ -1,0 +1,262 @@
+"""Layers of the page, run by node, against ``convcli chain`` on float64: texts, maps and fields."""
+
+import random
+import re
+import shlex
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convcli.choices import PADDINGS
+from convcli.errors import ConvcliError
+from convcli.geometry import ConvOptions
+from convcli.images.channels import channel_names
+from convcli.images.image import ImageData
+from convcli.kernels.spec import group_kernels, read_spec
+from convcli.layers.conv import Conv
+from convcli.teaching.chain.maps import image_of, plan_chain
+from convcli.teaching.explain.chain_arithmetic import explain_chain, run_chain
+from convcli.teaching.explore.layers import parse_page_layers, read_page_layers
+from convcli.teaching.explore.page import PageKernel, kernel_table
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+NAMED = ("blur", "sobel-x", "sobel", "emboss", "sobel-x@45", "gaussian:3", "kirsch", "1 2; 3 -4")
+
+
+def random_conv(choose, specs):
+    """The words of a convolution with any of its options."""
+    words = []
+    for _ in range(choose.choice([1, 1, 1, 2])):
+        words += [choose.choice(["-k", "--kernel"]), choose.choice(specs)]
+    options = {
+        "--combine": ["max", "sum", "mean", "magnitude"], "--divisor": ["2", "-0.5", "3"],
+        "--bias": ["1", "-2.5", "1e2"], "--operation": ["convolve", "correlate"],
+        "--padding": [*PADDINGS, "0", "1", "1,2", "2,0,1,3"],
+        "--border": ["edge", "zero", "reflect", "symmetric", "wrap", "replicate", "circular"],
+        "--stride": ["1", "2", "1,2", "2x1"], "--dilation": ["1", "2", "2,1"],
+        "--anchor": ["before", "after", "0,0"],
+    }  # fmt: skip
+    for flag, texts in options.items():
+        if choose.random() < 0.2:
+            text = choose.choice(texts)
+            words += [f"{flag}={text}"] if choose.random() < 0.5 else [flag, text]
+    if choose.random() < 0.1:
+        words.append("--normalize")
+    if choose.random() < 0.15:
+        words += ["--border", "constant", "--fill", choose.choice(["7", "-1.5"])]
+    return words
+
+
+def random_pool(choose):
+    size = choose.choice(["2", "3", "2,3", "3x1", "1"])
+    words = [choose.choice(["maxpool", "avgpool"]), size]
+    for flag, texts in {"--stride": ["1", "2", "1,3"], "--padding": ["0", "1", "1,0"]}.items():
+        if choose.random() < 0.4:
+            words += [flag, choose.choice(texts)]
+    if choose.random() < 0.4:
+        words.append("--ceil")
+    if words[0] == "avgpool" and choose.random() < 0.4:
+        words.append("--no-count-padding")
+    return words
+
+
+def random_layer(choose, specs):
+    """The text of a layer."""
+    if choose.random() < 0.35:
+        return shlex.join(["conv", *random_conv(choose, specs)])
+    if choose.random() < 0.5:
+        return shlex.join(random_pool(choose))
+    return choose.choice(
+        [
+            *("relu", "leaky-relu", "leaky-relu --slope -0.3", "sigmoid", "tanh", "abs"),
+            *("normalize", "normalize --eps=0.5", "channelpool max", "channelpool avg"),
+            *("globalpool max", "globalpool avg"),
+        ]
+    )
+
+
+def random_image(rng, choose):
+    shape = choose.randint(1, 12), choose.randint(1, 12), choose.choice([1, 1, 2, 3])
+    depth = None if shape[2] == 2 else choose.choice([8, 16, None])
+    if choose.random() < 0.7:
+        pixels = rng.integers(-9 if depth is None else 0, 50, shape).astype(float)
+    else:
+        pixels = rng.normal(0, 5, shape).round(3)
+    return ImageData(pixels[..., 0] if shape[2] == 1 else pixels, depth)
+
+
+def random_banks(rng, choose, channels):
+    """Files of banks: most of them fit the channels."""
+    for number in range(2):
+        count = choose.choice([channels, channels, channels, 2])
+        shape = (choose.randint(1, 3), count, choose.randint(1, 3), choose.randint(1, 3))
+        np.save(f"bank{number}.npy", rng.integers(-3, 4, shape))
+        yield f"bank{number}.npy"
+
+
+def random_start(choose, specs):
+    """The page's own convolution: a SPEC and options."""
+    words = random_conv(choose, specs)
+    [layer] = parse_page_layers([shlex.join(["conv", *words])])
+    options = {name: layer.values[name] for name in ConvOptions._fields}
+    return words[1], ConvOptions(**options | {"fill": options["fill"] or 0})
+
+
+def case_of(image, spec, conv, layers, place, value_range):
+    """A case as the runner takes it; a layer's kernels as a page has them."""
+    own = {kernel_set.label: kernel_set for kernel_set in layers.kernels}
+    return {
+        "layers": {
+            "input": {
+                "shape": [*image.shape, image.channels],
+                "values": image.pixels.ravel().tolist(),
+                "channels": channel_names(image.channels, image.depth),
+                "maxValue": image.max_value,
+                "words": ["INPUT"],
+            },
+            "kernels": [kernel_table(PageKernel(read_spec(spec), ("-k", spec)), "")],
+            "layerKernels": [kernel_table(PageKernel(each, ()), "") for each in own.values()],
+            "settings": {
+                "kernel": read_spec(spec).label, "range": value_range, **conv._asdict(),
+                "layers": list(layers.texts),
+            },
+            "place": place,
+        }
+    }  # fmt: skip
+
+
+def expected(image, spec, conv, layers, choose):
+    """The maps of each layer after the convolution, a position, its field; or an error."""
+    first = Conv(tuple(group_kernels([read_spec(spec)])), read_spec(spec).label, conv)
+    try:
+        stages = plan_chain([first, *layers.layers], image)
+        maps = run_chain(image, stages)
+        rows, columns, count = maps[-1].shape
+        place = choose.randrange(rows), choose.randrange(columns), choose.randrange(count)
+        explanation = explain_chain(image, stages, place[:2], place[2] + 1, maps=maps)
+        whole = None
+        if np.array_equal(image.pixels, image.pixels.astype(int)):
+            whole = run_chain(image._replace(pixels=image.pixels.astype(np.int32)), stages)[2:]
+        return place, (maps[2:], whole, explanation.field)
+    except ConvcliError as error:
+        return (0, 0, 0), str(error)
+
+
+def difference(image, value_range, want, got):
+    """What the page has that chain does not, in a word; empty if they agree."""
+    if isinstance(want, str):
+        # The page says that its own convolution does not fit before it looks at layers.
+        is_own = want.startswith("layer 1 ") and "error" in got
+        known = re.sub("; with --groups .*", "", want)  # which a page has not
+        return "" if is_own or got.get("error") == known else "error"
+    if "maps" not in got:
+        return "refused"
+    maps, whole, field = want
+    scale = max(1, *(np.abs(each).max() for each in (image.pixels, *maps)))
+    for number, (after, own) in enumerate(zip(maps, got["maps"], strict=True)):
+        values = np.array([float(value) for value in own["values"]])
+        if own["shape"] != list(after.shape):
+            return "shape"
+        if whole is not None and whole[number].dtype.kind != "f":
+            if not np.array_equal(values, after.ravel()):
+                return "whole"
+        elif not np.allclose(values, after.ravel(), rtol=1e-9, atol=1e-9 * scale):
+            return "values"
+    if field != ((), ()) and [list(axis) for axis in field] != got["field"]:
+        return "field"
+    # From the page's own values, since its pixels can differ by 1 where a value is near a half.
+    pixels = image_of(values.reshape(after.shape), value_range, image.depth, image)[0].pixels
+    own_pixels = np.array([float(value) for value in got["pixels"]])
+    return "" if np.allclose(own_pixels, pixels.ravel(), rtol=1e-12, atol=1e-12) else "pixels"
+
+
+@pytest.mark.parametrize(
+    ("seed", "count"), [(1, 150), pytest.param(2, 2000, marks=pytest.mark.slow)]
+)
+def test_maps_fields_and_refusals_are_those_of_chain(run_cases, seed, count, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng, choose = np.random.default_rng(seed), random.Random(seed)
+    given: list[tuple[Any, Any]] = []
+    wanted, refused = [], 0
+    while len(given) < count:
+        image = random_image(rng, choose)
+        specs = [*NAMED, *random_banks(rng, choose, image.channels)]
+        spec, conv = random_start(choose, specs)
+        texts = [random_layer(choose, specs) for _ in range(choose.randint(1, 4))]
+        value_range = choose.choice(["clip", "abs", "rescale", "raw"])
+        try:
+            layers = read_page_layers(parse_page_layers(texts))
+        except ConvcliError:
+            refused += 1
+            continue
+        place, want = expected(image, spec, conv, layers, choose)
+        given.append((image, case_of(image, spec, conv, layers, place, value_range)))
+        wanted.append(want)
+    answers = run_cases([case for _, case in given])
+    for (image, case), want, got in zip(given, wanted, answers, strict=True):
+        kind = difference(image, case["layers"]["settings"]["range"], want, got)
+        assert not kind, (kind, case, want, got)
+    assert refused < count / 2
+    assert sum(isinstance(want, str) for want in wanted) < count / 2
+
+
+def refusal(read, *arguments):
+    try:
+        read(*arguments)
+    except ConvcliError as error:
+        return str(error)
+    return ""
+
+
+IMAGE = ImageData(np.arange(24.0).reshape(4, 6), 8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "  ", "nonesuch", "relu relu", "relu 2", "maxpool", "maxpool 0", "maxpool 2 | relu"),
+        *("maxpool 2,3,4", "maxpool 2 --stride", "maxpool 2 --stride=0", "maxpool 2 --ceil=yes"),
+        *("maxpool 2 --padding 2", "maxpool 3x2 --padding 1,2", "maxpool 5", "maxpool 2 -k blur"),
+        *("globalpool mean", "leaky-relu --slope nan", "leaky-relu --slope x", "normalize --eps 0"),
+        *("conv", "conv -k", "conv -k 'blur", "conv -k blur\\", "conv -k blur --border moon"),
+        *("conv -k blur --fill 3", "conv -k sobel-x --normalize", "conv -k blur --combine max"),
+        *("conv -k blur --normalize --divisor 2", "conv -k blur --padding 1,2,3"),
+        *("conv -k blur --anchor 9,9", "conv -k blur --anchor x", "conv -k blur --anchor=9,9"),
+        *("conv -k blur --padding causal --anchor after", "conv -k blur --operation fold"),
+        *("conv -k blur --bias inf", "conv -k blur --bias ''", "conv -k blur --bias b.npy"),
+        *("conv -k blur --groups 2", "conv -k blur --method fft", "conv -k blur --threads 2"),
+        *("conv -k bank.npy", "conv -k 1 -k '1 2; 3 4' --padding valid", "conv -k '1 2' --foo"),
+        *("conv -k blur -k bank.npy --combine sum", "conv -k box:9 --padding valid --dilation 2"),
+    ],
+)  # fmt: skip
+def test_a_wrong_layer_is_refused_in_the_words_of_the_command(
+    run_cases, text, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("bank.npy", np.ones((2, 3, 1, 1)))
+    kernels = [read_spec(spec) for spec in ("blur", "sobel-x", "bank.npy", "1")]
+
+    def python():
+        layers = read_page_layers(parse_page_layers([text]))
+        plan_chain([Conv((read_spec("1"),), "1", ConvOptions()), *layers.layers], IMAGE)
+
+    layers = read_page_layers([])._replace(texts=(text,), kernels=tuple(kernels))
+    [answer] = run_cases([case_of(IMAGE, "1", ConvOptions(), layers, (0, 0, 0), "clip")])
+    assert refusal(python)
+    assert answer["error"] == refusal(python)
+
+
+def test_texts_are_split_as_by_a_shell(run_cases):
+    """Quotes and backslashes hold words together; the command quotes them anew."""
+    texts = ['conv -k "1 2" --bias=-3', "conv -k'1 -1'  --kernel \\\"1", "conv --kernel 2\\ 1"]
+    layers = read_page_layers(parse_page_layers([texts[0], texts[2]]))
+    [answer] = run_cases([case_of(IMAGE, "blur", ConvOptions(), layers, (0, 0, 0), "clip")])
+    assert answer["command"] == (
+        'convcli chain INPUT conv -k blur conv -k "1 2" --bias=-3 conv --kernel "2 1"'
+    )
+    bad = layers._replace(texts=(texts[1],))
+    [answer] = run_cases([case_of(IMAGE, "blur", ConvOptions(), bad, (0, 0, 0), "clip")])
+    assert "layer 2 (conv)" in answer["error"]
