@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     """,
 )
 def kernels() -> None:
-    """List the named kernels, or show one."""
+    """List the named kernels or the layers of a network, or show one."""
 
 
 def _groups() -> list[str]:
@@ -68,11 +68,12 @@ def _check_group(group: str) -> None:
     "list",
     examples="""
     convcli kernels list
-    convcli kernels list --plot kernels.png --on photo.jpg
-    convcli kernels list --plot gradient.png --group gradient
+    convcli kernels list net.safetensors
+    convcli kernels list --plot gradient.png --group gradient --on photo.jpg
     """,
 )
-@message_option("--json", is_flag=True, help="Print a JSON array, one object per kernel.")
+@click.argument("model", required=False)
+@message_option("--json", is_flag=True, help="Print JSON: the kernels, or MODEL's layers.")
 @plot_option(help="Draw the result of each kernel on one image into FILE (.png, .pdf, .svg, ...).")
 @figure_option(
     "--on",
@@ -92,6 +93,7 @@ def _check_group(group: str) -> None:
 @OVERWRITE
 @MAX_MEMORY
 def list_kernels(
+    model: str | None,
     json: bool,
     plot: str | None,
     on: str | None,
@@ -101,12 +103,23 @@ def list_kernels(
     overwrite: bool,
     max_memory: int | float,
 ) -> None:
-    """List the named kernels by group.
+    """List the named kernels by group, or the convolutions in MODEL, the file of a network.
 
     With --plot or --show, draw each kernel's weights and result. A kernel with arguments uses its
     defaults; the kernels of a family are combined into one result.
     """
     is_drawn = show or plot is not None
+    if model is not None:
+        if is_drawn or group is not None or on is not None:
+            raise click.UsageError(
+                "figures of a list are of the named kernels; draw the filters of a layer with "
+                "convcli kernels show MODEL:LAYER --plot FILE"
+            )
+        check_figure_options(figure, is_drawn=False, advice="convcli kernels show --plot FILE")
+        from convcli.teaching.kernels.model_text import list_model
+
+        click.echo(list_model(model, as_json=json))
+        return
     check_figure_options(figure, is_drawn=is_drawn and not json, advice="--plot FILE", show=show)
     if not is_drawn:
         if group is not None:

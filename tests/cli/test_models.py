@@ -88,6 +88,84 @@ def test_explain_names_the_layer(net, convcli, photo):
     assert json.loads(ran.out)["kernel"] == "filter 2 of net.npz:c1/W"
 
 
+def test_list_prints_convolutions_with_numbers_and_the_other_tensors(net, convcli):
+    text = convcli("kernels", "list", "net.npz").out.decode()
+    assert text.splitlines() == [
+        "net.npz: 2 convolutions, 2 other tensors",
+        "",
+        "   layer  filters  channels  size     type",
+        "1  c1/W         4         3   3x3  float32",
+        "2  c2/W         4         1   3x3  float64",
+        "",
+        "other tensor  shape     type",
+        "c1/b          (4)    float64",
+        "k             (3,3)  float64",
+    ]
+    data = json.loads(convcli("kernels", "list", "net.npz", "--json").out)
+    assert data["file"] == "net.npz"
+    assert [(each["number"], each["name"]) for each in data["convolutions"]] == [
+        (1, "c1/W"),
+        (2, "c2/W"),
+    ]
+    assert data["convolutions"][0]["shape"] == [4, 3, 3, 3]
+    assert data["convolutions"][0]["stride"] is None
+    assert [each["name"] for each in data["tensors"]] == ["c1/W", "c1/b", "c2/W", "k"]
+
+
+def test_a_long_list_names_the_first_tensors_and_fits_a_terminal(convcli, here):
+    names = [
+        f"a layer with quite a long name that takes many columns, number {n}" for n in range(30)
+    ]
+    np.savez("long.npz", **{name: np.ones(3) for name in names}, w=np.ones((2, 3, 5, 7)))
+    lines = convcli("kernels", "list", "long.npz").out.decode().splitlines()
+    assert lines[0] == "long.npz: 1 convolution, 30 other tensors"
+    assert lines[-1] == "(10 more; --json lists all)"
+    assert max(map(len, lines)) <= 80
+    assert "1  w            2         3   7x5  float64" in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["photo.png"], "photo.png: is no file of a network; these end in .npz"),
+        (["sobel"], "sobel: is no file of a network"),
+        (["net.npz:c1/W"], "list takes the file alone"),
+        (["none.npz"], "none.npz: no such file"),
+        (["net.npz", "--plot", "out.png"], "convcli kernels show MODEL:LAYER --plot FILE"),
+        (["net.npz", "--group", "gradient"], "of the named kernels"),
+        (["net.npz", "--theme", "dark"], "--theme is for figures"),
+    ],
+)
+def test_lists_that_make_no_sense_are_refused(net, convcli, here, arguments, words):
+    ran = convcli("kernels", "list", *arguments)
+    assert ran.code == 2
+    assert words in " ".join(ran.err.split())
+    assert not (here / "out.png").exists()
+
+
+def test_show_prints_a_line_for_each_filter_of_a_large_bank(convcli, here, rng):
+    weights = rng.normal(size=(20, 3, 3, 3))
+    weights[[2, 11]] = 1e-9
+    np.savez("net.npz", W=weights)
+    lines = convcli("kernels", "show", "net.npz").out.decode().splitlines()
+    assert lines[0] == "net.npz: 20 kernels 3x3 over 3 channels, one result each"
+    for number, each in enumerate(weights, 1):
+        row = lines[2 + number].split()
+        norm = np.sqrt((each**2).sum())
+        np.testing.assert_allclose(
+            [float(cell) for cell in row], [number, each.sum(), each.min(), each.max(), norm], 1e-4
+        )
+    assert lines[-2] == "all but zero, with a norm under 2% of the median: 3, 12"
+    assert lines[-1] == "source: net.npz: W"
+    lines = convcli("kernels", "show", "net.npz", "--digits", "2").out.decode().splitlines()
+    assert lines[3].split()[1] == f"{weights[0].sum():.2f}"
+
+
+def test_show_prints_all_weights_of_few_filters(net, convcli):
+    text = convcli("kernels", "show", "net.npz:c1/W").out.decode()
+    assert text.count("size       3x3") == 4
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

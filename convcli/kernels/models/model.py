@@ -15,11 +15,13 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError
+from convcli.errors import KernelError, shown
+from convcli.geometry import Pair
 from convcli.kernels.reading import MAX_BYTES
 
 MAX_DIMENSIONS = 64  # numpy's own limit
 MAX_SIDE = 2**62
+LONGEST_NAME = 80  # characters of a name that are shown
 CHUNK = 2**20  # bytes that are read at a time: a size that lies costs no more memory
 
 Layout = Literal["array", "torch"]
@@ -54,6 +56,26 @@ class Tensor(NamedTuple):
         return self.read()
 
 
+class Convolution(NamedTuple):
+    """A convolution, and how the network applies it, as far as its file says.
+
+    Attributes:
+        name: of the node, or of the tensor where the file has no graph.
+        weights: of four dimensions.
+        stride: (rows, columns).
+        padding: in the words of ``--padding``: ``3``, ``1,2``, ``0,0,1,1`` or ``same-upper``.
+        dilation: (rows, columns).
+        groups: how many runs of channels have filters of their own.
+    """
+
+    name: str
+    weights: Tensor
+    stride: Pair | None = None
+    padding: str | None = None
+    dilation: Pair | None = None
+    groups: int | None = None
+
+
 class Model(NamedTuple):
     """The tensors of a file, in the file's order.
 
@@ -67,9 +89,11 @@ class Model(NamedTuple):
     layout: Layout = "array"
 
     @property
-    def convolutions(self) -> list[Tensor]:
-        """The weights of convolutions: tensors of four dimensions."""
-        return [tensor for tensor in self.tensors if len(tensor.shape) == 4]
+    def convolutions(self) -> list[Convolution]:
+        """The convolutions: without a graph, all tensors of four dimensions."""
+        return [
+            Convolution(tensor.name, tensor) for tensor in self.tensors if len(tensor.shape) == 4
+        ]
 
 
 def check_shape(shape: Any) -> tuple[int, ...]:
@@ -123,3 +147,8 @@ def read_numbers(stream: BinaryIO, shape: Sequence[int], dtype: np.dtype[Any]) -
             )
         content += chunk
     return np.frombuffer(content, dtype).reshape(shape)
+
+
+def short_name(name: str) -> str:
+    """Return the name of a tensor as it is printed, on one line; a file may hold any."""
+    return shown(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}...")

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError, count_text, prefix_errors, quoted, shown
 from convcli.kernels.kernel import Kernel
-from convcli.kernels.models.model import Model, Tensor
+from convcli.kernels.models.model import LONGEST_NAME, Model, Tensor, short_name
 from convcli.kernels.models.spec import ModelSpec
 from convcli.kernels.reading import open_file
 
 _MOST_NAMED = 4  # tensors in a message
-_MOST_COMPARED, _LONGEST_NAME = 2000, 80  # names, and characters of each, that may be near
+_MOST_COMPARED = 2000  # names that may be near
 
 
 @contextmanager
@@ -47,13 +47,13 @@ def read_weights(spec: ModelSpec) -> Kernel:
     """
     with open_model(spec.path, spec.format) as model:
         tensor = find_tensor(model, spec.layer)
-        with prefix_errors(_short(tensor.name)):
+        with prefix_errors(short_name(tensor.name)):
             array = tensor.numbers()
             if model.layout == "torch" and array.ndim == 3:
                 array = array[:, :, np.newaxis]
             stem = Path(spec.path).stem
             name = f"{stem}-{spec.layer}" if spec.layer else stem
-            return Kernel(array, name=name, source=f"{shown(spec.path)}: {_short(tensor.name)}")
+            return Kernel(array, name=name, source=f"{shown(spec.path)}: {short_name(tensor.name)}")
 
 
 def read_vector(spec: ModelSpec) -> NDArray[np.float64]:
@@ -66,7 +66,7 @@ def read_vector(spec: ModelSpec) -> NDArray[np.float64]:
         if not spec.layer:
             raise KernelError(f"name one of its tensors after a colon: {_some(model.tensors)}")
         tensor = find_tensor(model, spec.layer)
-        with prefix_errors(_short(tensor.name)):
+        with prefix_errors(short_name(tensor.name)):
             return tensor.numbers().ravel().astype(np.float64)
 
 
@@ -81,7 +81,7 @@ def find_tensor(model: Model, layer: str) -> Tensor:
     convolutions = model.convolutions
     if not layer:
         if convolutions:
-            return convolutions[0]
+            return convolutions[0].weights
         if len(model.tensors) == 1:
             return model.tensors[0]
         raise KernelError(
@@ -93,7 +93,7 @@ def find_tensor(model: Model, layer: str) -> Tensor:
             return tensor
     if layer.isascii() and layer.isdigit() and len(layer) < 10:
         if 0 < int(layer) <= len(convolutions):
-            return convolutions[int(layer) - 1]
+            return convolutions[int(layer) - 1].weights
         raise KernelError(f"has {count_text(len(convolutions), 'convolution')}, no number {layer}")
     raise KernelError(f"has no tensor {quoted(layer)}; {_near(model, layer)}")
 
@@ -102,21 +102,15 @@ def _near(model: Model, layer: str) -> str:
     from difflib import get_close_matches
 
     names = {
-        tensor.name[:_LONGEST_NAME].lower(): tensor.name
-        for tensor in model.tensors[:_MOST_COMPARED]
+        tensor.name[:LONGEST_NAME].lower(): tensor.name for tensor in model.tensors[:_MOST_COMPARED]
     }
-    near = [names[name] for name in get_close_matches(layer[:_LONGEST_NAME].lower(), names, n=3)]
+    near = [names[name] for name in get_close_matches(layer[:LONGEST_NAME].lower(), names, n=3)]
     if near:
-        return f"did you mean {' or '.join(map(_short, near))}?"
+        return f"did you mean {' or '.join(map(short_name, near))}?"
     return f"it has {_some(model.tensors)}"
 
 
 def _some(tensors: Any) -> str:
     """Return the names of tensors for a message, the first of many."""
-    named = ", ".join(_short(tensor.name) for tensor in tensors[:_MOST_NAMED])
+    named = ", ".join(short_name(tensor.name) for tensor in tensors[:_MOST_NAMED])
     return named + ", ..." * (len(tensors) > _MOST_NAMED)
-
-
-def _short(name: str) -> str:
-    """Return the name of a tensor as it is printed, on one line; a file may hold any."""
-    return shown(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...")

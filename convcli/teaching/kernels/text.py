@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.core.digits import reliable_decimals, round_number, round_values, sum_bound
 from convcli.core.plan import make_plan
+from convcli.errors import count_text
 from convcli.geometry import ConvOptions, size_text
 from convcli.kernels.entries import ComputedKernel, Signal
 from convcli.kernels.files import kernel_fields
@@ -19,13 +20,16 @@ from convcli.kernels.matrix_text import aligned
 from convcli.kernels.planes import plane_names
 from convcli.kernels.spec import KernelSet
 from convcli.teaching.decimals import format_number
-from convcli.teaching.text_table import WIDTH, wrapped
+from convcli.teaching.text_table import WIDTH, table_lines, wrapped
 
 _MAX_SHOWN = 31 * 31  # weights of a matrix that is shown whole if its lines fit
 _LABEL = 11  # width of a property's name and the space after it
 _MIDDLE = 7  # rows and columns of a larger one
 _MAX_PLANNED = 1 << 14  # weights; the plan and the rank of larger kernels take seconds
 _MAX_FACTOR = 31  # weights of a column or row that is shown
+_MAX_PLANES = 48  # of several kernels that are shown with all weights
+_DEAD = 0.02  # of the median norm: a filter below it does nothing
+_MAX_LISTED = 12  # numbers of filters in a line
 _DIGITS, _LEAST_DIGITS = 6, 3  # significant digits of the largest weight; fewer where they fit
 
 _SYMMETRIES = {
@@ -74,7 +78,11 @@ def set_text(
     """Return the page of a SPEC; the parameters of a computed kernel or a signal come last.
 
     ``digits`` are the decimals of all numbers; None for weights whose largest has six digits.
+    Several kernels of many planes in all are a table of one line each.
     """
+    planes = len(kernels.kernels) * math.prod(kernels.kernels[0].matrix.shape[:-2])
+    if len(kernels.kernels) > 1 and planes > _MAX_PLANES:
+        return _table_text(kernels, digits)
     parts = [_kernel_text(kernel, digits) for kernel in kernels.kernels]
     if len(parts) > 1:
         combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
@@ -82,6 +90,37 @@ def set_text(
     if computed is not None:
         parts.append(_parameters_text(computed))
     return "\n\n".join(parts)
+
+
+def _table_text(kernels: KernelSet, digits: int | None) -> str:
+    """Return a line for each filter of a bank, and which of them do nothing."""
+    first = kernels.kernels[0]
+    weights = [kernel.weights for kernel in kernels.kernels]
+    norms = [float(np.linalg.norm(each)) for each in weights]
+    headings = ("filter", "sum", "smallest", "largest", "norm")
+    rows = [headings] + [
+        (
+            str(number),
+            *(_cell(value, digits) for value in (each.sum(), each.min(), each.max(), norm)),
+        )
+        for number, (each, norm) in enumerate(zip(weights, norms, strict=True), 1)
+    ]
+    channels = math.prod(first.matrix.shape[:-2])
+    over = f" over {count_text(channels, 'channel')}" if first.matrix.ndim > 2 else ""
+    combined = f"combined by {kernels.combine}" if kernels.combine else "one result each"
+    heading = f"{kernels.label}: {len(weights)} kernels {size_text(first.shape)}{over}, {combined}"
+    notes = ["norm: the root of the sum of the squared weights; --json and --plot show all weights"]
+    least = _DEAD * float(np.median(norms))
+    if dead := [str(number) for number, norm in enumerate(norms, 1) if norm < least]:
+        listed = ", ".join(dead[:_MAX_LISTED]) + ", ..." * (len(dead) > _MAX_LISTED)
+        notes.append(f"all but zero, with a norm under {_DEAD:.0%} of the median: {listed}")
+    notes += [f"source: {first.source}"] * bool(first.source)
+    return "\n\n".join((heading, "\n".join(table_lines(rows)), "\n".join(notes)))
+
+
+def _cell(value: float, digits: int | None) -> str:
+    """Return a number for a table, with this many decimals or with five digits."""
+    return f"{value:.5g}" if digits is None else f"{value:.{digits}f}"
 
 
 def _kernel_text(kernel: Kernel, digits: int | None) -> str:

@@ -1,0 +1,108 @@
+"""The layers of a network's file, as ``kernels list MODEL`` prints them: a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from convcli.errors import KernelError, count_text, shown
+from convcli.geometry import Pair, pair_text, size_text
+from convcli.kernels.models.model import Convolution, Model, Tensor, short_name
+from convcli.kernels.models.spec import SUFFIXES, parse_model
+from convcli.kernels.models.weights import open_model
+from convcli.teaching.text_table import table_lines
+
+_MOST_OTHERS = 20  # tensors that are no weights of a convolution
+
+
+def list_model(name: str, *, as_json: bool = False) -> str:
+    """Return the convolutions and the other tensors of a file as text or as JSON.
+
+    Args:
+        name: of the file.
+        as_json: whether to return a JSON object.
+
+    Raises:
+        KernelError: the file is no model, cannot be read, or is damaged; or a layer is named too.
+    """
+    spec = parse_model(name)
+    if spec is None:
+        raise KernelError(f"{shown(name)}: is no file of a network; these end in {SUFFIXES}")
+    if spec.layer:
+        raise KernelError(
+            f"{shown(name)}: list takes the file alone; 'convcli kernels show' shows a layer"
+        )
+    with open_model(spec.path, spec.format) as model:
+        if as_json:
+            return json.dumps(_data(spec.path, model), indent=1)
+        return _text(spec.path, model)
+
+
+def _data(path: str, model: Model) -> dict[str, Any]:
+    convolutions = [
+        {
+            "number": number,
+            "name": each.name,
+            "tensor": each.weights.name,
+            "shape": each.weights.shape,
+            "dtype": each.weights.dtype,
+            "stride": each.stride,
+            "padding": each.padding,
+            "dilation": each.dilation,
+            "groups": each.groups,
+        }
+        for number, each in enumerate(model.convolutions, 1)
+    ]
+    tensors = [
+        {"name": tensor.name, "shape": tensor.shape, "dtype": tensor.dtype}
+        for tensor in model.tensors
+    ]
+    return {"file": path, "convolutions": convolutions, "tensors": tensors}
+
+
+def _text(path: str, model: Model) -> str:
+    convolutions = model.convolutions
+    weights = {id(each.weights) for each in convolutions}
+    others = [tensor for tensor in model.tensors if id(tensor) not in weights]
+    counts = count_text(len(convolutions), "convolution"), count_text(len(others), "other tensor")
+    parts = [f"{shown(path)}: {counts[0]}, {counts[1]}"]
+    if convolutions:
+        parts.append("\n".join(table_lines(_rows(convolutions), left=[1], shrink=1)))
+    if others:
+        rows = [("other tensor", "shape", "type"), *map(_other_row, others[:_MOST_OTHERS])]
+        parts.append("\n".join(table_lines(rows, left=[0, 1], shrink=0)))
+    if len(others) > _MOST_OTHERS:
+        parts[-1] += f"\n({len(others) - _MOST_OTHERS:,} more; --json lists all)"
+    return "\n\n".join(parts)
+
+
+def _rows(convolutions: Sequence[Convolution]) -> list[tuple[str, ...]]:
+    """Return the cells of the table; what no layer has, or what is 1 in all, has no column."""
+    columns: list[tuple[str, ...]] = [
+        ("", *map(str, range(1, len(convolutions) + 1))),
+        ("layer", *(short_name(each.name) for each in convolutions)),
+        ("filters", *(str(each.weights.shape[0]) for each in convolutions)),
+        ("channels", *(str(each.weights.shape[1]) for each in convolutions)),
+        ("size", *(size_text(each.weights.shape[2:]) for each in convolutions)),
+    ]
+    known: dict[str, list[str | None]] = {
+        "stride": [_pair(each.stride) for each in convolutions],
+        "padding": [each.padding for each in convolutions],
+        "dilation": [_pair(each.dilation) for each in convolutions],
+        "groups": [None if each.groups is None else str(each.groups) for each in convolutions],
+    }
+    for heading, cells in known.items():
+        if set(cells) - {None} - ({"1"} if heading in ("dilation", "groups") else set()):
+            columns.append((heading, *(cell or "?" for cell in cells)))
+    columns.append(("type", *(each.weights.dtype for each in convolutions)))
+    return list(zip(*columns, strict=True))
+
+
+def _pair(pair: Pair | None) -> str | None:
+    return None if pair is None else pair_text(pair)
+
+
+def _other_row(tensor: Tensor) -> tuple[str, str, str]:
+    sides = ",".join(map(str, tensor.shape))
+    return short_name(tensor.name), f"({sides})", tensor.dtype or "not numbers"
