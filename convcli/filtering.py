@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.choices import PERCENTILES, SCALED_RANGES
 from convcli.core.combine import COMBINERS, combined_type, direction, gradient_axes
-from convcli.core.correlate import feature_map, fits_in_place, run
+from convcli.core.correlate import KernelNumbers, feature_map, fits_in_place, run
 from convcli.core.digits import largest_magnitude, reliable_decimals, sum_bound
 from convcli.core.dtypes import saturate
 from convcli.core.memory import estimated_bytes
@@ -34,7 +35,11 @@ from convcli.images.value_range import (
 from convcli.kernels.kernel import Kernel
 from convcli.signals import OutputAxes, output_axes
 
+if TYPE_CHECKING:  # most filters need all pixels
+    from convcli.core.missing import Missing, PartialSums
+
 PERCENTILE_BYTES = 4 * 8 + 1  # per value: the map, its strips, and the copies that sorting makes
+MISSING_BYTES = 4 * 8, 2 * 8  # per value: what makes sums of a mask, and those of each kernel
 PLAIN_BYTES = 8  # of a plain number, at most
 LARGE = 1 << 18  # bytes of an image that its result may overwrite
 SAMPLED_ROWS = 64  # rows from which the share of clipped values is estimated
@@ -61,6 +66,8 @@ class Filter(NamedTuple):
         percentile: the percentiles, 0 to 100, that range ``percentile`` maps to black and white.
         mark: whether to find where the greatest value is.
         slug: name of the kernels in file names.
+        missing: which pixels are missing; None for none. A value without enough valid pixels is
+            NaN, whose pixel is ``missing.nodata`` where the result can hold it, else black.
     """
 
     label: str
@@ -76,19 +83,22 @@ class Filter(NamedTuple):
     percentile: tuple[float, float] = PERCENTILES
     mark: bool = False
     slug: str = "custom"
+    missing: Missing | None = None
 
 
 class Filtered(NamedTuple):
     """A filtered image, the statistics of its values, and how they were computed.
 
     ``method`` is text: a plan would keep the spectra of a large kernel while a result is encoded.
-    ``axes`` are found if the image has an axis, or the filter marks a value.
+    ``axes`` are found if the image has an axis, or the filter marks a value. ``missing`` counts the
+    pixels of the image that are missing.
     """
 
     image: ImageData
     stats: ValueStats
     method: str
     axes: OutputAxes = OutputAxes()
+    missing: int = 0
 
 
 class Probed(NamedTuple):
@@ -141,12 +151,13 @@ def filter_image(
         value_range = DirectionColors(name, image.max_value, *(extremes or ()))
         shape, depth = (*shape[:2], 3), 8
     else:
-        value_range = ValueRange(name, max_value_of(depth), *(extremes or ()))
+        value_range = _value_range(image_filter, depth, extremes)
     depth = None if name == "raw" else depth
     dtype = value_range.dtype_for(task.value_type)
     value_type = np.empty(0, task.value_type).real.dtype
     shows_decimals = value_type.kind == "f" and (image_filter.counted or depth is None)
-    bound = _bound(image, image_filter, value_type) if shows_decimals else 0
+    counted = image._replace(pixels=task.planes) if task.parts else image
+    bound = _bound(counted, image_filter, value_type) if shows_decimals else 0
     in_place = overwrite and task.can_overwrite(shape, dtype)
     pixels = task.planes if in_place else np.empty(shape, dtype)
     stats = task.run(
@@ -175,33 +186,27 @@ def filter_image(
                 bound = max(bound / (extremes[1] - extremes[0]), 1)
             result = result._replace(decimals=reliable_decimals(pixels.dtype, bound))
     maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
-    return Filtered(result, stats, maps + task.plans[0].describe(), axes)
+    return Filtered(result, stats, maps + task.plans[0].describe(), axes, task.missing)
 
 
-def apply_range(
-    raw: Filtered,
-    range: str,  # noqa: A002 - the option's name
-    depth: int | None,
-    percentile: tuple[float, float] = PERCENTILES,
-) -> Filtered:
+def apply_range(raw: Filtered, image_filter: Filter, depth: int | None) -> Filtered:
     """Map a result of range ``raw`` to pixels, as :func:`filter_image` does while it filters.
 
     Args:
         raw: a result whose values were counted.
-        range: one of :data:`convcli.choices.RANGES`.
+        image_filter: the filter, with the range.
         depth: bits per pixel, 8 or 16; None for plain numbers.
-        percentile: as :class:`Filter` holds them.
 
     Raises:
         UsageError: the range needs a depth.
     """
     values = raw.image.pixels
-    extremes: tuple[float, ...] = ()
-    if range == "rescale":
+    extremes: tuple[float, float] | None = None
+    if image_filter.range == "rescale":
         extremes = raw.stats.minimum, raw.stats.maximum
-    elif range == "percentile":
-        extremes = percentiles(values, percentile)
-    value_range = ValueRange(range, max_value_of(depth), *extremes)
+    elif image_filter.range == "percentile":
+        extremes = percentiles(values, image_filter.percentile)
+    value_range = _value_range(image_filter, depth, extremes)
     pixels = np.empty(values.shape, value_range.dtype_for(values.dtype))
     value_range.apply(values, pixels)
     stats = ValueStats(value_range)
@@ -209,6 +214,15 @@ def apply_range(
     stats.decimals, stats.dtype = raw.stats.decimals, raw.stats.dtype
     stats.peak = raw.stats.peak
     return raw._replace(image=raw.image._replace(pixels=pixels, depth=depth), stats=stats)
+
+
+def _value_range(
+    image_filter: Filter, depth: int | None, extremes: tuple[float, float] | None
+) -> ValueRange:
+    """Return the rule of a filter's range for pixels of a depth."""
+    nodata = None if image_filter.missing is None else image_filter.missing.nodata
+    low, high = extremes or (0, 0)
+    return ValueRange(image_filter.range, max_value_of(depth), low, high, nodata)
 
 
 def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> int:
@@ -225,6 +239,10 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     need = _estimated_bytes(*sizes, thread_count(threads), method)
     if image_filter.range == "percentile":
         need += PERCENTILE_BYTES * math.prod(map_shape(image, image_filter)) * image.channels
+    if image_filter.missing is not None:
+        values = math.prod(map_shape(image, image_filter)) * _maps(image, image_filter)
+        need += 2 * (pixels.nbytes + pixels.size)
+        need += (MISSING_BYTES[0] + MISSING_BYTES[1] * len(kernels)) * values
     return need + 4 * pixels.size * (image_filter.alpha == "premultiply")
 
 
@@ -238,6 +256,12 @@ def result_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     planes = channels + (image.alpha is not None)
     size = PLAIN_BYTES if depth is None or image_filter.range == "raw" else depth // 8
     return math.prod(map_shape(image, image_filter)) * planes * size
+
+
+def _maps(image: ImageData, image_filter: Filter) -> int:
+    """Return how many maps a kernel gives."""
+    matrix = image_filter.kernels[0].matrix
+    return image.channels if matrix.ndim == 2 else math.prod(matrix.shape[:-3])
 
 
 def map_shape(image: ImageData, image_filter: Filter) -> Pair:
@@ -302,6 +326,7 @@ def probe_image(image: ImageData, image_filter: Filter, at: Pair) -> Probed:
     def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
         if rows.start <= at[0] < rows.stop:
             place = at[0] - rows.start, at[1]
+            blocks = task.maps(rows, blocks)
             values = task.values(rows, blocks)
             probed.extend(np.atleast_1d(block[place]).copy() for block in (values, *blocks))
 
@@ -318,10 +343,42 @@ def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
     """
     conv, method = image_filter.conv, image_filter.method
     bias = _bias(image, image_filter, kernel)
-    try:
+    with _name_in_errors(kernel):
         return make_plan(image.pixels, kernel.matrix, conv, kernel.divisor, bias, method)
+
+
+@contextmanager
+def _name_in_errors(kernel: Kernel) -> Iterator[None]:
+    """Put a kernel's name before what does not fit about it."""
+    try:
+        yield
     except KernelError as error:
         raise KernelError(f"{kernel.name}: {error}") from error
+
+
+def _partial_sums(
+    image: ImageData, image_filter: Filter, missing: NDArray[np.bool]
+) -> list[PartialSums]:
+    """Plan to apply each of a filter's kernels to an image with missing pixels.
+
+    Args:
+        image: with 0 where pixels are missing.
+        image_filter: the filter.
+        missing: as :meth:`convcli.core.missing.Missing.of` returns it.
+
+    Raises:
+        ConvcliError: as :func:`filter_image`.
+    """
+    from convcli.core.missing import PartialSums
+
+    conv, method, threads = image_filter.conv, image_filter.method, image_filter.threads
+    least = 0 if image_filter.missing is None else image_filter.missing.min_valid
+    parts = []
+    for kernel in image_filter.kernels:
+        numbers = KernelNumbers(kernel.matrix, kernel.divisor, _bias(image, image_filter, kernel))
+        with _name_in_errors(kernel):
+            parts.append(PartialSums(image.pixels, missing, numbers, conv, least, method, threads))
+    return parts
 
 
 def check_method(image_filter: Filter) -> None:
@@ -353,6 +410,8 @@ class _Task:
     ``alpha`` is the result's; ``weight`` is the filtered alpha that divides premultiplied colors
     before ``bias`` is added; ``axes`` are the directions of a direction image's derivatives.
     ``is_rgbx`` means that the planes have a fourth channel, which is filtered but not counted.
+    ``parts`` has the sums of each kernel if pixels are missing, and ``missing`` counts these; the
+    planes have 0 in their place.
     """
 
     def __init__(
@@ -373,6 +432,8 @@ class _Task:
         self.bias = bias
         self.axes = axes
         self.is_rgbx = False
+        self.parts: list[PartialSums] = []
+        self.missing = 0
 
     @classmethod
     def of_any(cls, image: ImageData, image_filter: Filter) -> _Task:
@@ -386,7 +447,8 @@ class _Task:
             return cls.of(image, image_filter)
         planar = all(kernel.matrix.ndim == 2 for kernel in image_filter.kernels)
         counted = image_filter.counted or image_filter.range in (*SCALED_RANGES, "raw")
-        if planar and not counted and image_filter.combine != "direction" and image.alpha is None:
+        plain = image_filter.combine != "direction" and image_filter.missing is None
+        if planar and not counted and plain and image.alpha is None:
             task = cls.of(image._replace(pixels=rgbx), image_filter)
             if all(plan.types.is_exact for plan in task.plans):
                 task.is_rgbx = True
@@ -397,7 +459,17 @@ class _Task:
     def of(cls, image: ImageData, image_filter: Filter) -> _Task:
         if image.alpha is not None and image_filter.alpha == "premultiply":
             return _premultiplied(image, image.alpha, image_filter)
-        plans = [plan_kernel(image, image_filter, kernel) for kernel in image_filter.kernels]
+        parts: list[PartialSums] = []
+        where = None if image_filter.missing is None else image_filter.missing.of(image.pixels)
+        if where is not None and where.any():
+            from convcli.core.missing import without
+
+            image = image._replace(pixels=without(image.pixels, where))
+            parts = _partial_sums(image, image_filter, where)
+            plans = [part.plan for part in parts]
+        else:
+            where = None
+            plans = [plan_kernel(image, image_filter, kernel) for kernel in image_filter.kernels]
         if len({plan.shape for plan in plans}) > 1:
             sizes = ", ".join(dict.fromkeys(_shape_text(plan.shape) for plan in plans))
             raise UsageError(
@@ -410,11 +482,17 @@ class _Task:
         if image_filter.combine == "direction":
             axes = hue_axes(image_filter, math.prod(plans[0].shape[2:]))
             alpha = None if alpha is None else to_eight_bits(alpha)
-        return cls(image.pixels, plans, image_filter, alpha, axes=axes)
+        task = cls(image.pixels, plans, image_filter, alpha, axes=axes)
+        if where is not None:
+            task.parts = parts
+            task.missing = int(np.count_nonzero(where.reshape(*where.shape[:2], -1).any(axis=2)))
+        return task
 
     @property
     def value_type(self) -> np.dtype[Any]:
         """Type of the values unless the range converts them."""
+        if self.parts:
+            return np.result_type(*(part.result for part in self.parts))
         kind = combined_type([plan.types for plan in self.plans], self.filter.combine)
         return kind if self.weight is None else np.result_type(kind, self.weight.dtype)
 
@@ -444,10 +522,10 @@ class _Task:
         stats, lock = ValueStats(value_range), Lock()
         limited = value_range.limits() is not None
         spread = -(-self.plans[0].shape[0] // SAMPLED_ROWS)
-        exact = all(plan.types.is_exact for plan in self.plans)
+        exact = not self.parts and all(plan.types.is_exact for plan in self.plans)
 
         def finish(rows: slice, blocks: list[NDArray[Any]]) -> None:
-            values = self.values(rows, blocks)
+            values = self.values(rows, self.maps(rows, blocks))
             # All values that may be NaN are looked at, since NaN is always reported. Others are,
             # if they are counted; if not, some rows are enough to estimate how many are clipped.
             step = 1 if counted or not exact else spread
@@ -481,6 +559,12 @@ class _Task:
 
         self.run(ValueRange("raw", None), keep, counted=False)
         return percentiles(np.concatenate([*strips.values()]), self.filter.percentile)
+
+    def maps(self, rows: slice, blocks: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return the values of each kernel in a strip, from its sums if pixels are missing."""
+        if not self.parts:
+            return blocks
+        return [part.values(block, rows) for part, block in zip(self.parts, blocks, strict=True)]
 
     def values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
         """Return a strip's values from those of each kernel."""

@@ -42,6 +42,7 @@ class FilteredFrames(NamedTuple):
     images: list[ImageData]
     stats: ValueStats
     method: str
+    missing: int = 0
 
 
 class FrameTotals:
@@ -51,6 +52,7 @@ class FrameTotals:
         frames: how many there are.
         stats: of all values of their feature maps.
         black: how many NaN values became black pixels; in plain numbers they stay NaN.
+        missing: how many pixels of the frames are missing.
         sizes: distinct shapes of a frame and of its result, in order. At most ``MOST_LISTED`` are
             kept, as of types and methods.
         types: distinct types of their pixels, such as ``8-bit gray``.
@@ -60,7 +62,7 @@ class FrameTotals:
     """
 
     def __init__(self) -> None:
-        self.frames = self.black = 0
+        self.frames = self.black = self.missing = 0
         self.stats = ValueStats(ValueRange("raw", None))  # those of any range can be added
         self.sizes: dict[tuple[Pair, Pair], None] = {}
         self.types: dict[str, None] = {}
@@ -73,14 +75,16 @@ class FrameTotals:
         """Return the totals of a single image."""
         totals = cls()
         totals.axes = filtered.axes
-        totals.add([image], FilteredFrames([filtered.image], filtered.stats, filtered.method))
+        stats, method, missing = filtered.stats, filtered.method, filtered.missing
+        totals.add([image], FilteredFrames([filtered.image], stats, method, missing))
         return totals
 
     def add(self, frames: list[ImageData], filtered: FilteredFrames) -> None:
         """Add frames that are alike, and their results."""
         self.frames += len(frames)
         self.stats.merge(filtered.stats)
-        if filtered.images[0].depth is not None:
+        self.missing += filtered.missing
+        if filtered.images[0].depth is not None and filtered.stats.nodata is None:
             self.black += filtered.stats.nans
         self._list(self.sizes, (frames[0].shape, filtered.images[0].shape))
         self._list(self.types, frames[0].pixel_type)
@@ -156,7 +160,10 @@ def filter_frames(
         for result in results[1:]:
             results[0].stats.merge(result.stats)
         return FilteredFrames(
-            [result.image for result in results], results[0].stats, results[0].method
+            [result.image for result in results],
+            results[0].stats,
+            results[0].method,
+            sum(result.missing for result in results),
         )
     filtered = filter_image(_stacked(frames), image_filter, depth, extremes)
     planes, alpha = filtered.image.pixels, filtered.image.alpha
@@ -204,6 +211,8 @@ def _kind(frame: ImageData) -> tuple[Any, ...]:
 def _are_independent(frame: ImageData, image_filter: Filter) -> bool:
     """Tell whether a filter does to each of several channels what it does to it alone."""
     if image_filter.combine == "direction" or frame.depth is None:
+        return False
+    if image_filter.missing is not None:
         return False
     if frame.alpha is not None and image_filter.alpha == "premultiply":
         return False

@@ -141,7 +141,7 @@ def test_a_raw_result_gets_the_percentiles_later():
     image = gray(20, 20)
     base = make_filter("outline", range="percentile", percentile=(5, 90))
     raw = filter_image(image, base._replace(range="raw"), None)
-    later = apply_range(raw, "percentile", 8, (5, 90))
+    later = apply_range(raw, base, 8)
     at_once = filter_image(image, base, 8)
     assert np.array_equal(later.image.pixels, at_once.image.pixels)
     assert later.stats.clipped == at_once.stats.clipped

@@ -95,6 +95,8 @@ class OutputResult(NamedTuple):
     minimum: float = 0  # of the feature map, before the range
     maximum: float = 0
     clipped: float = 0  # share of the values that the range clipped, 0 to 1
+    # How many pixels are missing, and how many values are NaN; None if no pixel may be missing.
+    missing: tuple[int, int] | None = None
     axes: OutputAxes = OutputAxes()  # where the values of a signal's map lie
     peak: Peak | None = None  # of the feature map, if it was looked for
 

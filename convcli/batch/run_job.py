@@ -23,6 +23,7 @@ from convcli.batch.job import (
 )
 from convcli.batch.outputs import Target, choose_target, write_result
 from convcli.choices import SCALED_RANGES
+from convcli.core.padding import can_hold
 from convcli.errors import ConvcliError, ExistingError, ImageError, UsageError, internal_error
 from convcli.filtering import (
     Filter,
@@ -169,14 +170,15 @@ class _JobRunner:
             narrowed = depth != image.depth and each.range != "raw" and each.combine != "direction"
             if has_stack and narrowed:
                 raw = filter_image(image, each._replace(range="raw", counted=True), None)
-                filtered = apply_range(raw, each.range, depth, each.percentile)
-                stacked.append((each, apply_range(raw, each.range, image.depth, each.percentile)))
+                filtered = apply_range(raw, each, depth)
+                stacked.append((each, apply_range(raw, each, image.depth)))
             else:
                 filtered = filter_image(image, each, depth)
                 stacked.append((each, filtered))
             totals = FrameTotals.of(image, filtered)
             self._write_image(each, target, filtered, totals, sheets)
             results.append((each, filtered))
+        image = _with_holes(image, outputs[0][0])
         if options.outputs.show:
             self.figure = draw_figure(self.name, image, results, self.options.figure)
         for summary in summaries:
@@ -223,6 +225,10 @@ class _JobRunner:
         """Choose format and depth of a result, which depend on the image's channels and depth."""
         if chosen.alpha == "premultiply" and image.alpha is None:
             self.notes.add(Detail("--alpha premultiply has no effect: the image has no alpha"))
+        nodata = None if chosen.missing is None else chosen.missing.nodata
+        if nodata is not None and not can_hold(image.pixels.dtype, nodata):
+            held = f"{image.pixel_type} pixels do not hold it"
+            self.notes.add(f"--nodata {nodata:.17g} marks no pixel as missing: {held}")
         if output is None:
             return None
         channels, depth = image.channels, image.depth
@@ -285,6 +291,7 @@ class _JobRunner:
                     minimum=minimum,
                     maximum=maximum,
                     clipped=stats.clipped,
+                    missing=None if chosen.missing is None else (totals.missing, stats.nans),
                     axes=totals.axes,
                     peak=stats.shown_peak(self.options.writing.digits),
                 )
@@ -341,6 +348,15 @@ class _JobRunner:
             options=self.options.reading,
             reserve_memory=self._reserve_memory,
         )
+
+
+def _with_holes(image: ImageData, chosen: Filter) -> ImageData:
+    """Return an image as figures draw it: missing plain numbers are NaN, and off the scale."""
+    if image.depth is not None or chosen.missing is None:
+        return image
+    from convcli.core.missing import with_nan
+
+    return image._replace(pixels=with_nan(image.pixels, chosen.missing.of(image.pixels)))
 
 
 def _spreadsheet(image: ImageData, chosen: Filter, target: Target | None) -> Any:

@@ -16,6 +16,7 @@ from convcli.choices import NAME_TEMPLATE
 from convcli.cli.command import Command
 from convcli.cli.files import mark_input_opened
 from convcli.cli.kernel_args import KernelArgs, apply_kernel_options
+from convcli.cli.missing_args import MissingArgs, missing_options
 from convcli.cli.options import (
     MATRIX,
     MAX_MEMORY,
@@ -198,6 +199,7 @@ def _prepare_workers(
 @apply_kernel_options
 @conv_options
 @read_options
+@missing_options
 @input_options
 @output_options
 @panel_options("input", "kernel", "result", others=("padded",), more=(OVERLAY,))
@@ -218,6 +220,7 @@ def apply(
     kernel_args: KernelArgs,
     conv: ConvOptions,
     reading: ReadOptions,
+    missing_args: MissingArgs,
     search: InputOptions,
     outputs: OutputOptions,
     figure: FigureOptions,
@@ -251,7 +254,8 @@ def apply(
         if figure.overlay:
             raise click.UsageError("--overlay is for --plot; --grid draws a tile for each result")
     counted = messages.verbose or messages.json or draws
-    filters = kernel_args.filters(conv, counted=counted)
+    missing = missing_args.missing(reading)
+    filters = kernel_args.filters(conv, counted=counted, missing=missing)
     if search.matrix is not None:
         outputs = _matrix_outputs(outputs, several=len(filters) > 1 or messages.json)
     figure = figure._replace(digits=writing.digits)

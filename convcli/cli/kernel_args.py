@@ -28,6 +28,7 @@ from convcli.images.options import ReadOptions
 from convcli.signals import SampleRange, default_range, is_signal
 
 if TYPE_CHECKING:
+    from convcli.core.missing import Missing
     from convcli.filtering import Filter
     from convcli.kernels.spec import KernelSet
 
@@ -91,7 +92,12 @@ class KernelArgs(NamedTuple):
         return self._replace(x=x), reading._replace(x=x)
 
     def filters(
-        self, conv: ConvOptions, *, counted: bool = True, sets: list[KernelSet] | None = None
+        self,
+        conv: ConvOptions,
+        *,
+        counted: bool = True,
+        sets: list[KernelSet] | None = None,
+        missing: Missing | None = None,
     ) -> tuple[Filter, ...]:
         """Return one filter for each result that an input gets.
 
@@ -99,6 +105,7 @@ class KernelArgs(NamedTuple):
             conv: how each kernel slides.
             counted: whether the minimum, maximum and clipped share are needed. --mark needs them.
             sets: the kernels, where :meth:`sets` has read them already; it reads stdin once only.
+            missing: which pixels are missing; None for none.
 
         Raises:
             KernelError: a SPEC names no kernel.
@@ -111,6 +118,11 @@ class KernelArgs(NamedTuple):
             raise UsageError(f"--bias must be a finite number, not {self.bias:g}")
         if self.percentile is not None and self.range != "percentile":
             raise UsageError("--percentile needs --range percentile")
+        if missing is not None and self.alpha == "premultiply":
+            raise UsageError(
+                "--alpha premultiply takes no missing pixels; mark transparent ones with --mask, "
+                "or use --alpha keep or drop"
+            )
         groups = list(group_kernels(self.sets() if sets is None else sets, self.combine))
         filters = tuple(
             Filter(
@@ -127,6 +139,7 @@ class KernelArgs(NamedTuple):
                 percentile=self.percentile or PERCENTILES,
                 mark=self.mark is not None,
                 slug=slug,
+                missing=missing,
             )
             for slug, group in zip(_distinct([group.slug for group in groups]), groups, strict=True)
         )

@@ -15,6 +15,7 @@ TOPICS = (
     "sizes",
     "borders",
     "ranges",
+    "missing",
     "images",
     "figures",
     "folders",

@@ -243,6 +243,8 @@ def _record(result: JobResult, output: OutputResult) -> dict[str, Any]:
         "max": finite(output.maximum),
         "clipped": round(output.clipped, 6),
     }
+    if output.missing is not None:
+        record |= dict(zip(("missing", "invalid"), output.missing, strict=True))
     # The keys above are about all frames, or else about the first.
     lists: dict[str, tuple[Any, ...]] = {
         "input_sizes": tuple(dict.fromkeys(before for before, _ in output.sizes)),
@@ -310,9 +312,13 @@ def _sentence(output: OutputResult) -> str:
     minimum, maximum = (f"{end}".removesuffix(".0") for end in (output.minimum, output.maximum))
     sizes = [f"{size_text(before)} to {size_text(after)}" for before, after in output.sizes]
     frames = f"{output.frames:,} frames ({_listed(output.types)}), " if output.frames > 1 else ""
+    missing = ""
+    if output.missing is not None:
+        pixels, values = output.missing
+        missing = f", {count_text(pixels, 'missing pixel')}, {count_text(values, 'invalid value')}"
     return (
         f"{output.kernel}: {frames}{_listed(sizes)}, min {minimum}, max {maximum}, "
-        f"{100 * output.clipped:.1f} % clipped; {_listed(output.methods, '; ')}"
+        f"{100 * output.clipped:.1f} % clipped{missing}; {_listed(output.methods, '; ')}"
     )
 
 

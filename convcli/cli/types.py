@@ -73,9 +73,16 @@ class IntegerType(click.IntRange):
 
 
 class NumberType(click.FloatRange):
-    """A number; a message calls it that, where Click says "float range"."""
+    """A number, and not NaN; a message calls it that, where Click says "float range"."""
 
     name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; NaN is in every range for Click."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
 
 
 class InputType(click.Path):

@@ -10,6 +10,7 @@ They are exact where the weights and the pixels are integers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from convcli.core.correlate import (
     run,
 )
 from convcli.core.dtypes import DOUBLE, SINGLE, as_numbers, saturate
-from convcli.core.padding import sample_at_anchors
+from convcli.core.padding import can_hold, sample_at_anchors
 from convcli.core.plan import Plan, make_plan
 from convcli.errors import UsageError
 from convcli.geometry import ConvOptions, size_text
@@ -42,11 +43,14 @@ class Missing(NamedTuple):
         mask: (H, W), or (H, W, C) for each channel: those that are not 0 here are.
         min_valid: the least share of the magnitude of the weights, 0 to 1, that must lie on valid
             pixels; it is always more than 0.
+        nodata: the number that stands for a missing pixel, or channel of one; NaN is one, too.
+            None for none. Pixels of a type that does not hold it are valid.
     """
 
     nan: bool = False
     mask: NDArray[Any] | None = None
     min_valid: float = 0
+    nodata: float | None = None
 
     def of(self, pixels: NDArray[Any]) -> NDArray[np.bool]:
         """Return where pixels are missing: (H, W), or (H, W, C) if the channels differ.
@@ -59,18 +63,29 @@ class Missing(NamedTuple):
 
         >>> Missing(mask=np.array([[0, 9]])).of(np.array([[1, 1]])).tolist()
         [[False, True]]
+        >>> Missing(nodata=7).of(np.array([[7, 1]], np.uint8)).tolist()
+        [[True, False]]
         """
-        mask = None if self.mask is None else _fitted(self.mask, pixels)
-        if not self.nan:
-            return np.zeros(pixels.shape[:2], np.bool) if mask is None else mask
-        missing = np.isnan(pixels)
-        return np.asarray(missing if mask is None else missing | _with_channels_of(mask, pixels))
+        found = [] if self.mask is None else [_fitted(self.mask, pixels)]
+        is_nan = self.nan or (self.nodata is not None and math.isnan(self.nodata))
+        if is_nan and pixels.dtype.kind == "f":
+            found.append(np.isnan(pixels))
+        if self.nodata is not None and can_hold(pixels.dtype, self.nodata):
+            found.append(pixels == pixels.dtype.type(self.nodata))
+        if not found:
+            return np.zeros(pixels.shape[:2], np.bool)
+        first, *others = found
+        for other in others:
+            first = _with_channels_of(first, other) | other
+        return first
 
 
 def _fitted(mask: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.bool]:
     """Return a mask as (H, W) or, for each channel, (H, W, C)."""
     if mask.ndim == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
+    if 1 in mask.shape and 1 in pixels.shape[:2] and mask.size == math.prod(pixels.shape[:2]):
+        mask = mask.reshape(pixels.shape[:2])  # a signal is a row or a column
     if mask.shape[:2] != pixels.shape[:2]:
         sizes = size_text(mask.shape), size_text(pixels.shape)
         raise UsageError(f"the mask is {sizes[0]}, but the image is {sizes[1]}; make them equal")
@@ -218,6 +233,15 @@ def without(pixels: NDArray[Any], missing: NDArray[np.bool]) -> NDArray[Any]:
     if not missing.any():
         return pixels
     return np.where(_with_channels_of(missing, pixels), pixels.dtype.type(0), pixels)
+
+
+def with_nan(pixels: NDArray[Any], missing: NDArray[np.bool]) -> NDArray[Any]:
+    """Return the pixels as floats, with NaN in place of the missing ones.
+
+    >>> with_nan(np.array([[3, 4]]), np.array([[False, True]])).tolist()
+    [[3.0, nan]]
+    """
+    return np.where(_with_channels_of(missing, pixels), np.nan, pixels)
 
 
 @np.errstate(all="ignore")

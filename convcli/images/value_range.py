@@ -26,9 +26,9 @@ class ValueRange:
     - ``percentile``: as ``rescale``, but values below ``low`` or above ``high`` are clipped.
     - ``raw``: keep the values.
 
-    NaN becomes black; infinities become black or white. Plain numbers (``max_value`` None) are
-    never clipped: ``clip`` keeps them, ``abs`` takes magnitudes, ``rescale`` and
-    ``percentile`` give floats from 0 to 1, and NaN stays NaN.
+    NaN becomes black, or ``nodata``; infinities become black or white. Plain numbers
+    (``max_value`` None) are never clipped: ``clip`` keeps them, ``abs`` takes magnitudes,
+    ``rescale`` and ``percentile`` give floats from 0 to 1, and NaN stays NaN.
 
     Args:
         range: one of :data:`convcli.choices.RANGES`.
@@ -36,6 +36,7 @@ class ValueRange:
         low: the value that becomes black, the map's least finite value for ``rescale``; for
             ``rescale`` and ``percentile`` only.
         high: the value that becomes white, likewise.
+        nodata: the pixel that NaN becomes; None, or one that a pixel cannot be, for black.
 
     Raises:
         UsageError: the range is unknown, or is ``offset`` with plain numbers.
@@ -52,11 +53,13 @@ class ValueRange:
         max_value: int | None,
         low: float = 0,
         high: float = 0,
+        nodata: float | None = None,
     ) -> None:
         self.range = range
         self.max_value = max_value
         self.low = low
         self.high = high
+        self.nodata: int | None = None
         if range not in RANGES:
             raise UsageError(f"unknown range {range!r}; use one of {', '.join(RANGES)}")
         if max_value not in (None, 255, 65535):
@@ -66,6 +69,9 @@ class ValueRange:
                 "--range offset needs 8- or 16-bit pixels; for plain numbers use clip, rescale "
                 "or raw"
             )
+        if nodata is not None and max_value is not None and range != "raw":
+            fits = 0 <= nodata <= max_value and nodata == int(nodata)
+            self.nodata = int(nodata) if fits else None
 
     def dtype_for(self, block_dtype: Any) -> np.dtype[Any]:
         """Return the dtype of the pixels for values of dtype ``block_dtype``."""
@@ -127,6 +133,8 @@ class ValueRange:
                 _shift(values, self.max_value // 2 + 1, out)
             else:
                 saturate(values, out)
+        if self.nodata and block.dtype.kind == "f":
+            out[np.isnan(block)] = self.nodata
 
     def _rescale(self, block: NDArray[Any], out: NDArray[Any]) -> None:
         """Divide before multiplying: ``high`` must become white exactly."""
@@ -247,6 +255,7 @@ class ValueStats:
         dtype: the type of the values, if they are floats; None for integers.
         peak: the place of the maximum, if it was looked for.
         ends: the values that became pixel 0 and white; None where values stay as they are.
+        nodata: the pixel that NaN became; None for black, or where it stays NaN.
 
     >>> stats = ValueStats(ValueRange("clip", 255))
     >>> stats.add(np.array([[-1, 0], [255, 300]]))
@@ -261,6 +270,7 @@ class ValueStats:
         self.dtype: np.dtype[Any] | None = None
         self.peak: Peak | None = None
         self.ends = value_range.ends()
+        self.nodata = value_range.nodata
         self._limits = value_range.limits()
         self._rounds = value_range.range != "percentile"
         self._count = 0

@@ -18,6 +18,7 @@ from convcli.geometry import ConvOptions, border_name
 from convcli.kernels.matrix_text import short_name
 
 if TYPE_CHECKING:
+    from convcli.core.missing import Missing
     from convcli.filtering import Filter, Filtered
 
 DIRECTION_NOTE = "brighter to the: right = red, top = yellow-green, left = cyan, bottom = violet"
@@ -170,7 +171,17 @@ def conv_facts(image_filter: Filter) -> list[str]:
     facts = option_facts(image_filter.conv)
     if image_filter.bias is not None:
         facts.append(f"bias {format_short(image_filter.bias)}")
+    if image_filter.missing is not None:
+        facts += _missing_facts(image_filter.missing)
     return facts + [f"range {image_filter.range}"] * (image_filter.range != "clip")
+
+
+def _missing_facts(missing: Missing) -> list[str]:
+    """Say which pixels are missing, in words."""
+    facts = ["NaN ignored"] * missing.nan + ["mask"] * (missing.mask is not None)
+    if missing.nodata is not None:
+        facts.append(f"nodata {format_short(missing.nodata, digits=10)}")
+    return facts + [f"min valid {format_short(missing.min_valid)}"] * (missing.min_valid > 0)
 
 
 def option_facts(conv: ConvOptions) -> list[str]:

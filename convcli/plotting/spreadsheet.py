@@ -69,6 +69,10 @@ def check_filter(image_filter: Filter) -> None:
             f"a spreadsheet shows one kernel, and {image_filter.label} has {len(kernels)} "
             f"({names}): name one of them"
         )
+    if image_filter.missing is not None:
+        raise UsageError(
+            "a spreadsheet shows no missing pixels: leave out --nan, --mask and --nodata"
+        )
     if image_filter.range in SCALED_RANGES:
         raise UsageError(
             f"a spreadsheet shows no --range {image_filter.range}, whose black and white depend on "

@@ -1,5 +1,7 @@
 """Missing pixels, against a plain loop over the windows."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -176,3 +178,20 @@ def test_a_masked_array_takes_no_second_mask_and_is_no_short_signal():
         cross_correlate(np.ma.masked_equal([[1, 2]], 2), [[1]], mask=[[0, 1]])
     with pytest.raises(UsageError, match="must not be shorter than its kernel"):
         convolve([1, 2], [1, 2, 3], mask=[0, 1])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_means_are_those_of_astropy(seed):
+    astropy = pytest.importorskip("astropy.convolution")
+    rng = np.random.default_rng(seed)
+    image = rng.random((13, 17))
+    image[rng.random(image.shape) < 0.3] = np.nan
+    mask = rng.random(image.shape) < 0.2 if seed % 2 else None
+    kernel = rng.integers(0, 5, rng.integers(0, 3, 2) * 2 + 1) + np.array([[0.5]])
+    border, boundary = [("edge", "extend"), ("wrap", "wrap"), ("zero", "fill")][seed % 3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of windows without valid pixels
+        expected = astropy.convolve(image, kernel, boundary, mask=mask, nan_treatment="interpolate")
+    weights = kernel[::-1, ::-1] / kernel.sum()
+    result = cross_correlate(image, weights, border=border, mask=mask, nan="ignore")
+    np.testing.assert_allclose(result, expected, rtol=1e-9)

@@ -199,7 +199,7 @@ def explained_map(image: ImageData, image_filter: Filter, activation: str = "non
         stats.add(values)
         raw = raw._replace(image=raw.image._replace(pixels=values), stats=stats)
         depth = None if image_filter.range == "raw" else image.depth
-        filtered = apply_range(raw, image_filter.range, depth, image_filter.percentile)
+        filtered = apply_range(raw, image_filter, depth)
     return FeatureMap(
         filtered.image.pixels,
         filtered.image.max_value,

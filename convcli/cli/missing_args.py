@@ -1,0 +1,96 @@
+"""The options of missing pixels, and what their values say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, get_args
+
+from convcli.choices import NanRule
+from convcli.cli.options import input_option, option_group
+from convcli.cli.types import NumberType, ParsedType, PathType, WordType
+from convcli.errors import UsageError
+from convcli.images.options import ReadOptions
+
+if TYPE_CHECKING:
+    from convcli.core.missing import Missing
+
+
+class MissingArgs(NamedTuple):
+    """The values of the options of missing pixels."""
+
+    nan: NanRule = "propagate"
+    mask: str | None = None
+    nodata: float | None = None
+    min_valid: float | None = None
+
+    def missing(self, reading: ReadOptions) -> Missing | None:
+        """Read the mask, and return which pixels of an image are missing; None if none can be.
+
+        Args:
+            reading: how the image is read.
+
+        Raises:
+            UsageError: the options contradict each other.
+            ImageError: the mask cannot be read, is damaged or has transparent pixels.
+        """
+        if self.nan == "propagate" and self.mask is None and self.nodata is None:
+            if self.min_valid is not None:
+                raise UsageError("--min-valid needs --nan ignore, --mask or --nodata")
+            return None
+        if reading.resize is not None:
+            raise UsageError(
+                "--resize would mix missing pixels with valid ones; resize the image beforehand"
+            )
+        from convcli.core.missing import Missing
+
+        mask = None
+        if self.mask is not None:
+            from convcli.images.mask import read_mask
+
+            mask = read_mask(self.mask, reading.max_pixels)
+        return Missing(self.nan == "ignore", mask, self.min_valid or 0, self.nodata)
+
+
+def _number(text: str) -> float:
+    """Return a number; a whole one is exact, whatever its size."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
+
+
+missing_options = option_group(
+    "missing_args",
+    MissingArgs,
+    input_option(
+        "--nan",
+        type=WordType(get_args(NanRule)),
+        default="propagate",
+        rare=True,
+        help="ignore takes NaN as a missing pixel; see convcli manual missing.",
+    ),
+    input_option(
+        "--mask",
+        type=PathType(),
+        metavar="FILE",
+        rare=True,
+        help="Pixels that are not 0 in FILE are missing (OpenCV, GDAL: those that are 0).",
+    ),
+    input_option(
+        "--nodata",
+        type=ParsedType("V", _number),
+        rare=True,
+        help="Pixels of value V are missing. Results without valid pixels become V.",
+    ),
+    input_option(
+        "--min-valid",
+        type=NumberType(0, 1),
+        metavar="0-1",
+        rare=True,
+        show_default="more than 0",
+        help="Least share of the kernel's weight on valid pixels for a value.",
+    ),
+)
