@@ -34,16 +34,17 @@ Library = Literal[
     "numpy",
     "scipy",
     "opencv",
+    "skimage",
     "torch",
     "keras",
-    "skimage",
-    "pillow",
     "onnx",
-    "imagemagick",
-    "vips",
-    "octave",
+    "pillow",
     "c",
     "javascript",
+    "octave",
+    "vips",
+    "imagemagick",
+    "ffmpeg",
 ]
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 

@@ -29,8 +29,12 @@ OPENCV_BORDERS = {
 }
 TORCH_MODES = {"edge": "replicate", "zero": "constant", "wrap": "circular"}
 VIPS_EXTENDS = {"edge": "copy", "zero": "black", "symmetric": "mirror", "wrap": "repeat"}
+FFMPEG_BORDERS = {"edge": "smear", "symmetric": "mirror", "reflect": "reflect", "wrap": "wrap"}
 MAGICK_PIXELS = {"edge": "Edge", "zero": "Black", "symmetric": "Mirror", "wrap": "Tile"}
 
+FFMPEG_SIDE = 7  # of the largest kernel of FFmpeg
+FFMPEG_DIVISOR = 49  # the largest whose quotients of 16 bits float32 rounds as they are
+FFMPEG_WEIGHT = 2**15  # of magnitudes; sums of 16 bits stay below 2**31
 DFT_AREA = 50  # weights from which OpenCV sums float64 by Fourier transforms, which are not exact
 PILLOW_SUM = 255  # of magnitudes; Pillow sums in float32, exact up to 2**24, pixels of 16 bits
 
@@ -232,6 +236,47 @@ def _vips_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[st
     }
 
 
+def _ffmpeg_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
+    """Return the kernel in the middle of a square of odd sides, as FFmpeg takes it."""
+    kernel, geometry = image_filter.kernels[0], windows.geometry
+    (rows, columns), matrix = geometry.extent, spread(windows.weights[0], geometry.dilation)
+    bias = float(facts["bias"] if not facts["several"] else 0)
+    problem = _one_kernel_problem(image_filter, facts, ("clip",))
+    if max(rows, columns) > FFMPEG_SIDE:
+        problem = f"has kernels up to 7x7, not {size_text((rows, columns))}"
+    elif not facts["is_integer"] or np.abs(matrix).sum() >= FFMPEG_WEIGHT:
+        problem = "has small integers as weights alone"
+    elif kernel.divisor != (matrix.sum() or 1):
+        problem = "divides by the sum of the weights, and by nothing else"
+    elif kernel.divisor % 2 != 1 or bias % 1 or kernel.divisor > FFMPEG_DIVISOR:
+        problem = "rounds half up, not to even"
+    elif bias < 0 or facts["is_bias_in_levels"]:
+        problem = "adds no bias below 0, and the same whatever the depth of the image"
+    elif facts["is_padded"] and facts["border"] not in FFMPEG_BORDERS:
+        problem = f"has no border {facts['border']!r}"
+    elif facts["is_strided"]:
+        problem = "has no stride"
+    elif not facts["channels_auto"]:
+        problem = "turns colors into gray in another way"
+    if problem:
+        raise UsageError(f"FFmpeg {problem}; --for numpy writes this filter")
+    side = max(3, rows + 1 - rows % 2, columns + 1 - columns % 2)
+    above, before = (side - rows) // 2, (side - columns) // 2
+    square = np.pad(matrix, ((above, side - rows - above), (before, side - columns - before)))
+    sides = ("top", "bottom", "left", "right")
+    return {
+        "ffmpeg_weights": "\n".join(
+            "    " + " ".join(map(number_text, row)) for row in square.tolist()
+        ),
+        "ffmpeg_wider": facts["left"] + facts["right"],
+        "ffmpeg_higher": facts["top"] + facts["bottom"],
+        "ffmpeg_border": ":".join(f"{name}={facts[name]}" for name in sides if facts[name])
+        + f":mode={FFMPEG_BORDERS.get(facts['border'])}",
+        "ffmpeg_bias": "".join(f":{plane}bias={facts['bias']}" for plane in range(3) if bias),
+        "ffmpeg_crop": f"iw-{columns - 1}:ih-{rows - 1}:{side // 2 - before}:{side // 2 - above}",
+    }
+
+
 def _octave_facts(image_filter: Filter, windows: Windows, facts: Facts) -> dict[str, Any]:
     if facts["range_raw"]:
         raise UsageError("Octave writes no .npy of --range raw; --for numpy writes this filter")
@@ -288,6 +333,7 @@ _FACTS_OF: dict[str, Callable[[Filter, Windows, Facts], dict[str, Any]]] = {
     "onnx": _onnx_facts,
     "imagemagick": _magick_facts,
     "vips": _vips_facts,
+    "ffmpeg": _ffmpeg_facts,
     "octave": _octave_facts,
     "c": _netpbm_facts,
     "javascript": _netpbm_facts,
