@@ -11,12 +11,12 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.choices import SIZED_PADDINGS, NanRule
+from convcli.choices import NAN_RULES, SIZED_PADDINGS
 from convcli.core.combine import COMBINERS
 from convcli.core.correlate import KernelNumbers, combined_map, feature_map
 from convcli.core.dtypes import (
@@ -140,7 +140,7 @@ def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, 
     if masked:
         image, mask = image.data, np.ma.getmaskarray(image)
     pixels = as_image(image)
-    if not isinstance(nan, str) or nan not in get_args(NanRule):
+    if not isinstance(nan, str) or nan not in NAN_RULES:
         raise UsageError(f"nan must be 'propagate' or 'ignore', not {short_repr(nan)}")
     least = real_number(min_valid, "min_valid")
     if not 0 <= least <= 1:

@@ -49,6 +49,7 @@ Library = Literal[
 ActivationName = Literal["none", "relu", "leaky-relu", "sigmoid", "tanh"]
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+NAN_RULES: tuple[NanRule, ...] = get_args(NanRule)
 PADDINGS: tuple[PaddingRule, ...] = get_args(PaddingRule)
 SIZED_PADDINGS: tuple[PaddingRule, ...] = ("same", "valid", "full")  # of different sizes
 ANCHORS: tuple[AnchorRule, ...] = get_args(AnchorRule)

@@ -30,7 +30,6 @@ MOST_SHARED = 0.25  # of a strip's rows, that it shares with the next if it is o
 Sink = Callable[[slice, list[NDArray[Any]]], None]
 
 
-@np.errstate(all="ignore")
 def feature_map(
     image: ArrayLike,
     kernel: ArrayLike,
@@ -81,7 +80,6 @@ class KernelNumbers(NamedTuple):
     bias: float | Sequence[float] = 0
 
 
-@np.errstate(all="ignore")
 def combined_map(
     image: NDArray[Any],
     kernels: Sequence[KernelNumbers],
@@ -183,10 +181,11 @@ def run(
     height = plans[0].geometry.output_shape[0]
     step = min(plan.strip_rows for plan in plans)
     workers = thread_count(threads)
-    filters = max(len(plan.types.weights) if plan.types.summed else 1 for plan in plans)
-    workers = workers if planes.size * filters >= MIN_THREADED_SIZE else 1
-    if long_strips and -(-height // step) == 2 * workers > 2:
-        step *= 2
+    if step < height:
+        filters = max(len(plan.types.weights) if plan.types.summed else 1 for plan in plans)
+        workers = workers if planes.size * filters >= MIN_THREADED_SIZE else 1
+        if long_strips and -(-height // step) == 2 * workers > 2:
+            step *= 2
     padded = [PaddedImage(planes, plan.padded_rows) for plan in plans]
     if in_place:
         reaches = [max(method.rows_needed(step) for method in plan.methods) for plan in plans]

@@ -61,11 +61,12 @@ class Counts:
     Args:
         weights: of -1, 0 and 1, (kh, kw) or (N, C, kh, kw).
         geometry: pads, stride, dilation and sizes.
+        channels: of the image.
     """
 
     dtype = np.dtype(np.int8)
 
-    def __init__(self, weights: NDArray[Any], geometry: Geometry) -> None:
+    def __init__(self, weights: NDArray[Any], geometry: Geometry, channels: int) -> None:
         support = np.abs(weights)
         most = int(support.sum(axis=(-3, -2, -1) if support.ndim == 4 else None).max())
         kind = self.dtype if most <= MOST_IN_8_BITS else smallest_integer((-most, most))
@@ -75,7 +76,7 @@ class Counts:
         # One for each channel of a bank, or for all channels, (kh, kw, maps).
         flipped = np.flip(weights, (-2, -1)).astype(kind)
         self.flipped = np.moveaxis(flipped if self.is_bank else flipped[None, None], 0, -1)
-        self.methods, costs = choose_methods(Problem(image, types, geometry, 0), "auto")
+        self.methods, costs = choose_methods(Problem(image, types, geometry, 0, channels), "auto")
         self.cost = min(costs.values())
 
     def of(self, values: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -133,18 +134,19 @@ class NonFinite:
     Args:
         types: the weights, divided by the divisor.
         geometry: of the strips.
+        channels: of the image.
     """
 
-    def __init__(self, types: SumTypes, geometry: Geometry) -> None:
-        self.weights, self.geometry = types.weights, geometry
+    def __init__(self, types: SumTypes, geometry: Geometry, channels: int) -> None:
+        self.weights, self.geometry, self.channels = types.weights, geometry, channels
 
     @cached_property
     def _support(self) -> Counts:
-        return Counts((self.weights != 0).astype(np.int8), self.geometry)
+        return Counts((self.weights != 0).astype(np.int8), self.geometry, self.channels)
 
     @cached_property
     def _signs(self) -> Counts:
-        return Counts(np.sign(self.weights).astype(np.int8), self.geometry)
+        return Counts(np.sign(self.weights).astype(np.int8), self.geometry, self.channels)
 
     def counts(self, places: NDArray[np.bool], rows: int) -> NDArray[Any]:
         """Return how many of some places each window of some output rows weighs."""

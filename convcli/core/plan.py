@@ -26,6 +26,7 @@ from convcli.core.dtypes import (
 )
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.choose import Problem, choose_methods
+from convcli.core.methods.helix import HelixMethod
 from convcli.core.nonfinite import NonFinite
 from convcli.core.padding import PaddedRows, check_sides
 from convcli.core.strips import without_gaps, without_outer_taps
@@ -138,7 +139,7 @@ class Plan:
     @cached_property
     def nonfinite(self) -> NonFinite:
         """The windows that weigh NaN, infinities or outliers."""
-        return NonFinite(self.types, self.windows)
+        return NonFinite(self.types, self.windows, self.channels)
 
     @property
     def error_bound(self) -> float:
@@ -155,6 +156,8 @@ class Plan:
         """Why this method was chosen, and what happens where it is not accurate."""
         if self.requested != "auto":
             reason = f"method {self.requested} is asked for"
+        elif isinstance(self.methods[0], HelixMethod):
+            reason = "to choose among methods would take longer than these sums"
         elif len(self.costs) == 1:
             reason = f"{self.method} is the only method for these numbers"
         else:
@@ -310,7 +313,7 @@ def _plan(
     fill = padded_rows.fill
     types = choose_types(image, bank, fill, divisor, bias, floats)
     types = types._replace(weights=types.weights[..., *taps])
-    methods, costs = choose_methods(Problem(image, types, windows, fill), method)
+    methods, costs = choose_methods(Problem(image, types, windows, fill, channels), method)
     return Plan(methods, geometry, padded_rows, types, channels, map_shape, windows, costs, method)
 
 
@@ -339,6 +342,8 @@ def _sizes(
 
 def _checked_bias(bias: Any, kernel: tuple[int, ...]) -> Bias:
     """Return a finite bias, or one for each filter, for a kernel of this shape."""
+    if type(bias) is int:  # the common case
+        return real_number(bias, "bias", KernelError)
     several = isinstance(bias, list | tuple) or (isinstance(bias, np.ndarray) and bias.ndim > 0)
     numbers = [real_number(number, "bias", KernelError) for number in (bias if several else [bias])]
     for number in numbers:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import OUTLIER, SINGLE, ImageInfo
+from convcli.core.dtypes import FEW, OUTLIER, SINGLE, ImageInfo, have_finite_squares
 from convcli.core.methods.base import SumMethod, Workspace, borrow, give_back
 from convcli.core.nonfinite import LeftOut
 from convcli.core.padding import PaddedImage
@@ -102,10 +102,20 @@ class Strip:
             self.values, rest, self.sum_windows = self.bound[method]
         except KeyError:
             self.values, rest, self.sum_windows = self.bound[method] = self._bind(method)
-        rest[...] = 0
+        if rest.size:
+            rest[...] = 0
         self.padded.copy(self.first, self.values)
         if self.is_exact or method.sums_all:
             return self.sum_windows()
+        if method.precision is None and self.values.size <= FEW:
+            # Whatever a window reads that is not finite would spread to its sum.
+            sums = self.sum_windows()
+            if sums is not None and have_finite_squares(sums):
+                return sums if method.is_accurate(self.values, sums) else None
+        return self._float_sums(method)
+
+    def _float_sums(self, method: SumMethod) -> Array | None:
+        """Return the sums of the copied values by one method, or None if it is not accurate."""
         low, high = self._known_ends(method) or self._ends()
         if not math.isfinite(high - low):
             left_out = self._leave_out()

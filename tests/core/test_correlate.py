@@ -215,7 +215,7 @@ def test_a_plan_describes_itself_in_one_line():
 
 
 def test_a_plan_says_what_it_costs_and_why():
-    exact = make_plan(np.zeros((9, 9), np.uint8), [[1, 5, -1]], ConvOptions())
+    exact = make_plan(np.zeros((90, 90), np.uint8), [[1, 5, -1]], ConvOptions())
     assert (exact.method, exact.error_bound) == ("direct", 0)
     assert "the cheapest of direct" in exact.why
     assert exact.costs["direct"] == min(exact.costs.values())

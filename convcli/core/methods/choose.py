@@ -23,7 +23,7 @@ from convcli.core.dtypes import (
     smallest_integer,
 )
 from convcli.core.factors import rank_one_factors
-from convcli.core.methods import kn2row
+from convcli.core.methods import helix, kn2row
 from convcli.core.methods.base import SumMethod
 from convcli.core.methods.direct import ROUNDINGS, DirectMethod, rows_per_strip
 from convcli.core.methods.fft import FftMethod, integers_are_exact, tile_overlap
@@ -72,18 +72,20 @@ MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 
 # whatever their size.
 CALLS = {"pass": 6e2, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
 
+SMALL_COST = 1e4  # nanoseconds of all sums by one call, up to which no method is chosen
 _FEW_PRODUCTS = 1 << 15  # of weights and pixels: 10 us in float64
 _NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"
 
 
 class Problem(NamedTuple):
-    """What to sum: a kernel, (kh, kw) or (N, C, kh, kw), over an image."""
+    """What to sum: a kernel, (kh, kw) or (N, C, kh, kw), over an image of C channels."""
 
     image: ImageInfo
     types: SumTypes
     geometry: Geometry
     fill: float
+    channels: int
 
     def largest(self) -> float:
         """Return the largest magnitude in an integer image or its padding."""
@@ -144,7 +146,8 @@ def choose_methods(problem: Problem, method: str) -> Choice:
     schedules = _Schedules(problem.types, method, problem.geometry.stride)
     if problem.types.summed:
         return _bank_methods(problem, schedules, method)
-    choose = partial(_plane_methods, problem, schedules, method)
+    considered = _small_methods if method == "auto" and _is_small(problem) else _plane_methods
+    choose = partial(considered, problem, schedules, method)
     first, costs = next(choose())
     return _AsNeeded(first, choose), costs
 
@@ -230,8 +233,30 @@ def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Itera
     if last is None:
         raise KernelError(_NOT_SEPARABLE if method == "separable" else _INEXACT.format(method))
     if not last.sums_all:
-        whole = DOUBLE if accumulator.kind == "f" else accumulator
-        yield _direct_candidate(problem, schedules, method, whole).make(), {}
+        yield _last_method(problem, schedules, method), {}
+
+
+def _is_small(problem: Problem) -> bool:
+    """Tell whether the sums take less time by one call than to choose another method."""
+    return (
+        helix.cost(problem.geometry, problem.channels) <= SMALL_COST
+        and problem.exact_float() is not None
+    )
+
+
+def _small_methods(problem: Problem, schedules: Schedules, method: str) -> Iterator[Considered]:
+    """Yield one call for a small image, and passes where that is not accurate."""
+    values = math.prod(problem.geometry.output_shape) * problem.channels
+    cost = helix.cost(problem.geometry, problem.channels) / values
+    yield helix.HelixMethod(problem.types, problem.geometry), {"direct": cost}
+    yield _last_method(problem, schedules, method), {}
+
+
+def _last_method(problem: Problem, schedules: Schedules, method: str) -> SumMethod:
+    """Return passes that sum every strip."""
+    accumulator = problem.types.accumulator
+    whole = DOUBLE if accumulator.kind == "f" else accumulator
+    return _direct_candidate(problem, schedules, method, whole).make()
 
 
 def _has_few_products(problem: Problem) -> bool:
