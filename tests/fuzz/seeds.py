@@ -4,6 +4,7 @@ import io
 import json
 import struct
 import warnings
+import zipfile
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -18,6 +19,12 @@ SIZE = (7, 5)
 MAX_BYTES = 4096  # larger files only slow the search down
 XMP = b"<x tiff:Orientation='6'/>"
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F")
+# {"conv.weight": a tensor (2, 3, 3, 3) of float32}, as torch pickles it.
+TORCH_PICKLE = (
+    b"\x80\x02}q\x00X\x0b\0\0\0conv.weightq\x01ctorch._utils\n_rebuild_tensor_v2\nq\x02((X\x07\0\0\0"
+    b"storageq\x03ctorch\nFloatStorage\nq\x04X\x01\0\0\x000q\x05X\x03\0\0\0cpuq\x06K6tq\x07QK\0(K\x02K\x03"
+    b"K\x03K\x03tq\x08(K\x1bK\x09K\x03K\x01tq\x09\x89ccollections\nOrderedDict\nq\x0a)Rq\x0btq\x0cRq\x0ds."
+)
 # What the mode alone does not reach: compressions, several frames, metadata.
 VARIANTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("TIFF", "L", {"compression": "jpeg"}),
@@ -123,8 +130,13 @@ def models() -> dict[str, dict[str, bytes]]:
     packed, stored = io.BytesIO(), io.BytesIO()
     np.savez(stored, **named)
     np.savez_compressed(packed, **named)
+    with zipfile.ZipFile(checkpoint := io.BytesIO(), "w") as zipped:
+        zipped.writestr("net/data.pkl", TORCH_PICKLE)
+        zipped.writestr("net/byteorder", b"little")
+        zipped.writestr("net/data/0", weights.tobytes())
     return {
         ".npz": {"stored": stored.getvalue(), "packed": packed.getvalue()},
+        ".pt": {"dictionary": checkpoint.getvalue()},
         ".safetensors": {
             "tensors": _safetensors({"conv.weight": weights, "fc": np.eye(3, dtype="f4")})
         },

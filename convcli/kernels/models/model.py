@@ -149,6 +149,11 @@ def read_numbers(stream: BinaryIO, shape: Sequence[int], dtype: np.dtype[Any]) -
     return np.frombuffer(content, dtype).reshape(shape)
 
 
+def widen_bfloat16(halves: NDArray[Any]) -> NDArray[np.float32]:
+    """Return bfloat16 numbers as float32: each is the upper half of one."""
+    return (halves.astype(np.uint32) << 16).view(np.float32)
+
+
 def short_name(name: str) -> str:
     """Return the name of a tensor as it is printed, on one line; a file may hold any."""
     return shown(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}...")

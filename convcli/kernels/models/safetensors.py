@@ -21,6 +21,7 @@ from convcli.kernels.models.model import (
     check_shape,
     read_numbers,
     size_of,
+    widen_bfloat16,
 )
 
 MAX_HEADER = 8 * 2**20  # bytes; a thousand tensors take 100 kB
@@ -91,14 +92,9 @@ def _tensor(file: BinaryIO, name: str, entry: Any, begin: int, size: int) -> Ten
     read: Callable[[], NDArray[Any]] = partial(_read, file, begin + first, shape, dtype)
     if code != "BF16":
         return Tensor(name, shape, dtype.name, read)
-    return Tensor(name, shape, "bfloat16", lambda: _widened(read()))
+    return Tensor(name, shape, "bfloat16", lambda: widen_bfloat16(read()))
 
 
 def _read(file: BinaryIO, at: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     file.seek(at)
     return read_numbers(file, shape, dtype)
-
-
-def _widened(halves: NDArray[Any]) -> NDArray[np.float32]:
-    """Return bfloat16 numbers as float32: each is the upper half of one."""
-    return (halves.astype(np.uint32) << 16).view(np.float32)

@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 from convcli.kernels.reading import is_file
 
-FORMATS = {".npz": "npz", ".safetensors": "safetensors"}  # suffix -> module
+FORMATS = {  # suffix -> module
+    ".npz": "npz",
+    ".safetensors": "safetensors",
+    ".pt": "torch",
+    ".pth": "torch",
+}
 SUFFIXES = ", ".join(FORMATS)
 _SPEC = re.compile(
     rf"(.+?(?:{'|'.join(map(re.escape, FORMATS))}))(?::(.*))?", re.IGNORECASE | re.DOTALL

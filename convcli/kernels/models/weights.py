@@ -88,9 +88,10 @@ def find_tensor(model: Model, layer: str) -> Tensor:
             "holds no weights of a convolution, which have four dimensions; name one of its "
             f"tensors after a colon: {_some(model.tensors)}"
         )
-    for tensor in model.tensors:
-        if tensor.name == layer:
-            return tensor
+    for name in (layer, f"{layer}.weight"):  # of a tensor, or of a module of torch
+        for tensor in model.tensors:
+            if tensor.name == name:
+                return tensor
     if layer.isascii() and layer.isdigit() and len(layer) < 10:
         if 0 < int(layer) <= len(convolutions):
             return convolutions[int(layer) - 1].weights
