@@ -147,7 +147,7 @@ function leastPads(side, reach, step, isUpper) {
   return isUpper ? [fewer, total - fewer] : [total - fewer, fewer];
 }
 
-function resolvedPads(padding, extent, anchor, shape, strides) {
+export function resolvedPads(padding, extent, anchor, shape, strides) {
   const [down, across] = extent.map((side) => side - 1);
   if (typeof padding === "string") {
     switch (padding) {

@@ -19,7 +19,7 @@ import {
 import { readSpec } from "./kernels.mjs";
 import { COMBINATIONS } from "./sums.mjs";
 
-const POOLINGS = ["max", "avg"];
+const POOLINGS = ["max", "min", "avg"];
 const NO_SUM = 1e-12; // of the magnitudes of the weights: a smaller sum counts as 0
 
 /** Return a text in quotes, as Python writes it. */
@@ -63,21 +63,18 @@ function readPositive(text) {
   return number;
 }
 
-function pairFrom(least) {
-  return (text) => {
-    const match = /^\s*(\d+)\s*(?:([,xX×])\s*(\d+)\s*)?$/.exec(text);
-    if (match === null) {
-      throw new UsageError(
-        `${quotedText(text)} is not a number N, rows,columns such as 3,5, or widthxheight such ` +
-          "as 5x3",
-      );
-    }
-    const [first, second] = [Number(match[1]), Number(match[3] ?? match[1])];
-    if (Math.min(first, second) < least) {
-      throw new UsageError(`${quotedText(text)}: numbers must be at least ${least}`);
-    }
-    return match[2] === undefined || match[2] === "," ? [first, second] : [second, first];
-  };
+function readPair(text) {
+  const match = /^\s*(\d+)\s*(?:([,xX×])\s*(\d+)\s*)?$/.exec(text);
+  if (match === null) {
+    throw new UsageError(
+      `${quotedText(text)} is not a number N, rows,columns such as 3,5, or widthxheight such as 5x3`,
+    );
+  }
+  const [first, second] = [Number(match[1]), Number(match[3] ?? match[1])];
+  if (Math.min(first, second) < 1) {
+    throw new UsageError(`${quotedText(text)}: numbers must be at least 1`);
+  }
+  return match[2] === undefined || match[2] === "," ? [first, second] : [second, first];
 }
 
 function readPads(text) {
@@ -106,7 +103,6 @@ function readAnchor(text) {
 
 // Options by flag: {read, initial}, or {on} for a switch, whose value it is. What a flag sets has
 // its name, but for --no-count-padding.
-const PAIR = pairFrom(1);
 const CONV_OPTIONS = {
   "--kernel": { read: String, initial: [] },
   "--combine": { read: oneOf(COMBINATIONS), initial: null },
@@ -118,15 +114,16 @@ const CONV_OPTIONS = {
   "--padding": { read: readPads, initial: "same" },
   "--border": { read: oneOf(BORDER_NAMES), initial: "edge" },
   "--fill": { read: readNumber, initial: null },
-  "--stride": { read: PAIR, initial: [1, 1] },
-  "--dilation": { read: PAIR, initial: [1, 1] },
+  "--stride": { read: readPair, initial: [1, 1] },
+  "--dilation": { read: readPair, initial: [1, 1] },
   "--anchor": { read: readAnchor, initial: "before" },
   "--method": { read: String, initial: "auto" },
   "--threads": { read: String, initial: null },
 };
 const MAXPOOL = {
-  "--stride": { read: PAIR, initial: null },
-  "--padding": { read: pairFrom(0), initial: [0, 0] },
+  "--stride": { read: readPair, initial: null },
+  "--padding": { read: readPads, initial: [0] },
+  "--dilation": { read: readPair, initial: [1, 1] },
   "--ceil": { on: true, initial: false },
 };
 const AVGPOOL = {
@@ -134,8 +131,8 @@ const AVGPOOL = {
   "--count-padding": { on: true, initial: true },
   "--no-count-padding": { on: false, sets: "count-padding" },
 };
-const WINDOW_ARGUMENT = { name: "window", metavar: "SIZE", read: PAIR };
-const KIND_ARGUMENT = { name: "kind", metavar: POOLINGS.join("|"), read: oneOf(POOLINGS) };
+const WINDOW_ARGUMENT = { name: "window", metavar: "SIZE", read: readPair };
+const KIND_ARGUMENT = { name: "kind", metavar: "KIND", read: oneOf(POOLINGS) };
 const plain = (name) => ({ build: () => ({ name, label: name }) });
 const GRAMMAR = {
   conv: { options: CONV_OPTIONS, build: builtConv },
@@ -147,7 +144,9 @@ const GRAMMAR = {
   sigmoid: plain("sigmoid"),
   tanh: plain("tanh"),
   abs: plain("abs"),
+  softmax: plain("softmax"),
   maxpool: { argument: WINDOW_ARGUMENT, options: MAXPOOL, build: (values) => poolLayer("max", values) },
+  minpool: { argument: WINDOW_ARGUMENT, options: MAXPOOL, build: (values) => poolLayer("min", values) },
   avgpool: { argument: WINDOW_ARGUMENT, options: AVGPOOL, build: (values) => poolLayer("avg", values) },
   globalpool: {
     argument: KIND_ARGUMENT,
@@ -157,6 +156,7 @@ const GRAMMAR = {
     argument: KIND_ARGUMENT,
     build: ({ kind }) => ({ name: "channelpool", label: `channelpool ${kind}`, kind }),
   },
+  flatten: plain("flatten"),
   normalize: {
     options: { "--eps": { read: readPositive, initial: 1e-5 } },
     build: ({ eps }) => ({ name: "normalize", label: "normalize", eps }),
@@ -266,12 +266,16 @@ function readValue(read, text, name) {
   return prefixErrors(`Invalid value for '${name}'`, () => read(text));
 }
 
-function poolLayer(kind, { window, stride, padding, ceil, "count-padding": countPadding }) {
-  const step = stride ?? window;
-  const isUsual = `${step}` === `${window}`;
+function poolLayer(kind, { "count-padding": countPadding, ...values }) {
+  const { window, dilation } = values;
+  const stride = values.stride ?? window;
   const name = `${kind}pool`;
-  const label = `${name} ${sizeText(window)}${isUsual ? "" : ` stride ${pairText(step)}`}`;
-  return { name, label, kind, window, stride: step, padding, ceil, countPadding };
+  const parts = [
+    `${name} ${sizeText(window)}`,
+    ...(`${dilation}` === "1,1" ? [] : [`dilation ${pairText(dilation)}`]),
+    ...(`${stride}` === `${window}` ? [] : [`stride ${pairText(stride)}`]),
+  ];
+  return { ...values, name, label: parts.join(" "), kind, stride, countPadding };
 }
 
 function builtConv(values, tables, level) {

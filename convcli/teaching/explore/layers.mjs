@@ -6,18 +6,10 @@
  */
 
 import { prefixErrors, UsageError } from "./errors.mjs";
-import { borderAt, convGeometry, OUTSIDE, pairText, sizeText } from "./geometry.mjs";
+import { borderAt, convGeometry, OUTSIDE, resolvedPads, sizeText } from "./geometry.mjs";
 import { combineMaps, correlate, stackMaps } from "./sums.mjs";
 
 const MAX_SQUARED = 1e100; // squares of larger values may overflow
-const UNPADDED = {
-  padding: 0,
-  stride: 1,
-  dilation: 1,
-  operation: "correlate",
-  anchor: "before",
-};
-
 /** Functions of single values. */
 const ACTIVATIONS = {
   relu: () => (value) => (value < 0 ? 0 : value),
@@ -73,6 +65,7 @@ function planLayer(layer, [rows, columns, channels]) {
     case "conv":
       return planConv(layer, [rows, columns, channels]);
     case "maxpool":
+    case "minpool":
     case "avgpool": {
       const { outputShape, paddedShape } = poolGeometry(layer, [rows, columns]);
       return { output: [...outputShape, channels], padded: paddedShape };
@@ -81,6 +74,8 @@ function planLayer(layer, [rows, columns, channels]) {
       return { output: [1, 1, channels], padded };
     case "channelpool":
       return { output: [rows, columns, 1], padded };
+    case "flatten":
+      return { output: [1, 1, rows * columns * channels], padded };
   }
   return { output: [rows, columns, channels], padded };
 }
@@ -125,29 +120,67 @@ function countMaps({ kernels }, channels) {
   return first.addsChannels ? 1 : channels;
 }
 
-function poolGeometry({ window, stride, padding, ceil }, shape) {
-  if (padding.some((pad, axis) => pad * 2 > window[axis])) {
-    throw new UsageError(
-      `padding ${pairText(padding)} is more than half of the ${sizeText(window)} window`,
+/** Return the windows of a pool; `asked` is the padding that was asked for, which ceil exceeds. */
+function poolGeometry({ window, stride, padding, dilation, ceil }, shape) {
+  const options = { padding, stride, dilation, operation: "correlate", anchor: "before" };
+  const isRule = typeof padding === "string" && padding !== "valid"; // whose windows fit
+  const asked = isRule
+    ? convGeometry(shape, window, options, "window").pads
+    : resolvedPads(padding, window, [], shape, stride);
+  const sides = [
+    [asked.top, asked.bottom],
+    [asked.left, asked.right],
+  ].map((pads, axis) => {
+    const extent = dilation[axis] * (window[axis] - 1) + 1;
+    return ceil ? [pads[0], ceiledPad(shape[axis], extent, stride[axis], pads)] : pads;
+  });
+  const geometry = convGeometry(shape, window, { ...options, padding: sides.flat() }, "window");
+  for (const axis of [0, 1]) {
+    const along = axisOf(geometry, asked, axis);
+    const empty = Array.from({ length: along.windows }, (_, index) => index).find(
+      (index) => tapsInside(along, index, along.size).length === 0,
     );
+    if (empty !== undefined) {
+      const pads = Object.values(asked);
+      const text = new Set(pads).size === 1 ? pads[0] : pads;
+      throw new UsageError(
+        `the ${sizeText(window)} window of ${axis === 0 ? "row" : "column"} ${empty} holds padding ` +
+          `alone; pad less than ${text}`,
+      );
+    }
   }
-  const [top, left] = padding;
-  const [bottom, right] = shape.map(
-    (size, axis) =>
-      padding[axis] + (ceil ? overhang(size, window[axis], stride[axis], padding[axis]) : 0),
-  );
-  const options = { ...UNPADDED, padding: [top, bottom, left, right], stride };
-  return convGeometry(shape, window, options, "window");
+  return { ...geometry, asked };
 }
 
-/** Return how far a last window that begins inside reaches beyond the padding. */
-function overhang(size, window, stride, pad) {
-  const padded = size + 2 * pad;
-  let last = Math.ceil((padded - window) / stride);
-  if (last * stride >= size + pad) {
+/** Return the padding after an axis that keeps a last window, as long as it begins inside. */
+function ceiledPad(size, extent, stride, [before, after]) {
+  const reach = size + before;
+  let last = Math.ceil((reach + after - extent) / stride);
+  if (last * stride >= reach) {
     last--;
   }
-  return last < 0 ? 0 : Math.max(last * stride + window - padded, 0);
+  const end = last * stride + extent - reach;
+  return last < 0 ? after : Math.min(Math.max(end, after), end + stride - 1);
+}
+
+/** Return the windows along an axis of a pool; `padded` is where the padding asked for ends. */
+function axisOf({ inputShape, outputShape, kernel, stride, dilation, pads }, asked, axis) {
+  return {
+    size: inputShape[axis],
+    windows: outputShape[axis],
+    pad: axis === 0 ? pads.top : pads.left,
+    padded: inputShape[axis] + (axis === 0 ? asked.bottom : asked.right),
+    taps: kernel[axis],
+    step: stride[axis],
+    apart: dilation[axis],
+  };
+}
+
+/** Return the places of a window's taps from `first` to before `end`. */
+function tapsInside({ pad, taps, step, apart }, index, end, first = 0) {
+  const start = index * step - pad;
+  const places = Array.from({ length: taps }, (_, tap) => start + tap * apart);
+  return places.filter((place) => place >= first && place < end);
 }
 
 /** Return about how many multiplications or comparisons a layer takes. */
@@ -173,9 +206,19 @@ export function applyLayer(layer, maps) {
     case "conv":
       return stackMaps(layer.groups.map((group) => groupMap(group, maps, layer.conv)));
     case "globalpool":
-      return globalMap(layer.kind, maps);
+      return {
+        shape: [1, 1, shape[2]],
+        values: reduced(values, 1, shape[0] * shape[1], shape[2], layer.kind),
+      };
     case "channelpool":
-      return channelMap(layer.kind, maps);
+      return {
+        shape: [shape[0], shape[1], 1],
+        values: reduced(values, shape[0] * shape[1], shape[2], 1, layer.kind),
+      };
+    case "softmax":
+      return softmaxMaps(maps);
+    case "flatten":
+      return flatMaps(maps);
     case "normalize":
       return normalizedMaps(layer.eps, maps);
   }
@@ -192,19 +235,15 @@ function groupMap({ kernels, combine, bias }, maps, conv) {
 function pooledMaps(layer, { shape: [height, width, channels], values }) {
   const geometry = poolGeometry(layer, [height, width]);
   const [rows, columns] = geometry.outputShape;
-  const { top, left } = geometry.pads;
-  const [down, across] = [
-    axisOf(height, rows, 0, top, layer),
-    axisOf(width, columns, 1, left, layer),
-  ];
+  const [down, across] = [0, 1].map((axis) => axisOf(geometry, geometry.asked, axis));
   const tall = poolAlong(values, 1, down, width * channels, layer.kind);
   const pooled = poolAlong(tall, rows, across, channels, layer.kind);
   if (layer.kind === "avg") {
+    const [tallest, widest] = [down, across].map((axis) => countsOf(axis, layer.countPadding));
     for (let row = 0, place = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
-        const count = countOf(down, row, layer) * countOf(across, column, layer);
         for (let channel = 0; channel < channels; channel++, place++) {
-          pooled[place] /= count;
+          pooled[place] /= tallest[row] * widest[column];
         }
       }
     }
@@ -212,34 +251,31 @@ function pooledMaps(layer, { shape: [height, width, channels], values }) {
   return { shape: [rows, columns, channels], values: pooled };
 }
 
-/** Return the windows along an axis. */
-function axisOf(size, windows, axis, pad, { window, stride }) {
-  return { size, windows, pad, taps: window[axis], step: stride[axis] };
-}
-
-/** Return how many places of a window a mean divides by. */
-function countOf({ size, pad, taps, step }, index, { countPadding }) {
-  const start = index * step - pad;
-  return countPadding
-    ? Math.min(start + taps, size + pad) - start
-    : Math.min(start + taps, size) - Math.max(start, 0);
+/** Return how many places of each window a mean divides by. */
+function countsOf(axis, countPadding) {
+  const [end, first] = countPadding ? [axis.padded, -Infinity] : [axis.size, 0];
+  return Array.from(
+    { length: axis.windows },
+    (_, index) => tapsInside(axis, index, end, first).length,
+  );
 }
 
 /** Pool along the second of three axes, whose lengths are outer, axis.size and inner. */
-function poolAlong(values, outer, { size, windows, pad, taps, step }, inner, kind) {
-  const isMax = kind === "max";
-  const out = new Float64Array(outer * windows * inner).fill(isMax ? -Infinity : 0);
-  for (let block = 0; block < outer; block++) {
-    for (let index = 0; index < windows; index++) {
-      const target = (block * windows + index) * inner;
-      const end = Math.min(index * step - pad + taps, size);
-      for (let place = Math.max(index * step - pad, 0); place < end; place++) {
+function poolAlong(values, outer, axis, inner, kind) {
+  const { size, windows } = axis;
+  const sign = kind === "min" ? -1 : 1; // the minimum is the maximum of the negative values
+  const isMean = kind === "avg";
+  const out = new Float64Array(outer * windows * inner).fill(isMean ? 0 : -sign * Infinity);
+  for (let index = 0; index < windows; index++) {
+    for (const place of tapsInside(axis, index, size)) {
+      for (let block = 0; block < outer; block++) {
         const source = (block * size + place) * inner;
+        const target = (block * windows + index) * inner;
         for (let each = 0; each < inner; each++) {
           const value = values[source + each];
-          if (!isMax) {
+          if (isMean) {
             out[target + each] += value;
-          } else if (value > out[target + each] || Number.isNaN(value)) {
+          } else if (sign * value > sign * out[target + each] || Number.isNaN(value)) {
             out[target + each] = value;
           }
         }
@@ -249,24 +285,33 @@ function poolAlong(values, outer, { size, windows, pad, taps, step }, inner, kin
   return out;
 }
 
-/** Reduce each map to one value. */
-function globalMap(kind, { shape: [rows, columns, channels], values }) {
-  const axis = { size: rows * columns, windows: 1, pad: 0, taps: rows * columns, step: 1 };
-  const reduced = poolAlong(values, 1, axis, channels, kind);
-  return {
-    shape: [1, 1, channels],
-    values: kind === "max" ? reduced : reduced.map((sum) => sum / (rows * columns)),
-  };
+/** Reduce the second of three axes to one value. */
+function reduced(values, outer, size, inner, kind) {
+  const axis = { size, windows: 1, pad: 0, taps: size, step: 1, apart: 1 };
+  const pooled = poolAlong(values, outer, axis, inner, kind);
+  return kind === "avg" ? pooled.map((sum) => sum / size) : pooled;
 }
 
-/** Reduce the channels to one map. */
-function channelMap(kind, { shape: [rows, columns, channels], values }) {
-  const axis = { size: channels, windows: 1, pad: 0, taps: channels, step: 1 };
-  const reduced = poolAlong(values, rows * columns, axis, 1, kind);
-  return {
-    shape: [rows, columns, 1],
-    values: kind === "max" ? reduced : reduced.map((sum) => sum / channels),
-  };
+/** Divide exp(x) by the sum over the maps, at each position. */
+function softmaxMaps({ shape, values }) {
+  const out = new Float64Array(values.length);
+  for (let first = 0; first < values.length; first += shape[2]) {
+    const own = values.subarray(first, first + shape[2]);
+    const largest = own.reduce((most, value) => Math.max(most, value));
+    const powers = own.map((value) => Math.exp(value - largest));
+    const sum = powers.reduce((total, power) => total + power);
+    out.set(powers.map((power) => power / sum), first);
+  }
+  return { shape, values: out };
+}
+
+/** Turn all values into maps of one value each: map by map, row by row. */
+function flatMaps({ shape: [rows, columns, channels], values }) {
+  const count = rows * columns;
+  const own = values.map(
+    (_, place) => values[(place % count) * channels + Math.floor(place / count)],
+  );
+  return { shape: [1, 1, values.length], values: own };
 }
 
 function normalizedMaps(eps, { shape, values }) {
@@ -275,28 +320,27 @@ function normalizedMaps(eps, { shape, values }) {
   const out = new Float64Array(values.length);
   for (let channel = 0; channel < channels; channel++) {
     // Subtracting the first value makes a constant map exactly 0.
-    let own = Float64Array.from(
-      { length: count },
-      (_, place) => values[place * channels + channel] - values[channel],
-    );
-    const mean = sumOf(own) / count;
-    own = own.map((value) => value - mean);
-    const largest = own.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const isLarge = largest > MAX_SQUARED; // eps is negligible beside such values
-    if (isLarge) {
-      own = own.map((value) => value / largest);
+    const own = new Float64Array(count);
+    let sum = 0;
+    for (let place = 0; place < count; place++) {
+      own[place] = values[place * channels + channel] - values[channel];
+      sum += own[place];
     }
-    const variance = sumOf(own.map((value) => value * value)) / count;
-    const deviation = Math.sqrt(variance + (isLarge ? 0 : eps));
-    own.forEach((value, place) => {
-      out[place * channels + channel] = value / deviation;
-    });
+    const mean = sum / count;
+    const largest = own.reduce((most, value) => Math.max(most, Math.abs(value - mean)), 0);
+    const isLarge = largest > MAX_SQUARED; // eps is negligible beside such values
+    const unit = isLarge ? largest : 1;
+    let squares = 0;
+    for (let place = 0; place < count; place++) {
+      own[place] = (own[place] - mean) / unit;
+      squares += own[place] * own[place];
+    }
+    const deviation = Math.sqrt(squares / count + (isLarge ? 0 : eps));
+    for (let place = 0; place < count; place++) {
+      out[place * channels + channel] = own[place] / deviation;
+    }
   }
   return { shape, values: out };
-}
-
-function sumOf(numbers) {
-  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
 /**
@@ -328,11 +372,12 @@ function regionRead(layer, [rows, columns, channels], region) {
     case "conv":
       return regionConvolved(layer, [rows, columns, channels], region);
     case "maxpool":
+    case "minpool":
     case "avgpool": {
       const geometry = poolGeometry(layer, [rows, columns]);
       const read = placesRead([geometry], region);
       // Of a window that reaches beyond the padding, the rest holds nothing.
-      const end = [rows + geometry.pads.top, columns + geometry.pads.left];
+      const end = [rows + geometry.asked.bottom, columns + geometry.asked.right];
       return {
         ...region,
         rows: read.rows.filter((row) => row < end[0]),
@@ -342,7 +387,16 @@ function regionRead(layer, [rows, columns, channels], region) {
     case "globalpool":
       return { ...region, rows: every(rows), columns: every(columns) };
     case "channelpool":
+    case "softmax":
       return { ...region, channels: every(channels) };
+    case "flatten": {
+      const read = (place) => ascending(new Set(region.channels.map(place)));
+      return {
+        rows: read((value) => Math.floor(value / columns) % rows),
+        columns: read((value) => value % columns),
+        channels: read((value) => Math.floor(value / (rows * columns))),
+      };
+    }
   }
   return region;
 }

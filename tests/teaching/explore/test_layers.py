@@ -52,9 +52,13 @@ def random_conv(choose, specs):
 
 def random_pool(choose):
     size = choose.choice(["2", "3", "2,3", "3x1", "1"])
-    words = [choose.choice(["maxpool", "avgpool"]), size]
-    for flag, texts in {"--stride": ["1", "2", "1,3"], "--padding": ["0", "1", "1,0"]}.items():
-        if choose.random() < 0.4:
+    words = [choose.choice(["maxpool", "minpool", "avgpool"]), size]
+    options = {
+        "--stride": ["1", "2", "1,3"], "--dilation": ["2", "1,2", "3"],
+        "--padding": [*PADDINGS, "0", "1", "1", "1,0", "0,1,2,1"],
+    }  # fmt: skip
+    for flag, texts in options.items():
+        if choose.random() < 0.3:
             words += [flag, choose.choice(texts)]
     if choose.random() < 0.4:
         words.append("--ceil")
@@ -73,7 +77,8 @@ def random_layer(choose, specs):
         [
             *("relu", "leaky-relu", "leaky-relu --slope -0.3", "sigmoid", "tanh", "abs"),
             *("normalize", "normalize --eps=0.5", "channelpool max", "channelpool avg"),
-            *("globalpool max", "globalpool avg"),
+            *("globalpool max", "globalpool avg", "globalpool min", "channelpool min"),
+            *("softmax", "flatten"),
         ]
     )
 
@@ -219,7 +224,7 @@ IMAGE = ImageData(np.arange(24.0).reshape(4, 6), 8)
     [
         *("", "  ", "nonesuch", "relu relu", "relu 2", "maxpool", "maxpool 0", "maxpool 2 | relu"),
         *("maxpool 2,3,4", "maxpool 2 --stride", "maxpool 2 --stride=0", "maxpool 2 --ceil=yes"),
-        *("maxpool 2 --padding 2", "maxpool 3x2 --padding 1,2", "maxpool 5", "maxpool 2 -k blur"),
+        *("maxpool 2 --padding 2", "maxpool 5", "minpool 3 --dilation 3", "maxpool 2 -k blur"),
         *("globalpool mean", "leaky-relu --slope nan", "leaky-relu --slope x", "normalize --eps 0"),
         *("conv", "conv -k", "conv -k 'blur", "conv -k blur\\", "conv -k blur --border moon"),
         *("conv -k blur --fill 3", "conv -k sobel-x --normalize", "conv -k blur --combine max"),
