@@ -30,7 +30,17 @@ from convcli.plotting.image_panel import (
     value_bar,
 )
 from convcli.plotting.labels import DIRECTION_NOTE, conv_facts, result_title, text_width
-from convcli.plotting.page import Part, Plan, Rows, beside, blank, compose, flow
+from convcli.plotting.page import (
+    NO_ROOM_FOR_NUMBERS,
+    Part,
+    Plan,
+    Rows,
+    Simpler,
+    beside,
+    blank,
+    compose,
+    flow,
+)
 from convcli.plotting.sample_scale import SAMPLE_NUMBERS, input_scale, result_scale
 from convcli.plotting.sheet_tile import SheetTile
 from convcli.plotting.signal_plot import are_signals, signal_axis
@@ -55,9 +65,6 @@ _KERNEL_SHARE, _COMPACT_KERNEL_SHARE = 0.45, 0.72  # of the longer side of a til
 _LEAST_SCALE = 0.5  # below it, detail goes: captions beside smaller images only grow taller
 _SHRINK_STEP, _LEAST_SHRINK = 0.94, 0.4  # so that all columns fit the page
 _CORNER_COLOR = "tab:orange"
-_NO_NUMBERS = "numbers are left out where they do not fit"
-_NO_TICKS = "rows and columns are not numbered"
-_NO_CAPTIONS = "sizes and extremes are left out"
 
 
 def draw_sheet(
@@ -111,11 +118,9 @@ def draw_sheet(
         if _are_signals(shown):
             plan = signal_plan(tiles, together, common=is_common)
             return compose(plan, title=title, facts=facts, unit=unit, by_part=True)
-        (first, _), *simpler = _image_plans(
-            tiles, together, common=is_common, is_compact=is_compact
-        )
+        first, *simpler = _image_plans(tiles, together, common=is_common, is_compact=is_compact)
         return compose(
-            first, title=title, facts=facts, unit=unit, by_part=True, simpler=simpler,
+            first.plan, title=title, facts=facts, unit=unit, by_part=True, simpler=simpler,
             least=_LEAST_SCALE,
         )  # fmt: skip
 
@@ -274,8 +279,8 @@ def _choose_colors(
 
 def _image_plans(
     tiles: Sequence[SheetTile], together: int, *, common: bool, is_compact: bool
-) -> list[tuple[Plan, str]]:
-    """Return plans of a sheet of images with less and less detail, and what each lacks."""
+) -> list[Simpler]:
+    """Return plans of a sheet of images with less and less detail."""
     white = np.full((1, 1, 3), 255, np.uint8)  # an empty tile counts as this, which has no bar
     panels = [
         ImagePanel(white, 255)
@@ -334,17 +339,21 @@ def _image_plans(
             parts = [part._replace(is_small=True, letters=7) for part in parts]
         return _with_bars(parts, colors, shared, most, together)
 
-    legend = dict.fromkeys(text for tile in tiles for text in tile.legend)
-    no_captions = " · ".join([_NO_CAPTIONS, *legend])
-    stages = [({"numbers": bool(grids), "ticks": is_small, "captions": is_small or is_compact}, "")]
-    for name, lack in (("numbers", _NO_NUMBERS), ("ticks", _NO_TICKS), ("captions", no_captions)):
-        detail, lacks = stages[-1]
+    legend = " · ".join(dict.fromkeys(text for tile in tiles for text in tile.legend))
+    detail = {"numbers": bool(grids), "ticks": is_small, "captions": is_small or is_compact}
+    plans = [Simpler(partial(plan, **detail))]
+    for name, left_out in (
+        ("numbers", NO_ROOM_FOR_NUMBERS), ("ticks", "tick labels"),
+        ("captions", "sizes and extremes"),
+    ):  # fmt: skip
         if detail[name] and (name != "ticks" or figure_options().axes):
-            stages.append(({**detail, name: False}, " · ".join(filter(None, [lacks, lack]))))
-    plans = [partial(plan, **detail) for detail, _ in stages]
+            detail = {**detail, name: False}
+            lacks = [*plans[-1].left_out, left_out]
+            note = "" if detail["captions"] else legend
+            plans.append(Simpler(partial(plan, **detail), lacks, note))
     across = max(most // together * together, together)
-    shrink = 1.0 if is_compact else _shrink(plans[0], math.ceil(len(tiles) / across))
-    return [(_scaled(each, shrink), lacks) for each, (_, lacks) in zip(plans, stages, strict=True)]
+    shrink = 1.0 if is_compact else _shrink(plans[0].plan, math.ceil(len(tiles) / across))
+    return [each._replace(plan=_scaled(each.plan, shrink)) for each in plans]
 
 
 def _shrink(plan: Plan, most_rows: int) -> float:

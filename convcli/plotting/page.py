@@ -28,7 +28,7 @@ _SLACK = 1.08  # viewers of SVG may have a font with wider letters
 _LETTERS = 13  # of a title that a narrow part has room for in a line
 _SMALLEST_SCALE = 0.3
 _STEPS = 9  # of the search for the largest scale, which is then found to 1 %
-_NO_ROOM = "numbers are left out where they do not fit"
+NO_ROOM_FOR_NUMBERS = "numbers that do not fit"  # in the line on what is left out
 _SCALED_UP = 4.0  # how much larger than planned images become to fill a page
 
 
@@ -86,6 +86,20 @@ Rows = Sequence[Sequence[Part]]
 Plan = Callable[[float], Rows]  # the parts of a page for a scale of their boxes
 
 
+class Simpler(NamedTuple):
+    """A plan with less detail.
+
+    Attributes:
+        plan: returns the parts for a scale.
+        left_out: the names of what it lacks, which the page lists in one line.
+        note: what stands in for them.
+    """
+
+    plan: Plan
+    left_out: Sequence[str] = ()
+    note: str = ""
+
+
 class _Text(NamedTuple):
     """Wrapped lines above a box, and their height."""
 
@@ -137,9 +151,9 @@ def compose(
     footer: Sequence[str] = (),
     unit: str = "rows",
     by_part: bool = False,
-    simpler: Sequence[tuple[Plan, str]] = (),
+    simpler: Sequence[Simpler] = (),
     least: float = _SMALLEST_SCALE,
-    lack: str = "",
+    left_out: Sequence[str] = (),
     multiple: int = 1,
 ) -> NotebookFigure:
     """Return a figure of parts in rows, as large as the theme's page allows.
@@ -152,28 +166,26 @@ def compose(
         footer: monospaced lines at the bottom.
         unit: what a row is called where rows are left out.
         by_part: whether ``unit`` is the name of each part that has a title or a caption.
-        simpler: plans with less detail, each with words on what it lacks. The first that fits the
-            page takes the place of a plan that does not, even at the smallest scale.
+        simpler: plans with less detail. The first that fits the page takes the place of a plan that
+            does not, even at the smallest scale.
         least: the smallest scale; where more does not fit, rows are left out.
-        lack: words on what ``plan`` itself lacks, which those of ``simpler`` replace.
+        left_out: the names of what ``plan`` itself lacks, which those of ``simpler`` replace.
         multiple: the page's pixels are a multiple of it along both sides; videos need 2.
     """
     look, options = theme(), figure_options()
     fills = look.is_fixed or options.width is not None
     heading = title if options.title is None else options.title
-    plans = [(plan, lack), *simpler]
-    rows, left_out = _fitting(
-        plans, heading, facts, footer, unit, least, fills=fills, by_part=by_part
-    )
+    plans = [Simpler(plan, left_out), *simpler]
+    rows, lack = _fitting(plans, heading, facts, footer, unit, least, fills=fills, by_part=by_part)
     lines, columns = _wrapped(rows)
     content = max(_line_width(line, columns) for line in lines)
     width = look.width
     if not fills:
         width = min(max(content + 2 * _EDGE, _least_width(heading, footer)), look.width)
-        narrow = _top_text(heading, _joined(facts, left_out), width), _bottom_text(footer, width)
+        narrow = _top_text(heading, _joined(facts, lack), width), _bottom_text(footer, width)
         if _height(lines, *narrow) > look.height:  # with more lines of text than were planned
             width = look.width
-    top_text = _top_text(heading, _joined(facts, left_out), width)
+    top_text = _top_text(heading, _joined(facts, lack), width)
     bottom_text = _bottom_text(footer, width)
     needed = _height(lines, top_text, bottom_text)
     height = look.height if look.is_fixed else needed
@@ -189,11 +201,13 @@ def compose(
         drawn += _draw_line(figure, line, columns, left, top)
         top += line.height + _GAP
     _write_bottom(figure, bottom_text, top)
-    if not write_numbers(drawn) and _NO_ROOM not in facts:
-        facts = _joined(facts, _NO_ROOM)
+    if not write_numbers(drawn) and NO_ROOM_FOR_NUMBERS not in lack:
+        (_, left_out, _), *simpler = (
+            each._replace(left_out=(NO_ROOM_FOR_NUMBERS, *each.left_out)) for each in plans
+        )
         return compose(
             plan, title=title, facts=facts, footer=footer, unit=unit, by_part=by_part,
-            simpler=simpler, least=least, lack=lack, multiple=multiple,
+            simpler=simpler, least=least, left_out=left_out, multiple=multiple,
         )  # fmt: skip
     return figure
 
@@ -220,8 +234,14 @@ def _joined(*facts: str) -> str:
     return " · ".join(filter(None, facts))
 
 
+def _lack_text(left_out: Sequence[str], note: str = "") -> str:
+    """Return the line on what a page lacks; nothing is named twice."""
+    names = ", ".join(dict.fromkeys(left_out))
+    return _joined(f"left out: {names}" if names else "", note)
+
+
 def _fitting(
-    plans: Sequence[tuple[Plan, str]],
+    plans: Sequence[Simpler],
     heading: str,
     facts: str,
     footer: Sequence[str],
@@ -231,13 +251,13 @@ def _fitting(
     fills: bool,
     by_part: bool,
 ) -> tuple[Rows, str]:
-    """Return the rows at the largest scale that fits the page, and a word on what is left out.
+    """Return the rows at the largest scale that fits the page, and a line on what is left out.
 
     ``plans`` have less and less detail.
     """
 
-    def fits(rows: Rows, left_out: str) -> bool:
-        return _fits_page(rows, heading=heading, facts=_joined(facts, left_out), footer=footer)
+    def fits(rows: Rows, lack: str) -> bool:
+        return _fits_page(rows, heading=heading, facts=_joined(facts, lack), footer=footer)
 
     def accepted(plan: Plan, lack: str) -> Callable[[Rows], bool]:
         """Return a test of rows; a page that fills its width is not longer for it."""
@@ -245,7 +265,8 @@ def _fitting(
         return lambda rows: len(rows) <= most and fits(rows, lack)
 
     high = _SCALED_UP if fills else 1.0
-    for plan, lack in plans:
+    for plan, left_out, note in plans:
+        lack = _lack_text(left_out, note)
         accept = accepted(plan, lack)
         if accept(rows := plan(high)):
             return rows, lack
@@ -255,16 +276,16 @@ def _fitting(
     if not _is_narrow(best):
         best = _largest(plan, _SMALLEST_SCALE / 2, least, _is_narrow)
     if not _is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
-        single = [(partial(_one_below_the_other, plan), lack)]
+        single = [Simpler(partial(_one_below_the_other, plan), left_out, note)]
         return _fitting(
             single, heading, facts, footer, "parts", least, fills=fills, by_part=by_part
         )
-    everything, left_out = best, lack
-    while len(best) > 1 and not fits(best, left_out):
+    count = kept = _count(best, by_part=by_part)
+    while len(best) > 1 and not fits(best, lack):
         best = best[:-1]
-        kept = f"{_count(best, by_part=by_part)} of {_count(everything, by_part=by_part)} {unit}"
-        left_out = _joined(lack, kept)
-    return best, left_out
+        kept = _count(best, by_part=by_part)
+        lack = _lack_text([*left_out, f"{count - kept} of {count} {unit}"], note)
+    return best, lack
 
 
 def _largest(plan: Plan, low: float, high: float, accept: Callable[[Rows], bool]) -> Rows:

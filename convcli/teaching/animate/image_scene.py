@@ -12,7 +12,7 @@ from convcli.plotting.image_panel import (
     panel_box,
     value_bar,
 )
-from convcli.plotting.page import Part, Rows, compose, fits_line, in_lines
+from convcli.plotting.page import Part, Rows, Simpler, compose, fits_line, in_lines
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
@@ -118,40 +118,41 @@ class ImageScene(BlitCanvas):
                 self._texts[f"sum {number}"] = [f"sum {text}" for text in texts]
         caption = self._parts.caption("caption", self._texts["caption"])
         plans = []
-        for kinds, numbered, lack in self._details():
+        for kinds, numbered, left_out in self._details():
             images, maps = self._images(numbered=numbered), self._maps(numbered=numbered)
             arrange = partial(_rows, numbered=numbered) if numbered else _rows
-            plans.append((partial(arrange, images, self._equation(kinds), maps, caption), lack))
-        (plan, lack), *simpler = plans
+            plan = partial(arrange, images, self._equation(kinds), maps, caption)
+            plans.append(Simpler(plan, left_out))
+        first, *simpler = plans
         return compose(
-            plan,
+            first.plan,
             title=title,
             facts=", ".join(conv_facts(window.filter)),
-            lack=lack,
+            left_out=first.left_out,
             simpler=simpler,
             least=_LEAST_SCALE,
             multiple=2,
         )
 
-    def _details(self) -> list[tuple[tuple[Kind, ...], bool, str]]:
+    def _details(self) -> list[tuple[tuple[Kind, ...], bool, tuple[str, ...]]]:
         """Return what is drawn, less and less.
 
         This is what is drawn of each sum, whether small images have numbers in any case, and
-        words on what is left out.
+        the names of what is left out.
         """
-        details: list[tuple[tuple[Kind, ...], bool, str]] = [
-            (("window", "kernel", "products"), False, ""),
-            (("window", "kernel"), False, "products are left out"),
-            (("kernel",), False, "windows and products are left out"),
+        details: list[tuple[tuple[Kind, ...], bool, tuple[str, ...]]] = [
+            (("window", "kernel", "products"), False, ()),
+            (("window", "kernel"), False, ("products",)),
+            (("kernel",), False, ("windows", "products")),
         ]
         if len(self._sums) > _MAX_SUMS:
             has_one_window = len({plan.geometry for plan in self._window.plans}) == 1
-            details = [(("kernel",), False, "windows are left out")]
+            details = [(("kernel",), False, ("windows",))]
             if has_one_window:
-                details.insert(0, (("window", "kernel"), False, ""))
+                details.insert(0, (("window", "kernel"), False, ()))
         shown = self._padded, self._window.pixels[..., 0]
         has_numbers = any(ImagePanel(pixels, None).numbered for pixels in shown)
-        return [(details[0][0], True, "")] * has_numbers + details
+        return [(details[0][0], True, ())] * has_numbers + details
 
     def _images(self, *, numbered: bool) -> list[PartOf]:
         """Return the padded input and, where the window is small in it, a magnifier."""

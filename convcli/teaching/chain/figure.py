@@ -40,7 +40,15 @@ from convcli.plotting.image_panel import (
     draw_pixels,
 )
 from convcli.plotting.labels import text_width
-from convcli.plotting.page import Part, Rows, axes_at, compose, fits_line
+from convcli.plotting.page import (
+    NO_ROOM_FOR_NUMBERS,
+    Part,
+    Rows,
+    Simpler,
+    axes_at,
+    compose,
+    fits_line,
+)
 from convcli.plotting.sample_scale import input_scale, outer_limits, set_sample_ticks
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import draw_samples, signal_samples
@@ -202,16 +210,19 @@ class _Page:
 
     def draw(self) -> NotebookFigure:
         """Draw with as much detail as the page holds."""
-        plans = [(partial(self._rows, detail), self._lack(detail)) for detail in self._details()]
-        (plan, lack), *simpler = plans
+        most, *simpler = (
+            Simpler(partial(self._rows, detail), self._left_out(detail))
+            for detail in self._details()
+        )
         facts = ""
         if not self._is_common:
             facts = "each map has its own scale"
         elif self._is_shared:
             facts = "layers of one unit share a scale"
         return compose(
-            plan, title=self._title, facts=facts, lack=lack, simpler=simpler, least=_LEAST_SCALE
-        )
+            most.plan, title=self._title, facts=facts, left_out=most.left_out, simpler=simpler,
+            least=_LEAST_SCALE,
+        )  # fmt: skip
 
     def _details(self) -> Iterator[_Detail]:
         """Yield less and less detail: without numbers, ticks, maps, at last without layers."""
@@ -247,25 +258,24 @@ class _Page:
         longest = across * size * self._cell
         return longest <= min(_NUMBERED * theme().number / 9, theme().width - 1)
 
-    def _lack(self, detail: _Detail) -> str:
-        """Return words on what is left out."""
-        facts = []
+    def _left_out(self, detail: _Detail) -> list[str]:
+        """Return the names of what is left out."""
+        names = []
         sizes = {max(block.size) for block in self._blocks if block.is_numbered}
         if any(size > detail.numbered for size in sizes):
             size = f"{detail.numbered}x{detail.numbered}"
-            facts.append(f"numbers up to {size} only" if detail.numbered else "no numbers")
+            names.append(f"numbers over {size}" if detail.numbered else NO_ROOM_FOR_NUMBERS)
         kernels = (block.kernels for block in self._blocks[1 : detail.blocks])
-        if not detail.weights and "no numbers" not in facts and any(map(has_numbers, kernels)):
-            facts.append("no numbers in kernels")
+        if not detail.weights and not names and any(map(has_numbers, kernels)):
+            names.append("numbers in kernels")
         if figure_options().axes and not detail.ticks:
-            facts.append("no tick labels")
+            names.append("tick labels")
         shown = self._blocks[: detail.blocks]
         if any(len(block.panels) > detail.maps for block in shown):
-            facts.append("of many maps, those that vary most")
-        if detail.blocks < len(self._blocks):
-            count = len(self._blocks) - 1
-            facts.append(f"the first {detail.blocks - 1} of {count} layers")
-        return " · ".join(facts)
+            names.append("maps that vary least")
+        if (left_out := len(self._blocks) - detail.blocks) > 0:
+            names.append(f"the last {left_out} of {len(self._blocks) - 1} layers")
+        return names
 
     def _rows(self, detail: _Detail, scale: float) -> Rows:
         """Return the blocks and arrows in lines that fit the page."""

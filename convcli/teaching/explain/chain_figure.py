@@ -6,7 +6,15 @@ from __future__ import annotations
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.image_panel import Bar, ImagePanel, image_part, panel_box
 from convcli.plotting.labels import format_short
-from convcli.plotting.page import Rows, blank, compose, in_lines, plot_part
+from convcli.plotting.page import (
+    NO_ROOM_FOR_NUMBERS,
+    Rows,
+    Simpler,
+    blank,
+    compose,
+    in_lines,
+    plot_part,
+)
 from convcli.plotting.style import Box, figure_options, style_context, theme
 from convcli.plotting.window_marks import WINDOW_COLOR
 
@@ -248,14 +256,17 @@ class _Page:
 
     def draw(self) -> NotebookFigure:
         """Draw with as much detail as the page holds."""
-        plans = [(partial(self._rows, detail), self._lack(detail)) for detail in self._details()]
-        (plan, lack), *simpler = plans
+        most, *simpler = (
+            Simpler(partial(self._rows, detail), self._left_out(detail))
+            for detail in self._details()
+        )
         at, last = self._explanation.at, self._explanation.steps[0]
         which = f"map {last.map} of " * (last.maps > 1)
         title = f"How row {at[0]}, column {at[1]} of {which}layer {last.number} is computed"
         return compose(
-            plan, title=title, facts=self._key(), lack=lack, simpler=simpler, least=_LEAST_SCALE
-        )
+            most.plan, title=title, facts=self._key(), left_out=most.left_out, simpler=simpler,
+            least=_LEAST_SCALE,
+        )  # fmt: skip
 
     def _key(self) -> str:
         """Return what the outlines mean."""
@@ -288,8 +299,8 @@ class _Page:
             detail = detail._replace(first=number)
             yield detail
 
-    def _lack(self, detail: _Detail) -> str:
-        """Return words on what is left out."""
+    def _left_out(self, detail: _Detail) -> list[str]:
+        """Return the names of what is left out."""
         options, blocks, steps = figure_options(), self._blocks, self._steps.values()
         could_be = {
             "magnifier": self._is_magnified() and not theme().is_fixed,
@@ -298,16 +309,16 @@ class _Page:
             "curves": any(map(_has_curve, steps)),
             "ticks": options.axes,
         }
-        names = {
-            "magnifier": "magnifier", "bars": "color bars", "map_numbers": "numbers in maps",
+        words = {
+            "magnifier": "magnifier", "bars": "color bars", "map_numbers": NO_ROOM_FOR_NUMBERS,
             "curves": "curves", "ticks": "tick labels",
         }  # fmt: skip
-        facts = [names[key] for key in names if could_be[key] and not getattr(detail, key)]
+        names = [words[key] for key in words if could_be[key] and not getattr(detail, key)]
         if detail.worked > max(self._first, detail.first):
-            facts.append(f"arithmetic of {_layers(max(self._first, detail.first), detail.worked)}")
+            names.append(f"arithmetic of {_layers(max(self._first, detail.first), detail.worked)}")
         if detail.first > self._first:
-            facts.append(_layers(self._first, detail.first))
-        return f"left out: {', '.join(facts)}" if facts else ""
+            names.append(_layers(self._first, detail.first))
+        return names
 
     def _rows(self, detail: _Detail, scale: float) -> Rows:
         """Return the parts in lines that fit the page."""

@@ -85,8 +85,10 @@ def draw_explanation(
         if pixels is not None and feature_map is not None and is_signal(explanation, pixels):
             terms = list(terms_of(explanation))
             footer, left_out = _footer(explanation)
-            facts = [*_facts(explanation), *filter(None, [left_out])]
-            return draw_explained_signal(explanation, pixels, feature_map, terms, facts, footer)
+            facts = _facts(explanation)
+            return draw_explained_signal(
+                explanation, pixels, feature_map, terms, facts, footer, left_out
+            )
         return _draw(explanation, pixels, feature_map)
 
 
@@ -124,11 +126,9 @@ def _draw(
         weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
         facts.append(f"colors: all kernels up to {weights}, all products up to {products}")
     if len(drawn) < len(terms):
-        facts.append(f"{len(drawn)} of {len(terms)} sums")
-    if left_out:
-        facts.append(left_out)
+        left_out = [*left_out, f"{len(terms) - len(drawn)} of {len(terms)} sums"]
     title = f"{short_name(explanation.kernel)}: the value at row {row}, column {column}"
-    return compose(plan, title=title, facts=", ".join(facts), footer=footer)
+    return compose(plan, title=title, facts=", ".join(facts), footer=footer, left_out=left_out)
 
 
 def _facts(explanation: Computation) -> list[str]:
@@ -169,8 +169,8 @@ def _conv_facts(explanation: Computation) -> Iterator[str]:
             yield f"{name} {rows}" if rows == columns else f"{name} {rows},{columns}"
 
 
-def _footer(explanation: Computation) -> tuple[list[str], str]:
-    """Return the lines below the parts, and what is left out of them."""
+def _footer(explanation: Computation) -> tuple[list[str], list[str]]:
+    """Return the lines below the parts, and the names of what is left out of them."""
     most = _SLIDE_LINES if theme().is_fixed else _FOOTER_LINES
     for with_terms in (True, False):
         lines = computation_lines(explanation, with_terms=with_terms)
@@ -181,10 +181,10 @@ def _footer(explanation: Computation) -> tuple[list[str], str]:
             f"{output.channel} {format_number(output.pixel)}".strip()
             for output in explanation.outputs
         )
-        return step_lines("pixel", ", ".join(named)), "steps are left out"
+        return step_lines("pixel", ", ".join(named)), ["steps"]
     if any("~" in line for line in lines):
         lines = [*lines, "~         rounded"]
-    return lines, ""
+    return lines, []
 
 
 def _sum_parts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Imported before matplotlib: it silences matplotlib's start-up warnings.
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.labels import bar_number, format_short, text_width
-from convcli.plotting.page import Part, Rows, compose, plot_part
+from convcli.plotting.page import Part, Rows, Simpler, compose, plot_part
 from convcli.plotting.sample_scale import (
     SampleScale,
     input_scale,
@@ -59,14 +59,14 @@ _LONG_KEY = "thin line: input, thick line: kernel (right axis), shaded: products
 
 
 class _Detail(NamedTuple):
-    """What the rows show, and words on what they lack."""
+    """What the rows show, and the names of what they lack."""
 
     ticks: bool  # below all rows, and not only below the last one
     captions: bool
-    lack: str = ""
+    left_out: tuple[str, ...] = ()
 
 
-_DETAILS = _Detail(True, True), _Detail(False, True), _Detail(False, False, "captions are left out")
+_DETAILS = _Detail(True, True), _Detail(False, True), _Detail(False, False, ("captions",))
 
 
 def is_signal(explanation: Computation, pixels: NDArray[np.generic]) -> bool:
@@ -83,6 +83,7 @@ def draw_explained_signal(
     terms: Sequence[Term],
     facts: Sequence[str],
     footer: Sequence[str],
+    left_out: Sequence[str],
 ) -> NotebookFigure:
     """Draw a signal, each kernel over it with the products, and the result, on one x axis.
 
@@ -93,6 +94,7 @@ def draw_explained_signal(
         terms: its sums.
         facts: the options that are not the default.
         footer: lines below.
+        left_out: the names of what they lack.
     """
     page = _Page(explanation, pixels, feature_map)
     name = page.result.label.partition(" ")[0]
@@ -105,6 +107,7 @@ def draw_explained_signal(
         facts=facts,
         is_short=all(_taps(term.response) <= MAX_STEMS for term in terms),
         footer=footer,
+        left_out=left_out,
     )
 
 
@@ -117,6 +120,7 @@ def compose_rows(
     facts: Sequence[str],
     is_short: bool,
     footer: Sequence[str] = (),
+    left_out: Sequence[str] = (),
     below: Sequence[PartOf] = (),
     multiple: int = 1,
 ) -> NotebookFigure:
@@ -130,6 +134,7 @@ def compose_rows(
         facts: the options that are not the default.
         is_short: whether all kernels have stems.
         footer: lines at the bottom.
+        left_out: the names of what they lack.
         below: more parts, each in a row of its own.
         multiple: the page's pixels are a multiple of it along both sides.
     """
@@ -142,20 +147,19 @@ def compose_rows(
             rows[:-1] = [_without_ticks(row) for row in rows[:-1]]
         return [[row] for row in (*rows, *(part(scale) for part in below))]
 
+    def fewer(count: int) -> list[str]:
+        return [f"{len(sums) - count} of {len(sums)} sums"] if count < len(sums) else []
+
     plans = [(len(sums), detail) for detail in _DETAILS]
     plans += [(count, _DETAILS[-1]) for count in range(len(sums) - 1, 0, -1)]
-    (most, _), *simpler = [
-        (
-            partial(plan, count, detail),
-            " · ".join(
-                filter(None, [detail.lack, f"{count} of {len(sums)} sums" * (count < len(sums))])
-            ),
-        )
+    most, *simpler = (
+        Simpler(partial(plan, count, detail), [*left_out, *detail.left_out, *fewer(count)])
         for count, detail in plans
-    ]
+    )
     key = _KEY if is_short else _LONG_KEY
     return compose(
-        most,
+        most.plan,
+        left_out=most.left_out,
         title=title,
         facts=" · ".join(filter(None, [", ".join(facts), key])),
         footer=footer,

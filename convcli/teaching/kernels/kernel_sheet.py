@@ -99,26 +99,27 @@ def draw_kernel_sheet(
     maps = len(members) * math.prod(members[0].matrix.shape[:-2])
     if frequency and maps > 1:
         raise UsageError(f"--frequency takes one kernel; {kernels.label} has {maps}")
+    left_out: Sequence[str] = ()
     with style_context(options):
+        facts = ""
         if maps > _MOST_MAPS or _are_color_filters(members):
             rows, facts = _sheet_rows(members)
         elif maps > 1:
             group = kernel_heatmaps(members, most=_MOST_MAPS)
-            rows, facts = [[kernel_part(group, _FAMILY)]], ""
+            rows = [[kernel_part(group, _FAMILY)]]
         else:
             named = _parts_of_one(members[0], frequency=frequency)
-            parts, left_out = list(named.values()), []
+            parts = list(named.values())
             if theme().is_fixed:  # few and large parts
                 parts, left_out = parts[:_MOST_PARTS], list(named)[_MOST_PARTS:]
             most = max(1, min(_ACROSS, int(theme().width / _COLUMN_WIDTH)))
             across = math.ceil(len(parts) / math.ceil(len(parts) / most))
             rows = [parts[start : start + across] for start in range(0, len(parts), across)]
-            facts = f"left out: {', '.join(left_out)}" if left_out else ""
 
         def plan(scale: float) -> Rows:
             return [[part(scale) for part in row] for row in rows]
 
-        return compose(plan, title=_title(kernels), facts=facts)
+        return compose(plan, title=_title(kernels), facts=facts, left_out=left_out)
 
 
 def _are_color_filters(members: Sequence[Kernel]) -> bool:

@@ -225,7 +225,7 @@ def test_a_large_kernel_has_no_numbers_and_says_so(scene):
     figure = scene("15x15").figure
     assert figure.get_figheight() < 10
     assert grids(figure) == []
-    assert "numbers are left out where they do not fit" in words(figure)
+    assert "left out: numbers that do not fit" in words(figure)
 
 
 def test_the_three_maps_of_a_color_image_stand_side_by_side():

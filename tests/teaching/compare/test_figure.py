@@ -166,7 +166,7 @@ def test_a_slide_without_captions_says_once_what_hatching_means():
     compared = compare_choices(image, choices)
     figure = draw_comparison(image, compared, diff=True, options=FigureOptions(theme="slide"))
     said_once = (
-        "sizes and extremes are left out",
+        "left out: tick labels, sizes and extremes",
         "one color: no difference",
         "hatched: only one of both has a value",
     )
