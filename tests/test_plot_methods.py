@@ -11,6 +11,7 @@ import pytest
 from convcli import (
     Chain,
     ImageError,
+    Kernel,
     KernelError,
     UsageError,
     animate,
@@ -21,6 +22,7 @@ from convcli import (
     plot,
 )
 from convcli.cli.main import root
+from convcli.kernels.spec import KernelSet
 from convcli.plotting.save import NotebookFigure
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 15), np.uint8)
@@ -223,6 +225,21 @@ def test_a_page_that_fills_its_width_is_not_a_column_of_huge_images(name):
     assert height < 13
 
 
+@pytest.mark.parametrize("width", [6, 8])
+def test_a_narrow_page_is_no_long_column(width):
+    toy = [[10] * 3 + [0] * 3] * 6
+    figures = {
+        "explanation": explain(toy, "outline", (2, 2)).plot(width=width, dpi=30),
+        "chain": Chain(LAYERS).plot(toy, width=width, dpi=30),
+        "filtered": plot(IMAGE, "outline", width=width, dpi=30),
+    }
+    for name, figure in figures.items():
+        across, down = figure.get_size_inches()
+        assert across == pytest.approx(width, abs=0.05)
+        assert down < (2.3 if name == "chain" else 1.5) * width
+        assert any(axes.texts for axes in figure.axes)  # the numbers stay
+
+
 def test_what_has_no_meaning_is_refused():
     chain = Chain(LAYERS)
     with pytest.raises(UsageError, match=r"^scale must be one of common, own, not 'each'$"):
@@ -242,6 +259,24 @@ def test_what_has_no_meaning_is_refused():
         result.plot(get_kernel("gaussian:5"))
     with pytest.raises(UsageError, match=r"^truth .* has 2 channels, but"):
         result.plot(np.ones((2, 3, 3)))
+
+
+def test_a_signal_takes_a_kernel_of_one_row():
+    with pytest.raises(KernelError, match=r"^kernel has 3 rows, but a signal takes .* of one row"):
+        plot(SIGNAL, "outline")
+    assert plot([SIGNAL], "outline").get_suptitle() == ""  # an image of one row takes any kernel
+
+
+def test_a_set_of_one_kernel_is_combined():
+    kernel = Kernel([[1, -1]], name="step")
+    values = {}
+    for combine in (None, "magnitude"):
+        kernels = KernelSet("steps", (kernel,), combine)
+        figure = plot(IMAGE, kernels, range="raw", panels=["result"])
+        [drawn] = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+        values[combine] = np.asarray(drawn)
+    assert values[None].min() < 0
+    assert values["magnitude"].tolist() == np.abs(values[None]).tolist()
 
 
 def test_headings_are_the_figures_own_the_users_or_none():

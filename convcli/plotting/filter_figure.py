@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,16 +13,23 @@ from convcli.core.padding import can_hold, pad_array
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, border_name, size_text
+from convcli.plotting.axes import number_points, widest_text
 from convcli.plotting.color_wheel import with_color_wheel
 from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
-from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
+from convcli.plotting.image_panel import (
+    ImagePanel,
+    common_range,
+    image_part,
+    panel_box,
+    value_bar,
+)
 from convcli.plotting.labels import conv_facts, result_name, result_title
 from convcli.plotting.overlay_figure import draw_overlay
-from convcli.plotting.page import Part, Rows, compose
+from convcli.plotting.page import NO_ROOM_FOR_NUMBERS, Part, Rows, Simpler, compose
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.signal_plot import MAX_HEATMAPS, are_signals
-from convcli.plotting.style import figure_options, style_context
+from convcli.plotting.style import figure_options, style_context, theme
 from convcli.plotting.window_marks import hatched_text
 
 if TYPE_CHECKING:
@@ -59,7 +67,7 @@ def draw_filtering(
     """
     if not results:
         raise UsageError("a figure needs at least one result")
-    original = ImagePanel(image.pixels, image.max_value)
+    original = _panel(image)
     options = options or FigureOptions()
     if are_signals([image.pixels, *(filtered.image.pixels for _, filtered in results)]):
         with style_context(options):
@@ -95,16 +103,15 @@ def _draw(
     panels = options.panels or _USUAL
     _refuse_products(panels)
     titles = _titles(panels, len(results))
-    makers: dict[str, Callable[[Filter, Filtered], PartOf]] = {
-        "input": lambda *_: _input(original),
-        "padded": lambda image_filter, _: _padded(image, image_filter),
-        "kernel": lambda image_filter, _: _kernel(image_filter),
-        "result": _result,
+    makers: dict[str, Callable[[Filter, Filtered, bool], PartOf]] = {
+        "input": lambda _, __, numbers: _input(original, numbers=numbers),
+        "padded": lambda each, _, numbers: _padded(image, each, numbers=numbers),
+        "kernel": lambda each, _, __: _kernel(each),
+        "result": lambda each, filtered, numbers: _result(each, filtered, numbers=numbers),
     }
-    parts = [[makers[panel](*result) for panel in panels] for result in results]
     facts = [*conv_facts(results[0][0])]
 
-    def plan(scale: float) -> Rows:
+    def plan(parts: Sequence[Sequence[PartOf]], scale: float) -> Rows:
         rows = [[make(scale) for make in row] for row in parts]
         if titles:
             rows = [
@@ -120,7 +127,17 @@ def _draw(
             return _as_grid(rows, panels)
         return rows
 
-    return compose(plan, title=title, facts=", ".join(facts), unit="results")
+    with_numbers, without = (
+        partial(plan, [[makers[panel](*each, numbers) for panel in panels] for each in results])
+        for numbers in (True, False)
+    )
+    drawn = [original, *(_panel(filtered.image) for _, filtered in results)]
+    simpler = []
+    if any(panel.numbered for panel in drawn):
+        simpler.append(Simpler(without, [NO_ROOM_FOR_NUMBERS]))
+    return compose(
+        with_numbers, title=title, facts=", ".join(facts), unit="results", simpler=simpler
+    )
 
 
 def _draw_signal(
@@ -172,12 +189,27 @@ def _as_grid(rows: Sequence[Sequence[Part]], panels: Sequence[Panel]) -> Rows:
     return [parts[start : start + across] for start in range(0, len(parts), across)]
 
 
-def _input(original: ImagePanel) -> PartOf:
+def _panel(image: ImageData) -> ImagePanel:
+    return ImagePanel(image.pixels, image.max_value)
+
+
+def _image(panel: ImagePanel, *, numbers: bool, **options: Any) -> PartOf:
+    """Return an image; one with numbers in its cells does not become too small for them."""
+    make = image_part(panel, _IMAGE, numbers=numbers, **options)
+    if not numbers or not panel.numbered:
+        return make
+    points = number_points(panel_box(panel, _IMAGE), panel.shape, widest_text(panel.texts()))
+    least = min(theme().number / points * 1.001, 1.0)
+    return lambda scale: make(max(scale, least))
+
+
+def _input(original: ImagePanel, *, numbers: bool) -> PartOf:
     bar = value_bar(original, common_range([original]))
-    return image_part(original, _IMAGE, title="input", caption=size_text(original.shape), bar=bar)
+    caption = size_text(original.shape)
+    return _image(original, numbers=numbers, title="input", caption=caption, bar=bar)
 
 
-def _padded(image: ImageData, image_filter: Filter) -> PartOf:
+def _padded(image: ImageData, image_filter: Filter, *, numbers: bool) -> PartOf:
     """Return the input with its padding, which is hatched and numbered as outside the input."""
     conv = image_filter.conv
     shapes = [kernel.shape for kernel in image_filter.kernels]
@@ -191,7 +223,7 @@ def _padded(image: ImageData, image_filter: Filter) -> PartOf:
     panel = ImagePanel(pad_array(pixels, widest, border, fill), image.max_value)
     bar = value_bar(panel, common_range([panel]))
     caption = f"{size_text(panel.shape)}, {hatched_text(widest, border)}"
-    return image_part(panel, _IMAGE, title="padded", caption=caption, bar=bar, pads=widest)
+    return _image(panel, numbers=numbers, title="padded", caption=caption, bar=bar, pads=widest)
 
 
 def _kernel(image_filter: Filter) -> PartOf:
@@ -204,14 +236,13 @@ def _kernel(image_filter: Filter) -> PartOf:
     return kernel_part(group, side, title=title, caption=caption)
 
 
-def _result(image_filter: Filter, filtered: Filtered) -> PartOf:
-    panel = ImagePanel(filtered.image.pixels, filtered.image.max_value)
+def _result(image_filter: Filter, filtered: Filtered, *, numbers: bool) -> PartOf:
+    panel = _panel(filtered.image)
     ends = common_range([panel])
     bar = value_bar(panel, ends, mapped=filtered.stats.ends)
     caption = result_title(image_filter, filtered, [size_text(panel.shape)])
-    part = image_part(
-        panel, _IMAGE, title=result_name(image_filter), caption=caption, ends=ends, bar=bar
-    )
+    title = result_name(image_filter)
+    part = _image(panel, numbers=numbers, title=title, caption=caption, ends=ends, bar=bar)
     if image_filter.combine == "direction":
         return lambda scale: with_color_wheel(part(scale))
     return part

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 # All in inches.
 _CELL = 0.62  # side of a cell where there is room
+_KEPT_SCALE = 0.2  # down to which a kernel is large enough for its numbers
 _LONGEST = 8.0  # longer side of a kernel on a page of its own
 _BETWEEN = 0.12  # heat maps of one part
 
@@ -165,8 +166,10 @@ def kernel_part(
         has_numbers &= cell * max(shape) <= MOST_FOR_NUMBERS * longest
         if not has_numbers or count > 1 or is_bare:
             return fit_box(shape, scale * longest / max(across, down), thinnest=0.1)
-        cell = scale * max(cell, min(longest / max(shape), _CELL))
-        return shape[1] * cell, shape[0] * cell
+        side = scale * max(cell, min(longest / max(shape), _CELL))
+        if scale >= _KEPT_SCALE:
+            side = max(side, cell)
+        return shape[1] * side, shape[0] * side
 
     def draw(figure: Figure, left: float, top: float, box: Box, each: Box) -> list[DrawnImage]:
         drawn = []

@@ -7,6 +7,7 @@ page is too small, the images shrink, then whole rows are left out; text never s
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -30,6 +31,8 @@ _SMALLEST_SCALE = 0.3
 _STEPS = 9  # of the search for the largest scale, which is then found to 1 %
 NO_ROOM_FOR_NUMBERS = "numbers that do not fit"  # in the line on what is left out
 _SCALED_UP = 4.0  # how much larger than planned images become to fill a page
+# A page is no higher than this share of its largest width, if its images are at least so large.
+_TALLEST, _SCALED_DOWN = 1.4, 0.5
 
 
 class Part(NamedTuple):
@@ -176,7 +179,8 @@ def compose(
     fills = look.is_fixed or options.width is not None
     heading = title if options.title is None else options.title
     plans = [Simpler(plan, left_out), *simpler]
-    rows, lack = _fitting(plans, heading, facts, footer, unit, least, fills=fills, by_part=by_part)
+    sheet = _Sheet(heading, facts, footer, fills)
+    rows, lack = _fitting(plans, sheet, unit, least, by_part=by_part)
     lines, columns = _wrapped(rows)
     content = max(_line_width(line, columns) for line in lines)
     width = look.width
@@ -240,34 +244,47 @@ def _lack_text(left_out: Sequence[str], note: str = "") -> str:
     return _joined(f"left out: {names}" if names else "", note)
 
 
+class _Sheet(NamedTuple):
+    """What stands above and below the rows of a page, and whether they are to fill its width."""
+
+    heading: str
+    facts: str
+    footer: Sequence[str]
+    fills: bool
+
+    def fits(self, rows: Rows, lack: str, height: float = math.inf) -> bool:
+        """Return whether rows fit the theme's page of at most this height."""
+        look = theme()
+        lines, _ = _wrapped(rows)
+        above = _top_text(self.heading, _joined(self.facts, lack), look.width)
+        needed = _height(lines, above, _bottom_text(self.footer, look.width))
+        return _is_narrow(rows) and needed <= min(look.height, height) + 1e-9
+
+    def limits(self, plan: Plan, lack: str) -> tuple[float, Callable[[Rows], bool]]:
+        """Return the largest scale of a plan, and a test of its rows.
+
+        A page is a little higher than wide at most, unless its images would become too small for
+        it. One of a chosen width has no more rows than at scale 1.
+        """
+        if theme().is_fixed:
+            return _SCALED_UP, lambda rows: self.fits(rows, lack)
+        most, tallest = len(plan(1.0)), _TALLEST * theme().width
+        if not self.fits(plan(_SCALED_DOWN), lack, tallest):
+            return 1.0, lambda rows: self.fits(rows, lack)
+        high = _SCALED_UP if self.fills else 1.0
+        return high, lambda rows: len(rows) <= most and self.fits(rows, lack, tallest)
+
+
 def _fitting(
-    plans: Sequence[Simpler],
-    heading: str,
-    facts: str,
-    footer: Sequence[str],
-    unit: str,
-    least: float,
-    *,
-    fills: bool,
-    by_part: bool,
+    plans: Sequence[Simpler], sheet: _Sheet, unit: str, least: float, *, by_part: bool
 ) -> tuple[Rows, str]:
     """Return the rows at the largest scale that fits the page, and a line on what is left out.
 
     ``plans`` have less and less detail.
     """
-
-    def fits(rows: Rows, lack: str) -> bool:
-        return _fits_page(rows, heading=heading, facts=_joined(facts, lack), footer=footer)
-
-    def accepted(plan: Plan, lack: str) -> Callable[[Rows], bool]:
-        """Return a test of rows; a page that fills its width is not longer for it."""
-        most = len(plan(1.0)) if fills and not theme().is_fixed else math.inf
-        return lambda rows: len(rows) <= most and fits(rows, lack)
-
-    high = _SCALED_UP if fills else 1.0
     for plan, left_out, note in plans:
         lack = _lack_text(left_out, note)
-        accept = accepted(plan, lack)
+        high, accept = sheet.limits(plan, lack)
         if accept(rows := plan(high)):
             return rows, lack
         if accept(plan(least)):
@@ -277,11 +294,9 @@ def _fitting(
         best = _largest(plan, _SMALLEST_SCALE / 2, least, _is_narrow)
     if not _is_narrow(best) and max(map(len, best)) > 1:  # the parts of a row one below the other
         single = [Simpler(partial(_one_below_the_other, plan), left_out, note)]
-        return _fitting(
-            single, heading, facts, footer, "parts", least, fills=fills, by_part=by_part
-        )
+        return _fitting(single, sheet, "parts", least, by_part=by_part)
     count = kept = _count(best, by_part=by_part)
-    while len(best) > 1 and not fits(best, lack):
+    while len(best) > 1 and not sheet.fits(best, lack):
         best = best[:-1]
         kept = _count(best, by_part=by_part)
         lack = _lack_text([*left_out, f"{count - kept} of {count} {unit}"], note)
@@ -306,14 +321,6 @@ def _one_below_the_other(plan: Plan, scale: float) -> Rows:
 
 def _count(rows: Rows, *, by_part: bool) -> int:
     return sum(bool(p.title or p.caption) for row in rows for p in row) if by_part else len(rows)
-
-
-def _fits_page(rows: Rows, *, heading: str, facts: str, footer: Sequence[str] = ()) -> bool:
-    """Return whether rows fit the theme's page below a heading and a line of facts."""
-    look = theme()
-    lines, _ = _wrapped(rows)
-    texts = _top_text(heading, facts, look.width), _bottom_text(footer, look.width)
-    return _is_narrow(rows) and _height(lines, *texts) <= look.height + 1e-9
 
 
 def _is_narrow(rows: Rows) -> bool:
@@ -396,12 +403,16 @@ def _top_text(heading: str, facts: str, width: float) -> list[tuple[str, float, 
 def _bottom_text(footer: Sequence[str], width: float) -> list[tuple[str, float, str]]:
     """Return the monospaced lines, wrapped to the page."""
     letters = max(int((width - 2 * _EDGE) / _letter_width() + 1e-6), 20)
-    lines = [
-        part
-        for line in footer
-        for part in textwrap.wrap(line, letters, replace_whitespace=False) or [""]
-    ]
+    lines = [part for line in footer for part in _wrapped_line(line, letters)]
     return [("\n".join(lines), theme().text, "normal")] if lines else []
+
+
+def _wrapped_line(line: str, letters: int) -> list[str]:
+    """Wrap a line; what stands at its left, a name or blanks, stays free below it."""
+    label = re.match(r"\S*\s{2,}", line)
+    indent = " " * (label.end() if label else 0)
+    wrapped = textwrap.wrap(line, letters, subsequent_indent=indent, replace_whitespace=False)
+    return wrapped or [""]
 
 
 def _write_top(figure: Figure, texts: Sequence[tuple[str, float, str]]) -> float:
@@ -522,6 +533,22 @@ def beside(parts: Sequence[Part], title: str, caption: str = "") -> Part:
         right=parts[-1].right,
         below=max(part.below - (height - part.box[1]) / 2 for part in parts),
     )
+
+
+def stacked(parts: Sequence[Part]) -> Part:
+    """Return parts one below the other, with their titles, as one."""
+    lines, columns = _wrapped([[part] for part in parts])
+    width = max(_line_width(line, columns) for line in lines)
+    height = sum(line.height for line in lines) + _GAP * (len(lines) - 1)
+
+    def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+        drawn: list[DrawnImage] = []
+        for line in lines:
+            drawn += _draw_line(figure, line, columns, left, top)
+            top += line.height + _GAP
+        return drawn
+
+    return Part(draw, (width, height), letters=0)
 
 
 def axes_at(figure: Figure, left: float, top: float, box: Box) -> Axes:

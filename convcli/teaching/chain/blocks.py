@@ -95,7 +95,7 @@ class Block(NamedTuple):
     keeps_channels: bool = False
     axis: SampleAxis | None = None
 
-    def caption(self, drawn: Sequence[int]) -> str:
+    def caption(self, drawn: Sequence[int], *, extremes: bool = True) -> str:
         """Return size, number of maps and extremes, given which of the panels are drawn."""
         if self.facts is None:
             return ""
@@ -106,7 +106,7 @@ class Block(NamedTuple):
         if len(drawn) == self.map_count:
             count = f"{self.map_count} maps"
         maps = [] if is_single else [count]
-        return ", ".join([size_text(self.size), *maps, *self.facts])
+        return ", ".join([size_text(self.size), *maps, *(self.facts if extremes else ())])
 
     def variations(self) -> list[float]:
         """Return the standard deviation of each panel, 0 for one without finite values."""

@@ -92,6 +92,7 @@ class _Detail(NamedTuple):
         numbered: rows or columns of the largest maps with numbers.
         weights: whether kernels have numbers.
         ticks: whether rows and columns are numbered.
+        extremes: whether captions name the least and the greatest value.
         maps: of each layer, at most.
         blocks: the number of blocks.
     """
@@ -99,6 +100,7 @@ class _Detail(NamedTuple):
     numbered: int
     weights: bool
     ticks: bool
+    extremes: bool
     maps: int
     blocks: int
 
@@ -234,6 +236,7 @@ class _Page:
             next(iter(numbered), 0),
             True,
             figure_options().axes,
+            True,
             max(len(block.panels) for block in self._blocks),
             len(self._blocks),
         )
@@ -241,8 +244,9 @@ class _Page:
         for size in [*numbered[1:], 0]:
             detail = detail._replace(numbered=size, weights=size > 0)
             yield detail
-        detail = detail._replace(ticks=False)
-        yield detail
+        for name in ("ticks", "extremes"):
+            detail = detail._replace(**{name: False})
+            yield detail
         for most in (36, 16, 9, 4, 1):
             if most < detail.maps:
                 detail = detail._replace(maps=most)
@@ -270,6 +274,8 @@ class _Page:
             names.append("numbers in kernels")
         if figure_options().axes and not detail.ticks:
             names.append("tick labels")
+        if not detail.extremes and any(block.facts for block in self._blocks):
+            names.append("extremes")
         shown = self._blocks[: detail.blocks]
         if any(len(block.panels) > detail.maps for block in shown):
             names.append("maps that vary least")
@@ -340,7 +346,7 @@ class _Page:
         left = max(inner_left * detail.ticks, digits * ticks)
         last_label = text_width("0" * len(str(block.size[1])), look.text) / 2
         right = max(0.0 if is_below else beside, last_label * ticks)
-        notes = [block.caption(drawn)]
+        notes = [block.caption(drawn, extremes=detail.extremes)]
         if block.facts is not None and count > 1 and not above and count < len(block.panels):
             notes.append(f"maps {', '.join(names)}")
         elif block.facts is not None and count > 1 and not above:

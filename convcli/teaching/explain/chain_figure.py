@@ -106,6 +106,8 @@ _LEAST_SCALE = 0.4  # before anything is left out
 _MARGIN, _NUMBER_MARGIN = 0.1, 0.45  # beyond a signal, as shares of its range
 _CELL = 3.6  # sides of cells with numbers, in sizes of the smallest text
 _UNNUMBERED = 0.6  # the scale of grids without numbers
+_FEW_DIGITS, _FEW_IN_TEXT = 2, 4  # significant, where there is no room for more
+_MOST_DECIMALS = 9
 
 _MOST_SUMS = 3  # of a convolution
 _MOST_WRITTEN = 9  # numbers of a maximum or a sum
@@ -117,6 +119,7 @@ class _Detail(NamedTuple):
     """What a page shows, before anything is left out of it.
 
     Attributes:
+        digits: whether numbers have all of theirs.
         magnifier: whether the input's window is magnified if it is small.
         bars: whether there are color bars.
         map_numbers: whether small maps have numbers.
@@ -127,6 +130,7 @@ class _Detail(NamedTuple):
         first: the first layer that is shown.
     """
 
+    digits: bool
     magnifier: bool
     bars: bool
     map_numbers: bool
@@ -207,9 +211,8 @@ def draw_chain_explanation(
     """
     options = options or FigureOptions()
     with style_context(options):
-        shown = chain_as_shown(explanation, options.digits)
         names = [short_name(text) for text in texts or [stage.layer.label for stage in stages]]
-        return _Page(shown, image, stages, maps, names).draw()
+        return _Page(explanation, image, stages, maps, names).draw()
 
 
 class _Page:
@@ -223,12 +226,18 @@ class _Page:
         maps: Sequence[Maps],
         names: Sequence[str],
     ) -> None:
-        self._explanation, self._image, self._stages = explanation, image, stages
+        digits = figure_options().digits
+        self._explanation = chain_as_shown(explanation, digits)
+        self._image, self._stages = image, stages
         self._names = [
             name if len(name) <= _LONGEST_TEXT else f"{name[: _LONGEST_TEXT - 1]}…"
             for name in names
         ]
-        self._steps = {step.number: step for step in explanation.steps}
+        self._steps = {step.number: step for step in self._explanation.steps}
+        self._short_steps = self._steps
+        if digits is None:
+            short = chain_as_shown(explanation, _few_decimals(explanation))
+            self._short_steps = {step.number: step for step in short.steps}
         self._first = min(self._steps)
         self._blocks = self._drawn_blocks(maps)
         self._scales: list[Scale] = []
@@ -284,10 +293,11 @@ class _Page:
         options = figure_options()
         is_magnified = self._is_magnified() and not theme().is_fixed  # a slide has few parts
         detail = _Detail(
-            is_magnified, options.bars, True, True, options.axes, self._first, True, self._first
-        )
+            True, is_magnified, options.bars, True, True, options.axes, self._first, True,
+            self._first,
+        )  # fmt: skip
         yield detail
-        for name in ("magnifier", "bars", "map_numbers", "curves", "ticks"):
+        for name in ("digits", "magnifier", "bars", "map_numbers", "curves", "ticks"):
             detail = detail._replace(**{name: False})
             yield detail
         for number in range(self._first + 1, last + 1):
@@ -303,6 +313,7 @@ class _Page:
         """Return the names of what is left out."""
         options, blocks, steps = figure_options(), self._blocks, self._steps.values()
         could_be = {
+            "digits": self._short_steps != self._steps,
             "magnifier": self._is_magnified() and not theme().is_fixed,
             "bars": options.bars,
             "map_numbers": any(map(_has_numbers, blocks)),
@@ -310,8 +321,8 @@ class _Page:
             "ticks": options.axes,
         }
         words = {
-            "magnifier": "magnifier", "bars": "color bars", "map_numbers": NO_ROOM_FOR_NUMBERS,
-            "curves": "curves", "ticks": "tick labels",
+            "digits": "further digits", "magnifier": "magnifier", "bars": "color bars",
+            "map_numbers": NO_ROOM_FOR_NUMBERS, "curves": "curves", "ticks": "tick labels",
         }  # fmt: skip
         names = [words[key] for key in words if could_be[key] and not getattr(detail, key)]
         if detail.worked > max(self._first, detail.first):
@@ -382,7 +393,7 @@ class _Page:
             panel,
             _IMAGE,
             title=_title(number),
-            caption=self._caption(number),
+            caption=self._caption(number, detail),
             ends=self._scales[number][:2],
             bar=self._bars[number] if detail.bars else None,
             pads=pads,
@@ -447,13 +458,14 @@ class _Page:
             return _SIGNAL[0] * max(scale, 0.7), max(_SIGNAL[1] * scale, 5 * theme().line)
 
         return plot_part(
-            draw, box, title=_title(number), caption=self._caption(number), xlabel=samples.label
-        )
+            draw, box, title=_title(number), caption=self._caption(number, detail),
+            xlabel=samples.label,
+        )  # fmt: skip
 
-    def _caption(self, number: int) -> str:
+    def _caption(self, number: int, detail: _Detail) -> str:
         """Return the size of the input or a map, which map it is, and the explained value."""
         explanation, size = self._explanation, size_text(self._blocks[number].size)
-        if (step := self._steps.get(number)) is not None:
+        if (step := self._steps_as(detail).get(number)) is not None:
             which = f", map {step.map} of {step.maps}" * (step.maps > 1)
             row, column = step.at
             place = f"row {row}, column {column}" if step.x is None else f"x {format_short(step.x)}"
@@ -470,14 +482,23 @@ class _Page:
             )
         return f"{size}\nfield: {field}"
 
+    def _steps_as(self, detail: _Detail) -> dict[int, LayerStep]:
+        """Return the steps with all digits, or with few."""
+        return self._steps if detail.digits else self._short_steps
+
     def _work_parts(self, number: int, detail: _Detail) -> list[PartOf]:
         """Return the arithmetic of a layer, or its results in words only."""
-        step, title = self._steps[number], f"{number}  {self._names[number - 1]}"
+        step, title = self._steps_as(detail)[number], f"{number}  {self._names[number - 1]}"
         ends, numbers = self._scales[number - 1][:2], detail.grid_numbers
         is_worked = number >= detail.worked
         match step:
             case ConvStep():
-                return _conv_parts(step, ends, title, is_worked=is_worked, numbers=numbers)
+                exact = self._steps[number]
+                assert isinstance(exact, ConvStep)  # noqa: S101 - the same step
+                return _conv_parts(
+                    step, exact, ends, title, is_worked=is_worked, numbers=numbers,
+                    digits=None if detail.digits else _FEW_DIGITS,
+                )  # fmt: skip
             case PoolStep():
                 caption = _joined(_short_pool_lines(step))
                 if is_worked and (grid := _pool_grid(step)) is not None:
@@ -495,6 +516,13 @@ class _Page:
         if is_worked and detail.curves and _has_curve(step):
             return [_curve_part(step, self._stages[number - 1].layer, title, caption)]
         return [_words(title, caption)]
+
+
+def _few_decimals(explanation: ChainComputation) -> int:
+    """Return decimals that give the least value of a layer, apart from 0, four digits."""
+    values = [abs(step.value) for step in explanation.steps]
+    least = min((value for value in values if value and math.isfinite(value)), default=1.0)
+    return min(max(_FEW_IN_TEXT - 1 - math.floor(math.log10(least)), 0), _MOST_DECIMALS)
 
 
 def _has_curve(step: LayerStep) -> TypeGuard[ActivationStep | NormalizeStep]:
@@ -590,42 +618,53 @@ def _grids_part(
     numbers: bool,
 ) -> PartOf:
     """Return grids that are large enough for their numbers at any scale, or small ones."""
-    make = partial(grids_part, grids, scales, places, title=title, caption=caption)
-    usual, tight = make(cell=_CELL), make(cell=0.0)
-    if numbers:
-        return lambda scale: usual(scale) if scale >= 1 else tight(1.0)
-    return lambda scale: usual(_UNNUMBERED * min(scale, 1.0))
+    make = grids_part(
+        grids, scales, places, title=title, caption=caption, cell=_CELL, keeps_numbers=numbers
+    )
+    return make if numbers else lambda scale: make(_UNNUMBERED * min(scale, 1.0))
 
 
 def _conv_parts(
-    step: ConvStep, ends: tuple[float, float], title: str, *, is_worked: bool, numbers: bool
+    step: ConvStep,
+    exact: ConvStep,
+    ends: tuple[float, float],
+    title: str,
+    *,
+    is_worked: bool,
+    numbers: bool,
+    digits: int | None,
 ) -> list[PartOf]:
-    """Return window, kernel and products of each sum, or of many of the one that counts most."""
-    computation = step.computation
+    """Return window, kernel and products of each sum, or of many of the one that counts most.
+
+    Grids are those of the exact step, with these significant digits.
+    """
+    computation = exact.computation
     terms = list(terms_of(computation))
+    totals = [sum_text(term.part.sum) for term in terms_of(step.computation)]
     result = _joined(_value_lines(step))
     if not is_worked:
-        sums = f"sum {sum_text(terms[0].part.sum)}" if len(terms) == 1 else ""
+        sums = f"sum {totals[0]}" if len(terms) == 1 else ""
         return [_words(title, _lines(sums, result))]
     drawn, notes = terms, [""] * len(terms)
     if len(terms) > _MOST_SUMS:
         drawn = [max(terms, key=_strength)]
+        totals = [totals[terms.index(drawn[0])]]
         notes = [f"1 of {len(terms)} sums, that of the largest product"]
     elif len(terms) > 1:
         notes = [term.channel or short_name(term.response.kernel) for term in terms]
-    scales = Scales.of([term.part for term in drawn], None, None)
+    scales = Scales.of([term.part for term in drawn], None, None, digits)
     scales = scales._replace(window=ends, has_bars=False)
     kernel = "flipped kernel" if computation.operation == "convolve" else "kernel"
     parts = []
-    for term, note in zip(drawn, notes, strict=False):
+    for term, total, note in zip(drawn, totals, notes, strict=False):
         places = Places.of(computation, term.response)
         grids = [
             GridPicture("window", "window", term.part.window),
             GridPicture("kernel", kernel, term.part.weights),
             GridPicture("products", "products", term.part.products),
         ]
-        total = f"sum {sum_text(term.part.sum)}"
-        caption = _lines(note, places.caption, total, result if term is drawn[-1] else "")
+        lines = note, places.caption, f"sum {total}", result if term is drawn[-1] else ""
+        caption = _lines(*lines)
         parts.append(_grids_part(grids, scales, places, title, caption, numbers=numbers))
     return parts
 

@@ -6,19 +6,31 @@ from __future__ import annotations
 from convcli.kernels.matrix_text import short_name
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, panel_box, value_bar
 from convcli.plotting.labels import format_short
-from convcli.plotting.page import Rows, compose, in_lines
-from convcli.plotting.style import style_context, theme
+from convcli.plotting.page import (
+    NO_ROOM_FOR_NUMBERS,
+    Part,
+    Rows,
+    Simpler,
+    compose,
+    fits_line,
+    in_lines,
+    stacked,
+)
+from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
+import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
 from convcli.geometry import conv_geometry, pads_text, size_text
+from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.save import NotebookFigure
 from convcli.teaching.decimals import format_number
 from convcli.teaching.explain.computation import Computation, FeatureMap
@@ -43,12 +55,16 @@ from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.signal_figure import draw_explained_signal, is_signal
 from convcli.teaching.explain.steps import computation_lines, step_lines
 
+_Numbered = Literal["all", "grids", "none"]  # input and output too; window, kernel and products
+
 _MAX_SUMS = 24
-_FOOTER_LINES, _SLIDE_LINES = 40, 5  # below the parts, at most
+_FOOTER_LINES, _PAGE_LINES, _SLIDE_LINES = 40, 12, 5  # below the parts, at most
 _LEAST_IMAGE, _MOST_IMAGE = 1.4, 3.4  # inches; longer sides of input and output
 _MAGNIFIED = 0.72  # of their sides
-_KEPT = 0.5  # the scale down to which numbers are kept; below, everything shrinks again from 1
-_FASTER = 2.36  # and so fast that 0.3 stays 0.3
+_LEAST_SCALE = 0.5  # before anything is left out
+_LEAST_GRID, _STEP = 0.4, 0.9  # the scale of grids in one line, and the steps to it
+_FASTER = 1.74  # the power of a scale by which pages without numbers shrink, to 0.3
+_FEWER_DIGITS = 3, 2  # of the largest number, where more do not fit
 _AROUND_IMAGES = 0.43  # inches a point of the smallest text; ticks and bars of a line of images
 
 
@@ -102,25 +118,38 @@ def _draw(
         before = _place_parts(explanation, pixels, drawn)
     side = _image_side(len(drawn))
     after = [] if feature_map is None else [_output_part(explanation, feature_map, side)]
-    scales = Scales.of([term.part for term in drawn], explanation.max_value, pixels)
-    shared, middle = _sum_parts(explanation, drawn, scales)
 
-    def plan(scale: float) -> Rows:
-        # Images shrink to a half before grids become too small for their numbers.
-        size = scale if scale >= _KEPT else (scale / _KEPT) ** _FASTER
-        grid_size = max(scale, 1.0) if scale >= _KEPT else size
-        start, end = ([make(size) for make in parts] for parts in (before, after))
-        common = [make(grid_size) for make in shared]
-        lines = [[make(grid_size) for make in line] for line in middle]
+    def plan(scales: Scales, numbered: _Numbered, scale: float) -> Rows:
+        size = scale if numbered != "none" or scale > 1 else scale**_FASTER
+        side = max(scale, 1.0) if numbered == "all" else size
+        shared, middle = _sum_parts(explanation, drawn, scales, numbers=numbered != "none")
+        start, end = ([make(side) for make in parts] for parts in (before, after))
+        common = [make(size) for make in shared]
+        lines = (
+            [_one_line(line, size) for line in middle]
+            if len(drawn) == 1
+            else [[make(size) for make in line] for line in middle]
+        )
+        sums = list(chain.from_iterable(lines))
         if len(drawn) == 1 or theme().is_fixed:
-            whole = in_lines([*start, *common, *chain.from_iterable(lines), *end])
-            if len(whole) == 1 or theme().is_fixed:
+            whole = in_lines([*start, *common, *sums, *end])
+            if len(whole) == 1 or len(drawn) > 1:
                 return whole
+        if theme().is_fixed and start and end and fits_line(line := [stacked(start + end), *sums]):
+            return [line]
         place = [*start, *common, *end]
         return [line for parts in (place, *lines) if parts for line in in_lines(parts)]
 
     row, column = explanation.at
     footer, left_out = _footer(explanation)
+    scales, *fewer = _scales(explanation, drawn, pixels)
+    details: list[tuple[Scales, _Numbered, list[str]]] = []
+    if pixels is not None and max(pixels.shape[:2]) <= MAX_TICKED:
+        details += [(scales, "all", []), *((each, "all", ["further digits"]) for each in fewer)]
+    lack = [NO_ROOM_FOR_NUMBERS] if details else []
+    details += [(scales, "grids", lack)]
+    details += ((each, "grids", ["further digits", *lack]) for each in fewer)
+    details.append((scales, "none", [NO_ROOM_FOR_NUMBERS] * bool(scales.widest)))
     facts = _facts(explanation)
     if len(drawn) > 1:
         weights, products = (format_short(g.limit, 4) for g in (scales.kernel, scales.products))
@@ -128,7 +157,35 @@ def _draw(
     if len(drawn) < len(terms):
         left_out = [*left_out, f"{len(terms) - len(drawn)} of {len(terms)} sums"]
     title = f"{short_name(explanation.kernel)}: the value at row {row}, column {column}"
-    return compose(plan, title=title, facts=", ".join(facts), footer=footer, left_out=left_out)
+    most, *simpler = (
+        Simpler(partial(plan, own, numbered), [*left_out, *names])
+        for own, numbered, names in details
+    )
+    return compose(
+        most.plan, title=title, facts=", ".join(facts), footer=footer, left_out=most.left_out,
+        simpler=simpler, least=_LEAST_SCALE,
+    )  # fmt: skip
+
+
+def _one_line(equation: Sequence[PartOf], size: float) -> list[Part]:
+    """Return the parts of an equation, smaller where only so they stand in one line."""
+    smaller = size
+    while not fits_line(line := [make(smaller) for make in equation]) and smaller > _LEAST_GRID:
+        smaller *= _STEP
+    return line if fits_line(line) else [make(size) for make in equation]
+
+
+def _scales(
+    explanation: Computation, drawn: Sequence[Term], pixels: NDArray[np.generic] | None
+) -> list[Scales]:
+    """Return the scales of window, kernel and products, and those with fewer and fewer digits."""
+    parts = [term.part for term in drawn]
+    scales = [Scales.of(parts, explanation.max_value, pixels)]
+    for digits in _FEWER_DIGITS if figure_options().digits is None else ():
+        fewer = Scales.of(parts, explanation.max_value, pixels, digits)
+        if fewer.widest < scales[-1].widest:
+            scales.append(fewer)
+    return scales
 
 
 def _facts(explanation: Computation) -> list[str]:
@@ -172,6 +229,7 @@ def _conv_facts(explanation: Computation) -> Iterator[str]:
 def _footer(explanation: Computation) -> tuple[list[str], list[str]]:
     """Return the lines below the parts, and the names of what is left out of them."""
     most = _SLIDE_LINES if theme().is_fixed else _FOOTER_LINES
+    most = most if math.isinf(theme().height) else min(most, _PAGE_LINES)
     for with_terms in (True, False):
         lines = computation_lines(explanation, with_terms=with_terms)
         if len(lines) <= most:
@@ -188,9 +246,10 @@ def _footer(explanation: Computation) -> tuple[list[str], list[str]]:
 
 
 def _sum_parts(
-    explanation: Computation, terms: Sequence[Term], scales: Scales
+    explanation: Computation, terms: Sequence[Term], scales: Scales, *, numbers: bool
 ) -> tuple[list[PartOf], list[list[PartOf]]]:
     """Return the window that all kernels share, if they do, and lines of what else is summed."""
+    make = partial(grids_part, most=math.inf if numbers else 0.0, keeps_numbers=True)
     windows: dict[tuple[Any, ...], list[Term]] = {}
     for term in terms:
         windows.setdefault(term.window, []).append(term)
@@ -206,19 +265,19 @@ def _sum_parts(
             [(kernel, products, title, caption)] = pairs
             size = size_text((len(kernel.values), len(kernel.values[0])))
             lines.append([
-                grids_part([window], scales, places, title="window", caption=places.caption),
-                grids_part([kernel], scales, places, title=title, caption=size, sign="×"),
-                grids_part([products], scales, places, title="products", caption=caption, sign="="),
+                make([window], scales, places, title="window", caption=places.caption),
+                make([kernel], scales, places, title=title, caption=size, sign="×"),
+                make([products], scales, places, title="products", caption=caption, sign="="),
             ])  # fmt: skip
         elif len(group) == 1:
             [(kernel, products, title, caption)] = pairs
             title = group[0].channel or title
             grids = [window, kernel, products]
-            triples.append(grids_part(grids, scales, places, title=title, caption=caption))
+            triples.append(make(grids, scales, places, title=title, caption=caption))
         else:
-            first = grids_part([window], scales, places, title=name, caption=places.caption)
+            first = make([window], scales, places, title=name, caption=places.caption)
             others = [
-                grids_part([kernel, products], scales, places, title=title, caption=caption)
+                make([kernel, products], scales, places, title=title, caption=caption)
                 for kernel, products, title, caption in pairs
             ]
             if len(windows) == 1:

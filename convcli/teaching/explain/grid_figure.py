@@ -158,6 +158,7 @@ class Scales(NamedTuple):
         products: pixels times weights.
         widest: inches at 1 point of the widest number in any of them.
         has_bars: whether grids without numbers have color bars.
+        digits: significant digits of the largest number of a grid; None for the usual ones.
     """
 
     window: tuple[float, float]
@@ -166,10 +167,15 @@ class Scales(NamedTuple):
     products: HeatmapGroup
     widest: float
     has_bars: bool
+    digits: int | None = None
 
     @classmethod
     def of(
-        cls, parts: Sequence[Sum], max_value: int | None, pixels: NDArray[np.generic] | None
+        cls,
+        parts: Sequence[Sum],
+        max_value: int | None,
+        pixels: NDArray[np.generic] | None,
+        digits: int | None = None,
     ) -> Scales:
         """Return the scales of several sums; windows have the colors of the image, if given."""
         windows, weights, products = (
@@ -179,15 +185,18 @@ class Scales(NamedTuple):
         planes = windows if pixels is None else [pixels.reshape(len(pixels), -1)]
         ends = common_range([ImagePanel(plane, max_value) for plane in planes])
         grids = chain(windows, weights, products)
-        widest = max((widest_text(_texts(grid)) for grid in grids), default=0.0)
+        widest = max((widest_text(_texts(grid, digits)) for grid in grids), default=0.0)
         has_bars = len(parts) == 1 and figure_options().bars
-        return cls(ends, max_value, _group(weights), _group(products), widest, has_bars)
+        return cls(ends, max_value, _group(weights), _group(products), widest, has_bars, digits)
 
     @classmethod
-    def of_window(cls, values: Grid, ends: tuple[float, float]) -> Scales:
+    def of_window(
+        cls, values: Grid, ends: tuple[float, float], digits: int | None = None
+    ) -> Scales:
         """Return the scales of a figure that shows one window only."""
         none = HeatmapGroup((), 1.0, 1)
-        return cls(ends, None, none, none, widest_text(_texts(grid_array(values))), False)
+        widest = widest_text(_texts(grid_array(values), digits))
+        return cls(ends, None, none, none, widest, False, digits)
 
     def bar(self, grid: GridPicture) -> Bar | None:
         """Return the color bar of a grid."""
@@ -214,6 +223,7 @@ def grids_part(
     cell: float | None = None,
     longest: float = _LONGEST,
     most: float = math.inf,
+    keeps_numbers: bool = False,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to grids of one shape; with a window first, an equation.
 
@@ -231,6 +241,7 @@ def grids_part(
             for its number; None for the usual one.
         longest: the longer side of a grid in inches, unless its numbers need more.
         most: a grid that would be longer than this for its numbers has none.
+        keeps_numbers: whether cells never become too small for their numbers.
     """
     arrays = [places.spread(grid_array(grid.values)) for grid in grids]
     shape: Pair = arrays[0][0].shape
@@ -273,7 +284,8 @@ def grids_part(
 
     def part(scale: float) -> Part:
         rows, columns = shape
-        each = columns * cell * scale, rows * cell * scale
+        side = max(cell * scale, needed * (has_numbers and keeps_numbers))
+        each = columns * side, rows * side
         is_numbered = has_numbers and number_points(each, shape, scales.widest) >= theme().number
         if not is_numbered:
             each = fit_box(shape, scale * min(_LONGEST, cell * max(shape)), thinnest=THINNEST)
@@ -315,14 +327,15 @@ def grid_array(grid: Grid) -> NDArray[Any]:
     return np.array(grid, np.int64 if fits else np.float64)
 
 
-def _texts(values: NDArray[Any]) -> list[str]:
-    """Write the numbers of a small grid; large text has room for four digits."""
+def _texts(values: NDArray[Any], significant: int | None) -> list[str]:
+    """Write the numbers of a small grid; large text has room for four digits, unless for fewer."""
     if max(values.shape) > MAX_TICKED:
         return []
     digits = figure_options().digits
     texts = cell_texts(values, digits)
-    if digits is None and theme().is_fixed and (largest := max(map(abs, finite_extremes(values)))):
-        short = cell_texts(values, max(0, _LARGE_DIGITS - 1 - math.floor(math.log10(largest))))
+    most = significant or (_LARGE_DIGITS if theme().is_fixed else None)
+    if digits is None and most and (largest := max(map(abs, finite_extremes(values)))):
+        short = cell_texts(values, max(0, most - 1 - math.floor(math.log10(largest))))
         return min(texts, short, key=widest_text)
     return texts
 
@@ -347,7 +360,8 @@ def _draw_grid(
         image = drawn.image
     else:
         image = draw_values(axes, values, scales.kernel if kind == "kernel" else scales.products)
-    texts = tuple(np.where(gaps.ravel(), "", _texts(values)).tolist()) if _texts(values) else ()
+    numbers = _texts(values, scales.digits)
+    texts = tuple(np.where(gaps.ravel(), "", numbers).tolist()) if numbers else ()
     if gaps.any():
         cover = np.zeros((*shape, 4))
         cover[..., :3], cover[..., 3] = to_rgb(theme().page), gaps

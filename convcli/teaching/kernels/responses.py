@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from convcli.core.correlate import feature_map
 from convcli.geometry import ConvOptions, Pair
 
-_MAX_DIRECT = 128 * 128  # weights that are summed directly and exactly; more would take seconds
+_MAX_DIRECT = 128 * 128  # weights that are summed; more would take seconds
 _SAMPLES = 129  # odd, so that one sample lies at frequency zero
 _ROUNDING = 1e-12  # rounding error of a sum that should be 0, relative to the sum of magnitudes
 
@@ -42,11 +42,18 @@ def impulse_responses(weights: NDArray[np.generic]) -> ImpulseResponses:
     rows, columns = (extent + 2 + (extent + 1) % 2 for extent in weights.shape)
     dot = rows // 2, columns // 2
     image = np.zeros((rows, columns), np.int64 if weights.dtype.kind == "i" else np.float64)
+    if weights.size > _MAX_DIRECT:  # what the sums would be: 1 times each weight
+        correlated, convolved = image.copy(), image.copy()
+        height, width = weights.shape
+        top, left = dot[0] - height // 2, dot[1] - width // 2
+        correlated[top : top + height, left : left + width] = weights[::-1, ::-1]
+        top, left = dot[0] - (height - 1) // 2, dot[1] - (width - 1) // 2
+        convolved[top : top + height, left : left + width] = weights
+        return ImpulseResponses(correlated, convolved, dot)
     image[dot] = 1
-    method = "direct" if weights.size <= _MAX_DIRECT else "fft"
     return ImpulseResponses(
-        feature_map(image, weights, ConvOptions("correlate", border="zero"), method=method),
-        feature_map(image, weights, ConvOptions("convolve", border="zero"), method=method),
+        feature_map(image, weights, ConvOptions("correlate", border="zero"), method="direct"),
+        feature_map(image, weights, ConvOptions("convolve", border="zero"), method="direct"),
         dot,
     )
 

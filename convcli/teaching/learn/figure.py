@@ -80,11 +80,14 @@ def draw_learned(
             rows = [losses, kernels]
             if theme().is_fixed:  # the last row is left out where there is no room for it
                 rows.reverse()
-        if history is not None and not theme().is_fixed:
+        left_out = ["difference"] if truth is not None and _is_small() else []
+        if history is not None and theme().is_fixed:
+            left_out.append("kernels on the way")
+        elif history is not None:
             rows += _epoch_rows(learned, history, truth)
         made_by = [] if images is None else _model_facts(images.model)
         facts = ", ".join([*_facts(learned), *made_by])
-        facts = "\n".join(filter(None, [facts, verdict_text(learned, truth)]))
+        facts = "\n".join(filter(None, [verdict_text(learned, truth), facts]))
 
         def plan(scale: float) -> Rows:
             size = min(max(scale, 1.0), _LARGEST)  # images shrink, what has numbers does not
@@ -93,7 +96,7 @@ def draw_learned(
                 *([part(size) for part in row] for row in rows if row),
             ]
 
-        return compose(plan, title=title, facts=facts)
+        return compose(plan, title=title, facts=facts, left_out=left_out)
 
 
 def _is_small() -> bool:
@@ -172,8 +175,8 @@ def _side() -> float:
 
 def _error(error: Floats) -> PartOf:
     """Return the error of the result, of colors the root of the mean square over channels."""
-    largest = f"up to {format_short(float(np.abs(error).max()), 3)}"
-    caption = f"less AFTER, {largest}"
+    largest = f"at most {format_short(float(np.abs(error).max()), 3)}"
+    caption = f"result less AFTER, {largest} apart"
     if error.ndim > 2:
         error = np.sqrt((error**2).mean(axis=2))
         caption += "; root mean square of the channels"
@@ -183,7 +186,7 @@ def _error(error: Floats) -> PartOf:
         panel, _side(), title="error", caption=caption, ends=ends, bar=value_bar(panel, ends)
     )
     if theme().is_fixed:  # more lines would leave no room for the kernels
-        return lambda scale: part(scale)._replace(caption=largest)
+        return lambda scale: part(scale)._replace(caption=f"{largest} from AFTER")
     return part
 
 
@@ -199,9 +202,11 @@ def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
         kernels.append((truth.name, np.round(truth.weights, decimals + 1), limit))
         if not _is_small():
             kernels.append(("difference", difference, symmetric_limit(difference)))
+    # Kernels on the way have both signs, and the same colors.
+    is_signed = learned.history is not None or any((each < 0).any() for _, each, _ in kernels)
     return [
         kernel_part(
-            heatmap_group(learned, weights, most, MAX_CHANNELS),
+            heatmap_group(learned, weights, most, MAX_CHANNELS, is_signed=is_signed),
             _SMALL_KERNEL if _is_small() else _KERNEL,
             title=title,
             has_bar=truth is None or title != "learned",
@@ -210,7 +215,9 @@ def _kernel_parts(learned: Estimate, truth: Truth | None) -> list[PartOf]:
     ]
 
 
-def heatmap_group(learned: Estimate, weights: Floats, limit: float, most: int) -> HeatmapGroup:
+def heatmap_group(
+    learned: Estimate, weights: Floats, limit: float, most: int, *, is_signed: bool = True
+) -> HeatmapGroup:
     """Return the maps of a kernel, one for each channel, with their numbers."""
     planes = weights.reshape(-1, *weights.shape[-2:])[:most]
     texts = cell_texts(planes, figure_options().digits)
@@ -221,7 +228,7 @@ def heatmap_group(learned: Estimate, weights: Floats, limit: float, most: int) -
             learned.channels, planes, range(0, len(texts), size), strict=False
         )
     )
-    return HeatmapGroup(maps, limit, 1, is_signed=True)
+    return HeatmapGroup(maps, limit, 1, is_signed)
 
 
 def _epoch_rows(learned: Estimate, history: History, truth: Truth | None) -> list[list[PartOf]]:

@@ -187,6 +187,18 @@ def test_a_window_of_padding_ends_the_trace():
     assert cells(middle)[:3] == ["0", "0", "0"]
 
 
+def test_a_slide_leaves_out_digits_before_numbers():
+    texts = ["conv -k gaussian:3", "relu", "maxpool 2"]
+    figure = draw(SMALL, texts, (1, 1), theme="slide")
+    numbers = list(chain.from_iterable(cells(axes) for axes in images(figure)))
+    assert "0.27" in numbers
+    [facts] = [" ".join(text.split()) for text in texts_of(figure) if "left out" in text]
+    assert "further digits" in facts
+    full = draw(SMALL, texts, (1, 1))
+    assert "0.272" in list(chain.from_iterable(cells(axes) for axes in images(full)))
+    assert "left out" not in " ".join(texts_of(full))
+
+
 def test_a_full_page_leaves_out_layers_and_says_so():
     texts = [CONV, *["relu"] * 14, "maxpool 2"]
     shown = texts_of(draw(GRAY, texts, (0, 0), theme="slide"))

@@ -164,7 +164,7 @@ def test_at_most_24_sums_are_drawn(legible):
     kernels = tuple(f"box:{n}" for n in range(2, 32))
     figure = draw_explanation(explain(GRAY, kernels, (9, 3), combine="sum"))
     legible(figure)
-    assert any("24 of 30 sums" in text for text in texts_of(figure))
+    assert any("left out: " in text and "6 of 30 sums" in text for text in texts_of(figure))
 
 
 def test_a_convolution_is_said_to_be_flipped(drawn):
@@ -242,6 +242,21 @@ def test_every_theme_keeps_its_page_and_its_text(name, theme, fits_page):
     figure, _ = whole(pixels, kernel, at, FigureOptions(theme=theme), **conv)
     fits_page(figure, theme)
     assert {"input", "output"} <= set(texts_of(figure))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "kernel", "few"), [(PHOTO, "gaussian:5", True), (SMALL, "outline", False)]
+)
+def test_a_slide_leaves_out_digits_before_numbers(pixels, kernel, few):
+    figure, _ = whole(pixels, kernel, (2, 2), FigureOptions(theme="slide"))
+    numbers = [cells(axes) for axes in images(figure)]
+    assert sum(map(bool, numbers)) == (3 if few else 5)  # a small input and output have some too
+    text = " ".join(" ".join(texts_of(figure)).split())
+    assert ("left out: further digits" in text) == few
+    assert "do not fit" not in text
+    [weights] = [grid for grid in numbers if len(grid) == (25 if few else 9) and grid[0] != "0"
+                 and grid == grid[::-1]]  # fmt: skip
+    assert weights[0] == ("0.01" if few else "-1")
 
 
 def outlined(axes):

@@ -45,12 +45,19 @@ def test_both_have_a_border_of_zeros():
             assert response[1:-1, 1:-1].sum() == response.sum() == np.prod(shape)
 
 
-@pytest.mark.slow
-def test_a_kernel_too_large_to_sum_directly():
-    weights = np.random.default_rng(3).normal(size=(129, 131))
+@pytest.mark.parametrize("shape", [(129, 131), (130, 128), (1, 20000)])
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_a_kernel_too_large_to_sum(shape, dtype):
+    weights = (np.random.default_rng(3).normal(size=shape) * 99).astype(dtype)
     found = impulse_responses(weights)
-    np.testing.assert_allclose(found.correlated[1:-1, 1:-1], weights[::-1, ::-1], atol=1e-12)
-    np.testing.assert_allclose(found.convolved[1:-1, 1:-1], weights, atol=1e-12)
+    dot = np.zeros(found.correlated.shape)
+    dot[found.dot] = 1
+    wanted = [signal.fftconvolve(dot, each, "same") for each in (weights, weights[::-1, ::-1])]
+    # Correlation has its anchor at the other middle of an even side.
+    wanted[1] = np.roll(wanted[1], [-1 + side % 2 for side in shape], (0, 1))
+    np.testing.assert_allclose(found.convolved, wanted[0], atol=1e-9)
+    np.testing.assert_allclose(found.correlated, wanted[1], atol=1e-9)
+    assert found.correlated.dtype == weights.dtype
 
 
 def direct_sum(weights, down, across):

@@ -118,6 +118,17 @@ def test_the_truth_is_on_the_scale_of_what_was_learned():
     assert numbers == ["-1", "0", "1", "-2", "0", "2", "-1", "0", "1"]
 
 
+@pytest.mark.parametrize(
+    ("kernel", "descent", "low"),
+    [([[1, 2], [3, 4]], False, 0), ([[1, 2], [3, -4]], False, -4), ([[1, 2], [3, 4]], True, -4)],
+)
+def test_a_kernel_without_negative_weights_has_a_scale_from_0(kernel, descent, low):
+    image = np.random.default_rng(2).integers(0, 9, (12, 12))
+    learned = learn_kernel(image, cross_correlate(image, kernel), (2, 2), descent=descent)
+    [axes] = [axes for name, axes in maps(learned.plot()).items() if name == "learned"]
+    assert axes.images[0].get_clim()[0] == pytest.approx(low, abs=0.01 if low == 0 else 0.5)
+
+
 def test_more_than_eight_channels_are_left_out_in_words():
     texts = " ".join(text.get_text() for text in drawn("channels")[1].texts)
     assert "the first 8 of 12 channels" in texts
@@ -234,6 +245,9 @@ def test_a_slide_keeps_images_kernels_and_losses_beside_each_other():
     figure = learned.plot("blur", theme="slide", title="a.png → b.png")
     assert {"BEFORE", "AFTER", "learned result", "error", "learned", "blur"} <= set(maps(figure))
     assert losses_of(figure)
+    words = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert "left out: difference, kernels on the way" in words
+    assert "from AFTER" in words
     assert not [text for text in figure.texts if " rows" in text.get_text()]
 
 
