@@ -171,6 +171,9 @@ def cross_correlate(
     (Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016). Weights of
     0 are skipped, so NaN and infinity reach only the windows that weigh them.
 
+    A batch of images, (N, H, W, C), is filtered image by image, and N comes first in the result and
+    in a ``mask`` too.
+
     {defaults}
 
     Args:
@@ -244,7 +247,8 @@ def convolve(
     1-D arrays, ``numpy.convolve``; the anchor of an even kernel flips with it. Where both are 1-D
     and the kernel is the longer, the two are swapped, as numpy does, since convolution commutes:
     ``same`` has the length of the longer one, the border continues that one, and it counts as the
-    image in the type of the result. The signal may hold NaN and infinities either way.
+    image in the type of the result. The signal may hold NaN and infinities either way. Batches are
+    filtered as by :func:`cross_correlate`.
 
     Args:
         {image}

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -127,7 +128,7 @@ def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, 
     """Return an image as an array, and which of its pixels are missing; None if it has them all.
 
     Args:
-        image: as :func:`convcli.images.given.as_image` takes it, or a masked array.
+        image: as :func:`convcli.images.given.as_image` takes it, also a batch, or a masked array.
         mask, nan, min_valid: as for :func:`convcli.cross_correlate`.
 
     Raises:
@@ -139,7 +140,7 @@ def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, 
         raise UsageError("image is a masked array and has a mask; give one of the two")
     if masked:
         image, mask = image.data, np.ma.getmaskarray(image)
-    pixels = as_image(image)
+    pixels = as_image(image, batch=True)
     if not isinstance(nan, str) or nan not in NAN_RULES:
         raise UsageError(f"nan must be 'propagate' or 'ignore', not {short_repr(nan)}")
     least = real_number(min_valid, "min_valid")
@@ -152,8 +153,12 @@ def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, 
     from convcli.core.missing import Missing
 
     if mask is not None:
-        mask = as_image(mask, "mask")
-        if min(mask.ndim, 2) != min(pixels.ndim, 2):
+        mask = as_image(mask, "mask", batch=True)
+        if pixels.ndim == 4:
+            fits = mask.ndim > 2 and len(mask) == len(pixels)
+        else:
+            fits = mask.ndim < 4 and min(mask.ndim, 2) == min(pixels.ndim, 2)
+        if not fits:
             raise UsageError(f"mask must have the shape of the image, {pixels.shape}")
         mask = mask[np.newaxis] if mask.ndim == 1 else mask
     return pixels, Missing(nan == "ignore", mask, least)
@@ -256,13 +261,17 @@ def filter_pixels(
     threads: Any = None,
     *,
     missing: Missing | None = None,
+    info: ImageInfo | None = None,
 ) -> Array:
-    """Filter an image or a signal; :func:`convcli.cross_correlate` explains the arguments.
+    """Filter an image, a signal or a batch; :func:`convcli.cross_correlate` explains the arguments.
 
     ``divisor`` and ``bias`` replace those of the kernels, unless they are None. ``missing`` says
-    which pixels are missing.
+    which pixels are missing, and ``info`` what is known of them; None to look at them.
     """
     check_word(method, "method")
+    if pixels.ndim == 4:
+        numbers = divisor, bias, dtype, method, threads
+        return _filter_batch(pixels, missing, kernel, conv, *numbers)
     if pixels.ndim == 1:
         conv = row_options(conv)
     image = pixels[np.newaxis] if pixels.ndim == 1 else pixels
@@ -275,10 +284,29 @@ def filter_pixels(
         result = partial_map(image, missing, terms, combine, conv, dtype, method, threads)
     elif combine is None:
         [term] = terms
-        result = feature_map(image, term.matrix, conv, *term[1:], dtype, method, threads)
+        result = feature_map(image, term.matrix, conv, *term[1:], dtype, method, threads, info)
     else:
-        result = combined_map(image, terms, combine, conv, dtype, method, threads)
+        result = combined_map(image, terms, combine, conv, dtype, method, threads, info)
     return result[0] if pixels.ndim == 1 else result
+
+
+def _filter_batch(images: Array, missing: Missing | None, *arguments: Any) -> Array:
+    """Filter each image of a batch; the maps have one type, whatever the values of each image."""
+    if 0 in images.shape:
+        raise UsageError(f"image is an empty batch, of shape {images.shape}")
+    info = ImageInfo.of(images)
+    masks = repeat(None) if missing is None or missing.mask is None else missing.mask
+    return np.stack(
+        [
+            filter_pixels(
+                image,
+                *arguments,
+                missing=None if missing is None else missing._replace(mask=mask),
+                info=info,
+            )
+            for image, mask in zip(images, masks, strict=False)
+        ]
+    )
 
 
 def plan_shape(

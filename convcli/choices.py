@@ -82,5 +82,6 @@ BORDER_SYNONYMS: dict[str, Border] = {
 }
 METHOD_SYNONYMS: dict[str, Method] = {"im2col": "matrix"}
 
+MOST_COLORS = 4  # channels of an image; arrays with more may be volumes
 MAX_PIXELS = 89_478_485  # Pillow's own limit on the image that it decodes
 NAME_TEMPLATE = "{stem}_{kernel}{suffix}"  # of a result's file name

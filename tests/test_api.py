@@ -121,7 +121,7 @@ CALLS = [
         (Image.new("RGBA", (3, 3)), r"has transparency.*image.convert\('RGB'\)"),
         (Image.new("LA", (3, 3)), r"has transparency.*image.convert\('L'\)"),
         ("photo.png", "not a file name; read the file first"),
-        (np.zeros((2, 3, 3, 1)), "4 dimensions.*one by one"),
+        (np.zeros((2, 2, 3, 3, 1)), "5 dimensions"),
         ([[1, 2], [3]], "rows of equal length"),
         ([["a"]], "real numbers"),
         ([[10**400]], "integers beyond 64 bits"),
@@ -130,6 +130,72 @@ CALLS = [
 def test_what_is_no_image_is_refused(call, image, message):
     with pytest.raises(UsageError, match=message):
         call(image)
+
+
+@pytest.mark.parametrize("call", CALLS[2:])
+def test_a_batch_is_refused_where_images_are_taken_one_by_one(call):
+    with pytest.raises(UsageError, match=r"4 dimensions.*one by one"):
+        call(np.zeros((2, 3, 3, 1)))
+
+
+BATCH = np.random.default_rng(3).integers(0, 256, (3, 6, 7, 3), np.uint8)
+BANK = np.random.default_rng(4).integers(-9, 9, (5, 3, 2, 3))
+
+
+@pytest.mark.parametrize("kernel", ["outline", "gaussian:5", "sobel", "luma", BANK])
+@pytest.mark.parametrize("filter_", [cross_correlate, convolve])
+def test_a_batch_is_filtered_image_by_image(filter_, kernel):
+    options = {"stride": (2, 1), "border": "reflect", "bias": 3}
+    expected = [filter_(image, kernel, **options) for image in BATCH]
+    result = filter_(BATCH, kernel, **options)
+    assert result.dtype == expected[0].dtype
+    np.testing.assert_array_equal(result, expected)
+    as_bytes = filter_(BATCH, kernel, dtype=np.uint8)
+    np.testing.assert_array_equal(
+        as_bytes, [filter_(image, kernel, dtype=np.uint8) for image in BATCH]
+    )
+
+
+@pytest.mark.parametrize("kernel", ["1 1", "sobel", [[2**23, 1]]])
+def test_the_maps_of_a_batch_have_one_type(kernel):
+    """The greatest value of all decides, also where an image of its own would do with less."""
+    batch = np.ones((2, 4, 4, 1), np.int64)
+    batch[1] = 2**40
+    result = cross_correlate(batch, kernel)
+    expected = cross_correlate(batch[1], kernel)
+    assert result.dtype == expected.dtype
+    np.testing.assert_array_equal(result[1], expected)
+    np.testing.assert_array_equal(result[0], cross_correlate(batch[0], kernel))
+
+
+@pytest.mark.parametrize("channels", [False, True])
+def test_each_image_of_a_batch_has_its_mask(channels):
+    mask = BATCH > 99 if channels else BATCH[..., 0] > 99
+    expected = [
+        cross_correlate(image, "blur", mask=lost) for image, lost in zip(BATCH, mask, strict=True)
+    ]
+    np.testing.assert_array_equal(cross_correlate(BATCH, "blur", mask=mask), expected)
+    if channels:
+        masked = np.ma.masked_array(BATCH, mask)
+        np.testing.assert_array_equal(cross_correlate(masked, "blur"), expected)
+    with_nan = np.where(BATCH > 200, np.nan, BATCH)
+    expected = [cross_correlate(image, "blur", nan="ignore") for image in with_nan]
+    np.testing.assert_array_equal(cross_correlate(with_nan, "blur", nan="ignore"), expected)
+
+
+@pytest.mark.parametrize(
+    ("batch", "options", "message"),
+    [
+        (BATCH[:0], {}, "empty batch, of shape .0, 6, 7, 3."),
+        (BATCH, {"mask": BATCH[0] > 9}, "mask must have the shape of the image, .3, 6, 7, 3."),
+        (BATCH, {"mask": BATCH[:2] > 9}, "mask must have the shape of the image"),
+        (BATCH[0], {"mask": BATCH > 9}, "mask must have the shape of the image"),
+        (BATCH, {"kernel": BANK[:, :2]}, "kernel sums over 2 channels, the image has 3"),
+    ],
+)
+def test_wrong_batches_are_refused(batch, options, message):
+    with pytest.raises(UsageError, match=message):
+        cross_correlate(batch, **{"kernel": "blur"} | options)
 
 
 @pytest.mark.parametrize("call", CALLS[2:])

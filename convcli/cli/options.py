@@ -149,19 +149,23 @@ def option_text(value: Any) -> str:
     return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
-def as_conv_options(
-    *, fill: float | None, like: LikeName | None = None, **values: Any
-) -> ConvOptions:
-    """Build the record of :data:`conv_options`; options that are given override ``--like``."""
+def as_conv_options(*, fill: float | None, **values: Any) -> ConvOptions:
+    """Build the record of :data:`conv_options`."""
+    values = _with_convention(**values)
+    return ConvOptions(fill=fill_value(fill, values["border"]), **values)
+
+
+def _with_convention(*, like: LikeName | None = None, **values: Any) -> dict[str, Any]:
+    """Return the options' values as ``--like`` sets them; options that are given override it."""
+    source = click.get_current_context().get_parameter_source
     if like is not None:
-        source = click.get_current_context().get_parameter_source
         convention = CONVENTIONS[like]
         for name in ("operation", "padding", "border", "anchor"):
             if source(name) is ParameterSource.DEFAULT:
                 values[name] = getattr(convention, name)
-        if values["padding"] in OWN_ANCHORS and source("anchor") is ParameterSource.DEFAULT:
-            values["anchor"] = "before"
-    return ConvOptions(fill=fill_value(fill, values["border"]), **values)
+    if values["padding"] in OWN_ANCHORS and source("anchor") is ParameterSource.DEFAULT:
+        values["anchor"] = "before"
+    return values
 
 
 def _as_read_options(**values: Any) -> ReadOptions:
@@ -228,7 +232,8 @@ LIKE = conv_option(
     help="Operation, padding, border, anchor of a library.",
 )
 conv_options = option_group("conv", as_conv_options, *_CONV, LIKE)
-conv_values = option_group("conv", dict, *_CONV)  # for a command that varies one of them
+# For a command that varies one of them.
+conv_values = option_group("conv", _with_convention, *_CONV, LIKE)
 
 RANGE = range_option(
     "--range", type=WordType(RANGES), default="clip", help="How values become pixels."

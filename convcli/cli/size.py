@@ -13,9 +13,17 @@ import click
 from convcli.choices import SIZE_FORMS
 from convcli.cli.command import Command
 from convcli.cli.options import message_option, size_option
-from convcli.cli.types import LayerTextType, PaddingType, PairType, ParsedType, WordType
+from convcli.cli.types import (
+    ANCHOR_PLACE,
+    LayerTextType,
+    PaddingType,
+    PairType,
+    ParsedType,
+    WordType,
+)
 from convcli.errors import GeometryError, prefix_errors
 from convcli.geometry import (
+    Anchor,
     Geometry,
     Padding,
     Pair,
@@ -142,6 +150,14 @@ def parse_layer(text: str) -> StackLayer | str:
     help="Distance between the kernel's taps.",
 )
 @size_option(
+    "--a",
+    "--anchor",
+    "anchor",
+    type=ANCHOR_PLACE,
+    default="before",
+    help="Place that a value stands for.",
+)
+@size_option(
     "--layer",
     "layers",
     type=LayerTextType("k=K[,s=S][,p=P][,d=D]|TEXT", parse_layer),
@@ -162,6 +178,7 @@ def size(
     padding: Padding,
     stride: Pair,
     dilation: Pair,
+    anchor: Anchor,
     layers: tuple[StackLayer | str, ...],
     explain: bool,
     form: str,
@@ -191,7 +208,7 @@ def size(
         return
     if kernel is None:
         raise click.UsageError("Missing option '--k' / '--kernel', or '--layer' for a stack.")
-    geometry = conv_geometry(size.shape, kernel, padding, stride, dilation)
+    geometry = conv_geometry(size.shape, kernel, padding, stride, dilation, anchor=anchor)
     if json:
         padded = {"extent": geometry.extent, "padded": geometry.padded_shape}
         result = {"output": geometry.output_shape, "unused": geometry.unused}
@@ -244,7 +261,7 @@ def _stack_of_texts(shape: Pair, layers: Sequence[StackLayer | str]) -> list[Sta
 def _check_layers_alone() -> None:
     """Refuse options that --layer gives for each layer."""
     context = click.get_current_context()
-    for name in ("kernel", "padding", "stride", "dilation", "explain", "form"):
+    for name in ("kernel", "padding", "stride", "dilation", "anchor", "explain", "form"):
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError(f"--layer has its own numbers; leave out --{name}")
 

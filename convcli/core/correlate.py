@@ -13,6 +13,7 @@ from convcli.core.division import divide_exactly, fits, floats_round_right
 from convcli.core.dtypes import (
     DOUBLE,
     SINGLE,
+    ImageInfo,
     SumTypes,
     as_numbers,
     saturate,
@@ -39,15 +40,18 @@ def feature_map(
     dtype: DTypeLike | None = None,
     method: str = "auto",
     threads: int | None = None,
+    info: ImageInfo | None = None,
 ) -> NDArray[Any]:
     """Filter an image; :func:`convcli.cross_correlate` explains arguments, result and errors.
 
-    ``bias`` may be a sequence, one number for each filter of a bank (N, C, kh, kw).
+    ``bias`` may be a sequence, one number for each filter of a bank (N, C, kh, kw). ``info`` is
+    what is known of the pixels, which decides on the result's type; None to look at them.
     """
     requested, floats = checked_dtype(dtype)
     pixels = as_numbers(image, "image")
     rounded = requested is not None and requested.kind in "ui"
-    plan = make_plan(pixels, kernel, options, divisor, bias, method, None if rounded else floats)
+    narrowest = None if rounded else floats
+    plan = make_plan(pixels, kernel, options, divisor, bias, method, narrowest, info)
     out = empty_map(plan.shape, requested or plan.types.result)
     types = plan.types
     # Quotients of integers are rounded once, to integers.
@@ -88,6 +92,7 @@ def combined_map(
     dtype: DTypeLike | None = None,
     method: str = "auto",
     threads: int | None = None,
+    info: ImageInfo | None = None,
 ) -> NDArray[Any]:
     """Filter an image with several kernels and combine their maps into one.
 
@@ -95,7 +100,7 @@ def combined_map(
         image: (H, W) or (H, W, C).
         kernels: two or more.
         combine: a key of :data:`convcli.core.combine.COMBINERS`, but for ``direction``.
-        options, dtype, method, threads: as for :func:`feature_map`.
+        options, dtype, method, threads, info: as for :func:`feature_map`.
 
     Raises:
         UsageError: the maps differ in shape.
@@ -103,7 +108,7 @@ def combined_map(
     """
     requested, floats = checked_dtype(dtype)
     plans = [
-        make_plan(image, weights, options, divisor, bias, method, floats)
+        make_plan(image, weights, options, divisor, bias, method, floats, info)
         for weights, divisor, bias in kernels
     ]
     check_equal_shapes(plans)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convcli.choices import METHOD_SYNONYMS, METHODS
+from convcli.choices import METHOD_SYNONYMS, METHODS, MOST_COLORS
 from convcli.core.dtypes import (
     DOUBLE,
     SINGLE,
@@ -375,4 +375,8 @@ def _check_arrays(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> No
         if channels % taken == 0:
             hint = "; for a grouped bank (N, C/groups, kh, kw) use a chain: conv --groups "
             hint += str(channels // taken)
-        raise KernelError(f"kernel sums over {taken} channels, the image has {channels}{hint}")
+        # A volume, whose last axis is no channels, looks the same.
+        of_array = f", the last axis of its shape {image.shape}" if channels > MOST_COLORS else ""
+        raise KernelError(
+            f"kernel sums over {taken} channels, the image has {channels}{of_array}{hint}"
+        )

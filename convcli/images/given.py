@@ -30,18 +30,20 @@ Array = NDArray[Any]
 REAL = "buif"  # the kinds of numpy's real numbers
 
 
-def as_image(image: Any, name: str = "image") -> Array:
+def as_image(image: Any, name: str = "image", *, batch: bool = False) -> Array:
     """Return an image as an array: (H, W), (H, W, C), or (W,) for a signal.
 
     Args:
         image: an array, nested lists, or a PIL image without alpha. The modes of PIL images become
             gray or RGB as for image files: palettes and CMYK become RGB, bits become 0 and 255.
         name: of the argument.
+        batch: whether several images, (N, H, W, C), are taken too.
 
     Raises:
         UsageError: it is none of these.
     """
-    if type(image) is np.ndarray and image.ndim <= 3 and image.dtype.kind in REAL:
+    most = 4 if batch else 3
+    if type(image) is np.ndarray and image.ndim <= most and image.dtype.kind in REAL:
         return image
     # Without PIL.Image nothing can be a PIL image; another thread may be loading it, for itself.
     if isinstance(image, getattr(sys.modules.get("PIL.Image"), "Image", ())):
@@ -54,10 +56,12 @@ def as_image(image: Any, name: str = "image") -> Array:
     array = as_numbers(image, name)
     if array.dtype.kind not in REAL:
         raise UsageError(f"{name} must be real numbers or a PIL image, not {short_repr(image)}")
-    if array.ndim > 3:
+    if array.ndim > most:
+        advice = (
+            ", and a batch (N, H, W, C)" if batch else "; take the images of a batch one by one"
+        )
         raise UsageError(
-            f"{name} has {array.ndim} dimensions, but an image is (H, W) or (H, W, C); "
-            "filter the images of a batch one by one"
+            f"{name} has {array.ndim} dimensions, but an image is (H, W) or (H, W, C){advice}"
         )
     return array
 

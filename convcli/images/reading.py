@@ -12,12 +12,13 @@ from typing import BinaryIO
 import numpy as np
 from PIL import UnidentifiedImageError
 
+from convcli.choices import MOST_COLORS
 from convcli.errors import ImageError, StrPath, UsageError, count_text
 from convcli.geometry import size_text
 from convcli.images.channels import check_channels, select_channels
 from convcli.images.formats import suffix_of
 from convcli.images.image import ImageData
-from convcli.images.notes import Damage
+from convcli.images.notes import Damage, Detail
 from convcli.images.options import ReadOptions, over_limit
 from convcli.images.pillow_errors import translate_errors
 from convcli.images.pillow_modes import resize
@@ -175,6 +176,9 @@ def _read_numbers(file: BinaryIO, request: ReadRequest, format_name: str) -> Ima
             raise ImageError(name, "is neither an image nor UTF-8 text") from error
         check_channels(name, options.channels, 1 if pixels.ndim == 2 else pixels.shape[2])
         pixels = select_channels(pixels, options.channels)
+        channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+        if channels > MOST_COLORS:  # perhaps a volume, which looks the same
+            notes = (*notes, Detail(f"read as {channels} channels, the last axis of the array"))
         if options.resize is not None:
             if pixels.dtype.itemsize >= 4 and pixels.dtype != "f4":
                 notes = ("was resized in single precision", *notes)

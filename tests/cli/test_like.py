@@ -1,5 +1,6 @@
 """``--like`` gives the values of the libraries' own functions, even kernels included."""
 
+import json
 import os
 import re
 import shutil
@@ -105,6 +106,25 @@ def test_single_options_override(ours):
     causal, _ = ours(image, kernel, "--like", "opencv", "--padding", "causal")
     wanted = convcli.cross_correlate(image, kernel, border="reflect", padding="causal")
     assert np.array_equal(causal, wanted)
+
+
+def test_compare_takes_conventions_and_varies_one_of_their_options(tmp_path):
+    """The kernel of even sides tells the anchor, and a value that varies is not overridden."""
+    image = RNG.integers(0, 9, (5, 6))
+    np.savetxt(tmp_path / "image.txt", image, fmt="%d")
+    arguments = ["compare", str(tmp_path / "image.txt"), "-k", "1 2; 3 4", "--like", "opencv"]
+    for vary, values in (("border", "reflect zero"), ("padding", "same same-upper valid")):
+        result = CliRunner().invoke(
+            root, [*arguments, "--vary", vary, "--values", values, "--json"]
+        )
+        assert result.exit_code == 0, result.output
+        for line, value in zip(result.output.splitlines(), values.split(), strict=True):
+            anchor = "before" if value == "same-upper" else "after"
+            options = {"border": "reflect", "anchor": anchor} | {vary: value}
+            expected = convcli.cross_correlate(image, "1 2; 3 4", **options)
+            record = json.loads(line)
+            assert (record["min"], record["max"]) == (expected.min(), expected.max())
+            assert (record["rows"], record["columns"]) == expected.shape
 
 
 def test_verbose_says_what_was_set_and_what_differs(ours):

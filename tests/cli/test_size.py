@@ -54,6 +54,15 @@ def test_explain_substitutes_the_numbers_and_names_the_unused_pixels():
     ]
 
 
+def test_the_anchor_moves_the_padding_of_an_even_kernel():
+    given = ["--n", "5", "--k", "4", "--p", "same", "--explain"]
+    assert "(5 + 1+2 - 1*(4 - 1) - 1)" in size(*given).output
+    assert "(5 + 2+1 - 1*(4 - 1) - 1)" in size(*given, "--anchor", "after").output
+    assert "(5 + 0+3 - 1*(4 - 1) - 1)" in size(*given, "--a", "0,0").output
+    refused = size("--n", "5", "--layer", "k=3", "--a", "after")
+    assert (refused.exit_code, "leave out --anchor" in refused.stderr) == (2, True)
+
+
 def test_explain_works_each_axis_where_they_differ():
     lines = size(*["--n", "9x5", "--k", "3", "--s", "3", "--explain"]).output.splitlines()
     assert "columns:" in lines

@@ -53,7 +53,7 @@ IMAGE = np.ones((7, 3))
         ),
         (IMAGE, ONE, {"border": "mirrored"}, UsageError, "not 'mirrored'"),
         (IMAGE * 1j, ONE, {}, UsageError, "image must be real numbers"),
-        (np.ones((2, 2, 2, 2)), ONE, {}, UsageError, "filter the images of a batch one by one"),
+        (np.ones((2, 2, 2, 2, 2)), ONE, {}, UsageError, "image has 5 dimensions"),
         (np.float64(3), ONE, {}, UsageError, "not () float64"),
         (np.ones((0, 3)), ONE, {}, UsageError, "not (0, 3) float64"),
         (np.ones((3, 0)), ONE, {}, UsageError, "not (3, 0) float64"),

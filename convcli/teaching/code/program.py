@@ -45,7 +45,9 @@ def write_program(
     kernels = image_filter.kernels
     _check(image_filter)
     windows = Windows.of(image_filter)
-    facts = {"program": not snippet, "command": command}
+    # For comments, and for the docstring of a program in Python.
+    quoted = command.replace("\\", r"\\").replace('"""', r"\"\"\"")
+    facts = {"program": not snippet, "command": command, "quoted_command": quoted}
     facts |= _channel_facts(channels)
     facts |= _kernel_facts(kernels, windows)
     facts |= _window_facts(windows)

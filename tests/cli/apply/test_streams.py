@@ -161,6 +161,18 @@ def test_verbose_prints_sizes_extremes_and_share(apply, here, save):
     assert ran.err.startswith("in.png: ")
 
 
+@pytest.mark.parametrize("channels", [3, 4, 6])
+def test_verbose_names_more_channels_than_colors_have(apply, here, channels):
+    """A volume cannot be told from an image."""
+    np.save("in.npy", np.zeros((4, 5, channels)))
+    ran = ok(apply("-k", "outline", "-v", "in.npy", "-o", "out.npy"))
+    note = "in.npy: read as 6 channels, the last axis of the array"
+    assert (note in ran.err) is (channels == 6)
+    ran = apply("-k", "1 1", "-k", "luma", "in.npy", "--out-dir", "out")
+    note = "the image has 6, the last axis of its shape (4, 5, 6)"
+    assert any(note in line for line in ran.errors) is (channels == 6)
+
+
 def test_json_has_the_numbers(apply, photo, gray, by_scipy):
     ran = ok(apply("-k", "outline", "--json", "--stride", "2", "photo.png", "gray.png"))
     records = [json.loads(line) for line in ran.out.splitlines()]

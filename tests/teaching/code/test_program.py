@@ -1,8 +1,10 @@
 """Programs for other libraries have the pixels of ``apply``."""
 
+import ast
 import os
 import random
 import re
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -367,6 +369,15 @@ def test_weights_on_several_lines_stay_in_one_comment(name):
     program = convcli("code", "-k", "1 2\n3 -6\n", "--border", "edge", "--for", name)
     assert "`convcli apply -k '1 2; 3 -6' --border edge`" in program
     assert program == convcli("code", "-k", "1 2; 3 -6", "--border", "edge", "--for", name)
+
+
+@pytest.mark.parametrize("name", ['a"""b.txt', r"a\nb\.txt", '"""".txt'])
+def test_names_of_files_cannot_end_a_docstring(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("1 2\n3 4\n")
+    program = convcli("code", "-k", name, "--for", "numpy")
+    said = ast.get_docstring(ast.parse(program))
+    assert f"`convcli apply -k {shlex.quote(name)}`" in said
 
 
 def test_a_bank_gives_one_kernel(tmp_path):
