@@ -63,10 +63,24 @@ def _shortened(code: str) -> str:
     """
     declared = set(re.findall(r"\b(?:const|let|function\*?|class) ([\w$]{3,})", code))
     counts = Counter(re.findall(r"[\w$]+", code))
-    properties = re.findall(r"(?<!\.\.)\.\s*([\w$]+)|[{,]\s*([\w$]+)\s*(?=[:,}=])", code)
-    renamed = declared - _BROWSERS - {name for pair in properties for name in pair}
+    renamed = declared - _BROWSERS - set(_property_names(code))
     shorter = dict(zip(sorted(renamed), _free_names(counts), strict=False))
     return re.sub(r"[\w$]+", lambda match: shorter.get(match[0], match[0]), code)
+
+
+def _property_names(code: str) -> Iterator[str]:
+    """Yield the names that can be those of properties."""
+    tokens = re.findall(r"\.\.\.|[\w$]+|\S", code)
+    brackets = [""]  # those that are open
+    for before, token, after in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
+        if token in ("(", "[", "{"):
+            brackets.append(token)
+        elif token in (")", "]", "}"):
+            brackets.pop()
+        elif before == "." or (
+            brackets[-1] == "{" and before in ("{", ",") and after in (":", ",", "}", "=")
+        ):
+            yield token
 
 
 def _free_names(used: Collection[str]) -> Iterator[str]:

@@ -83,8 +83,7 @@ function gaussian(spec, turn) {
   const across = sigmaX ?? sigma ?? sigmaOf(shape && shape[1]);
   const down = sigmaY ?? sigma ?? sigmaOf(shape && shape[0]);
   if (shape === null) {
-    const side = 2 * Math.ceil((3 * Math.max(across, down)) / step) + 1;
-    shape = sizeOf("gaussian", `${side}`);
+    shape = sizeOf("gaussian", squareOf((3 * Math.max(across, down)) / step));
   }
   const weights = bell(shape, { across, down, rho, angle, start, step });
   const isNormalized = !["no", "false", "0"].includes(words.normalize ?? "yes");
@@ -92,8 +91,7 @@ function gaussian(spec, turn) {
   if (isNormalized && total === 0) {
     throw new UsageError("all weights are 0; give a larger sigma, or a start nearer to 0");
   }
-  const planes = [isNormalized ? weights.map((weight) => weight / total) : weights];
-  return { name: spec, shape, planes, addsChannels: false, divisor: 1, bias: 0 };
+  return plainKernel(spec, shape, isNormalized ? weights.map((weight) => weight / total) : weights);
 }
 
 function bell([rows, columns], { across, down, rho, angle, start, step }) {
@@ -120,8 +118,7 @@ function gabor(spec, turn) {
   const wavelength = number("wavelength", LEAST) ?? 6;
   const aspect = number("aspect", LEAST) ?? 0.5;
   const phase = ((number("phase") ?? 0) * Math.PI) / 180;
-  const side = 2 * Math.ceil((3 * sigma) / Math.min(aspect, 1)) + 1;
-  const shape = sizeOf("gabor", words.size ?? `${side}`);
+  const shape = sizeOf("gabor", words.size ?? squareOf((3 * sigma) / Math.min(aspect, 1)));
   const [cosine, sine] = direction((number("angle") ?? 0) + turn);
   const weights = Float64Array.from({ length: shape[0] * shape[1] }, (_, cell) => {
     const x = (cell % shape[1]) - (shape[1] - 1) / 2;
@@ -131,7 +128,45 @@ function gabor(spec, turn) {
     const envelope = Math.exp(-(along * along + aside * aside) / (2 * sigma * sigma));
     return envelope * Math.cos((2 * Math.PI * along) / wavelength + phase);
   });
-  return { name: spec, shape, planes: [weights], addsChannels: false, divisor: 1, bias: 0 };
+  return plainKernel(spec, shape, weights);
+}
+
+/** Sample the Laplacian of the normal density, minus its mean. */
+function laplacianOfGaussian(spec) {
+  const words = boundArguments(spec, ["size", "sigma"]);
+  const sigma = numberOf("log", words, "sigma", LEAST) ?? 1.4;
+  const shape = sizeOf("log", words.size ?? squareOf(4 * sigma));
+  const weights = Float64Array.from({ length: shape[0] * shape[1] }, (_, cell) => {
+    const x = (cell % shape[1]) - (shape[1] - 1) / 2;
+    const y = Math.floor(cell / shape[1]) - (shape[0] - 1) / 2;
+    const square = (x * x + y * y) / (2 * sigma * sigma);
+    return ((square - 1) * Math.exp(-square)) / (Math.PI * sigma ** 4);
+  });
+  const mean = weights.reduce((sum, weight) => sum + weight) / weights.length;
+  return plainKernel(spec, shape, weights.map((weight) => weight - mean));
+}
+
+/** Sample the difference of two normal densities, which sum to 1 each. */
+function differenceOfGaussians(spec) {
+  const words = boundArguments(spec, ["size", "sigma", "ratio"]);
+  const sigma = numberOf("dog", words, "sigma", LEAST) ?? 1;
+  const wider = sigma * (numberOf("dog", words, "ratio", LEAST) ?? 1.6);
+  const shape = sizeOf("dog", words.size ?? squareOf(3 * Math.max(sigma, wider)));
+  const [narrow, wide] = [sigma, wider].map((across) => {
+    const weights = bell(shape, { across, down: across, rho: 0, angle: 0, start: null, step: 1 });
+    const total = weights.reduce((sum, weight) => sum + weight);
+    return weights.map((weight) => weight / total);
+  });
+  return plainKernel(spec, shape, narrow.map((weight, cell) => weight - wide[cell]));
+}
+
+/** Return the side of the smallest odd square that extends a radius from its center, as text. */
+function squareOf(radius) {
+  return `${2 * Math.ceil(radius) + 1}`;
+}
+
+function plainKernel(name, shape, weights) {
+  return { name, shape, planes: [weights], addsChannels: false, divisor: 1, bias: 0 };
 }
 
 /** Return cosine and sine of an angle in degrees, exact at right angles. */
@@ -148,7 +183,14 @@ function direction(angle) {
 /**
  * By name: builders from a SPEC without its turn, and an angle that is added to the kernel's own.
  *
- * A box has no angle of its own, and is turned as a table is.
+ * Those without an angle of their own are turned as a table is.
  */
-export const FORMULAS = { gaussian, gabor, box, uniform: box };
+export const FORMULAS = {
+  gaussian,
+  gabor,
+  box,
+  uniform: box,
+  log: laplacianOfGaussian,
+  dog: differenceOfGaussians,
+};
 export const WITH_ANGLE = ["gaussian", "gabor"];

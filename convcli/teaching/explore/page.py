@@ -26,7 +26,7 @@ from convcli.teaching.explore.modules import FOLDER, joined_script
 
 GIVEN = "of this page"  # the group of the kernels that a page is written with
 MAX_VALUES = 20_000_000  # of the padded input, and of all maps: a browser has gigabytes at most
-COMPUTED = ("gaussian", "gabor", "box", "uniform")  # by the page itself; see formulas.mjs
+COMPUTED = ("gaussian", "gabor", "box", "uniform", "log", "dog")  # as formulas.mjs does
 _DTYPES = {"uint8": "u1", "uint16": "u2", "float32": "f4"}  # others become float64
 
 
