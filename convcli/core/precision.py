@@ -45,27 +45,21 @@ class Partials(NamedTuple):
 
     @classmethod
     def nested(cls, weights: NDArray[Any]) -> Partials:
-        """Add up the last axis in order, then the sums along the axis before it, and so on.
+        """Add up the last axis in order, then these sums along the axis before it, and so on.
 
-        Args:
-            weights: (..., n, N) of a bank's N filters; the result bounds each of them.
-
-        >>> partials = Partials.nested(np.array([[[1.0], [-1.0]], [[2.0], [3.0]]]))
+        >>> partials = Partials.nested(np.array([[1.0, -1.0], [2.0, 3.0]]))
         >>> partials.roundings, partials.l1_norm, partials.signed
         (4, 7.0, 13.0)
         """
-        filters = weights.shape[-1]
-        sums = np.concatenate([np.abs(weights), weights], axis=-1)
-        squares: Any = 0.0
-        drift: Any = 0.0
-        for axis in reversed(range(weights.ndim - 1)):
-            partial_sums = sums.cumsum(axis)
-            sums = partial_sums[(slice(None),) * axis + (-1,)]
-            bounds = np.abs(partial_sums).reshape(-1, 2 * filters)
-            squares = squares + np.square(bounds[:, :filters]).sum(axis=0)
-            drift = drift + bounds[:, filters:].sum(axis=0)
-        numbers = (float(each.max()) for each in (sums[:filters], np.sqrt(squares), drift))
-        return cls(sum(weights.shape[:-1]), *numbers)
+        sums = np.array([np.abs(weights), weights])
+        squares = drift = 0.0
+        for _ in weights.shape:
+            partial_sums = sums.cumsum(-1)
+            bounds, signed = partial_sums.reshape(2, -1)
+            squares += float(np.einsum("i,i->", bounds, bounds))
+            drift += float(np.abs(signed).sum())
+            sums = partial_sums[..., -1]
+        return cls(sum(weights.shape), float(sums[0]), math.sqrt(squares), drift)
 
 
 class Precision(NamedTuple):

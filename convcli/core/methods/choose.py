@@ -72,7 +72,9 @@ MOST_TAPS = 1 << 16  # weights of a bank that single passes are considered for: 
 # whatever their size.
 CALLS = {"pass": 6e2, "product": 3e3, "transform": 3e4, "turn": 3e4, "tile": 1e2}
 
-SMALL_COST = 1e4  # nanoseconds of all sums by one call, up to which no method is chosen
+# Nanoseconds of all sums by one call, up to which no method is chosen, and more for each weight: a
+# new kernel takes 60 us then in place of 200, and a known one a few more than by another method.
+SMALL_COST, SMALL_WEIGHT_COST = 1e4, 10
 _FEW_PRODUCTS = 1 << 15  # of weights and pixels: 10 us in float64
 _NOT_SEPARABLE = "kernel is not separable (its rank is not 1); use method 'auto'"
 _INEXACT = "sums are too large for method {!r} to be exact; use method 'auto'"
@@ -238,10 +240,9 @@ def _plane_methods(problem: Problem, schedules: Schedules, method: str) -> Itera
 
 def _is_small(problem: Problem) -> bool:
     """Tell whether the sums take less time by one call than to choose another method."""
-    return (
-        helix.cost(problem.geometry, problem.channels) <= SMALL_COST
-        and problem.exact_float() is not None
-    )
+    most = SMALL_COST + SMALL_WEIGHT_COST * problem.types.weights.size
+    small = helix.cost(problem.geometry, problem.channels) <= most
+    return small and problem.exact_float() is not None
 
 
 def _small_methods(problem: Problem, schedules: Schedules, method: str) -> Iterator[Considered]:

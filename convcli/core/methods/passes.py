@@ -53,7 +53,7 @@ NEIGHBORS, DOWN = ("neighbors", "more neighbors"), ("neighbors below", "more nei
 WIDE = "wide"  # column sums in the type of the sums, or their running sums
 FIRST = Tap(0, 0, 0)
 FEWEST_RUNNING = 8  # equal taps of a row; fewer, and sums in 16 bits, are faster by doubling
-MOST_PAIRED = 12  # taps of one weight in which pairs are looked for
+FEWEST_PAIRED, MOST_PAIRED = 4, 12  # taps of one weight in which pairs are looked for
 
 
 class Run(NamedTuple):
@@ -110,7 +110,8 @@ class Passes:
         dtype: np.dtype[Any],
     ) -> None:
         # The shape and the type of the planes are needed, and not their memory.
-        planes = np.broadcast_to(np.zeros((), phases.planes.dtype), phases.planes.shape)
+        one, shape = np.zeros((), phases.planes.dtype), phases.planes.shape
+        planes: Flat = np.ndarray(shape, one.dtype, one, strides=(0,) * len(shape))
         self.phases, self.geometry, self.dtype = phases._replace(planes=planes), geometry, dtype
         self.passes: list[Pass] = []
         self.flat_size = rows * phases.pitch
@@ -279,7 +280,7 @@ class Passes:
     ) -> Iterator[tuple[Run, int]]:
         """Yield what a group adds and subtracts, with the signs; sums of pairs come first."""
         signs = dict.fromkeys(group.plus, 1) | dict.fromkeys(group.minus, -1)
-        if paired and len(signs) <= MOST_PAIRED and (pairs := _equal_pairs(group)):
+        if paired and FEWEST_PAIRED <= len(signs) <= MOST_PAIRED and (pairs := _equal_pairs(group)):
             starts = [source.place(one) for one, _ in pairs]
             first, apart = min(starts), source.place(pairs[0][1]) - starts[0]
             sums = Run.of(PAIRS, 0, max(starts) - first + size)

@@ -69,7 +69,7 @@ class SeparableMethod(SumMethod):
         """The bound on the error of sums in float32: that of both products, and of the factors."""
         if self.dtype == DOUBLE:
             return None
-        column, row = (Partials.nested(factor[:, np.newaxis]) for factor in self.factors)
+        column, row = map(Partials.nested, self.factors)
         l1_norm = column.l1_norm * row.l1_norm
         walk = math.hypot(column.walk * row.l1_norm, column.l1_norm * row.walk)
         signed = column.signed * row.l1_norm + column.l1_norm * row.signed

@@ -11,12 +11,14 @@ integers:
   about ``log2(n)`` passes. A box of 127x127 takes 24 instead of 252.
 """
 
+from collections import Counter
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.core.dtypes import FEW_WEIGHTS
 from convcli.core.factors import rank_one_factors
 from convcli.geometry import Pair
 
@@ -113,8 +115,7 @@ def separable_schedule(kernel: NDArray[Any], stride: Pair = (1, 1)) -> TapSchedu
     if factors is None:
         if kernel.dtype.kind != "i":
             return None  # as column * row + rest, a weight of 0 would weigh NaN
-        values, counts = np.unique(kernel, return_counts=True)
-        common = values[counts.argmax()]
+        common = _most_common(kernel)
         if not common:
             return None
         factors = np.full(kernel.shape[0], common), np.ones(kernel.shape[1], np.int64)
@@ -125,6 +126,15 @@ def separable_schedule(kernel: NDArray[Any], stride: Pair = (1, 1)) -> TapSchedu
         for part, step in zip(factors, stride, strict=True)
     )
     return TapSchedule(rest, column.reshape(1, -1, 1), row.reshape(1, 1, -1), (doubled, across))
+
+
+def _most_common(kernel: NDArray[Any]) -> Any:
+    """Return the weight that occurs most often, the least of several."""
+    if kernel.size <= FEW_WEIGHTS:
+        counts = Counter(kernel.ravel().tolist())
+        return min(counts, key=lambda weight: (-counts[weight], weight))
+    values, numbers = np.unique(kernel, return_counts=True)
+    return values[numbers.argmax()]
 
 
 def count_doublings(length: int) -> int:
@@ -168,6 +178,9 @@ def count_passes(weights: NDArray[Any]) -> int:
     >>> count_passes(np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]))
     7
     """
+    if weights.size <= FEW_WEIGHTS:
+        each = weights.ravel().tolist()
+        return len(each) - each.count(0) + len({*map(abs, each), 0, 1}) - 2
     # Sorted, since np.unique takes three times as long.
     magnitudes = np.sort(np.abs(weights), axis=None)
     distinct = 1 + int(np.count_nonzero(magnitudes[1:] != magnitudes[:-1]))
@@ -183,9 +196,11 @@ def group_taps(kernel: NDArray[Any]) -> TapGroups:
     [(2, 1, 1), (1, 2, 2)]
     """
     groups: dict[Any, tuple[list[Tap], list[Tap]]] = {}
-    places = np.argwhere(kernel)
-    weights = kernel[tuple(places.T)].tolist()
-    for place, weight in zip(places.tolist(), weights, strict=True):
-        groups.setdefault(abs(weight), ([], []))[int(weight < 0)].append(Tap(*place))
+    for channel, plane in enumerate(kernel.tolist()):
+        for row, weights in enumerate(plane):
+            for column, weight in enumerate(weights):
+                if weight:
+                    tap = Tap(channel, row, column)
+                    groups.setdefault(abs(weight), ([], []))[int(weight < 0)].append(tap)
     ordered = sorted(groups.items(), key=lambda group: group[0] == 1)
     return tuple(TapGroup(size, tuple(plus), tuple(minus)) for size, (plus, minus) in ordered)

@@ -93,12 +93,12 @@ class ToeplitzMethod(SumMethod):
         if self.dtype == DOUBLE or self.types.is_exact:
             return None
         # A tap is added up in its product, and the product to all others; a stride makes more.
-        taps = self.types.weights.astype(self.dtype).T.astype(np.float64)[..., np.newaxis]
+        taps = self.types.weights.astype(self.dtype).T.astype(np.float64)
         if self.geometry.stride[0] > 1 or not taps.all():
             products = [band[0][band[0] != 0] for band in self.bands.values()] or [np.zeros(1)]
-            taps = np.zeros((len(products), max(map(len, products)), 1))
+            taps = np.zeros((len(products), max(map(len, products))))
             for product, weights in zip(taps, products, strict=True):
-                product[-len(weights) :, 0] = weights  # zeros come first, where they have no sums
+                product[-len(weights) :] = weights  # zeros come first, where they have no sums
         total = float(self.types.weights.sum())
         return Precision(Partials.nested(taps), self.types.bias, self.types.spread, total)
 
