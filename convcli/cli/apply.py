@@ -255,7 +255,8 @@ def apply(
             raise click.UsageError("--overlay is for --plot; --grid draws a tile for each result")
     counted = messages.verbose or messages.json or draws
     missing = missing_args.missing(reading)
-    filters = kernel_args.filters(conv, counted=counted, missing=missing)
+    sets = kernel_args.sets()
+    filters = kernel_args.filters(conv, counted=counted, missing=missing, sets=sets)
     if search.matrix is not None:
         outputs = _matrix_outputs(outputs, several=len(filters) > 1 or messages.json)
     figure = figure._replace(digits=writing.digits)
@@ -266,6 +267,9 @@ def apply(
         _note_idle_options(search, conv, verbose=messages.verbose)
         if messages.verbose:
             _note_convention(conv)
+            for kernels in sets:
+                if kernels.note:
+                    click.echo(f"{shown(kernels.label)}: {kernels.note}", err=True)
     if dry_run:
         messages = messages._replace(verbose=False)
         planned = (dry_run_job(job, options) for job in jobs.jobs())

@@ -48,12 +48,14 @@ class KernelSet(NamedTuple):
             compass set; None for one kernel, or for a bank with one result per filter.
         slug: their part of file names: ``sobel``, ``gaussian-5-sigma-1.2``, a file's stem,
             ``custom`` for a matrix.
+        note: what ``-v`` tells of weights of a network: how it applies them.
     """
 
     label: str
     kernels: tuple[Kernel, ...]
     combine: str | None = None
     slug: str = ""
+    note: str = ""
 
     def _repr_html_(self) -> str:
         """Return the kernels for a notebook, side by side; of many, the first."""
@@ -91,6 +93,7 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         return _REMEMBERED.get(text) or _remembered(text, _compute(entry, base, angle))
     if entry is not None:
         return _build_table(entry, base, angle)
+    note = ""
     if is_signal(base):
         from convcli.kernels.signals import signal_kernel
 
@@ -98,11 +101,12 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
     elif model := parse_model(base):
         from convcli.kernels.models.weights import read_weights
 
-        kernel = read_weights(model).rotated(angle)
+        kernel, note = read_weights(model)
+        kernel = kernel.rotated(angle)
     else:
         kernel = _read_kernel(base, stdin).rotated(angle)
     if kernel.matrix.ndim < 4:
-        return _only(text, kernel)
+        return _only(text, kernel)._replace(note=note)
     name = _typed(text)
     if len(kernel.matrix) > MAX_FILTERS:
         raise KernelError(
@@ -114,7 +118,7 @@ def read_spec(text: str, stdin: BinaryIO | None = None, x: SampleRange | None = 
         )
         for number, matrix in enumerate(kernel.matrix, 1)
     )
-    return KernelSet(name, tuple(filters), slug=kernel.slug)
+    return KernelSet(name, tuple(filters), slug=kernel.slug, note=note)
 
 
 def _remembered(text: str, kernel: Kernel) -> KernelSet:

@@ -43,6 +43,12 @@ def test_apply_draws_the_maps_in_a_grid_and_names_files_by_the_layer(net, apply,
     assert ran.names == [f"photo_net-c1-W-{n}.png" for n in range(1, 5)]
 
 
+def test_verbose_names_the_options_of_the_network(net, apply, photo):
+    ran = apply("-k", "net.npz", "photo.png", "--stack", "out.npy", "-v")
+    assert "net.npz: weights c1/W" in ran.err.splitlines()
+    assert "weights c1/W" not in apply("-k", "net.npz", "photo.png", "--stack", "b.npy").err
+
+
 def test_a_chain_takes_weights_and_biases_by_name(net, convcli, photo):
     layer = ["relu", "-o"]
     assert convcli("chain", "photo.png", "conv", "-k", "net.npz:c1/W", "--bias", "net.npz:c1/b",

@@ -25,6 +25,12 @@ TORCH_PICKLE = (
     b"storageq\x03ctorch\nFloatStorage\nq\x04X\x01\0\0\x000q\x05X\x03\0\0\0cpuq\x06K6tq\x07QK\0(K\x02K\x03"
     b"K\x03K\x03tq\x08(K\x1bK\x09K\x03K\x01tq\x09\x89ccollections\nOrderedDict\nq\x0a)Rq\x0btq\x0cRq\x0ds."
 )
+# A graph of a Conv node with pads of 1, and its weights, whose 216 bytes are to follow.
+ONNX_GRAPH = (
+    b'\x08\x08:\x97\x02\n(\n\x01x\n\x01W\x12\x01y\x1a\x04conv"\x04Conv*\x11\n\x04pads'
+    b"@\x01@\x01@\x01@\x01\xa0\x01\x07\x12\x00*\xe8\x01\x08\x02\x08\x03\x08\x03\x08\x03"
+    b"\x10\x01B\x01WJ\xd8\x01"
+)
 # What the mode alone does not reach: compressions, several frames, metadata.
 VARIANTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("TIFF", "L", {"compression": "jpeg"}),
@@ -137,6 +143,7 @@ def models() -> dict[str, dict[str, bytes]]:
     return {
         ".npz": {"stored": stored.getvalue(), "packed": packed.getvalue()},
         ".pt": {"dictionary": checkpoint.getvalue()},
+        ".onnx": {"graph": ONNX_GRAPH + weights.tobytes()},
         ".safetensors": {
             "tensors": _safetensors({"conv.weight": weights, "fc": np.eye(3, dtype="f4")})
         },

@@ -61,7 +61,7 @@ class Convolution(NamedTuple):
 
     Attributes:
         name: of the node, or of the tensor where the file has no graph.
-        weights: of four dimensions.
+        weights: of four dimensions; without a shape where they are not stored.
         stride: (rows, columns).
         padding: in the words of ``--padding``: ``3``, ``1,2``, ``0,0,1,1`` or ``same-upper``.
         dilation: (rows, columns).
@@ -83,14 +83,18 @@ class Model(NamedTuple):
         tensors: all that the file names.
         layout: which axes tensors have: ``array``, those of a kernel in an ``.npy`` file; or
             ``torch``, (N, C, kh, kw), and (N, C, k) of one dimension.
+        graph: the convolutions in the order of the nodes; None where the file has no graph.
     """
 
     tensors: Sequence[Tensor]
     layout: Layout = "array"
+    graph: Sequence[Convolution] | None = None
 
     @property
-    def convolutions(self) -> list[Convolution]:
+    def convolutions(self) -> Sequence[Convolution]:
         """The convolutions: without a graph, all tensors of four dimensions."""
+        if self.graph is not None:
+            return self.graph
         return [
             Convolution(tensor.name, tensor) for tensor in self.tensors if len(tensor.shape) == 4
         ]
@@ -156,4 +160,5 @@ def widen_bfloat16(halves: NDArray[Any]) -> NDArray[np.float32]:
 
 def short_name(name: str) -> str:
     """Return the name of a tensor as it is printed, on one line; a file may hold any."""
-    return shown(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}...")
+    short = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+    return shown(short) if short.strip() == short != "" else ascii(short)

@@ -12,6 +12,7 @@ FORMATS = {  # suffix -> module
     ".safetensors": "safetensors",
     ".pt": "torch",
     ".pth": "torch",
+    ".onnx": "onnx",
 }
 SUFFIXES = ", ".join(FORMATS)
 _SPEC = re.compile(

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError, count_text, prefix_errors, quoted, shown
+from convcli.geometry import pair_text
 from convcli.kernels.kernel import Kernel
 from convcli.kernels.models.model import LONGEST_NAME, Model, Tensor, short_name
 from convcli.kernels.models.spec import ModelSpec
@@ -36,8 +37,15 @@ def open_model(path: str, form: str) -> Iterator[Model]:
         yield import_module(f"convcli.kernels.models.{form}").read_model(file)
 
 
-def read_weights(spec: ModelSpec) -> Kernel:
-    """Return the weights of a layer as a kernel, or as a bank (N, C, kh, kw).
+class LayerWeights(NamedTuple):
+    """The weights of a layer as a kernel or a bank, and how the network applies them, in words."""
+
+    kernel: Kernel
+    note: str
+
+
+def read_weights(spec: ModelSpec) -> LayerWeights:
+    """Return the weights of a layer: a kernel, or a bank (N, C, kh, kw).
 
     Without a layer's name, these are the weights of the first convolution, or of the only tensor.
 
@@ -53,7 +61,21 @@ def read_weights(spec: ModelSpec) -> Kernel:
                 array = array[:, :, np.newaxis]
             stem = Path(spec.path).stem
             name = f"{stem}-{spec.layer}" if spec.layer else stem
-            return Kernel(array, name=name, source=f"{shown(spec.path)}: {short_name(tensor.name)}")
+            source = f"{shown(spec.path)}: {short_name(tensor.name)}"
+            return LayerWeights(Kernel(array, name=name, source=source), _note(model, tensor))
+
+
+def _note(model: Model, weights: Tensor) -> str:
+    """Tell which tensor was read, and the options of the convolution that it belongs to."""
+    note = f"weights {short_name(weights.name)}"
+    for each in model.graph or ():
+        if each.weights is weights:
+            facts = [f"stride {pair_text(each.stride)}"] if each.stride else []
+            facts += [f"padding {each.padding}"] if each.padding else []
+            facts += [f"dilation {pair_text(each.dilation)}"] if each.dilation else []
+            facts += [f"groups {each.groups}"] if each.groups else []
+            return f"{note}; in the network {', '.join(facts)}" if facts else note
+    return note
 
 
 def read_vector(spec: ModelSpec) -> NDArray[np.float64]:
@@ -64,7 +86,7 @@ def read_vector(spec: ModelSpec) -> NDArray[np.float64]:
     """
     with open_model(spec.path, spec.format) as model:
         if not spec.layer:
-            raise KernelError(f"name one of its tensors after a colon: {_some(model.tensors)}")
+            raise KernelError(f"name one of its tensors after a colon: {_some(model)}")
         tensor = find_tensor(model, spec.layer)
         with prefix_errors(short_name(tensor.name)):
             return tensor.numbers().ravel().astype(np.float64)
@@ -76,22 +98,16 @@ def find_tensor(model: Model, layer: str) -> Tensor:
     Raises:
         KernelError: there is none.
     """
-    if not model.tensors:
+    if not model.tensors and not model.convolutions:
         raise KernelError("holds no arrays")
     convolutions = model.convolutions
     if not layer:
-        if convolutions:
-            return convolutions[0].weights
-        if len(model.tensors) == 1:
-            return model.tensors[0]
-        raise KernelError(
-            "holds no weights of a convolution, which have four dimensions; name one of its "
-            f"tensors after a colon: {_some(model.tensors)}"
-        )
-    for name in (layer, f"{layer}.weight"):  # of a tensor, or of a module of torch
-        for tensor in model.tensors:
-            if tensor.name == name:
-                return tensor
+        return _first(model)
+    named: dict[str, Tensor] = {tensor.name: tensor for tensor in reversed(model.tensors)}
+    named |= {each.name: each.weights for each in reversed(convolutions)}
+    for name in (layer, f"{layer}.weight"):  # of a node or a tensor, or of a module of torch
+        if name in named:
+            return named[name]
     if layer.isascii() and layer.isdigit() and len(layer) < 10:
         if 0 < int(layer) <= len(convolutions):
             return convolutions[int(layer) - 1].weights
@@ -99,19 +115,35 @@ def find_tensor(model: Model, layer: str) -> Tensor:
     raise KernelError(f"has no tensor {quoted(layer)}; {_near(model, layer)}")
 
 
+def _first(model: Model) -> Tensor:
+    """Return the weights of the first convolution, or the only tensor."""
+    if model.convolutions:
+        return model.convolutions[0].weights
+    if len(model.tensors) == 1:
+        return model.tensors[0]
+    raise KernelError(
+        "holds no weights of a convolution, which have four dimensions; name one of its tensors "
+        f"after a colon: {_some(model)}"
+    )
+
+
+def _names(model: Model) -> list[str]:
+    """Return the names of tensors, and of nodes that have others."""
+    nodes = [each.name for each in model.graph or ()]
+    return list(dict.fromkeys([*nodes, *(tensor.name for tensor in model.tensors)]))
+
+
 def _near(model: Model, layer: str) -> str:
     from difflib import get_close_matches
 
-    names = {
-        tensor.name[:LONGEST_NAME].lower(): tensor.name for tensor in model.tensors[:_MOST_COMPARED]
-    }
+    names = {name[:LONGEST_NAME].lower(): name for name in _names(model)[:_MOST_COMPARED]}
     near = [names[name] for name in get_close_matches(layer[:LONGEST_NAME].lower(), names, n=3)]
     if near:
         return f"did you mean {' or '.join(map(short_name, near))}?"
-    return f"it has {_some(model.tensors)}"
+    return f"it has {_some(model)}"
 
 
-def _some(tensors: Any) -> str:
-    """Return the names of tensors for a message, the first of many."""
-    named = ", ".join(short_name(tensor.name) for tensor in tensors[:_MOST_NAMED])
-    return named + ", ..." * (len(tensors) > _MOST_NAMED)
+def _some(model: Model) -> str:
+    """Return names for a message, the first of many."""
+    names = _names(model)
+    return ", ".join(map(short_name, names[:_MOST_NAMED])) + ", ..." * (len(names) > _MOST_NAMED)

@@ -181,7 +181,7 @@ def _named_table(name: str, given: Container[str]) -> dict[str, Any]:
 
 def kernel_table(entry: PageKernel, group: str) -> dict[str, Any]:
     """Return kernels as the page reads them, without what is usual; see state.mjs."""
-    label, members, combine, _ = entry.kernels
+    label, members, combine, *_ = entry.kernels
     named = CATALOGUE.get(label)
     takes_angle = isinstance(named, ComputedKernel) and any(
         parameter.name == "angle" for parameter in named.parameters

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convcli.errors import KernelError, count_text, shown
-from convcli.geometry import Pair, pair_text, size_text
+from convcli.geometry import Pair, pair_text
 from convcli.kernels.models.model import Convolution, Model, Tensor, short_name
 from convcli.kernels.models.spec import SUFFIXES, parse_model
 from convcli.kernels.models.weights import open_model
@@ -82,9 +82,7 @@ def _rows(convolutions: Sequence[Convolution]) -> list[tuple[str, ...]]:
     columns: list[tuple[str, ...]] = [
         ("", *map(str, range(1, len(convolutions) + 1))),
         ("layer", *(short_name(each.name) for each in convolutions)),
-        ("filters", *(str(each.weights.shape[0]) for each in convolutions)),
-        ("channels", *(str(each.weights.shape[1]) for each in convolutions)),
-        ("size", *(size_text(each.weights.shape[2:]) for each in convolutions)),
+        *zip(("filters", "channels", "size"), *map(_sides, convolutions), strict=True),
     ]
     known: dict[str, list[str | None]] = {
         "stride": [_pair(each.stride) for each in convolutions],
@@ -95,8 +93,16 @@ def _rows(convolutions: Sequence[Convolution]) -> list[tuple[str, ...]]:
     for heading, cells in known.items():
         if set(cells) - {None} - ({"1"} if heading in ("dilation", "groups") else set()):
             columns.append((heading, *(cell or "?" for cell in cells)))
-    columns.append(("type", *(each.weights.dtype for each in convolutions)))
+    columns.append(("type", *(each.weights.dtype or "computed" for each in convolutions)))
     return list(zip(*columns, strict=True))
+
+
+def _sides(convolution: Convolution) -> tuple[str, str, str]:
+    """Return the number of filters and of channels, and the size as width x height."""
+    shape = convolution.weights.shape
+    if len(shape) < 3:
+        return "?", "?", "?"
+    return str(shape[0]), str(shape[1]), "x".join(map(str, shape[:1:-1]))
 
 
 def _pair(pair: Pair | None) -> str | None:
