@@ -203,6 +203,8 @@ def test_nothing_is_replaced_unless_asked(explore):
         (["-k", "blur", "--combine", "direction", "toy.csv", "-o", "a.html"], 2, "direction"),
         (["-k", "blur", "--layer", "maxpool 9", "toy.csv", "-o", "a.html"], 1,
          "toy.csv: layer 2 (maxpool 9x9): window 9x9 exceeds the 6x6 input"),
+        (["-k", "blur", "--layer", "relu", "--layer", "upside-down", "toy.csv", "-o", "a.html"], 2,
+         "No such layer 'upside-down'"),
         (["-k", "blur", "--layer", "conv -k 1 --groups 2", "toy.csv", "-o", "a.html"], 2,
          "layer 2 (conv): a page has no --groups; leave it out"),
         (["-k", "blur", "--layer", "conv -k 1 --method fft", "toy.csv", "-o", "a.html"], 2,

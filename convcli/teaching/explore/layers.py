@@ -18,6 +18,10 @@ from convcli.teaching.chain.grammar import LayerText, build_layers, parse_given_
 from convcli.teaching.chain.maps import plan_chain
 
 FIRST = 2  # the number of the first of them: the page's convolution is layer 1
+NAMES = (
+    "conv", "relu", "leaky-relu", "sigmoid", "tanh", "abs", "softmax", "maxpool", "minpool",
+    "avgpool", "globalpool", "channelpool", "flatten", "normalize",
+)  # fmt: skip  # of the layers that layers.mjs computes
 
 
 class PageLayers(NamedTuple):
@@ -41,10 +45,14 @@ def parse_page_layers(texts: str | Iterable[str]) -> list[LayerText]:
     """Read layers from texts, one from each; one string may hold several.
 
     Raises:
-        UsageError: a text is not a layer, or has an option that a page has not.
+        UsageError: a text is not a layer, or is a layer or has an option that a page has not.
     """
     layers = parse_given_layers(texts, FIRST)
     for layer in layers:
+        if layer.syntax.name not in NAMES:
+            raise UsageError(
+                f"layer {layer.number}: a page has no {layer.syntax.name}; it has {', '.join(NAMES)}"
+            )
         with prefix_errors(f"layer {layer.number} ({layer.syntax.name})"):
             for name, usual in (("groups", 1), ("method", "auto"), ("threads", None)):
                 if layer.values.get(name, usual) != usual:
