@@ -18,10 +18,11 @@ from convcli.teaching.chain.grammar import LayerText, build_layers, parse_given_
 from convcli.teaching.chain.maps import plan_chain
 
 FIRST = 2  # the number of the first of them: the page's convolution is layer 1
+# What layers.mjs computes; chain may have more layers.
 NAMES = (
     "conv", "relu", "leaky-relu", "sigmoid", "tanh", "abs", "softmax", "maxpool", "minpool",
     "avgpool", "globalpool", "channelpool", "flatten", "normalize",
-)  # fmt: skip  # of the layers that layers.mjs computes
+)  # fmt: skip
 
 
 class PageLayers(NamedTuple):
@@ -49,14 +50,14 @@ def parse_page_layers(texts: str | Iterable[str]) -> list[LayerText]:
     """
     layers = parse_given_layers(texts, FIRST)
     for layer in layers:
-        if layer.syntax.name not in NAMES:
-            raise UsageError(
-                f"layer {layer.number}: a page has no {layer.syntax.name}; it has {', '.join(NAMES)}"
-            )
-        with prefix_errors(f"layer {layer.number} ({layer.syntax.name})"):
-            for name, usual in (("groups", 1), ("method", "auto"), ("threads", None)):
-                if layer.values.get(name, usual) != usual:
-                    raise UsageError(f"a page has no --{name}; leave it out")
+        name = layer.syntax.name
+        if name not in NAMES:
+            known = ", ".join(NAMES)
+            raise UsageError(f"layer {layer.number}: a page has no {name}; it has {known}")
+        with prefix_errors(f"layer {layer.number} ({name})"):
+            for option, usual in (("groups", 1), ("method", "auto"), ("threads", None)):
+                if layer.values.get(option, usual) != usual:
+                    raise UsageError(f"a page has no --{option}; leave it out")
             if isinstance(layer.values.get("bias"), str):
                 raise UsageError("a page takes one number as --bias, not a file")
             fill = layer.values.get("fill")
