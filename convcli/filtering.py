@@ -109,12 +109,14 @@ class Probed(NamedTuple):
         maps: the value of each kernel's map, divided and with its bias.
         values: the value of the feature map: of the one map, or of the combination.
         kind: type of the values unless the range converts them.
+        missing: which pixels of the image are missing, (H, W) or (H, W, C); None if none is.
     """
 
     plans: list[Plan]
     maps: list[NDArray[Any]]
     values: NDArray[Any]
     kind: np.dtype[Any]
+    missing: NDArray[np.bool] | None = None
 
 
 def filter_image(
@@ -151,7 +153,7 @@ def filter_image(
         value_range = DirectionColors(name, image.max_value, *(extremes or ()))
         shape, depth = (*shape[:2], 3), 8
     else:
-        value_range = _value_range(image_filter, depth, extremes)
+        value_range = value_range_of(image_filter, depth, extremes)
     depth = None if name == "raw" else depth
     dtype = value_range.dtype_for(task.value_type)
     value_type = np.empty(0, task.value_type).real.dtype
@@ -186,7 +188,10 @@ def filter_image(
                 bound = max(bound / (extremes[1] - extremes[0]), 1)
             result = result._replace(decimals=reliable_decimals(pixels.dtype, bound))
     maps = f"{combine} of {len(task.plans)} maps, each " if combine else ""
-    return Filtered(result, stats, maps + task.plans[0].describe(), axes, task.missing)
+    missing = 0
+    if task.where is not None:
+        missing = int(np.count_nonzero(task.where.any(axis=tuple(range(2, task.where.ndim)))))
+    return Filtered(result, stats, maps + task.plans[0].describe(), axes, missing)
 
 
 def apply_range(raw: Filtered, image_filter: Filter, depth: int | None) -> Filtered:
@@ -206,7 +211,7 @@ def apply_range(raw: Filtered, image_filter: Filter, depth: int | None) -> Filte
         extremes = raw.stats.minimum, raw.stats.maximum
     elif image_filter.range == "percentile":
         extremes = percentiles(values, image_filter.percentile)
-    value_range = _value_range(image_filter, depth, extremes)
+    value_range = value_range_of(image_filter, depth, extremes)
     pixels = np.empty(values.shape, value_range.dtype_for(values.dtype))
     value_range.apply(values, pixels)
     stats = ValueStats(value_range)
@@ -216,7 +221,7 @@ def apply_range(raw: Filtered, image_filter: Filter, depth: int | None) -> Filte
     return raw._replace(image=raw.image._replace(pixels=pixels, depth=depth), stats=stats)
 
 
-def _value_range(
+def value_range_of(
     image_filter: Filter, depth: int | None, extremes: tuple[float, float] | None
 ) -> ValueRange:
     """Return the rule of a filter's range for pixels of a depth."""
@@ -332,7 +337,11 @@ def probe_image(image: ImageData, image_filter: Filter, at: Pair) -> Probed:
 
     run(task.plans, task.planes, keep, image_filter.threads)
     values, *maps = probed
-    return Probed(task.plans, maps, values, task.value_type)
+    plans = task.plans
+    if task.where is not None:  # those of the sums have neither divisor nor bias
+        valid = image._replace(pixels=task.planes)
+        plans = [plan_kernel(valid, image_filter, kernel) for kernel in image_filter.kernels]
+    return Probed(plans, maps, values, task.value_type, task.where)
 
 
 def plan_kernel(image: ImageData, image_filter: Filter, kernel: Kernel) -> Plan:
@@ -381,6 +390,15 @@ def _partial_sums(
     return parts
 
 
+def with_holes(image: ImageData, image_filter: Filter) -> ImageData:
+    """Return an image as figures draw it: missing plain numbers are NaN, and off the scale."""
+    if image.depth is not None or image_filter.missing is None:
+        return image
+    from convcli.core.missing import with_nan
+
+    return image._replace(pixels=with_nan(image.pixels, image_filter.missing.of(image.pixels)))
+
+
 def check_method(image_filter: Filter) -> None:
     """Raise KernelError if the filter's method cannot sum its kernels, whatever the image."""
     for kernel in image_filter.kernels:
@@ -410,8 +428,8 @@ class _Task:
     ``alpha`` is the result's; ``weight`` is the filtered alpha that divides premultiplied colors
     before ``bias`` is added; ``axes`` are the directions of a direction image's derivatives.
     ``is_rgbx`` means that the planes have a fourth channel, which is filtered but not counted.
-    ``parts`` has the sums of each kernel if pixels are missing, and ``missing`` counts these; the
-    planes have 0 in their place.
+    If pixels are missing, ``where`` tells which, the planes have 0 in their place, and ``parts``
+    has the sums of each kernel.
     """
 
     def __init__(
@@ -433,7 +451,7 @@ class _Task:
         self.axes = axes
         self.is_rgbx = False
         self.parts: list[PartialSums] = []
-        self.missing = 0
+        self.where: NDArray[np.bool] | None = None
 
     @classmethod
     def of_any(cls, image: ImageData, image_filter: Filter) -> _Task:
@@ -483,9 +501,7 @@ class _Task:
             axes = hue_axes(image_filter, math.prod(plans[0].shape[2:]))
             alpha = None if alpha is None else to_eight_bits(alpha)
         task = cls(image.pixels, plans, image_filter, alpha, axes=axes)
-        if where is not None:
-            task.parts = parts
-            task.missing = int(np.count_nonzero(where.reshape(*where.shape[:2], -1).any(axis=2)))
+        task.where, task.parts = where, parts
         return task
 
     @property

@@ -31,6 +31,7 @@ from convcli.filtering import (
     apply_range,
     filter_image,
     result_bytes,
+    with_holes,
 )
 from convcli.frames import (
     FrameTotals,
@@ -178,7 +179,7 @@ class _JobRunner:
             totals = FrameTotals.of(image, filtered)
             self._write_image(each, target, filtered, totals, sheets)
             results.append((each, filtered))
-        image = _with_holes(image, outputs[0][0])
+        image = with_holes(image, outputs[0][0])
         if options.outputs.show:
             self.figure = draw_figure(self.name, image, results, self.options.figure)
         for summary in summaries:
@@ -348,15 +349,6 @@ class _JobRunner:
             options=self.options.reading,
             reserve_memory=self._reserve_memory,
         )
-
-
-def _with_holes(image: ImageData, chosen: Filter) -> ImageData:
-    """Return an image as figures draw it: missing plain numbers are NaN, and off the scale."""
-    if image.depth is not None or chosen.missing is None:
-        return image
-    from convcli.core.missing import with_nan
-
-    return image._replace(pixels=with_nan(image.pixels, chosen.missing.of(image.pixels)))
 
 
 def _spreadsheet(image: ImageData, chosen: Filter, target: Target | None) -> Any:

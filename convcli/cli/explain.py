@@ -19,6 +19,7 @@ from convcli.cli.kernel_args import (
     filter_option,
     sample_range,
 )
+from convcli.cli.missing_args import MissingArgs, missing_options
 from convcli.cli.options import (
     DIGITS,
     MATRIX,
@@ -91,6 +92,7 @@ STYLES: dict[str, dict[str, Any]] = {
 @filter_option("explain")
 @conv_options
 @read_one_options
+@missing_options
 @DIGITS
 @message_option("--json", is_flag=True, help="Print every number as JSON.")
 @SHOW
@@ -114,6 +116,7 @@ def explain(
     activation: str,
     conv: ConvOptions,
     reading: ReadOptions,
+    missing_args: MissingArgs,
     digits: int | None,
     json: bool,
     show: bool,
@@ -168,7 +171,8 @@ def explain(
     check_outputs(*((output, None) if is_spreadsheet else (None, output)), overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     kernel_args, reading = kernel_args.sampled(reading, [source])
-    image_filter = kernel_args.only_filter(conv, number)
+    missing = missing_args.missing(reading)
+    image_filter = kernel_args.only_filter(conv, number, missing)
     if is_spreadsheet:
         from convcli.plotting.spreadsheet import check_filter
 
@@ -225,6 +229,8 @@ def _check_layers_alone(spreadsheet: str | None) -> None:
                 f"--layer has its own kernels and options; leave out {flag}, or write it into the "
                 "text: --layer 'conv -k outline --stride 2'"
             )
+        if name in MissingArgs._fields:
+            raise click.UsageError(f"--layer explains values of all pixels; leave out {flag}")
         if name == "activation":
             raise click.UsageError("--layer takes activations as layers: --layer relu")
         if group == "Range and color":

@@ -150,14 +150,16 @@ class KernelArgs(NamedTuple):
                 hue_axes(image_filter)  # raises if their maps cannot give colors
         return filters
 
-    def only_filter(self, conv: ConvOptions, number: int | None = None) -> Filter:
+    def only_filter(
+        self, conv: ConvOptions, number: int | None = None, missing: Missing | None = None
+    ) -> Filter:
         """Return the filter of the only result, or of result ``number``, counted from 1.
 
         Raises:
             KernelError: a SPEC names no kernel.
             UsageError: there are several results and no number, or the number is too large.
         """
-        filters = self.filters(conv)
+        filters = self.filters(conv, missing=missing)
         count = len(filters)
         if number is not None and number > count:
             results = "is only 1 result" if count == 1 else f"are only {count} results"

@@ -148,8 +148,9 @@ class PartialSums:
         is_filled = self.plan.border in ("zero", "constant")
         around = options._replace(border="constant", fill=1) if is_filled else options
         share = _sums(~planes, np.abs(weights), around, threads)
-        valid = (share > 0) & (share >= min_valid * (1 - ROUNDING) * self.total) | (self.total == 0)
-        is_signed = ~((filters >= 0).all(axis=-1) ^ (filters <= 0).all(axis=-1))
+        share = np.where(self.total > 0, share, 1)  # weights of 0 give 0, whatever is missing
+        valid = (share > 0) & (share >= min_valid * (1 - ROUNDING) * self.total)
+        is_signed = (filters > 0).any(axis=-1) & (filters < 0).any(axis=-1)
         if is_signed.any():
             share = np.where(is_signed, self.total, share)
             none = options._replace(border="zero", fill=0) if is_filled else options

@@ -147,6 +147,14 @@ def test_without_missing_pixels_values_are_those_of_the_ordinary_sum():
         np.testing.assert_array_equal(kept, cross_correlate(image, kernel))
 
 
+def test_weights_of_0_give_0_whatever_is_missing():
+    image, mask = RNG.integers(1, 9, (4, 5)), np.ones((4, 5))
+    assert not cross_correlate(image, [[0, 0]], mask=mask).any()
+    bank = cross_correlate(image, [[[[0, 0]]], [[[1, 1]]]], mask=mask, bias=[2, 3])
+    assert (bank[..., 0] == 2).all()
+    assert np.isnan(bank[..., 1]).all()
+
+
 def test_threads_and_the_input_do_not_change():
     image = RNG.random((700, 800, 3))
     image[RNG.random(image.shape) < 0.1] = np.nan

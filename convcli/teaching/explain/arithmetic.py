@@ -28,6 +28,8 @@ from convcli.filtering import (
     measure,
     probe_image,
     result_axes,
+    value_range_of,
+    with_holes,
 )
 from convcli.geometry import Pair
 from convcli.images.channels import channel_names
@@ -40,12 +42,14 @@ from convcli.teaching.decimals import Number, exact_product, exact_sum, to_numbe
 from convcli.teaching.explain.computation import (
     ExplainedImage,
     FeatureMap,
+    Flags,
     Grid,
     OutputValue,
     Response,
     Sum,
 )
 from convcli.teaching.explain.explanation import Explanation
+from convcli.teaching.explain.missing_window import MissingWindow, counted_values, needs_anchor
 
 MAX_PRODUCTS = 1_000_000
 # All of them are monotonic: the least and greatest values stay the least and greatest.
@@ -118,8 +122,7 @@ def explain_probed(
         extremes: the least and the greatest activated value of the map, for range ``rescale``.
     """
     activated = _activate(activation, probed.values)
-    max_value = None if image_filter.range == "raw" else image.max_value
-    value_range = ValueRange(image_filter.range, max_value, *(extremes or ()))
+    value_range = value_range_of(image_filter, image.depth, extremes)
     kind = probed.kind if probed.kind.kind == "f" else activated.dtype
     # A quotient is computed in float64 and is float32 in the map. It is shown as the latter, unless
     # that would round to another pixel.
@@ -132,6 +135,12 @@ def explain_probed(
         extremes = low, high
     names = channel_names(image.channels, image.depth)
     windows = [window_of(image.pixels, plan, at, image.axis) for plan in probed.plans]
+    losses: list[MissingWindow | None] = [None] * len(windows)
+    types = [plan.types.result for plan in probed.plans]
+    if probed.missing is not None and image_filter.missing is not None:
+        where, missing = probed.missing, image_filter.missing
+        losses = [MissingWindow.of(image.pixels, where, plan, at, missing) for plan in probed.plans]
+        types = [np.result_type(each, np.float32) for each in types]
     outputs = []
     for channel, name in enumerate(names if len(pixels) > 1 else [""]):
         responses = tuple(
@@ -141,10 +150,17 @@ def explain_probed(
                 plan,
                 as_applied(kernel.matrix, image_filter.conv.operation),
                 list(enumerate(names)) if kernel.matrix.ndim > 2 else [(channel, "")],
-                to_python(values[channel].astype(plan.types.result)),
+                to_python(values[channel].astype(own)),
+                lost,
             )
-            for kernel, plan, window, values in zip(
-                image_filter.kernels, probed.plans, windows, probed.maps, strict=True
+            for kernel, plan, window, lost, own, values in zip(
+                image_filter.kernels,
+                probed.plans,
+                windows,
+                losses,
+                types,
+                probed.maps,
+                strict=True,
             )
         )
         value = probed.values[channel].astype(probed.kind)
@@ -178,7 +194,8 @@ def explain_probed(
         x=axes.positions and axes.positions.at(max(at)),
         lag=axes.lags and axes.lags.at(max(at)),
         source=ExplainedImage(
-            image.pixels, partial(explained_map, image, image_filter, activation)
+            with_holes(image, image_filter).pixels,
+            partial(explained_map, image, image_filter, activation),
         ),
     )
 
@@ -235,6 +252,7 @@ def response_of(
     applied: NDArray[Any],
     channels: Sequence[tuple[int, str]],
     value: Number,
+    lost: MissingWindow | None = None,
 ) -> Response:
     """Work out the products and sums of one kernel.
 
@@ -245,29 +263,40 @@ def response_of(
         applied: its weights as they are applied.
         channels: the number and the name of each channel that it sums over.
         value: the result, rounded as in the map.
+        lost: the missing pixels of the window; None if there are none.
     """
+    if lost is not None and not lost.reaches([channel for channel, _ in channels]):
+        lost = None
+    takes_anchor = lost is not None and needs_anchor(applied)
     planes = applied.reshape(-1, *applied.shape[-2:])
-    sums, totals = [], []
+    sums, totals, grids = [], [], []
     for plane, (channel, name) in zip(planes, channels, strict=True):
-        values = window.channels[channel]
+        values, flags = window.channels[channel], None
+        if lost is not None:
+            flags = lost.flags[channel]
+            values = lost.filled(values, channel, takes_anchor=takes_anchor)
         weights = tuple(
             tuple(to_python(weight, plan.types.result) for weight in row) for row in plane
         )
-        exact = [list(map(exact_product, *rows)) for rows in zip(values, weights, strict=True)]
+        counted = values if flags is None else counted_values(values, flags)
+        exact = [list(map(exact_product, *rows)) for rows in zip(counted, weights, strict=True)]
         products = tuple(tuple(map(to_number, row)) for row in exact)
         totals.append(exact_sum(chain.from_iterable(exact)))
-        sums.append(Sum(name, values, weights, products, to_number(totals[-1])))
+        sums.append(Sum(name, values, weights, products, to_number(totals[-1]), flags))
+        grids.append((channel, weights))
+    total = exact_sum(totals)
     return Response(
         kernel=kernel.name,
         rows=window.rows,
         columns=window.columns,
         padding=window.padding,
         sums=tuple(sums),
-        sum=to_number(exact_sum(totals)),
+        sum=to_number(total),
         divisor=kernel.divisor,
         bias=cast("float", plan.types.bias),  # several only for a bank, which is not explained
         value=value,
         x=window.x,
+        validity=lost and lost.validity(total, grids, takes_anchor=takes_anchor),
     )
 
 
@@ -283,7 +312,7 @@ class Window(NamedTuple):
 
     rows: tuple[int, ...]
     columns: tuple[int, ...]
-    padding: tuple[tuple[bool, ...], ...]
+    padding: Flags
     channels: tuple[Grid, ...]
     x: tuple[float, ...] | None
 

@@ -657,7 +657,7 @@ def _conv_parts(
     kernel = "flipped kernel" if computation.operation == "convolve" else "kernel"
     parts = []
     for term, total, note in zip(drawn, totals, notes, strict=False):
-        places = Places.of(computation, term.response)
+        places = Places.of(computation, term)
         grids = [
             GridPicture("window", "window", term.part.window),
             GridPicture("kernel", kernel, term.part.weights),

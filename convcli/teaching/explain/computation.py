@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from convcli.geometry import Pads, Pair
 from convcli.signals import SampleAxis
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Grid = tuple[tuple[Number, ...], ...]  # rows of numbers
+Flags = tuple[tuple[bool, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,12 @@ class Sum:
 
     Attributes:
         channel: the channel's name; empty if the kernel sees only one channel.
-        window: the input values under the kernel, padding included.
+        window: the input values under the kernel, padding included. NaN where one is missing, or
+            the value at the anchor that it takes.
         weights: the kernel as it is applied, i.e. flipped for a convolution.
-        products: window times weights; 0 where the weight is 0.
+        products: window times weights; 0 where the weight is 0, or the value is missing.
         sum: the sum of the products.
+        missing: which values are missing, as rows of booleans; None if none is.
     """
 
     channel: str
@@ -33,6 +38,63 @@ class Sum:
     weights: Grid
     products: Grid
     sum: Number
+    missing: Flags | None = None
+
+    @property
+    def left_out(self) -> Flags:
+        """Which values are missing, and take no other value."""
+        return self._missing_where(is_nan=True)
+
+    @property
+    def filled(self) -> Flags:
+        """Which values are missing, and take the value at the anchor."""
+        return self._missing_where(is_nan=False)
+
+    def _missing_where(self, *, is_nan: bool) -> Flags:
+        missing = self.missing or tuple((False,) * len(row) for row in self.window)
+        return tuple(
+            tuple(lost and math.isnan(value) == is_nan for value, lost in zip(*row, strict=True))
+            for row in zip(self.window, missing, strict=True)
+        )
+
+    @property
+    def counted(self) -> list[tuple[Number, Number]]:
+        """The values that are summed, each with its weight."""
+        grids = map(chain.from_iterable, (self.window, self.weights, self.left_out))
+        return [(value, weight) for value, weight, lost in zip(*grids, strict=True) if not lost]
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What missing pixels make of a kernel's sum.
+
+    Attributes:
+        rule: ``scale``: the sum over valid pixels is multiplied by ``weight / valid``; ``anchor``:
+            missing pixels take the value at the anchor.
+        weight: the sum of the magnitudes of the weights.
+        valid: likewise, of those on valid pixels.
+        min_valid: the least share of the weight that must be valid.
+        is_anchor_valid: whether the pixels at the anchor are.
+        scaled: the sum after this.
+    """
+
+    rule: Literal["scale", "anchor"]
+    weight: Number
+    valid: Number
+    min_valid: Number
+    is_anchor_valid: bool
+    scaled: Number
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether enough of the weight is on valid pixels; weights of 0 need none."""
+        least = self.min_valid * (1 - 1e-9) * self.weight
+        return self.weight == 0 or (self.valid > 0 and self.valid >= least)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether there is a value."""
+        return self.is_enough and (self.rule == "scale" or self.is_anchor_valid)
 
 
 @dataclass(frozen=True)
@@ -50,18 +112,20 @@ class Response:
         bias: added after the division, in the units of the image.
         value: the result, rounded as in the feature map.
         x: the positions under the kernel, along the row or column of a signal; None without them.
+        validity: what missing pixels make of the sum; None if the window has none.
     """
 
     kernel: str
     rows: tuple[int, ...]
     columns: tuple[int, ...]
-    padding: tuple[tuple[bool, ...], ...]
+    padding: Flags
     sums: tuple[Sum, ...]
     sum: Number
     divisor: Number
     bias: Number
     value: Number
     x: tuple[float, ...] | None = None
+    validity: Validity | None = None
 
 
 @dataclass(frozen=True)

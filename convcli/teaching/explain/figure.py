@@ -257,7 +257,7 @@ def _sum_parts(
     shared: list[PartOf] = []
     triples: list[PartOf] = []
     for group in windows.values():
-        places = Places.of(explanation, group[0].response)
+        places = Places.of(explanation, group[0])
         window = GridPicture("window", "window", group[0].part.window)
         name = f"window, {group[0].channel}" if group[0].channel else "window"
         pairs = [_pictures(explanation, term) for term in group]

@@ -20,7 +20,7 @@ from convcli.plotting.heatmap import Heatmap, HeatmapGroup, draw_values, symmetr
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, draw_pixels, value_bar
 from convcli.plotting.labels import bar_number, cell_texts, format_short, text_width
 from convcli.plotting.page import Part, axes_at
-from convcli.plotting.style import THINNEST, Box, figure_options, fit_box, theme
+from convcli.plotting.style import NAN_COLOR, THINNEST, Box, figure_options, fit_box, theme
 from convcli.plotting.window_marks import PAD_COLOR, PAD_HATCH
 
 # isort: split
@@ -62,7 +62,8 @@ class Term(NamedTuple):
     @property
     def window(self) -> tuple[Any, ...]:
         """What tells one window from another."""
-        return self.channel, self.response.rows, self.response.columns
+        response, part = self.response, self.part
+        return self.channel, response.rows, response.columns, part.missing, part.left_out
 
 
 def terms_of(explanation: Computation) -> Iterator[Term]:
@@ -95,7 +96,8 @@ class Places(NamedTuple):
         columns: likewise.
         padding: which numbers are padding.
         steps: rows and columns from one number to the next, for the gaps of a dilation.
-        caption: what hatching and brackets mean.
+        caption: what hatching, brackets and outlines mean.
+        filled: which numbers stand for missing ones.
     """
 
     rows: tuple[str, ...]
@@ -103,10 +105,12 @@ class Places(NamedTuple):
     padding: NDArray[np.bool_]
     steps: Pair
     caption: str
+    filled: NDArray[np.bool_] | None = None
 
     @classmethod
-    def of(cls, explanation: Computation, response: Response) -> Places:
-        """Return the places of a response's window."""
+    def of(cls, explanation: Computation, term: Term) -> Places:
+        """Return the places of the window of a sum."""
+        response, part = term.response, term.part
         rows, columns = (
             _labels(places, size, explanation.border, separator)
             for places, size, separator in zip(
@@ -122,8 +126,11 @@ class Places(NamedTuple):
             if any("(" in label for label in (*rows, *columns)):
                 note += ", a copy of (n)"
             notes.append(note)
+        left_out, filled = np.array(part.left_out), np.array(part.filled)
+        notes += [f"{NAN_COLOR}: missing"] * bool(left_out.any())
+        notes += [f"{NAN_COLOR} outlines: missing, as the anchor"] * bool(filled.any())
         notes += [lack] * bool(lack)
-        return cls(rows, columns, padding, steps, "\n".join(notes))
+        return cls(rows, columns, padding, steps, "\n".join(notes), filled)
 
     @classmethod
     def moving(cls, shape: Pair, dilation: Pair) -> Places:
@@ -276,6 +283,7 @@ def grids_part(
             drawn = _draw_grid(axes, grid.kind, values, gaps, scales, each)
             if grid.kind == "window":
                 _hatch(axes, places, drawn)
+                _outline_filled(axes, places)
             yield drawn
             _set_ticks(axes, places, each, has_ticks=has_ticks and grid.kind == "window")
             left += each[0] + gap
@@ -380,6 +388,16 @@ def _hatch(axes: Axes, places: Places, drawn: DrawnImage) -> None:
         axes.add_patch(Rectangle(corner, width, height, fill=False, **style))
     if drawn.texts:
         clear_cells(axes, drawn.image, np.argwhere(places.padding) * places.steps)
+
+
+def _outline_filled(axes: Axes, places: Places) -> None:
+    """Outline the numbers that stand for missing ones."""
+    if places.filled is None:
+        return
+    down, right = places.steps
+    for row, column in np.argwhere(places.filled).tolist():
+        corner = column * right - 0.42, row * down - 0.42
+        axes.add_patch(Rectangle(corner, 0.84, 0.84, fill=False, color=NAN_COLOR, linewidth=2))
 
 
 def _boxes(padding: NDArray[np.bool_], *, single: bool) -> Iterator[tuple[int, int, int, int]]:

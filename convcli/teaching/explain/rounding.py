@@ -8,7 +8,14 @@ from itertools import chain
 from typing import TypeVar
 
 from convcli.core.digits import reliable_decimals, round_number
-from convcli.teaching.explain.computation import Computation, Grid, OutputValue, Response, Sum
+from convcli.teaching.explain.computation import (
+    Computation,
+    Grid,
+    OutputValue,
+    Response,
+    Sum,
+    Validity,
+)
 
 C = TypeVar("C", bound=Computation)
 
@@ -56,7 +63,9 @@ def as_shown(
             if dtype in _WEIGHT_DIGITS:
                 weights = _significant(weights, _WEIGHT_DIGITS[dtype])
         total = round_number(part.sum, decimals)
-        return Sum(part.channel, window, weights, rounded(part.products, decimals), total)
+        return Sum(
+            part.channel, window, weights, rounded(part.products, decimals), total, part.missing
+        )
 
     def shown_response(response: Response) -> Response:
         return replace(
@@ -64,7 +73,16 @@ def as_shown(
             sums=tuple(map(shown_sum, response.sums)),
             sum=round_number(response.sum, decimals),
             value=round_number(response.value, decimals, own),
+            validity=response.validity and shown_validity(response.validity),
         )
+
+    def shown_validity(validity: Validity) -> Validity:
+        figures = _WEIGHT_DIGITS.get(dtype, 15)
+        ((weight, valid),) = _significant(((validity.weight, validity.valid),), figures)
+        if digits is not None:
+            weight, valid = round_number(weight, digits), round_number(valid, digits)
+        scaled = round_number(validity.scaled, decimals)
+        return replace(validity, weight=weight, valid=valid, scaled=scaled)
 
     def shown_output(output: OutputValue) -> OutputValue:
         activated = round_number(output.activated, decimals, own)

@@ -30,7 +30,7 @@ from convcli.plotting.signal_plot import (
     signal_box,
     signal_samples,
 )
-from convcli.plotting.style import theme
+from convcli.plotting.style import NAN_COLOR, theme
 from convcli.plotting.window_marks import WINDOW_COLOR
 
 # isort: split
@@ -233,6 +233,8 @@ class _Page:
             _finite(grid) for grid in (term.part.window, term.part.weights, term.part.products)
         )
 
+        filled = np.array(term.part.filled).ravel()
+
         def draw(axes: Axes) -> None:
             step = float(self._input.numbers.step)
             self._shade(axes, places)
@@ -243,6 +245,7 @@ class _Page:
             else:
                 axes.fill_between(x, 0, products, **style)
             self._draw_input(axes, term, x, window)
+            axes.plot(x[filled], window[filled], "s", color=NAN_COLOR, markersize=5)
             right = axes.twinx()
             line: dict[str, Any] = {"linestyle": "none", "marker": "D", "markersize": 6.5}
             line |= {"markeredgecolor": theme().page}
@@ -260,7 +263,8 @@ class _Page:
         channel = f", {term.channel}" * bool(term.channel)
         total = sum_text(term.part.sum)
         title = f"{short_name(term.response.kernel)}{flipped}{channel}: sum of products {total}"
-        make = self._row(draw, title, "", self._input)
+        caption = f"{NAN_COLOR}: missing, as the anchor" if filled.any() else ""
+        make = self._row(draw, title, caption, self._input)
         look = theme()
         room = text_width("-0.000", look.text) + look.line + 0.12
         return lambda scale: make(scale)._replace(right=room)

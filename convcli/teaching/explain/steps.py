@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
-from itertools import chain
 
 from convcli.kernels.matrix_text import short_name
 from convcli.teaching.decimals import (
@@ -18,7 +17,13 @@ from convcli.teaching.decimals import (
     format_number,
     format_operand,
 )
-from convcli.teaching.explain.computation import Computation, OutputValue, Response, Sum
+from convcli.teaching.explain.computation import (
+    Computation,
+    OutputValue,
+    Response,
+    Sum,
+    Validity,
+)
 from convcli.teaching.text_table import Paint, unpainted, wrapped
 
 MAX_TERMS = 49  # of a sum that is written out
@@ -27,9 +32,9 @@ LABEL = 10  # width of a step's name and the space after it
 
 def sum_lines(part: Sum) -> list[str]:
     """Return the lines that add up the products of one channel."""
-    pairs = list(
-        zip(chain.from_iterable(part.window), chain.from_iterable(part.weights), strict=True)
-    )
+    pairs = part.counted
+    if not pairs:
+        return step_lines("sum", "0: no pixel is valid")
     terms = (f"({format_number(pixel)}*{format_number(weight)})" for pixel, weight in pairs)
     exact = exact_sum(exact_product(*pair) for pair in pairs)
     return addition_lines("sum", terms, part.sum, exact)
@@ -40,18 +45,40 @@ def value_lines(response: Response) -> list[str]:
     lines = []
     if len(response.sums) > 1:
         lines += total_lines("total", [part.sum for part in response.sums], response.sum)
-    if response.divisor == 1 and not response.bias and response.value == response.sum:
+    start = response.sum
+    if response.validity is not None:
+        lines += _validity_lines(response.sum, response.validity)
+        if not response.validity.is_valid:
+            return lines
+        start = response.validity.scaled
+    if response.divisor == 1 and not response.bias and response.value == start:
         return lines
-    text = format_number(response.sum)
+    text = format_number(start)
     if response.divisor != 1:
         text += f" / {format_operand(response.divisor)}"
     if response.bias:
         text += f" {'+' if response.bias > 0 else '-'} {format_number(abs(response.bias))}"
     exact: Fraction | float = response.value
-    if math.isfinite(response.sum):
-        quotient = as_fraction(response.sum) / as_fraction(response.divisor)
+    if math.isfinite(start):
+        quotient = as_fraction(start) / as_fraction(response.divisor)
         exact = quotient + as_fraction(response.bias)
     return [*lines, *step_lines("value", f"{text} {equals_text(response.value, exact)}")]
+
+
+def _validity_lines(total: Number, validity: Validity) -> list[str]:
+    """Return the line that says what missing pixels make of a sum; none if nothing."""
+    weight, valid = map(format_number, (validity.weight, validity.valid))
+    if not validity.is_enough:
+        least = f", less than {format_number(validity.min_valid)} of it" * (validity.valid > 0)
+        text = f"{valid} of a weight of {weight} is on valid pixels{least}: no value"
+        return step_lines("invalid", text)
+    if not validity.is_valid:
+        return step_lines("invalid", "the anchor is missing: no value")
+    if validity.rule == "anchor" or validity.valid == validity.weight:
+        return []
+    exact = as_fraction(total) * as_fraction(validity.weight) / as_fraction(validity.valid)
+    text = f"{format_operand(total)} * {weight} / {valid} {equals_text(validity.scaled, exact)}"
+    return step_lines("scaled", f"{text} (the weight: all / on valid pixels)")
 
 
 def combination_lines(explanation: Computation, output: OutputValue) -> list[str]:
@@ -155,13 +182,13 @@ def _range_text(explanation: Computation, output: OutputValue) -> str:
         start, shifted = f"|{number}| = {format_number(abs(value))}", abs(value)
     elif explanation.range == "offset":
         start, shifted = f"{number} + {mid}", value + mid
-    return f"{start} -> {format_number(pixel)}{_change(shifted, max_value)}"
+    return f"{start} -> {format_number(pixel)}{_change(shifted, pixel, max_value)}"
 
 
-def _change(value: Number, max_value: int) -> str:
+def _change(value: Number, pixel: Number, max_value: int) -> str:
     """Say how a value was changed to make it a pixel; nothing for a whole number in range."""
     if math.isnan(value):
-        return " (not a number: black)"
+        return " (not a number: black)" if not pixel else " (not a number: nodata)"
     if math.isinf(value) or not 0 <= round(value) <= max_value:
         return f" (clipped to 0..{max_value})"
     return "" if float(value).is_integer() else " (rounded, halves to even)"
@@ -178,7 +205,8 @@ def _rescale_text(
     if max_value is None:
         return f"{text} -> {format_number(pixel)}"
     outside = not low <= value <= high  # by percentile only, or not a number
-    change = _change(value if math.isnan(value) else math.inf, max_value) if outside else ""
+    beyond = value if math.isnan(value) else math.inf
+    change = _change(beyond, pixel, max_value) if outside else ""
     return f"{text} * {max_value} -> {format_number(pixel)}{change}"
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from convcli.geometry import size_text
 from convcli.teaching.decimals import (
+    Number,
     exact_total,
     format_number,
     format_operand,
     to_number,
 )
-from convcli.teaching.explain.computation import Computation, Grid, Response, Sum
+from convcli.teaching.explain.computation import Computation, Flags, Grid, Response, Sum
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import result_lines, step_lines, sum_lines, value_lines
 from convcli.teaching.text_table import (
@@ -119,6 +120,11 @@ def explanation_data(explanation: Computation, digits: int | None = None) -> dic
                 del response["x"]
     if explanation.lag is None:
         del data["lag"]
+    for response in chain.from_iterable(output["responses"] for output in data["outputs"]):
+        if response["validity"] is None:  # no pixel of the window is missing
+            del response["validity"]
+            for part in response["sums"]:
+                del part["missing"]
     return data | {"pads": explanation.pads._asdict()}
 
 
@@ -156,6 +162,10 @@ def window_place(explanation: Computation, response: Response, source: str = "")
         border = explanation.border
         fill = f" {format_number(explanation.fill)}" if border == "constant" else ""
         text += f"; in brackets: padding ({border}{fill})"
+    if any(any(map(any, part.left_out)) for part in response.sums):
+        text += "; -: missing"
+    if any(any(map(any, part.filled)) for part in response.sums):
+        text += "; in braces: missing, with the value at the anchor"
     return text
 
 
@@ -232,7 +242,8 @@ def response_parts(
 
 def _largest_lines(response: Response, part: Sum, heading: str) -> Iterator[str]:
     """Yield a table of the largest products of a kernel, and the sum of the others."""
-    grids = part.window, part.weights, part.products, response.padding
+    window = window_cells(part.window, response.padding, part.missing)
+    grids = window, part.weights, part.products
     numbers = zip(*map(chain.from_iterable, grids), strict=True)
     labels = place_labels(response.rows, response.columns, response.x)
     terms = [(*place, *rest) for place, rest in zip(product(*labels), numbers, strict=True)]
@@ -243,10 +254,8 @@ def _largest_lines(response: Response, part: Sum, heading: str) -> Iterator[str]
     if response.x is not None:
         names = ("row", "x") if len(response.rows) == 1 else ("x", "column")
     rows = [(*names, "window", "kernel", heading)]
-    for row, column, pixel, weight, term, outside in largest:
-        pixel_text = f"[{format_number(pixel)}]" if outside else format_number(pixel)
-        cells = row, column, pixel_text, format_number(weight), format_number(term)
-        rows.append(cells)
+    for row, column, pixel, weight, term in largest:
+        rows.append((row, column, pixel.text, format_number(weight), format_number(term)))
     yield from table_lines(rows)
     yield ""
     products = [term[4] for term in largest]
@@ -271,11 +280,12 @@ def place_labels(
 
 def _tables(response: Response, part: Sum, kernel: str, product: str) -> list[TextTable]:
     """Return window, kernel and products; padding is in brackets."""
-    window = window_cells(part.window, response.padding)
-    weights, products = (
-        [[Cell(format_number(value)) for value in row] for row in grid]
-        for grid in (part.weights, part.products)
-    )
+    window = window_cells(part.window, response.padding, part.missing)
+    weights = [[Cell(format_number(value)) for value in row] for row in part.weights]
+    products = [
+        [Cell("-" if lost else format_number(value)) for value, lost in zip(*rows, strict=True)]
+        for rows in zip(part.products, part.left_out, strict=True)
+    ]
     rows, columns = place_labels(response.rows, response.columns, response.x)
     return [
         TextTable("window", window, columns, rows),
@@ -284,12 +294,22 @@ def _tables(response: Response, part: Sum, kernel: str, product: str) -> list[Te
     ]
 
 
-def window_cells(values: Grid, padding: Sequence[Sequence[bool]]) -> list[list[Cell]]:
-    """Return the cells of a table of values; padding is in brackets."""
+def window_cells(
+    values: Grid, padding: Sequence[Sequence[bool]], missing: Flags | None = None
+) -> list[list[Cell]]:
+    """Return the cells of a table of values; padding is in brackets.
+
+    A missing value is ``-``, or in braces where it takes another one.
+    """
+    grids = values, padding, missing or [[False] * len(row) for row in values]
     return [
-        [
-            Cell(f"[{format_number(value)}]", "padding") if outside else Cell(format_number(value))
-            for value, outside in zip(*row, strict=True)
-        ]
-        for row in zip(values, padding, strict=True)
+        [_window_cell(*cell) for cell in zip(*rows, strict=True)]
+        for rows in zip(*grids, strict=True)
     ]
+
+
+def _window_cell(value: Number, outside: bool, lost: bool) -> Cell:
+    text = format_number(value)
+    if lost:
+        text = "-" if math.isnan(value) else f"{{{text}}}"
+    return Cell(f"[{text}]", "padding") if outside else Cell(text)
