@@ -51,7 +51,7 @@ from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.moving import DrawnParts, MovingText, PartOf
 from convcli.teaching.animate.captions import captions, explanations, fitting_digits, scene_title
 from convcli.teaching.animate.sliding import SlidingWindow
-from convcli.teaching.animate.sums import ChannelSum, products_of, sums_of, window_at
+from convcli.teaching.animate.sums import ChannelSum, products_of, sums_of
 from convcli.teaching.explain.signal_figure import (
     BAR_SHARE,
     KERNEL_COLOR,
@@ -314,7 +314,8 @@ class SignalScene(BlitCanvas):
         return np.asarray(float(start) + float(step) * places)
 
     def _products(self, part: ChannelSum, number: int) -> NDArray[np.float64]:
-        values, _ = window_at(self._window, self._padded, part, self._positions[number])
+        geometry = self._window.plans[part.kernel].geometry
+        values, _ = self._padded.window(geometry, self._positions[number], part.channel)
         products = products_of(values, part.weights).astype(np.float64).ravel()
         return np.where(np.isfinite(products), products, 0.0)
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from convcli.choices import SCALED_RANGES
 from convcli.core.dtypes import with_channels
 from convcli.core.memory import padded_bytes
-from convcli.core.padding import PaddedRows
 from convcli.core.plan import Plan
 from convcli.errors import UsageError
 from convcli.filtering import (
@@ -26,6 +25,7 @@ from convcli.filtering import (
 from convcli.geometry import Geometry, Pads, Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
+from convcli.teaching.animate.padded_input import PaddedInput
 from convcli.teaching.decimals import Number
 from convcli.teaching.explain.arithmetic import explain_probed
 from convcli.teaching.explain.explanation import Explanation
@@ -84,16 +84,10 @@ class SlidingWindow:
         pads = [plan.geometry.pads for plan in self.plans]
         return Pads(*map(max, zip(*pads, strict=True)))
 
-    def padded(self) -> NDArray[Any]:
-        """Return the image with its widest padding, (H, W) or (H, W, C)."""
+    def padded(self) -> PaddedInput:
+        """Return the image with its widest padding."""
         plan = self.plans[0]
-        planes = with_channels(self.image.pixels)
-        single_pixel = Geometry(self.image.shape, (1, 1), self.pads, (1, 1), (1, 1), (0, 0))
-        padded_rows = PaddedRows(single_pixel, plan.border, plan.fill)
-        shape = *single_pixel.padded_shape, planes.shape[2]
-        padded = np.empty(shape, padded_rows.dtype_of(planes.dtype))
-        padded_rows.copy(planes, 0, padded)
-        return padded if self.image.pixels.ndim == 3 else padded[..., 0]
+        return PaddedInput.of(self.image.pixels, self.pads, plan.border, plan.fill)
 
     def explain(self, at: Pair) -> Explanation:
         """Explain one value, number by number."""

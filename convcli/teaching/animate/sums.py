@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.plan import as_applied
-from convcli.geometry import Pair
 from convcli.images.channels import channel_names
 from convcli.teaching.animate.sliding import SlidingWindow
 
@@ -39,24 +38,6 @@ def sums_of(window: SlidingWindow) -> list[ChannelSum]:
         ChannelSum(k, c, names[c], applied[k] if applied[k].ndim == 2 else applied[k][c])
         for k, c in pairs
     ]
-
-
-def window_at(
-    window: SlidingWindow, padded: NDArray[Any], part: ChannelSum, at: Pair
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the values under the window of a sum, and which of them are padding.
-
-    ``padded`` is the window's padded image.
-    """
-    geometry, around = window.plans[part.kernel].geometry, window.pads
-    places, outside = [], []
-    for axis, before in enumerate((around.top, around.left)):
-        taps, stride, own, step = geometry.along(axis)
-        place = at[axis] * stride - own + np.arange(taps) * step
-        places.append(place + before)
-        outside.append((place < 0) | (place >= window.image.shape[axis]))
-    plane = padded if padded.ndim == 2 else padded[..., part.channel]
-    return plane[np.ix_(*places)], np.logical_or.outer(*outside)
 
 
 def products_of(values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:

@@ -58,14 +58,14 @@ def test_the_padded_input_is_that_of_numpy(pads, border, shape):
     mode = "constant" if border in ("zero", "constant") else border
     fill = {"constant_values": 7.5 if border == "constant" else 0} if mode == "constant" else {}
     wide = pixels.astype(float)
-    assert np.array_equal(slide.padded(), np.pad(wide, widths, mode, **fill))
+    assert np.array_equal(slide.padded().pixels, np.pad(wide, widths, mode, **fill))
 
 
 def test_kernels_of_several_sizes_share_the_widest_padding():
     kernels = Kernel(np.ones((3, 5))), Kernel(np.ones((7, 1)))
     slide = slide_over(GRAY, Filter("k", kernels, "max"))
     assert slide.pads == (3, 3, 2, 2)
-    assert slide.padded().shape == (12, 11)
+    assert slide.padded().pixels.shape == (12, 11)
 
 
 def test_a_bank_is_refused():

@@ -1,0 +1,258 @@
+"""The arithmetic of windows that slide: window, kernel and products as grids that move."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.kernels.matrix_text import short_name
+from convcli.plotting.page import Part
+from convcli.plotting.style import figure_options, theme
+
+# isort: split
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.geometry import Geometry, Pair
+from convcli.kernels.kernel import Kernel
+from convcli.plotting.axes import MAX_TICKED, DrawnImage, finite_extremes, widest_text
+from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_title, symmetric_limit
+from convcli.plotting.labels import cell_texts
+from convcli.plotting.moving import DrawnParts, MovingGrid, PartOf
+from convcli.teaching.animate.padded_input import PaddedInput
+from convcli.teaching.animate.sliding_scene import Mover, shortened
+from convcli.teaching.animate.sums import ChannelSum, products_of
+from convcli.teaching.explain.computation import Computation, Grid
+from convcli.teaching.explain.grid_figure import (
+    GridPicture,
+    Kind,
+    Places,
+    Scales,
+    grids_part,
+    sum_text,
+    terms_of,
+)
+
+_MAX_SUMS = 3  # more are drawn without their products
+_GRID_SHARE = 0.19  # of the page's width; the side of a grid, unless its numbers need more
+_SLIDE_GRID, _GRID_OF_SEVERAL = 1.7, 1.25  # inches; sides of grids
+_MOST_GRID, _MOST_SLIDE_GRID = 4.0, 2.2  # inches; a grid whose numbers need more has none
+_SAMPLES = 500  # numbers by which the widest is guessed
+_TITLE = 7  # letters of a kernel's name in a line, where there are many kernels
+
+
+class SlidingSums(NamedTuple):
+    """Kernels that slide over an input, and the sums that they make.
+
+    Attributes:
+        kernels: the kernels.
+        geometries: their windows.
+        operation: ``correlate`` or ``convolve``.
+        sums: those that are drawn.
+        padded: the input.
+        ends: the values at the ends of its colors.
+        max_value: the pixel that is white; None for plain numbers.
+    """
+
+    kernels: Sequence[Kernel]
+    geometries: Sequence[Geometry]
+    operation: str
+    sums: Sequence[ChannelSum]
+    padded: PaddedInput
+    ends: tuple[float, float]
+    max_value: int | None
+
+    def window(self, part: ChannelSum, at: Pair) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return the values under the window of a sum, and which of them are padding."""
+        return self.padded.window(self.geometries[part.kernel], at, part.channel)
+
+
+class SlidingGrids:
+    """Windows, kernels and products of sums, as parts of a page that are moved afterwards.
+
+    Args:
+        sums: what is drawn.
+        positions: in the feature map, one for each frame.
+        explained: each position's explanation; None if there are too many products to write sums.
+        parts: keeps what is drawn.
+
+    Attributes:
+        texts: the sum of each of the sums at each position.
+    """
+
+    def __init__(
+        self,
+        sums: SlidingSums,
+        positions: Sequence[Pair],
+        explained: Sequence[Computation] | None,
+        parts: DrawnParts,
+    ) -> None:
+        self._of, self._positions, self._parts = sums, positions, parts
+        self.texts: dict[str, list[str]] = {}
+        if explained is not None:
+            totals = [[sum_text(term.part.sum) for term in terms_of(each)] for each in explained]
+            for number, texts in enumerate(zip(*totals, strict=True)):
+                self.texts[f"sum {number}"] = [f"sum {text}" for text in texts]
+
+    def details(self) -> list[tuple[tuple[Kind, ...], tuple[str, ...]]]:
+        """Return what is drawn of each sum, less and less, with the names of what is left out."""
+        if len(self._of.sums) <= _MAX_SUMS:
+            return [
+                (("window", "kernel", "products"), ()),
+                (("window", "kernel"), ("products",)),
+                (("kernel",), ("windows", "products")),
+            ]
+        details: list[tuple[tuple[Kind, ...], tuple[str, ...]]] = [(("kernel",), ("windows",))]
+        if len(set(self._of.geometries)) == 1:
+            details.insert(0, (("window", "kernel"), ()))
+        return details
+
+    def equation(self, kinds: tuple[Kind, ...]) -> list[PartOf]:
+        """Return windows, kernels and products."""
+        if len(self._of.sums) == 1:
+            return self._large_grids(kinds, self._scales(kinds))
+        names = [shortened(short_name(kernel.name)) for kernel in self._of.kernels]
+        line: list[PartOf] = []
+        if len(self._of.sums) <= _MAX_SUMS:
+            scales = self._scales(kinds)
+            for number, each in enumerate(self._of.sums):
+                both = [names[each.kernel], *filter(None, [each.name])]
+                title = each.name if each.name and len(names) == 1 else ", ".join(both)
+                part = self._grids(number, kinds, scales, title=title)
+                line.append(self._with_sum(number, part))
+            return line
+        channels = {each.channel: number for number, each in enumerate(self._of.sums)}
+        if "window" in kinds:
+            scales = self._scales(("window",))
+            line = [
+                self._grids(
+                    number, ("window",), scales, title=f"window {self._of.sums[number].name}"
+                )
+                for number in sorted(channels.values())
+            ]
+        scales = self._scales(("kernel",))
+        for number, each in enumerate(self._of.sums):
+            if each.channel == 0:
+                part = self._grids(number, ("kernel",), scales, title=names[each.kernel])
+                if len(channels) == 1:
+                    part = self._with_sum(number, part)
+                line.append(partial(_narrow, part))
+        return line
+
+    def _large_grids(self, kinds: tuple[Kind, ...], scales: Scales) -> list[PartOf]:
+        """Return the grids of the only sum, each with a title of its own."""
+        kernel = self._of.kernels[0]
+        flipped = "flipped by convolve" * (self._of.operation == "convolve")
+        parts = []
+        for kind, sign in zip(kinds, ("", "×", "="), strict=False):
+            title = shortened(kernel_title(kernel)) if kind == "kernel" else kind
+            part = self._grids(
+                0, (kind,), scales, title=title, caption=flipped * (kind == "kernel"),
+                sign=sign * (len(kinds) > 1),
+            )  # fmt: skip
+            parts.append(self._with_sum(0, part) if kind == kinds[-1] else part)
+        return parts
+
+    def _grids(
+        self,
+        number: int,
+        kinds: tuple[Kind, ...],
+        scales: Scales,
+        *,
+        title: str,
+        caption: str = "",
+        sign: str = "",
+    ) -> PartOf:
+        """Return grids of one sum as they are at the first position."""
+        part = self._of.sums[number]
+        values, _ = self._of.window(part, self._positions[0])
+        arrays: dict[Kind, NDArray[Any]] = {
+            "window": values,
+            "kernel": part.weights,
+            "products": products_of(values, part.weights),
+        }
+        places = self._places(part)
+        shown = [GridPicture(kind, kind, _as_grid(arrays[kind])) for kind in kinds]
+        caption = "\n".join(filter(None, [caption, places.caption * ("kernel" in kinds)]))
+        make = grids_part(
+            shown,
+            scales,
+            places,
+            title=title,
+            caption=caption,
+            sign=sign,
+            longest=self._grid_side(),
+            most=_MOST_SLIDE_GRID if theme().is_fixed else _MOST_GRID,
+        )
+        return self._parts.keep(" ".join([f"grids {number}", *kinds]), make)
+
+    def _grid_side(self) -> float:
+        """Return the longer side of a grid in inches, unless its numbers need more."""
+        if len(self._of.sums) > 1:
+            return _GRID_OF_SEVERAL
+        return _SLIDE_GRID if theme().is_fixed else _GRID_SHARE * theme().width
+
+    def _with_sum(self, number: int, make: PartOf) -> PartOf:
+        name = f"sum {number}"
+        return self._parts.text_below(name, make, self.texts.get(name, []))
+
+    def _places(self, part: ChannelSum) -> Places:
+        geometry = self._of.geometries[part.kernel]
+        return Places.moving(geometry.kernel, geometry.dilation)
+
+    def _scales(self, kinds: tuple[Kind, ...]) -> Scales:
+        """Return the colors of all grids and the width of their widest number, at all positions."""
+        padded = self._of.padded.pixels
+        weights = [part.weights for part in self._of.sums]
+        ends = np.array(finite_extremes(padded)).astype(padded.dtype)
+        corners = [np.ravel(products_of(ends[:, np.newaxis], each.ravel())) for each in weights]
+        lowest, highest = finite_extremes(np.concatenate(corners))
+        widest = 0.0
+        if max(max(each.shape) for each in weights) <= MAX_TICKED:
+            sample = padded.ravel()[:: max(1, padded.size // _SAMPLES)]
+            numbers = [ends, sample] * ("window" in kinds) + weights
+            numbers += corners * ("products" in kinds)
+            texts = [cell_texts(each, figure_options().digits) for each in numbers]
+            widest = max(map(widest_text, texts))
+        return Scales(
+            window=self._of.ends,
+            max_value=self._of.max_value,
+            kernel=HeatmapGroup(
+                tuple(Heatmap("", each, ()) for each in weights),
+                max(map(symmetric_limit, weights)),
+                1,
+            ),
+            products=HeatmapGroup((), max(-lowest, highest) or 1.0, 1, is_signed=lowest < 0),
+            widest=widest,
+            has_bars=len(weights) == 1 and figure_options().bars,
+        )
+
+    def moving(self, name: str, images: Sequence[DrawnImage]) -> list[Mover]:
+        """Return the window and the products in the parts of this name, and what moves them."""
+        _, place, *kinds = name.split()
+        part = self._of.sums[int(place)]
+        grids: list[Mover] = []
+        for image, kind in zip(images, kinds, strict=True):
+            if kind == "kernel":
+                continue
+            grid = MovingGrid(image, self._places(part).steps)
+            grids.append((grid, partial(self._move_grid, grid, part, kind)))
+        return grids
+
+    def _move_grid(self, grid: MovingGrid, part: ChannelSum, kind: str, number: int) -> None:
+        values, outside = self._of.window(part, self._positions[number])
+        shown = values if kind == "window" else products_of(values, part.weights)
+        is_small = max(values.shape) <= MAX_TICKED
+        texts = cell_texts(shown, figure_options().digits) if is_small else []
+        grid.move(shown, texts, outside if kind == "window" else None)
+
+
+def _narrow(make: PartOf, scale: float) -> Part:
+    """Return a part with a narrow title."""
+    return make(scale)._replace(letters=_TITLE)
+
+
+def _as_grid(values: NDArray[Any]) -> Grid:
+    return tuple(map(tuple, values.tolist()))

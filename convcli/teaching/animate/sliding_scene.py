@@ -1,0 +1,182 @@
+"""What all animations of a sliding window share: the page, its input, and what moves on it."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.plotting.image_panel import (
+    Bar,
+    ImagePanel,
+    boxed_image,
+    common_range,
+    image_part,
+    panel_box,
+)
+from convcli.plotting.page import Part, Rows, fits_line, in_lines
+from convcli.plotting.style import figure_options, style_context, theme
+
+# isort: split
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from convcli.figure_options import FigureOptions
+from convcli.geometry import Geometry, Pair
+from convcli.plotting.blit import BlitCanvas, Moving
+from convcli.plotting.moving import DrawnParts, MovingText, PartOf
+from convcli.teaching.animate.padded_input import PaddedInput
+
+Mover = tuple[Moving, Callable[[int], None]]  # what moves, and what moves it to a frame
+
+_IMAGE, _SLIDE_IMAGE = 3.2, 2.6  # inches; longer side of the input and of a single map
+_MAGNIFIED = 0.72  # of the input's side
+_SMALL = 0.2  # inches; a smaller window is magnified
+_AROUND, _LEAST = 4, 17  # a magnifier shows so many windows, and at least so many pixels
+_SIZES = 1.0, 0.9, 0.8, 0.7  # of images; the first that fits all in one line counts
+_LONGEST_TITLE = 60  # letters of a kernel's name
+LINES, SLIDE_LINES = 14, 1  # of a caption at most
+LEAST_SCALE = 0.5  # before anything is left out
+
+
+class Placed(Protocol):
+    """Artists that follow a position in the feature map."""
+
+    @property
+    def artists(self) -> Sequence[Artist]:
+        """In the order of drawing."""
+
+    def move(self, at: Pair) -> None:
+        """Move them to a position."""
+
+
+class SlidingScene(BlitCanvas):
+    """The frames of a window that slides. Subclasses draw the page and say what moves on it.
+
+    Args:
+        positions: in the feature map, in reading order, one for each frame.
+        options: how the frames look.
+    """
+
+    def __init__(self, positions: Sequence[Pair], options: FigureOptions) -> None:
+        self._positions, self._parts = positions, DrawnParts()
+        self._texts: dict[str, list[str]] = {}
+        with style_context(options):
+            figure = self._draw()
+            movers = [
+                mover
+                for name, drawn in self._parts.of(figure).items()
+                for mover in self._movers(name, drawn)
+            ]
+            self._moves = [move for _, move in movers]
+            self.move(0)
+        super().__init__(figure, [moving for moving, _ in movers], len(positions), options)
+
+    def move(self, number: int) -> None:
+        """Move the window to one position, with everything that depends on it."""
+        for move in self._moves:
+            move(number)
+
+    def _draw(self) -> Figure:
+        """Draw the page as it is at the first position, with its parts and texts kept by name."""
+        raise NotImplementedError
+
+    def _movers(self, name: str, drawn: Any) -> list[Mover]:
+        """Return what moves in the part of this name; here in one of text."""
+        text = MovingText(drawn, self._texts[name])
+        return [(text, text.move)]
+
+    def _placed(self, mover: Placed) -> list[Mover]:
+        """Return what follows the position."""
+        moving = mover if isinstance(mover, Moving) else Moving(mover.artists)
+        return [(moving, lambda number: mover.move(self._positions[number]))]
+
+
+def input_parts(
+    parts: DrawnParts,
+    padded: PaddedInput,
+    panel: ImagePanel,
+    geometry: Geometry,
+    *,
+    ends: tuple[float, float],
+    bar: Bar | None,
+    title: str,
+    caption: str,
+) -> list[PartOf]:
+    """Return an input and, where the window is small in it, a magnifier.
+
+    They are kept under the names ``input`` and ``magnifier``.
+
+    Args:
+        parts: keeps what is drawn.
+        padded: the input.
+        panel: the same, as it is drawn.
+        geometry: of the window.
+        ends: the values at the ends of its colors.
+        bar: its color bar; None for none.
+        title: above it.
+        caption: more lines below the title.
+    """
+    pads, longest = padded.pads, image_side()
+    whole = image_part(
+        panel, longest, title=title, caption=caption, ends=ends, bar=bar,
+        pads=pads if any(pads) else None,
+    )  # fmt: skip
+    made = [parts.keep("input", whole)]
+    cell = panel_box(panel, longest)[0] / panel.shape[1]
+    if cell * min(geometry.extent) < _SMALL:
+        side = max(_LEAST, *(_AROUND * extent for extent in geometry.extent))
+        near = ImagePanel(panel.pixels[:side, :side], panel.max_value)
+
+        def magnified(scale: float) -> Part:
+            box = panel_box(near, _MAGNIFIED * longest, scale)
+            return boxed_image(near, box, ends, title="magnified", ticks=False, numbers=False)
+
+        made.append(parts.keep("magnifier", magnified))
+    return made
+
+
+def rows_of_parts(
+    images: Sequence[PartOf],
+    equation: Sequence[PartOf],
+    maps: Sequence[PartOf],
+    caption: PartOf,
+    scale: float,
+    *,
+    numbered: bool = False,
+) -> Rows:
+    """Return the parts in lines that fit the page; grids stay as large as their numbers need.
+
+    Images become a little smaller where all of them fit one line then, unless they are numbered.
+    """
+    middle = [make(max(scale, 1.0)) for make in equation]
+    sizes = (1.0,) if numbered or theme().is_fixed else _SIZES
+    if numbered:
+        scale = max(scale, 1.0)
+    for size in sizes:
+        first, last = ([make(size * scale) for make in parts] for parts in (images, maps))
+        whole = [*first, *middle, *last]
+        if fits_line(whole):
+            return [whole, [caption(scale)]]
+    for size in sizes:
+        line = [make(size * scale) for make in (*images, *maps)]
+        if fits_line(line):
+            return [line, *in_lines(middle), [caption(scale)]]
+    first, last = ([make(scale) for make in parts] for parts in (images, maps))
+    return [*in_lines(first), *in_lines(middle), *in_lines(last), [caption(scale)]]
+
+
+def image_side() -> float:
+    """Return the longer side of the input and of a single map in inches."""
+    return _SLIDE_IMAGE if theme().is_fixed else _IMAGE
+
+
+def shortened(name: str) -> str:
+    """Return a name, or its beginning."""
+    return name if len(name) <= _LONGEST_TITLE else f"{name[: _LONGEST_TITLE - 3]}..."
+
+
+def value_range(*panels: ImagePanel) -> tuple[float, float]:
+    """Return the ends of the colors: as in other figures, but from 0 on where none is negative."""
+    low, high = common_range(panels)
+    return (0.0, high) if low > 0 and figure_options().limits is None else (low, high)
