@@ -854,38 +854,29 @@ def animate(
     >>> animate([[1, 2], [3, 4]], "outline", "outline.gif")  # doctest: +SKIP
     [PosixPath('outline.gif')]
     """
-    from convcli.arguments import as_count, file_name, fill_value, given_filter, optional_number
-    from convcli.atomic import in_python
-    from convcli.core.dtypes import as_flag
+    from convcli.arguments import fill_value, given_filter
     from convcli.figure_options import FigureOptions
-    from convcli.images.animation import check_animation_target
     from convcli.kernels.given import as_kernel_set
     from convcli.plotting.arguments import checked_figure_options
-    from convcli.plotting.save_animation import save_animation
-    from convcli.teaching.animate.scene import animate_window
-    from convcli.teaching.animate.sliding import choose_positions, frame_rate, slide_over
-    from convcli.teaching.explain.arithmetic import as_position
+    from convcli.teaching.animate.sliding import slide_over
+    from convcli.teaching.animate.write import write_window
 
     options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
     given = given_filter(image, as_kernel_set(kernel), conv, divisor, bias, combine, range)
-    start, end = (
-        None if place is None else as_position(given.place(place), name)
-        for place, name in ((first, "first"), (last, "last"))
+    start, end = (None if place is None else given.place(place) for place in (first, last))
+    return write_window(
+        lambda: slide_over(given.image, given.filter),
+        path,
+        first=start,
+        last=end,
+        step=step,
+        fps=fps,
+        options=options,
+        overwrite=overwrite,
     )
-    every = None if step is None else as_count(step, "step")
-    rate = optional_number(fps, "fps")
-    if rate is not None and not 0.1 <= rate <= 50:
-        raise UsageError(f"fps must be from 0.1 to 50, not {rate:g}")
-    may_replace = as_flag(overwrite, "overwrite")
-    with in_python():
-        target = check_animation_target(file_name(path), overwrite=may_replace)
-        window = slide_over(given.image, given.filter)
-        positions = choose_positions(window.output_shape, start, end, every)
-        frames = animate_window(window, positions.shown, options=options)
-        return list(save_animation(frames, target, rate or frame_rate(len(frames))))
 
 
 def learn_kernel(

@@ -6,7 +6,6 @@ Arrays, the common case, pay one type test.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -34,8 +33,8 @@ from convcli.core.padding import border_index, pad_array
 from convcli.core.plan import make_plan
 from convcli.core.plan_summary import PlanSummary, summarize
 from convcli.errors import GeometryError, ImageError, KernelError, UsageError, short_repr
-from convcli.geometry import ConvOptions, as_pair, border_name, conv_geometry, pads_of
-from convcli.images.given import REAL, as_image
+from convcli.geometry import ConvOptions, as_count, as_pair, border_name, conv_geometry, pads_of
+from convcli.images.given import REAL, as_image, file_name
 from convcli.images.image import depth_of, level_of
 from convcli.signals import SampleRange, SignalSource, is_signal, parse_range
 
@@ -162,21 +161,6 @@ def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, 
             raise UsageError(f"mask must have the shape of the image, {pixels.shape}")
         mask = mask[np.newaxis] if mask.ndim == 1 else mask
     return pixels, Missing(nan == "ignore", mask, least)
-
-
-def file_name(path: Any) -> str:
-    """Return the name of a file, which may be a path, as text."""
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise UsageError(f"path must be the name of a file, not {short_repr(path)}")
-    return text
-
-
-def as_count(value: Any, name: str) -> int:
-    """Return a whole number of at least 1."""
-    if not is_single(value):
-        raise UsageError(f"{name} must be a whole number, not {short_repr(value)}")
-    return as_pair(value, name, least=1)[0]
 
 
 def as_kernel(kernel: Any) -> Array | GivenKernels:

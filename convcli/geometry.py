@@ -316,6 +316,18 @@ def as_pair(value: object, name: str, *, least: int) -> Pair:
     return _whole(numbers[0], name, least=least), _whole(numbers[1], name, least=least)
 
 
+def as_count(value: object, name: str) -> int:
+    """Return a whole number of at least 1.
+
+    Raises:
+        UsageError: it is anything else; ``name`` names it.
+    """
+    numbers = _numbers(value)
+    if len(numbers) != 1 or numbers[0] is not value:
+        raise UsageError(f"{name} must be a whole number, not {short_repr(value)}")
+    return _whole(value, name, least=1)
+
+
 def _numbers(value: Any) -> tuple[Any, ...]:
     """Return a sequence's items, numpy arrays included, and anything else as the only item."""
     if isinstance(value, str | bytes) or not hasattr(value, "__getitem__"):

@@ -1,15 +1,21 @@
-"""``convcli animate``: a kernel's window slides over an image."""
+"""``convcli animate``: the window of a kernel or a layer slides over an image."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from convcli.cli.command import Command
 from convcli.cli.files import one_input, read_one, write_frames
-from convcli.cli.kernel_args import KernelArgs, check_stdin, filter_option, kernel_options
+from convcli.cli.kernel_args import (
+    KernelArgs,
+    check_stdin,
+    filter_option,
+    optional_kernel_options,
+)
+from convcli.cli.layer_args import LayerArgs, check_layers_alone, layer_options, read_chain
 from convcli.cli.options import (
     DIGITS,
     MATRIX,
@@ -28,6 +34,10 @@ from convcli.errors import prefix_errors
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pair
 from convcli.images.options import ReadOptions
+
+if TYPE_CHECKING:
+    from convcli.teaching.animate.layer_window import LayerWindow
+    from convcli.teaching.animate.sliding import SlidingWindow
 
 
 class FrameRange(NamedTuple):
@@ -77,11 +87,12 @@ frame_options = option_group(
     cls=Command,
     examples="""
     convcli animate -k prewitt-x toy.csv -o edges.gif
-    convcli animate -k outline --stride 2 --dilation 2 toy.csv -o holes.webp
-    convcli animate -k sobel --from 40,0 --to 44,99 photo.png -o rows.pdf
+    convcli animate -k outline --stride 2 --to 4,9 toy.csv -o rows.pdf
+    convcli animate --layer "conv -k blur" --layer "maxpool 2" toy.csv -o pool.gif
     """,
 )
-@kernel_options
+@layer_options("Animate")
+@optional_kernel_options
 @filter_option("animate")
 @conv_options
 @read_one_options
@@ -102,6 +113,7 @@ frame_options = option_group(
 def animate(
     source: str | None,
     matrix: str | None,
+    layer_args: LayerArgs,
     kernel_args: KernelArgs,
     number: int | None,
     conv: ConvOptions,
@@ -121,11 +133,15 @@ def animate(
     has a page for each position. Frames have 100 pixels an inch unless --dpi says otherwise.
     INPUT is an image, a .npy, .csv or .txt matrix, a signal, or -. Prints the names of the files
     written.
+
+    With --layer, shows the last of these layers: its window slides over the map that the layer
+    before it makes, and the pixels of INPUT that the value depends on are outlined.
     """
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name
     from convcli.images.animation import check_animation_target
+    from convcli.teaching.animate.layer_window import layer_bytes, slide_layer
     from convcli.teaching.animate.scene import DPI, animate_window
     from convcli.teaching.animate.sliding import (
         RangeNames,
@@ -137,19 +153,34 @@ def animate(
 
     source = one_input(source, matrix)
     check_figure_options(figure, is_drawn=True, advice="-o")
+    if layer_args.texts:
+        check_layers_alone("animates")
+    else:
+        layer_args.check(kernel_args.kernel)
     target = check_animation_target(output, overwrite=overwrite)
-    check_stdin(kernel_args.kernel, source)
-    kernel_args, reading = kernel_args.sampled(reading, [source])
-    image_filter = kernel_args.only_filter(conv, number)
     check_memory = memory_check(max_memory)
-    image, name = read_one(source, reading, check_memory, matrix)
+    window: SlidingWindow | LayerWindow
+    if layer_args.texts:
+        image, name, stages = read_chain(
+            layer_args, source, matrix, reading, check_memory, density=kernel_args.density
+        )
+        with prefix_errors(name):
+            check_memory(image.pixels.nbytes + layer_bytes(image, stages))
+            number, texts = layer_args.map_number or 1, layer_args.texts
+            window = slide_layer(image, stages, number, texts=texts)
+    else:
+        check_stdin(kernel_args.kernel, source)
+        kernel_args, reading = kernel_args.sampled(reading, [source])
+        image_filter = kernel_args.only_filter(conv, number)
+        image, name = read_one(source, reading, check_memory, matrix)
+        with prefix_errors(name):
+            check_memory(image.pixels.nbytes + animation_bytes(image, image_filter))
+            window = slide_over(image, image_filter)
     dpi_is_given = (
         click.get_current_context().get_parameter_source("dpi") is ParameterSource.COMMANDLINE
     )
     options = figure._replace(digits=digits, dpi=figure.dpi if dpi_is_given else DPI)
     with prefix_errors(name):
-        check_memory(image.pixels.nbytes + animation_bytes(image, image_filter))
-        window = slide_over(image, image_filter)
         positions = choose_positions(
             window.output_shape, *frames[:3], RangeNames("--from", "--to", "--step")
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -15,9 +14,14 @@ from convcli.cli.files import check_outputs, one_input, read_one, write_figure
 from convcli.cli.kernel_args import (
     KernelArgs,
     check_stdin,
-    explain_kernel_options,
     filter_option,
-    sample_range,
+    optional_kernel_options,
+)
+from convcli.cli.layer_args import (
+    LayerArgs,
+    check_layers_alone,
+    layer_options,
+    read_chain,
 )
 from convcli.cli.missing_args import MissingArgs, missing_options
 from convcli.cli.options import (
@@ -29,13 +33,12 @@ from convcli.cli.options import (
     check_figure_options,
     conv_options,
     figure_options,
-    layer_option,
     message_option,
     output_file_option,
     read_one_options,
     value_option,
 )
-from convcli.cli.types import POSITION, InputType, IntegerType, LayerTextType, WordType
+from convcli.cli.types import POSITION, InputType, WordType
 from convcli.errors import prefix_errors
 from convcli.figure_options import FigureOptions
 from convcli.geometry import ConvOptions, Pair
@@ -68,27 +71,14 @@ STYLES: dict[str, dict[str, Any]] = {
 @value_option(
     "--at", type=POSITION, required=True, help="Row and column in the feature map, counted from 0."
 )
-@layer_option(
-    "--layer",
-    "layers",
-    type=LayerTextType(),
-    multiple=True,
-    help='In place of -k, a layer as chain has it, e.g. "maxpool 2". Repeatable.',
-)
-@layer_option(
-    "--map",
-    "map_number",
-    type=IntegerType(min=1),
-    metavar="N",
-    help="Which map of the last layer, counted from 1; the first by default.",
-)
+@layer_options("Explain")
 @value_option(
     "--activation",
     type=WordType(ACTIVATION_NAMES),
     default="none",
     help="Function applied before the range.",
 )
-@explain_kernel_options
+@optional_kernel_options
 @filter_option("explain")
 @conv_options
 @read_one_options
@@ -109,8 +99,7 @@ def explain(
     source: str | None,
     matrix: str | None,
     at: Pair,
-    layers: tuple[str, ...],
-    map_number: int | None,
+    layer_args: LayerArgs,
     kernel_args: KernelArgs,
     number: int | None,
     activation: str,
@@ -146,15 +135,19 @@ def explain(
     file = None if is_spreadsheet else output
     is_drawn = show or file is not None
     check_figure_options(figure, is_drawn=is_drawn, advice=_FIGURE, show=show)
-    if layers:
-        _check_layers_alone(output if is_spreadsheet else None)
+    if layer_args.texts:
+        if is_spreadsheet:
+            raise click.UsageError(
+                f"{output}: a spreadsheet shows one kernel; with --layer, -o draws a figure, a "
+                ".png for example"
+            )
+        check_layers_alone("explains")
         check_outputs(None, output, overwrite=overwrite)
         drawn = _explain_layers(
             source,
             matrix,
-            layers,
+            layer_args,
             at,
-            map_number,
             reading,
             figure._replace(digits=digits),
             max_memory,
@@ -164,10 +157,7 @@ def explain(
         if drawn is not None:
             write_figure(drawn, file, overwrite=overwrite, show=show, advice=_FIGURE)
         return
-    if map_number is not None:
-        raise click.UsageError("--map chooses a map of the last --layer; give --layer, too")
-    if not kernel_args.kernel:
-        raise click.UsageError("Missing option '-k' / '--kernel', or '--layer' for layers.")
+    layer_args.check(kernel_args.kernel)
     check_outputs(*((output, None) if is_spreadsheet else (None, output)), overwrite=overwrite)
     check_stdin(kernel_args.kernel, source)
     kernel_args, reading = kernel_args.sampled(reading, [source])
@@ -210,39 +200,11 @@ def _print(explanation: Explanation, source: str, digits: int | None, *, json: b
         click.echo(explanation_text(explanation, _paint(), digits=digits))
 
 
-def _check_layers_alone(spreadsheet: str | None) -> None:
-    """Refuse the options that are part of a layer's text, those of pixels, and spreadsheets."""
-    if spreadsheet is not None:
-        raise click.UsageError(
-            f"{spreadsheet}: a spreadsheet shows one kernel; with --layer, -o draws a figure, a "
-            ".png for example"
-        )
-    context = click.get_current_context()
-    default = click.core.ParameterSource.DEFAULT
-    for param in context.command.params:
-        name, group = str(param.name), getattr(param, "group", "")
-        if name == "density" or context.get_parameter_source(name) == default:
-            continue
-        flag = param.opts[0]
-        if group in ("Kernel", "Convolution"):
-            raise click.UsageError(
-                f"--layer has its own kernels and options; leave out {flag}, or write it into the "
-                "text: --layer 'conv -k outline --stride 2'"
-            )
-        if name in MissingArgs._fields:
-            raise click.UsageError(f"--layer explains values of all pixels; leave out {flag}")
-        if name == "activation":
-            raise click.UsageError("--layer takes activations as layers: --layer relu")
-        if group == "Range and color":
-            raise click.UsageError(f"--layer explains values, not pixels; leave out {flag}")
-
-
 def _explain_layers(
     source: str,
     matrix: str | None,
-    texts: Sequence[str],
+    args: LayerArgs,
     at: Pair,
-    number: int | None,
     reading: ReadOptions,
     figure: FigureOptions,
     max_memory: int | float,
@@ -252,25 +214,17 @@ def _explain_layers(
 ) -> NotebookFigure | None:
     """Print the explanation of a value of the last of these layers, or return its figure."""
     from convcli.batch.memory import memory_check
-    from convcli.teaching.chain.grammar import build_layers, parse_layer_texts
-    from convcli.teaching.chain.maps import integrate, plan_chain
     from convcli.teaching.explain.chain_arithmetic import chain_bytes, explain_chain, run_chain
     from convcli.teaching.explain.chain_text import chain_data, chain_text
 
-    parsed = parse_layer_texts(texts)
-    specs = [spec for layer in parsed for spec in layer.kernels]
-    x = sample_range(reading.x, specs, [source], density=density)
-    layers = build_layers(parsed, sys.stdin.buffer, stdin_taken=source == "-", x=x)
-    check_memory = memory_check(max_memory)
-    image, name = read_one(source, reading._replace(x=x), check_memory, matrix)
+    check_memory, texts = memory_check(max_memory), args.texts
+    image, name, stages = read_chain(args, source, matrix, reading, check_memory, density=density)
     with prefix_errors(name):
-        if density and x is not None:
-            layers = integrate(layers, image, (image.axis or x.axis(x.samples)).step)
-        stages = plan_chain(layers, image)
         shape = (*image.shape, image.channels)
         check_memory(image.pixels.nbytes + chain_bytes(stages, shape, image.pixels.dtype))
         maps = run_chain(image, stages)
-        explanation = explain_chain(image, stages, at, number or 1, maps=maps, texts=texts)
+        number = args.map_number or 1
+        explanation = explain_chain(image, stages, at, number, maps=maps, texts=texts)
     if form == "figure":
         from convcli.teaching.explain.chain_figure import draw_chain_explanation
 

@@ -306,7 +306,7 @@ apply_kernel_options = option_group(
 kernel_options = option_group(
     "kernel_args", KernelArgs, _KERNEL, _COMBINE_GRAY, *_SCALING, *_VALUES
 )
-explain_kernel_options = option_group(
+optional_kernel_options = option_group(
     "kernel_args", KernelArgs, _kernel(required=False), _COMBINE_GRAY, *_SCALING, *_VALUES
 )
 compare_kernel_options = option_group(

@@ -66,6 +66,14 @@ def as_image(image: Any, name: str = "image", *, batch: bool = False) -> Array:
     return array
 
 
+def file_name(path: Any) -> str:
+    """Return the name of a file, which may be a path, as text."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise UsageError(f"path must be the name of a file, not {short_repr(path)}")
+    return text
+
+
 def as_images(images: Any, name: str) -> list[Array]:
     """Return the images of a list, or one image, which may be nested lists of numbers."""
     if not isinstance(images, list | tuple) or (images and not _is_image(images[0])):

@@ -1,5 +1,7 @@
 """The convolutional layer."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,21 +23,27 @@ from convcli.layers.base import LayerPlan, Maps, Shape
 
 
 class ProbedMap(NamedTuple):
-    """How one value of one map is computed.
+    """How the values of one map are computed.
 
     Attributes:
         group: the kernel, or the kernels whose values are combined.
         channels: the input's channels that the kernels read; they sum over several.
         plans: how each kernel is applied.
-        values: the value of each kernel, an array of one number.
+        maps: (H', W') of each kernel, or their values at one place, (1, 1). None
+            if kernels are not combined: the map is that of the layer.
         bias: added to the value, or to the combination of several.
     """
 
     group: KernelSet
     channels: range
     plans: list[Plan]
-    values: list[NDArray[Any]]
+    maps: list[NDArray[Any]]
     bias: float
+
+    def at(self, at: Pair) -> ProbedMap:
+        """Return the same with the kernels' values at one place of whole maps."""
+        row, column = at
+        return self._replace(maps=[own[row : row + 1, column : column + 1] for own in self.maps])
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,23 +173,30 @@ class Conv:
             number -= count
         raise IndexError(number)
 
-    def probe(self, maps: Maps, number: int, at: Pair) -> ProbedMap:
-        """Compute one value of one map, kernel by kernel; ``number`` counts from 0."""
+    def probe(self, maps: Maps, number: int, at: Pair | None = None) -> ProbedMap:
+        """Compute one map, or one value of it, kernel by kernel; ``number`` counts from 0."""
         group, channels = self.kernels_of(number, maps.shape[2])
         maps = np.ascontiguousarray(maps[..., channels.start : channels.stop])
         plans = self._plans(group, maps)
-        values: list[NDArray[Any]] = []
+        rows, columns = plans[0].geometry.output_shape
+        row, column = at or (0, 0)
+        own: list[NDArray[Any]] = []
+        if group.combine is not None:
+            shape = (rows, columns) if at is None else (1, 1)
+            own = [np.empty(shape, plan.types.block) for plan in plans]
 
-        def keep(rows: slice, blocks: list[NDArray[Any]]) -> None:
-            if rows.start <= at[0] < rows.stop:
-                place = at[0] - rows.start, at[1]
-                probed = (np.atleast_1d(block[place])[0] for block in blocks)
-                values.extend(np.array([value]) for value in probed)
+            def keep(strip: slice, blocks: list[NDArray[Any]]) -> None:
+                for out, block in zip(own, blocks, strict=True):
+                    values = block.reshape(len(block), columns)
+                    if at is None:
+                        out[strip] = values
+                    elif strip.start <= row < strip.stop:
+                        out[0, 0] = values[row - strip.start, column]
 
-        run(plans, maps, keep, self.threads)
+            run(plans, maps, keep, self.threads)
         bias = self.bias[number] if isinstance(self.bias, tuple) else self.bias or 0
         later = isinstance(self.bias, tuple) or group.combine is not None
-        return ProbedMap(group, channels, plans, values, bias if later else 0)
+        return ProbedMap(group, channels, plans, own, bias if later else 0)
 
     def strip_bytes(self, shape: Shape) -> int:
         """Bound the bytes of the strips for an input shape, whether kernels form a bank or not."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -26,6 +27,8 @@ from convcli.plotting.window_marks import (
     CELL_PIXELS,
     PAD_COLOR,
     PAD_HATCH,
+    BoxMark,
+    Corners,
     WindowMarks,
 )
 
@@ -123,37 +126,38 @@ class MovingGrid(Moving):
             write(pixels, text, place, align="middle")
 
 
-class Magnifier(Moving):
-    """The surroundings of the window, which lie within the padded image.
+class MovingPart(Moving):
+    """A part of a padded image that moves over it. Subclasses mark something in it.
 
     Args:
-        drawn: the part at the first position.
+        drawn: the part at the upper left.
         padded: the padded image, (H, W) or (H, W, C), as it is drawn.
         pads: its padding.
-        geometry: of the kernel.
+        marks: makes what is drawn above it.
     """
 
     def __init__(
-        self, drawn: DrawnImage, padded: NDArray[Any], pads: Pads, geometry: Geometry
+        self,
+        drawn: DrawnImage,
+        padded: NDArray[Any],
+        pads: Pads,
+        marks: Callable[[Axes], Sequence[Artist]],
     ) -> None:
-        self._image, self._padded, self._pads, self._geometry = drawn.image, padded, pads, geometry
-        self._shape = drawn.shape
+        self._image, self._padded, self._pads = drawn.image, padded, pads
+        self._shape, axes = drawn.shape, drawn.axes
         style: dict[str, Any] = {"fill": False, "edgecolor": PAD_COLOR}
         strips = [Rectangle((0, 0), 0, 0, hatch=PAD_HATCH, linewidth=0, **style) for _ in range(4)]
         self._strips = strips
-        axes = drawn.axes
         for strip in strips:
             axes.add_patch(strip)
             strip.set_clip_path(axes.patch)
-        self._marks = WindowMarks(axes, geometry, pads)
-        window = self._marks.artists[1:]  # without the previous one
+        above = marks(axes)
         self._cells = CellPixels(axes, drawn.shape)
-        self._above = [*strips, _frame(axes, drawn.shape), *window]
+        self._above = [*strips, _frame(axes, drawn.shape), *above]
         super().__init__([self._image, *self._above])
 
-    def move(self, at: Pair) -> None:
-        """Show the surroundings of one output's window."""
-        top, left = region_of(self._geometry, self._pads, at, self._shape, self._padded.shape[:2])
+    def _show(self, top: int, left: int) -> None:
+        """Show the part of the image that begins in this row and column."""
         rows, columns = self._shape
         low, high = self._image.get_clim()
         part = self._padded[top : top + rows, left : left + columns].astype(np.float64)
@@ -173,13 +177,62 @@ class Magnifier(Moving):
             strip.set_bounds(x - left - 0.5, y - top - 0.5, across, down)
             visible = across and -across < x - left < columns
             strip.set_visible(bool(visible and down and -down < y - top < rows))
-        self._marks.move(at, origin=(top, left))
 
     def paint(self, renderer: Any, pixels: Pixels) -> None:
         """Draw it, its cells by copying their colors."""
         self._cells.fill(pixels, self._colors)
         for artist in self._above:
             artist.draw(renderer)
+
+
+class Magnifier(MovingPart):
+    """The surroundings of the window, which lie within the padded image.
+
+    Args:
+        drawn, padded, pads: as for :class:`MovingPart`.
+        geometry: of the kernel.
+    """
+
+    def __init__(
+        self, drawn: DrawnImage, padded: NDArray[Any], pads: Pads, geometry: Geometry
+    ) -> None:
+        self._geometry = geometry
+        super().__init__(drawn, padded, pads, self._mark)
+
+    def _mark(self, axes: Axes) -> Sequence[Artist]:
+        self._marks = WindowMarks(axes, self._geometry, self._pads)
+        return self._marks.artists[1:]  # without the previous window
+
+    def move(self, at: Pair) -> None:
+        """Show the surroundings of one output's window."""
+        corner = region_of(self._geometry, self._pads, at, self._shape, self._padded.shape[:2])
+        self._show(*corner)
+        self._marks.move(at, origin=corner)
+
+
+class FieldMagnifier(MovingPart):
+    """The surroundings of a box in an image without padding.
+
+    Args:
+        drawn: the part at the upper left.
+        pixels: the image, (H, W) or (H, W, C).
+    """
+
+    def __init__(self, drawn: DrawnImage, pixels: NDArray[Any]) -> None:
+        super().__init__(drawn, pixels, Pads(0, 0, 0, 0), self._mark)
+
+    def _mark(self, axes: Axes) -> Sequence[Artist]:
+        self._box = BoxMark(axes)
+        return self._box.artists
+
+    def move(self, corners: Corners | None) -> None:
+        """Show the surroundings of a box of cells, left, top, right and bottom; None for no box."""
+        left, top, right, bottom = corners or (0, 0, 0, 0)
+        (rows, columns), (height, width) = self._shape, self._padded.shape[:2]
+        x = min(max(int(left + right - columns) // 2, 0), width - columns)
+        y = min(max(int(top + bottom - rows) // 2, 0), height - rows)
+        self._show(y, x)
+        self._box.move(corners and (left - x, top - y, right - x, bottom - y))
 
 
 def region_of(geometry: Geometry, pads: Pads, at: Pair, shape: Pair, padded: Pair) -> Pair:
@@ -326,6 +379,16 @@ class DrawnParts:
             return plain._replace(draw=draw)
 
         return part
+
+    def keep_axes(self, name: str, draw: Callable[[Axes], None]) -> Callable[[Axes], None]:
+        """Return the same function, whose axes are kept."""
+
+        def kept(axes: Axes) -> None:
+            draw(axes)
+            page: Any = axes.figure
+            self._drawn[name] = page, axes
+
+        return kept
 
     def text_below(self, name: str, make: PartOf, texts: Sequence[str]) -> PartOf:
         """Return the same part with room below it for any of these texts."""

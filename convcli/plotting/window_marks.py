@@ -87,6 +87,30 @@ class WindowMarks:
         ]
 
 
+class BoxMark:
+    """The outline of a box that moves.
+
+    Args:
+        axes: of an image.
+        pixels: the least side of the outline, in pixels of the page.
+
+    Attributes:
+        artists: what moves.
+    """
+
+    def __init__(self, axes: Axes, *, pixels: float = _WINDOW_PIXELS) -> None:
+        self._axes, self._pixels = axes, pixels
+        self.artists: list[Line2D] = [_outline(axes, _WINDOW_POINTS, path_effects=_HALO)]
+
+    def move(self, corners: Corners | None) -> None:
+        """Outline cells ``left`` to ``right``, and ``top`` to ``bottom``; None to hide it."""
+        edges: list[Corners] = []
+        if corners is not None:
+            left, top, right, bottom = (corner - 0.5 for corner in corners)
+            edges = [_enlarged(self._axes, (left, top, right, bottom), self._pixels)]
+        self.artists[0].set_data(*_path(edges))
+
+
 def outline_window(
     axes: Axes,
     corners: Corners,

@@ -8,14 +8,21 @@ import numpy as np
 
 from convcli.core.digits import round_number
 from convcli.geometry import Pair
+from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.labels import fitting_decimals
+from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.sliding import SlidingWindow
 from convcli.teaching.decimals import format_number, to_python
+from convcli.teaching.explain.chain_computation import LayerStep
+from convcli.teaching.explain.chain_rounding import step_as_shown
+from convcli.teaching.explain.chain_text import layer_lines
 from convcli.teaching.explain.explanation import Explanation
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import MAX_TERMS, computation_lines
+from convcli.teaching.explain.text import places_text
 
-_MAX_SUMS = 24  # written out at one position
+_MAX_SUMS = 24  # at one position
+_MAX_PRODUCTS = 3 * MAX_TERMS  # of one kernel, written out
 _SAMPLES = 2000  # of an image, from which its decimals are guessed
 
 
@@ -40,9 +47,60 @@ def explanations(
     """Explain each position with this many decimals; None if there are too many products."""
     products = max(kernel.matrix[..., :, :].size for kernel in window.filter.kernels)
     sums = len(window.channels) * len(window.maps)
-    if products > 3 * MAX_TERMS or sums > _MAX_SUMS:
+    if products > _MAX_PRODUCTS or sums > _MAX_SUMS:
         return None
     return [as_shown(window.explain(at), digits) for at in positions]
+
+
+def layer_steps(
+    window: LayerWindow, positions: Sequence[Pair], digits: int
+) -> list[LayerStep] | None:
+    """Explain each position of a layer's map; None if there are too many numbers to be written."""
+    if window.probed is not None:
+        kernels = window.probed.group.kernels
+        products = max(kernel.matrix.size for kernel in kernels)
+        is_long = products > _MAX_PRODUCTS or len(kernels) * len(window.channels) > _MAX_SUMS
+    else:
+        rows, columns = window.stage.plan.geometry.kernel
+        numbers = rows * columns * len(window.channels)
+        is_long = numbers > MAX_TICKED**2 and len(positions) > 1
+    return None if is_long else [step_as_shown(window.explain(at), digits) for at in positions]
+
+
+def layer_captions(
+    window: LayerWindow,
+    positions: Sequence[Pair],
+    steps: Sequence[LayerStep] | None,
+    digits: int,
+    most: int,
+) -> list[str]:
+    """Return the lines of each position of a layer's map; see `captions`."""
+    places = [f"row {row}, column {column}" for row, column in positions]
+    fields = [""] * len(places)
+    if window.stage.number > 1:
+        fields = [f"; receptive field: {_field_text(window, at)}" for at in positions]
+    for with_terms in (True, False):
+        if steps is None:
+            break
+        texts = [
+            [f"{place}{field}", *layer_lines(step, with_terms=with_terms)]
+            for place, field, step in zip(places, fields, steps, strict=True)
+        ]
+        if max(map(len, texts)) <= most:
+            return ["\n".join(lines) for lines in texts]
+    values = [round_number(to_python(window.values[at]), digits, window.values.dtype)
+              for at in positions]  # fmt: skip
+    return [
+        f"{place}: {format_number(value)}{field}"
+        for place, value, field in zip(places, values, fields, strict=True)
+    ]
+
+
+def _field_text(window: LayerWindow, at: Pair) -> str:
+    rows, columns = window.field(at)
+    if not rows or not columns:
+        return "padding alone"
+    return f"{places_text(rows, columns)} of the input"
 
 
 def captions(

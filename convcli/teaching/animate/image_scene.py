@@ -86,7 +86,7 @@ class ImageScene(SlidingScene):
         for kinds, numbered, left_out in self._details():
             images = self._images(panel, sums.ends, numbered=numbered)
             equation, maps = self._grids.equation(kinds), self._maps(numbered=numbered)
-            arrange = partial(rows_of_parts, numbered=numbered) if numbered else rows_of_parts
+            arrange = partial(rows_of_parts, least=1.0 if numbered else 0.0)
             plan = partial(arrange, images, equation, maps, caption)
             plans.append(Simpler(plan, left_out))
         first, *simpler = plans

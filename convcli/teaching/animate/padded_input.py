@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.core.dtypes import with_channels
-from convcli.core.padding import PaddedRows
+from convcli.core.padding import can_hold, pad_array
 from convcli.geometry import Geometry, Pads, Pair
 
 
@@ -26,15 +25,8 @@ class PaddedInput(NamedTuple):
     @classmethod
     def of(cls, pixels: NDArray[Any], pads: Pads, border: str, fill: float) -> PaddedInput:
         """Pad an image, (H, W) or (H, W, C); ``border`` is numpy's name of the mode."""
-        planes = with_channels(pixels)
-        shape: Pair = planes.shape[0], planes.shape[1]
-        single_pixel = Geometry(shape, (1, 1), pads, (1, 1), (1, 1), (0, 0))
-        rows = PaddedRows(single_pixel, border, fill)
-        padded = np.empty(
-            (*single_pixel.padded_shape, planes.shape[2]), rows.dtype_of(planes.dtype)
-        )
-        rows.copy(planes, 0, padded)
-        return cls(padded if pixels.ndim == 3 else padded[..., 0], pads)
+        held = pixels if can_hold(pixels.dtype, fill) else pixels.astype(np.float64)
+        return cls(pad_array(held, pads, border, fill), pads)
 
     @property
     def shape(self) -> Pair:

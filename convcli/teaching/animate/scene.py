@@ -9,6 +9,8 @@ from convcli.geometry import Pair
 from convcli.plotting.blit import BlitCanvas
 from convcli.plotting.signal_plot import are_signals, signal_axis, signal_taps
 from convcli.teaching.animate.image_scene import ImageScene
+from convcli.teaching.animate.layer_scene import LayerScene
+from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.signal_scene import SignalScene
 from convcli.teaching.animate.sliding import SlidingWindow
 
@@ -16,7 +18,7 @@ DPI = 100.0  # most screens show such a frame whole
 
 
 def animate_window(
-    window: SlidingWindow,
+    window: SlidingWindow | LayerWindow,
     positions: Sequence[Pair],
     *,
     title: str = "",
@@ -27,10 +29,13 @@ def animate_window(
     A frame shows the parts of ``convcli explain``'s figure: the input with its padding hatched and
     the window in it, a magnifier where that is small, window, kernel and products, and the feature
     map up to the window's position. A signal of one row or one column has three rows on one x axis:
-    the input, the kernel that moves over it with the products shaded, and the result.
+    the input, the kernel that moves over it with the products shaded, and the result. For the last
+    layer of a chain it shows the image with the receptive field, the map that the layer reads, its
+    arithmetic, and one of its maps.
 
     Args:
-        window: from :func:`convcli.teaching.animate.sliding.slide_over`.
+        window: from :func:`convcli.teaching.animate.sliding.slide_over`, or of a layer from
+            :func:`convcli.teaching.animate.layer_window.slide_layer`.
         positions: in the feature map, in reading order; results appear from the first on.
         title: a heading, such as the image's name.
         options: how the frames look; 100 pixels per inch by default.
@@ -42,8 +47,10 @@ def animate_window(
     Raises:
         UsageError: the image has neither 1 nor 3 channels.
     """
-    axis = _signal_axis(window)
     options = options or FigureOptions(dpi=DPI)
+    if isinstance(window, LayerWindow):
+        return LayerScene(window, positions, title, options)
+    axis = _signal_axis(window)
     if axis is None:
         return ImageScene(window, positions, title, options)
     return SignalScene(window, positions, title, axis, options)

@@ -148,6 +148,8 @@ class SlidingGrids:
         parts = []
         for kind, sign in zip(kinds, ("", "×", "="), strict=False):
             title = shortened(kernel_title(kernel)) if kind == "kernel" else kind
+            if kind == "window" and self._of.sums[0].name:
+                title += f" {self._of.sums[0].name}"
             part = self._grids(
                 0, (kind,), scales, title=title, caption=flipped * (kind == "kernel"),
                 sign=sign * (len(kinds) > 1),
@@ -183,16 +185,10 @@ class SlidingGrids:
             title=title,
             caption=caption,
             sign=sign,
-            longest=self._grid_side(),
-            most=_MOST_SLIDE_GRID if theme().is_fixed else _MOST_GRID,
+            longest=grid_side(len(self._of.sums)),
+            most=most_of_a_grid(),
         )
         return self._parts.keep(" ".join([f"grids {number}", *kinds]), make)
-
-    def _grid_side(self) -> float:
-        """Return the longer side of a grid in inches, unless its numbers need more."""
-        if len(self._of.sums) > 1:
-            return _GRID_OF_SEVERAL
-        return _SLIDE_GRID if theme().is_fixed else _GRID_SHARE * theme().width
 
     def _with_sum(self, number: int, make: PartOf) -> PartOf:
         name = f"sum {number}"
@@ -247,6 +243,18 @@ class SlidingGrids:
         is_small = max(values.shape) <= MAX_TICKED
         texts = cell_texts(shown, figure_options().digits) if is_small else []
         grid.move(shown, texts, outside if kind == "window" else None)
+
+
+def grid_side(count: int) -> float:
+    """Return the longer side of each of some grids in inches, unless its numbers need more."""
+    if count > 1:
+        return _GRID_OF_SEVERAL
+    return _SLIDE_GRID if theme().is_fixed else _GRID_SHARE * theme().width
+
+
+def most_of_a_grid() -> float:
+    """Return the longest side of a grid with numbers in inches."""
+    return _MOST_SLIDE_GRID if theme().is_fixed else _MOST_GRID
 
 
 def _narrow(make: PartOf, scale: float) -> Part:

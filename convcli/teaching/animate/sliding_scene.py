@@ -16,13 +16,17 @@ from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Geometry, Pair
+from convcli.plotting.axes import DrawnImage, number_points, widest_text
 from convcli.plotting.blit import BlitCanvas, Moving
 from convcli.plotting.moving import DrawnParts, MovingText, PartOf
 from convcli.teaching.animate.padded_input import PaddedInput
@@ -102,6 +106,7 @@ def input_parts(
     bar: Bar | None,
     title: str,
     caption: str,
+    empty: NDArray[np.bool_] | None = None,
 ) -> list[PartOf]:
     """Return an input and, where the window is small in it, a magnifier.
 
@@ -116,12 +121,15 @@ def input_parts(
         bar: its color bar; None for none.
         title: above it.
         caption: more lines below the title.
+        empty: cells of the padding that have no numbers; None for none.
     """
     pads, longest = padded.pads, image_side()
     whole = image_part(
         panel, longest, title=title, caption=caption, ends=ends, bar=bar,
         pads=pads if any(pads) else None,
     )  # fmt: skip
+    if empty is not None:
+        whole = _without_numbers(whole, empty)
     made = [parts.keep("input", whole)]
     cell = panel_box(panel, longest)[0] / panel.shape[1]
     if cell * min(geometry.extent) < _SMALL:
@@ -136,6 +144,22 @@ def input_parts(
     return made
 
 
+def _without_numbers(make: PartOf, cells: NDArray[np.bool_]) -> PartOf:
+    """Return the same part without the numbers of some of its image's cells."""
+
+    def part(scale: float) -> Part:
+        plain = make(scale)
+
+        def draw(figure: Figure, left: float, top: float) -> list[DrawnImage]:
+            [drawn] = plain.draw(figure, left, top)
+            texts = np.where(cells.ravel(), "", drawn.texts).tolist() if drawn.texts else ()
+            return [replace(drawn, texts=tuple(texts))]
+
+        return plain._replace(draw=draw)
+
+    return part
+
+
 def rows_of_parts(
     images: Sequence[PartOf],
     equation: Sequence[PartOf],
@@ -143,27 +167,42 @@ def rows_of_parts(
     caption: PartOf,
     scale: float,
     *,
-    numbered: bool = False,
+    least: float = 0.0,
 ) -> Rows:
     """Return the parts in lines that fit the page; grids stay as large as their numbers need.
 
-    Images become a little smaller where all of them fit one line then, unless they are numbered.
+    Images become a little smaller where all of them fit one line then, unless they are numbered:
+    their scale is at least ``least``, at which numbers fit, if this is more than 0.
     """
     middle = [make(max(scale, 1.0)) for make in equation]
-    sizes = (1.0,) if numbered or theme().is_fixed else _SIZES
-    if numbered:
-        scale = max(scale, 1.0)
+    sizes = (1.0,) if least or theme().is_fixed else _SIZES
+    scale = max(scale, least)
     for size in sizes:
         first, last = ([make(size * scale) for make in parts] for parts in (images, maps))
         whole = [*first, *middle, *last]
         if fits_line(whole):
             return [whole, [caption(scale)]]
+    if len(middle) == 1:  # beside a map it leaves less of the page white than alone
+        first, last = ([make(scale) for make in parts] for parts in (images, maps))
+        if fits_line(first) and fits_line([*middle, *last]):
+            return [first, [*middle, *last], [caption(scale)]]
     for size in sizes:
         line = [make(size * scale) for make in (*images, *maps)]
         if fits_line(line):
-            return [line, *in_lines(middle), [caption(scale)]]
+            return [line, *(in_lines(middle) if middle else ()), [caption(scale)]]
     first, last = ([make(scale) for make in parts] for parts in (images, maps))
-    return [*in_lines(first), *in_lines(middle), *in_lines(last), [caption(scale)]]
+    lines = [line for parts in (first, middle, last) if parts for line in in_lines(parts)]
+    return [*lines, [caption(scale)]]
+
+
+def least_scale(panels: Sequence[ImagePanel]) -> float:
+    """Return the smallest scale of images at which the numbers of small ones still fit."""
+    scales = [0.0]
+    for panel in panels:
+        box, widest = panel_box(panel, image_side()), widest_text(panel.texts())
+        if widest and (points := number_points(box, panel.shape, widest)) >= theme().number:
+            scales.append(theme().number / points)
+    return max(scales)
 
 
 def image_side() -> float:

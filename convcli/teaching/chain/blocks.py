@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.core.digits import reliable_decimals
+from convcli.core.dtypes import with_channels
 from convcli.geometry import Geometry, Pair, size_text
+from convcli.images.image import ImageData
 from convcli.kernels.kernel import Kernel
 from convcli.layers.activations import LeakyRelu
-from convcli.layers.base import Layer
+from convcli.layers.base import Layer, Maps
 from convcli.layers.conv import Conv
 from convcli.layers.flatten import Flatten
+from convcli.layers.network import Stage
 from convcli.layers.pooling import ChannelPool, GlobalPool, Pool
 from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.image_panel import Bar, ImagePanel, common_range, value_bar
@@ -164,6 +167,32 @@ def next_block(
         is_signal=is_signal,
         keeps_channels=_keeps_channels(layer),
     )
+
+
+def single_map_blocks(
+    image: ImageData,
+    stages: Sequence[Stage],
+    maps: Sequence[Maps],
+    channels: Sequence[int],
+    scales: Sequence[float],
+) -> list[Block]:
+    """Return the blocks of the input and of each layer, each with one map; a photo has its colors.
+
+    Args:
+        image: the input.
+        stages: the layers.
+        maps: the input and the maps of every layer.
+        channels: which of them are drawn, counted from 0.
+        scales: the error scale of each, as for :func:`next_block`.
+    """
+    pixels = with_channels(image.pixels)
+    if pixels.shape[2] != len(_COLORS) or image.max_value is None:
+        pixels = pixels[..., channels[0], np.newaxis]
+    blocks = [first_block(pixels, image.max_value)]
+    for stage, own, channel, scale in zip(stages, maps[1:], channels[1:], scales[1:], strict=True):
+        shown = own[..., channel, np.newaxis]
+        blocks.append(next_block(blocks[-1], "", stage.layer, stage.plan.geometry, shown, scale))
+    return blocks
 
 
 def _block(

@@ -25,6 +25,9 @@ from convcli.teaching.explain.chain_arithmetic import explain_chain
 from convcli.teaching.explain.chain_explanation import ChainExplanation
 
 if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
+
     from convcli.images.given import Image
     from convcli.plotting.save import NotebookFigure
 
@@ -242,6 +245,64 @@ class Chain:
             plot.add(stage, after, error)
             maps = after
         return plot.draw()
+
+    def animate(
+        self,
+        image: Image,
+        path: str | PathLike[str],
+        *,
+        map: SupportsIndex = 1,  # noqa: A002 - the field's word
+        first: IntOrPair | None = None,
+        last: IntOrPair | None = None,
+        step: SupportsIndex | None = None,
+        fps: float | None = None,
+        theme: ThemeName = "screen",
+        title: str | None = None,
+        cmap: str | None = None,
+        digits: int | None = None,
+        dpi: float = 100,
+        width: float | None = None,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write an animation of the last layer, as ``convcli animate --layer`` does.
+
+        Args:
+            image: (H, W) or (H, W, C), as for calling the chain.
+            path: the name of a ``.gif``, ``.webp``, ``.mp4`` (needs ffmpeg) or ``.pdf`` file, or of
+                a folder for ``frame-0001.png`` and so on.
+            map: which of the last layer's maps fills in, counted from 1.
+            first, last, step, fps, theme, title, cmap, digits, dpi, width, overwrite: as for
+                :func:`convcli.animate`; positions are those of the last layer's maps.
+
+        Returns:
+            The names of the files written: one, or all frames of a folder.
+
+        Raises:
+            ImageError: the file exists and ``overwrite`` is false, or it cannot be written.
+            UsageError: the image is a signal, there is no such map, an argument is wrong, or as for
+                calling the chain.
+
+        >>> Chain("conv -k outline relu").animate([[1, 2], [3, 4]], "a.gif")  # doctest: +SKIP
+        [PosixPath('a.gif')]
+        """
+        from convcli.plotting.arguments import checked_figure_options
+        from convcli.teaching.animate.layer_window import slide_layer
+        from convcli.teaching.animate.write import write_window
+
+        options = checked_figure_options(FigureOptions(theme, title, cmap, digits, dpi, width))
+        pixels = as_image(image)
+        stages, maps = self._plan(pixels), _input_maps(pixels)
+        given = ImageData(maps, depth_of(maps.dtype))
+        return write_window(
+            lambda: slide_layer(given, stages, map, texts=self.layers),
+            path,
+            first=first,
+            last=last,
+            step=step,
+            fps=fps,
+            options=options,
+            overwrite=overwrite,
+        )
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -27,7 +27,7 @@ from convcli.images.channels import channel_names
 from convcli.images.image import ImageData
 from convcli.layers.activations import LeakyRelu, Softmax
 from convcli.layers.base import Layer, Maps, Shape, as_working_type
-from convcli.layers.conv import Conv
+from convcli.layers.conv import Conv, ProbedMap
 from convcli.layers.flatten import Flatten
 from convcli.layers.network import Stage, network_bytes, run_network
 from convcli.layers.pooling import ChannelPool, GlobalPool, Normalize, Pool
@@ -104,10 +104,10 @@ def explain_chain(
             f"position {row},{column} is outside the {size_text((rows, columns))} map of the last "
             f"layer: rows are 0 to {rows - 1}, columns 0 to {columns - 1}"
         )
-    channel = _map_index(number, count)
+    channel = map_index(number, count)
     maps = maps or run_chain(image, stages)
-    tracer = _Tracer(image, stages, maps, _scales(stages, maps))
-    regions = tracer.regions(_Region((row,), (column,), (channel,)))
+    tracer = Tracer(image, stages, maps)
+    regions = tracer.regions(Region((row,), (column,), (channel,)))
     place: Place | None = (row, column, channel)
     steps = []
     for stage in reversed(stages):
@@ -132,7 +132,7 @@ def explain_chain(
     )
 
 
-def _map_index(number: Any, count: int) -> int:
+def map_index(number: Any, count: int) -> int:
     """Return the place of a map that is counted from 1."""
     maps = count_text(count, "map")
     try:
@@ -160,7 +160,7 @@ def _scales(stages: Sequence[Stage], maps: Sequence[Maps]) -> list[float]:
     return scales
 
 
-class _Region(NamedTuple):
+class Region(NamedTuple):
     """Values of a layer's maps: at every pair of the rows and columns of these channels."""
 
     rows: tuple[int, ...]
@@ -168,8 +168,13 @@ class _Region(NamedTuple):
     channels: tuple[int, ...]
 
 
-class _Tracer:
+class Tracer:
     """The maps of a network, and where each value comes from.
+
+    Args:
+        image: the input; its alpha is ignored.
+        stages: the layers, planned for this image.
+        maps: from :func:`run_chain`.
 
     ``maps``, ``scales`` and ``axes``, where samples of a signal lie, begin with those of the input,
     so that those of layer n are ``maps[n]``.
@@ -180,15 +185,14 @@ class _Tracer:
         image: ImageData,
         stages: Sequence[Stage],
         maps: Sequence[Maps],
-        scales: Sequence[float],
     ) -> None:
         self.image = image
         self.stages = stages
         self.maps = maps
-        self.scales = scales
+        self.scales = _scales(stages, maps)
         self.axes = [chain_axis(stages[:number], image) for number in range(len(maps))]
 
-    def regions(self, last: _Region) -> dict[int, _Region]:
+    def regions(self, last: Region) -> dict[int, Region]:
         """Return which values of each layer the output depends on, by the layer's number."""
         regions = {len(self.stages): last}
         for number in range(len(self.stages), 1, -1):
@@ -200,10 +204,10 @@ class _Tracer:
                 for axis, places in enumerate(self.places(number, region))
                 for sources in [border_at(places, shape[axis], border)]
             )
-            regions[number - 1] = _Region(rows, columns, self._channels(number, region))
+            regions[number - 1] = Region(rows, columns, self.channels_of(number, region))
         return regions
 
-    def places(self, number: int, region: _Region) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def places(self, number: int, region: Region) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows and the columns of a layer's input that a region reads, with padding."""
         geometries = list(self._geometries(number, region))
         rows, columns = (
@@ -234,8 +238,13 @@ class _Tracer:
         along = places[1 if self.maps[number - 1].shape[0] == 1 else 0]
         return axis and tuple(map(axis.at, along.tolist()))
 
-    def step(self, number: int, place: Place, region: _Region) -> LayerStep:
-        """Explain the value of a layer at a place; the output depends on the layer's region."""
+    def step(
+        self, number: int, place: Place, region: Region, probed: ProbedMap | None = None
+    ) -> LayerStep:
+        """Explain the value of a layer at a place; the output depends on the layer's region.
+
+        ``probed`` is the whole map of a convolution, if it is computed already.
+        """
         stage = self.stages[number - 1]
         layer, before = stage.layer, self.maps[number - 1]
         row, column, channel = place
@@ -253,7 +262,7 @@ class _Tracer:
             "at": (row, column),
             "value": to_python(value),
             "depends": self._listed(number, self.places(number, region), region),
-            "border": _border_text(layer),
+            "border": border_text(layer),
             "dtype": self.maps[number].dtype.name,
             "scale": self.scales[number],
             "input_dtype": before.dtype.name,
@@ -262,12 +271,12 @@ class _Tracer:
         }
         match layer:
             case Conv():
-                return self._conv_step(layer, place, common)
+                return self._conv_step(layer, place, common, probed)
             case Pool() | GlobalPool() | ChannelPool():
                 return self._pool_step(layer, place, common)
         if isinstance(layer, Flatten):
             row, column, channel = (int(each[0]) for each in _unflattened([channel], before.shape))
-        common |= {"next": (row, column, channel + 1), "channel": self._name(number, channel)}
+        common |= {"next": (row, column, channel + 1), "channel": self.name_of(number, channel)}
         if isinstance(layer, Flatten):
             return FlattenStep(**common)
         common["input"] = to_python(before[place])
@@ -280,7 +289,9 @@ class _Tracer:
         slope = layer.slope if isinstance(layer, LeakyRelu) else None
         return ActivationStep(**common, slope=slope)
 
-    def _conv_step(self, layer: Conv, place: Place, common: dict[str, Any]) -> ConvStep:
+    def _conv_step(
+        self, layer: Conv, place: Place, common: dict[str, Any], probed: ProbedMap | None
+    ) -> ConvStep:
         """Explain a value of a convolution, with the products and sums of each kernel."""
         number, (row, column, channel) = common["number"], place
         before = self.maps[number - 1]
@@ -288,25 +299,29 @@ class _Tracer:
         weights = sum(kernel.matrix.size for kernel in group.kernels)
         if weights > MAX_PRODUCTS:
             raise UsageError(f"has {weights:,} weights; at most {MAX_PRODUCTS:,} are explained")
-        probed = layer.probe(before, channel, (row, column))
+        at = row, column
+        probed = layer.probe(before, channel, at) if probed is None else probed.at(at)
         value, combine = common["value"], group.combine
         read = probed.channels
         responses = []
-        for kernel, plan, own in zip(group.kernels, probed.plans, probed.values, strict=True):
+        for index, (kernel, plan) in enumerate(zip(group.kernels, probed.plans, strict=True)):
+            own = value
+            if combine:
+                own = to_python(probed.maps[index][0, 0].astype(plan.types.result))
             response = response_of(
                 kernel,
                 window_of(before, plan, (row, column), self.axes[number - 1]),
                 plan,
                 as_applied(kernel.matrix, layer.options.operation),
-                [(each, self._name(number, each) if len(read) > 1 else "") for each in read],
-                to_python(own[0].astype(plan.types.result)) if combine else value,
+                [(each, self.name_of(number, each) if len(read) > 1 else "") for each in read],
+                own,
             )
             responses.append(
                 response if combine or not probed.bias else replace(response, bias=probed.bias)
             )
         bias, combined = probed.bias if combine else 0, value
         if bias:
-            combined = to_python(COMBINERS[combine or ""](probed.values)[0])
+            combined = to_python(COMBINERS[combine or ""](probed.maps)[0, 0])
         plan = probed.plans[0]
         computation = Computation(
             kernel=group.label,
@@ -337,7 +352,7 @@ class _Tracer:
             )
         )
         following = self._strongest(number, strengths)
-        name = self._name(number, read[0]) if len(read) == 1 else ""
+        name = self.name_of(number, read[0]) if len(read) == 1 else ""
         return ConvStep(**common, next=following, channel=name, computation=computation, bias=bias)
 
     def _pool_step(
@@ -346,8 +361,8 @@ class _Tracer:
         """Explain a maximum, a minimum or a mean."""
         number, (row, column, channel) = common["number"], place
         before, kind = self.maps[number - 1], layer.kind
-        own = _Region((row,), (column,), (channel,))
-        own = own._replace(channels=self._channels(number, own))
+        own = Region((row,), (column,), (channel,))
+        own = own._replace(channels=self.channels_of(number, own))
         places = self.places(number, own)
         inside = [
             axis_places[(axis_places >= 0) & (axis_places < size)]
@@ -386,7 +401,7 @@ class _Tracer:
     def _softmax_step(self, place: Place, common: dict[str, Any]) -> SoftmaxStep:
         """Explain a share."""
         number, (row, column, channel) = common["number"], place
-        own = _Region((row,), (column,), (channel,))
+        own = Region((row,), (column,), (channel,))
         before = self.maps[number - 1][row, column]
         values = before.astype(np.float64)
         return SoftmaxStep(
@@ -419,15 +434,15 @@ class _Tracer:
         return strongest and strongest[1]
 
     def _listed(
-        self, number: int, places: tuple[NDArray[np.intp], NDArray[np.intp]], region: _Region
+        self, number: int, places: tuple[NDArray[np.intp], NDArray[np.intp]], region: Region
     ) -> InputWindow:
         """Return the values at places of a layer's input, unless they are too many."""
         layer, before = self.stages[number - 1].layer, self.maps[number - 1]
         rows, columns = map(_as_tuple, places)
-        channels = self._channels(number, region)
+        channels = self.channels_of(number, region)
         shown: tuple[str, ...] = ()
         if before.shape[2] > 1:
-            shown = tuple(self._name(number, channel) for channel in channels)
+            shown = tuple(self.name_of(number, channel) for channel in channels)
         if len(rows) * len(columns) * len(channels) > MAX_LISTED:
             return InputWindow(rows, columns, shown, None, None, self.positions(number, places))
         fill = layer.options.fill if isinstance(layer, Conv) else 0.0
@@ -439,7 +454,7 @@ class _Tracer:
         grids = tuple(window.channels[channel - first] for channel in channels)
         return InputWindow(rows, columns, shown, window.padding, grids, window.x)
 
-    def _channels(self, number: int, region: _Region) -> tuple[int, ...]:
+    def channels_of(self, number: int, region: Region) -> tuple[int, ...]:
         """Return the channels of a layer's input that a region of its maps reads."""
         layer, channels = self.stages[number - 1].layer, self.maps[number - 1].shape[2]
         if isinstance(layer, ChannelPool | Softmax):
@@ -453,7 +468,7 @@ class _Tracer:
         read = (layer.kernels_of(channel, channels)[1] for channel in region.channels)
         return tuple(sorted(set(chain.from_iterable(read))))
 
-    def _name(self, number: int, channel: int) -> str:
+    def name_of(self, number: int, channel: int) -> str:
         """Return the name of a channel of a layer's input; an empty one if it is the only one."""
         count = self.maps[number - 1].shape[2]
         if count == 1:
@@ -462,7 +477,7 @@ class _Tracer:
             return channel_names(count, self.image.depth)[channel]
         return f"map {channel + 1}"
 
-    def _geometries(self, number: int, region: _Region) -> Iterator[Geometry]:
+    def _geometries(self, number: int, region: Region) -> Iterator[Geometry]:
         """Yield the geometries of the windows that a region of a layer's maps reads."""
         stage, before = self.stages[number - 1], self.maps[number - 1]
         layer, shape = stage.layer, (before.shape[0], before.shape[1], before.shape[2])
@@ -494,7 +509,7 @@ def _border(layer: Layer) -> str:
     return border_name(layer.options.border) if isinstance(layer, Conv) else "zero"
 
 
-def _border_text(layer: Layer) -> str:
+def border_text(layer: Layer) -> str:
     """Describe what a layer's padding holds."""
     if isinstance(layer, Conv):
         fill = f" {format_number(layer.options.fill)}" if layer.options.border == "constant" else ""

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -51,10 +52,9 @@ from convcli.signals import SampleAxis
 from convcli.teaching.chain.blocks import (
     Block,
     Scale,
-    first_block,
     group_bar,
     group_scale,
-    next_block,
+    single_map_blocks,
     unit_groups,
 )
 from convcli.teaching.chain.maps import chain_axis
@@ -249,19 +249,14 @@ class _Page:
 
     def _drawn_blocks(self, maps: Sequence[Maps]) -> list[Block]:
         """Return the input and of each layer one map, the one that is explained."""
-        pixels = with_channels(self._image.pixels)
-        is_photo = pixels.shape[2] == 3 and self._image.max_value is not None
         following = self._steps[1].next if 1 in self._steps else None
         self._channel = following[2] if following is not None else 1
-        if not is_photo:
-            pixels = pixels[..., self._channel - 1 : self._channel]
-        blocks = [first_block(pixels, self._image.max_value)]
-        for (number, layer, plan, *_), own in zip(self._stages, maps[1:], strict=True):
-            step = self._steps.get(number)
-            shown = own[..., :1] if step is None else own[..., step.map - 1 : step.map]
-            scale = 0.0 if step is None else step.scale
-            blocks.append(next_block(blocks[-1], "", layer, plan.geometry, shown, scale))
-        return blocks
+        steps = [self._steps.get(stage.number) for stage in self._stages]
+        channels = [step.map - 1 if step else 0 for step in steps]
+        scales = [step.scale if step else 0.0 for step in steps]
+        return single_map_blocks(
+            self._image, self._stages, maps, [self._channel - 1, *channels], [0.0, *scales]
+        )
 
     def draw(self) -> NotebookFigure:
         """Draw with as much detail as the page holds."""
@@ -742,35 +737,61 @@ def _curve_part(
     step: ActivationStep | NormalizeStep, layer: Layer, title: str, caption: str
 ) -> PartOf:
     """Return the curve of a function of one value, with the value on it."""
+
+    def draw(axes: Axes) -> None:
+        draw_curve(axes, step, layer, [step.input])
+        CurvePoint(axes).move(step.input, step.value)
+
+    before = "input" if step.number == 1 else f"after layer {step.number - 1}"
+    make = plot_part(draw, curve_box, title=title, caption=caption, xlabel=before)
+    return _with_letters(make)
+
+
+def curve_box(scale: float) -> Box:
+    """Return the width and height of the curve of a function in inches."""
+    factor = max(scale, 0.8) * theme().text / 9
+    return _CURVE[0] * factor, _CURVE[1] * factor
+
+
+def draw_curve(
+    axes: Axes, step: ActivationStep | NormalizeStep, layer: Layer, inputs: Sequence[float]
+) -> None:
+    """Draw a layer's function of one value, far enough for these inputs."""
     middle, reach = 0.0, 4.0 if step.layer in ("sigmoid", "tanh") else 1.0
     if isinstance(step, NormalizeStep):
         middle, reach = float(step.mean), 3 * math.sqrt(step.variance + step.eps)
-    is_finite = math.isfinite(step.input) and math.isfinite(step.value)
-    if is_finite:
-        reach = max(reach, 1.3 * abs(step.input - middle))
+    distances = (abs(number - middle) for number in inputs if math.isfinite(number))
+    reach = max(reach, *(1.3 * distance for distance in distances), 0.0)
+    x = np.linspace(middle - reach, middle + reach, 201)
+    y = _function(step, layer, x)
+    axes.plot(x, y, color=theme().ink, linewidth=1.5)
+    for line in (axes.axhline, axes.axvline):
+        line(0, color=theme().faint, linewidth=0.8, zorder=0.5)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(lambda value, _: format_short(value, 3))
+    axes.set_xlim(x[0], x[-1])
 
-    def draw(axes: Axes) -> None:
-        x = np.linspace(middle - reach, middle + reach, 201)
-        y = _function(step, layer, x)
-        axes.plot(x, y, color=theme().ink, linewidth=1.5)
-        for line in (axes.axhline, axes.axvline):
-            line(0, color=theme().faint, linewidth=0.8, zorder=0.5)
-        if is_finite:
-            style: Any = {"color": WINDOW_COLOR, "zorder": 3}
-            axes.plot([step.input] * 2, [0, step.value], linestyle="--", linewidth=1.2, **style)
-            axes.plot([step.input], [step.value], marker="o", markersize=7, **style)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
-            axis.set_major_formatter(lambda value, _: format_short(value, 3))
-        axes.set_xlim(x[0], x[-1])
 
-    def box(scale: float) -> Box:
-        factor = max(scale, 0.8) * theme().text / 9
-        return _CURVE[0] * factor, _CURVE[1] * factor
+class CurvePoint:
+    """A value on a curve, with a line from its input to it.
 
-    before = "input" if step.number == 1 else f"after layer {step.number - 1}"
-    make = plot_part(draw, box, title=title, caption=caption, xlabel=before)
-    return _with_letters(make)
+    Attributes:
+        artists: what moves.
+    """
+
+    def __init__(self, axes: Axes) -> None:
+        style: dict[str, Any] = {"color": WINDOW_COLOR, "zorder": 3}
+        [line] = axes.plot([], [], linestyle="--", linewidth=1.2, **style)
+        [dot] = axes.plot([], [], marker="o", markersize=7, **style)
+        self.artists: list[Line2D] = [line, dot]
+
+    def move(self, x: float, y: float) -> None:
+        """Move it to an input and its value; one that is not finite has no place."""
+        is_shown = math.isfinite(x) and math.isfinite(y)
+        line, dot = self.artists
+        line.set_data([x] * 2 * is_shown, [0, y] * is_shown)
+        dot.set_data([x] * is_shown, [y] * is_shown)
 
 
 def _function(

@@ -33,11 +33,12 @@ def chain_as_shown(chain: C, digits: int | None = None) -> C:
         chain: the explanation.
         digits: decimals of every number; None for the reliable ones.
     """
-    steps = tuple(_step_as_shown(step, digits) for step in chain.steps)
+    steps = tuple(step_as_shown(step, digits) for step in chain.steps)
     return replace(chain, steps=steps, value=steps[0].value)
 
 
-def _step_as_shown(step: LayerStep, digits: int | None) -> LayerStep:
+def step_as_shown(step: LayerStep, digits: int | None = None) -> LayerStep:
+    """Round one layer's computation; see :func:`chain_as_shown`."""
     own, before = (
         kind if kind.startswith("float") else "float64" for kind in (step.dtype, step.input_dtype)
     )

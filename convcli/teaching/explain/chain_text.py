@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from itertools import chain
 from typing import Any
@@ -33,6 +33,7 @@ from convcli.teaching.explain.steps import (
     activation_lines,
     combination_lines,
     equals_text,
+    response_lines,
     step_lines,
     total_lines,
 )
@@ -196,6 +197,28 @@ def _conv_parts(step: ConvStep, paint: Paint, max_taps: int) -> Iterator[Part]:
     if computation.combine:
         yield ""
     yield from combined_lines(step)
+
+
+def layer_lines(step: LayerStep, *, with_terms: bool) -> list[str]:
+    """Return the lines from what a layer reads to its value.
+
+    ``with_terms`` writes each product and each number of a pool out.
+    """
+    match step:
+        case ConvStep():
+            [output] = step.computation.outputs
+            return [*response_lines(output, with_terms=with_terms), *combined_lines(step)]
+        case PoolStep():
+            shown = step.window if with_terms else replace(step.window, values=None)
+            return list(pool_lines(replace(step, window=shown)))
+        case SoftmaxStep():
+            shown = step.window if with_terms else replace(step.window, values=None)
+            return list(softmax_lines(replace(step, window=shown)))
+        case ActivationStep():
+            return activation_lines(step.layer, step.input, step.value, step.slope or 0)
+        case NormalizeStep():
+            return list(normalize_lines(step))
+    raise TypeError(step)
 
 
 def combined_lines(step: ConvStep) -> Iterator[str]:

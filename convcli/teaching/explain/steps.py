@@ -122,19 +122,26 @@ def computation_lines(explanation: Computation, *, with_terms: bool) -> list[str
     for output in explanation.outputs:
         if output.channel:
             lines += [""] * bool(lines) + [output.heading]
-        for response in output.responses:
-            steps = value_lines(response)
-            count = len(response.rows) * len(response.columns)
-            if with_terms and len(output.responses) == 1 and count <= MAX_TERMS:
-                for part in response.sums:
-                    lines += [f"{part.channel}:"] * bool(part.channel) + sum_lines(part)
-            elif len(output.responses) == 1 and len(response.sums) == 1:
-                total = format_number(response.sum)
-                lines += step_lines("sum", f"of {count} products: {total}")
-            if steps and len(output.responses) > 1:
-                lines.append(f"{short_name(response.kernel)}:")
-            lines += steps
+        lines += response_lines(output, with_terms=with_terms)
         lines += result_lines(explanation, output)
+    return lines
+
+
+def response_lines(output: OutputValue, *, with_terms: bool) -> list[str]:
+    """Return the lines from the products to the values of the kernels."""
+    lines: list[str] = []
+    for response in output.responses:
+        steps = value_lines(response)
+        count = len(response.rows) * len(response.columns)
+        if with_terms and len(output.responses) == 1 and count <= MAX_TERMS:
+            for part in response.sums:
+                lines += [f"{part.channel}:"] * bool(part.channel) + sum_lines(part)
+        elif len(output.responses) == 1 and len(response.sums) == 1:
+            total = format_number(response.sum)
+            lines += step_lines("sum", f"of {count} products: {total}")
+        if steps and len(output.responses) > 1:
+            lines.append(f"{short_name(response.kernel)}:")
+        lines += steps
     return lines
 
 

@@ -1,0 +1,339 @@
+"""The frames of the last layer of a chain: its window slides, and its map fills in."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.kernels.matrix_text import short_name
+from convcli.plotting.image_panel import Bar, ImagePanel, boxed_image, image_part, panel_box
+from convcli.plotting.page import Part, Simpler, compose
+from convcli.plotting.style import figure_options, theme
+
+# isort: split
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from convcli.core.dtypes import with_channels
+from convcli.figure_options import FigureOptions
+from convcli.geometry import Pair, size_text
+from convcli.images.channels import channel_names
+from convcli.plotting.blit import Moving
+from convcli.plotting.labels import fitting_decimals
+from convcli.plotting.moving import FieldMagnifier, FillingMap, Magnifier, PartOf
+from convcli.plotting.window_marks import BoxMark, Corners, WindowMarks, hatched_text
+from convcli.teaching.animate.captions import layer_captions, layer_steps
+from convcli.teaching.animate.layer_window import LayerWindow
+from convcli.teaching.animate.layer_work import CurveWork, LayerWork, NoWork, WindowWork
+from convcli.teaching.animate.sliding_grids import SlidingGrids, SlidingSums
+from convcli.teaching.animate.sliding_scene import (
+    LEAST_SCALE,
+    LINES,
+    SLIDE_LINES,
+    Mover,
+    SlidingScene,
+    image_side,
+    input_parts,
+    least_scale,
+    rows_of_parts,
+    shortened,
+)
+from convcli.teaching.chain.blocks import group_bar, group_scale, single_map_blocks, unit_groups
+from convcli.teaching.explain.chain_computation import (
+    ActivationStep,
+    ConvStep,
+    LayerStep,
+    NormalizeStep,
+    PoolStep,
+    SoftmaxStep,
+)
+
+_MAGNIFIED = 0.72  # of the image's side
+_SMALL = 0.2  # inches; a smaller field is magnified
+_AROUND, _LEAST = 3, 17  # the magnifier shows so many fields, and at least so many pixels
+_SAMPLES = 2000  # of an array, from which its decimals are guessed
+
+
+class LayerScene(SlidingScene):
+    """The frames of a chain's last layer: its window slides, and one of its maps fills in.
+
+    Args:
+        window: the layer.
+        positions: in its map, in reading order.
+        title: the heading.
+        options: how the frames look.
+    """
+
+    def __init__(
+        self,
+        window: LayerWindow,
+        positions: Sequence[Pair],
+        title: str,
+        options: FigureOptions,
+    ) -> None:
+        if options.digits is None:
+            options = options._replace(digits=_fitting_digits(window))
+        names = [shortened(short_name(name)) for name in window.names]
+        self._window, self._names = window, names
+        self._title = ", ".join(filter(None, [title, " → ".join(names)]))
+        self._fields = [_corners(*window.field(at)) for at in positions]
+        super().__init__(positions, options)
+
+    def _draw(self) -> Figure:
+        window, positions = self._window, self._positions
+        digits = figure_options().digits or 0
+        steps = layer_steps(window, positions, digits)
+        self._choose_maps()
+        self._work = self._work_of(steps)
+        most = SLIDE_LINES if theme().is_fixed else LINES
+        lines = layer_captions(window, positions, steps, digits, most)
+        self._texts = {"caption": lines} | self._work.texts
+        caption = self._parts.caption("caption", lines)
+        panels = [self._panel, self._blocks[-1].panels[0]]
+        panels += [self._blocks[0].panels[0]] * (window.stage.number > 1)
+        least = least_scale(panels)
+        plans = []
+        for magnified, kinds, numbered, left_out in self._details(is_numbered=least > 0):
+            images = [*self._image(magnified=magnified, numbered=numbered)]
+            images += [*self._source(numbered=numbered)]
+            equation, maps = self._work.equation(kinds), [self._map(numbered=numbered)]
+            arrange = partial(rows_of_parts, least=least if numbered else 0.0)
+            plan = partial(arrange, images, equation, maps, caption)
+            plans.append(Simpler(plan, left_out))
+        first, *simpler = plans
+        return compose(
+            first.plan,
+            title=self._title,
+            facts=self._facts(),
+            left_out=first.left_out,
+            simpler=simpler,
+            least=LEAST_SCALE,
+            multiple=2,
+        )
+
+    def _choose_maps(self) -> None:
+        """Choose which channels are read and drawn, and the colors of everything."""
+        window, source = self._window, self._window.source
+        read = list(window.channels)
+        self._channels = list(range(source.shape[2])) if window.shows_colors else read
+        self._padded = window.padded(self._channels)
+        self._sums = window.sums(self._channels, self._positions)
+        shown = self._sums[0].channel if self._sums else self._channels.index(read[0])
+        pixels = self._padded.pixels
+        if pixels.ndim == 3 and not window.shows_colors:
+            pixels = pixels[..., shown]
+        tracer, self._shown = window.tracer, self._channels[shown]
+        self._chosen = window.drawn_channels(self._shown)
+        blocks = single_map_blocks(
+            window.image, tracer.stages, tracer.maps, self._chosen, tracer.scales
+        )
+        self._blocks, self._scales, bars = blocks, list[tuple[float, float]](), list[Bar | None]()
+        for group in unit_groups(blocks):
+            scale = group_scale(group)
+            if figure_options().limits is None:
+                scale = scale._replace(low=min(scale.low, 0.0))
+            self._scales += [scale[:2]] * len(group)
+            bars += [group_bar(group, scale)] * len(group)
+        self._bars = bars
+        self._panel = ImagePanel(pixels, blocks[-2].white)
+
+    def _work_of(self, steps: Sequence[LayerStep] | None) -> LayerWork:
+        """Return the arithmetic of the layer."""
+        window, geometry = self._window, self._window.stage.plan.geometry
+        title = f"{window.stage.number}  {self._names[-1]}"
+        ends, white = self._scales[-2], self._blocks[-2].white
+        if window.probed is not None:
+            sums = SlidingSums(
+                kernels=window.probed.group.kernels,
+                geometries=window.geometries,
+                operation=window.operation,
+                sums=self._sums,
+                padded=self._padded,
+                ends=ends,
+                max_value=white,
+            )
+            explained = None
+            if steps is not None and len(window.channels) * len(sums.kernels) == len(self._sums):
+                explained = [step.computation for step in steps if isinstance(step, ConvStep)]
+            return SlidingGrids(sums, self._positions, explained, self._parts)
+        pools = [step for step in steps or () if isinstance(step, PoolStep | SoftmaxStep)]
+        if pools and window.shows_window(geometry):
+            return WindowWork(
+                window, self._positions, pools, self._padded,
+                [self._channels.index(channel) for channel in window.channels],
+                ends=ends, max_value=white, title=title, parts=self._parts,
+            )  # fmt: skip
+        single = [s for s in steps or () if isinstance(s, ActivationStep | NormalizeStep)]
+        if single:
+            return CurveWork(window, single, title=title, parts=self._parts)
+        return NoWork()
+
+    def _details(self, *, is_numbered: bool) -> list[tuple[bool, Any, bool, tuple[str, ...]]]:
+        """Return what is drawn, less and less.
+
+        This is whether the field is magnified, what is drawn of the layer's arithmetic, whether
+        images are large enough for their numbers, and the names of what is left out.
+        """
+        details = [(False, *each) for each in self._work.details()]
+        if self._is_field_small() and not theme().is_fixed:  # a slide has few parts
+            full = details[0]
+            lacks = [(*each[:2], ("magnifier", *each[2])) for each in details]
+            details = [(True, *full[1:]), *lacks]
+        numbered = [(*each[:2], True, each[2]) for each in details] * is_numbered
+        if not theme().is_fixed:  # fewer numbers in images, before anything is left out
+            numbered = numbered[:1]
+        return numbered + [(*each[:2], False, each[2]) for each in details]
+
+    def _facts(self) -> str:
+        """Return which of many sums are drawn."""
+        count = len(self._window.channels)
+        if not self._sums or len({part.channel for part in self._sums}) == count:
+            return ""
+        return f"of {count} sums over {count} maps: that of {self._sums[0].name}, the largest"
+
+    def _image(self, *, magnified: bool, numbered: bool) -> list[PartOf]:
+        """Return the image with the field of the value, unless the layer reads it itself."""
+        if self._window.stage.number == 1:
+            return []
+        image, panel, ends = self._window.image, self._blocks[0].panels[0], self._scales[0]
+        caption = size_text(image.shape)
+        if image.channels > 1 and panel.pixels.ndim == 2:
+            caption += f", {channel_names(image.channels, image.depth)[self._chosen[0]]}"
+        whole = image_part(
+            panel,
+            image_side(),
+            title="input",
+            caption=f"{caption}\noutlined: receptive field",
+            ends=ends,
+            bar=self._bar(0, numbered=numbered),
+        )
+        parts = [self._parts.keep("field", whole)]
+        if magnified:
+            near = self._near()
+
+            def magnified_field(scale: float) -> Part:
+                box = panel_box(near, _MAGNIFIED * image_side(), scale)
+                return boxed_image(near, box, ends, title="magnified", ticks=False, numbers=False)
+
+            parts.append(self._parts.keep("near", magnified_field))
+        return parts
+
+    def _field_side(self) -> int:
+        """Return the longer side of the largest field."""
+        boxes = [box for box in self._fields if box is not None]
+        return max((int(max(b[2] - b[0], b[3] - b[1])) for b in boxes), default=1)
+
+    def _is_field_small(self) -> bool:
+        panel = self._blocks[0].panels[0]
+        cell = panel_box(panel, image_side())[0] / panel.shape[1]
+        return self._window.stage.number > 1 and cell * self._field_side() < _SMALL
+
+    def _near(self) -> ImagePanel:
+        """Return a part of the image that is large enough for the surroundings of any field."""
+        side = max(_LEAST, _AROUND * self._field_side())
+        return ImagePanel(self._image_pixels()[:side, :side], self._window.image.max_value)
+
+    def _image_pixels(self) -> Any:
+        pixels = with_channels(self._window.image.pixels)
+        is_color = self._blocks[0].panels[0].pixels.ndim == 3
+        return pixels if is_color else pixels[..., self._chosen[0]]
+
+    def _source(self, *, numbered: bool) -> list[PartOf]:
+        """Return what the layer reads, padded, and a magnifier where its window is small in it."""
+        window, pads, number = self._window, self._padded.pads, self._window.stage.number
+        count, image = window.source.shape[2], window.image
+        caption = size_text(self._padded.shape)
+        if count > 1 and not window.shows_colors:
+            names = channel_names(count, image.depth) if number == 1 else None
+            caption += f", {names[self._shown] if names else f'map {self._shown + 1} of {count}'}"
+        if any(pads):
+            caption += f"\n{hatched_text(pads, window.border)}"
+        nothing = window.holds_nothing() if window.probed is None and any(pads) else None
+        return input_parts(
+            self._parts,
+            self._padded,
+            self._panel,
+            window.geometries[0],
+            ends=self._scales[-2],
+            bar=self._bar(len(self._blocks) - 2, numbered=numbered),
+            title=f"after layer {number - 1}" if number > 1 else "input",
+            caption=caption,
+            empty=nothing,
+        )
+
+    def _map(self, *, numbered: bool) -> PartOf:
+        """Return the map that fills in."""
+        window, place = self._window, len(self._blocks) - 1
+        caption, count = size_text(window.output_shape), window.stage.plan.shape[2]
+        if count > 1:
+            caption += f", map {window.channel + 1} of {count}"
+        if window.probed is not None and window.probed.group.combine:
+            group = window.probed.group
+            caption += f"\n{group.combine} of {len(group.kernels)} kernels"
+        make = image_part(
+            self._blocks[place].panels[0],
+            image_side(),
+            title=f"after layer {window.stage.number}",
+            caption=caption,
+            ends=self._scales[place],
+            bar=self._bar(place, numbered=numbered),
+        )
+        return self._parts.keep("map", make)
+
+    def _bar(self, place: int, *, numbered: bool) -> Bar | None:
+        """Return the color bar of the image or a map; the first drawn one with these colors has it.
+
+        A slide has none where the numbers say as much.
+        """
+        drawn = [0, len(self._blocks) - 2, len(self._blocks) - 1]
+        before = [self._bars[other] for other in drawn if other < place]
+        bar = self._bars[place]
+        if any(bar is other for other in before) or (numbered and theme().is_fixed):
+            return None
+        return bar
+
+    def _movers(self, name: str, drawn: Any) -> list[Mover]:
+        window, pads = self._window, self._padded.pads
+        match name:
+            case "field":
+                mark = BoxMark(drawn[0].axes)
+                return [(Moving(mark.artists), self._to_field(mark.move))]
+            case "near":
+                near = FieldMagnifier(drawn[0], self._image_pixels())
+                return [(near, self._to_field(near.move))]
+            case "input":
+                marks = [
+                    WindowMarks(drawn[0].axes, geometry, pads)
+                    for geometry in dict.fromkeys(window.geometries)
+                ]
+                return [mover for mark in marks for mover in self._placed(mark)]
+            case "magnifier":
+                shown = Magnifier(drawn[0], self._panel.pixels, pads, window.geometries[0])
+                return self._placed(shown)
+            case "map":
+                return self._placed(FillingMap(drawn[0], self._positions[0]))
+        if name in self._texts:
+            return super()._movers(name, drawn)
+        return self._work.moving(name, drawn)
+
+    def _to_field(self, move: Callable[[Corners | None], None]) -> Callable[[int], None]:
+        """Return what moves something to the field of a frame."""
+        return lambda number: move(self._fields[number])
+
+
+def _corners(rows: Sequence[int], columns: Sequence[int]) -> Corners | None:
+    """Return the left, top, right and bottom of a box of cells; None for none."""
+    if not rows or not columns:
+        return None
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+
+
+def _fitting_digits(window: LayerWindow) -> int:
+    """Return the decimals that show the numbers of a layer: three digits, or all if fewer."""
+    arrays = [window.image.pixels, window.source[..., list(window.channels)], window.values]
+    samples = [np.ravel(each)[:: max(1, each.size // _SAMPLES)] for each in arrays]
+    if window.probed is not None:
+        samples += [kernel.matrix for kernel in window.probed.group.kernels]
+    return max(map(fitting_decimals, samples))

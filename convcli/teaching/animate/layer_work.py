@@ -1,0 +1,251 @@
+"""The arithmetic of a layer in an animation: a window, or the curve of a function."""
+
+from __future__ import annotations
+
+# Imported before matplotlib: it silences matplotlib's start-up warnings.
+from convcli.plotting.page import plot_part
+from convcli.plotting.style import figure_options
+
+# isort: split
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.geometry import Pair
+from convcli.plotting.axes import finite_extremes, widest_text
+from convcli.plotting.blit import Moving
+from convcli.plotting.heatmap import HeatmapGroup
+from convcli.plotting.labels import cell_texts
+from convcli.plotting.moving import DrawnParts, MovingGrid, PartOf
+from convcli.plotting.window_marks import BoxMark
+from convcli.teaching.animate.layer_window import LayerWindow
+from convcli.teaching.animate.padded_input import PaddedInput
+from convcli.teaching.animate.sliding_grids import grid_side, most_of_a_grid
+from convcli.teaching.animate.sliding_scene import Mover
+from convcli.teaching.decimals import format_number
+from convcli.teaching.explain.chain_computation import (
+    ActivationStep,
+    NormalizeStep,
+    PoolStep,
+    SoftmaxStep,
+)
+from convcli.teaching.explain.chain_figure import CurvePoint, curve_box, draw_curve
+from convcli.teaching.explain.grid_figure import GridPicture, Places, Scales, grids_part
+
+_SAMPLES = 500  # numbers by which the widest is guessed
+
+
+class LayerWork(Protocol):
+    """The arithmetic of a layer as parts of a page that are moved afterwards.
+
+    Attributes:
+        texts: those that change, by the names of their parts: one for each frame.
+    """
+
+    texts: dict[str, list[str]]
+
+    def details(self) -> Sequence[tuple[Any, tuple[str, ...]]]:
+        """Return what is drawn, less and less, with the names of what is left out."""
+
+    def equation(self, kinds: Any) -> list[PartOf]:
+        """Return the parts for one of the details."""
+
+    def moving(self, name: str, drawn: Any) -> list[Mover]:
+        """Return what moves in the part of this name."""
+
+
+class NoWork:
+    """Nothing: a caption says how values are computed."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, list[str]] = {}
+
+    def details(self) -> Sequence[tuple[bool, tuple[str, ...]]]:
+        """Return the only detail."""
+        return [(False, ())]
+
+    def equation(self, kinds: bool) -> list[PartOf]:
+        """Return no parts."""
+        return []
+
+    def moving(self, name: str, drawn: Any) -> list[Mover]:
+        """Return that nothing moves."""
+        return []
+
+
+class WindowWork:
+    """The window of a pool or a softmax: its numbers, and the one outlined that counts.
+
+    Args:
+        window: the layer.
+        positions: in its map, one for each frame.
+        steps: how each value is computed.
+        padded: what the layer reads.
+        channels: of ``padded`` that the layer reads.
+        ends: the values at the ends of its colors.
+        max_value: the pixel that is white; None for plain numbers.
+        title: above the window.
+        parts: keeps what is drawn.
+    """
+
+    def __init__(
+        self,
+        window: LayerWindow,
+        positions: Sequence[Pair],
+        steps: Sequence[PoolStep | SoftmaxStep],
+        padded: PaddedInput,
+        channels: Sequence[int],
+        *,
+        ends: tuple[float, float],
+        max_value: int | None,
+        title: str,
+        parts: DrawnParts,
+    ) -> None:
+        self._window, self._positions, self._steps = window, positions, steps
+        self._padded, self._channels, self._parts = padded, channels, parts
+        self._ends, self._max_value, self._title = ends, max_value, title
+        self._nothing = PaddedInput(window.holds_nothing(), padded.pads)
+        kind = steps[0].kind if isinstance(steps[0], PoolStep) else "share"
+        name = "mean" if kind == "avg" else kind
+        self._has_mark = kind != "avg"
+        self.texts = {"result": [f"{name} {format_number(step.value)}" for step in steps]}
+
+    def details(self) -> Sequence[tuple[bool, tuple[str, ...]]]:
+        """Return whether the window is drawn: it is left out where it does not fit."""
+        return [(True, ()), (False, ("windows",))]
+
+    def equation(self, kinds: bool) -> list[PartOf]:
+        """Return the window."""
+        if not kinds:
+            return []
+        values = self._values(self._positions[0])
+        places = self._places()
+        sample = self._padded.pixels.ravel()
+        sample = sample[:: max(1, sample.size // _SAMPLES)]
+        extremes = np.array(finite_extremes(self._padded.pixels)).astype(sample.dtype)
+        digits = figure_options().digits
+        none = HeatmapGroup((), 1.0, 1)
+        widest = max(widest_text(cell_texts(each, digits)) for each in (sample, extremes))
+        scales = Scales(self._ends, self._max_value, none, none, widest, has_bars=False)
+        grid = tuple(map(tuple, values.tolist()))
+        caption = ""
+        if self._is_over_channels:
+            names = [self._window.tracer.name_of(1, channel) for channel in self._window.channels]
+            is_first = self._window.stage.number == 1
+            caption = ", ".join(names) if is_first else f"maps 1 to {len(self._channels)}"
+        make = grids_part(
+            [GridPicture("window", "window", grid)],
+            scales,
+            places,
+            title=self._title,
+            caption="\n".join(filter(None, [caption, places.caption])),
+            longest=grid_side(1),
+            most=most_of_a_grid(),
+        )
+        part = self._parts.keep("window", make)
+        return [self._parts.text_below("result", part, self.texts["result"])]
+
+    def moving(self, name: str, drawn: Any) -> list[Mover]:
+        """Return the window, and the outline of the largest number in it."""
+        grid = MovingGrid(drawn[0], self._places().steps)
+        movers: list[Mover] = [(grid, partial(self._move_grid, grid))]
+        if self._has_mark:
+            box = BoxMark(drawn[0].axes)
+            movers.append((Moving(box.artists), partial(self._move_box, box)))
+        return movers
+
+    @property
+    def _is_over_channels(self) -> bool:
+        return len(self._channels) > 1
+
+    def _places(self) -> Places:
+        geometry = self._window.stage.plan.geometry
+        if self._is_over_channels:
+            return Places.moving((1, len(self._channels)), (1, 1))
+        return Places.moving(geometry.kernel, geometry.dilation)
+
+    def _values(self, at: Pair) -> NDArray[Any]:
+        """Return the numbers of a window; of a pool over the channels in one row."""
+        geometry = self._window.stage.plan.geometry
+        windows = [self._padded.window(geometry, at, channel)[0] for channel in self._channels]
+        return windows[0] if len(windows) == 1 else np.concatenate(windows, axis=1)
+
+    def _move_grid(self, grid: MovingGrid, number: int) -> None:
+        at, geometry = self._positions[number], self._window.stage.plan.geometry
+        values = self._values(at)
+        texts = cell_texts(values, figure_options().digits)
+        outside = None
+        if not self._is_over_channels:
+            _, outside = self._padded.window(geometry, at)
+            nothing, _ = self._nothing.window(geometry, at)
+            texts = np.where(nothing.ravel(), "", texts).tolist()
+        grid.move(values, texts, outside)
+
+    def _move_box(self, box: BoxMark, number: int) -> None:
+        """Outline the extreme that explain follows, of equal ones the nearest to the center."""
+        step = self._steps[number]
+        if isinstance(step, SoftmaxStep):
+            box.move((step.map - 1, 0, step.map, 1))
+        elif step.next is None:
+            box.move(None)
+        elif self._is_over_channels:
+            box.move((step.next[2] - 1, 0, step.next[2], 1))
+        else:
+            down, across = self._places().steps
+            y = step.window.rows.index(step.next[0]) * down
+            x = step.window.columns.index(step.next[1]) * across
+            box.move((x, y, x + 1, y + 1))
+
+
+class CurveWork:
+    """The curve of a function of one value, on which the value moves.
+
+    Args:
+        window: the layer.
+        steps: how each value is computed.
+        title: above the curve.
+        parts: keeps what is drawn.
+    """
+
+    def __init__(
+        self,
+        window: LayerWindow,
+        steps: Sequence[ActivationStep | NormalizeStep],
+        *,
+        title: str,
+        parts: DrawnParts,
+    ) -> None:
+        self._window, self._steps, self._title, self._parts = window, steps, title, parts
+        self.texts = {
+            "result": [f"{format_number(s.input)} → {format_number(s.value)}" for s in steps]
+        }
+
+    def details(self) -> Sequence[tuple[bool, tuple[str, ...]]]:
+        """Return whether the curve is drawn: it is left out where it does not fit."""
+        return [(True, ()), (False, ("curves",))]
+
+    def equation(self, kinds: bool) -> list[PartOf]:
+        """Return the curve."""
+        if not kinds:
+            return []
+        step = self._steps[0]
+        inputs = finite_extremes(self._window.source[..., self._window.channel])
+        draw = partial(draw_curve, step=step, layer=self._window.layer, inputs=inputs)
+        before = "input" if step.number == 1 else f"after layer {step.number - 1}"
+        part = plot_part(
+            self._parts.keep_axes("curve", draw), curve_box, title=self._title, xlabel=before
+        )
+        return [self._parts.text_below("result", part, self.texts["result"])]
+
+    def moving(self, name: str, drawn: Any) -> list[Mover]:
+        """Return the point on the curve."""
+        point = CurvePoint(drawn)
+
+        def move(number: int) -> None:
+            step = self._steps[number]
+            point.move(float(step.input), float(step.value))
+
+        return [(Moving(point.artists), move)]
