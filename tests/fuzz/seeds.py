@@ -140,7 +140,7 @@ def models() -> dict[str, dict[str, bytes]]:
         zipped.writestr("net/data.pkl", TORCH_PICKLE)
         zipped.writestr("net/byteorder", b"little")
         zipped.writestr("net/data/0", weights.tobytes())
-    return {
+    found = {
         ".npz": {"stored": stored.getvalue(), "packed": packed.getvalue()},
         ".pt": {"dictionary": checkpoint.getvalue()},
         ".onnx": {"graph": ONNX_GRAPH + weights.tobytes()},
@@ -148,6 +148,15 @@ def models() -> dict[str, dict[str, bytes]]:
             "tensors": _safetensors({"conv.weight": weights, "fc": np.eye(3, dtype="f4")})
         },
     }
+    try:
+        import h5py
+    except ImportError:  # an extra
+        return found
+    with h5py.File(keras := io.BytesIO(), "w") as root:
+        root["conv2d/conv2d/kernel:0"] = weights
+        root.create_dataset("k", data=np.eye(3), compression="gzip")
+        root.attrs["layer_names"] = ["conv2d"]
+    return found | {".h5": {"keras": keras.getvalue()}}
 
 
 def groups() -> dict[str, dict[str, bytes]]:

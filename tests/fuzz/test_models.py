@@ -51,9 +51,9 @@ def test_what_is_damaged_is_sound_to_begin_with(folder, suffix):
 
 
 @pytest.mark.parametrize("suffix", MODELS)
-def test_files_cut_short_at_every_byte(folder, suffix):
+def test_files_cut_short(folder, suffix):
     data = min(MODELS[suffix].values(), key=len)
-    for end in range(len(data)):
+    for end in range(0, len(data), 1 + len(data) // 400):
         judge_model(folder, data[:end], suffix)
 
 

@@ -13,6 +13,9 @@ FORMATS = {  # suffix -> module
     ".pt": "torch",
     ".pth": "torch",
     ".onnx": "onnx",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".keras": "hdf5",
 }
 SUFFIXES = ", ".join(FORMATS)
 _SPEC = re.compile(
