@@ -25,6 +25,7 @@ from convcli.errors import GeometryError, KernelError, UsageError
 from convcli.geometry import ConvOptions, Geometry, Pair, size_text
 from convcli.images.channels import channel_names
 from convcli.images.image import ImageData, level_of, max_value_of, packed, rgbx_of
+from convcli.images.linear_light import STEEPEST, from_light, light_of, to_light
 from convcli.images.value_range import (
     DirectionColors,
     ValueRange,
@@ -68,6 +69,8 @@ class Filter(NamedTuple):
         slug: name of the kernels in file names.
         missing: which pixels are missing; None for none. A value without enough valid pixels is
             NaN, whose pixel is ``missing.nodata`` where the result can hold it, else black.
+        linear_light: whether sRGB pixels are turned into light, filtered, and turned back, before
+            the bias is added.
     """
 
     label: str
@@ -84,6 +87,7 @@ class Filter(NamedTuple):
     mark: bool = False
     slug: str = "custom"
     missing: Missing | None = None
+    linear_light: bool = False
 
 
 class Filtered(NamedTuple):
@@ -191,7 +195,8 @@ def filter_image(
     missing = 0
     if task.where is not None:
         missing = int(np.count_nonzero(task.where.any(axis=tuple(range(2, task.where.ndim)))))
-    return Filtered(result, stats, maps + task.plans[0].describe(), axes, missing)
+    light = "in linear light, " if image_filter.linear_light else ""
+    return Filtered(result, stats, light + maps + task.plans[0].describe(), axes, missing)
 
 
 def apply_range(raw: Filtered, image_filter: Filter, depth: int | None) -> Filtered:
@@ -240,7 +245,8 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
     result = None if depth is None or image_filter.range == "raw" else f"u{depth // 8}"
     conv, pixels = image_filter.conv, image.pixels
     threads, method = image_filter.threads, image_filter.method
-    sizes = pixels.shape, pixels.dtype, kernels, conv, result
+    kind = np.dtype(np.float32) if image_filter.linear_light else pixels.dtype
+    sizes = pixels.shape, kind, kernels, conv, result
     need = _estimated_bytes(*sizes, thread_count(threads), method)
     if image_filter.range == "percentile":
         need += PERCENTILE_BYTES * math.prod(map_shape(image, image_filter)) * image.channels
@@ -248,6 +254,7 @@ def filter_bytes(image: ImageData, image_filter: Filter, depth: int | None) -> i
         values = math.prod(map_shape(image, image_filter)) * _maps(image, image_filter)
         need += 2 * (pixels.nbytes + pixels.size)
         need += (MISSING_BYTES[0] + MISSING_BYTES[1] * len(kernels)) * values
+    need += 4 * pixels.size * image_filter.linear_light
     return need + 4 * pixels.size * (image_filter.alpha == "premultiply")
 
 
@@ -429,7 +436,8 @@ class _Task:
     before ``bias`` is added; ``axes`` are the directions of a direction image's derivatives.
     ``is_rgbx`` means that the planes have a fourth channel, which is filtered but not counted.
     If pixels are missing, ``where`` tells which, the planes have 0 in their place, and ``parts``
-    has the sums of each kernel.
+    has the sums of each kernel. ``biases`` are added to the maps of planes that are light, which
+    are turned into levels of pixels with this ``white`` first.
     """
 
     def __init__(
@@ -452,6 +460,8 @@ class _Task:
         self.is_rgbx = False
         self.parts: list[PartialSums] = []
         self.where: NDArray[np.bool] | None = None
+        self.biases: list[float] = []
+        self.white = 0
 
     @classmethod
     def of_any(cls, image: ImageData, image_filter: Filter) -> _Task:
@@ -466,6 +476,7 @@ class _Task:
         planar = all(kernel.matrix.ndim == 2 for kernel in image_filter.kernels)
         counted = image_filter.counted or image_filter.range in (*SCALED_RANGES, "raw")
         plain = image_filter.combine != "direction" and image_filter.missing is None
+        plain = plain and not image_filter.linear_light
         if planar and not counted and plain and image.alpha is None:
             task = cls.of(image._replace(pixels=rgbx), image_filter)
             if all(plan.types.is_exact for plan in task.plans):
@@ -479,15 +490,18 @@ class _Task:
             return _premultiplied(image, image.alpha, image_filter)
         parts: list[PartialSums] = []
         where = None if image_filter.missing is None else image_filter.missing.of(image.pixels)
+        sums = image_filter
+        if image_filter.linear_light:
+            image, sums = _in_light(image, image_filter)
         if where is not None and where.any():
             from convcli.core.missing import without
 
             image = image._replace(pixels=without(image.pixels, where))
-            parts = _partial_sums(image, image_filter, where)
+            parts = _partial_sums(image, sums, where)
             plans = [part.plan for part in parts]
         else:
             where = None
-            plans = [plan_kernel(image, image_filter, kernel) for kernel in image_filter.kernels]
+            plans = [plan_kernel(image, sums, kernel) for kernel in image_filter.kernels]
         if len({plan.shape for plan in plans}) > 1:
             sizes = ", ".join(dict.fromkeys(_shape_text(plan.shape) for plan in plans))
             raise UsageError(
@@ -502,6 +516,9 @@ class _Task:
             alpha = None if alpha is None else to_eight_bits(alpha)
         task = cls(image.pixels, plans, image_filter, alpha, axes=axes)
         task.where, task.parts = where, parts
+        if image_filter.linear_light:
+            task.white = image.max_value or 0
+            task.biases = [_bias(image, image_filter, kernel) for kernel in image_filter.kernels]
         return task
 
     @property
@@ -578,9 +595,16 @@ class _Task:
 
     def maps(self, rows: slice, blocks: list[NDArray[Any]]) -> list[NDArray[Any]]:
         """Return the values of each kernel in a strip, from its sums if pixels are missing."""
-        if not self.parts:
-            return blocks
-        return [part.values(block, rows) for part, block in zip(self.parts, blocks, strict=True)]
+        if self.parts:
+            blocks = [
+                part.values(block, rows) for part, block in zip(self.parts, blocks, strict=True)
+            ]
+        if self.biases:
+            blocks = [
+                from_light(block, self.white) + bias
+                for block, bias in zip(blocks, self.biases, strict=True)
+            ]
+        return blocks
 
     def values(self, rows: slice, blocks: list[NDArray[Any]]) -> NDArray[Any]:
         """Return a strip's values from those of each kernel."""
@@ -594,8 +618,27 @@ class _Task:
         weight = weight if values.ndim == weight.ndim else weight[..., np.newaxis]
         colors = np.zeros(values.shape, np.float64)
         np.divide(values, weight, out=colors, where=weight > 0)
+        if self.filter.linear_light:
+            colors = from_light(colors, self.white)
         colors += self.bias
         return colors
+
+
+def _in_light(image: ImageData, image_filter: Filter) -> tuple[ImageData, Filter]:
+    """Return an image as light, and the filter that sums it: without bias, its fill as light.
+
+    Raises:
+        UsageError: the image has no pixels, but plain numbers.
+    """
+    white = image.max_value
+    if white is None:
+        raise UsageError(
+            "--linear-light is for pixels of 8 or 16 bits, and these are plain numbers"
+        )
+    fill = float(light_of(np.array(image_filter.conv.fill), white))
+    conv = image_filter.conv._replace(fill=fill)
+    light = image._replace(pixels=to_light(image.pixels, white))
+    return light, image_filter._replace(conv=conv, bias=0)
 
 
 def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter) -> _Task:
@@ -610,15 +653,23 @@ def _premultiplied(image: ImageData, visible: NDArray[Any], image_filter: Filter
             "--alpha premultiply needs one 2-D kernel whose weights do not sum to 0; "
             "use --alpha keep"
         )
-    wide = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
+    wide: type[np.generic] = np.uint32 if visible.dtype.itemsize > 1 else np.uint16
+    colors, white = image.pixels, 0
+    if image_filter.linear_light:
+        wide, white = np.float32, image.max_value or 0
+        light, sums = _in_light(image, image_filter)
+        colors, conv = light.pixels, sums.conv
     alpha = visible if image.pixels.ndim == 2 else visible[..., np.newaxis]
-    planes = np.multiply(image.pixels, alpha, dtype=wide)
+    planes = np.multiply(colors, alpha, dtype=wide)
     plan = make_plan(planes, kernel.matrix, conv, kernel.divisor, method=image_filter.method)
-    weight = feature_map(visible, kernel.matrix, conv, float(kernel.matrix.sum()))
+    alphas = image_filter.conv
+    weight = feature_map(visible, kernel.matrix, alphas, float(kernel.matrix.sum()))
     carried = np.empty(weight.shape, visible.dtype)
     saturate(weight, carried)
     bias = _bias(image, image_filter, kernel)
-    return _Task(planes, [plan], image_filter._replace(combine=None), carried, weight, bias)
+    task = _Task(planes, [plan], image_filter._replace(combine=None), carried, weight, bias)
+    task.white = white
+    return task
 
 
 def _copies(image_filter: Filter) -> bool:
@@ -626,7 +677,8 @@ def _copies(image_filter: Filter) -> bool:
     kernel = image_filter.kernels[0]
     bias = kernel.bias if image_filter.bias is None else image_filter.bias
     weights = kernel.weights[kernel.weights != 0]
-    return image_filter.combine is None and not bias and weights.tolist() in ([1], [-1])
+    plain = image_filter.combine is None and not image_filter.linear_light
+    return plain and not bias and weights.tolist() in ([1], [-1])
 
 
 def _bound(image: ImageData, image_filter: Filter, dtype: np.dtype[Any]) -> float:
@@ -643,7 +695,8 @@ def _bound(image: ImageData, image_filter: Filter, dtype: np.dtype[Any]) -> floa
         sum_bound(kernel.weights, largest, _bias(image, image_filter, kernel))
         for kernel in image_filter.kernels
     ]
-    return sum(bounds) if image_filter.combine == "sum" else max(bounds)
+    bound = sum(bounds) if image_filter.combine == "sum" else max(bounds)
+    return STEEPEST * bound if image_filter.linear_light else bound
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:

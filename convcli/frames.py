@@ -212,7 +212,7 @@ def _are_independent(frame: ImageData, image_filter: Filter) -> bool:
     """Tell whether a filter does to each of several channels what it does to it alone."""
     if image_filter.combine == "direction" or frame.depth is None:
         return False
-    if image_filter.missing is not None:
+    if image_filter.missing is not None or image_filter.linear_light:
         return False
     if frame.alpha is not None and image_filter.alpha == "premultiply":
         return False

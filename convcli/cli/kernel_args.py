@@ -45,6 +45,7 @@ class KernelArgs(NamedTuple):
     percentile: tuple[float, float] | None = None
     density: bool = False
     alpha: str = "keep"
+    linear_light: bool = False
     method: str = "auto"
     threads: int | None = None
     mark: str | None = None
@@ -123,6 +124,10 @@ class KernelArgs(NamedTuple):
                 "--alpha premultiply takes no missing pixels; mark transparent ones with --mask, "
                 "or use --alpha keep or drop"
             )
+        if self.linear_light and self.combine == "direction":
+            raise UsageError(
+                "--combine direction takes no --linear-light: it would change the directions"
+            )
         groups = list(group_kernels(self.sets() if sets is None else sets, self.combine))
         filters = tuple(
             Filter(
@@ -140,6 +145,7 @@ class KernelArgs(NamedTuple):
                 mark=self.mark is not None,
                 slug=slug,
                 missing=missing,
+                linear_light=self.linear_light,
             )
             for slug, group in zip(_distinct([group.slug for group in groups]), groups, strict=True)
         )
@@ -284,6 +290,12 @@ apply_kernel_options = option_group(
     *_VALUES,
     range_option(
         "--alpha", type=WordType(ALPHAS), default="keep", help="What happens to transparency."
+    ),
+    range_option(
+        "--linear-light",
+        is_flag=True,
+        rare=True,
+        help="Filter amounts of light in place of sRGB pixels.",
     ),
     speed_option(
         "--method",

@@ -173,6 +173,7 @@ def conv_facts(image_filter: Filter) -> list[str]:
         facts.append(f"bias {format_short(image_filter.bias)}")
     if image_filter.missing is not None:
         facts += _missing_facts(image_filter.missing)
+    facts += ["linear light"] * image_filter.linear_light
     return facts + [f"range {image_filter.range}"] * (image_filter.range != "clip")
 
 

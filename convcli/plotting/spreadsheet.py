@@ -73,6 +73,8 @@ def check_filter(image_filter: Filter) -> None:
         raise UsageError(
             "a spreadsheet shows no missing pixels: leave out --nan, --mask and --nodata"
         )
+    if image_filter.linear_light:
+        raise UsageError("a spreadsheet shows no --linear-light: leave it out")
     if image_filter.range in SCALED_RANGES:
         raise UsageError(
             f"a spreadsheet shows no --range {image_filter.range}, whose black and white depend on "
