@@ -10,7 +10,8 @@ import click
 
 from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, one_input, read_one
-from convcli.cli.kernel_args import KernelArgs, check_stdin, kernel_options
+from convcli.cli.kernel_args import KernelArgs, check_stdin, optional_kernel_options
+from convcli.cli.layer_args import given_options, part_of_layer
 from convcli.cli.options import (
     MATRIX,
     MAX_MEMORY,
@@ -25,7 +26,7 @@ from convcli.cli.options import (
 )
 from convcli.cli.types import POSITION, InputType, IntegerType, LayerTextType
 from convcli.errors import UsageError, prefix_errors
-from convcli.geometry import ConvOptions, Pair, size_text
+from convcli.geometry import ConvOptions, Pair, fill_value, size_text
 from convcli.images.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from convcli.filtering import Filter
     from convcli.images.image import ImageData
     from convcli.kernels.spec import KernelSet
+    from convcli.teaching.chain.grammar import LayerText
     from convcli.teaching.explore.page import PageKernel
 
 SUFFIXES = (".html", ".htm")
@@ -59,7 +61,7 @@ SUFFIXES = (".html", ".htm")
     multiple=True,
     help='After the convolution, a layer as chain has it, e.g. "maxpool 2". Repeatable.',
 )
-@kernel_options
+@optional_kernel_options
 @conv_options
 @read_one_options
 @input_option(
@@ -95,14 +97,15 @@ def explore(
     see its window and its arithmetic in the words of explain; change weights, padding, border,
     stride, dilation, operation and range, and the map follows. The options say how the page
     begins. It computes in double precision. With --layer, each layer after the convolution shows
-    its maps too; hover one to see which part of the image it depends on. INPUT is an image, a .npy,
-    .csv or .txt matrix, a signal, or -. Prints the name of the file.
+    its maps too; hover one to see which part of the image it depends on. Without -k, the first one
+    is the convolution: --layer 'conv -k blur'. INPUT is an image, a .npy, .csv or .txt matrix, a
+    signal, or -. Prints the name of the file.
     """
     from convcli.atomic import atomic_write
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
     from convcli.cli.report import print_name, write_stdout
-    from convcli.teaching.explore.layers import parse_page_layers, read_page_layers
+    from convcli.teaching.explore.layers import read_page_layers
     from convcli.teaching.explore.page import PageInput, explore_page
 
     source = one_input(source, matrix)
@@ -111,13 +114,9 @@ def explore(
     if opens and output == "-":
         raise UsageError("--open opens a file; name one with -o")
     check_outputs(output, None, overwrite=overwrite)
-    if layers and kernel_args.density:
-        raise UsageError("--layer shows sums that no step multiplies; leave out --density")
-    parsed = parse_page_layers(layers)
+    kernel_args, conv, parsed = _parse_layers(kernel_args, conv, layers)
     specs = [spec for layer in parsed for spec in layer.kernels]
     check_stdin([*kernel_args.kernel, *specs], source)
-    if kernel_args.reads_stdin and any(spec.strip() == "-" for spec in specs):
-        raise UsageError("standard input ('-') can be used once only: by -k or by one --layer")
     kernel_args, reading = kernel_args.sampled(reading, [source], specs)
     sets = kernel_args.sets()
     page_layers = read_page_layers(parsed, sys.stdin.buffer, kernel_args.x)
@@ -157,6 +156,61 @@ def explore(
     print_name(output)
     if opens:
         _open(output)
+
+
+def _parse_layers(
+    kernel_args: KernelArgs, conv: ConvOptions, texts: Sequence[str]
+) -> tuple[KernelArgs, ConvOptions, list[LayerText]]:
+    """Return the options of the convolution, and the layers after it.
+
+    Raises:
+        UsageError: a text is not a layer of a page, or contradicts the other options.
+    """
+    from convcli.teaching.explore.layers import parse_page_layers
+
+    if texts and kernel_args.density:
+        raise UsageError("--layer shows sums that no step multiplies; leave out --density")
+    if not kernel_args.kernel:
+        kernel_args, conv = _first_layer(kernel_args, texts)
+        texts = texts[1:]
+    layers = parse_page_layers(texts)
+    takes_stdin = any(spec.strip() == "-" for layer in layers for spec in layer.kernels)
+    if kernel_args.reads_stdin and takes_stdin:
+        raise UsageError("standard input ('-') can be used once only: by -k or by one --layer")
+    return kernel_args, conv, layers
+
+
+def _first_layer(kernel_args: KernelArgs, layers: Sequence[str]) -> tuple[KernelArgs, ConvOptions]:
+    """Return the options of the convolution that the first layer is.
+
+    Raises:
+        UsageError: there is no layer, it is another one, or it is one that no page begins with.
+    """
+    from convcli.teaching.explore.layers import parse_page_layers
+
+    if not layers:
+        raise click.UsageError(
+            "Missing option '-k' / '--kernel', or a --layer 'conv -k ...' before others."
+        )
+    for name, flag, group in given_options():
+        if group in ("Kernel", "Convolution") or name == "bias":
+            raise part_of_layer(flag)
+    [layer] = parse_page_layers(layers[:1], 1)
+    if layer.syntax.name != "conv":
+        raise click.UsageError(
+            f"--layer {layer.text!r}: without -k, the first layer is the convolution of the page: "
+            "begin with --layer 'conv -k ...'"
+        )
+    values = layer.values
+    if len(layer.kernels) > 1 and values["combine"] is None:
+        raise click.UsageError(
+            f"--layer {layer.text!r}: the convolution of a page has one -k; join several with "
+            "--combine, or give a bank"
+        )
+    fill = fill_value(values["fill"], values["border"])
+    conv = {name: values[name] for name in ConvOptions._fields} | {"fill": fill}
+    names = ("kernel", "combine", "normalize", "divisor", "bias")
+    return kernel_args._replace(**{name: values[name] for name in names}), ConvOptions(**conv)
 
 
 def _page_kernels(kernel_args: KernelArgs, sets: list[KernelSet]) -> list[PageKernel]:

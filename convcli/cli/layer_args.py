@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -69,6 +70,23 @@ def layer_options(verb: str) -> Decorator:
     )
 
 
+def given_options() -> Iterator[tuple[str, str, str]]:
+    """Yield the name, the flag and the group of each option of the command that is given."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        name = str(param.name)
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            yield name, param.opts[0], getattr(param, "group", "")
+
+
+def part_of_layer(flag: str) -> click.UsageError:
+    """Return the error that an option belongs into the text of a layer."""
+    return click.UsageError(
+        f"--layer has its own kernels and options; leave out {flag}, or write it into the text: "
+        "--layer 'conv -k outline --stride 2'"
+    )
+
+
 def check_layers_alone(verb: str) -> None:
     """Refuse the options that are part of a layer's text, and those of pixels.
 
@@ -78,18 +96,11 @@ def check_layers_alone(verb: str) -> None:
     Raises:
         click.UsageError: one of them is given.
     """
-    context = click.get_current_context()
-    default = click.core.ParameterSource.DEFAULT
-    for param in context.command.params:
-        name, group = str(param.name), getattr(param, "group", "")
-        if name == "density" or context.get_parameter_source(name) == default:
+    for name, flag, group in given_options():
+        if name == "density":
             continue
-        flag = param.opts[0]
         if group in ("Kernel", "Convolution"):
-            raise click.UsageError(
-                f"--layer has its own kernels and options; leave out {flag}, or write it into the "
-                "text: --layer 'conv -k outline --stride 2'"
-            )
+            raise part_of_layer(flag)
         if name in MissingArgs._fields:
             raise click.UsageError(f"--layer {verb} values of all pixels; leave out {flag}")
         if name == "activation":

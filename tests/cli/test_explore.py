@@ -88,6 +88,21 @@ def test_layers_set_the_start_with_their_kernels(explore, save):
     assert [table["spec"] for table in given(state)] == ["sobel-x"]
 
 
+def test_the_first_layer_can_be_the_convolution(explore):
+    layers = ["relu", "maxpool 2"]
+    words = [word for text in layers for word in ("--layer", text)]
+    conv = ["--operation", "convolve", "--border", "constant", "--fill", "3", "--stride", "2"]
+    kernel = ["-k", "blur", "-k", "outline", "--combine", "max", "--divisor", "3"]
+    assert explore(*kernel, *conv, *words, "toy.csv", "-o", "a.html").code == 0
+    first = " ".join(["conv", *kernel, *conv])
+    assert explore("--layer", first, *words, "toy.csv", "-o", "b.html").code == 0
+    assert Path("a.html").read_text() == Path("b.html").read_text()
+    assert explore("--layer", "conv -k blur --bias 2", "toy.csv", "-o", "c.html").code == 0
+    state = state_of("c.html")
+    assert state["settings"]["bias"] == 2
+    assert "layers" not in state["settings"]
+
+
 def test_a_scaled_kernel_is_in_a_page_without_its_divisor_for_layers(explore):
     layer = ("--layer", "conv -k blur")
     assert explore("-k", "blur", "--divisor", "3", *layer, "toy.csv", "-o", "a.html").code == 0
@@ -201,6 +216,20 @@ def test_nothing_is_replaced_unless_asked(explore):
         (["-k", "blur", "--range", "offset", "toy.csv", "-o", "a.html"], 1, "--range offset needs"),
         (["-k", "blur", "--max-memory", "1K", "toy.csv", "-o", "a.html"], 1, "--max-memory"),
         (["-k", "blur", "--combine", "direction", "toy.csv", "-o", "a.html"], 2, "direction"),
+        (["--layer", "relu", "toy.csv", "-o", "a.html"], 2,
+         "--layer 'relu': without -k, the first layer is the convolution of the page"),
+        (["--layer", "conv -k blur", "--stride", "2", "toy.csv", "-o", "a.html"], 2,
+         "--layer has its own kernels and options; leave out --stride"),
+        (["--layer", "conv -k blur", "--bias", "2", "toy.csv", "-o", "a.html"], 2,
+         "leave out --bias"),
+        (["--layer", "conv -k blur -k box", "toy.csv", "-o", "a.html"], 2,
+         "the convolution of a page has one -k"),
+        (["--layer", "conv -k blur --groups 2", "toy.csv", "-o", "a.html"], 2,
+         "layer 1 (conv): a page has no --groups"),
+        (["--layer", "conv -k blur", "--layer", "pool", "toy.csv", "-o", "a.html"], 2,
+         "No such layer 'pool'"),
+        (["--layer", "conv -k blur", "--layer", "", "toy.csv", "-o", "a.html"], 2,
+         "layer 2 is empty"),
         (["-k", "blur", "--layer", "maxpool 9", "toy.csv", "-o", "a.html"], 1,
          "toy.csv: layer 2 (maxpool 9x9): window 9x9 exceeds the 6x6 input"),
         (["-k", "blur", "--layer", "relu", "--layer", "upside-down", "toy.csv", "-o", "a.html"], 2,

@@ -42,13 +42,15 @@ class PageLayers(NamedTuple):
 NO_LAYERS = PageLayers()
 
 
-def parse_page_layers(texts: str | Iterable[str]) -> list[LayerText]:
+def parse_page_layers(texts: str | Iterable[str], first: int = FIRST) -> list[LayerText]:
     """Read layers from texts, one from each; one string may hold several.
+
+    ``first`` is the number of the first of them.
 
     Raises:
         UsageError: a text is not a layer, or is a layer or has an option that a page has not.
     """
-    layers = parse_given_layers(texts, FIRST)
+    layers = parse_given_layers(texts, first)
     for layer in layers:
         name = layer.syntax.name
         if name not in NAMES:
