@@ -7,7 +7,9 @@ from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
-from convcli.core.digits import reliable_decimals, round_number
+import numpy as np
+
+from convcli.core.digits import largest_magnitude, reliable_decimals, round_number
 from convcli.teaching.explain.computation import (
     Computation,
     Grid,
@@ -63,9 +65,11 @@ def as_shown(
             if dtype in _WEIGHT_DIGITS:
                 weights = _significant(weights, _WEIGHT_DIGITS[dtype])
         total = round_number(part.sum, decimals)
-        return Sum(
-            part.channel, window, weights, rounded(part.products, decimals), total, part.missing
-        )
+        places = decimals
+        if digits is None and decimals == 0:  # a huge product leaves the others their decimals
+            places = reliable_decimals(dtype, largest_magnitude(np.array(part.products), dtype))
+        products = rounded(part.products, places)
+        return Sum(part.channel, window, weights, products, total, part.missing)
 
     def shown_response(response: Response) -> Response:
         return replace(
@@ -109,7 +113,8 @@ def _bound(explanation: Computation) -> float:
     bounds = [abs(output.activated) for output in explanation.outputs]
     for response in chain.from_iterable(output.responses for output in explanation.outputs):
         rows = chain.from_iterable(part.products for part in response.sums)
-        total = sum(map(abs, chain.from_iterable(rows)))
+        # NaN and infinity have no digits, and those of the other products stay what they are.
+        total = sum(abs(p) for p in chain.from_iterable(rows) if math.isfinite(p))
         bounds.append(total / abs(response.divisor) + abs(response.bias))
     return max(filter(math.isfinite, bounds), default=0.0)
 

@@ -142,7 +142,7 @@ export function asShown(explanation) {
     sums: response.sums.map((part) => ({
       ...part,
       weights: part.weights.map((row) => row.map(significant)),
-      products: part.products.map((row) => row.map(rounded)),
+      products: shownProducts(part.products, decimals),
       sum: rounded(part.sum),
     })),
     sum: rounded(response.sum),
@@ -160,6 +160,18 @@ export function asShown(explanation) {
   };
 }
 
+/** Round products; a huge one takes the decimals of the sum, but not of the others. */
+function shownProducts(products, decimals) {
+  const smaller = decimals > 0 ? [] : magnitudesBelow(1 / (8 * Number.EPSILON), products);
+  const places = decimals || reliableDecimals(Math.max(0, ...smaller));
+  return products.map((row) => row.map((number) => roundNumber(number, places)));
+}
+
+/** Return the magnitudes below a limit; NaN and infinity have no digits. */
+function magnitudesBelow(limit, grid) {
+  return grid.flat().map((number) => Math.abs(Number(number))).filter((number) => number < limit);
+}
+
 /** Return the largest magnitude that a value could have had. */
 function largestSum(explanation) {
   let largest = 0;
@@ -171,8 +183,8 @@ function largestSum(explanation) {
   for (const output of explanation.outputs) {
     count(Math.abs(output.value));
     for (const { sums, divisor, bias } of output.responses) {
-      const products = sums.flatMap((part) => part.products.flat());
-      const total = products.reduce((sum, number) => sum + Math.abs(Number(number)), 0);
+      const products = sums.flatMap((part) => magnitudesBelow(Infinity, part.products));
+      const total = products.reduce((sum, number) => sum + number, 0);
       count(total / Math.abs(divisor) + Math.abs(bias));
     }
   }

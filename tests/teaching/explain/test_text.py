@@ -175,3 +175,11 @@ def test_extremes_of_64_bits_are_shown_whole():
 def test_percentiles_of_integers_are_no_integers():
     page = explanation_text(explain([[0, 10]], [[1]], (0, 1), range="percentile"))
     assert "percentile (10 - 0.1) / (9.9 - 0.1) -> 1" in " ".join(page.split())
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e300])
+def test_one_odd_value_leaves_the_other_products_their_digits(odd):
+    explanation = explain([[1.5, odd, 0.25]], [[1, -2, 3]], (0, 1))
+    grid = explanation_text(explanation).split("pixel*weight")[1].split("sum")[0]
+    products = [float(number) for number in grid.splitlines()[2].split()[-3:]]
+    assert np.array_equal(products, [1.5, -2 * odd, 0.75], equal_nan=True)
