@@ -207,6 +207,7 @@ def result_tile(
     with_kernel = "kernel" in (options.panels or ())
     is_mapped = filtered.stats.ends not in (None, (0, result.max_value))
     colors = (DIRECTION_NOTE,) * (image_filter.combine == "direction")
+    kernels, operation = image_filter.kernels, image_filter.conv.operation
     return SheetTile(
         short_name(title),
         result.pixels,
@@ -214,7 +215,7 @@ def result_tile(
         "\n".join([result_title(image_filter, filtered, [size_text(result.shape)]), *colors]),
         unit="value" if result.max_value is None else "pixel",
         mapped=filtered.stats.ends if is_mapped and not is_own else None,
-        kernels=kernel_heatmaps(image_filter.kernels, most=9) if with_kernel else None,
+        kernels=kernel_heatmaps(kernels, most=9, operation=operation) if with_kernel else None,
         places=_sample_places(image, image_filter),
         axis=image.axis,
         legend=colors,

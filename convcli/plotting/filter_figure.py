@@ -228,10 +228,11 @@ def _padded(image: ImageData, image_filter: Filter, *, numbers: bool) -> PartOf:
 
 def _kernel(image_filter: Filter) -> PartOf:
     kernels = image_filter.kernels
-    group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)
+    operation = image_filter.conv.operation
+    group = kernel_heatmaps(kernels, most=MAX_HEATMAPS, operation=operation)
     several = len(group.maps) > 1
     title = kernel_title(kernels[0]) if len(kernels) == 1 else f"{len(kernels)} kernels"
-    caption = "flipped by convolve" if image_filter.conv.operation == "convolve" else ""
+    caption = "flipped by convolve" if operation == "convolve" else ""
     side = _SEVERAL_KERNELS if several else _KERNEL
     return kernel_part(group, side, title=title, caption=caption)
 

@@ -215,7 +215,7 @@ def _kernel(
     title = titles.get("kernel") or own
     caption = "flipped by convolve" if operation == "convolve" and not titles.get("kernel") else ""
     if taps is None:
-        group = kernel_heatmaps(kernels, most=MAX_HEATMAPS)
+        group = kernel_heatmaps(kernels, most=MAX_HEATMAPS, operation=operation)
         return kernel_part(group, _KERNEL_WIDTH, title=title, caption=caption)
     dilation = result.geometry.dilation[axis]
     scale = input_scale(kernels[0].axis if positions else None)

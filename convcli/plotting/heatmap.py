@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from convcli.choices import Operation
+from convcli.core.plan import as_applied
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
@@ -241,17 +243,21 @@ def draw_values(axes: Axes, values: NDArray[np.generic], group: HeatmapGroup) ->
     )
 
 
-def kernel_heatmaps(kernels: Sequence[Kernel], *, most: int) -> HeatmapGroup:
+def kernel_heatmaps(
+    kernels: Sequence[Kernel], *, most: int, operation: Operation = "correlate"
+) -> HeatmapGroup:
     """Return at most ``most`` heat maps, one per kernel and channel, with the same colors.
 
-    Kernels that share a divisor show their matrices; others show their weights.
+    Kernels that share a divisor show their matrices; others show their weights. Those of
+    ``convolve`` are flipped, as they are applied.
     """
     divisors = {kernel.divisor for kernel in kernels}
     divisor = divisors.pop() if len(divisors) == 1 else None
     named_values = []
     for kernel in kernels:
         values = kernel.weights if divisor is None else kernel.matrix
-        named_values += _channels(kernel, values, with_kernel=len(kernels) > 1)
+        applied = as_applied(values, operation)
+        named_values += _channels(kernel, applied, with_kernel=len(kernels) > 1)
     del named_values[most:]
     numbers = np.concatenate([values.ravel() for _, values in named_values])
     texts = iter(cell_texts(numbers, figure_options().digits))

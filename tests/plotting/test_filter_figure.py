@@ -149,6 +149,13 @@ def cells(axes):
     return [text.get_text() for text in axes.texts]
 
 
+def test_a_convolved_kernel_is_shown_flipped_as_it_is_applied():
+    conv = ConvOptions(operation="convolve")
+    _, kernel, _ = shown(draw(GRAY, [row(GRAY, SOBEL[:1], conv=conv)]))
+    assert cells(kernel) == [str(n) for n in SOBEL[0].matrix[::-1, ::-1].ravel()]
+    assert "flipped by convolve" in title_of(kernel)
+
+
 def test_a_row_is_original_kernel_and_feature_map(drawn):
     original, kernel, result = shown(drawn("gray"))
     assert title_of(original) == "input\n160x120"

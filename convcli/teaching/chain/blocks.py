@@ -75,7 +75,7 @@ class Block(NamedTuple):
         keeps_units: whether the values are of the kind of those in the block before.
         white: the value that is white, while the maps are pixels.
         has_colors: whether the three maps are red, green and blue.
-        kernels: of a convolution.
+        kernels: of a convolution, as they are applied.
         windows: of a pool, on the maps of the block before.
         is_signal: whether the maps are drawn as signals.
         keeps_channels: whether each map is made of one map of the block before, in this order.
@@ -162,11 +162,17 @@ def next_block(
         keeps_units=keeps,
         white=before.white if keeps else None,
         has_colors=before.has_colors and _keeps_channels(layer),
-        kernels=layer.kernels if isinstance(layer, Conv) else (),
+        kernels=_applied_kernels(layer) if isinstance(layer, Conv) else (),
         windows=geometry if isinstance(layer, Pool) else None,
         is_signal=is_signal,
         keeps_channels=_keeps_channels(layer),
     )
+
+
+def _applied_kernels(layer: Conv) -> tuple[Kernel, ...]:
+    """Return the kernels of a layer as they are applied: flipped for ``convolve``."""
+    is_flipped = layer.options.operation == "convolve"
+    return tuple(kernel.flipped() if is_flipped else kernel for kernel in layer.kernels)
 
 
 def single_map_blocks(

@@ -204,6 +204,11 @@ def test_the_kernel_stands_beside_the_arrow_with_its_weights():
     assert len(shown(draw(photo(30, 30), "conv -k outline", panels=("input", "result")))) == 2
 
 
+def test_a_convolved_kernel_stands_there_flipped():
+    _, kernel, _ = shown(draw(photo(30, 30), "conv -k sobel-x --operation convolve"))
+    assert cells(kernel) == ["1", "0", "-1", "2", "0", "-2", "1", "0", "-1"]
+
+
 def test_many_kernels_are_tiles(tmp_path):
     figure = draw(photo(30, 30, 3), f"conv -k {bank(tmp_path, 16, 3, 5, 5)}")
     assert len([axes for axes in figure.axes if axes.images]) == 1 + 1 + 16

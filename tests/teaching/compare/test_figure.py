@@ -76,6 +76,19 @@ def test_without_differences_only_results_are_drawn():
     assert said(figure).count("80x40, min") == said(figure).count("% clipped") == 5
 
 
+def test_the_kernel_beside_a_convolution_is_flipped():
+    sobel = Filter("sobel-x", (get_kernel("sobel-x"),))
+    choices = [
+        Choice(name, name, sobel._replace(conv=ConvOptions(operation=name)))
+        for name in ("correlate", "convolve")
+    ]
+    options = FigureOptions(panels=("kernel", "result"))
+    figure = draw_comparison(SMALL, compare_choices(SMALL, choices), options=options)
+    kernels = [[text.get_text() for text in axes.texts] for axes in shown(figure) if axes.texts]
+    assert kernels[0][:3] == ["-1", "0", "1"]
+    assert kernels[1][:3] == ["1", "0", "-1"]
+
+
 def test_each_difference_is_at_the_right_of_its_result():
     figure = draw_comparison(SMALL, borders(SMALL), diff=True)
     axes = shown(figure)
