@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 
@@ -12,10 +14,17 @@ from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.labels import fitting_decimals
 from convcli.teaching.animate.layer_window import LayerWindow
 from convcli.teaching.animate.sliding import SlidingWindow
-from convcli.teaching.decimals import format_number, to_python
-from convcli.teaching.explain.chain_computation import LayerStep
+from convcli.teaching.decimals import (
+    as_decimal,
+    exact_product,
+    exact_sum,
+    format_number,
+    to_python,
+)
+from convcli.teaching.explain.chain_computation import ConvStep, LayerStep
 from convcli.teaching.explain.chain_rounding import step_as_shown
 from convcli.teaching.explain.chain_text import layer_lines
+from convcli.teaching.explain.computation import Computation
 from convcli.teaching.explain.explanation import Explanation
 from convcli.teaching.explain.rounding import as_shown
 from convcli.teaching.explain.steps import MAX_TERMS, computation_lines
@@ -79,9 +88,10 @@ def layer_captions(
     fields = [""] * len(places)
     if window.stage.number > 1:
         fields = [f"; receptive field: {_field_text(window, at)}" for at in positions]
+    computed = [step.computation for step in steps or () if isinstance(step, ConvStep)]
     for with_terms in (True, False):
-        if steps is None:
-            break
+        if steps is None or (with_terms and not all(_add_up(each, digits) for each in computed)):
+            continue
         texts = [
             [f"{place}{field}", *layer_lines(step, with_terms=with_terms)]
             for place, field, step in zip(places, fields, steps, strict=True)
@@ -113,12 +123,14 @@ def captions(
 ) -> list[list[str]]:
     """Return the lines of each position: as detailed as fits ``most`` lines at every position.
 
+    Products are written out where their rounded factors still give the sum that is shown.
+
     ``places`` names the positions in another way than by row and column.
     """
     places = places or [f"row {row}, column {column}" for row, column in positions]
     for with_terms in (True, False):
-        if explained is None:
-            break
+        if explained is None or (with_terms and not all(_add_up(e, digits) for e in explained)):
+            continue
         texts = [
             [place, *computation_lines(explanation, with_terms=with_terms)]
             for place, explanation in zip(places, explained, strict=True)
@@ -127,6 +139,17 @@ def captions(
             return texts
     return [[f"{place}: {_values_text(window, at, digits)}"] for place, at in
             zip(places, positions, strict=True)]  # fmt: skip
+
+
+def _add_up(explanation: Computation, digits: int) -> bool:
+    """Return whether the products of the numbers as written give each sum as written."""
+    half = Decimal(5).scaleb(-digits - 1)
+    for part in (part for o in explanation.outputs for r in o.responses for part in r.sums):
+        exact = exact_sum(exact_product(*pair) for pair in part.counted)
+        if isinstance(exact, Decimal) and math.isfinite(part.sum):
+            if abs(exact - as_decimal(part.sum)) > half:
+                return False
+    return True
 
 
 def _values_text(window: SlidingWindow, at: Pair, digits: int) -> str:

@@ -296,6 +296,23 @@ def test_options_replace_title_and_digits():
     assert all(len(cell.partition(".")[2]) <= 1 or abs(float(cell)) < 0.05 for cell in cells)
 
 
+WEIGHTS = RNG.normal(size=(3, 3)).round(3)
+
+
+@pytest.mark.parametrize(("digits", "written"), [(3, True), (1, False)])
+def test_products_are_written_out_only_where_they_give_the_sum(digits, written):
+    window = slide_over_image(GRAY, Kernel(WEIGHTS, name="k"))
+    look = FigureOptions(dpi=DPI, digits=digits)
+    figure = animate_window(window, [(7, 9)], title="t", options=look).figure
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert f"sum {window.values[7, 9, 0]:.{digits}f}" in said
+    terms = re.findall(r"\((\S+)\*(\S+)\)", said)
+    assert len(terms) == 9 * written
+    if written:
+        total = sum(float(a) * float(b) for a, b in terms)
+        assert total == pytest.approx(window.values[7, 9, 0], abs=0.0005)
+
+
 @pytest.mark.parametrize("name", ["3x3", "holes", "rgb", "strip"])
 @pytest.mark.parametrize("theme_name", ["dark", "screen"])
 def test_frames_look_like_the_pages_that_matplotlib_draws(name, theme_name):
