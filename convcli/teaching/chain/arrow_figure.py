@@ -101,8 +101,9 @@ def _kernel_drawing(
         return (0.0, 0.0), lambda *_: [], 0
     factor = min(max(scale, 0.8), 1.6)
     if _are_tiles(kernels):
-        sheet, _, _, tiles = filter_tiles(kernels)
-        planes = 3 if kernels[0].matrix.ndim > 2 and kernels[0].matrix.shape[-3] == 3 else 1
+        tiles = filter_tiles(kernels)
+        planes = math.prod(kernels[0].matrix.shape[-3:-2]) // tiles.channels * tiles.drawn
+        sheet = tiles.image
         box = fit_box((sheet.shape[0], sheet.shape[1]), _TILES * factor, thinnest=0.1)
 
         def draw_tiles(figure: Figure, left: float, top: float) -> list[DrawnImage]:
@@ -111,7 +112,7 @@ def _kernel_drawing(
             axes.set_axis_off()
             return []
 
-        return box, draw_tiles, tiles * planes
+        return box, draw_tiles, tiles.filters * planes
     group = kernel_heatmaps(kernels, most=_MOST_KERNELS)
     maps, widest = group.maps, _widest(group.maps)
     longest = max(max(heatmap.values.shape) for heatmap in maps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -24,7 +24,7 @@ from convcli.plotting.style import Box, figure_options, signed_colormap, theme
 if TYPE_CHECKING:
     from convcli.kernels.kernel import Kernel
 
-MAX_FILTERS = 512
+MAX_TILES = 512
 _LONGEST, _LARGEST_TILE = 9.0, 1.1  # inches
 _RATIO = 1.6  # of tiles across to tiles down
 _ZOOM = 12  # pixels of a tile's shorter side at least; the gaps are a twelfth of them
@@ -33,27 +33,30 @@ _ZOOM = 12  # pixels of a tile's shorter side at least; the gaps are a twelfth o
 def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
     """Return a function from a scale to one part with a tile for each filter.
 
-    All tiles share one scale, symmetric about 0: gray, or white, is 0. Tiles are counted from 1,
-    row by row; the number of the first of each row stands at its left. They are one image, since
-    512 axes would take seconds.
+    A filter over channels has a tile for each, unless three are drawn as colors. All tiles share
+    one scale, symmetric about 0: gray, or white, is 0. Filters are counted from 1, row by row; the
+    first of each row stands at its left. They are one image, since 512 axes would take seconds.
     """
-    sheet, (down, across), limit, count = filter_tiles(kernels, _RATIO)
+    tiles = filter_tiles(kernels, _RATIO)
+    limit, (down, across) = tiles.limit, tiles.shape
     rows, columns = kernels[0].matrix.shape[-2:]
     is_color = kernels[0].matrix.ndim > 2 and kernels[0].matrix.shape[-3] == 3
     ticks = round_ticks(-limit, limit)
     colors = ScalarMappable(Normalize(-limit, limit), signed_colormap())
     bar = Bar(colors, ticks, [bar_number(tick) for tick in ticks], "weight")
     shown_bar = bar if figure_options().bars and not is_color else None
-    caption = f"colors: gray is 0, full ±{format_short(limit)}" if is_color else ""
+    caption = f"colors: gray is 0, full ±{format_short(limit)}" if is_color else tiles.caption
+    labels = tiles.labels()
+    count = f"{tiles.filters} filter{'s' * (tiles.filters > 1)}"
 
     def draw(figure: Figure, left: float, top: float, box: Box) -> list[DrawnImage]:
         axes = axes_at(figure, left, top, box)
-        axes.imshow(sheet, interpolation="nearest", aspect="auto", extent=(0, across, down, 0))
+        axes.imshow(tiles.image, interpolation="nearest", aspect="auto", extent=(0, across, down, 0))
         axes.set_frame_on(False)
         axes.set_xticks([])
-        step = max(1, math.ceil(down * theme().line / box[1]))
-        firsts = range(0, down, step)
-        axes.set_yticks([row + 0.5 for row in firsts], [str(row * across + 1) for row in firsts])
+        lines = math.ceil(down * theme().line / box[1])
+        firsts = range(0, down, max(1, math.ceil(lines / tiles.lines) * tiles.lines * (lines > 1)))
+        axes.set_yticks([row + 0.5 for row in firsts], [labels[row] for row in firsts])
         axes.tick_params(length=0)
         if not figure_options().axes:
             axes.set_yticks([])
@@ -67,36 +70,98 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
         return Part(
             partial(draw, box=box),
             box,
-            f"{count} filters {columns}x{rows}, counted row by row",
+            f"{count} {columns}x{rows}, {tiles.order}",
             caption,
-            left=text_width(f"{count} ", theme().text) * figure_options().axes,
+            left=max(text_width(f"{label} ", theme().text) for label in labels)
+            * figure_options().axes,
             right=shown_bar.space(below=False) if shown_bar is not None else 0.0,
         )
 
     return part
 
 
-def filter_tiles(
-    kernels: Sequence[Kernel], ratio: float = 1.0
-) -> tuple[NDArray[np.float64], Pair, float, int]:
-    """Return one image (H, W, 3) with a tile for each of at most 512 filters of one size.
+class FilterTiles(NamedTuple):
+    """Filters as tiles of one image.
+
+    Attributes:
+        image: (H, W, 3).
+        shape: its tiles down and across.
+        limit: the weight that has the full color.
+        filters: how many are drawn.
+        channels: of each filter; 1 where a tile is a whole filter.
+        drawn: how many of the channels are drawn.
+        lines: rows of tiles that a filter takes; 1 where it takes less than one.
+    """
+
+    image: NDArray[np.float64]
+    shape: Pair
+    limit: float
+    filters: int
+    channels: int
+    drawn: int
+    lines: int
+
+    @property
+    def order(self) -> str:
+        """How to count the tiles."""
+        if self.channels == 1:
+            return "counted row by row"
+        return f"one tile for each of {self.channels} channels"
+
+    @property
+    def caption(self) -> str:
+        """How many filters over channels stand in a row, where these are several."""
+        each = self.shape[1] // self.drawn
+        return f"{each} filters in a row, channel by channel" * (self.channels > 1 and each > 1)
+
+    def labels(self) -> list[str]:
+        """Return the name of the first tile of each row."""
+        down, across = self.shape
+        if self.channels == 1:
+            return [str(row * across + 1) for row in range(down)]
+        each = max(across // self.drawn, 1)
+        return [
+            f"channel {row % self.lines * across + 1}"
+            if row % self.lines
+            else f"filter {row // self.lines * each + 1}"
+            for row in range(down)
+        ]
+
+
+def filter_tiles(kernels: Sequence[Kernel], ratio: float = 1.0) -> FilterTiles:
+    """Return one image with at most 512 tiles of filters of one size.
+
+    A filter over channels other than three has a tile for each; it begins a row unless several
+    filters fit into one.
 
     Args:
         kernels: all with two dimensions, or all with more.
         ratio: of tiles across to tiles down.
-
-    Returns:
-        The image, its tiles down and across, the weight that has the full color, and the number
-        of filters.
     """
     planes = [_filters(kernel.weights) for kernel in kernels]
-    weights = np.concatenate(planes)[:MAX_FILTERS].astype(np.float64)
+    channels = channel_tiles(kernels[0])
+    weights = np.concatenate(planes)
+    weights = weights.reshape(-1, channels, *weights.shape[1:])
+    weights = weights[: max(MAX_TILES // channels, 1), :MAX_TILES].astype(np.float64)
+    filters, drawn = weights.shape[:2]
+    ideal = min(math.ceil(math.sqrt(filters * drawn * ratio)), filters * drawn)
+    lines = max(round(drawn / ideal), 1)
+    across = math.ceil(drawn / lines) if drawn > ideal else ideal // drawn * drawn
+    each = across // drawn if lines == 1 else 1
+    shape = math.ceil(filters / each) * lines, across
+    numbers = np.arange(filters)[:, np.newaxis] * (lines * across if lines > 1 else drawn)
+    places = (numbers + np.arange(drawn)).ravel()
     limit = symmetric_limit(weights)
-    shades = np.clip(0.5 + weights / (2 * limit), 0, 1)
-    shades = np.moveaxis(shades, 1, 3) if weights.ndim == 4 else signed_colormap()(shades)[..., :3]
-    count = len(shades)
-    across = min(math.ceil(math.sqrt(count * ratio)), count)
-    return _joined(shades, across), (math.ceil(count / across), across), limit, count
+    shades = np.clip(0.5 + weights.reshape(-1, *weights.shape[2:]) / (2 * limit), 0, 1)
+    shades = np.moveaxis(shades, 1, 3) if shades.ndim == 4 else signed_colormap()(shades)[..., :3]
+    image = _joined(shades, places, shape)
+    return FilterTiles(image, shape, limit, filters, channels, drawn, lines)
+
+
+def channel_tiles(kernel: Kernel) -> int:
+    """Return how many tiles a filter has: one for each channel, unless three are colors."""
+    channels = kernel.matrix.shape[-3] if kernel.matrix.ndim > 2 else 1
+    return 1 if channels == 3 else channels
 
 
 def _filters(weights: NDArray[Any]) -> NDArray[Any]:
@@ -110,18 +175,23 @@ def _filters(weights: NDArray[Any]) -> NDArray[Any]:
     return weights.reshape(-1, *weights.shape[-2:])
 
 
-def _joined(tiles: NDArray[np.float64], across: int) -> NDArray[np.float64]:
-    """Join tiles (N, kh, kw, 3) to one image, row by row, with gaps of the page's color."""
-    count, rows, columns, _ = tiles.shape
+def _joined(
+    tiles: NDArray[np.float64], places: NDArray[np.intp], shape: Pair
+) -> NDArray[np.float64]:
+    """Join tiles (N, kh, kw, 3) to one image, with gaps of the page's color.
+
+    ``places`` counts the places of all tiles row by row, and ``shape`` is in tiles.
+    """
+    _, rows, columns, _ = tiles.shape
+    down, across = shape
     zoom = math.ceil(_ZOOM / min(rows, columns))
     large = tiles.repeat(zoom, axis=1).repeat(zoom, axis=2)
     gap = max(rows, columns) * zoom // 12 + 1
-    down = math.ceil(count / across)
     page = np.array(to_rgb(theme().page))
     blocks = np.broadcast_to(
         page, (down * across, rows * zoom + gap, columns * zoom + gap, 3)
     ).copy()
     start = gap // 2
-    blocks[:count, start : start + rows * zoom, start : start + columns * zoom] = large
+    blocks[places, start : start + rows * zoom, start : start + columns * zoom] = large
     grid = blocks.reshape(down, across, *blocks.shape[1:]).swapaxes(1, 2)
     return grid.reshape(down * blocks.shape[1], across * blocks.shape[2], 3)

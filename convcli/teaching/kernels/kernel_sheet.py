@@ -38,7 +38,7 @@ from convcli.plotting.style import (
     theme,
     unsigned_colormap,
 )
-from convcli.teaching.kernels.filter_sheet import MAX_FILTERS, tiles_part
+from convcli.teaching.kernels.filter_sheet import MAX_TILES, channel_tiles, tiles_part
 from convcli.teaching.kernels.responses import frequency_response, gain_at_zero, impulse_responses
 
 if TYPE_CHECKING:
@@ -142,10 +142,13 @@ def _title(kernels: KernelSet) -> str:
 
 
 def _sheet_rows(members: Sequence[Kernel]) -> tuple[list[list[PartOf]], str]:
-    """Return all filters as one sheet, and a word on those that are left out."""
+    """Return all filters as one sheet, and words on what is left out."""
     count = len(members) * math.prod(members[0].matrix.shape[:-3])
-    facts = f"the first {MAX_FILTERS} of {count} filters" if count > MAX_FILTERS else ""
-    return [[tiles_part(members)]], facts
+    channels = channel_tiles(members[0])
+    drawn = max(MAX_TILES // channels, 1)
+    facts = [f"the first {drawn} of {count} filters"] * (count > drawn)
+    facts += [f"the first {MAX_TILES} of {channels} channels"] * (channels > MAX_TILES)
+    return [[tiles_part(members)]], ", ".join(facts)
 
 
 def _parts_of_one(kernel: Kernel, *, frequency: bool) -> dict[str, PartOf]:

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from matplotlib.colors import to_rgba
 
 from convcli.choices import THEMES
@@ -235,6 +236,36 @@ def test_filters_over_three_channels_are_color_tiles():
     high, wide = picture.shape[0] / len(labels), picture.shape[1] / across
     middle = picture[int((down + 0.5) * high), int((right + 0.5) * wide)]
     np.testing.assert_allclose(middle, 0.5 + weights[13, :, 2, 2] / (2 * limit))
+
+
+@pytest.mark.parametrize(
+    ("shape", "facts", "labels"),
+    [
+        ((64, 64), "the first 8 of 64 filters", ["filter 1", "channel 33", "filter 2"]),
+        ((40, 5), "3 filters in a row, channel by channel", ["filter 1", "filter 4"]),
+        ((2, 600), "the first 512 of 600 channels", ["filter 1", "channel 30"]),
+    ],
+)
+def test_each_row_of_filters_over_channels_names_its_first_tile(shape, facts, labels):
+    weights = random(*shape, 3, 3)
+    bank = KernelSet("b", tuple(Kernel(m, name=f"b-{n}") for n, m in enumerate(weights)))
+    figure = draw_kernel_sheet(bank)
+    said = " ".join(words(figure))
+    assert facts in said
+    assert f"one tile for each of {shape[1]} channels" in said
+    [axes] = images(figure)
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names[: len(labels)] == labels
+    limit = np.abs(weights[: max(512 // shape[1], 1), :512]).max()
+    high, wide = pixels(axes).shape[0] / len(names), pixels(axes).shape[1] / axes.get_xlim()[1]
+    at = {}
+    for row, name in enumerate(names):
+        kind, number = name.split()
+        at = {**(at if kind == "channel" else {}), kind: int(number)}
+        weight = weights[at["filter"] - 1, at.get("channel", 1) - 1, 1, 1]
+        middle = pixels(axes)[int((row + 0.5) * high), int(0.5 * wide)]
+        color = colormaps["RdBu_r"](0.5 + weight / (2 * limit))
+        np.testing.assert_allclose(middle, color[:3])
 
 
 def test_one_filter_over_three_channels_shows_its_weights(fits_page):
