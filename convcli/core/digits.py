@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+_MOST_EXACT = 10_000  # numbers that are rounded one by one
+_MOST_DECIMALS = 30
+
 
 def reliable_decimals(dtype: DTypeLike, bound: float) -> int | None:
     """Return how many decimals of a result to write, ``floor(-log10(8 e B))``.
@@ -79,6 +82,23 @@ def round_values(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
     # Python rounds decimals correctly, which np.round does not for every number of them.
     rounded = [round(number, decimals) for number in values.ravel().tolist()]
     return np.array(rounded, values.dtype).reshape(values.shape) + 0.0  # no -0
+
+
+def reliable_values(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
+    """Round an array's floats as `round_values` does, but a large array by faster means.
+
+    The last digit of a number of a large array may be wrong by one, which no figure shows.
+
+    >>> reliable_values(np.array([5.199999999999999, -1e-15]), 13).tolist()
+    [5.2, 0.0]
+    """
+    if decimals is None or values.dtype.kind != "f" or values.size <= _MOST_EXACT:
+        return round_values(values, decimals)
+    if decimals > _MOST_DECIMALS:  # numpy multiplies by a power of ten, which would overflow
+        return values
+    rounded = np.round(values, decimals)
+    rounded += 0.0
+    return rounded
 
 
 def sum_bound(weights: NDArray[Any], largest: float, bias: float = 0) -> float:

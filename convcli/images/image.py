@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.core.digits import reliable_values
 from convcli.signals import SampleAxis
 
 
@@ -114,6 +115,11 @@ class ImageData:
     def max_value(self) -> int | None:
         """The greatest pixel value: 255, 65535, or None for plain numbers."""
         return max_value_of(self.depth)
+
+    @property
+    def reliable_pixels(self) -> NDArray[Any]:
+        """The pixels without the digits that are rounding errors, which no figure may show."""
+        return reliable_values(self.pixels, self.decimals)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -210,7 +210,7 @@ def result_tile(
     kernels, operation = image_filter.kernels, image_filter.conv.operation
     return SheetTile(
         short_name(title),
-        result.pixels,
+        result.reliable_pixels,
         None if is_own else result.max_value,
         "\n".join([result_title(image_filter, filtered, [size_text(result.shape)]), *colors]),
         unit="value" if result.max_value is None else "pixel",

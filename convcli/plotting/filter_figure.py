@@ -190,7 +190,7 @@ def _as_grid(rows: Sequence[Sequence[Part]], panels: Sequence[Panel]) -> Rows:
 
 
 def _panel(image: ImageData) -> ImagePanel:
-    return ImagePanel(image.pixels, image.max_value)
+    return ImagePanel(image.reliable_pixels, image.max_value)
 
 
 def _image(panel: ImagePanel, *, numbers: bool, **options: Any) -> PartOf:

@@ -59,7 +59,7 @@ class SignalResult(NamedTuple):
     @property
     def samples(self) -> Samples:
         """The values, (n, C)."""
-        return signal_samples(self.filtered.image.pixels)
+        return signal_samples(self.filtered.image.reliable_pixels)
 
     @property
     def peak_text(self) -> str:
@@ -189,7 +189,7 @@ def _draw_input(
 
 def _draw_result(axes: Axes, result: SignalResult, limits: tuple[float, float]) -> None:
     samples, numbers = result.samples, result.scale.numbers
-    exact = result.filtered.image.pixels.reshape(samples.shape)
+    exact = result.filtered.image.reliable_pixels.reshape(samples.shape)
     low, high = result.scale.limits(limits)
     count, inches = len(samples), axes_inches(axes)
     room = inches * min(count * float(numbers.step) / (high - low), 1.0)

@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from convcli.choices import Operation
 from convcli.core.plan import as_applied
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
@@ -244,7 +243,7 @@ def draw_values(axes: Axes, values: NDArray[np.generic], group: HeatmapGroup) ->
 
 
 def kernel_heatmaps(
-    kernels: Sequence[Kernel], *, most: int, operation: Operation = "correlate"
+    kernels: Sequence[Kernel], *, most: int, operation: str = "correlate"
 ) -> HeatmapGroup:
     """Return at most ``most`` heat maps, one per kernel and channel, with the same colors.
 

@@ -215,7 +215,8 @@ def _option_text(value: object) -> str:
 def result_title(image_filter: Filter, filtered: Filtered, facts: Sequence[str]) -> str:
     """Return the caption of a result: facts, least and greatest value, share of clipped values."""
     stats = filtered.stats
-    values = [f"min {format_short(stats.minimum)}", f"max {format_short(stats.maximum)}"]
+    least, greatest = stats.shown()
+    values = [f"min {format_short(least)}", f"max {format_short(greatest)}"]
     if filtered.image.max_value is not None:
         values.append(f"{percent(stats.clipped)} clipped")
     return ", ".join([*facts, *values])

@@ -47,8 +47,7 @@ def as_image(pixels):
 
 
 def result_of(image, kernels, label, extremes, clipped, **more):
-    low, high = extremes
-    stats = SimpleNamespace(minimum=low, maximum=high, clipped=clipped, ends=None, peak=None)
+    stats = SimpleNamespace(shown=lambda: extremes, clipped=clipped, ends=None, peak=None)
     return Filter(label, kernels, **more), Filtered(image, stats, "")
 
 
@@ -147,6 +146,15 @@ def bars(figure):
 
 def cells(axes):
     return [text.get_text() for text in axes.texts]
+
+
+def test_rounding_errors_are_0_in_cells_and_captions():
+    image_filter = Filter("outline", (OUTLINE,))
+    pixels = ImageData(np.full((2, 2), 3.14159), None)
+    figure = draw_filtering(pixels, [(image_filter, filter_image(pixels, image_filter, None))])
+    *_, result = shown(figure)
+    assert cells(result) == ["0"] * 4
+    assert title_of(result).endswith("min 0, max 0")
 
 
 def test_a_convolved_kernel_is_shown_flipped_as_it_is_applied():

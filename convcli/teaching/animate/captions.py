@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from convcli.core.digits import round_number
+from convcli.core.digits import reliable_values, round_number
 from convcli.geometry import Pair
 from convcli.plotting.axes import MAX_TICKED
 from convcli.plotting.labels import fitting_decimals
@@ -46,7 +46,8 @@ def fitting_digits(window: SlidingWindow, positions: Sequence[Pair]) -> int:
     pixels = window.image.pixels.ravel()
     arrays = [pixels[:: max(1, pixels.size // _SAMPLES)]]
     arrays += [kernel.matrix for kernel in window.filter.kernels]
-    arrays += [values[rows, columns] for values in (window.values, window.pixels)]
+    arrays += [reliable_values(window.values[rows, columns], window.decimals)]
+    arrays += [window.pixels[rows, columns]]
     return max(map(fitting_decimals, arrays))
 
 
@@ -146,9 +147,9 @@ def _add_up(explanation: Computation, digits: int) -> bool:
     half = Decimal(5).scaleb(-digits - 1)
     for part in (part for o in explanation.outputs for r in o.responses for part in r.sums):
         exact = exact_sum(exact_product(*pair) for pair in part.counted)
-        if isinstance(exact, Decimal) and math.isfinite(part.sum):
-            if abs(exact - as_decimal(part.sum)) > half:
-                return False
+        is_finite = isinstance(exact, Decimal) and math.isfinite(part.sum)
+        if is_finite and abs(as_decimal(part.sum) - Decimal(exact)) > half:
+            return False
     return True
 
 

@@ -44,6 +44,7 @@ class SlidingWindow:
         plans: the plan of each kernel.
         maps: each kernel's values, (H', W', C).
         values: the combined values, (H', W', C).
+        decimals: how many decimals of them are reliable; None for integers.
         pixels: the values after the range mapping, as ``apply`` writes them, (H', W', C).
         max_value: the pixel value that is white, or None for plain numbers.
         extremes: the values that ``rescale`` and ``percentile`` map to black and white; None for
@@ -56,6 +57,7 @@ class SlidingWindow:
     plans: tuple[Plan, ...]
     maps: tuple[NDArray[Any], ...]
     values: NDArray[Any]
+    decimals: int | None
     pixels: NDArray[Any]
     max_value: int | None
     extremes: tuple[float, float] | None
@@ -129,7 +131,8 @@ def slide_over(image: ImageData, image_filter: Filter) -> SlidingWindow:
         plans=tuple(plan_kernel(image, image_filter, kernel) for kernel in kernels),
         maps=tuple(with_channels(kernel_map.image.pixels) for kernel_map in maps),
         values=with_channels(values.image.pixels),
-        pixels=with_channels(pixels.image.pixels),
+        pixels=with_channels(pixels.image.reliable_pixels),
+        decimals=values.image.decimals,
         max_value=None if depth is None else image.max_value,
         extremes=extremes,
         ends=pixels.stats.ends,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from convcli.core.digits import reliable_values
 from convcli.figure_options import FigureOptions
 from convcli.geometry import size_text
 from convcli.kernels.matrix_text import short_name
@@ -174,6 +175,7 @@ def _difference(
     difference, mean = compared.difference, compared.mean_difference
     if difference is None or mean is None:
         return SheetTile(title, None, None, compared.obstacle)
+    difference = reliable_values(difference, compared.decimals)
     rows, columns = difference.shape[:2]
     block = math.ceil(max(rows, columns) / _MAX_BLOCKS)
     facts = [f"{size_text((rows, columns))}, {_mean_text(mean)}"]

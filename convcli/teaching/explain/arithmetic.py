@@ -218,7 +218,7 @@ def explained_map(image: ImageData, image_filter: Filter, activation: str = "non
         depth = None if image_filter.range == "raw" else image.depth
         filtered = apply_range(raw, image_filter, depth)
     return FeatureMap(
-        filtered.image.pixels,
+        filtered.image.reliable_pixels,
         filtered.image.max_value,
         filtered.stats.ends,
         image.axis,

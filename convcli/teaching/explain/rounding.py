@@ -65,10 +65,7 @@ def as_shown(
             if dtype in _WEIGHT_DIGITS:
                 weights = _significant(weights, _WEIGHT_DIGITS[dtype])
         total = round_number(part.sum, decimals)
-        places = decimals
-        if digits is None and decimals == 0:  # a huge product leaves the others their decimals
-            places = reliable_decimals(dtype, largest_magnitude(np.array(part.products), dtype))
-        products = rounded(part.products, places)
+        products = rounded(part.products, _decimals_of_products(part, dtype, decimals, digits))
         return Sum(part.channel, window, weights, products, total, part.missing)
 
     def shown_response(response: Response) -> Response:
@@ -106,6 +103,15 @@ def as_shown(
         and (round_number(extremes[0], decimals), round_number(extremes[1], decimals)),
         outputs=tuple(map(shown_output, explanation.outputs)),
     )
+
+
+def _decimals_of_products(
+    part: Sum, dtype: str, decimals: int | None, digits: int | None
+) -> int | None:
+    """Return the decimals of the sum; a huge product, which has none, leaves the others theirs."""
+    if digits is not None or decimals != 0:
+        return decimals
+    return reliable_decimals(dtype, largest_magnitude(np.array(part.products), dtype))
 
 
 def _bound(explanation: Computation) -> float:

@@ -51,7 +51,9 @@ def tiles_part(kernels: Sequence[Kernel]) -> Callable[[float], Part]:
 
     def draw(figure: Figure, left: float, top: float, box: Box) -> list[DrawnImage]:
         axes = axes_at(figure, left, top, box)
-        axes.imshow(tiles.image, interpolation="nearest", aspect="auto", extent=(0, across, down, 0))
+        axes.imshow(
+            tiles.image, interpolation="nearest", aspect="auto", extent=(0, across, down, 0)
+        )
         axes.set_frame_on(False)
         axes.set_xticks([])
         lines = math.ceil(down * theme().line / box[1])

@@ -296,6 +296,12 @@ def test_options_replace_title_and_digits():
     assert all(len(cell.partition(".")[2]) <= 1 or abs(float(cell)) < 0.05 for cell in cells)
 
 
+def test_rounding_errors_are_0():
+    figure = animate_window(slide_over_image(np.full((3, 3), 3.14159)), [(1, 1)]).figure
+    assert {"0"} in [set(cells) for cells in grids(figure)]
+    assert "= 0\npixel     0" in " ".join(text.get_text() for text in figure.texts)
+
+
 WEIGHTS = RNG.normal(size=(3, 3)).round(3)
 
 

@@ -76,6 +76,15 @@ def test_without_differences_only_results_are_drawn():
     assert said(figure).count("80x40, min") == said(figure).count("% clipped") == 5
 
 
+def test_rounding_errors_are_no_difference():
+    image = ImageData(np.full((5, 5), 3.14159), None)
+    filters = [Filter(name, read_spec(name).kernels) for name in ("identity", "gaussian:3")]
+    choices = [Choice(each.label, each.label, each) for each in filters]
+    figure = draw_comparison(image, compare_choices(image, choices), diff=True)
+    difference = shown(figure)[-1]
+    assert {text.get_text() for text in difference.texts} == {"0"}
+
+
 def test_the_kernel_beside_a_convolution_is_flipped():
     sobel = Filter("sobel-x", (get_kernel("sobel-x"),))
     choices = [

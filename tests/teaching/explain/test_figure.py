@@ -211,6 +211,11 @@ def test_nan_is_magenta_in_the_products_too(drawn):
     assert "sum nan" in texts_of(figure)
 
 
+def test_rounding_errors_are_0_in_the_map_too():
+    figure, _ = whole(np.array([[3.14159]]), "outline", (0, 0))
+    assert ["0"] in [cells(axes) for axes in figure.axes]
+
+
 def test_products_beside_nan_keep_decimals_and_signs():
     figure = draw_explanation(explain([[0.3, np.nan, 0.2]], [[1, 1, -1]], (0, 1)))
     assert cells(figure.axes[2]) == ["0.3", "nan", "-0.2"]

@@ -258,7 +258,7 @@ def test_each_row_of_filters_over_channels_names_its_first_tile(shape, facts, la
     assert names[: len(labels)] == labels
     limit = np.abs(weights[: max(512 // shape[1], 1), :512]).max()
     high, wide = pixels(axes).shape[0] / len(names), pixels(axes).shape[1] / axes.get_xlim()[1]
-    at = {}
+    at: dict[str, int] = {}
     for row, name in enumerate(names):
         kind, number = name.split()
         at = {**(at if kind == "channel" else {}), kind: int(number)}
