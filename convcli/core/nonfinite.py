@@ -1,18 +1,26 @@
 """NaN, infinities and outliers: find the windows that weigh one.
 
 Most methods would spread NaN over a whole tile or product. So a strip that holds one is summed with
-0 in its place. How many of them each window weighs is a correlation too: of a map of 0 and 1 with
-the places of the weights, in exact integers, by whatever method is cheapest. A window that weighs
-NaN is NaN. An infinity has the sign of its product; where the products of a window have both signs,
-the sum is NaN. A second correlation, of the signs of the infinities with the signs of the weights,
-tells: its magnitude is the number of values only if no sign differs and none is NaN.
+0 in its place, and the windows that weigh it are found on maps of 0 and 1:
+
+- For a kernel without holes, the places of NaN are spread down and then along, by doubling.
+- For a few weights, the places that each of them reads are joined.
+- For other kernels and for banks, how many NaN a window weighs is a correlation with the places of
+  the weights, in exact integers, by whatever method is cheapest.
+
+An infinity has the sign of its product; where the products of a window have both signs, the sum is
+NaN. So windows are found for each sign, or a second correlation, of the signs of the infinities
+with the signs of the weights, tells: its magnitude is the number of values only if no sign differs.
 
 On a float32 image of 512x512 with scattered NaN, a 63x63 kernel took 1,090 ms where all passes were
-direct, and takes 7 ms this way; a 3x3 kernel takes twice as long as without NaN.
+direct, and takes 7 ms this way. A 3x3 kernel takes half as long again as without NaN, and took
+three quarters more where windows were counted: 0.57 ms, and 0.79 with infinities, in place of 0.69
+and 0.97.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -26,6 +34,7 @@ from convcli.geometry import Geometry
 
 # Nanoseconds to add a value to the windows around it, and for each weight of a window.
 SCATTER_COST, SCATTER_WEIGHT_COST = 3e3, 0.3
+MOST_TAPS = 16  # whose places are looked at one by one, in half of the time that it takes to count
 MOST_IN_8_BITS = 127  # counts in 8 bits take 40 % less time than in 16
 
 
@@ -148,9 +157,33 @@ class NonFinite:
     def _signs(self) -> Counts:
         return Counts(np.sign(self.weights).astype(np.int8), self.geometry, self.channels)
 
+    @cached_property
+    def _offsets(self) -> tuple[list[int], list[int]] | None:
+        """How many pixels a positive weight is from its window's first one, and a negative one.
+
+        None for many weights, and for a bank.
+        """
+        if self.weights.ndim == 4 or np.count_nonzero(self.weights) > MOST_TAPS:
+            return None
+        width, (down, along) = self.geometry.padded_shape[1], self.geometry.dilation
+        positive, negative = (
+            [row * down * width + column * along for row, column in np.argwhere(signs).tolist()]
+            for signs in (np.greater(self.weights, 0), np.less(self.weights, 0))
+        )
+        return positive, negative
+
     def counts(self, places: NDArray[np.bool], rows: int) -> NDArray[Any]:
         """Return how many of some places each window of some output rows weighs."""
         return self._support.of(places, rows)
+
+    def windows(self, places: NDArray[np.bool], rows: int) -> NDArray[np.bool]:
+        """Return the windows of some output rows that weigh one of some places."""
+        if self.weights.all():
+            return self._dense_windows(places, rows)
+        if self._offsets is not None:
+            found = self._flat_windows([(places, self._offsets[0] + self._offsets[1])], rows)
+            return self._picked(found, rows, places.shape)
+        return np.asarray(self.counts(places, rows) > 0)
 
     def largest_weights(self, count: int) -> float:
         """Return the greatest sum of magnitudes of so many weights of a window."""
@@ -158,18 +191,99 @@ class NonFinite:
         each = weights.reshape(len(weights) if weights.ndim == 4 else 1, -1)
         return float(np.sort(each)[:, -count:].sum(axis=1).max())
 
-    def left_out(self, values: NDArray[Any], rows: int) -> LeftOut:
-        """Find the values of a strip that are not finite, and their windows.
+    def left_out(
+        self, values: NDArray[Any], rows: int, *, has_nan: bool
+    ) -> tuple[LeftOut, tuple[float, float]]:
+        """Put 0 in place of the values of a strip that are not finite, and find their windows.
 
         Args:
             values: all that the windows read, (padded rows, padded width, C).
             rows: number of output rows.
+            has_nan: whether there is NaN among them; otherwise there are infinities.
+
+        Returns:
+            What is left out, and the least and the greatest of the values then.
         """
-        places = np.logical_not(finite := np.isfinite(values), out=finite)
-        counts = self._support.of(places, rows)
-        windows = counts > 0
-        high, low = (values == infinity for infinity in (np.inf, -np.inf))
-        if not (high.any() or low.any()):
-            return LeftOut(places, windows)
-        signs = self._signs.of(np.subtract(high, low, dtype=np.int8), rows)
-        return LeftOut(places, windows, windows & (signs == counts), windows & (signs == -counts))
+        if not has_nan:
+            return self._without_infinities(values, rows)
+        places = np.isnan(values)
+        np.copyto(values, 0, where=places)
+        windows = self.windows(places, rows)
+        ends = float(values.min()), float(values.max())
+        if all(map(math.isfinite, ends)):
+            return LeftOut(places, windows), ends
+        found, ends = self._without_infinities(values, rows)
+        return LeftOut(
+            places | found.places,
+            windows | found.windows,
+            None if found.high is None else found.high > windows,
+            None if found.low is None else found.low > windows,
+        ), ends
+
+    def _without_infinities(
+        self, values: NDArray[Any], rows: int
+    ) -> tuple[LeftOut, tuple[float, float]]:
+        """Put 0 in place of infinities, and find their windows, as :meth:`left_out` does."""
+        plus, minus = (values == infinity for infinity in (np.inf, -np.inf))
+        places = plus | minus
+        np.copyto(values, 0, where=places)
+        ends = float(values.min()), float(values.max())
+        if self._offsets is None:
+            counts = self.counts(places, rows)
+            signs = self._signs.of(np.subtract(plus, minus, dtype=np.int8), rows)
+            windows = counts > 0
+            high, low = windows & (signs == counts), windows & (signs == -counts)
+            return LeftOut(places, windows, high, low), ends
+        positive, negative = self._offsets
+        up = self._flat_windows([(plus, positive), (minus, negative)], rows)
+        down = self._flat_windows([(minus, positive), (plus, negative)], rows)
+        flat = up | down, up > down, down > up
+        windows, high, low = (self._picked(each, rows, values.shape) for each in flat)
+        return LeftOut(places, windows, high, low), ends
+
+    def _dense_windows(self, places: NDArray[np.bool], rows: int) -> NDArray[np.bool]:
+        """Spread places over windows without holes, down and then along, by doubling.
+
+        One is among 2 m neighbors if it is among the first m of them, or the others.
+        """
+        maps = len(self.weights) if self.weights.ndim == 4 else places.shape[2]
+        if self.weights.ndim == 4:
+            places = np.any(places, axis=2, keepdims=True)
+        (_, width, channels), flat = places.shape, places.view(np.uint8).reshape(-1)
+        for axis, step in ((0, width * channels), (1, channels)):
+            taps, step, done = self.geometry.kernel[axis], step * self.geometry.dilation[axis], 1
+            while done < taps:
+                more = min(done, taps - done)
+                flat = flat[: -more * step] | flat[more * step :]
+                done += more
+        found = self._picked(flat, rows, places.shape)
+        return np.broadcast_to(found, (*found.shape[:2], maps))
+
+    def _flat_windows(
+        self, sources: list[tuple[NDArray[np.bool], list[int]]], rows: int
+    ) -> NDArray[np.uint8]:
+        """Tell for each pixel of a flat strip whether a window from there has one of some places.
+
+        Args:
+            sources: places, (padded rows, padded width, C), and how many pixels after its first one
+                the window weighs them.
+            rows: number of output rows.
+        """
+        _, width, channels = sources[0][0].shape
+        (_, columns), (down, across) = self.geometry.output_shape, self.geometry.stride
+        last = (rows - 1) * down * width + (columns - 1) * across
+        found = np.zeros((last + 1) * channels, np.uint8)
+        for places, offsets in sources:
+            if not places.any():
+                continue
+            flat = places.view(np.uint8).reshape(-1)
+            for offset in offsets:
+                found |= flat[offset * channels :][: len(found)]
+        return found
+
+    def _picked(self, flat: NDArray[Any], rows: int, shape: tuple[int, ...]) -> NDArray[np.bool]:
+        """Return the values at the windows' first pixels, (rows, W', C)."""
+        (_, width, channels), (down, across) = shape, self.geometry.stride
+        strides = down * width * channels, across * channels, 1
+        columns = self.geometry.output_shape[1]
+        return np.ndarray((rows, columns, channels), np.bool, flat, 0, strides)

@@ -26,6 +26,7 @@ from convcli.core.plan import Plan
 from convcli.core.precision import Precision, has_outliers
 
 Array = NDArray[Any]
+FEW_OUTLIERS = 4  # that may all be in one window; more are counted
 
 
 def borrow_strip(plan: Plan, rows: int, result: Array | None) -> Strip:
@@ -118,11 +119,10 @@ class Strip:
         """Return the sums of the copied values by one method, or None if it is not accurate."""
         low, high = self._known_ends(method) or self._ends()
         if not math.isfinite(high - low):
-            left_out = self._leave_out()
+            left_out, (low, high) = self._leave_out(has_nan=math.isnan(low))
             if left_out.windows.all():
                 shape = left_out.windows.shape
                 return left_out.store(self.workspace.take_sums(shape, self.plan.types.result))
-            low, high = self._ends()
             if not math.isfinite(high - low):  # a number that this type does not hold
                 return None
         if method.precision is None:
@@ -142,7 +142,8 @@ class Strip:
         return array[:needed], array[needed:], method.bind(array, self.rows, self.workspace)
 
     def _ends(self) -> tuple[float, float]:
-        return float(self.values.min()), float(self.values.max())
+        low = float(self.values.min())
+        return low, low if math.isnan(low) else float(self.values.max())
 
     def _known_ends(self, method: SumMethod) -> tuple[float, float] | None:
         """Return the ends of a narrow type of integers, unless the strip may be centered.
@@ -157,16 +158,19 @@ class Strip:
         low, high = ImageInfo.of_type(dtype).bounds or (0, 0)
         return low, high
 
-    def _leave_out(self) -> LeftOut:
-        """Put 0 in place of NaN and infinities, and return where they are."""
+    def _leave_out(self, *, has_nan: bool) -> tuple[LeftOut, tuple[float, float]]:
+        """Put 0 in place of NaN and infinities; return what they were, and the ends of the rest."""
+        nonfinite = self.plan.nonfinite
         if self.left_out is None:
             values = self.values
-            if values.dtype != self.padded.dtype:
-                values = np.empty(values.shape, self.padded.dtype)
-                self.padded.copy(self.first, values)
-            self.left_out = self.plan.nonfinite.left_out(values, self.rows)
+            if np.can_cast(self.padded.dtype, values.dtype):
+                self.left_out, ends = nonfinite.left_out(values, self.rows, has_nan=has_nan)
+                return self.left_out, ends
+            values = np.empty(values.shape, self.padded.dtype)  # of a type that holds all numbers
+            self.padded.copy(self.first, values)
+            self.left_out, _ = nonfinite.left_out(values, self.rows, has_nan=has_nan)
         np.copyto(self.values, 0, where=self.left_out.places)
-        return self.left_out
+        return self.left_out, self._ends()
 
     def _double_sums(self, method: SumMethod) -> Array | None:
         """Return sums in float64, if they are finite and accurate."""
@@ -221,14 +225,19 @@ class Strip:
         """Tell whether sums are accurate, and so are those that weigh only values far smaller."""
         values = np.abs(self.values)
         outliers = values >= OUTLIER * highest
-        counts = self.plan.nonfinite.counts(outliers, self.rows)
-        values[outliers] = 0
+        nonfinite, count = self.plan.nonfinite, int(np.count_nonzero(outliers))
+        if count <= FEW_OUTLIERS:
+            windows = nonfinite.windows(outliers, self.rows)
+        else:
+            counts = nonfinite.counts(outliers, self.rows)
+            windows, count = counts > 0, int(counts.max())
+        np.copyto(values, 0, where=outliers)
         rest = float(values.max())
         if has_outliers(values, rest):
             return False
-        weights = self.plan.nonfinite.largest_weights(int(counts.max()))
+        weights = nonfinite.largest_weights(count)
         error_of_few = precision.error(rest) + precision.error_of_few(weights * highest, highest)
         if not precision.is_small_error(min(precision.error(highest), error_of_few), sums, without):
             return False
-        without = counts > 0 if without is None else without | (counts > 0)
+        without = windows if without is None else without | windows
         return bool(without.all()) or precision.is_accurate(sums, rest, without=without)
