@@ -215,7 +215,7 @@ def cross_correlate(
 
     value = fill_value(fill, border)
     options = ConvOptions("correlate", padding, border, value, stride, dilation, anchor)
-    pixels, missing = as_missing(image, mask, nan, min_valid)
+    pixels, missing = as_missing(image, mask, nan, min_valid, batch=True)
     numbers = divisor, bias, dtype, method, threads
     return filter_pixels(pixels, as_kernel(kernel), options, *numbers, missing=missing)
 
@@ -272,7 +272,7 @@ def convolve(
 
     value = fill_value(fill, border)
     options = ConvOptions("convolve", padding, border, value, stride, dilation, anchor)
-    pixels, missing = as_missing(image, mask, nan, min_valid)
+    pixels, missing = as_missing(image, mask, nan, min_valid, batch=True)
     numbers = divisor, bias, dtype, method, threads
     return convolve_pixels(pixels, as_kernel(kernel), options, *numbers, missing=missing)
 
@@ -574,6 +574,9 @@ def explain(
     combine: Combine | None = None,
     activation: ActivationName = "none",
     range: Range = "clip",  # noqa: A002 - its name everywhere
+    mask: Image | None = None,
+    nan: NanRule = "propagate",
+    min_valid: Number = 0,
 ) -> Explanation:
     """Explain one value of a feature map: window, kernel, products, sum and pixel.
 
@@ -593,6 +596,7 @@ def explain(
         activation: ``none``, ``relu``, ``leaky-relu`` (slope 0.01), ``sigmoid`` or ``tanh``.
         range: how the value becomes a pixel: ``clip``, ``abs``, ``offset``, ``rescale``,
             ``percentile`` (1 to 99) or ``raw``.
+        {missing}
 
     Returns:
         An :class:`Explanation`. Its ``outputs`` has one item per channel of the feature map, each
@@ -617,7 +621,9 @@ def explain(
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
-    given = given_filter(image, as_kernel_set(kernel), conv, divisor, bias, combine, range)
+    missing = mask, nan, min_valid
+    numbers = divisor, bias, combine, range
+    given = given_filter(image, as_kernel_set(kernel), conv, *numbers, missing=missing)
     return explain_image(given.image, given.filter, given.place(at), activation)
 
 
@@ -700,6 +706,9 @@ def plot(
     bias: Number | None = None,
     combine: Combine | None = None,
     range: Range = "clip",  # noqa: A002 - its name everywhere
+    mask: Image | None = None,
+    nan: NanRule = "propagate",
+    min_valid: Number = 0,
     theme: ThemeName = "screen",
     title: str | None = None,
     panels: Sequence[Panel] | None = None,
@@ -729,6 +738,7 @@ def plot(
         combine: ``magnitude``, ``max``, ``sum``, ``mean`` or ``direction``; replaces the family's
             own.
         range: how values become pixels; as for :func:`explain`.
+        {missing}
         theme: ``screen``, ``slide`` (16:9, large text), ``paper`` (prints in gray) or ``dark``.
         title: a heading; None for the figure's own, "" for none.
         panels: what is drawn, of ``input``, ``padded``, ``kernel`` and ``result``.
@@ -792,8 +802,10 @@ def plot(
     conv = ConvOptions(
         operation, padding, border, fill_value(fill, border), stride, dilation, anchor
     )
+    missing = mask, nan, min_valid
+    numbers = divisor, bias, combine, range
     given = given_filter(
-        image, as_kernel_set(kernel), conv, divisor, bias, combine, range, rules=COMBINATIONS
+        image, as_kernel_set(kernel), conv, *numbers, rules=COMBINATIONS, missing=missing
     )
     return draw_filtered_array(given.image, given.filter, options)
 

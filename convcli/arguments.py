@@ -123,12 +123,15 @@ def pad_pixels(pixels: Array, padding: Any, border: Any, fill: float, kernel: An
     return padded[0] if signal else padded
 
 
-def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, Missing | None]:
+def as_missing(
+    image: Any, mask: Any, nan: Any, min_valid: Any, *, batch: bool = False
+) -> tuple[Array, Missing | None]:
     """Return an image as an array, and which of its pixels are missing; None if it has them all.
 
     Args:
-        image: as :func:`convcli.images.given.as_image` takes it, also a batch, or a masked array.
+        image: as :func:`convcli.images.given.as_image` takes it, or a masked array.
         mask, nan, min_valid: as for :func:`convcli.cross_correlate`.
+        batch: whether several images, (N, H, W, C), are taken too.
 
     Raises:
         UsageError: an argument is wrong, or ``min_valid`` has nothing to count.
@@ -139,7 +142,7 @@ def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, 
         raise UsageError("image is a masked array and has a mask; give one of the two")
     if masked:
         image, mask = image.data, np.ma.getmaskarray(image)
-    pixels = as_image(image, batch=True)
+    pixels = as_image(image, batch=batch)
     if not isinstance(nan, str) or nan not in NAN_RULES:
         raise UsageError(f"nan must be 'propagate' or 'ignore', not {short_repr(nan)}")
     least = real_number(min_valid, "min_valid")
@@ -152,7 +155,7 @@ def as_missing(image: Any, mask: Any, nan: Any, min_valid: Any) -> tuple[Array, 
     from convcli.core.missing import Missing
 
     if mask is not None:
-        mask = as_image(mask, "mask", batch=True)
+        mask = as_image(mask, "mask", batch=batch)
         if pixels.ndim == 4:
             fits = mask.ndim > 2 and len(mask) == len(pixels)
         else:
@@ -465,10 +468,12 @@ def given_filter(
     range_name: Any,
     *,
     rules: Sequence[str] = tuple(COMBINERS),
+    missing: tuple[Any, Any, Any] | None = None,
 ) -> GivenFilter:
     """Return an image with its filter; :func:`convcli.explain` explains the arguments.
 
-    ``rules`` are those by which maps may be combined.
+    ``rules`` are those by which maps may be combined. ``missing`` is mask, nan and min_valid; None
+    if all pixels are needed.
 
     Raises:
         ConvcliError: as :func:`convcli.explain`.
@@ -476,7 +481,7 @@ def given_filter(
     from convcli.filtering import Filter
     from convcli.images.image import image_of
 
-    pixels = as_image(image)
+    pixels, lost = (as_image(image), None) if missing is None else as_missing(image, *missing)
     _check_filter_words(pixels, conv.operation, combine, range_name)
     is_signal = pixels.ndim == 1
     if is_signal:
@@ -491,7 +496,13 @@ def given_filter(
         members = tuple(member.with_divisor(divisor) for member in members)
     kernels = kernels._replace(kernels=members, combine=combine or kernels.combine)
     image_filter = Filter(
-        kernels.label, members, kernels.combine, conv, range=range_name, bias=bias
+        kernels.label,
+        members,
+        kernels.combine,
+        conv,
+        range=range_name,
+        bias=bias,
+        missing=lost,
     )
     return GivenFilter(image_of(pixels), kernels, image_filter, is_signal)
 

@@ -12,6 +12,7 @@ from convcli.choices import BORDER_SYNONYMS, BORDERS, OPERATIONS, RANGES, SIZED_
 from convcli.cli.command import Command
 from convcli.cli.files import check_outputs, one_input, read_one, write_figure
 from convcli.cli.kernel_args import KernelArgs, check_stdin, compare_kernel_options
+from convcli.cli.missing_args import MissingArgs, missing_options
 from convcli.cli.options import (
     DIGITS,
     MATRIX,
@@ -36,6 +37,7 @@ from convcli.images.options import ReadOptions
 from convcli.signals import named_after
 
 if TYPE_CHECKING:
+    from convcli.core.missing import Missing
     from convcli.filtering import Filter
     from convcli.images.image import ImageData
     from convcli.teaching.compare.comparison import Choice, Compared
@@ -72,8 +74,12 @@ class Variation(NamedTuple):
     conv: dict[str, Any]
     specs: tuple[str, ...] = ()
 
-    def filters(self, kernel_args: KernelArgs) -> tuple[Filter, ...]:
+    def filters(self, kernel_args: KernelArgs, missing: Missing | None) -> tuple[Filter, ...]:
         """Return the filters to compare if the kernel varies, else the one filter that is varied.
+
+        Args:
+            kernel_args: the kernel options.
+            missing: which pixels are missing; None for none.
 
         Raises:
             ConvcliError: the kernel options or the conv options contradict each other.
@@ -86,7 +92,7 @@ class Variation(NamedTuple):
         conv = self.conv | ({"fill": None} if self.vary == "border" else {})
         if self.vary == "range" and kernel_args.percentile is not None:
             kernel_args = kernel_args._replace(range="percentile")  # as one of those compared
-        filters = kernel_args.filters(as_conv_options(**conv))
+        filters = kernel_args.filters(as_conv_options(**conv), missing=missing)
         count = len(filters)
         if self.vary == "kernel" and count < 2:
             raise click.UsageError(
@@ -204,6 +210,7 @@ def read_variation(vary: str, values: str | None, conv: dict[str, Any]) -> Varia
 @compare_kernel_options
 @conv_values
 @read_one_options
+@missing_options
 @comparison_option(
     "--diff", is_flag=True, help="Add a map of each result's difference from the first."
 )
@@ -232,6 +239,7 @@ def compare(
     kernel_args: KernelArgs,
     conv: dict[str, Any],
     reading: ReadOptions,
+    missing_args: MissingArgs,
     diff: bool,
     scale: Scale | None,
     show: bool,
@@ -251,7 +259,7 @@ def compare(
     """
     from convcli.batch.memory import memory_check
     from convcli.batch.outputs import base_name
-    from convcli.filtering import filter_bytes
+    from convcli.filtering import filter_bytes, with_holes
     from convcli.teaching.compare.comparison import compare_choices
 
     check_sheet_panels(figure.panels)
@@ -265,7 +273,7 @@ def compare(
     varied = variation.values if vary == "kernel" else ()
     variation = variation._replace(specs=kernel_args.kernel + varied)
     kernel_args, reading = kernel_args.sampled(reading, [source], varied)
-    filters = variation.filters(kernel_args)
+    filters = variation.filters(kernel_args, missing_args.missing(reading))
     check_memory = memory_check(max_memory)
     image, name = read_one(source, reading, check_memory, matrix)
     with prefix_errors(name):
@@ -281,7 +289,7 @@ def compare(
         from convcli.teaching.compare.figure import draw_comparison
 
         drawn = draw_comparison(
-            image,
+            with_holes(image, filters[0]),
             compared,
             title=base_name(name)
             + (f": {' and '.join(variation.specs)}" if vary != "kernel" else ""),
@@ -337,6 +345,8 @@ def _print_json(compared: list[Compared], source: str, vary: str, file: str | No
             "clipped": round(stats.clipped, 6),
             "mean_difference": finite(result.mean_difference),
         }
+        if result.choice.filter.missing is not None:
+            record |= {"missing": result.filtered.missing, "invalid": stats.nans}
         axes = result.filtered.axes
         record |= axes_record(axes, max(rows, columns)) | mark_record(stats.shown_peak(), axes)
         print_json(record | ({"figure": file} if file is not None else {}))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
-from convcli.choices import NanRule
+from convcli.choices import NAN_RULES, NanRule
 from convcli.cli.options import input_option, option_group
 from convcli.cli.types import NumberType, ParsedType, PathType, WordType
 from convcli.errors import UsageError
@@ -67,7 +67,7 @@ missing_options = option_group(
     MissingArgs,
     input_option(
         "--nan",
-        type=WordType(get_args(NanRule)),
+        type=WordType(NAN_RULES),
         default="propagate",
         rare=True,
         help="ignore takes NaN as a missing pixel; see convcli manual missing.",

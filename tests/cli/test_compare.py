@@ -2,10 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from convcli import cross_correlate
 
 OUTLINE = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
 
@@ -318,3 +321,24 @@ def test_values_without_meaning_are_named_in_the_figure(compare, save, here):
         text = (here / f"{vary}.svg").read_text()
         assert said in text
         assert ">m.csv: 1 2 1<" in text  # the kernel as it was typed
+
+
+def test_missing_pixels_are_left_out_of_results_and_differences(compare, save):
+    save("in.csv", [[1, 2, -9, 8], [3, 4, 5, -9], [3, -9, -9, -9]])
+    save("m.csv", [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    words = ["--vary", "kernel", "-k", "1 1 1", "-k", "-1 0 1", "in.csv", "--nodata", -9]
+    found = records(compare(*words, "--mask", "m.csv", "--json"))
+    image = np.ma.masked_equal([[-9, 2, -9, 8], [3, 4, 5, -9], [3, -9, -9, -9]], -9)
+    first, second = (cross_correlate(image, [row]) for row in ([1, 1, 1], [-1, 0, 1]))
+    assert [each["missing"] for each in found] == [6, 6]
+    assert [each["invalid"] for each in found] == [np.isnan(first).sum(), np.isnan(second).sum()]
+    mean = np.nanmean(np.abs(second - first))
+    assert found[1]["mean_difference"] == pytest.approx(mean)
+    assert "missing" not in records(compare(*words[:7], "--json"))[0]
+    compare(*words, "--min-valid", 2).fails(2, "'--min-valid'")
+    compare(*words[:7], "--min-valid", 1).fails(2, "--min-valid needs")
+    ran = ok(compare(*words, "-o", "f.svg", "--panels", "input,result"))
+    assert ran.names == ["f.svg"]
+    text = Path("f.svg").read_text()
+    assert "nodata -9" in text
+    assert "5 NaN in magenta" in text

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from convcli import UsageError, convolve, cross_correlate
+from convcli import UsageError, convolve, cross_correlate, explain, plot
 from convcli.geometry import ConvOptions
 
 RNG = np.random.default_rng(11)
@@ -179,6 +179,35 @@ def test_threads_and_the_input_do_not_change():
 def test_wrong_arguments_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         cross_correlate(np.ones((5, 5)), BLUR, **options)
+
+
+def test_explain_and_plot_leave_the_same_pixels_out():
+    image = RNG.integers(1, 99, (6, 7)).astype(np.uint8)
+    mask = RNG.random((6, 7)) < 0.4
+    for kernel in (BLUR, SOBEL):
+        for rule in (0, 0.7):
+            values = cross_correlate(image, kernel, mask=mask, min_valid=rule)
+            for at in np.ndindex(values.shape):
+                told = explain(image, kernel, at, mask=mask, min_valid=rule, range="raw")
+                np.testing.assert_allclose(told.outputs[0].value, values[at], rtol=1e-12)
+                same = explain(np.ma.array(image, mask=mask), kernel, at, min_valid=rule)
+                np.testing.assert_equal(same.outputs[0].value, told.outputs[0].value)
+    numbers = np.where(mask, np.nan, image)
+    drawn = [
+        plot(np.ma.array(image.astype(float), mask=mask), "blur", panels=["input", "result"]),
+        plot(numbers, "blur", nan="ignore", panels=["input", "result"]),
+    ]
+    for figure in drawn:
+        shown = [text.get_text() for axes in figure.axes for text in axes.texts]
+        assert (
+            shown.count("nan")
+            == mask.sum() + np.isnan(cross_correlate(image, "blur", mask=mask)).sum()
+        )
+    assert explain([1, 2, 90, 8], [1, 1, 1], 1, mask=[0, 0, 1, 0]).outputs[0].value == 4.5
+    with pytest.raises(UsageError, match="min_valid needs mask"):
+        explain(image, BLUR, (0, 0), min_valid=1)
+    with pytest.raises(UsageError, match="the mask is 1x2"):
+        plot(image, BLUR, mask=[[1], [0]])
 
 
 def test_a_masked_array_takes_no_second_mask_and_is_no_short_signal():

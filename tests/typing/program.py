@@ -88,6 +88,7 @@ def explained() -> list[Explanation]:
         explain(IMAGE, [[1, 2], [3, 4]], (0, 0), padding=1, border="wrap"),
         explain(IMAGE, Kernel([[1, -1]]), [1, 1], activation="relu", range="offset"),
         explain(IMAGE, "sobel", (2, 3), operation="convolve", combine="magnitude"),
+        explain(IMAGE, "blur", (0, 0), mask=IMAGE > 9, nan="ignore", min_valid=0.5),
     ]
 
 
@@ -147,7 +148,7 @@ def main(folder: Path) -> None:
     assert_type(output_size(np.int64(5), 3), int)
     assert_type(output_size(5, (3, 2)), int | tuple[int, int])
     assert_type(receptive_field(np.array([[7, 2, 3]])), ReceptiveField)
-    assert [len(explanation.outputs) for explanation in explained()] == [1, 1, 1]
+    assert [len(explanation.outputs) for explanation in explained()] == [1, 1, 1, 1]
     assert chained().layers[-1].output_shape == (3, 4)
     assert_type(convcli.plot("blur").save(folder / "blur.svg"), None)
     written = animate(IMAGE, "blur", folder / "blur.gif", last=(0, 1), fps=2.5, theme="slide")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -56,10 +57,14 @@ class Compared:
 
     @property
     def mean_difference(self) -> float | None:
-        """The mean magnitude of the difference, in reliable decimals."""
+        """The mean magnitude of the difference, in reliable decimals.
+
+        Positions where either result is NaN have none; without others, it is NaN.
+        """
         if self.difference is None:
             return None
-        return round_number(float(np.abs(self.difference).mean()), self.decimals)
+        known = np.abs(self.difference[~np.isnan(self.difference)])
+        return round_number(float(known.mean()) if known.size else math.nan, self.decimals)
 
 
 def compare_choices(image: ImageData, choices: Sequence[Choice]) -> list[Compared]:
