@@ -57,3 +57,10 @@ def test_large_integers_and_large_floats_go_another_way():
     assert (cross_correlate(large, [[3, -2]]) == 2**52 + 1).all()
     image = np.full((4, 4), 1.5e308)
     assert (cross_correlate(image, [[1.0, 1.0, -1.0]]) == 1.5e308).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("weights", [[[0.1, -0.1]], [[1e30], [-1e30]], [[-0.7, 0.3, 0.7, -0.3]]])
+def test_weights_that_cancel_give_0_on_a_flat_image(weights, dtype):
+    image = np.full((6, 7), 77.7).astype(dtype)
+    assert not cross_correlate(image, weights).any()
