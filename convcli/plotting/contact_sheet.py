@@ -292,13 +292,13 @@ def _image_plans(
     colors, shared = _choose_colors(tiles, panels, common=common)
     # Compact tiles have no bar from which a value could be read.
     meanings = [
-        [] if is_compact else [color_note(panel, scheme.ends), beyond_note(panel, scheme.ends)]
+        ["", ""]
+        if is_compact
+        else [color_note(panel, scheme.ends), beyond_note(panel, scheme.ends)]
         for panel, scheme in zip(panels, colors, strict=True)
     ]
-    notes = [
-        "\n".join(filter(None, [*meaning, *number_notes([panel])]))
-        for panel, meaning in zip(panels, meanings, strict=True)
-    ]
+    notes = ["\n".join(number_notes([panel])) for panel in panels]
+    is_free = theme().is_fixed and figure_options().layout is None  # as many as fit, if smaller
     is_small = len(tiles) <= MAX_CAPTIONED and not is_compact
     images = [panel for panel, tile in zip(panels, tiles, strict=True) if tile.pixels is not None]
     grids = images if all(panel.numbered for panel in images) else []
@@ -323,10 +323,12 @@ def _image_plans(
 
     def plan(scale: float, *, numbers: bool, ticks: bool, captions: bool) -> Rows:
         parts = []
-        for tile, panel, scheme, key, note, box in zip(
-            tiles, panels, colors, shared, notes, boxes(scale, numbers=numbers), strict=True
+        sides = boxes(scale, numbers=numbers)
+        for tile, panel, scheme, key, meaning, note, box in zip(
+            tiles, panels, colors, shared, meanings, notes, sides, strict=True
         ):
-            caption = "\n".join(filter(None, [tile.caption * captions, note]))
+            words = [tile.caption * captions, *(meaning if captions or not is_small else ())]
+            caption = "\n".join(filter(None, [*words, note]))
             if tile.pixels is None:
                 parts.append(blank(box, tile.title, caption))
                 continue
@@ -338,9 +340,11 @@ def _image_plans(
             parts.append(_with_details(part, tile, panel, scheme.ends, kernel_share * max(box)))
         if not is_small:  # smaller letters, and narrow tiles
             parts = [part._replace(is_small=True, letters=7) for part in parts]
-        return _with_bars(parts, colors, shared, most, together)
+        return _with_bars(parts, colors, shared, len(tiles) if is_free else most, together)
 
-    legend = " · ".join(dict.fromkeys(text for tile in tiles for text in tile.legend))
+    in_color = [f"{t.title}: {text}" for t, (text, _) in zip(tiles, meanings, strict=True) if text]
+    keys = [text for tile in tiles for text in tile.legend] + in_color[: len(in_color) == 1]
+    legend = " · ".join(dict.fromkeys(keys))
     detail = {"numbers": bool(grids), "ticks": is_small, "captions": is_small or is_compact}
     plans = [Simpler(partial(plan, **detail))]
     for name, left_out in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from convcli.core.padding import can_hold, pad_array
 from convcli.errors import UsageError
 from convcli.figure_options import FigureOptions
 from convcli.geometry import Pads, border_name, size_text
-from convcli.plotting.axes import number_points, widest_text
+from convcli.plotting.axes import MAX_TICKED, number_points, widest_text
 from convcli.plotting.color_wheel import with_color_wheel
 from convcli.plotting.filtered_signal import draw_filtered_signal
 from convcli.plotting.heatmap import kernel_heatmaps, kernel_part, kernel_title
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 PartOf = Callable[[float], Part]  # a part of a page at a scale
 
+_Numbered = Literal["all", "kernels", "none"]  # which cells have numbers
+
+_KEPT_SCALE = 0.2  # down to which a kernel is large enough for its numbers
 _IMAGE, _KERNEL, _SEVERAL_KERNELS = 4.0, 2.2, 3.2  # inches; longer sides
 _USUAL: tuple[Panel, ...] = ("input", "kernel", "result")
 
@@ -104,11 +107,11 @@ def _draw(
     panels = options.panels or _USUAL
     _refuse_products(panels)
     titles = _titles(panels, len(results))
-    makers: dict[str, Callable[[Filter, Filtered, bool], PartOf]] = {
-        "input": lambda _, __, numbers: _input(original, numbers=numbers),
-        "padded": lambda each, _, numbers: _padded(image, each, numbers=numbers),
-        "kernel": lambda each, _, __: _kernel(each),
-        "result": lambda each, filtered, numbers: _result(each, filtered, numbers=numbers),
+    makers: dict[str, Callable[[Filter, Filtered, _Numbered], PartOf]] = {
+        "input": lambda _, __, numbered: _input(original, numbered),
+        "padded": lambda each, _, numbered: _padded(image, each, numbered),
+        "kernel": lambda each, _, numbered: _kernel(each, numbered),
+        "result": _result,
     }
     facts = [*conv_facts(results[0][0])]
 
@@ -128,17 +131,24 @@ def _draw(
             return _as_grid(rows, panels)
         return rows
 
-    with_numbers, without = (
-        partial(plan, [[makers[panel](*each, numbers) for panel in panels] for each in results])
-        for numbers in (True, False)
-    )
     drawn = [original, *(_panel(filtered.image) for _, filtered in results)]
-    simpler = []
+    stages: list[_Numbered] = ["kernels"]
     if any(panel.numbered for panel in drawn):
-        simpler.append(Simpler(without, [NO_ROOM_FOR_NUMBERS]))
-    return compose(
-        with_numbers, title=title, facts=", ".join(facts), unit="results", simpler=simpler
+        stages.insert(0, "all")
+    shapes = [kernel.shape for image_filter, _ in results for kernel in image_filter.kernels]
+    if "kernel" in panels and min(map(max, shapes)) <= MAX_TICKED:
+        stages.append("none")
+    most, *simpler = (
+        Simpler(
+            partial(plan, [[makers[panel](*each, stage) for panel in panels] for each in results]),
+            [NO_ROOM_FOR_NUMBERS] * (stage != stages[0]),
+        )
+        for stage in stages
     )
+    return compose(
+        most.plan, title=title, facts=", ".join(facts), unit="results", simpler=simpler,
+        least=_KEPT_SCALE,
+    )  # fmt: skip
 
 
 def _draw_signal(
@@ -194,23 +204,23 @@ def _panel(image: ImageData) -> ImagePanel:
     return ImagePanel(image.reliable_pixels, image.max_value)
 
 
-def _image(panel: ImagePanel, *, numbers: bool, **options: Any) -> PartOf:
+def _image(panel: ImagePanel, numbered: _Numbered, **options: Any) -> PartOf:
     """Return an image; one with numbers in its cells does not become too small for them."""
-    make = image_part(panel, _IMAGE, numbers=numbers, **options)
-    if not numbers or not panel.numbered:
+    make = image_part(panel, _IMAGE, numbers=numbered == "all", **options)
+    if numbered != "all" or not panel.numbered:
         return make
     points = number_points(panel_box(panel, _IMAGE), panel.shape, widest_text(panel.texts()))
     least = min(theme().number / points * 1.001, 1.0)
     return lambda scale: make(max(scale, least))
 
 
-def _input(original: ImagePanel, *, numbers: bool) -> PartOf:
+def _input(original: ImagePanel, numbered: _Numbered) -> PartOf:
     bar = value_bar(original, common_range([original]))
     caption = size_text(original.shape)
-    return _image(original, numbers=numbers, title="input", caption=caption, bar=bar)
+    return _image(original, numbered, title="input", caption=caption, bar=bar)
 
 
-def _padded(image: ImageData, image_filter: Filter, *, numbers: bool) -> PartOf:
+def _padded(image: ImageData, image_filter: Filter, numbered: _Numbered) -> PartOf:
     """Return the input with its padding, which is hatched and numbered as outside the input."""
     conv = image_filter.conv
     shapes = [kernel.shape for kernel in image_filter.kernels]
@@ -224,10 +234,10 @@ def _padded(image: ImageData, image_filter: Filter, *, numbers: bool) -> PartOf:
     panel = ImagePanel(pad_array(pixels, widest, border, fill), image.max_value)
     bar = value_bar(panel, common_range([panel]))
     caption = f"{size_text(panel.shape)}, {hatched_text(widest, border)}"
-    return _image(panel, numbers=numbers, title="padded", caption=caption, bar=bar, pads=widest)
+    return _image(panel, numbered, title="padded", caption=caption, bar=bar, pads=widest)
 
 
-def _kernel(image_filter: Filter) -> PartOf:
+def _kernel(image_filter: Filter, numbered: _Numbered) -> PartOf:
     kernels = image_filter.kernels
     operation = image_filter.conv.operation
     group = kernel_heatmaps(kernels, most=MAX_HEATMAPS, operation=operation)
@@ -235,16 +245,17 @@ def _kernel(image_filter: Filter) -> PartOf:
     title = kernel_title(kernels[0]) if len(kernels) == 1 else f"{len(kernels)} kernels"
     caption = "flipped by convolve" if operation == "convolve" else ""
     side = _SEVERAL_KERNELS if several else _KERNEL
-    return kernel_part(group, side, title=title, caption=caption)
+    kept = 1.0 if numbered == "none" else _KEPT_SCALE
+    return kernel_part(group, side, title=title, caption=caption, kept=kept)
 
 
-def _result(image_filter: Filter, filtered: Filtered, *, numbers: bool) -> PartOf:
+def _result(image_filter: Filter, filtered: Filtered, numbered: _Numbered) -> PartOf:
     panel = _panel(filtered.image)
     ends = common_range([panel])
     bar = value_bar(panel, ends, mapped=filtered.stats.ends)
     caption = result_title(image_filter, filtered, [size_text(panel.shape)])
     title = result_name(image_filter)
-    part = _image(panel, numbers=numbers, title=title, caption=caption, ends=ends, bar=bar)
+    part = _image(panel, numbered, title=title, caption=caption, ends=ends, bar=bar)
     if image_filter.combine == "direction":
         return lambda scale: with_color_wheel(part(scale))
     return part

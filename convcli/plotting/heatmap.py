@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 # All in inches.
 _CELL = 0.62  # side of a cell where there is room
-_KEPT_SCALE = 0.2  # down to which a kernel is large enough for its numbers
+_KEPT_SCALE = 0.6  # down to which a kernel is large enough for its numbers
 _LONGEST = 8.0  # longer side of a kernel on a page of its own
 _BETWEEN = 0.12  # heat maps of one part
 
@@ -66,7 +66,10 @@ _MAX_MAPS = 64
 
 
 class Heatmap(NamedTuple):
-    """A kernel or one channel of it, (rows, columns), with its weights as they are written."""
+    """A kernel or one channel of it, (rows, columns), with its weights as they are written.
+
+    There may be no texts where it is too large for numbers in its cells.
+    """
 
     title: str
     values: NDArray[np.generic]
@@ -132,6 +135,7 @@ def kernel_part(
     caption: str = "",
     is_bare: bool = False,
     has_bar: bool = True,
+    kept: float = _KEPT_SCALE,
 ) -> Callable[[float], Part]:
     """Return a function from a scale to one kernel as a part of a page, or several as a grid.
 
@@ -143,6 +147,7 @@ def kernel_part(
         is_bare: whether there are neither ticks, names nor a bar, and numbers only where they are
             legible at this size.
         has_bar: whether it has a color bar of its own, where it is not bare.
+        kept: the scale down to which a single kernel is large enough for its numbers.
     """
     options = figure_options()
     ends = group.ends
@@ -168,7 +173,7 @@ def kernel_part(
         if not has_numbers or count > 1 or is_bare:
             return fit_box(shape, scale * longest / max(across, down), thinnest=0.1)
         side = scale * max(cell, min(longest / max(shape), _CELL))
-        if scale >= _KEPT_SCALE:
+        if scale >= kept:
             side = max(side, cell)
         return shape[1] * side, shape[0] * side
 
@@ -259,7 +264,8 @@ def kernel_heatmaps(
         named_values += _channels(kernel, applied, with_kernel=len(kernels) > 1)
     del named_values[most:]
     numbers = np.concatenate([values.ravel() for _, values in named_values])
-    texts = iter(cell_texts(numbers, figure_options().digits))
+    has_numbers = min(max(values.shape) for _, values in named_values) <= MAX_TICKED
+    texts = iter(cell_texts(numbers, figure_options().digits) if has_numbers else ())
     maps = tuple(
         Heatmap(name, values, tuple(islice(texts, values.size))) for name, values in named_values
     )

@@ -208,16 +208,6 @@ def panel_box(panel: ImagePanel, longest: float, scale: float = 1.0) -> Box:
     return max(columns * cell, THINNEST), max(rows * cell, THINNEST)
 
 
-def display_notes(panels: Sequence[ImagePanel], inches: Box) -> list[str]:
-    """Return caption lines on anything misleading in the display: stretched pixels, NaN, infinity.
-
-    Args:
-        panels: of equal shape.
-        inches: width and height of the box of each.
-    """
-    return [*stretch_notes(panels[0].shape, inches), *number_notes(panels)]
-
-
 def stretch_notes(shape: Pair, inches: Box) -> list[str]:
     """Return a caption line where the cells in a box of this width and height are not square."""
     (rows, columns), (width, height) = shape, inches

@@ -497,6 +497,9 @@ def flow(parts: Sequence[Part], *, most: int, width: float = 0.0, together: int 
         ]
         if sum(sides) + _GAP * (across - 1) <= room:
             break
+    if theme().is_fixed:  # rows of about equal length
+        even = math.ceil(len(parts) / math.ceil(len(parts) / across))
+        across = math.ceil(even / together) * together
     rows = [list(parts[start : start + across]) for start in range(0, len(parts), across)]
     rows[-1] += [blank(parts[0].box)] * (across - len(rows[-1]))
     return rows

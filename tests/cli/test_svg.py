@@ -22,6 +22,8 @@ COMMANDS = {
     "apply": "apply -k outline photo.png -o out.png --plot",
     "apply-family": "apply -k sobel --stride 2 --border wrap photo.png -o out.png --plot",
     "apply-matrix": "apply -k sobel-x --range raw toy.csv -o out.csv --plot",
+    "apply-direction": "apply -k sobel --combine direction --channels gray photo.png --plot",
+    "apply-overlay": "apply -k '1 2 1' --normalize signal.csv -o out.csv --overlay --plot",
     "apply-signal": "apply -k '1 2 1' --normalize signal.csv -o out.csv --plot",
     "chain": "chain toy.csv conv -k outline relu maxpool 2 --plot",
     "chain-photo": "chain photo.png conv -k sobel-x relu maxpool 4 --plot",
@@ -29,6 +31,9 @@ COMMANDS = {
     "compare-kernels": "compare -k sobel-x -k laplacian --vary kernel toy.csv -o",
     "explain": "explain -k gaussian:5 --at 10,20 photo.png -o",
     "explain-family": "explain -k kirsch --at 3,3 toy.csv -o",
+    "explain-layers": "explain --layer 'conv -k gaussian:3' --layer relu --layer 'maxpool 2' "
+    "--at 0,0 toy.csv -o",
+    "explain-signal": "explain -k '1 2 3' --operation convolve --at 0,2 signal.csv -o",
     "grid": "apply -k kirsch -k sobel-x -k blur photo.png --out-dir out --grid",
     "kernels-list": "kernels list --group gradient --plot",
     "kernels-show": "kernels show gabor --plot",

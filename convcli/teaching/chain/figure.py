@@ -10,6 +10,7 @@ from convcli.plotting.style import figure_options, style_context, theme
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -36,8 +37,9 @@ from convcli.plotting.axes import (
 from convcli.plotting.image_panel import (
     Bar,
     ImagePanel,
-    display_notes,
     draw_pixels,
+    number_notes,
+    stretch_notes,
 )
 from convcli.plotting.labels import text_width
 from convcli.plotting.page import (
@@ -205,10 +207,10 @@ class _Page:
             self._is_shared |= len(group) > 1
         self._orders = most_varied(blocks)
         self._widest = widest_text([t for texts in self._texts for each in texts for t in each])
-        self._cell = max(
-            self._widest * theme().number / NUMBER_SHARE * 1.01,
-            theme().number * NUMBER_LINE / 72 * 1.01,
-        )
+        height = theme().number * NUMBER_LINE / 72 * 1.01
+        self._cell = max(self._widest * theme().number / NUMBER_SHARE * 1.01, height)
+        # Cells of numbers may be flat on a page that is wider than high.
+        self._cell_height = height if theme().is_fixed else self._cell
 
     def draw(self) -> NotebookFigure:
         """Draw with as much detail as the page holds."""
@@ -227,7 +229,7 @@ class _Page:
         )  # fmt: skip
 
     def _details(self) -> Iterator[_Detail]:
-        """Yield less and less detail: without numbers, ticks, maps, at last without layers."""
+        """Yield less and less detail: without ticks, numbers, maps, at last without layers."""
         sizes = {max(block.size) for block in self._blocks if block.is_numbered}
         sizes |= {1} if any(block.is_signal for block in self._blocks) else set()
         too_large = min((size for size in sizes if not self._has_room(size)), default=math.inf)
@@ -240,13 +242,11 @@ class _Page:
             max(len(block.panels) for block in self._blocks),
             len(self._blocks),
         )
-        yield detail
-        for size in [*numbered[1:], 0]:
-            detail = detail._replace(numbered=size, weights=size > 0)
-            yield detail
-        for name in ("ticks", "extremes"):
-            detail = detail._replace(**{name: False})
-            yield detail
+        for size, weights in [*((size, True) for size in numbered or [0]), (0, False)]:
+            detail = detail._replace(numbered=size, weights=weights)
+            for ticks, extremes in ((figure_options().axes, True), (False, True), (False, False)):
+                detail = detail._replace(ticks=ticks, extremes=extremes)
+                yield detail
         for most in (36, 16, 9, 4, 1):
             if most < detail.maps:
                 detail = detail._replace(maps=most)
@@ -287,20 +287,15 @@ class _Page:
         """Return the blocks and arrows in lines that fit the page."""
         is_column = figure_options().layout == "column"
         panels = figure_options().panels
-        lines: list[list[Part]] = []
+        steps: list[list[Part]] = []
         for number in range(detail.blocks):
             step = [self._block_part(number, detail, scale)]
             if number:
                 block = self._blocks[number]
                 kernels = block.kernels if panels is None or "kernel" in panels else ()
                 step.insert(0, arrow_part(kernels, scale, numbered=detail.weights, down=is_column))
-            if is_column:
-                lines += [[part] for part in step]
-            elif lines and fits_line([*lines[-1], *step]):
-                lines[-1] += step
-            else:
-                lines.append(step)
-        return lines
+            steps.append(step)
+        return [[part] for step in steps for part in step] if is_column else _in_lines(steps)
 
     def _tile(self, number: int, detail: _Detail, scale: float) -> tuple[int, Box]:
         """Return how many maps of a block are side by side, and the width and height of each."""
@@ -312,8 +307,9 @@ class _Page:
         if block.size[1] > 2 * block.size[0]:
             across = max(across // 2, 1)
         if block.is_numbered and max(block.size) <= detail.numbered:
-            cell = max(self._cell, min(_CELL * scale, _LARGEST_CELL))
-            return across, (block.size[1] * cell, block.size[0] * cell)
+            side = min(_CELL * scale, _LARGEST_CELL)
+            width, height = max(self._cell, side), max(self._cell_height, side)
+            return across, (block.size[1] * width, block.size[0] * height)
         if len(block.panels) == 1:
             cell = math.inf if not block.is_numbered else _LARGEST_CELL * scale
             return 1, fit_box(block.size, _SINGLE * scale, cell=cell)
@@ -352,7 +348,9 @@ class _Page:
         elif block.facts is not None and count > 1 and not above:
             notes.append("red, green, blue" if block.has_colors else "counted row by row")
         if not block.is_signal:
-            notes += display_notes(block.panels, each)
+            is_numbered = block.is_numbered and max(block.size) <= detail.numbered
+            notes += [] if is_numbered else stretch_notes(block.size, each)
+            notes += number_notes(block.panels)
         if bar is not None:
             notes.append(bar.note(box))
         windows = self._windows(number, each, detail)
@@ -434,6 +432,22 @@ class _Page:
         if bar is not None:
             bar.draw(figure, left, top, box, ticked=ticks)
         return drawn
+
+
+def _in_lines(steps: Sequence[list[Part]]) -> list[list[Part]]:
+    """Return steps in lines that fit the page, about as many in each where this fits, too."""
+    lines: list[list[list[Part]]] = []
+    for step in steps:
+        if lines and fits_line(list(chain.from_iterable([*lines[-1], step]))):
+            lines[-1].append(step)
+        else:
+            lines.append([step])
+    each = math.ceil(len(steps) / len(lines))
+    even = [steps[start : start + each] for start in range(0, len(steps), each)]
+    joined = [list(chain.from_iterable(line)) for line in even]
+    if all(map(fits_line, joined)):
+        return joined
+    return [list(chain.from_iterable(line)) for line in lines]
 
 
 def _draw_signal(

@@ -55,6 +55,7 @@ _COLUMN_WIDTH = 2.9  # of a part with its text, at least
 _ACROSS, _MOST_PARTS = 4, 3  # parts in a row at most; on a page of fixed size
 
 _FINER = 8  # points of a contour for each weight
+_MOST_FINE = 600  # samples along a side for contours, as many as the page has pixels
 _MIN_CONTOURED = 9  # rows and columns of a kernel with contours
 _MAX_ROUGHNESS = 1.7  # of a kernel with contours: a difference of Gaussians is below, a line above
 _CONTOURS = 12  # about as many levels at most
@@ -316,7 +317,8 @@ def _cubic_weights(size: int) -> NDArray[np.float64]:
     Keys, "Cubic convolution interpolation for digital image processing", 1981. Linear
     interpolation cuts a ring of few samples into pieces. The outermost samples are repeated.
     """
-    places = np.linspace(0, size - 1, (size - 1) * _FINER + 1)
+    finer = max(min(_FINER, _MOST_FINE // size), 1)
+    places = np.linspace(0, size - 1, (size - 1) * finer + 1)
     weights = np.zeros((len(places), size))
     first = np.minimum(places.astype(int), size - 2)
     for tap in range(-1, 3):

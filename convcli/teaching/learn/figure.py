@@ -7,13 +7,14 @@ from convcli.plotting.axes import WIDE
 from convcli.plotting.heatmap import Heatmap, HeatmapGroup, kernel_part, symmetric_limit
 from convcli.plotting.image_panel import ImagePanel, common_range, image_part, value_bar
 from convcli.plotting.labels import cell_texts, format_short, option_facts
-from convcli.plotting.page import Part, Rows, compose, fits_line, plot_part
+from convcli.plotting.page import Part, Rows, Simpler, compose, fits_line, plot_part
 from convcli.plotting.save import NotebookFigure
 from convcli.plotting.style import figure_options, style_context, theme
 
 # isort: split
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ MAX_CHANNELS, _MAX_HISTORY_CHANNELS = 8, 3
 # In inches:
 _KERNEL, _SMALL_KERNEL, _EPOCH = 2.2, 1.6, 1.3  # longer sides
 _LOSS, _SMALL_LOSS, _SLIDE_LOSS = (4.0, 2.0), (3.4, 1.65), (2.8, 1.65)  # boxes of the losses
+_LEAST_SCALE = 0.6  # of images, before kernels on the way are left out
 _LARGEST = 1.5  # how much larger than that kernels and losses become to fill a page
 _MARGIN = 2.2  # of a page's width that four images do not take
 _NARROW = 10.0  # width of a page with few and small parts
@@ -55,7 +57,7 @@ def draw_learned(
 
     Of a descent there are also the losses, and the kernels after some epochs on one color scale. A
     kernel over channels has a map for each channel, at most 8. Narrow pages and slides leave out
-    decimals, then the difference; slides also the kernels on the way.
+    decimals, then the difference; slides and full pages also the kernels on the way.
 
     Returns:
         A figure that pyplot does not manage.
@@ -81,22 +83,25 @@ def draw_learned(
             if theme().is_fixed:  # the last row is left out where there is no room for it
                 rows.reverse()
         left_out = ["difference"] if truth is not None and _is_small() else []
-        if history is not None and theme().is_fixed:
-            left_out.append("kernels on the way")
-        elif history is not None:
-            rows += _epoch_rows(learned, history, truth)
+        on_the_way = [] if history is None else _epoch_rows(learned, history, truth)
         made_by = [] if images is None else _model_facts(images.model)
         facts = ", ".join([*_facts(learned), *made_by])
         facts = "\n".join(filter(None, [verdict_text(learned, truth), facts]))
 
-        def plan(scale: float) -> Rows:
+        def plan(below: Sequence[Sequence[PartOf]], scale: float) -> Rows:
             size = min(max(scale, 1.0), _LARGEST)  # images shrink, what has numbers does not
             return [
                 *([part(scale) for part in row] for row in pair),
-                *([part(size) for part in row] for row in rows if row),
+                *([part(size) for part in row] for row in (*rows, *below) if row),
             ]
 
-        return compose(plan, title=title, facts=facts, left_out=left_out)
+        few = Simpler(partial(plan, ()), [*left_out, *["kernels on the way"] * bool(on_the_way)])
+        if theme().is_fixed:
+            return compose(few.plan, title=title, facts=facts, left_out=few.left_out)
+        return compose(
+            partial(plan, on_the_way), title=title, facts=facts, left_out=left_out,
+            simpler=[few] if on_the_way else [], least=_LEAST_SCALE,
+        )  # fmt: skip
 
 
 def _is_small() -> bool:
@@ -185,7 +190,7 @@ def _error(error: Floats) -> PartOf:
     part = image_part(
         panel, _side(), title="error", caption=caption, ends=ends, bar=value_bar(panel, ends)
     )
-    if theme().is_fixed:  # more lines would leave no room for the kernels
+    if _is_small():  # more lines would leave no room for the kernels
         return lambda scale: part(scale)._replace(caption=f"{largest} from AFTER")
     return part
 

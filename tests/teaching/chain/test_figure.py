@@ -241,6 +241,14 @@ def test_a_column_stands_upright_and_a_result_stands_alone():
     assert len(maps_of(draw(NUMBERS, "relu", panels=("result",)))) == 1
 
 
+def test_a_slide_of_a_small_matrix_has_numbers_in_all_maps():
+    toy = np.array([[10] * 3 + [0] * 3] * 6)
+    figure = draw(toy, "conv -k outline relu maxpool 2", theme="slide")
+    assert "left out" not in text_of(figure)
+    assert [len(axes.texts) for axes in maps_of(figure)] == [36, 36, 36]
+    assert "stretched" not in text_of(figure)
+
+
 def test_titles_replace_those_of_the_layers():
     figure = draw(NUMBERS, "relu", titles=("before", "after"), title="", axes=False)
     assert text_of(figure).endswith("before after")

@@ -183,7 +183,7 @@ def test_a_slide_without_captions_says_once_what_hatching_means():
     image = IMAGES["large"]
     choices = [
         Choice("", f"padding {rule}", OUTLINE_FILTER._replace(conv=ConvOptions(padding=rule)))
-        for rule in ("same", "valid", "full")
+        for rule in ("same", "valid", "full", 0, 2, 3)
     ]
     compared = compare_choices(image, choices)
     figure = draw_comparison(image, compared, diff=True, options=FigureOptions(theme="slide"))
@@ -328,6 +328,18 @@ def test_scales_of_their_own_are_said(name, count):
             draw_results(image, made, scale=scale),
         )
         assert ["its own scale" in said(figure) for figure in figures] == [is_own] * 2
+
+
+def test_a_slide_shows_every_range_of_a_photo_and_keeps_the_key_of_colors():
+    names = ("clip", "abs", "offset", "rescale", "percentile", "raw")
+    choices = [Choice(name, name, OUTLINE_FILTER._replace(range=name)) for name in names]
+    figure = draw_comparison(
+        IMAGES["color"],
+        compare_choices(IMAGES["color"], choices),
+        options=FigureOptions(theme="slide"),
+    )
+    assert len(shown(figure)) == 6
+    assert "each channel: black" in said(figure)
 
 
 def test_ranges_have_a_bar_each():
